@@ -1,0 +1,645 @@
+-- Made by `node scripts/schema.mjs` from the migrations: do not edit.
+
+-- Functions
+
+CREATE OR REPLACE FUNCTION public.account_deleted_exclusions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update operation_counts c set expected = c.expected - d.items, excluded = c.excluded - d.items
+  from (select operation_id, count(*) as items from old_rows group by 1) d where c.operation_id = d.operation_id;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.account_inserted_exclusions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update operation_counts c set expected = c.expected + d.items, excluded = c.excluded + d.items
+  from (select operation_id, count(*) as items from new_rows group by 1) d where c.operation_id = d.operation_id;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.account_inserted_executions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update operation_counts c set
+    expected = c.expected + d.items, queued = c.queued + d.queued, scheduled = c.scheduled + d.scheduled
+  from (
+    select operation_id, count(*) as items,
+      count(*) filter (where state = 'queued') as queued,
+      count(*) filter (where state = 'scheduled') as scheduled
+    from new_rows where operation_id is not null group by 1
+  ) d where c.operation_id = d.operation_id;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.account_updated_executions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  with moved as materialized (
+    select n.operation_id, o.state as from_state, n.state as to_state, count(*) as items
+    from old_rows o join new_rows n on n.id = o.id
+    where o.state <> n.state
+    group by 1, 2, 3
+  ), checked as materialized (
+    select operation_id, from_state, to_state,
+      case when execution_may_become(from_state, to_state) then items else refuse_transition(from_state, to_state) end as items
+    from moved
+  ), sides as (
+    select operation_id, from_state as state, -items as items from checked
+    union all
+    select operation_id, to_state, items from checked
+  ), delta as (
+    select operation_id,
+      coalesce(sum(items) filter (where state = 'queued'), 0) as queued,
+      coalesce(sum(items) filter (where state = 'scheduled'), 0) as scheduled,
+      coalesce(sum(items) filter (where state = 'sending'), 0) as sending,
+      coalesce(sum(items) filter (where state = 'unknown'), 0) as unknown,
+      coalesce(sum(items) filter (where state = 'delivered'), 0) as delivered,
+      coalesce(sum(items) filter (where state = 'failed'), 0) as failed,
+      coalesce(sum(items) filter (where state = 'ignored'), 0) as ignored,
+      coalesce(sum(items) filter (where state = 'cancelled'), 0) as cancelled,
+      coalesce(sum(items) filter (where state = 'superseded'), 0) as superseded
+    from sides group by operation_id
+  ), locked as materialized (
+    -- Several operations meet in one statement only in a take-over: lock them in one order everywhere.
+    select c.operation_id from operation_counts c
+    where c.operation_id in (select operation_id from delta where operation_id is not null) and not c.frozen
+    order by c.operation_id for update
+  )
+  update operation_counts c set
+    queued = c.queued + d.queued, scheduled = c.scheduled + d.scheduled, sending = c.sending + d.sending,
+    unknown = c.unknown + d.unknown, delivered = c.delivered + d.delivered, failed = c.failed + d.failed,
+    ignored = c.ignored + d.ignored, cancelled = c.cancelled + d.cancelled, superseded = c.superseded + d.superseded
+  from delta d join locked l on l.operation_id = d.operation_id
+  where c.operation_id = d.operation_id;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.execution_may_become(from_state text, to_state text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE from_state WHEN 'queued'::text THEN (to_state = ANY (ARRAY['sending'::text, 'superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])) WHEN 'scheduled'::text THEN (to_state = ANY (ARRAY['sending'::text, 'superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])) WHEN 'sending'::text THEN (to_state = ANY (ARRAY['delivered'::text, 'failed'::text, 'scheduled'::text, 'unknown'::text, 'queued'::text, 'cancelled'::text])) WHEN 'unknown'::text THEN (to_state = ANY (ARRAY['delivered'::text, 'failed'::text, 'scheduled'::text])) WHEN 'failed'::text THEN (to_state = 'delivered'::text) WHEN 'cancelled'::text THEN (to_state = 'delivered'::text) ELSE false END
+;
+
+CREATE OR REPLACE FUNCTION public.folded_state(of_delivery uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select case
+    when exists (select from executions e where e.delivery_id = of_delivery and e.state = 'delivered') then 'delivered'
+    else coalesce(
+      (select case
+          when e.state in ('queued', 'scheduled', 'sending') then 'pending'
+          when e.state = 'cancelled' then 'failed'
+          when e.state = 'superseded' then
+            case when exists (select from executions o where o.delivery_id = of_delivery and o.open) then 'pending' else 'failed' end
+          else e.state end
+        from executions e where e.delivery_id = of_delivery and e.attempts > 0 order by e.id desc limit 1),
+      (select case when e.open then 'pending' else e.state end
+        from executions e where e.delivery_id = of_delivery and e.state <> 'superseded' order by e.id desc limit 1),
+      'pending') end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.refuse_transition(from_state text, to_state text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception 'an execution may not go from % to %', from_state, to_state using errcode = 'RD001';
+end $function$
+;
+
+-- Tables
+
+create table api_keys (
+  id uuid default uuidv7() not null,
+  tenant_id uuid,
+  name text not null,
+  key_hash bytea not null,
+  scopes text[] not null,
+  created_at timestamp with time zone default now() not null,
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone
+);
+
+create table attempts (
+  execution_id uuid not null,
+  number integer not null,
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  endpoint_version integer,
+  started_at timestamp with time zone not null,
+  duration_ms integer not null,
+  outcome text not null,
+  fault_code text,
+  http_status integer,
+  retry_after_ms integer,
+  resend boolean default false not null,
+  response_excerpt bytea
+);
+
+create table claims (
+  token uuid not null,
+  worked_by uuid not null,
+  lease_until timestamp with time zone not null,
+  execution_ids uuid[] not null
+);
+
+create table deliveries (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  event_id uuid not null,
+  endpoint_id uuid not null,
+  state text not null,
+  state_changed_at timestamp with time zone default now() not null,
+  accepted_at timestamp with time zone not null,
+  payload_bytes integer not null,
+  original_version integer,
+  attempts integer default 0 not null,
+  last_attempt_at timestamp with time zone,
+  fault_code text,
+  http_status integer,
+  replay_of uuid
+) with (fillfactor=85);
+
+create table endpoint_pacing (
+  endpoint_id uuid not null,
+  arrival_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  floor_until timestamp with time zone default '-infinity'::timestamp with time zone not null
+) with (fillfactor=50);
+
+create table endpoint_secrets (
+  id uuid default uuidv7() not null,
+  endpoint_id uuid not null,
+  sealed bytea not null,
+  created_at timestamp with time zone default now() not null,
+  expires_at timestamp with time zone
+);
+
+create table endpoint_versions (
+  endpoint_id uuid not null,
+  version integer not null,
+  tenant_id uuid not null,
+  url text not null,
+  event_types text[],
+  filter jsonb,
+  timeout_ms integer not null,
+  max_attempts integer not null,
+  initial_ms integer not null,
+  factor double precision not null,
+  cap_ms integer not null,
+  give_up_after_ms bigint not null,
+  on_ambiguous text not null,
+  reconcile_within_ms integer not null,
+  rate_per_second double precision,
+  max_concurrency integer,
+  sealed_headers bytea,
+  created_at timestamp with time zone default now() not null
+);
+
+create table endpoints (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  handle text not null,
+  state text default 'enabled'::text not null,
+  disabled_reason text,
+  current_version integer default 1 not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null
+);
+
+create table event_identities (
+  tenant_id uuid not null,
+  external_id text not null,
+  event_id uuid not null
+);
+
+create table events (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  number bigint not null,
+  external_id text,
+  duplicate_of uuid,
+  type text not null,
+  source text,
+  key text,
+  occurred_at timestamp with time zone,
+  accepted_at timestamp with time zone not null,
+  ingestion_batch_id text,
+  ingest_call_id uuid not null,
+  payload_bytes integer not null
+);
+
+create table exclusions (
+  operation_id uuid not null,
+  delivery_id uuid not null,
+  reason text not null,
+  joined_execution_id uuid,
+  held_by uuid,
+  created_at timestamp with time zone default now() not null
+);
+
+create table executions (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  delivery_id uuid not null,
+  endpoint_id uuid not null,
+  operation_id uuid,
+  parent_id uuid,
+  worked_by uuid default '00000000-0000-0000-0000-000000000000'::uuid not null,
+  state text not null,
+  open boolean generated always as ((state = ANY (ARRAY['queued'::text, 'scheduled'::text, 'sending'::text, 'unknown'::text]))) stored not null,
+  keeps_slot boolean generated always as ((NOT ((state = 'cancelled'::text) AND (attempts = 0)))) stored not null,
+  reason text,
+  target_version integer,
+  due_at timestamp with time zone not null,
+  give_up_at timestamp with time zone not null,
+  reconcile_until timestamp with time zone,
+  attempts integer default 0 not null,
+  may_have_arrived boolean default false not null,
+  lease_token uuid,
+  created_at timestamp with time zone default now() not null,
+  finished_at timestamp with time zone
+) with (fillfactor=60);
+
+create table idempotency_keys (
+  scope text not null,
+  key_hash bytea not null,
+  tenant_id uuid not null,
+  fingerprint bytea not null,
+  use integer default 1 not null,
+  operation_id uuid not null,
+  status integer not null,
+  body text not null,
+  expires_at timestamp with time zone not null,
+  created_at timestamp with time zone default now() not null
+);
+
+create table installation (
+  only_one boolean default true not null,
+  master_key_check bytea not null,
+  created_at timestamp with time zone default now() not null
+);
+
+create table operation_counts (
+  operation_id uuid not null,
+  expected integer default 0 not null,
+  queued integer default 0 not null,
+  scheduled integer default 0 not null,
+  sending integer default 0 not null,
+  unknown integer default 0 not null,
+  delivered integer default 0 not null,
+  failed integer default 0 not null,
+  ignored integer default 0 not null,
+  cancelled integer default 0 not null,
+  superseded integer default 0 not null,
+  excluded integer default 0 not null,
+  frozen boolean default false not null
+) with (fillfactor=50);
+
+create table operation_pacing (
+  operation_id uuid not null,
+  arrival_at timestamp with time zone default '-infinity'::timestamp with time zone not null
+) with (fillfactor=50);
+
+create table operations (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  kind text not null,
+  surface text default 'native'::text not null,
+  workflow_id text not null,
+  interactive boolean not null,
+  target text not null,
+  selection jsonb not null,
+  options jsonb not null,
+  reason text,
+  ticket text,
+  requested_by uuid,
+  state text not null,
+  control text default 'run'::text not null,
+  control_revision integer default 0 not null,
+  control_seen integer default 0 not null,
+  rate_per_second double precision,
+  max_concurrency integer,
+  not_before timestamp with time zone,
+  watermark timestamp with time zone not null,
+  selection_cursor jsonb,
+  selected_at timestamp with time zone,
+  next_event text,
+  next_event_at timestamp with time zone,
+  expires_at timestamp with time zone,
+  start_confirmed_at timestamp with time zone,
+  start_attempts integer default 0 not null,
+  start_again_at timestamp with time zone,
+  nudged_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  created_at timestamp with time zone default now() not null,
+  closed_at timestamp with time zone,
+  report jsonb
+);
+
+create table pace_slots (
+  paced_id uuid not null,
+  token uuid not null,
+  slots integer not null,
+  expires_at timestamp with time zone not null
+);
+
+create table payloads (
+  event_id uuid not null,
+  tenant_id uuid not null,
+  body text not null
+);
+
+create table schema_migrations (
+  name text not null,
+  checksum text not null,
+  applied_at timestamp with time zone default now() not null
+);
+
+create table tenant_counters (
+  tenant_id uuid not null,
+  last_event_number bigint default 0 not null
+) with (fillfactor=50);
+
+create table tenants (
+  id uuid default uuidv7() not null,
+  handle text not null,
+  name text,
+  plan text,
+  settings jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null
+);
+
+create table workers (
+  id uuid not null,
+  host text not null,
+  pid integer not null,
+  started_at timestamp with time zone default now() not null,
+  seen_at timestamp with time zone default now() not null
+);
+
+-- Constraints
+
+alter table api_keys add constraint api_keys_pkey PRIMARY KEY (id);
+
+alter table api_keys add constraint api_keys_key_hash_key UNIQUE (key_hash);
+
+alter table api_keys add constraint api_keys_check CHECK (((tenant_id IS NOT NULL) OR (scopes = ARRAY['admin'::text])));
+
+alter table api_keys add constraint api_keys_key_hash_check CHECK ((length(key_hash) = 32));
+
+alter table api_keys add constraint api_keys_scopes_check CHECK ((cardinality(scopes) > 0));
+
+alter table api_keys add constraint api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table attempts add constraint attempts_pkey PRIMARY KEY (execution_id, number);
+
+alter table attempts add constraint attempts_outcome_check CHECK ((outcome = ANY (ARRAY['delivered'::text, 'retryable'::text, 'permanent'::text, 'gone'::text, 'ambiguous'::text, 'unsent'::text])));
+
+alter table attempts add constraint attempts_response_excerpt_check CHECK ((length(response_excerpt) <= 1024));
+
+alter table claims add constraint claims_pkey PRIMARY KEY (token);
+
+alter table deliveries add constraint deliveries_pkey PRIMARY KEY (id);
+
+alter table deliveries add constraint deliveries_check CHECK (((attempts > 0) = (last_attempt_at IS NOT NULL)));
+
+alter table deliveries add constraint deliveries_check1 CHECK (((state <> 'delivered'::text) OR (attempts > 0)));
+
+alter table deliveries add constraint deliveries_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text, 'unknown'::text, 'cancelled'::text, 'ignored'::text])));
+
+alter table endpoint_pacing add constraint endpoint_pacing_pkey PRIMARY KEY (endpoint_id);
+
+alter table endpoint_pacing add constraint endpoint_pacing_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES endpoints(id);
+
+alter table endpoint_secrets add constraint endpoint_secrets_pkey PRIMARY KEY (id);
+
+alter table endpoint_secrets add constraint endpoint_secrets_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES endpoints(id);
+
+alter table endpoint_versions add constraint endpoint_versions_pkey PRIMARY KEY (endpoint_id, version);
+
+alter table endpoint_versions add constraint endpoint_versions_cap_ms_check CHECK (((cap_ms >= 0) AND (cap_ms <= 86400000)));
+
+alter table endpoint_versions add constraint endpoint_versions_factor_check CHECK (((factor >= (1)::double precision) AND (factor <= (100)::double precision)));
+
+alter table endpoint_versions add constraint endpoint_versions_give_up_after_ms_check CHECK (((give_up_after_ms >= 1000) AND (give_up_after_ms <= '2592000000'::bigint)));
+
+alter table endpoint_versions add constraint endpoint_versions_initial_ms_check CHECK (((initial_ms >= 0) AND (initial_ms <= 86400000)));
+
+alter table endpoint_versions add constraint endpoint_versions_max_attempts_check CHECK (((max_attempts >= 1) AND (max_attempts <= 100)));
+
+alter table endpoint_versions add constraint endpoint_versions_max_concurrency_check CHECK ((max_concurrency > 0));
+
+alter table endpoint_versions add constraint endpoint_versions_on_ambiguous_check CHECK ((on_ambiguous = ANY (ARRAY['resend'::text, 'probe'::text, 'hold'::text])));
+
+alter table endpoint_versions add constraint endpoint_versions_rate_per_second_check CHECK ((rate_per_second > (0)::double precision));
+
+alter table endpoint_versions add constraint endpoint_versions_reconcile_within_ms_check CHECK (((reconcile_within_ms >= 0) AND (reconcile_within_ms <= 604800000)));
+
+alter table endpoint_versions add constraint endpoint_versions_timeout_ms_check CHECK (((timeout_ms >= 1) AND (timeout_ms <= 60000)));
+
+alter table endpoint_versions add constraint endpoint_versions_version_check CHECK ((version > 0));
+
+alter table endpoint_versions add constraint endpoint_versions_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES endpoints(id);
+
+alter table endpoint_versions add constraint endpoint_versions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table endpoints add constraint endpoints_pkey PRIMARY KEY (id);
+
+alter table endpoints add constraint endpoints_check CHECK (((state = 'disabled'::text) = (disabled_reason IS NOT NULL)));
+
+alter table endpoints add constraint endpoints_disabled_reason_check CHECK ((disabled_reason = ANY (ARRAY['operator'::text, 'gone'::text])));
+
+alter table endpoints add constraint endpoints_handle_check CHECK ((handle ~ '^[a-zA-Z0-9._-]{1,81}$'::text));
+
+alter table endpoints add constraint endpoints_state_check CHECK ((state = ANY (ARRAY['enabled'::text, 'disabled'::text, 'deleted'::text])));
+
+alter table endpoints add constraint endpoints_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table event_identities add constraint event_identities_pkey PRIMARY KEY (tenant_id, external_id);
+
+alter table events add constraint events_pkey PRIMARY KEY (id);
+
+alter table events add constraint events_tenant_id_number_key UNIQUE (tenant_id, number);
+
+alter table events add constraint events_payload_bytes_check CHECK ((payload_bytes >= 0));
+
+alter table exclusions add constraint exclusions_pkey PRIMARY KEY (operation_id, delivery_id);
+
+alter table exclusions add constraint exclusions_check CHECK (((reason = ANY (ARRAY['coalesced'::text, 'held'::text])) = (joined_execution_id IS NOT NULL)));
+
+alter table exclusions add constraint exclusions_check1 CHECK (((reason = 'held'::text) = (held_by IS NOT NULL)));
+
+alter table exclusions add constraint exclusions_reason_check CHECK ((reason = ANY (ARRAY['coalesced'::text, 'already_delivered'::text, 'changed_since'::text, 'held'::text, 'suppressed_duplicate'::text, 'payload_expired'::text])));
+
+alter table executions add constraint executions_pkey PRIMARY KEY (id);
+
+alter table executions add constraint executions_attempts_check CHECK ((attempts >= 0));
+
+alter table executions add constraint executions_check CHECK (((state = 'sending'::text) = (lease_token IS NOT NULL)));
+
+alter table executions add constraint executions_check1 CHECK ((open = (finished_at IS NULL)));
+
+alter table executions add constraint executions_check2 CHECK (((state = ANY (ARRAY['ignored'::text, 'cancelled'::text])) <= (reason IS NOT NULL)));
+
+alter table executions add constraint executions_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'scheduled'::text, 'sending'::text, 'unknown'::text, 'superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])));
+
+alter table idempotency_keys add constraint idempotency_keys_pkey PRIMARY KEY (scope, key_hash);
+
+alter table idempotency_keys add constraint idempotency_keys_key_hash_check CHECK ((length(key_hash) = 32));
+
+alter table installation add constraint installation_pkey PRIMARY KEY (only_one);
+
+alter table installation add constraint installation_only_one_check CHECK (only_one);
+
+alter table operation_counts add constraint operation_counts_pkey PRIMARY KEY (operation_id);
+
+alter table operation_counts add constraint operation_counts_cancelled_check CHECK ((cancelled >= 0));
+
+alter table operation_counts add constraint operation_counts_delivered_check CHECK ((delivered >= 0));
+
+alter table operation_counts add constraint operation_counts_excluded_check CHECK ((excluded >= 0));
+
+alter table operation_counts add constraint operation_counts_failed_check CHECK ((failed >= 0));
+
+alter table operation_counts add constraint operation_counts_ignored_check CHECK ((ignored >= 0));
+
+alter table operation_counts add constraint operation_counts_queued_check CHECK ((queued >= 0));
+
+alter table operation_counts add constraint operation_counts_scheduled_check CHECK ((scheduled >= 0));
+
+alter table operation_counts add constraint operation_counts_sending_check CHECK ((sending >= 0));
+
+alter table operation_counts add constraint operation_counts_superseded_check CHECK ((superseded >= 0));
+
+alter table operation_counts add constraint operation_counts_unknown_check CHECK ((unknown >= 0));
+
+alter table operation_counts add constraint the_one_equation CHECK ((expected = (((((((((queued + sending) + scheduled) + delivered) + failed) + unknown) + ignored) + cancelled) + superseded) + excluded)));
+
+alter table operation_counts add constraint operation_counts_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
+
+alter table operation_pacing add constraint operation_pacing_pkey PRIMARY KEY (operation_id);
+
+alter table operation_pacing add constraint operation_pacing_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
+
+alter table operations add constraint operations_pkey PRIMARY KEY (id);
+
+alter table operations add constraint operations_workflow_id_key UNIQUE (workflow_id);
+
+alter table operations add constraint operations_check CHECK (((state = ANY (ARRAY['completed'::text, 'completed_with_failures'::text, 'cancelled'::text])) = (closed_at IS NOT NULL)));
+
+alter table operations add constraint operations_check1 CHECK (((closed_at IS NULL) = (next_event_at IS NOT NULL)));
+
+alter table operations add constraint operations_check2 CHECK (((closed_at IS NULL) OR (report IS NOT NULL)));
+
+alter table operations add constraint operations_control_check CHECK ((control = ANY (ARRAY['run'::text, 'pause'::text, 'cancel'::text])));
+
+alter table operations add constraint operations_kind_check CHECK ((kind = ANY (ARRAY['retry'::text, 'replay'::text])));
+
+alter table operations add constraint operations_max_concurrency_check CHECK ((max_concurrency > 0));
+
+alter table operations add constraint operations_rate_per_second_check CHECK ((rate_per_second > (0)::double precision));
+
+alter table operations add constraint operations_state_check CHECK ((state = ANY (ARRAY['planned'::text, 'awaiting_approval'::text, 'accepted'::text, 'selecting'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text, 'cancelled'::text])));
+
+alter table operations add constraint operations_target_check CHECK ((target = ANY (ARRAY['original'::text, 'current'::text])));
+
+alter table operations add constraint operations_requested_by_fkey FOREIGN KEY (requested_by) REFERENCES api_keys(id);
+
+alter table operations add constraint operations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table pace_slots add constraint pace_slots_pkey PRIMARY KEY (paced_id, token);
+
+alter table pace_slots add constraint pace_slots_slots_check CHECK ((slots >= 0));
+
+alter table payloads add constraint payloads_pkey PRIMARY KEY (event_id);
+
+alter table schema_migrations add constraint schema_migrations_pkey PRIMARY KEY (name);
+
+alter table tenant_counters add constraint tenant_counters_pkey PRIMARY KEY (tenant_id);
+
+alter table tenant_counters add constraint tenant_counters_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table tenants add constraint tenants_pkey PRIMARY KEY (id);
+
+alter table tenants add constraint tenants_handle_key UNIQUE (handle);
+
+alter table tenants add constraint tenants_handle_check CHECK (((handle ~ '^[a-z0-9][a-z0-9._-]{0,62}$'::text) AND (handle !~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'::text) AND (handle !~ '^[a-z]{2,4}_[0-9a-hjkmnp-tv-z]{26}$'::text)));
+
+alter table tenants add constraint tenants_plan_check CHECK ((plan = ANY (ARRAY['free'::text, 'pro'::text, 'business'::text])));
+
+alter table tenants add constraint tenants_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text));
+
+alter table workers add constraint workers_pkey PRIMARY KEY (id);
+
+-- Indexes
+
+CREATE INDEX api_keys_by_tenant ON public.api_keys USING btree (tenant_id, id);
+
+CREATE INDEX claims_by_lease ON public.claims USING btree (lease_until);
+
+CREATE INDEX claims_by_owner ON public.claims USING btree (worked_by);
+
+CREATE INDEX deliveries_by_endpoint ON public.deliveries USING btree (endpoint_id, accepted_at, id);
+
+CREATE INDEX deliveries_by_tenant ON public.deliveries USING btree (tenant_id, accepted_at, id);
+
+CREATE INDEX deliveries_failed_by_endpoint ON public.deliveries USING btree (endpoint_id, accepted_at, id) WHERE (state = 'failed'::text);
+
+CREATE INDEX deliveries_failed_by_fault ON public.deliveries USING btree (tenant_id, fault_code, accepted_at, id) WHERE (state = 'failed'::text);
+
+CREATE INDEX deliveries_failed_by_tenant ON public.deliveries USING btree (tenant_id, accepted_at, id) WHERE (state = 'failed'::text);
+
+CREATE UNIQUE INDEX deliveries_once ON public.deliveries USING btree (event_id, endpoint_id) WHERE (replay_of IS NULL);
+
+CREATE INDEX endpoint_secrets_by_endpoint ON public.endpoint_secrets USING btree (endpoint_id, id);
+
+CREATE UNIQUE INDEX endpoints_by_handle ON public.endpoints USING btree (tenant_id, handle) WHERE (state <> 'deleted'::text);
+
+CREATE INDEX endpoints_by_tenant ON public.endpoints USING btree (tenant_id, id) WHERE (state <> 'deleted'::text);
+
+CREATE INDEX events_by_acceptance ON public.events USING btree (tenant_id, accepted_at, id);
+
+CREATE INDEX executions_by_delivery ON public.executions USING btree (delivery_id, id);
+
+CREATE INDEX executions_by_operation ON public.executions USING btree (operation_id, id) WHERE (operation_id IS NOT NULL);
+
+CREATE INDEX executions_give_up ON public.executions USING btree (give_up_at) WHERE open;
+
+CREATE UNIQUE INDEX executions_one_child ON public.executions USING btree (parent_id) WHERE (keeps_slot AND (parent_id IS NOT NULL));
+
+CREATE UNIQUE INDEX executions_one_open ON public.executions USING btree (delivery_id) WHERE open;
+
+CREATE INDEX executions_queue ON public.executions USING btree (worked_by, endpoint_id, due_at, id) WHERE open;
+
+CREATE INDEX operations_by_tenant ON public.operations USING btree (tenant_id, id);
+
+CREATE INDEX operations_open ON public.operations USING btree (next_event_at) WHERE (closed_at IS NULL);
+
+CREATE INDEX pace_slots_by_token ON public.pace_slots USING btree (token);
+
+-- Triggers
+
+CREATE TRIGGER account_deletes AFTER DELETE ON public.exclusions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION account_deleted_exclusions();
+
+CREATE TRIGGER account_inserts AFTER INSERT ON public.exclusions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_inserted_exclusions();
+
+CREATE TRIGGER account_inserts AFTER INSERT ON public.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_inserted_executions();
+
+CREATE TRIGGER account_updates AFTER UPDATE ON public.executions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_updated_executions();

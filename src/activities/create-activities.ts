@@ -1,0 +1,165 @@
+import { Context } from '@temporalio/activity';
+import { Slice } from '../delivery/slice.ts';
+import type { SendingContext } from '../delivery/sending-context.ts';
+import { Wake } from '../delivery/wake.ts';
+import { type NextStep, nextStep } from '../domain/next-step.ts';
+import { closingState } from '../domain/operation-counts.ts';
+import { freezeNextPage } from '../recovery/freeze-selection.ts';
+import { settleRaced } from '../recovery/freeze-explicit.ts';
+import { settleExpiredClaims } from '../recovery/settle-expired.ts';
+import { cancelUnsent } from '../store/cancelling.ts';
+import { operationFacts, readControl, writeNextEvent } from '../store/operation-facts.ts';
+import {
+  cancelExpired,
+  cancelFromOutside,
+  closeOperation,
+  reopenCoalesced,
+  showRunning,
+} from '../store/operation-progress.ts';
+import { loadOperation } from '../store/operations.ts';
+import { withTransaction } from '../store/pool.ts';
+import type { OperationActivities, Progress } from './operation-activities.ts';
+
+/** What the activities of one worker share. */
+export interface ActivityDeps {
+  sending: SendingContext;
+  /** Requests in flight of one bulk slice. */
+  socketsPerSlice: number;
+  /** A slice returns after so long; the workflow begins another. */
+  sliceBudgetMs: number;
+  /** Aborted when this worker stops: slices take nothing more and drain. */
+  stopping: AbortSignal;
+}
+
+const HEARTBEAT_MS = 10_000;
+const CANCEL_BATCH = 2_000;
+const REOPEN_BATCH = 2_000;
+const END_WHEN_IDLE_FOR_MS = 5_000;
+const INTERACTIVE_POLL_MS = 50;
+const INTERACTIVE_WATCH_MS = 5_000;
+
+/** Makes the activities of one worker. Every one of them can be run again from the start. */
+export function createActivities(deps: ActivityDeps): OperationActivities {
+  const { pool } = deps.sending;
+
+  async function look(operationId: string): Promise<Progress> {
+    await settleExpiredClaims(pool);
+    await showRunning(pool, operationId);
+    await cancelExpired(pool, operationId);
+    const facts = await operationFacts(pool, operationId);
+    const operation = await loadOperation(pool, operationId);
+    if (!facts || !operation) return { step: { do: 'end' }, state: 'cancelled', details: 'No such operation.' };
+    const step = nextStep(facts);
+    if (step.do !== 'end')
+      await writeNextEvent(
+        pool,
+        operationId,
+        step.do === 'wait' ? step.until : step.do,
+        step.do === 'wait' ? step.ms : 30_000,
+        operation.controlRevision,
+      );
+    return { step, state: operation.state, details: describe(operation.counts, step) };
+  }
+
+  async function dispatchInteractive(operationId: string): Promise<void> {
+    // The live lane sends these; a run only has to see them through, and does so without history for a while.
+    const wake = new Wake(deps.stopping);
+    const untilMs = performance.now() + INTERACTIVE_WATCH_MS;
+    while (!deps.stopping.aborted && performance.now() < untilMs) {
+      const facts = await operationFacts(pool, operationId);
+      if (!facts || facts.control !== 'run' || nextStep(facts).do !== 'dispatch') return;
+      await wake.wait(INTERACTIVE_POLL_MS);
+    }
+  }
+
+  return {
+    assess: look,
+
+    async select(operationId) {
+      await beating(deps.stopping, async (stop) => {
+        while (!stop.aborted && (await withTransaction(pool, (db) => freezeNextPage(db, operationId))));
+      });
+      return look(operationId);
+    },
+
+    async dispatchSlice(operationId) {
+      const operation = await loadOperation(pool, operationId);
+      if (operation?.interactive) await beating(deps.stopping, () => dispatchInteractive(operationId));
+      else if (operation)
+        await beating(
+          deps.stopping,
+          async (stop) => {
+            const slice = new Slice(deps.sending, {
+              workedBy: operationId,
+              lane: 'bulk',
+              sockets: deps.socketsPerSlice,
+              stop,
+              budgetMs: deps.sliceBudgetMs,
+              endWhenIdleForMs: END_WHEN_IDLE_FOR_MS,
+              wake: new Wake(stop),
+              control: () => readControl(pool, operationId),
+            });
+            await slice.run();
+          },
+          () => writeNextEvent(pool, operationId, 'dispatch', 30_000),
+        );
+      return look(operationId);
+    },
+
+    async close(operationId) {
+      await beating(deps.stopping, async (stop) => {
+        const operation = await loadOperation(pool, operationId);
+        if (operation?.control === 'cancel') {
+          while (!stop.aborted && (await withTransaction(pool, (db) => cancelUnsent(db, operationId, CANCEL_BATCH))) > 0);
+        } else if (operation) {
+          const reopened = await withTransaction(pool, async (db) => {
+            const ids = await reopenCoalesced(db, operationId, REOPEN_BATCH);
+            await settleRaced(db, operation, ids);
+            return ids.length;
+          });
+          if (reopened > 0) return;
+        }
+        const facts = await operationFacts(pool, operationId);
+        if (!facts || nextStep(facts).do !== 'close') return;
+        const result = await withTransaction(pool, (db) =>
+          closeOperation(db, operationId, (counts) => closingState(counts, facts.control === 'cancel')),
+        );
+        if (!result.closed && result.why === 'counts_disagree') throw new CountsDisagree();
+      });
+      return look(operationId);
+    },
+
+    async cancelOperation(operationId) {
+      await cancelFromOutside(pool, operationId);
+    },
+  };
+}
+
+/** The ledger and the counts of an operation differ: it is not closed, and its workflow says so until somebody looks. */
+class CountsDisagree extends Error {
+  readonly code = 'counts_disagree';
+}
+
+/** Runs a step with heartbeats; its stop signal is this worker's stopping or the activity's cancellation. */
+async function beating(
+  stopping: AbortSignal,
+  work: (stop: AbortSignal) => Promise<void>,
+  eachBeat?: () => Promise<void>,
+): Promise<void> {
+  const context = Context.current();
+  const beat = setInterval(() => {
+    context.heartbeat();
+    void eachBeat?.().catch(() => {});
+  }, HEARTBEAT_MS);
+  try {
+    await work(AbortSignal.any([stopping, context.cancellationSignal]));
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+function describe(counts: Record<string, number>, step: NextStep): string {
+  const parts = Object.entries(counts).filter(([part, n]) => n > 0 || part === 'expected');
+  const next = step.do === 'wait' ? `wait up to ${Math.ceil(step.ms / 1_000)} s (${step.until})` : step.do;
+  return `**next:** ${next}\n\n${parts.map(([part, n]) => `- ${part}: ${n}`).join('\n')}`;
+}

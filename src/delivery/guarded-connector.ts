@@ -1,0 +1,47 @@
+import { isIP } from 'node:net';
+import { buildConnector } from 'undici';
+import { AddressBlockedError, type AddressGuard } from './address-guard.ts';
+
+/** How a guarded connector connects; `ca` adds trust anchors (PEM) for TLS. */
+export type ConnectorOptions = { guard: AddressGuard; connectTimeoutMs: number; ca?: string | undefined };
+
+/**
+ * An undici connector that connects to checked addresses only. Three checks, because each alone can be passed by:
+ * a literal host (Node asks no lookup for those), the answers of the lookup (the socket is given those very
+ * addresses, so that a name which changes its mind after the check changes nothing), and the address that the
+ * socket says it reached. Fails with `AddressBlockedError` before a byte of the request is written.
+ *
+ * No error of ours may carry `UND_ERR_SOCKET` or `UND_ERR_INFO`: undici takes those for a lost keep-alive
+ * connection and connects again, for ever.
+ */
+export function createGuardedConnector({
+  guard,
+  connectTimeoutMs,
+  ca,
+}: ConnectorOptions): buildConnector.connector {
+  const connect = buildConnector({
+    timeout: connectTimeoutMs,
+    lookup: guard.lookup,
+    allowH2: false,
+    ...(ca === undefined ? {} : { ca }),
+  } as buildConnector.BuildOptions);
+
+  return (options, callback) => {
+    if (isIP(options.hostname) !== 0 && !guard.checkAddress(options.hostname).ok) {
+      callback(new AddressBlockedError(), null);
+      return;
+    }
+    connect(options, (error, socket) => {
+      if (error !== null) {
+        callback(error, null);
+        return;
+      }
+      if (guard.checkAddress(socket.remoteAddress ?? '').ok) {
+        callback(null, socket);
+        return;
+      }
+      socket.destroy();
+      callback(new AddressBlockedError(), null);
+    });
+  };
+}

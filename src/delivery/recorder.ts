@@ -1,0 +1,161 @@
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { endClaims, type Outcome, type Recorded, recordOutcomes } from '../store/outcomes.ts';
+import { forgetSlots, freeSlots, raiseFloors } from '../store/pacing.ts';
+import { isConnectionLost } from '../store/pool.ts';
+import { disableGone } from '../store/settlement.ts';
+
+/** An outcome on its way to the ledger, with what else it changes once it is there. */
+export interface PendingOutcome extends Outcome {
+  endpointId: string;
+  operationId?: string;
+  /** It holds a concurrency slot at its endpoint or operation. */
+  slotted: boolean;
+  onRecorded(recorded: Recorded | undefined): void;
+}
+
+/** A claim with how many of its items are still out. */
+export interface OpenClaim {
+  token: string;
+  left: number;
+  slotted: boolean;
+}
+
+const FLUSH_MS = 50;
+const FLUSH_ITEMS = 256;
+const MAX_BACKOFF_MS = 2_000;
+
+/**
+ * Writes outcomes to the ledger every 50 ms or 256 items, whichever is first. An outcome is held until it is written:
+ * a lost connection or a deadlock is tried again for as long as it takes, which is safe because the write is fenced by
+ * the claim's token, and bounded because nothing more than what was claimed can wait here.
+ */
+export class Recorder {
+  readonly #pool: Pool;
+  readonly #log: Logger;
+  readonly #claims = new Map<string, OpenClaim>();
+  #waiting: PendingOutcome[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #flushing: Promise<void> | undefined;
+
+  constructor(pool: Pool, log: Logger) {
+    this.#pool = pool;
+    this.#log = log;
+  }
+
+  /** Announces a claim; it is ended in the ledger when all of its items are recorded. */
+  open(claim: OpenClaim): void {
+    this.#claims.set(claim.token, claim);
+  }
+
+  /** Takes an outcome; it is written soon. */
+  add(outcome: PendingOutcome): void {
+    this.#waiting.push(outcome);
+    if (this.#waiting.length >= FLUSH_ITEMS) this.#flushSoon(0);
+    else this.#flushSoon(FLUSH_MS);
+  }
+
+  /** Resolves when everything taken so far is written. */
+  async drained(): Promise<void> {
+    while (this.#waiting.length > 0 || this.#flushing) {
+      this.#flush();
+      await this.#flushing;
+    }
+  }
+
+  #flushSoon(ms: number): void {
+    if (ms === 0) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      this.#flush();
+    } else
+      this.#timer ??= setTimeout(() => {
+        this.#timer = undefined;
+        this.#flush();
+      }, ms);
+  }
+
+  #flush(): void {
+    if (this.#flushing || this.#waiting.length === 0) return;
+    const batch = this.#waiting.slice(0, FLUSH_ITEMS);
+    this.#waiting = this.#waiting.slice(FLUSH_ITEMS);
+    this.#flushing = this.#write(batch).finally(() => {
+      this.#flushing = undefined;
+      if (this.#waiting.length >= FLUSH_ITEMS) this.#flush();
+      else if (this.#waiting.length > 0) this.#flushSoon(FLUSH_MS);
+    });
+  }
+
+  async #write(batch: PendingOutcome[]): Promise<void> {
+    const recorded = await this.#persist('outcomes.record', () => recordOutcomes(this.#pool, batch));
+    const byExecution = new Map(recorded.map((r) => [r.executionId, r]));
+    const ended = this.#countDown(batch);
+    await this.#persist('outcomes.effects', () => this.#effects(batch, ended));
+    for (const outcome of batch) outcome.onRecorded(byExecution.get(outcome.executionId));
+  }
+
+  #countDown(batch: PendingOutcome[]): OpenClaim[] {
+    const ended: OpenClaim[] = [];
+    for (const { token } of batch) {
+      const claim = this.#claims.get(token);
+      if (!claim) continue;
+      claim.left -= 1;
+      if (claim.left > 0) continue;
+      this.#claims.delete(token);
+      ended.push(claim);
+    }
+    return ended;
+  }
+
+  /** Everything here is idempotent or expires by itself, so it stays outside the transaction of the outcomes. */
+  async #effects(batch: PendingOutcome[], ended: OpenClaim[]): Promise<void> {
+    const floors = new Map<string, number>();
+    const gone = new Set<string>();
+    const slots = new Map<string, Map<string, number>>();
+    for (const outcome of batch) {
+      const { retryAfterMs, outcome: kind } = outcome.classification;
+      if (retryAfterMs !== undefined)
+        floors.set(outcome.endpointId, Math.max(retryAfterMs, floors.get(outcome.endpointId) ?? 0));
+      if (kind === 'gone') gone.add(outcome.endpointId);
+      if (!outcome.slotted) continue;
+      const own = slots.get(outcome.token) ?? new Map<string, number>();
+      slots.set(outcome.token, own);
+      for (const id of [outcome.endpointId, outcome.operationId]) if (id) own.set(id, (own.get(id) ?? 0) + 1);
+    }
+    if (floors.size > 0) await raiseFloors(this.#pool, floors);
+    if (gone.size > 0) await disableGone(this.#pool, [...gone].sort());
+    for (const [token, freed] of slots)
+      await freeSlots(
+        this.#pool,
+        token,
+        [...freed].map(([id, count]) => ({ id, count })),
+      );
+    if (ended.length > 0) {
+      await endClaims(
+        this.#pool,
+        ended.map((claim) => claim.token),
+      );
+      const slotted = ended.filter((claim) => claim.slotted).map((claim) => claim.token);
+      if (slotted.length > 0) await forgetSlots(this.#pool, slotted);
+    }
+  }
+
+  async #persist<T>(what: string, write: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await write();
+      } catch (error) {
+        const code = (error as { code?: string }).code;
+        // A surprise is tried again too: giving an outcome up would turn what is known into an ambiguous attempt.
+        const expected = isConnectionLost(error) || code === '40001' || code === '40P01';
+        this.#log[expected ? 'warn' : 'error'](
+          { event: `${what}.again`, code, tries },
+          'writing outcomes again',
+        );
+        await new Promise((resolve) =>
+          setTimeout(resolve, Math.min(MAX_BACKOFF_MS, 20 * 2 ** Math.min(tries, 10))),
+        );
+      }
+    }
+  }
+}

@@ -1,0 +1,174 @@
+import type { AttemptResult } from '../domain/attempt-result.ts';
+import { type Classification, classify } from '../domain/classification.ts';
+import { decideNext } from '../domain/decide-next.ts';
+import { DEFAULT_RETRY_POLICY } from '../domain/retry-policy.ts';
+import { showId } from '../domain/typed-id.ts';
+import type { ClaimedItem } from '../store/claims.ts';
+import type { Recorded } from '../store/outcomes.ts';
+import type { Deadline } from './deadline.ts';
+import { Recorder } from './recorder.ts';
+import type { SendingContext } from './sending-context.ts';
+import { signatureHeaders } from './signature.ts';
+import type { Target } from './target-cache.ts';
+
+/** Items of one claim, to be sent before its deadline. */
+export interface ClaimToSend {
+  token: string;
+  items: ClaimedItem[];
+  deadline: Deadline;
+  /** Its items hold concurrency slots. */
+  slotted: boolean;
+}
+
+/** For how long an endpoint that timed out counts as slow. */
+const SLOW_FOR_MS = 30_000;
+
+/** Sends what one slice claims and hands each outcome to the recorder; knows what is in flight where. */
+export class Sender {
+  readonly #context: SendingContext;
+  readonly #lane: 'bulk' | 'live';
+  readonly #recorder: Recorder;
+  readonly #inFlightAt = new Map<string, number>();
+  readonly #slowUntil = new Map<string, number>();
+  #inFlight = 0;
+  #onFreed: (() => void)[] = [];
+
+  constructor(context: SendingContext, lane: 'bulk' | 'live') {
+    this.#context = context;
+    this.#lane = lane;
+    this.#recorder = new Recorder(context.pool, context.log);
+  }
+
+  /** Requests that have not ended yet. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Requests to one endpoint that have not ended yet. */
+  inFlightAt(endpointId: string): number {
+    return this.#inFlightAt.get(endpointId) ?? 0;
+  }
+
+  /** Whether an endpoint timed out a moment ago. */
+  isSlow(endpointId: string): boolean {
+    return (this.#slowUntil.get(endpointId) ?? 0) > performance.now();
+  }
+
+  /** Resolves when the next request ends. */
+  freed(): Promise<void> {
+    return new Promise((resolve) => this.#onFreed.push(resolve));
+  }
+
+  /** Resolves when nothing is in flight and everything is recorded; nothing in flight is ever aborted. */
+  async drained(): Promise<void> {
+    while (this.#inFlight > 0) await this.freed();
+    await this.#recorder.drained();
+  }
+
+  /** Puts a claim on the wire. Whatever fails here ends as an outcome: a claimed item is never just dropped. */
+  async send(claim: ClaimToSend): Promise<void> {
+    const { items } = claim;
+    this.#recorder.open({ token: claim.token, left: items.length, slotted: claim.slotted });
+    this.#inFlight += items.length;
+    for (const { endpointId } of items) this.#inFlightAt.set(endpointId, this.inFlightAt(endpointId) + 1);
+    this.#context.metrics.inFlight.inc({ lane: this.#lane }, items.length);
+    const targetOf = await this.#context.targets.prepare(items).catch((error: { code?: string }) => {
+      this.#context.log.warn({ event: 'targets.unreadable', code: error.code, items: items.length });
+      return undefined;
+    });
+    for (const item of items)
+      if (targetOf) void this.#sendOne(claim, item, targetOf(item.endpointId, item.version));
+      else this.#finish(claim, item, { kind: 'released', reason: 'stopping' });
+  }
+
+  async #sendOne(claim: ClaimToSend, item: ClaimedItem, target: Target): Promise<void> {
+    const webhookId = showId('delivery', item.deliveryId);
+    const result = await this.#context.attempts.send({
+      url: target.url,
+      body: item.body,
+      headers: {
+        ...target.headers,
+        'content-type': 'application/json',
+        'user-agent': this.#context.userAgent,
+        'redrive-attempt': String(item.attempts + 1),
+        ...signatureHeaders({
+          id: webhookId,
+          timestampSeconds: Math.floor(Date.now() / 1_000),
+          body: item.body,
+          secrets: target.secrets,
+        }),
+      },
+      timeoutMs: target.timeoutMs,
+      deadline: claim.deadline,
+    });
+    this.#finish(claim, item, result, target);
+  }
+
+  #finish({ token, slotted }: ClaimToSend, item: ClaimedItem, result: AttemptResult, target?: Target): void {
+    const classification = classify(result);
+    const durationMs = result.kind === 'released' ? 0 : result.durationMs;
+    this.#ended(item.endpointId, classification);
+    this.#recorder.add({
+      executionId: item.executionId,
+      deliveryId: item.deliveryId,
+      endpointId: item.endpointId,
+      ...(item.operationId ? { operationId: item.operationId } : {}),
+      token,
+      slotted,
+      classification,
+      next: decideNext({
+        outcome: classification,
+        attempts: item.attempts + 1,
+        policy: target?.policy ?? DEFAULT_RETRY_POLICY,
+        onAmbiguous: target?.onAmbiguous ?? 'resend',
+        random: Math.random(),
+      }),
+      endpointVersion: item.version,
+      durationMs,
+      ...(result.kind === 'answered' ? { excerpt: result.excerpt } : {}),
+      reconcileWithinMs: target?.reconcileWithinMs ?? 0,
+      onRecorded: (recorded) => this.#report(item, classification, durationMs, recorded),
+    });
+  }
+
+  #ended(endpointId: string, { faultCode }: Classification): void {
+    this.#inFlight -= 1;
+    const left = this.inFlightAt(endpointId) - 1;
+    if (left > 0) this.#inFlightAt.set(endpointId, left);
+    else this.#inFlightAt.delete(endpointId);
+    if (faultCode === 'timeout' || faultCode === 'connect_timeout')
+      this.#slowUntil.set(endpointId, performance.now() + SLOW_FOR_MS);
+    else if (!faultCode) this.#slowUntil.delete(endpointId);
+    this.#context.metrics.inFlight.dec({ lane: this.#lane });
+    const waiting = this.#onFreed;
+    this.#onFreed = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** One wide line an attempt, with ids and codes only. */
+  #report(
+    item: ClaimedItem,
+    { outcome, faultCode, httpStatus }: Classification,
+    durationMs: number,
+    recorded: Recorded | undefined,
+  ): void {
+    const { metrics, log } = this.#context;
+    metrics.attempts.inc({ outcome, lane: this.#lane });
+    metrics.attemptDuration.observe({ lane: this.#lane }, durationMs / 1_000);
+    log.info({
+      event: 'delivery.attempted',
+      lane: this.#lane,
+      deliveryId: showId('delivery', item.deliveryId),
+      executionId: item.executionId,
+      endpointId: item.endpointId,
+      operationId: item.operationId,
+      attempt: item.attempts + 1,
+      outcome,
+      faultCode,
+      httpStatus,
+      durationMs: Math.round(durationMs),
+      // Absent: the lease had ended and somebody else has settled it; this outcome changed nothing.
+      state: recorded?.state,
+    });
+  }
+}

@@ -1,0 +1,172 @@
+import { randomUUID } from 'node:crypto';
+import { spread } from '../domain/spread.ts';
+import { claimItems, type Grant } from '../store/claims.ts';
+import { withTransaction } from '../store/pool.ts';
+import { type ReadyEndpoint, readyEndpoints } from '../store/ready-endpoints.ts';
+import { ignoreAtClosedEndpoints, ignoreWithoutPayload } from '../store/settlement.ts';
+import { createDeadline } from './deadline.ts';
+import { reserveGrants, settleReservation } from './reservation.ts';
+import { Sender } from './sender.ts';
+import type { SendingContext } from './sending-context.ts';
+import type { Wake } from './wake.ts';
+
+/** Whose work a slice does, with how much, and for how long. */
+export interface SliceTask {
+  workedBy: string;
+  lane: 'bulk' | 'live';
+  /** Requests in flight at most; also the most that is ever claimed at once. */
+  sockets: number;
+  /** Ends the slice: it stops taking, drains and records. No request in flight is aborted. */
+  stop: AbortSignal;
+  /** The slice returns after so long, for others to have their turn. */
+  budgetMs: number;
+  /** The slice returns when nothing can be claimed for so long. */
+  endWhenIdleForMs: number;
+  /** Cuts its waits short. */
+  wake: Wake;
+  /** What the owner of an operation wants: whether it runs, and whether it has a pace of its own and when that allows more. */
+  control?(): Promise<{ run: boolean; paced: boolean; claimableInMs: number }>;
+  /** The share of the live lane that is this worker's. */
+  share?(): { index: number; of: number };
+}
+
+/** What a slice did, and when something of its work can be claimed next (absent: nothing is left unsent). */
+export interface SliceResult {
+  claimed: number;
+  claimableInMs?: number;
+}
+
+/** A claimed item must be on the wire so long after its claim was begun, or is given back unsent. */
+const START_WITHIN_MS = 5_000;
+
+/** Between the end of the slowest request and its lease: for clocks that differ, and for the outcome to be written. */
+const LEASE_MARGIN_MS = 2_000;
+
+const CLAIM_BYTES = 16 * 1024 * 1024;
+const MAX_CLAIM = 256;
+const ENDPOINTS_FRESH_MS = 500;
+const PACE_POLL_MS = 20;
+const IDLE_POLL_MS = 1_000;
+const CLOSED_BATCH = 1_000;
+
+type Round = { claimed: number; stopped?: boolean; claimableInMs?: number };
+
+/** The loop that is the only sender: choose endpoints, reserve pace, claim what was granted, send, record. */
+export class Slice {
+  readonly #context: SendingContext;
+  readonly #task: SliceTask;
+  readonly #sender: Sender;
+  #endpoints: ReadyEndpoint[] = [];
+  #endpointsUntilMs = 0;
+  /** Endpoints that gave less than they were asked for; they are asked again when the list is read again. */
+  readonly #exhausted = new Set<string>();
+  #turn = 0;
+
+  constructor(context: SendingContext, task: SliceTask) {
+    this.#context = context;
+    this.#task = task;
+    this.#sender = new Sender(context, task.lane);
+  }
+
+  /** Runs until its task ends it; always drains and records what it claimed, whatever happens. */
+  async run(): Promise<SliceResult> {
+    const { sockets, stop, budgetMs, endWhenIdleForMs, wake } = this.#task;
+    const endAtMs = performance.now() + budgetMs;
+    const worthClaiming = Math.max(1, Math.floor(Math.min(sockets, MAX_CLAIM) / 4));
+    let claimed = 0;
+    let claimableInMs: number | undefined;
+    try {
+      while (!stop.aborted && performance.now() < endAtMs) {
+        const free = Math.min(MAX_CLAIM, sockets - this.#sender.inFlight);
+        if (free < worthClaiming) {
+          await this.#sender.freed();
+          continue;
+        }
+        const round = await this.#claimRound(free);
+        claimed += round.claimed;
+        claimableInMs = round.claimableInMs;
+        if (round.stopped) break;
+        if (round.claimed > 0) continue;
+        const waitMs = claimableInMs ?? Number.POSITIVE_INFINITY;
+        if (this.#sender.inFlight === 0 && waitMs > endWhenIdleForMs) break;
+        await Promise.race([this.#sender.freed(), wake.wait(Math.min(Math.max(waitMs, PACE_POLL_MS), IDLE_POLL_MS))]);
+        this.#endpointsUntilMs = 0;
+      }
+    } finally {
+      await this.#sender.drained();
+    }
+    return { claimed, ...(claimableInMs === undefined ? {} : { claimableInMs }) };
+  }
+
+  async #claimRound(free: number): Promise<Round> {
+    const { pool, metrics } = this.#context;
+    const { workedBy, lane, sockets } = this.#task;
+    const control = (await this.#task.control?.()) ?? { run: true, paced: false, claimableInMs: 0 };
+    if (!control.run) return { claimed: 0, stopped: true };
+    if (control.claimableInMs > 0) return { claimed: 0, claimableInMs: control.claimableInMs };
+    const { ready, later } = await this.#lookAround();
+    const wanted = spread(ready, free, sockets, this.#turn++);
+    if (wanted.length === 0) return { claimed: 0, ...later };
+
+    const byId = new Map(ready.map((endpoint) => [endpoint.endpointId, endpoint]));
+    const slowestMs = Math.max(...wanted.map((w) => byId.get(w.endpointId)?.timeoutMs ?? 0));
+    const leaseMs = START_WITHIN_MS + slowestMs + LEASE_MARGIN_MS;
+    // Before the claim: whatever happens between, the lease in Postgres outlives it.
+    const deadline = createDeadline(START_WITHIN_MS);
+    const token = randomUUID();
+    const reservation = await reserveGrants(
+      pool,
+      wanted,
+      (endpointId) => byId.get(endpointId)?.paced ?? false,
+      control.paced ? workedBy : undefined,
+      { token, lane, leaseMs },
+    );
+    if (reservation.grants.length === 0) return { claimed: 0, claimableInMs: PACE_POLL_MS };
+    const { items, withoutPayload } = await claimItems(
+      pool,
+      workedBy,
+      token,
+      reservation.grants,
+      leaseMs,
+      CLAIM_BYTES,
+    );
+    metrics.sliceClaims.inc(items.length);
+    if (items.length > 0)
+      await this.#sender.send({ token, items, deadline, slotted: !reservation.unpaced });
+    if (withoutPayload.length > 0) await withTransaction(pool, (db) => ignoreWithoutPayload(db, withoutPayload));
+    await settleReservation(pool, token, reservation, items);
+    this.#noteExhausted(wanted, items);
+    return { claimed: items.length + withoutPayload.length, ...later };
+  }
+
+  /** Endpoints that have something to claim now, and when something more of this slice's work can be. */
+  async #lookAround() {
+    const { pool } = this.#context;
+    const { workedBy, share } = this.#task;
+    if (performance.now() >= this.#endpointsUntilMs || this.#exhausted.size >= this.#endpoints.length) {
+      this.#endpoints = await readyEndpoints(pool, workedBy, share?.());
+      this.#endpointsUntilMs = performance.now() + ENDPOINTS_FRESH_MS;
+      this.#exhausted.clear();
+      const closed = this.#endpoints.filter((e) => e.state !== 'enabled').map((e) => e.endpointId);
+      if (closed.length > 0)
+        await withTransaction(pool, (db) => ignoreAtClosedEndpoints(db, workedBy, closed, CLOSED_BATCH));
+    }
+    const open = this.#endpoints.filter((e) => e.state === 'enabled');
+    const ready = open
+      .filter((e) => e.claimableInMs <= 0 && !this.#exhausted.has(e.endpointId))
+      .map((e) => ({
+        ...e,
+        inFlight: this.#sender.inFlightAt(e.endpointId),
+        slow: this.#sender.isSlow(e.endpointId),
+      }));
+    const waits = (open.length < this.#endpoints.length ? [0] : []).concat(open.map((e) => e.claimableInMs));
+    return { ready, later: waits.length === 0 ? {} : { claimableInMs: Math.max(0, Math.min(...waits)) } };
+  }
+
+  #noteExhausted(wanted: Grant[], items: { endpointId: string }[]): void {
+    const taken = new Map<string, number>();
+    for (const { endpointId } of items) taken.set(endpointId, (taken.get(endpointId) ?? 0) + 1);
+    for (const { endpointId, count } of wanted)
+      if ((taken.get(endpointId) ?? 0) < count) this.#exhausted.add(endpointId);
+  }
+}

@@ -1,0 +1,5 @@
+/** What a delivery can be in, folded from its executions. */
+export const DELIVERY_STATES = ['pending', 'delivered', 'failed', 'unknown', 'cancelled', 'ignored'] as const;
+
+/** Folded state of a delivery. */
+export type DeliveryState = (typeof DELIVERY_STATES)[number];

@@ -1,0 +1,38 @@
+import type { EventFilter } from './event-filter.ts';
+import type { OnAmbiguous, RetryPolicy } from './retry-policy.ts';
+
+/** What an endpoint can be in; a deleted one is kept for the history that names it. */
+export const ENDPOINT_STATES = ['enabled', 'disabled', 'deleted'] as const;
+
+/** State of an endpoint. */
+export type EndpointState = (typeof ENDPOINT_STATES)[number];
+
+/** Everything that makes up one immutable version of an endpoint; secrets are apart, for they rotate by themselves. */
+export interface EndpointConfig {
+  url: string;
+  /** Every type where absent. */
+  eventTypes?: string[];
+  filter?: EventFilter;
+  /** Total time limit of one attempt. */
+  timeoutMs: number;
+  retry: RetryPolicy;
+  giveUpAfterMs: number;
+  onAmbiguous: OnAmbiguous;
+  reconcileWithinMs: number;
+  ratePerSecond?: number;
+  maxConcurrency?: number;
+  /** Custom headers, name to value, sealed under the master key. */
+  sealedHeaders?: Buffer;
+}
+
+/** Where deliveries go, with its current version. */
+export interface Endpoint {
+  id: string;
+  handle: string;
+  state: EndpointState;
+  disabledReason?: 'operator' | 'gone';
+  version: number;
+  config: EndpointConfig;
+  createdAt: Date;
+  updatedAt: Date;
+}

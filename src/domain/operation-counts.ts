@@ -1,0 +1,40 @@
+/** The parts whose sum is what an operation expects (rule 5). */
+export const COUNTED_PARTS = [
+  'queued',
+  'sending',
+  'scheduled',
+  'delivered',
+  'failed',
+  'unknown',
+  'ignored',
+  'cancelled',
+  'superseded',
+  'excluded',
+] as const;
+
+/** Items of an operation by state; `expected` is always the sum of the others. */
+export type OperationCounts = Record<(typeof COUNTED_PARTS)[number] | 'expected', number>;
+
+/** Whether the one equation holds. */
+export function addsUp(counts: OperationCounts): boolean {
+  return counts.expected === COUNTED_PARTS.reduce((sum, part) => sum + counts[part], 0);
+}
+
+/** Items that still own their delivery. */
+export function openItems(counts: OperationCounts): number {
+  return counts.queued + counts.scheduled + counts.sending + counts.unknown;
+}
+
+/** Items that nobody has sent yet and that a cancel can still stop. */
+export function unsentItems(counts: OperationCounts): number {
+  return counts.queued + counts.scheduled;
+}
+
+/** The end that these counts close with; `cancelled` wins where its owner asked for it. */
+export function closingState(
+  counts: OperationCounts,
+  cancelled: boolean,
+): 'completed' | 'completed_with_failures' | 'cancelled' {
+  if (cancelled) return 'cancelled';
+  return counts.failed + counts.unknown + counts.cancelled > 0 ? 'completed_with_failures' : 'completed';
+}

@@ -1,0 +1,40 @@
+/** How far ahead of the clock bulk work may reserve; live work may use the whole burst, so it always gets through. */
+export const BULK_AHEAD_MS = 250;
+
+/** How far ahead live work may reserve. */
+export const LIVE_BURST_MS = 1_000;
+
+/** The share of an endpoint's concurrency that bulk work leaves to live work. */
+export const LIVE_HEADROOM = 0.25;
+
+/** A reservation under the generic cell rate algorithm: how many may go, and the next theoretical arrival time. */
+export interface Reservation {
+  granted: number;
+  arrivalMs: number;
+}
+
+/**
+ * Reserves up to `wanted` sends at `ratePerSecond`. Times are milliseconds of one clock, the database's.
+ * Bulk reserves only when the arrival time has passed.
+ */
+export function reserve(
+  arrivalMs: number,
+  nowMs: number,
+  ratePerSecond: number,
+  wanted: number,
+  lane: 'bulk' | 'live',
+): Reservation {
+  const intervalMs = 1_000 / ratePerSecond;
+  const start = Math.max(arrivalMs, nowMs);
+  if (lane === 'bulk' && arrivalMs > nowMs) return { granted: 0, arrivalMs };
+  const aheadMs = lane === 'bulk' ? BULK_AHEAD_MS : LIVE_BURST_MS;
+  const roomMs = nowMs + aheadMs - start;
+  if (roomMs < 0) return { granted: 0, arrivalMs };
+  const granted = Math.min(wanted, Math.max(1, Math.floor(roomMs / intervalMs)));
+  return { granted, arrivalMs: start + granted * intervalMs };
+}
+
+/** How many of `maxConcurrency` slots a lane may hold, bulk leaving headroom wherever there is more than one. */
+export function concurrencyShare(maxConcurrency: number, lane: 'bulk' | 'live'): number {
+  return lane === 'live' ? maxConcurrency : Math.max(1, Math.floor(maxConcurrency * (1 - LIVE_HEADROOM)));
+}

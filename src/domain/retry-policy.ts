@@ -1,0 +1,16 @@
+/** How an endpoint is tried again by itself: attempts in all, and exponential waits between them. */
+export interface RetryPolicy {
+  maxAttempts: number;
+  initialMs: number;
+  factor: number;
+  capMs: number;
+}
+
+/** What is done when nobody knows whether a request arrived. */
+export const ON_AMBIGUOUS = ['resend', 'hold'] as const;
+
+/** Policy for ambiguous outcomes. */
+export type OnAmbiguous = (typeof ON_AMBIGUOUS)[number];
+
+/** 8 attempts over some two hours, as long as a deployment gone wrong usually lasts. */
+export const DEFAULT_RETRY_POLICY: RetryPolicy = { maxAttempts: 8, initialMs: 5_000, factor: 4, capMs: 3_600_000 };

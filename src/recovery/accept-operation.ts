@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
+import type { Operation, OperationOptions } from '../domain/operation.ts';
+import type { OperationKind } from '../domain/operation-state.ts';
+import { type ExclusionReason, isExplicit, type Selection } from '../domain/selection.ts';
+import { lockKey, storeAnswer } from '../store/idempotency-keys.ts';
+import { countExplicit, unknownIds } from '../store/known-ids.ts';
+import { pageOperationItems } from '../store/operation-items.ts';
+import { insertOperation, loadOperation } from '../store/operations.ts';
+import { withTransaction } from '../store/pool.ts';
+import type { Queryable } from '../store/queryable.ts';
+import { freezeExplicit } from './freeze-explicit.ts';
+import type { RecoveryDeps } from './recovery-deps.ts';
+
+/** Explicit lists of at most so many deliveries are sent by the live lane at once. */
+const INTERACTIVE_ITEMS = 16;
+
+/** What a caller asks for, whatever the surface. Ids are uuids of the tenant's own. */
+export interface AcceptRequest {
+  tenant: { id: string; handle: string };
+  surface: 'native';
+  kind: OperationKind;
+  target: 'original' | 'current';
+  selection: Selection;
+  options: OperationOptions;
+  reason?: string;
+  ticket?: string;
+  requestedBy?: string;
+  /** `scope` and `fingerprint` are declared by the surface; the answer is kept for `keepMs`. */
+  idempotency?: { scope: string; key: string; fingerprint: Buffer; keepMs: number };
+  /** Renders the answer; it is stored and given alike, now and to every repeat. */
+  render(accepted: {
+    operation: Operation;
+    /** What each delivery of an explicit list became. */
+    items?: AcceptedItem[];
+    idempotencyExpiresAt?: Date;
+  }): unknown;
+}
+
+/** What one delivery of an explicit list became. */
+export type AcceptedItem =
+  | { deliveryId: string; became: 'queued' | 'scheduled'; executionId: string; supersededExecutionId?: string }
+  | {
+      deliveryId: string;
+      became: 'excluded';
+      reason: ExclusionReason;
+      joinedExecutionId?: string;
+      heldBy?: string;
+    };
+
+/** The stored answer, or why nothing was done. */
+export type AcceptResult =
+  | { ok: true; body: string; replayed: boolean; operationId: string }
+  | { ok: false; code: 'idempotency_key_reused' }
+  | { ok: false; code: 'unknown_ids'; ids: string[] };
+
+/**
+ * Accepts one operation: idempotency record, operation and, for an explicit list, its items are committed together;
+ * only then is the workflow started, and if Temporal does not answer the operation is accepted all the same.
+ */
+export async function acceptOperation(deps: RecoveryDeps, request: AcceptRequest): Promise<AcceptResult> {
+  const accepted = await withTransaction(deps.pool, (db) => acceptIn(db, request));
+  if (!accepted.ok) return accepted;
+  if (accepted.operation) {
+    if (accepted.operation.interactive) deps.pokeLiveLane();
+    await deps.startOperation(accepted.operation);
+  }
+  return {
+    ok: true,
+    body: accepted.body,
+    replayed: accepted.operation === undefined,
+    operationId: accepted.operationId,
+  };
+}
+
+type Accepted =
+  | { ok: true; body: string; operationId: string; operation?: Operation }
+  | Extract<AcceptResult, { ok: false }>;
+
+async function acceptIn(db: Queryable, request: AcceptRequest): Promise<Accepted> {
+  const key = request.idempotency && {
+    scope: request.idempotency.scope,
+    keyHash: sha256(request.idempotency.key),
+    tenantId: request.tenant.id,
+    fingerprint: request.idempotency.fingerprint,
+  };
+  const held = key && (await lockKey(db, key));
+  if (held?.found === 'stored')
+    return held.fingerprint.equals(request.idempotency?.fingerprint ?? Buffer.alloc(0))
+      ? { ok: true, body: held.body, operationId: held.operationId }
+      : { ok: false, code: 'idempotency_key_reused' };
+  const unknown = await unknownIds(db, request.tenant.id, request.selection);
+  if (unknown.length > 0) return { ok: false, code: 'unknown_ids', ids: unknown };
+
+  const id = uuidv7();
+  const explicit = isExplicit(request.selection) ? request.selection : undefined;
+  await insertOperation(db, {
+    ...request,
+    id,
+    tenantId: request.tenant.id,
+    workflowId: `${request.kind}/${request.tenant.handle}/${
+      key && held ? `${sha256(`${key.scope}\n${request.idempotency?.key}`).toString('hex').slice(0, 32)}.${held.use}` : id
+    }`,
+    interactive: explicit !== undefined && (await isInteractive(db, request, explicit)),
+    selected: explicit !== undefined,
+  });
+  const inserted = await mustLoad(db, id);
+  if (explicit) await freezeExplicit(db, inserted);
+  const operation = explicit ? await mustLoad(db, id) : inserted;
+  const idempotencyExpiresAt =
+    request.idempotency && new Date(operation.createdAt.getTime() + request.idempotency.keepMs);
+  const body = JSON.stringify(
+    request.render({
+      operation,
+      ...(explicit ? { items: await acceptedItems(db, id) } : {}),
+      ...(idempotencyExpiresAt ? { idempotencyExpiresAt } : {}),
+    }),
+  );
+  if (key && held && idempotencyExpiresAt)
+    await storeAnswer(db, key, { use: held.use, operationId: id, status: 202, body, expiresAt: idempotencyExpiresAt });
+  return { ok: true, body, operationId: id, operation };
+}
+
+async function isInteractive(
+  db: Queryable,
+  { tenant, options }: AcceptRequest,
+  explicit: Parameters<typeof countExplicit>[2],
+): Promise<boolean> {
+  if (options.ratePerSecond !== undefined || options.maxConcurrency !== undefined) return false;
+  return (await countExplicit(db, tenant.id, explicit, INTERACTIVE_ITEMS + 1)) <= INTERACTIVE_ITEMS;
+}
+
+async function acceptedItems(db: Queryable, operationId: string): Promise<AcceptedItem[]> {
+  const { items } = await pageOperationItems(db, operationId, { limit: 100_000 });
+  return items.map((item) =>
+    item.kind === 'item'
+      ? {
+          deliveryId: item.deliveryId,
+          became: item.state === 'scheduled' ? 'scheduled' : 'queued',
+          executionId: item.executionId,
+          ...(item.tookOver ? { supersededExecutionId: item.tookOver } : {}),
+        }
+      : {
+          deliveryId: item.deliveryId,
+          became: 'excluded',
+          reason: item.reason,
+          ...(item.joinedExecutionId ? { joinedExecutionId: item.joinedExecutionId } : {}),
+          ...(item.heldBy ? { heldBy: item.heldBy } : {}),
+        },
+  );
+}
+
+async function mustLoad(db: Queryable, id: string): Promise<Operation> {
+  const operation = await loadOperation(db, id);
+  if (!operation) throw new Error('an operation that was just written is not there');
+  return operation;
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

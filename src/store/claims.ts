@@ -1,0 +1,96 @@
+import type { Queryable } from './queryable.ts';
+import { LIVE_LANE } from './queryable.ts';
+
+/** How many items of one endpoint a sender may claim. */
+export interface Grant {
+  endpointId: string;
+  count: number;
+}
+
+/** One item that this sender, and nobody else, may send until its lease ends. */
+export interface ClaimedItem {
+  executionId: string;
+  deliveryId: string;
+  endpointId: string;
+  operationId?: string;
+  /** The endpoint version to send with. */
+  version: number;
+  /** Attempts recorded so far. */
+  attempts: number;
+  mayHaveArrived: boolean;
+  body: string;
+}
+
+/** What a claim took, and the executions it could not take because their payload is gone. */
+export interface Claim {
+  items: ClaimedItem[];
+  withoutPayload: string[];
+}
+
+/**
+ * Claims due items of `workedBy` up to each endpoint's grant and `maxBytes` of payload (at least one item), under a
+ * lease of `leaseMs` by the database's clock. Nothing is claimed of an operation whose control does not say run.
+ */
+export async function claimItems(
+  db: Queryable,
+  workedBy: string,
+  token: string,
+  grants: Grant[],
+  leaseMs: number,
+  maxBytes: number,
+): Promise<Claim> {
+  const live = workedBy === LIVE_LANE;
+  const { rows } = await db.query({
+    name: live ? 'claim-live' : 'claim-bulk',
+    text: `with picked as materialized (
+      select e.id, e.delivery_id, g.ord, row_number() over () as n
+      from unnest($2::uuid[], $3::int[]) with ordinality as g(endpoint_id, count, ord)
+      cross join lateral (
+        select x.id, x.delivery_id from executions x
+        where x.open and x.worked_by = $1 and x.endpoint_id = g.endpoint_id
+          and x.state in ('queued', 'scheduled') and x.due_at <= now() and x.give_up_at > now()
+          ${live ? `and (x.operation_id is null or exists (select from operations o where o.id = x.operation_id
+            and (o.control = 'run' or o.closed_at is not null)))` : ''}
+        order by x.due_at, x.id limit g.count for update of x skip locked
+      ) e
+      ${live ? '' : `where exists (select from operations o where o.id = $1 and o.control = 'run')`}
+    ), sized as (
+      select p.id, p.n, d.event_id, d.payload_bytes, sum(d.payload_bytes) over (order by p.n) as running
+      from picked p join deliveries d on d.id = p.delivery_id
+    ), chosen as materialized (
+      select s.id, b.body from sized s left join payloads b on b.event_id = s.event_id
+      where s.running <= $6 or s.n = 1
+    ), taken as (
+      update executions e set state = 'sending', lease_token = $4
+      from chosen c where e.id = c.id and c.body is not null
+      returning e.id, e.delivery_id, e.endpoint_id, e.operation_id, e.target_version, e.attempts, e.may_have_arrived,
+        c.body
+    ), claim as (
+      insert into claims (token, worked_by, lease_until, execution_ids)
+      select $4, $1, clock_timestamp() + $5::float8 * interval '1 millisecond', array_agg(id)
+      from taken having count(*) > 0
+    )
+    select t.*, coalesce(t.target_version, n.current_version) as version
+    from taken t join endpoints n on n.id = t.endpoint_id
+    union all
+    select c.id, null, null, null, null, null, null, null, null from chosen c where c.body is null`,
+    values: [workedBy, grants.map((g) => g.endpointId), grants.map((g) => g.count), token, leaseMs, maxBytes],
+  });
+  return {
+    items: rows.filter((row) => row.body !== null).map(claimedItem),
+    withoutPayload: rows.filter((row) => row.body === null).map((row) => row.id),
+  };
+}
+
+function claimedItem(row: any): ClaimedItem {
+  return {
+    executionId: row.id,
+    deliveryId: row.delivery_id,
+    endpointId: row.endpoint_id,
+    ...(row.operation_id ? { operationId: row.operation_id } : {}),
+    version: row.version,
+    attempts: row.attempts,
+    mayHaveArrived: row.may_have_arrived,
+    body: row.body,
+  };
+}

@@ -1,0 +1,93 @@
+import type { Endpoint } from '../domain/endpoint.ts';
+import { configFrom } from './endpoint-versions.ts';
+import type { Queryable } from './queryable.ts';
+
+const SELECT = `select e.id, e.handle, e.state, e.disabled_reason, e.current_version, e.created_at as made_at,
+    e.updated_at, v.*
+  from endpoints e join endpoint_versions v on v.endpoint_id = e.id and v.version = e.current_version`;
+
+/** Makes an endpoint, and its row of pace, without a version yet; undefined where the handle is taken. */
+export async function insertEndpoint(
+  db: Queryable,
+  tenantId: string,
+  endpoint: { id: string; handle: string },
+): Promise<{ id: string } | undefined> {
+  const { rows } = await db.query(
+    `with e as (
+      insert into endpoints (id, tenant_id, handle) values ($1, $2, $3)
+      on conflict (tenant_id, handle) where state <> 'deleted' do nothing returning id
+    ), pace as (insert into endpoint_pacing (endpoint_id) select id from e)
+    select id from e`,
+    [endpoint.id, tenantId, endpoint.handle],
+  );
+  return rows[0];
+}
+
+/** One endpoint of a tenant, deleted ones too. */
+export async function findEndpoint(db: Queryable, tenantId: string, id: string): Promise<Endpoint | undefined> {
+  const { rows } = await db.query(`${SELECT} where e.tenant_id = $1 and e.id = $2`, [tenantId, id]);
+  return rows[0] && endpointFrom(rows[0]);
+}
+
+/** Endpoints of a tenant that are not deleted, in the order they were made, behind a given one. */
+export async function listEndpoints(
+  db: Queryable,
+  tenantId: string,
+  page: { after?: string; limit: number },
+): Promise<Endpoint[]> {
+  const { rows } = await db.query(
+    `${SELECT} where e.tenant_id = $1 and e.state <> 'deleted' and ($2::uuid is null or e.id > $2)
+     order by e.id limit $3`,
+    [tenantId, page.after ?? null, page.limit],
+  );
+  return rows.map(endpointFrom);
+}
+
+/** The current version's number, holding the endpoint until the end of the transaction; deleted ones are not found. */
+export async function lockEndpoint(db: Queryable, tenantId: string, id: string): Promise<number | undefined> {
+  const { rows } = await db.query(
+    `select current_version from endpoints where tenant_id = $1 and id = $2 and state <> 'deleted' for no key update`,
+    [tenantId, id],
+  );
+  return rows[0]?.current_version;
+}
+
+/** Makes the next version the current one; false where it is not the next. */
+export async function advanceVersion(db: Queryable, tenantId: string, id: string, version: number): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `update endpoints set current_version = $3, updated_at = now()
+     where tenant_id = $1 and id = $2 and current_version = $3 - 1 and state <> 'deleted'`,
+    [tenantId, id, version],
+  );
+  return rowCount === 1;
+}
+
+/** Enables, disables or deletes an endpoint, unless it is deleted; the same state again is no failure. */
+export async function setEndpointState(
+  db: Queryable,
+  tenantId: string,
+  id: string,
+  state: Endpoint['state'],
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `update endpoints set state = $3, updated_at = now(),
+      disabled_reason = case when $3 = 'disabled' then coalesce(disabled_reason, 'operator') end
+     where tenant_id = $1 and id = $2 and state <> 'deleted'`,
+    [tenantId, id, state],
+  );
+  return rowCount === 1;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
+function endpointFrom(row: any): Endpoint {
+  return {
+    id: row.id,
+    handle: row.handle,
+    state: row.state,
+    ...(row.disabled_reason ? { disabledReason: row.disabled_reason } : {}),
+    version: row.current_version,
+    config: configFrom(row),
+    createdAt: row.made_at,
+    updatedAt: row.updated_at,
+  };
+}

@@ -1,0 +1,129 @@
+import type { Operation } from '../domain/operation.ts';
+import { isExplicit } from '../domain/selection.ts';
+import type { Queryable } from './queryable.ts';
+import { LIVE_LANE } from './queryable.ts';
+import { Parameters, type SelectionCursor, selectionPage } from './selection-page.ts';
+
+/** What one page of a selection became. */
+export interface Frozen {
+  /** Deliveries the page read. */
+  selected: number;
+  /** Last row of the page. */
+  last?: { acceptedAt: string; id: string };
+  /** Deliveries that changed hands while the statement ran; to be decided again by a statement that sees it. */
+  raced: string[];
+}
+
+type FrozenOperation = Pick<Operation, 'id' | 'tenantId' | 'kind' | 'target' | 'interactive' | 'selection' | 'options'>;
+
+/**
+ * Decides each delivery of a page and makes it an item of the operation or an exclusion with its reason, in one
+ * set-based statement. An open execution elsewhere is joined (`coalesced`), or superseded where this request may
+ * take it over; what is being sent is never taken over. A conflict with a concurrent statement is left undecided
+ * and returned as raced.
+ */
+export async function freezePage(
+  db: Queryable,
+  operation: FrozenOperation,
+  cursor: SelectionCursor,
+  limit: number,
+  only?: string[],
+): Promise<Frozen> {
+  const p = new Parameters();
+  const page = selectionPage(
+    operation.tenantId,
+    only ? { deliveryIds: only } : operation.selection,
+    cursor,
+    limit,
+    p,
+  );
+  const op = p.add(operation.id);
+  const takesOver = operation.options.takeOverScheduled ?? false;
+  const takesStopped = takesOver || operation.interactive;
+  const result = await db.query(
+    `with op as (select * from operations where id = ${op}),
+    page as materialized (${page}),
+    seen as (
+      select d.*, tip.id as tip_id, tip.state as tip_state, tip.reason as tip_reason, tip.open as tip_open,
+        holder.id as holder_id, holder.control as holder_control, holder.state as holder_state
+      from page join deliveries d on d.id = page.id
+      left join lateral (
+        select e.* from executions e
+        where e.delivery_id = d.id and (e.keeps_slot or e.parent_id is null)
+          and not exists (select from executions c where c.parent_id = e.id and c.keeps_slot)
+        order by e.id desc limit 1
+      ) tip on true
+      left join operations holder on holder.id = tip.operation_id and tip.open
+    ),
+    decided as materialized (
+      select s.*, case
+        when exists (select from exclusions x where x.operation_id = ${op} and x.delivery_id = s.id)
+          or exists (select from executions x where x.delivery_id = s.id and x.operation_id = ${op}) then 'mine'
+        when s.tip_state in ('sending', 'unknown') then 'coalesced'
+        when s.tip_open then case
+          when holder_control = 'cancel' or holder_state = 'closing' then 'take'
+          when holder_control = 'pause' or holder_state = 'halted' then ${takesStopped ? `'take'` : `'held'`}
+          else ${takesOver ? `'take'` : `'coalesced'`} end
+        when s.tip_reason = 'suppressed_duplicate' then 'suppressed_duplicate'
+        ${isExplicit(operation.selection) ? '' : `when s.state_changed_at > (select watermark from op) then 'changed_since'`}
+        when s.state = 'delivered' and ${operation.kind === 'retry'} then 'already_delivered'
+        when not exists (select from payloads b where b.event_id = s.event_id) then 'payload_expired'
+        else 'new' end as decision
+      from seen s
+    ),
+    taken as (
+      update executions e set state = 'superseded', finished_at = now()
+      from decided d
+      where d.decision = 'take' and e.id = d.tip_id and e.state in ('queued', 'scheduled')
+      returning e.id, e.delivery_id
+    ),
+    inserted as (
+      insert into executions (tenant_id, delivery_id, endpoint_id, operation_id, parent_id, worked_by, state,
+        target_version, due_at, give_up_at)
+      select d.tenant_id, d.id, d.endpoint_id, ${op}, d.tip_id,
+        ${operation.interactive ? `'${LIVE_LANE}'::uuid` : `${op}::uuid`},
+        case when op.not_before > now() then 'scheduled' else 'queued' end,
+        ${operation.target === 'original' ? 'd.original_version' : 'null'},
+        greatest(op.not_before, now()),
+        greatest(op.not_before, now()) + coalesce(
+          (op.options->>'giveUpAfterMs')::float8, v.give_up_after_ms) * interval '1 millisecond'
+      from decided d cross join op
+      join endpoints n on n.id = d.endpoint_id
+      join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+      left join taken t on t.delivery_id = d.id
+      where d.decision = 'new' or t.id is not null
+      on conflict do nothing
+      returning delivery_id
+    ),
+    excluded as (
+      insert into exclusions (operation_id, delivery_id, reason, joined_execution_id, held_by)
+      select ${op}, d.id, d.decision,
+        case when d.decision in ('coalesced', 'held') then d.tip_id end,
+        case when d.decision = 'held' then d.holder_id end
+      from decided d where d.decision not in ('new', 'take', 'mine')
+    ),
+    last as (select accepted_at::text as accepted_at, id from page
+      order by ${'failuresOf' in operation.selection ? 'page.id' : 'page.accepted_at'} desc, page.id desc limit 1)
+    select (select count(*)::int from page) as selected,
+      (select accepted_at from last) as last_accepted_at, (select id from last) as last_id,
+      array(select d.id from decided d where d.decision in ('new', 'take')
+        and not exists (select from inserted i where i.delivery_id = d.id)) as raced`,
+    p.values,
+  );
+  const row = result.rows[0];
+  return {
+    selected: row.selected,
+    raced: row.raced,
+    ...(row.last_id ? { last: { acceptedAt: row.last_accepted_at, id: row.last_id } } : {}),
+  };
+}
+
+/** Excludes as `changed_since` what kept changing hands while it was being frozen. */
+export async function excludeChanged(db: Queryable, operationId: string, tenantId: string, ids: string[]): Promise<void> {
+  await db.query(
+    `insert into exclusions (operation_id, delivery_id, reason)
+     select $1, d.id, 'changed_since' from deliveries d where d.tenant_id = $2 and d.id = any($3::uuid[])
+     on conflict do nothing`,
+    [operationId, tenantId, ids],
+  );
+}

@@ -1,0 +1,40 @@
+import type { Selection } from '../domain/selection.ts';
+import type { Queryable } from './queryable.ts';
+
+/** Which of the ids that a selection names are not the tenant's; a filter names none. */
+export async function unknownIds(db: Queryable, tenantId: string, selection: Selection): Promise<string[]> {
+  const named =
+    'deliveryIds' in selection
+      ? { table: 'deliveries', ids: selection.deliveryIds }
+      : 'eventIds' in selection
+        ? { table: 'events', ids: selection.eventIds }
+        : 'executionIds' in selection
+          ? { table: 'executions', ids: selection.executionIds }
+          : 'failuresOf' in selection
+            ? { table: 'operations', ids: [selection.failuresOf] }
+            : undefined;
+  if (!named) return [];
+  const { rows } = await db.query(
+    `select u.id from unnest($1::uuid[]) as u(id)
+     where not exists (select from ${named.table} t where t.id = u.id and t.tenant_id = $2)`,
+    [named.ids, tenantId],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** How many deliveries an explicit selection stands for, counted up to `most`. */
+export async function countExplicit(
+  db: Queryable,
+  tenantId: string,
+  selection: { deliveryIds: string[] } | { eventIds: string[] } | { executionIds: string[] },
+  most: number,
+): Promise<number> {
+  if ('deliveryIds' in selection) return selection.deliveryIds.length;
+  if ('executionIds' in selection) return selection.executionIds.length;
+  const { rows } = await db.query(
+    `select count(*)::int as deliveries from (
+       select from deliveries where tenant_id = $1 and event_id = any($2::uuid[]) limit $3) d`,
+    [tenantId, selection.eventIds, most],
+  );
+  return rows[0].deliveries;
+}

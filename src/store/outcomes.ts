@@ -1,0 +1,123 @@
+import type { Classification } from '../domain/classification.ts';
+import type { Next } from '../domain/decide-next.ts';
+import type { Queryable } from './queryable.ts';
+
+/** What one claimed item came to; written once, by the holder of its token. */
+export interface Outcome {
+  executionId: string;
+  deliveryId: string;
+  token: string;
+  next: Next;
+  classification: Classification;
+  endpointVersion: number;
+  durationMs: number;
+  excerpt?: Uint8Array;
+  /** How long an unknown one waits for a decision before it is listed as needing one. */
+  reconcileWithinMs: number;
+}
+
+/** What became of an outcome in the ledger. */
+export interface Recorded {
+  executionId: string;
+  operationId?: string;
+  state: string;
+  attempts: number;
+}
+
+/**
+ * Records outcomes in one statement: attempts appended, executions moved on, deliveries folded, counts moved by the
+ * trigger. Fenced by token and `sending`: what the sweeper has settled meanwhile is not in the answer and changes
+ * nothing. A retryable outcome under a cancelled operation ends `cancelled`, an ambiguous one `unknown`; one that would
+ * only be due after its time to give up has given up. Deliveries are locked first, in the order of their ids.
+ */
+export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promise<Recorded[]> {
+  const { rows } = await db.query({
+    name: 'record-outcomes',
+    text: `with told as materialized (
+      select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::float8[], $7::text[], $8::text[],
+        $9::int[], $10::int[], $11::int[], $12::int[], $13::bytea[], $14::float8[])
+        as t(execution_id, delivery_id, token, next, reason, delay_ms, outcome, fault_code,
+          http_status, retry_after_ms, endpoint_version, duration_ms, excerpt, reconcile_ms)
+    ), locked as materialized (
+      select d.id from deliveries d where d.id in (select delivery_id from told) order by d.id for no key update
+    ), decided as materialized (
+      select t.*, e.may_have_arrived as had_arrived, e.attempts as attempts_before,
+        case
+          when t.next in ('scheduled', 'unknown') and o.control = 'cancel'
+            then case when t.outcome = 'ambiguous' then 'unknown' else 'cancelled' end
+          when t.next = 'scheduled' and now() + t.delay_ms * interval '1 millisecond' >= e.give_up_at then 'failed'
+          else t.next end as state
+      from told t join locked l on l.id = t.delivery_id
+      join executions e on e.id = t.execution_id
+      left join operations o on o.id = e.operation_id
+      where e.lease_token = t.token and e.state = 'sending'
+    ), moved as (
+      update executions e set
+        state = d.state,
+        reason = case when d.state = 'cancelled' then 'operation_cancelled'
+          when d.state = 'failed' and d.next = 'scheduled' then 'gave_up' else d.reason end,
+        attempts = e.attempts + case when d.next = 'queued' then 0 else 1 end,
+        may_have_arrived = e.may_have_arrived or d.outcome = 'ambiguous',
+        due_at = case when d.state = 'scheduled' then now() + d.delay_ms * interval '1 millisecond' else e.due_at end,
+        reconcile_until = case when d.state = 'unknown' then now() + d.reconcile_ms * interval '1 millisecond' end,
+        finished_at = case when d.state in ('delivered', 'failed', 'cancelled') then now() end,
+        lease_token = null
+      from decided d
+      where e.id = d.execution_id and e.lease_token = d.token and e.state = 'sending'
+      returning e.id, e.delivery_id, e.tenant_id, e.operation_id, e.state, e.attempts
+    ), appended as (
+      insert into attempts (execution_id, number, tenant_id, endpoint_version, started_at, duration_ms, outcome,
+        fault_code, http_status, retry_after_ms, resend, response_excerpt)
+      select m.id, m.attempts, m.tenant_id, d.endpoint_version,
+        clock_timestamp() - d.duration_ms * interval '1 millisecond', d.duration_ms, d.outcome,
+        d.fault_code, d.http_status, d.retry_after_ms, d.had_arrived, d.excerpt
+      from moved m join decided d on d.execution_id = m.id where d.next <> 'queued'
+      on conflict do nothing
+    ), folded as (
+      -- Delivered once is delivered for ever; what a later replay does lives on its execution.
+      update deliveries x set
+        attempts = x.attempts + 1,
+        last_attempt_at = clock_timestamp() - d.duration_ms * interval '1 millisecond',
+        original_version = coalesce(x.original_version, d.endpoint_version),
+        fault_code = case when x.state = 'delivered' then x.fault_code else d.fault_code end,
+        http_status = case when x.state = 'delivered' then x.http_status else d.http_status end,
+        state = case when x.state = 'delivered' then x.state else m.state end,
+        state_changed_at = case when x.state in (m.state, 'delivered') then x.state_changed_at else clock_timestamp() end
+      from (
+        select m.id, m.delivery_id, case m.state when 'scheduled' then 'pending' when 'cancelled' then 'failed'
+          else m.state end as state
+        from moved m
+      ) m
+      join decided d on d.execution_id = m.id
+      where x.id = m.delivery_id and d.next <> 'queued'
+    )
+    select id, operation_id, state, attempts from moved`,
+    values: [
+      outcomes.map((o) => o.executionId),
+      outcomes.map((o) => o.deliveryId),
+      outcomes.map((o) => o.token),
+      outcomes.map((o) => o.next.state),
+      outcomes.map((o) => ('reason' in o.next ? o.next.reason : null)),
+      outcomes.map((o) => ('delayMs' in o.next ? o.next.delayMs : 0)),
+      outcomes.map((o) => o.classification.outcome),
+      outcomes.map((o) => o.classification.faultCode ?? null),
+      outcomes.map((o) => o.classification.httpStatus ?? null),
+      outcomes.map((o) => o.classification.retryAfterMs ?? null),
+      outcomes.map((o) => o.endpointVersion),
+      outcomes.map((o) => Math.round(o.durationMs)),
+      outcomes.map((o) => (o.excerpt?.length ? Buffer.from(o.excerpt) : null)),
+      outcomes.map((o) => o.reconcileWithinMs),
+    ],
+  });
+  return rows.map((row) => ({
+    executionId: row.id,
+    ...(row.operation_id ? { operationId: row.operation_id } : {}),
+    state: row.state,
+    attempts: row.attempts,
+  }));
+}
+
+/** Ends claims whose items are all recorded. */
+export async function endClaims(db: Queryable, tokens: string[]): Promise<void> {
+  await db.query({ name: 'end-claims', text: 'delete from claims where token = any($1::uuid[])', values: [tokens] });
+}

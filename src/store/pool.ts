@@ -1,0 +1,154 @@
+import pg from 'pg';
+
+/** What a pool may be told beyond its defaults. */
+export type PoolOptions = {
+  /** Connections at most. */
+  max?: number;
+  /** Shown in pg_stat_activity, so that an operator sees whose connection it is. */
+  applicationName?: string;
+  /** The server ends any statement that runs longer; 0 means never. */
+  statementTimeoutMs?: number;
+};
+
+/** How a transaction is to be run. */
+export type TransactionOptions = {
+  /** Runs of `fn` at most, the first one included. */
+  maxAttempts?: number;
+  isolation?: 'read committed' | 'repeatable read' | 'serializable';
+};
+
+/** Serialization failure and deadlock: the server has undone everything, so that running it again is right. */
+const RETRYABLE = new Set(['40001', '40P01']);
+
+/** What a lost or refused connection looks like: SQLSTATE class 08, shutdown, start-up, and the codes of sockets. */
+const CONNECTION_LOST = /^(08...|57P0[123]|53300|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT)$/;
+
+const { builtins } = pg.types;
+
+/** Parsers of our own for two types; everything else is parsed as pg does. */
+const PARSERS = new Map<number, (text: string) => unknown>([
+  [builtins.INT8, parseInt8],
+  [1016, (text) => arrayItems(text).map((item) => (item === null ? null : parseInt8(item)))],
+]);
+
+/**
+ * A pool whose rows hold `number` for int8 and `Date` for timestamptz. An int8 beyond 2^53 becomes a `bigint`
+ * rather than a wrong number.
+ */
+export function createPool(url: string, options: PoolOptions = {}): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.max ?? 10,
+    application_name: options.applicationName ?? 'redrive',
+    ...(options.statementTimeoutMs !== undefined && { statement_timeout: options.statementTimeoutMs }),
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    types: {
+      getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+        (format !== 'binary' && PARSERS.get(oid)) ||
+        pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
+    },
+  });
+  // Without a listener an idle connection that the server closes would end the process. The pool has dropped it already.
+  pool.on('error', () => {});
+  return pool;
+}
+
+/**
+ * Runs `fn` in a transaction and commits it; any error undoes it.
+ *
+ * `fn` is run again after a serialization failure or a deadlock (the server says that nothing happened), and when the
+ * connection is lost before BEGIN was answered. A connection lost later is never retried here: COMMIT may have
+ * happened, and only the caller knows whether its work may be done twice. So `fn` must have no effect outside the database.
+ */
+export async function withTransaction<Result>(
+  pool: pg.Pool,
+  fn: (client: pg.PoolClient) => Promise<Result>,
+  options: TransactionOptions = {},
+): Promise<Result> {
+  const maxAttempts = options.maxAttempts ?? 5;
+  const begin = options.isolation === undefined ? 'begin' : `begin isolation level ${options.isolation}`;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await runOnce(pool, begin, fn);
+    } catch (error) {
+      if (attempt >= maxAttempts || !isRetryable(error))
+        throw error instanceof BeginFailed ? error.cause : error;
+      await new Promise((resolve) => setTimeout(resolve, 10 * 2 ** attempt * (0.5 + Math.random())));
+    }
+  }
+}
+
+async function runOnce<Result>(
+  pool: pg.Pool,
+  begin: string,
+  fn: (client: pg.PoolClient) => Promise<Result>,
+): Promise<Result> {
+  const client = await beginTransaction(pool, begin);
+  let lost: Error | undefined;
+  // Between two statements a lost connection is an event, and one that nobody hears ends the process.
+  const onLost = (error: Error) => {
+    lost ??= error;
+  };
+  client.on('error', onLost);
+  try {
+    const result = await fn(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    if (lost === undefined) await client.query('rollback').catch(onLost);
+    throw error;
+  } finally {
+    client.off('error', onLost);
+    client.release(lost);
+  }
+}
+
+async function beginTransaction(pool: pg.Pool, begin: string): Promise<pg.PoolClient> {
+  let client: pg.PoolClient | undefined;
+  try {
+    client = await pool.connect();
+    await client.query(begin);
+    return client;
+  } catch (error) {
+    client?.release(true);
+    throw new BeginFailed('no transaction was begun', { cause: error });
+  }
+}
+
+/** Tells a connection that was lost before anything happened from one that was lost later. */
+class BeginFailed extends Error {}
+
+function isRetryable(error: unknown): boolean {
+  if (error instanceof BeginFailed) return isConnectionLost(error.cause);
+  return RETRYABLE.has(codeOf(error));
+}
+
+/** What pg says, without any code, about a connection that is gone. */
+const CONNECTION_GONE = /^Connection terminated|^Client has encountered a connection error/;
+
+/** Whether an error says that the database cannot be reached, as opposed to that it refuses a statement. */
+export function isConnectionLost(error: unknown): boolean {
+  return (
+    CONNECTION_LOST.test(codeOf(error)) || (error instanceof Error && CONNECTION_GONE.test(error.message))
+  );
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' ? code : '';
+}
+
+function parseInt8(text: string): number | bigint {
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? value : BigInt(text);
+}
+
+/** The items of a one-dimensional array of numbers in its text form. */
+function arrayItems(text: string): (string | null)[] {
+  if (text === '{}') return [];
+  return text
+    .slice(1, -1)
+    .split(',')
+    .map((item) => (item === 'NULL' ? null : item));
+}

@@ -1,0 +1,55 @@
+import type { Queryable } from './queryable.ts';
+
+/** An endpoint that has unsent work for one owner, and what holds that work back. */
+export interface ReadyEndpoint {
+  endpointId: string;
+  tenantId: string;
+  state: 'enabled' | 'disabled' | 'deleted';
+  /** Milliseconds from now until something of it may be claimed; at most 0 when it may be now. */
+  claimableInMs: number;
+  paced: boolean;
+  /** Total time limit of a request to it. */
+  timeoutMs: number;
+}
+
+/**
+ * Endpoints with unsent work of `workedBy`, each read once by hopping through the queue's index: the cost follows the
+ * number of endpoints, never that of their items. `claimableInMs` is the latest of the first due time, the endpoint's
+ * floor and its arrival time.
+ */
+export async function readyEndpoints(
+  db: Queryable,
+  workedBy: string,
+  share?: { index: number; of: number },
+): Promise<ReadyEndpoint[]> {
+  const { rows } = await db.query(
+    `with recursive hop as (
+      (select endpoint_id from executions where open and worked_by = $1 order by endpoint_id limit 1)
+      union all
+      select (select e.endpoint_id from executions e
+        where e.open and e.worked_by = $1 and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
+      from hop where hop.endpoint_id is not null
+    )
+    select n.id as endpoint_id, n.tenant_id, n.state, v.timeout_ms,
+      (v.rate_per_second is not null or v.max_concurrency is not null) as paced,
+      (extract(epoch from greatest(first.due_at, p.floor_until,
+        case when v.rate_per_second is not null then p.arrival_at end) - now()) * 1000)::float8 as claimable_in_ms
+    from hop
+    join endpoints n on n.id = hop.endpoint_id
+    join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+    join endpoint_pacing p on p.endpoint_id = n.id
+    cross join lateral (select e.due_at from executions e
+      where e.open and e.worked_by = $1 and e.endpoint_id = hop.endpoint_id and e.state in ('queued', 'scheduled')
+      order by e.due_at, e.id limit 1) first
+    where $3::int = 1 or abs(hashtext(n.id::text)) % $3 = $2`,
+    [workedBy, share?.index ?? 0, share?.of ?? 1],
+  );
+  return rows.map((row) => ({
+    endpointId: row.endpoint_id,
+    tenantId: row.tenant_id,
+    state: row.state,
+    claimableInMs: row.claimable_in_ms,
+    paced: row.paced,
+    timeoutMs: row.timeout_ms,
+  }));
+}

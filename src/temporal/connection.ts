@@ -1,0 +1,27 @@
+import { Client, type ClientOptions } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { NativeConnection } from '@temporalio/worker';
+
+/** Where Temporal is: an address that we started ourselves, or what the environment says. */
+export interface TemporalPlace {
+  /** Absent: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS and API key of the environment, or its profile file. */
+  address?: string;
+}
+
+/** A connection that workers and clients of one process share, so that starts can be eager. */
+export interface TemporalLink {
+  connection: NativeConnection;
+  client: Client;
+  namespace: string;
+}
+
+/** Connects to Temporal; throws where it does not answer. */
+export async function connectTemporal(place: TemporalPlace): Promise<TemporalLink> {
+  const config = place.address
+    ? { connectionOptions: { address: place.address }, namespace: 'default' }
+    : loadClientConnectConfig();
+  const connection = await NativeConnection.connect(config.connectionOptions);
+  const namespace = config.namespace ?? 'default';
+  const options: ClientOptions = { connection, namespace };
+  return { connection, client: new Client(options), namespace };
+}

@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { createSealer } from '../../src/delivery/sealing.ts';
+
+const CONTEXT = 'endpoint-secret:ep_1';
+const sealer = createSealer(Buffer.alloc(32, 1));
+const broken = expect.objectContaining({ code: 'seal_broken' });
+
+describe('a sealed value', () => {
+  test('opens to what was sealed, whatever it is', () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), fc.string(), (bytes, context) => {
+        const plaintext = Buffer.from(bytes);
+        expect(sealer.open(sealer.seal(plaintext, context), context).equals(plaintext)).toBe(true);
+      }),
+    );
+  });
+
+  test('does not show what is in it and is never the same twice', () => {
+    const first = sealer.seal('whsec_canary', CONTEXT);
+    expect(first.includes('canary')).toBe(false);
+    expect(first.equals(sealer.seal('whsec_canary', CONTEXT))).toBe(false);
+  });
+
+  test('does not open in another place', () => {
+    const sealed = sealer.seal('secret', CONTEXT);
+    expect(() => sealer.open(sealed, 'endpoint-secret:ep_2')).toThrow(broken);
+  });
+
+  test('does not open with another master key', () => {
+    const sealed = sealer.seal('secret', CONTEXT);
+    expect(() => createSealer(Buffer.alloc(32, 2)).open(sealed, CONTEXT)).toThrow(broken);
+  });
+
+  test('does not open when a single bit of it differs', () => {
+    const sealed = sealer.seal('secret', CONTEXT);
+    for (let bit = 0; bit < sealed.length * 8; bit += 1) {
+      const damaged = Buffer.from(sealed);
+      damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      expect(() => sealer.open(damaged, CONTEXT)).toThrow(broken);
+    }
+  });
+
+  test('does not open when it is cut', () => {
+    const sealed = sealer.seal('secret', CONTEXT);
+    for (let length = 0; length < sealed.length; length += 1) {
+      expect(() => sealer.open(sealed.subarray(0, length), CONTEXT)).toThrow(broken);
+    }
+  });
+});
+
+describe('a master key', () => {
+  test('must be 32 bytes long', () => {
+    expect(() => createSealer(randomBytes(16))).toThrow(RangeError);
+    expect(() => createSealer(randomBytes(33))).toThrow(RangeError);
+  });
+
+  test('has a check value that is the same for the same key only and is not the key', () => {
+    const key = randomBytes(32);
+    expect(createSealer(key).masterKeyCheck).toBe(createSealer(Buffer.from(key)).masterKeyCheck);
+    expect(createSealer(key).masterKeyCheck).not.toBe(createSealer(randomBytes(32)).masterKeyCheck);
+    expect(createSealer(key).masterKeyCheck).not.toContain(key.toString('hex'));
+  });
+});

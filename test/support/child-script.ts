@@ -1,0 +1,45 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** A TypeScript file that runs in a process of its own. */
+export type ChildScript = {
+  process: ChildProcess;
+  /** The first line on its standard output, or an error with all it wrote when it ends before. */
+  firstLine: Promise<string>;
+  /** How it ended. */
+  ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; output: string }>;
+};
+
+/** Starts a script; `env` is added to a minimal environment of its own. */
+export function startChildScript(
+  script: URL,
+  options: { args?: readonly string[]; env?: Record<string, string> } = {},
+): ChildScript {
+  const { PATH = '', HOME = '' } = process.env;
+  const cache = process.env.XDG_CACHE_HOME;
+  const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(script), ...(options.args ?? [])], {
+    cwd: fileURLToPath(new URL('../../', import.meta.url)),
+    env: { PATH, HOME, ...(cache !== undefined && { XDG_CACHE_HOME: cache }), ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8');
+    stream.on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null; output: string }>(
+    (resolve) => {
+      child.once('close', (code, signal) => resolve({ code, signal, output }));
+    },
+  );
+  const firstLine = new Promise<string>((resolve, reject) => {
+    createInterface({ input: child.stdout }).once('line', resolve);
+    child.once('close', () => reject(new Error(`ended before it said anything: ${output}`)));
+  });
+  // Whoever only waits for the end does not ask for the line.
+  firstLine.catch(() => {});
+  return { process: child, firstLine, ended };
+}

@@ -1,0 +1,58 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import formatsPlugin from 'ajv-formats';
+
+/** An answer as far as its form goes. */
+type Checked = { status: number; headers: Headers; text: string; body: unknown };
+
+/** Says whether answers are what an OpenAPI document promises. */
+export type ResponseCheck = {
+  /** Throws where the answer is not as documented; a path that is not documented must answer a problem. */
+  assert(method: string, path: string, answer: Checked): void;
+};
+
+type Operation = { responses: Record<string, { content?: Record<string, { schema: object }> }> };
+type Document = { paths: Record<string, Record<string, Operation>>; components: { schemas: Record<string, object> } };
+
+const PROBLEM = 'application/problem+json';
+
+/** Compiles the schemas of a document once. */
+export function createResponseCheck(openApi: Record<string, unknown>): ResponseCheck {
+  const document = openApi as unknown as Document;
+  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  // The package is CommonJS: its types say that the default import is the module, at run time it is the function.
+  (formatsPlugin as unknown as (instance: Ajv2020) => void)(ajv);
+  ajv.addSchema({ $id: 'api', components: document.components });
+  const paths = Object.keys(document.paths).map((template) => ({
+    template,
+    pattern: new RegExp(`^${template.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+')}$`),
+  }));
+
+  function validate(schema: object, value: unknown, what: string): void {
+    const absolute = JSON.parse(JSON.stringify(schema).replaceAll('"#/components/', '"api#/components/'));
+    const check = ajv.compile(absolute);
+    if (!check(value)) throw new Error(`${what} is not as documented: ${ajv.errorsText(check.errors)}\n${JSON.stringify(value)}`);
+  }
+
+  return {
+    assert(method, path, { status, headers, body }) {
+      const pathname = path.split('?')[0] ?? '';
+      const what = `${method} ${pathname} → ${status}`;
+      const type = headers.get('content-type')?.split(';')[0];
+      const found = paths.find(({ pattern }) => pattern.test(pathname));
+      const operation = found && document.paths[found.template]?.[method.toLowerCase()];
+      if (!operation) {
+        if (type !== PROBLEM) throw new Error(`${what}: undocumented, and no problem but ${type}`);
+        return validate({ $ref: '#/components/schemas/Problem' }, body, what);
+      }
+      const response = operation.responses[String(status)];
+      if (!response) throw new Error(`${what}: this status is not documented: ${JSON.stringify(body)}`);
+      if (!response.content) {
+        if (body !== undefined) throw new Error(`${what}: has a body, documented without one`);
+        return;
+      }
+      const content = type === undefined ? undefined : response.content[type];
+      if (!content) throw new Error(`${what}: content type ${type} is not documented`);
+      if (type?.includes('json') && !type.includes('ndjson')) validate(content.schema, body, what);
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import { createReport } from '../../src/embedded/steps.ts';
+import { startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { workflowBundleFile } from './workflow-bundle.ts';
+
+/** What one test run shares: a Postgres with a migrated template, a Temporal server, the workflow bundle. */
+export type TestEnvironment = {
+  /** For the environment of jest. */
+  variables: Record<string, string>;
+  stop(): Promise<void>;
+};
+
+const TEMPLATE = 'redrive_template';
+
+/** Starts it all in a temporary directory, which `stop` removes. */
+export async function startTestEnvironment(): Promise<TestEnvironment> {
+  const report = createReport(process.stdout);
+  const dataDir = await mkdtemp(join(tmpdir(), 'redrive-test-'));
+  // As root, Postgres runs under another account, which has to get through here.
+  await chmod(dataDir, 0o711);
+  const parts = [
+    startEmbeddedPostgres({ dataDir, report }),
+    startEmbeddedTemporal({ dataDir, report }),
+  ] as const;
+  const stop = async () => {
+    const started = (await Promise.allSettled(parts)).filter((part) => part.status === 'fulfilled');
+    await Promise.all(started.map((part) => part.value.stop({ hurry: true })));
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  try {
+    const [postgres, temporal, bundle] = await Promise.all([
+      parts[0].then(async (started) => ({ url: await migratedTemplate(started.url) })),
+      parts[1],
+      bundleIfThere(dataDir, report),
+    ]);
+    const variables = {
+      REDRIVE_TEST_DATABASE_URL: postgres.url,
+      REDRIVE_TEST_TEMPLATE: TEMPLATE,
+      REDRIVE_TEST_TEMPORAL_ADDRESS: temporal.address,
+      ...(bundle && { REDRIVE_TEST_WORKFLOW_BUNDLE: bundle }),
+    };
+    return { variables, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function migratedTemplate(url: string): Promise<string> {
+  const maintenance = new URL(url);
+  maintenance.pathname = '/postgres';
+  const client = new pg.Client({ connectionString: maintenance.href });
+  await client.connect();
+  try {
+    await client.query(`create database ${TEMPLATE}`);
+    const template = new URL(url);
+    template.pathname = `/${TEMPLATE}`;
+    const result = await migrate(template.href);
+    if (!result.ok) throw new Error(result.problem);
+    // A session in the template would keep every clone from being made.
+    await client.query(`alter database ${TEMPLATE} with is_template true allow_connections false`);
+  } finally {
+    await client.end();
+  }
+  return maintenance.href;
+}
+
+async function bundleIfThere(
+  dataDir: string,
+  report: ReturnType<typeof createReport>,
+): Promise<string | undefined> {
+  const entry = new URL('../../src/workflows/index.ts', import.meta.url);
+  if (
+    !(await stat(entry).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return undefined;
+  return workflowBundleFile({ entry, directory: dataDir, report });
+}
