@@ -25,7 +25,13 @@ export interface KnownKey {
 /** Makes a key of a tenant; undefined where it would have expired already, by the database's clock. */
 export async function insertApiKey(
   db: Queryable,
-  key: { tenantId: string; name: string; hash: Buffer; scopes: readonly Scope[]; expiresAt?: Date | undefined },
+  key: {
+    tenantId: string;
+    name: string;
+    hash: Buffer;
+    scopes: readonly Scope[];
+    expiresAt?: Date | undefined;
+  },
 ): Promise<ApiKey | undefined> {
   const { rows } = await db.query(
     `insert into api_keys (tenant_id, name, key_hash, scopes, expires_at)

@@ -72,7 +72,12 @@ export function configFrom(row: any): EndpointConfig {
     ...(row.event_types ? { eventTypes: row.event_types } : {}),
     ...(row.filter ? { filter: row.filter } : {}),
     timeoutMs: row.timeout_ms,
-    retry: { maxAttempts: row.max_attempts, initialMs: row.initial_ms, factor: row.factor, capMs: row.cap_ms },
+    retry: {
+      maxAttempts: row.max_attempts,
+      initialMs: row.initial_ms,
+      factor: row.factor,
+      capMs: row.cap_ms,
+    },
     giveUpAfterMs: row.give_up_after_ms,
     onAmbiguous: row.on_ambiguous,
     reconcileWithinMs: row.reconcile_within_ms,

@@ -24,7 +24,11 @@ export async function insertEndpoint(
 }
 
 /** One endpoint of a tenant, deleted ones too. */
-export async function findEndpoint(db: Queryable, tenantId: string, id: string): Promise<Endpoint | undefined> {
+export async function findEndpoint(
+  db: Queryable,
+  tenantId: string,
+  id: string,
+): Promise<Endpoint | undefined> {
   const { rows } = await db.query(`${SELECT} where e.tenant_id = $1 and e.id = $2`, [tenantId, id]);
   return rows[0] && endpointFrom(rows[0]);
 }
@@ -53,7 +57,12 @@ export async function lockEndpoint(db: Queryable, tenantId: string, id: string):
 }
 
 /** Makes the next version the current one; false where it is not the next. */
-export async function advanceVersion(db: Queryable, tenantId: string, id: string, version: number): Promise<boolean> {
+export async function advanceVersion(
+  db: Queryable,
+  tenantId: string,
+  id: string,
+  version: number,
+): Promise<boolean> {
   const { rowCount } = await db.query(
     `update endpoints set current_version = $3, updated_at = now()
      where tenant_id = $1 and id = $2 and current_version = $3 - 1 and state <> 'deleted'`,

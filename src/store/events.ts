@@ -143,5 +143,6 @@ export async function insertEvents(
       deliveries.map((delivery) => delivery.giveUpAfterMs),
     ],
   });
-  if (rows[0]?.executions !== deliveries.length) throw new Error('a delivery was written without its execution');
+  if (rows[0]?.executions !== deliveries.length)
+    throw new Error('a delivery was written without its execution');
 }

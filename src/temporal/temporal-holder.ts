@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { connectTemporal, type TemporalLink, type TemporalPlace } from './connection.ts';
+import { installRuntime } from './runtime.ts';
 
 const RETRY_MS = 1_000;
 
@@ -13,6 +14,7 @@ export class TemporalHolder {
   readonly #connected: Promise<TemporalLink | undefined>;
 
   constructor(place: TemporalPlace, log: Logger) {
+    installRuntime(log);
     this.#connected = this.#connect(place, log);
   }
 

@@ -11,7 +11,10 @@ export type ResponseCheck = {
 };
 
 type Operation = { responses: Record<string, { content?: Record<string, { schema: object }> }> };
-type Document = { paths: Record<string, Record<string, Operation>>; components: { schemas: Record<string, object> } };
+type Document = {
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, object> };
+};
 
 const PROBLEM = 'application/problem+json';
 
@@ -30,7 +33,10 @@ export function createResponseCheck(openApi: Record<string, unknown>): ResponseC
   function validate(schema: object, value: unknown, what: string): void {
     const absolute = JSON.parse(JSON.stringify(schema).replaceAll('"#/components/', '"api#/components/'));
     const check = ajv.compile(absolute);
-    if (!check(value)) throw new Error(`${what} is not as documented: ${ajv.errorsText(check.errors)}\n${JSON.stringify(value)}`);
+    if (!check(value))
+      throw new Error(
+        `${what} is not as documented: ${ajv.errorsText(check.errors)}\n${JSON.stringify(value)}`,
+      );
   }
 
   return {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { hashApiKey, makeApiKey } from '../../src/api/api-key.ts';
 import type { ApiDeps } from '../../src/api/api-deps.ts';
+import { hashApiKey, makeApiKey } from '../../src/api/api-key.ts';
 import { openApiDocument } from '../../src/api/openapi.ts';
 import { apiRoutes, createApi } from '../../src/api/server.ts';
 import { createAddressGuard, type Resolve } from '../../src/delivery/address-guard.ts';
@@ -13,8 +13,8 @@ import { insertApiKey, installAdminKey } from '../../src/store/api-keys.ts';
 import { insertTenant, type Tenant } from '../../src/store/tenants.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
-import { createTestDatabase, type TestDatabase } from './test-database.ts';
 import { createResponseCheck, type ResponseCheck } from './response-check.ts';
+import { createTestDatabase, type TestDatabase } from './test-database.ts';
 
 /** An answer whose form has been checked against the OpenAPI document. */
 export type TestAnswer = {
@@ -104,7 +104,10 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
     const key = makeApiKey();
     await insertApiKey(database.pool, { tenantId, name: 'test', hash: hashApiKey(key), scopes });
     if (expiresAt)
-      await database.pool.query('update api_keys set expires_at = $2 where key_hash = $1', [hashApiKey(key), expiresAt]);
+      await database.pool.query('update api_keys set expires_at = $2 where key_hash = $1', [
+        hashApiKey(key),
+        expiresAt,
+      ]);
     return key;
   };
   const newTenant: TestApi['newTenant'] = async (handle = `t-${randomBytes(4).toString('hex')}`) => {
@@ -143,8 +146,15 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
           : { body: raw ? (request.body as string) : JSON.stringify(request.body) }),
       });
       const text = await response.text();
-      const isJson = /json/.test(response.headers.get('content-type') ?? '') && !/ndjson/.test(response.headers.get('content-type') ?? '');
-      const answer = { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined };
+      const isJson =
+        /json/.test(response.headers.get('content-type') ?? '') &&
+        !/ndjson/.test(response.headers.get('content-type') ?? '');
+      const answer = {
+        status: response.status,
+        headers: response.headers,
+        text,
+        body: isJson ? JSON.parse(text) : undefined,
+      };
       check.assert(method, path, answer);
       return answer;
     },
@@ -160,7 +170,9 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
 /** The uuid in an id as it is shown, whatever its kind. */
 function uuidOf(shown: string): string {
   const kinds = ['tenant', 'endpoint', 'event', 'delivery', 'execution', 'operation', 'key'] as const;
-  const kind = kinds.find((each) => shown.startsWith(showId(each, '00000000-0000-0000-0000-000000000000').split('_')[0] + '_'));
+  const kind = kinds.find((each) =>
+    shown.startsWith(showId(each, '00000000-0000-0000-0000-000000000000').split('_')[0] + '_'),
+  );
   const uuid = kind && readId(kind, shown);
   if (!uuid) throw new Error(`not an id: ${shown}`);
   return uuid;

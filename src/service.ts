@@ -1,0 +1,151 @@
+import { fileURLToPath } from 'node:url';
+import type { Pool } from 'pg';
+import { hashApiKey, makeApiKey } from './api/api-key.ts';
+import type { PartState } from './api/api-deps.ts';
+import { type Listening, listen } from './api/listen.ts';
+import { createApi } from './api/server.ts';
+import type { Config } from './config/config.ts';
+import { createAddressGuard } from './delivery/address-guard.ts';
+import { createSealer } from './delivery/sealing.ts';
+import { StartupProblem } from './embedded/startup-problem.ts';
+import { createRecoveryDeps } from './recovery/recovery-client.ts';
+import { hasAdminKey, installAdminKey } from './store/api-keys.ts';
+import { isMasterKeyOf } from './store/installation.ts';
+import { createPool } from './store/pool.ts';
+import { countWorkers } from './store/workers.ts';
+import { createLogger, type Log } from './telemetry/log.ts';
+import { createMetrics } from './telemetry/metrics.ts';
+import { taskQueues } from './temporal/task-queues.ts';
+import { TemporalHolder } from './temporal/temporal-holder.ts';
+import { VERSION } from './version.ts';
+import { type RunningWorker, startWorker, type WorkerSizes } from './worker/worker.ts';
+
+/** What the service runs on, and which of its parts run in this process. */
+export interface ServiceOptions {
+  config: Pick<Config, 'host' | 'port' | 'allowedNetworks' | 'adminKey' | 'logLevel' | 'taskQueuePrefix'>;
+  databaseUrl: string;
+  /** Without an address: what the environment says, by Temporal's own rules. */
+  temporal: { address?: string };
+  roles: { api: boolean; worker: boolean };
+  masterKey: Buffer;
+  /** File of the workflow bundle; that of the build where absent. */
+  workflowBundle?: string;
+  sizes?: Partial<WorkerSizes>;
+  log?: Log;
+}
+
+/** A running service. */
+export interface Service {
+  /** There when it serves the API. */
+  url?: string;
+  /** There when this start made the admin key; it can never be shown again. */
+  newAdminKey?: string;
+  stop(): Promise<void>;
+}
+
+const API_CONNECTIONS = 20;
+const WORKER_CONNECTIONS = 20;
+const ANSWER_GRACE_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 30_000;
+
+/** Composes one process: pools, Temporal, the worker and the API, and takes them down in the reverse order. */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { config, databaseUrl, masterKey, roles } = options;
+  const log = options.log ?? createLogger({ level: config.logLevel });
+  const metrics = createMetrics();
+  const sealer = createSealer(masterKey);
+  const guard = createAddressGuard([...config.allowedNetworks]);
+  const queues = taskQueues(config.taskQueuePrefix);
+  const apiPool = createPool(databaseUrl, {
+    max: API_CONNECTIONS,
+    applicationName: 'redrive-api',
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+  });
+  const workerPool = createPool(databaseUrl, { max: WORKER_CONNECTIONS, applicationName: 'redrive-worker' });
+  const temporal = new TemporalHolder(options.temporal, log);
+  const shutdown = new AbortController();
+  let worker: RunningWorker | undefined;
+  let listening: Listening | undefined;
+
+  const stop = async (): Promise<void> => {
+    shutdown.abort();
+    await Promise.all([listening?.close(ANSWER_GRACE_MS), worker?.stop()]);
+    await temporal.close();
+    await Promise.all([apiPool.end(), workerPool.end()]);
+  };
+
+  try {
+    if (!(await isMasterKeyOf(apiPool, sealer.masterKeyCheck)))
+      throw new StartupProblem(
+        'REDRIVE_MASTER_KEY is not the key that this database was sealed under: set the one it was first started with.',
+      );
+    const newAdminKey = roles.api ? await prepareAdminKey(apiPool, config.adminKey) : undefined;
+    if (roles.worker)
+      worker = await startWorker({
+        pool: workerPool,
+        databaseUrl,
+        temporal,
+        queues,
+        guard,
+        sealer,
+        workflowBundle: options.workflowBundle ?? fileURLToPath(new URL('./workflow-bundle.js', import.meta.url)),
+        version: VERSION,
+        log,
+        metrics,
+        ...(options.sizes ? { sizes: options.sizes } : {}),
+      });
+    if (!roles.api) return { stop };
+    const api = createApi({
+      ...createRecoveryDeps(apiPool, temporal, queues, log),
+      sealer,
+      guard,
+      log,
+      metrics,
+      readiness: () => readiness(apiPool, temporal),
+      version: VERSION,
+      shutdown: shutdown.signal,
+    });
+    listening = await listen(api, config.host, config.port);
+    const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+    return { url: `http://${host}:${listening.port}`, ...(newAdminKey ? { newAdminKey } : {}), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Makes the configured admin key the one that works, or a new one where there is none at all. */
+async function prepareAdminKey(pool: Pool, configured: string | undefined): Promise<string | undefined> {
+  if (configured !== undefined) {
+    await installAdminKey(pool, hashApiKey(configured));
+    return undefined;
+  }
+  if (await hasAdminKey(pool)) return undefined;
+  const made = makeApiKey();
+  await installAdminKey(pool, hashApiKey(made));
+  return made;
+}
+
+const PROBE_MS = 1_000;
+
+async function readiness(pool: Pool, temporal: TemporalHolder): Promise<PartState[]> {
+  const workers = await countWorkers(pool).catch(() => undefined);
+  const { link } = temporal;
+  const answers =
+    link !== undefined &&
+    (await link.connection
+      .withDeadline(Date.now() + PROBE_MS, () => link.connection.workflowService.getSystemInfo({}))
+      .then(
+        () => true,
+        () => false,
+      ));
+  return [
+    { name: 'postgres', ready: workers !== undefined, state: workers ? 'connected' : 'does not answer' },
+    { name: 'temporal', ready: answers, state: answers ? 'connected' : 'does not answer' },
+    {
+      name: 'worker',
+      ready: (workers?.polling ?? 0) > 0,
+      state: workers?.polling ? `${workers.polling} polling` : 'none polls',
+    },
+  ];
+}

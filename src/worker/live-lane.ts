@@ -1,0 +1,52 @@
+import type { SendingContext } from '../delivery/sending-context.ts';
+import { Slice } from '../delivery/slice.ts';
+import { Wake } from '../delivery/wake.ts';
+import { LIVE_LANE } from '../store/queryable.ts';
+
+/** What the live lane of a worker is given. */
+export interface LiveLaneOptions {
+  sending: SendingContext;
+  sockets: number;
+  share(): { index: number; of: number };
+  stop: AbortSignal;
+}
+
+const AGAIN_MS = 500;
+
+/** The slice loop over work of no operation; it needs no Temporal, so first deliveries go on while that is away. */
+export class LiveLane {
+  readonly #options: LiveLaneOptions;
+  readonly #wake: Wake;
+
+  constructor(options: LiveLaneOptions) {
+    this.#options = options;
+    this.#wake = new Wake(options.stop);
+  }
+
+  /** Looks for work now instead of at the next poll. */
+  wake(): void {
+    this.#wake.poke();
+  }
+
+  /** Runs until stopped; whatever fails, it begins again. */
+  async run(): Promise<void> {
+    const { sending, sockets, share, stop } = this.#options;
+    while (!stop.aborted) {
+      try {
+        await new Slice(sending, {
+          workedBy: LIVE_LANE,
+          lane: 'live',
+          sockets,
+          stop,
+          budgetMs: Number.POSITIVE_INFINITY,
+          endWhenIdleForMs: Number.POSITIVE_INFINITY,
+          wake: this.#wake,
+          share,
+        }).run();
+      } catch (error) {
+        sending.log.warn({ event: 'live.failed', code: (error as { code?: string }).code ?? (error as Error).name });
+        await this.#wake.wait(AGAIN_MS);
+      }
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { Wake } from '../delivery/wake.ts';
+import type { RunnableOperation } from '../domain/operation.ts';
+import { settleExpiredClaims } from '../recovery/settle-expired.ts';
+import { cancelFromOutside } from '../store/operation-progress.ts';
+import { confirmStart, findOverdue, noteStart, type Overdue } from '../store/overdue-operations.ts';
+import { withTransaction } from '../store/pool.ts';
+import { giveUpOverdue } from '../store/settlement.ts';
+import { OperationRuns } from '../temporal/operation-runs.ts';
+import type { TaskQueues } from '../temporal/task-queues.ts';
+import type { TemporalHolder } from '../temporal/temporal-holder.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+
+/** What the sweeper of a worker is given. */
+export interface SweeperOptions {
+  pool: Pool;
+  temporal: TemporalHolder;
+  queues: TaskQueues;
+  log: Logger;
+  metrics: Metrics;
+  everyMs: number;
+  stop: AbortSignal;
+}
+
+const OVERDUE_AT_ONCE = 100;
+const SAMPLES = 20;
+const GIVE_UP_BATCH = 1_000;
+
+/** Finds what nobody else will bring forward, whoever was to do it; every worker runs one, and they do not get in each other's way. */
+export class Sweeper {
+  readonly #options: SweeperOptions;
+  readonly #wake: Wake;
+
+  constructor(options: SweeperOptions) {
+    this.#options = options;
+    this.#wake = new Wake(options.stop);
+  }
+
+  /** Sweeps until stopped; a part that fails is tried again at the next round. */
+  async run(): Promise<void> {
+    const { stop, everyMs } = this.#options;
+    while (!stop.aborted) {
+      await this.#try('claims', () => this.#settleClaims());
+      await this.#try('give_up', () => this.#giveUp());
+      await this.#try('operations', () => this.#pushOperations());
+      await this.#wake.wait(everyMs);
+    }
+  }
+
+  async #try(part: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const code = (error as { code?: string }).code ?? (error as Error).name;
+      this.#options.log.warn({ event: 'sweeper.failed', part, code });
+    }
+  }
+
+  async #settleClaims(): Promise<void> {
+    const settled = await settleExpiredClaims(this.#options.pool);
+    if (settled === 0) return;
+    this.#options.metrics.sweeperActions.inc({ action: 'lease_lost' }, settled);
+    this.#options.log.warn({ event: 'sweeper.lease_lost', items: settled });
+  }
+
+  async #giveUp(): Promise<void> {
+    for (let ended = GIVE_UP_BATCH; ended === GIVE_UP_BATCH; ) {
+      ended = await withTransaction(this.#options.pool, (db) => giveUpOverdue(db, GIVE_UP_BATCH));
+      if (ended > 0) this.#options.metrics.sweeperActions.inc({ action: 'gave_up' }, ended);
+    }
+  }
+
+  async #pushOperations(): Promise<void> {
+    const link = this.#options.temporal.link;
+    if (!link) return;
+    const runs = new OperationRuns(link, this.#options.queues);
+    for (const overdue of await findOverdue(this.#options.pool, OVERDUE_AT_ONCE, SAMPLES))
+      await this.#try('operation', () => this.#push(runs, overdue));
+  }
+
+  async #push(runs: OperationRuns, operation: Overdue): Promise<void> {
+    if (operation.why === 'not_started') return this.#start(runs, operation, 'first');
+    if (operation.why === 'control_behind' || operation.why === 'settled') {
+      this.#count(operation.why);
+      // A run that is gone cannot be nudged: it is described, and revived, all the same.
+      await runs.nudge(operation).catch(() => {});
+    }
+    const found = await runs.describe(operation.workflowId);
+    if (found === 'running') return;
+    if (found === 'cancelled') await cancelFromOutside(this.#options.pool, operation.id);
+    await this.#start(runs, operation, 'revive');
+  }
+
+  async #start(runs: OperationRuns, operation: RunnableOperation, how: 'first' | 'revive'): Promise<void> {
+    const { pool, log } = this.#options;
+    await noteStart(pool, operation.id);
+    const outcome = await runs.start(operation, how);
+    // A first start meets the run of an earlier try only where that try's answer was lost: it is this operation's own.
+    if (outcome === 'already_started') await runs.start(operation, 'revive');
+    await confirmStart(pool, operation.id);
+    this.#count(how === 'first' ? 'started' : 'revived');
+    log.warn({ event: `sweeper.${how === 'first' ? 'started' : 'revived'}`, operationId: operation.id });
+  }
+
+  #count(action: string): void {
+    this.#options.metrics.sweeperActions.inc({ action });
+  }
+}

@@ -1,0 +1,82 @@
+import { Worker, type WorkerOptions } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { type ActivityDeps, createActivities } from '../activities/create-activities.ts';
+import { errorCodes } from '../activities/error-codes.ts';
+import type { TaskQueues } from '../temporal/task-queues.ts';
+import type { TemporalHolder } from '../temporal/temporal-holder.ts';
+
+/** What the Temporal workers of one process are given. */
+export interface TemporalWorkersOptions {
+  temporal: TemporalHolder;
+  queues: TaskQueues;
+  activities: ActivityDeps;
+  /** File of the workflow bundle, made when the service is built. */
+  workflowBundle: string;
+  /** Bulk slices at once in this process. */
+  bulkSlices: number;
+  log: Logger;
+  stop: AbortSignal;
+}
+
+const AGAIN_MS = 1_000;
+const INTERACTIVE_ACTIVITIES = 100;
+/** A slice drains within the longest total time of a request; what lasts longer is left to its lease. */
+const GRACE = '70 seconds';
+
+/** Runs both queues' workers until stopped, again and again where they fail; says whether they poll. */
+export class TemporalWorkers {
+  readonly #options: TemporalWorkersOptions;
+  #polling = false;
+
+  constructor(options: TemporalWorkersOptions) {
+    this.#options = options;
+  }
+
+  /** Whether both workers poll their queues now. */
+  get polling(): boolean {
+    return this.#polling;
+  }
+
+  /** Runs until stopped; what the workers have in hand is finished first. */
+  async run(): Promise<void> {
+    const { temporal, stop, log } = this.#options;
+    const link = await temporal.connected();
+    if (!link) return;
+    while (!stop.aborted) {
+      try {
+        const workers = await Promise.all([this.#create('interactive'), this.#create('bulk')]);
+        const shutdown = () => {
+          for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+        };
+        stop.addEventListener('abort', shutdown, { once: true });
+        this.#polling = true;
+        if (stop.aborted) setImmediate(shutdown);
+        await Promise.all(workers.map((worker) => worker.run().finally(shutdown)));
+        stop.removeEventListener('abort', shutdown);
+      } catch (error) {
+        log.warn({ event: 'temporal.worker.failed', code: (error as Error).name });
+        if (!stop.aborted) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      } finally {
+        this.#polling = false;
+      }
+    }
+  }
+
+  #create(kind: 'interactive' | 'bulk'): Promise<Worker> {
+    const { temporal, queues, activities, workflowBundle, bulkSlices, log } = this.#options;
+    const link = temporal.link;
+    if (!link) throw new Error('no link to Temporal');
+    const options: WorkerOptions = {
+      connection: link.connection,
+      namespace: link.namespace,
+      taskQueue: queues[kind],
+      workflowBundle: { codePath: workflowBundle },
+      activities: createActivities(activities),
+      interceptors: { activity: [errorCodes(log)] },
+      maxConcurrentActivityTaskExecutions: kind === 'bulk' ? bulkSlices + 2 : INTERACTIVE_ACTIVITIES,
+      maxHeartbeatThrottleInterval: '10 seconds',
+      shutdownGraceTime: GRACE,
+    };
+    return Worker.create(options);
+  }
+}

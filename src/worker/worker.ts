@@ -1,0 +1,141 @@
+import { hostname } from 'node:os';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { v7 as uuidv7 } from 'uuid';
+import type { AddressGuard } from '../delivery/address-guard.ts';
+import { createAttemptClient } from '../delivery/attempt.ts';
+import type { Sealer } from '../delivery/sealing.ts';
+import type { SendingContext } from '../delivery/sending-context.ts';
+import { TargetCache } from '../delivery/target-cache.ts';
+import { Wake } from '../delivery/wake.ts';
+import { readGauges } from '../store/gauges.ts';
+import { listenForLiveWork } from '../store/live-notices.ts';
+import { checkIn, checkOut } from '../store/workers.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { TaskQueues } from '../temporal/task-queues.ts';
+import type { TemporalHolder } from '../temporal/temporal-holder.ts';
+import { LiveLane } from './live-lane.ts';
+import { Sweeper } from './sweeper.ts';
+import { TemporalWorkers } from './temporal-workers.ts';
+
+/** What a worker is made of, and its sizes. */
+export interface WorkerDeps {
+  pool: Pool;
+  databaseUrl: string;
+  temporal: TemporalHolder;
+  queues: TaskQueues;
+  guard: AddressGuard;
+  sealer: Sealer;
+  workflowBundle: string;
+  version: string;
+  log: Logger;
+  metrics: Metrics;
+  sizes?: Partial<WorkerSizes>;
+}
+
+/** How much one worker does at once. */
+export interface WorkerSizes {
+  bulkSlices: number;
+  socketsPerSlice: number;
+  liveSockets: number;
+  sliceBudgetMs: number;
+  sweepEveryMs: number;
+}
+
+const DEFAULT_SIZES: WorkerSizes = {
+  bulkSlices: 4,
+  socketsPerSlice: 128,
+  liveSockets: 128,
+  sliceBudgetMs: 60_000,
+  sweepEveryMs: 5_000,
+};
+
+const CHECK_IN_MS = 1_000;
+const GAUGES_MS = 5_000;
+
+/** A running worker. */
+export interface RunningWorker {
+  /** Takes nothing more, drains what is on the wire, records it, and ends. */
+  stop(): Promise<void>;
+}
+
+/** Starts the worker of this process: Temporal workers, the live lane and the sweeper. */
+export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
+  const { pool, log, metrics, temporal, queues } = deps;
+  const sizes = { ...DEFAULT_SIZES, ...deps.sizes };
+  const stopping = new AbortController();
+  const stop = stopping.signal;
+  const sending: SendingContext = {
+    pool,
+    attempts: createAttemptClient({
+      guard: deps.guard,
+      maxSocketsPerOrigin: sizes.liveSockets + sizes.bulkSlices * sizes.socketsPerSlice,
+    }),
+    targets: new TargetCache(pool, deps.sealer),
+    log,
+    metrics,
+    userAgent: `Redrive/${deps.version}`,
+  };
+  const self = { id: uuidv7(), host: hostname(), pid: process.pid };
+  let share = await checkIn(pool, { ...self, polling: false });
+  const lane = new LiveLane({ sending, sockets: sizes.liveSockets, share: () => share, stop });
+  const sweeper = new Sweeper({ pool, temporal, queues, log, metrics, everyMs: sizes.sweepEveryMs, stop });
+  const workers = new TemporalWorkers({
+    temporal,
+    queues,
+    activities: {
+      sending,
+      socketsPerSlice: sizes.socketsPerSlice,
+      sliceBudgetMs: sizes.sliceBudgetMs,
+      stopping: stop,
+    },
+    workflowBundle: deps.workflowBundle,
+    bulkSlices: sizes.bulkSlices,
+    log,
+    stop,
+  });
+  const running = Promise.all([
+    lane.run(),
+    sweeper.run(),
+    workers.run(),
+    listenForLiveWork(deps.databaseUrl, () => lane.wake(), stop),
+    every(CHECK_IN_MS, stop, log, 'check_in', async () => {
+      share = await checkIn(pool, { ...self, polling: workers.polling });
+    }),
+    every(GAUGES_MS, stop, log, 'gauges', async () => showGauges(metrics, await readGauges(pool))),
+  ]);
+  return {
+    async stop() {
+      stopping.abort();
+      await running;
+      await sending.attempts.close();
+      await checkOut(pool, self.id).catch(() => {});
+    },
+  };
+}
+
+async function every(
+  ms: number,
+  stop: AbortSignal,
+  log: Logger,
+  what: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  const wake = new Wake(stop);
+  while (!stop.aborted) {
+    try {
+      await work();
+    } catch (error) {
+      log.warn({ event: `${what}.failed`, code: (error as { code?: string }).code ?? (error as Error).name });
+    }
+    await wake.wait(ms);
+  }
+}
+
+function showGauges(metrics: Metrics, gauges: Awaited<ReturnType<typeof readGauges>>): void {
+  for (const lane of ['live', 'bulk'] as const)
+    for (const state of ['queued', 'scheduled'] as const) metrics.queueDepth.set({ lane, state }, gauges[lane][state]);
+  metrics.queueOldestAge.set({ lane: 'live' }, gauges.live.oldestAgeSeconds);
+  metrics.operations.reset();
+  for (const { state, count } of gauges.operations) metrics.operations.set({ state }, count);
+}
