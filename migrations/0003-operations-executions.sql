@@ -103,7 +103,7 @@ create table executions (
   check ((state = 'sending') = (lease_token is not null)),
   check (open = (finished_at is null)),
   check ((state in ('ignored', 'cancelled')) <= (reason is not null))
-) with (fillfactor = 60);
+) with (fillfactor = 50);
 -- Rule 2: one delivery, one owner.
 create unique index executions_one_open on executions (delivery_id) where open;
 create unique index executions_one_child on executions (parent_id) where keeps_slot and parent_id is not null;

@@ -13,6 +13,7 @@ import {
   cancelExpired,
   cancelFromOutside,
   closeOperation,
+  renewStatistics,
   reopenCoalesced,
   showRunning,
 } from '../store/operation-progress.ts';
@@ -78,6 +79,7 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
     async select(operationId) {
       await beating(deps.stopping, async (stop) => {
         while (!stop.aborted && (await withTransaction(pool, (db) => freezeNextPage(db, operationId))));
+        await renewStatistics(pool);
       });
       return look(operationId);
     },

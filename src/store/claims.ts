@@ -56,9 +56,12 @@ export async function claimItems(
       ${live ? '' : `where exists (select from operations o where o.id = $1 and o.control = 'run')`}
     ), sized as (
       select p.id, p.n, d.event_id, d.payload_bytes, sum(d.payload_bytes) over (order by p.n) as running
-      from picked p join deliveries d on d.id = p.delivery_id
+      -- Lateral with a limit: one look-up an item, whatever the planner thinks of the size of the tables.
+      from picked p cross join lateral (
+        select x.event_id, x.payload_bytes from deliveries x where x.id = p.delivery_id limit 1) d
     ), chosen as materialized (
-      select s.id, b.body from sized s left join payloads b on b.event_id = s.event_id
+      select s.id, b.body from sized s left join lateral (
+        select y.body from payloads y where y.event_id = s.event_id limit 1) b on true
       where s.running <= $6 or s.n = 1
     ), taken as (
       update executions e set state = 'sending', lease_token = $4

@@ -1,34 +1,40 @@
 import type { Queryable } from './queryable.ts';
 
-/** Numbers, ids and the time of acceptance for the events of one call. */
+/** Numbers, ids and the time of acceptance for events. */
 export interface Allotment {
   /** One for each event, in order. */
   eventIds: string[];
   firstNumber: number;
   /** A text of the database: a Date would lose its microseconds. */
   acceptedAt: string;
-  ingestCallId: string;
+  /** One for each call that brought some of them. */
+  callIds: string[];
 }
 
 /**
- * Allots numbers to `count` events. The tenant's counter stays locked until the transaction ends: this makes the order
- * of numbers the order in which events become visible, and repeats of an external id wait for each other.
+ * Allots numbers to the events of some calls. The tenant's counter stays locked until the transaction ends: this makes
+ * the order of numbers the order in which events become visible, and repeats of an external id wait for each other.
  */
-export async function allotNumbers(db: Queryable, tenantId: string, count: number): Promise<Allotment> {
+export async function allotNumbers(
+  db: Queryable,
+  tenantId: string,
+  { events, calls }: { events: number; calls: number },
+): Promise<Allotment> {
   const { rows } = await db.query({
     name: 'allot-numbers',
     text: `update tenant_counters set last_event_number = last_event_number + $2 where tenant_id = $1
-     returning last_event_number, clock_timestamp()::text as accepted_at, uuidv7() as call_id,
-      array(select uuidv7() from generate_series(1, $2)) as ids`,
-    values: [tenantId, count],
+     returning last_event_number, clock_timestamp()::text as accepted_at,
+      array(select uuidv7() from generate_series(1, $2)) as event_ids,
+      array(select uuidv7() from generate_series(1, $3)) as call_ids`,
+    values: [tenantId, events, calls],
   });
   const row = rows[0];
   if (row === undefined) throw new Error('the tenant has no counter of event numbers');
   return {
-    eventIds: row.ids,
-    firstNumber: row.last_event_number - count + 1,
+    eventIds: row.event_ids,
+    firstNumber: row.last_event_number - events + 1,
     acceptedAt: row.accepted_at,
-    ingestCallId: row.call_id,
+    callIds: row.call_ids,
   };
 }
 
@@ -66,6 +72,8 @@ export interface NewEvent {
   key?: string | undefined;
   occurredAt?: Date | undefined;
   ingestionBatchId?: string | undefined;
+  /** The call that brought it. */
+  callId: string;
   payloadBytes: number;
   body: string;
 }
@@ -79,11 +87,11 @@ export interface NewDelivery {
   giveUpAfterMs: number;
 }
 
-/** Writes events with their payloads, deliveries and first executions, all of one call, in one statement. */
+/** Writes events with their payloads, deliveries and first executions, in one statement. */
 export async function insertEvents(
   db: Queryable,
   tenantId: string,
-  call: Omit<Allotment, 'eventIds'>,
+  { firstNumber, acceptedAt }: Pick<Allotment, 'firstNumber' | 'acceptedAt'>,
   events: NewEvent[],
   deliveries: NewDelivery[],
 ): Promise<void> {
@@ -94,10 +102,10 @@ export async function insertEvents(
       insert into events (id, tenant_id, number, external_id, duplicate_of, type, source, key, occurred_at, accepted_at,
         ingestion_batch_id, ingest_call_id, payload_bytes)
       select u.id, $1, $2::bigint + u.n - 1, u.external_id, u.duplicate_of, u.type, u.source, u.key, u.occurred_at, $3,
-        u.ingestion_batch_id, $4, u.payload_bytes
+        u.ingestion_batch_id, u.call_id, u.payload_bytes
       from unnest($5::uuid[], $6::text[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::timestamptz[],
-        $12::text[], $13::int[]) with ordinality
-        as u(id, external_id, duplicate_of, type, source, key, occurred_at, ingestion_batch_id, payload_bytes, n)
+        $12::text[], $4::uuid[], $13::int[]) with ordinality
+        as u(id, external_id, duplicate_of, type, source, key, occurred_at, ingestion_batch_id, call_id, payload_bytes, n)
     ), payload as (
       insert into payloads (event_id, tenant_id, body)
       select u.event_id, $1, u.body from unnest($14::uuid[], $15::text[]) as u(event_id, body)
@@ -122,9 +130,9 @@ export async function insertEvents(
     select (select count(*)::int from execution) as executions`,
     values: [
       tenantId,
-      call.firstNumber,
-      call.acceptedAt,
-      call.ingestCallId,
+      firstNumber,
+      acceptedAt,
+      events.map((event) => event.callId),
       events.map((event) => event.id),
       events.map((event) => event.externalId ?? null),
       events.map((event) => event.duplicateOf ?? null),

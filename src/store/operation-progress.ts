@@ -34,6 +34,14 @@ export async function endSelection(db: Queryable, operationId: string): Promise<
   );
 }
 
+/**
+ * Renews the planner's statistics after a large selection. Without them the first claims are planned for a table that was
+ * empty a moment ago: measured, 860 µs an item instead of 50.
+ */
+export async function renewStatistics(db: Queryable): Promise<void> {
+  await db.query('analyze executions');
+}
+
 /** Shows an accepted operation whose items were frozen at acceptance as running. */
 export async function showRunning(db: Queryable, operationId: string): Promise<void> {
   await db.query(
