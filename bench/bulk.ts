@@ -5,12 +5,12 @@ import { readFileSync } from 'node:fs';
 import { createInterface, type Interface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { Agent, request } from 'undici';
-import { freePorts } from '../src/embedded/free-port.ts';
 import { readId } from '../src/domain/typed-id.ts';
+import { freePorts } from '../src/embedded/free-port.ts';
 import { connectTemporal } from '../src/temporal/connection.ts';
+import { seedFailures } from '../test/support/seed-failures.ts';
 import { createTestClient } from '../test/support/test-client.ts';
 import { createTestDatabase } from '../test/support/test-database.ts';
-import { seedFailures } from '../test/support/seed-failures.ts';
 import { startTestEnvironment } from '../test/support/test-environment.ts';
 
 /**
@@ -64,7 +64,9 @@ async function measure(): Promise<void> {
   const api = start('api', ['dist/main.js', 'api'], env);
   const url = `http://127.0.0.1:${apiPort}`;
   await until(async () => (await fetch(`${url}/healthz`).catch(() => undefined))?.ok === true);
-  const working = Array.from({ length: workers }, (_, n) => start(`worker ${n + 1}`, ['dist/main.js', 'worker'], env));
+  const working = Array.from({ length: workers }, (_, n) =>
+    start(`worker ${n + 1}`, ['dist/main.js', 'worker'], env),
+  );
   await until(async () => (await fetch(`${url}/readyz`)).ok);
   const client = await createTestClient(url, adminKey);
   const tenant = await client.newTenant('bench');
@@ -93,7 +95,8 @@ async function measure(): Promise<void> {
     let shown = await client.call('GET', `/api/v1/retries/${accepted.body.id}`, { key: tenant.key });
     let selectedMs: number | undefined;
     while (!shown.body.closedAt) {
-      if (selectedMs === undefined && ['running', 'closing'].includes(shown.body.state)) selectedMs = performance.now() - startedAt;
+      if (selectedMs === undefined && ['running', 'closing'].includes(shown.body.state))
+        selectedMs = performance.now() - startedAt;
       process.stderr.write(`\r${JSON.stringify(shown.body.counts)}   `);
       await new Promise((resolve) => setTimeout(resolve, 200));
       shown = await client.call('GET', `/api/v1/retries/${accepted.body.id}`, { key: tenant.key });

@@ -8,7 +8,7 @@ import { apiRoutes, createApi } from '../../src/api/server.ts';
 import { createAddressGuard, type Resolve } from '../../src/delivery/address-guard.ts';
 import { createSealer, type Sealer } from '../../src/delivery/sealing.ts';
 import type { Scope } from '../../src/domain/scope.ts';
-import { readId, showId } from '../../src/domain/typed-id.ts';
+import { ID_PREFIXES, readId } from '../../src/domain/typed-id.ts';
 import { insertApiKey, installAdminKey } from '../../src/store/api-keys.ts';
 import { insertTenant, type Tenant } from '../../src/store/tenants.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
@@ -170,9 +170,7 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
 /** The uuid in an id as it is shown, whatever its kind. */
 function uuidOf(shown: string): string {
   const kinds = ['tenant', 'endpoint', 'event', 'delivery', 'execution', 'operation', 'key'] as const;
-  const kind = kinds.find((each) =>
-    shown.startsWith(showId(each, '00000000-0000-0000-0000-000000000000').split('_')[0] + '_'),
-  );
+  const kind = kinds.find((each) => shown.startsWith(`${ID_PREFIXES[each]}_`));
   const uuid = kind && readId(kind, shown);
   if (!uuid) throw new Error(`not an id: ${shown}`);
   return uuid;

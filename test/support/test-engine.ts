@@ -13,13 +13,22 @@ export interface TestEngine {
   adminKey: string;
   options: ServiceOptions;
   log: string[];
+  /** Starts one more worker; the engine stops it with the rest. */
+  addWorker(sizes?: Partial<WorkerSizes>): Promise<Service>;
   close(): Promise<void>;
 }
 
 /** Starts API and worker over the run's real Postgres and Temporal. */
-export async function startTestEngine(
-  { sizes = {}, roles = { api: true, worker: true } }: { sizes?: Partial<WorkerSizes>; roles?: ServiceOptions['roles'] } = {},
-): Promise<TestEngine> {
+export async function startTestEngine({
+  sizes = {},
+  roles = { api: true, worker: true },
+  temporal = { address: environment('REDRIVE_TEST_TEMPORAL_ADDRESS') },
+}: {
+  sizes?: Partial<WorkerSizes>;
+  roles?: ServiceOptions['roles'];
+  /** Another way to Temporal, such as through a proxy that can be cut. */
+  temporal?: ServiceOptions['temporal'];
+} = {}): Promise<TestEngine> {
   const database = await createTestDatabase();
   const adminKey = `rdk_${randomBytes(32).toString('base64url')}`;
   const log: string[] = [];
@@ -33,7 +42,7 @@ export async function startTestEngine(
       taskQueuePrefix: `test-${randomBytes(6).toString('hex')}`,
     },
     databaseUrl: database.url,
-    temporal: { address: environment('REDRIVE_TEST_TEMPORAL_ADDRESS') },
+    temporal,
     roles,
     masterKey: randomBytes(32),
     workflowBundle: environment('REDRIVE_TEST_WORKFLOW_BUNDLE'),
@@ -42,6 +51,7 @@ export async function startTestEngine(
   };
   const service = await startService(options);
   const client = await createTestClient(service.url ?? '', adminKey);
+  const workers: Service[] = [];
   return {
     database,
     service,
@@ -49,8 +59,17 @@ export async function startTestEngine(
     adminKey,
     options,
     log,
+    async addWorker(own = {}) {
+      const worker = await startService({
+        ...options,
+        roles: { api: false, worker: true },
+        sizes: { ...options.sizes, ...own },
+      });
+      workers.push(worker);
+      return worker;
+    },
     async close() {
-      await service.stop();
+      await Promise.all([service, ...workers].map((each) => each.stop()));
       await database.drop();
     },
   };
@@ -65,6 +84,7 @@ function collecting(lines: string[]): Log {
 
 function environment(name: string): string {
   const value = process.env[name];
-  if (!value) throw new Error(`${name} is not set: run the tests by \`npm test\`, which starts what they need`);
+  if (!value)
+    throw new Error(`${name} is not set: run the tests by \`npm test\`, which starts what they need`);
   return value;
 }

@@ -1,0 +1,30 @@
+# Redrive for production: `docker build -t redrive .`, then one of the roles `migrate`, `api` and `worker`.
+# Postgres and Temporal are servers of their own there, named by DATABASE_URL and TEMPORAL_ADDRESS.
+
+FROM node:20-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --include=dev
+COPY tsconfig.json tsconfig.build.json ./
+COPY scripts scripts
+COPY src src
+RUN node scripts/build.mjs
+
+FROM node:20-bookworm-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# The optional ones are the embedded Postgres and what only the bundler needs.
+RUN npm ci --omit=dev --omit=optional
+
+FROM node:20-bookworm-slim
+ENV NODE_ENV=production REDRIVE_HOST=0.0.0.0 REDRIVE_DEMO=0
+WORKDIR /app
+COPY --from=dependencies /app/node_modules node_modules
+COPY --from=build /app/dist dist
+COPY package.json ./
+COPY migrations migrations
+USER node
+EXPOSE 4400
+# Exec form: signals reach Node itself, which then stops in order.
+ENTRYPOINT ["node", "dist/main.js"]
+CMD ["api"]

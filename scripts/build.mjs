@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ensureInstalled } from './install.mjs';
+import { run } from './run.mjs';
+import { step } from './step.mjs';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const DIST = join(ROOT, 'dist');
+const INPUTS = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await ensureInstalled();
+  await build();
+}
+
+/** Compiles `src` and bundles the workflows into `dist`, unless it holds just that already. */
+export async function build() {
+  const hash = await sourcesHash();
+  if ((await readFile(join(DIST, '.sources'), 'utf8').catch(() => '')) === hash) return;
+  // Beside `dist`, as source maps are relative, and moved at the end: a copy that is running keeps what it has.
+  const unfinished = join(ROOT, `.dist-${process.pid}`);
+  try {
+    await step('Compiling', () => compile(unfinished));
+    await step('Bundling the workflows', () => bundle(unfinished));
+    await writeFile(join(unfinished, '.sources'), hash);
+    await replaceDist(unfinished);
+  } finally {
+    await rm(unfinished, { recursive: true, force: true });
+  }
+}
+
+function compile(outDir) {
+  const tsc = join(ROOT, 'node_modules', '@typescript', 'native', 'bin', 'tsc');
+  return run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', outDir], { cwd: ROOT });
+}
+
+/** In a process of its own, so that a start does not keep the bundler in memory. */
+async function bundle(directory) {
+  const entry = join(directory, 'workflows', 'index.js');
+  if (!(await exists(entry))) return;
+  const script = join(ROOT, 'scripts', 'bundle-workflows.mjs');
+  await run(process.execPath, [script, entry, join(directory, 'workflow-bundle.js')], { cwd: ROOT });
+}
+
+async function replaceDist(finished) {
+  const old = `${finished}-old`;
+  if (await exists(DIST)) await rename(DIST, old);
+  await rename(finished, DIST).catch((error) => {
+    // Another build of the same sources was faster.
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+  });
+  await rm(old, { recursive: true, force: true });
+}
+
+async function sourcesHash() {
+  const entries = await readdir(join(ROOT, 'src'), { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const hash = createHash('sha256').update(process.version);
+  for (const file of [...files.sort(), ...INPUTS.map((name) => join(ROOT, name))]) {
+    hash.update(`\0${relative(ROOT, file)}\0`).update(await readFile(file));
+  }
+  return hash.digest('hex');
+}
+
+function exists(path) {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ensureInstalled } from './install.mjs';
+import { run } from './run.mjs';
+import { step } from './step.mjs';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+
+/** A program of a package, started by its file: no shell, and no search along the PATH. */
+const program = (...path) => join(ROOT, 'node_modules', ...path);
+
+const STEPS = [
+  { title: 'Types', args: [program('@typescript', 'native', 'bin', 'tsc'), '-p', 'tsconfig.json'] },
+  {
+    title: 'Lint and format',
+    args: [program('@biomejs', 'biome', 'bin', 'biome'), 'check', '--error-on-warnings', '.'],
+  },
+  { title: 'Unused code', args: [program('knip', 'bin', 'knip.js')] },
+  {
+    title: 'Architecture',
+    args: [program('dependency-cruiser', 'bin', 'dependency-cruise.mjs'), 'src', '--config'],
+  },
+  { title: 'Generated: .env.example', args: ['scripts/env-example.mjs', '--check'] },
+  { title: 'Generated: migrations/schema.sql', args: ['scripts/schema.mjs', '--check'] },
+  { title: 'Generated: openapi.json', args: ['scripts/openapi.mjs', '--check'] },
+];
+
+process.exitCode = await main();
+
+/** Every step runs, whatever the ones before it said: one run shows all that is wrong. */
+async function main() {
+  await ensureInstalled();
+  const failed = [];
+  for (const { title, args } of STEPS) {
+    try {
+      await step(title, () => run(process.execPath, args, { cwd: ROOT }));
+    } catch (error) {
+      failed.push(title);
+      process.stdout.write(`${error.output ?? error.stack}\n`);
+    }
+  }
+  return finish(failed);
+}
+
+async function finish(failed) {
+  const scratch = await mkdtemp(join(tmpdir(), 'redrive-check-'));
+  const closingLineFile = join(scratch, 'closing-line');
+  const code = await test(closingLineFile);
+  if (failed.length > 0) process.stdout.write(`✘ Failed: ${failed.join(', ')}\n`);
+  const line = await readFile(closingLineFile, 'utf8').catch(() => '0 passed, 1 failed');
+  await rm(scratch, { recursive: true, force: true });
+  process.stdout.write(`${line}\n`);
+  return failed.length > 0 ? 1 : code;
+}
+
+function test(closingLineFile) {
+  const child = spawn(process.execPath, ['scripts/test.mjs', ...process.argv.slice(2)], {
+    cwd: ROOT,
+    stdio: 'inherit',
+    env: { ...process.env, REDRIVE_CLOSING_LINE_FILE: closingLineFile },
+  });
+  // A terminal sends Ctrl-C to both; this one waits, as the tests have servers to stop.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}

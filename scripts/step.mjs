@@ -1,0 +1,19 @@
+/** Says that something has begun, every few seconds that it goes on, and how it ended; answers what `work` answers. */
+export async function step(title, work) {
+  const startedAt = performance.now();
+  const seconds = () => `${((performance.now() - startedAt) / 1_000).toFixed(1)} s`;
+  const live = process.stdout.isTTY === true;
+  const say = (text) => process.stdout.write(live ? `\r\x1b[2K${text}` : `${text}\n`);
+  say(`• ${title} …`);
+  const timer = setInterval(() => say(`• ${title} … still working (${seconds()})`), live ? 500 : 3_000);
+  try {
+    const result = await work();
+    clearInterval(timer);
+    say(`✔ ${title} (${seconds()})${live ? '\n' : ''}`);
+    return result;
+  } catch (error) {
+    clearInterval(timer);
+    say(`✘ ${title} (${seconds()})${live ? '\n' : ''}`);
+    throw error;
+  }
+}

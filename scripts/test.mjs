@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ensureInstalled } from './install.mjs';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+
+process.exitCode = await main(process.argv.slice(2));
+
+/** Starts what the tests need, runs jest with these arguments, and stops it all whatever happens. */
+async function main(args) {
+  const scratch = await mkdtemp(join(tmpdir(), 'redrive-jest-'));
+  const closingLineFile = join(scratch, 'closing-line');
+  let code = 1;
+  try {
+    await ensureInstalled();
+    code = await testWithParts(args, closingLineFile);
+  } catch (error) {
+    process.stderr.write(
+      `${error.output ?? ''}${error.code === 'startup_problem' ? error.message : error.stack}\n`,
+    );
+  }
+  // A run that did not get as far as counting has failed as a whole.
+  const line = await readFile(closingLineFile, 'utf8').catch(() => '0 passed, 1 failed');
+  await rm(scratch, { recursive: true, force: true });
+  await sayLast(line);
+  return code;
+}
+
+/** Whoever has more to say afterwards names a file, and says it after that. */
+async function sayLast(line) {
+  const file = process.env.REDRIVE_CLOSING_LINE_FILE;
+  if (file === undefined) process.stdout.write(`${line}\n`);
+  else await writeFile(file, line);
+}
+
+async function testWithParts(args, closingLineFile) {
+  const { register } = await import('tsx/esm/api');
+  register();
+  const { startTestEnvironment } = await import('../test/support/test-environment.ts');
+  const interruption = interrupted();
+  const parts = await startTestEnvironment();
+  try {
+    return await runJest(
+      args,
+      { ...parts.variables, REDRIVE_CLOSING_LINE_FILE: closingLineFile },
+      interruption,
+    );
+  } finally {
+    await parts.stop();
+  }
+}
+
+function runJest(args, variables, interruption) {
+  const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
+  const reporters = ['default', join(ROOT, 'test', 'support', 'closing-line.mjs')];
+  const child = spawn(
+    process.execPath,
+    // Last, as jest would take a file pattern after them for one more reporter.
+    [jest, ...args, ...reporters.map((reporter) => `--reporters=${reporter}`)],
+    { cwd: ROOT, stdio: 'inherit', env: environment(variables) },
+  );
+  interruption((signal) => child.kill(signal));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+/** Variables of the person's shell must not decide what is tested. */
+function environment(variables) {
+  const inherited = Object.entries(process.env).filter(
+    ([name]) =>
+      !/^(REDRIVE_|TEMPORAL_|DATABASE_URL$|PG[A-Z]+$)/.test(name) || name === 'REDRIVE_TEMPORAL_CLI',
+  );
+  // Through the environment, so that the processes jest starts have them too.
+  const flags = [
+    process.env.NODE_OPTIONS,
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+  ];
+  return { ...Object.fromEntries(inherited), NODE_OPTIONS: flags.filter(Boolean).join(' '), ...variables };
+}
+
+/** An interrupted run still stops its parts: the signal only ends jest, and the rest follows from that. */
+function interrupted() {
+  let end = () => {};
+  let signalled;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => {
+      signalled = signal;
+      end(signal);
+    });
+  }
+  return (handler) => {
+    end = handler;
+    if (signalled !== undefined) handler(signalled);
+  };
+}

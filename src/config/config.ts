@@ -1,0 +1,84 @@
+import { resolve } from 'node:path';
+import { allowedNetworks, type Role } from './demo-profile.ts';
+import { ENVIRONMENT, type EnvironmentVariable, type LogLevel } from './environment.ts';
+
+/** Everything that the environment decides, read once. */
+export type Config = {
+  port: number;
+  host: string;
+  /** Absolute; holds what the embedded parts keep. */
+  dataDir: string;
+  /** Only with the role `all`. */
+  demo: boolean;
+  adminKey?: string | undefined;
+  /** CIDRs that the guard against requests to internal addresses lets through. */
+  allowedNetworks: readonly string[];
+  /** 32 bytes; made in the data directory when it is left out and Postgres is embedded. */
+  masterKey?: Buffer | undefined;
+  /** The program to start the embedded Temporal with; looked for when it is left out. */
+  temporalCli?: string | undefined;
+  logLevel: LogLevel;
+  databaseUrl?: string | undefined;
+  temporalAddress?: string | undefined;
+  taskQueuePrefix: string;
+};
+
+type Name = keyof typeof ENVIRONMENT;
+
+/** A config, or one sentence for each thing that a person has to put right. */
+export type ConfigResult = { ok: true; config: Config } | { ok: false; problems: string[] };
+
+/** The one reading of the environment. */
+export function loadConfig(env: NodeJS.ProcessEnv, role: Role = 'all'): ConfigResult {
+  const problems: string[] = [];
+  const optional = <Value>(name: Name, variable: EnvironmentVariable<Value>): Value | undefined => {
+    const { value, problem } = readVariable(env, name, variable);
+    if (problem !== undefined) problems.push(problem);
+    return value;
+  };
+  // Without a value there is a problem, and with a problem there is no config.
+  const required = <Value>(name: Name, variable: EnvironmentVariable<Value> & { default: string }): Value =>
+    optional(name, variable) as Value;
+  const host = required('REDRIVE_HOST', ENVIRONMENT.REDRIVE_HOST);
+  const demo = required('REDRIVE_DEMO', ENVIRONMENT.REDRIVE_DEMO) && role === 'all';
+  const networks = required('REDRIVE_ALLOWED_NETWORKS', ENVIRONMENT.REDRIVE_ALLOWED_NETWORKS) ?? [];
+  const config: Config = {
+    port: required('REDRIVE_PORT', ENVIRONMENT.REDRIVE_PORT),
+    host,
+    dataDir: resolve(required('REDRIVE_DATA_DIR', ENVIRONMENT.REDRIVE_DATA_DIR) ?? ''),
+    demo,
+    adminKey: optional('REDRIVE_ADMIN_KEY', ENVIRONMENT.REDRIVE_ADMIN_KEY),
+    allowedNetworks: allowedNetworks(networks, { demo, host }),
+    masterKey: optional('REDRIVE_MASTER_KEY', ENVIRONMENT.REDRIVE_MASTER_KEY),
+    temporalCli: optional('REDRIVE_TEMPORAL_CLI', ENVIRONMENT.REDRIVE_TEMPORAL_CLI),
+    logLevel: required('REDRIVE_LOG_LEVEL', ENVIRONMENT.REDRIVE_LOG_LEVEL),
+    databaseUrl: optional('DATABASE_URL', ENVIRONMENT.DATABASE_URL),
+    temporalAddress: optional('TEMPORAL_ADDRESS', ENVIRONMENT.TEMPORAL_ADDRESS),
+    taskQueuePrefix: required('REDRIVE_TASK_QUEUE_PREFIX', ENVIRONMENT.REDRIVE_TASK_QUEUE_PREFIX),
+  };
+  if (present(env, 'DATABASE_URL') && !present(env, 'REDRIVE_MASTER_KEY')) {
+    problems.push(
+      'REDRIVE_MASTER_KEY is not set although DATABASE_URL is: set it to 32 random bytes, such as `openssl rand -base64 32` prints, and keep it, since the secrets in that database can be read by no other key.',
+    );
+  }
+  return problems.length === 0 ? { ok: true, config } : { ok: false, problems };
+}
+
+function readVariable<Value>(
+  env: NodeJS.ProcessEnv,
+  name: Name,
+  variable: EnvironmentVariable<Value>,
+): { value?: Value; problem?: string } {
+  const text = present(env, name) ? env[name] : variable.default;
+  if (text === undefined) return {};
+  const parsed = variable.schema.safeParse(text);
+  if (parsed.success) return { value: parsed.data };
+  // What is secret is not repeated, not even when it is wrong.
+  const what = variable.secret ? `${name} is not valid` : `${name} is "${text}"`;
+  return { problem: `${what}: ${variable.expected}.` };
+}
+
+/** An empty variable counts as none, as in a compose file that passes on what may not be there. */
+function present(env: NodeJS.ProcessEnv, name: string): boolean {
+  return env[name] !== undefined && env[name] !== '';
+}

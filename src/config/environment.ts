@@ -1,0 +1,141 @@
+import { Buffer } from 'node:buffer';
+import ipaddr from 'ipaddr.js';
+import { z } from 'zod';
+
+/** A variable of the environment: what it means, and what it may hold. */
+export type EnvironmentVariable<Value> = {
+  description: string;
+  /** Stands for a variable that is missing or empty; without it there is no value. */
+  default?: string;
+  /** Secret values are shown nowhere. */
+  secret: boolean;
+  /** What a person should write instead of a value that is not right. */
+  expected: string;
+  schema: z.ZodType<Value, string>;
+};
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+/** How much is logged. */
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const KEY_BYTES = 32;
+
+/** All variables that Redrive reads; `.env.example` and the documentation are made from them. */
+export const ENVIRONMENT = {
+  REDRIVE_PORT: {
+    description: 'The port of the API and the console.',
+    default: '4400',
+    secret: false,
+    expected: 'use a port number from 0 to 65535, where 0 takes any free one',
+    schema: z
+      .string()
+      .regex(/^\d{1,5}$/)
+      .transform(Number)
+      .refine((port) => port <= 65_535),
+  },
+  REDRIVE_HOST: {
+    description: 'The address to listen on; 0.0.0.0 for all of the machine.',
+    default: '127.0.0.1',
+    secret: false,
+    expected: 'use an address of this machine or a host name, such as 127.0.0.1 or 0.0.0.0',
+    schema: z.string().regex(/^[\w.:-]+$/),
+  },
+  REDRIVE_DATA_DIR: {
+    description: 'Where the embedded Postgres and Temporal keep their data; two copies need two directories.',
+    default: '.redrive',
+    secret: false,
+    expected: 'use the path of a directory',
+    schema: z.string().refine((path) => !path.includes('\0')),
+  },
+  REDRIVE_DEMO: {
+    description: 'Whether an empty database gets the demo: 1 or 0.',
+    default: '1',
+    secret: false,
+    expected: 'use 1 to load the demo into an empty database, or 0 not to',
+    schema: z
+      .string()
+      .regex(/^[01]$/)
+      .transform((text) => text === '1'),
+  },
+  REDRIVE_ADMIN_KEY: {
+    description: 'The API key of the administrator; made and shown once when it is left out.',
+    secret: true,
+    expected: 'use at least 24 letters, digits, dashes and underscores, or leave it out to have one made',
+    schema: z.string().regex(/^[\w-]{24,}$/),
+  },
+  REDRIVE_ALLOWED_NETWORKS: {
+    description:
+      'Networks that deliveries may reach although they are private, as CIDRs with commas between them. Where it is left out there are none, save 127.0.0.0/8 and ::1 for the demo: role all, REDRIVE_DEMO=1 and REDRIVE_HOST a loopback address.',
+    default: '',
+    secret: false,
+    expected: 'use networks with their prefix lengths and commas between them, such as 10.20.0.0/16,fd00::/8',
+    schema: z
+      .string()
+      .transform((text) =>
+        text
+          .split(',')
+          .map((item) => item.trim())
+          .filter((item) => item !== ''),
+      )
+      .refine((networks) => networks.every((network) => ipaddr.isValidCIDR(network))),
+  },
+  REDRIVE_MASTER_KEY: {
+    description:
+      'Encrypts endpoint secrets in the database: 32 bytes as base64 or hex. Required with DATABASE_URL; made in the data directory otherwise.',
+    secret: true,
+    expected: 'use 32 random bytes as base64 or hex, such as `openssl rand -base64 32` prints',
+    schema: z
+      .string()
+      .transform(decodeKey)
+      .refine((key) => key.length === KEY_BYTES),
+  },
+  REDRIVE_TEMPORAL_CLI: {
+    description:
+      'The `temporal` program to start the embedded server with; found or fetched when it is left out.',
+    secret: false,
+    expected: 'use the path of the temporal command line program',
+    schema: z.string(),
+  },
+  REDRIVE_LOG_LEVEL: {
+    description: `How much is logged: ${LOG_LEVELS.join(', ')}.`,
+    default: 'info',
+    secret: false,
+    expected: `use one of ${LOG_LEVELS.join(', ')}`,
+    schema: z.string().pipe(z.enum(LOG_LEVELS)),
+  },
+  REDRIVE_TASK_QUEUE_PREFIX: {
+    description:
+      'What the names of the Temporal task queues begin with; two installations on one namespace need two.',
+    default: 'redrive',
+    secret: false,
+    expected: 'use at most 64 letters, digits, dashes and underscores',
+    schema: z.string().regex(/^[\w-]{1,64}$/),
+  },
+  DATABASE_URL: {
+    description: 'A Postgres 18 or newer to use in place of the embedded one.',
+    secret: true,
+    expected: 'use a URL such as postgres://user:password@host:5432/redrive',
+    schema: z.string().refine((text) => /^postgres(ql)?:$/.test(protocolOf(text))),
+  },
+  TEMPORAL_ADDRESS: {
+    description:
+      'A Temporal server to use in place of the embedded one; namespace, TLS and API key as for every Temporal SDK (TEMPORAL_NAMESPACE, TEMPORAL_TLS, TEMPORAL_API_KEY, …).',
+    secret: false,
+    expected: 'use host:port, such as temporal.internal:7233',
+    schema: z.string().regex(/^(https?:\/\/)?[\w.[\]:-]+:\d{1,5}$/),
+  },
+} as const satisfies Record<string, EnvironmentVariable<unknown>>;
+
+function decodeKey(text: string): Buffer {
+  if (/^[0-9a-fA-F]{64}$/.test(text)) return Buffer.from(text, 'hex');
+  return /^[A-Za-z0-9+/_-]{43}=?$/.test(text) ? Buffer.from(text, 'base64') : Buffer.alloc(0);
+}
+
+function protocolOf(text: string): string {
+  try {
+    return new URL(text).protocol;
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,5 @@
+/** What keeps an embedded part from starting, as one sentence that tells a person what to do about it. */
+export class StartupProblem extends Error {
+  readonly code = 'startup_problem';
+  override readonly name = 'StartupProblem';
+}

@@ -1,0 +1,179 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Config, loadConfig } from './config/config.ts';
+import { ROLES, type Role } from './config/demo-profile.ts';
+import { type Demo, startDemo } from './embedded/demo.ts';
+import { type Parts, startEmbeddedParts } from './embedded/embedded-parts.ts';
+import { describeListenError, listenProblem } from './embedded/listen-problem.ts';
+import { StartupProblem } from './embedded/startup-problem.ts';
+import { createReport, type Report, silentReport } from './embedded/steps.ts';
+import { type Service, startService } from './service.ts';
+import { listenForStopSignals, type StopSignals } from './stop-signals.ts';
+import { databaseProblem } from './store/database-problem.ts';
+import { migrate, pendingMigrations } from './store/migrate.ts';
+import { createLogger, logInto } from './telemetry/log.ts';
+
+/** Longer than any request may take, and what comes after it: whoever drains longer than this will never be done. */
+const DRAIN_WITHIN_MS = 90_000;
+
+// A terminal that is gone must not end the process before it has ended its servers.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+process.exit(await main(process.argv[2] ?? 'all'));
+
+async function main(wanted: string): Promise<number> {
+  const role = ROLES.find((name) => name === wanted);
+  if (role === undefined) return complain(`There is no role ${wanted}: use one of ${ROLES.join(', ')}.`);
+  const loaded = loadConfig(process.env, role);
+  if (!loaded.ok) return complain(...loaded.problems);
+  const problem = roleProblem(role, loaded.config);
+  if (problem !== undefined) return complain(problem);
+  const signals = listenForStopSignals();
+  let surprised = false;
+  // To end here and now would leave the embedded servers behind.
+  process.on('uncaughtException', (error) => {
+    surprised = true;
+    complain(error.stack ?? error.message);
+    signals.request();
+  });
+  try {
+    const code = await run(role, loaded.config, signals);
+    return surprised ? 1 : code;
+  } catch (error) {
+    if (error instanceof StartupProblem) return complain(error.message);
+    throw error;
+  }
+}
+
+function roleProblem(role: Role, config: Config): string | undefined {
+  if (role === 'all') return undefined;
+  const missing = [
+    config.databaseUrl === undefined ? 'DATABASE_URL' : undefined,
+    config.temporalAddress === undefined && role !== 'migrate' ? 'TEMPORAL_ADDRESS' : undefined,
+  ].filter((name) => name !== undefined);
+  if (missing.length === 0) return undefined;
+  return `The role ${role} needs ${missing.join(' and ')}: set what is missing, or use the role all, which starts servers of its own.`;
+}
+
+async function run(role: Role, config: Config, signals: StopSignals): Promise<number> {
+  if (role === 'migrate') {
+    await prepareDatabase(role, config.databaseUrl ?? '');
+    return 0;
+  }
+  // In production standard output holds the log, one JSON object a line.
+  const report = role === 'all' ? createReport(process.stdout) : silentReport;
+  const check = async () => {
+    const problem = role === 'worker' ? undefined : await listenProblem(config.host, config.port);
+    if (problem !== undefined) throw new StartupProblem(problem);
+  };
+  const parts = await startEmbeddedParts({ config, report, signal: signals.stop, check });
+  let service: Service | undefined;
+  let demo: Demo | undefined;
+  const ending = new AbortController();
+  try {
+    if (signals.stop.aborted) return 0;
+    // A first signal lets it get ready, which takes a moment, and then stops it; only a second one does not wait.
+    const starting = start(role, config, parts);
+    starting.catch(() => {});
+    service = await Promise.race([starting, aborted(signals.hurry)]);
+    if (service === undefined) return 1;
+    sayReady(service, config.demo ? undefined : parts.temporal.uiUrl);
+    const { url, newAdminKey } = service;
+    if (config.demo && url !== undefined)
+      demo = startDemo({
+        ...{ config, url, report, uiUrl: parts.temporal.uiUrl, databaseUrl: parts.databaseUrl },
+        adminKey: config.adminKey ?? newAdminKey,
+        logFile: logFile(config),
+        output: process.stdout,
+        signal: ending.signal,
+      });
+    const reason = await Promise.race([parts.broken, aborted(signals.stop)]);
+    return reason === undefined ? 0 : complain(reason);
+  } finally {
+    ending.abort();
+    await stopAll({ service, demo, parts, report, hurry: signals.hurry });
+  }
+}
+
+async function start(role: Role, config: Config, parts: Parts): Promise<Service> {
+  await prepareDatabase(role, parts.databaseUrl);
+  const { databaseUrl, temporal, masterKey } = parts;
+  const roles = { api: role !== 'worker', worker: role !== 'api' };
+  try {
+    return await startService({
+      ...{ config, databaseUrl, temporal, roles, masterKey },
+      // Thousands of lines of JSON would hide what the demo has to show.
+      ...(config.demo
+        ? { log: createLogger({ level: config.logLevel, destination: logInto(logFile(config)) }) }
+        : {}),
+    });
+  } catch (error) {
+    const { syscall } = error as NodeJS.ErrnoException;
+    if (syscall !== 'listen') throw error;
+    throw new StartupProblem(describeListenError(error as NodeJS.ErrnoException, config.host, config.port));
+  }
+}
+
+function logFile(config: Config): string {
+  return join(config.dataDir, 'redrive.log');
+}
+
+/** The demo ends with all addresses; without it they are few enough for one line. */
+function sayReady({ url, newAdminKey }: Service, uiUrl: string | undefined): void {
+  const ui = uiUrl === undefined ? '' : `; Temporal's own pages are at ${uiUrl}`;
+  const where = url === undefined ? 'as a worker' : `at ${url}`;
+  process.stdout.write(`✔ Redrive: ready ${where} after ${process.uptime().toFixed(1)} s${ui}\n`);
+  if (newAdminKey === undefined) return;
+  process.stdout.write(
+    `  The administrator's API key: ${newAdminKey}\n  Keep it, it cannot be shown again. To use a key of your own, start with REDRIVE_ADMIN_KEY set to it.\n`,
+  );
+}
+
+/** `all` and `migrate` bring the schema up to date; in production the others find it so, as they may not change it. */
+async function prepareDatabase(role: Role, url: string): Promise<void> {
+  try {
+    const changes = role === 'all' || role === 'migrate';
+    const result = await (changes ? migrate(url) : pendingMigrations(url));
+    if (!result.ok) throw new StartupProblem(result.problem);
+    if (role === 'migrate') process.stdout.write(`${describeApplied(result.applied)}\n`);
+  } catch (error) {
+    const problem = databaseProblem(error, url);
+    throw problem === undefined ? error : new StartupProblem(problem);
+  }
+}
+
+function describeApplied(applied: readonly string[]): string {
+  return applied.length === 0 ? 'The schema is up to date.' : `Applied ${applied.join(', ')}.`;
+}
+
+/** The service first, while what it runs on and what it sends to is there; a second signal waits for nothing any more. */
+async function stopAll(running: {
+  service: Service | undefined;
+  demo: Demo | undefined;
+  parts: Parts;
+  report: Report;
+  hurry: AbortSignal;
+}): Promise<void> {
+  const { service, demo, parts, report, hurry } = running;
+  const step = report('Stopping');
+  try {
+    await Promise.race([service?.stop(), aborted(hurry), delay(DRAIN_WITHIN_MS, undefined, { ref: false })]);
+  } finally {
+    await demo?.stop();
+    const stopping = parts.stop({ hurry: hurry.aborted });
+    await Promise.race([stopping, aborted(hurry).then(() => parts.stop({ hurry: true }))]);
+    step.done('nothing is left running');
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve(undefined);
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+}
+
+function complain(...sentences: string[]): number {
+  for (const sentence of sentences) process.stderr.write(`${sentence}\n`);
+  return 1;
+}

@@ -1,0 +1,90 @@
+import { resolve } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { loadConfig } from '../../src/config/config.ts';
+
+const KEY = 'q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=';
+
+test('an environment that says next to nothing is a complete config', () => {
+  expect(loadConfig({ REDRIVE_DEMO: '0' })).toEqual({
+    ok: true,
+    config: {
+      port: 4400,
+      host: '127.0.0.1',
+      dataDir: resolve('.redrive'),
+      demo: false,
+      allowedNetworks: [],
+      logLevel: 'info',
+      taskQueuePrefix: 'redrive',
+    },
+  });
+});
+
+test('an empty variable counts as none', () => {
+  expect(loadConfig({ REDRIVE_PORT: '', DATABASE_URL: '', REDRIVE_MASTER_KEY: '' })).toEqual(loadConfig({}));
+});
+
+test('a master key is read as base64 or as hex', () => {
+  const bytes = Buffer.alloc(32, 0xab);
+  for (const text of [KEY, bytes.toString('hex'), bytes.toString('base64url')]) {
+    expect(loadConfig({ REDRIVE_MASTER_KEY: text })).toMatchObject({
+      ok: true,
+      config: { masterKey: bytes },
+    });
+  }
+});
+
+test('networks are read with spaces around them', () => {
+  const env = { REDRIVE_DEMO: '0', REDRIVE_ALLOWED_NETWORKS: '10.20.0.0/16, fd00::/8' };
+  expect(loadConfig(env)).toMatchObject({
+    config: { allowedNetworks: ['10.20.0.0/16', 'fd00::/8'] },
+  });
+});
+
+test.each([
+  [
+    'REDRIVE_PORT',
+    '65536',
+    'REDRIVE_PORT is "65536": use a port number from 0 to 65535, where 0 takes any free one.',
+  ],
+  [
+    'REDRIVE_DEMO',
+    'yes',
+    'REDRIVE_DEMO is "yes": use 1 to load the demo into an empty database, or 0 not to.',
+  ],
+  [
+    'REDRIVE_ALLOWED_NETWORKS',
+    '10.0.0.1',
+    'REDRIVE_ALLOWED_NETWORKS is "10.0.0.1": use networks with their prefix lengths and commas between them, such as 10.20.0.0/16,fd00::/8.',
+  ],
+  [
+    'REDRIVE_LOG_LEVEL',
+    'loud',
+    'REDRIVE_LOG_LEVEL is "loud": use one of fatal, error, warn, info, debug, trace, silent.',
+  ],
+  [
+    'TEMPORAL_ADDRESS',
+    'temporal',
+    'TEMPORAL_ADDRESS is "temporal": use host:port, such as temporal.internal:7233.',
+  ],
+])('%s=%s gets one sentence that says what to write', (name, value, problem) => {
+  expect(loadConfig({ [name]: value })).toEqual({ ok: false, problems: [problem] });
+});
+
+test('a secret that is not right is not repeated', () => {
+  const result = loadConfig({
+    DATABASE_URL: 'mysql://me:hush@host/db',
+    REDRIVE_MASTER_KEY: 'hush',
+    REDRIVE_ADMIN_KEY: 'hush',
+  });
+  expect(result).toMatchObject({ ok: false });
+  expect(JSON.stringify(result)).not.toMatch(/hush/);
+  expect(!result.ok && result.problems).toHaveLength(3);
+});
+
+test('a database without a master key is refused', () => {
+  const result = loadConfig({ DATABASE_URL: 'postgres://host/redrive' });
+  expect(result).toEqual({
+    ok: false,
+    problems: [expect.stringMatching(/^REDRIVE_MASTER_KEY is not set although DATABASE_URL is: set it to/)],
+  });
+});
