@@ -57,6 +57,12 @@ function faultOf(name: string, value: unknown): HeaderFault | undefined {
     return { name, code: 'not_allowed', message: 'Redrive sets this header itself.' };
   if (typeof value !== 'string') return { name, code: 'wrong_type', message: 'Expected a string.' };
   if (value.length > HEADER_LIMITS.valueLength)
-    return { name, code: 'too_long', message: `A value has at most ${HEADER_LIMITS.valueLength} characters.` };
-  return VALUE.test(value) ? undefined : { name, code: 'wrong_format', message: 'Expected visible ASCII characters.' };
+    return {
+      name,
+      code: 'too_long',
+      message: `A value has at most ${HEADER_LIMITS.valueLength} characters.`,
+    };
+  return VALUE.test(value)
+    ? undefined
+    : { name, code: 'wrong_format', message: 'Expected visible ASCII characters.' };
 }

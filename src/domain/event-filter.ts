@@ -25,7 +25,13 @@ export interface FilterFault {
 }
 
 /** How large a filter may be: it is evaluated for every event of the tenant. */
-export const FILTER_LIMITS = { paths: 32, segments: 16, pathLength: 256, listLength: 100, textLength: 1_024 } as const;
+export const FILTER_LIMITS = {
+  paths: 32,
+  segments: 16,
+  pathLength: 256,
+  listLength: 100,
+  textLength: 1_024,
+} as const;
 
 const OPERATORS = ['$eq', '$ne', '$gt', '$gte', '$lt', '$lte', '$in', '$nin', '$exists'];
 /** Postgres can keep neither a NUL nor half a surrogate pair. */
@@ -40,7 +46,8 @@ export function matchesFilter(filter: EventFilter, payload: unknown): boolean {
 
 /** Everything that is wrong with `filter`; empty where it is an {@link EventFilter} within the limits. */
 export function filterFaults(filter: unknown): FilterFault[] {
-  if (!isObject(filter)) return [{ path: [], code: 'wrong_type', message: 'Expected an object of conditions by path.' }];
+  if (!isObject(filter))
+    return [{ path: [], code: 'wrong_type', message: 'Expected an object of conditions by path.' }];
   const paths = Object.keys(filter);
   if (paths.length > FILTER_LIMITS.paths)
     return [{ path: [], code: 'too_long', message: `At most ${FILTER_LIMITS.paths} paths.` }];
@@ -52,12 +59,24 @@ export function filterFaults(filter: unknown): FilterFault[] {
 
 function pathFault(path: string): FilterFault | undefined {
   if (path.length > FILTER_LIMITS.pathLength)
-    return { path: [], code: 'too_long', message: `A path has at most ${FILTER_LIMITS.pathLength} characters.` };
+    return {
+      path: [],
+      code: 'too_long',
+      message: `A path has at most ${FILTER_LIMITS.pathLength} characters.`,
+    };
   const segments = segmentsOf(path);
   if (segments.length > FILTER_LIMITS.segments)
-    return { path: [path], code: 'too_long', message: `A path has at most ${FILTER_LIMITS.segments} members.` };
+    return {
+      path: [path],
+      code: 'too_long',
+      message: `A path has at most ${FILTER_LIMITS.segments} members.`,
+    };
   if (segments.some((segment) => segment === '') || UNSTORABLE.test(path))
-    return { path: [path], code: 'wrong_format', message: 'Expected names joined by dots, such as data.amount.' };
+    return {
+      path: [path],
+      code: 'wrong_format',
+      message: 'Expected names joined by dots, such as data.amount.',
+    };
   return undefined;
 }
 
@@ -73,9 +92,12 @@ function operandFaults(path: string[], operator: string, operand: unknown): Filt
   if (!OPERATORS.includes(operator))
     return [{ path, code: 'unknown_field', message: `Expected one of ${OPERATORS.join(', ')}.` }];
   if (operator === '$exists')
-    return typeof operand === 'boolean' ? [] : [{ path, code: 'wrong_type', message: 'Expected true or false.' }];
+    return typeof operand === 'boolean'
+      ? []
+      : [{ path, code: 'wrong_type', message: 'Expected true or false.' }];
   if (operator === '$in' || operator === '$nin') {
-    if (!Array.isArray(operand)) return [{ path, code: 'wrong_type', message: 'Expected an array of values.' }];
+    if (!Array.isArray(operand))
+      return [{ path, code: 'wrong_type', message: 'Expected an array of values.' }];
     if (operand.length > FILTER_LIMITS.listLength)
       return [{ path, code: 'too_long', message: `At most ${FILTER_LIMITS.listLength} values.` }];
     return operand.flatMap((value, index) => scalarFaults([...path, String(index)], value));
@@ -89,11 +111,15 @@ function operandFaults(path: string[], operator: string, operand: unknown): Filt
 function scalarFaults(path: string[], value: unknown): FilterFault[] {
   if (value === null || typeof value === 'boolean') return [];
   if (typeof value === 'number')
-    return Number.isFinite(value) ? [] : [{ path, code: 'wrong_format', message: 'The number is too large.' }];
+    return Number.isFinite(value)
+      ? []
+      : [{ path, code: 'wrong_format', message: 'The number is too large.' }];
   if (typeof value !== 'string')
     return [{ path, code: 'wrong_type', message: 'Expected a string, a number, true, false or null.' }];
   if (value.length > FILTER_LIMITS.textLength)
-    return [{ path, code: 'too_long', message: `A string has at most ${FILTER_LIMITS.textLength} characters.` }];
+    return [
+      { path, code: 'too_long', message: `A string has at most ${FILTER_LIMITS.textLength} characters.` },
+    ];
   return UNSTORABLE.test(value)
     ? [{ path, code: 'wrong_format', message: 'The string holds a character that cannot be stored.' }]
     : [];

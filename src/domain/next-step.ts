@@ -46,10 +46,14 @@ export function nextStep(facts: OperationFacts): NextStep {
   if (hasEnded(facts.state)) return { do: 'end' };
   const unsent = unsentItems(counts);
   if (control === 'cancel') return unsent > 0 ? { do: 'close' } : afterSending(facts);
-  if (control === 'pause') return { do: 'wait', ms: atLeast(facts.expiresInMs), until: 'expiry' };
+  // A pause holds back what is unsent: where nothing is, there is nothing to wait for a human for.
+  if (control === 'pause' && (!facts.selected || unsent > 0))
+    return { do: 'wait', ms: atLeast(facts.expiresInMs), until: 'expiry' };
   if (!facts.selected) return { do: 'select' };
   if (unsent === 0) return afterSending(facts);
-  const claimableInMs = facts.claimableInMs ?? 0;
+  // Unsent a moment ago, and now in nobody's queue: what was counted is being claimed by somebody.
+  if (facts.claimableInMs === undefined) return { do: 'wait', ms: MIN_WAIT_MS, until: 'sent' };
+  const { claimableInMs } = facts;
   if (claimableInMs > WORTH_WAITING_MS) {
     const leaseInMs = counts.sending > 0 ? (facts.leaseInMs ?? claimableInMs) : claimableInMs;
     return leaseInMs < claimableInMs

@@ -33,19 +33,3 @@ export type OperationKind = 'retry' | 'replay';
 export function hasEnded(state: OperationState): boolean {
   return (OPERATION_ENDS as readonly OperationState[]).includes(state);
 }
-
-/** Which control commands an operation in `state` takes; every other answers 409. */
-export function takesControl(state: OperationState, command: 'pause' | 'resume' | 'cancel' | 'rate'): boolean {
-  switch (state) {
-    case 'accepted':
-    case 'selecting':
-    case 'running':
-      return command !== 'resume';
-    case 'paused':
-      return true;
-    case 'closing':
-      return false;
-    default:
-      return false;
-  }
-}

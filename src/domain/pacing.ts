@@ -1,8 +1,16 @@
 /** How far ahead of the clock bulk work may reserve; live work may use the whole burst, so it always gets through. */
 export const BULK_AHEAD_MS = 250;
 
-/** How far ahead live work may reserve. */
+/** How far ahead live work may reserve at rates of more than one a second. */
 export const LIVE_BURST_MS = 1_000;
+
+/**
+ * How far ahead live work may reserve; `readyEndpoints` says the same in SQL. Never less than one interval, or a single
+ * bulk request would hold live work up at a slow rate.
+ */
+export function liveBurstMs(ratePerSecond: number): number {
+  return Math.max(LIVE_BURST_MS, 1_000 / ratePerSecond);
+}
 
 /** The share of an endpoint's concurrency that bulk work leaves to live work. */
 export const LIVE_HEADROOM = 0.25;
@@ -27,7 +35,7 @@ export function reserve(
   const intervalMs = 1_000 / ratePerSecond;
   const start = Math.max(arrivalMs, nowMs);
   if (lane === 'bulk' && arrivalMs > nowMs) return { granted: 0, arrivalMs };
-  const aheadMs = lane === 'bulk' ? BULK_AHEAD_MS : LIVE_BURST_MS;
+  const aheadMs = lane === 'bulk' ? BULK_AHEAD_MS : liveBurstMs(ratePerSecond);
   const roomMs = nowMs + aheadMs - start;
   if (roomMs < 0) return { granted: 0, arrivalMs };
   const granted = Math.min(wanted, Math.max(1, Math.floor(roomMs / intervalMs)));

@@ -44,6 +44,11 @@ export function isExplicit(
   return 'deliveryIds' in selection || 'eventIds' in selection || 'executionIds' in selection;
 }
 
+/** Whether the selection names exactly one thing: the single retry that one asks for by hand. */
+export function isSingle(selection: Selection): boolean {
+  return isExplicit(selection) && new Set(Object.values(selection).flat()).size === 1;
+}
+
 /** Why something that was selected did not become an item. */
 export const EXCLUSION_REASONS = [
   'coalesced',

@@ -25,43 +25,45 @@ export function spread(
   sockets: number,
   turn: number,
 ): { endpointId: string; count: number }[] {
-  const cap = endpoints.length <= 1 ? sockets : Math.max(1, Math.ceil((OVER_SHARE * sockets) / endpoints.length));
+  const cap =
+    endpoints.length <= 1 ? sockets : Math.max(1, Math.ceil((OVER_SHARE * sockets) / endpoints.length));
   let slowRoom =
     Math.max(1, Math.floor(sockets * SLOW_SHARE)) -
     endpoints.reduce((sum, endpoint) => sum + (endpoint.slow ? endpoint.inFlight : 0), 0);
-  const open = interleaveTenants(endpoints, turn).map((endpoint) => ({
-    ...endpoint,
-    room: Math.max(0, cap - endpoint.inFlight),
-    count: 0,
-  }));
-  let left = free;
-  for (let given = true; given && left > 0; ) {
-    given = false;
-    for (const endpoint of open) {
+  const counts = new Map<string, number>();
+  let waiting = tenantQueues(endpoints, turn);
+  for (let left = free; left > 0 && waiting.length > 0; ) {
+    for (const queue of waiting) {
       if (left === 0) break;
-      if (endpoint.room === 0 || (endpoint.slow && slowRoom <= 0)) continue;
-      endpoint.count += 1;
-      endpoint.room -= 1;
-      if (endpoint.slow) slowRoom -= 1;
-      left -= 1;
-      given = true;
+      // One turn of its tenant: the first that may have a socket gets it, and goes to the end of the queue.
+      for (let endpoint = queue.shift(); endpoint; endpoint = queue.shift()) {
+        const count = counts.get(endpoint.endpointId) ?? 0;
+        if (endpoint.inFlight + count >= cap || (endpoint.slow && slowRoom <= 0)) continue;
+        counts.set(endpoint.endpointId, count + 1);
+        if (endpoint.slow) slowRoom -= 1;
+        left -= 1;
+        queue.push(endpoint);
+        break;
+      }
     }
+    waiting = waiting.filter((queue) => queue.length > 0);
   }
-  return open.filter((endpoint) => endpoint.count > 0).map(({ endpointId, count }) => ({ endpointId, count }));
+  return [...counts].map(([endpointId, count]) => ({ endpointId, count }));
 }
 
-function interleaveTenants(endpoints: readonly Spreadable[], turn: number): Spreadable[] {
+/** The endpoints of each tenant. Tenants begin one further each turn, and their endpoints when all tenants have begun once. */
+function tenantQueues(endpoints: readonly Spreadable[], turn: number): Spreadable[][] {
   const byTenant = new Map<string, Spreadable[]>();
   for (const endpoint of endpoints) {
     const own = byTenant.get(endpoint.tenantId);
     if (own) own.push(endpoint);
     else byTenant.set(endpoint.tenantId, [endpoint]);
   }
-  const tenants = [...byTenant.values()].map((own) => rotate(own, turn));
-  const order: Spreadable[] = [];
-  for (let i = 0; order.length < endpoints.length; i++)
-    for (const own of rotate(tenants, turn)) if (own[i]) order.push(own[i] as Spreadable);
-  return order;
+  const round = Math.floor(turn / Math.max(1, byTenant.size));
+  return rotate(
+    [...byTenant.values()].map((own) => rotate(own, round)),
+    turn,
+  );
 }
 
 function rotate<T>(list: T[], turn: number): T[] {

@@ -64,8 +64,14 @@ export async function advanceVersion(
   version: number,
 ): Promise<boolean> {
   const { rowCount } = await db.query(
-    `update endpoints set current_version = $3, updated_at = now()
-     where tenant_id = $1 and id = $2 and current_version = $3 - 1 and state <> 'deleted'`,
+    `with changed as (
+      update endpoints set current_version = $3, updated_at = now()
+      where tenant_id = $1 and id = $2 and current_version = $3 - 1 and state <> 'deleted' returning id
+    ), paced as (
+      -- A new rate counts from now: the next arrival under the old one may be minutes away.
+      update endpoint_pacing p set arrival_at = least(p.arrival_at, now()) from changed c where p.endpoint_id = c.id
+    )
+    select id from changed`,
     [tenantId, id, version],
   );
   return rowCount === 1;

@@ -78,14 +78,22 @@ async function executionsOf(
   limit: number,
 ): Promise<OperationItem[]> {
   const { rows } = await db.query(
-    `select e.*, d.event_id, c.id as superseded_by, p.id as took_over, a.fault_code, a.http_status
-     from executions e
-     join deliveries d on d.id = e.delivery_id
-     left join executions c on e.state = 'superseded' and c.parent_id = e.id and c.keeps_slot
-     left join executions p on p.id = e.parent_id and p.state = 'superseded'
-     left join attempts a on a.execution_id = e.id and a.number = e.attempts
-     where e.operation_id = $1 and ($2::text[] is null or e.state = any($2)) and ($3::uuid is null or e.id > $3)
-     order by e.id limit $4`,
+    // The page first, then a look-up a line: as plain joins the planner may read the whole of the other tables.
+    `with page as materialized (
+       select * from executions e
+       where e.operation_id = $1 and ($2::text[] is null or e.state = any($2)) and ($3::uuid is null or e.id > $3)
+       order by e.id limit $4
+     )
+     select e.*, d.event_id, c.id as superseded_by, p.id as took_over, a.fault_code, a.http_status
+     from page e
+     cross join lateral (select x.event_id from deliveries x where x.id = e.delivery_id limit 1) d
+     left join lateral (select x.id from executions x
+       where e.state = 'superseded' and x.parent_id = e.id and x.keeps_slot limit 1) c on true
+     left join lateral (select x.id from executions x
+       where x.id = e.parent_id and x.state = 'superseded' limit 1) p on true
+     left join lateral (select x.fault_code, x.http_status from attempts x
+       where x.execution_id = e.id and x.number = e.attempts limit 1) a on true
+     order by e.id`,
     [operationId, states ?? null, after ?? null, limit],
   );
   return rows.map((row) => ({

@@ -19,8 +19,8 @@ type Document = {
 const PROBLEM = 'application/problem+json';
 
 /** Compiles the schemas of a document once. */
-export function createResponseCheck(openApi: Record<string, unknown>): ResponseCheck {
-  const document = openApi as unknown as Document;
+export function createResponseCheck(openApi: unknown): ResponseCheck {
+  const document = openApi as Document;
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   // The package is CommonJS: its types say that the default import is the module, at run time it is the function.
   (formatsPlugin as unknown as (instance: Ajv2020) => void)(ajv);
@@ -30,9 +30,21 @@ export function createResponseCheck(openApi: Record<string, unknown>): ResponseC
     pattern: new RegExp(`^${template.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+')}$`),
   }));
 
-  function validate(schema: object, value: unknown, what: string): void {
+  // Compiling takes far longer than checking, and tests that poll ask for the same thing again and again.
+  const compiled = new WeakMap<object, ReturnType<Ajv2020['compile']>>();
+  const PROBLEM_SCHEMA = { $ref: '#/components/schemas/Problem' };
+
+  function compile(schema: object): ReturnType<Ajv2020['compile']> {
+    const known = compiled.get(schema);
+    if (known) return known;
     const absolute = JSON.parse(JSON.stringify(schema).replaceAll('"#/components/', '"api#/components/'));
     const check = ajv.compile(absolute);
+    compiled.set(schema, check);
+    return check;
+  }
+
+  function validate(schema: object, value: unknown, what: string): void {
+    const check = compile(schema);
     if (!check(value))
       throw new Error(
         `${what} is not as documented: ${ajv.errorsText(check.errors)}\n${JSON.stringify(value)}`,
@@ -48,7 +60,7 @@ export function createResponseCheck(openApi: Record<string, unknown>): ResponseC
       const operation = found && document.paths[found.template]?.[method.toLowerCase()];
       if (!operation) {
         if (type !== PROBLEM) throw new Error(`${what}: undocumented, and no problem but ${type}`);
-        return validate({ $ref: '#/components/schemas/Problem' }, body, what);
+        return validate(PROBLEM_SCHEMA, body, what);
       }
       const response = operation.responses[String(status)];
       if (!response) throw new Error(`${what}: this status is not documented: ${JSON.stringify(body)}`);

@@ -1,0 +1,28 @@
+import type { AddressGuard } from '../delivery/address-guard.ts';
+import type { Sealer } from '../delivery/sealing.ts';
+import type { RecoveryDeps } from '../recovery/recovery-deps.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { RateLimit } from './rate-limit.ts';
+
+/** State of one part that the service needs. */
+export interface PartState {
+  name: string;
+  ready: boolean;
+  /** A word for people, such as `connected` or `no poller`; shown to anyone, so nothing secret. */
+  state: string;
+}
+
+/** What the API is made of. */
+export interface ApiDeps extends RecoveryDeps {
+  sealer: Sealer;
+  guard: AddressGuard;
+  log: Log;
+  metrics: Metrics;
+  /** Postgres, Temporal and a polling worker, each with its state; never throws. */
+  readiness(): Promise<PartState[]>;
+  version: string;
+  /** Aborted when the server shuts down: streams end, so that connections can. */
+  shutdown: AbortSignal;
+  rateLimit?: RateLimit;
+}

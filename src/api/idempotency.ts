@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson } from '../domain/canonical-json.ts';
+import { type Problem, problem } from './problem.ts';
+
+/** How long the answer to a key is kept. */
+export const IDEMPOTENCY_KEEP_MS = 24 * 60 * 60 * 1_000;
+
+const BARE = /^[\x21-\x7e]{1,255}$/;
+/** A structured-field string (RFC 8941): quoted, with a backslash before a quote or a backslash. */
+const QUOTED = /^"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/;
+
+/** Reads the header `Idempotency-Key`, quoted or bare; undefined where it was not sent. */
+export function readIdempotencyKey(header: string | undefined): string | undefined | Problem {
+  if (header === undefined) return undefined;
+  const quoted = QUOTED.exec(header.trim());
+  const key = quoted?.[1]?.replace(/\\(.)/g, '$1') ?? header.trim();
+  if (quoted === null && key.startsWith('"')) return invalidKey();
+  return BARE.test(key) ? key : invalidKey();
+}
+
+/** What a key identifies: the same key means another request under another tenant or route. */
+export function idempotencyScope(tenantId: string, surface: string, routeTemplate: string): string {
+  return `${tenantId} ${surface} ${routeTemplate}`;
+}
+
+/** Fingerprint of what a request asks for, whatever its spelling: a repeat has the same one. */
+export function requestFingerprint(request: {
+  method: string;
+  routeTemplate: string;
+  params: Record<string, string>;
+  body: unknown;
+}): Buffer {
+  return createHash('sha256').update(canonicalJson(request)).digest();
+}
+
+function invalidKey(): Problem {
+  return problem('idempotency_key_invalid', {
+    errors: [
+      {
+        parameter: 'Idempotency-Key',
+        code: 'wrong_format',
+        message: 'Expected 1 to 255 visible ASCII characters.',
+      },
+    ],
+  });
+}

@@ -1,0 +1,91 @@
+import type { z } from 'zod';
+import type { AddressGuard } from '../../delivery/address-guard.ts';
+import type { Sealer } from '../../delivery/sealing.ts';
+import { endpointHeadersContext } from '../../delivery/sealing-contexts.ts';
+import type { Endpoint, EndpointConfig } from '../../domain/endpoint.ts';
+import { showId } from '../../domain/typed-id.ts';
+import { type Problem, problem } from '../problem.ts';
+import { ENDPOINT_DEFAULTS, type EndpointChange, type EndpointView } from './endpoint-schema.ts';
+
+type Change = z.output<typeof EndpointChange>;
+
+/** The configuration that a change makes of an earlier one, or of the defaults. */
+export function changedConfig(
+  sealer: Sealer,
+  endpointId: string,
+  change: Change,
+  before: Omit<EndpointConfig, 'url'> & { url?: string } = ENDPOINT_DEFAULTS,
+): EndpointConfig {
+  const keep = <Name extends keyof EndpointConfig & keyof Change>(name: Name) =>
+    change[name] === undefined ? before[name] : (change[name] ?? undefined);
+  const optional = {
+    eventTypes: keep('eventTypes'),
+    filter: keep('filter'),
+    ratePerSecond: keep('ratePerSecond'),
+    maxConcurrency: keep('maxConcurrency'),
+    sealedHeaders:
+      change.headers === undefined
+        ? before.sealedHeaders
+        : change.headers === null || Object.keys(change.headers).length === 0
+          ? undefined
+          : sealer.seal(JSON.stringify(change.headers), endpointHeadersContext(endpointId)),
+  };
+  return {
+    url: change.url ?? before.url ?? '',
+    timeoutMs: change.timeoutMs ?? before.timeoutMs,
+    retry: {
+      maxAttempts: change.retry?.maxAttempts ?? before.retry.maxAttempts,
+      initialMs: change.retry?.initialMs ?? before.retry.initialMs,
+      factor: change.retry?.factor ?? before.retry.factor,
+      capMs: change.retry?.capMs ?? before.retry.capMs,
+    },
+    giveUpAfterMs: change.giveUpAfterMs ?? before.giveUpAfterMs,
+    onAmbiguous: change.onAmbiguous ?? before.onAmbiguous,
+    reconcileWithinMs: change.reconcileWithinMs ?? before.reconcileWithinMs,
+    ...(Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)) as Pick<
+      EndpointConfig,
+      'eventTypes' | 'filter' | 'ratePerSecond' | 'maxConcurrency' | 'sealedHeaders'
+    >),
+  };
+}
+
+/** Why a URL is refused: by its text, or by what its name resolves to now. It is checked again at each connection. */
+export async function refusedUrl(guard: AddressGuard, url: string): Promise<Problem | undefined> {
+  const check = await guard.resolveAndCheck(url);
+  if (check.ok) return undefined;
+  return problem('endpoint_url_refused', {
+    detail: check.detail,
+    errors: [{ pointer: '#/url', code: check.code, message: check.detail }],
+  });
+}
+
+/** An endpoint as it is shown: without secrets, and of its headers the names only. */
+export function endpointView(sealer: Sealer, endpoint: Endpoint): z.input<typeof EndpointView> {
+  const { config } = endpoint;
+  return {
+    id: showId('endpoint', endpoint.id),
+    handle: endpoint.handle,
+    state: endpoint.state,
+    disabledReason: endpoint.disabledReason ?? null,
+    version: endpoint.version,
+    url: config.url,
+    eventTypes: config.eventTypes ?? null,
+    filter: config.filter ?? null,
+    timeoutMs: config.timeoutMs,
+    retry: config.retry,
+    giveUpAfterMs: config.giveUpAfterMs,
+    onAmbiguous: config.onAmbiguous,
+    reconcileWithinMs: config.reconcileWithinMs,
+    ratePerSecond: config.ratePerSecond ?? null,
+    maxConcurrency: config.maxConcurrency ?? null,
+    headerNames: headerNames(sealer, endpoint),
+    createdAt: endpoint.createdAt.toISOString(),
+    updatedAt: endpoint.updatedAt.toISOString(),
+  };
+}
+
+function headerNames(sealer: Sealer, { id, config }: Endpoint): string[] {
+  if (config.sealedHeaders === undefined) return [];
+  const opened = sealer.open(config.sealedHeaders, endpointHeadersContext(id)).toString('utf8');
+  return Object.keys(JSON.parse(opened) as Record<string, string>);
+}

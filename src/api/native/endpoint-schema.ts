@@ -1,0 +1,244 @@
+import { z } from 'zod';
+import { parseSecret } from '../../delivery/signature.ts';
+import { headerFaults } from '../../domain/custom-header.ts';
+import { ENDPOINT_STATES } from '../../domain/endpoint.ts';
+import { type EventFilter, filterFaults } from '../../domain/event-filter.ts';
+import { DEFAULT_RETRY_POLICY, ON_AMBIGUOUS } from '../../domain/retry-policy.ts';
+import { durationField, shownId, shownTime, textField } from './fields.ts';
+
+const DAY_MS = 86_400_000;
+
+/** What an endpoint is like where nothing else is asked for. */
+export const ENDPOINT_DEFAULTS = {
+  timeoutMs: 20_000,
+  retry: DEFAULT_RETRY_POLICY,
+  giveUpAfterMs: DAY_MS,
+  onAmbiguous: 'resend',
+  reconcileWithinMs: 3_600_000,
+} as const;
+
+/** Rulings: a handle that looks like an id could not be told from one. */
+const ID_SHAPED = /^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[a-z]{2,4}_[0-9a-hjkmnp-tv-z]{26})$/;
+
+const handle = z
+  .string()
+  .regex(/^[a-zA-Z0-9._-]{1,81}$/, 'Expected 1 to 81 letters, digits, dots, dashes and underscores.')
+  .refine((text) => !ID_SHAPED.test(text), {
+    message: 'A handle may not look like an id.',
+    params: { code: 'wrong_format' },
+  })
+  .meta({ description: 'Name of the endpoint within the tenant; it never changes.', example: 'billing' });
+
+const url = textField(
+  2_048,
+  'Where deliveries are posted to: http or https, a public address.',
+  'https://example.com/hooks',
+);
+
+const eventTypes = z
+  .array(textField(255, 'A type, or a prefix that ends in `.*`.', 'invoice.*'))
+  .min(1)
+  .max(100)
+  .meta({
+    description: 'Types of event it wants: exact, or by a prefix such as `invoice.*`; all where null.',
+    example: ['invoice.*'],
+  });
+
+/** Members are checked by the domain: a zod record would drop the name `__proto__` without a word. */
+const filter = z
+  .unknown()
+  .superRefine((value, context) => {
+    for (const { path, code, message } of filterFaults(value))
+      context.addIssue({ code: 'custom', path, message, params: { code } });
+  })
+  .transform((value) => value as EventFilter)
+  .meta({
+    type: ['object', 'null'],
+    description:
+      'Conditions on the payload by path, all of which must hold (docs/filters.md); none where null.',
+    example: { 'data.amount': { $gte: 100 }, 'data.currency': { $in: ['EUR', 'USD'] } },
+  });
+
+const headers = z
+  .unknown()
+  .superRefine((value, context) => {
+    for (const { name, code, message } of headerFaults(value))
+      context.addIssue({ code: 'custom', path: name === '' ? [] : [name], message, params: { code } });
+  })
+  .transform((value) => value as Record<string, string>)
+  .meta({
+    type: ['object', 'null'],
+    additionalProperties: { type: 'string' },
+    description: 'Headers sent with every request, by name; kept encrypted and never shown again.',
+    example: { 'x-api-key': 'their key for us' },
+  });
+
+const timeoutMs = durationField(
+  100,
+  60_000,
+  'Total time limit of one attempt, from its start to the last byte read.',
+  20_000,
+);
+const retry = z
+  .strictObject({
+    maxAttempts: z
+      .int()
+      .min(1)
+      .max(100)
+      .optional()
+      .meta({ description: 'Attempts in all.', example: DEFAULT_RETRY_POLICY.maxAttempts }),
+    initialMs: durationField(
+      0,
+      DAY_MS,
+      'Wait behind the first attempt.',
+      DEFAULT_RETRY_POLICY.initialMs,
+    ).optional(),
+    factor: z
+      .number()
+      .min(1)
+      .max(100)
+      .optional()
+      .meta({ description: 'By what each wait grows.', example: DEFAULT_RETRY_POLICY.factor }),
+    capMs: durationField(0, DAY_MS, 'Longest wait.', DEFAULT_RETRY_POLICY.capMs).optional(),
+  })
+  .meta({
+    id: 'RetryPolicyChange',
+    description: 'How often and when it is tried again by itself; what is left out stays as it is.',
+  });
+const giveUpAfterMs = durationField(
+  1_000,
+  30 * DAY_MS,
+  'How long a delivery is tried before it is given up.',
+  DAY_MS,
+);
+const onAmbiguous = z.enum(ON_AMBIGUOUS).meta({
+  description:
+    'When nobody knows whether a request arrived: `resend` it with the same id, or `hold` it until somebody decides.',
+  example: 'resend',
+});
+const reconcileWithinMs = durationField(
+  0,
+  7 * DAY_MS,
+  'How long an operation waits for an unknown outcome to be settled.',
+  3_600_000,
+);
+const ratePerSecond = z
+  .number()
+  .min(0.01)
+  .max(100_000)
+  .meta({ description: 'Requests per second at most; no limit where null.', example: 50 });
+const maxConcurrency = z
+  .int()
+  .min(1)
+  .max(10_000)
+  .meta({ description: 'Requests at a time at most; no limit where null.', example: 10 });
+
+/** A signing secret that is given; never part of a version, for secrets rotate by themselves. */
+export const secretField = z
+  .string()
+  .max(128)
+  .refine((text) => parseSecret(text) !== undefined, {
+    message: 'Expected `whsec_` and base64 of 24 to 64 bytes.',
+    params: { code: 'wrong_format' },
+  })
+  .meta({ description: 'Signing secret (Standard Webhooks); made where left out.', example: 'whsec_…' });
+
+const { retry: policy } = ENDPOINT_DEFAULTS;
+const NEW_ENDPOINT_DESCRIPTION = `What is left out: timeoutMs ${ENDPOINT_DEFAULTS.timeoutMs}, retry ${policy.maxAttempts} attempts with waits of ${policy.initialMs} ms times ${policy.factor} up to ${policy.capMs} ms, giveUpAfterMs ${ENDPOINT_DEFAULTS.giveUpAfterMs}, onAmbiguous ${ENDPOINT_DEFAULTS.onAmbiguous}, reconcileWithinMs ${ENDPOINT_DEFAULTS.reconcileWithinMs}; every event, no limits, no headers; a secret and a handle are made.`;
+
+/** What an endpoint is made of. */
+export const NewEndpoint = z
+  .strictObject({
+    handle: handle.optional(),
+    url,
+    eventTypes: eventTypes.nullable().optional(),
+    filter: filter.nullable().optional(),
+    secret: secretField.optional(),
+    ratePerSecond: ratePerSecond.nullable().optional(),
+    maxConcurrency: maxConcurrency.nullable().optional(),
+    timeoutMs: timeoutMs.optional(),
+    retry: retry.optional(),
+    onAmbiguous: onAmbiguous.optional(),
+    reconcileWithinMs: reconcileWithinMs.optional(),
+    giveUpAfterMs: giveUpAfterMs.optional(),
+    headers: headers.nullable().optional(),
+  })
+  .meta({ id: 'NewEndpoint', description: NEW_ENDPOINT_DESCRIPTION });
+
+/** What of an endpoint can change, each change making a version. */
+export const EndpointChange = NewEndpoint.omit({ handle: true, secret: true, url: true })
+  .extend({ url: url.optional() })
+  .refine((change) => Object.keys(change).length > 0, {
+    message: 'Expected at least one member.',
+    params: { code: 'required' },
+  })
+  .meta({
+    id: 'EndpointChange',
+    description: 'What is left out stays; null takes a limit, a filter or the headers away.',
+  });
+
+/** An endpoint as it is shown. */
+export const EndpointView = z
+  .strictObject({
+    id: shownId('endpoint', 'Id of the endpoint.'),
+    handle,
+    state: z.enum(ENDPOINT_STATES).meta({ description: 'Whether it takes deliveries.', example: 'enabled' }),
+    disabledReason: z
+      .enum(['operator', 'gone'])
+      .nullable()
+      .meta({ description: 'Who disabled it: an operator, or its own answer 410.', example: null }),
+    version: z.int().meta({ description: 'Its current version; each change makes one.', example: 1 }),
+    url,
+    eventTypes: eventTypes.nullable(),
+    filter: z
+      .looseObject({})
+      .nullable()
+      .meta({ description: 'Conditions on the payload.', example: { 'data.amount': { $gte: 100 } } }),
+    timeoutMs,
+    retry: z
+      .strictObject({
+        maxAttempts: z
+          .int()
+          .meta({ description: 'Attempts in all.', example: DEFAULT_RETRY_POLICY.maxAttempts }),
+        initialMs: z.int().meta({
+          description: 'Wait behind the first attempt, in milliseconds.',
+          example: DEFAULT_RETRY_POLICY.initialMs,
+        }),
+        factor: z
+          .number()
+          .meta({ description: 'By what each wait grows.', example: DEFAULT_RETRY_POLICY.factor }),
+        capMs: z
+          .int()
+          .meta({ description: 'Longest wait, in milliseconds.', example: DEFAULT_RETRY_POLICY.capMs }),
+      })
+      .meta({ description: 'How often and when it is tried again by itself.' }),
+    giveUpAfterMs,
+    onAmbiguous,
+    reconcileWithinMs,
+    ratePerSecond: ratePerSecond.nullable(),
+    maxConcurrency: maxConcurrency.nullable(),
+    headerNames: z.array(z.string()).meta({
+      description: 'Names of the custom headers; their values are never shown.',
+      example: ['x-api-key'],
+    }),
+    createdAt: shownTime('When it was made.'),
+    updatedAt: shownTime('When it was last changed.'),
+  })
+  .meta({ id: 'Endpoint', description: 'Where deliveries go.' });
+
+/** An endpoint with its secret, which is shown on creation only. */
+export const CreatedEndpoint = EndpointView.extend({
+  secret: z
+    .string()
+    .meta({ description: 'The signing secret. It is shown now and never again.', example: 'whsec_…' }),
+}).meta({ id: 'CreatedEndpoint' });
+
+/** The answer to a rotation. */
+export const RotatedSecret = z
+  .strictObject({
+    secret: z
+      .string()
+      .meta({ description: 'The new signing secret. It is shown now and never again.', example: 'whsec_…' }),
+    previousValidUntil: shownTime('Until then requests are signed with the old secret, too.').nullable(),
+  })
+  .meta({ id: 'RotatedSecret' });

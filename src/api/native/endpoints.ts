@@ -1,0 +1,223 @@
+import { v7 as uuidv7 } from 'uuid';
+import { z } from 'zod';
+import { endpointSecretContext } from '../../delivery/sealing-contexts.ts';
+import { generateSecret } from '../../delivery/signature.ts';
+import type { Endpoint } from '../../domain/endpoint.ts';
+import { showId } from '../../domain/typed-id.ts';
+import { expireEndpointSecrets, insertEndpointSecret } from '../../store/endpoint-secrets.ts';
+import { insertEndpointVersion } from '../../store/endpoint-versions.ts';
+import {
+  advanceVersion,
+  findEndpoint,
+  insertEndpoint,
+  listEndpoints,
+  lockEndpoint,
+  setEndpointState,
+} from '../../store/endpoints.ts';
+import { withTransaction } from '../../store/pool.ts';
+import type { ApiDeps } from '../api-deps.ts';
+import { isProblem, type Problem, problem } from '../problem.ts';
+import type { Reply } from '../reply.ts';
+import { type Route, route } from '../route.ts';
+import { changedConfig, endpointView, refusedUrl } from './endpoint-config.ts';
+import {
+  CreatedEndpoint,
+  EndpointChange,
+  EndpointView,
+  NewEndpoint,
+  RotatedSecret,
+  secretField,
+} from './endpoint-schema.ts';
+import { durationField, idParams } from './fields.ts';
+import { idCursor, pageFrom, pageOf, pageParameters } from './page.ts';
+
+/** How long a rotated secret goes on signing beside the new one. */
+const OLD_SECRET_VALID_MS = 24 * 60 * 60 * 1_000;
+
+const params = idParams('endpoint', 'Id of the endpoint.');
+const read = { tag: 'Endpoints', access: { of: 'tenant', scope: 'read:endpoints' } } as const;
+const write = { tag: 'Endpoints', access: { of: 'tenant', scope: 'write:endpoints' } } as const;
+
+/** Endpoints and their immutable versions. */
+export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
+  return [
+    route({
+      ...write,
+      method: 'post',
+      path: '/api/v1/endpoints',
+      summary: 'Make an endpoint',
+      description: 'The answer holds the signing secret, once.',
+      request: { body: NewEndpoint },
+      responses: { 201: { description: 'The endpoint, with its secret.', schema: CreatedEndpoint } },
+      problems: ['endpoint_url_refused', 'handle_taken'],
+      async handler({ body: { handle, secret = generateSecret(), ...asked }, tenant }) {
+        const refused = await refusedUrl(guard, asked.url);
+        if (refused) return refused;
+        const id = uuidv7();
+        const made = await withTransaction(pool, async (db) => {
+          if (!(await insertEndpoint(db, tenant.id, { id, handle: handle ?? handleFor(asked.url, id) })))
+            return undefined;
+          await insertEndpointVersion(db, tenant.id, id, 1, changedConfig(sealer, id, asked));
+          await insertEndpointSecret(db, id, sealer.seal(secret, endpointSecretContext(id)));
+          return findEndpoint(db, tenant.id, id);
+        });
+        if (!made)
+          return problem('handle_taken', {
+            errors: [{ pointer: '#/handle', code: 'taken', message: 'This handle is taken.' }],
+          });
+        return {
+          status: 201,
+          body: { ...endpointView(sealer, made), secret },
+          headers: { location: `/api/v1/endpoints/${showId('endpoint', id)}` },
+        };
+      },
+    }),
+    route({
+      ...read,
+      method: 'get',
+      path: '/api/v1/endpoints',
+      summary: 'List endpoints, oldest first, without those that are deleted',
+      request: { query: z.strictObject(pageParameters) },
+      responses: { 200: { description: 'A page of endpoints.', schema: pageOf(EndpointView) } },
+      problems: ['invalid_cursor'],
+      async handler({ query: { limit, cursor }, tenant }) {
+        const listed = ['endpoints', tenant.id];
+        const position = idCursor(listed, cursor);
+        if (isProblem(position)) return position;
+        const page = { limit: limit + 1, ...(position.id ? { after: position.id } : {}) };
+        const rows = await listEndpoints(pool, tenant.id, page);
+        const view = (endpoint: Endpoint) => endpointView(sealer, endpoint);
+        return { status: 200, body: pageFrom(rows, limit, listed, ({ id }) => [id], view) };
+      },
+    }),
+    route({
+      ...read,
+      method: 'get',
+      path: '/api/v1/endpoints/{id}',
+      summary: 'Show an endpoint, deleted ones too',
+      request: { params },
+      responses: { 200: { description: 'The endpoint.', schema: EndpointView } },
+      handler: ({ params: { id }, tenant }) => show(tenant.id, id),
+    }),
+    route({
+      ...write,
+      method: 'patch',
+      path: '/api/v1/endpoints/{id}',
+      summary: 'Change an endpoint, which makes its next version',
+      request: { params, body: EndpointChange },
+      responses: { 200: { description: 'The endpoint with its new version.', schema: EndpointView } },
+      problems: ['endpoint_url_refused', 'state_conflict'],
+      async handler({ params: { id }, body, tenant }) {
+        const refused = body.url === undefined ? undefined : await refusedUrl(guard, body.url);
+        if (refused) return refused;
+        const changed = await withTransaction(pool, async (db) => {
+          const version = await lockEndpoint(db, tenant.id, id);
+          const before = version === undefined ? undefined : await findEndpoint(db, tenant.id, id);
+          if (version === undefined || before === undefined) return undefined;
+          await insertEndpointVersion(
+            db,
+            tenant.id,
+            id,
+            version + 1,
+            changedConfig(sealer, id, body, before.config),
+          );
+          if (!(await advanceVersion(db, tenant.id, id, version + 1)))
+            throw new Error('an endpoint that is held was changed by somebody else');
+          return findEndpoint(db, tenant.id, id);
+        });
+        return changed ? { status: 200, body: endpointView(sealer, changed) } : goneOrDeleted(tenant.id, id);
+      },
+    }),
+    route({
+      ...write,
+      method: 'delete',
+      path: '/api/v1/endpoints/{id}',
+      summary: 'Delete an endpoint',
+      description:
+        'Nothing is sent to it any more. What names it stays readable, and its handle is free again.',
+      request: { params },
+      responses: { 204: { description: 'It is deleted, now or since earlier.' } },
+      async handler({ params: { id }, tenant }) {
+        const gone =
+          (await setEndpointState(pool, tenant.id, id, 'deleted')) ||
+          (await findEndpoint(pool, tenant.id, id));
+        return gone ? { status: 204 } : problem('not_found');
+      },
+    }),
+    ...(['enable', 'disable'] as const).map((verb) =>
+      route({
+        ...write,
+        method: 'post',
+        path: `/api/v1/endpoints/{id}/${verb}`,
+        summary: verb === 'enable' ? 'Enable an endpoint' : 'Disable an endpoint',
+        description:
+          verb === 'enable'
+            ? 'Events from now on are delivered; what it missed can be retried.'
+            : 'Events for it are kept as ignored deliveries, which can be retried once it is enabled.',
+        request: { params },
+        responses: { 200: { description: 'The endpoint.', schema: EndpointView } },
+        problems: ['state_conflict'],
+        async handler({ params: { id }, tenant }) {
+          const state = verb === 'enable' ? 'enabled' : 'disabled';
+          return (await setEndpointState(pool, tenant.id, id, state))
+            ? show(tenant.id, id)
+            : goneOrDeleted(tenant.id, id);
+        },
+      }),
+    ),
+    route({
+      ...write,
+      method: 'post',
+      path: '/api/v1/endpoints/{id}/rotate-secret',
+      summary: 'Give an endpoint a new signing secret',
+      description:
+        'Requests are signed with both secrets until the old one has run out. The answer holds the new one, once.',
+      request: {
+        params,
+        body: z
+          .strictObject({
+            secret: secretField.optional(),
+            oldValidForMs: durationField(
+              0,
+              OLD_SECRET_VALID_MS,
+              'How long the old secret goes on signing; 0 where it has become known to others.',
+              OLD_SECRET_VALID_MS,
+            ).optional(),
+          })
+          .meta({ id: 'SecretRotation' }),
+      },
+      bodyOptional: true,
+      responses: { 200: { description: 'The new secret, shown once.', schema: RotatedSecret } },
+      problems: ['state_conflict'],
+      async handler({ params: { id }, body, tenant }) {
+        const secret = body.secret ?? generateSecret();
+        const sealed = sealer.seal(secret, endpointSecretContext(id));
+        const rotated = await withTransaction(pool, async (db) => {
+          if ((await lockEndpoint(db, tenant.id, id)) === undefined) return undefined;
+          const until = await expireEndpointSecrets(db, id, body.oldValidForMs ?? OLD_SECRET_VALID_MS);
+          await insertEndpointSecret(db, id, sealed);
+          return { until };
+        });
+        if (!rotated) return goneOrDeleted(tenant.id, id);
+        return { status: 200, body: { secret, previousValidUntil: rotated.until?.toISOString() ?? null } };
+      },
+    }),
+  ];
+
+  async function show(tenantId: string, id: string): Promise<Reply | Problem> {
+    const endpoint = await findEndpoint(pool, tenantId, id);
+    return endpoint ? { status: 200, body: endpointView(sealer, endpoint) } : problem('not_found');
+  }
+
+  async function goneOrDeleted(tenantId: string, id: string): Promise<Problem> {
+    return (await findEndpoint(pool, tenantId, id))
+      ? problem('state_conflict', { detail: 'The endpoint is deleted.' })
+      : problem('not_found');
+  }
+}
+
+/** A readable handle where none was given: the host, and enough of the id to tell two endpoints of one host apart. */
+function handleFor(url: string, id: string): string {
+  const host = new URL(url).hostname.replace(/[^a-zA-Z0-9.-]/g, '').slice(0, 60);
+  return `${host}-${id.slice(-12)}`;
+}

@@ -1,0 +1,152 @@
+import { z } from 'zod';
+import { hasScope, SCOPES, TENANT_SCOPES } from '../../domain/scope.ts';
+import { readId, showId } from '../../domain/typed-id.ts';
+import { type ApiKey, insertApiKey, listApiKeys, revokeApiKey } from '../../store/api-keys.ts';
+import { findTenant } from '../../store/tenants.ts';
+import type { ApiDeps } from '../api-deps.ts';
+import { hashApiKey, makeApiKey } from '../api-key.ts';
+import { isProblem, type Problem, problem } from '../problem.ts';
+import { type Route, route, type TenantRef } from '../route.ts';
+import { idParams, shownId, shownTime, textField, timeField } from './fields.ts';
+import { idCursor, pageFrom, pageOf, pageParameters } from './page.ts';
+
+const name = textField(200, 'Name for people: who or what uses the key.', 'orders service');
+
+const KeyView = z
+  .strictObject({
+    id: shownId('key', 'Id of the key; not the key itself.'),
+    name,
+    scopes: z.array(z.enum(SCOPES)).meta({ description: 'What the key may do.', example: ['write:events'] }),
+    createdAt: shownTime('When it was made.'),
+    expiresAt: shownTime('From when on it is refused.').nullable(),
+    revokedAt: shownTime('When it was revoked.').nullable(),
+  })
+  .meta({ id: 'Key', description: 'An API key; the key itself is shown once only.' });
+
+const CreatedKey = KeyView.extend({
+  tenantId: shownId('tenant', 'The tenant it belongs to.'),
+  key: z.string().meta({ description: 'The key. It is shown now and never again.', example: 'rdk_…' }),
+}).meta({ id: 'CreatedKey' });
+
+const NewKey = z
+  .strictObject({
+    tenantId: z.string().optional().meta({
+      description: 'Id or handle of the tenant; of the calling key where left out.',
+      example: 'acme',
+    }),
+    name,
+    scopes: z
+      .array(z.enum(TENANT_SCOPES))
+      .min(1)
+      .max(TENANT_SCOPES.length)
+      .transform((scopes) => [...new Set(scopes)])
+      .meta({
+        description: 'What the key may do; no more than the calling key may.',
+        example: ['write:events'],
+      }),
+    expiresAt: timeField('From when on it is refused; never where left out.').optional(),
+  })
+  .meta({ id: 'NewKey' });
+
+/** API keys of a tenant. */
+export function keyRoutes({ pool }: ApiDeps): Route[] {
+  return [
+    route({
+      method: 'post',
+      path: '/api/v1/keys',
+      summary: 'Make an API key',
+      description: 'The answer holds the key, once: only its hash is kept.',
+      tag: 'Keys',
+      access: { of: 'tenant', scope: 'write:keys', tenant: 'optional' },
+      request: { body: NewKey },
+      responses: { 201: { description: 'The key, shown once.', schema: CreatedKey } },
+      problems: ['tenant_required'],
+      async handler({ body, caller, tenant }) {
+        const owner = await ownerOf(body.tenantId, tenant, caller.tenant === undefined);
+        if (isProblem(owner)) return owner;
+        const beyond = body.scopes.find((scope) => !hasScope(caller.scopes, scope));
+        if (beyond)
+          return problem('insufficient_scope', {
+            detail: `A key cannot grant \`${beyond}\`, which it does not have.`,
+          });
+        const key = makeApiKey();
+        const made = await insertApiKey(pool, {
+          tenantId: owner.id,
+          name: body.name,
+          hash: hashApiKey(key),
+          scopes: body.scopes,
+          expiresAt: body.expiresAt === undefined ? undefined : new Date(body.expiresAt),
+        });
+        if (!made)
+          return problem('invalid_request', {
+            errors: [{ pointer: '#/expiresAt', code: 'out_of_range', message: 'Expected a time to come.' }],
+          });
+        return { status: 201, body: { ...view(made), tenantId: showId('tenant', owner.id), key } };
+      },
+    }),
+    route({
+      method: 'get',
+      path: '/api/v1/keys',
+      summary: "List a tenant's API keys, newest first",
+      tag: 'Keys',
+      access: { of: 'tenant', scope: 'write:keys' },
+      request: { query: z.strictObject(pageParameters) },
+      responses: { 200: { description: 'A page of keys.', schema: pageOf(KeyView) } },
+      problems: ['invalid_cursor'],
+      async handler({ query: { limit, cursor }, tenant }) {
+        const listed = ['keys', tenant.id];
+        const position = idCursor(listed, cursor);
+        if (isProblem(position)) return position;
+        const page = { limit: limit + 1, ...(position.id ? { before: position.id } : {}) };
+        const rows = await listApiKeys(pool, tenant.id, page);
+        return { status: 200, body: pageFrom(rows, limit, listed, ({ id }) => [id], view) };
+      },
+    }),
+    route({
+      method: 'delete',
+      path: '/api/v1/keys/{id}',
+      summary: 'Revoke an API key, at once',
+      tag: 'Keys',
+      access: { of: 'tenant', scope: 'write:keys' },
+      request: { params: idParams('key', 'Id of the key.') },
+      responses: { 204: { description: 'It is revoked, now or since earlier.' } },
+      async handler({ params: { id }, tenant }) {
+        return (await revokeApiKey(pool, tenant.id, id)) ? { status: 204 } : problem('not_found');
+      },
+    }),
+  ];
+
+  /** A key of the installation may make keys for any tenant, another one for its own only. */
+  async function ownerOf(
+    named: string | undefined,
+    tenant: TenantRef | undefined,
+    ofInstallation: boolean,
+  ): Promise<TenantRef | Problem> {
+    if (named === undefined) return tenant ?? problem('tenant_required');
+    const id = readId('tenant', named);
+    if (tenant && (tenant.handle === named || tenant.id === id)) return tenant;
+    const found =
+      ofInstallation && tenant === undefined && !named.includes('\0')
+        ? await findTenant(pool, id === undefined ? { handle: named } : { id })
+        : undefined;
+    return (
+      found ??
+      problem('not_found', {
+        errors: [
+          { pointer: '#/tenantId', code: 'unknown', message: 'Expected the id or handle of your tenant.' },
+        ],
+      })
+    );
+  }
+}
+
+function view(key: ApiKey): z.input<typeof KeyView> {
+  return {
+    id: showId('key', key.id),
+    name: key.name,
+    scopes: key.scopes,
+    createdAt: key.createdAt.toISOString(),
+    expiresAt: key.expiresAt?.toISOString() ?? null,
+    revokedAt: key.revokedAt?.toISOString() ?? null,
+  };
+}

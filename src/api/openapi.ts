@@ -1,0 +1,178 @@
+import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi';
+import { ProblemSchema } from './problem.ts';
+import { PROBLEMS, type ProblemCode } from './problem-table.ts';
+import type { Route, RouteResponse } from './route.ts';
+
+/** The OpenAPI 3.1 document of these routes; nothing of it is written by hand. */
+export function openApiDocument(routes: readonly Route[], version: string): Record<string, unknown> {
+  const registry = new OpenAPIRegistry();
+  registry.registerComponent('securitySchemes', 'apiKey', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'An API key, `rdk_…`. Each operation names the scope it needs.',
+  });
+  for (const route of routes) registry.registerPath(pathOf(route));
+  const document = new OpenApiGeneratorV31(registry.definitions).generateDocument({
+    openapi: '3.1.0',
+    info: {
+      title: 'Redrive',
+      version,
+      description:
+        'Delivers events to HTTP endpoints and recovers the deliveries that failed, under control and with proof. Errors are RFC 9457 problems with a stable `code`; times are ISO 8601 in UTC, durations milliseconds.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/' }],
+    tags: [...new Set(routes.map((route) => route.tag))].map((name) => ({ name })),
+  });
+  return document as unknown as Record<string, unknown>;
+}
+
+/** Every error that a route can answer: its own, and those that follow from its access and its request. */
+export function problemsOf(route: Route): ProblemCode[] {
+  const codes = new Set<ProblemCode>(route.problems ?? []);
+  const add = (...more: ProblemCode[]) => {
+    for (const code of more) codes.add(code);
+  };
+  add('invalid_request', 'internal');
+  if (route.access.of !== 'anyone')
+    add(
+      'temporarily_unavailable',
+      'credential_missing',
+      'credential_invalid',
+      'credential_expired',
+      'credential_revoked',
+      'insufficient_scope',
+      'rate_limited',
+    );
+  if (route.access.of === 'tenant') {
+    add('not_found');
+    if (route.access.tenant !== 'optional') add('tenant_required');
+  }
+  if (route.request?.params) add('not_found');
+  if (route.method === 'post' || route.method === 'patch')
+    add('malformed_json', 'body_too_large', 'unsupported_media_type', 'unsupported_content_encoding');
+  return [...codes];
+}
+
+function pathOf(route: Route): RouteConfig {
+  const { params, query, body } = route.request ?? {};
+  return {
+    method: route.method,
+    path: route.path,
+    operationId: operationId(route),
+    summary: route.summary,
+    description: [route.description, scopeOf(route)].filter(Boolean).join('\n\n'),
+    tags: [route.tag],
+    security: route.access.of === 'anyone' ? [] : [{ apiKey: [] }],
+    request: {
+      ...(params ? { params } : {}),
+      ...(query ? { query } : {}),
+      ...(body
+        ? { body: { required: !route.bodyOptional, content: { 'application/json': { schema: body } } } }
+        : {}),
+    },
+    ...(headerParameters(route).length > 0 ? { parameters: headerParameters(route) } : {}),
+    responses: { ...successes(route), ...failures(route) },
+  } as RouteConfig;
+}
+
+function scopeOf({ access }: Route): string {
+  switch (access.of) {
+    case 'anyone':
+      return 'Needs no credential.';
+    case 'installation':
+      return 'Scope: `admin`.';
+    case 'tenant':
+      return `Scope: \`${access.scope}\`.`;
+  }
+}
+
+function headerParameters(route: Route) {
+  const headers = {
+    ...(route.access.of === 'tenant'
+      ? {
+          'Redrive-Tenant': {
+            description:
+              'Handle or id of the tenant, where the key has scope `admin` and so belongs to none.',
+            example: 'acme',
+          },
+        }
+      : {}),
+    ...route.headers,
+  };
+  return Object.entries(headers).map(([name, header]) => ({
+    name,
+    in: 'header' as const,
+    required: 'required' in header ? header.required : false,
+    description: header.description,
+    schema: { type: 'string' as const, example: header.example },
+  }));
+}
+
+function successes(route: Route): RouteConfig['responses'] {
+  return Object.fromEntries(
+    Object.entries(route.responses).map(([status, response]) => [status, { ...described(route, response) }]),
+  );
+}
+
+function described(route: Route, response: RouteResponse) {
+  const content = {
+    ...(response.schema ? { [response.contentType ?? 'application/json']: { schema: response.schema } } : {}),
+    ...Object.fromEntries(
+      Object.entries(response.alternatives ?? {}).map(([type, schema]) => [type, { schema }]),
+    ),
+  };
+  const headers = {
+    'Request-Id': 'Id of the request, for support and logs.',
+    ...(route.access.of === 'anyone'
+      ? {}
+      : {
+          'RateLimit-Policy': 'The quota in force (draft-8).',
+          RateLimit: 'What is left of the quota, and the seconds until it is full again (draft-8).',
+        }),
+    ...response.headers,
+  };
+  return {
+    description: response.description,
+    headers: Object.fromEntries(
+      Object.entries(headers).map(([name, description]) => [
+        name,
+        { description, schema: { type: 'string' as const } },
+      ]),
+    ),
+    ...(Object.keys(content).length > 0 ? { content } : {}),
+  };
+}
+
+function failures(route: Route): RouteConfig['responses'] {
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of problemsOf(route)) {
+    const { status } = PROBLEMS[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, codes]) => [
+      status,
+      {
+        description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' '),
+        content: { 'application/problem+json': { schema: ProblemSchema } },
+      },
+    ]),
+  );
+}
+
+/** Such as `postRetriesByIdPause`: derived, so that it cannot be forgotten. */
+function operationId({ method, path }: Route): string {
+  const words = path
+    .replace(/^\/api\/v1/, '')
+    .split(/[/-]/)
+    .filter(Boolean);
+  const name = words
+    .map((word) => (word.startsWith('{') ? `By${capital(word.slice(1, -1))}` : capital(word)))
+    .join('');
+  return `${method}${name}`;
+}
+
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1).replace(/\.\w/g, (part) => part.slice(1).toUpperCase());
+}

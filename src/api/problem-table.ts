@@ -1,0 +1,144 @@
+/** Status, title and what to do next of an error; docs/errors.md says the same, and a test compares the two. */
+export interface ProblemKind {
+  status: number;
+  title: string;
+  advice: string;
+}
+
+/** Every error that the native API answers. The codes are stable: clients branch on them. */
+export const PROBLEMS = {
+  malformed_json: {
+    status: 400,
+    title: 'Malformed JSON',
+    advice: 'Send one JSON value in UTF-8; the position is where it stops being JSON.',
+  },
+  invalid_request: {
+    status: 400,
+    title: 'Invalid request',
+    advice: 'Correct the members that `errors` names and send the request again.',
+  },
+  invalid_cursor: {
+    status: 400,
+    title: 'Invalid cursor',
+    advice: 'Send `nextCursor` as it was answered, with the same filter, or begin again without a cursor.',
+  },
+  tenant_required: {
+    status: 400,
+    title: 'Tenant required',
+    advice: 'This key belongs to no tenant: name one by its handle or id in the header `Redrive-Tenant`.',
+  },
+  idempotency_key_required: {
+    status: 400,
+    title: 'Idempotency-Key required',
+    advice:
+      'A request that selects by filter needs the header `Idempotency-Key`, so that repeating it is safe.',
+  },
+  idempotency_key_invalid: {
+    status: 400,
+    title: 'Invalid Idempotency-Key',
+    advice: 'Send 1 to 255 visible ASCII characters, bare or as a quoted string.',
+  },
+  endpoint_url_refused: {
+    status: 400,
+    title: 'Endpoint URL refused',
+    advice: 'Use an http or https URL without credentials whose host is a public address.',
+  },
+  credential_missing: {
+    status: 401,
+    title: 'Credential missing',
+    advice: 'Send `Authorization: Bearer <API key>`.',
+  },
+  credential_invalid: {
+    status: 401,
+    title: 'Credential invalid',
+    advice: 'This API key does not exist; check that it was copied whole.',
+  },
+  credential_expired: {
+    status: 401,
+    title: 'Credential expired',
+    advice: 'Ask for a new API key.',
+  },
+  credential_revoked: {
+    status: 401,
+    title: 'Credential revoked',
+    advice: 'This API key was revoked; ask for a new one.',
+  },
+  insufficient_scope: {
+    status: 403,
+    title: 'Insufficient scope',
+    advice: 'Use an API key that has the scope named in `detail`.',
+  },
+  not_found: {
+    status: 404,
+    title: 'Not found',
+    advice: 'Nothing with this id belongs to the tenant.',
+  },
+  unknown_ids: {
+    status: 404,
+    title: 'Unknown ids',
+    advice: 'Nothing was done: remove the ids that `errors` names, or correct them.',
+  },
+  route_not_found: {
+    status: 404,
+    title: 'Route not found',
+    advice: 'See /openapi.json or /docs for the paths that exist.',
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'Method not allowed',
+    advice: 'Use one of the methods in the header `Allow`.',
+  },
+  handle_taken: {
+    status: 409,
+    title: 'Handle taken',
+    advice: 'Choose another handle.',
+  },
+  state_conflict: {
+    status: 409,
+    title: 'State conflict',
+    advice: 'The present state does not allow this; `detail` names it.',
+  },
+  body_too_large: {
+    status: 413,
+    title: 'Body too large',
+    advice: 'A request has at most 8 MiB: send it in parts.',
+  },
+  payload_too_large: {
+    status: 413,
+    title: 'Payload too large',
+    advice: 'The payload of an event has at most 1 MiB; none of the events was accepted.',
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: 'Unsupported media type',
+    advice: 'Send `Content-Type: application/json`, in UTF-8.',
+  },
+  unsupported_content_encoding: {
+    status: 415,
+    title: 'Unsupported content encoding',
+    advice: 'Send the body uncompressed.',
+  },
+  idempotency_key_reused: {
+    status: 422,
+    title: 'Idempotency-Key reused',
+    advice: 'This key belongs to another request: send a new key, or the first request unchanged.',
+  },
+  rate_limited: {
+    status: 429,
+    title: 'Rate limited',
+    advice: 'Wait for as long as the header `Retry-After` says.',
+  },
+  internal: {
+    status: 500,
+    title: 'Internal error',
+    advice: 'Not your fault. Repeating is safe with an Idempotency-Key; report `instance` if it persists.',
+  },
+  temporarily_unavailable: {
+    status: 503,
+    title: 'Temporarily unavailable',
+    advice: 'Send the request again after `Retry-After`; what was accepted before is safe.',
+  },
+} as const satisfies Record<string, ProblemKind>;
+
+/** The code of an error. */
+export type ProblemCode = keyof typeof PROBLEMS;

@@ -1,0 +1,102 @@
+import type { ServerResponse } from 'node:http';
+import { z } from 'zod';
+import { PROBLEMS, type ProblemCode } from './problem-table.ts';
+
+/** What is wrong with one part of a request: a member of the body (`pointer`) or a parameter or header. */
+export interface FieldError {
+  pointer?: string;
+  parameter?: string;
+  message: string;
+  code: string;
+}
+
+/** An expected failure of a call, as a value; it becomes RFC 9457 when it is sent. */
+export interface Problem {
+  problem: ProblemCode;
+  detail?: string;
+  errors?: FieldError[];
+  headers?: Record<string, string>;
+}
+
+/** Makes a problem; without a `detail` it says what the table advises. */
+export function problem(code: ProblemCode, parts: Omit<Problem, 'problem'> = {}): Problem {
+  return { problem: code, ...parts };
+}
+
+/** Whether a value is a problem and not the result that was hoped for. */
+export function isProblem(value: object): value is Problem {
+  return 'problem' in value;
+}
+
+/** More errors than these help nobody and would make the answer larger than the request. */
+const MAX_ERRORS = 100;
+
+/** The body of a problem (RFC 9457). */
+export function problemBody({ problem: code, detail, errors }: Problem, requestId: string): ProblemBody {
+  const kind = PROBLEMS[code];
+  return {
+    type: `https://redrive.dev/errors/${code}`,
+    title: kind.title,
+    status: kind.status,
+    code,
+    detail: detail ?? kind.advice,
+    instance: requestId,
+    ...(errors ? { errors: errors.slice(0, MAX_ERRORS) } : {}),
+  };
+}
+
+/** Answers with a problem. */
+export function sendProblem(res: ServerResponse, failure: Problem, requestId: string): void {
+  const body = JSON.stringify(problemBody(failure, requestId));
+  res.writeHead(PROBLEMS[failure.problem].status, {
+    'content-type': 'application/problem+json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    ...failure.headers,
+  });
+  res.end(body);
+}
+
+/** Schema of a problem, for the OpenAPI document. */
+export const ProblemSchema = z
+  .strictObject({
+    type: z.string().meta({
+      description: 'A page about the error; ends with its code.',
+      example: 'https://redrive.dev/errors/invalid_request',
+    }),
+    title: z
+      .string()
+      .meta({ description: 'The error in a few words, the same for each code.', example: 'Invalid request' }),
+    status: z.int().meta({ description: 'The HTTP status again.', example: 400 }),
+    code: z
+      .enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]])
+      .meta({ description: 'Stable code of the error: branch on this.', example: 'invalid_request' }),
+    detail: z.string().meta({
+      description: 'What is wrong here and what to do about it.',
+      example: 'Correct the members that `errors` names and send the request again.',
+    }),
+    instance: z.string().meta({
+      description: 'Id of the request; also in the header `Request-Id` and in the logs.',
+      example: 'req_0190f3c2a5b87c1e9d3f4a5b6c7d8e9f',
+    }),
+    errors: z
+      .array(
+        z.strictObject({
+          pointer: z.string().optional().meta({
+            description: 'JSON Pointer to the member of the body, as a URI fragment.',
+            example: '#/url',
+          }),
+          parameter: z.string().optional().meta({
+            description: 'Name of the query parameter, path parameter or header.',
+            example: 'limit',
+          }),
+          message: z.string().meta({ description: 'What was expected.', example: 'Expected a string.' }),
+          code: z.string().meta({ description: 'Stable code of this error.', example: 'wrong_type' }),
+        }),
+      )
+      .optional()
+      .meta({ description: `The parts of the request at fault, ${MAX_ERRORS} at most.` }),
+  })
+  .meta({ id: 'Problem', description: 'An error (RFC 9457).' });
+
+/** Body of a problem. */
+export type ProblemBody = z.infer<typeof ProblemSchema>;

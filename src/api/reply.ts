@@ -1,0 +1,77 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+
+/** Where a streamed answer is written to. */
+export interface StreamOutput {
+  /** Waits until the peer has taken enough of it; false when it has gone, and the stream should end. */
+  write(chunk: string): Promise<boolean>;
+  /** Aborted when the peer has gone or the server is shutting down. */
+  ended: AbortSignal;
+}
+
+/** What a call answers when it succeeds. */
+export type Reply = { status: number; headers?: Record<string, string> } & (
+  | { body?: unknown }
+  /** JSON that is text already, such as a stored answer. */
+  | { json: string }
+  | { contentType: string; stream(output: StreamOutput): Promise<void> }
+);
+
+/** Writes the answer; the promise is settled when it, or the stream, has ended. */
+export async function sendReply(
+  res: ServerResponse,
+  reply: Reply,
+  { head, shutdown }: { head: boolean; shutdown: AbortSignal },
+): Promise<void> {
+  if ('stream' in reply) {
+    res.writeHead(reply.status, {
+      'content-type': reply.contentType,
+      'cache-control': 'no-store',
+      ...reply.headers,
+    });
+    if (head) res.end();
+    else await pump(res, reply.stream, shutdown);
+    return;
+  }
+  const text =
+    'json' in reply ? reply.json : reply.body === undefined ? undefined : JSON.stringify(reply.body);
+  res.writeHead(reply.status, {
+    ...(text === undefined
+      ? {}
+      : { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(text) }),
+    'cache-control': 'no-store',
+    ...reply.headers,
+  });
+  res.end(text);
+}
+
+async function pump(
+  res: ServerResponse,
+  stream: (output: StreamOutput) => Promise<void>,
+  shutdown: AbortSignal,
+): Promise<void> {
+  const gone = new AbortController();
+  const leave = () => gone.abort();
+  res.once('close', leave);
+  shutdown.addEventListener('abort', leave);
+  if (shutdown.aborted) leave();
+  res.flushHeaders();
+  const output: StreamOutput = {
+    ended: gone.signal,
+    async write(chunk) {
+      if (gone.signal.aborted || res.destroyed) return false;
+      if (!res.write(chunk)) await once(res, 'drain', { signal: gone.signal }).catch(() => {});
+      return !gone.signal.aborted;
+    },
+  };
+  try {
+    await stream(output);
+    res.end();
+  } catch (error) {
+    // The status has left already: a cut connection is the only way to say that the answer is not whole.
+    res.destroy();
+    throw error;
+  } finally {
+    shutdown.removeEventListener('abort', leave);
+  }
+}

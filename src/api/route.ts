@@ -1,0 +1,88 @@
+import type { z } from 'zod';
+import type { Scope } from '../domain/scope.ts';
+import type { Caller } from './authentication.ts';
+import type { Problem } from './problem.ts';
+import type { ProblemCode } from './problem-table.ts';
+import type { Reply } from './reply.ts';
+
+/** Who may call a route: anyone, a key of the installation, or a key with a scope over one tenant. */
+export type Access =
+  | { of: 'anyone' }
+  | { of: 'installation' }
+  /** With `tenant: 'optional'` a key of the installation need not name one. */
+  | { of: 'tenant'; scope: Scope; tenant?: 'optional' };
+
+/** The schemas of what a request holds; where there is none, the part must be absent or empty. */
+export interface RequestSchemas {
+  params?: z.ZodObject;
+  query?: z.ZodObject;
+  body?: z.ZodType;
+}
+
+/** A response other than a problem. */
+export interface RouteResponse {
+  description: string;
+  schema?: z.ZodType;
+  /** Of the body; `application/json` unless said otherwise. */
+  contentType?: string;
+  /** Other forms of the body by content type. */
+  alternatives?: Record<string, z.ZodType>;
+  headers?: Record<string, string>;
+}
+
+type Part<R extends RequestSchemas, K extends keyof RequestSchemas> = R[K] extends z.ZodType
+  ? z.output<R[K]>
+  : undefined;
+
+/** One request that has passed authentication, scope and validation. */
+export interface Call<R extends RequestSchemas = RequestSchemas, A extends Access = Access> {
+  requestId: string;
+  params: Part<R, 'params'>;
+  query: Part<R, 'query'>;
+  body: Part<R, 'body'>;
+  /** The body before validation: what a fingerprint is made of. */
+  rawBody: unknown;
+  /** The body's source text. */
+  bodyText: string;
+  /** Path parameters as they were spelled. */
+  rawParams: Record<string, string>;
+  header(name: string): string | undefined;
+  caller: A extends { of: 'anyone' } ? undefined : Caller;
+  tenant: A extends { of: 'tenant'; tenant?: undefined } ? TenantRef : TenantRef | undefined;
+}
+
+/** The tenant that a call is about. */
+export interface TenantRef {
+  id: string;
+  handle: string;
+}
+
+/** A route as data: it is registered, validated and documented from this alone. */
+export interface RouteDefinition<R extends RequestSchemas, A extends Access> {
+  method: 'get' | 'post' | 'patch' | 'delete';
+  /** With parameters in braces, as in OpenAPI. */
+  path: string;
+  summary: string;
+  description?: string;
+  tag: string;
+  access: A;
+  request?: R;
+  /** The body may be left out, which means `{}`. */
+  bodyOptional?: true;
+  /** Headers that the call reads, by name, with what they mean. */
+  headers?: Record<string, { description: string; example: string; required?: boolean }>;
+  responses: Record<number, RouteResponse>;
+  /** Errors of this route beside those that follow from its access and its request. */
+  problems?: ProblemCode[];
+  handler(call: Call<R, A>): Promise<Reply | Problem>;
+}
+
+/** Any route, whatever it reads. */
+export type Route = RouteDefinition<RequestSchemas, Access>;
+
+/** States a route; its handler's types follow from the schemas and the access. */
+export function route<const A extends Access, R extends RequestSchemas = Record<never, never>>(
+  definition: RouteDefinition<R, A>,
+): Route {
+  return definition as unknown as Route;
+}

@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import helmet from 'helmet';
+import swaggerUi from 'swagger-ui-express';
+import type { ApiDeps } from './api-deps.ts';
+import { nativeRoutes } from './native/native-routes.ts';
+import { openApiDocument } from './openapi.ts';
+import { problem, sendProblem } from './problem.ts';
+import type { Route } from './route.ts';
+import { createRouter, requestIdOf } from './router.ts';
+import { serviceRoutes } from './service-routes.ts';
+import { codeOfException, problemOfException } from './unexpected-failure.ts';
+
+/** Every route of the API; the document is made from these, too. */
+export function apiRoutes(deps: ApiDeps): Route[] {
+  let document: unknown;
+  const routes: Route[] = [
+    ...serviceRoutes(deps, () => {
+      document ??= openApiDocument(routes, deps.version);
+      return document;
+    }),
+    ...nativeRoutes(deps),
+  ];
+  return routes;
+}
+
+/** The API as an express application; the caller listens, and aborts `deps.shutdown` before it closes the server. */
+export function createApi(deps: ApiDeps): Express {
+  const routes = apiRoutes(deps);
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use((_, res, next) => {
+    res.setHeader('request-id', `req_${randomBytes(16).toString('hex')}`);
+    next();
+  });
+  app.use(
+    helmet({
+      contentSecurityPolicy: {
+        // Without TLS of our own a page must be able to load what belongs to it over plain http.
+        directives: { 'upgrade-insecure-requests': null, 'script-src': ["'self'"] },
+      },
+      strictTransportSecurity: false,
+    }),
+  );
+  app.use(createRouter(deps, routes));
+  app.use('/docs', swaggerUi.serve, docsPage(openApiDocument(routes, deps.version)));
+  app.use((_, res) => sendProblem(res, problem('route_not_found'), requestIdOf(res)));
+  app.use((error: unknown, _: Request, res: Response, next: NextFunction) => funnel(deps, error, res, next));
+  return app;
+}
+
+function docsPage(document: Record<string, unknown>) {
+  return swaggerUi.setup(document, {
+    customSiteTitle: 'Redrive API',
+    swaggerOptions: { persistAuthorization: true, displayRequestDuration: true },
+  });
+}
+
+/** What express itself refuses, such as a path with broken percent-encoding. */
+function funnel(deps: ApiDeps, error: unknown, res: Response, next: NextFunction): void {
+  if (res.headersSent) {
+    next(error);
+    return;
+  }
+  const requestId = requestIdOf(res);
+  const badPath = error instanceof URIError;
+  if (!badPath) deps.log.error({ requestId, code: codeOfException(error), err: error }, 'api.failed');
+  const failure = badPath
+    ? problem('invalid_request', { detail: 'The path is not percent-encoded correctly.' })
+    : problemOfException(error);
+  sendProblem(res, failure, requestId);
+}

@@ -1,0 +1,25 @@
+import { matchesFilter } from '../domain/event-filter.ts';
+import { matchesType } from '../domain/event-type.ts';
+import { type Matchable, matchableEndpoints } from '../store/endpoint-versions.ts';
+import type { Queryable } from '../store/queryable.ts';
+import type { IncomingEvent, MatchedEvent } from './write-calls.ts';
+
+/** Finds the endpoints that want each event; before the tenant's counter is locked, for others wait from there on. */
+export async function matchEndpoints(
+  db: Queryable,
+  tenantId: string,
+  incoming: readonly IncomingEvent[],
+): Promise<MatchedEvent[]> {
+  const endpoints = await matchableEndpoints(db, tenantId);
+  return incoming.map((event) => ({
+    ...event,
+    endpoints: endpoints.filter((endpoint) => wants(endpoint, event)),
+  }));
+}
+
+/** By its type, and by its filter over the payload. */
+function wants({ eventTypes, filter }: Matchable, event: IncomingEvent): boolean {
+  return (
+    matchesType(eventTypes, event.type) && (filter === undefined || matchesFilter(filter, event.payload))
+  );
+}

@@ -1,0 +1,314 @@
+import { once } from 'node:events';
+import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { PROBLEMS } from '../../src/api/problem-table.ts';
+import type { Route } from '../../src/api/route.ts';
+import { apiRoutes } from '../../src/api/server.ts';
+import { type Scope, TENANT_SCOPES } from '../../src/domain/scope.ts';
+import {
+  type ApiWorld,
+  bodyFor,
+  pathFor,
+  rowCounts,
+  startApiWorld,
+  type TenantThings,
+} from '../support/api-world.ts';
+import type { TestAnswer, TestRequest } from '../support/test-api.ts';
+
+let world: ApiWorld;
+/** Routes are data: their handlers are not called here, so that nothing is needed to list them. */
+const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0]);
+const guarded = routes.filter(({ access }) => access.of !== 'anyone');
+const withBody = guarded.filter(({ method, path }) => bodyFor({ method, path }, placeholder()) !== undefined);
+const posts = guarded.filter(({ method }) => method === 'post' || method === 'patch');
+const withId = guarded.filter(({ path, access }) => path.includes('{id}') && access.of === 'tenant');
+
+beforeAll(async () => {
+  world = await startApiWorld();
+});
+afterAll(() => world.api.close());
+
+const named = (list: Route[]) =>
+  list.map((route) => [`${route.method.toUpperCase()} ${route.path}`, route] as const);
+
+function send(route: Route, request: TestRequest & { path?: string } = {}): Promise<TestAnswer> {
+  const { api, ours } = world;
+  const key = route.access.of === 'installation' ? api.adminKey : ours.key;
+  const body = bodyFor(route, ours);
+  return api.call(route.method.toUpperCase(), request.path ?? pathFor(route, ours), {
+    key,
+    ...(body === undefined ? {} : { body }),
+    ...request,
+  });
+}
+
+/** Sends what must be refused, and makes sure that it is, as documented, and that nothing is done. */
+async function refused(sent: () => Promise<TestAnswer>, code: keyof typeof PROBLEMS): Promise<TestAnswer> {
+  const before = await rowCounts(world.api);
+  const answer = await sent();
+  expect({ status: answer.status, code: answer.body?.code }).toEqual({ status: PROBLEMS[code].status, code });
+  expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
+  expect(answer.body.instance).toBe(answer.headers.get('request-id'));
+  expect(await rowCounts(world.api)).toEqual(before);
+  return answer;
+}
+
+describe.each(named(guarded))('%s', (_, route) => {
+  test('needs a credential', async () => {
+    await refused(() => send(route, { key: undefined }), 'credential_missing');
+    await refused(() => send(route, { key: 'rdk_nobody' }), 'credential_invalid');
+  });
+
+  test('refuses expired and revoked keys', async () => {
+    const { api } = world;
+    const expired = await api.newKey(api.tenant.id, TENANT_SCOPES, new Date(Date.now() - 1));
+    await refused(() => send(route, { key: expired }), 'credential_expired');
+    const revoked = await api.newKey(api.tenant.id, TENANT_SCOPES);
+    await api.database.pool.query(
+      'update api_keys set revoked_at = now() where id = (select max(id::text)::uuid from api_keys)',
+    );
+    await refused(() => send(route, { key: revoked }), 'credential_revoked');
+  });
+
+  test('refuses keys without its scope', async () => {
+    const { api } = world;
+    const scope: Scope = route.access.of === 'tenant' ? route.access.scope : 'admin';
+    const without = await api.newKey(
+      api.tenant.id,
+      TENANT_SCOPES.filter((each) => each !== scope),
+    );
+    await refused(() => send(route, { key: without }), 'insufficient_scope');
+  });
+
+  test('refuses unknown parameters', async () => {
+    const answer = await refused(
+      () => send(route, { path: `${pathFor(route, world.ours)}?surprise=1` }),
+      'invalid_request',
+    );
+    expect(answer.body.errors).toMatchObject([{ parameter: 'surprise', code: 'unknown_field' }]);
+  });
+});
+
+describe.each(named(withId))('%s', (_, route) => {
+  test('does not find what belongs to another tenant', async () => {
+    const { theirs } = world;
+    await refused(() => send(route, { path: pathFor(route, theirs) }), 'not_found');
+  });
+
+  test.each([
+    '0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f',
+    'x',
+    'dlv_',
+    '%00',
+    '0',
+    "'; drop table tenants; --",
+    'x'.repeat(2_000),
+    'ten_01k9z3e5hbe7r9qk2m4n6p8r0s',
+    '%F0%9F%98%80',
+  ])('does not find %s', async (id) => {
+    await refused(
+      () => send(route, { path: route.path.replace('{id}', id.replaceAll(' ', '%20')) }),
+      'not_found',
+    );
+  });
+});
+
+describe.each(named(posts))('%s', (_, route) => {
+  const raw = (body: string | Uint8Array, headers: Record<string, string> = {}) =>
+    send(route, { body, headers: { 'content-type': 'application/json', ...headers } });
+
+  test.each(['{', '{"a":}', '{"secret-word":1,}', "{'a':1}", '\ufeff{}', '{} {}', 'nope'])(
+    'refuses the malformed %s',
+    async (text) => {
+      const answer = await refused(() => raw(text), 'malformed_json');
+      expect(answer.text).not.toContain('secret-word');
+      expect(answer.body.detail).toMatch(/at character \d+ \(line 1, column \d+\)/);
+    },
+  );
+
+  test('refuses what is no UTF-8', () =>
+    refused(() => raw(Buffer.from([0x7b, 0xff, 0x7d])), 'malformed_json'));
+  test('refuses what nests too deep', () =>
+    refused(() => raw(`{"payload":${'['.repeat(300)}${']'.repeat(300)}}`), 'malformed_json'));
+  test('refuses what is too large', () =>
+    refused(() => raw(`{"a":"${'x'.repeat(8 * 1024 * 1024)}"}`), 'body_too_large'));
+  test.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'application/json; charset=latin1',
+    'application/jsonp',
+    '',
+  ])('refuses the media type "%s"', (type) =>
+    refused(() => raw('{}', { 'content-type': type }), 'unsupported_media_type'),
+  );
+  test('refuses a compressed body', () =>
+    refused(() => raw(gzipSync('{}'), { 'content-encoding': 'gzip' }), 'unsupported_content_encoding'));
+  test.each(['[]', 'null', '1', '"x"', 'true'])('refuses %s in the place of an object', (text) =>
+    refused(() => raw(text), 'invalid_request'),
+  );
+
+  test('refuses a member that does not exist, and names it', async () => {
+    const answer = await refused(
+      () => send(route, { body: { ...bodyFor(route, world.ours), 'sur/prise': 1 } }),
+      'invalid_request',
+    );
+    expect(answer.body.errors).toContainEqual({
+      pointer: '#/sur~1prise',
+      code: 'unknown_field',
+      message: 'This member does not exist.',
+    });
+  });
+
+  test('refuses __proto__ as a member', () =>
+    refused(() => raw('{"__proto__":{"polluted":1}}'), 'invalid_request'));
+});
+
+describe.each(named(withBody))('%s', (_, route) => {
+  test('refuses each of its members with another type, and names it', async () => {
+    const body = bodyFor(route, world.ours) ?? {};
+    for (const name of Object.keys(body).filter((member) => member !== 'payload'))
+      for (const wrong of [{ a: [] }, [[]], 1.5e300, '\0']) {
+        const answer = await refused(
+          () => send(route, { body: { ...body, [name]: wrong } }),
+          'invalid_request',
+        ).catch((error) => {
+          throw new Error(`${name} = ${JSON.stringify(wrong)}: ${error}`);
+        });
+        expect(
+          answer.body.errors.every(({ pointer }: { pointer: string }) => pointer.startsWith(`#/${name}`)),
+        ).toBe(true);
+      }
+  });
+
+  test('needs a body', async () => {
+    if (route.bodyOptional) return;
+    await refused(() => send(route, { body: undefined }), 'invalid_request');
+  });
+});
+
+describe.each(named(guarded.filter(({ path, method }) => method === 'get' && !path.includes('{id}'))))(
+  '%s',
+  (_, route) => {
+    test.each(['limit=0', 'limit=501', 'limit=x', 'limit=1e2', 'limit=1&limit=2', 'limit='])(
+      'refuses %s',
+      (query) => refused(() => send(route, { path: `${route.path}?${query}` }), 'invalid_request'),
+    );
+
+    test.each([
+      '',
+      'x',
+      'bnVsbA',
+      Buffer.from('["x","y"]').toString('base64url'),
+      Buffer.from('[1]').toString('base64url'),
+      '%00',
+      'e30',
+    ])('refuses the cursor "%s"', (cursor) =>
+      refused(() => send(route, { path: `${route.path}?cursor=${cursor}` }), 'invalid_cursor'),
+    );
+  },
+);
+
+describe('the paths of the API', () => {
+  test('that do not exist are not found', async () => {
+    for (const path of [
+      '/',
+      '/api',
+      '/api/v1',
+      '/api/v1/',
+      '/api/v1/endpoints/',
+      '/API/v1/endpoints',
+      '/api/v2/events',
+      '/api/v1/retries/x/y',
+    ])
+      await refused(() => world.api.call('GET', path), 'route_not_found');
+  });
+
+  test('that are not percent-encoded correctly are refused', () =>
+    refused(() => world.api.call('GET', '/api/v1/endpoints/%zz'), 'invalid_request'));
+
+  test('name the methods they take', async () => {
+    for (const path of new Set(routes.map((route) => route.path))) {
+      const methods = routes.filter((route) => route.path === path).map(({ method }) => method.toUpperCase());
+      for (const method of ['PUT', 'DELETE', 'PATCH', 'POST', 'OPTIONS'].filter(
+        (each) => !methods.includes(each),
+      )) {
+        const answer = await refused(
+          () => world.api.call(method, path.replace('{id}', 'x')),
+          'method_not_allowed',
+        );
+        expect(
+          new Set(
+            answer.headers
+              .get('allow')
+              ?.split(', ')
+              .filter((each) => each !== 'HEAD'),
+          ),
+        ).toEqual(new Set(methods));
+      }
+    }
+  });
+});
+
+describe('a body that is far too large', () => {
+  const megabyte = Buffer.alloc(1024 * 1024, ' ');
+  const small = '{"type":"a","payload":1}';
+
+  test.each([
+    ['with its length announced', `content-length: ${32 * megabyte.length}`, Array(32).fill(megabyte)],
+    [
+      'in chunks',
+      'transfer-encoding: chunked',
+      [
+        ...Array(32).fill(Buffer.concat([Buffer.from('100000\r\n'), megabyte, Buffer.from('\r\n')])),
+        '0\r\n\r\n',
+      ],
+    ],
+  ])('is refused %s, and its connection can be used again', async (_, length, parts) => {
+    const { api, ours } = world;
+    const head = (field: string) =>
+      `POST /api/v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${ours.key}\r\ncontent-type: application/json\r\n${field}\r\n\r\n`;
+    const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
+    try {
+      let received = '';
+      const statuses = new Promise((resolve) => {
+        socket.on('data', (data) => {
+          received += data;
+          const found = [...received.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));
+          if (found.length === 2) resolve(found);
+        });
+      });
+      for (const part of [head(length), ...parts, head(`content-length: ${small.length}`), small])
+        if (!socket.write(part)) await once(socket, 'drain');
+      expect(await statuses).toEqual([413, 202]);
+    } finally {
+      socket.destroy();
+    }
+  });
+});
+
+describe('a body that does not end', () => {
+  test('is forgotten when its sender goes away', async () => {
+    const { api, ours } = world;
+    const before = api.log.length;
+    const request = httpRequest(`${api.url}/api/v1/events`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${ours.key}`,
+        'content-type': 'application/json',
+        'content-length': '100',
+      },
+    });
+    request.on('error', () => {});
+    await new Promise((resolve) => request.write('{"type":', resolve));
+    request.destroy();
+    await refused(() => api.call('GET', '/api/v1/nothing'), 'route_not_found');
+    expect(api.log.length).toBe(before);
+  });
+});
+
+/** Stands in while the routes are only being listed. */
+function placeholder(): TenantThings {
+  return { delivery: {} } as TenantThings;
+}

@@ -1,0 +1,387 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { rowCounts } from '../support/api-world.ts';
+import { type SeededDelivery, seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
+import { startTestApi, type TestApi } from '../support/test-api.ts';
+
+let api: TestApi;
+let seeded: SeededDelivery[];
+
+beforeAll(async () => {
+  api = await startTestApi();
+  await seedEndpoint(api);
+  seeded = await seedFailedDeliveries(api, 12);
+});
+afterAll(() => api.close());
+
+const post = (body: unknown, idempotencyKey?: string) =>
+  api.call('POST', '/api/v1/retries', {
+    body,
+    headers: idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey },
+  });
+
+/** One of the deliveries that no other test has retried yet. */
+function fresh(): SeededDelivery {
+  const next = seeded.shift();
+  if (!next) throw new Error('more deliveries must be seeded');
+  return next;
+}
+
+describe('a retry', () => {
+  test('of one delivery says what it became', async () => {
+    const { deliveryId, executionId } = fresh();
+    const before = api.poked.started.length;
+    const answer = await post({
+      select: { deliveryIds: [deliveryId] },
+      reason: 'it was down',
+      ticket: 'OPS-1',
+    });
+    expect(answer.status).toBe(202);
+    expect(answer.body).toMatchObject({
+      kind: 'retry',
+      target: 'current',
+      control: 'run',
+      reason: 'it was down',
+      ticket: 'OPS-1',
+      select: { deliveryIds: [deliveryId] },
+      counts: { expected: 1, queued: 1 },
+      items: [{ deliveryId, became: 'queued' }],
+    });
+    expect(answer.body).not.toHaveProperty('idempotencyExpiresAt');
+    expect(api.poked.started.length).toBe(before + 1);
+    const delivery = await api.call('GET', `/api/v1/deliveries/${deliveryId}`);
+    expect(delivery.body.executions).toMatchObject([
+      { id: executionId, childId: answer.body.items[0].executionId },
+      {
+        id: answer.body.items[0].executionId,
+        parentId: executionId,
+        operationId: answer.body.id,
+        state: 'queued',
+      },
+    ]);
+    const again = await post({ select: { deliveryIds: [deliveryId] } });
+    expect(again.body.items).toMatchObject([
+      { became: 'excluded', reason: 'coalesced', joinedExecutionId: answer.body.items[0].executionId },
+    ]);
+  });
+
+  test('takes ids in both spellings and counts repeats once', async () => {
+    const { deliveryId, executionId } = fresh();
+    const answer = await post({ select: { deliveryIds: [deliveryId, api.uuid(deliveryId), deliveryId] } });
+    expect(answer.body.counts.expected).toBe(1);
+    expect(answer.body.select).toEqual({ deliveryIds: [deliveryId] });
+    const other = await post({ select: { executionIds: [executionId] } });
+    expect(other.body.items).toMatchObject([{ deliveryId, became: 'excluded' }]);
+  });
+
+  test('of an event retries its deliveries', async () => {
+    const { eventId, deliveryId } = fresh();
+    expect((await post({ select: { eventIds: [eventId] } })).body.items).toMatchObject([
+      { deliveryId, became: 'queued' },
+    ]);
+  });
+
+  test('of nothing is accepted and has nothing to do', async () => {
+    const answer = await post({ select: { deliveryIds: [] } });
+    expect(answer).toMatchObject({ status: 202, body: { counts: { expected: 0 }, items: [] } });
+  });
+
+  test('names the ids that are not there, and does nothing', async () => {
+    const { deliveryId } = fresh();
+    const { key } = await api.newTenant();
+    await seedEndpoint(api, key);
+    const [theirs] = await seedFailedDeliveries(api, 1, key);
+    const before = await rowCounts(api);
+    const refused = await post({
+      select: { deliveryIds: [deliveryId, theirs?.deliveryId, 'dlv_01k9z3e5hbe7r9qk2m4n6p8r0s'] },
+    });
+    expect(refused).toMatchObject({ status: 404, body: { code: 'unknown_ids' } });
+    expect(refused.body.errors.map(({ pointer }: { pointer: string }) => pointer).sort()).toEqual([
+      '#/select/deliveryIds/1',
+      '#/select/deliveryIds/2',
+    ]);
+    const failures = await post({ select: { failuresOf: 'op_01k9z3e5hbe7r9qk2m4n6p8r0s' } }, 'k-unknown');
+    expect(failures).toMatchObject({ status: 404, body: { errors: [{ pointer: '#/select/failuresOf' }] } });
+    expect(await rowCounts(api)).toEqual(before);
+  });
+
+  test('by filter shows the filter as it was sent', async () => {
+    const filter = {
+      state: ['failed'],
+      endpointIds: [] as string[],
+      from: '2026-01-01T00:00:00Z',
+      to: '2026-01-02T00:00:00+01:00',
+      pendingLongerThanMs: 5,
+    };
+    const answer = await post(
+      { select: { filter }, options: { ratePerSecond: 5, notBefore: '2020-01-01T00:00:00Z' } },
+      'k-filter',
+    );
+    expect(answer.body).toMatchObject({
+      select: { filter },
+      ratePerSecond: 5,
+      options: { ratePerSecond: 5 },
+    });
+    expect(answer.body).not.toHaveProperty('items');
+    expect(Date.parse(answer.body.idempotencyExpiresAt) - Date.parse(answer.body.createdAt)).toBe(86_400_000);
+  });
+
+  test.each<[object, string, string]>([
+    [{}, '#/select', 'required'],
+    [{ select: {} }, '#/select', 'exactly_one'],
+    [{ select: { deliveryIds: [], eventIds: [] } }, '#/select', 'exactly_one'],
+    [{ select: { deliveries: [] } }, '#/select/deliveries', 'unknown_field'],
+    [{ select: { deliveryIds: ['x'] } }, '#/select/deliveryIds/0', 'wrong_format'],
+    [
+      { select: { deliveryIds: ['evt_01k9z3e5hbe7r9qk2m4n6p8r0s'] } },
+      '#/select/deliveryIds/0',
+      'wrong_format',
+    ],
+    [{ select: { deliveryIds: Array(1_001).fill('x') } }, '#/select/deliveryIds', 'too_long'],
+    [{ select: { filter: { state: ['x'] } } }, '#/select/filter/state/0', 'not_allowed'],
+    [{ select: { filter: { states: [] } } }, '#/select/filter/states', 'unknown_field'],
+    [
+      { select: { filter: { from: '2026-02-01T00:00:00Z', to: '2026-01-01T00:00:00Z' } } },
+      '#/select/filter/to',
+      'out_of_range',
+    ],
+    [{ select: { filter: { httpStatus: [1e9] } } }, '#/select/filter/httpStatus/0', 'out_of_range'],
+    [{ select: { deliveryIds: [] }, mode: 'again' }, '#/mode', 'not_allowed'],
+    [{ select: { deliveryIds: [] }, target: 'best' }, '#/target', 'not_allowed'],
+    [{ select: { deliveryIds: [] }, newIdentity: true }, '#/newIdentity', 'unknown_field'],
+    ...['canary', 'ramp', 'haltAtFailurePercent', 'onAmbiguous', 'giveUpAfter'].map(
+      (name): [object, string, string] => [
+        { select: { deliveryIds: [] }, options: { [name]: 1 } },
+        `#/options/${name}`,
+        'unknown_field',
+      ],
+    ),
+    [
+      { select: { deliveryIds: [] }, options: { ratePerSecond: 0 } },
+      '#/options/ratePerSecond',
+      'out_of_range',
+    ],
+    [
+      { select: { deliveryIds: [] }, options: { maxConcurrency: 1.5 } },
+      '#/options/maxConcurrency',
+      'wrong_type',
+    ],
+    [
+      { select: { deliveryIds: [] }, options: { notBefore: '9000-01-01T00:00:00Z' } },
+      '#/options/notBefore',
+      'out_of_range',
+    ],
+    [{ select: { deliveryIds: [] }, reason: '' }, '#/reason', 'too_short'],
+  ])('%j is refused', async (body, pointer, code) => {
+    const before = await rowCounts(api);
+    const refused = await post(body, 'k-bad');
+    expect(refused).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+    expect(refused.body.errors).toContainEqual(expect.objectContaining({ pointer, code }));
+    expect(await rowCounts(api)).toEqual(before);
+  });
+});
+
+describe('an idempotency key', () => {
+  test('is required where a filter or an operation is selected', async () => {
+    for (const select of [{ filter: {} }, { failuresOf: 'op_01k9z3e5hbe7r9qk2m4n6p8r0s' }])
+      expect((await post({ select })).body.code).toBe('idempotency_key_required');
+  });
+
+  test.each(['', ' ', 'a b', 'ü', '"open', '"a"b"', 'x'.repeat(256), '""'])('cannot be "%s"', async (key) => {
+    const answer = await post({ select: { deliveryIds: [] } }, key);
+    // fetch takes an empty header for none.
+    if (key.trim() === '') expect([202, 400]).toContain(answer.status);
+    else expect(answer.body.code).toBe('idempotency_key_invalid');
+  });
+
+  test('gets the same answer again, byte for byte, quoted or bare, whatever the order of members', async () => {
+    const { deliveryId } = fresh();
+    const body = {
+      select: { deliveryIds: [deliveryId] },
+      reason: 'r',
+      options: { giveUpAfterMs: 60_000, ratePerSecond: 2 },
+    };
+    const first = await post(body, 'k-1');
+    expect(first.headers.get('idempotency-replayed')).toBeNull();
+    const started = api.poked.started.length;
+    const reordered = `{"options":{"ratePerSecond":2.0,"giveUpAfterMs":60000}, "reason":"\\u0072","select":{"deliveryIds":["${deliveryId}"]}}`;
+    for (const [again, key] of [
+      [body, '"k-1"'],
+      [reordered, 'k-1'],
+    ] as const) {
+      const replay = await post(again, key);
+      expect(replay).toMatchObject({ status: 202, text: first.text });
+      expect(replay.headers.get('idempotency-replayed')).toBe('true');
+    }
+    expect(api.poked.started.length).toBe(started);
+    const other = await post({ ...body, reason: 'another' }, 'k-1');
+    expect(other).toMatchObject({ status: 422, body: { code: 'idempotency_key_reused' } });
+  });
+
+  test('belongs to one tenant', async () => {
+    const { key } = await api.newTenant();
+    const body = { select: { deliveryIds: [] } };
+    const ours = await post(body, 'k-shared');
+    const theirs = await api.call('POST', '/api/v1/retries', {
+      key,
+      body,
+      headers: { 'idempotency-key': 'k-shared' },
+    });
+    expect(theirs.body.id).not.toBe(ours.body.id);
+  });
+
+  test('is not used up by a request that is refused', async () => {
+    const { deliveryId } = fresh();
+    expect((await post({ select: { deliveryIds: ['dlv_01k9z3e5hbe7r9qk2m4n6p8r0s'] } }, 'k-2')).status).toBe(
+      404,
+    );
+    expect((await post({ select: { deliveryIds: [deliveryId] } }, 'k-2')).status).toBe(202);
+  });
+});
+
+describe('an operation', () => {
+  test('is listed newest first, by state, page by page', async () => {
+    const { key } = await api.newTenant();
+    const ids: string[] = [];
+    for (let n = 0; n < 3; n += 1)
+      ids.unshift(
+        (await api.call('POST', '/api/v1/retries', { key, body: { select: { deliveryIds: [] } } })).body.id,
+      );
+    const first = await api.call('GET', '/api/v1/retries?limit=2', { key });
+    const second = await api.call('GET', `/api/v1/retries?limit=2&cursor=${first.body.nextCursor}`, { key });
+    expect([...first.body.items, ...second.body.items].map(({ id }) => id)).toEqual(ids);
+    expect((await api.call('GET', '/api/v1/retries?state=completed', { key })).body.items).toEqual([]);
+    expect(
+      (await api.call('GET', '/api/v1/retries?state=accepted&state=running', { key })).body.items.length,
+    ).toBe(3);
+    expect((await api.call('GET', '/api/v1/retries?state=broken', { key })).status).toBe(400);
+  });
+
+  test('shows its items in pages and as NDJSON, items before exclusions', async () => {
+    const some = [fresh(), fresh(), fresh()];
+    const selected = some.map(({ deliveryId }) => deliveryId);
+    await post({ select: { deliveryIds: selected.slice(0, 1) } });
+    const { body: operation } = await post({ select: { deliveryIds: selected } });
+    const path = `/api/v1/retries/${operation.id}/items`;
+    const items: { kind: string; deliveryId: string }[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const page = await api.call('GET', `${path}?limit=1${cursor && `&cursor=${cursor}`}`);
+      items.push(...page.body.items);
+      cursor = page.body.nextCursor;
+    }
+    expect(items.map(({ kind }) => kind)).toEqual(['item', 'item', 'exclusion']);
+    expect(new Set(items.map(({ deliveryId }) => deliveryId))).toEqual(new Set(selected));
+    const excluded = await api.call('GET', `${path}?state=excluded`);
+    expect(excluded.body.items).toMatchObject([
+      { kind: 'exclusion', reason: 'coalesced', deliveryId: selected[0] },
+    ]);
+    expect((await api.call('GET', `${path}?state=delivered`)).body.items).toEqual([]);
+    const stream = await api.call('GET', path, { headers: { accept: 'application/x-ndjson' } });
+    expect(stream.headers.get('content-type')).toBe('application/x-ndjson');
+    expect(
+      stream.text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toEqual(items);
+  });
+
+  test('takes control where its state allows, and says so where not', async () => {
+    const { deliveryId } = fresh();
+    const { body: operation } = await post({ select: { deliveryIds: [deliveryId] } });
+    const path = `/api/v1/retries/${operation.id}`;
+    const nudged = api.poked.nudged.length;
+    expect((await api.call('POST', `${path}/pause`)).body).toMatchObject({
+      state: 'paused',
+      control: 'pause',
+      inFlight: 0,
+    });
+    expect((await api.call('POST', `${path}/rate`, { body: { perSecond: 7 } })).body).toMatchObject({
+      ratePerSecond: 7,
+    });
+    expect((await api.call('POST', `${path}/rate`, { body: { perSecond: null } })).body).toMatchObject({
+      ratePerSecond: null,
+    });
+    expect((await api.call('POST', `${path}/resume`, { body: {} })).body).toMatchObject({ control: 'run' });
+    expect((await api.call('POST', `${path}/resume`)).body).toMatchObject({
+      code: 'state_conflict',
+      status: 409,
+    });
+    expect((await api.call('POST', `${path}/cancel`)).body).toMatchObject({ control: 'cancel' });
+    expect((await api.call('POST', `${path}/pause`)).body).toMatchObject({ code: 'state_conflict' });
+    expect(api.poked.nudged.length).toBeGreaterThan(nudged);
+    expect((await api.call('GET', `${path}/report`)).body).toMatchObject({ code: 'state_conflict' });
+  });
+
+  test('is followed by events until it has closed', async () => {
+    const { body: operation } = await post({ select: { deliveryIds: [fresh().deliveryId] } });
+    const path = `/api/v1/retries/${operation.id}`;
+    const following = api.call('GET', `${path}/stream`, { headers: { accept: 'text/event-stream' } });
+    await api.call('POST', `${path}/pause`);
+    await close(operation.id);
+    const stream = await following;
+    expect(stream.headers.get('content-type')).toBe('text/event-stream');
+    const events = stream.text
+      .split('\n\n')
+      .filter((block) => block.startsWith('event:'))
+      .map((block) => ({
+        event: /^event: (.*)$/m.exec(block)?.[1],
+        data: JSON.parse(/^data: (.*)$/m.exec(block)?.[1] ?? ''),
+      }));
+    expect(events.at(-1)).toMatchObject({
+      event: 'closed',
+      data: { id: operation.id, state: 'cancelled', nextEvent: null },
+    });
+    expect(events.slice(0, -1).every(({ event }) => event === 'progress')).toBe(true);
+    expect(events[0]?.data).not.toHaveProperty('select');
+    const report = await api.call('GET', `${path}/report`);
+    expect(report.body).toMatchObject({
+      operationId: operation.id,
+      state: 'cancelled',
+      attempts: 0,
+      firstAttemptAt: null,
+    });
+  });
+
+  test('is followed no longer when the follower has gone', async () => {
+    const { body: operation } = await post({ select: { deliveryIds: [] } });
+    const gone = new AbortController();
+    const response = await fetch(`${api.url}/api/v1/retries/${operation.id}/stream`, {
+      headers: { authorization: `Bearer ${api.key}` },
+      signal: gone.signal,
+    });
+    const reader = response.body?.getReader();
+    expect(Buffer.from((await reader?.read())?.value ?? []).toString()).toContain('retry:');
+    gone.abort();
+    await expect(reader?.read()).rejects.toThrow();
+  });
+
+  test('is followed no longer when the server shuts down', async () => {
+    const shutdown = new AbortController();
+    const other = await startTestApi({ shutdown: shutdown.signal });
+    try {
+      const { body: operation } = await other.call('POST', '/api/v1/retries', {
+        body: { select: { deliveryIds: [] } },
+      });
+      const response = await fetch(`${other.url}/api/v1/retries/${operation.id}/stream`, {
+        headers: { authorization: `Bearer ${other.key}` },
+      });
+      shutdown.abort();
+      // Ended, not cut off: reading to the end succeeds.
+      expect(await response.text()).toMatch(/^(retry: 2000\n\n)?/);
+    } finally {
+      await other.close();
+    }
+  });
+});
+
+/** Ends an operation as its workflow would; what the report says is of no interest here. */
+async function close(operationId: string): Promise<void> {
+  const report = { counts: {}, mayHaveArrived: 0, exclusions: {}, attempts: 0 };
+  await api.database.pool.query(
+    `update operations o set state = 'cancelled', closed_at = now(), next_event_at = null,
+      report = $2::jsonb || jsonb_build_object('counts', to_jsonb(c) - 'operation_id' - 'frozen')
+     from operation_counts c where c.operation_id = o.id and o.id = $1`,
+    [api.uuid(operationId), JSON.stringify(report)],
+  );
+}

@@ -1,0 +1,217 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { openApiDocument } from '../../src/api/openapi.ts';
+import { PROBLEMS } from '../../src/api/problem-table.ts';
+import { apiRoutes } from '../../src/api/server.ts';
+import { createPool } from '../../src/store/pool.ts';
+import { seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
+import { startTestApi, type TestApi } from '../support/test-api.ts';
+
+const root = new URL('../../', import.meta.url);
+let api: TestApi;
+
+beforeAll(async () => {
+  api = await startTestApi();
+});
+afterAll(() => api.close());
+
+describe('the service', () => {
+  test('says that it is alive, and which of its parts are ready', async () => {
+    expect((await api.call('GET', '/healthz', { key: undefined })).body).toEqual({
+      status: 'alive',
+      version: '0.0.0-test',
+    });
+    expect((await api.call('GET', '/readyz', { key: undefined })).body.ready).toBe(true);
+    const other = await startTestApi({
+      readiness: async () => [
+        { name: 'postgres', ready: true, state: 'connected' },
+        { name: 'temporal', ready: false, state: 'unreachable' },
+      ],
+    });
+    try {
+      const answer = await other.call('GET', '/readyz');
+      expect(answer).toMatchObject({
+        status: 503,
+        body: { ready: false, parts: [{ ready: true }, { name: 'temporal', ready: false }] },
+      });
+    } finally {
+      await other.close();
+    }
+  });
+
+  test('counts its requests by route, never by id', async () => {
+    await api.call('GET', '/api/v1/deliveries/dlv_01k9z3e5hbe7r9qk2m4n6p8r0s');
+    const metrics = await api.call('GET', '/metrics', { key: undefined });
+    expect(metrics.text).toContain(
+      'redrive_http_request_duration_seconds_count{method="GET",route="/api/v1/deliveries/{id}",status="404"} 1',
+    );
+    expect(metrics.text).not.toContain('dlv_');
+  });
+
+  test('describes itself, and shows that description without help from elsewhere', async () => {
+    const { body } = await api.call('GET', '/openapi.json', { key: undefined });
+    expect(body.openapi).toBe('3.1.0');
+    const page = await fetch(`${api.url}/docs/`);
+    const html = await page.text();
+    expect(html).toContain('swagger-ui');
+    expect(html).not.toMatch(/(?:src|href)=["']?(?:https?:)?\/\//);
+    for (const file of [
+      'swagger-ui.css',
+      'swagger-ui-bundle.js',
+      'swagger-ui-standalone-preset.js',
+      'swagger-ui-init.js',
+    ])
+      expect((await fetch(`${api.url}/docs/${file}`)).status).toBe(200);
+  });
+
+  test('answers with headers that protect browsers', async () => {
+    const { headers } = await api.call('GET', '/healthz');
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('content-security-policy')).toContain("default-src 'self'");
+    expect(headers.get('x-powered-by')).toBeNull();
+  });
+
+  test('answers HEAD like GET, without a body, streams too', async () => {
+    await seedEndpoint(api);
+    const [seeded] = await seedFailedDeliveries(api, 1);
+    const { body } = await api.call('POST', '/api/v1/retries', {
+      body: { select: { deliveryIds: [seeded?.deliveryId] } },
+    });
+    for (const path of ['/healthz', '/metrics', '/api/v1/endpoints', `/api/v1/retries/${body.id}/stream`]) {
+      const answer = await fetch(`${api.url}${path}`, {
+        method: 'HEAD',
+        headers: { authorization: `Bearer ${api.key}` },
+      });
+      expect(answer.status).toBe(200);
+      expect(await answer.text()).toBe('');
+    }
+  });
+});
+
+describe('the table of errors', () => {
+  test('is what docs/errors.md says', async () => {
+    const text = await readFile(new URL('docs/errors.md', root), 'utf8');
+    const documented = [...text.matchAll(/^\| `(\w+)` \| (\d+) \| (.+?) \| (.+) \|$/gm)].map(
+      ([, code, status, title, advice]) => [code, { status: Number(status), title, advice }],
+    );
+    expect(Object.fromEntries(documented)).toEqual(PROBLEMS);
+    expect(documented.length).toBe(Object.keys(PROBLEMS).length);
+  });
+
+  test('has every code that documentation of routes names, and no other', async () => {
+    const text = JSON.stringify(openApiDocument(apiRoutes(api.deps), 'test'));
+    const unused = Object.keys(PROBLEMS).filter((code) => !text.includes(`\`${code}\``));
+    // These two belong to no route: nothing was found that could document them.
+    expect(new Set(unused)).toEqual(new Set(['method_not_allowed', 'route_not_found']));
+  });
+});
+
+describe('the OpenAPI document', () => {
+  test('describes every property, with an example', () => {
+    const document = openApiDocument(apiRoutes(api.deps), 'test') as {
+      components: { schemas: Record<string, object> };
+    };
+    const bare: string[] = [];
+    const walk = (schema: unknown, path: string): void => {
+      if (typeof schema !== 'object' || schema === null) return;
+      for (const [name, property] of Object.entries(
+        (schema as { properties?: Record<string, Record<string, unknown>> }).properties ?? {},
+      )) {
+        const nested = property.properties ?? property.items ?? property.anyOf ?? property.oneOf;
+        const described =
+          '$ref' in property ||
+          ('description' in property && (nested !== undefined || 'example' in property));
+        if (!described) bare.push(`${path}/${name}`);
+      }
+      for (const [name, inner] of Object.entries(schema)) walk(inner, `${path}/${name}`);
+    };
+    walk(document.components.schemas, '');
+    expect(bare).toEqual([]);
+  });
+});
+
+describe('what nobody expected', () => {
+  test('is an internal error that tells nothing, in the answer and in the log', async () => {
+    const other = await startTestApi();
+    try {
+      await other.database.pool.query('alter table endpoints rename column handle to secret_column');
+      const answer = await other.call('GET', '/api/v1/endpoints');
+      expect(answer).toMatchObject({ status: 500, body: { code: 'internal' } });
+      expect(answer.text).not.toContain('handle');
+      const line = JSON.parse(other.log.at(-1) ?? '');
+      expect(line).toMatchObject({
+        msg: 'api.failed',
+        code: '42703',
+        requestId: answer.body.instance,
+        route: '/api/v1/endpoints',
+      });
+      expect(other.log.join('')).not.toContain('does not exist');
+    } finally {
+      await other.close();
+    }
+  });
+
+  test('while Postgres is away every call says when to come back, and the process stays alive', async () => {
+    const nobody = createPool('postgres://nobody@127.0.0.1:1/nowhere');
+    const other = await startTestApi({ pool: nobody });
+    try {
+      for (const route of apiRoutes(other.deps).filter(({ access }) => access.of !== 'anyone')) {
+        const answer = await other.call(route.method.toUpperCase(), route.path.replace('{id}', 'x'), {
+          ...(route.method === 'post' || route.method === 'patch' ? { body: {} } : {}),
+        });
+        expect(answer).toMatchObject({ status: 503, body: { code: 'temporarily_unavailable' } });
+        expect(answer.headers.get('retry-after')).toBe('2');
+      }
+      expect((await other.call('GET', '/healthz')).status).toBe(200);
+    } finally {
+      await nobody.end();
+      await other.close();
+    }
+  });
+
+  test('a connection that Postgres closes in the middle is unavailable, and the next call goes on', async () => {
+    const accept = () => api.call('POST', '/api/v1/events', { body: { type: 'a', payload: 1 } });
+    const blocker = await api.database.pool.connect();
+    try {
+      await blocker.query('begin');
+      await blocker.query(
+        'update tenant_counters set last_event_number = last_event_number where tenant_id = $1',
+        [api.tenant.id],
+      );
+      const waiting = accept();
+      for (let ended = 0; ended === 0; ) {
+        const { rowCount } = await api.database.pool.query(
+          `select pg_terminate_backend(pid) from pg_stat_activity
+           where wait_event_type = 'Lock' and pid <> pg_backend_pid() and datname = current_database()`,
+        );
+        ended = rowCount ?? 0;
+      }
+      expect(await waiting).toMatchObject({ status: 503, body: { code: 'temporarily_unavailable' } });
+    } finally {
+      await blocker.query('rollback');
+      blocker.release();
+    }
+    expect((await accept()).status).toBe(202);
+  });
+});
+
+describe('the rate limit', () => {
+  test('is shown on every answer and refuses what is beyond it', async () => {
+    const other = await startTestApi({ rateLimit: { requests: 3, windowSeconds: 60 } });
+    try {
+      const get = () => other.call('GET', '/api/v1/endpoints');
+      const first = await get();
+      expect(first.headers.get('ratelimit-policy')).toBe('"default";q=3;w=60');
+      expect(first.headers.get('ratelimit')).toMatch(/^"default";r=2;t=(59|60)$/);
+      await get();
+      await get();
+      const refused = await get();
+      expect(refused).toMatchObject({ status: 429, body: { code: 'rate_limited' } });
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(50);
+      const { key } = await other.newTenant();
+      expect((await other.call('GET', '/api/v1/endpoints', { key })).status).toBe(200);
+    } finally {
+      await other.close();
+    }
+  });
+});
