@@ -10,8 +10,7 @@ begin
   update operation_counts c set expected = c.expected - d.items, excluded = c.excluded - d.items
   from (select operation_id, count(*) as items from old_rows group by 1) d where c.operation_id = d.operation_id;
   return null;
-end $function$
-;
+end $function$;
 
 CREATE OR REPLACE FUNCTION public.account_inserted_exclusions()
  RETURNS trigger
@@ -21,8 +20,7 @@ begin
   update operation_counts c set expected = c.expected + d.items, excluded = c.excluded + d.items
   from (select operation_id, count(*) as items from new_rows group by 1) d where c.operation_id = d.operation_id;
   return null;
-end $function$
-;
+end $function$;
 
 CREATE OR REPLACE FUNCTION public.account_inserted_executions()
  RETURNS trigger
@@ -38,8 +36,7 @@ begin
     from new_rows where operation_id is not null group by 1
   ) d where c.operation_id = d.operation_id;
   return null;
-end $function$
-;
+end $function$;
 
 CREATE OR REPLACE FUNCTION public.account_updated_executions()
  RETURNS trigger
@@ -82,17 +79,16 @@ begin
     unknown = c.unknown + d.unknown, delivered = c.delivered + d.delivered, failed = c.failed + d.failed,
     ignored = c.ignored + d.ignored, cancelled = c.cancelled + d.cancelled, superseded = c.superseded + d.superseded
   from delta d join locked l on l.operation_id = d.operation_id
-  where c.operation_id = d.operation_id;
+  -- The last condition makes every plan check first, also one that finds no operation and would look no further.
+  where c.operation_id = d.operation_id and (select count(*) from checked) >= 0;
   return null;
-end $function$
-;
+end $function$;
 
 CREATE OR REPLACE FUNCTION public.execution_may_become(from_state text, to_state text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN CASE from_state WHEN 'queued'::text THEN (to_state = ANY (ARRAY['sending'::text, 'superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])) WHEN 'scheduled'::text THEN (to_state = ANY (ARRAY['sending'::text, 'superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])) WHEN 'sending'::text THEN (to_state = ANY (ARRAY['delivered'::text, 'failed'::text, 'scheduled'::text, 'unknown'::text, 'queued'::text, 'cancelled'::text])) WHEN 'unknown'::text THEN (to_state = ANY (ARRAY['delivered'::text, 'failed'::text, 'scheduled'::text])) WHEN 'failed'::text THEN (to_state = 'delivered'::text) WHEN 'cancelled'::text THEN (to_state = 'delivered'::text) ELSE false END
-;
+RETURN CASE from_state WHEN 'queued'::text THEN (to_state = ANY (ARRAY['sending'::text, 'superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])) WHEN 'scheduled'::text THEN (to_state = ANY (ARRAY['sending'::text, 'superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])) WHEN 'sending'::text THEN (to_state = ANY (ARRAY['delivered'::text, 'failed'::text, 'scheduled'::text, 'unknown'::text, 'queued'::text, 'cancelled'::text])) WHEN 'unknown'::text THEN (to_state = ANY (ARRAY['delivered'::text, 'failed'::text, 'scheduled'::text])) WHEN 'failed'::text THEN (to_state = 'delivered'::text) WHEN 'cancelled'::text THEN (to_state = 'delivered'::text) ELSE false END;
 
 CREATE OR REPLACE FUNCTION public.folded_state(of_delivery uuid)
  RETURNS text
@@ -112,8 +108,7 @@ AS $function$
       (select case when e.open then 'pending' else e.state end
         from executions e where e.delivery_id = of_delivery and e.state <> 'superseded' order by e.id desc limit 1),
       'pending') end
-$function$
-;
+$function$;
 
 CREATE OR REPLACE FUNCTION public.refuse_transition(from_state text, to_state text)
  RETURNS bigint
@@ -121,8 +116,7 @@ CREATE OR REPLACE FUNCTION public.refuse_transition(from_state text, to_state te
 AS $function$
 begin
   raise exception 'an execution may not go from % to %', from_state, to_state using errcode = 'RD001';
-end $function$
-;
+end $function$;
 
 -- Tables
 
@@ -275,7 +269,7 @@ create table executions (
   lease_token uuid,
   created_at timestamp with time zone default now() not null,
   finished_at timestamp with time zone
-) with (fillfactor=60);
+) with (fillfactor=50);
 
 create table idempotency_keys (
   scope text not null,
@@ -390,6 +384,7 @@ create table workers (
   id uuid not null,
   host text not null,
   pid integer not null,
+  polling boolean default false not null,
   started_at timestamp with time zone default now() not null,
   seen_at timestamp with time zone default now() not null
 );

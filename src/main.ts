@@ -11,7 +11,7 @@ import { type Service, startService } from './service.ts';
 import { listenForStopSignals, type StopSignals } from './stop-signals.ts';
 import { databaseProblem } from './store/database-problem.ts';
 import { migrate, pendingMigrations } from './store/migrate.ts';
-import { createLogger, logInto } from './telemetry/log.ts';
+import { createLogger, type Log, logInto } from './telemetry/log.ts';
 
 /** Longer than any request may take, and what comes after it: whoever drains longer than this will never be done. */
 const DRAIN_WITHIN_MS = 90_000;
@@ -97,15 +97,15 @@ async function run(role: Role, config: Config, signals: StopSignals): Promise<nu
 
 async function start(role: Role, config: Config, parts: Parts): Promise<Service> {
   await prepareDatabase(role, parts.databaseUrl);
-  const { databaseUrl, temporal, masterKey } = parts;
+  const { databaseUrl, masterKey } = parts;
+  // One of another's is found by Temporal's own rules, which also know of namespace, TLS and API key.
+  const temporal = config.temporalAddress === undefined ? parts.temporal : {};
   const roles = { api: role !== 'worker', worker: role !== 'api' };
   try {
     return await startService({
       ...{ config, databaseUrl, temporal, roles, masterKey },
       // Thousands of lines of JSON would hide what the demo has to show.
-      ...(config.demo
-        ? { log: createLogger({ level: config.logLevel, destination: logInto(logFile(config)) }) }
-        : {}),
+      ...(config.demo ? { log: fileLog(config) } : {}),
     });
   } catch (error) {
     const { syscall } = error as NodeJS.ErrnoException;
@@ -116,6 +116,17 @@ async function start(role: Role, config: Config, parts: Parts): Promise<Service>
 
 function logFile(config: Config): string {
   return join(config.dataDir, 'redrive.log');
+}
+
+function fileLog(config: Config): Log {
+  try {
+    return createLogger({ level: config.logLevel, destination: logInto(logFile(config)) });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new StartupProblem(
+      `The log ${logFile(config)} cannot be written (${code}): make it writable, or set REDRIVE_DATA_DIR to another directory.`,
+    );
+  }
 }
 
 /** The demo ends with all addresses; without it they are few enough for one line. */

@@ -15,6 +15,7 @@ import { createPool } from './store/pool.ts';
 import { countWorkers } from './store/workers.ts';
 import { createLogger, type Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
+import { temporalAnswers } from './temporal/connection.ts';
 import { taskQueues } from './temporal/task-queues.ts';
 import { TemporalHolder } from './temporal/temporal-holder.ts';
 import { VERSION } from './version.ts';
@@ -67,7 +68,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   let worker: RunningWorker | undefined;
   let listening: Listening | undefined;
 
-  const stop = async (): Promise<void> => {
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopped ??= stopAll();
+    return stopped;
+  };
+  const stopAll = async (): Promise<void> => {
     shutdown.abort();
     await Promise.all([listening?.close(ANSWER_GRACE_MS), worker?.stop()]);
     await temporal.close();
@@ -126,19 +132,10 @@ async function prepareAdminKey(pool: Pool, configured: string | undefined): Prom
   return made;
 }
 
-const PROBE_MS = 1_000;
-
 async function readiness(pool: Pool, temporal: TemporalHolder): Promise<PartState[]> {
   const workers = await countWorkers(pool).catch(() => undefined);
   const { link } = temporal;
-  const answers =
-    link !== undefined &&
-    (await link.connection
-      .withDeadline(Date.now() + PROBE_MS, () => link.connection.workflowService.getSystemInfo({}))
-      .then(
-        () => true,
-        () => false,
-      ));
+  const answers = link !== undefined && (await temporalAnswers(link));
   return [
     { name: 'postgres', ready: workers !== undefined, state: workers ? 'connected' : 'does not answer' },
     { name: 'temporal', ready: answers, state: answers ? 'connected' : 'does not answer' },

@@ -5,7 +5,7 @@ import { Wake } from '../delivery/wake.ts';
 import { type NextStep, nextStep } from '../domain/next-step.ts';
 import { closingState } from '../domain/operation-counts.ts';
 import { freezeNextPage } from '../recovery/freeze-selection.ts';
-import { settleRaced } from '../recovery/freeze-explicit.ts';
+import { selectAgain } from '../recovery/freeze-explicit.ts';
 import { settleExpiredClaims } from '../recovery/settle-expired.ts';
 import { cancelUnsent } from '../store/cancelling.ts';
 import { operationFacts, readControl, writeNextEvent } from '../store/operation-facts.ts';
@@ -14,7 +14,6 @@ import {
   cancelFromOutside,
   closeOperation,
   renewStatistics,
-  reopenCoalesced,
   showRunning,
 } from '../store/operation-progress.ts';
 import { loadOperation } from '../store/operations.ts';
@@ -36,7 +35,8 @@ const HEARTBEAT_MS = 10_000;
 const CANCEL_BATCH = 2_000;
 const REOPEN_BATCH = 2_000;
 const END_WHEN_IDLE_FOR_MS = 5_000;
-const INTERACTIVE_POLL_MS = 50;
+const INTERACTIVE_POLL_MS = 25;
+const INTERACTIVE_POLL_MAX_MS = 500;
 const INTERACTIVE_WATCH_MS = 5_000;
 
 /** Makes the activities of one worker. Every one of them can be run again from the start. */
@@ -47,9 +47,10 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
     await settleExpiredClaims(pool);
     await showRunning(pool, operationId);
     await cancelExpired(pool, operationId);
-    const facts = await operationFacts(pool, operationId);
+    // Before the facts: a command committed in between must not pass for one that this look has seen.
     const operation = await loadOperation(pool, operationId);
-    if (!facts || !operation) return { step: { do: 'end' }, state: 'cancelled', details: 'No such operation.' };
+    const facts = operation && (await operationFacts(pool, operationId));
+    if (!facts) return { step: { do: 'end' }, state: 'cancelled', details: 'No such operation.' };
     const step = nextStep(facts);
     if (step.do !== 'end')
       await writeNextEvent(
@@ -59,17 +60,17 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
         step.do === 'wait' ? step.ms : 30_000,
         operation.controlRevision,
       );
-    return { step, state: operation.state, details: describe(operation.counts, step) };
+    return { step, state: facts.state, details: describe(facts.counts, step) };
   }
 
-  async function dispatchInteractive(operationId: string): Promise<void> {
+  async function watchInteractive(operationId: string, stop: AbortSignal): Promise<void> {
     // The live lane sends these; a run only has to see them through, and does so without history for a while.
-    const wake = new Wake(deps.stopping);
+    const wake = new Wake(stop);
     const untilMs = performance.now() + INTERACTIVE_WATCH_MS;
-    while (!deps.stopping.aborted && performance.now() < untilMs) {
+    for (let pollMs = INTERACTIVE_POLL_MS; !stop.aborted && performance.now() < untilMs; pollMs *= 1.5) {
       const facts = await operationFacts(pool, operationId);
-      if (!facts || facts.control !== 'run' || nextStep(facts).do !== 'dispatch') return;
-      await wake.wait(INTERACTIVE_POLL_MS);
+      if (!facts || nextStep(facts).do !== 'dispatch') return;
+      await wake.wait(Math.min(pollMs, INTERACTIVE_POLL_MAX_MS));
     }
   }
 
@@ -86,7 +87,7 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
 
     async dispatchSlice(operationId) {
       const operation = await loadOperation(pool, operationId);
-      if (operation?.interactive) await beating(deps.stopping, () => dispatchInteractive(operationId));
+      if (operation?.interactive) await beating(deps.stopping, (stop) => watchInteractive(operationId, stop));
       else if (operation)
         await beating(
           deps.stopping,
@@ -114,18 +115,12 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
         if (operation?.control === 'cancel') {
           while (!stop.aborted && (await withTransaction(pool, (db) => cancelUnsent(db, operationId, CANCEL_BATCH))) > 0);
         } else if (operation) {
-          const reopened = await withTransaction(pool, async (db) => {
-            const ids = await reopenCoalesced(db, operationId, REOPEN_BATCH);
-            await settleRaced(db, operation, ids);
-            return ids.length;
-          });
+          const reopened = await withTransaction(pool, (db) => selectAgain(db, operation, REOPEN_BATCH));
           if (reopened > 0) return;
         }
         const facts = await operationFacts(pool, operationId);
         if (!facts || nextStep(facts).do !== 'close') return;
-        const result = await withTransaction(pool, (db) =>
-          closeOperation(db, operationId, (counts) => closingState(counts, facts.control === 'cancel')),
-        );
+        const result = await withTransaction(pool, (db) => closeOperation(db, operationId, closingState));
         if (!result.closed && result.why === 'counts_disagree') throw new CountsDisagree();
       });
       return look(operationId);
@@ -149,19 +144,32 @@ async function beating(
   eachBeat?: () => Promise<void>,
 ): Promise<void> {
   const context = Context.current();
+  // Not AbortSignal.any, and taken off again: a worker's own signal lives as long as its process, and would keep
+  // something of every step that it ever ran.
+  const end = new AbortController();
+  const sources = [stopping, context.cancellationSignal];
+  const abort = () => end.abort();
+  for (const source of sources) source.addEventListener('abort', abort);
+  if (sources.some((source) => source.aborted)) abort();
   const beat = setInterval(() => {
     context.heartbeat();
     void eachBeat?.().catch(() => {});
   }, HEARTBEAT_MS);
   try {
-    await work(AbortSignal.any([stopping, context.cancellationSignal]));
+    await work(end.signal);
   } finally {
     clearInterval(beat);
+    for (const source of sources) source.removeEventListener('abort', abort);
   }
 }
 
 function describe(counts: Record<string, number>, step: NextStep): string {
   const parts = Object.entries(counts).filter(([part, n]) => n > 0 || part === 'expected');
-  const next = step.do === 'wait' ? `wait up to ${Math.ceil(step.ms / 1_000)} s (${step.until})` : step.do;
+  const next =
+    step.do === 'wait'
+      ? `wait up to ${Math.ceil(step.ms / 1_000)} s (${step.until})`
+      : step.do === 'end'
+        ? 'nothing, it has ended'
+        : step.do;
   return `**next:** ${next}\n\n${parts.map(([part, n]) => `- ${part}: ${n}`).join('\n')}`;
 }

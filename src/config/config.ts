@@ -48,7 +48,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role = 'all'): ConfigRe
     dataDir: resolve(required('REDRIVE_DATA_DIR', ENVIRONMENT.REDRIVE_DATA_DIR) ?? ''),
     demo,
     adminKey: optional('REDRIVE_ADMIN_KEY', ENVIRONMENT.REDRIVE_ADMIN_KEY),
-    allowedNetworks: allowedNetworks(networks, { demo, host }),
+    allowedNetworks: allowedNetworks(networks, { demo, host: host ?? '' }),
     masterKey: optional('REDRIVE_MASTER_KEY', ENVIRONMENT.REDRIVE_MASTER_KEY),
     temporalCli: optional('REDRIVE_TEMPORAL_CLI', ENVIRONMENT.REDRIVE_TEMPORAL_CLI),
     logLevel: required('REDRIVE_LOG_LEVEL', ENVIRONMENT.REDRIVE_LOG_LEVEL),

@@ -9,13 +9,15 @@ import type { Deadline } from './deadline.ts';
 import { Recorder } from './recorder.ts';
 import type { SendingContext } from './sending-context.ts';
 import { signatureHeaders } from './signature.ts';
-import type { Target } from './target-cache.ts';
+import type { Target, TargetLookup } from './target-cache.ts';
 
 /** Items of one claim, to be sent before its deadline. */
 export interface ClaimToSend {
   token: string;
   items: ClaimedItem[];
   deadline: Deadline;
+  /** No request of it may take longer: its lease was made for that, whatever an endpoint is changed to meanwhile. */
+  longestMs: number;
   /** Its items hold concurrency slots. */
   slotted: boolean;
 }
@@ -30,7 +32,9 @@ export class Sender {
   readonly #recorder: Recorder;
   readonly #inFlightAt = new Map<string, number>();
   readonly #slowUntil = new Map<string, number>();
+  readonly #floorUntil = new Map<string, number>();
   #inFlight = 0;
+  #unrecorded = 0;
   #onFreed: (() => void)[] = [];
 
   constructor(context: SendingContext, lane: 'bulk' | 'live') {
@@ -44,6 +48,11 @@ export class Sender {
     return this.#inFlight;
   }
 
+  /** Nothing is in flight, and the ledger knows of everything that was. */
+  get idle(): boolean {
+    return this.#inFlight === 0 && this.#unrecorded === 0;
+  }
+
   /** Requests to one endpoint that have not ended yet. */
   inFlightAt(endpointId: string): number {
     return this.#inFlightAt.get(endpointId) ?? 0;
@@ -54,7 +63,17 @@ export class Sender {
     return (this.#slowUntil.get(endpointId) ?? 0) > performance.now();
   }
 
-  /** Resolves when the next request ends. */
+  /**
+   * For how long an endpoint asked not to be called, by an answer of a moment ago: in the ledger, where all senders see it,
+   * this stands a little later, and by then a quick endpoint would have been called hundreds of times.
+   */
+  flooredForMs(endpointId: string): number {
+    const leftMs = (this.#floorUntil.get(endpointId) ?? 0) - performance.now();
+    if (leftMs <= 0) this.#floorUntil.delete(endpointId);
+    return Math.max(0, leftMs);
+  }
+
+  /** Resolves when the next request ends, or when ended ones are recorded and their slots are free. */
   freed(): Promise<void> {
     return new Promise((resolve) => this.#onFreed.push(resolve));
   }
@@ -77,13 +96,27 @@ export class Sender {
       return undefined;
     });
     for (const item of items)
-      if (targetOf) void this.#sendOne(claim, item, targetOf(item.endpointId, item.version));
+      if (targetOf) void this.#sendOne(claim, item, targetOf);
       else this.#finish(claim, item, { kind: 'released', reason: 'stopping' });
   }
 
-  async #sendOne(claim: ClaimToSend, item: ClaimedItem, target: Target): Promise<void> {
-    const webhookId = showId('delivery', item.deliveryId);
-    const result = await this.#context.attempts.send({
+  async #sendOne(claim: ClaimToSend, item: ClaimedItem, targetOf: TargetLookup): Promise<void> {
+    let target: Target | undefined;
+    let result: AttemptResult;
+    try {
+      target = targetOf(item.endpointId, item.version);
+      result = await this.#attempt(claim, item, target);
+    } catch (error) {
+      // Nothing behind the first byte throws: this was not sent, and trying it again would end the same way.
+      const code = (error as { code?: string }).code ?? (error as Error).name;
+      this.#context.log.error({ event: 'delivery.unsendable', executionId: showId('execution', item.executionId), code });
+      result = { kind: 'faulted', fault: 'invalid_request', mayHaveArrived: false, durationMs: 0 };
+    }
+    this.#finish(claim, item, result, target);
+  }
+
+  #attempt(claim: ClaimToSend, item: ClaimedItem, target: Target): Promise<AttemptResult> {
+    return this.#context.attempts.send({
       url: target.url,
       body: item.body,
       headers: {
@@ -92,21 +125,21 @@ export class Sender {
         'user-agent': this.#context.userAgent,
         'redrive-attempt': String(item.attempts + 1),
         ...signatureHeaders({
-          id: webhookId,
+          id: showId('delivery', item.deliveryId),
           timestampSeconds: Math.floor(Date.now() / 1_000),
           body: item.body,
           secrets: target.secrets,
         }),
       },
-      timeoutMs: target.timeoutMs,
+      timeoutMs: Math.min(target.timeoutMs, claim.longestMs),
       deadline: claim.deadline,
     });
-    this.#finish(claim, item, result, target);
   }
 
   #finish({ token, slotted }: ClaimToSend, item: ClaimedItem, result: AttemptResult, target?: Target): void {
     const classification = classify(result);
     const durationMs = result.kind === 'released' ? 0 : result.durationMs;
+    this.#unrecorded += 1;
     this.#ended(item.endpointId, classification);
     this.#recorder.add({
       executionId: item.executionId,
@@ -127,11 +160,15 @@ export class Sender {
       durationMs,
       ...(result.kind === 'answered' ? { excerpt: result.excerpt } : {}),
       reconcileWithinMs: target?.reconcileWithinMs ?? 0,
-      onRecorded: (recorded) => this.#report(item, classification, durationMs, recorded),
+      onRecorded: (recorded) => {
+        this.#unrecorded -= 1;
+        this.#report(item, classification, durationMs, recorded);
+        this.#wakeWaiting();
+      },
     });
   }
 
-  #ended(endpointId: string, { faultCode }: Classification): void {
+  #ended(endpointId: string, { faultCode, retryAfterMs = 0 }: Classification): void {
     this.#inFlight -= 1;
     const left = this.inFlightAt(endpointId) - 1;
     if (left > 0) this.#inFlightAt.set(endpointId, left);
@@ -139,7 +176,13 @@ export class Sender {
     if (faultCode === 'timeout' || faultCode === 'connect_timeout')
       this.#slowUntil.set(endpointId, performance.now() + SLOW_FOR_MS);
     else if (!faultCode) this.#slowUntil.delete(endpointId);
+    if (retryAfterMs > this.flooredForMs(endpointId))
+      this.#floorUntil.set(endpointId, performance.now() + retryAfterMs);
     this.#context.metrics.inFlight.dec({ lane: this.#lane });
+    this.#wakeWaiting();
+  }
+
+  #wakeWaiting(): void {
     const waiting = this.#onFreed;
     this.#onFreed = [];
     for (const resolve of waiting) resolve();
@@ -153,15 +196,18 @@ export class Sender {
     recorded: Recorded | undefined,
   ): void {
     const { metrics, log } = this.#context;
-    metrics.attempts.inc({ outcome, lane: this.#lane });
-    metrics.attemptDuration.observe({ lane: this.#lane }, durationMs / 1_000);
+    const attempted = outcome !== 'released';
+    if (attempted) {
+      metrics.attempts.inc({ outcome, lane: this.#lane });
+      metrics.attemptDuration.observe({ lane: this.#lane }, durationMs / 1_000);
+    }
     log.info({
-      event: 'delivery.attempted',
+      event: attempted ? 'delivery.attempted' : 'delivery.released',
       lane: this.#lane,
       deliveryId: showId('delivery', item.deliveryId),
-      executionId: item.executionId,
-      endpointId: item.endpointId,
-      operationId: item.operationId,
+      executionId: showId('execution', item.executionId),
+      endpointId: showId('endpoint', item.endpointId),
+      operationId: item.operationId && showId('operation', item.operationId),
       attempt: item.attempts + 1,
       outcome,
       faultCode,

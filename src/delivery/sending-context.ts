@@ -12,4 +12,13 @@ export interface SendingContext {
   log: Logger;
   metrics: Metrics;
   userAgent: string;
+  lease: LeaseTimes;
+}
+
+/** What a claim's lease is made of, beside the time limit of its slowest request. */
+export interface LeaseTimes {
+  /** A claimed item must be on the wire so long after its claim was begun, or is given back unsent. */
+  startWithinMs: number;
+  /** Between the end of the slowest request and its lease: for clocks that differ, and for the outcome to be written. */
+  marginMs: number;
 }

@@ -36,20 +36,17 @@ export interface SliceResult {
   claimableInMs?: number;
 }
 
-/** A claimed item must be on the wire so long after its claim was begun, or is given back unsent. */
-const START_WITHIN_MS = 5_000;
-
-/** Between the end of the slowest request and its lease: for clocks that differ, and for the outcome to be written. */
-const LEASE_MARGIN_MS = 2_000;
-
 const CLAIM_BYTES = 16 * 1024 * 1024;
 const MAX_CLAIM = 256;
 const ENDPOINTS_FRESH_MS = 500;
+/** How soon what was there and was not given is asked for again, at first and at last. */
 const PACE_POLL_MS = 20;
+const PACE_POLL_MAX_MS = 250;
 const IDLE_POLL_MS = 1_000;
 const CLOSED_BATCH = 1_000;
 
-type Round = { claimed: number; stopped?: boolean; claimableInMs?: number };
+/** What one claim came to; `late`: all that is left may end after the slice; `refused`: there was work and no pace for it. */
+type Round = { claimed: number; stopped?: boolean; late?: boolean; refused?: boolean; claimableInMs?: number };
 
 /** The loop that is the only sender: choose endpoints, reserve pace, claim what was granted, send, record. */
 export class Slice {
@@ -57,10 +54,15 @@ export class Slice {
   readonly #task: SliceTask;
   readonly #sender: Sender;
   #endpoints: ReadyEndpoint[] = [];
+  #endpointsReadAtMs = 0;
   #endpointsUntilMs = 0;
-  /** Endpoints that gave less than they were asked for; they are asked again when the list is read again. */
-  readonly #exhausted = new Set<string>();
+  /**
+   * Endpoints that gave less than they were asked for, and until when they are let alone: those out of pace for a moment,
+   * those out of work until the list is read again.
+   */
+  readonly #exhausted = new Map<string, number>();
   #turn = 0;
+  #endAtMs = Number.POSITIVE_INFINITY;
 
   constructor(context: SendingContext, task: SliceTask) {
     this.#context = context;
@@ -71,12 +73,13 @@ export class Slice {
   /** Runs until its task ends it; always drains and records what it claimed, whatever happens. */
   async run(): Promise<SliceResult> {
     const { sockets, stop, budgetMs, endWhenIdleForMs, wake } = this.#task;
-    const endAtMs = performance.now() + budgetMs;
+    this.#endAtMs = performance.now() + budgetMs;
     const worthClaiming = Math.max(1, Math.floor(Math.min(sockets, MAX_CLAIM) / 4));
     let claimed = 0;
     let claimableInMs: number | undefined;
+    let inVain = 0;
     try {
-      while (!stop.aborted && performance.now() < endAtMs) {
+      while (!stop.aborted && performance.now() < this.#endAtMs) {
         const free = Math.min(MAX_CLAIM, sockets - this.#sender.inFlight);
         if (free < worthClaiming) {
           await this.#sender.freed();
@@ -86,10 +89,16 @@ export class Slice {
         claimed += round.claimed;
         claimableInMs = round.claimableInMs;
         if (round.stopped) break;
-        if (round.claimed > 0) continue;
         const waitMs = claimableInMs ?? Number.POSITIVE_INFINITY;
-        if (this.#sender.inFlight === 0 && waitMs > endWhenIdleForMs) break;
-        await Promise.race([this.#sender.freed(), wake.wait(Math.min(Math.max(waitMs, PACE_POLL_MS), IDLE_POLL_MS))]);
+        inVain = round.claimed === 0 && (round.refused || waitMs === 0) ? inVain + 1 : 0;
+        if (round.claimed > 0) continue;
+        const { idle } = this.#sender;
+        if (idle && (round.late || waitMs > endWhenIdleForMs)) break;
+        // Out of pace, or of a paused operation: what is ready and is not given must not be asked for at full speed. What
+        // has a time is asked for then and not later, or its pace would fall behind.
+        const pollMs =
+          inVain > 0 ? Math.min(PACE_POLL_MS * 2 ** (inVain - 1), PACE_POLL_MAX_MS) : Math.max(waitMs, PACE_POLL_MS);
+        await wake.wait(Math.min(pollMs, IDLE_POLL_MS), idle ? undefined : this.#sender.freed());
         this.#endpointsUntilMs = 0;
       }
     } finally {
@@ -99,20 +108,20 @@ export class Slice {
   }
 
   async #claimRound(free: number): Promise<Round> {
-    const { pool, metrics } = this.#context;
+    const { pool, metrics, lease } = this.#context;
     const { workedBy, lane, sockets } = this.#task;
     const control = (await this.#task.control?.()) ?? { run: true, paced: false, claimableInMs: 0 };
     if (!control.run) return { claimed: 0, stopped: true };
     if (control.claimableInMs > 0) return { claimed: 0, claimableInMs: control.claimableInMs };
-    const { ready, later } = await this.#lookAround();
+    const { ready, later, late } = await this.#lookAround();
     const wanted = spread(ready, free, sockets, this.#turn++);
-    if (wanted.length === 0) return { claimed: 0, ...later };
+    if (wanted.length === 0) return { claimed: 0, late, ...later };
 
     const byId = new Map(ready.map((endpoint) => [endpoint.endpointId, endpoint]));
-    const slowestMs = Math.max(...wanted.map((w) => byId.get(w.endpointId)?.timeoutMs ?? 0));
-    const leaseMs = START_WITHIN_MS + slowestMs + LEASE_MARGIN_MS;
+    const longestMs = Math.max(...wanted.map((w) => byId.get(w.endpointId)?.timeoutMs ?? 0));
+    const leaseMs = lease.startWithinMs + longestMs + lease.marginMs;
     // Before the claim: whatever happens between, the lease in Postgres outlives it.
-    const deadline = createDeadline(START_WITHIN_MS);
+    const deadline = createDeadline(lease.startWithinMs);
     const token = randomUUID();
     const reservation = await reserveGrants(
       pool,
@@ -121,7 +130,10 @@ export class Slice {
       control.paced ? workedBy : undefined,
       { token, lane, leaseMs },
     );
-    if (reservation.grants.length === 0) return { claimed: 0, claimableInMs: PACE_POLL_MS };
+    if (reservation.grants.length === 0) {
+      this.#noteExhausted(wanted, [], []);
+      return { claimed: 0, refused: true, claimableInMs: PACE_POLL_MS };
+    }
     const { items, withoutPayload } = await claimItems(
       pool,
       workedBy,
@@ -132,10 +144,10 @@ export class Slice {
     );
     metrics.sliceClaims.inc(items.length);
     if (items.length > 0)
-      await this.#sender.send({ token, items, deadline, slotted: !reservation.unpaced });
+      await this.#sender.send({ token, items, deadline, longestMs, slotted: !reservation.unpaced });
     if (withoutPayload.length > 0) await withTransaction(pool, (db) => ignoreWithoutPayload(db, withoutPayload));
     await settleReservation(pool, token, reservation, items);
-    this.#noteExhausted(wanted, items);
+    this.#noteExhausted(wanted, reservation.grants, items);
     return { claimed: items.length + withoutPayload.length, ...later };
   }
 
@@ -144,6 +156,7 @@ export class Slice {
     const { pool } = this.#context;
     const { workedBy, share } = this.#task;
     if (performance.now() >= this.#endpointsUntilMs || this.#exhausted.size >= this.#endpoints.length) {
+      this.#endpointsReadAtMs = performance.now();
       this.#endpoints = await readyEndpoints(pool, workedBy, share?.());
       this.#endpointsUntilMs = performance.now() + ENDPOINTS_FRESH_MS;
       this.#exhausted.clear();
@@ -151,22 +164,40 @@ export class Slice {
       if (closed.length > 0)
         await withTransaction(pool, (db) => ignoreAtClosedEndpoints(db, workedBy, closed, CLOSED_BATCH));
     }
-    const open = this.#endpoints.filter((e) => e.state === 'enabled');
-    const ready = open
-      .filter((e) => e.claimableInMs <= 0 && !this.#exhausted.has(e.endpointId))
+    const nowMs = performance.now();
+    const open = this.#endpoints
+      .filter((e) => e.state === 'enabled')
       .map((e) => ({
         ...e,
+        claimableInMs: Math.max(
+          e.claimableInMs - (nowMs - this.#endpointsReadAtMs),
+          this.#sender.flooredForMs(e.endpointId),
+        ),
         inFlight: this.#sender.inFlightAt(e.endpointId),
         slow: this.#sender.isSlow(e.endpointId),
       }));
+    const claimable = open.filter(
+      (e) => e.claimableInMs <= 0 && (this.#exhausted.get(e.endpointId) ?? nowMs) <= nowMs,
+    );
+    // At its end a slice waits for what is on the wire: that must not be what has just timed out.
+    const ready = claimable.filter((e) => !e.slow || nowMs + e.timeoutMs <= this.#endAtMs);
     const waits = (open.length < this.#endpoints.length ? [0] : []).concat(open.map((e) => e.claimableInMs));
-    return { ready, later: waits.length === 0 ? {} : { claimableInMs: Math.max(0, Math.min(...waits)) } };
+    return {
+      ready,
+      late: ready.length < claimable.length,
+      later: waits.length === 0 ? {} : { claimableInMs: Math.max(0, Math.min(...waits)) },
+    };
   }
 
-  #noteExhausted(wanted: Grant[], items: { endpointId: string }[]): void {
+  #noteExhausted(wanted: Grant[], grants: Grant[], items: { endpointId: string }[]): void {
+    const granted = new Map(grants.map((grant) => [grant.endpointId, grant.count]));
     const taken = new Map<string, number>();
     for (const { endpointId } of items) taken.set(endpointId, (taken.get(endpointId) ?? 0) + 1);
-    for (const { endpointId, count } of wanted)
-      if ((taken.get(endpointId) ?? 0) < count) this.#exhausted.add(endpointId);
+    for (const { endpointId, count } of wanted) {
+      const got = taken.get(endpointId) ?? 0;
+      if (got >= count) continue;
+      const outOfPace = got === (granted.get(endpointId) ?? 0);
+      this.#exhausted.set(endpointId, outOfPace ? performance.now() + PACE_POLL_MS : Number.POSITIVE_INFINITY);
+    }
   }
 }

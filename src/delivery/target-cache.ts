@@ -10,6 +10,9 @@ export type Target = Omit<SealedTarget, 'sealedHeaders' | 'sealedSecrets'> & {
   secrets: SigningSecret[];
 };
 
+/** Looks a prepared target up; throws where it cannot be read. */
+export type TargetLookup = (endpointId: string, version: number) => Target;
+
 /** How long a rotated secret or a changed policy may go unnoticed by a sender. */
 const FRESH_MS = 5_000;
 
@@ -20,7 +23,7 @@ const MAX_TARGETS = 20_000;
 export class TargetCache {
   readonly #pool: Pool;
   readonly #sealer: Sealer;
-  readonly #targets = new Map<string, { target: Target; freshUntilMs: number }>();
+  readonly #targets = new Map<string, { target?: Target; freshUntilMs: number }>();
 
   constructor(pool: Pool, sealer: Sealer) {
     this.#pool = pool;
@@ -30,7 +33,7 @@ export class TargetCache {
   /** Reads what is not fresh of the wanted targets, in one statement, and returns a way to look each of them up. */
   async prepare(
     wanted: { endpointId: string; version: number }[],
-  ): Promise<(endpointId: string, version: number) => Target> {
+  ): Promise<TargetLookup> {
     const nowMs = Date.now();
     const missing = new Map<string, { endpointId: string; version: number }>();
     for (const want of wanted) {
@@ -41,15 +44,24 @@ export class TargetCache {
       if (this.#targets.size > MAX_TARGETS) this.#targets.clear();
       for (const sealed of await loadTargets(this.#pool, [...missing.values()]))
         this.#targets.set(keyOf(sealed.endpointId, sealed.version), {
-          target: this.#open(sealed),
+          ...this.#opened(sealed),
           freshUntilMs: nowMs + FRESH_MS,
         });
     }
     return (endpointId, version) => {
-      const found = this.#targets.get(keyOf(endpointId, version));
-      if (!found) throw new Error('a claimed item names an endpoint version that does not exist');
-      return found.target;
+      const target = this.#targets.get(keyOf(endpointId, version))?.target;
+      if (!target) throw new Error('the endpoint version of a claimed item does not exist, or cannot be unsealed');
+      return target;
     };
+  }
+
+  /** One target that cannot be unsealed must not keep the others of a claim from being sent. */
+  #opened(sealed: SealedTarget): { target?: Target } {
+    try {
+      return { target: this.#open(sealed) };
+    } catch {
+      return {};
+    }
   }
 
   #open({ sealedHeaders, sealedSecrets, ...rest }: SealedTarget): Target {

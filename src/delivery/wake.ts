@@ -1,9 +1,11 @@
-/** Something to wait on that can be cut short: by a poke, or by its stop signal. */
+/** Something that one loop waits on and that can be cut short: by a poke, or by its stop signal. */
 export class Wake {
+  readonly #stop: AbortSignal;
   #resolve: (() => void) | undefined;
   #poked = false;
 
   constructor(stop: AbortSignal) {
+    this.#stop = stop;
     stop.addEventListener('abort', () => this.poke(), { once: true });
   }
 
@@ -13,13 +15,17 @@ export class Wake {
     this.#resolve?.();
   }
 
-  /** Resolves after `ms` milliseconds, or when poked. */
-  async wait(ms: number): Promise<void> {
-    if (!this.#poked) {
+  /**
+   * Resolves after `ms` milliseconds, when poked or stopped, or when `also` resolves. To be given what else ends the wait instead of
+   * being raced against it: a wait that lost a race would go on and swallow the next poke.
+   */
+  async wait(ms: number, also?: Promise<void>): Promise<void> {
+    if (!this.#poked && !this.#stop.aborted) {
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
         this.#resolve = resolve;
         timer = setTimeout(resolve, ms);
+        void also?.then(resolve);
       });
       clearTimeout(timer);
       this.#resolve = undefined;

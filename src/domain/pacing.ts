@@ -1,6 +1,9 @@
 /** How far ahead of the clock bulk work may reserve; live work may use the whole burst, so it always gets through. */
 export const BULK_AHEAD_MS = 250;
 
+/** So late may bulk work come for its place and still have it: nobody wakes on the very millisecond. */
+export const BULK_LATE_MS = 100;
+
 /** How far ahead live work may reserve at rates of more than one a second. */
 export const LIVE_BURST_MS = 1_000;
 
@@ -33,7 +36,7 @@ export function reserve(
   lane: 'bulk' | 'live',
 ): Reservation {
   const intervalMs = 1_000 / ratePerSecond;
-  const start = Math.max(arrivalMs, nowMs);
+  const start = Math.max(arrivalMs, lane === 'bulk' ? nowMs - BULK_LATE_MS : nowMs);
   if (lane === 'bulk' && arrivalMs > nowMs) return { granted: 0, arrivalMs };
   const aheadMs = lane === 'bulk' ? BULK_AHEAD_MS : liveBurstMs(ratePerSecond);
   const roomMs = nowMs + aheadMs - start;

@@ -12,13 +12,13 @@ const PAGE = 5_000;
  * Freezes the next page of an operation's selection and moves its cursor, in one transaction. False when the selection
  * has ended or may not go on.
  */
-export async function freezeNextPage(db: Queryable, operationId: string): Promise<boolean> {
+export async function freezeNextPage(db: Queryable, operationId: string, page = PAGE): Promise<boolean> {
   const cursor = await lockSelection(db, operationId);
   const operation = cursor && (await loadOperation(db, operationId));
   if (!cursor || !operation) return false;
-  const frozen = await freezePage(db, operation, cursor, PAGE);
+  const frozen = await freezePage(db, operation, cursor, page);
   if (frozen.raced.length > 0) await settleRaced(db, operation, frozen.raced);
-  if (frozen.last && frozen.selected === PAGE) {
+  if (frozen.last && frozen.selected === page) {
     await moveSelection(db, operationId, { partition: cursor.partition, ...frozen.last });
     return true;
   }

@@ -49,6 +49,8 @@ export async function claimItems(
         select x.id, x.delivery_id from executions x
         where x.open and x.worked_by = $1 and x.endpoint_id = g.endpoint_id
           and x.state in ('queued', 'scheduled') and x.due_at <= now() and x.give_up_at > now()
+          -- Again here, since a Retry-After may have come since the endpoint was found ready.
+          and (select f.floor_until <= now() from endpoint_pacing f where f.endpoint_id = g.endpoint_id)
           ${live ? `and (x.operation_id is null or exists (select from operations o where o.id = x.operation_id
             and (o.control = 'run' or o.closed_at is not null)))` : ''}
         order by x.due_at, x.id limit g.count for update of x skip locked

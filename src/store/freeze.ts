@@ -1,5 +1,6 @@
 import type { Operation } from '../domain/operation.ts';
-import { isExplicit } from '../domain/selection.ts';
+import { isExplicit, isSingle } from '../domain/selection.ts';
+import { refoldDeliveries } from './folding.ts';
 import type { Queryable } from './queryable.ts';
 import { LIVE_LANE } from './queryable.ts';
 import { Parameters, type SelectionCursor, selectionPage } from './selection-page.ts';
@@ -20,14 +21,15 @@ type FrozenOperation = Pick<Operation, 'id' | 'tenantId' | 'kind' | 'target' | '
  * Decides each delivery of a page and makes it an item of the operation or an exclusion with its reason, in one
  * set-based statement. An open execution elsewhere is joined (`coalesced`), or superseded where this request may
  * take it over; what is being sent is never taken over. A conflict with a concurrent statement is left undecided
- * and returned as raced.
+ * and returned as raced. With `only`, these are decided instead of the page, and with `again` whatever they have become
+ * since the operation was accepted. Runs in a transaction.
  */
 export async function freezePage(
   db: Queryable,
   operation: FrozenOperation,
   cursor: SelectionCursor,
   limit: number,
-  only?: string[],
+  { only, again = false }: { only?: string[]; again?: boolean } = {},
 ): Promise<Frozen> {
   const p = new Parameters();
   const page = selectionPage(
@@ -39,12 +41,13 @@ export async function freezePage(
   );
   const op = p.add(operation.id);
   const takesOver = operation.options.takeOverScheduled ?? false;
-  const takesStopped = takesOver || operation.interactive;
+  const takesStopped = takesOver || isSingle(operation.selection);
   const result = await db.query(
     `with op as (select * from operations where id = ${op}),
     page as materialized (${page}),
     seen as (
       select d.*, tip.id as tip_id, tip.state as tip_state, tip.reason as tip_reason, tip.open as tip_open,
+        tip.attempts as tip_attempts,
         holder.id as holder_id, holder.control as holder_control, holder.state as holder_state
       from page join deliveries d on d.id = page.id
       left join lateral (
@@ -53,21 +56,25 @@ export async function freezePage(
           and not exists (select from executions c where c.parent_id = e.id and c.keeps_slot)
         order by e.id desc limit 1
       ) tip on true
-      left join operations holder on holder.id = tip.operation_id and tip.open
+      -- What a closed operation left unknown and was resolved to be sent again is the live lane's.
+      left join operations holder on holder.id = tip.operation_id and tip.open and holder.closed_at is null
     ),
     decided as materialized (
       select s.*, case
         when exists (select from exclusions x where x.operation_id = ${op} and x.delivery_id = s.id)
           or exists (select from executions x where x.delivery_id = s.id and x.operation_id = ${op}) then 'mine'
+        -- A retry neither joins nor takes over the replay of what is delivered: it would send it again.
+        when s.state = 'delivered' and s.tip_open and ${operation.kind === 'retry'} then 'already_delivered'
         when s.tip_state in ('sending', 'unknown') then 'coalesced'
         when s.tip_open then case
           when holder_control = 'cancel' or holder_state = 'closing' then 'take'
           when holder_control = 'pause' or holder_state = 'halted' then ${takesStopped ? `'take'` : `'held'`}
           else ${takesOver ? `'take'` : `'coalesced'`} end
         when s.tip_reason = 'suppressed_duplicate' then 'suppressed_duplicate'
-        ${isExplicit(operation.selection) ? '' : `when s.state_changed_at > (select watermark from op) then 'changed_since'`}
+        ${isExplicit(operation.selection) || again ? '' : `when s.state_changed_at > (select watermark from op) then 'changed_since'`}
         when s.state = 'delivered' and ${operation.kind === 'retry'} then 'already_delivered'
-        when not exists (select from payloads b where b.event_id = s.event_id) then 'payload_expired'
+        -- A scalar look-up: EXISTS may be hashed, and would then read the payloads of every event there is.
+        when (select b.event_id from payloads b where b.event_id = s.event_id) is null then 'payload_expired'
         else 'new' end as decision
       from seen s
     ),
@@ -107,10 +114,16 @@ export async function freezePage(
     select (select count(*)::int from page) as selected,
       (select accepted_at from last) as last_accepted_at, (select id from last) as last_id,
       array(select d.id from decided d where d.decision in ('new', 'take')
-        and not exists (select from inserted i where i.delivery_id = d.id)) as raced`,
+        and not exists (select from inserted i where i.delivery_id = d.id)) as raced,
+      array(select d.id from decided d join inserted i on i.delivery_id = d.id
+        where d.state not in ('delivered', 'pending')
+          and (coalesce(d.tip_attempts, 0) = 0 or d.tip_state = 'superseded')) as pending`,
     p.values,
   );
   const row = result.rows[0];
+  // A failed delivery stays failed while its retry waits. Only one that was never attempted, or whose newest run with an
+  // attempt was taken over, is pending by the rule once it has an open execution: these few are written, the mass is not.
+  await refoldDeliveries(db, row.pending);
   return {
     selected: row.selected,
     raced: row.raced,

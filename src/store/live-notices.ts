@@ -23,6 +23,8 @@ export async function listenForLiveWork(url: string, onNotice: () => void, stop:
         client.once('error', () => resolve());
         client.once('end', () => resolve());
         stop.addEventListener('abort', () => resolve(), { once: true });
+        // Stopped while it connected: that event has been.
+        if (stop.aborted) resolve();
       });
     } catch {
       // The next round tries again; the poll of the live lane is the net meanwhile.

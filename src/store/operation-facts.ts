@@ -16,7 +16,12 @@ export async function operationFacts(db: Queryable, operationId: string): Promis
         where c.worked_by = case when o.interactive then '${LIVE_LANE}'::uuid else o.id end) as lease_in_ms,
       (select extract(epoch from max(e.reconcile_until) - clock_timestamp())::float8 * 1000 from executions e
         where e.operation_id = o.id and e.state = 'unknown') as reconcile_in_ms,
-      (select extract(epoch from min(e.due_at) - clock_timestamp())::float8 * 1000 from executions e
+      (select extract(epoch from min(case when n.state = 'enabled' then greatest(e.due_at, p.floor_until,
+            case when v.rate_per_second is not null then p.arrival_at end) else now() end)
+          - clock_timestamp())::float8 * 1000
+        from executions e join endpoints n on n.id = e.endpoint_id
+        join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+        join endpoint_pacing p on p.endpoint_id = n.id
         where o.interactive and e.operation_id = o.id and e.state in ('queued', 'scheduled')) as due_in_ms,
       (select extract(epoch from p.arrival_at - clock_timestamp())::float8 * 1000 from operation_pacing p
         where p.operation_id = o.id and o.rate_per_second is not null and p.arrival_at > clock_timestamp()) as arrival_in_ms

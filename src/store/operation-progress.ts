@@ -69,12 +69,19 @@ export async function cancelFromOutside(db: Queryable, operationId: string): Pro
   );
 }
 
-/** Takes back the exclusion of coalesced deliveries whose joined execution ended cancelled unsent; returns them. */
+/**
+ * Takes back the exclusion of coalesced deliveries whose joined execution ended cancelled unsent; returns them. Of an
+ * operation that has closed nothing is taken back: it is locked, so that it does not close meanwhile.
+ */
 export async function reopenCoalesced(db: Queryable, operationId: string, limit: number): Promise<string[]> {
   const { rows } = await db.query(
-    `delete from exclusions x using (
+    `with open as materialized (
+       select id from operations where id = $1 and closed_at is null for no key update
+     )
+     delete from exclusions x using (
        select x.delivery_id from exclusions x join executions j on j.id = x.joined_execution_id
-       where x.operation_id = $1 and x.reason = 'coalesced' and j.state = 'cancelled' and j.attempts = 0 limit $2
+       where exists (select from open) and x.operation_id = $1 and x.reason = 'coalesced'
+         and j.state = 'cancelled' and j.attempts = 0 limit $2
      ) stranded
      where x.operation_id = $1 and x.delivery_id = stranded.delivery_id
      returning x.delivery_id`,
@@ -88,13 +95,17 @@ export type CloseRefused = 'still_open' | 'counts_disagree';
 
 /**
  * Closes an operation: recounts its ledger under a lock on its counts, refuses where they disagree, writes the report
- * and freezes the counts. What is still unknown goes to the live lane. Runs in a transaction.
+ * and freezes the counts. What is still unknown goes to the live lane. One that has closed is left as it is, and its
+ * report is given again. Runs in a transaction.
  */
 export async function closeOperation(
   db: Queryable,
   operationId: string,
-  endIn: (counts: ClosureReport['counts']) => OperationState,
+  endIn: (counts: ClosureReport['counts'], cancelled: boolean) => OperationState,
 ): Promise<{ closed: true; report: ClosureReport } | { closed: false; why: CloseRefused }> {
+  const found = await db.query('select control, report from operations where id = $1 for no key update', [operationId]);
+  const operation = found.rows[0];
+  if (operation.report) return { closed: true, report: operation.report };
   const counted = await db.query('select * from operation_counts where operation_id = $1 for update', [operationId]);
   const { rows } = await db.query(
     `select
@@ -136,7 +147,7 @@ export async function closeOperation(
   await db.query(
     `update operations set state = $2, closed_at = clock_timestamp(), report = $3, next_event = null, next_event_at = null
      where id = $1 and closed_at is null`,
-    [operationId, endIn(counts), JSON.stringify(report)],
+    [operationId, endIn(counts, operation.control === 'cancel'), JSON.stringify(report)],
   );
   return { closed: true, report };
 }

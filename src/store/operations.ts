@@ -93,7 +93,7 @@ export async function commitControl(
   from: OperationState[],
 ): Promise<Operation | undefined> {
   const { rowCount } = await db.query(
-    `update operations set
+    `with changed as (update operations set
       control = coalesce($3, control),
       control_revision = control_revision + 1,
       rate_per_second = case when $4 then $5::float8 else rate_per_second end,
@@ -104,7 +104,12 @@ export async function commitControl(
       expires_at = case when $3 = 'pause' then now() + $6::float8 * interval '1 millisecond'
         when $3 is not null then null else expires_at end,
       next_event = 'control', next_event_at = now()
-    where id = $1 and tenant_id = $2 and state = any($7) and control <> 'cancel'`,
+    where id = $1 and tenant_id = $2 and state = any($7) and control <> 'cancel' returning id
+    ), paced as (
+      -- A new rate counts from now: the next arrival under the old one may be minutes away.
+      update operation_pacing p set arrival_at = least(p.arrival_at, now()) from changed c where p.operation_id = c.id and $4
+    )
+    select id from changed`,
     [
       operationId,
       tenantId,

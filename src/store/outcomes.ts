@@ -27,8 +27,9 @@ export interface Recorded {
 /**
  * Records outcomes in one statement: attempts appended, executions moved on, deliveries folded, counts moved by the
  * trigger. Fenced by token and `sending`: what the sweeper has settled meanwhile is not in the answer and changes
- * nothing. A retryable outcome under a cancelled operation ends `cancelled`, an ambiguous one `unknown`; one that would
- * only be due after its time to give up has given up. Deliveries are locked first, in the order of their ids.
+ * nothing. A retryable outcome under a cancelled operation ends `cancelled`, an ambiguous one `unknown`, until that has
+ * closed: what is sent again after it is nobody's to cancel. One that would only be due after its time to give up has
+ * given up. Deliveries are locked first, in the order of their ids.
  */
 export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promise<Recorded[]> {
   const { rows } = await db.query({
@@ -49,7 +50,7 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
           else t.next end as state
       from told t
       join executions e on e.id = t.execution_id
-      left join operations o on o.id = e.operation_id
+      left join operations o on o.id = e.operation_id and o.closed_at is null
       -- Not a join, which would be planned as a loop over both: it only makes the locks come first.
       where (select count(*) from locked) >= 0 and e.lease_token = t.token and e.state = 'sending'
     ), moved as (

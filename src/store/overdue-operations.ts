@@ -16,7 +16,9 @@ export async function findOverdue(db: Queryable, limit: number, samples: number)
     `with pushed as (
       select o.id, case
           when o.start_confirmed_at is null and o.created_at < now() - interval '2 seconds' then 'not_started'
-          when o.next_event_at < now() - interval '30 seconds' then 'overdue'
+          when (o.next_event_at < now() - interval '30 seconds' and o.nudged_at < now() - interval '30 seconds')
+            or (o.control = 'pause' and o.expires_at < now() and o.nudged_at < now() - interval '5 seconds')
+            then 'overdue'
           when o.control_revision > o.control_seen and o.start_confirmed_at is not null
             and o.nudged_at < now() - interval '5 seconds' then 'control_behind'
           when o.start_confirmed_at is not null and o.control <> 'pause' and o.nudged_at < now() - interval '5 seconds'
@@ -24,7 +26,10 @@ export async function findOverdue(db: Queryable, limit: number, samples: number)
             and (c.queued + c.scheduled + c.sending + c.unknown = 0
               or exists (select from executions e join endpoint_pacing p on p.endpoint_id = e.endpoint_id
                 where e.open and e.worked_by = o.id and e.state in ('queued', 'scheduled')
-                  and e.due_at <= now() and p.floor_until <= now() limit 1))
+                  and e.due_at <= now() and p.floor_until <= now() limit 1)
+              or exists (select from endpoints n where n.tenant_id = o.tenant_id and n.state <> 'enabled'
+                and exists (select from executions e where e.open and e.worked_by = o.id and e.endpoint_id = n.id
+                  and e.state in ('queued', 'scheduled'))))
             then 'settled'
         end as why
       from operations o join operation_counts c on c.operation_id = o.id

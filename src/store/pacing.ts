@@ -40,6 +40,10 @@ const ARRIVE: Record<Paced, string> = {
     from unnest($1::uuid[], $2::float8[]) as t(id, arrival_ms) where p.operation_id = t.id`,
 };
 
+/** Locks the rows of endpoints in the order of their ids, as {@link reservePace} does; an update alone takes any order. */
+const LOCKED = `locked as materialized (
+  select endpoint_id from endpoint_pacing where endpoint_id = any($1::uuid[]) order by endpoint_id for no key update)`;
+
 /**
  * Reserves sends and returns what was granted, which may be nothing. Must run in a transaction of its own, before the
  * claim: rows are locked in the order of their ids, decided by the pure rules of the domain, and written back;
@@ -95,10 +99,12 @@ async function slotsInUse(db: Queryable, ids: string[]): Promise<Map<string, num
 export async function refundPace(db: Queryable, paced: Paced, unused: Sends[]): Promise<void> {
   const rate =
     paced === 'endpoint'
-      ? `update endpoint_pacing p set arrival_at = p.arrival_at - t.count / v.rate_per_second * interval '1 second'
+      ? `with ${LOCKED}
+         update endpoint_pacing p set arrival_at = p.arrival_at - t.count / v.rate_per_second * interval '1 second'
          from unnest($1::uuid[], $2::float8[]) as t(id, count) join endpoints n on n.id = t.id
          join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
-         where p.endpoint_id = t.id and v.rate_per_second is not null and p.arrival_at <> '-infinity'`
+         where p.endpoint_id = t.id and v.rate_per_second is not null and p.arrival_at <> '-infinity'
+           and (select count(*) from locked) >= 0`
       : `update operation_pacing p set arrival_at = p.arrival_at - t.count / o.rate_per_second * interval '1 second'
          from unnest($1::uuid[], $2::float8[]) as t(id, count) join operations o on o.id = t.id
          where p.operation_id = t.id and o.rate_per_second is not null and p.arrival_at <> '-infinity'`;
@@ -116,16 +122,25 @@ export async function freeSlots(db: Queryable, token: string, freed: Sends[]): P
 
 /** Forgets the slots of ended claims, and those that have expired. */
 export async function forgetSlots(db: Queryable, tokens: string[]): Promise<void> {
-  await db.query(`delete from pace_slots where token = any($1::uuid[]) or expires_at < clock_timestamp()`, [tokens]);
+  // What others are forgetting or freeing at this moment is left to them: nobody waits here, in whatever order.
+  await db.query(
+    `delete from pace_slots s using (
+       select paced_id, token from pace_slots where token = any($1::uuid[]) or expires_at < clock_timestamp()
+       for update skip locked
+     ) ended
+     where s.paced_id = ended.paced_id and s.token = ended.token`,
+    [tokens],
+  );
 }
 
 /** Raises endpoints' floors to what their answers asked for in Retry-After; a floor never moves back. */
 export async function raiseFloors(db: Queryable, floors: Map<string, number>): Promise<void> {
-  const sorted = [...floors].sort(([a], [b]) => (a < b ? -1 : 1));
   await db.query(
-    `update endpoint_pacing p
+    `with ${LOCKED}
+     update endpoint_pacing p
      set floor_until = greatest(p.floor_until, clock_timestamp() + t.floor_ms * interval '1 millisecond')
-     from unnest($1::uuid[], $2::float8[]) as t(id, floor_ms) where p.endpoint_id = t.id`,
-    [sorted.map(([id]) => id), sorted.map(([, ms]) => ms)],
+     from unnest($1::uuid[], $2::float8[]) as t(id, floor_ms)
+     where p.endpoint_id = t.id and (select count(*) from locked) >= 0`,
+    [[...floors.keys()], [...floors.values()]],
   );
 }

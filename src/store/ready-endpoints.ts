@@ -1,4 +1,5 @@
-import type { Queryable } from './queryable.ts';
+import { LIVE_BURST_MS } from '../domain/pacing.ts';
+import { LIVE_LANE, type Queryable } from './queryable.ts';
 
 /** An endpoint that has unsent work for one owner, and what holds that work back. */
 export interface ReadyEndpoint {
@@ -15,7 +16,7 @@ export interface ReadyEndpoint {
 /**
  * Endpoints with unsent work of `workedBy`, each read once by hopping through the queue's index: the cost follows the
  * number of endpoints, never that of their items. `claimableInMs` is the latest of the first due time, the endpoint's
- * floor and its arrival time.
+ * floor and its arrival time, which live work may be ahead of by its burst: bulk work is, and must not keep it waiting.
  */
 export async function readyEndpoints(
   db: Queryable,
@@ -33,7 +34,9 @@ export async function readyEndpoints(
     select n.id as endpoint_id, n.tenant_id, n.state, v.timeout_ms,
       (v.rate_per_second is not null or v.max_concurrency is not null) as paced,
       (extract(epoch from greatest(first.due_at, p.floor_until,
-        case when v.rate_per_second is not null then p.arrival_at end) - now()) * 1000)::float8 as claimable_in_ms
+        case when v.rate_per_second is not null
+          then p.arrival_at - case when $4 then greatest($5, 1000 / v.rate_per_second) else 0 end * interval '1 millisecond'
+          end) - now()) * 1000)::float8 as claimable_in_ms
     from hop
     join endpoints n on n.id = hop.endpoint_id
     join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
@@ -41,8 +44,9 @@ export async function readyEndpoints(
     cross join lateral (select e.due_at from executions e
       where e.open and e.worked_by = $1 and e.endpoint_id = hop.endpoint_id and e.state in ('queued', 'scheduled')
       order by e.due_at, e.id limit 1) first
-    where $3::int = 1 or abs(hashtext(n.id::text)) % $3 = $2`,
-    [workedBy, share?.index ?? 0, share?.of ?? 1],
+    -- What is overdue is anybody's: the worker whose share it is may be gone, or on its way out.
+    where $3::int = 1 or abs(hashtext(n.id::text)) % $3 = $2 or first.due_at < now() - interval '2 seconds'`,
+    [workedBy, share?.index ?? 0, share?.of ?? 1, workedBy === LIVE_LANE, LIVE_BURST_MS],
   );
   return rows.map((row) => ({
     endpointId: row.endpoint_id,

@@ -94,7 +94,8 @@ export function selectionPage(
       where d.tenant_id = ${p.add(tenantId)} and d.event_id = any(${p.add(selection.eventIds)}::uuid[])`;
   if ('executionIds' in selection)
     return `select distinct d.id, d.accepted_at from executions x join deliveries d on d.id = x.delivery_id
-      where d.tenant_id = ${p.add(tenantId)} and x.id = any(${p.add(selection.executionIds)}::uuid[])`;
+      where d.tenant_id = ${p.add(tenantId)} and x.id = any(${p.add(selection.executionIds)}::uuid[])
+        and (x.keeps_slot or x.parent_id is null)`;
   if ('failuresOf' in selection)
     return `select d.id, d.accepted_at from executions x join deliveries d on d.id = x.delivery_id
       where x.operation_id = ${p.add(selection.failuresOf)} and x.tenant_id = ${p.add(tenantId)} and x.state = 'failed'

@@ -30,11 +30,13 @@ export async function lockExpiredClaims(
   );
   if (claims.rows.length === 0) return { tokens: [], items: [] };
   const { rows } = await db.query(
-    `select e.id, e.delivery_id, e.operation_id, e.lease_token, e.attempts, v.version, v.max_attempts, v.initial_ms,
-       v.factor, v.cap_ms, v.on_ambiguous, v.reconcile_within_ms
+    `select e.id, e.delivery_id, e.operation_id, e.lease_token, e.attempts,
+       coalesce(e.target_version, n.current_version) as version, v.max_attempts, v.initial_ms, v.factor, v.cap_ms,
+       v.on_ambiguous, v.reconcile_within_ms
      from executions e
      join endpoints n on n.id = e.endpoint_id
-     join endpoint_versions v on v.endpoint_id = n.id and v.version = coalesce(e.target_version, n.current_version)
+     -- The policy is the current one, as for a sender that lives; only the address is that of the version.
+     join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
      where e.id = any($1::uuid[]) and e.state = 'sending' and e.lease_token = any($2::uuid[])`,
     [claims.rows.flatMap((claim) => claim.execution_ids), claims.rows.map((claim) => claim.token)],
   );
@@ -61,7 +63,7 @@ export async function lockExpiredClaims(
 
 /**
  * Ends what nobody sent before its time to give up: `failed` (`gave_up`), up to `limit` executions. Unknown ones
- * never become failed by time. Runs in a transaction.
+ * never become failed by time. A delivery that was attempted keeps the fault of its last attempt. Runs in a transaction.
  */
 export async function giveUpOverdue(db: Queryable, limit: number): Promise<number> {
   const { rows } = await db.query(
@@ -69,16 +71,15 @@ export async function giveUpOverdue(db: Queryable, limit: number): Promise<numbe
       select id from executions
       where open and give_up_at < now() and state in ('queued', 'scheduled')
       order by give_up_at limit $1 for update skip locked
-    ), ended as (
-      update executions e set state = 'failed', reason = 'gave_up', finished_at = now()
-      from overdue o where e.id = o.id returning e.delivery_id
-    ), marked as (
-      update deliveries d set fault_code = 'gave_up' from ended e where d.id = e.delivery_id and d.state <> 'delivered'
     )
-    select delivery_id from ended`,
+    update executions e set state = 'failed', reason = 'gave_up', finished_at = now()
+    from overdue o where e.id = o.id returning e.delivery_id`,
     [limit],
   );
-  await refoldDeliveries(db, rows.map((row) => row.delivery_id));
+  const ids = rows.map((row) => row.delivery_id);
+  await refoldDeliveries(db, ids);
+  if (ids.length > 0)
+    await db.query(`update deliveries set fault_code = 'gave_up' where id = any($1::uuid[]) and attempts = 0`, [ids]);
   return rows.length;
 }
 
@@ -121,8 +122,11 @@ export async function ignoreWithoutPayload(db: Queryable, executionIds: string[]
 /** Disables endpoints that answered 410 Gone; one that an operator already disabled or deleted stays as it is. */
 export async function disableGone(db: Queryable, endpointIds: string[]): Promise<void> {
   await db.query(
-    `update endpoints set state = 'disabled', disabled_reason = 'gone', updated_at = now()
-     where id = any($1::uuid[]) and state = 'enabled'`,
+    `with enabled as (
+      select id from endpoints where id = any($1::uuid[]) and state = 'enabled' order by id for no key update
+    )
+    update endpoints n set state = 'disabled', disabled_reason = 'gone', updated_at = now()
+    from enabled e where n.id = e.id`,
     [endpointIds],
   );
 }

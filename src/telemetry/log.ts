@@ -1,3 +1,5 @@
+import { existsSync, mkdirSync, openSync, renameSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type DestinationStream, type LevelWithSilent, type Logger, pino, stdTimeFunctions } from 'pino';
 import { redactFields, redactText } from './redaction.ts';
 
@@ -38,6 +40,13 @@ export function createLogger({ level, destination }: LoggerOptions): Log {
     destination ?? pino.destination({ sync: false }),
   );
   return withRedactedBindings(logger);
+}
+
+/** A file to log into, made anew; what it held before is kept beside it, once. Throws where it cannot be written. */
+export function logInto(file: string): DestinationStream {
+  mkdirSync(dirname(file), { recursive: true });
+  if (existsSync(file)) renameSync(file, `${file}.1`);
+  return pino.destination({ dest: openSync(file, 'w', 0o600), sync: false });
 }
 
 /** pino passes the fields of a child by its formatters: they are cleaned before they get there. */

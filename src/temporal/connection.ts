@@ -15,6 +15,18 @@ export interface TemporalLink {
   namespace: string;
 }
 
+const PROBE_MS = 1_000;
+
+/** Whether Temporal answers at this moment. */
+export function temporalAnswers({ connection }: TemporalLink): Promise<boolean> {
+  return connection
+    .withDeadline(Date.now() + PROBE_MS, () => connection.workflowService.getSystemInfo({}))
+    .then(
+      () => true,
+      () => false,
+    );
+}
+
 /** Connects to Temporal; throws where it does not answer. */
 export async function connectTemporal(place: TemporalPlace): Promise<TemporalLink> {
   const config = place.address

@@ -30,7 +30,7 @@ export class OperationRuns {
         this.#link.client.workflow.start('operation', {
           workflowId: operation.workflowId,
           taskQueue: operation.interactive ? this.#queues.interactive : this.#queues.bulk,
-          args: [operation.id],
+          args: [operation.id, this.#queues.interactive],
           workflowIdReusePolicy: how === 'first' ? 'REJECT_DUPLICATE' : 'ALLOW_DUPLICATE',
           workflowIdConflictPolicy: 'USE_EXISTING',
           staticSummary: `${operation.kind} ${shown}`,

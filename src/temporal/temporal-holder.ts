@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { connectTemporal, type TemporalLink, type TemporalPlace } from './connection.ts';
 import { installRuntime } from './runtime.ts';
+import { registerSearchAttributes } from './search-attributes.ts';
 
 const RETRY_MS = 1_000;
 
@@ -42,6 +43,9 @@ export class TemporalHolder {
           await link.connection.close();
           return undefined;
         }
+        await registerSearchAttributes(link).catch((error: Error) =>
+          log.warn({ event: 'temporal.search_attributes', code: error.name }, 'could not be registered'),
+        );
         this.#link = link;
         return link;
       } catch (error) {

@@ -2,11 +2,13 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { Wake } from '../delivery/wake.ts';
 import type { RunnableOperation } from '../domain/operation.ts';
+import { showId } from '../domain/typed-id.ts';
 import { settleExpiredClaims } from '../recovery/settle-expired.ts';
 import { cancelFromOutside } from '../store/operation-progress.ts';
 import { confirmStart, findOverdue, noteStart, type Overdue } from '../store/overdue-operations.ts';
 import { withTransaction } from '../store/pool.ts';
 import { giveUpOverdue } from '../store/settlement.ts';
+import { temporalAnswers } from '../temporal/connection.ts';
 import { OperationRuns } from '../temporal/operation-runs.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
@@ -25,26 +27,34 @@ export interface SweeperOptions {
 
 const OVERDUE_AT_ONCE = 100;
 const SAMPLES = 20;
+const PUSHED_SIDE_BY_SIDE = 10;
 const GIVE_UP_BATCH = 1_000;
 
 /** Finds what nobody else will bring forward, whoever was to do it; every worker runs one, and they do not get in each other's way. */
 export class Sweeper {
   readonly #options: SweeperOptions;
-  readonly #wake: Wake;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
-    this.#wake = new Wake(options.stop);
   }
 
-  /** Sweeps until stopped; a part that fails is tried again at the next round. */
+  /** Sweeps until stopped; a part that fails is tried again at the next round. What needs Temporal delays nothing else. */
   async run(): Promise<void> {
+    await Promise.all([
+      this.#repeat(async () => {
+        await this.#try('claims', () => this.#settleClaims());
+        await this.#try('give_up', () => this.#giveUp());
+      }),
+      this.#repeat(() => this.#try('operations', () => this.#pushOperations())),
+    ]);
+  }
+
+  async #repeat(round: () => Promise<void>): Promise<void> {
     const { stop, everyMs } = this.#options;
+    const wake = new Wake(stop);
     while (!stop.aborted) {
-      await this.#try('claims', () => this.#settleClaims());
-      await this.#try('give_up', () => this.#giveUp());
-      await this.#try('operations', () => this.#pushOperations());
-      await this.#wake.wait(everyMs);
+      await round();
+      await wake.wait(everyMs);
     }
   }
 
@@ -73,15 +83,22 @@ export class Sweeper {
 
   async #pushOperations(): Promise<void> {
     const link = this.#options.temporal.link;
-    if (!link) return;
+    // While Temporal is away no operation is to blame: none backs off, and all go on as soon as it is back.
+    if (!link || !(await temporalAnswers(link))) return;
     const runs = new OperationRuns(link, this.#options.queues);
-    for (const overdue of await findOverdue(this.#options.pool, OVERDUE_AT_ONCE, SAMPLES))
-      await this.#try('operation', () => this.#push(runs, overdue));
+    const overdue = await findOverdue(this.#options.pool, OVERDUE_AT_ONCE, SAMPLES);
+    const pushing = Array.from({ length: PUSHED_SIDE_BY_SIDE }, async () => {
+      for (let next = overdue.pop(); next !== undefined; next = overdue.pop()) {
+        const operation = next;
+        await this.#try('operation', () => this.#push(runs, operation));
+      }
+    });
+    await Promise.all(pushing);
   }
 
   async #push(runs: OperationRuns, operation: Overdue): Promise<void> {
     if (operation.why === 'not_started') return this.#start(runs, operation, 'first');
-    if (operation.why === 'control_behind' || operation.why === 'settled') {
+    if (operation.why !== 'sample') {
       this.#count(operation.why);
       // A run that is gone cannot be nudged: it is described, and revived, all the same.
       await runs.nudge(operation).catch(() => {});
@@ -100,7 +117,7 @@ export class Sweeper {
     if (outcome === 'already_started') await runs.start(operation, 'revive');
     await confirmStart(pool, operation.id);
     this.#count(how === 'first' ? 'started' : 'revived');
-    log.warn({ event: `sweeper.${how === 'first' ? 'started' : 'revived'}`, operationId: operation.id });
+    log.warn({ event: `sweeper.${how === 'first' ? 'started' : 'revived'}`, operationId: showId('operation', operation.id) });
   }
 
   #count(action: string): void {

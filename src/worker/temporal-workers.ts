@@ -2,6 +2,7 @@ import { Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { type ActivityDeps, createActivities } from '../activities/create-activities.ts';
 import { errorCodes } from '../activities/error-codes.ts';
+import { Wake } from '../delivery/wake.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
 
@@ -19,7 +20,8 @@ export interface TemporalWorkersOptions {
 }
 
 const AGAIN_MS = 1_000;
-const INTERACTIVE_ACTIVITIES = 100;
+/** Steps of all operations, and single retries that are seen through: none of them sends, most wait for Postgres. */
+const SHORT_STEPS = 100;
 /** A slice drains within the longest total time of a request; what lasts longer is left to its lease. */
 const GRACE = '70 seconds';
 
@@ -40,26 +42,39 @@ export class TemporalWorkers {
   /** Runs until stopped; what the workers have in hand is finished first. */
   async run(): Promise<void> {
     const { temporal, stop, log } = this.#options;
-    const link = await temporal.connected();
-    if (!link) return;
+    const wake = new Wake(stop);
+    let connected = false;
+    const connecting = temporal.connected().then(() => {
+      connected = true;
+    });
+    // A worker that is told to stop must not wait for a Temporal that never comes.
+    while (!stop.aborted && !connected) await wake.wait(AGAIN_MS, connecting);
     while (!stop.aborted) {
       try {
-        const workers = await Promise.all([this.#create('interactive'), this.#create('bulk')]);
-        const shutdown = () => {
-          for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-        };
-        stop.addEventListener('abort', shutdown, { once: true });
-        this.#polling = true;
-        if (stop.aborted) setImmediate(shutdown);
-        await Promise.all(workers.map((worker) => worker.run().finally(shutdown)));
-        stop.removeEventListener('abort', shutdown);
+        await this.#work();
       } catch (error) {
         log.warn({ event: 'temporal.worker.failed', code: (error as Error).name });
-        if (!stop.aborted) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+        await wake.wait(AGAIN_MS);
       } finally {
         this.#polling = false;
       }
     }
+  }
+
+  /** Runs both workers until stopped, or until one of them fails and the other has finished what it had in hand. */
+  async #work(): Promise<void> {
+    const { stop } = this.#options;
+    const workers = await Promise.all([this.#create('interactive'), this.#create('bulk')]);
+    const shutdown = () => {
+      this.#polling = false;
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    };
+    stop.addEventListener('abort', shutdown, { once: true });
+    this.#polling = true;
+    if (stop.aborted) setImmediate(shutdown);
+    const ended = await Promise.allSettled(workers.map((worker) => worker.run().finally(shutdown)));
+    stop.removeEventListener('abort', shutdown);
+    for (const end of ended) if (end.status === 'rejected') throw end.reason;
   }
 
   #create(kind: 'interactive' | 'bulk'): Promise<Worker> {
@@ -73,7 +88,7 @@ export class TemporalWorkers {
       workflowBundle: { codePath: workflowBundle },
       activities: createActivities(activities),
       interceptors: { activity: [errorCodes(log)] },
-      maxConcurrentActivityTaskExecutions: kind === 'bulk' ? bulkSlices + 2 : INTERACTIVE_ACTIVITIES,
+      maxConcurrentActivityTaskExecutions: kind === 'bulk' ? bulkSlices : SHORT_STEPS,
       maxHeartbeatThrottleInterval: '10 seconds',
       shutdownGraceTime: GRACE,
     };

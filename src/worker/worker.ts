@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
@@ -5,7 +6,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { AddressGuard } from '../delivery/address-guard.ts';
 import { createAttemptClient } from '../delivery/attempt.ts';
 import type { Sealer } from '../delivery/sealing.ts';
-import type { SendingContext } from '../delivery/sending-context.ts';
+import type { LeaseTimes, SendingContext } from '../delivery/sending-context.ts';
 import { TargetCache } from '../delivery/target-cache.ts';
 import { Wake } from '../delivery/wake.ts';
 import { readGauges } from '../store/gauges.ts';
@@ -40,6 +41,7 @@ export interface WorkerSizes {
   liveSockets: number;
   sliceBudgetMs: number;
   sweepEveryMs: number;
+  lease: LeaseTimes;
 }
 
 const DEFAULT_SIZES: WorkerSizes = {
@@ -48,8 +50,11 @@ const DEFAULT_SIZES: WorkerSizes = {
   liveSockets: 128,
   sliceBudgetMs: 60_000,
   sweepEveryMs: 5_000,
+  lease: { startWithinMs: 5_000, marginMs: 2_000 },
 };
 
+/** Below the time within which a claimed item must be on the wire, so that a slow connection ends as an attempt. */
+const CONNECT_TIMEOUT_MS = 4_000;
 const CHECK_IN_MS = 1_000;
 const GAUGES_MS = 5_000;
 
@@ -65,16 +70,20 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const sizes = { ...DEFAULT_SIZES, ...deps.sizes };
   const stopping = new AbortController();
   const stop = stopping.signal;
+  // Every step that runs listens to it; as many as there are is no leak.
+  setMaxListeners(0, stop);
   const sending: SendingContext = {
     pool,
     attempts: createAttemptClient({
       guard: deps.guard,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
       maxSocketsPerOrigin: sizes.liveSockets + sizes.bulkSlices * sizes.socketsPerSlice,
     }),
     targets: new TargetCache(pool, deps.sealer),
     log,
     metrics,
     userAgent: `Redrive/${deps.version}`,
+    lease: sizes.lease,
   };
   const self = { id: uuidv7(), host: hostname(), pid: process.pid };
   let share = await checkIn(pool, { ...self, polling: false });
@@ -107,6 +116,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   return {
     async stop() {
       stopping.abort();
+      // At once, and not when all is drained: its share of the live lane is the others' from now on.
+      await checkOut(pool, self.id).catch(() => {});
       await running;
       await sending.attempts.close();
       await checkOut(pool, self.id).catch(() => {});

@@ -1,10 +1,10 @@
 import {
   ActivityCancellationType,
+  type ActivityOptions,
   allHandlersFinished,
   CancellationScope,
   condition,
   continueAsNew,
-  isCancellation,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -15,18 +15,29 @@ import type { OperationActivities, Progress } from '../activities/operation-acti
 import { STATE_ATTRIBUTE } from '../temporal/search-attributes.ts';
 import { controlUpdate } from './messages.ts';
 
-const { assess, select, dispatchSlice, close, cancelOperation } = proxyActivities<OperationActivities>({
+const OPTIONS: ActivityOptions = {
   startToCloseTimeout: '20 minutes',
   heartbeatTimeout: '30 seconds',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '30 seconds' },
-});
+};
+
+type Step = Exclude<Progress['step'], { do: 'end' }>;
+
+const { dispatchSlice } = proxyActivities<OperationActivities>(OPTIONS);
 
 /**
  * One retry or replay. All facts are in Postgres; this decides nothing but what is done next, in steps whose number does
- * not depend on the number of items. Cancelled from outside, it cancels the operation and sees that through.
+ * not depend on the number of items. Cancelled in the Temporal UI, it cancels the operation and sees that through.
+ *
+ * Slices run on the workflow's own queue, where few at a time are taken; every other step on `stepsQueue`, so that it
+ * never waits behind the slices of other operations.
  */
-export async function operation(operationId: string): Promise<void> {
+export async function operation(operationId: string, stepsQueue: string): Promise<void> {
+  const { assess, select, close, cancelOperation } = proxyActivities<OperationActivities>({
+    ...OPTIONS,
+    taskQueue: stepsQueue,
+  });
   let nudges = 0;
   setHandler(controlUpdate, () => {
     nudges += 1;
@@ -39,55 +50,60 @@ export async function operation(operationId: string): Promise<void> {
     shown = state;
   };
 
-  const story = async (): Promise<void> => {
-    let progress = await assess(operationId);
-    for (;;) {
-      show(progress);
-      const seen = nudges;
-      switch (progress.step.do) {
-        case 'select':
-          progress = await select(operationId);
-          break;
-        case 'dispatch':
-          progress = await dispatch(operationId, progress.step.slices);
-          break;
-        case 'wait':
-          await condition(() => nudges > seen, progress.step.ms);
-          progress = await assess(operationId);
-          break;
-        case 'close':
-          progress = await close(operationId);
-          break;
-        case 'end':
-          await condition(allHandlersFinished);
-          return;
-      }
-      if (workflowInfo().continueAsNewSuggested) {
-        await condition(allHandlersFinished);
-        await continueAsNew<typeof operation>(operationId);
-      }
+  // One more command: committed to Postgres at once, where the slices read it. The story itself is never cancelled.
+  let cancelling = Promise.resolve();
+  CancellationScope.current().cancelRequested.catch(() => {
+    cancelling = CancellationScope.nonCancellable(async () => {
+      await cancelOperation(operationId);
+      nudges += 1;
+    });
+  });
+
+  const take = (step: Step): Promise<Progress> => {
+    switch (step.do) {
+      case 'select':
+        return select(operationId);
+      case 'dispatch':
+        return dispatch(operationId, step.slices);
+      case 'close':
+        return close(operationId);
+      case 'wait':
+        return assess(operationId);
     }
   };
 
-  try {
-    await story();
-  } catch (error) {
-    if (!isCancellation(error)) throw error;
-    await CancellationScope.nonCancellable(async () => {
-      await cancelOperation(operationId);
-      await story();
-    });
-  }
+  const story = async (): Promise<void> => {
+    let seen = nudges;
+    let progress = await assess(operationId);
+    for (;;) {
+      show(progress);
+      const { step } = progress;
+      if (step.do === 'end') break;
+      if (step.do === 'wait') await condition(() => nudges > seen, step.ms);
+      if (workflowInfo().continueAsNewSuggested) {
+        await cancelling;
+        await condition(allHandlersFinished);
+        await continueAsNew<typeof operation>(operationId, stepsQueue);
+      }
+      // A command that comes while a step is under way may be unknown to it: the next wait must not begin.
+      seen = nudges;
+      progress = await take(step);
+    }
+    await condition(allHandlersFinished);
+  };
+
+  await CancellationScope.nonCancellable(story);
 }
 
-/** Runs slices side by side; what follows is what the last of them saw. */
+/** Runs slices side by side; what follows is what the last of them to end saw. */
 async function dispatch(operationId: string, slices: number): Promise<Progress> {
-  let last: Progress | undefined;
-  await Promise.all(
-    Array.from({ length: slices }, async () => {
-      last = await dispatchSlice(operationId);
-    }),
-  );
-  return last ?? assess(operationId);
+  const ended: Progress[] = [];
+  const run = async (): Promise<Progress> => {
+    const progress = await dispatchSlice(operationId);
+    ended.push(progress);
+    return progress;
+  };
+  const first = run();
+  await Promise.all([first, ...Array.from({ length: slices - 1 }, run)]);
+  return ended.at(-1) ?? first;
 }
-

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { loadConfig } from '../../src/config/config.ts';
+import { reachesLoopback } from '../../src/config/demo-profile.ts';
 
 const KEY = 'q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=';
 
@@ -38,6 +39,26 @@ test('networks are read with spaces around them', () => {
   expect(loadConfig(env)).toMatchObject({
     config: { allowedNetworks: ['10.20.0.0/16', 'fd00::/8'] },
   });
+});
+
+test.each([
+  ['the demo', {}, 'all', true],
+  ['the demo on any name of loopback', { REDRIVE_HOST: '::1' }, 'all', true],
+  ['the demo on localhost', { REDRIVE_HOST: 'localhost' }, 'all', true],
+  ['a host that others can reach', { REDRIVE_HOST: '0.0.0.0' }, 'all', false],
+  ['no demo', { REDRIVE_DEMO: '0' }, 'all', false],
+  ['a host that is not valid', { REDRIVE_HOST: 'no host' }, 'all', false],
+  ['networks of its own', { REDRIVE_ALLOWED_NETWORKS: '10.20.0.0/16' }, 'all', false],
+  ['the API alone', {}, 'api', false],
+  ['the worker alone', {}, 'worker', false],
+] as const)('with %s deliveries may reach loopback or not', (_, env, role, reaches) => {
+  const result = loadConfig(env, role);
+  expect(result.ok && reachesLoopback(result.config.allowedNetworks)).toBe(reaches);
+});
+
+test('the demo belongs to the role that has all it needs', () => {
+  expect(loadConfig({}, 'all')).toMatchObject({ config: { demo: true } });
+  expect(loadConfig({ REDRIVE_DEMO: '1' }, 'worker')).toMatchObject({ config: { demo: false } });
 });
 
 test.each([

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { BULK_AHEAD_MS, concurrencyShare, liveBurstMs, reserve } from '../../src/domain/pacing.ts';
+import { BULK_AHEAD_MS, BULK_LATE_MS, concurrencyShare, liveBurstMs, reserve } from '../../src/domain/pacing.ts';
 
 type Lane = 'bulk' | 'live';
 
@@ -29,7 +29,7 @@ describe('the rate', () => {
       fc.property(anyRate, anyAsking(fc.constant(lane)), (rate, asking) => {
         const all = grants(rate, asking);
         const intervalMs = 1_000 / rate;
-        const aheadMs = lane === 'bulk' ? BULK_AHEAD_MS : liveBurstMs(rate);
+        const aheadMs = lane === 'bulk' ? BULK_AHEAD_MS + BULK_LATE_MS : liveBurstMs(rate);
         for (let from = 0; from < all.length; from++) {
           let sent = 0;
           for (const { nowMs, granted } of all.slice(from)) {
@@ -49,7 +49,9 @@ describe('the rate', () => {
         const intervalMs = 1_000 / rate;
         const sent = all.reduce((sum, { granted }) => sum + granted, 0);
         const spanMs = (all.at(-1)?.nowMs ?? 0) - (all[0]?.nowMs ?? 0);
-        expect(sent * intervalMs).toBeLessThanOrEqual(spanMs + liveBurstMs(rate) + intervalMs + 1e-6);
+        expect(sent * intervalMs).toBeLessThanOrEqual(
+          spanMs + liveBurstMs(rate) + BULK_LATE_MS + intervalMs + 1e-6,
+        );
       }),
     );
   });

@@ -62,7 +62,11 @@ export async function startReceiver(
     const open = (openById.get(id) ?? 0) + change;
     if (open === 0) openById.delete(id);
     else openById.set(id, open);
-    maxOverlap = Math.max(maxOverlap, open);
+    if (open <= 1) maxOverlap = Math.max(maxOverlap, open);
+    // What the sender has ended before may only be seen to be closed after the new request, when this process was busy.
+    else setImmediate(setImmediate, () => {
+        maxOverlap = Math.max(maxOverlap, openById.get(id) ?? 0);
+      });
   }
 
   function onRequest(request: http.IncomingMessage, response: http.ServerResponse): void {

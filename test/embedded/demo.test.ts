@@ -1,0 +1,132 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from '@jest/globals';
+import { freePorts } from '../../src/embedded/free-port.ts';
+import { eventually } from '../support/eventually.ts';
+import { endAll, type StartedRedrive, startRedrive, stillRunning } from '../support/started-redrive.ts';
+import { inTemporaryDirectory } from '../support/temporary-directory.ts';
+
+const DEMO_WITHIN_MS = 120_000;
+const TIMEOUT_MS = 200_000;
+
+test(
+  'a first start shows an outage and its recovery, whose report adds up and whose commands work; Ctrl-C leaves nothing',
+  async () => {
+    await inTemporaryDirectory(async (directory) => {
+      const redrive = await start(directory);
+      let processes: number[] = [];
+      try {
+        await redrive.says('# retry one delivery', DEMO_WITHIN_MS);
+        await redrive.says("/api/v1/retries'\n", 5_000);
+        const output = redrive.output();
+        expect(output).toMatch(
+          /administrator's API key: rdk_\S+\n.*cannot be shown again.*REDRIVE_ADMIN_KEY/,
+        );
+
+        const report = countsIn(output);
+        expect(report.expected).toBeGreaterThan(1_800);
+        expect(report.expected).toBeLessThan(2_200);
+        expect(report.expected).toBe(sumOf(report) - report.expected);
+        expect(Number(/^ {2}all +([\d,]+)$/m.exec(output)?.[1]?.replace(',', ''))).toBe(report.expected);
+        // A machine that is busy enough can time out a slow one once more.
+        expect(report['+ failed']).toBeGreaterThanOrEqual(9);
+        expect(output).toContain('9 at search: HTTP 422');
+        expect(output).toContain('none of them twice');
+
+        const answers = await Promise.all(commandsIn(output).map(runInShell));
+        expect(answers).toMatchObject([
+          { items: [{ state: 'failed' }, { state: 'failed' }, { state: 'failed' }] },
+          { state: 'completed_with_failures', counts: { expected: report.expected } },
+          { state: expect.any(String), items: [{ became: 'queued' }] },
+        ]);
+        processes = await redrive.descendants();
+        // Postgres with its own, Temporal and the receiver, where processes can be listed.
+        if (process.platform === 'linux') expect(processes.length).toBeGreaterThan(3);
+
+        await redrive.end('SIGINT');
+        expect(await stillRunning(processes)).toEqual([]);
+      } finally {
+        // Empty when it has ended as it should; otherwise the servers that a test which failed would leave behind.
+        processes.push(...(await redrive.descendants()));
+        await redrive.end('SIGKILL');
+        await endAll(processes);
+      }
+    });
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'when it is killed in the middle of the demo the receiver ends, and the next start serves what there is',
+  async () => {
+    await inTemporaryDirectory(async (directory) => {
+      const first = await start(directory);
+      let processes: number[] = [];
+      try {
+        await first.says('of the tenant demo', DEMO_WITHIN_MS);
+        const receiver = Number(/A receiver: process (\d+)/.exec(first.output())?.[1]);
+        processes = [...(await first.descendants()), receiver];
+        await first.end('SIGKILL');
+        await eventually('the receiver has ended', async () => (await stillRunning([receiver])).length === 0);
+
+        const second = await start(directory);
+        try {
+          await second.says('Redrive is running', DEMO_WITHIN_MS);
+          const output = second.output();
+          expect(output).toMatch(/The demo was loaded by an earlier start/);
+          expect(output).toMatch(/The demo's receiver: back on ports \d+ and \d+/);
+          expect(output).not.toMatch(/rdk_/);
+          const url = /API +(\S+)\/api\/v1/.exec(output)?.[1];
+          expect((await fetch(`${url}/healthz`)).status).toBe(200);
+          await eventually('it is ready', async () => (await fetch(`${url}/readyz`)).ok, {
+            withinMs: 20_000,
+          });
+          processes.push(...(await second.descendants()));
+          await second.end('SIGINT');
+          expect(await stillRunning(processes)).toEqual([]);
+        } finally {
+          processes.push(...(await second.descendants()));
+          await second.end('SIGKILL');
+        }
+      } finally {
+        processes.push(...(await first.descendants()));
+        await first.end('SIGKILL');
+        await endAll(processes);
+      }
+    });
+  },
+  TIMEOUT_MS,
+);
+
+async function start(directory: string): Promise<StartedRedrive> {
+  const { api } = await freePorts('api');
+  return startRedrive({ REDRIVE_DATA_DIR: join(directory, 'data'), REDRIVE_PORT: String(api) });
+}
+
+/** The lines of the equation, by name. */
+function countsIn(output: string): Record<string, number> & { expected: number } {
+  const lines = output.matchAll(/^ {2}(expected|[=+] \w+) +([\d,]+)$/gm);
+  return {
+    expected: 0,
+    ...Object.fromEntries(
+      [...lines].map(([, name = '', value = '']) => [name, Number(value.replaceAll(',', ''))]),
+    ),
+  };
+}
+
+function sumOf(counts: Record<string, number>): number {
+  return Object.values(counts).reduce((sum, value) => sum + value, 0);
+}
+
+function commandsIn(output: string): string[] {
+  const commands = output.split('\n').filter((line) => line.startsWith('curl '));
+  expect(commands).toHaveLength(3);
+  return commands;
+}
+
+/** Pastes a command; curl fails on anything but 2xx when it is told so. */
+async function runInShell(command: string): Promise<unknown> {
+  const { stdout } = await promisify(execFile)('sh', ['-c', `${command} --fail-with-body`]);
+  return JSON.parse(stdout);
+}

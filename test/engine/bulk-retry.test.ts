@@ -1,0 +1,544 @@
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { counted } from '../support/concurrency.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Receiver, startReceiver } from '../support/receiver.ts';
+import { type Behaviour, flaky, hang, ok, retryAfter, slow, status } from '../support/receiver-behaviour.ts';
+import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
+import { uuidIn } from '../support/retries.ts';
+import { connectTestTemporal, type TemporalClient } from '../support/temporal-client.ts';
+import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+
+jest.setTimeout(30_000);
+
+let engine: TestEngine;
+let temporal: TemporalClient;
+const scenes: Scene[] = [];
+
+beforeAll(async () => {
+  temporal = await connectTestTemporal();
+  // Commands have to work without the net: a sweep an hour proves nothing and mends nothing.
+  engine = await startTestEngine({ sizes: { sweepEveryMs: 3_600_000 } });
+});
+afterAll(async () => {
+  await engine.close();
+  await temporal.close();
+});
+afterEach(() => Promise.all(scenes.splice(0).map((each) => each.close())));
+
+async function scene(behaviours: Behaviour[], endpoint: Record<string, unknown> = {}): Promise<Scene> {
+  const made = await createScene(engine, behaviours, endpoint);
+  scenes.push(made);
+  return made;
+}
+
+function requestsOf(some: Receiver[]): number {
+  return some.reduce((sum, { requests }) => sum + requests.length, 0);
+}
+
+async function claims(): Promise<number> {
+  const { rows } = await engine.database.pool.query('select count(*)::int as n from claims');
+  return rows[0].n;
+}
+
+describe('a bulk retry', () => {
+  test('sends everything it selected once, over all endpoints, and accounts for each of them', async () => {
+    const { seed, retries, ids, receivers: own } = await scene([ok, ok, ok, status(500), status(404)]);
+    await seed(1_000);
+    const { id, workflowId } = await retries.start({
+      ...ALL_FAILURES,
+      reason: 'they were down',
+      ticket: 'OPS-1',
+    });
+    const operation = await retries.ended(id);
+    expect(operation).toMatchObject({
+      state: 'completed_with_failures',
+      counts: { expected: 1_000, delivered: 600, failed: 400, excluded: 0 },
+      reason: 'they were down',
+      nextEvent: null,
+    });
+    expect(requestsOf(own)).toBe(1_000);
+    const items = await retries.items(id);
+    expect(new Set(items.map(({ deliveryId }) => uuidIn('delivery', deliveryId)))).toEqual(
+      new Set(await ids()),
+    );
+    expect(await retries.items(id, 'failed')).toHaveLength(400);
+    expect(await retries.report(id)).toMatchObject({ counts: operation.counts, attempts: 1_000 });
+    expect(await temporal.historyLength(workflowId)).toBeLessThan(60);
+    expect((await temporal.handle(workflowId).describe()).status.name).toBe('COMPLETED');
+    expect(await claims()).toBe(0);
+  });
+
+  test('of nothing completes at once', async () => {
+    const { retries } = await scene([ok]);
+    const { id } = await retries.start(ALL_FAILURES);
+    expect(await retries.ended(id)).toMatchObject({ state: 'completed', counts: { expected: 0 } });
+  });
+
+  test('retries the failures of an earlier one', async () => {
+    const { seed, retries, receivers: own, ids } = await scene([ok, status(503)]);
+    await seed(100);
+    const first = await retries.start(ALL_FAILURES);
+    expect(await retries.ended(first.id)).toMatchObject({ counts: { delivered: 50, failed: 50 } });
+    own[1]?.switchTo(ok);
+    const second = await retries.start({ select: { failuresOf: first.id } });
+    expect(await retries.ended(second.id)).toMatchObject({
+      state: 'completed',
+      counts: { expected: 50, delivered: 50 },
+    });
+    expect(await ids(`state = 'delivered'`)).toHaveLength(100);
+  });
+
+  test('leaves alone what is delivered and says so', async () => {
+    const { seed, retries, ids, receivers: own } = await scene([ok]);
+    await seed(3);
+    await retries.ended((await retries.start(ALL_FAILURES)).id);
+    const again = await retries.start({ select: { deliveryIds: await ids() } });
+    expect(again.items.map((item: { reason: string }) => item.reason)).toEqual(
+      Array(3).fill('already_delivered'),
+    );
+    expect(await retries.ended(again.id)).toMatchObject({
+      state: 'completed',
+      counts: { expected: 3, excluded: 3 },
+    });
+    expect((await retries.report(again.id)).exclusions).toEqual({ already_delivered: 3 });
+    expect(requestsOf(own)).toBe(3);
+  });
+
+  test('as a replay sends delivered ones again under the same id, and they stay delivered', async () => {
+    const { seed, retries, ids, receivers: own } = await scene([ok]);
+    await seed(40);
+    await retries.ended((await retries.start(ALL_FAILURES)).id);
+    own[0]?.switchTo(status(500));
+    const replay = await retries.start({ select: { filter: { state: ['delivered'] } }, mode: 'replay' });
+    expect(await retries.ended(replay.id)).toMatchObject({
+      kind: 'replay',
+      state: 'completed_with_failures',
+      counts: { expected: 40, failed: 40 },
+    });
+    expect(replay.workflowId).toMatch(/^replay\//);
+    expect(await ids(`state = 'delivered'`)).toHaveLength(40);
+    const perId = new Map<string, number>();
+    for (const { id = '' } of own[0]?.requests ?? []) perId.set(id, (perId.get(id) ?? 0) + 1);
+    expect([...perId.values()]).toEqual(Array(40).fill(2));
+  });
+
+  test('goes to where it went first, or to where the endpoint is now', async () => {
+    const { seed, retries, endpoints, receivers: own, tenant } = await scene([ok]);
+    const moved = await startReceiver();
+    own.push(moved);
+    await seed(10);
+    await engine.client.expect(200, 'PATCH', `/api/v1/endpoints/${endpoints[0].id}`, {
+      key: tenant.key,
+      body: { url: moved.url('/new') },
+    });
+    const original = await retries.start({ ...ALL_FAILURES, target: 'original' });
+    expect(await retries.ended(original.id)).toMatchObject({ counts: { delivered: 10 } });
+    expect([own[0]?.requests.length, moved.requests.length]).toEqual([10, 0]);
+    const current = await retries.start({ select: { filter: { state: ['delivered'] } }, mode: 'replay' });
+    expect(await retries.ended(current.id)).toMatchObject({ counts: { delivered: 10 } });
+    expect([own[0]?.requests.length, moved.requests.length]).toEqual([10, 10]);
+  });
+
+  test('sends nothing before its time', async () => {
+    const { seed, retries, receivers: own } = await scene([ok]);
+    await seed(20);
+    const notBefore = new Date(Date.now() + 2_500);
+    const { id } = await retries.start({ ...ALL_FAILURES, options: { notBefore: notBefore.toISOString() } });
+    expect(await retries.ended(id)).toMatchObject({ state: 'completed', counts: { delivered: 20 } });
+    expect(Math.min(...(own[0]?.requests.map(({ at }) => at) ?? []))).toBeGreaterThanOrEqual(
+      notBefore.getTime(),
+    );
+  });
+});
+
+describe('a command in mid-slice', () => {
+  const ITEMS = 900;
+
+  type Running = Scene & { id: string; sent(): number };
+
+  /** A running retry against slow receivers, some dozens of requests in. */
+  async function running(): Promise<Running> {
+    const it = await scene([slow(150), slow(150)]);
+    await it.seed(ITEMS);
+    const { id } = await it.retries.start(ALL_FAILURES);
+    await eventually('it is well under way', () => it.sent() >= 60);
+    return { ...it, id, sent: () => it.sent() };
+  }
+
+  const lastArrival = (own: Receiver[]) =>
+    Math.max(...own.flatMap(({ requests }) => requests.map(({ at }) => at)));
+
+  test('pauses: nothing more is sent, what is in flight is recorded, and resuming sends the rest', async () => {
+    const { id, retries, sent, receivers: own } = await running();
+    const paused = await retries.control(id, 'pause');
+    const pausedAt = Date.now();
+    expect(paused).toMatchObject({ state: 'paused', control: 'pause' });
+    expect(paused.inFlight).toBeGreaterThan(0);
+    await eventually(
+      'what was in flight is recorded',
+      async () => (await retries.show(id)).counts.sending === 0,
+    );
+    expect(await claims()).toBe(0);
+    const { counts } = await retries.show(id);
+    expect(lastArrival(own)).toBeLessThan(pausedAt + 1_000);
+    expect(counts.delivered).toBe(sent());
+    expect(counts.queued).toBe(ITEMS - sent());
+    expect(counts.queued).toBeGreaterThan(0);
+    await eventually(
+      'it waits for a human',
+      async () => (await retries.show(id)).nextEvent.what === 'expiry',
+    );
+    const before = sent();
+    await retries.control(id, 'resume');
+    await eventually('it goes on', () => sent() > before, { withinMs: 1_000 });
+    expect(await retries.ended(id)).toMatchObject({ state: 'completed', counts: { delivered: ITEMS } });
+    expect(sent()).toBe(ITEMS);
+  });
+
+  test('cancels: what was unsent is cancelled, what was in flight is finished', async () => {
+    const { id, retries, sent, receivers: own, ids } = await running();
+    const answer = await retries.control(id, 'cancel');
+    const cancelledAt = Date.now();
+    expect(answer).toMatchObject({ state: 'closing', control: 'cancel' });
+    const { counts, state } = await retries.ended(id);
+    expect(state).toBe('cancelled');
+    expect(lastArrival(own)).toBeLessThan(cancelledAt + 1_000);
+    expect(counts).toMatchObject({ expected: ITEMS, delivered: sent(), cancelled: ITEMS - sent() });
+    expect(counts.cancelled).toBeGreaterThan(0);
+    // Cancelled before an attempt of this operation: they are failures as before, for the next retry to find.
+    expect(await ids(`state = 'failed'`)).toHaveLength(counts.cancelled);
+    const next = await retries.start({ select: { filter: {} } });
+    expect(await retries.ended(next.id)).toMatchObject({ counts: { expected: counts.cancelled } });
+  });
+
+  test('slows down and speeds up', async () => {
+    const { id, retries, sent, receivers: own } = await running();
+    await retries.control(id, 'rate', { perSecond: 20 });
+    const slowedAt = Date.now();
+    await eventually('three seconds of the new rate', () => lastArrival(own) > slowedAt + 3_000, {
+      withinMs: 6_000,
+    });
+    const within = (from: number, to: number) =>
+      own.flatMap(({ requests }) => requests).filter(({ at }) => at >= slowedAt + from && at < slowedAt + to)
+        .length;
+    expect(within(1_000, 3_000)).toBeGreaterThanOrEqual(30);
+    expect(within(1_000, 3_000)).toBeLessThanOrEqual(46);
+    expect(await retries.show(id)).toMatchObject({ ratePerSecond: 20, state: 'running' });
+    const before = sent();
+    await retries.control(id, 'rate', { perSecond: null });
+    await eventually('it is fast again', () => sent() > before + 60, { withinMs: 1_500 });
+    expect(await retries.ended(id)).toMatchObject({ counts: { delivered: ITEMS } });
+  });
+
+  test('speeds up what had been told to send one in a hundred seconds', async () => {
+    const it = await scene([ok]);
+    await it.seed(50);
+    const { id } = await it.retries.start({ ...ALL_FAILURES, options: { ratePerSecond: 0.01 } });
+    await eventually('the first is sent', () => it.sent() === 1);
+    await eventually('it waits', async () => (await it.retries.show(id)).nextEvent.what === 'due');
+    await it.retries.control(id, 'rate', { perSecond: 100 });
+    await eventually('it is sent at the new rate', () => it.sent() > 10, { withinMs: 1_500 });
+    expect(await it.retries.ended(id)).toMatchObject({ counts: { delivered: 50 } });
+  });
+
+  test('is never lost, however quickly the next one follows', async () => {
+    const it = await scene([slow(20)]);
+    await it.seed(300);
+    const { id } = await it.retries.start(ALL_FAILURES);
+    for (let n = 0; n < 25; n++) {
+      await it.retries.control(id, 'pause');
+      await it.retries.control(id, 'resume');
+    }
+    expect(await it.retries.ended(id, 10_000)).toMatchObject({
+      state: 'completed',
+      counts: { delivered: 300 },
+    });
+  });
+
+  test('is not lost that comes while the operation is being looked at', async () => {
+    const it = await scene([slow(20)]);
+    await it.seed(40);
+    const { id, workflowId } = await it.retries.start({ ...ALL_FAILURES, options: { ratePerSecond: 1 } });
+    await it.retries.control(id, 'pause');
+    await eventually(
+      'it waits for a human',
+      async () => (await it.retries.show(id)).nextEvent.what === 'expiry',
+    );
+    const nudge = () =>
+      temporal.handle(workflowId).executeUpdate('control', { args: [{ revision: 0, control: '' }] });
+    const uuid = uuidIn('operation', id);
+    const db = await engine.database.pool.connect();
+    try {
+      await db.query('begin');
+      await db.query('select from operations where id = $1 for update', [uuid]);
+      await nudge();
+      await eventually('it is being looked at, and that look hangs on its last step', async () => {
+        const { rows } = await engine.database.pool.query(
+          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        );
+        return rows.length > 0;
+      });
+      await db.query(
+        `update operations set control = 'run', state = 'running', control_revision = control_revision + 1,
+          rate_per_second = null, expires_at = null where id = $1`,
+        [uuid],
+      );
+      await nudge();
+      await db.query('commit');
+    } finally {
+      db.release();
+    }
+    expect(await it.retries.ended(id, 5_000)).toMatchObject({ counts: { delivered: 40 } });
+  });
+
+  test('is refused where the operation has ended', async () => {
+    const it = await scene([ok]);
+    const { id } = await it.retries.start(ALL_FAILURES);
+    await it.retries.ended(id);
+    for (const verb of ['pause', 'resume', 'cancel'] as const) {
+      const answer = await engine.client.call('POST', `/api/v1/retries/${id}/${verb}`, {
+        key: it.tenant.key,
+      });
+      expect(answer).toMatchObject({ status: 409, body: { code: 'state_conflict' } });
+    }
+  });
+});
+
+describe('a paused operation', () => {
+  test('with nothing left to send closes by itself', async () => {
+    const it = await scene([slow(500)]);
+    await it.seed(20);
+    const { id } = await it.retries.start(ALL_FAILURES);
+    await eventually('all are in flight', async () => (await it.retries.show(id)).counts.sending === 20);
+    await it.retries.control(id, 'pause');
+    expect(await it.retries.ended(id, 5_000)).toMatchObject({
+      state: 'completed',
+      counts: { delivered: 20 },
+    });
+  });
+});
+
+describe('waiting', () => {
+  test('for Retry-After is durable and costs no history; it closes when all is sent', async () => {
+    const it = await scene([retryAfter(7)], {
+      retry: { maxAttempts: 3, initialMs: 10, factor: 1, capMs: 10 },
+    });
+    await it.seed(30);
+    const { id, workflowId } = await it.retries.start(ALL_FAILURES);
+    const waiting = await it.retries.reaches(id, ['running']);
+    expect(waiting.counts.expected === 30 || waiting.counts.expected === 0).toBe(true);
+    await eventually('it waits', async () => (await it.retries.show(id)).nextEvent?.what === 'due');
+    const { counts, nextEvent } = await it.retries.show(id);
+    expect(counts).toMatchObject({ expected: 30, sending: 0 });
+    expect(counts.scheduled).toBeGreaterThan(0);
+    expect(Date.parse(nextEvent.at) - Date.now()).toBeGreaterThan(3_000);
+    expect(await claims()).toBe(0);
+    const [receiver] = it.receivers;
+    const refusals = it.sent();
+    receiver?.switchTo(ok);
+    expect(await it.retries.ended(id)).toMatchObject({ state: 'completed', counts: { delivered: 30 } });
+    const [first, ...rest] = receiver?.requests.map(({ at }) => at) ?? [];
+    expect(Math.min(...rest.slice(refusals - 1)) - (first ?? 0)).toBeGreaterThanOrEqual(7_000);
+    expect(await temporal.historyLength(workflowId)).toBeLessThan(60);
+  });
+
+  test('ends for what waits at an endpoint that is disabled meanwhile', async () => {
+    const it = await scene([status(503)], { retry: { maxAttempts: 5, initialMs: 3_000, capMs: 3_000 } });
+    await it.seed(10);
+    const { id } = await it.retries.start(ALL_FAILURES);
+    await eventually('all wait', async () => (await it.retries.show(id)).counts.scheduled === 10);
+    await engine.client.expect(200, 'POST', `/api/v1/endpoints/${it.endpoints[0].id}/disable`, {
+      key: it.tenant.key,
+    });
+    expect(await it.retries.ended(id)).toMatchObject({ state: 'completed', counts: { ignored: 10 } });
+    const [item] = await it.retries.items(id, 'ignored');
+    expect(item).toMatchObject({ reason: 'endpoint_disabled', attempts: 1 });
+    expect(it.sent()).toBe(10);
+  });
+});
+
+describe('an endpoint that is disabled', () => {
+  test('gets nothing more; its items end ignored and the others are sent', async () => {
+    const it = await scene([slow(100), slow(100)]);
+    await it.seed(1_200);
+    const { id } = await it.retries.start(ALL_FAILURES);
+    await eventually('it is under way', () => it.sent() >= 40);
+    await engine.client.expect(200, 'POST', `/api/v1/endpoints/${it.endpoints[0].id}/disable`, {
+      key: it.tenant.key,
+    });
+    const disabledAt = Date.now();
+    const { counts } = await it.retries.ended(id);
+    const [closed, open] = it.receivers.map(({ requests }) => requests);
+    expect(Math.max(...(closed ?? []).map(({ at }) => at))).toBeLessThan(disabledAt + 1_000);
+    expect(open).toHaveLength(600);
+    expect(counts).toMatchObject({ expected: 1_200, ignored: 600 - (closed?.length ?? 0) });
+    expect(counts.ignored).toBeGreaterThan(0);
+  });
+});
+
+describe('what is under way elsewhere', () => {
+  test('is taken over where it merely waits and the request says so', async () => {
+    const it = await scene([status(503)], { retry: { maxAttempts: 5, initialMs: 600_000, capMs: 600_000 } });
+    await it.seed(6);
+    const first = await it.retries.start(ALL_FAILURES);
+    await eventually('all wait', async () => (await it.retries.show(first.id)).counts.scheduled === 6);
+    const joining = await it.retries.start({ select: { deliveryIds: (await it.ids()).slice(0, 2) } });
+    const executionOf = new Map(
+      (await it.retries.items(first.id)).map(({ deliveryId, executionId }) => [deliveryId, executionId]),
+    );
+    expect(joining.items).toHaveLength(2);
+    for (const item of joining.items)
+      expect(item).toEqual({
+        deliveryId: item.deliveryId,
+        became: 'excluded',
+        reason: 'coalesced',
+        joinedExecutionId: executionOf.get(item.deliveryId),
+      });
+    expect(await it.retries.ended(joining.id)).toMatchObject({ counts: { expected: 2, excluded: 2 } });
+    it.receivers[0]?.switchTo(ok);
+    const second = await it.retries.start({
+      ...ALL_FAILURES,
+      select: { deliveryIds: await it.ids() },
+      options: { takeOverScheduled: true },
+    });
+    expect(second.items.every((item: { supersededExecutionId?: string }) => item.supersededExecutionId)).toBe(
+      true,
+    );
+    expect(await it.retries.ended(second.id)).toMatchObject({ state: 'completed', counts: { delivered: 6 } });
+    // The first one finds itself without work when it looks: a command is such an occasion.
+    await it.retries.control(first.id, 'rate', { perSecond: null });
+    expect(await it.retries.ended(first.id)).toMatchObject({
+      state: 'completed',
+      counts: { expected: 6, superseded: 6 },
+    });
+    const [taken] = await it.retries.items(first.id);
+    const [taker] = (await it.retries.items(second.id)).filter(
+      ({ deliveryId }) => deliveryId === taken.deliveryId,
+    );
+    expect(taken.supersededBy).toBe(taker.executionId);
+    expect(taker.tookOver).toBe(taken.executionId);
+    expect(it.sent()).toBe(12);
+  });
+
+  test('is joined and named while it is on the wire', async () => {
+    const it = await scene([slow(1_000)]);
+    await it.seed(20);
+    const first = await it.retries.start(ALL_FAILURES);
+    await eventually(
+      'all are in flight',
+      async () => (await it.retries.show(first.id)).counts.sending === 20,
+    );
+    const second = await it.retries.start({
+      select: { filter: { state: ['failed', 'pending'] } },
+      options: { takeOverScheduled: true },
+    });
+    await it.retries.ended(second.id);
+    const joined = new Map(
+      (await it.retries.items(first.id)).map((item) => [item.deliveryId, item.executionId]),
+    );
+    for (const item of await it.retries.items(second.id))
+      expect(item).toMatchObject({
+        kind: 'exclusion',
+        reason: 'coalesced',
+        joinedExecutionId: joined.get(item.deliveryId),
+      });
+    expect(await it.retries.ended(first.id)).toMatchObject({ counts: { delivered: 20 } });
+    expect(it.sent()).toBe(20);
+  });
+});
+
+describe('pace', () => {
+  test('maxConcurrency of an operation is never exceeded, over all endpoints and workers', async () => {
+    const behaviour = counted(slow(20));
+    const it = await scene([behaviour, behaviour]);
+    await it.seed(4_100);
+    const helper = await engine.addWorker();
+    const { id } = await it.retries.start({ ...ALL_FAILURES, options: { maxConcurrency: 24 } });
+    await eventually('it is under way', () => it.sent() >= 400, { withinMs: 20_000 });
+    await it.retries.control(id, 'cancel');
+    await it.retries.ended(id);
+    await helper.stop();
+    expect(behaviour.most).toBeLessThanOrEqual(24);
+    expect(behaviour.most).toBeGreaterThanOrEqual(16);
+  });
+
+  test('maxConcurrency and ratePerSecond of an endpoint hold for first deliveries and retries together', async () => {
+    const behaviour = counted(slow(30));
+    const it = await scene([behaviour], { maxConcurrency: 4, ratePerSecond: 40 });
+    await it.seed(60);
+    const since = Date.now();
+    const { id } = await it.retries.start(ALL_FAILURES);
+    await engine.client.expect(202, 'POST', '/api/v1/events', {
+      key: it.tenant.key,
+      body: Array.from({ length: 60 }, (_, n) => ({ type: 'a.b', payload: n })),
+    });
+    await it.retries.ended(id);
+    await eventually('all are sent', () => it.sent() === 120);
+    expect(behaviour.most).toBeLessThanOrEqual(4);
+    const seconds = (Date.now() - since) / 1_000;
+    // One second of burst for live work aside.
+    expect(120 / (seconds + 1)).toBeLessThanOrEqual(41);
+    // The pace is used, too: at most twice the time it takes.
+    expect(seconds).toBeLessThan(7);
+  });
+
+  test('ratePerSecond is kept by two workers together', async () => {
+    const it = await scene([ok, ok]);
+    await it.seed(4_100);
+    const helper = await engine.addWorker();
+    const { id } = await it.retries.start({ ...ALL_FAILURES, options: { ratePerSecond: 100 } });
+    await eventually('the first is sent', () => it.sent() > 0);
+    const times = () => it.receivers.flatMap(({ requests }) => requests.map(({ at }) => at));
+    const since = Math.min(...times());
+    await eventually('three seconds of it', () => Math.max(...times()) > since + 3_000, { withinMs: 5_000 });
+    await it.retries.control(id, 'cancel');
+    await it.retries.ended(id);
+    await helper.stop();
+    const sent = times().filter((at) => at < since + 3_000).length;
+    expect(sent).toBeLessThanOrEqual(326);
+    expect(sent).toBeGreaterThanOrEqual(250);
+  });
+
+  test('of one endpoint is used to the full while others keep the slice busy', async () => {
+    const it = await scene([ok, slow(10)]);
+    await engine.client.expect(200, 'PATCH', `/api/v1/endpoints/${it.endpoints[0].id}`, {
+      key: it.tenant.key,
+      body: { ratePerSecond: 50 },
+    });
+    await it.seed(100, [0]);
+    await it.seed(6_000, [1]);
+    const { id } = await it.retries.start(ALL_FAILURES);
+    const [paced, busy] = it.receivers as [Receiver, Receiver];
+    await paced.waitFor(({ requests }) => requests.length === 100, 15_000);
+    const [first, last] = [paced.requests[0]?.at ?? 0, paced.requests.at(-1)?.at ?? 0];
+    // 2 s at the full rate.
+    expect(last - first).toBeLessThan(2_900);
+    expect(busy.requests.length).toBeLessThan(6_000);
+    await it.retries.control(id, 'cancel');
+    await it.retries.ended(id);
+  });
+
+  test('one dead endpoint does not delay the others', async () => {
+    const it = await scene([hang, ok, ok, ok], { timeoutMs: 1_500 });
+    await it.seed(800);
+    const { id } = await it.retries.start(ALL_FAILURES);
+    const since = Date.now();
+    await eventually('the others have everything', () => requestsOf(it.receivers.slice(1)) === 600, {
+      withinMs: 4_000,
+    });
+    expect(Date.now() - since).toBeLessThan(3_000);
+    expect(it.receivers[0]?.requests.length).toBeLessThan(200);
+    await it.retries.control(id, 'cancel');
+    await it.retries.ended(id);
+  });
+});
+
+describe('failures on the way', () => {
+  test('are retried by the policy of the endpoint within the operation', async () => {
+    const it = await scene([flaky(30)], { retry: { maxAttempts: 4, initialMs: 50, factor: 2, capMs: 200 } });
+    await it.seed(50);
+    const { id } = await it.retries.start(ALL_FAILURES);
+    expect(await it.retries.ended(id)).toMatchObject({ state: 'completed', counts: { delivered: 50 } });
+    expect(await it.retries.report(id)).toMatchObject({ attempts: 80 });
+  });
+});

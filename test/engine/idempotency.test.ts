@@ -1,0 +1,181 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { startService } from '../../src/service.ts';
+import { eventually } from '../support/eventually.ts';
+import { ok } from '../support/receiver-behaviour.ts';
+import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
+import { retriesOf, uuidIn } from '../support/retries.ts';
+import { connectTestTemporal, type TemporalClient } from '../support/temporal-client.ts';
+import { createTestClient } from '../support/test-client.ts';
+import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+
+jest.setTimeout(30_000);
+
+let engine: TestEngine;
+let temporal: TemporalClient;
+let it: Scene;
+let forgotten: ReturnType<typeof forget>;
+
+beforeAll(async () => {
+  temporal = await connectTestTemporal();
+  engine = await startTestEngine();
+  it = await createScene(engine, [ok, ok]);
+  // Temporal takes some ten seconds to forget: the other tests run meanwhile.
+  forgotten = forget();
+});
+afterAll(async () => {
+  await it.close();
+  await (await forgotten).scene.close();
+  await engine.close();
+  await temporal.close();
+});
+
+/** A retry that has ended, and that Temporal has been told to forget, as it does itself after the retention. */
+async function forget() {
+  const scene = await createScene(engine, [ok]);
+  const { retries } = scene;
+  await scene.seed(5);
+  const key = randomUUID();
+  const answer = await retries.post(ALL_FAILURES, key);
+  const { id, workflowId } = answer.body;
+  await retries.ended(id);
+  await temporal.handle(workflowId).result();
+  await temporal.client.workflowService.deleteWorkflowExecution({
+    namespace: 'default',
+    workflowExecution: { workflowId },
+  });
+  return { key, answer, retries, scene };
+}
+
+async function operations(): Promise<number> {
+  const { rows } = await engine.database.pool.query(
+    'select count(*)::int as n from operations where tenant_id = $1',
+    [uuidIn('tenant', it.tenant.id)],
+  );
+  return rows[0].n;
+}
+
+describe('a retry that is posted again under its key', () => {
+  test.each<[string, () => Promise<Record<string, unknown>>]>([
+    ['by filter', async () => ({ ...ALL_FAILURES })],
+    ['by ids', async () => ({ select: { deliveryIds: await it.ids(`state = 'failed'`) } })],
+  ])(
+    'fifty times at once, %s, is one operation, one workflow and fifty equal answers',
+    async (_, request) => {
+      await it.seed(60);
+      const [before, sent] = [await operations(), it.sent()];
+      const key = randomUUID();
+      const body = await request();
+      const answers = await Promise.all(Array.from({ length: 50 }, () => it.retries.post(body, key)));
+      expect(answers.map(({ status }) => status)).toEqual(Array(50).fill(202));
+      expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+      expect(answers.filter(({ headers }) => headers.get('idempotency-replayed') === 'true')).toHaveLength(
+        49,
+      );
+      const [{ body: accepted } = { body: undefined }] = answers;
+      expect(await it.retries.ended(accepted.id)).toMatchObject({ counts: { expected: 60, delivered: 60 } });
+      expect(await operations()).toBe(before + 1);
+      expect(await temporal.runsOf(accepted.workflowId)).toBe(1);
+      expect(it.sent()).toBe(sent + 60);
+      // Later, too, and the answer is still that of the moment it was accepted.
+      const later = await it.retries.post(body, key);
+      expect([later.status, later.text]).toEqual([202, answers[0]?.text]);
+    },
+  );
+
+  test('with another body is refused, and nothing is done', async () => {
+    const key = randomUUID();
+    const first = await it.retries.post(ALL_FAILURES, key);
+    await it.retries.ended(first.body.id);
+    const before = await operations();
+    const other = await it.retries.post({ ...ALL_FAILURES, reason: 'another' }, key);
+    expect(other).toMatchObject({ status: 422, body: { code: 'idempotency_key_reused' } });
+    expect(await operations()).toBe(before);
+    // The order of members and the spelling of the key are no difference.
+    const again = await it.retries.post({ select: { filter: {} } }, `"${key}"`);
+    expect(again.text).toBe(first.text);
+  });
+
+  test('by another tenant is another request', async () => {
+    const key = randomUUID();
+    const mine = await it.retries.post(ALL_FAILURES, key);
+    const other = await engine.client.newTenant('other');
+    const theirs = await retriesOf(engine.client, other.key).post({ ...ALL_FAILURES, reason: 'x' }, key);
+    expect(theirs.status).toBe(202);
+    expect(theirs.body.id).not.toBe(mine.body.id);
+    expect(theirs.body.workflowId).not.toBe(mine.body.workflowId);
+  });
+
+  test('gets the same answer from a service that was started since', async () => {
+    await it.seed(5);
+    const key = randomUUID();
+    const first = await it.retries.post(ALL_FAILURES, key);
+    await it.retries.ended(first.body.id);
+    const later = await startService({ ...engine.options, roles: { api: true, worker: false } });
+    try {
+      const client = await createTestClient(later.url ?? '', engine.adminKey);
+      const again = await retriesOf(client, it.tenant.key).post(ALL_FAILURES, key);
+      expect([again.status, again.text]).toEqual([202, first.text]);
+      expect(again.headers.get('idempotency-replayed')).toBe('true');
+    } finally {
+      await later.stop();
+    }
+  });
+});
+
+describe('a key that has expired', () => {
+  test('starts a new operation with a run of its own, which really runs', async () => {
+    await it.seed(10);
+    const key = randomUUID();
+    const first = await it.retries.post(ALL_FAILURES, key);
+    expect(Date.parse(first.body.idempotencyExpiresAt) - Date.parse(first.body.createdAt)).toBe(
+      24 * 3_600_000,
+    );
+    expect(first.body.workflowId).toMatch(/^retry\/[a-z0-9-]+\/[0-9a-f]{32}\.1$/);
+    await it.retries.ended(first.body.id);
+    await engine.database.pool.query(`update idempotency_keys set expires_at = now() - interval '1 second'`);
+    await it.seed(10);
+    const second = await it.retries.post({ ...ALL_FAILURES, reason: 'another body is fine now' }, key);
+    expect(second.status).toBe(202);
+    expect(second.headers.get('idempotency-replayed')).toBeNull();
+    expect(second.body.id).not.toBe(first.body.id);
+    expect(second.body.workflowId).toBe(first.body.workflowId.replace(/1$/, '2'));
+    expect(await it.retries.ended(second.body.id)).toMatchObject({ counts: { expected: 10, delivered: 10 } });
+    expect(await temporal.runsOf(second.body.workflowId)).toBe(1);
+    const repeat = await it.retries.post({ ...ALL_FAILURES, reason: 'another body is fine now' }, key);
+    expect(repeat.text).toBe(second.text);
+  });
+
+  test('starts one operation, however many use it at once', async () => {
+    const key = randomUUID();
+    const first = await it.retries.post(ALL_FAILURES, key);
+    await it.retries.ended(first.body.id);
+    await engine.database.pool.query(`update idempotency_keys set expires_at = now() - interval '1 second'`);
+    const before = await operations();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => it.retries.post(ALL_FAILURES, key)));
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    expect(await operations()).toBe(before + 1);
+    await it.retries.ended(answers[0]?.body.id);
+  });
+});
+
+describe('a retry whose workflow Temporal has forgotten', () => {
+  test('gets the same answer under its key, and starts none', async () => {
+    const { key, answer, retries, scene } = await forgotten;
+    const describe = () => temporal.handle(answer.body.workflowId).describe();
+    await eventually(
+      'it is forgotten',
+      () =>
+        describe().then(
+          () => false,
+          () => true,
+        ),
+      { withinMs: 20_000 },
+    );
+    await scene.seed(5);
+    const again = await retries.post(ALL_FAILURES, key);
+    expect([again.status, again.text]).toEqual([202, answer.text]);
+    await expect(describe()).rejects.toThrow();
+    expect(scene.sent()).toBe(5);
+  });
+});

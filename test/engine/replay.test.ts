@@ -1,0 +1,178 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { Worker } from '@temporalio/worker';
+import { createLogger } from '../../src/telemetry/log.ts';
+import { installRuntime } from '../../src/temporal/runtime.ts';
+import { eventually } from '../support/eventually.ts';
+import { okWith, slow } from '../support/receiver-behaviour.ts';
+import { createScene, type Scene } from '../support/recovery-scene.ts';
+import { uuidIn } from '../support/retries.ts';
+import { connectTestTemporal, type TemporalClient } from '../support/temporal-client.ts';
+import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+
+jest.setTimeout(30_000);
+// Before anything else makes a runtime that tells of every worker.
+installRuntime(createLogger({ level: 'silent' }));
+
+const DIRECTORY = fileURLToPath(new URL('../fixtures/histories/', import.meta.url));
+
+/** Everything that can be read in a history: keys, texts, and what its payloads hold. */
+function textsIn(value: unknown, texts: string[] = []): string[] {
+  if (typeof value === 'string') {
+    texts.push(value);
+    // JSON histories hold payloads as base64.
+    if (/^[A-Za-z0-9+/]{4,}={0,2}$/.test(value)) texts.push(Buffer.from(value, 'base64').toString('utf8'));
+  } else if (Array.isArray(value)) for (const item of value) textsIn(item, texts);
+  else if (typeof value === 'object' && value !== null)
+    for (const [name, member] of Object.entries(value)) {
+      texts.push(name);
+      textsIn(member, texts);
+    }
+  return texts;
+}
+
+describe('the histories of runs that were recorded', () => {
+  test('are replayed by the present workflow code without a difference', async () => {
+    const files = (await readdir(DIRECTORY)).filter((name) => name.endsWith('.json'));
+    expect(files.length).toBeGreaterThanOrEqual(8);
+    const histories = await Promise.all(
+      files.map(async (name) => ({
+        workflowId: name,
+        history: historyFromJSON(JSON.parse(await readFile(`${DIRECTORY}${name}`, 'utf8'))),
+      })),
+    );
+    const replayed: string[] = [];
+    const codePath = process.env.REDRIVE_TEST_WORKFLOW_BUNDLE ?? '';
+    for await (const result of Worker.runReplayHistories({ workflowBundle: { codePath } }, histories)) {
+      expect([result.workflowId, result.error]).toEqual([result.workflowId, undefined]);
+      replayed.push(result.workflowId);
+    }
+    expect(replayed.sort()).toEqual(files.sort());
+  });
+
+  test('hold ids, counts and words, and no address', async () => {
+    for (const name of await readdir(DIRECTORY)) {
+      const texts = textsIn(JSON.parse(await readFile(`${DIRECTORY}${name}`, 'utf8')));
+      expect(texts.filter((text) => /https?:|127\.0\.0\.1|whsec_|rdk_/.test(text))).toEqual([]);
+    }
+  });
+});
+
+describe('what Temporal knows of an operation', () => {
+  const CANARIES = {
+    payload: 'canary-in-the-payload',
+    header: 'canary-in-a-header',
+    query: 'canary-in-the-query',
+    key: 'canary-in-the-key',
+    secret: `whsec_${Buffer.from('canary-in-the-secret-0000000').toString('base64')}`,
+    answer: 'canary-in-the-answer',
+    error: 'canary-in-an-error',
+    reason: 'canary-in-the-reason',
+    type: 'canary.in.the.type',
+  };
+
+  let engine: TestEngine;
+  let temporal: TemporalClient;
+  let it: Scene;
+
+  beforeAll(async () => {
+    temporal = await connectTestTemporal();
+    engine = await startTestEngine();
+    it = await createScene(engine, [okWith(CANARIES.answer)], {
+      headers: { 'x-canary': CANARIES.header },
+      secret: CANARIES.secret,
+    });
+    await engine.client.expect(200, 'PATCH', `/api/v1/endpoints/${it.endpoints[0].id}`, {
+      key: it.tenant.key,
+      body: { url: it.receivers[0]?.url(`/hook?token=${CANARIES.query}`) },
+    });
+  });
+  afterAll(async () => {
+    await it.close();
+    await engine.close();
+    await temporal.close();
+  });
+
+  test('is readable: what it is, whose, how far, and what comes next', async () => {
+    it.receivers[0]?.switchTo(slow(50));
+    await it.seed(200);
+    const { id, workflowId } = await it.retries.start({ select: { filter: {} } });
+    await eventually('it is under way', () => it.sent() > 10);
+    await it.retries.control(id, 'pause');
+    await eventually('it waits', async () => (await it.retries.show(id)).nextEvent.what === 'expiry');
+    expect(workflowId).toMatch(new RegExp(`^retry/${it.tenant.handle}/[0-9a-f]{32}\\.1$`));
+    const handle = temporal.handle(workflowId);
+    const run = await handle.describe();
+    expect(await run.staticSummary()).toBe(`retry ${id}`);
+    expect(await run.staticDetails()).toBe(
+      `Operation \`${id}\` of tenant \`${it.tenant.handle}\`. Its items and counts are in Redrive: \`GET /api/v1/retries/${id}\`.`,
+    );
+    const attributes = (of: typeof run) =>
+      of.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]);
+    expect(Object.fromEntries(attributes(run))).toMatchObject({
+      RedriveTenant: it.tenant.handle,
+      RedriveKind: 'retry',
+      RedriveState: 'paused',
+    });
+    const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+    const { counts } = await it.retries.show(id);
+    expect(currentDetails).toContain('**next:** wait');
+    expect(currentDetails).toContain(`- delivered: ${counts.delivered}\n`);
+    expect(currentDetails).toContain('- expected: 200\n');
+    await it.retries.control(id, 'resume');
+    await it.retries.ended(id);
+    await handle.result();
+    expect(Object.fromEntries(attributes(await handle.describe()))).toMatchObject({
+      RedriveState: 'completed',
+    });
+  });
+
+  test('holds nothing of payloads, headers, secrets, addresses, keys, answers or errors', async () => {
+    it.receivers[0]?.switchTo(okWith(CANARIES.answer));
+    await engine.client.expect(202, 'POST', '/api/v1/events', {
+      key: it.tenant.key,
+      body: { type: CANARIES.type, source: 'canary-source', payload: { canary: CANARIES.payload } },
+    });
+    await eventually('it is delivered', async () => (await it.ids(`state = 'delivered'`)).length === 201);
+    const uuid = uuidIn('tenant', it.tenant.id);
+    // A step that fails with an error of Postgres which quotes a row.
+    await engine.database.pool.query(
+      `create function quote_row() returns trigger language plpgsql as $$ begin
+        raise exception '${CANARIES.error} %', new using detail = '${CANARIES.error}';
+       end $$;
+       create trigger quote_row before update on operations for each row
+        when (new.tenant_id = '${uuid}' and new.next_event = 'dispatch') execute function quote_row()`,
+    );
+    const answer = await it.retries.post(
+      {
+        select: { filter: { eventTypes: [CANARIES.type], state: ['delivered'] } },
+        mode: 'replay',
+        reason: CANARIES.reason,
+      },
+      CANARIES.key,
+    );
+    const { id, workflowId } = answer.body;
+    const handle = temporal.handle(workflowId);
+    await eventually('the step has failed', async () => {
+      const { raw } = await handle.describe();
+      return raw.pendingActivities?.some(({ lastFailure }) => lastFailure?.message === 'P0001') ?? false;
+    });
+    const failing = await handle.describe();
+    await engine.database.pool.query('drop trigger quote_row on operations');
+    await it.retries.ended(id);
+    await handle.result();
+    const texts = [
+      ...textsIn(JSON.parse(historyToJSON(await temporal.history(workflowId)))),
+      ...textsIn(JSON.parse(JSON.stringify([failing.raw, (await handle.describe()).raw]))),
+    ];
+    expect(texts).toContain('P0001');
+    expect(texts.filter((text) => /canary/i.test(text))).toEqual([]);
+    for (const secret of [it.tenant.key, engine.adminKey, CANARIES.secret])
+      expect(texts.some((text) => text.includes(secret))).toBe(false);
+    // Nor do the logs, which had all of it in their hands.
+    expect(engine.log.filter((line) => /canary/i.test(line))).toEqual([]);
+    expect(it.receivers[0]?.requests.at(-1)?.headers).toMatchObject({ 'x-canary': CANARIES.header });
+  });
+});

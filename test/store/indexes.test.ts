@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { DeliveryFilter, Selection } from '../../src/domain/selection.ts';
+import { cancelUnsent } from '../../src/store/cancelling.ts';
+import { claimItems } from '../../src/store/claims.ts';
+import { refoldDeliveries } from '../../src/store/folding.ts';
+import { freezePage } from '../../src/store/freeze.ts';
+import { reopenCoalesced } from '../../src/store/operation-progress.ts';
+import { loadOperation } from '../../src/store/operations.ts';
+import { recordOutcomes } from '../../src/store/outcomes.ts';
+import { LIVE_LANE, type Queryable } from '../../src/store/queryable.ts';
+import { readyEndpoints } from '../../src/store/ready-endpoints.ts';
+import { resolveUnknown } from '../../src/store/resolutions.ts';
+import { Parameters, type SelectionCursor, selectionPage } from '../../src/store/selection-page.ts';
+import { giveUpOverdue, ignoreAtClosedEndpoints } from '../../src/store/settlement.ts';
+import { planOf } from '../support/query-plan.ts';
+import { seedFailures } from '../support/seed-failures.ts';
+import { createTestStore, outcomeOf, type TestStore, type TestTenant } from '../support/test-store.ts';
+
+const ROWS = 50_000;
+const LARGE = ['executions', 'deliveries', 'payloads', 'events', 'attempts', 'exclusions'];
+
+let store: TestStore;
+let tenant: TestTenant;
+let endpointIds: string[];
+let operationId: string;
+
+/** Deliveries of many tenants, a tenth of them failed, and one operation with what a retry of some thousands selects. */
+beforeAll(async () => {
+  store = await createTestStore();
+  tenant = await store.newTenant();
+  endpointIds = await Promise.all(Array.from({ length: 20 }, () => store.newEndpoint(tenant)));
+  const stranger = await store.newTenant();
+  const foreign = await store.newEndpoint(stranger);
+  const sizes = { bodyBytes: 10, faultCode: 'http_5xx' };
+  await seedFailures(store.pool, { tenantId: tenant.id, endpointIds, count: (ROWS * 3) / 4, ...sizes });
+  await seedFailures(store.pool, { tenantId: stranger.id, endpointIds: [foreign], count: ROWS / 4, ...sizes });
+  await store.rows(`update deliveries set state = 'delivered' where abs(hashtext(id::text)) % 10 > 0`);
+  await store.rows(`update deliveries set fault_code = 'timeout' where state = 'failed' and abs(hashtext(id::text)) % 3 = 0`);
+  ({ operationId } = await store.retry(tenant, { filter: { endpointIds: endpointIds.slice(0, 10) } }));
+  await store.select(operationId);
+  await store.ingest(tenant, 20);
+  // Exclusions, so that their table is not read for being empty.
+  await store.select((await store.retry(tenant, { filter: { endpointIds: endpointIds.slice(0, 10) } })).operationId);
+  await store.rows('vacuum analyze');
+}, 60_000);
+afterAll(() => store.close());
+
+async function expectPlan(
+  run: (db: Queryable) => Promise<unknown>,
+  index: string,
+  options?: { generic?: boolean },
+): Promise<void> {
+  const { scanned, indexes } = await planOf(store.pool, run, options);
+  expect({ index, scanned: scanned.filter((table) => LARGE.includes(table)) }).toEqual({ index, scanned: [] });
+  expect(indexes).toContain(index);
+}
+
+function page(selection: Selection, cursor: SelectionCursor) {
+  const p = new Parameters();
+  const text = selectionPage(tenant.id, selection, cursor, 5_000, p);
+  return (db: Queryable) => db.query(text, p.values);
+}
+
+const CURSOR = { acceptedAt: new Date(Date.now() - 3_600_000).toISOString(), id: randomUUID() };
+
+describe('a page of a selection', () => {
+  const window: DeliveryFilter = {
+    from: { at: new Date(Date.now() - 3_600_000).toISOString(), inclusive: true },
+    to: { at: new Date(Date.now() - 3_599_999).toISOString(), inclusive: false },
+  };
+
+  test.each([
+    ['failed ones of an endpoint in a window', () => ({ ...window, endpointIds }), 'deliveries_failed_by_endpoint'],
+    ['failed ones of an endpoint', () => ({ endpointIds }), 'deliveries_failed_by_endpoint'],
+    ['failed ones with a fault', () => ({ faultCodes: ['timeout'] }), 'deliveries_failed_by_fault'],
+    ['failed ones with a fault in a window', () => ({ ...window, faultCodes: ['timeout'] }), 'deliveries_failed_by_fault'],
+    ['all failed ones', () => ({}), 'deliveries_failed_by_tenant'],
+    ['failed ones in a window', () => window, 'deliveries_failed_by_tenant'],
+    ['ones in any state of an endpoint in a window', () => ({ ...window, endpointIds, state: ['failed', 'pending'] }), 'deliveries_by_endpoint'],
+    ['ones in any state in a window', () => ({ ...window, state: ['delivered', 'pending'] }), 'deliveries_by_tenant'],
+  ] as [string, () => DeliveryFilter, string][])('of %s reads its index, at the start and further on', async (_, filter, index) => {
+    for (const cursor of [{ partition: 0 }, { partition: 0, ...CURSOR }])
+      await expectPlan(page({ filter: filter() }, cursor), index);
+  });
+
+  test('of the failures of an operation reads the items of that operation', async () => {
+    await expectPlan(page({ failuresOf: operationId }, { partition: 0 }), 'executions_by_operation');
+  });
+
+  test('is frozen without reading what it does not select', async () => {
+    const operation = await loadOperation(store.pool, operationId);
+    if (!operation) throw new Error('no such operation');
+    await expectPlan((db) => freezePage(db, operation, { partition: 0 }, 5_000), 'deliveries_failed_by_endpoint');
+  });
+});
+
+describe.each([{ generic: false }, { generic: true }])('planned for any parameters: $generic', (options) => {
+  test('a claim reads the queue of its endpoints', async () => {
+    for (const workedBy of [LIVE_LANE, operationId])
+      await expectPlan(
+        (db) => claimItems(db, workedBy, randomUUID(), endpointIds.map((endpointId) => ({ endpointId, count: 8 })), 1_000, 1e6),
+        'executions_queue',
+        options,
+      );
+  });
+
+  test('looking for ready endpoints hops through the queue', async () => {
+    for (const workedBy of [LIVE_LANE, operationId])
+      await expectPlan((db) => readyEndpoints(db, workedBy), 'executions_queue', options);
+  });
+
+  test('recording looks up what it records', async () => {
+    const claim = await store.claim({ workedBy: operationId, count: 10 });
+    expect(claim.items.length).toBeGreaterThan(50);
+    await expectPlan(
+      (db) => recordOutcomes(db, claim.items.map((item) => outcomeOf(claim.token, item, 500))),
+      'executions_pkey',
+      options,
+    );
+    await store.record(claim, 'released');
+  });
+});
+
+describe('the rarer changes', () => {
+  const IDS = Array.from({ length: 50 }, () => randomUUID());
+
+  test('find what they change by an index', async () => {
+    const { operationId: small } = await store.retry(tenant, { filter: { endpointIds: endpointIds.slice(10, 11) } });
+    await store.select(small);
+    await expectPlan((db) => cancelUnsent(db, small, 2_000), 'executions_by_operation');
+    await expectPlan((db) => giveUpOverdue(db, 1_000), 'executions_give_up');
+    await expectPlan((db) => ignoreAtClosedEndpoints(db, operationId, endpointIds, 1_000), 'executions_queue');
+    await expectPlan((db) => refoldDeliveries(db, IDS), 'deliveries_pkey');
+    await expectPlan((db) => resolveUnknown(db, tenant.id, IDS[0] ?? '', 'failed'), 'executions_by_delivery');
+    await expectPlan((db) => reopenCoalesced(db, operationId, 2_000), 'exclusions_pkey');
+  });
+
+  test('take no time that follows from the size of the tables', async () => {
+    const began = performance.now();
+    for (let n = 0; n < 20; n++) await readyEndpoints(store.pool, operationId);
+    expect((performance.now() - began) / 20).toBeLessThan(50);
+  });
+});
