@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Pool } from 'pg';
-import { hashApiKey, makeApiKey } from './api/api-key.ts';
 import type { PartState } from './api/api-deps.ts';
+import { hashApiKey, makeApiKey } from './api/api-key.ts';
 import { type Listening, listen } from './api/listen.ts';
 import { createApi } from './api/server.ts';
 import type { Config } from './config/config.ts';
@@ -94,7 +94,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         queues,
         guard,
         sealer,
-        workflowBundle: options.workflowBundle ?? fileURLToPath(new URL('./workflow-bundle.js', import.meta.url)),
+        workflowBundle:
+          options.workflowBundle ?? fileURLToPath(new URL('./workflow-bundle.js', import.meta.url)),
         version: VERSION,
         log,
         metrics,

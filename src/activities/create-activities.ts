@@ -1,11 +1,11 @@
 import { Context } from '@temporalio/activity';
-import { Slice } from '../delivery/slice.ts';
 import type { SendingContext } from '../delivery/sending-context.ts';
+import { Slice } from '../delivery/slice.ts';
 import { Wake } from '../delivery/wake.ts';
 import { type NextStep, nextStep } from '../domain/next-step.ts';
 import { closingState } from '../domain/operation-counts.ts';
-import { freezeNextPage } from '../recovery/freeze-selection.ts';
 import { selectAgain } from '../recovery/freeze-explicit.ts';
+import { freezeNextPage } from '../recovery/freeze-selection.ts';
 import { settleExpiredClaims } from '../recovery/settle-expired.ts';
 import { cancelUnsent } from '../store/cancelling.ts';
 import { operationFacts, readControl, writeNextEvent } from '../store/operation-facts.ts';
@@ -113,7 +113,10 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
       await beating(deps.stopping, async (stop) => {
         const operation = await loadOperation(pool, operationId);
         if (operation?.control === 'cancel') {
-          while (!stop.aborted && (await withTransaction(pool, (db) => cancelUnsent(db, operationId, CANCEL_BATCH))) > 0);
+          while (
+            !stop.aborted &&
+            (await withTransaction(pool, (db) => cancelUnsent(db, operationId, CANCEL_BATCH))) > 0
+          );
         } else if (operation) {
           const reopened = await withTransaction(pool, (db) => selectAgain(db, operation, REOPEN_BATCH));
           if (reopened > 0) return;

@@ -16,7 +16,13 @@ export function errorCodes(log: Logger): ActivityInterceptorsFactory {
           if (error instanceof CancelledFailure || error instanceof CompleteAsyncError) throw error;
           const code = codeOf(error);
           const { activityType, attempt, workflowExecution } = context.info;
-          log.warn({ event: 'activity.failed', activity: activityType, attempt, workflowId: workflowExecution?.workflowId, code });
+          log.warn({
+            event: 'activity.failed',
+            activity: activityType,
+            attempt,
+            workflowId: workflowExecution?.workflowId,
+            code,
+          });
           throw ApplicationFailure.create({ type: code, message: code });
         }
       },

@@ -123,7 +123,7 @@ export class Recorder {
       for (const id of [outcome.endpointId, outcome.operationId]) if (id) own.set(id, (own.get(id) ?? 0) + 1);
     }
     if (floors.size > 0) await raiseFloors(this.#pool, floors);
-    if (gone.size > 0) await disableGone(this.#pool, [...gone].sort());
+    if (gone.size > 0) await disableGone(this.#pool, [...gone]);
     for (const [token, freed] of slots)
       await freeSlots(
         this.#pool,

@@ -1,6 +1,13 @@
 import type { Pool } from 'pg';
 import type { ClaimedItem, Grant } from '../store/claims.ts';
-import { forgetSlots, freeSlots, type Reserving, refundPace, reservePace, type Sends } from '../store/pacing.ts';
+import {
+  forgetSlots,
+  freeSlots,
+  type Reserving,
+  refundPace,
+  reservePace,
+  type Sends,
+} from '../store/pacing.ts';
 import { withTransaction } from '../store/pool.ts';
 
 /** What a claim may take, and what of it was reserved and must be given back where it is not used. */
@@ -29,7 +36,9 @@ export async function reserveGrants(
     const [own] = await withTransaction(pool, (db) => reservePace(db, 'operation', asked, by));
     within = limitTo(wanted, own?.count ?? 0);
   }
-  const asked = within.filter((w) => isPaced(w.endpointId)).map((w) => ({ id: w.endpointId, count: w.count }));
+  const asked = within
+    .filter((w) => isPaced(w.endpointId))
+    .map((w) => ({ id: w.endpointId, count: w.count }));
   const granted = new Map<string, number>();
   if (asked.length > 0)
     for (const { id, count } of await withTransaction(pool, (db) => reservePace(db, 'endpoint', asked, by)))
@@ -68,7 +77,12 @@ export async function settleReservation(
   if (items.length === 0) await forgetSlots(pool, [token]);
 }
 
-async function giveBack(pool: Pool, token: string, paced: 'endpoint' | 'operation', unused: Sends[]): Promise<void> {
+async function giveBack(
+  pool: Pool,
+  token: string,
+  paced: 'endpoint' | 'operation',
+  unused: Sends[],
+): Promise<void> {
   await refundPace(pool, paced, unused);
   await freeSlots(pool, token, unused);
 }

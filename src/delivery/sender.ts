@@ -109,7 +109,11 @@ export class Sender {
     } catch (error) {
       // Nothing behind the first byte throws: this was not sent, and trying it again would end the same way.
       const code = (error as { code?: string }).code ?? (error as Error).name;
-      this.#context.log.error({ event: 'delivery.unsendable', executionId: showId('execution', item.executionId), code });
+      this.#context.log.error({
+        event: 'delivery.unsendable',
+        executionId: showId('execution', item.executionId),
+        code,
+      });
       result = { kind: 'faulted', fault: 'invalid_request', mayHaveArrived: false, durationMs: 0 };
     }
     this.#finish(claim, item, result, target);

@@ -46,7 +46,13 @@ const IDLE_POLL_MS = 1_000;
 const CLOSED_BATCH = 1_000;
 
 /** What one claim came to; `late`: all that is left may end after the slice; `refused`: there was work and no pace for it. */
-type Round = { claimed: number; stopped?: boolean; late?: boolean; refused?: boolean; claimableInMs?: number };
+type Round = {
+  claimed: number;
+  stopped?: boolean;
+  late?: boolean;
+  refused?: boolean;
+  claimableInMs?: number;
+};
 
 /** The loop that is the only sender: choose endpoints, reserve pace, claim what was granted, send, record. */
 export class Slice {
@@ -97,7 +103,9 @@ export class Slice {
         // Out of pace, or of a paused operation: what is ready and is not given must not be asked for at full speed. What
         // has a time is asked for then and not later, or its pace would fall behind.
         const pollMs =
-          inVain > 0 ? Math.min(PACE_POLL_MS * 2 ** (inVain - 1), PACE_POLL_MAX_MS) : Math.max(waitMs, PACE_POLL_MS);
+          inVain > 0
+            ? Math.min(PACE_POLL_MS * 2 ** (inVain - 1), PACE_POLL_MAX_MS)
+            : Math.max(waitMs, PACE_POLL_MS);
         await wake.wait(Math.min(pollMs, IDLE_POLL_MS), idle ? undefined : this.#sender.freed());
         this.#endpointsUntilMs = 0;
       }
@@ -145,7 +153,8 @@ export class Slice {
     metrics.sliceClaims.inc(items.length);
     if (items.length > 0)
       await this.#sender.send({ token, items, deadline, longestMs, slotted: !reservation.unpaced });
-    if (withoutPayload.length > 0) await withTransaction(pool, (db) => ignoreWithoutPayload(db, withoutPayload));
+    if (withoutPayload.length > 0)
+      await withTransaction(pool, (db) => ignoreWithoutPayload(db, withoutPayload));
     await settleReservation(pool, token, reservation, items);
     this.#noteExhausted(wanted, reservation.grants, items);
     return { claimed: items.length + withoutPayload.length, ...later };
@@ -197,7 +206,10 @@ export class Slice {
       const got = taken.get(endpointId) ?? 0;
       if (got >= count) continue;
       const outOfPace = got === (granted.get(endpointId) ?? 0);
-      this.#exhausted.set(endpointId, outOfPace ? performance.now() + PACE_POLL_MS : Number.POSITIVE_INFINITY);
+      this.#exhausted.set(
+        endpointId,
+        outOfPace ? performance.now() + PACE_POLL_MS : Number.POSITIVE_INFINITY,
+      );
     }
   }
 }

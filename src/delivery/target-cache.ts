@@ -31,9 +31,7 @@ export class TargetCache {
   }
 
   /** Reads what is not fresh of the wanted targets, in one statement, and returns a way to look each of them up. */
-  async prepare(
-    wanted: { endpointId: string; version: number }[],
-  ): Promise<TargetLookup> {
+  async prepare(wanted: { endpointId: string; version: number }[]): Promise<TargetLookup> {
     const nowMs = Date.now();
     const missing = new Map<string, { endpointId: string; version: number }>();
     for (const want of wanted) {
@@ -50,7 +48,8 @@ export class TargetCache {
     }
     return (endpointId, version) => {
       const target = this.#targets.get(keyOf(endpointId, version))?.target;
-      if (!target) throw new Error('the endpoint version of a claimed item does not exist, or cannot be unsealed');
+      if (!target)
+        throw new Error('the endpoint version of a claimed item does not exist, or cannot be unsealed');
       return target;
     };
   }

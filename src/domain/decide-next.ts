@@ -39,5 +39,8 @@ export function decideNext({ outcome, attempts, policy, onAmbiguous, random }: S
       break;
   }
   if (attempts >= policy.maxAttempts) return { state: 'failed', reason: 'exhausted' };
-  return { state: 'scheduled', delayMs: Math.max(backoffMs(policy, attempts, random), outcome.retryAfterMs ?? 0) };
+  return {
+    state: 'scheduled',
+    delayMs: Math.max(backoffMs(policy, attempts, random), outcome.retryAfterMs ?? 0),
+  };
 }

@@ -13,4 +13,9 @@ export const ON_AMBIGUOUS = ['resend', 'hold'] as const;
 export type OnAmbiguous = (typeof ON_AMBIGUOUS)[number];
 
 /** 8 attempts over some two hours, as long as a deployment gone wrong usually lasts. */
-export const DEFAULT_RETRY_POLICY: RetryPolicy = { maxAttempts: 8, initialMs: 5_000, factor: 4, capMs: 3_600_000 };
+export const DEFAULT_RETRY_POLICY: RetryPolicy = {
+  maxAttempts: 8,
+  initialMs: 5_000,
+  factor: 4,
+  capMs: 3_600_000,
+};

@@ -39,7 +39,12 @@ export interface AcceptRequest {
 
 /** What one delivery of an explicit list became. */
 export type AcceptedItem =
-  | { deliveryId: string; became: 'queued' | 'scheduled'; executionId: string; supersededExecutionId?: string }
+  | {
+      deliveryId: string;
+      became: 'queued' | 'scheduled';
+      executionId: string;
+      supersededExecutionId?: string;
+    }
   | {
       deliveryId: string;
       became: 'excluded';
@@ -99,7 +104,9 @@ async function acceptIn(db: Queryable, request: AcceptRequest): Promise<Accepted
     id,
     tenantId: request.tenant.id,
     workflowId: `${request.kind}/${request.tenant.handle}/${
-      key && held ? `${sha256(`${key.scope}\n${request.idempotency?.key}`).toString('hex').slice(0, 32)}.${held.use}` : id
+      key && held
+        ? `${sha256(`${key.scope}\n${request.idempotency?.key}`).toString('hex').slice(0, 32)}.${held.use}`
+        : id
     }`,
     interactive: explicit !== undefined && (await isInteractive(db, request, explicit)),
     selected: explicit !== undefined,
@@ -117,7 +124,13 @@ async function acceptIn(db: Queryable, request: AcceptRequest): Promise<Accepted
     }),
   );
   if (key && held && idempotencyExpiresAt)
-    await storeAnswer(db, key, { use: held.use, operationId: id, status: 202, body, expiresAt: idempotencyExpiresAt });
+    await storeAnswer(db, key, {
+      use: held.use,
+      operationId: id,
+      status: 202,
+      body,
+      expiresAt: idempotencyExpiresAt,
+    });
   return { ok: true, body, operationId: id, operation };
 }
 

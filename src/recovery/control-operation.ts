@@ -36,7 +36,13 @@ export async function controlOperation(
   operationId: string,
   command: ControlCommand,
 ): Promise<ControlResult> {
-  const operation = await commitControl(deps.pool, tenantId, operationId, changeOf(command), TAKEN_IN[command.do]);
+  const operation = await commitControl(
+    deps.pool,
+    tenantId,
+    operationId,
+    changeOf(command),
+    TAKEN_IN[command.do],
+  );
   if (!operation) {
     const found = await findOperation(deps.pool, tenantId, operationId);
     return found

@@ -18,7 +18,7 @@ export function createRecoveryDeps(
   queues: TaskQueues,
   log: Logger,
 ): RecoveryDeps {
-  let poking: NodeJS.Timeout | undefined;
+  let poking = false;
   const runs = async () => {
     const link = temporal.link;
     if (!link) throw new TemporalAway();
@@ -31,12 +31,18 @@ export function createRecoveryDeps(
         await (await runs()).start(operation, 'first');
         await confirmStart(pool, operation.id);
       }),
-    nudgeOperation: (operation) => offer(log, 'operation.control', async () => (await runs()).nudge(operation)),
+    nudgeOperation: (operation) =>
+      offer(log, 'operation.control', async () => (await runs()).nudge(operation)),
     pokeLiveLane() {
-      poking ??= setTimeout(() => {
-        poking = undefined;
+      if (poking) return;
+      poking = true;
+      setTimeout(() => {
+        poking = false;
         notifyLiveLanes(pool).catch((error: { code?: string }) =>
-          log.warn({ event: 'live.notify.failed', code: error.code }, 'the poll of the live lane will find it'),
+          log.warn(
+            { event: 'live.notify.failed', code: error.code },
+            'the poll of the live lane will find it',
+          ),
         );
       }, DEBOUNCE_MS);
     },

@@ -15,10 +15,15 @@ export async function resolveDelivery(
   deliveryId: string,
   outcome: 'delivered' | 'failed' | 'retry',
 ): Promise<ResolveResult> {
-  const resolved = await withTransaction(deps.pool, (db) => resolveUnknown(db, tenantId, deliveryId, outcome));
+  const resolved = await withTransaction(deps.pool, (db) =>
+    resolveUnknown(db, tenantId, deliveryId, outcome),
+  );
   if (resolved) {
     if (outcome === 'retry') deps.pokeLiveLane();
     return { ok: true, ...resolved };
   }
-  return { ok: false, code: (await deliveryExists(deps.pool, tenantId, deliveryId)) ? 'not_unknown' : 'not_found' };
+  return {
+    ok: false,
+    code: (await deliveryExists(deps.pool, tenantId, deliveryId)) ? 'not_unknown' : 'not_found',
+  };
 }

@@ -13,7 +13,12 @@ const CLAIMS_AT_ONCE = 8;
  * policy decides, exactly as if the sender had said so. Returns how many items were settled.
  */
 export async function settleExpiredClaims(pool: Pool): Promise<number> {
-  const classification = classify({ kind: 'faulted', fault: 'lease_lost', mayHaveArrived: true, durationMs: 0 });
+  const classification = classify({
+    kind: 'faulted',
+    fault: 'lease_lost',
+    mayHaveArrived: true,
+    durationMs: 0,
+  });
   for (let settled = 0; ; ) {
     const batch = await withTransaction(pool, async (db) => {
       const { tokens, items } = await lockExpiredClaims(db, CLAIMS_AT_ONCE);

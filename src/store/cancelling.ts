@@ -40,6 +40,9 @@ export async function cancelUnsent(db: Queryable, operationId: string, limit: nu
     select e.delivery_id from ended e left join restored r on r.delivery_id = e.delivery_id`,
     [operationId, limit],
   );
-  await refoldDeliveries(db, rows.map((row) => row.delivery_id));
+  await refoldDeliveries(
+    db,
+    rows.map((row) => row.delivery_id),
+  );
   return rows.length;
 }

@@ -1,3 +1,4 @@
+import { withRetries } from './pool.ts';
 import type { Queryable } from './queryable.ts';
 import { LIVE_LANE } from './queryable.ts';
 
@@ -29,7 +30,9 @@ export interface Claim {
 
 /**
  * Claims due items of `workedBy` up to each endpoint's grant and `maxBytes` of payload (at least one item), under a
- * lease of `leaseMs` by the database's clock. Nothing is claimed of an operation whose control does not say run.
+ * lease of `leaseMs` by the database's clock. Nothing is claimed of an operation whose control does not say run. Runs
+ * outside a transaction, and again where it met a deadlock: a freeze that looks at something twice can hold counts while
+ * it waits for an item.
  */
 export async function claimItems(
   db: Queryable,
@@ -40,7 +43,7 @@ export async function claimItems(
   maxBytes: number,
 ): Promise<Claim> {
   const live = workedBy === LIVE_LANE;
-  const { rows } = await db.query({
+  const statement = {
     name: live ? 'claim-live' : 'claim-bulk',
     text: `with picked as materialized (
       select e.id, e.delivery_id, g.ord, row_number() over () as n
@@ -51,8 +54,12 @@ export async function claimItems(
           and x.state in ('queued', 'scheduled') and x.due_at <= now() and x.give_up_at > now()
           -- Again here, since a Retry-After may have come since the endpoint was found ready.
           and (select f.floor_until <= now() from endpoint_pacing f where f.endpoint_id = g.endpoint_id)
-          ${live ? `and (x.operation_id is null or exists (select from operations o where o.id = x.operation_id
-            and (o.control = 'run' or o.closed_at is not null)))` : ''}
+          ${
+            live
+              ? `and (x.operation_id is null or exists (select from operations o where o.id = x.operation_id
+            and (o.control = 'run' or o.closed_at is not null)))`
+              : ''
+          }
         order by x.due_at, x.id limit g.count for update of x skip locked
       ) e
       ${live ? '' : `where exists (select from operations o where o.id = $1 and o.control = 'run')`}
@@ -80,13 +87,15 @@ export async function claimItems(
     union all
     select c.id, null, null, null, null, null, null, null, null from chosen c where c.body is null`,
     values: [workedBy, grants.map((g) => g.endpointId), grants.map((g) => g.count), token, leaseMs, maxBytes],
-  });
+  };
+  const { rows } = await withRetries(() => db.query(statement));
   return {
     items: rows.filter((row) => row.body !== null).map(claimedItem),
     withoutPayload: rows.filter((row) => row.body === null).map((row) => row.id),
   };
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
 function claimedItem(row: any): ClaimedItem {
   return {
     executionId: row.id,

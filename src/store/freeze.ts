@@ -15,7 +15,10 @@ export interface Frozen {
   raced: string[];
 }
 
-type FrozenOperation = Pick<Operation, 'id' | 'tenantId' | 'kind' | 'target' | 'interactive' | 'selection' | 'options'>;
+type FrozenOperation = Pick<
+  Operation,
+  'id' | 'tenantId' | 'kind' | 'target' | 'interactive' | 'selection' | 'options'
+>;
 
 /**
  * Decides each delivery of a page and makes it an item of the operation or an exclusion with its reason, in one
@@ -132,7 +135,12 @@ export async function freezePage(
 }
 
 /** Excludes as `changed_since` what kept changing hands while it was being frozen. */
-export async function excludeChanged(db: Queryable, operationId: string, tenantId: string, ids: string[]): Promise<void> {
+export async function excludeChanged(
+  db: Queryable,
+  operationId: string,
+  tenantId: string,
+  ids: string[],
+): Promise<void> {
   await db.query(
     `insert into exclusions (operation_id, delivery_id, reason)
      select $1, d.id, 'changed_since' from deliveries d where d.tenant_id = $2 and d.id = any($3::uuid[])

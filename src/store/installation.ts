@@ -9,6 +9,8 @@ export async function isMasterKeyOf(db: Queryable, check: string): Promise<boole
     `insert into installation (master_key_check) values (decode($1, 'hex')) on conflict (only_one) do nothing`,
     [check],
   );
-  const { rows } = await db.query(`select encode(master_key_check, 'hex') = $1 as same from installation`, [check]);
+  const { rows } = await db.query(`select encode(master_key_check, 'hex') = $1 as same from installation`, [
+    check,
+  ]);
   return rows[0].same;
 }

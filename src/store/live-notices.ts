@@ -14,7 +14,11 @@ export async function notifyLiveLanes(db: Queryable): Promise<void> {
  */
 export async function listenForLiveWork(url: string, onNotice: () => void, stop: AbortSignal): Promise<void> {
   while (!stop.aborted) {
-    const client = new pg.Client({ connectionString: url, application_name: 'redrive-listen', keepAlive: true });
+    const client = new pg.Client({
+      connectionString: url,
+      application_name: 'redrive-listen',
+      keepAlive: true,
+    });
     try {
       await client.connect();
       await client.query(`listen ${CHANNEL}`);

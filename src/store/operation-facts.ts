@@ -6,7 +6,10 @@ import { readyEndpoints } from './ready-endpoints.ts';
 import { countWorkers } from './workers.ts';
 
 /** Reads what decides an operation's next step; undefined where there is no such operation. */
-export async function operationFacts(db: Queryable, operationId: string): Promise<OperationFacts | undefined> {
+export async function operationFacts(
+  db: Queryable,
+  operationId: string,
+): Promise<OperationFacts | undefined> {
   const operation = await loadOperation(db, operationId);
   if (!operation) return undefined;
   const { rows } = await db.query(
@@ -48,7 +51,9 @@ export async function operationFacts(db: Queryable, operationId: string): Promis
 
 async function firstClaimable(db: Queryable, operationId: string): Promise<number | undefined> {
   const endpoints = await readyEndpoints(db, operationId);
-  return endpoints.length === 0 ? undefined : Math.min(...endpoints.map((e) => (e.state === 'enabled' ? e.claimableInMs : 0)));
+  return endpoints.length === 0
+    ? undefined
+    : Math.min(...endpoints.map((e) => (e.state === 'enabled' ? e.claimableInMs : 0)));
 }
 
 /** Writes down what the workflow does next and when at the latest, and which control it has seen. */

@@ -59,7 +59,12 @@ export async function pageOperationItems(
   if (items.length > page.limit) return cut(items, page.limit);
   if (wantsExclusions)
     items.push(
-      ...(await exclusionsOf(db, operationId, phase === 'x' ? after : undefined, page.limit + 1 - items.length)),
+      ...(await exclusionsOf(
+        db,
+        operationId,
+        phase === 'x' ? after : undefined,
+        page.limit + 1 - items.length,
+      )),
     );
   return items.length > page.limit ? cut(items, page.limit) : { items };
 }

@@ -5,7 +5,10 @@ import { LIVE_LANE } from './queryable.ts';
 import type { SelectionCursor } from './selection-page.ts';
 
 /** Locks an operation for its selection and returns where it stands; undefined when it may not go on selecting. */
-export async function lockSelection(db: Queryable, operationId: string): Promise<SelectionCursor | undefined> {
+export async function lockSelection(
+  db: Queryable,
+  operationId: string,
+): Promise<SelectionCursor | undefined> {
   const { rows } = await db.query(
     `update operations set state = 'selecting' where id = $1 and control = 'run' and selected_at is null
        and closed_at is null
@@ -17,7 +20,11 @@ export async function lockSelection(db: Queryable, operationId: string): Promise
 }
 
 /** Moves the selection's cursor, in the transaction of the page that was frozen. */
-export async function moveSelection(db: Queryable, operationId: string, cursor: SelectionCursor): Promise<void> {
+export async function moveSelection(
+  db: Queryable,
+  operationId: string,
+  cursor: SelectionCursor,
+): Promise<void> {
   await db.query(
     `update operations set selection_cursor = $2, next_event = 'select', next_event_at = now() + interval '30 seconds'
      where id = $1 and closed_at is null`,
@@ -103,10 +110,14 @@ export async function closeOperation(
   operationId: string,
   endIn: (counts: ClosureReport['counts'], cancelled: boolean) => OperationState,
 ): Promise<{ closed: true; report: ClosureReport } | { closed: false; why: CloseRefused }> {
-  const found = await db.query('select control, report from operations where id = $1 for no key update', [operationId]);
+  const found = await db.query('select control, report from operations where id = $1 for no key update', [
+    operationId,
+  ]);
   const operation = found.rows[0];
   if (operation.report) return { closed: true, report: operation.report };
-  const counted = await db.query('select * from operation_counts where operation_id = $1 for update', [operationId]);
+  const counted = await db.query('select * from operation_counts where operation_id = $1 for update', [
+    operationId,
+  ]);
   const { rows } = await db.query(
     `select
       (select jsonb_object_agg(state, n) from (
@@ -153,7 +164,30 @@ export async function closeOperation(
 }
 
 function countsFrom(row: Record<string, number>): ClosureReport['counts'] {
-  const { queued, sending, scheduled, delivered, failed, unknown, ignored, cancelled, superseded, excluded, expected } =
-    row as ClosureReport['counts'];
-  return { expected, queued, sending, scheduled, delivered, failed, unknown, ignored, cancelled, superseded, excluded };
+  const {
+    queued,
+    sending,
+    scheduled,
+    delivered,
+    failed,
+    unknown,
+    ignored,
+    cancelled,
+    superseded,
+    excluded,
+    expected,
+  } = row as ClosureReport['counts'];
+  return {
+    expected,
+    queued,
+    sending,
+    scheduled,
+    delivered,
+    failed,
+    unknown,
+    ignored,
+    cancelled,
+    superseded,
+    excluded,
+  };
 }

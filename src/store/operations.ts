@@ -123,6 +123,7 @@ export async function commitControl(
   return rowCount === 1 ? findOperation(db, tenantId, operationId) : undefined;
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
 function operationFrom(row: any): Operation {
   return {
     id: row.id,

@@ -119,5 +119,9 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
 
 /** Ends claims whose items are all recorded. */
 export async function endClaims(db: Queryable, tokens: string[]): Promise<void> {
-  await db.query({ name: 'end-claims', text: 'delete from claims where token = any($1::uuid[])', values: [tokens] });
+  await db.query({
+    name: 'end-claims',
+    text: 'delete from claims where token = any($1::uuid[])',
+    values: [tokens],
+  });
 }

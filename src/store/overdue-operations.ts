@@ -2,7 +2,9 @@ import type { RunnableOperation } from '../domain/operation.ts';
 import type { Queryable } from './queryable.ts';
 
 /** Why the sweeper looks at an operation. */
-export type Overdue = RunnableOperation & { why: 'not_started' | 'overdue' | 'control_behind' | 'settled' | 'sample' };
+export type Overdue = RunnableOperation & {
+  why: 'not_started' | 'overdue' | 'control_behind' | 'settled' | 'sample';
+};
 
 const COLUMNS = `o.id, o.tenant_id, o.workflow_id, o.interactive, o.kind, o.state, o.control, o.control_revision`;
 
@@ -72,7 +74,8 @@ export async function noteStart(db: Queryable, operationId: string): Promise<voi
 
 /** Notes that Temporal has the run of an operation. */
 export async function confirmStart(db: Queryable, operationId: string): Promise<void> {
-  await db.query('update operations set start_confirmed_at = coalesce(start_confirmed_at, now()) where id = $1', [
-    operationId,
-  ]);
+  await db.query(
+    'update operations set start_confirmed_at = coalesce(start_confirmed_at, now()) where id = $1',
+    [operationId],
+  );
 }

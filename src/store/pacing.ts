@@ -49,7 +49,12 @@ const LOCKED = `locked as materialized (
  * claim: rows are locked in the order of their ids, decided by the pure rules of the domain, and written back;
  * concurrency is kept as slots with an expiry, so that a crash leaks none.
  */
-export async function reservePace(db: Queryable, paced: Paced, wanted: Sends[], by: Reserving): Promise<Sends[]> {
+export async function reservePace(
+  db: Queryable,
+  paced: Paced,
+  wanted: Sends[],
+  by: Reserving,
+): Promise<Sends[]> {
   const { rows } = await db.query(
     `select r.*, extract(epoch from clock_timestamp())::float8 * 1000 as now_ms,
       case when r.arrival_at = '-infinity' then 0 else extract(epoch from r.arrival_at)::float8 * 1000 end as arrival_ms
@@ -57,7 +62,10 @@ export async function reservePace(db: Queryable, paced: Paced, wanted: Sends[], 
     [wanted.map((w) => w.id), wanted.map((w) => w.count)],
   );
   // A second statement, so that it sees the slots of whoever held these locks before.
-  const inUse = await slotsInUse(db, rows.filter((row) => row.max_concurrency !== null).map((row) => row.id));
+  const inUse = await slotsInUse(
+    db,
+    rows.filter((row) => row.max_concurrency !== null).map((row) => row.id),
+  );
   const granted = rows.map((row) => {
     const lane = paced === 'operation' ? 'live' : by.lane;
     const room =
@@ -69,11 +77,17 @@ export async function reservePace(db: Queryable, paced: Paced, wanted: Sends[], 
       row.rate_per_second === null || here === 0
         ? { granted: here, arrivalMs: row.arrival_ms }
         : reserve(row.arrival_ms, row.now_ms, row.rate_per_second, here, by.lane);
-    return { id: row.id, rated: row.rate_per_second !== null, slotted: row.max_concurrency !== null, ...pace };
+    return {
+      id: row.id,
+      rated: row.rate_per_second !== null,
+      slotted: row.max_concurrency !== null,
+      ...pace,
+    };
   });
   const some = granted.filter((g) => g.granted > 0);
   const rated = some.filter((g) => g.rated);
-  if (rated.length > 0) await db.query(ARRIVE[paced], [rated.map((g) => g.id), rated.map((g) => g.arrivalMs)]);
+  if (rated.length > 0)
+    await db.query(ARRIVE[paced], [rated.map((g) => g.id), rated.map((g) => g.arrivalMs)]);
   const slotted = some.filter((g) => g.slotted);
   if (slotted.length > 0)
     await db.query(

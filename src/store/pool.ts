@@ -68,9 +68,21 @@ export async function withTransaction<Result>(
 ): Promise<Result> {
   const maxAttempts = options.maxAttempts ?? 5;
   const begin = options.isolation === undefined ? 'begin' : `begin isolation level ${options.isolation}`;
+  return again(maxAttempts, () => runOnce(pool, begin, fn));
+}
+
+/**
+ * Runs one statement that is a transaction of its own, and runs it again after a serialization failure or a deadlock: the
+ * server says that nothing happened.
+ */
+export function withRetries<Result>(statement: () => Promise<Result>, maxAttempts = 5): Promise<Result> {
+  return again(maxAttempts, statement);
+}
+
+async function again<Result>(maxAttempts: number, run: () => Promise<Result>): Promise<Result> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await runOnce(pool, begin, fn);
+      return await run();
     } catch (error) {
       if (attempt >= maxAttempts || !isRetryable(error))
         throw error instanceof BeginFailed ? error.cause : error;

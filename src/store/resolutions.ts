@@ -33,6 +33,9 @@ export async function resolveUnknown(
 
 /** Whether a delivery exists for this tenant. */
 export async function deliveryExists(db: Queryable, tenantId: string, deliveryId: string): Promise<boolean> {
-  const { rowCount } = await db.query('select from deliveries where id = $1 and tenant_id = $2', [deliveryId, tenantId]);
+  const { rowCount } = await db.query('select from deliveries where id = $1 and tenant_id = $2', [
+    deliveryId,
+    tenantId,
+  ]);
   return rowCount === 1;
 }

@@ -47,7 +47,9 @@ export function filterConditions(
   const states = filter.state ?? ['failed'];
   const where = [`d.tenant_id = ${p.add(tenantId)}`];
   // A literal, where it is one state: the partial indexes are only used when the planner can see it.
-  where.push(states.length === 1 && states[0] === 'failed' ? `d.state = 'failed'` : `d.state = any(${p.add(states)})`);
+  where.push(
+    states.length === 1 && states[0] === 'failed' ? `d.state = 'failed'` : `d.state = any(${p.add(states)})`,
+  );
   if (partition.endpointId) where.push(`d.endpoint_id = ${p.add(partition.endpointId)}`);
   else if (filter.endpointIds) where.push(`d.endpoint_id = any(${p.add(filter.endpointIds)}::uuid[])`);
   if (partition.faultCode) where.push(`d.fault_code = ${p.add(partition.faultCode)}`);
@@ -104,7 +106,9 @@ export function selectionPage(
   const partition = partitionsOf(selection)[cursor.partition] ?? {};
   const where = filterConditions(tenantId, selection.filter, partition, p);
   if (cursor.acceptedAt && cursor.id)
-    where.push(`(d.accepted_at, d.id) > (${p.add(cursor.acceptedAt)}::timestamptz, ${p.add(cursor.id)}::uuid)`);
+    where.push(
+      `(d.accepted_at, d.id) > (${p.add(cursor.acceptedAt)}::timestamptz, ${p.add(cursor.id)}::uuid)`,
+    );
   return `select d.id, d.accepted_at from deliveries d where ${where.join('\n      and ')}
       order by d.accepted_at, d.id limit ${p.add(limit)}`;
 }

@@ -79,7 +79,10 @@ export async function giveUpOverdue(db: Queryable, limit: number): Promise<numbe
   const ids = rows.map((row) => row.delivery_id);
   await refoldDeliveries(db, ids);
   if (ids.length > 0)
-    await db.query(`update deliveries set fault_code = 'gave_up' where id = any($1::uuid[]) and attempts = 0`, [ids]);
+    await db.query(
+      `update deliveries set fault_code = 'gave_up' where id = any($1::uuid[]) and attempts = 0`,
+      [ids],
+    );
   return rows.length;
 }
 
@@ -105,7 +108,10 @@ export async function ignoreAtClosedEndpoints(
     from unsent u where e.id = u.id returning e.delivery_id`,
     [workedBy, endpointIds, limit],
   );
-  await refoldDeliveries(db, rows.map((row) => row.delivery_id));
+  await refoldDeliveries(
+    db,
+    rows.map((row) => row.delivery_id),
+  );
   return rows.length;
 }
 
@@ -116,7 +122,10 @@ export async function ignoreWithoutPayload(db: Queryable, executionIds: string[]
      where id = any($1::uuid[]) and state in ('queued', 'scheduled') returning delivery_id`,
     [executionIds],
   );
-  await refoldDeliveries(db, rows.map((row) => row.delivery_id));
+  await refoldDeliveries(
+    db,
+    rows.map((row) => row.delivery_id),
+  );
 }
 
 /** Disables endpoints that answered 410 Gone; one that an operator already disabled or deleted stays as it is. */

@@ -17,7 +17,13 @@ export async function checkIn(
     `select id from workers where seen_at > clock_timestamp() - $1::float8 * interval '1 millisecond' order by id`,
     [ALIVE_MS],
   );
-  return { index: Math.max(0, rows.findIndex((row) => row.id === worker.id)), of: Math.max(1, rows.length) };
+  return {
+    index: Math.max(
+      0,
+      rows.findIndex((row) => row.id === worker.id),
+    ),
+    of: Math.max(1, rows.length),
+  };
 }
 
 /** Takes a worker off the list, and those not seen for an hour with it. */

@@ -53,9 +53,9 @@ export class OperationRuns {
   /** Offers the run a look at its control, as an update that shows in its history. */
   async nudge(operation: RunnableOperation): Promise<void> {
     await this.#link.client.withDeadline(Date.now() + CALL_MS, () =>
-      this.#link.client.workflow
-        .getHandle(operation.workflowId)
-        .executeUpdate('control', { args: [{ revision: operation.controlRevision, control: operation.control }] }),
+      this.#link.client.workflow.getHandle(operation.workflowId).executeUpdate('control', {
+        args: [{ revision: operation.controlRevision, control: operation.control }],
+      }),
     );
   }
 

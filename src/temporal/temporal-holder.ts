@@ -49,7 +49,11 @@ export class TemporalHolder {
         this.#link = link;
         return link;
       } catch (error) {
-        if (tries === 1) log.warn({ event: 'temporal.away', code: (error as Error).name }, 'Temporal does not answer; trying on');
+        if (tries === 1)
+          log.warn(
+            { event: 'temporal.away', code: (error as Error).name },
+            'Temporal does not answer; trying on',
+          );
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
       }
     }

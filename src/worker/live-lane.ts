@@ -44,7 +44,10 @@ export class LiveLane {
           share,
         }).run();
       } catch (error) {
-        sending.log.warn({ event: 'live.failed', code: (error as { code?: string }).code ?? (error as Error).name });
+        sending.log.warn({
+          event: 'live.failed',
+          code: (error as { code?: string }).code ?? (error as Error).name,
+        });
         await this.#wake.wait(AGAIN_MS);
       }
     }

@@ -8,11 +8,11 @@ import { cancelFromOutside } from '../store/operation-progress.ts';
 import { confirmStart, findOverdue, noteStart, type Overdue } from '../store/overdue-operations.ts';
 import { withTransaction } from '../store/pool.ts';
 import { giveUpOverdue } from '../store/settlement.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { temporalAnswers } from '../temporal/connection.ts';
 import { OperationRuns } from '../temporal/operation-runs.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
 
 /** What the sweeper of a worker is given. */
 export interface SweeperOptions {
@@ -117,7 +117,10 @@ export class Sweeper {
     if (outcome === 'already_started') await runs.start(operation, 'revive');
     await confirmStart(pool, operation.id);
     this.#count(how === 'first' ? 'started' : 'revived');
-    log.warn({ event: `sweeper.${how === 'first' ? 'started' : 'revived'}`, operationId: showId('operation', operation.id) });
+    log.warn({
+      event: `sweeper.${how === 'first' ? 'started' : 'revived'}`,
+      operationId: showId('operation', operation.id),
+    });
   }
 
   #count(action: string): void {

@@ -145,7 +145,8 @@ async function every(
 
 function showGauges(metrics: Metrics, gauges: Awaited<ReturnType<typeof readGauges>>): void {
   for (const lane of ['live', 'bulk'] as const)
-    for (const state of ['queued', 'scheduled'] as const) metrics.queueDepth.set({ lane, state }, gauges[lane][state]);
+    for (const state of ['queued', 'scheduled'] as const)
+      metrics.queueDepth.set({ lane, state }, gauges[lane][state]);
   metrics.queueOldestAge.set({ lane: 'live' }, gauges.live.oldestAgeSeconds);
   metrics.operations.reset();
   for (const { state, count } of gauges.operations) metrics.operations.set({ state }, count);
