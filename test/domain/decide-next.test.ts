@@ -10,7 +10,10 @@ const TRIED_AGAIN = ['retryable', 'unsent', 'ambiguous'];
 
 const anySituation: fc.Arbitrary<Situation> = fc.record({
   outcome: fc
-    .record({ outcome: fc.constantFrom(...OUTCOMES), retryAfterMs: fc.option(fc.nat({ max: 3_600_000 }), { nil: undefined }) })
+    .record({
+      outcome: fc.constantFrom(...OUTCOMES),
+      retryAfterMs: fc.option(fc.nat({ max: 3_600_000 }), { nil: undefined }),
+    })
     .map(
       ({ outcome, retryAfterMs }): Classification => ({
         outcome,
@@ -50,7 +53,8 @@ describe('what follows an attempt', () => {
       const triedAgain =
         TRIED_AGAIN.includes(outcome.outcome) && !(outcome.outcome === 'ambiguous' && onAmbiguous === 'hold');
       expect(next.state === 'scheduled').toBe(triedAgain && attempts < policy.maxAttempts);
-      if (triedAgain && attempts >= policy.maxAttempts) expect(next).toEqual({ state: 'failed', reason: 'exhausted' });
+      if (triedAgain && attempts >= policy.maxAttempts)
+        expect(next).toEqual({ state: 'failed', reason: 'exhausted' });
     });
   });
 
@@ -73,7 +77,10 @@ describe('what follows an attempt', () => {
     ['gone', 'gone'],
   ] as const)('is a failure at once for %s', (outcome, reason) => {
     always((situation) =>
-      expect(decideNext({ ...situation, outcome: { outcome, mayHaveArrived: false } })).toEqual({ state: 'failed', reason }),
+      expect(decideNext({ ...situation, outcome: { outcome, mayHaveArrived: false } })).toEqual({
+        state: 'failed',
+        reason,
+      }),
     );
   });
 });

@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DELIVERY_STATES } from '../../src/domain/delivery-state.ts';
-import { EXECUTION_STATES, EXECUTION_TRANSITIONS, type ExecutionState, isOpen } from '../../src/domain/execution-state.ts';
+import {
+  EXECUTION_STATES,
+  EXECUTION_TRANSITIONS,
+  type ExecutionState,
+  isOpen,
+} from '../../src/domain/execution-state.ts';
 import { OPERATION_ENDS, OPERATION_STATES } from '../../src/domain/operation-state.ts';
 import { EXCLUSION_REASONS } from '../../src/domain/selection.ts';
 import { createTestStore, type TestStore } from '../support/test-store.ts';
@@ -115,13 +120,17 @@ describe('a statement that changes the state of an execution', () => {
 
   test('is refused where there is no operation at all, however the planner joins', async () => {
     expect(await store.rows('select from operation_counts')).toEqual([]);
-    for (const plan of JOINS) expect({ plan, code: await move('failed', 'queued', { plan }) }).toEqual({ plan, code: 'RD001' });
+    for (const plan of JOINS)
+      expect({ plan, code: await move('failed', 'queued', { plan }) }).toEqual({ plan, code: 'RD001' });
   });
 
   test('is refused alike for an item of an operation', async () => {
     const [{ tenant_id: tenantId }] = await store.rows('select tenant_id from deliveries');
     const [{ handle }] = await store.rows('select handle from tenants where id = $1', [tenantId]);
-    const { operationId: owner } = await store.retry({ id: tenantId, handle }, { filter: { state: ['ignored'] } });
+    const { operationId: owner } = await store.retry(
+      { id: tenantId, handle },
+      { filter: { state: ['ignored'] } },
+    );
     await store.rows(
       'update operation_counts set queued = 1, scheduled = 1, sending = 1, unknown = 1, failed = 1, cancelled = 1, expected = 6',
     );

@@ -1,7 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type NextStep, nextStep, type OperationFacts } from '../../src/domain/next-step.ts';
-import { addsUp, closingState, type OperationCounts, unsentItems } from '../../src/domain/operation-counts.ts';
+import {
+  addsUp,
+  closingState,
+  type OperationCounts,
+  unsentItems,
+} from '../../src/domain/operation-counts.ts';
 import { hasEnded, OPERATION_STATES } from '../../src/domain/operation-state.ts';
 
 const anyCount = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 30_000 }));
@@ -46,7 +51,9 @@ const anyFacts: fc.Arbitrary<OperationFacts> = fc
 
 /** Leaves out what is undefined, as the store does. */
 function present<T extends object>(facts: T): OperationFacts {
-  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as OperationFacts;
+  return Object.fromEntries(
+    Object.entries(facts).filter(([, value]) => value !== undefined),
+  ) as OperationFacts;
 }
 
 function always(holds: (facts: OperationFacts, step: NextStep) => void): void {
@@ -139,7 +146,13 @@ class Story {
   take(step: NextStep): void {
     this.steps += 1;
     if (step.do === 'wait') this.#pass(step.ms);
-    if (step.do === 'select') this.facts = { ...this.facts, selected: true, claimableInMs: 0, ...this.#move({ queued: this.#items }) };
+    if (step.do === 'select')
+      this.facts = {
+        ...this.facts,
+        selected: true,
+        claimableInMs: 0,
+        ...this.#move({ queued: this.#items }),
+      };
     if (step.do === 'dispatch') this.#dispatch();
     if (step.do === 'close') this.#close();
     expect(addsUp(this.facts.counts)).toBe(true);
@@ -162,7 +175,11 @@ class Story {
     const away = { queued: -counts.queued, scheduled: -counts.scheduled };
     switch ((this.#endings.shift() ?? 0) % 4) {
       case 1:
-        this.facts = { ...this.facts, claimableInMs: 60_000, ...this.#move({ ...away, scheduled: unsent - counts.scheduled }) };
+        this.facts = {
+          ...this.facts,
+          claimableInMs: 60_000,
+          ...this.#move({ ...away, scheduled: unsent - counts.scheduled }),
+        };
         return;
       case 2:
         this.facts = { ...this.facts, leaseInMs: 9_000, ...this.#move({ ...away, sending: unsent }) };
@@ -180,7 +197,10 @@ class Story {
     const { counts, control } = this.facts;
     const unsent = unsentItems(counts);
     if (unsent > 0) {
-      this.facts = { ...this.facts, ...this.#move({ queued: -counts.queued, scheduled: -counts.scheduled, cancelled: unsent }) };
+      this.facts = {
+        ...this.facts,
+        ...this.#move({ queued: -counts.queued, scheduled: -counts.scheduled, cancelled: unsent }),
+      };
       delete this.facts.claimableInMs;
       return;
     }
@@ -200,7 +220,8 @@ class Story {
       this.facts = { ...facts, ...this.#move({ sending: -sending, scheduled: sending }), claimableInMs: 0 };
       delete this.facts.leaseInMs;
     }
-    if (facts.control === 'pause' && (facts.expiresInMs ?? 0) <= 0) this.facts = { ...this.facts, control: 'cancel' };
+    if (facts.control === 'pause' && (facts.expiresInMs ?? 0) <= 0)
+      this.facts = { ...this.facts, control: 'cancel' };
   }
 }
 

@@ -1,15 +1,31 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { BULK_AHEAD_MS, BULK_LATE_MS, concurrencyShare, liveBurstMs, reserve } from '../../src/domain/pacing.ts';
+import {
+  BULK_AHEAD_MS,
+  BULK_LATE_MS,
+  concurrencyShare,
+  liveBurstMs,
+  reserve,
+} from '../../src/domain/pacing.ts';
 
 type Lane = 'bulk' | 'live';
 
-const anyRate = fc.oneof(fc.double({ min: 0.05, max: 5, noNaN: true }), fc.double({ min: 5, max: 5_000, noNaN: true }));
+const anyRate = fc.oneof(
+  fc.double({ min: 0.05, max: 5, noNaN: true }),
+  fc.double({ min: 5, max: 5_000, noNaN: true }),
+);
 const anyAsking = (lane: fc.Arbitrary<Lane>) =>
-  fc.array(fc.record({ lane, afterMs: fc.oneof(fc.constant(0), fc.nat({ max: 2_000 })), wanted: fc.integer({ min: 1, max: 500 }) }), {
-    minLength: 1,
-    maxLength: 60,
-  });
+  fc.array(
+    fc.record({
+      lane,
+      afterMs: fc.oneof(fc.constant(0), fc.nat({ max: 2_000 })),
+      wanted: fc.integer({ min: 1, max: 500 }),
+    }),
+    {
+      minLength: 1,
+      maxLength: 60,
+    },
+  );
 
 /** Everything that is granted to these askings, with its time. */
 function grants(rate: number, asking: { lane: Lane; afterMs: number; wanted: number }[]) {
@@ -24,23 +40,26 @@ function grants(rate: number, asking: { lane: Lane; afterMs: number; wanted: num
 }
 
 describe('the rate', () => {
-  test.each(['bulk', 'live'] as const)('of %s work is not exceeded over any span, beyond the lane’s burst', (lane) => {
-    fc.assert(
-      fc.property(anyRate, anyAsking(fc.constant(lane)), (rate, asking) => {
-        const all = grants(rate, asking);
-        const intervalMs = 1_000 / rate;
-        const aheadMs = lane === 'bulk' ? BULK_AHEAD_MS + BULK_LATE_MS : liveBurstMs(rate);
-        for (let from = 0; from < all.length; from++) {
-          let sent = 0;
-          for (const { nowMs, granted } of all.slice(from)) {
-            sent += granted;
-            const spanMs = nowMs - (all[from]?.nowMs ?? 0);
-            expect(sent * intervalMs).toBeLessThanOrEqual(spanMs + aheadMs + intervalMs + 1e-6);
+  test.each(['bulk', 'live'] as const)(
+    'of %s work is not exceeded over any span, beyond the lane’s burst',
+    (lane) => {
+      fc.assert(
+        fc.property(anyRate, anyAsking(fc.constant(lane)), (rate, asking) => {
+          const all = grants(rate, asking);
+          const intervalMs = 1_000 / rate;
+          const aheadMs = lane === 'bulk' ? BULK_AHEAD_MS + BULK_LATE_MS : liveBurstMs(rate);
+          for (let from = 0; from < all.length; from++) {
+            let sent = 0;
+            for (const { nowMs, granted } of all.slice(from)) {
+              sent += granted;
+              const spanMs = nowMs - (all[from]?.nowMs ?? 0);
+              expect(sent * intervalMs).toBeLessThanOrEqual(spanMs + aheadMs + intervalMs + 1e-6);
+            }
           }
-        }
-      }),
-    );
-  });
+        }),
+      );
+    },
+  );
 
   test('of both lanes together is not exceeded over any span, beyond the live burst', () => {
     fc.assert(

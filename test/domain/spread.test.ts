@@ -14,11 +14,19 @@ const anyEndpoints = fc
   .map((endpoints): Spreadable[] => endpoints.map((endpoint, n) => ({ ...endpoint, endpointId: `e${n}` })));
 
 const anyScene = fc
-  .record({ endpoints: anyEndpoints, sockets: fc.integer({ min: 1, max: 256 }), turn: fc.nat(), share: fc.nat({ max: 100 }) })
+  .record({
+    endpoints: anyEndpoints,
+    sockets: fc.integer({ min: 1, max: 256 }),
+    turn: fc.nat(),
+    share: fc.nat({ max: 100 }),
+  })
   .map(({ share, ...scene }) => ({ ...scene, free: Math.floor((scene.sockets * share) / 100) }));
 
 function always(
-  holds: (scene: { endpoints: Spreadable[]; free: number; sockets: number }, counts: Map<string, number>) => void,
+  holds: (
+    scene: { endpoints: Spreadable[]; free: number; sockets: number },
+    counts: Map<string, number>,
+  ) => void,
 ): void {
   fc.assert(
     fc.property(anyScene, ({ endpoints, free, sockets, turn }) => {
@@ -54,7 +62,9 @@ describe('spreading sockets', () => {
     always(({ endpoints, sockets }, counts) => {
       for (const { endpointId, inFlight } of endpoints)
         if (counts.has(endpointId))
-          expect(inFlight + (counts.get(endpointId) ?? 0)).toBeLessThanOrEqual(Math.max(1, capOf(endpoints, sockets)));
+          expect(inFlight + (counts.get(endpointId) ?? 0)).toBeLessThanOrEqual(
+            Math.max(1, capOf(endpoints, sockets)),
+          );
     });
   });
 
@@ -80,32 +90,40 @@ describe('spreading sockets', () => {
     always(({ endpoints, sockets }, counts) => {
       const cap = capOf(endpoints, sockets);
       const roomy = (tenantId: string) =>
-        endpoints.some((e) => e.tenantId === tenantId && !e.slow && e.inFlight + (counts.get(e.endpointId) ?? 0) < cap);
+        endpoints.some(
+          (e) => e.tenantId === tenantId && !e.slow && e.inFlight + (counts.get(e.endpointId) ?? 0) < cap,
+        );
       const given = (tenantId: string) =>
         sum(endpoints.filter((e) => e.tenantId === tenantId).map((e) => counts.get(e.endpointId) ?? 0));
       for (const tenantId of ['a', 'b', 'c', 'd'].filter(roomy))
-        for (const other of ['a', 'b', 'c', 'd']) expect(given(tenantId)).toBeGreaterThanOrEqual(given(other) - 1);
+        for (const other of ['a', 'b', 'c', 'd'])
+          expect(given(tenantId)).toBeGreaterThanOrEqual(given(other) - 1);
     });
   });
 
   test('comes round to every endpoint, however few sockets are free at a time', () => {
     const anySizes = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 5 });
     fc.assert(
-      fc.property(anySizes, fc.integer({ min: 1, max: 4 }), fc.nat({ max: 1_000 }), (sizes, free, firstTurn) => {
-        const endpoints = sizes.flatMap((size, tenant) =>
-          Array.from({ length: size }, (_, n) => ({
-            endpointId: `${tenant}/${n}`,
-            tenantId: `${tenant}`,
-            inFlight: 0,
-            slow: false,
-          })),
-        );
-        const met = new Set<string>();
-        const turns = sizes.length * Math.max(...sizes);
-        for (let turn = firstTurn; turn < firstTurn + turns; turn++)
-          for (const { endpointId } of spread(endpoints, free, 128, turn)) met.add(endpointId);
-        expect(met.size).toBe(endpoints.length);
-      }),
+      fc.property(
+        anySizes,
+        fc.integer({ min: 1, max: 4 }),
+        fc.nat({ max: 1_000 }),
+        (sizes, free, firstTurn) => {
+          const endpoints = sizes.flatMap((size, tenant) =>
+            Array.from({ length: size }, (_, n) => ({
+              endpointId: `${tenant}/${n}`,
+              tenantId: `${tenant}`,
+              inFlight: 0,
+              slow: false,
+            })),
+          );
+          const met = new Set<string>();
+          const turns = sizes.length * Math.max(...sizes);
+          for (let turn = firstTurn; turn < firstTurn + turns; turn++)
+            for (const { endpointId } of spread(endpoints, free, 128, turn)) met.add(endpointId);
+          expect(met.size).toBe(endpoints.length);
+        },
+      ),
     );
   });
 });

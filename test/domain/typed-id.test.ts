@@ -36,12 +36,15 @@ describe('an id', () => {
   });
 
   test('that says more than 128 bits is not read', () => {
-    for (const first of ALPHABET.slice(8)) expect(readId('delivery', `dlv_${first}${'z'.repeat(25)}`)).toBeUndefined();
+    for (const first of ALPHABET.slice(8))
+      expect(readId('delivery', `dlv_${first}${'z'.repeat(25)}`)).toBeUndefined();
     expect(readId('delivery', `dlv_7${'z'.repeat(25)}`)).toBe('ffffffff-ffff-ffff-ffff-ffffffffffff');
   });
 
   test('is undefined, and never an error, for any other text', () => {
-    const nearly = fc.tuple(fc.constantFrom(...Object.values(ID_PREFIXES), '', 'DLV'), fc.string()).map((parts) => parts.join('_'));
+    const nearly = fc
+      .tuple(fc.constantFrom(...Object.values(ID_PREFIXES), '', 'DLV'), fc.string())
+      .map((parts) => parts.join('_'));
     fc.assert(
       fc.property(anyKind, fc.oneof(fc.string(), nearly, fc.string({ unit: 'binary' })), (kind, text) => {
         const read = readId(kind, text);

@@ -133,6 +133,40 @@ describe('a worker process that is asked to end in the middle of a bulk retry', 
   });
 });
 
+describe('connections to Postgres that are cut in the middle of a bulk retry', () => {
+  test('cost nothing but what was being claimed just then: that counts as an attempt, and goes on', async () => {
+    const ITEMS = 1_000;
+    const engine = await engineWith({ sizes: { lease: { startWithinMs: 800, marginMs: 400 } } });
+    const it = await sceneOn(engine, Array(3).fill(slow(80)), {
+      timeoutMs: 600,
+      retry: { maxAttempts: 9, initialMs: 10, factor: 1, capMs: 10 },
+    });
+    await it.seed(ITEMS);
+    const { id } = await it.retries.start(ALL_FAILURES);
+    for (const part of [1, 2, 3, 4]) {
+      await eventually('it goes on', () => it.sent() > (ITEMS * part) / 6, { withinMs: 15_000 });
+      await engine.database.pool.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and application_name in ('redrive-worker', 'redrive-listen')`,
+      );
+    }
+    expect(await it.retries.ended(id, 30_000)).toMatchObject({
+      state: 'completed',
+      counts: { expected: ITEMS, delivered: ITEMS },
+    });
+    const { rows } = await engine.database.pool.query(
+      `select count(*) filter (where fault_code = 'lease_lost')::int as lost, count(*)::int as attempts
+       from attempts a join executions e on e.id = a.execution_id where e.operation_id = $1`,
+      [uuidIn('operation', id)],
+    );
+    expect(rows[0].attempts).toBe(ITEMS + rows[0].lost);
+    const sent = perDelivery(it);
+    expect(sent.size).toBe(ITEMS);
+    expect(it.sent() - ITEMS).toBeLessThanOrEqual(rows[0].lost);
+    for (const { maxOverlap } of it.receivers) expect(maxOverlap).toBe(1);
+  });
+});
+
 describe('a request', () => {
   test('never outlives its lease, even where its time limit was changed a moment ago', async () => {
     const engine = await engineWith({ sizes: { lease: { startWithinMs: 500, marginMs: 500 } } });

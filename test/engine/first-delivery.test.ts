@@ -388,6 +388,27 @@ describe('what an answer means', () => {
     ]);
   });
 
+  test('an endpoint whose secret cannot be read fails by itself, and keeps nobody else from being sent to', async () => {
+    const tenant = await newTenant();
+    const receiver = await receiverWith();
+    const broken = await newEndpoint(tenant, receiver.url('/broken'));
+    await newEndpoint(tenant, receiver.url('/sound'));
+    await engine.database.pool.query(
+      `update endpoint_secrets set sealed = 'nonsense' where endpoint_id = $1`,
+      [uuidIn('endpoint', broken.id)],
+    );
+    const { eventId } = await send(tenant, { type: 'a.b', payload: 1 });
+    const event = async () =>
+      (await engine.client.expect(200, 'GET', `/api/v1/events/${eventId}`, { key: tenant.key })).body;
+    const states = async () =>
+      (await event()).deliveries.map((each: { endpointId: string; state: string }) =>
+        each.endpointId === broken.id ? `broken ${each.state}` : `sound ${each.state}`,
+      );
+    await eventually('both are settled', async () => !(await states()).join().includes('pending'));
+    expect((await states()).sort()).toEqual(['broken failed', 'sound delivered']);
+    expect(receiver.requests.map(({ path }) => path)).toEqual(['/sound']);
+  });
+
   test('the first KiB of it is kept, and no more', async () => {
     const { attempts } = await delivered(okWith('é'.repeat(4_000)), 'delivered');
     expect(Buffer.byteLength(attempts[0].responseExcerpt)).toBe(1_024);

@@ -47,6 +47,13 @@ async function forget() {
   return { key, answer, retries, scene };
 }
 
+async function expireKeys(): Promise<void> {
+  await engine.database.pool.query(
+    `update idempotency_keys set expires_at = now() - interval '1 second' where tenant_id = $1`,
+    [uuidIn('tenant', it.tenant.id)],
+  );
+}
+
 async function operations(): Promise<number> {
   const { rows } = await engine.database.pool.query(
     'select count(*)::int as n from operations where tenant_id = $1',
@@ -133,7 +140,7 @@ describe('a key that has expired', () => {
     );
     expect(first.body.workflowId).toMatch(/^retry\/[a-z0-9-]+\/[0-9a-f]{32}\.1$/);
     await it.retries.ended(first.body.id);
-    await engine.database.pool.query(`update idempotency_keys set expires_at = now() - interval '1 second'`);
+    await expireKeys();
     await it.seed(10);
     const second = await it.retries.post({ ...ALL_FAILURES, reason: 'another body is fine now' }, key);
     expect(second.status).toBe(202);
@@ -150,7 +157,7 @@ describe('a key that has expired', () => {
     const key = randomUUID();
     const first = await it.retries.post(ALL_FAILURES, key);
     await it.retries.ended(first.body.id);
-    await engine.database.pool.query(`update idempotency_keys set expires_at = now() - interval '1 second'`);
+    await expireKeys();
     const before = await operations();
     const answers = await Promise.all(Array.from({ length: 20 }, () => it.retries.post(ALL_FAILURES, key)));
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1);

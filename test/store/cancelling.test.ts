@@ -46,13 +46,13 @@ test('cancels what is unsent in batches, and leaves what is on the wire', async 
   expect(await cancel(operationId, 2)).toBe(2);
   const rest = () => withTransaction(store.pool, (db) => cancelUnsent(db, operationId, 2));
   expect([await rest(), await rest()]).toEqual([1, 0]);
-  expect(await store.rows('select * from operation_counts where operation_id = $1', [operationId])).toMatchObject([
-    { expected: 5, cancelled: 3, sending: 2, queued: 0 },
-  ]);
+  expect(
+    await store.rows('select * from operation_counts where operation_id = $1', [operationId]),
+  ).toMatchObject([{ expected: 5, cancelled: 3, sending: 2, queued: 0 }]);
   await store.record(claim, ({ executionId }) => (executionId === claim.items[0]?.executionId ? 200 : 500));
-  expect(await store.rows('select * from operation_counts where operation_id = $1', [operationId])).toMatchObject([
-    { expected: 5, cancelled: 4, delivered: 1, sending: 0 },
-  ]);
+  expect(
+    await store.rows('select * from operation_counts where operation_id = $1', [operationId]),
+  ).toMatchObject([{ expected: 5, cancelled: 4, delivered: 1, sending: 0 }]);
 });
 
 test('an outcome that cannot be told ends unknown under a cancelled operation, a retryable one cancelled and failed', async () => {
@@ -63,7 +63,11 @@ test('an outcome that cannot be told ends unknown under a cancelled operation, a
   await cancel(operationId);
   await store.record(claim, ({ deliveryId }) => (deliveryId === lost ? 'timeout' : 500));
   expect((await executions(lost)).at(-1)).toMatchObject({ state: 'unknown', attempts: 1 });
-  expect((await executions(refused)).at(-1)).toMatchObject({ state: 'cancelled', reason: 'operation_cancelled', attempts: 1 });
+  expect((await executions(refused)).at(-1)).toMatchObject({
+    state: 'cancelled',
+    reason: 'operation_cancelled',
+    attempts: 1,
+  });
   expect([await stateOf(lost), await stateOf(refused)]).toEqual(['unknown', 'failed']);
 });
 
@@ -76,7 +80,12 @@ test('what was taken from the live lane goes back there as it was', async () => 
   await cancel(operationId);
   const [superseded, cancelled, restored] = await executions(deliveryId);
   expect(superseded).toMatchObject({ id: lane.id, state: 'superseded' });
-  expect(cancelled).toMatchObject({ operation_id: operationId, state: 'cancelled', parent_id: lane.id, keeps_slot: false });
+  expect(cancelled).toMatchObject({
+    operation_id: operationId,
+    state: 'cancelled',
+    parent_id: lane.id,
+    keeps_slot: false,
+  });
   expect(restored).toMatchObject({
     operation_id: null,
     parent_id: lane.id,
@@ -90,9 +99,9 @@ test('what was taken from the live lane goes back there as it was', async () => 
 
   await store.timePasses();
   await store.attempt(500);
-  expect(await store.rows('select number, resend from attempts where execution_id = $1', [restored.id])).toEqual([
-    { number: 2, resend: true },
-  ]);
+  expect(
+    await store.rows('select number, resend from attempts where execution_id = $1', [restored.id]),
+  ).toEqual([{ number: 2, resend: true }]);
 });
 
 test('a chain of two take-overs leads back to the live lane, whichever of them is cancelled', async () => {
@@ -102,7 +111,10 @@ test('a chain of two take-overs leads back to the live lane, whichever of them i
   const first = await store.retry(tenant, { deliveryIds: [deliveryId ?? ''] }, TAKING_OVER);
   const second = await store.retry(tenant, { deliveryIds: [deliveryId ?? ''] }, TAKING_OVER);
   expect(await cancel(first.operationId)).toBe(0);
-  expect((await executions(deliveryId)).at(-1)).toMatchObject({ operation_id: second.operationId, state: 'queued' });
+  expect((await executions(deliveryId)).at(-1)).toMatchObject({
+    operation_id: second.operationId,
+    state: 'queued',
+  });
   expect(await cancel(second.operationId)).toBe(1);
   const chain = await executions(deliveryId);
   expect(chain.map((e) => e.state)).toEqual(['superseded', 'superseded', 'cancelled', 'scheduled']);
@@ -117,7 +129,11 @@ test('a chain of two take-overs leads back to the live lane, whichever of them i
   // What went back can be taken over, and go back, again.
   const third = await store.retry(tenant, { deliveryIds: [deliveryId ?? ''] }, TAKING_OVER);
   await cancel(third.operationId);
-  expect((await executions(deliveryId)).at(-1)).toMatchObject({ operation_id: null, state: 'scheduled', attempts: 1 });
+  expect((await executions(deliveryId)).at(-1)).toMatchObject({
+    operation_id: null,
+    state: 'scheduled',
+    attempts: 1,
+  });
 });
 
 test('what an operation had sent before it was taken over does not go back: the delivery has failed', async () => {
@@ -130,16 +146,18 @@ test('what an operation had sent before it was taken over does not go back: the 
   await cancel(second.operationId);
   expect((await executions(deliveryId)).map((e) => e.state)).toEqual(['failed', 'superseded', 'cancelled']);
   expect(await stateOf(deliveryId)).toBe('failed');
-  expect(await store.rows('select * from operation_counts where operation_id = $1', [first.operationId])).toMatchObject([
-    { superseded: 1 },
-  ]);
+  expect(
+    await store.rows('select * from operation_counts where operation_id = $1', [first.operationId]),
+  ).toMatchObject([{ superseded: 1 }]);
   // A superseded newest attempt with somebody on it is pending again, by the rule.
   await store.retry(tenant, { deliveryIds: [deliveryId ?? ''] });
   expect(await stateOf(deliveryId)).toBe('pending');
 });
 
 test('a delivery that was never sent is cancelled when its only retry is', async () => {
-  await store.rows(`update endpoints set state = 'disabled', disabled_reason = 'operator' where id = $1`, [endpointId]);
+  await store.rows(`update endpoints set state = 'disabled', disabled_reason = 'operator' where id = $1`, [
+    endpointId,
+  ]);
   const [deliveryId] = await store.ingest(tenant, 1);
   const { operationId } = await store.retry(tenant, { deliveryIds: [deliveryId ?? ''] });
   await cancel(operationId);
@@ -152,8 +170,13 @@ test('a pause that expires becomes a cancel, once, and not before', async () => 
   const { operationId } = await store.retry(tenant, { deliveryIds: ids });
   await controlOperation(store.deps, tenant.id, operationId, { do: 'pause' });
   expect(await cancelExpired(store.pool, operationId)).toBe(false);
-  await store.rows(`update operations set expires_at = now() - interval '1 second' where id = $1`, [operationId]);
-  expect([await cancelExpired(store.pool, operationId), await cancelExpired(store.pool, operationId)]).toEqual([true, false]);
+  await store.rows(`update operations set expires_at = now() - interval '1 second' where id = $1`, [
+    operationId,
+  ]);
+  expect([
+    await cancelExpired(store.pool, operationId),
+    await cancelExpired(store.pool, operationId),
+  ]).toEqual([true, false]);
   expect(await store.rows('select control, state from operations where id = $1', [operationId])).toEqual([
     { control: 'cancel', state: 'closing' },
   ]);
@@ -171,7 +194,7 @@ test('nothing takes a cancel back, and a cancel from outside counts once', async
       code: 'state_conflict',
       state: 'closing',
     });
-  expect(await store.rows('select control, control_revision from operations where id = $1', [operationId])).toEqual([
-    { control: 'cancel', control_revision: 1 },
-  ]);
+  expect(
+    await store.rows('select control, control_revision from operations where id = $1', [operationId]),
+  ).toEqual([{ control: 'cancel', control_revision: 1 }]);
 });

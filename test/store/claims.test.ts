@@ -45,15 +45,22 @@ describe('a claim', () => {
     const ids = await store.ingest(tenant, 3);
     const own = ids.length / 2;
     const claim = await store.claim({ endpointIds: [other, endpointId], count: 2 });
-    expect(claim.items.map((item) => item.endpointId).sort()).toEqual([other, other, endpointId, endpointId].sort());
+    expect(claim.items.map((item) => item.endpointId).sort()).toEqual(
+      [other, other, endpointId, endpointId].sort(),
+    );
     const again = await store.claim({ endpointIds: [other, endpointId], count: 2 });
     expect(again.items).toHaveLength(2 * (own - 2));
   });
 
   test('leaves alone what is not due yet and what has been given up', async () => {
     const [later, over, due] = await store.ingest(tenant, 3);
-    await store.rows(`update executions set due_at = now() + interval '1 minute' where delivery_id = $1`, [later]);
-    await store.rows(`update executions set give_up_at = now() - interval '1 minute' where delivery_id = $1`, [over]);
+    await store.rows(`update executions set due_at = now() + interval '1 minute' where delivery_id = $1`, [
+      later,
+    ]);
+    await store.rows(
+      `update executions set give_up_at = now() - interval '1 minute' where delivery_id = $1`,
+      [over],
+    );
     expect((await own()).items.map((item) => item.deliveryId)).toEqual([due]);
   });
 
@@ -79,7 +86,10 @@ describe('a claim', () => {
 
   test('names what has lost its payload instead of taking it, so that it can be ignored', async () => {
     const [gone, kept] = await store.ingest(tenant, 2);
-    await store.rows('delete from payloads where event_id = (select event_id from deliveries where id = $1)', [gone]);
+    await store.rows(
+      'delete from payloads where event_id = (select event_id from deliveries where id = $1)',
+      [gone],
+    );
     const claim = await own();
     expect(claim.items.map((item) => item.deliveryId)).toEqual([kept]);
     expect(claim.withoutPayload).toHaveLength(1);
@@ -87,7 +97,9 @@ describe('a claim', () => {
     expect(await store.rows('select state, reason from executions where delivery_id = $1', [gone])).toEqual([
       { state: 'ignored', reason: 'payload_expired' },
     ]);
-    expect(await store.rows('select state from deliveries where id = $1', [gone])).toEqual([{ state: 'ignored' }]);
+    expect(await store.rows('select state from deliveries where id = $1', [gone])).toEqual([
+      { state: 'ignored' },
+    ]);
   });
 
   test('of many senders at once gives each item to one of them', async () => {

@@ -72,7 +72,10 @@ describe('closing', () => {
     const operationId = await bulk();
     const claim = await store.claim({ workedBy: operationId });
     const endings = [200, 404, 'timeout', 200, 200] as const;
-    await store.record(claim, ({ executionId }) => endings[claim.items.findIndex((i) => i.executionId === executionId)] ?? 200);
+    await store.record(
+      claim,
+      ({ executionId }) => endings[claim.items.findIndex((i) => i.executionId === executionId)] ?? 200,
+    );
     const closed = await close(operationId);
     expect(closed).toMatchObject({
       closed: true,
@@ -93,11 +96,13 @@ describe('closing', () => {
     const ids = await failed(1);
     const { operationId } = await store.retry(tenant, { deliveryIds: ids });
     await store.attempt(404);
-    await store.rows('update operation_counts set failed = 0, delivered = 1 where operation_id = $1', [operationId]);
-    expect(await close(operationId)).toEqual({ closed: false, why: 'counts_disagree' });
-    expect(await store.rows('select closed_at, report from operations where id = $1', [operationId])).toEqual([
-      { closed_at: null, report: null },
+    await store.rows('update operation_counts set failed = 0, delivered = 1 where operation_id = $1', [
+      operationId,
     ]);
+    expect(await close(operationId)).toEqual({ closed: false, why: 'counts_disagree' });
+    expect(await store.rows('select closed_at, report from operations where id = $1', [operationId])).toEqual(
+      [{ closed_at: null, report: null }],
+    );
     expect(await countsOf(operationId)).toMatchObject({ frozen: false });
   });
 
@@ -105,7 +110,9 @@ describe('closing', () => {
     const ids = await failed(1);
     const { operationId } = await store.retry(tenant, { deliveryIds: ids });
     await store.attempt(200);
-    await store.rows('update operation_counts set excluded = 1, expected = 2 where operation_id = $1', [operationId]);
+    await store.rows('update operation_counts set excluded = 1, expected = 2 where operation_id = $1', [
+      operationId,
+    ]);
     expect(await close(operationId)).toEqual({ closed: false, why: 'counts_disagree' });
   });
 
@@ -114,9 +121,9 @@ describe('closing', () => {
     const operationId = await bulk();
     await store.attempt('timeout', { workedBy: operationId });
     await close(operationId);
-    expect(await store.rows(`select worked_by from executions where operation_id = $1`, [operationId])).toEqual([
-      { worked_by: LIVE_LANE },
-    ]);
+    expect(
+      await store.rows(`select worked_by from executions where operation_id = $1`, [operationId]),
+    ).toEqual([{ worked_by: LIVE_LANE }]);
     const frozen = await countsOf(operationId);
     expect(frozen).toMatchObject({ unknown: 1, frozen: true });
     await resolveDelivery(store.deps, tenant.id, ids[0] ?? '', 'retry');
@@ -133,7 +140,9 @@ describe('closing', () => {
     await store.attempt(200);
     await cancel(operationId);
     expect(await close(operationId)).toMatchObject({ closed: true });
-    expect(await store.rows('select state from operations where id = $1', [operationId])).toEqual([{ state: 'cancelled' }]);
+    expect(await store.rows('select state from operations where id = $1', [operationId])).toEqual([
+      { state: 'cancelled' },
+    ]);
   });
 
   test('a second time says the same and writes nothing', async () => {
@@ -162,7 +171,9 @@ describe('before it closes, an operation', () => {
   });
 
   test('selects it also where that cancel changed the state of the delivery', async () => {
-    await store.rows(`update endpoints set state = 'disabled', disabled_reason = 'operator' where id = $1`, [endpointId]);
+    await store.rows(`update endpoints set state = 'disabled', disabled_reason = 'operator' where id = $1`, [
+      endpointId,
+    ]);
     const ids = await store.ingest(tenant, 1);
     const { operationId } = await store.retry(tenant, { filter: { state: ['ignored', 'pending'] } });
     const other = await store.retry(tenant, { deliveryIds: ids });
@@ -180,8 +191,11 @@ describe('before it closes, an operation', () => {
     await cancel(other.operationId);
     expect(await reopen(operationId)).toBe(1);
     const [lane] = await store.rows('select id from executions where open and delivery_id = $1', [ids[0]]);
-    expect(await store.rows('select reason, joined_execution_id from exclusions where operation_id = $1', [operationId]))
-      .toEqual([{ reason: 'coalesced', joined_execution_id: lane.id }]);
+    expect(
+      await store.rows('select reason, joined_execution_id from exclusions where operation_id = $1', [
+        operationId,
+      ]),
+    ).toEqual([{ reason: 'coalesced', joined_execution_id: lane.id }]);
   });
 
   test('that has closed selects nothing any more, however late the step that would', async () => {

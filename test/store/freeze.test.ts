@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { controlOperation } from '../../src/recovery/control-operation.ts';
 import { resolveDelivery } from '../../src/recovery/resolve-delivery.ts';
 import { cancelUnsent } from '../../src/store/cancelling.ts';
-import { closeOperation } from '../../src/store/operation-progress.ts';
 import { pageOperationItems } from '../../src/store/operation-items.ts';
+import { closeOperation } from '../../src/store/operation-progress.ts';
 import { withTransaction } from '../../src/store/pool.ts';
 import { giveUpOverdue } from '../../src/store/settlement.ts';
 import { readLedger, violationsOf } from '../support/ledger.ts';
@@ -79,8 +79,13 @@ describe('a delivery whose execution is open elsewhere', () => {
     const first = await bulk();
     const item = await openExecution(deliveryId);
     expect(item.operation_id).toBe(first);
-    for (const operationId of [await bulk(), (await store.retry(tenant, { deliveryIds: [deliveryId] })).operationId])
-      expect(await ledgerOf(operationId)).toMatchObject([{ reason: 'coalesced', joinedExecutionId: item.id }]);
+    for (const operationId of [
+      await bulk(),
+      (await store.retry(tenant, { deliveryIds: [deliveryId] })).operationId,
+    ])
+      expect(await ledgerOf(operationId)).toMatchObject([
+        { reason: 'coalesced', joinedExecutionId: item.id },
+      ]);
   });
 
   test('is never taken over while it is being sent or nobody knows whether it arrived', async () => {
@@ -110,9 +115,9 @@ describe('a delivery whose execution is open elsewhere', () => {
     expect(await ledgerOf(first)).toMatchObject([
       { executionId: lost.id, state: 'superseded', supersededBy: (await openExecution(deliveryId)).id },
     ]);
-    expect(await store.rows('select * from operation_counts where operation_id = $1', [first])).toMatchObject([
-      { expected: 1, superseded: 1, queued: 0 },
-    ]);
+    expect(await store.rows('select * from operation_counts where operation_id = $1', [first])).toMatchObject(
+      [{ expected: 1, superseded: 1, queued: 0 }],
+    );
   });
 
   test('of a paused operation is held, and both are named, unless one single retry asks for it', async () => {
@@ -121,13 +126,22 @@ describe('a delivery whose execution is open elsewhere', () => {
     await control(paused, 'pause');
     const item = await openExecution(listed ?? '');
     expect(await ledgerOf(await bulk())).toContainEqual(
-      expect.objectContaining({ deliveryId: listed, reason: 'held', joinedExecutionId: item.id, heldBy: paused }),
+      expect.objectContaining({
+        deliveryId: listed,
+        reason: 'held',
+        joinedExecutionId: item.id,
+        heldBy: paused,
+      }),
     );
     const list = await store.retry(tenant, { deliveryIds: [alone ?? '', listed ?? ''] });
     expect(list.items).toMatchObject([{ reason: 'held' }, { reason: 'held' }]);
     const single = await store.retry(tenant, { deliveryIds: [alone ?? ''] });
     expect(single.items).toMatchObject([{ became: 'queued' }]);
-    const paced = await store.retry(tenant, { deliveryIds: [listed ?? ''] }, { options: { ratePerSecond: 1 } });
+    const paced = await store.retry(
+      tenant,
+      { deliveryIds: [listed ?? ''] },
+      { options: { ratePerSecond: 1 } },
+    );
     expect(paced.items).toMatchObject([{ became: 'queued', supersededExecutionId: item.id }]);
   });
 
@@ -143,7 +157,9 @@ describe('a delivery whose execution is open elsewhere', () => {
     const [a, b, c] = await failed(3);
     const cancelled = await bulk();
     await control(cancelled, 'cancel');
-    expect((await store.retry(tenant, { deliveryIds: [a ?? ''] })).items).toMatchObject([{ became: 'queued' }]);
+    expect((await store.retry(tenant, { deliveryIds: [a ?? ''] })).items).toMatchObject([
+      { became: 'queued' },
+    ]);
     expect((await store.retry(tenant, { deliveryIds: [b ?? '', c ?? ''] })).items).toMatchObject([
       { became: 'queued' },
       { became: 'queued' },
@@ -159,7 +175,12 @@ describe('a delivery whose execution is open elsewhere', () => {
     await control(cancelled, 'cancel');
     await withTransaction(store.pool, (db) => cancelUnsent(db, cancelled, 10));
     await withTransaction(store.pool, (db) => closeOperation(db, cancelled, () => 'cancelled'));
-    const unknown = (await store.rows(`select delivery_id as id from executions where operation_id = $1 and state = 'unknown'`, [cancelled]))[0].id;
+    const unknown = (
+      await store.rows(
+        `select delivery_id as id from executions where operation_id = $1 and state = 'unknown'`,
+        [cancelled],
+      )
+    )[0].id;
     expect(ids).toContain(unknown);
     await resolveDelivery(store.deps, tenant.id, unknown, 'retry');
     const resent = await openExecution(unknown);
@@ -190,7 +211,11 @@ describe('a delivery that nothing is open for', () => {
     await store.attempt(200);
     const replay = await store.retry(tenant, { deliveryIds: [deliveryId] }, { kind: 'replay' });
     for (const takeOverScheduled of [false, true]) {
-      const { items } = await store.retry(tenant, { deliveryIds: [deliveryId] }, { options: { takeOverScheduled } });
+      const { items } = await store.retry(
+        tenant,
+        { deliveryIds: [deliveryId] },
+        { options: { takeOverScheduled } },
+      );
       expect(items).toMatchObject([{ reason: 'already_delivered' }]);
     }
     expect(await ledgerOf(replay.operationId)).toMatchObject([{ state: 'queued' }]);
@@ -202,7 +227,10 @@ describe('a delivery that nothing is open for', () => {
     await store.retry(tenant, { deliveryIds: [deliveryId] });
     await store.attempt(500);
     await store.retry(tenant, { deliveryIds: [deliveryId] }, { options: { takeOverScheduled: true } });
-    await store.rows(`update executions set give_up_at = now() - interval '1 second' where open and delivery_id = $1`, [deliveryId]);
+    await store.rows(
+      `update executions set give_up_at = now() - interval '1 second' where open and delivery_id = $1`,
+      [deliveryId],
+    );
     await withTransaction(store.pool, (db) => giveUpOverdue(db, 10));
     expect(await stateOf(deliveryId)).toBe('failed');
     await store.retry(tenant, { deliveryIds: [deliveryId] });
@@ -221,9 +249,10 @@ describe('a delivery that nothing is open for', () => {
 
   test('whose payload is gone is excluded', async () => {
     const deliveryId = await one(failed(1));
-    await store.pool.query('delete from payloads where event_id = (select event_id from deliveries where id = $1)', [
-      deliveryId,
-    ]);
+    await store.pool.query(
+      'delete from payloads where event_id = (select event_id from deliveries where id = $1)',
+      [deliveryId],
+    );
     expect((await store.retry(tenant, { deliveryIds: [deliveryId] })).items).toMatchObject([
       { reason: 'payload_expired' },
     ]);
@@ -249,7 +278,9 @@ describe('a delivery that nothing is open for', () => {
     await store.retry(tenant, { deliveryIds: [once] });
     expect(await stateOf(once)).toBe('failed');
 
-    await store.rows(`update endpoints set state = 'disabled', disabled_reason = 'operator' where id = $1`, [endpointId]);
+    await store.rows(`update endpoints set state = 'disabled', disabled_reason = 'operator' where id = $1`, [
+      endpointId,
+    ]);
     const never = await one(store.ingest(tenant, 1));
     expect(await stateOf(never)).toBe('ignored');
     await store.retry(tenant, { deliveryIds: [never] });

@@ -1,7 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Pool } from 'pg';
-import { type AcceptRequest, type AcceptResult, acceptOperation } from '../../src/recovery/accept-operation.ts';
+import {
+  type AcceptRequest,
+  type AcceptResult,
+  acceptOperation,
+} from '../../src/recovery/accept-operation.ts';
 import { Crashed, crashingPool } from '../support/crashing-pool.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
@@ -20,9 +24,22 @@ beforeEach(async () => {
 });
 afterAll(() => store.close());
 
-type Asked = { key: string; scope?: string; body?: string; tenant?: TestTenant; keepMs?: number; pool?: Pool };
+type Asked = {
+  key: string;
+  scope?: string;
+  body?: string;
+  tenant?: TestTenant;
+  keepMs?: number;
+  pool?: Pool;
+};
 
-function accept({ key, scope = tenant.id, body = 'a', keepMs = DAY_MS, ...asked }: Asked): Promise<AcceptResult> {
+function accept({
+  key,
+  scope = tenant.id,
+  body = 'a',
+  keepMs = DAY_MS,
+  ...asked
+}: Asked): Promise<AcceptResult> {
   const request: AcceptRequest = {
     tenant: asked.tenant ?? tenant,
     surface: 'native',
@@ -39,7 +56,11 @@ function accept({ key, scope = tenant.id, body = 'a', keepMs = DAY_MS, ...asked 
     }),
   };
   return acceptOperation(
-    { ...store.deps, pool: asked.pool ?? store.pool, startOperation: async ({ workflowId }) => void started.push(workflowId) },
+    {
+      ...store.deps,
+      pool: asked.pool ?? store.pool,
+      startOperation: async ({ workflowId }) => void started.push(workflowId),
+    },
     request,
   );
 }
@@ -50,7 +71,9 @@ function bodyOf(result: AcceptResult) {
 }
 
 function expire(): Promise<unknown> {
-  return store.rows('update idempotency_keys set expires_at = clock_timestamp() where tenant_id = $1', [tenant.id]);
+  return store.rows('update idempotency_keys set expires_at = clock_timestamp() where tenant_id = $1', [
+    tenant.id,
+  ]);
 }
 
 test('fifty uses of a key at once make one operation and fifty equal answers', async () => {
@@ -69,7 +92,10 @@ test('another body under the same key is refused and does nothing', async () => 
 
 test('keys of two scopes have nothing to do with each other', async () => {
   const other = await store.newTenant();
-  const [first, second] = [bodyOf(await accept({ key: 'k' })), bodyOf(await accept({ key: 'k', tenant: other, scope: other.id }))];
+  const [first, second] = [
+    bodyOf(await accept({ key: 'k' })),
+    bodyOf(await accept({ key: 'k', tenant: other, scope: other.id })),
+  ];
   expect(first.id).not.toBe(second.id);
   expect(first.workflowId).not.toBe(second.workflowId);
 });
@@ -83,7 +109,9 @@ test('only hashes of a key are kept', async () => {
 
 test('the answer holds until the time it names, and not after', async () => {
   const first = bodyOf(await accept({ key: 'k', keepMs: 60_000 }));
-  const [row] = await store.rows('select expires_at, created_at from idempotency_keys where tenant_id = $1', [tenant.id]);
+  const [row] = await store.rows('select expires_at, created_at from idempotency_keys where tenant_id = $1', [
+    tenant.id,
+  ]);
   expect(row.expires_at.toISOString()).toBe(first.expires);
   expect(bodyOf(await accept({ key: 'k' }))).toEqual({ ...first, replayed: true });
 });
@@ -106,7 +134,9 @@ test('a key used again by many at once after its expiry is used once', async () 
   await expire();
   const answers = await Promise.all(Array.from({ length: 20 }, () => accept({ key: 'k' })));
   expect(new Set(answers.map((answer) => bodyOf(answer).id)).size).toBe(1);
-  expect(await store.rows('select use from idempotency_keys where tenant_id = $1', [tenant.id])).toEqual([{ use: 2 }]);
+  expect(await store.rows('select use from idempotency_keys where tenant_id = $1', [tenant.id])).toEqual([
+    { use: 2 },
+  ]);
 });
 
 test('a process that dies before its commit leaves the key free, and one that dies after it has used it', async () => {

@@ -34,14 +34,23 @@ beforeAll(async () => {
   const foreign = await store.newEndpoint(stranger);
   const sizes = { bodyBytes: 10, faultCode: 'http_5xx' };
   await seedFailures(store.pool, { tenantId: tenant.id, endpointIds, count: (ROWS * 3) / 4, ...sizes });
-  await seedFailures(store.pool, { tenantId: stranger.id, endpointIds: [foreign], count: ROWS / 4, ...sizes });
+  await seedFailures(store.pool, {
+    tenantId: stranger.id,
+    endpointIds: [foreign],
+    count: ROWS / 4,
+    ...sizes,
+  });
   await store.rows(`update deliveries set state = 'delivered' where abs(hashtext(id::text)) % 10 > 0`);
-  await store.rows(`update deliveries set fault_code = 'timeout' where state = 'failed' and abs(hashtext(id::text)) % 3 = 0`);
+  await store.rows(
+    `update deliveries set fault_code = 'timeout' where state = 'failed' and abs(hashtext(id::text)) % 3 = 0`,
+  );
   ({ operationId } = await store.retry(tenant, { filter: { endpointIds: endpointIds.slice(0, 10) } }));
   await store.select(operationId);
   await store.ingest(tenant, 20);
   // Exclusions, so that their table is not read for being empty.
-  await store.select((await store.retry(tenant, { filter: { endpointIds: endpointIds.slice(0, 10) } })).operationId);
+  await store.select(
+    (await store.retry(tenant, { filter: { endpointIds: endpointIds.slice(0, 10) } })).operationId,
+  );
   await store.rows('vacuum analyze');
 }, 60_000);
 afterAll(() => store.close());
@@ -52,7 +61,10 @@ async function expectPlan(
   options?: { generic?: boolean },
 ): Promise<void> {
   const { scanned, indexes } = await planOf(store.pool, run, options);
-  expect({ index, scanned: scanned.filter((table) => LARGE.includes(table)) }).toEqual({ index, scanned: [] });
+  expect({ index, scanned: scanned.filter((table) => LARGE.includes(table)) }).toEqual({
+    index,
+    scanned: [],
+  });
   expect(indexes).toContain(index);
 }
 
@@ -71,18 +83,37 @@ describe('a page of a selection', () => {
   };
 
   test.each([
-    ['failed ones of an endpoint in a window', () => ({ ...window, endpointIds }), 'deliveries_failed_by_endpoint'],
+    [
+      'failed ones of an endpoint in a window',
+      () => ({ ...window, endpointIds }),
+      'deliveries_failed_by_endpoint',
+    ],
     ['failed ones of an endpoint', () => ({ endpointIds }), 'deliveries_failed_by_endpoint'],
     ['failed ones with a fault', () => ({ faultCodes: ['timeout'] }), 'deliveries_failed_by_fault'],
-    ['failed ones with a fault in a window', () => ({ ...window, faultCodes: ['timeout'] }), 'deliveries_failed_by_fault'],
+    [
+      'failed ones with a fault in a window',
+      () => ({ ...window, faultCodes: ['timeout'] }),
+      'deliveries_failed_by_fault',
+    ],
     ['all failed ones', () => ({}), 'deliveries_failed_by_tenant'],
     ['failed ones in a window', () => window, 'deliveries_failed_by_tenant'],
-    ['ones in any state of an endpoint in a window', () => ({ ...window, endpointIds, state: ['failed', 'pending'] }), 'deliveries_by_endpoint'],
-    ['ones in any state in a window', () => ({ ...window, state: ['delivered', 'pending'] }), 'deliveries_by_tenant'],
-  ] as [string, () => DeliveryFilter, string][])('of %s reads its index, at the start and further on', async (_, filter, index) => {
-    for (const cursor of [{ partition: 0 }, { partition: 0, ...CURSOR }])
-      await expectPlan(page({ filter: filter() }, cursor), index);
-  });
+    [
+      'ones in any state of an endpoint in a window',
+      () => ({ ...window, endpointIds, state: ['failed', 'pending'] }),
+      'deliveries_by_endpoint',
+    ],
+    [
+      'ones in any state in a window',
+      () => ({ ...window, state: ['delivered', 'pending'] }),
+      'deliveries_by_tenant',
+    ],
+  ] as [string, () => DeliveryFilter, string][])(
+    'of %s reads its index, at the start and further on',
+    async (_, filter, index) => {
+      for (const cursor of [{ partition: 0 }, { partition: 0, ...CURSOR }])
+        await expectPlan(page({ filter: filter() }, cursor), index);
+    },
+  );
 
   test('of the failures of an operation reads the items of that operation', async () => {
     await expectPlan(page({ failuresOf: operationId }, { partition: 0 }), 'executions_by_operation');
@@ -91,7 +122,10 @@ describe('a page of a selection', () => {
   test('is frozen without reading what it does not select', async () => {
     const operation = await loadOperation(store.pool, operationId);
     if (!operation) throw new Error('no such operation');
-    await expectPlan((db) => freezePage(db, operation, { partition: 0 }, 5_000), 'deliveries_failed_by_endpoint');
+    await expectPlan(
+      (db) => freezePage(db, operation, { partition: 0 }, 5_000),
+      'deliveries_failed_by_endpoint',
+    );
   });
 });
 
@@ -99,7 +133,15 @@ describe.each([{ generic: false }, { generic: true }])('planned for any paramete
   test('a claim reads the queue of its endpoints', async () => {
     for (const workedBy of [LIVE_LANE, operationId])
       await expectPlan(
-        (db) => claimItems(db, workedBy, randomUUID(), endpointIds.map((endpointId) => ({ endpointId, count: 8 })), 1_000, 1e6),
+        (db) =>
+          claimItems(
+            db,
+            workedBy,
+            randomUUID(),
+            endpointIds.map((endpointId) => ({ endpointId, count: 8 })),
+            1_000,
+            1e6,
+          ),
         'executions_queue',
         options,
       );
@@ -114,7 +156,11 @@ describe.each([{ generic: false }, { generic: true }])('planned for any paramete
     const claim = await store.claim({ workedBy: operationId, count: 10 });
     expect(claim.items.length).toBeGreaterThan(50);
     await expectPlan(
-      (db) => recordOutcomes(db, claim.items.map((item) => outcomeOf(claim.token, item, 500))),
+      (db) =>
+        recordOutcomes(
+          db,
+          claim.items.map((item) => outcomeOf(claim.token, item, 500)),
+        ),
       'executions_pkey',
       options,
     );
@@ -126,11 +172,16 @@ describe('the rarer changes', () => {
   const IDS = Array.from({ length: 50 }, () => randomUUID());
 
   test('find what they change by an index', async () => {
-    const { operationId: small } = await store.retry(tenant, { filter: { endpointIds: endpointIds.slice(10, 11) } });
+    const { operationId: small } = await store.retry(tenant, {
+      filter: { endpointIds: endpointIds.slice(10, 11) },
+    });
     await store.select(small);
     await expectPlan((db) => cancelUnsent(db, small, 2_000), 'executions_by_operation');
     await expectPlan((db) => giveUpOverdue(db, 1_000), 'executions_give_up');
-    await expectPlan((db) => ignoreAtClosedEndpoints(db, operationId, endpointIds, 1_000), 'executions_queue');
+    await expectPlan(
+      (db) => ignoreAtClosedEndpoints(db, operationId, endpointIds, 1_000),
+      'executions_queue',
+    );
     await expectPlan((db) => refoldDeliveries(db, IDS), 'deliveries_pkey');
     await expectPlan((db) => resolveUnknown(db, tenant.id, IDS[0] ?? '', 'failed'), 'executions_by_delivery');
     await expectPlan((db) => reopenCoalesced(db, operationId, 2_000), 'exclusions_pkey');

@@ -7,7 +7,13 @@ import { recordOutcomes } from '../../src/store/outcomes.ts';
 import { withTransaction } from '../../src/store/pool.ts';
 import { giveUpOverdue } from '../../src/store/settlement.ts';
 import { readLedger, violationsOf } from '../support/ledger.ts';
-import { createTestStore, ENDPOINT, outcomeOf, type TestStore, type TestTenant } from '../support/test-store.ts';
+import {
+  createTestStore,
+  ENDPOINT,
+  outcomeOf,
+  type TestStore,
+  type TestTenant,
+} from '../support/test-store.ts';
 
 let store: TestStore;
 let tenant: TestTenant;
@@ -30,7 +36,9 @@ function claimOwn() {
 }
 
 async function execution(deliveryId: string | undefined) {
-  return (await store.rows('select * from executions where delivery_id = $1 order by id desc limit 1', [deliveryId]))[0];
+  return (
+    await store.rows('select * from executions where delivery_id = $1 order by id desc limit 1', [deliveryId])
+  )[0];
 }
 
 async function delivery(deliveryId: string | undefined) {
@@ -52,7 +60,13 @@ describe('recording', () => {
       ),
     ).toEqual([
       { number: 1, outcome: 'retryable', http_status: 500, fault_code: 'http_5xx', endpoint_version: 1 },
-      { number: 2, outcome: 'unsent', http_status: null, fault_code: 'connection_refused', endpoint_version: 1 },
+      {
+        number: 2,
+        outcome: 'unsent',
+        http_status: null,
+        fault_code: 'connection_refused',
+        endpoint_version: 1,
+      },
       { number: 3, outcome: 'permanent', http_status: 404, fault_code: 'http_4xx', endpoint_version: 1 },
     ]);
     expect(await delivery(id)).toMatchObject({
@@ -113,7 +127,10 @@ describe('recording', () => {
 
   test('a retry that would only be due after the time to give up is a failure now', async () => {
     const [id] = await store.ingest(tenant, 1);
-    await store.rows(`update executions set give_up_at = now() + interval '30 seconds' where delivery_id = $1`, [id]);
+    await store.rows(
+      `update executions set give_up_at = now() + interval '30 seconds' where delivery_id = $1`,
+      [id],
+    );
     await store.attempt(500, { endpointIds: [endpointId] });
     expect(await execution(id)).toMatchObject({ state: 'failed', reason: 'gave_up', attempts: 1 });
     expect(await delivery(id)).toMatchObject({ state: 'failed', fault_code: 'http_5xx' });
@@ -125,9 +142,16 @@ describe('recording', () => {
       await store.attempt(ending, { endpointIds: [endpointId] });
       await store.timePasses();
     }
-    expect(await execution(id)).toMatchObject({ state: 'failed', reason: 'exhausted', may_have_arrived: true });
-    expect(await store.rows('select resend from attempts where execution_id = $1 order by number', [(await execution(id)).id]))
-      .toEqual([{ resend: false }, { resend: true }, { resend: true }]);
+    expect(await execution(id)).toMatchObject({
+      state: 'failed',
+      reason: 'exhausted',
+      may_have_arrived: true,
+    });
+    expect(
+      await store.rows('select resend from attempts where execution_id = $1 order by number', [
+        (await execution(id)).id,
+      ]),
+    ).toEqual([{ resend: false }, { resend: true }, { resend: true }]);
   });
 
   test('what may have arrived is held where the policy says so, and never given up by time', async () => {
@@ -141,7 +165,9 @@ describe('recording', () => {
     expect(held.reconcile_until.getTime()).toBeGreaterThan(Date.now() + 3_500_000);
     await store.rows(`update executions set give_up_at = now() - interval '1 day' where id = $1`, [held.id]);
     await withTransaction(store.pool, (db) => giveUpOverdue(db, 100));
-    expect(await store.rows('select state from executions where id = $1', [held.id])).toEqual([{ state: 'unknown' }]);
+    expect(await store.rows('select state from executions where id = $1', [held.id])).toEqual([
+      { state: 'unknown' },
+    ]);
     expect(id).toBeDefined();
   });
 
@@ -158,13 +184,19 @@ describe('recording', () => {
   test('of many outcomes in one statement does each', async () => {
     const ids = await store.ingest(tenant, 40);
     const claim = await claimOwn();
-    const recorded = await store.record(claim, ({ deliveryId }) => (ids.indexOf(deliveryId) % 2 === 0 ? 200 : 404));
+    const recorded = await store.record(claim, ({ deliveryId }) =>
+      ids.indexOf(deliveryId) % 2 === 0 ? 200 : 404,
+    );
     expect(recorded).toHaveLength(40);
-    expect(await store.rows(`select state, count(*) as n from deliveries where endpoint_id = $1 group by 1 order by 1`, [endpointId]))
-      .toEqual([
-        { state: 'delivered', n: 20 },
-        { state: 'failed', n: 20 },
-      ]);
+    expect(
+      await store.rows(
+        `select state, count(*) as n from deliveries where endpoint_id = $1 group by 1 order by 1`,
+        [endpointId],
+      ),
+    ).toEqual([
+      { state: 'delivered', n: 20 },
+      { state: 'failed', n: 20 },
+    ]);
   });
 });
 
@@ -175,9 +207,17 @@ describe('a lease that has ended', () => {
     expect(await settleExpiredClaims(store.pool)).toBe(0);
     await store.leasesEnd();
     expect(await settleExpiredClaims(store.pool)).toBe(1);
-    expect(await execution(id)).toMatchObject({ state: 'scheduled', attempts: 1, may_have_arrived: true, lease_token: null });
-    expect(await store.rows('select outcome, fault_code from attempts where execution_id = $1', [(await execution(id)).id]))
-      .toEqual([{ outcome: 'ambiguous', fault_code: 'lease_lost' }]);
+    expect(await execution(id)).toMatchObject({
+      state: 'scheduled',
+      attempts: 1,
+      may_have_arrived: true,
+      lease_token: null,
+    });
+    expect(
+      await store.rows('select outcome, fault_code from attempts where execution_id = $1', [
+        (await execution(id)).id,
+      ]),
+    ).toEqual([{ outcome: 'ambiguous', fault_code: 'lease_lost' }]);
     expect(await store.rows('select from claims where token = $1', [claim.token])).toEqual([]);
     expect(await store.record(claim, 200)).toEqual([]);
     expect(await delivery(id)).toMatchObject({ state: 'pending', attempts: 1, fault_code: 'lease_lost' });
@@ -187,8 +227,13 @@ describe('a lease that has ended', () => {
     const [recorded, lost] = await store.ingest(tenant, 2);
     const claim = await claimOwn();
     const first = claim.items.filter((item) => item.deliveryId === recorded);
-    await recordOutcomes(store.pool, first.map((item) => outcomeOf(claim.token, item, 'released')));
-    await store.rows(`update claims set lease_until = now() - interval '1 second' where token = $1`, [claim.token]);
+    await recordOutcomes(
+      store.pool,
+      first.map((item) => outcomeOf(claim.token, item, 'released')),
+    );
+    await store.rows(`update claims set lease_until = now() - interval '1 second' where token = $1`, [
+      claim.token,
+    ]);
     const again = await claimOwn();
     expect(again.items.map((item) => item.deliveryId)).toEqual([recorded]);
     expect(await settleExpiredClaims(store.pool)).toBe(1);
@@ -203,7 +248,9 @@ describe('a lease that has ended', () => {
     await store.leasesEnd();
     const settled = await Promise.all(Array.from({ length: 6 }, () => settleExpiredClaims(store.pool)));
     expect(settled.reduce((sum, n) => sum + n, 0)).toBe(30);
-    expect(await store.rows(`select from executions where endpoint_id = $1 and attempts <> 1`, [endpointId])).toEqual([]);
+    expect(
+      await store.rows(`select from executions where endpoint_id = $1 and attempts <> 1`, [endpointId]),
+    ).toEqual([]);
   });
 
   test('is settled by the current policy, as its sender would have, also where an older version was sent to', async () => {
@@ -216,15 +263,21 @@ describe('a lease that has ended', () => {
     await store.leasesEnd();
     await settleExpiredClaims(store.pool);
     expect(await execution(id)).toMatchObject({ state: 'unknown', target_version: 1 });
-    expect(await store.rows('select endpoint_version from attempts where execution_id = $1', [(await execution(id)).id]))
-      .toEqual([{ endpoint_version: 1 }]);
+    expect(
+      await store.rows('select endpoint_version from attempts where execution_id = $1', [
+        (await execution(id)).id,
+      ]),
+    ).toEqual([{ endpoint_version: 1 }]);
   });
 });
 
 describe('giving up', () => {
   test('ends what nobody sent in time, and says so on a delivery that was never attempted', async () => {
     const [id] = await store.ingest(tenant, 1);
-    await store.rows(`update executions set give_up_at = now() - interval '1 second' where delivery_id = $1`, [id]);
+    await store.rows(
+      `update executions set give_up_at = now() - interval '1 second' where delivery_id = $1`,
+      [id],
+    );
     expect(await withTransaction(store.pool, (db) => giveUpOverdue(db, 100))).toBe(1);
     expect(await execution(id)).toMatchObject({ state: 'failed', reason: 'gave_up' });
     expect(await delivery(id)).toMatchObject({ state: 'failed', fault_code: 'gave_up' });
@@ -234,7 +287,10 @@ describe('giving up', () => {
     const [id] = await store.ingest(tenant, 1);
     await store.attempt(404, { endpointIds: [endpointId] });
     await store.retry(tenant, { deliveryIds: [id ?? ''] });
-    await store.rows(`update executions set give_up_at = now() - interval '1 second' where delivery_id = $1 and open`, [id]);
+    await store.rows(
+      `update executions set give_up_at = now() - interval '1 second' where delivery_id = $1 and open`,
+      [id],
+    );
     expect(await withTransaction(store.pool, (db) => giveUpOverdue(db, 100))).toBe(1);
     expect(await delivery(id)).toMatchObject({ state: 'failed', fault_code: 'http_4xx', http_status: 404 });
   });

@@ -5,9 +5,9 @@ import { BULK_AHEAD_MS, BULK_LATE_MS, liveBurstMs } from '../../src/domain/pacin
 import {
   forgetSlots,
   freeSlots,
+  type Reserving,
   raiseFloors,
   refundPace,
-  type Reserving,
   reservePace,
   type Sends,
 } from '../../src/store/pacing.ts';
@@ -49,25 +49,28 @@ describe('the rate of an endpoint', () => {
     ['live', 400, liveBurstMs(400)],
     ['bulk', 3, BULK_AHEAD_MS + BULK_LATE_MS],
     ['live', 0.5, liveBurstMs(0.5)],
-  ] as const)('is not exceeded by many %s senders at once at %i a second', async (lane, ratePerSecond, aheadMs) => {
-    const id = await store.newEndpoint(tenant, { ratePerSecond });
-    const startMs = await now();
-    let sends = 0;
-    // Each reserver goes on as fast as it can for a while of the database's clock.
-    await Promise.all(
-      Array.from({ length: 6 }, async () => {
-        while ((await now()) < startMs + 500) {
-          const count = await granted(id, 40, by(lane));
-          sends += count;
-        }
-      }),
-    );
-    const endMs = await now();
-    const intervalMs = 1_000 / ratePerSecond;
-    expect(sends).toBeLessThanOrEqual(Math.ceil((endMs - startMs + aheadMs) / intervalMs) + 1);
-    // And it is made use of: the time that was waited for was not given away.
-    expect(sends).toBeGreaterThanOrEqual(Math.floor(400 / intervalMs));
-  });
+  ] as const)(
+    'is not exceeded by many %s senders at once at %i a second',
+    async (lane, ratePerSecond, aheadMs) => {
+      const id = await store.newEndpoint(tenant, { ratePerSecond });
+      const startMs = await now();
+      let sends = 0;
+      // Each reserver goes on as fast as it can for a while of the database's clock.
+      await Promise.all(
+        Array.from({ length: 6 }, async () => {
+          while ((await now()) < startMs + 500) {
+            const count = await granted(id, 40, by(lane));
+            sends += count;
+          }
+        }),
+      );
+      const endMs = await now();
+      const intervalMs = 1_000 / ratePerSecond;
+      expect(sends).toBeLessThanOrEqual(Math.ceil((endMs - startMs + aheadMs) / intervalMs) + 1);
+      // And it is made use of: the time that was waited for was not given away.
+      expect(sends).toBeGreaterThanOrEqual(Math.floor(400 / intervalMs));
+    },
+  );
 
   test('lets live work through while bulk work takes all it can', async () => {
     const id = await store.newEndpoint(tenant, { ratePerSecond: 20 });
@@ -85,7 +88,8 @@ describe('the rate of an endpoint', () => {
     await store.ingest(tenant, 1);
     await granted(id, 100, by('bulk'));
     const claimableInMs = async (workedBy: string) =>
-      (await readyEndpoints(store.pool, workedBy)).find((endpoint) => endpoint.endpointId === id)?.claimableInMs;
+      (await readyEndpoints(store.pool, workedBy)).find((endpoint) => endpoint.endpointId === id)
+        ?.claimableInMs;
     expect(await claimableInMs(operationId)).toBeGreaterThan(100);
     expect(await claimableInMs(LIVE_LANE)).toBeLessThanOrEqual(0);
   });
@@ -172,10 +176,13 @@ describe('a reservation', () => {
 
   test('of many endpoints by many senders, refunds and floors among them, never ends in a deadlock', async () => {
     const ids = await Promise.all(
-      Array.from({ length: 12 }, () => store.newEndpoint(tenant, { ratePerSecond: 100_000, maxConcurrency: 100_000 })),
+      Array.from({ length: 12 }, () =>
+        store.newEndpoint(tenant, { ratePerSecond: 100_000, maxConcurrency: 100_000 }),
+      ),
     );
     const deadlocks = async () =>
-      (await store.rows('select deadlocks from pg_stat_database where datname = current_database()'))[0].deadlocks;
+      (await store.rows('select deadlocks from pg_stat_database where datname = current_database()'))[0]
+        .deadlocks;
     const before = await deadlocks();
     await Promise.all(
       Array.from({ length: 10 }, async (_, sender) => {

@@ -81,7 +81,14 @@ describe('a filter', () => {
     }));
     const [failed] = await seedVaried(store.pool, tenant.id, deliveries);
     expect([...(await selectedBy({})).keys()]).toEqual([failed]);
-    for (const member of ['state', 'endpointIds', 'eventTypes', 'sources', 'faultCodes', 'httpStatus'] as const)
+    for (const member of [
+      'state',
+      'endpointIds',
+      'eventTypes',
+      'sources',
+      'faultCodes',
+      'httpStatus',
+    ] as const)
       expect(await selectedBy({ [member]: [] })).toEqual(new Map());
     expect(await selectedBy({ ingestionBatchIds: [] })).toEqual(new Map());
     expect(await selectedBy({ dispatchBatchIds: [] })).toEqual(new Map());
@@ -91,7 +98,9 @@ describe('a filter', () => {
     await emptied();
     const [first, second] = await seedVaried(store.pool, tenant.id, [sample(), sample()]);
     const { operationId } = await store.retry(tenant, { filter: {} });
-    await store.pool.query('update deliveries set state_changed_at = clock_timestamp() where id = $1', [second]);
+    await store.pool.query('update deliveries set state_changed_at = clock_timestamp() where id = $1', [
+      second,
+    ]);
     await store.select(operationId);
     expect(await decisions(operationId)).toEqual(
       new Map([

@@ -70,8 +70,12 @@ export async function readLedger(db: Queryable): Promise<Ledger> {
       'operations', ${all('operations', 't.id')},
       'counts', ${all('operation_counts', 't.operation_id')},
       'exclusions', ${all('exclusions', 't.operation_id, t.delivery_id')},
-      'attempts', ${all('attempts', 't.execution_id, t.number', `json_build_object('execution_id', t.execution_id,
-        'number', t.number, 'outcome', t.outcome, 'resend', t.resend)`)},
+      'attempts', ${all(
+        'attempts',
+        't.execution_id, t.number',
+        `json_build_object('execution_id', t.execution_id,
+        'number', t.number, 'outcome', t.outcome, 'resend', t.resend)`,
+      )},
       'claims', ${all('claims', 't.token')},
       'events', ${all('events', 't.id', `json_build_object('id', t.id, 'tenant_id', t.tenant_id)`)}) as ledger`,
   });
@@ -102,7 +106,8 @@ export function forbiddenChanges(before: Ledger, after: Ledger): string[] {
   for (const e of before.executions) {
     const now = executions.get(e.id);
     if (!now) faults.push(`execution ${e.id} is gone`);
-    else if (!reaches(e.state, now.state)) faults.push(`execution ${e.id} went from ${e.state} to ${now.state}`);
+    else if (!reaches(e.state, now.state))
+      faults.push(`execution ${e.id} went from ${e.state} to ${now.state}`);
     else if (now.operation_id !== e.operation_id) faults.push(`execution ${e.id} changed its operation`);
     else if (now.attempts < e.attempts) faults.push(`execution ${e.id} lost an attempt`);
   }
@@ -110,7 +115,12 @@ export function forbiddenChanges(before: Ledger, after: Ledger): string[] {
   const known = new Set(before.executions.map((e) => e.id));
   const kinds = new Map(after.operations.map((o) => [o.id, o.kind]));
   for (const e of after.executions)
-    if (!known.has(e.id) && delivered.has(e.delivery_id) && e.operation_id && kinds.get(e.operation_id) === 'retry')
+    if (
+      !known.has(e.id) &&
+      delivered.has(e.delivery_id) &&
+      e.operation_id &&
+      kinds.get(e.operation_id) === 'retry'
+    )
       faults.push(`delivery ${e.delivery_id} was delivered and is retried`);
   const frozen = new Map(before.counts.filter((c) => c.frozen).map((c) => [c.operation_id, c]));
   for (const c of after.counts) {
@@ -179,13 +189,16 @@ function countViolations(ledger: Ledger): string[] {
     if (items.has(`${x.operation_id}/${x.delivery_id}`))
       faults.push(`delivery ${x.delivery_id} is both item and exclusion of operation ${x.operation_id}`);
   for (const { operation_id: id, frozen, ...counts } of ledger.counts) {
-    if (!addsUp(counts)) faults.push(`the counts of operation ${id} do not add up: ${JSON.stringify(counts)}`);
+    if (!addsUp(counts))
+      faults.push(`the counts of operation ${id} do not add up: ${JSON.stringify(counts)}`);
     const report = reports.get(id);
     if (frozen !== !!report) faults.push(`operation ${id} is frozen without a report, or the reverse`);
     const truth = report ? report.counts : recount(ledger, id);
     for (const [part, n] of Object.entries(truth))
       if (counts[part as keyof OperationCounts] !== n)
-        faults.push(`operation ${id} counts ${counts[part as keyof OperationCounts]} ${part}, there are ${n}`);
+        faults.push(
+          `operation ${id} counts ${counts[part as keyof OperationCounts]} ${part}, there are ${n}`,
+        );
   }
   return faults;
 }
@@ -207,7 +220,8 @@ function ownerViolations(ledger: Ledger, { byDelivery, children, operations }: I
   for (const e of ledger.executions) {
     if (e.state === 'sending' && claimed.get(`${e.lease_token}/${e.id}`) !== e.worked_by)
       faults.push(`execution ${e.id} is sending under no claim`);
-    if (e.state !== 'sending' && e.lease_token) faults.push(`execution ${e.id} holds a lease and is ${e.state}`);
+    if (e.state !== 'sending' && e.lease_token)
+      faults.push(`execution ${e.id} holds a lease and is ${e.state}`);
     if (!isOpen(e.state) || e.worked_by === LIVE_LANE) continue;
     const owner = operations.get(e.worked_by);
     if (!owner || owner.closed_at) faults.push(`execution ${e.id} is ${e.state} and nobody works it`);
@@ -230,7 +244,9 @@ function foldOf(executions: ExecutionRow[], { children }: Index): DeliveryState 
 }
 
 function hasOpenDescendant(of: ExecutionRow, children: Index['children']): boolean {
-  return (children.get(of.id) ?? []).some((child) => isOpen(child.state) || hasOpenDescendant(child, children));
+  return (children.get(of.id) ?? []).some(
+    (child) => isOpen(child.state) || hasOpenDescendant(child, children),
+  );
 }
 
 function foldViolations(ledger: Ledger, index: Index): string[] {
@@ -266,10 +282,12 @@ function orphanViolations(ledger: Ledger, { executions, deliveries, operations }
   for (const x of ledger.exclusions) {
     const tenantId = operations.get(x.operation_id)?.tenant_id;
     need(deliveries.get(x.delivery_id), tenantId, `exclusion of ${x.delivery_id}`);
-    if (x.joined_execution_id) need(executions.get(x.joined_execution_id), tenantId, `exclusion of ${x.delivery_id}`);
+    if (x.joined_execution_id)
+      need(executions.get(x.joined_execution_id), tenantId, `exclusion of ${x.delivery_id}`);
     if (x.held_by) need(operations.get(x.held_by), tenantId, `exclusion of ${x.delivery_id}`);
   }
-  for (const a of ledger.attempts) need(executions.get(a.execution_id), undefined, `attempt of ${a.execution_id}`);
+  for (const a of ledger.attempts)
+    need(executions.get(a.execution_id), undefined, `attempt of ${a.execution_id}`);
   return faults;
 }
 
@@ -281,7 +299,9 @@ function attemptViolations(ledger: Ledger, index: Index): string[] {
     const before = standsFor(e, index);
     const carried = before?.attempts ?? 0;
     if (own.some((a, i) => a.number !== carried + i + 1) || e.attempts !== carried + own.length)
-      faults.push(`execution ${e.id} has ${e.attempts} attempts, ${carried} carried, ${own.map((a) => a.number)}`);
+      faults.push(
+        `execution ${e.id} has ${e.attempts} attempts, ${carried} carried, ${own.map((a) => a.number)}`,
+      );
     const arrived = (before?.may_have_arrived ?? false) || own.some((a) => a.outcome === 'ambiguous');
     if (e.may_have_arrived !== arrived) faults.push(`execution ${e.id} may have arrived: ${arrived}`);
     let earlier = before?.may_have_arrived ?? false;
@@ -289,13 +309,21 @@ function attemptViolations(ledger: Ledger, index: Index): string[] {
       if (a.resend !== earlier) faults.push(`attempt ${a.number} of ${e.id} is a resend: ${earlier}`);
       earlier ||= a.outcome === 'ambiguous';
     }
-    if (e.state === 'delivered' && e.reason !== 'resolved' && own.length > 0 && own.at(-1)?.outcome !== 'delivered')
+    if (
+      e.state === 'delivered' &&
+      e.reason !== 'resolved' &&
+      own.length > 0 &&
+      own.at(-1)?.outcome !== 'delivered'
+    )
       if (own.at(-1)?.outcome !== 'ambiguous') faults.push(`execution ${e.id} is delivered and was not`);
     if (own.some((a) => a.outcome === 'delivered') && e.state !== 'delivered')
       faults.push(`execution ${e.id} was delivered and is ${e.state}`);
   }
   for (const d of ledger.deliveries) {
-    const all = (index.byDelivery.get(d.id) ?? []).reduce((n, e) => n + (index.attempts.get(e.id)?.length ?? 0), 0);
+    const all = (index.byDelivery.get(d.id) ?? []).reduce(
+      (n, e) => n + (index.attempts.get(e.id)?.length ?? 0),
+      0,
+    );
     if (d.attempts !== all) faults.push(`delivery ${d.id} counts ${d.attempts} attempts of ${all}`);
   }
   return faults;
@@ -332,7 +360,8 @@ function strandedViolations(ledger: Ledger, { executions, children }: Index): st
   }
   // A superseded one is the parent of its successor, save where that gave its slot back.
   for (const e of ledger.executions)
-    if (e.state === 'superseded' && !children.has(e.id)) faults.push(`execution ${e.id} was superseded by nothing`);
+    if (e.state === 'superseded' && !children.has(e.id))
+      faults.push(`execution ${e.id} was superseded by nothing`);
   return faults;
 }
 

@@ -40,10 +40,13 @@ export async function planOf(
   }
 }
 
-async function statementOf(run: (db: Queryable) => Promise<unknown>): Promise<{ text: string; values: unknown[] }> {
+async function statementOf(
+  run: (db: Queryable) => Promise<unknown>,
+): Promise<{ text: string; values: unknown[] }> {
   let found: { text: string; values: unknown[] } | undefined;
   const query = async (asked: string | { text: string; values?: unknown[] }, values: unknown[] = []) => {
-    found ??= typeof asked === 'string' ? { text: asked, values } : { text: asked.text, values: asked.values ?? [] };
+    found ??=
+      typeof asked === 'string' ? { text: asked, values } : { text: asked.text, values: asked.values ?? [] };
     throw new Planned();
   };
   await run({ query } as unknown as Queryable).catch((error) => {
@@ -58,7 +61,9 @@ async function explain(client: PoolClient, values: unknown[]): Promise<QueryPlan
   const { rows } = await client.query(`explain (format json) execute planned${given ? `(${given})` : ''}`);
   const nodes = flatten(rows[0]['QUERY PLAN'][0].Plan);
   return {
-    scanned: nodes.filter((node) => node['Node Type'] === 'Seq Scan').map((node) => node['Relation Name'] ?? ''),
+    scanned: nodes
+      .filter((node) => node['Node Type'] === 'Seq Scan')
+      .map((node) => node['Relation Name'] ?? ''),
     indexes: [...new Set(nodes.flatMap((node) => node['Index Name'] ?? []))],
   };
 }

@@ -64,7 +64,8 @@ export async function startReceiver(
     else openById.set(id, open);
     if (open <= 1) maxOverlap = Math.max(maxOverlap, open);
     // What the sender has ended before may only be seen to be closed after the new request, when this process was busy.
-    else setImmediate(setImmediate, () => {
+    else
+      setImmediate(setImmediate, () => {
         maxOverlap = Math.max(maxOverlap, openById.get(id) ?? 0);
       });
   }

@@ -109,7 +109,8 @@ export function matches(delivery: Varied, filter: DeliveryFilter): boolean {
     among(filter.faultCodes, delivery.faultCode) &&
     among(filter.httpStatus, delivery.httpStatus) &&
     among(filter.ingestionBatchIds, delivery.batch) &&
-    (among(filter.dispatchBatchIds, delivery.callId) || among(filter.dispatchBatchIds, delivery.operationId)) &&
+    (among(filter.dispatchBatchIds, delivery.callId) ||
+      among(filter.dispatchBatchIds, delivery.operationId)) &&
     (filter.key === undefined || delivery.key === filter.key) &&
     isAfter(delivery.acceptedAt, filter.from) &&
     isBefore(delivery.acceptedAt, filter.to) &&
@@ -134,7 +135,11 @@ function isBefore(second: number | null, bound: TimeBound | undefined): boolean 
 }
 
 /** Loads such deliveries, each with one execution; returns their ids in order. */
-export async function seedVaried(pool: Pool, tenantId: string, deliveries: readonly Varied[]): Promise<string[]> {
+export async function seedVaried(
+  pool: Pool,
+  tenantId: string,
+  deliveries: readonly Varied[],
+): Promise<string[]> {
   const seeds = deliveries.map((delivery, n) => {
     const execution = delivery.state === 'pending' ? 'scheduled' : delivery.state;
     return {

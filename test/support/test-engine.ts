@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { createLogger, type Log } from '../../src/telemetry/log.ts';
 import { type Service, type ServiceOptions, startService } from '../../src/service.ts';
+import { createLogger, type Log } from '../../src/telemetry/log.ts';
 import type { WorkerSizes } from '../../src/worker/worker.ts';
-import { createTestDatabase, type TestDatabase } from './test-database.ts';
 import { createTestClient, type TestClient } from './test-client.ts';
+import { createTestDatabase, type TestDatabase } from './test-database.ts';
 
 /** The whole service in this process, on a database of its own and task queues of its own. */
 export interface TestEngine {

@@ -7,7 +7,11 @@ import type { EndpointConfig } from '../../src/domain/endpoint.ts';
 import { DEFAULT_RETRY_POLICY } from '../../src/domain/retry-policy.ts';
 import type { Selection } from '../../src/domain/selection.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
-import { type AcceptedItem, type AcceptRequest, acceptOperation } from '../../src/recovery/accept-operation.ts';
+import {
+  type AcceptedItem,
+  type AcceptRequest,
+  acceptOperation,
+} from '../../src/recovery/accept-operation.ts';
 import { freezeNextPage } from '../../src/recovery/freeze-selection.ts';
 import type { RecoveryDeps } from '../../src/recovery/recovery-deps.ts';
 import { type Claim, type ClaimedItem, claimItems } from '../../src/store/claims.ts';
@@ -28,12 +32,7 @@ type IncomingEvent = Parameters<ReturnType<typeof createIngest>>[1][number];
 export type HeldClaim = Claim & { token: string };
 
 /** How one attempt ends, in short. */
-export type Ending =
-  | number
-  | 'timeout'
-  | 'refused'
-  | 'released'
-  | { status: number; retryAfterMs: number };
+export type Ending = number | 'timeout' | 'refused' | 'released' | { status: number; retryAfterMs: number };
 
 /** What an accepted operation is, and what each delivery of an explicit list became. */
 export type Accepted = { operationId: string; items: AcceptedItem[] };
@@ -210,7 +209,7 @@ export async function timePasses(db: Queryable): Promise<void> {
        reconcile_until = least(reconcile_until, now() - interval '1 second')
      from (select id from executions where open for update skip locked) o where e.id = o.id`,
   );
-  }
+}
 
 /** How the sender would tell this ending, with no luck in it. */
 export function outcomeOf(
@@ -243,7 +242,8 @@ function resultOf(ending: Ending): AttemptResult {
   if (ending === 'timeout') return { kind: 'faulted', fault: 'timeout', mayHaveArrived: true, durationMs: 5 };
   if (ending === 'refused')
     return { kind: 'faulted', fault: 'connection_refused', mayHaveArrived: false, durationMs: 5 };
-  const { status, retryAfterMs } = typeof ending === 'number' ? { status: ending, retryAfterMs: undefined } : ending;
+  const { status, retryAfterMs } =
+    typeof ending === 'number' ? { status: ending, retryAfterMs: undefined } : ending;
   return {
     kind: 'answered',
     status,
