@@ -1,4 +1,4 @@
-import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import type { Logger } from 'pino';
 
 let runtimeInstalled = false;
@@ -11,6 +11,8 @@ export function installRuntime(log: Logger): void {
     logger: new DefaultLogger('WARN', ({ level, message }) => {
       log[level === 'ERROR' ? 'error' : 'warn']({ event: 'temporal.runtime', text: message.slice(0, 200) });
     }),
+    // Forwarded, or the core would write lines of its own form beside ours.
+    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'WARN' }), forward: {} } },
     shutdownSignals: [],
   });
 }

@@ -420,6 +420,33 @@ describe('what is under way elsewhere', () => {
     expect(it.sent()).toBe(12);
   });
 
+  test('is sent by who joined it, where who had it is cancelled', async () => {
+    const it = await scene([ok, slow(1_500)]);
+    await it.seed(300, [0]);
+    await it.seed(30, [1]);
+    const holder = await it.retries.start({
+      select: { filter: { endpointIds: [it.endpoints[0].id] } },
+      options: { ratePerSecond: 1 },
+    });
+    await eventually('it has them', async () => (await it.retries.show(holder.id)).counts.queued > 280);
+    const queued = (await it.retries.items(holder.id, 'queued'))
+      .slice(-5)
+      .map(({ deliveryId }) => deliveryId);
+    const others = await it.ids(`endpoint_id = '${uuidIn('endpoint', it.endpoints[1].id)}'`);
+    const joining = await it.retries.start({ select: { deliveryIds: [...queued, ...others] } });
+    expect(joining.counts).toMatchObject({ expected: 35, queued: 30, excluded: 5 });
+    await it.retries.control(holder.id, 'cancel');
+    expect(await it.retries.ended(joining.id)).toMatchObject({
+      state: 'completed',
+      counts: { expected: 35, delivered: 35, excluded: 0 },
+    });
+    expect(await it.retries.ended(holder.id)).toMatchObject({
+      state: 'cancelled',
+      counts: { expected: 300 },
+    });
+    for (const deliveryId of queued) expect(it.receivers[0]?.countOf(deliveryId)).toBe(1);
+  });
+
   test('is joined and named while it is on the wire', async () => {
     const it = await scene([slow(1_000)]);
     await it.seed(20);

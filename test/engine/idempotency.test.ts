@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { startService } from '../../src/service.ts';
-import { eventually } from '../support/eventually.ts';
+import { silentReport } from '../../src/embedded/steps.ts';
+import { type EmbeddedTemporal, startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
+import { type Service, startService } from '../../src/service.ts';
 import { ok } from '../support/receiver-behaviour.ts';
 import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
 import { retriesOf, uuidIn } from '../support/retries.ts';
@@ -14,38 +18,17 @@ jest.setTimeout(30_000);
 let engine: TestEngine;
 let temporal: TemporalClient;
 let it: Scene;
-let forgotten: ReturnType<typeof forget>;
 
 beforeAll(async () => {
   temporal = await connectTestTemporal();
   engine = await startTestEngine();
   it = await createScene(engine, [ok, ok]);
-  // Temporal takes some ten seconds to forget: the other tests run meanwhile.
-  forgotten = forget();
 });
 afterAll(async () => {
   await it.close();
-  await (await forgotten).scene.close();
   await engine.close();
   await temporal.close();
 });
-
-/** A retry that has ended, and that Temporal has been told to forget, as it does itself after the retention. */
-async function forget() {
-  const scene = await createScene(engine, [ok]);
-  const { retries } = scene;
-  await scene.seed(5);
-  const key = randomUUID();
-  const answer = await retries.post(ALL_FAILURES, key);
-  const { id, workflowId } = answer.body;
-  await retries.ended(id);
-  await temporal.handle(workflowId).result();
-  await temporal.client.workflowService.deleteWorkflowExecution({
-    namespace: 'default',
-    workflowExecution: { workflowId },
-  });
-  return { key, answer, retries, scene };
-}
 
 async function expireKeys(): Promise<void> {
   await engine.database.pool.query(
@@ -166,23 +149,44 @@ describe('a key that has expired', () => {
   });
 });
 
-describe('a retry whose workflow Temporal has forgotten', () => {
-  test('gets the same answer under its key, and starts none', async () => {
-    const { key, answer, retries, scene } = await forgotten;
-    const describe = () => temporal.handle(answer.body.workflowId).describe();
-    await eventually(
-      'it is forgotten',
-      () =>
-        describe().then(
-          () => false,
-          () => true,
-        ),
-      { withinMs: 20_000 },
-    );
-    await scene.seed(5);
-    const again = await retries.post(ALL_FAILURES, key);
-    expect([again.status, again.text]).toEqual([202, answer.text]);
-    await expect(describe()).rejects.toThrow();
-    expect(scene.sent()).toBe(5);
+describe('when Temporal has lost everything, as it does by and by after its retention', () => {
+  test('a repeat gets the same answer and starts nothing, and what was open is started again', async () => {
+    const own = await startTestEngine();
+    const scene = await createScene(own, [ok]);
+    const dataDir = await mkdtemp(join(tmpdir(), 'redrive-temporal-'));
+    let other: EmbeddedTemporal | undefined;
+    let later: Service | undefined;
+    try {
+      await scene.seed(20);
+      const key = randomUUID();
+      const done = await scene.retries.post(
+        { select: { deliveryIds: (await scene.ids()).slice(0, 5) } },
+        key,
+      );
+      await scene.retries.ended(done.body.id);
+      const open = await scene.retries.start({ ...ALL_FAILURES, options: { ratePerSecond: 0.01 } });
+      await scene.retries.reaches(open.id, ['running']);
+      await own.service.stop();
+
+      other = await startEmbeddedTemporal({ dataDir, report: silentReport });
+      later = await startService({ ...own.options, temporal: { address: other.address } });
+      const retries = retriesOf(await createTestClient(later.url ?? '', own.adminKey), scene.tenant.key);
+      const again = await retries.post({ select: { deliveryIds: (await scene.ids()).slice(0, 5) } }, key);
+      expect([again.status, again.text]).toEqual([202, done.text]);
+      await retries.control(open.id, 'rate', { perSecond: null });
+      expect(await retries.ended(open.id)).toMatchObject({ state: 'completed', counts: { delivered: 15 } });
+      const { client, close } = await connectTestTemporal(other.address);
+      const describe = (workflowId: string) => client.workflow.getHandle(workflowId).describe();
+      await expect(describe(done.body.workflowId)).rejects.toThrow(/not found/);
+      expect((await describe(open.workflowId)).type).toBe('operation');
+      await close();
+      expect(scene.sent()).toBe(20);
+    } finally {
+      await later?.stop();
+      await other?.stop({ hurry: true });
+      await rm(dataDir, { recursive: true, force: true });
+      await scene.close();
+      await own.close();
+    }
   });
 });

@@ -13,9 +13,11 @@ export type TemporalClient = {
   close(): Promise<void>;
 };
 
-/** Connects to the Temporal server of this test run. */
-export async function connectTestTemporal(): Promise<TemporalClient> {
-  const connection = await Connection.connect({ address: process.env.REDRIVE_TEST_TEMPORAL_ADDRESS ?? '' });
+/** Connects to the Temporal server of this test run, or to another one. */
+export async function connectTestTemporal(
+  address = process.env.REDRIVE_TEST_TEMPORAL_ADDRESS ?? '',
+): Promise<TemporalClient> {
+  const connection = await Connection.connect({ address });
   const client = new Client({ connection });
   const handle: TemporalClient['handle'] = (workflowId) => client.workflow.getHandle(workflowId);
   const history: TemporalClient['history'] = (workflowId) => handle(workflowId).fetchHistory();
