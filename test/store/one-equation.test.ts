@@ -61,5 +61,5 @@ describe('at every commit, whatever happens in whatever order', () => {
 
 /** More of them by hand: RUNS=2000. */
 function runs(usual: number): number {
-  return Number(process.env['RUNS'] ?? usual);
+  return Number(process.env.RUNS ?? usual);
 }
