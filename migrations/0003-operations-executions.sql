@@ -85,6 +85,8 @@ create table executions (
   state text not null check (state in (
     'queued', 'scheduled', 'sending', 'unknown', 'superseded', 'cancelled', 'ignored', 'failed', 'delivered')),
   open boolean not null generated always as (state in ('queued', 'scheduled', 'sending', 'unknown')) stored,
+  -- What a queue holds: not what is unknown, which waits for a decision, perhaps in great numbers. No claim changes it.
+  in_queue boolean generated always as (state in ('queued', 'scheduled', 'sending')) stored,
   -- One cancelled before its first attempt gives its parent's child slot back.
   keeps_slot boolean not null generated always as (not (state = 'cancelled' and attempts = 0)) stored,
   -- Why it ended ignored, failed or cancelled.
@@ -109,9 +111,9 @@ create unique index executions_one_open on executions (delivery_id) where open;
 create unique index executions_one_child on executions (parent_id) where keeps_slot and parent_id is not null;
 create index executions_by_delivery on executions (delivery_id, id);
 create index executions_by_operation on executions (operation_id, id) where operation_id is not null;
--- The queue. No column of it, nor `open`, changes when an item is claimed: claims stay heap-only updates.
-create index executions_queue on executions (worked_by, endpoint_id, due_at, id) where open;
-create index executions_give_up on executions (give_up_at) where open;
+-- The queue. No column of it, nor `in_queue`, changes when an item is claimed: claims stay heap-only updates.
+create index executions_queue on executions (worked_by, endpoint_id, due_at, id) where in_queue;
+create index executions_give_up on executions (give_up_at) where in_queue;
 
 -- What a sender holds at this moment: one row a claim, found by the sweeper when its lease has passed.
 create table claims (

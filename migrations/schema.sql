@@ -258,6 +258,7 @@ create table executions (
   worked_by uuid default '00000000-0000-0000-0000-000000000000'::uuid not null,
   state text not null,
   open boolean generated always as ((state = ANY (ARRAY['queued'::text, 'scheduled'::text, 'sending'::text, 'unknown'::text]))) stored not null,
+  in_queue boolean generated always as ((state = ANY (ARRAY['queued'::text, 'scheduled'::text, 'sending'::text]))) stored,
   keeps_slot boolean generated always as ((NOT ((state = 'cancelled'::text) AND (attempts = 0)))) stored not null,
   reason text,
   target_version integer,
@@ -615,13 +616,13 @@ CREATE INDEX executions_by_delivery ON public.executions USING btree (delivery_i
 
 CREATE INDEX executions_by_operation ON public.executions USING btree (operation_id, id) WHERE (operation_id IS NOT NULL);
 
-CREATE INDEX executions_give_up ON public.executions USING btree (give_up_at) WHERE open;
+CREATE INDEX executions_give_up ON public.executions USING btree (give_up_at) WHERE in_queue;
 
 CREATE UNIQUE INDEX executions_one_child ON public.executions USING btree (parent_id) WHERE (keeps_slot AND (parent_id IS NOT NULL));
 
 CREATE UNIQUE INDEX executions_one_open ON public.executions USING btree (delivery_id) WHERE open;
 
-CREATE INDEX executions_queue ON public.executions USING btree (worked_by, endpoint_id, due_at, id) WHERE open;
+CREATE INDEX executions_queue ON public.executions USING btree (worked_by, endpoint_id, due_at, id) WHERE in_queue;
 
 CREATE INDEX operations_by_tenant ON public.operations USING btree (tenant_id, id);
 

@@ -46,6 +46,7 @@ export interface Service {
 
 const API_CONNECTIONS = 20;
 const WORKER_CONNECTIONS = 20;
+const LIVE_CONNECTIONS = 5;
 const ANSWER_GRACE_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 
@@ -63,6 +64,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   });
   const workerPool = createPool(databaseUrl, { max: WORKER_CONNECTIONS, applicationName: 'redrive-worker' });
+  const livePool = createPool(databaseUrl, { max: LIVE_CONNECTIONS, applicationName: 'redrive-live' });
   const temporal = new TemporalHolder(options.temporal, log);
   const shutdown = new AbortController();
   let worker: RunningWorker | undefined;
@@ -77,7 +79,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     shutdown.abort();
     await Promise.all([listening?.close(ANSWER_GRACE_MS), worker?.stop()]);
     await temporal.close();
-    await Promise.all([apiPool.end(), workerPool.end()]);
+    await Promise.all([apiPool.end(), workerPool.end(), livePool.end()]);
   };
 
   try {
@@ -89,6 +91,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     if (roles.worker)
       worker = await startWorker({
         pool: workerPool,
+        livePool,
         databaseUrl,
         temporal,
         queues,

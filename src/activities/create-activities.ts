@@ -37,7 +37,7 @@ const REOPEN_BATCH = 2_000;
 const END_WHEN_IDLE_FOR_MS = 5_000;
 const INTERACTIVE_POLL_MS = 25;
 const INTERACTIVE_POLL_MAX_MS = 500;
-const INTERACTIVE_WATCH_MS = 5_000;
+const INTERACTIVE_WATCH_MS = 2_000;
 
 /** Makes the activities of one worker. Every one of them can be run again from the start. */
 export function createActivities(deps: ActivityDeps): OperationActivities {

@@ -45,6 +45,9 @@ const PACE_POLL_MAX_MS = 250;
 const IDLE_POLL_MS = 1_000;
 const CLOSED_BATCH = 1_000;
 
+/** Share of the live lane's sockets that is kept for endpoints with nothing in flight. */
+const KEPT_SHARE = 1 / 4;
+
 /** What one claim came to; `late`: all that is left may end after the slice; `refused`: there was work and no pace for it. */
 type Round = {
   claimed: number;
@@ -78,20 +81,23 @@ export class Slice {
 
   /** Runs until its task ends it; always drains and records what it claimed, whatever happens. */
   async run(): Promise<SliceResult> {
-    const { sockets, stop, budgetMs, endWhenIdleForMs, wake } = this.#task;
+    const { sockets, lane, stop, budgetMs, endWhenIdleForMs, wake } = this.#task;
     this.#endAtMs = performance.now() + budgetMs;
     const worthClaiming = Math.max(1, Math.floor(Math.min(sockets, MAX_CLAIM) / 4));
+    // In the live lane an endpoint that hangs must not have all sockets before it is known to: some are for others only.
+    const kept = lane === 'live' ? Math.floor(sockets * KEPT_SHARE) : 0;
     let claimed = 0;
     let claimableInMs: number | undefined;
     let inVain = 0;
     try {
       while (!stop.aborted && performance.now() < this.#endAtMs) {
-        const free = Math.min(MAX_CLAIM, sockets - this.#sender.inFlight);
-        if (free < worthClaiming) {
+        const free = sockets - this.#sender.inFlight;
+        const full = free - kept < worthClaiming;
+        if (free === 0 || (full && kept === 0)) {
           await this.#sender.freed();
           continue;
         }
-        const round = await this.#claimRound(free);
+        const round = await this.#claimRound(Math.min(MAX_CLAIM, free), full ? 0 : free - kept);
         claimed += round.claimed;
         claimableInMs = round.claimableInMs;
         if (round.stopped) break;
@@ -106,8 +112,12 @@ export class Slice {
           inVain > 0
             ? Math.min(PACE_POLL_MS * 2 ** (inVain - 1), PACE_POLL_MAX_MS)
             : Math.max(waitMs, PACE_POLL_MS);
-        await wake.wait(Math.min(pollMs, IDLE_POLL_MS), idle ? undefined : this.#sender.freed());
-        this.#endpointsUntilMs = 0;
+        const poked = await wake.wait(
+          Math.min(pollMs, IDLE_POLL_MS),
+          idle ? undefined : this.#sender.freed(),
+        );
+        // While it is full, each request that ends is no reason to read again what it cannot take yet.
+        if (poked || !full) this.#endpointsUntilMs = 0;
       }
     } finally {
       await this.#sender.drained();
@@ -115,14 +125,14 @@ export class Slice {
     return { claimed, ...(claimableInMs === undefined ? {} : { claimableInMs }) };
   }
 
-  async #claimRound(free: number): Promise<Round> {
+  async #claimRound(free: number, shared: number): Promise<Round> {
     const { pool, metrics, lease } = this.#context;
     const { workedBy, lane, sockets } = this.#task;
     const control = (await this.#task.control?.()) ?? { run: true, paced: false, claimableInMs: 0 };
     if (!control.run) return { claimed: 0, stopped: true };
     if (control.claimableInMs > 0) return { claimed: 0, claimableInMs: control.claimableInMs };
     const { ready, later, late } = await this.#lookAround();
-    const wanted = spread(ready, free, sockets, this.#turn++);
+    const wanted = spread(ready, free, sockets, this.#turn++, shared);
     if (wanted.length === 0) return { claimed: 0, late, ...later };
 
     const byId = new Map(ready.map((endpoint) => [endpoint.endpointId, endpoint]));

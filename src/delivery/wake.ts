@@ -16,10 +16,11 @@ export class Wake {
   }
 
   /**
-   * Resolves after `ms` milliseconds, when poked or stopped, or when `also` resolves. To be given what else ends the wait instead of
-   * being raced against it: a wait that lost a race would go on and swallow the next poke.
+   * Resolves after `ms` milliseconds, when poked or stopped, or when `also` resolves; says whether it was poked. To be
+   * given what else ends the wait instead of being raced against it: a wait that lost a race would go on and swallow the
+   * next poke.
    */
-  async wait(ms: number, also?: Promise<void>): Promise<void> {
+  async wait(ms: number, also?: Promise<void>): Promise<boolean> {
     if (!this.#poked && !this.#stop.aborted) {
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
@@ -30,6 +31,8 @@ export class Wake {
       clearTimeout(timer);
       this.#resolve = undefined;
     }
+    const poked = this.#poked;
     this.#poked = false;
+    return poked;
   }
 }

@@ -18,6 +18,8 @@ export interface OperationFacts {
   reconcileInMs?: number;
   /** When a paused one is cancelled by itself. */
   expiresInMs?: number;
+  /** How long ago it was accepted. */
+  ageMs?: number;
   aliveWorkers: number;
 }
 
@@ -37,6 +39,10 @@ const ITEMS_PER_SLICE = 2_000;
 
 /** A wait that is shorter is spent inside a slice, where it costs no history. */
 const WORTH_WAITING_MS = 5_000;
+
+/** For so long an interactive operation is watched closely; then it is looked at now and then, and holds no step's place. */
+const WATCHED_FOR_MS = 3_000;
+const NOW_AND_THEN_MS = 5_000;
 
 const MIN_WAIT_MS = 200;
 
@@ -60,6 +66,7 @@ export function nextStep(facts: OperationFacts): NextStep {
       ? { do: 'wait', ms: atLeast(leaseInMs), until: 'lease' }
       : { do: 'wait', ms: claimableInMs, until: 'due' };
   }
+  if (facts.interactive && watchedLong(facts)) return { do: 'wait', ms: NOW_AND_THEN_MS, until: 'sent' };
   const helpful = Math.ceil(unsent / ITEMS_PER_SLICE);
   return { do: 'dispatch', slices: Math.max(1, Math.min(MAX_SLICES, helpful, facts.aliveWorkers)) };
 }
@@ -67,12 +74,16 @@ export function nextStep(facts: OperationFacts): NextStep {
 /** Nothing is unsent: wait for what is on the wire, then for what is unknown, then close. */
 function afterSending(facts: OperationFacts): NextStep {
   if (facts.counts.sending > 0)
-    return facts.interactive
+    return facts.interactive && !watchedLong(facts)
       ? { do: 'dispatch', slices: 1 }
       : { do: 'wait', ms: atLeast(facts.leaseInMs), until: 'lease' };
   if (facts.counts.unknown > 0 && (facts.reconcileInMs ?? 0) > 0)
     return { do: 'wait', ms: atLeast(facts.reconcileInMs), until: 'reconciled' };
   return { do: 'close' };
+}
+
+function watchedLong({ ageMs = 0 }: OperationFacts): boolean {
+  return ageMs > WATCHED_FOR_MS;
 }
 
 function atLeast(ms: number | undefined): number {

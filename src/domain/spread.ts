@@ -17,13 +17,15 @@ const OVER_SHARE = 1.5;
 /**
  * Spreads free sockets over endpoints that have work, round-robin by tenant and then by endpoint, starting at `turn`,
  * so that neither a tenant with many endpoints nor an endpoint with many items, slow ones least of all, takes what
- * others need. Returns how many each may claim; the sum is at most `free`.
+ * others need. Endpoints that have something in flight get `shared` of them at most: the rest is kept for the first
+ * request of any other. Returns how many each may claim; the sum is at most `free`.
  */
 export function spread(
   endpoints: readonly Spreadable[],
   free: number,
   sockets: number,
   turn: number,
+  shared: number = free,
 ): { endpointId: string; count: number }[] {
   const cap =
     endpoints.length <= 1 ? sockets : Math.max(1, Math.ceil((OVER_SHARE * sockets) / endpoints.length));
@@ -31,6 +33,7 @@ export function spread(
     Math.max(1, Math.floor(sockets * SLOW_SHARE)) -
     endpoints.reduce((sum, endpoint) => sum + (endpoint.slow ? endpoint.inFlight : 0), 0);
   const counts = new Map<string, number>();
+  let sharedLeft = shared;
   let waiting = tenantQueues(endpoints, turn);
   for (let left = free; left > 0 && waiting.length > 0; ) {
     for (const queue of waiting) {
@@ -38,9 +41,12 @@ export function spread(
       // One turn of its tenant: the first that may have a socket gets it, and goes to the end of the queue.
       for (let endpoint = queue.shift(); endpoint; endpoint = queue.shift()) {
         const count = counts.get(endpoint.endpointId) ?? 0;
-        if (endpoint.inFlight + count >= cap || (endpoint.slow && slowRoom <= 0)) continue;
+        const inFlight = endpoint.inFlight + count;
+        if (inFlight >= cap || (endpoint.slow && slowRoom <= 0) || (inFlight > 0 && sharedLeft <= 0))
+          continue;
         counts.set(endpoint.endpointId, count + 1);
         if (endpoint.slow) slowRoom -= 1;
+        sharedLeft -= 1;
         left -= 1;
         queue.push(endpoint);
         break;

@@ -50,7 +50,7 @@ export async function claimItems(
       from unnest($2::uuid[], $3::int[]) with ordinality as g(endpoint_id, count, ord)
       cross join lateral (
         select x.id, x.delivery_id from executions x
-        where x.open and x.worked_by = $1 and x.endpoint_id = g.endpoint_id
+        where x.in_queue and x.worked_by = $1 and x.endpoint_id = g.endpoint_id
           and x.state in ('queued', 'scheduled') and x.due_at <= now() and x.give_up_at > now()
           -- Again here, since a Retry-After may have come since the endpoint was found ready.
           and (select f.floor_until <= now() from endpoint_pacing f where f.endpoint_id = g.endpoint_id)

@@ -16,7 +16,7 @@ export async function readGauges(db: Queryable): Promise<QueueGauges> {
     `select count(*) filter (where state = 'queued')::int as queued,
       count(*) filter (where state = 'scheduled')::int as scheduled,
       coalesce(greatest(0, extract(epoch from now() - min(due_at))), 0)::float8 as oldest
-     from (select state, due_at from executions where open and worked_by = '${LIVE_LANE}'
+     from (select state, due_at from executions where in_queue and worked_by = '${LIVE_LANE}'
        and state in ('queued', 'scheduled') limit ${COUNT_UP_TO}) e`,
   );
   const operations = await db.query(

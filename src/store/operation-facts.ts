@@ -14,6 +14,7 @@ export async function operationFacts(
   if (!operation) return undefined;
   const { rows } = await db.query(
     `select o.selected_at is not null as selected,
+      extract(epoch from clock_timestamp() - o.created_at)::float8 * 1000 as age_ms,
       extract(epoch from o.expires_at - clock_timestamp())::float8 * 1000 as expires_in_ms,
       (select extract(epoch from min(c.lease_until) - clock_timestamp())::float8 * 1000 from claims c
         where c.worked_by = case when o.interactive then '${LIVE_LANE}'::uuid else o.id end) as lease_in_ms,
@@ -45,6 +46,7 @@ export async function operationFacts(
     ...(row.lease_in_ms === null ? {} : { leaseInMs: row.lease_in_ms }),
     ...(row.reconcile_in_ms === null ? {} : { reconcileInMs: row.reconcile_in_ms }),
     ...(row.expires_in_ms === null ? {} : { expiresInMs: row.expires_in_ms }),
+    ageMs: row.age_ms,
     aliveWorkers: (await countWorkers(db)).polling,
   };
 }

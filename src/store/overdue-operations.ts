@@ -27,10 +27,10 @@ export async function findOverdue(db: Queryable, limit: number, samples: number)
             and o.next_event in ('due', 'lease', 'reconciled') and o.next_event_at > now() + interval '1 second'
             and (c.queued + c.scheduled + c.sending + c.unknown = 0
               or exists (select from executions e join endpoint_pacing p on p.endpoint_id = e.endpoint_id
-                where e.open and e.worked_by = o.id and e.state in ('queued', 'scheduled')
+                where e.in_queue and e.worked_by = o.id and e.state in ('queued', 'scheduled')
                   and e.due_at <= now() and p.floor_until <= now() limit 1)
               or exists (select from endpoints n where n.tenant_id = o.tenant_id and n.state <> 'enabled'
-                and exists (select from executions e where e.open and e.worked_by = o.id and e.endpoint_id = n.id
+                and exists (select from executions e where e.in_queue and e.worked_by = o.id and e.endpoint_id = n.id
                   and e.state in ('queued', 'scheduled'))))
             then 'settled'
         end as why

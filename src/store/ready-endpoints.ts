@@ -25,10 +25,10 @@ export async function readyEndpoints(
 ): Promise<ReadyEndpoint[]> {
   const { rows } = await db.query(
     `with recursive hop as (
-      (select endpoint_id from executions where open and worked_by = $1 order by endpoint_id limit 1)
+      (select endpoint_id from executions where in_queue and worked_by = $1 order by endpoint_id limit 1)
       union all
       select (select e.endpoint_id from executions e
-        where e.open and e.worked_by = $1 and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
+        where e.in_queue and e.worked_by = $1 and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
       from hop where hop.endpoint_id is not null
     )
     select n.id as endpoint_id, n.tenant_id, n.state, v.timeout_ms,
@@ -42,7 +42,7 @@ export async function readyEndpoints(
     join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
     join endpoint_pacing p on p.endpoint_id = n.id
     cross join lateral (select e.due_at from executions e
-      where e.open and e.worked_by = $1 and e.endpoint_id = hop.endpoint_id and e.state in ('queued', 'scheduled')
+      where e.in_queue and e.worked_by = $1 and e.endpoint_id = hop.endpoint_id and e.state in ('queued', 'scheduled')
       order by e.due_at, e.id limit 1) first
     -- What is overdue is anybody's: the worker whose share it is may be gone, or on its way out.
     where $3::int = 1 or abs(hashtext(n.id::text)) % $3 = $2 or first.due_at < now() - interval '2 seconds'`,

@@ -69,7 +69,7 @@ export async function giveUpOverdue(db: Queryable, limit: number): Promise<numbe
   const { rows } = await db.query(
     `with overdue as (
       select id from executions
-      where open and give_up_at < now() and state in ('queued', 'scheduled')
+      where in_queue and give_up_at < now() and state in ('queued', 'scheduled')
       order by give_up_at limit $1 for update skip locked
     )
     update executions e set state = 'failed', reason = 'gave_up', finished_at = now()
@@ -99,7 +99,7 @@ export async function ignoreAtClosedEndpoints(
   const { rows } = await db.query(
     `with unsent as (
       select e.id, n.state as endpoint_state from executions e join endpoints n on n.id = e.endpoint_id
-      where e.open and e.worked_by = $1 and e.endpoint_id = any($2::uuid[]) and e.state in ('queued', 'scheduled')
+      where e.in_queue and e.worked_by = $1 and e.endpoint_id = any($2::uuid[]) and e.state in ('queued', 'scheduled')
         and n.state <> 'enabled'
       limit $3 for update of e skip locked
     )

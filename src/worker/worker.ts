@@ -22,6 +22,8 @@ import { TemporalWorkers } from './temporal-workers.ts';
 /** What a worker is made of, and its sizes. */
 export interface WorkerDeps {
   pool: Pool;
+  /** The live lane's own: first deliveries never wait for a connection behind the selections of many operations. */
+  livePool: Pool;
   databaseUrl: string;
   temporal: TemporalHolder;
   queues: TaskQueues;
@@ -87,7 +89,13 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   };
   const self = { id: uuidv7(), host: hostname(), pid: process.pid };
   let share = await checkIn(pool, { ...self, polling: false });
-  const lane = new LiveLane({ sending, sockets: sizes.liveSockets, share: () => share, stop });
+  const live = { pool: deps.livePool, targets: new TargetCache(deps.livePool, deps.sealer) };
+  const lane = new LiveLane({
+    sending: { ...sending, ...live },
+    sockets: sizes.liveSockets,
+    share: () => share,
+    stop,
+  });
   const sweeper = new Sweeper({ pool, temporal, queues, log, metrics, everyMs: sizes.sweepEveryMs, stop });
   const workers = new TemporalWorkers({
     temporal,

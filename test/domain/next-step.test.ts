@@ -45,6 +45,7 @@ const anyFacts: fc.Arbitrary<OperationFacts> = fc
     leaseInMs: fc.option(anyMs, { nil: undefined }),
     reconcileInMs: fc.option(anyMs, { nil: undefined }),
     expiresInMs: fc.option(anyMs, { nil: undefined }),
+    ageMs: fc.option(fc.nat({ max: 100_000 }), { nil: undefined }),
     aliveWorkers: fc.nat({ max: 20 }),
   })
   .map(present);

@@ -127,3 +127,27 @@ describe('spreading sockets', () => {
     );
   });
 });
+
+describe('sockets that are kept', () => {
+  const endpoint = (endpointId: string, inFlight: number): Spreadable => ({
+    endpointId,
+    tenantId: endpointId,
+    inFlight,
+    slow: false,
+  });
+
+  test('go to endpoints with nothing in flight, one each', () => {
+    const endpoints = [endpoint('busy', 90), endpoint('new', 0), endpoint('other', 0)];
+    const given = new Map(spread(endpoints, 32, 128, 0, 0).map((g) => [g.endpointId, g.count]));
+    expect(given).toEqual(
+      new Map([
+        ['new', 1],
+        ['other', 1],
+      ]),
+    );
+  });
+
+  test('are not taken by the one endpoint there is', () => {
+    expect(spread([endpoint('only', 0)], 128, 128, 0, 96)).toEqual([{ endpointId: 'only', count: 96 }]);
+  });
+});

@@ -147,7 +147,7 @@ describe('connections to Postgres that are cut in the middle of a bulk retry', (
       await eventually('it goes on', () => it.sent() > (ITEMS * part) / 6, { withinMs: 15_000 });
       await engine.database.pool.query(
         `select pg_terminate_backend(pid) from pg_stat_activity
-         where datname = current_database() and application_name in ('redrive-worker', 'redrive-listen')`,
+         where datname = current_database() and application_name in ('redrive-worker', 'redrive-live', 'redrive-listen')`,
       );
     }
     expect(await it.retries.ended(id, 30_000)).toMatchObject({

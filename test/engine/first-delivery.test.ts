@@ -183,6 +183,26 @@ describe('an event on its way to the endpoints that want it', () => {
   });
 });
 
+describe('an endpoint that does not answer', () => {
+  test('has the first deliveries of no other one wait for it', async () => {
+    const tenant = await newTenant();
+    const [dead, quick] = [await receiverWith(hang), await receiverWith()];
+    await newEndpoint(tenant, dead.url(), { eventTypes: ['dead'], timeoutMs: 3_000 });
+    await newEndpoint(tenant, quick.url(), { eventTypes: ['quick'] });
+    await send(
+      tenant,
+      Array.from({ length: 100 }, (_, n) => ({ type: 'dead', payload: n })),
+    );
+    await dead.waitFor(({ requests }) => requests.length >= 20);
+    for (let n = 0; n < 5; n++) {
+      const since = Date.now();
+      await send(tenant, { type: 'quick', payload: n });
+      await quick.waitFor(({ requests }) => requests.length === n + 1);
+      expect((quick.requests.at(-1)?.at ?? 0) - since).toBeLessThan(400);
+    }
+  });
+});
+
 describe('automatic retries', () => {
   test('send the same thing under the same id, counted up, with a new timestamp and signature', async () => {
     const tenant = await newTenant();

@@ -135,7 +135,8 @@ export class World {
       await timePasses(store.pool);
       for (const workedBy of [LIVE_LANE, ...rows.map((row) => row.id)]) {
         await ignoreClosed(this, workedBy, store.pool);
-        await store.record(await claim(this, workedBy, 100, store.pool), 200);
+        // First nobody knows what became of it, which makes operations close over what is unknown.
+        await store.record(await claim(this, workedBy, 100, store.pool), round === 0 ? 'timeout' : 200);
       }
       for (const { id } of rows) await close(id, store.pool);
       const left = await store.rows(`select from executions where state in ('queued', 'scheduled', 'sending')
@@ -371,7 +372,12 @@ async function record(world: World, held: HeldClaim, b: number, c: number, pool:
       onAmbiguous: item.endpointId === world.endpointIds[1] ? 'hold' : 'resend',
     }),
   );
-  if (outcomes.length > 0) await untilTaken(() => recordOutcomes(pool, outcomes));
+  // A token is never given out again: what is not under it now is nobody's to record with it.
+  const rows = await world.store.rows('select id from executions where lease_token = $1', [held.token]);
+  const own = new Set(rows.map((row) => row.id));
+  const recorded = outcomes.length > 0 ? await untilTaken(() => recordOutcomes(pool, outcomes)) : [];
+  const stolen = recorded.find(({ executionId }) => !own.has(executionId));
+  if (stolen) throw new Error(`execution ${stolen.executionId} was recorded by a zombie`);
   const gone = outcomes.filter((o) => o.classification.outcome === 'gone').map((o) => o.executionId);
   const goneAt = some.filter((item) => gone.includes(item.executionId)).map((item) => item.endpointId);
   if (goneAt.length > 0) await disableGone(pool, goneAt);
