@@ -4,6 +4,7 @@ import { Slice } from '../delivery/slice.ts';
 import { Wake } from '../delivery/wake.ts';
 import { type NextStep, nextStep } from '../domain/next-step.ts';
 import { closingState } from '../domain/operation-counts.ts';
+import { showId } from '../domain/typed-id.ts';
 import { selectAgain } from '../recovery/freeze-explicit.ts';
 import { freezeNextPage } from '../recovery/freeze-selection.ts';
 import { settleExpiredClaims } from '../recovery/settle-expired.ts';
@@ -60,7 +61,7 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
         step.do === 'wait' ? step.ms : 30_000,
         operation.controlRevision,
       );
-    return { step, state: facts.state, details: describe(facts.counts, step) };
+    return { step, state: facts.state, details: describe(operationId, facts.counts, step) };
   }
 
   async function watchInteractive(operationId: string, stop: AbortSignal): Promise<void> {
@@ -166,7 +167,8 @@ async function beating(
   }
 }
 
-function describe(counts: Record<string, number>, step: NextStep): string {
+/** Names the operation, too: a run that was continued as new has lost its static summary. */
+function describe(operationId: string, counts: Record<string, number>, step: NextStep): string {
   const parts = Object.entries(counts).filter(([part, n]) => n > 0 || part === 'expected');
   const next =
     step.do === 'wait'
@@ -174,5 +176,5 @@ function describe(counts: Record<string, number>, step: NextStep): string {
       : step.do === 'end'
         ? 'nothing, it has ended'
         : step.do;
-  return `**next:** ${next}\n\n${parts.map(([part, n]) => `- ${part}: ${n}`).join('\n')}`;
+  return `Operation \`${showId('operation', operationId)}\`\n\n**next:** ${next}\n\n${parts.map(([part, n]) => `- ${part}: ${n}`).join('\n')}`;
 }

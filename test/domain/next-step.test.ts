@@ -248,3 +248,44 @@ describe('an operation', () => {
     );
   });
 });
+
+describe('an interactive operation', () => {
+  const none = {
+    queued: 0,
+    scheduled: 0,
+    sending: 0,
+    unknown: 0,
+    delivered: 0,
+    failed: 0,
+    ignored: 0,
+    cancelled: 0,
+    superseded: 0,
+    excluded: 0,
+  };
+  const step = (ageMs: number, parts: Partial<typeof none>, more: Partial<OperationFacts> = {}) =>
+    nextStep({
+      state: 'running',
+      control: 'run',
+      selected: true,
+      interactive: true,
+      aliveWorkers: 1,
+      ageMs,
+      leaseInMs: 20_000,
+      counts: countsOf({ ...none, ...parts }),
+      ...more,
+    });
+
+  test('is watched closely at first, as it mostly takes no time', () => {
+    expect(step(0, { sending: 1 })).toEqual({ do: 'dispatch', slices: 1 });
+    expect(step(0, { queued: 1 }, { claimableInMs: 0 })).toEqual({ do: 'dispatch', slices: 1 });
+  });
+
+  test('that takes its time is looked at now and then, and holds no place that others need', () => {
+    expect(step(10_000, { sending: 1 })).toEqual({ do: 'wait', ms: 20_000, until: 'lease' });
+    expect(step(10_000, { queued: 1 }, { claimableInMs: 0 })).toEqual({
+      do: 'wait',
+      ms: 5_000,
+      until: 'sent',
+    });
+  });
+});

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { BULK_AHEAD_MS, BULK_LATE_MS } from '../../src/domain/pacing.ts';
 import { counted } from '../support/concurrency.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
@@ -190,7 +191,7 @@ describe('a command in mid-slice', () => {
     );
     const before = sent();
     await retries.control(id, 'resume');
-    await eventually('it goes on', () => sent() > before, { withinMs: 1_000 });
+    await eventually('it goes on', () => sent() > before, { withinMs: 2_000 });
     expect(await retries.ended(id)).toMatchObject({ state: 'completed', counts: { delivered: ITEMS } });
     expect(sent()).toBe(ITEMS);
   });
@@ -522,7 +523,9 @@ describe('pace', () => {
     await it.retries.ended(id);
     await helper.stop();
     const sent = times().filter((at) => at < since + 3_000).length;
-    expect(sent).toBeLessThanOrEqual(326);
+    // What may be taken ahead of time, or late, and for the first of all: requests that were slower on their way than the last.
+    const slackMs = BULK_AHEAD_MS + BULK_LATE_MS + 150;
+    expect(sent).toBeLessThanOrEqual((3_000 + slackMs) / 10 + 1);
     expect(sent).toBeGreaterThanOrEqual(250);
   });
 
@@ -539,7 +542,7 @@ describe('pace', () => {
     await paced.waitFor(({ requests }) => requests.length === 100, 15_000);
     const [first, last] = [paced.requests[0]?.at ?? 0, paced.requests.at(-1)?.at ?? 0];
     // 2 s at the full rate.
-    expect(last - first).toBeLessThan(2_900);
+    expect(last - first).toBeLessThan(3_500);
     expect(busy.requests.length).toBeLessThan(6_000);
     await it.retries.control(id, 'cancel');
     await it.retries.ended(id);
@@ -555,10 +558,10 @@ describe('pace', () => {
       const healthy = it.receivers[1] as Receiver;
       await healthy.waitFor(({ requests }) => requests.length > 0);
       const since = Date.now();
-      await healthy.waitFor(({ requests }) => (requests.at(-1)?.at ?? 0) > since + 6_000);
+      await healthy.waitFor(({ requests }) => (requests.at(-1)?.at ?? 0) > since + 4_500);
       const times = healthy.requests.map(({ at }) => at).filter((at) => at > since + 1_500);
       const gaps = times.slice(1).map((at, n) => at - (times[n] ?? at));
-      expect(Math.max(...gaps)).toBeLessThan(900);
+      expect(Math.max(...gaps)).toBeLessThan(1_300);
       await it.retries.control(id, 'cancel');
       await it.retries.ended(id);
     } finally {

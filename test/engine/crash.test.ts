@@ -4,6 +4,7 @@ import { eventually } from '../support/eventually.ts';
 import { type Behaviour, hang, ok, reset, slow, status } from '../support/receiver-behaviour.ts';
 import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
 import { uuidIn } from '../support/retries.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 import { startWorkerProcess } from '../support/worker-process.ts';
 
@@ -111,7 +112,7 @@ describe('a worker process that is killed in the middle of a bulk retry', () => 
 
 describe('a worker process that is asked to end in the middle of a bulk retry', () => {
   test('takes nothing more, records what is on the wire, and ends by itself; nothing is sent twice', async () => {
-    const ITEMS = 1_500;
+    const ITEMS = 800;
     const engine = await engineWith({ roles: { api: true, worker: false } });
     const child = await workerProcess(engine);
     const it = await sceneOn(engine, Array(2).fill(slow(120)), {});
@@ -129,6 +130,26 @@ describe('a worker process that is asked to end in the middle of a bulk retry', 
     expect(counts).toMatchObject({ expected: ITEMS, sending: 0, delivered: it.sent() });
     await engine.addWorker();
     expect(await it.retries.ended(id)).toMatchObject({ state: 'completed', counts: { delivered: ITEMS } });
+    expect(new Set(perDelivery(it).values())).toEqual(new Set([1]));
+  });
+});
+
+describe('Temporal that goes away in the middle of a bulk retry', () => {
+  test('stops no slice that runs: what it has is sent once, commands work, and the operation closes later', async () => {
+    const ITEMS = 1_000;
+    const proxy = await startTcpProxy(process.env.REDRIVE_TEST_TEMPORAL_ADDRESS ?? '');
+    closing.push(() => proxy.close());
+    const engine = await engineWith({ temporal: { address: proxy.address } });
+    const it = await sceneOn(engine, Array(2).fill(slow(100)), {});
+    await it.seed(ITEMS);
+    const { id } = await it.retries.start(ALL_FAILURES);
+    await eventually('it is in the middle', () => it.sent() > 100);
+    proxy.cut();
+    await it.retries.control(id, 'rate', { perSecond: 1_000 });
+    await eventually('all is delivered', async () => (await it.retries.show(id)).counts.delivered === ITEMS);
+    expect((await it.retries.show(id)).closedAt).toBeNull();
+    proxy.forward();
+    expect(await it.retries.ended(id, 40_000)).toMatchObject({ state: 'completed' });
     expect(new Set(perDelivery(it).values())).toEqual(new Set([1]));
   });
 });
@@ -247,7 +268,7 @@ describe('a storm of single, bulk and automatic retries over the same deliveries
       () => start({ select: { filter: { state: ['delivered', 'failed'] } }, mode: 'replay' }).then(bother),
       () => start({ ...ALL_FAILURES, options: { ratePerSecond: 200, maxConcurrency: 8 } }).then(bother),
     ];
-    for (let gust = 0; gust < 12; gust++)
+    for (let gust = 0; gust < 10; gust++)
       await Promise.all(Array.from({ length: 6 }, () => gusts[Math.floor(random() * gusts.length)]?.()));
     try {
       for (const id of operations) await it.retries.ended(id, 40_000);

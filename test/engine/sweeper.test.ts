@@ -128,6 +128,38 @@ describe('a run that is gone', () => {
   });
 });
 
+describe('a run whose history has become long', () => {
+  test('goes on as a new one, as readable as before', async () => {
+    const it = await waiting(60_000);
+    const handle = temporal.handle(it.workflowId);
+    const first = await handle.describe();
+    // Temporal asks for a new run at 4 MB.
+    for (let n = 0; n < 5; n++) await handle.signal('noise', 'x'.repeat(1_000_000));
+    await it.retries.control(it.id, 'rate', { perSecond: 500 });
+    await eventually('it has begun anew', async () => (await handle.describe()).runId !== first.runId);
+    const second = await handle.describe();
+    expect(second.historyLength).toBeLessThan(60);
+    const shown = second.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]);
+    expect(Object.fromEntries(shown)).toMatchObject({
+      RedriveTenant: it.tenant.handle,
+      RedriveKind: 'retry',
+      RedriveState: 'running',
+    });
+    // Temporal gives the new run no summary; the details, which the run writes itself, say whose it is.
+    await eventually('its details say which operation it is', async () => {
+      const metadata = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+      return metadata.currentDetails.includes(`Operation \`${it.id}\``);
+    });
+    expect(second.priority).toEqual(first.priority);
+    await engine.database.pool.query(
+      `update executions set due_at = now() where operation_id = $1 and state = 'scheduled'`,
+      [uuidIn('operation', it.id)],
+    );
+    await itsTurn(it.id);
+    expect(await it.retries.ended(it.id)).toMatchObject({ state: 'completed', counts: { delivered: 20 } });
+  });
+});
+
 describe('a run that is cancelled in the Temporal UI', () => {
   test('cancels its operation, at once and in mid-slice', async () => {
     const it = await scene([slow(100)]);

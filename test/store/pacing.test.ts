@@ -101,6 +101,27 @@ describe('the rate of an endpoint', () => {
     expect(await granted(id, 100, by('bulk'))).toBe(count);
   });
 
+  test('is not exceeded where senders give back a part of what they reserved, sooner or later', async () => {
+    const ratePerSecond = 300;
+    const id = await store.newEndpoint(tenant, { ratePerSecond });
+    const startMs = await now();
+    let sends = 0;
+    await Promise.all(
+      Array.from({ length: 6 }, async (_, sender) => {
+        for (let round = 0; (await now()) < startMs + 500; round++) {
+          const count = await granted(id, 30, by('bulk'));
+          const unused = Math.floor((count * ((sender + round) % 4)) / 3);
+          sends += count - unused;
+          if (round % 2 === 0) await now();
+          if (unused > 0) await refundPace(store.pool, 'endpoint', [{ id, count: unused }]);
+        }
+      }),
+    );
+    const spanMs = (await now()) - startMs;
+    expect(sends).toBeLessThanOrEqual(Math.ceil(((spanMs + BULK_AHEAD_MS) * ratePerSecond) / 1_000) + 1);
+    expect(sends).toBeGreaterThanOrEqual(100);
+  });
+
   test('is nothing while a floor holds, and a floor never moves back', async () => {
     const id = await store.newEndpoint(tenant, { ratePerSecond: 1_000 });
     await raiseFloors(store.pool, new Map([[id, 60_000]]));
