@@ -203,7 +203,9 @@ create table endpoint_versions (
   rate_per_second double precision,
   max_concurrency integer,
   sealed_headers bytea,
-  created_at timestamp with time zone default now() not null
+  created_at timestamp with time zone default now() not null,
+  preset text,
+  partner jsonb
 );
 
 create table endpoints (
@@ -214,7 +216,8 @@ create table endpoints (
   disabled_reason text,
   current_version integer default 1 not null,
   created_at timestamp with time zone default now() not null,
-  updated_at timestamp with time zone default now() not null
+  updated_at timestamp with time zone default now() not null,
+  prepares boolean default false not null
 );
 
 create table event_identities (
@@ -236,7 +239,8 @@ create table events (
   accepted_at timestamp with time zone not null,
   ingestion_batch_id text,
   ingest_call_id uuid not null,
-  payload_bytes integer not null
+  payload_bytes integer not null,
+  replay_of uuid
 );
 
 create table exclusions (
@@ -269,7 +273,8 @@ create table executions (
   may_have_arrived boolean default false not null,
   lease_token uuid,
   created_at timestamp with time zone default now() not null,
-  finished_at timestamp with time zone
+  finished_at timestamp with time zone,
+  match_filter boolean default false not null
 ) with (fillfactor=50);
 
 create table idempotency_keys (
@@ -282,7 +287,8 @@ create table idempotency_keys (
   status integer not null,
   body text not null,
   expires_at timestamp with time zone not null,
-  created_at timestamp with time zone default now() not null
+  created_at timestamp with time zone default now() not null,
+  while_open boolean default false not null
 );
 
 create table installation (
@@ -344,7 +350,8 @@ create table operations (
   nudged_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
   created_at timestamp with time zone default now() not null,
   closed_at timestamp with time zone,
-  report jsonb
+  report jsonb,
+  actor text
 );
 
 create table pace_slots (
@@ -378,7 +385,8 @@ create table tenants (
   plan text,
   settings jsonb default '{}'::jsonb not null,
   created_at timestamp with time zone default now() not null,
-  updated_at timestamp with time zone default now() not null
+  updated_at timestamp with time zone default now() not null,
+  platform boolean default false not null
 );
 
 create table workers (
@@ -444,6 +452,10 @@ alter table endpoint_versions add constraint endpoint_versions_max_concurrency_c
 
 alter table endpoint_versions add constraint endpoint_versions_on_ambiguous_check CHECK ((on_ambiguous = ANY (ARRAY['resend'::text, 'probe'::text, 'hold'::text])));
 
+alter table endpoint_versions add constraint endpoint_versions_partner_check CHECK ((jsonb_typeof(partner) = 'object'::text));
+
+alter table endpoint_versions add constraint endpoint_versions_preset_check CHECK ((preset = ANY (ARRAY['zen-mesh'::text, 'minka'::text, 'stedi'::text, 'flowrelay'::text])));
+
 alter table endpoint_versions add constraint endpoint_versions_rate_per_second_check CHECK ((rate_per_second > (0)::double precision));
 
 alter table endpoint_versions add constraint endpoint_versions_reconcile_within_ms_check CHECK (((reconcile_within_ms >= 0) AND (reconcile_within_ms <= 604800000)));
@@ -482,7 +494,7 @@ alter table exclusions add constraint exclusions_check CHECK (((reason = ANY (AR
 
 alter table exclusions add constraint exclusions_check1 CHECK (((reason = 'held'::text) = (held_by IS NOT NULL)));
 
-alter table exclusions add constraint exclusions_reason_check CHECK ((reason = ANY (ARRAY['coalesced'::text, 'already_delivered'::text, 'changed_since'::text, 'held'::text, 'suppressed_duplicate'::text, 'payload_expired'::text])));
+alter table exclusions add constraint exclusions_reason_check CHECK ((reason = ANY (ARRAY['coalesced'::text, 'already_delivered'::text, 'changed_since'::text, 'held'::text, 'suppressed_duplicate'::text, 'payload_expired'::text, 'no_longer_matches'::text])));
 
 alter table executions add constraint executions_pkey PRIMARY KEY (id);
 
@@ -614,6 +626,8 @@ CREATE INDEX events_by_acceptance ON public.events USING btree (tenant_id, accep
 
 CREATE INDEX executions_by_delivery ON public.executions USING btree (delivery_id, id);
 
+CREATE INDEX executions_by_end ON public.executions USING btree (tenant_id, finished_at, id);
+
 CREATE INDEX executions_by_operation ON public.executions USING btree (operation_id, id) WHERE (operation_id IS NOT NULL);
 
 CREATE INDEX executions_give_up ON public.executions USING btree (give_up_at) WHERE in_queue;
@@ -630,6 +644,8 @@ CREATE INDEX operations_open ON public.operations USING btree (next_event_at) WH
 
 CREATE INDEX pace_slots_by_token ON public.pace_slots USING btree (token);
 
+CREATE UNIQUE INDEX tenants_platform ON public.tenants USING btree (platform) WHERE platform;
+
 -- Triggers
 
 CREATE TRIGGER account_deletes AFTER DELETE ON public.exclusions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION account_deleted_exclusions();
@@ -639,3 +655,7 @@ CREATE TRIGGER account_inserts AFTER INSERT ON public.exclusions REFERENCING NEW
 CREATE TRIGGER account_inserts AFTER INSERT ON public.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_inserted_executions();
 
 CREATE TRIGGER account_updates AFTER UPDATE ON public.executions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_updated_executions();
+
+-- Comments
+
+comment on table column public.executions.match_filter is 'The endpoint''s current types and filter are applied once more before it is sent.';

@@ -8,6 +8,7 @@ import type { Config } from './config/config.ts';
 import { createAddressGuard } from './delivery/address-guard.ts';
 import { createSealer } from './delivery/sealing.ts';
 import { StartupProblem } from './embedded/startup-problem.ts';
+import { createIngest } from './ingest/create-ingest.ts';
 import { createRecoveryDeps } from './recovery/recovery-client.ts';
 import { hasAdminKey, installAdminKey } from './store/api-keys.ts';
 import { isMasterKeyOf } from './store/installation.ts';
@@ -105,8 +106,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         ...(options.sizes ? { sizes: options.sizes } : {}),
       });
     if (!roles.api) return { stop };
+    const recovery = createRecoveryDeps(apiPool, temporal, queues, log);
     const api = createApi({
-      ...createRecoveryDeps(apiPool, temporal, queues, log),
+      ...recovery,
+      acceptEvents: createIngest(recovery),
       sealer,
       guard,
       log,

@@ -1,5 +1,6 @@
 import type { AddressGuard } from '../delivery/address-guard.ts';
 import type { Sealer } from '../delivery/sealing.ts';
+import type { AcceptEvents } from '../ingest/create-ingest.ts';
 import type { RecoveryDeps } from '../recovery/recovery-deps.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -15,6 +16,8 @@ export interface PartState {
 
 /** What the API is made of. */
 export interface ApiDeps extends RecoveryDeps {
+  /** The one acceptor of events of this process. */
+  acceptEvents: AcceptEvents;
   sealer: Sealer;
   guard: AddressGuard;
   log: Log;

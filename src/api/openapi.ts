@@ -1,10 +1,11 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { ProblemSchema } from './problem.ts';
 import { PROBLEMS, type ProblemCode } from './problem-table.ts';
-import type { Route, RouteResponse } from './route.ts';
+import type { RouteResponse } from './route.ts';
+import type { ServedRoute } from './surface.ts';
 
 /** The OpenAPI 3.1 document of these routes; nothing of it is written by hand. */
-export function openApiDocument(routes: readonly Route[], version: string): Record<string, unknown> {
+export function openApiDocument(routes: readonly ServedRoute[], version: string): Record<string, unknown> {
   const registry = new OpenAPIRegistry();
   registry.registerComponent('securitySchemes', 'apiKey', {
     type: 'http',
@@ -27,8 +28,8 @@ export function openApiDocument(routes: readonly Route[], version: string): Reco
   return document as unknown as Record<string, unknown>;
 }
 
-/** Every error that a route can answer: its own, and those that follow from its access and its request. */
-export function problemsOf(route: Route): ProblemCode[] {
+/** Every error that a native route can answer: its own, and those that follow from its access and its request. */
+export function problemsOf(route: ServedRoute): ProblemCode[] {
   const codes = new Set<ProblemCode>(route.problems ?? []);
   const add = (...more: ProblemCode[]) => {
     for (const code of more) codes.add(code);
@@ -54,7 +55,7 @@ export function problemsOf(route: Route): ProblemCode[] {
   return [...codes];
 }
 
-function pathOf(route: Route): RouteConfig {
+function pathOf(route: ServedRoute): RouteConfig {
   const { params, query, body } = route.request ?? {};
   return {
     method: route.method,
@@ -72,11 +73,11 @@ function pathOf(route: Route): RouteConfig {
         : {}),
     },
     ...(headerParameters(route).length > 0 ? { parameters: headerParameters(route) } : {}),
-    responses: { ...successes(route), ...failures(route) },
+    responses: { ...successes(route), ...(route.surface.name === 'native' ? failures(route) : {}) },
   } as RouteConfig;
 }
 
-function scopeOf({ access }: Route): string {
+function scopeOf({ access }: ServedRoute): string {
   switch (access.of) {
     case 'anyone':
       return 'Needs no credential.';
@@ -87,9 +88,9 @@ function scopeOf({ access }: Route): string {
   }
 }
 
-function headerParameters(route: Route) {
+function headerParameters(route: ServedRoute) {
   const headers = {
-    ...(route.access.of === 'tenant'
+    ...(route.access.of === 'tenant' && route.surface.name === 'native'
       ? {
           'Redrive-Tenant': {
             description:
@@ -109,13 +110,13 @@ function headerParameters(route: Route) {
   }));
 }
 
-function successes(route: Route): RouteConfig['responses'] {
+function successes(route: ServedRoute): RouteConfig['responses'] {
   return Object.fromEntries(
     Object.entries(route.responses).map(([status, response]) => [status, { ...described(route, response) }]),
   );
 }
 
-function described(route: Route, response: RouteResponse) {
+function described(route: ServedRoute, response: RouteResponse) {
   const content = {
     ...(response.schema ? { [response.contentType ?? 'application/json']: { schema: response.schema } } : {}),
     ...Object.fromEntries(
@@ -144,7 +145,7 @@ function described(route: Route, response: RouteResponse) {
   };
 }
 
-function failures(route: Route): RouteConfig['responses'] {
+function failures(route: ServedRoute): RouteConfig['responses'] {
   const byStatus = new Map<number, ProblemCode[]>();
   for (const code of problemsOf(route)) {
     const { status } = PROBLEMS[code];
@@ -162,7 +163,7 @@ function failures(route: Route): RouteConfig['responses'] {
 }
 
 /** Such as `postRetriesByIdPause`: derived, so that it cannot be forgotten. */
-function operationId({ method, path }: Route): string {
+function operationId({ method, path, surface }: ServedRoute): string {
   const words = path
     .replace(/^\/api\/v1/, '')
     .split(/[/-]/)
@@ -170,7 +171,7 @@ function operationId({ method, path }: Route): string {
   const name = words
     .map((word) => (word.startsWith('{') ? `By${capital(word.slice(1, -1))}` : capital(word)))
     .join('');
-  return `${method}${name}`;
+  return surface.name === 'native' ? `${method}${name}` : `${surface.name}:${method}${name}`;
 }
 
 function capital(word: string): string {

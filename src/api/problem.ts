@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
+import type { Scope } from '../domain/scope.ts';
 import { PROBLEMS, type ProblemCode } from './problem-table.ts';
+import type { RenderedProblem } from './surface.ts';
 
 /** What is wrong with one part of a request: a member of the body (`pointer`) or a parameter or header. */
 export interface FieldError {
@@ -15,6 +17,8 @@ export interface Problem {
   problem: ProblemCode;
   detail?: string;
   errors?: FieldError[];
+  /** The scope that was missing. */
+  scope?: Scope;
   headers?: Record<string, string>;
 }
 
@@ -31,10 +35,13 @@ export function isProblem(value: object): value is Problem {
 /** More errors than these help nobody and would make the answer larger than the request. */
 const MAX_ERRORS = 100;
 
-/** The body of a problem (RFC 9457). */
-export function problemBody({ problem: code, detail, errors }: Problem, requestId: string): ProblemBody {
+/** A problem as the native API words it (RFC 9457). */
+export function renderNativeProblem(
+  { problem: code, detail, errors, headers }: Problem,
+  requestId: string,
+): RenderedProblem {
   const kind = PROBLEMS[code];
-  return {
+  const body: ProblemBody = {
     type: `https://redrive.dev/errors/${code}`,
     title: kind.title,
     status: kind.status,
@@ -43,15 +50,23 @@ export function problemBody({ problem: code, detail, errors }: Problem, requestI
     instance: requestId,
     ...(errors ? { errors: errors.slice(0, MAX_ERRORS) } : {}),
   };
+  return {
+    status: kind.status,
+    contentType: 'application/problem+json; charset=utf-8',
+    body: JSON.stringify(body),
+    ...(headers ? { headers } : {}),
+  };
 }
 
-/** Answers with a problem. */
-export function sendProblem(res: ServerResponse, failure: Problem, requestId: string): void {
-  const body = JSON.stringify(problemBody(failure, requestId));
-  res.writeHead(PROBLEMS[failure.problem].status, {
-    'content-type': 'application/problem+json; charset=utf-8',
+/** Answers with a problem that a surface has rendered. */
+export function sendRendered(
+  res: ServerResponse,
+  { status, contentType, body = '', headers }: RenderedProblem,
+): void {
+  res.writeHead(status, {
+    ...(contentType === undefined ? {} : { 'content-type': contentType }),
     'content-length': Buffer.byteLength(body),
-    ...failure.headers,
+    ...headers,
   });
   res.end(body);
 }
@@ -98,5 +113,4 @@ export const ProblemSchema = z
   })
   .meta({ id: 'Problem', description: 'An error (RFC 9457).' });
 
-/** Body of a problem. */
-export type ProblemBody = z.infer<typeof ProblemSchema>;
+type ProblemBody = z.infer<typeof ProblemSchema>;

@@ -14,6 +14,8 @@ export type Reply = { status: number; headers?: Record<string, string> } & (
   | { body?: unknown }
   /** JSON that is text already, such as a stored answer. */
   | { json: string }
+  /** Any other text. */
+  | { text: string; contentType: string }
   | { contentType: string; stream(output: StreamOutput): Promise<void> }
 );
 
@@ -33,16 +35,25 @@ export async function sendReply(
     else await pump(res, reply.stream, shutdown);
     return;
   }
-  const text =
-    'json' in reply ? reply.json : reply.body === undefined ? undefined : JSON.stringify(reply.body);
+  const { text, contentType } = contentOf(reply);
   res.writeHead(reply.status, {
-    ...(text === undefined
-      ? {}
-      : { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(text) }),
+    ...(contentType === undefined ? {} : { 'content-type': contentType }),
+    // Without it an empty body would be sent in chunks; 204 has none at all (RFC 9110 section 8.6).
+    ...(reply.status === 204 ? {} : { 'content-length': Buffer.byteLength(text) }),
     'cache-control': 'no-store',
     ...reply.headers,
   });
   res.end(text);
+}
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+function contentOf(reply: Exclude<Reply, { stream: unknown }>): { text: string; contentType?: string } {
+  if ('text' in reply) return { text: reply.text, contentType: reply.contentType };
+  if ('json' in reply) return { text: reply.json, contentType: JSON_TYPE };
+  return reply.body === undefined
+    ? { text: '' }
+    : { text: JSON.stringify(reply.body), contentType: JSON_TYPE };
 }
 
 async function pump(

@@ -46,6 +46,8 @@ export interface Call<R extends RequestSchemas = RequestSchemas, A extends Acces
   bodyText: string;
   /** Path parameters as they were spelled. */
   rawParams: Record<string, string>;
+  /** Path and query as they were sent. */
+  url: string;
   header(name: string): string | undefined;
   caller: A extends { of: 'anyone' } ? undefined : Caller;
   tenant: A extends { of: 'tenant'; tenant?: undefined } ? TenantRef : TenantRef | undefined;
@@ -71,8 +73,9 @@ export interface RouteDefinition<R extends RequestSchemas, A extends Access> {
   bodyOptional?: true;
   /** Headers that the call reads, by name, with what they mean. */
   headers?: Record<string, { description: string; example: string; required?: boolean }>;
+  /** What it answers; routes of a surface other than the native one name its errors here, too. */
   responses: Record<number, RouteResponse>;
-  /** Errors of this route beside those that follow from its access and its request. */
+  /** Errors of a native route beside those that follow from its access and its request. */
   problems?: ProblemCode[];
   handler(call: Call<R, A>): Promise<Reply | Problem>;
 }

@@ -1,13 +1,14 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { type Request, type Response, Router } from 'express';
+import type { SurfaceName } from '../domain/surface-name.ts';
 import type { ApiDeps } from './api-deps.ts';
-import { authenticate } from './authentication.ts';
-import { type FieldError, isProblem, type Problem, problem, sendProblem } from './problem.ts';
+import { type FieldError, isProblem, type Problem, problem, sendRendered } from './problem.ts';
 import { PROBLEMS } from './problem-table.ts';
-import { createRateLimiter, DEFAULT_RATE_LIMIT } from './rate-limit.ts';
+import { createRateLimiter, DEFAULT_RATE_LIMIT, type RateDecision } from './rate-limit.ts';
 import { readJsonBody } from './read-body.ts';
 import { type Reply, sendReply } from './reply.ts';
 import type { Call, Route } from './route.ts';
+import type { ServedRoute, Surface } from './surface.ts';
 import { codeOfException, problemOfException } from './unexpected-failure.ts';
 import { fieldErrors, pointerTo } from './validation.ts';
 
@@ -16,40 +17,64 @@ export function requestIdOf(res: ServerResponse): string {
   return String(res.getHeader('request-id'));
 }
 
+type Limiters = Map<SurfaceName, (key: string) => Promise<RateDecision>>;
+
 /** Registers routes: each request passes authentication, scope and validation, in this order, before its handler. */
-export function createRouter(deps: ApiDeps, routes: readonly Route[]): Router {
+export function createRouter(deps: ApiDeps, routes: readonly ServedRoute[]): Router {
   const router = Router({ caseSensitive: true, strict: true });
-  const limit = createRateLimiter(deps.rateLimit ?? DEFAULT_RATE_LIMIT);
+  const limiters: Limiters = new Map(
+    [...new Set(routes.map(({ surface }) => surface))].map((surface) => [
+      surface.name,
+      createRateLimiter(surface.rateLimit ?? deps.rateLimit ?? DEFAULT_RATE_LIMIT),
+    ]),
+  );
   for (const path of new Set(routes.map((route) => route.path))) {
     const ofPath = routes.filter((route) => route.path === path);
     const registered = router.route(path.replace(/\{(\w+)\}/g, ':$1'));
-    for (const route of ofPath) registered[route.method]((req, res) => serve(deps, limit, route, req, res));
+    for (const route of ofPath)
+      registered[route.method]((req, res) => serve(deps, limiters, route, req, res));
     const allow = ofPath
       .map(({ method }) => (method === 'get' ? 'GET, HEAD' : method.toUpperCase()))
       .join(', ');
-    registered.all((_, res) =>
-      sendProblem(res, problem('method_not_allowed', { headers: { allow } }), requestIdOf(res)),
+    const [{ surface } = raise()] = ofPath;
+    registered.all((req, res) =>
+      sendProblem(surface, problem('method_not_allowed', { headers: { allow } }), req, res),
     );
   }
   return router;
 }
 
+function raise(): never {
+  throw new Error('a path has no route');
+}
+
+/** Answers with a problem in the words of the surface that the request belongs to. */
+export function sendProblem(
+  surface: Surface,
+  failure: Problem,
+  req: Request,
+  res: ServerResponse,
+  route?: Route,
+): void {
+  const context = { requestId: requestIdOf(res), method: req.method, url: req.originalUrl };
+  sendRendered(res, surface.renderProblem(failure, { ...context, ...(route ? { route } : {}) }));
+}
+
 async function serve(
   deps: ApiDeps,
-  limit: ReturnType<typeof createRateLimiter>,
-  route: Route,
+  limiters: Limiters,
+  route: ServedRoute,
   req: Request,
   res: Response,
 ): Promise<void> {
   const startedAt = performance.now();
-  const requestId = requestIdOf(res);
   res.once('close', () => {
     const labels = { method: route.method.toUpperCase(), route: route.path, status: String(res.statusCode) };
     deps.metrics.httpRequestDuration.observe(labels, (performance.now() - startedAt) / 1_000);
   });
   try {
-    const outcome = await answer(deps, limit, route, req, res, requestId);
-    if (isProblem(outcome)) sendProblem(res, outcome, requestId);
+    const outcome = await answer(deps, limiters, route, req, res);
+    if (isProblem(outcome)) sendProblem(route.surface, outcome, req, res, route);
     else await sendReply(res, outcome, { head: req.method === 'HEAD', shutdown: deps.shutdown });
   } catch (error) {
     failed(deps, route, req, res, error);
@@ -57,13 +82,7 @@ async function serve(
 }
 
 /** Everything that nobody expected ends here: a problem where it can still be sent, and a line by code only. */
-function failed(
-  deps: ApiDeps,
-  route: Route,
-  req: IncomingMessage,
-  res: ServerResponse,
-  error: unknown,
-): void {
+function failed(deps: ApiDeps, route: ServedRoute, req: Request, res: ServerResponse, error: unknown): void {
   // The client went away in the middle of its own request: there is nobody to answer and nothing to repair.
   if (req.destroyed && !req.complete) return;
   const failure = problemOfException(error);
@@ -71,38 +90,36 @@ function failed(
   if (failure.problem === 'internal') deps.log.error(fields, 'api.failed');
   else deps.log.warn(fields, 'api.unavailable');
   if (res.headersSent) res.destroy();
-  else sendProblem(res, failure, requestIdOf(res));
+  else sendProblem(route.surface, failure, req, res, route);
 }
 
 async function answer(
   deps: ApiDeps,
-  limit: ReturnType<typeof createRateLimiter>,
-  route: Route,
+  limiters: Limiters,
+  route: ServedRoute,
   req: Request,
   res: ServerResponse,
-  requestId: string,
 ): Promise<Reply | Problem> {
-  const { access } = route;
-  const who =
-    access.of === 'anyone'
-      ? undefined
-      : await authenticate(deps.pool, access, {
-          authorization: req.headers.authorization,
-          tenant: single(req.headers['redrive-tenant']),
-        });
+  const { access, surface } = route;
+  const requestId = requestIdOf(res);
+  const header = (name: string) => single(req.headers[name.toLowerCase()]);
+  const rawParams = req.params as Record<string, string>;
+  const request = { header, params: rawParams, method: req.method, url: req.originalUrl };
+  const who = access.of === 'anyone' ? undefined : await surface.authenticate(deps, access, request);
   if (who && isProblem(who)) return who;
   if (who) {
-    const rate = await limit(who.tenant?.id ?? who.caller.keyId);
-    for (const [name, value] of Object.entries(rate.headers)) res.setHeader(name, value);
-    if (rate.refusal) return rate.refusal;
+    const rate = await limiters.get(surface.name)?.(who.tenant?.id ?? who.caller.actor);
+    for (const [name, value] of Object.entries(rate?.headers ?? {})) res.setHeader(name, value);
+    if (rate?.refusal) return rate.refusal;
   }
   const validated = await validate(route, req);
   if (isProblem(validated)) return validated;
   const call: Call = {
     requestId,
     ...validated,
-    rawParams: req.params as Record<string, string>,
-    header: (name) => single(req.headers[name.toLowerCase()]),
+    rawParams,
+    url: req.originalUrl,
+    header,
     caller: who?.caller as Call['caller'],
     tenant: who?.tenant,
   };

@@ -3,23 +3,25 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import helmet from 'helmet';
 import swaggerUi from 'swagger-ui-express';
 import type { ApiDeps } from './api-deps.ts';
-import { nativeRoutes } from './native/native-routes.ts';
+import { nativeSurface } from './native/native-surface.ts';
 import { openApiDocument } from './openapi.ts';
-import { problem, sendProblem } from './problem.ts';
-import type { Route } from './route.ts';
-import { createRouter, requestIdOf } from './router.ts';
+import { problem } from './problem.ts';
+import { createRouter, requestIdOf, sendProblem } from './router.ts';
 import { serviceRoutes } from './service-routes.ts';
+import { type ServedRoute, surfaceOf } from './surface.ts';
+import { SURFACES } from './surfaces.ts';
 import { codeOfException, problemOfException } from './unexpected-failure.ts';
 
 /** Every route of the API; the document is made from these, too. */
-export function apiRoutes(deps: ApiDeps): Route[] {
+export function apiRoutes(deps: ApiDeps): ServedRoute[] {
   let document: unknown;
-  const routes: Route[] = [
-    ...serviceRoutes(deps, () => {
-      document ??= openApiDocument(routes, deps.version);
-      return document;
-    }),
-    ...nativeRoutes(deps),
+  const openApi = () => {
+    document ??= openApiDocument(routes, deps.version);
+    return document;
+  };
+  const routes: ServedRoute[] = [
+    ...serviceRoutes(deps, openApi).map((route) => ({ ...route, surface: nativeSurface })),
+    ...SURFACES.flatMap((surface) => surface.routes(deps).map((route) => ({ ...route, surface }))),
   ];
   return routes;
 }
@@ -45,8 +47,10 @@ export function createApi(deps: ApiDeps): Express {
   );
   app.use(createRouter(deps, routes));
   app.use('/docs', swaggerUi.serve, docsPage(openApiDocument(routes, deps.version)));
-  app.use((_, res) => sendProblem(res, problem('route_not_found'), requestIdOf(res)));
-  app.use((error: unknown, _: Request, res: Response, next: NextFunction) => funnel(deps, error, res, next));
+  app.use((req, res) => sendProblem(surfaceOf(SURFACES, req.path), problem('route_not_found'), req, res));
+  app.use((error: unknown, req: Request, res: Response, next: NextFunction) =>
+    funnel(deps, error, req, res, next),
+  );
   return app;
 }
 
@@ -58,16 +62,16 @@ function docsPage(document: Record<string, unknown>) {
 }
 
 /** What express itself refuses, such as a path with broken percent-encoding. */
-function funnel(deps: ApiDeps, error: unknown, res: Response, next: NextFunction): void {
+function funnel(deps: ApiDeps, error: unknown, req: Request, res: Response, next: NextFunction): void {
   if (res.headersSent) {
     next(error);
     return;
   }
-  const requestId = requestIdOf(res);
   const badPath = error instanceof URIError;
-  if (!badPath) deps.log.error({ requestId, code: codeOfException(error), err: error }, 'api.failed');
+  if (!badPath)
+    deps.log.error({ requestId: requestIdOf(res), code: codeOfException(error), err: error }, 'api.failed');
   const failure = badPath
     ? problem('invalid_request', { detail: 'The path is not percent-encoded correctly.' })
     : problemOfException(error);
-  sendProblem(res, failure, requestId);
+  sendProblem(surfaceOf(SURFACES, req.path), failure, req, res);
 }

@@ -2,7 +2,8 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { endClaims, type Outcome, type Recorded, recordOutcomes } from '../store/outcomes.ts';
 import { forgetSlots, freeSlots, raiseFloors } from '../store/pacing.ts';
-import { isConnectionLost } from '../store/pool.ts';
+import { isConnectionLost, withTransaction } from '../store/pool.ts';
+import { refusePrepared } from '../store/preparation.ts';
 import { disableGone } from '../store/settlement.ts';
 
 /** An outcome on its way to the ledger, with what else it changes once it is there. */
@@ -87,11 +88,26 @@ export class Recorder {
   }
 
   async #write(batch: PendingOutcome[]): Promise<void> {
-    const recorded = await this.#persist('outcomes.record', () => recordOutcomes(this.#pool, batch));
+    const recorded = await this.#persist('outcomes.record', () => this.#record(batch));
     const byExecution = new Map(recorded.map((r) => [r.executionId, r]));
     const ended = this.#countDown(batch);
     await this.#persist('outcomes.effects', () => this.#effects(batch, ended));
     for (const outcome of batch) outcome.onRecorded(byExecution.get(outcome.executionId));
+  }
+
+  /** What was refused is released and ended in one transaction: nobody claims it in between. */
+  #record(batch: PendingOutcome[]): Promise<Recorded[]> {
+    if (batch.every(({ refusal }) => refusal === undefined)) return recordOutcomes(this.#pool, batch);
+    return withTransaction(this.#pool, async (db) => {
+      const recorded = await recordOutcomes(db, batch);
+      const states = new Map(recorded.map(({ executionId, state }) => [executionId, state]));
+      const refused = batch.flatMap(({ executionId, refusal }) =>
+        refusal && states.get(executionId) === 'queued' ? [{ executionId, refusal }] : [],
+      );
+      await refusePrepared(db, refused);
+      const ends = new Map(refused.map(({ executionId, refusal }) => [executionId, refusal.state]));
+      return recorded.map((each) => ({ ...each, state: ends.get(each.executionId) ?? each.state }));
+    });
   }
 
   #countDown(batch: PendingOutcome[]): OpenClaim[] {

@@ -1,10 +1,12 @@
 import type { AttemptResult } from '../domain/attempt-result.ts';
 import { type Classification, classify } from '../domain/classification.ts';
 import { decideNext } from '../domain/decide-next.ts';
+import { type Refusal, refusalOf } from '../domain/preparation.ts';
 import { DEFAULT_RETRY_POLICY } from '../domain/retry-policy.ts';
 import { showId } from '../domain/typed-id.ts';
 import type { ClaimedItem } from '../store/claims.ts';
 import type { Recorded } from '../store/outcomes.ts';
+import { loadPreparation } from '../store/preparation.ts';
 import type { Deadline } from './deadline.ts';
 import { Recorder } from './recorder.ts';
 import type { SendingContext } from './sending-context.ts';
@@ -91,13 +93,35 @@ export class Sender {
     this.#inFlight += items.length;
     for (const { endpointId } of items) this.#inFlightAt.set(endpointId, this.inFlightAt(endpointId) + 1);
     this.#context.metrics.inFlight.inc({ lane: this.#lane }, items.length);
-    const targetOf = await this.#context.targets.prepare(items).catch((error: { code?: string }) => {
+    const prepared = await this.#prepare(items).catch((error: { code?: string }) => {
       this.#context.log.warn({ event: 'targets.unreadable', code: error.code, items: items.length });
       return undefined;
     });
-    for (const item of items)
-      if (targetOf) void this.#sendOne(claim, item, targetOf);
-      else this.#finish(claim, item, { kind: 'released', reason: 'stopping' });
+    for (const item of items) {
+      const refusal = prepared?.refusals.get(item.executionId);
+      if (prepared && !refusal) void this.#sendOne(claim, item, prepared.targetOf);
+      else this.#finish(claim, item, { kind: 'released', reason: 'stopping' }, undefined, refusal);
+    }
+  }
+
+  /** Where to send, and what is not to be sent as things are now. */
+  async #prepare(items: ClaimedItem[]) {
+    const targetOf = await this.#context.targets.prepare(items);
+    const toPrepare = items.filter(({ prepares }) => prepares);
+    const facts =
+      toPrepare.length === 0
+        ? undefined
+        : await loadPreparation(
+            this.#context.pool,
+            toPrepare.map(({ executionId }) => executionId),
+          );
+    const refusals = new Map<string, Refusal>();
+    for (const { executionId, body } of toPrepare) {
+      const found = facts?.get(executionId);
+      const refusal = found && refusalOf({ ...found, body });
+      if (refusal) refusals.set(executionId, refusal);
+    }
+    return { targetOf, refusals };
   }
 
   async #sendOne(claim: ClaimToSend, item: ClaimedItem, targetOf: TargetLookup): Promise<void> {
@@ -120,16 +144,18 @@ export class Sender {
   }
 
   #attempt(claim: ClaimToSend, item: ClaimedItem, target: Target): Promise<AttemptResult> {
+    const id = showId('delivery', item.deliveryId);
     return this.#context.attempts.send({
       url: target.url,
       body: item.body,
       headers: {
         ...target.headers,
+        ...presetHeaders(target, id),
         'content-type': 'application/json',
         'user-agent': this.#context.userAgent,
         'redrive-attempt': String(item.attempts + 1),
         ...signatureHeaders({
-          id: showId('delivery', item.deliveryId),
+          id,
           timestampSeconds: Math.floor(Date.now() / 1_000),
           body: item.body,
           secrets: target.secrets,
@@ -140,7 +166,13 @@ export class Sender {
     });
   }
 
-  #finish({ token, slotted }: ClaimToSend, item: ClaimedItem, result: AttemptResult, target?: Target): void {
+  #finish(
+    { token, slotted }: ClaimToSend,
+    item: ClaimedItem,
+    result: AttemptResult,
+    target?: Target,
+    refusal?: Refusal,
+  ): void {
     const classification = classify(result);
     const durationMs = result.kind === 'released' ? 0 : result.durationMs;
     this.#unrecorded += 1;
@@ -163,6 +195,7 @@ export class Sender {
       endpointVersion: item.version,
       durationMs,
       ...(result.kind === 'answered' ? { excerpt: result.excerpt } : {}),
+      ...(refusal ? { refusal } : {}),
       reconcileWithinMs: target?.reconcileWithinMs ?? 0,
       onRecorded: (recorded) => {
         this.#unrecorded -= 1;
@@ -221,4 +254,9 @@ export class Sender {
       state: recorded?.state,
     });
   }
+}
+
+/** What a preset's documented wire format adds: Zen Mesh names the delivery once more. */
+function presetHeaders({ preset }: Target, deliveryId: string): Record<string, string> {
+  return preset === 'zen-mesh' ? { 'x-zen-delivery-idempotency-key': deliveryId } : {};
 }

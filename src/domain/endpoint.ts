@@ -1,4 +1,6 @@
 import type { EventFilter } from './event-filter.ts';
+import type { Partner } from './preparation.ts';
+import type { EndpointPreset } from './preset.ts';
 import type { OnAmbiguous, RetryPolicy } from './retry-policy.ts';
 
 /** What an endpoint can be in; a deleted one is kept for the history that names it. */
@@ -23,6 +25,10 @@ export interface EndpointConfig {
   maxConcurrency?: number;
   /** Custom headers, name to value, sealed under the master key. */
   sealedHeaders?: Buffer;
+  /** Whose documented policy it was made with. */
+  preset?: EndpointPreset;
+  /** What is prepared before a file goes to it. */
+  partner?: Partner;
 }
 
 /** Where deliveries go, with its current version. */

@@ -139,6 +139,11 @@ function segmentsOf(path: string): string[] {
   return segments;
 }
 
+/** The value at a path of names joined by dots; undefined where there is none. */
+export function valueAtPath(payload: unknown, path: string): unknown {
+  return valueAt(payload, segmentsOf(path));
+}
+
 /** Own members only: no path may reach a prototype. Entries of an array are named by their index. */
 function valueAt(payload: unknown, segments: string[]): unknown {
   let value = payload;

@@ -1,6 +1,9 @@
+import { PREPARATION_FAULTS } from './preparation.ts';
+
 /**
  * Why an attempt or an execution did not deliver, as recorded in the ledger and offered as a filter.
- * `http_*` name an answer; `lease_lost` and `gave_up` are written by the engine, the others by the sender.
+ * `http_*` name an answer; `lease_lost` and `gave_up` are written by the engine, the others by the sender;
+ * the faults of preparation belong to executions that were never attempted.
  */
 export const FAULT_CODES = [
   'http_3xx',
@@ -23,6 +26,7 @@ export const FAULT_CODES = [
   'invalid_response',
   'lease_lost',
   'gave_up',
+  ...PREPARATION_FAULTS,
 ] as const;
 
 /** One of {@link FAULT_CODES}. */

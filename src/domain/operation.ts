@@ -1,6 +1,7 @@
 import type { OperationCounts } from './operation-counts.ts';
 import type { Control, OperationKind, OperationState } from './operation-state.ts';
 import type { Selection } from './selection.ts';
+import type { SurfaceName } from './surface-name.ts';
 
 /** What a caller may ask of an operation beside its selection. */
 export interface OperationOptions {
@@ -11,6 +12,8 @@ export interface OperationOptions {
   /** ISO 8601; nothing of it is sent before. */
   notBefore?: string;
   giveUpAfterMs?: number;
+  /** Each item is sent only where the endpoint's current types and filter still want its event; else it is ignored. */
+  matchFilter?: boolean;
 }
 
 /** One retry or replay as the service knows it. Ids are uuids, times are Dates of the database's clock. */
@@ -18,7 +21,7 @@ export interface Operation {
   id: string;
   tenantId: string;
   kind: OperationKind;
-  surface: string;
+  surface: SurfaceName;
   workflowId: string;
   interactive: boolean;
   target: 'original' | 'current';

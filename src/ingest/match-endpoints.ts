@@ -1,6 +1,5 @@
-import { matchesFilter } from '../domain/event-filter.ts';
-import { matchesType } from '../domain/event-type.ts';
-import { type Matchable, matchableEndpoints } from '../store/endpoint-versions.ts';
+import { wantsEvent } from '../domain/endpoint-match.ts';
+import { matchableEndpoints } from '../store/endpoint-versions.ts';
 import type { Queryable } from '../store/queryable.ts';
 import type { IncomingEvent, MatchedEvent } from './write-calls.ts';
 
@@ -13,13 +12,6 @@ export async function matchEndpoints(
   const endpoints = await matchableEndpoints(db, tenantId);
   return incoming.map((event) => ({
     ...event,
-    endpoints: endpoints.filter((endpoint) => wants(endpoint, event)),
+    endpoints: endpoints.filter((endpoint) => wantsEvent(endpoint, event)),
   }));
-}
-
-/** By its type, and by its filter over the payload. */
-function wants({ eventTypes, filter }: Matchable, event: IncomingEvent): boolean {
-  return (
-    matchesType(eventTypes, event.type) && (filter === undefined || matchesFilter(filter, event.payload))
-  );
 }

@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Operation, OperationOptions } from '../domain/operation.ts';
 import type { OperationKind } from '../domain/operation-state.ts';
 import { type ExclusionReason, isExplicit, type Selection } from '../domain/selection.ts';
+import type { SurfaceName } from '../domain/surface-name.ts';
 import { lockKey, storeAnswer } from '../store/idempotency-keys.ts';
 import { countExplicit, unknownIds } from '../store/known-ids.ts';
 import { pageOperationItems } from '../store/operation-items.ts';
@@ -15,20 +16,29 @@ import type { RecoveryDeps } from './recovery-deps.ts';
 /** Explicit lists of at most so many deliveries are sent by the live lane at once. */
 const INTERACTIVE_ITEMS = 16;
 
+/** How long the answer to a key is kept: for a time, for as long as the operation is, or while the operation is open. */
+export type KeepAnswer = { ms: number } | 'for_ever' | 'while_open';
+
 /** What a caller asks for, whatever the surface. Ids are uuids of the tenant's own. */
-export interface AcceptRequest {
+export interface AcceptRequest<Refusal = never> {
   tenant: { id: string; handle: string };
-  surface: 'native';
+  surface: SurfaceName;
   kind: OperationKind;
   target: 'original' | 'current';
   selection: Selection;
   options: OperationOptions;
   reason?: string;
   ticket?: string;
-  requestedBy?: string;
-  /** `scope` and `fingerprint` are declared by the surface; the answer is kept for `keepMs`. */
-  idempotency?: { scope: string; key: string; fingerprint: Buffer; keepMs: number };
-  /** Renders the answer; it is stored and given alike, now and to every repeat. */
+  /** Who asks, and with which API key. */
+  caller: { actor: string; keyId?: string };
+  /** `scope` and `fingerprint` are declared by the surface. */
+  idempotency?: { scope: string; key: string; fingerprint: Buffer; keep: KeepAnswer };
+  /**
+   * Looks, and writes, in the transaction that accepts the operation, before anything of it is written; what it returns
+   * refuses the request, and nothing is kept. Not called for a repeat.
+   */
+  before?(db: Queryable): Promise<Refusal | undefined>;
+  /** Renders the answer; it is stored as JSON and given alike, now and to every repeat. */
   render(accepted: {
     operation: Operation;
     /** What each delivery of an explicit list became. */
@@ -53,9 +63,10 @@ export type AcceptedItem =
       heldBy?: string;
     };
 
-/** The stored answer, or why nothing was done. */
-export type AcceptResult =
+/** The answer, as it was stored where there is a key, or why nothing was done. */
+export type AcceptResult<Refusal = never> =
   | { ok: true; body: string; replayed: boolean; operationId: string }
+  | { ok: false; code: 'refused'; refusal: Refusal }
   | { ok: false; code: 'idempotency_key_reused' }
   | { ok: false; code: 'unknown_ids'; ids: string[] };
 
@@ -63,7 +74,10 @@ export type AcceptResult =
  * Accepts one operation: idempotency record, operation and, for an explicit list, its items are committed together;
  * only then is the workflow started, and if Temporal does not answer the operation is accepted all the same.
  */
-export async function acceptOperation(deps: RecoveryDeps, request: AcceptRequest): Promise<AcceptResult> {
+export async function acceptOperation<Refusal = never>(
+  deps: RecoveryDeps,
+  request: AcceptRequest<Refusal>,
+): Promise<AcceptResult<Refusal>> {
   const accepted = await withTransaction(deps.pool, (db) => acceptIn(db, request));
   if (!accepted.ok) return accepted;
   if (accepted.operation) {
@@ -78,11 +92,11 @@ export async function acceptOperation(deps: RecoveryDeps, request: AcceptRequest
   };
 }
 
-type Accepted =
+type Accepted<Refusal> =
   | { ok: true; body: string; operationId: string; operation?: Operation }
-  | Extract<AcceptResult, { ok: false }>;
+  | Extract<AcceptResult<Refusal>, { ok: false }>;
 
-async function acceptIn(db: Queryable, request: AcceptRequest): Promise<Accepted> {
+async function acceptIn<Refusal>(db: Queryable, request: AcceptRequest<Refusal>): Promise<Accepted<Refusal>> {
   const key = request.idempotency && {
     scope: request.idempotency.scope,
     keyHash: sha256(request.idempotency.key),
@@ -96,9 +110,11 @@ async function acceptIn(db: Queryable, request: AcceptRequest): Promise<Accepted
       : { ok: false, code: 'idempotency_key_reused' };
   const unknown = await unknownIds(db, request.tenant.id, request.selection);
   if (unknown.length > 0) return { ok: false, code: 'unknown_ids', ids: unknown };
+  const refusal = await request.before?.(db);
+  if (refusal !== undefined) return { ok: false, code: 'refused', refusal };
 
   const id = uuidv7();
-  const explicit = isExplicit(request.selection) ? request.selection : undefined;
+  const explicit = isExplicit(request.selection);
   await insertOperation(db, {
     ...request,
     id,
@@ -108,39 +124,39 @@ async function acceptIn(db: Queryable, request: AcceptRequest): Promise<Accepted
         ? `${sha256(`${key.scope}\n${request.idempotency?.key}`).toString('hex').slice(0, 32)}.${held.use}`
         : id
     }`,
-    interactive: explicit !== undefined && (await isInteractive(db, request, explicit)),
-    selected: explicit !== undefined,
+    interactive: explicit && (await isInteractive(db, request)),
+    selected: explicit,
   });
   const inserted = await mustLoad(db, id);
   if (explicit) await freezeExplicit(db, inserted);
   const operation = explicit ? await mustLoad(db, id) : inserted;
-  const idempotencyExpiresAt =
-    request.idempotency && new Date(operation.createdAt.getTime() + request.idempotency.keepMs);
+  const keep = request.idempotency?.keep;
+  const expiresAt = typeof keep === 'object' ? new Date(operation.createdAt.getTime() + keep.ms) : undefined;
   const body = JSON.stringify(
     request.render({
       operation,
       ...(explicit ? { items: await acceptedItems(db, id) } : {}),
-      ...(idempotencyExpiresAt ? { idempotencyExpiresAt } : {}),
+      ...(expiresAt ? { idempotencyExpiresAt: expiresAt } : {}),
     }),
   );
-  if (key && held && idempotencyExpiresAt)
+  if (key && held)
     await storeAnswer(db, key, {
       use: held.use,
       operationId: id,
       status: 202,
       body,
-      expiresAt: idempotencyExpiresAt,
+      whileOpen: keep === 'while_open',
+      ...(expiresAt ? { expiresAt } : {}),
     });
   return { ok: true, body, operationId: id, operation };
 }
 
 async function isInteractive(
   db: Queryable,
-  { tenant, options }: AcceptRequest,
-  explicit: Parameters<typeof countExplicit>[2],
+  { tenant, options, selection }: AcceptRequest<unknown>,
 ): Promise<boolean> {
   if (options.ratePerSecond !== undefined || options.maxConcurrency !== undefined) return false;
-  return (await countExplicit(db, tenant.id, explicit, INTERACTIVE_ITEMS + 1)) <= INTERACTIVE_ITEMS;
+  return (await countExplicit(db, tenant.id, selection, INTERACTIVE_ITEMS + 1)) <= INTERACTIVE_ITEMS;
 }
 
 async function acceptedItems(db: Queryable, operationId: string): Promise<AcceptedItem[]> {

@@ -3,7 +3,8 @@ import { endSelection, lockSelection, moveSelection } from '../store/operation-p
 import { loadOperation } from '../store/operations.ts';
 import type { Queryable } from '../store/queryable.ts';
 import { partitionsOf } from '../store/selection-page.ts';
-import { settleRaced } from './freeze-explicit.ts';
+import { freezeAfresh } from './freeze-afresh.ts';
+import { settleRaced } from './settle-raced.ts';
 
 /** Deliveries of one page: some tens of milliseconds of work, so that a pause takes effect between two of them. */
 const PAGE = 5_000;
@@ -16,6 +17,12 @@ export async function freezeNextPage(db: Queryable, operationId: string, page = 
   const cursor = await lockSelection(db, operationId);
   const operation = cursor && (await loadOperation(db, operationId));
   if (!cursor || !operation) return false;
+  if ('afresh' in operation.selection) {
+    const next = await freezeAfresh(db, operation, operation.selection, cursor);
+    if (next) await moveSelection(db, operationId, next);
+    else await endSelection(db, operationId);
+    return next !== undefined;
+  }
   const frozen = await freezePage(db, operation, cursor, page);
   if (frozen.raced.length > 0) await settleRaced(db, operation, frozen.raced);
   if (frozen.last && frozen.selected === page) {

@@ -2,7 +2,7 @@ import type { EndpointConfig } from '../domain/endpoint.ts';
 import type { EventFilter } from '../domain/event-filter.ts';
 import type { Queryable } from './queryable.ts';
 
-/** Writes one immutable version of an endpoint. */
+/** Writes one immutable version of an endpoint, which is, or is about to be, the current one. */
 export async function insertEndpointVersion(
   db: Queryable,
   tenantId: string,
@@ -11,10 +11,13 @@ export async function insertEndpointVersion(
   config: EndpointConfig,
 ): Promise<void> {
   await db.query(
-    `insert into endpoint_versions (endpoint_id, version, tenant_id, url, event_types, filter, timeout_ms, max_attempts,
+    `with preparing as (
+      update endpoints set prepares = $19::jsonb is not null where id = $1 and prepares <> ($19::jsonb is not null)
+    )
+    insert into endpoint_versions (endpoint_id, version, tenant_id, url, event_types, filter, timeout_ms, max_attempts,
       initial_ms, factor, cap_ms, give_up_after_ms, on_ambiguous, reconcile_within_ms, rate_per_second, max_concurrency,
-      sealed_headers)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+      sealed_headers, preset, partner)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19::jsonb)`,
     [
       endpointId,
       version,
@@ -33,6 +36,8 @@ export async function insertEndpointVersion(
       config.ratePerSecond ?? null,
       config.maxConcurrency ?? null,
       config.sealedHeaders ?? null,
+      config.preset ?? null,
+      config.partner === undefined ? null : JSON.stringify(config.partner),
     ],
   );
 }
@@ -84,5 +89,7 @@ export function configFrom(row: any): EndpointConfig {
     ...(row.rate_per_second !== null ? { ratePerSecond: row.rate_per_second } : {}),
     ...(row.max_concurrency !== null ? { maxConcurrency: row.max_concurrency } : {}),
     ...(row.sealed_headers ? { sealedHeaders: row.sealed_headers } : {}),
+    ...(row.preset ? { preset: row.preset } : {}),
+    ...(row.partner ? { partner: row.partner } : {}),
   };
 }

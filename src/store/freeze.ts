@@ -17,30 +17,40 @@ export interface Frozen {
 
 type FrozenOperation = Pick<
   Operation,
-  'id' | 'tenantId' | 'kind' | 'target' | 'interactive' | 'selection' | 'options'
+  'id' | 'tenantId' | 'kind' | 'target' | 'interactive' | 'selection' | 'options' | 'watermark'
 >;
+
+/** What is decided in the place of a page. */
+interface FreezeOptions {
+  /** These deliveries, instead of the page. */
+  only?: string[];
+  /** Whatever they have become since the operation was accepted. */
+  again?: boolean;
+  /** Their tenant, where it is not the operation's. */
+  tenantId?: string;
+}
 
 /**
  * Decides each delivery of a page and makes it an item of the operation or an exclusion with its reason, in one
  * set-based statement. An open execution elsewhere is joined (`coalesced`), or superseded where this request may
  * take it over; what is being sent is never taken over. A conflict with a concurrent statement is left undecided
- * and returned as raced. With `only`, these are decided instead of the page, and with `again` whatever they have become
- * since the operation was accepted. Runs in a transaction.
+ * and returned as raced. Runs in a transaction.
  */
 export async function freezePage(
   db: Queryable,
   operation: FrozenOperation,
   cursor: SelectionCursor,
-  limit: number,
-  { only, again = false }: { only?: string[]; again?: boolean } = {},
+  limit: number | undefined,
+  { only, again = false, tenantId = operation.tenantId }: FreezeOptions = {},
 ): Promise<Frozen> {
   const p = new Parameters();
   const page = selectionPage(
-    operation.tenantId,
+    tenantId,
     only ? { deliveryIds: only } : operation.selection,
     cursor,
     limit,
     p,
+    operation.watermark,
   );
   const op = p.add(operation.id);
   const takesOver = operation.options.takeOverScheduled ?? false;
@@ -89,14 +99,15 @@ export async function freezePage(
     ),
     inserted as (
       insert into executions (tenant_id, delivery_id, endpoint_id, operation_id, parent_id, worked_by, state,
-        target_version, due_at, give_up_at)
+        target_version, due_at, give_up_at, match_filter)
       select d.tenant_id, d.id, d.endpoint_id, ${op}, d.tip_id,
         ${operation.interactive ? `'${LIVE_LANE}'::uuid` : `${op}::uuid`},
         case when op.not_before > now() then 'scheduled' else 'queued' end,
         ${operation.target === 'original' ? 'd.original_version' : 'null'},
         greatest(op.not_before, now()),
         greatest(op.not_before, now()) + coalesce(
-          (op.options->>'giveUpAfterMs')::float8, v.give_up_after_ms) * interval '1 millisecond'
+          (op.options->>'giveUpAfterMs')::float8, v.give_up_after_ms) * interval '1 millisecond',
+        coalesce((op.options->>'matchFilter')::boolean, false)
       from decided d cross join op
       join endpoints n on n.id = d.endpoint_id
       join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version

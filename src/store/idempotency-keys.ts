@@ -24,8 +24,10 @@ export async function lockKey(db: Queryable, key: Pick<KeyUse, 'scope' | 'keyHas
     key.keyHash,
   ]);
   const { rows } = await db.query(
-    `select fingerprint, operation_id, body, use, expires_at <= clock_timestamp() as expired
-     from idempotency_keys where scope = $1 and key_hash = $2`,
+    `select k.fingerprint, k.operation_id, k.body, k.use, k.expires_at <= clock_timestamp()
+       or (k.while_open and exists (select from operations o where o.id = k.operation_id and o.closed_at is not null))
+       as expired
+     from idempotency_keys k where k.scope = $1 and k.key_hash = $2`,
     [key.scope, key.keyHash],
   );
   const row = rows[0];
@@ -38,14 +40,24 @@ export async function lockKey(db: Queryable, key: Pick<KeyUse, 'scope' | 'keyHas
 export async function storeAnswer(
   db: Queryable,
   key: KeyUse,
-  answer: { use: number; operationId: string; status: number; body: string; expiresAt: Date },
+  answer: {
+    use: number;
+    operationId: string;
+    status: number;
+    body: string;
+    /** Never where absent. */
+    expiresAt?: Date;
+    /** The key is free again once the operation has ended. */
+    whileOpen: boolean;
+  },
 ): Promise<void> {
   await db.query(
-    `insert into idempotency_keys (scope, key_hash, tenant_id, fingerprint, use, operation_id, status, body, expires_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    `insert into idempotency_keys (scope, key_hash, tenant_id, fingerprint, use, operation_id, status, body, expires_at,
+       while_open)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, 'infinity'::timestamptz), $10)
      on conflict (scope, key_hash) do update set fingerprint = excluded.fingerprint, use = excluded.use,
        operation_id = excluded.operation_id, status = excluded.status, body = excluded.body,
-       expires_at = excluded.expires_at, created_at = now()`,
+       expires_at = excluded.expires_at, while_open = excluded.while_open, created_at = now()`,
     [
       key.scope,
       key.keyHash,
@@ -55,7 +67,8 @@ export async function storeAnswer(
       answer.operationId,
       answer.status,
       answer.body,
-      answer.expiresAt,
+      answer.expiresAt ?? null,
+      answer.whileOpen,
     ],
   );
 }

@@ -1,5 +1,6 @@
 import type { Selection } from '../domain/selection.ts';
 import type { Queryable } from './queryable.ts';
+import { eventPage, Parameters, selectionPage } from './selection-page.ts';
 
 /** Which of the ids that a selection names are not the tenant's; a filter names none. */
 export async function unknownIds(db: Queryable, tenantId: string, selection: Selection): Promise<string[]> {
@@ -22,19 +23,23 @@ export async function unknownIds(db: Queryable, tenantId: string, selection: Sel
   return rows.map((row) => row.id);
 }
 
-/** How many deliveries an explicit selection stands for, counted up to `most`. */
+/** How many deliveries an explicit selection stands for, or may make, counted up to `most`. */
 export async function countExplicit(
   db: Queryable,
   tenantId: string,
-  selection: { deliveryIds: string[] } | { eventIds: string[] } | { executionIds: string[] },
+  selection: Selection,
   most: number,
 ): Promise<number> {
   if ('deliveryIds' in selection) return selection.deliveryIds.length;
-  if ('executionIds' in selection) return selection.executionIds.length;
+  const p = new Parameters();
+  const counted =
+    'afresh' in selection
+      ? `select from (${eventPage(tenantId, selection, { partition: 0 }, most, p)}) v
+          join endpoints n on n.tenant_id = v.tenant_id and n.state <> 'deleted'`
+      : selectionPage(tenantId, selection, { partition: 0 }, most, p);
   const { rows } = await db.query(
-    `select count(*)::int as deliveries from (
-       select from deliveries where tenant_id = $1 and event_id = any($2::uuid[]) limit $3) d`,
-    [tenantId, selection.eventIds, most],
+    `select count(*)::int as deliveries from (select from (${counted}) c limit ${p.add(most)}) d`,
+    p.values,
   );
   return rows[0].deliveries;
 }

@@ -12,16 +12,21 @@ const TABLES = 'operations o join operation_counts c on c.operation_id = o.id';
 export type NewOperation = Pick<
   Operation,
   'id' | 'tenantId' | 'kind' | 'surface' | 'workflowId' | 'interactive' | 'target' | 'selection' | 'options'
-> & { reason?: string; ticket?: string; requestedBy?: string; selected: boolean };
+> & {
+  reason?: string;
+  ticket?: string;
+  caller: { actor: string; keyId?: string };
+  selected: boolean;
+};
 
 /** Writes an accepted operation down, with its counts and its pace. */
 export async function insertOperation(db: Queryable, operation: NewOperation): Promise<void> {
   await db.query(
     `with o as (
       insert into operations (id, tenant_id, kind, surface, workflow_id, interactive, target, selection, options, reason,
-        ticket, requested_by, state, rate_per_second, max_concurrency, not_before, watermark, selected_at, next_event,
+        ticket, requested_by, actor, state, rate_per_second, max_concurrency, not_before, watermark, selected_at, next_event,
         next_event_at)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'accepted', $13, $14, $15, clock_timestamp(),
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $17, 'accepted', $13, $14, $15, clock_timestamp(),
         case when $16 then now() end, 'start', now())
       returning id
     ), counts as (insert into operation_counts (operation_id) select id from o)
@@ -38,11 +43,12 @@ export async function insertOperation(db: Queryable, operation: NewOperation): P
       JSON.stringify(operation.options),
       operation.reason ?? null,
       operation.ticket ?? null,
-      operation.requestedBy ?? null,
+      operation.caller.keyId ?? null,
       operation.options.ratePerSecond ?? null,
       operation.options.maxConcurrency ?? null,
       operation.options.notBefore ?? null,
       operation.selected,
+      operation.caller.actor,
     ],
   );
 }

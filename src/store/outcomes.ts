@@ -1,5 +1,6 @@
 import type { Classification } from '../domain/classification.ts';
 import type { Next } from '../domain/decide-next.ts';
+import type { Refusal } from '../domain/preparation.ts';
 import type { Queryable } from './queryable.ts';
 
 /** What one claimed item came to; written once, by the holder of its token. */
@@ -12,6 +13,8 @@ export interface Outcome {
   endpointVersion: number;
   durationMs: number;
   excerpt?: Uint8Array;
+  /** Why its preparation refused it, once it is released. */
+  refusal?: Refusal;
   /** How long an unknown one waits for a decision before it is listed as needing one. */
   reconcileWithinMs: number;
 }

@@ -1,4 +1,12 @@
-import type { DeliveryFilter, Selection, TimeBound } from '../domain/selection.ts';
+import {
+  type DeliveryFilter,
+  type EventSelection,
+  isExplicit,
+  type NewestExecution,
+  type SelectedTenants,
+  type Selection,
+  type TimeBound,
+} from '../domain/selection.ts';
 
 /** Where a selection stands. Times are texts of the database: a Date would lose its microseconds. */
 export interface SelectionCursor {
@@ -23,7 +31,7 @@ type Partition = { endpointId?: string; faultCode?: string };
 
 /** The ranges a filter is read in, so that each page is one ordered range of one index. */
 export function partitionsOf(selection: Selection): Partition[] {
-  if (!('filter' in selection)) return [{}];
+  if (!('filter' in selection) || isExplicit(selection)) return [{}];
   const { endpointIds, faultCodes } = selection.filter;
   if (endpointIds) return [...new Set(endpointIds)].map((endpointId) => ({ endpointId }));
   if (faultCodes) return [...new Set(faultCodes)].map((faultCode) => ({ faultCode }));
@@ -32,6 +40,19 @@ export function partitionsOf(selection: Selection): Partition[] {
 
 function bound(column: string, operator: '>' | '<', time: TimeBound, p: Parameters): string {
   return `${column} ${operator}${time.inclusive ? '=' : ''} ${p.add(time.at)}::timestamptz`;
+}
+
+/** The condition that binds a statement to the tenants of an operation: its own, or those that the platform named. */
+function tenantCondition(
+  column: string,
+  tenantId: string,
+  tenants: SelectedTenants | undefined,
+  p: Parameters,
+): string {
+  if (tenants === undefined) return `${column} = ${p.add(tenantId)}`;
+  return tenants === 'all'
+    ? `${column} in (select t.id from tenants t)`
+    : `${column} = any(${p.add(tenants)}::uuid[])`;
 }
 
 /**
@@ -43,9 +64,12 @@ export function filterConditions(
   filter: DeliveryFilter,
   partition: Partition,
   p: Parameters,
+  { tenants, asOf }: { tenants?: SelectedTenants | undefined; asOf?: Date | undefined } = {},
 ): string[] {
   const states = filter.state ?? ['failed'];
-  const where = [`d.tenant_id = ${p.add(tenantId)}`];
+  const where = [tenantCondition('d.tenant_id', tenantId, tenants, p)];
+  const now = () => `coalesce(${p.add(asOf ?? null)}::timestamptz, now())`;
+  const before = (ms: number) => `${now()} - ${p.add(ms)}::float8 * interval '1 millisecond'`;
   // A literal, where it is one state: the partial indexes are only used when the planner can see it.
   where.push(
     states.length === 1 && states[0] === 'failed' ? `d.state = 'failed'` : `d.state = any(${p.add(states)})`,
@@ -73,21 +97,91 @@ export function filterConditions(
   }
   if (filter.pendingLongerThanMs !== undefined)
     where.push(`exists (select from executions x where x.delivery_id = d.id and x.open
-      and x.created_at < now() - ${p.add(filter.pendingLongerThanMs)}::float8 * interval '1 millisecond')`);
+      and x.created_at < ${before(filter.pendingLongerThanMs)})`);
+  if (filter.ifPendingLongerThanMs !== undefined)
+    where.push(`not exists (select from executions x where x.delivery_id = d.id and x.open
+      and x.created_at >= ${before(filter.ifPendingLongerThanMs)})`);
+  if (filter.activeWithinMs !== undefined)
+    where.push(`coalesce(d.last_attempt_at, (select x.created_at from executions x where x.delivery_id = d.id
+      order by x.id desc limit 1)) >= ${before(filter.activeWithinMs)}`);
+  // Ids as arrays, so that the look-up begins at them and not at every delivery of the tenant.
+  if (filter.eventIds) where.push(`d.event_id = any(${p.add(filter.eventIds)}::uuid[])`);
+  if (filter.eventNumbers)
+    where.push(`d.event_id = any(array(select v.id from events v
+      where ${tenantCondition('v.tenant_id', tenantId, tenants, p)} and v.number = any(${p.add(filter.eventNumbers)}::bigint[])))`);
+  if (filter.newest) where.push(...newestConditions(filter.newest, p));
   return where;
+}
+
+/** An execution without a child: the end of its chain, and what a further retry would be the child of. */
+const CHILDLESS = `(x.keeps_slot or x.parent_id is null)
+      and not exists (select from executions c where c.parent_id = x.id and c.keeps_slot)`;
+
+function newestConditions({ ids, states, after, before, reasons }: NewestExecution, p: Parameters): string[] {
+  const of = [CHILDLESS];
+  if (ids) of.push(`x.id = any(${p.add(ids)}::uuid[])`);
+  if (states) of.push(`x.state = any(${p.add(states)})`);
+  if (after) of.push(bound('x.finished_at', '>', after, p));
+  if (before) of.push(bound('x.finished_at', '<', before, p));
+  if (reasons && 'in' in reasons) of.push(`x.reason = any(${p.add(reasons.in)})`);
+  if (reasons && 'notIn' in reasons) of.push(`coalesce(x.reason <> all(${p.add(reasons.notIn)}), true)`);
+  const newest = `exists (select from executions x where x.delivery_id = d.id and ${of.join(' and ')})`;
+  return ids
+    ? [
+        `d.id = any(array(select y.delivery_id from executions y where y.id = any(${p.add(ids)}::uuid[])))`,
+        newest,
+      ]
+    : [newest];
+}
+
+/** The conditions of a selection of `events v`. */
+function eventConditions(
+  tenantId: string,
+  selected: EventSelection,
+  tenants: SelectedTenants | undefined,
+  p: Parameters,
+): string[] {
+  const where = [tenantCondition('v.tenant_id', tenantId, tenants, p)];
+  if (selected.eventIds) where.push(`v.id = any(${p.add(selected.eventIds)}::uuid[])`);
+  if (selected.eventNumbers) where.push(`v.number = any(${p.add(selected.eventNumbers)}::bigint[])`);
+  if (selected.ingestionBatchIds)
+    where.push(`v.ingestion_batch_id = any(${p.add(selected.ingestionBatchIds)})`);
+  if (selected.sources) where.push(`v.source = any(${p.add(selected.sources)})`);
+  if (selected.from) where.push(bound('v.accepted_at', '>', selected.from, p));
+  if (selected.to) where.push(bound('v.accepted_at', '<', selected.to, p));
+  return where;
+}
+
+/** A statement that reads the next `limit` selected events in the order of their acceptance. */
+export function eventPage(
+  tenantId: string,
+  { afresh, tenants }: Extract<Selection, { afresh: EventSelection }>,
+  cursor: SelectionCursor,
+  limit: number,
+  p: Parameters,
+): string {
+  const where = eventConditions(tenantId, afresh, tenants, p);
+  if (cursor.acceptedAt && cursor.id)
+    where.push(
+      `(v.accepted_at, v.id) > (${p.add(cursor.acceptedAt)}::timestamptz, ${p.add(cursor.id)}::uuid)`,
+    );
+  return `select v.* from events v where ${where.join('\n      and ')}
+      order by v.accepted_at, v.id limit ${p.add(limit)}`;
 }
 
 /**
  * A statement that reads the next `limit` selected deliveries as `(id, accepted_at)` in the order of an index, or,
- * for an explicit list, all of them. Every form is bound to the tenant.
+ * for an explicit list, all of them. Every form is bound to the tenant; what is "so long ago" counts from `asOf`, or now.
  */
 export function selectionPage(
   tenantId: string,
   selection: Selection,
   cursor: SelectionCursor,
-  limit: number,
+  limit: number | undefined,
   p: Parameters,
+  asOf?: Date,
 ): string {
+  if ('afresh' in selection) throw new Error('events that are matched afresh are read by themselves');
   if ('deliveryIds' in selection)
     return `select d.id, d.accepted_at from deliveries d
       where d.tenant_id = ${p.add(tenantId)} and d.id = any(${p.add(selection.deliveryIds)}::uuid[])`;
@@ -102,13 +196,14 @@ export function selectionPage(
     return `select d.id, d.accepted_at from executions x join deliveries d on d.id = x.delivery_id
       where x.operation_id = ${p.add(selection.failuresOf)} and x.tenant_id = ${p.add(tenantId)} and x.state = 'failed'
         and d.state = 'failed' ${cursor.id ? `and d.id > ${p.add(cursor.id)}` : ''}
-      order by d.id limit ${p.add(limit)}`;
+      order by d.id limit ${p.add(limit ?? null)}`;
   const partition = partitionsOf(selection)[cursor.partition] ?? {};
-  const where = filterConditions(tenantId, selection.filter, partition, p);
+  const { filter, tenants } = selection;
+  const where = filterConditions(tenantId, filter, partition, p, { tenants, asOf });
   if (cursor.acceptedAt && cursor.id)
     where.push(
       `(d.accepted_at, d.id) > (${p.add(cursor.acceptedAt)}::timestamptz, ${p.add(cursor.id)}::uuid)`,
     );
   return `select d.id, d.accepted_at from deliveries d where ${where.join('\n      and ')}
-      order by d.accepted_at, d.id limit ${p.add(limit)}`;
+      order by d.accepted_at, d.id limit ${p.add(limit ?? null)}`;
 }

@@ -1,3 +1,4 @@
+import type { EndpointPreset } from '../domain/preset.ts';
 import type { OnAmbiguous, RetryPolicy } from '../domain/retry-policy.ts';
 import type { Queryable } from './queryable.ts';
 
@@ -13,6 +14,7 @@ export interface SealedTarget {
   policy: RetryPolicy;
   onAmbiguous: OnAmbiguous;
   reconcileWithinMs: number;
+  preset?: EndpointPreset;
 }
 
 /**
@@ -25,7 +27,7 @@ export async function loadTargets(
 ): Promise<SealedTarget[]> {
   const { rows } = await db.query(
     `select n.id, v.version, v.url, v.sealed_headers, c.timeout_ms, c.max_attempts, c.initial_ms, c.factor, c.cap_ms,
-      c.on_ambiguous, c.reconcile_within_ms,
+      c.on_ambiguous, c.reconcile_within_ms, c.preset,
       array(select s.sealed from endpoint_secrets s where s.endpoint_id = n.id
         and (s.expires_at is null or s.expires_at > now()) order by s.id desc) as secrets
      from unnest($1::uuid[], $2::int[]) as w(endpoint_id, version)
@@ -49,5 +51,6 @@ export async function loadTargets(
     },
     onAmbiguous: row.on_ambiguous,
     reconcileWithinMs: row.reconcile_within_ms,
+    ...(row.preset ? { preset: row.preset } : {}),
   }));
 }

@@ -39,10 +39,16 @@ export async function findTenant(
   return rows[0] && tenantFrom(rows[0]);
 }
 
-/** Tenants in the order they were made, behind a given one. */
+/** Owns the operations that span tenants; `migrations/0005-surfaces.sql` makes it. */
+export const PLATFORM_TENANT = {
+  id: '00000000-0000-7000-8000-000000000000',
+  handle: 'redrive.platform',
+} as const;
+
+/** Tenants but the platform, in the order they were made, behind a given one. */
 export async function listTenants(db: Queryable, page: { after?: string; limit: number }): Promise<Tenant[]> {
   const { rows } = await db.query(
-    'select * from tenants where $1::uuid is null or id > $1 order by id limit $2',
+    'select * from tenants where not platform and ($1::uuid is null or id > $1) order by id limit $2',
     [page.after ?? null, page.limit],
   );
   return rows.map(tenantFrom);

@@ -214,7 +214,7 @@ describe('an endpoint', () => {
     expect(refused.body.errors[0].pointer).toMatch(/^#\/headers/);
   });
 
-  test.each(['ordered', 'onExhausted', 'probe', 'requireAck', 'preset', 'partner'])(
+  test.each(['ordered', 'onExhausted', 'probe', 'requireAck'])(
     'refuses %s, which does not exist yet',
     async (member) => {
       const refused = await make({ url, [member]: true });
@@ -224,6 +224,27 @@ describe('an endpoint', () => {
       });
     },
   );
+
+  test('takes the policy of a preset, and what is given beside it wins', async () => {
+    const made = await make({ url, preset: 'minka', retry: { maxAttempts: 3 } });
+    expect(made.body).toMatchObject({
+      preset: 'minka',
+      retry: { maxAttempts: 3, initialMs: 1_000, factor: 1.2, capMs: 3_600_000 },
+      onAmbiguous: 'resend',
+    });
+    const changed = await api.call('PATCH', `/api/v1/endpoints/${made.body.id}`, {
+      body: { preset: 'flowrelay' },
+    });
+    expect(changed.body).toMatchObject({ preset: 'flowrelay', onAmbiguous: 'hold', retry: { maxAttempts: 3 } });
+  });
+
+  test('keeps what a file for a partner is prepared with', async () => {
+    const partner = { direction: 'OUTBOUND', senderProfile: 'acme', guides: ['invoice.*'], keyPath: 'id' };
+    const made = await make({ url, partner });
+    expect(made.body.partner).toEqual(partner);
+    const refused = await make({ url, partner: { direction: 'UP' } });
+    expect(refused.body.errors).toMatchObject([{ pointer: '#/partner/direction', code: 'not_allowed' }]);
+  });
 
   test('refuses handles that look like ids', async () => {
     for (const handle of [

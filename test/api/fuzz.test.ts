@@ -5,7 +5,8 @@ import { type ApiWorld, bodyFor, pathFor, startApiWorld } from '../support/api-w
 
 let world: ApiWorld;
 const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0]).filter(
-  ({ access, path }) => access.of !== 'anyone' && !path.endsWith('/stream'),
+  ({ access, path, surface }) =>
+    surface.name === 'native' && access.of !== 'anyone' && !path.endsWith('/stream'),
 );
 
 beforeAll(async () => {

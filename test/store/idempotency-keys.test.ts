@@ -43,11 +43,17 @@ function accept({
   const request: AcceptRequest = {
     tenant: asked.tenant ?? tenant,
     surface: 'native',
+    caller: { actor: 'test' },
     kind: 'retry',
     target: 'current',
     selection: { filter: {} },
     options: {},
-    idempotency: { scope, key, fingerprint: createHash('sha256').update(body).digest(), keepMs },
+    idempotency: {
+      scope,
+      key,
+      fingerprint: createHash('sha256').update(body).digest(),
+      keep: { ms: keepMs },
+    },
     render: ({ operation, idempotencyExpiresAt }) => ({
       id: operation.id,
       workflowId: operation.workflowId,

@@ -9,6 +9,7 @@ import { createAddressGuard, type Resolve } from '../../src/delivery/address-gua
 import { createSealer, type Sealer } from '../../src/delivery/sealing.ts';
 import type { Scope } from '../../src/domain/scope.ts';
 import { ID_PREFIXES, readId } from '../../src/domain/typed-id.ts';
+import { createIngest } from '../../src/ingest/create-ingest.ts';
 import { insertApiKey, installAdminKey } from '../../src/store/api-keys.ts';
 import { insertTenant, type Tenant } from '../../src/store/tenants.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
@@ -78,6 +79,9 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
   const log: string[] = [];
   const poked: TestApi['poked'] = { liveLane: 0, started: [], nudged: [] };
   const shutdown = new AbortController();
+  const pokeLiveLane = () => {
+    poked.liveLane += 1;
+  };
   const deps: ApiDeps = {
     pool: database.pool,
     sealer,
@@ -87,9 +91,8 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
     readiness: async () => [{ name: 'postgres', ready: true, state: 'connected' }],
     version: '0.0.0-test',
     shutdown: shutdown.signal,
-    pokeLiveLane: () => {
-      poked.liveLane += 1;
-    },
+    pokeLiveLane,
+    acceptEvents: createIngest({ pool: database.pool, pokeLiveLane }),
     startOperation: async ({ id }) => void poked.started.push(id),
     nudgeOperation: async ({ id }) => void poked.nudged.push(id),
     ...overrides,

@@ -190,6 +190,7 @@ export async function acceptOn(
   const result = await acceptOperation(deps, {
     tenant,
     surface: 'native',
+    caller: { actor: 'test' },
     kind: 'retry',
     target: 'current',
     selection,

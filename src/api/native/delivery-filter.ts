@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DELIVERY_STATES } from '../../domain/delivery-state.ts';
 import { FAULT_CODES } from '../../domain/fault-code.ts';
-import type { DeliveryFilter } from '../../domain/selection.ts';
+import type { DeliveryFilter, EventSelection, TimeBound } from '../../domain/selection.ts';
 import { showId } from '../../domain/typed-id.ts';
 import { durationField, idField, textField, timeField } from './fields.ts';
 import { listParameter } from './page.ts';
@@ -144,14 +144,29 @@ export function deliveryFilter(
   ) as DeliveryFilter;
 }
 
+const timeView = (bound: TimeBound | undefined, name: string) => (bound ? { [name]: bound.at } : {});
+
 /** A filter as it is shown: like the one that was sent. */
 export function filterView(filter: DeliveryFilter): Record<string, unknown> {
+  const { newest } = filter;
   return {
     ...filter,
     ...(filter.endpointIds ? { endpointIds: filter.endpointIds.map((id) => showId('endpoint', id)) } : {}),
-    ...(filter.from ? { from: filter.from.at } : {}),
-    ...(filter.to ? { to: filter.to.at } : {}),
-    ...(filter.lastAttemptBefore ? { lastAttemptBefore: filter.lastAttemptBefore.at } : {}),
-    ...(filter.lastAttemptAfter ? { lastAttemptAfter: filter.lastAttemptAfter.at } : {}),
+    ...(filter.eventIds ? { eventIds: filter.eventIds.map((id) => showId('event', id)) } : {}),
+    ...(newest?.ids ? { newest: { ...newest, ids: newest.ids.map((id) => showId('execution', id)) } } : {}),
+    ...timeView(filter.from, 'from'),
+    ...timeView(filter.to, 'to'),
+    ...timeView(filter.lastAttemptBefore, 'lastAttemptBefore'),
+    ...timeView(filter.lastAttemptAfter, 'lastAttemptAfter'),
+  };
+}
+
+/** A selection of events as it is shown. */
+export function eventSelectionView(selection: EventSelection): Record<string, unknown> {
+  return {
+    ...selection,
+    ...(selection.eventIds ? { eventIds: selection.eventIds.map((id) => showId('event', id)) } : {}),
+    ...timeView(selection.from, 'from'),
+    ...timeView(selection.to, 'to'),
   };
 }

@@ -3,6 +3,7 @@ import type { AddressGuard } from '../../delivery/address-guard.ts';
 import type { Sealer } from '../../delivery/sealing.ts';
 import { endpointHeadersContext } from '../../delivery/sealing-contexts.ts';
 import type { Endpoint, EndpointConfig } from '../../domain/endpoint.ts';
+import { PRESET_CONFIG } from '../../domain/preset.ts';
 import { showId } from '../../domain/typed-id.ts';
 import { type Problem, problem } from '../problem.ts';
 import { ENDPOINT_DEFAULTS, type EndpointChange, type EndpointView } from './endpoint-schema.ts';
@@ -14,8 +15,9 @@ export function changedConfig(
   sealer: Sealer,
   endpointId: string,
   change: Change,
-  before: Omit<EndpointConfig, 'url'> & { url?: string } = ENDPOINT_DEFAULTS,
+  was: Omit<EndpointConfig, 'url'> & { url?: string } = ENDPOINT_DEFAULTS,
 ): EndpointConfig {
+  const before = { ...was, ...(change.preset ? PRESET_CONFIG[change.preset] : {}) };
   const keep = <Name extends keyof EndpointConfig & keyof Change>(name: Name) =>
     change[name] === undefined ? before[name] : (change[name] ?? undefined);
   const optional = {
@@ -23,6 +25,8 @@ export function changedConfig(
     filter: keep('filter'),
     ratePerSecond: keep('ratePerSecond'),
     maxConcurrency: keep('maxConcurrency'),
+    preset: keep('preset'),
+    partner: keep('partner'),
     sealedHeaders:
       change.headers === undefined
         ? before.sealedHeaders
@@ -44,7 +48,7 @@ export function changedConfig(
     reconcileWithinMs: change.reconcileWithinMs ?? before.reconcileWithinMs,
     ...(Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)) as Pick<
       EndpointConfig,
-      'eventTypes' | 'filter' | 'ratePerSecond' | 'maxConcurrency' | 'sealedHeaders'
+      'eventTypes' | 'filter' | 'ratePerSecond' | 'maxConcurrency' | 'sealedHeaders' | 'preset' | 'partner'
     >),
   };
 }
@@ -79,6 +83,8 @@ export function endpointView(sealer: Sealer, endpoint: Endpoint): z.input<typeof
     ratePerSecond: config.ratePerSecond ?? null,
     maxConcurrency: config.maxConcurrency ?? null,
     headerNames: headerNames(sealer, endpoint),
+    preset: config.preset ?? null,
+    partner: config.partner ?? null,
     createdAt: endpoint.createdAt.toISOString(),
     updatedAt: endpoint.updatedAt.toISOString(),
   };

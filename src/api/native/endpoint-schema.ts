@@ -3,6 +3,8 @@ import { parseSecret } from '../../delivery/signature.ts';
 import { headerFaults } from '../../domain/custom-header.ts';
 import { ENDPOINT_STATES } from '../../domain/endpoint.ts';
 import { type EventFilter, filterFaults } from '../../domain/event-filter.ts';
+import { PARTNER_DIRECTIONS } from '../../domain/preparation.ts';
+import { ENDPOINT_PRESETS } from '../../domain/preset.ts';
 import { DEFAULT_RETRY_POLICY, ON_AMBIGUOUS } from '../../domain/retry-policy.ts';
 import { durationField, shownId, shownTime, textField } from './fields.ts';
 
@@ -133,6 +135,33 @@ const maxConcurrency = z
   .max(10_000)
   .meta({ description: 'Requests at a time at most; no limit where null.', example: 10 });
 
+const preset = z.enum(ENDPOINT_PRESETS).meta({
+  description:
+    'Takes the policy that a surface documents for endpoints of its clients (docs/surfaces); what is given beside it wins.',
+  example: 'minka',
+});
+const guide = textField(255, 'A type, or a prefix that ends in `.*`.', 'invoice.*');
+const partner = z
+  .strictObject({
+    direction: z.enum(PARTNER_DIRECTIONS).meta({ description: 'Which way files go.', example: 'OUTBOUND' }),
+    senderProfile: textField(255, 'Name of the profile of the sender.', 'acme').optional(),
+    partnerProfile: textField(255, 'Name of the profile of the partner.', 'payer').optional(),
+    guides: z
+      .array(guide)
+      .max(100)
+      .optional()
+      .meta({
+        description: 'Types of event that there is a guide for; every type where left out.',
+        example: ['invoice.*'],
+      }),
+    keyPath: textField(255, 'Path in the payload of the business identifier.', 'invoice.number').optional(),
+  })
+  .meta({
+    id: 'Partner',
+    description:
+      'What a file for a trading partner is prepared with; what is missing fails the delivery without an attempt.',
+  });
+
 /** A signing secret that is given; never part of a version, for secrets rotate by themselves. */
 export const secretField = z
   .string()
@@ -162,6 +191,8 @@ export const NewEndpoint = z
     reconcileWithinMs: reconcileWithinMs.optional(),
     giveUpAfterMs: giveUpAfterMs.optional(),
     headers: headers.nullable().optional(),
+    preset: preset.nullable().optional(),
+    partner: partner.nullable().optional(),
   })
   .meta({ id: 'NewEndpoint', description: NEW_ENDPOINT_DESCRIPTION });
 
@@ -221,6 +252,8 @@ export const EndpointView = z
       description: 'Names of the custom headers; their values are never shown.',
       example: ['x-api-key'],
     }),
+    preset: preset.nullable(),
+    partner: partner.nullable(),
     createdAt: shownTime('When it was made.'),
     updatedAt: shownTime('When it was last changed.'),
   })

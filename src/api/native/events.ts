@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { payloadSlices } from '../../domain/payload-slices.ts';
 import { showId } from '../../domain/typed-id.ts';
-import { createIngest, MAX_EVENTS_PER_CALL } from '../../ingest/create-ingest.ts';
+import { MAX_EVENTS_PER_CALL } from '../../ingest/create-ingest.ts';
 import type { AcceptedEvent, IncomingEvent } from '../../ingest/write-calls.ts';
 import { deliveriesOfEvent, findEvent, findPayload } from '../../store/event-reads.ts';
 import type { ApiDeps } from '../api-deps.ts';
@@ -59,7 +59,6 @@ const AcceptedView = z
 
 /** Events: where everything begins. */
 export function eventRoutes(deps: ApiDeps): Route[] {
-  const acceptEvents = createIngest(deps);
   return [
     route({
       method: 'post',
@@ -80,7 +79,7 @@ export function eventRoutes(deps: ApiDeps): Route[] {
       async handler({ body, bodyText, tenant }) {
         const events = incomingEvents([body].flat(), payloadSlices(bodyText));
         if (isProblem(events)) return events;
-        const accepted = await acceptEvents(tenant.id, events);
+        const accepted = await deps.acceptEvents(tenant.id, events);
         deps.metrics.eventsAccepted.inc(accepted.filter((event) => event.duplicateOf === undefined).length);
         const views = accepted.map(view);
         return { status: 202, body: Array.isArray(body) ? views : views[0] };

@@ -3,8 +3,9 @@ import type { Operation } from '../../domain/operation.ts';
 import { COUNTED_PARTS } from '../../domain/operation-counts.ts';
 import { OPERATION_STATES } from '../../domain/operation-state.ts';
 import type { Selection } from '../../domain/selection.ts';
+import { SURFACE_NAMES } from '../../domain/surface-name.ts';
 import { showId } from '../../domain/typed-id.ts';
-import { filterView } from './delivery-filter.ts';
+import { eventSelectionView, filterView } from './delivery-filter.ts';
 import { shownId, shownTime } from './fields.ts';
 
 const count = (description: string) => z.int().min(0).meta({ description, example: 0 });
@@ -41,6 +42,10 @@ const Options = z
       .int()
       .optional()
       .meta({ description: 'How long items are tried, in milliseconds.', example: 86_400_000 }),
+    matchFilter: z.boolean().optional().meta({
+      description: "Items that the endpoint's current types and filter no longer want are ignored.",
+      example: true,
+    }),
   })
   .meta({ id: 'OperationOptions', description: 'What was asked for.' });
 
@@ -48,6 +53,9 @@ const Options = z
 export const OperationSummary = z
   .strictObject({
     id: shownId('operation', 'Id of the operation.'),
+    surface: z
+      .enum(SURFACE_NAMES)
+      .meta({ description: 'The API that it was asked for by.', example: 'native' }),
     kind: z.enum(['retry', 'replay']).meta({
       description: '`retry` leaves alone what is delivered, `replay` sends it again.',
       example: 'retry',
@@ -120,6 +128,7 @@ export function operationSummary(
   const self = `/api/v1/retries/${showId('operation', operation.id)}`;
   return {
     id: showId('operation', operation.id),
+    surface: operation.surface,
     kind: operation.kind,
     target: operation.target,
     state: operation.state,
@@ -158,5 +167,14 @@ function selectionView(selection: Selection): Record<string, unknown> {
   if ('executionIds' in selection)
     return { executionIds: selection.executionIds.map((id) => showId('execution', id)) };
   if ('failuresOf' in selection) return { failuresOf: showId('operation', selection.failuresOf) };
-  return { filter: filterView(selection.filter) };
+  const tenants =
+    selection.tenants === undefined || selection.tenants === 'all'
+      ? selection.tenants
+      : selection.tenants.map((id) => showId('tenant', id));
+  return {
+    ...('filter' in selection
+      ? { filter: filterView(selection.filter) }
+      : { afresh: eventSelectionView(selection.afresh) }),
+    ...(tenants === undefined ? {} : { tenants }),
+  };
 }

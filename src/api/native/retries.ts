@@ -85,7 +85,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
           target: body.target,
           selection,
           options: optionsOf(body),
-          requestedBy: caller.keyId,
+          caller,
           ...(body.reason === undefined ? {} : { reason: body.reason }),
           ...(body.ticket === undefined ? {} : { ticket: body.ticket }),
           ...(key === undefined
@@ -100,7 +100,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
                     params: rawParams,
                     body: rawBody,
                   }),
-                  keepMs: IDEMPOTENCY_KEEP_MS,
+                  keep: { ms: IDEMPOTENCY_KEEP_MS },
                 },
               }),
           render: ({ operation, items, idempotencyExpiresAt }) => ({
@@ -115,7 +115,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
             json: result.body,
             headers: result.replayed ? { 'idempotency-replayed': 'true' } : {},
           };
-        if (result.code === 'idempotency_key_reused') return problem('idempotency_key_reused');
+        if (result.code !== 'unknown_ids') return problem('idempotency_key_reused');
         return problem('unknown_ids', {
           errors: pointersOf(body, result.ids).map((pointer) => ({
             pointer,

@@ -1,0 +1,66 @@
+import type { SurfaceName } from '../domain/surface-name.ts';
+import type { ApiDeps } from './api-deps.ts';
+import type { Authenticated } from './authentication.ts';
+import type { Problem } from './problem.ts';
+import type { RateLimit } from './rate-limit.ts';
+import type { Access, Route } from './route.ts';
+
+/** What a surface reads credentials and the tenant from. */
+export interface CredentialRequest {
+  header(name: string): string | undefined;
+  /** Parameters of the path, as they are spelled. */
+  params: Record<string, string>;
+  method: string;
+  /** Path and query as they were sent. */
+  url: string;
+}
+
+/** Where an error happened; the route is absent where none was found. */
+export interface ProblemContext {
+  requestId: string;
+  method: string;
+  /** Path and query as they were sent. */
+  url: string;
+  route?: Route;
+}
+
+/** An error in the words of a surface. */
+export interface RenderedProblem {
+  status: number;
+  contentType?: string;
+  body?: string;
+  headers?: Record<string, string>;
+}
+
+/** One API over the engine: its paths, who may call it, how it words errors, and its routes as data. */
+export interface Surface {
+  name: SurfaceName;
+  /** What it owns: every path that is one of these or lies below it; the longest match wins. */
+  prefixes: readonly string[];
+  /** Who is calling and for which tenant, or why the call is refused: credential, then tenant, then scope. */
+  authenticate(
+    deps: ApiDeps,
+    access: Exclude<Access, { of: 'anyone' }>,
+    request: CredentialRequest,
+  ): Promise<Authenticated | Problem>;
+  /** Renders what its routes refuse, and what is refused before a route is found. */
+  renderProblem(problem: Problem, context: ProblemContext): RenderedProblem;
+  /** The quota of a tenant, where it is not that of the service. */
+  rateLimit?: RateLimit;
+  routes(deps: ApiDeps): Route[];
+}
+
+/** A route with the surface it belongs to. */
+export type ServedRoute = Route & { surface: Surface };
+
+/** The surface that owns a path. */
+export function surfaceOf(surfaces: readonly Surface[], path: string): Surface {
+  const owners = surfaces.flatMap((surface) =>
+    surface.prefixes
+      .filter((prefix) => prefix === '/' || path === prefix || path.startsWith(`${prefix}/`))
+      .map((prefix) => ({ surface, length: prefix.length })),
+  );
+  const owner = owners.sort((a, b) => b.length - a.length)[0];
+  if (!owner) throw new Error('no surface owns the root');
+  return owner.surface;
+}

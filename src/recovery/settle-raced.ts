@@ -1,0 +1,21 @@
+import { excludeChanged, freezePage } from '../store/freeze.ts';
+import type { Queryable } from '../store/queryable.ts';
+
+type FrozenOperation = Parameters<typeof freezePage>[1];
+
+/** How often deliveries that change hands while they are frozen are looked at again. */
+const RACE_ROUNDS = 5;
+
+/** Decides again, with fresh eyes, what changed hands while it was being frozen; what will not hold still is excluded. */
+export async function settleRaced(
+  db: Queryable,
+  operation: FrozenOperation,
+  raced: string[],
+  { again = false, tenantId = operation.tenantId }: { again?: boolean; tenantId?: string } = {},
+): Promise<void> {
+  let left = raced;
+  for (let round = 0; left.length > 0 && round < RACE_ROUNDS; round++)
+    left = (await freezePage(db, operation, { partition: 0 }, left.length, { only: left, again, tenantId }))
+      .raced;
+  if (left.length > 0) await excludeChanged(db, operation.id, tenantId, left);
+}
