@@ -63,6 +63,12 @@ export const PROBLEMS = {
     title: 'Credential revoked',
     advice: 'This API key was revoked; ask for a new one.',
   },
+  ack_refused: {
+    status: 401,
+    title: 'Acknowledgement refused',
+    advice:
+      'No such delivery was sent to this endpoint, or the signature is not by its secret; sign `ack.v1.<endpointId>.<webhookId>.<timestamp>`.',
+  },
   insufficient_scope: {
     status: 403,
     title: 'Insufficient scope',

@@ -6,8 +6,9 @@ import { Exchange } from './exchange.ts';
 import { createGuardedConnector } from './guarded-connector.ts';
 import { SocketPool } from './socket-pool.ts';
 
-/** One POST; `timeoutMs` is the total: wait for a socket, name, connection, request, answer and its body. */
+/** One request, a POST where nothing else is said; `timeoutMs` is the total: wait for a socket, name, connection, request, answer and its body. */
 export type AttemptRequest = {
+  method?: 'GET' | 'POST';
   url: string;
   body: string | Buffer;
   headers: Readonly<Record<string, string>>;
@@ -127,6 +128,7 @@ export function createAttemptClient(options: AttemptClientOptions): AttemptClien
         pool.acquire(
           new Exchange(
             {
+              method: request.method ?? 'POST',
               path: target.path,
               headers: headerListOf(request.headers),
               body: request.body,

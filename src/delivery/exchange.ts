@@ -9,6 +9,7 @@ import type { SocketPool } from './socket-pool.ts';
 
 /** What an exchange sends and how long it may take, from the wait for a socket to the last byte of the answer. */
 export type ExchangeRequest = {
+  method: 'GET' | 'POST';
   path: string;
   headers: string[];
   body: string | Buffer;
@@ -64,8 +65,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   withSocket(client: Client): void {
     this.#client = client;
-    const { path, headers, body } = this.#request;
-    client.dispatch({ path, method: 'POST', headers, body }, this);
+    const { method, path, headers, body } = this.#request;
+    client.dispatch({ path, method, headers, body: method === 'GET' ? null : body }, this);
   }
 
   /** Ends what waits for a socket; what has one is never aborted by a shutdown, that would make it ambiguous. */

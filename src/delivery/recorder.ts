@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { acknowledge } from '../store/acknowledgements.ts';
 import { endClaims, type Outcome, type Recorded, recordOutcomes } from '../store/outcomes.ts';
 import { forgetSlots, freeSlots, raiseFloors } from '../store/pacing.ts';
 import { isConnectionLost, withTransaction } from '../store/pool.ts';
@@ -91,7 +92,9 @@ export class Recorder {
     const recorded = await this.#persist('outcomes.record', () => this.#record(batch));
     const byExecution = new Map(recorded.map((r) => [r.executionId, r]));
     const ended = this.#countDown(batch);
-    await this.#persist('outcomes.effects', () => this.#effects(batch, ended));
+    await this.#persist('outcomes.effects', () =>
+      this.#effects(batch, ended, lateSuccesses(batch, byExecution)),
+    );
     for (const outcome of batch) outcome.onRecorded(byExecution.get(outcome.executionId));
   }
 
@@ -124,7 +127,7 @@ export class Recorder {
   }
 
   /** Everything here is idempotent or expires by itself, so it stays outside the transaction of the outcomes. */
-  async #effects(batch: PendingOutcome[], ended: OpenClaim[]): Promise<void> {
+  async #effects(batch: PendingOutcome[], ended: OpenClaim[], late: string[]): Promise<void> {
     const floors = new Map<string, number>();
     const gone = new Set<string>();
     const slots = new Map<string, Map<string, number>>();
@@ -140,6 +143,7 @@ export class Recorder {
     }
     if (floors.size > 0) await raiseFloors(this.#pool, floors);
     if (gone.size > 0) await disableGone(this.#pool, [...gone]);
+    if (late.length > 0) await withTransaction(this.#pool, (db) => acknowledge(db, late));
     for (const [token, freed] of slots)
       await freeSlots(
         this.#pool,
@@ -174,4 +178,14 @@ export class Recorder {
       }
     }
   }
+}
+
+/** Deliveries that a receiver has taken although their lease had ended: its word counts like an acknowledgement. */
+function lateSuccesses(batch: PendingOutcome[], recorded: Map<string, Recorded>): string[] {
+  return batch
+    .filter(
+      ({ executionId, classification }) =>
+        classification.outcome === 'delivered' && !recorded.has(executionId),
+    )
+    .map(({ deliveryId }) => deliveryId);
 }

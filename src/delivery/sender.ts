@@ -1,5 +1,5 @@
 import type { AttemptResult } from '../domain/attempt-result.ts';
-import { type Classification, classify } from '../domain/classification.ts';
+import { type Classification, classify, demandAcknowledgement } from '../domain/classification.ts';
 import { decideNext } from '../domain/decide-next.ts';
 import { type Refusal, refusalOf } from '../domain/preparation.ts';
 import { DEFAULT_RETRY_POLICY } from '../domain/retry-policy.ts';
@@ -154,6 +154,7 @@ export class Sender {
         'content-type': 'application/json',
         'user-agent': this.#context.userAgent,
         'redrive-attempt': String(item.attempts + 1),
+        'redrive-endpoint': target.shownId,
         ...signatureHeaders({
           id,
           timestampSeconds: Math.floor(Date.now() / 1_000),
@@ -173,7 +174,7 @@ export class Sender {
     target?: Target,
     refusal?: Refusal,
   ): void {
-    const classification = classify(result);
+    const classification = target?.requireAck ? demandAcknowledgement(classify(result)) : classify(result);
     const durationMs = result.kind === 'released' ? 0 : result.durationMs;
     this.#unrecorded += 1;
     this.#ended(item.endpointId, classification);
@@ -189,7 +190,7 @@ export class Sender {
         outcome: classification,
         attempts: item.attempts + 1,
         policy: target?.policy ?? DEFAULT_RETRY_POLICY,
-        onAmbiguous: target?.onAmbiguous ?? 'resend',
+        onAmbiguous: item.onAmbiguous ?? target?.onAmbiguous ?? 'resend',
         random: Math.random(),
       }),
       endpointVersion: item.version,

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { showId } from '../domain/typed-id.ts';
 import { loadTargets, type SealedTarget } from '../store/sending-targets.ts';
 import type { Sealer } from './sealing.ts';
 import { endpointHeadersContext, endpointSecretContext } from './sealing-contexts.ts';
@@ -6,6 +7,8 @@ import { parseSecret, type SigningSecret } from './signature.ts';
 
 /** Where and how to send to one endpoint version, ready for use. */
 export type Target = Omit<SealedTarget, 'sealedHeaders' | 'sealedSecrets'> & {
+  /** The endpoint's id as receivers see it. */
+  shownId: string;
   headers: Record<string, string>;
   secrets: SigningSecret[];
 };
@@ -66,6 +69,7 @@ export class TargetCache {
   #open({ sealedHeaders, sealedSecrets, ...rest }: SealedTarget): Target {
     return {
       ...rest,
+      shownId: showId('endpoint', rest.endpointId),
       headers: sealedHeaders
         ? JSON.parse(
             this.#sealer.open(sealedHeaders, endpointHeadersContext(rest.endpointId)).toString('utf8'),

@@ -60,6 +60,13 @@ export function classify(result: AttemptResult): Classification {
   }
 }
 
+/** What an attempt means for an endpoint that has to acknowledge what it has taken: its 202 settles nothing. */
+export function demandAcknowledgement(classification: Classification): Classification {
+  return classification.outcome === 'delivered' && classification.httpStatus === 202
+    ? { outcome: 'ambiguous', faultCode: 'unacknowledged', httpStatus: 202, mayHaveArrived: true }
+    : classification;
+}
+
 function classifyStatus(httpStatus: number): Classification {
   if (httpStatus < 200) {
     // No final answer is 1xx: what we got is not HTTP, and what became of the request is not known.

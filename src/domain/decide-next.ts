@@ -7,7 +7,8 @@ export type Next =
   | { state: 'delivered' }
   | { state: 'failed'; reason: 'permanent' | 'gone' | 'exhausted' }
   | { state: 'scheduled'; delayMs: number }
-  | { state: 'unknown' }
+  /** Settled by a status request where it `probes`, and otherwise by an acknowledgement or an operator. */
+  | { state: 'unknown'; probes: boolean }
   | { state: 'queued' };
 
 /** What the decision looks at. `attempts` counts this one. */
@@ -32,7 +33,8 @@ export function decideNext({ outcome, attempts, policy, onAmbiguous, random }: S
     case 'permanent':
       return { state: 'failed', reason: 'permanent' };
     case 'ambiguous':
-      if (onAmbiguous === 'hold') return { state: 'unknown' };
+      if (outcome.faultCode === 'unacknowledged' || onAmbiguous !== 'resend')
+        return { state: 'unknown', probes: onAmbiguous === 'probe' };
       break;
     case 'retryable':
     case 'unsent':

@@ -1,6 +1,7 @@
 import type { EventFilter } from './event-filter.ts';
 import type { Partner } from './preparation.ts';
 import type { EndpointPreset } from './preset.ts';
+import type { ProbeRequest } from './probe.ts';
 import type { OnAmbiguous, RetryPolicy } from './retry-policy.ts';
 
 /** What an endpoint can be in; a deleted one is kept for the history that names it. */
@@ -21,6 +22,10 @@ export interface EndpointConfig {
   giveUpAfterMs: number;
   onAmbiguous: OnAmbiguous;
   reconcileWithinMs: number;
+  /** The status request that answers whether a delivery was processed. */
+  probe?: ProbeRequest;
+  /** An answer 202 only says that it was taken: the delivery is unknown until it is acknowledged. */
+  requireAck: boolean;
   ratePerSecond?: number;
   maxConcurrency?: number;
   /** Custom headers, name to value, sealed under the master key. */

@@ -2,7 +2,7 @@ import { PREPARATION_FAULTS } from './preparation.ts';
 
 /**
  * Why an attempt or an execution did not deliver, as recorded in the ledger and offered as a filter.
- * `http_*` name an answer; `lease_lost` and `gave_up` are written by the engine, the others by the sender;
+ * `http_*` name an answer; `unacknowledged` is a 202 of an endpoint that has to acknowledge; `lease_lost` and `gave_up` are written by the engine, the others by the sender;
  * the faults of preparation belong to executions that were never attempted.
  */
 export const FAULT_CODES = [
@@ -25,6 +25,7 @@ export const FAULT_CODES = [
   'invalid_request',
   'invalid_response',
   'lease_lost',
+  'unacknowledged',
   'gave_up',
   ...PREPARATION_FAULTS,
 ] as const;

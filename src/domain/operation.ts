@@ -1,5 +1,6 @@
 import type { OperationCounts } from './operation-counts.ts';
 import type { Control, OperationKind, OperationState } from './operation-state.ts';
+import type { OnAmbiguous } from './retry-policy.ts';
 import type { Selection } from './selection.ts';
 import type { SurfaceName } from './surface-name.ts';
 
@@ -12,6 +13,8 @@ export interface OperationOptions {
   /** ISO 8601; nothing of it is sent before. */
   notBefore?: string;
   giveUpAfterMs?: number;
+  /** In the place of what the endpoints do. */
+  onAmbiguous?: OnAmbiguous;
   /** Each item is sent only where the endpoint's current types and filter still want its event; else it is ignored. */
   matchFilter?: boolean;
 }

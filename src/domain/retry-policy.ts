@@ -6,8 +6,11 @@ export interface RetryPolicy {
   capMs: number;
 }
 
-/** What is done when nobody knows whether a request arrived. */
-export const ON_AMBIGUOUS = ['resend', 'hold'] as const;
+/**
+ * What is done when nobody knows whether a request arrived: send it again with the same id, ask the endpoint, or wait for
+ * its acknowledgement or an operator's word.
+ */
+export const ON_AMBIGUOUS = ['resend', 'probe', 'hold'] as const;
 
 /** Policy for ambiguous outcomes. */
 export type OnAmbiguous = (typeof ON_AMBIGUOUS)[number];

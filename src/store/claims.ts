@@ -1,3 +1,4 @@
+import type { OnAmbiguous } from '../domain/retry-policy.ts';
 import { withRetries } from './pool.ts';
 import type { Queryable } from './queryable.ts';
 import { LIVE_LANE } from './queryable.ts';
@@ -19,6 +20,8 @@ export interface ClaimedItem {
   /** Attempts recorded so far. */
   attempts: number;
   mayHaveArrived: boolean;
+  /** What its operation asks for, in the place of what its endpoint does. */
+  onAmbiguous?: OnAmbiguous;
   /** It may be refused by its preparation, which looks at what is true now. */
   prepares: boolean;
   body: string;
@@ -78,7 +81,7 @@ export async function claimItems(
       update executions e set state = 'sending', lease_token = $4
       from chosen c where e.id = c.id and c.body is not null
       returning e.id, e.delivery_id, e.endpoint_id, e.operation_id, e.target_version, e.attempts, e.may_have_arrived,
-        e.match_filter, c.body
+        e.match_filter, e.on_ambiguous, c.body
     ), claim as (
       insert into claims (token, worked_by, lease_until, execution_ids)
       select $4, $1, clock_timestamp() + $5::float8 * interval '1 millisecond', array_agg(id)
@@ -87,7 +90,7 @@ export async function claimItems(
     select t.*, coalesce(t.target_version, n.current_version) as version, t.match_filter or n.prepares as prepares
     from taken t join endpoints n on n.id = t.endpoint_id
     union all
-    select c.id, null, null, null, null, null, null, null, null, null, null from chosen c where c.body is null`,
+    select c.id, null, null, null, null, null, null, null, null, null, null, null from chosen c where c.body is null`,
     values: [workedBy, grants.map((g) => g.endpointId), grants.map((g) => g.count), token, leaseMs, maxBytes],
   };
   const { rows } = await withRetries(() => db.query(statement));
@@ -107,6 +110,7 @@ function claimedItem(row: any): ClaimedItem {
     version: row.version,
     attempts: row.attempts,
     mayHaveArrived: row.may_have_arrived,
+    ...(row.on_ambiguous ? { onAmbiguous: row.on_ambiguous } : {}),
     prepares: row.prepares,
     body: row.body,
   };

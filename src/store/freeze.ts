@@ -100,7 +100,7 @@ export async function freezePage(
     ),
     inserted as (
       insert into executions (tenant_id, delivery_id, endpoint_id, operation_id, parent_id, worked_by, state,
-        target_version, due_at, give_up_at, match_filter)
+        target_version, due_at, give_up_at, match_filter, on_ambiguous)
       select d.tenant_id, d.id, d.endpoint_id, ${op}, d.tip_id,
         ${operation.interactive ? `'${LIVE_LANE}'::uuid` : `${op}::uuid`},
         case when op.not_before > now() then 'scheduled' else 'queued' end,
@@ -108,7 +108,7 @@ export async function freezePage(
         greatest(op.not_before, now()),
         greatest(op.not_before, now()) + coalesce(
           (op.options->>'giveUpAfterMs')::float8, v.give_up_after_ms) * interval '1 millisecond',
-        coalesce((op.options->>'matchFilter')::boolean, false)
+        coalesce((op.options->>'matchFilter')::boolean, false), op.options->>'onAmbiguous'
       from decided d cross join op
       join endpoints n on n.id = d.endpoint_id
       join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version

@@ -39,14 +39,17 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
     name: 'record-outcomes',
     text: `with told as materialized (
       select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::float8[], $7::text[], $8::text[],
-        $9::int[], $10::int[], $11::int[], $12::int[], $13::bytea[], $14::float8[])
+        $9::int[], $10::int[], $11::int[], $12::int[], $13::bytea[], $14::float8[], $15::boolean[])
         as t(execution_id, delivery_id, token, next, reason, delay_ms, outcome, fault_code,
-          http_status, retry_after_ms, endpoint_version, duration_ms, excerpt, reconcile_ms)
+          http_status, retry_after_ms, endpoint_version, duration_ms, excerpt, reconcile_ms, probes)
     ), locked as materialized (
-      select d.id from deliveries d where d.id in (select delivery_id from told) order by d.id for no key update
+      select d.id, d.attempts from deliveries d where d.id in (select delivery_id from told) order by d.id for no key update
     ), decided as materialized (
       select t.*, e.may_have_arrived as had_arrived,
         case
+          -- What certainly never left cannot have been acknowledged: that would be a mistake of the receiver.
+          when e.acknowledged_at is not null and (t.next <> 'queued' or (select l.attempts from locked l
+            where l.id = t.delivery_id) > 0) then 'delivered'
           when t.next in ('scheduled', 'unknown') and o.control = 'cancel'
             then case when t.outcome = 'ambiguous' then 'unknown' else 'cancelled' end
           when t.next = 'scheduled' and now() + t.delay_ms * interval '1 millisecond' >= e.give_up_at then 'failed'
@@ -60,11 +63,13 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
       update executions e set
         state = d.state,
         reason = case when d.state = 'cancelled' then 'operation_cancelled'
-          when d.state = 'failed' and d.next = 'scheduled' then 'gave_up' else d.reason end,
+          when d.state = 'failed' and d.next = 'scheduled' then 'gave_up'
+          when d.state = 'delivered' and d.next <> 'delivered' then 'acknowledged' else d.reason end,
         attempts = e.attempts + case when d.next = 'queued' then 0 else 1 end,
         may_have_arrived = e.may_have_arrived or d.outcome = 'ambiguous',
         due_at = case when d.state = 'scheduled' then now() + d.delay_ms * interval '1 millisecond' else e.due_at end,
         reconcile_until = case when d.state = 'unknown' then now() + d.reconcile_ms * interval '1 millisecond' end,
+        probe_at = case when d.state = 'unknown' and d.probes then now() + interval '1 second' end,
         finished_at = case when d.state in ('delivered', 'failed', 'cancelled') then now() end,
         lease_token = null
       from decided d
@@ -110,6 +115,7 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
       outcomes.map((o) => Math.round(o.durationMs)),
       outcomes.map((o) => (o.excerpt?.length ? Buffer.from(o.excerpt) : null)),
       outcomes.map((o) => o.reconcileWithinMs),
+      outcomes.map((o) => o.next.state === 'unknown' && o.next.probes),
     ],
   });
   return rows.map((row) => ({

@@ -32,7 +32,7 @@ export async function lockExpiredClaims(
   const { rows } = await db.query(
     `select e.id, e.delivery_id, e.operation_id, e.lease_token, e.attempts,
        coalesce(e.target_version, n.current_version) as version, v.max_attempts, v.initial_ms, v.factor, v.cap_ms,
-       v.on_ambiguous, v.reconcile_within_ms
+       coalesce(e.on_ambiguous, v.on_ambiguous) as on_ambiguous, v.reconcile_within_ms
      from executions e
      join endpoints n on n.id = e.endpoint_id
      -- The policy is the current one, as for a sender that lives; only the address is that of the version.

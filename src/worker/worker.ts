@@ -16,6 +16,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
 import { LiveLane } from './live-lane.ts';
+import { Prober } from './prober.ts';
 import { Sweeper } from './sweeper.ts';
 import { TemporalWorkers } from './temporal-workers.ts';
 
@@ -114,6 +115,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const running = Promise.all([
     lane.run(),
     sweeper.run(),
+    new Prober(sending, stop).run(),
     workers.run(),
     listenForLiveWork(deps.databaseUrl, () => lane.wake(), stop),
     every(CHECK_IN_MS, stop, log, 'check_in', async () => {

@@ -148,13 +148,11 @@ describe('a retry', () => {
     [{ select: { deliveryIds: [] }, mode: 'again' }, '#/mode', 'not_allowed'],
     [{ select: { deliveryIds: [] }, target: 'best' }, '#/target', 'not_allowed'],
     [{ select: { deliveryIds: [] }, newIdentity: true }, '#/newIdentity', 'unknown_field'],
-    ...['canary', 'ramp', 'haltAtFailurePercent', 'onAmbiguous', 'giveUpAfter'].map(
-      (name): [object, string, string] => [
-        { select: { deliveryIds: [] }, options: { [name]: 1 } },
-        `#/options/${name}`,
-        'unknown_field',
-      ],
-    ),
+    ...['canary', 'ramp', 'haltAtFailurePercent', 'giveUpAfter'].map((name): [object, string, string] => [
+      { select: { deliveryIds: [] }, options: { [name]: 1 } },
+      `#/options/${name}`,
+      'unknown_field',
+    ]),
     [
       { select: { deliveryIds: [] }, options: { ratePerSecond: 0 } },
       '#/options/ratePerSecond',

@@ -39,6 +39,14 @@ function always(holds: (situation: Situation, next: ReturnType<typeof decideNext
   );
 }
 
+/** What is taken and not acknowledged is never sent again by itself, whatever the policy. */
+function isUnknown(
+  { outcome, faultCode }: Situation['outcome'],
+  onAmbiguous: Situation['onAmbiguous'],
+): boolean {
+  return outcome === 'ambiguous' && (faultCode === 'unacknowledged' || onAmbiguous !== 'resend');
+}
+
 describe('what follows an attempt', () => {
   test('is delivered after an acknowledgement and after nothing else', () => {
     always(({ outcome }, next) => expect(next.state === 'delivered').toBe(outcome.outcome === 'delivered'));
@@ -50,8 +58,7 @@ describe('what follows an attempt', () => {
 
   test('is another try only while the policy allows one, and a failure after the last', () => {
     always(({ outcome, attempts, policy, onAmbiguous }, next) => {
-      const triedAgain =
-        TRIED_AGAIN.includes(outcome.outcome) && !(outcome.outcome === 'ambiguous' && onAmbiguous === 'hold');
+      const triedAgain = TRIED_AGAIN.includes(outcome.outcome) && !isUnknown(outcome, onAmbiguous);
       expect(next.state === 'scheduled').toBe(triedAgain && attempts < policy.maxAttempts);
       if (triedAgain && attempts >= policy.maxAttempts)
         expect(next).toEqual({ state: 'failed', reason: 'exhausted' });
@@ -66,10 +73,11 @@ describe('what follows an attempt', () => {
     });
   });
 
-  test('is never a plain failure where it may have arrived and is to be held: it is unknown, also after the last try', () => {
-    always(({ outcome, onAmbiguous }, next) =>
-      expect(next.state === 'unknown').toBe(outcome.outcome === 'ambiguous' && onAmbiguous === 'hold'),
-    );
+  test('is never a plain failure where it may have arrived and is not to be sent again: it is unknown, also after the last try', () => {
+    always(({ outcome, onAmbiguous }, next) => {
+      expect(next.state === 'unknown').toBe(isUnknown(outcome, onAmbiguous));
+      if (next.state === 'unknown') expect(next.probes).toBe(onAmbiguous === 'probe');
+    });
   });
 
   test.each([

@@ -78,6 +78,7 @@ export const ENDPOINT: EndpointConfig = {
   retry: { maxAttempts: 3, initialMs: 60_000, factor: 1, capMs: 60_000 },
   giveUpAfterMs: 86_400_000,
   onAmbiguous: 'resend',
+  requireAck: false,
   reconcileWithinMs: 3_600_000,
 };
 

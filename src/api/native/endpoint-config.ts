@@ -4,6 +4,7 @@ import type { Sealer } from '../../delivery/sealing.ts';
 import { endpointHeadersContext } from '../../delivery/sealing-contexts.ts';
 import type { Endpoint, EndpointConfig } from '../../domain/endpoint.ts';
 import { PRESET_CONFIG } from '../../domain/preset.ts';
+import { type ProbeRequest, probeUrl } from '../../domain/probe.ts';
 import { showId } from '../../domain/typed-id.ts';
 import { type Problem, problem } from '../problem.ts';
 import { ENDPOINT_DEFAULTS, type EndpointChange, type EndpointView } from './endpoint-schema.ts';
@@ -25,6 +26,7 @@ export function changedConfig(
     filter: keep('filter'),
     ratePerSecond: keep('ratePerSecond'),
     maxConcurrency: keep('maxConcurrency'),
+    probe: keep('probe'),
     preset: keep('preset'),
     partner: keep('partner'),
     sealedHeaders:
@@ -46,9 +48,17 @@ export function changedConfig(
     giveUpAfterMs: change.giveUpAfterMs ?? before.giveUpAfterMs,
     onAmbiguous: change.onAmbiguous ?? before.onAmbiguous,
     reconcileWithinMs: change.reconcileWithinMs ?? before.reconcileWithinMs,
+    requireAck: change.requireAck ?? before.requireAck,
     ...(Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)) as Pick<
       EndpointConfig,
-      'eventTypes' | 'filter' | 'ratePerSecond' | 'maxConcurrency' | 'sealedHeaders' | 'preset' | 'partner'
+      | 'eventTypes'
+      | 'filter'
+      | 'ratePerSecond'
+      | 'maxConcurrency'
+      | 'sealedHeaders'
+      | 'probe'
+      | 'preset'
+      | 'partner'
     >),
   };
 }
@@ -62,6 +72,33 @@ export async function refusedUrl(guard: AddressGuard, url: string): Promise<Prob
     errors: [{ pointer: '#/url', code: check.code, message: check.detail }],
   });
 }
+
+/** Why the address of a status request is refused. */
+export async function refusedProbeUrl(
+  guard: AddressGuard,
+  probe: ProbeRequest | null | undefined,
+): Promise<Problem | undefined> {
+  if (!probe) return undefined;
+  const check = await guard.resolveAndCheck(probeUrl(probe, showId('delivery', NO_DELIVERY)));
+  if (check.ok) return undefined;
+  return problem('endpoint_url_refused', {
+    detail: check.detail,
+    errors: [{ pointer: '#/probe/urlTemplate', code: check.code, message: check.detail }],
+  });
+}
+
+/** Why a configuration is refused that is to ask, and does not say where. */
+export function refusedProbing({
+  probe,
+  onAmbiguous,
+}: Pick<EndpointConfig, 'probe' | 'onAmbiguous'>): Problem | undefined {
+  if (probe !== undefined || onAmbiguous !== 'probe') return undefined;
+  const message = 'Expected where to ask: `onAmbiguous` is `probe`.';
+  return problem('invalid_request', { errors: [{ pointer: '#/probe', code: 'required', message }] });
+}
+
+/** Stands for a delivery in an address that is only looked at. */
+const NO_DELIVERY = '00000000-0000-0000-0000-000000000000';
 
 /** An endpoint as it is shown: without secrets, and of its headers the names only. */
 export function endpointView(sealer: Sealer, endpoint: Endpoint): z.input<typeof EndpointView> {
@@ -83,6 +120,8 @@ export function endpointView(sealer: Sealer, endpoint: Endpoint): z.input<typeof
     ratePerSecond: config.ratePerSecond ?? null,
     maxConcurrency: config.maxConcurrency ?? null,
     headerNames: headerNames(sealer, endpoint),
+    probe: config.probe ?? null,
+    requireAck: config.requireAck,
     preset: config.preset ?? null,
     partner: config.partner ?? null,
     createdAt: endpoint.createdAt.toISOString(),

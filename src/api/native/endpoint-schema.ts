@@ -5,6 +5,7 @@ import { ENDPOINT_STATES } from '../../domain/endpoint.ts';
 import { type EventFilter, filterFaults } from '../../domain/event-filter.ts';
 import { PARTNER_DIRECTIONS } from '../../domain/preparation.ts';
 import { ENDPOINT_PRESETS } from '../../domain/preset.ts';
+import { namesDelivery } from '../../domain/probe.ts';
 import { DEFAULT_RETRY_POLICY, ON_AMBIGUOUS } from '../../domain/retry-policy.ts';
 import { durationField, shownId, shownTime, textField } from './fields.ts';
 
@@ -17,6 +18,7 @@ export const ENDPOINT_DEFAULTS = {
   giveUpAfterMs: DAY_MS,
   onAmbiguous: 'resend',
   reconcileWithinMs: 3_600_000,
+  requireAck: false,
 } as const;
 
 /** Rulings: a handle that looks like an id could not be told from one. */
@@ -115,7 +117,7 @@ const giveUpAfterMs = durationField(
 );
 const onAmbiguous = z.enum(ON_AMBIGUOUS).meta({
   description:
-    'When nobody knows whether a request arrived: `resend` it with the same id, or `hold` it until somebody decides.',
+    'When nobody knows whether a request arrived: `resend` it with the same id, `probe` the endpoint for what became of it, or `hold` it until it is acknowledged or somebody decides.',
   example: 'resend',
 });
 const reconcileWithinMs = durationField(
@@ -135,6 +137,27 @@ const maxConcurrency = z
   .max(10_000)
   .meta({ description: 'Requests at a time at most; no limit where null.', example: 10 });
 
+const probe = z
+  .strictObject({
+    urlTemplate: textField(
+      2_048,
+      'Where a GET says what became of a delivery, with `{deliveryId}` in the place of its id.',
+      'https://example.com/hooks/status/{deliveryId}',
+    ).refine(namesDelivery, {
+      message: 'Expected `{deliveryId}` in the URL.',
+      params: { code: 'wrong_format' },
+    }),
+    processedField: textField(
+      255,
+      'Path of the member of the answer that is true where it was processed; 404 means that it was not received.',
+      'processed',
+    ),
+  })
+  .meta({ id: 'ProbeRequest', description: 'The status request behind `onAmbiguous: probe`.' });
+const requireAck = z.boolean().meta({
+  description: 'An answer 202 settles nothing: the delivery is unknown until it is acknowledged.',
+  example: false,
+});
 const preset = z.enum(ENDPOINT_PRESETS).meta({
   description:
     'Takes the policy that a surface documents for endpoints of its clients (docs/surfaces); what is given beside it wins.',
@@ -191,6 +214,8 @@ export const NewEndpoint = z
     reconcileWithinMs: reconcileWithinMs.optional(),
     giveUpAfterMs: giveUpAfterMs.optional(),
     headers: headers.nullable().optional(),
+    probe: probe.nullable().optional(),
+    requireAck: requireAck.optional(),
     preset: preset.nullable().optional(),
     partner: partner.nullable().optional(),
   })
@@ -252,6 +277,8 @@ export const EndpointView = z
       description: 'Names of the custom headers; their values are never shown.',
       example: ['x-api-key'],
     }),
+    probe: probe.nullable(),
+    requireAck,
     preset: preset.nullable(),
     partner: partner.nullable(),
     createdAt: shownTime('When it was made.'),

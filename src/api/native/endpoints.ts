@@ -19,7 +19,13 @@ import type { ApiDeps } from '../api-deps.ts';
 import { isProblem, type Problem, problem } from '../problem.ts';
 import type { Reply } from '../reply.ts';
 import { type Route, route } from '../route.ts';
-import { changedConfig, endpointView, refusedUrl } from './endpoint-config.ts';
+import {
+  changedConfig,
+  endpointView,
+  refusedProbeUrl,
+  refusedProbing,
+  refusedUrl,
+} from './endpoint-config.ts';
 import {
   CreatedEndpoint,
   EndpointChange,
@@ -51,13 +57,17 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       responses: { 201: { description: 'The endpoint, with its secret.', schema: CreatedEndpoint } },
       problems: ['endpoint_url_refused', 'handle_taken'],
       async handler({ body: { handle, secret = generateSecret(), ...asked }, tenant }) {
-        const refused = await refusedUrl(guard, asked.url);
-        if (refused) return refused;
         const id = uuidv7();
+        const config = changedConfig(sealer, id, asked);
+        const refused =
+          refusedProbing(config) ??
+          (await refusedUrl(guard, asked.url)) ??
+          (await refusedProbeUrl(guard, asked.probe));
+        if (refused) return refused;
         const made = await withTransaction(pool, async (db) => {
           if (!(await insertEndpoint(db, tenant.id, { id, handle: handle ?? handleFor(asked.url, id) })))
             return undefined;
-          await insertEndpointVersion(db, tenant.id, id, 1, changedConfig(sealer, id, asked));
+          await insertEndpointVersion(db, tenant.id, id, 1, config);
           await insertEndpointSecret(db, id, sealer.seal(secret, endpointSecretContext(id)));
           return findEndpoint(db, tenant.id, id);
         });
@@ -108,24 +118,24 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       responses: { 200: { description: 'The endpoint with its new version.', schema: EndpointView } },
       problems: ['endpoint_url_refused', 'state_conflict'],
       async handler({ params: { id }, body, tenant }) {
-        const refused = body.url === undefined ? undefined : await refusedUrl(guard, body.url);
+        const refused =
+          (body.url === undefined ? undefined : await refusedUrl(guard, body.url)) ??
+          (await refusedProbeUrl(guard, body.probe));
         if (refused) return refused;
         const changed = await withTransaction(pool, async (db) => {
           const version = await lockEndpoint(db, tenant.id, id);
           const before = version === undefined ? undefined : await findEndpoint(db, tenant.id, id);
           if (version === undefined || before === undefined) return undefined;
-          await insertEndpointVersion(
-            db,
-            tenant.id,
-            id,
-            version + 1,
-            changedConfig(sealer, id, body, before.config),
-          );
+          const config = changedConfig(sealer, id, body, before.config);
+          const refusedToAsk = refusedProbing(config);
+          if (refusedToAsk) return refusedToAsk;
+          await insertEndpointVersion(db, tenant.id, id, version + 1, config);
           if (!(await advanceVersion(db, tenant.id, id, version + 1)))
             throw new Error('an endpoint that is held was changed by somebody else');
           return findEndpoint(db, tenant.id, id);
         });
-        return changed ? { status: 200, body: endpointView(sealer, changed) } : goneOrDeleted(tenant.id, id);
+        if (changed === undefined) return goneOrDeleted(tenant.id, id);
+        return isProblem(changed) ? changed : { status: 200, body: endpointView(sealer, changed) };
       },
     }),
     route({

@@ -1,5 +1,6 @@
 import type { ApiDeps } from '../api-deps.ts';
 import type { Route } from '../route.ts';
+import { ackRoutes } from './acks.ts';
 import { deliveryRoutes } from './deliveries.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { eventRoutes } from './events.ts';
@@ -22,6 +23,7 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...eventRoutes(deps),
     ...deliveryRoutes(deps),
     ...executionRoutes(deps),
+    ...ackRoutes(deps),
     ...retryRoutes(deps, rate),
     ...retryControlRoutes(deps, rate),
     ...retryItemRoutes(deps),

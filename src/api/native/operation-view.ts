@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Operation } from '../../domain/operation.ts';
 import { COUNTED_PARTS } from '../../domain/operation-counts.ts';
 import { OPERATION_STATES } from '../../domain/operation-state.ts';
+import { ON_AMBIGUOUS } from '../../domain/retry-policy.ts';
 import type { Selection } from '../../domain/selection.ts';
 import { SURFACE_NAMES } from '../../domain/surface-name.ts';
 import { showId } from '../../domain/typed-id.ts';
@@ -42,6 +43,10 @@ const Options = z
       .int()
       .optional()
       .meta({ description: 'How long items are tried, in milliseconds.', example: 86_400_000 }),
+    onAmbiguous: z
+      .enum(ON_AMBIGUOUS)
+      .optional()
+      .meta({ description: 'In the place of what the endpoints do.', example: 'hold' }),
     matchFilter: z.boolean().optional().meta({
       description: "Items that the endpoint's current types and filter no longer want are ignored.",
       example: true,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Operation } from '../../domain/operation.ts';
 import { hasEnded, OPERATION_ENDS } from '../../domain/operation-state.ts';
 import { showId } from '../../domain/typed-id.ts';
+import { addendumTo } from '../../store/addenda.ts';
 import { findOperation } from '../../store/operations.ts';
 import type { ApiDeps } from '../api-deps.ts';
 import { problem } from '../problem.ts';
@@ -26,6 +27,11 @@ const Report = z
     exclusions: z
       .record(z.string(), z.int())
       .meta({ description: 'Exclusions by reason.', example: { already_delivered: 3 } }),
+    addendum: z.record(z.string(), z.int()).meta({
+      description:
+        'What was settled after it had closed, by an acknowledgement, a status request or an operator: by how much each count differs now. Empty where nothing was.',
+      example: { unknown: -2, delivered: 2 },
+    }),
     attempts: z.int().meta({ description: 'HTTP requests in all.', example: 100 }),
     firstAttemptAt: z
       .string()
@@ -80,7 +86,9 @@ export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Rout
       async handler({ params: { id }, tenant }) {
         const operation = await findOperation(pool, tenant.id, id);
         if (!operation) return problem('not_found');
-        const body = reportView(operation);
+        const closed = operation.report?.counts;
+        const addendum = closed ? await addendumTo(pool, tenant.id, id, closed) : {};
+        const body = reportView(operation, addendum);
         return body
           ? { status: 200, body }
           : problem('state_conflict', {
@@ -116,7 +124,10 @@ export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Rout
   }
 }
 
-function reportView(operation: Operation): z.input<typeof Report> | undefined {
+function reportView(
+  operation: Operation,
+  addendum: Partial<Record<string, number>>,
+): z.input<typeof Report> | undefined {
   const { report, closedAt, state } = operation;
   if (!report || !closedAt || !hasEnded(state)) return undefined;
   return {
@@ -129,6 +140,7 @@ function reportView(operation: Operation): z.input<typeof Report> | undefined {
     exclusions: Object.fromEntries(
       Object.entries(report.exclusions).map(([reason, count]) => [reason, count ?? 0]),
     ),
+    addendum: Object.fromEntries(Object.entries(addendum).map(([part, change]) => [part, change ?? 0])),
     attempts: report.attempts,
     firstAttemptAt: report.firstAttemptAt ?? null,
     lastAttemptAt: report.lastAttemptAt ?? null,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { OperationOptions } from '../../domain/operation.ts';
+import { ON_AMBIGUOUS } from '../../domain/retry-policy.ts';
 import { MAX_EXPLICIT_IDS, type Selection } from '../../domain/selection.ts';
 import type { IdKind } from '../../domain/typed-id.ts';
 import { DeliveryFilterBody, deliveryFilter } from './delivery-filter.ts';
@@ -65,6 +66,10 @@ const Options = z
       'How long items are tried before they are given up; as the endpoint says where left out.',
       DAY_MS,
     ).optional(),
+    onAmbiguous: z.enum(ON_AMBIGUOUS).optional().meta({
+      description: 'In the place of what the endpoints do when nobody knows whether a request arrived.',
+      example: 'hold',
+    }),
   })
   .meta({ id: 'RetryOptions' });
 

@@ -1,0 +1,84 @@
+import type { Pool } from 'pg';
+import { createDeadline } from '../delivery/deadline.ts';
+import type { SendingContext } from '../delivery/sending-context.ts';
+import { signatureHeaders } from '../delivery/signature.ts';
+import { Wake } from '../delivery/wake.ts';
+import { judgeProbe, probeDelayMs, probeUrl } from '../domain/probe.ts';
+import { showId } from '../domain/typed-id.ts';
+import { withTransaction } from '../store/pool.ts';
+import { type DueProbe, type ProbeOutcome, recordProbe, takeDueProbes } from '../store/probes.ts';
+
+const AT_ONCE = 32;
+const POLL_MS = 500;
+/** A status request is small work: one that takes longer says nothing. */
+const TIMEOUT_MS = 10_000;
+
+/** Asks endpoints what became of deliveries whose outcome nobody knows; every worker runs one, and none asks beside another. */
+export class Prober {
+  readonly #sending: SendingContext;
+  readonly #pool: Pool;
+  readonly #stop: AbortSignal;
+
+  constructor(sending: SendingContext, stop: AbortSignal) {
+    this.#sending = sending;
+    this.#pool = sending.pool;
+    this.#stop = stop;
+  }
+
+  /** Asks until stopped; what fails is asked again later. */
+  async run(): Promise<void> {
+    const wake = new Wake(this.#stop);
+    while (!this.#stop.aborted) {
+      const due = await takeDueProbes(this.#pool, AT_ONCE, 2 * TIMEOUT_MS).catch(() => []);
+      await Promise.all(due.map((probe) => this.#ask(probe)));
+      if (due.length < AT_ONCE) await wake.wait(POLL_MS);
+    }
+  }
+
+  async #ask(probe: DueProbe): Promise<void> {
+    try {
+      const outcome = await this.#outcomeOf(probe);
+      const settled = await withTransaction(this.#pool, (db) => recordProbe(db, probe, outcome));
+      this.#sending.log.info({
+        event: 'delivery.probed',
+        deliveryId: showId('delivery', probe.deliveryId),
+        executionId: showId('execution', probe.executionId),
+        state: settled ? outcome.state : undefined,
+      });
+    } catch (error) {
+      const code = (error as { code?: string }).code ?? (error as Error).name;
+      this.#sending.log.warn({ event: 'probe.failed', code });
+    }
+  }
+
+  async #outcomeOf(probe: DueProbe): Promise<ProbeOutcome> {
+    const { targets, attempts, userAgent } = this.#sending;
+    const target = (await targets.prepare([probe]))(probe.endpointId, probe.version);
+    const id = showId('delivery', probe.deliveryId);
+    const result = await attempts.send({
+      method: 'GET',
+      url: probeUrl(probe.request, id),
+      body: '',
+      headers: {
+        ...target.headers,
+        'user-agent': userAgent,
+        ...signatureHeaders({
+          id,
+          timestampSeconds: Math.floor(Date.now() / 1_000),
+          body: '',
+          secrets: target.secrets,
+        }),
+      },
+      timeoutMs: Math.min(probe.timeoutMs, TIMEOUT_MS),
+      deadline: createDeadline(TIMEOUT_MS),
+    });
+    switch (judgeProbe(result, probe.request)) {
+      case 'processed':
+        return { state: 'delivered' };
+      case 'not_processed':
+        return { state: probe.attempts >= probe.policy.maxAttempts ? 'failed' : 'scheduled' };
+      case 'inconclusive':
+        return { state: 'unknown', askInMs: probeDelayMs(probe.probes) };
+    }
+  }
+}
