@@ -1,6 +1,8 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { type HealthSigns, signOf } from '../domain/endpoint-health.ts';
 import { acknowledge } from '../store/acknowledgements.ts';
+import { reactToSigns } from '../store/endpoint-health.ts';
 import { endClaims, type Outcome, type Recorded, recordOutcomes } from '../store/outcomes.ts';
 import { forgetSlots, freeSlots, raiseFloors } from '../store/pacing.ts';
 import { isConnectionLost, withTransaction } from '../store/pool.ts';
@@ -13,6 +15,8 @@ export interface PendingOutcome extends Outcome {
   operationId?: string;
   /** It holds a concurrency slot at its endpoint or operation. */
   slotted: boolean;
+  /** Requests that were on the wire to its endpoint when it ended, itself among them. */
+  inFlight: number;
   onRecorded(recorded: Recorded | undefined): void;
 }
 
@@ -142,6 +146,8 @@ export class Recorder {
       for (const id of [outcome.endpointId, outcome.operationId]) if (id) own.set(id, (own.get(id) ?? 0) + 1);
     }
     if (floors.size > 0) await raiseFloors(this.#pool, floors);
+    const signs = signsOf(batch);
+    if (signs.size > 0) await withTransaction(this.#pool, (db) => reactToSigns(db, signs));
     if (gone.size > 0) await disableGone(this.#pool, [...gone]);
     if (late.length > 0) await withTransaction(this.#pool, (db) => acknowledge(db, late));
     for (const [token, freed] of slots)
@@ -188,4 +194,28 @@ function lateSuccesses(batch: PendingOutcome[], recorded: Map<string, Recorded>)
         classification.outcome === 'delivered' && !recorded.has(executionId),
     )
     .map(({ deliveryId }) => deliveryId);
+}
+
+/**
+ * What a batch says of its endpoints. An endpoint that nothing is held against, and that says nothing bad, is left out:
+ * to whom something was granted by its pace, something may be held against.
+ */
+function signsOf(batch: PendingOutcome[]): Map<string, HealthSigns> {
+  const attempted = batch
+    .filter(({ classification }) => classification.outcome !== 'released')
+    .map((outcome) => ({ ...outcome, said: signOf(outcome.classification) }));
+  const telling = new Set(
+    attempted
+      .filter(({ slotted, said }) => slotted || said.has('overloaded') || said.has('down'))
+      .map(({ endpointId }) => endpointId),
+  );
+  const signs = new Map<string, HealthSigns>();
+  for (const { endpointId, said, inFlight } of attempted) {
+    if (!telling.has(endpointId)) continue;
+    const sum = signs.get(endpointId) ?? { overloaded: 0, down: 0, alive: 0, inFlight: 0 };
+    for (const sign of said) sum[sign] += 1;
+    sum.inFlight = Math.max(sum.inFlight, inFlight);
+    signs.set(endpointId, sum);
+  }
+  return signs;
 }

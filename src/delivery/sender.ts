@@ -177,6 +177,7 @@ export class Sender {
     const classification = target?.requireAck ? demandAcknowledgement(classify(result)) : classify(result);
     const durationMs = result.kind === 'released' ? 0 : result.durationMs;
     this.#unrecorded += 1;
+    const inFlight = this.inFlightAt(item.endpointId);
     this.#ended(item.endpointId, classification);
     this.#recorder.add({
       executionId: item.executionId,
@@ -185,6 +186,7 @@ export class Sender {
       ...(item.operationId ? { operationId: item.operationId } : {}),
       token,
       slotted,
+      inFlight,
       classification,
       next: decideNext({
         outcome: classification,

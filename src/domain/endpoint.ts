@@ -1,3 +1,4 @@
+import type { CircuitState } from './endpoint-health.ts';
 import type { EventFilter } from './event-filter.ts';
 import type { Partner } from './preparation.ts';
 import type { EndpointPreset } from './preset.ts';
@@ -28,6 +29,8 @@ export interface EndpointConfig {
   requireAck: boolean;
   ratePerSecond?: number;
   maxConcurrency?: number;
+  /** So many failures in a row open its circuit; it never opens where absent. */
+  circuitFailures?: number;
   /** Custom headers, name to value, sealed under the master key. */
   sealedHeaders?: Buffer;
   /** Whose documented policy it was made with. */
@@ -43,6 +46,7 @@ export interface Endpoint {
   state: EndpointState;
   disabledReason?: 'operator' | 'gone';
   version: number;
+  circuit: CircuitState;
   config: EndpointConfig;
   createdAt: Date;
   updatedAt: Date;

@@ -3,8 +3,10 @@ import { configFrom } from './endpoint-versions.ts';
 import type { Queryable } from './queryable.ts';
 
 const SELECT = `select e.id, e.handle, e.state, e.disabled_reason, e.current_version, e.created_at as made_at,
-    e.updated_at, v.*
-  from endpoints e join endpoint_versions v on v.endpoint_id = e.id and v.version = e.current_version`;
+    e.updated_at, v.*,
+    case when p.openings = 0 then 'closed' when p.floor_until > clock_timestamp() then 'open' else 'half_open' end as circuit
+  from endpoints e join endpoint_versions v on v.endpoint_id = e.id and v.version = e.current_version
+  join endpoint_pacing p on p.endpoint_id = e.id`;
 
 /** Makes an endpoint, and its row of pace, without a version yet; undefined where the handle is taken. */
 export async function insertEndpoint(
@@ -101,6 +103,7 @@ function endpointFrom(row: any): Endpoint {
     state: row.state,
     ...(row.disabled_reason ? { disabledReason: row.disabled_reason } : {}),
     version: row.current_version,
+    circuit: row.circuit,
     config: configFrom(row),
     createdAt: row.made_at,
     updatedAt: row.updated_at,

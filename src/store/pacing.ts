@@ -18,15 +18,16 @@ export interface Reserving {
 }
 
 const ROWS: Record<Paced, string> = {
-  endpoint: `select p.endpoint_id as id, w.count as wanted, v.rate_per_second, v.max_concurrency, p.arrival_at,
-      p.floor_until > clock_timestamp() as floored
+  endpoint: `select p.endpoint_id as id, w.count as wanted, v.rate_per_second,
+      least(v.max_concurrency, floor(p.window_size)::int) as max_concurrency, p.arrival_at,
+      greatest(p.floor_until, p.trial_until) > clock_timestamp() as floored, p.openings > 0 as on_trial
     from unnest($1::uuid[], $2::int[]) as w(id, count)
     join endpoint_pacing p on p.endpoint_id = w.id
     join endpoints n on n.id = w.id
     join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
     order by p.endpoint_id for no key update of p`,
   operation: `select p.operation_id as id, w.count as wanted, o.rate_per_second, o.max_concurrency, p.arrival_at,
-      false as floored
+      false as floored, false as on_trial
     from unnest($1::uuid[], $2::int[]) as w(id, count)
     join operation_pacing p on p.operation_id = w.id
     join operations o on o.id = w.id
@@ -72,7 +73,8 @@ export async function reservePace(
       row.max_concurrency === null
         ? row.wanted
         : concurrencyShare(row.max_concurrency, lane) - (inUse.get(row.id) ?? 0);
-    const here = row.floored ? 0 : Math.max(0, Math.min(row.wanted, room));
+    // An endpoint whose circuit is open is tried by one request alone.
+    const here = row.floored ? 0 : Math.max(0, Math.min(row.wanted, room, row.on_trial ? 1 : row.wanted));
     const pace =
       row.rate_per_second === null || here === 0
         ? { granted: here, arrivalMs: row.arrival_ms }
@@ -81,6 +83,7 @@ export async function reservePace(
       id: row.id,
       rated: row.rate_per_second !== null,
       slotted: row.max_concurrency !== null,
+      onTrial: row.on_trial,
       ...pace,
     };
   });
@@ -88,6 +91,13 @@ export async function reservePace(
   const rated = some.filter((g) => g.rated);
   if (rated.length > 0)
     await db.query(ARRIVE[paced], [rated.map((g) => g.id), rated.map((g) => g.arrivalMs)]);
+  const onTrial = some.filter((g) => g.onTrial);
+  if (onTrial.length > 0)
+    await db.query(
+      `update endpoint_pacing set trial_until = clock_timestamp() + $2::float8 * interval '1 millisecond'
+       where endpoint_id = any($1::uuid[])`,
+      [onTrial.map((g) => g.id), by.leaseMs],
+    );
   const slotted = some.filter((g) => g.slotted);
   if (slotted.length > 0)
     await db.query(
@@ -109,16 +119,20 @@ async function slotsInUse(db: Queryable, ids: string[]): Promise<Map<string, num
   return new Map(rows.map((row) => [row.paced_id, row.slots]));
 }
 
-/** Gives back what was reserved and not claimed: its place in the rate, so that the tail of a queue costs no pace. */
+/** Gives back what was reserved and not claimed: its place in the rate, or as a trial, so that the tail of a queue costs no pace. */
 export async function refundPace(db: Queryable, paced: Paced, unused: Sends[]): Promise<void> {
   const rate =
     paced === 'endpoint'
       ? `with ${LOCKED}
-         update endpoint_pacing p set arrival_at = p.arrival_at - t.count / v.rate_per_second * interval '1 second'
+         update endpoint_pacing p set
+           arrival_at = case when v.rate_per_second is null or p.arrival_at = '-infinity' then p.arrival_at
+             else p.arrival_at - t.count / v.rate_per_second * interval '1 second' end,
+           -- A trial that found nothing to send is none.
+           trial_until = '-infinity'
          from unnest($1::uuid[], $2::float8[]) as t(id, count) join endpoints n on n.id = t.id
          join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
-         where p.endpoint_id = t.id and v.rate_per_second is not null and p.arrival_at <> '-infinity'
-           and (select count(*) from locked) >= 0`
+         where p.endpoint_id = t.id and (select count(*) from locked) >= 0
+           and (p.openings > 0 or (v.rate_per_second is not null and p.arrival_at <> '-infinity'))`
       : `update operation_pacing p set arrival_at = p.arrival_at - t.count / o.rate_per_second * interval '1 second'
          from unnest($1::uuid[], $2::float8[]) as t(id, count) join operations o on o.id = t.id
          where p.operation_id = t.id and o.rate_per_second is not null and p.arrival_at <> '-infinity'`;

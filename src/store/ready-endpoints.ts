@@ -32,8 +32,9 @@ export async function readyEndpoints(
       from hop where hop.endpoint_id is not null
     )
     select n.id as endpoint_id, n.tenant_id, n.state, v.timeout_ms,
-      (v.rate_per_second is not null or v.max_concurrency is not null) as paced,
-      (extract(epoch from greatest(first.due_at, p.floor_until,
+      (v.rate_per_second is not null or v.max_concurrency is not null or p.window_size is not null or p.streak > 0)
+        as paced,
+      (extract(epoch from greatest(first.due_at, p.floor_until, p.trial_until,
         case when v.rate_per_second is not null
           then p.arrival_at - case when $4 then greatest($5, 1000 / v.rate_per_second) else 0 end * interval '1 millisecond'
           end) - now()) * 1000)::float8 as claimable_in_ms

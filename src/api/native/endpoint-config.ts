@@ -27,6 +27,7 @@ export function changedConfig(
     ratePerSecond: keep('ratePerSecond'),
     maxConcurrency: keep('maxConcurrency'),
     probe: keep('probe'),
+    circuitFailures: keep('circuitFailures'),
     preset: keep('preset'),
     partner: keep('partner'),
     sealedHeaders:
@@ -56,6 +57,7 @@ export function changedConfig(
       | 'ratePerSecond'
       | 'maxConcurrency'
       | 'sealedHeaders'
+      | 'circuitFailures'
       | 'probe'
       | 'preset'
       | 'partner'
@@ -120,6 +122,8 @@ export function endpointView(sealer: Sealer, endpoint: Endpoint): z.input<typeof
     ratePerSecond: config.ratePerSecond ?? null,
     maxConcurrency: config.maxConcurrency ?? null,
     headerNames: headerNames(sealer, endpoint),
+    circuitFailures: config.circuitFailures ?? null,
+    circuit: endpoint.circuit,
     probe: config.probe ?? null,
     requireAck: config.requireAck,
     preset: config.preset ?? null,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { parseSecret } from '../../delivery/signature.ts';
 import { headerFaults } from '../../domain/custom-header.ts';
 import { ENDPOINT_STATES } from '../../domain/endpoint.ts';
+import { CIRCUIT_STATES, DEFAULT_CIRCUIT_FAILURES } from '../../domain/endpoint-health.ts';
 import { type EventFilter, filterFaults } from '../../domain/event-filter.ts';
 import { PARTNER_DIRECTIONS } from '../../domain/preparation.ts';
 import { ENDPOINT_PRESETS } from '../../domain/preset.ts';
@@ -19,6 +20,7 @@ export const ENDPOINT_DEFAULTS = {
   onAmbiguous: 'resend',
   reconcileWithinMs: 3_600_000,
   requireAck: false,
+  circuitFailures: DEFAULT_CIRCUIT_FAILURES,
 } as const;
 
 /** Rulings: a handle that looks like an id could not be told from one. */
@@ -158,6 +160,11 @@ const requireAck = z.boolean().meta({
   description: 'An answer 202 settles nothing: the delivery is unknown until it is acknowledged.',
   example: false,
 });
+const circuitFailures = z.int().min(1).max(10_000).meta({
+  description:
+    'After so many failures in a row (it cannot be reached, does not answer in time, or answers 502, 503 or 504) nothing is sent for a while, and then one request alone; never where null.',
+  example: DEFAULT_CIRCUIT_FAILURES,
+});
 const preset = z.enum(ENDPOINT_PRESETS).meta({
   description:
     'Takes the policy that a surface documents for endpoints of its clients (docs/surfaces); what is given beside it wins.',
@@ -214,6 +221,7 @@ export const NewEndpoint = z
     reconcileWithinMs: reconcileWithinMs.optional(),
     giveUpAfterMs: giveUpAfterMs.optional(),
     headers: headers.nullable().optional(),
+    circuitFailures: circuitFailures.nullable().optional(),
     probe: probe.nullable().optional(),
     requireAck: requireAck.optional(),
     preset: preset.nullable().optional(),
@@ -276,6 +284,12 @@ export const EndpointView = z
     headerNames: z.array(z.string()).meta({
       description: 'Names of the custom headers; their values are never shown.',
       example: ['x-api-key'],
+    }),
+    circuitFailures: circuitFailures.nullable(),
+    circuit: z.enum(CIRCUIT_STATES).meta({
+      description:
+        '`open`: nothing is sent for a while; `half_open`: the next request is sent alone, to see.',
+      example: 'closed',
     }),
     probe: probe.nullable(),
     requireAck,

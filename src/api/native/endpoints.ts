@@ -4,6 +4,7 @@ import { endpointSecretContext } from '../../delivery/sealing-contexts.ts';
 import { generateSecret } from '../../delivery/signature.ts';
 import type { Endpoint } from '../../domain/endpoint.ts';
 import { showId } from '../../domain/typed-id.ts';
+import { forgetHealth } from '../../store/endpoint-health.ts';
 import { expireEndpointSecrets, insertEndpointSecret } from '../../store/endpoint-secrets.ts';
 import { insertEndpointVersion } from '../../store/endpoint-versions.ts';
 import {
@@ -162,16 +163,16 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
         summary: verb === 'enable' ? 'Enable an endpoint' : 'Disable an endpoint',
         description:
           verb === 'enable'
-            ? 'Events from now on are delivered; what it missed can be retried.'
+            ? 'Events from now on are delivered; what it missed can be retried. An open circuit is closed.'
             : 'Events for it are kept as ignored deliveries, which can be retried once it is enabled.',
         request: { params },
         responses: { 200: { description: 'The endpoint.', schema: EndpointView } },
         problems: ['state_conflict'],
         async handler({ params: { id }, tenant }) {
           const state = verb === 'enable' ? 'enabled' : 'disabled';
-          return (await setEndpointState(pool, tenant.id, id, state))
-            ? show(tenant.id, id)
-            : goneOrDeleted(tenant.id, id);
+          if (!(await setEndpointState(pool, tenant.id, id, state))) return goneOrDeleted(tenant.id, id);
+          if (state === 'enabled') await forgetHealth(pool, id);
+          return show(tenant.id, id);
         },
       }),
     ),

@@ -1,0 +1,116 @@
+import type { FaultCode } from './fault-code.ts';
+
+/** What a circuit can be in. */
+export const CIRCUIT_STATES = ['closed', 'open', 'half_open'] as const;
+
+/** State of an endpoint's circuit. */
+export type CircuitState = (typeof CIRCUIT_STATES)[number];
+
+/** What is remembered of how an endpoint bears what it is sent; an endpoint nothing is wrong with has none of it. */
+export interface EndpointHealth {
+  /** Requests at a time that it bears, found by halving and growing again; no limit where absent. */
+  window?: number;
+  /** Requests in a row that it could not take. */
+  streak: number;
+  /** How often in a row its circuit was opened; 0 is closed. */
+  openings: number;
+  /** Its circuit is open, and the time has not come to try it. */
+  resting: boolean;
+  /** Since the window was last halved. */
+  sinceHalvedMs: number;
+}
+
+/** What some requests to one endpoint said of it. */
+export interface HealthSigns {
+  /** It is alive and asked for less, or took too long. */
+  overloaded: number;
+  /** It could not be reached, or something before it says so. */
+  down: number;
+  /** Any other answer. */
+  alive: number;
+  /** Requests to it that were on the wire. */
+  inFlight: number;
+}
+
+/** What follows from signs; with `closedForMs` nothing is sent for so long, and then one request alone. */
+export interface HealthReaction {
+  health: EndpointHealth;
+  closedForMs?: number;
+}
+
+/** Failures in a row after which a circuit opens, where the endpoint does not say otherwise. */
+export const DEFAULT_CIRCUIT_FAILURES = 20;
+
+/** What is sent together was answered together: one burst of refusals halves once. */
+const HALVE_EVERY_MS = 1_000;
+/** A window as large as all sockets of a sender limits nothing any more. */
+const FREE_WINDOW = 128;
+const FIRST_OPEN_MS = 5_000;
+const LONGEST_OPEN_MS = 300_000;
+
+const DOWN: ReadonlySet<FaultCode> = new Set([
+  'timeout',
+  'connect_timeout',
+  'connection_refused',
+  'connection_failed',
+  'dns_failure',
+  'tls_failure',
+]);
+const OVERLOADED_STATUS = new Set([502, 503, 504]);
+
+/** What one outcome says of its endpoint. */
+export function signOf(outcome: {
+  faultCode?: FaultCode;
+  httpStatus?: number;
+}): Set<'overloaded' | 'down' | 'alive'> {
+  const { faultCode, httpStatus } = outcome;
+  if (httpStatus === 429) return new Set(['overloaded', 'alive']);
+  if (httpStatus !== undefined)
+    return OVERLOADED_STATUS.has(httpStatus) ? new Set(['overloaded', 'down']) : new Set(['alive']);
+  if (faultCode === 'timeout') return new Set(['overloaded', 'down']);
+  return faultCode !== undefined && DOWN.has(faultCode) ? new Set(['down']) : new Set();
+}
+
+/**
+ * How senders change towards an endpoint: its window is halved where it is overloaded and grows by some four requests a
+ * round trip where it answers; after `circuitFailures` failures in a row, or one in its half-open state, nothing is
+ * sent for 5 s, twice as long each further time, at most 5 minutes; any answer closes the circuit again.
+ */
+export function reactTo(
+  before: EndpointHealth,
+  { overloaded, down, alive, inFlight }: HealthSigns,
+  circuitFailures: number | undefined,
+): HealthReaction {
+  const health = { ...before };
+  if (overloaded > 0 && before.sinceHalvedMs >= HALVE_EVERY_MS) {
+    health.window = Math.max(
+      1,
+      Math.floor((before.window ?? Math.max(2, Math.min(FREE_WINDOW, inFlight))) / 2),
+    );
+    health.sinceHalvedMs = 0;
+  }
+  if (alive > 0) {
+    health.streak = 0;
+    health.openings = 0;
+    return { health: overloaded > 0 ? health : grown(health, alive) };
+  }
+  // What was on its way when the circuit opened says nothing new.
+  if (before.resting) return { health };
+  health.streak = before.streak + down;
+  const opens =
+    circuitFailures !== undefined && down > 0 && (before.openings > 0 || health.streak >= circuitFailures);
+  if (!opens) return { health };
+  health.openings = before.openings + 1;
+  health.window = 1;
+  return {
+    health,
+    closedForMs: Math.min(LONGEST_OPEN_MS, FIRST_OPEN_MS * 2 ** Math.min(before.openings, 10)),
+  };
+}
+
+function grown(health: EndpointHealth, alive: number): EndpointHealth {
+  if (health.window === undefined) return health;
+  const window = health.window + (4 * alive) / Math.max(4, health.window);
+  const { window: _, ...rest } = health;
+  return window >= FREE_WINDOW ? rest : { ...rest, window };
+}
