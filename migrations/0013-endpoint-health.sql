@@ -2,8 +2,8 @@
 -- one request alone. One row an endpoint, shared by every sender, as for its pace.
 
 alter table endpoint_versions
-  -- Null: its circuit never opens.
-  add column circuit_failures int default 20 check (circuit_failures between 1 and 10000);
+  -- False: it is sent everything at once, whatever it says.
+  add column protect boolean not null default true;
 
 alter table endpoint_pacing
   add column window_size double precision check (window_size >= 1),

@@ -38,8 +38,8 @@ export interface HealthReaction {
   closedForMs?: number;
 }
 
-/** Failures in a row after which a circuit opens, where the endpoint does not say otherwise. */
-export const DEFAULT_CIRCUIT_FAILURES = 20;
+/** Failures in a row after which a circuit opens. */
+const OPENS_AFTER = 20;
 
 /** What is sent together was answered together: one burst of refusals halves once. */
 const HALVE_EVERY_MS = 1_000;
@@ -73,13 +73,12 @@ export function signOf(outcome: {
 
 /**
  * How senders change towards an endpoint: its window is halved where it is overloaded and grows by some four requests a
- * round trip where it answers; after `circuitFailures` failures in a row, or one in its half-open state, nothing is
+ * round trip where it answers; after 20 failures in a row, or one in its half-open state, nothing is
  * sent for 5 s, twice as long each further time, at most 5 minutes; any answer closes the circuit again.
  */
 export function reactTo(
   before: EndpointHealth,
   { overloaded, down, alive, inFlight }: HealthSigns,
-  circuitFailures: number | undefined,
 ): HealthReaction {
   const health = { ...before };
   if (overloaded > 0 && before.sinceHalvedMs >= HALVE_EVERY_MS) {
@@ -97,9 +96,7 @@ export function reactTo(
   // What was on its way when the circuit opened says nothing new.
   if (before.resting) return { health };
   health.streak = before.streak + down;
-  const opens =
-    circuitFailures !== undefined && down > 0 && (before.openings > 0 || health.streak >= circuitFailures);
-  if (!opens) return { health };
+  if (down === 0 || (before.openings === 0 && health.streak < OPENS_AFTER)) return { health };
   health.openings = before.openings + 1;
   health.window = 1;
   return {

@@ -29,8 +29,8 @@ export interface EndpointConfig {
   requireAck: boolean;
   ratePerSecond?: number;
   maxConcurrency?: number;
-  /** So many failures in a row open its circuit; it never opens where absent. */
-  circuitFailures?: number;
+  /** It is sent less while it is overloaded, and left alone for a while when it is down. */
+  protect: boolean;
   /** Custom headers, name to value, sealed under the master key. */
   sealedHeaders?: Buffer;
   /** Whose documented policy it was made with. */

@@ -49,8 +49,8 @@ export async function setStage(
   const made: [DemoHandle, string][] = [];
   for (const handle of DEMO_HANDLES) {
     const { eventTypes, timeoutMs, retry } = DEMO_ENDPOINTS[handle];
-    // The story needs an outage in which everything has failed; an open circuit would have kept most of it back.
-    const endpoint = { handle, url: demoUrl(handle, port), timeoutMs, retry, circuitFailures: null };
+    // The story needs an outage in which everything has failed; protection would have kept most of it back.
+    const endpoint = { handle, url: demoUrl(handle, port), timeoutMs, retry, protect: false };
     const { id } = await client.post<{ id: string }>('/api/v1/endpoints', {
       ...endpoint,
       ...(eventTypes === undefined ? {} : { eventTypes }),

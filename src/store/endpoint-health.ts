@@ -7,12 +7,12 @@ import type { Queryable } from './queryable.ts';
  */
 export async function reactToSigns(db: Queryable, signs: Map<string, HealthSigns>): Promise<void> {
   const { rows } = await db.query(
-    `select p.endpoint_id, p.window_size, p.streak, p.openings, v.circuit_failures,
+    `select p.endpoint_id, p.window_size, p.streak, p.openings,
        p.openings > 0 and p.floor_until > clock_timestamp() as resting,
        least(1e12, extract(epoch from clock_timestamp() - greatest(p.halved_at, 'epoch')) * 1000)::float8 as since_halved_ms
      from endpoint_pacing p join endpoints n on n.id = p.endpoint_id
      join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
-     where p.endpoint_id = any($1::uuid[]) order by p.endpoint_id for no key update of p`,
+     where p.endpoint_id = any($1::uuid[]) and v.protect order by p.endpoint_id for no key update of p`,
     [[...signs.keys()]],
   );
   const changes = rows.flatMap((row) => {
@@ -25,7 +25,7 @@ export async function reactToSigns(db: Queryable, signs: Map<string, HealthSigns
     };
     const seen = signs.get(row.endpoint_id);
     if (!seen) return [];
-    const { health, closedForMs } = reactTo(before, seen, row.circuit_failures ?? undefined);
+    const { health, closedForMs } = reactTo(before, seen);
     const same =
       health.window === before.window &&
       health.streak === before.streak &&

@@ -16,7 +16,7 @@ export async function insertEndpointVersion(
     )
     insert into endpoint_versions (endpoint_id, version, tenant_id, url, event_types, filter, timeout_ms, max_attempts,
       initial_ms, factor, cap_ms, give_up_after_ms, on_ambiguous, reconcile_within_ms, rate_per_second, max_concurrency,
-      sealed_headers, preset, partner, probe_url, probe_field, require_ack, circuit_failures)
+      sealed_headers, preset, partner, probe_url, probe_field, require_ack, protect)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19::jsonb, $20, $21, $22, $23)`,
     [
       endpointId,
@@ -41,7 +41,7 @@ export async function insertEndpointVersion(
       config.probe?.urlTemplate ?? null,
       config.probe?.processedField ?? null,
       config.requireAck,
-      config.circuitFailures ?? null,
+      config.protect,
     ],
   );
 }
@@ -92,7 +92,7 @@ export function configFrom(row: any): EndpointConfig {
     reconcileWithinMs: row.reconcile_within_ms,
     ...(row.probe_url ? { probe: { urlTemplate: row.probe_url, processedField: row.probe_field } } : {}),
     requireAck: row.require_ack,
-    ...(row.circuit_failures === null ? {} : { circuitFailures: row.circuit_failures }),
+    protect: row.protect,
     ...(row.rate_per_second !== null ? { ratePerSecond: row.rate_per_second } : {}),
     ...(row.max_concurrency !== null ? { maxConcurrency: row.max_concurrency } : {}),
     ...(row.sealed_headers ? { sealedHeaders: row.sealed_headers } : {}),

@@ -42,7 +42,10 @@ async function itsTurn(id: string, more = ''): Promise<void> {
 
 /** An operation whose items all wait for their next attempt. */
 async function waiting(ms: number): Promise<Scene & { id: string; workflowId: string }> {
-  const it = await scene([status(503)], { retry: { maxAttempts: 2, initialMs: ms, capMs: ms } });
+  const it = await scene([status(503)], {
+    protect: false,
+    retry: { maxAttempts: 2, initialMs: ms, capMs: ms },
+  });
   await it.seed(20);
   const { id, workflowId } = await it.retries.start(ALL_FAILURES);
   await eventually('it waits', async () => {

@@ -79,6 +79,7 @@ export const ENDPOINT: EndpointConfig = {
   giveUpAfterMs: 86_400_000,
   onAmbiguous: 'resend',
   requireAck: false,
+  protect: true,
   reconcileWithinMs: 3_600_000,
 };
 

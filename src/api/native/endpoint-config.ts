@@ -27,7 +27,6 @@ export function changedConfig(
     ratePerSecond: keep('ratePerSecond'),
     maxConcurrency: keep('maxConcurrency'),
     probe: keep('probe'),
-    circuitFailures: keep('circuitFailures'),
     preset: keep('preset'),
     partner: keep('partner'),
     sealedHeaders:
@@ -50,6 +49,7 @@ export function changedConfig(
     onAmbiguous: change.onAmbiguous ?? before.onAmbiguous,
     reconcileWithinMs: change.reconcileWithinMs ?? before.reconcileWithinMs,
     requireAck: change.requireAck ?? before.requireAck,
+    protect: change.protect ?? before.protect,
     ...(Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)) as Pick<
       EndpointConfig,
       | 'eventTypes'
@@ -57,7 +57,6 @@ export function changedConfig(
       | 'ratePerSecond'
       | 'maxConcurrency'
       | 'sealedHeaders'
-      | 'circuitFailures'
       | 'probe'
       | 'preset'
       | 'partner'
@@ -122,7 +121,7 @@ export function endpointView(sealer: Sealer, endpoint: Endpoint): z.input<typeof
     ratePerSecond: config.ratePerSecond ?? null,
     maxConcurrency: config.maxConcurrency ?? null,
     headerNames: headerNames(sealer, endpoint),
-    circuitFailures: config.circuitFailures ?? null,
+    protect: config.protect,
     circuit: endpoint.circuit,
     probe: config.probe ?? null,
     requireAck: config.requireAck,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseSecret } from '../../delivery/signature.ts';
 import { headerFaults } from '../../domain/custom-header.ts';
 import { ENDPOINT_STATES } from '../../domain/endpoint.ts';
-import { CIRCUIT_STATES, DEFAULT_CIRCUIT_FAILURES } from '../../domain/endpoint-health.ts';
+import { CIRCUIT_STATES } from '../../domain/endpoint-health.ts';
 import { type EventFilter, filterFaults } from '../../domain/event-filter.ts';
 import { PARTNER_DIRECTIONS } from '../../domain/preparation.ts';
 import { ENDPOINT_PRESETS } from '../../domain/preset.ts';
@@ -20,7 +20,7 @@ export const ENDPOINT_DEFAULTS = {
   onAmbiguous: 'resend',
   reconcileWithinMs: 3_600_000,
   requireAck: false,
-  circuitFailures: DEFAULT_CIRCUIT_FAILURES,
+  protect: true,
 } as const;
 
 /** Rulings: a handle that looks like an id could not be told from one. */
@@ -160,10 +160,10 @@ const requireAck = z.boolean().meta({
   description: 'An answer 202 settles nothing: the delivery is unknown until it is acknowledged.',
   example: false,
 });
-const circuitFailures = z.int().min(1).max(10_000).meta({
+const protect = z.boolean().meta({
   description:
-    'After so many failures in a row (it cannot be reached, does not answer in time, or answers 502, 503 or 504) nothing is sent for a while, and then one request alone; never where null.',
-  example: DEFAULT_CIRCUIT_FAILURES,
+    'While it is overloaded (429, 502 to 504, no answer in time) it is sent less at a time; after 20 failures to reach it in a row nothing for a while, and then one request alone. Switched off it is sent everything at once.',
+  example: true,
 });
 const preset = z.enum(ENDPOINT_PRESETS).meta({
   description:
@@ -221,7 +221,7 @@ export const NewEndpoint = z
     reconcileWithinMs: reconcileWithinMs.optional(),
     giveUpAfterMs: giveUpAfterMs.optional(),
     headers: headers.nullable().optional(),
-    circuitFailures: circuitFailures.nullable().optional(),
+    protect: protect.optional(),
     probe: probe.nullable().optional(),
     requireAck: requireAck.optional(),
     preset: preset.nullable().optional(),
@@ -285,7 +285,7 @@ export const EndpointView = z
       description: 'Names of the custom headers; their values are never shown.',
       example: ['x-api-key'],
     }),
-    circuitFailures: circuitFailures.nullable(),
+    protect,
     circuit: z.enum(CIRCUIT_STATES).meta({
       description:
         '`open`: nothing is sent for a while; `half_open`: the next request is sent alone, to see.',
