@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
+import type { Pool } from 'pg';
 import type { SendingContext } from '../delivery/sending-context.ts';
-import { Slice } from '../delivery/slice.ts';
+import { Slice, type SliceControl } from '../delivery/slice.ts';
 import { Wake } from '../delivery/wake.ts';
 import { type NextStep, nextStep } from '../domain/next-step.ts';
 import { closingState } from '../domain/operation-counts.ts';
@@ -8,6 +9,7 @@ import { showId } from '../domain/typed-id.ts';
 import { selectAgain } from '../recovery/freeze-explicit.ts';
 import { freezeNextPage } from '../recovery/freeze-selection.ts';
 import { settleExpiredClaims } from '../recovery/settle-expired.ts';
+import { watchOperation } from '../recovery/watch-operation.ts';
 import { cancelUnsent } from '../store/cancelling.ts';
 import { operationFacts, readControl, writeNextEvent } from '../store/operation-facts.ts';
 import {
@@ -36,6 +38,7 @@ const HEARTBEAT_MS = 10_000;
 const CANCEL_BATCH = 2_000;
 const REOPEN_BATCH = 2_000;
 const END_WHEN_IDLE_FOR_MS = 5_000;
+const JUDGE_EVERY_MS = 250;
 const INTERACTIVE_POLL_MS = 25;
 const INTERACTIVE_POLL_MAX_MS = 500;
 const INTERACTIVE_WATCH_MS = 2_000;
@@ -101,7 +104,7 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
               budgetMs: deps.sliceBudgetMs,
               endWhenIdleForMs: END_WHEN_IDLE_FOR_MS,
               wake: new Wake(stop),
-              control: () => readControl(pool, operationId),
+              control: watchedControl(pool, operationId),
             });
             await slice.run();
           },
@@ -133,6 +136,18 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
     async cancelOperation(operationId) {
       await cancelFromOutside(pool, operationId);
     },
+  };
+}
+
+/** Reads an operation's control at each claim; one that is watched is judged before, four times a second at most. */
+function watchedControl(pool: Pool, operationId: string): () => Promise<SliceControl> {
+  let judgedAtMs = Number.NEGATIVE_INFINITY;
+  return async () => {
+    const control = await readControl(pool, operationId);
+    if (!control.watched || performance.now() - judgedAtMs < JUDGE_EVERY_MS) return control;
+    judgedAtMs = performance.now();
+    await watchOperation(pool, operationId);
+    return readControl(pool, operationId);
   };
 }
 

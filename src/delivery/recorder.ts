@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { type HealthSigns, signOf } from '../domain/endpoint-health.ts';
 import { acknowledge } from '../store/acknowledgements.ts';
 import { reactToSigns } from '../store/endpoint-health.ts';
+import { addPulses } from '../store/operation-watch.ts';
 import { endClaims, type Outcome, type Recorded, recordOutcomes } from '../store/outcomes.ts';
 import { forgetSlots, freeSlots, raiseFloors } from '../store/pacing.ts';
 import { isConnectionLost, withTransaction } from '../store/pool.ts';
@@ -17,6 +18,8 @@ export interface PendingOutcome extends Outcome {
   slotted: boolean;
   /** Requests that were on the wire to its endpoint when it ended, itself among them. */
   inFlight: number;
+  /** Its operation is watched: whether it was the item's first attempt. */
+  watched?: { first: boolean };
   onRecorded(recorded: Recorded | undefined): void;
 }
 
@@ -148,6 +151,8 @@ export class Recorder {
     if (floors.size > 0) await raiseFloors(this.#pool, floors);
     const signs = signsOf(batch);
     if (signs.size > 0) await withTransaction(this.#pool, (db) => reactToSigns(db, signs));
+    const pulses = pulsesOf(batch);
+    if (pulses.length > 0) await addPulses(this.#pool, pulses);
     if (gone.size > 0) await disableGone(this.#pool, [...gone]);
     if (late.length > 0) await withTransaction(this.#pool, (db) => acknowledge(db, late));
     for (const [token, freed] of slots)
@@ -218,4 +223,26 @@ function signsOf(batch: PendingOutcome[]): Map<string, HealthSigns> {
     signs.set(endpointId, sum);
   }
   return signs;
+}
+
+/** What a batch counts for operations that are watched. */
+function pulsesOf(batch: PendingOutcome[]): Parameters<typeof addPulses>[1] {
+  const pulses = new Map<string, Parameters<typeof addPulses>[1][number]>();
+  for (const { operationId, watched, classification } of batch) {
+    if (!operationId || !watched || classification.outcome === 'released') continue;
+    const pulse = pulses.get(operationId) ?? {
+      operationId,
+      attempts: 0,
+      bad: 0,
+      firstAttempts: 0,
+      firstBad: 0,
+    };
+    const bad = classification.outcome === 'delivered' ? 0 : 1;
+    pulse.attempts += 1;
+    pulse.bad += bad;
+    pulse.firstAttempts += watched.first ? 1 : 0;
+    pulse.firstBad += watched.first ? bad : 0;
+    pulses.set(operationId, pulse);
+  }
+  return [...pulses.values()];
 }

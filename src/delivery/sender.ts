@@ -22,6 +22,8 @@ export interface ClaimToSend {
   longestMs: number;
   /** Its items hold concurrency slots. */
   slotted: boolean;
+  /** Its operation is watched. */
+  watched: boolean;
 }
 
 /** For how long an endpoint that timed out counts as slow. */
@@ -168,7 +170,7 @@ export class Sender {
   }
 
   #finish(
-    { token, slotted }: ClaimToSend,
+    { token, slotted, watched }: ClaimToSend,
     item: ClaimedItem,
     result: AttemptResult,
     target?: Target,
@@ -187,6 +189,7 @@ export class Sender {
       token,
       slotted,
       inFlight,
+      ...(watched ? { watched: { first: item.attempts === 0 } } : {}),
       classification,
       next: decideNext({
         outcome: classification,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { spread } from '../domain/spread.ts';
+import { giveBackCanaries, reserveCanaries } from '../store/canaries.ts';
 import { claimItems, type Grant } from '../store/claims.ts';
 import { withTransaction } from '../store/pool.ts';
 import { type ReadyEndpoint, readyEndpoints } from '../store/ready-endpoints.ts';
@@ -25,9 +26,21 @@ export interface SliceTask {
   /** Cuts its waits short. */
   wake: Wake;
   /** What the owner of an operation wants: whether it runs, and whether it has a pace of its own and when that allows more. */
-  control?(): Promise<{ run: boolean; paced: boolean; claimableInMs: number }>;
+  control?(): Promise<SliceControl>;
   /** The share of the live lane that is this worker's. */
   share?(): { index: number; of: number };
+}
+
+/** What the owner of an operation wants of its slices. */
+export interface SliceControl {
+  run: boolean;
+  /** It has a pace of its own. */
+  paced: boolean;
+  /** Its attempts are counted, and judged. */
+  watched: boolean;
+  /** Items of each endpoint that go before all others. */
+  canary?: number;
+  claimableInMs: number;
 }
 
 /** What a slice did, and when something of its work can be claimed next (absent: nothing is left unsent). */
@@ -56,6 +69,8 @@ type Round = {
   refused?: boolean;
   claimableInMs?: number;
 };
+
+const UNCONTROLLED: SliceControl = { run: true, paced: false, watched: false, claimableInMs: 0 };
 
 /** The loop that is the only sender: choose endpoints, reserve pace, claim what was granted, send, record. */
 export class Slice {
@@ -128,12 +143,17 @@ export class Slice {
   async #claimRound(free: number, shared: number): Promise<Round> {
     const { pool, metrics, lease } = this.#context;
     const { workedBy, lane, sockets } = this.#task;
-    const control = (await this.#task.control?.()) ?? { run: true, paced: false, claimableInMs: 0 };
+    const control = (await this.#task.control?.()) ?? UNCONTROLLED;
     if (!control.run) return { claimed: 0, stopped: true };
     if (control.claimableInMs > 0) return { claimed: 0, claimableInMs: control.claimableInMs };
     const { ready, later, late } = await this.#lookAround();
-    const wanted = spread(ready, free, sockets, this.#turn++, shared);
-    if (wanted.length === 0) return { claimed: 0, late, ...later };
+    const spreadOut = spread(ready, free, sockets, this.#turn++, shared);
+    if (spreadOut.length === 0) return { claimed: 0, late, ...later };
+    const wanted = await this.#withinCanaries(spreadOut, control.canary);
+    if (wanted.length === 0) {
+      this.#noteExhausted(spreadOut, [], []);
+      return { claimed: 0, refused: true, claimableInMs: PACE_POLL_MS };
+    }
 
     const byId = new Map(ready.map((endpoint) => [endpoint.endpointId, endpoint]));
     const longestMs = Math.max(...wanted.map((w) => byId.get(w.endpointId)?.timeoutMs ?? 0));
@@ -149,6 +169,7 @@ export class Slice {
       { token, lane, leaseMs },
     );
     if (reservation.grants.length === 0) {
+      await this.#giveBackCanaries(wanted, [], control.canary);
       this.#noteExhausted(wanted, [], []);
       return { claimed: 0, refused: true, claimableInMs: PACE_POLL_MS };
     }
@@ -162,12 +183,38 @@ export class Slice {
     );
     metrics.sliceClaims.inc(items.length);
     if (items.length > 0)
-      await this.#sender.send({ token, items, deadline, longestMs, slotted: !reservation.unpaced });
+      await this.#sender.send({
+        token,
+        items,
+        deadline,
+        longestMs,
+        slotted: !reservation.unpaced,
+        watched: control.watched,
+      });
     if (withoutPayload.length > 0)
       await withTransaction(pool, (db) => ignoreWithoutPayload(db, withoutPayload));
     await settleReservation(pool, token, reservation, items);
+    await this.#giveBackCanaries(wanted, items, control.canary);
     this.#noteExhausted(wanted, reservation.grants, items);
     return { claimed: items.length + withoutPayload.length, ...later };
+  }
+
+  /** What the canaries of this slice's operation let through. */
+  #withinCanaries(wanted: Grant[], count: number | undefined): Promise<Grant[]> {
+    const { pool } = this.#context;
+    if (count === undefined) return Promise.resolve(wanted);
+    return withTransaction(pool, (db) => reserveCanaries(db, this.#task.workedBy, wanted, count));
+  }
+
+  async #giveBackCanaries(wanted: Grant[], items: { endpointId: string }[], count?: number): Promise<void> {
+    if (count === undefined) return;
+    const unused = wanted
+      .map(({ endpointId, count: asked }) => ({
+        endpointId,
+        count: asked - items.filter((item) => item.endpointId === endpointId).length,
+      }))
+      .filter((each) => each.count > 0);
+    if (unused.length > 0) await giveBackCanaries(this.#context.pool, this.#task.workedBy, unused);
   }
 
   /** Endpoints that have something to claim now, and when something more of this slice's work can be. */

@@ -3,9 +3,10 @@ import type { Control, OperationKind, OperationState } from './operation-state.t
 import type { OnAmbiguous } from './retry-policy.ts';
 import type { Selection } from './selection.ts';
 import type { SurfaceName } from './surface-name.ts';
+import type { Halt, WatchOptions } from './watch.ts';
 
 /** What a caller may ask of an operation beside its selection. */
-export interface OperationOptions {
+export interface OperationOptions extends WatchOptions {
   ratePerSecond?: number;
   maxConcurrency?: number;
   /** Supersede what is merely queued or scheduled elsewhere, and send it now. */
@@ -44,6 +45,8 @@ export interface Operation {
   stalled: boolean;
   createdAt: Date;
   closedAt?: Date;
+  /** Why it was halted last, with the numbers and the time. */
+  halt?: Halt & { at: string };
   report?: ClosureReport;
 }
 

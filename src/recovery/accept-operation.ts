@@ -4,6 +4,7 @@ import type { Operation, OperationOptions } from '../domain/operation.ts';
 import type { OperationKind } from '../domain/operation-state.ts';
 import { type ExclusionReason, isExplicit, type Selection } from '../domain/selection.ts';
 import type { SurfaceName } from '../domain/surface-name.ts';
+import { isWatched } from '../domain/watch.ts';
 import { lockKey, storeAnswer } from '../store/idempotency-keys.ts';
 import { countExplicit, unknownIds } from '../store/known-ids.ts';
 import { pageOperationItems } from '../store/operation-items.ts';
@@ -155,7 +156,8 @@ async function isInteractive(
   db: Queryable,
   { tenant, options, selection }: AcceptRequest<unknown>,
 ): Promise<boolean> {
-  if (options.ratePerSecond !== undefined || options.maxConcurrency !== undefined) return false;
+  if (options.ratePerSecond !== undefined || options.maxConcurrency !== undefined || isWatched(options))
+    return false;
   return (await countExplicit(db, tenant.id, selection, INTERACTIVE_ITEMS + 1)) <= INTERACTIVE_ITEMS;
 }
 

@@ -21,7 +21,7 @@ export type ControlResult =
 
 const TAKEN_IN: Record<ControlCommand['do'], OperationState[]> = {
   pause: ['accepted', 'selecting', 'running', 'paused'],
-  resume: ['paused'],
+  resume: ['paused', 'halted'],
   cancel: ['accepted', 'selecting', 'running', 'paused', 'halted'],
   rate: ['accepted', 'selecting', 'running', 'paused', 'halted'],
 };

@@ -79,14 +79,16 @@ export async function writeNextEvent(
 export async function readControl(
   db: Queryable,
   operationId: string,
-): Promise<{ run: boolean; paced: boolean; claimableInMs: number }> {
+): Promise<{ run: boolean; paced: boolean; watched: boolean; canary?: number; claimableInMs: number }> {
   const { rows } = await db.query({
     name: 'read-control',
     text: `select o.control = 'run' as run, o.rate_per_second is not null or o.max_concurrency is not null as paced,
+      o.watched, (o.options->'canary'->>'count')::int as canary,
       case when o.rate_per_second is not null and p.arrival_at > clock_timestamp()
         then extract(epoch from p.arrival_at - clock_timestamp())::float8 * 1000 else 0 end as claimable_in_ms
       from operations o join operation_pacing p on p.operation_id = o.id where o.id = $1`,
     values: [operationId],
   });
-  return { run: rows[0].run, paced: rows[0].paced, claimableInMs: rows[0].claimable_in_ms };
+  const { run, paced, watched, canary, claimable_in_ms: claimableInMs } = rows[0];
+  return { run, paced, watched, claimableInMs, ...(canary === null ? {} : { canary }) };
 }

@@ -1,5 +1,6 @@
 import type { Operation } from '../domain/operation.ts';
 import type { Control, OperationState } from '../domain/operation-state.ts';
+import { isWatched } from '../domain/watch.ts';
 import type { Queryable } from './queryable.ts';
 
 const COLUMNS = `o.*, c.expected, c.queued, c.scheduled, c.sending, c.unknown, c.delivered, c.failed, c.ignored,
@@ -24,9 +25,9 @@ export async function insertOperation(db: Queryable, operation: NewOperation): P
   await db.query(
     `with o as (
       insert into operations (id, tenant_id, kind, surface, workflow_id, interactive, target, selection, options, reason,
-        ticket, requested_by, actor, state, rate_per_second, max_concurrency, not_before, watermark, selected_at, next_event,
+        ticket, requested_by, actor, watched, state, rate_per_second, max_concurrency, not_before, watermark, selected_at, next_event,
         next_event_at)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $17, 'accepted', $13, $14, $15, clock_timestamp(),
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $17, $18, 'accepted', $13, $14, $15, clock_timestamp(),
         case when $16 then now() end, 'start', now())
       returning id
     ), counts as (insert into operation_counts (operation_id) select id from o)
@@ -44,11 +45,13 @@ export async function insertOperation(db: Queryable, operation: NewOperation): P
       operation.reason ?? null,
       operation.ticket ?? null,
       operation.caller.keyId ?? null,
-      operation.options.ratePerSecond ?? null,
+      // A ramp begins low, and is led up to the rate that was asked for.
+      operation.options.ramp?.startPerSecond ?? operation.options.ratePerSecond ?? null,
       operation.options.maxConcurrency ?? null,
       operation.options.notBefore ?? null,
       operation.selected,
       operation.caller.actor,
+      isWatched(operation.options),
     ],
   );
 }
@@ -105,12 +108,18 @@ export async function commitControl(
       rate_per_second = case when $4 then $5::float8 else rate_per_second end,
       state = case when $3 = 'pause' then 'paused'
         when $3 = 'cancel' then 'closing'
-        when $3 = 'run' and state = 'paused' then case when selected_at is null then 'selecting' else 'running' end
+        when $3 = 'run' and state in ('paused', 'halted') then case when selected_at is null then 'selecting' else 'running' end
         else state end,
       expires_at = case when $3 = 'pause' then now() + $6::float8 * interval '1 millisecond'
         when $3 is not null then null else expires_at end,
       next_event = 'control', next_event_at = now()
     where id = $1 and tenant_id = $2 and state = any($7) and control <> 'cancel' returning id
+    ), let_go as (
+      -- Whoever resumes what was halted wants its items sent.
+      update canaries k set state = 'passed' from changed c where k.operation_id = c.id and k.state = 'held' and $3 = 'run'
+    ), forgotten as (
+      -- What comes next is judged by itself.
+      delete from operation_pulses u using changed c where u.operation_id = c.id and $3 = 'run'
     ), paced as (
       -- A new rate counts from now: the next arrival under the old one may be minutes away.
       update operation_pacing p set arrival_at = least(p.arrival_at, now()) from changed c where p.operation_id = c.id and $4
@@ -166,6 +175,7 @@ function operationFrom(row: any): Operation {
     stalled: row.stalled,
     createdAt: row.created_at,
     ...(row.closed_at ? { closedAt: row.closed_at } : {}),
+    ...(row.halt ? { halt: row.halt } : {}),
     ...(row.report ? { report: row.report } : {}),
   };
 }

@@ -148,7 +148,7 @@ describe('a retry', () => {
     [{ select: { deliveryIds: [] }, mode: 'again' }, '#/mode', 'not_allowed'],
     [{ select: { deliveryIds: [] }, target: 'best' }, '#/target', 'not_allowed'],
     [{ select: { deliveryIds: [] }, newIdentity: true }, '#/newIdentity', 'unknown_field'],
-    ...['canary', 'ramp', 'haltAtFailurePercent', 'giveUpAfter'].map((name): [object, string, string] => [
+    ...['giveUpAfter', 'canaries'].map((name): [object, string, string] => [
       { select: { deliveryIds: [] }, options: { [name]: 1 } },
       `#/options/${name}`,
       'unknown_field',

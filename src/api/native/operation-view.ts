@@ -43,6 +43,24 @@ const Options = z
       .int()
       .optional()
       .meta({ description: 'How long items are tried, in milliseconds.', example: 86_400_000 }),
+    canary: z
+      .strictObject({
+        count: z.int().meta({ description: 'Items of each endpoint that go first.', example: 25 }),
+        maxFailurePercent: z.number().meta({ description: 'What they may fail.', example: 10 }),
+      })
+      .optional()
+      .meta({ description: 'A few items go first.' }),
+    ramp: z
+      .strictObject({
+        startPerSecond: z.number().meta({ description: 'Requests per second to begin with.', example: 5 }),
+        everySeconds: z.int().meta({ description: 'How often it doubles.', example: 60 }),
+      })
+      .optional()
+      .meta({ description: 'The rate grows.' }),
+    haltAtFailurePercent: z
+      .number()
+      .optional()
+      .meta({ description: 'Halted when more of the last minute fails.', example: 50 }),
     onAmbiguous: z
       .enum(ON_AMBIGUOUS)
       .optional()
@@ -101,6 +119,28 @@ export const OperationSummary = z
       description: 'Its workflow could not be started or had to be revived; this is being seen to.',
       example: false,
     }),
+    halt: z
+      .strictObject({
+        reason: z
+          .enum(['failure_rate', 'canary'])
+          .meta({ description: 'What halted it.', example: 'canary' }),
+        limitPercent: z.number().meta({ description: 'The share of failures it may have.', example: 10 }),
+        attempts: z.int().optional().meta({ description: 'Attempts of the last minute.', example: 80 }),
+        bad: z.int().optional().meta({ description: 'Those that did not deliver.', example: 61 }),
+        endpoints: z
+          .array(
+            z.strictObject({
+              endpointId: shownId('endpoint', 'An endpoint whose items are held.'),
+              attempts: z.int().meta({ description: 'First attempts of its canary.', example: 25 }),
+              bad: z.int().meta({ description: 'Those that did not deliver.', example: 25 }),
+            }),
+          )
+          .optional()
+          .meta({ description: 'What the canaries came to.' }),
+        at: shownTime('When.'),
+      })
+      .nullable()
+      .meta({ description: 'Why it was halted, the last time; resuming it lets everything go.' }),
     createdAt: shownTime('When it was accepted.'),
     closedAt: shownTime('When it ended.').nullable(),
     links: z
@@ -154,9 +194,27 @@ export function operationSummary(
         ? { what: operation.nextEvent, at: operation.nextEventAt.toISOString() }
         : null,
     stalled: operation.stalled,
+    halt: haltView(operation.halt),
     createdAt: operation.createdAt.toISOString(),
     closedAt: operation.closedAt?.toISOString() ?? null,
     links: { self, items: `${self}/items`, stream: `${self}/stream`, report: `${self}/report` },
+  };
+}
+
+function haltView(halt: Operation['halt']): z.input<typeof OperationSummary>['halt'] {
+  if (!halt) return null;
+  const { at, ...numbers } = halt;
+  return {
+    ...numbers,
+    ...('endpoints' in numbers
+      ? {
+          endpoints: numbers.endpoints.map(({ endpointId, ...tally }) => ({
+            endpointId: showId('endpoint', endpointId),
+            ...tally,
+          })),
+        }
+      : {}),
+    at: new Date(at).toISOString(),
   };
 }
 

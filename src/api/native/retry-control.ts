@@ -16,7 +16,7 @@ const ControlledOperation = OperationView.extend({
 
 const CONTROLS = [
   { verb: 'pause', summary: 'Pause an operation: nothing more is sent until it is resumed' },
-  { verb: 'resume', summary: 'Resume a paused operation' },
+  { verb: 'resume', summary: 'Resume a paused or halted operation' },
   { verb: 'cancel', summary: 'Cancel what an operation has not sent, and close it' },
 ] as const;
 

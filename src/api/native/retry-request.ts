@@ -36,6 +36,9 @@ const Select = z
     maxProperties: 1,
   });
 
+const percent = (description: string, example: number) =>
+  z.number().min(0).max(100).meta({ description, example });
+
 const Options = z
   .strictObject({
     ratePerSecond: z
@@ -65,6 +68,28 @@ const Options = z
       30 * DAY_MS,
       'How long items are tried before they are given up; as the endpoint says where left out.',
       DAY_MS,
+    ).optional(),
+    canary: z
+      .strictObject({
+        count: z.int().min(1).max(10_000).meta({ description: 'Items of each endpoint.', example: 25 }),
+        maxFailurePercent: percent('More bad first attempts than this, and its other items are held.', 10),
+      })
+      .optional()
+      .meta({ description: 'A few items of each endpoint go first; the others follow where these do well.' }),
+    ramp: z
+      .strictObject({
+        startPerSecond: z
+          .number()
+          .min(0.01)
+          .max(100_000)
+          .meta({ description: 'Requests per second to begin with.', example: 5 }),
+        everySeconds: z.int().min(1).max(86_400).meta({ description: 'How often it doubles.', example: 60 }),
+      })
+      .optional()
+      .meta({ description: 'The rate doubles while what is sent does well, up to `ratePerSecond`.' }),
+    haltAtFailurePercent: percent(
+      'More bad attempts of the last minute than this, from 50 on, and the operation is halted.',
+      50,
     ).optional(),
     onAmbiguous: z.enum(ON_AMBIGUOUS).optional().meta({
       description: 'In the place of what the endpoints do when nobody knows whether a request arrived.',

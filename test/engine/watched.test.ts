@@ -1,0 +1,128 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { eventually } from '../support/eventually.ts';
+import { type Behaviour, hang, ok, status } from '../support/receiver-behaviour.ts';
+import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
+import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+
+/** A retry of many that begins carefully: a canary, a rate that grows, and an end to it when too much fails. */
+
+let engine: TestEngine;
+const scenes: Scene[] = [];
+
+beforeAll(async () => {
+  engine = await startTestEngine();
+});
+afterAll(() => engine.close());
+afterEach(() => Promise.all(scenes.splice(0).map((it) => it.close())));
+
+async function scene(behaviours: Behaviour[], endpoint: Record<string, unknown> = {}): Promise<Scene> {
+  const made = await createScene(engine, behaviours, endpoint);
+  scenes.push(made);
+  return made;
+}
+
+const canary = (count: number, maxFailurePercent: number) => ({
+  ...ALL_FAILURES,
+  options: { canary: { count, maxFailurePercent } },
+});
+
+test('a canary that fails holds the other items of its endpoint, those of others go on, and then it is halted', async () => {
+  const it = await scene([ok, status(400)]);
+  await it.seed(200);
+  const { id } = await it.retries.start(canary(5, 10));
+  const halted = await it.retries.reaches(id, ['halted']);
+  expect(halted).toMatchObject({
+    control: 'pause',
+    counts: { delivered: 100, failed: 5, queued: 95 },
+    halt: {
+      reason: 'canary',
+      limitPercent: 10,
+      endpoints: [{ endpointId: it.endpoints[1].id, attempts: 5, bad: 5 }],
+    },
+  });
+  expect(it.receivers.map(({ requests }) => requests.length)).toEqual([100, 5]);
+
+  it.receivers[1]?.switchTo(ok);
+  await it.retries.control(id, 'resume');
+  expect(await it.retries.ended(id)).toMatchObject({ counts: { delivered: 195, failed: 5 }, halt: {} });
+});
+
+test('a canary that does well lets everything go, at each endpoint by itself', async () => {
+  const it = await scene([ok, ok, ok]);
+  await it.seed(300);
+  const { id } = await it.retries.start(canary(3, 0));
+  expect(await it.retries.ended(id)).toMatchObject({ counts: { delivered: 300 }, halt: null });
+});
+
+test('no endpoint gets more than its canary before that has come back', async () => {
+  const it = await scene([hang], { timeoutMs: 1_000 });
+  await it.seed(100);
+  const { id } = await it.retries.start(canary(4, 50));
+  await eventually('the canary is out', () => it.sent() === 4);
+  const halted = await it.retries.reaches(id, ['halted']);
+  expect(it.sent()).toBe(4);
+  expect(halted.halt.endpoints).toMatchObject([{ attempts: 4, bad: 4 }]);
+  await it.retries.control(id, 'cancel');
+  expect(await it.retries.ended(id)).toMatchObject({ state: 'cancelled', counts: { cancelled: 96 } });
+});
+
+test('what fails too much is halted with its numbers, and is cancelled like any other', async () => {
+  const it = await scene([status(400)]);
+  await it.seed(3_000);
+  const { id } = await it.retries.start({
+    ...ALL_FAILURES,
+    options: { haltAtFailurePercent: 50, ratePerSecond: 200 },
+  });
+  const halted = await it.retries.reaches(id, ['halted']);
+  expect(halted.halt).toMatchObject({ reason: 'failure_rate', limitPercent: 50 });
+  expect(halted.halt.attempts).toBeGreaterThanOrEqual(50);
+  expect(halted.halt.bad).toBe(halted.halt.attempts);
+  expect(it.sent()).toBeLessThan(1_000);
+  await it.retries.control(id, 'cancel');
+  const ended = await it.retries.ended(id);
+  expect(ended.counts.failed + ended.counts.cancelled).toBe(3_000);
+});
+
+test('what is resumed is judged by what it does from then on', async () => {
+  const it = await scene([status(400)]);
+  await it.seed(1_000);
+  const { id } = await it.retries.start({
+    ...ALL_FAILURES,
+    options: { haltAtFailurePercent: 50, ratePerSecond: 200 },
+  });
+  await it.retries.reaches(id, ['halted']);
+  it.receivers[0]?.switchTo(ok);
+  await eventually('nothing is in flight', async () => (await it.retries.show(id)).counts.sending === 0);
+  await it.retries.control(id, 'rate', { perSecond: null });
+  await it.retries.control(id, 'resume');
+  const ended = await it.retries.ended(id);
+  expect(ended.counts.delivered).toBeGreaterThan(0);
+  expect(ended.counts.delivered + ended.counts.failed).toBe(1_000);
+});
+
+test('a ramp doubles its rate while all goes well, up to the one that was asked for', async () => {
+  const it = await scene([ok]);
+  await it.seed(400);
+  const { id, ratePerSecond } = await it.retries.start({
+    ...ALL_FAILURES,
+    options: { ramp: { startPerSecond: 20, everySeconds: 1 }, ratePerSecond: 160 },
+  });
+  expect(ratePerSecond).toBe(20);
+  const seen = new Set<number>();
+  await eventually('it is at its rate', async () => {
+    seen.add((await it.retries.show(id)).ratePerSecond);
+    return seen.has(160);
+  });
+  expect([...seen]).toEqual([20, 40, 80, 160]);
+  expect(await it.retries.ended(id)).toMatchObject({ counts: { delivered: 400 } });
+}, 30_000);
+
+test('a ramp stays where it is while too much fails', async () => {
+  const it = await scene([status(400)]);
+  await it.seed(100);
+  const { id } = await it.retries.start({
+    ...ALL_FAILURES,
+    options: { ramp: { startPerSecond: 30, everySeconds: 1 } },
+  });
+  expect(await it.retries.ended(id)).toMatchObject({ ratePerSecond: 30, counts: { failed: 100 } });
+});
