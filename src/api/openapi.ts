@@ -10,7 +10,8 @@ export function openApiDocument(routes: readonly ServedRoute[], version: string)
   registry.registerComponent('securitySchemes', 'apiKey', {
     type: 'http',
     scheme: 'bearer',
-    description: 'An API key, `rdk_…`. Each operation names the scope it needs.',
+    description:
+      'An API key, `rdk_…`, or a token (JWT) of a registered issuer. Each operation names the scope it needs.',
   });
   for (const route of routes) registry.registerPath(pathOf(route));
   const document = new OpenApiGeneratorV31(registry.definitions).generateDocument({

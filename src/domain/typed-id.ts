@@ -12,6 +12,7 @@ export const ID_PREFIXES = {
   plan: 'pln',
   receipt: 'rcp',
   key: 'key',
+  jwtIssuer: 'iss',
 } as const;
 
 /** What a shown id stands for. */
