@@ -2,17 +2,17 @@ import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteaso
 import { ProblemSchema } from './problem.ts';
 import { PROBLEMS, type ProblemCode } from './problem-table.ts';
 import type { RouteResponse } from './route.ts';
-import type { ServedRoute } from './surface.ts';
+import type { SecurityScheme, ServedRoute } from './surface.ts';
 
 /** The OpenAPI 3.1 document of these routes; nothing of it is written by hand. */
 export function openApiDocument(routes: readonly ServedRoute[], version: string): Record<string, unknown> {
   const registry = new OpenAPIRegistry();
-  registry.registerComponent('securitySchemes', 'apiKey', {
-    type: 'http',
-    scheme: 'bearer',
-    description:
-      'An API key, `rdk_…`, or a token (JWT) of a registered issuer. Each operation names the scope it needs.',
-  });
+  const schemes = Object.assign({}, ...routes.map(({ surface }) => surface.credentials)) as Record<
+    string,
+    SecurityScheme
+  >;
+  for (const [name, scheme] of Object.entries(schemes))
+    registry.registerComponent('securitySchemes', name, scheme);
   for (const route of routes) registry.registerPath(pathOf(route));
   const document = new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
@@ -65,7 +65,10 @@ function pathOf(route: ServedRoute): RouteConfig {
     summary: route.summary,
     description: [route.description, scopeOf(route)].filter(Boolean).join('\n\n'),
     tags: [route.tag],
-    security: route.access.of === 'anyone' ? [] : [{ apiKey: [] }],
+    security:
+      route.access.of === 'anyone'
+        ? []
+        : Object.keys(route.surface.credentials).map((name) => ({ [name]: [] })),
     request: {
       ...(params ? { params } : {}),
       ...(query ? { query } : {}),

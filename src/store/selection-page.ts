@@ -42,8 +42,13 @@ function bound(column: string, operator: '>' | '<', time: TimeBound, p: Paramete
   return `${column} ${operator}${time.inclusive ? '=' : ''} ${p.add(time.at)}::timestamptz`;
 }
 
+/** The tenants that a selection names instead of its operation's own. */
+export function tenantsOf(selection: Selection): SelectedTenants | undefined {
+  return 'tenants' in selection ? selection.tenants : undefined;
+}
+
 /** The condition that binds a statement to the tenants of an operation: its own, or those that the platform named. */
-function tenantCondition(
+export function tenantCondition(
   column: string,
   tenantId: string,
   tenants: SelectedTenants | undefined,
