@@ -9,6 +9,8 @@ export const ID_PREFIXES = {
   execution: 'exe',
   attempt: 'att',
   operation: 'op',
+  /** The same operation, as Zen Mesh names a replay. */
+  replay: 'rpl',
   plan: 'pln',
   receipt: 'rcp',
   key: 'key',
