@@ -103,13 +103,10 @@ export function deliveryRoutes({ pool }: ApiDeps): Route[] {
           description: 'A page of deliveries.',
           schema: z.strictObject({
             deliveries: z.array(DeliveryView).meta({ description: 'The deliveries of this page.' }),
-            next_cursor: z
-              .string()
-              .nullable()
-              .meta({
-                description: 'Where the next page begins; null on the last one.',
-                example: 'WyI1dW1…',
-              }),
+            next_cursor: z.string().nullable().meta({
+              description: 'Where the next page begins; null on the last one.',
+              example: 'WyI1dW1…',
+            }),
           }),
         },
         ...zenErrors(),

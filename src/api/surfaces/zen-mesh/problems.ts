@@ -74,8 +74,9 @@ const DETAILS: Partial<Record<ProblemCode, string>> = {
 };
 
 /** Renders every error in the words of the surface (RFC 9457). */
-export function renderZenProblem(failure: ZenProblem, { requestId, url }: ProblemContext): RenderedProblem {
-  const kind = failure.requiredPlan === undefined ? KIND_OF[failure.problem] : 'plan-required';
+export function renderZenProblem(failure: ZenProblem, context: ProblemContext): RenderedProblem {
+  const { requestId, url } = context;
+  const kind = kindOf(failure, context);
   const detail =
     failure.problem === 'route_not_found'
       ? unservedPath(url)
@@ -93,6 +94,13 @@ export function renderZenProblem(failure: ZenProblem, { requestId, url }: Proble
     body: JSON.stringify(body),
     ...(failure.headers ? { headers: failure.headers } : {}),
   };
+}
+
+function kindOf(failure: ZenProblem, { route }: ProblemContext): Kind {
+  if (failure.requiredPlan !== undefined) return 'plan-required';
+  // Before a route is found only the path can be wrong, and an id in it that cannot be read names nothing.
+  if (failure.problem === 'invalid_request' && route === undefined) return 'not-found';
+  return KIND_OF[failure.problem];
 }
 
 /** What an id that names nothing is answered with. */

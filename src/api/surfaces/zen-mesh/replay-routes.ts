@@ -49,12 +49,10 @@ const STATUSES = [
 
 const ReplayView = z
   .strictObject({
-    replay_id: z
-      .string()
-      .meta({
-        description: 'The replay; the same operation as `op_…`.',
-        example: 'rpl_01k9z3e5hbe7r9qk2m4n6p8r0s',
-      }),
+    replay_id: z.string().meta({
+      description: 'The replay; the same operation as `op_…`.',
+      example: 'rpl_01k9z3e5hbe7r9qk2m4n6p8r0s',
+    }),
     status: z.enum(STATUSES).meta({ description: 'Where it stands.', example: 'queued' }),
     estimated_events: z.int().meta({
       description: `Events that were to be replayed when it was asked for; counted over ${MAX_COUNTED} deliveries at most.`,
@@ -156,13 +154,10 @@ export function replayRoutes(deps: ApiDeps): Route[] {
           description: 'A page of replays.',
           schema: z.strictObject({
             replays: z.array(ReplayView).meta({ description: 'The replays of this page.' }),
-            next_cursor: z
-              .string()
-              .nullable()
-              .meta({
-                description: 'Where the next page begins; null on the last one.',
-                example: 'WyI1dW1…',
-              }),
+            next_cursor: z.string().nullable().meta({
+              description: 'Where the next page begins; null on the last one.',
+              example: 'WyI1dW1…',
+            }),
           }),
         },
         ...zenErrors(),

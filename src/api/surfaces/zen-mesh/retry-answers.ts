@@ -30,12 +30,10 @@ export const BatchRetried = z
     deliveries: z
       .array(
         z.strictObject({
-          delivery_id: z
-            .string()
-            .meta({
-              description: 'The delivery, as it was spelled.',
-              example: 'del_01k9z3e5hbe7r9qk2m4n6p8r0s',
-            }),
+          delivery_id: z.string().meta({
+            description: 'The delivery, as it was spelled.',
+            example: 'del_01k9z3e5hbe7r9qk2m4n6p8r0s',
+          }),
           status,
         }),
       )
