@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { SignJWT } from 'jose';
 import { Webhook } from 'standardwebhooks';
@@ -314,7 +315,8 @@ describe('Idempotency and safety', () => {
   });
 
   test('Calling retry on an already-retried delivery does not create duplicate deliveries.', async () => {
-    const it = await failures(1, slow(200));
+    const held: ServerResponse[] = [];
+    const it = await failures(1, { answer: (response) => void held.push(response) }, { timeoutMs: 20_000 });
     for (let n = 0; n < 4; n += 1)
       expect((await retry(it, it.first.eventId)).body).toEqual({
         status: 'queued',
@@ -322,6 +324,8 @@ describe('Idempotency and safety', () => {
         message: 'Retry initiated',
       });
     expect((await batch(it, [it.first.deliveryId])).body.queued).toBe(1);
+    await it.scene.receivers[0]?.waitFor(() => held.length === 1);
+    held[0]?.end('ok');
     await delivered(it, it.first.deliveryId);
     expect((await retry(it, it.first.eventId)).body).toEqual({
       status: 'delivered',
