@@ -71,25 +71,6 @@ export async function droppedAmong(
   return rows.map((row) => row.id);
 }
 
-/** How many events the deliveries are of that a filter selects and whose payload is kept, counted up to `most` deliveries. */
-export async function countEvents(
-  db: Queryable,
-  tenantId: string,
-  filter: DeliveryFilter,
-  most: number,
-): Promise<number> {
-  const p = new Parameters();
-  const where = filterConditions(tenantId, filter, {}, p);
-  const { rows } = await db.query(
-    `select count(distinct s.event_id)::int as events from (
-      select d.event_id from deliveries d where ${where.join('\n and ')}
-        and (select b.event_id from payloads b where b.event_id = d.event_id) is not null
-      limit ${p.add(most)}) s`,
-    p.values,
-  );
-  return rows[0].events;
-}
-
 // biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
 function deliveryFrom(row: any): Delivery {
   return {

@@ -140,7 +140,6 @@ describe('a single retry', () => {
     [['delivered', 'delivered'], { status: 'delivered', message: 'Already delivered' }, 0],
     [['delivered', 'unknown'], { status: 'queued', message: 'Retry initiated' }, 1],
     [['delivered', 'ignored'], { status: 'delivered', message: 'Already delivered' }, 0],
-    [['ignored', 'ignored'], { status: 'dropped', message: 'Dropped, not retried' }, 0],
     [['ignored', 'cancelled'], { status: 'queued', message: 'Retry initiated' }, 1],
   ] as [DeliveryState[], object, number][])(
     'of deliveries that are %j answers %j',
@@ -158,6 +157,14 @@ describe('a single retry', () => {
     await retry(it, it.eventId);
     await batch(it, { delivery_ids: it.ids });
     expect(await executions(it.ids[0] ?? '')).toHaveLength(1);
+  });
+
+  test('of an event whose deliveries were all dropped is not found', async () => {
+    const it = await eventWith('ignored', 'ignored');
+    const answer = await retry(it, it.eventId);
+    expectProblem(answer, 404, 'not-found');
+    expect(answer.body.detail).toBe(`Event ${it.eventId} has no delivery to retry.`);
+    expect(await operations(it)).toBe(0);
   });
 
   test('of an event without deliveries is not found', async () => {
@@ -189,7 +196,7 @@ describe('a single retry', () => {
     const send = () =>
       api.call('POST', '/api/v1/events', { key: it.key, body: { id: 'x', type: 'a', payload: 1 } });
     const [, repeat] = [await send(), await send()];
-    expect((await retry(it, repeat.body.eventId)).body.status).toBe('dropped');
+    expectProblem(await retry(it, repeat.body.eventId), 404, 'not-found');
   });
 
   test('takes no body but an empty object, and no parameters', async () => {

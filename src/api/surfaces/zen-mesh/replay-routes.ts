@@ -5,7 +5,7 @@ import type { OperationState } from '../../../domain/operation-state.ts';
 import type { DeliveryFilter } from '../../../domain/selection.ts';
 import { readId, showId } from '../../../domain/typed-id.ts';
 import { acceptOperation } from '../../../recovery/accept-operation.ts';
-import { countEvents } from '../../../store/delivery-reads.ts';
+import { estimateEvents } from '../../../store/event-estimate.ts';
 import { findOperation, listOperations } from '../../../store/operations.ts';
 import type { ApiDeps } from '../../api-deps.ts';
 import { readIdempotencyKey } from '../../idempotency.ts';
@@ -22,8 +22,8 @@ const SURFACE = 'zen-mesh';
 
 /** Everything that has not succeeded: a destination gets one copy of an event, and what is delivered is not sent again. */
 const REPLAYED: DeliveryState[] = ['pending', 'failed', 'unknown', 'cancelled', 'ignored'];
-/** An estimate is told at once: of more deliveries than these it says only that they are so many. */
-const MAX_COUNTED = 100_000;
+/** Whoever asks waits for the estimate: what cannot be counted in this time is estimated indeed. */
+const COUNTING_MS = 2_000;
 
 const STATUS_OF: Record<OperationState, (typeof STATUSES)[number]> = {
   planned: 'queued',
@@ -55,7 +55,8 @@ const ReplayView = z
     }),
     status: z.enum(STATUSES).meta({ description: 'Where it stands.', example: 'queued' }),
     estimated_events: z.int().meta({
-      description: `Events that were to be replayed when it was asked for; counted over ${MAX_COUNTED} deliveries at most.`,
+      description:
+        'Events that were to be replayed when it was asked for: counted, or estimated where counting would take long.',
       example: 42,
     }),
     created_at: shownTime('When it was accepted.'),
@@ -125,7 +126,7 @@ export function replayRoutes(deps: ApiDeps): Route[] {
           selection: { filter },
           options: {},
           caller,
-          estimatedEvents: await countEvents(pool, tenant.id, filter, MAX_COUNTED),
+          estimatedEvents: await estimateEvents(pool, tenant.id, filter, COUNTING_MS),
           ...idempotencyOf(tenant, key, {
             route: 'replay',
             of: [body.source_id, Date.parse(since), Date.parse(until)],

@@ -50,7 +50,7 @@ const MESSAGES: Record<Status, string> = {
 
 /**
  * One answer for all deliveries of an event: what this retry sends, else what is under way, else what cannot be sent any
- * more, else that all is delivered. `oldest` is the event's oldest delivery, for when all were dropped.
+ * more, else that all is delivered. `oldest` is told of where all were dropped only a moment ago.
  */
 export function eventAnswer(items: readonly AcceptedItem[], oldest: string): z.input<typeof EventRetried> {
   const answer = (of: Status, ids: string[]) => ({

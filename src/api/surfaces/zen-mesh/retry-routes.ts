@@ -18,6 +18,9 @@ import { readDeliveryId, spelledId, tid, ZEN_TAG } from './zen-fields.ts';
 /** All but what was dropped: what is delivered is selected only to be told of, the engine leaves it alone. */
 const STATES_OF_EVENT: DeliveryState[] = ['pending', 'failed', 'unknown', 'cancelled', 'delivered'];
 
+/** Far more endpoints than any event is for. */
+const MAX_DELIVERIES = 10_000;
+
 const Batch = z.strictObject({
   delivery_ids: z
     .array(spelledId('A delivery, as `dlv_…`, `del_…` or uuid.', 'del_01k9z3e5hbe7r9qk2m4n6p8r0s'))
@@ -71,8 +74,9 @@ export function retryRoutes(deps: ApiDeps): Route[] {
           async before(db) {
             const event = id === undefined ? undefined : await findEvent(db, tenant.id, id);
             if (!event) return problem('not_found', { detail: notFoundDetail('Event', eid) });
-            const [first] = await deliveriesOfEvent(db, tenant.id, event.id, 1);
-            if (!first) return problem('not_found', { detail: `Event ${eid} has no deliveries.` });
+            const deliveries = await deliveriesOfEvent(db, tenant.id, event.id, MAX_DELIVERIES);
+            const first = deliveries.find(({ state }) => state !== 'ignored');
+            if (!first) return problem('not_found', { detail: `Event ${eid} has no delivery to retry.` });
             oldest = first.id;
             return undefined;
           },
