@@ -110,6 +110,7 @@ export function filterConditions(
     where.push(`coalesce(d.last_attempt_at, (select x.created_at from executions x where x.delivery_id = d.id
       order by x.id desc limit 1)) >= ${before(filter.activeWithinMs)}`);
   // Ids as arrays, so that the look-up begins at them and not at every delivery of the tenant.
+  if (filter.deliveryIds) where.push(`d.id = any(${p.add(filter.deliveryIds)}::uuid[])`);
   if (filter.eventIds) where.push(`d.event_id = any(${p.add(filter.eventIds)}::uuid[])`);
   if (filter.eventNumbers)
     where.push(`d.event_id = any(array(select v.id from events v
