@@ -62,13 +62,17 @@ async function retryEvents(
   quota: Quota,
   call: RetryCall,
 ): Promise<{ body: string } | LedgerError> {
-  const presented = await readPresented(deps, { ...call, method: 'POST' });
-  if (isLedgerError(presented)) return presented;
+  const present = () => readPresented(deps, { ...call, method: 'POST' });
+  const early = call.header('authorization') === undefined ? undefined : await present();
+  if (early && isLedgerError(early)) return early;
   const invalid = checkEmptyQuery(call.query) ?? checkEnvelope(call.rawBody);
   if (invalid) return invalid;
   const envelope = call.rawBody as Envelope;
   const fault = checkRetryData(envelope.data) ?? refusedEnvelope(envelope);
   if (fault) return fault;
+  // Without a token nothing has asked Postgres so far.
+  const presented = early ?? (await present());
+  if (isLedgerError(presented)) return presented;
   const proofs = envelope.meta?.proofs ?? [];
   const access = await authorize(deps, quota, presented, proofs, 'retry-event');
   if (isLedgerError(access)) return access;
