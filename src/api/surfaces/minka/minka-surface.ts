@@ -11,6 +11,15 @@ import { retryEventsRoute } from './retry-events.ts';
 export const minkaSurface: Surface = {
   name: 'minka',
   prefixes: ['/v2'],
+  credentials: {
+    signerToken: {
+      type: 'http',
+      scheme: 'bearer',
+      bearerFormat: 'JWT',
+      description:
+        'A JWT that a registered signer has signed (EdDSA). A retry is signed in its body instead.',
+    },
+  },
   // Its credentials can be in the body, which is read later: its routes are open to anyone and look for themselves.
   authenticate: async () => problem('credential_missing'),
   renderProblem(failure, { deps }) {

@@ -90,7 +90,8 @@ function refusedEnvelope(envelope: Envelope): LedgerError | undefined {
 
 /** The proof that a request is known by, whatever the order of its proofs. */
 function identifying(proofs: Proof[]): Proof {
-  const [first] = proofs.toSorted((a, b) => (a.public < b.public ? -1 : 1));
+  const nameOf = (proof: Proof) => `${proof.public} ${proof.digest}`;
+  const [first] = proofs.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
   if (!first) throw new Error('a request without proofs got past its check');
   return first;
 }
