@@ -29,3 +29,7 @@ create function make_bridge_luid() returns text language sql volatile as $$
 $$;
 alter table endpoints add column luid text not null unique default make_bridge_luid()
   check (luid ~ '^\$brg\.[A-Za-z0-9_-]{17}$');
+
+-- A retry of a bridge takes what failed and what is still pending: its cost follows these, not all that was ever delivered.
+create index deliveries_undelivered_by_endpoint on deliveries (endpoint_id, accepted_at, id)
+  where state in ('failed', 'pending');
