@@ -81,10 +81,11 @@ function pathOf(route: ServedRoute): RouteConfig {
   } as RouteConfig;
 }
 
-function scopeOf({ access }: ServedRoute): string {
+function scopeOf({ access, surface }: ServedRoute): string {
   switch (access.of) {
     case 'anyone':
-      return 'Needs no credential.';
+      // Routes of other surfaces may look for credentials in the body themselves, and say so.
+      return surface.name === 'native' ? 'Needs no credential.' : '';
     case 'installation':
       return 'Scope: `admin`.';
     case 'tenant':

@@ -23,6 +23,8 @@ export interface CredentialRequest {
 
 /** Where an error happened; the route is absent where none was found. */
 export interface ProblemContext {
+  /** What a surface signs its errors with is in memory; nothing here may need Postgres. */
+  deps: Pick<ApiDeps, 'sealer'>;
   requestId: string;
   method: string;
   /** Path and query as they were sent. */

@@ -15,6 +15,8 @@ export const ID_PREFIXES = {
   receipt: 'rcp',
   key: 'key',
   jwtIssuer: 'iss',
+  signer: 'sgn',
+  accessRule: 'acr',
 } as const;
 
 /** What a shown id stands for. */

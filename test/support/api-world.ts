@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Route } from '../../src/api/route.ts';
 import { type SeededDelivery, seedEndpoint, seedFailedDeliveries } from './failed-deliveries.ts';
 import { startTestApi, type TestApi } from './test-api.ts';
@@ -9,6 +10,8 @@ export type TenantThings = {
   key: string;
   keyId: string;
   jwtIssuerId: string;
+  signerId: string;
+  accessRuleId: string;
   endpointId: string;
   delivery: SeededDelivery;
   operationId: string;
@@ -49,6 +52,10 @@ export function bodyFor(
         secret: 'a-secret-of-at-least-thirty-two-bytes',
         scopes: ['read:deliveries'],
       };
+    case 'post /api/v1/signers':
+      return newSigner();
+    case 'post /api/v1/access-rules':
+      return { action: 'retry-event', record: 'bridge', signer: { $in: ['mint', 'any'] } };
     case 'post /api/v1/endpoints':
       return {
         url: 'https://hooks.example/more',
@@ -91,6 +98,8 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
     'tenants',
     'api_keys',
     'jwt_issuers',
+    'signers',
+    'access_rules',
     'endpoints',
     'endpoint_versions',
     'endpoint_secrets',
@@ -120,6 +129,8 @@ function idFor(path: string, things: TenantThings): string {
   if (path.includes('/tenants/')) return things.tenantId;
   if (path.includes('/keys/')) return things.keyId;
   if (path.includes('/jwt-issuers/')) return things.jwtIssuerId;
+  if (path.includes('/signers/')) return things.signerId;
+  if (path.includes('/access-rules/')) return things.accessRuleId;
   if (path.includes('/endpoints/')) return things.endpointId;
   if (path.includes('/events/')) return things.delivery.eventId;
   if (path.includes('/deliveries/')) return things.delivery.deliveryId;
@@ -145,6 +156,8 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
     key,
     body: bodyFor({ method: 'post', path: '/api/v1/jwt-issuers' }, {} as TenantThings) ?? {},
   });
+  const signer = await api.call('POST', '/api/v1/signers', { key, body: newSigner() });
+  const rule = await api.call('POST', '/api/v1/access-rules', { key, body: { action: 'any' } });
   const operation = await api.call('POST', '/api/v1/retries', {
     key,
     body: { select: { deliveryIds: [delivery.deliveryId] } },
@@ -156,8 +169,17 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
     key,
     keyId: made.body.id,
     jwtIssuerId: issuer.body.id,
+    signerId: signer.body.id,
+    accessRuleId: rule.body.id,
     endpointId,
     delivery,
     operationId: operation.body.id,
+  };
+}
+
+function newSigner(): { handle: string; public: string } {
+  return {
+    handle: `signer-${randomBytes(4).toString('hex')}`,
+    public: randomBytes(32).toString('base64'),
   };
 }

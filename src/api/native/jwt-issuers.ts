@@ -10,7 +10,7 @@ import { isProblem, problem } from '../problem.ts';
 import { type Route, route } from '../route.ts';
 import { idParams, shownId, shownTime } from './fields.ts';
 import { issuerMembers, NewJwtIssuer, PublicKeys, publicKeys } from './jwt-issuer-body.ts';
-import { namedOwner } from './named-owner.ts';
+import { ownerNamed } from './owner.ts';
 import { idCursor, pageFrom, pageOf, pageParameters } from './page.ts';
 
 const IssuerView = z
@@ -56,7 +56,8 @@ export function jwtIssuerRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       responses: { 201: { description: 'The issuer.', schema: CreatedIssuer } },
       problems: ['state_conflict'],
       async handler({ body, caller, tenant }) {
-        const owner = await namedOwner(pool, body.tenantId, tenant, caller);
+        const owner =
+          body.tenantId === undefined ? tenant : await ownerNamed(pool, body.tenantId, caller, tenant);
         if (owner && isProblem(owner)) return owner;
         const beyond = body.scopes.find((scope) => !hasScope(caller.scopes, scope));
         if (beyond)

@@ -7,7 +7,7 @@ import { hashApiKey, makeApiKey } from '../api-key.ts';
 import { isProblem, problem } from '../problem.ts';
 import { type Route, route } from '../route.ts';
 import { idParams, shownId, shownTime, textField, timeField } from './fields.ts';
-import { namedOwner } from './named-owner.ts';
+import { ownerNamed } from './owner.ts';
 import { idCursor, pageFrom, pageOf, pageParameters } from './page.ts';
 
 const name = textField(200, 'Name for people: who or what uses the key.', 'orders service');
@@ -62,8 +62,7 @@ export function keyRoutes({ pool }: ApiDeps): Route[] {
       responses: { 201: { description: 'The key, shown once.', schema: CreatedKey } },
       problems: ['tenant_required'],
       async handler({ body, caller, tenant }) {
-        const owner = await namedOwner(pool, body.tenantId, tenant, caller);
-        if (owner === undefined) return problem('tenant_required');
+        const owner = await ownerNamed(pool, body.tenantId, caller, tenant);
         if (isProblem(owner)) return owner;
         const beyond = body.scopes.find((scope) => !hasScope(caller.scopes, scope));
         if (beyond)
