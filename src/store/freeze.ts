@@ -3,14 +3,20 @@ import { isExplicit, isSingle } from '../domain/selection.ts';
 import { refoldDeliveries } from './folding.ts';
 import type { Queryable } from './queryable.ts';
 import { LIVE_LANE } from './queryable.ts';
-import { Parameters, type SelectionCursor, selectionPage } from './selection-page.ts';
+import {
+  deliveriesPage,
+  orderOf,
+  Parameters,
+  type SelectionCursor,
+  selectionPage,
+} from './selection-page.ts';
 
 /** What one page of a selection became. */
 export interface Frozen {
   /** Deliveries the page read. */
   selected: number;
   /** Last row of the page. */
-  last?: { acceptedAt: string; id: string };
+  last?: Omit<SelectionCursor, 'partition'>;
   /** Deliveries that changed hands while the statement ran; to be decided again by a statement that sees it. */
   raced: string[];
 }
@@ -26,8 +32,6 @@ interface FreezeOptions {
   only?: string[];
   /** Whatever they have become since the operation was accepted. */
   again?: boolean;
-  /** Their tenant, where it is not the operation's. */
-  tenantId?: string;
 }
 
 /**
@@ -41,20 +45,16 @@ export async function freezePage(
   operation: FrozenOperation,
   cursor: SelectionCursor,
   limit: number | undefined,
-  { only, again = false, tenantId = operation.tenantId }: FreezeOptions = {},
+  { only, again = false }: FreezeOptions = {},
 ): Promise<Frozen> {
   const p = new Parameters();
-  const page = selectionPage(
-    tenantId,
-    only ? { deliveryIds: only } : operation.selection,
-    cursor,
-    limit,
-    p,
-    operation.watermark,
-  );
+  const { tenantId, selection, watermark } = operation;
+  const page = only
+    ? deliveriesPage(tenantId, selection, only, p)
+    : selectionPage(tenantId, selection, cursor, limit, p, watermark);
   const op = p.add(operation.id);
   const takesOver = operation.options.takeOverScheduled ?? false;
-  const takesStopped = takesOver || isSingle(operation.selection);
+  const takesStopped = takesOver || isSingle(selection);
   const result = await db.query(
     `with op as (select * from operations where id = ${op}),
     page as materialized (${page}),
@@ -84,7 +84,7 @@ export async function freezePage(
           when holder_control = 'pause' or holder_state = 'halted' then ${takesStopped ? `'take'` : `'held'`}
           else ${takesOver ? `'take'` : `'coalesced'`} end
         when s.tip_reason = 'suppressed_duplicate' then 'suppressed_duplicate'
-        ${isExplicit(operation.selection) || again ? '' : `when s.state_changed_at > (select watermark from op) then 'changed_since'`}
+        ${isExplicit(selection) || again ? '' : `when s.state_changed_at > (select watermark from op) then 'changed_since'`}
         when s.state = 'delivered' and ${operation.kind === 'retry'} then 'already_delivered'
         -- A scalar look-up: EXISTS may be hashed, and would then read the payloads of every event there is.
         when (select b.event_id from payloads b where b.event_id = s.event_id) is null then 'payload_expired'
@@ -123,10 +123,12 @@ export async function freezePage(
         case when d.decision = 'held' then d.holder_id end
       from decided d where d.decision not in ('new', 'take', 'mine')
     ),
-    last as (select accepted_at::text as accepted_at, id from page
-      order by ${'failuresOf' in operation.selection ? 'page.id' : 'page.accepted_at'} desc, page.id desc limit 1)
-    select (select count(*)::int from page) as selected,
-      (select accepted_at from last) as last_accepted_at, (select id from last) as last_id,
+    last as (select accepted_at::text as accepted_at, id, tenant_id from page
+      order by ${orderOf(selection)
+        .map((column) => `page.${column} desc`)
+        .join(', ')} limit 1)
+    select (select count(*)::int from page) as selected, (select accepted_at from last) as last_accepted_at,
+      (select id from last) as last_id, (select tenant_id from last) as last_tenant_id,
       array(select d.id from decided d where d.decision in ('new', 'take')
         and not exists (select from inserted i where i.delivery_id = d.id)) as raced,
       array(select d.id from decided d join inserted i on i.delivery_id = d.id
@@ -141,21 +143,23 @@ export async function freezePage(
   return {
     selected: row.selected,
     raced: row.raced,
-    ...(row.last_id ? { last: { acceptedAt: row.last_accepted_at, id: row.last_id } } : {}),
+    ...(row.last_id
+      ? { last: { tenantId: row.last_tenant_id, acceptedAt: row.last_accepted_at, id: row.last_id } }
+      : {}),
   };
 }
 
 /** Excludes as `changed_since` what kept changing hands while it was being frozen. */
 export async function excludeChanged(
   db: Queryable,
-  operationId: string,
-  tenantId: string,
+  { id, tenantId, selection }: Pick<Operation, 'id' | 'tenantId' | 'selection'>,
   ids: string[],
 ): Promise<void> {
+  const p = new Parameters();
   await db.query(
     `insert into exclusions (operation_id, delivery_id, reason)
-     select $1, d.id, 'changed_since' from deliveries d where d.tenant_id = $2 and d.id = any($3::uuid[])
+     select ${p.add(id)}::uuid, d.id, 'changed_since' from (${deliveriesPage(tenantId, selection, ids, p)}) d
      on conflict do nothing`,
-    [operationId, tenantId, ids],
+    p.values,
   );
 }

@@ -35,7 +35,8 @@ export async function countExplicit(
   const counted =
     'afresh' in selection
       ? `select from (${eventPage(tenantId, selection, { partition: 0 }, most, p)}) v
-          join endpoints n on n.tenant_id = v.tenant_id and n.state <> 'deleted'`
+          join endpoints n on n.tenant_id = v.tenant_id and n.state <> 'deleted'
+            and (${p.add(selection.endpoints?.ids ?? null)}::uuid[] is null or n.id = any($${p.values.length}))`
       : selectionPage(tenantId, selection, { partition: 0 }, most, p);
   const { rows } = await db.query(
     `select count(*)::int as deliveries from (select from (${counted}) c limit ${p.add(most)}) d`,

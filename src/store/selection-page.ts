@@ -12,6 +12,8 @@ import {
 export interface SelectionCursor {
   /** Index of the partition (an endpoint or a fault code) that is being read, each in the order of its index. */
   partition: number;
+  /** Only where the operation spans tenants, whose rows follow one another. */
+  tenantId?: string;
   acceptedAt?: string;
   id?: string;
 }
@@ -50,9 +52,37 @@ function tenantCondition(
   p: Parameters,
 ): string {
   if (tenants === undefined) return `${column} = ${p.add(tenantId)}`;
-  return tenants === 'all'
-    ? `${column} in (select t.id from tenants t)`
-    : `${column} = any(${p.add(tenants)}::uuid[])`;
+  return tenants === 'all' ? 'true' : `${column} = any(${p.add(tenants)}::uuid[])`;
+}
+
+/** Where a selection is of several tenants, which these are; undefined where it is bound to that of its operation. */
+function tenantsOf(selection: Selection): SelectedTenants | undefined {
+  return 'filter' in selection || 'afresh' in selection ? selection.tenants : undefined;
+}
+
+/** The columns of the index that a selection is read by, in its order. */
+export function orderOf(selection: Selection): string[] {
+  if ('failuresOf' in selection) return ['id'];
+  return tenantsOf(selection) === undefined ? ['accepted_at', 'id'] : ['tenant_id', 'accepted_at', 'id'];
+}
+
+/** The same columns of a table, as SQL. */
+export function orderBy(alias: string, selection: Selection): string {
+  return orderOf(selection)
+    .map((column) => `${alias}.${column}`)
+    .join(', ');
+}
+
+/** The condition for what follows the cursor in that order; none on the first page. */
+function behind(alias: string, selection: Selection, cursor: SelectionCursor, p: Parameters): string[] {
+  const { acceptedAt, id, tenantId } = cursor;
+  if (!acceptedAt || !id) return [];
+  const position = [
+    ...(tenantsOf(selection) === undefined ? [] : [`${p.add(tenantId)}::uuid`]),
+    `${p.add(acceptedAt)}::timestamptz`,
+    `${p.add(id)}::uuid`,
+  ];
+  return [`(${orderBy(alias, selection)}) > (${position.join(', ')})`];
 }
 
 /**
@@ -152,26 +182,42 @@ function eventConditions(
   return where;
 }
 
-/** A statement that reads the next `limit` selected events in the order of their acceptance. */
+/**
+ * A statement that reads the next `limit` selected events in the order of their acceptance, within each tenant; of an
+ * operation only those that were there when it was accepted.
+ */
 export function eventPage(
   tenantId: string,
-  { afresh, tenants }: Extract<Selection, { afresh: EventSelection }>,
+  selection: Extract<Selection, { afresh: EventSelection }>,
   cursor: SelectionCursor,
   limit: number,
   p: Parameters,
+  operationId?: string,
 ): string {
-  const where = eventConditions(tenantId, afresh, tenants, p);
-  if (cursor.acceptedAt && cursor.id)
-    where.push(
-      `(v.accepted_at, v.id) > (${p.add(cursor.acceptedAt)}::timestamptz, ${p.add(cursor.id)}::uuid)`,
-    );
+  const { afresh, tenants } = selection;
+  const where = [...eventConditions(tenantId, afresh, tenants, p), ...behind('v', selection, cursor, p)];
+  // What comes in while it selects was matched just now; without a bound it would run after it without an end.
+  if (operationId)
+    where.push(`v.accepted_at <= (select o.watermark from operations o where o.id = ${p.add(operationId)})`);
   return `select v.* from events v where ${where.join('\n      and ')}
-      order by v.accepted_at, v.id limit ${p.add(limit)}`;
+      order by ${orderBy('v', selection)} limit ${p.add(limit)}`;
+}
+
+/** A statement that reads these deliveries, where they belong to a tenant of the selection. */
+export function deliveriesPage(
+  tenantId: string,
+  selection: Selection,
+  deliveryIds: string[],
+  p: Parameters,
+): string {
+  return `select d.id, d.accepted_at, d.tenant_id from deliveries d
+      where ${tenantCondition('d.tenant_id', tenantId, tenantsOf(selection), p)}
+        and d.id = any(${p.add(deliveryIds)}::uuid[])`;
 }
 
 /**
- * A statement that reads the next `limit` selected deliveries as `(id, accepted_at)` in the order of an index, or,
- * for an explicit list, all of them. Every form is bound to the tenant; what is "so long ago" counts from `asOf`, or now.
+ * A statement that reads the next `limit` selected deliveries, with their tenants, in the order of an index, or, for
+ * an explicit list, all of them. Every form is bound to the tenant; what is "so long ago" counts from `asOf`, or now.
  */
 export function selectionPage(
   tenantId: string,
@@ -182,28 +228,25 @@ export function selectionPage(
   asOf?: Date,
 ): string {
   if ('afresh' in selection) throw new Error('events that are matched afresh are read by themselves');
-  if ('deliveryIds' in selection)
-    return `select d.id, d.accepted_at from deliveries d
-      where d.tenant_id = ${p.add(tenantId)} and d.id = any(${p.add(selection.deliveryIds)}::uuid[])`;
+  if ('deliveryIds' in selection) return deliveriesPage(tenantId, selection, selection.deliveryIds, p);
   if ('eventIds' in selection)
-    return `select d.id, d.accepted_at from deliveries d
+    return `select d.id, d.accepted_at, d.tenant_id from deliveries d
       where d.tenant_id = ${p.add(tenantId)} and d.event_id = any(${p.add(selection.eventIds)}::uuid[])`;
   if ('executionIds' in selection)
-    return `select distinct d.id, d.accepted_at from executions x join deliveries d on d.id = x.delivery_id
+    return `select distinct d.id, d.accepted_at, d.tenant_id from executions x join deliveries d on d.id = x.delivery_id
       where d.tenant_id = ${p.add(tenantId)} and x.id = any(${p.add(selection.executionIds)}::uuid[])
         and (x.keeps_slot or x.parent_id is null)`;
   if ('failuresOf' in selection)
-    return `select d.id, d.accepted_at from executions x join deliveries d on d.id = x.delivery_id
+    return `select d.id, d.accepted_at, d.tenant_id from executions x join deliveries d on d.id = x.delivery_id
       where x.operation_id = ${p.add(selection.failuresOf)} and x.tenant_id = ${p.add(tenantId)} and x.state = 'failed'
         and d.state = 'failed' ${cursor.id ? `and d.id > ${p.add(cursor.id)}` : ''}
       order by d.id limit ${p.add(limit ?? null)}`;
   const partition = partitionsOf(selection)[cursor.partition] ?? {};
   const { filter, tenants } = selection;
-  const where = filterConditions(tenantId, filter, partition, p, { tenants, asOf });
-  if (cursor.acceptedAt && cursor.id)
-    where.push(
-      `(d.accepted_at, d.id) > (${p.add(cursor.acceptedAt)}::timestamptz, ${p.add(cursor.id)}::uuid)`,
-    );
-  return `select d.id, d.accepted_at from deliveries d where ${where.join('\n      and ')}
-      order by d.accepted_at, d.id limit ${p.add(limit ?? null)}`;
+  const where = [
+    ...filterConditions(tenantId, filter, partition, p, { tenants, asOf }),
+    ...behind('d', selection, cursor, p),
+  ];
+  return `select d.id, d.accepted_at, d.tenant_id from deliveries d where ${where.join('\n      and ')}
+      order by ${orderBy('d', selection)} limit ${p.add(limit ?? null)}`;
 }
