@@ -12,7 +12,12 @@ import { createPool, withTransaction } from '../../src/store/pool.ts';
 import { LIVE_LANE, type Queryable } from '../../src/store/queryable.ts';
 import { readyEndpoints } from '../../src/store/ready-endpoints.ts';
 import { resolveUnknown } from '../../src/store/resolutions.ts';
-import { Parameters, type SelectionCursor, selectionPage } from '../../src/store/selection-page.ts';
+import {
+  eventPage,
+  Parameters,
+  type SelectionCursor,
+  selectionPage,
+} from '../../src/store/selection-page.ts';
 import { giveUpOverdue, ignoreAtClosedEndpoints } from '../../src/store/settlement.ts';
 import { planOf } from '../support/query-plan.ts';
 import { seedFailures } from '../support/seed-failures.ts';
@@ -115,6 +120,21 @@ describe('a page of a selection', () => {
         await expectPlan(page({ filter: filter() }, cursor), index);
     },
   );
+
+  test.each([
+    ['all tenants', 'all' as const],
+    ['some tenants', 'some' as const],
+  ])('of %s reads on in the order of an index by tenant', async (_, which) => {
+    const tenants = which === 'all' ? which : [tenant.id];
+    const cursor = { partition: 0, tenantId: tenant.id, ...CURSOR };
+    await expectPlan(
+      page({ filter: { state: ['failed', 'delivered'] }, tenants }, cursor),
+      'deliveries_by_tenant',
+    );
+    const p = new Parameters();
+    const text = eventPage(tenant.id, { afresh: {}, tenants }, cursor, 200, p, operationId);
+    await expectPlan((db) => db.query(text, p.values), 'events_by_acceptance');
+  });
 
   test('of the failures of an operation reads the items of that operation', async () => {
     await expectPlan(page({ failuresOf: operationId }, { partition: 0 }), 'executions_by_operation');
