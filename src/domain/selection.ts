@@ -60,7 +60,10 @@ export interface TimeBound {
 /** Whose deliveries an operation of the platform selects: ids of tenants, or all of them. */
 export type SelectedTenants = 'all' | string[];
 
-/** The only endpoints that events are matched with; `unfiltered`, whatever their types and filters say. */
+/**
+ * The only endpoints that events are matched with. What they had is decided as in every other retry, whether they still
+ * want it or not; what they never had they get where they want it, or `unfiltered` in any case.
+ */
 export interface NamedEndpoints {
   ids: string[];
   unfiltered?: boolean;

@@ -65,12 +65,17 @@ function matchAfresh(event: EventToMatch, all: Matchable[], named: AfreshSelecti
       isMeant(endpoint) && (named?.unfiltered || wantsEvent(endpoint, { type: event.type, payload })),
   );
   const had = new Set(deliveries.map(({ endpointId }) => endpointId));
+  const never = wanted.filter(({ endpointId }) => !had.has(endpointId));
+  // An endpoint that is named gets its items even while it is disabled: they say why nothing was sent.
+  if (named)
+    return {
+      first: never.map(({ endpointId }) => endpointId),
+      again: deliveries.map(({ id }) => id),
+      unmatched: [],
+    };
   const isWanted = new Set(wanted.map(({ endpointId }) => endpointId));
   return {
-    // An endpoint that is named and disabled gets its item, which then says why it was not sent.
-    first: wanted
-      .filter(({ endpointId, enabled }) => !had.has(endpointId) && (enabled || named !== undefined))
-      .map(({ endpointId }) => endpointId),
+    first: never.filter(({ enabled }) => enabled).map(({ endpointId }) => endpointId),
     again: deliveries.filter(({ endpointId }) => isWanted.has(endpointId)).map(({ id }) => id),
     unmatched: deliveries.filter(({ endpointId }) => !isWanted.has(endpointId)).map(({ id }) => id),
   };

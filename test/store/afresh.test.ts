@@ -195,6 +195,17 @@ describe('events that are matched afresh', () => {
     });
   });
 
+  test('that a named endpoint had are decided as in every other retry, although it no longer wants them', async () => {
+    await store.ingest(tenant, 1);
+    await store.attempt(404, { endpointIds: [first] });
+    await store.rows(`update endpoint_versions set event_types = '{another}' where endpoint_id = $1`, [
+      first,
+    ]);
+    const endpoints = { ids: [first] };
+    const operationId = await afresh({ afresh: { eventIds: await eventsOf() }, endpoints });
+    expect(await became(operationId)).toEqual({ [first]: ['item'] });
+  });
+
   test('of nobody are selected by an empty list', async () => {
     await store.ingest(tenant, 1);
     for (const member of ['eventIds', 'eventNumbers', 'ingestionBatchIds', 'sources'])
