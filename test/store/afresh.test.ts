@@ -44,7 +44,7 @@ async function became(operationId: string): Promise<Record<string, string[]>> {
     [operationId],
   );
   const byEndpoint: Record<string, string[]> = {};
-  for (const row of rows) (byEndpoint[row.endpoint_id] ??= []).push(row.became);
+  for (const row of rows) byEndpoint[row.endpoint_id] = [...(byEndpoint[row.endpoint_id] ?? []), row.became];
   return byEndpoint;
 }
 

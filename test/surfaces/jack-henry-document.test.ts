@@ -8,6 +8,7 @@ import {
   PRINTED,
   PRINTED_BODIES,
 } from '../support/jack-henry.ts';
+import { readLedger, violationsOf } from '../support/ledger.ts';
 import { type Behaviour, hang, ok, slow, status } from '../support/receiver-behaviour.ts';
 import { createScene, type Scene } from '../support/recovery-scene.ts';
 import { retriesOf, uuidIn } from '../support/retries.ts';
@@ -21,7 +22,10 @@ const scenes: Scene[] = [];
 beforeAll(async () => {
   engine = await startTestEngine();
 });
-afterAll(() => engine.close());
+afterAll(async () => {
+  expect(violationsOf(await readLedger(engine.database.pool))).toEqual([]);
+  await engine.close();
+});
 afterEach(() => Promise.all(scenes.splice(0).map((each) => each.close())));
 
 /** An institution with a subscription for each behaviour; what they answer can be changed. */
