@@ -7,6 +7,7 @@ import { cancelUnsent } from '../../src/store/cancelling.ts';
 import { setEndpointState } from '../../src/store/endpoints.ts';
 import { loadOperation } from '../../src/store/operations.ts';
 import { withTransaction } from '../../src/store/pool.ts';
+import { LIVE_LANE } from '../../src/store/queryable.ts';
 import type { SelectionCursor } from '../../src/store/selection-page.ts';
 import { PLATFORM_TENANT } from '../../src/store/tenants.ts';
 import { readLedger, violationsOf } from '../support/ledger.ts';
@@ -204,6 +205,21 @@ describe('events that are matched afresh', () => {
     const endpoints = { ids: [first] };
     const operationId = await afresh({ afresh: { eventIds: await eventsOf() }, endpoints });
     expect(await became(operationId)).toEqual({ [first]: ['item'] });
+  });
+
+  test('whose first delivery is cancelled unsent can be retried', async () => {
+    await store.ingest(tenant, 1);
+    await store.attempt(200, { endpointIds: [first] });
+    const fresh = await store.newEndpoint(tenant);
+    const cancelled = await afresh({ afresh: {} });
+    await controlOperation(store.deps, tenant.id, cancelled, { do: 'cancel' });
+    await withTransaction(store.pool, (db) => cancelUnsent(db, cancelled, 100));
+    const states = () => store.rows('select state from deliveries where endpoint_id = $1', [fresh]);
+    expect(await states()).toEqual([{ state: 'cancelled' }]);
+    const again = await afresh({ afresh: { eventIds: await eventsOf() } });
+    expect(await became(again)).toEqual({ [first]: ['already_delivered'], [fresh]: ['item'] });
+    await store.attempt(200, { endpointIds: [fresh], workedBy: LIVE_LANE });
+    expect(await states()).toEqual([{ state: 'delivered' }]);
   });
 
   test('of nobody are selected by an empty list', async () => {

@@ -277,7 +277,8 @@ function orphanViolations(ledger: Ledger, { executions, deliveries, operations }
       const parent = executions.get(e.parent_id);
       need(parent, e.tenant_id, `child ${e.id}`);
       if (parent && parent.delivery_id !== e.delivery_id) faults.push(`child ${e.id} is of another delivery`);
-      if (parent && (isOpen(parent.state) || !keepsSlot(parent)))
+      // Only one that has a parent itself gives its slot back; a first delivery that was cancelled is retried as its child.
+      if (parent && (isOpen(parent.state) || (parent.parent_id && !keepsSlot(parent))))
         faults.push(`child ${e.id} has a parent that is ${parent.state}`);
     }
   }
