@@ -1,3 +1,4 @@
+import type { DeliveryState } from '../domain/delivery-state.ts';
 import {
   type DeliveryFilter,
   type EventSelection,
@@ -29,15 +30,30 @@ export class Parameters {
   }
 }
 
-type Partition = { endpointId?: string; faultCode?: string };
+type Partition = { endpointId?: string; faultCode?: string; states?: DeliveryState[] };
 
 /** The ranges a filter is read in, so that each page is one ordered range of one index. */
 export function partitionsOf(selection: Selection): Partition[] {
   if (!('filter' in selection) || isExplicit(selection)) return [{}];
-  const { endpointIds, faultCodes } = selection.filter;
-  if (endpointIds) return [...new Set(endpointIds)].map((endpointId) => ({ endpointId }));
+  const { endpointIds, faultCodes, state } = selection.filter;
+  if (endpointIds)
+    return [...new Set(endpointIds)].flatMap((endpointId) =>
+      rangesOf(state).map((states) => ({ endpointId, ...(states ? { states } : {}) })),
+    );
   if (faultCodes) return [...new Set(faultCodes)].map((faultCode) => ({ faultCode }));
   return [{}];
+}
+
+/** The ends that are rare and have an index of their own beside that of failures. */
+const UNSENT_ENDS: readonly DeliveryState[] = ['cancelled', 'ignored'];
+
+/** The ranges of states that are read one after the other; undefined for all that were asked for at once. */
+function rangesOf(asked: DeliveryState[] | undefined): (DeliveryState[] | undefined)[] {
+  const unsent = asked?.filter((state) => UNSENT_ENDS.includes(state)) ?? [];
+  const others = asked?.filter((state) => !UNSENT_ENDS.includes(state)) ?? [];
+  return unsent.length > 0 && others.every((state) => state === 'failed')
+    ? [unsent, ...(others.length > 0 ? [others] : [])]
+    : [undefined];
 }
 
 function bound(column: string, operator: '>' | '<', time: TimeBound, p: Parameters): string {
@@ -96,14 +112,15 @@ export function filterConditions(
   p: Parameters,
   { tenants, asOf }: { tenants?: SelectedTenants | undefined; asOf?: Date | undefined } = {},
 ): string[] {
-  const states = filter.state ?? ['failed'];
+  const states = partition.states ?? filter.state ?? ['failed'];
   const where = [tenantCondition('d.tenant_id', tenantId, tenants, p)];
   const now = () => `coalesce(${p.add(asOf ?? null)}::timestamptz, now())`;
   const before = (ms: number) => `${now()} - ${p.add(ms)}::float8 * interval '1 millisecond'`;
-  // A literal, where it is one state: the partial indexes are only used when the planner can see it.
-  where.push(
-    states.length === 1 && states[0] === 'failed' ? `d.state = 'failed'` : `d.state = any(${p.add(states)})`,
-  );
+  // Literals: the partial indexes are only used when the planner can see them.
+  if (states.length > 0 && states.every((state) => state === 'failed')) where.push(`d.state = 'failed'`);
+  else where.push(`d.state = any(${p.add(states)})`);
+  if (states.length > 0 && states.every((state) => UNSENT_ENDS.includes(state)))
+    where.push(`d.state in ('cancelled', 'ignored')`);
   if (partition.endpointId) where.push(`d.endpoint_id = ${p.add(partition.endpointId)}`);
   else if (filter.endpointIds) where.push(`d.endpoint_id = any(${p.add(filter.endpointIds)}::uuid[])`);
   if (partition.faultCode) where.push(`d.fault_code = ${p.add(partition.faultCode)}`);

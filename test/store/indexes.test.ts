@@ -15,6 +15,7 @@ import { resolveUnknown } from '../../src/store/resolutions.ts';
 import {
   eventPage,
   Parameters,
+  partitionsOf,
   type SelectionCursor,
   selectionPage,
 } from '../../src/store/selection-page.ts';
@@ -120,6 +121,20 @@ describe('a page of a selection', () => {
         await expectPlan(page({ filter: filter() }, cursor), index);
     },
   );
+
+  test('of what did not succeed at an endpoint reads the index of failures, and that of what was never sent', async () => {
+    const filter: DeliveryFilter = { endpointIds: endpointIds.slice(0, 1), state: ['failed', 'ignored'] };
+    expect(partitionsOf({ filter })).toHaveLength(2);
+    await expectPlan(page({ filter }, { partition: 0 }), 'deliveries_unsent_by_endpoint');
+    await expectPlan(page({ filter }, { partition: 1 }), 'deliveries_failed_by_endpoint');
+  });
+
+  test('of the events of a batch reads their index', async () => {
+    const p = new Parameters();
+    const selection = { afresh: { ingestionBatchIds: ['b-1'] } };
+    const text = eventPage(tenant.id, selection, { partition: 0 }, 200, p, operationId);
+    await expectPlan((db) => db.query(text, p.values), 'events_by_batch');
+  });
 
   test.each([
     ['all tenants', 'all' as const],

@@ -8,8 +8,9 @@ export const PREFIX = '/a/api/enterprise-event/v1';
 
 /** As the document writes them: any hexadecimal digits, whatever version they spell. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-/** Postgres can keep neither a NUL nor half a surrogate pair: no event has such a name. */
+/** Postgres can keep neither a NUL nor half a surrogate pair, and names have a limit: nothing is called so. */
 const UNSTORABLE = /\0|\p{Surrogate}/u;
+const MAX_NAME = 255;
 /** A number as it is shown: in this spelling only. */
 const EVENT_NUMBER = /^[1-9]\d{0,17}$/;
 
@@ -84,7 +85,7 @@ export function uuidsIn(listed: readonly string[]): string[] {
 
 /** The texts that something can be called. */
 export function namesIn(listed: readonly string[]): string[] {
-  return [...new Set(listed.filter((text) => !UNSTORABLE.test(text)))];
+  return [...new Set(listed.filter((text) => text.length <= MAX_NAME && !UNSTORABLE.test(text)))];
 }
 
 type EventMembers = Times & {
