@@ -17,6 +17,7 @@ import {
   selectedEvents,
   uuidsIn,
 } from './fields.ts';
+import { jsonAnswer } from './json-answer.ts';
 import { errorResponses } from './standard-error.ts';
 
 /** The most events of one answer. */
@@ -112,7 +113,7 @@ export function dispatchRoutes({ pool }: ApiDeps): Route[] {
         if (isProblem(ids)) return ids;
         const all = { state: [...DELIVERY_STATES] };
         const rows = await listDispatches(pool, tenant.id, ids.subscriptionId, all, { limit: MAX_EVENTS });
-        return json({ events: rows.map(view) });
+        return jsonAnswer({ events: rows.map(view) });
       },
     }),
     route({
@@ -144,7 +145,7 @@ export function dispatchRoutes({ pool }: ApiDeps): Route[] {
         });
         const shown = rows.slice(0, pageSize);
         const last = shown.at(-1);
-        return json({
+        return jsonAnswer({
           events: shown.map(view),
           nextPageToken:
             rows.length > pageSize && last
@@ -154,11 +155,6 @@ export function dispatchRoutes({ pool }: ApiDeps): Route[] {
       },
     }),
   ];
-}
-
-/** As the document writes the type of its answers: without parameters. */
-function json(body: object) {
-  return { status: 200, text: JSON.stringify(body), contentType: 'application/json' };
 }
 
 function refusedPageToken() {

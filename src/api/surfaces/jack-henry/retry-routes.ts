@@ -1,24 +1,11 @@
 import { z } from 'zod';
-import { acceptOperation } from '../../../recovery/accept-operation.ts';
-import { findEndpoint } from '../../../store/endpoints.ts';
-import { findEvent } from '../../../store/event-reads.ts';
-import type { Queryable } from '../../../store/queryable.ts';
 import { PLATFORM_TENANT } from '../../../store/tenants.ts';
 import type { ApiDeps } from '../../api-deps.ts';
-import type { Caller } from '../../authentication.ts';
-import {
-  IDEMPOTENCY_KEEP_MS,
-  idempotencyScope,
-  readIdempotencyKey,
-  requestFingerprint,
-} from '../../idempotency.ts';
-import { isProblem, type Problem, problem } from '../../problem.ts';
-import type { Reply } from '../../reply.ts';
-import { type Route, type RouteResponse, route, type TenantRef } from '../../route.ts';
+import { isProblem } from '../../problem.ts';
+import { type Route, type RouteResponse, route } from '../../route.ts';
 import { idsOf, PATH_IDS, PREFIX, uuidsIn } from './fields.ts';
 import {
   AdminBulkRetryRequest,
-  type AskedRetry,
   BulkRawEventRetryRequest,
   BulkSubscriptionEventRetryRequest,
   bulkSubscriptionRetry,
@@ -27,7 +14,8 @@ import {
   SingleRawEventRetryRequest,
   singleSubscriptionRetry,
 } from './retry-request.ts';
-import { errorResponses, operationFailed } from './standard-error.ts';
+import { errorResponses } from './standard-error.ts';
+import { startRetry } from './start-retry.ts';
 
 const RetryResponse = z
   .strictObject({
@@ -41,11 +29,16 @@ const RetryResponse = z
   })
   .meta({ id: 'JackHenryRetryResponse' });
 
+const replayed = { 'Idempotency-Replayed': '`true` where this is the stored answer to an earlier request.' };
 const SUCCESS: Record<number, RouteResponse> = {
-  200: { description: 'Retry operation completed successfully', schema: RetryResponse },
+  200: { description: 'Retry operation completed successfully', schema: RetryResponse, headers: replayed },
 };
 const ACCEPTED: Record<number, RouteResponse> = {
-  202: { description: 'Bulk retry operation accepted and processing asynchronously', schema: RetryResponse },
+  202: {
+    description: 'Bulk retry operation accepted and processing asynchronously',
+    schema: RetryResponse,
+    headers: replayed,
+  },
 };
 
 const SUBSCRIPTION = `${PREFIX}/{institutionId}/retries/subscriptions/{subscriptionId}`;
@@ -55,9 +48,6 @@ const SINGLE_RAW = `${RAW}/{eventId}`;
 const ADMIN = `${PREFIX}/retries/events`;
 
 const { institutionId, subscriptionId, eventId } = PATH_IDS;
-
-/** Why a retry cannot be accepted. */
-type Refusal = 'not_found' | 'payload_expired';
 
 /** The five retries of the document. */
 export function retryRoutes(deps: ApiDeps): Route[] {
@@ -88,10 +78,8 @@ export function retryRoutes(deps: ApiDeps): Route[] {
       async handler(call) {
         const ids = idsOf(call.params);
         if (isProblem(ids)) return ids;
-        const before = async (db: Queryable) =>
-          (await refusedSubscription(db, call.tenant, ids.subscriptionId)) ??
-          (await refusedEvent(db, call.tenant, ids.eventId));
-        return start(SINGLE_SUBSCRIPTION, 'success', call, singleSubscriptionRetry(ids, call.body), before);
+        const kind = { routeTemplate: SINGLE_SUBSCRIPTION, status: 'success', ...ids } as const;
+        return startRetry(deps, call, kind, singleSubscriptionRetry(ids, call.body));
       },
     }),
     route({
@@ -109,9 +97,8 @@ export function retryRoutes(deps: ApiDeps): Route[] {
       async handler(call) {
         const ids = idsOf(call.params);
         if (isProblem(ids)) return ids;
-        const before = (db: Queryable) => refusedSubscription(db, call.tenant, ids.subscriptionId);
-        const asked = bulkSubscriptionRetry(ids.subscriptionId, call.body);
-        return start(SUBSCRIPTION, 'accepted', call, asked, before);
+        const kind = { routeTemplate: SUBSCRIPTION, status: 'accepted', ...ids } as const;
+        return startRetry(deps, call, kind, bulkSubscriptionRetry(ids.subscriptionId, call.body));
       },
     }),
     route({
@@ -126,9 +113,9 @@ export function retryRoutes(deps: ApiDeps): Route[] {
       async handler(call) {
         const ids = idsOf(call.params);
         if (isProblem(ids)) return ids;
-        const before = (db: Queryable) => refusedEvent(db, call.tenant, ids.eventId);
+        const kind = { routeTemplate: SINGLE_RAW, status: 'success', ...ids } as const;
         const asked = rawRetry({ eventId: [ids.eventId] }, call.body.replayMatchedSubscriptions);
-        return start(SINGLE_RAW, 'success', call, asked, before);
+        return startRetry(deps, call, kind, asked);
       },
     }),
     route({
@@ -139,8 +126,10 @@ export function retryRoutes(deps: ApiDeps): Route[] {
         'Retries multiple raw events for an institution based on filter criteria, as it is done for one of them.',
       request: { params: z.strictObject({ institutionId }), body: BulkRawEventRetryRequest },
       responses: { ...SUCCESS, ...errorResponses(400, 401, 403, 500) },
-      handler: (call) =>
-        start(RAW, 'success', call, rawRetry(call.body, call.body.replayMatchedSubscriptions)),
+      async handler(call) {
+        const kind = { routeTemplate: RAW, status: 'success' } as const;
+        return startRetry(deps, call, kind, rawRetry(call.body, call.body.replayMatchedSubscriptions));
+      },
     }),
     route({
       ...retry,
@@ -153,75 +142,10 @@ export function retryRoutes(deps: ApiDeps): Route[] {
       async handler(call) {
         const { institutionIds, replayMatchedSubscriptions, ...events } = call.body;
         const tenants = institutionIds ? uuidsIn(institutionIds) : 'all';
+        const kind = { routeTemplate: ADMIN, status: 'success' } as const;
         const asked = rawRetry(events, replayMatchedSubscriptions, tenants);
-        return start(ADMIN, 'success', { ...call, params: {}, tenant: PLATFORM_TENANT }, asked);
+        return startRetry(deps, { ...call, params: {}, tenant: PLATFORM_TENANT }, kind, asked);
       },
     }),
   ];
-
-  /** Accepts the operation; what is answered is durable, and whatever it selects, nobody waits for it. */
-  async function start(
-    routeTemplate: string,
-    status: 'success' | 'accepted',
-    call: {
-      tenant: TenantRef;
-      caller: Caller;
-      params: Record<string, string | undefined>;
-      rawBody: unknown;
-      header(name: string): string | undefined;
-    },
-    asked: AskedRetry,
-    before?: (db: Queryable) => Promise<Refusal | undefined>,
-  ): Promise<Reply | Problem> {
-    const { tenant, caller, rawBody } = call;
-    const key = readIdempotencyKey(call.header('idempotency-key'));
-    if (typeof key === 'object') return key;
-    const params = Object.fromEntries(Object.entries(call.params).map(([name, id]) => [name, id ?? '']));
-    const result = await acceptOperation<Refusal>(deps, {
-      ...asked,
-      tenant,
-      caller,
-      surface: 'jack-henry',
-      target: 'current',
-      ...(before ? { before } : {}),
-      ...(key === undefined
-        ? {}
-        : {
-            idempotency: {
-              scope: idempotencyScope(tenant.id, 'jack-henry', `POST ${routeTemplate}`),
-              key,
-              fingerprint: requestFingerprint({ method: 'POST', routeTemplate, params, body: rawBody }),
-              keep: { ms: IDEMPOTENCY_KEEP_MS },
-            },
-          }),
-      render: ({ operation }) => ({ status, retryId: operation.id }),
-    });
-    if (result.ok)
-      return {
-        status: status === 'accepted' ? 202 : 200,
-        text: result.body,
-        contentType: 'application/json',
-        headers: result.replayed ? { 'idempotency-replayed': 'true' } : {},
-      };
-    if (result.code === 'idempotency_key_reused') return problem('idempotency_key_reused');
-    return result.code === 'refused' && result.refusal === 'payload_expired'
-      ? operationFailed('The payload of this event is not kept any more: there is nothing to send.')
-      : problem('not_found');
-  }
-}
-
-async function refusedSubscription(
-  db: Queryable,
-  tenant: TenantRef,
-  id: string,
-): Promise<Refusal | undefined> {
-  const endpoint = await findEndpoint(db, tenant.id, id);
-  return endpoint === undefined || endpoint.state === 'deleted' ? 'not_found' : undefined;
-}
-
-async function refusedEvent(db: Queryable, tenant: TenantRef, id: string): Promise<Refusal | undefined> {
-  const event = await findEvent(db, tenant.id, id);
-  if (!event) return 'not_found';
-  // A repeat of another event never had a payload of its own: there is nothing to do for it, which is no failure.
-  return event.payloadKept || event.duplicateOf ? undefined : 'payload_expired';
 }

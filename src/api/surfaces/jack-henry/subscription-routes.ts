@@ -10,6 +10,7 @@ import { countParameter } from '../../native/page.ts';
 import { isProblem, problem } from '../../problem.ts';
 import { type Route, route } from '../../route.ts';
 import { PATH_IDS, PREFIX } from './fields.ts';
+import { jsonAnswer } from './json-answer.ts';
 import { errorResponses } from './standard-error.ts';
 
 const MAX_SUBSCRIPTIONS = 1_000;
@@ -102,7 +103,7 @@ export function subscriptionRoutes(deps: ApiDeps): Route[] {
         });
         const shown = rows.slice(0, pageSize);
         const last = shown.at(-1);
-        return json({
+        return jsonAnswer({
           subscriptions: shown.map(view),
           nextPageToken: rows.length > pageSize && last ? writeCursor(listed, [last.id]) : null,
         });
@@ -125,7 +126,7 @@ export function subscriptionRoutes(deps: ApiDeps): Route[] {
           ...asked,
           ...(name === undefined ? {} : { handle: name }),
         });
-        if (!isProblem(made)) return json({ ...view(made.endpoint), secret: made.secret });
+        if (!isProblem(made)) return jsonAnswer({ ...view(made.endpoint), secret: made.secret });
         if (made.problem !== 'handle_taken') return made;
         return problem('handle_taken', {
           errors: [{ pointer: '#/name', code: 'taken', message: 'This name is taken.' }],
@@ -133,10 +134,6 @@ export function subscriptionRoutes(deps: ApiDeps): Route[] {
       },
     }),
   ];
-}
-
-function json(body: object) {
-  return { status: 200, text: JSON.stringify(body), contentType: 'application/json' };
 }
 
 function refusedPageToken() {
