@@ -1,7 +1,7 @@
 import type { DeliveryState } from '../domain/delivery-state.ts';
 import type { DeliveryFilter } from '../domain/selection.ts';
 import type { Queryable } from './queryable.ts';
-import { filterConditions, Parameters } from './selection-page.ts';
+import { filterConditions, Parameters, rangesOf } from './selection-page.ts';
 
 /** A delivery with its event, its batches and what became of it last. */
 export interface Dispatch {
@@ -26,16 +26,25 @@ export async function listDispatches(
   page: { after?: { acceptedAtMicros: string; id: string }; limit: number },
 ): Promise<Dispatch[]> {
   const p = new Parameters();
-  const where = filterConditions(tenantId, filter, { endpointId }, p);
-  if (page.after)
-    where.push(`(d.accepted_at, d.id) < (
+  const behind = page.after
+    ? [
+        `(d.accepted_at, d.id) < (
       timestamptz 'epoch' + ${p.add(page.after.acceptedAtMicros)}::bigint * interval '1 microsecond',
-      ${p.add(page.after.id)}::uuid)`);
+      ${p.add(page.after.id)}::uuid)`,
+      ]
+    : [];
+  const limit = p.add(page.limit);
+  // Each range has an index of its own, so that failures are found without reading what succeeded between them.
+  const ranges = rangesOf(filter.state).map((states) => {
+    const where = filterConditions(tenantId, filter, { endpointId, ...(states ? { states } : {}) }, p);
+    return `(select d.* from deliveries d where ${[...where, ...behind].join('\n and ')}
+       order by d.accepted_at desc, d.id desc limit ${limit})`;
+  });
   const { rows } = await db.query(
     // The page first: the batch is looked up for what is shown, not for all that is read on the way.
     `with page as materialized (
-       select d.* from deliveries d where ${where.join('\n and ')}
-       order by d.accepted_at desc, d.id desc limit ${p.add(page.limit)}
+       select * from (${ranges.join('\n union all ')}) r
+       order by r.accepted_at desc, r.id desc limit ${limit}
      )
      select d.*, (extract(epoch from d.accepted_at) * 1000000)::bigint::text as accepted_at_micros,
        v.number, v.type, v.source, v.ingestion_batch_id,

@@ -48,7 +48,7 @@ export function partitionsOf(selection: Selection): Partition[] {
 const UNSENT_ENDS: readonly DeliveryState[] = ['cancelled', 'ignored'];
 
 /** The ranges of states that are read one after the other; undefined for all that were asked for at once. */
-function rangesOf(asked: DeliveryState[] | undefined): (DeliveryState[] | undefined)[] {
+export function rangesOf(asked: DeliveryState[] | undefined): (DeliveryState[] | undefined)[] {
   const unsent = asked?.filter((state) => UNSENT_ENDS.includes(state)) ?? [];
   const others = asked?.filter((state) => !UNSENT_ENDS.includes(state)) ?? [];
   return unsent.length > 0 && others.every((state) => state === 'failed')

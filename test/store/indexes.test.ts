@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DeliveryFilter, Selection } from '../../src/domain/selection.ts';
 import { cancelUnsent } from '../../src/store/cancelling.ts';
 import { claimItems } from '../../src/store/claims.ts';
+import { listDispatches } from '../../src/store/dispatch-reads.ts';
 import { refoldDeliveries } from '../../src/store/folding.ts';
 import { freezePage } from '../../src/store/freeze.ts';
 import { reopenCoalesced } from '../../src/store/operation-progress.ts';
@@ -127,6 +128,15 @@ describe('a page of a selection', () => {
     expect(partitionsOf({ filter })).toHaveLength(2);
     await expectPlan(page({ filter }, { partition: 0 }), 'deliveries_unsent_by_endpoint');
     await expectPlan(page({ filter }, { partition: 1 }), 'deliveries_failed_by_endpoint');
+  });
+
+  test('of what did not succeed is listed from the same indexes', async () => {
+    const filter = { state: ['failed' as const, 'cancelled' as const, 'ignored' as const] };
+    const after = { acceptedAtMicros: String(Date.now() * 1_000), id: randomUUID() };
+    const list = (db: Queryable) =>
+      listDispatches(db, tenant.id, endpointIds[0] ?? '', filter, { after, limit: 100 });
+    await expectPlan(list, 'deliveries_unsent_by_endpoint');
+    await expectPlan(list, 'deliveries_failed_by_endpoint');
   });
 
   test('of the events of a batch reads their index', async () => {

@@ -244,6 +244,16 @@ describe('Retry Single Subscription Event', () => {
     expect(got(it)).toHaveLength(1);
   });
 
+  test('asked for many times at once never sends one delivery beside itself', async () => {
+    const it = await institution([slow(100)]);
+    const [eventId] = await it.publish([{}]);
+    const retries = await Promise.all(Array.from({ length: 8 }, () => it.api.retry(path(it, eventId))));
+    for (const retryId of retries) expect((await it.ended(retryId)).counts.expected).toBe(1);
+    await it.settled();
+    expect(new Set(got(it)).size).toBe(1);
+    expect(it.receivers[0]?.maxOverlap).toBe(1);
+  });
+
   test('to a disabled subscription is ignored, and says so', async () => {
     const it = await institution([ok, ok]);
     const [eventId] = await it.publish([{}]);
@@ -504,4 +514,25 @@ describe('Admin Retry Bulk Raw Events (Multi-Institution)', () => {
     const answer = await it.api.call(path, { body: {} });
     expect(answer).toMatchObject({ status: 403, text: '' });
   });
+});
+
+test('the events of a subscription show what became of them', async () => {
+  const it = await institution([status(404)]);
+  const [failed] = await it.publish([{}]);
+  await it.settled();
+  it.receivers[0]?.switchTo(ok);
+  const [succeeded] = await it.publish([{}]);
+  await it.settled();
+  const shown = async () =>
+    (await it.api.call(`/${it.id}/events/${it.subscriptions[0]}`, { method: 'GET' })).body.events;
+  expect(await shown()).toMatchObject([
+    { eventId: succeeded, dispatchStatus: 'succeeded', attempts: 1, lastAttemptTime: expect.any(String) },
+    { eventId: failed, dispatchStatus: 'failed', attempts: 1 },
+  ]);
+  const retryId = await it.api.retry(`${it.retriesPath}/subscriptions/${it.subscriptions[0]}`, {});
+  await it.ended(retryId);
+  expect(await shown()).toMatchObject([
+    { eventId: succeeded, attempts: 1 },
+    { eventId: failed, dispatchStatus: 'succeeded', dispatchBatchId: retryId, attempts: 2 },
+  ]);
 });
