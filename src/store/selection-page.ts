@@ -44,20 +44,32 @@ export function partitionsOf(selection: Selection): Partition[] {
   return [{}];
 }
 
-/** The ends that are rare and have an index of their own beside that of failures. */
-const UNSENT_ENDS: readonly DeliveryState[] = ['cancelled', 'ignored'];
+/** What there is few of at any time. */
+const RARE_STATES: readonly DeliveryState[] = ['unknown', 'cancelled', 'ignored'];
+
+/** The states that partial indexes hold: what failed, what was not delivered yet or failed, and what is rare. */
+const INDEXED_STATES: readonly (readonly DeliveryState[])[] = [
+  ['failed'],
+  ['failed', 'pending'],
+  RARE_STATES,
+];
 
 /** The ranges of states that are read one after the other; undefined for all that were asked for at once. */
 export function rangesOf(asked: DeliveryState[] | undefined): (DeliveryState[] | undefined)[] {
-  const unsent = asked?.filter((state) => UNSENT_ENDS.includes(state)) ?? [];
-  const others = asked?.filter((state) => !UNSENT_ENDS.includes(state)) ?? [];
-  return unsent.length > 0 && others.every((state) => state === 'failed')
-    ? [unsent, ...(others.length > 0 ? [others] : [])]
+  const rare = asked?.filter((state) => RARE_STATES.includes(state)) ?? [];
+  const others = asked?.filter((state) => !RARE_STATES.includes(state)) ?? [];
+  return rare.length > 0 && !others.includes('delivered')
+    ? [rare, ...(others.length > 0 ? [others] : [])]
     : [undefined];
 }
 
 function bound(column: string, operator: '>' | '<', time: TimeBound, p: Parameters): string {
   return `${column} ${operator}${time.inclusive ? '=' : ''} ${p.add(time.at)}::timestamptz`;
+}
+
+/** The tenants that a selection names instead of its operation's own. */
+function tenantsOf(selection: Selection): SelectedTenants | undefined {
+  return 'tenants' in selection ? selection.tenants : undefined;
 }
 
 /** The condition that binds a statement to the tenants of an operation: its own, or those that the platform named. */
@@ -69,11 +81,6 @@ function tenantCondition(
 ): string {
   if (tenants === undefined) return `${column} = ${p.add(tenantId)}`;
   return tenants === 'all' ? 'true' : `${column} = any(${p.add(tenants)}::uuid[])`;
-}
-
-/** Where a selection is of several tenants, which these are; undefined where it is bound to that of its operation. */
-function tenantsOf(selection: Selection): SelectedTenants | undefined {
-  return 'filter' in selection || 'afresh' in selection ? selection.tenants : undefined;
 }
 
 /** The columns of the index that a selection is read by, in its order. */
@@ -116,11 +123,12 @@ export function filterConditions(
   const where = [tenantCondition('d.tenant_id', tenantId, tenants, p)];
   const now = () => `coalesce(${p.add(asOf ?? null)}::timestamptz, now())`;
   const before = (ms: number) => `${now()} - ${p.add(ms)}::float8 * interval '1 millisecond'`;
-  // Literals: the partial indexes are only used when the planner can see them.
-  if (states.length > 0 && states.every((state) => state === 'failed')) where.push(`d.state = 'failed'`);
-  else where.push(`d.state = any(${p.add(states)})`);
-  if (states.length > 0 && states.every((state) => UNSENT_ENDS.includes(state)))
-    where.push(`d.state in ('cancelled', 'ignored')`);
+  // Literals, where there is a partial index: it is only used when the planner can see them.
+  const indexed = INDEXED_STATES.find(
+    (known) => states.length > 0 && states.every((state) => known.includes(state)),
+  );
+  if (indexed) where.push(`d.state in (${indexed.map((state) => `'${state}'`).join(', ')})`);
+  if (indexed?.length !== new Set(states).size) where.push(`d.state = any(${p.add(states)})`);
   if (partition.endpointId) where.push(`d.endpoint_id = ${p.add(partition.endpointId)}`);
   else if (filter.endpointIds) where.push(`d.endpoint_id = any(${p.add(filter.endpointIds)}::uuid[])`);
   if (partition.faultCode) where.push(`d.fault_code = ${p.add(partition.faultCode)}`);
@@ -152,6 +160,7 @@ export function filterConditions(
     where.push(`coalesce(d.last_attempt_at, (select x.created_at from executions x where x.delivery_id = d.id
       order by x.id desc limit 1)) >= ${before(filter.activeWithinMs)}`);
   // Ids as arrays, so that the look-up begins at them and not at every delivery of the tenant.
+  if (filter.deliveryIds) where.push(`d.id = any(${p.add(filter.deliveryIds)}::uuid[])`);
   if (filter.eventIds) where.push(`d.event_id = any(${p.add(filter.eventIds)}::uuid[])`);
   if (filter.eventNumbers)
     where.push(`d.event_id = any(array(select v.id from events v

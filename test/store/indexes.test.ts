@@ -106,8 +106,13 @@ describe('a page of a selection', () => {
     ['all failed ones', () => ({}), 'deliveries_failed_by_tenant'],
     ['failed ones in a window', () => window, 'deliveries_failed_by_tenant'],
     [
+      'failed and pending ones of an endpoint',
+      () => ({ endpointIds, state: ['pending', 'failed'] }),
+      'deliveries_undelivered_by_endpoint',
+    ],
+    [
       'ones in any state of an endpoint in a window',
-      () => ({ ...window, endpointIds, state: ['failed', 'pending'] }),
+      () => ({ ...window, endpointIds, state: ['failed', 'pending', 'delivered'] }),
       'deliveries_by_endpoint',
     ],
     [
@@ -123,11 +128,18 @@ describe('a page of a selection', () => {
     },
   );
 
-  test('of what did not succeed at an endpoint reads the index of failures, and that of what was never sent', async () => {
-    const filter: DeliveryFilter = { endpointIds: endpointIds.slice(0, 1), state: ['failed', 'ignored'] };
-    expect(partitionsOf({ filter })).toHaveLength(2);
-    await expectPlan(page({ filter }, { partition: 0 }), 'deliveries_unsent_by_endpoint');
-    await expectPlan(page({ filter }, { partition: 1 }), 'deliveries_failed_by_endpoint');
+  test('of what did not succeed at an endpoint reads the indexes of just that', async () => {
+    const own = { endpointIds: endpointIds.slice(0, 1) };
+    const failed: DeliveryFilter = { ...own, state: ['failed', 'ignored'] };
+    const open: DeliveryFilter = { ...own, state: ['failed', 'pending', 'unknown', 'ignored'] };
+    for (const [filter, index] of [
+      [failed, 'deliveries_failed_by_endpoint'],
+      [open, 'deliveries_undelivered_by_endpoint'],
+    ] as const) {
+      expect(partitionsOf({ filter })).toHaveLength(2);
+      await expectPlan(page({ filter }, { partition: 0 }), 'deliveries_rare_by_endpoint');
+      await expectPlan(page({ filter }, { partition: 1 }), index);
+    }
   });
 
   test('of what did not succeed is listed from the same indexes', async () => {
@@ -135,7 +147,7 @@ describe('a page of a selection', () => {
     const after = { acceptedAtMicros: String(Date.now() * 1_000), id: randomUUID() };
     const list = (db: Queryable) =>
       listDispatches(db, tenant.id, endpointIds[0] ?? '', filter, { after, limit: 100 });
-    await expectPlan(list, 'deliveries_unsent_by_endpoint');
+    await expectPlan(list, 'deliveries_rare_by_endpoint');
     await expectPlan(list, 'deliveries_failed_by_endpoint');
   });
 

@@ -1,5 +1,6 @@
 import { PLATFORM_TENANT } from '../../../store/tenants.ts';
 import { bearerToken, callerOf, refusedScope, tenantFor } from '../../authentication.ts';
+import { nativeSurface } from '../../native/native-surface.ts';
 import { isProblem, problem } from '../../problem.ts';
 import type { Surface } from '../../surface.ts';
 import { dispatchRoutes } from './dispatch-routes.ts';
@@ -12,6 +13,15 @@ import { subscriptionRoutes } from './subscription-routes.ts';
 export const jackHenrySurface: Surface = {
   name: 'jack-henry',
   prefixes: [PREFIX],
+  credentials: {
+    ...nativeSurface.credentials,
+    bearerAuth: {
+      type: 'http',
+      scheme: 'bearer',
+      bearerFormat: 'JWT',
+      description: 'OpenIDConnect JWT Token',
+    },
+  },
   async authenticate(deps, access, request) {
     const caller = await callerOf(deps, bearerToken(request.header('authorization')));
     if (isProblem(caller)) return caller;

@@ -1,8 +1,0 @@
--- Why: who asks for what did not succeed means what was ignored or cancelled, too. Both are rare, and must be found
--- without reading the deliveries that succeeded; likewise the events of one batch among all of a tenant.
-
-create index deliveries_unsent_by_endpoint on deliveries (endpoint_id, accepted_at, id)
-  where state in ('cancelled', 'ignored');
-
-create index events_by_batch on events (tenant_id, ingestion_batch_id, accepted_at, id)
-  where ingestion_batch_id is not null;
