@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DeliveryFilter, Selection } from '../../src/domain/selection.ts';
 import { cancelUnsent } from '../../src/store/cancelling.ts';
 import { claimItems } from '../../src/store/claims.ts';
+import { listDeliveries } from '../../src/store/delivery-reads.ts';
 import { listDispatches } from '../../src/store/dispatch-reads.ts';
 import { refoldDeliveries } from '../../src/store/folding.ts';
 import { freezePage } from '../../src/store/freeze.ts';
@@ -61,6 +62,8 @@ beforeAll(async () => {
   await store.select(
     (await store.retry(tenant, { filter: { endpointIds: endpointIds.slice(0, 10) } })).operationId,
   );
+  // Commits are asynchronous here: only of those that are flushed vacuum knows that everybody sees them.
+  await store.rows('checkpoint');
   await store.rows('vacuum analyze');
 }, 60_000);
 afterAll(() => store.close());
@@ -173,6 +176,13 @@ describe('a page of a selection', () => {
     const p = new Parameters();
     const text = eventPage(tenant.id, { afresh: {}, tenants }, cursor, 200, p, operationId);
     await expectPlan((db) => db.query(text, p.values), 'events_by_acceptance');
+  });
+
+  test('of what failed and is not being retried, newest first, reads the failures of the tenant', async () => {
+    const list = (db: Queryable) =>
+      listDeliveries(db, tenant.id, { state: ['failed'], open: false }, { limit: 20 });
+    await expectPlan(list, 'deliveries_failed_by_tenant');
+    await expectPlan(list, 'executions_one_open');
   });
 
   test('of the failures of an operation reads the items of that operation', async () => {

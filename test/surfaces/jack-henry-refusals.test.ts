@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { SignJWT } from 'jose';
 import { TENANT_SCOPES } from '../../src/domain/scope.ts';
 import { seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
 import { BASE, type JackHenry, type JackHenryRequest, jackHenryAt } from '../support/jack-henry.ts';
@@ -530,6 +531,46 @@ describe('an Idempotency-Key', () => {
       (await send(ADMIN, { headers, key: api.adminKey })).body.retryId,
     ]);
     expect(ids.size).toBe(3);
+  });
+});
+
+describe('bearerAuth: OpenIDConnect JWT Token', () => {
+  const SECRET = 'a secret of thirty-two bytes, or more';
+  const ISSUER = 'https://id.bank.example/';
+
+  /** Registers an issuer for an audience of its own, and returns what signs its tokens. */
+  async function issuer(audience: string, scopes: string[], key: string) {
+    const body = { name: 'idp', issuer: ISSUER, audience, algorithm: 'HS256', secret: SECRET, scopes };
+    const made = await api.call('POST', '/api/v1/jwt-issuers', { key, body });
+    if (made.status !== 201) throw new Error(made.text);
+    return (expires = '5m') =>
+      new SignJWT({ sub: 'teller' })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setIssuer(ISSUER)
+        .setAudience(audience)
+        .setExpirationTime(expires)
+        .sign(Buffer.from(SECRET));
+  }
+
+  test('of an institution acts for it, for no other, and never across institutions', async () => {
+    const owner = await api.newKey(ours.institution, TENANT_SCOPES);
+    const sign = await issuer('ours', ['write:deliveries'], owner);
+    const key = await sign();
+    for (const each of RETRIES) expect((await send(each, { key })).status).toBeLessThan(300);
+    await refusedEmpty(404, () => send(RETRIES[0] as Named, { key, things: theirs }));
+    await refusedEmpty(403, () => send(OTHERS[0] as Named, { key }));
+    await refusedEmpty(403, () => send(ADMIN, { key }));
+    for (const bad of [await sign('-5m'), `${key.slice(0, -2)}xx`])
+      await refusedEmpty(401, () => send(RETRIES[0] as Named, { key: bad }));
+  });
+
+  test('of the installation acts for all of them where it may', async () => {
+    const key = await (await issuer('all', ['admin'], api.adminKey))();
+    expect((await send(ADMIN, { key })).status).toBe(200);
+    for (const things of [ours, theirs])
+      expect((await send(RETRIES[0] as Named, { key, things })).status).toBe(200);
+    const few = await (await issuer('few', ['write:deliveries'], api.adminKey))();
+    await refusedEmpty(403, () => send(ADMIN, { key: few }));
   });
 });
 

@@ -11,7 +11,8 @@ export const nativeSurface: Surface = {
     apiKey: {
       type: 'http',
       scheme: 'bearer',
-      description: 'An API key, `rdk_…`. Each operation names the scope it needs.',
+      description:
+        'An API key, `rdk_…`, or a token (JWT) of a registered issuer. Each operation names the scope it needs.',
     },
   },
   async authenticate(deps, access, request) {
