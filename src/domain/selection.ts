@@ -65,6 +65,15 @@ export interface TimeBound {
 /** Whose deliveries an operation of the platform selects: ids of tenants, or all of them. */
 export type SelectedTenants = 'all' | string[];
 
+/**
+ * The only endpoints that events are matched with. What they had is decided as in every other retry, whether they still
+ * want it or not; what they never had they get where they want it, or `unfiltered` in any case.
+ */
+export interface NamedEndpoints {
+  ids: string[];
+  unfiltered?: boolean;
+}
+
 /** What an operation selects. Ids are uuids. With `tenants` it spans these; otherwise it is bound to its own tenant. */
 export type Selection =
   | { deliveryIds: string[] }
@@ -76,7 +85,7 @@ export type Selection =
    * These events are matched afresh: an endpoint that wants one and never had it gets its first delivery, one that had
    * it is decided as in every other retry, and what an endpoint had and no longer wants is excluded.
    */
-  | { afresh: EventSelection; tenants?: SelectedTenants };
+  | { afresh: EventSelection; endpoints?: NamedEndpoints; tenants?: SelectedTenants };
 
 /** The most ids that an explicit list may name; such a list is resolved before the answer. */
 export const MAX_EXPLICIT_IDS = 1_000;

@@ -13,6 +13,8 @@ import {
 export interface SelectionCursor {
   /** Index of the partition (an endpoint or a fault code) that is being read, each in the order of its index. */
   partition: number;
+  /** Only where the operation spans tenants, whose rows follow one another. */
+  tenantId?: string;
   acceptedAt?: string;
   id?: string;
 }
@@ -28,15 +30,37 @@ export class Parameters {
   }
 }
 
-type Partition = { endpointId?: string; faultCode?: string };
+type Partition = { endpointId?: string; faultCode?: string; states?: DeliveryState[] };
 
 /** The ranges a filter is read in, so that each page is one ordered range of one index. */
 export function partitionsOf(selection: Selection): Partition[] {
   if (!('filter' in selection) || isExplicit(selection)) return [{}];
-  const { endpointIds, faultCodes } = selection.filter;
-  if (endpointIds) return [...new Set(endpointIds)].map((endpointId) => ({ endpointId }));
+  const { endpointIds, faultCodes, state } = selection.filter;
+  if (endpointIds)
+    return [...new Set(endpointIds)].flatMap((endpointId) =>
+      rangesOf(state).map((states) => ({ endpointId, ...(states ? { states } : {}) })),
+    );
   if (faultCodes) return [...new Set(faultCodes)].map((faultCode) => ({ faultCode }));
   return [{}];
+}
+
+/** What there is few of at any time. */
+const RARE_STATES: readonly DeliveryState[] = ['unknown', 'cancelled', 'ignored'];
+
+/** The states that partial indexes hold: what failed, what was not delivered yet or failed, and what is rare. */
+const INDEXED_STATES: readonly (readonly DeliveryState[])[] = [
+  ['failed'],
+  ['failed', 'pending'],
+  RARE_STATES,
+];
+
+/** The ranges of states that are read one after the other; undefined for all that were asked for at once. */
+export function rangesOf(asked: DeliveryState[] | undefined): (DeliveryState[] | undefined)[] {
+  const rare = asked?.filter((state) => RARE_STATES.includes(state)) ?? [];
+  const others = asked?.filter((state) => !RARE_STATES.includes(state)) ?? [];
+  return rare.length > 0 && !others.includes('delivered')
+    ? [rare, ...(others.length > 0 ? [others] : [])]
+    : [undefined];
 }
 
 function bound(column: string, operator: '>' | '<', time: TimeBound, p: Parameters): string {
@@ -44,25 +68,45 @@ function bound(column: string, operator: '>' | '<', time: TimeBound, p: Paramete
 }
 
 /** The tenants that a selection names instead of its operation's own. */
-export function tenantsOf(selection: Selection): SelectedTenants | undefined {
+function tenantsOf(selection: Selection): SelectedTenants | undefined {
   return 'tenants' in selection ? selection.tenants : undefined;
 }
 
 /** The condition that binds a statement to the tenants of an operation: its own, or those that the platform named. */
-export function tenantCondition(
+function tenantCondition(
   column: string,
   tenantId: string,
   tenants: SelectedTenants | undefined,
   p: Parameters,
 ): string {
   if (tenants === undefined) return `${column} = ${p.add(tenantId)}`;
-  return tenants === 'all'
-    ? `${column} in (select t.id from tenants t)`
-    : `${column} = any(${p.add(tenants)}::uuid[])`;
+  return tenants === 'all' ? 'true' : `${column} = any(${p.add(tenants)}::uuid[])`;
 }
 
-/** The states that partial indexes hold: what failed, and what was not delivered yet or failed. */
-const INDEXED_STATES: readonly (readonly DeliveryState[])[] = [['failed'], ['failed', 'pending']];
+/** The columns of the index that a selection is read by, in its order. */
+export function orderOf(selection: Selection): string[] {
+  if ('failuresOf' in selection) return ['id'];
+  return tenantsOf(selection) === undefined ? ['accepted_at', 'id'] : ['tenant_id', 'accepted_at', 'id'];
+}
+
+/** The same columns of a table, as SQL. */
+export function orderBy(alias: string, selection: Selection): string {
+  return orderOf(selection)
+    .map((column) => `${alias}.${column}`)
+    .join(', ');
+}
+
+/** The condition for what follows the cursor in that order; none on the first page. */
+function behind(alias: string, selection: Selection, cursor: SelectionCursor, p: Parameters): string[] {
+  const { acceptedAt, id, tenantId } = cursor;
+  if (!acceptedAt || !id) return [];
+  const position = [
+    ...(tenantsOf(selection) === undefined ? [] : [`${p.add(tenantId)}::uuid`]),
+    `${p.add(acceptedAt)}::timestamptz`,
+    `${p.add(id)}::uuid`,
+  ];
+  return [`(${orderBy(alias, selection)}) > (${position.join(', ')})`];
+}
 
 /**
  * The conditions of a filter over `deliveries d`, every one bound to the tenant. A member that is absent adds
@@ -75,19 +119,16 @@ export function filterConditions(
   p: Parameters,
   { tenants, asOf }: { tenants?: SelectedTenants | undefined; asOf?: Date | undefined } = {},
 ): string[] {
-  const states = filter.state ?? ['failed'];
+  const states = partition.states ?? filter.state ?? ['failed'];
   const where = [tenantCondition('d.tenant_id', tenantId, tenants, p)];
   const now = () => `coalesce(${p.add(asOf ?? null)}::timestamptz, now())`;
   const before = (ms: number) => `${now()} - ${p.add(ms)}::float8 * interval '1 millisecond'`;
   // Literals, where there is a partial index: it is only used when the planner can see them.
   const indexed = INDEXED_STATES.find(
-    (known) => known.length === new Set(states).size && known.every((state) => states.includes(state)),
+    (known) => states.length > 0 && states.every((state) => known.includes(state)),
   );
-  where.push(
-    indexed
-      ? `d.state in (${indexed.map((state) => `'${state}'`).join(', ')})`
-      : `d.state = any(${p.add(states)})`,
-  );
+  if (indexed) where.push(`d.state in (${indexed.map((state) => `'${state}'`).join(', ')})`);
+  if (indexed?.length !== new Set(states).size) where.push(`d.state = any(${p.add(states)})`);
   if (partition.endpointId) where.push(`d.endpoint_id = ${p.add(partition.endpointId)}`);
   else if (filter.endpointIds) where.push(`d.endpoint_id = any(${p.add(filter.endpointIds)}::uuid[])`);
   if (partition.faultCode) where.push(`d.fault_code = ${p.add(partition.faultCode)}`);
@@ -172,26 +213,42 @@ function eventConditions(
   return where;
 }
 
-/** A statement that reads the next `limit` selected events in the order of their acceptance. */
+/**
+ * A statement that reads the next `limit` selected events in the order of their acceptance, within each tenant; of an
+ * operation only those that were there when it was accepted.
+ */
 export function eventPage(
   tenantId: string,
-  { afresh, tenants }: Extract<Selection, { afresh: EventSelection }>,
+  selection: Extract<Selection, { afresh: EventSelection }>,
   cursor: SelectionCursor,
   limit: number,
   p: Parameters,
+  operationId?: string,
 ): string {
-  const where = eventConditions(tenantId, afresh, tenants, p);
-  if (cursor.acceptedAt && cursor.id)
-    where.push(
-      `(v.accepted_at, v.id) > (${p.add(cursor.acceptedAt)}::timestamptz, ${p.add(cursor.id)}::uuid)`,
-    );
+  const { afresh, tenants } = selection;
+  const where = [...eventConditions(tenantId, afresh, tenants, p), ...behind('v', selection, cursor, p)];
+  // What comes in while it selects was matched just now; without a bound it would run after it without an end.
+  if (operationId)
+    where.push(`v.accepted_at <= (select o.watermark from operations o where o.id = ${p.add(operationId)})`);
   return `select v.* from events v where ${where.join('\n      and ')}
-      order by v.accepted_at, v.id limit ${p.add(limit)}`;
+      order by ${orderBy('v', selection)} limit ${p.add(limit)}`;
+}
+
+/** A statement that reads these deliveries, where they belong to a tenant of the selection. */
+export function deliveriesPage(
+  tenantId: string,
+  selection: Selection,
+  deliveryIds: string[],
+  p: Parameters,
+): string {
+  return `select d.id, d.accepted_at, d.tenant_id from deliveries d
+      where ${tenantCondition('d.tenant_id', tenantId, tenantsOf(selection), p)}
+        and d.id = any(${p.add(deliveryIds)}::uuid[])`;
 }
 
 /**
- * A statement that reads the next `limit` selected deliveries as `(id, accepted_at)` in the order of an index, or,
- * for an explicit list, all of them. Every form is bound to the tenant; what is "so long ago" counts from `asOf`, or now.
+ * A statement that reads the next `limit` selected deliveries, with their tenants, in the order of an index, or, for
+ * an explicit list, all of them. Every form is bound to the tenant; what is "so long ago" counts from `asOf`, or now.
  */
 export function selectionPage(
   tenantId: string,
@@ -202,28 +259,25 @@ export function selectionPage(
   asOf?: Date,
 ): string {
   if ('afresh' in selection) throw new Error('events that are matched afresh are read by themselves');
-  if ('deliveryIds' in selection)
-    return `select d.id, d.accepted_at from deliveries d
-      where d.tenant_id = ${p.add(tenantId)} and d.id = any(${p.add(selection.deliveryIds)}::uuid[])`;
+  if ('deliveryIds' in selection) return deliveriesPage(tenantId, selection, selection.deliveryIds, p);
   if ('eventIds' in selection)
-    return `select d.id, d.accepted_at from deliveries d
+    return `select d.id, d.accepted_at, d.tenant_id from deliveries d
       where d.tenant_id = ${p.add(tenantId)} and d.event_id = any(${p.add(selection.eventIds)}::uuid[])`;
   if ('executionIds' in selection)
-    return `select distinct d.id, d.accepted_at from executions x join deliveries d on d.id = x.delivery_id
+    return `select distinct d.id, d.accepted_at, d.tenant_id from executions x join deliveries d on d.id = x.delivery_id
       where d.tenant_id = ${p.add(tenantId)} and x.id = any(${p.add(selection.executionIds)}::uuid[])
         and (x.keeps_slot or x.parent_id is null)`;
   if ('failuresOf' in selection)
-    return `select d.id, d.accepted_at from executions x join deliveries d on d.id = x.delivery_id
+    return `select d.id, d.accepted_at, d.tenant_id from executions x join deliveries d on d.id = x.delivery_id
       where x.operation_id = ${p.add(selection.failuresOf)} and x.tenant_id = ${p.add(tenantId)} and x.state = 'failed'
         and d.state = 'failed' ${cursor.id ? `and d.id > ${p.add(cursor.id)}` : ''}
       order by d.id limit ${p.add(limit ?? null)}`;
   const partition = partitionsOf(selection)[cursor.partition] ?? {};
   const { filter, tenants } = selection;
-  const where = filterConditions(tenantId, filter, partition, p, { tenants, asOf });
-  if (cursor.acceptedAt && cursor.id)
-    where.push(
-      `(d.accepted_at, d.id) > (${p.add(cursor.acceptedAt)}::timestamptz, ${p.add(cursor.id)}::uuid)`,
-    );
-  return `select d.id, d.accepted_at from deliveries d where ${where.join('\n      and ')}
-      order by d.accepted_at, d.id limit ${p.add(limit ?? null)}`;
+  const where = [
+    ...filterConditions(tenantId, filter, partition, p, { tenants, asOf }),
+    ...behind('d', selection, cursor, p),
+  ];
+  return `select d.id, d.accepted_at, d.tenant_id from deliveries d where ${where.join('\n      and ')}
+      order by ${orderBy('d', selection)} limit ${p.add(limit ?? null)}`;
 }

@@ -59,6 +59,7 @@ const ENDINGS: Ending[] = [
 ];
 const PAGE = 2;
 const HELD_CLAIMS = 6;
+const MAX_ENDPOINTS = 5;
 
 /** Two endpoints that resend and hold, one tenant, and what its senders hold. */
 export class World {
@@ -186,6 +187,7 @@ export const anyStep: fc.Arbitrary<Step> = fc
           ['giveUp', 1],
           ['endpoint', 3],
           ['erase', 1],
+          ['newEndpoint', 2],
           ['close', 10],
           ['resolve', 4],
         ] as const
@@ -314,6 +316,12 @@ const ACTS = {
     await ignoreClosed(world, workedBy, pool);
   },
 
+  /** What is there already it gets only by a fresh match. */
+  async newEndpoint(world: World) {
+    if (world.endpointIds.length < MAX_ENDPOINTS)
+      world.endpointIds.push(await world.store.newEndpoint(world.tenant));
+  },
+
   async erase(world: World, { a }: Step, pool: Pool) {
     await pool.query(
       'delete from payloads where event_id = (select event_id from deliveries where id = $1)',
@@ -407,7 +415,17 @@ function someSelection(world: World, a: number, b: number): Selection | undefine
   const one = pick(deliveryIds, b);
   if (!one) return undefined;
   const several = deliveryIds.filter((_, i) => (b >> (i % 8)) % 2 === 1).concat(one);
-  switch (a % 8) {
+  const eventIds = deliveries.filter((d) => several.includes(d.id)).map((d) => d.event_id);
+  switch (a % 11) {
+    case 8:
+      return { afresh: {} };
+    case 9:
+      return { afresh: { eventIds } };
+    case 10:
+      return {
+        afresh: { eventIds },
+        endpoints: { ids: world.endpointIds.slice(b % 3), ...(b % 2 === 0 ? { unfiltered: true } : {}) },
+      };
     case 0:
       return { deliveryIds: [one] };
     case 1:

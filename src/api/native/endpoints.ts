@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { endpointSecretContext } from '../../delivery/sealing-contexts.ts';
 import { generateSecret } from '../../delivery/signature.ts';
@@ -9,7 +8,6 @@ import { insertEndpointVersion } from '../../store/endpoint-versions.ts';
 import {
   advanceVersion,
   findEndpoint,
-  insertEndpoint,
   listEndpoints,
   lockEndpoint,
   setEndpointState,
@@ -19,6 +17,7 @@ import type { ApiDeps } from '../api-deps.ts';
 import { isProblem, type Problem, problem } from '../problem.ts';
 import type { Reply } from '../reply.ts';
 import { type Route, route } from '../route.ts';
+import { createEndpoint } from './create-endpoint.ts';
 import { changedConfig, endpointView, refusedUrl } from './endpoint-config.ts';
 import {
   CreatedEndpoint,
@@ -50,25 +49,14 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       request: { body: NewEndpoint },
       responses: { 201: { description: 'The endpoint, with its secret.', schema: CreatedEndpoint } },
       problems: ['endpoint_url_refused', 'handle_taken'],
-      async handler({ body: { handle, secret = generateSecret(), ...asked }, tenant }) {
-        const refused = await refusedUrl(guard, asked.url);
-        if (refused) return refused;
-        const id = uuidv7();
-        const made = await withTransaction(pool, async (db) => {
-          if (!(await insertEndpoint(db, tenant.id, { id, handle: handle ?? handleFor(asked.url, id) })))
-            return undefined;
-          await insertEndpointVersion(db, tenant.id, id, 1, changedConfig(sealer, id, asked));
-          await insertEndpointSecret(db, id, sealer.seal(secret, endpointSecretContext(id)));
-          return findEndpoint(db, tenant.id, id);
-        });
-        if (!made)
-          return problem('handle_taken', {
-            errors: [{ pointer: '#/handle', code: 'taken', message: 'This handle is taken.' }],
-          });
+      async handler({ body, tenant }) {
+        const made = await createEndpoint({ pool, sealer, guard }, tenant.id, body);
+        if (isProblem(made)) return made;
+        const { endpoint, secret } = made;
         return {
           status: 201,
-          body: { ...endpointView(sealer, made), secret },
-          headers: { location: `/api/v1/endpoints/${showId('endpoint', id)}` },
+          body: { ...endpointView(sealer, endpoint), secret },
+          headers: { location: `/api/v1/endpoints/${showId('endpoint', endpoint.id)}` },
         };
       },
     }),
@@ -214,10 +202,4 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       ? problem('state_conflict', { detail: 'The endpoint is deleted.' })
       : problem('not_found');
   }
-}
-
-/** A readable handle where none was given: the host, and enough of the id to tell two endpoints of one host apart. */
-function handleFor(url: string, id: string): string {
-  const host = new URL(url).hostname.replace(/[^a-zA-Z0-9.-]/g, '').slice(0, 60);
-  return `${host}-${id.slice(-12)}`;
 }
