@@ -3,7 +3,7 @@ import { isExplicit, isSingle } from '../domain/selection.ts';
 import { refoldDeliveries } from './folding.ts';
 import type { Queryable } from './queryable.ts';
 import { LIVE_LANE } from './queryable.ts';
-import { Parameters, type SelectionCursor, selectionPage } from './selection-page.ts';
+import { Parameters, type SelectionCursor, selectionPage, stillSelected } from './selection-page.ts';
 
 /** What one page of a selection became. */
 export interface Frozen {
@@ -44,14 +44,19 @@ export async function freezePage(
   { only, again = false, tenantId = operation.tenantId }: FreezeOptions = {},
 ): Promise<Frozen> {
   const p = new Parameters();
-  const page = selectionPage(
-    tenantId,
-    only ? { deliveryIds: only } : operation.selection,
-    cursor,
-    limit,
-    p,
-    operation.watermark,
-  );
+  const { selection } = operation;
+  const page =
+    // Who asked for newest executions did not ask for the ones that others have made of them meanwhile.
+    only && !again && 'filter' in selection && selection.filter.newest
+      ? stillSelected(tenantId, selection.filter, only, p, operation.watermark)
+      : selectionPage(
+          tenantId,
+          only ? { deliveryIds: only } : selection,
+          cursor,
+          limit,
+          p,
+          operation.watermark,
+        );
   const op = p.add(operation.id);
   const takesOver = operation.options.takeOverScheduled ?? false;
   const takesStopped = takesOver || isSingle(operation.selection);
@@ -83,7 +88,10 @@ export async function freezePage(
           when holder_control = 'cancel' or holder_state = 'closing' then 'take'
           when holder_control = 'pause' or holder_state = 'halted' then ${takesStopped ? `'take'` : `'held'`}
           else ${takesOver ? `'take'` : `'coalesced'`} end
-        when s.tip_reason = 'suppressed_duplicate' then 'suppressed_duplicate'
+        when s.tip_reason = 'suppressed_duplicate' then ${
+          // Where filters run again, so does the look for a first one; without a payload, its child can only be ignored, too.
+          operation.options.matchFilter ? `'new'` : `'suppressed_duplicate'`
+        }
         ${isExplicit(operation.selection) || again ? '' : `when s.state_changed_at > (select watermark from op) then 'changed_since'`}
         when s.state = 'delivered' and ${operation.kind === 'retry'} then 'already_delivered'
         -- A scalar look-up: EXISTS may be hashed, and would then read the payloads of every event there is.
@@ -157,5 +165,30 @@ export async function excludeChanged(
      select $1, d.id, 'changed_since' from deliveries d where d.tenant_id = $2 and d.id = any($3::uuid[])
      on conflict do nothing`,
     [operationId, tenantId, ids],
+  );
+}
+
+/**
+ * Excludes, with the reason, the deliveries of executions that were named and are not the newest of their chain, or not
+ * as they were asked for.
+ */
+export async function excludeUnretried(
+  db: Queryable,
+  operationId: string,
+  tenantId: string,
+  executionIds: string[],
+): Promise<void> {
+  await db.query(
+    `insert into exclusions (operation_id, delivery_id, reason)
+     select distinct on (d.id) $1::uuid, d.id, case
+       when d.state = 'delivered' then 'already_delivered'
+       when exists (select from executions c where c.parent_id = x.id and c.keeps_slot) then 'already_retried'
+       else 'not_retryable' end
+     from executions x join deliveries d on d.id = x.delivery_id
+     where x.tenant_id = $2 and x.id = any($3::uuid[])
+       and not exists (select from executions i where i.delivery_id = d.id and i.operation_id = $1)
+     order by d.id, x.id desc
+     on conflict do nothing`,
+    [operationId, tenantId, executionIds],
   );
 }

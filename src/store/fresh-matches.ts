@@ -27,7 +27,7 @@ export async function eventsToMatch(
      select v.id, v.tenant_id, v.type, v.accepted_at::text as accepted_at,
        (select b.body from payloads b where b.event_id = v.id) as body,
        (select json_agg(json_build_object('id', d.id, 'endpointId', d.endpoint_id)) from deliveries d
-         where d.event_id = v.id and d.replay_of is null) as deliveries
+         where d.event_id = v.id and (d.replay_of is null or v.replay_of is not null)) as deliveries
      from page v order by v.accepted_at, v.id`,
     p.values,
   );
