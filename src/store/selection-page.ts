@@ -37,7 +37,9 @@ export function partitionsOf(selection: Selection): Partition[] {
   // What asks for newest executions is rare among the deliveries of most states: each is read by an index of its own.
   if (newest && !faultCodes) {
     const states = [...new Set(state ?? ['failed' as const])];
-    const ends: Partition[] = endpointIds ? [...new Set(endpointIds)].map((endpointId) => ({ endpointId })) : [{}];
+    const ends: Partition[] = endpointIds
+      ? [...new Set(endpointIds)].map((endpointId) => ({ endpointId }))
+      : [{}];
     return ends.flatMap((end) => states.map((each) => ({ ...end, state: each })));
   }
   if (endpointIds) return [...new Set(endpointIds)].map((endpointId) => ({ endpointId }));
@@ -46,9 +48,14 @@ export function partitionsOf(selection: Selection): Partition[] {
 }
 
 /** States with partial indexes of their own. */
-const LITERAL_STATES = new Set<string | undefined>(['failed', 'ignored', 'cancelled'] satisfies DeliveryState[]);
+const LITERAL_STATES = new Set<string | undefined>([
+  'failed',
+  'ignored',
+  'cancelled',
+] satisfies DeliveryState[]);
 
-function bound(column: string, operator: '>' | '<', time: TimeBound, p: Parameters): string {
+/** A condition that a column lies on one side of a time. */
+export function bound(column: string, operator: '>' | '<', time: TimeBound, p: Parameters): string {
   return `${column} ${operator}${time.inclusive ? '=' : ''} ${p.add(time.at)}::timestamptz`;
 }
 
