@@ -144,7 +144,8 @@ function newestConditions({ ids, states, after, before, reasons }: NewestExecuti
   if (before) of.push(bound('x.finished_at', '<', before, p));
   if (reasons && 'in' in reasons) of.push(`x.reason = any(${p.add(reasons.in)})`);
   if (reasons && 'notIn' in reasons) of.push(`coalesce(x.reason <> all(${p.add(reasons.notIn)}), true)`);
-  const newest = `exists (select from executions x where x.delivery_id = d.id and ${of.join(' and ')})`;
+  // A scalar look-up: EXISTS may be hashed, and would then read every execution there is.
+  const newest = `(select x.id from executions x where x.delivery_id = d.id and ${of.join(' and ')} limit 1) is not null`;
   return ids
     ? [
         `d.id = any(array(select y.delivery_id from executions y where y.id = any(${p.add(ids)}::uuid[])))`,

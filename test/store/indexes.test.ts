@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DeliveryFilter, Selection } from '../../src/domain/selection.ts';
 import { cancelUnsent } from '../../src/store/cancelling.ts';
 import { claimItems } from '../../src/store/claims.ts';
+import { feedsWithNews } from '../../src/store/failed-file-feeds.ts';
+import { endedExecutions, listFileExecutions } from '../../src/store/file-executions.ts';
 import { refoldDeliveries } from '../../src/store/folding.ts';
 import { freezePage } from '../../src/store/freeze.ts';
 import { reopenCoalesced } from '../../src/store/operation-progress.ts';
@@ -42,6 +44,7 @@ beforeAll(async () => {
     ...sizes,
   });
   await store.rows(`update deliveries set state = 'delivered' where abs(hashtext(id::text)) % 10 > 0`);
+  await store.rows(`update deliveries set state = 'ignored' where abs(hashtext(id::text)) % 10 = 5`);
   await store.rows(
     `update deliveries set fault_code = 'timeout' where state = 'failed' and abs(hashtext(id::text)) % 3 = 0`,
   );
@@ -77,6 +80,28 @@ function page(selection: Selection, cursor: SelectionCursor) {
 
 const CURSOR = { acceptedAt: new Date(Date.now() - 3_600_000).toISOString(), id: randomUUID() };
 
+describe('what ended', () => {
+  const after = { processedAtMicros: String((Date.now() - 3_600_000) * 1_000), id: randomUUID() };
+
+  test('is polled, listed and told in the order of its index', async () => {
+    const before = new Date().toISOString();
+    await expectPlan(
+      (db) => endedExecutions(db, tenant.id, { after, before, limit: 100 }),
+      'executions_by_end',
+    );
+    await expectPlan((db) => listFileExecutions(db, tenant.id, {}, { limit: 100 }), 'executions_by_end');
+    await expectPlan(
+      (db) => listFileExecutions(db, tenant.id, {}, { after, limit: 100 }),
+      'executions_by_end',
+    );
+    await store.rows(
+      `insert into failed_file_feeds (tenant_id, finished_at, execution_id) values ($1, now(), uuidv7())`,
+      [tenant.id],
+    );
+    await expectPlan((db) => feedsWithNews(db, 10), 'executions_by_end');
+  });
+});
+
 describe('a page of a selection', () => {
   const window: DeliveryFilter = {
     from: { at: new Date(Date.now() - 3_600_000).toISOString(), inclusive: true },
@@ -97,6 +122,21 @@ describe('a page of a selection', () => {
       'deliveries_failed_by_fault',
     ],
     ['all failed ones', () => ({}), 'deliveries_failed_by_tenant'],
+    [
+      'ones whose newest execution failed',
+      () => ({ newest: { states: ['failed'] } }),
+      'deliveries_failed_by_tenant',
+    ],
+    [
+      'ones whose newest execution was ignored',
+      () => ({ state: ['ignored', 'failed'], newest: { states: ['ignored'] } }),
+      'deliveries_unsent_by_tenant',
+    ],
+    [
+      'ones of an endpoint whose newest execution was ignored',
+      () => ({ state: ['ignored'], endpointIds, newest: { states: ['ignored'] } }),
+      'deliveries_unsent_by_endpoint',
+    ],
     ['failed ones in a window', () => window, 'deliveries_failed_by_tenant'],
     [
       'ones in any state of an endpoint in a window',
