@@ -9,8 +9,6 @@ alter table exclusions add constraint exclusions_reason_check check (reason in (
 -- What was never sent is retried by the state of its newest execution; small, like those of failures.
 create index deliveries_unsent_by_tenant on deliveries (tenant_id, accepted_at, id)
   where state in ('ignored', 'cancelled');
-create index deliveries_unsent_by_endpoint on deliveries (endpoint_id, accepted_at, id)
-  where state in ('ignored', 'cancelled');
 
 -- How far a tenant has been told of what failed: everything that ended up to here, in the order of executions_by_end.
 create table failed_file_feeds (

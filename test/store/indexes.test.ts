@@ -135,7 +135,7 @@ describe('a page of a selection', () => {
     [
       'ones of an endpoint whose newest execution was ignored',
       () => ({ state: ['ignored'], endpointIds, newest: { states: ['ignored'] } }),
-      'deliveries_unsent_by_endpoint',
+      'deliveries_unsent_by_tenant',
     ],
     ['failed ones in a window', () => window, 'deliveries_failed_by_tenant'],
     [
