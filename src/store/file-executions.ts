@@ -38,6 +38,13 @@ export interface EndedPosition {
   id: string;
 }
 
+/** A part of that order: behind a place, before a time, so many at most. */
+export interface EndedPage {
+  after: EndedPosition;
+  before: string;
+  limit: number;
+}
+
 /** Greater than every id: a place behind everything that ended at one time. */
 export const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
@@ -54,6 +61,7 @@ export interface FileFilter {
 
 /** The name of a file: the client's own id of the event, or else its type. */
 const NAME = 'coalesce(v.external_id, v.type)';
+const MICROS = '(extract(epoch from e.finished_at) * 1000000)::bigint::text';
 const CHILD = 'select from executions c where c.parent_id = e.id and c.keeps_slot';
 const PARTLY = `exists (select from attempts a where a.execution_id = e.id and a.outcome = 'delivered' and a.http_status = 207)`;
 
@@ -71,7 +79,7 @@ const STATUS_CONDITIONS: Record<FileStatus, string> = {
 
 /** Everything about the executions of a `page`, a common table. */
 const SELECT = `select e.id, e.state, e.reason, e.created_at, e.finished_at, e.parent_id,
-    (extract(epoch from e.finished_at) * 1000000)::bigint::text as finished_micros,
+    ${MICROS} as finished_micros,
     (e.keeps_slot or e.parent_id is null) as in_chain, c.id as child_id, c.open as child_open,
     greatest(e.created_at, e.finished_at, a.last_at, c.created_at, c.finished_at) as updated_at,
     coalesce(a.partly, false) as partly, a.failed as failed_attempts, d.state as delivery_state, d.payload_bytes,
@@ -90,6 +98,10 @@ const SELECT = `select e.id, e.state, e.reason, e.created_at, e.finished_at, e.p
       max(t.started_at + t.duration_ms * interval '1 millisecond') as last_at
     from attempts t where t.execution_id = e.id
   ) a`;
+
+const ENDED_PAGE = `select * from executions
+  where tenant_id = $1 and (finished_at, id) > (${microsAsTime('$2')}, $3::uuid) and finished_at < $4::timestamptz
+  order by finished_at, id limit $5`;
 
 /** One execution of a tenant. */
 export async function findFileExecution(
@@ -111,17 +123,37 @@ export async function findFileExecution(
 export async function endedExecutions(
   db: Queryable,
   tenantId: string,
-  page: { after: EndedPosition; before: string; limit: number },
+  page: EndedPage,
 ): Promise<FileExecution[]> {
   const { rows } = await db.query(
-    `with page as materialized (
-      select * from executions
-      where tenant_id = $1 and (finished_at, id) > (${microsAsTime('$2')}, $3::uuid) and finished_at < $4::timestamptz
-      order by finished_at, id limit $5
-    ) ${SELECT} order by e.finished_at, e.id`,
-    [tenantId, page.after.processedAtMicros, page.after.id, page.before, page.limit],
+    `with page as materialized (${ENDED_PAGE}) ${SELECT} order by e.finished_at, e.id`,
+    endedValues(tenantId, page),
   );
   return rows.map(fileExecutionFrom);
+}
+
+/** The same page, of which only what failed is shown, with the place of its last execution, whatever became of that. */
+export async function endedFailures(
+  db: Queryable,
+  tenantId: string,
+  page: EndedPage,
+): Promise<{ read: number; last?: EndedPosition; failed: FileExecution[] }> {
+  const ended = await db.query(
+    `select id, state, ${MICROS} as finished_micros from (${ENDED_PAGE}) e order by finished_at, id`,
+    endedValues(tenantId, page),
+  );
+  const last = ended.rows.at(-1);
+  const ids = ended.rows.filter((row) => row.state === 'failed').map((row) => row.id);
+  const { rows } = await db.query(
+    `with page as (select * from executions where tenant_id = $1 and id = any($2::uuid[]))
+     ${SELECT} order by e.finished_at, e.id`,
+    [tenantId, ids],
+  );
+  return {
+    read: ended.rows.length,
+    ...(last ? { last: { processedAtMicros: last.finished_micros, id: last.id } } : {}),
+    failed: rows.map(fileExecutionFrom),
+  };
 }
 
 /** Executions of a tenant, open ones first, then those that ended, newest first, behind a given one. */
@@ -182,6 +214,10 @@ export async function endpointsOfPartnership(
     [tenantId, handle ?? null, direction ?? null],
   );
   return rows.map((row) => row.id);
+}
+
+function endedValues(tenantId: string, { after, before, limit }: EndedPage): unknown[] {
+  return [tenantId, after.processedAtMicros, after.id, before, limit];
 }
 
 function microsAsTime(placeholder: string): string {

@@ -14,11 +14,12 @@ import {
   moveFailedFileFeed,
   openFailedFileFeeds,
 } from '../store/failed-file-feeds.ts';
-import { endedExecutions, type FileExecution } from '../store/file-executions.ts';
+import { endedFailures, type FileExecution } from '../store/file-executions.ts';
 import { withTransaction } from '../store/pool.ts';
 import type { Queryable } from '../store/queryable.ts';
 
 const FEEDS_AT_ONCE = 100;
+/** Executions that are looked at in one transaction; of each that failed an event is made. */
 const PAGE = 500;
 /** Between the time a transaction takes as its own and the moment others can see that it runs. */
 const LAG_MS = 500;
@@ -44,17 +45,19 @@ async function feedPage(db: Queryable, tenantId: string): Promise<{ read: number
   if (!after) return { read: 0, told: 0 };
   // A statement of its own before the page, and the transaction's only look there: see there why.
   const { before } = await readEndedHorizon(db, LAG_MS);
-  const ended = await endedExecutions(db, tenantId, { after, before, limit: PAGE });
-  const last = ended.at(-1);
-  if (!last?.processedAtMicros) return { read: 0, told: 0 };
-  const told = await tell(db, tenantId, ended);
-  await moveFailedFileFeed(db, tenantId, { processedAtMicros: last.processedAtMicros, id: last.id });
-  return { read: ended.length, told };
+  const { read, last, failed } = await endedFailures(db, tenantId, { after, before, limit: PAGE });
+  if (!last) return { read: 0, told: 0 };
+  // What becomes of a notice is told to nobody, or it would never end.
+  const told = await tell(
+    db,
+    tenantId,
+    failed.filter(({ event }) => !isSystemEventType(event.type)),
+  );
+  await moveFailedFileFeed(db, tenantId, last);
+  return { read, told };
 }
 
-async function tell(db: Queryable, tenantId: string, ended: FileExecution[]): Promise<number> {
-  // What becomes of such an event is told to nobody, or it would never end.
-  const failed = ended.filter(({ state, event }) => state === 'failed' && !isSystemEventType(event.type));
+async function tell(db: Queryable, tenantId: string, failed: FileExecution[]): Promise<number> {
   if (failed.length === 0) return 0;
   const endpoints = (await matchableEndpoints(db, tenantId)).filter(({ eventTypes }) =>
     eventTypes?.includes(FAILED_FILE_TYPE),

@@ -132,11 +132,6 @@ describe('a page of a selection', () => {
       () => ({ state: ['ignored', 'failed'], newest: { states: ['ignored'] } }),
       'deliveries_unsent_by_tenant',
     ],
-    [
-      'ones of an endpoint whose newest execution was ignored',
-      () => ({ state: ['ignored'], endpointIds, newest: { states: ['ignored'] } }),
-      'deliveries_unsent_by_tenant',
-    ],
     ['failed ones in a window', () => window, 'deliveries_failed_by_tenant'],
     [
       'ones in any state of an endpoint in a window',

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { FILE_FAULT_CODES, type FileFaultCode } from '../../src/domain/file-fault.ts';
 import { PREPARATION_FAULTS } from '../../src/domain/preparation.ts';
 import { showId } from '../../src/domain/typed-id.ts';
@@ -435,6 +436,42 @@ describe('a request that is not as it must be is refused, and nothing is done', 
     expect(answer.status).toBe(400);
     expect(Object.keys(answer.body)).toEqual(['message', 'code']);
     expect(await world.rows('select from operations')).toEqual([]);
+  });
+
+  test('whatever else is sent: never a 5xx', async () => {
+    const strange = fc.oneof(
+      fc.constantFrom(
+        '\0',
+        '',
+        '\ud800',
+        'FAILED',
+        '2023-08-28T00:00:00Z',
+        '9999-12-31T23:59:59+14:00',
+        null,
+        1e308,
+        -0,
+      ),
+      fc.string({ unit: 'binary' }),
+      fc.jsonValue({ maxDepth: 2 }),
+      fc.array(fc.string(), { maxLength: 3 }),
+    );
+    const names = [
+      'executionIds',
+      'direction',
+      'faultCode',
+      'partnershipId',
+      'status',
+      'from',
+      'to',
+      'x',
+      '__proto__',
+    ];
+    await fc.assert(
+      fc.asyncProperty(fc.dictionary(fc.constantFrom(...names), strange), async (condition) => {
+        expect([200, 400]).toContain((await world.retry(condition)).status);
+      }),
+      { numRuns: 150 },
+    );
   });
 
   test('another media type', async () => {
