@@ -33,9 +33,11 @@ export interface StediWorld {
   empty(): Promise<void>;
 }
 
-/** Starts one. */
-export async function startStediWorld(): Promise<StediWorld> {
-  const api = await startTestApi();
+/** Starts one; what is given replaces parts of its API. */
+export async function startStediWorld(
+  overrides: Parameters<typeof startTestApi>[0] = {},
+): Promise<StediWorld> {
+  const api = await startTestApi(overrides);
   const { pool } = api.database;
   const tenantId = api.tenant.id;
   const call: StediWorld['call'] = (method, path, { authorization, body, headers } = {}) =>

@@ -79,6 +79,23 @@ describe('Poll: GET /polling/executions', () => {
     expect((await poll({ pageToken: page.body.nextPageToken })).body.items).toHaveLength(1);
   });
 
+  test('"You can monitor the status of retries using the Poll Executions endpoint or through the Stedi portal", where the native API shows "all of a file\'s retry attempts"', async () => {
+    const { deliveryId, executionIds } = await world.file(plain, [
+      { ...FAILED, endedAgoMs: 3 * MINUTE },
+      { state: 'delivered', attempts: [{ outcome: 'delivered', httpStatus: 200 }], endedAgoMs: 2 * MINUTE },
+    ]);
+    const [parent, child] = executionIds;
+    const { body } = await poll({ startDateTime: START });
+    expect(body.items).toMatchObject([
+      { executionId: parent, status: 'RETRIED', childExecutionId: child },
+      { executionId: child, status: 'COMPLETED', parentExecutionId: parent },
+    ]);
+    const delivery = await world.api.call('GET', `/api/v1/deliveries/${showId('delivery', deliveryId)}`);
+    expect(delivery.body.executions.map((each: { id: string }) => world.api.uuid(each.id))).toEqual(
+      executionIds,
+    );
+  });
+
   test('is exclusive of startDateTime, to the microsecond', async () => {
     const id = await one(FAILED);
     await world.rows(`update executions set finished_at = '2024-05-01T10:00:00.123456Z' where id = $1`, [id]);
@@ -508,6 +525,18 @@ describe('errors are {message, code?}', () => {
 
   test('a path that is not encoded correctly', async () => {
     expect((await raw('GET', '/executions/%E0%A4%A')).status).toBe(400);
+  });
+
+  test('429 says when to come back', async () => {
+    const other = await startStediWorld({ rateLimit: { requests: 1, windowSeconds: 30 } });
+    try {
+      expect((await other.call('GET', '/executions')).status).toBe(200);
+      const answer = await other.call('GET', '/executions');
+      expect(answer).toMatchObject({ status: 429, body: { code: 'RATE_LIMITED' } });
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    } finally {
+      await other.api.close();
+    }
   });
 
   test('500 adds exceptionCause and tells nothing', async () => {
