@@ -10,7 +10,13 @@ alter table exclusions add constraint exclusions_reason_check check (reason in (
 create index deliveries_unsent_by_tenant on deliveries (tenant_id, accepted_at, id)
   where state in ('ignored', 'cancelled');
 
--- How far a tenant has been told of what failed: everything that ended up to here, in the order of executions_by_end.
+-- What ended without being delivered, in the order in which it ended: to list, and to tell of, failures among millions
+-- that were delivered. By a column of its own, for an index by `state` would keep claims from being heap-only updates.
+alter table executions add column undelivered boolean not null
+  generated always as (state in ('failed', 'ignored', 'cancelled', 'superseded')) stored;
+create index executions_undelivered_by_end on executions (tenant_id, finished_at, id) where undelivered;
+
+-- How far a tenant has been told of what failed: of everything that ended up to here, in the order of executions_by_end.
 create table failed_file_feeds (
   tenant_id uuid primary key references tenants,
   finished_at timestamptz not null,

@@ -14,12 +14,13 @@ export async function openFailedFileFeeds(db: Queryable): Promise<void> {
   );
 }
 
-/** Tenants of which something has ended since they were told last, up to `limit`. */
+/** Tenants of which something has failed since they were told last, up to `limit`. */
 export async function feedsWithNews(db: Queryable, limit: number): Promise<string[]> {
   const { rows } = await db.query(
     `select f.tenant_id from failed_file_feeds f
      where exists (select from executions e
-       where e.tenant_id = f.tenant_id and (e.finished_at, e.id) > (f.finished_at, f.execution_id))
+       where e.tenant_id = f.tenant_id and e.undelivered and e.state = 'failed'
+         and (e.finished_at, e.id) > (f.finished_at, f.execution_id))
      order by f.finished_at limit $1`,
     [limit],
   );

@@ -38,13 +38,6 @@ export interface EndedPosition {
   id: string;
 }
 
-/** A part of that order: behind a place, before a time, so many at most. */
-export interface EndedPage {
-  after: EndedPosition;
-  before: string;
-  limit: number;
-}
-
 /** Greater than every id: a place behind everything that ended at one time. */
 export const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
@@ -69,11 +62,11 @@ const PARTLY = `exists (select from attempts a where a.execution_id = e.id and a
 const STATUS_CONDITIONS: Record<FileStatus, string> = {
   COMPLETED: `e.state = 'delivered' and not ${PARTLY}`,
   PARTIALLY_COMPLETED: `e.state = 'delivered' and ${PARTLY}`,
-  FAILED: `e.state = 'failed' and not exists (${CHILD})`,
-  IGNORED: `e.state in ('ignored', 'cancelled', 'superseded') and not exists (${CHILD})`,
+  FAILED: `e.undelivered and e.state = 'failed' and not exists (${CHILD})`,
+  IGNORED: `e.undelivered and e.state <> 'failed' and not exists (${CHILD})`,
   IN_PROGRESS: 'e.open',
-  RETRYING: `not e.open and e.state <> 'delivered' and exists (${CHILD} and c.open)`,
-  RETRIED: `not e.open and e.state <> 'delivered' and exists (${CHILD} and not c.open)`,
+  RETRYING: `e.undelivered and exists (${CHILD} and c.open)`,
+  RETRIED: `e.undelivered and exists (${CHILD} and not c.open)`,
   STARTED: 'false',
 };
 
@@ -99,10 +92,6 @@ const SELECT = `select e.id, e.state, e.reason, e.created_at, e.finished_at, e.p
     from attempts t where t.execution_id = e.id
   ) a`;
 
-const ENDED_PAGE = `select * from executions
-  where tenant_id = $1 and (finished_at, id) > (${microsAsTime('$2')}, $3::uuid) and finished_at < $4::timestamptz
-  order by finished_at, id limit $5`;
-
 /** One execution of a tenant. */
 export async function findFileExecution(
   db: Queryable,
@@ -123,37 +112,18 @@ export async function findFileExecution(
 export async function endedExecutions(
   db: Queryable,
   tenantId: string,
-  page: EndedPage,
+  page: { after: EndedPosition; before: string; limit: number; only?: 'failed' },
 ): Promise<FileExecution[]> {
   const { rows } = await db.query(
-    `with page as materialized (${ENDED_PAGE}) ${SELECT} order by e.finished_at, e.id`,
-    endedValues(tenantId, page),
+    `with page as materialized (
+      select * from executions
+      where tenant_id = $1 and (finished_at, id) > (${microsAsTime('$2')}, $3::uuid) and finished_at < $4::timestamptz
+        ${page.only === 'failed' ? `and undelivered and state = 'failed'` : ''}
+      order by finished_at, id limit $5
+    ) ${SELECT} order by e.finished_at, e.id`,
+    [tenantId, page.after.processedAtMicros, page.after.id, page.before, page.limit],
   );
   return rows.map(fileExecutionFrom);
-}
-
-/** The same page, of which only what failed is shown, with the place of its last execution, whatever became of that. */
-export async function endedFailures(
-  db: Queryable,
-  tenantId: string,
-  page: EndedPage,
-): Promise<{ read: number; last?: EndedPosition; failed: FileExecution[] }> {
-  const ended = await db.query(
-    `select id, state, ${MICROS} as finished_micros from (${ENDED_PAGE}) e order by finished_at, id`,
-    endedValues(tenantId, page),
-  );
-  const last = ended.rows.at(-1);
-  const ids = ended.rows.filter((row) => row.state === 'failed').map((row) => row.id);
-  const { rows } = await db.query(
-    `with page as (select * from executions where tenant_id = $1 and id = any($2::uuid[]))
-     ${SELECT} order by e.finished_at, e.id`,
-    [tenantId, ids],
-  );
-  return {
-    read: ended.rows.length,
-    ...(last ? { last: { processedAtMicros: last.finished_micros, id: last.id } } : {}),
-    failed: rows.map(fileExecutionFrom),
-  };
 }
 
 /** Executions of a tenant, open ones first, then those that ended, newest first, behind a given one. */
@@ -168,7 +138,7 @@ export async function listFileExecutions(
   if (filter.status) where.push(STATUS_CONDITIONS[filter.status]);
   if (filter.faultCode) {
     const reasons = reasonsOf(filter.faultCode);
-    where.push(`e.state = 'failed'`);
+    where.push(`e.undelivered and e.state = 'failed'`);
     where.push(
       'in' in reasons
         ? `e.reason = any(${p.add(reasons.in)})`
@@ -214,10 +184,6 @@ export async function endpointsOfPartnership(
     [tenantId, handle ?? null, direction ?? null],
   );
   return rows.map((row) => row.id);
-}
-
-function endedValues(tenantId: string, { after, before, limit }: EndedPage): unknown[] {
-  return [tenantId, after.processedAtMicros, after.id, before, limit];
 }
 
 function microsAsTime(placeholder: string): string {

@@ -14,47 +14,52 @@ import {
   moveFailedFileFeed,
   openFailedFileFeeds,
 } from '../store/failed-file-feeds.ts';
-import { endedFailures, type FileExecution } from '../store/file-executions.ts';
+import { endedExecutions, type FileExecution } from '../store/file-executions.ts';
 import { withTransaction } from '../store/pool.ts';
 import type { Queryable } from '../store/queryable.ts';
 
 const FEEDS_AT_ONCE = 100;
-/** Executions that are looked at in one transaction; of each that failed an event is made. */
+/** Events of one transaction. */
 const PAGE = 500;
 /** Between the time a transaction takes as its own and the moment others can see that it runs. */
 const LAG_MS = 500;
 
-/**
- * Tells every tenant that asks for it, by events through Redrive itself, of each execution that ended failed: exactly
- * once, for the events and the place they stand for are committed together. Returns how many were told.
- */
-export async function feedFailedFiles(pool: Pool): Promise<number> {
+/** The tenants that ask to be told of failed files, and of which something has failed since. */
+export async function tenantsToTell(pool: Pool): Promise<string[]> {
   await openFailedFileFeeds(pool);
+  return feedsWithNews(pool, FEEDS_AT_ONCE);
+}
+
+/**
+ * Tells a tenant, by events through Redrive itself, of each execution that ended failed: exactly once, for the events and
+ * the place they stand for are committed together. Returns how many were told.
+ */
+export async function tellFailedFiles(pool: Pool, tenantId: string): Promise<number> {
   let told = 0;
-  for (const tenantId of await feedsWithNews(pool, FEEDS_AT_ONCE))
-    for (let read = PAGE; read === PAGE; ) {
-      const page = await withTransaction(pool, (db) => feedPage(db, tenantId));
-      read = page.read;
-      told += page.told;
-    }
+  for (let read = PAGE; read === PAGE; ) {
+    const page = await withTransaction(pool, (db) => tellPage(db, tenantId));
+    read = page.read;
+    told += page.told;
+  }
   return told;
 }
 
-async function feedPage(db: Queryable, tenantId: string): Promise<{ read: number; told: number }> {
+async function tellPage(db: Queryable, tenantId: string): Promise<{ read: number; told: number }> {
   const after = await lockFailedFileFeed(db, tenantId);
   if (!after) return { read: 0, told: 0 };
   // A statement of its own before the page, and the transaction's only look there: see there why.
   const { before } = await readEndedHorizon(db, LAG_MS);
-  const { read, last, failed } = await endedFailures(db, tenantId, { after, before, limit: PAGE });
-  if (!last) return { read: 0, told: 0 };
+  const failed = await endedExecutions(db, tenantId, { after, before, limit: PAGE, only: 'failed' });
+  const last = failed.at(-1);
+  if (!last?.processedAtMicros) return { read: 0, told: 0 };
   // What becomes of a notice is told to nobody, or it would never end.
   const told = await tell(
     db,
     tenantId,
     failed.filter(({ event }) => !isSystemEventType(event.type)),
   );
-  await moveFailedFileFeed(db, tenantId, last);
-  return { read, told };
+  await moveFailedFileFeed(db, tenantId, { processedAtMicros: last.processedAtMicros, id: last.id });
+  return { read: failed.length, told };
 }
 
 async function tell(db: Queryable, tenantId: string, failed: FileExecution[]): Promise<number> {

@@ -14,7 +14,7 @@ import { temporalAnswers } from '../temporal/connection.ts';
 import { OperationRuns } from '../temporal/operation-runs.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
-import { feedFailedFiles } from './failed-file-feed.ts';
+import { tellFailedFiles, tenantsToTell } from './failed-file-feed.ts';
 
 /** What the sweeper of a worker is given. */
 export interface SweeperOptions {
@@ -84,12 +84,16 @@ export class Sweeper {
     }
   }
 
+  /** One tenant whose turn fails must not keep the others from theirs. */
   async #tellFailedFiles(): Promise<void> {
     const { pool, metrics } = this.#options;
-    const told = await feedFailedFiles(pool);
-    if (told === 0) return;
-    metrics.sweeperActions.inc({ action: 'told_failed_file' }, told);
-    await notifyLiveLanes(pool);
+    for (const tenantId of await tenantsToTell(pool))
+      await this.#try('failed_files', async () => {
+        const told = await tellFailedFiles(pool, tenantId);
+        if (told === 0) return;
+        metrics.sweeperActions.inc({ action: 'told_failed_file' }, told);
+        await notifyLiveLanes(pool);
+      });
   }
 
   async #pushOperations(): Promise<void> {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { FAILED_FILE_TYPE } from '../../src/domain/event-type.ts';
-import { feedFailedFiles } from '../../src/worker/failed-file-feed.ts';
+import { tellFailedFiles, tenantsToTell } from '../../src/worker/failed-file-feed.ts';
 import { eventually } from '../support/eventually.ts';
 import { seedFile } from '../support/seed-file.ts';
 import { sideBySide } from '../support/side-by-side.ts';
@@ -22,13 +22,16 @@ async function told(tenant: TestTenant) {
   );
 }
 
+/** What a sweeper does. */
+async function sweep(): Promise<void> {
+  for (const tenantId of await tenantsToTell(store.pool)) await tellFailedFiles(store.pool, tenantId);
+}
+
 /** Feeds until nothing that ended is left to tell of. */
 async function feed(): Promise<void> {
   await eventually('all is told', async () => {
-    await feedFailedFiles(store.pool);
-    const left =
-      await store.rows(`select from failed_file_feeds f join executions e on e.tenant_id = f.tenant_id
-      where (e.finished_at, e.id) > (f.finished_at, f.execution_id)`);
+    await sweep();
+    const left = await tenantsToTell(store.pool);
     return left.length === 0;
   });
 }
@@ -108,7 +111,7 @@ describe('the feed of failed files', () => {
     const ids = await Promise.all(Array.from({ length: 150 }, () => open(tenant, endpointId)));
     let writing = true;
     const workers = Array.from({ length: 3 }, async () => {
-      while (writing) await feedFailedFiles(store.pool);
+      while (writing) await sweep();
     });
     await sideBySide(store.url, 8, ids, async (db, id, n) => {
       await db.query('begin');

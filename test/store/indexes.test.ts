@@ -98,7 +98,15 @@ describe('what ended', () => {
       `insert into failed_file_feeds (tenant_id, finished_at, execution_id) values ($1, now(), uuidv7())`,
       [tenant.id],
     );
-    await expectPlan((db) => feedsWithNews(db, 10), 'executions_by_end');
+    await expectPlan((db) => feedsWithNews(db, 10), 'executions_undelivered_by_end');
+    await expectPlan(
+      (db) => endedExecutions(db, tenant.id, { after, before, limit: 100, only: 'failed' }),
+      'executions_undelivered_by_end',
+    );
+    await expectPlan(
+      (db) => listFileExecutions(db, tenant.id, { status: 'RETRIED' }, { limit: 100 }),
+      'executions_undelivered_by_end',
+    );
   });
 });
 

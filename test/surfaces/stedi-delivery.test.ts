@@ -252,7 +252,7 @@ describe('Automatic delivery: every 6 minutes, 3 attempts, then FAILED plus a fi
     await eventually('the feed has passed all that ended', async () => {
       const { rows } = await engine.database.pool.query(
         `select from failed_file_feeds f join executions e on e.tenant_id = f.tenant_id
-         where f.tenant_id = $1 and (e.finished_at, e.id) > (f.finished_at, f.execution_id)`,
+         where f.tenant_id = $1 and e.state = 'failed' and (e.finished_at, e.id) > (f.finished_at, f.execution_id)`,
         [it.tenantId],
       );
       return rows.length === 0;
