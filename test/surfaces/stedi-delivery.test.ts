@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
@@ -294,6 +295,39 @@ describe('a retry that is sent', () => {
     expect(await it.list('?status=RETRIED&pageSize=500')).toHaveLength(300);
     expect(it.receiver.requests).toHaveLength(300);
     expect(it.receiver.maxOverlap).toBe(1);
+  });
+
+  test('a poller gets every execution once, in order, while the engine works', async () => {
+    const it = await scene();
+    const endpointIds = [uuidIn('endpoint', it.endpoint.id)];
+    await seedFailures(engine.database.pool, { tenantId: it.tenantId, endpointIds, count: 200 });
+    const polled: { executionId: string; processedAt: string; status: string }[] = [];
+    let query = `startDateTime=${new Date(Date.now() - 61_000).toISOString()}`;
+    const polling = eventually(
+      'all that ended is polled',
+      async () => {
+        const { body } = await it.call('GET', `/polling/executions?pageSize=50&${query}`);
+        polled.push(...body.items);
+        query = `pageToken=${body.nextPageToken}`;
+        if (body.items.length === 0) await delay(100);
+        return polled.length >= 300;
+      },
+      { withinMs: 40_000, otherwise: () => `${polled.length} executions` },
+    );
+    await it.retry({ status: 'FAILED' });
+    for (let n = 0; n < 100; n++) {
+      if (n === 50) it.receiver.switchTo(status(400));
+      await it.send({ n });
+    }
+    await polling;
+    const all = await it.list('?pageSize=500');
+    expect(all).toHaveLength(500);
+    const ended = all.filter((each: { status: string }) => each.status !== 'RETRIED');
+    expect(polled.map(({ executionId }) => executionId).sort()).toEqual(
+      ended.map((each: { executionId: string }) => each.executionId).sort(),
+    );
+    const times = polled.map(({ processedAt }) => processedAt);
+    expect(times).toEqual([...times].sort());
   });
 });
 
