@@ -1,6 +1,8 @@
 import { nativeSurface } from './native/native-surface.ts';
 import type { Surface } from './surface.ts';
+import { minkaSurface } from './surfaces/minka/minka-surface.ts';
 import { stediSurface } from './surfaces/stedi/stedi-surface.ts';
+import { zenMeshSurface } from './surfaces/zen-mesh/zen-mesh-surface.ts';
 
 /** Every API that is served: a further one is a folder and a line here. */
-export const SURFACES: readonly Surface[] = [nativeSurface, stediSurface];
+export const SURFACES: readonly Surface[] = [nativeSurface, minkaSurface, stediSurface, zenMeshSurface];

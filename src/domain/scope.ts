@@ -26,3 +26,8 @@ export const TENANT_SCOPES = [
 export function hasScope(granted: readonly string[], needed: Scope): boolean {
   return granted.includes(needed) || granted.includes('admin');
 }
+
+/** What both of two grants allow. */
+export function commonScopes(one: readonly string[], other: readonly string[]): Scope[] {
+  return SCOPES.filter((scope) => hasScope(one, scope) && hasScope(other, scope));
+}

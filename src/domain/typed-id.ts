@@ -9,9 +9,14 @@ export const ID_PREFIXES = {
   execution: 'exe',
   attempt: 'att',
   operation: 'op',
+  /** The same operation, as Zen Mesh names a replay. */
+  replay: 'rpl',
   plan: 'pln',
   receipt: 'rcp',
   key: 'key',
+  jwtIssuer: 'iss',
+  signer: 'sgn',
+  accessRule: 'acr',
 } as const;
 
 /** What a shown id stands for. */

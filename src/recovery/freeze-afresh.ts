@@ -30,20 +30,20 @@ export async function freezeAfresh(
 ): Promise<SelectionCursor | undefined> {
   const { events, last } = await eventsToMatch(db, operation, selection, cursor, PAGE);
   const unmatched: string[] = [];
+  const again: string[] = [];
   const first: { eventId: string; endpointId: string }[] = [];
   for (const tenantId of new Set(events.map((event) => event.tenantId))) {
     const endpoints = await matchableEndpoints(db, tenantId);
-    const again: string[] = [];
     for (const event of events.filter((each) => each.tenantId === tenantId)) {
       const matched = matchAfresh(event, endpoints);
       first.push(...matched.first.map((endpointId) => ({ eventId: event.id, endpointId })));
       again.push(...matched.again);
       unmatched.push(...matched.unmatched);
     }
-    if (again.length > 0) {
-      const frozen = await freezePage(db, operation, { partition: 0 }, undefined, { only: again, tenantId });
-      await settleRaced(db, operation, frozen.raced, { tenantId });
-    }
+  }
+  if (again.length > 0) {
+    const frozen = await freezePage(db, operation, { partition: 0 }, undefined, { only: again });
+    await settleRaced(db, operation, frozen.raced);
   }
   await insertFirstDeliveries(db, operation, first);
   await excludeUnmatched(db, operation.id, unmatched);

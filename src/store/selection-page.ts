@@ -50,20 +50,18 @@ export function partitionsOf(selection: Selection): Partition[] {
   return [{}];
 }
 
-/** States with partial indexes of their own. */
-const LITERAL_STATES = new Set<string | undefined>([
-  'failed',
-  'ignored',
-  'cancelled',
-] satisfies DeliveryState[]);
-
 /** A condition that a column lies on one side of a time. */
 export function bound(column: string, operator: '>' | '<', time: TimeBound, p: Parameters): string {
   return `${column} ${operator}${time.inclusive ? '=' : ''} ${p.add(time.at)}::timestamptz`;
 }
 
+/** The tenants that a selection names instead of its operation's own. */
+export function tenantsOf(selection: Selection): SelectedTenants | undefined {
+  return 'tenants' in selection ? selection.tenants : undefined;
+}
+
 /** The condition that binds a statement to the tenants of an operation: its own, or those that the platform named. */
-function tenantCondition(
+export function tenantCondition(
   column: string,
   tenantId: string,
   tenants: SelectedTenants | undefined,
@@ -74,6 +72,14 @@ function tenantCondition(
     ? `${column} in (select t.id from tenants t)`
     : `${column} = any(${p.add(tenants)}::uuid[])`;
 }
+
+/** The states that partial indexes hold: what failed, what was not delivered yet or failed, and what was never sent. */
+const INDEXED_STATES: readonly (readonly DeliveryState[])[] = [
+  ['failed'],
+  ['failed', 'pending'],
+  ['ignored'],
+  ['cancelled'],
+];
 
 /**
  * The conditions of a filter over `deliveries d`, every one bound to the tenant. A member that is absent adds
@@ -90,10 +96,13 @@ export function filterConditions(
   const where = [tenantCondition('d.tenant_id', tenantId, tenants, p)];
   const now = () => `coalesce(${p.add(asOf ?? null)}::timestamptz, now())`;
   const before = (ms: number) => `${now()} - ${p.add(ms)}::float8 * interval '1 millisecond'`;
-  // A literal, where it is one state: the partial indexes are only used when the planner can see it.
+  // Literals, where there is a partial index: it is only used when the planner can see them.
+  const indexed = INDEXED_STATES.find(
+    (known) => known.length === new Set(states).size && known.every((state) => states.includes(state)),
+  );
   where.push(
-    states.length === 1 && LITERAL_STATES.has(states[0])
-      ? `d.state = '${states[0]}'`
+    indexed
+      ? `d.state in (${indexed.map((state) => `'${state}'`).join(', ')})`
       : `d.state = any(${p.add(states)})`,
   );
   if (partition.endpointId) where.push(`d.endpoint_id = ${p.add(partition.endpointId)}`);
@@ -127,10 +136,16 @@ export function filterConditions(
     where.push(`coalesce(d.last_attempt_at, (select x.created_at from executions x where x.delivery_id = d.id
       order by x.id desc limit 1)) >= ${before(filter.activeWithinMs)}`);
   // Ids as arrays, so that the look-up begins at them and not at every delivery of the tenant.
+  if (filter.deliveryIds) where.push(`d.id = any(${p.add(filter.deliveryIds)}::uuid[])`);
   if (filter.eventIds) where.push(`d.event_id = any(${p.add(filter.eventIds)}::uuid[])`);
   if (filter.eventNumbers)
     where.push(`d.event_id = any(array(select v.id from events v
       where ${tenantCondition('v.tenant_id', tenantId, tenants, p)} and v.number = any(${p.add(filter.eventNumbers)}::bigint[])))`);
+  if (filter.open !== undefined)
+    where.push(
+      `${filter.open ? '' : 'not '}exists (select from executions x where x.delivery_id = d.id and x.open)`,
+    );
+  if (filter.attempted !== undefined) where.push(`d.attempts ${filter.attempted ? '>' : '='} 0`);
   if (filter.newest) where.push(...newestConditions(filter.newest, p));
   return where;
 }
@@ -163,12 +178,12 @@ function newestConditions({ ids, states, after, before, reasons }: NewestExecuti
  */
 export function stillSelected(
   tenantId: string,
-  filter: DeliveryFilter,
+  { filter, tenants }: Extract<Selection, { filter: DeliveryFilter }>,
   ids: string[],
   p: Parameters,
   asOf: Date,
 ): string {
-  const where = filterConditions(tenantId, filter, {}, p, { asOf });
+  const where = filterConditions(tenantId, filter, {}, p, { tenants, asOf });
   where.push(`d.id = any(${p.add(ids)}::uuid[])`);
   return `select d.id, d.accepted_at from deliveries d where ${where.join('\n      and ')}`;
 }

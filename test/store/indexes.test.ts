@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DeliveryFilter, Selection } from '../../src/domain/selection.ts';
 import { cancelUnsent } from '../../src/store/cancelling.ts';
 import { claimItems } from '../../src/store/claims.ts';
+import { listDeliveries } from '../../src/store/delivery-reads.ts';
 import { feedsWithNews } from '../../src/store/failed-file-feeds.ts';
 import { endedExecutions, listFileExecutions } from '../../src/store/file-executions.ts';
 import { refoldDeliveries } from '../../src/store/folding.ts';
@@ -142,8 +143,13 @@ describe('a page of a selection', () => {
     ],
     ['failed ones in a window', () => window, 'deliveries_failed_by_tenant'],
     [
+      'failed and pending ones of an endpoint',
+      () => ({ endpointIds, state: ['pending', 'failed'] }),
+      'deliveries_undelivered_by_endpoint',
+    ],
+    [
       'ones in any state of an endpoint in a window',
-      () => ({ ...window, endpointIds, state: ['failed', 'pending'] }),
+      () => ({ ...window, endpointIds, state: ['failed', 'pending', 'delivered'] }),
       'deliveries_by_endpoint',
     ],
     [
@@ -158,6 +164,13 @@ describe('a page of a selection', () => {
         await expectPlan(page({ filter: filter() }, cursor), index);
     },
   );
+
+  test('of what failed and is not being retried, newest first, reads the failures of the tenant', async () => {
+    const list = (db: Queryable) =>
+      listDeliveries(db, tenant.id, { state: ['failed'], open: false }, { limit: 20 });
+    await expectPlan(list, 'deliveries_failed_by_tenant');
+    await expectPlan(list, 'executions_one_open');
+  });
 
   test('of the failures of an operation reads the items of that operation', async () => {
     await expectPlan(page({ failuresOf: operationId }, { partition: 0 }), 'executions_by_operation');

@@ -7,6 +7,14 @@ import { nativeRoutes } from './native-routes.ts';
 export const nativeSurface: Surface = {
   name: 'native',
   prefixes: ['/'],
+  credentials: {
+    apiKey: {
+      type: 'http',
+      scheme: 'bearer',
+      description:
+        'An API key, `rdk_…`, or a token (JWT) of a registered issuer. Each operation names the scope it needs.',
+    },
+  },
   async authenticate(deps, access, request) {
     const caller = await callerOf(deps, bearerToken(request.header('authorization')));
     if (isProblem(caller)) return caller;

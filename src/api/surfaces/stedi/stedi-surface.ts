@@ -14,6 +14,15 @@ const VERSION_PREFIX = '/2023-08-01';
 export const stediSurface: Surface = {
   name: 'stedi',
   prefixes: ['/executions', '/polling', '/events', VERSION_PREFIX],
+  credentials: {
+    stediKey: {
+      type: 'apiKey',
+      in: 'header',
+      name: 'Authorization',
+      description:
+        'An API key, `rdk_…`, by itself or after the word `Key`. Each operation names the scope it needs.',
+    },
+  },
   async authenticate(deps, access, request) {
     const caller = await callerOf(deps, apiKey(request.header('authorization')));
     if (isProblem(caller)) return caller;
