@@ -86,10 +86,10 @@ export class Sweeper {
 
   /** One tenant whose turn fails must not keep the others from theirs. */
   async #tellFailedFiles(): Promise<void> {
-    const { pool, metrics } = this.#options;
+    const { pool, metrics, stop } = this.#options;
     for (const tenantId of await tenantsToTell(pool))
       await this.#try('failed_files', async () => {
-        const told = await tellFailedFiles(pool, tenantId);
+        const told = await tellFailedFiles(pool, tenantId, stop);
         if (told === 0) return;
         metrics.sweeperActions.inc({ action: 'told_failed_file' }, told);
         await notifyLiveLanes(pool);

@@ -170,7 +170,7 @@ describe('Authorization RequiredHeader: "A Stedi API Key for authentication."', 
       });
       expect(answer.status).toBe(401);
       expect(Object.keys(answer.body)).toEqual(['message', 'code']);
-      expect(answer.headers.get('content-type')).toBe('application/json');
+      expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8');
       expect(answer.headers.get('www-authenticate')).toBe('Key realm="redrive"');
     },
   );

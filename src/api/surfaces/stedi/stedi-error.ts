@@ -70,7 +70,7 @@ export function renderStediProblem(failure: Problem, requestId: string): Rendere
   };
   return {
     status,
-    contentType: 'application/json',
+    contentType: 'application/json; charset=utf-8',
     body: JSON.stringify(body),
     headers: { ...failure.headers, ...(status === 401 ? { 'www-authenticate': 'Key realm="redrive"' } : {}) },
   };
