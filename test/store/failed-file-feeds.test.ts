@@ -115,7 +115,8 @@ describe('the feed of failed files', () => {
     });
     await sideBySide(store.url, 8, ids, async (db, id, n) => {
       await db.query('begin');
-      await db.query('select now(), pg_sleep($1)', [(n % 5) / 50]);
+      // Some last longer than the lag of the feed, so that others overtake them.
+      await db.query('select now(), pg_sleep($1)', [n % 40 === 7 ? 1.2 : (n % 5) / 50]);
       await db.query(
         `update executions set state = 'failed', reason = 'exhausted', finished_at = now() where id = $1`,
         [id],
