@@ -128,6 +128,8 @@ export const EXCLUSION_REASONS = [
   'suppressed_duplicate',
   'payload_expired',
   'no_longer_matches',
+  'already_retried',
+  'not_retryable',
 ] as const;
 
 /** Reason of an exclusion. */

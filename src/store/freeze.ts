@@ -9,6 +9,7 @@ import {
   Parameters,
   type SelectionCursor,
   selectionPage,
+  stillSelected,
 } from './selection-page.ts';
 
 /** What one page of a selection became. */
@@ -49,9 +50,13 @@ export async function freezePage(
 ): Promise<Frozen> {
   const p = new Parameters();
   const { tenantId, selection, watermark } = operation;
-  const page = only
-    ? deliveriesPage(tenantId, selection, only, p)
-    : selectionPage(tenantId, selection, cursor, limit, p, watermark);
+  const page =
+    only && !again && 'filter' in selection && selection.filter.newest
+      ? // Who asked for newest executions did not ask for the ones that others have made of them meanwhile.
+        stillSelected(tenantId, selection, only, p, watermark)
+      : only
+        ? deliveriesPage(tenantId, selection, only, p)
+        : selectionPage(tenantId, selection, cursor, limit, p, watermark);
   const op = p.add(operation.id);
   const takesOver = operation.options.takeOverScheduled ?? false;
   const takesStopped = takesOver || isSingle(selection);
@@ -83,7 +88,10 @@ export async function freezePage(
           when holder_control = 'cancel' or holder_state = 'closing' then 'take'
           when holder_control = 'pause' or holder_state = 'halted' then ${takesStopped ? `'take'` : `'held'`}
           else ${takesOver ? `'take'` : `'coalesced'`} end
-        when s.tip_reason = 'suppressed_duplicate' then 'suppressed_duplicate'
+        when s.tip_reason = 'suppressed_duplicate' then ${
+          // Where filters run again, so does the look for a first one; without a payload, its child can only be ignored, too.
+          operation.options.matchFilter ? `'new'` : `'suppressed_duplicate'`
+        }
         ${isExplicit(selection) || again ? '' : `when s.state_changed_at > (select watermark from op) then 'changed_since'`}
         when s.state = 'delivered' and ${operation.kind === 'retry'} then 'already_delivered'
         -- A scalar look-up: EXISTS may be hashed, and would then read the payloads of every event there is.
@@ -161,5 +169,30 @@ export async function excludeChanged(
      select ${p.add(id)}::uuid, d.id, 'changed_since' from (${deliveriesPage(tenantId, selection, ids, p)}) d
      on conflict do nothing`,
     p.values,
+  );
+}
+
+/**
+ * Excludes, with the reason, the deliveries of executions that were named and are not the newest of their chain, or not
+ * as they were asked for.
+ */
+export async function excludeUnretried(
+  db: Queryable,
+  operationId: string,
+  tenantId: string,
+  executionIds: string[],
+): Promise<void> {
+  await db.query(
+    `insert into exclusions (operation_id, delivery_id, reason)
+     select distinct on (d.id) $1::uuid, d.id, case
+       when d.state = 'delivered' then 'already_delivered'
+       when exists (select from executions c where c.parent_id = x.id and c.keeps_slot) then 'already_retried'
+       else 'not_retryable' end
+     from executions x join deliveries d on d.id = x.delivery_id
+     where x.tenant_id = $2 and x.id = any($3::uuid[])
+       and not exists (select from executions i where i.delivery_id = d.id and i.operation_id = $1)
+     order by d.id, x.id desc
+     on conflict do nothing`,
+    [operationId, tenantId, executionIds],
   );
 }

@@ -38,7 +38,7 @@ export async function eventsToMatch(
      select v.id, v.tenant_id, v.type, v.accepted_at::text as accepted_at, v.found,
        (select b.body from payloads b where b.event_id = v.id) as body,
        (select json_agg(json_build_object('id', d.id, 'endpointId', d.endpoint_id)) from deliveries d
-         where d.event_id = v.id and d.replay_of is null) as deliveries
+         where d.event_id = v.id and (d.replay_of is null or v.replay_of is not null)) as deliveries
      from weighed v where v.bytes_before < ${p.add(maxBytes)} order by ${orderBy('v', selection)}`,
     p.values,
   );

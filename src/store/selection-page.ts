@@ -32,14 +32,20 @@ export class Parameters {
 
 type Partition = { endpointId?: string; faultCode?: string; states?: DeliveryState[] };
 
+/** With more endpoints than these one range of the tenant costs less than one of each. */
+const MAX_ENDPOINT_PARTITIONS = 50;
+
 /** The ranges a filter is read in, so that each page is one ordered range of one index. */
 export function partitionsOf(selection: Selection): Partition[] {
   if (!('filter' in selection) || isExplicit(selection)) return [{}];
-  const { endpointIds, faultCodes, state } = selection.filter;
-  if (endpointIds)
-    return [...new Set(endpointIds)].flatMap((endpointId) =>
-      rangesOf(state).map((states) => ({ endpointId, ...(states ? { states } : {}) })),
-    );
+  const { endpointIds, faultCodes, newest, state } = selection.filter;
+  const apart = (ends: Partition[]) =>
+    ends.flatMap((end) => rangesOf(state).map((states) => ({ ...end, ...(states ? { states } : {}) })));
+  const byEndpoint = endpointIds && [...new Set(endpointIds)].map((endpointId) => ({ endpointId }));
+  // What asks for newest executions finds few in each range.
+  if (newest && !faultCodes)
+    return apart(byEndpoint && byEndpoint.length <= MAX_ENDPOINT_PARTITIONS ? byEndpoint : [{}]);
+  if (byEndpoint) return apart(byEndpoint);
   if (faultCodes) return [...new Set(faultCodes)].map((faultCode) => ({ faultCode }));
   return [{}];
 }
@@ -63,7 +69,8 @@ export function rangesOf(asked: DeliveryState[] | undefined): (DeliveryState[] |
     : [undefined];
 }
 
-function bound(column: string, operator: '>' | '<', time: TimeBound, p: Parameters): string {
+/** A condition that a column lies on one side of a time. */
+export function bound(column: string, operator: '>' | '<', time: TimeBound, p: Parameters): string {
   return `${column} ${operator}${time.inclusive ? '=' : ''} ${p.add(time.at)}::timestamptz`;
 }
 
@@ -186,13 +193,30 @@ function newestConditions({ ids, states, after, before, reasons }: NewestExecuti
   if (before) of.push(bound('x.finished_at', '<', before, p));
   if (reasons && 'in' in reasons) of.push(`x.reason = any(${p.add(reasons.in)})`);
   if (reasons && 'notIn' in reasons) of.push(`coalesce(x.reason <> all(${p.add(reasons.notIn)}), true)`);
-  const newest = `exists (select from executions x where x.delivery_id = d.id and ${of.join(' and ')})`;
+  // A scalar look-up: EXISTS may be hashed, and would then read every execution there is.
+  const newest = `(select x.id from executions x where x.delivery_id = d.id and ${of.join(' and ')} limit 1) is not null`;
   return ids
     ? [
         `d.id = any(array(select y.delivery_id from executions y where y.id = any(${p.add(ids)}::uuid[])))`,
         newest,
       ]
     : [newest];
+}
+
+/**
+ * A statement that reads those of these deliveries that a filter still selects, as `(id, accepted_at)`: for what changed
+ * hands while it was looked at.
+ */
+export function stillSelected(
+  tenantId: string,
+  { filter, tenants }: Extract<Selection, { filter: DeliveryFilter }>,
+  ids: string[],
+  p: Parameters,
+  asOf: Date,
+): string {
+  const where = filterConditions(tenantId, filter, {}, p, { tenants, asOf });
+  where.push(`d.id = any(${p.add(ids)}::uuid[])`);
+  return `select d.id, d.accepted_at, d.tenant_id from deliveries d where ${where.join('\n      and ')}`;
 }
 
 /** The conditions of a selection of `events v`. */

@@ -4,6 +4,7 @@ import { Wake } from '../delivery/wake.ts';
 import type { RunnableOperation } from '../domain/operation.ts';
 import { showId } from '../domain/typed-id.ts';
 import { settleExpiredClaims } from '../recovery/settle-expired.ts';
+import { notifyLiveLanes } from '../store/live-notices.ts';
 import { cancelFromOutside } from '../store/operation-progress.ts';
 import { confirmStart, findOverdue, noteStart, type Overdue } from '../store/overdue-operations.ts';
 import { withTransaction } from '../store/pool.ts';
@@ -13,6 +14,7 @@ import { temporalAnswers } from '../temporal/connection.ts';
 import { OperationRuns } from '../temporal/operation-runs.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
+import { tellFailedFiles, tenantsToTell } from './failed-file-feed.ts';
 
 /** What the sweeper of a worker is given. */
 export interface SweeperOptions {
@@ -45,6 +47,7 @@ export class Sweeper {
         await this.#try('claims', () => this.#settleClaims());
         await this.#try('give_up', () => this.#giveUp());
       }),
+      this.#repeat(() => this.#try('failed_files', () => this.#tellFailedFiles())),
       this.#repeat(() => this.#try('operations', () => this.#pushOperations())),
     ]);
   }
@@ -79,6 +82,18 @@ export class Sweeper {
       ended = await withTransaction(this.#options.pool, (db) => giveUpOverdue(db, GIVE_UP_BATCH));
       if (ended > 0) this.#options.metrics.sweeperActions.inc({ action: 'gave_up' }, ended);
     }
+  }
+
+  /** One tenant whose turn fails must not keep the others from theirs. */
+  async #tellFailedFiles(): Promise<void> {
+    const { pool, metrics, stop } = this.#options;
+    for (const tenantId of await tenantsToTell(pool))
+      await this.#try('failed_files', async () => {
+        const told = await tellFailedFiles(pool, tenantId, stop);
+        if (told === 0) return;
+        metrics.sweeperActions.inc({ action: 'told_failed_file' }, told);
+        await notifyLiveLanes(pool);
+      });
   }
 
   async #pushOperations(): Promise<void> {

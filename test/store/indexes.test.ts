@@ -5,6 +5,8 @@ import { cancelUnsent } from '../../src/store/cancelling.ts';
 import { claimItems } from '../../src/store/claims.ts';
 import { listDeliveries } from '../../src/store/delivery-reads.ts';
 import { listDispatches } from '../../src/store/dispatch-reads.ts';
+import { feedsWithNews } from '../../src/store/failed-file-feeds.ts';
+import { endedExecutions, listFileExecutions } from '../../src/store/file-executions.ts';
 import { refoldDeliveries } from '../../src/store/folding.ts';
 import { freezePage } from '../../src/store/freeze.ts';
 import { reopenCoalesced } from '../../src/store/operation-progress.ts';
@@ -52,6 +54,7 @@ beforeAll(async () => {
     ...sizes,
   });
   await store.rows(`update deliveries set state = 'delivered' where abs(hashtext(id::text)) % 10 > 0`);
+  await store.rows(`update deliveries set state = 'ignored' where abs(hashtext(id::text)) % 10 = 5`);
   await store.rows(
     `update deliveries set fault_code = 'timeout' where state = 'failed' and abs(hashtext(id::text)) % 3 = 0`,
   );
@@ -89,6 +92,36 @@ function page(selection: Selection, cursor: SelectionCursor) {
 
 const CURSOR = { acceptedAt: new Date(Date.now() - 3_600_000).toISOString(), id: randomUUID() };
 
+describe('what ended', () => {
+  const after = { processedAtMicros: String((Date.now() - 3_600_000) * 1_000), id: randomUUID() };
+
+  test('is polled, listed and told in the order of its index', async () => {
+    const before = new Date().toISOString();
+    await expectPlan(
+      (db) => endedExecutions(db, tenant.id, { after, before, limit: 100 }),
+      'executions_by_end',
+    );
+    await expectPlan((db) => listFileExecutions(db, tenant.id, {}, { limit: 100 }), 'executions_by_end');
+    await expectPlan(
+      (db) => listFileExecutions(db, tenant.id, {}, { after, limit: 100 }),
+      'executions_by_end',
+    );
+    await store.rows(
+      `insert into failed_file_feeds (tenant_id, finished_at, execution_id) values ($1, now(), uuidv7())`,
+      [tenant.id],
+    );
+    await expectPlan((db) => feedsWithNews(db, 10), 'executions_undelivered_by_end');
+    await expectPlan(
+      (db) => endedExecutions(db, tenant.id, { after, before, limit: 100, only: 'failed' }),
+      'executions_undelivered_by_end',
+    );
+    await expectPlan(
+      (db) => listFileExecutions(db, tenant.id, { status: 'RETRIED' }, { limit: 100 }),
+      'executions_undelivered_by_end',
+    );
+  });
+});
+
 describe('a page of a selection', () => {
   const window: DeliveryFilter = {
     from: { at: new Date(Date.now() - 3_600_000).toISOString(), inclusive: true },
@@ -109,6 +142,16 @@ describe('a page of a selection', () => {
       'deliveries_failed_by_fault',
     ],
     ['all failed ones', () => ({}), 'deliveries_failed_by_tenant'],
+    [
+      'ones whose newest execution failed',
+      () => ({ newest: { states: ['failed'] } }),
+      'deliveries_failed_by_tenant',
+    ],
+    [
+      'ones whose newest execution was ignored',
+      () => ({ state: ['ignored', 'failed'], newest: { states: ['ignored'] } }),
+      'deliveries_rare_by_tenant',
+    ],
     ['failed ones in a window', () => window, 'deliveries_failed_by_tenant'],
     [
       'failed and pending ones of an endpoint',

@@ -95,6 +95,8 @@ function statusOf(item: AcceptedItem): Status {
       return 'expired';
     case 'suppressed_duplicate':
     case 'no_longer_matches':
+    case 'already_retried':
+    case 'not_retryable':
       return 'dropped';
   }
 }
