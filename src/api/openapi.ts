@@ -84,7 +84,7 @@ function scopeOf({ access }: ServedRoute): string {
     case 'installation':
       return 'Scope: `admin`.';
     case 'tenant':
-      return `Scope: \`${access.scope}\`.`;
+      return `Scope: \`${access.scope}\`${access.part ? `, or its part \`${access.part}\`` : ''}.`;
   }
 }
 
