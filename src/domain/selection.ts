@@ -49,6 +49,8 @@ export interface EventSelection {
   /** Acceptance. */
   from?: TimeBound;
   to?: TimeBound;
+  /** Matched with these endpoints only, whatever others want; all where absent. */
+  endpointIds?: string[];
 }
 
 /** An instant (ISO 8601, UTC) and whether it belongs to the range. */

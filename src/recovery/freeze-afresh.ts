@@ -32,10 +32,14 @@ export async function freezeAfresh(
   const unmatched: string[] = [];
   const first: { eventId: string; endpointId: string }[] = [];
   for (const tenantId of new Set(events.map((event) => event.tenantId))) {
-    const endpoints = await matchableEndpoints(db, tenantId);
+    const { endpointIds } = selection.afresh;
+    const isMeant = ({ endpointId }: { endpointId: string }) =>
+      endpointIds === undefined || endpointIds.includes(endpointId);
+    const endpoints = (await matchableEndpoints(db, tenantId)).filter(isMeant);
     const again: string[] = [];
     for (const event of events.filter((each) => each.tenantId === tenantId)) {
-      const matched = matchAfresh(event, endpoints);
+      const deliveries = event.deliveries.filter(isMeant);
+      const matched = matchAfresh({ ...event, deliveries }, endpoints);
       first.push(...matched.first.map((endpointId) => ({ eventId: event.id, endpointId })));
       again.push(...matched.again);
       unmatched.push(...matched.unmatched);
