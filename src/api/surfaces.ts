@@ -1,5 +1,6 @@
 import { nativeSurface } from './native/native-surface.ts';
 import type { Surface } from './surface.ts';
+import { flowRelaySurface } from './surfaces/flowrelay/flowrelay-surface.ts';
 
 /** Every API that is served: a further one is a folder and a line here. */
-export const SURFACES: readonly Surface[] = [nativeSurface];
+export const SURFACES: readonly Surface[] = [nativeSurface, flowRelaySurface];

@@ -12,6 +12,8 @@ export const ID_PREFIXES = {
   plan: 'pln',
   receipt: 'rcp',
   key: 'key',
+  replay: 'rpl',
+  diagnostics: 'dgn',
 } as const;
 
 /** What a shown id stands for. */

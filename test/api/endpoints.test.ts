@@ -235,7 +235,11 @@ describe('an endpoint', () => {
     const changed = await api.call('PATCH', `/api/v1/endpoints/${made.body.id}`, {
       body: { preset: 'flowrelay' },
     });
-    expect(changed.body).toMatchObject({ preset: 'flowrelay', onAmbiguous: 'hold', retry: { maxAttempts: 3 } });
+    expect(changed.body).toMatchObject({
+      preset: 'flowrelay',
+      onAmbiguous: 'hold',
+      retry: { maxAttempts: 3 },
+    });
   });
 
   test('keeps what a file for a partner is prepared with', async () => {
