@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../domain/canonical-json.ts';
-import { planReplay, type ReplayPlan } from '../domain/replay-facts.ts';
+import { planReplay, type ReplayPlan } from '../domain/plan-replay.ts';
 import type { ReplayRefusal } from '../domain/replay-refusal.ts';
 import type { Queryable } from '../store/queryable.ts';
 import type { ReplayTarget } from '../store/receipt-replays.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ENDPOINT_STATES } from '../../../domain/endpoint.ts';
 import { GRANTS } from '../../../domain/grant.ts';
-import { READINESS_REASONS } from '../../../domain/replay-facts.ts';
+import { READINESS_REASONS } from '../../../domain/plan-replay.ts';
 import { shownId, shownTime } from '../../native/fields.ts';
 import { EndpointSnapshotView, handoffBoundary } from './receipt-schema.ts';
 

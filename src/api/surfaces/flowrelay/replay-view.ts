@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
+import type { ReadinessReason } from '../../../domain/plan-replay.ts';
 import { HANDOFF_BOUNDARY } from '../../../domain/receipt.ts';
-import type { ReadinessReason } from '../../../domain/replay-facts.ts';
 import { hasScope } from '../../../domain/scope.ts';
 import { showId } from '../../../domain/typed-id.ts';
 import type { PlannedReplay } from '../../../recovery/plan-receipt-replay.ts';
