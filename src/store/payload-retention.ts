@@ -83,7 +83,10 @@ async function removeIdle(db: Queryable, tenantId: string, eventIds: string[]): 
   return rows[0].removed;
 }
 
-/** Erases the payload of an event at once, whatever is open; false where the tenant has no such event. */
+/**
+ * Erases the payload of an event at once, whatever is open, with what receivers answered, for that may repeat it; false
+ * where the tenant has no such event.
+ */
 export async function erasePayload(db: Queryable, tenantId: string, eventId: string): Promise<boolean> {
   const { rows } = await db.query(
     `with gone as (
@@ -91,6 +94,11 @@ export async function erasePayload(db: Queryable, tenantId: string, eventId: str
     ), marked as (
       update events v set payload_removed_at = clock_timestamp(), payload_removed_for = 'erasure'
       from gone g where v.id = g.event_id
+    ), answers as (
+      update attempts a set response_excerpt = null
+      from deliveries d join executions e on e.delivery_id = d.id
+      where d.event_id = $2 and d.tenant_id = $1 and d.replay_of is null
+        and a.execution_id = e.id and a.response_excerpt is not null
     )
     select exists (select from events where id = $2 and tenant_id = $1) as known`,
     [tenantId, eventId],

@@ -150,7 +150,13 @@ describe('Retention', () => {
     expect((await stranger.call('DELETE', path)).status).toBe(404);
     expect((await it.receipt(receiptId)).retention.state).toBe('retained');
     expect((await it.call('DELETE', path, { key: await it.grant('admin') })).status).toBe(403);
+    const { deliveryId } = (await it.receipt(receiptId)).handoffs[0];
+    const answered = async () =>
+      (await it.call('GET', `/api/v1/deliveries/${deliveryId}`)).body.executions[0].attempts[0]
+        .responseExcerpt;
+    expect(await answered()).toBe('status 500');
     expect((await it.call('DELETE', path)).status).toBe(204);
+    expect(await answered()).toBeNull();
     const { retention: first } = await it.receipt(receiptId);
     expect(first).toMatchObject({ state: 'expired', removedFor: 'erasure' });
     expect((await it.call('DELETE', path)).status).toBe(204);

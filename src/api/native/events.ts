@@ -127,7 +127,7 @@ export function eventRoutes(deps: ApiDeps): Route[] {
       path: '/api/v1/events/{id}/payload',
       summary: 'Erase the payload of an event, at once and for good',
       description:
-        'The event, its deliveries and its receipt stay. What is not sent yet ends `ignored` with `payload_expired`; what is being sent is not called back.',
+        'With it goes what receivers answered, for that may repeat it; the event, its deliveries and its receipt stay. What is not sent yet ends `ignored` with `payload_expired`; what is being sent is not called back.',
       tag: 'Events',
       access: { of: 'tenant', scope: 'write:deliveries' },
       request: { params: idParams('event', 'Id of the event.') },
