@@ -132,6 +132,28 @@ describe('one idempotency key goes from the preview to the execution', () => {
   });
 });
 
+test('a replay and a native retry at the same moment send one thing, and neither loses it', async () => {
+  const it = await scene();
+  for (let round = 0; round < 6; round++) {
+    it.receiver.switchTo(status(500));
+    const { receiptId, key, replayId } = await prepared(it);
+    const before = it.receiver.requests.length;
+    it.receiver.switchTo(ok);
+    const [executed, retried] = await Promise.all([
+      it.execute(replayId, { key }),
+      it.call('POST', '/api/v1/retries', {
+        body: { select: { eventIds: [receiptId.replace('rcp_', 'evt_')] } },
+      }),
+    ]);
+    expect([202, 409]).toContain(executed.status);
+    if (executed.status === 409)
+      expect(['not_terminal', 'changed_since_preview', 'nothing_to_send']).toContain(executed.body.reason);
+    expect(retried.status).toBe(202);
+    await it.reaches(receiptId, 'delivered');
+    expect(it.receiver.requests.length).toBe(before + 1);
+  }
+});
+
 describe('a change of anything it is bound to demands a fresh preview', () => {
   const changes: [string, (it: FlowRelayScene, receiptId: string) => Promise<unknown>, object][] = [
     [

@@ -15,7 +15,8 @@ import { problem } from '../../problem.ts';
 import { type Route, route } from '../../route.ts';
 import { type DiagnosticsContent, DiagnosticsView } from './diagnostics-schema.ts';
 import { BODY_ERRORS, errorResponses } from './flowrelay-problem.ts';
-import { factsOf, guidanceView, type ReceiptParts, receiptView } from './receipt-view.ts';
+import type { ReceiptParts } from './receipt-timeline.ts';
+import { factsOf, guidanceView, receiptView } from './receipt-view.ts';
 import { partsOf } from './receipts.ts';
 
 /** A preview that is not frozen by then is forgotten. */

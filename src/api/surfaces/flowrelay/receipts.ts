@@ -12,7 +12,8 @@ import { isProblem, problem } from '../../problem.ts';
 import { type Route, route } from '../../route.ts';
 import { errorResponses } from './flowrelay-problem.ts';
 import { GuideView, ReceiptSummary, ReceiptView } from './receipt-schema.ts';
-import { factsOf, guideView, type ReceiptParts, receiptSummary, receiptView, SHOWN } from './receipt-view.ts';
+import { type ReceiptParts, SHOWN } from './receipt-timeline.ts';
+import { factsOf, guideView, receiptSummary, receiptView } from './receipt-view.ts';
 
 const params = idParams('receipt', 'Id of the receipt.');
 

@@ -1,10 +1,8 @@
 import { z } from 'zod';
-import {
-  confirmReceiptReplay,
-  executeReceiptReplay,
-  previewReplay,
-  type ReplayResult,
-} from '../../../recovery/replay-receipt.ts';
+import { confirmReceiptReplay } from '../../../recovery/confirm-receipt-replay.ts';
+import { executeReceiptReplay } from '../../../recovery/execute-receipt-replay.ts';
+import { previewReceiptReplay } from '../../../recovery/preview-receipt-replay.ts';
+import type { ReplayResult } from '../../../recovery/receipt-replay-checks.ts';
 import { findReplay } from '../../../store/receipt-replays.ts';
 import { findReceipt } from '../../../store/receipts.ts';
 import type { ApiDeps } from '../../api-deps.ts';
@@ -71,7 +69,7 @@ export function replayRoutes(deps: ApiDeps): Route[] {
         const receipt = await findReceipt(deps.pool, tenant.id, id);
         if (!receipt) return problem('not_found');
         if (receipt.request === 'rejected') return refusalReply({ reason: 'rejected_request' }, requestId);
-        const result = await previewReplay(
+        const result = await previewReceiptReplay(
           deps,
           { tenant, caller, key },
           { eventId: id, endpointId: body.endpointId },
