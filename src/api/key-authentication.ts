@@ -2,7 +2,16 @@ import type { ApiDeps } from './api-deps.ts';
 import { type Authenticated, bearerToken, callerOf, refusedScope, tenantFor } from './authentication.ts';
 import { isProblem, type Problem, problem } from './problem.ts';
 import type { Access } from './route.ts';
-import type { CredentialRequest } from './surface.ts';
+import type { CredentialRequest, Surface } from './surface.ts';
+
+/** The credential that {@link authenticateByKey} reads. */
+export const API_KEY_CREDENTIAL: Surface['credentials'] = {
+  apiKey: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'An API key, `rdk_…`. Each operation names the scope it needs.',
+  },
+};
 
 /** Who calls by `Authorization: Bearer <API key>`, and for which tenant: the key's own, or what `Redrive-Tenant` names. */
 export async function authenticateByKey(

@@ -2,16 +2,17 @@ import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteaso
 import { ProblemSchema } from './problem.ts';
 import { PROBLEMS, type ProblemCode } from './problem-table.ts';
 import type { RouteResponse } from './route.ts';
-import type { ServedRoute } from './surface.ts';
+import type { SecurityScheme, ServedRoute } from './surface.ts';
 
 /** The OpenAPI 3.1 document of these routes; nothing of it is written by hand. */
 export function openApiDocument(routes: readonly ServedRoute[], version: string): Record<string, unknown> {
   const registry = new OpenAPIRegistry();
-  registry.registerComponent('securitySchemes', 'apiKey', {
-    type: 'http',
-    scheme: 'bearer',
-    description: 'An API key, `rdk_…`. Each operation names the scope it needs.',
-  });
+  const schemes = Object.assign({}, ...routes.map(({ surface }) => surface.credentials)) as Record<
+    string,
+    SecurityScheme
+  >;
+  for (const [name, scheme] of Object.entries(schemes))
+    registry.registerComponent('securitySchemes', name, scheme);
   for (const route of routes) registry.registerPath(pathOf(route));
   const document = new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
@@ -64,7 +65,10 @@ function pathOf(route: ServedRoute): RouteConfig {
     summary: route.summary,
     description: [route.description, scopeOf(route)].filter(Boolean).join('\n\n'),
     tags: [route.tag],
-    security: route.access.of === 'anyone' ? [] : [{ apiKey: [] }],
+    security:
+      route.access.of === 'anyone'
+        ? []
+        : Object.keys(route.surface.credentials).map((name) => ({ [name]: [] })),
     request: {
       ...(params ? { params } : {}),
       ...(query ? { query } : {}),
@@ -77,10 +81,11 @@ function pathOf(route: ServedRoute): RouteConfig {
   } as RouteConfig;
 }
 
-function scopeOf({ access }: ServedRoute): string {
+function scopeOf({ access, surface }: ServedRoute): string {
   switch (access.of) {
     case 'anyone':
-      return 'Needs no credential.';
+      // Routes of other surfaces may look for credentials in the body themselves, and say so.
+      return surface.name === 'native' ? 'Needs no credential.' : '';
     case 'installation':
       return 'Scope: `admin`.';
     case 'tenant':

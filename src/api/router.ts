@@ -8,7 +8,7 @@ import { createRateLimiter, DEFAULT_RATE_LIMIT, type RateDecision } from './rate
 import { readJsonBody } from './read-body.ts';
 import { type Reply, sendReply } from './reply.ts';
 import type { Call, Route } from './route.ts';
-import type { ServedRoute, Surface } from './surface.ts';
+import type { ProblemContext, ServedRoute, Surface } from './surface.ts';
 import { codeOfException, problemOfException } from './unexpected-failure.ts';
 import { fieldErrors, pointerTo } from './validation.ts';
 
@@ -38,7 +38,7 @@ export function createRouter(deps: ApiDeps, routes: readonly ServedRoute[]): Rou
       .join(', ');
     const [{ surface } = raise()] = ofPath;
     registered.all((req, res) =>
-      sendProblem(surface, problem('method_not_allowed', { headers: { allow } }), req, res),
+      sendProblem(deps, surface, problem('method_not_allowed', { headers: { allow } }), req, res),
     );
   }
   return router;
@@ -50,13 +50,14 @@ function raise(): never {
 
 /** Answers with a problem in the words of the surface that the request belongs to. */
 export function sendProblem(
+  deps: ProblemContext['deps'],
   surface: Surface,
   failure: Problem,
   req: Request,
   res: ServerResponse,
   route?: Route,
 ): void {
-  const context = { requestId: requestIdOf(res), method: req.method, url: req.originalUrl };
+  const context = { deps, requestId: requestIdOf(res), method: req.method, url: req.originalUrl };
   sendRendered(res, surface.renderProblem(failure, { ...context, ...(route ? { route } : {}) }));
 }
 
@@ -74,7 +75,7 @@ async function serve(
   });
   try {
     const outcome = await answer(deps, limiters, route, req, res);
-    if (isProblem(outcome)) sendProblem(route.surface, outcome, req, res, route);
+    if (isProblem(outcome)) sendProblem(deps, route.surface, outcome, req, res, route);
     else await sendReply(res, outcome, { head: req.method === 'HEAD', shutdown: deps.shutdown });
   } catch (error) {
     failed(deps, route, req, res, error);
@@ -90,7 +91,7 @@ function failed(deps: ApiDeps, route: ServedRoute, req: Request, res: ServerResp
   if (failure.problem === 'internal') deps.log.error(fields, 'api.failed');
   else deps.log.warn(fields, 'api.unavailable');
   if (res.headersSent) res.destroy();
-  else sendProblem(route.surface, failure, req, res, route);
+  else sendProblem(deps, route.surface, failure, req, res, route);
 }
 
 async function answer(

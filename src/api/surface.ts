@@ -5,6 +5,12 @@ import type { Problem } from './problem.ts';
 import type { RateLimit } from './rate-limit.ts';
 import type { Access, Route } from './route.ts';
 
+/** A form of credential, as OpenAPI describes it. */
+export type SecurityScheme = { description: string } & (
+  | { type: 'http'; scheme: 'bearer'; bearerFormat?: string }
+  | { type: 'apiKey'; in: 'header'; name: string }
+);
+
 /** What a surface reads credentials and the tenant from. */
 export interface CredentialRequest {
   header(name: string): string | undefined;
@@ -17,6 +23,8 @@ export interface CredentialRequest {
 
 /** Where an error happened; the route is absent where none was found. */
 export interface ProblemContext {
+  /** What a surface signs its errors with is in memory; nothing here may need Postgres. */
+  deps: Pick<ApiDeps, 'sealer'>;
   requestId: string;
   method: string;
   /** Path and query as they were sent. */
@@ -37,6 +45,8 @@ export interface Surface {
   name: SurfaceName;
   /** What it owns: every path that is one of these or lies below it; the longest match wins. */
   prefixes: readonly string[];
+  /** The forms of its credentials by name, one of which a call needs; a name means the same on every surface. */
+  credentials: Record<string, SecurityScheme>;
   /** Who is calling and for which tenant, or why the call is refused: credential, then tenant, then scope. */
   authenticate(
     deps: ApiDeps,

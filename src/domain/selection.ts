@@ -3,6 +3,7 @@ import type { ExecutionState } from './execution-state.ts';
 
 /** A filter over deliveries: members join by AND, the entries of an array by OR, an empty array matches nothing. */
 export interface DeliveryFilter {
+  deliveryIds?: string[];
   state?: DeliveryState[];
   endpointIds?: string[];
   eventTypes?: string[];
@@ -93,7 +94,12 @@ function namedIds(selection: Selection): string[] | undefined {
   const lists =
     'afresh' in selection
       ? [selection.afresh.eventIds, selection.afresh.eventNumbers]
-      : [selection.filter.eventIds, selection.filter.eventNumbers, selection.filter.newest?.ids];
+      : [
+          selection.filter.deliveryIds,
+          selection.filter.eventIds,
+          selection.filter.eventNumbers,
+          selection.filter.newest?.ids,
+        ];
   return lists.filter((list) => list !== undefined).sort((a, b) => a.length - b.length)[0];
 }
 

@@ -12,6 +12,8 @@ export const ID_PREFIXES = {
   plan: 'pln',
   receipt: 'rcp',
   key: 'key',
+  signer: 'sgn',
+  accessRule: 'acr',
   replay: 'rpl',
   diagnostics: 'dgn',
 } as const;

@@ -30,13 +30,13 @@ export async function freezeAfresh(
 ): Promise<SelectionCursor | undefined> {
   const { events, last } = await eventsToMatch(db, operation, selection, cursor, PAGE);
   const unmatched: string[] = [];
+  const again: string[] = [];
   const first: { eventId: string; endpointId: string }[] = [];
   for (const tenantId of new Set(events.map((event) => event.tenantId))) {
     const { endpointIds } = selection.afresh;
     const isMeant = ({ endpointId }: { endpointId: string }) =>
       endpointIds === undefined || endpointIds.includes(endpointId);
     const endpoints = (await matchableEndpoints(db, tenantId)).filter(isMeant);
-    const again: string[] = [];
     for (const event of events.filter((each) => each.tenantId === tenantId)) {
       const deliveries = event.deliveries.filter(isMeant);
       const matched = matchAfresh({ ...event, deliveries }, endpoints);
@@ -44,10 +44,10 @@ export async function freezeAfresh(
       again.push(...matched.again);
       unmatched.push(...matched.unmatched);
     }
-    if (again.length > 0) {
-      const frozen = await freezePage(db, operation, { partition: 0 }, undefined, { only: again, tenantId });
-      await settleRaced(db, operation, frozen.raced, { tenantId });
-    }
+  }
+  if (again.length > 0) {
+    const frozen = await freezePage(db, operation, { partition: 0 }, undefined, { only: again });
+    await settleRaced(db, operation, frozen.raced);
   }
   await insertFirstDeliveries(db, operation, first);
   await excludeUnmatched(db, operation.id, unmatched);

@@ -11,11 +11,10 @@ export async function settleRaced(
   db: Queryable,
   operation: FrozenOperation,
   raced: string[],
-  { again = false, tenantId = operation.tenantId }: { again?: boolean; tenantId?: string } = {},
+  { again = false }: { again?: boolean } = {},
 ): Promise<void> {
   let left = raced;
   for (let round = 0; left.length > 0 && round < RACE_ROUNDS; round++)
-    left = (await freezePage(db, operation, { partition: 0 }, left.length, { only: left, again, tenantId }))
-      .raced;
-  if (left.length > 0) await excludeChanged(db, operation.id, tenantId, left);
+    left = (await freezePage(db, operation, { partition: 0 }, left.length, { only: left, again })).raced;
+  if (left.length > 0) await excludeChanged(db, operation, left);
 }

@@ -2,7 +2,7 @@ import type { Endpoint } from '../domain/endpoint.ts';
 import { configFrom } from './endpoint-versions.ts';
 import type { Queryable } from './queryable.ts';
 
-const SELECT = `select e.id, e.handle, e.state, e.disabled_reason, e.current_version, e.created_at as made_at,
+const SELECT = `select e.id, e.handle, e.luid, e.state, e.disabled_reason, e.current_version, e.created_at as made_at,
     e.updated_at, v.*
   from endpoints e join endpoint_versions v on v.endpoint_id = e.id and v.version = e.current_version`;
 
@@ -99,6 +99,7 @@ function endpointFrom(row: any): Endpoint {
   return {
     id: row.id,
     handle: row.handle,
+    luid: row.luid,
     state: row.state,
     ...(row.disabled_reason ? { disabledReason: row.disabled_reason } : {}),
     version: row.current_version,

@@ -3,7 +3,13 @@ import { isExplicit, isSingle } from '../domain/selection.ts';
 import { refoldDeliveries } from './folding.ts';
 import type { Queryable } from './queryable.ts';
 import { LIVE_LANE } from './queryable.ts';
-import { Parameters, type SelectionCursor, selectionPage } from './selection-page.ts';
+import {
+  Parameters,
+  type SelectionCursor,
+  selectionPage,
+  tenantCondition,
+  tenantsOf,
+} from './selection-page.ts';
 
 /** What one page of a selection became. */
 export interface Frozen {
@@ -26,8 +32,6 @@ interface FreezeOptions {
   only?: string[];
   /** Whatever they have become since the operation was accepted. */
   again?: boolean;
-  /** Their tenant, where it is not the operation's. */
-  tenantId?: string;
 }
 
 /**
@@ -41,17 +45,14 @@ export async function freezePage(
   operation: FrozenOperation,
   cursor: SelectionCursor,
   limit: number | undefined,
-  { only, again = false, tenantId = operation.tenantId }: FreezeOptions = {},
+  { only, again = false }: FreezeOptions = {},
 ): Promise<Frozen> {
   const p = new Parameters();
-  const page = selectionPage(
-    tenantId,
-    only ? { deliveryIds: only } : operation.selection,
-    cursor,
-    limit,
-    p,
-    operation.watermark,
-  );
+  const { tenantId, selection } = operation;
+  const page = only
+    ? `select d.id, d.accepted_at from deliveries d
+        where ${tenantCondition('d.tenant_id', tenantId, tenantsOf(selection), p)} and d.id = any(${p.add(only)}::uuid[])`
+    : selectionPage(tenantId, selection, cursor, limit, p, operation.watermark);
   const op = p.add(operation.id);
   const takesOver = operation.options.takeOverScheduled ?? false;
   const takesStopped = takesOver || isSingle(operation.selection);
@@ -148,14 +149,15 @@ export async function freezePage(
 /** Excludes as `changed_since` what kept changing hands while it was being frozen. */
 export async function excludeChanged(
   db: Queryable,
-  operationId: string,
-  tenantId: string,
+  { id, tenantId, selection }: Pick<Operation, 'id' | 'tenantId' | 'selection'>,
   ids: string[],
 ): Promise<void> {
+  const p = new Parameters();
   await db.query(
     `insert into exclusions (operation_id, delivery_id, reason)
-     select $1, d.id, 'changed_since' from deliveries d where d.tenant_id = $2 and d.id = any($3::uuid[])
+     select ${p.add(id)}, d.id, 'changed_since' from deliveries d
+     where ${tenantCondition('d.tenant_id', tenantId, tenantsOf(selection), p)} and d.id = any(${p.add(ids)}::uuid[])
      on conflict do nothing`,
-    [operationId, tenantId, ids],
+    p.values,
   );
 }

@@ -1,3 +1,4 @@
+import type { DeliveryState } from '../domain/delivery-state.ts';
 import {
   type DeliveryFilter,
   type EventSelection,
@@ -42,8 +43,13 @@ function bound(column: string, operator: '>' | '<', time: TimeBound, p: Paramete
   return `${column} ${operator}${time.inclusive ? '=' : ''} ${p.add(time.at)}::timestamptz`;
 }
 
+/** The tenants that a selection names instead of its operation's own. */
+export function tenantsOf(selection: Selection): SelectedTenants | undefined {
+  return 'tenants' in selection ? selection.tenants : undefined;
+}
+
 /** The condition that binds a statement to the tenants of an operation: its own, or those that the platform named. */
-function tenantCondition(
+export function tenantCondition(
   column: string,
   tenantId: string,
   tenants: SelectedTenants | undefined,
@@ -54,6 +60,9 @@ function tenantCondition(
     ? `${column} in (select t.id from tenants t)`
     : `${column} = any(${p.add(tenants)}::uuid[])`;
 }
+
+/** The states that partial indexes hold: what failed, and what was not delivered yet or failed. */
+const INDEXED_STATES: readonly (readonly DeliveryState[])[] = [['failed'], ['failed', 'pending']];
 
 /**
  * The conditions of a filter over `deliveries d`, every one bound to the tenant. A member that is absent adds
@@ -70,9 +79,14 @@ export function filterConditions(
   const where = [tenantCondition('d.tenant_id', tenantId, tenants, p)];
   const now = () => `coalesce(${p.add(asOf ?? null)}::timestamptz, now())`;
   const before = (ms: number) => `${now()} - ${p.add(ms)}::float8 * interval '1 millisecond'`;
-  // A literal, where it is one state: the partial indexes are only used when the planner can see it.
+  // Literals, where there is a partial index: it is only used when the planner can see them.
+  const indexed = INDEXED_STATES.find(
+    (known) => known.length === new Set(states).size && known.every((state) => states.includes(state)),
+  );
   where.push(
-    states.length === 1 && states[0] === 'failed' ? `d.state = 'failed'` : `d.state = any(${p.add(states)})`,
+    indexed
+      ? `d.state in (${indexed.map((state) => `'${state}'`).join(', ')})`
+      : `d.state = any(${p.add(states)})`,
   );
   if (partition.endpointId) where.push(`d.endpoint_id = ${p.add(partition.endpointId)}`);
   else if (filter.endpointIds) where.push(`d.endpoint_id = any(${p.add(filter.endpointIds)}::uuid[])`);
@@ -105,6 +119,7 @@ export function filterConditions(
     where.push(`coalesce(d.last_attempt_at, (select x.created_at from executions x where x.delivery_id = d.id
       order by x.id desc limit 1)) >= ${before(filter.activeWithinMs)}`);
   // Ids as arrays, so that the look-up begins at them and not at every delivery of the tenant.
+  if (filter.deliveryIds) where.push(`d.id = any(${p.add(filter.deliveryIds)}::uuid[])`);
   if (filter.eventIds) where.push(`d.event_id = any(${p.add(filter.eventIds)}::uuid[])`);
   if (filter.eventNumbers)
     where.push(`d.event_id = any(array(select v.id from events v

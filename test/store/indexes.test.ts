@@ -99,8 +99,13 @@ describe('a page of a selection', () => {
     ['all failed ones', () => ({}), 'deliveries_failed_by_tenant'],
     ['failed ones in a window', () => window, 'deliveries_failed_by_tenant'],
     [
+      'failed and pending ones of an endpoint',
+      () => ({ endpointIds, state: ['pending', 'failed'] }),
+      'deliveries_undelivered_by_endpoint',
+    ],
+    [
       'ones in any state of an endpoint in a window',
-      () => ({ ...window, endpointIds, state: ['failed', 'pending'] }),
+      () => ({ ...window, endpointIds, state: ['failed', 'pending', 'delivered'] }),
       'deliveries_by_endpoint',
     ],
     [

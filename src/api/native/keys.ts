@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { GRANT_SCOPES, GRANTS } from '../../domain/grant.ts';
 import { hasScope, SCOPES, TENANT_SCOPES } from '../../domain/scope.ts';
-import { readId, showId } from '../../domain/typed-id.ts';
+import { showId } from '../../domain/typed-id.ts';
 import { type ApiKey, insertApiKey, listApiKeys, revokeApiKey } from '../../store/api-keys.ts';
-import { findTenant } from '../../store/tenants.ts';
 import type { ApiDeps } from '../api-deps.ts';
 import { hashApiKey, makeApiKey } from '../api-key.ts';
-import { isProblem, type Problem, problem } from '../problem.ts';
-import { type Route, route, type TenantRef } from '../route.ts';
+import { isProblem, problem } from '../problem.ts';
+import { type Route, route } from '../route.ts';
 import { idParams, shownId, shownTime, textField, timeField } from './fields.ts';
+import { ownerNamed } from './owner.ts';
 import { idCursor, pageFrom, pageOf, pageParameters } from './page.ts';
 
 const name = textField(200, 'Name for people: who or what uses the key.', 'orders service');
@@ -89,7 +89,7 @@ export function keyRoutes({ pool }: ApiDeps): Route[] {
       responses: { 201: { description: 'The key, shown once.', schema: CreatedKey } },
       problems: ['tenant_required'],
       async handler({ body, caller, tenant }) {
-        const owner = await ownerOf(body.tenantId, tenant, caller.tenant === undefined);
+        const owner = await ownerNamed(pool, body.tenantId, caller, tenant);
         if (isProblem(owner)) return owner;
         const scopes = body.grant === undefined ? (body.scopes ?? []) : GRANT_SCOPES[body.grant];
         const beyond = scopes.find((scope) => !hasScope(caller.scopes, scope));
@@ -144,29 +144,6 @@ export function keyRoutes({ pool }: ApiDeps): Route[] {
       },
     }),
   ];
-
-  /** A key of the installation may make keys for any tenant, another one for its own only. */
-  async function ownerOf(
-    named: string | undefined,
-    tenant: TenantRef | undefined,
-    ofInstallation: boolean,
-  ): Promise<TenantRef | Problem> {
-    if (named === undefined) return tenant ?? problem('tenant_required');
-    const id = readId('tenant', named);
-    if (tenant && (tenant.handle === named || tenant.id === id)) return tenant;
-    const found =
-      ofInstallation && tenant === undefined && !named.includes('\0')
-        ? await findTenant(pool, id === undefined ? { handle: named } : { id })
-        : undefined;
-    return (
-      found ??
-      problem('not_found', {
-        errors: [
-          { pointer: '#/tenantId', code: 'unknown', message: 'Expected the id or handle of your tenant.' },
-        ],
-      })
-    );
-  }
 }
 
 function view(key: ApiKey): z.input<typeof KeyView> {

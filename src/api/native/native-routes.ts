@@ -1,5 +1,6 @@
 import type { ApiDeps } from '../api-deps.ts';
 import type { Route } from '../route.ts';
+import { accessRuleRoutes } from './access-rules.ts';
 import { deliveryRoutes } from './deliveries.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { eventRoutes } from './events.ts';
@@ -10,6 +11,7 @@ import { retryRoutes } from './retries.ts';
 import { retryControlRoutes } from './retry-control.ts';
 import { retryItemRoutes } from './retry-items.ts';
 import { retryProgressRoutes } from './retry-progress.ts';
+import { signerRoutes } from './signers.ts';
 import { tenantRoutes } from './tenants.ts';
 
 /** The native API, `/api/v1`. */
@@ -18,6 +20,8 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
   return [
     ...tenantRoutes(deps),
     ...keyRoutes(deps),
+    ...signerRoutes(deps),
+    ...accessRuleRoutes(deps),
     ...endpointRoutes(deps),
     ...eventRoutes(deps),
     ...deliveryRoutes(deps),

@@ -1,4 +1,4 @@
-import { authenticateByKey } from '../key-authentication.ts';
+import { API_KEY_CREDENTIAL, authenticateByKey } from '../key-authentication.ts';
 import { renderNativeProblem } from '../problem.ts';
 import type { Surface } from '../surface.ts';
 import { nativeRoutes } from './native-routes.ts';
@@ -7,6 +7,7 @@ import { nativeRoutes } from './native-routes.ts';
 export const nativeSurface: Surface = {
   name: 'native',
   prefixes: ['/'],
+  credentials: API_KEY_CREDENTIAL,
   authenticate: authenticateByKey,
   takesGrants: true,
   renderProblem: (failure, { requestId }) => renderNativeProblem(failure, requestId),

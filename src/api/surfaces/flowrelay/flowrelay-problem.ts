@@ -9,13 +9,15 @@ import {
 } from '../../../domain/replay-refusal.ts';
 import { showId } from '../../../domain/typed-id.ts';
 import { shownId } from '../../native/fields.ts';
-import { type Problem, ProblemSchema, renderNativeProblem } from '../../problem.ts';
+import { type Problem, ProblemSchema } from '../../problem.ts';
 import { PROBLEMS } from '../../problem-table.ts';
 import type { Reply } from '../../reply.ts';
 import type { RouteResponse } from '../../route.ts';
 import type { RenderedProblem } from '../../surface.ts';
 
 const CONTENT_TYPE = 'application/problem+json; charset=utf-8';
+/** More help nobody. */
+const MAX_ERRORS = 100;
 
 /** Status and title of each refusal of a replay, and of a key that stands for another replay. */
 const REFUSALS: Record<ReplayRefusalCode | 'idempotency_conflict', { status: number; title: string }> = {
@@ -53,8 +55,8 @@ const DETAILS: Record<RefusalReason, string> = {
 const FlowRelayProblem = z
   .strictObject({
     type: z.string().meta({
-      description: 'A page about the error; ends with its code.',
-      example: 'https://redrive.dev/errors/unsafe_state',
+      description: 'Name of the error; ends with its code.',
+      example: 'urn:flowrelay:error:unsafe_state',
     }),
     title: z.string().meta({ description: 'The error in a few words.', example: 'Unsafe state' }),
     status: z.int().meta({ description: 'The HTTP status again.', example: 409 }),
@@ -141,9 +143,17 @@ export function renderFlowRelayProblem(failure: Problem, requestId: string): Ren
     return rendered('product_boundary', requestId, {
       detail: DETAILS.not_offered,
       reason: 'not_offered',
-      errors: beyond.slice(0, 100),
+      errors: beyond,
     });
-  return renderNativeProblem(failure, requestId);
+  const { problem: code, detail, errors, headers } = failure;
+  const { status, title, advice } = PROBLEMS[code];
+  return {
+    ...problemOf(
+      { status, title, code, instance: requestId, detail: detail ?? advice },
+      errors && { errors },
+    ),
+    ...(headers ? { headers } : {}),
+  };
 }
 
 /** Answers that a replay is refused. */
@@ -177,13 +187,22 @@ function replyOf({ status, body = '' }: RenderedProblem, headers: Record<string,
 function rendered(
   code: keyof typeof REFUSALS,
   instance: string,
-  { detail, ...more }: Partial<z.input<typeof FlowRelayProblem>> & { detail: string },
+  { detail, ...more }: Partial<Body> & { detail: string },
 ): RenderedProblem {
-  const { status, title } = REFUSALS[code];
-  const type = `https://redrive.dev/errors/${code}`;
+  return problemOf({ ...REFUSALS[code], code, instance, detail }, more);
+}
+
+type Body = z.input<typeof FlowRelayProblem>;
+
+function problemOf(
+  { status, title, code, detail, instance }: Omit<Body, 'type'>,
+  { errors, ...more }: Partial<Body> = {},
+): RenderedProblem {
+  const type = `urn:flowrelay:error:${code}`;
+  const shown = errors ? { errors: errors.slice(0, MAX_ERRORS) } : {};
   return {
     status,
     contentType: CONTENT_TYPE,
-    body: JSON.stringify({ type, title, status, code, detail, instance, ...more }),
+    body: JSON.stringify({ type, title, status, code, detail, instance, ...more, ...shown }),
   };
 }

@@ -1,4 +1,4 @@
-import { authenticateByKey } from '../../key-authentication.ts';
+import { API_KEY_CREDENTIAL, authenticateByKey } from '../../key-authentication.ts';
 import type { Surface } from '../../surface.ts';
 import { diagnosticsRoutes } from './diagnostics.ts';
 import { renderFlowRelayProblem } from './flowrelay-problem.ts';
@@ -9,6 +9,7 @@ import { replayRoutes } from './replays.ts';
 export const flowRelaySurface: Surface = {
   name: 'flowrelay',
   prefixes: ['/flowrelay/v1'],
+  credentials: API_KEY_CREDENTIAL,
   authenticate: authenticateByKey,
   takesGrants: true,
   renderProblem: (failure, { requestId }) => renderFlowRelayProblem(failure, requestId),
