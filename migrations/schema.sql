@@ -110,6 +110,13 @@ AS $function$
       'pending') end
 $function$;
 
+CREATE OR REPLACE FUNCTION public.make_bridge_luid()
+ RETURNS text
+ LANGUAGE sql
+AS $function$
+  select '$brg.' || translate(left(encode(uuid_send(gen_random_uuid()), 'base64'), 17), '+/', '-_')
+$function$;
+
 CREATE OR REPLACE FUNCTION public.refuse_transition(from_state text, to_state text)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -119,6 +126,13 @@ begin
 end $function$;
 
 -- Tables
+
+create table access_rules (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  rule jsonb not null,
+  created_at timestamp with time zone default now() not null
+);
 
 create table api_keys (
   id uuid default uuidv7() not null,
@@ -217,7 +231,8 @@ create table endpoints (
   current_version integer default 1 not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  prepares boolean default false not null
+  prepares boolean default false not null,
+  luid text default make_bridge_luid() not null
 );
 
 create table event_identities (
@@ -297,6 +312,21 @@ create table installation (
   created_at timestamp with time zone default now() not null
 );
 
+create table jwt_issuers (
+  id uuid default uuidv7() not null,
+  tenant_id uuid,
+  name text not null,
+  issuer text not null,
+  audience text not null,
+  algorithm text not null,
+  sealed_secret bytea,
+  jwks jsonb,
+  jwks_url text,
+  scopes text[] not null,
+  created_at timestamp with time zone default now() not null,
+  revoked_at timestamp with time zone
+);
+
 create table operation_counts (
   operation_id uuid not null,
   expected integer default 0 not null,
@@ -351,7 +381,8 @@ create table operations (
   created_at timestamp with time zone default now() not null,
   closed_at timestamp with time zone,
   report jsonb,
-  actor text
+  actor text,
+  estimated_events integer
 );
 
 create table pace_slots (
@@ -371,6 +402,14 @@ create table schema_migrations (
   name text not null,
   checksum text not null,
   applied_at timestamp with time zone default now() not null
+);
+
+create table signers (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  handle text not null,
+  public_key bytea not null,
+  created_at timestamp with time zone default now() not null
 );
 
 create table tenant_counters (
@@ -399,6 +438,12 @@ create table workers (
 );
 
 -- Constraints
+
+alter table access_rules add constraint access_rules_pkey PRIMARY KEY (id);
+
+alter table access_rules add constraint access_rules_rule_check CHECK ((jsonb_typeof(rule) = 'object'::text));
+
+alter table access_rules add constraint access_rules_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table api_keys add constraint api_keys_pkey PRIMARY KEY (id);
 
@@ -470,11 +515,15 @@ alter table endpoint_versions add constraint endpoint_versions_tenant_id_fkey FO
 
 alter table endpoints add constraint endpoints_pkey PRIMARY KEY (id);
 
+alter table endpoints add constraint endpoints_luid_key UNIQUE (luid);
+
 alter table endpoints add constraint endpoints_check CHECK (((state = 'disabled'::text) = (disabled_reason IS NOT NULL)));
 
 alter table endpoints add constraint endpoints_disabled_reason_check CHECK ((disabled_reason = ANY (ARRAY['operator'::text, 'gone'::text])));
 
 alter table endpoints add constraint endpoints_handle_check CHECK ((handle ~ '^[a-zA-Z0-9._-]{1,81}$'::text));
+
+alter table endpoints add constraint endpoints_luid_check CHECK ((luid ~ '^\$brg\.[A-Za-z0-9_-]{17}$'::text));
 
 alter table endpoints add constraint endpoints_state_check CHECK ((state = ANY (ARRAY['enabled'::text, 'disabled'::text, 'deleted'::text])));
 
@@ -515,6 +564,20 @@ alter table idempotency_keys add constraint idempotency_keys_key_hash_check CHEC
 alter table installation add constraint installation_pkey PRIMARY KEY (only_one);
 
 alter table installation add constraint installation_only_one_check CHECK (only_one);
+
+alter table jwt_issuers add constraint jwt_issuers_pkey PRIMARY KEY (id);
+
+alter table jwt_issuers add constraint jwt_issuers_algorithm_check CHECK ((algorithm = ANY (ARRAY['HS256'::text, 'EdDSA'::text, 'RS256'::text])));
+
+alter table jwt_issuers add constraint jwt_issuers_check CHECK (((tenant_id IS NULL) OR (NOT ('admin'::text = ANY (scopes)))));
+
+alter table jwt_issuers add constraint jwt_issuers_check1 CHECK (((num_nonnulls(sealed_secret, jwks, jwks_url) = 1) AND ((algorithm = 'HS256'::text) = (sealed_secret IS NOT NULL))));
+
+alter table jwt_issuers add constraint jwt_issuers_jwks_check CHECK ((jsonb_typeof((jwks -> 'keys'::text)) = 'array'::text));
+
+alter table jwt_issuers add constraint jwt_issuers_scopes_check CHECK ((cardinality(scopes) > 0));
+
+alter table jwt_issuers add constraint jwt_issuers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table operation_counts add constraint operation_counts_pkey PRIMARY KEY (operation_id);
 
@@ -558,6 +621,8 @@ alter table operations add constraint operations_check2 CHECK (((closed_at IS NU
 
 alter table operations add constraint operations_control_check CHECK ((control = ANY (ARRAY['run'::text, 'pause'::text, 'cancel'::text])));
 
+alter table operations add constraint operations_estimated_events_check CHECK ((estimated_events >= 0));
+
 alter table operations add constraint operations_kind_check CHECK ((kind = ANY (ARRAY['retry'::text, 'replay'::text])));
 
 alter table operations add constraint operations_max_concurrency_check CHECK ((max_concurrency > 0));
@@ -580,6 +645,18 @@ alter table payloads add constraint payloads_pkey PRIMARY KEY (event_id);
 
 alter table schema_migrations add constraint schema_migrations_pkey PRIMARY KEY (name);
 
+alter table signers add constraint signers_pkey PRIMARY KEY (id);
+
+alter table signers add constraint signers_tenant_id_handle_key UNIQUE (tenant_id, handle);
+
+alter table signers add constraint signers_tenant_id_public_key_key UNIQUE (tenant_id, public_key);
+
+alter table signers add constraint signers_handle_check CHECK (((handle ~ '^[a-zA-Z0-9_+.-]{1,81}$'::text) AND (handle <> ALL (ARRAY['system'::text, 'any'::text]))));
+
+alter table signers add constraint signers_public_key_check CHECK ((length(public_key) = 32));
+
+alter table signers add constraint signers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
 alter table tenant_counters add constraint tenant_counters_pkey PRIMARY KEY (tenant_id);
 
 alter table tenant_counters add constraint tenant_counters_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
@@ -598,6 +675,8 @@ alter table workers add constraint workers_pkey PRIMARY KEY (id);
 
 -- Indexes
 
+CREATE INDEX access_rules_by_tenant ON public.access_rules USING btree (tenant_id, id);
+
 CREATE INDEX api_keys_by_tenant ON public.api_keys USING btree (tenant_id, id);
 
 CREATE INDEX claims_by_lease ON public.claims USING btree (lease_until);
@@ -615,6 +694,8 @@ CREATE INDEX deliveries_failed_by_fault ON public.deliveries USING btree (tenant
 CREATE INDEX deliveries_failed_by_tenant ON public.deliveries USING btree (tenant_id, accepted_at, id) WHERE (state = 'failed'::text);
 
 CREATE UNIQUE INDEX deliveries_once ON public.deliveries USING btree (event_id, endpoint_id) WHERE (replay_of IS NULL);
+
+CREATE INDEX deliveries_undelivered_by_endpoint ON public.deliveries USING btree (endpoint_id, accepted_at, id) WHERE (state = ANY (ARRAY['failed'::text, 'pending'::text]));
 
 CREATE INDEX endpoint_secrets_by_endpoint ON public.endpoint_secrets USING btree (endpoint_id, id);
 
@@ -638,11 +719,21 @@ CREATE UNIQUE INDEX executions_one_open ON public.executions USING btree (delive
 
 CREATE INDEX executions_queue ON public.executions USING btree (worked_by, endpoint_id, due_at, id) WHERE in_queue;
 
+CREATE INDEX jwt_issuers_by_audience ON public.jwt_issuers USING btree (issuer, audience);
+
+CREATE UNIQUE INDEX jwt_issuers_by_claims ON public.jwt_issuers USING btree (issuer, audience) WHERE (revoked_at IS NULL);
+
+CREATE INDEX jwt_issuers_by_tenant ON public.jwt_issuers USING btree (tenant_id, id);
+
 CREATE INDEX operations_by_tenant ON public.operations USING btree (tenant_id, id);
 
 CREATE INDEX operations_open ON public.operations USING btree (next_event_at) WHERE (closed_at IS NULL);
 
 CREATE INDEX pace_slots_by_token ON public.pace_slots USING btree (token);
+
+CREATE INDEX signers_by_handle ON public.signers USING btree (handle);
+
+CREATE INDEX signers_by_key ON public.signers USING btree (public_key);
 
 CREATE UNIQUE INDEX tenants_platform ON public.tenants USING btree (platform) WHERE platform;
 

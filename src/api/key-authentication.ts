@@ -9,13 +9,14 @@ export const API_KEY_CREDENTIAL: Surface['credentials'] = {
   apiKey: {
     type: 'http',
     scheme: 'bearer',
-    description: 'An API key, `rdk_…`. Each operation names the scope it needs.',
+    description:
+      'An API key, `rdk_…`, or a token (JWT) of a registered issuer. Each operation names the scope it needs.',
   },
 };
 
-/** Who calls by `Authorization: Bearer <API key>`, and for which tenant: the key's own, or what `Redrive-Tenant` names. */
+/** Who calls by `Authorization: Bearer <API key or token>`, and for which tenant: the key's own, or what `Redrive-Tenant` names. */
 export async function authenticateByKey(
-  deps: Pick<ApiDeps, 'pool'>,
+  deps: ApiDeps,
   access: Exclude<Access, { of: 'anyone' }>,
   request: CredentialRequest,
 ): Promise<Authenticated | Problem> {

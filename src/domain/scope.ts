@@ -43,3 +43,9 @@ export function hasScope(granted: readonly string[], needed: Scope): boolean {
     granted.includes(needed) || granted.includes('admin') || (whole !== undefined && granted.includes(whole))
   );
 }
+
+/** What both of two grants allow; a part is not named beside its whole. */
+export function commonScopes(one: readonly string[], other: readonly string[]): Scope[] {
+  const common = SCOPES.filter((scope) => hasScope(one, scope) && hasScope(other, scope));
+  return common.filter((scope) => !common.some((whole) => PART_OF[scope] === whole));
+}

@@ -27,6 +27,10 @@ export interface DeliveryFilter {
   eventIds?: string[];
   /** Numbers of events within the tenant, in decimal digits. */
   eventNumbers?: string[];
+  /** Only what has an open execution, or only what has none. */
+  open?: boolean;
+  /** Only what was attempted, or only what never was. */
+  attempted?: boolean;
   newest?: NewestExecution;
 }
 

@@ -29,6 +29,8 @@ export interface AcceptRequest<Refusal = never> {
   options: OperationOptions;
   reason?: string;
   ticket?: string;
+  /** Events that it is expected to send, where the surface tells. */
+  estimatedEvents?: number;
   /** Who asks, and with which API key. */
   caller: { actor: string; keyId?: string };
   /** `scope` and `fingerprint` are declared by the surface. */

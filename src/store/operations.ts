@@ -1,5 +1,6 @@
 import type { Operation } from '../domain/operation.ts';
 import type { Control, OperationState } from '../domain/operation-state.ts';
+import type { SurfaceName } from '../domain/surface-name.ts';
 import type { Queryable } from './queryable.ts';
 
 const COLUMNS = `o.*, c.expected, c.queued, c.scheduled, c.sending, c.unknown, c.delivered, c.failed, c.ignored,
@@ -15,6 +16,7 @@ export type NewOperation = Pick<
 > & {
   reason?: string;
   ticket?: string;
+  estimatedEvents?: number;
   caller: { actor: string; keyId?: string };
   selected: boolean;
 };
@@ -25,9 +27,9 @@ export async function insertOperation(db: Queryable, operation: NewOperation): P
     `with o as (
       insert into operations (id, tenant_id, kind, surface, workflow_id, interactive, target, selection, options, reason,
         ticket, requested_by, actor, state, rate_per_second, max_concurrency, not_before, watermark, selected_at, next_event,
-        next_event_at)
+        next_event_at, estimated_events)
       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $17, 'accepted', $13, $14, $15, clock_timestamp(),
-        case when $16 then now() end, 'start', now())
+        case when $16 then now() end, 'start', now(), $18)
       returning id
     ), counts as (insert into operation_counts (operation_id) select id from o)
     insert into operation_pacing (operation_id) select id from o`,
@@ -49,6 +51,7 @@ export async function insertOperation(db: Queryable, operation: NewOperation): P
       operation.options.notBefore ?? null,
       operation.selected,
       operation.caller.actor,
+      operation.estimatedEvents ?? null,
     ],
   );
 }
@@ -72,17 +75,25 @@ export async function loadOperation(db: Queryable, operationId: string): Promise
   return rows[0] && operationFrom(rows[0]);
 }
 
-/** Operations of a tenant, newest first, before a given one. */
+/** Operations of a tenant, newest first, before a given one: all, or those of a surface, or that came with an estimate. */
 export async function listOperations(
   db: Queryable,
   tenantId: string,
-  page: { state?: OperationState[]; before?: string; limit: number },
+  page: { state?: OperationState[]; surface?: SurfaceName; estimated?: true; before?: string; limit: number },
 ): Promise<Operation[]> {
   const { rows } = await db.query(
     `select ${COLUMNS} from ${TABLES}
      where o.tenant_id = $1 and ($2::text[] is null or o.state = any($2)) and ($3::uuid is null or o.id < $3)
+       and ($5::text is null or o.surface = $5) and (not $6 or o.estimated_events is not null)
      order by o.id desc limit $4`,
-    [tenantId, page.state ?? null, page.before ?? null, page.limit],
+    [
+      tenantId,
+      page.state ?? null,
+      page.before ?? null,
+      page.limit,
+      page.surface ?? null,
+      page.estimated ?? false,
+    ],
   );
   return rows.map(operationFrom);
 }
@@ -164,6 +175,7 @@ function operationFrom(row: any): Operation {
     ...(row.next_event ? { nextEvent: row.next_event } : {}),
     ...(row.next_event_at ? { nextEventAt: row.next_event_at } : {}),
     stalled: row.stalled,
+    ...(row.estimated_events === null ? {} : { estimatedEvents: row.estimated_events }),
     createdAt: row.created_at,
     ...(row.closed_at ? { closedAt: row.closed_at } : {}),
     ...(row.report ? { report: row.report } : {}),

@@ -124,6 +124,11 @@ export function filterConditions(
   if (filter.eventNumbers)
     where.push(`d.event_id = any(array(select v.id from events v
       where ${tenantCondition('v.tenant_id', tenantId, tenants, p)} and v.number = any(${p.add(filter.eventNumbers)}::bigint[])))`);
+  if (filter.open !== undefined)
+    where.push(
+      `${filter.open ? '' : 'not '}exists (select from executions x where x.delivery_id = d.id and x.open)`,
+    );
+  if (filter.attempted !== undefined) where.push(`d.attempts ${filter.attempted ? '>' : '='} 0`);
   if (filter.newest) where.push(...newestConditions(filter.newest, p));
   return where;
 }

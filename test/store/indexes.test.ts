@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DeliveryFilter, Selection } from '../../src/domain/selection.ts';
 import { cancelUnsent } from '../../src/store/cancelling.ts';
 import { claimItems } from '../../src/store/claims.ts';
+import { listDeliveries } from '../../src/store/delivery-reads.ts';
 import { refoldDeliveries } from '../../src/store/folding.ts';
 import { freezePage } from '../../src/store/freeze.ts';
 import { reopenCoalesced } from '../../src/store/operation-progress.ts';
@@ -120,6 +121,13 @@ describe('a page of a selection', () => {
         await expectPlan(page({ filter: filter() }, cursor), index);
     },
   );
+
+  test('of what failed and is not being retried, newest first, reads the failures of the tenant', async () => {
+    const list = (db: Queryable) =>
+      listDeliveries(db, tenant.id, { state: ['failed'], open: false }, { limit: 20 });
+    await expectPlan(list, 'deliveries_failed_by_tenant');
+    await expectPlan(list, 'executions_one_open');
+  });
 
   test('of the failures of an operation reads the items of that operation', async () => {
     await expectPlan(page({ failuresOf: operationId }, { partition: 0 }), 'executions_by_operation');

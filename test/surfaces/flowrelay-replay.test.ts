@@ -232,7 +232,7 @@ describe('a change of anything it is bound to demands a fresh preview', () => {
     const it = await scene();
     const { replayId, key, receiptId } = await prepared(it);
     await engine.database.pool.query(`update receipt_replays set expires_at = now() where id = $1`, [
-      uuidIn('replay', replayId),
+      uuidIn('receiptReplay', replayId),
     ]);
     expect(await it.execute(replayId, { key })).toMatchObject({
       status: 409,
@@ -317,7 +317,7 @@ describe('refusals by code', () => {
     expect((await it.preview(second.receiptId)).body.code).toBe('usage_limit');
     await engine.database.pool.query(
       `update receipt_replays set executed_at = executed_at - interval '24 hours' where id = $1`,
-      [uuidIn('replay', first.replayId)],
+      [uuidIn('receiptReplay', first.replayId)],
     );
     expect((await it.execute(second.replayId, second)).status).toBe(202);
     await settings(it, { replaysPerDay: null });
@@ -361,7 +361,7 @@ describe('ids', () => {
     const foreign = await calls(receiptId, replayId, diagnostics.body.diagnosticsId);
     const unknown = await calls(
       'rcp_01k9z3e5hbe7r9qk2m4n6p8r0s',
-      'rpl_01k9z3e5hbe7r9qk2m4n6p8r0s',
+      'rrp_01k9z3e5hbe7r9qk2m4n6p8r0s',
       'dgn_01k9z3e5hbe7r9qk2m4n6p8r0s',
     );
     expect(foreign.map(plain)).toEqual(unknown.map(plain));

@@ -5,6 +5,7 @@ import { deliveryRoutes } from './deliveries.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { eventRoutes } from './events.ts';
 import { executionRoutes } from './executions.ts';
+import { jwtIssuerRoutes } from './jwt-issuers.ts';
 import { keyRoutes } from './keys.ts';
 import { ProgressRate } from './progress-rate.ts';
 import { retryRoutes } from './retries.ts';
@@ -20,6 +21,7 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
   return [
     ...tenantRoutes(deps),
     ...keyRoutes(deps),
+    ...jwtIssuerRoutes(deps),
     ...signerRoutes(deps),
     ...accessRuleRoutes(deps),
     ...endpointRoutes(deps),

@@ -30,7 +30,9 @@ export const DiagnosticsContent = ReceiptSummary.omit({ eventType: true })
       )
       .meta({ description: 'The handoffs.' }),
     moreHandoffs: ReceiptView.shape.moreHandoffs,
-    replays: ReceiptView.shape.replays,
+    replays: z
+      .array(ReceiptView.shape.replays.element.omit({ actor: true }))
+      .meta({ description: 'Its newest replays, without who asked for them.' }),
     timeline: ReceiptView.shape.timeline,
     moreTimeline: ReceiptView.shape.moreTimeline,
   })

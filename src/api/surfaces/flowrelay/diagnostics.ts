@@ -112,7 +112,7 @@ function contentOf(receipt: Receipt, parts: ReceiptParts): z.input<typeof Diagno
       },
     })),
     moreHandoffs,
-    replays,
+    replays: replays.map(({ actor: _actor, ...replay }) => replay),
     timeline,
     moreTimeline,
   };

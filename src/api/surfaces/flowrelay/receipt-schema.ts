@@ -108,7 +108,7 @@ const TimelineEntry = z
     at: shownTime('When it happened.'),
     event: z.enum(TIMELINE_EVENTS).meta({ description: 'What happened.', example: 'accepted_by_endpoint' }),
     deliveryId: shownId('delivery', 'The handoff it is about.').nullable(),
-    replayId: shownId('replay', 'The replay it is about.').nullable(),
+    replayId: shownId('receiptReplay', 'The replay it is about.').nullable(),
     statusCode: z.int().nullable().meta({ description: "Status of the endpoint's answer.", example: 200 }),
     code: z.string().nullable().meta({ description: 'Cause or result, by code.', example: 'http_5xx' }),
   })
@@ -171,7 +171,7 @@ export const ReceiptView = ReceiptSummary.extend({
   replays: z
     .array(
       z.strictObject({
-        replayId: shownId('replay', 'The replay.'),
+        replayId: shownId('receiptReplay', 'The replay.'),
         state: z
           .enum(['previewed', 'confirmed', 'executed'])
           .meta({ description: 'How far it came.', example: 'executed' }),

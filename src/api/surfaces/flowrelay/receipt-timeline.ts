@@ -44,7 +44,7 @@ export function timelineOf(receipt: Receipt, { steps, replays }: ReceiptParts): 
       : entry(at, 'handoff_ended', { ...about, code: step.reason ?? step.state });
   });
   const replayed = replays.flatMap(({ id, createdAt, confirmedAt, executedAt }) => {
-    const about = { replayId: showId('replay', id) };
+    const about = { replayId: showId('receiptReplay', id) };
     return [
       entry(createdAt, 'replay_previewed', about),
       ...(confirmedAt ? [entry(confirmedAt, 'replay_confirmed', about)] : []),

@@ -89,7 +89,7 @@ export function receiptView(receipt: Receipt, parts: ReceiptParts): z.input<type
     handoffs: parts.handoffs.slice(0, SHOWN.handoffs).map((handoff) => handoffView(facts, handoff)),
     moreHandoffs: parts.handoffs.length > SHOWN.handoffs,
     replays: parts.replays.slice(0, SHOWN.replays).map(({ id, state, actor, operationId }) => ({
-      replayId: showId('replay', id),
+      replayId: showId('receiptReplay', id),
       state,
       actor,
       operationId: operationId ? showId('operation', operationId) : null,

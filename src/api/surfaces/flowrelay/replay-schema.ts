@@ -95,7 +95,7 @@ export const PreviewView = z
 /** A replay, from its preview on. */
 export const ReplayView = z
   .strictObject({
-    replayId: shownId('replay', 'Id of the replay.'),
+    replayId: shownId('receiptReplay', 'Id of the replay.'),
     receiptId: shownId('receipt', 'The receipt it starts from.'),
     state: z
       .enum(['previewed', 'confirmed', 'executed'])

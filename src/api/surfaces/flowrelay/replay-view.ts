@@ -52,7 +52,7 @@ export function previewView(
 /** A replay as it is now. */
 export function replayView(replay: ReceiptReplay): z.input<typeof ReplayView> {
   return {
-    replayId: showId('replay', replay.id),
+    replayId: showId('receiptReplay', replay.id),
     receiptId: showId('receipt', replay.eventId),
     state: replay.state,
     preview: replay.preview as z.input<typeof PreviewView>,

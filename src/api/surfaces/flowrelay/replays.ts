@@ -41,7 +41,7 @@ export function replayRoutes(deps: ApiDeps): Route[] {
     headers,
     bodyOptional: true,
   } as const;
-  const params = idParams('replay', 'Id of the replay.');
+  const params = idParams('receiptReplay', 'Id of the replay.');
   const errors = errorResponses(...BODY_ERRORS, ...REPLAY_ERRORS);
   return [
     route({
