@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import type { Grant } from '../domain/grant.ts';
 import { hasScope, type Scope } from '../domain/scope.ts';
 import { readId, showId } from '../domain/typed-id.ts';
 import { findApiKey } from '../store/api-keys.ts';
@@ -17,6 +18,8 @@ export interface Caller {
   /** Where the credential is an API key. */
   keyId?: string;
   scopes: readonly string[];
+  /** Where the key was made with one: it reads no bodies, and no surface takes it that does not say so. */
+  grant?: Grant;
   /** The tenant the credential belongs to; one of the installation has none. */
   tenant?: TenantRef;
 }
@@ -56,6 +59,7 @@ export async function callerOf(
     actor: showId('key', found.id),
     keyId: found.id,
     scopes: found.scopes,
+    ...(found.grant ? { grant: found.grant } : {}),
     ...(found.tenant ? { tenant: found.tenant } : {}),
   };
 }
@@ -78,9 +82,9 @@ export async function tenantFor(
   return tenant && { id: tenant.id, handle: tenant.handle };
 }
 
-/** Why a caller may not do what needs this scope; undefined where it may. */
-export function refusedScope(caller: Caller, scope: Scope): Problem | undefined {
-  if (hasScope(caller.scopes, scope)) return undefined;
+/** Why a caller may not do what needs this scope, or at least `part` of it; undefined where it may. */
+export function refusedScope(caller: Caller, scope: Scope, part: Scope = scope): Problem | undefined {
+  if (hasScope(caller.scopes, scope) || hasScope(caller.scopes, part)) return undefined;
   return problem('insufficient_scope', {
     scope,
     detail: `This call needs the scope \`${scope}\`, which this credential does not have.`,

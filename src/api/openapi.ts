@@ -1,4 +1,5 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi';
+import { authenticateByKey } from './key-authentication.ts';
 import { ProblemSchema } from './problem.ts';
 import { PROBLEMS, type ProblemCode } from './problem-table.ts';
 import type { RouteResponse } from './route.ts';
@@ -89,13 +90,13 @@ function scopeOf({ access, surface }: ServedRoute): string {
     case 'installation':
       return 'Scope: `admin`.';
     case 'tenant':
-      return `Scope: \`${access.scope}\`.`;
+      return `Scope: \`${access.scope}\`${access.part ? `, or its part \`${access.part}\`` : ''}.`;
   }
 }
 
 function headerParameters(route: ServedRoute) {
   const headers = {
-    ...(route.access.of === 'tenant' && route.surface.name === 'native'
+    ...(route.access.of === 'tenant' && route.surface.authenticate === authenticateByKey
       ? {
           'Redrive-Tenant': {
             description:

@@ -107,14 +107,22 @@ async function answer(
   const rawParams = req.params as Record<string, string>;
   const request = { header, params: rawParams, method: req.method, url: req.originalUrl };
   const who = access.of === 'anyone' ? undefined : await surface.authenticate(deps, access, request);
-  if (who && isProblem(who)) return who;
+  if (who && isProblem(who)) {
+    const rate = who.tenantId && route.onRefused && (await limiters.get(surface.name)?.(who.tenantId));
+    return rate && !rate.refusal ? refused(deps, route, requestId, who.tenantId, who) : who;
+  }
   if (who) {
     const rate = await limiters.get(surface.name)?.(who.tenant?.id ?? who.caller.actor);
     for (const [name, value] of Object.entries(rate?.headers ?? {})) res.setHeader(name, value);
     if (rate?.refusal) return rate.refusal;
+    if (who.caller.grant && !surface.takesGrants)
+      return problem('insufficient_scope', {
+        ...(access.of === 'tenant' ? { scope: access.scope } : {}),
+        detail: 'A key that was made with a grant is for the native and the FlowRelay calls only.',
+      });
   }
   const validated = await validate(route, req);
-  if (isProblem(validated)) return validated;
+  if (isProblem(validated)) return refused(deps, route, requestId, who?.tenant?.id, validated);
   const call: Call = {
     requestId,
     ...validated,
@@ -127,7 +135,24 @@ async function answer(
   const outcome = await route.handler(call);
   if (isProblem(outcome) && PROBLEMS[outcome.problem].status >= 500)
     deps.log.error({ requestId, route: route.path, code: outcome.problem }, 'api.failed');
-  return outcome;
+  return isProblem(outcome) ? refused(deps, route, requestId, who?.tenant?.id, outcome) : outcome;
+}
+
+/** Lets a route hear of its refusals, whatever comes of that. */
+async function refused(
+  deps: ApiDeps,
+  route: ServedRoute,
+  requestId: string,
+  tenantId: string | undefined,
+  failure: Problem,
+): Promise<Problem> {
+  if (!route.onRefused || tenantId === undefined || PROBLEMS[failure.problem].status >= 500) return failure;
+  try {
+    await route.onRefused({ tenantId, requestId, code: failure.problem });
+  } catch (error) {
+    deps.log.warn({ requestId, route: route.path, code: codeOfException(error) }, 'api.refusal_not_noted');
+  }
+  return failure;
 }
 
 type Validated = Pick<Call, 'params' | 'query' | 'body' | 'rawBody' | 'bodyText'>;

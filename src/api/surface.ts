@@ -55,6 +55,8 @@ export interface Surface {
   ): Promise<Authenticated | Problem>;
   /** Renders what its routes refuse, and what is refused before a route is found. */
   renderProblem(problem: Problem, context: ProblemContext): RenderedProblem;
+  /** Takes keys that were made with a grant; any other surface refuses them. */
+  takesGrants?: true;
   /** The quota of a tenant, where it is not that of the service. */
   rateLimit?: RateLimit;
   routes(deps: ApiDeps): Route[];

@@ -1,5 +1,6 @@
 import { nativeSurface } from './native/native-surface.ts';
 import type { Surface } from './surface.ts';
+import { flowRelaySurface } from './surfaces/flowrelay/flowrelay-surface.ts';
 import { jackHenrySurface } from './surfaces/jack-henry/jack-henry-surface.ts';
 import { minkaSurface } from './surfaces/minka/minka-surface.ts';
 import { stediSurface } from './surfaces/stedi/stedi-surface.ts';
@@ -12,4 +13,5 @@ export const SURFACES: readonly Surface[] = [
   minkaSurface,
   jackHenrySurface,
   stediSurface,
+  flowRelaySurface,
 ];

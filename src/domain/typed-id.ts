@@ -17,6 +17,8 @@ export const ID_PREFIXES = {
   jwtIssuer: 'iss',
   signer: 'sgn',
   accessRule: 'acr',
+  receiptReplay: 'rrp',
+  diagnostics: 'dgn',
 } as const;
 
 /** What a shown id stands for. */

@@ -77,18 +77,19 @@ export async function advanceVersion(
   return rowCount === 1;
 }
 
-/** Enables, disables or deletes an endpoint, unless it is deleted; the same state again is no failure. */
+/** Enables, disables or deletes an endpoint that is in one of `from`; the same state again is no failure. */
 export async function setEndpointState(
   db: Queryable,
   tenantId: string,
   id: string,
   state: Endpoint['state'],
+  from: readonly Endpoint['state'][] = ['enabled', 'disabled'],
 ): Promise<boolean> {
   const { rowCount } = await db.query(
     `update endpoints set state = $3, updated_at = now(),
       disabled_reason = case when $3 = 'disabled' then coalesce(disabled_reason, 'operator') end
-     where tenant_id = $1 and id = $2 and state <> 'deleted'`,
-    [tenantId, id, state],
+     where tenant_id = $1 and id = $2 and state = any($4)`,
+    [tenantId, id, state, from],
   );
   return rowCount === 1;
 }

@@ -7,7 +7,9 @@ import { settleExpiredClaims } from '../recovery/settle-expired.ts';
 import { notifyLiveLanes } from '../store/live-notices.ts';
 import { cancelFromOutside } from '../store/operation-progress.ts';
 import { confirmStart, findOverdue, noteStart, type Overdue } from '../store/overdue-operations.ts';
+import { expirePayloads, tenantsWithRetention } from '../store/payload-retention.ts';
 import { withTransaction } from '../store/pool.ts';
+import { dropExpiredDiagnostics } from '../store/receipt-diagnostics.ts';
 import { giveUpOverdue } from '../store/settlement.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { temporalAnswers } from '../temporal/connection.ts';
@@ -31,6 +33,9 @@ const OVERDUE_AT_ONCE = 100;
 const SAMPLES = 20;
 const PUSHED_SIDE_BY_SIDE = 10;
 const GIVE_UP_BATCH = 1_000;
+const EXPIRE_BATCH = 500;
+/** Of one tenant in one round; the rest follows in the next, so that no tenant keeps the others waiting. */
+const EXPIRE_BATCHES = 20;
 
 /** Finds what nobody else will bring forward, whoever was to do it; every worker runs one, and they do not get in each other's way. */
 export class Sweeper {
@@ -49,6 +54,7 @@ export class Sweeper {
       }),
       this.#repeat(() => this.#try('failed_files', () => this.#tellFailedFiles())),
       this.#repeat(() => this.#try('operations', () => this.#pushOperations())),
+      this.#repeat(() => this.#try('retention', () => this.#expire())),
     ]);
   }
 
@@ -94,6 +100,19 @@ export class Sweeper {
         metrics.sweeperActions.inc({ action: 'told_failed_file' }, told);
         await notifyLiveLanes(pool);
       });
+  }
+
+  async #expire(): Promise<void> {
+    const { pool, metrics, stop } = this.#options;
+    for (const tenantId of await tenantsWithRetention(pool))
+      for (let batch = 0; batch < EXPIRE_BATCHES && !stop.aborted; batch++) {
+        const { removed, examined } = await withTransaction(pool, (db) =>
+          expirePayloads(db, tenantId, EXPIRE_BATCH),
+        );
+        if (removed > 0) metrics.sweeperActions.inc({ action: 'payload_expired' }, removed);
+        if (examined < EXPIRE_BATCH) break;
+      }
+    await dropExpiredDiagnostics(pool, EXPIRE_BATCH);
   }
 
   async #pushOperations(): Promise<void> {

@@ -35,13 +35,24 @@ const OLD_SECRET_VALID_MS = 24 * 60 * 60 * 1_000;
 
 const params = idParams('endpoint', 'Id of the endpoint.');
 const read = { tag: 'Endpoints', access: { of: 'tenant', scope: 'read:endpoints' } } as const;
-const write = { tag: 'Endpoints', access: { of: 'tenant', scope: 'write:endpoints' } } as const;
+const edit = {
+  tag: 'Endpoints',
+  access: { of: 'tenant', scope: 'write:endpoints', part: 'edit:endpoints' },
+} as const;
+const remove = {
+  tag: 'Endpoints',
+  access: { of: 'tenant', scope: 'write:endpoints', part: 'delete:endpoints' },
+} as const;
+const rotate = {
+  tag: 'Endpoints',
+  access: { of: 'tenant', scope: 'write:endpoints', part: 'rotate:secrets' },
+} as const;
 
 /** Endpoints and their immutable versions. */
 export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
   return [
     route({
-      ...write,
+      ...edit,
       method: 'post',
       path: '/api/v1/endpoints',
       summary: 'Make an endpoint',
@@ -88,7 +99,7 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       handler: ({ params: { id }, tenant }) => show(tenant.id, id),
     }),
     route({
-      ...write,
+      ...edit,
       method: 'patch',
       path: '/api/v1/endpoints/{id}',
       summary: 'Change an endpoint, which makes its next version',
@@ -117,7 +128,7 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       },
     }),
     route({
-      ...write,
+      ...remove,
       method: 'delete',
       path: '/api/v1/endpoints/{id}',
       summary: 'Delete an endpoint',
@@ -125,16 +136,21 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
         'Nothing is sent to it any more. What names it stays readable, and its handle is free again.',
       request: { params },
       responses: { 204: { description: 'It is deleted, now or since earlier.' } },
-      async handler({ params: { id }, tenant }) {
-        const gone =
-          (await setEndpointState(pool, tenant.id, id, 'deleted')) ||
-          (await findEndpoint(pool, tenant.id, id));
-        return gone ? { status: 204 } : problem('not_found');
+      problems: ['state_conflict'],
+      async handler({ params: { id }, tenant, caller }) {
+        const from = caller.grant ? (['disabled'] as const) : (['enabled', 'disabled'] as const);
+        if (await setEndpointState(pool, tenant.id, id, 'deleted', from)) return { status: 204 };
+        const endpoint = await findEndpoint(pool, tenant.id, id);
+        if (!endpoint) return problem('not_found');
+        if (endpoint.state === 'deleted') return { status: 204 };
+        return problem('state_conflict', {
+          detail: 'A key that was made with a grant deletes disabled endpoints only: disable it first.',
+        });
       },
     }),
     ...(['enable', 'disable'] as const).map((verb) =>
       route({
-        ...write,
+        ...edit,
         method: 'post',
         path: `/api/v1/endpoints/{id}/${verb}`,
         summary: verb === 'enable' ? 'Enable an endpoint' : 'Disable an endpoint',
@@ -154,7 +170,7 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       }),
     ),
     route({
-      ...write,
+      ...rotate,
       method: 'post',
       path: '/api/v1/endpoints/{id}/rotate-secret',
       summary: 'Give an endpoint a new signing secret',

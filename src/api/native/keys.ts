@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { GRANT_SCOPES, GRANTS } from '../../domain/grant.ts';
 import { hasScope, SCOPES, TENANT_SCOPES } from '../../domain/scope.ts';
 import { showId } from '../../domain/typed-id.ts';
 import { type ApiKey, insertApiKey, listApiKeys, revokeApiKey } from '../../store/api-keys.ts';
@@ -17,6 +18,10 @@ const KeyView = z
     id: shownId('key', 'Id of the key; not the key itself.'),
     name,
     scopes: z.array(z.enum(SCOPES)).meta({ description: 'What the key may do.', example: ['write:events'] }),
+    grant: z.enum(GRANTS).nullable().meta({
+      description: 'The grant that it was made with; such a key reads no bodies.',
+      example: 'observer',
+    }),
     createdAt: shownTime('When it was made.'),
     expiresAt: shownTime('From when on it is refused.').nullable(),
     revokedAt: shownTime('When it was revoked.').nullable(),
@@ -40,11 +45,33 @@ const NewKey = z
       .min(1)
       .max(TENANT_SCOPES.length)
       .transform((scopes) => [...new Set(scopes)])
+      .optional()
       .meta({
-        description: 'What the key may do; no more than the calling key may.',
+        description: 'What the key may do; no more than the calling key may. Required without a grant.',
         example: ['write:events'],
       }),
+    grant: z.enum(GRANTS).optional().meta({
+      description:
+        'In the place of scopes: observer, operator, recovery_operator or admin (docs/surfaces/flowrelay.md).',
+      example: 'observer',
+    }),
     expiresAt: timeField('From when on it is refused; never where left out.').optional(),
+  })
+  .superRefine(({ scopes, grant }, context) => {
+    if (scopes === undefined && grant === undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['scopes'],
+        message: 'This member is required.',
+        params: { code: 'required' },
+      });
+    if (scopes !== undefined && grant !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['grant'],
+        message: 'Expected either scopes or a grant.',
+        params: { code: 'exactly_one' },
+      });
   })
   .meta({ id: 'NewKey' });
 
@@ -64,7 +91,8 @@ export function keyRoutes({ pool }: ApiDeps): Route[] {
       async handler({ body, caller, tenant }) {
         const owner = await ownerNamed(pool, body.tenantId, caller, tenant);
         if (isProblem(owner)) return owner;
-        const beyond = body.scopes.find((scope) => !hasScope(caller.scopes, scope));
+        const scopes = body.grant === undefined ? (body.scopes ?? []) : GRANT_SCOPES[body.grant];
+        const beyond = scopes.find((scope) => !hasScope(caller.scopes, scope));
         if (beyond)
           return problem('insufficient_scope', {
             detail: `A key cannot grant \`${beyond}\`, which it does not have.`,
@@ -74,7 +102,8 @@ export function keyRoutes({ pool }: ApiDeps): Route[] {
           tenantId: owner.id,
           name: body.name,
           hash: hashApiKey(key),
-          scopes: body.scopes,
+          scopes,
+          grant: body.grant,
           expiresAt: body.expiresAt === undefined ? undefined : new Date(body.expiresAt),
         });
         if (!made)
@@ -122,6 +151,7 @@ function view(key: ApiKey): z.input<typeof KeyView> {
     id: showId('key', key.id),
     name: key.name,
     scopes: key.scopes,
+    grant: key.grant ?? null,
     createdAt: key.createdAt.toISOString(),
     expiresAt: key.expiresAt?.toISOString() ?? null,
     revokedAt: key.revokedAt?.toISOString() ?? null,
