@@ -37,14 +37,16 @@ async function furnish(behaviour = ok) {
     key: engine.adminKey,
     body: { tenantId: it.tenant.id, action: 'retry-event', record: 'bridge' },
   });
-  const post = async (path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> => {
+  const send = async (path: string, body: unknown, headers: Record<string, string>): Promise<Answer> => {
     const response = await fetch(`${engine.service.url}${path}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${key}`, ...headers },
+      headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify(body),
     });
     return { status: response.status, text: await response.text() };
   };
+  const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+    send(path, body, { authorization: `Bearer ${key}`, ...headers });
   const tenantId = uuidIn('tenant', it.tenant.id);
   const endpointId = uuidIn('endpoint', it.endpoints[0].id);
   const bridge = it.endpoints[0].handle;
@@ -55,7 +57,7 @@ async function furnish(behaviour = ok) {
     'zen-mesh batch': (id) => post(`/v1/tenants/${handle}/retry/batch`, { delivery_ids: [id] }),
     minka: (id) => {
       const body = signed(signer, { handle: id }, { moment: new Date().toISOString(), nonce: randomUUID() });
-      return post(`/v2/bridges/${bridge}/events/retry`, body, { 'x-ledger': handle, authorization: '' });
+      return send(`/v2/bridges/${bridge}/events/retry`, body, { 'x-ledger': handle });
     },
     'jack-henry subscription': (_, event) =>
       post(`${jackHenry}/subscriptions/${endpointId}/events/${event}`, {}),
