@@ -35,7 +35,17 @@ const MAY_IMPORT = {
     types: [],
   },
   worker: {
-    values: ['domain', 'config', 'store', 'delivery', 'recovery', 'activities', 'temporal', 'telemetry'],
+    values: [
+      'domain',
+      'config',
+      'store',
+      'delivery',
+      'ingest',
+      'recovery',
+      'activities',
+      'temporal',
+      'telemetry',
+    ],
     types: [],
   },
   embedded: { values: ['domain', 'config', 'store'], types: [] },

@@ -110,6 +110,24 @@ AS $function$
       'pending') end
 $function$;
 
+CREATE OR REPLACE FUNCTION public.keep_frozen_diagnostics()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if old.state = 'frozen' then
+    raise exception 'frozen diagnostics do not change' using errcode = 'RD002';
+  end if;
+  return case tg_op when 'DELETE' then old else new end;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.make_bridge_luid()
+ RETURNS text
+ LANGUAGE sql
+AS $function$
+  select '$brg.' || translate(left(encode(uuid_send(gen_random_uuid()), 'base64'), 17), '+/', '-_')
+$function$;
+
 CREATE OR REPLACE FUNCTION public.refuse_transition(from_state text, to_state text)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -120,6 +138,13 @@ end $function$;
 
 -- Tables
 
+create table access_rules (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  rule jsonb not null,
+  created_at timestamp with time zone default now() not null
+);
+
 create table api_keys (
   id uuid default uuidv7() not null,
   tenant_id uuid,
@@ -128,7 +153,8 @@ create table api_keys (
   scopes text[] not null,
   created_at timestamp with time zone default now() not null,
   expires_at timestamp with time zone,
-  revoked_at timestamp with time zone
+  revoked_at timestamp with time zone,
+  made_with_grant text
 );
 
 create table attempts (
@@ -217,7 +243,8 @@ create table endpoints (
   current_version integer default 1 not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  prepares boolean default false not null
+  prepares boolean default false not null,
+  luid text default make_bridge_luid() not null
 );
 
 create table event_identities (
@@ -240,7 +267,9 @@ create table events (
   ingestion_batch_id text,
   ingest_call_id uuid not null,
   payload_bytes integer not null,
-  replay_of uuid
+  replay_of uuid,
+  payload_removed_at timestamp with time zone,
+  payload_removed_for text
 );
 
 create table exclusions (
@@ -274,8 +303,16 @@ create table executions (
   lease_token uuid,
   created_at timestamp with time zone default now() not null,
   finished_at timestamp with time zone,
-  match_filter boolean default false not null
+  match_filter boolean default false not null,
+  undelivered boolean generated always as ((state = ANY (ARRAY['failed'::text, 'ignored'::text, 'cancelled'::text, 'superseded'::text]))) stored not null
 ) with (fillfactor=50);
+
+create table failed_file_feeds (
+  tenant_id uuid not null,
+  finished_at timestamp with time zone not null,
+  execution_id uuid not null,
+  created_at timestamp with time zone default now() not null
+);
 
 create table idempotency_keys (
   scope text not null,
@@ -295,6 +332,21 @@ create table installation (
   only_one boolean default true not null,
   master_key_check bytea not null,
   created_at timestamp with time zone default now() not null
+);
+
+create table jwt_issuers (
+  id uuid default uuidv7() not null,
+  tenant_id uuid,
+  name text not null,
+  issuer text not null,
+  audience text not null,
+  algorithm text not null,
+  sealed_secret bytea,
+  jwks jsonb,
+  jwks_url text,
+  scopes text[] not null,
+  created_at timestamp with time zone default now() not null,
+  revoked_at timestamp with time zone
 );
 
 create table operation_counts (
@@ -351,7 +403,8 @@ create table operations (
   created_at timestamp with time zone default now() not null,
   closed_at timestamp with time zone,
   report jsonb,
-  actor text
+  actor text,
+  estimated_events integer
 );
 
 create table pace_slots (
@@ -361,16 +414,77 @@ create table pace_slots (
   expires_at timestamp with time zone not null
 );
 
+create table payload_sweep_held (
+  tenant_id uuid not null,
+  event_id uuid not null,
+  looked_at timestamp with time zone default now() not null
+);
+
+create table payload_sweeps (
+  tenant_id uuid not null,
+  accepted_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  event_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null
+);
+
 create table payloads (
   event_id uuid not null,
   tenant_id uuid not null,
   body text not null
 );
 
+create table receipt_diagnostics (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  receipt_id uuid not null,
+  actor text not null,
+  state text default 'previewed'::text not null,
+  content text not null,
+  created_at timestamp with time zone default now() not null,
+  expires_at timestamp with time zone not null,
+  frozen_at timestamp with time zone
+);
+
+create table receipt_replays (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  event_id uuid not null,
+  asked_endpoint_id uuid,
+  key_hash bytea not null,
+  actor text not null,
+  state text default 'previewed'::text not null,
+  binding bytea not null,
+  kind text not null,
+  targets jsonb not null,
+  duplicate_risk boolean not null,
+  duplicate_risk_confirmed boolean default false not null,
+  preview jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  expires_at timestamp with time zone not null,
+  confirmed_at timestamp with time zone,
+  executed_at timestamp with time zone,
+  operation_id uuid
+);
+
+create table rejections (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  request_id text not null,
+  code text not null,
+  rejected_at timestamp with time zone default now() not null
+);
+
 create table schema_migrations (
   name text not null,
   checksum text not null,
   applied_at timestamp with time zone default now() not null
+);
+
+create table signers (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  handle text not null,
+  public_key bytea not null,
+  created_at timestamp with time zone default now() not null
 );
 
 create table tenant_counters (
@@ -400,6 +514,12 @@ create table workers (
 
 -- Constraints
 
+alter table access_rules add constraint access_rules_pkey PRIMARY KEY (id);
+
+alter table access_rules add constraint access_rules_rule_check CHECK ((jsonb_typeof(rule) = 'object'::text));
+
+alter table access_rules add constraint access_rules_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
 alter table api_keys add constraint api_keys_pkey PRIMARY KEY (id);
 
 alter table api_keys add constraint api_keys_key_hash_key UNIQUE (key_hash);
@@ -407,6 +527,8 @@ alter table api_keys add constraint api_keys_key_hash_key UNIQUE (key_hash);
 alter table api_keys add constraint api_keys_check CHECK (((tenant_id IS NOT NULL) OR (scopes = ARRAY['admin'::text])));
 
 alter table api_keys add constraint api_keys_key_hash_check CHECK ((length(key_hash) = 32));
+
+alter table api_keys add constraint api_keys_made_with_grant_check CHECK ((made_with_grant = ANY (ARRAY['observer'::text, 'operator'::text, 'recovery_operator'::text, 'admin'::text])));
 
 alter table api_keys add constraint api_keys_scopes_check CHECK ((cardinality(scopes) > 0));
 
@@ -470,11 +592,15 @@ alter table endpoint_versions add constraint endpoint_versions_tenant_id_fkey FO
 
 alter table endpoints add constraint endpoints_pkey PRIMARY KEY (id);
 
+alter table endpoints add constraint endpoints_luid_key UNIQUE (luid);
+
 alter table endpoints add constraint endpoints_check CHECK (((state = 'disabled'::text) = (disabled_reason IS NOT NULL)));
 
 alter table endpoints add constraint endpoints_disabled_reason_check CHECK ((disabled_reason = ANY (ARRAY['operator'::text, 'gone'::text])));
 
 alter table endpoints add constraint endpoints_handle_check CHECK ((handle ~ '^[a-zA-Z0-9._-]{1,81}$'::text));
+
+alter table endpoints add constraint endpoints_luid_check CHECK ((luid ~ '^\$brg\.[A-Za-z0-9_-]{17}$'::text));
 
 alter table endpoints add constraint endpoints_state_check CHECK ((state = ANY (ARRAY['enabled'::text, 'disabled'::text, 'deleted'::text])));
 
@@ -488,13 +614,17 @@ alter table events add constraint events_tenant_id_number_key UNIQUE (tenant_id,
 
 alter table events add constraint events_payload_bytes_check CHECK ((payload_bytes >= 0));
 
+alter table events add constraint events_payload_removal CHECK (((payload_removed_at IS NULL) = (payload_removed_for IS NULL))) NOT VALID;
+
+alter table events add constraint events_payload_removed_for_check CHECK ((payload_removed_for = ANY (ARRAY['retention'::text, 'erasure'::text])));
+
 alter table exclusions add constraint exclusions_pkey PRIMARY KEY (operation_id, delivery_id);
 
 alter table exclusions add constraint exclusions_check CHECK (((reason = ANY (ARRAY['coalesced'::text, 'held'::text])) = (joined_execution_id IS NOT NULL)));
 
 alter table exclusions add constraint exclusions_check1 CHECK (((reason = 'held'::text) = (held_by IS NOT NULL)));
 
-alter table exclusions add constraint exclusions_reason_check CHECK ((reason = ANY (ARRAY['coalesced'::text, 'already_delivered'::text, 'changed_since'::text, 'held'::text, 'suppressed_duplicate'::text, 'payload_expired'::text, 'no_longer_matches'::text])));
+alter table exclusions add constraint exclusions_reason_check CHECK ((reason = ANY (ARRAY['coalesced'::text, 'already_delivered'::text, 'changed_since'::text, 'held'::text, 'suppressed_duplicate'::text, 'payload_expired'::text, 'no_longer_matches'::text, 'already_retried'::text, 'not_retryable'::text])));
 
 alter table executions add constraint executions_pkey PRIMARY KEY (id);
 
@@ -508,6 +638,10 @@ alter table executions add constraint executions_check2 CHECK (((state = ANY (AR
 
 alter table executions add constraint executions_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'scheduled'::text, 'sending'::text, 'unknown'::text, 'superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])));
 
+alter table failed_file_feeds add constraint failed_file_feeds_pkey PRIMARY KEY (tenant_id);
+
+alter table failed_file_feeds add constraint failed_file_feeds_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
 alter table idempotency_keys add constraint idempotency_keys_pkey PRIMARY KEY (scope, key_hash);
 
 alter table idempotency_keys add constraint idempotency_keys_key_hash_check CHECK ((length(key_hash) = 32));
@@ -515,6 +649,20 @@ alter table idempotency_keys add constraint idempotency_keys_key_hash_check CHEC
 alter table installation add constraint installation_pkey PRIMARY KEY (only_one);
 
 alter table installation add constraint installation_only_one_check CHECK (only_one);
+
+alter table jwt_issuers add constraint jwt_issuers_pkey PRIMARY KEY (id);
+
+alter table jwt_issuers add constraint jwt_issuers_algorithm_check CHECK ((algorithm = ANY (ARRAY['HS256'::text, 'EdDSA'::text, 'RS256'::text])));
+
+alter table jwt_issuers add constraint jwt_issuers_check CHECK (((tenant_id IS NULL) OR (NOT ('admin'::text = ANY (scopes)))));
+
+alter table jwt_issuers add constraint jwt_issuers_check1 CHECK (((num_nonnulls(sealed_secret, jwks, jwks_url) = 1) AND ((algorithm = 'HS256'::text) = (sealed_secret IS NOT NULL))));
+
+alter table jwt_issuers add constraint jwt_issuers_jwks_check CHECK ((jsonb_typeof((jwks -> 'keys'::text)) = 'array'::text));
+
+alter table jwt_issuers add constraint jwt_issuers_scopes_check CHECK ((cardinality(scopes) > 0));
+
+alter table jwt_issuers add constraint jwt_issuers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table operation_counts add constraint operation_counts_pkey PRIMARY KEY (operation_id);
 
@@ -558,6 +706,8 @@ alter table operations add constraint operations_check2 CHECK (((closed_at IS NU
 
 alter table operations add constraint operations_control_check CHECK ((control = ANY (ARRAY['run'::text, 'pause'::text, 'cancel'::text])));
 
+alter table operations add constraint operations_estimated_events_check CHECK ((estimated_events >= 0));
+
 alter table operations add constraint operations_kind_check CHECK ((kind = ANY (ARRAY['retry'::text, 'replay'::text])));
 
 alter table operations add constraint operations_max_concurrency_check CHECK ((max_concurrency > 0));
@@ -576,9 +726,63 @@ alter table pace_slots add constraint pace_slots_pkey PRIMARY KEY (paced_id, tok
 
 alter table pace_slots add constraint pace_slots_slots_check CHECK ((slots >= 0));
 
+alter table payload_sweep_held add constraint payload_sweep_held_pkey PRIMARY KEY (tenant_id, event_id);
+
+alter table payload_sweep_held add constraint payload_sweep_held_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table payload_sweeps add constraint payload_sweeps_pkey PRIMARY KEY (tenant_id);
+
+alter table payload_sweeps add constraint payload_sweeps_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
 alter table payloads add constraint payloads_pkey PRIMARY KEY (event_id);
 
+alter table receipt_diagnostics add constraint receipt_diagnostics_pkey PRIMARY KEY (id);
+
+alter table receipt_diagnostics add constraint receipt_diagnostics_check CHECK (((state = 'frozen'::text) = (frozen_at IS NOT NULL)));
+
+alter table receipt_diagnostics add constraint receipt_diagnostics_state_check CHECK ((state = ANY (ARRAY['previewed'::text, 'frozen'::text])));
+
+alter table receipt_diagnostics add constraint receipt_diagnostics_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table receipt_replays add constraint receipt_replays_pkey PRIMARY KEY (id);
+
+alter table receipt_replays add constraint receipt_replays_binding_check CHECK ((length(binding) = 32));
+
+alter table receipt_replays add constraint receipt_replays_check CHECK (((state = 'previewed'::text) = (confirmed_at IS NULL)));
+
+alter table receipt_replays add constraint receipt_replays_check1 CHECK (((state = 'executed'::text) = (executed_at IS NOT NULL)));
+
+alter table receipt_replays add constraint receipt_replays_check2 CHECK (((executed_at IS NULL) = (operation_id IS NULL)));
+
+alter table receipt_replays add constraint receipt_replays_check3 CHECK (((confirmed_at IS NULL) OR duplicate_risk_confirmed OR (NOT duplicate_risk)));
+
+alter table receipt_replays add constraint receipt_replays_key_hash_check CHECK ((length(key_hash) = 32));
+
+alter table receipt_replays add constraint receipt_replays_kind_check CHECK ((kind = ANY (ARRAY['handoff'::text, 'afresh'::text])));
+
+alter table receipt_replays add constraint receipt_replays_state_check CHECK ((state = ANY (ARRAY['previewed'::text, 'confirmed'::text, 'executed'::text])));
+
+alter table receipt_replays add constraint receipt_replays_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
+
+alter table receipt_replays add constraint receipt_replays_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table rejections add constraint rejections_pkey PRIMARY KEY (id);
+
+alter table rejections add constraint rejections_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
 alter table schema_migrations add constraint schema_migrations_pkey PRIMARY KEY (name);
+
+alter table signers add constraint signers_pkey PRIMARY KEY (id);
+
+alter table signers add constraint signers_tenant_id_handle_key UNIQUE (tenant_id, handle);
+
+alter table signers add constraint signers_tenant_id_public_key_key UNIQUE (tenant_id, public_key);
+
+alter table signers add constraint signers_handle_check CHECK (((handle ~ '^[a-zA-Z0-9_+.-]{1,81}$'::text) AND (handle <> ALL (ARRAY['system'::text, 'any'::text]))));
+
+alter table signers add constraint signers_public_key_check CHECK ((length(public_key) = 32));
+
+alter table signers add constraint signers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table tenant_counters add constraint tenant_counters_pkey PRIMARY KEY (tenant_id);
 
@@ -598,6 +802,8 @@ alter table workers add constraint workers_pkey PRIMARY KEY (id);
 
 -- Indexes
 
+CREATE INDEX access_rules_by_tenant ON public.access_rules USING btree (tenant_id, id);
+
 CREATE INDEX api_keys_by_tenant ON public.api_keys USING btree (tenant_id, id);
 
 CREATE INDEX claims_by_lease ON public.claims USING btree (lease_until);
@@ -616,13 +822,23 @@ CREATE INDEX deliveries_failed_by_tenant ON public.deliveries USING btree (tenan
 
 CREATE UNIQUE INDEX deliveries_once ON public.deliveries USING btree (event_id, endpoint_id) WHERE (replay_of IS NULL);
 
+CREATE INDEX deliveries_rare_by_endpoint ON public.deliveries USING btree (endpoint_id, accepted_at, id) WHERE (state = ANY (ARRAY['unknown'::text, 'cancelled'::text, 'ignored'::text]));
+
+CREATE INDEX deliveries_rare_by_tenant ON public.deliveries USING btree (tenant_id, accepted_at, id) WHERE (state = ANY (ARRAY['unknown'::text, 'cancelled'::text, 'ignored'::text]));
+
+CREATE INDEX deliveries_undelivered_by_endpoint ON public.deliveries USING btree (endpoint_id, accepted_at, id) WHERE (state = ANY (ARRAY['failed'::text, 'pending'::text]));
+
 CREATE INDEX endpoint_secrets_by_endpoint ON public.endpoint_secrets USING btree (endpoint_id, id);
+
+CREATE INDEX endpoint_versions_failed_files ON public.endpoint_versions USING btree (tenant_id, created_at) WHERE ('file.failed.v2'::text = ANY (event_types));
 
 CREATE UNIQUE INDEX endpoints_by_handle ON public.endpoints USING btree (tenant_id, handle) WHERE (state <> 'deleted'::text);
 
 CREATE INDEX endpoints_by_tenant ON public.endpoints USING btree (tenant_id, id) WHERE (state <> 'deleted'::text);
 
 CREATE INDEX events_by_acceptance ON public.events USING btree (tenant_id, accepted_at, id);
+
+CREATE INDEX events_by_batch ON public.events USING btree (tenant_id, ingestion_batch_id, accepted_at, id) WHERE (ingestion_batch_id IS NOT NULL);
 
 CREATE INDEX executions_by_delivery ON public.executions USING btree (delivery_id, id);
 
@@ -638,11 +854,37 @@ CREATE UNIQUE INDEX executions_one_open ON public.executions USING btree (delive
 
 CREATE INDEX executions_queue ON public.executions USING btree (worked_by, endpoint_id, due_at, id) WHERE in_queue;
 
+CREATE INDEX executions_undelivered_by_end ON public.executions USING btree (tenant_id, finished_at, id) WHERE undelivered;
+
+CREATE INDEX jwt_issuers_by_audience ON public.jwt_issuers USING btree (issuer, audience);
+
+CREATE UNIQUE INDEX jwt_issuers_by_claims ON public.jwt_issuers USING btree (issuer, audience) WHERE (revoked_at IS NULL);
+
+CREATE INDEX jwt_issuers_by_tenant ON public.jwt_issuers USING btree (tenant_id, id);
+
 CREATE INDEX operations_by_tenant ON public.operations USING btree (tenant_id, id);
 
 CREATE INDEX operations_open ON public.operations USING btree (next_event_at) WHERE (closed_at IS NULL);
 
 CREATE INDEX pace_slots_by_token ON public.pace_slots USING btree (token);
+
+CREATE INDEX payload_sweep_held_by_look ON public.payload_sweep_held USING btree (tenant_id, looked_at);
+
+CREATE INDEX receipt_diagnostics_drafts ON public.receipt_diagnostics USING btree (expires_at) WHERE (state = 'previewed'::text);
+
+CREATE INDEX receipt_replays_by_event ON public.receipt_replays USING btree (tenant_id, event_id, id);
+
+CREATE UNIQUE INDEX receipt_replays_by_key ON public.receipt_replays USING btree (tenant_id, key_hash);
+
+CREATE INDEX receipt_replays_executed ON public.receipt_replays USING btree (tenant_id, executed_at) WHERE (executed_at IS NOT NULL);
+
+CREATE INDEX rejections_by_request ON public.rejections USING btree (tenant_id, request_id);
+
+CREATE INDEX rejections_by_time ON public.rejections USING btree (tenant_id, rejected_at, id);
+
+CREATE INDEX signers_by_handle ON public.signers USING btree (handle);
+
+CREATE INDEX signers_by_key ON public.signers USING btree (public_key);
 
 CREATE UNIQUE INDEX tenants_platform ON public.tenants USING btree (platform) WHERE platform;
 
@@ -655,6 +897,8 @@ CREATE TRIGGER account_inserts AFTER INSERT ON public.exclusions REFERENCING NEW
 CREATE TRIGGER account_inserts AFTER INSERT ON public.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_inserted_executions();
 
 CREATE TRIGGER account_updates AFTER UPDATE ON public.executions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_updated_executions();
+
+CREATE TRIGGER keep_frozen BEFORE DELETE OR UPDATE ON public.receipt_diagnostics FOR EACH ROW EXECUTE FUNCTION keep_frozen_diagnostics();
 
 -- Comments
 

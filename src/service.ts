@@ -6,6 +6,7 @@ import { type Listening, listen } from './api/listen.ts';
 import { createApi } from './api/server.ts';
 import type { Config } from './config/config.ts';
 import { createAddressGuard } from './delivery/address-guard.ts';
+import { createKeySets } from './delivery/key-sets.ts';
 import { createSealer } from './delivery/sealing.ts';
 import { StartupProblem } from './embedded/startup-problem.ts';
 import { createIngest } from './ingest/create-ingest.ts';
@@ -112,6 +113,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       acceptEvents: createIngest(recovery),
       sealer,
       guard,
+      keySets: createKeySets(guard),
       log,
       metrics,
       readiness: () => readiness(apiPool, temporal),

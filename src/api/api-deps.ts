@@ -1,4 +1,5 @@
 import type { AddressGuard } from '../delivery/address-guard.ts';
+import type { KeySets } from '../delivery/key-sets.ts';
 import type { Sealer } from '../delivery/sealing.ts';
 import type { AcceptEvents } from '../ingest/create-ingest.ts';
 import type { RecoveryDeps } from '../recovery/recovery-deps.ts';
@@ -20,6 +21,8 @@ export interface ApiDeps extends RecoveryDeps {
   acceptEvents: AcceptEvents;
   sealer: Sealer;
   guard: AddressGuard;
+  /** Keys that issuers of tokens publish. */
+  keySets: KeySets;
   log: Log;
   metrics: Metrics;
   /** Postgres, Temporal and a polling worker, each with its state; never throws. */

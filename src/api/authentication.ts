@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import type { Grant } from '../domain/grant.ts';
 import { hasScope, type Scope } from '../domain/scope.ts';
 import { readId, showId } from '../domain/typed-id.ts';
 import { findApiKey } from '../store/api-keys.ts';
@@ -6,16 +7,19 @@ import type { Queryable } from '../store/queryable.ts';
 import { findTenant } from '../store/tenants.ts';
 import type { ApiDeps } from './api-deps.ts';
 import { hashApiKey } from './api-key.ts';
+import { callerOfToken, isToken, type TokenRefusal } from './jwt-caller.ts';
 import { type Problem, problem } from './problem.ts';
 import type { TenantRef } from './route.ts';
 
 /** Who is calling. */
 export interface Caller {
-  /** Stable name of who it is, such as `key_…`: for quotas, audit and what is bound to its actor. */
+  /** Stable name of who it is, such as `key_…` or `jwt:iss_…:<sub>`: for quotas, audit and what is bound to its actor. */
   actor: string;
   /** Where the credential is an API key. */
   keyId?: string;
   scopes: readonly string[];
+  /** Where the key was made with one: it reads no bodies, and no surface takes it that does not say so. */
+  grant?: Grant;
   /** The tenant the credential belongs to; one of the installation has none. */
   tenant?: TenantRef;
 }
@@ -31,14 +35,23 @@ export function bearerToken(authorization: string | undefined): string | undefin
   return /^Bearer +([\x21-\x7e]{1,8192})$/i.exec(authorization ?? '')?.[1];
 }
 
-/** Who a credential belongs to, or why it is refused. */
+/** The credential of `X-API-Key: <credential>`. */
+export function apiKeyHeader(header: string | undefined): string | undefined {
+  return /^[\x21-\x7e]{1,8192}$/.exec(header ?? '')?.[0];
+}
+
+/** Who a credential belongs to, an API key or a token (JWT), or why it is refused. */
 export async function callerOf(
-  { pool }: Pick<ApiDeps, 'pool'>,
+  deps: Pick<ApiDeps, 'pool' | 'sealer' | 'keySets' | 'log'>,
   credential: string | undefined,
 ): Promise<Caller | Problem> {
   if (credential === undefined) return refuse('credential_missing');
+  if (isToken(credential)) {
+    const caller = await callerOfToken(deps, credential);
+    return 'refused' in caller ? refusedToken(caller) : caller;
+  }
   const hash = hashApiKey(credential);
-  const found = await findApiKey(pool, hash);
+  const found = await findApiKey(deps.pool, hash);
   if (found === undefined || !timingSafeEqual(found.hash, hash)) return refuse('credential_invalid');
   if (found.revoked) return refuse('credential_revoked');
   if (found.expired) return refuse('credential_expired');
@@ -46,6 +59,7 @@ export async function callerOf(
     actor: showId('key', found.id),
     keyId: found.id,
     scopes: found.scopes,
+    ...(found.grant ? { grant: found.grant } : {}),
     ...(found.tenant ? { tenant: found.tenant } : {}),
   };
 }
@@ -68,9 +82,9 @@ export async function tenantFor(
   return tenant && { id: tenant.id, handle: tenant.handle };
 }
 
-/** Why a caller may not do what needs this scope; undefined where it may. */
-export function refusedScope(caller: Caller, scope: Scope): Problem | undefined {
-  if (hasScope(caller.scopes, scope)) return undefined;
+/** Why a caller may not do what needs this scope, or at least `part` of it; undefined where it may. */
+export function refusedScope(caller: Caller, scope: Scope, part: Scope = scope): Problem | undefined {
+  if (hasScope(caller.scopes, scope) || hasScope(caller.scopes, part)) return undefined;
   return problem('insufficient_scope', {
     scope,
     detail: `This call needs the scope \`${scope}\`, which this credential does not have.`,
@@ -79,6 +93,30 @@ export function refusedScope(caller: Caller, scope: Scope): Problem | undefined 
 
 function refuse(
   code: 'credential_missing' | 'credential_invalid' | 'credential_revoked' | 'credential_expired',
+  detail?: string,
 ): Problem {
-  return problem(code, { headers: { 'www-authenticate': 'Bearer realm="redrive"' } });
+  return problem(code, {
+    headers: { 'www-authenticate': 'Bearer realm="redrive"' },
+    ...(detail === undefined ? {} : { detail }),
+  });
+}
+
+/** The same codes as for keys; only what to do about it differs. */
+function refusedToken(refusal: TokenRefusal): Problem {
+  switch (refusal.refused) {
+    case 'temporarily_unavailable':
+      return problem('temporarily_unavailable', {
+        detail: 'The keys that the issuer of this token publishes cannot be read at present.',
+        headers: { 'retry-after': String(refusal.retryAfterSeconds) },
+      });
+    case 'credential_invalid':
+      return refuse(
+        refusal.refused,
+        'This token is refused: its `iss` and `aud` are not registered together, or its algorithm, signature, `exp` or `nbf` is not as it must be.',
+      );
+    case 'credential_expired':
+      return refuse(refusal.refused, 'This token has expired: get a new one from its issuer.');
+    case 'credential_revoked':
+      return refuse(refusal.refused, 'The issuer of this token was revoked here.');
+  }
 }

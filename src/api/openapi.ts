@@ -1,4 +1,5 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi';
+import { authenticateByKey } from './key-authentication.ts';
 import { ProblemSchema } from './problem.ts';
 import { PROBLEMS, type ProblemCode } from './problem-table.ts';
 import type { RouteResponse } from './route.ts';
@@ -81,20 +82,21 @@ function pathOf(route: ServedRoute): RouteConfig {
   } as RouteConfig;
 }
 
-function scopeOf({ access }: ServedRoute): string {
+function scopeOf({ access, surface }: ServedRoute): string {
   switch (access.of) {
     case 'anyone':
-      return 'Needs no credential.';
+      // Routes of other surfaces may look for credentials in the body themselves, and say so.
+      return surface.name === 'native' ? 'Needs no credential.' : '';
     case 'installation':
       return 'Scope: `admin`.';
     case 'tenant':
-      return `Scope: \`${access.scope}\`.`;
+      return `Scope: \`${access.scope}\`${access.part ? `, or its part \`${access.part}\`` : ''}.`;
   }
 }
 
 function headerParameters(route: ServedRoute) {
   const headers = {
-    ...(route.access.of === 'tenant' && route.surface.name === 'native'
+    ...(route.access.of === 'tenant' && route.surface.authenticate === authenticateByKey
       ? {
           'Redrive-Tenant': {
             description:

@@ -19,6 +19,8 @@ export interface Problem {
   errors?: FieldError[];
   /** The scope that was missing. */
   scope?: Scope;
+  /** Whose call it was, where that was known before it was refused; never shown. */
+  tenantId?: string;
   headers?: Record<string, string>;
 }
 

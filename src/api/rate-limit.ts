@@ -1,10 +1,13 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { type Problem, problem } from './problem.ts';
+import { createTokenBuckets } from './token-buckets.ts';
 
 /** How many requests a tenant may make to this process in a window. */
 export interface RateLimit {
   requests: number;
   windowSeconds: number;
+  /** The most at once: a bucket of so many that fills at `requests` in a window. Without it, windows that begin anew. */
+  burst?: number;
 }
 
 /**
@@ -21,6 +24,12 @@ export interface RateDecision {
 
 /** Counts requests by key, in this process. */
 export function createRateLimiter(limit: RateLimit): (key: string) => Promise<RateDecision> {
+  return limit.burst === undefined
+    ? createWindowLimiter(limit)
+    : createBucketLimiter({ ...limit, burst: limit.burst });
+}
+
+function createWindowLimiter(limit: RateLimit): (key: string) => Promise<RateDecision> {
   const limiter = new RateLimiterMemory({ points: limit.requests, duration: limit.windowSeconds });
   const policy = `"default";q=${limit.requests};w=${limit.windowSeconds}`;
   return async (key) => {
@@ -37,6 +46,21 @@ export function createRateLimiter(limit: RateLimit): (key: string) => Promise<Ra
       ratelimit: `"default";r=${used.remainingPoints};t=${seconds}`,
     };
     if (!refused) return { headers };
+    return { headers, refusal: problem('rate_limited', { headers: { 'retry-after': String(seconds) } }) };
+  };
+}
+
+function createBucketLimiter(limit: RateLimit & { burst: number }): (key: string) => Promise<RateDecision> {
+  const take = createTokenBuckets(limit);
+  const policy = `"default";q=${limit.requests};w=${limit.windowSeconds}`;
+  return async (key) => {
+    const { allowed, left, waitMs, fullInMs } = take(key);
+    const headers = {
+      'ratelimit-policy': policy,
+      ratelimit: `"default";r=${left};t=${Math.ceil(fullInMs / 1_000)}`,
+    };
+    if (allowed) return { headers };
+    const seconds = Math.max(1, Math.ceil(waitMs / 1_000));
     return { headers, refusal: problem('rate_limited', { headers: { 'retry-after': String(seconds) } }) };
   };
 }

@@ -10,7 +10,13 @@ export type Access =
   | { of: 'anyone' }
   | { of: 'installation' }
   /** With `tenant: 'optional'` a key of the installation need not name one. */
-  | { of: 'tenant'; scope: Scope; tenant?: 'optional' };
+  | {
+      of: 'tenant';
+      scope: Scope;
+      /** A part of that scope, which is enough here; it comes with a grant. */
+      part?: Scope;
+      tenant?: 'optional';
+    };
 
 /** The schemas of what a request holds; where there is none, the part must be absent or empty. */
 export interface RequestSchemas {
@@ -77,6 +83,8 @@ export interface RouteDefinition<R extends RequestSchemas, A extends Access> {
   responses: Record<number, RouteResponse>;
   /** Errors of a native route beside those that follow from its access and its request. */
   problems?: ProblemCode[];
+  /** Told of each refusal once the tenant is known and within its quota; what it fails to do changes no answer. */
+  onRefused?(refusal: { tenantId: string; requestId: string; code: ProblemCode }): Promise<void>;
   handler(call: Call<R, A>): Promise<Reply | Problem>;
 }
 

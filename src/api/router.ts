@@ -8,7 +8,7 @@ import { createRateLimiter, DEFAULT_RATE_LIMIT, type RateDecision } from './rate
 import { readJsonBody } from './read-body.ts';
 import { type Reply, sendReply } from './reply.ts';
 import type { Call, Route } from './route.ts';
-import type { ServedRoute, Surface } from './surface.ts';
+import type { ProblemContext, ServedRoute, Surface } from './surface.ts';
 import { codeOfException, problemOfException } from './unexpected-failure.ts';
 import { fieldErrors, pointerTo } from './validation.ts';
 
@@ -38,7 +38,7 @@ export function createRouter(deps: ApiDeps, routes: readonly ServedRoute[]): Rou
       .join(', ');
     const [{ surface } = raise()] = ofPath;
     registered.all((req, res) =>
-      sendProblem(surface, problem('method_not_allowed', { headers: { allow } }), req, res),
+      sendProblem(deps, surface, problem('method_not_allowed', { headers: { allow } }), req, res),
     );
   }
   return router;
@@ -50,13 +50,14 @@ function raise(): never {
 
 /** Answers with a problem in the words of the surface that the request belongs to. */
 export function sendProblem(
+  deps: ProblemContext['deps'],
   surface: Surface,
   failure: Problem,
   req: Request,
   res: ServerResponse,
   route?: Route,
 ): void {
-  const context = { requestId: requestIdOf(res), method: req.method, url: req.originalUrl };
+  const context = { deps, requestId: requestIdOf(res), method: req.method, url: req.originalUrl };
   sendRendered(res, surface.renderProblem(failure, { ...context, ...(route ? { route } : {}) }));
 }
 
@@ -74,7 +75,7 @@ async function serve(
   });
   try {
     const outcome = await answer(deps, limiters, route, req, res);
-    if (isProblem(outcome)) sendProblem(route.surface, outcome, req, res, route);
+    if (isProblem(outcome)) sendProblem(deps, route.surface, outcome, req, res, route);
     else await sendReply(res, outcome, { head: req.method === 'HEAD', shutdown: deps.shutdown });
   } catch (error) {
     failed(deps, route, req, res, error);
@@ -90,7 +91,7 @@ function failed(deps: ApiDeps, route: ServedRoute, req: Request, res: ServerResp
   if (failure.problem === 'internal') deps.log.error(fields, 'api.failed');
   else deps.log.warn(fields, 'api.unavailable');
   if (res.headersSent) res.destroy();
-  else sendProblem(route.surface, failure, req, res, route);
+  else sendProblem(deps, route.surface, failure, req, res, route);
 }
 
 async function answer(
@@ -106,14 +107,22 @@ async function answer(
   const rawParams = req.params as Record<string, string>;
   const request = { header, params: rawParams, method: req.method, url: req.originalUrl };
   const who = access.of === 'anyone' ? undefined : await surface.authenticate(deps, access, request);
-  if (who && isProblem(who)) return who;
+  if (who && isProblem(who)) {
+    const rate = who.tenantId && route.onRefused && (await limiters.get(surface.name)?.(who.tenantId));
+    return rate && !rate.refusal ? refused(deps, route, requestId, who.tenantId, who) : who;
+  }
   if (who) {
     const rate = await limiters.get(surface.name)?.(who.tenant?.id ?? who.caller.actor);
     for (const [name, value] of Object.entries(rate?.headers ?? {})) res.setHeader(name, value);
     if (rate?.refusal) return rate.refusal;
+    if (who.caller.grant && !surface.takesGrants)
+      return problem('insufficient_scope', {
+        ...(access.of === 'tenant' ? { scope: access.scope } : {}),
+        detail: 'A key that was made with a grant is for the native and the FlowRelay calls only.',
+      });
   }
   const validated = await validate(route, req);
-  if (isProblem(validated)) return validated;
+  if (isProblem(validated)) return refused(deps, route, requestId, who?.tenant?.id, validated);
   const call: Call = {
     requestId,
     ...validated,
@@ -126,7 +135,24 @@ async function answer(
   const outcome = await route.handler(call);
   if (isProblem(outcome) && PROBLEMS[outcome.problem].status >= 500)
     deps.log.error({ requestId, route: route.path, code: outcome.problem }, 'api.failed');
-  return outcome;
+  return isProblem(outcome) ? refused(deps, route, requestId, who?.tenant?.id, outcome) : outcome;
+}
+
+/** Lets a route hear of its refusals, whatever comes of that. */
+async function refused(
+  deps: ApiDeps,
+  route: ServedRoute,
+  requestId: string,
+  tenantId: string | undefined,
+  failure: Problem,
+): Promise<Problem> {
+  if (!route.onRefused || tenantId === undefined || PROBLEMS[failure.problem].status >= 500) return failure;
+  try {
+    await route.onRefused({ tenantId, requestId, code: failure.problem });
+  } catch (error) {
+    deps.log.warn({ requestId, route: route.path, code: codeOfException(error) }, 'api.refusal_not_noted');
+  }
+  return failure;
 }
 
 type Validated = Pick<Call, 'params' | 'query' | 'body' | 'rawBody' | 'bodyText'>;

@@ -47,7 +47,9 @@ export function createApi(deps: ApiDeps): Express {
   );
   app.use(createRouter(deps, routes));
   app.use('/docs', swaggerUi.serve, docsPage(openApiDocument(routes, deps.version)));
-  app.use((req, res) => sendProblem(surfaceOf(SURFACES, req.path), problem('route_not_found'), req, res));
+  app.use((req, res) =>
+    sendProblem(deps, surfaceOf(SURFACES, req.path), problem('route_not_found'), req, res),
+  );
   app.use((error: unknown, req: Request, res: Response, next: NextFunction) =>
     funnel(deps, error, req, res, next),
   );
@@ -73,5 +75,5 @@ function funnel(deps: ApiDeps, error: unknown, req: Request, res: Response, next
   const failure = badPath
     ? problem('invalid_request', { detail: 'The path is not percent-encoded correctly.' })
     : problemOfException(error);
-  sendProblem(surfaceOf(SURFACES, req.path), failure, req, res);
+  sendProblem(deps, surfaceOf(SURFACES, req.path), failure, req, res);
 }

@@ -23,6 +23,8 @@ export interface CredentialRequest {
 
 /** Where an error happened; the route is absent where none was found. */
 export interface ProblemContext {
+  /** What a surface signs its errors with is in memory; nothing here may need Postgres. */
+  deps: Pick<ApiDeps, 'sealer'>;
   requestId: string;
   method: string;
   /** Path and query as they were sent. */
@@ -53,6 +55,8 @@ export interface Surface {
   ): Promise<Authenticated | Problem>;
   /** Renders what its routes refuse, and what is refused before a route is found. */
   renderProblem(problem: Problem, context: ProblemContext): RenderedProblem;
+  /** Takes keys that were made with a grant; any other surface refuses them. */
+  takesGrants?: true;
   /** The quota of a tenant, where it is not that of the service. */
   rateLimit?: RateLimit;
   routes(deps: ApiDeps): Route[];

@@ -7,3 +7,8 @@ export function endpointSecretContext(endpointId: string): string {
 export function endpointHeadersContext(endpointId: string): string {
   return `endpoint-headers:${endpointId}`;
 }
+
+/** What the sealed secret of an issuer of tokens is bound to. */
+export function jwtIssuerSecretContext(issuerId: string): string {
+  return `jwt-issuer-secret:${issuerId}`;
+}

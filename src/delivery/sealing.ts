@@ -15,6 +15,8 @@ export type Sealer = {
   open(sealed: Buffer, context: string): Buffer;
   /** Says nothing about the key but which one it is: kept in Postgres, compared at start to refuse a wrong one. */
   readonly masterKeyCheck: string;
+  /** 32 bytes for one purpose of their own: the same in every process, and unrelated to those of any other purpose. */
+  deriveKey(purpose: string): Buffer;
 };
 
 /** Sealed data that cannot be opened: another key, moved to another row, or damaged. Its message holds none of it. */
@@ -41,6 +43,7 @@ export function createSealer(masterKey: Buffer): Sealer {
   const key: KeyObject = createSecretKey(derive(masterKey, 'redrive/seal/v1'));
   return {
     masterKeyCheck: derive(masterKey, 'redrive/master-key-check/v1').toString('hex'),
+    deriveKey: (purpose) => derive(masterKey, `redrive/purpose/${purpose}/v1`),
 
     seal(plaintext, context) {
       const nonce = randomBytes(NONCE_BYTES);

@@ -43,6 +43,8 @@ export interface EndpointConfig {
 export interface Endpoint {
   id: string;
   handle: string;
+  /** Its other name on the Minka surface. */
+  luid: string;
   state: EndpointState;
   disabledReason?: 'operator' | 'gone';
   version: number;

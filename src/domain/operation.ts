@@ -43,6 +43,8 @@ export interface Operation {
   nextEventAt?: Date;
   /** A start that Temporal has not confirmed for a while, or a run that had to be revived. */
   stalled: boolean;
+  /** Events that it was expected to send when it was asked for, where that was counted. */
+  estimatedEvents?: number;
   createdAt: Date;
   closedAt?: Date;
   /** Why it was halted last, with the numbers and the time. */

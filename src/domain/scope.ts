@@ -7,12 +7,17 @@ export const SCOPES = [
   'write:events',
   'read:deliveries',
   'write:deliveries',
+  'edit:endpoints',
+  'rotate:secrets',
+  'delete:endpoints',
+  'replay:receipts',
+  'write:diagnostics',
 ] as const;
 
 /** One of {@link SCOPES}. */
 export type Scope = (typeof SCOPES)[number];
 
-/** The scopes that a key of one tenant can have. */
+/** The scopes that a key of one tenant can ask for; the narrower ones come with a grant. */
 export const TENANT_SCOPES = [
   'write:keys',
   'read:endpoints',
@@ -22,7 +27,25 @@ export const TENANT_SCOPES = [
   'write:deliveries',
 ] as const satisfies readonly Scope[];
 
+/** The scopes that are a part of another one, with that one. */
+const PART_OF: Partial<Record<Scope, Scope>> = {
+  'edit:endpoints': 'write:endpoints',
+  'rotate:secrets': 'write:endpoints',
+  'delete:endpoints': 'write:endpoints',
+  'replay:receipts': 'write:deliveries',
+  'write:diagnostics': 'write:deliveries',
+};
+
 /** Whether a key with `granted` may do what `needed` names. */
 export function hasScope(granted: readonly string[], needed: Scope): boolean {
-  return granted.includes(needed) || granted.includes('admin');
+  const whole = PART_OF[needed];
+  return (
+    granted.includes(needed) || granted.includes('admin') || (whole !== undefined && granted.includes(whole))
+  );
+}
+
+/** What both of two grants allow; a part is not named beside its whole. */
+export function commonScopes(one: readonly string[], other: readonly string[]): Scope[] {
+  const common = SCOPES.filter((scope) => hasScope(one, scope) && hasScope(other, scope));
+  return common.filter((scope) => !common.some((whole) => PART_OF[scope] === whole));
 }

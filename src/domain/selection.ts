@@ -3,6 +3,7 @@ import type { ExecutionState } from './execution-state.ts';
 
 /** A filter over deliveries: members join by AND, the entries of an array by OR, an empty array matches nothing. */
 export interface DeliveryFilter {
+  deliveryIds?: string[];
   state?: DeliveryState[];
   endpointIds?: string[];
   eventTypes?: string[];
@@ -26,6 +27,10 @@ export interface DeliveryFilter {
   eventIds?: string[];
   /** Numbers of events within the tenant, in decimal digits. */
   eventNumbers?: string[];
+  /** Only what has an open execution, or only what has none. */
+  open?: boolean;
+  /** Only what was attempted, or only what never was. */
+  attempted?: boolean;
   newest?: NewestExecution;
 }
 
@@ -60,6 +65,15 @@ export interface TimeBound {
 /** Whose deliveries an operation of the platform selects: ids of tenants, or all of them. */
 export type SelectedTenants = 'all' | string[];
 
+/**
+ * The only endpoints that events are matched with. What they had is decided as in every other retry, whether they still
+ * want it or not; what they never had they get where they want it, or `unfiltered` in any case.
+ */
+export interface NamedEndpoints {
+  ids: string[];
+  unfiltered?: boolean;
+}
+
 /** What an operation selects. Ids are uuids. With `tenants` it spans these; otherwise it is bound to its own tenant. */
 export type Selection =
   | { deliveryIds: string[] }
@@ -71,7 +85,7 @@ export type Selection =
    * These events are matched afresh: an endpoint that wants one and never had it gets its first delivery, one that had
    * it is decided as in every other retry, and what an endpoint had and no longer wants is excluded.
    */
-  | { afresh: EventSelection; tenants?: SelectedTenants };
+  | { afresh: EventSelection; endpoints?: NamedEndpoints; tenants?: SelectedTenants };
 
 /** The most ids that an explicit list may name; such a list is resolved before the answer. */
 export const MAX_EXPLICIT_IDS = 1_000;
@@ -91,7 +105,12 @@ function namedIds(selection: Selection): string[] | undefined {
   const lists =
     'afresh' in selection
       ? [selection.afresh.eventIds, selection.afresh.eventNumbers]
-      : [selection.filter.eventIds, selection.filter.eventNumbers, selection.filter.newest?.ids];
+      : [
+          selection.filter.deliveryIds,
+          selection.filter.eventIds,
+          selection.filter.eventNumbers,
+          selection.filter.newest?.ids,
+        ];
   return lists.filter((list) => list !== undefined).sort((a, b) => a.length - b.length)[0];
 }
 
@@ -109,6 +128,8 @@ export const EXCLUSION_REASONS = [
   'suppressed_duplicate',
   'payload_expired',
   'no_longer_matches',
+  'already_retried',
+  'not_retryable',
 ] as const;
 
 /** Reason of an exclusion. */

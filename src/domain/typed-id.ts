@@ -9,9 +9,16 @@ export const ID_PREFIXES = {
   execution: 'exe',
   attempt: 'att',
   operation: 'op',
+  /** The same operation, as Zen Mesh names a replay. */
+  replay: 'rpl',
   plan: 'pln',
   receipt: 'rcp',
   key: 'key',
+  jwtIssuer: 'iss',
+  signer: 'sgn',
+  accessRule: 'acr',
+  receiptReplay: 'rrp',
+  diagnostics: 'dgn',
 } as const;
 
 /** What a shown id stands for. */

@@ -38,26 +38,33 @@ export function writeCalls(
   tenantId: string,
   calls: MatchedEvent[][],
 ): Promise<AcceptedEvent[][]> {
+  return withTransaction(pool, (db) => writeCallsIn(db, tenantId, calls));
+}
+
+/** The same within a transaction: what is written is accepted once that commits. */
+export async function writeCallsIn(
+  db: Queryable,
+  tenantId: string,
+  calls: MatchedEvent[][],
+): Promise<AcceptedEvent[][]> {
   const incoming = calls.flat();
-  return withTransaction(pool, async (db) => {
-    const allotted = await allotNumbers(db, tenantId, { events: incoming.length, calls: calls.length });
-    const duplicateOf = await findDuplicates(db, tenantId, incoming, allotted.eventIds);
-    const callIds = calls.flatMap((call, index) => call.map(() => allotted.callIds[index] as string));
-    const events = incoming.map((event, index) => ({
-      ...event,
-      id: allotted.eventIds[index] as string,
-      callId: callIds[index] as string,
-      duplicateOf: duplicateOf[index],
-    }));
-    await insertEvents(db, tenantId, allotted, events, events.flatMap(deliveriesOf));
-    const accepted = events.map(({ id, duplicateOf: first, endpoints }, index) => ({
-      eventId: id,
-      number: allotted.firstNumber + index,
-      deliveries: first ? 0 : endpoints.filter(({ enabled }) => enabled).length,
-      ...(first ? { duplicateOf: first } : {}),
-    }));
-    return calls.map((call) => accepted.splice(0, call.length));
-  });
+  const allotted = await allotNumbers(db, tenantId, { events: incoming.length, calls: calls.length });
+  const duplicateOf = await findDuplicates(db, tenantId, incoming, allotted.eventIds);
+  const callIds = calls.flatMap((call, index) => call.map(() => allotted.callIds[index] as string));
+  const events = incoming.map((event, index) => ({
+    ...event,
+    id: allotted.eventIds[index] as string,
+    callId: callIds[index] as string,
+    duplicateOf: duplicateOf[index],
+  }));
+  await insertEvents(db, tenantId, allotted, events, events.flatMap(deliveriesOf));
+  const accepted = events.map(({ id, duplicateOf: first, endpoints }, index) => ({
+    eventId: id,
+    number: allotted.firstNumber + index,
+    deliveries: first ? 0 : endpoints.filter(({ enabled }) => enabled).length,
+    ...(first ? { duplicateOf: first } : {}),
+  }));
+  return calls.map((call) => accepted.splice(0, call.length));
 }
 
 function deliveriesOf(event: MatchedEvent & { id: string; duplicateOf: string | undefined }) {

@@ -30,6 +30,8 @@ export interface AcceptRequest<Refusal = never> {
   options: OperationOptions;
   reason?: string;
   ticket?: string;
+  /** Events that it is expected to send, where the surface tells. */
+  estimatedEvents?: number;
   /** Who asks, and with which API key. */
   caller: { actor: string; keyId?: string };
   /** `scope` and `fingerprint` are declared by the surface. */
@@ -39,6 +41,14 @@ export interface AcceptRequest<Refusal = never> {
    * refuses the request, and nothing is kept. Not called for a repeat.
    */
   before?(db: Queryable): Promise<Refusal | undefined>;
+  /**
+   * Looks, and writes, in the same transaction when the operation and the items of an explicit list are there; what it
+   * returns takes all of it back.
+   */
+  after?(
+    db: Queryable,
+    accepted: { operationId: string; items: AcceptedItem[] },
+  ): Promise<Refusal | undefined>;
   /** Renders the answer; it is stored as JSON and given alike, now and to every repeat. */
   render(accepted: {
     operation: Operation;
@@ -79,7 +89,11 @@ export async function acceptOperation<Refusal = never>(
   deps: RecoveryDeps,
   request: AcceptRequest<Refusal>,
 ): Promise<AcceptResult<Refusal>> {
-  const accepted = await withTransaction(deps.pool, (db) => acceptIn(db, request));
+  const accepted = await withTransaction(deps.pool, (db) => acceptIn(db, request)).catch((error: unknown) => {
+    if (error instanceof TakenBack)
+      return { ok: false, code: 'refused', refusal: error.refusal as Refusal } as const;
+    throw error;
+  });
   if (!accepted.ok) return accepted;
   if (accepted.operation) {
     if (accepted.operation.interactive) deps.pokeLiveLane();
@@ -91,6 +105,16 @@ export async function acceptOperation<Refusal = never>(
     replayed: accepted.operation === undefined,
     operationId: accepted.operationId,
   };
+}
+
+/** Carries a refusal out of the transaction, which only an exception rolls back. */
+class TakenBack extends Error {
+  readonly refusal: unknown;
+
+  constructor(refusal: unknown) {
+    super('the operation was taken back');
+    this.refusal = refusal;
+  }
 }
 
 type Accepted<Refusal> =
@@ -131,12 +155,15 @@ async function acceptIn<Refusal>(db: Queryable, request: AcceptRequest<Refusal>)
   const inserted = await mustLoad(db, id);
   if (explicit) await freezeExplicit(db, inserted);
   const operation = explicit ? await mustLoad(db, id) : inserted;
+  const items = explicit ? await acceptedItems(db, id) : undefined;
+  const regret = await request.after?.(db, { operationId: id, items: items ?? [] });
+  if (regret !== undefined) throw new TakenBack(regret);
   const keep = request.idempotency?.keep;
   const expiresAt = typeof keep === 'object' ? new Date(operation.createdAt.getTime() + keep.ms) : undefined;
   const body = JSON.stringify(
     request.render({
       operation,
-      ...(explicit ? { items: await acceptedItems(db, id) } : {}),
+      ...(items ? { items } : {}),
       ...(expiresAt ? { idempotencyExpiresAt: expiresAt } : {}),
     }),
   );

@@ -13,9 +13,10 @@ import type { SelectionCursor } from '../store/selection-page.ts';
 import { settleRaced } from './settle-raced.ts';
 
 type FrozenOperation = Parameters<typeof freezePage>[1];
+type AfreshSelection = Extract<Selection, { afresh: EventSelection }>;
 
 /** Events of one page; their payloads are in memory while it is matched. */
-const PAGE = 200;
+const PAGE = { limit: 200, maxBytes: 16 * 1024 * 1024 };
 
 /**
  * Matches the next page of events afresh: what an endpoint wants and never had gets its first delivery, what it had is
@@ -25,47 +26,57 @@ const PAGE = 200;
 export async function freezeAfresh(
   db: Queryable,
   operation: FrozenOperation,
-  selection: Extract<Selection, { afresh: EventSelection }>,
+  selection: AfreshSelection,
   cursor: SelectionCursor,
+  page = PAGE,
 ): Promise<SelectionCursor | undefined> {
-  const { events, last } = await eventsToMatch(db, operation, selection, cursor, PAGE);
+  const { events, next } = await eventsToMatch(db, operation, selection, cursor, page);
   const unmatched: string[] = [];
   const again: string[] = [];
   const first: { eventId: string; endpointId: string }[] = [];
   for (const tenantId of new Set(events.map((event) => event.tenantId))) {
     const endpoints = await matchableEndpoints(db, tenantId);
     for (const event of events.filter((each) => each.tenantId === tenantId)) {
-      const matched = matchAfresh(event, endpoints);
+      const matched = matchAfresh(event, endpoints, selection.endpoints);
       first.push(...matched.first.map((endpointId) => ({ eventId: event.id, endpointId })));
       again.push(...matched.again);
       unmatched.push(...matched.unmatched);
     }
   }
-  if (again.length > 0) {
-    const frozen = await freezePage(db, operation, { partition: 0 }, undefined, { only: again });
-    await settleRaced(db, operation, frozen.raced);
-  }
-  await insertFirstDeliveries(db, operation, first);
+  const madeMeanwhile = await insertFirstDeliveries(db, operation, first);
+  const { raced } = await freezePage(db, operation, { partition: 0 }, undefined, {
+    only: [...again, ...madeMeanwhile],
+  });
+  await settleRaced(db, operation, raced);
   await excludeUnmatched(db, operation.id, unmatched);
-  return last && events.length === PAGE ? { partition: 0, ...last } : undefined;
+  return next;
 }
 
 /** Endpoints that never had the event, and its deliveries that are wanted still, and no longer. */
-function matchAfresh(event: EventToMatch, endpoints: Matchable[]) {
-  const had = new Set(event.deliveries.map(({ endpointId }) => endpointId));
+function matchAfresh(event: EventToMatch, all: Matchable[], named: AfreshSelection['endpoints']) {
+  const isMeant = ({ endpointId }: { endpointId: string }) =>
+    named === undefined || named.ids.includes(endpointId);
+  const deliveries = event.deliveries.filter(isMeant);
   // Without its payload nobody can say what a filter would make of it: its deliveries say that themselves.
-  if (event.body === undefined)
-    return { first: [], again: event.deliveries.map(({ id }) => id), unmatched: [] };
+  if (event.body === undefined) return { first: [], again: deliveries.map(({ id }) => id), unmatched: [] };
   const payload: unknown = JSON.parse(event.body);
-  const wanted = new Set(
-    endpoints
-      .filter((endpoint) => wantsEvent(endpoint, { type: event.type, payload }))
-      .map(({ endpointId }) => endpointId),
+  const wanted = all.filter(
+    (endpoint) =>
+      isMeant(endpoint) && (named?.unfiltered || wantsEvent(endpoint, { type: event.type, payload })),
   );
-  const isEnabled = new Map(endpoints.map(({ endpointId, enabled }) => [endpointId, enabled]));
+  const had = new Set(deliveries.map(({ endpointId }) => endpointId));
+  const never = wanted.filter(({ endpointId }) => !had.has(endpointId));
+  // An endpoint that is named gets its items even while it is disabled: they say why nothing was sent.
+  if (named)
+    return {
+      first: never.map(({ endpointId }) => endpointId),
+      again: deliveries.map(({ id }) => id),
+      unmatched: [],
+    };
+  const isWanted = new Set(wanted.map(({ endpointId }) => endpointId));
   return {
-    first: [...wanted].filter((id) => !had.has(id) && isEnabled.get(id)),
-    again: event.deliveries.filter(({ endpointId }) => wanted.has(endpointId)).map(({ id }) => id),
-    unmatched: event.deliveries.filter(({ endpointId }) => !wanted.has(endpointId)).map(({ id }) => id),
+    first: never.filter(({ enabled }) => enabled).map(({ endpointId }) => endpointId),
+    again: deliveries.filter(({ endpointId }) => isWanted.has(endpointId)).map(({ id }) => id),
+    unmatched: deliveries.filter(({ endpointId }) => !isWanted.has(endpointId)).map(({ id }) => id),
   };
 }

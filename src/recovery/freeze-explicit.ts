@@ -1,5 +1,5 @@
 import type { Operation } from '../domain/operation.ts';
-import { freezePage } from '../store/freeze.ts';
+import { excludeUnretried, freezePage } from '../store/freeze.ts';
 import { reopenCoalesced } from '../store/operation-progress.ts';
 import type { Queryable } from '../store/queryable.ts';
 import type { SelectionCursor } from '../store/selection-page.ts';
@@ -17,6 +17,8 @@ export async function freezeExplicit(db: Queryable, operation: Operation): Promi
   }
   const { raced } = await freezePage(db, operation, { partition: 0 }, undefined);
   await settleRaced(db, operation, raced);
+  const named = 'filter' in operation.selection ? operation.selection.filter.newest?.ids : undefined;
+  if (named) await excludeUnretried(db, operation.id, operation.tenantId, named);
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Grant } from '../domain/grant.ts';
 import type { Scope } from '../domain/scope.ts';
 import type { Queryable } from './queryable.ts';
 
@@ -6,6 +7,8 @@ export interface ApiKey {
   id: string;
   name: string;
   scopes: Scope[];
+  /** What it was made with in the place of scopes. */
+  grant?: Grant;
   createdAt: Date;
   expiresAt?: Date;
   revokedAt?: Date;
@@ -16,6 +19,7 @@ export interface KnownKey {
   id: string;
   hash: Buffer;
   scopes: Scope[];
+  grant?: Grant;
   /** By the database's clock. */
   expired: boolean;
   revoked: boolean;
@@ -30,13 +34,14 @@ export async function insertApiKey(
     name: string;
     hash: Buffer;
     scopes: readonly Scope[];
+    grant?: Grant | undefined;
     expiresAt?: Date | undefined;
   },
 ): Promise<ApiKey | undefined> {
   const { rows } = await db.query(
-    `insert into api_keys (tenant_id, name, key_hash, scopes, expires_at)
-     select $1, $2, $3, $4, $5 where $5::timestamptz is null or $5 > now() returning *`,
-    [key.tenantId, key.name, key.hash, key.scopes, key.expiresAt ?? null],
+    `insert into api_keys (tenant_id, name, key_hash, scopes, expires_at, made_with_grant)
+     select $1, $2, $3, $4, $5, $6 where $5::timestamptz is null or $5 > now() returning *`,
+    [key.tenantId, key.name, key.hash, key.scopes, key.expiresAt ?? null, key.grant ?? null],
   );
   return rows[0] && apiKeyFrom(rows[0]);
 }
@@ -45,7 +50,7 @@ export async function insertApiKey(
 export async function findApiKey(db: Queryable, hash: Buffer): Promise<KnownKey | undefined> {
   const { rows } = await db.query({
     name: 'find-api-key',
-    text: `select k.id, k.key_hash, k.scopes, k.tenant_id, t.handle,
+    text: `select k.id, k.key_hash, k.scopes, k.made_with_grant, k.tenant_id, t.handle,
       coalesce(k.expires_at <= now(), false) as expired, k.revoked_at is not null as revoked
      from api_keys k left join tenants t on t.id = k.tenant_id where k.key_hash = $1`,
     values: [hash],
@@ -56,6 +61,7 @@ export async function findApiKey(db: Queryable, hash: Buffer): Promise<KnownKey 
       id: row.id,
       hash: row.key_hash,
       scopes: row.scopes,
+      ...(row.made_with_grant ? { grant: row.made_with_grant } : {}),
       expired: row.expired,
       revoked: row.revoked,
       ...(row.tenant_id ? { tenant: { id: row.tenant_id, handle: row.handle } } : {}),
@@ -112,6 +118,7 @@ function apiKeyFrom(row: any): ApiKey {
     id: row.id,
     name: row.name,
     scopes: row.scopes,
+    ...(row.made_with_grant ? { grant: row.made_with_grant } : {}),
     createdAt: row.created_at,
     ...(row.expires_at ? { expiresAt: row.expires_at } : {}),
     ...(row.revoked_at ? { revokedAt: row.revoked_at } : {}),

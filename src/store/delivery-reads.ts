@@ -20,9 +20,12 @@ export interface Delivery {
   payloadBytes: number;
   originalVersion?: number;
   replayOf?: string;
+  /** An execution of it is open: it will be sent, is being sent, or waits to be settled. */
+  open: boolean;
 }
 
-const SELECT = `select d.*, (extract(epoch from d.accepted_at) * 1000000)::bigint::text as accepted_at_micros, v.number, v.type, v.source, v.key
+const SELECT = `select d.*, (extract(epoch from d.accepted_at) * 1000000)::bigint::text as accepted_at_micros, v.number, v.type, v.source, v.key,
+    exists (select from executions x where x.delivery_id = d.id and x.open) as open
   from deliveries d join events v on v.id = d.event_id`;
 
 /** One delivery of a tenant. */
@@ -55,6 +58,19 @@ export async function listDeliveries(
   return rows.map(deliveryFrom);
 }
 
+/** Which of these deliveries of a tenant were dropped: ignored, and nothing will send them. */
+export async function droppedAmong(
+  db: Queryable,
+  tenantId: string,
+  ids: readonly string[],
+): Promise<string[]> {
+  const { rows } = await db.query(
+    `select id from deliveries where tenant_id = $1 and id = any($2::uuid[]) and state = 'ignored'`,
+    [tenantId, ids],
+  );
+  return rows.map((row) => row.id);
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
 function deliveryFrom(row: any): Delivery {
   return {
@@ -78,5 +94,6 @@ function deliveryFrom(row: any): Delivery {
     payloadBytes: row.payload_bytes,
     ...(row.original_version !== null ? { originalVersion: row.original_version } : {}),
     ...(row.replay_of ? { replayOf: row.replay_of } : {}),
+    open: row.open,
   };
 }

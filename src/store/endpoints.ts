@@ -2,7 +2,7 @@ import type { Endpoint } from '../domain/endpoint.ts';
 import { configFrom } from './endpoint-versions.ts';
 import type { Queryable } from './queryable.ts';
 
-const SELECT = `select e.id, e.handle, e.state, e.disabled_reason, e.current_version, e.created_at as made_at,
+const SELECT = `select e.id, e.handle, e.luid, e.state, e.disabled_reason, e.current_version, e.created_at as made_at,
     e.updated_at, v.*,
     case when p.openings = 0 then 'closed' when p.floor_until > clock_timestamp() then 'open' else 'half_open' end as circuit
   from endpoints e join endpoint_versions v on v.endpoint_id = e.id and v.version = e.current_version
@@ -79,18 +79,19 @@ export async function advanceVersion(
   return rowCount === 1;
 }
 
-/** Enables, disables or deletes an endpoint, unless it is deleted; the same state again is no failure. */
+/** Enables, disables or deletes an endpoint that is in one of `from`; the same state again is no failure. */
 export async function setEndpointState(
   db: Queryable,
   tenantId: string,
   id: string,
   state: Endpoint['state'],
+  from: readonly Endpoint['state'][] = ['enabled', 'disabled'],
 ): Promise<boolean> {
   const { rowCount } = await db.query(
     `update endpoints set state = $3, updated_at = now(),
       disabled_reason = case when $3 = 'disabled' then coalesce(disabled_reason, 'operator') end
-     where tenant_id = $1 and id = $2 and state <> 'deleted'`,
-    [tenantId, id, state],
+     where tenant_id = $1 and id = $2 and state = any($4)`,
+    [tenantId, id, state, from],
   );
   return rowCount === 1;
 }
@@ -100,6 +101,7 @@ function endpointFrom(row: any): Endpoint {
   return {
     id: row.id,
     handle: row.handle,
+    luid: row.luid,
     state: row.state,
     ...(row.disabled_reason ? { disabledReason: row.disabled_reason } : {}),
     version: row.current_version,

@@ -4,11 +4,12 @@ import { refoldDeliveries } from './folding.ts';
 import type { Queryable } from './queryable.ts';
 import { LIVE_LANE } from './queryable.ts';
 import {
+  deliveriesPage,
+  orderOf,
   Parameters,
   type SelectionCursor,
   selectionPage,
-  tenantCondition,
-  tenantsOf,
+  stillSelected,
 } from './selection-page.ts';
 
 /** What one page of a selection became. */
@@ -16,7 +17,7 @@ export interface Frozen {
   /** Deliveries the page read. */
   selected: number;
   /** Last row of the page. */
-  last?: { acceptedAt: string; id: string };
+  last?: Omit<SelectionCursor, 'partition'>;
   /** Deliveries that changed hands while the statement ran; to be decided again by a statement that sees it. */
   raced: string[];
 }
@@ -48,14 +49,17 @@ export async function freezePage(
   { only, again = false }: FreezeOptions = {},
 ): Promise<Frozen> {
   const p = new Parameters();
-  const { tenantId, selection } = operation;
-  const page = only
-    ? `select d.id, d.accepted_at from deliveries d
-        where ${tenantCondition('d.tenant_id', tenantId, tenantsOf(selection), p)} and d.id = any(${p.add(only)}::uuid[])`
-    : selectionPage(tenantId, selection, cursor, limit, p, operation.watermark);
+  const { tenantId, selection, watermark } = operation;
+  const page =
+    only && !again && 'filter' in selection && selection.filter.newest
+      ? // Who asked for newest executions did not ask for the ones that others have made of them meanwhile.
+        stillSelected(tenantId, selection, only, p, watermark)
+      : only
+        ? deliveriesPage(tenantId, selection, only, p)
+        : selectionPage(tenantId, selection, cursor, limit, p, watermark);
   const op = p.add(operation.id);
   const takesOver = operation.options.takeOverScheduled ?? false;
-  const takesStopped = takesOver || isSingle(operation.selection);
+  const takesStopped = takesOver || isSingle(selection);
   const result = await db.query(
     `with op as (select * from operations where id = ${op}),
     page as materialized (${page}),
@@ -84,8 +88,11 @@ export async function freezePage(
           when holder_control = 'cancel' or holder_state = 'closing' then 'take'
           when holder_control = 'pause' or holder_state = 'halted' then ${takesStopped ? `'take'` : `'held'`}
           else ${takesOver ? `'take'` : `'coalesced'`} end
-        when s.tip_reason = 'suppressed_duplicate' then 'suppressed_duplicate'
-        ${isExplicit(operation.selection) || again ? '' : `when s.state_changed_at > (select watermark from op) then 'changed_since'`}
+        when s.tip_reason = 'suppressed_duplicate' then ${
+          // Where filters run again, so does the look for a first one; without a payload, its child can only be ignored, too.
+          operation.options.matchFilter ? `'new'` : `'suppressed_duplicate'`
+        }
+        ${isExplicit(selection) || again ? '' : `when s.state_changed_at > (select watermark from op) then 'changed_since'`}
         when s.state = 'delivered' and ${operation.kind === 'retry'} then 'already_delivered'
         -- A scalar look-up: EXISTS may be hashed, and would then read the payloads of every event there is.
         when (select b.event_id from payloads b where b.event_id = s.event_id) is null then 'payload_expired'
@@ -124,10 +131,12 @@ export async function freezePage(
         case when d.decision = 'held' then d.holder_id end
       from decided d where d.decision not in ('new', 'take', 'mine')
     ),
-    last as (select accepted_at::text as accepted_at, id from page
-      order by ${'failuresOf' in operation.selection ? 'page.id' : 'page.accepted_at'} desc, page.id desc limit 1)
-    select (select count(*)::int from page) as selected,
-      (select accepted_at from last) as last_accepted_at, (select id from last) as last_id,
+    last as (select accepted_at::text as accepted_at, id, tenant_id from page
+      order by ${orderOf(selection)
+        .map((column) => `page.${column} desc`)
+        .join(', ')} limit 1)
+    select (select count(*)::int from page) as selected, (select accepted_at from last) as last_accepted_at,
+      (select id from last) as last_id, (select tenant_id from last) as last_tenant_id,
       array(select d.id from decided d where d.decision in ('new', 'take')
         and not exists (select from inserted i where i.delivery_id = d.id)) as raced,
       array(select d.id from decided d join inserted i on i.delivery_id = d.id
@@ -142,7 +151,9 @@ export async function freezePage(
   return {
     selected: row.selected,
     raced: row.raced,
-    ...(row.last_id ? { last: { acceptedAt: row.last_accepted_at, id: row.last_id } } : {}),
+    ...(row.last_id
+      ? { last: { tenantId: row.last_tenant_id, acceptedAt: row.last_accepted_at, id: row.last_id } }
+      : {}),
   };
 }
 
@@ -155,9 +166,33 @@ export async function excludeChanged(
   const p = new Parameters();
   await db.query(
     `insert into exclusions (operation_id, delivery_id, reason)
-     select ${p.add(id)}, d.id, 'changed_since' from deliveries d
-     where ${tenantCondition('d.tenant_id', tenantId, tenantsOf(selection), p)} and d.id = any(${p.add(ids)}::uuid[])
+     select ${p.add(id)}::uuid, d.id, 'changed_since' from (${deliveriesPage(tenantId, selection, ids, p)}) d
      on conflict do nothing`,
     p.values,
+  );
+}
+
+/**
+ * Excludes, with the reason, the deliveries of executions that were named and are not the newest of their chain, or not
+ * as they were asked for.
+ */
+export async function excludeUnretried(
+  db: Queryable,
+  operationId: string,
+  tenantId: string,
+  executionIds: string[],
+): Promise<void> {
+  await db.query(
+    `insert into exclusions (operation_id, delivery_id, reason)
+     select distinct on (d.id) $1::uuid, d.id, case
+       when d.state = 'delivered' then 'already_delivered'
+       when exists (select from executions c where c.parent_id = x.id and c.keeps_slot) then 'already_retried'
+       else 'not_retryable' end
+     from executions x join deliveries d on d.id = x.delivery_id
+     where x.tenant_id = $2 and x.id = any($3::uuid[])
+       and not exists (select from executions i where i.delivery_id = d.id and i.operation_id = $1)
+     order by d.id, x.id desc
+     on conflict do nothing`,
+    [operationId, tenantId, executionIds],
   );
 }

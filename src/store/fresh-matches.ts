@@ -1,7 +1,7 @@
 import type { Operation } from '../domain/operation.ts';
 import type { EventSelection, Selection } from '../domain/selection.ts';
 import { LIVE_LANE, type Queryable } from './queryable.ts';
-import { eventPage, Parameters, type SelectionCursor } from './selection-page.ts';
+import { eventPage, orderBy, Parameters, type SelectionCursor } from './selection-page.ts';
 
 /** An event to be matched afresh, with the deliveries it has. */
 export interface EventToMatch {
@@ -13,25 +13,37 @@ export interface EventToMatch {
   deliveries: { id: string; endpointId: string }[];
 }
 
-/** Reads the next page of events, with the cursor behind its last one. */
+/** A page of events, and where the next one begins; absent behind the last. */
+export interface EventsPage {
+  events: EventToMatch[];
+  next?: SelectionCursor;
+}
+
+/** Reads the next page of events: `limit` of them, or fewer whose payloads have about `maxBytes` together. */
 export async function eventsToMatch(
   db: Queryable,
-  operation: Pick<Operation, 'tenantId'>,
+  operation: Pick<Operation, 'id' | 'tenantId'>,
   selection: Extract<Selection, { afresh: EventSelection }>,
   cursor: SelectionCursor,
-  limit: number,
-): Promise<{ events: EventToMatch[]; last?: { acceptedAt: string; id: string } }> {
+  { limit, maxBytes }: { limit: number; maxBytes: number },
+): Promise<EventsPage> {
   const p = new Parameters();
   const { rows } = await db.query(
-    `with page as materialized (${eventPage(operation.tenantId, selection, cursor, limit, p)})
-     select v.id, v.tenant_id, v.type, v.accepted_at::text as accepted_at,
+    `with page as materialized (${eventPage(operation.tenantId, selection, cursor, limit, p, operation.id)}),
+     weighed as (
+       select v.*, count(*) over () as found,
+         sum(v.payload_bytes) over (order by ${orderBy('v', selection)}) - v.payload_bytes as bytes_before
+       from page v
+     )
+     select v.id, v.tenant_id, v.type, v.accepted_at::text as accepted_at, v.found,
        (select b.body from payloads b where b.event_id = v.id) as body,
        (select json_agg(json_build_object('id', d.id, 'endpointId', d.endpoint_id)) from deliveries d
-         where d.event_id = v.id and d.replay_of is null) as deliveries
-     from page v order by v.accepted_at, v.id`,
+         where d.event_id = v.id and (d.replay_of is null or v.replay_of is not null)) as deliveries
+     from weighed v where v.bytes_before < ${p.add(maxBytes)} order by ${orderBy('v', selection)}`,
     p.values,
   );
   const last = rows.at(-1);
+  const more = last && (rows.length < last.found || last.found === limit);
   return {
     events: rows.map((row) => ({
       id: row.id,
@@ -40,21 +52,25 @@ export async function eventsToMatch(
       ...(row.body === null ? {} : { body: row.body }),
       deliveries: row.deliveries ?? [],
     })),
-    ...(last ? { last: { acceptedAt: last.accepted_at, id: last.id } } : {}),
+    ...(more
+      ? { next: { partition: 0, tenantId: last.tenant_id, acceptedAt: last.accepted_at, id: last.id } }
+      : {}),
   };
 }
 
 /**
- * Makes first deliveries of events as items of an operation, each with its first execution. One that somebody else has
- * made meanwhile is left to them. Runs in a transaction.
+ * Makes first deliveries of events as items of an operation, each with its first execution. Returns those that somebody
+ * else has made meanwhile, to be decided like every delivery that is there already. Runs in a transaction.
  */
 export async function insertFirstDeliveries(
   db: Queryable,
   { id, interactive }: Pick<Operation, 'id' | 'interactive'>,
   first: { eventId: string; endpointId: string }[],
-): Promise<void> {
-  if (first.length === 0) return;
-  await db.query(
+): Promise<string[]> {
+  if (first.length === 0) return [];
+  const eventIds = first.map(({ eventId }) => eventId);
+  const endpointIds = first.map(({ endpointId }) => endpointId);
+  const made = await db.query(
     `with delivery as (
       insert into deliveries (tenant_id, event_id, endpoint_id, state, accepted_at, payload_bytes)
       select v.tenant_id, v.id, n.id, 'pending', v.accepted_at, v.payload_bytes
@@ -72,13 +88,16 @@ export async function insertFirstDeliveries(
     join endpoints n on n.id = d.endpoint_id
     join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
     where o.id = $1`,
-    [
-      id,
-      first.map(({ eventId }) => eventId),
-      first.map(({ endpointId }) => endpointId),
-      interactive ? LIVE_LANE : id,
-    ],
+    [id, eventIds, endpointIds, interactive ? LIVE_LANE : id],
   );
+  if (made.rowCount === first.length) return [];
+  const { rows } = await db.query(
+    `select d.id from unnest($2::uuid[], $3::uuid[]) as f(event_id, endpoint_id)
+     join deliveries d on d.event_id = f.event_id and d.endpoint_id = f.endpoint_id and d.replay_of is null
+     where not exists (select from executions x where x.delivery_id = d.id and x.operation_id = $1)`,
+    [id, eventIds, endpointIds],
+  );
+  return rows.map((row) => row.id);
 }
 
 /** Excludes what an endpoint had and no longer wants; what it has got is excluded as delivered. */

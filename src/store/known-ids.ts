@@ -32,10 +32,12 @@ export async function countExplicit(
 ): Promise<number> {
   if ('deliveryIds' in selection) return selection.deliveryIds.length;
   const p = new Parameters();
+  const named = 'afresh' in selection ? selection.endpoints : undefined;
   const counted =
     'afresh' in selection
       ? `select from (${eventPage(tenantId, selection, { partition: 0 }, most, p)}) v
-          join endpoints n on n.tenant_id = v.tenant_id and n.state <> 'deleted'`
+          join endpoints n on n.tenant_id = v.tenant_id and n.state <> 'deleted'
+            ${named ? `and n.id = any(${p.add(named.ids)}::uuid[])` : ''}`
       : selectionPage(tenantId, selection, { partition: 0 }, most, p);
   const { rows } = await db.query(
     `select count(*)::int as deliveries from (select from (${counted}) c limit ${p.add(most)}) d`,

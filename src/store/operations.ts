@@ -1,5 +1,6 @@
 import type { Operation } from '../domain/operation.ts';
 import type { Control, OperationState } from '../domain/operation-state.ts';
+import type { SurfaceName } from '../domain/surface-name.ts';
 import { isWatched } from '../domain/watch.ts';
 import type { Queryable } from './queryable.ts';
 
@@ -16,6 +17,7 @@ export type NewOperation = Pick<
 > & {
   reason?: string;
   ticket?: string;
+  estimatedEvents?: number;
   caller: { actor: string; keyId?: string };
   selected: boolean;
 };
@@ -25,10 +27,10 @@ export async function insertOperation(db: Queryable, operation: NewOperation): P
   await db.query(
     `with o as (
       insert into operations (id, tenant_id, kind, surface, workflow_id, interactive, target, selection, options, reason,
-        ticket, requested_by, actor, watched, state, rate_per_second, max_concurrency, not_before, watermark, selected_at, next_event,
-        next_event_at)
+        ticket, requested_by, actor, watched, state, rate_per_second, max_concurrency, not_before, watermark, selected_at,
+        next_event, next_event_at, estimated_events)
       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $17, $18, 'accepted', $13, $14, $15, clock_timestamp(),
-        case when $16 then now() end, 'start', now())
+        case when $16 then now() end, 'start', now(), $19)
       returning id
     ), counts as (insert into operation_counts (operation_id) select id from o)
     insert into operation_pacing (operation_id) select id from o`,
@@ -52,6 +54,7 @@ export async function insertOperation(db: Queryable, operation: NewOperation): P
       operation.selected,
       operation.caller.actor,
       isWatched(operation.options),
+      operation.estimatedEvents ?? null,
     ],
   );
 }
@@ -75,17 +78,25 @@ export async function loadOperation(db: Queryable, operationId: string): Promise
   return rows[0] && operationFrom(rows[0]);
 }
 
-/** Operations of a tenant, newest first, before a given one. */
+/** Operations of a tenant, newest first, before a given one: all, or those of a surface, or that came with an estimate. */
 export async function listOperations(
   db: Queryable,
   tenantId: string,
-  page: { state?: OperationState[]; before?: string; limit: number },
+  page: { state?: OperationState[]; surface?: SurfaceName; estimated?: true; before?: string; limit: number },
 ): Promise<Operation[]> {
   const { rows } = await db.query(
     `select ${COLUMNS} from ${TABLES}
      where o.tenant_id = $1 and ($2::text[] is null or o.state = any($2)) and ($3::uuid is null or o.id < $3)
+       and ($5::text is null or o.surface = $5) and (not $6 or o.estimated_events is not null)
      order by o.id desc limit $4`,
-    [tenantId, page.state ?? null, page.before ?? null, page.limit],
+    [
+      tenantId,
+      page.state ?? null,
+      page.before ?? null,
+      page.limit,
+      page.surface ?? null,
+      page.estimated ?? false,
+    ],
   );
   return rows.map(operationFrom);
 }
@@ -173,6 +184,7 @@ function operationFrom(row: any): Operation {
     ...(row.next_event ? { nextEvent: row.next_event } : {}),
     ...(row.next_event_at ? { nextEventAt: row.next_event_at } : {}),
     stalled: row.stalled,
+    ...(row.estimated_events === null ? {} : { estimatedEvents: row.estimated_events }),
     createdAt: row.created_at,
     ...(row.closed_at ? { closedAt: row.closed_at } : {}),
     ...(row.halt ? { halt: row.halt } : {}),

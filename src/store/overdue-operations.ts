@@ -1,5 +1,6 @@
 import type { RunnableOperation } from '../domain/operation.ts';
 import type { Queryable } from './queryable.ts';
+import { PLATFORM_TENANT } from './tenants.ts';
 
 /** Why the sweeper looks at an operation. */
 export type Overdue = RunnableOperation & {
@@ -29,7 +30,8 @@ export async function findOverdue(db: Queryable, limit: number, samples: number)
               or exists (select from executions e join endpoint_pacing p on p.endpoint_id = e.endpoint_id
                 where e.in_queue and e.worked_by = o.id and e.state in ('queued', 'scheduled')
                   and e.due_at <= now() and p.floor_until <= now() limit 1)
-              or exists (select from endpoints n where n.tenant_id = o.tenant_id and n.state <> 'enabled'
+              or exists (select from endpoints n where n.state <> 'enabled'
+                and (n.tenant_id = o.tenant_id or o.tenant_id = '${PLATFORM_TENANT.id}')
                 and exists (select from executions e where e.in_queue and e.worked_by = o.id and e.endpoint_id = n.id
                   and e.state in ('queued', 'scheduled'))))
             then 'settled'

@@ -1,3 +1,4 @@
+import type { DeliveryState } from '../domain/delivery-state.ts';
 import {
   type DeliveryFilter,
   type EventSelection,
@@ -12,6 +13,8 @@ import {
 export interface SelectionCursor {
   /** Index of the partition (an endpoint or a fault code) that is being read, each in the order of its index. */
   partition: number;
+  /** Only where the operation spans tenants, whose rows follow one another. */
+  tenantId?: string;
   acceptedAt?: string;
   id?: string;
 }
@@ -27,37 +30,89 @@ export class Parameters {
   }
 }
 
-type Partition = { endpointId?: string; faultCode?: string };
+type Partition = { endpointId?: string; faultCode?: string; states?: DeliveryState[] };
+
+/** With more endpoints than these one range of the tenant costs less than one of each. */
+const MAX_ENDPOINT_PARTITIONS = 50;
 
 /** The ranges a filter is read in, so that each page is one ordered range of one index. */
 export function partitionsOf(selection: Selection): Partition[] {
   if (!('filter' in selection) || isExplicit(selection)) return [{}];
-  const { endpointIds, faultCodes } = selection.filter;
-  if (endpointIds) return [...new Set(endpointIds)].map((endpointId) => ({ endpointId }));
+  const { endpointIds, faultCodes, newest, state } = selection.filter;
+  const apart = (ends: Partition[]) =>
+    ends.flatMap((end) => rangesOf(state).map((states) => ({ ...end, ...(states ? { states } : {}) })));
+  const byEndpoint = endpointIds && [...new Set(endpointIds)].map((endpointId) => ({ endpointId }));
+  // What asks for newest executions finds few in each range.
+  if (newest && !faultCodes)
+    return apart(byEndpoint && byEndpoint.length <= MAX_ENDPOINT_PARTITIONS ? byEndpoint : [{}]);
+  if (byEndpoint) return apart(byEndpoint);
   if (faultCodes) return [...new Set(faultCodes)].map((faultCode) => ({ faultCode }));
   return [{}];
 }
 
-function bound(column: string, operator: '>' | '<', time: TimeBound, p: Parameters): string {
+/** What there is few of at any time. */
+const RARE_STATES: readonly DeliveryState[] = ['unknown', 'cancelled', 'ignored'];
+
+/** The states that partial indexes hold: what failed, what was not delivered yet or failed, and what is rare. */
+const INDEXED_STATES: readonly (readonly DeliveryState[])[] = [
+  ['failed'],
+  ['failed', 'pending'],
+  RARE_STATES,
+];
+
+/** The ranges of states that are read one after the other; undefined for all that were asked for at once. */
+export function rangesOf(asked: DeliveryState[] | undefined): (DeliveryState[] | undefined)[] {
+  const rare = asked?.filter((state) => RARE_STATES.includes(state)) ?? [];
+  const others = asked?.filter((state) => !RARE_STATES.includes(state)) ?? [];
+  return rare.length > 0 && !others.includes('delivered')
+    ? [rare, ...(others.length > 0 ? [others] : [])]
+    : [undefined];
+}
+
+/** A condition that a column lies on one side of a time. */
+export function bound(column: string, operator: '>' | '<', time: TimeBound, p: Parameters): string {
   return `${column} ${operator}${time.inclusive ? '=' : ''} ${p.add(time.at)}::timestamptz`;
 }
 
 /** The tenants that a selection names instead of its operation's own. */
-export function tenantsOf(selection: Selection): SelectedTenants | undefined {
+function tenantsOf(selection: Selection): SelectedTenants | undefined {
   return 'tenants' in selection ? selection.tenants : undefined;
 }
 
 /** The condition that binds a statement to the tenants of an operation: its own, or those that the platform named. */
-export function tenantCondition(
+function tenantCondition(
   column: string,
   tenantId: string,
   tenants: SelectedTenants | undefined,
   p: Parameters,
 ): string {
   if (tenants === undefined) return `${column} = ${p.add(tenantId)}`;
-  return tenants === 'all'
-    ? `${column} in (select t.id from tenants t)`
-    : `${column} = any(${p.add(tenants)}::uuid[])`;
+  return tenants === 'all' ? 'true' : `${column} = any(${p.add(tenants)}::uuid[])`;
+}
+
+/** The columns of the index that a selection is read by, in its order. */
+export function orderOf(selection: Selection): string[] {
+  if ('failuresOf' in selection) return ['id'];
+  return tenantsOf(selection) === undefined ? ['accepted_at', 'id'] : ['tenant_id', 'accepted_at', 'id'];
+}
+
+/** The same columns of a table, as SQL. */
+export function orderBy(alias: string, selection: Selection): string {
+  return orderOf(selection)
+    .map((column) => `${alias}.${column}`)
+    .join(', ');
+}
+
+/** The condition for what follows the cursor in that order; none on the first page. */
+function behind(alias: string, selection: Selection, cursor: SelectionCursor, p: Parameters): string[] {
+  const { acceptedAt, id, tenantId } = cursor;
+  if (!acceptedAt || !id) return [];
+  const position = [
+    ...(tenantsOf(selection) === undefined ? [] : [`${p.add(tenantId)}::uuid`]),
+    `${p.add(acceptedAt)}::timestamptz`,
+    `${p.add(id)}::uuid`,
+  ];
+  return [`(${orderBy(alias, selection)}) > (${position.join(', ')})`];
 }
 
 /**
@@ -71,14 +126,16 @@ export function filterConditions(
   p: Parameters,
   { tenants, asOf }: { tenants?: SelectedTenants | undefined; asOf?: Date | undefined } = {},
 ): string[] {
-  const states = filter.state ?? ['failed'];
+  const states = partition.states ?? filter.state ?? ['failed'];
   const where = [tenantCondition('d.tenant_id', tenantId, tenants, p)];
   const now = () => `coalesce(${p.add(asOf ?? null)}::timestamptz, now())`;
   const before = (ms: number) => `${now()} - ${p.add(ms)}::float8 * interval '1 millisecond'`;
-  // A literal, where it is one state: the partial indexes are only used when the planner can see it.
-  where.push(
-    states.length === 1 && states[0] === 'failed' ? `d.state = 'failed'` : `d.state = any(${p.add(states)})`,
+  // Literals, where there is a partial index: it is only used when the planner can see them.
+  const indexed = INDEXED_STATES.find(
+    (known) => states.length > 0 && states.every((state) => known.includes(state)),
   );
+  if (indexed) where.push(`d.state in (${indexed.map((state) => `'${state}'`).join(', ')})`);
+  if (indexed?.length !== new Set(states).size) where.push(`d.state = any(${p.add(states)})`);
   if (partition.endpointId) where.push(`d.endpoint_id = ${p.add(partition.endpointId)}`);
   else if (filter.endpointIds) where.push(`d.endpoint_id = any(${p.add(filter.endpointIds)}::uuid[])`);
   if (partition.faultCode) where.push(`d.fault_code = ${p.add(partition.faultCode)}`);
@@ -110,10 +167,16 @@ export function filterConditions(
     where.push(`coalesce(d.last_attempt_at, (select x.created_at from executions x where x.delivery_id = d.id
       order by x.id desc limit 1)) >= ${before(filter.activeWithinMs)}`);
   // Ids as arrays, so that the look-up begins at them and not at every delivery of the tenant.
+  if (filter.deliveryIds) where.push(`d.id = any(${p.add(filter.deliveryIds)}::uuid[])`);
   if (filter.eventIds) where.push(`d.event_id = any(${p.add(filter.eventIds)}::uuid[])`);
   if (filter.eventNumbers)
     where.push(`d.event_id = any(array(select v.id from events v
       where ${tenantCondition('v.tenant_id', tenantId, tenants, p)} and v.number = any(${p.add(filter.eventNumbers)}::bigint[])))`);
+  if (filter.open !== undefined)
+    where.push(
+      `${filter.open ? '' : 'not '}exists (select from executions x where x.delivery_id = d.id and x.open)`,
+    );
+  if (filter.attempted !== undefined) where.push(`d.attempts ${filter.attempted ? '>' : '='} 0`);
   if (filter.newest) where.push(...newestConditions(filter.newest, p));
   return where;
 }
@@ -130,13 +193,30 @@ function newestConditions({ ids, states, after, before, reasons }: NewestExecuti
   if (before) of.push(bound('x.finished_at', '<', before, p));
   if (reasons && 'in' in reasons) of.push(`x.reason = any(${p.add(reasons.in)})`);
   if (reasons && 'notIn' in reasons) of.push(`coalesce(x.reason <> all(${p.add(reasons.notIn)}), true)`);
-  const newest = `exists (select from executions x where x.delivery_id = d.id and ${of.join(' and ')})`;
+  // A scalar look-up: EXISTS may be hashed, and would then read every execution there is.
+  const newest = `(select x.id from executions x where x.delivery_id = d.id and ${of.join(' and ')} limit 1) is not null`;
   return ids
     ? [
         `d.id = any(array(select y.delivery_id from executions y where y.id = any(${p.add(ids)}::uuid[])))`,
         newest,
       ]
     : [newest];
+}
+
+/**
+ * A statement that reads those of these deliveries that a filter still selects, as `(id, accepted_at)`: for what changed
+ * hands while it was looked at.
+ */
+export function stillSelected(
+  tenantId: string,
+  { filter, tenants }: Extract<Selection, { filter: DeliveryFilter }>,
+  ids: string[],
+  p: Parameters,
+  asOf: Date,
+): string {
+  const where = filterConditions(tenantId, filter, {}, p, { tenants, asOf });
+  where.push(`d.id = any(${p.add(ids)}::uuid[])`);
+  return `select d.id, d.accepted_at, d.tenant_id from deliveries d where ${where.join('\n      and ')}`;
 }
 
 /** The conditions of a selection of `events v`. */
@@ -157,26 +237,42 @@ function eventConditions(
   return where;
 }
 
-/** A statement that reads the next `limit` selected events in the order of their acceptance. */
+/**
+ * A statement that reads the next `limit` selected events in the order of their acceptance, within each tenant; of an
+ * operation only those that were there when it was accepted.
+ */
 export function eventPage(
   tenantId: string,
-  { afresh, tenants }: Extract<Selection, { afresh: EventSelection }>,
+  selection: Extract<Selection, { afresh: EventSelection }>,
   cursor: SelectionCursor,
   limit: number,
   p: Parameters,
+  operationId?: string,
 ): string {
-  const where = eventConditions(tenantId, afresh, tenants, p);
-  if (cursor.acceptedAt && cursor.id)
-    where.push(
-      `(v.accepted_at, v.id) > (${p.add(cursor.acceptedAt)}::timestamptz, ${p.add(cursor.id)}::uuid)`,
-    );
+  const { afresh, tenants } = selection;
+  const where = [...eventConditions(tenantId, afresh, tenants, p), ...behind('v', selection, cursor, p)];
+  // What comes in while it selects was matched just now; without a bound it would run after it without an end.
+  if (operationId)
+    where.push(`v.accepted_at <= (select o.watermark from operations o where o.id = ${p.add(operationId)})`);
   return `select v.* from events v where ${where.join('\n      and ')}
-      order by v.accepted_at, v.id limit ${p.add(limit)}`;
+      order by ${orderBy('v', selection)} limit ${p.add(limit)}`;
+}
+
+/** A statement that reads these deliveries, where they belong to a tenant of the selection. */
+export function deliveriesPage(
+  tenantId: string,
+  selection: Selection,
+  deliveryIds: string[],
+  p: Parameters,
+): string {
+  return `select d.id, d.accepted_at, d.tenant_id from deliveries d
+      where ${tenantCondition('d.tenant_id', tenantId, tenantsOf(selection), p)}
+        and d.id = any(${p.add(deliveryIds)}::uuid[])`;
 }
 
 /**
- * A statement that reads the next `limit` selected deliveries as `(id, accepted_at)` in the order of an index, or,
- * for an explicit list, all of them. Every form is bound to the tenant; what is "so long ago" counts from `asOf`, or now.
+ * A statement that reads the next `limit` selected deliveries, with their tenants, in the order of an index, or, for
+ * an explicit list, all of them. Every form is bound to the tenant; what is "so long ago" counts from `asOf`, or now.
  */
 export function selectionPage(
   tenantId: string,
@@ -187,28 +283,25 @@ export function selectionPage(
   asOf?: Date,
 ): string {
   if ('afresh' in selection) throw new Error('events that are matched afresh are read by themselves');
-  if ('deliveryIds' in selection)
-    return `select d.id, d.accepted_at from deliveries d
-      where d.tenant_id = ${p.add(tenantId)} and d.id = any(${p.add(selection.deliveryIds)}::uuid[])`;
+  if ('deliveryIds' in selection) return deliveriesPage(tenantId, selection, selection.deliveryIds, p);
   if ('eventIds' in selection)
-    return `select d.id, d.accepted_at from deliveries d
+    return `select d.id, d.accepted_at, d.tenant_id from deliveries d
       where d.tenant_id = ${p.add(tenantId)} and d.event_id = any(${p.add(selection.eventIds)}::uuid[])`;
   if ('executionIds' in selection)
-    return `select distinct d.id, d.accepted_at from executions x join deliveries d on d.id = x.delivery_id
+    return `select distinct d.id, d.accepted_at, d.tenant_id from executions x join deliveries d on d.id = x.delivery_id
       where d.tenant_id = ${p.add(tenantId)} and x.id = any(${p.add(selection.executionIds)}::uuid[])
         and (x.keeps_slot or x.parent_id is null)`;
   if ('failuresOf' in selection)
-    return `select d.id, d.accepted_at from executions x join deliveries d on d.id = x.delivery_id
+    return `select d.id, d.accepted_at, d.tenant_id from executions x join deliveries d on d.id = x.delivery_id
       where x.operation_id = ${p.add(selection.failuresOf)} and x.tenant_id = ${p.add(tenantId)} and x.state = 'failed'
         and d.state = 'failed' ${cursor.id ? `and d.id > ${p.add(cursor.id)}` : ''}
       order by d.id limit ${p.add(limit ?? null)}`;
   const partition = partitionsOf(selection)[cursor.partition] ?? {};
   const { filter, tenants } = selection;
-  const where = filterConditions(tenantId, filter, partition, p, { tenants, asOf });
-  if (cursor.acceptedAt && cursor.id)
-    where.push(
-      `(d.accepted_at, d.id) > (${p.add(cursor.acceptedAt)}::timestamptz, ${p.add(cursor.id)}::uuid)`,
-    );
-  return `select d.id, d.accepted_at from deliveries d where ${where.join('\n      and ')}
-      order by d.accepted_at, d.id limit ${p.add(limit ?? null)}`;
+  const where = [
+    ...filterConditions(tenantId, filter, partition, p, { tenants, asOf }),
+    ...behind('d', selection, cursor, p),
+  ];
+  return `select d.id, d.accepted_at, d.tenant_id from deliveries d where ${where.join('\n      and ')}
+      order by ${orderBy('d', selection)} limit ${p.add(limit ?? null)}`;
 }

@@ -4,15 +4,19 @@ import { Wake } from '../delivery/wake.ts';
 import type { RunnableOperation } from '../domain/operation.ts';
 import { showId } from '../domain/typed-id.ts';
 import { settleExpiredClaims } from '../recovery/settle-expired.ts';
+import { notifyLiveLanes } from '../store/live-notices.ts';
 import { cancelFromOutside } from '../store/operation-progress.ts';
 import { confirmStart, findOverdue, noteStart, type Overdue } from '../store/overdue-operations.ts';
+import { expirePayloads, tenantsWithRetention } from '../store/payload-retention.ts';
 import { withTransaction } from '../store/pool.ts';
+import { dropExpiredDiagnostics } from '../store/receipt-diagnostics.ts';
 import { giveUpOverdue } from '../store/settlement.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { temporalAnswers } from '../temporal/connection.ts';
 import { OperationRuns } from '../temporal/operation-runs.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
+import { tellFailedFiles, tenantsToTell } from './failed-file-feed.ts';
 
 /** What the sweeper of a worker is given. */
 export interface SweeperOptions {
@@ -29,6 +33,9 @@ const OVERDUE_AT_ONCE = 100;
 const SAMPLES = 20;
 const PUSHED_SIDE_BY_SIDE = 10;
 const GIVE_UP_BATCH = 1_000;
+const EXPIRE_BATCH = 500;
+/** Of one tenant in one round; the rest follows in the next, so that no tenant keeps the others waiting. */
+const EXPIRE_BATCHES = 20;
 
 /** Finds what nobody else will bring forward, whoever was to do it; every worker runs one, and they do not get in each other's way. */
 export class Sweeper {
@@ -45,7 +52,9 @@ export class Sweeper {
         await this.#try('claims', () => this.#settleClaims());
         await this.#try('give_up', () => this.#giveUp());
       }),
+      this.#repeat(() => this.#try('failed_files', () => this.#tellFailedFiles())),
       this.#repeat(() => this.#try('operations', () => this.#pushOperations())),
+      this.#repeat(() => this.#try('retention', () => this.#expire())),
     ]);
   }
 
@@ -79,6 +88,31 @@ export class Sweeper {
       ended = await withTransaction(this.#options.pool, (db) => giveUpOverdue(db, GIVE_UP_BATCH));
       if (ended > 0) this.#options.metrics.sweeperActions.inc({ action: 'gave_up' }, ended);
     }
+  }
+
+  /** One tenant whose turn fails must not keep the others from theirs. */
+  async #tellFailedFiles(): Promise<void> {
+    const { pool, metrics, stop } = this.#options;
+    for (const tenantId of await tenantsToTell(pool))
+      await this.#try('failed_files', async () => {
+        const told = await tellFailedFiles(pool, tenantId, stop);
+        if (told === 0) return;
+        metrics.sweeperActions.inc({ action: 'told_failed_file' }, told);
+        await notifyLiveLanes(pool);
+      });
+  }
+
+  async #expire(): Promise<void> {
+    const { pool, metrics, stop } = this.#options;
+    for (const tenantId of await tenantsWithRetention(pool))
+      for (let batch = 0; batch < EXPIRE_BATCHES && !stop.aborted; batch++) {
+        const { removed, examined } = await withTransaction(pool, (db) =>
+          expirePayloads(db, tenantId, EXPIRE_BATCH),
+        );
+        if (removed > 0) metrics.sweeperActions.inc({ action: 'payload_expired' }, removed);
+        if (examined < EXPIRE_BATCH) break;
+      }
+    await dropExpiredDiagnostics(pool, EXPIRE_BATCH);
   }
 
   async #pushOperations(): Promise<void> {

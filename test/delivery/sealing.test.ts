@@ -63,3 +63,13 @@ describe('a master key', () => {
     expect(createSealer(key).masterKeyCheck).not.toContain(key.toString('hex'));
   });
 });
+
+describe('a derived key', () => {
+  test('is the same for the same master key and purpose, and another for any other', () => {
+    const key = sealer.deriveKey('one');
+    expect(key).toHaveLength(32);
+    expect(createSealer(Buffer.alloc(32, 1)).deriveKey('one').equals(key)).toBe(true);
+    expect(sealer.deriveKey('two').equals(key)).toBe(false);
+    expect(createSealer(Buffer.alloc(32, 2)).deriveKey('one').equals(key)).toBe(false);
+  });
+});

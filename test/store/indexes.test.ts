@@ -3,6 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DeliveryFilter, Selection } from '../../src/domain/selection.ts';
 import { cancelUnsent } from '../../src/store/cancelling.ts';
 import { claimItems } from '../../src/store/claims.ts';
+import { listDeliveries } from '../../src/store/delivery-reads.ts';
+import { listDispatches } from '../../src/store/dispatch-reads.ts';
+import { feedsWithNews } from '../../src/store/failed-file-feeds.ts';
+import { endedExecutions, listFileExecutions } from '../../src/store/file-executions.ts';
 import { refoldDeliveries } from '../../src/store/folding.ts';
 import { freezePage } from '../../src/store/freeze.ts';
 import { reopenCoalesced } from '../../src/store/operation-progress.ts';
@@ -12,7 +16,13 @@ import { createPool, withTransaction } from '../../src/store/pool.ts';
 import { LIVE_LANE, type Queryable } from '../../src/store/queryable.ts';
 import { readyEndpoints } from '../../src/store/ready-endpoints.ts';
 import { resolveUnknown } from '../../src/store/resolutions.ts';
-import { Parameters, type SelectionCursor, selectionPage } from '../../src/store/selection-page.ts';
+import {
+  eventPage,
+  Parameters,
+  partitionsOf,
+  type SelectionCursor,
+  selectionPage,
+} from '../../src/store/selection-page.ts';
 import { giveUpOverdue, ignoreAtClosedEndpoints } from '../../src/store/settlement.ts';
 import { planOf } from '../support/query-plan.ts';
 import { seedFailures } from '../support/seed-failures.ts';
@@ -29,6 +39,8 @@ let operationId: string;
 /** Deliveries of many tenants, a tenth of them failed, and one operation with what a retry of some thousands selects. */
 beforeAll(async () => {
   store = await createTestStore();
+  // An autovacuum that looks on would keep pages from being all-visible, and plans from trusting an index alone.
+  for (const table of LARGE) await store.rows(`alter table ${table} set (autovacuum_enabled = false)`);
   tenant = await store.newTenant();
   endpointIds = await Promise.all(Array.from({ length: 20 }, () => store.newEndpoint(tenant)));
   const stranger = await store.newTenant();
@@ -42,6 +54,7 @@ beforeAll(async () => {
     ...sizes,
   });
   await store.rows(`update deliveries set state = 'delivered' where abs(hashtext(id::text)) % 10 > 0`);
+  await store.rows(`update deliveries set state = 'ignored' where abs(hashtext(id::text)) % 10 = 5`);
   await store.rows(
     `update deliveries set fault_code = 'timeout' where state = 'failed' and abs(hashtext(id::text)) % 3 = 0`,
   );
@@ -52,6 +65,8 @@ beforeAll(async () => {
   await store.select(
     (await store.retry(tenant, { filter: { endpointIds: endpointIds.slice(0, 10) } })).operationId,
   );
+  // Commits are asynchronous here: only of those that are flushed vacuum knows that everybody sees them.
+  await store.rows('checkpoint');
   await store.rows('vacuum analyze');
 }, 60_000);
 afterAll(() => store.close());
@@ -77,6 +92,36 @@ function page(selection: Selection, cursor: SelectionCursor) {
 
 const CURSOR = { acceptedAt: new Date(Date.now() - 3_600_000).toISOString(), id: randomUUID() };
 
+describe('what ended', () => {
+  const after = { processedAtMicros: String((Date.now() - 3_600_000) * 1_000), id: randomUUID() };
+
+  test('is polled, listed and told in the order of its index', async () => {
+    const before = new Date().toISOString();
+    await expectPlan(
+      (db) => endedExecutions(db, tenant.id, { after, before, limit: 100 }),
+      'executions_by_end',
+    );
+    await expectPlan((db) => listFileExecutions(db, tenant.id, {}, { limit: 100 }), 'executions_by_end');
+    await expectPlan(
+      (db) => listFileExecutions(db, tenant.id, {}, { after, limit: 100 }),
+      'executions_by_end',
+    );
+    await store.rows(
+      `insert into failed_file_feeds (tenant_id, finished_at, execution_id) values ($1, now(), uuidv7())`,
+      [tenant.id],
+    );
+    await expectPlan((db) => feedsWithNews(db, 10), 'executions_undelivered_by_end');
+    await expectPlan(
+      (db) => endedExecutions(db, tenant.id, { after, before, limit: 100, only: 'failed' }),
+      'executions_undelivered_by_end',
+    );
+    await expectPlan(
+      (db) => listFileExecutions(db, tenant.id, { status: 'RETRIED' }, { limit: 100 }),
+      'executions_undelivered_by_end',
+    );
+  });
+});
+
 describe('a page of a selection', () => {
   const window: DeliveryFilter = {
     from: { at: new Date(Date.now() - 3_600_000).toISOString(), inclusive: true },
@@ -97,10 +142,25 @@ describe('a page of a selection', () => {
       'deliveries_failed_by_fault',
     ],
     ['all failed ones', () => ({}), 'deliveries_failed_by_tenant'],
+    [
+      'ones whose newest execution failed',
+      () => ({ newest: { states: ['failed'] } }),
+      'deliveries_failed_by_tenant',
+    ],
+    [
+      'ones whose newest execution was ignored',
+      () => ({ state: ['ignored', 'failed'], newest: { states: ['ignored'] } }),
+      'deliveries_rare_by_tenant',
+    ],
     ['failed ones in a window', () => window, 'deliveries_failed_by_tenant'],
     [
+      'failed and pending ones of an endpoint',
+      () => ({ endpointIds, state: ['pending', 'failed'] }),
+      'deliveries_undelivered_by_endpoint',
+    ],
+    [
       'ones in any state of an endpoint in a window',
-      () => ({ ...window, endpointIds, state: ['failed', 'pending'] }),
+      () => ({ ...window, endpointIds, state: ['failed', 'pending', 'delivered'] }),
       'deliveries_by_endpoint',
     ],
     [
@@ -115,6 +175,58 @@ describe('a page of a selection', () => {
         await expectPlan(page({ filter: filter() }, cursor), index);
     },
   );
+
+  test('of what did not succeed at an endpoint reads the indexes of just that', async () => {
+    const own = { endpointIds: endpointIds.slice(0, 1) };
+    const failed: DeliveryFilter = { ...own, state: ['failed', 'ignored'] };
+    const open: DeliveryFilter = { ...own, state: ['failed', 'pending', 'unknown', 'ignored'] };
+    for (const [filter, index] of [
+      [failed, 'deliveries_failed_by_endpoint'],
+      [open, 'deliveries_undelivered_by_endpoint'],
+    ] as const) {
+      expect(partitionsOf({ filter })).toHaveLength(2);
+      await expectPlan(page({ filter }, { partition: 0 }), 'deliveries_rare_by_endpoint');
+      await expectPlan(page({ filter }, { partition: 1 }), index);
+    }
+  });
+
+  test('of what did not succeed is listed from the same indexes', async () => {
+    const filter = { state: ['failed' as const, 'cancelled' as const, 'ignored' as const] };
+    const after = { acceptedAtMicros: String(Date.now() * 1_000), id: randomUUID() };
+    const list = (db: Queryable) =>
+      listDispatches(db, tenant.id, endpointIds[0] ?? '', filter, { after, limit: 100 });
+    await expectPlan(list, 'deliveries_rare_by_endpoint');
+    await expectPlan(list, 'deliveries_failed_by_endpoint');
+  });
+
+  test('of the events of a batch reads their index', async () => {
+    const p = new Parameters();
+    const selection = { afresh: { ingestionBatchIds: ['b-1'] } };
+    const text = eventPage(tenant.id, selection, { partition: 0 }, 200, p, operationId);
+    await expectPlan((db) => db.query(text, p.values), 'events_by_batch');
+  });
+
+  test.each([
+    ['all tenants', 'all' as const],
+    ['some tenants', 'some' as const],
+  ])('of %s reads on in the order of an index by tenant', async (_, which) => {
+    const tenants = which === 'all' ? which : [tenant.id];
+    const cursor = { partition: 0, tenantId: tenant.id, ...CURSOR };
+    await expectPlan(
+      page({ filter: { state: ['failed', 'delivered'] }, tenants }, cursor),
+      'deliveries_by_tenant',
+    );
+    const p = new Parameters();
+    const text = eventPage(tenant.id, { afresh: {}, tenants }, cursor, 200, p, operationId);
+    await expectPlan((db) => db.query(text, p.values), 'events_by_acceptance');
+  });
+
+  test('of what failed and is not being retried, newest first, reads the failures of the tenant', async () => {
+    const list = (db: Queryable) =>
+      listDeliveries(db, tenant.id, { state: ['failed'], open: false }, { limit: 20 });
+    await expectPlan(list, 'deliveries_failed_by_tenant');
+    await expectPlan(list, 'executions_one_open');
+  });
 
   test('of the failures of an operation reads the items of that operation', async () => {
     await expectPlan(page({ failuresOf: operationId }, { partition: 0 }), 'executions_by_operation');

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Route } from '../../src/api/route.ts';
 import { type SeededDelivery, seedEndpoint, seedFailedDeliveries } from './failed-deliveries.ts';
 import { startTestApi, type TestApi } from './test-api.ts';
@@ -8,6 +9,9 @@ export type TenantThings = {
   handle: string;
   key: string;
   keyId: string;
+  jwtIssuerId: string;
+  signerId: string;
+  accessRuleId: string;
   endpointId: string;
   delivery: SeededDelivery;
   operationId: string;
@@ -39,6 +43,19 @@ export function bodyFor(
       return { name: 'Renamed' };
     case 'post /api/v1/keys':
       return { name: 'another', scopes: ['read:deliveries'], expiresAt: '2126-01-01T00:00:00Z' };
+    case 'post /api/v1/jwt-issuers':
+      return {
+        name: 'idp',
+        issuer: 'https://id.example/',
+        audience: `redrive-${Math.random()}`,
+        algorithm: 'HS256',
+        secret: 'a-secret-of-at-least-thirty-two-bytes',
+        scopes: ['read:deliveries'],
+      };
+    case 'post /api/v1/signers':
+      return newSigner();
+    case 'post /api/v1/access-rules':
+      return { action: 'retry-event', record: 'bridge', signer: { $in: ['mint', 'any'] } };
     case 'post /api/v1/endpoints':
       return {
         url: 'https://hooks.example/more',
@@ -80,6 +97,9 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
   const tables = [
     'tenants',
     'api_keys',
+    'jwt_issuers',
+    'signers',
+    'access_rules',
     'endpoints',
     'endpoint_versions',
     'endpoint_secrets',
@@ -98,6 +118,7 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
   const { rows } = await database.pool.query(
     `select ${tables.map((table) => `(select count(*)::int from ${table}) as ${table}`).join(', ')},
       (select count(*)::int from api_keys where revoked_at is not null) as revoked,
+      (select count(*)::int from jwt_issuers where revoked_at is not null) as revoked_issuers,
       (select sum(last_event_number)::int from tenant_counters) as numbers,
       (select sum(control_revision)::int from operations) as controls`,
   );
@@ -107,6 +128,9 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
 function idFor(path: string, things: TenantThings): string {
   if (path.includes('/tenants/')) return things.tenantId;
   if (path.includes('/keys/')) return things.keyId;
+  if (path.includes('/jwt-issuers/')) return things.jwtIssuerId;
+  if (path.includes('/signers/')) return things.signerId;
+  if (path.includes('/access-rules/')) return things.accessRuleId;
   if (path.includes('/endpoints/')) return things.endpointId;
   if (path.includes('/events/')) return things.delivery.eventId;
   if (path.includes('/deliveries/')) return things.delivery.deliveryId;
@@ -128,6 +152,12 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
     key,
     body: { name: 'spare', scopes: ['write:events'] },
   });
+  const issuer = await api.call('POST', '/api/v1/jwt-issuers', {
+    key,
+    body: bodyFor({ method: 'post', path: '/api/v1/jwt-issuers' }, {} as TenantThings) ?? {},
+  });
+  const signer = await api.call('POST', '/api/v1/signers', { key, body: newSigner() });
+  const rule = await api.call('POST', '/api/v1/access-rules', { key, body: { action: 'any' } });
   const operation = await api.call('POST', '/api/v1/retries', {
     key,
     body: { select: { deliveryIds: [delivery.deliveryId] } },
@@ -138,8 +168,18 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
     handle,
     key,
     keyId: made.body.id,
+    jwtIssuerId: issuer.body.id,
+    signerId: signer.body.id,
+    accessRuleId: rule.body.id,
     endpointId,
     delivery,
     operationId: operation.body.id,
+  };
+}
+
+function newSigner(): { handle: string; public: string } {
+  return {
+    handle: `signer-${randomBytes(4).toString('hex')}`,
+    public: randomBytes(32).toString('base64'),
   };
 }

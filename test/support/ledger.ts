@@ -3,6 +3,7 @@ import { EXECUTION_TRANSITIONS, type ExecutionState, isOpen } from '../../src/do
 import { addsUp, COUNTED_PARTS, type OperationCounts } from '../../src/domain/operation-counts.ts';
 import type { Control, OperationKind } from '../../src/domain/operation-state.ts';
 import { LIVE_LANE, type Queryable } from '../../src/store/queryable.ts';
+import { PLATFORM_TENANT } from '../../src/store/tenants.ts';
 
 type ExecutionRow = {
   id: string;
@@ -267,12 +268,17 @@ function orphanViolations(ledger: Ledger, { executions, deliveries, operations }
   for (const d of ledger.deliveries) need(events.get(d.event_id), d.tenant_id, `delivery ${d.id}`);
   for (const e of ledger.executions) {
     need(deliveries.get(e.delivery_id), e.tenant_id, `execution ${e.id}`);
-    if (e.operation_id) need(operations.get(e.operation_id), e.tenant_id, `item ${e.id}`);
+    if (e.operation_id) {
+      const operation = operations.get(e.operation_id);
+      const spans = operation?.tenant_id === PLATFORM_TENANT.id;
+      need(operation, spans ? undefined : e.tenant_id, `item ${e.id}`);
+    }
     if (e.parent_id) {
       const parent = executions.get(e.parent_id);
       need(parent, e.tenant_id, `child ${e.id}`);
       if (parent && parent.delivery_id !== e.delivery_id) faults.push(`child ${e.id} is of another delivery`);
-      if (parent && (isOpen(parent.state) || !keepsSlot(parent)))
+      // Only one that has a parent itself gives its slot back; a first delivery that was cancelled is retried as its child.
+      if (parent && (isOpen(parent.state) || (parent.parent_id && !keepsSlot(parent))))
         faults.push(`child ${e.id} has a parent that is ${parent.state}`);
     }
   }
@@ -280,11 +286,18 @@ function orphanViolations(ledger: Ledger, { executions, deliveries, operations }
   for (const d of ledger.deliveries)
     if (!withExecution.has(d.id)) faults.push(`delivery ${d.id} has no execution`);
   for (const x of ledger.exclusions) {
-    const tenantId = operations.get(x.operation_id)?.tenant_id;
+    const owner = operations.get(x.operation_id)?.tenant_id;
+    // What the platform selects keeps the tenant it has.
+    const tenantId = owner === PLATFORM_TENANT.id ? deliveries.get(x.delivery_id)?.tenant_id : owner;
     need(deliveries.get(x.delivery_id), tenantId, `exclusion of ${x.delivery_id}`);
     if (x.joined_execution_id)
       need(executions.get(x.joined_execution_id), tenantId, `exclusion of ${x.delivery_id}`);
-    if (x.held_by) need(operations.get(x.held_by), tenantId, `exclusion of ${x.delivery_id}`);
+    if (x.held_by)
+      need(
+        operations.get(x.held_by),
+        owner === PLATFORM_TENANT.id ? undefined : tenantId,
+        `exclusion of ${x.delivery_id}`,
+      );
   }
   for (const a of ledger.attempts)
     need(executions.get(a.execution_id), undefined, `attempt of ${a.execution_id}`);

@@ -5,6 +5,7 @@ import type { DeliveryState } from '../../src/domain/delivery-state.ts';
 import { nextStep } from '../../src/domain/next-step.ts';
 import type { OperationOptions } from '../../src/domain/operation.ts';
 import { closingState } from '../../src/domain/operation-counts.ts';
+import type { Refusal } from '../../src/domain/preparation.ts';
 import type { Selection } from '../../src/domain/selection.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
 import { controlOperation } from '../../src/recovery/control-operation.ts';
@@ -20,6 +21,7 @@ import { cancelExpired, closeOperation } from '../../src/store/operation-progres
 import { loadOperation } from '../../src/store/operations.ts';
 import { endClaims, recordOutcomes } from '../../src/store/outcomes.ts';
 import { withTransaction } from '../../src/store/pool.ts';
+import { refusePrepared } from '../../src/store/preparation.ts';
 import { LIVE_LANE } from '../../src/store/queryable.ts';
 import {
   disableGone,
@@ -57,8 +59,13 @@ const ENDINGS: Ending[] = [
   'released',
   { status: 503, retryAfterMs: 86_400_000 },
 ];
+const REFUSALS: [Refusal, ...Refusal[]] = [
+  { state: 'failed', reason: 'guide_missing' },
+  { state: 'ignored', reason: 'no_longer_matches' },
+];
 const PAGE = 2;
 const HELD_CLAIMS = 6;
+const MAX_ENDPOINTS = 5;
 
 /** Two endpoints that resend and hold, one tenant, and what its senders hold. */
 export class World {
@@ -176,6 +183,7 @@ export const anyStep: fc.Arbitrary<Step> = fc
           ['claim', 14],
           ['record', 14],
           ['recordAgain', 2],
+          ['refuse', 4],
           ['leaseEnds', 5],
           ['timePasses', 8],
           ['pause', 6],
@@ -186,6 +194,7 @@ export const anyStep: fc.Arbitrary<Step> = fc
           ['giveUp', 1],
           ['endpoint', 3],
           ['erase', 1],
+          ['newEndpoint', 2],
           ['close', 10],
           ['resolve', 4],
         ] as const
@@ -222,6 +231,7 @@ const ACTS = {
     const options: OperationOptions = {
       ...(c % 2 === 0 ? { takeOverScheduled: true } : {}),
       ...(c % 5 === 0 ? { ratePerSecond: 1_000 } : {}),
+      ...(c % 3 === 0 ? { matchFilter: true } : {}),
       ...(c % 11 === 0 ? { notBefore: new Date(Date.now() + 3_600_000).toISOString() } : {}),
     };
     const kind = c % 7 === 0 ? 'replay' : 'retry';
@@ -251,6 +261,12 @@ const ACTS = {
     if (!held) return;
     await record(world, held, b, c, pool);
     await record(world, held, b, c + 1, pool);
+  },
+
+  /** Their preparation refused them: they are released and ended in one transaction. */
+  async refuse(world: World, { a, b, c }: Step, pool: Pool) {
+    const held = pick(world.claims, a);
+    if (held) await refuse(world, held, b, c, pool);
   },
 
   async leaseEnds({ store }: World, { a }: Step, pool: Pool) {
@@ -312,6 +328,12 @@ const ACTS = {
     await setEndpointState(pool, world.tenant.id, id, state);
     const workedBy = c % 2 === 0 ? LIVE_LANE : (world.anOperation(c) ?? LIVE_LANE);
     await ignoreClosed(world, workedBy, pool);
+  },
+
+  /** What is there already it gets only by a fresh match. */
+  async newEndpoint(world: World) {
+    if (world.endpointIds.length < MAX_ENDPOINTS)
+      world.endpointIds.push(await world.store.newEndpoint(world.tenant));
   },
 
   async erase(world: World, { a }: Step, pool: Pool) {
@@ -387,6 +409,27 @@ async function record(world: World, held: HeldClaim, b: number, c: number, pool:
   if (told.size === held.items.length) await endClaims(pool, [held.token]);
 }
 
+/** Ends some of a claim's items unsent, as the recorder does with what its preparation refused. */
+async function refuse(world: World, held: HeldClaim, b: number, c: number, pool: Pool): Promise<void> {
+  const some = b % 3 === 0 ? held.items.slice(0, 1) : held.items;
+  const refusal = REFUSALS[c % REFUSALS.length] ?? REFUSALS[0];
+  if (some.length > 0)
+    await withTransaction(pool, async (db) => {
+      const recorded = await recordOutcomes(
+        db,
+        some.map((item) => outcomeOf(held.token, item, 'released')),
+      );
+      await refusePrepared(
+        db,
+        recorded.flatMap(({ executionId, state }) => (state === 'queued' ? [{ executionId, refusal }] : [])),
+      );
+    });
+  const told = world.told.get(held.token) ?? new Set();
+  world.told.set(held.token, told);
+  for (const item of some) told.add(item.executionId);
+  if (told.size === held.items.length) await endClaims(pool, [held.token]);
+}
+
 /** As the recorder: an outcome is written again until the database takes it. */
 async function untilTaken<T>(write: () => Promise<T>): Promise<T> {
   for (;;)
@@ -407,7 +450,17 @@ function someSelection(world: World, a: number, b: number): Selection | undefine
   const one = pick(deliveryIds, b);
   if (!one) return undefined;
   const several = deliveryIds.filter((_, i) => (b >> (i % 8)) % 2 === 1).concat(one);
-  switch (a % 8) {
+  const eventIds = deliveries.filter((d) => several.includes(d.id)).map((d) => d.event_id);
+  switch (a % 13) {
+    case 10:
+      return { afresh: {} };
+    case 11:
+      return { afresh: { eventIds } };
+    case 12:
+      return {
+        afresh: { eventIds },
+        endpoints: { ids: world.endpointIds.slice(b % 3), ...(b % 2 === 0 ? { unfiltered: true } : {}) },
+      };
     case 0:
       return { deliveryIds: [one] };
     case 1:
@@ -426,6 +479,23 @@ function someSelection(world: World, a: number, b: number): Selection | undefine
         filter: {
           state: ['failed', 'pending', 'unknown', 'cancelled', 'ignored'],
           endpointIds: world.endpointIds,
+        },
+      };
+    case 8:
+      return {
+        filter: {
+          state: ['failed', 'ignored', 'cancelled'],
+          newest: { states: ['failed', 'ignored', 'cancelled', 'superseded'] },
+        },
+      };
+    case 9:
+      return {
+        filter: {
+          state: ['failed', 'ignored', 'cancelled'],
+          newest: {
+            ids: executions.filter((e) => e.delivery_id === one).map((e) => e.id),
+            states: ['failed', 'ignored', 'cancelled', 'superseded'],
+          },
         },
       };
     default:

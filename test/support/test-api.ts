@@ -6,6 +6,7 @@ import { hashApiKey, makeApiKey } from '../../src/api/api-key.ts';
 import { openApiDocument } from '../../src/api/openapi.ts';
 import { apiRoutes, createApi } from '../../src/api/server.ts';
 import { createAddressGuard, type Resolve } from '../../src/delivery/address-guard.ts';
+import { createKeySets } from '../../src/delivery/key-sets.ts';
 import { createSealer, type Sealer } from '../../src/delivery/sealing.ts';
 import type { Scope } from '../../src/domain/scope.ts';
 import { ID_PREFIXES, readId } from '../../src/domain/typed-id.ts';
@@ -82,10 +83,12 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
   const pokeLiveLane = () => {
     poked.liveLane += 1;
   };
+  const guard = overrides.guard ?? createAddressGuard([], resolveExamples);
   const deps: ApiDeps = {
     pool: database.pool,
     sealer,
-    guard: createAddressGuard([], resolveExamples),
+    guard,
+    keySets: createKeySets(guard),
     log: createLogger({ level: 'warn', destination: { write: (line) => void log.push(line) } }),
     metrics: createMetrics(),
     readiness: async () => [{ name: 'postgres', ready: true, state: 'connected' }],
@@ -172,7 +175,16 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
 
 /** The uuid in an id as it is shown, whatever its kind. */
 function uuidOf(shown: string): string {
-  const kinds = ['tenant', 'endpoint', 'event', 'delivery', 'execution', 'operation', 'key'] as const;
+  const kinds = [
+    'tenant',
+    'endpoint',
+    'event',
+    'delivery',
+    'execution',
+    'operation',
+    'key',
+    'jwtIssuer',
+  ] as const;
   const kind = kinds.find((each) => shown.startsWith(`${ID_PREFIXES[each]}_`));
   const uuid = kind && readId(kind, shown);
   if (!uuid) throw new Error(`not an id: ${shown}`);

@@ -69,7 +69,7 @@ describe.each(others.map((surface) => [surface.name, surface] as const))('%s', (
     expect(own.length).toBeGreaterThan(0);
     expect(new Set(own.map(({ tag }) => tag)).size).toBe(1);
     for (const { path } of own)
-      expect(surface.prefixes.some((prefix) => path.startsWith(`${prefix}/`))).toBe(true);
+      expect(surface.prefixes.some((prefix) => path === prefix || path.startsWith(`${prefix}/`))).toBe(true);
   });
 
   test('words what it has no route for, and a path that is not encoded correctly', async () => {

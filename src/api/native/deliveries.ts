@@ -121,13 +121,15 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
       summary: 'Show a delivery with its executions and their attempts',
       request: { params },
       responses: { 200: { description: 'The delivery.', schema: DeliveryDetails } },
-      async handler({ params: { id }, tenant }) {
+      async handler({ params: { id }, tenant, caller }) {
         const delivery = await findDelivery(pool, tenant.id, id);
         if (!delivery) return problem('not_found');
         const executions = await executionsOfDelivery(pool, tenant.id, id, MAX_EXECUTIONS + 1);
         const body = {
           ...view(delivery),
-          executions: executions.slice(-MAX_EXECUTIONS).map(executionView),
+          executions: executions
+            .slice(-MAX_EXECUTIONS)
+            .map((execution) => executionView(execution, { withBodies: !caller.grant })),
           moreExecutions: executions.length > MAX_EXECUTIONS,
         };
         return { status: 200, body };

@@ -107,6 +107,7 @@ export function endpointView(sealer: Sealer, endpoint: Endpoint): z.input<typeof
   return {
     id: showId('endpoint', endpoint.id),
     handle: endpoint.handle,
+    luid: endpoint.luid,
     state: endpoint.state,
     disabledReason: endpoint.disabledReason ?? null,
     version: endpoint.version,

@@ -246,6 +246,10 @@ export const EndpointView = z
   .strictObject({
     id: shownId('endpoint', 'Id of the endpoint.'),
     handle,
+    luid: z.string().meta({
+      description: 'Its name on the Minka surface beside the handle.',
+      example: '$brg.-0cL_Ii6_QQ57H9N7',
+    }),
     state: z.enum(ENDPOINT_STATES).meta({ description: 'Whether it takes deliveries.', example: 'enabled' }),
     disabledReason: z
       .enum(['operator', 'gone'])

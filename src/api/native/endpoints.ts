@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { endpointSecretContext } from '../../delivery/sealing-contexts.ts';
 import { generateSecret } from '../../delivery/signature.ts';
@@ -10,7 +9,6 @@ import { insertEndpointVersion } from '../../store/endpoint-versions.ts';
 import {
   advanceVersion,
   findEndpoint,
-  insertEndpoint,
   listEndpoints,
   lockEndpoint,
   setEndpointState,
@@ -20,6 +18,7 @@ import type { ApiDeps } from '../api-deps.ts';
 import { isProblem, type Problem, problem } from '../problem.ts';
 import type { Reply } from '../reply.ts';
 import { type Route, route } from '../route.ts';
+import { createEndpoint } from './create-endpoint.ts';
 import {
   changedConfig,
   endpointView,
@@ -43,13 +42,24 @@ const OLD_SECRET_VALID_MS = 24 * 60 * 60 * 1_000;
 
 const params = idParams('endpoint', 'Id of the endpoint.');
 const read = { tag: 'Endpoints', access: { of: 'tenant', scope: 'read:endpoints' } } as const;
-const write = { tag: 'Endpoints', access: { of: 'tenant', scope: 'write:endpoints' } } as const;
+const edit = {
+  tag: 'Endpoints',
+  access: { of: 'tenant', scope: 'write:endpoints', part: 'edit:endpoints' },
+} as const;
+const remove = {
+  tag: 'Endpoints',
+  access: { of: 'tenant', scope: 'write:endpoints', part: 'delete:endpoints' },
+} as const;
+const rotate = {
+  tag: 'Endpoints',
+  access: { of: 'tenant', scope: 'write:endpoints', part: 'rotate:secrets' },
+} as const;
 
 /** Endpoints and their immutable versions. */
 export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
   return [
     route({
-      ...write,
+      ...edit,
       method: 'post',
       path: '/api/v1/endpoints',
       summary: 'Make an endpoint',
@@ -57,29 +67,14 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       request: { body: NewEndpoint },
       responses: { 201: { description: 'The endpoint, with its secret.', schema: CreatedEndpoint } },
       problems: ['endpoint_url_refused', 'handle_taken'],
-      async handler({ body: { handle, secret = generateSecret(), ...asked }, tenant }) {
-        const id = uuidv7();
-        const config = changedConfig(sealer, id, asked);
-        const refused =
-          refusedProbing(config) ??
-          (await refusedUrl(guard, asked.url)) ??
-          (await refusedProbeUrl(guard, asked.probe));
-        if (refused) return refused;
-        const made = await withTransaction(pool, async (db) => {
-          if (!(await insertEndpoint(db, tenant.id, { id, handle: handle ?? handleFor(asked.url, id) })))
-            return undefined;
-          await insertEndpointVersion(db, tenant.id, id, 1, config);
-          await insertEndpointSecret(db, id, sealer.seal(secret, endpointSecretContext(id)));
-          return findEndpoint(db, tenant.id, id);
-        });
-        if (!made)
-          return problem('handle_taken', {
-            errors: [{ pointer: '#/handle', code: 'taken', message: 'This handle is taken.' }],
-          });
+      async handler({ body, tenant }) {
+        const made = await createEndpoint({ pool, sealer, guard }, tenant.id, body);
+        if (isProblem(made)) return made;
+        const { endpoint, secret } = made;
         return {
           status: 201,
-          body: { ...endpointView(sealer, made), secret },
-          headers: { location: `/api/v1/endpoints/${showId('endpoint', id)}` },
+          body: { ...endpointView(sealer, endpoint), secret },
+          headers: { location: `/api/v1/endpoints/${showId('endpoint', endpoint.id)}` },
         };
       },
     }),
@@ -111,7 +106,7 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       handler: ({ params: { id }, tenant }) => show(tenant.id, id),
     }),
     route({
-      ...write,
+      ...edit,
       method: 'patch',
       path: '/api/v1/endpoints/{id}',
       summary: 'Change an endpoint, which makes its next version',
@@ -140,7 +135,7 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       },
     }),
     route({
-      ...write,
+      ...remove,
       method: 'delete',
       path: '/api/v1/endpoints/{id}',
       summary: 'Delete an endpoint',
@@ -148,16 +143,21 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
         'Nothing is sent to it any more. What names it stays readable, and its handle is free again.',
       request: { params },
       responses: { 204: { description: 'It is deleted, now or since earlier.' } },
-      async handler({ params: { id }, tenant }) {
-        const gone =
-          (await setEndpointState(pool, tenant.id, id, 'deleted')) ||
-          (await findEndpoint(pool, tenant.id, id));
-        return gone ? { status: 204 } : problem('not_found');
+      problems: ['state_conflict'],
+      async handler({ params: { id }, tenant, caller }) {
+        const from = caller.grant ? (['disabled'] as const) : (['enabled', 'disabled'] as const);
+        if (await setEndpointState(pool, tenant.id, id, 'deleted', from)) return { status: 204 };
+        const endpoint = await findEndpoint(pool, tenant.id, id);
+        if (!endpoint) return problem('not_found');
+        if (endpoint.state === 'deleted') return { status: 204 };
+        return problem('state_conflict', {
+          detail: 'A key that was made with a grant deletes disabled endpoints only: disable it first.',
+        });
       },
     }),
     ...(['enable', 'disable'] as const).map((verb) =>
       route({
-        ...write,
+        ...edit,
         method: 'post',
         path: `/api/v1/endpoints/{id}/${verb}`,
         summary: verb === 'enable' ? 'Enable an endpoint' : 'Disable an endpoint',
@@ -177,7 +177,7 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       }),
     ),
     route({
-      ...write,
+      ...rotate,
       method: 'post',
       path: '/api/v1/endpoints/{id}/rotate-secret',
       summary: 'Give an endpoint a new signing secret',
@@ -225,10 +225,4 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       ? problem('state_conflict', { detail: 'The endpoint is deleted.' })
       : problem('not_found');
   }
-}
-
-/** A readable handle where none was given: the host, and enough of the id to tell two endpoints of one host apart. */
-function handleFor(url: string, id: string): string {
-  const host = new URL(url).hostname.replace(/[^a-zA-Z0-9.-]/g, '').slice(0, 60);
-  return `${host}-${id.slice(-12)}`;
 }

@@ -4,6 +4,8 @@ import { showId } from '../../domain/typed-id.ts';
 import { MAX_EVENTS_PER_CALL } from '../../ingest/create-ingest.ts';
 import type { AcceptedEvent, IncomingEvent } from '../../ingest/write-calls.ts';
 import { deliveriesOfEvent, findEvent, findPayload } from '../../store/event-reads.ts';
+import { erasePayload } from '../../store/payload-retention.ts';
+import { insertRejection } from '../../store/rejections.ts';
 import type { ApiDeps } from '../api-deps.ts';
 import { isProblem, type Problem, problem } from '../problem.ts';
 import { type Route, route } from '../route.ts';
@@ -76,6 +78,7 @@ export function eventRoutes(deps: ApiDeps): Route[] {
         },
       },
       problems: ['payload_too_large'],
+      onRefused: ({ tenantId, ...refusal }) => insertRejection(deps.pool, tenantId, refusal),
       async handler({ body, bodyText, tenant }) {
         const events = incomingEvents([body].flat(), payloadSlices(bodyText));
         if (isProblem(events)) return events;
@@ -101,7 +104,12 @@ export function eventRoutes(deps: ApiDeps): Route[] {
         }),
       },
       responses: { 200: { description: 'The event.', schema: EventView } },
-      async handler({ params: { id }, query: { include }, tenant }) {
+      async handler({ params: { id }, query: { include }, tenant, caller }) {
+        if (include === 'payload' && caller.grant)
+          return problem('insufficient_scope', {
+            scope: 'read:deliveries',
+            detail: 'No grant reads bodies: leave `include=payload` out, or use a key with scopes.',
+          });
         const event = await findEvent(deps.pool, tenant.id, id);
         if (!event) return problem('not_found');
         const deliveries = await deliveriesOfEvent(deps.pool, tenant.id, id, MAX_SHOWN_DELIVERIES);
@@ -112,6 +120,20 @@ export function eventRoutes(deps: ApiDeps): Route[] {
           status: 200,
           json: payload === undefined ? json : `${json.slice(0, -1)},"payload":${payload}}`,
         };
+      },
+    }),
+    route({
+      method: 'delete',
+      path: '/api/v1/events/{id}/payload',
+      summary: 'Erase the payload of an event, at once and for good',
+      description:
+        'With it goes what receivers answered, for that may repeat it; the event, its deliveries and its receipt stay. What is not sent yet ends `ignored` with `payload_expired`; what is being sent is not called back.',
+      tag: 'Events',
+      access: { of: 'tenant', scope: 'write:deliveries' },
+      request: { params: idParams('event', 'Id of the event.') },
+      responses: { 204: { description: 'It is gone, now or since earlier.' } },
+      async handler({ params: { id }, tenant }) {
+        return (await erasePayload(deps.pool, tenant.id, id)) ? { status: 204 } : problem('not_found');
       },
     }),
   ];

@@ -62,8 +62,11 @@ export const ExecutionView = z
     description: 'One run of delivering: the first dispatch, and each retry, is one.',
   });
 
-/** Shows an execution. */
-export function executionView(execution: Execution): z.input<typeof ExecutionView> {
+/** Shows an execution; without bodies also nothing of what receivers answered. */
+export function executionView(
+  execution: Execution,
+  { withBodies }: { withBodies: boolean },
+): z.input<typeof ExecutionView> {
   return {
     id: showId('execution', execution.id),
     deliveryId: showId('delivery', execution.deliveryId),
@@ -78,11 +81,11 @@ export function executionView(execution: Execution): z.input<typeof ExecutionVie
     mayHaveArrived: execution.mayHaveArrived,
     createdAt: execution.createdAt.toISOString(),
     finishedAt: execution.finishedAt?.toISOString() ?? null,
-    attempts: execution.attempts.map(attemptView),
+    attempts: execution.attempts.map((attempt) => attemptView(attempt, withBodies)),
   };
 }
 
-function attemptView(attempt: Attempt): z.input<typeof AttemptView> {
+function attemptView(attempt: Attempt, withBodies: boolean): z.input<typeof AttemptView> {
   return {
     id: showId('attempt', attempt.id),
     number: attempt.number,
@@ -94,6 +97,6 @@ function attemptView(attempt: Attempt): z.input<typeof AttemptView> {
     httpStatus: attempt.httpStatus ?? null,
     retryAfterMs: attempt.retryAfterMs ?? null,
     resend: attempt.resend,
-    responseExcerpt: attempt.responseExcerpt?.toString('utf8') ?? null,
+    responseExcerpt: (withBodies && attempt.responseExcerpt?.toString('utf8')) || null,
   };
 }

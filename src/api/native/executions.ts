@@ -16,9 +16,10 @@ export function executionRoutes({ pool }: ApiDeps): Route[] {
       access: { of: 'tenant', scope: 'read:deliveries' },
       request: { params: idParams('execution', 'Id of the execution.') },
       responses: { 200: { description: 'The execution.', schema: ExecutionView } },
-      async handler({ params: { id }, tenant }) {
+      async handler({ params: { id }, tenant, caller }) {
         const execution = await findExecution(pool, tenant.id, id);
-        return execution ? { status: 200, body: executionView(execution) } : problem('not_found');
+        if (!execution) return problem('not_found');
+        return { status: 200, body: executionView(execution, { withBodies: !caller.grant }) };
       },
     }),
   ];

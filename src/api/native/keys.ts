@@ -1,13 +1,14 @@
 import { z } from 'zod';
+import { GRANT_SCOPES, GRANTS } from '../../domain/grant.ts';
 import { hasScope, SCOPES, TENANT_SCOPES } from '../../domain/scope.ts';
-import { readId, showId } from '../../domain/typed-id.ts';
+import { showId } from '../../domain/typed-id.ts';
 import { type ApiKey, insertApiKey, listApiKeys, revokeApiKey } from '../../store/api-keys.ts';
-import { findTenant } from '../../store/tenants.ts';
 import type { ApiDeps } from '../api-deps.ts';
 import { hashApiKey, makeApiKey } from '../api-key.ts';
-import { isProblem, type Problem, problem } from '../problem.ts';
-import { type Route, route, type TenantRef } from '../route.ts';
+import { isProblem, problem } from '../problem.ts';
+import { type Route, route } from '../route.ts';
 import { idParams, shownId, shownTime, textField, timeField } from './fields.ts';
+import { ownerNamed } from './owner.ts';
 import { idCursor, pageFrom, pageOf, pageParameters } from './page.ts';
 
 const name = textField(200, 'Name for people: who or what uses the key.', 'orders service');
@@ -17,6 +18,10 @@ const KeyView = z
     id: shownId('key', 'Id of the key; not the key itself.'),
     name,
     scopes: z.array(z.enum(SCOPES)).meta({ description: 'What the key may do.', example: ['write:events'] }),
+    grant: z.enum(GRANTS).nullable().meta({
+      description: 'The grant that it was made with; such a key reads no bodies.',
+      example: 'observer',
+    }),
     createdAt: shownTime('When it was made.'),
     expiresAt: shownTime('From when on it is refused.').nullable(),
     revokedAt: shownTime('When it was revoked.').nullable(),
@@ -40,11 +45,33 @@ const NewKey = z
       .min(1)
       .max(TENANT_SCOPES.length)
       .transform((scopes) => [...new Set(scopes)])
+      .optional()
       .meta({
-        description: 'What the key may do; no more than the calling key may.',
+        description: 'What the key may do; no more than the calling key may. Required without a grant.',
         example: ['write:events'],
       }),
+    grant: z.enum(GRANTS).optional().meta({
+      description:
+        'In the place of scopes: observer, operator, recovery_operator or admin (docs/surfaces/flowrelay.md).',
+      example: 'observer',
+    }),
     expiresAt: timeField('From when on it is refused; never where left out.').optional(),
+  })
+  .superRefine(({ scopes, grant }, context) => {
+    if (scopes === undefined && grant === undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['scopes'],
+        message: 'This member is required.',
+        params: { code: 'required' },
+      });
+    if (scopes !== undefined && grant !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['grant'],
+        message: 'Expected either scopes or a grant.',
+        params: { code: 'exactly_one' },
+      });
   })
   .meta({ id: 'NewKey' });
 
@@ -62,9 +89,10 @@ export function keyRoutes({ pool }: ApiDeps): Route[] {
       responses: { 201: { description: 'The key, shown once.', schema: CreatedKey } },
       problems: ['tenant_required'],
       async handler({ body, caller, tenant }) {
-        const owner = await ownerOf(body.tenantId, tenant, caller.tenant === undefined);
+        const owner = await ownerNamed(pool, body.tenantId, caller, tenant);
         if (isProblem(owner)) return owner;
-        const beyond = body.scopes.find((scope) => !hasScope(caller.scopes, scope));
+        const scopes = body.grant === undefined ? (body.scopes ?? []) : GRANT_SCOPES[body.grant];
+        const beyond = scopes.find((scope) => !hasScope(caller.scopes, scope));
         if (beyond)
           return problem('insufficient_scope', {
             detail: `A key cannot grant \`${beyond}\`, which it does not have.`,
@@ -74,7 +102,8 @@ export function keyRoutes({ pool }: ApiDeps): Route[] {
           tenantId: owner.id,
           name: body.name,
           hash: hashApiKey(key),
-          scopes: body.scopes,
+          scopes,
+          grant: body.grant,
           expiresAt: body.expiresAt === undefined ? undefined : new Date(body.expiresAt),
         });
         if (!made)
@@ -115,29 +144,6 @@ export function keyRoutes({ pool }: ApiDeps): Route[] {
       },
     }),
   ];
-
-  /** A key of the installation may make keys for any tenant, another one for its own only. */
-  async function ownerOf(
-    named: string | undefined,
-    tenant: TenantRef | undefined,
-    ofInstallation: boolean,
-  ): Promise<TenantRef | Problem> {
-    if (named === undefined) return tenant ?? problem('tenant_required');
-    const id = readId('tenant', named);
-    if (tenant && (tenant.handle === named || tenant.id === id)) return tenant;
-    const found =
-      ofInstallation && tenant === undefined && !named.includes('\0')
-        ? await findTenant(pool, id === undefined ? { handle: named } : { id })
-        : undefined;
-    return (
-      found ??
-      problem('not_found', {
-        errors: [
-          { pointer: '#/tenantId', code: 'unknown', message: 'Expected the id or handle of your tenant.' },
-        ],
-      })
-    );
-  }
 }
 
 function view(key: ApiKey): z.input<typeof KeyView> {
@@ -145,6 +151,7 @@ function view(key: ApiKey): z.input<typeof KeyView> {
     id: showId('key', key.id),
     name: key.name,
     scopes: key.scopes,
+    grant: key.grant ?? null,
     createdAt: key.createdAt.toISOString(),
     expiresAt: key.expiresAt?.toISOString() ?? null,
     revokedAt: key.revokedAt?.toISOString() ?? null,

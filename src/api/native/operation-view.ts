@@ -237,7 +237,17 @@ function selectionView(selection: Selection): Record<string, unknown> {
   return {
     ...('filter' in selection
       ? { filter: filterView(selection.filter) }
-      : { afresh: eventSelectionView(selection.afresh) }),
+      : {
+          afresh: eventSelectionView(selection.afresh),
+          ...(selection.endpoints
+            ? {
+                endpoints: {
+                  ...selection.endpoints,
+                  ids: selection.endpoints.ids.map((id) => showId('endpoint', id)),
+                },
+              }
+            : {}),
+        }),
     ...(tenants === undefined ? {} : { tenants }),
   };
 }

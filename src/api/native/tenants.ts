@@ -37,12 +37,33 @@ const plan = z.enum(TENANT_PLANS).meta({
   example: 'pro',
 });
 
+const days = z.int().min(1).max(3_650).nullable().meta({
+  description: 'Payloads go when they are older; events, deliveries and receipts stay. No limit where null.',
+  example: 30,
+});
+const replays = z
+  .int()
+  .min(0)
+  .max(1_000_000)
+  .nullable()
+  .meta({ description: 'Replays of receipts in 24 hours at most. No limit where null.', example: 100 });
+
+const Settings = z
+  .strictObject({ payloadRetentionDays: days.optional(), replaysPerDay: replays.optional() })
+  .meta({
+    id: 'TenantSettings',
+    description: 'Retention and quotas. What is left out stays; null takes the limit away.',
+  });
+
 const TenantView = z
   .strictObject({
     id: shownId('tenant', 'Id of the tenant.'),
     handle,
     name: name.nullable(),
     plan: plan.nullable(),
+    settings: z
+      .strictObject({ payloadRetentionDays: days, replaysPerDay: replays })
+      .meta({ description: 'Retention and quotas.' }),
     createdAt: shownTime('When it was made.'),
     updatedAt: shownTime('When it was last changed.'),
   })
@@ -63,13 +84,18 @@ export function tenantRoutes({ pool }: ApiDeps): Route[] {
       summary: 'Make a tenant',
       request: {
         body: z
-          .strictObject({ handle, name: name.optional(), plan: plan.optional() })
+          .strictObject({
+            handle,
+            name: name.optional(),
+            plan: plan.optional(),
+            settings: Settings.optional(),
+          })
           .meta({ id: 'NewTenant' }),
       },
       responses: { 201: { description: 'The tenant.', schema: TenantView } },
       problems: ['handle_taken'],
       async handler({ body }) {
-        const tenant = await insertTenant(pool, body as Pick<Tenant, 'handle' | 'name' | 'plan'>);
+        const tenant = await insertTenant(pool, body as Parameters<typeof insertTenant>[1]);
         if (!tenant)
           return problem('handle_taken', {
             errors: [{ pointer: '#/handle', code: 'taken', message: 'This handle is taken.' }],
@@ -116,11 +142,15 @@ export function tenantRoutes({ pool }: ApiDeps): Route[] {
       ...common,
       method: 'patch',
       path: '/api/v1/tenants/{id}',
-      summary: "Change a tenant's name or plan",
+      summary: "Change a tenant's name, plan or settings",
       request: {
         params,
         body: z
-          .strictObject({ name: name.nullable().optional(), plan: plan.nullable().optional() })
+          .strictObject({
+            name: name.nullable().optional(),
+            plan: plan.nullable().optional(),
+            settings: Settings.optional(),
+          })
           .meta({ id: 'TenantChange', description: 'What is left out stays; null takes the value away.' }),
       },
       responses: { 200: { description: 'The tenant.', schema: TenantView } },
@@ -145,6 +175,10 @@ function view(tenant: Tenant): z.input<typeof TenantView> {
     handle: tenant.handle,
     name: tenant.name ?? null,
     plan: tenant.plan ?? null,
+    settings: {
+      payloadRetentionDays: tenant.settings.payloadRetentionDays ?? null,
+      replaysPerDay: tenant.settings.replaysPerDay ?? null,
+    },
     createdAt: tenant.createdAt.toISOString(),
     updatedAt: tenant.updatedAt.toISOString(),
   };

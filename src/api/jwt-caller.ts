@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto';
+import {
+  createLocalJWKSet,
+  decodeJwt,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+  jwtVerify,
+} from 'jose';
+import { KeysUnavailableError } from '../delivery/key-sets.ts';
+import { jwtIssuerSecretContext } from '../delivery/sealing-contexts.ts';
+import { commonScopes, type Scope } from '../domain/scope.ts';
+import { showId } from '../domain/typed-id.ts';
+import { findJwtIssuers, type JwtIssuer } from '../store/jwt-issuers.ts';
+import type { ApiDeps } from './api-deps.ts';
+import type { Caller } from './authentication.ts';
+import { codeOfException } from './unexpected-failure.ts';
+
+/** Why a token is refused. */
+export type TokenRefusal =
+  | { refused: 'credential_invalid' | 'credential_expired' | 'credential_revoked' }
+  /** The keys that would tell cannot be read now. */
+  | { refused: 'temporarily_unavailable'; retryAfterSeconds: number };
+
+const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]*$/;
+/** Clocks differ; a token is taken for so long before and after its time. */
+const LEEWAY_SECONDS = 30;
+/** What a token of ordinary making stays far below. */
+const MAX_CLAIM_LENGTH = 2_048;
+const MAX_AUDIENCES = 20;
+/** A longer or stranger subject is named by its digest: an actor is stored, shown and compared. */
+const PLAIN_SUBJECT = /^[\x21-\x7e]{1,128}$/;
+
+/** Whether a credential has the form of a token (JWT), signed or not. */
+export function isToken(credential: string): boolean {
+  return TOKEN.test(credential);
+}
+
+/**
+ * Who a token speaks for. What it says counts only once its signature has been verified with the key and the one
+ * algorithm that were registered for its `iss` and `aud`.
+ */
+export async function callerOfToken(
+  { pool, sealer, keySets, log }: Pick<ApiDeps, 'pool' | 'sealer' | 'keySets' | 'log'>,
+  token: string,
+): Promise<Caller | TokenRefusal> {
+  const claimed = claimedIssuer(token);
+  const [found, other] = claimed ? await findJwtIssuers(pool, claimed.issuer, claimed.audiences) : [];
+  // Of two that would both take it, neither can be told to be meant.
+  if (!found || (other && !other.revokedAt)) return { refused: 'credential_invalid' };
+  // Not verified: nobody is asked for the keys of an issuer that was revoked.
+  if (found.revokedAt) return { refused: 'credential_revoked' };
+  try {
+    const secretOrKeys = found.sealedSecret
+      ? sealer.open(found.sealedSecret, jwtIssuerSecretContext(found.id))
+      : found.jwksUrl === undefined
+        ? createLocalJWKSet(found.jwks ?? { keys: [] })
+        : keySets(found.jwksUrl);
+    return callerFrom(found, await verified(token, secretOrKeys, found));
+  } catch (error) {
+    if (error instanceof KeysUnavailableError) {
+      const cause = codeOfException(error.cause);
+      log.warn({ jwtIssuerId: found.id, code: error.code, cause }, 'jwt.keys-unavailable');
+      return { refused: 'temporarily_unavailable', retryAfterSeconds: error.retryAfterSeconds };
+    }
+    if (error instanceof errors.JWTExpired) return { refused: 'credential_expired' };
+    // jose throws a TypeError where a published key is not fit for the algorithm.
+    if (error instanceof errors.JOSEError || error instanceof TypeError)
+      return { refused: 'credential_invalid' };
+    throw error;
+  }
+}
+
+async function verified(
+  token: string,
+  secretOrKeys: Uint8Array | JWTVerifyGetKey,
+  { algorithm, issuer, audience }: JwtIssuer,
+): Promise<JWTPayload> {
+  const options: JWTVerifyOptions = {
+    algorithms: [algorithm],
+    issuer,
+    audience,
+    requiredClaims: ['exp'],
+    clockTolerance: LEEWAY_SECONDS,
+  };
+  if (secretOrKeys instanceof Uint8Array) return (await jwtVerify(token, secretOrKeys, options)).payload;
+  try {
+    return (await jwtVerify(token, secretOrKeys, options)).payload;
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    // Without a `kid`, any of the keys may have signed it.
+    for await (const key of error) {
+      try {
+        return (await jwtVerify(token, key, options)).payload;
+      } catch (inner) {
+        if (!(inner instanceof errors.JWSSignatureVerificationFailed)) throw inner;
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed();
+  }
+}
+
+function claimedIssuer(token: string): { issuer: string; audiences: string[] } | undefined {
+  try {
+    const { iss, aud } = decodeJwt(token);
+    const audiences = [aud].flat();
+    return isComparable(iss) && audiences.length <= MAX_AUDIENCES && audiences.every(isComparable)
+      ? { issuer: iss, audiences }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A NUL cannot be compared in Postgres. */
+function isComparable(claim: unknown): claim is string {
+  return typeof claim === 'string' && claim.length <= MAX_CLAIM_LENGTH && !claim.includes('\0');
+}
+
+function callerFrom(issuer: JwtIssuer, payload: JWTPayload): Caller {
+  return {
+    actor: `jwt:${showId('jwtIssuer', issuer.id)}:${subjectOf(payload)}`,
+    scopes: grantedScopes(issuer.scopes, payload),
+    ...(issuer.tenant ? { tenant: issuer.tenant } : {}),
+  };
+}
+
+function subjectOf({ sub }: JWTPayload): string {
+  if (typeof sub !== 'string') return '';
+  return PLAIN_SUBJECT.test(sub) ? sub : `sha256:${createHash('sha256').update(sub).digest('hex')}`;
+}
+
+/** A claim of scopes narrows what is registered; one that cannot be read grants nothing. */
+function grantedScopes(registered: Scope[], { scope, scp }: JWTPayload): Scope[] {
+  return [scope, scp]
+    .filter((claim) => claim !== undefined)
+    .reduce<Scope[]>((granted, claim) => commonScopes(granted, words(claim)), registered);
+}
+
+function words(claim: unknown): string[] {
+  if (typeof claim === 'string') return claim.split(' ');
+  return Array.isArray(claim) ? claim.filter((word) => typeof word === 'string') : [];
+}

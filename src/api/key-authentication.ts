@@ -1,0 +1,51 @@
+import type { ApiDeps } from './api-deps.ts';
+import { type Authenticated, bearerToken, callerOf, refusedScope, tenantFor } from './authentication.ts';
+import { isProblem, type Problem, problem } from './problem.ts';
+import type { Access } from './route.ts';
+import type { CredentialRequest, Surface } from './surface.ts';
+
+/** The credential that {@link authenticateByKey} reads. */
+export const API_KEY_CREDENTIAL: Surface['credentials'] = {
+  apiKey: {
+    type: 'http',
+    scheme: 'bearer',
+    description:
+      'An API key, `rdk_…`, or a token (JWT) of a registered issuer. Each operation names the scope it needs.',
+  },
+};
+
+/** Who calls by `Authorization: Bearer <API key or token>`, and for which tenant: the key's own, or what `Redrive-Tenant` names. */
+export async function authenticateByKey(
+  deps: ApiDeps,
+  access: Exclude<Access, { of: 'anyone' }>,
+  request: CredentialRequest,
+): Promise<Authenticated | Problem> {
+  const caller = await callerOf(deps, bearerToken(request.header('authorization')));
+  if (isProblem(caller)) return caller;
+  const named = request.header('redrive-tenant');
+  const tenant =
+    access.of === 'installation'
+      ? undefined
+      : named === undefined || named === ''
+        ? caller.tenant
+        : await tenantFor(deps.pool, caller, named);
+  if (access.of === 'tenant' && named && !tenant)
+    return problem('not_found', {
+      detail: 'The tenant named in the header `Redrive-Tenant` does not exist.',
+      errors: [
+        {
+          parameter: 'Redrive-Tenant',
+          code: 'unknown',
+          message: 'Expected the handle or id of a tenant.',
+        },
+      ],
+    });
+  const refused =
+    access.of === 'installation'
+      ? refusedScope(caller, 'admin')
+      : refusedScope(caller, access.scope, access.part);
+  if (refused) return tenant ? { ...refused, tenantId: tenant.id } : refused;
+  if (access.of === 'tenant' && access.tenant !== 'optional' && tenant === undefined)
+    return problem('tenant_required');
+  return tenant ? { caller, tenant } : { caller };
+}

@@ -1,0 +1,196 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { showId } from '../../src/domain/typed-id.ts';
+import { eventually } from '../support/eventually.ts';
+import { newTestSigner, signed } from '../support/minka-client.ts';
+import { ok, slow } from '../support/receiver-behaviour.ts';
+import { createScene, type Scene } from '../support/recovery-scene.ts';
+import { uuidIn } from '../support/retries.ts';
+import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+
+/** All surfaces over one engine: whoever retries a delivery, and however many at once, it has one owner and is sent once. */
+
+let engine: TestEngine;
+const scenes: Scene[] = [];
+
+beforeAll(async () => {
+  engine = await startTestEngine();
+});
+afterAll(() => engine.close());
+afterEach(() => Promise.all(scenes.splice(0).map((it) => it.close())));
+
+type Answer = { status: number; text: string };
+type Caller = (deliveryId: string, eventId: string) => Promise<Answer>;
+
+/** A tenant whose failed deliveries every surface can retry, each in its own words and with its own credentials. */
+async function furnish(behaviour = ok) {
+  const it = await createScene(engine, [behaviour], { timeoutMs: 10_000 });
+  scenes.push(it);
+  const { key, handle } = it.tenant;
+  const signer = newTestSigner();
+  await engine.client.expect(201, 'POST', '/api/v1/signers', {
+    key: engine.adminKey,
+    body: { tenantId: it.tenant.id, handle: signer.handle, public: signer.public },
+  });
+  await engine.client.expect(201, 'POST', '/api/v1/access-rules', {
+    key: engine.adminKey,
+    body: { tenantId: it.tenant.id, action: 'retry-event', record: 'bridge' },
+  });
+  const send = async (path: string, body: unknown, headers: Record<string, string>): Promise<Answer> => {
+    const response = await fetch(`${engine.service.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+    return { status: response.status, text: await response.text() };
+  };
+  const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+    send(path, body, { authorization: `Bearer ${key}`, ...headers });
+  const tenantId = uuidIn('tenant', it.tenant.id);
+  const endpointId = uuidIn('endpoint', it.endpoints[0].id);
+  const bridge = it.endpoints[0].handle;
+  const jackHenry = `/a/api/enterprise-event/v1/${tenantId}/retries`;
+  const callers: Record<string, Caller> = {
+    native: (id) => post('/api/v1/retries', { select: { deliveryIds: [id] } }),
+    'zen-mesh single': (_, event) => post(`/v1/tenants/${handle}/events/${event}/retry`, {}),
+    'zen-mesh batch': (id) => post(`/v1/tenants/${handle}/retry/batch`, { delivery_ids: [id] }),
+    minka: (id) => {
+      const body = signed(signer, { handle: id }, { moment: new Date().toISOString(), nonce: randomUUID() });
+      return send(`/v2/bridges/${bridge}/events/retry`, body, { 'x-ledger': handle });
+    },
+    'jack-henry subscription': (_, event) =>
+      post(`${jackHenry}/subscriptions/${endpointId}/events/${event}`, {}),
+    'jack-henry raw': (_, event) => post(`${jackHenry}/events/${event}`, {}),
+    stedi: async (id) => {
+      const { rows } = await engine.database.pool.query(
+        'select id from executions where delivery_id = $1 order by id limit 1',
+        [id],
+      );
+      return post('/executions/retry', { condition: { executionIds: [rows[0].id] } }, { authorization: key });
+    },
+    flowrelay: async (_, event) => {
+      const headers = { 'idempotency-key': randomUUID() };
+      const preview = await post(
+        `/flowrelay/v1/receipts/${showId('receipt', event)}/replay/preview`,
+        {},
+        headers,
+      );
+      if (preview.status !== 201) return preview;
+      const { id } = JSON.parse(preview.text);
+      const confirmed = await post(
+        `/flowrelay/v1/replays/${id}/confirm`,
+        { confirmDuplicateRisk: true },
+        headers,
+      );
+      return confirmed.status === 200 ? post(`/flowrelay/v1/replays/${id}/execute`, {}, headers) : confirmed;
+    },
+  };
+  return { it, callers };
+}
+
+/** What each answers to whoever comes first, and to whoever finds it taken already: its own ordinary success. */
+const EXPECTED: Record<string, (answer: Answer, ids: { delivery: string }) => void> = {
+  native: ({ status, text }) => {
+    expect(status).toBe(202);
+    expect(JSON.parse(text).items).toHaveLength(1);
+  },
+  'zen-mesh single': ({ status, text }, { delivery }) => {
+    expect(status).toBe(202);
+    expect(JSON.parse(text)).toEqual({
+      status: 'queued',
+      delivery_id: showId('delivery', delivery),
+      message: 'Retry initiated',
+    });
+  },
+  'zen-mesh batch': ({ status, text }, { delivery }) => {
+    expect(status).toBe(202);
+    expect(JSON.parse(text)).toEqual({
+      queued: 1,
+      deliveries: [{ delivery_id: delivery, status: 'queued' }],
+    });
+  },
+  minka: ({ status, text }) => expect([status, text]).toEqual([200, '""']),
+  'jack-henry subscription': ({ status, text }) => {
+    expect(status).toBe(200);
+    expect(JSON.parse(text)).toEqual({ status: 'success', retryId: expect.any(String) });
+  },
+  'jack-henry raw': ({ status, text }) => {
+    expect(status).toBe(200);
+    expect(JSON.parse(text)).toEqual({ status: 'success', retryId: expect.any(String) });
+  },
+  stedi: ({ status, text }) => expect([status, text]).toEqual([200, '']),
+  // Whoever finds it under way is told to wait: that is what its document demands.
+  flowrelay: ({ status, text }) => {
+    if (status === 202) return;
+    expect([status, JSON.parse(text).code]).toEqual([409, 'unsafe_state']);
+  },
+};
+
+async function eventOf(deliveryId: string): Promise<string> {
+  const { rows } = await engine.database.pool.query('select event_id from deliveries where id = $1', [
+    deliveryId,
+  ]);
+  return rows[0].event_id;
+}
+
+/** No two requests at once, every operation closed, and each with counts that add up and that its ledger confirms. */
+async function expectTrueLedger({ it }: { it: Scene }): Promise<void> {
+  const tenantId = uuidIn('tenant', it.tenant.id);
+  const { pool } = engine.database;
+  await eventually(
+    'all operations have ended',
+    async () => {
+      const { rows } = await pool.query(
+        'select count(*)::int as open from operations where tenant_id = $1 and closed_at is null',
+        [tenantId],
+      );
+      return rows[0].open === 0;
+    },
+    { withinMs: 30_000 },
+  );
+  const { rows } = await pool.query(
+    `select o.id from operations o join operation_counts c on c.operation_id = o.id
+     where o.tenant_id = $1 and c.expected <> (select count(*) from executions e where e.operation_id = o.id)
+       + (select count(*) from exclusions x where x.operation_id = o.id)`,
+    [tenantId],
+  );
+  expect(rows).toEqual([]);
+  expect(it.receivers.map(({ maxOverlap }) => maxOverlap)).toEqual([1]);
+}
+
+test('all of them at one moment are one owner and one send, and each answers as its own document demands', async () => {
+  const scene = await furnish(slow(2_000));
+  await scene.it.seed(1);
+  const [delivery] = (await scene.it.ids()) as [string];
+  const event = await eventOf(delivery);
+  const names = Object.keys(scene.callers);
+  const answers = await Promise.all(
+    [...names, ...names].map(async (name) => [name, await scene.callers[name]?.(delivery, event)] as const),
+  );
+  for (const [name, answer] of answers) EXPECTED[name]?.(answer as Answer, { delivery });
+  await expectTrueLedger(scene);
+  expect(scene.it.sent()).toBe(1);
+  expect(await scene.it.ids(`state = 'delivered'`)).toEqual([delivery]);
+}, 60_000);
+
+test('any of them in any order over the same deliveries send nothing side by side, and lose nothing', async () => {
+  const scene = await furnish(slow(30));
+  await scene.it.seed(12);
+  const deliveries = await scene.it.ids();
+  const events = await Promise.all(deliveries.map(eventOf));
+  const calls = fc.sample(
+    fc.tuple(fc.constantFrom(...Object.keys(scene.callers)), fc.nat(deliveries.length - 1)),
+    { numRuns: 120, seed: 4_400 },
+  );
+  const answers = await Promise.all(
+    calls.map(async ([name, at]) => {
+      const answer = await scene.callers[name]?.(deliveries[at] ?? '', events[at] ?? '');
+      return [name, answer?.status ?? 0] as const;
+    }),
+  );
+  for (const [name, status] of answers) expect([name, status < 500]).toEqual([name, true]);
+  await expectTrueLedger(scene);
+  const asked = new Set(calls.map(([, at]) => deliveries[at]));
+  expect(new Set(await scene.it.ids(`state = 'delivered'`))).toEqual(asked);
+}, 90_000);
