@@ -21,6 +21,7 @@ import {
 } from '../store/operation-progress.ts';
 import { loadOperation } from '../store/operations.ts';
 import { withTransaction } from '../store/pool.ts';
+import { crashPoint } from '../telemetry/crash-points.ts';
 import type { OperationActivities, Progress } from './operation-activities.ts';
 
 /** What the activities of one worker share. */
@@ -83,7 +84,8 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
 
     async select(operationId) {
       await beating(deps.stopping, async (stop) => {
-        while (!stop.aborted && (await withTransaction(pool, (db) => freezeNextPage(db, operationId))));
+        while (!stop.aborted && (await withTransaction(pool, (db) => freezeNextPage(db, operationId))))
+          crashPoint('selected_page');
         await renewStatistics(pool);
       });
       return look(operationId);
@@ -127,7 +129,12 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
         }
         const facts = await operationFacts(pool, operationId);
         if (!facts || nextStep(facts).do !== 'close') return;
-        const result = await withTransaction(pool, (db) => closeOperation(db, operationId, closingState));
+        const result = await withTransaction(pool, async (db) => {
+          const written = await closeOperation(db, operationId, closingState);
+          crashPoint('closing');
+          return written;
+        });
+        crashPoint('closed');
         if (!result.closed && result.why === 'counts_disagree') throw new CountsDisagree();
       });
       return look(operationId);

@@ -3,6 +3,7 @@ import type { Client, Dispatcher } from 'undici';
 import type { AttemptResult } from '../domain/attempt-result.ts';
 import type { FaultCode } from '../domain/fault-code.ts';
 import { parseRetryAfter } from '../domain/retry-after.ts';
+import { crashPoint, crashPointsInstalled } from '../telemetry/crash-points.ts';
 import type { Deadline } from './deadline.ts';
 import { faultOf } from './fault-of-error.ts';
 import type { SocketPool } from './socket-pool.ts';
@@ -100,6 +101,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
     this.#controller = controller;
     this.#started = true;
+    // The bytes are written behind this, in the same turn.
+    if (crashPointsInstalled()) setImmediate(crashPoint, 'requested');
   }
 
   onResponseStarted(): void {

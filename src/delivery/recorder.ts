@@ -9,6 +9,7 @@ import { forgetSlots, freeSlots, raiseFloors } from '../store/pacing.ts';
 import { isConnectionLost, withTransaction } from '../store/pool.ts';
 import { refusePrepared } from '../store/preparation.ts';
 import { disableGone } from '../store/settlement.ts';
+import { crashPoint } from '../telemetry/crash-points.ts';
 
 /** An outcome on its way to the ledger, with what else it changes once it is there. */
 export interface PendingOutcome extends Outcome {
@@ -96,7 +97,9 @@ export class Recorder {
   }
 
   async #write(batch: PendingOutcome[]): Promise<void> {
+    crashPoint('answered');
     const recorded = await this.#persist('outcomes.record', () => this.#record(batch));
+    crashPoint('recorded');
     const byExecution = new Map(recorded.map((r) => [r.executionId, r]));
     const ended = this.#countDown(batch);
     await this.#persist('outcomes.effects', () =>

@@ -5,6 +5,7 @@ import { claimItems, type Grant } from '../store/claims.ts';
 import { withTransaction } from '../store/pool.ts';
 import { type ReadyEndpoint, readyEndpoints } from '../store/ready-endpoints.ts';
 import { ignoreAtClosedEndpoints, ignoreWithoutPayload } from '../store/settlement.ts';
+import { crashPoint } from '../telemetry/crash-points.ts';
 import { createDeadline } from './deadline.ts';
 import { reserveGrants, settleReservation } from './reservation.ts';
 import { Sender } from './sender.ts';
@@ -182,6 +183,7 @@ export class Slice {
       CLAIM_BYTES,
     );
     metrics.sliceClaims.inc(items.length);
+    if (items.length > 0) crashPoint('claimed');
     if (items.length > 0)
       await this.#sender.send({
         token,

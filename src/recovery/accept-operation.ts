@@ -11,6 +11,7 @@ import { pageOperationItems } from '../store/operation-items.ts';
 import { insertOperation, loadOperation } from '../store/operations.ts';
 import { withTransaction } from '../store/pool.ts';
 import type { Queryable } from '../store/queryable.ts';
+import { crashPoint } from '../telemetry/crash-points.ts';
 import { freezeExplicit } from './freeze-explicit.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
@@ -96,6 +97,7 @@ export async function acceptOperation<Refusal = never>(
   });
   if (!accepted.ok) return accepted;
   if (accepted.operation) {
+    crashPoint('accepted');
     if (accepted.operation.interactive) deps.pokeLiveLane();
     await deps.startOperation(accepted.operation);
   }

@@ -3,6 +3,7 @@ import { endSelection, lockSelection, moveSelection } from '../store/operation-p
 import { loadOperation } from '../store/operations.ts';
 import type { Queryable } from '../store/queryable.ts';
 import { partitionsOf } from '../store/selection-page.ts';
+import { crashPoint } from '../telemetry/crash-points.ts';
 import { freezeAfresh } from './freeze-afresh.ts';
 import { settleRaced } from './settle-raced.ts';
 
@@ -25,6 +26,7 @@ export async function freezeNextPage(db: Queryable, operationId: string, page = 
   }
   const frozen = await freezePage(db, operation, cursor, page);
   if (frozen.raced.length > 0) await settleRaced(db, operation, frozen.raced);
+  crashPoint('selecting');
   if (frozen.last && frozen.selected === page) {
     await moveSelection(db, operationId, { partition: cursor.partition, ...frozen.last });
     return true;

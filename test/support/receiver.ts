@@ -12,6 +12,8 @@ type ReceivedRequest = {
   headers: http.IncomingHttpHeaders;
   body: Buffer;
   at: number;
+  /** The status of the whole answer, once it is written. */
+  answered?: number;
 };
 
 /** A real HTTP server on a free port of 127.0.0.1, its behaviour changeable while it runs. */
@@ -92,13 +94,17 @@ export async function startReceiver(
         overlapping(id, 1);
         response.on('close', () => overlapping(id, -1));
       }
-      requests.push({
+      const received: ReceivedRequest = {
         id,
         method: request.method ?? '',
         path: request.url ?? '/',
         headers: request.headers,
         body: Buffer.concat(chunks),
         at: Date.now(),
+      };
+      requests.push(received);
+      response.on('finish', () => {
+        received.answered = response.statusCode;
       });
       (byPath.get(path) ?? current).answer(response);
       changed();

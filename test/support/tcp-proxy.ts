@@ -4,8 +4,8 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 export type TcpProxy = {
   /** `host:port` for whoever is to go through here. */
   readonly address: string;
-  /** Lets connections through from now on. */
-  forward(): void;
+  /** Lets connections through from now on, to another target where one is given. */
+  forward(target?: string): void;
   /** Resets every connection, and each new one as soon as it is there. */
   cut(): void;
   close(): Promise<void>;
@@ -13,7 +13,7 @@ export type TcpProxy = {
 
 /** Starts a proxy on a free port of 127.0.0.1 to `target` (`host:port`); it begins `open` or cut. */
 export async function startTcpProxy(target: string, { open = true } = {}): Promise<TcpProxy> {
-  const [host, port] = target.split(':');
+  let [host, port] = target.split(':');
   const sockets = new Set<Socket>();
   let forwarding = open;
 
@@ -41,7 +41,8 @@ export async function startTcpProxy(target: string, { open = true } = {}): Promi
   });
   return {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    forward() {
+    forward(other) {
+      if (other !== undefined) [host, port] = other.split(':');
       forwarding = true;
     },
     cut() {

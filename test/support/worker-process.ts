@@ -9,10 +9,11 @@ export async function startWorkerProcess(
   sizes: ServiceOptions['sizes'] = {},
 ): Promise<ChildScript> {
   const { log: _, masterKey, ...options } = engine.options;
-  const child = startChildScript(new URL('./child/worker.ts', import.meta.url), {
+  const child = startChildScript(new URL('./child/service.ts', import.meta.url), {
     env: {
-      WORKER_OPTIONS: JSON.stringify({
+      SERVICE_OPTIONS: JSON.stringify({
         ...options,
+        roles: { api: false, worker: true },
         sizes: { ...options.sizes, ...sizes },
         masterKey: masterKey.toString('base64'),
       }),

@@ -1,0 +1,44 @@
+/**
+ * Places at which a process can be made to end, to see that nothing is lost there: after each commit and before what follows
+ * it. Only tests install anything here; nothing that is shipped reads an environment for it.
+ */
+export const CRASH_POINTS = [
+  /** The operation is committed, its workflow not started. */
+  'accepted',
+  /** A page of a selection is written, not committed. */
+  'selecting',
+  /** A page of a selection is committed, the next not begun. */
+  'selected_page',
+  /** Items are claimed, none of them sent. */
+  'claimed',
+  /** A request is on the wire, its answer not there. */
+  'requested',
+  /** An answer is there, and not recorded. */
+  'answered',
+  /** Outcomes are recorded, their claim not ended. */
+  'recorded',
+  /** The report is written, not committed. */
+  'closing',
+  /** The operation is closed, its workflow does not know. */
+  'closed',
+] as const;
+
+/** One of {@link CRASH_POINTS}. */
+export type CrashPoint = (typeof CRASH_POINTS)[number];
+
+let reached: ((point: CrashPoint) => void) | undefined;
+
+/** Calls `at` whenever a crash point is reached, from now on. */
+export function installCrashPoints(at: (point: CrashPoint) => void): void {
+  reached = at;
+}
+
+/** Marks a place; nothing happens here but in tests. */
+export function crashPoint(point: CrashPoint): void {
+  reached?.(point);
+}
+
+/** Whether anybody asks: for places that would cost something to mark. */
+export function crashPointsInstalled(): boolean {
+  return reached !== undefined;
+}

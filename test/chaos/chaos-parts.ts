@@ -1,0 +1,82 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import { silentReport } from '../../src/embedded/steps.ts';
+import { type EmbeddedTemporal, startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+
+/** A server that can be killed and comes back with its data, at the same address. */
+export interface KillableServer {
+  /** Kills it (SIGKILL), and starts it again on what it had written. */
+  killAndRestart(): Promise<void>;
+}
+
+/** Postgres and Temporal of one run, behind proxies whose addresses stay. */
+export interface ChaosParts {
+  databaseUrl: string;
+  temporalAddress: string;
+  postgres: KillableServer;
+  temporal: KillableServer;
+  stop(): Promise<void>;
+}
+
+/** Starts both in a directory of their own, which `stop` removes. */
+export async function startChaosParts(): Promise<ChaosParts> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'redrive-chaos-'));
+  await chmod(dataDir, 0o711);
+  const report = silentReport;
+  let postgres = await startEmbeddedPostgres({ dataDir, report });
+  let temporal = await startEmbeddedTemporal({ dataDir, report });
+  const migrated = await migrate(postgres.url);
+  if (!migrated.ok) throw new Error(migrated.problem);
+  const toPostgres = await startTcpProxy(new URL(postgres.url).host);
+  const toTemporal = await startTcpProxy(temporal.address);
+  const databaseUrl = new URL(postgres.url);
+  databaseUrl.host = toPostgres.address;
+
+  async function again<Server extends EmbeddedPostgres | EmbeddedTemporal>(
+    server: Server,
+    proxy: TcpProxy,
+    start: () => Promise<Server>,
+    addressOf: (server: Server) => string,
+  ): Promise<Server> {
+    process.kill(server.pid, 'SIGKILL');
+    await server.ended;
+    proxy.cut();
+    const back = await start();
+    proxy.forward(addressOf(back));
+    return back;
+  }
+
+  return {
+    databaseUrl: databaseUrl.href,
+    temporalAddress: toTemporal.address,
+    postgres: {
+      async killAndRestart() {
+        postgres = await again(
+          postgres,
+          toPostgres,
+          () => startEmbeddedPostgres({ dataDir, report }),
+          ({ url }) => new URL(url).host,
+        );
+      },
+    },
+    temporal: {
+      async killAndRestart() {
+        temporal = await again(
+          temporal,
+          toTemporal,
+          () => startEmbeddedTemporal({ dataDir, report }),
+          ({ address }) => address,
+        );
+      },
+    },
+    async stop() {
+      await Promise.all([toPostgres.close(), toTemporal.close()]);
+      await Promise.all([postgres.stop({ hurry: true }), temporal.stop({ hurry: true })]);
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
