@@ -4,6 +4,7 @@ import { type HealthSigns, signOf } from '../domain/endpoint-health.ts';
 import { acknowledge } from '../store/acknowledgements.ts';
 import { reactToSigns } from '../store/endpoint-health.ts';
 import { addPulses } from '../store/operation-watch.ts';
+import { dueNext } from '../store/ordering.ts';
 import { endClaims, type Outcome, type Recorded, recordOutcomes } from '../store/outcomes.ts';
 import { forgetSlots, freeSlots, raiseFloors } from '../store/pacing.ts';
 import { isConnectionLost, withTransaction } from '../store/pool.ts';
@@ -21,7 +22,9 @@ export interface PendingOutcome extends Outcome {
   inFlight: number;
   /** Its operation is watched: whether it was the item's first attempt. */
   watched?: { first: boolean };
-  onRecorded(recorded: Recorded | undefined): void;
+  /** Events of its key go to its endpoint in their order. */
+  ordered: boolean;
+  onRecorded(recorded: Recorded | undefined, effects: { orderMoved: boolean }): void;
 }
 
 /** A claim with how many of its items are still out. */
@@ -34,6 +37,8 @@ export interface OpenClaim {
 const FLUSH_MS = 50;
 const FLUSH_ITEMS = 256;
 const MAX_BACKOFF_MS = 2_000;
+/** States of an execution behind which others of its key may go. */
+const ENDS = new Set(['delivered', 'failed', 'ignored', 'cancelled']);
 
 /**
  * Writes outcomes to the ledger every 50 ms or 256 items, whichever is first. An outcome is held until it is written:
@@ -105,7 +110,16 @@ export class Recorder {
     await this.#persist('outcomes.effects', () =>
       this.#effects(batch, ended, lateSuccesses(batch, byExecution)),
     );
-    for (const outcome of batch) outcome.onRecorded(byExecution.get(outcome.executionId));
+    const orderMoved = await this.#letNextGo(batch, byExecution);
+    for (const outcome of batch) outcome.onRecorded(byExecution.get(outcome.executionId), { orderMoved });
+  }
+
+  /** What waited for its order behind deliveries that have ended is due; true where there is any. */
+  async #letNextGo(batch: PendingOutcome[], recorded: Map<string, Recorded>): Promise<boolean> {
+    const ended = batch
+      .filter(({ ordered, executionId }) => ordered && ENDS.has(recorded.get(executionId)?.state ?? ''))
+      .map(({ deliveryId }) => deliveryId);
+    return ended.length > 0 && this.#persist('outcomes.order', () => dueNext(this.#pool, ended));
   }
 
   /** What was refused is released and ended in one transaction: nobody claims it in between. */

@@ -38,6 +38,7 @@ export class Sender {
   readonly #slowUntil = new Map<string, number>();
   readonly #floorUntil = new Map<string, number>();
   #inFlight = 0;
+  #orderMoved = false;
   #unrecorded = 0;
   #onFreed: (() => void)[] = [];
 
@@ -75,6 +76,13 @@ export class Sender {
     const leftMs = (this.#floorUntil.get(endpointId) ?? 0) - performance.now();
     if (leftMs <= 0) this.#floorUntil.delete(endpointId);
     return Math.max(0, leftMs);
+  }
+
+  /** Whether something that waited for its order has become due since this was asked last. */
+  takeOrderMoved(): boolean {
+    const moved = this.#orderMoved;
+    this.#orderMoved = false;
+    return moved;
   }
 
   /** Resolves when the next request ends, or when ended ones are recorded and their slots are free. */
@@ -203,7 +211,9 @@ export class Sender {
       ...(result.kind === 'answered' ? { excerpt: result.excerpt } : {}),
       ...(refusal ? { refusal } : {}),
       reconcileWithinMs: target?.reconcileWithinMs ?? 0,
-      onRecorded: (recorded) => {
+      ordered: target?.ordered ?? false,
+      onRecorded: (recorded, { orderMoved }) => {
+        this.#orderMoved ||= orderMoved;
         this.#unrecorded -= 1;
         this.#report(item, classification, durationMs, recorded);
         this.#wakeWaiting();

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { spread } from '../domain/spread.ts';
 import { giveBackCanaries, reserveCanaries } from '../store/canaries.ts';
 import { claimItems, type Grant } from '../store/claims.ts';
+import { putOffBlocked } from '../store/ordering.ts';
 import { withTransaction } from '../store/pool.ts';
 import { type ReadyEndpoint, readyEndpoints } from '../store/ready-endpoints.ts';
 import { ignoreAtClosedEndpoints, ignoreWithoutPayload } from '../store/settlement.ts';
@@ -113,6 +114,8 @@ export class Slice {
           await this.#sender.freed();
           continue;
         }
+        // Something that waited for its order may be claimed now: the list of a moment ago does not know.
+        if (this.#sender.takeOrderMoved()) this.#endpointsUntilMs = 0;
         const round = await this.#claimRound(Math.min(MAX_CLAIM, free), full ? 0 : free - kept);
         claimed += round.claimed;
         claimableInMs = round.claimableInMs;
@@ -178,7 +181,10 @@ export class Slice {
       pool,
       workedBy,
       token,
-      reservation.grants,
+      reservation.grants.map((grant) => ({
+        ...grant,
+        ordered: byId.get(grant.endpointId)?.ordered ?? false,
+      })),
       leaseMs,
       CLAIM_BYTES,
     );
@@ -195,10 +201,26 @@ export class Slice {
       });
     if (withoutPayload.length > 0)
       await withTransaction(pool, (db) => ignoreWithoutPayload(db, withoutPayload));
+    await this.#putOffBlocked(reservation.grants, items, byId);
     await settleReservation(pool, token, reservation, items);
     await this.#giveBackCanaries(wanted, items, control.canary);
     this.#noteExhausted(wanted, reservation.grants, items);
     return { claimed: items.length + withoutPayload.length, ...later };
+  }
+
+  /** What is due and waits for its order is not asked for again until that may have changed. */
+  async #putOffBlocked(
+    grants: Grant[],
+    items: { endpointId: string }[],
+    byId: Map<string, ReadyEndpoint>,
+  ): Promise<void> {
+    const short = grants
+      .filter(({ endpointId }) => byId.get(endpointId)?.ordered)
+      .filter(
+        ({ endpointId, count }) => items.filter((item) => item.endpointId === endpointId).length < count,
+      )
+      .map(({ endpointId }) => endpointId);
+    if (short.length > 0) await putOffBlocked(this.#context.pool, this.#task.workedBy, short);
   }
 
   /** What the canaries of this slice's operation let through. */

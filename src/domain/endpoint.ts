@@ -11,6 +11,12 @@ export const ENDPOINT_STATES = ['enabled', 'disabled', 'deleted'] as const;
 /** State of an endpoint. */
 export type EndpointState = (typeof ENDPOINT_STATES)[number];
 
+/** What a delivery that failed for good does to those of its key behind it: keep them waiting, or let them pass. */
+export const ON_EXHAUSTED = ['block', 'skip'] as const;
+
+/** One of {@link ON_EXHAUSTED}. */
+export type OnExhausted = (typeof ON_EXHAUSTED)[number];
+
 /** Everything that makes up one immutable version of an endpoint; secrets are apart, for they rotate by themselves. */
 export interface EndpointConfig {
   url: string;
@@ -31,6 +37,10 @@ export interface EndpointConfig {
   maxConcurrency?: number;
   /** It is sent less while it is overloaded, and left alone for a while when it is down. */
   protect: boolean;
+  /** Events of one key are delivered in the order of their numbers. */
+  ordered: boolean;
+  /** What a delivery that failed for good does to those behind it. */
+  onExhausted: OnExhausted;
   /** Custom headers, name to value, sealed under the master key. */
   sealedHeaders?: Buffer;
   /** Whose documented policy it was made with. */

@@ -24,6 +24,8 @@ export interface DeliveryFilter {
   ifPendingLongerThanMs?: number;
   /** The newest attempt began, or where there is none the newest execution was made, at most so long ago. */
   activeWithinMs?: number;
+  /** Others of its endpoint and key wait for it. */
+  blocking?: true;
   eventIds?: string[];
   /** Numbers of events within the tenant, in decimal digits. */
   eventNumbers?: string[];

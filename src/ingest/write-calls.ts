@@ -68,11 +68,12 @@ export async function writeCallsIn(
 }
 
 function deliveriesOf(event: MatchedEvent & { id: string; duplicateOf: string | undefined }) {
-  return event.endpoints.map(({ endpointId, enabled, giveUpAfterMs }) => ({
+  return event.endpoints.map(({ endpointId, enabled, giveUpAfterMs, ordered }) => ({
     eventId: event.id,
     endpointId,
     payloadBytes: event.payloadBytes,
     giveUpAfterMs,
+    ordered,
     ignoredFor: event.duplicateOf
       ? ('suppressed_duplicate' as const)
       : enabled

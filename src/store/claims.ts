@@ -7,6 +7,8 @@ import { LIVE_LANE } from './queryable.ts';
 export interface Grant {
   endpointId: string;
   count: number;
+  /** Only what nothing before it keeps waiting. */
+  ordered?: boolean;
 }
 
 /** One item that this sender, and nobody else, may send until its lease ends. */
@@ -52,12 +54,13 @@ export async function claimItems(
     name: live ? 'claim-live' : 'claim-bulk',
     text: `with picked as materialized (
       select e.id, e.delivery_id, g.ord, row_number() over () as n
-      from unnest($2::uuid[], $3::int[]) with ordinality as g(endpoint_id, count, ord)
+      from unnest($2::uuid[], $3::int[], $7::boolean[]) with ordinality as g(endpoint_id, count, ordered, ord)
       cross join lateral (
         select x.id, x.delivery_id from executions x
         where x.in_queue and x.worked_by = $1 and x.endpoint_id = g.endpoint_id
           and x.state in ('queued', 'scheduled') and x.due_at <= now() and x.give_up_at > now()
           -- Again here, since a Retry-After may have come since the endpoint was found ready.
+          and case when g.ordered then blocked_by(x.delivery_id) is null else true end
           and (select f.floor_until <= now() from endpoint_pacing f where f.endpoint_id = g.endpoint_id)
           ${
             live
@@ -91,7 +94,15 @@ export async function claimItems(
     from taken t join endpoints n on n.id = t.endpoint_id
     union all
     select c.id, null, null, null, null, null, null, null, null, null, null, null from chosen c where c.body is null`,
-    values: [workedBy, grants.map((g) => g.endpointId), grants.map((g) => g.count), token, leaseMs, maxBytes],
+    values: [
+      workedBy,
+      grants.map((g) => g.endpointId),
+      grants.map((g) => g.count),
+      token,
+      leaseMs,
+      maxBytes,
+      grants.map((g) => g.ordered ?? false),
+    ],
   };
   const { rows } = await withRetries(() => db.query(statement));
   return {

@@ -12,12 +12,14 @@ export async function insertEndpointVersion(
 ): Promise<void> {
   await db.query(
     `with preparing as (
-      update endpoints set prepares = $19::jsonb is not null where id = $1 and prepares <> ($19::jsonb is not null)
+      update endpoints set prepares = $19::jsonb is not null, ordered = $24
+      where id = $1 and (prepares <> ($19::jsonb is not null) or ordered <> $24)
     )
     insert into endpoint_versions (endpoint_id, version, tenant_id, url, event_types, filter, timeout_ms, max_attempts,
       initial_ms, factor, cap_ms, give_up_after_ms, on_ambiguous, reconcile_within_ms, rate_per_second, max_concurrency,
-      sealed_headers, preset, partner, probe_url, probe_field, require_ack, protect)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19::jsonb, $20, $21, $22, $23)`,
+      sealed_headers, preset, partner, probe_url, probe_field, require_ack, protect,
+      ordered, on_exhausted)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19::jsonb, $20, $21, $22, $23, $24, $25)`,
     [
       endpointId,
       version,
@@ -42,6 +44,8 @@ export async function insertEndpointVersion(
       config.probe?.processedField ?? null,
       config.requireAck,
       config.protect,
+      config.ordered,
+      config.onExhausted,
     ],
   );
 }
@@ -53,13 +57,14 @@ export interface Matchable {
   eventTypes?: string[];
   filter?: EventFilter;
   giveUpAfterMs: number;
+  ordered: boolean;
 }
 
 /** The current versions of a tenant's endpoints that are not deleted. */
 export async function matchableEndpoints(db: Queryable, tenantId: string): Promise<Matchable[]> {
   const { rows } = await db.query({
     name: 'matchable-endpoints',
-    text: `select e.id, e.state, v.event_types, v.filter, v.give_up_after_ms
+    text: `select e.id, e.state, v.event_types, v.filter, v.give_up_after_ms, v.ordered
      from endpoints e join endpoint_versions v on v.endpoint_id = e.id and v.version = e.current_version
      where e.tenant_id = $1 and e.state <> 'deleted' order by e.id`,
     values: [tenantId],
@@ -70,6 +75,7 @@ export async function matchableEndpoints(db: Queryable, tenantId: string): Promi
     ...(row.event_types ? { eventTypes: row.event_types } : {}),
     ...(row.filter ? { filter: row.filter } : {}),
     giveUpAfterMs: row.give_up_after_ms,
+    ordered: row.ordered,
   }));
 }
 
@@ -93,6 +99,8 @@ export function configFrom(row: any): EndpointConfig {
     ...(row.probe_url ? { probe: { urlTemplate: row.probe_url, processedField: row.probe_field } } : {}),
     requireAck: row.require_ack,
     protect: row.protect,
+    ordered: row.ordered,
+    onExhausted: row.on_exhausted,
     ...(row.rate_per_second !== null ? { ratePerSecond: row.rate_per_second } : {}),
     ...(row.max_concurrency !== null ? { maxConcurrency: row.max_concurrency } : {}),
     ...(row.sealed_headers ? { sealedHeaders: row.sealed_headers } : {}),

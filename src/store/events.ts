@@ -85,6 +85,8 @@ export interface NewDelivery {
   ignoredFor?: 'endpoint_disabled' | 'suppressed_duplicate' | undefined;
   payloadBytes: number;
   giveUpAfterMs: number;
+  /** It has a place among those of its key. */
+  ordered: boolean;
 }
 
 /** Writes events with their payloads, deliveries and first executions, in one statement. */
@@ -106,17 +108,19 @@ export async function insertEvents(
       from unnest($5::uuid[], $6::text[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::timestamptz[],
         $12::text[], $4::uuid[], $13::int[]) with ordinality
         as u(id, external_id, duplicate_of, type, source, key, occurred_at, ingestion_batch_id, call_id, payload_bytes, n)
+      returning id, key, number
     ), payload as (
       insert into payloads (event_id, tenant_id, body)
       select u.event_id, $1, u.body from unnest($14::uuid[], $15::text[]) as u(event_id, body)
     ), wanted as (
-      select * from unnest($16::uuid[], $17::uuid[], $18::text[], $19::int[], $20::bigint[])
-        as u(event_id, endpoint_id, ignored_for, payload_bytes, give_up_after_ms)
+      select * from unnest($16::uuid[], $17::uuid[], $18::text[], $19::int[], $20::bigint[], $21::boolean[])
+        as u(event_id, endpoint_id, ignored_for, payload_bytes, give_up_after_ms, ordered)
     ), delivery as (
-      insert into deliveries (tenant_id, event_id, endpoint_id, state, state_changed_at, accepted_at, payload_bytes)
+      insert into deliveries (tenant_id, event_id, endpoint_id, state, state_changed_at, accepted_at, payload_bytes,
+        order_key, order_number)
       select $1, w.event_id, w.endpoint_id, case when w.ignored_for is null then 'pending' else 'ignored' end, $3, $3,
-        w.payload_bytes
-      from wanted w
+        w.payload_bytes, case when w.ordered then v.key end, case when w.ordered and v.key is not null then v.number end
+      from wanted w join event v on v.id = w.event_id
       returning id, event_id, endpoint_id
     ), execution as (
       insert into executions (tenant_id, delivery_id, endpoint_id, state, reason, due_at, give_up_at, created_at,
@@ -149,6 +153,7 @@ export async function insertEvents(
       deliveries.map((delivery) => delivery.ignoredFor ?? null),
       deliveries.map((delivery) => delivery.payloadBytes),
       deliveries.map((delivery) => delivery.giveUpAfterMs),
+      deliveries.map((delivery) => delivery.ordered),
     ],
   });
   if (rows[0]?.executions !== deliveries.length)

@@ -33,10 +33,13 @@ export interface Execution {
   mayHaveArrived: boolean;
   createdAt: Date;
   finishedAt?: Date;
+  /** The delivery before it of its key that keeps it waiting. */
+  blockedBy?: string;
   attempts: Attempt[];
 }
 
-const SELECT = `select e.*, c.id as child_id
+const SELECT = `select e.*, c.id as child_id,
+    case when e.in_queue then blocked_by(e.delivery_id) end as blocked_by
   from executions e left join executions c on c.parent_id = e.id and c.keeps_slot`;
 
 /** One execution of a tenant, with its attempts. */
@@ -91,6 +94,7 @@ async function withAttempts(db: Queryable, tenantId: string, executions: any[]):
     mayHaveArrived: row.may_have_arrived,
     createdAt: row.created_at,
     ...(row.finished_at ? { finishedAt: row.finished_at } : {}),
+    ...(row.blocked_by ? { blockedBy: row.blocked_by } : {}),
     attempts: byExecution.get(row.id) ?? [],
   }));
 }

@@ -72,8 +72,9 @@ export async function insertFirstDeliveries(
   const endpointIds = first.map(({ endpointId }) => endpointId);
   const made = await db.query(
     `with delivery as (
-      insert into deliveries (tenant_id, event_id, endpoint_id, state, accepted_at, payload_bytes)
-      select v.tenant_id, v.id, n.id, 'pending', v.accepted_at, v.payload_bytes
+      insert into deliveries (tenant_id, event_id, endpoint_id, state, accepted_at, payload_bytes, order_key, order_number)
+      select v.tenant_id, v.id, n.id, 'pending', v.accepted_at, v.payload_bytes, case when n.ordered then v.key end,
+        case when n.ordered and v.key is not null then v.number end
       from unnest($2::uuid[], $3::uuid[]) as f(event_id, endpoint_id)
       join events v on v.id = f.event_id join endpoints n on n.id = f.endpoint_id and n.tenant_id = v.tenant_id
       on conflict (event_id, endpoint_id) where replay_of is null do nothing

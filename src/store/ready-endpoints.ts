@@ -9,6 +9,8 @@ export interface ReadyEndpoint {
   /** Milliseconds from now until something of it may be claimed; at most 0 when it may be now. */
   claimableInMs: number;
   paced: boolean;
+  /** Events of one key go there in their order. */
+  ordered: boolean;
   /** Total time limit of a request to it. */
   timeoutMs: number;
 }
@@ -31,7 +33,7 @@ export async function readyEndpoints(
         where e.in_queue and e.worked_by = $1 and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
       from hop where hop.endpoint_id is not null
     )
-    select n.id as endpoint_id, n.tenant_id, n.state, v.timeout_ms,
+    select n.id as endpoint_id, n.tenant_id, n.state, n.ordered, v.timeout_ms,
       (v.rate_per_second is not null or v.max_concurrency is not null or p.window_size is not null or p.streak > 0)
         as paced,
       (extract(epoch from greatest(first.due_at, p.floor_until, p.trial_until,
@@ -55,6 +57,7 @@ export async function readyEndpoints(
     state: row.state,
     claimableInMs: row.claimable_in_ms,
     paced: row.paced,
+    ordered: row.ordered,
     timeoutMs: row.timeout_ms,
   }));
 }

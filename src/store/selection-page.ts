@@ -166,6 +166,9 @@ export function filterConditions(
   if (filter.activeWithinMs !== undefined)
     where.push(`coalesce(d.last_attempt_at, (select x.created_at from executions x where x.delivery_id = d.id
       order by x.id desc limit 1)) >= ${before(filter.activeWithinMs)}`);
+  if (filter.blocking)
+    where.push(`d.order_key is not null and exists (select from deliveries l where l.endpoint_id = d.endpoint_id
+      and l.order_key = d.order_key and l.order_number > d.order_number and l.state <> 'delivered' and l.state = 'pending')`);
   // Ids as arrays, so that the look-up begins at them and not at every delivery of the tenant.
   if (filter.deliveryIds) where.push(`d.id = any(${p.add(filter.deliveryIds)}::uuid[])`);
   if (filter.eventIds) where.push(`d.event_id = any(${p.add(filter.eventIds)}::uuid[])`);

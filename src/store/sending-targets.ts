@@ -15,6 +15,7 @@ export interface SealedTarget {
   onAmbiguous: OnAmbiguous;
   reconcileWithinMs: number;
   requireAck: boolean;
+  ordered: boolean;
   preset?: EndpointPreset;
 }
 
@@ -28,7 +29,7 @@ export async function loadTargets(
 ): Promise<SealedTarget[]> {
   const { rows } = await db.query(
     `select n.id, v.version, v.url, v.sealed_headers, c.timeout_ms, c.max_attempts, c.initial_ms, c.factor, c.cap_ms,
-      c.on_ambiguous, c.reconcile_within_ms, c.require_ack, c.preset,
+      c.on_ambiguous, c.reconcile_within_ms, c.require_ack, c.ordered, c.preset,
       array(select s.sealed from endpoint_secrets s where s.endpoint_id = n.id
         and (s.expires_at is null or s.expires_at > now()) order by s.id desc) as secrets
      from unnest($1::uuid[], $2::int[]) as w(endpoint_id, version)
@@ -53,6 +54,7 @@ export async function loadTargets(
     onAmbiguous: row.on_ambiguous,
     reconcileWithinMs: row.reconcile_within_ms,
     requireAck: row.require_ack,
+    ordered: row.ordered,
     ...(row.preset ? { preset: row.preset } : {}),
   }));
 }

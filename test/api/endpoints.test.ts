@@ -214,12 +214,11 @@ describe('an endpoint', () => {
     expect(refused.body.errors[0].pointer).toMatch(/^#\/headers/);
   });
 
-  test.each(['ordered', 'onExhausted'])('refuses %s, which does not exist yet', async (member) => {
-    const refused = await make({ url, [member]: true });
-    expect(refused.body).toMatchObject({
-      code: 'invalid_request',
-      errors: [{ pointer: `#/${member}`, code: 'unknown_field' }],
-    });
+  test('keeps whether its events are ordered, and what one that failed for good does to those behind it', async () => {
+    const made = await make({ url, ordered: true, onExhausted: 'skip' });
+    expect(made.body).toMatchObject({ ordered: true, onExhausted: 'skip' });
+    const refused = await make({ url, onExhausted: 'wait' });
+    expect(refused.body.errors).toMatchObject([{ pointer: '#/onExhausted', code: 'not_allowed' }]);
   });
 
   test('takes the policy of a preset, and what is given beside it wins', async () => {

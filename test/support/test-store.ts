@@ -80,6 +80,8 @@ export const ENDPOINT: EndpointConfig = {
   onAmbiguous: 'resend',
   requireAck: false,
   protect: true,
+  ordered: false,
+  onExhausted: 'block',
   reconcileWithinMs: 3_600_000,
 };
 

@@ -78,6 +78,10 @@ export const DeliveryFilterBody = z
       'Only deliveries whose newest execution has been open for longer.',
       600_000,
     ).optional(),
+    blocking: z
+      .literal(true)
+      .optional()
+      .meta({ description: 'Only deliveries that others of their key wait for.', example: true }),
   })
   .superRefine(refuseReversed)
   .meta({
@@ -138,6 +142,7 @@ export function deliveryFilter(
     lastAttemptBefore: bound(parsed.lastAttemptBefore, false),
     lastAttemptAfter: bound(parsed.lastAttemptAfter, false),
     pendingLongerThanMs: parsed.pendingLongerThanMs,
+    blocking: parsed.blocking,
   };
   return Object.fromEntries(
     Object.entries(filter).filter(([, value]) => value !== undefined),

@@ -50,6 +50,8 @@ export function changedConfig(
     reconcileWithinMs: change.reconcileWithinMs ?? before.reconcileWithinMs,
     requireAck: change.requireAck ?? before.requireAck,
     protect: change.protect ?? before.protect,
+    ordered: change.ordered ?? before.ordered,
+    onExhausted: change.onExhausted ?? before.onExhausted,
     ...(Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)) as Pick<
       EndpointConfig,
       | 'eventTypes'
@@ -123,6 +125,8 @@ export function endpointView(sealer: Sealer, endpoint: Endpoint): z.input<typeof
     maxConcurrency: config.maxConcurrency ?? null,
     headerNames: headerNames(sealer, endpoint),
     protect: config.protect,
+    ordered: config.ordered,
+    onExhausted: config.onExhausted,
     circuit: endpoint.circuit,
     probe: config.probe ?? null,
     requireAck: config.requireAck,

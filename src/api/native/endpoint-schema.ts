@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseSecret } from '../../delivery/signature.ts';
 import { headerFaults } from '../../domain/custom-header.ts';
-import { ENDPOINT_STATES } from '../../domain/endpoint.ts';
+import { ENDPOINT_STATES, ON_EXHAUSTED } from '../../domain/endpoint.ts';
 import { CIRCUIT_STATES } from '../../domain/endpoint-health.ts';
 import { type EventFilter, filterFaults } from '../../domain/event-filter.ts';
 import { PARTNER_DIRECTIONS } from '../../domain/preparation.ts';
@@ -21,6 +21,8 @@ export const ENDPOINT_DEFAULTS = {
   reconcileWithinMs: 3_600_000,
   requireAck: false,
   protect: true,
+  ordered: false,
+  onExhausted: 'block',
 } as const;
 
 /** Rulings: a handle that looks like an id could not be told from one. */
@@ -160,6 +162,16 @@ const requireAck = z.boolean().meta({
   description: 'An answer 202 settles nothing: the delivery is unknown until it is acknowledged.',
   example: false,
 });
+const ordered = z.boolean().meta({
+  description:
+    'Events of one key are sent in the order of their numbers, from the first event after this is switched on; other keys flow on.',
+  example: false,
+});
+const onExhausted = z.enum(ON_EXHAUSTED).meta({
+  description:
+    'Where it is ordered: a delivery that failed for good keeps those of its key behind it waiting (`block`), or lets them pass (`skip`).',
+  example: 'block',
+});
 const protect = z.boolean().meta({
   description:
     'While it is overloaded (429, 502 to 504, no answer in time) it is sent less at a time; after 20 failures to reach it in a row nothing for a while, and then one request alone. Switched off it is sent everything at once.',
@@ -222,6 +234,8 @@ export const NewEndpoint = z
     giveUpAfterMs: giveUpAfterMs.optional(),
     headers: headers.nullable().optional(),
     protect: protect.optional(),
+    ordered: ordered.optional(),
+    onExhausted: onExhausted.optional(),
     probe: probe.nullable().optional(),
     requireAck: requireAck.optional(),
     preset: preset.nullable().optional(),
@@ -290,6 +304,8 @@ export const EndpointView = z
       example: ['x-api-key'],
     }),
     protect,
+    ordered,
+    onExhausted,
     circuit: z.enum(CIRCUIT_STATES).meta({
       description:
         '`open`: nothing is sent for a while; `half_open`: the next request is sent alone, to see.',

@@ -53,6 +53,10 @@ export const ExecutionView = z
     mayHaveArrived: z
       .boolean()
       .meta({ description: 'An attempt whose outcome is not known is among its attempts.', example: false }),
+    blockedBy: shownId(
+      'delivery',
+      'The delivery before it of its key that keeps it waiting, where its endpoint is ordered.',
+    ).nullable(),
     createdAt: shownTime('When it was made.'),
     finishedAt: shownTime('When it ended.').nullable(),
     attempts: z.array(AttemptView).meta({ description: 'Its HTTP requests, in order.' }),
@@ -79,6 +83,7 @@ export function executionView(
     dueAt: execution.dueAt.toISOString(),
     giveUpAt: execution.giveUpAt.toISOString(),
     mayHaveArrived: execution.mayHaveArrived,
+    blockedBy: execution.blockedBy ? showId('delivery', execution.blockedBy) : null,
     createdAt: execution.createdAt.toISOString(),
     finishedAt: execution.finishedAt?.toISOString() ?? null,
     attempts: execution.attempts.map((attempt) => attemptView(attempt, withBodies)),

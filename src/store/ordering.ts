@@ -1,0 +1,45 @@
+import type { Queryable } from './queryable.ts';
+
+/** Items that are put off by one look at a queue; those behind them are found when these are out of the way. */
+const PUT_OFF_AT_ONCE = 500;
+
+/** So long what waits for its order is let alone, unless what was in its way ends before. */
+const LOOK_AGAIN_MS = 60_000;
+
+/**
+ * Puts off due items of `workedBy` at ordered endpoints that something before them keeps waiting, so that nobody asks for
+ * them again and again.
+ */
+export async function putOffBlocked(db: Queryable, workedBy: string, endpointIds: string[]): Promise<void> {
+  await db.query(
+    `with due as (
+      select e.id, e.delivery_id from executions e
+      where e.in_queue and e.worked_by = $1 and e.endpoint_id = any($2::uuid[]) and e.state in ('queued', 'scheduled')
+        and e.due_at <= now()
+      order by e.endpoint_id, e.due_at, e.id limit $3 for update skip locked
+    )
+    update executions e set put_off_from = coalesce(e.put_off_from, e.due_at),
+      due_at = clock_timestamp() + $4::float8 * interval '1 millisecond'
+    from due d where e.id = d.id and blocked_by(d.delivery_id) is not null`,
+    [workedBy, endpointIds, PUT_OFF_AT_ONCE, LOOK_AGAIN_MS],
+  );
+}
+
+/** Makes due what waits behind deliveries that have just ended; true where there is any. */
+export async function dueNext(db: Queryable, endedDeliveryIds: string[]): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `with next as (
+      select f.id from unnest($1::uuid[]) as u(id)
+      join deliveries d on d.id = u.id and d.order_key is not null
+      cross join lateral (
+        select b.id from deliveries b where b.endpoint_id = d.endpoint_id and b.order_key = d.order_key
+          and b.order_number > d.order_number and b.order_key is not null and b.state <> 'delivered'
+        order by b.order_number limit 1
+      ) f
+    )
+    update executions e set due_at = e.put_off_from, put_off_from = null
+    from next where e.delivery_id = next.id and e.open and e.put_off_from is not null`,
+    [endedDeliveryIds],
+  );
+  return (rowCount ?? 0) > 0;
+}

@@ -1,0 +1,78 @@
+import { afterEach, expect, jest, test } from '@jest/globals';
+import type { ChildScript } from '../support/child-script.ts';
+import { eventually } from '../support/eventually.ts';
+import { slow } from '../support/receiver-behaviour.ts';
+import { ALL_FAILURES, createScene } from '../support/recovery-scene.ts';
+import { uuidIn } from '../support/retries.ts';
+import { startTestEngine } from '../support/test-engine.ts';
+import { startWorkerProcess } from '../support/worker-process.ts';
+
+/** Workers that stand still: whoever comes back after its lease has ended sends nothing more, and changes nothing. */
+
+jest.setTimeout(90_000);
+
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+test.each([1, 2, 3])(
+  'a worker that is stopped for longer than every lease, and then goes on, doubles nothing unknowingly (%i)',
+  async () => {
+    const ITEMS = 2_000;
+    const engine = await startTestEngine({
+      roles: { api: true, worker: false },
+      sizes: { lease: { startWithinMs: 800, marginMs: 400 } },
+    });
+    closing.push(() => engine.close());
+    const frozen = await startWorkerProcess(engine);
+    closing.push(() => ended(frozen));
+    const it = await createScene(engine, Array(4).fill(slow(50)), {
+      timeoutMs: 600,
+      retry: { maxAttempts: 9, initialMs: 10, factor: 1, capMs: 10 },
+    });
+    closing.push(() => it.close());
+    await it.seed(ITEMS);
+    const { id } = await it.retries.start(ALL_FAILURES);
+    await eventually('it is in the middle', () => it.sent() > ITEMS / 5, { withinMs: 20_000 });
+    frozen.process.kill('SIGSTOP');
+    const { rows: claimed } = await engine.database.pool.query(
+      `select e.id, e.delivery_id from claims c join executions e on e.id = any(c.execution_ids)
+       and e.state = 'sending' and e.lease_token = c.token where c.worked_by = $1`,
+      [uuidIn('operation', id)],
+    );
+    expect(claimed.length).toBeGreaterThan(0);
+    await engine.addWorker();
+    await eventually(
+      'what it had claimed is settled by others',
+      async () => {
+        const { rows } = await engine.database.pool.query(
+          `select count(*)::int as lost from attempts where fault_code = 'lease_lost' and execution_id = any($1::uuid[])`,
+          [claimed.map((row) => row.id)],
+        );
+        return rows[0].lost === claimed.length;
+      },
+      { withinMs: 20_000 },
+    );
+    frozen.process.kill('SIGCONT');
+    const operation = await it.retries.ended(id, 60_000);
+    expect(operation).toMatchObject({ state: 'completed', counts: { expected: ITEMS, delivered: ITEMS } });
+
+    for (const { maxOverlap } of it.receivers) expect(maxOverlap).toBe(1);
+    const sent = new Map<string, number>();
+    for (const { requests } of it.receivers)
+      for (const { id: delivery = '' } of requests) sent.set(delivery, (sent.get(delivery) ?? 0) + 1);
+    expect(sent.size).toBe(ITEMS);
+    const excused = new Set(claimed.map((row) => row.delivery_id));
+    for (const [delivery, times] of sent) {
+      if (!excused.has(uuidIn('delivery', delivery))) expect([delivery, times]).toEqual([delivery, 1]);
+      expect(times).toBeLessThanOrEqual(2);
+    }
+  },
+);
+
+async function ended(child: ChildScript): Promise<unknown> {
+  child.process.kill('SIGCONT');
+  child.process.kill('SIGKILL');
+  return child.ended;
+}

@@ -1,0 +1,186 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { eventually } from '../support/eventually.ts';
+import { type Receiver, startReceiver } from '../support/receiver.ts';
+import { type Behaviour, ok, status } from '../support/receiver-behaviour.ts';
+import { retriesOf } from '../support/retries.ts';
+import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+import { startWorkerProcess } from '../support/worker-process.ts';
+
+/** An ordered endpoint gets the events of one key in the order of their numbers, whatever fails; other keys flow on. */
+
+let engine: TestEngine;
+const receivers: Receiver[] = [];
+let tenants = 0;
+
+beforeAll(async () => {
+  engine = await startTestEngine();
+});
+afterAll(() => engine.close());
+afterEach(() => Promise.all(receivers.splice(0).map((receiver) => receiver.close())));
+
+async function scene(behaviour: Behaviour, endpoint: Record<string, unknown> = {}) {
+  tenants += 1;
+  const tenant = await engine.client.newTenant(`ordered-${tenants}`);
+  const receiver = await startReceiver(behaviour);
+  receivers.push(receiver);
+  const made = await engine.client.newEndpoint(tenant.key, {
+    url: receiver.url('/hook'),
+    ordered: true,
+    timeoutMs: 2_000,
+    retry: { maxAttempts: 3, initialMs: 20, factor: 1, capMs: 20 },
+    ...endpoint,
+  });
+  /** Events of these keys, each with its place in the payload. */
+  const send = async (keys: string[]) =>
+    (
+      await engine.client.expect(202, 'POST', '/api/v1/events', {
+        key: tenant.key,
+        body: keys.map((key, n) => ({ type: 'a.b', key, payload: { n } })),
+      })
+    ).body as { eventId: string }[];
+  /** The places that were acknowledged, by key, in the order in which they came. */
+  const taken = () => {
+    const byKey = new Map<string, number[]>();
+    for (const { body, answered = 0 } of receiver.requests) {
+      if (answered < 200 || answered > 299) continue;
+      const { key, n } = JSON.parse(body.toString('utf8')) as { key?: string; n: number };
+      byKey.set(key ?? '', [...(byKey.get(key ?? '') ?? []), n]);
+    }
+    return byKey;
+  };
+  // biome-ignore lint/suspicious/noExplicitAny: tests read what they expect and fail where it is not there
+  const deliveries = async (state?: string): Promise<any[]> =>
+    (
+      await engine.client.expect(
+        200,
+        'GET',
+        `/api/v1/deliveries?limit=200${state ? `&state=${state}` : ''}`,
+        {
+          key: tenant.key,
+        },
+      )
+    ).body.items;
+  return {
+    tenant,
+    receiver,
+    endpoint: made,
+    send,
+    taken,
+    deliveries,
+    retries: retriesOf(engine.client, tenant.key),
+  };
+}
+
+/** Fails each request with this chance; the same for the same seed. */
+function moody(chance: number): Behaviour {
+  let state = 4_400;
+  return {
+    answer(response) {
+      state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+      (state / 2_147_483_648 < chance ? status(500) : ok).answer(response);
+    },
+  };
+}
+
+function sorted(places: number[]): number[] {
+  return [...places].sort((a, b) => a - b);
+}
+
+test('first deliveries of one key come in their order although many of them fail at first, and other keys flow on', async () => {
+  const it = await scene(moody(0.3), { retry: { maxAttempts: 30, initialMs: 5, factor: 1, capMs: 5 } });
+  const keys = Array.from({ length: 60 }, (_, n) => `key-${n % 6}`);
+  await it.send(keys);
+  await it.receiver.waitFor(() => [...it.taken().values()].flat().length === 60, 60_000);
+  const places = [...it.taken().values()].flat();
+  expect(sorted(places)).toEqual(keys.map((_, n) => n));
+  // Within one key, the places rise.
+  for (let key = 0; key < 6; key++) {
+    const own = places.filter((n) => n % 6 === key);
+    expect(own).toEqual(sorted(own));
+  }
+  expect(it.receiver.maxOverlap).toBe(1);
+}, 90_000);
+
+test('what failed for good blocks those of its key behind it, names itself, and is found by a recovery', async () => {
+  const it = await scene(status(400));
+  await it.send(['a', 'a', 'a', 'b']);
+  await eventually(
+    'the first of each key has failed',
+    async () => (await it.deliveries('failed')).length === 2,
+  );
+  const waiting = await it.deliveries('pending');
+  expect(waiting).toHaveLength(2);
+  const [head] = (await it.deliveries('failed')).filter(({ event }) => event.key === 'a');
+  for (const { id } of waiting) {
+    const shown = await engine.client.expect(200, 'GET', `/api/v1/deliveries/${id}`, { key: it.tenant.key });
+    expect(shown.body.executions[0].blockedBy).toBe(head.id);
+  }
+  expect(it.receiver.requests).toHaveLength(2);
+
+  it.receiver.switchTo(ok);
+  const { id, counts } = await it.retries.start({ select: { filter: { blocking: true } } });
+  expect(counts.expected).toBe(0);
+  const ended = await it.retries.ended(id);
+  expect(ended.counts).toMatchObject({ expected: 1, delivered: 1 });
+  await eventually(
+    'those behind it have followed',
+    async () => (await it.deliveries('pending')).length === 0,
+  );
+  const bodies = it.receiver.requests.slice(2).map(({ body }) => JSON.parse(body.toString('utf8')).n);
+  expect(bodies).toEqual([0, 1, 2]);
+});
+
+test('where it is to be skipped, those behind it pass', async () => {
+  let first = true;
+  const it = await scene(
+    {
+      answer(response) {
+        const behaviour = first ? status(400) : ok;
+        first = false;
+        behaviour.answer(response);
+      },
+    },
+    { onExhausted: 'skip' },
+  );
+  await it.send(['a', 'a', 'a']);
+  await eventually('the others are delivered', async () => (await it.deliveries('delivered')).length === 2);
+  expect(it.receiver.requests.map(({ body }) => JSON.parse(body.toString('utf8')).n)).toEqual([0, 1, 2]);
+});
+
+test('a bulk retry keeps the order, too, on two workers of which one is killed in the middle', async () => {
+  const it = await scene(status(400), { onExhausted: 'skip' });
+  const keys = Array.from({ length: 200 }, (_, n) => `key-${n % 20}`);
+  await it.send(keys);
+  await eventually('all have failed', async () => (await it.deliveries('failed')).length === 200, {
+    withinMs: 60_000,
+  });
+  const before = it.receiver.requests.length;
+  it.receiver.switchTo({ answer: (response) => void setTimeout(() => response.end('ok'), 20) });
+  const other = await startWorkerProcess(engine, { lease: { startWithinMs: 800, marginMs: 400 } });
+  try {
+    const { id } = await it.retries.start({ select: { filter: {} } });
+    await it.receiver.waitFor(({ requests }) => requests.length > before + 40, 30_000);
+    other.process.kill('SIGKILL');
+    expect(await it.retries.ended(id, 80_000)).toMatchObject({ counts: { delivered: 200 } });
+  } finally {
+    other.process.kill('SIGKILL');
+    await other.ended;
+  }
+  // Each delivery counts where it came first: what a killed worker had claimed may come again.
+  const first = new Map<number, number>();
+  for (const [at, { body }] of it.receiver.requests.slice(before).entries()) {
+    const { n } = JSON.parse(body.toString('utf8'));
+    if (!first.has(n)) first.set(n, at);
+  }
+  for (let key = 0; key < 20; key++) {
+    const own = [...first.keys()].filter((n) => n % 20 === key);
+    expect(own).toEqual(sorted(own));
+  }
+  expect(it.receiver.maxOverlap).toBe(1);
+}, 150_000);
+
+test('an endpoint that did not ask for order has none', async () => {
+  const it = await scene(status(400), { ordered: false });
+  await it.send(['a', 'a', 'a']);
+  await eventually('all have failed', async () => (await it.deliveries('failed')).length === 3);
+});
