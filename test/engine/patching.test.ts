@@ -1,5 +1,4 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { expect, jest, test } from '@jest/globals';
@@ -15,13 +14,15 @@ import { workflowBundleFile } from '../support/workflow-bundle.ts';
 jest.setTimeout(60_000);
 installRuntime(createLogger({ level: 'silent' }));
 
+/** Below the project, where the packages of the workflow are found. */
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const WORKFLOWS = fileURLToPath(new URL('../../src/workflows/', import.meta.url));
 const HISTORIES = fileURLToPath(new URL('../fixtures/histories/', import.meta.url));
 const FIRST_LOOK = 'let progress = await assess(operationId);';
 
 /** Replays the recorded histories on the workflow with its first look changed; the ids of those that it cannot replay. */
 async function replayedOn(changed: string): Promise<{ replayed: number; failed: string[] }> {
-  const directory = await mkdtemp(join(tmpdir(), 'redrive-patching-'));
+  const directory = await mkdtemp(join(ROOT, '.patching-'));
   try {
     const source = await readFile(join(WORKFLOWS, 'operation.ts'), 'utf8');
     if (!source.includes(FIRST_LOOK)) throw new Error('the workflow does not begin as this test thinks');

@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { expect, jest, test } from '@jest/globals';
+import { CRASH_POINTS, type CrashPoint } from '../../src/telemetry/crash-points.ts';
+import { startChildScript } from '../support/child-script.ts';
+import { eventually } from '../support/eventually.ts';
+import { slow } from '../support/receiver-behaviour.ts';
+import { createScene } from '../support/recovery-scene.ts';
+import { uuidIn } from '../support/retries.ts';
+import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+
+/** A crash at every durable step: nothing is lost, and only what had been claimed can have been sent twice. */
+
+// A step that died with its worker is taken up again when Temporal misses its heartbeat, after 30 s.
+jest.setTimeout(240_000);
+
+const ITEMS = 400;
+const SIZES = { lease: { startWithinMs: 800, marginMs: 400 } };
+
+/** A process of the engine that crashes by itself when it comes to this point for the `after`th time. */
+function crashing(
+  engine: TestEngine,
+  roles: { api: boolean; worker: boolean },
+  at: CrashPoint,
+  after: number,
+) {
+  const { log: _, masterKey, ...options } = engine.options;
+  return startChildScript(new URL('../support/child/service.ts', import.meta.url), {
+    env: {
+      SERVICE_OPTIONS: JSON.stringify({ ...options, roles, masterKey: masterKey.toString('base64') }),
+      CRASH: JSON.stringify({ at, after }),
+    },
+  });
+}
+
+async function scene(engine: TestEngine) {
+  const it = await createScene(engine, [slow(20), slow(20)], {
+    timeoutMs: 600,
+    retry: { maxAttempts: 9, initialMs: 10, factor: 1, capMs: 10 },
+  });
+  await it.seed(ITEMS);
+  return it;
+}
+
+async function survives(point: Exclude<CrashPoint, 'accepted'>) {
+  const engine = await startTestEngine({ roles: { api: true, worker: false }, sizes: SIZES });
+  const it = await scene(engine);
+  const worker = crashing(engine, { api: false, worker: true }, point, point === 'requested' ? 30 : 0);
+  try {
+    await worker.firstLine;
+    const { id } = await it.retries.start({ select: { filter: {} } });
+    const { signal } = await worker.ended;
+    expect([point, signal]).toEqual([point, 'SIGKILL']);
+    await engine.addWorker();
+    const ended = await it.retries.ended(id, 120_000);
+    const { rows } = await engine.database.pool.query(
+      `select count(*)::int as lost from attempts a join executions e on e.id = a.execution_id
+       where a.fault_code = 'lease_lost' and e.operation_id = $1`,
+      [uuidIn('operation', id)],
+    );
+    return {
+      point,
+      state: ended.state,
+      counts: ended.counts,
+      sentTwice: it.sent() - ITEMS,
+      lost: rows[0].lost,
+      overlap: Math.max(...it.receivers.map(({ maxOverlap }) => maxOverlap)),
+    };
+  } finally {
+    worker.process.kill('SIGKILL');
+    await it.close();
+    await engine.close();
+  }
+}
+
+test('a worker that crashes at any of them leaves nothing undone, nothing lost, and nothing doubled unknowingly', async () => {
+  const points = CRASH_POINTS.filter((point) => point !== 'accepted');
+  const results = await Promise.all(points.map(survives));
+  for (const { point, state, counts, sentTwice, lost, overlap } of results) {
+    expect([point, state, counts.delivered, overlap]).toEqual([point, 'completed', ITEMS, 1]);
+    expect([point, sentTwice <= lost]).toEqual([point, true]);
+  }
+});
+
+test('an API that crashes after the commit has accepted: the repeat gets its answer, and a sweeper starts the run', async () => {
+  const engine = await startTestEngine({ roles: { api: true, worker: true }, sizes: SIZES });
+  const it = await scene(engine);
+  const api = crashing(engine, { api: true, worker: false }, 'accepted', 0);
+  try {
+    const url = (await api.firstLine).split(' ')[1];
+    const key = randomUUID();
+    const ask = (base: string | undefined) =>
+      fetch(`${base}/api/v1/retries`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${it.tenant.key}`,
+          'content-type': 'application/json',
+          'idempotency-key': key,
+        },
+        body: JSON.stringify({ select: { filter: {} } }),
+      });
+    await expect(ask(url)).rejects.toThrow();
+    expect((await api.ended).signal).toBe('SIGKILL');
+    const { rows } = await engine.database.pool.query('select id, start_confirmed_at from operations');
+    expect(rows).toHaveLength(1);
+    const repeat = await ask(engine.service.url);
+    expect([repeat.status, repeat.headers.get('idempotency-replayed')]).toEqual([202, 'true']);
+    const { id } = (await repeat.json()) as { id: string };
+    expect(uuidIn('operation', id)).toBe(rows[0].id);
+    await eventually('it has ended', async () => (await it.retries.show(id)).closedAt !== null, {
+      withinMs: 60_000,
+    });
+    expect(await it.retries.ended(id)).toMatchObject({ counts: { delivered: ITEMS } });
+    expect(it.sent()).toBe(ITEMS);
+  } finally {
+    api.process.kill('SIGKILL');
+    await it.close();
+    await engine.close();
+  }
+});
