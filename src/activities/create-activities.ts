@@ -84,8 +84,10 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
 
     async select(operationId) {
       await beating(deps.stopping, async (stop) => {
-        while (!stop.aborted && (await withTransaction(pool, (db) => freezeNextPage(db, operationId))))
+        for (let more = true; more && !stop.aborted; ) {
+          more = await withTransaction(pool, (db) => freezeNextPage(db, operationId));
           crashPoint('selected_page');
+        }
         await renewStatistics(pool);
       });
       return look(operationId);

@@ -7,7 +7,7 @@ export const CRASH_POINTS = [
   'accepted',
   /** A page of a selection is written, not committed. */
   'selecting',
-  /** A page of a selection is committed, the next not begun. */
+  /** A page of a selection is committed, what follows not begun. */
   'selected_page',
   /** Items are claimed, none of them sent. */
   'claimed',
