@@ -1,0 +1,135 @@
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { v7 as uuidv7 } from 'uuid';
+import { createSealer } from '../../src/delivery/sealing.ts';
+import { endpointSecretContext } from '../../src/delivery/sealing-contexts.ts';
+import { generateSecret } from '../../src/delivery/signature.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Receiver, startReceiver } from '../support/receiver.ts';
+import { ok, slow } from '../support/receiver-behaviour.ts';
+import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
+import { uuidIn } from '../support/retries.ts';
+import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+
+/** What others do, however much of it and however badly, is not felt next door. */
+
+jest.setTimeout(90_000);
+
+const LIVE_SOCKETS = 32;
+let engine: TestEngine;
+const closing: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  engine = await startTestEngine({ sizes: { liveSockets: LIVE_SOCKETS } });
+});
+afterAll(() => engine.close());
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+/** A server on every address of the loopback network that takes requests and never answers. */
+async function startHole() {
+  let open = 0;
+  let most = 0;
+  const server = http.createServer(() => {});
+  server.on('connection', (socket) => {
+    open += 1;
+    most = Math.max(most, open);
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      open -= 1;
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
+  closing.push(
+    () =>
+      new Promise((resolve) => {
+        server.close(resolve);
+        server.closeAllConnections();
+      }),
+  );
+  return { port: (server.address() as AddressInfo).port, most: () => most };
+}
+
+/** Makes so many endpoints that want one type of event, each at an address of its own, as one statement. */
+async function endpointsIn(tenantId: string, port: number, count: number): Promise<void> {
+  const sealer = createSealer(engine.options.masterKey);
+  const ids = Array.from({ length: count }, () => uuidv7());
+  await engine.database.pool.query(
+    `with given as (
+      select * from unnest($2::uuid[], $3::text[], $4::bytea[]) with ordinality as u(id, url, sealed, n)
+    ), made as (
+      insert into endpoints (id, tenant_id, handle) select id, $1, 'hole-' || n from given
+    ), pace as (insert into endpoint_pacing (endpoint_id) select id from given),
+    secret as (insert into endpoint_secrets (endpoint_id, sealed) select id, sealed from given)
+    insert into endpoint_versions (endpoint_id, version, tenant_id, url, event_types, timeout_ms, max_attempts, initial_ms,
+      factor, cap_ms, give_up_after_ms, on_ambiguous, reconcile_within_ms)
+    select id, 1, $1, url, array['hole'], 1000, 3, 10, 1, 10, 86400000, 'resend', 3600000 from given`,
+    [
+      tenantId,
+      ids,
+      ids.map((_, n) => `http://127.1.${Math.floor(n / 200)}.${1 + (n % 200)}:${port}/`),
+      ids.map((id) => sealer.seal(generateSecret(), endpointSecretContext(id))),
+    ],
+  );
+}
+
+async function receiverWith(): Promise<Receiver> {
+  const receiver = await startReceiver(ok);
+  closing.push(() => receiver.close());
+  return receiver;
+}
+
+test('thousands of endpoints that hang take no more sockets than there are, and others get theirs as before', async () => {
+  const tenant = await engine.client.newTenant('holes');
+  const neighbour = await engine.client.newTenant('neighbour');
+  const [hole, receiver] = [await startHole(), await receiverWith()];
+  await endpointsIn(uuidIn('tenant', tenant.id), hole.port, 3_000);
+  await engine.client.newEndpoint(neighbour.key, { url: receiver.url('/hook') });
+  const send = (key: string, type: string, count: number) =>
+    engine.client.expect(202, 'POST', '/api/v1/events', {
+      key,
+      body: Array.from({ length: count }, (_, n) => ({ type, payload: { n } })),
+    });
+  const timed = async () => {
+    const before = receiver.requests.length;
+    const since = performance.now();
+    await send(neighbour.key, 'a', 300);
+    await receiver.waitFor(({ requests }) => requests.length === before + 300, 60_000);
+    return performance.now() - since;
+  };
+  const alone = await timed();
+  await send(tenant.key, 'hole', 1);
+  await eventually('the holes take requests', () => hole.most() > 0);
+  const beside = await timed();
+  console.log(`300 deliveries alone ${alone.toFixed(0)} ms, beside 3,000 that hang ${beside.toFixed(0)} ms`);
+  expect(hole.most()).toBeLessThanOrEqual(LIVE_SOCKETS);
+});
+
+test('a single retry goes out while another tenant retries tens of thousands', async () => {
+  const big: Scene = await createScene(engine, Array(4).fill(slow(20)), { timeoutMs: 5_000 });
+  const small: Scene = await createScene(engine, [ok]);
+  closing.push(
+    () => big.close(),
+    () => small.close(),
+  );
+  await big.seed(20_000);
+  await small.seed(25);
+  const { id } = await big.retries.start(ALL_FAILURES);
+  await eventually('it is under way', () => big.sent() > 200, { withinMs: 20_000 });
+  const took: number[] = [];
+  for (const delivery of await small.ids()) {
+    const before = small.sent();
+    const since = performance.now();
+    await small.retries.post({ select: { deliveryIds: [delivery] } });
+    await small.receivers[0]?.waitFor(({ requests }) => requests.length > before);
+    took.push(performance.now() - since);
+  }
+  const { counts } = await big.retries.show(id);
+  expect(counts.queued).toBeGreaterThan(0);
+  const p95 = took.sort((a, b) => a - b)[Math.floor(took.length * 0.95)] ?? 0;
+  console.log(`single retries beside 20,000 items: p50 ${took[12]?.toFixed(0)} ms, p95 ${p95.toFixed(0)} ms`);
+  await big.retries.control(id, 'cancel');
+  await big.retries.ended(id, 30_000);
+});
