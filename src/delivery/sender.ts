@@ -28,6 +28,10 @@ export interface ClaimToSend {
 
 /** For how long an endpoint that timed out counts as slow. */
 const SLOW_FOR_MS = 30_000;
+/** For how long an endpoint that answered counts as one that does. */
+const PROVEN_FOR_MS = 60_000;
+/** More endpoints than these are forgotten together: they are unproven for a moment. */
+const MAX_PROVEN = 50_000;
 
 /** Sends what one slice claims and hands each outcome to the recorder; knows what is in flight where. */
 export class Sender {
@@ -36,6 +40,7 @@ export class Sender {
   readonly #recorder: Recorder;
   readonly #inFlightAt = new Map<string, number>();
   readonly #slowUntil = new Map<string, number>();
+  readonly #answeredAt = new Map<string, number>();
   readonly #floorUntil = new Map<string, number>();
   #inFlight = 0;
   #orderMoved = false;
@@ -61,6 +66,16 @@ export class Sender {
   /** Requests to one endpoint that have not ended yet. */
   inFlightAt(endpointId: string): number {
     return this.#inFlightAt.get(endpointId) ?? 0;
+  }
+
+  /** Whether an endpoint has answered a moment ago. */
+  isProven(endpointId: string): boolean {
+    return (this.#answeredAt.get(endpointId) ?? Number.NEGATIVE_INFINITY) > performance.now() - PROVEN_FOR_MS;
+  }
+
+  /** Requests that have not ended yet, by endpoint. */
+  get inFlightByEndpoint(): ReadonlyMap<string, number> {
+    return this.#inFlightAt;
   }
 
   /** Whether an endpoint timed out a moment ago. */
@@ -221,7 +236,11 @@ export class Sender {
     });
   }
 
-  #ended(endpointId: string, { faultCode, retryAfterMs = 0 }: Classification): void {
+  #ended(endpointId: string, { faultCode, httpStatus, retryAfterMs = 0 }: Classification): void {
+    if (httpStatus !== undefined) {
+      if (this.#answeredAt.size > MAX_PROVEN) this.#answeredAt.clear();
+      this.#answeredAt.set(endpointId, performance.now());
+    }
     this.#inFlight -= 1;
     const left = this.inFlightAt(endpointId) - 1;
     if (left > 0) this.#inFlightAt.set(endpointId, left);

@@ -80,6 +80,7 @@ export class Slice {
   readonly #task: SliceTask;
   readonly #sender: Sender;
   #endpoints: ReadyEndpoint[] = [];
+  readonly #tenantOf = new Map<string, string>();
   #endpointsReadAtMs = 0;
   #endpointsUntilMs = 0;
   /**
@@ -106,6 +107,8 @@ export class Slice {
     let claimed = 0;
     let claimableInMs: number | undefined;
     let inVain = 0;
+    // The sockets that are kept are for endpoints with nothing in flight: until then there is none.
+    let nobodyNewUntilMs = 0;
     try {
       while (!stop.aborted && performance.now() < this.#endAtMs) {
         const free = sockets - this.#sender.inFlight;
@@ -114,10 +117,16 @@ export class Slice {
           await this.#sender.freed();
           continue;
         }
+        const sureForMs = nobodyNewUntilMs - performance.now();
+        if (full && sureForMs > 0) {
+          if (await wake.wait(sureForMs, this.#sender.freed())) nobodyNewUntilMs = this.#endpointsUntilMs = 0;
+          continue;
+        }
         // Something that waited for its order may be claimed now: the list of a moment ago does not know.
         if (this.#sender.takeOrderMoved()) this.#endpointsUntilMs = 0;
         const round = await this.#claimRound(Math.min(MAX_CLAIM, free), full ? 0 : free - kept);
         claimed += round.claimed;
+        nobodyNewUntilMs = full && round.claimed === 0 && !round.refused ? this.#endpointsUntilMs : 0;
         claimableInMs = round.claimableInMs;
         if (round.stopped) break;
         const waitMs = claimableInMs ?? Number.POSITIVE_INFINITY;
@@ -151,7 +160,7 @@ export class Slice {
     if (!control.run) return { claimed: 0, stopped: true };
     if (control.claimableInMs > 0) return { claimed: 0, claimableInMs: control.claimableInMs };
     const { ready, later, late } = await this.#lookAround();
-    const spreadOut = spread(ready, free, sockets, this.#turn++, shared);
+    const spreadOut = spread(ready, { free, all: sockets, shared, ...this.#held() }, this.#turn++);
     if (spreadOut.length === 0) return { claimed: 0, late, ...later };
     const wanted = await this.#withinCanaries(spreadOut, control.canary);
     if (wanted.length === 0) {
@@ -248,6 +257,7 @@ export class Slice {
     if (performance.now() >= this.#endpointsUntilMs || this.#exhausted.size >= this.#endpoints.length) {
       this.#endpointsReadAtMs = performance.now();
       this.#endpoints = await readyEndpoints(pool, workedBy, share?.());
+      this.#noteTenants();
       this.#endpointsUntilMs = performance.now() + ENDPOINTS_FRESH_MS;
       this.#exhausted.clear();
       const closed = this.#endpoints.filter((e) => e.state !== 'enabled').map((e) => e.endpointId);
@@ -265,6 +275,7 @@ export class Slice {
         ),
         inFlight: this.#sender.inFlightAt(e.endpointId),
         slow: this.#sender.isSlow(e.endpointId),
+        proven: this.#sender.isProven(e.endpointId),
       }));
     const claimable = open.filter(
       (e) => e.claimableInMs <= 0 && (this.#exhausted.get(e.endpointId) ?? nowMs) <= nowMs,
@@ -277,6 +288,27 @@ export class Slice {
       late: ready.length < claimable.length,
       later: waits.length === 0 ? {} : { claimableInMs: Math.max(0, Math.min(...waits)) },
     };
+  }
+
+  /** What is in flight, by tenant and by what is known of its endpoint. */
+  #held() {
+    const heldByTenant = new Map<string, number>();
+    let heldBySlow = 0;
+    let heldByUnproven = 0;
+    for (const [endpointId, count] of this.#sender.inFlightByEndpoint) {
+      const tenantId = this.#tenantOf.get(endpointId);
+      if (tenantId) heldByTenant.set(tenantId, (heldByTenant.get(tenantId) ?? 0) + count);
+      if (this.#sender.isSlow(endpointId)) heldBySlow += count;
+      if (!this.#sender.isProven(endpointId)) heldByUnproven += count;
+    }
+    return { heldByTenant, heldBySlow, heldByUnproven };
+  }
+
+  /** Keeps whose the endpoints are, also of those that are in flight and have no more work. */
+  #noteTenants(): void {
+    for (const endpointId of this.#tenantOf.keys())
+      if (this.#sender.inFlightAt(endpointId) === 0) this.#tenantOf.delete(endpointId);
+    for (const { endpointId, tenantId } of this.#endpoints) this.#tenantOf.set(endpointId, tenantId);
   }
 
   #noteExhausted(wanted: Grant[], grants: Grant[], items: { endpointId: string }[]): void {

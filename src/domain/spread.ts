@@ -6,59 +6,92 @@ export interface Spreadable {
   inFlight: number;
   /** It timed out a moment ago. */
   slow: boolean;
+  /** It has answered this sender a moment ago: that it will do so again can be hoped for. */
+  proven: boolean;
+}
+
+/** What there is to spread, and what is in flight already, also to endpoints that have no more work. */
+export interface Sockets {
+  free: number;
+  all: number;
+  /** How many of the free ones endpoints with something in flight may have; the rest is for the first request of any other. */
+  shared?: number;
+  heldByTenant: ReadonlyMap<string, number>;
+  heldBySlow: number;
+  heldByUnproven: number;
 }
 
 /** Share of the sockets that endpoints which just timed out hold together. */
 const SLOW_SHARE = 1 / 4;
 
+/** Share that endpoints of which nothing is known hold together, where others have answered. */
+const UNPROVEN_SHARE = 1 / 2;
+
 /** How far above an equal share one endpoint may go while others have work too. */
 const OVER_SHARE = 1.5;
 
 /**
- * Spreads free sockets over endpoints that have work, round-robin by tenant and then by endpoint, starting at `turn`,
- * so that neither a tenant with many endpoints nor an endpoint with many items, slow ones least of all, takes what
- * others need. Endpoints that have something in flight get `shared` of them at most: the rest is kept for the first
- * request of any other. Returns how many each may claim; the sum is at most `free`.
+ * Spreads free sockets over endpoints that have work: each goes to the tenant that holds fewest, and there to its
+ * endpoints in turn, so that neither a tenant with many endpoints, nor an endpoint with many items, nor any number of
+ * endpoints that do not answer, takes what others need. What is held counts, not what is given: who gives sockets back
+ * slowly would have all of them in the end. Returns how many each may claim; the sum is at most `free`.
  */
 export function spread(
   endpoints: readonly Spreadable[],
-  free: number,
-  sockets: number,
+  { free, all, shared = free, heldByTenant, heldBySlow, heldByUnproven }: Sockets,
   turn: number,
-  shared: number = free,
 ): { endpointId: string; count: number }[] {
-  const cap =
-    endpoints.length <= 1 ? sockets : Math.max(1, Math.ceil((OVER_SHARE * sockets) / endpoints.length));
-  let slowRoom =
-    Math.max(1, Math.floor(sockets * SLOW_SHARE)) -
-    endpoints.reduce((sum, endpoint) => sum + (endpoint.slow ? endpoint.inFlight : 0), 0);
-  const counts = new Map<string, number>();
+  const tenants = tenantsIn(endpoints, heldByTenant, turn);
+  const capOf = (tenant: Tenant) =>
+    endpoints.length <= 1
+      ? all
+      : Math.max(1, Math.ceil((OVER_SHARE * all) / (tenants.length * tenant.endpoints)));
+  let slowRoom = Math.max(1, Math.floor(all * SLOW_SHARE)) - heldBySlow;
+  let unprovenRoom = endpoints.some(({ proven }) => proven)
+    ? Math.max(1, Math.floor(all * UNPROVEN_SHARE)) - heldByUnproven
+    : Number.POSITIVE_INFINITY;
   let sharedLeft = shared;
-  let waiting = tenantQueues(endpoints, turn);
-  for (let left = free; left > 0 && waiting.length > 0; ) {
-    for (const queue of waiting) {
-      if (left === 0) break;
-      // One turn of its tenant: the first that may have a socket gets it, and goes to the end of the queue.
-      for (let endpoint = queue.shift(); endpoint; endpoint = queue.shift()) {
-        const count = counts.get(endpoint.endpointId) ?? 0;
-        const inFlight = endpoint.inFlight + count;
-        if (inFlight >= cap || (endpoint.slow && slowRoom <= 0) || (inFlight > 0 && sharedLeft <= 0))
-          continue;
-        counts.set(endpoint.endpointId, count + 1);
-        if (endpoint.slow) slowRoom -= 1;
-        sharedLeft -= 1;
-        left -= 1;
-        queue.push(endpoint);
-        break;
-      }
-    }
-    waiting = waiting.filter((queue) => queue.length > 0);
+  const counts = new Map<string, number>();
+  for (let left = free; left > 0; ) {
+    const tenant = fewestHeld(tenants);
+    const endpoint = tenant?.queue.shift();
+    if (!tenant || !endpoint) break;
+    const count = counts.get(endpoint.endpointId) ?? 0;
+    const inFlight = endpoint.inFlight + count;
+    const refused =
+      inFlight >= capOf(tenant) ||
+      (endpoint.slow && slowRoom <= 0) ||
+      (!endpoint.proven && unprovenRoom <= 0) ||
+      (inFlight > 0 && sharedLeft <= 0);
+    // Who may have none now is out for this time.
+    if (refused) continue;
+    counts.set(endpoint.endpointId, count + 1);
+    if (endpoint.slow) slowRoom -= 1;
+    if (!endpoint.proven) unprovenRoom -= 1;
+    sharedLeft -= 1;
+    left -= 1;
+    tenant.held += 1;
+    tenant.queue.push(endpoint);
   }
   return [...counts].map(([endpointId, count]) => ({ endpointId, count }));
 }
 
+type Tenant = { queue: Spreadable[]; endpoints: number; held: number };
+
+/** Of tenants with work the one that holds fewest sockets, and of several the first. */
+function fewestHeld(tenants: readonly Tenant[]): Tenant | undefined {
+  let fewest: Tenant | undefined;
+  for (const tenant of tenants)
+    if (tenant.queue.length > 0 && (!fewest || tenant.held < fewest.held)) fewest = tenant;
+  return fewest;
+}
+
 /** The endpoints of each tenant. Tenants begin one further each turn, and their endpoints when all tenants have begun once. */
-function tenantQueues(endpoints: readonly Spreadable[], turn: number): Spreadable[][] {
+function tenantsIn(
+  endpoints: readonly Spreadable[],
+  held: ReadonlyMap<string, number>,
+  turn: number,
+): Tenant[] {
   const byTenant = new Map<string, Spreadable[]>();
   for (const endpoint of endpoints) {
     const own = byTenant.get(endpoint.tenantId);
@@ -67,7 +100,11 @@ function tenantQueues(endpoints: readonly Spreadable[], turn: number): Spreadabl
   }
   const round = Math.floor(turn / Math.max(1, byTenant.size));
   return rotate(
-    [...byTenant.values()].map((own) => rotate(own, round)),
+    [...byTenant].map(([tenantId, own]) => ({
+      queue: rotate(own, round),
+      endpoints: own.length,
+      held: held.get(tenantId) ?? 0,
+    })),
     turn,
   );
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Spreadable, spread } from '../../src/domain/spread.ts';
+import { type Sockets, type Spreadable, spread } from '../../src/domain/spread.ts';
 
 const anyEndpoints = fc
   .array(
@@ -8,6 +8,7 @@ const anyEndpoints = fc
       tenantId: fc.constantFrom('a', 'b', 'c', 'd'),
       inFlight: fc.nat({ max: 8 }),
       slow: fc.boolean(),
+      proven: fc.boolean(),
     }),
     { maxLength: 24 },
   )
@@ -30,7 +31,7 @@ function always(
 ): void {
   fc.assert(
     fc.property(anyScene, ({ endpoints, free, sockets, turn }) => {
-      const given = spread(endpoints, free, sockets, turn);
+      const given = spread(endpoints, socketsFor(endpoints, free, sockets), turn);
       expect(new Set(given.map((g) => g.endpointId)).size).toBe(given.length);
       holds({ endpoints, free, sockets }, new Map(given.map((g) => [g.endpointId, g.count])));
     }),
@@ -42,9 +43,26 @@ function sum(numbers: Iterable<number>): number {
   return [...numbers].reduce((total, n) => total + n, 0);
 }
 
-/** What one endpoint may have in flight when it is not alone. */
-function capOf(endpoints: Spreadable[], sockets: number): number {
-  return endpoints.length === 1 ? sockets : Math.ceil((1.5 * sockets) / endpoints.length);
+/** What these endpoints hold, as a sender would say it. */
+function socketsFor(endpoints: Spreadable[], free: number, all: number, shared = free): Sockets {
+  const held = (which: (endpoint: Spreadable) => boolean) =>
+    sum(endpoints.filter(which).map(({ inFlight }) => inFlight));
+  return {
+    free,
+    all,
+    shared,
+    heldByTenant: new Map(endpoints.map(({ tenantId }) => [tenantId, held((e) => e.tenantId === tenantId)])),
+    heldBySlow: held(({ slow }) => slow),
+    heldByUnproven: held(({ proven }) => !proven),
+  };
+}
+
+/** What one endpoint may have in flight when it is not alone: its part of what its tenant may have. */
+function capOf(endpoints: Spreadable[], sockets: number, { tenantId }: Pick<Spreadable, 'tenantId'>): number {
+  if (endpoints.length === 1) return sockets;
+  const tenants = new Set(endpoints.map((endpoint) => endpoint.tenantId)).size;
+  const own = endpoints.filter((endpoint) => endpoint.tenantId === tenantId).length;
+  return Math.max(1, Math.ceil((1.5 * sockets) / (tenants * own)));
 }
 
 describe('spreading sockets', () => {
@@ -60,10 +78,10 @@ describe('spreading sockets', () => {
 
   test('lets no endpoint grow past one and a half of an equal share while it is not alone', () => {
     always(({ endpoints, sockets }, counts) => {
-      for (const { endpointId, inFlight } of endpoints)
-        if (counts.has(endpointId))
-          expect(inFlight + (counts.get(endpointId) ?? 0)).toBeLessThanOrEqual(
-            Math.max(1, capOf(endpoints, sockets)),
+      for (const endpoint of endpoints)
+        if (counts.has(endpoint.endpointId))
+          expect(endpoint.inFlight + (counts.get(endpoint.endpointId) ?? 0)).toBeLessThanOrEqual(
+            capOf(endpoints, sockets, endpoint),
           );
     });
   });
@@ -77,27 +95,43 @@ describe('spreading sockets', () => {
     });
   });
 
-  test('leaves a socket free only where nobody may have it', () => {
-    always(({ endpoints, free, sockets }, counts) => {
-      if (sum(counts.values()) === free) return;
-      const cap = Math.max(1, capOf(endpoints, sockets));
-      for (const { endpointId, inFlight, slow } of endpoints)
-        if (!slow) expect(inFlight + (counts.get(endpointId) ?? 0)).toBeGreaterThanOrEqual(cap);
+  test('lets all endpoints that nothing is known of hold a half together, where others have answered', () => {
+    always(({ endpoints, sockets }, counts) => {
+      if (endpoints.every(({ proven }) => !proven)) return;
+      const unproven = endpoints.filter(({ proven }) => !proven);
+      const given = sum(unproven.map(({ endpointId }) => counts.get(endpointId) ?? 0));
+      const held = sum(unproven.map(({ inFlight }) => inFlight));
+      if (given > 0) expect(given + held).toBeLessThanOrEqual(Math.max(1, Math.floor(sockets / 2)));
     });
   });
 
-  test('gives tenants with room alike, whatever the number of their endpoints', () => {
-    always(({ endpoints, sockets }, counts) => {
-      const cap = capOf(endpoints, sockets);
-      const roomy = (tenantId: string) =>
-        endpoints.some(
-          (e) => e.tenantId === tenantId && !e.slow && e.inFlight + (counts.get(e.endpointId) ?? 0) < cap,
+  test('leaves a socket free only where nobody may have it', () => {
+    always(({ endpoints, free, sockets }, counts) => {
+      if (sum(counts.values()) === free) return;
+      for (const endpoint of endpoints.filter(({ slow, proven }) => !slow && proven))
+        expect(endpoint.inFlight + (counts.get(endpoint.endpointId) ?? 0)).toBeGreaterThanOrEqual(
+          capOf(endpoints, sockets, endpoint),
         );
+    });
+  });
+
+  test('evens out what tenants hold, whatever the number of their endpoints and how slowly they give it back', () => {
+    always(({ endpoints, sockets }, counts) => {
+      const of = (tenantId: string) => endpoints.filter((endpoint) => endpoint.tenantId === tenantId);
       const given = (tenantId: string) =>
-        sum(endpoints.filter((e) => e.tenantId === tenantId).map((e) => counts.get(e.endpointId) ?? 0));
+        sum(of(tenantId).map(({ endpointId }) => counts.get(endpointId) ?? 0));
+      const held = (tenantId: string) => given(tenantId) + sum(of(tenantId).map(({ inFlight }) => inFlight));
+      const roomy = (tenantId: string) =>
+        of(tenantId).some(
+          (endpoint) =>
+            !endpoint.slow &&
+            endpoint.proven &&
+            endpoint.inFlight + (counts.get(endpoint.endpointId) ?? 0) < capOf(endpoints, sockets, endpoint),
+        );
+      // Nobody was given a socket that one with room and with fewer could have had.
       for (const tenantId of ['a', 'b', 'c', 'd'].filter(roomy))
-        for (const other of ['a', 'b', 'c', 'd'])
-          expect(given(tenantId)).toBeGreaterThanOrEqual(given(other) - 1);
+        for (const other of ['a', 'b', 'c', 'd'].filter((each) => given(each) > 0))
+          expect(held(tenantId)).toBeGreaterThanOrEqual(held(other) - 1);
     });
   });
 
@@ -115,12 +149,14 @@ describe('spreading sockets', () => {
               tenantId: `${tenant}`,
               inFlight: 0,
               slow: false,
+              proven: true,
             })),
           );
           const met = new Set<string>();
           const turns = sizes.length * Math.max(...sizes);
           for (let turn = firstTurn; turn < firstTurn + turns; turn++)
-            for (const { endpointId } of spread(endpoints, free, 128, turn)) met.add(endpointId);
+            for (const { endpointId } of spread(endpoints, socketsFor(endpoints, free, 128), turn))
+              met.add(endpointId);
           expect(met.size).toBe(endpoints.length);
         },
       ),
@@ -134,11 +170,14 @@ describe('sockets that are kept', () => {
     tenantId: endpointId,
     inFlight,
     slow: false,
+    proven: true,
   });
 
   test('go to endpoints with nothing in flight, one each', () => {
     const endpoints = [endpoint('busy', 90), endpoint('new', 0), endpoint('other', 0)];
-    const given = new Map(spread(endpoints, 32, 128, 0, 0).map((g) => [g.endpointId, g.count]));
+    const given = new Map(
+      spread(endpoints, socketsFor(endpoints, 32, 128, 0), 0).map((g) => [g.endpointId, g.count]),
+    );
     expect(given).toEqual(
       new Map([
         ['new', 1],
@@ -148,6 +187,7 @@ describe('sockets that are kept', () => {
   });
 
   test('are not taken by the one endpoint there is', () => {
-    expect(spread([endpoint('only', 0)], 128, 128, 0, 96)).toEqual([{ endpointId: 'only', count: 96 }]);
+    const only = [endpoint('only', 0)];
+    expect(spread(only, socketsFor(only, 128, 128, 96), 0)).toEqual([{ endpointId: 'only', count: 96 }]);
   });
 });

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { type Behaviour, ok, status } from '../support/receiver-behaviour.ts';
@@ -7,6 +7,8 @@ import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 import { startWorkerProcess } from '../support/worker-process.ts';
 
 /** An ordered endpoint gets the events of one key in the order of their numbers, whatever fails; other keys flow on. */
+
+jest.setTimeout(60_000);
 
 let engine: TestEngine;
 const receivers: Receiver[] = [];

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { startReceiver } from '../support/receiver.ts';
 import { type Behaviour, ok, status } from '../support/receiver-behaviour.ts';
@@ -6,6 +6,8 @@ import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 
 /** An endpoint in trouble is protected, and costs neither attempts nor the time of others. */
+
+jest.setTimeout(60_000);
 
 let engine: TestEngine;
 const scenes: Scene[] = [];

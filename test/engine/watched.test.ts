@@ -1,10 +1,12 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { type Behaviour, hang, ok, status } from '../support/receiver-behaviour.ts';
 import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 
 /** A retry of many that begins carefully: a canary, a rate that grows, and an end to it when too much fails. */
+
+jest.setTimeout(60_000);
 
 let engine: TestEngine;
 const scenes: Scene[] = [];
