@@ -84,11 +84,28 @@ begin
   return null;
 end $function$;
 
+CREATE OR REPLACE FUNCTION public.blocked_by(of_delivery uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select b.id from deliveries d
+  join endpoints n on n.id = d.endpoint_id and n.ordered
+  join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+  join deliveries b on b.endpoint_id = d.endpoint_id and b.order_key = d.order_key and b.order_number < d.order_number
+    and b.order_key is not null and b.state <> 'delivered'
+  where d.id = of_delivery and (
+    b.state in ('pending', 'unknown')
+    or (b.state = 'failed' and (v.on_exhausted = 'block'
+      or exists (select from executions e where e.delivery_id = b.id and e.open))))
+  order by b.order_number limit 1
+$function$;
+
 CREATE OR REPLACE FUNCTION public.execution_may_become(from_state text, to_state text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN CASE from_state WHEN 'queued'::text THEN (to_state = ANY (ARRAY['sending'::text, 'superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])) WHEN 'scheduled'::text THEN (to_state = ANY (ARRAY['sending'::text, 'superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])) WHEN 'sending'::text THEN (to_state = ANY (ARRAY['delivered'::text, 'failed'::text, 'scheduled'::text, 'unknown'::text, 'queued'::text, 'cancelled'::text])) WHEN 'unknown'::text THEN (to_state = ANY (ARRAY['delivered'::text, 'failed'::text, 'scheduled'::text])) WHEN 'failed'::text THEN (to_state = 'delivered'::text) WHEN 'cancelled'::text THEN (to_state = 'delivered'::text) ELSE false END;
+RETURN CASE from_state WHEN 'queued'::text THEN (to_state = ANY (ARRAY['sending'::text, 'superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])) WHEN 'scheduled'::text THEN (to_state = ANY (ARRAY['sending'::text, 'superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])) WHEN 'sending'::text THEN (to_state = ANY (ARRAY['delivered'::text, 'failed'::text, 'scheduled'::text, 'unknown'::text, 'queued'::text, 'cancelled'::text])) WHEN 'unknown'::text THEN (to_state = ANY (ARRAY['delivered'::text, 'failed'::text, 'scheduled'::text])) WHEN 'failed'::text THEN (to_state = 'delivered'::text) WHEN 'cancelled'::text THEN (to_state = 'delivered'::text) WHEN 'ignored'::text THEN (to_state = 'delivered'::text) ELSE false END;
 
 CREATE OR REPLACE FUNCTION public.folded_state(of_delivery uuid)
  RETURNS text
@@ -173,6 +190,15 @@ create table attempts (
   response_excerpt bytea
 );
 
+create table canaries (
+  operation_id uuid not null,
+  endpoint_id uuid not null,
+  state text default 'testing'::text not null,
+  allowed integer not null,
+  claimed integer default 0 not null,
+  began_at timestamp with time zone default clock_timestamp() not null
+);
+
 create table claims (
   token uuid not null,
   worked_by uuid not null,
@@ -194,13 +220,20 @@ create table deliveries (
   last_attempt_at timestamp with time zone,
   fault_code text,
   http_status integer,
-  replay_of uuid
+  replay_of uuid,
+  order_key text,
+  order_number bigint
 ) with (fillfactor=85);
 
 create table endpoint_pacing (
   endpoint_id uuid not null,
   arrival_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
-  floor_until timestamp with time zone default '-infinity'::timestamp with time zone not null
+  floor_until timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  window_size double precision,
+  halved_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  streak integer default 0 not null,
+  openings integer default 0 not null,
+  trial_until timestamp with time zone default '-infinity'::timestamp with time zone not null
 ) with (fillfactor=50);
 
 create table endpoint_secrets (
@@ -231,7 +264,13 @@ create table endpoint_versions (
   sealed_headers bytea,
   created_at timestamp with time zone default now() not null,
   preset text,
-  partner jsonb
+  partner jsonb,
+  probe_url text,
+  probe_field text,
+  require_ack boolean default false not null,
+  protect boolean default true not null,
+  ordered boolean default false not null,
+  on_exhausted text default 'block'::text not null
 );
 
 create table endpoints (
@@ -244,7 +283,8 @@ create table endpoints (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   prepares boolean default false not null,
-  luid text default make_bridge_luid() not null
+  luid text default make_bridge_luid() not null,
+  ordered boolean default false not null
 );
 
 create table event_identities (
@@ -304,7 +344,12 @@ create table executions (
   created_at timestamp with time zone default now() not null,
   finished_at timestamp with time zone,
   match_filter boolean default false not null,
-  undelivered boolean generated always as ((state = ANY (ARRAY['failed'::text, 'ignored'::text, 'cancelled'::text, 'superseded'::text]))) stored not null
+  undelivered boolean generated always as ((state = ANY (ARRAY['failed'::text, 'ignored'::text, 'cancelled'::text, 'superseded'::text]))) stored not null,
+  on_ambiguous text,
+  probe_at timestamp with time zone,
+  probes integer default 0 not null,
+  acknowledged_at timestamp with time zone,
+  put_off_from timestamp with time zone
 ) with (fillfactor=50);
 
 create table failed_file_feeds (
@@ -370,6 +415,15 @@ create table operation_pacing (
   arrival_at timestamp with time zone default '-infinity'::timestamp with time zone not null
 ) with (fillfactor=50);
 
+create table operation_pulses (
+  operation_id uuid not null,
+  second timestamp with time zone not null,
+  attempts integer not null,
+  bad integer not null,
+  first_attempts integer not null,
+  first_bad integer not null
+) with (fillfactor=50);
+
 create table operations (
   id uuid default uuidv7() not null,
   tenant_id uuid not null,
@@ -404,7 +458,10 @@ create table operations (
   closed_at timestamp with time zone,
   report jsonb,
   actor text,
-  estimated_events integer
+  estimated_events integer,
+  watched boolean default false not null,
+  ramped_at timestamp with time zone default now() not null,
+  halt jsonb
 );
 
 create table pace_slots (
@@ -540,6 +597,14 @@ alter table attempts add constraint attempts_outcome_check CHECK ((outcome = ANY
 
 alter table attempts add constraint attempts_response_excerpt_check CHECK ((length(response_excerpt) <= 1024));
 
+alter table canaries add constraint canaries_pkey PRIMARY KEY (operation_id, endpoint_id);
+
+alter table canaries add constraint canaries_allowed_check CHECK ((allowed > 0));
+
+alter table canaries add constraint canaries_claimed_check CHECK ((claimed >= 0));
+
+alter table canaries add constraint canaries_state_check CHECK ((state = ANY (ARRAY['testing'::text, 'passed'::text, 'held'::text])));
+
 alter table claims add constraint claims_pkey PRIMARY KEY (token);
 
 alter table deliveries add constraint deliveries_pkey PRIMARY KEY (id);
@@ -548,9 +613,13 @@ alter table deliveries add constraint deliveries_check CHECK (((attempts > 0) = 
 
 alter table deliveries add constraint deliveries_check1 CHECK (((state <> 'delivered'::text) OR (attempts > 0)));
 
+alter table deliveries add constraint deliveries_order_whole CHECK (((order_key IS NULL) = (order_number IS NULL)));
+
 alter table deliveries add constraint deliveries_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text, 'unknown'::text, 'cancelled'::text, 'ignored'::text])));
 
 alter table endpoint_pacing add constraint endpoint_pacing_pkey PRIMARY KEY (endpoint_id);
+
+alter table endpoint_pacing add constraint endpoint_pacing_window_size_check CHECK ((window_size >= (1)::double precision));
 
 alter table endpoint_pacing add constraint endpoint_pacing_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES endpoints(id);
 
@@ -574,9 +643,15 @@ alter table endpoint_versions add constraint endpoint_versions_max_concurrency_c
 
 alter table endpoint_versions add constraint endpoint_versions_on_ambiguous_check CHECK ((on_ambiguous = ANY (ARRAY['resend'::text, 'probe'::text, 'hold'::text])));
 
+alter table endpoint_versions add constraint endpoint_versions_on_exhausted_check CHECK ((on_exhausted = ANY (ARRAY['block'::text, 'skip'::text])));
+
 alter table endpoint_versions add constraint endpoint_versions_partner_check CHECK ((jsonb_typeof(partner) = 'object'::text));
 
 alter table endpoint_versions add constraint endpoint_versions_preset_check CHECK ((preset = ANY (ARRAY['zen-mesh'::text, 'minka'::text, 'stedi'::text, 'flowrelay'::text])));
+
+alter table endpoint_versions add constraint endpoint_versions_probe CHECK (((probe_url IS NULL) = (probe_field IS NULL)));
+
+alter table endpoint_versions add constraint endpoint_versions_probes CHECK (((on_ambiguous <> 'probe'::text) OR (probe_url IS NOT NULL)));
 
 alter table endpoint_versions add constraint endpoint_versions_rate_per_second_check CHECK ((rate_per_second > (0)::double precision));
 
@@ -636,6 +711,10 @@ alter table executions add constraint executions_check1 CHECK ((open = (finished
 
 alter table executions add constraint executions_check2 CHECK (((state = ANY (ARRAY['ignored'::text, 'cancelled'::text])) <= (reason IS NOT NULL)));
 
+alter table executions add constraint executions_on_ambiguous_check CHECK ((on_ambiguous = ANY (ARRAY['resend'::text, 'probe'::text, 'hold'::text])));
+
+alter table executions add constraint executions_probe_unknown CHECK (((probe_at IS NULL) OR (state = 'unknown'::text)));
+
 alter table executions add constraint executions_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'scheduled'::text, 'sending'::text, 'unknown'::text, 'superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])));
 
 alter table failed_file_feeds add constraint failed_file_feeds_pkey PRIMARY KEY (tenant_id);
@@ -694,6 +773,8 @@ alter table operation_pacing add constraint operation_pacing_pkey PRIMARY KEY (o
 
 alter table operation_pacing add constraint operation_pacing_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
+alter table operation_pulses add constraint operation_pulses_pkey PRIMARY KEY (operation_id, second);
+
 alter table operations add constraint operations_pkey PRIMARY KEY (id);
 
 alter table operations add constraint operations_workflow_id_key UNIQUE (workflow_id);
@@ -707,6 +788,8 @@ alter table operations add constraint operations_check2 CHECK (((closed_at IS NU
 alter table operations add constraint operations_control_check CHECK ((control = ANY (ARRAY['run'::text, 'pause'::text, 'cancel'::text])));
 
 alter table operations add constraint operations_estimated_events_check CHECK ((estimated_events >= 0));
+
+alter table operations add constraint operations_halted CHECK (((state <> 'halted'::text) OR ((halt IS NOT NULL) AND (control <> 'run'::text))));
 
 alter table operations add constraint operations_kind_check CHECK ((kind = ANY (ARRAY['retry'::text, 'replay'::text])));
 
@@ -822,6 +905,8 @@ CREATE INDEX deliveries_failed_by_tenant ON public.deliveries USING btree (tenan
 
 CREATE UNIQUE INDEX deliveries_once ON public.deliveries USING btree (event_id, endpoint_id) WHERE (replay_of IS NULL);
 
+CREATE INDEX deliveries_order ON public.deliveries USING btree (endpoint_id, order_key, order_number) WHERE ((order_key IS NOT NULL) AND (state <> 'delivered'::text));
+
 CREATE INDEX deliveries_rare_by_endpoint ON public.deliveries USING btree (endpoint_id, accepted_at, id) WHERE (state = ANY (ARRAY['unknown'::text, 'cancelled'::text, 'ignored'::text]));
 
 CREATE INDEX deliveries_rare_by_tenant ON public.deliveries USING btree (tenant_id, accepted_at, id) WHERE (state = ANY (ARRAY['unknown'::text, 'cancelled'::text, 'ignored'::text]));
@@ -851,6 +936,8 @@ CREATE INDEX executions_give_up ON public.executions USING btree (give_up_at) WH
 CREATE UNIQUE INDEX executions_one_child ON public.executions USING btree (parent_id) WHERE (keeps_slot AND (parent_id IS NOT NULL));
 
 CREATE UNIQUE INDEX executions_one_open ON public.executions USING btree (delivery_id) WHERE open;
+
+CREATE INDEX executions_probe ON public.executions USING btree (probe_at) WHERE (probe_at IS NOT NULL);
 
 CREATE INDEX executions_queue ON public.executions USING btree (worked_by, endpoint_id, due_at, id) WHERE in_queue;
 
