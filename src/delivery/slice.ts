@@ -229,7 +229,8 @@ export class Slice {
         ({ endpointId, count }) => items.filter((item) => item.endpointId === endpointId).length < count,
       )
       .map(({ endpointId }) => endpointId);
-    if (short.length > 0) await putOffBlocked(this.#context.pool, this.#task.workedBy, short);
+    if (short.length > 0)
+      await withTransaction(this.#context.pool, (db) => putOffBlocked(db, this.#task.workedBy, short));
   }
 
   /** What the canaries of this slice's operation let through. */

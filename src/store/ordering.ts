@@ -8,24 +8,29 @@ const LOOK_AGAIN_MS = 60_000;
 
 /**
  * Puts off due items of `workedBy` at ordered endpoints that something before them keeps waiting, so that nobody asks for
- * them again and again.
+ * them again and again. In a transaction of the caller: the rows are locked first and judged by a later statement, as
+ * otherwise what was in their way could end between the two and find nothing to make due.
  */
 export async function putOffBlocked(db: Queryable, workedBy: string, endpointIds: string[]): Promise<void> {
+  const { rows } = await db.query<{ id: string }>(
+    `select e.id from executions e
+    where e.in_queue and e.worked_by = $1 and e.endpoint_id = any($2::uuid[]) and e.state in ('queued', 'scheduled')
+      and e.due_at <= now()
+    order by e.endpoint_id, e.due_at, e.id limit $3 for update skip locked`,
+    [workedBy, endpointIds, PUT_OFF_AT_ONCE],
+  );
   await db.query(
-    `with due as (
-      select e.id, e.delivery_id from executions e
-      where e.in_queue and e.worked_by = $1 and e.endpoint_id = any($2::uuid[]) and e.state in ('queued', 'scheduled')
-        and e.due_at <= now()
-      order by e.endpoint_id, e.due_at, e.id limit $3 for update skip locked
-    )
-    update executions e set put_off_from = coalesce(e.put_off_from, e.due_at),
-      due_at = clock_timestamp() + $4::float8 * interval '1 millisecond'
-    from due d where e.id = d.id and blocked_by(d.delivery_id) is not null`,
-    [workedBy, endpointIds, PUT_OFF_AT_ONCE, LOOK_AGAIN_MS],
+    `update executions e set put_off_from = coalesce(e.put_off_from, e.due_at),
+      due_at = clock_timestamp() + $2::float8 * interval '1 millisecond'
+    where e.id = any($1::uuid[]) and blocked_by(e.delivery_id) is not null`,
+    [rows.map(({ id }) => id), LOOK_AGAIN_MS],
   );
 }
 
-/** Makes due what waits behind deliveries that have just ended; true where there is any. */
+/**
+ * Makes due what waits behind deliveries whose end has just been committed; true where there is any.
+ * Locks the next of each key whether it was put off or not: whoever is putting it off at this moment is waited for.
+ */
 export async function dueNext(db: Queryable, endedDeliveryIds: string[]): Promise<boolean> {
   const { rowCount } = await db.query(
     `with next as (
@@ -36,9 +41,12 @@ export async function dueNext(db: Queryable, endedDeliveryIds: string[]): Promis
           and b.order_number > d.order_number and b.order_key is not null and b.state <> 'delivered'
         order by b.order_number limit 1
       ) f
+    ), locked as (
+      select e.id, e.put_off_from from executions e join next on next.id = e.delivery_id where e.open
+      order by e.id for update of e
     )
     update executions e set due_at = e.put_off_from, put_off_from = null
-    from next where e.delivery_id = next.id and e.open and e.put_off_from is not null`,
+    from locked where e.id = locked.id and locked.put_off_from is not null`,
     [endedDeliveryIds],
   );
   return (rowCount ?? 0) > 0;

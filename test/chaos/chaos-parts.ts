@@ -9,8 +9,10 @@ import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 
 /** A server that can be killed and comes back with its data, at the same address. */
 export interface KillableServer {
-  /** Kills it (SIGKILL), and starts it again on what it had written. */
-  killAndRestart(): Promise<void>;
+  /** Kills it (SIGKILL) and resets every connection; new ones are reset until it is back. */
+  kill(): Promise<void>;
+  /** Starts it again on what it had written. */
+  restart(): Promise<void>;
 }
 
 /** Postgres and Temporal of one run, behind proxies whose addresses stay. */
@@ -36,41 +38,21 @@ export async function startChaosParts(): Promise<ChaosParts> {
   const databaseUrl = new URL(postgres.url);
   databaseUrl.host = toPostgres.address;
 
-  async function again<Server extends EmbeddedPostgres | EmbeddedTemporal>(
-    server: Server,
-    proxy: TcpProxy,
-    start: () => Promise<Server>,
-    addressOf: (server: Server) => string,
-  ): Promise<Server> {
-    process.kill(server.pid, 'SIGKILL');
-    await server.ended;
-    proxy.cut();
-    const back = await start();
-    proxy.forward(addressOf(back));
-    return back;
-  }
-
   return {
     databaseUrl: databaseUrl.href,
     temporalAddress: toTemporal.address,
     postgres: {
-      async killAndRestart() {
-        postgres = await again(
-          postgres,
-          toPostgres,
-          () => startEmbeddedPostgres({ dataDir, report }),
-          ({ url }) => new URL(url).host,
-        );
+      kill: () => kill(postgres, toPostgres),
+      async restart() {
+        postgres = await startEmbeddedPostgres({ dataDir, report });
+        toPostgres.forward(new URL(postgres.url).host);
       },
     },
     temporal: {
-      async killAndRestart() {
-        temporal = await again(
-          temporal,
-          toTemporal,
-          () => startEmbeddedTemporal({ dataDir, report }),
-          ({ address }) => address,
-        );
+      kill: () => kill(temporal, toTemporal),
+      async restart() {
+        temporal = await startEmbeddedTemporal({ dataDir, report });
+        toTemporal.forward(temporal.address);
       },
     },
     async stop() {
@@ -79,4 +61,10 @@ export async function startChaosParts(): Promise<ChaosParts> {
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+async function kill(server: EmbeddedPostgres | EmbeddedTemporal, proxy: TcpProxy): Promise<void> {
+  process.kill(server.pid, 'SIGKILL');
+  await server.ended;
+  proxy.cut();
 }

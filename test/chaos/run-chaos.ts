@@ -271,7 +271,8 @@ class Herd {
 
   async #killServer(which: 'postgres' | 'temporal'): Promise<void> {
     this.#count(which);
-    await this.#parts[which].killAndRestart();
+    await this.#parts[which].kill();
+    await this.#parts[which].restart();
   }
 
   #count(what: string): void {

@@ -47,7 +47,11 @@ export async function startTcpProxy(target: string, { open = true } = {}): Promi
     },
     cut() {
       forwarding = false;
-      for (const socket of sockets) socket.resetAndDestroy();
+      for (const socket of sockets) {
+        // The reset of a socket that was ended fails without a word in Node 20, and keeps the process from ending.
+        if (socket.writableEnded) socket.destroy();
+        else socket.resetAndDestroy();
+      }
     },
     close() {
       return new Promise((resolve) => {

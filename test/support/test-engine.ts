@@ -23,13 +23,16 @@ export async function startTestEngine({
   sizes = {},
   roles = { api: true, worker: true },
   temporal = { address: environment('REDRIVE_TEST_TEMPORAL_ADDRESS') },
+  database,
 }: {
   sizes?: Partial<WorkerSizes>;
   roles?: ServiceOptions['roles'];
   /** Another way to Temporal, such as through a proxy that can be cut. */
   temporal?: ServiceOptions['temporal'];
+  /** A database elsewhere; by default one of its own on the run's Postgres. */
+  database?: TestDatabase;
 } = {}): Promise<TestEngine> {
-  const database = await createTestDatabase();
+  database ??= await createTestDatabase();
   const adminKey = `rdk_${randomBytes(32).toString('base64url')}`;
   const log: string[] = [];
   const options: ServiceOptions = {
