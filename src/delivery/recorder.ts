@@ -107,18 +107,22 @@ export class Recorder {
     crashPoint('recorded');
     const byExecution = new Map(recorded.map((r) => [r.executionId, r]));
     const ended = this.#countDown(batch);
-    await this.#persist('outcomes.effects', () =>
-      this.#effects(batch, ended, lateSuccesses(batch, byExecution)),
-    );
-    const orderMoved = await this.#letNextGo(batch, byExecution);
+    const late = lateSuccesses(batch, byExecution);
+    await this.#persist('outcomes.effects', () => this.#effects(batch, ended, late));
+    const orderMoved = await this.#letNextGo(batch, byExecution, late);
     for (const outcome of batch) outcome.onRecorded(byExecution.get(outcome.executionId), { orderMoved });
   }
 
   /** What waited for its order behind deliveries that have ended is due; true where there is any. */
-  async #letNextGo(batch: PendingOutcome[], recorded: Map<string, Recorded>): Promise<boolean> {
+  async #letNextGo(
+    batch: PendingOutcome[],
+    recorded: Map<string, Recorded>,
+    late: string[],
+  ): Promise<boolean> {
     const ended = batch
       .filter(({ ordered, executionId }) => ordered && ENDS.has(recorded.get(executionId)?.state ?? ''))
-      .map(({ deliveryId }) => deliveryId);
+      .map(({ deliveryId }) => deliveryId)
+      .concat(late);
     return ended.length > 0 && this.#persist('outcomes.order', () => dueNext(this.#pool, ended));
   }
 

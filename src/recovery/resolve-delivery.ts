@@ -1,4 +1,5 @@
 import type { ExecutionState } from '../domain/execution-state.ts';
+import { dueNext } from '../store/ordering.ts';
 import { withTransaction } from '../store/pool.ts';
 import { deliveryExists, resolveUnknown } from '../store/resolutions.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
@@ -19,7 +20,8 @@ export async function resolveDelivery(
     resolveUnknown(db, tenantId, deliveryId, outcome),
   );
   if (resolved) {
-    if (outcome === 'retry') deps.pokeLiveLane();
+    const moved = outcome !== 'retry' && (await dueNext(deps.pool, [deliveryId]));
+    if (outcome === 'retry' || moved) deps.pokeLiveLane();
     return { ok: true, ...resolved };
   }
   return {

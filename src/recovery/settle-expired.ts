@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import { classify } from '../domain/classification.ts';
 import { decideNext } from '../domain/decide-next.ts';
+import { dueNext } from '../store/ordering.ts';
 import { endClaims, recordOutcomes } from '../store/outcomes.ts';
 import { forgetSlots } from '../store/pacing.ts';
 import { withTransaction } from '../store/pool.ts';
@@ -45,9 +46,10 @@ export async function settleExpiredClaims(pool: Pool): Promise<number> {
         );
       await forgetSlots(db, tokens);
       await endClaims(db, tokens);
-      return items.length;
+      return items.map(({ deliveryId }) => deliveryId);
     });
     if (batch === undefined) return settled;
-    settled += batch;
+    await dueNext(pool, batch);
+    settled += batch.length;
   }
 }

@@ -28,10 +28,12 @@ export async function putOffBlocked(db: Queryable, workedBy: string, endpointIds
 }
 
 /**
- * Makes due what waits behind deliveries whose end has just been committed; true where there is any.
+ * Makes due what waits behind deliveries whose end has just been committed; true where there is any. Where it is never
+ * called, as at a crash in between, what waits looks again by itself after a minute.
  * Locks the next of each key whether it was put off or not: whoever is putting it off at this moment is waited for.
  */
 export async function dueNext(db: Queryable, endedDeliveryIds: string[]): Promise<boolean> {
+  if (endedDeliveryIds.length === 0) return false;
   const { rowCount } = await db.query(
     `with next as (
       select f.id from unnest($1::uuid[]) as u(id)

@@ -63,9 +63,10 @@ export async function lockExpiredClaims(
 
 /**
  * Ends what nobody sent before its time to give up: `failed` (`gave_up`), up to `limit` executions. Unknown ones
- * never become failed by time. A delivery that was attempted keeps the fault of its last attempt. Runs in a transaction.
+ * never become failed by time. A delivery that was attempted keeps the fault of its last attempt. Returns whose they
+ * were. Runs in a transaction.
  */
-export async function giveUpOverdue(db: Queryable, limit: number): Promise<number> {
+export async function giveUpOverdue(db: Queryable, limit: number): Promise<string[]> {
   const { rows } = await db.query(
     `with overdue as (
       select id from executions
@@ -83,7 +84,7 @@ export async function giveUpOverdue(db: Queryable, limit: number): Promise<numbe
       `update deliveries set fault_code = 'gave_up' where id = any($1::uuid[]) and attempts = 0`,
       [ids],
     );
-  return rows.length;
+  return ids;
 }
 
 /**

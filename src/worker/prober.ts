@@ -5,6 +5,7 @@ import { signatureHeaders } from '../delivery/signature.ts';
 import { Wake } from '../delivery/wake.ts';
 import { judgeProbe, probeDelayMs, probeUrl } from '../domain/probe.ts';
 import { showId } from '../domain/typed-id.ts';
+import { dueNext } from '../store/ordering.ts';
 import { withTransaction } from '../store/pool.ts';
 import { type DueProbe, type ProbeOutcome, recordProbe, takeDueProbes } from '../store/probes.ts';
 
@@ -39,6 +40,7 @@ export class Prober {
     try {
       const outcome = await this.#outcomeOf(probe);
       const settled = await withTransaction(this.#pool, (db) => recordProbe(db, probe, outcome));
+      await dueNext(this.#pool, [probe.deliveryId]);
       this.#sending.log.info({
         event: 'delivery.probed',
         deliveryId: showId('delivery', probe.deliveryId),

@@ -6,6 +6,7 @@ import { showId } from '../domain/typed-id.ts';
 import { settleExpiredClaims } from '../recovery/settle-expired.ts';
 import { notifyLiveLanes } from '../store/live-notices.ts';
 import { cancelFromOutside } from '../store/operation-progress.ts';
+import { dueNext } from '../store/ordering.ts';
 import { confirmStart, findOverdue, noteStart, type Overdue } from '../store/overdue-operations.ts';
 import { expirePayloads, tenantsWithRetention } from '../store/payload-retention.ts';
 import { withTransaction } from '../store/pool.ts';
@@ -85,8 +86,10 @@ export class Sweeper {
 
   async #giveUp(): Promise<void> {
     for (let ended = GIVE_UP_BATCH; ended === GIVE_UP_BATCH; ) {
-      ended = await withTransaction(this.#options.pool, (db) => giveUpOverdue(db, GIVE_UP_BATCH));
+      const deliveryIds = await withTransaction(this.#options.pool, (db) => giveUpOverdue(db, GIVE_UP_BATCH));
+      ended = deliveryIds.length;
       if (ended > 0) this.#options.metrics.sweeperActions.inc({ action: 'gave_up' }, ended);
+      await dueNext(this.#options.pool, deliveryIds);
     }
   }
 

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { postAck, signAck } from '../support/acknowledge.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
-import { type Behaviour, ok, status } from '../support/receiver-behaviour.ts';
+import { type Behaviour, ok, reset, status } from '../support/receiver-behaviour.ts';
 import { retriesOf } from '../support/retries.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 import { startWorkerProcess } from '../support/worker-process.ts';
@@ -131,6 +132,36 @@ test('what failed for good blocks those of its key behind it, names itself, and 
   const bodies = it.receiver.requests.slice(2).map(({ body }) => JSON.parse(body.toString('utf8')).n);
   expect(bodies).toEqual([0, 1, 2]);
 });
+
+test.each(['acknowledged', 'resolved'])(
+  'when an unknown one is %s, the next follows at once',
+  async (how) => {
+    const it = await scene(reset, { onAmbiguous: 'hold' });
+    await it.send(['a', 'a', 'a']);
+    await eventually('the first is unknown', async () => (await it.deliveries('unknown')).length === 1);
+    const [head] = await it.deliveries('unknown');
+    const [behind] = await it.deliveries('pending');
+    // It was looked at, and put off for a minute: the wait below is much shorter.
+    await eventually('the next is put off', async () => {
+      const shown = await engine.client.expect(200, 'GET', `/api/v1/deliveries/${behind.id}`, {
+        key: it.tenant.key,
+      });
+      return Date.parse(shown.body.executions[0].dueAt) > Date.now() + 30_000;
+    });
+
+    it.receiver.switchTo(ok);
+    if (how === 'acknowledged') await postAck(engine, signAck(it.endpoint, head.id));
+    else
+      await engine.client.expect(200, 'POST', `/api/v1/deliveries/${head.id}/resolve`, {
+        key: it.tenant.key,
+        body: { outcome: 'delivered', confirm: true },
+      });
+    await eventually('all are delivered', async () => (await it.deliveries('delivered')).length === 3, {
+      withinMs: 15_000,
+    });
+    expect(it.receiver.requests.map(({ body }) => JSON.parse(body.toString('utf8')).n)).toEqual([0, 1, 2]);
+  },
+);
 
 test('where it is to be skipped, those behind it pass', async () => {
   let first = true;

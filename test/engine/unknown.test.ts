@@ -1,6 +1,6 @@
-import { createHmac } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { recordOutcomes } from '../../src/store/outcomes.ts';
+import { postAck as postAckTo, signAck } from '../support/acknowledge.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { type Behaviour, hang, ok, okWith, reset, slow, status } from '../support/receiver-behaviour.ts';
@@ -67,24 +67,10 @@ async function scene(behaviour: Behaviour, endpoint: Record<string, unknown> = {
 
 type Scene = Awaited<ReturnType<typeof scene>>;
 
-/** An acknowledgement as a receiver signs it. */
-function ack({ endpoint, id }: Pick<Scene, 'endpoint' | 'id'>, secret: string = endpoint.secret) {
-  const timestamp = Math.floor(Date.now() / 1_000);
-  const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
-  const signature = `v1,${createHmac('sha256', key).update(`ack.v1.${endpoint.id}.${id}.${timestamp}`).digest('base64')}`;
-  return { endpointId: endpoint.id, webhookId: id, timestamp, signature };
-}
+const ack = ({ endpoint, id }: Pick<Scene, 'endpoint' | 'id'>, secret?: string) =>
+  signAck(endpoint, id, secret);
 
-/** Posts acknowledgements as a receiver does, without a key. */
-async function postAck(body: unknown) {
-  const response = await fetch(`${engine.service.url}/api/v1/acks`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  // biome-ignore lint/suspicious/noExplicitAny: tests read what they expect and fail where it is not there
-  return { status: response.status, body: (await response.json()) as any };
-}
+const postAck = (body: unknown) => postAckTo(engine, body);
 
 const hold = { onAmbiguous: 'hold' };
 
