@@ -26,22 +26,12 @@ export interface ClaimToSend {
   watched: boolean;
 }
 
-/** For how long an endpoint that timed out counts as slow. */
-const SLOW_FOR_MS = 30_000;
-/** For how long an endpoint that answered counts as one that does. */
-const PROVEN_FOR_MS = 60_000;
-/** More endpoints than these are forgotten together: they are unproven for a moment. */
-const MAX_PROVEN = 50_000;
-
 /** Sends what one slice claims and hands each outcome to the recorder; knows what is in flight where. */
 export class Sender {
   readonly #context: SendingContext;
   readonly #lane: 'bulk' | 'live';
   readonly #recorder: Recorder;
   readonly #inFlightAt = new Map<string, number>();
-  readonly #slowUntil = new Map<string, number>();
-  readonly #answeredAt = new Map<string, number>();
-  readonly #floorUntil = new Map<string, number>();
   #inFlight = 0;
   #orderMoved = false;
   #unrecorded = 0;
@@ -68,29 +58,9 @@ export class Sender {
     return this.#inFlightAt.get(endpointId) ?? 0;
   }
 
-  /** Whether an endpoint has answered a moment ago. */
-  isProven(endpointId: string): boolean {
-    return (this.#answeredAt.get(endpointId) ?? Number.NEGATIVE_INFINITY) > performance.now() - PROVEN_FOR_MS;
-  }
-
   /** Requests that have not ended yet, by endpoint. */
   get inFlightByEndpoint(): ReadonlyMap<string, number> {
     return this.#inFlightAt;
-  }
-
-  /** Whether an endpoint timed out a moment ago. */
-  isSlow(endpointId: string): boolean {
-    return (this.#slowUntil.get(endpointId) ?? 0) > performance.now();
-  }
-
-  /**
-   * For how long an endpoint asked not to be called, by an answer of a moment ago: in the ledger, where all senders see it,
-   * this stands a little later, and by then a quick endpoint would have been called hundreds of times.
-   */
-  flooredForMs(endpointId: string): number {
-    const leftMs = (this.#floorUntil.get(endpointId) ?? 0) - performance.now();
-    if (leftMs <= 0) this.#floorUntil.delete(endpointId);
-    return Math.max(0, leftMs);
   }
 
   /** Whether something that waited for its order has become due since this was asked last. */
@@ -236,20 +206,12 @@ export class Sender {
     });
   }
 
-  #ended(endpointId: string, { faultCode, httpStatus, retryAfterMs = 0 }: Classification): void {
-    if (httpStatus !== undefined) {
-      if (this.#answeredAt.size > MAX_PROVEN) this.#answeredAt.clear();
-      this.#answeredAt.set(endpointId, performance.now());
-    }
+  #ended(endpointId: string, classification: Classification): void {
+    this.#context.memory.note(endpointId, classification);
     this.#inFlight -= 1;
     const left = this.inFlightAt(endpointId) - 1;
     if (left > 0) this.#inFlightAt.set(endpointId, left);
     else this.#inFlightAt.delete(endpointId);
-    if (faultCode === 'timeout' || faultCode === 'connect_timeout')
-      this.#slowUntil.set(endpointId, performance.now() + SLOW_FOR_MS);
-    else if (!faultCode) this.#slowUntil.delete(endpointId);
-    if (retryAfterMs > this.flooredForMs(endpointId))
-      this.#floorUntil.set(endpointId, performance.now() + retryAfterMs);
     this.#context.metrics.inFlight.dec({ lane: this.#lane });
     this.#wakeWaiting();
   }

@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { AttemptClient } from './attempt.ts';
+import type { EndpointMemory } from './endpoint-memory.ts';
 import type { TargetCache } from './target-cache.ts';
 
 /** What every slice of one process shares. */
@@ -9,6 +10,7 @@ export interface SendingContext {
   pool: Pool;
   attempts: AttemptClient;
   targets: TargetCache;
+  memory: EndpointMemory;
   log: Logger;
   metrics: Metrics;
   userAgent: string;

@@ -4,10 +4,10 @@ import { giveBackCanaries, reserveCanaries } from '../store/canaries.ts';
 import { claimItems, type Grant } from '../store/claims.ts';
 import { putOffBlocked } from '../store/ordering.ts';
 import { withTransaction } from '../store/pool.ts';
-import { type ReadyEndpoint, readyEndpoints } from '../store/ready-endpoints.ts';
 import { ignoreAtClosedEndpoints, ignoreWithoutPayload } from '../store/settlement.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import { createDeadline } from './deadline.ts';
+import { type Look, ReadyList } from './ready-list.ts';
 import { reserveGrants, settleReservation } from './reservation.ts';
 import { Sender } from './sender.ts';
 import type { SendingContext } from './sending-context.ts';
@@ -53,7 +53,6 @@ export interface SliceResult {
 
 const CLAIM_BYTES = 16 * 1024 * 1024;
 const MAX_CLAIM = 256;
-const ENDPOINTS_FRESH_MS = 500;
 /** How soon what was there and was not given is asked for again, at first and at last. */
 const PACE_POLL_MS = 20;
 const PACE_POLL_MAX_MS = 250;
@@ -79,15 +78,7 @@ export class Slice {
   readonly #context: SendingContext;
   readonly #task: SliceTask;
   readonly #sender: Sender;
-  #endpoints: ReadyEndpoint[] = [];
-  readonly #tenantOf = new Map<string, string>();
-  #endpointsReadAtMs = 0;
-  #endpointsUntilMs = 0;
-  /**
-   * Endpoints that gave less than they were asked for, and until when they are let alone: those out of pace for a moment,
-   * those out of work until the list is read again.
-   */
-  readonly #exhausted = new Map<string, number>();
+  readonly #list: ReadyList;
   #turn = 0;
   #endAtMs = Number.POSITIVE_INFINITY;
 
@@ -95,6 +86,9 @@ export class Slice {
     this.#context = context;
     this.#task = task;
     this.#sender = new Sender(context, task.lane);
+    this.#list = new ReadyList(context.pool, task.workedBy, context.memory, (endpointId) =>
+      this.#sender.inFlightAt(endpointId),
+    );
   }
 
   /** Runs until its task ends it; always drains and records what it claimed, whatever happens. */
@@ -119,14 +113,17 @@ export class Slice {
         }
         const sureForMs = nobodyNewUntilMs - performance.now();
         if (full && sureForMs > 0) {
-          if (await wake.wait(sureForMs, this.#sender.freed())) nobodyNewUntilMs = this.#endpointsUntilMs = 0;
+          if (await wake.wait(sureForMs, this.#sender.freed())) {
+            nobodyNewUntilMs = 0;
+            this.#list.outdate();
+          }
           continue;
         }
         // Something that waited for its order may be claimed now: the list of a moment ago does not know.
-        if (this.#sender.takeOrderMoved()) this.#endpointsUntilMs = 0;
+        if (this.#sender.takeOrderMoved()) this.#list.outdate();
         const round = await this.#claimRound(Math.min(MAX_CLAIM, free), full ? 0 : free - kept);
         claimed += round.claimed;
-        nobodyNewUntilMs = full && round.claimed === 0 && !round.refused ? this.#endpointsUntilMs : 0;
+        nobodyNewUntilMs = full && round.claimed === 0 && !round.refused ? this.#list.freshUntilMs : 0;
         claimableInMs = round.claimableInMs;
         if (round.stopped) break;
         const waitMs = claimableInMs ?? Number.POSITIVE_INFINITY;
@@ -145,7 +142,7 @@ export class Slice {
           idle ? undefined : this.#sender.freed(),
         );
         // While it is full, each request that ends is no reason to read again what it cannot take yet.
-        if (poked || !full) this.#endpointsUntilMs = 0;
+        if (poked || !full) this.#list.outdate();
       }
     } finally {
       await this.#sender.drained();
@@ -159,17 +156,16 @@ export class Slice {
     const control = (await this.#task.control?.()) ?? UNCONTROLLED;
     if (!control.run) return { claimed: 0, stopped: true };
     if (control.claimableInMs > 0) return { claimed: 0, claimableInMs: control.claimableInMs };
-    const { ready, later, late } = await this.#lookAround();
+    const { ready, late, ...later } = await this.#lookAround();
     const spreadOut = spread(ready, { free, all: sockets, shared, ...this.#held() }, this.#turn++);
     if (spreadOut.length === 0) return { claimed: 0, late, ...later };
     const wanted = await this.#withinCanaries(spreadOut, control.canary);
     if (wanted.length === 0) {
-      this.#noteExhausted(spreadOut, [], []);
+      this.#list.noteTaken(spreadOut, [], []);
       return { claimed: 0, refused: true, claimableInMs: PACE_POLL_MS };
     }
 
-    const byId = new Map(ready.map((endpoint) => [endpoint.endpointId, endpoint]));
-    const longestMs = Math.max(...wanted.map((w) => byId.get(w.endpointId)?.timeoutMs ?? 0));
+    const longestMs = Math.max(...wanted.map((w) => this.#list.get(w.endpointId)?.timeoutMs ?? 0));
     const leaseMs = lease.startWithinMs + longestMs + lease.marginMs;
     // Before the claim: whatever happens between, the lease in Postgres outlives it.
     const deadline = createDeadline(lease.startWithinMs);
@@ -177,13 +173,13 @@ export class Slice {
     const reservation = await reserveGrants(
       pool,
       wanted,
-      (endpointId) => byId.get(endpointId)?.paced ?? false,
+      (endpointId) => this.#list.get(endpointId)?.paced ?? false,
       control.paced ? workedBy : undefined,
       { token, lane, leaseMs },
     );
     if (reservation.grants.length === 0) {
       await this.#giveBackCanaries(wanted, [], control.canary);
-      this.#noteExhausted(wanted, [], []);
+      this.#list.noteTaken(wanted, [], []);
       return { claimed: 0, refused: true, claimableInMs: PACE_POLL_MS };
     }
     const { items, withoutPayload } = await claimItems(
@@ -192,7 +188,7 @@ export class Slice {
       token,
       reservation.grants.map((grant) => ({
         ...grant,
-        ordered: byId.get(grant.endpointId)?.ordered ?? false,
+        ordered: this.#list.get(grant.endpointId)?.ordered ?? false,
       })),
       leaseMs,
       CLAIM_BYTES,
@@ -210,21 +206,17 @@ export class Slice {
       });
     if (withoutPayload.length > 0)
       await withTransaction(pool, (db) => ignoreWithoutPayload(db, withoutPayload));
-    await this.#putOffBlocked(reservation.grants, items, byId);
+    await this.#putOffBlocked(reservation.grants, items);
     await settleReservation(pool, token, reservation, items);
     await this.#giveBackCanaries(wanted, items, control.canary);
-    this.#noteExhausted(wanted, reservation.grants, items);
+    this.#list.noteTaken(wanted, reservation.grants, items);
     return { claimed: items.length + withoutPayload.length, ...later };
   }
 
   /** What is due and waits for its order is not asked for again until that may have changed. */
-  async #putOffBlocked(
-    grants: Grant[],
-    items: { endpointId: string }[],
-    byId: Map<string, ReadyEndpoint>,
-  ): Promise<void> {
+  async #putOffBlocked(grants: Grant[], items: { endpointId: string }[]): Promise<void> {
     const short = grants
-      .filter(({ endpointId }) => byId.get(endpointId)?.ordered)
+      .filter(({ endpointId }) => this.#list.get(endpointId)?.ordered)
       .filter(
         ({ endpointId, count }) => items.filter((item) => item.endpointId === endpointId).length < count,
       )
@@ -252,43 +244,15 @@ export class Slice {
   }
 
   /** Endpoints that have something to claim now, and when something more of this slice's work can be. */
-  async #lookAround() {
+  async #lookAround(): Promise<Look> {
     const { pool } = this.#context;
     const { workedBy, share } = this.#task;
-    if (performance.now() >= this.#endpointsUntilMs || this.#exhausted.size >= this.#endpoints.length) {
-      this.#endpointsReadAtMs = performance.now();
-      this.#endpoints = await readyEndpoints(pool, workedBy, share?.());
-      this.#noteTenants();
-      this.#endpointsUntilMs = performance.now() + ENDPOINTS_FRESH_MS;
-      this.#exhausted.clear();
-      const closed = this.#endpoints.filter((e) => e.state !== 'enabled').map((e) => e.endpointId);
+    if (await this.#list.renew(share?.())) {
+      const closed = [...this.#list.closed];
       if (closed.length > 0)
         await withTransaction(pool, (db) => ignoreAtClosedEndpoints(db, workedBy, closed, CLOSED_BATCH));
     }
-    const nowMs = performance.now();
-    const open = this.#endpoints
-      .filter((e) => e.state === 'enabled')
-      .map((e) => ({
-        ...e,
-        claimableInMs: Math.max(
-          e.claimableInMs - (nowMs - this.#endpointsReadAtMs),
-          this.#sender.flooredForMs(e.endpointId),
-        ),
-        inFlight: this.#sender.inFlightAt(e.endpointId),
-        slow: this.#sender.isSlow(e.endpointId),
-        proven: this.#sender.isProven(e.endpointId),
-      }));
-    const claimable = open.filter(
-      (e) => e.claimableInMs <= 0 && (this.#exhausted.get(e.endpointId) ?? nowMs) <= nowMs,
-    );
-    // At its end a slice waits for what is on the wire: that must not be what has just timed out.
-    const ready = claimable.filter((e) => !e.slow || nowMs + e.timeoutMs <= this.#endAtMs);
-    const waits = (open.length < this.#endpoints.length ? [0] : []).concat(open.map((e) => e.claimableInMs));
-    return {
-      ready,
-      late: ready.length < claimable.length,
-      later: waits.length === 0 ? {} : { claimableInMs: Math.max(0, Math.min(...waits)) },
-    };
+    return this.#list.look(this.#endAtMs);
   }
 
   /** What is in flight, by tenant and by what is known of its endpoint. */
@@ -296,34 +260,14 @@ export class Slice {
     const heldByTenant = new Map<string, number>();
     let heldBySlow = 0;
     let heldByUnproven = 0;
+    const nowMs = performance.now();
     for (const [endpointId, count] of this.#sender.inFlightByEndpoint) {
-      const tenantId = this.#tenantOf.get(endpointId);
+      const tenantId = this.#list.tenantOf(endpointId);
+      const { slowUntilMs, provenUntilMs } = this.#context.memory.of(endpointId);
       if (tenantId) heldByTenant.set(tenantId, (heldByTenant.get(tenantId) ?? 0) + count);
-      if (this.#sender.isSlow(endpointId)) heldBySlow += count;
-      if (!this.#sender.isProven(endpointId)) heldByUnproven += count;
+      if (slowUntilMs > nowMs) heldBySlow += count;
+      if (provenUntilMs <= nowMs) heldByUnproven += count;
     }
     return { heldByTenant, heldBySlow, heldByUnproven };
-  }
-
-  /** Keeps whose the endpoints are, also of those that are in flight and have no more work. */
-  #noteTenants(): void {
-    for (const endpointId of this.#tenantOf.keys())
-      if (this.#sender.inFlightAt(endpointId) === 0) this.#tenantOf.delete(endpointId);
-    for (const { endpointId, tenantId } of this.#endpoints) this.#tenantOf.set(endpointId, tenantId);
-  }
-
-  #noteExhausted(wanted: Grant[], grants: Grant[], items: { endpointId: string }[]): void {
-    const granted = new Map(grants.map((grant) => [grant.endpointId, grant.count]));
-    const taken = new Map<string, number>();
-    for (const { endpointId } of items) taken.set(endpointId, (taken.get(endpointId) ?? 0) + 1);
-    for (const { endpointId, count } of wanted) {
-      const got = taken.get(endpointId) ?? 0;
-      if (got >= count) continue;
-      const outOfPace = got === (granted.get(endpointId) ?? 0);
-      this.#exhausted.set(
-        endpointId,
-        outOfPace ? performance.now() + PACE_POLL_MS : Number.POSITIVE_INFINITY,
-      );
-    }
   }
 }

@@ -24,7 +24,7 @@ export interface Sockets {
 /** Share of the sockets that endpoints which just timed out hold together. */
 const SLOW_SHARE = 1 / 4;
 
-/** Share that endpoints of which nothing is known hold together, where others have answered. */
+/** Share that endpoints which have not answered a moment ago hold together: whoever comes meanwhile finds sockets. */
 const UNPROVEN_SHARE = 1 / 2;
 
 /** How far above an equal share one endpoint may go while others have work too. */
@@ -47,22 +47,18 @@ export function spread(
       ? all
       : Math.max(1, Math.ceil((OVER_SHARE * all) / (tenants.length * tenant.endpoints)));
   let slowRoom = Math.max(1, Math.floor(all * SLOW_SHARE)) - heldBySlow;
-  let unprovenRoom = endpoints.some(({ proven }) => proven)
-    ? Math.max(1, Math.floor(all * UNPROVEN_SHARE)) - heldByUnproven
-    : Number.POSITIVE_INFINITY;
+  let unprovenRoom = Math.max(1, Math.floor(all * UNPROVEN_SHARE)) - heldByUnproven;
   let sharedLeft = shared;
   const counts = new Map<string, number>();
   for (let left = free; left > 0; ) {
     const tenant = fewestHeld(tenants);
-    const endpoint = tenant?.queue.shift();
+    const endpoint = tenant?.queue[tenant.next++];
     if (!tenant || !endpoint) break;
+    // Most of thousands are refused by what is known of them all: that first, as it costs nothing.
+    if ((endpoint.slow && slowRoom <= 0) || (!endpoint.proven && unprovenRoom <= 0)) continue;
     const count = counts.get(endpoint.endpointId) ?? 0;
     const inFlight = endpoint.inFlight + count;
-    const refused =
-      inFlight >= capOf(tenant) ||
-      (endpoint.slow && slowRoom <= 0) ||
-      (!endpoint.proven && unprovenRoom <= 0) ||
-      (inFlight > 0 && sharedLeft <= 0);
+    const refused = inFlight >= capOf(tenant) || (inFlight > 0 && sharedLeft <= 0);
     // Who may have none now is out for this time.
     if (refused) continue;
     counts.set(endpoint.endpointId, count + 1);
@@ -76,13 +72,14 @@ export function spread(
   return [...counts].map(([endpointId, count]) => ({ endpointId, count }));
 }
 
-type Tenant = { queue: Spreadable[]; endpoints: number; held: number };
+/** `next` is the place in its queue, which only grows: thousands of endpoints are not moved up at each look. */
+type Tenant = { queue: Spreadable[]; next: number; endpoints: number; held: number };
 
 /** Of tenants with work the one that holds fewest sockets, and of several the first. */
 function fewestHeld(tenants: readonly Tenant[]): Tenant | undefined {
   let fewest: Tenant | undefined;
   for (const tenant of tenants)
-    if (tenant.queue.length > 0 && (!fewest || tenant.held < fewest.held)) fewest = tenant;
+    if (tenant.next < tenant.queue.length && (!fewest || tenant.held < fewest.held)) fewest = tenant;
   return fewest;
 }
 
@@ -102,6 +99,7 @@ function tenantsIn(
   return rotate(
     [...byTenant].map(([tenantId, own]) => ({
       queue: rotate(own, round),
+      next: 0,
       endpoints: own.length,
       held: held.get(tenantId) ?? 0,
     })),

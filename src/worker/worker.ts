@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import type { AddressGuard } from '../delivery/address-guard.ts';
 import { createAttemptClient } from '../delivery/attempt.ts';
+import { EndpointMemory } from '../delivery/endpoint-memory.ts';
 import type { Sealer } from '../delivery/sealing.ts';
 import type { LeaseTimes, SendingContext } from '../delivery/sending-context.ts';
 import { TargetCache } from '../delivery/target-cache.ts';
@@ -83,6 +84,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       maxSocketsPerOrigin: sizes.liveSockets + sizes.bulkSlices * sizes.socketsPerSlice,
     }),
     targets: new TargetCache(pool, deps.sealer),
+    memory: new EndpointMemory(),
     log,
     metrics,
     userAgent: `Redrive/${deps.version}`,
