@@ -16,7 +16,7 @@ import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 
 jest.setTimeout(90_000);
 
-const LIVE_SOCKETS = 128;
+const LIVE_SOCKETS = 32;
 let engine: TestEngine;
 const closing: (() => Promise<unknown>)[] = [];
 
@@ -85,7 +85,7 @@ test('thousands of endpoints that hang take no more sockets than there are, and 
   const tenant = await engine.client.newTenant('holes');
   const neighbour = await engine.client.newTenant('neighbour');
   const [hole, receiver] = [await startHole(), await receiverWith()];
-  await endpointsIn(uuidIn('tenant', tenant.id), hole.port, 10_000);
+  await endpointsIn(uuidIn('tenant', tenant.id), hole.port, 3_000);
   await engine.client.newEndpoint(neighbour.key, { url: receiver.url('/hook') });
   const send = (key: string, type: string, count: number) =>
     engine.client.expect(202, 'POST', '/api/v1/events', {
@@ -95,10 +95,8 @@ test('thousands of endpoints that hang take no more sockets than there are, and 
   const timed = async () => {
     const before = receiver.requests.length;
     const since = performance.now();
-    await (async () => {
-      for (let i = 0; i < 10; i++) await send(neighbour.key, 'a', 300);
-    })();
-    await receiver.waitFor(({ requests }) => requests.length === before + 3000, 60_000);
+    await send(neighbour.key, 'a', 300);
+    await receiver.waitFor(({ requests }) => requests.length === before + 300, 60_000);
     return performance.now() - since;
   };
   const alone = await timed();
