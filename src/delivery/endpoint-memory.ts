@@ -1,4 +1,5 @@
 import type { Classification } from '../domain/classification.ts';
+import { signOf } from '../domain/endpoint-health.ts';
 
 /** What is remembered of one endpoint: until when each holds, on the clock of `performance.now()`. */
 export interface EndpointSigns {
@@ -11,10 +12,14 @@ export interface EndpointSigns {
    * called hundreds of times.
    */
   floorUntilMs: number;
+  /** It was in trouble a moment ago: the ledger may limit it by now, whatever was read before. */
+  troubledUntilMs: number;
 }
 
 const SLOW_FOR_MS = 30_000;
 const PROVEN_FOR_MS = 60_000;
+/** Longer than any list of endpoints is used. */
+const TROUBLED_FOR_MS = 2_000;
 /** More endpoints than these are forgotten together: they are unproven for a moment. */
 const MAX_ENDPOINTS = 50_000;
 
@@ -27,18 +32,21 @@ export class EndpointMemory {
     const known = this.#signs.get(endpointId);
     if (known) return known;
     if (this.#signs.size >= MAX_ENDPOINTS) this.#signs.clear();
-    const signs = { slowUntilMs: 0, provenUntilMs: 0, floorUntilMs: 0 };
+    const signs = { slowUntilMs: 0, provenUntilMs: 0, floorUntilMs: 0, troubledUntilMs: 0 };
     this.#signs.set(endpointId, signs);
     return signs;
   }
 
   /** Takes what an attempt came to. */
-  note(endpointId: string, { faultCode, httpStatus, retryAfterMs = 0 }: Classification): void {
+  note(endpointId: string, classification: Classification): void {
+    const { faultCode, httpStatus, retryAfterMs = 0 } = classification;
     const nowMs = performance.now();
     const signs = this.of(endpointId);
     if (httpStatus !== undefined) signs.provenUntilMs = nowMs + PROVEN_FOR_MS;
     if (faultCode === 'timeout' || faultCode === 'connect_timeout') signs.slowUntilMs = nowMs + SLOW_FOR_MS;
     else if (!faultCode) signs.slowUntilMs = 0;
+    const said = signOf(classification);
+    if (said.has('overloaded') || said.has('down')) signs.troubledUntilMs = nowMs + TROUBLED_FOR_MS;
     signs.floorUntilMs = Math.max(signs.floorUntilMs, nowMs + retryAfterMs);
   }
 }

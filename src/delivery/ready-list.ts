@@ -69,6 +69,12 @@ export class ReadyList {
     this.#freshUntilMs = 0;
   }
 
+  /** Whether something limits what may be sent to it: the reservation asks the ledger by how much. */
+  isPaced(endpointId: string): boolean {
+    const found = this.#byId.get(endpointId);
+    return found !== undefined && (found.paced || found.signs.troubledUntilMs > performance.now());
+  }
+
   /** One that was found ready. */
   get(endpointId: string): Candidate | undefined {
     return this.#byId.get(endpointId);

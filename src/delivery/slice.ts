@@ -173,7 +173,7 @@ export class Slice {
     const reservation = await reserveGrants(
       pool,
       wanted,
-      (endpointId) => this.#list.get(endpointId)?.paced ?? false,
+      (endpointId) => this.#list.isPaced(endpointId),
       control.paced ? workedBy : undefined,
       { token, lane, leaseMs },
     );

@@ -42,7 +42,7 @@ export interface HealthReaction {
 const OPENS_AFTER = 20;
 
 /** What is sent together was answered together: one burst of refusals halves once. */
-const HALVE_EVERY_MS = 1_000;
+const HALVE_EVERY_MS = 250;
 /** A window as large as all sockets of a sender limits nothing any more. */
 const FREE_WINDOW = 128;
 const FIRST_OPEN_MS = 5_000;
@@ -72,8 +72,8 @@ export function signOf(outcome: {
 }
 
 /**
- * How senders change towards an endpoint: its window is halved where it is overloaded and grows by some four requests a
- * round trip where it answers; after 20 failures in a row, or one in its half-open state, nothing is
+ * How senders change towards an endpoint: its window is halved where it is overloaded, and grows by one request and a
+ * sixteenth of itself a round trip where it answers; after 20 failures in a row, or one in its half-open state, nothing is
  * sent for 5 s, twice as long each further time, at most 5 minutes; any answer closes the circuit again.
  */
 export function reactTo(
@@ -107,7 +107,7 @@ export function reactTo(
 
 function grown(health: EndpointHealth, alive: number): EndpointHealth {
   if (health.window === undefined) return health;
-  const window = health.window + (4 * alive) / Math.max(4, health.window);
+  const window = health.window + alive * (1 / health.window + 1 / 16);
   const { window: _, ...rest } = health;
   return window >= FREE_WINDOW ? rest : { ...rest, window };
 }

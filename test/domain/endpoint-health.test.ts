@@ -34,9 +34,9 @@ describe('the window', () => {
     expect(reactTo(halved, { ...none, overloaded: 10, alive: 1 }).health.window).toBe(16);
   });
 
-  test('grows by some four requests a round trip, and limits nothing once it is wide', () => {
+  test('grows by one request and a sixteenth of itself a round trip, and limits nothing once it is wide', () => {
     const grown = reactTo({ ...well, window: 32 }, { ...none, alive: 32 }).health;
-    expect(grown.window).toBe(36);
+    expect(grown.window).toBe(35);
     expect(reactTo({ ...well, window: 126 }, { ...none, alive: 126 }).health.window).toBeUndefined();
   });
 
