@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/global
 import { postAck, signAck } from '../support/acknowledge.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
-import { type Behaviour, ok, reset, status } from '../support/receiver-behaviour.ts';
+import { type Behaviour, moody, ok, reset, status } from '../support/receiver-behaviour.ts';
 import { retriesOf } from '../support/retries.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 import { startWorkerProcess } from '../support/worker-process.ts';
@@ -71,17 +71,6 @@ async function scene(behaviour: Behaviour, endpoint: Record<string, unknown> = {
     taken,
     deliveries,
     retries: retriesOf(engine.client, tenant.key),
-  };
-}
-
-/** Fails each request with this chance; the same for the same seed. */
-function moody(chance: number): Behaviour {
-  let state = 4_400;
-  return {
-    answer(response) {
-      state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
-      (state / 2_147_483_648 < chance ? status(500) : ok).answer(response);
-    },
   };
 }
 

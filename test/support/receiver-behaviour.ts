@@ -58,6 +58,19 @@ export function gzip(bytes: number): Behaviour {
   return { answer: (response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(body) };
 }
 
+/** Answers 500 with this chance, after so many milliseconds; the same for the same order of requests. */
+export function moody(chance: number, afterMs = 0): Behaviour {
+  let state = 4_400;
+  return {
+    answer(response) {
+      state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+      response.statusCode = state / 2_147_483_648 < chance ? 500 : 200;
+      if (afterMs > 0) setTimeout(() => response.end(), afterMs);
+      else response.end();
+    },
+  };
+}
+
 /** A TCP reset after the request was read. */
 export const reset: Behaviour = { answer: (response) => response.socket?.resetAndDestroy() };
 
