@@ -71,6 +71,7 @@ export async function runBulk(rig: Rig, bulk: BulkCase): Promise<BulkFigures> {
   const { key } = scene.tenant;
   const { body: accepted } = await rig.client.expect(202, 'POST', '/api/v1/retries', {
     key,
+    headers: { 'idempotency-key': `bulk-${tenants}` },
     body: { select: { filter: { state: ['failed'] } } },
   });
   let shown = accepted;

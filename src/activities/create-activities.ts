@@ -110,7 +110,12 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
               wake: new Wake(stop),
               control: watchedControl(pool, operationId),
             });
-            await slice.run();
+            const { claimed } = await slice.run();
+            deps.sending.log.info({
+              event: 'slice.ended',
+              operationId: showId('operation', operationId),
+              claimed,
+            });
           },
           () => writeNextEvent(pool, operationId, 'dispatch', 30_000),
         );

@@ -222,7 +222,10 @@ export class Sender {
     for (const resolve of waiting) resolve();
   }
 
-  /** One wide line an attempt, with ids and codes only. */
+  /**
+   * One wide line an attempt, with ids and codes only; what a bulk slice delivered is one for `debug`: it is in the ledger,
+   * in millions, and a line of it costs as much as its signature.
+   */
   #report(
     item: ClaimedItem,
     { outcome, faultCode, httpStatus }: Classification,
@@ -235,7 +238,9 @@ export class Sender {
       metrics.attempts.inc({ outcome, lane: this.#lane });
       metrics.attemptDuration.observe({ lane: this.#lane }, durationMs / 1_000);
     }
-    log.info({
+    const level = this.#lane === 'bulk' && outcome === 'delivered' ? 'debug' : 'info';
+    if (!log.isLevelEnabled(level)) return;
+    log[level]({
       event: attempted ? 'delivery.attempted' : 'delivery.released',
       lane: this.#lane,
       deliveryId: showId('delivery', item.deliveryId),
