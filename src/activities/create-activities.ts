@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { Pool } from 'pg';
+import type { EarlySlice, EarlySlices } from '../delivery/early-slices.ts';
 import type { SendingContext } from '../delivery/sending-context.ts';
 import { Slice, type SliceControl } from '../delivery/slice.ts';
 import { Wake } from '../delivery/wake.ts';
@@ -27,6 +28,7 @@ import type { OperationActivities, Progress } from './operation-activities.ts';
 /** What the activities of one worker share. */
 export interface ActivityDeps {
   sending: SendingContext;
+  early: EarlySlices;
   /** Requests in flight of one bulk slice. */
   socketsPerSlice: number;
   /** A slice returns after so long; the workflow begins another. */
@@ -68,6 +70,24 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
     return { step, state: facts.state, details: describe(operationId, facts.counts, step) };
   }
 
+  /** Sends what is selected while more is; one that is watched begins with its canaries, when all is selected. */
+  async function sendEarly(operationId: string, wake: Wake): Promise<EarlySlice | undefined> {
+    const { watched } = await readControl(pool, operationId);
+    if (watched) return undefined;
+    return deps.early.begin((stop) =>
+      new Slice(deps.sending, {
+        workedBy: operationId,
+        lane: 'bulk',
+        sockets: deps.socketsPerSlice,
+        stop,
+        budgetMs: Number.POSITIVE_INFINITY,
+        endWhenIdleForMs: Number.POSITIVE_INFINITY,
+        wake,
+        control: () => readControl(pool, operationId),
+      }).run(),
+    );
+  }
+
   async function watchInteractive(operationId: string, stop: AbortSignal): Promise<void> {
     // The live lane sends these; a run only has to see them through, and does so without history for a while.
     const wake = new Wake(stop);
@@ -84,9 +104,18 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
 
     async select(operationId) {
       await beating(deps.stopping, async (stop) => {
-        for (let more = true; more && !stop.aborted; ) {
-          more = await withTransaction(pool, (db) => freezeNextPage(db, operationId));
-          crashPoint('selected_page');
+        let early: EarlySlice | undefined;
+        const wake = new Wake(stop);
+        try {
+          for (let more = true; more && !stop.aborted; ) {
+            more = await withTransaction(pool, (db) => freezeNextPage(db, operationId));
+            crashPoint('selected_page');
+            if (more) early ??= await sendEarly(operationId, wake);
+            wake.poke();
+          }
+        } finally {
+          early?.end();
+          wake.poke();
         }
         await renewStatistics(pool);
       });

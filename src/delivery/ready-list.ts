@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { Grant } from '../store/claims.ts';
+import type { ClaimedItem, Grant, QueuePlace } from '../store/claims.ts';
 import { type ReadyEndpoint, readyEndpoints } from '../store/ready-endpoints.ts';
 import type { EndpointMemory, EndpointSigns } from './endpoint-memory.ts';
 
@@ -11,6 +11,11 @@ export interface Candidate extends ReadyEndpoint {
   signs: EndpointSigns;
   /** It gave less than it was asked for: out of pace it is let alone for a moment, out of work until the list is read again. */
   exhaustedUntilMs: number;
+  /**
+   * What was claimed last: the next claim begins behind it, past what is on the wire and past what has ended, which would
+   * have to be read again each time. Forgotten when the list is read again, as something before it may be free by then.
+   */
+  claimedUpTo?: QueuePlace;
 }
 
 /** What can be claimed now, and when something more can be. */
@@ -139,19 +144,33 @@ export class ReadyList {
     };
   }
 
-  /** Notes which endpoints gave less than was wanted: the pace did not grant it, or there was no more of it. */
-  noteTaken(wanted: Grant[], grants: Grant[], items: { endpointId: string }[]): void {
+  /** Notes how far endpoints were claimed, and which gave less than was wanted: the pace did not grant it, or there was no more. */
+  noteTaken(wanted: Grant[], grants: Grant[], items: ClaimedItem[]): void {
     const granted = new Map(grants.map((grant) => [grant.endpointId, grant.count]));
-    const taken = new Map<string, number>();
-    for (const { endpointId } of items) taken.set(endpointId, (taken.get(endpointId) ?? 0) + 1);
+    const taken = new Map<string, { count: number; last: QueuePlace }>();
+    for (const { endpointId, dueAt, executionId } of items) {
+      const { count = 0, last } = taken.get(endpointId) ?? {};
+      const place = { dueAt, executionId };
+      taken.set(endpointId, { count: count + 1, last: last && isBehind(last, place) ? last : place });
+    }
     for (const { endpointId, count } of wanted) {
-      const got = taken.get(endpointId) ?? 0;
-      if (got >= count) continue;
       const candidate = this.#byId.get(endpointId);
       if (!candidate) continue;
+      const { count: got = 0, last } = taken.get(endpointId) ?? {};
+      const behind = candidate.claimedUpTo !== undefined;
+      if (last) candidate.claimedUpTo = last;
+      if (got >= count) continue;
       const outOfPace = got === (granted.get(endpointId) ?? 0);
+      // At the end of the queue it begins anew: something may have come before what was claimed last.
+      if (!outOfPace) delete candidate.claimedUpTo;
+      if (!outOfPace && behind) continue;
       if (candidate.exhaustedUntilMs === 0) this.#exhausted += 1;
       candidate.exhaustedUntilMs = outOfPace ? performance.now() + OUT_OF_PACE_MS : Number.POSITIVE_INFINITY;
     }
   }
+}
+
+/** Whether a place in a queue is behind another; times as Postgres writes them sort as text. */
+function isBehind(place: QueuePlace, other: QueuePlace): boolean {
+  return place.dueAt > other.dueAt || (place.dueAt === other.dueAt && place.executionId > other.executionId);
 }

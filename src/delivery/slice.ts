@@ -186,10 +186,14 @@ export class Slice {
       pool,
       workedBy,
       token,
-      reservation.grants.map((grant) => ({
-        ...grant,
-        ordered: this.#list.get(grant.endpointId)?.ordered ?? false,
-      })),
+      reservation.grants.map((grant) => {
+        const candidate = this.#list.get(grant.endpointId);
+        return {
+          ...grant,
+          ordered: candidate?.ordered ?? false,
+          ...(candidate?.claimedUpTo ? { after: candidate.claimedUpTo } : {}),
+        };
+      }),
       leaseMs,
       CLAIM_BYTES,
     );

@@ -9,7 +9,18 @@ export interface Grant {
   count: number;
   /** Only what nothing before it keeps waiting. */
   ordered?: boolean;
+  /** Only what comes after it in the queue. */
+  after?: QueuePlace;
 }
+
+/** A place in the queue of one endpoint: when an item is due (as Postgres writes it), and its execution. */
+export interface QueuePlace {
+  dueAt: string;
+  executionId: string;
+}
+
+/** Before every execution. */
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** One item that this sender, and nobody else, may send until its lease ends. */
 export interface ClaimedItem {
@@ -17,6 +28,7 @@ export interface ClaimedItem {
   deliveryId: string;
   endpointId: string;
   operationId?: string;
+  dueAt: string;
   /** The endpoint version to send with. */
   version: number;
   /** Attempts recorded so far. */
@@ -54,11 +66,13 @@ export async function claimItems(
     name: live ? 'claim-live' : 'claim-bulk',
     text: `with picked as materialized (
       select e.id, e.delivery_id, g.ord, row_number() over () as n
-      from unnest($2::uuid[], $3::int[], $7::boolean[]) with ordinality as g(endpoint_id, count, ordered, ord)
+      from unnest($2::uuid[], $3::int[], $7::boolean[], $8::timestamptz[], $9::uuid[])
+        with ordinality as g(endpoint_id, count, ordered, after_due, after_id, ord)
       cross join lateral (
         select x.id, x.delivery_id from executions x
         where x.in_queue and x.worked_by = $1 and x.endpoint_id = g.endpoint_id
           and x.state in ('queued', 'scheduled') and x.due_at <= now() and x.give_up_at > now()
+          and (x.due_at, x.id) > (g.after_due, g.after_id)
           -- Again here, since a Retry-After may have come since the endpoint was found ready.
           and case when g.ordered then blocked_by(x.delivery_id) is null else true end
           and (select f.floor_until <= now() from endpoint_pacing f where f.endpoint_id = g.endpoint_id)
@@ -84,7 +98,7 @@ export async function claimItems(
       update executions e set state = 'sending', lease_token = $4
       from chosen c where e.id = c.id and c.body is not null
       returning e.id, e.delivery_id, e.endpoint_id, e.operation_id, e.target_version, e.attempts, e.may_have_arrived,
-        e.match_filter, e.on_ambiguous, c.body
+        e.match_filter, e.on_ambiguous, e.due_at::text as due_text, c.body
     ), claim as (
       insert into claims (token, worked_by, lease_until, execution_ids)
       select $4, $1, clock_timestamp() + $5::float8 * interval '1 millisecond', array_agg(id)
@@ -93,7 +107,7 @@ export async function claimItems(
     select t.*, coalesce(t.target_version, n.current_version) as version, t.match_filter or n.prepares as prepares
     from taken t join endpoints n on n.id = t.endpoint_id
     union all
-    select c.id, null, null, null, null, null, null, null, null, null, null, null from chosen c where c.body is null`,
+    select c.id, null, null, null, null, null, null, null, null, null, null, null, null from chosen c where c.body is null`,
     values: [
       workedBy,
       grants.map((g) => g.endpointId),
@@ -102,6 +116,8 @@ export async function claimItems(
       leaseMs,
       maxBytes,
       grants.map((g) => g.ordered ?? false),
+      grants.map((g) => g.after?.dueAt ?? '-infinity'),
+      grants.map((g) => g.after?.executionId ?? FIRST_ID),
     ],
   };
   const { rows } = await withRetries(() => db.query(statement));
@@ -118,6 +134,7 @@ function claimedItem(row: any): ClaimedItem {
     deliveryId: row.delivery_id,
     endpointId: row.endpoint_id,
     ...(row.operation_id ? { operationId: row.operation_id } : {}),
+    dueAt: row.due_text,
     version: row.version,
     attempts: row.attempts,
     mayHaveArrived: row.may_have_arrived,

@@ -79,8 +79,10 @@ export async function freezePage(
     ),
     decided as materialized (
       select s.*, case
-        when exists (select from exclusions x where x.operation_id = ${op} and x.delivery_id = s.id)
-          or exists (select from executions x where x.delivery_id = s.id and x.operation_id = ${op}) then 'mine'
+        -- Look-ups by delivery and event alone, here and below: EXISTS may be hashed, and the operation may be looked up
+        -- first: each page would then read all that it has already, or the payloads of every event there is.
+        when (select x.delivery_id from exclusions x where x.operation_id = ${op} and x.delivery_id = s.id) is not null
+          or ${op} = any (array(select x.operation_id from executions x where x.delivery_id = s.id)) then 'mine'
         -- A retry neither joins nor takes over the replay of what is delivered: it would send it again.
         when s.state = 'delivered' and s.tip_open and ${operation.kind === 'retry'} then 'already_delivered'
         when s.tip_state in ('sending', 'unknown') then 'coalesced'
@@ -94,7 +96,6 @@ export async function freezePage(
         }
         ${isExplicit(selection) || again ? '' : `when s.state_changed_at > (select watermark from op) then 'changed_since'`}
         when s.state = 'delivered' and ${operation.kind === 'retry'} then 'already_delivered'
-        -- A scalar look-up: EXISTS may be hashed, and would then read the payloads of every event there is.
         when (select b.event_id from payloads b where b.event_id = s.event_id) is null then 'payload_expired'
         else 'new' end as decision
       from seen s

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import type { AddressGuard } from '../delivery/address-guard.ts';
 import { createAttemptClient } from '../delivery/attempt.ts';
+import { EarlySlices } from '../delivery/early-slices.ts';
 import { EndpointMemory } from '../delivery/endpoint-memory.ts';
 import type { Sealer } from '../delivery/sealing.ts';
 import type { LeaseTimes, SendingContext } from '../delivery/sending-context.ts';
@@ -90,6 +91,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     userAgent: `Redrive/${deps.version}`,
     lease: sizes.lease,
   };
+  const early = new EarlySlices(sizes.bulkSlices, stop);
   const self = { id: uuidv7(), host: hostname(), pid: process.pid };
   let share = await checkIn(pool, { ...self, polling: false });
   const live = { pool: deps.livePool, targets: new TargetCache(deps.livePool, deps.sealer) };
@@ -105,6 +107,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     queues,
     activities: {
       sending,
+      early,
       socketsPerSlice: sizes.socketsPerSlice,
       sliceBudgetMs: sizes.sliceBudgetMs,
       stopping: stop,
@@ -131,6 +134,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       // At once, and not when all is drained: its share of the live lane is the others' from now on.
       await checkOut(pool, self.id).catch(() => {});
       await running;
+      await early.drained();
       await sending.attempts.close();
       await checkOut(pool, self.id).catch(() => {});
     },

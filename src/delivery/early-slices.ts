@@ -1,0 +1,44 @@
+/** Work that goes on beside what began it, and is told when to take nothing more. */
+export interface EarlySlice {
+  /** It takes nothing more, and drains by itself. */
+  end(): void;
+}
+
+/**
+ * Slices that send what is selected while more is being selected: selecting keeps Postgres busy and sending this process.
+ * They belong to the worker and not to the step that began them, which must not wait for a slow request to end.
+ */
+export class EarlySlices {
+  readonly #most: number;
+  readonly #stopping: AbortSignal;
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(most: number, stopping: AbortSignal) {
+    this.#most = most;
+    this.#stopping = stopping;
+  }
+
+  /** Begins one that runs until it is ended or this worker stops; undefined where as many run as may. */
+  begin(run: (stop: AbortSignal) => Promise<unknown>): EarlySlice | undefined {
+    if (this.#stopping.aborted || this.#running.size >= this.#most) return undefined;
+    const end = new AbortController();
+    const abort = () => end.abort();
+    this.#stopping.addEventListener('abort', abort);
+    // What fails is left as it is: whatever it would have sent, the slices of the operation send.
+    const running: Promise<void> = run(end.signal).then(
+      () => {},
+      () => {},
+    );
+    this.#running.add(running);
+    void running.then(() => {
+      this.#running.delete(running);
+      this.#stopping.removeEventListener('abort', abort);
+    });
+    return { end: abort };
+  }
+
+  /** Resolves when all that run now have drained. */
+  async drained(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+}
