@@ -63,11 +63,17 @@ test.each([1, 2, 3])(
     for (const { requests } of it.receivers)
       for (const { id: delivery = '' } of requests) sent.set(delivery, (sent.get(delivery) ?? 0) + 1);
     expect(sent.size).toBe(ITEMS);
-    const excused = new Set(claimed.map((row) => row.delivery_id));
-    for (const [delivery, times] of sent) {
-      if (!excused.has(uuidIn('delivery', delivery))) expect([delivery, times]).toEqual([delivery, 1]);
-      expect(times).toBeLessThanOrEqual(2);
-    }
+    // Knowingly: as often again as an attempt is in the ledger of which nobody knew whether it had arrived.
+    const { rows: doubtful } = await engine.database.pool.query(
+      `select e.delivery_id, count(*)::int as times from attempts a join executions e on e.id = a.execution_id
+       where a.outcome = 'ambiguous' group by 1`,
+    );
+    const excused = new Map(doubtful.map((row) => [row.delivery_id, row.times]));
+    for (const [delivery, times] of sent)
+      expect([delivery, times <= 1 + (excused.get(uuidIn('delivery', delivery)) ?? 0)]).toEqual([
+        delivery,
+        true,
+      ]);
   },
 );
 
