@@ -95,7 +95,10 @@ export class Slice {
   async run(): Promise<SliceResult> {
     const { sockets, lane, stop, budgetMs, endWhenIdleForMs, wake } = this.#task;
     this.#endAtMs = performance.now() + budgetMs;
-    const worthClaiming = Math.max(1, Math.floor(Math.min(sockets, MAX_CLAIM) / 4));
+    const worthClaiming = Math.max(
+      1,
+      Math.floor(Math.min(sockets, MAX_CLAIM) * (lane === 'live' ? 1 / 4 : 1 / 2)),
+    );
     // In the live lane an endpoint that hangs must not have all sockets before it is known to: some are for others only.
     const kept = lane === 'live' ? Math.floor(sockets * KEPT_SHARE) : 0;
     let claimed = 0;

@@ -90,6 +90,9 @@ export class TemporalWorkers {
       interceptors: { activity: [errorCodes(log)] },
       maxConcurrentActivityTaskExecutions: kind === 'bulk' ? bulkSlices : SHORT_STEPS,
       maxHeartbeatThrottleInterval: '10 seconds',
+      // Few workflows, of few steps each: more threads and a larger cache would only hold memory.
+      workflowThreadPoolSize: 1,
+      maxCachedWorkflows: 200,
       shutdownGraceTime: GRACE,
     };
     return Worker.create(options);

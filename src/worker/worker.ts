@@ -51,7 +51,8 @@ export interface WorkerSizes {
 
 const DEFAULT_SIZES: WorkerSizes = {
   bulkSlices: 4,
-  socketsPerSlice: 128,
+  // Claims of 128 items and more: a claim has a cost of its own, whatever it takes.
+  socketsPerSlice: 256,
   liveSockets: 128,
   sliceBudgetMs: 60_000,
   sweepEveryMs: 5_000,
