@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Pool } from 'pg';
@@ -22,6 +23,8 @@ export interface ReceiverLedger {
   distinct: number;
   delivered: number;
   twice: number;
+  /** When the last request with a `webhook-id` came, on the clock of `performance.timeOrigin`. */
+  lastAtMs: number;
 }
 
 /** The service as it runs in production, each part a process: the built API and workers, real Postgres and Temporal, a receiver. */
@@ -29,14 +32,19 @@ export interface Rig {
   url: string;
   client: TestClient;
   pool: Pool;
+  databaseUrl: string;
   temporal: { address: string; metricsUrl: string };
+  /** What secrets of endpoints are sealed with, for those that are made without the API. */
+  masterKey: Buffer;
   receiver: {
     /** Address of a behaviour, as `/ok/e1` on 127.0.0.1 or another loopback address. */
     urlOf(path: string, host?: string): string;
     ledger(): Promise<ReceiverLedger>;
     forget(): Promise<void>;
-    /** When each `webhook-id` came first, on the clock of `performance.timeOrigin`. */
-    arrivals(): Promise<Map<string, number>>;
+    /** When a `webhook-id` came first, on the clock of `performance.timeOrigin`; waits until it comes. */
+    arrival(webhookId: string): Promise<number>;
+    /** Requests below a path of two parts, as `/ok/7`. */
+    requestsOf(scene: string): Promise<number>;
   };
   /** API, workers in their order, Postgres, Temporal, receiver. */
   processes(): {
@@ -48,6 +56,8 @@ export interface Rig {
   };
   /** Starts or stops workers until there are so many. */
   setWorkers(count: number): Promise<void>;
+  /** Runs a script of this directory in a process of its own until it ends; returns the JSON that it prints. */
+  script<Result>(file: string, args: (string | number)[]): Promise<Result>;
   /** Ends one worker as `SIGKILL` does, without a word. */
   killWorker(at: number): Promise<void>;
   close(): Promise<void>;
@@ -60,7 +70,7 @@ export async function startRig(): Promise<Rig> {
   await chmod(dataDir, 0o711);
   const closing: (() => Promise<unknown>)[] = [() => rm(dataDir, { recursive: true, force: true })];
   const close = async () => {
-    for (const each of closing.splice(0).reverse()) await each();
+    for (const each of closing.splice(0).reverse()) await each().catch((error) => console.error(error));
   };
   try {
     return await start(dataDir, closing, close);
@@ -85,23 +95,24 @@ async function start(
   closing.push(() => pool.end());
   await pool.query('create extension if not exists pg_stat_statements').catch(() => {});
 
+  // Bodies of one letter would be compressed to next to nothing, and real ones are not: nothing is.
+  await pool.query('alter table payloads alter column body set storage external');
+
   const receiver = fork(fileURLToPath(new URL('receiver.ts', import.meta.url)), {
     execArgv: ['--import', 'tsx'],
   });
   closing.push(() => ended(receiver, () => receiver.disconnect()));
   const [{ port }] = (await once(receiver, 'message')) as [{ port: number }];
-  const ask = async (what: string) => {
-    receiver.send({ ask: what });
-    return (await once(receiver, 'message'))[0];
-  };
+  const ask = questions(receiver);
 
   const { api: apiPort } = await freePorts('api');
   const adminKey = `rdk_${randomBytes(32).toString('base64url')}`;
+  const masterKey = randomBytes(32);
   const env = {
     ...process.env,
     DATABASE_URL: postgres.url,
     TEMPORAL_ADDRESS: temporal.address,
-    REDRIVE_MASTER_KEY: randomBytes(32).toString('base64'),
+    REDRIVE_MASTER_KEY: masterKey.toString('base64'),
     REDRIVE_ADMIN_KEY: adminKey,
     REDRIVE_ALLOWED_NETWORKS: '127.0.0.0/8',
     REDRIVE_PORT: String(apiPort),
@@ -139,12 +150,15 @@ async function start(
     url,
     client: await createTestClient(url, adminKey),
     pool,
+    databaseUrl: postgres.url,
     temporal: { address: temporal.address, metricsUrl: temporal.metricsUrl },
+    masterKey,
     receiver: {
       urlOf: (path, host = '127.0.0.1') => `http://${host}:${port}${path}`,
       ledger: () => ask('ledger') as Promise<ReceiverLedger>,
       forget: async () => void (await ask('forget')),
-      arrivals: async () => new Map(((await ask('arrivals')) as { arrivals: [string, number][] }).arrivals),
+      arrival: (webhookId) => ask('arrival', webhookId) as Promise<number>,
+      requestsOf: (scene) => ask('scene', scene) as Promise<number>,
     },
     processes: () => ({
       ...measured,
@@ -158,6 +172,17 @@ async function start(
       while (workers.length < count) workers.push(service('worker'));
       await until(ready, workers);
     },
+    async script(file, args) {
+      const child = spawn(
+        process.execPath,
+        ['--import', 'tsx', fileURLToPath(new URL(file, import.meta.url)), ...args.map(String)],
+        { env, stdio: ['ignore', 'pipe', 'inherit'] },
+      );
+      closing.push(() => ended(child, () => child.kill('SIGTERM')));
+      const [printed, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+      if (code !== 0) throw new Error(`${file} ended with ${code}`);
+      return JSON.parse(printed);
+    },
     async killWorker(at) {
       const [worker] = workers.splice(at, 1);
       if (worker) await ended(worker, () => worker.kill('SIGKILL'));
@@ -166,11 +191,34 @@ async function start(
   };
 }
 
+/** Asks a process over IPC; answers may come in any order. */
+function questions(of: ChildProcess): (ask: string, about?: string) => Promise<unknown> {
+  let asked = 0;
+  const waiting = new Map<number, (value: unknown) => void>();
+  // One that has ended is told nothing; who waits for its answer is told by its end.
+  of.on('error', () => {});
+  of.on('message', ({ n, value }: { n: number; value: unknown }) => {
+    waiting.get(n)?.(value);
+    waiting.delete(n);
+  });
+  return (ask, about) =>
+    new Promise((resolve) => {
+      asked += 1;
+      waiting.set(asked, resolve);
+      of.send({ n: asked, ask, of: about });
+    });
+}
+
+/** What drains longer than this is ended all the same, so that nothing is left behind. */
+const END_WITHIN_MS = 20_000;
+
 async function ended(child: ChildProcess, end: () => void): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exit = once(child, 'exit');
   end();
+  const late = setTimeout(() => child.kill('SIGKILL'), END_WITHIN_MS);
   await exit;
+  clearTimeout(late);
 }
 
 /** Waits for a condition; fails when one of the processes it depends on has ended. */
