@@ -8,16 +8,32 @@ import { line, report } from './report.ts';
 import { type Rig, startRig } from './rig.ts';
 import { alternate, type Bench, type Case, FULL_ITEMS, type Sample, type Settings } from './scenario.ts';
 import { bulkCases } from './scenarios/bulk.ts';
+import { cost } from './scenarios/cost.ts';
+import { ingest } from './scenarios/ingest.ts';
+import { live } from './scenarios/live.ts';
+import { memory } from './scenarios/memory.ts';
+import { naiveCases } from './scenarios/naive.ts';
+import { neighbours } from './scenarios/neighbours.ts';
 import { rawCases } from './scenarios/raw.ts';
 import { select } from './scenarios/select.ts';
 import { single } from './scenarios/single.ts';
+import { workers } from './scenarios/workers.ts';
 
 /**
  * `npm run bench`: everything that is measured of Redrive, in one go on one rig. Rates are measured in turn with their
  * limits; `select` comes last, as it makes the tables large. `--only bulk,single --items 20000 --rounds 1` for a quick look.
  */
-const RATES: Record<string, (bench: Bench) => Case[]> = { raw: rawCases, bulk: bulkCases };
-const OTHERS: Record<string, (bench: Bench) => Promise<void>> = { single, select };
+const RATES: Record<string, (bench: Bench) => Case[]> = { raw: rawCases, naive: naiveCases, bulk: bulkCases };
+const OTHERS: Record<string, (bench: Bench) => Promise<void>> = {
+  single,
+  live,
+  ingest,
+  cost,
+  memory,
+  neighbours,
+  workers,
+  select,
+};
 const NAMES = [...Object.keys(RATES), ...Object.keys(OTHERS)];
 
 const QUICK: Settings = { items: 2_000, rounds: 1 };

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -54,8 +55,8 @@ export interface Rig {
     temporal: MeasuredProcess;
     receiver: MeasuredProcess;
   };
-  /** Starts or stops workers until there are so many. */
-  setWorkers(count: number): Promise<void>;
+  /** Starts or stops workers until there are so many; `heard` is told what those that are started log, with their pid. */
+  setWorkers(count: number, heard?: (worker: number, line: string) => void): Promise<void>;
   /** Runs a script of this directory in a process of its own until it ends; returns the JSON that it prints. */
   script<Result>(file: string, args: (string | number)[]): Promise<Result>;
   /** Ends one worker as `SIGKILL` does, without a word. */
@@ -118,13 +119,15 @@ async function start(
     REDRIVE_PORT: String(apiPort),
     REDRIVE_DEMO: '0',
   };
-  const service = (role: string): ChildProcess => {
+  const service = (role: string, heard?: (pid: number, line: string) => void): ChildProcess => {
     const flags = process.env.REDRIVE_BENCH_NODE_FLAGS?.split(' ') ?? [];
     const child = spawn(process.execPath, [...flags, 'dist/main.js', role], {
       env,
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdio: ['ignore', heard ? 'pipe' : 'ignore', 'inherit'],
     });
     closing.push(() => ended(child, () => child.kill('SIGTERM')));
+    if (heard && child.stdout)
+      createInterface({ input: child.stdout }).on('line', (line) => heard(child.pid ?? 0, line));
     return child;
   };
   const url = `http://127.0.0.1:${apiPort}`;
@@ -164,12 +167,12 @@ async function start(
       ...measured,
       workers: workers.map((worker, n) => measuredProcess(`worker ${n + 1}`, worker.pid ?? 0)),
     }),
-    async setWorkers(count) {
+    async setWorkers(count, heard) {
       while (workers.length > count) {
         const worker = workers.pop() as ChildProcess;
         await ended(worker, () => worker.kill('SIGTERM'));
       }
-      while (workers.length < count) workers.push(service('worker'));
+      while (workers.length < count) workers.push(service('worker', heard));
       await until(ready, workers);
     },
     async script(file, args) {

@@ -1,0 +1,85 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { readId } from '../../src/domain/typed-id.ts';
+import type { Figures } from '../figures.ts';
+import { alternate, type Bench } from '../scenario.ts';
+import { ALL_FAILURES, newScene } from '../scene.ts';
+
+/** What is done to the workers when so much of the operation is delivered. */
+const PLAN = [
+  { at: 0.15, kill: 2 },
+  { at: 0.3, workers: 4 },
+  { at: 0.5, kill: 1 },
+  { at: 0.65, workers: 5 },
+  { at: 0.8, kill: 1 },
+] as const;
+
+/**
+ * One operation on four workers of which some are killed in mid-operation, and others added: everything is delivered, and
+ * doubled is at most what was claimed when a worker was killed.
+ */
+export async function workers(bench: Bench): Promise<void> {
+  await alternate(bench, [{ name: 'workers come and go', rounds: 1, measure: () => comeAndGo(bench) }]);
+}
+
+async function comeAndGo({ rig, size, progress }: Bench): Promise<Figures> {
+  const items = size(50_000, { least: 2_000 });
+  const attempts = new Map<number, number>();
+  const heard = (worker: number, line: string) => {
+    if (line.includes('"delivery.attempted"')) attempts.set(worker, (attempts.get(worker) ?? 0) + 1);
+  };
+  await rig.setWorkers(0);
+  await rig.setWorkers(4, heard);
+  const scene = await newScene(rig, { endpoints: 20 });
+  await scene.seed(items);
+  await rig.receiver.forget();
+  const startedAt = performance.now();
+  const { id } = await scene.retries.start(ALL_FAILURES);
+  const plan = [...PLAN];
+  let [claimedAtKills, kills, added] = [0, 0, 0];
+  for (;;) {
+    await delay(20);
+    const { rows } = await rig.pool.query(
+      `select closed_at, c.delivered from operations o join operation_counts c on c.operation_id = o.id where o.id = $1`,
+      [readId('operation', id)],
+    );
+    progress.at(rows[0].delivered, items);
+    if (rows[0].closed_at) break;
+    const [next] = plan;
+    if (!next || rows[0].delivered < next.at * items) continue;
+    plan.shift();
+    if ('workers' in next) {
+      const { length } = rig.processes().workers;
+      await rig.setWorkers(next.workers, heard);
+      added += next.workers - length;
+    } else
+      for (let n = 0; n < next.kill; n++) {
+        await rig.killWorker(0);
+        kills += 1;
+        claimedAtKills += await claimed();
+      }
+  }
+  const seconds = (performance.now() - startedAt) / 1_000;
+  if (plan.length > 0) throw new Error(`the operation ended before ${JSON.stringify(plan)}`);
+  const { counts } = await scene.retries.ended(id);
+  const ledger = await rig.receiver.ledger();
+  if (counts.delivered !== items || ledger.delivered !== items || ledger.twice > claimedAtKills)
+    throw new Error(`the ledgers do not add up: ${JSON.stringify({ counts, ledger, claimedAtKills })}`);
+  await rig.setWorkers(0);
+  const taken = [...attempts.values()];
+  return {
+    seconds,
+    kills,
+    added,
+    claimedAtKills,
+    twice: ledger.twice,
+    takenByWorker: Object.fromEntries(taken.map((count, n) => [String(n + 1), count])),
+  };
+
+  /** What is claimed just after a kill, by the others as well: nothing tells whose a claim is, so this bounds it from above. */
+  async function claimed(): Promise<number> {
+    const { rows } = await rig.pool.query(
+      'select coalesce(sum(cardinality(execution_ids)), 0)::int as n from claims',
+    );
+    return rows[0].n;
+  }
+}
