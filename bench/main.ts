@@ -140,6 +140,6 @@ async function run(on: Rig): Promise<void> {
   console.log(report(samples));
   console.log(
     `\n${cores} cores (${cpu}), ${memoryGiB} GiB; Node ${node}, Postgres ${postgres}, Temporal ${temporal}; Redrive ${redrive}; ` +
-      `${settings.items.toLocaleString('en-US')} items in the base case; all figures in bench/results/${file}`,
+      `${settings.items.toLocaleString('en-US')} items in the base case${settings.items === FULL_ITEMS ? '' : ', and all other sizes, which names give in full, in proportion'}; all figures in bench/results/${file}`,
   );
 }

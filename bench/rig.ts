@@ -136,9 +136,9 @@ async function start(
   const workers: ChildProcess[] = [];
   const ready = async () => {
     const { rows } = await pool.query(
-      `select count(*)::int as n from workers where polling and seen_at > now() - interval '5 seconds'`,
+      `select pid from workers where polling and seen_at > now() - interval '5 seconds'`,
     );
-    return rows[0].n === workers.length;
+    return workers.every((worker) => rows.some(({ pid }) => pid === worker.pid));
   };
   const measured = {
     api: measuredProcess('api', api.pid ?? 0),

@@ -8,7 +8,6 @@ export function naiveCases({ rig, size }: Bench): Case[] {
     {
       name: 'naive',
       async measure() {
-        await rig.setWorkers(0);
         const scene = await newScene(rig);
         await scene.seed(items);
         await rig.receiver.forget();

@@ -6,12 +6,15 @@ import { ALL_FAILURES, newScene } from '../scene.ts';
 
 /** What is done to the workers when so much of the operation is delivered. */
 const PLAN = [
-  { at: 0.15, kill: 2 },
-  { at: 0.3, workers: 4 },
+  { at: 0.05, kill: 2 },
+  { at: 0.1, workers: 4 },
   { at: 0.5, kill: 1 },
-  { at: 0.65, workers: 5 },
-  { at: 0.8, kill: 1 },
+  { at: 0.6, workers: 4 },
+  { at: 0.85, kill: 1 },
 ] as const;
+
+/** Longer than a claim lives whose owner does: what is older was left behind. */
+const LEFT_AFTER_MS = 2_000;
 
 /**
  * One operation on four workers of which some are killed in mid-operation, and others added: everything is delivered, and
@@ -35,7 +38,8 @@ async function comeAndGo({ rig, size, progress }: Bench): Promise<Figures> {
   const startedAt = performance.now();
   const { id } = await scene.retries.start(ALL_FAILURES);
   const plan = [...PLAN];
-  let [claimedAtKills, kills, added] = [0, 0, 0];
+  let [kills, added] = [0, 0];
+  const left: Promise<Map<string, number>>[] = [];
   for (;;) {
     await delay(20);
     const { rows } = await rig.pool.query(
@@ -55,11 +59,13 @@ async function comeAndGo({ rig, size, progress }: Bench): Promise<Figures> {
       for (let n = 0; n < next.kill; n++) {
         await rig.killWorker(0);
         kills += 1;
-        claimedAtKills += await claimed();
+        left.push(leftBehind());
       }
   }
   const seconds = (performance.now() - startedAt) / 1_000;
   if (plan.length > 0) throw new Error(`the operation ended before ${JSON.stringify(plan)}`);
+  const claims = new Map((await Promise.all(left)).flatMap((tokens) => [...tokens]));
+  const claimedAtKills = [...claims.values()].reduce((sum, count) => sum + count, 0);
   const { counts } = await scene.retries.ended(id);
   const ledger = await rig.receiver.ledger();
   if (counts.delivered !== items || ledger.delivered !== items || ledger.twice > claimedAtKills)
@@ -75,11 +81,14 @@ async function comeAndGo({ rig, size, progress }: Bench): Promise<Figures> {
     takenByWorker: Object.fromEntries(taken.map((count, n) => [String(n + 1), count])),
   };
 
-  /** What is claimed just after a kill, by the others as well: nothing tells whose a claim is, so this bounds it from above. */
-  async function claimed(): Promise<number> {
+  /** Claims that were there at a kill and still are when their owners, if they lived, would have recorded them. */
+  async function leftBehind(): Promise<Map<string, number>> {
+    const { rows: then } = await rig.pool.query('select token from claims');
+    await delay(LEFT_AFTER_MS);
     const { rows } = await rig.pool.query(
-      'select coalesce(sum(cardinality(execution_ids)), 0)::int as n from claims',
+      'select token, cardinality(execution_ids) as items from claims where token = any($1)',
+      [then.map(({ token }) => token)],
     );
-    return rows[0].n;
+    return new Map(rows.map(({ token, items }) => [token, items]));
   }
 }
