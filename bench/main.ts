@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
+import { judge } from './goals.ts';
 import { describeRun } from './machine.ts';
 import { createProgress } from './progress.ts';
 import { line, report } from './report.ts';
@@ -96,7 +97,7 @@ try {
   starting = startRig();
   const rig = await starting;
   step.end();
-  await run(rig);
+  await Promise.race([run(rig), rig.failed]);
   await end(0);
 } catch (error) {
   if (!ending) {
@@ -130,10 +131,13 @@ async function run(on: Rig): Promise<void> {
 
   const directory = new URL('results/', import.meta.url);
   await mkdir(directory, { recursive: true });
-  const file = `${startedAt.toISOString().slice(0, 10)}.json`;
+  const whole =
+    only.length === NAMES.length && settings.items >= FULL.items && settings.rounds >= FULL.rounds;
+  // A quick look must not take the place of the day's whole run.
+  const file = `${startedAt.toISOString().slice(0, 10)}${whole ? '' : '-part'}.json`;
   await writeFile(
     new URL(file, directory),
-    `${JSON.stringify({ startedAt, seconds: Math.round((Date.now() - startedAt.getTime()) / 1_000), settings, ...made, samples }, null, 1)}\n`,
+    `${JSON.stringify({ startedAt, seconds: Math.round((Date.now() - startedAt.getTime()) / 1_000), settings, ...made, goals: judge(samples), samples }, null, 1)}\n`,
   );
   progress.end();
   const { cores, cpu, memoryGiB, node, postgres, temporal, redrive } = made;

@@ -1,4 +1,4 @@
-import { type Figures, flat, median, shown } from './figures.ts';
+import { flat, median, shown } from './figures.ts';
 import { judge } from './goals.ts';
 import type { Sample } from './scenario.ts';
 
@@ -11,24 +11,9 @@ export function report(samples: readonly Sample[]): string {
     goal,
     goal === '' ? '' : met ? 'yes' : '**no**',
   ]);
-  const names = [...new Set(samples.map(({ name }) => name))];
-  const cases = names.map((name) => {
-    const of = samples.filter((sample) => sample.name === name).map(({ figures }) => flat(figures));
-    const rest = Object.keys(of[0] ?? {}).filter((figure) => !HEADLINES.includes(figure));
-    const headline = HEADLINES.find((figure) => of[0]?.[figure] !== undefined);
-    const values = (figure: string) => of.map((figures) => figures[figure] ?? Number.NaN);
-    return [
-      name,
-      String(of.length),
-      ...(headline
-        ? [`${shown(median(values(headline)))} ${UNITS[headline]}`, spread(values(headline))]
-        : ['', '']),
-      rest.map((figure) => `${figure} ${shown(median(values(figure)))}`).join(', '),
-    ];
-  });
   return [
     ...(judged.length > 0 ? [table(['Measure', 'Median', 'Range', 'Goal', 'Met'], judged)] : []),
-    table(['Case', 'Rounds', 'Median', 'Range', 'Other figures (medians)'], cases),
+    ...SECTIONS.flatMap(([title, figures]) => section(samples, title, figures)),
   ].join('\n\n');
 }
 
@@ -38,9 +23,37 @@ export function line({ name, round, figures }: Sample): string {
   return `${name}, round ${round}: ${all.join(', ')}`;
 }
 
-/** The figures that cases are compared by. */
-const UNITS: Figures | Record<string, string> = { perSecond: '/s', seconds: 's' };
-const HEADLINES = Object.keys(UNITS);
+/** Figures by their names, or by the beginning of their names; a case stands in a section that has figures of it. */
+const SECTIONS: [title: string, figures: RegExp][] = [
+  ['Rates (a second)', /^(perSecond|deliveredPerSecond)$/],
+  ['Times (seconds)', /^(seconds|selectSeconds)$/],
+  ['Latencies (milliseconds)', /^(wireMs|deliveredMs|acceptedMs)\./],
+  ['CPU (microseconds a delivery)', /^cpuUs\./],
+  ['Peak memory (MiB)', /^(peakMiB\.|workerPeakMiB$)/],
+  ['Temporal', /^(historyEvents|historyEventsPerThousand|actionsPerThousand)$/],
+  ['Workers', /^(kills|added|claimedAtKills|twice|takenByWorker\..*)$/],
+  ['Sockets of the worker', /^(peakSockets|hung)$/],
+];
+
+/** The medians of each case, with their range where there are several rounds. */
+function section(samples: readonly Sample[], title: string, wanted: RegExp): string[] {
+  const cases = new Map<string, Record<string, number>[]>();
+  for (const { name, figures } of samples) {
+    const fitting = Object.entries(flat(figures)).filter(([figure]) => wanted.test(figure));
+    if (fitting.length > 0) cases.set(name, [...(cases.get(name) ?? []), Object.fromEntries(fitting)]);
+  }
+  if (cases.size === 0) return [];
+  const columns = [...new Set([...cases.values()].flat().flatMap((figures) => Object.keys(figures)))];
+  const rows = [...cases].map(([name, rounds]) => [
+    name,
+    ...columns.map((column) => {
+      const values = rounds.map((figures) => figures[column] ?? Number.NaN).filter(Number.isFinite);
+      if (values.length === 0) return '';
+      return values.length < 2 ? shown(median(values)) : `${shown(median(values))} (${spread(values)})`;
+    }),
+  ]);
+  return [table([title, ...columns], rows)];
+}
 
 function spread(values: readonly number[]): string {
   return values.length < 2 ? '' : `${shown(Math.min(...values))}–${shown(Math.max(...values))}`;

@@ -1,13 +1,8 @@
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { text } from 'node:stream/consumers';
-import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { Pool } from 'pg';
 import { freePorts } from '../src/embedded/free-port.ts';
 import { startEmbeddedPostgres } from '../src/embedded/postgres.ts';
@@ -16,6 +11,7 @@ import { startEmbeddedTemporal } from '../src/embedded/temporal.ts';
 import { migrate } from '../src/store/migrate.ts';
 import { createPool } from '../src/store/pool.ts';
 import { createTestClient, type TestClient } from '../test/support/test-client.ts';
+import { createChildren, type Heard, until } from './children.ts';
 import { type MeasuredProcess, measuredProcess, measuredServer } from './measured-process.ts';
 
 /** What a receiver has had since it was told to forget; `delivered` and `twice` count what it answered 2xx. */
@@ -33,7 +29,6 @@ export interface Rig {
   url: string;
   client: TestClient;
   pool: Pool;
-  databaseUrl: string;
   temporal: { address: string; metricsUrl: string };
   /** What secrets of endpoints are sealed with, for those that are made without the API. */
   masterKey: Buffer;
@@ -56,11 +51,13 @@ export interface Rig {
     receiver: MeasuredProcess;
   };
   /** Starts or stops workers until there are so many; `heard` is told what those that are started log, with their pid. */
-  setWorkers(count: number, heard?: (worker: number, line: string) => void): Promise<void>;
+  setWorkers(count: number, heard?: Heard): Promise<void>;
   /** Runs a script of this directory in a process of its own until it ends; returns the JSON that it prints. */
   script<Result>(file: string, args: (string | number)[]): Promise<Result>;
   /** Ends one worker as `SIGKILL` does, without a word. */
   killWorker(at: number): Promise<void>;
+  /** Rejects when a process of the run has ended that was not told to. */
+  failed: Promise<never>;
   close(): Promise<void>;
 }
 
@@ -95,21 +92,13 @@ async function start(
   const pool = createPool(postgres.url, { max: 4, applicationName: 'redrive-bench' });
   closing.push(() => pool.end());
   await pool.query('create extension if not exists pg_stat_statements').catch(() => {});
-
   // Bodies of one letter would be compressed to next to nothing, and real ones are not: nothing is.
   await pool.query('alter table payloads alter column body set storage external');
-
-  const receiver = fork(fileURLToPath(new URL('receiver.ts', import.meta.url)), {
-    execArgv: ['--import', 'tsx'],
-  });
-  closing.push(() => ended(receiver, () => receiver.disconnect()));
-  const [{ port }] = (await once(receiver, 'message')) as [{ port: number }];
-  const ask = questions(receiver);
 
   const { api: apiPort } = await freePorts('api');
   const adminKey = `rdk_${randomBytes(32).toString('base64url')}`;
   const masterKey = randomBytes(32);
-  const env = {
+  const children = createChildren({
     ...process.env,
     DATABASE_URL: postgres.url,
     TEMPORAL_ADDRESS: temporal.address,
@@ -118,28 +107,16 @@ async function start(
     REDRIVE_ALLOWED_NETWORKS: '127.0.0.0/8',
     REDRIVE_PORT: String(apiPort),
     REDRIVE_DEMO: '0',
-  };
-  const service = (role: string, heard?: (pid: number, line: string) => void): ChildProcess => {
-    const flags = process.env.REDRIVE_BENCH_NODE_FLAGS?.split(' ') ?? [];
-    const child = spawn(process.execPath, [...flags, 'dist/main.js', role], {
-      env,
-      stdio: ['ignore', heard ? 'pipe' : 'ignore', 'inherit'],
-    });
-    closing.push(() => ended(child, () => child.kill('SIGTERM')));
-    if (heard && child.stdout)
-      createInterface({ input: child.stdout }).on('line', (line) => heard(child.pid ?? 0, line));
-    return child;
-  };
+  });
+  closing.push(() => children.endAll());
+  const flags = process.env.REDRIVE_BENCH_NODE_FLAGS?.split(' ') ?? [];
+  const service = (role: string, heard?: Heard): ChildProcess =>
+    children.start('dist/main.js', [role], { flags, ...(heard && { heard }) });
+  const { child: receiver, first, ask } = await children.startAnswering<{ port: number }>('receiver.ts');
   const url = `http://127.0.0.1:${apiPort}`;
   const api = service('api');
-  await until(async () => (await fetch(`${url}/healthz`).catch(() => undefined))?.ok === true, [api]);
-  const workers: ChildProcess[] = [];
-  const ready = async () => {
-    const { rows } = await pool.query(
-      `select pid from workers where polling and seen_at > now() - interval '5 seconds'`,
-    );
-    return workers.every((worker) => rows.some(({ pid }) => pid === worker.pid));
-  };
+  const answers = async () => (await fetch(`${url}/healthz`).catch(() => undefined))?.ok === true;
+  await Promise.race([until(answers), children.failed]);
   const measured = {
     api: measuredProcess('api', api.pid ?? 0),
     postgres: measuredServer('postgres', postgres.pid),
@@ -149,15 +126,21 @@ async function start(
   const sampling = setInterval(() => measured.postgres.sample(), 500);
   closing.push(async () => clearInterval(sampling));
 
+  const workers: ChildProcess[] = [];
+  const ready = async () => {
+    const { rows } = await pool.query(
+      `select pid from workers where polling and seen_at > now() - interval '5 seconds'`,
+    );
+    return workers.every((worker) => rows.some(({ pid }) => pid === worker.pid));
+  };
   return {
     url,
     client: await createTestClient(url, adminKey),
     pool,
-    databaseUrl: postgres.url,
     temporal: { address: temporal.address, metricsUrl: temporal.metricsUrl },
     masterKey,
     receiver: {
-      urlOf: (path, host = '127.0.0.1') => `http://${host}:${port}${path}`,
+      urlOf: (path, host = '127.0.0.1') => `http://${host}:${first.port}${path}`,
       ledger: () => ask('ledger') as Promise<ReceiverLedger>,
       forget: async () => void (await ask('forget')),
       arrival: (webhookId) => ask('arrival', webhookId) as Promise<number>,
@@ -168,66 +151,16 @@ async function start(
       workers: workers.map((worker, n) => measuredProcess(`worker ${n + 1}`, worker.pid ?? 0)),
     }),
     async setWorkers(count, heard) {
-      while (workers.length > count) {
-        const worker = workers.pop() as ChildProcess;
-        await ended(worker, () => worker.kill('SIGTERM'));
-      }
+      while (workers.length > count) await children.end(workers.pop() as ChildProcess);
       while (workers.length < count) workers.push(service('worker', heard));
-      await until(ready, workers);
-    },
-    async script(file, args) {
-      const child = spawn(
-        process.execPath,
-        ['--import', 'tsx', fileURLToPath(new URL(file, import.meta.url)), ...args.map(String)],
-        { env, stdio: ['ignore', 'pipe', 'inherit'] },
-      );
-      closing.push(() => ended(child, () => child.kill('SIGTERM')));
-      const [printed, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
-      if (code !== 0) throw new Error(`${file} ended with ${code}`);
-      return JSON.parse(printed);
+      await until(ready);
     },
     async killWorker(at) {
       const [worker] = workers.splice(at, 1);
-      if (worker) await ended(worker, () => worker.kill('SIGKILL'));
+      if (worker) await children.end(worker, 'SIGKILL');
     },
+    script: (file, args) => children.run(file, args.map(String)),
+    failed: children.failed,
     close,
   };
-}
-
-/** Asks a process over IPC; answers may come in any order. */
-function questions(of: ChildProcess): (ask: string, about?: string) => Promise<unknown> {
-  let asked = 0;
-  const waiting = new Map<number, (value: unknown) => void>();
-  // One that has ended is told nothing; who waits for its answer is told by its end.
-  of.on('error', () => {});
-  of.on('message', ({ n, value }: { n: number; value: unknown }) => {
-    waiting.get(n)?.(value);
-    waiting.delete(n);
-  });
-  return (ask, about) =>
-    new Promise((resolve) => {
-      asked += 1;
-      waiting.set(asked, resolve);
-      of.send({ n: asked, ask, of: about });
-    });
-}
-
-/** What drains longer than this is ended all the same, so that nothing is left behind. */
-const END_WITHIN_MS = 20_000;
-
-async function ended(child: ChildProcess, end: () => void): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = once(child, 'exit');
-  end();
-  const late = setTimeout(() => child.kill('SIGKILL'), END_WITHIN_MS);
-  await exit;
-  clearTimeout(late);
-}
-
-/** Waits for a condition; fails when one of the processes it depends on has ended. */
-async function until(condition: () => Promise<boolean>, children: ChildProcess[]): Promise<void> {
-  while (!(await condition())) {
-    if (children.some(({ exitCode }) => exitCode !== null)) throw new Error('a process of the run has ended');
-    await delay(50);
-  }
 }

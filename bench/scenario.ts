@@ -43,7 +43,18 @@ export async function alternate(bench: Bench, cases: readonly Case[]): Promise<v
     for (const { name, rounds = round, measure } of cases)
       if (round <= rounds) {
         const step = bench.progress.step(`${name} (round ${round} of ${bench.settings.rounds})`);
-        const figures = await measure(bench).finally(step.end);
+        const figures = await inTime(name, measure(bench)).finally(step.end);
         bench.record({ name, round, figures });
       }
+}
+
+/** A case that takes longer hangs. */
+const LONGEST_MS = 30 * 60_000;
+
+async function inTime<Result>(name: string, measuring: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${name} does not end`)), LONGEST_MS);
+  });
+  return Promise.race([measuring, late]).finally(() => clearTimeout(timer));
 }

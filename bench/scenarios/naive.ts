@@ -11,7 +11,7 @@ export function naiveCases({ rig, size }: Bench): Case[] {
         const scene = await newScene(rig);
         await scene.seed(items);
         await rig.receiver.forget();
-        const { startedAtMs, cpuUs } = await rig.script<{ startedAtMs: number; cpuUs: number }>(
+        const { startedAtMs, cpuUs } = await rig.script<{ startedAtMs: number; cpuUs: { sender: number } }>(
           'naive/main.ts',
           [scene.tenantId, rig.receiver.urlOf(`${scene.path}/0`)],
         );

@@ -43,9 +43,11 @@ export async function neighbours(bench: Bench): Promise<void> {
     const before = await rig.receiver.requestsOf(good.path);
     worker.resetPeak();
     let peakSockets = 0;
-    const sampling = setInterval(() => {
+    const sample = () => {
       peakSockets = Math.max(peakSockets, socketsOf(worker.pid));
-    }, 100);
+    };
+    sample();
+    const sampling = setInterval(sample, 50);
     const startedAt = performance.now();
     await post(good.key, 'bench', count);
     for (let had = 0; had < count; had = (await rig.receiver.requestsOf(good.path)) - before) {
@@ -54,6 +56,7 @@ export async function neighbours(bench: Bench): Promise<void> {
     }
     const seconds = (performance.now() - startedAt) / 1_000;
     clearInterval(sampling);
+    sample();
     return { perSecond: count / seconds, peakSockets, workerPeakMiB: worker.peakMiB() };
   }
 
