@@ -21,7 +21,7 @@ export const SCATTERED_CODE = 'connection_refused';
 const CHUNK = 100_000;
 
 /** When a row was accepted. */
-const ACCEPTED_AT = `timestamptz '2026-01-01' + n * interval '100 milliseconds'`;
+const ACCEPTED_AT = `timestamptz '2026-01-01T00:00:00Z' + n * interval '100 milliseconds'`;
 
 /** From and to, as the API takes them, of the window in which the first endpoint failed. */
 export function outageWindow({ part }: OutageTable): { from: string; to: string } {
