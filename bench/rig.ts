@@ -1,11 +1,8 @@
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { Pool } from 'pg';
 import { freePorts } from '../src/embedded/free-port.ts';
 import { startEmbeddedPostgres } from '../src/embedded/postgres.ts';
@@ -14,6 +11,7 @@ import { startEmbeddedTemporal } from '../src/embedded/temporal.ts';
 import { migrate } from '../src/store/migrate.ts';
 import { createPool } from '../src/store/pool.ts';
 import { createTestClient, type TestClient } from '../test/support/test-client.ts';
+import { createChildren, type Heard, until } from './children.ts';
 import { type MeasuredProcess, measuredProcess, measuredServer } from './measured-process.ts';
 
 /** What a receiver has had since it was told to forget; `delivered` and `twice` count what it answered 2xx. */
@@ -22,6 +20,8 @@ export interface ReceiverLedger {
   distinct: number;
   delivered: number;
   twice: number;
+  /** When the last request with a `webhook-id` came, on the clock of `performance.timeOrigin`. */
+  lastAtMs: number;
 }
 
 /** The service as it runs in production, each part a process: the built API and workers, real Postgres and Temporal, a receiver. */
@@ -30,13 +30,17 @@ export interface Rig {
   client: TestClient;
   pool: Pool;
   temporal: { address: string; metricsUrl: string };
+  /** What secrets of endpoints are sealed with, for those that are made without the API. */
+  masterKey: Buffer;
   receiver: {
     /** Address of a behaviour, as `/ok/e1` on 127.0.0.1 or another loopback address. */
     urlOf(path: string, host?: string): string;
     ledger(): Promise<ReceiverLedger>;
     forget(): Promise<void>;
-    /** When each `webhook-id` came first, on the clock of `performance.timeOrigin`. */
-    arrivals(): Promise<Map<string, number>>;
+    /** When a `webhook-id` came first, on the clock of `performance.timeOrigin`; waits until it comes. */
+    arrival(webhookId: string): Promise<number>;
+    /** Requests below a path of two parts, as `/ok/7`. */
+    requestsOf(scene: string): Promise<number>;
   };
   /** API, workers in their order, Postgres, Temporal, receiver. */
   processes(): {
@@ -46,10 +50,14 @@ export interface Rig {
     temporal: MeasuredProcess;
     receiver: MeasuredProcess;
   };
-  /** Starts or stops workers until there are so many. */
-  setWorkers(count: number): Promise<void>;
+  /** Starts or stops workers until there are so many; `heard` is told what those that are started log, with their pid. */
+  setWorkers(count: number, heard?: Heard): Promise<void>;
+  /** Runs a script of this directory in a process of its own until it ends; returns the JSON that it prints. */
+  script<Result>(file: string, args: (string | number)[]): Promise<Result>;
   /** Ends one worker as `SIGKILL` does, without a word. */
   killWorker(at: number): Promise<void>;
+  /** Rejects when a process of the run has ended that was not told to. */
+  failed: Promise<never>;
   close(): Promise<void>;
 }
 
@@ -60,7 +68,7 @@ export async function startRig(): Promise<Rig> {
   await chmod(dataDir, 0o711);
   const closing: (() => Promise<unknown>)[] = [() => rm(dataDir, { recursive: true, force: true })];
   const close = async () => {
-    for (const each of closing.splice(0).reverse()) await each();
+    for (const each of closing.splice(0).reverse()) await each().catch((error) => console.error(error));
   };
   try {
     return await start(dataDir, closing, close);
@@ -84,48 +92,31 @@ async function start(
   const pool = createPool(postgres.url, { max: 4, applicationName: 'redrive-bench' });
   closing.push(() => pool.end());
   await pool.query('create extension if not exists pg_stat_statements').catch(() => {});
-
-  const receiver = fork(fileURLToPath(new URL('receiver.ts', import.meta.url)), {
-    execArgv: ['--import', 'tsx'],
-  });
-  closing.push(() => ended(receiver, () => receiver.disconnect()));
-  const [{ port }] = (await once(receiver, 'message')) as [{ port: number }];
-  const ask = async (what: string) => {
-    receiver.send({ ask: what });
-    return (await once(receiver, 'message'))[0];
-  };
+  // Bodies of one letter would be compressed to next to nothing, and real ones are not: nothing is.
+  await pool.query('alter table payloads alter column body set storage external');
 
   const { api: apiPort } = await freePorts('api');
   const adminKey = `rdk_${randomBytes(32).toString('base64url')}`;
-  const env = {
+  const masterKey = randomBytes(32);
+  const children = createChildren({
     ...process.env,
     DATABASE_URL: postgres.url,
     TEMPORAL_ADDRESS: temporal.address,
-    REDRIVE_MASTER_KEY: randomBytes(32).toString('base64'),
+    REDRIVE_MASTER_KEY: masterKey.toString('base64'),
     REDRIVE_ADMIN_KEY: adminKey,
     REDRIVE_ALLOWED_NETWORKS: '127.0.0.0/8',
     REDRIVE_PORT: String(apiPort),
     REDRIVE_DEMO: '0',
-  };
-  const service = (role: string): ChildProcess => {
-    const flags = process.env.REDRIVE_BENCH_NODE_FLAGS?.split(' ') ?? [];
-    const child = spawn(process.execPath, [...flags, 'dist/main.js', role], {
-      env,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-    closing.push(() => ended(child, () => child.kill('SIGTERM')));
-    return child;
-  };
+  });
+  closing.push(() => children.endAll());
+  const flags = process.env.REDRIVE_BENCH_NODE_FLAGS?.split(' ') ?? [];
+  const service = (role: string, heard?: Heard): ChildProcess =>
+    children.start('dist/main.js', [role], { flags, ...(heard && { heard }) });
+  const { child: receiver, first, ask } = await children.startAnswering<{ port: number }>('receiver.ts');
   const url = `http://127.0.0.1:${apiPort}`;
   const api = service('api');
-  await until(async () => (await fetch(`${url}/healthz`).catch(() => undefined))?.ok === true, [api]);
-  const workers: ChildProcess[] = [];
-  const ready = async () => {
-    const { rows } = await pool.query(
-      `select count(*)::int as n from workers where polling and seen_at > now() - interval '5 seconds'`,
-    );
-    return rows[0].n === workers.length;
-  };
+  const answers = async () => (await fetch(`${url}/healthz`).catch(() => undefined))?.ok === true;
+  await Promise.race([until(answers), children.failed]);
   const measured = {
     api: measuredProcess('api', api.pid ?? 0),
     postgres: measuredServer('postgres', postgres.pid),
@@ -135,48 +126,41 @@ async function start(
   const sampling = setInterval(() => measured.postgres.sample(), 500);
   closing.push(async () => clearInterval(sampling));
 
+  const workers: ChildProcess[] = [];
+  const ready = async () => {
+    const { rows } = await pool.query(
+      `select pid from workers where polling and seen_at > now() - interval '5 seconds'`,
+    );
+    return workers.every((worker) => rows.some(({ pid }) => pid === worker.pid));
+  };
   return {
     url,
     client: await createTestClient(url, adminKey),
     pool,
     temporal: { address: temporal.address, metricsUrl: temporal.metricsUrl },
+    masterKey,
     receiver: {
-      urlOf: (path, host = '127.0.0.1') => `http://${host}:${port}${path}`,
+      urlOf: (path, host = '127.0.0.1') => `http://${host}:${first.port}${path}`,
       ledger: () => ask('ledger') as Promise<ReceiverLedger>,
       forget: async () => void (await ask('forget')),
-      arrivals: async () => new Map(((await ask('arrivals')) as { arrivals: [string, number][] }).arrivals),
+      arrival: (webhookId) => ask('arrival', webhookId) as Promise<number>,
+      requestsOf: (scene) => ask('scene', scene) as Promise<number>,
     },
     processes: () => ({
       ...measured,
       workers: workers.map((worker, n) => measuredProcess(`worker ${n + 1}`, worker.pid ?? 0)),
     }),
-    async setWorkers(count) {
-      while (workers.length > count) {
-        const worker = workers.pop() as ChildProcess;
-        await ended(worker, () => worker.kill('SIGTERM'));
-      }
-      while (workers.length < count) workers.push(service('worker'));
-      await until(ready, workers);
+    async setWorkers(count, heard) {
+      while (workers.length > count) await children.end(workers.pop() as ChildProcess);
+      while (workers.length < count) workers.push(service('worker', heard));
+      await until(ready);
     },
     async killWorker(at) {
       const [worker] = workers.splice(at, 1);
-      if (worker) await ended(worker, () => worker.kill('SIGKILL'));
+      if (worker) await children.end(worker, 'SIGKILL');
     },
+    script: (file, args) => children.run(file, args.map(String)),
+    failed: children.failed,
     close,
   };
-}
-
-async function ended(child: ChildProcess, end: () => void): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = once(child, 'exit');
-  end();
-  await exit;
-}
-
-/** Waits for a condition; fails when one of the processes it depends on has ended. */
-async function until(condition: () => Promise<boolean>, children: ChildProcess[]): Promise<void> {
-  while (!(await condition())) {
-    if (children.some(({ exitCode }) => exitCode !== null)) throw new Error('a process of the run has ended');
-    await delay(50);
-  }
 }

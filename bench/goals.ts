@@ -1,0 +1,173 @@
+import { flat, median } from './figures.ts';
+import type { Sample } from './scenario.ts';
+
+/** What a figure has to reach, and what it came to; the values are those of the rounds. */
+export interface Judged {
+  measure: string;
+  goal: string;
+  values: number[];
+  median: number;
+  met: boolean;
+}
+
+/** Reads a figure of a case in one round; NaN where it was not measured. */
+type Read = (name: string, figure: string) => number;
+
+interface Goal {
+  measure: string;
+  value(of: Read): number;
+  atLeast?: number;
+  atMost?: number;
+}
+
+/** The best that was measured of others on such a machine: delivered a second, divided by what a raw client makes. */
+const BEST_PEER_RATIO = 0.091;
+
+const SELECTED_BY = ['endpoint and window', 'fault code', 'state'];
+
+const GOALS: readonly Goal[] = [
+  {
+    measure: 'bulk ÷ raw request',
+    value: (of) => of('bulk', 'perSecond') / of('raw request', 'perSecond'),
+    atLeast: 0.55,
+  },
+  {
+    measure: 'bulk ÷ raw dispatch',
+    value: (of) => of('bulk', 'perSecond') / of('raw dispatch', 'perSecond'),
+  },
+  {
+    measure: 'bulk ÷ naive',
+    value: (of) => of('bulk', 'perSecond') / of('naive', 'perSecond'),
+    atLeast: 20,
+  },
+  {
+    measure: 'bulk ÷ raw request, divided by the best peer’s',
+    value: (of) => of('bulk', 'perSecond') / of('raw request', 'perSecond') / BEST_PEER_RATIO,
+    atLeast: 6,
+  },
+  {
+    measure: 'CPU a delivery: worker + Postgres ÷ raw request',
+    value: (of) =>
+      (of('bulk', 'cpuUs.workers') + of('bulk', 'cpuUs.postgres')) / of('raw request', 'cpuUs.sender'),
+    atMost: 1.8,
+  },
+  {
+    measure: 'bulk 64 KiB ÷ raw request 64 KiB',
+    value: (of) => of('bulk, 64 KiB', 'perSecond') / of('raw request, 64 KiB', 'perSecond'),
+  },
+  ...[64, 512].map((connections) => ({
+    measure: `bulk ÷ raw request with ${connections} connections, both at 30 ms`,
+    value: (of: Read) =>
+      of('bulk, answers after 30 ms', 'perSecond') /
+      of(`raw request, answers after 30 ms, ${connections} connections`, 'perSecond'),
+  })),
+  {
+    measure: 'bulk with 2 workers ÷ with 1',
+    value: (of) => of('bulk, 2 workers', 'perSecond') / of('bulk, 20,000 items', 'perSecond'),
+  },
+  {
+    measure: 'bulk with 1 endpoint ÷ with 20',
+    value: (of) => of('bulk, 1 endpoint', 'perSecond') / of('bulk, 20,000 items', 'perSecond'),
+  },
+  {
+    measure: 'bulk with 1,000 endpoints ÷ with 20',
+    value: (of) => of('bulk, 1,000 endpoints', 'perSecond') / of('bulk, 20,000 items', 'perSecond'),
+  },
+  ...SELECTED_BY.flatMap((by): Goal[] => [
+    {
+      measure: `select by ${by}: of 10M ÷ of 1M`,
+      value: (of) => of(`select 10M, ${by}`, 'seconds') / of(`select 1M, ${by}`, 'seconds'),
+      atMost: 1.3,
+    },
+    {
+      measure: `select by ${by}: seconds of 10M`,
+      value: (of) => of(`select 10M, ${by}`, 'seconds'),
+      atMost: 2,
+    },
+  ]),
+  {
+    measure: 'worker’s peak memory, 1M items ÷ 10k',
+    value: (of) => of('memory, 1M items', 'peakMiB.worker') / of('memory, 10k items', 'peakMiB.worker'),
+    atMost: 1.2,
+  },
+  {
+    measure: 'worker’s peak memory at 1M items, MiB',
+    value: (of) => of('memory, 1M items', 'peakMiB.worker'),
+    atMost: 350,
+  },
+  {
+    measure: 'Temporal actions per 1,000 deliveries, 10k items',
+    value: (of) => of('cost, 10k items', 'actionsPerThousand'),
+    atMost: 10,
+  },
+  {
+    measure: 'Temporal actions per 1,000, 100k items ÷ 10k',
+    value: (of) => of('cost, 100k items', 'actionsPerThousand') / of('cost, 10k items', 'actionsPerThousand'),
+    atMost: 1,
+  },
+  {
+    measure: 'history events per 1,000 deliveries, 10k items',
+    value: (of) => of('cost, 10k items', 'historyEventsPerThousand'),
+    atMost: 30,
+  },
+  ...[
+    { of: 'p50', atMost: 25 },
+    { of: 'p95', atMost: 80 },
+  ].flatMap(({ of: which, atMost }): Goal[] => [
+    {
+      measure: `single retry to the wire, ${which}, idle, ms`,
+      value: (of) => of('single, idle', `wireMs.${which}`),
+      atMost,
+    },
+    {
+      measure: `single retry to the wire, ${which}, beside a bulk operation, ms`,
+      value: (of) => of('single, beside a bulk operation', `wireMs.${which}`),
+      atMost: atMost * 3,
+    },
+  ]),
+  {
+    measure: 'first delivery, p95, beside a bulk operation ÷ idle',
+    value: (of) => of('live, beside a bulk operation', 'wireMs.p95') / of('live, idle', 'wireMs.p95'),
+    atMost: 2,
+  },
+  {
+    measure: 'ingest, events a second, to an endpoint',
+    value: (of) => of('ingest, delivered', 'perSecond'),
+    atLeast: 5_000,
+  },
+  {
+    measure: 'ingest, events a second, wanted by nobody',
+    value: (of) => of('ingest, wanted by nobody', 'perSecond'),
+  },
+  {
+    measure: 'neighbours: deliveries a second beside endpoints that hang ÷ alone',
+    value: (of) => of('neighbours, beside', 'perSecond') / of('neighbours, alone', 'perSecond'),
+  },
+];
+
+/** Judges whatever was measured: ratios are those of figures of the same round. */
+export function judge(samples: readonly Sample[]): Judged[] {
+  const rounds = [...new Set(samples.map(({ round }) => round))];
+  return GOALS.flatMap(
+    ({ measure, value, atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY }) => {
+      const values = rounds
+        .map((round) => {
+          const ofRound = new Map(
+            samples
+              .filter((sample) => sample.round === round)
+              .map(({ name, figures }) => [name, flat(figures)]),
+          );
+          return value((name, figure) => ofRound.get(name)?.[figure] ?? Number.NaN);
+        })
+        .filter(Number.isFinite);
+      if (values.length === 0) return [];
+      const reached = median(values);
+      const goal = Number.isFinite(atLeast)
+        ? `at least ${atLeast.toLocaleString('en-US')}`
+        : Number.isFinite(atMost)
+          ? `at most ${atMost}`
+          : '';
+      return [{ measure, goal, values, median: reached, met: reached >= atLeast && reached <= atMost }];
+    },
+  );
+}

@@ -1,0 +1,63 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { readId, showId } from '../../src/domain/typed-id.ts';
+import { startEndlessBulk } from '../endless-bulk.ts';
+import { type Figures, percentiles } from '../figures.ts';
+import { alternate, type Bench } from '../scenario.ts';
+import { newScene } from '../scene.ts';
+
+const ROUNDS = 3;
+const EVERY_MS = 20;
+
+/** First deliveries at 50 events a second: from the POST of an event until its request is at the receiver; in ms. */
+export async function live(bench: Bench): Promise<void> {
+  const { rig, size } = bench;
+  await rig.setWorkers(1);
+  await alternate(bench, [
+    { name: 'live, idle', rounds: ROUNDS, measure },
+    {
+      name: 'live, beside a bulk operation',
+      rounds: ROUNDS,
+      async measure() {
+        const beside = await startEndlessBulk(rig, size(200_000));
+        const figures = await measure();
+        return { ...figures, besideRequests: await beside.stop() };
+      },
+    },
+  ]);
+
+  async function measure(): Promise<Figures> {
+    const samples = size(500, { least: 50, most: 500 });
+    const { key } = await newScene(rig);
+    const payload = { fill: 'x'.repeat(1_000) };
+    const sent: Promise<{ eventId: string; atMs: number; acceptedMs: number }>[] = [];
+    const send = async (n: number) => {
+      const since = performance.now();
+      const { body } = await rig.client.expect(202, 'POST', '/api/v1/events', {
+        key,
+        body: { type: 'bench', payload: { n, ...payload } },
+      });
+      const acceptedMs = performance.now() - since;
+      return { eventId: body.eventId, atMs: performance.timeOrigin + since, acceptedMs };
+    };
+    const startedAt = performance.now();
+    for (let n = 0; n < samples; n++) {
+      await delay(Math.max(0, startedAt + n * EVERY_MS - performance.now()));
+      sent.push(send(n));
+      bench.progress.at(n, samples);
+    }
+    const accepted = await Promise.all(sent);
+    const wireMs = await Promise.all(
+      accepted.map(async ({ eventId, atMs }) => {
+        const { rows } = await rig.pool.query('select id from deliveries where event_id = $1', [
+          readId('event', eventId),
+        ]);
+        return (await rig.receiver.arrival(showId('delivery', rows[0].id))) - atMs;
+      }),
+    );
+    return {
+      samples,
+      wireMs: percentiles(wireMs),
+      acceptedMs: percentiles(accepted.map(({ acceptedMs }) => acceptedMs)),
+    };
+  }
+}

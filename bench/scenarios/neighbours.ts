@@ -1,0 +1,124 @@
+import { readdirSync, readlinkSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { v7 as uuidv7 } from 'uuid';
+import { createSealer } from '../../src/delivery/sealing.ts';
+import { endpointSecretContext } from '../../src/delivery/sealing-contexts.ts';
+import { generateSecret } from '../../src/delivery/signature.ts';
+import type { Figures } from '../figures.ts';
+import { alternate, type Bench } from '../scenario.ts';
+import { newScene, type Scene } from '../scene.ts';
+
+const ROUNDS = 3;
+const BATCH = 500;
+
+/**
+ * First deliveries to one good endpoint, alone and beside another tenant's 10,000 endpoints that never answer, each at an
+ * address of its own and with a delivery that is due.
+ */
+export async function neighbours(bench: Bench): Promise<void> {
+  const { rig, size } = bench;
+  await rig.setWorkers(1);
+  const good = await newScene(rig);
+  await alternate(bench, [
+    { name: 'neighbours, alone', rounds: ROUNDS, measure: deliver },
+    { name: 'neighbours, beside', rounds: ROUNDS, measure: beside },
+  ]);
+
+  async function beside(): Promise<Figures> {
+    const bad = await newScene(rig, { behaviour: 'hang', endpoints: 0 });
+    const endpoints = size(10_000);
+    await addHanging(bench, bad, endpoints);
+    await post(bad.key, 'hang', 1);
+    while ((await rig.receiver.requestsOf(bad.path)) < Math.min(endpoints, 32)) await delay(20);
+    const figures = await deliver();
+    const hung = await rig.receiver.requestsOf(bad.path);
+    await cancelAll(bad);
+    return { ...figures, hung };
+  }
+
+  async function deliver(): Promise<Figures> {
+    const count = size(3_000, { least: 300 });
+    const [worker] = rig.processes().workers;
+    if (!worker) throw new Error('there is no worker');
+    const before = await rig.receiver.requestsOf(good.path);
+    worker.resetPeak();
+    let peakSockets = 0;
+    const sample = () => {
+      peakSockets = Math.max(peakSockets, socketsOf(worker.pid));
+    };
+    sample();
+    const sampling = setInterval(sample, 50);
+    const startedAt = performance.now();
+    await post(good.key, 'bench', count);
+    for (let had = 0; had < count; had = (await rig.receiver.requestsOf(good.path)) - before) {
+      bench.progress.at(had, count);
+      await delay(5);
+    }
+    const seconds = (performance.now() - startedAt) / 1_000;
+    clearInterval(sampling);
+    sample();
+    return { perSecond: count / seconds, peakSockets, workerPeakMiB: worker.peakMiB() };
+  }
+
+  async function post(key: string, type: string, count: number): Promise<void> {
+    for (let left = count; left > 0; left -= BATCH)
+      await rig.client.expect(202, 'POST', '/api/v1/events', {
+        key,
+        body: Array.from({ length: Math.min(left, BATCH) }, (_, n) => ({ type, payload: { n } })),
+      });
+  }
+
+  /** So that they are not in the way of what is measured next. */
+  async function cancelAll({ tenantId }: Scene): Promise<void> {
+    let open = 1;
+    while (open > 0) {
+      await rig.pool.query(
+        `update executions set state = 'cancelled', reason = 'bench', finished_at = now()
+        where tenant_id = $1 and state in ('queued', 'scheduled')`,
+        [tenantId],
+      );
+      const { rows } = await rig.pool.query(
+        'select count(*)::int as open from executions where tenant_id = $1 and open',
+        [tenantId],
+      );
+      open = rows[0].open;
+      await delay(100);
+    }
+  }
+}
+
+/** Makes endpoints that want `hang` events, each at a loopback address of its own, as one statement. */
+async function addHanging({ rig }: Bench, scene: Scene, count: number): Promise<void> {
+  const sealer = createSealer(rig.masterKey);
+  const ids = Array.from({ length: count }, () => uuidv7());
+  await rig.pool.query(
+    `with given as (
+      select * from unnest($2::uuid[], $3::text[], $4::bytea[]) with ordinality as u(id, url, sealed, n)
+    ), made as (
+      insert into endpoints (id, tenant_id, handle) select id, $1, 'hang-' || n from given
+    ), pace as (insert into endpoint_pacing (endpoint_id) select id from given),
+    secret as (insert into endpoint_secrets (endpoint_id, sealed) select id, sealed from given)
+    insert into endpoint_versions (endpoint_id, version, tenant_id, url, event_types, timeout_ms, max_attempts, initial_ms,
+      factor, cap_ms, give_up_after_ms, on_ambiguous, reconcile_within_ms)
+    select id, 1, $1, url, array['hang'], 1000, 3, 10, 1, 10, 86400000, 'resend', 3600000 from given`,
+    [
+      scene.tenantId,
+      ids,
+      ids.map((_, n) =>
+        rig.receiver.urlOf(`${scene.path}/${n}`, `127.1.${Math.floor(n / 200)}.${1 + (n % 200)}`),
+      ),
+      ids.map((id) => sealer.seal(generateSecret(), endpointSecretContext(id))),
+    ],
+  );
+}
+
+function socketsOf(pid: number): number {
+  const directory = `/proc/${pid}/fd`;
+  return readdirSync(directory).filter((fd) => {
+    try {
+      return readlinkSync(`${directory}/${fd}`).startsWith('socket:');
+    } catch {
+      return false;
+    }
+  }).length;
+}

@@ -1,0 +1,67 @@
+import { readId } from '../src/domain/typed-id.ts';
+import { type Retries, retriesOf } from '../test/support/retries.ts';
+import { seedFailures } from '../test/support/seed-failures.ts';
+import type { Rig } from './rig.ts';
+
+/** A tenant with endpoints of its own, at one behaviour of the receiver. Ids are uuids. */
+export interface Scene {
+  key: string;
+  tenantId: string;
+  endpointIds: string[];
+  retries: Retries;
+  /** Its path at the receiver, without what tells its endpoints apart. */
+  path: string;
+  /** Loads failed deliveries, spread over the endpoints. */
+  seed(count: number, bytes?: number): Promise<void>;
+}
+
+/** What selects every failure of the tenant. */
+export const ALL_FAILURES = { select: { filter: { state: ['failed'] } } };
+
+/** Rows that are loaded by one statement. */
+const CHUNK = 100_000;
+
+let scenes = 0;
+
+/** Makes a tenant with so many endpoints, which want the events of one type only. */
+export async function newScene(
+  rig: Rig,
+  { behaviour = 'ok', endpoints = 1, eventTypes = ['bench'] }: SceneOptions = {},
+): Promise<Scene> {
+  scenes += 1;
+  const path = `/${behaviour}/${scenes}`;
+  const tenant = await rig.client.newTenant(`bench-${scenes}`);
+  const endpointIds: string[] = [];
+  for (let n = 0; n < endpoints; n++) {
+    const made = await rig.client.newEndpoint(tenant.key, {
+      url: rig.receiver.urlOf(`${path}/${n}`),
+      eventTypes,
+      retry: { maxAttempts: 12, initialMs: 100, factor: 1, capMs: 100 },
+    });
+    endpointIds.push(readId('endpoint', made.id) ?? '');
+  }
+  const tenantId = readId('tenant', tenant.id) ?? '';
+  return {
+    key: tenant.key,
+    tenantId,
+    endpointIds,
+    path,
+    retries: retriesOf(rig.client, tenant.key),
+    async seed(count, bytes = 1_024) {
+      for (let left = count; left > 0; left -= CHUNK)
+        await seedFailures(rig.pool, {
+          tenantId,
+          endpointIds,
+          count: Math.min(left, CHUNK),
+          bodyBytes: Math.max(0, bytes - 20),
+        });
+      await rig.pool.query('checkpoint');
+    },
+  };
+}
+
+interface SceneOptions {
+  behaviour?: 'ok' | 'slow30' | 'fail20' | 'hang';
+  endpoints?: number;
+  eventTypes?: string[];
+}
