@@ -67,7 +67,8 @@ export async function freezePage(
       select d.*, tip.id as tip_id, tip.state as tip_state, tip.reason as tip_reason, tip.open as tip_open,
         tip.attempts as tip_attempts,
         holder.id as holder_id, holder.control as holder_control, holder.state as holder_state
-      from page join deliveries d on d.id = page.id
+      -- Lateral with a limit: one look-up each, whatever the planner thinks of the size of the tables.
+      from page cross join lateral (select x.* from deliveries x where x.id = page.id limit 1) d
       left join lateral (
         select e.* from executions e
         where e.delivery_id = d.id and (e.keeps_slot or e.parent_id is null)
@@ -138,10 +139,12 @@ export async function freezePage(
         .join(', ')} limit 1)
     select (select count(*)::int from page) as selected, (select accepted_at from last) as last_accepted_at,
       (select id from last) as last_id, (select tenant_id from last) as last_tenant_id,
+      -- By a hashed list: how much is inserted is not known when this is planned, and a join would compare all with all.
       array(select d.id from decided d where d.decision in ('new', 'take')
-        and not exists (select from inserted i where i.delivery_id = d.id)) as raced,
-      array(select d.id from decided d join inserted i on i.delivery_id = d.id
-        where d.state not in ('delivered', 'pending')
+        and d.id not in (select i.delivery_id from inserted i)) as raced,
+      array(select d.id from decided d
+        where (d.id not in (select i.delivery_id from inserted i)) is false
+          and d.state not in ('delivered', 'pending')
           and (coalesce(d.tip_attempts, 0) = 0 or d.tip_state = 'superseded')) as pending`,
     p.values,
   );

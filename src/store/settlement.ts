@@ -70,7 +70,7 @@ export async function giveUpOverdue(db: Queryable, limit: number): Promise<strin
   const { rows } = await db.query(
     `with overdue as (
       select id from executions
-      where in_queue and give_up_at < now() and state in ('queued', 'scheduled')
+      where in_queue and give_up_at > '-infinity' and give_up_at < now() and state in ('queued', 'scheduled')
       order by give_up_at limit $1 for update skip locked
     )
     update executions e set state = 'failed', reason = 'gave_up', finished_at = now()
