@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
 import { type Config, loadConfig } from './config/config.ts';
 import { ROLES, type Role } from './config/demo-profile.ts';
 import { type Demo, startDemo } from './embedded/demo.ts';
@@ -15,6 +16,9 @@ import { createLogger, type Log, logInto } from './telemetry/log.ts';
 
 /** Longer than any request may take, and what comes after it: whoever drains longer than this will never be done. */
 const DRAIN_WITHIN_MS = 90_000;
+
+// By itself V8 lets the heap of a sender grow to a multiple of what is alive in it, however much memory that is.
+setFlagsFromString('--heap-growing-percent=40');
 
 // A terminal that is gone must not end the process before it has ended its servers.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
