@@ -33,6 +33,7 @@ export class Sender {
   readonly #recorder: Recorder;
   readonly #inFlightAt = new Map<string, number>();
   #inFlight = 0;
+  #bytesInFlight = 0;
   #orderMoved = false;
   #unrecorded = 0;
   #onFreed: (() => void)[] = [];
@@ -46,6 +47,11 @@ export class Sender {
   /** Requests that have not ended yet. */
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  /** Length of their payloads together, which is what they hold in memory. */
+  get bytesInFlight(): number {
+    return this.#bytesInFlight;
   }
 
   /** Nothing is in flight, and the ledger knows of everything that was. */
@@ -86,7 +92,10 @@ export class Sender {
     const { items } = claim;
     this.#recorder.open({ token: claim.token, left: items.length, slotted: claim.slotted });
     this.#inFlight += items.length;
-    for (const { endpointId } of items) this.#inFlightAt.set(endpointId, this.inFlightAt(endpointId) + 1);
+    for (const { endpointId, body } of items) {
+      this.#bytesInFlight += body.length;
+      this.#inFlightAt.set(endpointId, this.inFlightAt(endpointId) + 1);
+    }
     this.#context.metrics.inFlight.inc({ lane: this.#lane }, items.length);
     const prepared = await this.#prepare(items).catch((error: { code?: string }) => {
       this.#context.log.warn({ event: 'targets.unreadable', code: error.code, items: items.length });
@@ -173,7 +182,7 @@ export class Sender {
     const durationMs = result.kind === 'released' ? 0 : result.durationMs;
     this.#unrecorded += 1;
     const inFlight = this.inFlightAt(item.endpointId);
-    this.#ended(item.endpointId, classification);
+    this.#ended(item, classification);
     this.#recorder.add({
       executionId: item.executionId,
       deliveryId: item.deliveryId,
@@ -206,9 +215,10 @@ export class Sender {
     });
   }
 
-  #ended(endpointId: string, classification: Classification): void {
+  #ended({ endpointId, body }: ClaimedItem, classification: Classification): void {
     this.#context.memory.note(endpointId, classification);
     this.#inFlight -= 1;
+    this.#bytesInFlight -= body.length;
     const left = this.inFlightAt(endpointId) - 1;
     if (left > 0) this.#inFlightAt.set(endpointId, left);
     else this.#inFlightAt.delete(endpointId);

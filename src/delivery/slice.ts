@@ -51,7 +51,8 @@ export interface SliceResult {
   claimableInMs?: number;
 }
 
-const CLAIM_BYTES = 16 * 1024 * 1024;
+/** Of payloads in memory: what is on the wire and what is claimed beside it; one item alone may go beyond. */
+const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_CLAIM = 256;
 /** How soon what was there and was not given is asked for again, at first and at last. */
 const PACE_POLL_MS = 20;
@@ -110,7 +111,7 @@ export class Slice {
       while (!stop.aborted && performance.now() < this.#endAtMs) {
         const free = sockets - this.#sender.inFlight;
         const full = free - kept < worthClaiming;
-        if (free === 0 || (full && kept === 0)) {
+        if (free === 0 || (full && kept === 0) || this.#sender.bytesInFlight >= MAX_BYTES) {
           await this.#sender.freed();
           continue;
         }
@@ -198,7 +199,7 @@ export class Slice {
         };
       }),
       leaseMs,
-      CLAIM_BYTES,
+      MAX_BYTES - this.#sender.bytesInFlight,
     );
     metrics.sliceClaims.inc(items.length);
     if (items.length > 0) crashPoint('claimed');
