@@ -91,7 +91,6 @@ async function start(
   if (!migrated.ok) throw new Error(migrated.problem);
   const pool = createPool(postgres.url, { max: 4, applicationName: 'redrive-bench' });
   closing.push(() => pool.end());
-  await pool.query('create extension if not exists pg_stat_statements').catch(() => {});
   // Bodies of one letter would be compressed to next to nothing, and real ones are not: nothing is.
   await pool.query('alter table payloads alter column body set storage external');
 

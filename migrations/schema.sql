@@ -931,7 +931,7 @@ CREATE INDEX executions_by_end ON public.executions USING btree (tenant_id, fini
 
 CREATE INDEX executions_by_operation ON public.executions USING btree (operation_id, id) WHERE (operation_id IS NOT NULL);
 
-CREATE INDEX executions_give_up ON public.executions USING btree (give_up_at) WHERE in_queue;
+CREATE INDEX executions_give_up ON public.executions USING btree (give_up_at) WHERE (in_queue AND (give_up_at > '-infinity'::timestamp with time zone));
 
 CREATE UNIQUE INDEX executions_one_child ON public.executions USING btree (parent_id) WHERE (keeps_slot AND (parent_id IS NOT NULL));
 

@@ -48,9 +48,10 @@ export async function live(bench: Bench): Promise<void> {
     const accepted = await Promise.all(sent);
     const wireMs = await Promise.all(
       accepted.map(async ({ eventId, atMs }) => {
-        const { rows } = await rig.pool.query('select id from deliveries where event_id = $1 and replay_of is null', [
-          readId('event', eventId),
-        ]);
+        const { rows } = await rig.pool.query(
+          'select id from deliveries where event_id = $1 and replay_of is null',
+          [readId('event', eventId)],
+        );
         return (await rig.receiver.arrival(showId('delivery', rows[0].id))) - atMs;
       }),
     );

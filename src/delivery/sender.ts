@@ -26,6 +26,9 @@ export interface ClaimToSend {
   watched: boolean;
 }
 
+/** Requests that are begun in one turn of the event loop. */
+const SENT_IN_ONE_TURN = 32;
+
 /** Sends what one slice claims and hands each outcome to the recorder; knows what is in flight where. */
 export class Sender {
   readonly #context: SendingContext;
@@ -101,7 +104,10 @@ export class Sender {
       this.#context.log.warn({ event: 'targets.unreadable', code: error.code, items: items.length });
       return undefined;
     });
+    let sent = 0;
     for (const item of items) {
+      // Others want a turn between: some milliseconds of work are begun here.
+      if (++sent % SENT_IN_ONE_TURN === 0) await new Promise(setImmediate);
       const refusal = prepared?.refusals.get(item.executionId);
       if (prepared && !refusal) void this.#sendOne(claim, item, prepared.targetOf);
       else this.#finish(claim, item, { kind: 'released', reason: 'stopping' }, undefined, refusal);

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { AttemptClient } from './attempt.ts';
 import type { EndpointMemory } from './endpoint-memory.ts';
+import type { LiveTraffic } from './live-traffic.ts';
 import type { TargetCache } from './target-cache.ts';
 
 /** What every slice of one process shares. */
@@ -11,6 +12,7 @@ export interface SendingContext {
   attempts: AttemptClient;
   targets: TargetCache;
   memory: EndpointMemory;
+  liveTraffic: LiveTraffic;
   log: Logger;
   metrics: Metrics;
   userAgent: string;

@@ -59,6 +59,8 @@ const PACE_POLL_MS = 20;
 const PACE_POLL_MAX_MS = 250;
 const IDLE_POLL_MS = 1_000;
 const CLOSED_BATCH = 1_000;
+/** What a bulk slice has at once while live traffic flows: what is claimed together is sent in one turn, and live work waits. */
+const SOCKETS_BESIDE_LIVE = 64;
 
 /** Share of the live lane's sockets that is kept for endpoints with nothing in flight. */
 const KEPT_SHARE = 1 / 4;
@@ -96,10 +98,6 @@ export class Slice {
   async run(): Promise<SliceResult> {
     const { sockets, lane, stop, budgetMs, endWhenIdleForMs, wake } = this.#task;
     this.#endAtMs = performance.now() + budgetMs;
-    const worthClaiming = Math.max(
-      1,
-      Math.floor(Math.min(sockets, MAX_CLAIM) * (lane === 'live' ? 1 / 4 : 1 / 2)),
-    );
     // In the live lane an endpoint that hangs must not have all sockets before it is known to: some are for others only.
     const kept = lane === 'live' ? Math.floor(sockets * KEPT_SHARE) : 0;
     let claimed = 0;
@@ -109,7 +107,12 @@ export class Slice {
     let nobodyNewUntilMs = 0;
     try {
       while (!stop.aborted && performance.now() < this.#endAtMs) {
-        const free = sockets - this.#sender.inFlight;
+        const allowed = this.#allowed();
+        const worthClaiming = Math.max(
+          1,
+          Math.floor(Math.min(allowed, MAX_CLAIM) * (lane === 'live' ? 1 / 4 : 1 / 2)),
+        );
+        const free = Math.max(0, allowed - this.#sender.inFlight);
         const full = free - kept < worthClaiming;
         if (free === 0 || (full && kept === 0) || this.#sender.bytesInFlight >= MAX_BYTES) {
           await this.#sender.freed();
@@ -152,6 +155,14 @@ export class Slice {
       await this.#sender.drained();
     }
     return { claimed, ...(claimableInMs === undefined ? {} : { claimableInMs }) };
+  }
+
+  /** Sockets that it may have at the moment. */
+  #allowed(): number {
+    const { sockets, lane } = this.#task;
+    return lane === 'bulk' && this.#context.liveTraffic.flows
+      ? Math.min(sockets, SOCKETS_BESIDE_LIVE)
+      : sockets;
   }
 
   async #claimRound(free: number, shared: number): Promise<Round> {
@@ -202,6 +213,7 @@ export class Slice {
       MAX_BYTES - this.#sender.bytesInFlight,
     );
     metrics.sliceClaims.inc(items.length);
+    if (lane === 'live' && items.length > 0) this.#context.liveTraffic.note();
     if (items.length > 0) crashPoint('claimed');
     if (items.length > 0)
       await this.#sender.send({

@@ -7,6 +7,7 @@ import type { AddressGuard } from '../delivery/address-guard.ts';
 import { createAttemptClient } from '../delivery/attempt.ts';
 import { EarlySlices } from '../delivery/early-slices.ts';
 import { EndpointMemory } from '../delivery/endpoint-memory.ts';
+import { LiveTraffic } from '../delivery/live-traffic.ts';
 import type { Sealer } from '../delivery/sealing.ts';
 import type { LeaseTimes, SendingContext } from '../delivery/sending-context.ts';
 import { TargetCache } from '../delivery/target-cache.ts';
@@ -87,6 +88,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     }),
     targets: new TargetCache(pool, deps.sealer),
     memory: new EndpointMemory(),
+    liveTraffic: new LiveTraffic(),
     log,
     metrics,
     userAgent: `Redrive/${deps.version}`,
