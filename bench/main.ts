@@ -127,18 +127,12 @@ async function run(on: Rig): Promise<void> {
     bench,
     wanted(RATES).flatMap((cases) => cases(bench)),
   );
-  for (const scenario of wanted(OTHERS)) await scenario(bench);
-
-  const directory = new URL('results/', import.meta.url);
-  await mkdir(directory, { recursive: true });
-  const whole =
-    only.length === NAMES.length && settings.items >= FULL.items && settings.rounds >= FULL.rounds;
-  // A quick look must not take the place of the day's whole run.
-  const file = `${startedAt.toISOString().slice(0, 10)}${whole ? '' : '-part'}.json`;
-  await writeFile(
-    new URL(file, directory),
-    `${JSON.stringify({ startedAt, seconds: Math.round((Date.now() - startedAt.getTime()) / 1_000), settings, ...made, goals: judge(samples), samples }, null, 1)}\n`,
-  );
+  await write(false);
+  for (const scenario of wanted(OTHERS)) {
+    await scenario(bench);
+    await write(false);
+  }
+  const file = await write(true);
   progress.end();
   const { cores, cpu, memoryGiB, node, postgres, temporal, redrive } = made;
   console.log(report(samples));
@@ -146,4 +140,19 @@ async function run(on: Rig): Promise<void> {
     `\n${cores} cores (${cpu}), ${memoryGiB} GiB; Node ${node}, Postgres ${postgres}, Temporal ${temporal}; Redrive ${redrive}; ` +
       `${settings.items.toLocaleString('en-US')} items in the base case${settings.items === FULL_ITEMS ? '' : ', and all other sizes, which names give in full, in proportion'}; all figures in bench/results/${file}`,
   );
+
+  /** Also after each scenario: what was measured before one that fails is not lost. Returns the file's name. */
+  async function write(ended: boolean): Promise<string> {
+    const directory = new URL('results/', import.meta.url);
+    await mkdir(directory, { recursive: true });
+    const whole =
+      ended && only.length === NAMES.length && settings.items >= FULL.items && settings.rounds >= FULL.rounds;
+    // A quick look must not take the place of the day's whole run.
+    const name = `${startedAt.toISOString().slice(0, 10)}${whole ? '' : '-part'}.json`;
+    await writeFile(
+      new URL(name, directory),
+      `${JSON.stringify({ startedAt, seconds: Math.round((Date.now() - startedAt.getTime()) / 1_000), settings, ...made, goals: judge(samples), samples }, null, 1)}\n`,
+    );
+    return name;
+  }
 }
