@@ -37,6 +37,16 @@ export class EndpointMemory {
     return signs;
   }
 
+  /** Endpoints that have answered a moment ago, at most `limit`, those of the latest moment first. */
+  proven(limit: number): string[] {
+    const nowMs = performance.now();
+    return [...this.#signs]
+      .filter(([, { provenUntilMs }]) => provenUntilMs > nowMs)
+      .sort(([, a], [, b]) => b.provenUntilMs - a.provenUntilMs)
+      .slice(0, limit)
+      .map(([endpointId]) => endpointId);
+  }
+
   /** Takes what an attempt came to. */
   note(endpointId: string, classification: Classification): void {
     const { faultCode, httpStatus, retryAfterMs = 0 } = classification;

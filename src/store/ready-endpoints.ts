@@ -15,23 +15,27 @@ export interface ReadyEndpoint {
   timeoutMs: number;
 }
 
+const HOP = `(select endpoint_id from executions where in_queue and worked_by = $1 order by endpoint_id limit 1)
+      union all
+      select (select e.endpoint_id from executions e
+        where e.in_queue and e.worked_by = $1 and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
+      from hop where hop.endpoint_id is not null`;
+
 /**
  * Endpoints with unsent work of `workedBy`, each read once by hopping through the queue's index: the cost follows the
  * number of endpoints, never that of their items. `claimableInMs` is the latest of the first due time, the endpoint's
  * floor and its arrival time, which live work may be ahead of by its burst: bulk work is, and must not keep it waiting.
+ * With `only` it looks at these endpoints and no others.
  */
 export async function readyEndpoints(
   db: Queryable,
   workedBy: string,
   share?: { index: number; of: number },
+  only?: readonly string[],
 ): Promise<ReadyEndpoint[]> {
   const { rows } = await db.query(
     `with recursive hop as (
-      (select endpoint_id from executions where in_queue and worked_by = $1 order by endpoint_id limit 1)
-      union all
-      select (select e.endpoint_id from executions e
-        where e.in_queue and e.worked_by = $1 and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
-      from hop where hop.endpoint_id is not null
+      ${only ? 'select unnest($6::uuid[]) as endpoint_id' : HOP}
     )
     select n.id as endpoint_id, n.tenant_id, n.state, n.ordered, v.timeout_ms,
       (v.rate_per_second is not null or v.max_concurrency is not null or p.window_size is not null or p.streak > 0)
@@ -49,7 +53,14 @@ export async function readyEndpoints(
       order by e.due_at, e.id limit 1) first
     -- What is overdue is anybody's: the worker whose share it is may be gone, or on its way out.
     where $3::int = 1 or abs(hashtext(n.id::text)) % $3 = $2 or first.due_at < now() - interval '2 seconds'`,
-    [workedBy, share?.index ?? 0, share?.of ?? 1, workedBy === LIVE_LANE, LIVE_BURST_MS],
+    [
+      workedBy,
+      share?.index ?? 0,
+      share?.of ?? 1,
+      workedBy === LIVE_LANE,
+      LIVE_BURST_MS,
+      ...(only ? [only] : []),
+    ],
   );
   return rows.map((row) => ({
     endpointId: row.endpoint_id,
