@@ -1,9 +1,6 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { v7 as uuidv7 } from 'uuid';
-import { createSealer } from '../../src/delivery/sealing.ts';
-import { endpointSecretContext } from '../../src/delivery/sealing-contexts.ts';
-import { generateSecret } from '../../src/delivery/signature.ts';
+import { addEndpoints } from '../../test/support/add-endpoints.ts';
 import type { Figures } from '../figures.ts';
 import { alternate, type Bench } from '../scenario.ts';
 import { newScene, type Scene } from '../scene.ts';
@@ -87,29 +84,15 @@ export async function neighbours(bench: Bench): Promise<void> {
   }
 }
 
-/** Makes endpoints that want `hang` events, each at a loopback address of its own, as one statement. */
-async function addHanging({ rig }: Bench, scene: Scene, count: number): Promise<void> {
-  const sealer = createSealer(rig.masterKey);
-  const ids = Array.from({ length: count }, () => uuidv7());
-  await rig.pool.query(
-    `with given as (
-      select * from unnest($2::uuid[], $3::text[], $4::bytea[]) with ordinality as u(id, url, sealed, n)
-    ), made as (
-      insert into endpoints (id, tenant_id, handle) select id, $1, 'hang-' || n from given
-    ), pace as (insert into endpoint_pacing (endpoint_id) select id from given),
-    secret as (insert into endpoint_secrets (endpoint_id, sealed) select id, sealed from given)
-    insert into endpoint_versions (endpoint_id, version, tenant_id, url, event_types, timeout_ms, max_attempts, initial_ms,
-      factor, cap_ms, give_up_after_ms, on_ambiguous, reconcile_within_ms)
-    select id, 1, $1, url, array['hang'], 1000, 3, 10, 1, 10, 86400000, 'resend', 3600000 from given`,
-    [
-      scene.tenantId,
-      ids,
-      ids.map((_, n) =>
-        rig.receiver.urlOf(`${scene.path}/${n}`, `127.1.${Math.floor(n / 200)}.${1 + (n % 200)}`),
-      ),
-      ids.map((id) => sealer.seal(generateSecret(), endpointSecretContext(id))),
-    ],
-  );
+/** Makes endpoints that want `hang` events, each at a loopback address of its own. */
+function addHanging({ rig }: Bench, scene: Scene, count: number): Promise<void> {
+  return addEndpoints(rig.pool, {
+    masterKey: rig.masterKey,
+    tenantId: scene.tenantId,
+    eventType: 'hang',
+    count,
+    urlAt: (host, n) => rig.receiver.urlOf(`${scene.path}/${n}`, host),
+  });
 }
 
 function socketsOf(pid: number): number {

@@ -84,7 +84,12 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
         endWhenIdleForMs: Number.POSITIVE_INFINITY,
         wake,
         control: () => readControl(pool, operationId),
-      }).run(),
+      })
+        .run()
+        .catch((error: Error & { code?: string }) =>
+          // Whatever it would have sent, the slices of the operation send.
+          deps.sending.log.warn({ event: 'early_slice.failed', code: error.code ?? error.name }),
+        ),
     );
   }
 

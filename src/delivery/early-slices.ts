@@ -18,22 +18,17 @@ export class EarlySlices {
     this.#stopping = stopping;
   }
 
-  /** Begins one that runs until it is ended or this worker stops; undefined where as many run as may. */
+  /** Begins one, which does not reject, until it is ended or this worker stops; undefined where as many run as may. */
   begin(run: (stop: AbortSignal) => Promise<unknown>): EarlySlice | undefined {
     if (this.#stopping.aborted || this.#running.size >= this.#most) return undefined;
     const end = new AbortController();
     const abort = () => end.abort();
     this.#stopping.addEventListener('abort', abort);
-    // What fails is left as it is: whatever it would have sent, the slices of the operation send.
-    const running: Promise<void> = run(end.signal).then(
-      () => {},
-      () => {},
-    );
-    this.#running.add(running);
-    void running.then(() => {
+    const running = run(end.signal).then(() => {
       this.#running.delete(running);
       this.#stopping.removeEventListener('abort', abort);
     });
+    this.#running.add(running);
     return { end: abort };
   }
 

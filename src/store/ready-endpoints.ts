@@ -15,6 +15,7 @@ export interface ReadyEndpoint {
   timeoutMs: number;
 }
 
+/** The endpoints of a queue, each found behind the one before it. */
 const HOP = `(select endpoint_id from executions where in_queue and worked_by = $1 order by endpoint_id limit 1)
       union all
       select (select e.endpoint_id from executions e

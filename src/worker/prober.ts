@@ -40,7 +40,8 @@ export class Prober {
     try {
       const outcome = await this.#outcomeOf(probe);
       const settled = await withTransaction(this.#pool, (db) => recordProbe(db, probe, outcome));
-      await dueNext(this.#pool, [probe.deliveryId]);
+      if (settled && (outcome.state === 'delivered' || outcome.state === 'failed'))
+        await dueNext(this.#pool, [probe.deliveryId]);
       this.#sending.log.info({
         event: 'delivery.probed',
         deliveryId: showId('delivery', probe.deliveryId),

@@ -1,10 +1,7 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
-import { v7 as uuidv7 } from 'uuid';
-import { createSealer } from '../../src/delivery/sealing.ts';
-import { endpointSecretContext } from '../../src/delivery/sealing-contexts.ts';
-import { generateSecret } from '../../src/delivery/signature.ts';
+import { addEndpoints } from '../support/add-endpoints.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { ok, slow } from '../support/receiver-behaviour.ts';
@@ -52,40 +49,23 @@ async function startHole() {
   return { port: (server.address() as AddressInfo).port, most: () => most };
 }
 
-/** Makes so many endpoints that want one type of event, each at an address of its own, as one statement. */
-async function endpointsIn(tenantId: string, port: number, count: number): Promise<void> {
-  const sealer = createSealer(engine.options.masterKey);
-  const ids = Array.from({ length: count }, () => uuidv7());
-  await engine.database.pool.query(
-    `with given as (
-      select * from unnest($2::uuid[], $3::text[], $4::bytea[]) with ordinality as u(id, url, sealed, n)
-    ), made as (
-      insert into endpoints (id, tenant_id, handle) select id, $1, 'hole-' || n from given
-    ), pace as (insert into endpoint_pacing (endpoint_id) select id from given),
-    secret as (insert into endpoint_secrets (endpoint_id, sealed) select id, sealed from given)
-    insert into endpoint_versions (endpoint_id, version, tenant_id, url, event_types, timeout_ms, max_attempts, initial_ms,
-      factor, cap_ms, give_up_after_ms, on_ambiguous, reconcile_within_ms)
-    select id, 1, $1, url, array['hole'], 1000, 3, 10, 1, 10, 86400000, 'resend', 3600000 from given`,
-    [
-      tenantId,
-      ids,
-      ids.map((_, n) => `http://127.1.${Math.floor(n / 200)}.${1 + (n % 200)}:${port}/`),
-      ids.map((id) => sealer.seal(generateSecret(), endpointSecretContext(id))),
-    ],
-  );
-}
-
 async function receiverWith(): Promise<Receiver> {
   const receiver = await startReceiver(ok);
   closing.push(() => receiver.close());
   return receiver;
 }
 
-test('thousands of endpoints that hang take no more sockets than there are, and others get theirs as before', async () => {
+test('thousands of endpoints that hang take no more sockets than there are, and others get theirs meanwhile', async () => {
   const tenant = await engine.client.newTenant('holes');
   const neighbour = await engine.client.newTenant('neighbour');
   const [hole, receiver] = [await startHole(), await receiverWith()];
-  await endpointsIn(uuidIn('tenant', tenant.id), hole.port, 3_000);
+  await addEndpoints(engine.database.pool, {
+    masterKey: engine.options.masterKey,
+    tenantId: uuidIn('tenant', tenant.id),
+    eventType: 'hole',
+    count: 3_000,
+    urlAt: (host) => `http://${host}:${hole.port}/`,
+  });
   await engine.client.newEndpoint(neighbour.key, { url: receiver.url('/hook') });
   const send = (key: string, type: string, count: number) =>
     engine.client.expect(202, 'POST', '/api/v1/events', {
