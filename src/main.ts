@@ -18,7 +18,7 @@ import { createLogger, type Log, logInto } from './telemetry/log.ts';
 const DRAIN_WITHIN_MS = 90_000;
 
 // By itself V8 lets the heap of a sender grow to a multiple of what is alive in it, however much memory that is.
-setFlagsFromString('--heap-growing-percent=40');
+setFlagsFromString('--heap-growing-percent=60');
 
 // A terminal that is gone must not end the process before it has ended its servers.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});

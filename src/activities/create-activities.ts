@@ -8,7 +8,7 @@ import { type NextStep, nextStep } from '../domain/next-step.ts';
 import { closingState } from '../domain/operation-counts.ts';
 import { showId } from '../domain/typed-id.ts';
 import { selectAgain } from '../recovery/freeze-explicit.ts';
-import { freezeNextPage } from '../recovery/freeze-selection.ts';
+import { freezeNext } from '../recovery/freeze-selection.ts';
 import { settleExpiredClaims } from '../recovery/settle-expired.ts';
 import { watchOperation } from '../recovery/watch-operation.ts';
 import { cancelUnsent } from '../store/cancelling.ts';
@@ -38,6 +38,7 @@ export interface ActivityDeps {
 }
 
 const HEARTBEAT_MS = 10_000;
+const PAGES_TOGETHER = 2;
 const CANCEL_BATCH = 2_000;
 const REOPEN_BATCH = 2_000;
 const END_WHEN_IDLE_FOR_MS = 5_000;
@@ -49,6 +50,7 @@ const INTERACTIVE_WATCH_MS = 2_000;
 /** Makes the activities of one worker. Every one of them can be run again from the start. */
 export function createActivities(deps: ActivityDeps): OperationActivities {
   const { pool } = deps.sending;
+  let freezingTogether = false;
 
   async function look(operationId: string): Promise<Progress> {
     await settleExpiredClaims(pool);
@@ -68,6 +70,17 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
         operation.controlRevision,
       );
     return { step, state: facts.state, details: describe(operationId, facts.counts, step) };
+  }
+
+  /** Freezes two pages at a time for one selection of this worker; for others, and beside live traffic, one. */
+  async function freeze(operationId: string): Promise<boolean> {
+    if (freezingTogether || deps.sending.liveTraffic.flows) return freezeNext(pool, operationId);
+    freezingTogether = true;
+    try {
+      return await freezeNext(pool, operationId, { pages: PAGES_TOGETHER });
+    } finally {
+      freezingTogether = false;
+    }
   }
 
   /** Sends what is selected while more is; one that is watched begins with its canaries, when all is selected. */
@@ -113,7 +126,7 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
         const wake = new Wake(stop);
         try {
           for (let more = true; more && !stop.aborted; ) {
-            more = await withTransaction(pool, (db) => freezeNextPage(db, operationId));
+            more = await freeze(operationId);
             crashPoint('selected_page');
             if (more) early ??= await sendEarly(operationId, wake);
             wake.poke();

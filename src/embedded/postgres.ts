@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chown, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -47,7 +48,9 @@ const SETTINGS: Record<string, string | number> = {
   // A socket file's path may be too long in a deep data directory; the loopback address is enough.
   unix_socket_directories: '',
   max_connections: 200,
-  shared_buffers: '256MB',
+  // With less, a sender of millions waits for old pages to be written before it gets new ones.
+  shared_buffers: `${sharedBuffersMiB(totalmem())}MB`,
+  wal_buffers: '64MB',
   max_wal_size: '2GB',
   jit: 'off',
   autovacuum_naptime: '15s',
@@ -58,6 +61,11 @@ const SETTINGS: Record<string, string | number> = {
   log_min_error_statement: 'panic',
   log_error_verbosity: 'terse',
 };
+
+/** An eighth of the machine's memory, between 128 MiB and 1 GiB: others live here, too. */
+function sharedBuffersMiB(memoryBytes: number): number {
+  return Math.min(1_024, Math.max(128, Math.floor(memoryBytes / 8 / 1_048_576)));
+}
 
 /** Starts the embedded Postgres of a data directory, making its cluster on the first start. */
 export async function startEmbeddedPostgres(options: {

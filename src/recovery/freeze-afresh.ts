@@ -1,7 +1,7 @@
 import { wantsEvent } from '../domain/endpoint-match.ts';
 import type { EventSelection, Selection } from '../domain/selection.ts';
 import { type Matchable, matchableEndpoints } from '../store/endpoint-versions.ts';
-import { freezePage } from '../store/freeze.ts';
+import { type FrozenOperation, freezePage } from '../store/freeze.ts';
 import {
   type EventToMatch,
   eventsToMatch,
@@ -9,10 +9,9 @@ import {
   insertFirstDeliveries,
 } from '../store/fresh-matches.ts';
 import type { Queryable } from '../store/queryable.ts';
-import type { SelectionCursor } from '../store/selection-page.ts';
+import { type SelectionCursor, WHOLE } from '../store/selection-page.ts';
 import { settleRaced } from './settle-raced.ts';
 
-type FrozenOperation = Parameters<typeof freezePage>[1];
 type AfreshSelection = Extract<Selection, { afresh: EventSelection }>;
 
 /** Events of one page; their payloads are in memory while it is matched. */
@@ -44,7 +43,7 @@ export async function freezeAfresh(
     }
   }
   const madeMeanwhile = await insertFirstDeliveries(db, operation, first);
-  const { raced } = await freezePage(db, operation, { partition: 0 }, undefined, {
+  const { raced } = await freezePage(db, operation, WHOLE, {
     only: [...again, ...madeMeanwhile],
   });
   await settleRaced(db, operation, raced);

@@ -1,12 +1,10 @@
 import type { Operation } from '../domain/operation.ts';
-import { excludeUnretried, freezePage } from '../store/freeze.ts';
+import { excludeUnretried, type FrozenOperation, freezePage } from '../store/freeze.ts';
 import { reopenCoalesced } from '../store/operation-progress.ts';
 import type { Queryable } from '../store/queryable.ts';
-import type { SelectionCursor } from '../store/selection-page.ts';
+import { type SelectionCursor, WHOLE } from '../store/selection-page.ts';
 import { freezeAfresh } from './freeze-afresh.ts';
 import { settleRaced } from './settle-raced.ts';
-
-type FrozenOperation = Parameters<typeof freezePage>[1];
 
 /** Freezes an explicit list whole, inside the transaction that accepts its operation. */
 export async function freezeExplicit(db: Queryable, operation: Operation): Promise<void> {
@@ -15,7 +13,7 @@ export async function freezeExplicit(db: Queryable, operation: Operation): Promi
     while (cursor) cursor = await freezeAfresh(db, operation, operation.selection, cursor);
     return;
   }
-  const { raced } = await freezePage(db, operation, { partition: 0 }, undefined);
+  const { raced } = await freezePage(db, operation, WHOLE);
   await settleRaced(db, operation, raced);
   const named = 'filter' in operation.selection ? operation.selection.filter.newest?.ids : undefined;
   if (named) await excludeUnretried(db, operation.id, operation.tenantId, named);

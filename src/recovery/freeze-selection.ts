@@ -1,40 +1,79 @@
-import { freezePage } from '../store/freeze.ts';
+import type { Pool } from 'pg';
+import { type FrozenOperation, freezePage } from '../store/freeze.ts';
 import { endSelection, lockSelection, moveSelection } from '../store/operation-progress.ts';
 import { loadOperation } from '../store/operations.ts';
+import { withTransaction } from '../store/pool.ts';
 import type { Queryable } from '../store/queryable.ts';
-import { partitionsOf } from '../store/selection-page.ts';
+import { partitionsOf, type SelectionCursor, type Stretch } from '../store/selection-page.ts';
+import { nextStretches } from '../store/selection-stretches.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import { freezeAfresh } from './freeze-afresh.ts';
 import { settleRaced } from './settle-raced.ts';
 
-/** Deliveries of one page: some tens of milliseconds of work, so that a pause takes effect between two of them. */
+/** How much is frozen before an operation is asked again whether it may go on. */
+export interface FreezeSteps {
+  /** Deliveries of one page: some tens of milliseconds of work, so that a pause takes effect between two of them. */
+  page?: number;
+  /** Pages that are frozen at the same time, each on a connection of its own beside the one that holds the operation. */
+  pages?: number;
+}
+
 const PAGE = 5_000;
 
 /**
- * Freezes the next page of an operation's selection and moves its cursor, in one transaction. False when the selection
- * has ended or may not go on.
+ * Freezes the next pages of an operation's selection and moves its cursor. False when the selection has ended or may not
+ * go on. The operation stays locked meanwhile. A single page is one transaction with the move; pages that are frozen
+ * together are committed before it, and after a crash met again as the operation's own.
  */
-export async function freezeNextPage(db: Queryable, operationId: string, page = PAGE): Promise<boolean> {
-  const cursor = await lockSelection(db, operationId);
-  const operation = cursor && (await loadOperation(db, operationId));
-  if (!cursor || !operation) return false;
-  if ('afresh' in operation.selection) {
-    const next = await freezeAfresh(db, operation, operation.selection, cursor);
-    if (next) await moveSelection(db, operationId, next);
-    else await endSelection(db, operationId);
-    return next !== undefined;
-  }
-  const frozen = await freezePage(db, operation, cursor, page);
-  if (frozen.raced.length > 0) await settleRaced(db, operation, frozen.raced);
-  crashPoint('selecting');
-  if (frozen.last && frozen.selected === page) {
-    await moveSelection(db, operationId, { partition: cursor.partition, ...frozen.last });
-    return true;
-  }
-  if (cursor.partition + 1 < partitionsOf(operation.selection).length) {
-    await moveSelection(db, operationId, { partition: cursor.partition + 1 });
-    return true;
-  }
-  await endSelection(db, operationId);
-  return false;
+export function freezeNext(
+  pool: Pool,
+  operationId: string,
+  { page = PAGE, pages = 1 }: FreezeSteps = {},
+): Promise<boolean> {
+  return withTransaction(pool, async (db) => {
+    const cursor = await lockSelection(db, operationId);
+    const operation = cursor && (await loadOperation(db, operationId));
+    if (!cursor || !operation) return false;
+    if ('afresh' in operation.selection) {
+      const next = await freezeAfresh(db, operation, operation.selection, cursor);
+      return move(db, operationId, next);
+    }
+    const stretches = await nextStretches(db, operation, cursor, page, pages);
+    const nexts =
+      stretches.length === 1
+        ? [await freezeStretch(db, operation, stretches[0] as Stretch)]
+        : // Not on this connection: it would hold the counts, for which the others wait, until they have ended.
+          await allOf(
+            stretches.map((stretch) =>
+              withTransaction(pool, (own) => freezeStretch(own, operation, stretch)),
+            ),
+          );
+    crashPoint('selecting');
+    return move(db, operationId, nexts.at(-1));
+  });
+}
+
+/** Freezes a stretch and returns where what follows it begins; undefined at the end. */
+async function freezeStretch(
+  db: Queryable,
+  operation: FrozenOperation,
+  stretch: Stretch,
+): Promise<SelectionCursor | undefined> {
+  const { last, selected, raced } = await freezePage(db, operation, stretch);
+  if (raced.length > 0) await settleRaced(db, operation, raced);
+  const { partition } = stretch.after;
+  if (last && selected === stretch.limit) return { partition, ...last };
+  return partition + 1 < partitionsOf(operation.selection).length ? { partition: partition + 1 } : undefined;
+}
+
+async function move(db: Queryable, operationId: string, next: SelectionCursor | undefined): Promise<boolean> {
+  if (next) await moveSelection(db, operationId, next);
+  else await endSelection(db, operationId);
+  return next !== undefined;
+}
+
+/** Waits for every one, also when one has failed: none may still be at work when the operation is let go. */
+async function allOf<Result>(running: Promise<Result>[]): Promise<Result[]> {
+  await Promise.allSettled(running);
+  return Promise.all(running);
 }

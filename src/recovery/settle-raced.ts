@@ -1,7 +1,6 @@
-import { excludeChanged, freezePage } from '../store/freeze.ts';
+import { excludeChanged, type FrozenOperation, freezePage } from '../store/freeze.ts';
 import type { Queryable } from '../store/queryable.ts';
-
-type FrozenOperation = Parameters<typeof freezePage>[1];
+import { WHOLE } from '../store/selection-page.ts';
 
 /** How often deliveries that change hands while they are frozen are looked at again. */
 const RACE_ROUNDS = 5;
@@ -15,6 +14,6 @@ export async function settleRaced(
 ): Promise<void> {
   let left = raced;
   for (let round = 0; left.length > 0 && round < RACE_ROUNDS; round++)
-    left = (await freezePage(db, operation, { partition: 0 }, left.length, { only: left, again })).raced;
+    left = (await freezePage(db, operation, WHOLE, { only: left, again })).raced;
   if (left.length > 0) await excludeChanged(db, operation, left);
 }

@@ -7,36 +7,38 @@ import {
   deliveriesPage,
   orderOf,
   Parameters,
-  type SelectionCursor,
+  type SelectionPlace,
+  type Stretch,
   selectionPage,
   stillSelected,
 } from './selection-page.ts';
 
-/** What one page of a selection became. */
+/** What one stretch of a selection became. */
 export interface Frozen {
-  /** Deliveries the page read. */
+  /** Deliveries that were read. */
   selected: number;
-  /** Last row of the page. */
-  last?: Omit<SelectionCursor, 'partition'>;
+  /** The last of them. */
+  last?: SelectionPlace;
   /** Deliveries that changed hands while the statement ran; to be decided again by a statement that sees it. */
   raced: string[];
 }
 
-type FrozenOperation = Pick<
+/** What freezing must know of an operation. */
+export type FrozenOperation = Pick<
   Operation,
   'id' | 'tenantId' | 'kind' | 'target' | 'interactive' | 'selection' | 'options' | 'watermark'
 >;
 
-/** What is decided in the place of a page. */
+/** What is decided in the place of a stretch. */
 interface FreezeOptions {
-  /** These deliveries, instead of the page. */
+  /** These deliveries, instead of the stretch. */
   only?: string[];
   /** Whatever they have become since the operation was accepted. */
   again?: boolean;
 }
 
 /**
- * Decides each delivery of a page and makes it an item of the operation or an exclusion with its reason, in one
+ * Decides each delivery of a stretch and makes it an item of the operation or an exclusion with its reason, in one
  * set-based statement. An open execution elsewhere is joined (`coalesced`), or superseded where this request may
  * take it over; what is being sent is never taken over. A conflict with a concurrent statement is left undecided
  * and returned as raced. Runs in a transaction.
@@ -44,8 +46,7 @@ interface FreezeOptions {
 export async function freezePage(
   db: Queryable,
   operation: FrozenOperation,
-  cursor: SelectionCursor,
-  limit: number | undefined,
+  stretch: Stretch,
   { only, again = false }: FreezeOptions = {},
 ): Promise<Frozen> {
   const p = new Parameters();
@@ -56,12 +57,15 @@ export async function freezePage(
         stillSelected(tenantId, selection, only, p, watermark)
       : only
         ? deliveriesPage(tenantId, selection, only, p)
-        : selectionPage(tenantId, selection, cursor, limit, p, watermark);
+        : selectionPage(tenantId, selection, stretch, p, watermark);
   const op = p.add(operation.id);
-  const takesOver = operation.options.takeOverScheduled ?? false;
+  const { takeOverScheduled: takesOver = false, giveUpAfterMs, matchFilter, onAmbiguous } = operation.options;
   const takesStopped = takesOver || isSingle(selection);
   const result = await db.query(
-    `with op as (select * from operations where id = ${op}),
+    `with op as materialized (
+      select watermark, not_before > now() as waits, greatest(not_before, now()) as due_at from operations
+      where id = ${op}
+    ),
     page as materialized (${page}),
     seen as (
       select d.*, tip.id as tip_id, tip.state as tip_state, tip.reason as tip_reason, tip.open as tip_open,
@@ -93,7 +97,7 @@ export async function freezePage(
           else ${takesOver ? `'take'` : `'coalesced'`} end
         when s.tip_reason = 'suppressed_duplicate' then ${
           // Where filters run again, so does the look for a first one; without a payload, its child can only be ignored, too.
-          operation.options.matchFilter ? `'new'` : `'suppressed_duplicate'`
+          matchFilter ? `'new'` : `'suppressed_duplicate'`
         }
         ${isExplicit(selection) || again ? '' : `when s.state_changed_at > (select watermark from op) then 'changed_since'`}
         when s.state = 'delivered' and ${operation.kind === 'retry'} then 'already_delivered'
@@ -112,12 +116,10 @@ export async function freezePage(
         target_version, due_at, give_up_at, match_filter, on_ambiguous)
       select d.tenant_id, d.id, d.endpoint_id, ${op}, d.tip_id,
         ${operation.interactive ? `'${LIVE_LANE}'::uuid` : `${op}::uuid`},
-        case when op.not_before > now() then 'scheduled' else 'queued' end,
-        ${operation.target === 'original' ? 'd.original_version' : 'null'},
-        greatest(op.not_before, now()),
-        greatest(op.not_before, now()) + coalesce(
-          (op.options->>'giveUpAfterMs')::float8, v.give_up_after_ms) * interval '1 millisecond',
-        coalesce((op.options->>'matchFilter')::boolean, false), op.options->>'onAmbiguous'
+        case when op.waits then 'scheduled' else 'queued' end,
+        ${operation.target === 'original' ? 'd.original_version' : 'null'}, op.due_at,
+        op.due_at + coalesce(${p.add(giveUpAfterMs ?? null)}::float8, v.give_up_after_ms) * interval '1 millisecond',
+        ${p.add(matchFilter ?? false)}::boolean, ${p.add(onAmbiguous ?? null)}
       from decided d cross join op
       join endpoints n on n.id = d.endpoint_id
       join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version

@@ -1,6 +1,6 @@
 import type { Selection } from '../domain/selection.ts';
 import type { Queryable } from './queryable.ts';
-import { eventPage, Parameters, selectionPage } from './selection-page.ts';
+import { eventPage, Parameters, selectionPage, WHOLE } from './selection-page.ts';
 
 /** Which of the ids that a selection names are not the tenant's; a filter names none. */
 export async function unknownIds(db: Queryable, tenantId: string, selection: Selection): Promise<string[]> {
@@ -38,7 +38,7 @@ export async function countExplicit(
       ? `select from (${eventPage(tenantId, selection, { partition: 0 }, most, p)}) v
           join endpoints n on n.tenant_id = v.tenant_id and n.state <> 'deleted'
             ${named ? `and n.id = any(${p.add(named.ids)}::uuid[])` : ''}`
-      : selectionPage(tenantId, selection, { partition: 0 }, most, p);
+      : selectionPage(tenantId, selection, { ...WHOLE, limit: most }, p);
   const { rows } = await db.query(
     `select count(*)::int as deliveries from (select from (${counted}) c limit ${p.add(most)}) d`,
     p.values,

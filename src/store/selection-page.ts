@@ -19,6 +19,19 @@ export interface SelectionCursor {
   id?: string;
 }
 
+/** A place in the order of a selection, within a partition. */
+export type SelectionPlace = Omit<SelectionCursor, 'partition'>;
+
+/** What of a selection is read at once: what follows `after`, up to and with `upTo`, `limit` deliveries at most. */
+export interface Stretch {
+  after: SelectionCursor;
+  upTo?: SelectionPlace;
+  limit?: number;
+}
+
+/** All of it. */
+export const WHOLE: Stretch = { after: { partition: 0 } };
+
 /** Collects the parameters of a statement that is put together from parts. */
 export class Parameters {
   readonly values: unknown[] = [];
@@ -103,16 +116,21 @@ export function orderBy(alias: string, selection: Selection): string {
     .join(', ');
 }
 
-/** The condition for what follows the cursor in that order; none on the first page. */
-function behind(alias: string, selection: Selection, cursor: SelectionCursor, p: Parameters): string[] {
-  const { acceptedAt, id, tenantId } = cursor;
-  if (!acceptedAt || !id) return [];
+/** The condition for what lies on one side of a place in that order; none where there is no place. */
+function beside(
+  alias: string,
+  operator: '>' | '<=',
+  selection: Selection,
+  place: SelectionPlace | undefined,
+  p: Parameters,
+): string[] {
+  if (!place?.acceptedAt || !place.id) return [];
   const position = [
-    ...(tenantsOf(selection) === undefined ? [] : [`${p.add(tenantId)}::uuid`]),
-    `${p.add(acceptedAt)}::timestamptz`,
-    `${p.add(id)}::uuid`,
+    ...(tenantsOf(selection) === undefined ? [] : [`${p.add(place.tenantId)}::uuid`]),
+    `${p.add(place.acceptedAt)}::timestamptz`,
+    `${p.add(place.id)}::uuid`,
   ];
-  return [`(${orderBy(alias, selection)}) > (${position.join(', ')})`];
+  return [`(${orderBy(alias, selection)}) ${operator} (${position.join(', ')})`];
 }
 
 /**
@@ -253,7 +271,7 @@ export function eventPage(
   operationId?: string,
 ): string {
   const { afresh, tenants } = selection;
-  const where = [...eventConditions(tenantId, afresh, tenants, p), ...behind('v', selection, cursor, p)];
+  const where = [...eventConditions(tenantId, afresh, tenants, p), ...beside('v', '>', selection, cursor, p)];
   // What comes in while it selects was matched just now; without a bound it would run after it without an end.
   if (operationId)
     where.push(`v.accepted_at <= (select o.watermark from operations o where o.id = ${p.add(operationId)})`);
@@ -274,14 +292,13 @@ export function deliveriesPage(
 }
 
 /**
- * A statement that reads the next `limit` selected deliveries, with their tenants, in the order of an index, or, for
- * an explicit list, all of them. Every form is bound to the tenant; what is "so long ago" counts from `asOf`, or now.
+ * A statement that reads a stretch of the selected deliveries, with their tenants, in the order of an index, or, for an
+ * explicit list, all of them. Every form is bound to the tenant; what is "so long ago" counts from `asOf`, or now.
  */
 export function selectionPage(
   tenantId: string,
   selection: Selection,
-  cursor: SelectionCursor,
-  limit: number | undefined,
+  { after, upTo, limit }: Stretch,
   p: Parameters,
   asOf?: Date,
 ): string {
@@ -297,13 +314,14 @@ export function selectionPage(
   if ('failuresOf' in selection)
     return `select d.id, d.accepted_at, d.tenant_id from executions x join deliveries d on d.id = x.delivery_id
       where x.operation_id = ${p.add(selection.failuresOf)} and x.tenant_id = ${p.add(tenantId)} and x.state = 'failed'
-        and d.state = 'failed' ${cursor.id ? `and d.id > ${p.add(cursor.id)}` : ''}
+        and d.state = 'failed' ${after.id ? `and d.id > ${p.add(after.id)}` : ''} ${upTo?.id ? `and d.id <= ${p.add(upTo.id)}` : ''}
       order by d.id limit ${p.add(limit ?? null)}`;
-  const partition = partitionsOf(selection)[cursor.partition] ?? {};
+  const partition = partitionsOf(selection)[after.partition] ?? {};
   const { filter, tenants } = selection;
   const where = [
     ...filterConditions(tenantId, filter, partition, p, { tenants, asOf }),
-    ...behind('d', selection, cursor, p),
+    ...beside('d', '>', selection, after, p),
+    ...beside('d', '<=', selection, upTo, p),
   ];
   return `select d.id, d.accepted_at, d.tenant_id from deliveries d where ${where.join('\n      and ')}
       order by ${orderBy('d', selection)} limit ${p.add(limit ?? null)}`;

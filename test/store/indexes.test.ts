@@ -22,6 +22,7 @@ import {
   partitionsOf,
   type SelectionCursor,
   selectionPage,
+  WHOLE,
 } from '../../src/store/selection-page.ts';
 import { giveUpOverdue, ignoreAtClosedEndpoints } from '../../src/store/settlement.ts';
 import { planOf } from '../support/query-plan.ts';
@@ -86,7 +87,7 @@ async function expectPlan(
 
 function page(selection: Selection, cursor: SelectionCursor) {
   const p = new Parameters();
-  const text = selectionPage(tenant.id, selection, cursor, 5_000, p);
+  const text = selectionPage(tenant.id, selection, { after: cursor, limit: 5_000 }, p);
   return (db: Queryable) => db.query(text, p.values);
 }
 
@@ -236,7 +237,7 @@ describe('a page of a selection', () => {
     const operation = await loadOperation(store.pool, operationId);
     if (!operation) throw new Error('no such operation');
     await expectPlan(
-      (db) => freezePage(db, operation, { partition: 0 }, 5_000),
+      (db) => freezePage(db, operation, { ...WHOLE, limit: 5_000 }),
       'deliveries_failed_by_endpoint',
     );
   });

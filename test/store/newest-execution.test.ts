@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { freezePage } from '../../src/store/freeze.ts';
 import { loadOperation } from '../../src/store/operations.ts';
 import { withTransaction } from '../../src/store/pool.ts';
+import { WHOLE } from '../../src/store/selection-page.ts';
 import { ignoreWithoutPayload } from '../../src/store/settlement.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
@@ -38,7 +39,7 @@ describe('a retry of an execution', () => {
     const named = { filter: { ...FAILED, newest: { ...FAILED.newest, ids: [executionId] } } };
     // As when it lost the race for the child: it decides again, with the child there, failed already.
     await withTransaction(store.pool, (db) =>
-      freezePage(db, { ...operation, selection: named }, { partition: 0 }, 1, { only: [deliveryId] }),
+      freezePage(db, { ...operation, selection: named }, WHOLE, { only: [deliveryId] }),
     );
     expect(await store.rows('select from executions where operation_id = $1', [operationId])).toEqual([]);
     await store.rows('delete from executions; delete from deliveries');

@@ -10,7 +10,7 @@ import type { Selection } from '../../src/domain/selection.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
 import { controlOperation } from '../../src/recovery/control-operation.ts';
 import { selectAgain } from '../../src/recovery/freeze-explicit.ts';
-import { freezeNextPage } from '../../src/recovery/freeze-selection.ts';
+import { freezeNext } from '../../src/recovery/freeze-selection.ts';
 import { resolveDelivery } from '../../src/recovery/resolve-delivery.ts';
 import { settleExpiredClaims } from '../../src/recovery/settle-expired.ts';
 import { cancelUnsent } from '../../src/store/cancelling.ts';
@@ -238,9 +238,9 @@ const ACTS = {
     await acceptOn(quietDeps(pool), world.tenant, selection, { kind, options });
   },
 
-  async freeze(world: World, { a }: Step, pool: Pool) {
+  async freeze(world: World, { a, b }: Step, pool: Pool) {
     const id = world.anOperation(a);
-    if (id) await withTransaction(pool, (db) => freezeNextPage(db, id, PAGE));
+    if (id) await freezeNext(pool, id, { page: PAGE, pages: 1 + (b % 3) });
   },
 
   async claim(world: World, { a, b, c }: Step, pool: Pool) {

@@ -12,13 +12,13 @@ import {
   type AcceptRequest,
   acceptOperation,
 } from '../../src/recovery/accept-operation.ts';
-import { freezeNextPage } from '../../src/recovery/freeze-selection.ts';
+import { freezeNext } from '../../src/recovery/freeze-selection.ts';
 import type { RecoveryDeps } from '../../src/recovery/recovery-deps.ts';
 import { type Claim, type ClaimedItem, claimItems } from '../../src/store/claims.ts';
 import { insertEndpointVersion } from '../../src/store/endpoint-versions.ts';
 import { insertEndpoint } from '../../src/store/endpoints.ts';
 import { endClaims, type Outcome, type Recorded, recordOutcomes } from '../../src/store/outcomes.ts';
-import { createPool, withTransaction } from '../../src/store/pool.ts';
+import { createPool } from '../../src/store/pool.ts';
 import { LIVE_LANE, type Queryable } from '../../src/store/queryable.ts';
 import { insertTenant } from '../../src/store/tenants.ts';
 import { createTestDatabase } from './test-database.ts';
@@ -132,7 +132,7 @@ export async function createTestStore(options: { connections?: number } = {}): P
     },
     retry: (tenant, selection, request) => acceptOn(deps, tenant, selection, request),
     async select(operationId, page) {
-      while (await withTransaction(pool, (db) => freezeNextPage(db, operationId, page)));
+      while (await freezeNext(pool, operationId, page ? { page } : {}));
     },
     async claim({ workedBy = LIVE_LANE, endpointIds, count = 100, leaseMs = 60_000, maxBytes = 1e9 } = {}) {
       const token = randomUUID();

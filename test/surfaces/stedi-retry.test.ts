@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { FILE_FAULT_CODES, type FileFaultCode } from '../../src/domain/file-fault.ts';
 import { PREPARATION_FAULTS } from '../../src/domain/preparation.ts';
 import { showId } from '../../src/domain/typed-id.ts';
-import { freezeNextPage } from '../../src/recovery/freeze-selection.ts';
+import { freezeNext } from '../../src/recovery/freeze-selection.ts';
 import { cancelUnsent } from '../../src/store/cancelling.ts';
 import { withTransaction } from '../../src/store/pool.ts';
 import type { SeededRun } from '../support/seed-file.ts';
@@ -40,7 +40,7 @@ async function retried(condition: unknown): Promise<Set<string>> {
 
 async function select(): Promise<void> {
   for (const { id } of await world.rows('select id from operations where selected_at is null'))
-    while (await withTransaction(world.api.database.pool, (db) => freezeNextPage(db, id)));
+    while (await freezeNext(world.api.database.pool, id));
 }
 
 async function one(runs: SeededRun[], endpointId = plain): Promise<string> {
