@@ -50,6 +50,8 @@ export interface Rig {
     temporal: MeasuredProcess;
     receiver: MeasuredProcess;
   };
+  /** Runs something on a Temporal server of its own, which is gone with all its histories when that has ended. */
+  withTemporal<Result>(run: (address: string) => Promise<Result>): Promise<Result>;
   /** Starts or stops workers until there are so many; `heard` is told what those that are started log, with their pid. */
   setWorkers(count: number, heard?: Heard): Promise<void>;
   /** Runs a script of this directory in a process of its own until it ends; returns the JSON that it prints. */
@@ -149,6 +151,18 @@ async function start(
       ...measured,
       workers: workers.map((worker, n) => measuredProcess(`worker ${n + 1}`, worker.pid ?? 0)),
     }),
+    async withTemporal(run) {
+      const own = await mkdtemp(join(dataDir, 'temporal-'));
+      const server = await startEmbeddedTemporal({ dataDir: own, report: silentReport });
+      const stop = () => server.stop({ hurry: true });
+      closing.push(stop);
+      try {
+        return await run(server.address);
+      } finally {
+        closing.splice(closing.indexOf(stop), 1);
+        await stop();
+      }
+    },
     async setWorkers(count, heard) {
       while (workers.length > count) await children.end(workers.pop() as ChildProcess);
       while (workers.length < count) workers.push(service('worker', heard));

@@ -9,16 +9,17 @@ import type { delivery } from './workflow.ts';
 
 /**
  * Bulk recovery as one would write it first: one workflow and one activity for each failed delivery of a tenant, on a
- * worker that is tuned as well as we know. A process of its own; arguments are the tenant (uuid) and the URL; prints when
- * the first start was asked for and what it has cost. Ledger, claims and pacing are missing, which is in its favour.
+ * worker that is tuned as well as we know. A process of its own; arguments are the tenant (uuid), the URL and the address
+ * of Temporal; prints when the first start was asked for and what it has cost. Ledger, claims and pacing are missing,
+ * which is in its favour.
  */
-const [tenantId = '', url = ''] = process.argv.slice(2);
+const [tenantId = '', url = '', temporal = ''] = process.argv.slice(2);
 const TASK_QUEUE = 'bench-naive';
 const STARTS_AT_ONCE = 100;
 
 // Without signals of its own: who interrupts it wants it gone.
 Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
-const { connection, client } = await connectTemporal({ address: process.env.TEMPORAL_ADDRESS ?? '' });
+const { connection, client } = await connectTemporal({ address: temporal });
 const pool = createPool(process.env.DATABASE_URL ?? '', { max: 16 });
 const { origin, pathname: path } = new URL(url);
 const agent = new Agent({ connections: 64, pipelining: 1 });
