@@ -39,6 +39,7 @@ export interface ActivityDeps {
 
 const HEARTBEAT_MS = 10_000;
 const PAGES_TOGETHER = 2;
+const PAGE_BESIDE_LIVE = 500;
 const CANCEL_BATCH = 2_000;
 const REOPEN_BATCH = 2_000;
 const END_WHEN_IDLE_FOR_MS = 5_000;
@@ -72,9 +73,19 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
     return { step, state: facts.state, details: describe(operationId, facts.counts, step) };
   }
 
-  /** Freezes two pages at a time for one selection of this worker; for others, and beside live traffic, one. */
-  async function freeze(operationId: string): Promise<boolean> {
-    if (freezingTogether || deps.sending.liveTraffic.flows) return freezeNext(pool, operationId);
+  /**
+   * Freezes what comes next: two pages at a time for one selection of this worker, one for others; beside live traffic a
+   * small one, and then nothing for some time.
+   */
+  async function freeze(operationId: string, stop: AbortSignal): Promise<boolean> {
+    const { liveTraffic } = deps.sending;
+    if (liveTraffic.flows) {
+      const beganMs = performance.now();
+      const more = await freezeNext(pool, operationId, { page: PAGE_BESIDE_LIVE });
+      if (more) await liveTraffic.rest(beganMs, stop);
+      return more;
+    }
+    if (freezingTogether) return freezeNext(pool, operationId);
     freezingTogether = true;
     try {
       return await freezeNext(pool, operationId, { pages: PAGES_TOGETHER });
@@ -126,7 +137,7 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
         const wake = new Wake(stop);
         try {
           for (let more = true; more && !stop.aborted; ) {
-            more = await freeze(operationId);
+            more = await freeze(operationId, stop);
             crashPoint('selected_page');
             if (more) early ??= await sendEarly(operationId, wake);
             wake.poke();

@@ -59,8 +59,8 @@ const PACE_POLL_MS = 20;
 const PACE_POLL_MAX_MS = 250;
 const IDLE_POLL_MS = 1_000;
 const CLOSED_BATCH = 1_000;
-/** What a bulk slice has at once while live traffic flows: what is claimed together is sent in one turn, and live work waits. */
-const SOCKETS_BESIDE_LIVE = 64;
+/** What a bulk slice claims at once while live traffic flows: what is claimed together is sent together, and live work waits. */
+const MAX_CLAIM_BESIDE_LIVE = 64;
 
 /** Share of the live lane's sockets that is kept for endpoints with nothing in flight. */
 const KEPT_SHARE = 1 / 4;
@@ -97,6 +97,7 @@ export class Slice {
   /** Runs until its task ends it; always drains and records what it claimed, whatever happens. */
   async run(): Promise<SliceResult> {
     const { sockets, lane, stop, budgetMs, endWhenIdleForMs, wake } = this.#task;
+    const { liveTraffic } = this.#context;
     this.#endAtMs = performance.now() + budgetMs;
     // In the live lane an endpoint that hangs must not have all sockets before it is known to: some are for others only.
     const kept = lane === 'live' ? Math.floor(sockets * KEPT_SHARE) : 0;
@@ -107,12 +108,13 @@ export class Slice {
     let nobodyNewUntilMs = 0;
     try {
       while (!stop.aborted && performance.now() < this.#endAtMs) {
-        const allowed = this.#allowed();
+        const yields = lane === 'bulk' && liveTraffic.flows;
+        const maxClaim = yields ? MAX_CLAIM_BESIDE_LIVE : MAX_CLAIM;
         const worthClaiming = Math.max(
           1,
-          Math.floor(Math.min(allowed, MAX_CLAIM) * (lane === 'live' ? 1 / 4 : 1 / 2)),
+          Math.floor(Math.min(sockets, maxClaim) * (lane === 'live' ? 1 / 4 : 1 / 2)),
         );
-        const free = Math.max(0, allowed - this.#sender.inFlight);
+        const free = Math.max(0, sockets - this.#sender.inFlight);
         const full = free - kept < worthClaiming;
         if (free === 0 || (full && kept === 0) || this.#sender.bytesInFlight >= MAX_BYTES) {
           await this.#sender.freed();
@@ -128,8 +130,10 @@ export class Slice {
         }
         // Something that waited for its order may be claimed now: the list of a moment ago does not know.
         if (this.#sender.takeOrderMoved()) this.#list.outdate();
-        const round = await this.#claimRound(Math.min(MAX_CLAIM, free), full ? 0 : free - kept);
+        const beganMs = performance.now();
+        const round = await this.#claimRound(Math.min(maxClaim, free), full ? 0 : free - kept);
         claimed += round.claimed;
+        if (yields) await liveTraffic.rest(beganMs, stop);
         nobodyNewUntilMs = full && round.claimed === 0 && !round.refused ? this.#list.freshUntilMs : 0;
         claimableInMs = round.claimableInMs;
         if (round.stopped) break;
@@ -155,14 +159,6 @@ export class Slice {
       await this.#sender.drained();
     }
     return { claimed, ...(claimableInMs === undefined ? {} : { claimableInMs }) };
-  }
-
-  /** Sockets that it may have at the moment. */
-  #allowed(): number {
-    const { sockets, lane } = this.#task;
-    return lane === 'bulk' && this.#context.liveTraffic.flows
-      ? Math.min(sockets, SOCKETS_BESIDE_LIVE)
-      : sockets;
   }
 
   async #claimRound(free: number, shared: number): Promise<Round> {

@@ -34,8 +34,10 @@ export async function readyEndpoints(
   share?: { index: number; of: number },
   only?: readonly string[],
 ): Promise<ReadyEndpoint[]> {
-  const { rows } = await db.query(
-    `with recursive hop as (
+  const { rows } = await db.query({
+    // It is asked for at each wake of the live lane, and planning it would cost more than running it.
+    name: only ? 'ready-endpoints-of' : 'ready-endpoints',
+    text: `with recursive hop as (
       ${only ? 'select unnest($6::uuid[]) as endpoint_id' : HOP}
     )
     select n.id as endpoint_id, n.tenant_id, n.state, n.ordered, v.timeout_ms,
@@ -54,7 +56,7 @@ export async function readyEndpoints(
       order by e.due_at, e.id limit 1) first
     -- What is overdue is anybody's: the worker whose share it is may be gone, or on its way out.
     where $3::int = 1 or abs(hashtext(n.id::text)) % $3 = $2 or first.due_at < now() - interval '2 seconds'`,
-    [
+    values: [
       workedBy,
       share?.index ?? 0,
       share?.of ?? 1,
@@ -62,7 +64,7 @@ export async function readyEndpoints(
       LIVE_BURST_MS,
       ...(only ? [only] : []),
     ],
-  );
+  });
   return rows.map((row) => ({
     endpointId: row.endpoint_id,
     tenantId: row.tenant_id,

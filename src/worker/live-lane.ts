@@ -25,6 +25,7 @@ export class LiveLane {
 
   /** Looks for work now instead of at the next poll. */
   wake(): void {
+    this.#options.sending.liveTraffic.note();
     this.#wake.poke();
   }
 
