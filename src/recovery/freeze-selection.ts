@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { type FrozenOperation, freezePage } from '../store/freeze.ts';
+import { type Frozen, type FrozenOperation, freezePage } from '../store/freeze.ts';
 import { endSelection, lockSelection, moveSelection } from '../store/operation-progress.ts';
 import { loadOperation } from '../store/operations.ts';
 import { withTransaction } from '../store/pool.ts';
@@ -19,6 +19,7 @@ export interface FreezeSteps {
 }
 
 const PAGE = 5_000;
+const UNIQUE_VIOLATION = '23505';
 
 /**
  * Freezes the next pages of an operation's selection and moves its cursor. False when the selection has ended or may not
@@ -59,11 +60,25 @@ async function freezeStretch(
   operation: FrozenOperation,
   stretch: Stretch,
 ): Promise<SelectionCursor | undefined> {
-  const { last, selected, raced } = await freezePage(db, operation, stretch);
+  const { last, selected, raced } = await freezeUnopposed(db, operation, stretch);
   if (raced.length > 0) await settleRaced(db, operation, raced);
   const { partition } = stretch.after;
   if (last && selected === stretch.limit) return { partition, ...last };
   return partition + 1 < partitionsOf(operation.selection).length ? { partition: partition + 1 } : undefined;
+}
+
+/** Freezes a stretch as if nobody else were at its deliveries, and where somebody is, again with an eye to that. */
+async function freezeUnopposed(db: Queryable, operation: FrozenOperation, stretch: Stretch): Promise<Frozen> {
+  await db.query('savepoint unopposed');
+  try {
+    const frozen = await freezePage(db, operation, stretch, { unopposed: true });
+    await db.query('release savepoint unopposed');
+    return frozen;
+  } catch (error) {
+    if ((error as { code?: string }).code !== UNIQUE_VIOLATION) throw error;
+    await db.query('rollback to savepoint unopposed');
+    return freezePage(db, operation, stretch);
+  }
 }
 
 async function move(db: Queryable, operationId: string, next: SelectionCursor | undefined): Promise<boolean> {

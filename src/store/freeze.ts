@@ -35,6 +35,8 @@ interface FreezeOptions {
   only?: string[];
   /** Whatever they have become since the operation was accepted. */
   again?: boolean;
+  /** As if nobody else gave the same deliveries an execution meanwhile: a tenth faster, and an error (23505) where one does. */
+  unopposed?: boolean;
 }
 
 /**
@@ -47,7 +49,7 @@ export async function freezePage(
   db: Queryable,
   operation: FrozenOperation,
   stretch: Stretch,
-  { only, again = false }: FreezeOptions = {},
+  { only, again = false, unopposed = false }: FreezeOptions = {},
 ): Promise<Frozen> {
   const p = new Parameters();
   const { tenantId, selection, watermark } = operation;
@@ -68,13 +70,14 @@ export async function freezePage(
     ),
     page as materialized (${page}),
     seen as (
-      select d.*, tip.id as tip_id, tip.state as tip_state, tip.reason as tip_reason, tip.open as tip_open,
+      select d.id, d.tenant_id, d.endpoint_id, d.event_id, d.state, d.state_changed_at, d.original_version,
+        tip.id as tip_id, tip.state as tip_state, tip.reason as tip_reason, tip.open as tip_open,
         tip.attempts as tip_attempts,
         holder.id as holder_id, holder.control as holder_control, holder.state as holder_state
       -- Lateral with a limit: one look-up each, whatever the planner thinks of the size of the tables.
       from page cross join lateral (select x.* from deliveries x where x.id = page.id limit 1) d
       left join lateral (
-        select e.* from executions e
+        select e.id, e.state, e.reason, e.open, e.attempts, e.operation_id from executions e
         where e.delivery_id = d.id and (e.keeps_slot or e.parent_id is null)
           and not exists (select from executions c where c.parent_id = e.id and c.keeps_slot)
         order by e.id desc limit 1
@@ -125,7 +128,7 @@ export async function freezePage(
       join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
       left join taken t on t.delivery_id = d.id
       where d.decision = 'new' or t.id is not null
-      on conflict do nothing
+      ${unopposed ? '' : 'on conflict do nothing'}
       returning delivery_id
     ),
     excluded as (
@@ -135,11 +138,11 @@ export async function freezePage(
         case when d.decision = 'held' then d.holder_id end
       from decided d where d.decision not in ('new', 'take', 'mine')
     ),
-    last as (select accepted_at::text as accepted_at, id, tenant_id from page
+    last as (select * from page
       order by ${orderOf(selection)
         .map((column) => `page.${column} desc`)
         .join(', ')} limit 1)
-    select (select count(*)::int from page) as selected, (select accepted_at from last) as last_accepted_at,
+    select (select count(*)::int from page) as selected, (select accepted_at::text from last) as last_accepted_at,
       (select id from last) as last_id, (select tenant_id from last) as last_tenant_id,
       -- By a hashed list: how much is inserted is not known when this is planned, and a join would compare all with all.
       array(select d.id from decided d where d.decision in ('new', 'take')

@@ -46,11 +46,12 @@ async function lastOfPage(
 ): Promise<SelectionPlace | undefined> {
   const p = new Parameters();
   const { rows } = await db.query(
-    `select p.accepted_at::text as accepted_at, p.id, p.tenant_id
-     from (${selectionPage(tenantId, selection, { after, limit: page }, p, watermark)}) p
-     order by ${orderOf(selection)
-       .map((column) => `p.${column}`)
-       .join(', ')} offset ${p.add(page - 1)}`,
+    // The text is made of the one that is wanted: in the same list it would be made of all of the page.
+    `select l.accepted_at::text as accepted_at, l.id, l.tenant_id
+     from (select p.* from (${selectionPage(tenantId, selection, { after, limit: page }, p, watermark)}) p
+       order by ${orderOf(selection)
+         .map((column) => `p.${column}`)
+         .join(', ')} offset ${p.add(page - 1)}) l`,
     p.values,
   );
   return rows[0] && { tenantId: rows[0].tenant_id, acceptedAt: rows[0].accepted_at, id: rows[0].id };

@@ -2,10 +2,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { controlOperation } from '../../src/recovery/control-operation.ts';
 import { resolveDelivery } from '../../src/recovery/resolve-delivery.ts';
 import { cancelUnsent } from '../../src/store/cancelling.ts';
+import { type FrozenOperation, freezePage } from '../../src/store/freeze.ts';
 import { pageOperationItems } from '../../src/store/operation-items.ts';
 import { closeOperation } from '../../src/store/operation-progress.ts';
+import { loadOperation } from '../../src/store/operations.ts';
 import { withTransaction } from '../../src/store/pool.ts';
+import { WHOLE } from '../../src/store/selection-page.ts';
 import { giveUpOverdue } from '../../src/store/settlement.ts';
+import { eventually } from '../support/eventually.ts';
 import { readLedger, violationsOf } from '../support/ledger.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
@@ -324,5 +328,31 @@ describe('freezing', () => {
     );
     for (const { items } of accepted) expect(items).toHaveLength(ids.length);
     expect(violationsOf(await readLedger(store.pool))).toEqual([]);
+  });
+
+  test('of a filter, while another operation is freezing the same, joins what that one makes', async () => {
+    const ids = await failed(5);
+    const filter = { filter: { state: ['failed' as const] } };
+    const first = (await store.retry(tenant, filter)).operationId;
+    const second = (await store.retry(tenant, filter)).operationId;
+    const operation = await loadOperation(store.pool, first);
+    let frozen = Promise.resolve();
+    await withTransaction(store.pool, async (db) => {
+      await freezePage(db, operation as FrozenOperation, WHOLE);
+      frozen = store.select(second);
+      await eventually('the second meets what the first has made and not committed', async () => {
+        const waiting = await store.rows('select from pg_locks where not granted');
+        return waiting.length > 0;
+      });
+    });
+    await frozen;
+    expect((await ledgerOf(first)).map(({ deliveryId }) => deliveryId).sort()).toEqual(ids.sort());
+    const joined = await ledgerOf(second);
+    expect(joined).toHaveLength(ids.length);
+    for (const item of joined)
+      expect(item).toMatchObject({
+        reason: 'coalesced',
+        joinedExecutionId: (await openExecution(item.deliveryId)).id,
+      });
   });
 });
