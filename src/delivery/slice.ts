@@ -133,7 +133,7 @@ export class Slice {
         const beganMs = performance.now();
         const round = await this.#claimRound(Math.min(maxClaim, free), full ? 0 : free - kept);
         claimed += round.claimed;
-        if (yields) await liveTraffic.rest(beganMs, stop);
+        if (yields && round.claimed > 0) await liveTraffic.rest(beganMs, stop);
         nobodyNewUntilMs = full && round.claimed === 0 && !round.refused ? this.#list.freshUntilMs : 0;
         claimableInMs = round.claimableInMs;
         if (round.stopped) break;

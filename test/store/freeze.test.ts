@@ -341,7 +341,9 @@ describe('freezing', () => {
       await freezePage(db, operation as FrozenOperation, WHOLE);
       frozen = store.select(second);
       await eventually('the second meets what the first has made and not committed', async () => {
-        const waiting = await store.rows('select from pg_locks where not granted');
+        const waiting = await store.rows(
+          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        );
         return waiting.length > 0;
       });
     });
