@@ -9,9 +9,9 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Agent, type Dispatcher } from 'undici';
-import { createAddressGuard } from '../src/delivery/address-guard.ts';
-import { createAttemptClient } from '../src/delivery/attempt.ts';
-import { createDeadline } from '../src/delivery/deadline.ts';
+import { createAddressGuard } from '../src/outbound/address-guard.ts';
+import { createAttemptClient } from '../src/outbound/attempt.ts';
+import { createDeadline } from '../src/outbound/deadline.ts';
 
 type Case = { name: string; send: () => Promise<unknown>; close: () => Promise<void> };
 

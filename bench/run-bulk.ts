@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { readId } from '../src/domain/typed-id.ts';
+import { readId } from '../src/domain/tenancy/typed-id.ts';
 import { connectTemporal } from '../src/temporal/connection.ts';
 import type { Figures } from './figures.ts';
 import type { MeasuredProcess } from './measured-process.ts';

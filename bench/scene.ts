@@ -1,4 +1,4 @@
-import { readId } from '../src/domain/typed-id.ts';
+import { readId } from '../src/domain/tenancy/typed-id.ts';
 import { type Retries, retriesOf } from '../test/support/retries.ts';
 import { seedFailures } from '../test/support/seed-failures.ts';
 import type { Rig } from './rig.ts';

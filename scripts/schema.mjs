@@ -6,10 +6,10 @@ import { register } from 'tsx/esm/api';
 import { generatedFile } from './generated-file.mjs';
 
 register();
-const { startEmbeddedPostgres } = await import('../src/embedded/postgres.ts');
+const { startEmbeddedPostgres } = await import('../src/embedded/postgres/postgres.ts');
 const { silentReport } = await import('../src/embedded/steps.ts');
-const { migrate } = await import('../src/store/migrate.ts');
-const { dumpSchema } = await import('../src/store/schema-dump.ts');
+const { migrate } = await import('../src/store/db/migrate.ts');
+const { dumpSchema } = await import('../src/store/db/schema-dump.ts');
 
 const dataDir = await mkdtemp(join(tmpdir(), 'redrive-schema-'));
 await chmod(dataDir, 0o711);

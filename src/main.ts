@@ -3,15 +3,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { type Config, loadConfig } from './config/config.ts';
 import { ROLES, type Role } from './config/demo-profile.ts';
-import { type Demo, startDemo } from './embedded/demo.ts';
+import { type Demo, startDemo } from './embedded/demo/demo.ts';
 import { type Parts, startEmbeddedParts } from './embedded/embedded-parts.ts';
 import { describeListenError, listenProblem } from './embedded/listen-problem.ts';
 import { StartupProblem } from './embedded/startup-problem.ts';
 import { createReport, type Report, silentReport } from './embedded/steps.ts';
 import { type Service, startService } from './service.ts';
 import { listenForStopSignals, type StopSignals } from './stop-signals.ts';
-import { databaseProblem } from './store/database-problem.ts';
-import { migrate, pendingMigrations } from './store/migrate.ts';
+import { databaseProblem } from './store/db/database-problem.ts';
+import { migrate, pendingMigrations } from './store/db/migrate.ts';
 import { createLogger, type Log, logInto } from './telemetry/log.ts';
 
 /** Longer than any request may take, and what comes after it: whoever drains longer than this will never be done. */

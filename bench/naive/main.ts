@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { Agent } from 'undici';
-import { createPool } from '../../src/store/pool.ts';
+import { createPool } from '../../src/store/db/pool.ts';
 import { connectTemporal } from '../../src/temporal/connection.ts';
 import type { delivery } from './workflow.ts';
 

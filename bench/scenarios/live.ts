@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { readId, showId } from '../../src/domain/typed-id.ts';
+import { readId, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { startEndlessBulk } from '../endless-bulk.ts';
 import { type Figures, percentiles } from '../figures.ts';
 import { alternate, type Bench } from '../scenario.ts';

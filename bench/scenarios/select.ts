@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { readId, showId } from '../../src/domain/typed-id.ts';
+import { readId, showId } from '../../src/domain/tenancy/typed-id.ts';
 import type { Figures } from '../figures.ts';
 import { loadOutage, type OutageTable, outageWindow, SCATTERED_CODE } from '../outage-table.ts';
 import { alternate, type Bench } from '../scenario.ts';

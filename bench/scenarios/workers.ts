@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { readId } from '../../src/domain/typed-id.ts';
+import { readId } from '../../src/domain/tenancy/typed-id.ts';
 import type { Figures } from '../figures.ts';
 import { alternate, type Bench } from '../scenario.ts';
 import { ALL_FAILURES, newScene } from '../scene.ts';

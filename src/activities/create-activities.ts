@@ -1,27 +1,27 @@
 import { Context } from '@temporalio/activity';
 import type { Pool } from 'pg';
-import type { EarlySlice, EarlySlices } from '../delivery/early-slices.ts';
-import type { SendingContext } from '../delivery/sending-context.ts';
-import { Slice, type SliceControl } from '../delivery/slice.ts';
-import { Wake } from '../delivery/wake.ts';
-import { type NextStep, nextStep } from '../domain/next-step.ts';
-import { closingState } from '../domain/operation-counts.ts';
-import { showId } from '../domain/typed-id.ts';
-import { selectAgain } from '../recovery/freeze-explicit.ts';
-import { freezeNext } from '../recovery/freeze-selection.ts';
-import { settleExpiredClaims } from '../recovery/settle-expired.ts';
-import { watchOperation } from '../recovery/watch-operation.ts';
-import { cancelUnsent } from '../store/cancelling.ts';
-import { operationFacts, readControl, writeNextEvent } from '../store/operation-facts.ts';
+import { type NextStep, nextStep } from '../domain/operations/next-step.ts';
+import { closingState } from '../domain/operations/operation-counts.ts';
+import { showId } from '../domain/tenancy/typed-id.ts';
+import { Wake } from '../loops/wake.ts';
+import { selectAgain } from '../operations/freeze-explicit.ts';
+import { freezeNext } from '../operations/freeze-selection.ts';
+import { settleExpiredClaims } from '../operations/settle-expired.ts';
+import { watchOperation } from '../operations/watch-operation.ts';
+import type { EarlySlice, EarlySlices } from '../sending/early-slices.ts';
+import type { SendingContext } from '../sending/sending-context.ts';
+import { Slice, type SliceControl } from '../sending/slice.ts';
+import { withTransaction } from '../store/db/pool.ts';
+import { cancelUnsent } from '../store/operations/cancelling.ts';
+import { operationFacts, readControl, writeNextEvent } from '../store/operations/operation-facts.ts';
 import {
   cancelExpired,
   cancelFromOutside,
   closeOperation,
   renewStatistics,
   showRunning,
-} from '../store/operation-progress.ts';
-import { loadOperation } from '../store/operations.ts';
-import { withTransaction } from '../store/pool.ts';
+} from '../store/operations/operation-progress.ts';
+import { loadOperation } from '../store/operations/operations.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import type { OperationActivities, Progress } from './operation-activities.ts';
 

@@ -1,5 +1,5 @@
-import type { NextStep } from '../domain/next-step.ts';
-import type { OperationState } from '../domain/operation-state.ts';
+import type { NextStep } from '../domain/operations/next-step.ts';
+import type { OperationState } from '../domain/operations/operation-state.ts';
 
 /** What an activity tells the workflow: what comes next, and what its reader in the Temporal UI sees. Numbers and words only. */
 export interface Progress {

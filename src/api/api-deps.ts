@@ -1,8 +1,8 @@
-import type { AddressGuard } from '../delivery/address-guard.ts';
-import type { KeySets } from '../delivery/key-sets.ts';
-import type { Sealer } from '../delivery/sealing.ts';
 import type { AcceptEvents } from '../ingest/create-ingest.ts';
-import type { RecoveryDeps } from '../recovery/recovery-deps.ts';
+import type { RecoveryDeps } from '../operations/recovery-deps.ts';
+import type { AddressGuard } from '../outbound/address-guard.ts';
+import type { KeySets } from '../outbound/key-sets.ts';
+import type { Sealer } from '../sealing/sealing.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { RateLimit } from './rate-limit.ts';

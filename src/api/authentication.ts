@@ -1,10 +1,10 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Grant } from '../domain/grant.ts';
-import { hasScope, type Scope } from '../domain/scope.ts';
-import { readId, showId } from '../domain/typed-id.ts';
-import { findApiKey } from '../store/api-keys.ts';
-import type { Queryable } from '../store/queryable.ts';
-import { findTenant } from '../store/tenants.ts';
+import type { Grant } from '../domain/tenancy/grant.ts';
+import { hasScope, type Scope } from '../domain/tenancy/scope.ts';
+import { readId, showId } from '../domain/tenancy/typed-id.ts';
+import type { Queryable } from '../store/db/queryable.ts';
+import { findApiKey } from '../store/tenancy/api-keys.ts';
+import { findTenant } from '../store/tenancy/tenants.ts';
 import type { ApiDeps } from './api-deps.ts';
 import { hashApiKey } from './api-key.ts';
 import { callerOfToken, isToken, type TokenRefusal } from './jwt-caller.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { canonicalJson } from '../domain/canonical-json.ts';
+import { canonicalJson } from '../domain/json/canonical-json.ts';
 import { type Problem, problem } from './problem.ts';
 
 /** A cursor for the position behind the last row of a page, bound to what was listed. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson } from '../domain/canonical-json.ts';
+import { canonicalJson } from '../domain/json/canonical-json.ts';
 import { type Problem, problem } from './problem.ts';
 
 /** How long the answer to a key is kept. */

@@ -8,11 +8,11 @@ import {
   type JWTVerifyOptions,
   jwtVerify,
 } from 'jose';
-import { KeysUnavailableError } from '../delivery/key-sets.ts';
-import { jwtIssuerSecretContext } from '../delivery/sealing-contexts.ts';
-import { commonScopes, type Scope } from '../domain/scope.ts';
-import { showId } from '../domain/typed-id.ts';
-import { findJwtIssuers, type JwtIssuer } from '../store/jwt-issuers.ts';
+import { commonScopes, type Scope } from '../domain/tenancy/scope.ts';
+import { showId } from '../domain/tenancy/typed-id.ts';
+import { KeysUnavailableError } from '../outbound/key-sets.ts';
+import { jwtIssuerSecretContext } from '../sealing/sealing-contexts.ts';
+import { findJwtIssuers, type JwtIssuer } from '../store/tenancy/jwt-issuers.ts';
 import type { ApiDeps } from './api-deps.ts';
 import type { Caller } from './authentication.ts';
 import { codeOfException } from './unexpected-failure.ts';

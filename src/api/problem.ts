@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
-import type { Scope } from '../domain/scope.ts';
+import type { Scope } from '../domain/tenancy/scope.ts';
 import { PROBLEMS, type ProblemCode } from './problem-table.ts';
 import type { RenderedProblem } from './surface.ts';
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { MAX_JSON_DEPTH, tooDeepAt } from '../domain/json-depth.ts';
-import { jsonFaultAt } from '../domain/json-fault.ts';
+import { MAX_JSON_DEPTH, tooDeepAt } from '../domain/json/json-depth.ts';
+import { jsonFaultAt } from '../domain/json/json-fault.ts';
 import { type Problem, problem } from './problem.ts';
 
 /** The most bytes that a request may have. */

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Scope } from '../domain/scope.ts';
+import type { Scope } from '../domain/tenancy/scope.ts';
 import type { Caller } from './authentication.ts';
 import type { Problem } from './problem.ts';
 import type { ProblemCode } from './problem-table.ts';

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { type Request, type Response, Router } from 'express';
-import type { SurfaceName } from '../domain/surface-name.ts';
+import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
 import type { ApiDeps } from './api-deps.ts';
 import { type FieldError, isProblem, type Problem, problem, sendRendered } from './problem.ts';
 import { PROBLEMS } from './problem-table.ts';

@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import swaggerUi from 'swagger-ui-express';
+import { nativeSurface } from '../surfaces/native/native-surface.ts';
+import { SURFACES } from '../surfaces/surfaces.ts';
 import type { ApiDeps } from './api-deps.ts';
-import { nativeSurface } from './native/native-surface.ts';
 import { openApiDocument } from './openapi.ts';
 import { problem } from './problem.ts';
 import { createRouter, requestIdOf, sendProblem } from './router.ts';
 import { serviceRoutes } from './service-routes.ts';
 import { type ServedRoute, surfaceOf } from './surface.ts';
-import { SURFACES } from './surfaces.ts';
 import { codeOfException, problemOfException } from './unexpected-failure.ts';
 
 /** Every route of the API; the document is made from these, too. */

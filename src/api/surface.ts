@@ -1,4 +1,4 @@
-import type { SurfaceName } from '../domain/surface-name.ts';
+import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
 import type { ApiDeps } from './api-deps.ts';
 import type { Authenticated } from './authentication.ts';
 import type { Problem } from './problem.ts';

@@ -2,9 +2,9 @@ import type { Buffer } from 'node:buffer';
 import type { Config } from '../config/config.ts';
 import { type DataDir, openDataDir } from './data-dir.ts';
 import { masterKeyIn } from './master-key.ts';
-import { startEmbeddedPostgres } from './postgres.ts';
+import { startEmbeddedPostgres } from './postgres/postgres.ts';
 import type { Report } from './steps.ts';
-import { startEmbeddedTemporal } from './temporal.ts';
+import { startEmbeddedTemporal } from './temporal/temporal.ts';
 
 /** What a service runs on: servers of our own, or those that the config names. */
 export type Parts = {

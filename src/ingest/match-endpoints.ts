@@ -1,6 +1,6 @@
-import { wantsEvent } from '../domain/endpoint-match.ts';
-import { matchableEndpoints } from '../store/endpoint-versions.ts';
-import type { Queryable } from '../store/queryable.ts';
+import { wantsEvent } from '../domain/endpoints/endpoint-match.ts';
+import type { Queryable } from '../store/db/queryable.ts';
+import { matchableEndpoints } from '../store/tenancy/endpoint-versions.ts';
 import type { IncomingEvent, MatchedEvent } from './write-calls.ts';
 
 /** Finds the endpoints that want each event; before the tenant's counter is locked, for others wait from there on. */

@@ -1,8 +1,8 @@
 import type { Pool } from 'pg';
-import type { Matchable } from '../store/endpoint-versions.ts';
-import { allotNumbers, claimIdentities, insertEvents } from '../store/events.ts';
-import { withTransaction } from '../store/pool.ts';
-import type { Queryable } from '../store/queryable.ts';
+import { withTransaction } from '../store/db/pool.ts';
+import type { Queryable } from '../store/db/queryable.ts';
+import { allotNumbers, claimIdentities, insertEvents } from '../store/ingest/events.ts';
+import type { Matchable } from '../store/tenancy/endpoint-versions.ts';
 
 /** An event as it came in, checked. */
 export interface IncomingEvent {

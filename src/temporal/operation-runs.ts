@@ -1,7 +1,7 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
-import type { RunnableOperation } from '../domain/operation.ts';
-import { showId } from '../domain/typed-id.ts';
+import type { RunnableOperation } from '../domain/operations/operation.ts';
+import { showId } from '../domain/tenancy/typed-id.ts';
 import type { TemporalLink } from './connection.ts';
 import { KIND_ATTRIBUTE, STATE_ATTRIBUTE, TENANT_ATTRIBUTE } from './search-attributes.ts';
 import type { TaskQueues } from './task-queues.ts';

@@ -1,7 +1,7 @@
-import type { SendingContext } from '../delivery/sending-context.ts';
-import { Slice } from '../delivery/slice.ts';
-import { Wake } from '../delivery/wake.ts';
-import { LIVE_LANE } from '../store/queryable.ts';
+import { Wake } from '../loops/wake.ts';
+import type { SendingContext } from '../sending/sending-context.ts';
+import { Slice } from '../sending/slice.ts';
+import { LIVE_LANE } from '../store/db/queryable.ts';
 
 /** What the live lane of a worker is given. */
 export interface LiveLaneOptions {

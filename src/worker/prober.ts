@@ -1,13 +1,13 @@
 import type { Pool } from 'pg';
-import { createDeadline } from '../delivery/deadline.ts';
-import type { SendingContext } from '../delivery/sending-context.ts';
-import { signatureHeaders } from '../delivery/signature.ts';
-import { Wake } from '../delivery/wake.ts';
-import { judgeProbe, probeDelayMs, probeUrl } from '../domain/probe.ts';
-import { showId } from '../domain/typed-id.ts';
-import { dueNext } from '../store/ordering.ts';
-import { withTransaction } from '../store/pool.ts';
-import { type DueProbe, type ProbeOutcome, recordProbe, takeDueProbes } from '../store/probes.ts';
+import { judgeProbe, probeDelayMs, probeUrl } from '../domain/sending/probe.ts';
+import { showId } from '../domain/tenancy/typed-id.ts';
+import { Wake } from '../loops/wake.ts';
+import { createDeadline } from '../outbound/deadline.ts';
+import { signatureHeaders } from '../outbound/signature.ts';
+import type { SendingContext } from '../sending/sending-context.ts';
+import { withTransaction } from '../store/db/pool.ts';
+import { dueNext } from '../store/sending/ordering.ts';
+import { type DueProbe, type ProbeOutcome, recordProbe, takeDueProbes } from '../store/sending/probes.ts';
 
 const AT_ONCE = 32;
 const POLL_MS = 500;

@@ -1,23 +1,28 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { Wake } from '../delivery/wake.ts';
-import type { RunnableOperation } from '../domain/operation.ts';
-import { showId } from '../domain/typed-id.ts';
-import { settleExpiredClaims } from '../recovery/settle-expired.ts';
-import { notifyLiveLanes } from '../store/live-notices.ts';
-import { cancelFromOutside } from '../store/operation-progress.ts';
-import { dueNext } from '../store/ordering.ts';
-import { confirmStart, findOverdue, noteStart, type Overdue } from '../store/overdue-operations.ts';
-import { expirePayloads, tenantsWithRetention } from '../store/payload-retention.ts';
-import { withTransaction } from '../store/pool.ts';
-import { dropExpiredDiagnostics } from '../store/receipt-diagnostics.ts';
-import { giveUpOverdue } from '../store/settlement.ts';
+import type { RunnableOperation } from '../domain/operations/operation.ts';
+import { showId } from '../domain/tenancy/typed-id.ts';
+import { Wake } from '../loops/wake.ts';
+import { settleExpiredClaims } from '../operations/settle-expired.ts';
+import { withTransaction } from '../store/db/pool.ts';
+import { cancelFromOutside } from '../store/operations/operation-progress.ts';
+import {
+  confirmStart,
+  findOverdue,
+  noteStart,
+  type Overdue,
+} from '../store/operations/overdue-operations.ts';
+import { notifyLiveLanes } from '../store/sending/live-notices.ts';
+import { dueNext } from '../store/sending/ordering.ts';
+import { expirePayloads, tenantsWithRetention } from '../store/settling/payload-retention.ts';
+import { giveUpOverdue } from '../store/settling/settlement.ts';
+import { dropExpiredDiagnostics } from '../surfaces/flowrelay/store/receipt-diagnostics.ts';
+import { tellFailedFiles, tenantsToTell } from '../surfaces/stedi/failed-file-feed.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { temporalAnswers } from '../temporal/connection.ts';
 import { OperationRuns } from '../temporal/operation-runs.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
-import { tellFailedFiles, tenantsToTell } from './failed-file-feed.ts';
 
 /** What the sweeper of a worker is given. */
 export interface SweeperOptions {

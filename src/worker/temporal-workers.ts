@@ -2,7 +2,7 @@ import { Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { type ActivityDeps, createActivities } from '../activities/create-activities.ts';
 import { errorCodes } from '../activities/error-codes.ts';
-import { Wake } from '../delivery/wake.ts';
+import { Wake } from '../loops/wake.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
 

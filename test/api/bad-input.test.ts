@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { PROBLEMS } from '../../src/api/problem-table.ts';
 import type { Route } from '../../src/api/route.ts';
 import { apiRoutes } from '../../src/api/server.ts';
-import { type Scope, TENANT_SCOPES } from '../../src/domain/scope.ts';
+import { type Scope, TENANT_SCOPES } from '../../src/domain/tenancy/scope.ts';
 import {
   type ApiWorld,
   bodyFor,

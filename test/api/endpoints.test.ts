@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { endpointHeadersContext, endpointSecretContext } from '../../src/delivery/sealing-contexts.ts';
+import { endpointHeadersContext, endpointSecretContext } from '../../src/sealing/sealing-contexts.ts';
 import { startTestApi, type TestApi } from '../support/test-api.ts';
 
 let api: TestApi;

@@ -2,8 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type CryptoKey, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT, UnsecuredJWT } from 'jose';
-import { createAddressGuard } from '../../src/delivery/address-guard.ts';
-import { createKeySets } from '../../src/delivery/key-sets.ts';
+import { createAddressGuard } from '../../src/outbound/address-guard.ts';
+import { createKeySets } from '../../src/outbound/key-sets.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestApi, type TestApi } from '../support/test-api.ts';
 

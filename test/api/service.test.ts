@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openApiDocument } from '../../src/api/openapi.ts';
 import { PROBLEMS } from '../../src/api/problem-table.ts';
 import { apiRoutes } from '../../src/api/server.ts';
-import { createPool } from '../../src/store/pool.ts';
+import { createPool } from '../../src/store/db/pool.ts';
 import { seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
 import { startTestApi, type TestApi } from '../support/test-api.ts';
 

@@ -1,10 +1,10 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/postgres/postgres.ts';
 import { silentReport } from '../../src/embedded/steps.ts';
-import { type EmbeddedTemporal, startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
-import { migrate } from '../../src/store/migrate.ts';
+import { type EmbeddedTemporal, startEmbeddedTemporal } from '../../src/embedded/temporal/temporal.ts';
+import { migrate } from '../../src/store/db/migrate.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 
 /** A server that can be killed and comes back with its data, at the same address. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { createPool } from '../../src/store/pool.ts';
+import { createPool } from '../../src/store/db/pool.ts';
 import { eventually } from '../support/eventually.ts';
 import { slow } from '../support/receiver-behaviour.ts';
 import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';

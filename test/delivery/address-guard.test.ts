@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { createAddressGuard, type Resolve } from '../../src/delivery/address-guard.ts';
+import { createAddressGuard, type Resolve } from '../../src/outbound/address-guard.ts';
 
 const guard = createAddressGuard([]);
 

@@ -1,14 +1,14 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { type AddressGuard, createAddressGuard } from '../../src/delivery/address-guard.ts';
+import type { AttemptResult } from '../../src/domain/sending/attempt-result.ts';
+import { classify } from '../../src/domain/sending/classification.ts';
+import { type AddressGuard, createAddressGuard } from '../../src/outbound/address-guard.ts';
 import {
   type AttemptClient,
   type AttemptClientOptions,
   type AttemptRequest,
   createAttemptClient,
-} from '../../src/delivery/attempt.ts';
-import { createDeadline } from '../../src/delivery/deadline.ts';
-import type { AttemptResult } from '../../src/domain/attempt-result.ts';
-import { classify } from '../../src/domain/classification.ts';
+} from '../../src/outbound/attempt.ts';
+import { createDeadline } from '../../src/outbound/deadline.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import * as behave from '../support/receiver-behaviour.ts';
 import { createSelfSignedCertificate } from '../support/self-signed-certificate.ts';

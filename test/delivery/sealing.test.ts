@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { createSealer } from '../../src/delivery/sealing.ts';
+import { createSealer } from '../../src/sealing/sealing.ts';
 
 const CONTEXT = 'endpoint-secret:ep_1';
 const sealer = createSealer(Buffer.alloc(32, 1));

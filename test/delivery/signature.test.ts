@@ -6,7 +6,7 @@ import {
   parseSecret,
   type SigningSecret,
   signatureHeaders,
-} from '../../src/delivery/signature.ts';
+} from '../../src/outbound/signature.ts';
 
 function parsed(text: string): SigningSecret {
   const secret = parseSecret(text);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Wake } from '../../src/delivery/wake.ts';
+import { Wake } from '../../src/loops/wake.ts';
 
 const never = new AbortController().signal;
 const LONG_MS = 60_000;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { backoffMs } from '../../src/domain/backoff.ts';
+import { backoffMs } from '../../src/domain/sending/backoff.ts';
 
 const POLICY = { initialMs: 5_000, factor: 2, capMs: 60_000 };
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { AttemptResult } from '../../src/domain/attempt-result.ts';
-import { classify } from '../../src/domain/classification.ts';
-import { FAULT_CODES, type FaultCode } from '../../src/domain/fault-code.ts';
+import type { AttemptResult } from '../../src/domain/sending/attempt-result.ts';
+import { classify } from '../../src/domain/sending/classification.ts';
+import { FAULT_CODES, type FaultCode } from '../../src/domain/sending/fault-code.ts';
 
 function answered(status: number, retryAfterMs?: number): AttemptResult {
   const answer = { kind: 'answered', status, excerpt: new Uint8Array(), durationMs: 1 } as const;

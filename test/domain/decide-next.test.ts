@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { backoffMs } from '../../src/domain/backoff.ts';
-import type { Classification } from '../../src/domain/classification.ts';
-import { decideNext, type Situation } from '../../src/domain/decide-next.ts';
-import { ON_AMBIGUOUS } from '../../src/domain/retry-policy.ts';
+import { backoffMs } from '../../src/domain/sending/backoff.ts';
+import type { Classification } from '../../src/domain/sending/classification.ts';
+import { decideNext, type Situation } from '../../src/domain/sending/decide-next.ts';
+import { ON_AMBIGUOUS } from '../../src/domain/sending/retry-policy.ts';
 
 const OUTCOMES = ['delivered', 'retryable', 'permanent', 'gone', 'ambiguous', 'unsent', 'released'] as const;
 const TRIED_AGAIN = ['retryable', 'unsent', 'ambiguous'];

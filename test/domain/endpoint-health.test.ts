@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type EndpointHealth, reactTo, signOf } from '../../src/domain/endpoint-health.ts';
+import { type EndpointHealth, reactTo, signOf } from '../../src/domain/sending/endpoint-health.ts';
 
 const well: EndpointHealth = { streak: 0, openings: 0, resting: false, sinceHalvedMs: 60_000 };
 const none = { overloaded: 0, down: 0, alive: 0, inFlight: 64 };

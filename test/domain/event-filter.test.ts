@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type EventFilter, filterFaults, matchesFilter } from '../../src/domain/event-filter.ts';
-import { matchesType } from '../../src/domain/event-type.ts';
+import { type EventFilter, filterFaults, matchesFilter } from '../../src/domain/endpoints/event-filter.ts';
+import { matchesType } from '../../src/domain/endpoints/event-type.ts';
 
 const payload = {
   data: { amount: 100, currency: 'EUR', vip: true, note: null, 'a.b': 1 },

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { DELIVERY_STATES } from '../../src/domain/delivery-state.ts';
+import { OPERATION_ENDS, OPERATION_STATES } from '../../src/domain/operations/operation-state.ts';
+import { EXCLUSION_REASONS } from '../../src/domain/operations/selection.ts';
+import { DELIVERY_STATES } from '../../src/domain/sending/delivery-state.ts';
 import {
   EXECUTION_STATES,
   EXECUTION_TRANSITIONS,
   type ExecutionState,
   isOpen,
-} from '../../src/domain/execution-state.ts';
-import { OPERATION_ENDS, OPERATION_STATES } from '../../src/domain/operation-state.ts';
-import { EXCLUSION_REASONS } from '../../src/domain/selection.ts';
+} from '../../src/domain/sending/execution-state.ts';
 import { createTestStore, type TestStore } from '../support/test-store.ts';
 
 let store: TestStore;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { EXECUTION_STATES } from '../../src/domain/execution-state.ts';
-import { FILE_FAULT_CODES, fileFault, reasonsOf } from '../../src/domain/file-fault.ts';
-import { fileStatus, isRetryable } from '../../src/domain/file-status.ts';
-import { PREPARATION_FAULTS } from '../../src/domain/preparation.ts';
+import { PREPARATION_FAULTS } from '../../src/domain/endpoints/preparation.ts';
+import { EXECUTION_STATES } from '../../src/domain/sending/execution-state.ts';
+import { FILE_FAULT_CODES, fileFault, reasonsOf } from '../../src/surfaces/stedi/file-fault.ts';
+import { fileStatus, isRetryable } from '../../src/surfaces/stedi/file-status.ts';
 
 describe('the status of a file execution', () => {
   test.each([

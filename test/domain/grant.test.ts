@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { GRANT_SCOPES, GRANTS } from '../../src/domain/grant.ts';
-import { isBeyondProduct } from '../../src/domain/product-boundary.ts';
-import { publicUrl } from '../../src/domain/public-url.ts';
-import { hasScope, SCOPES, TENANT_SCOPES } from '../../src/domain/scope.ts';
+import { GRANT_SCOPES, GRANTS } from '../../src/domain/tenancy/grant.ts';
+import { hasScope, SCOPES, TENANT_SCOPES } from '../../src/domain/tenancy/scope.ts';
+import { isBeyondProduct } from '../../src/surfaces/flowrelay/domain/product-boundary.ts';
+import { publicUrl } from '../../src/surfaces/flowrelay/domain/public-url.ts';
 
 test('each grant has all of the one before, and something of its own', () => {
   for (const [n, grant] of GRANTS.entries()) {

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { tooDeepAt } from '../../src/domain/json-depth.ts';
-import { jsonFaultAt } from '../../src/domain/json-fault.ts';
+import { tooDeepAt } from '../../src/domain/json/json-depth.ts';
+import { jsonFaultAt } from '../../src/domain/json/json-fault.ts';
 
 function parses(text: string): boolean {
   try {

@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type NextStep, nextStep, type OperationFacts } from '../../src/domain/next-step.ts';
+import { type NextStep, nextStep, type OperationFacts } from '../../src/domain/operations/next-step.ts';
 import {
   addsUp,
   closingState,
   type OperationCounts,
   unsentItems,
-} from '../../src/domain/operation-counts.ts';
-import { hasEnded, OPERATION_STATES } from '../../src/domain/operation-state.ts';
+} from '../../src/domain/operations/operation-counts.ts';
+import { hasEnded, OPERATION_STATES } from '../../src/domain/operations/operation-state.ts';
 
 const anyCount = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 30_000 }));
 const anyMs = fc.oneof(fc.integer({ min: -10_000, max: 10_000 }), fc.integer({ min: 0, max: 604_800_000 }));

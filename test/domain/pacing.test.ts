@@ -6,7 +6,7 @@ import {
   concurrencyShare,
   liveBurstMs,
   reserve,
-} from '../../src/domain/pacing.ts';
+} from '../../src/domain/sending/pacing.ts';
 
 type Lane = 'bulk' | 'live';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { payloadSlices } from '../../src/domain/payload-slices.ts';
+import { payloadSlices } from '../../src/domain/json/payload-slices.ts';
 
 /** JSON as people write it: any whitespace, any escapes, numbers that no double holds. */
 const space = fc.stringMatching(/^[ \t\n\r]{0,3}$/);

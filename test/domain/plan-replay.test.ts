@@ -1,5 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { planReplay, type TargetEndpoint, type TargetHandoff } from '../../src/domain/plan-replay.ts';
+import {
+  planReplay,
+  type TargetEndpoint,
+  type TargetHandoff,
+} from '../../src/surfaces/flowrelay/domain/plan-replay.ts';
 
 const endpoint = (endpointId: string, more: Partial<TargetEndpoint> = {}): TargetEndpoint => ({
   endpointId,

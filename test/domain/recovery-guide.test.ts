@@ -8,9 +8,9 @@ import {
   type ReceiptFacts,
   type RetentionState,
   recoveryCodeOf,
-} from '../../src/domain/receipt.ts';
-import { guidanceFor } from '../../src/domain/recovery-guide.ts';
-import { replayAvailability } from '../../src/domain/replay-refusal.ts';
+} from '../../src/surfaces/flowrelay/domain/receipt.ts';
+import { guidanceFor } from '../../src/surfaces/flowrelay/domain/recovery-guide.ts';
+import { replayAvailability } from '../../src/surfaces/flowrelay/domain/replay-refusal.ts';
 
 const base: HandoffFacts = { state: 'pending', attempted: false, mayHaveArrived: false };
 const handoff = (facts: Partial<HandoffFacts>): HandoffFacts => ({ ...base, ...facts });

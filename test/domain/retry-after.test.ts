@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { parseRetryAfter, RETRY_AFTER_CAP_MS } from '../../src/domain/retry-after.ts';
+import { parseRetryAfter, RETRY_AFTER_CAP_MS } from '../../src/domain/sending/retry-after.ts';
 
 const NOW = Date.parse('Sun, 06 Nov 1994 08:49:00 GMT');
 

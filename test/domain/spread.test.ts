@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Sockets, type Spreadable, spread } from '../../src/domain/spread.ts';
+import { type Sockets, type Spreadable, spread } from '../../src/domain/sending/spread.ts';
 
 const anyEndpoints = fc
   .array(

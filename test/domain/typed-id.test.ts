@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { ID_PREFIXES, type IdKind, readId, showId } from '../../src/domain/typed-id.ts';
+import { ID_PREFIXES, type IdKind, readId, showId } from '../../src/domain/tenancy/typed-id.ts';
 
 const KINDS = Object.keys(ID_PREFIXES) as IdKind[];
 const anyKind = fc.constantFrom(...KINDS);

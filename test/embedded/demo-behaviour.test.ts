@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { answerOf, type DemoPhase } from '../../src/embedded/demo-behaviour.ts';
-import { DEMO_ENDPOINTS, DEMO_HANDLES, demoUrl } from '../../src/embedded/demo-endpoints.ts';
+import { answerOf, type DemoPhase } from '../../src/embedded/demo/demo-behaviour.ts';
+import { DEMO_ENDPOINTS, DEMO_HANDLES, demoUrl } from '../../src/embedded/demo/demo-endpoints.ts';
 
 const IDS = Array.from({ length: 1_000 }, (_, index) => `dlv_01m819hqgdfxmbsac2ne1g${index}`);
 

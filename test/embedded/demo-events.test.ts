@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
-import { matchesType } from '../../src/domain/event-type.ts';
-import { DEMO_ENDPOINTS, DEMO_HANDLES } from '../../src/embedded/demo-endpoints.ts';
-import { demoEvents, inCalls, readExamples } from '../../src/embedded/demo-events.ts';
+import { matchesType } from '../../src/domain/endpoints/event-type.ts';
+import { DEMO_ENDPOINTS, DEMO_HANDLES } from '../../src/embedded/demo/demo-endpoints.ts';
+import { demoEvents, inCalls, readExamples } from '../../src/embedded/demo/demo-events.ts';
 
 test('an event is typed by its name and action, and is about its repository', () => {
   const definitions = [

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from '@jest/globals';
-import { COUNTED_PARTS, type OperationCounts } from '../../src/domain/operation-counts.ts';
-import { progressLine, showProgress } from '../../src/embedded/demo-progress.ts';
+import { COUNTED_PARTS, type OperationCounts } from '../../src/domain/operations/operation-counts.ts';
+import { progressLine, showProgress } from '../../src/embedded/demo/demo-progress.ts';
 
 function counts(parts: Partial<OperationCounts>): OperationCounts {
   const none = Object.fromEntries(COUNTED_PARTS.map((part) => [part, 0])) as OperationCounts;

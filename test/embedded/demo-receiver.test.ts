@@ -1,6 +1,10 @@
 import { createServer } from 'node:net';
 import { expect, test } from '@jest/globals';
-import { type DemoReceiver, keptPort, startDemoReceiver } from '../../src/embedded/demo-receiver-process.ts';
+import {
+  type DemoReceiver,
+  keptPort,
+  startDemoReceiver,
+} from '../../src/embedded/demo/demo-receiver-process.ts';
 import { isRunning } from '../../src/embedded/own-processes.ts';
 import { startChildScript } from '../support/child-script.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import type { OperationCounts } from '../../src/domain/operation-counts.ts';
-import type { DemoHandle } from '../../src/embedded/demo-endpoints.ts';
+import type { OperationCounts } from '../../src/domain/operations/operation-counts.ts';
+import type { DemoHandle } from '../../src/embedded/demo/demo-endpoints.ts';
 import {
   addressLines,
   type ClosureReport,
@@ -9,7 +9,7 @@ import {
   outageTable,
   type RemainingFailure,
   remainingLines,
-} from '../../src/embedded/demo-report.ts';
+} from '../../src/embedded/demo/demo-report.ts';
 
 function counts(parts: Partial<OperationCounts>): OperationCounts {
   return {

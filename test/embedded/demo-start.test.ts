@@ -3,10 +3,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type DemoOptions, startDemo } from '../../src/embedded/demo.ts';
-import { keptPort } from '../../src/embedded/demo-receiver-process.ts';
+import { type DemoOptions, startDemo } from '../../src/embedded/demo/demo.ts';
+import { keptPort } from '../../src/embedded/demo/demo-receiver-process.ts';
 import { silentReport } from '../../src/embedded/steps.ts';
-import { insertTenant } from '../../src/store/tenants.ts';
+import { insertTenant } from '../../src/store/tenancy/tenants.ts';
 import { inTemporaryDirectory } from '../support/temporary-directory.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 

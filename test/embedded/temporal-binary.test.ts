@@ -2,8 +2,8 @@ import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { silentReport } from '../../src/embedded/steps.ts';
-import { temporalBinary } from '../../src/embedded/temporal-binary.ts';
-import { TEMPORAL_SOURCES } from '../../src/embedded/temporal-sources.ts';
+import { temporalBinary } from '../../src/embedded/temporal/temporal-binary.ts';
+import { TEMPORAL_SOURCES } from '../../src/embedded/temporal/temporal-sources.ts';
 import { inTemporaryDirectory } from '../support/temporary-directory.ts';
 
 /** Those that need a program on the PATH: the official download would leave this machine. */

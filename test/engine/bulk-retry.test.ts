@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { BULK_AHEAD_MS, BULK_LATE_MS } from '../../src/domain/pacing.ts';
+import { BULK_AHEAD_MS, BULK_LATE_MS } from '../../src/domain/sending/pacing.ts';
 import { counted } from '../support/concurrency.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
-import { PLATFORM_TENANT } from '../../src/store/tenants.ts';
+import { PLATFORM_TENANT } from '../../src/store/tenancy/tenants.ts';
 import { eventually } from '../support/eventually.ts';
 import { jackHenryAt } from '../support/jack-henry.ts';
 import { readLedger, violationsOf } from '../support/ledger.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { silentReport } from '../../src/embedded/steps.ts';
-import { type EmbeddedTemporal, startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
+import { type EmbeddedTemporal, startEmbeddedTemporal } from '../../src/embedded/temporal/temporal.ts';
 import { type Service, startService } from '../../src/service.ts';
 import { ok } from '../support/receiver-behaviour.ts';
 import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';

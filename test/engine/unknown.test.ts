@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { recordOutcomes } from '../../src/store/outcomes.ts';
+import { recordOutcomes } from '../../src/store/settling/outcomes.ts';
 import { postAck as postAckTo, signAck } from '../support/acknowledge.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';

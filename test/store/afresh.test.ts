@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Selection } from '../../src/domain/selection.ts';
-import { controlOperation } from '../../src/recovery/control-operation.ts';
-import { freezeAfresh } from '../../src/recovery/freeze-afresh.ts';
-import { selectAgain } from '../../src/recovery/freeze-explicit.ts';
-import { cancelUnsent } from '../../src/store/cancelling.ts';
-import { setEndpointState } from '../../src/store/endpoints.ts';
-import { loadOperation } from '../../src/store/operations.ts';
-import { withTransaction } from '../../src/store/pool.ts';
-import { LIVE_LANE } from '../../src/store/queryable.ts';
-import type { SelectionCursor } from '../../src/store/selection-page.ts';
-import { PLATFORM_TENANT } from '../../src/store/tenants.ts';
+import type { Selection } from '../../src/domain/operations/selection.ts';
+import { controlOperation } from '../../src/operations/control-operation.ts';
+import { freezeAfresh } from '../../src/operations/freeze-afresh.ts';
+import { selectAgain } from '../../src/operations/freeze-explicit.ts';
+import { withTransaction } from '../../src/store/db/pool.ts';
+import { LIVE_LANE } from '../../src/store/db/queryable.ts';
+import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
+import { loadOperation } from '../../src/store/operations/operations.ts';
+import type { SelectionCursor } from '../../src/store/selection/selection-page.ts';
+import { setEndpointState } from '../../src/store/tenancy/endpoints.ts';
+import { PLATFORM_TENANT } from '../../src/store/tenancy/tenants.ts';
 import { readLedger, violationsOf } from '../support/ledger.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { controlOperation } from '../../src/recovery/control-operation.ts';
-import { claimItems } from '../../src/store/claims.ts';
-import { insertEndpointVersion } from '../../src/store/endpoint-versions.ts';
-import { advanceVersion } from '../../src/store/endpoints.ts';
-import { raiseFloors } from '../../src/store/pacing.ts';
-import { createPool, withTransaction } from '../../src/store/pool.ts';
-import { LIVE_LANE } from '../../src/store/queryable.ts';
-import { ignoreWithoutPayload } from '../../src/store/settlement.ts';
+import { controlOperation } from '../../src/operations/control-operation.ts';
+import { createPool, withTransaction } from '../../src/store/db/pool.ts';
+import { LIVE_LANE } from '../../src/store/db/queryable.ts';
+import { claimItems } from '../../src/store/sending/claims.ts';
+import { raiseFloors } from '../../src/store/sending/pacing.ts';
+import { ignoreWithoutPayload } from '../../src/store/settling/settlement.ts';
+import { insertEndpointVersion } from '../../src/store/tenancy/endpoint-versions.ts';
+import { advanceVersion } from '../../src/store/tenancy/endpoints.ts';
 import { createTestStore, ENDPOINT, type TestStore, type TestTenant } from '../support/test-store.ts';
 
 let store: TestStore;

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { closingState } from '../../src/domain/operation-counts.ts';
-import { controlOperation } from '../../src/recovery/control-operation.ts';
-import { selectAgain } from '../../src/recovery/freeze-explicit.ts';
-import { resolveDelivery } from '../../src/recovery/resolve-delivery.ts';
-import { cancelUnsent } from '../../src/store/cancelling.ts';
-import { closeOperation } from '../../src/store/operation-progress.ts';
-import { loadOperation } from '../../src/store/operations.ts';
-import { withTransaction } from '../../src/store/pool.ts';
-import { LIVE_LANE } from '../../src/store/queryable.ts';
+import { closingState } from '../../src/domain/operations/operation-counts.ts';
+import { controlOperation } from '../../src/operations/control-operation.ts';
+import { selectAgain } from '../../src/operations/freeze-explicit.ts';
+import { resolveDelivery } from '../../src/operations/resolve-delivery.ts';
+import { withTransaction } from '../../src/store/db/pool.ts';
+import { LIVE_LANE } from '../../src/store/db/queryable.ts';
+import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
+import { closeOperation } from '../../src/store/operations/operation-progress.ts';
+import { loadOperation } from '../../src/store/operations/operations.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
 let store: TestStore;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { DELIVERY_STATES } from '../../src/domain/delivery-state.ts';
-import { estimateEvents } from '../../src/store/event-estimate.ts';
+import { DELIVERY_STATES } from '../../src/domain/sending/delivery-state.ts';
+import { estimateEvents } from '../../src/surfaces/zen-mesh/event-estimate.ts';
 import { seedFailures } from '../support/seed-failures.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 

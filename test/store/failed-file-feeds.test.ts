@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { FAILED_FILE_TYPE } from '../../src/domain/event-type.ts';
-import { tellFailedFiles, tenantsToTell } from '../../src/worker/failed-file-feed.ts';
+import { FAILED_FILE_TYPE } from '../../src/domain/endpoints/event-type.ts';
+import { tellFailedFiles, tenantsToTell } from '../../src/surfaces/stedi/failed-file-feed.ts';
 import { eventually } from '../support/eventually.ts';
 import { seedFile } from '../support/seed-file.ts';
 import { sideBySide } from '../support/side-by-side.ts';

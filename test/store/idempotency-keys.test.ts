@@ -5,7 +5,7 @@ import {
   type AcceptRequest,
   type AcceptResult,
   acceptOperation,
-} from '../../src/recovery/accept-operation.ts';
+} from '../../src/operations/accept-operation.ts';
 import { Crashed, crashingPool } from '../support/crashing-pool.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 

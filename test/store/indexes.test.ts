@@ -1,21 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { DeliveryFilter, Selection } from '../../src/domain/selection.ts';
-import { cancelUnsent } from '../../src/store/cancelling.ts';
-import { claimItems } from '../../src/store/claims.ts';
-import { listDeliveries } from '../../src/store/delivery-reads.ts';
-import { listDispatches } from '../../src/store/dispatch-reads.ts';
-import { feedsWithNews } from '../../src/store/failed-file-feeds.ts';
-import { endedExecutions, listFileExecutions } from '../../src/store/file-executions.ts';
-import { refoldDeliveries } from '../../src/store/folding.ts';
-import { freezePage } from '../../src/store/freeze.ts';
-import { reopenCoalesced } from '../../src/store/operation-progress.ts';
-import { loadOperation } from '../../src/store/operations.ts';
-import { recordOutcomes } from '../../src/store/outcomes.ts';
-import { createPool, withTransaction } from '../../src/store/pool.ts';
-import { LIVE_LANE, type Queryable } from '../../src/store/queryable.ts';
-import { readyEndpoints } from '../../src/store/ready-endpoints.ts';
-import { resolveUnknown } from '../../src/store/resolutions.ts';
+import type { DeliveryFilter, Selection } from '../../src/domain/operations/selection.ts';
+import { createPool, withTransaction } from '../../src/store/db/pool.ts';
+import { LIVE_LANE, type Queryable } from '../../src/store/db/queryable.ts';
+import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
+import { reopenCoalesced } from '../../src/store/operations/operation-progress.ts';
+import { loadOperation } from '../../src/store/operations/operations.ts';
+import { listDeliveries } from '../../src/store/reading/delivery-reads.ts';
+import { freezePage } from '../../src/store/selection/freeze.ts';
 import {
   eventPage,
   Parameters,
@@ -23,8 +15,16 @@ import {
   type SelectionCursor,
   selectionPage,
   WHOLE,
-} from '../../src/store/selection-page.ts';
-import { giveUpOverdue, ignoreAtClosedEndpoints } from '../../src/store/settlement.ts';
+} from '../../src/store/selection/selection-page.ts';
+import { claimItems } from '../../src/store/sending/claims.ts';
+import { readyEndpoints } from '../../src/store/sending/ready-endpoints.ts';
+import { refoldDeliveries } from '../../src/store/settling/folding.ts';
+import { recordOutcomes } from '../../src/store/settling/outcomes.ts';
+import { resolveUnknown } from '../../src/store/settling/resolutions.ts';
+import { giveUpOverdue, ignoreAtClosedEndpoints } from '../../src/store/settling/settlement.ts';
+import { listDispatches } from '../../src/surfaces/jack-henry/dispatch-reads.ts';
+import { feedsWithNews } from '../../src/surfaces/stedi/failed-file-feeds.ts';
+import { endedExecutions, listFileExecutions } from '../../src/surfaces/stedi/file-executions.ts';
 import { planOf } from '../support/query-plan.ts';
 import { seedFailures } from '../support/seed-failures.ts';
 import { createTestStore, outcomeOf, type TestStore, type TestTenant } from '../support/test-store.ts';

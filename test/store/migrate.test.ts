@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from '@jest/globals';
-import { migrate, pendingMigrations } from '../../src/store/migrate.ts';
+import { migrate, pendingMigrations } from '../../src/store/db/migrate.ts';
 import { inTemporaryDirectory } from '../support/temporary-directory.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { freezePage } from '../../src/store/freeze.ts';
-import { loadOperation } from '../../src/store/operations.ts';
-import { withTransaction } from '../../src/store/pool.ts';
-import { WHOLE } from '../../src/store/selection-page.ts';
-import { ignoreWithoutPayload } from '../../src/store/settlement.ts';
+import { withTransaction } from '../../src/store/db/pool.ts';
+import { loadOperation } from '../../src/store/operations/operations.ts';
+import { freezePage } from '../../src/store/selection/freeze.ts';
+import { WHOLE } from '../../src/store/selection/selection-page.ts';
+import { ignoreWithoutPayload } from '../../src/store/settling/settlement.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
 const FAILED = { state: ['failed' as const], newest: { states: ['failed' as const] } };

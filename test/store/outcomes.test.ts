@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { settleExpiredClaims } from '../../src/recovery/settle-expired.ts';
-import { insertEndpointVersion } from '../../src/store/endpoint-versions.ts';
-import { advanceVersion } from '../../src/store/endpoints.ts';
-import { recordOutcomes } from '../../src/store/outcomes.ts';
-import { withTransaction } from '../../src/store/pool.ts';
-import { giveUpOverdue } from '../../src/store/settlement.ts';
+import { settleExpiredClaims } from '../../src/operations/settle-expired.ts';
+import { withTransaction } from '../../src/store/db/pool.ts';
+import { recordOutcomes } from '../../src/store/settling/outcomes.ts';
+import { giveUpOverdue } from '../../src/store/settling/settlement.ts';
+import { insertEndpointVersion } from '../../src/store/tenancy/endpoint-versions.ts';
+import { advanceVersion } from '../../src/store/tenancy/endpoints.ts';
 import { readLedger, violationsOf } from '../support/ledger.ts';
 import {
   createTestStore,

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { reserveGrants, settleReservation } from '../../src/delivery/reservation.ts';
-import { BULK_AHEAD_MS, BULK_LATE_MS, liveBurstMs } from '../../src/domain/pacing.ts';
+import { BULK_AHEAD_MS, BULK_LATE_MS, liveBurstMs } from '../../src/domain/sending/pacing.ts';
+import { reserveGrants, settleReservation } from '../../src/sending/reservation.ts';
+import { withTransaction } from '../../src/store/db/pool.ts';
+import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import {
   forgetSlots,
   freeSlots,
@@ -10,10 +12,8 @@ import {
   refundPace,
   reservePace,
   type Sends,
-} from '../../src/store/pacing.ts';
-import { withTransaction } from '../../src/store/pool.ts';
-import { LIVE_LANE } from '../../src/store/queryable.ts';
-import { readyEndpoints } from '../../src/store/ready-endpoints.ts';
+} from '../../src/store/sending/pacing.ts';
+import { readyEndpoints } from '../../src/store/sending/ready-endpoints.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
 let store: TestStore;

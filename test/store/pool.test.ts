@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { createPool, isConnectionLost, withTransaction } from '../../src/store/pool.ts';
+import { createPool, isConnectionLost, withTransaction } from '../../src/store/db/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 let database: TestDatabase;

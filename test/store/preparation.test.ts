@@ -4,10 +4,10 @@ import {
   type PreparationFault,
   type Refusal,
   refusalOf,
-} from '../../src/domain/preparation.ts';
-import { recordOutcomes } from '../../src/store/outcomes.ts';
-import { withTransaction } from '../../src/store/pool.ts';
-import { loadPreparation, refusePrepared } from '../../src/store/preparation.ts';
+} from '../../src/domain/endpoints/preparation.ts';
+import { withTransaction } from '../../src/store/db/pool.ts';
+import { loadPreparation, refusePrepared } from '../../src/store/sending/preparation.ts';
+import { recordOutcomes } from '../../src/store/settling/outcomes.ts';
 import {
   createTestStore,
   type HeldClaim,

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { handoffsOfEvent, stepsOfEvent } from '../../src/store/handoffs.ts';
-import { erasePayload } from '../../src/store/payload-retention.ts';
-import type { Queryable } from '../../src/store/queryable.ts';
-import { findReceipt, listReceipts } from '../../src/store/receipts.ts';
-import { handoffTips } from '../../src/store/replay-material.ts';
+import type { Queryable } from '../../src/store/db/queryable.ts';
+import { erasePayload } from '../../src/store/settling/payload-retention.ts';
+import { handoffsOfEvent, stepsOfEvent } from '../../src/surfaces/flowrelay/store/handoffs.ts';
+import { findReceipt, listReceipts } from '../../src/surfaces/flowrelay/store/receipts.ts';
+import { handoffTips } from '../../src/surfaces/flowrelay/store/replay-material.ts';
 import { planOf } from '../support/query-plan.ts';
 import { seedFailures } from '../support/seed-failures.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { DeliveryFilter } from '../../src/domain/selection.ts';
+import type { DeliveryFilter } from '../../src/domain/operations/selection.ts';
 import { anyFilter, anyVaried, matches, seedVaried, type Varied } from '../support/seed-varied.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { acceptOperation } from '../../src/recovery/accept-operation.ts';
+import { acceptOperation } from '../../src/operations/accept-operation.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
 let store: TestStore;

@@ -1,9 +1,13 @@
-import type { DeliveryState } from '../../src/domain/delivery-state.ts';
-import { EXECUTION_TRANSITIONS, type ExecutionState, isOpen } from '../../src/domain/execution-state.ts';
-import { addsUp, COUNTED_PARTS, type OperationCounts } from '../../src/domain/operation-counts.ts';
-import type { Control, OperationKind } from '../../src/domain/operation-state.ts';
-import { LIVE_LANE, type Queryable } from '../../src/store/queryable.ts';
-import { PLATFORM_TENANT } from '../../src/store/tenants.ts';
+import { addsUp, COUNTED_PARTS, type OperationCounts } from '../../src/domain/operations/operation-counts.ts';
+import type { Control, OperationKind } from '../../src/domain/operations/operation-state.ts';
+import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
+import {
+  EXECUTION_TRANSITIONS,
+  type ExecutionState,
+  isOpen,
+} from '../../src/domain/sending/execution-state.ts';
+import { LIVE_LANE, type Queryable } from '../../src/store/db/queryable.ts';
+import { PLATFORM_TENANT } from '../../src/store/tenancy/tenants.ts';
 
 type ExecutionRow = {
   id: string;

@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import type { Queryable } from '../../src/store/queryable.ts';
+import type { Queryable } from '../../src/store/db/queryable.ts';
 
 /** A node of a plan, as far as it is looked at here. */
 type PlanNode = {

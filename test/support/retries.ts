@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { OPERATION_ENDS, type OperationState } from '../../src/domain/operation-state.ts';
-import { type IdKind, readId } from '../../src/domain/typed-id.ts';
+import { OPERATION_ENDS, type OperationState } from '../../src/domain/operations/operation-state.ts';
+import { type IdKind, readId } from '../../src/domain/tenancy/typed-id.ts';
 import { eventually } from './eventually.ts';
 import type { Answer, TestClient } from './test-client.ts';
 

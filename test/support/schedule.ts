@@ -1,34 +1,34 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { Pool } from 'pg';
-import type { DeliveryState } from '../../src/domain/delivery-state.ts';
-import { nextStep } from '../../src/domain/next-step.ts';
-import type { OperationOptions } from '../../src/domain/operation.ts';
-import { closingState } from '../../src/domain/operation-counts.ts';
-import type { Refusal } from '../../src/domain/preparation.ts';
-import type { Selection } from '../../src/domain/selection.ts';
+import type { Refusal } from '../../src/domain/endpoints/preparation.ts';
+import { nextStep } from '../../src/domain/operations/next-step.ts';
+import type { OperationOptions } from '../../src/domain/operations/operation.ts';
+import { closingState } from '../../src/domain/operations/operation-counts.ts';
+import type { Selection } from '../../src/domain/operations/selection.ts';
+import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
-import { controlOperation } from '../../src/recovery/control-operation.ts';
-import { selectAgain } from '../../src/recovery/freeze-explicit.ts';
-import { freezeNext } from '../../src/recovery/freeze-selection.ts';
-import { resolveDelivery } from '../../src/recovery/resolve-delivery.ts';
-import { settleExpiredClaims } from '../../src/recovery/settle-expired.ts';
-import { cancelUnsent } from '../../src/store/cancelling.ts';
-import { claimItems } from '../../src/store/claims.ts';
-import { setEndpointState } from '../../src/store/endpoints.ts';
-import { operationFacts } from '../../src/store/operation-facts.ts';
-import { cancelExpired, closeOperation } from '../../src/store/operation-progress.ts';
-import { loadOperation } from '../../src/store/operations.ts';
-import { endClaims, recordOutcomes } from '../../src/store/outcomes.ts';
-import { withTransaction } from '../../src/store/pool.ts';
-import { refusePrepared } from '../../src/store/preparation.ts';
-import { LIVE_LANE } from '../../src/store/queryable.ts';
+import { controlOperation } from '../../src/operations/control-operation.ts';
+import { selectAgain } from '../../src/operations/freeze-explicit.ts';
+import { freezeNext } from '../../src/operations/freeze-selection.ts';
+import { resolveDelivery } from '../../src/operations/resolve-delivery.ts';
+import { settleExpiredClaims } from '../../src/operations/settle-expired.ts';
+import { withTransaction } from '../../src/store/db/pool.ts';
+import { LIVE_LANE } from '../../src/store/db/queryable.ts';
+import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
+import { operationFacts } from '../../src/store/operations/operation-facts.ts';
+import { cancelExpired, closeOperation } from '../../src/store/operations/operation-progress.ts';
+import { loadOperation } from '../../src/store/operations/operations.ts';
+import { claimItems } from '../../src/store/sending/claims.ts';
+import { refusePrepared } from '../../src/store/sending/preparation.ts';
+import { endClaims, recordOutcomes } from '../../src/store/settling/outcomes.ts';
 import {
   disableGone,
   giveUpOverdue,
   ignoreAtClosedEndpoints,
   ignoreWithoutPayload,
-} from '../../src/store/settlement.ts';
+} from '../../src/store/settling/settlement.ts';
+import { setEndpointState } from '../../src/store/tenancy/endpoints.ts';
 import { Crashed, type CrashPoint, crashingPool } from './crashing-pool.ts';
 import { forbiddenChanges, type Ledger, readLedger, violationsOf } from './ledger.ts';
 import {

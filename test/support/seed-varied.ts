@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { Pool } from 'pg';
-import type { DeliveryState } from '../../src/domain/delivery-state.ts';
-import { isOpen } from '../../src/domain/execution-state.ts';
-import type { DeliveryFilter, TimeBound } from '../../src/domain/selection.ts';
+import type { DeliveryFilter, TimeBound } from '../../src/domain/operations/selection.ts';
+import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
+import { isOpen } from '../../src/domain/sending/execution-state.ts';
 
 /** One delivery in all that a filter can ask of it; times are whole seconds after `SEED_EPOCH`. */
 export type Varied = {

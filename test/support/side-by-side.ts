@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { createPool } from '../../src/store/pool.ts';
+import { createPool } from '../../src/store/db/pool.ts';
 
 /** Does something for each entry, as many at the same time as there are connections, each on one of its own. */
 export async function sideBySide<Entry>(

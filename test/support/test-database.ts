@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { createPool, type PoolOptions } from '../../src/store/pool.ts';
+import { createPool, type PoolOptions } from '../../src/store/db/pool.ts';
 
 /** A database of its own for one test file, with the schema in place and no rows. */
 export type TestDatabase = {

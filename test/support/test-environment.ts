@@ -2,10 +2,10 @@ import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import { startEmbeddedPostgres } from '../../src/embedded/postgres/postgres.ts';
 import { createReport } from '../../src/embedded/steps.ts';
-import { startEmbeddedTemporal } from '../../src/embedded/temporal.ts';
-import { migrate } from '../../src/store/migrate.ts';
+import { startEmbeddedTemporal } from '../../src/embedded/temporal/temporal.ts';
+import { migrate } from '../../src/store/db/migrate.ts';
 import { workflowBundleFile } from './workflow-bundle.ts';
 
 /** What one test run shares: a Postgres with a migrated template, a Temporal server, the workflow bundle. */

@@ -1,26 +1,26 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
-import type { AttemptResult } from '../../src/domain/attempt-result.ts';
-import { classify } from '../../src/domain/classification.ts';
-import { decideNext } from '../../src/domain/decide-next.ts';
-import type { EndpointConfig } from '../../src/domain/endpoint.ts';
-import { DEFAULT_RETRY_POLICY } from '../../src/domain/retry-policy.ts';
-import type { Selection } from '../../src/domain/selection.ts';
+import type { EndpointConfig } from '../../src/domain/endpoints/endpoint.ts';
+import type { Selection } from '../../src/domain/operations/selection.ts';
+import type { AttemptResult } from '../../src/domain/sending/attempt-result.ts';
+import { classify } from '../../src/domain/sending/classification.ts';
+import { decideNext } from '../../src/domain/sending/decide-next.ts';
+import { DEFAULT_RETRY_POLICY } from '../../src/domain/sending/retry-policy.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
 import {
   type AcceptedItem,
   type AcceptRequest,
   acceptOperation,
-} from '../../src/recovery/accept-operation.ts';
-import { freezeNext } from '../../src/recovery/freeze-selection.ts';
-import type { RecoveryDeps } from '../../src/recovery/recovery-deps.ts';
-import { type Claim, type ClaimedItem, claimItems } from '../../src/store/claims.ts';
-import { insertEndpointVersion } from '../../src/store/endpoint-versions.ts';
-import { insertEndpoint } from '../../src/store/endpoints.ts';
-import { endClaims, type Outcome, type Recorded, recordOutcomes } from '../../src/store/outcomes.ts';
-import { createPool } from '../../src/store/pool.ts';
-import { LIVE_LANE, type Queryable } from '../../src/store/queryable.ts';
-import { insertTenant } from '../../src/store/tenants.ts';
+} from '../../src/operations/accept-operation.ts';
+import { freezeNext } from '../../src/operations/freeze-selection.ts';
+import type { RecoveryDeps } from '../../src/operations/recovery-deps.ts';
+import { createPool } from '../../src/store/db/pool.ts';
+import { LIVE_LANE, type Queryable } from '../../src/store/db/queryable.ts';
+import { type Claim, type ClaimedItem, claimItems } from '../../src/store/sending/claims.ts';
+import { endClaims, type Outcome, type Recorded, recordOutcomes } from '../../src/store/settling/outcomes.ts';
+import { insertEndpointVersion } from '../../src/store/tenancy/endpoint-versions.ts';
+import { insertEndpoint } from '../../src/store/tenancy/endpoints.ts';
+import { insertTenant } from '../../src/store/tenancy/tenants.ts';
 import { createTestDatabase } from './test-database.ts';
 
 /** A tenant as requests name it. */

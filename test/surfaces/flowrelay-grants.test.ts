@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { apiRoutes } from '../../src/api/server.ts';
-import { GRANT_SCOPES, GRANTS, type Grant } from '../../src/domain/grant.ts';
+import { GRANT_SCOPES, GRANTS, type Grant } from '../../src/domain/tenancy/grant.ts';
 import { type ApiWorld, bodyFor, pathFor, startApiWorld } from '../support/api-world.ts';
 import { seedFailedDeliveries } from '../support/failed-deliveries.ts';
 

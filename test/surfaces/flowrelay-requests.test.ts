@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { apiRoutes } from '../../src/api/server.ts';
-import { createPool } from '../../src/store/pool.ts';
+import { createPool } from '../../src/store/db/pool.ts';
 import { seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
 import { receiptIdOf } from '../support/flowrelay-scene.ts';
 import { startTestApi, type TestAnswer, type TestApi } from '../support/test-api.ts';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { expirePayloads } from '../../src/store/payload-retention.ts';
-import { withTransaction } from '../../src/store/pool.ts';
-import { dropExpiredDiagnostics } from '../../src/store/receipt-diagnostics.ts';
+import { withTransaction } from '../../src/store/db/pool.ts';
+import { expirePayloads } from '../../src/store/settling/payload-retention.ts';
+import { dropExpiredDiagnostics } from '../../src/surfaces/flowrelay/store/receipt-diagnostics.ts';
 import { eventually } from '../support/eventually.ts';
 import { createFlowRelayScene, type FlowRelayScene } from '../support/flowrelay-scene.ts';
 import { type Behaviour, hang, status } from '../support/receiver-behaviour.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { RECOVERY_SITUATIONS } from '../../src/domain/recovery-guide.ts';
+import { RECOVERY_SITUATIONS } from '../../src/surfaces/flowrelay/domain/recovery-guide.ts';
 import { eventually } from '../support/eventually.ts';
 import { createFlowRelayScene, type FlowRelayScene, receiptIdOf } from '../support/flowrelay-scene.ts';
 import { type Behaviour, flaky, hang, ok, status } from '../support/receiver-behaviour.ts';

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { apiRoutes } from '../../src/api/server.ts';
 import type { ServedRoute } from '../../src/api/surface.ts';
-import { SURFACES } from '../../src/api/surfaces.ts';
-import { createPool } from '../../src/store/pool.ts';
+import { createPool } from '../../src/store/db/pool.ts';
+import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { type ApiWorld, rowCounts, startApiWorld } from '../support/api-world.ts';
 import { startTestApi } from '../support/test-api.ts';
 

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { hashApiKey, makeApiKey } from '../../src/api/api-key.ts';
-import { TENANT_SCOPES } from '../../src/domain/scope.ts';
+import { TENANT_SCOPES } from '../../src/domain/tenancy/scope.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
-import { controlOperation } from '../../src/recovery/control-operation.ts';
-import { insertApiKey } from '../../src/store/api-keys.ts';
-import { cancelUnsent } from '../../src/store/cancelling.ts';
-import { setEndpointState } from '../../src/store/endpoints.ts';
-import { withTransaction } from '../../src/store/pool.ts';
+import { controlOperation } from '../../src/operations/control-operation.ts';
+import { withTransaction } from '../../src/store/db/pool.ts';
+import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
+import { insertApiKey } from '../../src/store/tenancy/api-keys.ts';
+import { setEndpointState } from '../../src/store/tenancy/endpoints.ts';
 import { type JackHenry, jackHenryAt } from '../support/jack-henry.ts';
 import { readLedger, violationsOf } from '../support/ledger.ts';
 import { startTestApi, type TestApi } from '../support/test-api.ts';

@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { SignJWT } from 'jose';
-import { TENANT_SCOPES } from '../../src/domain/scope.ts';
+import { TENANT_SCOPES } from '../../src/domain/tenancy/scope.ts';
 import { seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
 import { BASE, type JackHenry, type JackHenryRequest, jackHenryAt } from '../support/jack-henry.ts';
 import { startTestApi, type TestApi } from '../support/test-api.ts';

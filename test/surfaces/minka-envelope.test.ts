@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Envelope, envelopeFault, hashOf } from '../../src/api/surfaces/minka/envelope.ts';
+import { type Envelope, envelopeFault, hashOf } from '../../src/surfaces/minka/envelope.ts';
 import { isVerified, printedText } from '../support/minka-client.ts';
 
 const NAMES = ['request', '401', '403', '404', '422', '500'] as const;

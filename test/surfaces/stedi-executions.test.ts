@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { EXECUTION_STATES, isOpen } from '../../src/domain/execution-state.ts';
-import { FILE_STATUSES } from '../../src/domain/file-status.ts';
-import { showId } from '../../src/domain/typed-id.ts';
+import { EXECUTION_STATES, isOpen } from '../../src/domain/sending/execution-state.ts';
+import { showId } from '../../src/domain/tenancy/typed-id.ts';
+import { FILE_STATUSES } from '../../src/surfaces/stedi/file-status.ts';
 import { eventually } from '../support/eventually.ts';
 import type { SeededRun } from '../support/seed-file.ts';
 import { sideBySide } from '../support/side-by-side.ts';

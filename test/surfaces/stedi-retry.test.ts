@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { FILE_FAULT_CODES, type FileFaultCode } from '../../src/domain/file-fault.ts';
-import { PREPARATION_FAULTS } from '../../src/domain/preparation.ts';
-import { showId } from '../../src/domain/typed-id.ts';
-import { freezeNext } from '../../src/recovery/freeze-selection.ts';
-import { cancelUnsent } from '../../src/store/cancelling.ts';
-import { withTransaction } from '../../src/store/pool.ts';
+import { PREPARATION_FAULTS } from '../../src/domain/endpoints/preparation.ts';
+import { showId } from '../../src/domain/tenancy/typed-id.ts';
+import { freezeNext } from '../../src/operations/freeze-selection.ts';
+import { withTransaction } from '../../src/store/db/pool.ts';
+import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
+import { FILE_FAULT_CODES, type FileFaultCode } from '../../src/surfaces/stedi/file-fault.ts';
 import type { SeededRun } from '../support/seed-file.ts';
 import { type StediWorld, startStediWorld } from '../support/stedi-world.ts';
 

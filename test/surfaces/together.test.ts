@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { showId } from '../../src/domain/typed-id.ts';
+import { showId } from '../../src/domain/tenancy/typed-id.ts';
 import { eventually } from '../support/eventually.ts';
 import { newTestSigner, signed } from '../support/minka-client.ts';
 import { moody, ok, slow } from '../support/receiver-behaviour.ts';

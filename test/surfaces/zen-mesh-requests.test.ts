@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { DeliveryState } from '../../src/domain/delivery-state.ts';
+import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
 import { type SeededDelivery, seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
 import { startTestApi, type TestApi } from '../support/test-api.ts';
 import { createZenClient, type ZenAnswer, type ZenClient } from '../support/zen-mesh.ts';

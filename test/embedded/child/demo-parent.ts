@@ -1,4 +1,4 @@
-import { startDemoReceiver } from '../../../src/embedded/demo-receiver-process.ts';
+import { startDemoReceiver } from '../../../src/embedded/demo/demo-receiver-process.ts';
 
 // Starts the receiver of the demo, says its process id and its port, and then lives until it is killed.
 const { signal } = new AbortController();

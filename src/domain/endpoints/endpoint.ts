@@ -1,0 +1,65 @@
+import type { CircuitState } from '../sending/endpoint-health.ts';
+import type { ProbeRequest } from '../sending/probe.ts';
+import type { OnAmbiguous, RetryPolicy } from '../sending/retry-policy.ts';
+import type { EventFilter } from './event-filter.ts';
+import type { Partner } from './preparation.ts';
+import type { EndpointPreset } from './preset.ts';
+
+/** What an endpoint can be in; a deleted one is kept for the history that names it. */
+export const ENDPOINT_STATES = ['enabled', 'disabled', 'deleted'] as const;
+
+/** State of an endpoint. */
+export type EndpointState = (typeof ENDPOINT_STATES)[number];
+
+/** What a delivery that failed for good does to those of its key behind it: keep them waiting, or let them pass. */
+export const ON_EXHAUSTED = ['block', 'skip'] as const;
+
+/** One of {@link ON_EXHAUSTED}. */
+export type OnExhausted = (typeof ON_EXHAUSTED)[number];
+
+/** Everything that makes up one immutable version of an endpoint; secrets are apart, for they rotate by themselves. */
+export interface EndpointConfig {
+  url: string;
+  /** Every type where absent. */
+  eventTypes?: string[];
+  filter?: EventFilter;
+  /** Total time limit of one attempt. */
+  timeoutMs: number;
+  retry: RetryPolicy;
+  giveUpAfterMs: number;
+  onAmbiguous: OnAmbiguous;
+  reconcileWithinMs: number;
+  /** The status request that answers whether a delivery was processed. */
+  probe?: ProbeRequest;
+  /** An answer 202 only says that it was taken: the delivery is unknown until it is acknowledged. */
+  requireAck: boolean;
+  ratePerSecond?: number;
+  maxConcurrency?: number;
+  /** It is sent less while it is overloaded, and left alone for a while when it is down. */
+  protect: boolean;
+  /** Events of one key are delivered in the order of their numbers. */
+  ordered: boolean;
+  /** What a delivery that failed for good does to those behind it. */
+  onExhausted: OnExhausted;
+  /** Custom headers, name to value, sealed under the master key. */
+  sealedHeaders?: Buffer;
+  /** Whose documented policy it was made with. */
+  preset?: EndpointPreset;
+  /** What is prepared before a file goes to it. */
+  partner?: Partner;
+}
+
+/** Where deliveries go, with its current version. */
+export interface Endpoint {
+  id: string;
+  handle: string;
+  /** Its other name on the Minka surface. */
+  luid: string;
+  state: EndpointState;
+  disabledReason?: 'operator' | 'gone';
+  version: number;
+  circuit: CircuitState;
+  config: EndpointConfig;
+  createdAt: Date;
+  updatedAt: Date;
+}

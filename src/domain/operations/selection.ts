@@ -1,0 +1,138 @@
+import type { DeliveryState } from '../sending/delivery-state.ts';
+import type { ExecutionState } from '../sending/execution-state.ts';
+
+/** A filter over deliveries: members join by AND, the entries of an array by OR, an empty array matches nothing. */
+export interface DeliveryFilter {
+  deliveryIds?: string[];
+  state?: DeliveryState[];
+  endpointIds?: string[];
+  eventTypes?: string[];
+  sources?: string[];
+  faultCodes?: string[];
+  httpStatus?: number[];
+  ingestionBatchIds?: string[];
+  dispatchBatchIds?: string[];
+  key?: string;
+  /** Acceptance of the event. Each bound is open or closed by itself: the surfaces differ. */
+  from?: TimeBound;
+  to?: TimeBound;
+  lastAttemptBefore?: TimeBound;
+  lastAttemptAfter?: TimeBound;
+  /** Only deliveries whose newest execution has been open for longer. */
+  pendingLongerThanMs?: number;
+  /** Of those with an open execution only the ones whose execution has been open for longer; the others as they are. */
+  ifPendingLongerThanMs?: number;
+  /** The newest attempt began, or where there is none the newest execution was made, at most so long ago. */
+  activeWithinMs?: number;
+  /** Others of its endpoint and key wait for it. */
+  blocking?: true;
+  eventIds?: string[];
+  /** Numbers of events within the tenant, in decimal digits. */
+  eventNumbers?: string[];
+  /** Only what has an open execution, or only what has none. */
+  open?: boolean;
+  /** Only what was attempted, or only what never was. */
+  attempted?: boolean;
+  newest?: NewestExecution;
+}
+
+/** Conditions on the newest execution of a delivery: the one that has no child. */
+export interface NewestExecution {
+  ids?: string[];
+  states?: ExecutionState[];
+  /** When it ended. */
+  after?: TimeBound;
+  before?: TimeBound;
+  /** Why it ended: one of these, or none of those. */
+  reasons?: { in: string[] } | { notIn: string[] };
+}
+
+/** A filter over events; like that over deliveries. */
+export interface EventSelection {
+  eventIds?: string[];
+  eventNumbers?: string[];
+  ingestionBatchIds?: string[];
+  sources?: string[];
+  /** Acceptance. */
+  from?: TimeBound;
+  to?: TimeBound;
+}
+
+/** An instant (ISO 8601, UTC) and whether it belongs to the range. */
+export interface TimeBound {
+  at: string;
+  inclusive: boolean;
+}
+
+/** Whose deliveries an operation of the platform selects: ids of tenants, or all of them. */
+export type SelectedTenants = 'all' | string[];
+
+/**
+ * The only endpoints that events are matched with. What they had is decided as in every other retry, whether they still
+ * want it or not; what they never had they get where they want it, or `unfiltered` in any case.
+ */
+export interface NamedEndpoints {
+  ids: string[];
+  unfiltered?: boolean;
+}
+
+/** What an operation selects. Ids are uuids. With `tenants` it spans these; otherwise it is bound to its own tenant. */
+export type Selection =
+  | { deliveryIds: string[] }
+  | { eventIds: string[] }
+  | { executionIds: string[] }
+  | { failuresOf: string }
+  | { filter: DeliveryFilter; tenants?: SelectedTenants }
+  /**
+   * These events are matched afresh: an endpoint that wants one and never had it gets its first delivery, one that had
+   * it is decided as in every other retry, and what an endpoint had and no longer wants is excluded.
+   */
+  | { afresh: EventSelection; endpoints?: NamedEndpoints; tenants?: SelectedTenants };
+
+/** The most ids that an explicit list may name; such a list is resolved before the answer. */
+export const MAX_EXPLICIT_IDS = 1_000;
+
+/** Whether the selection names its items and so is resolved when the operation is accepted. */
+export function isExplicit(selection: Selection): boolean {
+  const ids = namedIds(selection);
+  return ids !== undefined && ids.length <= MAX_EXPLICIT_IDS;
+}
+
+/** The shortest list of ids that the selection names; undefined where it names none. */
+function namedIds(selection: Selection): string[] | undefined {
+  if ('deliveryIds' in selection) return selection.deliveryIds;
+  if ('eventIds' in selection) return selection.eventIds;
+  if ('executionIds' in selection) return selection.executionIds;
+  if ('failuresOf' in selection || selection.tenants !== undefined) return undefined;
+  const lists =
+    'afresh' in selection
+      ? [selection.afresh.eventIds, selection.afresh.eventNumbers]
+      : [
+          selection.filter.deliveryIds,
+          selection.filter.eventIds,
+          selection.filter.eventNumbers,
+          selection.filter.newest?.ids,
+        ];
+  return lists.filter((list) => list !== undefined).sort((a, b) => a.length - b.length)[0];
+}
+
+/** Whether the selection names exactly one thing: the single retry that one asks for by hand. */
+export function isSingle(selection: Selection): boolean {
+  return new Set(namedIds(selection)).size === 1;
+}
+
+/** Why something that was selected did not become an item. */
+export const EXCLUSION_REASONS = [
+  'coalesced',
+  'already_delivered',
+  'changed_since',
+  'held',
+  'suppressed_duplicate',
+  'payload_expired',
+  'no_longer_matches',
+  'already_retried',
+  'not_retryable',
+] as const;
+
+/** Reason of an exclusion. */
+export type ExclusionReason = (typeof EXCLUSION_REASONS)[number];

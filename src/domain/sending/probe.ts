@@ -1,0 +1,48 @@
+import { valueAtPath } from '../endpoints/event-filter.ts';
+import type { AttemptResult } from './attempt-result.ts';
+
+/** How an endpoint is asked what became of a delivery. */
+export interface ProbeRequest {
+  /** Where to ask, with `{deliveryId}` in the place of the delivery's id. */
+  urlTemplate: string;
+  /** Path in the answer of the member that is true where the delivery was processed. */
+  processedField: string;
+}
+
+/** What an endpoint said of a delivery. */
+export type ProbeVerdict = 'processed' | 'not_processed' | 'inconclusive';
+
+const PLACE = '{deliveryId}';
+
+/** Whether a template has the place of the delivery's id. */
+export function namesDelivery(urlTemplate: string): boolean {
+  return urlTemplate.includes(PLACE);
+}
+
+/** The address that is asked about a delivery. */
+export function probeUrl({ urlTemplate }: ProbeRequest, deliveryId: string): string {
+  return urlTemplate.replaceAll(PLACE, encodeURIComponent(deliveryId));
+}
+
+/** What an answer to a status request says: 404 is "not received", 2xx what its member says, all else nothing. */
+export function judgeProbe(result: AttemptResult, { processedField }: ProbeRequest): ProbeVerdict {
+  if (result.kind !== 'answered') return 'inconclusive';
+  if (result.status === 404) return 'not_processed';
+  if (result.status < 200 || result.status > 299) return 'inconclusive';
+  const processed = valueAtPath(parsed(result.excerpt), processedField);
+  if (processed === true) return 'processed';
+  return processed === false ? 'not_processed' : 'inconclusive';
+}
+
+/** How long to wait for the next status request after so many: 1 s, doubling, at most a minute. */
+export function probeDelayMs(probes: number): number {
+  return Math.min(60_000, 1_000 * 2 ** Math.min(probes, 6));
+}
+
+function parsed(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
+  }
+}

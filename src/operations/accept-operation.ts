@@ -1,0 +1,221 @@
+import { createHash } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
+import type { Operation, OperationOptions } from '../domain/operations/operation.ts';
+import type { OperationKind } from '../domain/operations/operation-state.ts';
+import { type ExclusionReason, isExplicit, type Selection } from '../domain/operations/selection.ts';
+import { isWatched } from '../domain/operations/watch.ts';
+import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
+import { withTransaction } from '../store/db/pool.ts';
+import type { Queryable } from '../store/db/queryable.ts';
+import { lockKey, storeAnswer } from '../store/operations/idempotency-keys.ts';
+import { pageOperationItems } from '../store/operations/operation-items.ts';
+import { insertOperation, loadOperation } from '../store/operations/operations.ts';
+import { countExplicit, unknownIds } from '../store/selection/known-ids.ts';
+import { crashPoint } from '../telemetry/crash-points.ts';
+import { freezeExplicit } from './freeze-explicit.ts';
+import type { RecoveryDeps } from './recovery-deps.ts';
+
+/** Explicit lists of at most so many deliveries are sent by the live lane at once. */
+const INTERACTIVE_ITEMS = 16;
+
+/** How long the answer to a key is kept: for a time, for as long as the operation is, or while the operation is open. */
+export type KeepAnswer = { ms: number } | 'for_ever' | 'while_open';
+
+/** What a caller asks for, whatever the surface. Ids are uuids of the tenant's own. */
+export interface AcceptRequest<Refusal = never> {
+  tenant: { id: string; handle: string };
+  surface: SurfaceName;
+  kind: OperationKind;
+  target: 'original' | 'current';
+  selection: Selection;
+  options: OperationOptions;
+  reason?: string;
+  ticket?: string;
+  /** Events that it is expected to send, where the surface tells. */
+  estimatedEvents?: number;
+  /** Who asks, and with which API key. */
+  caller: { actor: string; keyId?: string };
+  /** `scope` and `fingerprint` are declared by the surface. */
+  idempotency?: { scope: string; key: string; fingerprint: Buffer; keep: KeepAnswer };
+  /**
+   * Looks, and writes, in the transaction that accepts the operation, before anything of it is written; what it returns
+   * refuses the request, and nothing is kept. Not called for a repeat.
+   */
+  before?(db: Queryable): Promise<Refusal | undefined>;
+  /**
+   * Looks, and writes, in the same transaction when the operation and the items of an explicit list are there; what it
+   * returns takes all of it back.
+   */
+  after?(
+    db: Queryable,
+    accepted: { operationId: string; items: AcceptedItem[] },
+  ): Promise<Refusal | undefined>;
+  /** Renders the answer; it is stored as JSON and given alike, now and to every repeat. */
+  render(accepted: {
+    operation: Operation;
+    /** What each delivery of an explicit list became. */
+    items?: AcceptedItem[];
+    idempotencyExpiresAt?: Date;
+  }): unknown;
+}
+
+/** What one delivery of an explicit list became. */
+export type AcceptedItem =
+  | {
+      deliveryId: string;
+      became: 'queued' | 'scheduled';
+      executionId: string;
+      supersededExecutionId?: string;
+    }
+  | {
+      deliveryId: string;
+      became: 'excluded';
+      reason: ExclusionReason;
+      joinedExecutionId?: string;
+      heldBy?: string;
+    };
+
+/** The answer, as it was stored where there is a key, or why nothing was done. */
+export type AcceptResult<Refusal = never> =
+  | { ok: true; body: string; replayed: boolean; operationId: string }
+  | { ok: false; code: 'refused'; refusal: Refusal }
+  | { ok: false; code: 'idempotency_key_reused' }
+  | { ok: false; code: 'unknown_ids'; ids: string[] };
+
+/**
+ * Accepts one operation: idempotency record, operation and, for an explicit list, its items are committed together;
+ * only then is the workflow started, and if Temporal does not answer the operation is accepted all the same.
+ */
+export async function acceptOperation<Refusal = never>(
+  deps: RecoveryDeps,
+  request: AcceptRequest<Refusal>,
+): Promise<AcceptResult<Refusal>> {
+  const accepted = await withTransaction(deps.pool, (db) => acceptIn(db, request)).catch((error: unknown) => {
+    if (error instanceof TakenBack)
+      return { ok: false, code: 'refused', refusal: error.refusal as Refusal } as const;
+    throw error;
+  });
+  if (!accepted.ok) return accepted;
+  if (accepted.operation) {
+    crashPoint('accepted');
+    if (accepted.operation.interactive) deps.pokeLiveLane();
+    await deps.startOperation(accepted.operation);
+  }
+  return {
+    ok: true,
+    body: accepted.body,
+    replayed: accepted.operation === undefined,
+    operationId: accepted.operationId,
+  };
+}
+
+/** Carries a refusal out of the transaction, which only an exception rolls back. */
+class TakenBack extends Error {
+  readonly refusal: unknown;
+
+  constructor(refusal: unknown) {
+    super('the operation was taken back');
+    this.refusal = refusal;
+  }
+}
+
+type Accepted<Refusal> =
+  | { ok: true; body: string; operationId: string; operation?: Operation }
+  | Extract<AcceptResult<Refusal>, { ok: false }>;
+
+async function acceptIn<Refusal>(db: Queryable, request: AcceptRequest<Refusal>): Promise<Accepted<Refusal>> {
+  const key = request.idempotency && {
+    scope: request.idempotency.scope,
+    keyHash: sha256(request.idempotency.key),
+    tenantId: request.tenant.id,
+    fingerprint: request.idempotency.fingerprint,
+  };
+  const held = key && (await lockKey(db, key));
+  if (held?.found === 'stored')
+    return held.fingerprint.equals(request.idempotency?.fingerprint ?? Buffer.alloc(0))
+      ? { ok: true, body: held.body, operationId: held.operationId }
+      : { ok: false, code: 'idempotency_key_reused' };
+  const unknown = await unknownIds(db, request.tenant.id, request.selection);
+  if (unknown.length > 0) return { ok: false, code: 'unknown_ids', ids: unknown };
+  const refusal = await request.before?.(db);
+  if (refusal !== undefined) return { ok: false, code: 'refused', refusal };
+
+  const id = uuidv7();
+  const explicit = isExplicit(request.selection);
+  await insertOperation(db, {
+    ...request,
+    id,
+    tenantId: request.tenant.id,
+    workflowId: `${request.kind}/${request.tenant.handle}/${
+      key && held
+        ? `${sha256(`${key.scope}\n${request.idempotency?.key}`).toString('hex').slice(0, 32)}.${held.use}`
+        : id
+    }`,
+    interactive: explicit && (await isInteractive(db, request)),
+    selected: explicit,
+  });
+  const inserted = await mustLoad(db, id);
+  if (explicit) await freezeExplicit(db, inserted);
+  const operation = explicit ? await mustLoad(db, id) : inserted;
+  const items = explicit ? await acceptedItems(db, id) : undefined;
+  const regret = await request.after?.(db, { operationId: id, items: items ?? [] });
+  if (regret !== undefined) throw new TakenBack(regret);
+  const keep = request.idempotency?.keep;
+  const expiresAt = typeof keep === 'object' ? new Date(operation.createdAt.getTime() + keep.ms) : undefined;
+  const body = JSON.stringify(
+    request.render({
+      operation,
+      ...(items ? { items } : {}),
+      ...(expiresAt ? { idempotencyExpiresAt: expiresAt } : {}),
+    }),
+  );
+  if (key && held)
+    await storeAnswer(db, key, {
+      use: held.use,
+      operationId: id,
+      status: 202,
+      body,
+      whileOpen: keep === 'while_open',
+      ...(expiresAt ? { expiresAt } : {}),
+    });
+  return { ok: true, body, operationId: id, operation };
+}
+
+async function isInteractive(
+  db: Queryable,
+  { tenant, options, selection }: AcceptRequest<unknown>,
+): Promise<boolean> {
+  if (options.ratePerSecond !== undefined || options.maxConcurrency !== undefined || isWatched(options))
+    return false;
+  return (await countExplicit(db, tenant.id, selection, INTERACTIVE_ITEMS + 1)) <= INTERACTIVE_ITEMS;
+}
+
+async function acceptedItems(db: Queryable, operationId: string): Promise<AcceptedItem[]> {
+  const { items } = await pageOperationItems(db, operationId, { limit: 100_000 });
+  return items.map((item) =>
+    item.kind === 'item'
+      ? {
+          deliveryId: item.deliveryId,
+          became: item.state === 'scheduled' ? 'scheduled' : 'queued',
+          executionId: item.executionId,
+          ...(item.tookOver ? { supersededExecutionId: item.tookOver } : {}),
+        }
+      : {
+          deliveryId: item.deliveryId,
+          became: 'excluded',
+          reason: item.reason,
+          ...(item.joinedExecutionId ? { joinedExecutionId: item.joinedExecutionId } : {}),
+          ...(item.heldBy ? { heldBy: item.heldBy } : {}),
+        },
+  );
+}
+
+async function mustLoad(db: Queryable, id: string): Promise<Operation> {
+  const operation = await loadOperation(db, id);
+  if (!operation) throw new Error('an operation that was just written is not there');
+  return operation;
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,17 @@
+import { withTransaction } from '../store/db/pool.ts';
+import { dueNext } from '../store/sending/ordering.ts';
+import { type Acknowledged, acknowledge } from '../store/settling/acknowledgements.ts';
+import type { RecoveryDeps } from './recovery-deps.ts';
+
+/** Takes the word of receivers that deliveries were processed; what became of each, by delivery. */
+export async function acknowledgeDeliveries(
+  { pool }: Pick<RecoveryDeps, 'pool'>,
+  deliveryIds: string[],
+): Promise<Map<string, Acknowledged>> {
+  const became = await withTransaction(pool, (db) => acknowledge(db, deliveryIds));
+  await dueNext(
+    pool,
+    [...became].flatMap(([deliveryId, what]) => (what === 'settled' ? [deliveryId] : [])),
+  );
+  return became;
+}

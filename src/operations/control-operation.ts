@@ -1,0 +1,68 @@
+import type { Operation } from '../domain/operations/operation.ts';
+import type { OperationState } from '../domain/operations/operation-state.ts';
+import { commitControl, findOperation } from '../store/operations/operations.ts';
+import type { RecoveryDeps } from './recovery-deps.ts';
+
+/** How long a paused operation waits for a human before it cancels what is unsent and closes. */
+const PAUSE_EXPIRES_MS = 7 * 24 * 3_600_000;
+
+/** What an owner may want of a running operation; `perSecond: null` lifts the limit. */
+export type ControlCommand =
+  | { do: 'pause' }
+  | { do: 'resume' }
+  | { do: 'cancel' }
+  | { do: 'rate'; perSecond: number | null };
+
+/** The operation after the command, with what is still in flight, or why it was not taken. */
+export type ControlResult =
+  | { ok: true; operation: Operation; inFlight: number }
+  | { ok: false; code: 'not_found' }
+  | { ok: false; code: 'state_conflict'; state: OperationState };
+
+const TAKEN_IN: Record<ControlCommand['do'], OperationState[]> = {
+  pause: ['accepted', 'selecting', 'running', 'paused'],
+  resume: ['paused', 'halted'],
+  cancel: ['accepted', 'selecting', 'running', 'paused', 'halted'],
+  rate: ['accepted', 'selecting', 'running', 'paused', 'halted'],
+};
+
+/**
+ * Commits a command to Postgres, where every slice reads it at its next claim, and then offers it to the workflow; it
+ * works while Temporal is away.
+ */
+export async function controlOperation(
+  deps: RecoveryDeps,
+  tenantId: string,
+  operationId: string,
+  command: ControlCommand,
+): Promise<ControlResult> {
+  const operation = await commitControl(
+    deps.pool,
+    tenantId,
+    operationId,
+    changeOf(command),
+    TAKEN_IN[command.do],
+  );
+  if (!operation) {
+    const found = await findOperation(deps.pool, tenantId, operationId);
+    return found
+      ? { ok: false, code: 'state_conflict', state: found.state }
+      : { ok: false, code: 'not_found' };
+  }
+  await deps.nudgeOperation(operation);
+  if (operation.interactive && command.do === 'resume') deps.pokeLiveLane();
+  return { ok: true, operation, inFlight: operation.counts.sending };
+}
+
+function changeOf(command: ControlCommand): Parameters<typeof commitControl>[3] {
+  switch (command.do) {
+    case 'pause':
+      return { control: 'pause', pausedForMs: PAUSE_EXPIRES_MS };
+    case 'resume':
+      return { control: 'run' };
+    case 'cancel':
+      return { control: 'cancel' };
+    case 'rate':
+      return { rate: { perSecond: command.perSecond } };
+  }
+}

@@ -1,0 +1,81 @@
+import { wantsEvent } from '../domain/endpoints/endpoint-match.ts';
+import type { EventSelection, Selection } from '../domain/operations/selection.ts';
+import type { Queryable } from '../store/db/queryable.ts';
+import { type FrozenOperation, freezePage } from '../store/selection/freeze.ts';
+import {
+  type EventToMatch,
+  eventsToMatch,
+  excludeUnmatched,
+  insertFirstDeliveries,
+} from '../store/selection/fresh-matches.ts';
+import { type SelectionCursor, WHOLE } from '../store/selection/selection-page.ts';
+import { type Matchable, matchableEndpoints } from '../store/tenancy/endpoint-versions.ts';
+import { settleRaced } from './settle-raced.ts';
+
+type AfreshSelection = Extract<Selection, { afresh: EventSelection }>;
+
+/** Events of one page; their payloads are in memory while it is matched. */
+const PAGE = { limit: 200, maxBytes: 16 * 1024 * 1024 };
+
+/**
+ * Matches the next page of events afresh: what an endpoint wants and never had gets its first delivery, what it had is
+ * decided as in every other retry, and what it had and no longer wants is excluded. Returns where the next page begins,
+ * or undefined behind the last one. Runs in a transaction.
+ */
+export async function freezeAfresh(
+  db: Queryable,
+  operation: FrozenOperation,
+  selection: AfreshSelection,
+  cursor: SelectionCursor,
+  page = PAGE,
+): Promise<SelectionCursor | undefined> {
+  const { events, next } = await eventsToMatch(db, operation, selection, cursor, page);
+  const unmatched: string[] = [];
+  const again: string[] = [];
+  const first: { eventId: string; endpointId: string }[] = [];
+  for (const tenantId of new Set(events.map((event) => event.tenantId))) {
+    const endpoints = await matchableEndpoints(db, tenantId);
+    for (const event of events.filter((each) => each.tenantId === tenantId)) {
+      const matched = matchAfresh(event, endpoints, selection.endpoints);
+      first.push(...matched.first.map((endpointId) => ({ eventId: event.id, endpointId })));
+      again.push(...matched.again);
+      unmatched.push(...matched.unmatched);
+    }
+  }
+  const madeMeanwhile = await insertFirstDeliveries(db, operation, first);
+  const { raced } = await freezePage(db, operation, WHOLE, {
+    only: [...again, ...madeMeanwhile],
+  });
+  await settleRaced(db, operation, raced);
+  await excludeUnmatched(db, operation.id, unmatched);
+  return next;
+}
+
+/** Endpoints that never had the event, and its deliveries that are wanted still, and no longer. */
+function matchAfresh(event: EventToMatch, all: Matchable[], named: AfreshSelection['endpoints']) {
+  const isMeant = ({ endpointId }: { endpointId: string }) =>
+    named === undefined || named.ids.includes(endpointId);
+  const deliveries = event.deliveries.filter(isMeant);
+  // Without its payload nobody can say what a filter would make of it: its deliveries say that themselves.
+  if (event.body === undefined) return { first: [], again: deliveries.map(({ id }) => id), unmatched: [] };
+  const payload: unknown = JSON.parse(event.body);
+  const wanted = all.filter(
+    (endpoint) =>
+      isMeant(endpoint) && (named?.unfiltered || wantsEvent(endpoint, { type: event.type, payload })),
+  );
+  const had = new Set(deliveries.map(({ endpointId }) => endpointId));
+  const never = wanted.filter(({ endpointId }) => !had.has(endpointId));
+  // An endpoint that is named gets its items even while it is disabled: they say why nothing was sent.
+  if (named)
+    return {
+      first: never.map(({ endpointId }) => endpointId),
+      again: deliveries.map(({ id }) => id),
+      unmatched: [],
+    };
+  const isWanted = new Set(wanted.map(({ endpointId }) => endpointId));
+  return {
+    first: never.filter(({ enabled }) => enabled).map(({ endpointId }) => endpointId),
+    again: deliveries.filter(({ endpointId }) => isWanted.has(endpointId)).map(({ id }) => id),
+    unmatched: deliveries.filter(({ endpointId }) => !isWanted.has(endpointId)).map(({ id }) => id),
+  };
+}

@@ -1,0 +1,94 @@
+import type { Pool } from 'pg';
+import { withTransaction } from '../store/db/pool.ts';
+import type { Queryable } from '../store/db/queryable.ts';
+import { endSelection, lockSelection, moveSelection } from '../store/operations/operation-progress.ts';
+import { loadOperation } from '../store/operations/operations.ts';
+import { type Frozen, type FrozenOperation, freezePage } from '../store/selection/freeze.ts';
+import { partitionsOf, type SelectionCursor, type Stretch } from '../store/selection/selection-page.ts';
+import { nextStretches } from '../store/selection/selection-stretches.ts';
+import { crashPoint } from '../telemetry/crash-points.ts';
+import { freezeAfresh } from './freeze-afresh.ts';
+import { settleRaced } from './settle-raced.ts';
+
+/** How much is frozen before an operation is asked again whether it may go on. */
+export interface FreezeSteps {
+  /** Deliveries of one page: some tens of milliseconds of work, so that a pause takes effect between two of them. */
+  page?: number;
+  /** Pages that are frozen at the same time, each on a connection of its own beside the one that holds the operation. */
+  pages?: number;
+}
+
+const PAGE = 5_000;
+const UNIQUE_VIOLATION = '23505';
+
+/**
+ * Freezes the next pages of an operation's selection and moves its cursor. False when the selection has ended or may not
+ * go on. The operation stays locked meanwhile. A single page is one transaction with the move; pages that are frozen
+ * together are committed before it, and after a crash met again as the operation's own.
+ */
+export function freezeNext(
+  pool: Pool,
+  operationId: string,
+  { page = PAGE, pages = 1 }: FreezeSteps = {},
+): Promise<boolean> {
+  return withTransaction(pool, async (db) => {
+    const cursor = await lockSelection(db, operationId);
+    const operation = cursor && (await loadOperation(db, operationId));
+    if (!cursor || !operation) return false;
+    if ('afresh' in operation.selection) {
+      const next = await freezeAfresh(db, operation, operation.selection, cursor);
+      return move(db, operationId, next);
+    }
+    const stretches = await nextStretches(db, operation, cursor, page, pages);
+    const nexts =
+      stretches.length === 1
+        ? [await freezeStretch(db, operation, stretches[0] as Stretch)]
+        : // Not on this connection: it would hold the counts, for which the others wait, until they have ended.
+          await allOf(
+            stretches.map((stretch) =>
+              withTransaction(pool, (own) => freezeStretch(own, operation, stretch)),
+            ),
+          );
+    crashPoint('selecting');
+    return move(db, operationId, nexts.at(-1));
+  });
+}
+
+/** Freezes a stretch and returns where what follows it begins; undefined at the end. */
+async function freezeStretch(
+  db: Queryable,
+  operation: FrozenOperation,
+  stretch: Stretch,
+): Promise<SelectionCursor | undefined> {
+  const { last, selected, raced } = await freezeUnopposed(db, operation, stretch);
+  if (raced.length > 0) await settleRaced(db, operation, raced);
+  const { partition } = stretch.after;
+  if (last && selected === stretch.limit) return { partition, ...last };
+  return partition + 1 < partitionsOf(operation.selection).length ? { partition: partition + 1 } : undefined;
+}
+
+/** Freezes a stretch as if nobody else were at its deliveries, and where somebody is, again with an eye to that. */
+async function freezeUnopposed(db: Queryable, operation: FrozenOperation, stretch: Stretch): Promise<Frozen> {
+  await db.query('savepoint unopposed');
+  try {
+    const frozen = await freezePage(db, operation, stretch, { unopposed: true });
+    await db.query('release savepoint unopposed');
+    return frozen;
+  } catch (error) {
+    if ((error as { code?: string }).code !== UNIQUE_VIOLATION) throw error;
+    await db.query('rollback to savepoint unopposed');
+    return freezePage(db, operation, stretch);
+  }
+}
+
+async function move(db: Queryable, operationId: string, next: SelectionCursor | undefined): Promise<boolean> {
+  if (next) await moveSelection(db, operationId, next);
+  else await endSelection(db, operationId);
+  return next !== undefined;
+}
+
+/** Waits for every one, also when one has failed: none may still be at work when the operation is let go. */
+async function allOf<Result>(running: Promise<Result>[]): Promise<Result[]> {
+  await Promise.allSettled(running);
+  return Promise.all(running);
+}

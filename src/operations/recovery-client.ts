@@ -1,0 +1,54 @@
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { confirmStart } from '../store/operations/overdue-operations.ts';
+import { notifyLiveLanes } from '../store/sending/live-notices.ts';
+import { offer } from '../temporal/offer.ts';
+import { OperationRuns } from '../temporal/operation-runs.ts';
+import type { TaskQueues } from '../temporal/task-queues.ts';
+import type { TemporalHolder } from '../temporal/temporal-holder.ts';
+import type { RecoveryDeps } from './recovery-deps.ts';
+
+/** Notices that come closer together than this go out as one. */
+const DEBOUNCE_MS = 5;
+
+/** Makes what the recovery services need of one process: its pool, and Temporal where it answers. */
+export function createRecoveryDeps(
+  pool: Pool,
+  temporal: TemporalHolder,
+  queues: TaskQueues,
+  log: Logger,
+): RecoveryDeps {
+  let poking = false;
+  const runs = async () => {
+    const link = temporal.link;
+    if (!link) throw new TemporalAway();
+    return new OperationRuns(link, queues);
+  };
+  return {
+    pool,
+    startOperation: (operation) =>
+      offer(log, 'operation.start', async () => {
+        await (await runs()).start(operation, 'first');
+        await confirmStart(pool, operation.id);
+      }),
+    nudgeOperation: (operation) =>
+      offer(log, 'operation.control', async () => (await runs()).nudge(operation)),
+    pokeLiveLane() {
+      if (poking) return;
+      poking = true;
+      setTimeout(() => {
+        poking = false;
+        notifyLiveLanes(pool).catch((error: { code?: string }) =>
+          log.warn(
+            { event: 'live.notify.failed', code: error.code },
+            'the poll of the live lane will find it',
+          ),
+        );
+      }, DEBOUNCE_MS);
+    },
+  };
+}
+
+class TemporalAway extends Error {
+  override readonly name = 'TemporalAway';
+}

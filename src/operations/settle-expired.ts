@@ -1,0 +1,55 @@
+import type { Pool } from 'pg';
+import { classify } from '../domain/sending/classification.ts';
+import { decideNext } from '../domain/sending/decide-next.ts';
+import { withTransaction } from '../store/db/pool.ts';
+import { dueNext } from '../store/sending/ordering.ts';
+import { forgetSlots } from '../store/sending/pacing.ts';
+import { endClaims, recordOutcomes } from '../store/settling/outcomes.ts';
+import { lockExpiredClaims } from '../store/settling/settlement.ts';
+
+const CLAIMS_AT_ONCE = 8;
+
+/**
+ * Settles claims whose lease has passed, whoever held them: the attempt is recorded as ambiguous (`lease_lost`) and the
+ * policy decides, exactly as if the sender had said so. Returns how many items were settled.
+ */
+export async function settleExpiredClaims(pool: Pool): Promise<number> {
+  const classification = classify({
+    kind: 'faulted',
+    fault: 'lease_lost',
+    mayHaveArrived: true,
+    durationMs: 0,
+  });
+  for (let settled = 0; ; ) {
+    const batch = await withTransaction(pool, async (db) => {
+      const { tokens, items } = await lockExpiredClaims(db, CLAIMS_AT_ONCE);
+      if (tokens.length === 0) return undefined;
+      if (items.length > 0)
+        await recordOutcomes(
+          db,
+          items.map((item) => ({
+            executionId: item.executionId,
+            deliveryId: item.deliveryId,
+            token: item.token,
+            classification,
+            next: decideNext({
+              outcome: classification,
+              attempts: item.attempts + 1,
+              policy: item.policy,
+              onAmbiguous: item.onAmbiguous,
+              random: Math.random(),
+            }),
+            endpointVersion: item.version,
+            durationMs: 0,
+            reconcileWithinMs: item.reconcileWithinMs,
+          })),
+        );
+      await forgetSlots(db, tokens);
+      await endClaims(db, tokens);
+      return items.map(({ deliveryId }) => deliveryId);
+    });
+    if (batch === undefined) return settled;
+    await dueNext(pool, batch);
+    settled += batch.length;
+  }
+}

@@ -1,0 +1,69 @@
+import type { FaultCode } from '../domain/sending/fault-code.ts';
+
+/** How far a request had come when it failed. */
+export type Progress = {
+  /** The bytes may have left. */
+  started: boolean;
+  /** The first byte of an answer was read. */
+  answerBegan: boolean;
+};
+
+const BY_CODE: Readonly<Record<string, FaultCode>> = {
+  ERR_ADDRESS_BLOCKED: 'address_blocked',
+  ECONNREFUSED: 'connection_refused',
+  ECONNRESET: 'connection_reset',
+  EPIPE: 'connection_reset',
+  UND_ERR_CONNECT_TIMEOUT: 'connect_timeout',
+  UND_ERR_HEADERS_OVERFLOW: 'invalid_response',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'invalid_response',
+  UND_ERR_RES_EXCEEDED_MAX_SIZE: 'invalid_response',
+  UND_ERR_INVALID_ARG: 'invalid_request',
+  UND_ERR_NOT_SUPPORTED: 'invalid_request',
+  UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: 'invalid_request',
+  ENOTFOUND: 'dns_failure',
+  ENODATA: 'dns_failure',
+  ESERVFAIL: 'dns_failure',
+  EPROTO: 'tls_failure',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'tls_failure',
+  SELF_SIGNED_CERT_IN_CHAIN: 'tls_failure',
+  HOSTNAME_MISMATCH: 'tls_failure',
+  INVALID_CA: 'tls_failure',
+  INVALID_PURPOSE: 'tls_failure',
+  PATH_LENGTH_EXCEEDED: 'tls_failure',
+};
+
+/** The families of codes by Node's resolver, Node's TLS and OpenSSL's verification. */
+const BY_PREFIX: readonly (readonly [string, FaultCode])[] = [
+  ['EAI_', 'dns_failure'],
+  ['ERR_TLS_', 'tls_failure'],
+  ['ERR_SSL_', 'tls_failure'],
+  ['CERT_', 'tls_failure'],
+  ['CRL_', 'tls_failure'],
+  ['ERROR_IN_C', 'tls_failure'],
+  ['UNABLE_TO_', 'tls_failure'],
+];
+
+/**
+ * The fault that an error of the connection stands for, by its `code` and by how far the request had come; never
+ * by its message. What is not known is `connection_failed` before the request left and `connection_reset` after.
+ */
+export function faultOf(error: unknown, { started, answerBegan }: Progress): FaultCode {
+  const code = codeOf(error);
+  // ETIMEDOUT is the kernel giving up: on the handshake, or on what it had accepted and could not get acknowledged.
+  if (code === 'ETIMEDOUT') return started ? 'timeout' : 'connect_timeout';
+  // undici leaves the `code` of what its parser refuses undefined for most causes; the class is as stable as a code.
+  if (error instanceof Error && error.name === 'HTTPParserError') return 'invalid_response';
+  // The connection ended within the header of an answer: undici has one code for that and for no answer at all.
+  if (code === 'UND_ERR_SOCKET' && answerBegan) return 'invalid_response';
+  return (
+    BY_CODE[code] ??
+    BY_PREFIX.find(([prefix]) => code.startsWith(prefix))?.[1] ??
+    (started ? 'connection_reset' : 'connection_failed')
+  );
+}
+
+function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : '';
+}

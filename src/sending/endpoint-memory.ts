@@ -1,0 +1,62 @@
+import type { Classification } from '../domain/sending/classification.ts';
+import { signOf } from '../domain/sending/endpoint-health.ts';
+
+/** What is remembered of one endpoint: until when each holds, on the clock of `performance.now()`. */
+export interface EndpointSigns {
+  /** It timed out a moment ago. */
+  slowUntilMs: number;
+  /** It has answered a moment ago. */
+  provenUntilMs: number;
+  /**
+   * It asked not to be called: in the ledger this stands a little later, and by then a quick endpoint would have been
+   * called hundreds of times.
+   */
+  floorUntilMs: number;
+  /** It was in trouble a moment ago: the ledger may limit it by now, whatever was read before. */
+  troubledUntilMs: number;
+}
+
+const SLOW_FOR_MS = 30_000;
+const PROVEN_FOR_MS = 60_000;
+/** Longer than any list of endpoints is used. */
+const TROUBLED_FOR_MS = 2_000;
+/** More endpoints than these are forgotten together: they are unproven for a moment. */
+const MAX_ENDPOINTS = 50_000;
+
+/** What the senders of one process have learnt of endpoints a moment ago; the ledger's word, which all see, comes later. */
+export class EndpointMemory {
+  readonly #signs = new Map<string, EndpointSigns>();
+
+  /** What is known of an endpoint: one object as long as it is remembered, so that a list can keep it. */
+  of(endpointId: string): EndpointSigns {
+    const known = this.#signs.get(endpointId);
+    if (known) return known;
+    if (this.#signs.size >= MAX_ENDPOINTS) this.#signs.clear();
+    const signs = { slowUntilMs: 0, provenUntilMs: 0, floorUntilMs: 0, troubledUntilMs: 0 };
+    this.#signs.set(endpointId, signs);
+    return signs;
+  }
+
+  /** Endpoints that have answered a moment ago, at most `limit`, those of the latest moment first. */
+  proven(limit: number): string[] {
+    const nowMs = performance.now();
+    return [...this.#signs]
+      .filter(([, { provenUntilMs }]) => provenUntilMs > nowMs)
+      .sort(([, a], [, b]) => b.provenUntilMs - a.provenUntilMs)
+      .slice(0, limit)
+      .map(([endpointId]) => endpointId);
+  }
+
+  /** Takes what an attempt came to. */
+  note(endpointId: string, classification: Classification): void {
+    const { faultCode, httpStatus, retryAfterMs = 0 } = classification;
+    const nowMs = performance.now();
+    const signs = this.of(endpointId);
+    if (httpStatus !== undefined) signs.provenUntilMs = nowMs + PROVEN_FOR_MS;
+    if (faultCode === 'timeout' || faultCode === 'connect_timeout') signs.slowUntilMs = nowMs + SLOW_FOR_MS;
+    else if (!faultCode) signs.slowUntilMs = 0;
+    const said = signOf(classification);
+    if (said.has('overloaded') || said.has('down')) signs.troubledUntilMs = nowMs + TROUBLED_FOR_MS;
+    signs.floorUntilMs = Math.max(signs.floorUntilMs, nowMs + retryAfterMs);
+  }
+}

@@ -1,0 +1,258 @@
+import type { Pool } from 'pg';
+import type { ClaimedItem, Grant, QueuePlace } from '../store/sending/claims.ts';
+import { type ReadyEndpoint, readyEndpoints } from '../store/sending/ready-endpoints.ts';
+import type { EndpointMemory, EndpointSigns } from './endpoint-memory.ts';
+
+/** An endpoint with work, and what is known of it at this moment. */
+export interface Candidate extends ReadyEndpoint {
+  inFlight: number;
+  slow: boolean;
+  proven: boolean;
+  signs: EndpointSigns;
+  /** It is looked at each time, and not in its turn with those that have not answered. */
+  always: boolean;
+  /** When something of it may be claimed, on the clock of `performance.now()`. */
+  claimableAtMs: number;
+  /** It gave less than it was asked for: out of pace it is let alone for a moment, out of work until the list is read again. */
+  exhaustedUntilMs: number;
+  /**
+   * What was claimed last: the next claim begins behind it, past what is on the wire and past what has ended, which would
+   * have to be read again each time. Forgotten when the list is read again, as something before it may be free by then.
+   */
+  claimedUpTo?: QueuePlace;
+}
+
+/** What can be claimed now, and when something more can be. */
+export interface Look {
+  ready: Candidate[];
+  /** Some of it could only end after its slice. */
+  late: boolean;
+  /** Absent: nothing is left unsent. */
+  claimableInMs?: number;
+}
+
+const FRESH_MS = 500;
+/** A longer list is read less often: thousands of endpoints that do not answer must not keep those waiting that do. */
+const LONG_LIST = 1_000;
+/** So many times as long as its reading took, a long list is used, and not longer than this. */
+const LONG_READ_PAUSE = 10;
+const LONGEST_PAUSE_MS = 2_000;
+const PROVEN_AT_ONCE = 500;
+/** Of endpoints that have not answered a moment ago, so many are looked at in one turn. */
+const OTHERS_AT_ONCE = 256;
+/** So long an endpoint that is out of pace is let alone. */
+const OUT_OF_PACE_MS = 20;
+
+/** The endpoints that one slice has work for, as read a moment ago, and what it has met of them since. */
+export class ReadyList {
+  readonly #pool: Pool;
+  readonly #workedBy: string;
+  readonly #memory: EndpointMemory;
+  readonly #inFlightAt: (endpointId: string) => number;
+  /** Also of those that are in flight and have no more work. */
+  readonly #tenants = new Map<string, string>();
+  /** Those that had answered when the list was read, and all others. */
+  #proven: Candidate[] = [];
+  #others: Candidate[] = [];
+  /** When the first of all may be claimed, as the list was read. */
+  #soonestAtMs = Number.POSITIVE_INFINITY;
+  #turn = 0;
+  #byId = new Map<string, Candidate>();
+  #closed: string[] = [];
+  #size = 0;
+  /** Until then the whole list is not read again: it is long. */
+  #wholeUntilMs = 0;
+  #freshUntilMs = 0;
+  #exhausted = 0;
+
+  constructor(
+    pool: Pool,
+    workedBy: string,
+    memory: EndpointMemory,
+    inFlightAt: (endpointId: string) => number,
+  ) {
+    this.#pool = pool;
+    this.#workedBy = workedBy;
+    this.#memory = memory;
+    this.#inFlightAt = inFlightAt;
+  }
+
+  /** When it will be read again, on the clock of `performance.now()`. */
+  get freshUntilMs(): number {
+    return this.#freshUntilMs;
+  }
+
+  /** Endpoints of it that take nothing any more. */
+  get closed(): readonly string[] {
+    return this.#closed;
+  }
+
+  /** Has it read anew at the next look: something has changed that it does not know. */
+  outdate(): void {
+    this.#freshUntilMs = 0;
+  }
+
+  /** Whether something limits what may be sent to it: the reservation asks the ledger by how much. */
+  isPaced(endpointId: string): boolean {
+    const found = this.#byId.get(endpointId);
+    return found !== undefined && (found.paced || found.signs.troubledUntilMs > performance.now());
+  }
+
+  /** One that was found ready. */
+  get(endpointId: string): Candidate | undefined {
+    return this.#byId.get(endpointId);
+  }
+
+  /** Whose an endpoint is that was on the list, or is in flight. */
+  tenantOf(endpointId: string): string | undefined {
+    return this.#tenants.get(endpointId);
+  }
+
+  /** Reads it again where that is due; true where it was, and all of it was read. */
+  async renew(share: { index: number; of: number } | undefined): Promise<boolean> {
+    const startedAtMs = performance.now();
+    if (startedAtMs < this.#freshUntilMs && this.#exhausted < this.#size) return false;
+    if (startedAtMs < this.#wholeUntilMs) {
+      await this.#renewProven(share);
+      return false;
+    }
+    const endpoints = await readyEndpoints(this.#pool, this.#workedBy, share);
+    const nowMs = performance.now();
+    const tookMs = nowMs - startedAtMs;
+    this.#freshUntilMs = nowMs + FRESH_MS;
+    this.#wholeUntilMs =
+      endpoints.length > LONG_LIST ? nowMs + Math.min(LONGEST_PAUSE_MS, tookMs * LONG_READ_PAUSE) : 0;
+    this.#size = endpoints.length;
+    this.#exhausted = 0;
+    this.#closed = endpoints.filter(({ state }) => state !== 'enabled').map(({ endpointId }) => endpointId);
+    const candidates = endpoints
+      .filter(({ state }) => state === 'enabled')
+      .map((endpoint) => this.#candidate(endpoint, startedAtMs));
+    this.#byId = new Map(candidates.map((candidate) => [candidate.endpointId, candidate]));
+    this.#proven = candidates.filter(({ always }) => always);
+    this.#others = candidates.filter(({ always }) => !always);
+    this.#soonestAtMs = candidates.reduce(
+      (soonest, { claimableAtMs }) => Math.min(soonest, claimableAtMs),
+      Number.POSITIVE_INFINITY,
+    );
+    for (const endpointId of this.#tenants.keys())
+      if (this.#inFlightAt(endpointId) === 0) this.#tenants.delete(endpointId);
+    for (const { endpointId, tenantId } of endpoints) this.#tenants.set(endpointId, tenantId);
+    return true;
+  }
+
+  /** Reads what there is for endpoints that have answered a moment ago; all others are as they were. */
+  async #renewProven(share: { index: number; of: number } | undefined): Promise<void> {
+    const startedAtMs = performance.now();
+    const proven = this.#memory.proven(PROVEN_AT_ONCE);
+    const endpoints = await readyEndpoints(this.#pool, this.#workedBy, share, proven);
+    this.#freshUntilMs = Math.min(performance.now() + FRESH_MS, this.#wholeUntilMs);
+    for (const endpoint of endpoints.filter(({ state }) => state === 'enabled')) {
+      const known = this.#byId.get(endpoint.endpointId);
+      const candidate = { ...this.#candidate(endpoint, startedAtMs), always: true };
+      if (!known?.always) this.#proven.push(known ?? candidate);
+      if (!known) {
+        this.#size += 1;
+        this.#byId.set(endpoint.endpointId, candidate);
+        this.#tenants.set(endpoint.endpointId, endpoint.tenantId);
+        continue;
+      }
+      if (known.exhaustedUntilMs > 0) this.#exhausted -= 1;
+      delete known.claimedUpTo;
+      Object.assign(known, candidate);
+    }
+  }
+
+  #candidate(endpoint: ReadyEndpoint, readAtMs: number): Candidate {
+    const signs = this.#memory.of(endpoint.endpointId);
+    const proven = signs.provenUntilMs > performance.now();
+    return {
+      ...endpoint,
+      inFlight: 0,
+      slow: false,
+      proven,
+      signs,
+      always: proven,
+      claimableAtMs: readAtMs + endpoint.claimableInMs,
+      exhaustedUntilMs: 0,
+    };
+  }
+
+  /**
+   * What can be claimed now by a slice that ends at `endAtMs`. Looked at in place, and of a long list only those that have
+   * answered and a part of the others, the next part at the next look: there may be thousands, at every claim.
+   */
+  look(endAtMs: number): Look {
+    const nowMs = performance.now();
+    const seen = { ready: [] as Candidate[], late: false, soonestAtMs: Number.POSITIVE_INFINITY };
+    for (const candidate of this.#proven) this.#see(candidate, nowMs, endAtMs, seen);
+    const part = Math.min(this.#others.length, OTHERS_AT_ONCE);
+    for (let n = 0; n < part; n++) {
+      const candidate = this.#others[(this.#turn + n) % this.#others.length];
+      if (candidate && !candidate.always) this.#see(candidate, nowMs, endAtMs, seen);
+    }
+    this.#turn += part;
+    const { ready, late } = seen;
+    if (part < this.#others.length) seen.soonestAtMs = Math.min(seen.soonestAtMs, this.#soonestAtMs);
+    if (this.#closed.length > 0) seen.soonestAtMs = nowMs;
+    return {
+      ready,
+      // What was not looked at may be in time.
+      late: late && part === this.#others.length,
+      ...(seen.soonestAtMs === Number.POSITIVE_INFINITY
+        ? {}
+        : { claimableInMs: Math.max(0, seen.soonestAtMs - nowMs) }),
+    };
+  }
+
+  #see(
+    candidate: Candidate,
+    nowMs: number,
+    endAtMs: number,
+    seen: { ready: Candidate[]; late: boolean; soonestAtMs: number },
+  ): void {
+    const { signs } = candidate;
+    const claimableAtMs = Math.max(candidate.claimableAtMs, signs.floorUntilMs);
+    if (claimableAtMs < seen.soonestAtMs) seen.soonestAtMs = claimableAtMs;
+    if (claimableAtMs > nowMs || candidate.exhaustedUntilMs > nowMs) return;
+    candidate.slow = signs.slowUntilMs > nowMs;
+    // At its end a slice waits for what is on the wire: that must not be what has just timed out.
+    if (candidate.slow && nowMs + candidate.timeoutMs > endAtMs) {
+      seen.late = true;
+      return;
+    }
+    candidate.proven = signs.provenUntilMs > nowMs;
+    candidate.inFlight = this.#inFlightAt(candidate.endpointId);
+    seen.ready.push(candidate);
+  }
+
+  /** Notes how far endpoints were claimed, and which gave less than was wanted: the pace did not grant it, or there was no more. */
+  noteTaken(wanted: Grant[], grants: Grant[], items: ClaimedItem[]): void {
+    const granted = new Map(grants.map((grant) => [grant.endpointId, grant.count]));
+    const taken = new Map<string, { count: number; last: QueuePlace }>();
+    for (const { endpointId, dueAt, executionId } of items) {
+      const { count = 0, last } = taken.get(endpointId) ?? {};
+      const place = { dueAt, executionId };
+      taken.set(endpointId, { count: count + 1, last: last && isBehind(last, place) ? last : place });
+    }
+    for (const { endpointId, count } of wanted) {
+      const candidate = this.#byId.get(endpointId);
+      if (!candidate) continue;
+      const { count: got = 0, last } = taken.get(endpointId) ?? {};
+      const behind = candidate.claimedUpTo !== undefined;
+      if (last) candidate.claimedUpTo = last;
+      if (got >= count) continue;
+      const outOfPace = got === (granted.get(endpointId) ?? 0);
+      // At the end of the queue it begins anew: something may have come before what was claimed last.
+      if (!outOfPace) delete candidate.claimedUpTo;
+      if (!outOfPace && behind) continue;
+      if (candidate.exhaustedUntilMs === 0) this.#exhausted += 1;
+      candidate.exhaustedUntilMs = outOfPace ? performance.now() + OUT_OF_PACE_MS : Number.POSITIVE_INFINITY;
+    }
+  }
+}
+
+/** Whether a place in a queue is behind another; times as Postgres writes them sort as text. */
+function isBehind(place: QueuePlace, other: QueuePlace): boolean {
+  return place.dueAt > other.dueAt || (place.dueAt === other.dueAt && place.executionId > other.executionId);
+}

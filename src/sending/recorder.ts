@@ -1,0 +1,269 @@
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { type HealthSigns, signOf } from '../domain/sending/endpoint-health.ts';
+import { isConnectionLost, withTransaction } from '../store/db/pool.ts';
+import { addPulses } from '../store/operations/operation-watch.ts';
+import { reactToSigns } from '../store/sending/endpoint-health.ts';
+import { dueNext } from '../store/sending/ordering.ts';
+import { forgetSlots, freeSlots, raiseFloors } from '../store/sending/pacing.ts';
+import { refusePrepared } from '../store/sending/preparation.ts';
+import { acknowledge } from '../store/settling/acknowledgements.ts';
+import { endClaims, type Outcome, type Recorded, recordOutcomes } from '../store/settling/outcomes.ts';
+import { disableGone } from '../store/settling/settlement.ts';
+import { crashPoint } from '../telemetry/crash-points.ts';
+
+/** An outcome on its way to the ledger, with what else it changes once it is there. */
+export interface PendingOutcome extends Outcome {
+  endpointId: string;
+  operationId?: string;
+  /** It holds a concurrency slot at its endpoint or operation. */
+  slotted: boolean;
+  /** Requests that were on the wire to its endpoint when it ended, itself among them. */
+  inFlight: number;
+  /** Its operation is watched: whether it was the item's first attempt. */
+  watched?: { first: boolean };
+  /** Events of its key go to its endpoint in their order. */
+  ordered: boolean;
+  onRecorded(recorded: Recorded | undefined, effects: { orderMoved: boolean }): void;
+}
+
+/** A claim with how many of its items are still out. */
+export interface OpenClaim {
+  token: string;
+  left: number;
+  slotted: boolean;
+}
+
+const FLUSH_MS = 50;
+const FLUSH_ITEMS = 256;
+const MAX_BACKOFF_MS = 2_000;
+/** States of an execution behind which others of its key may go. */
+const ENDS = new Set(['delivered', 'failed', 'ignored', 'cancelled']);
+
+/**
+ * Writes outcomes to the ledger every 50 ms or 256 items, whichever is first. An outcome is held until it is written:
+ * a lost connection or a deadlock is tried again for as long as it takes, which is safe because the write is fenced by
+ * the claim's token, and bounded because nothing more than what was claimed can wait here.
+ */
+export class Recorder {
+  readonly #pool: Pool;
+  readonly #log: Logger;
+  readonly #claims = new Map<string, OpenClaim>();
+  #waiting: PendingOutcome[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #flushing: Promise<void> | undefined;
+
+  constructor(pool: Pool, log: Logger) {
+    this.#pool = pool;
+    this.#log = log;
+  }
+
+  /** Announces a claim; it is ended in the ledger when all of its items are recorded. */
+  open(claim: OpenClaim): void {
+    this.#claims.set(claim.token, claim);
+  }
+
+  /** Takes an outcome; it is written soon. */
+  add(outcome: PendingOutcome): void {
+    this.#waiting.push(outcome);
+    if (this.#waiting.length >= FLUSH_ITEMS) this.#flushSoon(0);
+    else this.#flushSoon(FLUSH_MS);
+  }
+
+  /** Resolves when everything taken so far is written. */
+  async drained(): Promise<void> {
+    while (this.#waiting.length > 0 || this.#flushing) {
+      this.#flush();
+      await this.#flushing;
+    }
+  }
+
+  #flushSoon(ms: number): void {
+    if (ms === 0) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      this.#flush();
+    } else
+      this.#timer ??= setTimeout(() => {
+        this.#timer = undefined;
+        this.#flush();
+      }, ms);
+  }
+
+  #flush(): void {
+    if (this.#flushing || this.#waiting.length === 0) return;
+    const batch = this.#waiting.slice(0, FLUSH_ITEMS);
+    this.#waiting = this.#waiting.slice(FLUSH_ITEMS);
+    this.#flushing = this.#write(batch).finally(() => {
+      this.#flushing = undefined;
+      if (this.#waiting.length >= FLUSH_ITEMS) this.#flush();
+      else if (this.#waiting.length > 0) this.#flushSoon(FLUSH_MS);
+    });
+  }
+
+  async #write(batch: PendingOutcome[]): Promise<void> {
+    crashPoint('answered');
+    const recorded = await this.#persist('outcomes.record', () => this.#record(batch));
+    crashPoint('recorded');
+    const byExecution = new Map(recorded.map((r) => [r.executionId, r]));
+    const ended = this.#countDown(batch);
+    const late = lateSuccesses(batch, byExecution);
+    await this.#persist('outcomes.effects', () => this.#effects(batch, ended, late));
+    const orderMoved = await this.#letNextGo(batch, byExecution, late);
+    for (const outcome of batch) outcome.onRecorded(byExecution.get(outcome.executionId), { orderMoved });
+  }
+
+  /** What waited for its order behind deliveries that have ended is due; true where there is any. */
+  async #letNextGo(
+    batch: PendingOutcome[],
+    recorded: Map<string, Recorded>,
+    late: string[],
+  ): Promise<boolean> {
+    const ended = batch
+      .filter(({ ordered, executionId }) => ordered && ENDS.has(recorded.get(executionId)?.state ?? ''))
+      .map(({ deliveryId }) => deliveryId)
+      .concat(late);
+    return ended.length > 0 && this.#persist('outcomes.order', () => dueNext(this.#pool, ended));
+  }
+
+  /** What was refused is released and ended in one transaction: nobody claims it in between. */
+  #record(batch: PendingOutcome[]): Promise<Recorded[]> {
+    if (batch.every(({ refusal }) => refusal === undefined)) return recordOutcomes(this.#pool, batch);
+    return withTransaction(this.#pool, async (db) => {
+      const recorded = await recordOutcomes(db, batch);
+      const states = new Map(recorded.map(({ executionId, state }) => [executionId, state]));
+      const refused = batch.flatMap(({ executionId, refusal }) =>
+        refusal && states.get(executionId) === 'queued' ? [{ executionId, refusal }] : [],
+      );
+      await refusePrepared(db, refused);
+      const ends = new Map(refused.map(({ executionId, refusal }) => [executionId, refusal.state]));
+      return recorded.map((each) => ({ ...each, state: ends.get(each.executionId) ?? each.state }));
+    });
+  }
+
+  #countDown(batch: PendingOutcome[]): OpenClaim[] {
+    const ended: OpenClaim[] = [];
+    for (const { token } of batch) {
+      const claim = this.#claims.get(token);
+      if (!claim) continue;
+      claim.left -= 1;
+      if (claim.left > 0) continue;
+      this.#claims.delete(token);
+      ended.push(claim);
+    }
+    return ended;
+  }
+
+  /** Everything here is idempotent or expires by itself, so it stays outside the transaction of the outcomes. */
+  async #effects(batch: PendingOutcome[], ended: OpenClaim[], late: string[]): Promise<void> {
+    const floors = new Map<string, number>();
+    const gone = new Set<string>();
+    const slots = new Map<string, Map<string, number>>();
+    for (const outcome of batch) {
+      const { retryAfterMs, outcome: kind } = outcome.classification;
+      if (retryAfterMs !== undefined)
+        floors.set(outcome.endpointId, Math.max(retryAfterMs, floors.get(outcome.endpointId) ?? 0));
+      if (kind === 'gone') gone.add(outcome.endpointId);
+      if (!outcome.slotted) continue;
+      const own = slots.get(outcome.token) ?? new Map<string, number>();
+      slots.set(outcome.token, own);
+      for (const id of [outcome.endpointId, outcome.operationId]) if (id) own.set(id, (own.get(id) ?? 0) + 1);
+    }
+    if (floors.size > 0) await raiseFloors(this.#pool, floors);
+    const signs = signsOf(batch);
+    if (signs.size > 0) await withTransaction(this.#pool, (db) => reactToSigns(db, signs));
+    const pulses = pulsesOf(batch);
+    if (pulses.length > 0) await addPulses(this.#pool, pulses);
+    if (gone.size > 0) await disableGone(this.#pool, [...gone]);
+    if (late.length > 0) await withTransaction(this.#pool, (db) => acknowledge(db, late));
+    for (const [token, freed] of slots)
+      await freeSlots(
+        this.#pool,
+        token,
+        [...freed].map(([id, count]) => ({ id, count })),
+      );
+    if (ended.length > 0) {
+      await endClaims(
+        this.#pool,
+        ended.map((claim) => claim.token),
+      );
+      const slotted = ended.filter((claim) => claim.slotted).map((claim) => claim.token);
+      if (slotted.length > 0) await forgetSlots(this.#pool, slotted);
+    }
+  }
+
+  async #persist<T>(what: string, write: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await write();
+      } catch (error) {
+        const code = (error as { code?: string }).code;
+        // A surprise is tried again too: giving an outcome up would turn what is known into an ambiguous attempt.
+        const expected = isConnectionLost(error) || code === '40001' || code === '40P01';
+        this.#log[expected ? 'warn' : 'error'](
+          { event: `${what}.again`, code, tries },
+          'writing outcomes again',
+        );
+        await new Promise((resolve) =>
+          setTimeout(resolve, Math.min(MAX_BACKOFF_MS, 20 * 2 ** Math.min(tries, 10))),
+        );
+      }
+    }
+  }
+}
+
+/** Deliveries that a receiver has taken although their lease had ended: its word counts like an acknowledgement. */
+function lateSuccesses(batch: PendingOutcome[], recorded: Map<string, Recorded>): string[] {
+  return batch
+    .filter(
+      ({ executionId, classification }) =>
+        classification.outcome === 'delivered' && !recorded.has(executionId),
+    )
+    .map(({ deliveryId }) => deliveryId);
+}
+
+/**
+ * What a batch says of its endpoints. An endpoint that nothing is held against, and that says nothing bad, is left out:
+ * to whom something was granted by its pace, something may be held against.
+ */
+function signsOf(batch: PendingOutcome[]): Map<string, HealthSigns> {
+  const attempted = batch
+    .filter(({ classification }) => classification.outcome !== 'released')
+    .map((outcome) => ({ ...outcome, said: signOf(outcome.classification) }));
+  const telling = new Set(
+    attempted
+      .filter(({ slotted, said }) => slotted || said.has('overloaded') || said.has('down'))
+      .map(({ endpointId }) => endpointId),
+  );
+  const signs = new Map<string, HealthSigns>();
+  for (const { endpointId, said, inFlight } of attempted) {
+    if (!telling.has(endpointId)) continue;
+    const sum = signs.get(endpointId) ?? { overloaded: 0, down: 0, alive: 0, inFlight: 0 };
+    for (const sign of said) sum[sign] += 1;
+    sum.inFlight = Math.max(sum.inFlight, inFlight);
+    signs.set(endpointId, sum);
+  }
+  return signs;
+}
+
+/** What a batch counts for operations that are watched. */
+function pulsesOf(batch: PendingOutcome[]): Parameters<typeof addPulses>[1] {
+  const pulses = new Map<string, Parameters<typeof addPulses>[1][number]>();
+  for (const { operationId, watched, classification } of batch) {
+    if (!operationId || !watched || classification.outcome === 'released') continue;
+    const pulse = pulses.get(operationId) ?? {
+      operationId,
+      attempts: 0,
+      bad: 0,
+      firstAttempts: 0,
+      firstBad: 0,
+    };
+    const bad = classification.outcome === 'delivered' ? 0 : 1;
+    pulse.attempts += 1;
+    pulse.bad += bad;
+    pulse.firstAttempts += watched.first ? 1 : 0;
+    pulse.firstBad += watched.first ? bad : 0;
+    pulses.set(operationId, pulse);
+  }
+  return [...pulses.values()];
+}

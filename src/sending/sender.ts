@@ -1,0 +1,280 @@
+import { type Refusal, refusalOf } from '../domain/endpoints/preparation.ts';
+import type { AttemptResult } from '../domain/sending/attempt-result.ts';
+import { type Classification, classify, demandAcknowledgement } from '../domain/sending/classification.ts';
+import { decideNext } from '../domain/sending/decide-next.ts';
+import { DEFAULT_RETRY_POLICY } from '../domain/sending/retry-policy.ts';
+import { showId } from '../domain/tenancy/typed-id.ts';
+import type { Deadline } from '../outbound/deadline.ts';
+import { signatureHeaders } from '../outbound/signature.ts';
+import type { ClaimedItem } from '../store/sending/claims.ts';
+import { loadPreparation } from '../store/sending/preparation.ts';
+import type { Recorded } from '../store/settling/outcomes.ts';
+import { Recorder } from './recorder.ts';
+import type { SendingContext } from './sending-context.ts';
+import type { Target, TargetLookup } from './target-cache.ts';
+
+/** Items of one claim, to be sent before its deadline. */
+export interface ClaimToSend {
+  token: string;
+  items: ClaimedItem[];
+  deadline: Deadline;
+  /** No request of it may take longer: its lease was made for that, whatever an endpoint is changed to meanwhile. */
+  longestMs: number;
+  /** Its items hold concurrency slots. */
+  slotted: boolean;
+  /** Its operation is watched. */
+  watched: boolean;
+}
+
+/** Requests that are begun in one turn of the event loop. */
+const SENT_IN_ONE_TURN = 32;
+
+/** Sends what one slice claims and hands each outcome to the recorder; knows what is in flight where. */
+export class Sender {
+  readonly #context: SendingContext;
+  readonly #lane: 'bulk' | 'live';
+  readonly #recorder: Recorder;
+  readonly #inFlightAt = new Map<string, number>();
+  #inFlight = 0;
+  #bytesInFlight = 0;
+  #orderMoved = false;
+  #unrecorded = 0;
+  #onFreed: (() => void)[] = [];
+
+  constructor(context: SendingContext, lane: 'bulk' | 'live') {
+    this.#context = context;
+    this.#lane = lane;
+    this.#recorder = new Recorder(context.pool, context.log);
+  }
+
+  /** Requests that have not ended yet. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Length of their payloads together, which is what they hold in memory. */
+  get bytesInFlight(): number {
+    return this.#bytesInFlight;
+  }
+
+  /** Nothing is in flight, and the ledger knows of everything that was. */
+  get idle(): boolean {
+    return this.#inFlight === 0 && this.#unrecorded === 0;
+  }
+
+  /** Requests to one endpoint that have not ended yet. */
+  inFlightAt(endpointId: string): number {
+    return this.#inFlightAt.get(endpointId) ?? 0;
+  }
+
+  /** Requests that have not ended yet, by endpoint. */
+  get inFlightByEndpoint(): ReadonlyMap<string, number> {
+    return this.#inFlightAt;
+  }
+
+  /** Whether something that waited for its order has become due since this was asked last. */
+  takeOrderMoved(): boolean {
+    const moved = this.#orderMoved;
+    this.#orderMoved = false;
+    return moved;
+  }
+
+  /** Resolves when the next request ends, or when ended ones are recorded and their slots are free. */
+  freed(): Promise<void> {
+    return new Promise((resolve) => this.#onFreed.push(resolve));
+  }
+
+  /** Resolves when nothing is in flight and everything is recorded; nothing in flight is ever aborted. */
+  async drained(): Promise<void> {
+    while (this.#inFlight > 0) await this.freed();
+    await this.#recorder.drained();
+  }
+
+  /** Puts a claim on the wire. Whatever fails here ends as an outcome: a claimed item is never just dropped. */
+  async send(claim: ClaimToSend): Promise<void> {
+    const { items } = claim;
+    this.#recorder.open({ token: claim.token, left: items.length, slotted: claim.slotted });
+    this.#inFlight += items.length;
+    for (const { endpointId, body } of items) {
+      this.#bytesInFlight += body.length;
+      this.#inFlightAt.set(endpointId, this.inFlightAt(endpointId) + 1);
+    }
+    this.#context.metrics.inFlight.inc({ lane: this.#lane }, items.length);
+    const prepared = await this.#prepare(items).catch((error: { code?: string }) => {
+      this.#context.log.warn({ event: 'targets.unreadable', code: error.code, items: items.length });
+      return undefined;
+    });
+    let sent = 0;
+    for (const item of items) {
+      // Others want a turn between: some milliseconds of work are begun here.
+      if (++sent % SENT_IN_ONE_TURN === 0) await new Promise(setImmediate);
+      const refusal = prepared?.refusals.get(item.executionId);
+      if (prepared && !refusal) void this.#sendOne(claim, item, prepared.targetOf);
+      else this.#finish(claim, item, { kind: 'released', reason: 'stopping' }, undefined, refusal);
+    }
+  }
+
+  /** Where to send, and what is not to be sent as things are now. */
+  async #prepare(items: ClaimedItem[]) {
+    const targetOf = await this.#context.targets.prepare(items);
+    const toPrepare = items.filter(({ prepares }) => prepares);
+    const facts =
+      toPrepare.length === 0
+        ? undefined
+        : await loadPreparation(
+            this.#context.pool,
+            toPrepare.map(({ executionId }) => executionId),
+          );
+    const refusals = new Map<string, Refusal>();
+    for (const { executionId, body } of toPrepare) {
+      const found = facts?.get(executionId);
+      const refusal = found && refusalOf({ ...found, body });
+      if (refusal) refusals.set(executionId, refusal);
+    }
+    return { targetOf, refusals };
+  }
+
+  async #sendOne(claim: ClaimToSend, item: ClaimedItem, targetOf: TargetLookup): Promise<void> {
+    let target: Target | undefined;
+    let result: AttemptResult;
+    try {
+      target = targetOf(item.endpointId, item.version);
+      result = await this.#attempt(claim, item, target);
+    } catch (error) {
+      // Nothing behind the first byte throws: this was not sent, and trying it again would end the same way.
+      const code = (error as { code?: string }).code ?? (error as Error).name;
+      this.#context.log.error({
+        event: 'delivery.unsendable',
+        executionId: showId('execution', item.executionId),
+        code,
+      });
+      result = { kind: 'faulted', fault: 'invalid_request', mayHaveArrived: false, durationMs: 0 };
+    }
+    this.#finish(claim, item, result, target);
+  }
+
+  #attempt(claim: ClaimToSend, item: ClaimedItem, target: Target): Promise<AttemptResult> {
+    const id = showId('delivery', item.deliveryId);
+    return this.#context.attempts.send({
+      url: target.url,
+      body: item.body,
+      headers: {
+        ...target.headers,
+        ...presetHeaders(target, id),
+        'content-type': 'application/json',
+        'user-agent': this.#context.userAgent,
+        'redrive-attempt': String(item.attempts + 1),
+        'redrive-endpoint': target.shownId,
+        ...signatureHeaders({
+          id,
+          timestampSeconds: Math.floor(Date.now() / 1_000),
+          body: item.body,
+          secrets: target.secrets,
+        }),
+      },
+      timeoutMs: Math.min(target.timeoutMs, claim.longestMs),
+      deadline: claim.deadline,
+    });
+  }
+
+  #finish(
+    { token, slotted, watched }: ClaimToSend,
+    item: ClaimedItem,
+    result: AttemptResult,
+    target?: Target,
+    refusal?: Refusal,
+  ): void {
+    const classification = target?.requireAck ? demandAcknowledgement(classify(result)) : classify(result);
+    const durationMs = result.kind === 'released' ? 0 : result.durationMs;
+    this.#unrecorded += 1;
+    const inFlight = this.inFlightAt(item.endpointId);
+    this.#ended(item, classification);
+    this.#recorder.add({
+      executionId: item.executionId,
+      deliveryId: item.deliveryId,
+      endpointId: item.endpointId,
+      ...(item.operationId ? { operationId: item.operationId } : {}),
+      token,
+      slotted,
+      inFlight,
+      ...(watched ? { watched: { first: item.attempts === 0 } } : {}),
+      classification,
+      next: decideNext({
+        outcome: classification,
+        attempts: item.attempts + 1,
+        policy: target?.policy ?? DEFAULT_RETRY_POLICY,
+        onAmbiguous: item.onAmbiguous ?? target?.onAmbiguous ?? 'resend',
+        random: Math.random(),
+      }),
+      endpointVersion: item.version,
+      durationMs,
+      ...(result.kind === 'answered' ? { excerpt: result.excerpt } : {}),
+      ...(refusal ? { refusal } : {}),
+      reconcileWithinMs: target?.reconcileWithinMs ?? 0,
+      ordered: target?.ordered ?? false,
+      onRecorded: (recorded, { orderMoved }) => {
+        this.#orderMoved ||= orderMoved;
+        this.#unrecorded -= 1;
+        this.#report(item, classification, durationMs, recorded);
+        this.#wakeWaiting();
+      },
+    });
+  }
+
+  #ended({ endpointId, body }: ClaimedItem, classification: Classification): void {
+    this.#context.memory.note(endpointId, classification);
+    this.#inFlight -= 1;
+    this.#bytesInFlight -= body.length;
+    const left = this.inFlightAt(endpointId) - 1;
+    if (left > 0) this.#inFlightAt.set(endpointId, left);
+    else this.#inFlightAt.delete(endpointId);
+    this.#context.metrics.inFlight.dec({ lane: this.#lane });
+    this.#wakeWaiting();
+  }
+
+  #wakeWaiting(): void {
+    const waiting = this.#onFreed;
+    this.#onFreed = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /**
+   * One wide line an attempt, with ids and codes only; what a bulk slice delivered is one for `debug`: it is in the ledger,
+   * in millions, and a line of it costs as much as its signature.
+   */
+  #report(
+    item: ClaimedItem,
+    { outcome, faultCode, httpStatus }: Classification,
+    durationMs: number,
+    recorded: Recorded | undefined,
+  ): void {
+    const { metrics, log } = this.#context;
+    const attempted = outcome !== 'released';
+    if (attempted) {
+      metrics.attempts.inc({ outcome, lane: this.#lane });
+      metrics.attemptDuration.observe({ lane: this.#lane }, durationMs / 1_000);
+    }
+    const level = this.#lane === 'bulk' && outcome === 'delivered' ? 'debug' : 'info';
+    if (!log.isLevelEnabled(level)) return;
+    log[level]({
+      event: attempted ? 'delivery.attempted' : 'delivery.released',
+      lane: this.#lane,
+      deliveryId: showId('delivery', item.deliveryId),
+      executionId: showId('execution', item.executionId),
+      endpointId: showId('endpoint', item.endpointId),
+      operationId: item.operationId && showId('operation', item.operationId),
+      attempt: item.attempts + 1,
+      outcome,
+      faultCode,
+      httpStatus,
+      durationMs: Math.round(durationMs),
+      // Absent: the lease had ended and somebody else has settled it; this outcome changed nothing.
+      state: recorded?.state,
+    });
+  }
+}
+
+/** What a preset's documented wire format adds: Zen Mesh names the delivery once more. */
+function presetHeaders({ preset }: Target, deliveryId: string): Record<string, string> {
+  return preset === 'zen-mesh' ? { 'x-zen-delivery-idempotency-key': deliveryId } : {};
+}

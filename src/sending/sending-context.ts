@@ -1,0 +1,28 @@
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import type { AttemptClient } from '../outbound/attempt.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { EndpointMemory } from './endpoint-memory.ts';
+import type { LiveTraffic } from './live-traffic.ts';
+import type { TargetCache } from './target-cache.ts';
+
+/** What every slice of one process shares. */
+export interface SendingContext {
+  pool: Pool;
+  attempts: AttemptClient;
+  targets: TargetCache;
+  memory: EndpointMemory;
+  liveTraffic: LiveTraffic;
+  log: Logger;
+  metrics: Metrics;
+  userAgent: string;
+  lease: LeaseTimes;
+}
+
+/** What a claim's lease is made of, beside the time limit of its slowest request. */
+export interface LeaseTimes {
+  /** A claimed item must be on the wire so long after its claim was begun, or is given back unsent. */
+  startWithinMs: number;
+  /** Between the end of the slowest request and its lease: for clocks that differ, and for the outcome to be written. */
+  marginMs: number;
+}

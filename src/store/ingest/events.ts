@@ -1,0 +1,161 @@
+import type { Queryable } from '../db/queryable.ts';
+
+/** Numbers, ids and the time of acceptance for events. */
+export interface Allotment {
+  /** One for each event, in order. */
+  eventIds: string[];
+  firstNumber: number;
+  /** A text of the database: a Date would lose its microseconds. */
+  acceptedAt: string;
+  /** One for each call that brought some of them. */
+  callIds: string[];
+}
+
+/**
+ * Allots numbers to the events of some calls. The tenant's counter stays locked until the transaction ends: this makes
+ * the order of numbers the order in which events become visible, and repeats of an external id wait for each other.
+ */
+export async function allotNumbers(
+  db: Queryable,
+  tenantId: string,
+  { events, calls }: { events: number; calls: number },
+): Promise<Allotment> {
+  const { rows } = await db.query({
+    name: 'allot-numbers',
+    text: `update tenant_counters set last_event_number = last_event_number + $2 where tenant_id = $1
+     returning last_event_number, clock_timestamp()::text as accepted_at,
+      array(select uuidv7() from generate_series(1, $2)) as event_ids,
+      array(select uuidv7() from generate_series(1, $3)) as call_ids`,
+    values: [tenantId, events, calls],
+  });
+  const row = rows[0];
+  if (row === undefined) throw new Error('the tenant has no counter of event numbers');
+  return {
+    eventIds: row.event_ids,
+    firstNumber: row.last_event_number - events + 1,
+    acceptedAt: row.accepted_at,
+    callIds: row.call_ids,
+  };
+}
+
+/**
+ * Takes external ids, each once, for events; returns those that belong to an earlier event, with its id. Runs under the
+ * lock of {@link allotNumbers}, so that what is taken meanwhile by others is committed and seen.
+ */
+export async function claimIdentities(
+  db: Queryable,
+  tenantId: string,
+  externalIds: string[],
+  eventIds: string[],
+): Promise<Map<string, string>> {
+  const { rows } = await db.query({
+    name: 'claim-identities',
+    text: `with taken as (
+      insert into event_identities (tenant_id, external_id, event_id)
+      select $1, u.external_id, u.event_id from unnest($2::text[], $3::uuid[]) as u(external_id, event_id)
+      on conflict do nothing
+    )
+    select external_id, event_id from event_identities where tenant_id = $1 and external_id = any($2)`,
+    values: [tenantId, externalIds, eventIds],
+  });
+  return new Map(rows.map((row) => [row.external_id, row.event_id]));
+}
+
+/** One event as it is written. */
+export interface NewEvent {
+  id: string;
+  externalId?: string | undefined;
+  /** The first event with the same external id; such a repeat keeps no payload. */
+  duplicateOf?: string | undefined;
+  type: string;
+  source?: string | undefined;
+  key?: string | undefined;
+  occurredAt?: Date | undefined;
+  ingestionBatchId?: string | undefined;
+  /** The call that brought it. */
+  callId: string;
+  payloadBytes: number;
+  body: string;
+}
+
+/** One event for one endpoint; with a reason it is never sent by itself and is kept as ignored. */
+export interface NewDelivery {
+  eventId: string;
+  endpointId: string;
+  ignoredFor?: 'endpoint_disabled' | 'suppressed_duplicate' | undefined;
+  payloadBytes: number;
+  giveUpAfterMs: number;
+  /** It has a place among those of its key. */
+  ordered: boolean;
+}
+
+/** Writes events with their payloads, deliveries and first executions, in one statement. */
+export async function insertEvents(
+  db: Queryable,
+  tenantId: string,
+  { firstNumber, acceptedAt }: Pick<Allotment, 'firstNumber' | 'acceptedAt'>,
+  events: NewEvent[],
+  deliveries: NewDelivery[],
+): Promise<void> {
+  const kept = events.filter((event) => event.duplicateOf === undefined);
+  const { rows } = await db.query({
+    name: 'insert-events',
+    text: `with event as (
+      insert into events (id, tenant_id, number, external_id, duplicate_of, type, source, key, occurred_at, accepted_at,
+        ingestion_batch_id, ingest_call_id, payload_bytes)
+      select u.id, $1, $2::bigint + u.n - 1, u.external_id, u.duplicate_of, u.type, u.source, u.key, u.occurred_at, $3,
+        u.ingestion_batch_id, u.call_id, u.payload_bytes
+      from unnest($5::uuid[], $6::text[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::timestamptz[],
+        $12::text[], $4::uuid[], $13::int[]) with ordinality
+        as u(id, external_id, duplicate_of, type, source, key, occurred_at, ingestion_batch_id, call_id, payload_bytes, n)
+      returning id, key, number
+    ), payload as (
+      insert into payloads (event_id, tenant_id, body)
+      select u.event_id, $1, u.body from unnest($14::uuid[], $15::text[]) as u(event_id, body)
+    ), wanted as (
+      select * from unnest($16::uuid[], $17::uuid[], $18::text[], $19::int[], $20::bigint[], $21::boolean[])
+        as u(event_id, endpoint_id, ignored_for, payload_bytes, give_up_after_ms, ordered)
+    ), delivery as (
+      insert into deliveries (tenant_id, event_id, endpoint_id, state, state_changed_at, accepted_at, payload_bytes,
+        order_key, order_number)
+      select $1, w.event_id, w.endpoint_id, case when w.ignored_for is null then 'pending' else 'ignored' end, $3, $3,
+        w.payload_bytes, case when w.ordered then v.key end, case when w.ordered and v.key is not null then v.number end
+      from wanted w join event v on v.id = w.event_id
+      returning id, event_id, endpoint_id
+    ), execution as (
+      insert into executions (tenant_id, delivery_id, endpoint_id, state, reason, due_at, give_up_at, created_at,
+        finished_at)
+      select $1, d.id, d.endpoint_id, case when w.ignored_for is null then 'queued' else 'ignored' end, w.ignored_for,
+        $3, $3::timestamptz + w.give_up_after_ms * interval '1 millisecond', $3,
+        case when w.ignored_for is not null then $3::timestamptz end
+      from delivery d join wanted w using (event_id, endpoint_id)
+      returning id
+    )
+    select (select count(*)::int from execution) as executions`,
+    values: [
+      tenantId,
+      firstNumber,
+      acceptedAt,
+      events.map((event) => event.callId),
+      events.map((event) => event.id),
+      events.map((event) => event.externalId ?? null),
+      events.map((event) => event.duplicateOf ?? null),
+      events.map((event) => event.type),
+      events.map((event) => event.source ?? null),
+      events.map((event) => event.key ?? null),
+      events.map((event) => event.occurredAt ?? null),
+      events.map((event) => event.ingestionBatchId ?? null),
+      events.map((event) => event.payloadBytes),
+      kept.map((event) => event.id),
+      kept.map((event) => event.body),
+      deliveries.map((delivery) => delivery.eventId),
+      deliveries.map((delivery) => delivery.endpointId),
+      deliveries.map((delivery) => delivery.ignoredFor ?? null),
+      deliveries.map((delivery) => delivery.payloadBytes),
+      deliveries.map((delivery) => delivery.giveUpAfterMs),
+      deliveries.map((delivery) => delivery.ordered),
+    ],
+  });
+  if (rows[0]?.executions !== deliveries.length)
+    throw new Error('a delivery was written without its execution');
+}

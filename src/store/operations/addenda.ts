@@ -1,0 +1,25 @@
+import { COUNTED_PARTS, type OperationCounts } from '../../domain/operations/operation-counts.ts';
+import type { Queryable } from '../db/queryable.ts';
+
+/**
+ * By how much each part of an operation's counts differs now from what they were when it closed: what was acknowledged,
+ * asked for or resolved since. Counted from its items, so that nothing has to be kept up to date.
+ */
+export async function addendumTo(
+  db: Queryable,
+  tenantId: string,
+  operationId: string,
+  closed: OperationCounts,
+): Promise<Partial<Record<string, number>>> {
+  const { rows } = await db.query(
+    `select state, count(*)::int as items from executions where operation_id = $1
+       and exists (select from operations o where o.id = $1 and o.tenant_id = $2) group by state`,
+    [operationId, tenantId],
+  );
+  const now = new Map(rows.map((row) => [row.state, row.items as number]));
+  return Object.fromEntries(
+    COUNTED_PARTS.filter((part) => part !== 'excluded')
+      .map((part) => [part, (now.get(part) ?? 0) - closed[part]] as const)
+      .filter(([, change]) => change !== 0),
+  );
+}

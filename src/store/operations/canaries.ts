@@ -1,0 +1,131 @@
+import type { CanaryFacts, Tally } from '../../domain/operations/watch.ts';
+import type { Queryable } from '../db/queryable.ts';
+
+/** How many items of an endpoint a slice wants, or gets. */
+type Wanted = { endpointId: string; count: number };
+
+/**
+ * Reserves items at endpoints whose canary is out: no more than their canaries are allowed, nothing where they are held,
+ * as many as wanted where they have passed. Runs in a transaction; rows are locked in the order of their endpoints.
+ */
+export async function reserveCanaries(
+  db: Queryable,
+  operationId: string,
+  wanted: Wanted[],
+  count: number,
+): Promise<Wanted[]> {
+  const ids = wanted.map(({ endpointId }) => endpointId);
+  await db.query(
+    `insert into canaries (operation_id, endpoint_id, allowed)
+     select $1, u.id, $3 from unnest($2::uuid[]) as u(id) order by u.id on conflict do nothing`,
+    [operationId, ids, count],
+  );
+  const { rows } = await db.query(
+    `select endpoint_id, state, greatest(0, allowed - claimed) as room from canaries
+     where operation_id = $1 and endpoint_id = any($2::uuid[]) order by endpoint_id for no key update`,
+    [operationId, ids],
+  );
+  const canaries = new Map(rows.map((row) => [row.endpoint_id, row]));
+  const granted = wanted
+    .map(({ endpointId, count: asked }) => {
+      const canary = canaries.get(endpointId);
+      const room = canary?.state === 'passed' ? asked : canary?.state === 'testing' ? canary.room : 0;
+      return { endpointId, count: Math.min(asked, room), testing: canary?.state === 'testing' };
+    })
+    .filter((grant) => grant.count > 0);
+  await moveClaimed(
+    db,
+    operationId,
+    granted.filter((grant) => grant.testing),
+  );
+  return granted.map(({ endpointId, count: given }) => ({ endpointId, count: given }));
+}
+
+/** Gives back what was reserved of canaries and not claimed. */
+export async function giveBackCanaries(db: Queryable, operationId: string, unused: Wanted[]): Promise<void> {
+  await moveClaimed(
+    db,
+    operationId,
+    unused.map(({ endpointId, count }) => ({ endpointId, count: -count })),
+  );
+}
+
+async function moveClaimed(db: Queryable, operationId: string, by: Wanted[]): Promise<void> {
+  if (by.length === 0) return;
+  await db.query(
+    `update canaries c set claimed = greatest(0, c.claimed + t.count)
+     from unnest($2::uuid[], $3::int[]) as t(id, count)
+     where c.operation_id = $1 and c.endpoint_id = t.id and c.state = 'testing'`,
+    [operationId, by.map(({ endpointId }) => endpointId), by.map(({ count }) => count)],
+  );
+}
+
+/** What the canaries that are still out have come to, by endpoint. */
+export async function canaryFacts(
+  db: Queryable,
+  operationId: string,
+): Promise<({ endpointId: string } & CanaryFacts)[]> {
+  const { rows } = await db.query(
+    `select c.endpoint_id, c.allowed, c.claimed,
+       extract(epoch from clock_timestamp() - c.began_at)::float8 * 1000 as age_ms,
+       f.attempts, f.bad,
+       (select count(*)::int from (select from executions q where q.in_queue and q.worked_by = c.operation_id
+         and q.endpoint_id = c.endpoint_id and q.state in ('queued', 'scheduled') and q.attempts = 0 limit 1) u) as unclaimed
+     from canaries c
+     cross join lateral (
+       select count(*)::int as attempts, count(*) filter (where a.outcome <> 'delivered')::int as bad
+       from executions e join attempts a on a.execution_id = e.id and a.number = 1
+       where e.operation_id = c.operation_id and e.endpoint_id = c.endpoint_id
+     ) f
+     where c.operation_id = $1 and c.state = 'testing'`,
+    [operationId],
+  );
+  return rows.map((row) => ({
+    endpointId: row.endpoint_id,
+    allowed: row.allowed,
+    claimed: row.claimed,
+    unclaimed: row.unclaimed,
+    ageMs: row.age_ms,
+    attempts: row.attempts,
+    bad: row.bad,
+  }));
+}
+
+/** Writes down how canaries ended. */
+export async function endCanaries(
+  db: Queryable,
+  operationId: string,
+  ended: { endpointId: string; state: 'passed' | 'held' }[],
+): Promise<void> {
+  await db.query(
+    `update canaries c set state = t.state from unnest($2::uuid[], $3::text[]) as t(id, state)
+     where c.operation_id = $1 and c.endpoint_id = t.id and c.state = 'testing'`,
+    [operationId, ended.map(({ endpointId }) => endpointId), ended.map(({ state }) => state)],
+  );
+}
+
+/** The endpoints whose items are held, with what their canaries came to, where no other endpoint has anything left to send. */
+export async function heldAlone(
+  db: Queryable,
+  operationId: string,
+): Promise<({ endpointId: string } & Tally)[]> {
+  const { rows } = await db.query(
+    `with recursive hop as (
+      (select endpoint_id from executions where in_queue and worked_by = $1 order by endpoint_id limit 1)
+      union all
+      select (select e.endpoint_id from executions e
+        where e.in_queue and e.worked_by = $1 and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
+      from hop where hop.endpoint_id is not null
+    ), busy as (select h.endpoint_id, c.state from hop h left join canaries c
+      on c.operation_id = $1 and c.endpoint_id = h.endpoint_id where h.endpoint_id is not null)
+    select b.endpoint_id, f.attempts, f.bad from busy b
+    cross join lateral (
+      select count(*)::int as attempts, count(*) filter (where a.outcome <> 'delivered')::int as bad
+      from executions e join attempts a on a.execution_id = e.id and a.number = 1
+      where e.operation_id = $1 and e.endpoint_id = b.endpoint_id
+    ) f
+    where b.state = 'held' and not exists (select from busy o where o.state is distinct from 'held')`,
+    [operationId],
+  );
+  return rows.map((row) => ({ endpointId: row.endpoint_id, attempts: row.attempts, bad: row.bad }));
+}

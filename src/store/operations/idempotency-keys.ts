@@ -1,0 +1,74 @@
+import type { Queryable } from '../db/queryable.ts';
+
+/** A key as it is looked up: only hashes are kept, a client's key may say something about its customers. */
+export interface KeyUse {
+  scope: string;
+  keyHash: Buffer;
+  tenantId: string;
+  fingerprint: Buffer;
+}
+
+/** What a key stands for now. */
+export type KeyLookup =
+  | { found: 'stored'; fingerprint: Buffer; operationId: string; body: string }
+  /** Free, locked for this transaction; `use` is 1, or more where an earlier use has expired. */
+  | { found: 'free'; use: number };
+
+/**
+ * Looks a key up and, where it is free, holds it for this transaction: others with the same key wait for the commit.
+ */
+export async function lockKey(db: Queryable, key: Pick<KeyUse, 'scope' | 'keyHash'>): Promise<KeyLookup> {
+  // The row of a first use does not exist yet, so the lock is on the key itself.
+  await db.query(`select pg_advisory_xact_lock(hashtextextended($1 || encode($2, 'hex'), 4400))`, [
+    key.scope,
+    key.keyHash,
+  ]);
+  const { rows } = await db.query(
+    `select k.fingerprint, k.operation_id, k.body, k.use, k.expires_at <= clock_timestamp()
+       or (k.while_open and exists (select from operations o where o.id = k.operation_id and o.closed_at is not null))
+       as expired
+     from idempotency_keys k where k.scope = $1 and k.key_hash = $2`,
+    [key.scope, key.keyHash],
+  );
+  const row = rows[0];
+  if (!row) return { found: 'free', use: 1 };
+  if (row.expired) return { found: 'free', use: row.use + 1 };
+  return { found: 'stored', fingerprint: row.fingerprint, operationId: row.operation_id, body: row.body };
+}
+
+/** Stores the answer of an accepted request under its key, in place of an expired use. */
+export async function storeAnswer(
+  db: Queryable,
+  key: KeyUse,
+  answer: {
+    use: number;
+    operationId: string;
+    status: number;
+    body: string;
+    /** Never where absent. */
+    expiresAt?: Date;
+    /** The key is free again once the operation has ended. */
+    whileOpen: boolean;
+  },
+): Promise<void> {
+  await db.query(
+    `insert into idempotency_keys (scope, key_hash, tenant_id, fingerprint, use, operation_id, status, body, expires_at,
+       while_open)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, 'infinity'::timestamptz), $10)
+     on conflict (scope, key_hash) do update set fingerprint = excluded.fingerprint, use = excluded.use,
+       operation_id = excluded.operation_id, status = excluded.status, body = excluded.body,
+       expires_at = excluded.expires_at, while_open = excluded.while_open, created_at = now()`,
+    [
+      key.scope,
+      key.keyHash,
+      key.tenantId,
+      key.fingerprint,
+      answer.use,
+      answer.operationId,
+      answer.status,
+      answer.body,
+      answer.expiresAt ?? null,
+      answer.whileOpen,
+    ],
+  );
+}

@@ -1,0 +1,145 @@
+import type { ExclusionReason } from '../../domain/operations/selection.ts';
+import type { ExecutionState } from '../../domain/sending/execution-state.ts';
+import type { Queryable } from '../db/queryable.ts';
+
+/** One line of an operation's ledger: an execution it made, or what it selected and did not run. */
+export type OperationItem =
+  | {
+      kind: 'item';
+      executionId: string;
+      deliveryId: string;
+      endpointId: string;
+      eventId: string;
+      state: ExecutionState;
+      reason?: string;
+      attempts: number;
+      dueAt: Date;
+      mayHaveArrived: boolean;
+      faultCode?: string;
+      httpStatus?: number;
+      /** The execution that this one superseded. */
+      tookOver?: string;
+      supersededBy?: string;
+      finishedAt?: Date;
+    }
+  | {
+      kind: 'exclusion';
+      deliveryId: string;
+      endpointId: string;
+      eventId: string;
+      reason: ExclusionReason;
+      joinedExecutionId?: string;
+      heldBy?: string;
+      createdAt: Date;
+    };
+
+/** What to read of a ledger: states (all where absent; `excluded` stands for exclusions), and where to go on. */
+export interface ItemsPage {
+  state?: (ExecutionState | 'excluded')[];
+  after?: string;
+  limit: number;
+}
+
+/**
+ * A page of an operation's ledger by keyset: executions in the order they were made, then exclusions. `next` is absent
+ * on the last page.
+ */
+export async function pageOperationItems(
+  db: Queryable,
+  operationId: string,
+  page: ItemsPage,
+): Promise<{ items: OperationItem[]; next?: string }> {
+  const [phase, after] = page.after?.split(':') ?? ['i'];
+  const states = page.state?.filter((state) => state !== 'excluded');
+  const wantsItems = phase === 'i' && (states === undefined || states.length > 0);
+  const wantsExclusions = page.state === undefined || page.state.includes('excluded');
+  const items: OperationItem[] = wantsItems
+    ? await executionsOf(db, operationId, states, phase === 'i' ? after : undefined, page.limit + 1)
+    : [];
+  if (items.length > page.limit) return cut(items, page.limit);
+  if (wantsExclusions)
+    items.push(
+      ...(await exclusionsOf(
+        db,
+        operationId,
+        phase === 'x' ? after : undefined,
+        page.limit + 1 - items.length,
+      )),
+    );
+  return items.length > page.limit ? cut(items, page.limit) : { items };
+}
+
+function cut(items: OperationItem[], limit: number): { items: OperationItem[]; next: string } {
+  const kept = items.slice(0, limit);
+  const last = kept.at(-1) as OperationItem;
+  return { items: kept, next: last.kind === 'item' ? `i:${last.executionId}` : `x:${last.deliveryId}` };
+}
+
+async function executionsOf(
+  db: Queryable,
+  operationId: string,
+  states: string[] | undefined,
+  after: string | undefined,
+  limit: number,
+): Promise<OperationItem[]> {
+  const { rows } = await db.query(
+    // The page first, then a look-up a line: as plain joins the planner may read the whole of the other tables.
+    `with page as materialized (
+       select * from executions e
+       where e.operation_id = $1 and ($2::text[] is null or e.state = any($2)) and ($3::uuid is null or e.id > $3)
+       order by e.id limit $4
+     )
+     select e.*, d.event_id, c.id as superseded_by, p.id as took_over, a.fault_code, a.http_status
+     from page e
+     cross join lateral (select x.event_id from deliveries x where x.id = e.delivery_id limit 1) d
+     left join lateral (select x.id from executions x
+       where e.state = 'superseded' and x.parent_id = e.id and x.keeps_slot limit 1) c on true
+     left join lateral (select x.id from executions x
+       where x.id = e.parent_id and x.state = 'superseded' limit 1) p on true
+     left join lateral (select x.fault_code, x.http_status from attempts x
+       where x.execution_id = e.id and x.number = e.attempts limit 1) a on true
+     order by e.id`,
+    [operationId, states ?? null, after ?? null, limit],
+  );
+  return rows.map((row) => ({
+    kind: 'item',
+    executionId: row.id,
+    deliveryId: row.delivery_id,
+    endpointId: row.endpoint_id,
+    eventId: row.event_id,
+    state: row.state,
+    ...(row.reason ? { reason: row.reason } : {}),
+    attempts: row.attempts,
+    dueAt: row.due_at,
+    mayHaveArrived: row.may_have_arrived,
+    ...(row.fault_code ? { faultCode: row.fault_code } : {}),
+    ...(row.http_status ? { httpStatus: row.http_status } : {}),
+    ...(row.took_over ? { tookOver: row.took_over } : {}),
+    ...(row.superseded_by ? { supersededBy: row.superseded_by } : {}),
+    ...(row.finished_at ? { finishedAt: row.finished_at } : {}),
+  }));
+}
+
+async function exclusionsOf(
+  db: Queryable,
+  operationId: string,
+  after: string | undefined,
+  limit: number,
+): Promise<OperationItem[]> {
+  const { rows } = await db.query(
+    `select x.*, d.endpoint_id, d.event_id from exclusions x join deliveries d on d.id = x.delivery_id
+     where x.operation_id = $1 and ($2::uuid is null or x.delivery_id > $2)
+     order by x.delivery_id limit $3`,
+    [operationId, after ?? null, limit],
+  );
+  return rows.map((row) => ({
+    kind: 'exclusion',
+    deliveryId: row.delivery_id,
+    endpointId: row.endpoint_id,
+    eventId: row.event_id,
+    reason: row.reason,
+    ...(row.joined_execution_id ? { joinedExecutionId: row.joined_execution_id } : {}),
+    ...(row.held_by ? { heldBy: row.held_by } : {}),
+    createdAt: row.created_at,
+  }));
+}

@@ -1,0 +1,94 @@
+import type { OperationOptions } from '../../domain/operations/operation.ts';
+import type { Halt, Tally } from '../../domain/operations/watch.ts';
+import type { Queryable } from '../db/queryable.ts';
+
+/** What a watched operation is judged by. */
+export interface Watched {
+  options: OperationOptions;
+  ratePerSecond?: number;
+  /** All attempts of the last minute, since it was resumed. */
+  lastMinute: Tally;
+  /** First attempts since the rate was doubled last. */
+  span: Tally;
+  spanMs: number;
+}
+
+/** Holds a watched operation that runs and reads what it is judged by; undefined where another does, or it does not run. */
+export async function lockWatched(db: Queryable, operationId: string): Promise<Watched | undefined> {
+  const { rows } = await db.query(
+    `select options, rate_per_second, ramped_at,
+       extract(epoch from clock_timestamp() - ramped_at)::float8 * 1000 as span_ms
+     from operations where id = $1 and watched and control = 'run' and state = 'running'
+     for no key update skip locked`,
+    [operationId],
+  );
+  const operation = rows[0];
+  if (!operation) return undefined;
+  const pulses = await db.query(
+    `select coalesce(sum(attempts) filter (where second > clock_timestamp() - interval '60 seconds'), 0)::int as attempts,
+       coalesce(sum(bad) filter (where second > clock_timestamp() - interval '60 seconds'), 0)::int as bad,
+       coalesce(sum(first_attempts) filter (where second >= date_trunc('second', $2::timestamptz)), 0)::int as first_attempts,
+       coalesce(sum(first_bad) filter (where second >= date_trunc('second', $2::timestamptz)), 0)::int as first_bad
+     from operation_pulses where operation_id = $1`,
+    [operationId, operation.ramped_at],
+  );
+  const pulse = pulses.rows[0];
+  return {
+    options: operation.options,
+    ...(operation.rate_per_second === null ? {} : { ratePerSecond: operation.rate_per_second }),
+    lastMinute: { attempts: pulse.attempts, bad: pulse.bad },
+    span: { attempts: pulse.first_attempts, bad: pulse.first_bad },
+    spanMs: operation.span_ms,
+  };
+}
+
+/** Sets the rate that a ramp has come to, and begins its next span. */
+export async function moveRamp(
+  db: Queryable,
+  operationId: string,
+  ratePerSecond: number | null,
+): Promise<void> {
+  await db.query('update operations set rate_per_second = $2, ramped_at = clock_timestamp() where id = $1', [
+    operationId,
+    ratePerSecond,
+  ]);
+}
+
+/** Halts a running operation, with the reason; it waits for a human for `waitsMs`, and is then cancelled by itself. */
+export async function haltOperation(
+  db: Queryable,
+  operationId: string,
+  halt: Halt,
+  waitsMs: number,
+): Promise<void> {
+  await db.query(
+    `update operations set state = 'halted', control = 'pause', control_revision = control_revision + 1,
+       halt = $2::jsonb || jsonb_build_object('at', clock_timestamp()),
+       expires_at = now() + $3::float8 * interval '1 millisecond', next_event = 'control', next_event_at = now()
+     where id = $1 and control = 'run' and state = 'running'`,
+    [operationId, JSON.stringify(halt), waitsMs],
+  );
+}
+
+/** Counts attempts of watched operations, in the second in which they are recorded. */
+export async function addPulses(
+  db: Queryable,
+  pulses: ({ operationId: string; firstAttempts: number; firstBad: number } & Tally)[],
+): Promise<void> {
+  await db.query(
+    `insert into operation_pulses as p (operation_id, second, attempts, bad, first_attempts, first_bad)
+     select t.id, date_trunc('second', clock_timestamp()), t.attempts, t.bad, t.first_attempts, t.first_bad
+     from unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::int[])
+       as t(id, attempts, bad, first_attempts, first_bad) order by t.id
+     on conflict (operation_id, second) do update set attempts = p.attempts + excluded.attempts,
+       bad = p.bad + excluded.bad, first_attempts = p.first_attempts + excluded.first_attempts,
+       first_bad = p.first_bad + excluded.first_bad`,
+    [
+      pulses.map(({ operationId }) => operationId),
+      pulses.map(({ attempts }) => attempts),
+      pulses.map(({ bad }) => bad),
+      pulses.map(({ firstAttempts }) => firstAttempts),
+      pulses.map(({ firstBad }) => firstBad),
+    ],
+  );
+}

@@ -1,0 +1,99 @@
+import type { DeliveryFilter } from '../../domain/operations/selection.ts';
+import { DELIVERY_STATES, type DeliveryState } from '../../domain/sending/delivery-state.ts';
+import type { Queryable } from '../db/queryable.ts';
+import { filterConditions, Parameters } from '../selection/selection-page.ts';
+
+/** One delivery with what one wants to see of its event. */
+export interface Delivery {
+  id: string;
+  endpointId: string;
+  event: { id: string; number: number; type: string; source?: string; key?: string };
+  state: DeliveryState;
+  stateChangedAt: Date;
+  acceptedAt: Date;
+  /** The same in whole microseconds since 1970, for the cursor: a Date has milliseconds only. */
+  acceptedAtMicros: string;
+  attempts: number;
+  lastAttemptAt?: Date;
+  faultCode?: string;
+  httpStatus?: number;
+  payloadBytes: number;
+  originalVersion?: number;
+  replayOf?: string;
+  /** An execution of it is open: it will be sent, is being sent, or waits to be settled. */
+  open: boolean;
+}
+
+const SELECT = `select d.*, (extract(epoch from d.accepted_at) * 1000000)::bigint::text as accepted_at_micros, v.number, v.type, v.source, v.key,
+    exists (select from executions x where x.delivery_id = d.id and x.open) as open
+  from deliveries d join events v on v.id = d.event_id`;
+
+/** One delivery of a tenant. */
+export async function findDelivery(
+  db: Queryable,
+  tenantId: string,
+  id: string,
+): Promise<Delivery | undefined> {
+  const { rows } = await db.query(`${SELECT} where d.tenant_id = $1 and d.id = $2`, [tenantId, id]);
+  return rows[0] && deliveryFrom(rows[0]);
+}
+
+/** Deliveries that a filter selects, newest first, behind a given one; without a state in every state. */
+export async function listDeliveries(
+  db: Queryable,
+  tenantId: string,
+  filter: DeliveryFilter,
+  page: { after?: { acceptedAtMicros: string; id: string }; limit: number },
+): Promise<Delivery[]> {
+  const p = new Parameters();
+  const where = filterConditions(tenantId, { ...filter, state: filter.state ?? [...DELIVERY_STATES] }, {}, p);
+  if (page.after)
+    where.push(`(d.accepted_at, d.id) < (
+      timestamptz 'epoch' + ${p.add(page.after.acceptedAtMicros)}::bigint * interval '1 microsecond',
+      ${p.add(page.after.id)}::uuid)`);
+  const { rows } = await db.query(
+    `${SELECT} where ${where.join('\n and ')} order by d.accepted_at desc, d.id desc limit ${p.add(page.limit)}`,
+    p.values,
+  );
+  return rows.map(deliveryFrom);
+}
+
+/** Which of these deliveries of a tenant were dropped: ignored, and nothing will send them. */
+export async function droppedAmong(
+  db: Queryable,
+  tenantId: string,
+  ids: readonly string[],
+): Promise<string[]> {
+  const { rows } = await db.query(
+    `select id from deliveries where tenant_id = $1 and id = any($2::uuid[]) and state = 'ignored'`,
+    [tenantId, ids],
+  );
+  return rows.map((row) => row.id);
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
+function deliveryFrom(row: any): Delivery {
+  return {
+    id: row.id,
+    endpointId: row.endpoint_id,
+    event: {
+      id: row.event_id,
+      number: row.number,
+      type: row.type,
+      ...(row.source !== null ? { source: row.source } : {}),
+      ...(row.key !== null ? { key: row.key } : {}),
+    },
+    state: row.state,
+    stateChangedAt: row.state_changed_at,
+    acceptedAt: row.accepted_at,
+    acceptedAtMicros: row.accepted_at_micros,
+    attempts: row.attempts,
+    ...(row.last_attempt_at ? { lastAttemptAt: row.last_attempt_at } : {}),
+    ...(row.fault_code !== null ? { faultCode: row.fault_code } : {}),
+    ...(row.http_status !== null ? { httpStatus: row.http_status } : {}),
+    payloadBytes: row.payload_bytes,
+    ...(row.original_version !== null ? { originalVersion: row.original_version } : {}),
+    ...(row.replay_of ? { replayOf: row.replay_of } : {}),
+    open: row.open,
+  };
+}

@@ -1,0 +1,82 @@
+import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
+import type { Queryable } from '../db/queryable.ts';
+
+/** One accepted event, without its payload. */
+export interface Event {
+  id: string;
+  number: number;
+  externalId?: string;
+  duplicateOf?: string;
+  type: string;
+  source?: string;
+  key?: string;
+  occurredAt?: Date;
+  acceptedAt: Date;
+  ingestionBatchId?: string;
+  /** The call that brought it: what its first deliveries were dispatched together with. */
+  ingestCallId: string;
+  payloadBytes: number;
+  /** False once it has expired or was erased, and for repeats, which keep none. */
+  payloadKept: boolean;
+}
+
+/** One delivery of an event, in short. */
+export interface EventDelivery {
+  id: string;
+  endpointId: string;
+  state: DeliveryState;
+}
+
+/** One event of a tenant. */
+export async function findEvent(db: Queryable, tenantId: string, id: string): Promise<Event | undefined> {
+  const { rows } = await db.query(
+    `select v.*, exists (select from payloads p where p.event_id = v.id and p.tenant_id = $1) as payload_kept
+     from events v where v.tenant_id = $1 and v.id = $2`,
+    [tenantId, id],
+  );
+  const row = rows[0];
+  return (
+    row && {
+      id: row.id,
+      number: row.number,
+      ...(row.external_id !== null ? { externalId: row.external_id } : {}),
+      ...(row.duplicate_of ? { duplicateOf: row.duplicate_of } : {}),
+      type: row.type,
+      ...(row.source !== null ? { source: row.source } : {}),
+      ...(row.key !== null ? { key: row.key } : {}),
+      ...(row.occurred_at ? { occurredAt: row.occurred_at } : {}),
+      acceptedAt: row.accepted_at,
+      ...(row.ingestion_batch_id !== null ? { ingestionBatchId: row.ingestion_batch_id } : {}),
+      ingestCallId: row.ingest_call_id,
+      payloadBytes: row.payload_bytes,
+      payloadKept: row.payload_kept,
+    }
+  );
+}
+
+/** Deliveries of an event in the order they were made. */
+export async function deliveriesOfEvent(
+  db: Queryable,
+  tenantId: string,
+  eventId: string,
+  limit: number,
+): Promise<EventDelivery[]> {
+  const { rows } = await db.query(
+    `select id, endpoint_id, state from deliveries where event_id = $2 and tenant_id = $1 order by id limit $3`,
+    [tenantId, eventId, limit],
+  );
+  return rows.map((row) => ({ id: row.id, endpointId: row.endpoint_id, state: row.state }));
+}
+
+/** The payload of an event as it was accepted; undefined where it is not kept. */
+export async function findPayload(
+  db: Queryable,
+  tenantId: string,
+  eventId: string,
+): Promise<string | undefined> {
+  const { rows } = await db.query('select body from payloads where event_id = $2 and tenant_id = $1', [
+    tenantId,
+    eventId,
+  ]);
+  return rows[0]?.body;
+}

@@ -1,0 +1,117 @@
+import type { ExecutionState } from '../../domain/sending/execution-state.ts';
+import type { Queryable } from '../db/queryable.ts';
+
+/** One HTTP request as it was recorded. */
+export interface Attempt {
+  id: string;
+  number: number;
+  endpointVersion?: number;
+  startedAt: Date;
+  durationMs: number;
+  outcome: 'delivered' | 'retryable' | 'permanent' | 'gone' | 'ambiguous' | 'unsent';
+  faultCode?: string;
+  httpStatus?: number;
+  retryAfterMs?: number;
+  /** Sent although an earlier attempt may have arrived. */
+  resend: boolean;
+  /** The first bytes of the answer. */
+  responseExcerpt?: Buffer;
+}
+
+/** One run of delivering, with its attempts in order. */
+export interface Execution {
+  id: string;
+  deliveryId: string;
+  endpointId: string;
+  operationId?: string;
+  parentId?: string;
+  childId?: string;
+  state: ExecutionState;
+  reason?: string;
+  dueAt: Date;
+  giveUpAt: Date;
+  mayHaveArrived: boolean;
+  createdAt: Date;
+  finishedAt?: Date;
+  /** The delivery before it of its key that keeps it waiting. */
+  blockedBy?: string;
+  attempts: Attempt[];
+}
+
+const SELECT = `select e.*, c.id as child_id,
+    case when e.in_queue then blocked_by(e.delivery_id) end as blocked_by
+  from executions e left join executions c on c.parent_id = e.id and c.keeps_slot`;
+
+/** One execution of a tenant, with its attempts. */
+export async function findExecution(
+  db: Queryable,
+  tenantId: string,
+  id: string,
+): Promise<Execution | undefined> {
+  const { rows } = await db.query(`${SELECT} where e.tenant_id = $1 and e.id = $2`, [tenantId, id]);
+  const [execution] = await withAttempts(db, tenantId, rows);
+  return execution;
+}
+
+/** The newest `limit` executions of a delivery, oldest of them first, with their attempts. */
+export async function executionsOfDelivery(
+  db: Queryable,
+  tenantId: string,
+  deliveryId: string,
+  limit: number,
+): Promise<Execution[]> {
+  const { rows } = await db.query(
+    `${SELECT} where e.tenant_id = $1 and e.delivery_id = $2 order by e.id desc limit $3`,
+    [tenantId, deliveryId, limit],
+  );
+  return withAttempts(db, tenantId, rows.reverse());
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: rows as the driver gives them
+async function withAttempts(db: Queryable, tenantId: string, executions: any[]): Promise<Execution[]> {
+  if (executions.length === 0) return [];
+  const { rows } = await db.query(
+    `select * from attempts where tenant_id = $1 and execution_id = any($2::uuid[]) order by execution_id, number`,
+    [tenantId, executions.map((row) => row.id)],
+  );
+  const byExecution = new Map<string, Attempt[]>();
+  for (const row of rows) {
+    const attempts = byExecution.get(row.execution_id) ?? [];
+    attempts.push(attemptFrom(row));
+    byExecution.set(row.execution_id, attempts);
+  }
+  return executions.map((row) => ({
+    id: row.id,
+    deliveryId: row.delivery_id,
+    endpointId: row.endpoint_id,
+    ...(row.operation_id ? { operationId: row.operation_id } : {}),
+    ...(row.parent_id ? { parentId: row.parent_id } : {}),
+    ...(row.child_id ? { childId: row.child_id } : {}),
+    state: row.state,
+    ...(row.reason !== null ? { reason: row.reason } : {}),
+    dueAt: row.due_at,
+    giveUpAt: row.give_up_at,
+    mayHaveArrived: row.may_have_arrived,
+    createdAt: row.created_at,
+    ...(row.finished_at ? { finishedAt: row.finished_at } : {}),
+    ...(row.blocked_by ? { blockedBy: row.blocked_by } : {}),
+    attempts: byExecution.get(row.id) ?? [],
+  }));
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
+function attemptFrom(row: any): Attempt {
+  return {
+    id: row.id,
+    number: row.number,
+    ...(row.endpoint_version !== null ? { endpointVersion: row.endpoint_version } : {}),
+    startedAt: row.started_at,
+    durationMs: row.duration_ms,
+    outcome: row.outcome,
+    ...(row.fault_code !== null ? { faultCode: row.fault_code } : {}),
+    ...(row.http_status !== null ? { httpStatus: row.http_status } : {}),
+    ...(row.retry_after_ms !== null ? { retryAfterMs: row.retry_after_ms } : {}),
+    resend: row.resend,
+    ...(row.response_excerpt ? { responseExcerpt: row.response_excerpt } : {}),
+  };
+}

@@ -1,0 +1,207 @@
+import type { Operation } from '../../domain/operations/operation.ts';
+import { isExplicit, isSingle } from '../../domain/operations/selection.ts';
+import type { Queryable } from '../db/queryable.ts';
+import { LIVE_LANE } from '../db/queryable.ts';
+import { refoldDeliveries } from '../settling/folding.ts';
+import {
+  deliveriesPage,
+  orderOf,
+  Parameters,
+  type SelectionPlace,
+  type Stretch,
+  selectionPage,
+  stillSelected,
+} from './selection-page.ts';
+
+/** What one stretch of a selection became. */
+export interface Frozen {
+  /** Deliveries that were read. */
+  selected: number;
+  /** The last of them. */
+  last?: SelectionPlace;
+  /** Deliveries that changed hands while the statement ran; to be decided again by a statement that sees it. */
+  raced: string[];
+}
+
+/** What freezing must know of an operation. */
+export type FrozenOperation = Pick<
+  Operation,
+  'id' | 'tenantId' | 'kind' | 'target' | 'interactive' | 'selection' | 'options' | 'watermark'
+>;
+
+/** What is decided in the place of a stretch. */
+interface FreezeOptions {
+  /** These deliveries, instead of the stretch. */
+  only?: string[];
+  /** Whatever they have become since the operation was accepted. */
+  again?: boolean;
+  /** As if nobody else gave the same deliveries an execution meanwhile: a tenth faster, and an error (23505) where one does. */
+  unopposed?: boolean;
+}
+
+/**
+ * Decides each delivery of a stretch and makes it an item of the operation or an exclusion with its reason, in one
+ * set-based statement. An open execution elsewhere is joined (`coalesced`), or superseded where this request may
+ * take it over; what is being sent is never taken over. A conflict with a concurrent statement is left undecided
+ * and returned as raced. Runs in a transaction.
+ */
+export async function freezePage(
+  db: Queryable,
+  operation: FrozenOperation,
+  stretch: Stretch,
+  { only, again = false, unopposed = false }: FreezeOptions = {},
+): Promise<Frozen> {
+  const p = new Parameters();
+  const { tenantId, selection, watermark } = operation;
+  const page =
+    only && !again && 'filter' in selection && selection.filter.newest
+      ? // Who asked for newest executions did not ask for the ones that others have made of them meanwhile.
+        stillSelected(tenantId, selection, only, p, watermark)
+      : only
+        ? deliveriesPage(tenantId, selection, only, p)
+        : selectionPage(tenantId, selection, stretch, p, watermark);
+  const op = p.add(operation.id);
+  const { takeOverScheduled: takesOver = false, giveUpAfterMs, matchFilter, onAmbiguous } = operation.options;
+  const takesStopped = takesOver || isSingle(selection);
+  const result = await db.query(
+    `with op as materialized (
+      select watermark, not_before > now() as waits, greatest(not_before, now()) as due_at from operations
+      where id = ${op}
+    ),
+    page as materialized (${page}),
+    seen as (
+      select d.id, d.tenant_id, d.endpoint_id, d.event_id, d.state, d.state_changed_at, d.original_version,
+        tip.id as tip_id, tip.state as tip_state, tip.reason as tip_reason, tip.open as tip_open,
+        tip.attempts as tip_attempts,
+        holder.id as holder_id, holder.control as holder_control, holder.state as holder_state
+      -- Lateral with a limit: one look-up each, whatever the planner thinks of the size of the tables.
+      from page cross join lateral (select x.* from deliveries x where x.id = page.id limit 1) d
+      left join lateral (
+        select e.id, e.state, e.reason, e.open, e.attempts, e.operation_id from executions e
+        where e.delivery_id = d.id and (e.keeps_slot or e.parent_id is null)
+          and not exists (select from executions c where c.parent_id = e.id and c.keeps_slot)
+        order by e.id desc limit 1
+      ) tip on true
+      -- What a closed operation left unknown and was resolved to be sent again is the live lane's.
+      left join operations holder on holder.id = tip.operation_id and tip.open and holder.closed_at is null
+    ),
+    decided as materialized (
+      select s.*, case
+        -- Look-ups by delivery and event alone, here and below: EXISTS may be hashed, and the operation may be looked up
+        -- first: each page would then read all that it has already, or the payloads of every event there is.
+        when (select x.delivery_id from exclusions x where x.operation_id = ${op} and x.delivery_id = s.id) is not null
+          or ${op} = any (array(select x.operation_id from executions x where x.delivery_id = s.id)) then 'mine'
+        -- A retry neither joins nor takes over the replay of what is delivered: it would send it again.
+        when s.state = 'delivered' and s.tip_open and ${operation.kind === 'retry'} then 'already_delivered'
+        when s.tip_state in ('sending', 'unknown') then 'coalesced'
+        when s.tip_open then case
+          when holder_control = 'cancel' or holder_state = 'closing' then 'take'
+          when holder_control = 'pause' or holder_state = 'halted' then ${takesStopped ? `'take'` : `'held'`}
+          else ${takesOver ? `'take'` : `'coalesced'`} end
+        when s.tip_reason = 'suppressed_duplicate' then ${
+          // Where filters run again, so does the look for a first one; without a payload, its child can only be ignored, too.
+          matchFilter ? `'new'` : `'suppressed_duplicate'`
+        }
+        ${isExplicit(selection) || again ? '' : `when s.state_changed_at > (select watermark from op) then 'changed_since'`}
+        when s.state = 'delivered' and ${operation.kind === 'retry'} then 'already_delivered'
+        when (select b.event_id from payloads b where b.event_id = s.event_id) is null then 'payload_expired'
+        else 'new' end as decision
+      from seen s
+    ),
+    taken as (
+      update executions e set state = 'superseded', finished_at = now()
+      from decided d
+      where d.decision = 'take' and e.id = d.tip_id and e.state in ('queued', 'scheduled')
+      returning e.id, e.delivery_id
+    ),
+    inserted as (
+      insert into executions (tenant_id, delivery_id, endpoint_id, operation_id, parent_id, worked_by, state,
+        target_version, due_at, give_up_at, match_filter, on_ambiguous)
+      select d.tenant_id, d.id, d.endpoint_id, ${op}, d.tip_id,
+        ${operation.interactive ? `'${LIVE_LANE}'::uuid` : `${op}::uuid`},
+        case when op.waits then 'scheduled' else 'queued' end,
+        ${operation.target === 'original' ? 'd.original_version' : 'null'}, op.due_at,
+        op.due_at + coalesce(${p.add(giveUpAfterMs ?? null)}::float8, v.give_up_after_ms) * interval '1 millisecond',
+        ${p.add(matchFilter ?? false)}::boolean, ${p.add(onAmbiguous ?? null)}
+      from decided d cross join op
+      join endpoints n on n.id = d.endpoint_id
+      join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+      left join taken t on t.delivery_id = d.id
+      where d.decision = 'new' or t.id is not null
+      ${unopposed ? '' : 'on conflict do nothing'}
+      returning delivery_id
+    ),
+    excluded as (
+      insert into exclusions (operation_id, delivery_id, reason, joined_execution_id, held_by)
+      select ${op}, d.id, d.decision,
+        case when d.decision in ('coalesced', 'held') then d.tip_id end,
+        case when d.decision = 'held' then d.holder_id end
+      from decided d where d.decision not in ('new', 'take', 'mine')
+    ),
+    last as (select * from page
+      order by ${orderOf(selection)
+        .map((column) => `page.${column} desc`)
+        .join(', ')} limit 1)
+    select (select count(*)::int from page) as selected, (select accepted_at::text from last) as last_accepted_at,
+      (select id from last) as last_id, (select tenant_id from last) as last_tenant_id,
+      -- By a hashed list: how much is inserted is not known when this is planned, and a join would compare all with all.
+      array(select d.id from decided d where d.decision in ('new', 'take')
+        and d.id not in (select i.delivery_id from inserted i)) as raced,
+      array(select d.id from decided d
+        where (d.id not in (select i.delivery_id from inserted i)) is false
+          and d.state not in ('delivered', 'pending')
+          and (coalesce(d.tip_attempts, 0) = 0 or d.tip_state = 'superseded')) as pending`,
+    p.values,
+  );
+  const row = result.rows[0];
+  // A failed delivery stays failed while its retry waits. Only one that was never attempted, or whose newest run with an
+  // attempt was taken over, is pending by the rule once it has an open execution: these few are written, the mass is not.
+  await refoldDeliveries(db, row.pending);
+  return {
+    selected: row.selected,
+    raced: row.raced,
+    ...(row.last_id
+      ? { last: { tenantId: row.last_tenant_id, acceptedAt: row.last_accepted_at, id: row.last_id } }
+      : {}),
+  };
+}
+
+/** Excludes as `changed_since` what kept changing hands while it was being frozen. */
+export async function excludeChanged(
+  db: Queryable,
+  { id, tenantId, selection }: Pick<Operation, 'id' | 'tenantId' | 'selection'>,
+  ids: string[],
+): Promise<void> {
+  const p = new Parameters();
+  await db.query(
+    `insert into exclusions (operation_id, delivery_id, reason)
+     select ${p.add(id)}::uuid, d.id, 'changed_since' from (${deliveriesPage(tenantId, selection, ids, p)}) d
+     on conflict do nothing`,
+    p.values,
+  );
+}
+
+/**
+ * Excludes, with the reason, the deliveries of executions that were named and are not the newest of their chain, or not
+ * as they were asked for.
+ */
+export async function excludeUnretried(
+  db: Queryable,
+  operationId: string,
+  tenantId: string,
+  executionIds: string[],
+): Promise<void> {
+  await db.query(
+    `insert into exclusions (operation_id, delivery_id, reason)
+     select distinct on (d.id) $1::uuid, d.id, case
+       when d.state = 'delivered' then 'already_delivered'
+       when exists (select from executions c where c.parent_id = x.id and c.keeps_slot) then 'already_retried'
+       else 'not_retryable' end
+     from executions x join deliveries d on d.id = x.delivery_id
+     where x.tenant_id = $2 and x.id = any($3::uuid[])
+       and not exists (select from executions i where i.delivery_id = d.id and i.operation_id = $1)
+     order by d.id, x.id desc
+     on conflict do nothing`,
+    [operationId, tenantId, executionIds],
+  );
+}

@@ -1,0 +1,114 @@
+import type { Operation } from '../../domain/operations/operation.ts';
+import type { EventSelection, Selection } from '../../domain/operations/selection.ts';
+import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import { eventPage, orderBy, Parameters, type SelectionCursor } from './selection-page.ts';
+
+/** An event to be matched afresh, with the deliveries it has. */
+export interface EventToMatch {
+  id: string;
+  tenantId: string;
+  type: string;
+  /** Undefined where it is not kept, and for repeats, which keep none. */
+  body?: string;
+  deliveries: { id: string; endpointId: string }[];
+}
+
+/** A page of events, and where the next one begins; absent behind the last. */
+export interface EventsPage {
+  events: EventToMatch[];
+  next?: SelectionCursor;
+}
+
+/** Reads the next page of events: `limit` of them, or fewer whose payloads have about `maxBytes` together. */
+export async function eventsToMatch(
+  db: Queryable,
+  operation: Pick<Operation, 'id' | 'tenantId'>,
+  selection: Extract<Selection, { afresh: EventSelection }>,
+  cursor: SelectionCursor,
+  { limit, maxBytes }: { limit: number; maxBytes: number },
+): Promise<EventsPage> {
+  const p = new Parameters();
+  const { rows } = await db.query(
+    `with page as materialized (${eventPage(operation.tenantId, selection, cursor, limit, p, operation.id)}),
+     weighed as (
+       select v.*, count(*) over () as found,
+         sum(v.payload_bytes) over (order by ${orderBy('v', selection)}) - v.payload_bytes as bytes_before
+       from page v
+     )
+     select v.id, v.tenant_id, v.type, v.accepted_at::text as accepted_at, v.found,
+       (select b.body from payloads b where b.event_id = v.id) as body,
+       (select json_agg(json_build_object('id', d.id, 'endpointId', d.endpoint_id)) from deliveries d
+         where d.event_id = v.id and (d.replay_of is null or v.replay_of is not null)) as deliveries
+     from weighed v where v.bytes_before < ${p.add(maxBytes)} order by ${orderBy('v', selection)}`,
+    p.values,
+  );
+  const last = rows.at(-1);
+  const more = last && (rows.length < last.found || last.found === limit);
+  return {
+    events: rows.map((row) => ({
+      id: row.id,
+      tenantId: row.tenant_id,
+      type: row.type,
+      ...(row.body === null ? {} : { body: row.body }),
+      deliveries: row.deliveries ?? [],
+    })),
+    ...(more
+      ? { next: { partition: 0, tenantId: last.tenant_id, acceptedAt: last.accepted_at, id: last.id } }
+      : {}),
+  };
+}
+
+/**
+ * Makes first deliveries of events as items of an operation, each with its first execution. Returns those that somebody
+ * else has made meanwhile, to be decided like every delivery that is there already. Runs in a transaction.
+ */
+export async function insertFirstDeliveries(
+  db: Queryable,
+  { id, interactive }: Pick<Operation, 'id' | 'interactive'>,
+  first: { eventId: string; endpointId: string }[],
+): Promise<string[]> {
+  if (first.length === 0) return [];
+  const eventIds = first.map(({ eventId }) => eventId);
+  const endpointIds = first.map(({ endpointId }) => endpointId);
+  const made = await db.query(
+    `with delivery as (
+      insert into deliveries (tenant_id, event_id, endpoint_id, state, accepted_at, payload_bytes, order_key, order_number)
+      select v.tenant_id, v.id, n.id, 'pending', v.accepted_at, v.payload_bytes, case when n.ordered then v.key end,
+        case when n.ordered and v.key is not null then v.number end
+      from unnest($2::uuid[], $3::uuid[]) as f(event_id, endpoint_id)
+      join events v on v.id = f.event_id join endpoints n on n.id = f.endpoint_id and n.tenant_id = v.tenant_id
+      on conflict (event_id, endpoint_id) where replay_of is null do nothing
+      returning id, tenant_id, endpoint_id
+    )
+    insert into executions (tenant_id, delivery_id, endpoint_id, operation_id, worked_by, state, due_at, give_up_at)
+    select d.tenant_id, d.id, d.endpoint_id, o.id, $4,
+      case when o.not_before > now() then 'scheduled' else 'queued' end, greatest(o.not_before, now()),
+      greatest(o.not_before, now()) + coalesce(
+        (o.options->>'giveUpAfterMs')::float8, v.give_up_after_ms) * interval '1 millisecond'
+    from delivery d cross join operations o
+    join endpoints n on n.id = d.endpoint_id
+    join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+    where o.id = $1`,
+    [id, eventIds, endpointIds, interactive ? LIVE_LANE : id],
+  );
+  if (made.rowCount === first.length) return [];
+  const { rows } = await db.query(
+    `select d.id from unnest($2::uuid[], $3::uuid[]) as f(event_id, endpoint_id)
+     join deliveries d on d.event_id = f.event_id and d.endpoint_id = f.endpoint_id and d.replay_of is null
+     where not exists (select from executions x where x.delivery_id = d.id and x.operation_id = $1)`,
+    [id, eventIds, endpointIds],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Excludes what an endpoint had and no longer wants; what it has got is excluded as delivered. */
+export async function excludeUnmatched(db: Queryable, operationId: string, ids: string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await db.query(
+    `insert into exclusions (operation_id, delivery_id, reason)
+     select $1, d.id, case d.state when 'delivered' then 'already_delivered' else 'no_longer_matches' end
+     from deliveries d where d.id = any($2::uuid[])
+     on conflict do nothing`,
+    [operationId, ids],
+  );
+}

@@ -1,0 +1,145 @@
+import type { OnAmbiguous } from '../../domain/sending/retry-policy.ts';
+import { withRetries } from '../db/pool.ts';
+import type { Queryable } from '../db/queryable.ts';
+import { LIVE_LANE } from '../db/queryable.ts';
+
+/** How many items of one endpoint a sender may claim. */
+export interface Grant {
+  endpointId: string;
+  count: number;
+  /** Only what nothing before it keeps waiting. */
+  ordered?: boolean;
+  /** Only what comes after it in the queue. */
+  after?: QueuePlace;
+}
+
+/** A place in the queue of one endpoint: when an item is due (as Postgres writes it), and its execution. */
+export interface QueuePlace {
+  dueAt: string;
+  executionId: string;
+}
+
+/** Before every execution. */
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
+
+/** One item that this sender, and nobody else, may send until its lease ends. */
+export interface ClaimedItem {
+  executionId: string;
+  deliveryId: string;
+  endpointId: string;
+  operationId?: string;
+  dueAt: string;
+  /** The endpoint version to send with. */
+  version: number;
+  /** Attempts recorded so far. */
+  attempts: number;
+  mayHaveArrived: boolean;
+  /** What its operation asks for, in the place of what its endpoint does. */
+  onAmbiguous?: OnAmbiguous;
+  /** It may be refused by its preparation, which looks at what is true now. */
+  prepares: boolean;
+  body: string;
+}
+
+/** What a claim took, and the executions it could not take because their payload is gone. */
+export interface Claim {
+  items: ClaimedItem[];
+  withoutPayload: string[];
+}
+
+/**
+ * Claims due items of `workedBy` up to each endpoint's grant and `maxBytes` of payload (at least one item), under a
+ * lease of `leaseMs` by the database's clock. Nothing is claimed of an operation whose control does not say run. Runs
+ * outside a transaction, and again where it met a deadlock: a freeze that looks at something twice can hold counts while
+ * it waits for an item.
+ */
+export async function claimItems(
+  db: Queryable,
+  workedBy: string,
+  token: string,
+  grants: Grant[],
+  leaseMs: number,
+  maxBytes: number,
+): Promise<Claim> {
+  const live = workedBy === LIVE_LANE;
+  const statement = {
+    name: live ? 'claim-live' : 'claim-bulk',
+    text: `with picked as materialized (
+      select e.id, e.delivery_id, g.ord, row_number() over () as n
+      from unnest($2::uuid[], $3::int[], $7::boolean[], $8::timestamptz[], $9::uuid[])
+        with ordinality as g(endpoint_id, count, ordered, after_due, after_id, ord)
+      cross join lateral (
+        select x.id, x.delivery_id from executions x
+        where x.in_queue and x.worked_by = $1 and x.endpoint_id = g.endpoint_id
+          and x.state in ('queued', 'scheduled') and x.due_at <= now() and x.give_up_at > now()
+          and (x.due_at, x.id) > (g.after_due, g.after_id)
+          -- Again here, since a Retry-After may have come since the endpoint was found ready.
+          and case when g.ordered then blocked_by(x.delivery_id) is null else true end
+          and (select f.floor_until <= now() from endpoint_pacing f where f.endpoint_id = g.endpoint_id)
+          ${
+            live
+              ? `and (x.operation_id is null or exists (select from operations o where o.id = x.operation_id
+            and (o.control = 'run' or o.closed_at is not null)))`
+              : ''
+          }
+        order by x.due_at, x.id limit g.count for update of x skip locked
+      ) e
+      ${live ? '' : `where exists (select from operations o where o.id = $1 and o.control = 'run')`}
+    ), sized as (
+      select p.id, p.n, d.event_id, d.payload_bytes, sum(d.payload_bytes) over (order by p.n) as running
+      -- Lateral with a limit: one look-up an item, whatever the planner thinks of the size of the tables.
+      from picked p cross join lateral (
+        select x.event_id, x.payload_bytes from deliveries x where x.id = p.delivery_id limit 1) d
+    ), chosen as materialized (
+      select s.id, b.body from sized s left join lateral (
+        select y.body from payloads y where y.event_id = s.event_id limit 1) b on true
+      where s.running <= $6 or s.n = 1
+    ), taken as (
+      update executions e set state = 'sending', lease_token = $4
+      from chosen c where e.id = c.id and c.body is not null
+      returning e.id, e.delivery_id, e.endpoint_id, e.operation_id, e.target_version, e.attempts, e.may_have_arrived,
+        e.match_filter, e.on_ambiguous, e.due_at::text as due_text, c.body
+    ), claim as (
+      insert into claims (token, worked_by, lease_until, execution_ids)
+      select $4, $1, clock_timestamp() + $5::float8 * interval '1 millisecond', array_agg(id)
+      from taken having count(*) > 0
+    )
+    select t.*, coalesce(t.target_version, n.current_version) as version, t.match_filter or n.prepares as prepares
+    from taken t join endpoints n on n.id = t.endpoint_id
+    union all
+    select c.id, null, null, null, null, null, null, null, null, null, null, null, null from chosen c where c.body is null`,
+    values: [
+      workedBy,
+      grants.map((g) => g.endpointId),
+      grants.map((g) => g.count),
+      token,
+      leaseMs,
+      maxBytes,
+      grants.map((g) => g.ordered ?? false),
+      grants.map((g) => g.after?.dueAt ?? '-infinity'),
+      grants.map((g) => g.after?.executionId ?? FIRST_ID),
+    ],
+  };
+  const { rows } = await withRetries(() => db.query(statement));
+  return {
+    items: rows.filter((row) => row.body !== null).map(claimedItem),
+    withoutPayload: rows.filter((row) => row.body === null).map((row) => row.id),
+  };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
+function claimedItem(row: any): ClaimedItem {
+  return {
+    executionId: row.id,
+    deliveryId: row.delivery_id,
+    endpointId: row.endpoint_id,
+    ...(row.operation_id ? { operationId: row.operation_id } : {}),
+    dueAt: row.due_text,
+    version: row.version,
+    attempts: row.attempts,
+    mayHaveArrived: row.may_have_arrived,
+    ...(row.on_ambiguous ? { onAmbiguous: row.on_ambiguous } : {}),
+    prepares: row.prepares,
+    body: row.body,
+  };
+}

@@ -1,0 +1,55 @@
+import type { Queryable } from '../db/queryable.ts';
+
+/** Items that are put off by one look at a queue; those behind them are found when these are out of the way. */
+const PUT_OFF_AT_ONCE = 500;
+
+/** So long what waits for its order is let alone, unless what was in its way ends before. */
+const LOOK_AGAIN_MS = 60_000;
+
+/**
+ * Puts off due items of `workedBy` at ordered endpoints that something before them keeps waiting, so that nobody asks for
+ * them again and again. In a transaction of the caller: the rows are locked first and judged by a later statement, as
+ * otherwise what was in their way could end between the two and find nothing to make due.
+ */
+export async function putOffBlocked(db: Queryable, workedBy: string, endpointIds: string[]): Promise<void> {
+  const { rows } = await db.query<{ id: string }>(
+    `select e.id from executions e
+    where e.in_queue and e.worked_by = $1 and e.endpoint_id = any($2::uuid[]) and e.state in ('queued', 'scheduled')
+      and e.due_at <= now()
+    order by e.endpoint_id, e.due_at, e.id limit $3 for update skip locked`,
+    [workedBy, endpointIds, PUT_OFF_AT_ONCE],
+  );
+  await db.query(
+    `update executions e set put_off_from = coalesce(e.put_off_from, e.due_at),
+      due_at = clock_timestamp() + $2::float8 * interval '1 millisecond'
+    where e.id = any($1::uuid[]) and blocked_by(e.delivery_id) is not null`,
+    [rows.map(({ id }) => id), LOOK_AGAIN_MS],
+  );
+}
+
+/**
+ * Makes due what waits behind deliveries whose end has just been committed; true where there is any. Where it is never
+ * called, as at a crash in between, what waits looks again by itself after a minute.
+ * Locks the next of each key whether it was put off or not: whoever is putting it off at this moment is waited for.
+ */
+export async function dueNext(db: Queryable, endedDeliveryIds: string[]): Promise<boolean> {
+  if (endedDeliveryIds.length === 0) return false;
+  const { rowCount } = await db.query(
+    `with next as (
+      select f.id from unnest($1::uuid[]) as u(id)
+      join deliveries d on d.id = u.id and d.order_key is not null
+      cross join lateral (
+        select b.id from deliveries b where b.endpoint_id = d.endpoint_id and b.order_key = d.order_key
+          and b.order_number > d.order_number and b.order_key is not null and b.state <> 'delivered'
+        order by b.order_number limit 1
+      ) f
+    ), locked as (
+      select e.id, e.put_off_from from executions e join next on next.id = e.delivery_id where e.open
+      order by e.id for update of e
+    )
+    update executions e set due_at = e.put_off_from, put_off_from = null
+    from locked where e.id = locked.id and locked.put_off_from is not null`,
+    [endedDeliveryIds],
+  );
+  return (rowCount ?? 0) > 0;
+}

@@ -1,0 +1,69 @@
+import type { Preparable, Refusal } from '../../domain/endpoints/preparation.ts';
+import type { Queryable } from '../db/queryable.ts';
+import { refoldDeliveries } from '../settling/folding.ts';
+
+/** What the preparation of claimed executions looks at, as it is now, by execution; without their bodies. */
+export async function loadPreparation(
+  db: Queryable,
+  executionIds: string[],
+): Promise<Map<string, Omit<Preparable, 'body'>>> {
+  const { rows } = await db.query(
+    `select e.id, e.match_filter, v.type, c.event_types, c.filter, c.partner
+     from executions e
+     join deliveries d on d.id = e.delivery_id
+     join events v on v.id = d.event_id
+     join endpoints n on n.id = e.endpoint_id
+     join endpoint_versions c on c.endpoint_id = n.id and c.version = n.current_version
+     where e.id = any($1::uuid[])`,
+    [executionIds],
+  );
+  return new Map(
+    rows.map((row) => [
+      row.id,
+      {
+        eventType: row.type,
+        ...(row.match_filter
+          ? {
+              match: {
+                ...(row.event_types ? { eventTypes: row.event_types } : {}),
+                ...(row.filter ? { filter: row.filter } : {}),
+              },
+            }
+          : {}),
+        ...(row.partner ? { partner: row.partner } : {}),
+      },
+    ]),
+  );
+}
+
+/**
+ * Ends claimed executions that were released unsent because their preparation refused them: ignored, or failed without
+ * an attempt. Runs in the transaction that released them.
+ */
+export async function refusePrepared(
+  db: Queryable,
+  refused: { executionId: string; refusal: Refusal }[],
+): Promise<void> {
+  const { rows } = await db.query(
+    `update executions e set state = r.state, reason = r.reason, finished_at = now()
+     from unnest($1::uuid[], $2::text[], $3::text[]) as r(id, state, reason)
+     where e.id = r.id and e.state = 'queued'
+     returning e.delivery_id, r.state, r.reason`,
+    [
+      refused.map(({ executionId }) => executionId),
+      refused.map(({ refusal }) => refusal.state),
+      refused.map(({ refusal }) => refusal.reason),
+    ],
+  );
+  await refoldDeliveries(
+    db,
+    rows.map((row) => row.delivery_id),
+  );
+  const failed = rows.filter((row) => row.state === 'failed');
+  if (failed.length > 0)
+    await db.query(
+      `update deliveries d set fault_code = f.reason, http_status = null
+       from unnest($1::uuid[], $2::text[]) as f(id, reason) where d.id = f.id and d.state = 'failed'`,
+      [failed.map((row) => row.delivery_id), failed.map((row) => row.reason)],
+    );
+}

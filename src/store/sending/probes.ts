@@ -1,0 +1,99 @@
+import type { ProbeRequest } from '../../domain/sending/probe.ts';
+import type { RetryPolicy } from '../../domain/sending/retry-policy.ts';
+import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import { refoldDeliveries } from '../settling/folding.ts';
+
+/** A delivery whose endpoint is to be asked what became of it. */
+export interface DueProbe {
+  executionId: string;
+  deliveryId: string;
+  endpointId: string;
+  /** Version of the endpoint it was sent with, whose headers and secrets are used. */
+  version: number;
+  attempts: number;
+  /** Status requests made for it before. */
+  probes: number;
+  request: ProbeRequest;
+  timeoutMs: number;
+  policy: RetryPolicy;
+}
+
+/**
+ * Takes up to `limit` due status requests, whoever owns their deliveries, for `holdMs`: a request that is lost is made
+ * again after that. Endpoints that cannot be asked any more are left to their window.
+ */
+export async function takeDueProbes(db: Queryable, limit: number, holdMs: number): Promise<DueProbe[]> {
+  const { rows } = await db.query(
+    `with due as (
+      select e.id from executions e
+      where e.probe_at <= clock_timestamp() and e.state = 'unknown'
+      order by e.probe_at limit $1 for update skip locked
+    ), taken as (
+      update executions e set probes = e.probes + 1,
+        probe_at = clock_timestamp() + $2::float8 * interval '1 millisecond'
+      from due d where e.id = d.id
+      returning e.*
+    )
+    select t.id, t.delivery_id, t.endpoint_id, t.attempts, t.probes, n.current_version as version, v.probe_url,
+      v.probe_field, v.timeout_ms, v.max_attempts, v.initial_ms, v.factor, v.cap_ms
+    from taken t join endpoints n on n.id = t.endpoint_id
+    join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+    where v.probe_url is not null`,
+    [limit, holdMs],
+  );
+  return rows.map((row) => ({
+    executionId: row.id,
+    deliveryId: row.delivery_id,
+    endpointId: row.endpoint_id,
+    version: row.version,
+    attempts: row.attempts,
+    probes: row.probes - 1,
+    request: { urlTemplate: row.probe_url, processedField: row.probe_field },
+    timeoutMs: row.timeout_ms,
+    policy: {
+      maxAttempts: row.max_attempts,
+      initialMs: row.initial_ms,
+      factor: row.factor,
+      capMs: row.cap_ms,
+    },
+  }));
+}
+
+/** What is decided of an unknown execution: it arrived, it did not and is tried again or given up, or ask again later. */
+export type ProbeOutcome =
+  | { state: 'delivered' }
+  | { state: 'failed' }
+  | { state: 'scheduled' }
+  | { state: 'unknown'; askInMs: number };
+
+/**
+ * Writes what a status request decided, unless somebody else has settled it meanwhile. Within its window an inconclusive
+ * one is asked again; after it only an acknowledgement or an operator settles it. Runs in a transaction.
+ */
+export async function recordProbe(
+  db: Queryable,
+  { executionId, deliveryId }: Pick<DueProbe, 'executionId' | 'deliveryId'>,
+  outcome: ProbeOutcome,
+): Promise<boolean> {
+  await db.query('select from deliveries where id = $1 for no key update', [deliveryId]);
+  const { rowCount } = await db.query(
+    `update executions e set
+      state = $2,
+      reason = case $2 when 'failed' then 'exhausted' else e.reason end,
+      finished_at = case when $2 in ('delivered', 'failed') then now() end,
+      due_at = case $2 when 'scheduled' then now() else e.due_at end,
+      give_up_at = case $2 when 'scheduled' then greatest(e.give_up_at, now() + interval '1 hour') else e.give_up_at end,
+      worked_by = case when $2 = 'scheduled' and not exists (
+        select from operations o where o.id = e.operation_id and o.closed_at is null)
+        then '${LIVE_LANE}' else e.worked_by end,
+      -- Nothing has arrived, by the endpoint's own word.
+      may_have_arrived = e.may_have_arrived and $2 not in ('failed', 'scheduled'),
+      reconcile_until = case $2 when 'unknown' then e.reconcile_until end,
+      probe_at = case when $2 = 'unknown' and clock_timestamp() + $3::float8 * interval '1 millisecond' < e.reconcile_until
+        then clock_timestamp() + $3::float8 * interval '1 millisecond' end
+     where e.id = $1 and e.state = 'unknown'`,
+    [executionId, outcome.state, outcome.state === 'unknown' ? outcome.askInMs : 0],
+  );
+  if (outcome.state !== 'unknown' && rowCount === 1) await refoldDeliveries(db, [deliveryId]);
+  return rowCount === 1;
+}

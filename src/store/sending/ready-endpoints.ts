@@ -1,0 +1,77 @@
+import { LIVE_BURST_MS } from '../../domain/sending/pacing.ts';
+import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+
+/** An endpoint that has unsent work for one owner, and what holds that work back. */
+export interface ReadyEndpoint {
+  endpointId: string;
+  tenantId: string;
+  state: 'enabled' | 'disabled' | 'deleted';
+  /** Milliseconds from now until something of it may be claimed; at most 0 when it may be now. */
+  claimableInMs: number;
+  paced: boolean;
+  /** Events of one key go there in their order. */
+  ordered: boolean;
+  /** Total time limit of a request to it. */
+  timeoutMs: number;
+}
+
+/** The endpoints of a queue, each found behind the one before it. */
+const HOP = `(select endpoint_id from executions where in_queue and worked_by = $1 order by endpoint_id limit 1)
+      union all
+      select (select e.endpoint_id from executions e
+        where e.in_queue and e.worked_by = $1 and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
+      from hop where hop.endpoint_id is not null`;
+
+/**
+ * Endpoints with unsent work of `workedBy`, each read once by hopping through the queue's index: the cost follows the
+ * number of endpoints, never that of their items. `claimableInMs` is the latest of the first due time, the endpoint's
+ * floor and its arrival time, which live work may be ahead of by its burst: bulk work is, and must not keep it waiting.
+ * With `only` it looks at these endpoints and no others.
+ */
+export async function readyEndpoints(
+  db: Queryable,
+  workedBy: string,
+  share?: { index: number; of: number },
+  only?: readonly string[],
+): Promise<ReadyEndpoint[]> {
+  const { rows } = await db.query({
+    // It is asked for at each wake of the live lane, and planning it would cost more than running it.
+    name: only ? 'ready-endpoints-of' : 'ready-endpoints',
+    text: `with recursive hop as (
+      ${only ? 'select unnest($6::uuid[]) as endpoint_id' : HOP}
+    )
+    select n.id as endpoint_id, n.tenant_id, n.state, n.ordered, v.timeout_ms,
+      (v.rate_per_second is not null or v.max_concurrency is not null or p.window_size is not null or p.streak > 0)
+        as paced,
+      (extract(epoch from greatest(first.due_at, p.floor_until, p.trial_until,
+        case when v.rate_per_second is not null
+          then p.arrival_at - case when $4 then greatest($5, 1000 / v.rate_per_second) else 0 end * interval '1 millisecond'
+          end) - now()) * 1000)::float8 as claimable_in_ms
+    from hop
+    join endpoints n on n.id = hop.endpoint_id
+    join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+    join endpoint_pacing p on p.endpoint_id = n.id
+    cross join lateral (select e.due_at from executions e
+      where e.in_queue and e.worked_by = $1 and e.endpoint_id = hop.endpoint_id and e.state in ('queued', 'scheduled')
+      order by e.due_at, e.id limit 1) first
+    -- What is overdue is anybody's: the worker whose share it is may be gone, or on its way out.
+    where $3::int = 1 or abs(hashtext(n.id::text)) % $3 = $2 or first.due_at < now() - interval '2 seconds'`,
+    values: [
+      workedBy,
+      share?.index ?? 0,
+      share?.of ?? 1,
+      workedBy === LIVE_LANE,
+      LIVE_BURST_MS,
+      ...(only ? [only] : []),
+    ],
+  });
+  return rows.map((row) => ({
+    endpointId: row.endpoint_id,
+    tenantId: row.tenant_id,
+    state: row.state,
+    claimableInMs: row.claimable_in_ms,
+    paced: row.paced,
+    ordered: row.ordered,
+    timeoutMs: row.timeout_ms,
+  }));
+}

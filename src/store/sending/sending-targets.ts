@@ -1,0 +1,60 @@
+import type { EndpointPreset } from '../../domain/endpoints/preset.ts';
+import type { OnAmbiguous, RetryPolicy } from '../../domain/sending/retry-policy.ts';
+import type { Queryable } from '../db/queryable.ts';
+
+/** Where and how deliveries to one endpoint version are sent; secrets and headers are still sealed. */
+export interface SealedTarget {
+  endpointId: string;
+  version: number;
+  url: string;
+  sealedHeaders?: Buffer;
+  /** Newest first; the ones before it are valid while they rotate out. */
+  sealedSecrets: Buffer[];
+  timeoutMs: number;
+  policy: RetryPolicy;
+  onAmbiguous: OnAmbiguous;
+  reconcileWithinMs: number;
+  requireAck: boolean;
+  ordered: boolean;
+  preset?: EndpointPreset;
+}
+
+/**
+ * Reads targets by endpoint and version: address and headers are those of the version asked for, secrets, time limit and
+ * policies the current ones.
+ */
+export async function loadTargets(
+  db: Queryable,
+  wanted: { endpointId: string; version: number }[],
+): Promise<SealedTarget[]> {
+  const { rows } = await db.query(
+    `select n.id, v.version, v.url, v.sealed_headers, c.timeout_ms, c.max_attempts, c.initial_ms, c.factor, c.cap_ms,
+      c.on_ambiguous, c.reconcile_within_ms, c.require_ack, c.ordered, c.preset,
+      array(select s.sealed from endpoint_secrets s where s.endpoint_id = n.id
+        and (s.expires_at is null or s.expires_at > now()) order by s.id desc) as secrets
+     from unnest($1::uuid[], $2::int[]) as w(endpoint_id, version)
+     join endpoints n on n.id = w.endpoint_id
+     join endpoint_versions v on v.endpoint_id = n.id and v.version = w.version
+     join endpoint_versions c on c.endpoint_id = n.id and c.version = n.current_version`,
+    [wanted.map((w) => w.endpointId), wanted.map((w) => w.version)],
+  );
+  return rows.map((row) => ({
+    endpointId: row.id,
+    version: row.version,
+    url: row.url,
+    ...(row.sealed_headers ? { sealedHeaders: row.sealed_headers } : {}),
+    sealedSecrets: row.secrets,
+    timeoutMs: row.timeout_ms,
+    policy: {
+      maxAttempts: row.max_attempts,
+      initialMs: row.initial_ms,
+      factor: row.factor,
+      capMs: row.cap_ms,
+    },
+    onAmbiguous: row.on_ambiguous,
+    reconcileWithinMs: row.reconcile_within_ms,
+    requireAck: row.require_ack,
+    ordered: row.ordered,
+    ...(row.preset ? { preset: row.preset } : {}),
+  }));
+}

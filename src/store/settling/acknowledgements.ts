@@ -1,0 +1,65 @@
+import type { Queryable } from '../db/queryable.ts';
+import { refoldDeliveries } from './folding.ts';
+
+/** What an acknowledgement did: settled it, will do so when it has been sent, or found nothing left to do. */
+export type Acknowledged = 'settled' | 'remembered' | 'already_delivered' | 'never_sent';
+
+/**
+ * Acknowledges deliveries, in whatever state they are: what is being sent remembers it, what waits is delivered and not
+ * sent again, what had ended otherwise is delivered after all. Returns what each became, by delivery. One that no request
+ * was ever made for is left alone. Runs in a transaction; deliveries are locked in the order of their ids.
+ */
+export async function acknowledge(db: Queryable, deliveryIds: string[]): Promise<Map<string, Acknowledged>> {
+  const { rows } = await db.query(
+    `with locked as materialized (
+      select d.id, d.state, d.attempts from deliveries d where d.id = any($1::uuid[]) order by d.id for no key update
+    ), newest as materialized (
+      select l.id as delivery_id, l.state as delivery_state, l.attempts, e.id, e.state
+      from locked l left join lateral (
+        -- What is open; else what a request was made for, and of several the newest.
+        select x.id, x.state from executions x
+        where x.delivery_id = l.id and x.state not in ('superseded', 'delivered')
+        order by x.open desc, x.attempts > 0 desc, x.id desc limit 1 for update
+      ) e on true
+    ), decided as materialized (
+      select n.*, case
+        when n.delivery_state = 'delivered' then 'already_delivered'
+        when n.state = 'sending' then 'remembered'
+        when n.attempts = 0 or n.id is null then 'never_sent'
+        else 'settled' end as what
+      from newest n
+    ), remembered as (
+      update executions e set acknowledged_at = coalesce(e.acknowledged_at, clock_timestamp())
+      from decided d where e.id = d.id and d.what = 'remembered'
+    ), settled as (
+      update executions e set state = 'delivered', reason = 'acknowledged', probe_at = null, reconcile_until = null,
+        acknowledged_at = clock_timestamp(), finished_at = coalesce(e.finished_at, now())
+      from decided d where e.id = d.id and d.what = 'settled'
+    )
+    select delivery_id, what from decided`,
+    [deliveryIds],
+  );
+  await refoldDeliveries(
+    db,
+    rows.filter((row) => row.what === 'settled').map((row) => row.delivery_id),
+  );
+  return new Map(rows.map((row) => [row.delivery_id, row.what]));
+}
+
+/**
+ * The sealed secrets that an acknowledgement of these deliveries may be signed with, by `<endpoint>/<delivery>`; the
+ * delivery must be the endpoint's. Whoever has the secret speaks for the endpoint, which binds it to its tenant.
+ */
+export async function findAcknowledgeable(
+  db: Queryable,
+  asked: { endpointId: string; deliveryId: string }[],
+): Promise<Map<string, Buffer[]>> {
+  const { rows } = await db.query(
+    `select d.endpoint_id, d.id, array(select s.sealed from endpoint_secrets s where s.endpoint_id = d.endpoint_id
+       and (s.expires_at is null or s.expires_at > now())) as secrets
+     from unnest($1::uuid[], $2::uuid[]) as a(endpoint_id, delivery_id)
+     join deliveries d on d.id = a.delivery_id and d.endpoint_id = a.endpoint_id`,
+    [asked.map(({ endpointId }) => endpointId), asked.map(({ deliveryId }) => deliveryId)],
+  );
+  return new Map(rows.map((row) => [`${row.endpoint_id}/${row.id}`, row.secrets]));
+}

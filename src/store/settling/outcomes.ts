@@ -1,0 +1,136 @@
+import type { Refusal } from '../../domain/endpoints/preparation.ts';
+import type { Classification } from '../../domain/sending/classification.ts';
+import type { Next } from '../../domain/sending/decide-next.ts';
+import type { Queryable } from '../db/queryable.ts';
+
+/** What one claimed item came to; written once, by the holder of its token. */
+export interface Outcome {
+  executionId: string;
+  deliveryId: string;
+  token: string;
+  next: Next;
+  classification: Classification;
+  endpointVersion: number;
+  durationMs: number;
+  excerpt?: Uint8Array;
+  /** Why its preparation refused it, once it is released. */
+  refusal?: Refusal;
+  /** How long an unknown one waits for a decision before it is listed as needing one. */
+  reconcileWithinMs: number;
+}
+
+/** What became of an outcome in the ledger. */
+export interface Recorded {
+  executionId: string;
+  operationId?: string;
+  state: string;
+  attempts: number;
+}
+
+/**
+ * Records outcomes in one statement: attempts appended, executions moved on, deliveries folded, counts moved by the
+ * trigger. Fenced by token and `sending`: what the sweeper has settled meanwhile is not in the answer and changes
+ * nothing. A retryable outcome under a cancelled operation ends `cancelled`, an ambiguous one `unknown`, until that has
+ * closed: what is sent again after it is nobody's to cancel. One that would only be due after its time to give up has
+ * given up. Deliveries are locked first, in the order of their ids.
+ */
+export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promise<Recorded[]> {
+  const { rows } = await db.query({
+    name: 'record-outcomes',
+    text: `with told as materialized (
+      select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::float8[], $7::text[], $8::text[],
+        $9::int[], $10::int[], $11::int[], $12::int[], $13::bytea[], $14::float8[], $15::boolean[])
+        as t(execution_id, delivery_id, token, next, reason, delay_ms, outcome, fault_code,
+          http_status, retry_after_ms, endpoint_version, duration_ms, excerpt, reconcile_ms, probes)
+    ), locked as materialized (
+      select d.id, d.attempts from deliveries d where d.id in (select delivery_id from told) order by d.id for no key update
+    ), decided as materialized (
+      select t.*, e.may_have_arrived as had_arrived,
+        case
+          -- What certainly never left cannot have been acknowledged: that would be a mistake of the receiver.
+          when e.acknowledged_at is not null and (t.next <> 'queued' or (select l.attempts from locked l
+            where l.id = t.delivery_id) > 0) then 'delivered'
+          when t.next in ('scheduled', 'unknown') and o.control = 'cancel'
+            then case when t.outcome = 'ambiguous' then 'unknown' else 'cancelled' end
+          when t.next = 'scheduled' and now() + t.delay_ms * interval '1 millisecond' >= e.give_up_at then 'failed'
+          else t.next end as state
+      from told t
+      join executions e on e.id = t.execution_id
+      left join operations o on o.id = e.operation_id and o.closed_at is null
+      -- Not a join, which would be planned as a loop over both: it only makes the locks come first.
+      where (select count(*) from locked) >= 0 and e.lease_token = t.token and e.state = 'sending'
+    ), moved as (
+      update executions e set
+        state = d.state,
+        reason = case when d.state = 'cancelled' then 'operation_cancelled'
+          when d.state = 'failed' and d.next = 'scheduled' then 'gave_up'
+          when d.state = 'delivered' and d.next <> 'delivered' then 'acknowledged' else d.reason end,
+        attempts = e.attempts + case when d.next = 'queued' then 0 else 1 end,
+        may_have_arrived = e.may_have_arrived or d.outcome = 'ambiguous',
+        due_at = case when d.state = 'scheduled' then now() + d.delay_ms * interval '1 millisecond' else e.due_at end,
+        reconcile_until = case when d.state = 'unknown' then now() + d.reconcile_ms * interval '1 millisecond' end,
+        probe_at = case when d.state = 'unknown' and d.probes then now() + interval '1 second' end,
+        finished_at = case when d.state in ('delivered', 'failed', 'cancelled') then now() end,
+        lease_token = null
+      from decided d
+      where e.id = d.execution_id and e.lease_token = d.token and e.state = 'sending'
+      returning e.id, e.delivery_id, e.tenant_id, e.operation_id, e.state, e.attempts, d.next, d.had_arrived, d.outcome,
+        d.fault_code, d.http_status, d.retry_after_ms, d.endpoint_version, d.duration_ms, d.excerpt,
+        clock_timestamp() - d.duration_ms * interval '1 millisecond' as started_at
+    ), appended as (
+      insert into attempts (execution_id, number, tenant_id, endpoint_version, started_at, duration_ms, outcome,
+        fault_code, http_status, retry_after_ms, resend, response_excerpt)
+      select id, attempts, tenant_id, endpoint_version, started_at, duration_ms, outcome, fault_code, http_status,
+        retry_after_ms, had_arrived, excerpt
+      from moved where next <> 'queued'
+      on conflict do nothing
+    ), folded as (
+      -- Delivered once is delivered for ever; what a later replay does lives on its execution.
+      update deliveries x set
+        attempts = x.attempts + 1,
+        last_attempt_at = m.started_at,
+        original_version = coalesce(x.original_version, m.endpoint_version),
+        fault_code = case when x.state = 'delivered' then x.fault_code else m.fault_code end,
+        http_status = case when x.state = 'delivered' then x.http_status else m.http_status end,
+        state = case when x.state = 'delivered' then x.state else m.delivery_state end,
+        state_changed_at = case when x.state in (m.delivery_state, 'delivered') then x.state_changed_at
+          else clock_timestamp() end
+      from (select *, case state when 'scheduled' then 'pending' when 'cancelled' then 'failed' else state end
+        as delivery_state from moved) m
+      where x.id = m.delivery_id and m.next <> 'queued'
+    )
+    select id, operation_id, state, attempts from moved`,
+    values: [
+      outcomes.map((o) => o.executionId),
+      outcomes.map((o) => o.deliveryId),
+      outcomes.map((o) => o.token),
+      outcomes.map((o) => o.next.state),
+      outcomes.map((o) => ('reason' in o.next ? o.next.reason : null)),
+      outcomes.map((o) => ('delayMs' in o.next ? o.next.delayMs : 0)),
+      outcomes.map((o) => o.classification.outcome),
+      outcomes.map((o) => o.classification.faultCode ?? null),
+      outcomes.map((o) => o.classification.httpStatus ?? null),
+      outcomes.map((o) => o.classification.retryAfterMs ?? null),
+      outcomes.map((o) => o.endpointVersion),
+      outcomes.map((o) => Math.round(o.durationMs)),
+      outcomes.map((o) => (o.excerpt?.length ? Buffer.from(o.excerpt) : null)),
+      outcomes.map((o) => o.reconcileWithinMs),
+      outcomes.map((o) => o.next.state === 'unknown' && o.next.probes),
+    ],
+  });
+  return rows.map((row) => ({
+    executionId: row.id,
+    ...(row.operation_id ? { operationId: row.operation_id } : {}),
+    state: row.state,
+    attempts: row.attempts,
+  }));
+}
+
+/** Ends claims whose items are all recorded. */
+export async function endClaims(db: Queryable, tokens: string[]): Promise<void> {
+  await db.query({
+    name: 'end-claims',
+    text: 'delete from claims where token = any($1::uuid[])',
+    values: [tokens],
+  });
+}

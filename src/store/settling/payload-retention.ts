@@ -1,0 +1,107 @@
+import type { Queryable } from '../db/queryable.ts';
+
+/** The tenants whose payloads are kept for a limited time. */
+export async function tenantsWithRetention(db: Queryable): Promise<string[]> {
+  const { rows } = await db.query(
+    `select id from tenants where settings ? 'payloadRetentionDays' order by id`,
+  );
+  return rows.map((row) => row.id);
+}
+
+/** What one round of expiry did. */
+export interface Expired {
+  /** Payloads that went. */
+  removed: number;
+  /** Events it looked at; fewer than the limit where there is nothing more to do now. */
+  examined: number;
+}
+
+/**
+ * Removes payloads of a tenant that are older than its setting, looking at up to `limit` events, oldest first from where
+ * the last round stopped. An event with an open execution keeps its payload and is looked at again in later rounds.
+ * Another process that does the same leaves nothing to do. Runs in a transaction.
+ */
+export async function expirePayloads(db: Queryable, tenantId: string, limit: number): Promise<Expired> {
+  await db.query(`insert into payload_sweeps (tenant_id) values ($1) on conflict do nothing`, [tenantId]);
+  const sweep = await db.query(
+    `select s.accepted_at::text as accepted_at, s.event_id,
+       (clock_timestamp() - (t.settings->>'payloadRetentionDays')::int * interval '1 day')::text as cutoff
+     from payload_sweeps s join tenants t on t.id = s.tenant_id where s.tenant_id = $1 for update of s skip locked`,
+    [tenantId],
+  );
+  const at = sweep.rows[0];
+  if (!at || at.cutoff === null) return { removed: 0, examined: 0 };
+  const { rows: page } = await db.query(
+    `select v.id, v.accepted_at::text as accepted_at from events v
+     where v.tenant_id = $1 and (v.accepted_at, v.id) > ($2::timestamptz, $3::uuid) and v.accepted_at < $4::timestamptz
+     order by v.accepted_at, v.id limit $5`,
+    [tenantId, at.accepted_at, at.event_id, at.cutoff, limit],
+  );
+  const held = await db.query(
+    `select h.event_id from payload_sweep_held h join events v on v.id = h.event_id
+     where h.tenant_id = $1 and v.accepted_at < $2::timestamptz order by h.looked_at limit $3`,
+    [tenantId, at.cutoff, limit],
+  );
+  const removed = await removeIdle(db, tenantId, [
+    ...page.map((row) => row.id),
+    ...held.rows.map((row) => row.event_id),
+  ]);
+  const last = page.at(-1);
+  if (last)
+    await db.query(`update payload_sweeps set accepted_at = $2, event_id = $3 where tenant_id = $1`, [
+      tenantId,
+      last.accepted_at,
+      last.id,
+    ]);
+  return { removed, examined: page.length };
+}
+
+async function removeIdle(db: Queryable, tenantId: string, eventIds: string[]): Promise<number> {
+  if (eventIds.length === 0) return 0;
+  const { rows } = await db.query(
+    `with candidate as materialized (
+      select u.id, exists (select from deliveries d join executions e on e.delivery_id = d.id and e.open
+        where d.event_id = u.id and d.replay_of is null) as busy
+      from unnest($2::uuid[]) as u(id)
+    ), gone as (
+      delete from payloads p using candidate c
+      where p.event_id = c.id and p.tenant_id = $1 and not c.busy returning p.event_id
+    ), marked as (
+      update events v set payload_removed_at = clock_timestamp(), payload_removed_for = 'retention'
+      from gone g where v.id = g.event_id
+    ), held as (
+      insert into payload_sweep_held (tenant_id, event_id)
+      select $1, c.id from candidate c where c.busy
+      on conflict (tenant_id, event_id) do update set looked_at = now()
+    ), released as (
+      delete from payload_sweep_held h using candidate c
+      where h.tenant_id = $1 and h.event_id = c.id and not c.busy
+    )
+    select count(*)::int as removed from gone`,
+    [tenantId, eventIds],
+  );
+  return rows[0].removed;
+}
+
+/**
+ * Erases the payload of an event at once, whatever is open, with what receivers answered, for that may repeat it; false
+ * where the tenant has no such event.
+ */
+export async function erasePayload(db: Queryable, tenantId: string, eventId: string): Promise<boolean> {
+  const { rows } = await db.query(
+    `with gone as (
+      delete from payloads where event_id = $2 and tenant_id = $1 returning event_id
+    ), marked as (
+      update events v set payload_removed_at = clock_timestamp(), payload_removed_for = 'erasure'
+      from gone g where v.id = g.event_id
+    ), answers as (
+      update attempts a set response_excerpt = null
+      from deliveries d join executions e on e.delivery_id = d.id
+      where d.event_id = $2 and d.tenant_id = $1 and d.replay_of is null
+        and a.execution_id = e.id and a.response_excerpt is not null
+    )
+    select exists (select from events where id = $2 and tenant_id = $1) as known`,
+    [tenantId, eventId],
+  );
+  return rows[0].known;
+}

@@ -1,0 +1,126 @@
+import type { Grant } from '../../domain/tenancy/grant.ts';
+import type { Scope } from '../../domain/tenancy/scope.ts';
+import type { Queryable } from '../db/queryable.ts';
+
+/** An API key without the key: only its hash is kept. */
+export interface ApiKey {
+  id: string;
+  name: string;
+  scopes: Scope[];
+  /** What it was made with in the place of scopes. */
+  grant?: Grant;
+  createdAt: Date;
+  expiresAt?: Date;
+  revokedAt?: Date;
+}
+
+/** What authentication needs of a key. */
+export interface KnownKey {
+  id: string;
+  hash: Buffer;
+  scopes: Scope[];
+  grant?: Grant;
+  /** By the database's clock. */
+  expired: boolean;
+  revoked: boolean;
+  tenant?: { id: string; handle: string };
+}
+
+/** Makes a key of a tenant; undefined where it would have expired already, by the database's clock. */
+export async function insertApiKey(
+  db: Queryable,
+  key: {
+    tenantId: string;
+    name: string;
+    hash: Buffer;
+    scopes: readonly Scope[];
+    grant?: Grant | undefined;
+    expiresAt?: Date | undefined;
+  },
+): Promise<ApiKey | undefined> {
+  const { rows } = await db.query(
+    `insert into api_keys (tenant_id, name, key_hash, scopes, expires_at, made_with_grant)
+     select $1, $2, $3, $4, $5, $6 where $5::timestamptz is null or $5 > now() returning *`,
+    [key.tenantId, key.name, key.hash, key.scopes, key.expiresAt ?? null, key.grant ?? null],
+  );
+  return rows[0] && apiKeyFrom(rows[0]);
+}
+
+/** The key with this hash, whatever has become of it, with its tenant. */
+export async function findApiKey(db: Queryable, hash: Buffer): Promise<KnownKey | undefined> {
+  const { rows } = await db.query({
+    name: 'find-api-key',
+    text: `select k.id, k.key_hash, k.scopes, k.made_with_grant, k.tenant_id, t.handle,
+      coalesce(k.expires_at <= now(), false) as expired, k.revoked_at is not null as revoked
+     from api_keys k left join tenants t on t.id = k.tenant_id where k.key_hash = $1`,
+    values: [hash],
+  });
+  const row = rows[0];
+  return (
+    row && {
+      id: row.id,
+      hash: row.key_hash,
+      scopes: row.scopes,
+      ...(row.made_with_grant ? { grant: row.made_with_grant } : {}),
+      expired: row.expired,
+      revoked: row.revoked,
+      ...(row.tenant_id ? { tenant: { id: row.tenant_id, handle: row.handle } } : {}),
+    }
+  );
+}
+
+/** A tenant's keys, newest first, before a given one. */
+export async function listApiKeys(
+  db: Queryable,
+  tenantId: string,
+  page: { before?: string; limit: number },
+): Promise<ApiKey[]> {
+  const { rows } = await db.query(
+    `select * from api_keys where tenant_id = $1 and ($2::uuid is null or id < $2) order by id desc limit $3`,
+    [tenantId, page.before ?? null, page.limit],
+  );
+  return rows.map(apiKeyFrom);
+}
+
+/** Revokes a tenant's key, now or long ago; false where there is none. */
+export async function revokeApiKey(db: Queryable, tenantId: string, id: string): Promise<boolean> {
+  const { rowCount } = await db.query(
+    'update api_keys set revoked_at = coalesce(revoked_at, now()) where id = $1 and tenant_id = $2',
+    [id, tenantId],
+  );
+  return rowCount === 1;
+}
+
+/** Whether the installation has an admin key that works. */
+export async function hasAdminKey(db: Queryable): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `select from api_keys where tenant_id is null and revoked_at is null
+     and (expires_at is null or expires_at > now()) limit 1`,
+  );
+  return rowCount === 1;
+}
+
+/** Makes this the one admin key of the installation: any other one is revoked, and none is made twice. */
+export async function installAdminKey(db: Queryable, hash: Buffer): Promise<void> {
+  await db.query(
+    `with others as (
+      update api_keys set revoked_at = now() where tenant_id is null and revoked_at is null and key_hash <> $1
+    )
+    insert into api_keys (name, key_hash, scopes) values ('admin', $1, array['admin'])
+    on conflict (key_hash) do update set revoked_at = null where api_keys.tenant_id is null`,
+    [hash],
+  );
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
+function apiKeyFrom(row: any): ApiKey {
+  return {
+    id: row.id,
+    name: row.name,
+    scopes: row.scopes,
+    ...(row.made_with_grant ? { grant: row.made_with_grant } : {}),
+    createdAt: row.created_at,
+    ...(row.expires_at ? { expiresAt: row.expires_at } : {}),
+    ...(row.revoked_at ? { revokedAt: row.revoked_at } : {}),
+  };
+}

@@ -1,0 +1,27 @@
+import type { Queryable } from '../db/queryable.ts';
+
+/** Adds a signing secret, sealed; the newest one without an expiry is the current one. */
+export async function insertEndpointSecret(db: Queryable, endpointId: string, sealed: Buffer): Promise<void> {
+  await db.query('insert into endpoint_secrets (endpoint_id, sealed) values ($1, $2)', [endpointId, sealed]);
+}
+
+/**
+ * Lets the secrets of an endpoint run out after `validForMs`, unless they do so earlier; returns when the last one of
+ * them will have. The caller holds the endpoint.
+ */
+export async function expireEndpointSecrets(
+  db: Queryable,
+  endpointId: string,
+  validForMs: number,
+): Promise<Date | undefined> {
+  const { rows } = await db.query(
+    `with expiring as (
+      update endpoint_secrets
+      set expires_at = least(expires_at, now() + $2::float8 * interval '1 millisecond')
+      where endpoint_id = $1 and (expires_at is null or expires_at > now())
+      returning expires_at
+    ) select max(expires_at) as last from expiring`,
+    [endpointId, validForMs],
+  );
+  return rows[0]?.last ?? undefined;
+}

@@ -1,0 +1,110 @@
+import type { EndpointConfig } from '../../domain/endpoints/endpoint.ts';
+import type { EventFilter } from '../../domain/endpoints/event-filter.ts';
+import type { Queryable } from '../db/queryable.ts';
+
+/** Writes one immutable version of an endpoint, which is, or is about to be, the current one. */
+export async function insertEndpointVersion(
+  db: Queryable,
+  tenantId: string,
+  endpointId: string,
+  version: number,
+  config: EndpointConfig,
+): Promise<void> {
+  await db.query(
+    `with preparing as (
+      update endpoints set prepares = $19::jsonb is not null, ordered = $24
+      where id = $1 and (prepares <> ($19::jsonb is not null) or ordered <> $24)
+    )
+    insert into endpoint_versions (endpoint_id, version, tenant_id, url, event_types, filter, timeout_ms, max_attempts,
+      initial_ms, factor, cap_ms, give_up_after_ms, on_ambiguous, reconcile_within_ms, rate_per_second, max_concurrency,
+      sealed_headers, preset, partner, probe_url, probe_field, require_ack, protect,
+      ordered, on_exhausted)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19::jsonb, $20, $21, $22, $23, $24, $25)`,
+    [
+      endpointId,
+      version,
+      tenantId,
+      config.url,
+      config.eventTypes ?? null,
+      config.filter === undefined ? null : JSON.stringify(config.filter),
+      config.timeoutMs,
+      config.retry.maxAttempts,
+      config.retry.initialMs,
+      config.retry.factor,
+      config.retry.capMs,
+      config.giveUpAfterMs,
+      config.onAmbiguous,
+      config.reconcileWithinMs,
+      config.ratePerSecond ?? null,
+      config.maxConcurrency ?? null,
+      config.sealedHeaders ?? null,
+      config.preset ?? null,
+      config.partner === undefined ? null : JSON.stringify(config.partner),
+      config.probe?.urlTemplate ?? null,
+      config.probe?.processedField ?? null,
+      config.requireAck,
+      config.protect,
+      config.ordered,
+      config.onExhausted,
+    ],
+  );
+}
+
+/** What matching an event needs of an endpoint. */
+export interface Matchable {
+  endpointId: string;
+  enabled: boolean;
+  eventTypes?: string[];
+  filter?: EventFilter;
+  giveUpAfterMs: number;
+  ordered: boolean;
+}
+
+/** The current versions of a tenant's endpoints that are not deleted. */
+export async function matchableEndpoints(db: Queryable, tenantId: string): Promise<Matchable[]> {
+  const { rows } = await db.query({
+    name: 'matchable-endpoints',
+    text: `select e.id, e.state, v.event_types, v.filter, v.give_up_after_ms, v.ordered
+     from endpoints e join endpoint_versions v on v.endpoint_id = e.id and v.version = e.current_version
+     where e.tenant_id = $1 and e.state <> 'deleted' order by e.id`,
+    values: [tenantId],
+  });
+  return rows.map((row) => ({
+    endpointId: row.id,
+    enabled: row.state === 'enabled',
+    ...(row.event_types ? { eventTypes: row.event_types } : {}),
+    ...(row.filter ? { filter: row.filter } : {}),
+    giveUpAfterMs: row.give_up_after_ms,
+    ordered: row.ordered,
+  }));
+}
+
+/** The configuration in a row of `endpoint_versions`. */
+// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
+export function configFrom(row: any): EndpointConfig {
+  return {
+    url: row.url,
+    ...(row.event_types ? { eventTypes: row.event_types } : {}),
+    ...(row.filter ? { filter: row.filter } : {}),
+    timeoutMs: row.timeout_ms,
+    retry: {
+      maxAttempts: row.max_attempts,
+      initialMs: row.initial_ms,
+      factor: row.factor,
+      capMs: row.cap_ms,
+    },
+    giveUpAfterMs: row.give_up_after_ms,
+    onAmbiguous: row.on_ambiguous,
+    reconcileWithinMs: row.reconcile_within_ms,
+    ...(row.probe_url ? { probe: { urlTemplate: row.probe_url, processedField: row.probe_field } } : {}),
+    requireAck: row.require_ack,
+    protect: row.protect,
+    ordered: row.ordered,
+    onExhausted: row.on_exhausted,
+    ...(row.rate_per_second !== null ? { ratePerSecond: row.rate_per_second } : {}),
+    ...(row.max_concurrency !== null ? { maxConcurrency: row.max_concurrency } : {}),
+    ...(row.sealed_headers ? { sealedHeaders: row.sealed_headers } : {}),
+    ...(row.preset ? { preset: row.preset } : {}),
+    ...(row.partner ? { partner: row.partner } : {}),
+  };
+}

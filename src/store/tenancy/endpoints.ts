@@ -1,0 +1,113 @@
+import type { Endpoint } from '../../domain/endpoints/endpoint.ts';
+import type { Queryable } from '../db/queryable.ts';
+import { configFrom } from './endpoint-versions.ts';
+
+const SELECT = `select e.id, e.handle, e.luid, e.state, e.disabled_reason, e.current_version, e.created_at as made_at,
+    e.updated_at, v.*,
+    case when p.openings = 0 then 'closed' when p.floor_until > clock_timestamp() then 'open' else 'half_open' end as circuit
+  from endpoints e join endpoint_versions v on v.endpoint_id = e.id and v.version = e.current_version
+  join endpoint_pacing p on p.endpoint_id = e.id`;
+
+/** Makes an endpoint, and its row of pace, without a version yet; undefined where the handle is taken. */
+export async function insertEndpoint(
+  db: Queryable,
+  tenantId: string,
+  endpoint: { id: string; handle: string },
+): Promise<{ id: string } | undefined> {
+  const { rows } = await db.query(
+    `with e as (
+      insert into endpoints (id, tenant_id, handle) values ($1, $2, $3)
+      on conflict (tenant_id, handle) where state <> 'deleted' do nothing returning id
+    ), pace as (insert into endpoint_pacing (endpoint_id) select id from e)
+    select id from e`,
+    [endpoint.id, tenantId, endpoint.handle],
+  );
+  return rows[0];
+}
+
+/** One endpoint of a tenant, deleted ones too. */
+export async function findEndpoint(
+  db: Queryable,
+  tenantId: string,
+  id: string,
+): Promise<Endpoint | undefined> {
+  const { rows } = await db.query(`${SELECT} where e.tenant_id = $1 and e.id = $2`, [tenantId, id]);
+  return rows[0] && endpointFrom(rows[0]);
+}
+
+/** Endpoints of a tenant that are not deleted, in the order they were made, behind a given one. */
+export async function listEndpoints(
+  db: Queryable,
+  tenantId: string,
+  page: { after?: string; limit: number },
+): Promise<Endpoint[]> {
+  const { rows } = await db.query(
+    `${SELECT} where e.tenant_id = $1 and e.state <> 'deleted' and ($2::uuid is null or e.id > $2)
+     order by e.id limit $3`,
+    [tenantId, page.after ?? null, page.limit],
+  );
+  return rows.map(endpointFrom);
+}
+
+/** The current version's number, holding the endpoint until the end of the transaction; deleted ones are not found. */
+export async function lockEndpoint(db: Queryable, tenantId: string, id: string): Promise<number | undefined> {
+  const { rows } = await db.query(
+    `select current_version from endpoints where tenant_id = $1 and id = $2 and state <> 'deleted' for no key update`,
+    [tenantId, id],
+  );
+  return rows[0]?.current_version;
+}
+
+/** Makes the next version the current one; false where it is not the next. */
+export async function advanceVersion(
+  db: Queryable,
+  tenantId: string,
+  id: string,
+  version: number,
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `with changed as (
+      update endpoints set current_version = $3, updated_at = now()
+      where tenant_id = $1 and id = $2 and current_version = $3 - 1 and state <> 'deleted' returning id
+    ), paced as (
+      -- A new rate counts from now: the next arrival under the old one may be minutes away.
+      update endpoint_pacing p set arrival_at = least(p.arrival_at, now()) from changed c where p.endpoint_id = c.id
+    )
+    select id from changed`,
+    [tenantId, id, version],
+  );
+  return rowCount === 1;
+}
+
+/** Enables, disables or deletes an endpoint that is in one of `from`; the same state again is no failure. */
+export async function setEndpointState(
+  db: Queryable,
+  tenantId: string,
+  id: string,
+  state: Endpoint['state'],
+  from: readonly Endpoint['state'][] = ['enabled', 'disabled'],
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `update endpoints set state = $3, updated_at = now(),
+      disabled_reason = case when $3 = 'disabled' then coalesce(disabled_reason, 'operator') end
+     where tenant_id = $1 and id = $2 and state = any($4)`,
+    [tenantId, id, state, from],
+  );
+  return rowCount === 1;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
+function endpointFrom(row: any): Endpoint {
+  return {
+    id: row.id,
+    handle: row.handle,
+    luid: row.luid,
+    state: row.state,
+    ...(row.disabled_reason ? { disabledReason: row.disabled_reason } : {}),
+    version: row.current_version,
+    circuit: row.circuit,
+    config: configFrom(row),
+    createdAt: row.made_at,
+    updatedAt: row.updated_at,
+  };
+}

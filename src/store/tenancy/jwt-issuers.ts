@@ -1,0 +1,109 @@
+import type { JSONWebKeySet } from 'jose';
+import type { JwtAlgorithm } from '../../domain/tenancy/jwt-algorithm.ts';
+import type { Scope } from '../../domain/tenancy/scope.ts';
+import type { Queryable } from '../db/queryable.ts';
+
+/** Whose tokens are accepted, and for what; its secret is sealed. */
+export interface JwtIssuer {
+  id: string;
+  name: string;
+  issuer: string;
+  audience: string;
+  algorithm: JwtAlgorithm;
+  sealedSecret?: Buffer;
+  jwks?: JSONWebKeySet;
+  jwksUrl?: string;
+  scopes: Scope[];
+  /** Absent where it is the installation's. */
+  tenant?: { id: string; handle: string };
+  createdAt: Date;
+  revokedAt?: Date;
+}
+
+/** Registers an issuer; undefined where another one has the same issuer and audience. */
+export async function insertJwtIssuer(
+  db: Queryable,
+  issuer: Omit<JwtIssuer, 'createdAt' | 'revokedAt'>,
+): Promise<JwtIssuer | undefined> {
+  const { rows } = await db.query(
+    `with made as (
+      insert into jwt_issuers (id, tenant_id, name, issuer, audience, algorithm, sealed_secret, jwks, jwks_url, scopes)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+      on conflict (issuer, audience) where revoked_at is null do nothing returning *
+    ) select i.*, t.handle from made i left join tenants t on t.id = i.tenant_id`,
+    [
+      issuer.id,
+      issuer.tenant?.id ?? null,
+      issuer.name,
+      issuer.issuer,
+      issuer.audience,
+      issuer.algorithm,
+      issuer.sealedSecret ?? null,
+      issuer.jwks ? JSON.stringify(issuer.jwks) : null,
+      issuer.jwksUrl ?? null,
+      issuer.scopes,
+    ],
+  );
+  return rows[0] && issuerFrom(rows[0]);
+}
+
+/** The issuers that a token with these claims may be of: those that work first, then the newest revoked. */
+export async function findJwtIssuers(
+  db: Queryable,
+  issuer: string,
+  audiences: readonly string[],
+): Promise<JwtIssuer[]> {
+  const { rows } = await db.query({
+    name: 'find-jwt-issuers',
+    text: `select i.*, t.handle from jwt_issuers i left join tenants t on t.id = i.tenant_id
+      where i.issuer = $1 and i.audience = any($2) order by i.revoked_at desc nulls first limit 2`,
+    values: [issuer, audiences],
+  });
+  return rows.map(issuerFrom);
+}
+
+/** Issuers of a tenant, or of the installation, newest first, before a given one. */
+export async function listJwtIssuers(
+  db: Queryable,
+  tenantId: string | undefined,
+  page: { before?: string; limit: number },
+): Promise<JwtIssuer[]> {
+  const { rows } = await db.query(
+    `select i.*, t.handle from jwt_issuers i left join tenants t on t.id = i.tenant_id
+     where i.tenant_id is not distinct from $1 and ($2::uuid is null or i.id < $2) order by i.id desc limit $3`,
+    [tenantId ?? null, page.before ?? null, page.limit],
+  );
+  return rows.map(issuerFrom);
+}
+
+/** Revokes an issuer of a tenant, or of the installation, now or long ago; false where there is none. */
+export async function revokeJwtIssuer(
+  db: Queryable,
+  tenantId: string | undefined,
+  id: string,
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `update jwt_issuers set revoked_at = coalesce(revoked_at, now())
+     where id = $1 and tenant_id is not distinct from $2`,
+    [id, tenantId ?? null],
+  );
+  return rowCount === 1;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
+function issuerFrom(row: any): JwtIssuer {
+  return {
+    id: row.id,
+    name: row.name,
+    issuer: row.issuer,
+    audience: row.audience,
+    algorithm: row.algorithm,
+    ...(row.sealed_secret ? { sealedSecret: row.sealed_secret } : {}),
+    ...(row.jwks ? { jwks: row.jwks } : {}),
+    ...(row.jwks_url ? { jwksUrl: row.jwks_url } : {}),
+    scopes: row.scopes,
+    ...(row.tenant_id ? { tenant: { id: row.tenant_id, handle: row.handle } } : {}),
+    createdAt: row.created_at,
+    ...(row.revoked_at ? { revokedAt: row.revoked_at } : {}),
+  };
+}

@@ -1,0 +1,110 @@
+import type { Queryable } from '../db/queryable.ts';
+
+/** The plans a tenant can be on; without one nothing is gated. */
+export const TENANT_PLANS = ['free', 'pro', 'business'] as const;
+
+/** What is set for a tenant; what is absent has no limit. */
+export interface TenantSettings {
+  /** Payloads older than this go; the receipts stay. */
+  payloadRetentionDays?: number;
+  /** Replays of receipts in 24 hours. */
+  replaysPerDay?: number;
+}
+
+/** Changes of settings, null taking one away. */
+export type SettingsChange = { [Name in keyof TenantSettings]?: number | null | undefined };
+
+/** Owner of everything below it. */
+export interface Tenant {
+  id: string;
+  handle: string;
+  name?: string;
+  plan?: (typeof TENANT_PLANS)[number];
+  settings: TenantSettings;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+/** Makes a tenant and its counter of event numbers; undefined where the handle is taken. */
+export async function insertTenant(
+  db: Queryable,
+  tenant: Pick<Tenant, 'handle' | 'name' | 'plan'> & { settings?: SettingsChange | undefined },
+): Promise<Tenant | undefined> {
+  const { rows } = await db.query(
+    `with t as (
+      insert into tenants (handle, name, plan, settings) values ($1, $2, $3, jsonb_strip_nulls($4))
+      on conflict (handle) do nothing returning *
+    ), counter as (insert into tenant_counters (tenant_id) select id from t)
+    select * from t`,
+    [tenant.handle, tenant.name ?? null, tenant.plan ?? null, JSON.stringify(tenant.settings ?? {})],
+  );
+  return rows[0] && tenantFrom(rows[0]);
+}
+
+/** One tenant by its id or its handle. */
+export async function findTenant(
+  db: Queryable,
+  by: { id: string } | { handle: string },
+): Promise<Tenant | undefined> {
+  const { rows } = await db.query(`select * from tenants where ${'id' in by ? 'id' : 'handle'} = $1`, [
+    'id' in by ? by.id : by.handle,
+  ]);
+  return rows[0] && tenantFrom(rows[0]);
+}
+
+/** Owns the operations that span tenants; `migrations/0005-surfaces.sql` makes it. */
+export const PLATFORM_TENANT = {
+  id: '00000000-0000-7000-8000-000000000000',
+  handle: 'redrive.platform',
+} as const;
+
+/** Tenants but the platform, in the order they were made, behind a given one. */
+export async function listTenants(db: Queryable, page: { after?: string; limit: number }): Promise<Tenant[]> {
+  const { rows } = await db.query(
+    'select * from tenants where not platform and ($1::uuid is null or id > $1) order by id limit $2',
+    [page.after ?? null, page.limit],
+  );
+  return rows.map(tenantFrom);
+}
+
+/** Changes what is given, null taking a value away; undefined where there is no such tenant. */
+export async function updateTenant(
+  db: Queryable,
+  id: string,
+  change: {
+    name?: string | null | undefined;
+    plan?: Tenant['plan'] | null | undefined;
+    settings?: SettingsChange | undefined;
+  },
+): Promise<Tenant | undefined> {
+  const { rows } = await db.query(
+    `update tenants set
+      name = case when $2 then $3 else name end,
+      plan = case when $4 then $5 else plan end,
+      settings = jsonb_strip_nulls(settings || $6),
+      updated_at = now()
+    where id = $1 returning *`,
+    [
+      id,
+      change.name !== undefined,
+      change.name ?? null,
+      change.plan !== undefined,
+      change.plan ?? null,
+      JSON.stringify(change.settings ?? {}),
+    ],
+  );
+  return rows[0] && tenantFrom(rows[0]);
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
+function tenantFrom(row: any): Tenant {
+  return {
+    id: row.id,
+    handle: row.handle,
+    ...(row.name !== null ? { name: row.name } : {}),
+    ...(row.plan !== null ? { plan: row.plan } : {}),
+    settings: row.settings,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

@@ -1,0 +1,132 @@
+import type { z } from 'zod';
+import type { ApiDeps } from '../../api/api-deps.ts';
+import { problem } from '../../api/problem.ts';
+import { type Route, route } from '../../api/route.ts';
+import { hasScope } from '../../domain/tenancy/scope.ts';
+import { showId } from '../../domain/tenancy/typed-id.ts';
+import { idParams } from '../native/fields.ts';
+import { type DiagnosticsContent, DiagnosticsView } from './diagnostics-schema.ts';
+import { guidanceFor } from './domain/recovery-guide.ts';
+import { BODY_ERRORS, errorResponses } from './flowrelay-problem.ts';
+import type { ReceiptParts } from './receipt-timeline.ts';
+import { factsOf, guidanceView, receiptView } from './receipt-view.ts';
+import { partsOf } from './receipts.ts';
+import {
+  findDiagnostics,
+  freezeDiagnostics,
+  insertDiagnostics,
+  type ReceiptDiagnostics,
+} from './store/receipt-diagnostics.ts';
+import { findReceipt, type Receipt } from './store/receipts.ts';
+
+/** A preview that is not frozen by then is forgotten. */
+const PREVIEW_VALID_MS = 24 * 3_600_000;
+
+/** Diagnostics of a receipt: previewed, then frozen as they were shown. */
+export function diagnosticsRoutes({ pool }: ApiDeps): Route[] {
+  const act = {
+    tag: 'FlowRelay',
+    access: { of: 'tenant', scope: 'write:deliveries', part: 'write:diagnostics' },
+    bodyOptional: true,
+  } as const;
+  const params = idParams('diagnostics', 'Id of the diagnostics.');
+  return [
+    route({
+      ...act,
+      method: 'post',
+      path: '/flowrelay/v1/receipts/{id}/diagnostics/preview',
+      summary: 'Preview the diagnostics of a receipt',
+      description:
+        'Facts of the receipt, endpoint state, codes, retention, replay availability and guidance. Never bodies, headers, secrets, tokens, sessions, database URLs or customer data.',
+      request: { params: idParams('receipt', 'Id of the receipt.') },
+      responses: {
+        201: { description: 'What would be frozen.', schema: DiagnosticsView },
+        ...errorResponses(...BODY_ERRORS),
+      },
+      async handler({ params: { id }, tenant, caller }) {
+        const receipt = await findReceipt(pool, tenant.id, id);
+        if (!receipt) return problem('not_found');
+        const content = contentOf(receipt, await partsOf(pool, tenant.id, receipt));
+        const previewed = await insertDiagnostics(pool, tenant.id, {
+          receiptId: id,
+          actor: caller.actor,
+          content: JSON.stringify(content),
+          validForMs: PREVIEW_VALID_MS,
+        });
+        return { status: 201, json: view(previewed, true) };
+      },
+    }),
+    route({
+      ...act,
+      method: 'post',
+      path: '/flowrelay/v1/diagnostics/{id}/freeze',
+      summary: 'Freeze previewed diagnostics',
+      description: 'Exactly what was previewed is kept and never changes. A repeat is answered alike.',
+      request: { params },
+      responses: {
+        200: { description: 'They are frozen.', schema: DiagnosticsView },
+        ...errorResponses(...BODY_ERRORS),
+      },
+      async handler({ params: { id }, tenant }) {
+        const frozen =
+          (await freezeDiagnostics(pool, tenant.id, id)) ?? (await findDiagnostics(pool, tenant.id, id));
+        return frozen ? { status: 200, json: view(frozen, true) } : problem('not_found');
+      },
+    }),
+    route({
+      tag: 'FlowRelay',
+      access: { of: 'tenant', scope: 'read:deliveries' },
+      method: 'get',
+      path: '/flowrelay/v1/diagnostics/{id}',
+      summary: 'Show diagnostics',
+      description: 'Who may not make diagnostics sees their state, without their content.',
+      request: { params },
+      responses: { 200: { description: 'The diagnostics.', schema: DiagnosticsView }, ...errorResponses() },
+      async handler({ params: { id }, tenant, caller }) {
+        const found = await findDiagnostics(pool, tenant.id, id);
+        return found
+          ? { status: 200, json: view(found, hasScope(caller.scopes, 'write:diagnostics')) }
+          : problem('not_found');
+      },
+    }),
+  ];
+}
+
+/** Codes, states, ids and times only: nothing that a sender, a receiver or an operator has written. */
+function contentOf(receipt: Receipt, parts: ReceiptParts): z.input<typeof DiagnosticsContent> {
+  const { handoffs, timeline, ...shown } = receiptView(receipt, parts);
+  const { eventType: _, moreHandoffs, replays, moreTimeline, ...facts } = shown;
+  return {
+    schema: 'flowrelay.diagnostics.v1',
+    generatedAt: new Date().toISOString(),
+    ...facts,
+    guidance: guidanceView(guidanceFor(factsOf(receipt), { newBusinessEvent: false })),
+    handoffs: handoffs.map(({ endpointAtAcceptance, meaning, ...handoff }, index) => ({
+      ...handoff,
+      meaning,
+      endpoint: {
+        endpointId: endpointAtAcceptance.endpointId,
+        versionAtAcceptance: endpointAtAcceptance.version,
+        currentVersion: parts.handoffs[index]?.currentVersion ?? endpointAtAcceptance.version,
+        state: parts.handoffs[index]?.endpointState ?? 'deleted',
+      },
+    })),
+    moreHandoffs,
+    replays: replays.map(({ actor: _actor, ...replay }) => replay),
+    timeline,
+    moreTimeline,
+  };
+}
+
+/** The content is put in as it was written: what was previewed is what is frozen, byte for byte. */
+function view(diagnostics: ReceiptDiagnostics, withContent: boolean): string {
+  const facts: Omit<z.input<typeof DiagnosticsView>, 'content'> = {
+    diagnosticsId: showId('diagnostics', diagnostics.id),
+    receiptId: showId('receipt', diagnostics.receiptId),
+    state: diagnostics.state,
+    actor: diagnostics.actor,
+    previewedAt: diagnostics.createdAt.toISOString(),
+    frozenAt: diagnostics.frozenAt?.toISOString() ?? null,
+  };
+  return `${JSON.stringify(facts).slice(0, -1)},"content":${withContent ? diagnostics.content : 'null'}}`;
+}

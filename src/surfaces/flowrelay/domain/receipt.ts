@@ -1,0 +1,167 @@
+import type { DeliveryState } from '../../../domain/sending/delivery-state.ts';
+import type { ExecutionState } from '../../../domain/sending/execution-state.ts';
+
+/** What became of a request, as its receipt says it. */
+export const RECEIPT_OUTCOMES = [
+  'rejected',
+  'accepted',
+  'processing',
+  'delivered',
+  'failed',
+  'no_workflow',
+  'duplicate_suppressed',
+] as const;
+
+/** One of {@link RECEIPT_OUTCOMES}. */
+export type ReceiptOutcome = (typeof RECEIPT_OUTCOMES)[number];
+
+/** Where one handoff stands. */
+export const HANDOFF_STATUSES = [
+  'queued',
+  'processing',
+  'uncertain',
+  'delivered',
+  'failed',
+  'cancelled',
+  'not_ready',
+  'suppressed',
+  'retention_expired',
+] as const;
+
+/** One of {@link HANDOFF_STATUSES}. */
+export type HandoffStatus = (typeof HANDOFF_STATUSES)[number];
+
+/** Why something is to be recovered, by family. */
+export const RECOVERY_CODES = [
+  'authentication_failed',
+  'validation_failed',
+  'no_workflow',
+  'handoff_failed',
+  'handoff_not_terminal',
+  'duplicate_suppressed',
+  'retention_expired',
+] as const;
+
+/** One of {@link RECOVERY_CODES}. */
+export type RecoveryCode = (typeof RECOVERY_CODES)[number];
+
+/** What has become of the payload: repeats and refused requests never had one here. */
+export const RETENTION_STATES = ['retained', 'expired', 'never_kept'] as const;
+
+/** One of {@link RETENTION_STATES}. */
+export type RetentionState = (typeof RETENTION_STATES)[number];
+
+/** What is known of one handoff: one event for one endpoint. */
+export interface HandoffFacts {
+  state: DeliveryState;
+  /** State of the execution that owns it, where one does. */
+  open?: ExecutionState;
+  attempted: boolean;
+  /** Why its newest execution ended. */
+  reason?: string;
+  /** One of its attempts may have arrived, and nobody knows. */
+  mayHaveArrived: boolean;
+}
+
+/** What is known of a request that was accepted or refused. */
+export type ReceiptFacts =
+  | { request: 'rejected'; code: string }
+  | { request: 'accepted'; duplicate: boolean; retention: RetentionState; handoffs: HandoffFacts[] };
+
+/** All that "delivered" says. */
+export const HANDOFF_BOUNDARY =
+  'Delivered means that the endpoint accepted the handoff. It does not mean that downstream branches, app calls, fulfillment changes, emails, or later systems completed.';
+
+/** Where a handoff stands, in the words of receipts. */
+export function handoffStatus({ state, open, attempted, reason }: HandoffFacts): HandoffStatus {
+  if (state === 'delivered') return 'delivered';
+  if (open === 'unknown') return 'uncertain';
+  if (open === 'sending') return 'processing';
+  if (open !== undefined) return attempted ? 'processing' : 'queued';
+  switch (state) {
+    case 'failed':
+    case 'cancelled':
+      return state;
+    case 'ignored':
+      if (reason === 'suppressed_duplicate') return 'suppressed';
+      return reason === 'payload_expired' ? 'retention_expired' : 'not_ready';
+    case 'pending':
+    case 'unknown':
+      return 'processing';
+  }
+}
+
+/** Whether something behind the endpoint may have begun because of this handoff. */
+export function mayHaveStarted({ state, open, mayHaveArrived }: HandoffFacts): boolean {
+  return state === 'delivered' || open === 'unknown' || mayHaveArrived;
+}
+
+/** Whether nothing was ready for an accepted event: it matched nothing, or only what took nothing then. */
+export function foundNoWorkflow(handoffs: readonly HandoffFacts[]): boolean {
+  return handoffs.every((handoff) => handoffStatus(handoff) === 'not_ready' && !handoff.attempted);
+}
+
+/** What became of the request as a whole; of several handoffs the one that needs most attention decides. */
+export function outcomeOf(facts: ReceiptFacts): ReceiptOutcome {
+  if (facts.request === 'rejected') return 'rejected';
+  if (facts.duplicate) return 'duplicate_suppressed';
+  if (foundNoWorkflow(facts.handoffs)) return 'no_workflow';
+  const statuses = new Set(facts.handoffs.map(handoffStatus));
+  if (statuses.has('processing') || statuses.has('uncertain')) return 'processing';
+  if (statuses.has('queued')) return 'accepted';
+  return (['failed', 'cancelled', 'retention_expired'] as const).some((status) => statuses.has(status)) ||
+    !statuses.has('delivered')
+    ? 'failed'
+    : 'delivered';
+}
+
+/** Which family of recovery applies; undefined where there is nothing to recover. */
+export function recoveryCodeOf(facts: ReceiptFacts): RecoveryCode | undefined {
+  if (facts.request === 'rejected')
+    return facts.code === 'insufficient_scope' ? 'authentication_failed' : 'validation_failed';
+  switch (outcomeOf(facts)) {
+    case 'delivered':
+      return undefined;
+    case 'duplicate_suppressed':
+      return 'duplicate_suppressed';
+    case 'accepted':
+    case 'processing':
+      return 'handoff_not_terminal';
+    case 'no_workflow':
+      return facts.retention === 'retained' ? 'no_workflow' : 'retention_expired';
+    default:
+      return facts.retention === 'retained' ? 'handoff_failed' : 'retention_expired';
+  }
+}
+
+/** The same for one handoff of an accepted event. */
+export function handoffRecoveryCode(
+  handoff: HandoffFacts,
+  retention: RetentionState,
+): RecoveryCode | undefined {
+  switch (handoffStatus(handoff)) {
+    case 'delivered':
+      return undefined;
+    case 'suppressed':
+      return 'duplicate_suppressed';
+    case 'queued':
+    case 'processing':
+    case 'uncertain':
+      return 'handoff_not_terminal';
+    case 'not_ready':
+      return retention === 'retained' ? 'no_workflow' : 'retention_expired';
+    default:
+      return retention === 'retained' ? 'handoff_failed' : 'retention_expired';
+  }
+}
+
+/** What the checks of the request said; what is behind a check that failed was not reached. */
+export function checksOf(facts: ReceiptFacts): {
+  authentication: 'passed' | 'failed';
+  validation: 'passed' | 'failed' | 'not_reached';
+} {
+  if (facts.request === 'accepted') return { authentication: 'passed', validation: 'passed' };
+  return recoveryCodeOf(facts) === 'authentication_failed'
+    ? { authentication: 'failed', validation: 'not_reached' }
+    : { authentication: 'passed', validation: 'failed' };
+}

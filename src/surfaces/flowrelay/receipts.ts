@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import type { ApiDeps } from '../../api/api-deps.ts';
+import { MICROS_FORM, readCursor, UUID_FORM } from '../../api/cursor.ts';
+import { isProblem, problem } from '../../api/problem.ts';
+import { type Route, route } from '../../api/route.ts';
+import type { Queryable } from '../../store/db/queryable.ts';
+import { idField, idParams, textField, timeField } from '../native/fields.ts';
+import { pageFrom, pageOf, pageParameters } from '../native/page.ts';
+import { guidanceFor } from './domain/recovery-guide.ts';
+import { errorResponses } from './flowrelay-problem.ts';
+import { GuideView, ReceiptSummary, ReceiptView } from './receipt-schema.ts';
+import { type ReceiptParts, SHOWN } from './receipt-timeline.ts';
+import { factsOf, guideView, receiptSummary, receiptView } from './receipt-view.ts';
+import { handoffsOfEvent, stepsOfEvent } from './store/handoffs.ts';
+import { replaysOfEvent } from './store/receipt-replays.ts';
+import { findReceipt, listReceipts, type Receipt } from './store/receipts.ts';
+
+const params = idParams('receipt', 'Id of the receipt.');
+
+const query = z
+  .strictObject({
+    request: z
+      .enum(['accepted', 'rejected'])
+      .optional()
+      .meta({ description: 'Of accepted or of rejected requests only.', example: 'rejected' }),
+    eventId: idField('event', 'The receipt of this event.').optional(),
+    requestId: textField(
+      64,
+      'The receipt of a rejected request.',
+      'req_0190f3c2a5b87c1e9d3f4a5b6c7d8e9f',
+    ).optional(),
+    from: timeField('Received at this time or later.').optional(),
+    to: timeField('Received before this time.').optional(),
+    ...pageParameters,
+  })
+  .refine(({ from, to }) => from === undefined || to === undefined || Date.parse(from) <= Date.parse(to), {
+    path: ['to'],
+    message: 'Expected a time that is not before `from`.',
+    params: { code: 'out_of_range' },
+  });
+
+/** Receipts, and the decision guide that starts from one. */
+export function receiptRoutes({ pool }: ApiDeps): Route[] {
+  const read = { tag: 'FlowRelay', access: { of: 'tenant', scope: 'read:deliveries' } } as const;
+  return [
+    route({
+      ...read,
+      method: 'get',
+      path: '/flowrelay/v1/receipts',
+      summary: 'List receipts, newest first',
+      request: { query },
+      responses: {
+        200: { description: 'A page of receipts.', schema: pageOf(ReceiptSummary) },
+        ...errorResponses(),
+      },
+      async handler({ query: { limit, cursor, ...given }, tenant }) {
+        const filter = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+        const listed = ['receipts', tenant.id, filter];
+        const position =
+          cursor === undefined ? undefined : readCursor(listed, cursor, [MICROS_FORM, UUID_FORM]);
+        if (position && isProblem(position)) return position;
+        const rows = await listReceipts(pool, tenant.id, filter, {
+          limit: limit + 1,
+          ...(position ? { after: { atMicros: position[0], id: position[1] } } : {}),
+        });
+        const positionOf = (receipt: Receipt) => [receipt.atMicros, receipt.id];
+        return { status: 200, body: pageFrom(rows, limit, listed, positionOf, receiptSummary) };
+      },
+    }),
+    route({
+      ...read,
+      method: 'get',
+      path: '/flowrelay/v1/receipts/{id}',
+      summary: 'Show a receipt',
+      description:
+        'Of an accepted event, or of a request that was rejected once its tenant was known. It outlives the payload.',
+      request: { params },
+      responses: { 200: { description: 'The receipt.', schema: ReceiptView }, ...errorResponses() },
+      async handler({ params: { id }, tenant }) {
+        const receipt = await findReceipt(pool, tenant.id, id);
+        if (!receipt) return problem('not_found');
+        return { status: 200, body: receiptView(receipt, await partsOf(pool, tenant.id, receipt)) };
+      },
+    }),
+    route({
+      ...read,
+      method: 'get',
+      path: '/flowrelay/v1/receipts/{id}/guide',
+      summary: 'Choose the right recovery path for a receipt',
+      description: 'Starts with the receipt, then chooses the lowest-risk recovery path.',
+      request: {
+        params,
+        query: z.strictObject({
+          intent: z
+            .enum(['recovery', 'new_business_event'])
+            .default('recovery')
+            .meta({ description: 'What the source system means to do.', example: 'recovery' }),
+        }),
+      },
+      responses: {
+        200: { description: 'What to do next, and why.', schema: GuideView },
+        ...errorResponses(),
+      },
+      async handler({ params: { id }, query: { intent }, tenant }) {
+        const receipt = await findReceipt(pool, tenant.id, id);
+        if (!receipt) return problem('not_found');
+        const guidance = guidanceFor(factsOf(receipt), { newBusinessEvent: intent === 'new_business_event' });
+        return { status: 200, body: guideView(receipt, guidance) };
+      },
+    }),
+  ];
+}
+
+/** What a receipt is shown with: nothing for a rejected request. */
+export async function partsOf(db: Queryable, tenantId: string, receipt: Receipt): Promise<ReceiptParts> {
+  if (receipt.request === 'rejected') return { handoffs: [], steps: [], replays: [] };
+  const [handoffs, steps, replays] = await Promise.all([
+    handoffsOfEvent(db, tenantId, receipt.id, SHOWN.handoffs + 1),
+    stepsOfEvent(db, tenantId, receipt.id, SHOWN.steps + 1),
+    replaysOfEvent(db, tenantId, receipt.id, SHOWN.replays),
+  ]);
+  return { handoffs, steps, replays };
+}

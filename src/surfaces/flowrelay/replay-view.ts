@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import type { z } from 'zod';
+import type { Caller } from '../../api/authentication.ts';
+import { hasScope } from '../../domain/tenancy/scope.ts';
+import { showId } from '../../domain/tenancy/typed-id.ts';
+import type { ReadinessReason } from './domain/plan-replay.ts';
+import { HANDOFF_BOUNDARY } from './domain/receipt.ts';
+import { snapshotView } from './receipt-view.ts';
+import type { PreviewView, ReplayView } from './replay-schema.ts';
+import type { PlannedReplay } from './replaying/plan-receipt-replay.ts';
+import type { ReceiptReplay, ReplayUsage } from './store/receipt-replays.ts';
+
+/** What a preview shows of a planned replay. */
+export function previewView(
+  { event, plan }: PlannedReplay,
+  usage: ReplayUsage,
+  { caller, key, requestId }: { caller: Caller; key: string; requestId: string },
+): z.input<typeof PreviewView> {
+  const mayReplay = hasScope(caller.scopes, 'replay:receipts');
+  return {
+    kind: plan.kind,
+    event: {
+      eventId: showId('event', event.id),
+      eventType: event.type,
+      acceptedAt: event.acceptedAt.toISOString(),
+    },
+    targets: plan.targets.map(({ endpoint, handoff, notReady }) => ({
+      deliveryId: handoff ? showId('delivery', handoff.deliveryId) : null,
+      endpoint: snapshotView(endpoint),
+      endpointState: endpoint.state,
+      readiness: readiness(notReady),
+    })),
+    readiness: readiness(plan.notReady),
+    sideEffects: {
+      duplicateRisk: plan.duplicateRisk,
+      explanation: plan.duplicateRisk
+        ? 'The endpoint accepted an earlier handoff of this event, or may have: it may act on it twice.'
+        : 'No earlier handoff of this event is known to have reached the endpoint.',
+    },
+    authority: {
+      actor: caller.actor,
+      grant: caller.grant ?? null,
+      mayConfirm: mayReplay,
+      mayExecute: mayReplay,
+    },
+    usage: { executedInLastDay: usage.executed, limit: usage.limit ?? null },
+    idempotencyKeyDigest: createHash('sha256').update(key).digest('hex').slice(0, 16),
+    audit: { actor: caller.actor, requestId },
+  };
+}
+
+/** A replay as it is now. */
+export function replayView(replay: ReceiptReplay): z.input<typeof ReplayView> {
+  return {
+    replayId: showId('receiptReplay', replay.id),
+    receiptId: showId('receipt', replay.eventId),
+    state: replay.state,
+    preview: replay.preview as z.input<typeof PreviewView>,
+    confirmDuplicateRiskRequired: replay.duplicateRisk,
+    duplicateRiskConfirmed: replay.duplicateRiskConfirmed,
+    previewedAt: replay.createdAt.toISOString(),
+    previewValidUntil: replay.expiresAt.toISOString(),
+    confirmedAt: replay.confirmedAt?.toISOString() ?? null,
+    executedAt: replay.executedAt?.toISOString() ?? null,
+    operationId: replay.operationId ? showId('operation', replay.operationId) : null,
+    handoffBoundary: HANDOFF_BOUNDARY,
+  };
+}
+
+function readiness(reasons: ReadinessReason[]): z.input<typeof PreviewView>['readiness'] {
+  return { ready: reasons.length === 0, reasons };
+}

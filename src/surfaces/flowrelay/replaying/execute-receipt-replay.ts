@@ -1,0 +1,121 @@
+import type { Selection } from '../../../domain/operations/selection.ts';
+import { type AcceptedItem, acceptOperation } from '../../../operations/accept-operation.ts';
+import type { RecoveryDeps } from '../../../operations/recovery-deps.ts';
+import type { Queryable } from '../../../store/db/queryable.ts';
+import { resolveUnknown } from '../../../store/settling/resolutions.ts';
+import type { ReplayRefusal } from '../domain/replay-refusal.ts';
+import {
+  findReplay,
+  lockReplay,
+  lockReplayUsage,
+  markExecuted,
+  type ReceiptReplay,
+  replayUsage,
+} from '../store/receipt-replays.ts';
+import { holdTargets } from '../store/replay-material.ts';
+import {
+  exhaustedBy,
+  type ReplayCaller,
+  type ReplayResult,
+  refuse,
+  staleness,
+  wrongCall,
+} from './receipt-replay-checks.ts';
+
+/**
+ * Executes a confirmed replay as one operation, once: everything that it is bound to is looked at again in the
+ * transaction that accepts the operation, and held until that ends.
+ */
+export async function executeReceiptReplay(
+  deps: RecoveryDeps,
+  by: ReplayCaller,
+  replayId: string,
+): Promise<ReplayResult> {
+  const { tenant, caller } = by;
+  const found = await findReplay(deps.pool, tenant.id, replayId);
+  const failure = wrongCall(found, by);
+  if (failure || !found) return failure ?? { ok: false, code: 'not_found' };
+  if (found.state !== 'executed') {
+    const accepted = await acceptOperation<ReplayRefusal | 'executed_meanwhile'>(deps, {
+      tenant,
+      surface: 'flowrelay',
+      ...operationOf(found),
+      caller,
+      before: async (db) => {
+        const replay = await lockReplay(db, tenant.id, replayId);
+        if (replay?.state === 'executed') return 'executed_meanwhile';
+        return replay && beforeExecution(db, tenant.id, replay, caller.actor);
+      },
+      after: async (db, { operationId, items }) => {
+        if (!sendsEach(found, items)) return { reason: 'nothing_to_send', freshPreview: true };
+        if (!(await markExecuted(db, tenant.id, replayId, operationId)))
+          throw new Error('a replay that is held was changed by somebody else');
+        return undefined;
+      },
+      render: ({ operation }) => ({ operationId: operation.id }),
+    });
+    if (!accepted.ok && accepted.code === 'refused' && accepted.refusal !== 'executed_meanwhile')
+      return refuse(accepted.refusal);
+    if (!accepted.ok && accepted.code !== 'refused') return refuse({ reason: 'nothing_to_send' });
+  }
+  const replay = await findReplay(deps.pool, tenant.id, replayId);
+  if (!replay) throw new Error('a replay that was executed is not there');
+  return { ok: true, replay, repeated: found.state === 'executed' };
+}
+
+/** A handoff is replayed; where there was none yet, or only one that nothing was ready for, it is the first delivery. */
+function operationOf(replay: ReceiptReplay): {
+  kind: 'retry' | 'replay';
+  target: 'current';
+  selection: Selection;
+  options: { matchFilter?: boolean };
+  reason: string;
+} {
+  const reason = 'replay of a receipt';
+  if (replay.kind === 'handoff')
+    return {
+      kind: 'replay',
+      target: 'current',
+      selection: { deliveryIds: replay.targets.flatMap(({ deliveryId }) => deliveryId ?? []) },
+      options: { matchFilter: true },
+      reason,
+    };
+  const endpointIds = replay.targets.map(({ endpointId }) => endpointId);
+  return {
+    kind: 'retry',
+    target: 'current',
+    selection: { afresh: { eventIds: [replay.eventId] }, endpoints: { ids: endpointIds } },
+    options: {},
+    reason,
+  };
+}
+
+async function beforeExecution(
+  db: Queryable,
+  tenantId: string,
+  replay: ReceiptReplay,
+  actor: string,
+): Promise<ReplayRefusal | undefined> {
+  await holdTargets(db, tenantId, {
+    eventId: replay.eventId,
+    endpointIds: replay.targets.map(({ endpointId }) => endpointId),
+  });
+  if (replay.state !== 'confirmed') return { reason: 'not_confirmed' };
+  const stale = await staleness(db, tenantId, replay, actor, { mustBeReady: true });
+  if (stale) return stale;
+  await lockReplayUsage(db, tenantId);
+  const exhausted = exhaustedBy(await replayUsage(db, tenantId));
+  if (exhausted) return exhausted;
+  // The confirmation is the operator's word on what is unknown; nothing may refuse after this.
+  for (const { deliveryId } of replay.targets)
+    if (deliveryId !== undefined) await resolveUnknown(db, tenantId, deliveryId, 'failed');
+  return undefined;
+}
+
+/** Whether the operation sends what was confirmed and nothing else: nothing joined, taken over or left out. */
+function sendsEach(replay: ReceiptReplay, items: AcceptedItem[]): boolean {
+  return (
+    items.length === replay.targets.length &&
+    items.every((item) => item.became !== 'excluded' && item.supersededExecutionId === undefined)
+  );
+}

@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import type { Queryable } from '../../../store/db/queryable.ts';
+import type { ReplayRefusal } from '../domain/replay-refusal.ts';
+import type { ReceiptReplay, ReplayUsage } from '../store/receipt-replays.ts';
+import { planReceiptReplay } from './plan-receipt-replay.ts';
+
+/** Who replays, and under which key from the preview to the execution. */
+export interface ReplayCaller {
+  tenant: { id: string; handle: string };
+  caller: { actor: string; keyId?: string };
+  key: string;
+}
+
+/** The replay as it is now, or why it is not done. */
+export type ReplayResult =
+  | { ok: true; replay: ReceiptReplay; repeated: boolean }
+  | { ok: false; code: 'not_found' | 'key_conflict' | 'several_targets' }
+  | { ok: false; code: 'refused'; refusal: ReplayRefusal };
+
+/** Why it is not done. */
+export type ReplayFailure = Extract<ReplayResult, { ok: false }>;
+
+/** The result that a refusal is. */
+export const refuse = (refusal: ReplayRefusal): ReplayFailure => ({ ok: false, code: 'refused', refusal });
+
+/** Why a replay can no longer be what was previewed; what it is bound to must be as it was. */
+export async function staleness(
+  db: Queryable,
+  tenantId: string,
+  replay: ReceiptReplay,
+  actor: string,
+  { mustBeReady = false }: { mustBeReady?: boolean } = {},
+): Promise<ReplayRefusal | undefined> {
+  const planned = await planReceiptReplay(db, {
+    tenantId,
+    eventId: replay.eventId,
+    askedEndpointId: replay.askedEndpointId,
+    actor,
+  });
+  if (planned && 'refusal' in planned) return { ...planned.refusal, freshPreview: true };
+  if (!planned || 'several' in planned || !planned.binding.equals(replay.binding))
+    return { reason: 'changed_since_preview', freshPreview: true };
+  if (replay.expired) return { reason: 'preview_expired', freshPreview: true };
+  return mustBeReady && planned.plan.notReady.length > 0
+    ? { reason: 'not_ready', freshPreview: true }
+    : undefined;
+}
+
+/** What is wrong with a call about this replay: it is not there, the key is another one's, or the actor is. */
+export function wrongCall(
+  replay: ReceiptReplay | undefined,
+  { caller, key }: Pick<ReplayCaller, 'caller' | 'key'>,
+): ReplayFailure | undefined {
+  if (!replay) return { ok: false, code: 'not_found' };
+  if (!replay.keyHash.equals(replayKeyHash(key))) return { ok: false, code: 'key_conflict' };
+  return replay.actor === caller.actor ? undefined : refuse({ reason: 'actor_changed', freshPreview: true });
+}
+
+/** Whether the tenant has had as many replays as it may. */
+export function exhaustedBy({ executed, limit, freeInMs }: ReplayUsage): ReplayRefusal | undefined {
+  if (limit === undefined || executed < limit) return undefined;
+  return {
+    reason: 'replays_per_day',
+    retryAfterSeconds: Math.max(1, Math.ceil((freeInMs ?? 24 * 3_600_000) / 1_000)),
+  };
+}
+
+/** A key as it is kept: a client's key may say something about its customers. */
+export function replayKeyHash(key: string): Buffer {
+  return createHash('sha256').update(key).digest();
+}

@@ -1,0 +1,169 @@
+import type { Queryable } from '../../../store/db/queryable.ts';
+import type { HandoffFacts, RetentionState } from '../domain/receipt.ts';
+
+/** What the receipt of an accepted event is made of, beside its handoffs. */
+export interface AcceptedReceipt {
+  request: 'accepted';
+  id: string;
+  at: Date;
+  /** The same in whole microseconds since 1970, for the cursor. */
+  atMicros: string;
+  eventType: string;
+  duplicateOf?: string;
+  retention: RetentionState;
+  payloadRemoved?: { at: Date; why: 'retention' | 'erasure' };
+  /** By the tenant's present setting. */
+  retainedUntil?: Date;
+  /** Its handoffs, those that are alike once. */
+  handoffs: HandoffFacts[];
+}
+
+/** What the receipt of a refused request is made of. */
+export interface RejectedReceipt {
+  request: 'rejected';
+  id: string;
+  at: Date;
+  atMicros: string;
+  requestId: string;
+  code: string;
+}
+
+/** Either kind of receipt. */
+export type Receipt = AcceptedReceipt | RejectedReceipt;
+
+/** Which receipts to list; members join by AND. */
+export interface ReceiptFilter {
+  request?: Receipt['request'];
+  eventId?: string;
+  requestId?: string;
+  /** ISO 8601; `from` belongs to the range, `to` does not. */
+  from?: string;
+  to?: string;
+}
+
+const MICROS = (column: string) => `(extract(epoch from ${column}) * 1000000)::bigint::text`;
+
+/** Where one handoff stands: its fold, the execution that owns it, why its newest one ended. */
+export const HANDOFF_FACTS = `select d.state, d.attempts > 0 as attempted,
+    (select e.state from executions e where e.delivery_id = d.id and e.open) as open,
+    (select e.reason from executions e where e.delivery_id = d.id order by e.id desc limit 1) as reason,
+    exists (select from executions e where e.delivery_id = d.id and e.may_have_arrived) as may_have_arrived`;
+
+const ACCEPTED = `'accepted' as request, v.id, v.accepted_at as at, ${MICROS('v.accepted_at')} as at_micros, v.type,
+    v.duplicate_of, v.payload_removed_at, v.payload_removed_for,
+    (select p.event_id from payloads p where p.event_id = v.id) is not null as kept,
+    v.accepted_at + (t.settings->>'payloadRetentionDays')::int * interval '1 day' as retained_until,
+    (select coalesce(jsonb_agg(distinct to_jsonb(h)), '[]') from (
+      ${HANDOFF_FACTS} from deliveries d where d.event_id = v.id and d.tenant_id = $1 and d.replay_of is null
+    ) h) as handoffs`;
+
+/** The receipt with this id, of an event or of a refused request, of a tenant. */
+export async function findReceipt(db: Queryable, tenantId: string, id: string): Promise<Receipt | undefined> {
+  const accepted = await db.query(
+    `select ${ACCEPTED} from events v join tenants t on t.id = v.tenant_id where v.tenant_id = $1 and v.id = $2`,
+    [tenantId, id],
+  );
+  if (accepted.rows[0]) return acceptedFrom(accepted.rows[0]);
+  const rejected = await db.query(
+    `select r.*, ${MICROS('r.rejected_at')} as at_micros from rejections r where r.tenant_id = $1 and r.id = $2`,
+    [tenantId, id],
+  );
+  return rejected.rows[0] && rejectedFrom(rejected.rows[0]);
+}
+
+/** Receipts of a tenant, newest first, behind a given one. */
+export async function listReceipts(
+  db: Queryable,
+  tenantId: string,
+  filter: ReceiptFilter,
+  page: { after?: { atMicros: string; id: string }; limit: number },
+): Promise<Receipt[]> {
+  const values = [
+    tenantId,
+    filter.eventId ?? null,
+    filter.requestId ?? null,
+    filter.from ?? null,
+    filter.to ?? null,
+    page.after?.atMicros ?? null,
+    page.after?.id ?? null,
+    page.limit,
+  ];
+  const range = (at: string, id: string) => `($4::timestamptz is null or ${at} >= $4)
+      and ($5::timestamptz is null or ${at} < $5)
+      and ($6::bigint is null or (${at}, ${id}) < (timestamptz 'epoch' + $6::bigint * interval '1 microsecond', $7::uuid))
+      order by ${at} desc, ${id} desc limit $8`;
+  // Each kind by its own index, at most a page of it; the page is then cut from both.
+  const [accepted, rejected] = await Promise.all([
+    filter.request === 'rejected' || filter.requestId !== undefined
+      ? []
+      : db
+          .query(
+            `with page as materialized (
+               select v.* from events v where v.tenant_id = $1 and ($2::uuid is null or v.id = $2) and $3::text is null
+                 and ${range('v.accepted_at', 'v.id')}
+             )
+             select ${ACCEPTED} from page v join tenants t on t.id = v.tenant_id order by v.accepted_at desc, v.id desc`,
+            values,
+          )
+          .then(({ rows }) => rows.map(acceptedFrom)),
+    filter.request === 'accepted' || filter.eventId !== undefined
+      ? []
+      : db
+          .query(
+            `select r.*, ${MICROS('r.rejected_at')} as at_micros from rejections r
+             where r.tenant_id = $1 and $2::uuid is null and ($3::text is null or r.request_id = $3)
+               and ${range('r.rejected_at', 'r.id')}`,
+            values,
+          )
+          .then(({ rows }) => rows.map(rejectedFrom)),
+  ]);
+  return [...accepted, ...rejected].sort(newestFirst).slice(0, page.limit);
+}
+
+function newestFirst(a: Receipt, b: Receipt): number {
+  const byTime = BigInt(b.atMicros) - BigInt(a.atMicros);
+  if (byTime !== 0n) return byTime > 0n ? 1 : -1;
+  return a.id < b.id ? 1 : -1;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
+function acceptedFrom(row: any): AcceptedReceipt {
+  return {
+    request: 'accepted',
+    id: row.id,
+    at: row.at,
+    atMicros: row.at_micros,
+    eventType: row.type,
+    ...(row.duplicate_of ? { duplicateOf: row.duplicate_of } : {}),
+    retention: row.duplicate_of ? 'never_kept' : row.kept ? 'retained' : 'expired',
+    ...(row.payload_removed_at
+      ? { payloadRemoved: { at: row.payload_removed_at, why: row.payload_removed_for } }
+      : {}),
+    ...(row.retained_until ? { retainedUntil: row.retained_until } : {}),
+    handoffs: row.handoffs.map(handoffFactsFrom),
+  };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
+function rejectedFrom(row: any): RejectedReceipt {
+  return {
+    request: 'rejected',
+    id: row.id,
+    at: row.rejected_at,
+    atMicros: row.at_micros,
+    requestId: row.request_id,
+    code: row.code,
+  };
+}
+
+/** The facts in a row of {@link HANDOFF_FACTS}. */
+// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
+export function handoffFactsFrom(row: any): HandoffFacts {
+  return {
+    state: row.state,
+    ...(row.open ? { open: row.open } : {}),
+    attempted: row.attempted,
+    ...(row.reason ? { reason: row.reason } : {}),
+    mayHaveArrived: row.may_have_arrived,
+  };
+}

@@ -1,0 +1,109 @@
+import type { EndpointState } from '../../../domain/endpoints/endpoint.ts';
+import type { EventFilter } from '../../../domain/endpoints/event-filter.ts';
+import type { Queryable } from '../../../store/db/queryable.ts';
+import type { HandoffFacts } from '../domain/receipt.ts';
+import { type EndpointSnapshot, snapshotFrom } from './handoffs.ts';
+import { HANDOFF_FACTS, handoffFactsFrom } from './receipts.ts';
+
+/** The event of a replay, with what is kept of it. */
+export interface ReplayEvent {
+  id: string;
+  type: string;
+  acceptedAt: Date;
+  duplicateOf?: string;
+  /** Absent where the payload is gone. */
+  body?: string;
+}
+
+/** An endpoint as it is now, with what decides whether it wants an event. */
+export interface CurrentEndpoint extends EndpointSnapshot {
+  state: EndpointState;
+  filter?: EventFilter;
+}
+
+/** A handoff as a replay finds it. */
+export interface HandoffTip extends HandoffFacts {
+  deliveryId: string;
+  endpointId: string;
+  /** Its newest execution: whatever happens to the handoff changes it. */
+  tip: { id: string; state: string; attempts: number };
+}
+
+/** The event that a replay is about, of a tenant. */
+export async function findReplayEvent(
+  db: Queryable,
+  tenantId: string,
+  id: string,
+): Promise<ReplayEvent | undefined> {
+  const { rows } = await db.query(
+    `select v.id, v.type, v.accepted_at, v.duplicate_of, p.body
+     from events v left join payloads p on p.event_id = v.id and p.tenant_id = $1
+     where v.tenant_id = $1 and v.id = $2`,
+    [tenantId, id],
+  );
+  const row = rows[0];
+  return (
+    row && {
+      id: row.id,
+      type: row.type,
+      acceptedAt: row.accepted_at,
+      ...(row.duplicate_of ? { duplicateOf: row.duplicate_of } : {}),
+      ...(row.body === null ? {} : { body: row.body }),
+    }
+  );
+}
+
+/** The handoffs of an event as a replay finds them, by the endpoint's id. */
+export async function handoffTips(db: Queryable, tenantId: string, eventId: string): Promise<HandoffTip[]> {
+  const { rows } = await db.query(
+    `${HANDOFF_FACTS}, d.id, d.endpoint_id, tip.id as tip_id, tip.state as tip_state, tip.attempts as tip_attempts
+     from deliveries d cross join lateral (
+       select e.id, e.state, e.attempts from executions e where e.delivery_id = d.id order by e.id desc limit 1
+     ) tip
+     where d.event_id = $2 and d.tenant_id = $1 and d.replay_of is null order by d.endpoint_id`,
+    [tenantId, eventId],
+  );
+  return rows.map((row) => ({
+    ...handoffFactsFrom(row),
+    deliveryId: row.id,
+    endpointId: row.endpoint_id,
+    tip: { id: row.tip_id, state: row.tip_state, attempts: row.tip_attempts },
+  }));
+}
+
+/** These endpoints of a tenant, or where none are named all that are not deleted, as they are now. */
+export async function currentEndpoints(
+  db: Queryable,
+  tenantId: string,
+  ids: string[] | undefined,
+): Promise<CurrentEndpoint[]> {
+  const { rows } = await db.query(
+    `select n.id as endpoint_id, n.handle, n.state, v.version, v.url, v.event_types, v.filter,
+       v.filter is not null as has_filter
+     from endpoints n join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+     where n.tenant_id = $1 and case when $2::uuid[] is null then n.state <> 'deleted' else n.id = any($2) end
+     order by n.id`,
+    [tenantId, ids ?? null],
+  );
+  return rows.map((row) => ({
+    ...snapshotFrom(row),
+    state: row.state,
+    ...(row.filter ? { filter: row.filter } : {}),
+  }));
+}
+
+/** Holds the handoffs and endpoints of a replay as they are until the transaction ends. */
+export async function holdTargets(
+  db: Queryable,
+  tenantId: string,
+  { eventId, endpointIds }: { eventId: string; endpointIds: string[] },
+): Promise<void> {
+  await db.query(
+    `select from deliveries where event_id = $2 and tenant_id = $1 and replay_of is null order by id for no key update`,
+    [tenantId, eventId],
+  );
+  await db.query(
+    `select from endpoints where tenant_id = $1 and id = any($2::uuid[]) order by id for share`,
+    [tenantId, endpointIds],
+  );
+}

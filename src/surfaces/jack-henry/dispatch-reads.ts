@@ -1,0 +1,73 @@
+import type { DeliveryFilter } from '../../domain/operations/selection.ts';
+import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
+import type { Queryable } from '../../store/db/queryable.ts';
+import { filterConditions, Parameters, rangesOf } from '../../store/selection/selection-page.ts';
+
+/** A delivery with its event, its batches and what became of it last. */
+export interface Dispatch {
+  deliveryId: string;
+  state: DeliveryState;
+  attempts: number;
+  lastAttemptAt?: Date;
+  acceptedAt: Date;
+  /** The same in whole microseconds since 1970, for the cursor: a Date has milliseconds only. */
+  acceptedAtMicros: string;
+  event: { id: string; number: number; type: string; source?: string; ingestionBatchId?: string };
+  /** What its newest execution was dispatched together with: an operation, or the call that brought the event. */
+  dispatchBatchId: string;
+}
+
+/** What was dispatched to one endpoint of a tenant, newest event first, behind a given one. */
+export async function listDispatches(
+  db: Queryable,
+  tenantId: string,
+  endpointId: string,
+  filter: DeliveryFilter & { state: DeliveryState[] },
+  page: { after?: { acceptedAtMicros: string; id: string }; limit: number },
+): Promise<Dispatch[]> {
+  const p = new Parameters();
+  const behind = page.after
+    ? [
+        `(d.accepted_at, d.id) < (
+      timestamptz 'epoch' + ${p.add(page.after.acceptedAtMicros)}::bigint * interval '1 microsecond',
+      ${p.add(page.after.id)}::uuid)`,
+      ]
+    : [];
+  const limit = p.add(page.limit);
+  // Each range has an index of its own, so that failures are found without reading what succeeded between them.
+  const ranges = rangesOf(filter.state).map((states) => {
+    const where = filterConditions(tenantId, filter, { endpointId, ...(states ? { states } : {}) }, p);
+    return `(select d.* from deliveries d where ${[...where, ...behind].join('\n and ')}
+       order by d.accepted_at desc, d.id desc limit ${limit})`;
+  });
+  const { rows } = await db.query(
+    // The page first: the batch is looked up for what is shown, not for all that is read on the way.
+    `with page as materialized (
+       select * from (${ranges.join('\n union all ')}) r
+       order by r.accepted_at desc, r.id desc limit ${limit}
+     )
+     select d.*, (extract(epoch from d.accepted_at) * 1000000)::bigint::text as accepted_at_micros,
+       v.number, v.type, v.source, v.ingestion_batch_id,
+       coalesce((select x.operation_id from executions x where x.delivery_id = d.id order by x.id desc limit 1),
+         v.ingest_call_id) as dispatch_batch_id
+     from page d join events v on v.id = d.event_id
+     order by d.accepted_at desc, d.id desc`,
+    p.values,
+  );
+  return rows.map((row) => ({
+    deliveryId: row.id,
+    state: row.state,
+    attempts: row.attempts,
+    ...(row.last_attempt_at ? { lastAttemptAt: row.last_attempt_at } : {}),
+    acceptedAt: row.accepted_at,
+    acceptedAtMicros: row.accepted_at_micros,
+    event: {
+      id: row.event_id,
+      number: row.number,
+      type: row.type,
+      ...(row.source !== null ? { source: row.source } : {}),
+      ...(row.ingestion_batch_id !== null ? { ingestionBatchId: row.ingestion_batch_id } : {}),
+    },
+    dispatchBatchId: row.dispatch_batch_id,
+  }));
+}

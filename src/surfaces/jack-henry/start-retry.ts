@@ -1,0 +1,98 @@
+import type { ApiDeps } from '../../api/api-deps.ts';
+import type { Caller } from '../../api/authentication.ts';
+import {
+  IDEMPOTENCY_KEEP_MS,
+  idempotencyScope,
+  readIdempotencyKey,
+  requestFingerprint,
+} from '../../api/idempotency.ts';
+import { type Problem, problem } from '../../api/problem.ts';
+import type { Reply } from '../../api/reply.ts';
+import type { TenantRef } from '../../api/route.ts';
+import { acceptOperation } from '../../operations/accept-operation.ts';
+import type { Queryable } from '../../store/db/queryable.ts';
+import { findEvent } from '../../store/reading/event-reads.ts';
+import { findEndpoint } from '../../store/tenancy/endpoints.ts';
+import type { AskedRetry } from './retry-request.ts';
+import { operationFailed } from './standard-error.ts';
+
+/** Why a retry cannot be accepted. */
+type Refusal = 'not_found' | 'payload_expired';
+
+/** What of a call a retry is started with. */
+export interface RetryCall {
+  tenant: TenantRef;
+  caller: Caller;
+  params: Record<string, string | undefined>;
+  rawBody: unknown;
+  header(name: string): string | undefined;
+}
+
+/** How a retry is answered, and what must be there for it. */
+export interface RetryKind {
+  routeTemplate: string;
+  status: 'success' | 'accepted';
+  subscriptionId?: string;
+  eventId?: string;
+}
+
+/** Accepts a retry. What is answered is durable, and whatever it selects, nobody waits for it. */
+export async function startRetry(
+  deps: ApiDeps,
+  { tenant, caller, params, rawBody, header }: RetryCall,
+  { routeTemplate, status, subscriptionId, eventId }: RetryKind,
+  asked: AskedRetry,
+): Promise<Reply | Problem> {
+  const key = readIdempotencyKey(header('idempotency-key'));
+  if (typeof key === 'object') return key;
+  const ids = Object.fromEntries(Object.entries(params).map(([name, id]) => [name, id ?? '']));
+  const result = await acceptOperation<Refusal>(deps, {
+    ...asked,
+    tenant,
+    caller,
+    surface: 'jack-henry',
+    target: 'current',
+    before: async (db) =>
+      (subscriptionId && (await refusedSubscription(db, tenant, subscriptionId))) ||
+      (eventId && (await refusedEvent(db, tenant, eventId))) ||
+      undefined,
+    ...(key === undefined
+      ? {}
+      : {
+          idempotency: {
+            scope: idempotencyScope(tenant.id, 'jack-henry', `POST ${routeTemplate}`),
+            key,
+            fingerprint: requestFingerprint({ method: 'POST', routeTemplate, params: ids, body: rawBody }),
+            keep: { ms: IDEMPOTENCY_KEEP_MS },
+          },
+        }),
+    render: ({ operation }) => ({ status, retryId: operation.id }),
+  });
+  if (result.ok)
+    return {
+      status: status === 'accepted' ? 202 : 200,
+      text: result.body,
+      contentType: 'application/json',
+      headers: result.replayed ? { 'idempotency-replayed': 'true' } : {},
+    };
+  if (result.code === 'idempotency_key_reused') return problem('idempotency_key_reused');
+  return result.code === 'refused' && result.refusal === 'payload_expired'
+    ? operationFailed('The payload of this event is not kept any more: there is nothing to send.')
+    : problem('not_found');
+}
+
+async function refusedSubscription(
+  db: Queryable,
+  tenant: TenantRef,
+  id: string,
+): Promise<Refusal | undefined> {
+  const endpoint = await findEndpoint(db, tenant.id, id);
+  return endpoint === undefined || endpoint.state === 'deleted' ? 'not_found' : undefined;
+}
+
+async function refusedEvent(db: Queryable, tenant: TenantRef, id: string): Promise<Refusal | undefined> {
+  const event = await findEvent(db, tenant.id, id);
+  if (!event) return 'not_found';
+  // A repeat of another event never had a payload of its own: there is nothing to do for it, which is no failure.
+  return event.payloadKept || event.duplicateOf ? undefined : 'payload_expired';
+}

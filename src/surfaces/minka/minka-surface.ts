@@ -1,0 +1,67 @@
+import type { Problem } from '../../api/problem.ts';
+import { problem } from '../../api/problem.ts';
+import { createRateLimiter, DEFAULT_RATE_LIMIT } from '../../api/rate-limit.ts';
+import type { Surface } from '../../api/surface.ts';
+import { type LedgerError, ledgerErrors, signedError } from './ledger-error.ts';
+import { listEventsRoute } from './list-events.ts';
+import { retryEventsRoute } from './retry-events.ts';
+import { systemSigner } from './system-signer.ts';
+
+/** The Minka Ledger: requests are signed in their bodies or by tokens, and every answer in JSON is signed, too. */
+export const minkaSurface: Surface = {
+  name: 'minka',
+  prefixes: ['/v2'],
+  credentials: {
+    signerToken: {
+      type: 'http',
+      scheme: 'bearer',
+      bearerFormat: 'JWT',
+      description:
+        'A JWT that a registered signer has signed (EdDSA). A retry is signed in its body instead.',
+    },
+  },
+  // Its credentials can be in the body, which is read later: its routes are open to anyone and look for themselves.
+  authenticate: async () => problem('credential_missing'),
+  renderProblem(failure, { deps }) {
+    const error = errorFor(failure);
+    return {
+      status: error.status,
+      contentType: 'application/json; charset=utf-8',
+      body: signedError(systemSigner(deps.sealer), error, new Date()),
+      ...(failure.headers ? { headers: failure.headers } : {}),
+    };
+  },
+  routes(deps) {
+    const quota = createRateLimiter(deps.rateLimit ?? DEFAULT_RATE_LIMIT);
+    return [retryEventsRoute(deps, quota), listEventsRoute(deps, quota)];
+  },
+};
+
+/** What is refused before a route, or by accident, in the words of the ledger. */
+function errorFor({ problem: code }: Problem): LedgerError {
+  switch (code) {
+    case 'malformed_json':
+    case 'body_too_large':
+    case 'payload_too_large':
+    case 'unsupported_media_type':
+    case 'unsupported_content_encoding':
+      return ledgerErrors.bodyMalformed;
+    case 'rate_limited':
+      return ledgerErrors.rateLimited;
+    // Routes check their own bodies and queries: what is left is a path that cannot be decoded.
+    case 'invalid_request':
+    case 'route_not_found':
+    case 'method_not_allowed':
+    case 'not_found':
+      return ledgerErrors.routeNotFound;
+    case 'credential_missing':
+    case 'credential_invalid':
+    case 'credential_expired':
+    case 'credential_revoked':
+      return ledgerErrors.unauthorized;
+    case 'insufficient_scope':
+      return ledgerErrors.forbidden;
+    default:
+      return ledgerErrors.unexpected;
+  }
+}

@@ -1,0 +1,145 @@
+import { z } from 'zod';
+import type { RouteResponse } from '../../api/route.ts';
+import { BRIDGE_EVENT_STATUSES } from './bridge-event-filter.ts';
+import { PROOF_METHOD } from './envelope.ts';
+
+const hex = (description: string) =>
+  z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .meta({
+      description,
+      example: 'b7eb7ccf5ffc126951e13e29a8dcfdaf95db859715d4edfc2d16f59a79d4cd58',
+    });
+const moment = z.iso
+  .datetime()
+  .meta({ description: 'When it was signed.', example: '2025-04-05T14:30:00.000Z' });
+
+const proofOf = <Custom extends z.ZodType>(custom: Custom) =>
+  z.strictObject({
+    signer: z.literal('system').meta({ description: 'This installation.', example: 'system' }),
+    method: z.literal(PROOF_METHOD).meta({ description: 'How it is signed.', example: PROOF_METHOD }),
+    digest: hex('SHA-256 over the hash and `custom`.'),
+    public: z.string().meta({
+      description: 'Public key of the installation.',
+      example: 'bctQzN7mjMUNBIx4aSC8WYn03GJWoJjL/KrDb38oU5c=',
+    }),
+    result: z.string().meta({
+      description: 'Signature of the digest.',
+      example: 'gnK63DqqWDY/UXvnZHixDKPKS6tfeGHgdARylnPiJLwQGyYxuD97TYbSg2wrzsf/bDrHwQYZaf8Gu5ryYP0UAA==',
+    }),
+    custom: custom.meta({ description: 'What is signed beside the hash.' }),
+  });
+
+const proofs = z
+  .array(proofOf(z.strictObject({ moment })))
+  .meta({ description: 'The signature of the installation.' });
+
+const SchemaFault = z.strictObject({
+  instancePath: z.string().meta({ description: 'Where in the value.', example: '/handle' }),
+  schemaPath: z
+    .string()
+    .meta({ description: 'Where in the schema.', example: '#/properties/handle/pattern' }),
+  keyword: z.string().meta({ description: 'The keyword that failed.', example: 'pattern' }),
+  params: z.looseObject({}).meta({ description: 'What it asked for.', example: { pattern: '^[a-z]+$' } }),
+  message: z.string().meta({ description: 'The same in words.', example: 'must match pattern "^[a-z]+$"' }),
+});
+
+const LedgerErrorBody = z
+  .strictObject({
+    hash: hex('SHA-256 over the canonical JSON of `data`.'),
+    data: z
+      .strictObject({
+        custom: z
+          .strictObject({
+            errors: z.array(SchemaFault).meta({ description: 'What does not fit the schema.' }),
+          })
+          .optional()
+          .meta({ description: 'With `record.schema-invalid` only.' }),
+        reason: z.string().meta({ description: 'Stable name of the error.', example: 'auth.unauthorized' }),
+        detail: z.string().meta({ description: 'The error in words.', example: 'Invalid token.' }),
+      })
+      .meta({ description: 'The error.' }),
+    meta: z.strictObject({ proofs }).meta({ description: 'How it is signed.' }),
+  })
+  .meta({ id: 'MinkaError', description: 'A signed error of the Minka surface.' });
+
+/** The signed list of the events of a bridge. */
+export const EventList = z
+  .strictObject({
+    hash: hex('SHA-256 over the canonical JSON of `data`.'),
+    meta: z.strictObject({ proofs, moment }).meta({ description: 'How it is signed.' }),
+    data: z
+      .array(
+        z.strictObject({
+          hash: hex('SHA-256 over the canonical JSON of `data`.'),
+          meta: z
+            .strictObject({
+              proofs: z
+                .array(
+                  proofOf(
+                    z.strictObject({
+                      moment,
+                      status: z
+                        .enum(BRIDGE_EVENT_STATUSES)
+                        .meta({ description: 'Its state at that moment.', example: 'failed' }),
+                    }),
+                  ),
+                )
+                .meta({ description: 'Signed in the state it is in.' }),
+              moment,
+              status: z
+                .enum(BRIDGE_EVENT_STATUSES)
+                .meta({ description: 'What has become of the delivery.', example: 'failed' }),
+              replay: z.int().meta({ description: 'Completed attempts.', example: 5 }),
+            })
+            .meta({ description: 'State of the delivery.' }),
+          data: z
+            .strictObject({
+              handle: z.uuid().meta({
+                description: 'Id of the delivery, the same for every retry.',
+                example: '0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f',
+              }),
+              bridge: z.string().meta({ description: 'Handle of the bridge.', example: 'mint' }),
+              record: z.literal('intent').meta({ description: 'What is delivered.', example: 'intent' }),
+              linked: z.uuid().meta({
+                description: 'Id of the event that is delivered.',
+                example: '0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9e',
+              }),
+            })
+            .meta({ description: 'What is delivered to whom.' }),
+        }),
+      )
+      .meta({ description: 'The events of this page, newest first.' }),
+    page: z
+      .strictObject({
+        index: z.int().meta({ description: 'Number of the page, from 0.', example: 0 }),
+        limit: z.int().meta({ description: 'Events of a page at most.', example: 10 }),
+      })
+      .meta({ description: 'Which page it is.' }),
+  })
+  .meta({ id: 'MinkaEventList', description: 'Events of a bridge.' });
+
+/** The headers that any route reads. */
+export const LEDGER_HEADERS = {
+  'x-ledger': {
+    description:
+      'Handle or id of the ledger, a tenant; the only ledger that knows the signer where left out.',
+    example: 'acme',
+  },
+  authorization: {
+    description: '`Bearer` and a JWT that a registered signer has signed (EdDSA).',
+    example: 'Bearer eyJhbGciOiJFZERTQSIsImtpZCI6Im1pbnQifQ…',
+  },
+};
+
+/** The errors that any route can answer. */
+export const ERROR_RESPONSES: Record<number, RouteResponse> = {
+  400: { description: '`api.body-malformed`.', schema: LedgerErrorBody },
+  401: { description: '`auth.unauthorized`.', schema: LedgerErrorBody },
+  403: { description: '`auth.forbidden`.', schema: LedgerErrorBody },
+  404: { description: '`record.not-found` or `api.route-not-found`.', schema: LedgerErrorBody },
+  422: { description: '`record.schema-invalid` or `crypto.…`.', schema: LedgerErrorBody },
+  429: { description: '`api.rate-limit-exceeded`.', schema: LedgerErrorBody },
+  500: { description: '`api.unexpected-error`.', schema: LedgerErrorBody },
+};

@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import type { ApiDeps } from '../../../api/api-deps.ts';
+import { problem } from '../../../api/problem.ts';
+import { type Route, route } from '../../../api/route.ts';
+import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { acknowledgeDeliveries } from '../../../operations/acknowledge-deliveries.ts';
+import { findAcknowledgeable } from '../../../store/settling/acknowledgements.ts';
+import { idField } from '../fields.ts';
+import { acknowledgementSignatures } from './acknowledgement.ts';
+
+const MAX_ACKS = 1_000;
+
+const Ack = z
+  .strictObject({
+    endpointId: idField('endpoint', 'The endpoint that received it: the header `redrive-endpoint`.'),
+    webhookId: idField('delivery', 'The delivery: the header `webhook-id`.'),
+    timestamp: z
+      .int()
+      .min(0)
+      .meta({ description: 'When it was acknowledged, in Unix seconds.', example: 1_795_000_000 }),
+    signature: z.string().max(200).meta({
+      description:
+        '`v1,` and base64 of HMAC-SHA256 under the endpoint’s secret over `ack.v1.<endpointId>.<webhookId>.<timestamp>`, ids as they were sent.',
+      example: 'v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=',
+    }),
+  })
+  .meta({ id: 'Acknowledgement' });
+
+const Outcome = z
+  .strictObject({
+    webhookId: z.string().meta({ description: 'The delivery.', example: 'dlv_01k9z3e5hbe7r9qk2m4n6p8r0s' }),
+    outcome: z.enum(['settled', 'remembered', 'already_delivered', 'refused']).meta({
+      description:
+        '`settled`: it is delivered. `remembered`: it is being sent, and will be. `refused`: no such delivery, or not signed by its endpoint.',
+      example: 'settled',
+    }),
+  })
+  .meta({ id: 'AcknowledgementOutcome' });
+
+/** Acknowledgements of receivers: whoever has an endpoint's secret speaks for it, and needs no key. */
+export function ackRoutes(deps: ApiDeps): Route[] {
+  return [
+    route({
+      method: 'post',
+      path: '/api/v1/acks',
+      summary: 'Acknowledge what was received',
+      description:
+        'For receivers: settles deliveries whose outcome is not known, at any time, and whatever has become of them. Repeating it is safe. An array is decided entry by entry.',
+      tag: 'Acknowledgements',
+      access: { of: 'anyone' },
+      request: { body: z.union([Ack, z.array(Ack).min(1).max(MAX_ACKS)]) },
+      responses: {
+        200: {
+          description: 'What each acknowledgement did.',
+          schema: z.union([Outcome, z.array(Outcome)]),
+        },
+      },
+      problems: ['ack_refused', 'temporarily_unavailable', 'malformed_json'],
+      async handler({ body, rawBody }) {
+        const asked = [body].flat();
+        const spelled = [rawBody].flat() as { endpointId: string; webhookId: string }[];
+        const known = await findAcknowledgeable(
+          deps.pool,
+          asked.map(({ endpointId, webhookId }) => ({ endpointId, deliveryId: webhookId })),
+        );
+        const signed = asked.map((ack, index) => {
+          const sealed = known.get(`${ack.endpointId}/${ack.webhookId}`) ?? [];
+          const said = spelled[index];
+          return acknowledgementSignatures(deps.sealer, ack.endpointId, sealed, {
+            endpoint: said?.endpointId ?? '',
+            webhookId: said?.webhookId ?? '',
+            timestamp: ack.timestamp,
+          }).some((expected) => expected(ack.signature));
+        });
+        const became = await acknowledgeDeliveries(
+          deps,
+          asked.filter((_, index) => signed[index]).map(({ webhookId }) => webhookId),
+        );
+        const outcomes = asked.map(({ webhookId }, index) => {
+          const outcome = signed[index] ? became.get(webhookId) : undefined;
+          return {
+            webhookId: showId('delivery', webhookId),
+            outcome: outcome === undefined || outcome === 'never_sent' ? ('refused' as const) : outcome,
+          };
+        });
+        if (Array.isArray(body)) return { status: 200, body: outcomes };
+        return outcomes[0]?.outcome === 'refused'
+          ? problem('ack_refused')
+          : { status: 200, body: outcomes[0] };
+      },
+    }),
+  ];
+}

@@ -1,0 +1,46 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { z } from 'zod';
+import type { ApiDeps } from '../../../api/api-deps.ts';
+import { type Problem, problem } from '../../../api/problem.ts';
+import type { Endpoint } from '../../../domain/endpoints/endpoint.ts';
+import { generateSecret } from '../../../outbound/signature.ts';
+import { endpointSecretContext } from '../../../sealing/sealing-contexts.ts';
+import { withTransaction } from '../../../store/db/pool.ts';
+import { insertEndpointSecret } from '../../../store/tenancy/endpoint-secrets.ts';
+import { insertEndpointVersion } from '../../../store/tenancy/endpoint-versions.ts';
+import { findEndpoint, insertEndpoint } from '../../../store/tenancy/endpoints.ts';
+import { changedConfig, refusedProbeUrl, refusedProbing, refusedUrl } from './endpoint-config.ts';
+import type { NewEndpoint } from './endpoint-schema.ts';
+
+/** Makes an endpoint with its first version and its secret, or says why not. */
+export async function createEndpoint(
+  { pool, sealer, guard }: Pick<ApiDeps, 'pool' | 'sealer' | 'guard'>,
+  tenantId: string,
+  { handle, secret = generateSecret(), ...asked }: z.output<typeof NewEndpoint>,
+): Promise<{ endpoint: Endpoint; secret: string } | Problem> {
+  const id = uuidv7();
+  const config = changedConfig(sealer, id, asked);
+  const refused =
+    refusedProbing(config) ??
+    (await refusedUrl(guard, asked.url)) ??
+    (await refusedProbeUrl(guard, asked.probe));
+  if (refused) return refused;
+  const endpoint = await withTransaction(pool, async (db) => {
+    if (!(await insertEndpoint(db, tenantId, { id, handle: handle ?? handleFor(asked.url, id) })))
+      return undefined;
+    await insertEndpointVersion(db, tenantId, id, 1, config);
+    await insertEndpointSecret(db, id, sealer.seal(secret, endpointSecretContext(id)));
+    return findEndpoint(db, tenantId, id);
+  });
+  return endpoint
+    ? { endpoint, secret }
+    : problem('handle_taken', {
+        errors: [{ pointer: '#/handle', code: 'taken', message: 'This handle is taken.' }],
+      });
+}
+
+/** A readable handle where none was given: the host, and enough of the id to tell two endpoints of one host apart. */
+function handleFor(url: string, id: string): string {
+  const host = new URL(url).hostname.replace(/[^a-zA-Z0-9.-]/g, '').slice(0, 60);
+  return `${host}-${id.slice(-12)}`;
+}

@@ -1,0 +1,144 @@
+import type { z } from 'zod';
+import { type Problem, problem } from '../../../api/problem.ts';
+import type { Endpoint, EndpointConfig } from '../../../domain/endpoints/endpoint.ts';
+import { PRESET_CONFIG } from '../../../domain/endpoints/preset.ts';
+import { type ProbeRequest, probeUrl } from '../../../domain/sending/probe.ts';
+import { showId } from '../../../domain/tenancy/typed-id.ts';
+import type { AddressGuard } from '../../../outbound/address-guard.ts';
+import type { Sealer } from '../../../sealing/sealing.ts';
+import { endpointHeadersContext } from '../../../sealing/sealing-contexts.ts';
+import { ENDPOINT_DEFAULTS, type EndpointChange, type EndpointView } from './endpoint-schema.ts';
+
+type Change = z.output<typeof EndpointChange>;
+
+/** The configuration that a change makes of an earlier one, or of the defaults. */
+export function changedConfig(
+  sealer: Sealer,
+  endpointId: string,
+  change: Change,
+  was: Omit<EndpointConfig, 'url'> & { url?: string } = ENDPOINT_DEFAULTS,
+): EndpointConfig {
+  const before = { ...was, ...(change.preset ? PRESET_CONFIG[change.preset] : {}) };
+  const keep = <Name extends keyof EndpointConfig & keyof Change>(name: Name) =>
+    change[name] === undefined ? before[name] : (change[name] ?? undefined);
+  const optional = {
+    eventTypes: keep('eventTypes'),
+    filter: keep('filter'),
+    ratePerSecond: keep('ratePerSecond'),
+    maxConcurrency: keep('maxConcurrency'),
+    probe: keep('probe'),
+    preset: keep('preset'),
+    partner: keep('partner'),
+    sealedHeaders:
+      change.headers === undefined
+        ? before.sealedHeaders
+        : change.headers === null || Object.keys(change.headers).length === 0
+          ? undefined
+          : sealer.seal(JSON.stringify(change.headers), endpointHeadersContext(endpointId)),
+  };
+  return {
+    url: change.url ?? before.url ?? '',
+    timeoutMs: change.timeoutMs ?? before.timeoutMs,
+    retry: {
+      maxAttempts: change.retry?.maxAttempts ?? before.retry.maxAttempts,
+      initialMs: change.retry?.initialMs ?? before.retry.initialMs,
+      factor: change.retry?.factor ?? before.retry.factor,
+      capMs: change.retry?.capMs ?? before.retry.capMs,
+    },
+    giveUpAfterMs: change.giveUpAfterMs ?? before.giveUpAfterMs,
+    onAmbiguous: change.onAmbiguous ?? before.onAmbiguous,
+    reconcileWithinMs: change.reconcileWithinMs ?? before.reconcileWithinMs,
+    requireAck: change.requireAck ?? before.requireAck,
+    protect: change.protect ?? before.protect,
+    ordered: change.ordered ?? before.ordered,
+    onExhausted: change.onExhausted ?? before.onExhausted,
+    ...(Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)) as Pick<
+      EndpointConfig,
+      | 'eventTypes'
+      | 'filter'
+      | 'ratePerSecond'
+      | 'maxConcurrency'
+      | 'sealedHeaders'
+      | 'probe'
+      | 'preset'
+      | 'partner'
+    >),
+  };
+}
+
+/** Why a URL is refused: by its text, or by what its name resolves to now. It is checked again at each connection. */
+export async function refusedUrl(guard: AddressGuard, url: string): Promise<Problem | undefined> {
+  const check = await guard.resolveAndCheck(url);
+  if (check.ok) return undefined;
+  return problem('endpoint_url_refused', {
+    detail: check.detail,
+    errors: [{ pointer: '#/url', code: check.code, message: check.detail }],
+  });
+}
+
+/** Why the address of a status request is refused. */
+export async function refusedProbeUrl(
+  guard: AddressGuard,
+  probe: ProbeRequest | null | undefined,
+): Promise<Problem | undefined> {
+  if (!probe) return undefined;
+  const check = await guard.resolveAndCheck(probeUrl(probe, showId('delivery', NO_DELIVERY)));
+  if (check.ok) return undefined;
+  return problem('endpoint_url_refused', {
+    detail: check.detail,
+    errors: [{ pointer: '#/probe/urlTemplate', code: check.code, message: check.detail }],
+  });
+}
+
+/** Why a configuration is refused that is to ask, and does not say where. */
+export function refusedProbing({
+  probe,
+  onAmbiguous,
+}: Pick<EndpointConfig, 'probe' | 'onAmbiguous'>): Problem | undefined {
+  if (probe !== undefined || onAmbiguous !== 'probe') return undefined;
+  const message = 'Expected where to ask: `onAmbiguous` is `probe`.';
+  return problem('invalid_request', { errors: [{ pointer: '#/probe', code: 'required', message }] });
+}
+
+/** Stands for a delivery in an address that is only looked at. */
+const NO_DELIVERY = '00000000-0000-0000-0000-000000000000';
+
+/** An endpoint as it is shown: without secrets, and of its headers the names only. */
+export function endpointView(sealer: Sealer, endpoint: Endpoint): z.input<typeof EndpointView> {
+  const { config } = endpoint;
+  return {
+    id: showId('endpoint', endpoint.id),
+    handle: endpoint.handle,
+    luid: endpoint.luid,
+    state: endpoint.state,
+    disabledReason: endpoint.disabledReason ?? null,
+    version: endpoint.version,
+    url: config.url,
+    eventTypes: config.eventTypes ?? null,
+    filter: config.filter ?? null,
+    timeoutMs: config.timeoutMs,
+    retry: config.retry,
+    giveUpAfterMs: config.giveUpAfterMs,
+    onAmbiguous: config.onAmbiguous,
+    reconcileWithinMs: config.reconcileWithinMs,
+    ratePerSecond: config.ratePerSecond ?? null,
+    maxConcurrency: config.maxConcurrency ?? null,
+    headerNames: headerNames(sealer, endpoint),
+    protect: config.protect,
+    ordered: config.ordered,
+    onExhausted: config.onExhausted,
+    circuit: endpoint.circuit,
+    probe: config.probe ?? null,
+    requireAck: config.requireAck,
+    preset: config.preset ?? null,
+    partner: config.partner ?? null,
+    createdAt: endpoint.createdAt.toISOString(),
+    updatedAt: endpoint.updatedAt.toISOString(),
+  };
+}
+
+function headerNames(sealer: Sealer, { id, config }: Endpoint): string[] {
+  if (config.sealedHeaders === undefined) return [];
+  const opened = sealer.open(config.sealedHeaders, endpointHeadersContext(id)).toString('utf8');
+  return Object.keys(JSON.parse(opened) as Record<string, string>);
+}

@@ -1,0 +1,338 @@
+import { z } from 'zod';
+import { headerFaults } from '../../../domain/endpoints/custom-header.ts';
+import { ENDPOINT_STATES, ON_EXHAUSTED } from '../../../domain/endpoints/endpoint.ts';
+import { type EventFilter, filterFaults } from '../../../domain/endpoints/event-filter.ts';
+import { PARTNER_DIRECTIONS } from '../../../domain/endpoints/preparation.ts';
+import { ENDPOINT_PRESETS } from '../../../domain/endpoints/preset.ts';
+import { CIRCUIT_STATES } from '../../../domain/sending/endpoint-health.ts';
+import { namesDelivery } from '../../../domain/sending/probe.ts';
+import { DEFAULT_RETRY_POLICY, ON_AMBIGUOUS } from '../../../domain/sending/retry-policy.ts';
+import { parseSecret } from '../../../outbound/signature.ts';
+import { durationField, shownId, shownTime, textField } from '../fields.ts';
+
+const DAY_MS = 86_400_000;
+
+/** What an endpoint is like where nothing else is asked for. */
+export const ENDPOINT_DEFAULTS = {
+  timeoutMs: 20_000,
+  retry: DEFAULT_RETRY_POLICY,
+  giveUpAfterMs: DAY_MS,
+  onAmbiguous: 'resend',
+  reconcileWithinMs: 3_600_000,
+  requireAck: false,
+  protect: true,
+  ordered: false,
+  onExhausted: 'block',
+} as const;
+
+/** Rulings: a handle that looks like an id could not be told from one. */
+const ID_SHAPED = /^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[a-z]{2,4}_[0-9a-hjkmnp-tv-z]{26})$/;
+
+const handle = z
+  .string()
+  .regex(/^[a-zA-Z0-9._-]{1,81}$/, 'Expected 1 to 81 letters, digits, dots, dashes and underscores.')
+  .refine((text) => !ID_SHAPED.test(text), {
+    message: 'A handle may not look like an id.',
+    params: { code: 'wrong_format' },
+  })
+  .meta({ description: 'Name of the endpoint within the tenant; it never changes.', example: 'billing' });
+
+const url = textField(
+  2_048,
+  'Where deliveries are posted to: http or https, a public address.',
+  'https://example.com/hooks',
+);
+
+const eventTypes = z
+  .array(textField(255, 'A type, or a prefix that ends in `.*`.', 'invoice.*'))
+  .min(1)
+  .max(100)
+  .meta({
+    description: 'Types of event it wants: exact, or by a prefix such as `invoice.*`; all where null.',
+    example: ['invoice.*'],
+  });
+
+/** Members are checked by the domain: a zod record would drop the name `__proto__` without a word. */
+const filter = z
+  .unknown()
+  .superRefine((value, context) => {
+    for (const { path, code, message } of filterFaults(value))
+      context.addIssue({ code: 'custom', path, message, params: { code } });
+  })
+  .transform((value) => value as EventFilter)
+  .meta({
+    type: ['object', 'null'],
+    description:
+      'Conditions on the payload by path, all of which must hold (docs/filters.md); none where null.',
+    example: { 'data.amount': { $gte: 100 }, 'data.currency': { $in: ['EUR', 'USD'] } },
+  });
+
+const headers = z
+  .unknown()
+  .superRefine((value, context) => {
+    for (const { name, code, message } of headerFaults(value))
+      context.addIssue({ code: 'custom', path: name === '' ? [] : [name], message, params: { code } });
+  })
+  .transform((value) => value as Record<string, string>)
+  .meta({
+    type: ['object', 'null'],
+    additionalProperties: { type: 'string' },
+    description: 'Headers sent with every request, by name; kept encrypted and never shown again.',
+    example: { 'x-api-key': 'their key for us' },
+  });
+
+const timeoutMs = durationField(
+  100,
+  60_000,
+  'Total time limit of one attempt, from its start to the last byte read.',
+  20_000,
+);
+const retry = z
+  .strictObject({
+    maxAttempts: z
+      .int()
+      .min(1)
+      .max(100)
+      .optional()
+      .meta({ description: 'Attempts in all.', example: DEFAULT_RETRY_POLICY.maxAttempts }),
+    initialMs: durationField(
+      0,
+      DAY_MS,
+      'Wait behind the first attempt.',
+      DEFAULT_RETRY_POLICY.initialMs,
+    ).optional(),
+    factor: z
+      .number()
+      .min(1)
+      .max(100)
+      .optional()
+      .meta({ description: 'By what each wait grows.', example: DEFAULT_RETRY_POLICY.factor }),
+    capMs: durationField(0, DAY_MS, 'Longest wait.', DEFAULT_RETRY_POLICY.capMs).optional(),
+  })
+  .meta({
+    id: 'RetryPolicyChange',
+    description: 'How often and when it is tried again by itself; what is left out stays as it is.',
+  });
+const giveUpAfterMs = durationField(
+  1_000,
+  30 * DAY_MS,
+  'How long a delivery is tried before it is given up.',
+  DAY_MS,
+);
+const onAmbiguous = z.enum(ON_AMBIGUOUS).meta({
+  description:
+    'When nobody knows whether a request arrived: `resend` it with the same id, `probe` the endpoint for what became of it, or `hold` it until it is acknowledged or somebody decides.',
+  example: 'resend',
+});
+const reconcileWithinMs = durationField(
+  0,
+  7 * DAY_MS,
+  'How long an operation waits for an unknown outcome to be settled.',
+  3_600_000,
+);
+const ratePerSecond = z
+  .number()
+  .min(0.01)
+  .max(100_000)
+  .meta({ description: 'Requests per second at most; no limit where null.', example: 50 });
+const maxConcurrency = z
+  .int()
+  .min(1)
+  .max(10_000)
+  .meta({ description: 'Requests at a time at most; no limit where null.', example: 10 });
+
+const probe = z
+  .strictObject({
+    urlTemplate: textField(
+      2_048,
+      'Where a GET says what became of a delivery, with `{deliveryId}` in the place of its id.',
+      'https://example.com/hooks/status/{deliveryId}',
+    ).refine(namesDelivery, {
+      message: 'Expected `{deliveryId}` in the URL.',
+      params: { code: 'wrong_format' },
+    }),
+    processedField: textField(
+      255,
+      'Path of the member of the answer that is true where it was processed; 404 means that it was not received.',
+      'processed',
+    ),
+  })
+  .meta({ id: 'ProbeRequest', description: 'The status request behind `onAmbiguous: probe`.' });
+const requireAck = z.boolean().meta({
+  description: 'An answer 202 settles nothing: the delivery is unknown until it is acknowledged.',
+  example: false,
+});
+const ordered = z.boolean().meta({
+  description:
+    'Events of one key are sent in the order of their numbers, from the first event after this is switched on; other keys flow on.',
+  example: false,
+});
+const onExhausted = z.enum(ON_EXHAUSTED).meta({
+  description:
+    'Where it is ordered: a delivery that failed for good keeps those of its key behind it waiting (`block`), or lets them pass (`skip`).',
+  example: 'block',
+});
+const protect = z.boolean().meta({
+  description:
+    'While it is overloaded (429, 502 to 504, no answer in time) it is sent less at a time; after 20 failures to reach it in a row nothing for a while, and then one request alone. Switched off it is sent everything at once.',
+  example: true,
+});
+const preset = z.enum(ENDPOINT_PRESETS).meta({
+  description:
+    'Takes the policy that a surface documents for endpoints of its clients (docs/surfaces); what is given beside it wins.',
+  example: 'minka',
+});
+const guide = textField(255, 'A type, or a prefix that ends in `.*`.', 'invoice.*');
+const partner = z
+  .strictObject({
+    direction: z.enum(PARTNER_DIRECTIONS).meta({ description: 'Which way files go.', example: 'OUTBOUND' }),
+    senderProfile: textField(255, 'Name of the profile of the sender.', 'acme').optional(),
+    partnerProfile: textField(255, 'Name of the profile of the partner.', 'payer').optional(),
+    guides: z
+      .array(guide)
+      .max(100)
+      .optional()
+      .meta({
+        description: 'Types of event that there is a guide for; every type where left out.',
+        example: ['invoice.*'],
+      }),
+    keyPath: textField(255, 'Path in the payload of the business identifier.', 'invoice.number').optional(),
+  })
+  .meta({
+    id: 'Partner',
+    description:
+      'What a file for a trading partner is prepared with; what is missing fails the delivery without an attempt.',
+  });
+
+/** A signing secret that is given; never part of a version, for secrets rotate by themselves. */
+export const secretField = z
+  .string()
+  .max(128)
+  .refine((text) => parseSecret(text) !== undefined, {
+    message: 'Expected `whsec_` and base64 of 24 to 64 bytes.',
+    params: { code: 'wrong_format' },
+  })
+  .meta({ description: 'Signing secret (Standard Webhooks); made where left out.', example: 'whsec_…' });
+
+const { retry: policy } = ENDPOINT_DEFAULTS;
+const NEW_ENDPOINT_DESCRIPTION = `What is left out: timeoutMs ${ENDPOINT_DEFAULTS.timeoutMs}, retry ${policy.maxAttempts} attempts with waits of ${policy.initialMs} ms times ${policy.factor} up to ${policy.capMs} ms, giveUpAfterMs ${ENDPOINT_DEFAULTS.giveUpAfterMs}, onAmbiguous ${ENDPOINT_DEFAULTS.onAmbiguous}, reconcileWithinMs ${ENDPOINT_DEFAULTS.reconcileWithinMs}; every event, no limits, no headers; a secret and a handle are made.`;
+
+/** What an endpoint is made of. */
+export const NewEndpoint = z
+  .strictObject({
+    handle: handle.optional(),
+    url,
+    eventTypes: eventTypes.nullable().optional(),
+    filter: filter.nullable().optional(),
+    secret: secretField.optional(),
+    ratePerSecond: ratePerSecond.nullable().optional(),
+    maxConcurrency: maxConcurrency.nullable().optional(),
+    timeoutMs: timeoutMs.optional(),
+    retry: retry.optional(),
+    onAmbiguous: onAmbiguous.optional(),
+    reconcileWithinMs: reconcileWithinMs.optional(),
+    giveUpAfterMs: giveUpAfterMs.optional(),
+    headers: headers.nullable().optional(),
+    protect: protect.optional(),
+    ordered: ordered.optional(),
+    onExhausted: onExhausted.optional(),
+    probe: probe.nullable().optional(),
+    requireAck: requireAck.optional(),
+    preset: preset.nullable().optional(),
+    partner: partner.nullable().optional(),
+  })
+  .meta({ id: 'NewEndpoint', description: NEW_ENDPOINT_DESCRIPTION });
+
+/** What of an endpoint can change, each change making a version. */
+export const EndpointChange = NewEndpoint.omit({ handle: true, secret: true, url: true })
+  .extend({ url: url.optional() })
+  .refine((change) => Object.keys(change).length > 0, {
+    message: 'Expected at least one member.',
+    params: { code: 'required' },
+  })
+  .meta({
+    id: 'EndpointChange',
+    description: 'What is left out stays; null takes a limit, a filter or the headers away.',
+  });
+
+/** An endpoint as it is shown. */
+export const EndpointView = z
+  .strictObject({
+    id: shownId('endpoint', 'Id of the endpoint.'),
+    handle,
+    luid: z.string().meta({
+      description: 'Its name on the Minka surface beside the handle.',
+      example: '$brg.-0cL_Ii6_QQ57H9N7',
+    }),
+    state: z.enum(ENDPOINT_STATES).meta({ description: 'Whether it takes deliveries.', example: 'enabled' }),
+    disabledReason: z
+      .enum(['operator', 'gone'])
+      .nullable()
+      .meta({ description: 'Who disabled it: an operator, or its own answer 410.', example: null }),
+    version: z.int().meta({ description: 'Its current version; each change makes one.', example: 1 }),
+    url,
+    eventTypes: eventTypes.nullable(),
+    filter: z
+      .looseObject({})
+      .nullable()
+      .meta({ description: 'Conditions on the payload.', example: { 'data.amount': { $gte: 100 } } }),
+    timeoutMs,
+    retry: z
+      .strictObject({
+        maxAttempts: z
+          .int()
+          .meta({ description: 'Attempts in all.', example: DEFAULT_RETRY_POLICY.maxAttempts }),
+        initialMs: z.int().meta({
+          description: 'Wait behind the first attempt, in milliseconds.',
+          example: DEFAULT_RETRY_POLICY.initialMs,
+        }),
+        factor: z
+          .number()
+          .meta({ description: 'By what each wait grows.', example: DEFAULT_RETRY_POLICY.factor }),
+        capMs: z
+          .int()
+          .meta({ description: 'Longest wait, in milliseconds.', example: DEFAULT_RETRY_POLICY.capMs }),
+      })
+      .meta({ description: 'How often and when it is tried again by itself.' }),
+    giveUpAfterMs,
+    onAmbiguous,
+    reconcileWithinMs,
+    ratePerSecond: ratePerSecond.nullable(),
+    maxConcurrency: maxConcurrency.nullable(),
+    headerNames: z.array(z.string()).meta({
+      description: 'Names of the custom headers; their values are never shown.',
+      example: ['x-api-key'],
+    }),
+    protect,
+    ordered,
+    onExhausted,
+    circuit: z.enum(CIRCUIT_STATES).meta({
+      description:
+        '`open`: nothing is sent for a while; `half_open`: the next request is sent alone, to see.',
+      example: 'closed',
+    }),
+    probe: probe.nullable(),
+    requireAck,
+    preset: preset.nullable(),
+    partner: partner.nullable(),
+    createdAt: shownTime('When it was made.'),
+    updatedAt: shownTime('When it was last changed.'),
+  })
+  .meta({ id: 'Endpoint', description: 'Where deliveries go.' });
+
+/** An endpoint with its secret, which is shown on creation only. */
+export const CreatedEndpoint = EndpointView.extend({
+  secret: z
+    .string()
+    .meta({ description: 'The signing secret. It is shown now and never again.', example: 'whsec_…' }),
+}).meta({ id: 'CreatedEndpoint' });
+
+/** The answer to a rotation. */
+export const RotatedSecret = z
+  .strictObject({
+    secret: z
+      .string()
+      .meta({ description: 'The new signing secret. It is shown now and never again.', example: 'whsec_…' }),
+    previousValidUntil: shownTime('Until then requests are signed with the old secret, too.').nullable(),
+  })
+  .meta({ id: 'RotatedSecret' });

@@ -1,0 +1,38 @@
+import type { ApiDeps } from '../../api/api-deps.ts';
+import type { Route } from '../../api/route.ts';
+import { ackRoutes } from './deliveries/acks.ts';
+import { deliveryRoutes } from './deliveries/deliveries.ts';
+import { eventRoutes } from './deliveries/events.ts';
+import { executionRoutes } from './deliveries/executions.ts';
+import { endpointRoutes } from './endpoints/endpoints.ts';
+import { ProgressRate } from './retries/progress-rate.ts';
+import { retryRoutes } from './retries/retries.ts';
+import { retryControlRoutes } from './retries/retry-control.ts';
+import { retryItemRoutes } from './retries/retry-items.ts';
+import { retryProgressRoutes } from './retries/retry-progress.ts';
+import { accessRuleRoutes } from './tenancy/access-rules.ts';
+import { jwtIssuerRoutes } from './tenancy/jwt-issuers.ts';
+import { keyRoutes } from './tenancy/keys.ts';
+import { signerRoutes } from './tenancy/signers.ts';
+import { tenantRoutes } from './tenancy/tenants.ts';
+
+/** The native API, `/api/v1`. */
+export function nativeRoutes(deps: ApiDeps): Route[] {
+  const rate = new ProgressRate();
+  return [
+    ...tenantRoutes(deps),
+    ...keyRoutes(deps),
+    ...jwtIssuerRoutes(deps),
+    ...signerRoutes(deps),
+    ...accessRuleRoutes(deps),
+    ...endpointRoutes(deps),
+    ...eventRoutes(deps),
+    ...deliveryRoutes(deps),
+    ...executionRoutes(deps),
+    ...ackRoutes(deps),
+    ...retryRoutes(deps, rate),
+    ...retryControlRoutes(deps, rate),
+    ...retryItemRoutes(deps),
+    ...retryProgressRoutes(deps, rate),
+  ];
+}

@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import { EXCLUSION_REASONS } from '../../../domain/operations/selection.ts';
+import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
+import { showId } from '../../../domain/tenancy/typed-id.ts';
+import type { AcceptedItem } from '../../../operations/accept-operation.ts';
+import type { OperationItem } from '../../../store/operations/operation-items.ts';
+import { shownId, shownTime } from '../fields.ts';
+
+const deliveryId = shownId('delivery', 'The delivery.');
+const reason = z.enum(EXCLUSION_REASONS).meta({ description: 'Why it was not run.', example: 'coalesced' });
+const joinedExecutionId = shownId('execution', 'The execution that owns the delivery and was joined.');
+const heldBy = shownId('operation', 'The paused operation that holds it.');
+
+/** One line of an operation's ledger. */
+export const ItemView = z
+  .discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('item').meta({ description: 'An execution that the operation made.', example: 'item' }),
+      executionId: shownId('execution', 'The execution.'),
+      deliveryId,
+      endpointId: shownId('endpoint', 'The endpoint it is for.'),
+      eventId: shownId('event', 'The event it delivers.'),
+      state: z.enum(EXECUTION_STATES).meta({ description: 'State of the execution.', example: 'delivered' }),
+      reason: z.string().nullable().meta({ description: 'Why it ended as it did.', example: null }),
+      attempts: z.int().meta({ description: 'HTTP requests of this execution.', example: 1 }),
+      dueAt: shownTime('When it is, or was, due.'),
+      mayHaveArrived: z.boolean().meta({
+        description: 'An attempt whose outcome is not known is among its attempts.',
+        example: false,
+      }),
+      faultCode: z
+        .string()
+        .nullable()
+        .meta({ description: 'Why the last attempt did not deliver.', example: null }),
+      httpStatus: z.int().nullable().meta({ description: 'Status of the last answer.', example: 200 }),
+      tookOver: shownId('execution', 'The execution that this one took over.').nullable(),
+      supersededBy: shownId('execution', 'The execution that took this one over.').nullable(),
+      finishedAt: shownTime('When it ended.').nullable(),
+    }),
+    z.strictObject({
+      kind: z
+        .literal('exclusion')
+        .meta({ description: 'What was selected but not run.', example: 'exclusion' }),
+      deliveryId,
+      endpointId: shownId('endpoint', 'The endpoint it is for.'),
+      eventId: shownId('event', 'The event it delivers.'),
+      reason,
+      joinedExecutionId: joinedExecutionId.nullable(),
+      heldBy: heldBy.nullable(),
+      createdAt: shownTime('When it was excluded.'),
+    }),
+  ])
+  .meta({ id: 'OperationItem', description: 'One line of the ledger of an operation.' });
+
+/** What one delivery of an explicit list became. */
+export const AcceptedItemView = z
+  .discriminatedUnion('became', [
+    z.strictObject({
+      deliveryId,
+      became: z
+        .enum(['queued', 'scheduled'])
+        .meta({ description: 'It is an item of the operation.', example: 'queued' }),
+      executionId: shownId('execution', 'The execution that runs it.'),
+      supersededExecutionId: shownId('execution', 'The execution it took over.').optional(),
+    }),
+    z.strictObject({
+      deliveryId,
+      became: z.literal('excluded').meta({ description: 'It is not run.', example: 'excluded' }),
+      reason,
+      joinedExecutionId: joinedExecutionId.optional(),
+      heldBy: heldBy.optional(),
+    }),
+  ])
+  .meta({ id: 'AcceptedItem', description: 'What one delivery of an explicit list became.' });
+
+/** Shows a line of a ledger. */
+export function itemView(item: OperationItem): z.input<typeof ItemView> {
+  const common = {
+    deliveryId: showId('delivery', item.deliveryId),
+    endpointId: showId('endpoint', item.endpointId),
+    eventId: showId('event', item.eventId),
+  };
+  if (item.kind === 'exclusion')
+    return {
+      kind: 'exclusion',
+      ...common,
+      reason: item.reason,
+      joinedExecutionId: item.joinedExecutionId ? showId('execution', item.joinedExecutionId) : null,
+      heldBy: item.heldBy ? showId('operation', item.heldBy) : null,
+      createdAt: item.createdAt.toISOString(),
+    };
+  return {
+    kind: 'item',
+    executionId: showId('execution', item.executionId),
+    ...common,
+    state: item.state,
+    reason: item.reason ?? null,
+    attempts: item.attempts,
+    dueAt: item.dueAt.toISOString(),
+    mayHaveArrived: item.mayHaveArrived,
+    faultCode: item.faultCode ?? null,
+    httpStatus: item.httpStatus ?? null,
+    tookOver: item.tookOver ? showId('execution', item.tookOver) : null,
+    supersededBy: item.supersededBy ? showId('execution', item.supersededBy) : null,
+    finishedAt: item.finishedAt?.toISOString() ?? null,
+  };
+}
+
+/** Shows what a delivery became. */
+export function acceptedItemView(item: AcceptedItem): z.input<typeof AcceptedItemView> {
+  const deliveryId = showId('delivery', item.deliveryId);
+  if (item.became === 'excluded')
+    return {
+      deliveryId,
+      became: 'excluded',
+      reason: item.reason,
+      ...(item.joinedExecutionId ? { joinedExecutionId: showId('execution', item.joinedExecutionId) } : {}),
+      ...(item.heldBy ? { heldBy: showId('operation', item.heldBy) } : {}),
+    };
+  return {
+    deliveryId,
+    became: item.became,
+    executionId: showId('execution', item.executionId),
+    ...(item.supersededExecutionId
+      ? { supersededExecutionId: showId('execution', item.supersededExecutionId) }
+      : {}),
+  };
+}

@@ -1,0 +1,253 @@
+import { z } from 'zod';
+import type { Operation } from '../../../domain/operations/operation.ts';
+import { COUNTED_PARTS } from '../../../domain/operations/operation-counts.ts';
+import { OPERATION_STATES } from '../../../domain/operations/operation-state.ts';
+import type { Selection } from '../../../domain/operations/selection.ts';
+import { ON_AMBIGUOUS } from '../../../domain/sending/retry-policy.ts';
+import { SURFACE_NAMES } from '../../../domain/tenancy/surface-name.ts';
+import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { eventSelectionView, filterView } from '../deliveries/delivery-filter.ts';
+import { shownId, shownTime } from '../fields.ts';
+
+const count = (description: string) => z.int().min(0).meta({ description, example: 0 });
+
+const Counts = z
+  .strictObject({
+    expected: count('All that was selected: always the sum of the others.'),
+    queued: count('Due and unsent.'),
+    sending: count('On the wire.'),
+    scheduled: count('Waiting for a time.'),
+    delivered: count('Acknowledged.'),
+    failed: count('Given up.'),
+    unknown: count('May have arrived; waiting to be settled.'),
+    ignored: count('Not sent, with a reason.'),
+    cancelled: count('Not sent because the operation was cancelled.'),
+    superseded: count('Taken over by another retry.'),
+    excluded: count('Selected but not run, with a reason.'),
+  })
+  .meta({ id: 'OperationCounts', description: 'expected = the sum of all others, at any moment.' });
+
+const Options = z
+  .strictObject({
+    ratePerSecond: z.number().optional().meta({ description: 'As it was asked for.', example: 50 }),
+    maxConcurrency: z.int().optional().meta({ description: 'Requests at a time at most.', example: 10 }),
+    takeOverScheduled: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Takes over what is merely queued or scheduled elsewhere.', example: false }),
+    notBefore: z
+      .string()
+      .optional()
+      .meta({ description: 'Nothing is sent before.', example: '2026-11-03T02:00:00Z' }),
+    giveUpAfterMs: z
+      .int()
+      .optional()
+      .meta({ description: 'How long items are tried, in milliseconds.', example: 86_400_000 }),
+    canary: z
+      .strictObject({
+        count: z.int().meta({ description: 'Items of each endpoint that go first.', example: 25 }),
+        maxFailurePercent: z.number().meta({ description: 'What they may fail.', example: 10 }),
+      })
+      .optional()
+      .meta({ description: 'A few items go first.' }),
+    ramp: z
+      .strictObject({
+        startPerSecond: z.number().meta({ description: 'Requests per second to begin with.', example: 5 }),
+        everySeconds: z.int().meta({ description: 'How often it doubles.', example: 60 }),
+      })
+      .optional()
+      .meta({ description: 'The rate grows.' }),
+    haltAtFailurePercent: z
+      .number()
+      .optional()
+      .meta({ description: 'Halted when more of the last minute fails.', example: 50 }),
+    onAmbiguous: z
+      .enum(ON_AMBIGUOUS)
+      .optional()
+      .meta({ description: 'In the place of what the endpoints do.', example: 'hold' }),
+    matchFilter: z.boolean().optional().meta({
+      description: "Items that the endpoint's current types and filter no longer want are ignored.",
+      example: true,
+    }),
+  })
+  .meta({ id: 'OperationOptions', description: 'What was asked for.' });
+
+/** An operation without its selection, which can be a thousand ids long: in lists and progress. */
+export const OperationSummary = z
+  .strictObject({
+    id: shownId('operation', 'Id of the operation.'),
+    surface: z
+      .enum(SURFACE_NAMES)
+      .meta({ description: 'The API that it was asked for by.', example: 'native' }),
+    kind: z.enum(['retry', 'replay']).meta({
+      description: '`retry` leaves alone what is delivered, `replay` sends it again.',
+      example: 'retry',
+    }),
+    target: z.enum(['original', 'current']).meta({
+      description: 'The version of the endpoint it sends with: the first one used, or the current one.',
+      example: 'current',
+    }),
+    state: z.enum(OPERATION_STATES).meta({ description: 'State of the operation.', example: 'running' }),
+    control: z
+      .enum(['run', 'pause', 'cancel'])
+      .meta({ description: 'What its owner wants of it.', example: 'run' }),
+    counts: Counts,
+    ratePerSecond: z
+      .number()
+      .nullable()
+      .meta({ description: 'Requests per second at most, now; no limit where null.', example: 50 }),
+    etaSeconds: z.int().nullable().meta({
+      description:
+        'Seconds until all is sent at the rate of the last seconds; null where nobody can say, as while items wait for a time.',
+      example: 120,
+    }),
+    options: Options,
+    reason: z
+      .string()
+      .nullable()
+      .meta({ description: 'Why, in the words of its owner.', example: 'endpoint was down' }),
+    ticket: z.string().nullable().meta({ description: 'Where this is tracked.', example: 'OPS-42' }),
+    workflowId: z.string().meta({ description: 'Its workflow in Temporal.', example: 'retry/acme/1f0c….1' }),
+    nextEvent: z
+      .strictObject({
+        what: z.string().meta({ description: 'What happens next by itself.', example: 'due' }),
+        at: shownTime('When.'),
+      })
+      .nullable()
+      .meta({ description: 'What happens next, and when; null once it has ended.' }),
+    stalled: z.boolean().meta({
+      description: 'Its workflow could not be started or had to be revived; this is being seen to.',
+      example: false,
+    }),
+    halt: z
+      .strictObject({
+        reason: z
+          .enum(['failure_rate', 'canary'])
+          .meta({ description: 'What halted it.', example: 'canary' }),
+        limitPercent: z.number().meta({ description: 'The share of failures it may have.', example: 10 }),
+        attempts: z.int().optional().meta({ description: 'Attempts of the last minute.', example: 80 }),
+        bad: z.int().optional().meta({ description: 'Those that did not deliver.', example: 61 }),
+        endpoints: z
+          .array(
+            z.strictObject({
+              endpointId: shownId('endpoint', 'An endpoint whose items are held.'),
+              attempts: z.int().meta({ description: 'First attempts of its canary.', example: 25 }),
+              bad: z.int().meta({ description: 'Those that did not deliver.', example: 25 }),
+            }),
+          )
+          .optional()
+          .meta({ description: 'What the canaries came to.' }),
+        at: shownTime('When.'),
+      })
+      .nullable()
+      .meta({ description: 'Why it was halted, the last time; resuming it lets everything go.' }),
+    createdAt: shownTime('When it was accepted.'),
+    closedAt: shownTime('When it ended.').nullable(),
+    links: z
+      .strictObject({
+        self: z.string().meta({ description: 'This operation.', example: '/api/v1/retries/op_…' }),
+        items: z.string().meta({ description: 'Its ledger.', example: '/api/v1/retries/op_…/items' }),
+        stream: z
+          .string()
+          .meta({ description: 'Its progress as it happens.', example: '/api/v1/retries/op_…/stream' }),
+        report: z
+          .string()
+          .meta({ description: 'Its result, once it has ended.', example: '/api/v1/retries/op_…/report' }),
+      })
+      .meta({ description: 'Where to go on.' }),
+  })
+  .meta({ id: 'OperationSummary', description: 'One retry or replay, without what it selects.' });
+
+/** An operation as it is shown by itself. */
+export const OperationView = OperationSummary.extend({
+  select: z
+    .looseObject({})
+    .meta({ description: 'What it selects, as it was sent.', example: { failuresOf: 'op_…' } }),
+}).meta({ id: 'Operation', description: 'One retry or replay, single or bulk.' });
+
+/** Shows an operation without its selection. */
+export function operationSummary(
+  operation: Operation,
+  etaSeconds?: number,
+): z.input<typeof OperationSummary> {
+  const self = `/api/v1/retries/${showId('operation', operation.id)}`;
+  return {
+    id: showId('operation', operation.id),
+    surface: operation.surface,
+    kind: operation.kind,
+    target: operation.target,
+    state: operation.state,
+    control: operation.control,
+    counts: Object.fromEntries(
+      (['expected', ...COUNTED_PARTS] as const).map((part) => [part, operation.counts[part]]),
+    ) as Operation['counts'],
+    ratePerSecond: operation.ratePerSecond ?? null,
+    etaSeconds: etaSeconds ?? null,
+    options: operation.options,
+    reason: operation.reason ?? null,
+    ticket: operation.ticket ?? null,
+    workflowId: operation.workflowId,
+    nextEvent:
+      operation.nextEvent !== undefined &&
+      operation.nextEventAt !== undefined &&
+      operation.closedAt === undefined
+        ? { what: operation.nextEvent, at: operation.nextEventAt.toISOString() }
+        : null,
+    stalled: operation.stalled,
+    halt: haltView(operation.halt),
+    createdAt: operation.createdAt.toISOString(),
+    closedAt: operation.closedAt?.toISOString() ?? null,
+    links: { self, items: `${self}/items`, stream: `${self}/stream`, report: `${self}/report` },
+  };
+}
+
+function haltView(halt: Operation['halt']): z.input<typeof OperationSummary>['halt'] {
+  if (!halt) return null;
+  const { at, ...numbers } = halt;
+  return {
+    ...numbers,
+    ...('endpoints' in numbers
+      ? {
+          endpoints: numbers.endpoints.map(({ endpointId, ...tally }) => ({
+            endpointId: showId('endpoint', endpointId),
+            ...tally,
+          })),
+        }
+      : {}),
+    at: new Date(at).toISOString(),
+  };
+}
+
+/** Shows an operation. */
+export function operationView(operation: Operation, etaSeconds?: number): z.input<typeof OperationView> {
+  return { ...operationSummary(operation, etaSeconds), select: selectionView(operation.selection) };
+}
+
+function selectionView(selection: Selection): Record<string, unknown> {
+  if ('deliveryIds' in selection)
+    return { deliveryIds: selection.deliveryIds.map((id) => showId('delivery', id)) };
+  if ('eventIds' in selection) return { eventIds: selection.eventIds.map((id) => showId('event', id)) };
+  if ('executionIds' in selection)
+    return { executionIds: selection.executionIds.map((id) => showId('execution', id)) };
+  if ('failuresOf' in selection) return { failuresOf: showId('operation', selection.failuresOf) };
+  const tenants =
+    selection.tenants === undefined || selection.tenants === 'all'
+      ? selection.tenants
+      : selection.tenants.map((id) => showId('tenant', id));
+  return {
+    ...('filter' in selection
+      ? { filter: filterView(selection.filter) }
+      : {
+          afresh: eventSelectionView(selection.afresh),
+          ...(selection.endpoints
+            ? {
+                endpoints: {
+                  ...selection.endpoints,
+                  ids: selection.endpoints.ids.map((id) => showId('endpoint', id)),
+                },
+              }
+            : {}),
+        }),
+    ...(tenants === undefined ? {} : { tenants }),
+  };
+}

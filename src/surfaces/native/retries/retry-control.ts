@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import type { ApiDeps } from '../../../api/api-deps.ts';
+import { type Problem, problem } from '../../../api/problem.ts';
+import type { Reply } from '../../../api/reply.ts';
+import { type Route, route } from '../../../api/route.ts';
+import { type ControlCommand, controlOperation } from '../../../operations/control-operation.ts';
+import { idParams } from '../fields.ts';
+import { OperationView, operationView } from './operation-view.ts';
+import type { ProgressRate } from './progress-rate.ts';
+
+const ControlledOperation = OperationView.extend({
+  inFlight: z
+    .int()
+    .meta({ description: 'Requests on the wire at this moment: they are never aborted.', example: 3 }),
+}).meta({ id: 'ControlledOperation' });
+
+const CONTROLS = [
+  { verb: 'pause', summary: 'Pause an operation: nothing more is sent until it is resumed' },
+  { verb: 'resume', summary: 'Resume a paused or halted operation' },
+  { verb: 'cancel', summary: 'Cancel what an operation has not sent, and close it' },
+] as const;
+
+const PATH = '/api/v1/retries';
+const params = idParams('operation', 'Id of the operation.');
+
+/** Operations are steered: what is asked is committed first, and then followed within a second. */
+export function retryControlRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
+  const write = { tag: 'Retries', access: { of: 'tenant', scope: 'write:deliveries' } } as const;
+  return [
+    ...CONTROLS.map(({ verb, summary }) =>
+      route({
+        ...write,
+        method: 'post',
+        path: `${PATH}/{id}/${verb}`,
+        summary,
+        request: { params },
+        responses: { 200: { description: 'The operation as it is now.', schema: ControlledOperation } },
+        problems: ['state_conflict'],
+        handler: ({ params: { id }, tenant }) => control(tenant.id, id, { do: verb }),
+      }),
+    ),
+    route({
+      ...write,
+      method: 'post',
+      path: `${PATH}/{id}/rate`,
+      summary: 'Change how fast an operation sends',
+      request: {
+        params,
+        body: z
+          .strictObject({
+            perSecond: z.number().min(0.01).max(100_000).nullable().meta({
+              description: 'Requests per second at most, over all endpoints; null lifts the limit.',
+              example: 50,
+            }),
+          })
+          .meta({ id: 'RateChange' }),
+      },
+      responses: { 200: { description: 'The operation as it is now.', schema: ControlledOperation } },
+      problems: ['state_conflict'],
+      handler: ({ params: { id }, body, tenant }) =>
+        control(tenant.id, id, { do: 'rate', perSecond: body.perSecond }),
+    }),
+  ];
+
+  async function control(tenantId: string, id: string, command: ControlCommand): Promise<Reply | Problem> {
+    const result = await controlOperation(deps, tenantId, id, command);
+    if (result.ok)
+      return {
+        status: 200,
+        body: {
+          ...operationView(result.operation, rate.observe(result.operation, performance.now())),
+          inFlight: result.inFlight,
+        },
+      };
+    if (result.code === 'not_found') return problem('not_found');
+    return problem('state_conflict', {
+      detail: `The operation is \`${result.state}\`, where this is not possible.`,
+    });
+  }
+}

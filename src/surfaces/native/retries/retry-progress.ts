@@ -1,0 +1,148 @@
+import { z } from 'zod';
+import type { ApiDeps } from '../../../api/api-deps.ts';
+import { problem } from '../../../api/problem.ts';
+import type { StreamOutput } from '../../../api/reply.ts';
+import { type Route, route } from '../../../api/route.ts';
+import type { Operation } from '../../../domain/operations/operation.ts';
+import { hasEnded, OPERATION_ENDS } from '../../../domain/operations/operation-state.ts';
+import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { addendumTo } from '../../../store/operations/addenda.ts';
+import { findOperation } from '../../../store/operations/operations.ts';
+import { idParams, shownId, shownTime } from '../fields.ts';
+import { OperationSummary, operationSummary } from './operation-view.ts';
+import { OperationWatch } from './operation-watch.ts';
+import type { ProgressRate } from './progress-rate.ts';
+
+/** Proxies give up on connections on which nothing moves, commonly after a minute. */
+const HEARTBEAT_MS = 15_000;
+
+const Report = z
+  .strictObject({
+    operationId: shownId('operation', 'The operation.'),
+    state: z.enum(OPERATION_ENDS).meta({ description: 'How it ended.', example: 'completed' }),
+    createdAt: shownTime('When it was accepted.'),
+    closedAt: shownTime('When it ended.'),
+    counts: OperationSummary.shape.counts,
+    mayHaveArrived: z.int().meta({ description: 'Failed although an attempt may have arrived.', example: 0 }),
+    exclusions: z
+      .record(z.string(), z.int())
+      .meta({ description: 'Exclusions by reason.', example: { already_delivered: 3 } }),
+    addendum: z.record(z.string(), z.int()).meta({
+      description:
+        'What was settled after it had closed, by an acknowledgement, a status request or an operator: by how much each count differs now. Empty where nothing was.',
+      example: { unknown: -2, delivered: 2 },
+    }),
+    attempts: z.int().meta({ description: 'HTTP requests in all.', example: 100 }),
+    firstAttemptAt: z
+      .string()
+      .nullable()
+      .meta({ description: 'When the first request began.', example: '2026-11-03T02:00:00.000Z' }),
+    lastAttemptAt: z
+      .string()
+      .nullable()
+      .meta({ description: 'When the last request began.', example: '2026-11-03T02:10:00.000Z' }),
+  })
+  .meta({
+    id: 'ClosureReport',
+    description: 'The result of an operation, frozen when it closed; its counts add up.',
+  });
+
+/** An operation's progress as it happens, and its result. */
+export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Route[] {
+  const watch = new OperationWatch((tenantId, id) => findOperation(pool, tenantId, id));
+  const common = { tag: 'Retries', access: { of: 'tenant', scope: 'read:deliveries' } } as const;
+  const params = idParams('operation', 'Id of the operation.');
+  return [
+    route({
+      ...common,
+      method: 'get',
+      path: '/api/v1/retries/{id}/stream',
+      summary: "Follow an operation's progress (server-sent events)",
+      description:
+        'An event `progress` with the operation, without its selection, now and whenever it has changed; at the end an event `closed`, which is the last. Comments in between keep the connection open.',
+      request: { params },
+      responses: {
+        200: { description: 'The stream.', schema: z.string(), contentType: 'text/event-stream' },
+      },
+      async handler({ params: { id }, tenant }) {
+        if (!(await findOperation(pool, tenant.id, id))) return problem('not_found');
+        return {
+          status: 200,
+          contentType: 'text/event-stream',
+          // nginx would keep events back until its buffer is full.
+          headers: { 'x-accel-buffering': 'no' },
+          stream: (output) => follow(output, tenant.id, id),
+        };
+      },
+    }),
+    route({
+      ...common,
+      method: 'get',
+      path: '/api/v1/retries/{id}/report',
+      summary: "Show an operation's closure report",
+      request: { params },
+      responses: { 200: { description: 'The report.', schema: Report } },
+      problems: ['state_conflict'],
+      async handler({ params: { id }, tenant }) {
+        const operation = await findOperation(pool, tenant.id, id);
+        if (!operation) return problem('not_found');
+        const closed = operation.report?.counts;
+        const addendum = closed ? await addendumTo(pool, tenant.id, id, closed) : {};
+        const body = reportView(operation, addendum);
+        return body
+          ? { status: 200, body }
+          : problem('state_conflict', {
+              detail: `The operation is \`${operation.state}\`: its report is written when it ends.`,
+            });
+      },
+    }),
+  ];
+
+  async function follow(output: StreamOutput, tenantId: string, id: string): Promise<void> {
+    let writing = 0;
+    const write = async (text: string) => {
+      writing += 1;
+      const taken = await output.write(text);
+      writing -= 1;
+      return taken;
+    };
+    const heartbeat = setInterval(() => {
+      // A peer that has not taken the last one yet needs no further one.
+      if (writing === 0) void write(': still here\n\n');
+    }, HEARTBEAT_MS);
+    try {
+      await write('retry: 2000\n\n');
+      for await (const operation of watch.changes(tenantId, id, output.ended)) {
+        const data = JSON.stringify(operationSummary(operation, rate.observe(operation, performance.now())));
+        const ended = hasEnded(operation.state);
+        const events = `event: progress\ndata: ${data}\n\n${ended ? `event: closed\ndata: ${data}\n\n` : ''}`;
+        if (!(await write(events)) || ended) return;
+      }
+    } finally {
+      clearInterval(heartbeat);
+    }
+  }
+}
+
+function reportView(
+  operation: Operation,
+  addendum: Partial<Record<string, number>>,
+): z.input<typeof Report> | undefined {
+  const { report, closedAt, state } = operation;
+  if (!report || !closedAt || !hasEnded(state)) return undefined;
+  return {
+    operationId: showId('operation', operation.id),
+    state: state as (typeof OPERATION_ENDS)[number],
+    createdAt: operation.createdAt.toISOString(),
+    closedAt: closedAt.toISOString(),
+    counts: report.counts,
+    mayHaveArrived: report.mayHaveArrived,
+    exclusions: Object.fromEntries(
+      Object.entries(report.exclusions).map(([reason, count]) => [reason, count ?? 0]),
+    ),
+    addendum: Object.fromEntries(Object.entries(addendum).map(([part, change]) => [part, change ?? 0])),
+    attempts: report.attempts,
+    firstAttemptAt: report.firstAttemptAt ?? null,
+    lastAttemptAt: report.lastAttemptAt ?? null,
+  };
+}

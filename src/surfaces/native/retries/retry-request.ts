@@ -1,0 +1,147 @@
+import { z } from 'zod';
+import type { OperationOptions } from '../../../domain/operations/operation.ts';
+import { MAX_EXPLICIT_IDS, type Selection } from '../../../domain/operations/selection.ts';
+import { ON_AMBIGUOUS } from '../../../domain/sending/retry-policy.ts';
+import type { IdKind } from '../../../domain/tenancy/typed-id.ts';
+import { DeliveryFilterBody, deliveryFilter } from '../deliveries/delivery-filter.ts';
+import { durationField, idField, textField, timeField } from '../fields.ts';
+
+const DAY_MS = 86_400_000;
+/** Nothing may wait for ever, and a time in a far year is a mistake. */
+const MAX_AHEAD_MS = 90 * DAY_MS;
+
+const ids = (kind: IdKind, description: string) =>
+  z
+    .array(idField(kind, description))
+    .max(MAX_EXPLICIT_IDS)
+    .optional()
+    .meta({ description: `${description} An empty list selects nothing; a repeat counts once.` });
+
+const Select = z
+  .strictObject({
+    deliveryIds: ids('delivery', 'These deliveries.'),
+    eventIds: ids('event', 'All deliveries of these events.'),
+    executionIds: ids('execution', 'The deliveries that these executions ran.'),
+    failuresOf: idField('operation', 'What failed in this operation.').optional(),
+    filter: DeliveryFilterBody.optional(),
+  })
+  .refine((select) => Object.values(select).filter((member) => member !== undefined).length === 1, {
+    message: 'Expected exactly one of deliveryIds, eventIds, executionIds, failuresOf and filter.',
+    params: { code: 'exactly_one' },
+  })
+  .meta({
+    id: 'Select',
+    description: 'What to retry: exactly one member.',
+    minProperties: 1,
+    maxProperties: 1,
+  });
+
+const percent = (description: string, example: number) =>
+  z.number().min(0).max(100).meta({ description, example });
+
+const Options = z
+  .strictObject({
+    ratePerSecond: z
+      .number()
+      .min(0.01)
+      .max(100_000)
+      .optional()
+      .meta({ description: 'Requests per second at most, over all endpoints.', example: 50 }),
+    maxConcurrency: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .optional()
+      .meta({ description: 'Requests at a time at most, over all endpoints.', example: 10 }),
+    takeOverScheduled: z.boolean().optional().meta({
+      description: 'Send now what is merely queued or scheduled elsewhere, in place of that.',
+      example: false,
+    }),
+    notBefore: timeField('Nothing is sent before; 90 days ahead at most.')
+      .refine((text) => Date.parse(text) <= Date.now() + MAX_AHEAD_MS, {
+        message: 'Expected a time within the next 90 days.',
+        params: { code: 'out_of_range' },
+      })
+      .optional(),
+    giveUpAfterMs: durationField(
+      1_000,
+      30 * DAY_MS,
+      'How long items are tried before they are given up; as the endpoint says where left out.',
+      DAY_MS,
+    ).optional(),
+    canary: z
+      .strictObject({
+        count: z.int().min(1).max(10_000).meta({ description: 'Items of each endpoint.', example: 25 }),
+        maxFailurePercent: percent('More bad first attempts than this, and its other items are held.', 10),
+      })
+      .optional()
+      .meta({ description: 'A few items of each endpoint go first; the others follow where these do well.' }),
+    ramp: z
+      .strictObject({
+        startPerSecond: z
+          .number()
+          .min(0.01)
+          .max(100_000)
+          .meta({ description: 'Requests per second to begin with.', example: 5 }),
+        everySeconds: z.int().min(1).max(86_400).meta({ description: 'How often it doubles.', example: 60 }),
+      })
+      .optional()
+      .meta({ description: 'The rate doubles while what is sent does well, up to `ratePerSecond`.' }),
+    haltAtFailurePercent: percent(
+      'More bad attempts of the last minute than this, from 50 on, and the operation is halted.',
+      50,
+    ).optional(),
+    onAmbiguous: z.enum(ON_AMBIGUOUS).optional().meta({
+      description: 'In the place of what the endpoints do when nobody knows whether a request arrived.',
+      example: 'hold',
+    }),
+  })
+  .meta({ id: 'RetryOptions' });
+
+/** A request for a retry or replay. */
+export const RetryRequest = z
+  .strictObject({
+    select: Select,
+    mode: z.enum(['retry', 'replay']).default('retry').meta({
+      description:
+        '`retry` leaves alone what is delivered; `replay` sends it again, with the same `webhook-id`.',
+      example: 'retry',
+    }),
+    target: z
+      .enum(['original', 'current'])
+      .default('current')
+      .meta({ description: 'Send to where it went first, or to where it would go now.', example: 'current' }),
+    options: Options.default({}),
+    reason: textField(
+      1_000,
+      'Why, for whoever asks later.',
+      'endpoint was down from 02:00 to 05:00',
+    ).optional(),
+    ticket: textField(255, 'Where this is tracked.', 'OPS-42').optional(),
+  })
+  .meta({ id: 'RetryRequest' });
+
+type Parsed = z.output<typeof RetryRequest>;
+
+/** The selection of the domain. */
+export function selectionOf({ select }: Parsed): Selection {
+  if (select.deliveryIds) return { deliveryIds: [...new Set(select.deliveryIds)] };
+  if (select.eventIds) return { eventIds: [...new Set(select.eventIds)] };
+  if (select.executionIds) return { executionIds: [...new Set(select.executionIds)] };
+  if (select.failuresOf !== undefined) return { failuresOf: select.failuresOf };
+  return { filter: deliveryFilter(select.filter ?? {}) };
+}
+
+/** The options of the domain. */
+export function optionsOf({ options }: Parsed): OperationOptions {
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as OperationOptions;
+}
+
+/** Where in the request these ids stand, each once: what an error about them points to. */
+export function pointersOf({ select }: Parsed, wanted: readonly string[]): string[] {
+  const [name, members] = Object.entries(select).find(([, member]) => member !== undefined) ?? [];
+  if (!Array.isArray(members)) return [`#/select/${name}`];
+  return wanted.map((id) => `#/select/${name}/${members.indexOf(id)}`);
+}

@@ -1,0 +1,159 @@
+import { z } from 'zod';
+import type { ApiDeps } from '../../../api/api-deps.ts';
+import { hashApiKey, makeApiKey } from '../../../api/api-key.ts';
+import { isProblem, problem } from '../../../api/problem.ts';
+import { type Route, route } from '../../../api/route.ts';
+import { GRANT_SCOPES, GRANTS } from '../../../domain/tenancy/grant.ts';
+import { hasScope, SCOPES, TENANT_SCOPES } from '../../../domain/tenancy/scope.ts';
+import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { type ApiKey, insertApiKey, listApiKeys, revokeApiKey } from '../../../store/tenancy/api-keys.ts';
+import { idParams, shownId, shownTime, textField, timeField } from '../fields.ts';
+import { ownerNamed } from '../owner.ts';
+import { idCursor, pageFrom, pageOf, pageParameters } from '../page.ts';
+
+const name = textField(200, 'Name for people: who or what uses the key.', 'orders service');
+
+const KeyView = z
+  .strictObject({
+    id: shownId('key', 'Id of the key; not the key itself.'),
+    name,
+    scopes: z.array(z.enum(SCOPES)).meta({ description: 'What the key may do.', example: ['write:events'] }),
+    grant: z.enum(GRANTS).nullable().meta({
+      description: 'The grant that it was made with; such a key reads no bodies.',
+      example: 'observer',
+    }),
+    createdAt: shownTime('When it was made.'),
+    expiresAt: shownTime('From when on it is refused.').nullable(),
+    revokedAt: shownTime('When it was revoked.').nullable(),
+  })
+  .meta({ id: 'Key', description: 'An API key; the key itself is shown once only.' });
+
+const CreatedKey = KeyView.extend({
+  tenantId: shownId('tenant', 'The tenant it belongs to.'),
+  key: z.string().meta({ description: 'The key. It is shown now and never again.', example: 'rdk_…' }),
+}).meta({ id: 'CreatedKey' });
+
+const NewKey = z
+  .strictObject({
+    tenantId: z.string().optional().meta({
+      description: 'Id or handle of the tenant; of the calling key where left out.',
+      example: 'acme',
+    }),
+    name,
+    scopes: z
+      .array(z.enum(TENANT_SCOPES))
+      .min(1)
+      .max(TENANT_SCOPES.length)
+      .transform((scopes) => [...new Set(scopes)])
+      .optional()
+      .meta({
+        description: 'What the key may do; no more than the calling key may. Required without a grant.',
+        example: ['write:events'],
+      }),
+    grant: z.enum(GRANTS).optional().meta({
+      description:
+        'In the place of scopes: observer, operator, recovery_operator or admin (docs/surfaces/flowrelay.md).',
+      example: 'observer',
+    }),
+    expiresAt: timeField('From when on it is refused; never where left out.').optional(),
+  })
+  .superRefine(({ scopes, grant }, context) => {
+    if (scopes === undefined && grant === undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['scopes'],
+        message: 'This member is required.',
+        params: { code: 'required' },
+      });
+    if (scopes !== undefined && grant !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['grant'],
+        message: 'Expected either scopes or a grant.',
+        params: { code: 'exactly_one' },
+      });
+  })
+  .meta({ id: 'NewKey' });
+
+/** API keys of a tenant. */
+export function keyRoutes({ pool }: ApiDeps): Route[] {
+  return [
+    route({
+      method: 'post',
+      path: '/api/v1/keys',
+      summary: 'Make an API key',
+      description: 'The answer holds the key, once: only its hash is kept.',
+      tag: 'Keys',
+      access: { of: 'tenant', scope: 'write:keys', tenant: 'optional' },
+      request: { body: NewKey },
+      responses: { 201: { description: 'The key, shown once.', schema: CreatedKey } },
+      problems: ['tenant_required'],
+      async handler({ body, caller, tenant }) {
+        const owner = await ownerNamed(pool, body.tenantId, caller, tenant);
+        if (isProblem(owner)) return owner;
+        const scopes = body.grant === undefined ? (body.scopes ?? []) : GRANT_SCOPES[body.grant];
+        const beyond = scopes.find((scope) => !hasScope(caller.scopes, scope));
+        if (beyond)
+          return problem('insufficient_scope', {
+            detail: `A key cannot grant \`${beyond}\`, which it does not have.`,
+          });
+        const key = makeApiKey();
+        const made = await insertApiKey(pool, {
+          tenantId: owner.id,
+          name: body.name,
+          hash: hashApiKey(key),
+          scopes,
+          grant: body.grant,
+          expiresAt: body.expiresAt === undefined ? undefined : new Date(body.expiresAt),
+        });
+        if (!made)
+          return problem('invalid_request', {
+            errors: [{ pointer: '#/expiresAt', code: 'out_of_range', message: 'Expected a time to come.' }],
+          });
+        return { status: 201, body: { ...view(made), tenantId: showId('tenant', owner.id), key } };
+      },
+    }),
+    route({
+      method: 'get',
+      path: '/api/v1/keys',
+      summary: "List a tenant's API keys, newest first",
+      tag: 'Keys',
+      access: { of: 'tenant', scope: 'write:keys' },
+      request: { query: z.strictObject(pageParameters) },
+      responses: { 200: { description: 'A page of keys.', schema: pageOf(KeyView) } },
+      problems: ['invalid_cursor'],
+      async handler({ query: { limit, cursor }, tenant }) {
+        const listed = ['keys', tenant.id];
+        const position = idCursor(listed, cursor);
+        if (isProblem(position)) return position;
+        const page = { limit: limit + 1, ...(position.id ? { before: position.id } : {}) };
+        const rows = await listApiKeys(pool, tenant.id, page);
+        return { status: 200, body: pageFrom(rows, limit, listed, ({ id }) => [id], view) };
+      },
+    }),
+    route({
+      method: 'delete',
+      path: '/api/v1/keys/{id}',
+      summary: 'Revoke an API key, at once',
+      tag: 'Keys',
+      access: { of: 'tenant', scope: 'write:keys' },
+      request: { params: idParams('key', 'Id of the key.') },
+      responses: { 204: { description: 'It is revoked, now or since earlier.' } },
+      async handler({ params: { id }, tenant }) {
+        return (await revokeApiKey(pool, tenant.id, id)) ? { status: 204 } : problem('not_found');
+      },
+    }),
+  ];
+}
+
+function view(key: ApiKey): z.input<typeof KeyView> {
+  return {
+    id: showId('key', key.id),
+    name: key.name,
+    scopes: key.scopes,
+    grant: key.grant ?? null,
+    createdAt: key.createdAt.toISOString(),
+    expiresAt: key.expiresAt?.toISOString() ?? null,
+    revokedAt: key.revokedAt?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,185 @@
+import { z } from 'zod';
+import type { ApiDeps } from '../../../api/api-deps.ts';
+import { isProblem, problem } from '../../../api/problem.ts';
+import { type Route, route } from '../../../api/route.ts';
+import { readId, showId } from '../../../domain/tenancy/typed-id.ts';
+import {
+  findTenant,
+  insertTenant,
+  listTenants,
+  TENANT_PLANS,
+  type Tenant,
+  updateTenant,
+} from '../../../store/tenancy/tenants.ts';
+import { shownId, shownTime, textField } from '../fields.ts';
+import { idCursor, pageFrom, pageOf, pageParameters } from '../page.ts';
+
+/** Never shaped like an id, so that one parameter can take id and handle. */
+const ID_SHAPED = /^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z]{2,4}_[0-9a-hjkmnp-tv-z]{26})$/;
+
+const handle = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9._-]{0,62}$/,
+    'Expected 1 to 63 lower-case letters, digits, dots, dashes and underscores.',
+  )
+  .refine((text) => !ID_SHAPED.test(text), {
+    message: 'A handle may not look like an id.',
+    params: { code: 'wrong_format' },
+  })
+  .meta({
+    description: 'Name that stands for the tenant in calls and in Temporal; it never changes.',
+    example: 'acme',
+  });
+const name = textField(200, 'Name for people.', 'Acme Ltd');
+const plan = z.enum(TENANT_PLANS).meta({
+  description: 'Plan, which gates calls of surfaces that know plans; without one nothing is gated.',
+  example: 'pro',
+});
+
+const days = z.int().min(1).max(3_650).nullable().meta({
+  description: 'Payloads go when they are older; events, deliveries and receipts stay. No limit where null.',
+  example: 30,
+});
+const replays = z
+  .int()
+  .min(0)
+  .max(1_000_000)
+  .nullable()
+  .meta({ description: 'Replays of receipts in 24 hours at most. No limit where null.', example: 100 });
+
+const Settings = z
+  .strictObject({ payloadRetentionDays: days.optional(), replaysPerDay: replays.optional() })
+  .meta({
+    id: 'TenantSettings',
+    description: 'Retention and quotas. What is left out stays; null takes the limit away.',
+  });
+
+const TenantView = z
+  .strictObject({
+    id: shownId('tenant', 'Id of the tenant.'),
+    handle,
+    name: name.nullable(),
+    plan: plan.nullable(),
+    settings: z
+      .strictObject({ payloadRetentionDays: days, replaysPerDay: replays })
+      .meta({ description: 'Retention and quotas.' }),
+    createdAt: shownTime('When it was made.'),
+    updatedAt: shownTime('When it was last changed.'),
+  })
+  .meta({ id: 'Tenant', description: 'Owner of endpoints, events, deliveries and operations.' });
+
+const params = z.strictObject({
+  id: z.string().meta({ description: 'Id or handle of the tenant.', example: 'acme' }),
+});
+
+/** Tenants, for keys of the installation. */
+export function tenantRoutes({ pool }: ApiDeps): Route[] {
+  const common = { tag: 'Tenants', access: { of: 'installation' } } as const;
+  return [
+    route({
+      ...common,
+      method: 'post',
+      path: '/api/v1/tenants',
+      summary: 'Make a tenant',
+      request: {
+        body: z
+          .strictObject({
+            handle,
+            name: name.optional(),
+            plan: plan.optional(),
+            settings: Settings.optional(),
+          })
+          .meta({ id: 'NewTenant' }),
+      },
+      responses: { 201: { description: 'The tenant.', schema: TenantView } },
+      problems: ['handle_taken'],
+      async handler({ body }) {
+        const tenant = await insertTenant(pool, body as Parameters<typeof insertTenant>[1]);
+        if (!tenant)
+          return problem('handle_taken', {
+            errors: [{ pointer: '#/handle', code: 'taken', message: 'This handle is taken.' }],
+          });
+        return {
+          status: 201,
+          body: view(tenant),
+          headers: { location: `/api/v1/tenants/${showId('tenant', tenant.id)}` },
+        };
+      },
+    }),
+    route({
+      ...common,
+      method: 'get',
+      path: '/api/v1/tenants',
+      summary: 'List tenants, oldest first',
+      request: { query: z.strictObject(pageParameters) },
+      responses: { 200: { description: 'A page of tenants.', schema: pageOf(TenantView) } },
+      problems: ['invalid_cursor'],
+      async handler({ query: { limit, cursor } }) {
+        const listed = 'tenants';
+        const position = idCursor(listed, cursor);
+        if (isProblem(position)) return position;
+        const rows = await listTenants(pool, {
+          limit: limit + 1,
+          ...(position.id ? { after: position.id } : {}),
+        });
+        return { status: 200, body: pageFrom(rows, limit, listed, ({ id }) => [id], view) };
+      },
+    }),
+    route({
+      ...common,
+      method: 'get',
+      path: '/api/v1/tenants/{id}',
+      summary: 'Show a tenant',
+      request: { params },
+      responses: { 200: { description: 'The tenant.', schema: TenantView } },
+      async handler({ params: { id } }) {
+        const tenant = await findTenant(pool, referenceOf(id));
+        return tenant ? { status: 200, body: view(tenant) } : problem('not_found');
+      },
+    }),
+    route({
+      ...common,
+      method: 'patch',
+      path: '/api/v1/tenants/{id}',
+      summary: "Change a tenant's name, plan or settings",
+      request: {
+        params,
+        body: z
+          .strictObject({
+            name: name.nullable().optional(),
+            plan: plan.nullable().optional(),
+            settings: Settings.optional(),
+          })
+          .meta({ id: 'TenantChange', description: 'What is left out stays; null takes the value away.' }),
+      },
+      responses: { 200: { description: 'The tenant.', schema: TenantView } },
+      async handler({ params: { id }, body }) {
+        const found = await findTenant(pool, referenceOf(id));
+        const tenant = found && (await updateTenant(pool, found.id, body));
+        return tenant ? { status: 200, body: view(tenant) } : problem('not_found');
+      },
+    }),
+  ];
+}
+
+function referenceOf(text: string): { id: string } | { handle: string } {
+  const id = readId('tenant', text);
+  // A NUL cannot be compared in Postgres; no handle has one.
+  return id === undefined ? { handle: text.replaceAll('\0', '') } : { id };
+}
+
+function view(tenant: Tenant): z.input<typeof TenantView> {
+  return {
+    id: showId('tenant', tenant.id),
+    handle: tenant.handle,
+    name: tenant.name ?? null,
+    plan: tenant.plan ?? null,
+    settings: {
+      payloadRetentionDays: tenant.settings.payloadRetentionDays ?? null,
+      replaysPerDay: tenant.settings.replaysPerDay ?? null,
+    },
+    createdAt: tenant.createdAt.toISOString(),
+    updatedAt: tenant.updatedAt.toISOString(),
+  };
+}

@@ -1,0 +1,97 @@
+import type { Pool } from 'pg';
+import { v7 as uuidv7 } from 'uuid';
+import { wantsEvent } from '../../domain/endpoints/endpoint-match.ts';
+import { FAILED_FILE_TYPE, isSystemEventType } from '../../domain/endpoints/event-type.ts';
+import { type MatchedEvent, writeCallsIn } from '../../ingest/write-calls.ts';
+import { withTransaction } from '../../store/db/pool.ts';
+import type { Queryable } from '../../store/db/queryable.ts';
+import { type Matchable, matchableEndpoints } from '../../store/tenancy/endpoint-versions.ts';
+import { readEndedHorizon } from './ended-horizon.ts';
+import { failedFileEvent } from './failed-file-event.ts';
+import {
+  feedsWithNews,
+  lockFailedFileFeed,
+  moveFailedFileFeed,
+  openFailedFileFeeds,
+} from './failed-file-feeds.ts';
+import { fileArtifacts } from './file-artifact.ts';
+import { endedExecutions, type FileExecution } from './file-executions.ts';
+import { fileFault } from './file-fault.ts';
+
+const FEEDS_AT_ONCE = 100;
+/** Events of one transaction. */
+const PAGE = 500;
+/** Between the time a transaction takes as its own and the moment others can see that it runs. */
+const LAG_MS = 500;
+
+/** The tenants that ask to be told of failed files, and of which something has failed since. */
+export async function tenantsToTell(pool: Pool): Promise<string[]> {
+  await openFailedFileFeeds(pool);
+  return feedsWithNews(pool, FEEDS_AT_ONCE);
+}
+
+/**
+ * Tells a tenant, by events through Redrive itself, of each execution that ended failed: exactly once, for the events and
+ * the place they stand for are committed together. Ends early when stopped. Returns how many were told.
+ */
+export async function tellFailedFiles(pool: Pool, tenantId: string, stop?: AbortSignal): Promise<number> {
+  let told = 0;
+  for (let read = PAGE; read === PAGE && !stop?.aborted; ) {
+    const page = await withTransaction(pool, (db) => tellPage(db, tenantId));
+    read = page.read;
+    told += page.told;
+  }
+  return told;
+}
+
+async function tellPage(db: Queryable, tenantId: string): Promise<{ read: number; told: number }> {
+  const after = await lockFailedFileFeed(db, tenantId);
+  if (!after) return { read: 0, told: 0 };
+  // A statement of its own before the page, and the transaction's only look there: see there why.
+  const { before } = await readEndedHorizon(db, LAG_MS);
+  const failed = await endedExecutions(db, tenantId, { after, before, limit: PAGE, only: 'failed' });
+  const last = failed.at(-1);
+  if (!last?.processedAtMicros) return { read: 0, told: 0 };
+  // What becomes of a notice is told to nobody, or it would never end.
+  const told = await tell(
+    db,
+    tenantId,
+    failed.filter(({ event }) => !isSystemEventType(event.type)),
+  );
+  await moveFailedFileFeed(db, tenantId, { processedAtMicros: last.processedAtMicros, id: last.id });
+  return { read: failed.length, told };
+}
+
+async function tell(db: Queryable, tenantId: string, failed: FileExecution[]): Promise<number> {
+  if (failed.length === 0) return 0;
+  const endpoints = (await matchableEndpoints(db, tenantId)).filter(({ eventTypes }) =>
+    eventTypes?.includes(FAILED_FILE_TYPE),
+  );
+  // Nobody asks any more: the place moves on, so that who asks again is not told of long ago.
+  if (endpoints.length === 0) return 0;
+  await writeCallsIn(db, tenantId, [failed.map((execution) => eventOf(tenantId, execution, endpoints))]);
+  return failed.length;
+}
+
+function eventOf(tenantId: string, execution: FileExecution, endpoints: Matchable[]): MatchedEvent {
+  const payload = failedFileEvent(uuidv7(), tenantId, {
+    executionId: execution.id,
+    processedAt: (execution.processedAt ?? execution.updatedAt).toISOString(),
+    direction: execution.direction,
+    partnershipId: execution.endpoint.handle,
+    name: execution.event.name,
+    artifacts: fileArtifacts(execution),
+    fault: fileFault(execution.reason),
+  });
+  const body = JSON.stringify(payload);
+  return {
+    type: FAILED_FILE_TYPE,
+    source: 'redrive',
+    key: execution.id,
+    occurredAt: execution.processedAt,
+    body,
+    payloadBytes: Buffer.byteLength(body),
+    payload,
+    endpoints: endpoints.filter((endpoint) => wantsEvent(endpoint, { type: FAILED_FILE_TYPE, payload })),
+  };
+}

@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { ApiDeps } from '../../api/api-deps.ts';
+import {
+  IDEMPOTENCY_KEEP_MS,
+  idempotencyScope,
+  readIdempotencyKey,
+  requestFingerprint,
+} from '../../api/idempotency.ts';
+import { isProblem, type Problem, problem } from '../../api/problem.ts';
+import { type Route, route } from '../../api/route.ts';
+import { withTransaction } from '../../store/db/pool.ts';
+import type { Queryable } from '../../store/db/queryable.ts';
+import { lockKey, storeAnswer } from '../../store/operations/idempotency-keys.ts';
+import { idField } from '../native/fields.ts';
+import { repeatEvent } from './repeated-events.ts';
+import { ERROR_RESPONSES } from './stedi-error.ts';
+import { shownUuid } from './stedi-fields.ts';
+
+const PATH = '/events/{eventId}/retry';
+
+const RepeatedEvent = z
+  .strictObject({ eventId: shownUuid('Id of the new event.') })
+  .meta({ id: 'StediRepeatedEvent', description: 'The event that repeats the old one.' });
+
+/** `POST /events/{eventId}/retry`. */
+export function repeatEventRoutes(deps: ApiDeps): Route[] {
+  return [
+    route({
+      method: 'post',
+      path: PATH,
+      summary: 'Send an event again, as a new one',
+      description:
+        'The new event has the payload of the old one and goes to the endpoints that had it; both are linked. Its deliveries have ids of their own.',
+      tag: 'Stedi',
+      access: { of: 'tenant', scope: 'write:deliveries' },
+      request: { params: z.strictObject({ eventId: idField('event', 'Id of the event.') }) },
+      headers: {
+        'Idempotency-Key': {
+          description: 'Makes repeating the request safe for 24 hours; optional.',
+          example: 'a7f3c1d2-again-2026-11-03',
+        },
+      },
+      responses: {
+        200: { description: 'The new event is accepted.', schema: RepeatedEvent },
+        ...ERROR_RESPONSES,
+      },
+      async handler({ params: { eventId }, header, tenant }) {
+        const key = readIdempotencyKey(header('idempotency-key'));
+        if (typeof key === 'object') return key;
+        const repeated = await withTransaction(deps.pool, (db) =>
+          key === undefined ? repeat(db, tenant.id, eventId) : repeatOnce(db, tenant.id, eventId, key),
+        );
+        if (isProblem(repeated)) return repeated;
+        if (repeated.queued > 0) deps.pokeLiveLane();
+        return { status: 200, json: repeated.json };
+      },
+    }),
+  ];
+}
+
+type Repeated = { eventId: string; queued: number; json: string };
+
+async function repeat(db: Queryable, tenantId: string, eventId: string): Promise<Repeated | Problem> {
+  const repeated = await repeatEvent(db, tenantId, eventId);
+  if (repeated.ok) {
+    const body: z.input<typeof RepeatedEvent> = { eventId: repeated.eventId };
+    return { eventId: repeated.eventId, queued: repeated.queued, json: JSON.stringify(body) };
+  }
+  if (repeated.why === 'unknown') return problem('not_found');
+  return problem('invalid_request', {
+    detail:
+      repeated.why === 'payload_expired'
+        ? 'The payload of this event is no longer kept: there is nothing to send.'
+        : 'This event repeats the id of an earlier one and was never sent: retry the first one.',
+  });
+}
+
+/** Makes the new event once for each key; a repeat gets the first answer, another event under the key is refused. */
+async function repeatOnce(
+  db: Queryable,
+  tenantId: string,
+  eventId: string,
+  key: string,
+): Promise<Repeated | Problem> {
+  const use = {
+    scope: idempotencyScope(tenantId, 'stedi', `POST ${PATH}`),
+    keyHash: createHash('sha256').update(key).digest(),
+    tenantId,
+    fingerprint: requestFingerprint({ method: 'POST', routeTemplate: PATH, params: { eventId }, body: {} }),
+  };
+  const held = await lockKey(db, use);
+  if (held.found === 'stored')
+    return held.fingerprint.equals(use.fingerprint)
+      ? { eventId: held.operationId, queued: 0, json: held.body }
+      : problem('idempotency_key_reused');
+  const repeated = await repeat(db, tenantId, eventId);
+  if (isProblem(repeated)) return repeated;
+  await storeAnswer(db, use, {
+    use: held.use,
+    // There is no operation: what the key stands for is the new event.
+    operationId: repeated.eventId,
+    status: 200,
+    body: repeated.json,
+    whileOpen: false,
+    expiresAt: new Date(Date.now() + IDEMPOTENCY_KEEP_MS),
+  });
+  return repeated;
+}

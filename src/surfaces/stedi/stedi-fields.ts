@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import type { TimeBound } from '../../domain/operations/selection.ts';
+import { timeField } from '../native/fields.ts';
+import { FILE_FAULT_CODES } from './file-fault.ts';
+
+/** An id that is shown: a bare uuid. */
+export function shownUuid(description: string) {
+  return z.uuid().meta({ description, example: '0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f' });
+}
+
+/** Which way files go, seen from the tenant. */
+export const direction = z.enum(['INBOUND', 'OUTBOUND', 'UNKNOWN']).meta({
+  description: 'The direction of the transaction, by the partner of the endpoint; UNKNOWN where it has none.',
+  example: 'OUTBOUND',
+});
+
+/** Why a file was not processed. */
+export const faultCode = z
+  .enum(FILE_FAULT_CODES)
+  .meta({ description: 'Why it failed.', example: 'DELIVERY_FAILURE' });
+
+/** The name of a partnership, which is the handle of the endpoint; a text that is none names nothing. */
+export const partnershipId = z
+  .string()
+  .meta({ description: 'Handle of the endpoint.', example: 'acme_billing' });
+
+/** A time that was read, as a bound of the domain: in UTC, with its microseconds, in a spelling that Postgres takes. */
+export function timeBound(text: string, inclusive: boolean): TimeBound {
+  const [seconds] = new Date(Date.parse(text)).toISOString().split('.');
+  return { at: `${seconds}.${microsecondsOf(text)}Z`, inclusive };
+}
+
+/** A time that was read, in whole microseconds since 1970. */
+export function timeInMicros(text: string): string {
+  return `${Math.floor(Date.parse(text) / 1_000)}${microsecondsOf(text)}`;
+}
+
+function microsecondsOf(text: string): string {
+  return (/\.(\d+)/.exec(text)?.[1] ?? '').slice(0, 6).padEnd(6, '0');
+}
+
+/** The members `from` and `to`; what they mean at their ends differs by call. */
+export const processedRange = {
+  from: timeField('Processed after this time.').optional(),
+  to: timeField('Processed before this time.').optional(),
+};
+
+/** Refuses a range that ends before it begins: it selects nothing and is always a mistake. */
+export function refuseReversed(
+  { from, to }: { from?: string | undefined; to?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  if (from !== undefined && to !== undefined && Date.parse(from) > Date.parse(to))
+    context.addIssue({
+      code: 'custom',
+      path: ['to'],
+      message: 'Expected a time that is not before `from`.',
+      params: { code: 'out_of_range' },
+    });
+}

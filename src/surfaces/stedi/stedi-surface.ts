@@ -1,0 +1,48 @@
+import { callerOf, refusedScope } from '../../api/authentication.ts';
+import { isProblem, problem } from '../../api/problem.ts';
+import type { Surface } from '../../api/surface.ts';
+import { executionRoutes } from './executions.ts';
+import { pollingRoutes } from './polling.ts';
+import { repeatEventRoutes } from './repeat-event.ts';
+import { retryExecutionsRoutes } from './retry-executions.ts';
+import { renderStediProblem } from './stedi-error.ts';
+
+/** The documented server has its version as a prefix; clients leave it out as often. */
+const VERSION_PREFIX = '/2023-08-01';
+
+/** The retry API of Stedi: `Authorization: <key>`, or `Key <key>` as older clients write it; the tenant is the key's. */
+export const stediSurface: Surface = {
+  name: 'stedi',
+  prefixes: ['/executions', '/polling', '/events', VERSION_PREFIX],
+  credentials: {
+    stediKey: {
+      type: 'apiKey',
+      in: 'header',
+      name: 'Authorization',
+      description:
+        'An API key, `rdk_…`, by itself or after the word `Key`. Each operation names the scope it needs.',
+    },
+  },
+  async authenticate(deps, access, request) {
+    const caller = await callerOf(deps, apiKey(request.header('authorization')));
+    if (isProblem(caller)) return caller;
+    if (!caller.tenant)
+      return problem('insufficient_scope', {
+        detail: 'This API key belongs to no account: use one of the account.',
+      });
+    const refused = access.of === 'tenant' ? refusedScope(caller, access.scope) : undefined;
+    return refused ?? { caller, tenant: caller.tenant };
+  },
+  renderProblem: (failure, { requestId }) => renderStediProblem(failure, requestId),
+  routes: (deps) =>
+    [
+      ...retryExecutionsRoutes(deps),
+      ...pollingRoutes(deps),
+      ...executionRoutes(deps),
+      ...repeatEventRoutes(deps),
+    ].flatMap((route) => [route, { ...route, path: `${VERSION_PREFIX}${route.path}` }]),
+};
+
+function apiKey(authorization: string | undefined): string | undefined {
+  return /^(?:Key +)?([\x21-\x7e]{1,8192})$/i.exec(authorization ?? '')?.[1];
+}

@@ -1,0 +1,33 @@
+import type { Pool } from 'pg';
+import type { DeliveryFilter } from '../../domain/operations/selection.ts';
+import { withTransaction } from '../../store/db/pool.ts';
+import { filterConditions, Parameters } from '../../store/selection/selection-page.ts';
+
+const STATEMENT_TIMED_OUT = '57014';
+
+/**
+ * How many events the deliveries are of that a filter selects and whose payload is kept: counted, or where that takes
+ * longer than `budgetMs` what the planner thinks.
+ */
+export async function estimateEvents(
+  pool: Pool,
+  tenantId: string,
+  filter: DeliveryFilter,
+  budgetMs: number,
+): Promise<number> {
+  const p = new Parameters();
+  const selected = `select distinct d.event_id from deliveries d
+    where ${filterConditions(tenantId, filter, {}, p).join('\n and ')}
+      and (select b.event_id from payloads b where b.event_id = d.event_id) is not null`;
+  try {
+    return await withTransaction(pool, async (db) => {
+      await db.query(`select set_config('statement_timeout', $1, true)`, [String(budgetMs)]);
+      const { rows } = await db.query(`select count(*)::int as events from (${selected}) s`, p.values);
+      return rows[0].events;
+    });
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== STATEMENT_TIMED_OUT) throw error;
+    const { rows } = await pool.query(`explain (format json) ${selected}`, p.values);
+    return Math.round(rows[0]['QUERY PLAN'][0].Plan['Plan Rows']);
+  }
+}

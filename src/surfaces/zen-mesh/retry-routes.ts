@@ -1,0 +1,156 @@
+import { z } from 'zod';
+import type { ApiDeps } from '../../api/api-deps.ts';
+import { readIdempotencyKey } from '../../api/idempotency.ts';
+import { type FieldError, type Problem, problem } from '../../api/problem.ts';
+import { type Route, route } from '../../api/route.ts';
+import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
+import { readId } from '../../domain/tenancy/typed-id.ts';
+import { acceptOperation } from '../../operations/accept-operation.ts';
+import { droppedAmong } from '../../store/reading/delivery-reads.ts';
+import { deliveriesOfEvent, findEvent } from '../../store/reading/event-reads.ts';
+import { findTenant } from '../../store/tenancy/tenants.ts';
+import { idempotencyOf, KEY_HEADER, keyConflict } from './idempotency.ts';
+import { MAX_BATCH, refusedBatch } from './plan-gate.ts';
+import { notFoundDetail, zenErrors } from './problems.ts';
+import { BatchRetried, batchAnswer, EventRetried, eventAnswer } from './retry-answers.ts';
+import { readDeliveryId, spelledId, tid, ZEN_TAG } from './zen-fields.ts';
+
+/** All but what was dropped: what is delivered is selected only to be told of, the engine leaves it alone. */
+const STATES_OF_EVENT: DeliveryState[] = ['pending', 'failed', 'unknown', 'cancelled', 'delivered'];
+
+/** Far more endpoints than any event is for. */
+const MAX_DELIVERIES = 10_000;
+
+const Batch = z.strictObject({
+  delivery_ids: z
+    .array(spelledId('A delivery, as `dlv_…`, `del_…` or uuid.', 'del_01k9z3e5hbe7r9qk2m4n6p8r0s'))
+    .min(1)
+    .max(MAX_BATCH)
+    .meta({ description: `Deliveries, ${MAX_BATCH} at most; a repeat counts once.` }),
+});
+
+/** What every retry of this surface is: to where it went first, in the place of what merely waits. */
+const RETRY = {
+  surface: 'zen-mesh',
+  kind: 'retry',
+  target: 'original',
+  options: { takeOverScheduled: true },
+} as const;
+
+/** Single and batch retry. */
+export function retryRoutes(deps: ApiDeps): Route[] {
+  const { pool } = deps;
+  const common = {
+    method: 'post',
+    tag: ZEN_TAG,
+    access: { of: 'tenant', scope: 'write:deliveries' },
+    headers: KEY_HEADER,
+  } as const;
+  return [
+    route({
+      ...common,
+      path: '/v1/tenants/{tid}/events/{eid}/retry',
+      summary: 'Retry an event',
+      description:
+        'Sends every delivery of the event that failed or waits, to its original target. What is delivered is left alone.',
+      request: {
+        params: z.strictObject({ tid, eid: spelledId('The event.', 'evt_01k9z3e5hbe7r9qk2m4n6p8r0s') }),
+      },
+      responses: {
+        202: { description: 'It is accepted.', schema: EventRetried },
+        ...zenErrors({ conflict: true }),
+      },
+      async handler({ params: { eid }, header, tenant, caller }) {
+        const key = readIdempotencyKey(header('idempotency-key'));
+        if (typeof key === 'object') return key;
+        const id = readId('event', eid);
+        let oldest = '';
+        const result = await acceptOperation<Problem>(deps, {
+          ...RETRY,
+          tenant,
+          caller,
+          selection: { filter: { eventIds: id === undefined ? [] : [id], state: STATES_OF_EVENT } },
+          ...idempotencyOf(tenant, key, { route: 'retry', of: id ?? eid }),
+          async before(db) {
+            const event = id === undefined ? undefined : await findEvent(db, tenant.id, id);
+            if (!event) return problem('not_found', { detail: notFoundDetail('Event', eid) });
+            const deliveries = await deliveriesOfEvent(db, tenant.id, event.id, MAX_DELIVERIES);
+            const first = deliveries.find(({ state }) => state !== 'ignored');
+            if (!first) return problem('not_found', { detail: `Event ${eid} has no delivery to retry.` });
+            oldest = first.id;
+            return undefined;
+          },
+          render: ({ items = [] }) => eventAnswer(items, oldest),
+        });
+        if (result.ok) return { status: 202, json: result.body };
+        return result.code === 'refused' ? result.refusal : keyConflict(key);
+      },
+    }),
+    route({
+      ...common,
+      path: '/v1/tenants/{tid}/retry/batch',
+      summary: 'Batch retry',
+      description:
+        'Sends these deliveries to their original targets; all of them or, where one is unknown, none. How many depends on the plan of the tenant.',
+      request: { params: z.strictObject({ tid }), body: Batch },
+      responses: {
+        202: { description: 'It is accepted.', schema: BatchRetried },
+        ...zenErrors({ conflict: true, planned: true }),
+      },
+      async handler({ body, header, tenant, caller }) {
+        const key = readIdempotencyKey(header('idempotency-key'));
+        if (typeof key === 'object') return key;
+        const named = deliveriesNamed(body.delivery_ids);
+        const plan = (await findTenant(pool, { id: tenant.id }))?.plan;
+        const refused = refusedBatch(plan, named.spelled.size + named.unread.length);
+        if (refused) return refused;
+        const ids = [...named.spelled.keys()];
+        const dropped = new Set(await droppedAmong(pool, tenant.id, ids));
+        const result = await acceptOperation<Problem>(deps, {
+          ...RETRY,
+          tenant,
+          caller,
+          selection: { deliveryIds: ids.filter((id) => !dropped.has(id)) },
+          ...idempotencyOf(tenant, key, { route: 'batch', of: [...ids, ...named.unread].sort() }),
+          before: async () =>
+            named.unread.length > 0 ? unknownDeliveries(body.delivery_ids, []) : undefined,
+          render: ({ items = [] }) => batchAnswer(named.spelled, items),
+        });
+        if (result.ok) return { status: 202, json: result.body };
+        if (result.code === 'refused') return result.refusal;
+        return result.code === 'unknown_ids'
+          ? unknownDeliveries(body.delivery_ids, result.ids)
+          : keyConflict(key);
+      },
+    }),
+  ];
+}
+
+/** Deliveries by id, each as it was spelled first, and what is no id at all. */
+function deliveriesNamed(texts: readonly string[]): { spelled: Map<string, string>; unread: string[] } {
+  const spelled = new Map<string, string>();
+  const unread = new Set<string>();
+  for (const text of texts) {
+    const id = readDeliveryId(text);
+    if (id === undefined) unread.add(text);
+    else if (!spelled.has(id)) spelled.set(id, text);
+  }
+  return { spelled, unread: [...unread] };
+}
+
+/** Of a batch with an unknown id nothing is done, and every unknown id is named. */
+function unknownDeliveries(texts: readonly string[], unknown: readonly string[]): Problem {
+  const isUnknown = (text: string) => {
+    const id = readDeliveryId(text);
+    return id === undefined || unknown.includes(id);
+  };
+  const errors = texts.flatMap((text, index): FieldError[] =>
+    isUnknown(text) && texts.indexOf(text) === index
+      ? [{ pointer: `#/delivery_ids/${index}`, code: 'not_found', message: notFoundDetail('Delivery', text) }]
+      : [],
+  );
+  return problem('not_found', {
+    detail: errors.length === 1 ? (errors[0]?.message ?? '') : `${errors.length} deliveries not found.`,
+    errors,
+  });
+}
