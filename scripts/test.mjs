@@ -73,7 +73,8 @@ function runJest(args, variables, interruption) {
 function environment(variables) {
   const inherited = Object.entries(process.env).filter(
     ([name]) =>
-      !/^(REDRIVE_|TEMPORAL_|DATABASE_URL$|PG[A-Z]+$)/.test(name) || name === 'REDRIVE_TEMPORAL_CLI',
+      !/^(REDRIVE_|TEMPORAL_|DATABASE_URL$|PG[A-Z]+$)/.test(name) ||
+      ['REDRIVE_TEMPORAL_CLI', 'REDRIVE_TEST_PATIENCE'].includes(name),
   );
   // Through the environment, so that the processes jest starts have them too.
   const flags = [

@@ -15,6 +15,7 @@ import { isMasterKeyOf } from './store/db/installation.ts';
 import { createPool } from './store/db/pool.ts';
 import { countWorkers } from './store/sending/workers.ts';
 import { hasAdminKey, installAdminKey } from './store/tenancy/api-keys.ts';
+import { SURFACES } from './surfaces/surfaces.ts';
 import { createLogger, type Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { temporalAnswers } from './temporal/connection.ts';
@@ -108,18 +109,21 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       });
     if (!roles.api) return { stop };
     const recovery = createRecoveryDeps(apiPool, temporal, queues, log);
-    const api = createApi({
-      ...recovery,
-      acceptEvents: createIngest(recovery),
-      sealer,
-      guard,
-      keySets: createKeySets(guard),
-      log,
-      metrics,
-      readiness: () => readiness(apiPool, temporal),
-      version: VERSION,
-      shutdown: shutdown.signal,
-    });
+    const api = createApi(
+      {
+        ...recovery,
+        acceptEvents: createIngest(recovery),
+        sealer,
+        guard,
+        keySets: createKeySets(guard),
+        log,
+        metrics,
+        readiness: () => readiness(apiPool, temporal),
+        version: VERSION,
+        shutdown: shutdown.signal,
+      },
+      SURFACES,
+    );
     listening = await listen(api, config.host, config.port);
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
     return { url: `http://${host}:${listening.port}`, ...(newAdminKey ? { newAdminKey } : {}), stop };

@@ -2,33 +2,34 @@ import { randomBytes } from 'node:crypto';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import swaggerUi from 'swagger-ui-express';
-import { nativeSurface } from '../surfaces/native/native-surface.ts';
-import { SURFACES } from '../surfaces/surfaces.ts';
 import type { ApiDeps } from './api-deps.ts';
 import { openApiDocument } from './openapi.ts';
 import { problem } from './problem.ts';
 import { createRouter, requestIdOf, sendProblem } from './router.ts';
 import { serviceRoutes } from './service-routes.ts';
-import { type ServedRoute, surfaceOf } from './surface.ts';
+import { type ServedRoute, type Surface, surfaceOf } from './surface.ts';
 import { codeOfException, problemOfException } from './unexpected-failure.ts';
 
 /** Every route of the API; the document is made from these, too. */
-export function apiRoutes(deps: ApiDeps): ServedRoute[] {
+export function apiRoutes(deps: ApiDeps, surfaces: readonly Surface[]): ServedRoute[] {
   let document: unknown;
   const openApi = () => {
     document ??= openApiDocument(routes, deps.version);
     return document;
   };
   const routes: ServedRoute[] = [
-    ...serviceRoutes(deps, openApi).map((route) => ({ ...route, surface: nativeSurface })),
-    ...SURFACES.flatMap((surface) => surface.routes(deps).map((route) => ({ ...route, surface }))),
+    ...serviceRoutes(deps, openApi).map((route) => ({
+      ...route,
+      surface: surfaceOf(surfaces, route.path),
+    })),
+    ...surfaces.flatMap((surface) => surface.routes(deps).map((route) => ({ ...route, surface }))),
   ];
   return routes;
 }
 
 /** The API as an express application; the caller listens, and aborts `deps.shutdown` before it closes the server. */
-export function createApi(deps: ApiDeps): Express {
-  const routes = apiRoutes(deps);
+export function createApi(deps: ApiDeps, surfaces: readonly Surface[]): Express {
+  const routes = apiRoutes(deps, surfaces);
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -48,10 +49,10 @@ export function createApi(deps: ApiDeps): Express {
   app.use(createRouter(deps, routes));
   app.use('/docs', swaggerUi.serve, docsPage(openApiDocument(routes, deps.version)));
   app.use((req, res) =>
-    sendProblem(deps, surfaceOf(SURFACES, req.path), problem('route_not_found'), req, res),
+    sendProblem(deps, surfaceOf(surfaces, req.path), problem('route_not_found'), req, res),
   );
   app.use((error: unknown, req: Request, res: Response, next: NextFunction) =>
-    funnel(deps, error, req, res, next),
+    funnel(deps, surfaces, error, req, res, next),
   );
   return app;
 }
@@ -64,7 +65,14 @@ function docsPage(document: Record<string, unknown>) {
 }
 
 /** What express itself refuses, such as a path with broken percent-encoding. */
-function funnel(deps: ApiDeps, error: unknown, req: Request, res: Response, next: NextFunction): void {
+function funnel(
+  deps: ApiDeps,
+  surfaces: readonly Surface[],
+  error: unknown,
+  req: Request,
+  res: Response,
+  next: NextFunction,
+): void {
   if (res.headersSent) {
     next(error);
     return;
@@ -75,5 +83,5 @@ function funnel(deps: ApiDeps, error: unknown, req: Request, res: Response, next
   const failure = badPath
     ? problem('invalid_request', { detail: 'The path is not percent-encoded correctly.' })
     : problemOfException(error);
-  sendProblem(deps, surfaceOf(SURFACES, req.path), failure, req, res);
+  sendProblem(deps, surfaceOf(surfaces, req.path), failure, req, res);
 }

@@ -7,6 +7,7 @@ import { PROBLEMS } from '../../src/api/problem-table.ts';
 import type { Route } from '../../src/api/route.ts';
 import { apiRoutes } from '../../src/api/server.ts';
 import { type Scope, TENANT_SCOPES } from '../../src/domain/tenancy/scope.ts';
+import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import {
   type ApiWorld,
   bodyFor,
@@ -19,7 +20,7 @@ import type { TestAnswer, TestRequest } from '../support/test-api.ts';
 
 let world: ApiWorld;
 /** Routes are data: their handlers are not called here, so that nothing is needed to list them. */
-const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0]).filter(
+const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0], SURFACES).filter(
   ({ surface }) => surface.name === 'native',
 );
 const guarded = routes.filter(({ access }) => access.of !== 'anyone');

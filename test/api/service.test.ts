@@ -4,6 +4,7 @@ import { openApiDocument } from '../../src/api/openapi.ts';
 import { PROBLEMS } from '../../src/api/problem-table.ts';
 import { apiRoutes } from '../../src/api/server.ts';
 import { createPool } from '../../src/store/db/pool.ts';
+import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
 import { startTestApi, type TestApi } from '../support/test-api.ts';
 
@@ -99,7 +100,7 @@ describe('the table of errors', () => {
   });
 
   test('has every code that documentation of routes names, and no other', async () => {
-    const text = JSON.stringify(openApiDocument(apiRoutes(api.deps), 'test'));
+    const text = JSON.stringify(openApiDocument(apiRoutes(api.deps, SURFACES), 'test'));
     const unused = Object.keys(PROBLEMS).filter((code) => !text.includes(`\`${code}\``));
     // These two belong to no route: nothing was found that could document them.
     expect(new Set(unused)).toEqual(new Set(['method_not_allowed', 'route_not_found']));
@@ -108,7 +109,7 @@ describe('the table of errors', () => {
 
 describe('the OpenAPI document', () => {
   test('describes every property, with an example', () => {
-    const document = openApiDocument(apiRoutes(api.deps), 'test') as {
+    const document = openApiDocument(apiRoutes(api.deps, SURFACES), 'test') as {
       components: { schemas: Record<string, object> };
     };
     const bare: string[] = [];
@@ -155,7 +156,7 @@ describe('what nobody expected', () => {
     const nobody = createPool('postgres://nobody@127.0.0.1:1/nowhere');
     const other = await startTestApi({ pool: nobody });
     try {
-      for (const route of apiRoutes(other.deps).filter(
+      for (const route of apiRoutes(other.deps, SURFACES).filter(
         ({ access, surface }) => surface.name === 'native' && access.of !== 'anyone',
       )) {
         const answer = await other.call(route.method.toUpperCase(), route.path.replace('{id}', 'x'), {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { CRASH_POINTS, type CrashPoint } from '../../src/telemetry/crash-points.ts';
 import { startChildScript } from '../support/child-script.ts';
 import { eventually } from '../support/eventually.ts';
@@ -11,8 +11,6 @@ import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 /** A crash at every durable step: nothing is lost, and only what had been claimed can have been sent twice. */
 
 // A step that died with its worker is taken up again when Temporal misses its heartbeat, after 30 s.
-jest.setTimeout(240_000);
-
 const ITEMS = 400;
 const SIZES = { lease: { startWithinMs: 800, marginMs: 400 } };
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createPool } from '../../src/store/db/pool.ts';
 import { eventually } from '../support/eventually.ts';
 import { slow } from '../support/receiver-behaviour.ts';
@@ -7,8 +7,6 @@ import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 import { type ChaosParts, startChaosParts } from './chaos-parts.ts';
 
 /** Servers that are killed and stay away: what needs them waits, what does not goes on, and nobody has to help afterwards. */
-
-jest.setTimeout(240_000);
 
 const ITEMS = 3_000;
 let parts: ChaosParts;

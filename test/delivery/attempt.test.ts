@@ -393,7 +393,7 @@ describe('memory', () => {
     }
     await receiver.waitFor(({ openConnections }) => openConnections === 0);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 1_024 * 1_024);
-  }, 30_000);
+  });
 });
 
 function excerptOf(result: AttemptResult): string {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { BULK_AHEAD_MS, BULK_LATE_MS } from '../../src/domain/sending/pacing.ts';
 import { counted } from '../support/concurrency.ts';
 import { eventually } from '../support/eventually.ts';
@@ -8,8 +8,6 @@ import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene
 import { uuidIn } from '../support/retries.ts';
 import { connectTestTemporal, type TemporalClient } from '../support/temporal-client.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
-
-jest.setTimeout(30_000);
 
 let engine: TestEngine;
 let temporal: TemporalClient;

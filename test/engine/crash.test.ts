@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import type { ChildScript } from '../support/child-script.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Behaviour, hang, ok, reset, slow, status } from '../support/receiver-behaviour.ts';
@@ -7,8 +7,6 @@ import { uuidIn } from '../support/retries.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 import { startWorkerProcess } from '../support/worker-process.ts';
-
-jest.setTimeout(90_000);
 
 const closing: (() => Promise<unknown>)[] = [];
 

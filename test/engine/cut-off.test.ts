@@ -1,4 +1,4 @@
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import type { ChildScript } from '../support/child-script.ts';
 import { eventually } from '../support/eventually.ts';
 import { slow } from '../support/receiver-behaviour.ts';
@@ -8,8 +8,6 @@ import { startTestEngine } from '../support/test-engine.ts';
 import { startWorkerProcess } from '../support/worker-process.ts';
 
 /** Workers that stand still: whoever comes back after its lease has ended sends nothing more, and changes nothing. */
-
-jest.setTimeout(90_000);
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

@@ -257,7 +257,7 @@ describe('bulk work whose every step hangs', () => {
     }
     for (const operation of operations) await retries.control(operation.id, 'cancel');
     for (const operation of operations) await retries.ended(operation.id);
-  }, 30_000);
+  });
 });
 
 describe('automatic retries', () => {
@@ -350,7 +350,7 @@ describe('automatic retries', () => {
     const early = receiver.requests.filter(({ at }) => at - since < 1_900).length;
     // What was on the wire when the first answer came: the sockets of the live lane, twice at the very most.
     expect(early).toBeLessThanOrEqual(64);
-  }, 20_000);
+  });
 });
 
 describe('an endpoint that is gone', () => {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { PLATFORM_TENANT } from '../../src/store/tenancy/tenants.ts';
 import { eventually } from '../support/eventually.ts';
 import { jackHenryAt } from '../support/jack-henry.ts';
@@ -8,8 +8,6 @@ import { createScene, type Scene } from '../support/recovery-scene.ts';
 import { uuidIn } from '../support/retries.ts';
 import { connectTestTemporal, type TemporalClient } from '../support/temporal-client.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
-
-jest.setTimeout(60_000);
 
 const COUNT = 600;
 

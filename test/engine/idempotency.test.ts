@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { silentReport } from '../../src/embedded/steps.ts';
 import { type EmbeddedTemporal, startEmbeddedTemporal } from '../../src/embedded/temporal/temporal.ts';
 import { type Service, startService } from '../../src/service.ts';
@@ -12,8 +12,6 @@ import { retriesOf, uuidIn } from '../support/retries.ts';
 import { connectTestTemporal, type TemporalClient } from '../support/temporal-client.ts';
 import { createTestClient } from '../support/test-client.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
-
-jest.setTimeout(30_000);
 
 let engine: TestEngine;
 let temporal: TemporalClient;

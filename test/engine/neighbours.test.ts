@@ -1,6 +1,6 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { addEndpoints } from '../support/add-endpoints.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
@@ -10,8 +10,6 @@ import { uuidIn } from '../support/retries.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 
 /** What others do, however much of it and however badly, is not felt next door. */
-
-jest.setTimeout(90_000);
 
 const LIVE_SOCKETS = 32;
 let engine: TestEngine;

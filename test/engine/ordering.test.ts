@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { postAck, signAck } from '../support/acknowledge.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
@@ -8,8 +8,6 @@ import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 import { startWorkerProcess } from '../support/worker-process.ts';
 
 /** An ordered endpoint gets the events of one key in the order of their numbers, whatever fails; other keys flow on. */
-
-jest.setTimeout(60_000);
 
 let engine: TestEngine;
 const receivers: Receiver[] = [];
@@ -91,7 +89,7 @@ test('first deliveries of one key come in their order although many of them fail
     expect(own).toEqual(sorted(own));
   }
   expect(it.receiver.maxOverlap).toBe(1);
-}, 90_000);
+});
 
 test('what failed for good blocks those of its key behind it, names itself, and is found by a recovery', async () => {
   const it = await scene(status(400));
@@ -199,7 +197,7 @@ test('a bulk retry keeps the order, too, on two workers of which one is killed i
     expect(own).toEqual(sorted(own));
   }
   expect(it.receiver.maxOverlap).toBe(1);
-}, 150_000);
+});
 
 test('an endpoint that did not ask for order has none', async () => {
   const it = await scene(status(400), { ordered: false });

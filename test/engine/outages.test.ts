@@ -1,12 +1,10 @@
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { slow } from '../support/receiver-behaviour.ts';
 import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 
 /** Postgres that is there and cannot serve: no crash loop, no false success, and all goes on by itself. */
-
-jest.setTimeout(90_000);
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

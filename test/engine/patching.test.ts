@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker } from '@temporalio/worker';
 import { silentReport } from '../../src/embedded/steps.ts';
@@ -11,7 +11,6 @@ import { workflowBundleFile } from '../support/workflow-bundle.ts';
 
 /** How the workflow is changed while runs of the old code are open; docs/operations.md says the same in words. */
 
-jest.setTimeout(60_000);
 installRuntime(createLogger({ level: 'silent' }));
 
 /** Below the project, where the packages of the workflow are found. */

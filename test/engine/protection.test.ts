@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { startReceiver } from '../support/receiver.ts';
 import { type Behaviour, ok, status } from '../support/receiver-behaviour.ts';
@@ -6,8 +6,6 @@ import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 
 /** An endpoint in trouble is protected, and costs neither attempts nor the time of others. */
-
-jest.setTimeout(60_000);
 
 let engine: TestEngine;
 const scenes: Scene[] = [];
@@ -63,7 +61,7 @@ test('one that is down costs few attempts however much is due, and gets it all w
   } finally {
     await back.close();
   }
-}, 60_000);
+});
 
 test('one whose circuit is open is tried by one request alone', async () => {
   const it = await scene([status(503)], retrying);
@@ -121,7 +119,7 @@ test('one that is overloaded is sent less at a time, and more again when it bear
   expect(most).toBeGreaterThan(8);
   expect(refused).toBeLessThan(400);
   expect(await circuitOf(it)).toBe('closed');
-}, 60_000);
+});
 
 test('one that switches protection off is sent everything at once, whatever it says', async () => {
   const it = await scene([status(503)], { protect: false, retry: { maxAttempts: 1 } });

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker } from '@temporalio/worker';
 import { createLogger } from '../../src/telemetry/log.ts';
@@ -12,7 +12,6 @@ import { uuidIn } from '../support/retries.ts';
 import { connectTestTemporal, type TemporalClient } from '../support/temporal-client.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 
-jest.setTimeout(30_000);
 // Before anything else makes a runtime that tells of every worker.
 installRuntime(createLogger({ level: 'silent' }));
 

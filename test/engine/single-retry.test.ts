@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { type Behaviour, hang, ok, retryAfter, slow, status } from '../support/receiver-behaviour.ts';
 import { createScene, type Scene } from '../support/recovery-scene.ts';
@@ -6,8 +6,6 @@ import { uuidIn } from '../support/retries.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { connectTestTemporal, type TemporalClient } from '../support/temporal-client.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
-
-jest.setTimeout(30_000);
 
 let engine: TestEngine;
 let temporal: TemporalClient;

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { recordOutcomes } from '../../src/store/settling/outcomes.ts';
 import { postAck as postAckTo, signAck } from '../support/acknowledge.ts';
 import { eventually } from '../support/eventually.ts';
@@ -8,8 +8,6 @@ import { retriesOf, uuidIn } from '../support/retries.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 
 /** What becomes of a delivery whose outcome nobody knows: it is asked for, waited for, or acknowledged, at any time. */
-
-jest.setTimeout(60_000);
 
 let engine: TestEngine;
 const receivers: Receiver[] = [];

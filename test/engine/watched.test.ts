@@ -1,12 +1,10 @@
-import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { type Behaviour, hang, ok, status } from '../support/receiver-behaviour.ts';
 import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 
 /** A retry of many that begins carefully: a canary, a rate that grows, and an end to it when too much fails. */
-
-jest.setTimeout(60_000);
 
 let engine: TestEngine;
 const scenes: Scene[] = [];
@@ -117,7 +115,7 @@ test('a ramp doubles its rate while all goes well, up to the one that was asked 
   });
   expect([...seen]).toEqual([20, 40, 80, 160]);
   expect(await it.retries.ended(id)).toMatchObject({ counts: { delivered: 400 } });
-}, 30_000);
+});
 
 test('a ramp stays where it is while too much fails', async () => {
   const it = await scene([status(400)]);

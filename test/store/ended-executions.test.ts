@@ -85,7 +85,7 @@ describe('what ended', () => {
       await db.query('commit');
     });
     for (const seen of await Promise.all(readers)) expect([...seen].sort()).toEqual([...ids].sort());
-  }, 30_000);
+  });
 
   test('is nothing of the last lag', async () => {
     await store.rows(END, [await open()]);

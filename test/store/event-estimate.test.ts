@@ -14,7 +14,7 @@ beforeAll(async () => {
   tenant = await store.newTenant();
   const endpointIds = [await store.newEndpoint(tenant)];
   await seedFailures(store.pool, { tenantId: tenant.id, endpointIds, count: COUNT, bodyBytes: 10 });
-}, 60_000);
+});
 afterAll(() => store.close());
 
 test('events are counted where there is time for it, each once, and only what can still be sent', async () => {

@@ -69,7 +69,7 @@ beforeAll(async () => {
   // Commits are asynchronous here: only of those that are flushed vacuum knows that everybody sees them.
   await store.rows('checkpoint');
   await store.rows('vacuum analyze');
-}, 60_000);
+});
 afterAll(() => store.close());
 
 async function expectPlan(

@@ -27,7 +27,7 @@ describe('at every commit, whatever happens in whatever order', () => {
       }),
       { numRuns: runs(80), unbiased: true },
     );
-  }, 600_000);
+  });
 
   test('the same holds while many do these things at once, and no deadlock is left to them', async () => {
     // What happens depends on luck here: a seed need not fail again, and there is nothing to shrink.
@@ -56,7 +56,7 @@ describe('at every commit, whatever happens in whatever order', () => {
       }),
       { numRuns: runs(12) },
     );
-  }, 600_000);
+  });
 });
 
 /** More of them by hand: RUNS=2000. */

@@ -30,7 +30,7 @@ beforeAll(async () => {
     tenant.id,
   ])) as [{ id: string }];
   await store.rows('vacuum analyze');
-}, 60_000);
+});
 afterAll(() => store.close());
 
 const after = { atMicros: String(Date.now() * 1_000), id: '0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f' };

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { patient } from './patience.ts';
 
 /** Waits until a condition holds, and fails with its name, and what `otherwise` says, when it does not in time. */
 export async function eventually(
@@ -6,7 +7,7 @@ export async function eventually(
   condition: () => Promise<boolean> | boolean,
   options: { withinMs?: number; otherwise?: () => string } = {},
 ): Promise<void> {
-  const withinMs = options.withinMs ?? 10_000;
+  const withinMs = patient(options.withinMs ?? 10_000);
   const deadline = performance.now() + withinMs;
   while (!(await condition())) {
     if (performance.now() > deadline)

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { patient } from './patience.ts';
 import { type Behaviour, ok } from './receiver-behaviour.ts';
 import type { SelfSigned } from './self-signed-certificate.ts';
 
@@ -150,7 +151,8 @@ export async function startReceiver(
       if (path === undefined) current = next;
       else byPath.set(path, next);
     },
-    waitFor(predicate, timeoutMs = 10_000) {
+    waitFor(predicate, withinMs = 10_000) {
+      const timeoutMs = patient(withinMs);
       return new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
           watchers.delete(look);

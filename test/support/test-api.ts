@@ -13,6 +13,7 @@ import { createKeySets } from '../../src/outbound/key-sets.ts';
 import { createSealer, type Sealer } from '../../src/sealing/sealing.ts';
 import { insertApiKey, installAdminKey } from '../../src/store/tenancy/api-keys.ts';
 import { insertTenant, type Tenant } from '../../src/store/tenancy/tenants.ts';
+import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { createResponseCheck, type ResponseCheck } from './response-check.ts';
@@ -100,8 +101,8 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
     nudgeOperation: async ({ id }) => void poked.nudged.push(id),
     ...overrides,
   };
-  const check = createResponseCheck(openApiDocument(apiRoutes(deps), deps.version));
-  const server = await listen(createApi(deps));
+  const check = createResponseCheck(openApiDocument(apiRoutes(deps, SURFACES), deps.version));
+  const server = await listen(createApi(deps, SURFACES));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const adminKey = makeApiKey();
   await installAdminKey(database.pool, hashApiKey(adminKey));

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { apiRoutes } from '../../src/api/server.ts';
 import { GRANT_SCOPES, GRANTS, type Grant } from '../../src/domain/tenancy/grant.ts';
+import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { type ApiWorld, bodyFor, pathFor, startApiWorld } from '../support/api-world.ts';
 import { seedFailedDeliveries } from '../support/failed-deliveries.ts';
 
@@ -51,7 +52,7 @@ const LOWEST: Record<string, Grant> = {
   'post /flowrelay/v1/diagnostics/{id}/freeze': 'recovery_operator',
 };
 
-const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0]).filter(
+const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0], SURFACES).filter(
   ({ access, path }) => access.of !== 'anyone' && !path.endsWith('/stream'),
 );
 

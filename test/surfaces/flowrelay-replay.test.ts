@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { createFlowRelayScene, type FlowRelayScene } from '../support/flowrelay-scene.ts';
 import { type Behaviour, ok, status } from '../support/receiver-behaviour.ts';
 import { uuidIn } from '../support/retries.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
-
-jest.setTimeout(30_000);
 
 let engine: TestEngine;
 const scenes: FlowRelayScene[] = [];

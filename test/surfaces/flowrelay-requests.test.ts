@@ -3,11 +3,12 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { apiRoutes } from '../../src/api/server.ts';
 import { createPool } from '../../src/store/db/pool.ts';
+import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
 import { receiptIdOf } from '../support/flowrelay-scene.ts';
 import { startTestApi, type TestAnswer, type TestApi } from '../support/test-api.ts';
 
-const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0]).filter(
+const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0], SURFACES).filter(
   ({ surface }) => surface.name === 'flowrelay',
 );
 const named = (wanted: (route: (typeof routes)[number]) => boolean) =>

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { expirePayloads } from '../../src/store/settling/payload-retention.ts';
 import { dropExpiredDiagnostics } from '../../src/surfaces/flowrelay/store/receipt-diagnostics.ts';
@@ -7,8 +7,6 @@ import { createFlowRelayScene, type FlowRelayScene } from '../support/flowrelay-
 import { type Behaviour, hang, status } from '../support/receiver-behaviour.ts';
 import { uuidIn } from '../support/retries.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
-
-jest.setTimeout(30_000);
 
 let engine: TestEngine;
 const scenes: FlowRelayScene[] = [];

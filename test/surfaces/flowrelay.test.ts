@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { RECOVERY_SITUATIONS } from '../../src/surfaces/flowrelay/domain/recovery-guide.ts';
 import { eventually } from '../support/eventually.ts';
 import { createFlowRelayScene, type FlowRelayScene, receiptIdOf } from '../support/flowrelay-scene.ts';
 import { type Behaviour, flaky, hang, ok, status } from '../support/receiver-behaviour.ts';
 import { uuidIn } from '../support/retries.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
-
-jest.setTimeout(30_000);
 
 let engine: TestEngine;
 const scenes: FlowRelayScene[] = [];

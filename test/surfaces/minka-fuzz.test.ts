@@ -55,7 +55,7 @@ test('whatever is signed and sent as a retry, the answer is signed or the succes
     }),
     { numRuns: 400 },
   );
-}, 60_000);
+});
 
 test('whatever an envelope is like, the answer is signed or the success, and no 5xx', async () => {
   const hash = sha256(canonicalJson({}));
@@ -68,7 +68,7 @@ test('whatever an envelope is like, the answer is signed or the success, and no 
     }),
     { numRuns: 300 },
   );
-}, 60_000);
+});
 
 test('whatever is asked of a list, the answer is signed, and no 5xx', async () => {
   const names = fc.constantFrom(
@@ -105,4 +105,4 @@ test('whatever is asked of a list, the answer is signed, and no 5xx', async () =
     }),
     { numRuns: 500 },
   );
-}, 60_000);
+});

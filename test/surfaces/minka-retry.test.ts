@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import {
   ask,
@@ -15,8 +15,6 @@ import { type Behaviour, hang, ok, slow, status } from '../support/receiver-beha
 import { createScene, type Scene } from '../support/recovery-scene.ts';
 import { uuidIn } from '../support/retries.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
-
-jest.setTimeout(40_000);
 
 let engine: TestEngine;
 const scenes: Scene[] = [];

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { ok, status } from '../support/receiver-behaviour.ts';
@@ -7,8 +7,6 @@ import { uuidIn } from '../support/retries.ts';
 import { seedFailures } from '../support/seed-failures.ts';
 import type { Answer } from '../support/test-client.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
-
-jest.setTimeout(60_000);
 
 let engine: TestEngine;
 const receivers: Receiver[] = [];

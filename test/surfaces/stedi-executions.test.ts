@@ -216,7 +216,7 @@ describe('Poll: GET /polling/executions', () => {
     await polling;
     expect(seen).toHaveLength(count);
     expect(new Set(seen)).toEqual(new Set(ids));
-  }, 90_000);
+  });
 });
 
 describe('List: GET /executions', () => {

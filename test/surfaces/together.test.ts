@@ -175,7 +175,7 @@ test('all of them at one moment are one owner and one send, and each answers as 
   await expectTrueLedger(scene);
   expect(scene.it.sent()).toBe(1);
   expect(await scene.it.ids(`state = 'delivered'`)).toEqual([delivery]);
-}, 60_000);
+});
 
 test('any of them, bulk and automatic retries in any order over the same deliveries send nothing side by side, and lose nothing', async () => {
   // Each third request fails, so that automatic retries are in everybody's way.
@@ -203,4 +203,4 @@ test('any of them, bulk and automatic retries in any order over the same deliver
   await expectTrueLedger(scene);
   expect(scene.it.sent()).toBeGreaterThan(deliveries.length);
   expect(new Set(await scene.it.ids(`state = 'delivered'`))).toEqual(new Set(deliveries));
-}, 90_000);
+});

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { hang, ok, okWith, resetBeforeReading, status } from '../support/receiver-behaviour.ts';
 import { createScene, type Scene } from '../support/recovery-scene.ts';
@@ -7,8 +7,6 @@ import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 import { createZenClient, type ZenClient } from '../support/zen-mesh.ts';
 
 /** Deliveries and their attempts, and the dead letter queue, which is a filter. */
-
-jest.setTimeout(30_000);
 
 const FIELDS = [
   'id',

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { SignJWT } from 'jose';
 import { Webhook } from 'standardwebhooks';
 import { eventually } from '../support/eventually.ts';
@@ -11,8 +11,6 @@ import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 import { createZenClient, type ZenClient } from '../support/zen-mesh.ts';
 
 /** The document from top to bottom; each title is its sentence. What it leaves open is in the other files. */
-
-jest.setTimeout(30_000);
 
 const REQUEST_ID = /^req_[0-9a-f]{32}$/;
 const UNKNOWN_EVENT = 'evt_01k9z3e5hbe7r9qk2m4n6p8r0s';

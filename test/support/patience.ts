@@ -1,0 +1,7 @@
+/** How much longer than on an idle machine every deadline of a test may be; `REDRIVE_TEST_PATIENCE` sets it. */
+const PATIENCE = Number(process.env.REDRIVE_TEST_PATIENCE ?? 4);
+
+/** A deadline for something that takes far less on an idle machine. */
+export function patient(ms: number): number {
+  return ms * PATIENCE;
+}
