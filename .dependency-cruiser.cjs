@@ -26,6 +26,7 @@ const MAY_IMPORT = {
     values: [
       'domain',
       'config',
+      'loops',
       'sealing',
       'store',
       'outbound',

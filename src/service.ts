@@ -15,7 +15,7 @@ import { isMasterKeyOf } from './store/db/installation.ts';
 import { createPool } from './store/db/pool.ts';
 import { countWorkers } from './store/sending/workers.ts';
 import { hasAdminKey, installAdminKey } from './store/tenancy/api-keys.ts';
-import { SURFACES } from './surfaces/surfaces.ts';
+import { presetsOf, SURFACES } from './surfaces/surfaces.ts';
 import { createLogger, type Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { temporalAnswers } from './temporal/connection.ts';
@@ -61,6 +61,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const sealer = createSealer(masterKey);
   const guard = createAddressGuard([...config.allowedNetworks]);
   const queues = taskQueues(config.taskQueuePrefix);
+  const presets = presetsOf(SURFACES);
   const apiPool = createPool(databaseUrl, {
     max: API_CONNECTIONS,
     applicationName: 'redrive-api',
@@ -100,6 +101,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         queues,
         guard,
         sealer,
+        presets,
+        chores: (of) => SURFACES.flatMap((surface) => surface.chores?.(of) ?? []),
         workflowBundle:
           options.workflowBundle ?? fileURLToPath(new URL('./workflow-bundle.js', import.meta.url)),
         version: VERSION,
@@ -113,6 +116,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       {
         ...recovery,
         acceptEvents: createIngest(recovery),
+        presets,
         sealer,
         guard,
         keySets: createKeySets(guard),

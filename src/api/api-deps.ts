@@ -1,3 +1,4 @@
+import type { EndpointPresets } from '../domain/endpoints/preset.ts';
 import type { AcceptEvents } from '../ingest/create-ingest.ts';
 import type { RecoveryDeps } from '../operations/recovery-deps.ts';
 import type { AddressGuard } from '../outbound/address-guard.ts';
@@ -19,6 +20,8 @@ export interface PartState {
 export interface ApiDeps extends RecoveryDeps {
   /** The one acceptor of events of this process. */
   acceptEvents: AcceptEvents;
+  /** What endpoints can take the policy of. */
+  presets: EndpointPresets;
   sealer: Sealer;
   guard: AddressGuard;
   /** Keys that issuers of tokens publish. */

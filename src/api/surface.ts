@@ -1,4 +1,6 @@
+import type { EndpointPreset } from '../domain/endpoints/preset.ts';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
+import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import type { ApiDeps } from './api-deps.ts';
 import type { Authenticated } from './authentication.ts';
 import type { Problem } from './problem.ts';
@@ -59,7 +61,11 @@ export interface Surface {
   takesGrants?: true;
   /** The quota of a tenant, where it is not that of the service. */
   rateLimit?: RateLimit;
+  /** What endpoints of its clients are by default; an endpoint takes it by the name of the surface. */
+  preset?: EndpointPreset;
   routes(deps: ApiDeps): Route[];
+  /** What it wants done from time to time, by any worker. */
+  chores?(deps: ChoreDeps): Chore[];
 }
 
 /** A route with the surface it belongs to. */

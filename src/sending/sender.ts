@@ -160,7 +160,7 @@ export class Sender {
       body: item.body,
       headers: {
         ...target.headers,
-        ...presetHeaders(target, id),
+        ...(target.preset ? this.#context.presets.get(target.preset)?.headers?.(id) : {}),
         'content-type': 'application/json',
         'user-agent': this.#context.userAgent,
         'redrive-attempt': String(item.attempts + 1),
@@ -272,9 +272,4 @@ export class Sender {
       state: recorded?.state,
     });
   }
-}
-
-/** What a preset's documented wire format adds: Zen Mesh names the delivery once more. */
-function presetHeaders({ preset }: Target, deliveryId: string): Record<string, string> {
-  return preset === 'zen-mesh' ? { 'x-zen-delivery-idempotency-key': deliveryId } : {};
 }

@@ -3,6 +3,8 @@ import { hostname } from 'node:os';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
+import type { EndpointPresets } from '../domain/endpoints/preset.ts';
+import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import { Wake } from '../loops/wake.ts';
 import type { AddressGuard } from '../outbound/address-guard.ts';
 import { createAttemptClient } from '../outbound/attempt.ts';
@@ -33,6 +35,9 @@ export interface WorkerDeps {
   queues: TaskQueues;
   guard: AddressGuard;
   sealer: Sealer;
+  /** What the surfaces say of endpoints of their clients, and what they want done. */
+  presets: EndpointPresets;
+  chores(deps: ChoreDeps): Chore[];
   workflowBundle: string;
   version: string;
   log: Logger;
@@ -87,6 +92,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       maxSocketsPerOrigin: sizes.liveSockets + sizes.bulkSlices * sizes.socketsPerSlice,
     }),
     targets: new TargetCache(pool, deps.sealer),
+    presets: deps.presets,
     memory: new EndpointMemory(),
     liveTraffic: new LiveTraffic(),
     log,
@@ -104,7 +110,11 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     share: () => share,
     stop,
   });
-  const sweeper = new Sweeper({ pool, temporal, queues, log, metrics, everyMs: sizes.sweepEveryMs, stop });
+  const { chores } = deps;
+  const sweeper = new Sweeper({
+    ...{ pool, temporal, queues, log, metrics, chores, stop },
+    everyMs: sizes.sweepEveryMs,
+  });
   const workers = new TemporalWorkers({
     temporal,
     queues,

@@ -3,7 +3,6 @@ import type { ProbeRequest } from '../sending/probe.ts';
 import type { OnAmbiguous, RetryPolicy } from '../sending/retry-policy.ts';
 import type { EventFilter } from './event-filter.ts';
 import type { Partner } from './preparation.ts';
-import type { EndpointPreset } from './preset.ts';
 
 /** What an endpoint can be in; a deleted one is kept for the history that names it. */
 export const ENDPOINT_STATES = ['enabled', 'disabled', 'deleted'] as const;
@@ -44,7 +43,8 @@ export interface EndpointConfig {
   /** Custom headers, name to value, sealed under the master key. */
   sealedHeaders?: Buffer;
   /** Whose documented policy it was made with. */
-  preset?: EndpointPreset;
+  /** Name of a preset. */
+  preset?: string;
   /** What is prepared before a file goes to it. */
   partner?: Partner;
 }

@@ -1,4 +1,3 @@
-import type { EndpointPreset } from '../../domain/endpoints/preset.ts';
 import type { OnAmbiguous, RetryPolicy } from '../../domain/sending/retry-policy.ts';
 import type { Queryable } from '../db/queryable.ts';
 
@@ -16,7 +15,7 @@ export interface SealedTarget {
   reconcileWithinMs: number;
   requireAck: boolean;
   ordered: boolean;
-  preset?: EndpointPreset;
+  preset?: string;
 }
 
 /**

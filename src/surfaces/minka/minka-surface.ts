@@ -31,6 +31,8 @@ export const minkaSurface: Surface = {
       ...(failure.headers ? { headers: failure.headers } : {}),
     };
   },
+  // Error handling of bridges: 1 s, times 1.2 each, at most 1 h, at most 5 attempts.
+  preset: { config: { retry: { maxAttempts: 5, initialMs: 1_000, factor: 1.2, capMs: 3_600_000 } } },
   routes(deps) {
     const quota = createRateLimiter(deps.rateLimit ?? DEFAULT_RATE_LIMIT);
     return [retryEventsRoute(deps, quota), listEventsRoute(deps, quota)];

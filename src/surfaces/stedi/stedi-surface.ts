@@ -2,6 +2,7 @@ import { callerOf, refusedScope } from '../../api/authentication.ts';
 import { isProblem, problem } from '../../api/problem.ts';
 import type { Surface } from '../../api/surface.ts';
 import { executionRoutes } from './executions.ts';
+import { failedFileChore } from './failed-file-feed.ts';
 import { pollingRoutes } from './polling.ts';
 import { repeatEventRoutes } from './repeat-event.ts';
 import { retryExecutionsRoutes } from './retry-executions.ts';
@@ -34,6 +35,9 @@ export const stediSurface: Surface = {
     return refused ?? { caller, tenant: caller.tenant };
   },
   renderProblem: (failure, { requestId }) => renderStediProblem(failure, requestId),
+  // Automatic delivery: 3 attempts, every 6 minutes.
+  preset: { config: { retry: { maxAttempts: 3, initialMs: 360_000, factor: 1, capMs: 360_000 } } },
+  chores: (deps) => [failedFileChore(deps)],
   routes: (deps) =>
     [
       ...retryExecutionsRoutes(deps),

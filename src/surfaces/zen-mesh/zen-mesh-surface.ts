@@ -42,6 +42,12 @@ export const zenMeshSurface: Surface = {
   },
   renderProblem: renderZenProblem,
   rateLimit: { requests: 100, windowSeconds: 60, burst: 200 },
+  preset: {
+    // Its guide to the traffic lifecycle: exponential, 5 attempts, 1 s to 60 s; four waits reach the cap by a factor of 4.
+    config: { retry: { maxAttempts: 5, initialMs: 1_000, factor: 4, capMs: 60_000 } },
+    // Its wire format names the delivery once more.
+    headers: (deliveryId) => ({ 'x-zen-delivery-idempotency-key': deliveryId }),
+  },
   routes: (deps) => [...retryRoutes(deps), ...deliveryRoutes(deps), ...replayRoutes(deps)],
 };
 

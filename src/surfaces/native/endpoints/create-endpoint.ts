@@ -9,18 +9,25 @@ import { withTransaction } from '../../../store/db/pool.ts';
 import { insertEndpointSecret } from '../../../store/tenancy/endpoint-secrets.ts';
 import { insertEndpointVersion } from '../../../store/tenancy/endpoint-versions.ts';
 import { findEndpoint, insertEndpoint } from '../../../store/tenancy/endpoints.ts';
-import { changedConfig, refusedProbeUrl, refusedProbing, refusedUrl } from './endpoint-config.ts';
+import {
+  changedConfig,
+  refusedPreset,
+  refusedProbeUrl,
+  refusedProbing,
+  refusedUrl,
+} from './endpoint-config.ts';
 import type { NewEndpoint } from './endpoint-schema.ts';
 
 /** Makes an endpoint with its first version and its secret, or says why not. */
 export async function createEndpoint(
-  { pool, sealer, guard }: Pick<ApiDeps, 'pool' | 'sealer' | 'guard'>,
+  { pool, sealer, guard, presets }: Pick<ApiDeps, 'pool' | 'sealer' | 'guard' | 'presets'>,
   tenantId: string,
   { handle, secret = generateSecret(), ...asked }: z.output<typeof NewEndpoint>,
 ): Promise<{ endpoint: Endpoint; secret: string } | Problem> {
   const id = uuidv7();
-  const config = changedConfig(sealer, id, asked);
+  const config = changedConfig({ sealer, presets }, id, asked);
   const refused =
+    refusedPreset(presets, asked) ??
     refusedProbing(config) ??
     (await refusedUrl(guard, asked.url)) ??
     (await refusedProbeUrl(guard, asked.probe));

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { type Problem, problem } from '../../../api/problem.ts';
 import type { Endpoint, EndpointConfig } from '../../../domain/endpoints/endpoint.ts';
-import { PRESET_CONFIG } from '../../../domain/endpoints/preset.ts';
+import type { EndpointPresets } from '../../../domain/endpoints/preset.ts';
 import { type ProbeRequest, probeUrl } from '../../../domain/sending/probe.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import type { AddressGuard } from '../../../outbound/address-guard.ts';
@@ -13,12 +13,12 @@ type Change = z.output<typeof EndpointChange>;
 
 /** The configuration that a change makes of an earlier one, or of the defaults. */
 export function changedConfig(
-  sealer: Sealer,
+  { sealer, presets }: { sealer: Sealer; presets: EndpointPresets },
   endpointId: string,
   change: Change,
   was: Omit<EndpointConfig, 'url'> & { url?: string } = ENDPOINT_DEFAULTS,
 ): EndpointConfig {
-  const before = { ...was, ...(change.preset ? PRESET_CONFIG[change.preset] : {}) };
+  const before = { ...was, ...(change.preset ? presets.get(change.preset)?.config : {}) };
   const keep = <Name extends keyof EndpointConfig & keyof Change>(name: Name) =>
     change[name] === undefined ? before[name] : (change[name] ?? undefined);
   const optional = {
@@ -88,6 +88,16 @@ export async function refusedProbeUrl(
     detail: check.detail,
     errors: [{ pointer: '#/probe/urlTemplate', code: check.code, message: check.detail }],
   });
+}
+
+/** Why a preset is refused that there is not. */
+export function refusedPreset(
+  presets: EndpointPresets,
+  { preset }: Pick<Change, 'preset'>,
+): Problem | undefined {
+  if (preset === undefined || preset === null || presets.has(preset)) return undefined;
+  const message = `Expected one of ${[...presets.keys()].join(', ')}.`;
+  return problem('invalid_request', { errors: [{ pointer: '#/preset', code: 'invalid_value', message }] });
 }
 
 /** Why a configuration is refused that is to ask, and does not say where. */

@@ -3,7 +3,6 @@ import { headerFaults } from '../../../domain/endpoints/custom-header.ts';
 import { ENDPOINT_STATES, ON_EXHAUSTED } from '../../../domain/endpoints/endpoint.ts';
 import { type EventFilter, filterFaults } from '../../../domain/endpoints/event-filter.ts';
 import { PARTNER_DIRECTIONS } from '../../../domain/endpoints/preparation.ts';
-import { ENDPOINT_PRESETS } from '../../../domain/endpoints/preset.ts';
 import { CIRCUIT_STATES } from '../../../domain/sending/endpoint-health.ts';
 import { namesDelivery } from '../../../domain/sending/probe.ts';
 import { DEFAULT_RETRY_POLICY, ON_AMBIGUOUS } from '../../../domain/sending/retry-policy.ts';
@@ -177,9 +176,9 @@ const protect = z.boolean().meta({
     'While it is overloaded (429, 502 to 504, no answer in time) it is sent less at a time; after 20 failures to reach it in a row nothing for a while, and then one request alone. Switched off it is sent everything at once.',
   example: true,
 });
-const preset = z.enum(ENDPOINT_PRESETS).meta({
+const preset = z.string().max(40).meta({
   description:
-    'Takes the policy that a surface documents for endpoints of its clients (docs/surfaces); what is given beside it wins.',
+    'Name of a surface: takes the policy that it documents for endpoints of its clients (docs/surfaces); what is given with it wins.',
   example: 'minka',
 });
 const guide = textField(255, 'A type, or a prefix that ends in `.*`.', 'invoice.*');

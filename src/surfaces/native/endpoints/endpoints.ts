@@ -24,6 +24,7 @@ import { createEndpoint } from './create-endpoint.ts';
 import {
   changedConfig,
   endpointView,
+  refusedPreset,
   refusedProbeUrl,
   refusedProbing,
   refusedUrl,
@@ -56,7 +57,7 @@ const rotate = {
 } as const;
 
 /** Endpoints and their immutable versions. */
-export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
+export function endpointRoutes({ pool, sealer, guard, presets }: ApiDeps): Route[] {
   return [
     route({
       ...edit,
@@ -68,7 +69,7 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       responses: { 201: { description: 'The endpoint, with its secret.', schema: CreatedEndpoint } },
       problems: ['endpoint_url_refused', 'handle_taken'],
       async handler({ body, tenant }) {
-        const made = await createEndpoint({ pool, sealer, guard }, tenant.id, body);
+        const made = await createEndpoint({ pool, sealer, guard, presets }, tenant.id, body);
         if (isProblem(made)) return made;
         const { endpoint, secret } = made;
         return {
@@ -115,6 +116,7 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       problems: ['endpoint_url_refused', 'state_conflict'],
       async handler({ params: { id }, body, tenant }) {
         const refused =
+          refusedPreset(presets, body) ??
           (body.url === undefined ? undefined : await refusedUrl(guard, body.url)) ??
           (await refusedProbeUrl(guard, body.probe));
         if (refused) return refused;
@@ -122,7 +124,7 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
           const version = await lockEndpoint(db, tenant.id, id);
           const before = version === undefined ? undefined : await findEndpoint(db, tenant.id, id);
           if (version === undefined || before === undefined) return undefined;
-          const config = changedConfig(sealer, id, body, before.config);
+          const config = changedConfig({ sealer, presets }, id, body, before.config);
           const refusedToAsk = refusedProbing(config);
           if (refusedToAsk) return refusedToAsk;
           await insertEndpointVersion(db, tenant.id, id, version + 1, config);

@@ -4,7 +4,6 @@ import { COUNTED_PARTS } from '../../../domain/operations/operation-counts.ts';
 import { OPERATION_STATES } from '../../../domain/operations/operation-state.ts';
 import type { Selection } from '../../../domain/operations/selection.ts';
 import { ON_AMBIGUOUS } from '../../../domain/sending/retry-policy.ts';
-import { SURFACE_NAMES } from '../../../domain/tenancy/surface-name.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { eventSelectionView, filterView } from '../deliveries/delivery-filter.ts';
 import { shownId, shownTime } from '../fields.ts';
@@ -76,9 +75,7 @@ const Options = z
 export const OperationSummary = z
   .strictObject({
     id: shownId('operation', 'Id of the operation.'),
-    surface: z
-      .enum(SURFACE_NAMES)
-      .meta({ description: 'The API that it was asked for by.', example: 'native' }),
+    surface: z.string().meta({ description: 'The API that it was asked for by.', example: 'native' }),
     kind: z.enum(['retry', 'replay']).meta({
       description: '`retry` leaves alone what is delivered, `replay` sends it again.',
       example: 'retry',
