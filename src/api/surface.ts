@@ -45,8 +45,12 @@ export interface RenderedProblem {
 /** One API over the engine: its paths, who may call it, how it words errors, and its routes as data. */
 export interface Surface {
   name: SurfaceName;
+  /** What people call it. */
+  title: string;
   /** What it owns: every path that is one of these or lies below it; the longest match wins. */
   prefixes: readonly string[];
+  /** Its paths are served below this prefix, too. */
+  versionPrefix?: string;
   /** The forms of its credentials by name, one of which a call needs; a name means the same on every surface. */
   credentials: Record<string, SecurityScheme>;
   /** Who is calling and for which tenant, or why the call is refused: credential, then tenant, then scope. */

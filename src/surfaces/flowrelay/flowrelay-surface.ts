@@ -12,6 +12,7 @@ const DROP_BATCH = 500;
 /** FlowRelay: receipts, the decision guide, replay by preview, confirmation and execution, diagnostics. */
 export const flowRelaySurface: Surface = {
   name: 'flowrelay',
+  title: 'FlowRelay',
   prefixes: ['/flowrelay/v1'],
   credentials: API_KEY_CREDENTIAL,
   authenticate: authenticateByKey,

@@ -12,6 +12,7 @@ import { subscriptionRoutes } from './subscription-routes.ts';
 /** Jack Henry Modern Eventing: institutions are tenants, named in the path by their uuids. */
 export const jackHenrySurface: Surface = {
   name: 'jack-henry',
+  title: 'Jack Henry Modern Eventing',
   prefixes: [PREFIX],
   credentials: {
     ...nativeSurface.credentials,

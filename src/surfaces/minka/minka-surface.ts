@@ -10,6 +10,7 @@ import { systemSigner } from './system-signer.ts';
 /** The Minka Ledger: requests are signed in their bodies or by tokens, and every answer in JSON is signed, too. */
 export const minkaSurface: Surface = {
   name: 'minka',
+  title: 'Minka Ledger',
   prefixes: ['/v2'],
   credentials: {
     signerToken: {

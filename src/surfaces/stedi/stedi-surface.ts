@@ -14,7 +14,9 @@ const VERSION_PREFIX = '/2023-08-01';
 /** The retry API of Stedi: `Authorization: <key>`, or `Key <key>` as older clients write it; the tenant is the key's. */
 export const stediSurface: Surface = {
   name: 'stedi',
+  title: 'Stedi',
   prefixes: ['/executions', '/polling', '/events', VERSION_PREFIX],
+  versionPrefix: VERSION_PREFIX,
   credentials: {
     stediKey: {
       type: 'apiKey',

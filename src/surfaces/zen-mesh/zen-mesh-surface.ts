@@ -16,6 +16,7 @@ const BATCH = /^\/v1\/tenants\/[^/]+\/retry\/batch$/;
 /** Zen Mesh: retry, batch retry, deliveries with their attempts, and replays. */
 export const zenMeshSurface: Surface = {
   name: 'zen-mesh',
+  title: 'Zen Mesh',
   // The last one is not served; its 404 says where to go instead.
   prefixes: ['/v1', '/events/retry/batch'],
   credentials: {

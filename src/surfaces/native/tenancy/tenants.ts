@@ -51,7 +51,7 @@ const replays = z
 const Settings = z
   .strictObject({ payloadRetentionDays: days.optional(), replaysPerDay: replays.optional() })
   .meta({
-    id: 'TenantSettings',
+    id: 'TenantSettingsChange',
     description: 'Retention and quotas. What is left out stays; null takes the limit away.',
   });
 
