@@ -4,6 +4,7 @@ import type { PartState } from './api/api-deps.ts';
 import { hashApiKey, makeApiKey } from './api/api-key.ts';
 import { type Listening, listen } from './api/listen.ts';
 import { createApi } from './api/server.ts';
+import type { Surface } from './api/surface.ts';
 import type { Config } from './config/config.ts';
 import { StartupProblem } from './embedded/startup-problem.ts';
 import { createIngest } from './ingest/create-ingest.ts';
@@ -35,6 +36,8 @@ export interface ServiceOptions {
   /** File of the workflow bundle; that of the build where absent. */
   workflowBundle?: string;
   sizes?: Partial<WorkerSizes>;
+  /** What is served; every one that there is where absent. */
+  surfaces?: readonly Surface[];
   log?: Log;
 }
 
@@ -55,13 +58,13 @@ const STATEMENT_TIMEOUT_MS = 30_000;
 
 /** Composes one process: pools, Temporal, the worker and the API, and takes them down in the reverse order. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { config, databaseUrl, masterKey, roles } = options;
+  const { config, databaseUrl, masterKey, roles, surfaces = SURFACES } = options;
   const log = options.log ?? createLogger({ level: config.logLevel });
   const metrics = createMetrics();
   const sealer = createSealer(masterKey);
   const guard = createAddressGuard([...config.allowedNetworks]);
   const queues = taskQueues(config.taskQueuePrefix);
-  const presets = presetsOf(SURFACES);
+  const presets = presetsOf(surfaces);
   const apiPool = createPool(databaseUrl, {
     max: API_CONNECTIONS,
     applicationName: 'redrive-api',
@@ -102,7 +105,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         guard,
         sealer,
         presets,
-        chores: (of) => SURFACES.flatMap((surface) => surface.chores?.(of) ?? []),
+        chores: (of) => surfaces.flatMap((surface) => surface.chores?.(of) ?? []),
         workflowBundle:
           options.workflowBundle ?? fileURLToPath(new URL('./workflow-bundle.js', import.meta.url)),
         version: VERSION,
@@ -126,7 +129,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         version: VERSION,
         shutdown: shutdown.signal,
       },
-      SURFACES,
+      surfaces,
     );
     listening = await listen(api, config.host, config.port);
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;

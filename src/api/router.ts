@@ -118,7 +118,7 @@ async function answer(
     if (who.caller.grant && !surface.takesGrants)
       return problem('insufficient_scope', {
         ...(access.of === 'tenant' ? { scope: access.scope } : {}),
-        detail: 'A key that was made with a grant is for the native and the FlowRelay calls only.',
+        detail: 'This API takes no key that was made with a grant: use one that was made with scopes.',
       });
   }
   const validated = await validate(route, req);

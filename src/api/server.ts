@@ -5,6 +5,7 @@ import swaggerUi from 'swagger-ui-express';
 import type { ApiDeps } from './api-deps.ts';
 import { openApiDocument, surfaceDocument } from './openapi.ts';
 import { problem } from './problem.ts';
+import type { Route } from './route.ts';
 import { createRouter, requestIdOf, sendProblem } from './router.ts';
 import { serviceRoutes } from './service-routes.ts';
 import { type ServedRoute, type Surface, surfaceOf } from './surface.ts';
@@ -19,12 +20,13 @@ export function apiRoutes(deps: ApiDeps, surfaces: readonly Surface[]): ServedRo
     document ??= openApiDocument(routes, deps.version);
     return name === undefined ? document : undefined;
   };
+  const ownedByPath = (route: Route) => ({ ...route, surface: surfaceOf(surfaces, route.path) });
   const routes: ServedRoute[] = [
-    ...serviceRoutes(deps, openApi).map((route) => ({
-      ...route,
-      surface: surfaceOf(surfaces, route.path),
-    })),
-    ...surfaces.flatMap((surface) => surface.routes(deps).map((route) => ({ ...route, surface }))),
+    ...serviceRoutes(deps, openApi).map(ownedByPath),
+    ...surfaces.flatMap((surface) => [
+      ...surface.routes(deps).map((route) => ({ ...route, surface })),
+      ...(surface.administration?.(deps) ?? []).map(ownedByPath),
+    ]),
   ];
   return routes;
 }

@@ -68,6 +68,8 @@ export interface Surface {
   /** What endpoints of its clients are by default; an endpoint takes it by the name of the surface. */
   preset?: EndpointPreset;
   routes(deps: ApiDeps): Route[];
+  /** Routes of the native API by which its callers are set up. */
+  administration?(deps: ApiDeps): Route[];
   /** What it wants done from time to time, by any worker. */
   chores?(deps: ChoreDeps): Chore[];
 }

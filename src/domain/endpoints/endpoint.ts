@@ -53,7 +53,7 @@ export interface EndpointConfig {
 export interface Endpoint {
   id: string;
   handle: string;
-  /** Its other name on the Minka surface. */
+  /** Its other name, for callers that know endpoints as bridges. */
   luid: string;
   state: EndpointState;
   disabledReason?: 'operator' | 'gone';

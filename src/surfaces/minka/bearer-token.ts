@@ -4,8 +4,8 @@ import { bearerToken } from '../../api/authentication.ts';
 import type { Call } from '../../api/route.ts';
 import { canonicalJson } from '../../domain/json/canonical-json.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
-import { signersByHandle, signersByKey, type TenantSigner } from '../../store/tenancy/signers.ts';
 import { bytesOf, ed25519Key } from './envelope.ts';
+import { signersByHandle, signersByKey, type TenantSigner } from './store/signers.ts';
 
 /** A token that its key has signed. */
 export interface VerifiedToken {

@@ -1,14 +1,14 @@
 import type { ApiDeps } from '../../api/api-deps.ts';
 import type { createRateLimiter } from '../../api/rate-limit.ts';
 import type { TenantRef } from '../../api/route.ts';
-import { type AccessAction, isGranted, type NamedSigner } from '../../domain/tenancy/access-rule.ts';
 import { readId, showId } from '../../domain/tenancy/typed-id.ts';
-import { listAccessRules, MAX_ACCESS_RULES } from '../../store/tenancy/access-rules.ts';
-import { signersByKey, type TenantSigner } from '../../store/tenancy/signers.ts';
 import { findTenant } from '../../store/tenancy/tenants.ts';
+import { type AccessAction, isGranted, type NamedSigner } from './access-rule.ts';
 import { type TokenRequest, type VerifiedToken, verifyToken } from './bearer-token.ts';
 import type { Proof } from './envelope.ts';
 import { isLedgerError, type LedgerError, ledgerErrors } from './ledger-error.ts';
+import { listAccessRules, MAX_ACCESS_RULES } from './store/access-rules.ts';
+import { signersByKey, type TenantSigner } from './store/signers.ts';
 import { systemSigner } from './system-signer.ts';
 
 /** Which ledger a request is about, and who signed it and its token. */

@@ -10,10 +10,8 @@ import { retryRoutes } from './retries/retries.ts';
 import { retryControlRoutes } from './retries/retry-control.ts';
 import { retryItemRoutes } from './retries/retry-items.ts';
 import { retryProgressRoutes } from './retries/retry-progress.ts';
-import { accessRuleRoutes } from './tenancy/access-rules.ts';
 import { jwtIssuerRoutes } from './tenancy/jwt-issuers.ts';
 import { keyRoutes } from './tenancy/keys.ts';
-import { signerRoutes } from './tenancy/signers.ts';
 import { tenantRoutes } from './tenancy/tenants.ts';
 
 /** The native API, `/api/v1`. */
@@ -23,8 +21,6 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...tenantRoutes(deps),
     ...keyRoutes(deps),
     ...jwtIssuerRoutes(deps),
-    ...signerRoutes(deps),
-    ...accessRuleRoutes(deps),
     ...endpointRoutes(deps),
     ...eventRoutes(deps),
     ...deliveryRoutes(deps),

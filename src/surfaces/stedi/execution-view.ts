@@ -2,10 +2,10 @@ import { z } from 'zod';
 import type { Attempt } from '../../store/reading/execution-reads.ts';
 import { shownTime } from '../native/fields.ts';
 import { fileArtifacts } from './file-artifact.ts';
-import type { FileExecution } from './file-executions.ts';
 import { FILE_FAULT_CODES, fileFault } from './file-fault.ts';
 import { FILE_STATUSES, fileStatus, isRetryable } from './file-status.ts';
 import { direction, shownUuid } from './stedi-fields.ts';
+import type { FileExecution } from './store/file-executions.ts';
 
 /** An execution as it stands in lists. */
 export const FileExecutionSummary = z

@@ -13,7 +13,6 @@ import {
   fileExecutionSummary,
   fileFaults,
 } from './execution-view.ts';
-import { type FileFilter, findFileExecution, listFileExecutions } from './file-executions.ts';
 import { FILE_STATUSES } from './file-status.ts';
 import { pageParameters, readPageToken, writePageToken } from './page-token.ts';
 import { partnershipEndpoints } from './partnership-endpoints.ts';
@@ -26,6 +25,7 @@ import {
   refuseReversed,
   timeBound,
 } from './stedi-fields.ts';
+import { type FileFilter, findFileExecution, listFileExecutions } from './store/file-executions.ts';
 
 /** Shorter parts would be in almost every name. */
 const MIN_NAME_PART = 3;

@@ -7,17 +7,17 @@ import type { Chore, ChoreDeps } from '../../loops/chore.ts';
 import { withTransaction } from '../../store/db/pool.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
 import { type Matchable, matchableEndpoints } from '../../store/tenancy/endpoint-versions.ts';
-import { readEndedHorizon } from './ended-horizon.ts';
 import { failedFileEvent } from './failed-file-event.ts';
+import { fileArtifacts } from './file-artifact.ts';
+import { fileFault } from './file-fault.ts';
+import { readEndedHorizon } from './store/ended-horizon.ts';
 import {
   feedsWithNews,
   lockFailedFileFeed,
   moveFailedFileFeed,
   openFailedFileFeeds,
-} from './failed-file-feeds.ts';
-import { fileArtifacts } from './file-artifact.ts';
-import { endedExecutions, type FileExecution } from './file-executions.ts';
-import { fileFault } from './file-fault.ts';
+} from './store/failed-file-feeds.ts';
+import { endedExecutions, type FileExecution } from './store/file-executions.ts';
 
 const FEEDS_AT_ONCE = 100;
 /** Events of one transaction. */

@@ -3,12 +3,12 @@ import type { ApiDeps } from '../../api/api-deps.ts';
 import { isProblem, type Problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
 import { timeField } from '../native/fields.ts';
-import { readEndedHorizon } from './ended-horizon.ts';
 import { FileExecutionSummary, fileExecutionSummary } from './execution-view.ts';
-import { type EndedPosition, endedExecutions, LAST_ID } from './file-executions.ts';
 import { pageParameters, readPageToken, writePageToken } from './page-token.ts';
 import { ERROR_RESPONSES, invalidParameter } from './stedi-error.ts';
 import { timeInMicros } from './stedi-fields.ts';
+import { readEndedHorizon } from './store/ended-horizon.ts';
+import { type EndedPosition, endedExecutions, LAST_ID } from './store/file-executions.ts';
 
 /** What ended so short a time ago is not shown yet. */
 const LAG_MS = 15_000;

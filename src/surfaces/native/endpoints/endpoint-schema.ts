@@ -179,7 +179,7 @@ const protect = z.boolean().meta({
 const preset = z.string().max(40).meta({
   description:
     'Name of a surface: takes the policy that it documents for endpoints of its clients (docs/surfaces); what is given with it wins.',
-  example: 'minka',
+  example: 'name-of-a-surface',
 });
 const guide = textField(255, 'A type, or a prefix that ends in `.*`.', 'invoice.*');
 const partner = z
@@ -260,7 +260,7 @@ export const EndpointView = z
     id: shownId('endpoint', 'Id of the endpoint.'),
     handle,
     luid: z.string().meta({
-      description: 'Its name on the Minka surface beside the handle.',
+      description: 'Its other name, for callers that know endpoints as bridges.',
       example: '$brg.-0cL_Ii6_QQ57H9N7',
     }),
     state: z.enum(ENDPOINT_STATES).meta({ description: 'Whether it takes deliveries.', example: 'enabled' }),

@@ -2,18 +2,18 @@ import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { isProblem, problem } from '../../../api/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
-import { ACCESS_ACTIONS, type AccessRule, ANY } from '../../../domain/tenancy/access-rule.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { idParams, shownId, shownTime, textField } from '../../native/fields.ts';
+import { ownerNamed } from '../../native/owner.ts';
+import { idCursor, pageFrom, pageOf, pageParameters } from '../../native/page.ts';
+import { ACCESS_ACTIONS, type AccessRule, ANY } from '../access-rule.ts';
 import {
   deleteAccessRule,
   insertAccessRule,
   listAccessRules,
   MAX_ACCESS_RULES,
   type StoredAccessRule,
-} from '../../../store/tenancy/access-rules.ts';
-import { idParams, shownId, shownTime, textField } from '../fields.ts';
-import { ownerNamed } from '../owner.ts';
-import { idCursor, pageFrom, pageOf, pageParameters } from '../page.ts';
+} from '../store/access-rules.ts';
 
 /** A value, or one of several. */
 function accessValue<Value extends z.ZodType<string>>(value: Value, description: string, example: string) {

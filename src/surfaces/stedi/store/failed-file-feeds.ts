@@ -1,5 +1,5 @@
-import { FAILED_FILE_TYPE } from '../../domain/endpoints/event-type.ts';
-import type { Queryable } from '../../store/db/queryable.ts';
+import { FAILED_FILE_TYPE } from '../../../domain/endpoints/event-type.ts';
+import type { Queryable } from '../../../store/db/queryable.ts';
 import { type EndedPosition, LAST_ID } from './file-executions.ts';
 
 /** Begins a feed for every tenant whose first endpoint that names the type has been made, at the time it was made. */

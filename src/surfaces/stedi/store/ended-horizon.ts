@@ -1,4 +1,4 @@
-import type { Queryable } from '../../store/db/queryable.ts';
+import type { Queryable } from '../../../store/db/queryable.ts';
 
 /** Up to when everything that ended is visible, and what time it is; texts of the database keep its microseconds. */
 export interface EndedHorizon {

@@ -1,4 +1,4 @@
-import type { Queryable } from '../../store/db/queryable.ts';
+import type { Queryable } from '../../../store/db/queryable.ts';
 
 /** An endpoint under the names that the Minka surface has for it. */
 export interface Bridge {

@@ -1,12 +1,12 @@
 import type { Pool } from 'pg';
-import { withTransaction } from '../../store/db/pool.ts';
-import { Parameters } from '../../store/selection/selection-page.ts';
+import { withTransaction } from '../../../store/db/pool.ts';
+import { Parameters } from '../../../store/selection/selection-page.ts';
 import {
   BRIDGE_EVENT_FIELDS,
   type BridgeEventCondition,
   type BridgeEventField,
   type BridgeEventStatus,
-} from './bridge-event-filter.ts';
+} from '../bridge-event-filter.ts';
 import type { Bridge } from './bridges.ts';
 
 /** A delivery as an event of its bridge. */

@@ -1,11 +1,11 @@
-import type { PARTNER_DIRECTIONS } from '../../domain/endpoints/preparation.ts';
-import type { TimeBound } from '../../domain/operations/selection.ts';
-import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
-import type { ExecutionState } from '../../domain/sending/execution-state.ts';
-import type { Queryable } from '../../store/db/queryable.ts';
-import { bound, Parameters } from '../../store/selection/selection-page.ts';
-import { type FileFaultCode, reasonsOf } from './file-fault.ts';
-import type { FileRun, FileStatus } from './file-status.ts';
+import type { PARTNER_DIRECTIONS } from '../../../domain/endpoints/preparation.ts';
+import type { TimeBound } from '../../../domain/operations/selection.ts';
+import type { DeliveryState } from '../../../domain/sending/delivery-state.ts';
+import type { ExecutionState } from '../../../domain/sending/execution-state.ts';
+import type { Queryable } from '../../../store/db/queryable.ts';
+import { bound, Parameters } from '../../../store/selection/selection-page.ts';
+import { type FileFaultCode, reasonsOf } from '../file-fault.ts';
+import type { FileRun, FileStatus } from '../file-status.ts';
 
 /** Which way the files of an endpoint go; unknown where it has no partner. */
 export type FileDirection = (typeof PARTNER_DIRECTIONS)[number] | 'UNKNOWN';

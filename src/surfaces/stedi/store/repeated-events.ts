@@ -1,5 +1,5 @@
-import type { Queryable } from '../../store/db/queryable.ts';
-import { allotNumbers } from '../../store/ingest/events.ts';
+import type { Queryable } from '../../../store/db/queryable.ts';
+import { allotNumbers } from '../../../store/ingest/events.ts';
 
 /** The new event, or why none was made. */
 export type RepeatedEvent =

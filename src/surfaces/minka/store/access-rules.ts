@@ -1,5 +1,5 @@
-import type { AccessRule } from '../../domain/tenancy/access-rule.ts';
-import type { Queryable } from '../db/queryable.ts';
+import type { Queryable } from '../../../store/db/queryable.ts';
+import type { AccessRule } from '../access-rule.ts';
 
 /** A rule as it is kept. */
 export interface StoredAccessRule {

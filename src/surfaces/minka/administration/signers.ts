@@ -3,11 +3,11 @@ import type { ApiDeps } from '../../../api/api-deps.ts';
 import { isProblem, problem } from '../../../api/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
-import { deleteSigner, insertSigner, listSigners, type Signer } from '../../../store/tenancy/signers.ts';
-import { systemSigner } from '../../minka/system-signer.ts';
-import { idParams, shownId, shownTime } from '../fields.ts';
-import { ownerNamed } from '../owner.ts';
-import { idCursor, pageFrom, pageOf, pageParameters } from '../page.ts';
+import { idParams, shownId, shownTime } from '../../native/fields.ts';
+import { ownerNamed } from '../../native/owner.ts';
+import { idCursor, pageFrom, pageOf, pageParameters } from '../../native/page.ts';
+import { deleteSigner, insertSigner, listSigners, type Signer } from '../store/signers.ts';
+import { systemSigner } from '../system-signer.ts';
 
 /** They would be taken for the signer of the installation, and for whoever. */
 const RESERVED = ['system', 'any'];

@@ -1,4 +1,4 @@
-import type { Queryable } from '../db/queryable.ts';
+import type { Queryable } from '../../../store/db/queryable.ts';
 
 /** A public key that is registered with a tenant under a handle. */
 export interface Signer {
