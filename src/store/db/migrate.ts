@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import pg from 'pg';
+import { ADOPTED, adopt, isOfEarlierFiles } from './adoption.ts';
 
 /** One numbered file of `migrations/`. */
 type Migration = { name: string; number: string; sql: string; checksum: string };
@@ -43,7 +44,7 @@ export async function pendingMigrations(
       `select to_regclass('schema_migrations') is not null as there`,
     );
     const done = rows[0]?.there === true ? await appliedChecksums(client) : new Map<string, string>();
-    const problem = driftProblem(migrations, done);
+    const problem = isOfEarlierFiles(done, migrations) ? undefined : driftProblem(migrations, done);
     if (problem !== undefined) return { ok: false, problem };
     const missing = migrations.find(({ name }) => !done.has(name));
     if (missing === undefined) return { ok: true, applied: [] };
@@ -98,6 +99,11 @@ async function migrateOnce(
     await client.query('select pg_advisory_xact_lock($1)', [LOCK]);
     await createTable(client);
     const done = await appliedChecksums(client);
+    if (isOfEarlierFiles(done, migrations)) {
+      const refused = await adopt(client, done, migrations);
+      await client.query(refused ? 'rollback' : 'commit');
+      return refused ?? { applied: ADOPTED };
+    }
     const problem = driftProblem(migrations, done);
     const next = migrations.find((migration) => !done.has(migration.name));
     if (problem === undefined && next !== undefined) {
