@@ -93,6 +93,9 @@ function statusOf(item: AcceptedItem): Status {
       return 'delivered';
     case 'payload_expired':
       return 'expired';
+    case 'outcome_unknown':
+    case 'endpoint_disabled':
+    case 'endpoint_deleted':
     case 'suppressed_duplicate':
     case 'no_longer_matches':
     case 'already_retried':
