@@ -33,9 +33,9 @@ const SINGLE: readonly SurfaceCall[] = [
 const CALLS = [...SINGLE, ...BULK];
 type Call = (typeof CALLS)[number];
 
-/** What an answer says of the delivery: that it will be sent, that it will not, or nothing of it. */
+/** What an answer says of the delivery: that it will be sent, that it will not, to wait and see, or nothing of it. */
 interface Said {
-  sent?: boolean;
+  sent?: boolean | 'wait';
   status: number;
   text: string;
 }
@@ -80,6 +80,7 @@ async function askAt(endpoint: EndpointSituation): Promise<() => Promise<Line[]>
   const callers = await everySurface(engine, it);
   const furnished = await furnishSituations(engine, it, CALLS.length, endpoint);
   const events = await eventsOf(it);
+  const furnishedBy = await operationsOf(it);
   it.receivers[0]?.switchTo(ok);
   const before = requestsOf(it);
   const at = (situation: Situation, call: Call) => furnished[situation][CALLS.indexOf(call)] ?? '';
@@ -102,7 +103,7 @@ async function askAt(endpoint: EndpointSituation): Promise<() => Promise<Line[]>
   }
 
   return async () => {
-    const [ledger, ends, requests] = [await ledgerOf(it), await statesOf(it), requestsOf(it)];
+    const [ledger, ends, requests] = [await ledgerOf(it, furnishedBy), await statesOf(it), requestsOf(it)];
     return CALLS.flatMap((call) =>
       SITUATIONS.map((situation): Line => {
         const deliveryId = at(situation, call);
@@ -130,6 +131,13 @@ function promisedBy({ became, reason }: { became: string; reason?: string }): bo
   return became !== 'excluded' || reason === 'coalesced';
 }
 
+/** The same of the ledger, for those who answer with nothing but success. */
+function promisedIn(ledger: string | undefined): boolean | 'wait' {
+  // These speak of the execution that was named, and not of its delivery: another one may be open.
+  if (ledger === 'already_retried' || ledger === 'not_retryable') return 'wait';
+  return ledger === 'item' || ledger === 'coalesced';
+}
+
 function wordOf(call: Call, { status, text }: SurfaceAnswer): Said {
   const said = { status, text };
   switch (call) {
@@ -140,7 +148,8 @@ function wordOf(call: Call, { status, text }: SurfaceAnswer): Said {
     case 'zen-mesh batch':
       return { ...said, sent: JSON.parse(text).queued === 1 };
     case 'flowrelay':
-      return { ...said, sent: status === 202 };
+      // What somebody else may send is refused there with the advice to wait: neither promise nor denial.
+      return { ...said, sent: status === 202 || (/^.*not terminal/.test(text) ? 'wait' : false) };
     default:
       // Its printed success promises nothing, and its refusal is one.
       return status < 300 ? said : { ...said, sent: false };
@@ -155,15 +164,27 @@ async function eventsOf(it: Scene): Promise<Map<string, string>> {
   return new Map(rows.map((row) => [row.id, row.event_id]));
 }
 
-/** By delivery and surface what the operation that was started made of it: `item`, or the reason it was excluded. */
-async function ledgerOf(it: Scene): Promise<Map<string, string>> {
+async function operationsOf(it: Scene): Promise<string[]> {
+  const { rows } = await engine.database.pool.query<{ id: string }>(
+    'select id from operations where tenant_id = $1',
+    [uuidIn('tenant', it.tenant.id)],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * By delivery and surface what the operation that was asked for made of it: the reason it was excluded, or `item`. Where
+ * filters run again, a repeat becomes an item that can only end ignored: it is told by its reason, too.
+ */
+async function ledgerOf(it: Scene, earlier: string[]): Promise<Map<string, string>> {
   const { rows } = await engine.database.pool.query<{ id: string; surface: string; became: string }>(
     `select x.delivery_id as id, o.surface, x.reason as became
-     from exclusions x join operations o on o.id = x.operation_id where o.tenant_id = $1
+     from exclusions x join operations o on o.id = x.operation_id where o.tenant_id = $1 and o.id <> all($2::uuid[])
      union all
-     select e.delivery_id, o.surface, 'item' from executions e join operations o on o.id = e.operation_id
-     where o.tenant_id = $1 and o.not_before is null`,
-    [uuidIn('tenant', it.tenant.id)],
+     select e.delivery_id, o.surface, case e.reason when 'suppressed_duplicate' then e.reason else 'item' end
+     from executions e join operations o on o.id = e.operation_id
+     where o.tenant_id = $1 and o.id <> all($2::uuid[])`,
+    [uuidIn('tenant', it.tenant.id), earlier],
   );
   return new Map(rows.map((row) => [`${row.id} ${row.surface}`, row.became]));
 }
@@ -221,8 +242,8 @@ describe.each(ENDPOINTS)('at an endpoint that is %s', (endpoint) => {
     expect(of).toHaveLength(SITUATIONS.length);
     for (const line of of) {
       expect([line.call, line.situation, line.status]).not.toEqual([call, line.situation, 500]);
-      const promised = line.sent ?? (line.ledger === 'item' || line.ledger === 'coalesced');
-      if (!inFlight(line))
+      const promised = line.sent ?? promisedIn(line.ledger);
+      if (!inFlight(line) && promised !== 'wait')
         expect({ ...brief(line), gets: line.requests > 0 }).toEqual({ ...brief(line), gets: promised });
       if (line.requests > 0) expect({ ...brief(line) }).toMatchObject({ ends: 'delivered' });
     }

@@ -53,7 +53,7 @@ export const BatchRetried = z
  */
 export function eventAnswer(items: readonly AcceptedItem[], oldest: string): z.input<typeof EventRetried> {
   const found = STATUSES.find((of) => items.some((item) => statusOf(item) === of)) ?? 'dropped';
-  const sent = items.filter(({ became }) => became !== 'excluded');
+  const sent = items.filter(({ became }) => became === 'queued' || became === 'scheduled');
   const told = sent.length > 0 ? sent : items.filter((item) => statusOf(item) === found);
   return {
     status: found,
@@ -124,6 +124,7 @@ export function batchAnswer(
 
 /** What somebody sends without being asked again is answered like what is queued now; nothing else is. */
 function statusOf(item: AcceptedItem): Status {
+  if (item.became === 'ignored') return 'dropped';
   if (item.became !== 'excluded') return 'queued';
   switch (item.reason) {
     case 'coalesced':

@@ -71,9 +71,10 @@ export const AcceptedItemView = z
   .discriminatedUnion('became', [
     z.strictObject({
       deliveryId,
-      became: z
-        .enum(['queued', 'scheduled'])
-        .meta({ description: 'It is an item of the operation.', example: 'queued' }),
+      became: z.enum(['queued', 'scheduled', 'ignored']).meta({
+        description: 'It is an item of the operation; `ignored` is one that can send nothing.',
+        example: 'queued',
+      }),
       executionId: shownId('execution', 'The execution that runs it.'),
       supersededExecutionId: shownId('execution', 'The execution it took over.').optional(),
     }),
