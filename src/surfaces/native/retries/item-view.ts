@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { retryWords } from '../../../domain/operations/retry-words.ts';
 import { EXCLUSION_REASONS } from '../../../domain/operations/selection.ts';
 import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
@@ -8,8 +9,19 @@ import { shownId, shownTime } from '../fields.ts';
 
 const deliveryId = shownId('delivery', 'The delivery.');
 const reason = z.enum(EXCLUSION_REASONS).meta({ description: 'Why it was not run.', example: 'coalesced' });
-const joinedExecutionId = shownId('execution', 'The execution that owns the delivery and was joined.');
-const heldBy = shownId('operation', 'The paused operation that holds it.');
+const why = z.string().meta({
+  description: 'The reason as a sentence.',
+  example: 'Another execution of it is open and will be sent.',
+});
+const next = z.string().meta({
+  description: 'The next call, as a sentence.',
+  example: 'Nothing is to be done; `GET` the execution that is named to follow it.',
+});
+const joinedExecutionId = shownId(
+  'execution',
+  'The execution that owns the delivery: it was joined, is held, or its outcome is not known.',
+);
+const heldBy = shownId('operation', 'The stopped operation that holds it.');
 
 /** One line of an operation's ledger. */
 export const ItemView = z
@@ -45,6 +57,8 @@ export const ItemView = z
       endpointId: shownId('endpoint', 'The endpoint it is for.'),
       eventId: shownId('event', 'The event it delivers.'),
       reason,
+      why,
+      next,
       joinedExecutionId: joinedExecutionId.nullable(),
       heldBy: heldBy.nullable(),
       createdAt: shownTime('When it was excluded.'),
@@ -57,9 +71,10 @@ export const AcceptedItemView = z
   .discriminatedUnion('became', [
     z.strictObject({
       deliveryId,
-      became: z
-        .enum(['queued', 'scheduled'])
-        .meta({ description: 'It is an item of the operation.', example: 'queued' }),
+      became: z.enum(['queued', 'scheduled', 'ignored']).meta({
+        description: 'It is an item of the operation; `ignored` is one that can send nothing.',
+        example: 'queued',
+      }),
       executionId: shownId('execution', 'The execution that runs it.'),
       supersededExecutionId: shownId('execution', 'The execution it took over.').optional(),
     }),
@@ -67,11 +82,18 @@ export const AcceptedItemView = z
       deliveryId,
       became: z.literal('excluded').meta({ description: 'It is not run.', example: 'excluded' }),
       reason,
+      why,
+      next,
       joinedExecutionId: joinedExecutionId.optional(),
       heldBy: heldBy.optional(),
     }),
   ])
   .meta({ id: 'AcceptedItem', description: 'What one delivery of an explicit list became.' });
+
+type Excluded = Pick<
+  Extract<AcceptedItem, { became: 'excluded' }>,
+  'reason' | 'deliveryId' | 'endpointId' | 'heldBy'
+>;
 
 /** Shows a line of a ledger. */
 export function itemView(item: OperationItem): z.input<typeof ItemView> {
@@ -84,7 +106,7 @@ export function itemView(item: OperationItem): z.input<typeof ItemView> {
     return {
       kind: 'exclusion',
       ...common,
-      reason: item.reason,
+      ...reasonView(item),
       joinedExecutionId: item.joinedExecutionId ? showId('execution', item.joinedExecutionId) : null,
       heldBy: item.heldBy ? showId('operation', item.heldBy) : null,
       createdAt: item.createdAt.toISOString(),
@@ -113,7 +135,7 @@ export function acceptedItemView(item: AcceptedItem): z.input<typeof AcceptedIte
     return {
       deliveryId,
       became: 'excluded',
-      reason: item.reason,
+      ...reasonView(item),
       ...(item.joinedExecutionId ? { joinedExecutionId: showId('execution', item.joinedExecutionId) } : {}),
       ...(item.heldBy ? { heldBy: showId('operation', item.heldBy) } : {}),
     };
@@ -125,4 +147,13 @@ export function acceptedItemView(item: AcceptedItem): z.input<typeof AcceptedIte
       ? { supersededExecutionId: showId('execution', item.supersededExecutionId) }
       : {}),
   };
+}
+
+function reasonView({ reason, deliveryId, endpointId, heldBy }: Excluded) {
+  const ids = {
+    deliveryId: showId('delivery', deliveryId),
+    endpointId: showId('endpoint', endpointId),
+    ...(heldBy === undefined ? {} : { heldBy: showId('operation', heldBy) }),
+  };
+  return { reason, ...retryWords(reason, ids) };
 }
