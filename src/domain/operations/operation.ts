@@ -14,6 +14,8 @@ export interface OperationOptions extends WatchOptions {
   /** ISO 8601; nothing of it is sent before. */
   notBefore?: string;
   giveUpAfterMs?: number;
+  /** How long its items wait at an endpoint that an operator disables; 15 minutes where absent. */
+  disabledPatienceMs?: number;
   /** In the place of what the endpoints do. */
   onAmbiguous?: OnAmbiguous;
   /** Each item is sent only where the endpoint's current types and filter still want its event; else it is ignored. */

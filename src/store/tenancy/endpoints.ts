@@ -89,7 +89,8 @@ export async function setEndpointState(
 ): Promise<boolean> {
   const { rowCount } = await db.query(
     `update endpoints set state = $3, updated_at = now(),
-      disabled_reason = case when $3 = 'disabled' then coalesce(disabled_reason, 'operator') end
+      disabled_reason = case when $3 = 'disabled' then coalesce(disabled_reason, 'operator') end,
+      disabled_at = case when $3 = 'disabled' then coalesce(disabled_at, clock_timestamp()) end
      where tenant_id = $1 and id = $2 and state = any($4)`,
     [tenantId, id, state, from],
   );

@@ -327,6 +327,18 @@ export const CreatedEndpoint = EndpointView.extend({
     .meta({ description: 'The signing secret. It is shown now and never again.', example: 'whsec_…' }),
 }).meta({ id: 'CreatedEndpoint' });
 
+/** An endpoint that was just disabled, with what waits for it to be enabled. */
+export const DisabledEndpoint = EndpointView.extend({
+  waitingItems: z
+    .array(
+      z.strictObject({
+        operationId: shownId('operation', 'The operation.'),
+        items: z.int().meta({ description: 'Items of it that wait here.', example: 97 }),
+      }),
+    )
+    .meta({ description: 'What operations had queued or scheduled there; it waits for `enable`.' }),
+}).meta({ id: 'DisabledEndpoint' });
+
 /** The answer to a rotation. */
 export const RotatedSecret = z
   .strictObject({

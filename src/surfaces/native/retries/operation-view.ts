@@ -43,6 +43,11 @@ const Options = z
       .int()
       .optional()
       .meta({ description: 'How long items are tried, in milliseconds.', example: 86_400_000 }),
+    disabledPatienceMs: z.int().optional().meta({
+      description:
+        'How long its items wait at an endpoint that an operator disables, in milliseconds; 15 minutes where absent.',
+      example: 900_000,
+    }),
     canary: z
       .strictObject({
         count: z.int().meta({ description: 'Items of each endpoint that go first.', example: 25 }),
