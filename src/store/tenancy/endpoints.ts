@@ -1,10 +1,12 @@
 import type { Endpoint } from '../../domain/endpoints/endpoint.ts';
 import type { Queryable } from '../db/queryable.ts';
+import { ENDPOINT_FACTS, waitsOfEndpoint } from '../reading/waits.ts';
 import { configFrom } from './endpoint-versions.ts';
 
 const SELECT = `select e.id, e.handle, e.luid, e.state, e.disabled_reason, e.current_version, e.created_at as made_at,
     e.updated_at, v.*,
-    case when p.openings = 0 then 'closed' when p.floor_until > clock_timestamp() then 'open' else 'half_open' end as circuit
+    case when p.openings = 0 then 'closed' when p.floor_until > clock_timestamp() then 'open' else 'half_open' end as circuit,
+    ${ENDPOINT_FACTS}
   from endpoints e join endpoint_versions v on v.endpoint_id = e.id and v.version = e.current_version
   join endpoint_pacing p on p.endpoint_id = e.id`;
 
@@ -107,6 +109,7 @@ function endpointFrom(row: any): Endpoint {
     ...(row.disabled_reason ? { disabledReason: row.disabled_reason } : {}),
     version: row.current_version,
     circuit: row.circuit,
+    waitingFor: waitsOfEndpoint(row),
     config: configFrom(row),
     createdAt: row.made_at,
     updatedAt: row.updated_at,

@@ -9,6 +9,7 @@ import { namesDelivery } from '../../../domain/sending/probe.ts';
 import { DEFAULT_RETRY_POLICY, ON_AMBIGUOUS } from '../../../domain/sending/retry-policy.ts';
 import { parseSecret } from '../../../outbound/signature.ts';
 import { durationField, shownId, shownTime, textField } from '../fields.ts';
+import { waitsField } from '../waits.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -311,6 +312,7 @@ export const EndpointView = z
         '`open`: nothing is sent for a while; `half_open`: the next request is sent alone, to see.',
       example: 'closed',
     }),
+    waitingFor: waitsField('What holds back whatever is to be sent to it.'),
     probe: probe.nullable(),
     requireAck,
     preset: preset.nullable(),
@@ -319,6 +321,16 @@ export const EndpointView = z
     updatedAt: shownTime('When it was last changed.'),
   })
   .meta({ id: 'Endpoint', description: 'Where deliveries go.' });
+
+/** An endpoint as it is shown by itself. */
+export const EndpointDetails = EndpointView.extend({
+  waiting: z
+    .strictObject({
+      deliveries: z.int().meta({ description: 'How many, counted up to 100,000.', example: 720 }),
+      more: z.boolean().meta({ description: 'There are more than that.', example: false }),
+    })
+    .meta({ description: 'Deliveries that are to be sent to it, now or later, and are not on the wire.' }),
+}).meta({ id: 'EndpointDetails' });
 
 /** An endpoint with its secret, which is shown on creation only. */
 export const CreatedEndpoint = EndpointView.extend({

@@ -9,6 +9,7 @@ import { deleteEndpoint, disableEndpoint, enableEndpoint } from '../../../operat
 import { generateSecret } from '../../../outbound/signature.ts';
 import { endpointSecretContext } from '../../../sealing/sealing-contexts.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
+import { countWaitingAt } from '../../../store/reading/waits.ts';
 import { forgetProtection } from '../../../store/sending/endpoint-health.ts';
 import { expireEndpointSecrets, insertEndpointSecret } from '../../../store/tenancy/endpoint-secrets.ts';
 import { insertEndpointVersion } from '../../../store/tenancy/endpoint-versions.ts';
@@ -32,6 +33,7 @@ import {
   CreatedEndpoint,
   DisabledEndpoint,
   EndpointChange,
+  EndpointDetails,
   EndpointView,
   NewEndpoint,
   RotatedSecret,
@@ -40,6 +42,9 @@ import {
 
 /** How long a rotated secret goes on signing beside the new one. */
 const OLD_SECRET_VALID_MS = 24 * 60 * 60 * 1_000;
+
+/** So many deliveries that wait are counted. */
+const MAX_COUNTED = 100_000;
 
 const params = idParams('endpoint', 'Id of the endpoint.');
 const read = { tag: 'Endpoints', access: { of: 'tenant', scope: 'read:endpoints' } } as const;
@@ -104,7 +109,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       path: '/api/v1/endpoints/{id}',
       summary: 'Show an endpoint, deleted ones too',
       request: { params },
-      responses: { 200: { description: 'The endpoint.', schema: EndpointView } },
+      responses: { 200: { description: 'The endpoint.', schema: EndpointDetails } },
       handler: ({ params: { id }, tenant }) => show(tenant.id, id),
     }),
     route({
@@ -166,7 +171,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       description:
         'Events from now on are delivered; what it missed can be retried. All that is held against it is lifted, now and wherever it is enabled already: an open circuit, a narrowed window, and what it asked for in Retry-After. What waited for it goes on at once.',
       request: { params },
-      responses: { 200: { description: 'The endpoint.', schema: EndpointView } },
+      responses: { 200: { description: 'The endpoint.', schema: EndpointDetails } },
       problems: ['state_conflict'],
       async handler({ params: { id }, tenant }) {
         return (await enableEndpoint(deps, tenant.id, id))
@@ -243,7 +248,15 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
 
   async function show(tenantId: string, id: string): Promise<Reply | Problem> {
     const endpoint = await findEndpoint(pool, tenantId, id);
-    return endpoint ? { status: 200, body: endpointView(sealer, endpoint) } : problem('not_found');
+    if (!endpoint) return problem('not_found');
+    const waiting = await countWaitingAt(pool, tenantId, id, MAX_COUNTED + 1);
+    return {
+      status: 200,
+      body: {
+        ...endpointView(sealer, endpoint),
+        waiting: { deliveries: Math.min(waiting, MAX_COUNTED), more: waiting > MAX_COUNTED },
+      },
+    };
   }
 
   async function goneOrDeleted(tenantId: string, id: string): Promise<Problem> {

@@ -8,6 +8,7 @@ import { SURFACE_NAMES } from '../../../domain/tenancy/surface-name.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { eventSelectionView, filterView } from '../deliveries/delivery-filter.ts';
 import { shownId, shownTime } from '../fields.ts';
+import { waitsField, waitsView } from '../waits.ts';
 
 const count = (description: string) => z.int().min(0).meta({ description, example: 0 });
 
@@ -120,6 +121,9 @@ export const OperationSummary = z
       })
       .nullable()
       .meta({ description: 'What happens next, and when; null once it has ended.' }),
+    waitingFor: waitsField(
+      'What holds back something of it, at the first twenty endpoints that it has something for; the first end of each that is known.',
+    ),
     stalled: z.boolean().meta({
       description: 'Its workflow could not be started or had to be revived; this is being seen to.',
       example: false,
@@ -198,6 +202,7 @@ export function operationSummary(
       operation.closedAt === undefined
         ? { what: operation.nextEvent, at: operation.nextEventAt.toISOString() }
         : null,
+    waitingFor: waitsView(operation.waitingFor),
     stalled: operation.stalled,
     halt: haltView(operation.halt),
     createdAt: operation.createdAt.toISOString(),
