@@ -3,12 +3,12 @@ import type { Queryable } from '../db/queryable.ts';
 import { ENDPOINT_FACTS, waitsOfEndpoint } from '../reading/waits.ts';
 import { configFrom } from './endpoint-versions.ts';
 
-const SELECT = `select e.id, e.handle, e.luid, e.state, e.disabled_reason, e.current_version, e.created_at as made_at,
-    e.updated_at, v.*,
+const SELECT = `select n.id, n.handle, n.luid, n.state, n.disabled_reason, n.current_version, n.created_at as made_at,
+    n.updated_at, v.*,
     case when p.openings = 0 then 'closed' when p.floor_until > clock_timestamp() then 'open' else 'half_open' end as circuit,
     ${ENDPOINT_FACTS}
-  from endpoints e join endpoint_versions v on v.endpoint_id = e.id and v.version = e.current_version
-  join endpoint_pacing p on p.endpoint_id = e.id`;
+  from endpoints n join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+  join endpoint_pacing p on p.endpoint_id = n.id`;
 
 /** Makes an endpoint, and its row of pace, without a version yet; undefined where the handle is taken. */
 export async function insertEndpoint(
@@ -33,7 +33,7 @@ export async function findEndpoint(
   tenantId: string,
   id: string,
 ): Promise<Endpoint | undefined> {
-  const { rows } = await db.query(`${SELECT} where e.tenant_id = $1 and e.id = $2`, [tenantId, id]);
+  const { rows } = await db.query(`${SELECT} where n.tenant_id = $1 and n.id = $2`, [tenantId, id]);
   return rows[0] && endpointFrom(rows[0]);
 }
 
@@ -44,8 +44,8 @@ export async function listEndpoints(
   page: { after?: string; limit: number },
 ): Promise<Endpoint[]> {
   const { rows } = await db.query(
-    `${SELECT} where e.tenant_id = $1 and e.state <> 'deleted' and ($2::uuid is null or e.id > $2)
-     order by e.id limit $3`,
+    `${SELECT} where n.tenant_id = $1 and n.state <> 'deleted' and ($2::uuid is null or n.id > $2)
+     order by n.id limit $3`,
     [tenantId, page.after ?? null, page.limit],
   );
   return rows.map(endpointFrom);
