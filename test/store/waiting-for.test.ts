@@ -178,10 +178,19 @@ async function slots(pacedId: string, count: number, until: string): Promise<voi
   );
 }
 
+/** A slice that has looked so often has claimed what it can: all that there is fits into its first claims. */
+const LOOKS = 8;
+
 /** Lets a real slice do what it can, and returns what it claimed. */
 async function claimedBy(workedBy: string): Promise<Set<string>> {
   const log = createLogger({ level: 'silent' });
   const stop = new AbortController();
+  let looks = 0;
+  // What the sweeper would end, or a pause holds in the live lane, is asked for again and again.
+  const looking = () => {
+    looks += 1;
+    if (looks > LOOKS) stop.abort();
+  };
   const context: SendingContext = {
     pool: store.pool,
     attempts,
@@ -201,7 +210,19 @@ async function claimedBy(workedBy: string): Promise<Set<string>> {
     budgetMs: Number.POSITIVE_INFINITY,
     endWhenIdleForMs: 0,
     wake: new Wake(stop.signal),
-    ...(workedBy === LIVE_LANE ? {} : { control: () => readControl(store.pool, workedBy) }),
+    ...(workedBy === LIVE_LANE
+      ? {
+          share: () => {
+            looking();
+            return { index: 0, of: 1 };
+          },
+        }
+      : {
+          control: () => {
+            looking();
+            return readControl(store.pool, workedBy);
+          },
+        }),
   }).run();
   const rows = await store.rows('select distinct execution_id from attempts');
   return new Set(rows.map((row) => row.execution_id));
