@@ -4,6 +4,7 @@ import { type NextStep, nextStep } from '../domain/operations/next-step.ts';
 import { closingState } from '../domain/operations/operation-counts.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
 import { Wake } from '../loops/wake.ts';
+import { endPatience } from '../operations/end-patience.ts';
 import { selectAgain } from '../operations/freeze-explicit.ts';
 import { freezeNext } from '../operations/freeze-selection.ts';
 import { settleExpiredClaims } from '../operations/settle-expired.ts';
@@ -57,6 +58,7 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
     await settleExpiredClaims(pool);
     await showRunning(pool, operationId);
     await cancelExpired(pool, operationId);
+    await endPatience(pool, operationId);
     // Before the facts: a command committed in between must not pass for one that this look has seen.
     const operation = await loadOperation(pool, operationId);
     const facts = operation && (await operationFacts(pool, operationId));

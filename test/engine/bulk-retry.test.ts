@@ -342,10 +342,10 @@ describe('waiting', () => {
     expect(await temporal.historyLength(workflowId)).toBeLessThan(60);
   });
 
-  test('ends for what waits at an endpoint that is disabled meanwhile', async () => {
+  test('ends for what is scheduled at an endpoint that is disabled meanwhile, where it has no patience', async () => {
     const it = await scene([status(503)], { retry: { maxAttempts: 5, initialMs: 3_000, capMs: 3_000 } });
     await it.seed(10);
-    const { id } = await it.retries.start(ALL_FAILURES);
+    const { id } = await it.retries.start({ ...ALL_FAILURES, options: { disabledPatienceMs: 0 } });
     await eventually('all wait', async () => (await it.retries.show(id)).counts.scheduled === 10);
     await engine.client.expect(200, 'POST', `/api/v1/endpoints/${it.endpoints[0].id}/disable`, {
       key: it.tenant.key,
@@ -358,10 +358,10 @@ describe('waiting', () => {
 });
 
 describe('an endpoint that is disabled', () => {
-  test('gets nothing more; its items end ignored and the others are sent', async () => {
+  test('gets nothing more; its items end ignored where their operation has no patience, and the others are sent', async () => {
     const it = await scene([slow(100), slow(100)]);
     await it.seed(1_200);
-    const { id } = await it.retries.start(ALL_FAILURES);
+    const { id } = await it.retries.start({ ...ALL_FAILURES, options: { disabledPatienceMs: 0 } });
     await eventually('it is under way', () => it.sent() >= 40);
     await engine.client.expect(200, 'POST', `/api/v1/endpoints/${it.endpoints[0].id}/disable`, {
       key: it.tenant.key,

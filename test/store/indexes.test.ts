@@ -7,6 +7,7 @@ import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
 import { reopenCoalesced } from '../../src/store/operations/operation-progress.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
 import { listDeliveries } from '../../src/store/reading/delivery-reads.ts';
+import { countWaitingAt, waitsOfExecutions, withWaits } from '../../src/store/reading/waits.ts';
 import { freezePage } from '../../src/store/selection/freeze.ts';
 import {
   eventPage,
@@ -17,6 +18,14 @@ import {
   WHOLE,
 } from '../../src/store/selection/selection-page.ts';
 import { claimItems } from '../../src/store/sending/claims.ts';
+import {
+  closedEndpointsOf,
+  handBackWaiting,
+  handOverWaiting,
+  itemsWaitingAt,
+  wakeOperationsAt,
+} from '../../src/store/sending/disabled-endpoints.ts';
+import { makeRetryAftersDue } from '../../src/store/sending/endpoint-health.ts';
 import { readyEndpoints } from '../../src/store/sending/ready-endpoints.ts';
 import { refoldDeliveries } from '../../src/store/settling/folding.ts';
 import { recordOutcomes } from '../../src/store/settling/outcomes.ts';
@@ -299,6 +308,27 @@ describe('the rarer changes', () => {
     await expectPlan((db) => refoldDeliveries(db, IDS), 'deliveries_pkey');
     await expectPlan((db) => resolveUnknown(db, tenant.id, IDS[0] ?? '', 'failed'), 'executions_by_delivery');
     await expectPlan((db) => reopenCoalesced(db, operationId, 2_000), 'exclusions_pkey');
+  });
+});
+
+describe('what holds deliveries back', () => {
+  test('is asked for by the executions of a page, or by hopping through the queue of an operation', async () => {
+    const ids = Array.from({ length: 500 }, () => randomUUID());
+    await expectPlan((db) => waitsOfExecutions(db, ids), 'executions_pkey');
+    const operation = await loadOperation(store.pool, operationId);
+    if (!operation) throw new Error('the operation is not there');
+    await expectPlan((db) => withWaits(db, [operation]), 'executions_queue');
+    await expectPlan((db) => countWaitingAt(db, tenant.id, endpointIds[0] ?? '', 100), 'executions_queue');
+  });
+
+  test('is lifted by the queues of one endpoint', async () => {
+    const [endpointId = ''] = endpointIds;
+    await expectPlan((db) => itemsWaitingAt(db, tenant.id, endpointId), 'executions_queue');
+    await expectPlan((db) => wakeOperationsAt(db, tenant.id, endpointId), 'executions_queue');
+    await expectPlan((db) => handOverWaiting(db, [endpointId], 1_000), 'executions_queue');
+    await expectPlan((db) => handBackWaiting(db, tenant.id, endpointId), 'executions_queue');
+    await expectPlan((db) => makeRetryAftersDue(db, tenant.id, endpointId), 'executions_queue');
+    await expectPlan((db) => closedEndpointsOf(db, operationId), 'executions_queue');
   });
 });
 

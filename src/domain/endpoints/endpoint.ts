@@ -1,6 +1,7 @@
 import type { CircuitState } from '../sending/endpoint-health.ts';
 import type { ProbeRequest } from '../sending/probe.ts';
 import type { OnAmbiguous, RetryPolicy } from '../sending/retry-policy.ts';
+import type { Wait } from '../sending/waiting-for.ts';
 import type { EventFilter } from './event-filter.ts';
 import type { Partner } from './preparation.ts';
 
@@ -59,6 +60,8 @@ export interface Endpoint {
   disabledReason?: 'operator' | 'gone';
   version: number;
   circuit: CircuitState;
+  /** What holds back whatever is to be sent to it. */
+  waitingFor: Wait[];
   config: EndpointConfig;
   createdAt: Date;
   updatedAt: Date;

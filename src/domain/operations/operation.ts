@@ -1,4 +1,5 @@
 import type { OnAmbiguous } from '../sending/retry-policy.ts';
+import type { Wait } from '../sending/waiting-for.ts';
 import type { SurfaceName } from '../tenancy/surface-name.ts';
 import type { OperationCounts } from './operation-counts.ts';
 import type { Control, OperationKind, OperationState } from './operation-state.ts';
@@ -14,6 +15,8 @@ export interface OperationOptions extends WatchOptions {
   /** ISO 8601; nothing of it is sent before. */
   notBefore?: string;
   giveUpAfterMs?: number;
+  /** How long its items wait at an endpoint that an operator disables; 15 minutes where absent. */
+  disabledPatienceMs?: number;
   /** In the place of what the endpoints do. */
   onAmbiguous?: OnAmbiguous;
   /** Each item is sent only where the endpoint's current types and filter still want its event; else it is ignored. */
@@ -50,6 +53,8 @@ export interface Operation {
   /** Why it was halted last, with the numbers and the time. */
   halt?: Halt & { at: string };
   report?: ClosureReport;
+  /** What holds back something of it; only where that was asked for. */
+  waitingFor?: Wait[];
 }
 
 /** What an operation's run needs to be started or addressed. */

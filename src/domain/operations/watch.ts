@@ -39,7 +39,7 @@ export function isWatched({ canary, ramp, haltAtFailurePercent }: WatchOptions):
 /** From so many attempts on a share of failures means something. */
 const ENOUGH_ATTEMPTS = 50;
 /** A canary that has not come back by then is judged by what has. */
-const CANARY_WAITS_MS = 60_000;
+export const CANARY_WAITS_MS = 60_000;
 /** What a ramp bears where nothing else is asked for. */
 const RAMP_BEARS_PERCENT = 10;
 /** A ramp without a rate to reach ends here, and limits nothing any more. */

@@ -1,6 +1,7 @@
 import type { OperationFacts } from '../../domain/operations/next-step.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
+import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
 import { readyEndpoints } from '../sending/ready-endpoints.ts';
 import { countWorkers } from '../sending/workers.ts';
 import { loadOperation } from './operations.ts';
@@ -21,7 +22,7 @@ export async function operationFacts(
       (select extract(epoch from max(e.reconcile_until) - clock_timestamp())::float8 * 1000 from executions e
         where e.operation_id = o.id and e.state = 'unknown') as reconcile_in_ms,
       (select extract(epoch from min(case when n.state = 'enabled' then greatest(e.due_at, p.floor_until,
-            case when v.rate_per_second is not null then p.arrival_at end) else now() end)
+            case when v.rate_per_second is not null then p.arrival_at end) else greatest(now(), ${WAITS_UNTIL}) end)
           - clock_timestamp())::float8 * 1000
         from executions e join endpoints n on n.id = e.endpoint_id
         join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
@@ -55,7 +56,7 @@ async function firstClaimable(db: Queryable, operationId: string): Promise<numbe
   const endpoints = await readyEndpoints(db, operationId);
   return endpoints.length === 0
     ? undefined
-    : Math.min(...endpoints.map((e) => (e.state === 'enabled' ? e.claimableInMs : 0)));
+    : Math.min(...endpoints.map(({ claimableInMs }) => claimableInMs));
 }
 
 /** Writes down what the workflow does next and when at the latest, and which control it has seen. */

@@ -1,5 +1,6 @@
 import type { RunnableOperation } from '../../domain/operations/operation.ts';
 import type { Queryable } from '../db/queryable.ts';
+import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 
 /** Why the sweeper looks at an operation. */
@@ -28,9 +29,10 @@ export async function findOverdue(db: Queryable, limit: number, samples: number)
             and o.next_event in ('due', 'lease', 'reconciled') and o.next_event_at > now() + interval '1 second'
             and (c.queued + c.scheduled + c.sending + c.unknown = 0
               or exists (select from executions e join endpoint_pacing p on p.endpoint_id = e.endpoint_id
+                join endpoints n on n.id = e.endpoint_id and n.state = 'enabled'
                 where e.in_queue and e.worked_by = o.id and e.state in ('queued', 'scheduled')
                   and e.due_at <= now() and p.floor_until <= now() limit 1)
-              or exists (select from endpoints n where n.state <> 'enabled'
+              or exists (select from endpoints n where n.state <> 'enabled' and ${WAITS_UNTIL} <= now()
                 and (n.tenant_id = o.tenant_id or o.tenant_id = '${PLATFORM_TENANT.id}')
                 and exists (select from executions e where e.in_queue and e.worked_by = o.id and e.endpoint_id = n.id
                   and e.state in ('queued', 'scheduled'))))

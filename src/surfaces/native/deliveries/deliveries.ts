@@ -5,12 +5,15 @@ import { isProblem, problem } from '../../../api/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { DELIVERY_STATES } from '../../../domain/sending/delivery-state.ts';
 import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
+import type { Wait } from '../../../domain/sending/waiting-for.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { resolveDelivery } from '../../../operations/resolve-delivery.ts';
 import { type Delivery, findDelivery, listDeliveries } from '../../../store/reading/delivery-reads.ts';
 import { executionsOfDelivery } from '../../../store/reading/execution-reads.ts';
+import { waitsOfExecutions } from '../../../store/reading/waits.ts';
 import { idParams, shownId, shownTime } from '../fields.ts';
 import { pageFrom, pageOf, pageParameters } from '../page.ts';
+import { waitsField, waitsView } from '../waits.ts';
 import { deliveryFilter, deliveryFilterParameters, refuseReversedRanges } from './delivery-filter.ts';
 import { ExecutionView, executionView } from './execution-view.ts';
 
@@ -48,6 +51,7 @@ const DeliveryView = z
       .nullable()
       .meta({ description: 'Version of the endpoint that its first attempt used.', example: 1 }),
     replayOf: shownId('delivery', 'The delivery that this one repeats under a new identity.').nullable(),
+    waitingFor: waitsField('What holds it back, where it is to be sent and is not on the wire.'),
   })
   .meta({ id: 'Delivery', description: 'One event for one endpoint; stable for ever.' });
 
@@ -110,8 +114,12 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
           limit: limit + 1,
           ...(position ? { after: { acceptedAtMicros: position[0], id: position[1] } } : {}),
         });
+        const waits = await waitsOf(rows);
         const positionOf = (delivery: Delivery) => [delivery.acceptedAtMicros, delivery.id];
-        return { status: 200, body: pageFrom(rows, limit, listed, positionOf, view) };
+        return {
+          status: 200,
+          body: pageFrom(rows, limit, listed, positionOf, (delivery) => view(delivery, waits)),
+        };
       },
     }),
     route({
@@ -125,11 +133,14 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
         const delivery = await findDelivery(pool, tenant.id, id);
         if (!delivery) return problem('not_found');
         const executions = await executionsOfDelivery(pool, tenant.id, id, MAX_EXECUTIONS + 1);
+        const waits = await waitsOf([delivery]);
         const body = {
-          ...view(delivery),
+          ...view(delivery, waits),
           executions: executions
             .slice(-MAX_EXECUTIONS)
-            .map((execution) => executionView(execution, { withBodies: !caller.grant })),
+            .map((execution) =>
+              executionView(execution, { withBodies: !caller.grant, waits: waits.get(execution.id) }),
+            ),
           moreExecutions: executions.length > MAX_EXECUTIONS,
         };
         return { status: 200, body };
@@ -163,9 +174,17 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
       },
     }),
   ];
+
+  /** What holds back the deliveries of a page, by their open executions: one look for all of them. */
+  function waitsOf(deliveries: Delivery[]): Promise<Map<string, Wait[]>> {
+    return waitsOfExecutions(
+      pool,
+      deliveries.flatMap(({ openExecutionId }) => openExecutionId ?? []),
+    );
+  }
 }
 
-function view(delivery: Delivery): z.input<typeof DeliveryView> {
+function view(delivery: Delivery, waits: Map<string, Wait[]>): z.input<typeof DeliveryView> {
   const { event } = delivery;
   return {
     id: showId('delivery', delivery.id),
@@ -187,5 +206,6 @@ function view(delivery: Delivery): z.input<typeof DeliveryView> {
     payloadBytes: delivery.payloadBytes,
     originalVersion: delivery.originalVersion ?? null,
     replayOf: delivery.replayOf ? showId('delivery', delivery.replayOf) : null,
+    waitingFor: waitsView(waits.get(delivery.openExecutionId ?? '')),
   };
 }

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
+import type { Wait } from '../../../domain/sending/waiting-for.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import type { Attempt, Execution } from '../../../store/reading/execution-reads.ts';
 import { shownId, shownTime } from '../fields.ts';
+import { waitsField, waitsView } from '../waits.ts';
 
 const AttemptView = z
   .strictObject({
@@ -57,6 +59,7 @@ export const ExecutionView = z
       'delivery',
       'The delivery before it of its key that keeps it waiting, where its endpoint is ordered.',
     ).nullable(),
+    waitingFor: waitsField('What holds it back, where it is queued or scheduled.'),
     createdAt: shownTime('When it was made.'),
     finishedAt: shownTime('When it ended.').nullable(),
     attempts: z.array(AttemptView).meta({ description: 'Its HTTP requests, in order.' }),
@@ -69,7 +72,7 @@ export const ExecutionView = z
 /** Shows an execution; without bodies also nothing of what receivers answered. */
 export function executionView(
   execution: Execution,
-  { withBodies }: { withBodies: boolean },
+  { withBodies, waits }: { withBodies: boolean; waits: Wait[] | undefined },
 ): z.input<typeof ExecutionView> {
   return {
     id: showId('execution', execution.id),
@@ -84,6 +87,7 @@ export function executionView(
     giveUpAt: execution.giveUpAt.toISOString(),
     mayHaveArrived: execution.mayHaveArrived,
     blockedBy: execution.blockedBy ? showId('delivery', execution.blockedBy) : null,
+    waitingFor: waitsView(waits),
     createdAt: execution.createdAt.toISOString(),
     finishedAt: execution.finishedAt?.toISOString() ?? null,
     attempts: execution.attempts.map((attempt) => attemptView(attempt, withBodies)),

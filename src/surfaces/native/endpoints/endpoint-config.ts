@@ -7,6 +7,7 @@ import { showId } from '../../../domain/tenancy/typed-id.ts';
 import type { AddressGuard } from '../../../outbound/address-guard.ts';
 import type { Sealer } from '../../../sealing/sealing.ts';
 import { endpointHeadersContext } from '../../../sealing/sealing-contexts.ts';
+import { waitsView } from '../waits.ts';
 import { ENDPOINT_DEFAULTS, type EndpointChange, type EndpointView } from './endpoint-schema.ts';
 
 type Change = z.output<typeof EndpointChange>;
@@ -138,6 +139,7 @@ export function endpointView(sealer: Sealer, endpoint: Endpoint): z.input<typeof
     ordered: config.ordered,
     onExhausted: config.onExhausted,
     circuit: endpoint.circuit,
+    waitingFor: waitsView(endpoint.waitingFor),
     probe: config.probe ?? null,
     requireAck: config.requireAck,
     preset: config.preset ?? null,

@@ -8,6 +8,7 @@ import { namesDelivery } from '../../../domain/sending/probe.ts';
 import { DEFAULT_RETRY_POLICY, ON_AMBIGUOUS } from '../../../domain/sending/retry-policy.ts';
 import { parseSecret } from '../../../outbound/signature.ts';
 import { durationField, shownId, shownTime, textField } from '../fields.ts';
+import { waitsField } from '../waits.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -310,6 +311,7 @@ export const EndpointView = z
         '`open`: nothing is sent for a while; `half_open`: the next request is sent alone, to see.',
       example: 'closed',
     }),
+    waitingFor: waitsField('What holds back whatever is to be sent to it.'),
     probe: probe.nullable(),
     requireAck,
     preset: preset.nullable(),
@@ -319,12 +321,34 @@ export const EndpointView = z
   })
   .meta({ id: 'Endpoint', description: 'Where deliveries go.' });
 
+/** An endpoint as it is shown by itself. */
+export const EndpointDetails = EndpointView.extend({
+  waiting: z
+    .strictObject({
+      deliveries: z.int().meta({ description: 'How many, counted up to 100,000.', example: 720 }),
+      more: z.boolean().meta({ description: 'There are more than that.', example: false }),
+    })
+    .meta({ description: 'Deliveries that are to be sent to it, now or later, and are not on the wire.' }),
+}).meta({ id: 'EndpointDetails' });
+
 /** An endpoint with its secret, which is shown on creation only. */
 export const CreatedEndpoint = EndpointView.extend({
   secret: z
     .string()
     .meta({ description: 'The signing secret. It is shown now and never again.', example: 'whsec_…' }),
 }).meta({ id: 'CreatedEndpoint' });
+
+/** An endpoint that was just disabled, with what waits for it to be enabled. */
+export const DisabledEndpoint = EndpointView.extend({
+  waitingItems: z
+    .array(
+      z.strictObject({
+        operationId: shownId('operation', 'The operation.'),
+        items: z.int().meta({ description: 'Items of it that wait here.', example: 97 }),
+      }),
+    )
+    .meta({ description: 'What operations had queued or scheduled there; it waits for `enable`.' }),
+}).meta({ id: 'DisabledEndpoint' });
 
 /** The answer to a rotation. */
 export const RotatedSecret = z

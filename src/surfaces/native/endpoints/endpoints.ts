@@ -5,10 +5,12 @@ import type { Reply } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Endpoint } from '../../../domain/endpoints/endpoint.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { deleteEndpoint, disableEndpoint, enableEndpoint } from '../../../operations/switch-endpoint.ts';
 import { generateSecret } from '../../../outbound/signature.ts';
 import { endpointSecretContext } from '../../../sealing/sealing-contexts.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
-import { forgetHealth } from '../../../store/sending/endpoint-health.ts';
+import { countWaitingAt } from '../../../store/reading/waits.ts';
+import { forgetProtection } from '../../../store/sending/endpoint-health.ts';
 import { expireEndpointSecrets, insertEndpointSecret } from '../../../store/tenancy/endpoint-secrets.ts';
 import { insertEndpointVersion } from '../../../store/tenancy/endpoint-versions.ts';
 import {
@@ -16,7 +18,6 @@ import {
   findEndpoint,
   listEndpoints,
   lockEndpoint,
-  setEndpointState,
 } from '../../../store/tenancy/endpoints.ts';
 import { durationField, idParams } from '../fields.ts';
 import { idCursor, pageFrom, pageOf, pageParameters } from '../page.ts';
@@ -31,7 +32,9 @@ import {
 } from './endpoint-config.ts';
 import {
   CreatedEndpoint,
+  DisabledEndpoint,
   EndpointChange,
+  EndpointDetails,
   EndpointView,
   NewEndpoint,
   RotatedSecret,
@@ -40,6 +43,9 @@ import {
 
 /** How long a rotated secret goes on signing beside the new one. */
 const OLD_SECRET_VALID_MS = 24 * 60 * 60 * 1_000;
+
+/** So many deliveries that wait are counted. */
+const MAX_COUNTED = 100_000;
 
 const params = idParams('endpoint', 'Id of the endpoint.');
 const read = { tag: 'Endpoints', access: { of: 'tenant', scope: 'read:endpoints' } } as const;
@@ -57,7 +63,8 @@ const rotate = {
 } as const;
 
 /** Endpoints and their immutable versions. */
-export function endpointRoutes({ pool, sealer, guard, presets }: ApiDeps): Route[] {
+export function endpointRoutes(deps: ApiDeps): Route[] {
+  const { pool, sealer, guard, presets } = deps;
   return [
     route({
       ...edit,
@@ -103,7 +110,7 @@ export function endpointRoutes({ pool, sealer, guard, presets }: ApiDeps): Route
       path: '/api/v1/endpoints/{id}',
       summary: 'Show an endpoint, deleted ones too',
       request: { params },
-      responses: { 200: { description: 'The endpoint.', schema: EndpointView } },
+      responses: { 200: { description: 'The endpoint.', schema: EndpointDetails } },
       handler: ({ params: { id }, tenant }) => show(tenant.id, id),
     }),
     route({
@@ -130,6 +137,7 @@ export function endpointRoutes({ pool, sealer, guard, presets }: ApiDeps): Route
           await insertEndpointVersion(db, tenant.id, id, version + 1, config);
           if (!(await advanceVersion(db, tenant.id, id, version + 1)))
             throw new Error('an endpoint that is held was changed by somebody else');
+          if (before.config.protect && !config.protect) await forgetProtection(db, id);
           return findEndpoint(db, tenant.id, id);
         });
         if (changed === undefined) return goneOrDeleted(tenant.id, id);
@@ -148,7 +156,7 @@ export function endpointRoutes({ pool, sealer, guard, presets }: ApiDeps): Route
       problems: ['state_conflict'],
       async handler({ params: { id }, tenant, caller }) {
         const from = caller.grant ? (['disabled'] as const) : (['enabled', 'disabled'] as const);
-        if (await setEndpointState(pool, tenant.id, id, 'deleted', from)) return { status: 204 };
+        if (await deleteEndpoint(deps, tenant.id, id, from)) return { status: 204 };
         const endpoint = await findEndpoint(pool, tenant.id, id);
         if (!endpoint) return problem('not_found');
         if (endpoint.state === 'deleted') return { status: 204 };
@@ -157,27 +165,50 @@ export function endpointRoutes({ pool, sealer, guard, presets }: ApiDeps): Route
         });
       },
     }),
-    ...(['enable', 'disable'] as const).map((verb) =>
-      route({
-        ...edit,
-        method: 'post',
-        path: `/api/v1/endpoints/{id}/${verb}`,
-        summary: verb === 'enable' ? 'Enable an endpoint' : 'Disable an endpoint',
-        description:
-          verb === 'enable'
-            ? 'Events from now on are delivered; what it missed can be retried. An open circuit is closed.'
-            : 'Events for it are kept as ignored deliveries, which can be retried once it is enabled.',
-        request: { params },
-        responses: { 200: { description: 'The endpoint.', schema: EndpointView } },
-        problems: ['state_conflict'],
-        async handler({ params: { id }, tenant }) {
-          const state = verb === 'enable' ? 'enabled' : 'disabled';
-          if (!(await setEndpointState(pool, tenant.id, id, state))) return goneOrDeleted(tenant.id, id);
-          if (state === 'enabled') await forgetHealth(pool, id);
-          return show(tenant.id, id);
-        },
-      }),
-    ),
+    route({
+      ...edit,
+      method: 'post',
+      path: '/api/v1/endpoints/{id}/enable',
+      summary: 'Enable an endpoint',
+      description:
+        'Events from now on are delivered; what it missed can be retried. All that is held against it is lifted, now and wherever it is enabled already: an open circuit, a narrowed window, and what it asked for in Retry-After. What waited for it goes on at once.',
+      request: { params },
+      responses: { 200: { description: 'The endpoint.', schema: EndpointDetails } },
+      problems: ['state_conflict'],
+      async handler({ params: { id }, tenant }) {
+        return (await enableEndpoint(deps, tenant.id, id))
+          ? show(tenant.id, id)
+          : goneOrDeleted(tenant.id, id);
+      },
+    }),
+    route({
+      ...edit,
+      method: 'post',
+      path: '/api/v1/endpoints/{id}/disable',
+      summary: 'Disable an endpoint',
+      description:
+        'Events for it are kept as ignored deliveries, which can be retried once it is enabled, and so are first deliveries and automatic retries that are under way. What operations have queued or scheduled there waits until it is enabled, and is ignored when the patience of its operation ends (`options.disabledPatienceMs`); what an operation selects from now on is ignored at once.',
+      request: { params },
+      responses: {
+        200: { description: 'The endpoint, and what waits for it to be enabled.', schema: DisabledEndpoint },
+      },
+      problems: ['state_conflict'],
+      async handler({ params: { id }, tenant }) {
+        const waiting = await disableEndpoint(deps, tenant.id, id);
+        const endpoint = waiting && (await findEndpoint(pool, tenant.id, id));
+        if (!waiting || !endpoint) return goneOrDeleted(tenant.id, id);
+        return {
+          status: 200,
+          body: {
+            ...endpointView(sealer, endpoint),
+            waitingItems: waiting.map(({ operationId, items }) => ({
+              operationId: showId('operation', operationId),
+              items,
+            })),
+          },
+        };
+      },
+    }),
     route({
       ...rotate,
       method: 'post',
@@ -219,7 +250,15 @@ export function endpointRoutes({ pool, sealer, guard, presets }: ApiDeps): Route
 
   async function show(tenantId: string, id: string): Promise<Reply | Problem> {
     const endpoint = await findEndpoint(pool, tenantId, id);
-    return endpoint ? { status: 200, body: endpointView(sealer, endpoint) } : problem('not_found');
+    if (!endpoint) return problem('not_found');
+    const waiting = await countWaitingAt(pool, tenantId, id, MAX_COUNTED + 1);
+    return {
+      status: 200,
+      body: {
+        ...endpointView(sealer, endpoint),
+        waiting: { deliveries: Math.min(waiting, MAX_COUNTED), more: waiting > MAX_COUNTED },
+      },
+    };
   }
 
   async function goneOrDeleted(tenantId: string, id: string): Promise<Problem> {

@@ -6,6 +6,7 @@ import { showId } from '../../../domain/tenancy/typed-id.ts';
 import type { AcceptedItem } from '../../../operations/accept-operation.ts';
 import type { OperationItem } from '../../../store/operations/operation-items.ts';
 import { shownId, shownTime } from '../fields.ts';
+import { waitsField, waitsView } from '../waits.ts';
 
 const deliveryId = shownId('delivery', 'The delivery.');
 const reason = z.enum(EXCLUSION_REASONS).meta({ description: 'Why it was not run.', example: 'coalesced' });
@@ -48,6 +49,7 @@ export const ItemView = z
       tookOver: shownId('execution', 'The execution that this one took over.').nullable(),
       supersededBy: shownId('execution', 'The execution that took this one over.').nullable(),
       finishedAt: shownTime('When it ended.').nullable(),
+      waitingFor: waitsField('What holds it back, where it is queued or scheduled.'),
     }),
     z.strictObject({
       kind: z
@@ -125,6 +127,7 @@ export function itemView(item: OperationItem): z.input<typeof ItemView> {
     tookOver: item.tookOver ? showId('execution', item.tookOver) : null,
     supersededBy: item.supersededBy ? showId('execution', item.supersededBy) : null,
     finishedAt: item.finishedAt?.toISOString() ?? null,
+    waitingFor: waitsView(item.waitingFor),
   };
 }
 

@@ -7,6 +7,7 @@ import { ON_AMBIGUOUS } from '../../../domain/sending/retry-policy.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { eventSelectionView, filterView } from '../deliveries/delivery-filter.ts';
 import { shownId, shownTime } from '../fields.ts';
+import { waitsField, waitsView } from '../waits.ts';
 
 const count = (description: string) => z.int().min(0).meta({ description, example: 0 });
 
@@ -42,6 +43,11 @@ const Options = z
       .int()
       .optional()
       .meta({ description: 'How long items are tried, in milliseconds.', example: 86_400_000 }),
+    disabledPatienceMs: z.int().optional().meta({
+      description:
+        'How long its items wait at an endpoint that an operator disables, in milliseconds; 15 minutes where absent.',
+      example: 900_000,
+    }),
     canary: z
       .strictObject({
         count: z.int().meta({ description: 'Items of each endpoint that go first.', example: 25 }),
@@ -112,6 +118,9 @@ export const OperationSummary = z
       })
       .nullable()
       .meta({ description: 'What happens next, and when; null once it has ended.' }),
+    waitingFor: waitsField(
+      'What holds back something of it, at the first twenty endpoints that it has something for; the first end of each that is known.',
+    ),
     stalled: z.boolean().meta({
       description: 'Its workflow could not be started or had to be revived; this is being seen to.',
       example: false,
@@ -190,6 +199,7 @@ export function operationSummary(
       operation.closedAt === undefined
         ? { what: operation.nextEvent, at: operation.nextEventAt.toISOString() }
         : null,
+    waitingFor: waitsView(operation.waitingFor),
     stalled: operation.stalled,
     halt: haltView(operation.halt),
     createdAt: operation.createdAt.toISOString(),

@@ -12,6 +12,7 @@ import type { Operation } from '../../../domain/operations/operation.ts';
 import { OPERATION_STATES } from '../../../domain/operations/operation-state.ts';
 import { acceptOperation } from '../../../operations/accept-operation.ts';
 import { findOperation, listOperations } from '../../../store/operations/operations.ts';
+import { withWaits } from '../../../store/reading/waits.ts';
 import { idParams, shownTime } from '../fields.ts';
 import { idCursor, listParameter, pageFrom, pageOf, pageParameters } from '../page.ts';
 import { AcceptedItemView, acceptedItemView } from './item-view.ts';
@@ -22,12 +23,14 @@ import { optionsOf, pointersOf, RetryRequest, selectionOf } from './retry-reques
 const PATH = '/api/v1/retries';
 const SURFACE = 'native';
 
-const AcceptedOperation = OperationView.extend({
-  items: z.array(AcceptedItemView).optional().meta({
-    description: 'What each delivery became, where ids were given; a filter is selected behind the answer.',
-  }),
-  idempotencyExpiresAt: shownTime('Until then the same key gets this answer again.').optional(),
-}).meta({ id: 'AcceptedOperation' });
+const AcceptedOperation = OperationView.omit({ waitingFor: true })
+  .extend({
+    items: z.array(AcceptedItemView).optional().meta({
+      description: 'What each delivery became, where ids were given; a filter is selected behind the answer.',
+    }),
+    idempotencyExpiresAt: shownTime('Until then the same key gets this answer again.').optional(),
+  })
+  .meta({ id: 'AcceptedOperation' });
 
 const params = idParams('operation', 'Id of the operation.');
 
@@ -104,7 +107,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
                 },
               }),
           render: ({ operation, items, idempotencyExpiresAt }) => ({
-            ...operationView(operation),
+            ...acceptedView(operation),
             ...(items ? { items: items.map(acceptedItemView) } : {}),
             ...(idempotencyExpiresAt ? { idempotencyExpiresAt: idempotencyExpiresAt.toISOString() } : {}),
           }),
@@ -158,7 +161,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
         return {
           status: 200,
           body: pageFrom(
-            rows,
+            await withWaits(pool, rows),
             limit,
             listed,
             ({ id }) => [id],
@@ -175,11 +178,18 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
       request: { params },
       responses: { 200: { description: 'The operation.', schema: OperationView } },
       async handler({ params: { id }, tenant }) {
-        const operation = await findOperation(pool, tenant.id, id);
+        const found = await findOperation(pool, tenant.id, id);
+        const [operation] = await withWaits(pool, found ? [found] : []);
         return operation
           ? { status: 200, body: operationView(operation, eta(operation)) }
           : problem('not_found');
       },
     }),
   ];
+}
+
+/** What holds it back is not known yet when it is accepted, and the answer is kept. */
+function acceptedView(operation: Operation) {
+  const { waitingFor: _, ...view } = operationView(operation);
+  return view;
 }

@@ -4,6 +4,7 @@ import { type Problem, problem } from '../../../api/problem.ts';
 import type { Reply } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { type ControlCommand, controlOperation } from '../../../operations/control-operation.ts';
+import { withWaits } from '../../../store/reading/waits.ts';
 import { idParams } from '../fields.ts';
 import { OperationView, operationView } from './operation-view.ts';
 import type { ProgressRate } from './progress-rate.ts';
@@ -64,14 +65,16 @@ export function retryControlRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
 
   async function control(tenantId: string, id: string, command: ControlCommand): Promise<Reply | Problem> {
     const result = await controlOperation(deps, tenantId, id, command);
-    if (result.ok)
+    if (result.ok) {
+      const [operation = result.operation] = await withWaits(deps.pool, [result.operation]);
       return {
         status: 200,
         body: {
-          ...operationView(result.operation, rate.observe(result.operation, performance.now())),
+          ...operationView(operation, rate.observe(operation, performance.now())),
           inFlight: result.inFlight,
         },
       };
+    }
     if (result.code === 'not_found') return problem('not_found');
     return problem('state_conflict', {
       detail: `The operation is \`${result.state}\`, where this is not possible.`,

@@ -8,6 +8,7 @@ import { hasEnded, OPERATION_ENDS } from '../../../domain/operations/operation-s
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { addendumTo } from '../../../store/operations/addenda.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
+import { withWaits } from '../../../store/reading/waits.ts';
 import { idParams, shownId, shownTime } from '../fields.ts';
 import { OperationSummary, operationSummary } from './operation-view.ts';
 import { OperationWatch } from './operation-watch.ts';
@@ -49,7 +50,10 @@ const Report = z
 
 /** An operation's progress as it happens, and its result. */
 export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Route[] {
-  const watch = new OperationWatch((tenantId, id) => findOperation(pool, tenantId, id));
+  const watch = new OperationWatch(async (tenantId, id) => {
+    const operation = await findOperation(pool, tenantId, id);
+    return operation && (await withWaits(pool, [operation]))[0];
+  });
   const common = { tag: 'Retries', access: { of: 'tenant', scope: 'read:deliveries' } } as const;
   const params = idParams('operation', 'Id of the operation.');
   return [

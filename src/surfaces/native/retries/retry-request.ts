@@ -69,6 +69,12 @@ const Options = z
       'How long items are tried before they are given up; as the endpoint says where left out.',
       DAY_MS,
     ).optional(),
+    disabledPatienceMs: durationField(
+      0,
+      7 * DAY_MS,
+      'How long items that are queued or scheduled wait at an endpoint that an operator disables, before they are ignored; 15 minutes where left out.',
+      15 * 60_000,
+    ).optional(),
     canary: z
       .strictObject({
         count: z.int().min(1).max(10_000).meta({ description: 'Items of each endpoint.', example: 25 }),
