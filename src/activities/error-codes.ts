@@ -30,8 +30,9 @@ export function errorCodes(log: Logger): ActivityInterceptorsFactory {
   });
 }
 
-function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown }).code;
+/** The code of an error, or its class: what may be told of it. */
+export function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
   if (typeof code === 'string' && /^[A-Za-z0-9_]{1,40}$/.test(code)) return code;
   return error instanceof Error ? error.name : 'unknown_error';
 }

@@ -5,7 +5,7 @@ import { showId } from '../domain/tenancy/typed-id.ts';
 import { Wake } from '../loops/wake.ts';
 import { settleExpiredClaims } from '../operations/settle-expired.ts';
 import { withTransaction } from '../store/db/pool.ts';
-import { cancelFromOutside } from '../store/operations/operation-progress.ts';
+import { cancelFromOutside } from '../store/operations/operation-states.ts';
 import {
   confirmStart,
   findOverdue,

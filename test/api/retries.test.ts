@@ -377,6 +377,10 @@ describe('an operation', () => {
 async function close(operationId: string): Promise<void> {
   const report = { counts: {}, mayHaveArrived: 0, exclusions: {}, attempts: 0 };
   await api.database.pool.query(
+    `update operations set state = 'closing', control = 'cancel' where id = $1 and state <> 'closing'`,
+    [api.uuid(operationId)],
+  );
+  await api.database.pool.query(
     `update operations o set state = 'cancelled', closed_at = now(), next_event_at = null,
       report = $2::jsonb || jsonb_build_object('counts', to_jsonb(c) - 'operation_id' - 'frozen')
      from operation_counts c where c.operation_id = o.id and o.id = $1`,

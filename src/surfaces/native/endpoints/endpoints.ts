@@ -8,6 +8,7 @@ import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { generateSecret } from '../../../outbound/signature.ts';
 import { endpointSecretContext } from '../../../sealing/sealing-contexts.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
+import { beginCanariesAgain } from '../../../store/operations/canaries.ts';
 import { forgetHealth } from '../../../store/sending/endpoint-health.ts';
 import { expireEndpointSecrets, insertEndpointSecret } from '../../../store/tenancy/endpoint-secrets.ts';
 import { insertEndpointVersion } from '../../../store/tenancy/endpoint-versions.ts';
@@ -163,7 +164,7 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
         summary: verb === 'enable' ? 'Enable an endpoint' : 'Disable an endpoint',
         description:
           verb === 'enable'
-            ? 'Events from now on are delivered; what it missed can be retried. An open circuit is closed.'
+            ? 'Events from now on are delivered; what it missed can be retried. An open circuit is closed, and the canaries of operations begin again.'
             : 'Events for it are kept as ignored deliveries, which can be retried once it is enabled.',
         request: { params },
         responses: { 200: { description: 'The endpoint.', schema: EndpointView } },
@@ -171,7 +172,10 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
         async handler({ params: { id }, tenant }) {
           const state = verb === 'enable' ? 'enabled' : 'disabled';
           if (!(await setEndpointState(pool, tenant.id, id, state))) return goneOrDeleted(tenant.id, id);
-          if (state === 'enabled') await forgetHealth(pool, id);
+          if (state === 'enabled') {
+            await forgetHealth(pool, id);
+            await beginCanariesAgain(pool, id);
+          }
           return show(tenant.id, id);
         },
       }),
