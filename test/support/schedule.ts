@@ -473,7 +473,8 @@ function someSelection(world: World, a: number, b: number): Selection | undefine
       return { executionIds: executions.filter((e) => e.delivery_id === one).map((e) => e.id) };
     case 5: {
       const of = world.anOperation(b);
-      return of ? { failuresOf: of } : undefined;
+      if (of) return b % 2 === 0 ? { failuresOf: of } : { remainderOf: of };
+      return undefined;
     }
     case 6:
       return {
