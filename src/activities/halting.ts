@@ -2,7 +2,7 @@ import { CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
 import { HALT_EXPIRES_MS, haltAfter, type StepName } from '../operations/halt-operation.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { isOutage } from '../store/db/outage.ts';
-import { codeOf } from './error-codes.ts';
+import { errorCode } from '../telemetry/error-code.ts';
 import type { Progress } from './operation-activities.ts';
 import { haltedProgress } from './progress.ts';
 
@@ -27,7 +27,7 @@ export async function halting(
   } catch (error) {
     if (error instanceof CancelledFailure || error instanceof CompleteAsyncError || isOutage(error))
       throw error;
-    const failed = { step, code: codeOf(error) };
+    const failed = { step, code: errorCode(error) };
     const became = await haltAfter(context, operationId, failed);
     if (became === 'ended') return { step: { do: 'end' }, state: 'cancelled', details: 'It has ended.' };
     if (became === 'overtaken') return { ...haltedProgress(operationId, failed, 0), step: LOOK_AGAIN };
@@ -39,7 +39,7 @@ async function againAfterRace(run: () => Promise<Progress>): Promise<Progress> {
   try {
     return await run();
   } catch (error) {
-    if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
+    if (errorCode(error) !== UNIQUE_VIOLATION) throw error;
     return run();
   }
 }

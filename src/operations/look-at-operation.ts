@@ -5,6 +5,7 @@ import { isOutage } from '../store/db/outage.ts';
 import { operationFacts, writeNextEvent } from '../store/operations/operation-facts.ts';
 import { cancelExpired, showRunning } from '../store/operations/operation-states.ts';
 import { loadOperation } from '../store/operations/operations.ts';
+import { errorCode } from '../telemetry/error-code.ts';
 import { settleExpiredClaims } from './settle-expired.ts';
 import { watchOperation } from './watch-operation.ts';
 
@@ -50,6 +51,6 @@ async function settleOthers({ pool, log }: Pick<SendingContext, 'pool' | 'log'>)
     await settleExpiredClaims(pool);
   } catch (error) {
     if (isOutage(error)) throw error;
-    log.error({ event: 'claims.settle.failed', code: (error as { code?: string }).code });
+    log.error({ event: 'claims.settle.failed', code: errorCode(error) });
   }
 }

@@ -6,8 +6,10 @@ import { isOutage } from '../store/db/outage.ts';
 import { readControl } from '../store/operations/operation-facts.ts';
 import { renewStatistics } from '../store/operations/operation-progress.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
+import { errorCode } from '../telemetry/error-code.ts';
 import { freezeNext } from './freeze-selection.ts';
 import type { OperationContext } from './operation-context.ts';
+import { haltsWhenRefused } from './send-operation.ts';
 
 const PAGES_TOGETHER = 2;
 const PAGE_BESIDE_LIVE = 500;
@@ -75,11 +77,12 @@ export class Selector {
         endWhenIdleForMs: Number.POSITIVE_INFINITY,
         wake,
         control: () => readControl(sending.pool, operationId),
+        refused: haltsWhenRefused(sending, operationId),
       })
         .run()
-        .catch((error: Error & { code?: string }) =>
+        .catch((error: unknown) =>
           // Whatever it would have sent, the slices of the operation send, and say what is wrong with it.
-          sending.log.warn({ event: 'early_slice.failed', code: error.code ?? error.name }),
+          sending.log.warn({ event: 'early_slice.failed', code: errorCode(error) }),
         ),
     );
   }
@@ -91,6 +94,6 @@ async function renew({ pool, log }: SendingContext): Promise<void> {
     await renewStatistics(pool);
   } catch (error) {
     if (isOutage(error)) throw error;
-    log.warn({ event: 'statistics.failed', code: (error as { code?: string }).code });
+    log.warn({ event: 'statistics.failed', code: errorCode(error) });
   }
 }

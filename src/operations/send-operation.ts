@@ -4,6 +4,8 @@ import { Wake } from '../loops/wake.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { Slice, type SliceControl } from '../sending/slice.ts';
 import { operationFacts, readControl } from '../store/operations/operation-facts.ts';
+import { errorCode } from '../telemetry/error-code.ts';
+import { haltAfter } from './halt-operation.ts';
 import type { OperationContext } from './operation-context.ts';
 import { watchOperation } from './watch-operation.ts';
 
@@ -28,9 +30,19 @@ export async function sendSlice(
     endWhenIdleForMs: END_WHEN_IDLE_FOR_MS,
     wake: new Wake(stop),
     control: watchedControl(sending, operationId),
+    refused: haltsWhenRefused(sending, operationId),
   });
   const { claimed } = await slice.run();
   sending.log.info({ event: 'slice.ended', operationId: showId('operation', operationId), claimed });
+}
+
+/** Halts an operation for whose items something is refused: what is known of them is kept, and nothing more is claimed. */
+export function haltsWhenRefused(sending: SendingContext, operationId: string): (error: unknown) => void {
+  return (error) => {
+    haltAfter(sending, operationId, { step: 'record', code: errorCode(error) }).catch((failure: unknown) =>
+      sending.log.warn({ event: 'operation.halt.failed', code: errorCode(failure) }),
+    );
+  };
 }
 
 /** Watches items that the live lane sends: a run only has to see them through, and does so without history for a while. */

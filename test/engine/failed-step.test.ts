@@ -29,7 +29,7 @@ afterAll(async () => {
 });
 
 /** Has Postgres refuse such changes of executions of the tenant's operations. */
-async function refuse(when: 'insert' | 'sending' | 'cancelled'): Promise<void> {
+async function refuse(when: 'insert' | 'sending' | 'delivered' | 'cancelled'): Promise<void> {
   const tenantId = uuidIn('tenant', it.tenant.id);
   await engine.database.pool.query(
     `create trigger refuse before ${when === 'insert' ? 'insert' : 'update'} on executions for each row
@@ -84,6 +84,27 @@ test('that cannot send is halted once, and completes when its cause is gone and 
     counts: { delivered: 40 },
     remainder: { count: 0 },
   });
+});
+
+test('whose outcomes cannot be recorded sends nothing more, keeps what it knows, and goes on when its cause is gone', async () => {
+  // Longer than this test: its leases do not end.
+  it = await createScene(engine, [ok], { timeoutMs: 60_000 });
+  await it.seed(400);
+  await refuse('delivered');
+  const { id } = await it.retries.start({ ...ALL_FAILURES, options: { maxConcurrency: 5 } });
+  expect(await it.retries.reaches(id, ['halted'])).toMatchObject({
+    counts: { delivered: 0 },
+    halt: { reason: 'failed_step', step: 'record', code: '22012' },
+  });
+  expect(it.sent()).toBeLessThan(400);
+  await permit();
+  await eventually('what was sent is recorded', async () => {
+    const { counts } = await it.retries.show(id);
+    return counts.sending === 0 && counts.delivered === it.sent();
+  });
+  await it.retries.control(id, 'resume');
+  expect(await it.retries.ended(id)).toMatchObject({ state: 'completed', counts: { delivered: 400 } });
+  expect(it.sent()).toBe(400);
 });
 
 test('that cannot select can be cancelled all the same', async () => {
