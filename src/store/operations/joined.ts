@@ -21,11 +21,14 @@ export async function firstJoined(db: Queryable, operationId: string): Promise<J
     `select j.id, greatest(0, extract(epoch from greatest(j.due_at, p.floor_until) - clock_timestamp()) * 1000)::float8
          as due_in_ms
      from (
-       select x.joined_execution_id as id from exclusions x where x.operation_id = $1 and x.reason = 'coalesced'
+       select case when e.state = 'superseded' then run_in_place_of(e.id) else e.id end as id
+       from exclusions x
+       cross join lateral (select y.id, y.state from executions y where y.id = x.joined_execution_id limit 1) e
+       where x.operation_id = $1 and x.reason = 'coalesced'
        union all
-       select e.id from executions e where e.operation_id = $1 and e.state = 'superseded'
+       select run_in_place_of(e.id) from executions e where e.operation_id = $1 and e.state = 'superseded'
      ) s
-     cross join lateral (select e.* from executions e where e.id = run_in_place_of(s.id) limit 1) j
+     cross join lateral (select e.* from executions e where e.id = s.id limit 1) j
      cross join lateral (select x.floor_until from endpoint_pacing x where x.endpoint_id = j.endpoint_id limit 1) p
      where ${GOES_BY_ITSELF} limit 1`,
     [operationId],
