@@ -17,7 +17,11 @@ const MAY_IMPORT = {
     types: ['config'],
   },
   ingest: { values: ['domain', 'store', 'telemetry'], types: ['config'] },
-  operations: { values: ['domain', 'loops', 'store', 'temporal', 'telemetry'], types: ['config'] },
+  // The loops of an operation send by slices.
+  operations: {
+    values: ['domain', 'loops', 'sending', 'store', 'temporal', 'telemetry'],
+    types: ['config'],
+  },
   activities: {
     values: ['domain', 'loops', 'store', 'sending', 'operations', 'telemetry'],
     types: ['config'],

@@ -1,6 +1,7 @@
 import type { Operation } from '../domain/operations/operation.ts';
 import type { OperationState } from '../domain/operations/operation-state.ts';
-import { commitControl, findOperation } from '../store/operations/operations.ts';
+import { commitControl } from '../store/operations/operation-states.ts';
+import { findOperation } from '../store/operations/operations.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
 /** How long a paused operation waits for a human before it cancels what is unsent and closes. */
@@ -36,19 +37,16 @@ export async function controlOperation(
   operationId: string,
   command: ControlCommand,
 ): Promise<ControlResult> {
-  const operation = await commitControl(
+  const taken = await commitControl(
     deps.pool,
     tenantId,
     operationId,
     changeOf(command),
     TAKEN_IN[command.do],
   );
-  if (!operation) {
-    const found = await findOperation(deps.pool, tenantId, operationId);
-    return found
-      ? { ok: false, code: 'state_conflict', state: found.state }
-      : { ok: false, code: 'not_found' };
-  }
+  const operation = await findOperation(deps.pool, tenantId, operationId);
+  if (!operation) return { ok: false, code: 'not_found' };
+  if (!taken) return { ok: false, code: 'state_conflict', state: operation.state };
   await deps.nudgeOperation(operation);
   if (operation.interactive && command.do === 'resume') deps.pokeLiveLane();
   return { ok: true, operation, inFlight: operation.counts.sending };

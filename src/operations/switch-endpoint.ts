@@ -1,5 +1,6 @@
 import type { EndpointState } from '../domain/endpoints/endpoint.ts';
 import { withTransaction } from '../store/db/pool.ts';
+import { beginCanariesAgain } from '../store/operations/canaries.ts';
 import {
   handBackWaiting,
   itemsWaitingAt,
@@ -25,6 +26,7 @@ export async function enableEndpoint(deps: RecoveryDeps, tenantId: string, id: s
     await liftAll(db, id);
     await makeRetryAftersDue(db, tenantId, id);
     await handBackWaiting(db, tenantId, id);
+    await beginCanariesAgain(db, id);
     return true;
   });
   if (!enabled) return false;

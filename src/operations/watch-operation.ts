@@ -1,34 +1,38 @@
-import type { Pool } from 'pg';
 import { failsTooMuch, type Halt, judgeCanary, rampedRate } from '../domain/operations/watch.ts';
+import type { SendingContext } from '../sending/sending-context.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import type { Queryable } from '../store/db/queryable.ts';
 import { canaryFacts, endCanaries, heldAlone } from '../store/operations/canaries.ts';
-import { haltOperation, lockWatched, moveRamp } from '../store/operations/operation-watch.ts';
-
-/** How long a halted operation waits for a human before it cancels what is unsent and closes. */
-const HALT_EXPIRES_MS = 7 * 24 * 3_600_000;
+import { haltOperation } from '../store/operations/operation-states.ts';
+import { lockWatched, moveRamp } from '../store/operations/operation-watch.ts';
+import { HALT_EXPIRES_MS, tellHalt } from './halt-operation.ts';
 
 /**
  * Judges a watched operation by what it has sent so far: ends canaries, doubles the rate of a ramp, and halts what fails
  * too much. Does nothing where another worker is at it.
  */
-export async function watchOperation(pool: Pool, operationId: string): Promise<void> {
-  await withTransaction(pool, async (db) => {
-    const watched = await lockWatched(db, operationId);
-    if (!watched) return;
-    const { options, lastMinute, span, spanMs, ratePerSecond } = watched;
-    const { canary, ramp, haltAtFailurePercent } = options;
-    const halt =
-      haltAtFailurePercent !== undefined && failsTooMuch(lastMinute, haltAtFailurePercent)
-        ? { reason: 'failure_rate' as const, limitPercent: haltAtFailurePercent, ...lastMinute }
-        : canary && (await judgeCanaries(db, operationId, canary));
-    if (halt) {
-      await haltOperation(db, operationId, halt, HALT_EXPIRES_MS);
-      return;
-    }
-    if (ramp && ratePerSecond !== undefined && spanMs >= ramp.everySeconds * 1_000)
-      await moveRamp(db, operationId, rampedRate(ratePerSecond, span, options));
-  });
+export async function watchOperation(
+  context: Pick<SendingContext, 'pool' | 'log' | 'metrics'>,
+  operationId: string,
+): Promise<void> {
+  const halt = await withTransaction(context.pool, (db) => judge(db, operationId));
+  if (halt) tellHalt(context, operationId, halt);
+}
+
+/** Judges it under a lock; the halt that this has made. */
+async function judge(db: Queryable, operationId: string): Promise<Halt | undefined> {
+  const watched = await lockWatched(db, operationId);
+  if (!watched) return undefined;
+  const { options, lastMinute, span, spanMs, ratePerSecond } = watched;
+  const { canary, ramp, haltAtFailurePercent } = options;
+  const halt =
+    haltAtFailurePercent !== undefined && failsTooMuch(lastMinute, haltAtFailurePercent)
+      ? { reason: 'failure_rate' as const, limitPercent: haltAtFailurePercent, ...lastMinute }
+      : canary && (await judgeCanaries(db, operationId, canary));
+  if (halt) return (await haltOperation(db, operationId, halt, HALT_EXPIRES_MS)) ? halt : undefined;
+  if (ramp && ratePerSecond !== undefined && spanMs >= ramp.everySeconds * 1_000)
+    await moveRamp(db, operationId, rampedRate(ratePerSecond, span, options));
+  return undefined;
 }
 
 async function judgeCanaries(

@@ -39,6 +39,8 @@ export interface SliceTask extends SliceLimits {
   wake: Wake;
   /** What the owner of an operation wants: whether it runs, and whether it has a pace of its own and when that allows more. */
   control?(): Promise<SliceControl>;
+  /** Told of what Postgres refuses to read or write for its items; the slice goes on until its control says otherwise. */
+  refused?(error: unknown): void;
   /** The share of the live lane that is this worker's. */
   share?(): { index: number; of: number };
 }
@@ -80,7 +82,7 @@ export class Slice {
   constructor(context: SendingContext, task: SliceTask) {
     this.#context = context;
     this.#task = task;
-    this.#sender = new Sender(context, task.lane);
+    this.#sender = new Sender(context, task.lane, task.refused);
     this.#list = new ReadyList(context.pool, task.workedBy, context.memory, (endpointId) =>
       this.#sender.inFlightAt(endpointId),
     );

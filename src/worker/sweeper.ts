@@ -6,7 +6,7 @@ import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import { Wake } from '../loops/wake.ts';
 import { settleExpiredClaims } from '../operations/settle-expired.ts';
 import { withTransaction } from '../store/db/pool.ts';
-import { cancelFromOutside } from '../store/operations/operation-progress.ts';
+import { cancelFromOutside } from '../store/operations/operation-states.ts';
 import {
   confirmStart,
   findOverdue,

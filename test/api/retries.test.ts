@@ -8,11 +8,12 @@ import { startTestApi, type TestApi } from '../support/test-api.ts';
 
 let api: TestApi;
 let seeded: SeededDelivery[];
+let endpointId: string;
 
 beforeAll(async () => {
   api = await startTestApi();
-  await seedEndpoint(api);
-  seeded = await seedFailedDeliveries(api, 12);
+  endpointId = await seedEndpoint(api);
+  seeded = await seedFailedDeliveries(api, 13);
 });
 afterAll(() => api.close());
 
@@ -144,7 +145,68 @@ describe('a retry', () => {
     }
     const failures = await post({ select: { failuresOf: 'op_01k9z3e5hbe7r9qk2m4n6p8r0s' } }, 'k-unknown');
     expect(failures).toMatchObject({ status: 404, body: { errors: [{ pointer: '#/select/failuresOf' }] } });
+    const remainder = await post({ select: { remainderOf: 'op_01k9z3e5hbe7r9qk2m4n6p8r0s' } }, 'k-unknown');
+    expect(remainder).toMatchObject({ status: 404, body: { errors: [{ pointer: '#/select/remainderOf' }] } });
     expect(await rowCounts(api)).toEqual(before);
+  });
+
+  test("by filter names the ids of ours that are nobody's, or another tenant's", async () => {
+    const { key } = await api.newTenant();
+    const theirs = await seedEndpoint(api, key);
+    const theirRetry = await api.call('POST', '/api/v1/retries', {
+      key,
+      body: { select: { deliveryIds: [] } },
+    });
+    const { body: events } = await api.call('POST', '/api/v1/events', {
+      body: { type: 'a.b', source: 's', payload: {} },
+    });
+    const event = await api.call('GET', `/api/v1/events/${events.eventId ?? events.id}`);
+    const { body: own } = await post({ select: { deliveryIds: [] } });
+    const before = await rowCounts(api);
+    const refused = await post(
+      {
+        select: {
+          filter: {
+            endpointIds: ['end_01k9z3e5hbe7r9qk2m4n6p8r0s', endpointId, theirs],
+            dispatchBatchIds: [
+              own.id,
+              event.body.dispatchBatchId,
+              theirRetry.body.id,
+              '0198b1a2-7c00-7000-8000-000000000000',
+            ],
+            ingestionBatchIds: ['a-name-of-the-client'],
+          },
+        },
+      },
+      'k-nobody',
+    );
+    expect(refused).toMatchObject({ status: 404, body: { code: 'unknown_ids' } });
+    expect(refused.body.errors.map(({ pointer }: { pointer: string }) => pointer).sort()).toEqual([
+      '#/select/filter/dispatchBatchIds/2',
+      '#/select/filter/dispatchBatchIds/3',
+      '#/select/filter/endpointIds/0',
+      '#/select/filter/endpointIds/2',
+    ]);
+    expect(await rowCounts(api)).toEqual(before);
+    const accepted = await post(
+      {
+        select: {
+          filter: { endpointIds: [endpointId], dispatchBatchIds: [own.id, event.body.dispatchBatchId] },
+        },
+      },
+      'k-nobody',
+    );
+    expect(accepted.status).toBe(202);
+  });
+
+  test('of what another one left is shown as it was sent', async () => {
+    const { body: first } = await post({ select: { deliveryIds: [] } });
+    expect(first).toMatchObject({ nothingSelected: true, remainder: null });
+    const answer = await post({ select: { remainderOf: first.id } }, 'k-remainder');
+    expect(answer).toMatchObject({
+      status: 202,
+      body: { select: { remainderOf: first.id }, nothingSelected: false },
+    });
   });
 
   test('by filter shows the filter as it was sent', async () => {
@@ -223,7 +285,11 @@ describe('a retry', () => {
 
 describe('an idempotency key', () => {
   test('is required where a filter or an operation is selected', async () => {
-    for (const select of [{ filter: {} }, { failuresOf: 'op_01k9z3e5hbe7r9qk2m4n6p8r0s' }])
+    for (const select of [
+      { filter: {} },
+      { failuresOf: 'op_01k9z3e5hbe7r9qk2m4n6p8r0s' },
+      { remainderOf: 'op_01k9z3e5hbe7r9qk2m4n6p8r0s' },
+    ])
       expect((await post({ select })).body.code).toBe('idempotency_key_required');
   });
 
@@ -354,6 +420,21 @@ describe('an operation', () => {
     expect((await api.call('GET', `${path}/report`)).body).toMatchObject({ code: 'state_conflict' });
   });
 
+  test('says at the first look when it will have sent what is due, and what that leaves out', async () => {
+    const { body: operation } = await post({
+      select: { deliveryIds: [fresh().deliveryId] },
+      options: { ratePerSecond: 0.25 },
+    });
+    expect(operation).toMatchObject({ etaSeconds: null, etaLeavesOut: null });
+    await api.database.pool.query(`update operations set state = 'running' where id = $1`, [
+      api.uuid(operation.id),
+    ]);
+    expect((await api.call('GET', `/api/v1/retries/${operation.id}`)).body).toMatchObject({
+      etaSeconds: 4,
+      etaLeavesOut: { scheduled: 0, unknown: 0 },
+    });
+  });
+
   test('is followed by events until it has closed', async () => {
     const { body: operation } = await post({ select: { deliveryIds: [fresh().deliveryId] } });
     const path = `/api/v1/retries/${operation.id}`;
@@ -419,6 +500,10 @@ describe('an operation', () => {
 /** Ends an operation as its workflow would; what the report says is of no interest here. */
 async function close(operationId: string): Promise<void> {
   const report = { counts: {}, mayHaveArrived: 0, exclusions: {}, attempts: 0 };
+  await api.database.pool.query(
+    `update operations set state = 'closing', control = 'cancel' where id = $1 and state <> 'closing'`,
+    [api.uuid(operationId)],
+  );
   await api.database.pool.query(
     `update operations o set state = 'cancelled', closed_at = now(), next_event_at = null,
       report = $2::jsonb || jsonb_build_object('counts', to_jsonb(c) - 'operation_id' - 'frozen')

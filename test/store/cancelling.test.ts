@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
-import { cancelExpired, cancelFromOutside } from '../../src/store/operations/operation-progress.ts';
+import { cancelExpired, cancelFromOutside } from '../../src/store/operations/operation-states.ts';
 import { setEndpointState } from '../../src/store/tenancy/endpoints.ts';
 import { readLedger, violationsOf } from '../support/ledger.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';

@@ -6,7 +6,7 @@ import { resolveDelivery } from '../../src/operations/resolve-delivery.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
-import { closeOperation } from '../../src/store/operations/operation-progress.ts';
+import { closeOperation } from '../../src/store/operations/closing.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
 import { setEndpointState } from '../../src/store/tenancy/endpoints.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';

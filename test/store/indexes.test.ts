@@ -242,6 +242,11 @@ describe('a page of a selection', () => {
     await expectPlan(page({ failuresOf: operationId }, { partition: 0 }), 'executions_by_operation');
   });
 
+  test('of what an operation left reads its items and its exclusions', async () => {
+    await expectPlan(page({ remainderOf: operationId }, { partition: 0 }), 'executions_by_operation');
+    await expectPlan(page({ remainderOf: operationId }, { partition: 0 }), 'exclusions_pkey');
+  });
+
   test('is frozen without reading what it does not select', async () => {
     const operation = await loadOperation(store.pool, operationId);
     if (!operation) throw new Error('no such operation');

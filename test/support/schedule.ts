@@ -17,8 +17,9 @@ import { deleteEndpoint, disableEndpoint, enableEndpoint } from '../../src/opera
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
+import { closeOperation } from '../../src/store/operations/closing.ts';
 import { operationFacts } from '../../src/store/operations/operation-facts.ts';
-import { cancelExpired, closeOperation } from '../../src/store/operations/operation-progress.ts';
+import { cancelExpired } from '../../src/store/operations/operation-states.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
 import { claimItems } from '../../src/store/sending/claims.ts';
 import { handOverWaiting, holdEndpoints } from '../../src/store/sending/disabled-endpoints.ts';
@@ -479,7 +480,8 @@ function someSelection(world: World, a: number, b: number): Selection | undefine
       return { executionIds: executions.filter((e) => e.delivery_id === one).map((e) => e.id) };
     case 5: {
       const of = world.anOperation(b);
-      return of ? { failuresOf: of } : undefined;
+      if (of) return b % 2 === 0 ? { failuresOf: of } : { remainderOf: of };
+      return undefined;
     }
     case 6:
       return {

@@ -1,7 +1,7 @@
 import type { OnAmbiguous } from '../sending/retry-policy.ts';
 import type { Wait } from '../sending/waiting-for.ts';
 import type { SurfaceName } from '../tenancy/surface-name.ts';
-import type { OperationCounts } from './operation-counts.ts';
+import type { OperationCounts, Remainder } from './operation-counts.ts';
 import type { Control, OperationKind, OperationState } from './operation-state.ts';
 import type { Selection } from './selection.ts';
 import type { Halt, WatchOptions } from './watch.ts';
@@ -50,7 +50,11 @@ export interface Operation {
   estimatedEvents?: number;
   createdAt: Date;
   closedAt?: Date;
-  /** Why it was halted last, with the numbers and the time. */
+  /** When it began to run, the last time, and how many of its items had ended by then. */
+  running?: { since: Date; endedBefore: number };
+  /** Its selection has ended. */
+  selected: boolean;
+  /** Why it was halted last, with the evidence and the time. */
   halt?: Halt & { at: string };
   report?: ClosureReport;
   /** What holds back something of it; only where that was asked for. */
@@ -69,6 +73,8 @@ export interface ClosureReport {
   /** Failed although an attempt may have arrived. */
   mayHaveArrived: number;
   exclusions: Partial<Record<string, number>>;
+  /** Absent in reports of operations that closed before it was counted. */
+  remainder?: Remainder;
   attempts: number;
   firstAttemptAt?: string;
   lastAttemptAt?: string;

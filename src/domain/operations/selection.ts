@@ -82,6 +82,8 @@ export type Selection =
   | { eventIds: string[] }
   | { executionIds: string[] }
   | { failuresOf: string }
+  /** What an operation selected and did not deliver, whatever became of it. */
+  | { remainderOf: string }
   | { filter: DeliveryFilter; tenants?: SelectedTenants }
   /**
    * These events are matched afresh: an endpoint that wants one and never had it gets its first delivery, one that had
@@ -98,12 +100,19 @@ export function isExplicit(selection: Selection): boolean {
   return ids !== undefined && ids.length <= MAX_EXPLICIT_IDS;
 }
 
+/** Whether it selects what another operation left. */
+export function isOfOperation(
+  selection: Selection,
+): selection is { failuresOf: string } | { remainderOf: string } {
+  return 'failuresOf' in selection || 'remainderOf' in selection;
+}
+
 /** The shortest list of ids that the selection names; undefined where it names none. */
 function namedIds(selection: Selection): string[] | undefined {
   if ('deliveryIds' in selection) return selection.deliveryIds;
   if ('eventIds' in selection) return selection.eventIds;
   if ('executionIds' in selection) return selection.executionIds;
-  if ('failuresOf' in selection || selection.tenants !== undefined) return undefined;
+  if (isOfOperation(selection) || selection.tenants !== undefined) return undefined;
   const lists =
     'afresh' in selection
       ? [selection.afresh.eventIds, selection.afresh.eventNumbers]

@@ -1,5 +1,5 @@
 import type { OperationOptions } from '../../domain/operations/operation.ts';
-import type { Halt, Tally } from '../../domain/operations/watch.ts';
+import type { Tally } from '../../domain/operations/watch.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** What a watched operation is judged by. */
@@ -52,22 +52,6 @@ export async function moveRamp(
     operationId,
     ratePerSecond,
   ]);
-}
-
-/** Halts a running operation, with the reason; it waits for a human for `waitsMs`, and is then cancelled by itself. */
-export async function haltOperation(
-  db: Queryable,
-  operationId: string,
-  halt: Halt,
-  waitsMs: number,
-): Promise<void> {
-  await db.query(
-    `update operations set state = 'halted', control = 'pause', control_revision = control_revision + 1,
-       halt = $2::jsonb || jsonb_build_object('at', clock_timestamp()),
-       expires_at = now() + $3::float8 * interval '1 millisecond', next_event = 'control', next_event_at = now()
-     where id = $1 and control = 'run' and state = 'running'`,
-    [operationId, JSON.stringify(halt), waitsMs],
-  );
 }
 
 /** Counts attempts of watched operations, in the second in which they are recorded. */

@@ -2,6 +2,7 @@ import {
   type DeliveryFilter,
   type EventSelection,
   isExplicit,
+  isOfOperation,
   type NewestExecution,
   type SelectedTenants,
   type Selection,
@@ -105,7 +106,7 @@ function tenantCondition(
 
 /** The columns of the index that a selection is read by, in its order. */
 export function orderOf(selection: Selection): string[] {
-  if ('failuresOf' in selection) return ['id'];
+  if (isOfOperation(selection)) return ['id'];
   return tenantsOf(selection) === undefined ? ['accepted_at', 'id'] : ['tenant_id', 'accepted_at', 'id'];
 }
 
@@ -298,10 +299,11 @@ export function deliveriesPage(
 export function selectionPage(
   tenantId: string,
   selection: Selection,
-  { after, upTo, limit }: Stretch,
+  stretch: Stretch,
   p: Parameters,
   asOf?: Date,
 ): string {
+  const { after, upTo, limit } = stretch;
   if ('afresh' in selection) throw new Error('events that are matched afresh are read by themselves');
   if ('deliveryIds' in selection) return deliveriesPage(tenantId, selection, selection.deliveryIds, p);
   if ('eventIds' in selection)
@@ -316,6 +318,7 @@ export function selectionPage(
       where x.operation_id = ${p.add(selection.failuresOf)} and x.tenant_id = ${p.add(tenantId)} and x.state = 'failed'
         and d.state = 'failed' ${after.id ? `and d.id > ${p.add(after.id)}` : ''} ${upTo?.id ? `and d.id <= ${p.add(upTo.id)}` : ''}
       order by d.id limit ${p.add(limit ?? null)}`;
+  if ('remainderOf' in selection) return remainderPage(tenantId, selection.remainderOf, stretch, p);
   const partition = partitionsOf(selection)[after.partition] ?? {};
   const { filter, tenants } = selection;
   const where = [
@@ -325,4 +328,27 @@ export function selectionPage(
   ];
   return `select d.id, d.accepted_at, d.tenant_id from deliveries d where ${where.join('\n      and ')}
       order by ${orderBy('d', selection)} limit ${p.add(limit ?? null)}`;
+}
+
+/**
+ * A statement that reads a stretch of what an operation selected and did not deliver, in the order of their ids: what is
+ * still to be sent by it is left out, and of a retry what has been delivered by anybody.
+ */
+function remainderPage(
+  tenantId: string,
+  operationId: string,
+  { after, upTo, limit }: Stretch,
+  p: Parameters,
+): string {
+  const of = p.add(operationId);
+  return `select d.id, d.accepted_at, d.tenant_id from (
+        select e.delivery_id from executions e where e.operation_id = ${of}
+          and e.state not in ('delivered', 'queued', 'scheduled', 'sending')
+        union all
+        select x.delivery_id from exclusions x where x.operation_id = ${of}
+      ) r join deliveries d on d.id = r.delivery_id
+      where d.tenant_id = ${p.add(tenantId)}
+        and (d.state <> 'delivered' or exists (select from operations o where o.id = ${of} and o.kind = 'replay'))
+        ${after.id ? `and d.id > ${p.add(after.id)}` : ''} ${upTo?.id ? `and d.id <= ${p.add(upTo.id)}` : ''}
+      order by d.id limit ${p.add(limit ?? null)}`;
 }

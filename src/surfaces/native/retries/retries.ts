@@ -10,15 +10,17 @@ import { isProblem, MAX_ERRORS, problem } from '../../../api/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Operation } from '../../../domain/operations/operation.ts';
 import { OPERATION_STATES } from '../../../domain/operations/operation-state.ts';
+import { isOfOperation } from '../../../domain/operations/selection.ts';
 import { acceptOperation } from '../../../operations/accept-operation.ts';
 import { findOperation, listOperations } from '../../../store/operations/operations.ts';
 import { withWaits } from '../../../store/reading/waits.ts';
+import { type UnknownInFilter, unknownInFilter } from '../../../store/selection/known-ids.ts';
 import { idParams, shownTime } from '../fields.ts';
 import { idCursor, listParameter, pageFrom, pageOf, pageParameters } from '../page.ts';
 import { AcceptedItemView, acceptedItemView } from './item-view.ts';
 import { OperationSummary, OperationView, operationSummary, operationView } from './operation-view.ts';
 import type { ProgressRate } from './progress-rate.ts';
-import { optionsOf, pointersOf, RetryRequest, selectionOf } from './retry-request.ts';
+import { optionsOf, pointersInFilter, pointersOf, RetryRequest, selectionOf } from './retry-request.ts';
 
 const PATH = '/api/v1/retries';
 const SURFACE = 'native';
@@ -52,7 +54,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
       headers: {
         'Idempotency-Key': {
           description:
-            'Makes repeating the request safe for 24 hours. Required with `filter` and `failuresOf`.',
+            'Makes repeating the request safe for 24 hours. Required with `filter`, `failuresOf` and `remainderOf`.',
           example: 'a7f3c1d2-outage-2026-11-03',
         },
       },
@@ -75,13 +77,13 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
         const key = readIdempotencyKey(header('idempotency-key'));
         if (typeof key === 'object') return key;
         const selection = selectionOf(body);
-        if (key === undefined && ('filter' in selection || 'failuresOf' in selection))
+        if (key === undefined && ('filter' in selection || isOfOperation(selection)))
           return problem('idempotency_key_required', {
             errors: [
               { parameter: 'Idempotency-Key', code: 'required', message: 'This header is required here.' },
             ],
           });
-        const result = await acceptOperation(deps, {
+        const result = await acceptOperation<UnknownInFilter[]>(deps, {
           tenant,
           surface: SURFACE,
           kind: body.mode,
@@ -89,6 +91,11 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
           selection,
           options: optionsOf(body),
           caller,
+          async before(db) {
+            if (!('filter' in selection)) return undefined;
+            const unknown = await unknownInFilter(db, tenant.id, selection.filter);
+            return unknown.length === 0 ? undefined : unknown;
+          },
           ...(body.reason === undefined ? {} : { reason: body.reason }),
           ...(body.ticket === undefined ? {} : { ticket: body.ticket }),
           ...(key === undefined
@@ -118,14 +125,16 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
             json: result.body,
             headers: result.replayed ? { 'idempotency-replayed': 'true' } : {},
           };
-        if (result.code !== 'unknown_ids') return problem('idempotency_key_reused');
+        if (result.code === 'idempotency_key_reused') return problem('idempotency_key_reused');
+        const pointers =
+          result.code === 'refused' ? pointersInFilter(body, result.refusal) : pointersOf(body, result.ids);
         return problem('unknown_ids', {
-          ...(result.ids.length > MAX_ERRORS
+          ...(pointers.length > MAX_ERRORS
             ? {
-                detail: `Nothing was done: ${result.ids.length} ids name nothing of the tenant; \`errors\` names the first ${MAX_ERRORS}.`,
+                detail: `Nothing was done: ${pointers.length} ids name nothing of the tenant; \`errors\` names the first ${MAX_ERRORS}.`,
               }
             : {}),
-          errors: pointersOf(body, result.ids).map((pointer) => ({
+          errors: pointers.map((pointer) => ({
             pointer,
             code: 'unknown',
             message: 'Nothing with this id belongs to the tenant.',

@@ -10,7 +10,7 @@ import { addendumTo } from '../../../store/operations/addenda.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
 import { withWaits } from '../../../store/reading/waits.ts';
 import { idParams, shownId, shownTime } from '../fields.ts';
-import { OperationSummary, operationSummary } from './operation-view.ts';
+import { OperationSummary, operationSummary, RemainderView, remainderView } from './operation-view.ts';
 import { OperationWatch } from './operation-watch.ts';
 import type { ProgressRate } from './progress-rate.ts';
 
@@ -28,6 +28,10 @@ const Report = z
     exclusions: z
       .record(z.string(), z.int())
       .meta({ description: 'Exclusions by reason.', example: { already_delivered: 3 } }),
+    remainder: RemainderView.nullable().meta({
+      description:
+        'What was not delivered when it closed; null in reports that are older than this. `{"select": {"remainderOf": …}}` takes all of it.',
+    }),
     addendum: z.record(z.string(), z.int()).meta({
       description:
         'What was settled after it had closed, by an acknowledgement, a status request or an operator: by how much each count differs now. Empty where nothing was.',
@@ -144,6 +148,7 @@ function reportView(
     exclusions: Object.fromEntries(
       Object.entries(report.exclusions).map(([reason, count]) => [reason, count ?? 0]),
     ),
+    remainder: remainderView(report.remainder),
     addendum: Object.fromEntries(Object.entries(addendum).map(([part, change]) => [part, change ?? 0])),
     attempts: report.attempts,
     firstAttemptAt: report.firstAttemptAt ?? null,

@@ -3,6 +3,7 @@ import type { OperationOptions } from '../../../domain/operations/operation.ts';
 import { MAX_EXPLICIT_IDS, type Selection } from '../../../domain/operations/selection.ts';
 import { ON_AMBIGUOUS } from '../../../domain/sending/retry-policy.ts';
 import type { IdKind } from '../../../domain/tenancy/typed-id.ts';
+import type { UnknownInFilter } from '../../../store/selection/known-ids.ts';
 import { DeliveryFilterBody, deliveryFilter } from '../deliveries/delivery-filter.ts';
 import { durationField, idField, textField, timeField } from '../fields.ts';
 
@@ -23,10 +24,15 @@ const Select = z
     eventIds: ids('event', 'All deliveries of these events.'),
     executionIds: ids('execution', 'The deliveries that these executions ran.'),
     failuresOf: idField('operation', 'What failed in this operation.').optional(),
+    remainderOf: idField(
+      'operation',
+      'What this operation selected and did not deliver, whatever became of it.',
+    ).optional(),
     filter: DeliveryFilterBody.optional(),
   })
   .refine((select) => Object.values(select).filter((member) => member !== undefined).length === 1, {
-    message: 'Expected exactly one of deliveryIds, eventIds, executionIds, failuresOf and filter.',
+    message:
+      'Expected exactly one of deliveryIds, eventIds, executionIds, failuresOf, remainderOf and filter.',
     params: { code: 'exactly_one' },
   })
   .meta({
@@ -135,6 +141,7 @@ export function selectionOf({ select }: Parsed): Selection {
   if (select.eventIds) return { eventIds: [...new Set(select.eventIds)] };
   if (select.executionIds) return { executionIds: [...new Set(select.executionIds)] };
   if (select.failuresOf !== undefined) return { failuresOf: select.failuresOf };
+  if (select.remainderOf !== undefined) return { remainderOf: select.remainderOf };
   return { filter: deliveryFilter(select.filter ?? {}) };
 }
 
@@ -151,4 +158,9 @@ export function pointersOf({ select }: Parsed, wanted: readonly string[]): strin
   if (!Array.isArray(members)) return [`#/select/${name}`];
   const missing = new Set(wanted);
   return members.flatMap((id, index) => (missing.delete(id) ? [`#/select/${name}/${index}`] : []));
+}
+
+/** Where in the filter of the request these ids stand, each once. */
+export function pointersInFilter({ select }: Parsed, unknown: readonly UnknownInFilter[]): string[] {
+  return unknown.map(({ member, id }) => `#/select/filter/${member}/${select.filter?.[member]?.indexOf(id)}`);
 }

@@ -1,0 +1,43 @@
+import type { Halt } from '../domain/operations/watch.ts';
+import { showId } from '../domain/tenancy/typed-id.ts';
+import type { SendingContext } from '../sending/sending-context.ts';
+import { haltStuck, type Stuck } from '../store/operations/operation-states.ts';
+
+/** How long a halted operation waits for a human before it cancels what is unsent and closes. */
+export const HALT_EXPIRES_MS = 7 * 24 * 3_600_000;
+
+/** Steps of an operation, as its halt names them; `record` is a part of `dispatch` that does not end by its failure. */
+export type StepName = 'look' | 'select' | 'dispatch' | 'record' | 'close' | 'cancel';
+
+/**
+ * Halts an operation of which a step has failed for a reason that stays: what it says is committed, counted and logged,
+ * once. Returns what became of it.
+ */
+export async function haltAfter(
+  context: Pick<SendingContext, 'pool' | 'log' | 'metrics'>,
+  operationId: string,
+  failed: { step: StepName; code: string },
+): Promise<Stuck> {
+  const halt = { reason: 'failed_step', ...failed } as const;
+  const became = await haltStuck(context.pool, operationId, halt, {
+    waitsMs: HALT_EXPIRES_MS,
+    looking: failed.step === 'look',
+  });
+  if (became === 'halted') tellHalt(context, operationId, halt);
+  return became;
+}
+
+/** Counts and logs that an operation was halted. */
+export function tellHalt(
+  { log, metrics }: Pick<SendingContext, 'log' | 'metrics'>,
+  operationId: string,
+  halt: Halt,
+): void {
+  metrics.operationsHalted.inc({ reason: halt.reason });
+  log.error({
+    event: 'operation.halted',
+    operationId: showId('operation', operationId),
+    reason: halt.reason,
+    ...(halt.reason === 'failed_step' ? { step: halt.step, code: halt.code } : {}),
+  });
+}
