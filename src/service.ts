@@ -26,7 +26,8 @@ import { type RunningWorker, startWorker, type WorkerSizes } from './worker/work
 
 /** What the service runs on, and which of its parts run in this process. */
 export interface ServiceOptions {
-  config: Pick<Config, 'host' | 'port' | 'allowedNetworks' | 'adminKey' | 'logLevel' | 'taskQueuePrefix'>;
+  config: Pick<Config, 'host' | 'port' | 'allowedNetworks' | 'adminKey' | 'logLevel' | 'taskQueuePrefix'> &
+    Partial<Pick<Config, 'trustedProxies'>>;
   databaseUrl: string;
   /** Without an address: what the environment says, by Temporal's own rules. */
   temporal: { address?: string };
@@ -121,6 +122,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         readiness: () => readiness(apiPool, temporal),
         version: VERSION,
         shutdown: shutdown.signal,
+        ...(config.trustedProxies ? { trustedProxies: config.trustedProxies } : {}),
       },
       SURFACES,
     );

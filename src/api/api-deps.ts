@@ -31,4 +31,6 @@ export interface ApiDeps extends RecoveryDeps {
   /** Aborted when the server shuts down: streams end, so that connections can. */
   shutdown: AbortSignal;
   rateLimit?: RateLimit;
+  /** CIDRs of the proxies whose `X-Forwarded-For` says where a request comes from; none where left out. */
+  trustedProxies?: readonly string[];
 }

@@ -53,7 +53,13 @@ export function problemsOf(route: ServedRoute): ProblemCode[] {
   }
   if (route.request?.params) add('not_found');
   if (route.method === 'post' || route.method === 'patch')
-    add('malformed_json', 'body_too_large', 'unsupported_media_type', 'unsupported_content_encoding');
+    add(
+      'malformed_json',
+      'body_too_large',
+      'too_many_members',
+      'unsupported_media_type',
+      'unsupported_content_encoding',
+    );
   return [...codes];
 }
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { endAnswer } from './end-answer.ts';
 
 /** Where a streamed answer is written to. */
 export interface StreamOutput {
@@ -10,7 +11,12 @@ export interface StreamOutput {
 }
 
 /** What a call answers when it succeeds. */
-export type Reply = { status: number; headers?: Record<string, string> } & (
+export type Reply = {
+  status: number;
+  headers?: Record<string, string>;
+  /** Says in the words of its surface that authentication failed, which counts against the caller's address. */
+  unauthenticated?: boolean;
+} & (
   | { body?: unknown }
   /** JSON that is text already, such as a stored answer. */
   | { json: string }
@@ -43,7 +49,7 @@ export async function sendReply(
     'cache-control': 'no-store',
     ...reply.headers,
   });
-  res.end(text);
+  endAnswer(res, text);
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8';

@@ -1,5 +1,5 @@
 import type { ApiDeps } from '../../api/api-deps.ts';
-import type { createRateLimiter } from '../../api/rate-limit.ts';
+import type { RateLimiter } from '../../api/rate-limit.ts';
 import type { TenantRef } from '../../api/route.ts';
 import { type AccessAction, isGranted, type NamedSigner } from '../../domain/tenancy/access-rule.ts';
 import { readId, showId } from '../../domain/tenancy/typed-id.ts';
@@ -40,7 +40,7 @@ export async function readPresented(
 }
 
 /** How many requests a tenant may make, counted where it is known. */
-export type Quota = ReturnType<typeof createRateLimiter>;
+export type Quota = RateLimiter;
 
 /** Who may do what: first who it is, then whether that is too often, then whether a rule of the ledger grants it. */
 export async function authorize(
@@ -52,7 +52,7 @@ export async function authorize(
 ): Promise<Access | LedgerError> {
   const access = await findAccess(deps, presented, proofs);
   if (isLedgerError(access)) return access;
-  const { refusal } = await quota(access.tenant.id);
+  const { refusal } = quota(access.tenant.id);
   if (refusal)
     return { ...ledgerErrors.rateLimited, ...(refusal.headers ? { headers: refusal.headers } : {}) };
   return (await isAllowed(deps, access, action)) ? access : ledgerErrors.forbidden;
