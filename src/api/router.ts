@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { type Request, type Response, Router } from 'express';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
 import type { ApiDeps } from './api-deps.ts';
+import type { Authenticated } from './authentication.ts';
 import type { BodyLimits } from './body-meter.ts';
 import { type ClientAddress, clientAddress } from './client-address.ts';
 import { type FailureLimit, limitFailures } from './failed-authentication.ts';
@@ -11,7 +12,8 @@ import { createRateLimiter, DEFAULT_RATE_LIMIT, type RateLimiter } from './rate-
 import { BODY_LIMITS, OPEN_BODY_LIMITS, readJsonBody } from './read-body.ts';
 import { type Reply, sendReply } from './reply.ts';
 import type { Call, Route } from './route.ts';
-import type { ProblemContext, ServedRoute, Surface } from './surface.ts';
+import { StreamPlaces } from './stream-places.ts';
+import type { CredentialRequest, ProblemContext, ServedRoute, Surface } from './surface.ts';
 import { codeOfException, problemOfException } from './unexpected-failure.ts';
 import { fieldErrors, pointerTo } from './validation.ts';
 
@@ -25,6 +27,7 @@ interface Limits {
   /** Of each tenant, by surface. */
   rate: ReadonlyMap<SurfaceName, RateLimiter>;
   failures: FailureLimit;
+  streams: StreamPlaces;
   addressOf: ClientAddress;
 }
 
@@ -39,6 +42,7 @@ export function createRouter(deps: ApiDeps, routes: readonly ServedRoute[]): Rou
       ]),
     ),
     failures: limitFailures(),
+    streams: new StreamPlaces(deps.streamLimits),
     addressOf: clientAddress(deps.trustedProxies ?? []),
   };
   for (const path of new Set(routes.map((route) => route.path))) {
@@ -160,7 +164,26 @@ async function answer(
   const outcome = await route.handler(call);
   if (isProblem(outcome) && PROBLEMS[outcome.problem].status >= 500)
     deps.log.error({ requestId, route: route.path, code: outcome.problem }, 'api.failed');
-  return isProblem(outcome) ? refused(deps, route, requestId, who?.tenant?.id, outcome) : outcome;
+  if (isProblem(outcome)) return refused(deps, route, requestId, who?.tenant?.id, outcome);
+  if (!('stream' in outcome) || !outcome.kind || !who || req.method === 'HEAD') return outcome;
+  const place = limits.streams.enter(outcome.kind, who, () => stillMay(deps, route, request, who));
+  return isProblem(place) ? place : { ...outcome, place };
+}
+
+/** Whether a request that was let in would be let in now; where nobody can tell, it stays. */
+async function stillMay(
+  deps: ApiDeps,
+  { access, surface }: ServedRoute,
+  request: CredentialRequest,
+  { tenant }: Authenticated,
+): Promise<boolean> {
+  if (access.of === 'anyone') return true;
+  try {
+    const now = await surface.authenticate(deps, access, request);
+    return isProblem(now) ? PROBLEMS[now.problem].status >= 500 : now.tenant?.id === tenant?.id;
+  } catch {
+    return true;
+  }
 }
 
 /** Lets a route hear of its refusals, whatever comes of that. */

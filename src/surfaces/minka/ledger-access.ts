@@ -79,10 +79,7 @@ async function findAccess(
     ),
     ...(token ? [token.signers] : []),
   ];
-  const [one = [], ...others] = claimants;
-  const tenants = one
-    .map(({ tenant }) => tenant)
-    .filter(({ id }) => others.every((signers) => signers.some(({ tenant }) => tenant.id === id)));
+  const tenants = tenantsOf(claimants);
   const [tenant] = tenants;
   if (!tenant) return ledgerErrors.notFound('Signer');
   if (tenants.length > 1) return ledgerErrors.ledgerNotSet;
@@ -91,6 +88,22 @@ async function findAccess(
   const [bearer] = ofTenant(token?.signers ?? []);
   const signers = ofTenant(claimants.slice(0, proofs.length).flat());
   return { tenant, signers, ...(bearer ? { bearer } : {}) };
+}
+
+/**
+ * The tenants that know every claimant. Where several do, those count whose keys were proved to be theirs: whatever
+ * somebody else has registered before that was asked for, it does not make the owner's calls ambiguous.
+ */
+function tenantsOf(claimants: readonly TenantSigner[][]): TenantRef[] {
+  const [one = [], ...others] = claimants;
+  const known = one
+    .map(({ tenant }) => tenant)
+    .filter(({ id }) => others.every((signers) => signers.some(({ tenant }) => tenant.id === id)));
+  if (known.length <= 1) return known;
+  const proved = known.filter(({ id }) =>
+    claimants.every((signers) => signers.some(({ tenant, provedBy }) => tenant.id === id && provedBy)),
+  );
+  return proved.length > 0 ? proved : known;
 }
 
 /** Whether a rule grants the action. A list has no body to sign: who signed its token signed it. */
