@@ -17,12 +17,31 @@ create unique index jwt_issuers_unnamed on jwt_issuers (issuer, audience) where 
 -- rows that are older than this.
 alter table signers add column proved_by text check (proved_by in ('key', 'installation'));
 
--- Where a grant gave an endpoint a new origin, and where events go that were accepted before: to the version before, or
--- nowhere where the endpoint was made then.
-alter table endpoint_versions add column earlier_before timestamptz;
-alter table endpoint_versions add column earlier_version integer;
-alter table endpoint_versions add constraint endpoint_versions_earlier_check
-  check (earlier_before is not null or earlier_version is null);
+-- When a caller who may only edit gave an endpoint a new origin: what was accepted before goes to the version that was
+-- current then, and is not matched at all where the endpoint was made then (no version).
+create table endpoint_fences (
+  endpoint_id uuid not null references endpoints (id),
+  accepted_before timestamptz not null,
+  version integer,
+  primary key (endpoint_id, accepted_before)
+);
+
+-- When the event was accepted that another one repeats, or is: a repeat has an old payload and a new time.
+create function first_accepted_at(the_event uuid) returns timestamptz language sql stable as $$
+  with recursive told as (
+    select v.accepted_at, v.replay_of from events v where v.id = the_event
+    union all
+    select o.accepted_at, o.replay_of from told t join events o on o.id = t.replay_of
+  )
+  select min(accepted_at) from told
+$$;
+
+-- The version that an event of an endpoint goes to where that is not the current one.
+create function fenced_version(the_endpoint uuid, the_event uuid) returns integer language sql stable as $$
+  select f.version from endpoint_fences f
+  where f.endpoint_id = the_endpoint and f.accepted_before > first_accepted_at(the_event)
+  order by f.accepted_before limit 1
+$$;
 
 do $$
 declare

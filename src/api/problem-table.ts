@@ -118,7 +118,7 @@ export const PROBLEMS = {
     status: 413,
     title: 'Too many members',
     advice:
-      'A body has at most 50,000 members and entries in all, 300,000 where it carries events: send it in parts.',
+      'A body has at most 60,000 members and entries in all, 300,000 where it carries events: send it in parts.',
   },
   unsupported_media_type: {
     status: 415,

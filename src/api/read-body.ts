@@ -5,10 +5,10 @@ import { type BodyLimits, BodyMeter } from './body-meter.ts';
 import { type Problem, problem } from './problem.ts';
 
 /** What the body of a call with a credential may hold; a route can say otherwise. */
-export const BODY_LIMITS: BodyLimits = { bytes: 8 * 1024 * 1024, members: 50_000 };
+export const BODY_LIMITS: BodyLimits = { bytes: 8 * 1024 * 1024, members: 60_000 };
 
 /** What the body of a call may hold that anyone can make: the body is read before anything is known of who sent it. */
-export const OPEN_BODY_LIMITS: BodyLimits = { bytes: 512 * 1024, members: 10_000 };
+export const OPEN_BODY_LIMITS: BodyLimits = { bytes: 1024 * 1024, members: 60_000 };
 
 /** A body as text and as the value it stands for; undefined where the request has none. */
 export interface JsonBody {
@@ -74,7 +74,7 @@ function readBytes(req: IncomingMessage, announced: number, limits: BodyLimits):
 function tooLarge({ bytes }: BodyLimits): Problem {
   if (bytes === BODY_LIMITS.bytes) return problem('body_too_large');
   return problem('body_too_large', {
-    detail: `This call takes at most ${bytes / 1_024} KiB: send it in parts.`,
+    detail: `This call takes at most ${bytes / 1_048_576} MiB: send it in parts.`,
   });
 }
 

@@ -14,15 +14,15 @@ const LONGEST_TURN_MS = patient(200);
 const BODIES = {
   '130,000 members': `object(130_000)`,
   '700,000 members': `object(700_000)`,
-  'as many members as are read': `object(49_000)`,
+  'as many members as are read': `object(59_000)`,
   'four million entries': `'[' + '1,'.repeat(4_000_000) + '1]'`,
   'a million objects': `'[' + '{},'.repeat(1_000_000) + '{}]'`,
   'brackets without an end': `'['.repeat(8_000_000)`,
   'a string of escapes': `'"' + '\\\\\\\\'.repeat(4_000_000) + '"'`,
   'lines, and then no JSON': `'\\n'.repeat(8_000_000) + 'x'`,
   'digits without an end': `'1'.repeat(8_000_000) + 'x'`,
-  'wrong entries wherever a list is': `lists(40_000)`,
-  'wrong entries in the data and the proofs of an envelope': `envelope(9_000)`,
+  'wrong entries wherever a list is': `lists(58_000)`,
+  'wrong entries in the data and the proofs of an envelope': `envelope(58_000)`,
   'nine MiB': `'"' + 'x'.repeat(9 * 1024 * 1024) + '"'`,
 };
 
