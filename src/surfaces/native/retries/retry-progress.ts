@@ -139,7 +139,7 @@ export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Rout
         ];
         // What was seen before a gap is not sent again; where it cannot be told, everything is.
         const unseen = events.slice(events.findIndex((each) => each.id === lastSeen) + 1);
-        const text = unseen.map((each) => `id: ${each.id}\nevent: ${each.event}\ndata: ${data}\n\n`).join('');
+        const text = unseen.map((each) => `event: ${each.event}\ndata: ${data}\nid: ${each.id}\n\n`).join('');
         if ((text !== '' && !(await write(text))) || ended) return;
       }
     } finally {
