@@ -106,7 +106,7 @@ function headerParameters(route: ServedRoute) {
       ? {
           'Redrive-Tenant': {
             description:
-              'Handle or id of the tenant, where the key has scope `admin` and so belongs to none.',
+              'Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered.',
             example: 'acme',
           },
         }

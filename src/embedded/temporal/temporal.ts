@@ -1,4 +1,4 @@
-import { chmod, mkdir, open, realpath } from 'node:fs/promises';
+import { chmod, mkdir, realpath } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -109,13 +109,9 @@ type Launch = {
   logFile: string;
 };
 
-/**
- * Keeps what workflows were told from other accounts. SQLite gives its journal the mode of the database, which it would
- * make readable for everybody: so it finds one, empty at first.
- */
+/** Keeps what workflows were told from other accounts, also where an earlier version let everybody read it. */
 async function ownOnly(home: string, database: string): Promise<void> {
   await chmod(home, 0o700);
-  await (await open(database, 'a', 0o600)).close();
   for (const file of ['', '-wal', '-shm'])
     await chmod(`${database}${file}`, 0o600).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
