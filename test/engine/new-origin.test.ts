@@ -116,7 +116,7 @@ test('an endpoint that a grant made is not matched to what was accepted before',
   await eventually('what follows arrives', () => it.got(it.theirs).includes(2));
   // Named, and without its filter: it still was not there.
   await jackHenry.retry(
-    `/${id}/retries/events/${uuidIn('endpoint', made.body.id)}/${uuidIn('event', before)}`,
+    `/${id}/retries/subscriptions/${uuidIn('endpoint', made.body.id)}/events/${uuidIn('event', before)}`,
     {
       bypassSubscriptionFilter: true,
     },
