@@ -27,7 +27,8 @@ import { type RunningWorker, startWorker, type WorkerSizes } from './worker/work
 
 /** What the service runs on, and which of its parts run in this process. */
 export interface ServiceOptions {
-  config: Pick<Config, 'host' | 'port' | 'allowedNetworks' | 'adminKey' | 'logLevel' | 'taskQueuePrefix'>;
+  config: Pick<Config, 'host' | 'port' | 'allowedNetworks' | 'adminKey' | 'logLevel' | 'taskQueuePrefix'> &
+    Partial<Pick<Config, 'trustedProxies'>>;
   databaseUrl: string;
   /** Without an address: what the environment says, by Temporal's own rules. */
   temporal: { address?: string };
@@ -71,6 +72,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   });
   const workerPool = createPool(databaseUrl, { max: WORKER_CONNECTIONS, applicationName: 'redrive-worker' });
+  // Asked whether it is there, Postgres answers however busy the others are.
+  const healthPool = createPool(databaseUrl, { max: 1, applicationName: 'redrive-health' });
   const livePool = createPool(databaseUrl, { max: LIVE_CONNECTIONS, applicationName: 'redrive-live' });
   const temporal = new TemporalHolder(options.temporal, log);
   const shutdown = new AbortController();
@@ -86,7 +89,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     shutdown.abort();
     await Promise.all([listening?.close(ANSWER_GRACE_MS), worker?.stop()]);
     await temporal.close();
-    await Promise.all([apiPool.end(), workerPool.end(), livePool.end()]);
+    await Promise.all([apiPool, workerPool, healthPool, livePool].map((pool) => pool.end()));
   };
 
   try {
@@ -125,9 +128,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         keySets: createKeySets(guard),
         log,
         metrics,
-        readiness: () => readiness(apiPool, temporal),
+        readiness: () => readiness(healthPool, temporal),
         version: VERSION,
         shutdown: shutdown.signal,
+        ...(config.trustedProxies ? { trustedProxies: config.trustedProxies } : {}),
       },
       surfaces,
     );

@@ -7,6 +7,7 @@ import type { Sealer } from '../sealing/sealing.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { RateLimit } from './rate-limit.ts';
+import type { StreamLimits } from './stream-places.ts';
 
 /** State of one part that the service needs. */
 export interface PartState {
@@ -34,4 +35,7 @@ export interface ApiDeps extends RecoveryDeps {
   /** Aborted when the server shuts down: streams end, so that connections can. */
   shutdown: AbortSignal;
   rateLimit?: RateLimit;
+  streamLimits?: StreamLimits;
+  /** CIDRs of the proxies whose `X-Forwarded-For` says where a request comes from; none where left out. */
+  trustedProxies?: readonly string[];
 }

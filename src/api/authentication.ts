@@ -40,14 +40,18 @@ export function apiKeyHeader(header: string | undefined): string | undefined {
   return /^[\x21-\x7e]{1,8192}$/.exec(header ?? '')?.[0];
 }
 
-/** Who a credential belongs to, an API key or a token (JWT), or why it is refused. */
+/**
+ * Who a credential belongs to, an API key or a token (JWT), or why it is refused. `named` is the tenant that the request
+ * names, by id or handle: without it, tokens are known of those issuers only that the installation registered.
+ */
 export async function callerOf(
   deps: Pick<ApiDeps, 'pool' | 'sealer' | 'keySets' | 'log'>,
   credential: string | undefined,
+  named: string | undefined,
 ): Promise<Caller | Problem> {
   if (credential === undefined) return refuse('credential_missing');
   if (isToken(credential)) {
-    const caller = await callerOfToken(deps, credential);
+    const caller = await callerOfToken(deps, credential, named);
     return 'refused' in caller ? refusedToken(caller) : caller;
   }
   const hash = hashApiKey(credential);
@@ -112,7 +116,7 @@ function refusedToken(refusal: TokenRefusal): Problem {
     case 'credential_invalid':
       return refuse(
         refusal.refused,
-        'This token is refused: its `iss` and `aud` are not registered together, or its algorithm, signature, `exp` or `nbf` is not as it must be.',
+        'This token is refused: its `iss` and `aud` are not registered together, or its algorithm, signature, `exp` or `nbf` is not as it must be. Where its issuer was registered by a tenant, the request must name that tenant.',
       );
     case 'credential_expired':
       return refuse(refusal.refused, 'This token has expired: get a new one from its issuer.');

@@ -20,9 +20,9 @@ export async function authenticateByKey(
   access: Exclude<Access, { of: 'anyone' }>,
   request: CredentialRequest,
 ): Promise<Authenticated | Problem> {
-  const caller = await callerOf(deps, bearerToken(request.header('authorization')));
-  if (isProblem(caller)) return caller;
   const named = request.header('redrive-tenant');
+  const caller = await callerOf(deps, bearerToken(request.header('authorization')), named);
+  if (isProblem(caller)) return caller;
   const tenant =
     access.of === 'installation'
       ? undefined

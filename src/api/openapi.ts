@@ -73,7 +73,13 @@ export function problemsOf(route: ServedRoute): ProblemCode[] {
   }
   if (route.request?.params) add('not_found');
   if (route.method === 'post' || route.method === 'patch')
-    add('malformed_json', 'body_too_large', 'unsupported_media_type', 'unsupported_content_encoding');
+    add(
+      'malformed_json',
+      'body_too_large',
+      'too_many_members',
+      'unsupported_media_type',
+      'unsupported_content_encoding',
+    );
   return [...codes];
 }
 
@@ -120,7 +126,7 @@ function headerParameters(route: ServedRoute) {
       ? {
           'Redrive-Tenant': {
             description:
-              'Handle or id of the tenant, where the key has scope `admin` and so belongs to none.',
+              'Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered.',
             example: 'acme',
           },
         }

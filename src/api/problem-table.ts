@@ -114,6 +114,12 @@ export const PROBLEMS = {
     title: 'Payload too large',
     advice: 'The payload of an event has at most 1 MiB; none of the events was accepted.',
   },
+  too_many_members: {
+    status: 413,
+    title: 'Too many members',
+    advice:
+      'A body has at most 60,000 members and entries in all, 300,000 where it carries events: send it in parts.',
+  },
   unsupported_media_type: {
     status: 415,
     title: 'Unsupported media type',

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { Scope } from '../domain/tenancy/scope.ts';
+import { endAnswer } from './end-answer.ts';
 import { PROBLEMS, type ProblemCode } from './problem-table.ts';
 import type { RenderedProblem } from './surface.ts';
 
@@ -70,7 +71,7 @@ export function sendRendered(
     'content-length': Buffer.byteLength(body),
     ...headers,
   });
-  res.end(body);
+  endAnswer(res, body);
 }
 
 /** Schema of a problem, for the OpenAPI document. */

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Scope } from '../domain/tenancy/scope.ts';
 import type { Caller } from './authentication.ts';
+import type { BodyLimits } from './body-meter.ts';
 import type { Problem } from './problem.ts';
 import type { ProblemCode } from './problem-table.ts';
 import type { Reply } from './reply.ts';
@@ -77,6 +78,8 @@ export interface RouteDefinition<R extends RequestSchemas, A extends Access> {
   request?: R;
   /** The body may be left out, which means `{}`. */
   bodyOptional?: true;
+  /** What its body may hold, where that is not what every body may. */
+  bodyLimits?: BodyLimits;
   /** Headers that the call reads, by name, with what they mean. */
   headers?: Record<string, { description: string; example: string; required?: boolean }>;
   /** What it answers; routes of a surface other than the native one name its errors here, too. */

@@ -51,6 +51,11 @@ export async function freezeAfresh(
   return next;
 }
 
+/** An endpoint that was made under a grant has what was accepted since then; shown times are cut to milliseconds. */
+function mayHave({ takesFrom }: Matchable, { acceptedAt }: EventToMatch): boolean {
+  return takesFrom === undefined || acceptedAt > takesFrom;
+}
+
 /** Endpoints that never had the event, and its deliveries that are wanted still, and no longer. */
 function matchAfresh(event: EventToMatch, all: Matchable[], named: AfreshSelection['endpoints']) {
   const isMeant = ({ endpointId }: { endpointId: string }) =>
@@ -61,7 +66,9 @@ function matchAfresh(event: EventToMatch, all: Matchable[], named: AfreshSelecti
   const payload: unknown = JSON.parse(event.body);
   const wanted = all.filter(
     (endpoint) =>
-      isMeant(endpoint) && (named?.unfiltered || wantsEvent(endpoint, { type: event.type, payload })),
+      isMeant(endpoint) &&
+      mayHave(endpoint, event) &&
+      (named?.unfiltered || wantsEvent(endpoint, { type: event.type, payload })),
   );
   const had = new Set(deliveries.map(({ endpointId }) => endpointId));
   const never = wanted.filter(({ endpointId }) => !had.has(endpointId));

@@ -7,7 +7,9 @@ import { ADOPTED, adopt, isOfEarlierFiles } from './adoption.ts';
 type Migration = { name: string; number: string; sql: string; checksum: string };
 
 /** What a migration run did, or the one sentence that says why it did not run. */
-export type MigrationResult = { ok: true; applied: string[] } | { ok: false; problem: string };
+export type MigrationResult =
+  /** With what somebody has to look at, a sentence each, where there is anything. */
+  { ok: true; applied: string[]; warnings?: string[] } | { ok: false; problem: string };
 
 /** Where the migrations of this version are; `src/store` and `dist/store` are equally deep. */
 const MIGRATIONS = new URL('../../../migrations/', import.meta.url);
@@ -24,10 +26,14 @@ const LOCK = '7210458331';
 export async function migrate(url: string, options: { directory?: URL } = {}): Promise<MigrationResult> {
   return withMigrations(url, options.directory, async (client, migrations) => {
     const applied: string[] = [];
+    const warnings: string[] = [];
+    client.on('notice', ({ severity, message }) => {
+      if (severity === 'WARNING' && message !== undefined) warnings.push(message);
+    });
     // Every step is decided anew under the lock, since another migrator may have been faster.
     for (;;) {
       const step = await migrateOnce(client, migrations);
-      if (step === 'nothing left') return { ok: true, applied };
+      if (step === 'nothing left') return { ok: true, applied, ...(warnings.length > 0 ? { warnings } : {}) };
       if ('problem' in step) return { ok: false, problem: step.problem };
       applied.push(step.applied);
     }

@@ -8,6 +8,8 @@ export interface EventToMatch {
   id: string;
   tenantId: string;
   type: string;
+  /** When it, or the event that it repeats, was accepted first. */
+  acceptedAt: Date;
   /** Undefined where it is not kept, and for repeats, which keep none. */
   body?: string;
   deliveries: { id: string; endpointId: string }[];
@@ -35,7 +37,7 @@ export async function eventsToMatch(
          sum(v.payload_bytes) over (order by ${orderBy('v', selection)}) - v.payload_bytes as bytes_before
        from page v
      )
-     select v.id, v.tenant_id, v.type, v.accepted_at::text as accepted_at, v.found,
+     select v.id, v.tenant_id, v.type, v.accepted_at::text as accepted_at, v.found, first_accepted_at(v.id) as first_accepted_at,
        (select b.body from payloads b where b.event_id = v.id) as body,
        (select json_agg(json_build_object('id', d.id, 'endpointId', d.endpoint_id)) from deliveries d
          where d.event_id = v.id and (d.replay_of is null or v.replay_of is not null)) as deliveries
@@ -49,6 +51,7 @@ export async function eventsToMatch(
       id: row.id,
       tenantId: row.tenant_id,
       type: row.type,
+      acceptedAt: row.first_accepted_at,
       ...(row.body === null ? {} : { body: row.body }),
       deliveries: row.deliveries ?? [],
     })),

@@ -91,23 +91,25 @@ export async function claimItems(
       from picked p cross join lateral (
         select x.event_id, x.payload_bytes from deliveries x where x.id = p.delivery_id limit 1) d
     ), chosen as materialized (
-      select s.id, b.body from sized s left join lateral (
+      select s.id, s.event_id, b.body from sized s left join lateral (
         select y.body from payloads y where y.event_id = s.event_id limit 1) b on true
       where s.running <= $6 or s.n = 1
     ), taken as (
       update executions e set state = 'sending', lease_token = $4
       from chosen c where e.id = c.id and c.body is not null
       returning e.id, e.delivery_id, e.endpoint_id, e.operation_id, e.target_version, e.attempts, e.may_have_arrived,
-        e.match_filter, e.on_ambiguous, e.due_at::text as due_text, c.body
+        e.match_filter, e.on_ambiguous, e.due_at::text as due_text, c.body, c.event_id
     ), claim as (
       insert into claims (token, worked_by, lease_until, execution_ids)
       select $4, $1, clock_timestamp() + $5::float8 * interval '1 millisecond', array_agg(id)
       from taken having count(*) > 0
     )
-    select t.*, coalesce(t.target_version, n.current_version) as version, t.match_filter or n.prepares as prepares
+    select t.*, case when exists (select from endpoint_fences f where f.endpoint_id = t.endpoint_id)
+      then least(fenced_version(t.endpoint_id, t.event_id), coalesce(t.target_version, n.current_version))
+      else coalesce(t.target_version, n.current_version) end as version, t.match_filter or n.prepares as prepares
     from taken t join endpoints n on n.id = t.endpoint_id
     union all
-    select c.id, null, null, null, null, null, null, null, null, null, null, null, null from chosen c where c.body is null`,
+    select c.id, null, null, null, null, null, null, null, null, null, null, null, null, null from chosen c where c.body is null`,
     values: [
       workedBy,
       grants.map((g) => g.endpointId),

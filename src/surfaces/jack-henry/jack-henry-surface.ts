@@ -24,7 +24,11 @@ export const jackHenrySurface: Surface = {
     },
   },
   async authenticate(deps, access, request) {
-    const caller = await callerOf(deps, bearerToken(request.header('authorization')));
+    const caller = await callerOf(
+      deps,
+      bearerToken(request.header('authorization')),
+      access.of === 'installation' ? undefined : request.params.institutionId?.toLowerCase(),
+    );
     if (isProblem(caller)) return caller;
     if (access.of === 'installation') {
       // Whatever its scopes: what belongs to one institution never acts for the others.

@@ -49,6 +49,7 @@ function errorFor({ problem: code }: Problem): LedgerError {
     case 'malformed_json':
     case 'body_too_large':
     case 'payload_too_large':
+    case 'too_many_members':
     case 'unsupported_media_type':
     case 'unsupported_content_encoding':
       return ledgerErrors.bodyMalformed;

@@ -18,7 +18,7 @@ const first = withFormats(new Ajv({ allowUnionTypes: true }));
 export function schemaCheck(schema: AnySchemaObject, subject?: string): SchemaCheck {
   const checks = { every: every.compile(schema), first: first.compile(schema) };
   return (value) => {
-    const check = memberCount(value) > MAX_MEMBERS ? checks.first : checks.every;
+    const check = memberCount(value, MAX_MEMBERS) > MAX_MEMBERS ? checks.first : checks.every;
     return check(value) ? undefined : schemaInvalid((check.errors ?? []).slice(0, MAX_ERRORS), subject);
   };
 }
@@ -52,8 +52,15 @@ export function schemaInvalid(faults: SchemaFault[], subject?: string): LedgerEr
   };
 }
 
-function memberCount(value: unknown): number {
-  return typeof value === 'object' && value !== null ? Object.keys(value).length : 0;
+/** Members and entries wherever they are; it stops counting once there are more than `most`. */
+function memberCount(value: unknown, most: number): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let count = 0;
+  for (const name in value) {
+    count += 1 + memberCount((value as Record<string, unknown>)[name], most - count);
+    if (count > most) break;
+  }
+  return count;
 }
 
 function withFormats(ajv: Ajv): Ajv {

@@ -27,7 +27,12 @@ export const stediSurface: Surface = {
     },
   },
   async authenticate(deps, access, request) {
-    const caller = await callerOf(deps, apiKey(request.header('authorization')));
+    const caller = await callerOf(
+      deps,
+      apiKey(request.header('authorization')),
+      // Keys know their tenant; a token of an issuer that a tenant registered has no other way to name it here.
+      request.header('redrive-tenant'),
+    );
     if (isProblem(caller)) return caller;
     if (!caller.tenant)
       return problem('insufficient_scope', {

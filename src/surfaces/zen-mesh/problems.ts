@@ -56,6 +56,7 @@ const KIND_OF: Record<ProblemCode, Kind> = {
   state_conflict: 'conflict',
   body_too_large: 'invalid-parameters',
   payload_too_large: 'invalid-parameters',
+  too_many_members: 'invalid-parameters',
   unsupported_media_type: 'invalid-parameters',
   unsupported_content_encoding: 'invalid-parameters',
   idempotency_key_reused: 'idempotency-conflict',

@@ -29,7 +29,7 @@ export const zenMeshSurface: Surface = {
     zenApiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key.' },
   },
   async authenticate(deps, access, request) {
-    const caller = await callerOf(deps, credentialOf(request));
+    const caller = await callerOf(deps, credentialOf(request), tenantName(request));
     if (isProblem(caller)) return caller;
     const tenant = await tenantOf(deps, caller, request);
     if (isProblem(tenant)) return tenant;
@@ -56,13 +56,17 @@ function credentialOf(request: CredentialRequest): string | undefined {
   return bearerToken(request.header('authorization')) ?? apiKeyHeader(request.header('x-api-key'));
 }
 
-/** Named by the path, or where the path does not by the header `X-Tenant-ID`. */
+/** The path names it, or where the path does not the header `X-Tenant-ID`. */
+function tenantName({ params, header }: CredentialRequest): string | undefined {
+  return params.tid ?? header('x-tenant-id');
+}
+
 async function tenantOf(
   { pool }: ApiDeps,
   caller: Caller,
   request: CredentialRequest,
 ): Promise<TenantRef | Problem> {
-  const named = request.params.tid ?? request.header('x-tenant-id');
+  const named = tenantName(request);
   if (named === undefined || named === '')
     return (
       caller.tenant ??

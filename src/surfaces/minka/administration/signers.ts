@@ -1,16 +1,21 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
-import { isProblem, problem } from '../../../api/problem.ts';
-import { type Route, route } from '../../../api/route.ts';
+import type { Caller } from '../../../api/authentication.ts';
+import { isProblem, type Problem, problem } from '../../../api/problem.ts';
+import { type Route, route, type TenantRef } from '../../../api/route.ts';
+import { SIGNER_PROOFS, type SignerProof } from '../../../domain/tenancy/signer-proof.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { idParams, shownId, shownTime } from '../../native/fields.ts';
 import { ownerNamed } from '../../native/owner.ts';
 import { idCursor, pageFrom, pageOf, pageParameters } from '../../native/page.ts';
-import { deleteSigner, insertSigner, listSigners, type Signer } from '../store/signers.ts';
+import { provesSigner, signerStatement } from '../signer-proof.ts';
+import { deleteSigner, insertSigner, listSigners, proveSigner, type Signer } from '../store/signers.ts';
 import { systemSigner } from '../system-signer.ts';
 
 /** They would be taken for the signer of the installation, and for whoever. */
 const RESERVED = ['system', 'any'];
+/** A path cannot hold them: clients take them for the directory, and the one above. */
+const NO_SEGMENTS = ['.', '..'];
 
 const handle = z
   .string()
@@ -21,6 +26,10 @@ const handle = z
   .refine((text) => !RESERVED.includes(text), {
     message: 'This handle is reserved.',
     params: { code: 'not_allowed' },
+  })
+  .refine((text) => !NO_SEGMENTS.includes(text), {
+    message: 'A path cannot hold this handle.',
+    params: { code: 'wrong_format' },
   })
   .meta({ description: 'Name of the signer within the tenant.', example: 'mint' });
 
@@ -37,11 +46,29 @@ const publicKey = z
     example: 'dsZvr0rEw9sIffHlv1VP65x1NB8GeXezIv6HONk1SIk=',
   });
 
+const proof = z
+  .string()
+  .max(88)
+  .refine((text) => Buffer.from(text, 'base64').length === 64 && isCanonical(text), {
+    message: 'Expected base64 of the 64 bytes of an ed25519 signature.',
+    params: { code: 'wrong_format' },
+  })
+  .meta({
+    description:
+      'Base64 of the signature by the key itself over the UTF-8 text `{"handle":"…","public":"…","tenant":"…"}`, without spaces: handle and public as they are here, the tenant by its handle or id. Required but for keys of the installation.',
+    example: 'm9wWg6fZ5v0x3N1kq1h0yS0m3m4oJ7dX1o2u9JvY8n6V2bq0Qk3r5s7t9uAvBwCxDyEzF1G2H3I4J5K6L7M8Cg==',
+  });
+
 const SignerView = z
   .strictObject({
     id: shownId('signer', 'Id of the signer.'),
     handle,
     public: publicKey,
+    provedBy: z.enum(SIGNER_PROOFS).nullable().meta({
+      description:
+        'Who says that the key is the tenant’s: the `key` by its signature, or the `installation`; null where it was registered before that was asked for.',
+      example: 'key',
+    }),
     createdAt: shownTime('When it was registered.'),
   })
   .meta({
@@ -57,6 +84,7 @@ const NewSigner = z
   .strictObject({
     handle,
     public: publicKey,
+    proof: proof.optional(),
     tenantId: z.string().optional().meta({
       description: 'Id or handle of the tenant; of the calling key where left out.',
       example: 'acme',
@@ -87,7 +115,8 @@ export function signerRoutes({ pool, sealer }: ApiDeps): Route[] {
       method: 'post',
       path: '/api/v1/signers',
       summary: 'Register a signer',
-      description: 'A key may be registered with several tenants. Alone it may do nothing: see access rules.',
+      description:
+        'The key proves by its signature that it is the tenant’s, so that nobody registers one that is not theirs. It may be registered with several tenants. Alone it may do nothing: see access rules. To prove a signer that was registered without, register it again.',
       tag: 'Signers',
       access: { of: 'tenant', scope: 'write:keys', tenant: 'optional' },
       request: { body: NewSigner },
@@ -96,11 +125,15 @@ export function signerRoutes({ pool, sealer }: ApiDeps): Route[] {
       async handler({ body, caller, tenant }) {
         const owner = await ownerNamed(pool, body.tenantId, caller, tenant);
         if (isProblem(owner)) return owner;
-        const made = await insertSigner(pool, {
+        const provedBy = proofOf(body, owner, caller);
+        if (typeof provedBy === 'object') return provedBy;
+        const signer = {
           tenantId: owner.id,
           handle: body.handle,
           publicKey: Buffer.from(body.public, 'base64'),
-        });
+          provedBy,
+        };
+        const made = (await insertSigner(pool, signer)) ?? (await proveSigner(pool, signer));
         if (!made)
           return problem('handle_taken', {
             detail: 'The tenant has a signer with this handle or this key.',
@@ -142,6 +175,30 @@ export function signerRoutes({ pool, sealer }: ApiDeps): Route[] {
   ];
 }
 
+/** By whom the key is known to be the tenant's, or what is missing. A credential of the installation vouches for it. */
+function proofOf(
+  { handle, public: publicKey, proof: given }: z.output<typeof NewSigner>,
+  tenant: TenantRef,
+  caller: Caller,
+): SignerProof | Problem {
+  if (given === undefined)
+    return caller.tenant === undefined
+      ? 'installation'
+      : refusedProof('required', 'The key must prove that it is yours: see the description of `proof`.');
+  const tenants = [tenant.handle, tenant.id, showId('tenant', tenant.id)];
+  const signed = { tenants, handle, publicKey: Buffer.from(publicKey, 'base64') };
+  return provesSigner(signed, Buffer.from(given, 'base64'))
+    ? 'key'
+    : refusedProof(
+        'wrong_format',
+        `Expected the signature of this key over ${signerStatement(tenant.handle, handle, publicKey)}.`,
+      );
+}
+
+function refusedProof(code: string, message: string): Problem {
+  return problem('invalid_request', { errors: [{ pointer: '#/proof', code, message }] });
+}
+
 function isCanonical(text: string): boolean {
   return Buffer.from(text, 'base64').toString('base64') === text;
 }
@@ -151,6 +208,7 @@ function view(signer: Signer): z.input<typeof SignerView> {
     id: showId('signer', signer.id),
     handle: signer.handle,
     public: signer.publicKey.toString('base64'),
+    provedBy: signer.provedBy ?? null,
     createdAt: signer.createdAt.toISOString(),
   };
 }

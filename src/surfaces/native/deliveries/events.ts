@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { isProblem, type Problem, problem } from '../../../api/problem.ts';
+import { BODY_LIMITS } from '../../../api/read-body.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { payloadSlices } from '../../../domain/json/payload-slices.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
@@ -71,6 +72,8 @@ export function eventRoutes(deps: ApiDeps): Route[] {
       tag: 'Events',
       access: { of: 'tenant', scope: 'write:events' },
       request: { body: z.union([NewEvent, z.array(NewEvent).min(1).max(MAX_EVENTS_PER_CALL)]) },
+      // Payloads are other people's, and 8 MiB of them can have many small members.
+      bodyLimits: { ...BODY_LIMITS, members: 300_000 },
       responses: {
         202: {
           description: 'What became of the event, or of each event in the order they came.',

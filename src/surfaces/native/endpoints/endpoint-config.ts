@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { type Problem, problem } from '../../../api/problem.ts';
 import type { Endpoint, EndpointConfig } from '../../../domain/endpoints/endpoint.ts';
+import { hasNewOrigin } from '../../../domain/endpoints/new-origin.ts';
 import type { EndpointPresets } from '../../../domain/endpoints/preset.ts';
 import { type ProbeRequest, probeUrl } from '../../../domain/sending/probe.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
@@ -109,6 +110,30 @@ export function refusedProbing({
   if (probe !== undefined || onAmbiguous !== 'probe') return undefined;
   const message = 'Expected where to ask: `onAmbiguous` is `probe`.';
   return problem('invalid_request', { errors: [{ pointer: '#/probe', code: 'required', message }] });
+}
+
+/**
+ * Why a caller who may only edit is refused a new origin: the sealed headers were given for the old one, and whoever
+ * receives there reads them. Sent anew, or taken away, they are the caller's to give.
+ */
+export function refusedOrigin(
+  before: EndpointConfig,
+  after: EndpointConfig,
+  change: Change,
+): Problem | undefined {
+  if (before.sealedHeaders === undefined || change.headers !== undefined || !hasNewOrigin(before, after))
+    return undefined;
+  return problem('invalid_request', {
+    detail:
+      'The custom headers of this endpoint were given for its origin, and would go to another one: send all of them with their values, or null to take them away. A credential with the scope `write:endpoints` may move them.',
+    errors: [
+      {
+        pointer: '#/headers',
+        code: 'required',
+        message: 'Expected the headers with their values, or null: the origin is a new one.',
+      },
+    ],
+  });
 }
 
 /** Stands for a delivery in an address that is only looked at. */

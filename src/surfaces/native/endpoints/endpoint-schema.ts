@@ -25,12 +25,19 @@ export const ENDPOINT_DEFAULTS = {
   onExhausted: 'block',
 } as const;
 
-/** Rulings: a handle that looks like an id could not be told from one. */
+/** A path cannot hold them: clients take them for the directory, and the one above. */
+const NO_SEGMENTS = ['.', '..'];
+
+/** A handle that looks like an id could not be told from one. */
 const ID_SHAPED = /^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[a-z]{2,4}_[0-9a-hjkmnp-tv-z]{26})$/;
 
 const handle = z
   .string()
   .regex(/^[a-zA-Z0-9._-]{1,81}$/, 'Expected 1 to 81 letters, digits, dots, dashes and underscores.')
+  .refine((text) => !NO_SEGMENTS.includes(text), {
+    message: 'A path cannot hold this handle.',
+    params: { code: 'wrong_format' },
+  })
   .refine((text) => !ID_SHAPED.test(text), {
     message: 'A handle may not look like an id.',
     params: { code: 'wrong_format' },

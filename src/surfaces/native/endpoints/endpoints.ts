@@ -4,6 +4,8 @@ import { isProblem, type Problem, problem } from '../../../api/problem.ts';
 import type { Reply } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Endpoint } from '../../../domain/endpoints/endpoint.ts';
+import { movesDeliveries } from '../../../domain/endpoints/new-origin.ts';
+import { hasScope } from '../../../domain/tenancy/scope.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { deleteEndpoint, disableEndpoint, enableEndpoint } from '../../../operations/switch-endpoint.ts';
 import { generateSecret } from '../../../outbound/signature.ts';
@@ -11,6 +13,7 @@ import { endpointSecretContext } from '../../../sealing/sealing-contexts.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
 import { countWaitingAt } from '../../../store/reading/waits.ts';
 import { forgetProtection } from '../../../store/sending/endpoint-health.ts';
+import { fenceEarlierEvents, liftFences } from '../../../store/tenancy/endpoint-fences.ts';
 import { expireEndpointSecrets, insertEndpointSecret } from '../../../store/tenancy/endpoint-secrets.ts';
 import { insertEndpointVersion } from '../../../store/tenancy/endpoint-versions.ts';
 import {
@@ -25,6 +28,7 @@ import { createEndpoint } from './create-endpoint.ts';
 import {
   changedConfig,
   endpointView,
+  refusedOrigin,
   refusedPreset,
   refusedProbeUrl,
   refusedProbing,
@@ -71,12 +75,15 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       method: 'post',
       path: '/api/v1/endpoints',
       summary: 'Make an endpoint',
-      description: 'The answer holds the signing secret, once.',
+      description:
+        'The answer holds the signing secret, once. Whoever makes an endpoint can receive what follows; one that is made with a grant, or without `write:endpoints`, never gets what was accepted before.',
       request: { body: NewEndpoint },
       responses: { 201: { description: 'The endpoint, with its secret.', schema: CreatedEndpoint } },
       problems: ['endpoint_url_refused', 'handle_taken'],
-      async handler({ body, tenant }) {
-        const made = await createEndpoint({ pool, sealer, guard, presets }, tenant.id, body);
+      async handler({ body, tenant, caller }) {
+        const made = await createEndpoint({ pool, sealer, guard, presets }, tenant.id, body, {
+          takesEarlier: hasScope(caller.scopes, 'write:endpoints'),
+        });
         if (isProblem(made)) return made;
         const { endpoint, secret } = made;
         return {
@@ -118,10 +125,13 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       method: 'patch',
       path: '/api/v1/endpoints/{id}',
       summary: 'Change an endpoint, which makes its next version',
+      description:
+        'With a key that was made with a grant, or any credential without `write:endpoints`: a new origin (scheme, host or port of the URL or of the status request) needs the custom headers sent again, and what was accepted before goes on to the old URL until somebody with `write:endpoints` sets it.',
       request: { params, body: EndpointChange },
       responses: { 200: { description: 'The endpoint with its new version.', schema: EndpointView } },
       problems: ['endpoint_url_refused', 'state_conflict'],
-      async handler({ params: { id }, body, tenant }) {
+      async handler({ params: { id }, body, tenant, caller }) {
+        const mayMove = hasScope(caller.scopes, 'write:endpoints');
         const refused =
           refusedPreset(presets, body) ??
           (body.url === undefined ? undefined : await refusedUrl(guard, body.url)) ??
@@ -132,8 +142,12 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
           const before = version === undefined ? undefined : await findEndpoint(db, tenant.id, id);
           if (version === undefined || before === undefined) return undefined;
           const config = changedConfig({ sealer, presets }, id, body, before.config);
-          const refusedToAsk = refusedProbing(config);
-          if (refusedToAsk) return refusedToAsk;
+          const refusedChange =
+            refusedProbing(config) ?? (mayMove ? undefined : refusedOrigin(before.config, config, body));
+          if (refusedChange) return refusedChange;
+          if (mayMove && body.url !== undefined) await liftFences(db, id);
+          else if (!mayMove && movesDeliveries(before.config, config))
+            await fenceEarlierEvents(db, id, version);
           await insertEndpointVersion(db, tenant.id, id, version + 1, config);
           if (!(await advanceVersion(db, tenant.id, id, version + 1)))
             throw new Error('an endpoint that is held was changed by somebody else');
