@@ -126,7 +126,7 @@ module.exports = {
       comment: 'What needs each other in a circle belongs together or has to be cut.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      to: { circular: true },
     },
     {
       name: 'domain-is-pure',

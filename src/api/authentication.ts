@@ -1,5 +1,4 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Grant } from '../domain/tenancy/grant.ts';
 import { hasScope, type Scope } from '../domain/tenancy/scope.ts';
 import { readId, showId } from '../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../store/db/queryable.ts';
@@ -7,28 +6,9 @@ import { findApiKey } from '../store/tenancy/api-keys.ts';
 import { findTenant } from '../store/tenancy/tenants.ts';
 import type { ApiDeps } from './api-deps.ts';
 import { hashApiKey } from './api-key.ts';
+import type { Caller, TenantRef } from './caller.ts';
 import { callerOfToken, isToken, type TokenRefusal } from './jwt-caller.ts';
 import { type Problem, problem } from './problem.ts';
-import type { TenantRef } from './route.ts';
-
-/** Who is calling. */
-export interface Caller {
-  /** Stable name of who it is, such as `key_…` or `jwt:iss_…:<sub>`: for quotas, audit and what is bound to its actor. */
-  actor: string;
-  /** Where the credential is an API key. */
-  keyId?: string;
-  scopes: readonly string[];
-  /** Where the key was made with one: it reads no bodies, and no surface takes it that does not say so. */
-  grant?: Grant;
-  /** The tenant the credential belongs to; one of the installation has none. */
-  tenant?: TenantRef;
-}
-
-/** A caller and the tenant the call is about. */
-export interface Authenticated {
-  caller: Caller;
-  tenant?: TenantRef;
-}
 
 /** The credential of `Authorization: Bearer <credential>`. */
 export function bearerToken(authorization: string | undefined): string | undefined {

@@ -14,7 +14,8 @@ import { KeysUnavailableError } from '../outbound/key-sets.ts';
 import { jwtIssuerSecretContext } from '../sealing/sealing-contexts.ts';
 import { findJwtIssuers, type JwtIssuer, type TenantName } from '../store/tenancy/jwt-issuers.ts';
 import type { ApiDeps } from './api-deps.ts';
-import type { Caller } from './authentication.ts';
+import type { Caller } from './caller.ts';
+
 import { codeOfException } from './unexpected-failure.ts';
 
 /** Why a token is refused. */

@@ -1,5 +1,6 @@
 import type { ApiDeps } from './api-deps.ts';
-import { type Authenticated, bearerToken, callerOf, refusedScope, tenantFor } from './authentication.ts';
+import { bearerToken, callerOf, refusedScope, tenantFor } from './authentication.ts';
+import type { Authenticated } from './caller.ts';
 import { isProblem, type Problem, problem } from './problem.ts';
 import type { Access } from './route.ts';
 import type { CredentialRequest, Surface } from './surface.ts';

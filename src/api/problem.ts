@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Scope } from '../domain/tenancy/scope.ts';
 import { endAnswer } from './end-answer.ts';
 import { PROBLEMS, type ProblemCode } from './problem-table.ts';
-import type { RenderedProblem } from './surface.ts';
+import type { RenderedProblem } from './rendered-problem.ts';
 
 /** What is wrong with one part of a request: a member of the body (`pointer`) or a parameter or header. */
 export interface FieldError {

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Scope } from '../domain/tenancy/scope.ts';
-import type { Caller } from './authentication.ts';
 import type { BodyLimits } from './body-meter.ts';
+import type { Caller, TenantRef } from './caller.ts';
 import type { Problem } from './problem.ts';
 import type { ProblemCode } from './problem-table.ts';
 import type { Reply } from './reply.ts';
@@ -58,12 +58,6 @@ export interface Call<R extends RequestSchemas = RequestSchemas, A extends Acces
   header(name: string): string | undefined;
   caller: A extends { of: 'anyone' } ? undefined : Caller;
   tenant: A extends { of: 'tenant'; tenant?: undefined } ? TenantRef : TenantRef | undefined;
-}
-
-/** The tenant that a call is about. */
-export interface TenantRef {
-  id: string;
-  handle: string;
 }
 
 /** A route as data: it is registered, validated and documented from this alone. */

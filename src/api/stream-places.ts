@@ -1,4 +1,4 @@
-import type { Authenticated } from './authentication.ts';
+import type { Authenticated } from './caller.ts';
 import { type Problem, problem } from './problem.ts';
 import type { StreamKind, StreamPlace } from './reply.ts';
 

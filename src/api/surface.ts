@@ -2,9 +2,10 @@ import type { EndpointPreset } from '../domain/endpoints/preset.ts';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import type { ApiDeps } from './api-deps.ts';
-import type { Authenticated } from './authentication.ts';
+import type { Authenticated } from './caller.ts';
 import type { Problem } from './problem.ts';
 import type { RateLimit } from './rate-limit.ts';
+import type { RenderedProblem } from './rendered-problem.ts';
 import type { Access, Route } from './route.ts';
 
 /** A form of credential, as OpenAPI describes it. */
@@ -32,14 +33,6 @@ export interface ProblemContext {
   /** Path and query as they were sent. */
   url: string;
   route?: Route;
-}
-
-/** An error in the words of a surface. */
-export interface RenderedProblem {
-  status: number;
-  contentType?: string;
-  body?: string;
-  headers?: Record<string, string>;
 }
 
 /** One API over the engine: its paths, who may call it, how it words errors, and its routes as data. */

@@ -1,4 +1,4 @@
-import type { EndpointState } from '../domain/endpoints/endpoint.ts';
+import type { EndpointState } from '../domain/endpoints/endpoint-state.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { beginCanariesAgain } from '../store/operations/canaries.ts';
 import {

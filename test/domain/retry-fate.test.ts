@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { ENDPOINT_STATES } from '../../src/domain/endpoints/endpoint.ts';
+import { ENDPOINT_STATES } from '../../src/domain/endpoints/endpoint-state.ts';
+
 import { OPERATION_STATES } from '../../src/domain/operations/operation-state.ts';
 import {
   exclusionOf,

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { BULK_AHEAD_MS, BULK_LATE_MS } from '../../src/domain/sending/pacing.ts';
 import { counted } from '../support/concurrency.ts';
 import { eventually } from '../support/eventually.ts';
+import { patient } from '../support/patience.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { type Behaviour, flaky, hang, ok, retryAfter, slow, status } from '../support/receiver-behaviour.ts';
 import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
@@ -279,7 +280,8 @@ describe('a command in mid-slice', () => {
         return rows.length > 0;
       });
       await db.query(
-        `update operations set control = 'run', state = 'running', control_revision = control_revision + 1,
+        `update operations set control = 'run', control_revision = control_revision + 1,
+          state = case when selected_at is null then 'selecting' else 'running' end,
           rate_per_second = null, expires_at = null where id = $1`,
         [uuid],
       );
@@ -350,7 +352,10 @@ describe('waiting', () => {
     await engine.client.expect(200, 'POST', `/api/v1/endpoints/${it.endpoints[0].id}/disable`, {
       key: it.tenant.key,
     });
-    expect(await it.retries.ended(id)).toMatchObject({ state: 'completed', counts: { ignored: 10 } });
+    expect(await it.retries.ended(id)).toMatchObject({
+      state: 'completed_with_failures',
+      counts: { ignored: 10 },
+    });
     const [item] = await it.retries.items(id, 'ignored');
     expect(item).toMatchObject({ reason: 'endpoint_disabled', attempts: 1 });
     expect(it.sent()).toBe(10);
@@ -388,8 +393,7 @@ describe('what is under way elsewhere', () => {
     );
     expect(joining.items).toHaveLength(2);
     for (const item of joining.items)
-      expect(item).toEqual({
-        deliveryId: item.deliveryId,
+      expect(item).toMatchObject({
         became: 'excluded',
         reason: 'coalesced',
         joinedExecutionId: executionOf.get(item.deliveryId),
@@ -506,7 +510,7 @@ describe('pace', () => {
     // One second of burst for live work aside.
     expect(120 / (seconds + 1)).toBeLessThanOrEqual(41);
     // The pace is used, too: at most twice the time it takes.
-    expect(seconds).toBeLessThan(7);
+    expect(seconds).toBeLessThan(patient(7));
   });
 
   test('ratePerSecond is kept by two workers together', async () => {

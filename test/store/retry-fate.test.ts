@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { ENDPOINT_STATES, type EndpointState } from '../../src/domain/endpoints/endpoint.ts';
+import { ENDPOINT_STATES, type EndpointState } from '../../src/domain/endpoints/endpoint-state.ts';
+
 import type { Control, OperationState } from '../../src/domain/operations/operation-state.ts';
 import {
   exclusionOf,

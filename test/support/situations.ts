@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
-import type { EndpointState } from '../../src/domain/endpoints/endpoint.ts';
+import type { EndpointState } from '../../src/domain/endpoints/endpoint-state.ts';
+
 import type { Holder, RetryFacts } from '../../src/domain/operations/retry-fate.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';

@@ -2,14 +2,9 @@ import type { CircuitState } from '../sending/endpoint-health.ts';
 import type { ProbeRequest } from '../sending/probe.ts';
 import type { OnAmbiguous, RetryPolicy } from '../sending/retry-policy.ts';
 import type { Wait } from '../sending/waiting-for.ts';
+import type { EndpointState } from './endpoint-state.ts';
 import type { EventFilter } from './event-filter.ts';
 import type { Partner } from './preparation.ts';
-
-/** What an endpoint can be in; a deleted one is kept for the history that names it. */
-export const ENDPOINT_STATES = ['enabled', 'disabled', 'deleted'] as const;
-
-/** State of an endpoint. */
-export type EndpointState = (typeof ENDPOINT_STATES)[number];
 
 /** What a delivery that failed for good does to those of its key behind it: keep them waiting, or let them pass. */
 export const ON_EXHAUSTED = ['block', 'skip'] as const;

@@ -1,4 +1,4 @@
-import type { EndpointState } from '../endpoints/endpoint.ts';
+import type { EndpointState } from '../endpoints/endpoint-state.ts';
 import type { DeliveryState } from '../sending/delivery-state.ts';
 import type { Control, OperationKind, OperationState } from './operation-state.ts';
 import type { ExclusionReason } from './selection.ts';

@@ -1,4 +1,4 @@
-import type { EndpointState } from '../endpoints/endpoint.ts';
+import type { EndpointState } from '../endpoints/endpoint-state.ts';
 import type { Control, OperationState } from '../operations/operation-state.ts';
 import { concurrencyShare, liveBurstMs, reserve } from './pacing.ts';
 

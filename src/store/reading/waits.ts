@@ -1,4 +1,4 @@
-import type { EndpointState } from '../../domain/endpoints/endpoint.ts';
+import type { EndpointState } from '../../domain/endpoints/endpoint-state.ts';
 import type { Operation } from '../../domain/operations/operation.ts';
 import type { Control, OperationState } from '../../domain/operations/operation-state.ts';
 import { CANARY_WAITS_MS } from '../../domain/operations/watch.ts';

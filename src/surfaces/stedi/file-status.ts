@@ -1,4 +1,4 @@
-import type { EndpointState } from '../../domain/endpoints/endpoint.ts';
+import type { EndpointState } from '../../domain/endpoints/endpoint-state.ts';
 import { exclusionOf, retryFate } from '../../domain/operations/retry-fate.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import { type ExecutionState, isOpen } from '../../domain/sending/execution-state.ts';

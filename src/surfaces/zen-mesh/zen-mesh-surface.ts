@@ -1,7 +1,8 @@
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { apiKeyHeader, bearerToken, type Caller, callerOf, tenantFor } from '../../api/authentication.ts';
+import { apiKeyHeader, bearerToken, callerOf, tenantFor } from '../../api/authentication.ts';
+import type { Caller, TenantRef } from '../../api/caller.ts';
 import { isProblem, type Problem, problem } from '../../api/problem.ts';
-import type { TenantRef } from '../../api/route.ts';
+
 import type { CredentialRequest, Surface } from '../../api/surface.ts';
 import { hasScope } from '../../domain/tenancy/scope.ts';
 import { findTenant } from '../../store/tenancy/tenants.ts';

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
-import type { Caller } from '../../../api/authentication.ts';
+import type { Caller, TenantRef } from '../../../api/caller.ts';
+
 import { isProblem, type Problem, problem } from '../../../api/problem.ts';
-import { type Route, route, type TenantRef } from '../../../api/route.ts';
+import { type Route, route } from '../../../api/route.ts';
 import { SIGNER_PROOFS, type SignerProof } from '../../../domain/tenancy/signer-proof.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { idParams, shownId, shownTime } from '../../native/fields.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { headerFaults } from '../../../domain/endpoints/custom-header.ts';
-import { ENDPOINT_STATES, ON_EXHAUSTED } from '../../../domain/endpoints/endpoint.ts';
+import { ON_EXHAUSTED } from '../../../domain/endpoints/endpoint.ts';
+import { ENDPOINT_STATES } from '../../../domain/endpoints/endpoint-state.ts';
 import { type EventFilter, filterFaults } from '../../../domain/endpoints/event-filter.ts';
 import { PARTNER_DIRECTIONS } from '../../../domain/endpoints/preparation.ts';
 import { CIRCUIT_STATES } from '../../../domain/sending/endpoint-health.ts';

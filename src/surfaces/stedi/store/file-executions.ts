@@ -1,4 +1,4 @@
-import type { EndpointState } from '../../../domain/endpoints/endpoint.ts';
+import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts';
 import type { PARTNER_DIRECTIONS } from '../../../domain/endpoints/preparation.ts';
 import type { TimeBound } from '../../../domain/operations/selection.ts';
 import type { DeliveryState } from '../../../domain/sending/delivery-state.ts';
