@@ -49,9 +49,12 @@ function reserve(count: number) {
 async function send(count: number, ending: Ending): Promise<number> {
   const [granted] = await reserve(count);
   if (!granted) return 0;
-  return (
-    await store.attempt(ending, { workedBy: operationId, endpointIds: [endpointId], count: granted.count })
-  ).length;
+  const sent = await store.attempt(ending, {
+    ...{ workedBy: operationId, endpointIds: [endpointId], count: granted.count },
+  });
+  // What is recorded here says that it took longer than it did, and would have begun before its canary.
+  await store.rows('update attempts set started_at = clock_timestamp()');
+  return sent.length;
 }
 
 /** Nothing of the endpoint can be claimed for a while, as after its `Retry-After`. */
