@@ -225,7 +225,7 @@ describe('an operation that waits', () => {
     });
     await itsTurn(it.id);
     expect(await it.retries.ended(it.id, 5_000)).toMatchObject({
-      state: 'completed',
+      state: 'completed_with_failures',
       counts: { ignored: 20 },
     });
   });
