@@ -28,9 +28,11 @@ export async function halting(
     if (error instanceof CancelledFailure || error instanceof CompleteAsyncError || isOutage(error))
       throw error;
     const failed = { step, code: errorCode(error) };
-    const became = await haltAfter(context, operationId, failed);
-    if (became === 'ended') return { step: { do: 'end' }, state: 'cancelled', details: 'It has ended.' };
-    if (became === 'overtaken') return { ...haltedProgress(operationId, failed, 0), step: LOOK_AGAIN };
+    const stuck = await haltAfter(context, operationId, failed);
+    if (!stuck || stuck.became === 'ended')
+      return { step: { do: 'end' }, state: stuck?.found ?? 'cancelled', details: 'It has ended.' };
+    if (stuck.became === 'overtaken')
+      return { step: LOOK_AGAIN, state: stuck.found, details: 'It is looked at again: a command has come.' };
     return haltedProgress(operationId, failed, HALT_EXPIRES_MS);
   }
 }

@@ -17,14 +17,14 @@ export async function haltAfter(
   context: Pick<SendingContext, 'pool' | 'log' | 'metrics'>,
   operationId: string,
   failed: { step: StepName; code: string },
-): Promise<Stuck> {
+): Promise<Stuck | undefined> {
   const halt = { reason: 'failed_step', ...failed } as const;
-  const became = await haltStuck(context.pool, operationId, halt, {
+  const stuck = await haltStuck(context.pool, operationId, halt, {
     waitsMs: HALT_EXPIRES_MS,
     looking: failed.step === 'look',
   });
-  if (became === 'halted') tellHalt(context, operationId, halt);
-  return became;
+  if (stuck?.became === 'halted') tellHalt(context, operationId, halt);
+  return stuck;
 }
 
 /** Counts and logs that an operation was halted. */

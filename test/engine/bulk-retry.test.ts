@@ -75,8 +75,8 @@ describe('a bulk retry', () => {
   });
 
   test('retries the failures of an earlier one', async () => {
-    // A 500 opens no circuit: every item gets its attempt, in whatever order and however late.
-    const { seed, retries, receivers: own, ids } = await scene([ok, status(500)]);
+    // Unprotected: a circuit that opened before each had its attempt would keep the rest.
+    const { seed, retries, receivers: own, ids } = await scene([ok, status(503)], { protect: false });
     await seed(100);
     const first = await retries.start(ALL_FAILURES);
     expect(await retries.ended(first.id)).toMatchObject({ counts: { delivered: 50, failed: 50 } });
@@ -281,8 +281,8 @@ describe('a command in mid-slice', () => {
       });
       await db.query(
         `update operations set control = 'run', control_revision = control_revision + 1,
-          state = case when selected_at is null then 'selecting' else 'running' end,
-          rate_per_second = null, expires_at = null where id = $1`,
+          rate_per_second = null, expires_at = null,
+          state = case when selected_at is null then 'selecting' else 'running' end where id = $1`,
         [uuid],
       );
       await nudge();
@@ -355,6 +355,7 @@ describe('waiting', () => {
     expect(await it.retries.ended(id)).toMatchObject({
       state: 'completed_with_failures',
       counts: { ignored: 10 },
+      remainder: { count: 10, byReason: { endpoint_disabled: 10 } },
     });
     const [item] = await it.retries.items(id, 'ignored');
     expect(item).toMatchObject({ reason: 'endpoint_disabled', attempts: 1 });
@@ -400,10 +401,9 @@ describe('what is under way elsewhere', () => {
         reason: 'coalesced',
         joinedExecutionId: executionOf.get(item.deliveryId),
       });
-    // It stays open for what it joined, which is sent by itself.
     await eventually(
       'it waits for what it joined',
-      async () => (await it.retries.show(joining.id)).nextEvent?.what === 'joined',
+      async () => (await it.retries.show(joining.id)).nextEvent.what === 'joined',
     );
     it.receivers[0]?.switchTo(ok);
     const second = await it.retries.start({
@@ -424,6 +424,12 @@ describe('what is under way elsewhere', () => {
     expect(await it.retries.ended(first.id)).toMatchObject({
       state: 'completed',
       counts: { expected: 6, superseded: 6 },
+    });
+    // What took them over has delivered what was joined.
+    expect(await it.retries.ended(joining.id)).toMatchObject({
+      state: 'completed',
+      counts: { expected: 2, excluded: 2 },
+      remainder: { count: 0 },
     });
     const [taken] = await it.retries.items(first.id);
     const [taker] = (await it.retries.items(second.id)).filter(

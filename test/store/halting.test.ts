@@ -108,7 +108,7 @@ describe('a step that fails', () => {
   test('while its owner asked for something else does that first', async () => {
     await control('cancel');
     const { progress } = await fail('dispatch', new TypeError('x'));
-    expect(progress.step).toMatchObject({ do: 'wait', ms: 200 });
+    expect(progress).toMatchObject({ state: 'closing', step: { do: 'wait', ms: 200 } });
     expect(await state()).toMatchObject({ state: 'closing', control: 'cancel' });
     expect(await halted()).toBe(0);
   });

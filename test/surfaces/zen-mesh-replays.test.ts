@@ -158,8 +158,24 @@ describe('POST /v1/replays', () => {
        from executions where tenant_id = $1`,
       [uuidIn('tenant', it.scene.tenant.id)],
     );
-    await ended(it, (await replay(it)).body.replay_id);
+    const { replay_id } = (await replay(it)).body;
+    const byTenant = [uuidIn('tenant', it.scene.tenant.id)];
+    await eventually('it waits for that', async () => {
+      const { rows } = await engine.database.pool.query(
+        'select next_event from operations where tenant_id = $1',
+        byTenant,
+      );
+      return rows[0]?.next_event === 'joined';
+    });
+    expect((await it.zen('GET', `/v1/replays/${replay_id}`)).body.status).toBe('running');
     expect(it.scene.sent()).toBe(0);
+    it.scene.receivers[0]?.switchTo(ok);
+    await engine.database.pool.query(
+      'update executions set due_at = now() where tenant_id = $1 and open',
+      byTenant,
+    );
+    expect(await ended(it, replay_id)).toMatchObject({ status: 'completed' });
+    expect(it.scene.sent()).toBe(1);
   });
 
   test('is idempotent by its key', async () => {

@@ -142,27 +142,30 @@ export async function haltOperation(
   return rowCount === 1;
 }
 
-/** What became of a failed step. */
-export type Stuck = 'halted' | 'halted_already' | 'overtaken' | 'ended';
+/** What became of an operation of which a step failed, and the state it was found in. */
+export interface Stuck {
+  became: 'halted' | 'halted_already' | 'overtaken' | 'ended';
+  found: OperationState;
+}
 
 /**
  * Halts an operation of which a step has failed, whatever it was about to do; a cancel stays asked for. Its run is the one
  * that says so and has nothing more to see. Not where its owner has asked for something that the run has not seen yet
- * (`overtaken`), unless it failed in looking: that is tried first.
+ * (`overtaken`), unless it failed in looking: that is tried first. Undefined where there is no such operation.
  */
 export async function haltStuck(
   db: Queryable,
   operationId: string,
   halt: Extract<Halt, { reason: 'failed_step' }>,
   { waitsMs, looking }: { waitsMs: number; looking: boolean },
-): Promise<Stuck> {
-  const { rows } = await db.query<{ what: Stuck }>(
-    `with found as materialized (
-      select id, case
+): Promise<Stuck | undefined> {
+  const { rows } = await db.query<Stuck>(
+    `with before as materialized (
+      select id, state as found, case
         when closed_at is not null then 'ended'
         when state = 'halted' and halt->>'reason' = 'failed_step' then 'halted_already'
         when control_revision > control_seen and not $4 then 'overtaken'
-        else 'halted' end as what
+        else 'halted' end as became
       from operations where id = $1 for no key update
     ), halted as (
       update operations o set state = 'halted',
@@ -172,12 +175,12 @@ export async function haltStuck(
         expires_at = now() + $3::float8 * interval '1 millisecond',
         next_event = 'expiry', next_event_at = now() + $3::float8 * interval '1 millisecond',
         start_confirmed_at = coalesce(o.start_confirmed_at, now()), start_attempts = 0, start_again_at = null
-      from found f where o.id = f.id and f.what = 'halted'
+      from before b where o.id = b.id and b.became = 'halted'
     )
-    select what from found`,
+    select became, found from before`,
     [operationId, JSON.stringify(halt), waitsMs, looking],
   );
-  return rows[0]?.what ?? 'ended';
+  return rows[0];
 }
 
 /** Ends an operation with its report; its counts are frozen from then on. Runs in the transaction that has recounted them. */

@@ -346,8 +346,9 @@ function remainderPage(
           and e.state not in ('delivered', 'queued', 'scheduled', 'sending')
         union all
         select x.delivery_id from exclusions x where x.operation_id = ${of}
-      -- Lateral with a limit: one look-up each, whatever the planner thinks of the size of the tables.
-      ) r cross join lateral (select x.* from deliveries x where x.id = r.delivery_id limit 1) d
+      ) r
+      -- A look-up each: as a join the planner may read all the deliveries there are.
+      cross join lateral (select x.* from deliveries x where x.id = r.delivery_id limit 1) d
       where d.tenant_id = ${p.add(tenantId)}
         and (d.state <> 'delivered' or exists (select from operations o where o.id = ${of} and o.kind = 'replay'))
         ${after.id ? `and d.id > ${p.add(after.id)}` : ''} ${upTo?.id ? `and d.id <= ${p.add(upTo.id)}` : ''}
