@@ -103,8 +103,8 @@ export class Slice {
     } finally {
       await this.#sender.drained();
     }
-    const { claimed, claimableInMs } = { claimed: this.#claimed, claimableInMs: this.#claimableInMs };
-    return { claimed, ...(claimableInMs === undefined ? {} : { claimableInMs }) };
+    const claimableInMs = this.#claimableInMs;
+    return { claimed: this.#claimed, ...(claimableInMs === undefined ? {} : { claimableInMs }) };
   }
 
   #facts(): SliceFacts {
