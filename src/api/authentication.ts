@@ -20,19 +20,27 @@ export function apiKeyHeader(header: string | undefined): string | undefined {
   return /^[\x21-\x7e]{1,8192}$/.exec(header ?? '')?.[0];
 }
 
+/** What a call is about, as far as a credential has to know it. */
+export interface CalledFor {
+  /** The tenant that the request names, by id or handle. */
+  named?: string | undefined;
+  /** It is about the installation, and no tenant's. */
+  installation?: boolean;
+}
+
 /**
- * Who a credential belongs to, an API key or a token (JWT), or why it is refused. `named` is the tenant that the request
- * names, by id or handle: without it, tokens are known of those issuers only that the installation registered.
+ * Who a credential belongs to, an API key or a token (JWT), or why it is refused. Where no tenant is named, tokens are
+ * known of those issuers only that the installation registered.
  */
 export async function callerOf(
   deps: Pick<ApiDeps, 'pool' | 'sealer' | 'keySets' | 'log'>,
   credential: string | undefined,
-  named: string | undefined,
+  calledFor: CalledFor,
 ): Promise<Caller | Problem> {
   if (credential === undefined) return refuse('credential_missing');
   if (isToken(credential)) {
-    const caller = await callerOfToken(deps, credential, named);
-    return 'refused' in caller ? refusedToken(caller) : caller;
+    const caller = await callerOfToken(deps, credential, calledFor.named);
+    return 'refused' in caller ? refusedToken(caller, calledFor) : caller;
   }
   const hash = hashApiKey(credential);
   const found = await findApiKey(deps.pool, hash);
@@ -86,8 +94,11 @@ function refuse(
 }
 
 /** The same codes as for keys; only what to do about it differs. */
-function refusedToken(refusal: TokenRefusal): Problem {
+function refusedToken(refusal: TokenRefusal, { named, installation }: CalledFor): Problem {
   switch (refusal.refused) {
+    case 'of_another_tenant':
+      if (installation) return problem('insufficient_scope', { scope: 'admin' });
+      return named ? problem('not_found') : refusedToken({ refused: 'credential_invalid' }, {});
     case 'temporarily_unavailable':
       return problem('temporarily_unavailable', {
         detail: 'The keys that the issuer of this token publishes cannot be read at present.',

@@ -12,7 +12,12 @@ import { commonScopes, type Scope } from '../domain/tenancy/scope.ts';
 import { readId, showId } from '../domain/tenancy/typed-id.ts';
 import { KeysUnavailableError } from '../outbound/key-sets.ts';
 import { jwtIssuerSecretContext } from '../sealing/sealing-contexts.ts';
-import { findJwtIssuers, type JwtIssuer, type TenantName } from '../store/tenancy/jwt-issuers.ts';
+import {
+  findIssuersOfTenants,
+  findJwtIssuers,
+  type JwtIssuer,
+  type TenantName,
+} from '../store/tenancy/jwt-issuers.ts';
 import type { ApiDeps } from './api-deps.ts';
 import type { Caller } from './caller.ts';
 
@@ -21,6 +26,8 @@ import { codeOfException } from './unexpected-failure.ts';
 /** Why a token is refused. */
 export type TokenRefusal =
   | { refused: 'credential_invalid' | 'credential_expired' | 'credential_revoked' }
+  /** It is good, but not for the tenant that is named, or for none. */
+  | { refused: 'of_another_tenant' }
   /** The keys that would tell cannot be read now. */
   | { refused: 'temporarily_unavailable'; retryAfterSeconds: number };
 
@@ -54,7 +61,11 @@ export async function callerOfToken(
   const working = found.filter(({ revokedAt }) => !revokedAt);
   // Not verified: nobody is asked for the keys of an issuer that was revoked.
   if (working.length === 0)
-    return { refused: found.length > 0 ? 'credential_revoked' : 'credential_invalid' };
+    return found.length > 0
+      ? { refused: 'credential_revoked' }
+      : {
+          refused: (await isOfSomeTenant(deps, token, claimed)) ? 'of_another_tenant' : 'credential_invalid',
+        };
   let refusal: TokenRefusal = { refused: 'credential_invalid' };
   for (const byInstallation of [true, false]) {
     const [issuer, other] = working.filter((each) => each.byInstallation === byInstallation);
@@ -66,6 +77,17 @@ export async function callerOfToken(
     refusal = caller;
   }
   return refusal;
+}
+
+/** Whether a token is good elsewhere: it speaks for nobody here, but is refused in other words than one that is not. */
+async function isOfSomeTenant(
+  deps: Pick<ApiDeps, 'pool' | 'sealer' | 'keySets' | 'log'>,
+  token: string,
+  claimed: { issuer: string; audiences: string[] },
+): Promise<boolean> {
+  for (const issuer of await findIssuersOfTenants(deps.pool, claimed))
+    if (!('refused' in (await callerByIssuer(deps, token, issuer)))) return true;
+  return false;
 }
 
 async function callerByIssuer(

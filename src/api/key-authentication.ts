@@ -22,7 +22,10 @@ export async function authenticateByKey(
   request: CredentialRequest,
 ): Promise<Authenticated | Problem> {
   const named = request.header('redrive-tenant');
-  const caller = await callerOf(deps, bearerToken(request.header('authorization')), named);
+  const caller = await callerOf(deps, bearerToken(request.header('authorization')), {
+    named,
+    installation: access.of === 'installation',
+  });
   if (isProblem(caller)) return caller;
   const tenant =
     access.of === 'installation'

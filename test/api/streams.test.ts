@@ -115,7 +115,7 @@ describe('exports', () => {
   test('of others begin beside those of a tenant, and everybody is answered while they go on', async () => {
     const stranger = await api.newTenant();
     const readers = Promise.all(
-      Array.from({ length: 4 }, async () => (await textOf(await beginWhenFree(NDJSON))).split('\n').length),
+      Array.from({ length: 2 }, async () => (await textOf(await beginWhenFree(NDJSON))).split('\n').length),
     );
     let slowest = 0;
     let over = false;
@@ -128,7 +128,7 @@ describe('exports', () => {
         expect((await api.call('GET', path, { key: stranger.key })).status).toBe(200);
         slowest = Math.max(slowest, performance.now() - begun);
       }
-    expect(await readers).toEqual(Array(4).fill(ITEMS + 2));
+    expect(await readers).toEqual(Array(2).fill(ITEMS + 2));
     expect(slowest).toBeLessThan(patient(500));
   });
 

@@ -84,6 +84,20 @@ export async function findJwtIssuers(
   return rows.map(issuerFrom);
 }
 
+/** Some issuers of tenants that a token with these claims may be of, whoever they are. */
+export async function findIssuersOfTenants(
+  db: Queryable,
+  { issuer, audiences }: { issuer: string; audiences: readonly string[] },
+): Promise<JwtIssuer[]> {
+  const { rows } = await db.query({
+    name: 'find-issuers-of-tenants',
+    text: `select i.*, t.handle from jwt_issuers i join tenants t on t.id = i.tenant_id
+      where i.issuer = $1 and i.audience = any($2) and i.revoked_at is null order by i.id limit 4`,
+    values: [issuer, audiences],
+  });
+  return rows.map(issuerFrom);
+}
+
 /** Issuers of a tenant, or of the installation, newest first, before a given one. */
 export async function listJwtIssuers(
   db: Queryable,

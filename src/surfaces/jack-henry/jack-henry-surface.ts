@@ -27,7 +27,9 @@ export const jackHenrySurface: Surface = {
     const caller = await callerOf(
       deps,
       bearerToken(request.header('authorization')),
-      access.of === 'installation' ? undefined : request.params.institutionId?.toLowerCase(),
+      access.of === 'installation'
+        ? { installation: true }
+        : { named: request.params.institutionId?.toLowerCase() },
     );
     if (isProblem(caller)) return caller;
     if (access.of === 'installation') {

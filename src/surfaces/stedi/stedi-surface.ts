@@ -31,7 +31,7 @@ export const stediSurface: Surface = {
       deps,
       apiKey(request.header('authorization')),
       // Keys know their tenant; a token of an issuer that a tenant registered has no other way to name it here.
-      request.header('redrive-tenant'),
+      { named: request.header('redrive-tenant') },
     );
     if (isProblem(caller)) return caller;
     if (!caller.tenant)

@@ -30,7 +30,7 @@ export const zenMeshSurface: Surface = {
     zenApiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key.' },
   },
   async authenticate(deps, access, request) {
-    const caller = await callerOf(deps, credentialOf(request), tenantName(request));
+    const caller = await callerOf(deps, credentialOf(request), { named: tenantName(request) });
     if (isProblem(caller)) return caller;
     const tenant = await tenantOf(deps, caller, request);
     if (isProblem(tenant)) return tenant;
