@@ -5,9 +5,9 @@ import {
   type NewestExecution,
   type SelectedTenants,
   type Selection,
-  type TimeBound,
 } from '../../domain/operations/selection.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
+import { millisecondEdge, type TimeBound } from '../../domain/time/instant.ts';
 
 /** Where a selection stands. Times are texts of the database: a Date would lose its microseconds. */
 export interface SelectionCursor {
@@ -82,9 +82,11 @@ export function rangesOf(asked: DeliveryState[] | undefined): (DeliveryState[] |
     : [undefined];
 }
 
-/** A condition that a column lies on one side of a time. */
+/** A condition that a column, as it is shown in milliseconds, lies on one side of a time; an index serves it. */
 export function bound(column: string, operator: '>' | '<', time: TimeBound, p: Parameters): string {
-  return `${column} ${operator}${time.inclusive ? '=' : ''} ${p.add(time.at)}::timestamptz`;
+  return operator === '>'
+    ? `${column} >= ${p.add(millisecondEdge('start', time))}::timestamptz`
+    : `${column} < ${p.add(millisecondEdge('end', time))}::timestamptz`;
 }
 
 /** The tenants that a selection names instead of its operation's own. */
@@ -147,7 +149,9 @@ export function filterConditions(
   const states = partition.states ?? filter.state ?? ['failed'];
   const where = [tenantCondition('d.tenant_id', tenantId, tenants, p)];
   const now = () => `coalesce(${p.add(asOf ?? null)}::timestamptz, now())`;
-  const before = (ms: number) => `${now()} - ${p.add(ms)}::float8 * interval '1 millisecond'`;
+  // To the millisecond, as every other bound, so that rows that are shown alike are selected alike.
+  const before = (ms: number) =>
+    `date_trunc('milliseconds', ${now()} - ${p.add(ms)}::float8 * interval '1 millisecond')`;
   // Literals, where there is a partial index: it is only used when the planner can see them.
   const indexed = INDEXED_STATES.find(
     (known) => states.length > 0 && states.every((state) => known.includes(state)),

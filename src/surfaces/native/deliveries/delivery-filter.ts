@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import type { DeliveryFilter, EventSelection, TimeBound } from '../../../domain/operations/selection.ts';
+import type { DeliveryFilter, EventSelection } from '../../../domain/operations/selection.ts';
 import { DELIVERY_STATES } from '../../../domain/sending/delivery-state.ts';
 import { FAULT_CODES } from '../../../domain/sending/fault-code.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
+import type { TimeBound } from '../../../domain/time/instant.ts';
 import { durationField, idField, textField, timeField } from '../fields.ts';
 import { listParameter } from '../page.ts';
 
