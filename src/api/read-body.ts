@@ -17,11 +17,14 @@ export async function readJsonBody(req: IncomingMessage): Promise<JsonBody | und
   const length = req.headers['content-length'];
   if (req.headers['transfer-encoding'] === undefined && (length === undefined || length === '0'))
     return undefined;
-  const refused = refusedEncoding(req) ?? refusedType(req);
+  // Clients that stream send no body as chunks of none, and say no type then: what is not there needs none.
+  const untyped = length === undefined && req.headers['content-type'] === undefined;
+  const refused = refusedEncoding(req) ?? (untyped ? undefined : refusedType(req));
   if (refused) return refused;
   const bytes = await readBytes(req, Number(length ?? 0));
   if ('problem' in bytes) return bytes;
-  return bytes.length === 0 ? undefined : parseJson(bytes);
+  if (bytes.length === 0) return undefined;
+  return untyped ? problem('unsupported_media_type') : parseJson(bytes);
 }
 
 function refusedEncoding(req: IncomingMessage): Problem | undefined {
@@ -71,20 +74,22 @@ function parseJson(bytes: Buffer): JsonBody | Problem {
     return problem('malformed_json', { detail: 'The body is not valid UTF-8.' });
   }
   const deepAt = tooDeepAt(text, MAX_JSON_DEPTH);
-  if (deepAt !== undefined) return malformed(text, deepAt, `nests deeper than ${MAX_JSON_DEPTH} levels`);
+  if (deepAt !== undefined)
+    return problem('nested_too_deep', {
+      detail: `The body nests deeper than ${MAX_JSON_DEPTH} levels ${placeOf(text, deepAt)}: send it flatter.`,
+    });
   try {
     return { text, value: JSON.parse(text) };
   } catch {
-    return malformed(text, jsonFaultAt(text) ?? text.length, 'stops being JSON');
+    const place = placeOf(text, jsonFaultAt(text) ?? text.length);
+    return problem('malformed_json', { detail: `The body stops being JSON ${place}.` });
   }
 }
 
 /** The position in the terms of an editor; the text itself is never quoted. */
-function malformed(text: string, at: number, what: string): Problem {
+function placeOf(text: string, at: number): string {
   const before = text.slice(0, at);
   const line = before.split('\n').length;
   const column = at - before.lastIndexOf('\n');
-  return problem('malformed_json', {
-    detail: `The body ${what} at character ${at} (line ${line}, column ${column}).`,
-  });
+  return `at character ${at} (line ${line}, column ${column})`;
 }

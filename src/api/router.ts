@@ -4,6 +4,7 @@ import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
 import type { ApiDeps } from './api-deps.ts';
 import { type FieldError, isProblem, type Problem, problem, sendRendered } from './problem.ts';
 import { PROBLEMS } from './problem-table.ts';
+import { readQuery } from './query.ts';
 import { createRateLimiter, DEFAULT_RATE_LIMIT, type RateDecision } from './rate-limit.ts';
 import { readJsonBody } from './read-body.ts';
 import { type Reply, sendReply } from './reply.ts';
@@ -174,7 +175,9 @@ async function validate(route: Route, req: Request): Promise<Validated | Problem
   if (parsedBody?.error) errors.push(...fieldErrors(parsedBody.error, rawBody, 'body'));
   if (!body) errors.push(...unexpectedMembers(rawBody));
 
-  const rawQuery = queryOf(req);
+  const asked = readQuery(req.originalUrl);
+  if ('refused' in asked) return asked.refused;
+  const rawQuery = asked.query;
   const parsedQuery = query?.safeParse(rawQuery);
   if (parsedQuery?.error) errors.push(...fieldErrors(parsedQuery.error, rawQuery, 'parameters'));
   if (!query)
@@ -206,19 +209,6 @@ function unexpectedMembers(rawBody: unknown): FieldError[] {
     code: 'unknown_field',
     message: 'This member does not exist.',
   }));
-}
-
-/** Parameters by name: a text, or an array of them where a name is repeated. */
-function queryOf(req: Request): Record<string, string | string[]> {
-  const start = req.originalUrl.indexOf('?');
-  const query: Record<string, string | string[]> = Object.create(null);
-  if (start === -1) return query;
-  const parameters = new URLSearchParams(req.originalUrl.slice(start + 1));
-  for (const name of new Set(parameters.keys())) {
-    const values = parameters.getAll(name);
-    query[name] = values.length === 1 ? (values[0] as string) : values;
-  }
-  return query;
 }
 
 function single(header: string | string[] | undefined): string | undefined {
