@@ -9,7 +9,13 @@ import { withTransaction } from '../../../store/db/pool.ts';
 import { insertEndpointSecret } from '../../../store/tenancy/endpoint-secrets.ts';
 import { insertEndpointVersion } from '../../../store/tenancy/endpoint-versions.ts';
 import { findEndpoint, insertEndpoint } from '../../../store/tenancy/endpoints.ts';
-import { changedConfig, refusedProbeUrl, refusedProbing, refusedUrl } from './endpoint-config.ts';
+import {
+  changedConfig,
+  refusedProbeUrl,
+  refusedProbing,
+  refusedRetry,
+  refusedUrl,
+} from './endpoint-config.ts';
 import type { NewEndpoint } from './endpoint-schema.ts';
 
 /** Makes an endpoint with its first version and its secret, or says why not. */
@@ -22,6 +28,7 @@ export async function createEndpoint(
   const config = changedConfig(sealer, id, asked);
   const refused =
     refusedProbing(config) ??
+    refusedRetry(config) ??
     (await refusedUrl(guard, asked.url)) ??
     (await refusedProbeUrl(guard, asked.probe));
   if (refused) return refused;

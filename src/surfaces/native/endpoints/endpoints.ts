@@ -26,6 +26,7 @@ import {
   endpointView,
   refusedProbeUrl,
   refusedProbing,
+  refusedRetry,
   refusedUrl,
 } from './endpoint-config.ts';
 import {
@@ -123,8 +124,8 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
           const before = version === undefined ? undefined : await findEndpoint(db, tenant.id, id);
           if (version === undefined || before === undefined) return undefined;
           const config = changedConfig(sealer, id, body, before.config);
-          const refusedToAsk = refusedProbing(config);
-          if (refusedToAsk) return refusedToAsk;
+          const refusedConfig = refusedProbing(config) ?? (body.retry ? refusedRetry(config) : undefined);
+          if (refusedConfig) return refusedConfig;
           await insertEndpointVersion(db, tenant.id, id, version + 1, config);
           if (!(await advanceVersion(db, tenant.id, id, version + 1)))
             throw new Error('an endpoint that is held was changed by somebody else');

@@ -12,23 +12,32 @@ import { idCursor, pageFrom, pageOf, pageParameters } from '../page.ts';
 /** They would be taken for the signer of the installation, and for whoever. */
 const RESERVED = ['system', 'any'];
 
+const HANDLE = /^[a-zA-Z0-9_+.-]{1,81}$/;
+
+/** Whether a signer can be registered under this handle. */
+export function isSignerHandle(text: string): boolean {
+  return HANDLE.test(text) && !RESERVED.includes(text);
+}
+
+/** Whether a text is the one spelling of an ed25519 public key: what is compared is the text. */
+export function isPublicKey(text: string): boolean {
+  const bytes = Buffer.from(text, 'base64');
+  return bytes.length === 32 && bytes.toString('base64') === text;
+}
+
 const handle = z
   .string()
-  .regex(
-    /^[a-zA-Z0-9_+.-]{1,81}$/,
-    'Expected 1 to 81 letters, digits, dots, dashes, underscores and plus signs.',
-  )
+  .regex(HANDLE, 'Expected 1 to 81 letters, digits, dots, dashes, underscores and plus signs.')
   .refine((text) => !RESERVED.includes(text), {
     message: 'This handle is reserved.',
     params: { code: 'not_allowed' },
   })
   .meta({ description: 'Name of the signer within the tenant.', example: 'mint' });
 
-/** One spelling only: what is compared is the text. */
 const publicKey = z
   .string()
   .max(44)
-  .refine((text) => Buffer.from(text, 'base64').length === 32 && isCanonical(text), {
+  .refine(isPublicKey, {
     message: 'Expected base64 of the 32 bytes of an ed25519 public key.',
     params: { code: 'wrong_format' },
   })
@@ -140,10 +149,6 @@ export function signerRoutes({ pool, sealer }: ApiDeps): Route[] {
       },
     }),
   ];
-}
-
-function isCanonical(text: string): boolean {
-  return Buffer.from(text, 'base64').toString('base64') === text;
 }
 
 function view(signer: Signer): z.input<typeof SignerView> {
