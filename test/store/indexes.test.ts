@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DeliveryFilter, Selection } from '../../src/domain/operations/selection.ts';
+import { Parameters } from '../../src/store/db/parameters.ts';
 import { createPool, withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE, type Queryable } from '../../src/store/db/queryable.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
@@ -10,7 +11,6 @@ import { listDeliveries } from '../../src/store/reading/delivery-reads.ts';
 import { freezePage } from '../../src/store/selection/freeze.ts';
 import {
   eventPage,
-  Parameters,
   partitionsOf,
   type SelectionCursor,
   selectionPage,

@@ -1,8 +1,8 @@
+import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
 import type { FrozenOperation } from './freeze.ts';
 import {
   orderOf,
-  Parameters,
   partitionsOf,
   type SelectionCursor,
   type SelectionPlace,

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
+import { Parameters } from '../../store/db/parameters.ts';
 import { withTransaction } from '../../store/db/pool.ts';
-import { bound, Parameters } from '../../store/selection/selection-page.ts';
+import { bound } from '../../store/selection/filter-conditions.ts';
 import {
   BRIDGE_EVENT_FIELDS,
   type BridgeEventCondition,
