@@ -1,4 +1,5 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi';
+import { MAX_JSON_DEPTH } from '../domain/json/json-depth.ts';
 import { authenticateByKey } from './key-authentication.ts';
 import { shareComponents } from './openapi-sharing.ts';
 import { ProblemSchema } from './problem.ts';
@@ -40,8 +41,7 @@ export function openApiDocument(
     info: {
       title,
       version,
-      description:
-        'Delivers events to HTTP endpoints and recovers the deliveries that failed, under control and with proof. Errors are RFC 9457 problems with a stable `code`; times are ISO 8601 in UTC, durations milliseconds.',
+      description: `Delivers events to HTTP endpoints and recovers the deliveries that failed, under control and with proof. Errors are RFC 9457 problems with a stable \`code\`; times are RFC 3339, shown in UTC and in milliseconds, and compared so; durations are milliseconds. A request has at most 8 MiB, and its JSON nests at most ${MAX_JSON_DEPTH} levels.`,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: servers.map((url) => ({ url })),
@@ -75,6 +75,7 @@ export function problemsOf(route: ServedRoute): ProblemCode[] {
   if (route.method === 'post' || route.method === 'patch')
     add(
       'malformed_json',
+      'nested_too_deep',
       'body_too_large',
       'too_many_members',
       'unsupported_media_type',

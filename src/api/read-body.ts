@@ -24,11 +24,14 @@ export async function readJsonBody(
   const length = req.headers['content-length'];
   if (req.headers['transfer-encoding'] === undefined && (length === undefined || length === '0'))
     return undefined;
-  const refused = refusedEncoding(req) ?? refusedType(req);
+  // Clients that stream send no body as chunks of none, and say no type then: what is not there needs none.
+  const untyped = length === undefined && req.headers['content-type'] === undefined;
+  const refused = refusedEncoding(req) ?? (untyped ? undefined : refusedType(req));
   if (refused) return refused;
   const bytes = await readBytes(req, Number(length ?? 0), limits);
   if ('problem' in bytes) return bytes;
-  return bytes.length === 0 ? undefined : parseJson(bytes);
+  if (bytes.length === 0) return undefined;
+  return untyped ? problem('unsupported_media_type') : parseJson(bytes);
 }
 
 function refusedEncoding(req: IncomingMessage): Problem | undefined {
@@ -85,11 +88,10 @@ function tooManyMembers({ members }: BodyLimits): Problem {
 }
 
 function tooDeep(text: string): Problem {
-  return malformed(
-    text,
-    tooDeepAt(text, MAX_JSON_DEPTH) ?? text.length,
-    `nests deeper than ${MAX_JSON_DEPTH} levels`,
-  );
+  const place = placeOf(text, tooDeepAt(text, MAX_JSON_DEPTH) ?? text.length);
+  return problem('nested_too_deep', {
+    detail: `The body nests deeper than ${MAX_JSON_DEPTH} levels ${place}: send it flatter.`,
+  });
 }
 
 function parseJson(bytes: Buffer): JsonBody | Problem {
@@ -102,16 +104,15 @@ function parseJson(bytes: Buffer): JsonBody | Problem {
   try {
     return { text, value: JSON.parse(text) };
   } catch {
-    return malformed(text, jsonFaultAt(text) ?? text.length, 'stops being JSON');
+    const place = placeOf(text, jsonFaultAt(text) ?? text.length);
+    return problem('malformed_json', { detail: `The body stops being JSON ${place}.` });
   }
 }
 
 /** The position in the terms of an editor; the text itself is never quoted. */
-function malformed(text: string, at: number, what: string): Problem {
+function placeOf(text: string, at: number): string {
   let line = 1;
   for (let end = text.indexOf('\n'); end !== -1 && end < at; end = text.indexOf('\n', end + 1)) line += 1;
   const column = at - text.lastIndexOf('\n', at - 1);
-  return problem('malformed_json', {
-    detail: `The body ${what} at character ${at} (line ${line}, column ${column}).`,
-  });
+  return `at character ${at} (line ${line}, column ${column})`;
 }

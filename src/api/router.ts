@@ -8,6 +8,7 @@ import { type ClientAddress, clientAddress } from './client-address.ts';
 import { type FailureLimit, limitFailures } from './failed-authentication.ts';
 import { type FieldError, isProblem, MAX_ERRORS, type Problem, problem, sendRendered } from './problem.ts';
 import { PROBLEMS } from './problem-table.ts';
+import { readQuery } from './query.ts';
 import { createRateLimiter, DEFAULT_RATE_LIMIT, type RateLimiter } from './rate-limit.ts';
 import { BODY_LIMITS, OPEN_BODY_LIMITS, readJsonBody } from './read-body.ts';
 import { type Reply, sendReply } from './reply.ts';
@@ -230,7 +231,9 @@ async function validate(route: Route, req: Request): Promise<Validated | Problem
   if (parsedBody?.error) errors.push(...fieldErrors(parsedBody.error, rawBody, 'body'));
   if (!body) errors.push(...unexpectedMembers(rawBody));
 
-  const rawQuery = queryOf(req);
+  const asked = readQuery(req.originalUrl);
+  if ('refused' in asked) return asked.refused;
+  const rawQuery = asked.query;
   const parsedQuery = query?.safeParse(rawQuery);
   if (parsedQuery?.error) errors.push(...fieldErrors(parsedQuery.error, rawQuery, 'parameters'));
   if (!query)
@@ -264,20 +267,6 @@ function unexpectedMembers(rawBody: unknown): FieldError[] {
       code: 'unknown_field',
       message: 'This member does not exist.',
     }));
-}
-
-/** Parameters by name: a text, or an array of them where a name is repeated. */
-function queryOf(req: Request): Record<string, string | string[]> {
-  const start = req.originalUrl.indexOf('?');
-  const query: Record<string, string | string[]> = Object.create(null);
-  if (start === -1) return query;
-  for (const [name, value] of new URLSearchParams(req.originalUrl.slice(start + 1))) {
-    const before = query[name];
-    if (before === undefined) query[name] = value;
-    else if (typeof before === 'string') query[name] = [before, value];
-    else before.push(value);
-  }
-  return query;
 }
 
 function single(header: string | string[] | undefined): string | undefined {

@@ -168,7 +168,8 @@ export class Sender {
         ...(target.preset ? this.#context.presets.get(target.preset)?.headers?.(id) : {}),
         'content-type': 'application/json',
         'user-agent': this.#context.userAgent,
-        'redrive-attempt': String(item.attempts + 1),
+        'redrive-attempt': String(item.deliveryAttempts + 1),
+        'redrive-execution-attempt': String(item.attempts + 1),
         'redrive-endpoint': target.shownId,
         ...signatureHeaders({
           id,

@@ -135,7 +135,7 @@ describe.each(named(posts))('%s', (_, route) => {
   test('refuses what is no UTF-8', () =>
     refused(() => raw(Buffer.from([0x7b, 0xff, 0x7d])), 'malformed_json'));
   test('refuses what nests too deep', () =>
-    refused(() => raw(`{"payload":${'['.repeat(300)}${']'.repeat(300)}}`), 'malformed_json'));
+    refused(() => raw(`{"payload":${'['.repeat(300)}${']'.repeat(300)}}`), 'nested_too_deep'));
   test('refuses what is too large', () =>
     refused(() => raw(`{"a":"${'x'.repeat(8 * 1024 * 1024)}"}`), 'body_too_large'));
   test.each([
@@ -341,6 +341,45 @@ describe('a body that is still being sent when its call is answered', () => {
       }
     },
   );
+});
+
+describe('a body of chunks without a byte', () => {
+  test.each([
+    ['and without a media type', {}],
+    ['of JSON', { 'content-type': 'application/json' }],
+  ])('%s is none', async (_, type) => {
+    const { api, ours } = world;
+    const path = `/api/v1/endpoints/${ours.endpointId}/rotate-secret`;
+    const headers = { authorization: `Bearer ${ours.key}`, 'transfer-encoding': 'chunked', ...type };
+    const statusOf = async (body?: string) => {
+      const request = httpRequest(`${api.url}${path}`, { method: 'POST', headers });
+      request.end(body);
+      const [answer] = await once(request, 'response');
+      return answer.resume().statusCode;
+    };
+    expect(await statusOf()).toBe(200);
+    expect(await statusOf('{}')).toBe('content-type' in type ? 200 : 415);
+  });
+});
+
+describe('a query that is no UTF-8 in percent-encoding', () => {
+  test.each(['key=%ff', 'key=a%c3', 'key=%ed%a0%80', 'key=%zz', 'key=100%', '%ff=a', 'key=a&key=%ff'])(
+    '%s is refused, as a body would be',
+    async (query) => {
+      const answer = await refused(
+        () => world.api.call('GET', `/api/v1/deliveries?${query}`),
+        'invalid_request',
+      );
+      const parameter = query.startsWith('key') ? 'key' : '';
+      expect(answer.body.errors).toMatchObject([{ parameter, code: 'wrong_format' }]);
+    },
+  );
+
+  test('and one that is finds what it names', async () => {
+    const answer = await world.api.call('GET', '/api/v1/deliveries?key=%C3%A9+%25&limit=1');
+    expect(answer).toMatchObject({ status: 200, body: { items: [] } });
+    expect((await world.api.call('GET', '/api/v1/deliveries?problem=1')).status).toBe(400);
+  });
 });
 
 describe('a body that does not end', () => {

@@ -209,16 +209,17 @@ describe('a retry', () => {
     });
   });
 
-  test('by filter shows the filter as it was sent', async () => {
+  test('by filter shows the filter as it was sent, times in UTC', async () => {
     const filter = {
       state: ['failed'],
       endpointIds: [] as string[],
-      from: '2026-01-01T00:00:00Z',
-      to: '2026-01-02T00:00:00+01:00',
+      from: '2026-01-01T00:00:00.000Z',
+      to: '2026-01-01T08:00:00.000Z',
       pendingLongerThanMs: 5,
     };
+    const sent = { ...filter, from: '2026-01-01t00:00:00z', to: '2026-01-02T00:00:00+16:00' };
     const answer = await post(
-      { select: { filter }, options: { ratePerSecond: 5, notBefore: '2020-01-01T00:00:00Z' } },
+      { select: { filter: sent }, options: { ratePerSecond: 5, notBefore: '2020-01-01T00:00:00Z' } },
       'k-filter',
     );
     expect(answer.body).toMatchObject({

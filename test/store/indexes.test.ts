@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DeliveryFilter, Selection } from '../../src/domain/operations/selection.ts';
+import { Parameters } from '../../src/store/db/parameters.ts';
 import { createPool, withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE, type Queryable } from '../../src/store/db/queryable.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
@@ -11,7 +12,6 @@ import { countWaitingAt, waitsOfExecutions, withWaits } from '../../src/store/re
 import { freezePage } from '../../src/store/selection/freeze.ts';
 import {
   eventPage,
-  Parameters,
   partitionsOf,
   type SelectionCursor,
   selectionPage,

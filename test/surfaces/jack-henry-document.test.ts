@@ -216,7 +216,9 @@ describe('Retry Single Subscription Event', () => {
     });
     it.receivers[0]?.switchTo(ok);
     expect((await it.ended(await it.api.retry(path(it, eventId)))).counts).toMatchObject({ delivered: 1 });
-    expect(it.receivers[0]?.requests.map(({ headers }) => headers['redrive-attempt'])).toEqual(['1', '1']);
+    const sent = (name: string) => it.receivers[0]?.requests.map(({ headers }) => headers[name]);
+    expect(sent('redrive-attempt')).toEqual(['1', '2']);
+    expect(sent('redrive-execution-attempt')).toEqual(['1', '1']);
   });
 
   test('never sends what may have arrived and nobody has settled: it is excluded, with the reason', async () => {

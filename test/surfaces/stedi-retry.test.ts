@@ -345,11 +345,14 @@ describe('condition ObjectRequired: "Stedi will retry all executions matching th
       return [...found].filter((id) => !before.has(id));
     };
     expect(await at('2023-08-28T00:00:00Z')).toEqual([late]);
-    expect(await at('2023-08-27T23:59:59.999999Z', '2023-08-28T00:00:00.000001Z')).toEqual([early]);
+    expect(await at('2023-08-27T23:59:59.999Z', '2023-08-28T00:00:00.001Z')).toEqual([early]);
+    expect(await at('2023-08-28T00:00:00Z', '2023-08-28T01:00:00Z')).toEqual([]);
     expect(await at(undefined, '2023-08-28T00:00:00Z')).toEqual([]);
     expect(await at(undefined, '2023-08-28T01:00:00.000001Z')).toEqual([early]);
-    expect(await at('2023-08-28T01:00:00Z')).toEqual([late]);
+    expect(await at('2023-08-28T01:00:00Z')).toEqual([]);
+    expect(await at('2023-08-28T00:59:59.999Z')).toEqual([late]);
     expect(await at('2023-08-28T02:00:00+02:00', '2023-08-28T00:00:00Z')).toEqual([]);
+    expect((await at('0001-01-01T00:00:00Z', '9999-12-31T23:59:59Z')).sort()).toEqual([early, late].sort());
     expect((await at('2023-08-27T20:00:00-04:00')).sort()).toEqual([late]);
   });
 
@@ -359,7 +362,7 @@ describe('condition ObjectRequired: "Stedi will retry all executions matching th
     { from: '2023-08-28T00:00:00' },
     { to: 1_693_180_800 },
     { to: '2023-02-30T00:00:00Z' },
-    { from: '0001-01-01T00:00:00Z' },
+    { from: '0000-01-01T00:00:00Z' },
     { from: null },
   ])('from and to, "Format: date-time": %j is refused', async (condition) => {
     expect((await world.retry(condition)).status).toBe(400);

@@ -1,5 +1,6 @@
 import type { DeliveryState } from '../sending/delivery-state.ts';
 import type { ExecutionState } from '../sending/execution-state.ts';
+import type { TimeBound } from '../time/instant.ts';
 
 /** A filter over deliveries: members join by AND, the entries of an array by OR, an empty array matches nothing. */
 export interface DeliveryFilter {
@@ -56,12 +57,6 @@ export interface EventSelection {
   /** Acceptance. */
   from?: TimeBound;
   to?: TimeBound;
-}
-
-/** An instant (ISO 8601, UTC) and whether it belongs to the range. */
-export interface TimeBound {
-  at: string;
-  inclusive: boolean;
 }
 
 /** Whose deliveries an operation of the platform selects: ids of tenants, or all of them. */

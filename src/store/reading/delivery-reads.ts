@@ -1,7 +1,8 @@
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
 import { DELIVERY_STATES, type DeliveryState } from '../../domain/sending/delivery-state.ts';
+import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
-import { filterConditions, Parameters } from '../selection/selection-page.ts';
+import { filterConditions } from '../selection/filter-conditions.ts';
 
 /** One delivery with what one wants to see of its event. */
 export interface Delivery {

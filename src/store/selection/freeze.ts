@@ -1,12 +1,12 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import { isExplicit, isSingle } from '../../domain/operations/selection.ts';
+import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 import {
   deliveriesPage,
   orderOf,
-  Parameters,
   type SelectionPlace,
   type Stretch,
   selectionPage,

@@ -1,7 +1,8 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import type { EventSelection, Selection } from '../../domain/operations/selection.ts';
+import { Parameters } from '../db/parameters.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
-import { eventPage, orderBy, Parameters, type SelectionCursor } from './selection-page.ts';
+import { eventPage, orderBy, type SelectionCursor } from './selection-page.ts';
 
 /** An event to be matched afresh, with the deliveries it has. */
 export interface EventToMatch {

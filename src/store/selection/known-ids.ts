@@ -1,6 +1,7 @@
 import type { DeliveryFilter, Selection } from '../../domain/operations/selection.ts';
+import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
-import { eventPage, Parameters, selectionPage, WHOLE } from './selection-page.ts';
+import { eventPage, selectionPage, WHOLE } from './selection-page.ts';
 
 /** Which of the ids that a selection names are not the tenant's; a filter names none. */
 export async function unknownIds(db: Queryable, tenantId: string, selection: Selection): Promise<string[]> {

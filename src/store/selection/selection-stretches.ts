@@ -1,9 +1,9 @@
 import { isOfOperation } from '../../domain/operations/selection.ts';
+import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
 import type { FrozenOperation } from './freeze.ts';
 import {
   orderOf,
-  Parameters,
   partitionsOf,
   type SelectionCursor,
   type SelectionPlace,

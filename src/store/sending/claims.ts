@@ -31,8 +31,10 @@ export interface ClaimedItem {
   dueAt: string;
   /** The endpoint version to send with. */
   version: number;
-  /** Attempts recorded so far. */
+  /** Attempts recorded so far of this execution. */
   attempts: number;
+  /** Attempts recorded so far of its delivery, over all executions. */
+  deliveryAttempts: number;
   mayHaveArrived: boolean;
   /** What its operation asks for, in the place of what its endpoint does. */
   onAmbiguous?: OnAmbiguous;
@@ -86,19 +88,20 @@ export async function claimItems(
       ) e
       ${live ? '' : `where exists (select from operations o where o.id = $1 and o.control = 'run')`}
     ), sized as (
-      select p.id, p.n, d.event_id, d.payload_bytes, sum(d.payload_bytes) over (order by p.n) as running
+      select p.id, p.n, d.event_id, d.attempts, d.payload_bytes, sum(d.payload_bytes) over (order by p.n) as running
       -- Lateral with a limit: one look-up an item, whatever the planner thinks of the size of the tables.
       from picked p cross join lateral (
-        select x.event_id, x.payload_bytes from deliveries x where x.id = p.delivery_id limit 1) d
+        select x.event_id, x.attempts, x.payload_bytes from deliveries x where x.id = p.delivery_id limit 1) d
     ), chosen as materialized (
-      select s.id, s.event_id, b.body from sized s left join lateral (
+      select s.id, s.attempts, s.event_id, b.body from sized s left join lateral (
         select y.body from payloads y where y.event_id = s.event_id limit 1) b on true
       where s.running <= $6 or s.n = 1
     ), taken as (
       update executions e set state = 'sending', lease_token = $4
       from chosen c where e.id = c.id and c.body is not null
       returning e.id, e.delivery_id, e.endpoint_id, e.operation_id, e.target_version, e.attempts, e.may_have_arrived,
-        e.match_filter, e.on_ambiguous, e.due_at::text as due_text, c.body, c.event_id
+        e.match_filter, e.on_ambiguous, e.due_at::text as due_text,
+        c.attempts as delivery_attempts, c.body, c.event_id
     ), claim as (
       insert into claims (token, worked_by, lease_until, execution_ids)
       select $4, $1, clock_timestamp() + $5::float8 * interval '1 millisecond', array_agg(id)
@@ -139,6 +142,7 @@ function claimedItem(row: any): ClaimedItem {
     dueAt: row.due_text,
     version: row.version,
     attempts: row.attempts,
+    deliveryAttempts: row.delivery_attempts,
     mayHaveArrived: row.may_have_arrived,
     ...(row.on_ambiguous ? { onAmbiguous: row.on_ambiguous } : {}),
     prepares: row.prepares,

@@ -1,4 +1,4 @@
-import type { Problem } from '../../api/problem.ts';
+import type { FieldError, Problem } from '../../api/problem.ts';
 import { problem } from '../../api/problem.ts';
 import { createRateLimiter, DEFAULT_RATE_LIMIT } from '../../api/rate-limit.ts';
 import type { Surface } from '../../api/surface.ts';
@@ -7,6 +7,7 @@ import { signerRoutes } from './administration/signers.ts';
 import { type LedgerError, ledgerErrors, signedError } from './ledger-error.ts';
 import { listEventsRoute } from './list-events.ts';
 import { retryEventsRoute } from './retry-events.ts';
+import { type SchemaFault, schemaInvalid } from './schema-check.ts';
 import { systemSigner } from './system-signer.ts';
 
 /** The Minka Ledger: requests are signed in their bodies or by tokens, and every answer in JSON is signed, too. */
@@ -44,9 +45,10 @@ export const minkaSurface: Surface = {
 };
 
 /** What is refused before a route, or by accident, in the words of the ledger. */
-function errorFor({ problem: code }: Problem): LedgerError {
+function errorFor({ problem: code, errors = [] }: Problem): LedgerError {
   switch (code) {
     case 'malformed_json':
+    case 'nested_too_deep':
     case 'body_too_large':
     case 'payload_too_large':
     case 'too_many_members':
@@ -55,8 +57,11 @@ function errorFor({ problem: code }: Problem): LedgerError {
       return ledgerErrors.bodyMalformed;
     case 'rate_limited':
       return ledgerErrors.rateLimited;
-    // Routes check their own bodies and queries: what is left is a path that cannot be decoded.
+    // Routes check their own bodies and queries: what is left is a query or a path that cannot be decoded.
     case 'invalid_request':
+      return errors.some(({ parameter }) => parameter !== undefined)
+        ? schemaInvalid(errors.map(undecodable), 'query')
+        : ledgerErrors.routeNotFound;
     case 'route_not_found':
     case 'method_not_allowed':
     case 'not_found':
@@ -71,4 +76,14 @@ function errorFor({ problem: code }: Problem): LedgerError {
     default:
       return ledgerErrors.unexpected;
   }
+}
+
+function undecodable({ parameter = '' }: FieldError): SchemaFault {
+  return {
+    instancePath: `/${parameter}`,
+    schemaPath: '#/contentEncoding',
+    keyword: 'contentEncoding',
+    params: {},
+    message: 'must be UTF-8 in percent-encoding',
+  };
 }

@@ -1,5 +1,6 @@
 import { Ajv, type AnySchemaObject, type ErrorObject } from 'ajv';
 import formatsPlugin from 'ajv-formats';
+import { readInstant } from '../../domain/time/instant.ts';
 import type { LedgerError } from './ledger-error.ts';
 
 /** Says what is wrong with a value, as an error of the ledger; undefined where nothing is. */
@@ -66,5 +67,7 @@ function memberCount(value: unknown, most: number): number {
 function withFormats(ajv: Ajv): Ajv {
   // The package is CommonJS: its types say that the default import is the module, at run time it is the function.
   (formatsPlugin as unknown as (instance: Ajv) => void)(ajv);
+  // One reader of times on all surfaces.
+  ajv.addFormat('date-time', (text) => readInstant(text).ok);
   return ajv;
 }

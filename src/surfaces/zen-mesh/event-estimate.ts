@@ -1,7 +1,8 @@
 import type { Pool } from 'pg';
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
+import { Parameters } from '../../store/db/parameters.ts';
 import { withTransaction } from '../../store/db/pool.ts';
-import { filterConditions, Parameters } from '../../store/selection/selection-page.ts';
+import { filterConditions } from '../../store/selection/filter-conditions.ts';
 
 const STATEMENT_TIMED_OUT = '57014';
 

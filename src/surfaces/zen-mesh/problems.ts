@@ -37,6 +37,7 @@ type Kind = keyof typeof KINDS;
 /** A status that its documents do not have becomes the nearest that they have. */
 const KIND_OF: Record<ProblemCode, Kind> = {
   malformed_json: 'invalid-parameters',
+  nested_too_deep: 'invalid-parameters',
   invalid_request: 'invalid-parameters',
   invalid_cursor: 'invalid-parameters',
   tenant_required: 'invalid-parameters',

@@ -15,6 +15,8 @@ import {
   type StoredAccessRule,
 } from '../store/access-rules.ts';
 
+import { isPublicKey, isSignerHandle } from './signers.ts';
+
 /** A value, or one of several. */
 function accessValue<Value extends z.ZodType<string>>(value: Value, description: string, example: string) {
   const several = z.strictObject({
@@ -27,7 +29,13 @@ function accessValue<Value extends z.ZodType<string>>(value: Value, description:
   return z.union([value, several]).meta({ description, example });
 }
 
-const signer = textField(81, 'Handle or public key of a signer, or `any`.', 'mint');
+const signer = textField(81, 'Handle or public key of a signer, or `any`.', 'mint').refine(
+  (name) => name === ANY || isSignerHandle(name) || isPublicKey(name),
+  {
+    message: 'No signer can be called so: expected the handle or public key of a signer, or `any`.',
+    params: { code: 'never_matches' },
+  },
+);
 const conditions = {
   action: accessValue(z.enum([...ACCESS_ACTIONS, ANY]), 'What is granted.', 'retry-event'),
   record: accessValue(z.enum(['bridge', ANY]), 'On what; on anything where left out.', 'bridge').optional(),

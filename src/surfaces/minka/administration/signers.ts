@@ -18,12 +18,22 @@ const RESERVED = ['system', 'any'];
 /** A path cannot hold them: clients take them for the directory, and the one above. */
 const NO_SEGMENTS = ['.', '..'];
 
+const HANDLE = /^[a-zA-Z0-9_+.-]{1,81}$/;
+
+/** Whether a signer can be registered under this handle. */
+export function isSignerHandle(text: string): boolean {
+  return HANDLE.test(text) && !RESERVED.includes(text);
+}
+
+/** Whether a text is the one spelling of an ed25519 public key: what is compared is the text. */
+export function isPublicKey(text: string): boolean {
+  const bytes = Buffer.from(text, 'base64');
+  return bytes.length === 32 && bytes.toString('base64') === text;
+}
+
 const handle = z
   .string()
-  .regex(
-    /^[a-zA-Z0-9_+.-]{1,81}$/,
-    'Expected 1 to 81 letters, digits, dots, dashes, underscores and plus signs.',
-  )
+  .regex(HANDLE, 'Expected 1 to 81 letters, digits, dots, dashes, underscores and plus signs.')
   .refine((text) => !RESERVED.includes(text), {
     message: 'This handle is reserved.',
     params: { code: 'not_allowed' },
@@ -34,11 +44,10 @@ const handle = z
   })
   .meta({ description: 'Name of the signer within the tenant.', example: 'mint' });
 
-/** One spelling only: what is compared is the text. */
 const publicKey = z
   .string()
   .max(44)
-  .refine((text) => Buffer.from(text, 'base64').length === 32 && isCanonical(text), {
+  .refine(isPublicKey, {
     message: 'Expected base64 of the 32 bytes of an ed25519 public key.',
     params: { code: 'wrong_format' },
   })
@@ -50,7 +59,7 @@ const publicKey = z
 const proof = z
   .string()
   .max(88)
-  .refine((text) => Buffer.from(text, 'base64').length === 64 && isCanonical(text), {
+  .refine((text) => isSignature(text), {
     message: 'Expected base64 of the 64 bytes of an ed25519 signature.',
     params: { code: 'wrong_format' },
   })
@@ -99,6 +108,12 @@ const SystemSignerView = z
     public: publicKey,
   })
   .meta({ id: 'SystemSigner', description: 'What the answers of the Minka surface are signed with.' });
+
+/** Whether a text is the one spelling of an ed25519 signature. */
+function isSignature(text: string): boolean {
+  const bytes = Buffer.from(text, 'base64');
+  return bytes.length === 64 && bytes.toString('base64') === text;
+}
 
 /** Signers of a tenant. */
 export function signerRoutes({ pool, sealer }: ApiDeps): Route[] {
@@ -198,10 +213,6 @@ function proofOf(
 
 function refusedProof(code: string, message: string): Problem {
   return problem('invalid_request', { errors: [{ pointer: '#/proof', code, message }] });
-}
-
-function isCanonical(text: string): boolean {
-  return Buffer.from(text, 'base64').toString('base64') === text;
 }
 
 function view(signer: Signer): z.input<typeof SignerView> {

@@ -1,11 +1,14 @@
 import type { Pool } from 'pg';
+import { Parameters } from '../../../store/db/parameters.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
-import { Parameters } from '../../../store/selection/selection-page.ts';
+import { bound } from '../../../store/selection/filter-conditions.ts';
+
 import {
   BRIDGE_EVENT_FIELDS,
   type BridgeEventCondition,
   type BridgeEventField,
   type BridgeEventStatus,
+  type Comparison,
 } from '../bridge-event-filter.ts';
 import type { Bridge } from './bridges.ts';
 
@@ -75,6 +78,7 @@ function conditionSql(
 ): string {
   const column = columnOf(field, bridge, p);
   const type = BRIDGE_EVENT_FIELDS[field];
+  if (type === 'time') return momentSql(column, comparison, values, p);
   if (comparison === '$regex') return `${column}::text ~ ${p.add(values[0])}`;
   if (comparison in ORDER) {
     const operator = ORDER[comparison as keyof typeof ORDER];
@@ -90,7 +94,26 @@ function conditionSql(
     : `${column} <> all(${list})`;
 }
 
-const SQL_TYPES = { uuid: 'uuid', text: 'text', number: 'int', time: 'timestamptz' } as const;
+/** Moments are shown in milliseconds: what is shown must equal itself, and each comparison is a range of the index. */
+function momentSql(column: string, comparison: Comparison, values: readonly string[], p: Parameters): string {
+  const from = (at: string, inclusive: boolean) => bound(column, '>', { at, inclusive }, p);
+  const to = (at: string, inclusive: boolean) => bound(column, '<', { at, inclusive }, p);
+  const [first = ''] = values;
+  switch (comparison) {
+    case '$gt':
+    case '$gte':
+      return from(first, comparison === '$gte');
+    case '$lt':
+    case '$lte':
+      return to(first, comparison === '$lte');
+    default: {
+      const equal = values.map((at) => `(${from(at, true)} and ${to(at, true)})`).join(' or ') || 'false';
+      return comparison === '$ne' || comparison === '$nin' ? `not (${equal})` : `(${equal})`;
+    }
+  }
+}
+
+const SQL_TYPES = { uuid: 'uuid', text: 'text', number: 'int' } as const;
 
 function columnOf(field: BridgeEventField, bridge: Bridge, p: Parameters): string {
   switch (field) {
@@ -107,8 +130,7 @@ function columnOf(field: BridgeEventField, bridge: Bridge, p: Parameters): strin
     case 'meta.replay':
       return 'd.attempts';
     case 'meta.moment':
-      // Shown in milliseconds: what is shown must equal itself.
-      return `date_trunc('milliseconds', d.accepted_at)`;
+      return 'd.accepted_at';
   }
 }
 

@@ -15,6 +15,7 @@ import {
   refusedPreset,
   refusedProbeUrl,
   refusedProbing,
+  refusedRetry,
   refusedUrl,
 } from './endpoint-config.ts';
 import type { NewEndpoint } from './endpoint-schema.ts';
@@ -32,6 +33,7 @@ export async function createEndpoint(
   const refused =
     refusedPreset(presets, asked) ??
     refusedProbing(config) ??
+    refusedRetry(config) ??
     (await refusedUrl(guard, asked.url)) ??
     (await refusedProbeUrl(guard, asked.probe));
   if (refused) return refused;

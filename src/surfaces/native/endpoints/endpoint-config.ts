@@ -136,6 +136,15 @@ export function refusedOrigin(
   });
 }
 
+/** Why a policy is refused whose waits could never be what it says. */
+export function refusedRetry({ retry }: Pick<EndpointConfig, 'retry'>): Problem | undefined {
+  if (retry.initialMs <= retry.capMs) return undefined;
+  const message = `Expected at least \`initialMs\`, which is ${retry.initialMs}: give both.`;
+  return problem('invalid_request', {
+    errors: [{ pointer: '#/retry/capMs', code: 'out_of_range', message }],
+  });
+}
+
 /** Stands for a delivery in an address that is only looked at. */
 const NO_DELIVERY = '00000000-0000-0000-0000-000000000000';
 

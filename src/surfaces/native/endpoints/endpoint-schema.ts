@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { headerFaults } from '../../../domain/endpoints/custom-header.ts';
 import { ON_EXHAUSTED } from '../../../domain/endpoints/endpoint.ts';
 import { ENDPOINT_STATES } from '../../../domain/endpoints/endpoint-state.ts';
-import { type EventFilter, filterFaults } from '../../../domain/endpoints/event-filter.ts';
+import { type EventFilter, filterFaults, pathFault } from '../../../domain/endpoints/event-filter.ts';
+import { typePatternFault } from '../../../domain/endpoints/event-type.ts';
+import { contradictions } from '../../../domain/endpoints/filter-contradiction.ts';
 import { PARTNER_DIRECTIONS } from '../../../domain/endpoints/preparation.ts';
 import { CIRCUIT_STATES } from '../../../domain/sending/endpoint-health.ts';
 import { namesDelivery } from '../../../domain/sending/probe.ts';
@@ -45,18 +47,36 @@ const handle = z
   })
   .meta({ description: 'Name of the endpoint within the tenant; it never changes.', example: 'billing' });
 
+function refine(context: z.RefinementCtx, fault: string | undefined, code: string): void {
+  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault, params: { code } });
+}
+
+/** A path of names joined by dots, as in filters. */
+function pathField(description: string, example: string) {
+  return textField(255, description, example).superRefine((path, context) =>
+    refine(context, pathFault(path)?.message, 'wrong_format'),
+  );
+}
+
 const url = textField(
   2_048,
   'Where deliveries are posted to: http or https, a public address.',
   'https://example.com/hooks',
 );
 
+const typePattern = textField(
+  255,
+  'A type, a prefix that ends in `.*`, or `*` for all.',
+  'invoice.*',
+).superRefine((pattern, context) => refine(context, typePatternFault(pattern), 'never_matches'));
+
 const eventTypes = z
-  .array(textField(255, 'A type, or a prefix that ends in `.*`.', 'invoice.*'))
+  .array(typePattern)
   .min(1)
   .max(100)
   .meta({
-    description: 'Types of event it wants: exact, or by a prefix such as `invoice.*`; all where null.',
+    description:
+      'Types of event it wants: exact, by a prefix such as `invoice.*`, or `*` for all; all where null, too.',
     example: ['invoice.*'],
   });
 
@@ -64,14 +84,15 @@ const eventTypes = z
 const filter = z
   .unknown()
   .superRefine((value, context) => {
-    for (const { path, code, message } of filterFaults(value))
+    const faults = filterFaults(value);
+    for (const { path, code, message } of faults.length > 0 ? faults : contradictions(value as EventFilter))
       context.addIssue({ code: 'custom', path, message, params: { code } });
   })
   .transform((value) => value as EventFilter)
   .meta({
     type: ['object', 'null'],
     description:
-      'Conditions on the payload by path, all of which must hold (docs/filters.md); none where null.',
+      'Conditions on the payload by path, all of which must hold (docs/filters.md); none where null. Strings, times among them, are compared as text.',
     example: { 'data.amount': { $gte: 100 }, 'data.currency': { $in: ['EUR', 'USD'] } },
   });
 
@@ -156,11 +177,10 @@ const probe = z
       'Where a GET says what became of a delivery, with `{deliveryId}` in the place of its id.',
       'https://example.com/hooks/status/{deliveryId}',
     ).refine(namesDelivery, {
-      message: 'Expected `{deliveryId}` in the URL.',
+      message: 'Expected `{deliveryId}` in the URL, not behind a `#`.',
       params: { code: 'wrong_format' },
     }),
-    processedField: textField(
-      255,
+    processedField: pathField(
       'Path of the member of the answer that is true where it was processed; 404 means that it was not received.',
       'processed',
     ),
@@ -190,21 +210,21 @@ const preset = z.string().max(40).meta({
     'Name of a surface: takes the policy that it documents for endpoints of its clients (docs/surfaces); what is given with it wins.',
   example: 'name-of-a-surface',
 });
-const guide = textField(255, 'A type, or a prefix that ends in `.*`.', 'invoice.*');
 const partner = z
   .strictObject({
     direction: z.enum(PARTNER_DIRECTIONS).meta({ description: 'Which way files go.', example: 'OUTBOUND' }),
     senderProfile: textField(255, 'Name of the profile of the sender.', 'acme').optional(),
     partnerProfile: textField(255, 'Name of the profile of the partner.', 'payer').optional(),
     guides: z
-      .array(guide)
+      .array(typePattern)
+      .min(1)
       .max(100)
       .optional()
       .meta({
         description: 'Types of event that there is a guide for; every type where left out.',
         example: ['invoice.*'],
       }),
-    keyPath: textField(255, 'Path in the payload of the business identifier.', 'invoice.number').optional(),
+    keyPath: pathField('Path in the payload of the business identifier.', 'invoice.number').optional(),
   })
   .meta({
     id: 'Partner',

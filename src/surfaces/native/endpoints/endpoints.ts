@@ -32,6 +32,7 @@ import {
   refusedPreset,
   refusedProbeUrl,
   refusedProbing,
+  refusedRetry,
   refusedUrl,
 } from './endpoint-config.ts';
 import {
@@ -143,7 +144,9 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
           if (version === undefined || before === undefined) return undefined;
           const config = changedConfig({ sealer, presets }, id, body, before.config);
           const refusedChange =
-            refusedProbing(config) ?? (mayMove ? undefined : refusedOrigin(before.config, config, body));
+            refusedProbing(config) ??
+            (body.retry ? refusedRetry(config) : undefined) ??
+            (mayMove ? undefined : refusedOrigin(before.config, config, body));
           if (refusedChange) return refusedChange;
           if (mayMove && body.url !== undefined) await liftFences(db, id);
           else if (!mayMove && movesDeliveries(before.config, config))

@@ -42,8 +42,9 @@ const Select = z
     maxProperties: 1,
   });
 
+/** No share is more than 100 %, and so nothing would ever be held or halted by it. */
 const percent = (description: string, example: number) =>
-  z.number().min(0).max(100).meta({ description, example });
+  z.number().min(0).max(99).meta({ description, example });
 
 const Options = z
   .strictObject({
@@ -98,7 +99,9 @@ const Options = z
         everySeconds: z.int().min(1).max(86_400).meta({ description: 'How often it doubles.', example: 60 }),
       })
       .optional()
-      .meta({ description: 'The rate doubles while what is sent does well, up to `ratePerSecond`.' }),
+      .meta({
+        description: 'The rate doubles while what is sent does well, up to `ratePerSecond`, which is more.',
+      }),
     haltAtFailurePercent: percent(
       'More bad attempts of the last minute than this, from 50 on, and the operation is halted.',
       50,
@@ -108,7 +111,38 @@ const Options = z
       example: 'hold',
     }),
   })
+  .refine(
+    ({ ramp, ratePerSecond }) =>
+      ramp === undefined || ratePerSecond === undefined || ramp.startPerSecond < ratePerSecond,
+    {
+      path: ['ramp', 'startPerSecond'],
+      message: 'Expected less than `ratePerSecond`, up to which the rate doubles.',
+      params: { code: 'out_of_range' },
+    },
+  )
   .meta({ id: 'RetryOptions' });
+
+/** What asks for something that cannot be is refused before it becomes an operation that does nothing of it. */
+function refuseContradictions(
+  {
+    select,
+    mode,
+    options,
+  }: { select: z.output<typeof Select>; mode: 'retry' | 'replay'; options: z.output<typeof Options> },
+  context: z.RefinementCtx,
+): void {
+  const refuse = (path: string[], message: string) =>
+    context.addIssue({ code: 'custom', path, message, params: { code: 'never_matches' } });
+  const { state } = select.filter ?? {};
+  if (mode === 'retry' && state && state.length > 0 && state.every((each) => each === 'delivered'))
+    refuse(['select', 'filter', 'state'], 'A retry leaves alone what is delivered; `mode: replay` sends it.');
+  const named = select.deliveryIds ?? select.executionIds;
+  if (options.canary && named && named.length > 0 && new Set(named).size <= options.canary.count)
+    refuse(
+      ['options', 'canary', 'count'],
+      'All that is selected would be the canary: expected a smaller count, or none.',
+    );
+}
 
 /** A request for a retry or replay. */
 export const RetryRequest = z
@@ -131,6 +165,7 @@ export const RetryRequest = z
     ).optional(),
     ticket: textField(255, 'Where this is tracked.', 'OPS-42').optional(),
   })
+  .superRefine(refuseContradictions)
   .meta({ id: 'RetryRequest' });
 
 type Parsed = z.output<typeof RetryRequest>;

@@ -1,10 +1,13 @@
 import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts';
 import type { PARTNER_DIRECTIONS } from '../../../domain/endpoints/preparation.ts';
-import type { TimeBound } from '../../../domain/operations/selection.ts';
+
 import type { DeliveryState } from '../../../domain/sending/delivery-state.ts';
 import type { ExecutionState } from '../../../domain/sending/execution-state.ts';
+import type { TimeBound } from '../../../domain/time/instant.ts';
+import { Parameters } from '../../../store/db/parameters.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
-import { bound, Parameters } from '../../../store/selection/selection-page.ts';
+import { bound } from '../../../store/selection/filter-conditions.ts';
+
 import { type FileFaultCode, reasonsOf } from '../file-fault.ts';
 import type { FileRun, FileStatus } from '../file-status.ts';
 
