@@ -9,6 +9,7 @@ import { freezeNext } from '../operations/freeze-selection.ts';
 import { settleExpiredClaims } from '../operations/settle-expired.ts';
 import { watchOperation } from '../operations/watch-operation.ts';
 import type { EarlySlice, EarlySlices } from '../sending/early-slices.ts';
+import type { RunningSlices } from '../sending/running-slices.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { Slice, type SliceControl } from '../sending/slice.ts';
 import { withTransaction } from '../store/db/pool.ts';
@@ -29,6 +30,7 @@ import type { OperationActivities, Progress } from './operation-activities.ts';
 export interface ActivityDeps {
   sending: SendingContext;
   early: EarlySlices;
+  running: RunningSlices;
   /** Requests in flight of one bulk slice. */
   socketsPerSlice: number;
   /** A slice returns after so long; the workflow begins another. */
@@ -98,8 +100,8 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
   async function sendEarly(operationId: string, wake: Wake): Promise<EarlySlice | undefined> {
     const { watched } = await readControl(pool, operationId);
     if (watched) return undefined;
-    return deps.early.begin((stop) =>
-      new Slice(deps.sending, {
+    return deps.early.begin((stop) => {
+      const slice = new Slice(deps.sending, {
         workedBy: operationId,
         lane: 'bulk',
         sockets: deps.socketsPerSlice,
@@ -108,13 +110,14 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
         endWhenIdleForMs: Number.POSITIVE_INFINITY,
         wake,
         control: () => readControl(pool, operationId),
-      })
-        .run()
+      });
+      return deps.running
+        .run(operationId, () => slice.run())
         .catch((error: Error & { code?: string }) =>
           // Whatever it would have sent, the slices of the operation send.
           deps.sending.log.warn({ event: 'early_slice.failed', code: error.code ?? error.name }),
-        ),
-    );
+        );
+    });
   }
 
   async function watchInteractive(operationId: string, stop: AbortSignal): Promise<void> {
@@ -168,7 +171,7 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
               wake: new Wake(stop),
               control: watchedControl(pool, operationId),
             });
-            const { claimed } = await slice.run();
+            const { claimed } = await deps.running.run(operationId, () => slice.run());
             deps.sending.log.info({
               event: 'slice.ended',
               operationId: showId('operation', operationId),
@@ -212,7 +215,7 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
 }
 
 /** Reads an operation's control at each claim; one that is watched is judged before, four times a second at most. */
-function watchedControl(pool: Pool, operationId: string): () => Promise<SliceControl> {
+export function watchedControl(pool: Pool, operationId: string): () => Promise<SliceControl> {
   let judgedAtMs = Number.NEGATIVE_INFINITY;
   return async () => {
     const control = await readControl(pool, operationId);

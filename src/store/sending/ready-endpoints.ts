@@ -9,6 +9,8 @@ export interface ReadyEndpoint {
   /** Milliseconds from now until something of it may be claimed; at most 0 when it may be now. */
   claimableInMs: number;
   paced: boolean;
+  /** What is said here is so at this revision of the endpoint. */
+  revision: number;
   /** Events of one key go there in their order. */
   ordered: boolean;
   /** Total time limit of a request to it. */
@@ -40,7 +42,7 @@ export async function readyEndpoints(
     text: `with recursive hop as (
       ${only ? 'select unnest($6::uuid[]) as endpoint_id' : HOP}
     )
-    select n.id as endpoint_id, n.tenant_id, n.state, n.ordered, v.timeout_ms,
+    select n.id as endpoint_id, n.tenant_id, n.state, n.revision, n.ordered, v.timeout_ms,
       (v.rate_per_second is not null or v.max_concurrency is not null or p.window_size is not null or p.streak > 0)
         as paced,
       (extract(epoch from greatest(first.due_at, p.floor_until, p.trial_until,
@@ -71,6 +73,7 @@ export async function readyEndpoints(
     state: row.state,
     claimableInMs: row.claimable_in_ms,
     paced: row.paced,
+    revision: row.revision,
     ordered: row.ordered,
     timeoutMs: row.timeout_ms,
   }));

@@ -5,11 +5,11 @@ import type { Reply } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Endpoint } from '../../../domain/endpoints/endpoint.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { rotateSecret } from '../../../operations/rotate-secret.ts';
 import { generateSecret } from '../../../outbound/signature.ts';
 import { endpointSecretContext } from '../../../sealing/sealing-contexts.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
 import { forgetHealth } from '../../../store/sending/endpoint-health.ts';
-import { expireEndpointSecrets, insertEndpointSecret } from '../../../store/tenancy/endpoint-secrets.ts';
 import { insertEndpointVersion } from '../../../store/tenancy/endpoint-versions.ts';
 import {
   advanceVersion,
@@ -182,7 +182,7 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       path: '/api/v1/endpoints/{id}/rotate-secret',
       summary: 'Give an endpoint a new signing secret',
       description:
-        'Requests are signed with both secrets until the old one has run out. The answer holds the new one, once.',
+        'From the answer on requests are signed with both secrets until the old one has run out, and then with the new one alone. The answer holds the new one, once.',
       request: {
         params,
         body: z
@@ -203,14 +203,11 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       async handler({ params: { id }, body, tenant }) {
         const secret = body.secret ?? generateSecret();
         const sealed = sealer.seal(secret, endpointSecretContext(id));
-        const rotated = await withTransaction(pool, async (db) => {
-          if ((await lockEndpoint(db, tenant.id, id)) === undefined) return undefined;
-          const until = await expireEndpointSecrets(db, id, body.oldValidForMs ?? OLD_SECRET_VALID_MS);
-          await insertEndpointSecret(db, id, sealed);
-          return { until };
-        });
+        const oldValidForMs = body.oldValidForMs ?? OLD_SECRET_VALID_MS;
+        const rotated = await rotateSecret({ pool }, tenant.id, id, { sealed, oldValidForMs });
         if (!rotated) return goneOrDeleted(tenant.id, id);
-        return { status: 200, body: { secret, previousValidUntil: rotated.until?.toISOString() ?? null } };
+        const { oldValidUntil } = rotated;
+        return { status: 200, body: { secret, previousValidUntil: oldValidUntil?.toISOString() ?? null } };
       },
     }),
   ];
