@@ -64,11 +64,11 @@ export class Selector {
 
   /** Sends what is selected while more is; one that is watched begins with its canaries, when all is selected. */
   async #sendEarly(operationId: string, wake: Wake): Promise<EarlySlice | undefined> {
-    const { sending, early, socketsPerSlice } = this.#context;
+    const { sending, early, running, socketsPerSlice } = this.#context;
     const { watched } = await readControl(sending.pool, operationId);
     if (watched) return undefined;
-    return early.begin((stop) =>
-      new Slice(sending, {
+    return early.begin((stop) => {
+      const slice = new Slice(sending, {
         workedBy: operationId,
         lane: 'bulk',
         sockets: socketsPerSlice,
@@ -78,13 +78,14 @@ export class Selector {
         wake,
         control: () => readControl(sending.pool, operationId),
         refused: haltsWhenRefused(sending, operationId),
-      })
-        .run()
+      });
+      return running
+        .run(operationId, () => slice.run())
         .catch((error: unknown) =>
           // Whatever it would have sent, the slices of the operation send, and say what is wrong with it.
           sending.log.warn({ event: 'early_slice.failed', code: errorCode(error) }),
-        ),
-    );
+        );
+    });
   }
 }
 

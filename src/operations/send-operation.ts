@@ -17,7 +17,7 @@ const INTERACTIVE_WATCH_MS = 2_000;
 
 /** Sends an operation's items by one slice until nothing can be claimed soon, its time is over, or it is stopped. */
 export async function sendSlice(
-  { sending, socketsPerSlice, sliceBudgetMs }: OperationContext,
+  { sending, running, socketsPerSlice, sliceBudgetMs }: OperationContext,
   operationId: string,
   stop: AbortSignal,
 ): Promise<void> {
@@ -32,7 +32,7 @@ export async function sendSlice(
     control: watchedControl(sending, operationId),
     refused: haltsWhenRefused(sending, operationId),
   });
-  const { claimed } = await slice.run();
+  const { claimed } = await running.run(operationId, () => slice.run());
   sending.log.info({ event: 'slice.ended', operationId: showId('operation', operationId), claimed });
 }
 
@@ -61,7 +61,7 @@ export async function watchInteractive(
 }
 
 /** Reads an operation's control at each claim; one that is watched is judged before, four times a second at most. */
-function watchedControl(sending: SendingContext, operationId: string): () => Promise<SliceControl> {
+export function watchedControl(sending: SendingContext, operationId: string): () => Promise<SliceControl> {
   let judgedAtMs = Number.NEGATIVE_INFINITY;
   return async () => {
     const control = await readControl(sending.pool, operationId);

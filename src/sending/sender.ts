@@ -208,6 +208,7 @@ export class Sender {
       next: decideNext({
         outcome: classification,
         attempts: item.attempts + 1,
+        lost: { all: item.lostAttempts, inARow: 0 },
         policy: target?.policy ?? DEFAULT_RETRY_POLICY,
         onAmbiguous: item.onAmbiguous ?? target?.onAmbiguous ?? 'resend',
         random: Math.random(),

@@ -197,7 +197,7 @@ export class Slice {
       this.#list.noteTaken(wanted, [], []);
       return { claimed: 0, refused: true, claimableInMs: PACE_POLL_MS };
     }
-    const { items, withoutPayload } = await claimItems(
+    const { items, withoutPayload, stale } = await claimItems(
       pool,
       workedBy,
       token,
@@ -207,6 +207,7 @@ export class Slice {
           ...grant,
           ordered: candidate?.ordered ?? false,
           ...(candidate?.claimedUpTo ? { after: candidate.claimedUpTo } : {}),
+          ...(candidate ? { revision: candidate.revision } : {}),
         };
       }),
       leaseMs,
@@ -229,6 +230,8 @@ export class Slice {
     await settleReservation(pool, token, reservation, items);
     await this.#giveBackCanaries(wanted, items, control.canary);
     this.#list.noteTaken(wanted, reservation.grants, items);
+    // Its pace, time limit or state is another now: what was granted by the old one was not taken.
+    if (stale.length > 0) this.#list.outdate();
     return {
       claimed: items.length + withoutPayload.length,
       short: this.#shortInOrder(reservation.grants, items),

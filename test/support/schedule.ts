@@ -8,6 +8,7 @@ import { closingState } from '../../src/domain/operations/operation-counts.ts';
 import type { Selection } from '../../src/domain/operations/selection.ts';
 import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
+import { acknowledgeDeliveries } from '../../src/operations/acknowledge-deliveries.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { selectAgain } from '../../src/operations/freeze-explicit.ts';
 import { freezeNext } from '../../src/operations/freeze-selection.ts';
@@ -199,6 +200,7 @@ export const anyStep: fc.Arbitrary<Step> = fc
           ['newEndpoint', 2],
           ['close', 10],
           ['resolve', 4],
+          ['acknowledge', 4],
         ] as const
       ).map(([act, weight]) => ({ weight, arbitrary: fc.constant(act) })),
     ),
@@ -359,6 +361,12 @@ const ACTS = {
     )?.delivery_id;
     const outcome = (['delivered', 'failed', 'retry'] as const)[b % 3] ?? 'retry';
     if (id) await resolveDelivery(quietDeps(pool), world.tenant.id, id, outcome);
+  },
+
+  /** A receiver's word, or the late 2xx of a sender that was cut off. */
+  async acknowledge(world: World, { a }: Step, pool: Pool) {
+    const id = pick(world.ledger.deliveries, a)?.id;
+    if (id) await acknowledgeDeliveries(quietDeps(pool), [id]);
   },
 };
 

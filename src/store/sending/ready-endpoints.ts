@@ -15,6 +15,8 @@ export interface ReadyEndpoint {
   /** When an operator last lifted what was held against it, on the database's clock. */
   liftedAtMs: number;
   paced: boolean;
+  /** What is said here is so at this revision of the endpoint. */
+  revision: number;
   /** Events of one key go there in their order. */
   ordered: boolean;
   /** Total time limit of a request to it. */
@@ -25,6 +27,7 @@ interface ReadyRow {
   endpoint_id: string;
   tenant_id: string;
   state: ReadyEndpoint['state'];
+  revision: number;
   claimable_in_ms: number;
   lifted_at_ms: number;
   paced: boolean;
@@ -57,7 +60,7 @@ export async function readyEndpoints(
     text: `with recursive hop as (
       ${only ? 'select unnest($6::uuid[]) as endpoint_id' : HOP}
     )
-    select n.id as endpoint_id, n.tenant_id, n.state, n.ordered, v.timeout_ms,
+    select n.id as endpoint_id, n.tenant_id, n.state, n.revision, n.ordered, v.timeout_ms,
       (v.rate_per_second is not null or v.max_concurrency is not null or p.window_size is not null or p.streak > 0)
         as paced, extract(epoch from p.lifted_at)::float8 * 1000 as lifted_at_ms,
       (extract(epoch from case
@@ -94,6 +97,7 @@ export async function readyEndpoints(
     claimableInMs: row.claimable_in_ms,
     liftedAtMs: row.lifted_at_ms,
     paced: row.paced,
+    revision: row.revision,
     ordered: row.ordered,
     timeoutMs: row.timeout_ms,
   }));

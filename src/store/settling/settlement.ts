@@ -11,6 +11,8 @@ export interface LostItem {
   token: string;
   version: number;
   attempts: number;
+  /** Attempts of it that were lost, this one included; all of them, and the last ones in a row. */
+  lost: { all: number; inARow: number };
   policy: RetryPolicy;
   onAmbiguous: OnAmbiguous;
   reconcileWithinMs: number;
@@ -31,7 +33,10 @@ export async function lockExpiredClaims(
   );
   if (claims.rows.length === 0) return { tokens: [], items: [] };
   const { rows } = await db.query(
-    `select e.id, e.delivery_id, e.operation_id, e.lease_token, e.attempts,
+    `select e.id, e.delivery_id, e.operation_id, e.lease_token, e.attempts, e.lost_attempts,
+       (select count(*)::int from attempts a where a.execution_id = e.id and a.number > coalesce((
+         select max(k.number) from attempts k where k.execution_id = e.id and k.fault_code is distinct from 'lease_lost'), 0))
+         as lost_in_a_row,
        coalesce(e.target_version, n.current_version) as version, v.max_attempts, v.initial_ms, v.factor, v.cap_ms,
        coalesce(e.on_ambiguous, v.on_ambiguous) as on_ambiguous, v.reconcile_within_ms
      from executions e
@@ -50,6 +55,7 @@ export async function lockExpiredClaims(
       token: row.lease_token,
       version: row.version,
       attempts: row.attempts,
+      lost: { all: row.lost_attempts + 1, inARow: row.lost_in_a_row + 1 },
       policy: {
         maxAttempts: row.max_attempts,
         initialMs: row.initial_ms,

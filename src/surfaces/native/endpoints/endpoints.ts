@@ -7,6 +7,7 @@ import type { Endpoint } from '../../../domain/endpoints/endpoint.ts';
 import { movesDeliveries } from '../../../domain/endpoints/new-origin.ts';
 import { hasScope } from '../../../domain/tenancy/scope.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { rotateSecret } from '../../../operations/rotate-secret.ts';
 import { deleteEndpoint, disableEndpoint, enableEndpoint } from '../../../operations/switch-endpoint.ts';
 import { generateSecret } from '../../../outbound/signature.ts';
 import { endpointSecretContext } from '../../../sealing/sealing-contexts.ts';
@@ -14,7 +15,6 @@ import { withTransaction } from '../../../store/db/pool.ts';
 import { countWaitingAt } from '../../../store/reading/waits.ts';
 import { forgetProtection } from '../../../store/sending/endpoint-health.ts';
 import { fenceEarlierEvents, liftFences } from '../../../store/tenancy/endpoint-fences.ts';
-import { expireEndpointSecrets, insertEndpointSecret } from '../../../store/tenancy/endpoint-secrets.ts';
 import { insertEndpointVersion } from '../../../store/tenancy/endpoint-versions.ts';
 import {
   advanceVersion,
@@ -232,7 +232,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       path: '/api/v1/endpoints/{id}/rotate-secret',
       summary: 'Give an endpoint a new signing secret',
       description:
-        'Requests are signed with both secrets until the old one has run out. The answer holds the new one, once.',
+        'From the answer on requests are signed with both secrets until the old one has run out, and then with the new one alone. The answer holds the new one, once.',
       request: {
         params,
         body: z
@@ -253,14 +253,11 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       async handler({ params: { id }, body, tenant }) {
         const secret = body.secret ?? generateSecret();
         const sealed = sealer.seal(secret, endpointSecretContext(id));
-        const rotated = await withTransaction(pool, async (db) => {
-          if ((await lockEndpoint(db, tenant.id, id)) === undefined) return undefined;
-          const until = await expireEndpointSecrets(db, id, body.oldValidForMs ?? OLD_SECRET_VALID_MS);
-          await insertEndpointSecret(db, id, sealed);
-          return { until };
-        });
+        const oldValidForMs = body.oldValidForMs ?? OLD_SECRET_VALID_MS;
+        const rotated = await rotateSecret({ pool }, tenant.id, id, { sealed, oldValidForMs });
         if (!rotated) return goneOrDeleted(tenant.id, id);
-        return { status: 200, body: { secret, previousValidUntil: rotated.until?.toISOString() ?? null } };
+        const { oldValidUntil } = rotated;
+        return { status: 200, body: { secret, previousValidUntil: oldValidUntil?.toISOString() ?? null } };
       },
     }),
   ];
