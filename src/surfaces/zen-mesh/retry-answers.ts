@@ -97,6 +97,7 @@ function statusOf(item: AcceptedItem): Status {
     case 'endpoint_disabled':
     case 'endpoint_deleted':
     case 'suppressed_duplicate':
+    case 'resent':
     case 'no_longer_matches':
     case 'already_retried':
     case 'not_retryable':

@@ -9,6 +9,7 @@ import { shownId, shownTime } from '../fields.ts';
 const deliveryId = shownId('delivery', 'The delivery.');
 const reason = z.enum(EXCLUSION_REASONS).meta({ description: 'Why it was not run.', example: 'coalesced' });
 const joinedExecutionId = shownId('execution', 'The execution that owns the delivery and was joined.');
+const resentBy = shownId('delivery', 'The delivery that stands for it since its sender sent the event again.');
 const heldBy = shownId('operation', 'The paused operation that holds it.');
 
 /** One line of an operation's ledger. */
@@ -46,6 +47,7 @@ export const ItemView = z
       eventId: shownId('event', 'The event it delivers.'),
       reason,
       joinedExecutionId: joinedExecutionId.nullable(),
+      resentBy: resentBy.nullable(),
       heldBy: heldBy.nullable(),
       createdAt: shownTime('When it was excluded.'),
     }),
@@ -68,6 +70,7 @@ export const AcceptedItemView = z
       became: z.literal('excluded').meta({ description: 'It is not run.', example: 'excluded' }),
       reason,
       joinedExecutionId: joinedExecutionId.optional(),
+      resentBy: resentBy.optional(),
       heldBy: heldBy.optional(),
     }),
   ])
@@ -86,6 +89,7 @@ export function itemView(item: OperationItem): z.input<typeof ItemView> {
       ...common,
       reason: item.reason,
       joinedExecutionId: item.joinedExecutionId ? showId('execution', item.joinedExecutionId) : null,
+      resentBy: item.resentBy ? showId('delivery', item.resentBy) : null,
       heldBy: item.heldBy ? showId('operation', item.heldBy) : null,
       createdAt: item.createdAt.toISOString(),
     };
@@ -115,6 +119,7 @@ export function acceptedItemView(item: AcceptedItem): z.input<typeof AcceptedIte
       became: 'excluded',
       reason: item.reason,
       ...(item.joinedExecutionId ? { joinedExecutionId: showId('execution', item.joinedExecutionId) } : {}),
+      ...(item.resentBy ? { resentBy: showId('delivery', item.resentBy) } : {}),
       ...(item.heldBy ? { heldBy: showId('operation', item.heldBy) } : {}),
     };
   return {
