@@ -63,12 +63,14 @@ export interface AcceptRequest<Refusal = never> {
 export type AcceptedItem =
   | {
       deliveryId: string;
+      endpointId: string;
       became: 'queued' | 'scheduled';
       executionId: string;
       supersededExecutionId?: string;
     }
   | {
       deliveryId: string;
+      endpointId: string;
       became: 'excluded';
       reason: ExclusionReason;
       joinedExecutionId?: string;
@@ -197,12 +199,14 @@ async function acceptedItems(db: Queryable, operationId: string): Promise<Accept
     item.kind === 'item'
       ? {
           deliveryId: item.deliveryId,
+          endpointId: item.endpointId,
           became: item.state === 'scheduled' ? 'scheduled' : 'queued',
           executionId: item.executionId,
           ...(item.tookOver ? { supersededExecutionId: item.tookOver } : {}),
         }
       : {
           deliveryId: item.deliveryId,
+          endpointId: item.endpointId,
           became: 'excluded',
           reason: item.reason,
           ...(item.joinedExecutionId ? { joinedExecutionId: item.joinedExecutionId } : {}),

@@ -42,9 +42,9 @@ export async function freezeAfresh(
       unmatched.push(...matched.unmatched);
     }
   }
-  const madeMeanwhile = await insertFirstDeliveries(db, operation, first);
+  const noItems = await insertFirstDeliveries(db, operation, first);
   const { raced } = await freezePage(db, operation, WHOLE, {
-    only: [...again, ...madeMeanwhile],
+    only: [...again, ...noItems],
   });
   await settleRaced(db, operation, raced);
   await excludeUnmatched(db, operation.id, unmatched);
@@ -63,9 +63,9 @@ function matchAfresh(event: EventToMatch, all: Matchable[], named: AfreshSelecti
     (endpoint) =>
       isMeant(endpoint) && (named?.unfiltered || wantsEvent(endpoint, { type: event.type, payload })),
   );
-  const had = new Set(deliveries.map(({ endpointId }) => endpointId));
-  const never = wanted.filter(({ endpointId }) => !had.has(endpointId));
-  // An endpoint that is named gets its items even while it is disabled: they say why nothing was sent.
+  const had = new Set([...deliveries.map(({ endpointId }) => endpointId), ...event.heldElsewhere]);
+  const never = event.resent ? [] : wanted.filter(({ endpointId }) => !had.has(endpointId));
+  // An endpoint that is named gets its deliveries even while it is disabled: their exclusion says why nothing was sent.
   if (named)
     return {
       first: never.map(({ endpointId }) => endpointId),

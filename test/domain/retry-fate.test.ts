@@ -86,7 +86,7 @@ describe('what becomes of a retry of a delivery', () => {
     for (const [stopped, word] of [
       [operation({ control: 'pause', state: 'paused' }), 'pause'],
       [operation({ control: 'pause' }), 'pause'],
-      [operation({ state: 'halted' }), 'halt'],
+      [operation({ control: 'pause', state: 'halted' }), 'halt'],
       [operation({ canaryHeld: true }), 'canary'],
     ] as const) {
       expect(retryFate(heldBy(stopped), plain)).toEqual({ fate: 'waits', for: word });

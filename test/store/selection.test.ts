@@ -38,7 +38,8 @@ async function selectedBy(filter: DeliveryFilter, page?: number): Promise<Map<st
 }
 
 function becomes({ state }: Varied): string {
-  if (state === 'pending' || state === 'unknown') return 'coalesced';
+  if (state === 'pending') return 'coalesced';
+  if (state === 'unknown') return 'outcome_unknown';
   return state === 'delivered' ? 'already_delivered' : 'item';
 }
 

@@ -105,8 +105,9 @@ function stoppedBy({
   state,
   canaryHeld,
 }: Extract<Holder, { by: 'operation' }>): WaitsFor | undefined {
-  if (control === 'pause') return 'pause';
+  // A halted one is paused, too.
   if (state === 'halted') return 'halt';
+  if (control === 'pause') return 'pause';
   return canaryHeld ? 'canary' : undefined;
 }
 

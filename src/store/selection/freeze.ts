@@ -72,9 +72,11 @@ export async function freezePage(
     page as materialized (${page}),
     seen as (
       select d.id, d.tenant_id, d.endpoint_id, d.event_id, d.state, d.state_changed_at, d.original_version, d.resent_by,
-        tip.id as tip_id, tip.state as tip_state, tip.reason as tip_reason, tip.open as tip_open,
+        tip.id as tip_id, tip.state as tip_state, tip.reason as tip_reason, coalesce(tip.open, false) as tip_open,
         tip.attempts as tip_attempts,
-        holder.id as holder_id, holder.control as holder_control, holder.state as holder_state
+        holder.id as holder_id, holder.control as holder_control, holder.state as holder_state,
+        (select c.state from canaries c where c.operation_id = holder.id and c.endpoint_id = d.endpoint_id) as holder_canary,
+        (select n.state from endpoints n where n.id = d.endpoint_id) as endpoint_state
       -- Lateral with a limit: one look-up each, whatever the planner thinks of the size of the tables.
       from page cross join lateral (select x.* from deliveries x where x.id = page.id limit 1) d
       left join lateral (
@@ -86,28 +88,33 @@ export async function freezePage(
       -- What a closed operation left unknown and was resolved to be sent again is the live lane's.
       left join operations holder on holder.id = tip.operation_id and tip.open and holder.closed_at is null
     ),
+    -- The rules of retryFate, in its order.
     decided as materialized (
       select s.*, case
         -- Look-ups by delivery and event alone, here and below: EXISTS may be hashed, and the operation may be looked up
         -- first: each page would then read all that it has already, or the payloads of every event there is.
         when (select x.delivery_id from exclusions x where x.operation_id = ${op} and x.delivery_id = s.id) is not null
           or ${op} = any (array(select x.operation_id from executions x where x.delivery_id = s.id)) then 'mine'
-        -- A retry neither joins nor takes over the replay of what is delivered: it would send it again.
-        when s.state = 'delivered' and s.tip_open and ${operation.kind === 'retry'} then 'already_delivered'
-        when s.tip_state in ('sending', 'unknown') then 'coalesced'
-        when s.tip_open then case
-          when holder_control = 'cancel' or holder_state = 'closing' then 'take'
-          when holder_control = 'pause' or holder_state = 'halted' then ${takesStopped ? `'take'` : `'held'`}
-          else ${takesOver ? `'take'` : `'coalesced'`} end
-        when s.tip_reason = 'suppressed_duplicate' then ${
+        when s.state = 'delivered' and ${operation.kind === 'retry'} then 'already_delivered'
+        when s.tip_state = 'sending' then 'coalesced'
+        when s.tip_state = 'unknown' then 'outcome_unknown'
+        when not s.tip_open and s.tip_reason = 'suppressed_duplicate' then ${
           // Where filters run again, so does the look for a first one; without a payload, its child can only be ignored, too.
           matchFilter ? `'new'` : `'suppressed_duplicate'`
         }
-        ${takesResent ? '' : `when s.resent_by is not null then 'resent'`}
-        ${isExplicit(selection) || again ? '' : `when s.state_changed_at > (select watermark from op) then 'changed_since'`}
-        when s.state = 'delivered' and ${operation.kind === 'retry'} then 'already_delivered'
+        ${takesResent ? '' : `when not s.tip_open and s.resent_by is not null then 'resent'`}
+        ${
+          isExplicit(selection) || again
+            ? ''
+            : `when not s.tip_open and s.state_changed_at > (select watermark from op) then 'changed_since'`
+        }
         when (select b.event_id from payloads b where b.event_id = s.event_id) is null then 'payload_expired'
-        else 'new' end as decision
+        when s.endpoint_state <> 'enabled' then 'endpoint_' || s.endpoint_state
+        when not s.tip_open then 'new'
+        when s.holder_control = 'cancel' or s.holder_state = 'closing' then 'take'
+        when s.holder_control = 'pause' or s.holder_state = 'halted' or s.holder_canary = 'held'
+          then ${takesStopped ? `'take'` : `'held'`}
+        else ${takesOver ? `'take'` : `'coalesced'`} end as decision
       from seen s
     ),
     taken as (
@@ -136,7 +143,7 @@ export async function freezePage(
     excluded as (
       insert into exclusions (operation_id, delivery_id, reason, joined_execution_id, held_by)
       select ${op}, d.id, d.decision,
-        case when d.decision in ('coalesced', 'held') then d.tip_id end,
+        case when d.decision in ('coalesced', 'held', 'outcome_unknown') then d.tip_id end,
         case when d.decision = 'held' then d.holder_id end
       from decided d where d.decision not in ('new', 'take', 'mine')
     ),
