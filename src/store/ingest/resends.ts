@@ -67,13 +67,7 @@ export async function idHistories(
 
 function heldFrom(row: VersionRow): Held {
   const standing: Standing =
-    row.state === 'delivered'
-      ? 'delivered'
-      : row.open
-        ? 'open'
-        : row.payload_kept
-          ? 'replayable'
-          : 'lost';
+    row.state === 'delivered' ? 'delivered' : row.open ? 'open' : row.payload_kept ? 'replayable' : 'lost';
   return {
     eventId: row.event_id,
     standing,

@@ -22,8 +22,7 @@ export async function repeatEvent(db: Queryable, tenantId: string, eventId: stri
   if (!event.payload_of)
     return {
       ok: false,
-      why:
-        event.duplicate_of && !event.payload_removed_at ? 'suppressed_duplicate' : 'payload_expired',
+      why: event.duplicate_of && !event.payload_removed_at ? 'suppressed_duplicate' : 'payload_expired',
     };
   if (await isWhollyResent(db, tenantId, eventId)) return { ok: false, why: 'resent' };
   const allotted = await allotNumbers(db, tenantId, { events: 1, calls: 1 });

@@ -36,7 +36,8 @@ export const EventView = z
     }),
     payloadBytes: z.int().meta({ description: 'Length of the payload in bytes.', example: 512 }),
     payloadKept: z.boolean().meta({
-      description: 'False once the payload has expired or was erased, and for suppressed repeats, which keep none.',
+      description:
+        'False once the payload has expired or was erased, and for suppressed repeats, which keep none.',
       example: true,
     }),
     deliveries: z

@@ -9,7 +9,10 @@ import { shownId, shownTime } from '../fields.ts';
 const deliveryId = shownId('delivery', 'The delivery.');
 const reason = z.enum(EXCLUSION_REASONS).meta({ description: 'Why it was not run.', example: 'coalesced' });
 const joinedExecutionId = shownId('execution', 'The execution that owns the delivery and was joined.');
-const resentBy = shownId('delivery', 'The delivery that stands for it since its sender sent the event again.');
+const resentBy = shownId(
+  'delivery',
+  'The delivery that stands for it since its sender sent the event again.',
+);
 const heldBy = shownId('operation', 'The paused operation that holds it.');
 
 /** One line of an operation's ledger. */
