@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Queryable } from '../../src/store/db/queryable.ts';
 import { erasePayload } from '../../src/store/settling/payload-retention.ts';
-import { handoffsOfEvent, stepsOfEvent } from '../../src/surfaces/flowrelay/store/handoffs.ts';
+import { idHistories } from '../../src/store/ingest/resends.ts';
+import { handoffsOfEvent } from '../../src/surfaces/flowrelay/store/handoffs.ts';
 import { findReceipt, listReceipts } from '../../src/surfaces/flowrelay/store/receipts.ts';
 import { handoffTips } from '../../src/surfaces/flowrelay/store/replay-material.ts';
+import { timelineSteps } from '../../src/surfaces/flowrelay/store/timeline.ts';
 import { planOf } from '../support/query-plan.ts';
 import { seedFailures } from '../support/seed-failures.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
@@ -61,8 +63,9 @@ test.each<[string, (db: Queryable) => Promise<unknown>, string]>([
     'rejections_by_request',
   ],
   ['its handoffs', (db) => handoffsOfEvent(db, tenant.id, eventId, 201), 'deliveries_once'],
-  ['its steps', (db) => stepsOfEvent(db, tenant.id, eventId, 501), 'deliveries_once'],
+  ['its steps', (db) => timelineSteps(db, tenant.id, eventId, 501), 'deliveries_once'],
   ['what its replay finds', (db) => handoffTips(db, tenant.id, eventId), 'deliveries_once'],
+  ['what a repeat of it finds', (db) => idHistories(db, tenant.id, [eventId]), 'deliveries_once'],
   ['its erasure', (db) => erasePayload(db, tenant.id, eventId), 'payloads_pkey'],
 ])('of receipts, %s is read by an index', async (_, run, index) => {
   const { scanned, indexes } = await planOf(store.pool, run);

@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => engine.close());
 afterEach(() => Promise.all(scenes.splice(0).map((each) => each.close())));
 
-async function scene(behaviour: Behaviour = status(500), endpoint?: Record<string, unknown>) {
+async function scene(behaviour: Behaviour = status(422), endpoint?: Record<string, unknown>) {
   const made = await createFlowRelayScene(engine, behaviour, endpoint);
   scenes.push(made);
   return made;
