@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Queryable } from '../../src/store/db/queryable.ts';
-import { erasePayload } from '../../src/store/settling/payload-retention.ts';
 import { idHistories } from '../../src/store/ingest/resends.ts';
+import { erasePayload } from '../../src/store/settling/payload-retention.ts';
 import { handoffsOfEvent } from '../../src/surfaces/flowrelay/store/handoffs.ts';
 import { findReceipt, listReceipts } from '../../src/surfaces/flowrelay/store/receipts.ts';
 import { handoffTips } from '../../src/surfaces/flowrelay/store/replay-material.ts';
@@ -28,6 +28,13 @@ beforeAll(async () => {
       [tenant.id],
     );
   }
+  await store.rows(
+    `insert into receipt_replays (tenant_id, event_id, key_hash, actor, binding, kind, targets, duplicate_risk, preview,
+       expires_at)
+     select $1, uuidv7(), sha256(n::text::bytea), 'a', sha256(''), 'handoff', '[]', false, '{}', now()
+     from generate_series(1, 5000) n`,
+    [tenant.id],
+  );
   [{ id: eventId }] = (await store.rows('select id from events where tenant_id = $1 limit 1', [
     tenant.id,
   ])) as [{ id: string }];

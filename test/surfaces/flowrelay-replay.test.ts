@@ -59,7 +59,10 @@ describe('one idempotency key goes from the preview to the execution', () => {
     for (const act of [it.confirm, it.execute])
       expect(await act(replayId, { key: 'another' })).toMatchObject({
         status: 409,
-        body: { code: 'idempotency_conflict', detail: expect.stringMatching(/^Stop.*stands for nothing yet/) },
+        body: {
+          code: 'idempotency_conflict',
+          detail: expect.stringMatching(/^Stop.*stands for nothing yet/),
+        },
       });
     const other = await prepared(it, { confirmed: false });
     for (const act of [it.confirm, it.execute])

@@ -45,7 +45,7 @@ export const ReplayAvailabilityView = z
         'Processing may already have started, or the sender sent it again: only an explicit confirmation goes on.',
       example: false,
     }),
-    retryAfterSeconds: z.int().nullable().meta({
+    availableInSeconds: z.int().nullable().meta({
       description: 'When the limit of the tenant lets the next one through; null where it is not in the way.',
       example: null,
     }),

@@ -152,7 +152,7 @@ function availabilityView(decision: ReplayDecision): z.input<typeof ReplayAvaila
       refusal: null,
       reason: null,
       needsDuplicateRiskConfirmation: decision.needsConfirmation,
-      retryAfterSeconds: null,
+      availableInSeconds: null,
     };
   const { refusal } = decision;
   return {
@@ -160,7 +160,7 @@ function availabilityView(decision: ReplayDecision): z.input<typeof ReplayAvaila
     refusal: refusalCode(refusal),
     reason: refusal.reason,
     needsDuplicateRiskConfirmation: false,
-    retryAfterSeconds: refusal.retryAfterSeconds ?? null,
+    availableInSeconds: refusal.retryAfterSeconds ?? null,
   };
 }
 
