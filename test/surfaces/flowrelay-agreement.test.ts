@@ -102,7 +102,7 @@ const HANDOFFS: Record<
     config: { retry: { maxAttempts: 3, initialMs: 60_000, factor: 1, capMs: 60_000 } },
     after: ({ here }) => store.attempt(503, here),
   },
-  unknown: { config: { onAmbiguous: 'hold' }, then: ({ here }) => store.attempt('timeout', here) },
+  unknown: { config: { onAmbiguous: 'hold' }, after: ({ here }) => store.attempt('timeout', here) },
   delivered: { after: ({ here }) => store.attempt(200, here) },
   'delivered and on its way again': {
     after: async (at) => {

@@ -127,7 +127,7 @@ export const RetryRequest = z
   .refine(({ mode, options }) => mode === 'replay' || options.includeResent !== true, {
     path: ['options', 'includeResent'],
     message: 'Expected `mode: replay` with it: a retry never sends what was sent again.',
-    params: { code: 'replay_only' },
+    params: { code: 'not_allowed' },
   })
   .meta({ id: 'RetryRequest' });
 
