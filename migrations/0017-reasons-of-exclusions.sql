@@ -10,3 +10,19 @@ alter table exclusions add constraint exclusions_reason_check check (reason in (
 alter table exclusions drop constraint exclusions_check;
 alter table exclusions add constraint exclusions_check
   check ((reason in ('coalesced', 'held', 'outcome_unknown')) = (joined_execution_id is not null));
+
+-- A repeat that is retried where filters run again is an item that has ended when it is made: it is counted as such.
+create or replace function account_inserted_executions() returns trigger language plpgsql as $$
+begin
+  update operation_counts c set
+    expected = c.expected + d.items, queued = c.queued + d.queued, scheduled = c.scheduled + d.scheduled,
+    ignored = c.ignored + d.ignored
+  from (
+    select operation_id, count(*) as items,
+      count(*) filter (where state = 'queued') as queued,
+      count(*) filter (where state = 'scheduled') as scheduled,
+      count(*) filter (where state = 'ignored') as ignored
+    from new_rows where operation_id is not null group by 1
+  ) d where c.operation_id = d.operation_id;
+  return null;
+end $$;

@@ -37,7 +37,7 @@ export function isProblem(value: object): value is Problem {
 }
 
 /** More errors than these help nobody and would make the answer larger than the request. */
-const MAX_ERRORS = 100;
+export const MAX_ERRORS = 100;
 
 /** A problem as the native API words it (RFC 9457). */
 export function renderNativeProblem(

@@ -64,7 +64,8 @@ export type AcceptedItem =
   | {
       deliveryId: string;
       endpointId: string;
-      became: 'queued' | 'scheduled';
+      /** Ignored: it repeats another event, and where filters run again an item says so. */
+      became: 'queued' | 'scheduled' | 'ignored';
       executionId: string;
       supersededExecutionId?: string;
     }
@@ -200,7 +201,7 @@ async function acceptedItems(db: Queryable, operationId: string): Promise<Accept
       ? {
           deliveryId: item.deliveryId,
           endpointId: item.endpointId,
-          became: item.state === 'scheduled' ? 'scheduled' : 'queued',
+          became: item.state === 'scheduled' || item.state === 'ignored' ? item.state : 'queued',
           executionId: item.executionId,
           ...(item.tookOver ? { supersededExecutionId: item.tookOver } : {}),
         }

@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { PROBLEMS } from '../../src/api/problem-table.ts';
+import { showId } from '../../src/domain/tenancy/typed-id.ts';
 import { rowCounts } from '../support/api-world.ts';
 import { type SeededDelivery, seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
 import { startTestApi, type TestApi } from '../support/test-api.ts';
@@ -60,8 +63,37 @@ describe('a retry', () => {
     ]);
     const again = await post({ select: { deliveryIds: [deliveryId] } });
     expect(again.body.items).toMatchObject([
-      { became: 'excluded', reason: 'coalesced', joinedExecutionId: answer.body.items[0].executionId },
+      {
+        became: 'excluded',
+        reason: 'coalesced',
+        why: 'Another execution of it is open and will be sent.',
+        joinedExecutionId: answer.body.items[0].executionId,
+      },
     ]);
+  });
+
+  test('that cannot send says in the answer and in the ledger why, and names the next call', async () => {
+    const { deliveryId } = fresh();
+    const { rows } = await api.database.pool.query(
+      `insert into executions (tenant_id, delivery_id, endpoint_id, parent_id, state, due_at, give_up_at)
+       select tenant_id, delivery_id, endpoint_id, id, 'unknown', now(), now() + interval '1 day'
+       from executions where delivery_id = $1 returning id`,
+      [api.uuid(deliveryId)],
+    );
+    const { body } = await post({
+      select: { deliveryIds: [deliveryId] },
+      options: { takeOverScheduled: true },
+    });
+    const said = {
+      deliveryId,
+      reason: 'outcome_unknown',
+      why: 'Its last attempt may have arrived, and nothing is sent before that is known.',
+      next: expect.stringContaining(`POST /api/v1/deliveries/${deliveryId}/resolve`),
+      joinedExecutionId: showId('execution', rows[0].id),
+    };
+    expect(body.items).toEqual([{ became: 'excluded', ...said }]);
+    const ledger = await api.call('GET', `/api/v1/retries/${body.id}/items`);
+    expect(ledger.body.items).toMatchObject([{ kind: 'exclusion', ...said }]);
   });
 
   test('takes ids in both spellings and counts repeats once', async () => {
@@ -99,6 +131,17 @@ describe('a retry', () => {
       '#/select/deliveryIds/1',
       '#/select/deliveryIds/2',
     ]);
+    const unknown = Array.from({ length: 101 }, () => showId('delivery', randomUUID()));
+    for (const [count, detail] of [
+      [100, PROBLEMS.unknown_ids.advice],
+      [101, 'Nothing was done: 101 ids name nothing of the tenant; `errors` names the first 100.'],
+    ] as const) {
+      const many = await post({ select: { deliveryIds: unknown.slice(0, count) } });
+      expect(many.body.detail).toBe(detail);
+      expect(many.body.errors.map(({ pointer }: { pointer: string }) => pointer)).toEqual(
+        unknown.slice(0, 100).map((_, index) => `#/select/deliveryIds/${index}`),
+      );
+    }
     const failures = await post({ select: { failuresOf: 'op_01k9z3e5hbe7r9qk2m4n6p8r0s' } }, 'k-unknown');
     expect(failures).toMatchObject({ status: 404, body: { errors: [{ pointer: '#/select/failuresOf' }] } });
     expect(await rowCounts(api)).toEqual(before);

@@ -259,7 +259,14 @@ describe('condition ObjectRequired: "Stedi will retry all executions matching th
     await one([FAILED]);
     for (const partnershipId of ['nobody', 'reused', '', 'a b', '\0', 'x'.repeat(1_000)])
       expect(await retried({ partnershipId })).toEqual(new Set());
-    expect(await retried({ partnershipId: 'reused_1' })).toEqual(new Set([old, young]));
+    // Both are selected; to the deleted one nothing can be sent, and its execution keeps its slot for a child.
+    expect(await retried({ partnershipId: 'reused_1' })).toEqual(new Set([young]));
+    expect(
+      await world.rows(
+        `select x.reason from exclusions x join executions e on e.delivery_id = x.delivery_id where e.id = $1`,
+        [old],
+      ),
+    ).toEqual([{ reason: 'endpoint_deleted' }]);
   });
 
   test('status: "You can only retry executions with a FAILED or IGNORED status"', async () => {

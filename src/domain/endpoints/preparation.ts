@@ -31,7 +31,7 @@ export type PreparationFault = (typeof PREPARATION_FAULTS)[number];
 
 /** Why an item is not sent although it was claimed. */
 export type Refusal =
-  | { state: 'ignored'; reason: 'no_longer_matches' | 'suppressed_duplicate' }
+  | { state: 'ignored'; reason: 'no_longer_matches' }
   | { state: 'failed'; reason: PreparationFault };
 
 /** What the preparation of an item looks at, as it is now. */
@@ -41,13 +41,10 @@ export interface Preparable {
   /** The endpoint's types and filter, where they are to be applied once more. */
   match?: { eventTypes?: string[]; filter?: EventFilter };
   partner?: Partner;
-  /** It runs again what was ignored for repeating another event, and it still does. */
-  suppressed?: boolean;
 }
 
 /** Prepares an item for sending: why it is not to be sent, or undefined where it is. */
-export function refusalOf({ eventType, body, match, partner, suppressed }: Preparable): Refusal | undefined {
-  if (suppressed) return { state: 'ignored', reason: 'suppressed_duplicate' };
+export function refusalOf({ eventType, body, match, partner }: Preparable): Refusal | undefined {
   const payload = match?.filter || partner?.keyPath !== undefined ? JSON.parse(body) : undefined;
   if (match && !wantsEvent(match, { type: eventType, payload }))
     return { state: 'ignored', reason: 'no_longer_matches' };

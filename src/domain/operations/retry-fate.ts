@@ -49,8 +49,8 @@ export interface RetryRequest {
 export type WaitsFor = 'outcome' | 'pause' | 'halt' | 'canary';
 
 /**
- * Why a retry of a delivery can send nothing. A suppressed duplicate of a request that matches filters becomes an item,
- * which ends ignored; in each other case it is excluded.
+ * Why a retry of a delivery can send nothing. Under a request that matches filters a suppressed duplicate becomes an item
+ * that is ignored from the start; in each other case the delivery is excluded.
  */
 export type CannotReason = Extract<
   ExclusionReason,

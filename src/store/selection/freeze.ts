@@ -99,8 +99,8 @@ export async function freezePage(
         when s.tip_state = 'sending' then 'coalesced'
         when s.tip_state = 'unknown' then 'outcome_unknown'
         when not s.tip_open and s.tip_reason = 'suppressed_duplicate' then ${
-          // Where filters run again, so does the look for a first one; without a payload, its child can only be ignored, too.
-          matchFilter ? `'new'` : `'suppressed_duplicate'`
+          // Where filters run again, so does the look for a first one: it has a child that says the same.
+          matchFilter ? `'repeat'` : `'suppressed_duplicate'`
         }
         ${takesResent ? '' : `when not s.tip_open and s.resent_by is not null then 'resent'`}
         ${
@@ -124,11 +124,12 @@ export async function freezePage(
       returning e.id, e.delivery_id
     ),
     inserted as (
-      insert into executions (tenant_id, delivery_id, endpoint_id, operation_id, parent_id, worked_by, state,
-        target_version, due_at, give_up_at, match_filter, on_ambiguous)
+      insert into executions (tenant_id, delivery_id, endpoint_id, operation_id, parent_id, worked_by, state, reason,
+        finished_at, target_version, due_at, give_up_at, match_filter, on_ambiguous)
       select d.tenant_id, d.id, d.endpoint_id, ${op}, d.tip_id,
         ${operation.interactive ? `'${LIVE_LANE}'::uuid` : `${op}::uuid`},
-        case when op.waits then 'scheduled' else 'queued' end,
+        case when d.decision = 'repeat' then 'ignored' when op.waits then 'scheduled' else 'queued' end,
+        case when d.decision = 'repeat' then 'suppressed_duplicate' end, case when d.decision = 'repeat' then now() end,
         ${operation.target === 'original' ? 'd.original_version' : 'null'}, op.due_at,
         op.due_at + coalesce(${p.add(giveUpAfterMs ?? null)}::float8, v.give_up_after_ms) * interval '1 millisecond',
         ${p.add(matchFilter ?? false)}::boolean, ${p.add(onAmbiguous ?? null)}
@@ -136,7 +137,7 @@ export async function freezePage(
       join endpoints n on n.id = d.endpoint_id
       join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
       left join taken t on t.delivery_id = d.id
-      where d.decision = 'new' or t.id is not null
+      where d.decision in ('new', 'repeat') or t.id is not null
       ${unopposed ? '' : 'on conflict do nothing'}
       returning delivery_id
     ),
@@ -145,7 +146,7 @@ export async function freezePage(
       select ${op}, d.id, d.decision,
         case when d.decision in ('coalesced', 'held', 'outcome_unknown') then d.tip_id end,
         case when d.decision = 'held' then d.holder_id end
-      from decided d where d.decision not in ('new', 'take', 'mine')
+      from decided d where d.decision not in ('new', 'take', 'repeat', 'mine')
     ),
     last as (select * from page
       order by ${orderOf(selection)
@@ -154,11 +155,11 @@ export async function freezePage(
     select (select count(*)::int from page) as selected, (select accepted_at::text from last) as last_accepted_at,
       (select id from last) as last_id, (select tenant_id from last) as last_tenant_id,
       -- By a hashed list: how much is inserted is not known when this is planned, and a join would compare all with all.
-      array(select d.id from decided d where d.decision in ('new', 'take')
+      array(select d.id from decided d where d.decision in ('new', 'take', 'repeat')
         and d.id not in (select i.delivery_id from inserted i)) as raced,
       array(select d.id from decided d
         where (d.id not in (select i.delivery_id from inserted i)) is false
-          and d.state not in ('delivered', 'pending')
+          and d.state not in ('delivered', 'pending') and d.decision <> 'repeat'
           and (coalesce(d.tip_attempts, 0) = 0 or d.tip_state = 'superseded')) as pending`,
     p.values,
   );

@@ -8,8 +8,7 @@ export async function loadPreparation(
   executionIds: string[],
 ): Promise<Map<string, Omit<Preparable, 'body'>>> {
   const { rows } = await db.query(
-    `select e.id, e.match_filter,
-       (select p.reason from executions p where p.id = e.parent_id) is not distinct from 'suppressed_duplicate' as suppressed, v.type, c.event_types, c.filter, c.partner
+    `select e.id, e.match_filter, v.type, c.event_types, c.filter, c.partner
      from executions e
      join deliveries d on d.id = e.delivery_id
      join events v on v.id = d.event_id
@@ -23,7 +22,6 @@ export async function loadPreparation(
       row.id,
       {
         eventType: row.type,
-        ...(row.suppressed ? { suppressed: true } : {}),
         ...(row.match_filter
           ? {
               match: {

@@ -28,7 +28,11 @@ export const FileExecutionSummary = z
       description: 'The same as a sentence.',
       example: 'The file was not delivered: every attempt failed.',
     }),
-    retryable: z.boolean().meta({ description: 'A retry would make a child of it.', example: true }),
+    retryable: z.boolean().meta({
+      description:
+        'A retry would make a child of it now; at an endpoint that is disabled or deleted none does.',
+      example: true,
+    }),
     parentExecutionId: shownUuid('The execution that it retries.').optional(),
     childExecutionId: shownUuid('The execution that retried it.').optional(),
     partnershipId: z

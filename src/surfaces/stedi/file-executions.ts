@@ -1,3 +1,4 @@
+import type { EndpointState } from '../../domain/endpoints/endpoint.ts';
 import type { PARTNER_DIRECTIONS } from '../../domain/endpoints/preparation.ts';
 import type { TimeBound } from '../../domain/operations/selection.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
@@ -27,7 +28,7 @@ export interface FileExecution extends FileRun {
   deliveryState: DeliveryState;
   failedAttempts: number;
   direction: FileDirection;
-  endpoint: { id: string; handle: string };
+  endpoint: { id: string; handle: string; state: EndpointState };
   event: { id: string; type: string; source?: string; name: string; payloadBytes: number };
   payloadKept: boolean;
 }
@@ -78,7 +79,7 @@ const SELECT = `select e.id, e.state, e.reason, e.created_at, e.finished_at, e.p
     coalesce(a.partly, false) as partly, a.failed as failed_attempts, d.state as delivery_state, d.payload_bytes,
     v.id as event_id, v.type, v.source, ${NAME} as name,
     exists (select from payloads b where b.event_id = v.id) as payload_kept,
-    n.id as endpoint_id, n.handle, w.partner->>'direction' as direction
+    n.id as endpoint_id, n.handle, n.state as endpoint_state, w.partner->>'direction' as direction
   from page e
   join deliveries d on d.id = e.delivery_id
   join events v on v.id = d.event_id
@@ -206,7 +207,7 @@ function fileExecutionFrom(row: any): FileExecution {
     deliveryState: row.delivery_state,
     failedAttempts: row.failed_attempts,
     direction: row.direction ?? 'UNKNOWN',
-    endpoint: { id: row.endpoint_id, handle: row.handle },
+    endpoint: { id: row.endpoint_id, handle: row.handle, state: row.endpoint_state },
     event: {
       id: row.event_id,
       type: row.type,

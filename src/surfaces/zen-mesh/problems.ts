@@ -15,7 +15,8 @@ const TYPES = 'https://api.zen-mesh.io/errors/';
 const CONTENT_TYPE = 'application/problem+json';
 /** An id can be as long as a path; an answer need not repeat it. */
 const MAX_SHOWN_ID = 100;
-const MAX_ERRORS = 100;
+/** The most parts of a request that one error names. */
+export const MAX_ERRORS = 100;
 
 /** The kinds of error that its documents name. */
 const KINDS = {
@@ -172,7 +173,10 @@ function traced(kind: Kind, detail: string) {
   return z.strictObject({
     ...common(kind, detail),
     instance,
-    errors: z.array(FieldProblem).optional().meta({ description: 'The parts of the request at fault.' }),
+    errors: z
+      .array(FieldProblem)
+      .optional()
+      .meta({ description: `The parts of the request at fault, ${MAX_ERRORS} at most.` }),
   });
 }
 

@@ -200,10 +200,18 @@ function isReplay({ surface, estimatedEvents }: Operation): boolean {
   return surface === SURFACE && estimatedEvents !== undefined;
 }
 
+/** A replay is completed where all that it selected is delivered, or is sent by what it joined. */
+function replayStatus({ state, report }: Operation): (typeof STATUSES)[number] {
+  if (state !== 'completed' || !report) return STATUS_OF[state];
+  const { already_delivered: delivered = 0, coalesced = 0 } = report.exclusions;
+  const { ignored, excluded } = report.counts;
+  return ignored + excluded > delivered + coalesced ? 'completed_with_failures' : 'completed';
+}
+
 function view(operation: Operation): z.input<typeof ReplayView> {
   return {
     replay_id: showId('replay', operation.id),
-    status: STATUS_OF[operation.state],
+    status: replayStatus(operation),
     estimated_events: operation.estimatedEvents ?? 0,
     created_at: operation.createdAt.toISOString(),
   };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { retryWords } from '../../../domain/operations/retry-words.ts';
 import { EXCLUSION_REASONS } from '../../../domain/operations/selection.ts';
 import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
@@ -8,12 +9,23 @@ import { shownId, shownTime } from '../fields.ts';
 
 const deliveryId = shownId('delivery', 'The delivery.');
 const reason = z.enum(EXCLUSION_REASONS).meta({ description: 'Why it was not run.', example: 'coalesced' });
-const joinedExecutionId = shownId('execution', 'The execution that owns the delivery and was joined.');
+const why = z.string().meta({
+  description: 'The reason as a sentence.',
+  example: 'Another execution of it is open and will be sent.',
+});
+const next = z.string().meta({
+  description: 'The next call, as a sentence.',
+  example: 'Nothing is to be done; `GET` the execution that is named to follow it.',
+});
+const joinedExecutionId = shownId(
+  'execution',
+  'The execution that owns the delivery: it was joined, is held, or its outcome is not known.',
+);
 const resentBy = shownId(
   'delivery',
   'The delivery that stands for it since its sender sent the event again.',
 );
-const heldBy = shownId('operation', 'The paused operation that holds it.');
+const heldBy = shownId('operation', 'The stopped operation that holds it.');
 
 /** One line of an operation's ledger. */
 export const ItemView = z
@@ -49,6 +61,8 @@ export const ItemView = z
       endpointId: shownId('endpoint', 'The endpoint it is for.'),
       eventId: shownId('event', 'The event it delivers.'),
       reason,
+      why,
+      next,
       joinedExecutionId: joinedExecutionId.nullable(),
       resentBy: resentBy.nullable(),
       heldBy: heldBy.nullable(),
@@ -62,9 +76,10 @@ export const AcceptedItemView = z
   .discriminatedUnion('became', [
     z.strictObject({
       deliveryId,
-      became: z
-        .enum(['queued', 'scheduled'])
-        .meta({ description: 'It is an item of the operation.', example: 'queued' }),
+      became: z.enum(['queued', 'scheduled', 'ignored']).meta({
+        description: 'It is an item of the operation; `ignored` is one that can send nothing.',
+        example: 'queued',
+      }),
       executionId: shownId('execution', 'The execution that runs it.'),
       supersededExecutionId: shownId('execution', 'The execution it took over.').optional(),
     }),
@@ -72,12 +87,19 @@ export const AcceptedItemView = z
       deliveryId,
       became: z.literal('excluded').meta({ description: 'It is not run.', example: 'excluded' }),
       reason,
+      why,
+      next,
       joinedExecutionId: joinedExecutionId.optional(),
       resentBy: resentBy.optional(),
       heldBy: heldBy.optional(),
     }),
   ])
   .meta({ id: 'AcceptedItem', description: 'What one delivery of an explicit list became.' });
+
+type Excluded = Pick<
+  Extract<AcceptedItem, { became: 'excluded' }>,
+  'reason' | 'deliveryId' | 'endpointId' | 'heldBy' | 'resentBy'
+>;
 
 /** Shows a line of a ledger. */
 export function itemView(item: OperationItem): z.input<typeof ItemView> {
@@ -90,7 +112,7 @@ export function itemView(item: OperationItem): z.input<typeof ItemView> {
     return {
       kind: 'exclusion',
       ...common,
-      reason: item.reason,
+      ...reasonView(item),
       joinedExecutionId: item.joinedExecutionId ? showId('execution', item.joinedExecutionId) : null,
       resentBy: item.resentBy ? showId('delivery', item.resentBy) : null,
       heldBy: item.heldBy ? showId('operation', item.heldBy) : null,
@@ -120,7 +142,7 @@ export function acceptedItemView(item: AcceptedItem): z.input<typeof AcceptedIte
     return {
       deliveryId,
       became: 'excluded',
-      reason: item.reason,
+      ...reasonView(item),
       ...(item.joinedExecutionId ? { joinedExecutionId: showId('execution', item.joinedExecutionId) } : {}),
       ...(item.resentBy ? { resentBy: showId('delivery', item.resentBy) } : {}),
       ...(item.heldBy ? { heldBy: showId('operation', item.heldBy) } : {}),
@@ -133,4 +155,14 @@ export function acceptedItemView(item: AcceptedItem): z.input<typeof AcceptedIte
       ? { supersededExecutionId: showId('execution', item.supersededExecutionId) }
       : {}),
   };
+}
+
+function reasonView({ reason, deliveryId, endpointId, heldBy, resentBy: by }: Excluded) {
+  const ids = {
+    deliveryId: showId('delivery', deliveryId),
+    endpointId: showId('endpoint', endpointId),
+    ...(heldBy === undefined ? {} : { heldBy: showId('operation', heldBy) }),
+    ...(by === undefined ? {} : { resentBy: showId('delivery', by) }),
+  };
+  return { reason, ...retryWords(reason, ids) };
 }

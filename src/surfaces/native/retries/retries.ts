@@ -6,7 +6,7 @@ import {
   readIdempotencyKey,
   requestFingerprint,
 } from '../../../api/idempotency.ts';
-import { isProblem, problem } from '../../../api/problem.ts';
+import { isProblem, MAX_ERRORS, problem } from '../../../api/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Operation } from '../../../domain/operations/operation.ts';
 import { OPERATION_STATES } from '../../../domain/operations/operation-state.ts';
@@ -117,6 +117,11 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
           };
         if (result.code !== 'unknown_ids') return problem('idempotency_key_reused');
         return problem('unknown_ids', {
+          ...(result.ids.length > MAX_ERRORS
+            ? {
+                detail: `Nothing was done: ${result.ids.length} ids name nothing of the tenant; \`errors\` names the first ${MAX_ERRORS}.`,
+              }
+            : {}),
           errors: pointersOf(body, result.ids).map((pointer) => ({
             pointer,
             code: 'unknown',

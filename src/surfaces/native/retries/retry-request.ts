@@ -149,9 +149,10 @@ export function optionsOf({ options }: Parsed): OperationOptions {
   ) as OperationOptions;
 }
 
-/** Where in the request these ids stand, each once: what an error about them points to. */
+/** Where in the request these ids stand, each once and in its order: what an error about them points to. */
 export function pointersOf({ select }: Parsed, wanted: readonly string[]): string[] {
   const [name, members] = Object.entries(select).find(([, member]) => member !== undefined) ?? [];
   if (!Array.isArray(members)) return [`#/select/${name}`];
-  return wanted.map((id) => `#/select/${name}/${members.indexOf(id)}`);
+  const missing = new Set(wanted);
+  return members.flatMap((id, index) => (missing.delete(id) ? [`#/select/${name}/${index}`] : []));
 }
