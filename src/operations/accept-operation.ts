@@ -75,6 +75,7 @@ export type AcceptedItem =
       became: 'excluded';
       reason: ExclusionReason;
       joinedExecutionId?: string;
+      resentBy?: string;
       heldBy?: string;
     };
 
@@ -210,6 +211,7 @@ async function acceptedItems(db: Queryable, operationId: string): Promise<Accept
           became: 'excluded',
           reason: item.reason,
           ...(item.joinedExecutionId ? { joinedExecutionId: item.joinedExecutionId } : {}),
+          ...(item.resentBy ? { resentBy: item.resentBy } : {}),
           ...(item.heldBy ? { heldBy: item.heldBy } : {}),
         },
   );

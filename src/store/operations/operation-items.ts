@@ -33,6 +33,8 @@ export type OperationItem =
       eventId: string;
       reason: ExclusionReason;
       joinedExecutionId?: string;
+      /** The delivery that stands for it since its sender sent the event again. */
+      resentBy?: string;
       heldBy?: string;
       createdAt: Date;
     };
@@ -136,7 +138,8 @@ async function exclusionsOf(
   limit: number,
 ): Promise<OperationItem[]> {
   const { rows } = await db.query(
-    `select x.*, d.endpoint_id, d.event_id from exclusions x join deliveries d on d.id = x.delivery_id
+    `select x.*, d.endpoint_id, d.event_id, case when x.reason = 'resent' then d.resent_by end as resent_by
+     from exclusions x join deliveries d on d.id = x.delivery_id
      where x.operation_id = $1 and ($2::uuid is null or x.delivery_id > $2)
      order by x.delivery_id limit $3`,
     [operationId, after ?? null, limit],
@@ -148,6 +151,7 @@ async function exclusionsOf(
     eventId: row.event_id,
     reason: row.reason,
     ...(row.joined_execution_id ? { joinedExecutionId: row.joined_execution_id } : {}),
+    ...(row.resent_by ? { resentBy: row.resent_by } : {}),
     ...(row.held_by ? { heldBy: row.held_by } : {}),
     createdAt: row.created_at,
   }));

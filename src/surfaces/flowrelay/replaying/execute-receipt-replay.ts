@@ -10,11 +10,9 @@ import {
   lockReplayUsage,
   markExecuted,
   type ReceiptReplay,
-  replayUsage,
 } from '../store/receipt-replays.ts';
 import { holdTargets } from '../store/replay-material.ts';
 import {
-  exhaustedBy,
   type ReplayCaller,
   type ReplayResult,
   refuse,
@@ -33,7 +31,7 @@ export async function executeReceiptReplay(
 ): Promise<ReplayResult> {
   const { tenant, caller } = by;
   const found = await findReplay(deps.pool, tenant.id, replayId);
-  const failure = wrongCall(found, by);
+  const failure = await wrongCall(deps.pool, found, by);
   if (failure || !found) return failure ?? { ok: false, code: 'not_found' };
   if (found.state !== 'executed') {
     const accepted = await acceptOperation<ReplayRefusal | 'executed_meanwhile'>(deps, {
@@ -47,7 +45,13 @@ export async function executeReceiptReplay(
         return replay && beforeExecution(db, tenant.id, replay, caller.actor);
       },
       after: async (db, { operationId, items }) => {
-        if (!sendsEach(found, items)) return { reason: 'nothing_to_send', freshPreview: true };
+        if (!sendsEach(found, items))
+          return {
+            reason: items.some((item) => item.became === 'excluded' && item.reason === 'payload_expired')
+              ? 'payload_gone'
+              : 'nothing_to_send',
+            freshPreview: true,
+          };
         if (!(await markExecuted(db, tenant.id, replayId, operationId)))
           throw new Error('a replay that is held was changed by somebody else');
         return undefined;
@@ -68,7 +72,7 @@ function operationOf(replay: ReceiptReplay): {
   kind: 'retry' | 'replay';
   target: 'current';
   selection: Selection;
-  options: { matchFilter?: boolean };
+  options: { matchFilter?: boolean; includeResent?: boolean };
   reason: string;
 } {
   const reason = 'replay of a receipt';
@@ -77,7 +81,8 @@ function operationOf(replay: ReceiptReplay): {
       kind: 'replay',
       target: 'current',
       selection: { deliveryIds: replay.targets.flatMap(({ deliveryId }) => deliveryId ?? []) },
-      options: { matchFilter: true },
+      // It is executed only where the risk was confirmed.
+      options: { matchFilter: true, ...(replay.duplicateRisk ? { includeResent: true } : {}) },
       reason,
     };
   const endpointIds = replay.targets.map(({ endpointId }) => endpointId);
@@ -101,11 +106,9 @@ async function beforeExecution(
     endpointIds: replay.targets.map(({ endpointId }) => endpointId),
   });
   if (replay.state !== 'confirmed') return { reason: 'not_confirmed' };
+  await lockReplayUsage(db, tenantId);
   const stale = await staleness(db, tenantId, replay, actor, { mustBeReady: true });
   if (stale) return stale;
-  await lockReplayUsage(db, tenantId);
-  const exhausted = exhaustedBy(await replayUsage(db, tenantId));
-  if (exhausted) return exhausted;
   // The confirmation is the operator's word on what is unknown; nothing may refuse after this.
   for (const { deliveryId } of replay.targets)
     if (deliveryId !== undefined) await resolveUnknown(db, tenantId, deliveryId, 'failed');
