@@ -2,7 +2,7 @@ import type { CircuitState } from '../sending/endpoint-health.ts';
 import type { ProbeRequest } from '../sending/probe.ts';
 import type { OnAmbiguous, RetryPolicy } from '../sending/retry-policy.ts';
 import type { Wait } from '../sending/waiting-for.ts';
-import type { EndpointState, EndpointState } from './endpoint-state.ts';
+import type { EndpointState } from './endpoint-state.ts';
 import type { EventFilter } from './event-filter.ts';
 import type { Partner } from './preparation.ts';
 

@@ -13,7 +13,7 @@ import { findOperation } from '../../../store/operations/operations.ts';
 import { withWaits } from '../../../store/reading/waits.ts';
 import { idParams, shownId, shownTime } from '../fields.ts';
 import { OperationSummary, operationSummary, RemainderView, remainderView } from './operation-view.ts';
-import { OperationWatch } from './operation-watch.ts';
+import { fingerprintOf, OperationWatch } from './operation-watch.ts';
 import type { ProgressRate } from './progress-rate.ts';
 
 /** Proxies give up on connections on which nothing moves, commonly after a minute. */
@@ -160,7 +160,7 @@ export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Rout
 
 /** Names a state of an operation, in every process alike. */
 function revisionOf(operation: Operation): string {
-  return createHash('sha256').update(JSON.stringify(operation)).digest('base64url').slice(0, 12);
+  return createHash('sha256').update(fingerprintOf(operation)).digest('base64url').slice(0, 12);
 }
 
 function closedId(operation: Operation): string {
