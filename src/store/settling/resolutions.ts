@@ -16,7 +16,7 @@ export async function resolveUnknown(
     `update executions e set
       state = $3,
       reason = case when $3 = 'failed' then 'resolved' end,
-      finished_at = case when $3 <> 'scheduled' then now() end,
+      finished_at = case when $3 <> 'scheduled' then clock_timestamp() end,
       due_at = now(),
       give_up_at = greatest(e.give_up_at, now() + interval '24 hours'),
       worked_by = case when exists (select from operations o where o.id = e.operation_id and o.closed_at is null)

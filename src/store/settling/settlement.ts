@@ -73,7 +73,7 @@ export async function giveUpOverdue(db: Queryable, limit: number): Promise<strin
       where in_queue and give_up_at > '-infinity' and give_up_at < now() and state in ('queued', 'scheduled')
       order by give_up_at limit $1 for update skip locked
     )
-    update executions e set state = 'failed', reason = 'gave_up', finished_at = now()
+    update executions e set state = 'failed', reason = 'gave_up', finished_at = clock_timestamp()
     from overdue o where e.id = o.id returning e.delivery_id`,
     [limit],
   );
@@ -104,7 +104,7 @@ export async function ignoreAtClosedEndpoints(
         and n.state <> 'enabled'
       limit $3 for update of e skip locked
     )
-    update executions e set state = 'ignored', finished_at = now(),
+    update executions e set state = 'ignored', finished_at = clock_timestamp(),
       reason = case u.endpoint_state when 'deleted' then 'endpoint_deleted' else 'endpoint_disabled' end
     from unsent u where e.id = u.id returning e.delivery_id`,
     [workedBy, endpointIds, limit],
@@ -119,7 +119,7 @@ export async function ignoreAtClosedEndpoints(
 /** Ends as ignored unsent executions whose payload is gone, or never was, for repeats keep none. Runs in a transaction. */
 export async function ignoreWithoutPayload(db: Queryable, executionIds: string[]): Promise<void> {
   const { rows } = await db.query(
-    `update executions e set state = 'ignored', finished_at = now(),
+    `update executions e set state = 'ignored', finished_at = clock_timestamp(),
        reason = case when v.duplicate_of is null then 'payload_expired' else 'suppressed_duplicate' end
      from deliveries d join events v on v.id = d.event_id
      where e.id = any($1::uuid[]) and d.id = e.delivery_id and e.state in ('queued', 'scheduled')
