@@ -25,7 +25,7 @@ const STEPS = [
   },
   { title: 'Generated: .env.example', args: ['scripts/env-example.mjs', '--check'] },
   { title: 'Generated: migrations/schema.sql', args: ['scripts/schema.mjs', '--check'] },
-  { title: 'Generated: openapi.json', args: ['scripts/openapi.mjs', '--check'] },
+  { title: 'Generated: openapi/', args: ['scripts/openapi.mjs', '--check'] },
 ];
 
 process.exitCode = await main();

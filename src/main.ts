@@ -150,6 +150,7 @@ async function prepareDatabase(role: Role, url: string): Promise<void> {
     const changes = role === 'all' || role === 'migrate';
     const result = await (changes ? migrate(url) : pendingMigrations(url));
     if (!result.ok) throw new StartupProblem(result.problem);
+    for (const warning of result.warnings ?? []) process.stderr.write(`${warning}\n`);
     if (role === 'migrate') process.stdout.write(`${describeApplied(result.applied)}\n`);
   } catch (error) {
     const problem = databaseProblem(error, url);

@@ -4,6 +4,7 @@ import type { PartState } from './api/api-deps.ts';
 import { hashApiKey, makeApiKey } from './api/api-key.ts';
 import { type Listening, listen } from './api/listen.ts';
 import { createApi } from './api/server.ts';
+import type { Surface } from './api/surface.ts';
 import type { Config } from './config/config.ts';
 import { StartupProblem } from './embedded/startup-problem.ts';
 import { createIngest } from './ingest/create-ingest.ts';
@@ -15,7 +16,7 @@ import { isMasterKeyOf } from './store/db/installation.ts';
 import { createPool } from './store/db/pool.ts';
 import { countWorkers } from './store/sending/workers.ts';
 import { hasAdminKey, installAdminKey } from './store/tenancy/api-keys.ts';
-import { SURFACES } from './surfaces/surfaces.ts';
+import { presetsOf, SURFACES } from './surfaces/surfaces.ts';
 import { createLogger, type Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { temporalAnswers } from './temporal/connection.ts';
@@ -26,7 +27,8 @@ import { type RunningWorker, startWorker, type WorkerSizes } from './worker/work
 
 /** What the service runs on, and which of its parts run in this process. */
 export interface ServiceOptions {
-  config: Pick<Config, 'host' | 'port' | 'allowedNetworks' | 'adminKey' | 'logLevel' | 'taskQueuePrefix'>;
+  config: Pick<Config, 'host' | 'port' | 'allowedNetworks' | 'adminKey' | 'logLevel' | 'taskQueuePrefix'> &
+    Partial<Pick<Config, 'trustedProxies'>>;
   databaseUrl: string;
   /** Without an address: what the environment says, by Temporal's own rules. */
   temporal: { address?: string };
@@ -35,6 +37,8 @@ export interface ServiceOptions {
   /** File of the workflow bundle; that of the build where absent. */
   workflowBundle?: string;
   sizes?: Partial<WorkerSizes>;
+  /** What is served; every one that there is where absent. */
+  surfaces?: readonly Surface[];
   log?: Log;
 }
 
@@ -55,18 +59,21 @@ const STATEMENT_TIMEOUT_MS = 30_000;
 
 /** Composes one process: pools, Temporal, the worker and the API, and takes them down in the reverse order. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { config, databaseUrl, masterKey, roles } = options;
+  const { config, databaseUrl, masterKey, roles, surfaces = SURFACES } = options;
   const log = options.log ?? createLogger({ level: config.logLevel });
   const metrics = createMetrics();
   const sealer = createSealer(masterKey);
   const guard = createAddressGuard([...config.allowedNetworks]);
   const queues = taskQueues(config.taskQueuePrefix);
+  const presets = presetsOf(surfaces);
   const apiPool = createPool(databaseUrl, {
     max: API_CONNECTIONS,
     applicationName: 'redrive-api',
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   });
   const workerPool = createPool(databaseUrl, { max: WORKER_CONNECTIONS, applicationName: 'redrive-worker' });
+  // Asked whether it is there, Postgres answers however busy the others are.
+  const healthPool = createPool(databaseUrl, { max: 1, applicationName: 'redrive-health' });
   const livePool = createPool(databaseUrl, { max: LIVE_CONNECTIONS, applicationName: 'redrive-live' });
   const temporal = new TemporalHolder(options.temporal, log);
   const shutdown = new AbortController();
@@ -82,7 +89,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     shutdown.abort();
     await Promise.all([listening?.close(ANSWER_GRACE_MS), worker?.stop()]);
     await temporal.close();
-    await Promise.all([apiPool.end(), workerPool.end(), livePool.end()]);
+    await Promise.all([apiPool, workerPool, healthPool, livePool].map((pool) => pool.end()));
   };
 
   try {
@@ -100,6 +107,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         queues,
         guard,
         sealer,
+        presets,
+        chores: (of) => surfaces.flatMap((surface) => surface.chores?.(of) ?? []),
         workflowBundle:
           options.workflowBundle ?? fileURLToPath(new URL('./workflow-bundle.js', import.meta.url)),
         version: VERSION,
@@ -113,16 +122,18 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       {
         ...recovery,
         acceptEvents: createIngest(recovery),
+        presets,
         sealer,
         guard,
         keySets: createKeySets(guard),
         log,
         metrics,
-        readiness: () => readiness(apiPool, temporal),
+        readiness: () => readiness(healthPool, temporal),
         version: VERSION,
         shutdown: shutdown.signal,
+        ...(config.trustedProxies ? { trustedProxies: config.trustedProxies } : {}),
       },
-      SURFACES,
+      surfaces,
     );
     listening = await listen(api, config.host, config.port);
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;

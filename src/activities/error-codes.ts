@@ -1,6 +1,7 @@
 import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { errorCode } from '../telemetry/error-code.ts';
 
 /**
  * Lets errors of activities cross into Temporal as codes only: a message of Postgres can carry a row, and a history is
@@ -14,7 +15,7 @@ export function errorCodes(log: Logger): ActivityInterceptorsFactory {
           return await next(input);
         } catch (error) {
           if (error instanceof CancelledFailure || error instanceof CompleteAsyncError) throw error;
-          const code = codeOf(error);
+          const code = errorCode(error);
           const { activityType, attempt, workflowExecution } = context.info;
           log.warn({
             event: 'activity.failed',
@@ -28,10 +29,4 @@ export function errorCodes(log: Logger): ActivityInterceptorsFactory {
       },
     },
   });
-}
-
-function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown }).code;
-  if (typeof code === 'string' && /^[A-Za-z0-9_]{1,40}$/.test(code)) return code;
-  return error instanceof Error ? error.name : 'unknown_error';
 }

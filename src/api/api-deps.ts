@@ -1,3 +1,4 @@
+import type { EndpointPresets } from '../domain/endpoints/preset.ts';
 import type { AcceptEvents } from '../ingest/create-ingest.ts';
 import type { RecoveryDeps } from '../operations/recovery-deps.ts';
 import type { AddressGuard } from '../outbound/address-guard.ts';
@@ -6,6 +7,7 @@ import type { Sealer } from '../sealing/sealing.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { RateLimit } from './rate-limit.ts';
+import type { StreamLimits } from './stream-places.ts';
 
 /** State of one part that the service needs. */
 export interface PartState {
@@ -19,6 +21,8 @@ export interface PartState {
 export interface ApiDeps extends RecoveryDeps {
   /** The one acceptor of events of this process. */
   acceptEvents: AcceptEvents;
+  /** What endpoints can take the policy of. */
+  presets: EndpointPresets;
   sealer: Sealer;
   guard: AddressGuard;
   /** Keys that issuers of tokens publish. */
@@ -31,4 +35,7 @@ export interface ApiDeps extends RecoveryDeps {
   /** Aborted when the server shuts down: streams end, so that connections can. */
   shutdown: AbortSignal;
   rateLimit?: RateLimit;
+  streamLimits?: StreamLimits;
+  /** CIDRs of the proxies whose `X-Forwarded-For` says where a request comes from; none where left out. */
+  trustedProxies?: readonly string[];
 }

@@ -1,5 +1,4 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Grant } from '../domain/tenancy/grant.ts';
 import { hasScope, type Scope } from '../domain/tenancy/scope.ts';
 import { readId, showId } from '../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../store/db/queryable.ts';
@@ -7,30 +6,9 @@ import { findApiKey } from '../store/tenancy/api-keys.ts';
 import { findTenant } from '../store/tenancy/tenants.ts';
 import type { ApiDeps } from './api-deps.ts';
 import { hashApiKey } from './api-key.ts';
+import type { Caller, TenantRef } from './caller.ts';
 import { callerOfToken, isToken, type TokenRefusal } from './jwt-caller.ts';
 import { type Problem, problem } from './problem.ts';
-import type { TenantRef } from './route.ts';
-
-/** Who is calling. */
-export interface Caller {
-  /** Stable name of who it is, such as `key_…` or `jwt:iss_…:<sub>`: for quotas, audit and what is bound to its actor. */
-  actor: string;
-  /** The request that it came with. */
-  requestId?: string;
-  /** Where the credential is an API key. */
-  keyId?: string;
-  scopes: readonly string[];
-  /** Where the key was made with one: it reads no bodies, and no surface takes it that does not say so. */
-  grant?: Grant;
-  /** The tenant the credential belongs to; one of the installation has none. */
-  tenant?: TenantRef;
-}
-
-/** A caller and the tenant the call is about. */
-export interface Authenticated {
-  caller: Caller;
-  tenant?: TenantRef;
-}
 
 /** The credential of `Authorization: Bearer <credential>`. */
 export function bearerToken(authorization: string | undefined): string | undefined {
@@ -42,15 +20,27 @@ export function apiKeyHeader(header: string | undefined): string | undefined {
   return /^[\x21-\x7e]{1,8192}$/.exec(header ?? '')?.[0];
 }
 
-/** Who a credential belongs to, an API key or a token (JWT), or why it is refused. */
+/** What a call is about, as far as a credential has to know it. */
+export interface CalledFor {
+  /** The tenant that the request names, by id or handle. */
+  named?: string | undefined;
+  /** It is about the installation, and no tenant's. */
+  installation?: boolean;
+}
+
+/**
+ * Who a credential belongs to, an API key or a token (JWT), or why it is refused. Where no tenant is named, tokens are
+ * known of those issuers only that the installation registered.
+ */
 export async function callerOf(
   deps: Pick<ApiDeps, 'pool' | 'sealer' | 'keySets' | 'log'>,
   credential: string | undefined,
+  calledFor: CalledFor,
 ): Promise<Caller | Problem> {
   if (credential === undefined) return refuse('credential_missing');
   if (isToken(credential)) {
-    const caller = await callerOfToken(deps, credential);
-    return 'refused' in caller ? refusedToken(caller) : caller;
+    const caller = await callerOfToken(deps, credential, calledFor.named);
+    return 'refused' in caller ? refusedToken(caller, calledFor) : caller;
   }
   const hash = hashApiKey(credential);
   const found = await findApiKey(deps.pool, hash);
@@ -104,8 +94,11 @@ function refuse(
 }
 
 /** The same codes as for keys; only what to do about it differs. */
-function refusedToken(refusal: TokenRefusal): Problem {
+function refusedToken(refusal: TokenRefusal, { named, installation }: CalledFor): Problem {
   switch (refusal.refused) {
+    case 'of_another_tenant':
+      if (installation) return problem('insufficient_scope', { scope: 'admin' });
+      return named ? problem('not_found') : refusedToken({ refused: 'credential_invalid' }, {});
     case 'temporarily_unavailable':
       return problem('temporarily_unavailable', {
         detail: 'The keys that the issuer of this token publishes cannot be read at present.',
@@ -114,7 +107,7 @@ function refusedToken(refusal: TokenRefusal): Problem {
     case 'credential_invalid':
       return refuse(
         refusal.refused,
-        'This token is refused: its `iss` and `aud` are not registered together, or its algorithm, signature, `exp` or `nbf` is not as it must be.',
+        'This token is refused: its `iss` and `aud` are not registered together, or its algorithm, signature, `exp` or `nbf` is not as it must be. Where its issuer was registered by a tenant, the request must name that tenant.',
       );
     case 'credential_expired':
       return refuse(refusal.refused, 'This token has expired: get a new one from its issuer.');

@@ -9,17 +9,25 @@ import {
   jwtVerify,
 } from 'jose';
 import { commonScopes, type Scope } from '../domain/tenancy/scope.ts';
-import { showId } from '../domain/tenancy/typed-id.ts';
+import { readId, showId } from '../domain/tenancy/typed-id.ts';
 import { KeysUnavailableError } from '../outbound/key-sets.ts';
 import { jwtIssuerSecretContext } from '../sealing/sealing-contexts.ts';
-import { findJwtIssuers, type JwtIssuer } from '../store/tenancy/jwt-issuers.ts';
+import {
+  findIssuersOfTenants,
+  findJwtIssuers,
+  type JwtIssuer,
+  type TenantName,
+} from '../store/tenancy/jwt-issuers.ts';
 import type { ApiDeps } from './api-deps.ts';
-import type { Caller } from './authentication.ts';
+import type { Caller } from './caller.ts';
+
 import { codeOfException } from './unexpected-failure.ts';
 
 /** Why a token is refused. */
 export type TokenRefusal =
   | { refused: 'credential_invalid' | 'credential_expired' | 'credential_revoked' }
+  /** It is good, but not for the tenant that is named, or for none. */
+  | { refused: 'of_another_tenant' }
   /** The keys that would tell cannot be read now. */
   | { refused: 'temporarily_unavailable'; retryAfterSeconds: number };
 
@@ -39,18 +47,54 @@ export function isToken(credential: string): boolean {
 
 /**
  * Who a token speaks for. What it says counts only once its signature has been verified with the key and the one
- * algorithm that were registered for its `iss` and `aud`.
+ * algorithm that were registered for its `iss` and `aud`: by the tenant that the request names, or by the installation.
+ * What the installation registered is tried first, so that no tenant takes over a token of it by registering it, too.
  */
 export async function callerOfToken(
-  { pool, sealer, keySets, log }: Pick<ApiDeps, 'pool' | 'sealer' | 'keySets' | 'log'>,
+  deps: Pick<ApiDeps, 'pool' | 'sealer' | 'keySets' | 'log'>,
   token: string,
+  named: string | undefined,
 ): Promise<Caller | TokenRefusal> {
   const claimed = claimedIssuer(token);
-  const [found, other] = claimed ? await findJwtIssuers(pool, claimed.issuer, claimed.audiences) : [];
-  // Of two that would both take it, neither can be told to be meant.
-  if (!found || (other && !other.revokedAt)) return { refused: 'credential_invalid' };
+  if (!claimed) return { refused: 'credential_invalid' };
+  const found = await findJwtIssuers(deps.pool, { ...claimed, named: tenantNamed(named) });
+  const working = found.filter(({ revokedAt }) => !revokedAt);
   // Not verified: nobody is asked for the keys of an issuer that was revoked.
-  if (found.revokedAt) return { refused: 'credential_revoked' };
+  if (working.length === 0)
+    return found.length > 0
+      ? { refused: 'credential_revoked' }
+      : {
+          refused: (await isOfSomeTenant(deps, token, claimed)) ? 'of_another_tenant' : 'credential_invalid',
+        };
+  let refusal: TokenRefusal = { refused: 'credential_invalid' };
+  for (const byInstallation of [true, false]) {
+    const [issuer, other] = working.filter((each) => each.byInstallation === byInstallation);
+    if (!issuer) continue;
+    // Of two that would both take it, neither can be told to be meant.
+    if (other) return { refused: 'credential_invalid' };
+    const caller = await callerByIssuer(deps, token, issuer);
+    if (!('refused' in caller) || caller.refused !== 'credential_invalid') return caller;
+    refusal = caller;
+  }
+  return refusal;
+}
+
+/** Whether a token is good elsewhere: it speaks for nobody here, but is refused in other words than one that is not. */
+async function isOfSomeTenant(
+  deps: Pick<ApiDeps, 'pool' | 'sealer' | 'keySets' | 'log'>,
+  token: string,
+  claimed: { issuer: string; audiences: string[] },
+): Promise<boolean> {
+  for (const issuer of await findIssuersOfTenants(deps.pool, claimed))
+    if (!('refused' in (await callerByIssuer(deps, token, issuer)))) return true;
+  return false;
+}
+
+async function callerByIssuer(
+  { sealer, keySets, log }: Pick<ApiDeps, 'sealer' | 'keySets' | 'log'>,
+  token: string,
+  found: JwtIssuer,
+): Promise<Caller | TokenRefusal> {
   try {
     const secretOrKeys = found.sealedSecret
       ? sealer.open(found.sealedSecret, jwtIssuerSecretContext(found.id))
@@ -70,6 +114,13 @@ export async function callerOfToken(
       return { refused: 'credential_invalid' };
     throw error;
   }
+}
+
+function tenantNamed(named: string | undefined): TenantName | undefined {
+  if (named === undefined || named === '') return undefined;
+  const id = readId('tenant', named);
+  // A NUL cannot be compared in Postgres; no handle has one.
+  return id === undefined ? { handle: named.replaceAll('\0', '') } : { id };
 }
 
 async function verified(

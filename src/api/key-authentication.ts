@@ -1,5 +1,6 @@
 import type { ApiDeps } from './api-deps.ts';
-import { type Authenticated, bearerToken, callerOf, refusedScope, tenantFor } from './authentication.ts';
+import { bearerToken, callerOf, refusedScope, tenantFor } from './authentication.ts';
+import type { Authenticated } from './caller.ts';
 import { isProblem, type Problem, problem } from './problem.ts';
 import type { Access } from './route.ts';
 import type { CredentialRequest, Surface } from './surface.ts';
@@ -20,9 +21,12 @@ export async function authenticateByKey(
   access: Exclude<Access, { of: 'anyone' }>,
   request: CredentialRequest,
 ): Promise<Authenticated | Problem> {
-  const caller = await callerOf(deps, bearerToken(request.header('authorization')));
-  if (isProblem(caller)) return caller;
   const named = request.header('redrive-tenant');
+  const caller = await callerOf(deps, bearerToken(request.header('authorization')), {
+    named,
+    installation: access.of === 'installation',
+  });
+  if (isProblem(caller)) return caller;
   const tenant =
     access.of === 'installation'
       ? undefined

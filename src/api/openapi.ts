@@ -1,12 +1,33 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi';
+import { MAX_JSON_DEPTH } from '../domain/json/json-depth.ts';
 import { authenticateByKey } from './key-authentication.ts';
+import { shareComponents } from './openapi-sharing.ts';
 import { ProblemSchema } from './problem.ts';
 import { PROBLEMS, type ProblemCode } from './problem-table.ts';
 import type { RouteResponse } from './route.ts';
-import type { SecurityScheme, ServedRoute } from './surface.ts';
+import type { SecurityScheme, ServedRoute, Surface } from './surface.ts';
+
+/** The OpenAPI 3.1 document of one surface, with the routes of the service itself where these are its own. */
+export function surfaceDocument(
+  routes: readonly ServedRoute[],
+  surface: Surface,
+  version: string,
+): Record<string, unknown> {
+  const own = routes.filter((route) => route.surface === surface);
+  const versioned = surface.versionPrefix;
+  const spelledOnce = own.filter(({ path }) => versioned === undefined || !path.startsWith(`${versioned}/`));
+  return openApiDocument(spelledOnce, version, {
+    title: `Redrive: ${surface.title}`,
+    servers: ['/', ...(versioned === undefined ? [] : [versioned])],
+  });
+}
 
 /** The OpenAPI 3.1 document of these routes; nothing of it is written by hand. */
-export function openApiDocument(routes: readonly ServedRoute[], version: string): Record<string, unknown> {
+export function openApiDocument(
+  routes: readonly ServedRoute[],
+  version: string,
+  { title = 'Redrive', servers = ['/'] }: { title?: string; servers?: string[] } = {},
+): Record<string, unknown> {
   const registry = new OpenAPIRegistry();
   const schemes = Object.assign({}, ...routes.map(({ surface }) => surface.credentials)) as Record<
     string,
@@ -18,16 +39,15 @@ export function openApiDocument(routes: readonly ServedRoute[], version: string)
   const document = new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
     info: {
-      title: 'Redrive',
+      title,
       version,
-      description:
-        'Delivers events to HTTP endpoints and recovers the deliveries that failed, under control and with proof. Errors are RFC 9457 problems with a stable `code`; times are ISO 8601 in UTC, durations milliseconds.',
+      description: `Delivers events to HTTP endpoints and recovers the deliveries that failed, under control and with proof. Errors are RFC 9457 problems with a stable \`code\`; times are RFC 3339, shown in UTC and in milliseconds, and compared so; durations are milliseconds. A request has at most 8 MiB, and its JSON nests at most ${MAX_JSON_DEPTH} levels.`,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    servers: [{ url: '/' }],
+    servers: servers.map((url) => ({ url })),
     tags: [...new Set(routes.map((route) => route.tag))].map((name) => ({ name })),
   });
-  return document as unknown as Record<string, unknown>;
+  return shareComponents(document as unknown as Record<string, unknown>);
 }
 
 /** Every error that a native route can answer: its own, and those that follow from its access and its request. */
@@ -53,7 +73,14 @@ export function problemsOf(route: ServedRoute): ProblemCode[] {
   }
   if (route.request?.params) add('not_found');
   if (route.method === 'post' || route.method === 'patch')
-    add('malformed_json', 'body_too_large', 'unsupported_media_type', 'unsupported_content_encoding');
+    add(
+      'malformed_json',
+      'nested_too_deep',
+      'body_too_large',
+      'too_many_members',
+      'unsupported_media_type',
+      'unsupported_content_encoding',
+    );
   return [...codes];
 }
 
@@ -64,7 +91,7 @@ function pathOf(route: ServedRoute): RouteConfig {
     path: route.path,
     operationId: operationId(route),
     summary: route.summary,
-    description: [route.description, scopeOf(route)].filter(Boolean).join('\n\n'),
+    description: [route.description, scopeOf(route), problemsIn(route)].filter(Boolean).join('\n\n'),
     tags: [route.tag],
     security:
       route.access.of === 'anyone'
@@ -100,7 +127,7 @@ function headerParameters(route: ServedRoute) {
       ? {
           'Redrive-Tenant': {
             description:
-              'Handle or id of the tenant, where the key has scope `admin` and so belongs to none.',
+              'Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered.',
             example: 'acme',
           },
         }
@@ -151,17 +178,35 @@ function described(route: ServedRoute, response: RouteResponse) {
   };
 }
 
+/** The codes of a native route, so that its refusals can be documented once for all routes. */
+function problemsIn(route: ServedRoute): string {
+  if (route.surface.name !== 'native') return '';
+  return `Problems: ${problemsOf(route)
+    .map((code) => `\`${code}\``)
+    .join(', ')}.`;
+}
+
+const STATUS_MEANINGS: Record<number, string> = {
+  400: 'The request is not as it must be; `errors` names the parts.',
+  401: 'The credential is missing or refused.',
+  403: 'The credential may not do this.',
+  404: 'There is no such thing for this tenant.',
+  409: 'Things are not as the request takes them to be.',
+  413: 'The request is too large.',
+  415: 'The body is not JSON, or is encoded in a way that is not read.',
+  422: 'The request cannot be done as it is.',
+  429: 'The quota is used up: come back after `Retry-After`.',
+  500: 'Something failed that nobody expected; nothing is half done.',
+  503: 'What is needed is away: come back after `Retry-After`.',
+};
+
 function failures(route: ServedRoute): RouteConfig['responses'] {
-  const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of problemsOf(route)) {
-    const { status } = PROBLEMS[code];
-    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
-  }
+  const statuses = new Set(problemsOf(route).map((code) => PROBLEMS[code].status));
   return Object.fromEntries(
-    [...byStatus].map(([status, codes]) => [
+    [...statuses].map((status) => [
       status,
       {
-        description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' '),
+        description: STATUS_MEANINGS[status] ?? 'A problem, whose `code` says which.',
         content: { 'application/problem+json': { schema: ProblemSchema } },
       },
     ]),

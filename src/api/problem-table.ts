@@ -1,3 +1,5 @@
+import { MAX_JSON_DEPTH } from '../domain/json/json-depth.ts';
+
 /** Status, title and what to do next of an error; docs/errors.md says the same, and a test compares the two. */
 export interface ProblemKind {
   status: number;
@@ -11,6 +13,11 @@ export const PROBLEMS = {
     status: 400,
     title: 'Malformed JSON',
     advice: 'Send one JSON value in UTF-8; the position is where it stops being JSON.',
+  },
+  nested_too_deep: {
+    status: 400,
+    title: 'Nested too deep',
+    advice: `The JSON of a request nests at most ${MAX_JSON_DEPTH} levels, objects and arrays counted together: send it flatter.`,
   },
   invalid_request: {
     status: 400,
@@ -113,6 +120,12 @@ export const PROBLEMS = {
     status: 413,
     title: 'Payload too large',
     advice: 'The payload of an event has at most 1 MiB; none of the events was accepted.',
+  },
+  too_many_members: {
+    status: 413,
+    title: 'Too many members',
+    advice:
+      'A body has at most 60,000 members and entries in all, 300,000 where it carries events: send it in parts.',
   },
   unsupported_media_type: {
     status: 415,

@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { Scope } from '../domain/tenancy/scope.ts';
+import { endAnswer } from './end-answer.ts';
 import { PROBLEMS, type ProblemCode } from './problem-table.ts';
-import type { RenderedProblem } from './surface.ts';
+import type { RenderedProblem } from './rendered-problem.ts';
 
 /** What is wrong with one part of a request: a member of the body (`pointer`) or a parameter or header. */
 export interface FieldError {
@@ -35,7 +36,7 @@ export function isProblem(value: object): value is Problem {
 }
 
 /** More errors than these help nobody and would make the answer larger than the request. */
-const MAX_ERRORS = 100;
+export const MAX_ERRORS = 100;
 
 /** A problem as the native API words it (RFC 9457). */
 export function renderNativeProblem(
@@ -70,7 +71,7 @@ export function sendRendered(
     'content-length': Buffer.byteLength(body),
     ...headers,
   });
-  res.end(body);
+  endAnswer(res, body);
 }
 
 /** Schema of a problem, for the OpenAPI document. */

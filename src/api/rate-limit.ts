@@ -1,4 +1,3 @@
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { type Problem, problem } from './problem.ts';
 import { createTokenBuckets } from './token-buckets.ts';
 
@@ -6,7 +5,7 @@ import { createTokenBuckets } from './token-buckets.ts';
 export interface RateLimit {
   requests: number;
   windowSeconds: number;
-  /** The most at once: a bucket of so many that fills at `requests` in a window. Without it, windows that begin anew. */
+  /** The most at once: a bucket of so many that fills at `requests` in a window; as many as in a window where left out. */
   burst?: number;
 }
 
@@ -22,38 +21,14 @@ export interface RateDecision {
   refusal?: Problem;
 }
 
+/** Counts a request by its key, in this process. */
+export type RateLimiter = (key: string) => RateDecision;
+
 /** Counts requests by key, in this process. */
-export function createRateLimiter(limit: RateLimit): (key: string) => Promise<RateDecision> {
-  return limit.burst === undefined
-    ? createWindowLimiter(limit)
-    : createBucketLimiter({ ...limit, burst: limit.burst });
-}
-
-function createWindowLimiter(limit: RateLimit): (key: string) => Promise<RateDecision> {
-  const limiter = new RateLimiterMemory({ points: limit.requests, duration: limit.windowSeconds });
-  const policy = `"default";q=${limit.requests};w=${limit.windowSeconds}`;
-  return async (key) => {
-    const { used, refused } = await limiter.consume(key).then(
-      (used) => ({ used, refused: false }),
-      (reason: unknown) => {
-        if (reason instanceof RateLimiterRes) return { used: reason, refused: true };
-        throw reason;
-      },
-    );
-    const seconds = Math.max(1, Math.ceil(used.msBeforeNext / 1_000));
-    const headers = {
-      'ratelimit-policy': policy,
-      ratelimit: `"default";r=${used.remainingPoints};t=${seconds}`,
-    };
-    if (!refused) return { headers };
-    return { headers, refusal: problem('rate_limited', { headers: { 'retry-after': String(seconds) } }) };
-  };
-}
-
-function createBucketLimiter(limit: RateLimit & { burst: number }): (key: string) => Promise<RateDecision> {
-  const take = createTokenBuckets(limit);
-  const policy = `"default";q=${limit.requests};w=${limit.windowSeconds}`;
-  return async (key) => {
+export function createRateLimiter({ requests, windowSeconds, burst = requests }: RateLimit): RateLimiter {
+  const take = createTokenBuckets({ requests, windowSeconds, burst });
+  const policy = `"default";q=${requests};w=${windowSeconds}`;
+  return (key) => {
     const { allowed, left, waitMs, fullInMs } = take(key);
     const headers = {
       'ratelimit-policy': policy,

@@ -1,10 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { MAX_JSON_DEPTH, tooDeepAt } from '../domain/json/json-depth.ts';
 import { jsonFaultAt } from '../domain/json/json-fault.ts';
+import { type BodyLimits, BodyMeter } from './body-meter.ts';
 import { type Problem, problem } from './problem.ts';
 
-/** The most bytes that a request may have. */
-export const MAX_BODY_BYTES = 8 * 1024 * 1024;
+/** What the body of a call with a credential may hold; a route can say otherwise. */
+export const BODY_LIMITS: BodyLimits = { bytes: 8 * 1024 * 1024, members: 60_000 };
+
+/** What the body of a call may hold that anyone can make: the body is read before anything is known of who sent it. */
+export const OPEN_BODY_LIMITS: BodyLimits = { bytes: 1024 * 1024, members: 60_000 };
 
 /** A body as text and as the value it stands for; undefined where the request has none. */
 export interface JsonBody {
@@ -13,15 +17,21 @@ export interface JsonBody {
 }
 
 /** Reads a JSON body within the limits, or says why it is refused. Rejects only when the client goes away. */
-export async function readJsonBody(req: IncomingMessage): Promise<JsonBody | undefined | Problem> {
+export async function readJsonBody(
+  req: IncomingMessage,
+  limits: BodyLimits = BODY_LIMITS,
+): Promise<JsonBody | undefined | Problem> {
   const length = req.headers['content-length'];
   if (req.headers['transfer-encoding'] === undefined && (length === undefined || length === '0'))
     return undefined;
-  const refused = refusedEncoding(req) ?? refusedType(req);
+  // Clients that stream send no body as chunks of none, and say no type then: what is not there needs none.
+  const untyped = length === undefined && req.headers['content-type'] === undefined;
+  const refused = refusedEncoding(req) ?? (untyped ? undefined : refusedType(req));
   if (refused) return refused;
-  const bytes = await readBytes(req, Number(length ?? 0));
+  const bytes = await readBytes(req, Number(length ?? 0), limits);
   if ('problem' in bytes) return bytes;
-  return bytes.length === 0 ? undefined : parseJson(bytes);
+  if (bytes.length === 0) return undefined;
+  return untyped ? problem('unsupported_media_type') : parseJson(bytes);
 }
 
 function refusedEncoding(req: IncomingMessage): Problem | undefined {
@@ -40,26 +50,47 @@ function refusedType(req: IncomingMessage): Problem | undefined {
   return type?.trim() === 'application/json' && utf8 ? undefined : problem('unsupported_media_type');
 }
 
-/**
- * What is too much is read on and forgotten, after the answer: a client that is still writing when its connection is
- * closed would see an error in the place of the answer. The server's limit on the time of a request ends that, too.
- */
-function readBytes(req: IncomingMessage, announced: number): Promise<Buffer | Problem> {
-  if (announced > MAX_BODY_BYTES) return Promise.resolve(problem('body_too_large'));
+/** What is too much is read on and forgotten, behind the answer: see `endAnswer`. */
+function readBytes(req: IncomingMessage, announced: number, limits: BodyLimits): Promise<Buffer | Problem> {
+  if (announced > limits.bytes) return Promise.resolve(tooLarge(limits));
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let total = 0;
+    const meter = new BodyMeter(limits);
+    let chunks: Buffer[] = [];
+    let refused = false;
     req.on('data', (chunk: Buffer) => {
-      total += chunk.length;
-      if (total <= MAX_BODY_BYTES) chunks.push(chunk);
-      else {
-        chunks.length = 0;
-        resolve(problem('body_too_large'));
-      }
+      if (refused) return;
+      chunks.push(chunk);
+      const excess = meter.add(chunk);
+      if (excess === undefined) return;
+      refused = true;
+      if (excess === 'bytes') resolve(tooLarge(limits));
+      else if (excess === 'members') resolve(tooManyMembers(limits));
+      else resolve(tooDeep(Buffer.concat(chunks).toString('utf8')));
+      chunks = [];
     });
     req.once('end', () => resolve(Buffer.concat(chunks)));
     req.once('error', reject);
     req.once('aborted', () => reject(new Error('the client went away within its request')));
+  });
+}
+
+function tooLarge({ bytes }: BodyLimits): Problem {
+  if (bytes === BODY_LIMITS.bytes) return problem('body_too_large');
+  return problem('body_too_large', {
+    detail: `This call takes at most ${bytes / 1_048_576} MiB: send it in parts.`,
+  });
+}
+
+function tooManyMembers({ members }: BodyLimits): Problem {
+  return problem('too_many_members', {
+    detail: `The body of this call may hold ${members} members and entries in all: send it in parts.`,
+  });
+}
+
+function tooDeep(text: string): Problem {
+  const place = placeOf(text, tooDeepAt(text, MAX_JSON_DEPTH) ?? text.length);
+  return problem('nested_too_deep', {
+    detail: `The body nests deeper than ${MAX_JSON_DEPTH} levels ${place}: send it flatter.`,
   });
 }
 
@@ -70,21 +101,18 @@ function parseJson(bytes: Buffer): JsonBody | Problem {
   } catch {
     return problem('malformed_json', { detail: 'The body is not valid UTF-8.' });
   }
-  const deepAt = tooDeepAt(text, MAX_JSON_DEPTH);
-  if (deepAt !== undefined) return malformed(text, deepAt, `nests deeper than ${MAX_JSON_DEPTH} levels`);
   try {
     return { text, value: JSON.parse(text) };
   } catch {
-    return malformed(text, jsonFaultAt(text) ?? text.length, 'stops being JSON');
+    const place = placeOf(text, jsonFaultAt(text) ?? text.length);
+    return problem('malformed_json', { detail: `The body stops being JSON ${place}.` });
   }
 }
 
 /** The position in the terms of an editor; the text itself is never quoted. */
-function malformed(text: string, at: number, what: string): Problem {
-  const before = text.slice(0, at);
-  const line = before.split('\n').length;
-  const column = at - before.lastIndexOf('\n');
-  return problem('malformed_json', {
-    detail: `The body ${what} at character ${at} (line ${line}, column ${column}).`,
-  });
+function placeOf(text: string, at: number): string {
+  let line = 1;
+  for (let end = text.indexOf('\n'); end !== -1 && end < at; end = text.indexOf('\n', end + 1)) line += 1;
+  const column = at - text.lastIndexOf('\n', at - 1);
+  return `at character ${at} (line ${line}, column ${column})`;
 }

@@ -1,23 +1,45 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { endAnswer } from './end-answer.ts';
 
 /** Where a streamed answer is written to. */
 export interface StreamOutput {
   /** Waits until the peer has taken enough of it; false when it has gone, and the stream should end. */
   write(chunk: string): Promise<boolean>;
-  /** Aborted when the peer has gone or the server is shutting down. */
+  /** Aborted when the peer has gone, its credential has ended, or the server is shutting down. */
   ended: AbortSignal;
 }
 
 /** What a call answers when it succeeds. */
-export type Reply = { status: number; headers?: Record<string, string> } & (
+export type Reply = {
+  status: number;
+  headers?: Record<string, string>;
+  /** Says in the words of its surface that authentication failed, which counts against the caller's address. */
+  unauthenticated?: boolean;
+} & (
   | { body?: unknown }
   /** JSON that is text already, such as a stored answer. */
   | { json: string }
   /** Any other text. */
   | { text: string; contentType: string }
-  | { contentType: string; stream(output: StreamOutput): Promise<void> }
+  | {
+      contentType: string;
+      stream(output: StreamOutput): Promise<void>;
+      kind?: StreamKind;
+      /** What it holds while it goes on, where its kind is counted. */
+      place?: StreamPlace;
+    }
 );
+
+/** A place that a stream has until it leaves. */
+export interface StreamPlace {
+  /** Aborted when its credential has ended. */
+  ended: AbortSignal;
+  leave(): void;
+}
+
+/** Streams that are counted: an `export` is whole or cut off, `events` go on until somebody ends them. */
+export type StreamKind = 'export' | 'events';
 
 /** Writes the answer; the promise is settled when it, or the stream, has ended. */
 export async function sendReply(
@@ -32,7 +54,7 @@ export async function sendReply(
       ...reply.headers,
     });
     if (head) res.end();
-    else await pump(res, reply.stream, shutdown);
+    else await pump(res, reply, shutdown);
     return;
   }
   const { text, contentType } = contentOf(reply);
@@ -43,7 +65,7 @@ export async function sendReply(
     'cache-control': 'no-store',
     ...reply.headers,
   });
-  res.end(text);
+  endAnswer(res, text);
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -58,14 +80,15 @@ function contentOf(reply: Exclude<Reply, { stream: unknown }>): { text: string; 
 
 async function pump(
   res: ServerResponse,
-  stream: (output: StreamOutput) => Promise<void>,
+  { stream, kind, place }: Extract<Reply, { stream: unknown }>,
   shutdown: AbortSignal,
 ): Promise<void> {
+  const ends = place ? [shutdown, place.ended] : [shutdown];
   const gone = new AbortController();
   const leave = () => gone.abort();
   res.once('close', leave);
-  shutdown.addEventListener('abort', leave);
-  if (shutdown.aborted) leave();
+  for (const end of ends) end.addEventListener('abort', leave);
+  if (ends.some((end) => end.aborted)) leave();
   res.flushHeaders();
   const output: StreamOutput = {
     ended: gone.signal,
@@ -77,12 +100,14 @@ async function pump(
   };
   try {
     await stream(output);
-    res.end();
+    if (kind === 'export' && gone.signal.aborted) res.destroy();
+    else res.end();
   } catch (error) {
     // The status has left already: a cut connection is the only way to say that the answer is not whole.
     res.destroy();
     throw error;
   } finally {
-    shutdown.removeEventListener('abort', leave);
+    for (const end of ends) end.removeEventListener('abort', leave);
+    place?.leave();
   }
 }

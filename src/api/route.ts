@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Scope } from '../domain/tenancy/scope.ts';
-import type { Caller } from './authentication.ts';
+import type { BodyLimits } from './body-meter.ts';
+import type { Caller, TenantRef } from './caller.ts';
 import type { Problem } from './problem.ts';
 import type { ProblemCode } from './problem-table.ts';
 import type { Reply } from './reply.ts';
@@ -59,12 +60,6 @@ export interface Call<R extends RequestSchemas = RequestSchemas, A extends Acces
   tenant: A extends { of: 'tenant'; tenant?: undefined } ? TenantRef : TenantRef | undefined;
 }
 
-/** The tenant that a call is about. */
-export interface TenantRef {
-  id: string;
-  handle: string;
-}
-
 /** A route as data: it is registered, validated and documented from this alone. */
 export interface RouteDefinition<R extends RequestSchemas, A extends Access> {
   method: 'get' | 'post' | 'patch' | 'delete';
@@ -77,6 +72,8 @@ export interface RouteDefinition<R extends RequestSchemas, A extends Access> {
   request?: R;
   /** The body may be left out, which means `{}`. */
   bodyOptional?: true;
+  /** What its body may hold, where that is not what every body may. */
+  bodyLimits?: BodyLimits;
   /** Headers that the call reads, by name, with what they mean. */
   headers?: Record<string, { description: string; example: string; required?: boolean }>;
   /** What it answers; routes of a surface other than the native one name its errors here, too. */

@@ -3,13 +3,19 @@ import { type Request, type Response, Router } from 'express';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ApiDeps } from './api-deps.ts';
-import { type FieldError, isProblem, type Problem, problem, sendRendered } from './problem.ts';
+import type { BodyLimits } from './body-meter.ts';
+import type { Authenticated } from './caller.ts';
+import { type ClientAddress, clientAddress } from './client-address.ts';
+import { type FailureLimit, limitFailures } from './failed-authentication.ts';
+import { type FieldError, isProblem, MAX_ERRORS, type Problem, problem, sendRendered } from './problem.ts';
 import { PROBLEMS } from './problem-table.ts';
-import { createRateLimiter, DEFAULT_RATE_LIMIT, type RateDecision } from './rate-limit.ts';
-import { readJsonBody } from './read-body.ts';
+import { readQuery } from './query.ts';
+import { createRateLimiter, DEFAULT_RATE_LIMIT, type RateLimiter } from './rate-limit.ts';
+import { BODY_LIMITS, OPEN_BODY_LIMITS, readJsonBody } from './read-body.ts';
 import { type Reply, sendReply } from './reply.ts';
 import type { Call, Route } from './route.ts';
-import type { ProblemContext, ServedRoute, Surface } from './surface.ts';
+import { StreamPlaces } from './stream-places.ts';
+import type { CredentialRequest, ProblemContext, ServedRoute, Surface } from './surface.ts';
 import { codeOfException, problemOfException } from './unexpected-failure.ts';
 import { fieldErrors, pointerTo } from './validation.ts';
 
@@ -18,22 +24,33 @@ export function requestIdOf(res: ServerResponse): string {
   return String(res.getHeader('request-id'));
 }
 
-type Limiters = Map<SurfaceName, (key: string) => Promise<RateDecision>>;
+/** What the requests of a process are held against. */
+interface Limits {
+  /** Of each tenant, by surface. */
+  rate: ReadonlyMap<SurfaceName, RateLimiter>;
+  failures: FailureLimit;
+  streams: StreamPlaces;
+  addressOf: ClientAddress;
+}
 
 /** Registers routes: each request passes authentication, scope and validation, in this order, before its handler. */
 export function createRouter(deps: ApiDeps, routes: readonly ServedRoute[]): Router {
   const router = Router({ caseSensitive: true, strict: true });
-  const limiters: Limiters = new Map(
-    [...new Set(routes.map(({ surface }) => surface))].map((surface) => [
-      surface.name,
-      createRateLimiter(surface.rateLimit ?? deps.rateLimit ?? DEFAULT_RATE_LIMIT),
-    ]),
-  );
+  const limits: Limits = {
+    rate: new Map(
+      [...new Set(routes.map(({ surface }) => surface))].map((surface) => [
+        surface.name,
+        createRateLimiter(surface.rateLimit ?? deps.rateLimit ?? DEFAULT_RATE_LIMIT),
+      ]),
+    ),
+    failures: limitFailures(),
+    streams: new StreamPlaces(deps.streamLimits),
+    addressOf: clientAddress(deps.trustedProxies ?? []),
+  };
   for (const path of new Set(routes.map((route) => route.path))) {
     const ofPath = routes.filter((route) => route.path === path);
     const registered = router.route(path.replace(/\{(\w+)\}/g, ':$1'));
-    for (const route of ofPath)
-      registered[route.method]((req, res) => serve(deps, limiters, route, req, res));
+    for (const route of ofPath) registered[route.method]((req, res) => serve(deps, limits, route, req, res));
     const allow = ofPath
       .map(({ method }) => (method === 'get' ? 'GET, HEAD' : method.toUpperCase()))
       .join(', ');
@@ -84,7 +101,7 @@ function logRefusal(
 
 async function serve(
   deps: ApiDeps,
-  limiters: Limiters,
+  limits: Limits,
   route: ServedRoute,
   req: Request,
   res: Response,
@@ -95,7 +112,8 @@ async function serve(
     deps.metrics.httpRequestDuration.observe(labels, (performance.now() - startedAt) / 1_000);
   });
   try {
-    const outcome = await answer(deps, limiters, route, req, res);
+    const answered = await answer(deps, limits, route, req, res);
+    const outcome = (await heldBack(limits, answered, req)) ?? answered;
     if (isProblem(outcome)) sendProblem(deps, route.surface, outcome, req, res, route);
     else {
       // A surface that words its refusals itself names them there: what is left to say is which request it was.
@@ -106,6 +124,18 @@ async function serve(
   } catch (error) {
     failed(deps, route, req, res, error);
   }
+}
+
+/** An answer that says that authentication failed waits where its address has failed too often, or is refused. */
+async function heldBack(
+  { failures, addressOf }: Limits,
+  answered: Reply | Problem,
+  req: Request,
+): Promise<Problem | undefined> {
+  const failed = isProblem(answered) ? PROBLEMS[answered.problem].status === 401 : answered.unauthenticated;
+  return failed
+    ? failures(addressOf(req.socket.remoteAddress, single(req.headers['x-forwarded-for'])))
+    : undefined;
 }
 
 /** Everything that nobody expected ends here: a problem where it can still be sent, and a line by code only. */
@@ -122,7 +152,7 @@ function failed(deps: ApiDeps, route: ServedRoute, req: Request, res: ServerResp
 
 async function answer(
   deps: ApiDeps,
-  limiters: Limiters,
+  limits: Limits,
   route: ServedRoute,
   req: Request,
   res: ServerResponse,
@@ -134,17 +164,17 @@ async function answer(
   const request = { header, params: rawParams, method: req.method, url: req.originalUrl };
   const who = access.of === 'anyone' ? undefined : await surface.authenticate(deps, access, request);
   if (who && isProblem(who)) {
-    const rate = who.tenantId && route.onRefused && (await limiters.get(surface.name)?.(who.tenantId));
+    const rate = who.tenantId && route.onRefused && limits.rate.get(surface.name)?.(who.tenantId);
     return rate && !rate.refusal ? refused(deps, route, requestId, who.tenantId, who) : who;
   }
   if (who) {
-    const rate = await limiters.get(surface.name)?.(who.tenant?.id ?? who.caller.actor);
+    const rate = limits.rate.get(surface.name)?.(who.tenant?.id ?? who.caller.actor);
     for (const [name, value] of Object.entries(rate?.headers ?? {})) res.setHeader(name, value);
     if (rate?.refusal) return rate.refusal;
     if (who.caller.grant && !surface.takesGrants)
       return problem('insufficient_scope', {
         ...(access.of === 'tenant' ? { scope: access.scope } : {}),
-        detail: 'A key that was made with a grant is for the native and the FlowRelay calls only.',
+        detail: 'This API takes no key that was made with a grant: use one that was made with scopes.',
       });
   }
   const validated = await validate(route, req);
@@ -161,7 +191,26 @@ async function answer(
   const outcome = await route.handler(call);
   if (isProblem(outcome) && PROBLEMS[outcome.problem].status >= 500)
     deps.log.error({ requestId, route: route.path, code: outcome.problem }, 'api.failed');
-  return isProblem(outcome) ? refused(deps, route, requestId, who?.tenant?.id, outcome) : outcome;
+  if (isProblem(outcome)) return refused(deps, route, requestId, who?.tenant?.id, outcome);
+  if (!('stream' in outcome) || !outcome.kind || !who || req.method === 'HEAD') return outcome;
+  const place = limits.streams.enter(outcome.kind, who, () => stillMay(deps, route, request, who));
+  return isProblem(place) ? place : { ...outcome, place };
+}
+
+/** Whether a request that was let in would be let in now; where nobody can tell, it stays. */
+async function stillMay(
+  deps: ApiDeps,
+  { access, surface }: ServedRoute,
+  request: CredentialRequest,
+  { tenant }: Authenticated,
+): Promise<boolean> {
+  if (access.of === 'anyone') return true;
+  try {
+    const now = await surface.authenticate(deps, access, request);
+    return isProblem(now) ? PROBLEMS[now.problem].status >= 500 : now.tenant?.id === tenant?.id;
+  } catch {
+    return true;
+  }
 }
 
 /** Lets a route hear of its refusals, whatever comes of that. */
@@ -181,12 +230,20 @@ async function refused(
   return failure;
 }
 
+/** A body that anyone can send is read before anything is known of its sender, and is to be small. */
+function limitsOf({ access, bodyLimits }: Route): BodyLimits {
+  return bodyLimits ?? (access.of === 'anyone' ? OPEN_BODY_LIMITS : BODY_LIMITS);
+}
+
 type Validated = Pick<Call, 'params' | 'query' | 'body' | 'rawBody' | 'bodyText'>;
 
 /** Body and query first, then the ids of the path: what does not parse as one of our ids names nothing. */
 async function validate(route: Route, req: Request): Promise<Validated | Problem> {
   const { params, query, body } = route.request ?? {};
-  const sent = route.method === 'get' || route.method === 'delete' ? undefined : await readJsonBody(req);
+  const sent =
+    route.method === 'get' || route.method === 'delete'
+      ? undefined
+      : await readJsonBody(req, limitsOf(route));
   if (sent && isProblem(sent)) return sent;
   const errors: FieldError[] = [];
 
@@ -200,11 +257,13 @@ async function validate(route: Route, req: Request): Promise<Validated | Problem
   if (parsedBody?.error) errors.push(...fieldErrors(parsedBody.error, rawBody, 'body'));
   if (!body) errors.push(...unexpectedMembers(rawBody));
 
-  const rawQuery = queryOf(req);
+  const asked = readQuery(req.originalUrl);
+  if ('refused' in asked) return asked.refused;
+  const rawQuery = asked.query;
   const parsedQuery = query?.safeParse(rawQuery);
   if (parsedQuery?.error) errors.push(...fieldErrors(parsedQuery.error, rawQuery, 'parameters'));
   if (!query)
-    for (const parameter of Object.keys(rawQuery))
+    for (const parameter of Object.keys(rawQuery).slice(0, MAX_ERRORS))
       errors.push({
         parameter: parameter.slice(0, 200),
         code: 'unknown_field',
@@ -231,24 +290,13 @@ async function validate(route: Route, req: Request): Promise<Validated | Problem
 function unexpectedMembers(rawBody: unknown): FieldError[] {
   if (typeof rawBody !== 'object' || rawBody === null || Array.isArray(rawBody))
     return [{ pointer: '#', code: 'wrong_type', message: 'This call takes no body.' }];
-  return Object.keys(rawBody).map((name) => ({
-    pointer: pointerTo([name]),
-    code: 'unknown_field',
-    message: 'This member does not exist.',
-  }));
-}
-
-/** Parameters by name: a text, or an array of them where a name is repeated. */
-function queryOf(req: Request): Record<string, string | string[]> {
-  const start = req.originalUrl.indexOf('?');
-  const query: Record<string, string | string[]> = Object.create(null);
-  if (start === -1) return query;
-  const parameters = new URLSearchParams(req.originalUrl.slice(start + 1));
-  for (const name of new Set(parameters.keys())) {
-    const values = parameters.getAll(name);
-    query[name] = values.length === 1 ? (values[0] as string) : values;
-  }
-  return query;
+  return Object.keys(rawBody)
+    .slice(0, MAX_ERRORS)
+    .map((name) => ({
+      pointer: pointerTo([name]),
+      code: 'unknown_field',
+      message: 'This member does not exist.',
+    }));
 }
 
 function single(header: string | string[] | undefined): string | undefined {

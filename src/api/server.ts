@@ -3,8 +3,9 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import helmet from 'helmet';
 import swaggerUi from 'swagger-ui-express';
 import type { ApiDeps } from './api-deps.ts';
-import { openApiDocument } from './openapi.ts';
+import { openApiDocument, surfaceDocument } from './openapi.ts';
 import { problem } from './problem.ts';
+import type { Route } from './route.ts';
 import { createRouter, requestIdOf, sendProblem } from './router.ts';
 import { serviceRoutes } from './service-routes.ts';
 import { type ServedRoute, type Surface, surfaceOf } from './surface.ts';
@@ -13,16 +14,19 @@ import { codeOfException, problemOfException } from './unexpected-failure.ts';
 /** Every route of the API; the document is made from these, too. */
 export function apiRoutes(deps: ApiDeps, surfaces: readonly Surface[]): ServedRoute[] {
   let document: unknown;
-  const openApi = () => {
+  const openApi = (name?: string) => {
+    const surface = surfaces.find((each) => each.name === name);
+    if (surface) return surfaceDocument(routes, surface, deps.version);
     document ??= openApiDocument(routes, deps.version);
-    return document;
+    return name === undefined ? document : undefined;
   };
+  const ownedByPath = (route: Route) => ({ ...route, surface: surfaceOf(surfaces, route.path) });
   const routes: ServedRoute[] = [
-    ...serviceRoutes(deps, openApi).map((route) => ({
-      ...route,
-      surface: surfaceOf(surfaces, route.path),
-    })),
-    ...surfaces.flatMap((surface) => surface.routes(deps).map((route) => ({ ...route, surface }))),
+    ...serviceRoutes(deps, openApi).map(ownedByPath),
+    ...surfaces.flatMap((surface) => [
+      ...surface.routes(deps).map((route) => ({ ...route, surface })),
+      ...(surface.administration?.(deps) ?? []).map(ownedByPath),
+    ]),
   ];
   return routes;
 }
@@ -47,7 +51,7 @@ export function createApi(deps: ApiDeps, surfaces: readonly Surface[]): Express 
     }),
   );
   app.use(createRouter(deps, routes));
-  app.use('/docs', swaggerUi.serve, docsPage(openApiDocument(routes, deps.version)));
+  app.use('/docs', swaggerUi.serve, docsPage(surfaces));
   app.use((req, res) =>
     sendProblem(deps, surfaceOf(surfaces, req.path), problem('route_not_found'), req, res),
   );
@@ -57,10 +61,15 @@ export function createApi(deps: ApiDeps, surfaces: readonly Surface[]): Express 
   return app;
 }
 
-function docsPage(document: Record<string, unknown>) {
-  return swaggerUi.setup(document, {
+function docsPage(surfaces: readonly Surface[]) {
+  return swaggerUi.setup(undefined, {
     customSiteTitle: 'Redrive API',
-    swaggerOptions: { persistAuthorization: true, displayRequestDuration: true },
+    explorer: true,
+    swaggerOptions: {
+      urls: surfaces.map(({ name, title }) => ({ url: `/openapi/${name}.json`, name: title })),
+      persistAuthorization: false,
+      displayRequestDuration: true,
+    },
   });
 }
 

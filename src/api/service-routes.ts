@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from './api-deps.ts';
+import { problem } from './problem.ts';
 import { type Route, route } from './route.ts';
 
 const Alive = z
@@ -26,8 +27,12 @@ const Readiness = z
   })
   .meta({ id: 'Readiness' });
 
+const OpenApi = z.looseObject({
+  openapi: z.string().meta({ description: 'Version of OpenAPI.', example: '3.1.0' }),
+});
+
 /** What an operator's tools ask of the process: alive, ready, measured, described. */
-export function serviceRoutes(deps: ApiDeps, openApi: () => unknown): Route[] {
+export function serviceRoutes(deps: ApiDeps, openApi: (surface?: string) => unknown): Route[] {
   return [
     route({
       method: 'get',
@@ -81,12 +86,26 @@ export function serviceRoutes(deps: ApiDeps, openApi: () => unknown): Route[] {
       responses: {
         200: {
           description: 'The API as OpenAPI 3.1.',
-          schema: z.looseObject({
-            openapi: z.string().meta({ description: 'Version of OpenAPI.', example: '3.1.0' }),
-          }),
+          schema: OpenApi,
         },
       },
       handler: async () => ({ status: 200, body: openApi() }),
+    }),
+    route({
+      method: 'get',
+      path: '/openapi/{surface}.json',
+      summary: 'The document of one surface alone',
+      tag: 'Service',
+      access: { of: 'anyone' },
+      request: {
+        params: z.strictObject({ surface: z.string().meta({ description: 'Its name.', example: 'native' }) }),
+      },
+      responses: { 200: { description: 'Its paths as OpenAPI 3.1.', schema: OpenApi } },
+      problems: ['not_found'],
+      async handler({ params: { surface } }) {
+        const document = openApi(surface);
+        return document === undefined ? problem('not_found') : { status: 200, body: document };
+      },
     }),
   ];
 }

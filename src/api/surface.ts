@@ -1,8 +1,11 @@
+import type { EndpointPreset } from '../domain/endpoints/preset.ts';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
+import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import type { ApiDeps } from './api-deps.ts';
-import type { Authenticated } from './authentication.ts';
+import type { Authenticated } from './caller.ts';
 import type { Problem } from './problem.ts';
 import type { RateLimit } from './rate-limit.ts';
+import type { RenderedProblem } from './rendered-problem.ts';
 import type { Access, Route } from './route.ts';
 
 /** A form of credential, as OpenAPI describes it. */
@@ -32,19 +35,15 @@ export interface ProblemContext {
   route?: Route;
 }
 
-/** An error in the words of a surface. */
-export interface RenderedProblem {
-  status: number;
-  contentType?: string;
-  body?: string;
-  headers?: Record<string, string>;
-}
-
 /** One API over the engine: its paths, who may call it, how it words errors, and its routes as data. */
 export interface Surface {
   name: SurfaceName;
+  /** What people call it. */
+  title: string;
   /** What it owns: every path that is one of these or lies below it; the longest match wins. */
   prefixes: readonly string[];
+  /** Its paths are served below this prefix, too. */
+  versionPrefix?: string;
   /** The forms of its credentials by name, one of which a call needs; a name means the same on every surface. */
   credentials: Record<string, SecurityScheme>;
   /** Who is calling and for which tenant, or why the call is refused: credential, then tenant, then scope. */
@@ -59,7 +58,13 @@ export interface Surface {
   takesGrants?: true;
   /** The quota of a tenant, where it is not that of the service. */
   rateLimit?: RateLimit;
+  /** What endpoints of its clients are by default; an endpoint takes it by the name of the surface. */
+  preset?: EndpointPreset;
   routes(deps: ApiDeps): Route[];
+  /** Routes of the native API by which its callers are set up. */
+  administration?(deps: ApiDeps): Route[];
+  /** What it wants done from time to time, by any worker. */
+  chores?(deps: ChoreDeps): Chore[];
 }
 
 /** A route with the surface it belongs to. */

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { FieldError } from './problem.ts';
+import { type FieldError, MAX_ERRORS } from './problem.ts';
 
 /** Where the validated part of the request is. */
 export type ValidatedPart = 'body' | 'parameters';
@@ -9,9 +9,20 @@ const MAX_POINTER_LENGTH = 200;
 
 /**
  * Turns what zod found in `value` into errors with stable codes that name the member at fault; no value is repeated.
+ * There are {@link MAX_ERRORS} at most, however long the list is that a caller has given cause for.
  */
 export function fieldErrors(error: z.ZodError, value: unknown, part: ValidatedPart): FieldError[] {
-  return error.issues.flatMap((issue) => fromIssue(issue, value, part, issue.path));
+  return errorsOf(error.issues, (issue) => fromIssue(issue, value, part, issue.path));
+}
+
+/** The errors of the first issues, as many as are shown. */
+function errorsOf(issues: readonly Issue[], from: (issue: Issue) => FieldError[]): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const issue of issues) {
+    if (errors.length >= MAX_ERRORS) break;
+    errors.push(...from(issue).slice(0, MAX_ERRORS - errors.length));
+  }
+  return errors;
 }
 
 /** JSON Pointer (RFC 6901) as a URI fragment. */
@@ -37,7 +48,9 @@ function fromIssue(
   });
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => at([...path, key], 'unknown_field', 'This member does not exist.'));
+      return issue.keys
+        .slice(0, MAX_ERRORS)
+        .map((key) => at([...path, key], 'unknown_field', 'This member does not exist.'));
     case 'invalid_type':
       return [
         valueAt(value, path) === undefined
@@ -85,13 +98,14 @@ function fromUnion(
   path: readonly PropertyKey[],
   at: (where: readonly PropertyKey[], code: string, message: string) => FieldError,
 ): FieldError[] {
-  const depth = (issues: Issue[]) => Math.max(...issues.map(({ path: inner }) => inner.length));
+  const depth = (issues: Issue[]) =>
+    issues.reduce((deepest, { path: inner }) => Math.max(deepest, inner.length), 0);
   const isOtherType = (issues: Issue[]) =>
     issues.some(({ code, path: inner }) => code === 'invalid_type' && inner.length === 0);
   const candidates = issue.errors.filter((issues) => issues.length > 0 && !isOtherType(issues));
   const closest = candidates.sort((a, b) => depth(b) - depth(a))[0];
   if (closest === undefined) return [at(path, 'wrong_type', 'This member has another type than expected.')];
-  return closest.flatMap((inner) => fromIssue(inner, value, part, [...path, ...inner.path]));
+  return errorsOf(closest, (inner) => fromIssue(inner, value, part, [...path, ...inner.path]));
 }
 
 function messageOf(issue: Issue): string {

@@ -21,6 +21,16 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 const KEY_BYTES = 32;
 
+const networks = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  )
+  .refine((listed) => listed.every((network) => ipaddr.isValidCIDR(network)));
+
 /** All variables that Redrive reads; `.env.example` and the documentation are made from them. */
 export const ENVIRONMENT = {
   REDRIVE_PORT: {
@@ -70,15 +80,15 @@ export const ENVIRONMENT = {
     default: '',
     secret: false,
     expected: 'use networks with their prefix lengths and commas between them, such as 10.20.0.0/16,fd00::/8',
-    schema: z
-      .string()
-      .transform((text) =>
-        text
-          .split(',')
-          .map((item) => item.trim())
-          .filter((item) => item !== ''),
-      )
-      .refine((networks) => networks.every((network) => ipaddr.isValidCIDR(network))),
+    schema: networks,
+  },
+  REDRIVE_TRUSTED_PROXIES: {
+    description:
+      'Networks of the proxies before the API, as CIDRs with commas between them. From them alone the header X-Forwarded-For is read: requests that fail authentication are limited by the address they come from, which behind a proxy that is not named here is that of the proxy.',
+    default: '',
+    secret: false,
+    expected: 'use networks with their prefix lengths and commas between them, such as 10.20.0.0/16,fd00::/8',
+    schema: networks,
   },
   REDRIVE_MASTER_KEY: {
     description:

@@ -57,8 +57,8 @@ export async function openDataDir(directory: string): Promise<DataDir> {
 async function makeDirectory(directory: string): Promise<string> {
   try {
     const made = await mkdir(directory, { recursive: true });
-    // As root, Postgres runs under another account, which has to get through.
-    if (made !== undefined) await chmod(directory, process.getuid?.() === 0 ? 0o711 : 0o700);
+    // Nobody else: as root, Postgres runs under another account, and has its cluster elsewhere.
+    if (made !== undefined) await chmod(directory, 0o700);
     return await realpath(directory);
   } catch (error) {
     throw notWritable(directory, error);

@@ -1,10 +1,11 @@
 import type { Buffer } from 'node:buffer';
 import type { Config } from '../config/config.ts';
 import { type DataDir, openDataDir } from './data-dir.ts';
+import { type KeptAlive, keepAlive } from './kept-alive.ts';
 import { masterKeyIn } from './master-key.ts';
-import { startEmbeddedPostgres } from './postgres/postgres.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from './postgres/postgres.ts';
 import type { Report } from './steps.ts';
-import { startEmbeddedTemporal } from './temporal/temporal.ts';
+import { type EmbeddedTemporal, startEmbeddedTemporal } from './temporal/temporal.ts';
 
 /** What a service runs on: servers of our own, or those that the config names. */
 export type Parts = {
@@ -12,7 +13,7 @@ export type Parts = {
   /** Without an address the environment says where Temporal is, by the rules of its SDKs. */
   temporal: { address?: string; uiUrl?: string };
   masterKey: Buffer;
-  /** Settles with a sentence when a server of our own has ended by itself. */
+  /** Settles with a sentence when a server of our own has ended by itself and is not started again. */
   broken: Promise<string>;
   /** Ends what was started here, Temporal before Postgres; in a hurry without waiting for anything orderly. */
   stop(options?: { hurry?: boolean }): Promise<void>;
@@ -58,6 +59,7 @@ async function startIn(
   const postgres = postgresOutcome.status === 'fulfilled' ? postgresOutcome.value : undefined;
   const temporal = temporalOutcome.status === 'fulfilled' ? temporalOutcome.value : undefined;
   let stopping = false;
+  const kept: { name: string; server: KeptAlive }[] = [];
   // May be called again while it goes on, with more hurry.
   const stop = async ({ hurry = false } = {}) => {
     if (!stopping) {
@@ -65,24 +67,24 @@ async function startIn(
       // Only a courtesy to a copy that is starting: whatever becomes of it, the servers are stopped.
       await dataDir.announceStop().catch(() => {});
     }
-    await temporal?.stop({ hurry });
-    await postgres?.stop({ hurry });
+    // Temporal before Postgres, as they were put there.
+    for (const { server } of kept) await server.stop({ hurry });
     await dataDir.release();
   };
+  if (temporal) kept.push({ name: 'Temporal', server: keptTemporal(temporal, where, config) });
+  if (postgres) kept.push({ name: 'Postgres', server: keptPostgres(postgres, where) });
   const failure = [postgresOutcome, temporalOutcome].find((outcome) => outcome.status === 'rejected');
   if (failure !== undefined) {
     await stop();
     throw failure.reason;
   }
-  const broken = new Promise<string>((resolve) => {
-    const watch = (name: string, ended: Promise<string> | undefined) =>
-      ended?.then((how) => {
-        if (stopping) return;
-        resolve(`The embedded ${name} ended by itself (${how}); its log is in ${dataDir.path}.`);
-      });
-    void watch('Postgres', postgres?.ended);
-    void watch('Temporal', temporal?.ended);
-  });
+  const broken = Promise.race([
+    new Promise<never>(() => {}),
+    ...kept.map(async ({ name, server }) => {
+      const how = await server.broken;
+      return `The embedded ${name} ended by itself again and again (${how}); its log is in ${dataDir.path}.`;
+    }),
+  ]);
   return {
     databaseUrl: config.databaseUrl ?? postgres?.url ?? '',
     temporal: temporal ?? {},
@@ -90,4 +92,23 @@ async function startIn(
     broken,
     stop,
   };
+}
+
+type Where = { dataDir: string; report: Report; signal: AbortSignal };
+
+/** Postgres at its port and Temporal at its ports: whoever is connected finds them again. */
+function keptPostgres(first: EmbeddedPostgres, where: Where): KeptAlive {
+  return keepAlive(first, (how) =>
+    startEmbeddedPostgres({ ...where, report: again(where.report, how), port: first.port }),
+  );
+}
+
+function keptTemporal(first: EmbeddedTemporal, where: Where, { temporalCli: cli }: Config): KeptAlive {
+  return keepAlive(first, (how) =>
+    startEmbeddedTemporal({ ...where, report: again(where.report, how), cli, ports: first.ports }),
+  );
+}
+
+function again(report: Report, how: string): Report {
+  return (title) => report(`${title}, which ended by itself (${how}) and is started again`);
 }

@@ -27,17 +27,26 @@ export async function startServerProcess(server: ServerCommand): Promise<ServerP
   await rename(server.logFile, `${server.logFile}.1`).catch(() => {});
   const log = await open(server.logFile, 'w', 0o600);
   try {
-    const child = spawn(server.command, server.args, {
+    return await supervise(spawnPrivately(server, log.fd), server.command);
+  } finally {
+    await log.close();
+  }
+}
+
+/** What it writes is for its own account alone: it inherits that from us, and it is made within this one turn. */
+function spawnPrivately(server: ServerCommand, log: number): ChildProcess {
+  const umask = process.umask(0o077);
+  try {
+    return spawn(server.command, server.args, {
       cwd: server.cwd,
       env: server.env,
       ...server.account,
-      stdio: ['ignore', log.fd, log.fd],
+      stdio: ['ignore', log, log],
       // Otherwise a terminal's Ctrl-C reaches it at the same time as us, and it is gone before we have shut down.
       detached: true,
     });
-    return await supervise(child, server.command);
   } finally {
-    await log.close();
+    process.umask(umask);
   }
 }
 

@@ -64,12 +64,15 @@ export interface AcceptRequest<Refusal = never> {
 export type AcceptedItem =
   | {
       deliveryId: string;
-      became: 'queued' | 'scheduled';
+      endpointId: string;
+      /** Ignored: it repeats another event, and where filters run again an item says so. */
+      became: 'queued' | 'scheduled' | 'ignored';
       executionId: string;
       supersededExecutionId?: string;
     }
   | {
       deliveryId: string;
+      endpointId: string;
       became: 'excluded';
       reason: ExclusionReason;
       joinedExecutionId?: string;
@@ -198,12 +201,14 @@ async function acceptedItems(db: Queryable, operationId: string): Promise<Accept
     item.kind === 'item'
       ? {
           deliveryId: item.deliveryId,
-          became: item.state === 'scheduled' ? 'scheduled' : 'queued',
+          endpointId: item.endpointId,
+          became: item.state === 'scheduled' || item.state === 'ignored' ? item.state : 'queued',
           executionId: item.executionId,
           ...(item.tookOver ? { supersededExecutionId: item.tookOver } : {}),
         }
       : {
           deliveryId: item.deliveryId,
+          endpointId: item.endpointId,
           became: 'excluded',
           reason: item.reason,
           ...(item.joinedExecutionId ? { joinedExecutionId: item.joinedExecutionId } : {}),

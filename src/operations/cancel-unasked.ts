@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { withTransaction } from '../store/db/pool.ts';
 import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
-import { cancelExpired, cancelFromOutside } from '../store/operations/operation-progress.ts';
+import { cancelExpired, cancelFromOutside } from '../store/operations/operation-states.ts';
 import { loadOperation } from '../store/operations/operations.ts';
 import type { Log } from '../telemetry/log.ts';
 import { logControl } from './operation-log.ts';

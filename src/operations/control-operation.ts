@@ -2,7 +2,8 @@ import type { Operation } from '../domain/operations/operation.ts';
 import type { OperationState } from '../domain/operations/operation-state.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
-import { commitControl, findOperation } from '../store/operations/operations.ts';
+import { commitControl } from '../store/operations/operation-states.ts';
+import { findOperation } from '../store/operations/operations.ts';
 import type { ActBy } from '../telemetry/act-log.ts';
 import { logControl } from './operation-log.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
@@ -45,17 +46,14 @@ export async function controlOperation(
     did: command.do,
     ...(command.do === 'rate' ? { ratePerSecond: command.ratePerSecond } : {}),
   };
-  const operation = await withTransaction(deps.pool, async (db) => {
+  const taken = await withTransaction(deps.pool, async (db) => {
     const changed = await commitControl(db, tenantId, operationId, changeOf(command), TAKEN_IN[command.do]);
     if (changed) await noteControl(db, operationId, { ...act, actor: by.actor });
     return changed;
   });
-  if (!operation) {
-    const found = await findOperation(deps.pool, tenantId, operationId);
-    return found
-      ? { ok: false, code: 'state_conflict', state: found.state }
-      : { ok: false, code: 'not_found' };
-  }
+  const operation = await findOperation(deps.pool, tenantId, operationId);
+  if (!operation) return { ok: false, code: 'not_found' };
+  if (!taken) return { ok: false, code: 'state_conflict', state: operation.state };
   logControl(deps.log, operation, act, by);
   await deps.nudgeOperation(operation);
   if (operation.interactive && command.do === 'resume') deps.pokeLiveLane();

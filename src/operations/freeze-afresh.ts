@@ -42,13 +42,18 @@ export async function freezeAfresh(
       unmatched.push(...matched.unmatched);
     }
   }
-  const madeMeanwhile = await insertFirstDeliveries(db, operation, first);
+  const noItems = await insertFirstDeliveries(db, operation, first);
   const { raced } = await freezePage(db, operation, WHOLE, {
-    only: [...again, ...madeMeanwhile],
+    only: [...again, ...noItems],
   });
   await settleRaced(db, operation, raced);
   await excludeUnmatched(db, operation.id, unmatched);
   return next;
+}
+
+/** An endpoint that was made under a grant has what was accepted since then; shown times are cut to milliseconds. */
+function mayHave({ takesFrom }: Matchable, { acceptedAt }: EventToMatch): boolean {
+  return takesFrom === undefined || acceptedAt > takesFrom;
 }
 
 /** Endpoints that never had the event, and its deliveries that are wanted still, and no longer. */
@@ -61,11 +66,13 @@ function matchAfresh(event: EventToMatch, all: Matchable[], named: AfreshSelecti
   const payload: unknown = JSON.parse(event.body);
   const wanted = all.filter(
     (endpoint) =>
-      isMeant(endpoint) && (named?.unfiltered || wantsEvent(endpoint, { type: event.type, payload })),
+      isMeant(endpoint) &&
+      mayHave(endpoint, event) &&
+      (named?.unfiltered || wantsEvent(endpoint, { type: event.type, payload })),
   );
   const had = new Set(deliveries.map(({ endpointId }) => endpointId));
   const never = wanted.filter(({ endpointId }) => !had.has(endpointId));
-  // An endpoint that is named gets its items even while it is disabled: they say why nothing was sent.
+  // An endpoint that is named gets its deliveries even while it is disabled: their exclusion says why nothing was sent.
   if (named)
     return {
       first: never.map(({ endpointId }) => endpointId),

@@ -1,7 +1,8 @@
 import type { Pool } from 'pg';
 import { withTransaction } from '../store/db/pool.ts';
 import type { Queryable } from '../store/db/queryable.ts';
-import { endSelection, lockSelection, moveSelection } from '../store/operations/operation-progress.ts';
+import { moveSelection } from '../store/operations/operation-progress.ts';
+import { endSelection, lockSelection } from '../store/operations/operation-states.ts';
 import { loadOperation } from '../store/operations/operations.ts';
 import { type Frozen, type FrozenOperation, freezePage } from '../store/selection/freeze.ts';
 import { partitionsOf, type SelectionCursor, type Stretch } from '../store/selection/selection-page.ts';

@@ -40,11 +40,12 @@ export function logControl(
   { did, ratePerSecond, halt }: Pick<OperationControl, 'did' | 'ratePerSecond' | 'halt'>,
   by: ActBy,
 ): void {
-  logAct(log, `operation.${DONE[did]}`, by, {
+  const fields = {
     ...ids(operation),
     ...(did === 'rate' ? { ratePerSecond: ratePerSecond ?? null } : {}),
     ...(halt ? evidenceOf(halt) : {}),
-  });
+  };
+  logAct(log, `operation.${DONE[did]}`, by, fields, did === 'halt' ? 'error' : 'info');
 }
 
 /** Says how an operation ended. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Resolvable } from '../domain/operations/selection.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
 import { withTransaction } from '../store/db/pool.ts';
-import { unknownIds } from '../store/selection/known-ids.ts';
+import { type UnknownInFilter, unknownIds, unknownInFilter } from '../store/selection/known-ids.ts';
 import { dueNext } from '../store/sending/ordering.ts';
 import {
   beginResolution,
@@ -47,7 +47,8 @@ export interface ResolvedDeliveries {
 export type ResolveAllResult =
   | { ok: true; body: string; replayed: boolean }
   | { ok: false; code: 'idempotency_key_reused' }
-  | { ok: false; code: 'unknown_ids'; ids: string[] };
+  | { ok: false; code: 'unknown_ids'; ids: string[] }
+  | { ok: false; code: 'unknown_in_filter'; unknown: UnknownInFilter[] };
 
 /**
  * Settles many unknown deliveries by an operator's word, in batches, each of which is committed by itself. What was begun
@@ -60,6 +61,8 @@ export async function resolveDeliveries(
   const begun = await withTransaction(deps.pool, async (db) => {
     const unknown = await unknownIds(db, tenantId, selection);
     if (unknown.length > 0) return { unknown };
+    const unknownMembers = 'filter' in selection ? await unknownInFilter(db, tenantId, selection.filter) : [];
+    if (unknownMembers.length > 0) return { unknownMembers };
     return {
       act: await beginResolution(
         db,
@@ -73,6 +76,7 @@ export async function resolveDeliveries(
     };
   });
   if (begun.unknown) return { ok: false, code: 'unknown_ids', ids: begun.unknown };
+  if (begun.unknownMembers) return { ok: false, code: 'unknown_in_filter', unknown: begun.unknownMembers };
   const { act } = begun;
   if (!act) return { ok: false, code: 'idempotency_key_reused' };
   if (act.answer !== undefined) return { ok: true, body: act.answer, replayed: true };

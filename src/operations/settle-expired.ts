@@ -35,6 +35,7 @@ export async function settleExpiredClaims(pool: Pool): Promise<number> {
             next: decideNext({
               outcome: classification,
               attempts: item.attempts + 1,
+              lost: item.lost,
               policy: item.policy,
               onAmbiguous: item.onAmbiguous,
               random: Math.random(),

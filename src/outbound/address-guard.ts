@@ -118,9 +118,14 @@ export function createAddressGuard(
     checkUrl,
     checkAddress,
 
-    /** As `checkUrl`, and refuses a name all of whose addresses are forbidden; unresolved within 2 s is accepted. */
+    /** For what is configured: as `checkUrl`, in its plain spelling only, and refuses a name all of whose addresses are forbidden; unresolved within 2 s is accepted. */
     async resolveAndCheck(text) {
       const check = checkUrl(text);
+      if (check.ok && !isPlain(text, check.url))
+        return refuse(
+          'url_invalid',
+          'Expected a URL such as https://example.com/hooks: a host behind `//`, no blank, no backslash, no port 0.',
+        );
       if (!check.ok || isIP(hostOf(check.url)) !== 0) return check;
       const error = await resolutionError(hostOf(check.url), permitted);
       return error?.code === 'ERR_ADDRESS_BLOCKED' ? refuseRange('resolved address') : check;
@@ -143,6 +148,14 @@ function requireNetwork(text: string): Network {
   const network = parseNetwork(text);
   if (network === undefined) throw new RangeError(`Not a network in CIDR notation: ${text}`);
   return network;
+}
+
+/**
+ * Whether a URL says what is read of it. The parser of the web forgives missing and leaning slashes and blanks, so that a
+ * mistake would be a request to another host than was meant.
+ */
+function isPlain(text: string, url: URL): boolean {
+  return /^https?:\/\/[^/?#\\\s][^\\\s]*$/i.test(text) && url.port !== '0';
 }
 
 /** The host without the brackets of an IPv6 literal and without the root's dot, which names the same host. */

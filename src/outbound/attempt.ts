@@ -23,8 +23,8 @@ export type AttemptClientOptions = {
   connectTimeoutMs?: number;
   /** Requests beyond it wait in line and are released when their total time ends there. 128 by default. */
   maxSocketsPerOrigin?: number;
-  /** Header of one answer; beyond it the answer is `invalid_response`. 16 KiB by default. */
-  maxResponseHeaderBytes?: number;
+  /** Head of one answer, interim ones included; beyond it the answer is `invalid_response`. */
+  maxHeadBytes?: number;
   /** Trust anchors (PEM) instead of the built-in ones. */
   ca?: string;
 };
@@ -51,13 +51,8 @@ const MAX_POOLS_BEFORE_SWEEP = 1_000;
  * followed, bodies are neither decompressed nor read beyond 64 KiB, addresses are checked and pinned by the guard.
  */
 export function createAttemptClient(options: AttemptClientOptions): AttemptClient {
-  const {
-    guard,
-    connectTimeoutMs = 5_000,
-    maxSocketsPerOrigin = 128,
-    maxResponseHeaderBytes = 16_384,
-  } = options;
-  const connect = createGuardedConnector({ guard, connectTimeoutMs, ca: options.ca });
+  const { guard, connectTimeoutMs = 5_000, maxSocketsPerOrigin = 128, maxHeadBytes } = options;
+  const connect = createGuardedConnector({ guard, connectTimeoutMs, ca: options.ca, maxHeadBytes });
   const pools = new Map<string, SocketPool>();
   const targets = new Map<string, Target>();
   let inFlight = 0;
@@ -80,7 +75,7 @@ export function createAttemptClient(options: AttemptClientOptions): AttemptClien
     let pool = pools.get(origin);
     if (pool === undefined) {
       if (pools.size >= MAX_POOLS_BEFORE_SWEEP) forgetUnusedPools();
-      pool = new SocketPool(origin, { connect, maxSocketsPerOrigin, maxResponseHeaderBytes });
+      pool = new SocketPool(origin, { connect, maxSocketsPerOrigin });
       pools.set(origin, pool);
     }
     return pool;

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { Client, Dispatcher } from 'undici';
 import type { AttemptResult } from '../domain/sending/attempt-result.ts';
 import type { FaultCode } from '../domain/sending/fault-code.ts';
-import { parseRetryAfter } from '../domain/sending/retry-after.ts';
+import { longestRetryAfter } from '../domain/sending/retry-after.ts';
 import { crashPoint, crashPointsInstalled } from '../telemetry/crash-points.ts';
 import type { Deadline } from './deadline.ts';
 import { faultOf } from './fault-of-error.ts';
@@ -117,12 +117,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     this.#status = status;
     const retryAfter = headers['retry-after'];
-    if (retryAfter !== undefined) {
-      this.#retryAfterMs = parseRetryAfter(
-        Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
-        Date.now(),
-      );
-    }
+    if (retryAfter !== undefined) this.#retryAfterMs = longestRetryAfter([retryAfter].flat(), Date.now());
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

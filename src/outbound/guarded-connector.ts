@@ -1,15 +1,25 @@
 import { isIP } from 'node:net';
 import { buildConnector } from 'undici';
 import { AddressBlockedError, type AddressGuard } from './address-guard.ts';
+import { tellPlainly } from './plain-answers.ts';
 
-/** How a guarded connector connects; `ca` adds trust anchors (PEM) for TLS. */
-export type ConnectorOptions = { guard: AddressGuard; connectTimeoutMs: number; ca?: string | undefined };
+/** How a guarded connector connects; `ca` adds trust anchors (PEM) for TLS, `maxHeadBytes` bounds the head of an answer. */
+export type ConnectorOptions = {
+  guard: AddressGuard;
+  connectTimeoutMs: number;
+  ca?: string | undefined;
+  maxHeadBytes?: number | undefined;
+};
+
+/** Far beyond what any server takes for a head; it is never held whole. */
+const MAX_HEAD_BYTES = 262_144;
 
 /**
  * An undici connector that connects to checked addresses only. Three checks, because each alone can be passed by:
  * a literal host (Node asks no lookup for those), the answers of the lookup (the socket is given those very
  * addresses, so that a name which changes its mind after the check changes nothing), and the address that the
- * socket says it reached. Fails with `AddressBlockedError` before a byte of the request is written.
+ * socket says it reached. Fails with `AddressBlockedError` before a byte of the request is written. Answers are told in
+ * the plain form that undici's parser takes.
  *
  * No error of ours may carry `UND_ERR_SOCKET` or `UND_ERR_INFO`: undici takes those for a lost keep-alive
  * connection and connects again, for ever.
@@ -18,6 +28,7 @@ export function createGuardedConnector({
   guard,
   connectTimeoutMs,
   ca,
+  maxHeadBytes = MAX_HEAD_BYTES,
 }: ConnectorOptions): buildConnector.connector {
   const connect = buildConnector({
     timeout: connectTimeoutMs,
@@ -37,6 +48,7 @@ export function createGuardedConnector({
         return;
       }
       if (guard.checkAddress(socket.remoteAddress ?? '').ok) {
+        tellPlainly(socket, maxHeadBytes);
         callback(null, socket);
         return;
       }

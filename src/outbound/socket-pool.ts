@@ -7,7 +7,6 @@ export type SocketUser = { readonly abandoned: boolean; withSocket(client: Clien
 export type SocketPoolOptions = {
   connect: buildConnector.connector;
   maxSocketsPerOrigin: number;
-  maxResponseHeaderBytes: number;
 };
 
 /** Idle sockets close before the 5 s after which Node's own servers close theirs: fewer requests meet a dying socket. */
@@ -95,7 +94,6 @@ export class SocketPool {
       connect: this.#options.connect,
       pipelining: 1,
       allowH2: false,
-      maxHeaderSize: this.#options.maxResponseHeaderBytes,
       maxRequestsPerClient: MAX_REQUESTS_PER_SOCKET,
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MAX_MS,

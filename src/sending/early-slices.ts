@@ -5,8 +5,9 @@ export interface EarlySlice {
 }
 
 /**
- * Slices that send what is selected while more is being selected: selecting keeps Postgres busy and sending this process.
- * They belong to the worker and not to the step that began them, which must not wait for a slow request to end.
+ * Slices that no step of an operation waits for: what is selected is sent while more is being selected, which keeps
+ * Postgres busy and not this process; and what a worker has left behind is gone on with. They belong to the worker and not
+ * to whoever began them, who must not wait for a slow request to end.
  */
 export class EarlySlices {
   readonly #most: number;
@@ -18,9 +19,14 @@ export class EarlySlices {
     this.#stopping = stopping;
   }
 
+  /** How many more may run. */
+  get room(): number {
+    return this.#stopping.aborted ? 0 : Math.max(0, this.#most - this.#running.size);
+  }
+
   /** Begins one, which does not reject, until it is ended or this worker stops; undefined where as many run as may. */
   begin(run: (stop: AbortSignal) => Promise<unknown>): EarlySlice | undefined {
-    if (this.#stopping.aborted || this.#running.size >= this.#most) return undefined;
+    if (this.room === 0) return undefined;
     const end = new AbortController();
     const abort = () => end.abort();
     this.#stopping.addEventListener('abort', abort);

@@ -14,6 +14,17 @@ export interface EndpointSigns {
   floorUntilMs: number;
   /** It was in trouble a moment ago: the ledger may limit it by now, whatever was read before. */
   troubledUntilMs: number;
+  /** When an operator last lifted what was held against it, on the database's clock, as far as is known here. */
+  liftedAtMs?: number;
+}
+
+/** Forgets what an endpoint was remembered for where an operator has lifted it since: what is learnt from then on counts. */
+export function heedLifting(signs: EndpointSigns, liftedAtMs: number): void {
+  if (signs.liftedAtMs !== undefined && liftedAtMs > signs.liftedAtMs) {
+    signs.floorUntilMs = 0;
+    signs.slowUntilMs = 0;
+  }
+  signs.liftedAtMs = liftedAtMs;
 }
 
 const SLOW_FOR_MS = 30_000;
@@ -32,7 +43,12 @@ export class EndpointMemory {
     const known = this.#signs.get(endpointId);
     if (known) return known;
     if (this.#signs.size >= MAX_ENDPOINTS) this.#signs.clear();
-    const signs = { slowUntilMs: 0, provenUntilMs: 0, floorUntilMs: 0, troubledUntilMs: 0 };
+    const signs: EndpointSigns = {
+      slowUntilMs: 0,
+      provenUntilMs: 0,
+      floorUntilMs: 0,
+      troubledUntilMs: 0,
+    };
     this.#signs.set(endpointId, signs);
     return signs;
   }

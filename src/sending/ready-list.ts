@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { ClaimedItem, Grant, QueuePlace } from '../store/sending/claims.ts';
 import { type ReadyEndpoint, readyEndpoints } from '../store/sending/ready-endpoints.ts';
-import type { EndpointMemory, EndpointSigns } from './endpoint-memory.ts';
+import { type EndpointMemory, type EndpointSigns, heedLifting } from './endpoint-memory.ts';
 
 /** An endpoint with work, and what is known of it at this moment. */
 export interface Candidate extends ReadyEndpoint {
@@ -59,6 +59,8 @@ export class ReadyList {
   #turn = 0;
   #byId = new Map<string, Candidate>();
   #closed: string[] = [];
+  /** Where nothing is taken and something waits: when it has waited long enough, as the list was read. */
+  #waitedAtMs = Number.POSITIVE_INFINITY;
   #size = 0;
   /** Until then the whole list is not read again: it is long. */
   #wholeUntilMs = 0;
@@ -82,9 +84,14 @@ export class ReadyList {
     return this.#freshUntilMs;
   }
 
-  /** Endpoints of it that take nothing any more. */
+  /** Endpoints of it where something is to be ignored, as nothing is taken there any more. */
   get closed(): readonly string[] {
     return this.#closed;
+  }
+
+  /** What was to be ignored there is; more is found when the list is read again. */
+  forgetClosed(): void {
+    this.#closed = [];
   }
 
   /** Has it read anew at the next look: something has changed that it does not know. */
@@ -124,7 +131,12 @@ export class ReadyList {
       endpoints.length > LONG_LIST ? nowMs + Math.min(LONGEST_PAUSE_MS, tookMs * LONG_READ_PAUSE) : 0;
     this.#size = endpoints.length;
     this.#exhausted = 0;
-    this.#closed = endpoints.filter(({ state }) => state !== 'enabled').map(({ endpointId }) => endpointId);
+    const closed = endpoints.filter(({ state }) => state !== 'enabled');
+    this.#closed = closed
+      .filter(({ claimableInMs }) => claimableInMs <= 0)
+      .map(({ endpointId }) => endpointId);
+    this.#waitedAtMs =
+      startedAtMs + Math.min(...closed.map(({ claimableInMs }) => Math.max(0, claimableInMs)));
     const candidates = endpoints
       .filter(({ state }) => state === 'enabled')
       .map((endpoint) => this.#candidate(endpoint, startedAtMs));
@@ -165,6 +177,7 @@ export class ReadyList {
 
   #candidate(endpoint: ReadyEndpoint, readAtMs: number): Candidate {
     const signs = this.#memory.of(endpoint.endpointId);
+    heedLifting(signs, endpoint.liftedAtMs);
     const proven = signs.provenUntilMs > performance.now();
     return {
       ...endpoint,
@@ -194,7 +207,7 @@ export class ReadyList {
     this.#turn += part;
     const { ready, late } = seen;
     if (part < this.#others.length) seen.soonestAtMs = Math.min(seen.soonestAtMs, this.#soonestAtMs);
-    if (this.#closed.length > 0) seen.soonestAtMs = nowMs;
+    seen.soonestAtMs = Math.min(seen.soonestAtMs, this.#waitedAtMs);
     return {
       ready,
       // What was not looked at may be in time.

@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { type HealthSigns, signOf } from '../domain/sending/endpoint-health.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
+import { isOutage } from '../store/db/outage.ts';
 import { isConnectionLost, withTransaction } from '../store/db/pool.ts';
 import { ITSELF } from '../store/operations/operation-controls.ts';
 import { addPulses } from '../store/operations/operation-watch.ts';
@@ -39,6 +40,8 @@ export interface OpenClaim {
 const FLUSH_MS = 50;
 const FLUSH_ITEMS = 256;
 const MAX_BACKOFF_MS = 2_000;
+/** So often the same is tried before its operation is told that it is refused. */
+const TRIES_BEFORE_TOLD = 3;
 /** States of an execution behind which others of its key may go. */
 const ENDS = new Set(['delivered', 'failed', 'ignored', 'cancelled']);
 
@@ -50,14 +53,17 @@ const ENDS = new Set(['delivered', 'failed', 'ignored', 'cancelled']);
 export class Recorder {
   readonly #pool: Pool;
   readonly #log: Logger;
+  readonly #refused: ((error: unknown) => void) | undefined;
   readonly #claims = new Map<string, OpenClaim>();
   #waiting: PendingOutcome[] = [];
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> | undefined;
 
-  constructor(pool: Pool, log: Logger) {
+  /** `refused` is told of what Postgres refuses to write, which is tried on all the same. */
+  constructor(pool: Pool, log: Logger, refused?: (error: unknown) => void) {
     this.#pool = pool;
     this.#log = log;
+    this.#refused = refused;
   }
 
   /** Announces a claim; it is ended in the ledger when all of its items are recorded. */
@@ -222,6 +228,7 @@ export class Recorder {
         const code = (error as { code?: string }).code;
         // A surprise is tried again too: giving an outcome up would turn what is known into an ambiguous attempt.
         const expected = isConnectionLost(error) || code === '40001' || code === '40P01';
+        if (tries % TRIES_BEFORE_TOLD === 0 && !isOutage(error)) this.#refused?.(error);
         this.#log[expected ? 'warn' : 'error'](
           { event: `${what}.again`, code, tries },
           'writing outcomes again',

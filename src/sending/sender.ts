@@ -6,6 +6,7 @@ import { DEFAULT_RETRY_POLICY } from '../domain/sending/retry-policy.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
 import type { Deadline } from '../outbound/deadline.ts';
 import { signatureHeaders } from '../outbound/signature.ts';
+import { isOutage } from '../store/db/outage.ts';
 import type { ClaimedItem } from '../store/sending/claims.ts';
 import { loadPreparation } from '../store/sending/preparation.ts';
 import type { Recorded } from '../store/settling/outcomes.ts';
@@ -34,6 +35,7 @@ export class Sender {
   readonly #context: SendingContext;
   readonly #lane: 'bulk' | 'live';
   readonly #recorder: Recorder;
+  readonly #refused: ((error: unknown) => void) | undefined;
   readonly #inFlightAt = new Map<string, number>();
   #inFlight = 0;
   #bytesInFlight = 0;
@@ -41,10 +43,12 @@ export class Sender {
   #unrecorded = 0;
   #onFreed: (() => void)[] = [];
 
-  constructor(context: SendingContext, lane: 'bulk' | 'live') {
+  /** `refused` is told of what Postgres refuses to read or write for its items. */
+  constructor(context: SendingContext, lane: 'bulk' | 'live', refused?: (error: unknown) => void) {
     this.#context = context;
     this.#lane = lane;
-    this.#recorder = new Recorder(context.pool, context.log);
+    this.#refused = refused;
+    this.#recorder = new Recorder(context.pool, context.log, refused);
   }
 
   /** Requests that have not ended yet. */
@@ -102,6 +106,7 @@ export class Sender {
     this.#context.metrics.inFlight.inc({ lane: this.#lane }, items.length);
     const prepared = await this.#prepare(items).catch((error: { code?: string }) => {
       this.#context.log.warn({ event: 'targets.unreadable', code: error.code, items: items.length });
+      if (!isOutage(error)) this.#refused?.(error);
       return undefined;
     });
     let sent = 0;
@@ -160,10 +165,11 @@ export class Sender {
       body: item.body,
       headers: {
         ...target.headers,
-        ...presetHeaders(target, id),
+        ...(target.preset ? this.#context.presets.get(target.preset)?.headers?.(id) : {}),
         'content-type': 'application/json',
         'user-agent': this.#context.userAgent,
-        'redrive-attempt': String(item.attempts + 1),
+        'redrive-attempt': String(item.deliveryAttempts + 1),
+        'redrive-execution-attempt': String(item.attempts + 1),
         'redrive-endpoint': target.shownId,
         ...signatureHeaders({
           id,
@@ -202,6 +208,7 @@ export class Sender {
       next: decideNext({
         outcome: classification,
         attempts: item.attempts + 1,
+        lost: { all: item.lostAttempts, inARow: 0 },
         policy: target?.policy ?? DEFAULT_RETRY_POLICY,
         onAmbiguous: item.onAmbiguous ?? target?.onAmbiguous ?? 'resend',
         random: Math.random(),
@@ -272,9 +279,4 @@ export class Sender {
       state: recorded?.state,
     });
   }
-}
-
-/** What a preset's documented wire format adds: Zen Mesh names the delivery once more. */
-function presetHeaders({ preset }: Target, deliveryId: string): Record<string, string> {
-  return preset === 'zen-mesh' ? { 'x-zen-delivery-idempotency-key': deliveryId } : {};
 }

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import type { EndpointPresets } from '../domain/endpoints/preset.ts';
 import type { AttemptClient } from '../outbound/attempt.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { EndpointMemory } from './endpoint-memory.ts';
@@ -11,6 +12,7 @@ export interface SendingContext {
   pool: Pool;
   attempts: AttemptClient;
   targets: TargetCache;
+  presets: EndpointPresets;
   memory: EndpointMemory;
   liveTraffic: LiveTraffic;
   log: Logger;

@@ -1,34 +1,46 @@
 import { randomUUID } from 'node:crypto';
+import {
+  afterClaim,
+  afterPuttingOff,
+  afterWait,
+  MAX_BYTES,
+  NOTHING_YET,
+  PACE_POLL_MS,
+  type Round,
+  type SliceFacts,
+  type SliceLimits,
+  type SliceMemory,
+  type SliceTurn,
+  sliceTurn,
+} from '../domain/sending/slice-turn.ts';
 import { spread } from '../domain/sending/spread.ts';
 import type { Wake } from '../loops/wake.ts';
 import { createDeadline } from '../outbound/deadline.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { giveBackCanaries, reserveCanaries } from '../store/operations/canaries.ts';
 import { claimItems, type Grant } from '../store/sending/claims.ts';
+import { handOverWaiting, holdEndpoints } from '../store/sending/disabled-endpoints.ts';
 import { putOffBlocked } from '../store/sending/ordering.ts';
 import { ignoreAtClosedEndpoints, ignoreWithoutPayload } from '../store/settling/settlement.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
-import { type Look, ReadyList } from './ready-list.ts';
+import { ReadyList } from './ready-list.ts';
 import { reserveGrants, settleReservation } from './reservation.ts';
 import { Sender } from './sender.ts';
 import type { SendingContext } from './sending-context.ts';
 
 /** Whose work a slice does, with how much, and for how long. */
-export interface SliceTask {
+export interface SliceTask extends SliceLimits {
   workedBy: string;
-  lane: 'bulk' | 'live';
-  /** Requests in flight at most; also the most that is ever claimed at once. */
-  sockets: number;
   /** Ends the slice: it stops taking, drains and records. No request in flight is aborted. */
   stop: AbortSignal;
   /** The slice returns after so long, for others to have their turn. */
   budgetMs: number;
-  /** The slice returns when nothing can be claimed for so long. */
-  endWhenIdleForMs: number;
   /** Cuts its waits short. */
   wake: Wake;
   /** What the owner of an operation wants: whether it runs, and whether it has a pace of its own and when that allows more. */
   control?(): Promise<SliceControl>;
+  /** Told of what Postgres refuses to read or write for its items; the slice goes on until its control says otherwise. */
+  refused?(error: unknown): void;
   /** The share of the live lane that is this worker's. */
   share?(): { index: number; of: number };
 }
@@ -51,28 +63,7 @@ export interface SliceResult {
   claimableInMs?: number;
 }
 
-/** Of payloads in memory: what is on the wire and what is claimed beside it; one item alone may go beyond. */
-const MAX_BYTES = 16 * 1024 * 1024;
-const MAX_CLAIM = 256;
-/** How soon what was there and was not given is asked for again, at first and at last. */
-const PACE_POLL_MS = 20;
-const PACE_POLL_MAX_MS = 250;
-const IDLE_POLL_MS = 1_000;
 const CLOSED_BATCH = 1_000;
-/** What a bulk slice claims at once while live traffic flows: what is claimed together is sent together, and live work waits. */
-const MAX_CLAIM_BESIDE_LIVE = 64;
-
-/** Share of the live lane's sockets that is kept for endpoints with nothing in flight. */
-const KEPT_SHARE = 1 / 4;
-
-/** What one claim came to; `late`: all that is left may end after the slice; `refused`: there was work and no pace for it. */
-type Round = {
-  claimed: number;
-  stopped?: boolean;
-  late?: boolean;
-  refused?: boolean;
-  claimableInMs?: number;
-};
 
 const UNCONTROLLED: SliceControl = { run: true, paced: false, watched: false, claimableInMs: 0 };
 
@@ -82,13 +73,16 @@ export class Slice {
   readonly #task: SliceTask;
   readonly #sender: Sender;
   readonly #list: ReadyList;
-  #turn = 0;
+  #looks = 0;
   #endAtMs = Number.POSITIVE_INFINITY;
+  #memory: SliceMemory = NOTHING_YET;
+  #claimed = 0;
+  #claimableInMs: number | undefined;
 
   constructor(context: SendingContext, task: SliceTask) {
     this.#context = context;
     this.#task = task;
-    this.#sender = new Sender(context, task.lane);
+    this.#sender = new Sender(context, task.lane, task.refused);
     this.#list = new ReadyList(context.pool, task.workedBy, context.memory, (endpointId) =>
       this.#sender.inFlightAt(endpointId),
     );
@@ -96,69 +90,78 @@ export class Slice {
 
   /** Runs until its task ends it; always drains and records what it claimed, whatever happens. */
   async run(): Promise<SliceResult> {
-    const { sockets, lane, stop, budgetMs, endWhenIdleForMs, wake } = this.#task;
-    const { liveTraffic } = this.#context;
-    this.#endAtMs = performance.now() + budgetMs;
-    // In the live lane an endpoint that hangs must not have all sockets before it is known to: some are for others only.
-    const kept = lane === 'live' ? Math.floor(sockets * KEPT_SHARE) : 0;
-    let claimed = 0;
-    let claimableInMs: number | undefined;
-    let inVain = 0;
-    // The sockets that are kept are for endpoints with nothing in flight: until then there is none.
-    let nobodyNewUntilMs = 0;
+    this.#endAtMs = performance.now() + this.#task.budgetMs;
     try {
-      while (!stop.aborted && performance.now() < this.#endAtMs) {
-        const yields = lane === 'bulk' && liveTraffic.flows;
-        const maxClaim = yields ? MAX_CLAIM_BESIDE_LIVE : MAX_CLAIM;
-        const worthClaiming = Math.max(
-          1,
-          Math.floor(Math.min(sockets, maxClaim) * (lane === 'live' ? 1 / 4 : 1 / 2)),
-        );
-        const free = Math.max(0, sockets - this.#sender.inFlight);
-        const full = free - kept < worthClaiming;
-        if (free === 0 || (full && kept === 0) || this.#sender.bytesInFlight >= MAX_BYTES) {
-          await this.#sender.freed();
-          continue;
-        }
-        const sureForMs = nobodyNewUntilMs - performance.now();
-        if (full && sureForMs > 0) {
-          if (await wake.wait(sureForMs, this.#sender.freed())) {
-            nobodyNewUntilMs = 0;
-            this.#list.outdate();
-          }
-          continue;
-        }
-        // Something that waited for its order may be claimed now: the list of a moment ago does not know.
-        if (this.#sender.takeOrderMoved()) this.#list.outdate();
-        const beganMs = performance.now();
-        const round = await this.#claimRound(Math.min(maxClaim, free), full ? 0 : free - kept);
-        claimed += round.claimed;
-        if (yields && round.claimed > 0) await liveTraffic.rest(beganMs, stop);
-        nobodyNewUntilMs = full && round.claimed === 0 && !round.refused ? this.#list.freshUntilMs : 0;
-        claimableInMs = round.claimableInMs;
-        if (round.stopped) break;
-        const waitMs = claimableInMs ?? Number.POSITIVE_INFINITY;
-        inVain = round.claimed === 0 && (round.refused || waitMs === 0) ? inVain + 1 : 0;
-        if (round.claimed > 0) continue;
-        const { idle } = this.#sender;
-        if (idle && (round.late || waitMs > endWhenIdleForMs)) break;
-        // Out of pace, or of a paused operation: what is ready and is not given must not be asked for at full speed. What
-        // has a time is asked for then and not later, or its pace would fall behind.
-        const pollMs =
-          inVain > 0
-            ? Math.min(PACE_POLL_MS * 2 ** (inVain - 1), PACE_POLL_MAX_MS)
-            : Math.max(waitMs, PACE_POLL_MS);
-        const poked = await wake.wait(
-          Math.min(pollMs, IDLE_POLL_MS),
-          idle ? undefined : this.#sender.freed(),
-        );
-        // While it is full, each request that ends is no reason to read again what it cannot take yet.
-        if (poked || !full) this.#list.outdate();
+      for (;;) {
+        const turn = sliceTurn(this.#facts(), this.#task);
+        if (turn.do === 'end') break;
+        if (turn.do === 'claim') await this.#claim(turn);
+        else if (turn.do === 'wait') await this.#wait(turn);
+        else if (turn.do === 'put_off') await this.#putOff(turn.endpointIds);
+        else await this.#ignore(turn.endpointIds);
       }
     } finally {
       await this.#sender.drained();
     }
-    return { claimed, ...(claimableInMs === undefined ? {} : { claimableInMs }) };
+    const claimableInMs = this.#claimableInMs;
+    return { claimed: this.#claimed, ...(claimableInMs === undefined ? {} : { claimableInMs }) };
+  }
+
+  #facts(): SliceFacts {
+    const { inFlight, bytesInFlight, idle } = this.#sender;
+    return {
+      ...this.#memory,
+      nowMs: performance.now(),
+      endAtMs: this.#endAtMs,
+      stopped: this.#task.stop.aborted,
+      inFlight,
+      bytesInFlight,
+      idle,
+      yields: this.#yields,
+      closed: this.#list.closed,
+    };
+  }
+
+  get #yields(): boolean {
+    return this.#task.lane === 'bulk' && this.#context.liveTraffic.flows;
+  }
+
+  async #claim(turn: Extract<SliceTurn, { do: 'claim' }>): Promise<void> {
+    const yields = this.#yields;
+    // Something that waited for its order may be claimed now: the list of a moment ago does not know.
+    if (this.#sender.takeOrderMoved()) this.#list.outdate();
+    const beganMs = performance.now();
+    const round = await this.#claimRound(turn.most, turn.shared);
+    this.#claimed += round.claimed;
+    this.#claimableInMs = round.claimableInMs;
+    this.#memory = afterClaim(this.#memory, turn, round, this.#list.freshUntilMs);
+    if (yields && round.claimed > 0) await this.#context.liveTraffic.rest(beganMs, this.#task.stop);
+  }
+
+  async #wait({ ms, untilFreed, thenReads }: Extract<SliceTurn, { do: 'wait' }>): Promise<void> {
+    const freed = untilFreed ? this.#sender.freed() : undefined;
+    const poked = ms === undefined ? await freed : await this.#task.wake.wait(ms, freed);
+    this.#memory = afterWait(this.#memory, poked === true);
+    if (poked || thenReads === 'always') this.#list.outdate();
+  }
+
+  /** What is due and waits for its order is not asked for again until that may have changed. */
+  async #putOff(endpointIds: readonly string[]): Promise<void> {
+    const { workedBy } = this.#task;
+    await withTransaction(this.#context.pool, (db) => putOffBlocked(db, workedBy, [...endpointIds]));
+    this.#memory = afterPuttingOff(this.#memory);
+  }
+
+  /** Ends what endpoints take no more, a part of it at a time; what waits there for its operation goes over to that. */
+  async #ignore(endpointIds: readonly string[]): Promise<void> {
+    const { workedBy, lane } = this.#task;
+    const closed = [...endpointIds];
+    const done = await withTransaction(this.#context.pool, async (db) => {
+      await holdEndpoints(db, closed);
+      const handed = lane === 'live' ? await handOverWaiting(db, closed, CLOSED_BATCH) : 0;
+      return handed + (await ignoreAtClosedEndpoints(db, workedBy, closed, CLOSED_BATCH));
+    });
+    if (done < CLOSED_BATCH) this.#list.forgetClosed();
   }
 
   async #claimRound(free: number, shared: number): Promise<Round> {
@@ -167,8 +170,9 @@ export class Slice {
     const control = (await this.#task.control?.()) ?? UNCONTROLLED;
     if (!control.run) return { claimed: 0, stopped: true };
     if (control.claimableInMs > 0) return { claimed: 0, claimableInMs: control.claimableInMs };
-    const { ready, late, ...later } = await this.#lookAround();
-    const spreadOut = spread(ready, { free, all: sockets, shared, ...this.#held() }, this.#turn++);
+    await this.#list.renew(this.#task.share?.());
+    const { ready, late, ...later } = this.#list.look(this.#endAtMs);
+    const spreadOut = spread(ready, { free, all: sockets, shared, ...this.#held() }, this.#looks++);
     if (spreadOut.length === 0) return { claimed: 0, late, ...later };
     const wanted = await this.#withinCanaries(spreadOut, control.canary);
     if (wanted.length === 0) {
@@ -193,7 +197,7 @@ export class Slice {
       this.#list.noteTaken(wanted, [], []);
       return { claimed: 0, refused: true, claimableInMs: PACE_POLL_MS };
     }
-    const { items, withoutPayload } = await claimItems(
+    const { items, withoutPayload, stale } = await claimItems(
       pool,
       workedBy,
       token,
@@ -203,6 +207,7 @@ export class Slice {
           ...grant,
           ordered: candidate?.ordered ?? false,
           ...(candidate?.claimedUpTo ? { after: candidate.claimedUpTo } : {}),
+          ...(candidate ? { revision: candidate.revision } : {}),
         };
       }),
       leaseMs,
@@ -222,23 +227,26 @@ export class Slice {
       });
     if (withoutPayload.length > 0)
       await withTransaction(pool, (db) => ignoreWithoutPayload(db, withoutPayload));
-    await this.#putOffBlocked(reservation.grants, items);
     await settleReservation(pool, token, reservation, items);
     await this.#giveBackCanaries(wanted, items, control.canary);
     this.#list.noteTaken(wanted, reservation.grants, items);
-    return { claimed: items.length + withoutPayload.length, ...later };
+    // Its pace, time limit or state is another now: what was granted by the old one was not taken.
+    if (stale.length > 0) this.#list.outdate();
+    return {
+      claimed: items.length + withoutPayload.length,
+      short: this.#shortInOrder(reservation.grants, items),
+      ...later,
+    };
   }
 
-  /** What is due and waits for its order is not asked for again until that may have changed. */
-  async #putOffBlocked(grants: Grant[], items: { endpointId: string }[]): Promise<void> {
-    const short = grants
+  /** Ordered endpoints that gave less than they were granted: something may be in the way of what is due there. */
+  #shortInOrder(grants: Grant[], items: { endpointId: string }[]): string[] {
+    return grants
       .filter(({ endpointId }) => this.#list.get(endpointId)?.ordered)
       .filter(
         ({ endpointId, count }) => items.filter((item) => item.endpointId === endpointId).length < count,
       )
       .map(({ endpointId }) => endpointId);
-    if (short.length > 0)
-      await withTransaction(this.#context.pool, (db) => putOffBlocked(db, this.#task.workedBy, short));
   }
 
   /** What the canaries of this slice's operation let through. */
@@ -257,18 +265,6 @@ export class Slice {
       }))
       .filter((each) => each.count > 0);
     if (unused.length > 0) await giveBackCanaries(this.#context.pool, this.#task.workedBy, unused);
-  }
-
-  /** Endpoints that have something to claim now, and when something more of this slice's work can be. */
-  async #lookAround(): Promise<Look> {
-    const { pool } = this.#context;
-    const { workedBy, share } = this.#task;
-    if (await this.#list.renew(share?.())) {
-      const closed = [...this.#list.closed];
-      if (closed.length > 0)
-        await withTransaction(pool, (db) => ignoreAtClosedEndpoints(db, workedBy, closed, CLOSED_BATCH));
-    }
-    return this.#list.look(this.#endAtMs);
   }
 
   /** What is in flight, by tenant and by what is known of its endpoint. */

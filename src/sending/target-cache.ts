@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { showId } from '../domain/tenancy/typed-id.ts';
+import { createDeadline, type Deadline } from '../outbound/deadline.ts';
 import { parseSecret, type SigningSecret } from '../outbound/signature.ts';
 import type { Sealer } from '../sealing/sealing.ts';
 import { endpointHeadersContext, endpointSecretContext } from '../sealing/sealing-contexts.ts';
@@ -16,38 +17,50 @@ export type Target = Omit<SealedTarget, 'sealedHeaders' | 'sealedSecrets'> & {
 /** Looks a prepared target up; throws where it cannot be read. */
 export type TargetLookup = (endpointId: string, version: number) => Target;
 
-/** How long a rotated secret or a changed policy may go unnoticed by a sender. */
-const FRESH_MS = 5_000;
+/** A target that is asked for, as whoever asks has seen its endpoint. */
+export interface Wanted {
+  endpointId: string;
+  version: number;
+  /** A copy of an earlier revision of the endpoint is stale. */
+  revision: number;
+}
+
+interface Kept {
+  target?: Target;
+  revision: number;
+  /** Absent: none of its secrets runs out. */
+  secretEnds?: Deadline;
+}
 
 /** More than this many targets are a sign of churn: the cache starts anew. */
 const MAX_TARGETS = 20_000;
 
-/** Keeps targets unsealed in memory for a few seconds, so that a claim of hundreds of items costs no extra reads. */
+/**
+ * Keeps targets unsealed in memory, so that a claim of hundreds of items costs no extra reads. A copy is used as long as
+ * the endpoint is at the revision that the claim has seen and none of its secrets has run out: whatever is changed of an
+ * endpoint, each claim that begins afterwards sends by the change.
+ */
 export class TargetCache {
   readonly #pool: Pool;
   readonly #sealer: Sealer;
-  readonly #targets = new Map<string, { target?: Target; freshUntilMs: number }>();
+  readonly #targets = new Map<string, Kept>();
 
   constructor(pool: Pool, sealer: Sealer) {
     this.#pool = pool;
     this.#sealer = sealer;
   }
 
-  /** Reads what is not fresh of the wanted targets, in one statement, and returns a way to look each of them up. */
-  async prepare(wanted: { endpointId: string; version: number }[]): Promise<TargetLookup> {
-    const nowMs = Date.now();
-    const missing = new Map<string, { endpointId: string; version: number }>();
+  /** Reads what is stale of the wanted targets, in one statement, and returns a way to look each of them up. */
+  async prepare(wanted: Wanted[]): Promise<TargetLookup> {
+    const missing = new Map<string, Wanted>();
     for (const want of wanted) {
       const key = keyOf(want.endpointId, want.version);
-      if ((this.#targets.get(key)?.freshUntilMs ?? 0) < nowMs) missing.set(key, want);
+      if (!isFresh(this.#targets.get(key), want)) missing.set(key, want);
     }
     if (missing.size > 0) {
       if (this.#targets.size > MAX_TARGETS) this.#targets.clear();
       for (const sealed of await loadTargets(this.#pool, [...missing.values()]))
-        this.#targets.set(keyOf(sealed.endpointId, sealed.version), {
-          ...this.#opened(sealed),
-          freshUntilMs: nowMs + FRESH_MS,
-        });
+        this.#targets.set(keyOf(sealed.endpointId, sealed.version), this.#kept(sealed));
     }
     return (endpointId, version) => {
       const target = this.#targets.get(keyOf(endpointId, version))?.target;
@@ -57,12 +70,17 @@ export class TargetCache {
     };
   }
 
-  /** One target that cannot be unsealed must not keep the others of a claim from being sent. */
-  #opened(sealed: SealedTarget): { target?: Target } {
+  #kept(sealed: SealedTarget): Kept {
+    const { revision, secretEndsInMs } = sealed;
+    const kept = {
+      revision,
+      ...(secretEndsInMs === undefined ? {} : { secretEnds: createDeadline(secretEndsInMs) }),
+    };
     try {
-      return { target: this.#open(sealed) };
+      return { ...kept, target: this.#open(sealed) };
     } catch {
-      return {};
+      // One target that cannot be unsealed must not keep the others of a claim from being sent.
+      return kept;
     }
   }
 
@@ -84,6 +102,10 @@ export class TargetCache {
       }),
     };
   }
+}
+
+function isFresh(kept: Kept | undefined, { revision }: Wanted): boolean {
+  return kept !== undefined && kept.revision >= revision && !kept.secretEnds?.expired();
 }
 
 function keyOf(endpointId: string, version: number): string {

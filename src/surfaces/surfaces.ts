@@ -1,4 +1,5 @@
 import type { Surface } from '../api/surface.ts';
+import type { EndpointPresets } from '../domain/endpoints/preset.ts';
 import { flowRelaySurface } from './flowrelay/flowrelay-surface.ts';
 import { jackHenrySurface } from './jack-henry/jack-henry-surface.ts';
 import { minkaSurface } from './minka/minka-surface.ts';
@@ -15,3 +16,8 @@ export const SURFACES: readonly Surface[] = [
   stediSurface,
   flowRelaySurface,
 ];
+
+/** The presets of these surfaces, by the surface's name. */
+export function presetsOf(surfaces: readonly Surface[]): EndpointPresets {
+  return new Map(surfaces.flatMap(({ name, preset }) => (preset ? [[name, preset]] : [])));
+}

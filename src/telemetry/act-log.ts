@@ -15,12 +15,13 @@ export function loggedActor(actor: string): string {
   return NAMELESS.exec(actor)?.[0] ?? 'unknown';
 }
 
-/** Writes the one line of an act: ids, counts and codes, never the words of a customer. */
+/** Writes the one line of an act: ids, counts and codes, never the words of a customer. An `error` is what waits for a human. */
 export function logAct(
   log: Logger,
   event: string,
   { actor, requestId }: ActBy,
   fields: Record<string, unknown>,
+  level: 'info' | 'error' = 'info',
 ): void {
-  log.info({ event, ...fields, by: loggedActor(actor), ...(requestId ? { requestId } : {}) });
+  log[level]({ event, ...fields, by: loggedActor(actor), ...(requestId ? { requestId } : {}) });
 }

@@ -13,6 +13,7 @@ export type Metrics = {
   readonly queueOldestAge: Gauge<'lane'>;
   readonly inFlight: Gauge<'lane'>;
   readonly operations: Gauge<'state'>;
+  readonly operationsHalted: Counter<'reason'>;
   readonly httpRequestDuration: Histogram<'method' | 'route' | 'status'>;
   readonly eventsAccepted: Counter;
   readonly sliceClaims: Counter;
@@ -64,6 +65,12 @@ export function createMetrics(): Metrics {
       name: 'redrive_operations',
       help: 'Operations that have not ended, by state.',
       labelNames: ['state'],
+      registers,
+    }),
+    operationsHalted: new Counter({
+      name: 'redrive_operations_halted_total',
+      help: 'Operations that were halted and wait for a human, by reason.',
+      labelNames: ['reason'],
       registers,
     }),
     httpRequestDuration: new Histogram({

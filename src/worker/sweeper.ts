@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { RunnableOperation } from '../domain/operations/operation.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
+import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import { Wake } from '../loops/wake.ts';
 import { cancelAsInTemporal } from '../operations/cancel-unasked.ts';
 import { settleExpiredClaims } from '../operations/settle-expired.ts';
@@ -16,8 +17,6 @@ import { notifyLiveLanes } from '../store/sending/live-notices.ts';
 import { dueNext } from '../store/sending/ordering.ts';
 import { expirePayloads, tenantsWithRetention } from '../store/settling/payload-retention.ts';
 import { giveUpOverdue } from '../store/settling/settlement.ts';
-import { dropExpiredDiagnostics } from '../surfaces/flowrelay/store/receipt-diagnostics.ts';
-import { tellFailedFiles, tenantsToTell } from '../surfaces/stedi/failed-file-feed.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { temporalAnswers } from '../temporal/connection.ts';
 import { OperationRuns } from '../temporal/operation-runs.ts';
@@ -33,6 +32,8 @@ export interface SweeperOptions {
   metrics: Metrics;
   everyMs: number;
   stop: AbortSignal;
+  /** What the surfaces want done. */
+  chores(deps: ChoreDeps): Chore[];
 }
 
 const OVERDUE_AT_ONCE = 100;
@@ -58,7 +59,7 @@ export class Sweeper {
         await this.#try('claims', () => this.#settleClaims());
         await this.#try('give_up', () => this.#giveUp());
       }),
-      this.#repeat(() => this.#try('failed_files', () => this.#tellFailedFiles())),
+      ...this.#chores().map(({ name, run }) => this.#repeat(() => this.#try(name, run))),
       this.#repeat(() => this.#try('operations', () => this.#pushOperations())),
       this.#repeat(() => this.#try('retention', () => this.#expire())),
     ]);
@@ -98,16 +99,15 @@ export class Sweeper {
     }
   }
 
-  /** One tenant whose turn fails must not keep the others from theirs. */
-  async #tellFailedFiles(): Promise<void> {
-    const { pool, metrics, stop } = this.#options;
-    for (const tenantId of await tenantsToTell(pool))
-      await this.#try('failed_files', async () => {
-        const told = await tellFailedFiles(pool, tenantId, stop);
-        if (told === 0) return;
-        metrics.sweeperActions.inc({ action: 'told_failed_file' }, told);
-        await notifyLiveLanes(pool);
-      });
+  #chores(): Chore[] {
+    const { pool, stop, metrics, chores } = this.#options;
+    return chores({
+      pool,
+      stop,
+      count: (action, items) => metrics.sweeperActions.inc({ action }, items),
+      wakeLiveLanes: () => notifyLiveLanes(pool),
+      attempt: (part, work) => this.#try(part, work),
+    });
   }
 
   async #expire(): Promise<void> {
@@ -120,7 +120,6 @@ export class Sweeper {
         if (removed > 0) metrics.sweeperActions.inc({ action: 'payload_expired' }, removed);
         if (examined < EXPIRE_BATCH) break;
       }
-    await dropExpiredDiagnostics(pool, EXPIRE_BATCH);
   }
 
   async #pushOperations(): Promise<void> {

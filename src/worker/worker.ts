@@ -3,13 +3,18 @@ import { hostname } from 'node:os';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
+import type { EndpointPresets } from '../domain/endpoints/preset.ts';
+import type { Chore, ChoreDeps } from '../loops/chore.ts';
+
 import { Wake } from '../loops/wake.ts';
+import { watchedControl } from '../operations/send-operation.ts';
 import type { AddressGuard } from '../outbound/address-guard.ts';
 import { createAttemptClient } from '../outbound/attempt.ts';
 import type { Sealer } from '../sealing/sealing.ts';
 import { EarlySlices } from '../sending/early-slices.ts';
 import { EndpointMemory } from '../sending/endpoint-memory.ts';
 import { LiveTraffic } from '../sending/live-traffic.ts';
+import { RunningSlices } from '../sending/running-slices.ts';
 import type { LeaseTimes, SendingContext } from '../sending/sending-context.ts';
 import { TargetCache } from '../sending/target-cache.ts';
 import { readGauges } from '../store/reading/gauges.ts';
@@ -18,6 +23,7 @@ import { checkIn, checkOut } from '../store/sending/workers.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
+import { LeftBehind } from './left-behind.ts';
 import { LiveLane } from './live-lane.ts';
 import { Prober } from './prober.ts';
 import { Sweeper } from './sweeper.ts';
@@ -33,6 +39,9 @@ export interface WorkerDeps {
   queues: TaskQueues;
   guard: AddressGuard;
   sealer: Sealer;
+  /** What the surfaces say of endpoints of their clients, and what they want done. */
+  presets: EndpointPresets;
+  chores(deps: ChoreDeps): Chore[];
   workflowBundle: string;
   version: string;
   log: Logger;
@@ -87,6 +96,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       maxSocketsPerOrigin: sizes.liveSockets + sizes.bulkSlices * sizes.socketsPerSlice,
     }),
     targets: new TargetCache(pool, deps.sealer),
+    presets: deps.presets,
     memory: new EndpointMemory(),
     liveTraffic: new LiveTraffic(),
     log,
@@ -95,8 +105,17 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     lease: sizes.lease,
   };
   const early = new EarlySlices(sizes.bulkSlices, stop);
+  const running = new RunningSlices();
   const self = { id: uuidv7(), host: hostname(), pid: process.pid };
-  let share = await checkIn(pool, { ...self, polling: false });
+  let share = await checkIn(pool, { ...self, polling: false, operations: [] });
+  const leftBehind = new LeftBehind({
+    sending,
+    early,
+    running,
+    workerId: self.id,
+    sockets: sizes.socketsPerSlice,
+    control: (operationId) => watchedControl(sending, operationId),
+  });
   const live = { pool: deps.livePool, targets: new TargetCache(deps.livePool, deps.sealer) };
   const lane = new LiveLane({
     sending: { ...sending, ...live },
@@ -104,13 +123,18 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     share: () => share,
     stop,
   });
-  const sweeper = new Sweeper({ pool, temporal, queues, log, metrics, everyMs: sizes.sweepEveryMs, stop });
+  const { chores } = deps;
+  const sweeper = new Sweeper({
+    ...{ pool, temporal, queues, log, metrics, chores, stop },
+    everyMs: sizes.sweepEveryMs,
+  });
   const workers = new TemporalWorkers({
     temporal,
     queues,
     activities: {
       sending,
       early,
+      running,
       socketsPerSlice: sizes.socketsPerSlice,
       sliceBudgetMs: sizes.sliceBudgetMs,
       stopping: stop,
@@ -120,23 +144,29 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     log,
     stop,
   });
-  const running = Promise.all([
+  const seen = new Wake(stop);
+  // At once, and not at the next turn: who dies within the second between would leave something behind unsaid.
+  running.onNew = () => seen.poke();
+  const loops = Promise.all([
     lane.run(),
     sweeper.run(),
     new Prober(sending, stop).run(),
     workers.run(),
     listenForLiveWork(deps.databaseUrl, () => lane.wake(), stop),
-    every(CHECK_IN_MS, stop, log, 'check_in', async () => {
-      share = await checkIn(pool, { ...self, polling: workers.polling });
+    every(CHECK_IN_MS, seen, stop, log, 'check_in', async () => {
+      share = await checkIn(pool, { ...self, polling: workers.polling, operations: running.operations });
     }),
-    every(GAUGES_MS, stop, log, 'gauges', async () => showGauges(metrics, await readGauges(pool))),
+    every(CHECK_IN_MS, new Wake(stop), stop, log, 'left_behind', () => leftBehind.look()),
+    every(GAUGES_MS, new Wake(stop), stop, log, 'gauges', async () =>
+      showGauges(metrics, await readGauges(pool)),
+    ),
   ]);
   return {
     async stop() {
       stopping.abort();
       // At once, and not when all is drained: its share of the live lane is the others' from now on.
       await checkOut(pool, self.id).catch(() => {});
-      await running;
+      await loops;
       await early.drained();
       await sending.attempts.close();
       await checkOut(pool, self.id).catch(() => {});
@@ -146,12 +176,12 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
 
 async function every(
   ms: number,
+  wake: Wake,
   stop: AbortSignal,
   log: Logger,
   what: string,
   work: () => Promise<void>,
 ): Promise<void> {
-  const wake = new Wake(stop);
   while (!stop.aborted) {
     try {
       await work();

@@ -16,6 +16,7 @@ import {
   startApiWorld,
   type TenantThings,
 } from '../support/api-world.ts';
+import { eventually } from '../support/eventually.ts';
 import type { TestAnswer, TestRequest } from '../support/test-api.ts';
 
 let world: ApiWorld;
@@ -134,7 +135,7 @@ describe.each(named(posts))('%s', (_, route) => {
   test('refuses what is no UTF-8', () =>
     refused(() => raw(Buffer.from([0x7b, 0xff, 0x7d])), 'malformed_json'));
   test('refuses what nests too deep', () =>
-    refused(() => raw(`{"payload":${'['.repeat(300)}${']'.repeat(300)}}`), 'malformed_json'));
+    refused(() => raw(`{"payload":${'['.repeat(300)}${']'.repeat(300)}}`), 'nested_too_deep'));
   test('refuses what is too large', () =>
     refused(() => raw(`{"a":"${'x'.repeat(8 * 1024 * 1024)}"}`), 'body_too_large'));
   test.each([
@@ -288,6 +289,96 @@ describe('a body that is far too large', () => {
     } finally {
       socket.destroy();
     }
+  });
+});
+
+describe('a body that is still being sent when its call is answered', () => {
+  const head = (path: string, fields: string[], length: number) =>
+    [`POST ${path} HTTP/1.1`, 'host: x', ...fields, `content-length: ${length}`, '', ''].join('\r\n');
+  const json = 'content-type: application/json';
+
+  test.each([
+    ['too large', '/api/v1/events', [json], 413],
+    ['of another media type', '/api/v1/events', ['content-type: text/plain'], 415],
+    ['without a credential', '/api/v1/events', [json, 'authorization: none'], 401],
+    ['to a path that does not exist', '/api/v1/nothing', [json], 404],
+    ['to a path without such a method', '/healthz', [json], 405],
+    ['too large, on the surface of Zen Mesh', '/v1/replays', [json, 'x-tenant-id: acme'], 422],
+    ['too large, on the surface of the ledger', '/v2/bridges/b/events/retry', [json], 400],
+    ['too large, on the surface of Stedi', '/executions/retry', [json], 400],
+  ])(
+    '%s is answered, and no pipe is broken, with `Connection: close`, too',
+    async (_, path, fields, status) => {
+      const { api, ours } = world;
+      const stedi = path.startsWith('/executions');
+      const credential = `authorization: ${stedi ? '' : 'Bearer '}${ours.key}`;
+      const own = fields.some((field) => field.startsWith('authorization')) ? [] : [credential];
+      for (const closing of [['connection: close'], []]) {
+        const bytes = 32 * 1024 * 1024;
+        const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
+        let received = '';
+        socket.on('data', (data) => {
+          received += data;
+        });
+        const failed = new Promise<string>((resolve) => {
+          socket.once('error', ({ message }) => resolve(message));
+          socket.once('close', () => resolve('closed'));
+        });
+        const part = Buffer.alloc(1024 * 1024, ' ');
+        let sent = 0;
+        try {
+          socket.write(head(path, [...own, ...fields, ...closing], bytes));
+          for (; sent < bytes; sent += part.length) {
+            const how = socket.write(part) ? undefined : await Promise.race([once(socket, 'drain'), failed]);
+            if (typeof how === 'string') throw new Error(`${how} after ${sent} bytes of the body`);
+          }
+          await eventually('it is answered', () => received.includes('\r\n\r\n'));
+          expect(received).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+          if (closing.length > 0) expect(await failed).toBe('closed');
+        } finally {
+          socket.destroy();
+        }
+      }
+    },
+  );
+});
+
+describe('a body of chunks without a byte', () => {
+  test.each([
+    ['and without a media type', {}],
+    ['of JSON', { 'content-type': 'application/json' }],
+  ])('%s is none', async (_, type) => {
+    const { api, ours } = world;
+    const path = `/api/v1/endpoints/${ours.endpointId}/rotate-secret`;
+    const headers = { authorization: `Bearer ${ours.key}`, 'transfer-encoding': 'chunked', ...type };
+    const statusOf = async (body?: string) => {
+      const request = httpRequest(`${api.url}${path}`, { method: 'POST', headers });
+      request.end(body);
+      const [answer] = await once(request, 'response');
+      return answer.resume().statusCode;
+    };
+    expect(await statusOf()).toBe(200);
+    expect(await statusOf('{}')).toBe('content-type' in type ? 200 : 415);
+  });
+});
+
+describe('a query that is no UTF-8 in percent-encoding', () => {
+  test.each(['key=%ff', 'key=a%c3', 'key=%ed%a0%80', 'key=%zz', 'key=100%', '%ff=a', 'key=a&key=%ff'])(
+    '%s is refused, as a body would be',
+    async (query) => {
+      const answer = await refused(
+        () => world.api.call('GET', `/api/v1/deliveries?${query}`),
+        'invalid_request',
+      );
+      const parameter = query.startsWith('key') ? 'key' : '';
+      expect(answer.body.errors).toMatchObject([{ parameter, code: 'wrong_format' }]);
+    },
+  );
+
+  test('and one that is finds what it names', async () => {
+    const answer = await world.api.call('GET', '/api/v1/deliveries?key=%C3%A9+%25&limit=1');
+    expect(answer).toMatchObject({ status: 200, body: { items: [] } });
+    expect((await world.api.call('GET', '/api/v1/deliveries?problem=1')).status).toBe(400);
   });
 });
 

@@ -72,13 +72,19 @@ describe('the list of deliveries', () => {
     expect((await list(`from=${rows[0].at}`)).body.items.length).toBe(7);
     expect((await list(`to=${rows[0].at}`)).body.items.length).toBe(0);
     expect((await list(`from=${rows[0].at}&to=${rows[0].at}`)).body.items.length).toBe(0);
+    expect((await list(`from=${body.acceptedAt}`)).body.items.length).toBe(7);
+    expect((await list(`to=${body.acceptedAt}`)).body.items.length).toBe(0);
+    expect((await list('from=2024-01-01T00:00:00%2B16:00&to=9999-12-31T23:59:59Z')).body.items.length).toBe(
+      7,
+    );
   });
 
   test.each([
     ['from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z', 'to', 'out_of_range'],
     ['from=2026-01-02', 'from', 'wrong_format'],
     ['from=2026-01-02T00:00:00', 'from', 'wrong_format'],
-    ['from=0001-01-02T00:00:00Z', 'from', 'out_of_range'],
+    ['from=0000-01-02T00:00:00Z', 'from', 'out_of_range'],
+    ['from=2026-01-02T00:00:00+01:00', 'from', 'wrong_format'],
     ['state=broken', 'state', 'not_allowed'],
     ['faultCodes=http_404', 'faultCodes', 'not_allowed'],
     ['httpStatus=x', 'httpStatus', 'wrong_format'],

@@ -221,6 +221,14 @@ describe('an endpoint', () => {
     expect(refused.body.errors).toMatchObject([{ pointer: '#/onExhausted', code: 'not_allowed' }]);
   });
 
+  test('refuses a preset that there is not, naming those that there are', async () => {
+    const refused = await api.call('POST', '/api/v1/endpoints', { body: { url, preset: 'nobody' } });
+    expect(refused).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '#/preset', message: expect.stringMatching(/zen-mesh.*minka/) }] },
+    });
+  });
+
   test('takes the policy of a preset, and what is given beside it wins', async () => {
     const made = await make({ url, preset: 'minka', retry: { maxAttempts: 3 } });
     expect(made.body).toMatchObject({

@@ -81,7 +81,9 @@ async function registerSecret(members: Record<string, unknown> = {}, key = api.k
   return { ...made, sign: signer('HS256', Buffer.from(SECRET), made.audience) };
 }
 
-const endpoints = (token: string) => api.call('GET', '/api/v1/endpoints', { key: token });
+const OURS = { 'redrive-tenant': 'acme' };
+const endpoints = (token: string, headers: Record<string, string> = OURS) =>
+  api.call('GET', '/api/v1/endpoints', { key: token, headers });
 
 async function expectRefused(token: string, code = 'credential_invalid'): Promise<void> {
   const answer = await endpoints(token);
@@ -233,8 +235,8 @@ describe('a token', () => {
     const may = async (claims: Record<string, unknown>) => {
       const key = await sign(claims);
       const [read, write] = await Promise.all([
-        api.call('GET', '/api/v1/endpoints', { key }),
-        api.call('POST', '/api/v1/retries', { key, body: { select: { deliveryIds: [] } } }),
+        api.call('GET', '/api/v1/endpoints', { key, headers: OURS }),
+        api.call('POST', '/api/v1/retries', { key, headers: OURS, body: { select: { deliveryIds: [] } } }),
       ]);
       return [read.status, write.status];
     };
@@ -277,6 +279,7 @@ describe('a token', () => {
     for (const sub of ['alice', 'bob\0\u{1f600}', undefined])
       await api.call('POST', '/api/v1/retries', {
         key: await sign({ sub }),
+        headers: OURS,
         body: { select: { deliveryIds: [] } },
       });
     const { rows } = await api.database.pool.query('select actor from operations order by id desc limit 3');
@@ -314,14 +317,20 @@ describe('an issuer', () => {
     expect(api.log.slice(before.level).join()).not.toContain(SECRET);
   });
 
-  test('cannot be registered twice with one issuer and audience, by nobody', async () => {
+  test('cannot be registered twice with one tenant, nor twice by the installation', async () => {
     const { audience } = await registerSecret();
-    const { key } = await api.newTenant();
-    for (const caller of [api.key, key, api.adminKey])
-      expect((await registerSecret({ audience }, caller)).answer).toMatchObject({
-        status: 409,
-        body: { code: 'state_conflict' },
-      });
+    const taken = { status: 409, body: { code: 'state_conflict' } };
+    const again = async (key: string, members: Record<string, unknown> = {}) =>
+      (await registerSecret({ audience, ...members }, key)).answer;
+    expect(await again(api.key)).toMatchObject(taken);
+    expect(await again(api.adminKey, { tenantId: 'acme' })).toMatchObject(taken);
+    const { tenant, key } = await api.newTenant();
+    expect((await again(key)).status).toBe(201);
+    expect((await again(api.adminKey)).status).toBe(201);
+    expect(await again(api.adminKey)).toMatchObject(taken);
+    const another = await api.newTenant();
+    for (const tenantId of [tenant.id, another.tenant.id])
+      expect(await again(api.adminKey, { tenantId })).toMatchObject(taken);
   });
 
   test('cannot grant what its maker lacks, nor act for another tenant', async () => {
@@ -414,13 +423,147 @@ describe('an issuer', () => {
       const pair = await keyPair('EdDSA');
       const asked = published.asked;
       const token = await signer('EdDSA', pair.privateKey, 'rebound')();
-      expect((await other.call('GET', '/api/v1/endpoints', { key: token })).status).toBe(503);
+      expect((await other.call('GET', '/api/v1/endpoints', { key: token, headers: OURS })).status).toBe(503);
       expect(published.asked).toBe(asked);
       expect(other.log.join()).toContain('ERR_ADDRESS_BLOCKED');
     } finally {
       await other.close();
     }
   });
+});
+
+describe('what a tenant registers changes nothing for another', () => {
+  const named = (handle: string) => ({ 'redrive-tenant': handle });
+
+  /** A tenant whose issuer signs with a key, and a stranger who knows everything of it but the private key. */
+  async function scene(registeredBy: 'tenant' | 'installation') {
+    const pair = await keyPair('EdDSA');
+    const { tenant, key } = await api.newTenant();
+    const stranger = await api.newTenant();
+    const members = {
+      issuer: `https://id.${tenant.handle}.example/`,
+      audience: 'redrive',
+      algorithm: 'EdDSA',
+      jwks: { keys: [pair.jwk] },
+    };
+    const made = () =>
+      registeredBy === 'tenant'
+        ? register(members, key)
+        : register({ ...members, tenantId: tenant.id }, api.adminKey);
+    const sign = (aud: unknown = 'redrive') =>
+      signer('EdDSA', pair.privateKey, '')({ iss: members.issuer, aud });
+    return { tenant, stranger, members, register: made, sign };
+  }
+
+  test.each(['tenant', 'installation'] as const)(
+    'a second audience of the tokens of an issuer that the %s registered',
+    async (registeredBy) => {
+      const it = await scene(registeredBy);
+      await it.register();
+      const theirs = await register({ ...it.members, audience: 'second' }, it.stranger.key);
+      expect(theirs.answer.status).toBe(201);
+      const token = await it.sign(['redrive', 'second']);
+      expect((await endpoints(token, named(it.tenant.handle))).status).toBe(200);
+      if (registeredBy === 'installation') expect((await endpoints(token, {})).status).toBe(200);
+    },
+  );
+
+  test.each(['tenant', 'installation'] as const)(
+    'issuer, audience and public keys, registered by a stranger before the %s',
+    async (registeredBy) => {
+      const it = await scene(registeredBy);
+      expect((await register(it.members, it.stranger.key)).answer.status).toBe(201);
+      const token = await it.sign();
+      // Without a name it lands with nobody, and least of all with the stranger.
+      await expectRefusedWith(token, {});
+      expect((await it.register()).answer.status).toBe(201);
+      const listed = await api.call('GET', '/api/v1/endpoints', {
+        key: token,
+        headers: named(it.tenant.handle),
+      });
+      expect(listed.status).toBe(200);
+      if (registeredBy === 'tenant') await expectRefusedWith(token, {});
+      else expect((await endpoints(token, {})).status).toBe(200);
+    },
+  );
+
+  test('what the installation registered, registered by the tenant that a token names, too', async () => {
+    const [pair, other] = [await keyPair('EdDSA'), await keyPair('EdDSA')];
+    const members = { issuer: 'https://id.operator.example/', audience: 'redrive', algorithm: 'EdDSA' };
+    const scopes = ['read:endpoints', 'write:deliveries'];
+    const { id } = await register({ ...members, jwks: { keys: [pair.jwk] }, scopes }, api.adminKey);
+    const { tenant, key } = await api.newTenant();
+    const token = await signer('EdDSA', pair.privateKey, 'redrive')({ iss: members.issuer });
+    for (const jwk of [other.jwk, pair.jwk]) {
+      const theirs = await register({ ...members, jwks: { keys: [jwk] } }, key);
+      expect(theirs.answer.status).toBe(201);
+      const started = await api.call('POST', '/api/v1/retries', {
+        key: token,
+        headers: named(tenant.handle),
+        body: { select: { deliveryIds: [] } },
+      });
+      expect(started.status).toBe(202);
+      const { rows } = await api.database.pool.query('select actor from operations order by id desc limit 1');
+      expect(rows[0].actor).toBe(`jwt:${id}:alice`);
+      await api.call('DELETE', `/api/v1/jwt-issuers/${theirs.id}`, { key });
+    }
+    // Beside it, the tenant's own tokens of that pair are good for the tenant, and for nobody else.
+    const own = await register({ ...members, jwks: { keys: [other.jwk] } }, key);
+    expect(own.answer.status).toBe(201);
+    const ownToken = await signer('EdDSA', other.privateKey, 'redrive')({ iss: members.issuer });
+    expect((await endpoints(ownToken, named(tenant.handle))).status).toBe(200);
+    await expectRefusedWith(ownToken, {});
+    expect((await endpoints(ownToken, OURS)).status).toBe(404);
+  });
+
+  test('so that a token of its issuer names it, on every surface that takes tokens', async () => {
+    const { tenant, key } = await api.newTenant();
+    const { tenant: elsewhere } = await api.newTenant();
+    const { sign } = await registerSecret({}, key);
+    const token = await sign();
+    const ask = async (path: string, headers: Record<string, string> = {}) => {
+      const authorization = path.startsWith('/executions') ? token : `Bearer ${token}`;
+      return (await fetch(`${api.url}${path}`, { headers: { authorization, ...headers } })).status;
+    };
+    const jackHenry = (institution: string) =>
+      `/a/api/enterprise-event/v1/${institution}/events/${elsewhere.id}`;
+    const surfaces = (name: string) =>
+      Promise.all([
+        ask('/api/v1/endpoints', { 'redrive-tenant': name }),
+        ask('/flowrelay/v1/receipts', { 'redrive-tenant': name }),
+        ask('/v1/replays', { 'x-tenant-id': name }),
+        ask('/executions', { 'redrive-tenant': name }),
+      ]);
+    for (const name of [tenant.handle, tenant.id]) {
+      expect(await surfaces(name)).toEqual([200, 200, 200, 200]);
+      expect(await ask(`/v1/tenants/${name}/deliveries`)).toBe(200);
+    }
+    expect(await ask(jackHenry(tenant.id))).toBe(200);
+    expect(await ask(jackHenry(tenant.id.toUpperCase()))).toBe(200);
+    expect(await surfaces('')).toEqual([401, 401, 401, 401]);
+    for (const name of [elsewhere.handle, elsewhere.id, 'no-such-tenant'])
+      expect(await surfaces(name)).toEqual([404, 404, 404, 404]);
+    expect(await ask(`/v1/tenants/${elsewhere.handle}/deliveries`)).toBe(404);
+    expect(await ask('/v1/tenants/%00/deliveries')).toBe(404);
+    // The events of an institution declare no 404.
+    expect(await ask(jackHenry(elsewhere.id))).toBe(403);
+    expect(await ask('/api/v1/tenants')).toBe(403);
+  });
+
+  test('and that of an issuer that the installation registered for it need not', async () => {
+    const { tenant } = await api.newTenant();
+    const { sign } = await registerSecret({ tenantId: tenant.id }, api.adminKey);
+    expect((await endpoints(await sign(), {})).status).toBe(200);
+    expect((await endpoints(await sign(), named(tenant.handle))).status).toBe(200);
+    expect((await endpoints(await sign(), OURS)).status).toBe(404);
+  });
+
+  async function expectRefusedWith(token: string, headers: Record<string, string>): Promise<void> {
+    expect(await endpoints(token, headers)).toMatchObject({
+      status: 401,
+      body: { code: 'credential_invalid', detail: expect.stringContaining('name that tenant') },
+    });
+  }
 });
 
 async function asRs512({ privateKey }: Pair): Promise<CryptoKey> {

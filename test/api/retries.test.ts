@@ -1,15 +1,19 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { PROBLEMS } from '../../src/api/problem-table.ts';
+import { showId } from '../../src/domain/tenancy/typed-id.ts';
 import { rowCounts } from '../support/api-world.ts';
 import { type SeededDelivery, seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
 import { startTestApi, type TestApi } from '../support/test-api.ts';
 
 let api: TestApi;
 let seeded: SeededDelivery[];
+let endpointId: string;
 
 beforeAll(async () => {
   api = await startTestApi();
-  await seedEndpoint(api);
-  seeded = await seedFailedDeliveries(api, 12);
+  endpointId = await seedEndpoint(api);
+  seeded = await seedFailedDeliveries(api, 13);
 });
 afterAll(() => api.close());
 
@@ -60,8 +64,37 @@ describe('a retry', () => {
     ]);
     const again = await post({ select: { deliveryIds: [deliveryId] } });
     expect(again.body.items).toMatchObject([
-      { became: 'excluded', reason: 'coalesced', joinedExecutionId: answer.body.items[0].executionId },
+      {
+        became: 'excluded',
+        reason: 'coalesced',
+        why: 'Another execution of it is open and will be sent.',
+        joinedExecutionId: answer.body.items[0].executionId,
+      },
     ]);
+  });
+
+  test('that cannot send says in the answer and in the ledger why, and names the next call', async () => {
+    const { deliveryId } = fresh();
+    const { rows } = await api.database.pool.query(
+      `insert into executions (tenant_id, delivery_id, endpoint_id, parent_id, state, due_at, give_up_at)
+       select tenant_id, delivery_id, endpoint_id, id, 'unknown', now(), now() + interval '1 day'
+       from executions where delivery_id = $1 returning id`,
+      [api.uuid(deliveryId)],
+    );
+    const { body } = await post({
+      select: { deliveryIds: [deliveryId] },
+      options: { takeOverScheduled: true },
+    });
+    const said = {
+      deliveryId,
+      reason: 'outcome_unknown',
+      why: 'Its last attempt may have arrived, and nothing is sent before that is known.',
+      next: expect.stringContaining(`POST /api/v1/deliveries/${deliveryId}/resolve`),
+      joinedExecutionId: showId('execution', rows[0].id),
+    };
+    expect(body.items).toEqual([{ became: 'excluded', ...said }]);
+    const ledger = await api.call('GET', `/api/v1/retries/${body.id}/items`);
+    expect(ledger.body.items).toMatchObject([{ kind: 'exclusion', ...said }]);
   });
 
   test('takes ids in both spellings and counts repeats once', async () => {
@@ -99,21 +132,94 @@ describe('a retry', () => {
       '#/select/deliveryIds/1',
       '#/select/deliveryIds/2',
     ]);
+    const unknown = Array.from({ length: 101 }, () => showId('delivery', randomUUID()));
+    for (const [count, detail] of [
+      [100, PROBLEMS.unknown_ids.advice],
+      [101, 'Nothing was done: 101 ids name nothing of the tenant; `errors` names the first 100.'],
+    ] as const) {
+      const many = await post({ select: { deliveryIds: unknown.slice(0, count) } });
+      expect(many.body.detail).toBe(detail);
+      expect(many.body.errors.map(({ pointer }: { pointer: string }) => pointer)).toEqual(
+        unknown.slice(0, 100).map((_, index) => `#/select/deliveryIds/${index}`),
+      );
+    }
     const failures = await post({ select: { failuresOf: 'op_01k9z3e5hbe7r9qk2m4n6p8r0s' } }, 'k-unknown');
     expect(failures).toMatchObject({ status: 404, body: { errors: [{ pointer: '#/select/failuresOf' }] } });
+    const remainder = await post({ select: { remainderOf: 'op_01k9z3e5hbe7r9qk2m4n6p8r0s' } }, 'k-unknown');
+    expect(remainder).toMatchObject({ status: 404, body: { errors: [{ pointer: '#/select/remainderOf' }] } });
     expect(await rowCounts(api)).toEqual(before);
   });
 
-  test('by filter shows the filter as it was sent', async () => {
+  test("by filter names the ids of ours that are nobody's, or another tenant's", async () => {
+    const { key } = await api.newTenant();
+    const theirs = await seedEndpoint(api, key);
+    const theirRetry = await api.call('POST', '/api/v1/retries', {
+      key,
+      body: { select: { deliveryIds: [] } },
+    });
+    const { body: events } = await api.call('POST', '/api/v1/events', {
+      body: { type: 'a.b', source: 's', payload: {} },
+    });
+    const event = await api.call('GET', `/api/v1/events/${events.eventId ?? events.id}`);
+    const { body: own } = await post({ select: { deliveryIds: [] } });
+    const before = await rowCounts(api);
+    const refused = await post(
+      {
+        select: {
+          filter: {
+            endpointIds: ['end_01k9z3e5hbe7r9qk2m4n6p8r0s', endpointId, theirs],
+            dispatchBatchIds: [
+              own.id,
+              event.body.dispatchBatchId,
+              theirRetry.body.id,
+              '0198b1a2-7c00-7000-8000-000000000000',
+            ],
+            ingestionBatchIds: ['a-name-of-the-client'],
+          },
+        },
+      },
+      'k-nobody',
+    );
+    expect(refused).toMatchObject({ status: 404, body: { code: 'unknown_ids' } });
+    expect(refused.body.errors.map(({ pointer }: { pointer: string }) => pointer).sort()).toEqual([
+      '#/select/filter/dispatchBatchIds/2',
+      '#/select/filter/dispatchBatchIds/3',
+      '#/select/filter/endpointIds/0',
+      '#/select/filter/endpointIds/2',
+    ]);
+    expect(await rowCounts(api)).toEqual(before);
+    const accepted = await post(
+      {
+        select: {
+          filter: { endpointIds: [endpointId], dispatchBatchIds: [own.id, event.body.dispatchBatchId] },
+        },
+      },
+      'k-nobody',
+    );
+    expect(accepted.status).toBe(202);
+  });
+
+  test('of what another one left is shown as it was sent', async () => {
+    const { body: first } = await post({ select: { deliveryIds: [] } });
+    expect(first).toMatchObject({ nothingSelected: true, remainder: null });
+    const answer = await post({ select: { remainderOf: first.id } }, 'k-remainder');
+    expect(answer).toMatchObject({
+      status: 202,
+      body: { select: { remainderOf: first.id }, nothingSelected: false },
+    });
+  });
+
+  test('by filter shows the filter as it was sent, times in UTC', async () => {
     const filter = {
       state: ['failed'],
       endpointIds: [] as string[],
-      from: '2026-01-01T00:00:00Z',
-      to: '2026-01-02T00:00:00+01:00',
+      from: '2026-01-01T00:00:00.000Z',
+      to: '2026-01-01T08:00:00.000Z',
       pendingLongerThanMs: 5,
     };
+    const sent = { ...filter, from: '2026-01-01t00:00:00z', to: '2026-01-02T00:00:00+16:00' };
     const answer = await post(
-      { select: { filter }, options: { ratePerSecond: 5, notBefore: '2020-01-01T00:00:00Z' } },
+      { select: { filter: sent }, options: { ratePerSecond: 5, notBefore: '2020-01-01T00:00:00Z' } },
       'k-filter',
     );
     expect(answer.body).toMatchObject({
@@ -180,7 +286,11 @@ describe('a retry', () => {
 
 describe('an idempotency key', () => {
   test('is required where a filter or an operation is selected', async () => {
-    for (const select of [{ filter: {} }, { failuresOf: 'op_01k9z3e5hbe7r9qk2m4n6p8r0s' }])
+    for (const select of [
+      { filter: {} },
+      { failuresOf: 'op_01k9z3e5hbe7r9qk2m4n6p8r0s' },
+      { remainderOf: 'op_01k9z3e5hbe7r9qk2m4n6p8r0s' },
+    ])
       expect((await post({ select })).body.code).toBe('idempotency_key_required');
   });
 
@@ -454,6 +564,21 @@ describe('an operation', () => {
     expect((await api.call('POST', path, { body: { perSecond: 2 } })).body.ratePerSecond).toBe(2);
   });
 
+  test('says at the first look when it will have sent what is due, and what that leaves out', async () => {
+    const { body: operation } = await post({
+      select: { deliveryIds: [fresh().deliveryId] },
+      options: { ratePerSecond: 0.25 },
+    });
+    expect(operation).toMatchObject({ etaSeconds: null, etaLeavesOut: null });
+    await api.database.pool.query(`update operations set state = 'running' where id = $1`, [
+      api.uuid(operation.id),
+    ]);
+    expect((await api.call('GET', `/api/v1/retries/${operation.id}`)).body).toMatchObject({
+      etaSeconds: 4,
+      etaLeavesOut: { scheduled: 0, unknown: 0 },
+    });
+  });
+
   test('is followed by events until it has closed', async () => {
     const { body: operation } = await post({ select: { deliveryIds: [fresh().deliveryId] } });
     const path = `/api/v1/retries/${operation.id}`;
@@ -519,6 +644,10 @@ describe('an operation', () => {
 /** Ends an operation as its workflow would; what the report says is of no interest here. */
 async function close(operationId: string): Promise<void> {
   const report = { counts: {}, mayHaveArrived: 0, exclusions: {}, attempts: 0 };
+  await api.database.pool.query(
+    `update operations set state = 'closing', control = 'cancel' where id = $1 and state <> 'closing'`,
+    [api.uuid(operationId)],
+  );
   await api.database.pool.query(
     `update operations o set state = 'cancelled', closed_at = now(), next_event_at = null,
       report = $2::jsonb || jsonb_build_object('counts', to_jsonb(c) - 'operation_id' - 'frozen')

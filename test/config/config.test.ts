@@ -16,6 +16,7 @@ test('an environment that says next to nothing is a complete config', () => {
       allowedNetworks: [],
       logLevel: 'info',
       taskQueuePrefix: 'redrive',
+      trustedProxies: [],
     },
   });
 });

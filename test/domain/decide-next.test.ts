@@ -92,3 +92,49 @@ describe('what follows an attempt', () => {
     );
   });
 });
+
+describe('an attempt whose sender was lost', () => {
+  const lost: Classification = { outcome: 'ambiguous', faultCode: 'lease_lost', mayHaveArrived: true };
+  const policy = { maxAttempts: 1, initialMs: 100, factor: 2, capMs: 1_000 };
+  const following = (situation: Partial<Situation>) =>
+    decideNext({ outcome: lost, attempts: 1, policy, onAmbiguous: 'resend', random: 0, ...situation });
+
+  test('is made again whatever the policy allows, three times in a row at most', () => {
+    for (const inARow of [1, 2, 3])
+      expect(following({ attempts: inARow, lost: { all: inARow, inARow } })).toEqual({
+        state: 'scheduled',
+        delayMs: 100,
+      });
+    expect(following({ attempts: 4, lost: { all: 4, inARow: 4 } })).toEqual({
+      state: 'failed',
+      reason: 'exhausted',
+    });
+  });
+
+  test('beyond three in a row counts as any other, as far as the policy goes', () => {
+    const more = { ...policy, maxAttempts: 6 };
+    for (const n of [4, 5])
+      expect(following({ attempts: n, policy: more, lost: { all: n, inARow: n } })).toMatchObject({
+        state: 'scheduled',
+      });
+    expect(following({ attempts: 6, policy: more, lost: { all: 6, inARow: 6 } })).toMatchObject({
+      state: 'failed',
+    });
+  });
+
+  test.each(['hold', 'probe'] as const)('is unknown under %s, as ever', (onAmbiguous) => {
+    expect(following({ onAmbiguous, lost: { all: 1, inARow: 1 } })).toEqual({
+      state: 'unknown',
+      probes: onAmbiguous === 'probe',
+    });
+  });
+
+  test('is none of those that the receiver is allowed', () => {
+    fc.assert(
+      fc.property(anySituation, fc.nat({ max: 50 }), (situation, all) => {
+        const shifted = { ...situation, attempts: situation.attempts + all, lost: { all, inARow: 0 } };
+        expect(decideNext(shifted)).toEqual(decideNext(situation));
+      }),
+    );
+  });
+});

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type EventFilter, filterFaults, matchesFilter } from '../../src/domain/endpoints/event-filter.ts';
-import { matchesType } from '../../src/domain/endpoints/event-type.ts';
+import { matchesType, typeFault, typePatternFault } from '../../src/domain/endpoints/event-type.ts';
 
 const payload = {
   data: { amount: 100, currency: 'EUR', vip: true, note: null, 'a.b': 1 },
@@ -78,6 +78,36 @@ test.each([
   [['invoice.*'], 'invoice', false],
   [['invoice.*'], 'invoices.paid', false],
   [['a', 'invoice.*'], 'invoice.line.added', true],
+  [['*'], 'anything', true],
+  [['*', 'a'], 'b', true],
+  // What Redrive itself makes is for those who name it.
+  [['*'], 'file.failed.v2', false],
+  [['*', 'file.failed.v2'], 'file.failed.v2', true],
 ])('types %j want %s: %s', (patterns, type, expected) => {
   expect(matchesType(patterns, type)).toBe(expected);
+});
+
+test.each(['*', 'invoice', 'invoice.*', 'a.b.*', 'order created', '.', 'a..b'])(
+  'the pattern %j can match',
+  (pattern) => {
+    expect(typePatternFault(pattern)).toBeUndefined();
+  },
+);
+
+test.each(['*.paid', 'a.*.c', '**', 'a*', '.*', 'a.**', '*.*', ' ', ' a', 'a ', 'a .*', '', 'a\u00a0'])(
+  'the pattern %j can match nothing',
+  (pattern) => {
+    expect(typePatternFault(pattern)).toMatch(/Expected a type, a prefix that ends in `\.\*`, or `\*` alone/);
+  },
+);
+
+test('a pattern that is taken matches some type that is taken', () => {
+  fc.assert(
+    fc.property(fc.stringMatching(/^[a *.]{0,6}$/), fc.stringMatching(/^[a .]{0,3}$/), (pattern, more) => {
+      if (typePatternFault(pattern) !== undefined || more.trim() !== more) return;
+      const type = pattern === '*' ? `x${more}` : pattern.replace(/\*$/, `x${more}`);
+      expect(typeFault(type)).toBeUndefined();
+      expect(matchesType([pattern], type)).toBe(true);
+    }),
+  );
 });

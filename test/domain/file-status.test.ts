@@ -38,6 +38,7 @@ describe('a file execution', () => {
     inChain: true,
     deliveryState: 'failed',
     payloadKept: true,
+    endpoint: { state: 'enabled' },
   } as const;
 
   test('is retryable where it failed or was ignored, ends its chain, and there is something to send', () => {
@@ -54,6 +55,8 @@ describe('a file execution', () => {
       { inChain: false },
       { deliveryState: 'delivered' },
       { payloadKept: false },
+      { endpoint: { state: 'disabled' } },
+      { endpoint: { state: 'deleted' } },
     ] as const)
       expect(isRetryable({ ...failed, ...change })).toBe(false);
   });

@@ -16,6 +16,19 @@ function countsOf(parts: Omit<OperationCounts, 'expected'>): OperationCounts {
   return { ...parts, expected: Object.values(parts).reduce((sum, n) => sum + n, 0) };
 }
 
+const NONE = {
+  queued: 0,
+  scheduled: 0,
+  sending: 0,
+  unknown: 0,
+  delivered: 0,
+  failed: 0,
+  ignored: 0,
+  cancelled: 0,
+  superseded: 0,
+  excluded: 0,
+};
+
 const anyCounts = fc
   .record({
     queued: anyCount,
@@ -44,6 +57,12 @@ const anyFacts: fc.Arbitrary<OperationFacts> = fc
     ),
     leaseInMs: fc.option(anyMs, { nil: undefined }),
     reconcileInMs: fc.option(anyMs, { nil: undefined }),
+    judgeInMs: fc.option(anyMs, { nil: undefined }),
+    joinedInMs: fc.option(
+      anyMs.map((ms) => Math.max(0, ms)),
+      { nil: undefined },
+    ),
+    stuck: fc.boolean(),
     expiresInMs: fc.option(anyMs, { nil: undefined }),
     ageMs: fc.option(fc.nat({ max: 100_000 }), { nil: undefined }),
     aliveWorkers: fc.nat({ max: 20 }),
@@ -105,8 +124,80 @@ describe('the next step of an operation', () => {
 
   test('cancels what is unsent before anything else once that is asked for', () => {
     always((facts, step) => {
-      if (!hasEnded(facts.state) && facts.control === 'cancel' && unsentItems(facts.counts) > 0)
+      if (
+        !hasEnded(facts.state) &&
+        !facts.stuck &&
+        facts.control === 'cancel' &&
+        unsentItems(facts.counts) > 0
+      )
         expect(step).toEqual({ do: 'close' });
+    });
+  });
+});
+
+describe('what an operation waits for', () => {
+  const step = (facts: Partial<OperationFacts>, parts: Partial<Omit<OperationCounts, 'expected'>> = {}) =>
+    nextStep({
+      state: 'running',
+      control: 'run',
+      selected: true,
+      interactive: false,
+      stuck: false,
+      aliveWorkers: 1,
+      counts: countsOf({ ...NONE, ...parts }),
+      ...facts,
+    });
+
+  test('is whatever comes first: something to claim, a lease that ends, a canary that is late', () => {
+    const facts = { claimableInMs: 242_000, leaseInMs: 90_000, judgeInMs: 60_000 };
+    expect(step(facts, { queued: 9, sending: 1 })).toEqual({ do: 'wait', ms: 60_000, until: 'judged' });
+    expect(step({ ...facts, judgeInMs: 100_000 }, { queued: 9, sending: 1 })).toEqual({
+      do: 'wait',
+      ms: 90_000,
+      until: 'lease',
+    });
+    expect(step({ ...facts, judgeInMs: 300_000 }, { queued: 9 })).toEqual({
+      do: 'wait',
+      ms: 242_000,
+      until: 'due',
+    });
+    expect(step({ ...facts, judgeInMs: -5_000 }, { queued: 9 })).toEqual({
+      do: 'wait',
+      ms: 200,
+      until: 'judged',
+    });
+  });
+
+  test('is what it joined, once nothing of its own is left, asked after ever less often', () => {
+    expect(step({ joinedInMs: 0 })).toEqual({ do: 'wait', ms: 1_000, until: 'joined' });
+    expect(step({ joinedInMs: 0, ageMs: 120_000 })).toMatchObject({ ms: 12_000 });
+    expect(step({ joinedInMs: 0, ageMs: 86_400_000 })).toMatchObject({ ms: 60_000 });
+    expect(step({ joinedInMs: 3_600_000 })).toMatchObject({ ms: 3_600_000, until: 'joined' });
+    expect(step({ joinedInMs: 0, leaseInMs: 4_000 }, { sending: 1 })).toMatchObject({ until: 'lease' });
+    expect(step({})).toEqual({ do: 'close' });
+  });
+
+  test('is for a cancel what is on the wire, and nothing else', () => {
+    const facts = { control: 'cancel', state: 'closing', reconcileInMs: 3_600_000, joinedInMs: 9 } as const;
+    expect(step({ ...facts, leaseInMs: 4_000 }, { sending: 1, unknown: 3 })).toEqual({
+      do: 'wait',
+      ms: 4_000,
+      until: 'lease',
+    });
+    expect(step(facts, { unknown: 3 })).toEqual({ do: 'close' });
+    expect(step({ ...facts, control: 'run', state: 'running' }, { unknown: 3 })).toMatchObject({
+      until: 'reconciled',
+    });
+  });
+
+  test('is its expiry where a step of it has failed, whatever it was about to do', () => {
+    always((facts, next) => {
+      if (facts.stuck && !hasEnded(facts.state)) expect(next).toMatchObject({ do: 'wait', until: 'expiry' });
+    });
+    expect(step({ stuck: true, state: 'halted', control: 'cancel', expiresInMs: 7_000 })).toEqual({
+      do: 'wait',
+      ms: 7_000,
+      until: 'expiry',
     });
   });
 });
@@ -127,18 +218,8 @@ class Story {
       control: 'run',
       selected: false,
       interactive: false,
-      counts: countsOf({
-        queued: 0,
-        scheduled: 0,
-        sending: 0,
-        unknown: 0,
-        delivered: 0,
-        failed: 0,
-        ignored: 0,
-        cancelled: 0,
-        superseded: 0,
-        excluded: 0,
-      }),
+      counts: countsOf(NONE),
+      stuck: false,
       aliveWorkers: 1,
       ...facts,
     };
@@ -205,7 +286,9 @@ class Story {
       delete this.facts.claimableInMs;
       return;
     }
-    this.facts = { ...this.facts, state: closingState(counts, control === 'cancel') };
+    const remaining = counts.expected - counts.delivered;
+    const remainder = { count: remaining, byReason: {} };
+    this.facts = { ...this.facts, state: closingState(remainder, control === 'cancel') };
   }
 
   #pass(ms: number): void {
@@ -250,28 +333,17 @@ describe('an operation', () => {
 });
 
 describe('an interactive operation', () => {
-  const none = {
-    queued: 0,
-    scheduled: 0,
-    sending: 0,
-    unknown: 0,
-    delivered: 0,
-    failed: 0,
-    ignored: 0,
-    cancelled: 0,
-    superseded: 0,
-    excluded: 0,
-  };
-  const step = (ageMs: number, parts: Partial<typeof none>, more: Partial<OperationFacts> = {}) =>
+  const step = (ageMs: number, parts: Partial<typeof NONE>, more: Partial<OperationFacts> = {}) =>
     nextStep({
       state: 'running',
       control: 'run',
       selected: true,
       interactive: true,
+      stuck: false,
       aliveWorkers: 1,
       ageMs,
       leaseInMs: 20_000,
-      counts: countsOf({ ...none, ...parts }),
+      counts: countsOf({ ...NONE, ...parts }),
       ...more,
     });
 

@@ -105,7 +105,7 @@ async function withReceiver(act: (receiver: DemoReceiver) => Promise<void>): Pro
 async function post(port: number, path: string, { id = 'dlv_1', attempt = 1 } = {}): Promise<number> {
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {
     method: 'POST',
-    headers: { 'webhook-id': id, 'redrive-attempt': String(attempt) },
+    headers: { 'webhook-id': id, 'redrive-execution-attempt': String(attempt) },
     body: '{}',
   });
   await response.arrayBuffer();

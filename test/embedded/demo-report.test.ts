@@ -103,7 +103,7 @@ test('what is still failing comes with the next step', () => {
     '  Next step: no retry helps until search accepts gollum; ask its owner, or leave it out of the eventTypes.',
     '  9 at search: HTTP 422, events of type gollum',
     '  Next step: the cause may have passed by now; look at the attempts and whether search is well.',
-    '  Then retry what is left, with an Idempotency-Key: POST /api/v1/retries {"select":{"failuresOf":"op_1"}}',
+    '  Then retry what is left, with an Idempotency-Key: POST /api/v1/retries {"select":{"remainderOf":"op_1"}}',
   ]);
   expect(remainingLines([], 'op_1')).toEqual(['Nothing is failing any more.']);
 });

@@ -1,11 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import pg from 'pg';
 import { loadConfig } from '../../src/config/config.ts';
 import { type Parts, startEmbeddedParts } from '../../src/embedded/embedded-parts.ts';
 import { processesWithArguments } from '../../src/embedded/own-processes.ts';
-import { silentReport } from '../../src/embedded/steps.ts';
+import { type Report, silentReport } from '../../src/embedded/steps.ts';
 import { startChildScript } from '../support/child-script.ts';
 import { eventually } from '../support/eventually.ts';
 import { inTemporaryDirectory } from '../support/temporary-directory.ts';
@@ -123,15 +123,89 @@ test(
 );
 
 test(
-  'a server that ends by itself is noticed',
+  'a server that dies is started again where it was, with all that was committed, and says so',
   async () => {
     await inTemporaryDirectory(async (directory) => {
-      const parts = await start(directory);
-      const [pid] = await processesWithArguments('--db-filename', join(directory, 'temporal', 'temporal.db'));
-      process.kill(pid ?? Number.NaN, 'SIGKILL');
-      expect(await parts.broken).toMatch(/^The embedded Temporal ended by itself \(signal SIGKILL\)/);
+      const said: string[] = [];
+      const parts = await start(directory, (title) => ({
+        ...silentReport(title),
+        done: () => said.push(title),
+      }));
+      let broken: string | undefined;
+      void parts.broken.then((how) => {
+        broken = how;
+      });
+      await query(parts.databaseUrl, 'create table kept as select 42 as answer');
+      for (const find of [temporalOf, postgresOf]) {
+        const [before] = await find(directory);
+        process.kill(before ?? Number.NaN, 'SIGKILL');
+        await eventually('another one runs', async () => {
+          const [now] = await find(directory);
+          return now !== undefined && now !== before;
+        });
+      }
+      await eventually('Postgres answers at its address', () =>
+        query(parts.databaseUrl, 'select answer from kept').then(
+          (rows) => (rows[0] as { answer?: number }).answer === 42,
+          () => false,
+        ),
+      );
+      await eventually('Temporal answers at its address', () =>
+        fetch(parts.temporal.uiUrl ?? '').then(
+          ({ ok }) => ok,
+          () => false,
+        ),
+      );
+      const again = 'which ended by itself (signal SIGKILL) and is started again';
+      await eventually('both are said', () => said.length === 4);
+      expect(said).toEqual(expect.arrayContaining([`Postgres, ${again}`, `Temporal, ${again}`]));
+      expect(broken).toBeUndefined();
       await parts.stop();
       expect(await serversOf(directory)).toEqual([]);
+    });
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'no other account can read what the servers keep, nor find its way there',
+  async () => {
+    await inTemporaryDirectory(async (parent) => {
+      const directory = join(parent, 'data');
+      const parts = await start(directory);
+      try {
+        const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
+        expect(await modeOf(directory)).toBe('700');
+        expect(await modeOf(join(directory, 'temporal'))).toBe('700');
+        for (const file of await readdir(join(directory, 'temporal')))
+          expect([file, await modeOf(join(directory, 'temporal', file))]).toEqual([file, '600']);
+        expect(await readdir(join(directory, 'temporal'))).toContain('temporal.db');
+        expect(await query(parts.databaseUrl, 'select 1 as one')).toEqual([{ one: 1 }]);
+      } finally {
+        await parts.stop();
+        // As root the cluster is elsewhere.
+        const elsewhere = await readFile(join(directory, 'postgres-is-in'), 'utf8').catch(() => '');
+        if (elsewhere !== '') await rm(elsewhere.trim(), { recursive: true });
+      }
+    });
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'what an earlier version let everybody through is closed to all but its servers',
+  async () => {
+    await inTemporaryDirectory(async (directory) => {
+      const first = await start(directory);
+      await query(first.databaseUrl, 'create table kept as select 42 as answer');
+      await first.stop();
+      await chmod(join(directory, 'temporal', 'temporal.db'), 0o644);
+      const second = await start(directory);
+      expect(await query(second.databaseUrl, 'select answer from kept')).toEqual([{ answer: 42 }]);
+      expect((await stat(join(directory, 'temporal', 'temporal.db'))).mode & 0o077).toBe(0);
+      // Only root needs to let another account through at all.
+      if (process.getuid?.() === 0) expect((await stat(directory)).mode & 0o777).toBe(0o710);
+      await second.stop();
     });
   },
   TIMEOUT_MS,
@@ -160,22 +234,26 @@ test(
   TIMEOUT_MS,
 );
 
-function start(directory: string): Promise<Parts> {
+function start(directory: string, report: Report = silentReport): Promise<Parts> {
   const loaded = loadConfig({ REDRIVE_DATA_DIR: directory });
   if (!loaded.ok) throw new Error(loaded.problems.join(' '));
   return startEmbeddedParts({
     config: loaded.config,
-    report: silentReport,
+    report,
     signal: new AbortController().signal,
   });
 }
 
 async function serversOf(directory: string): Promise<number[]> {
-  const [postgres, temporal] = await Promise.all([
-    processesWithArguments('-D', join(directory, 'postgres', 'data')),
-    processesWithArguments('--db-filename', join(directory, 'temporal', 'temporal.db')),
-  ]);
-  return [...postgres, ...temporal];
+  return (await Promise.all([postgresOf(directory), temporalOf(directory)])).flat();
+}
+
+function postgresOf(directory: string): Promise<number[]> {
+  return processesWithArguments('-D', join(directory, 'postgres', 'data'));
+}
+
+function temporalOf(directory: string): Promise<number[]> {
+  return processesWithArguments('--db-filename', join(directory, 'temporal', 'temporal.db'));
 }
 
 async function query(url: string, sql: string): Promise<unknown[]> {

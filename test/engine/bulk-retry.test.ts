@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { BULK_AHEAD_MS, BULK_LATE_MS } from '../../src/domain/sending/pacing.ts';
 import { counted } from '../support/concurrency.ts';
 import { eventually } from '../support/eventually.ts';
+import { patient } from '../support/patience.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { type Behaviour, flaky, hang, ok, retryAfter, slow, status } from '../support/receiver-behaviour.ts';
 import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
@@ -74,7 +75,8 @@ describe('a bulk retry', () => {
   });
 
   test('retries the failures of an earlier one', async () => {
-    const { seed, retries, receivers: own, ids } = await scene([ok, status(503)]);
+    // Unprotected: a circuit that opened before each had its attempt would keep the rest.
+    const { seed, retries, receivers: own, ids } = await scene([ok, status(503)], { protect: false });
     await seed(100);
     const first = await retries.start(ALL_FAILURES);
     expect(await retries.ended(first.id)).toMatchObject({ counts: { delivered: 50, failed: 50 } });
@@ -278,8 +280,9 @@ describe('a command in mid-slice', () => {
         return rows.length > 0;
       });
       await db.query(
-        `update operations set control = 'run', state = 'running', control_revision = control_revision + 1,
-          rate_per_second = null, expires_at = null where id = $1`,
+        `update operations set control = 'run', control_revision = control_revision + 1,
+          rate_per_second = null, expires_at = null,
+          state = case when selected_at is null then 'selecting' else 'running' end where id = $1`,
         [uuid],
       );
       await nudge();
@@ -341,15 +344,19 @@ describe('waiting', () => {
     expect(await temporal.historyLength(workflowId)).toBeLessThan(60);
   });
 
-  test('ends for what waits at an endpoint that is disabled meanwhile', async () => {
+  test('ends for what is scheduled at an endpoint that is disabled meanwhile, where it has no patience', async () => {
     const it = await scene([status(503)], { retry: { maxAttempts: 5, initialMs: 3_000, capMs: 3_000 } });
     await it.seed(10);
-    const { id } = await it.retries.start(ALL_FAILURES);
+    const { id } = await it.retries.start({ ...ALL_FAILURES, options: { disabledPatienceMs: 0 } });
     await eventually('all wait', async () => (await it.retries.show(id)).counts.scheduled === 10);
     await engine.client.expect(200, 'POST', `/api/v1/endpoints/${it.endpoints[0].id}/disable`, {
       key: it.tenant.key,
     });
-    expect(await it.retries.ended(id)).toMatchObject({ state: 'completed', counts: { ignored: 10 } });
+    expect(await it.retries.ended(id)).toMatchObject({
+      state: 'completed_with_failures',
+      counts: { ignored: 10 },
+      remainder: { count: 10, byReason: { endpoint_disabled: 10 } },
+    });
     const [item] = await it.retries.items(id, 'ignored');
     expect(item).toMatchObject({ reason: 'endpoint_disabled', attempts: 1 });
     expect(it.sent()).toBe(10);
@@ -357,10 +364,10 @@ describe('waiting', () => {
 });
 
 describe('an endpoint that is disabled', () => {
-  test('gets nothing more; its items end ignored and the others are sent', async () => {
+  test('gets nothing more; its items end ignored where their operation has no patience, and the others are sent', async () => {
     const it = await scene([slow(100), slow(100)]);
     await it.seed(1_200);
-    const { id } = await it.retries.start(ALL_FAILURES);
+    const { id } = await it.retries.start({ ...ALL_FAILURES, options: { disabledPatienceMs: 0 } });
     await eventually('it is under way', () => it.sent() >= 40);
     await engine.client.expect(200, 'POST', `/api/v1/endpoints/${it.endpoints[0].id}/disable`, {
       key: it.tenant.key,
@@ -370,7 +377,9 @@ describe('an endpoint that is disabled', () => {
     const [closed, open] = it.receivers.map(({ requests }) => requests);
     expect(Math.max(...(closed ?? []).map(({ at }) => at))).toBeLessThan(disabledAt + 1_000);
     expect(open).toHaveLength(600);
-    expect(counts).toMatchObject({ expected: 1_200, ignored: 600 - (closed?.length ?? 0) });
+    // What was selected there before ends ignored, what was not yet is excluded.
+    expect(counts.expected).toBe(1_200);
+    expect(counts.ignored + counts.excluded).toBe(600 - (closed?.length ?? 0));
     expect(counts.ignored).toBeGreaterThan(0);
   });
 });
@@ -387,13 +396,15 @@ describe('what is under way elsewhere', () => {
     );
     expect(joining.items).toHaveLength(2);
     for (const item of joining.items)
-      expect(item).toEqual({
-        deliveryId: item.deliveryId,
+      expect(item).toMatchObject({
         became: 'excluded',
         reason: 'coalesced',
         joinedExecutionId: executionOf.get(item.deliveryId),
       });
-    expect(await it.retries.ended(joining.id)).toMatchObject({ counts: { expected: 2, excluded: 2 } });
+    await eventually(
+      'it waits for what it joined',
+      async () => (await it.retries.show(joining.id)).nextEvent.what === 'joined',
+    );
     it.receivers[0]?.switchTo(ok);
     const second = await it.retries.start({
       ...ALL_FAILURES,
@@ -404,11 +415,21 @@ describe('what is under way elsewhere', () => {
       true,
     );
     expect(await it.retries.ended(second.id)).toMatchObject({ state: 'completed', counts: { delivered: 6 } });
+    expect(await it.retries.ended(joining.id)).toMatchObject({
+      state: 'completed',
+      counts: { expected: 2, excluded: 2 },
+    });
     // The first one finds itself without work when it looks: a command is such an occasion.
     await it.retries.control(first.id, 'rate', { ratePerSecond: null });
     expect(await it.retries.ended(first.id)).toMatchObject({
       state: 'completed',
       counts: { expected: 6, superseded: 6 },
+    });
+    // What took them over has delivered what was joined.
+    expect(await it.retries.ended(joining.id)).toMatchObject({
+      state: 'completed',
+      counts: { expected: 2, excluded: 2 },
+      remainder: { count: 0 },
     });
     const [taken] = await it.retries.items(first.id);
     const [taker] = (await it.retries.items(second.id)).filter(
@@ -505,7 +526,7 @@ describe('pace', () => {
     // One second of burst for live work aside.
     expect(120 / (seconds + 1)).toBeLessThanOrEqual(41);
     // The pace is used, too: at most twice the time it takes.
-    expect(seconds).toBeLessThan(7);
+    expect(seconds).toBeLessThan(patient(7));
   });
 
   test('ratePerSecond is kept by two workers together', async () => {

@@ -125,6 +125,7 @@ describe('an event on its way to the endpoints that want it', () => {
       'content-type': 'application/json',
       'user-agent': `Redrive/${VERSION}`,
       'redrive-attempt': '1',
+      'redrive-execution-attempt': '1',
       'webhook-id': id,
       'webhook-timestamp': expect.stringMatching(/^\d{10}$/),
       'webhook-signature': expect.stringMatching(/^v1,[\w+/]{43}=$/),
@@ -271,6 +272,7 @@ describe('automatic retries', () => {
     const delivery = await deliveryOf(tenant, eventId, 'delivered');
     const { requests } = receiver;
     expect(requests.map(({ headers }) => headers['redrive-attempt'])).toEqual(['1', '2', '3']);
+    expect(requests.map(({ headers }) => headers['redrive-execution-attempt'])).toEqual(['1', '2', '3']);
     expect(new Set(requests.map(({ id }) => id))).toEqual(new Set([delivery.id]));
     expect(new Set(requests.map(({ body }) => body.toString()))).toEqual(new Set(['{"n":7}']));
     expect(new Set(requests.map(({ headers }) => headers['webhook-timestamp'])).size).toBeGreaterThan(1);

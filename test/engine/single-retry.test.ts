@@ -92,7 +92,7 @@ describe('a retry of one delivery', () => {
     const first = await it.retries.start({ select });
     await it.receivers[0]?.waitFor(({ requests }) => requests.length === 1);
     const second = await it.retries.start({ select, options: { takeOverScheduled: true } });
-    expect(second.items).toEqual([
+    expect(second.items).toMatchObject([
       {
         deliveryId: first.items[0].deliveryId,
         became: 'excluded',
@@ -128,7 +128,9 @@ describe('a retry of one delivery', () => {
       supersededExecutionId: joining.items[0].joinedExecutionId,
     });
     expect(await it.retries.ended(taking.id)).toMatchObject({ counts: { delivered: 1 } });
-    expect(it.receivers[0]?.requests.map(({ headers }) => headers['redrive-attempt'])).toEqual(['1', '1']);
+    const sent = (name: string) => it.receivers[0]?.requests.map(({ headers }) => headers[name]);
+    expect(sent('redrive-attempt')).toEqual(['1', '2']);
+    expect(sent('redrive-execution-attempt')).toEqual(['1', '1']);
   });
 
   test('takes what a paused operation holds, where another bulk retry leaves it and says who holds it', async () => {

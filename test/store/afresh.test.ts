@@ -174,7 +174,7 @@ describe('events that are matched afresh', () => {
     });
   });
 
-  test('make no delivery at endpoints that are disabled or deleted, unless such a one is named', async () => {
+  test('make no delivery at endpoints that are disabled or deleted; at such a one that is named it is ignored and excluded', async () => {
     await store.ingest(tenant, 1);
     const [disabled, deleted] = [await store.newEndpoint(tenant), await store.newEndpoint(tenant)];
     await setEndpointState(store.pool, tenant.id, disabled, 'disabled');
@@ -182,7 +182,14 @@ describe('events that are matched afresh', () => {
     expect(await became(await afresh({ afresh: {} }))).toEqual({ [first]: ['coalesced'] });
     const named = { ids: [disabled, deleted], unfiltered: true };
     const operationId = await afresh({ afresh: { eventIds: await eventsOf() }, endpoints: named });
-    expect(await became(operationId)).toEqual({ [disabled]: ['item'] });
+    expect(await became(operationId)).toEqual({ [disabled]: ['endpoint_disabled'] });
+    expect(
+      await store.rows(
+        `select d.state, e.state as run, e.reason from deliveries d join executions e on e.delivery_id = d.id
+         where d.endpoint_id = $1`,
+        [disabled],
+      ),
+    ).toEqual([{ state: 'ignored', run: 'ignored', reason: 'endpoint_disabled' }]);
   });
 
   test('go to the endpoints that are named only, whatever these want where they are not filtered', async () => {

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
-import { cancelExpired, cancelFromOutside } from '../../src/store/operations/operation-progress.ts';
+import { cancelExpired, cancelFromOutside } from '../../src/store/operations/operation-states.ts';
+import { setEndpointState } from '../../src/store/tenancy/endpoints.ts';
 import { readLedger, violationsOf } from '../support/ledger.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
@@ -155,10 +156,9 @@ test('what an operation had sent before it was taken over does not go back: the 
 });
 
 test('a delivery that was never sent is cancelled when its only retry is', async () => {
-  await store.rows(`update endpoints set state = 'disabled', disabled_reason = 'operator' where id = $1`, [
-    endpointId,
-  ]);
+  await setEndpointState(store.pool, tenant.id, endpointId, 'disabled');
   const [deliveryId] = await store.ingest(tenant, 1);
+  await setEndpointState(store.pool, tenant.id, endpointId, 'enabled');
   const { operationId } = await store.retry(tenant, { deliveryIds: [deliveryId ?? ''] });
   await cancel(operationId);
   expect(await stateOf(deliveryId)).toBe('cancelled');

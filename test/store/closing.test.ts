@@ -6,8 +6,9 @@ import { resolveDelivery } from '../../src/operations/resolve-delivery.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
-import { closeOperation } from '../../src/store/operations/operation-progress.ts';
+import { closeOperation } from '../../src/store/operations/closing.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
+import { setEndpointState } from '../../src/store/tenancy/endpoints.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
 let store: TestStore;
@@ -171,10 +172,9 @@ describe('before it closes, an operation', () => {
   });
 
   test('selects it also where that cancel changed the state of the delivery', async () => {
-    await store.rows(`update endpoints set state = 'disabled', disabled_reason = 'operator' where id = $1`, [
-      endpointId,
-    ]);
+    await setEndpointState(store.pool, tenant.id, endpointId, 'disabled');
     const ids = await store.ingest(tenant, 1);
+    await setEndpointState(store.pool, tenant.id, endpointId, 'enabled');
     const { operationId } = await store.retry(tenant, { filter: { state: ['ignored', 'pending'] } });
     const other = await store.retry(tenant, { deliveryIds: ids });
     await store.select(operationId);

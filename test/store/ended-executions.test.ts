@@ -1,7 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { createPool } from '../../src/store/db/pool.ts';
-import { readEndedHorizon } from '../../src/surfaces/stedi/ended-horizon.ts';
-import { type EndedPosition, endedExecutions, LAST_ID } from '../../src/surfaces/stedi/file-executions.ts';
+import { readEndedHorizon } from '../../src/surfaces/stedi/store/ended-horizon.ts';
+import {
+  type EndedPosition,
+  endedExecutions,
+  LAST_ID,
+} from '../../src/surfaces/stedi/store/file-executions.ts';
 import { eventually } from '../support/eventually.ts';
 import { seedFile } from '../support/seed-file.ts';
 import { sideBySide } from '../support/side-by-side.ts';

@@ -3,12 +3,13 @@ import { controlOperation } from '../../src/operations/control-operation.ts';
 import { resolveDelivery } from '../../src/operations/resolve-delivery.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
+import { closeOperation } from '../../src/store/operations/closing.ts';
 import { pageOperationItems } from '../../src/store/operations/operation-items.ts';
-import { closeOperation } from '../../src/store/operations/operation-progress.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
 import { type FrozenOperation, freezePage } from '../../src/store/selection/freeze.ts';
 import { WHOLE } from '../../src/store/selection/selection-page.ts';
 import { giveUpOverdue } from '../../src/store/settling/settlement.ts';
+import { setEndpointState } from '../../src/store/tenancy/endpoints.ts';
 import { eventually } from '../support/eventually.ts';
 import { readLedger, violationsOf } from '../support/ledger.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
@@ -74,7 +75,7 @@ describe('a delivery whose execution is open elsewhere', () => {
     const lane = await openExecution(deliveryId);
     const { items } = await store.retry(tenant, { deliveryIds: [deliveryId] });
     expect(items).toEqual([
-      { deliveryId, became: 'excluded', reason: 'coalesced', joinedExecutionId: lane.id },
+      { deliveryId, endpointId, became: 'excluded', reason: 'coalesced', joinedExecutionId: lane.id },
     ]);
   });
 
@@ -102,7 +103,8 @@ describe('a delivery whose execution is open elsewhere', () => {
       { deliveryIds: [sending ?? '', unknown ?? ''] },
       { options: { takeOverScheduled: true } },
     );
-    expect(items).toMatchObject([{ reason: 'coalesced' }, { reason: 'coalesced' }]);
+    const reasons = items.map((item) => (item.became === 'excluded' ? item.reason : item.became));
+    expect(reasons.sort()).toEqual(['coalesced', 'outcome_unknown']);
   });
 
   test('is taken over where the request says so: it is superseded, the parent, and counted by who lost it', async () => {
@@ -282,11 +284,10 @@ describe('a delivery that nothing is open for', () => {
     await store.retry(tenant, { deliveryIds: [once] });
     expect(await stateOf(once)).toBe('failed');
 
-    await store.rows(`update endpoints set state = 'disabled', disabled_reason = 'operator' where id = $1`, [
-      endpointId,
-    ]);
+    await setEndpointState(store.pool, tenant.id, endpointId, 'disabled');
     const never = await one(store.ingest(tenant, 1));
     expect(await stateOf(never)).toBe('ignored');
+    await setEndpointState(store.pool, tenant.id, endpointId, 'enabled');
     await store.retry(tenant, { deliveryIds: [never] });
     expect(await stateOf(never)).toBe('pending');
   });

@@ -1,30 +1,39 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DeliveryFilter, Selection } from '../../src/domain/operations/selection.ts';
+import { Parameters } from '../../src/store/db/parameters.ts';
 import { createPool, withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE, type Queryable } from '../../src/store/db/queryable.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
 import { reopenCoalesced } from '../../src/store/operations/operation-progress.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
 import { listDeliveries } from '../../src/store/reading/delivery-reads.ts';
+import { countWaitingAt, waitsOfExecutions, withWaits } from '../../src/store/reading/waits.ts';
 import { freezePage } from '../../src/store/selection/freeze.ts';
 import {
   eventPage,
-  Parameters,
   partitionsOf,
   type SelectionCursor,
   selectionPage,
   WHOLE,
 } from '../../src/store/selection/selection-page.ts';
 import { claimItems } from '../../src/store/sending/claims.ts';
+import {
+  closedEndpointsOf,
+  handBackWaiting,
+  handOverWaiting,
+  itemsWaitingAt,
+  wakeOperationsAt,
+} from '../../src/store/sending/disabled-endpoints.ts';
+import { makeRetryAftersDue } from '../../src/store/sending/endpoint-health.ts';
 import { readyEndpoints } from '../../src/store/sending/ready-endpoints.ts';
 import { refoldDeliveries } from '../../src/store/settling/folding.ts';
 import { recordOutcomes } from '../../src/store/settling/outcomes.ts';
 import { resolveUnknown } from '../../src/store/settling/resolutions.ts';
 import { giveUpOverdue, ignoreAtClosedEndpoints } from '../../src/store/settling/settlement.ts';
 import { listDispatches } from '../../src/surfaces/jack-henry/dispatch-reads.ts';
-import { feedsWithNews } from '../../src/surfaces/stedi/failed-file-feeds.ts';
-import { endedExecutions, listFileExecutions } from '../../src/surfaces/stedi/file-executions.ts';
+import { feedsWithNews } from '../../src/surfaces/stedi/store/failed-file-feeds.ts';
+import { endedExecutions, listFileExecutions } from '../../src/surfaces/stedi/store/file-executions.ts';
 import { planOf } from '../support/query-plan.ts';
 import { seedFailures } from '../support/seed-failures.ts';
 import { createTestStore, outcomeOf, type TestStore, type TestTenant } from '../support/test-store.ts';
@@ -233,6 +242,11 @@ describe('a page of a selection', () => {
     await expectPlan(page({ failuresOf: operationId }, { partition: 0 }), 'executions_by_operation');
   });
 
+  test('of what an operation left reads its items and its exclusions', async () => {
+    await expectPlan(page({ remainderOf: operationId }, { partition: 0 }), 'executions_by_operation');
+    await expectPlan(page({ remainderOf: operationId }, { partition: 0 }), 'exclusions_pkey');
+  });
+
   test('is frozen without reading what it does not select', async () => {
     const operation = await loadOperation(store.pool, operationId);
     if (!operation) throw new Error('no such operation');
@@ -299,6 +313,27 @@ describe('the rarer changes', () => {
     await expectPlan((db) => refoldDeliveries(db, IDS), 'deliveries_pkey');
     await expectPlan((db) => resolveUnknown(db, tenant.id, IDS[0] ?? '', 'failed'), 'executions_by_delivery');
     await expectPlan((db) => reopenCoalesced(db, operationId, 2_000), 'exclusions_pkey');
+  });
+});
+
+describe('what holds deliveries back', () => {
+  test('is asked for by the executions of a page, or by hopping through the queue of an operation', async () => {
+    const ids = Array.from({ length: 500 }, () => randomUUID());
+    await expectPlan((db) => waitsOfExecutions(db, ids), 'executions_pkey');
+    const operation = await loadOperation(store.pool, operationId);
+    if (!operation) throw new Error('the operation is not there');
+    await expectPlan((db) => withWaits(db, [operation]), 'executions_queue');
+    await expectPlan((db) => countWaitingAt(db, tenant.id, endpointIds[0] ?? '', 100), 'executions_queue');
+  });
+
+  test('is lifted by the queues of one endpoint', async () => {
+    const [endpointId = ''] = endpointIds;
+    await expectPlan((db) => itemsWaitingAt(db, tenant.id, endpointId), 'executions_queue');
+    await expectPlan((db) => wakeOperationsAt(db, tenant.id, endpointId), 'executions_queue');
+    await expectPlan((db) => handOverWaiting(db, [endpointId], 1_000), 'executions_queue');
+    await expectPlan((db) => handBackWaiting(db, tenant.id, endpointId), 'executions_queue');
+    await expectPlan((db) => makeRetryAftersDue(db, tenant.id, endpointId), 'executions_queue');
+    await expectPlan((db) => closedEndpointsOf(db, operationId), 'executions_queue');
   });
 });
 

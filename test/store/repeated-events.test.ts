@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { withTransaction } from '../../src/store/db/pool.ts';
-import { repeatEvent } from '../../src/surfaces/stedi/repeated-events.ts';
+import { repeatEvent } from '../../src/surfaces/stedi/store/repeated-events.ts';
 import { createTestStore, type TestStore } from '../support/test-store.ts';
 
 let store: TestStore;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Route } from '../../src/api/route.ts';
 import { type SeededDelivery, seedEndpoint, seedFailedDeliveries } from './failed-deliveries.ts';
+import { newTestSigner, registrationOf } from './minka-client.ts';
 import { startTestApi, type TestApi } from './test-api.ts';
 
 /** Something of each kind that one tenant has, by ids as they are shown. */
@@ -53,7 +54,7 @@ export function bodyFor(
         scopes: ['read:deliveries'],
       };
     case 'post /api/v1/signers':
-      return newSigner();
+      return newSigner(things.handle);
     case 'post /api/v1/access-rules':
       return { action: 'retry-event', record: 'bridge', signer: { $in: ['mint', 'any'] } };
     case 'post /api/v1/endpoints':
@@ -166,7 +167,7 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
     key,
     body: bodyFor({ method: 'post', path: '/api/v1/jwt-issuers' }, {} as TenantThings) ?? {},
   });
-  const signer = await api.call('POST', '/api/v1/signers', { key, body: newSigner() });
+  const signer = await api.call('POST', '/api/v1/signers', { key, body: newSigner(handle) });
   const rule = await api.call('POST', '/api/v1/access-rules', { key, body: { action: 'any' } });
   const operation = await api.call('POST', '/api/v1/retries', {
     key,
@@ -187,9 +188,6 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
   };
 }
 
-function newSigner(): { handle: string; public: string } {
-  return {
-    handle: `signer-${randomBytes(4).toString('hex')}`,
-    public: randomBytes(32).toString('base64'),
-  };
+function newSigner(tenant: string) {
+  return registrationOf(newTestSigner(`signer-${randomBytes(4).toString('hex')}`), tenant);
 }

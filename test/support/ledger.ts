@@ -22,6 +22,7 @@ type ExecutionRow = {
   attempts: number;
   may_have_arrived: boolean;
   lease_token: string | null;
+  acknowledged_at: string | null;
   due_at: string;
   give_up_at: string;
 };
@@ -329,6 +330,7 @@ function attemptViolations(ledger: Ledger, index: Index): string[] {
     if (
       e.state === 'delivered' &&
       e.reason !== 'resolved' &&
+      !(e.reason === 'acknowledged' && e.acknowledged_at) &&
       own.length > 0 &&
       own.at(-1)?.outcome !== 'delivered'
     )

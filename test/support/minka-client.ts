@@ -27,6 +27,16 @@ export function newTestSigner(handle = 'mint'): TestSigner {
   return { handle, public: Buffer.from(x ?? '', 'base64url').toString('base64'), key };
 }
 
+/** What registers the public key of a signer with a tenant, with the proof that it is theirs. */
+export function registrationOf({ handle, public: publicKey, key }: TestSigner, tenant: string) {
+  const statement = `{"handle":"${handle}","public":"${publicKey}","tenant":"${tenant}"}`;
+  return {
+    handle,
+    public: publicKey,
+    proof: sign(null, Buffer.from(statement), key).toString('base64'),
+  };
+}
+
 /** SHA-256 in hex. */
 export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');

@@ -1,4 +1,11 @@
-import { ask, newTestSigner, type RawAnswer, signed, type TestSigner } from './minka-client.ts';
+import {
+  ask,
+  newTestSigner,
+  type RawAnswer,
+  registrationOf,
+  signed,
+  type TestSigner,
+} from './minka-client.ts';
 import type { TestApi } from './test-api.ts';
 
 /** A tenant with a bridge, and a signer that may do everything there. */
@@ -44,8 +51,7 @@ export async function createMinkaScene(
     tenant,
     signer,
     bridge: { id: api.uuid(endpoint.id), handle: endpoint.handle, luid: endpoint.luid },
-    register: async ({ handle, public: publicKey }) =>
-      (await made('/api/v1/signers', { handle, public: publicKey })).id,
+    register: async (each) => (await made('/api/v1/signers', registrationOf(each, tenant.handle))).id,
     allow: async (rule) => (await made('/api/v1/access-rules', rule)).id,
     retry: (data, { body = signed(signer, data), bridge = bridgeHandle, headers = {} } = {}) =>
       ask(api.url, 'POST', `/v2/bridges/${bridge}/events/retry`, {

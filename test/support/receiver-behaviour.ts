@@ -127,8 +127,23 @@ export const endlessHeaders: Behaviour = {
   },
 };
 
-function raw(answer: string): Behaviour {
-  return { answer: (response) => response.socket?.end(answer) };
+/** These bytes as the answer, and the end of the connection. */
+export function raw(answer: string): Behaviour {
+  return { answer: (response) => response.socket?.end(answer, 'latin1') };
+}
+
+/** These bytes as the answer, some at a time, on a connection that stays open. */
+export function rawOpen(answer: string, bytesAtATime = answer.length): Behaviour {
+  return {
+    answer(response) {
+      const write = (from: number): void => {
+        if (from >= answer.length || response.socket === null) return;
+        response.socket.write(answer.slice(from, from + bytesAtATime), 'latin1');
+        setImmediate(write, from + bytesAtATime);
+      };
+      write(0);
+    },
+  };
 }
 
 function repeat(response: ServerResponse, everyMs: number, action: () => void): void {

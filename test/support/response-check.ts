@@ -10,10 +10,11 @@ export type ResponseCheck = {
   assert(method: string, path: string, answer: Checked): void;
 };
 
-type Operation = { responses: Record<string, { content?: Record<string, { schema: object }> }> };
+type Response = { content?: Record<string, { schema: object }> };
+type Operation = { responses: Record<string, Response | { $ref: string }> };
 type Document = {
   paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, object> };
+  components: { schemas: Record<string, object>; responses?: Record<string, Response> };
 };
 
 const PROBLEM = 'application/problem+json';
@@ -33,6 +34,12 @@ export function createResponseCheck(openApi: unknown): ResponseCheck {
   // Compiling takes far longer than checking, and tests that poll ask for the same thing again and again.
   const compiled = new WeakMap<object, ReturnType<Ajv2020['compile']>>();
   const PROBLEM_SCHEMA = { $ref: '#/components/schemas/Problem' };
+
+  /** A response, wherever it stands. */
+  function resolved(response: Response | { $ref: string } | undefined): Response | undefined {
+    if (response === undefined || !('$ref' in response)) return response;
+    return document.components.responses?.[response.$ref.replace('#/components/responses/', '')];
+  }
 
   function compile(schema: object): ReturnType<Ajv2020['compile']> {
     const known = compiled.get(schema);
@@ -62,7 +69,7 @@ export function createResponseCheck(openApi: unknown): ResponseCheck {
         if (type !== PROBLEM) throw new Error(`${what}: undocumented, and no problem but ${type}`);
         return validate(PROBLEM_SCHEMA, body, what);
       }
-      const response = operation.responses[String(status)];
+      const response = resolved(operation.responses[String(status)]);
       if (!response) throw new Error(`${what}: this status is not documented: ${JSON.stringify(body)}`);
       if (!response.content) {
         if (body !== undefined) throw new Error(`${what}: has a body, documented without one`);

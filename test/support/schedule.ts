@@ -8,18 +8,22 @@ import { closingState } from '../../src/domain/operations/operation-counts.ts';
 import type { Selection } from '../../src/domain/operations/selection.ts';
 import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
+import { acknowledgeDeliveries } from '../../src/operations/acknowledge-deliveries.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { selectAgain } from '../../src/operations/freeze-explicit.ts';
 import { freezeNext } from '../../src/operations/freeze-selection.ts';
 import { resolveDelivery } from '../../src/operations/resolve-delivery.ts';
 import { settleExpiredClaims } from '../../src/operations/settle-expired.ts';
+import { deleteEndpoint, disableEndpoint, enableEndpoint } from '../../src/operations/switch-endpoint.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
+import { closeOperation } from '../../src/store/operations/closing.ts';
 import { operationFacts } from '../../src/store/operations/operation-facts.ts';
-import { cancelExpired, closeOperation } from '../../src/store/operations/operation-progress.ts';
+import { cancelExpired } from '../../src/store/operations/operation-states.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
 import { claimItems } from '../../src/store/sending/claims.ts';
+import { handOverWaiting, holdEndpoints } from '../../src/store/sending/disabled-endpoints.ts';
 import { refusePrepared } from '../../src/store/sending/preparation.ts';
 import { endClaims, recordOutcomes } from '../../src/store/settling/outcomes.ts';
 import {
@@ -28,7 +32,6 @@ import {
   ignoreAtClosedEndpoints,
   ignoreWithoutPayload,
 } from '../../src/store/settling/settlement.ts';
-import { setEndpointState } from '../../src/store/tenancy/endpoints.ts';
 import { Crashed, type CrashPoint, crashingPool } from './crashing-pool.ts';
 import { forbiddenChanges, type Ledger, readLedger, violationsOf } from './ledger.ts';
 import {
@@ -129,7 +132,7 @@ export class World {
   /** Lets everything come to its end: stopped operations go on, receivers are well again. */
   async drain(): Promise<void> {
     const { store } = this;
-    for (const id of this.endpointIds) await setEndpointState(store.pool, this.tenant.id, id, 'enabled');
+    for (const id of this.endpointIds) await enableEndpoint(store.deps, this.tenant.id, id);
     for (let round = 0; round < 20; round++) {
       const { rows } = await store.pool.query(`select id, control from operations where closed_at is null`);
       for (const { id, control } of rows) {
@@ -197,6 +200,7 @@ export const anyStep: fc.Arbitrary<Step> = fc
           ['newEndpoint', 2],
           ['close', 10],
           ['resolve', 4],
+          ['acknowledge', 4],
         ] as const
       ).map(([act, weight]) => ({ weight, arbitrary: fc.constant(act) })),
     ),
@@ -324,8 +328,10 @@ const ACTS = {
 
   async endpoint(world: World, { a, b, c }: Step, pool: Pool) {
     const id = pick(world.endpointIds, a) ?? '';
-    const state = b % 20 === 0 ? 'deleted' : b % 4 === 0 ? 'disabled' : 'enabled';
-    await setEndpointState(pool, world.tenant.id, id, state);
+    const deps = quietDeps(pool);
+    if (b % 20 === 0) await deleteEndpoint(deps, world.tenant.id, id, ['enabled', 'disabled']);
+    else if (b % 4 === 0) await disableEndpoint(deps, world.tenant.id, id);
+    else await enableEndpoint(deps, world.tenant.id, id);
     const workedBy = c % 2 === 0 ? LIVE_LANE : (world.anOperation(c) ?? LIVE_LANE);
     await ignoreClosed(world, workedBy, pool);
   },
@@ -355,6 +361,12 @@ const ACTS = {
     )?.delivery_id;
     const outcome = (['delivered', 'failed', 'retry'] as const)[b % 3] ?? 'retry';
     if (id) await resolveDelivery(quietDeps(pool), world.tenant.id, id, outcome);
+  },
+
+  /** A receiver's word, or the late 2xx of a sender that was cut off. */
+  async acknowledge(world: World, { a }: Step, pool: Pool) {
+    const id = pick(world.ledger.deliveries, a)?.id;
+    if (id) await acknowledgeDeliveries(quietDeps(pool), [id]);
   },
 };
 
@@ -441,7 +453,11 @@ async function untilTaken<T>(write: () => Promise<T>): Promise<T> {
 }
 
 async function ignoreClosed(world: World, workedBy: string, pool: Pool): Promise<void> {
-  await withTransaction(pool, (db) => ignoreAtClosedEndpoints(db, workedBy, world.endpointIds, 2));
+  await withTransaction(pool, async (db) => {
+    await holdEndpoints(db, world.endpointIds);
+    if (workedBy === LIVE_LANE) await handOverWaiting(db, world.endpointIds, 2);
+    await ignoreAtClosedEndpoints(db, workedBy, world.endpointIds, 2);
+  });
 }
 
 function someSelection(world: World, a: number, b: number): Selection | undefined {
@@ -472,7 +488,8 @@ function someSelection(world: World, a: number, b: number): Selection | undefine
       return { executionIds: executions.filter((e) => e.delivery_id === one).map((e) => e.id) };
     case 5: {
       const of = world.anOperation(b);
-      return of ? { failuresOf: of } : undefined;
+      if (of) return b % 2 === 0 ? { failuresOf: of } : { remainderOf: of };
+      return undefined;
     }
     case 6:
       return {

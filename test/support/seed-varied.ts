@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { Pool } from 'pg';
-import type { DeliveryFilter, TimeBound } from '../../src/domain/operations/selection.ts';
+import type { DeliveryFilter } from '../../src/domain/operations/selection.ts';
 import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
 import { isOpen } from '../../src/domain/sending/execution-state.ts';
+import type { TimeBound } from '../../src/domain/time/instant.ts';
 
 /** One delivery in all that a filter can ask of it; times are whole seconds after `SEED_EPOCH`. */
 export type Varied = {
@@ -162,6 +163,8 @@ export async function seedVaried(
       attempt_at: delivery.attemptAt === null ? null : new Date(SEED_EPOCH + delivery.attemptAt * 1_000),
       attempts: delivery.attemptAt === null ? 0 : 1,
       age: delivery.age,
+      // Microseconds that no answer shows.
+      micros: (n * 137) % 1_000,
     };
   });
   await pool.query(
@@ -171,18 +174,19 @@ export async function seedVaried(
     ), s as materialized (
       select * from jsonb_to_recordset($2) as s(n int, event_id uuid, delivery_id uuid, endpoint_id uuid, state text,
         execution text, open boolean, type text, source text, key text, batch text, call_id uuid, operation_id uuid,
-        fault_code text, http_status int, accepted_at timestamptz, attempt_at timestamptz, attempts int, age int)
+        fault_code text, http_status int, accepted_at timestamptz, attempt_at timestamptz, attempts int, age int, micros int)
     ), payload as (
       insert into payloads (event_id, tenant_id, body) select event_id, $1, '{}' from s
     ), event as (
       insert into events (id, tenant_id, number, type, source, key, ingestion_batch_id, accepted_at, ingest_call_id,
         payload_bytes)
-      select event_id, $1, before + n + 1, type, source, key, batch, accepted_at, call_id, 2 from s, counter
+      select event_id, $1, before + n + 1, type, source, key, batch, accepted_at + micros * interval '1 microsecond',
+        call_id, 2 from s, counter
     ), delivery as (
       insert into deliveries (id, tenant_id, event_id, endpoint_id, state, state_changed_at, accepted_at, payload_bytes,
         attempts, last_attempt_at, fault_code, http_status)
-      select delivery_id, $1, event_id, endpoint_id, state, accepted_at, accepted_at, 2, attempts, attempt_at, fault_code,
-        http_status from s
+      select delivery_id, $1, event_id, endpoint_id, state, accepted_at, accepted_at + micros * interval '1 microsecond', 2,
+        attempts, attempt_at + micros * interval '1 microsecond', fault_code, http_status from s
     )
     insert into executions (tenant_id, delivery_id, endpoint_id, operation_id, state, reason, due_at, give_up_at,
       attempts, created_at, finished_at)

@@ -13,7 +13,7 @@ import { createKeySets } from '../../src/outbound/key-sets.ts';
 import { createSealer, type Sealer } from '../../src/sealing/sealing.ts';
 import { insertApiKey, installAdminKey } from '../../src/store/tenancy/api-keys.ts';
 import { insertTenant, type Tenant } from '../../src/store/tenancy/tenants.ts';
-import { SURFACES } from '../../src/surfaces/surfaces.ts';
+import { presetsOf, SURFACES } from '../../src/surfaces/surfaces.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { createResponseCheck, type ResponseCheck } from './response-check.ts';
@@ -87,6 +87,7 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
   const guard = overrides.guard ?? createAddressGuard([], resolveExamples);
   const deps: ApiDeps = {
     pool: database.pool,
+    presets: presetsOf(SURFACES),
     sealer,
     guard,
     keySets: createKeySets(guard),

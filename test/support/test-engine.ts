@@ -24,11 +24,13 @@ export async function startTestEngine({
   roles = { api: true, worker: true },
   temporal = { address: environment('REDRIVE_TEST_TEMPORAL_ADDRESS') },
   database,
+  surfaces,
 }: {
   sizes?: Partial<WorkerSizes>;
   roles?: ServiceOptions['roles'];
   /** Another way to Temporal, such as through a proxy that can be cut. */
   temporal?: ServiceOptions['temporal'];
+  surfaces?: NonNullable<ServiceOptions['surfaces']>;
   /** A database elsewhere; by default one of its own on the run's Postgres. */
   database?: TestDatabase;
 } = {}): Promise<TestEngine> {
@@ -51,6 +53,7 @@ export async function startTestEngine({
     workflowBundle: environment('REDRIVE_TEST_WORKFLOW_BUNDLE'),
     sizes: { sweepEveryMs: 500, socketsPerSlice: 32, liveSockets: 32, ...sizes },
     log: collecting(log),
+    ...(surfaces ? { surfaces } : {}),
   };
   const service = await startService(options);
   const client = await createTestClient(service.url ?? '', adminKey);

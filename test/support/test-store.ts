@@ -16,7 +16,7 @@ import { freezeNext } from '../../src/operations/freeze-selection.ts';
 import type { RecoveryDeps } from '../../src/operations/recovery-deps.ts';
 import { createPool } from '../../src/store/db/pool.ts';
 import { LIVE_LANE, type Queryable } from '../../src/store/db/queryable.ts';
-import { type Claim, type ClaimedItem, claimItems } from '../../src/store/sending/claims.ts';
+import { type Claim, type ClaimedItem, claimItems, type Grant } from '../../src/store/sending/claims.ts';
 import { endClaims, type Outcome, type Recorded, recordOutcomes } from '../../src/store/settling/outcomes.ts';
 import { insertEndpointVersion } from '../../src/store/tenancy/endpoint-versions.ts';
 import { insertEndpoint } from '../../src/store/tenancy/endpoints.ts';
@@ -56,6 +56,8 @@ export type TestStore = {
     workedBy?: string;
     endpointIds?: string[];
     count?: number;
+    /** What is granted, in the place of `count` at each of `endpointIds`. */
+    grants?: Grant[];
     leaseMs?: number;
     maxBytes?: number;
   }): Promise<HeldClaim>;
@@ -135,9 +137,15 @@ export async function createTestStore(options: { connections?: number } = {}): P
     async select(operationId, page) {
       while (await freezeNext(pool, operationId, page ? { page } : {}));
     },
-    async claim({ workedBy = LIVE_LANE, endpointIds, count = 100, leaseMs = 60_000, maxBytes = 1e9 } = {}) {
+    async claim({
+      workedBy = LIVE_LANE,
+      endpointIds,
+      count = 100,
+      grants = (endpointIds ?? [...configs.keys()]).map((endpointId) => ({ endpointId, count })),
+      leaseMs = 60_000,
+      maxBytes = 1e9,
+    } = {}) {
       const token = randomUUID();
-      const grants = (endpointIds ?? [...configs.keys()]).map((endpointId) => ({ endpointId, count }));
       return { token, ...(await claimItems(pool, workedBy, token, grants, leaseMs, maxBytes)) };
     },
     async record(claim, ending) {
@@ -234,6 +242,7 @@ export function outcomeOf(
     next: decideNext({
       outcome: classification,
       attempts: item.attempts + 1,
+      lost: { all: item.lostAttempts, inARow: 0 },
       policy: config.retry ?? DEFAULT_RETRY_POLICY,
       onAmbiguous: config.onAmbiguous,
       random: 0,

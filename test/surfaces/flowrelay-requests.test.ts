@@ -121,7 +121,7 @@ describe.each(named(({ method }) => method === 'post'))('%s', (name, route) => {
       expectProblem(await raw(body), 400, 'invalid_request');
     for (const body of ['{', '{"a":"\\ud800', '\u0000', '{} {}'])
       expectProblem(await raw(body), 400, 'malformed_json');
-    expectProblem(await raw(`{"a":${'['.repeat(300)}${']'.repeat(300)}}`), 400, 'malformed_json');
+    expectProblem(await raw(`{"a":${'['.repeat(300)}${']'.repeat(300)}}`), 400, 'nested_too_deep');
     expectProblem(await raw(`{"a":"${'x'.repeat(8 * 1024 * 1024)}"}`), 413, 'body_too_large');
     expectProblem(await raw('{}', { 'content-type': 'text/plain' }), 415, 'unsupported_media_type');
     expectProblem(

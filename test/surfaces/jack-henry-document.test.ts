@@ -216,10 +216,12 @@ describe('Retry Single Subscription Event', () => {
     });
     it.receivers[0]?.switchTo(ok);
     expect((await it.ended(await it.api.retry(path(it, eventId)))).counts).toMatchObject({ delivered: 1 });
-    expect(it.receivers[0]?.requests.map(({ headers }) => headers['redrive-attempt'])).toEqual(['1', '1']);
+    const sent = (name: string) => it.receivers[0]?.requests.map(({ headers }) => headers[name]);
+    expect(sent('redrive-attempt')).toEqual(['1', '2']);
+    expect(sent('redrive-execution-attempt')).toEqual(['1', '1']);
   });
 
-  test('never sends what may have arrived and nobody has settled: it is joined', async () => {
+  test('never sends what may have arrived and nobody has settled: it is excluded, with the reason', async () => {
     const it = await institution([hang], { onAmbiguous: 'hold', timeoutMs: 200 });
     const [eventId] = await it.publish([{}]);
     await eventually(
@@ -237,7 +239,7 @@ describe('Retry Single Subscription Event', () => {
     ] as const) {
       const ended = await it.ended(await it.api.retry(where, body));
       expect(ended.counts).toMatchObject({ expected: 1, excluded: 1 });
-      expect(await reasonsOf(it, ended.id)).toEqual(['coalesced']);
+      expect(await reasonsOf(it, ended.id)).toEqual(['outcome_unknown']);
     }
     expect(got(it)).toHaveLength(1);
   });
@@ -252,14 +254,14 @@ describe('Retry Single Subscription Event', () => {
     expect(it.receivers[0]?.maxOverlap).toBe(1);
   });
 
-  test('to a disabled subscription is ignored, and says so', async () => {
+  test('to a disabled subscription sends nothing, and says so', async () => {
     const it = await institution([ok, ok]);
     const [eventId] = await it.publish([{}]);
     await it.settled();
     const { key } = it.tenant;
     await engine.client.expect(200, 'POST', `/api/v1/endpoints/${it.subscriptions[0]}/disable`, { key });
     const ended = await it.ended(await it.api.retry(path(it, eventId)));
-    expect(ended.counts).toMatchObject({ expected: 1, ignored: 1 });
+    expect(ended.counts).toMatchObject({ expected: 1, excluded: 1 });
     expect(await reasonsOf(it, ended.id)).toEqual(['endpoint_disabled']);
   });
 });
@@ -356,7 +358,7 @@ describe('Retry Single Raw Event', () => {
     }
   });
 
-  test('replays nothing to subscriptions that are disabled or deleted: ignored, with the reason', async () => {
+  test('replays nothing to subscriptions that are disabled or deleted: excluded, with the reason', async () => {
     const it = await institution([ok, ok]);
     const [eventId] = await it.publish([{}]);
     await it.settled();
@@ -365,7 +367,7 @@ describe('Retry Single Raw Event', () => {
     await engine.client.expect(204, 'DELETE', `/api/v1/endpoints/${it.subscriptions[1]}`, { key });
     const body = { replayMatchedSubscriptions: true };
     const ended = await it.ended(await it.api.retry(`${it.retriesPath}/events/${eventId}`, body));
-    expect(ended.counts).toMatchObject({ expected: 2, ignored: 2 });
+    expect(ended.counts).toMatchObject({ expected: 2, excluded: 2 });
     expect((await reasonsOf(it, ended.id)).sort()).toEqual(['endpoint_deleted', 'endpoint_disabled']);
     expect(it.sent()).toBe(2);
   });

@@ -124,12 +124,17 @@ describe.each(WAYS)('of %s', (_, by) => {
     await failed(4);
     const times = ['2024-01-01T00:00:00Z', '2024-01-15T12:00:00.123456Z', '2024-01-31T23:59:59Z'];
     for (const [index, time] of times.entries()) await at(index + 1, time);
-    await at(4, '2024-01-31T23:59:59.000001Z');
+    await at(4, '2024-01-31T23:59:59.001Z');
     expect(await by({ fromTime: times[0], toTime: times[2] })).toEqual([1, 2, 3]);
     expect(await by({ fromTime: '2024-01-01T01:00:00+01:00', toTime: times[0] })).toEqual([1]);
     expect(await by({ fromTime: times[1], toTime: times[1] })).toEqual([2]);
-    expect(await by({ fromTime: '2024-01-31T23:59:59.000001Z' })).toEqual([4]);
+    expect(await by({ fromTime: '2024-01-31T23:59:59.001Z' })).toEqual([4]);
     expect(await by({ toTime: '2023-12-31T23:59:59.999999Z' })).toEqual([]);
+    // As it is shown: in milliseconds.
+    expect(await by({ fromTime: '2024-01-15T12:00:00.123Z', toTime: '2024-01-15T12:00:00.123Z' })).toEqual([
+      2,
+    ]);
+    expect(await by({ fromTime: '2024-01-15T12:00:00.124Z', toTime: '2024-01-31T23:59:59Z' })).toEqual([3]);
   });
 
   test('members join by AND, the entries of a list by OR, and an empty list matches nothing', async () => {

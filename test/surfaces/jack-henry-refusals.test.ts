@@ -254,7 +254,7 @@ describe('BadRequest: The server could not understand the request due to an inva
     ['fromTime', '2024-01-01', ['fromTime']],
     ['fromTime', '2024-02-30T00:00:00Z', ['fromTime']],
     ['fromTime', 1_704_067_200, ['fromTime']],
-    ['toTime', 'now', ['toTime', 'toTime']],
+    ['toTime', 'now', ['toTime']],
     ['toTime', null, ['toTime']],
   ];
   const ofSubscription: [string, unknown, string[]][] = [

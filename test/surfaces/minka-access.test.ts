@@ -4,6 +4,7 @@ import {
   ask,
   newTestSigner,
   type RawAnswer,
+  registrationOf,
   sha256,
   signed,
   type TestSigner,
@@ -47,11 +48,11 @@ describe('signers', () => {
   test('are registered with a tenant, listed and removed, and shown without secrets', async () => {
     const signer = newTestSigner('teller');
     const made = await api.call('POST', '/api/v1/signers', {
-      body: { handle: 'teller', public: signer.public },
+      body: registrationOf(signer, 'acme'),
     });
     expect(made).toMatchObject({
       status: 201,
-      body: { id: expect.stringMatching(/^sgn_/), handle: 'teller', public: signer.public },
+      body: { id: expect.stringMatching(/^sgn_/), handle: 'teller', public: signer.public, provedBy: 'key' },
     });
     expect(reasonOf(await scene.retry({}, { body: signed(signer, {}) }))).toBe('retried');
     const listed = await api.call('GET', '/api/v1/signers?limit=1');
@@ -68,18 +69,20 @@ describe('signers', () => {
   });
 
   test('have a handle and a key that are unique within the tenant', async () => {
-    const body = { handle: 'once', public: newTestSigner().public };
-    expect((await api.call('POST', '/api/v1/signers', { body })).status).toBe(201);
-    for (const change of [{ handle: 'twice' }, { public: newTestSigner().public }])
-      expect((await api.call('POST', '/api/v1/signers', { body: { ...body, ...change } })).body.code).toBe(
-        'handle_taken',
-      );
+    const once = newTestSigner('once');
+    const register = (signer: TestSigner) =>
+      api.call('POST', '/api/v1/signers', { body: registrationOf(signer, 'acme') });
+    expect((await register(once)).status).toBe(201);
+    for (const again of [once, { ...once, handle: 'twice' }, newTestSigner('once')])
+      expect((await register(again)).body.code).toBe('handle_taken');
   });
 
   test.each([
     ['system', undefined],
     ['any', undefined],
     ['with space', undefined],
+    ['.', undefined],
+    ['..', undefined],
     ['', undefined],
     ['fine', 'bm90IDMyIGJ5dGVz'],
     ['fine', `${'A'.repeat(42)}B=`],
@@ -94,7 +97,7 @@ describe('signers', () => {
     const { body } = await api.call('GET', '/api/v1/signers');
     const path = `/api/v1/signers/${body.items[0].id}`;
     expect((await api.call('DELETE', path, { key: other.key })).status).toBe(404);
-    const foreign = { handle: 'x', public: newTestSigner().public, tenantId: 'acme' };
+    const foreign = { ...registrationOf(newTestSigner('x'), 'acme'), tenantId: 'acme' };
     expect((await api.call('POST', '/api/v1/signers', { key: other.key, body: foreign })).status).toBe(404);
     expect((await api.call('POST', '/api/v1/signers', { key: api.adminKey, body: foreign })).status).toBe(
       201,
@@ -102,6 +105,100 @@ describe('signers', () => {
     const weak = await api.newKey(api.tenant.id, ['write:deliveries']);
     expect((await api.call('GET', '/api/v1/signers', { key: weak })).status).toBe(403);
     expect((await api.call('GET', '/api/v1/access-rules', { key: weak })).status).toBe(403);
+  });
+});
+
+describe('a key proves that it is the tenant’s', () => {
+  const post = (body: object, key = api.key) => api.call('POST', '/api/v1/signers', { key, body });
+
+  test('by its signature over tenant and handle, the tenant by any of its names', async () => {
+    const { body } = await api.call('GET', '/api/v1/tenants/acme', { key: api.adminKey });
+    for (const [n, tenant] of ['acme', api.tenant.id, body.id].entries())
+      expect((await post(registrationOf(newTestSigner(`proved-${n}`), tenant))).body).toMatchObject({
+        provedBy: 'key',
+      });
+  });
+
+  test('and nothing else proves it', async () => {
+    const signer = newTestSigner('unproved');
+    const right = registrationOf(signer, 'acme');
+    const { tenant, key } = await api.newTenant();
+    const { proof: _, ...without } = right;
+    const wrong: [object, string?][] = [
+      [without],
+      [{ ...right, proof: registrationOf(newTestSigner('unproved'), 'acme').proof }],
+      // Of another tenant, handle or key: a proof that somebody has seen proves nothing of theirs.
+      [right, key],
+      [{ ...right, proof: registrationOf(signer, tenant.handle).proof }],
+      [{ ...right, handle: 'another' }],
+      [{ ...right, public: newTestSigner().public }],
+      // What it signs as a client of the ledger is no proof.
+      [{ ...right, proof: signed(signer, { handle: 'unproved', tenant: 'acme' }).meta.proofs[0]?.result }],
+      [{ ...right, proof: Buffer.alloc(64).toString('base64') }],
+      [{ ...right, proof: right.proof.slice(0, 40) }],
+      [{ ...right, proof: '' }],
+    ];
+    for (const [body, by] of wrong)
+      expect(await post(body, by)).toMatchObject({
+        status: 400,
+        body: { code: 'invalid_request', errors: [{ pointer: '#/proof' }] },
+      });
+    expect((await post(right)).status).toBe(201);
+  });
+
+  test('so that what a stranger registers never makes a call of its owner ambiguous', async () => {
+    const stranger = await api.newTenant();
+    const { signer } = scene;
+    const retry = () => ask(api.url, 'POST', `${PATH}/retry`, { body: signed(signer, {}) });
+    const { proof: _, ...copied } = registrationOf({ ...signer, handle: 'mine-now' }, stranger.tenant.handle);
+    expect((await post(copied, stranger.key)).status).toBe(400);
+    // As it could be registered before proofs were asked for.
+    await api.database.pool.query('insert into signers (tenant_id, handle, public_key) values ($1, $2, $3)', [
+      stranger.tenant.id,
+      'mine-before',
+      Buffer.from(signer.public, 'base64'),
+    ]);
+    expect(reasonOf(await retry())).toBe('retried');
+    expect(reasonOf(await list(tokenOf(signer)))).toBe('listed');
+  });
+
+  test('a signer that was registered without is proved by registering it again', async () => {
+    const [signer, stranger] = [newTestSigner('older'), await api.newTenant()];
+    for (const tenantId of [api.tenant.id, stranger.tenant.id])
+      await api.database.pool.query(
+        'insert into signers (tenant_id, handle, public_key) values ($1, $2, $3)',
+        [tenantId, 'older', Buffer.from(signer.public, 'base64')],
+      );
+    const retry = () => ask(api.url, 'POST', `${PATH}/retry`, { body: signed(signer, {}) });
+    expect(reasonOf(await retry())).toBe('404 api.route-not-found: Active ledger is not set!');
+    const proved = await post(registrationOf(signer, 'acme'));
+    expect(proved).toMatchObject({ status: 201, body: { handle: 'older', provedBy: 'key' } });
+    expect(reasonOf(await retry())).toBe('retried');
+    expect((await post(registrationOf(signer, 'acme'))).body.code).toBe('handle_taken');
+  });
+
+  test('the installation vouches for a key without one', async () => {
+    const { handle, public: publicKey } = newTestSigner('vouched-for');
+    const made = await post({ handle, public: publicKey, tenantId: 'acme' }, api.adminKey);
+    expect(made).toMatchObject({ status: 201, body: { provedBy: 'installation' } });
+    const wrong = { ...registrationOf(newTestSigner('wrong'), 'elsewhere'), tenantId: 'acme' };
+    expect((await post(wrong, api.adminKey)).status).toBe(400);
+  });
+
+  test('a token by a handle means the signer of its ledger, however many namesakes there are', async () => {
+    for (let n = 0; n < 25; n += 1) {
+      const { tenant, key } = await api.newTenant();
+      expect((await post(registrationOf(newTestSigner('mint-2'), tenant.handle), key)).status).toBe(201);
+    }
+    const signer = newTestSigner('mint-2');
+    await post(registrationOf(signer, 'acme'));
+    for (const aud of ['acme', api.tenant.id, ['elsewhere', 'acme']])
+      expect(reasonOf(await list(tokenOf(signer, { aud }, { kid: 'mint-2' })))).toBe('listed');
+    // Its handle alone says nothing of the ledger.
+    const system = (await api.call('GET', '/api/v1/signers/system')).body.public;
+    const token = tokenOf(signer, { aud: system }, { kid: 'mint-2' });
+    expect(reasonOf(await list(token))).toBe('401 auth.unauthorized: Invalid token.');
+    expect(reasonOf(await list(token, { 'x-ledger': 'acme' }))).toBe('listed');
   });
 });
 

@@ -96,12 +96,14 @@ describe('Poll: GET /polling/executions', () => {
     );
   });
 
-  test('is exclusive of startDateTime, to the microsecond', async () => {
+  test('is exclusive of startDateTime, to the millisecond that is shown', async () => {
     const id = await one(FAILED);
     await world.rows(`update executions set finished_at = '2024-05-01T10:00:00.123456Z' where id = $1`, [id]);
     expect(idsOf(await poll({ startDateTime: '2024-05-01T10:00:00.123456Z' }))).toEqual([]);
     expect(idsOf(await poll({ startDateTime: '2024-05-01T12:00:00.123456+02:00' }))).toEqual([]);
-    expect(idsOf(await poll({ startDateTime: '2024-05-01T10:00:00.123455Z' }))).toEqual([id]);
+    expect(idsOf(await poll({ startDateTime: '2024-05-01T10:00:00.123Z' }))).toEqual([]);
+    expect(idsOf(await poll({ startDateTime: '2024-05-01T10:00:00.122999Z' }))).toEqual([id]);
+    expect(idsOf(await poll({ startDateTime: '0001-01-01T00:00:00Z' }))).toEqual([id]);
   });
 
   test('executions that ended within the same microsecond are told apart by their ids, over pages', async () => {
@@ -289,8 +291,10 @@ describe('List: GET /executions', () => {
     await world.rows(`update executions set finished_at = '2024-05-01T10:00:00.123456Z' where id = $1`, [id]);
     const at = '2024-05-01T10:00:00.123456Z';
     expect(idsOf(await list({ from: at, to: at }))).toEqual([id]);
-    expect(idsOf(await list({ from: '2024-05-01T10:00:00.123457Z' }))).toEqual([]);
-    expect(idsOf(await list({ to: '2024-05-01T10:00:00.123455Z' }))).toEqual([]);
+    const shown = '2024-05-01T10:00:00.123Z';
+    expect(idsOf(await list({ from: shown, to: shown }))).toEqual([id]);
+    expect(idsOf(await list({ from: '2024-05-01T10:00:00.124Z' }))).toEqual([]);
+    expect(idsOf(await list({ to: '2024-05-01T10:00:00.122999Z' }))).toEqual([]);
     expect((await list({ from: '2024-05-02T00:00:00Z', to: '2024-05-01T00:00:00Z' })).status).toBe(400);
   });
 

@@ -259,7 +259,14 @@ describe('condition ObjectRequired: "Stedi will retry all executions matching th
     await one([FAILED]);
     for (const partnershipId of ['nobody', 'reused', '', 'a b', '\0', 'x'.repeat(1_000)])
       expect(await retried({ partnershipId })).toEqual(new Set());
-    expect(await retried({ partnershipId: 'reused_1' })).toEqual(new Set([old, young]));
+    // Both are selected; to the deleted one nothing can be sent, and its execution keeps its slot for a child.
+    expect(await retried({ partnershipId: 'reused_1' })).toEqual(new Set([young]));
+    expect(
+      await world.rows(
+        `select x.reason from exclusions x join executions e on e.delivery_id = x.delivery_id where e.id = $1`,
+        [old],
+      ),
+    ).toEqual([{ reason: 'endpoint_deleted' }]);
   });
 
   test('status: "You can only retry executions with a FAILED or IGNORED status"', async () => {
@@ -338,11 +345,14 @@ describe('condition ObjectRequired: "Stedi will retry all executions matching th
       return [...found].filter((id) => !before.has(id));
     };
     expect(await at('2023-08-28T00:00:00Z')).toEqual([late]);
-    expect(await at('2023-08-27T23:59:59.999999Z', '2023-08-28T00:00:00.000001Z')).toEqual([early]);
+    expect(await at('2023-08-27T23:59:59.999Z', '2023-08-28T00:00:00.001Z')).toEqual([early]);
+    expect(await at('2023-08-28T00:00:00Z', '2023-08-28T01:00:00Z')).toEqual([]);
     expect(await at(undefined, '2023-08-28T00:00:00Z')).toEqual([]);
     expect(await at(undefined, '2023-08-28T01:00:00.000001Z')).toEqual([early]);
-    expect(await at('2023-08-28T01:00:00Z')).toEqual([late]);
+    expect(await at('2023-08-28T01:00:00Z')).toEqual([]);
+    expect(await at('2023-08-28T00:59:59.999Z')).toEqual([late]);
     expect(await at('2023-08-28T02:00:00+02:00', '2023-08-28T00:00:00Z')).toEqual([]);
+    expect((await at('0001-01-01T00:00:00Z', '9999-12-31T23:59:59Z')).sort()).toEqual([early, late].sort());
     expect((await at('2023-08-27T20:00:00-04:00')).sort()).toEqual([late]);
   });
 
@@ -352,7 +362,7 @@ describe('condition ObjectRequired: "Stedi will retry all executions matching th
     { from: '2023-08-28T00:00:00' },
     { to: 1_693_180_800 },
     { to: '2023-02-30T00:00:00Z' },
-    { from: '0001-01-01T00:00:00Z' },
+    { from: '0000-01-01T00:00:00Z' },
     { from: null },
   ])('from and to, "Format: date-time": %j is refused', async (condition) => {
     expect((await world.retry(condition)).status).toBe(400);

@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { showId } from '../../src/domain/tenancy/typed-id.ts';
 import { eventually } from '../support/eventually.ts';
-import { newTestSigner, signed } from '../support/minka-client.ts';
+import { everySurface, type SurfaceAnswer, type SurfaceCall } from '../support/every-surface.ts';
 import { moody, ok, slow } from '../support/receiver-behaviour.ts';
 import { createScene, type Scene } from '../support/recovery-scene.ts';
 import { uuidIn } from '../support/retries.ts';
@@ -23,77 +22,15 @@ afterEach(() => Promise.all(scenes.splice(0).map((it) => it.close())));
 /** A bulk retry of all that has not ended well. */
 const EVERYTHING = { select: { filter: { state: ['failed', 'pending'] } } };
 
-type Answer = { status: number; text: string };
-type Caller = (deliveryId: string, eventId: string) => Promise<Answer>;
-
-/** A tenant whose failed deliveries every surface can retry, each in its own words and with its own credentials. */
+/** A tenant whose failed deliveries every surface can retry. */
 async function furnish(behaviour = ok, endpoint: Record<string, unknown> = {}) {
   const it = await createScene(engine, [behaviour], { timeoutMs: 10_000, ...endpoint });
   scenes.push(it);
-  const { key, handle } = it.tenant;
-  const signer = newTestSigner();
-  await engine.client.expect(201, 'POST', '/api/v1/signers', {
-    key: engine.adminKey,
-    body: { tenantId: it.tenant.id, handle: signer.handle, public: signer.public },
-  });
-  await engine.client.expect(201, 'POST', '/api/v1/access-rules', {
-    key: engine.adminKey,
-    body: { tenantId: it.tenant.id, action: 'retry-event', record: 'bridge' },
-  });
-  const send = async (path: string, body: unknown, headers: Record<string, string>): Promise<Answer> => {
-    const response = await fetch(`${engine.service.url}${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify(body),
-    });
-    return { status: response.status, text: await response.text() };
-  };
-  const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
-    send(path, body, { authorization: `Bearer ${key}`, ...headers });
-  const tenantId = uuidIn('tenant', it.tenant.id);
-  const endpointId = uuidIn('endpoint', it.endpoints[0].id);
-  const bridge = it.endpoints[0].handle;
-  const jackHenry = `/a/api/enterprise-event/v1/${tenantId}/retries`;
-  const callers: Record<string, Caller> = {
-    native: (id) => post('/api/v1/retries', { select: { deliveryIds: [id] } }),
-    'zen-mesh single': (_, event) => post(`/v1/tenants/${handle}/events/${event}/retry`, {}),
-    'zen-mesh batch': (id) => post(`/v1/tenants/${handle}/retry/batch`, { delivery_ids: [id] }),
-    minka: (id) => {
-      const body = signed(signer, { handle: id }, { moment: new Date().toISOString(), nonce: randomUUID() });
-      return send(`/v2/bridges/${bridge}/events/retry`, body, { 'x-ledger': handle });
-    },
-    'jack-henry subscription': (_, event) =>
-      post(`${jackHenry}/subscriptions/${endpointId}/events/${event}`, {}),
-    'jack-henry raw': (_, event) => post(`${jackHenry}/events/${event}`, {}),
-    stedi: async (id) => {
-      const { rows } = await engine.database.pool.query(
-        'select id from executions where delivery_id = $1 order by id limit 1',
-        [id],
-      );
-      return post('/executions/retry', { condition: { executionIds: [rows[0].id] } }, { authorization: key });
-    },
-    flowrelay: async (_, event) => {
-      const headers = { 'idempotency-key': randomUUID() };
-      const preview = await post(
-        `/flowrelay/v1/receipts/${showId('receipt', event)}/replay/preview`,
-        {},
-        headers,
-      );
-      if (preview.status !== 201) return preview;
-      const { id } = JSON.parse(preview.text);
-      const confirmed = await post(
-        `/flowrelay/v1/replays/${id}/confirm`,
-        { confirmDuplicateRisk: true },
-        headers,
-      );
-      return confirmed.status === 200 ? post(`/flowrelay/v1/replays/${id}/execute`, {}, headers) : confirmed;
-    },
-  };
-  return { it, callers };
+  return { it, callers: await everySurface(engine, it) };
 }
 
 /** What each answers to whoever comes first, and to whoever finds it taken already: its own ordinary success. */
-const EXPECTED: Record<string, (answer: Answer, ids: { delivery: string }) => void> = {
+const EXPECTED: Record<SurfaceCall, (answer: SurfaceAnswer, ids: { delivery: string }) => void> = {
   native: ({ status, text }) => {
     expect(status).toBe(202);
     expect(JSON.parse(text).items).toHaveLength(1);
@@ -167,11 +104,11 @@ test('all of them at one moment are one owner and one send, and each answers as 
   await scene.it.seed(1);
   const [delivery] = (await scene.it.ids()) as [string];
   const event = await eventOf(delivery);
-  const names = Object.keys(scene.callers);
+  const names = Object.keys(scene.callers) as SurfaceCall[];
   const answers = await Promise.all(
-    [...names, ...names].map(async (name) => [name, await scene.callers[name]?.(delivery, event)] as const),
+    [...names, ...names].map(async (name) => [name, await scene.callers[name](delivery, event)] as const),
   );
-  for (const [name, answer] of answers) EXPECTED[name]?.(answer as Answer, { delivery });
+  for (const [name, answer] of answers) EXPECTED[name](answer, { delivery });
   await expectTrueLedger(scene);
   expect(scene.it.sent()).toBe(1);
   expect(await scene.it.ids(`state = 'delivered'`)).toEqual([delivery]);
@@ -186,7 +123,10 @@ test('any of them, bulk and automatic retries in any order over the same deliver
   const deliveries = await scene.it.ids();
   const events = await Promise.all(deliveries.map(eventOf));
   const calls = fc.sample(
-    fc.tuple(fc.constantFrom('bulk', ...Object.keys(scene.callers)), fc.nat(deliveries.length - 1)),
+    fc.tuple(
+      fc.constantFrom('bulk' as const, ...(Object.keys(scene.callers) as SurfaceCall[])),
+      fc.nat(deliveries.length - 1),
+    ),
     { numRuns: 140, seed: 4_400 },
   );
   const answers = await Promise.all(
@@ -195,8 +135,8 @@ test('any of them, bulk and automatic retries in any order over the same deliver
         await scene.it.retries.start(EVERYTHING);
         return [name, 202] as const;
       }
-      const answer = await scene.callers[name]?.(deliveries[at] ?? '', events[at] ?? '');
-      return [name, answer?.status ?? 0] as const;
+      const answer = await scene.callers[name](deliveries[at] ?? '', events[at] ?? '');
+      return [name, answer.status] as const;
     }),
   );
   for (const [name, status] of answers) expect([name, status < 500]).toEqual([name, true]);

@@ -114,6 +114,34 @@ describe('POST /v1/replays', () => {
     expect(it.scene.sent()).toBe(1);
   });
 
+  test('that has left something out does not say that it is completed: disabled, deleted, not known', async () => {
+    const disabled = await world(2);
+    const { key } = disabled.scene.tenant;
+    const path = `/api/v1/endpoints/${disabled.scene.endpoints[0].id}`;
+    await engine.client.expect(200, 'POST', `${path}/disable`, { key });
+    for (const state of ['disabled', 'deleted']) {
+      if (state === 'deleted') await engine.client.expect(204, 'DELETE', path, { key });
+      const { body } = await replay(disabled);
+      expect(body.estimated_events).toBe(0);
+      expect(await ended(disabled, body.replay_id)).toMatchObject({ status: 'completed_with_failures' });
+      const ledger = await disabled.scene.retries.items(body.replay_id.replace('rpl_', 'op_'));
+      expect(ledger.map(({ reason }) => reason)).toEqual(Array(2).fill(`endpoint_${state}`));
+    }
+    expect(disabled.scene.sent()).toBe(0);
+
+    const held = await world(1);
+    const [id] = await held.scene.ids();
+    await engine.database.pool.query(
+      `insert into executions (tenant_id, delivery_id, endpoint_id, parent_id, state, due_at, give_up_at)
+       select tenant_id, delivery_id, endpoint_id, id, 'unknown', now(), now() + interval '1 day'
+       from executions where delivery_id = $1`,
+      [id],
+    );
+    const { body } = await replay(held);
+    expect(await ended(held, body.replay_id)).toMatchObject({ status: 'completed_with_failures' });
+    expect(held.scene.sent()).toBe(0);
+  });
+
   test('replays of another source nothing', async () => {
     const it = await world(1);
     const answer = await it.zen('POST', '/v1/replays', { body: { source_id: 'other', time_range: ALL } });
@@ -130,8 +158,24 @@ describe('POST /v1/replays', () => {
        from executions where tenant_id = $1`,
       [uuidIn('tenant', it.scene.tenant.id)],
     );
-    await ended(it, (await replay(it)).body.replay_id);
+    const { replay_id } = (await replay(it)).body;
+    const byTenant = [uuidIn('tenant', it.scene.tenant.id)];
+    await eventually('it waits for that', async () => {
+      const { rows } = await engine.database.pool.query(
+        'select next_event from operations where tenant_id = $1',
+        byTenant,
+      );
+      return rows[0]?.next_event === 'joined';
+    });
+    expect((await it.zen('GET', `/v1/replays/${replay_id}`)).body.status).toBe('running');
     expect(it.scene.sent()).toBe(0);
+    it.scene.receivers[0]?.switchTo(ok);
+    await engine.database.pool.query(
+      'update executions set due_at = now() where tenant_id = $1 and open',
+      byTenant,
+    );
+    expect(await ended(it, replay_id)).toMatchObject({ status: 'completed' });
+    expect(it.scene.sent()).toBe(1);
   });
 
   test('is idempotent by its key', async () => {

@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
+import { showId } from '../../src/domain/tenancy/typed-id.ts';
 import { type SeededDelivery, seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
 import { startTestApi, type TestApi } from '../support/test-api.ts';
 import { createZenClient, type ZenAnswer, type ZenClient } from '../support/zen-mesh.ts';
@@ -63,6 +65,19 @@ async function executions(deliveryId: string) {
     [api.uuid(deliveryId)],
   );
   return rows;
+}
+
+/** Ids of the endpoints of a tenant. */
+async function endpointsOf(it: World): Promise<string[]> {
+  const { body } = await api.call('GET', '/api/v1/endpoints?limit=100', { key: it.key });
+  return body.items.map(({ id }: { id: string }) => id);
+}
+
+async function endpointOf(deliveryId: string): Promise<string> {
+  const { rows } = await api.database.pool.query('select endpoint_id from deliveries where id = $1', [
+    api.uuid(deliveryId),
+  ]);
+  return showId('endpoint', rows[0].endpoint_id);
 }
 
 /** An event for several endpoints, with a delivery in each of these states, oldest first. */
@@ -138,7 +153,16 @@ describe('a single retry', () => {
 
   test.each([
     [['delivered', 'delivered'], { status: 'delivered', message: 'Already delivered' }, 0],
-    [['delivered', 'unknown'], { status: 'queued', message: 'Retry initiated' }, 1],
+    [
+      ['delivered', 'unknown'],
+      { status: 'dropped', message: expect.stringContaining('may have arrived') },
+      1,
+    ],
+    [
+      ['unknown', 'failed'],
+      { status: 'queued', message: expect.stringMatching(/^Retry initiated\. Not sent: dlv_\w+\. Its last/) },
+      1,
+    ],
     [['delivered', 'ignored'], { status: 'delivered', message: 'Already delivered' }, 0],
     [['ignored', 'cancelled'], { status: 'queued', message: 'Retry initiated' }, 1],
   ] as [DeliveryState[], object, number][])(
@@ -163,7 +187,7 @@ describe('a single retry', () => {
     const it = await eventWith('ignored', 'ignored');
     const answer = await retry(it, it.eventId);
     expectProblem(answer, 404, 'not-found');
-    expect(answer.body.detail).toBe(`Event ${it.eventId} has no delivery to retry.`);
+    expect(answer.body.detail).toContain(`Event ${it.eventId} has no delivery to retry: it was dropped`);
     expect(await operations(it)).toBe(0);
   });
 
@@ -173,7 +197,37 @@ describe('a single retry', () => {
       key: it.key,
       body: { type: 'a', payload: 1 },
     });
-    expectProblem(await retry(it, body.eventId), 404, 'not-found');
+    const answer = await retry(it, body.eventId);
+    expectProblem(answer, 404, 'not-found');
+    expect(answer.body.detail).toBe(
+      `Event ${body.eventId} has no delivery to retry: no destination wanted it when it was accepted.`,
+    );
+  });
+
+  test('of an event that was taken while its destination was disabled names the replay that sends it, and that does', async () => {
+    const it = await world();
+    const endpoint = await seedEndpoint(api, it.key);
+    const act = (what: string) =>
+      api.call('POST', `/api/v1/endpoints/${endpoint}/${what}`, { key: it.key, body: {} });
+    await act('disable');
+    const { body } = await api.call('POST', '/api/v1/events', {
+      key: it.key,
+      body: { type: 'a', source: 'billing', payload: 1 },
+    });
+    const answer = await retry(it, body.eventId);
+    expectProblem(answer, 404, 'not-found');
+    expect(answer.body.detail).toContain('POST /v1/replays');
+    await act('enable');
+    const replay = await it.zen('POST', '/v1/replays', {
+      body: {
+        source_id: 'billing',
+        time_range: {
+          since: new Date(Date.now() - 3_600_000).toISOString(),
+          until: new Date(Date.now() + 3_600_000).toISOString(),
+        },
+      },
+    });
+    expect(replay.body).toMatchObject({ status: 'queued', estimated_events: 1 });
   });
 
   test('tells that the payload is no longer retained', async () => {
@@ -182,7 +236,8 @@ describe('a single retry', () => {
     expect((await retry(it, it.first.eventId)).body).toEqual({
       status: 'expired',
       delivery_id: it.first.deliveryId,
-      message: 'Payload no longer retained',
+      message:
+        'Its payload is no longer retained. Send the event again from its source (POST /api/v1/events).',
     });
     expect((await batch(it, { delivery_ids: [it.first.deliveryId] })).body).toMatchObject({
       queued: 0,
@@ -195,8 +250,60 @@ describe('a single retry', () => {
     await seedEndpoint(api, it.key);
     const send = () =>
       api.call('POST', '/api/v1/events', { key: it.key, body: { id: 'x', type: 'a', payload: 1 } });
-    const [, repeat] = [await send(), await send()];
-    expectProblem(await retry(it, repeat.body.eventId), 404, 'not-found');
+    const [first, repeat] = [await send(), await send()];
+    const answer = await retry(it, repeat.body.eventId);
+    expectProblem(answer, 404, 'not-found');
+    expect(answer.body.detail).toContain(`it repeats ${first.body.eventId}; retry that one.`);
+  });
+
+  describe('where an endpoint takes nothing', () => {
+    const PUT: Record<string, (id: string, key: string) => Promise<unknown>> = {
+      'disabled by an operator': (id, key) =>
+        api.call('POST', `/api/v1/endpoints/${id}/disable`, { key, body: {} }),
+      'disabled by a 410': (id) =>
+        api.database.pool.query(
+          `update endpoints set state = 'disabled', disabled_reason = 'gone' where id = $1`,
+          [api.uuid(id)],
+        ),
+      deleted: (id, key) => api.call('DELETE', `/api/v1/endpoints/${id}`, { key }),
+    };
+
+    test.each(Object.keys(PUT))('%s: says why, names the next call, and makes nothing', async (how) => {
+      const it = await eventWith('failed', 'pending');
+      for (const id of await endpointsOf(it)) await PUT[how]?.(id, it.key);
+      const answer = await retry(it, it.eventId);
+      expect(answer).toMatchObject({ status: 202, body: { status: 'dropped', delivery_id: it.ids[0] } });
+      expect(Object.keys(answer.body)).toEqual(['status', 'delivery_id', 'message']);
+      expect(answer.body.message).toMatch(
+        how === 'deleted'
+          ? /^Not sent: 2 deliveries, the oldest dlv_\w+\. Its endpoint is deleted\. Create/
+          : /Its endpoint is disabled\. Enable it \(POST \/api\/v1\/endpoints\/end_\w+\/enable\) and retry\./,
+      );
+      expect((await batch(it, { delivery_ids: it.ids })).body).toEqual({
+        queued: 0,
+        deliveries: it.ids.map((id) => ({ delivery_id: id, status: 'dropped' })),
+      });
+      for (const id of it.ids) expect(await executions(id)).toHaveLength(1);
+    });
+
+    test.each(Object.keys(PUT))('%s: counts only what goes to the others', async (how) => {
+      const it = await eventWith('failed', 'failed', 'failed');
+      const [first] = await endpointsOf(it);
+      await PUT[how]?.(first ?? '', it.key);
+      const made = await Promise.all(it.ids.map(async (id) => [id, await endpointOf(id)] as const));
+      const left = made.filter(([, endpoint]) => endpoint === first).map(([id]) => id);
+      const answer = await batch(it, { delivery_ids: it.ids });
+      expect(answer.body.queued).toBe(2);
+      expect(answer.body.deliveries).toEqual(
+        it.ids.map((id) => ({ delivery_id: id, status: left.includes(id) ? 'dropped' : 'queued' })),
+      );
+      const single = await retry(it, it.eventId);
+      expect(single.body.status).toBe('queued');
+      expect(single.body.message).toMatch(
+        new RegExp(`^Retry initiated for 2 deliveries\\. Not sent: ${left[0]}\\. Its endpoint is d`),
+      );
+      expect(left).not.toContain(single.body.delivery_id);
+    });
   });
 
   test('takes no body but an empty object, and no parameters', async () => {
@@ -241,11 +348,30 @@ describe('a batch', () => {
   test('tells each delivery’s own state, and leaves alone what was delivered or dropped', async () => {
     const it = await eventWith('failed', 'delivered', 'ignored', 'pending', 'unknown', 'cancelled');
     const answer = await batch(it, { delivery_ids: it.ids });
-    const expected = ['queued', 'delivered', 'dropped', 'queued', 'queued', 'queued'];
+    const expected = ['queued', 'delivered', 'dropped', 'queued', 'dropped', 'queued'];
     expect(answer.body.deliveries.map(({ status }: { status: string }) => status)).toEqual(expected);
-    expect(answer.body.queued).toBe(4);
+    expect(answer.body.queued).toBe(3);
     for (const [index, made] of [2, 1, 1, 2, 1, 2].entries())
       expect(await executions(it.ids[index] ?? '')).toHaveLength(made);
+  });
+
+  test('with more unknown ids than an error names says that it was cut, and names all of as many', async () => {
+    const it = await world();
+    for (const [count, detail] of [
+      [2, '2 deliveries not found.'],
+      [100, '100 deliveries not found.'],
+      [101, '101 deliveries not found. `errors` names the first 100.'],
+      [1_000, '1000 deliveries not found. `errors` names the first 100.'],
+    ] as const)
+      for (const idAt of [() => randomUUID(), (n: number) => `del_unread${n}`]) {
+        const ids = Array.from({ length: count }, (_, n) => idAt(n));
+        const answer = await batch(it, { delivery_ids: [...ids, ids[0]].slice(0, 1_000) });
+        expectProblem(answer, 404, 'not-found');
+        expect(answer.body.detail).toBe(detail);
+        expect(answer.body.errors.map(({ message }: { message: string }) => message)).toEqual(
+          ids.slice(0, 100).map((id) => `Delivery ${id} not found.`),
+        );
+      }
   });
 
   test('with an unknown id, or another tenant’s, does nothing and names each', async () => {

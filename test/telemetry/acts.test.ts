@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { apiRoutes } from '../../src/api/server.ts';
-import { ACTS } from '../../src/surfaces/native/acts.ts';
+import { ACTS as MINKA_ACTS } from '../../src/surfaces/minka/administration/acts.ts';
+import { ACTS as NATIVE_ACTS } from '../../src/surfaces/native/acts.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { loggedActor } from '../../src/telemetry/act-log.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
@@ -8,6 +9,8 @@ import { type ApiWorld, bodyFor, pathFor, startApiWorld } from '../support/api-w
 import { seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
 import { ask } from '../support/minka-client.ts';
 import { startTestApi, type TestApi } from '../support/test-api.ts';
+
+const ACTS = { ...NATIVE_ACTS, ...MINKA_ACTS };
 
 const lines: string[] = [];
 let api: TestApi;

@@ -1,15 +1,10 @@
 import type { CircuitState } from '../sending/endpoint-health.ts';
 import type { ProbeRequest } from '../sending/probe.ts';
 import type { OnAmbiguous, RetryPolicy } from '../sending/retry-policy.ts';
+import type { Wait } from '../sending/waiting-for.ts';
+import type { EndpointState } from './endpoint-state.ts';
 import type { EventFilter } from './event-filter.ts';
 import type { Partner } from './preparation.ts';
-import type { EndpointPreset } from './preset.ts';
-
-/** What an endpoint can be in; a deleted one is kept for the history that names it. */
-export const ENDPOINT_STATES = ['enabled', 'disabled', 'deleted'] as const;
-
-/** State of an endpoint. */
-export type EndpointState = (typeof ENDPOINT_STATES)[number];
 
 /** What a delivery that failed for good does to those of its key behind it: keep them waiting, or let them pass. */
 export const ON_EXHAUSTED = ['block', 'skip'] as const;
@@ -44,7 +39,8 @@ export interface EndpointConfig {
   /** Custom headers, name to value, sealed under the master key. */
   sealedHeaders?: Buffer;
   /** Whose documented policy it was made with. */
-  preset?: EndpointPreset;
+  /** Name of a preset. */
+  preset?: string;
   /** What is prepared before a file goes to it. */
   partner?: Partner;
 }
@@ -53,12 +49,14 @@ export interface EndpointConfig {
 export interface Endpoint {
   id: string;
   handle: string;
-  /** Its other name on the Minka surface. */
+  /** Its other name, for callers that know endpoints as bridges. */
   luid: string;
   state: EndpointState;
   disabledReason?: 'operator' | 'gone';
   version: number;
   circuit: CircuitState;
+  /** What holds back whatever is to be sent to it. */
+  waitingFor: Wait[];
   config: EndpointConfig;
   createdAt: Date;
   updatedAt: Date;

@@ -20,7 +20,7 @@ export type EventFilter = Record<string, FilterScalar | FilterCondition>;
 /** What is wrong with a filter, and where; the value itself is never repeated. */
 export interface FilterFault {
   path: string[];
-  code: 'wrong_type' | 'unknown_field' | 'too_long' | 'wrong_format';
+  code: 'wrong_type' | 'unknown_field' | 'too_long' | 'wrong_format' | 'never_matches';
   message: string;
 }
 
@@ -40,7 +40,7 @@ const UNSTORABLE = /\0|\p{Surrogate}/u;
 /** Whether the payload, parsed, satisfies the filter. */
 export function matchesFilter(filter: EventFilter, payload: unknown): boolean {
   return Object.entries(filter).every(([path, condition]) =>
-    holds(isObject(condition) ? condition : { $eq: condition }, valueAt(payload, segmentsOf(path))),
+    conditionHolds(isObject(condition) ? condition : { $eq: condition }, valueAt(payload, pathNames(path))),
   );
 }
 
@@ -57,14 +57,15 @@ export function filterFaults(filter: unknown): FilterFault[] {
   });
 }
 
-function pathFault(path: string): FilterFault | undefined {
+/** Why a path names nothing in a payload; undefined where it can. */
+export function pathFault(path: string): FilterFault | undefined {
   if (path.length > FILTER_LIMITS.pathLength)
     return {
       path: [],
       code: 'too_long',
       message: `A path has at most ${FILTER_LIMITS.pathLength} characters.`,
     };
-  const segments = segmentsOf(path);
+  const segments = pathNames(path);
   if (segments.length > FILTER_LIMITS.segments)
     return {
       path: [path],
@@ -75,7 +76,8 @@ function pathFault(path: string): FilterFault | undefined {
     return {
       path: [path],
       code: 'wrong_format',
-      message: 'Expected names joined by dots, such as data.amount.',
+      message:
+        'Expected names joined by dots, such as data.amount; a dot within a name has a backslash before it.',
     };
   return undefined;
 }
@@ -126,7 +128,7 @@ function scalarFaults(path: string[], value: unknown): FilterFault[] {
 }
 
 /** The names of a path; a dot or a backslash that belongs to a name has a backslash before it. */
-function segmentsOf(path: string): string[] {
+export function pathNames(path: string): string[] {
   const segments = [''];
   for (let at = 0; at < path.length; at += 1) {
     const char = path[at] as string;
@@ -141,7 +143,7 @@ function segmentsOf(path: string): string[] {
 
 /** The value at a path of names joined by dots; undefined where there is none. */
 export function valueAtPath(payload: unknown, path: string): unknown {
-  return valueAt(payload, segmentsOf(path));
+  return valueAt(payload, pathNames(path));
 }
 
 /** Own members only: no path may reach a prototype. Entries of an array are named by their index. */
@@ -156,7 +158,8 @@ function valueAt(payload: unknown, segments: string[]): unknown {
   return value;
 }
 
-function holds(condition: FilterCondition, value: unknown): boolean {
+/** Whether a value, or undefined where there is none, satisfies a condition. */
+export function conditionHolds(condition: FilterCondition, value: unknown): boolean {
   return Object.entries(condition).every(([operator, operand]) => {
     switch (operator as keyof FilterCondition) {
       case '$eq':

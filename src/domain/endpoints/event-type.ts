@@ -9,14 +9,34 @@ export function isSystemEventType(type: string): boolean {
   return (SYSTEM_EVENT_TYPES as readonly string[]).includes(type);
 }
 
+/** Every type, where it stands alone. */
+const ALL = '*';
+/** What every type of a family ends in, in the place of the last names. */
+const ANY_BELOW = '.*';
+
+/** Why no event can be of this type: nobody could choose it; undefined where one can. */
+export function typeFault(type: string): string | undefined {
+  if (type.trim() !== type) return 'Expected a type without a blank before or behind it.';
+  return type.includes('*') ? 'Expected a type without `*`, which stands for any in patterns.' : undefined;
+}
+
+/** Why a pattern can match no event; undefined where it can. */
+export function typePatternFault(pattern: string): string | undefined {
+  if (pattern === ALL) return undefined;
+  const named = pattern.endsWith(ANY_BELOW) ? pattern.slice(0, -ANY_BELOW.length) : pattern;
+  return named === '' || typeFault(named) !== undefined
+    ? 'No event can match this. Expected a type, a prefix that ends in `.*`, or `*` alone for all.'
+    : undefined;
+}
+
 /**
- * Whether an endpoint that names `patterns` wants events of `type`: every one where there are none, otherwise exactly or
- * by a prefix such as `invoice.*`. What Redrive itself makes must be named exactly.
+ * Whether an endpoint that names `patterns` wants events of `type`: every one where there are none or one is `*`, otherwise
+ * exactly or by a prefix such as `invoice.*`. What Redrive itself makes must be named exactly.
  */
 export function matchesType(patterns: readonly string[] | undefined, type: string): boolean {
   if (isSystemEventType(type)) return patterns?.includes(type) ?? false;
   if (patterns === undefined) return true;
   return patterns.some((pattern) =>
-    pattern.endsWith('.*') ? type.startsWith(pattern.slice(0, -1)) : pattern === type,
+    pattern.endsWith(ANY_BELOW) ? type.startsWith(pattern.slice(0, -1)) : pattern === ALL || pattern === type,
   );
 }

@@ -1,6 +1,6 @@
-type Expecting = 'value' | 'value or end' | 'name' | 'name or end' | 'colon' | 'comma or end' | 'nothing';
+import { skipSpace } from './payload-slices.ts';
 
-const DIGITS = /[0-9]/;
+type Expecting = 'value' | 'value or end' | 'name' | 'name or end' | 'colon' | 'comma or end' | 'nothing';
 
 /**
  * Where text stops being JSON (RFC 8259), as an index; undefined where it is JSON. `JSON.parse` finds that too, but
@@ -13,7 +13,7 @@ export function jsonFaultAt(text: string): number | undefined {
   const afterValue = (): Expecting => (open.length === 0 ? 'nothing' : 'comma or end');
 
   for (;;) {
-    while (at < text.length && ' \t\n\r'.includes(text[at] as string)) at += 1;
+    at = skipSpace(text, at);
     const char = text[at];
     if (char === undefined) return expecting === 'nothing' ? undefined : at;
     switch (expecting) {
@@ -66,6 +66,12 @@ export function jsonFaultAt(text: string): number | undefined {
   }
 }
 
+const WORDS = ['true', 'false', 'null'];
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
 type End = { ok: boolean; at: number };
 
 function stringEnd(text: string, start: number): End {
@@ -83,12 +89,13 @@ function stringEnd(text: string, start: number): End {
 }
 
 function scalarEnd(text: string, start: number): End {
-  for (const word of ['true', 'false', 'null'])
-    if (text.startsWith(word, start)) return { ok: true, at: start + word.length };
+  const first = text[start];
+  if (first === 't' || first === 'f' || first === 'n')
+    for (const word of WORDS) if (text.startsWith(word, start)) return { ok: true, at: start + word.length };
   let at = text[start] === '-' ? start + 1 : start;
   const digits = (): boolean => {
     const from = at;
-    while (DIGITS.test(text[at] ?? '')) at += 1;
+    while (isDigit(text.charCodeAt(at))) at += 1;
     return at > from;
   };
   if (text[at] === '0') at += 1;

@@ -94,7 +94,8 @@ function afterScalar(text: string, start: number): number {
   return at;
 }
 
-function skipSpace(text: string, start: number): number {
+/** The index of the first character at or behind `start` that is no whitespace of JSON. */
+export function skipSpace(text: string, start: number): number {
   let at = start;
   for (;;) {
     const code = text.charCodeAt(at);

@@ -18,17 +18,12 @@ export function describeProgress(
   step: NextStep,
   endpointIds: readonly string[],
 ): string {
-  const shown = showId('operation', id);
   const parts = Object.entries(counts).filter(([part, n]) => n > 0 || part === 'expected');
   const named = endpointIds.slice(0, DESCRIBED_ENDPOINTS).map((each) => `\`${showId('endpoint', each)}\``);
   const more = endpointIds.length > DESCRIBED_ENDPOINTS ? ' and others' : '';
   return [
-    `Operation \`${shown}\`, ${kind}, ${state}`,
-    ...(halt && state === 'halted'
-      ? [
-          `**halted:** ${haltWords(halt)}. \`POST /api/v1/retries/${shown}/resume\` lets everything go, \`…/cancel\` ends it`,
-        ]
-      : []),
+    `Operation \`${showId('operation', id)}\`, ${kind}, ${state}`,
+    ...(halt && state === 'halted' ? [haltLine(id, halt)] : []),
     `**next:** ${nextWords(step)}`,
     `**rate:** ${ratePerSecond === undefined ? 'no limit of its own' : `${ratePerSecond} a second at most`}`,
     ...(named.length > 0 ? [`**unsent for:** ${named.join(', ')}${more}`] : []),
@@ -36,19 +31,36 @@ export function describeProgress(
   ].join('\n\n');
 }
 
-/** What halted an operation, with the numbers. */
+/** Describes an operation of which nothing is known but that it was halted, and why. */
+export function describeHalt(id: string, halt: Halt, step: NextStep): string {
+  return [
+    `Operation \`${showId('operation', id)}\`, halted`,
+    haltLine(id, halt),
+    `**next:** ${nextWords(step)}`,
+  ].join('\n\n');
+}
+
+function haltLine(id: string, halt: Halt): string {
+  const onward =
+    halt.reason === 'failed_step' ? 'tries it again' : 'lets it go on, judged by what it does from then on';
+  return `**halted:** ${haltWords(halt)}. \`POST /api/v1/retries/${showId('operation', id)}/resume\` ${onward}, \`…/cancel\` ends it`;
+}
+
+/** What halted an operation, with the evidence. */
 function haltWords(halt: Halt): string {
-  if ('endpoints' in halt) {
-    const [first] = halt.endpoints;
-    const others = halt.endpoints.length - 1;
-    const where = first ? ` at \`${showId('endpoint', first.endpointId)}\`` : '';
-    const numbers = first ? `: ${first.bad} of ${first.attempts} first attempts did not deliver` : '';
-    return `${halt.reason}${where}${others > 0 ? ` and ${others} others` : ''}${numbers}, ${halt.limitPercent} % are allowed`;
+  switch (halt.reason) {
+    case 'canary': {
+      const [first] = halt.endpoints;
+      const others = halt.endpoints.length - 1;
+      const where = first ? ` at \`${showId('endpoint', first.endpointId)}\`` : '';
+      const numbers = first ? `: ${first.bad} of ${first.attempts} first attempts did not deliver` : '';
+      return `${halt.reason}${where}${others > 0 ? ` and ${others} others` : ''}${numbers}, ${halt.limitPercent} % are allowed`;
+    }
+    case 'failure_rate':
+      return `${halt.reason}: ${halt.bad} of ${halt.attempts} attempts of the last minute did not deliver, ${halt.limitPercent} % are allowed`;
+    case 'failed_step':
+      return `${halt.reason}: the step \`${halt.step}\` failed with \`${halt.code}\``;
   }
-  if ('attempts' in halt)
-    return `${halt.reason}: ${halt.bad} of ${halt.attempts} attempts of the last minute did not deliver, ${halt.limitPercent} % are allowed`;
-  const { reason, ...said } = halt as Halt;
-  return [reason, ...Object.entries(said).map(([name, value]) => `${name} ${value}`)].join(', ');
 }
 
 function nextWords(step: NextStep): string {

@@ -16,8 +16,14 @@ export interface OperationFacts {
   leaseInMs?: number;
   /** When the last of its unknown items stops being waited for. */
   reconcileInMs?: number;
-  /** When a paused one is cancelled by itself. */
+  /** When a canary's time is over, or a span of its ramp. */
+  judgeInMs?: number;
+  /** When an execution that it joined, and that will be sent without a human, can be; absent where there is none. */
+  joinedInMs?: number;
+  /** When a paused or halted one is cancelled by itself. */
   expiresInMs?: number;
+  /** A step of it failed, and nothing is tried again before its owner, or its expiry, says so. */
+  stuck: boolean;
   /** How long ago it was accepted. */
   ageMs?: number;
   aliveWorkers: number;
@@ -27,9 +33,15 @@ export interface OperationFacts {
 export type NextStep =
   | { do: 'select' }
   | { do: 'dispatch'; slices: number }
-  | { do: 'wait'; ms: number; until: 'lease' | 'due' | 'reconciled' | 'expiry' | 'sent' }
+  | {
+      do: 'wait';
+      ms: number;
+      until: 'lease' | 'due' | 'reconciled' | 'judged' | 'joined' | 'expiry' | 'sent';
+    }
   | { do: 'close' }
   | { do: 'end' };
+
+type Wait = Extract<NextStep, { do: 'wait' }>;
 
 /** Slices of one operation at most, over all workers. */
 const MAX_SLICES = 8;
@@ -46,10 +58,16 @@ const NOW_AND_THEN_MS = 5_000;
 
 const MIN_WAIT_MS = 200;
 
+/** What was joined belongs to others: it is asked after ever less often; the sweeper notices its end in between. */
+const JOINED_POLL_MS = 1_000;
+const JOINED_POLL_MAX_MS = 60_000;
+const JOINED_AGE_SHARE = 1 / 10;
+
 /** Decides an operation's next step from the facts; every answer but `end` leads to another. */
 export function nextStep(facts: OperationFacts): NextStep {
   const { counts, control } = facts;
   if (hasEnded(facts.state)) return { do: 'end' };
+  if (facts.stuck) return { do: 'wait', ms: atLeast(facts.expiresInMs), until: 'expiry' };
   const unsent = unsentItems(counts);
   if (control === 'cancel') return unsent > 0 ? { do: 'close' } : afterSending(facts);
   // A pause holds back what is unsent: where nothing is, there is nothing to wait for a human for.
@@ -60,26 +78,44 @@ export function nextStep(facts: OperationFacts): NextStep {
   // Unsent a moment ago, and now in nobody's queue: what was counted is being claimed by somebody.
   if (facts.claimableInMs === undefined) return { do: 'wait', ms: MIN_WAIT_MS, until: 'sent' };
   const { claimableInMs } = facts;
-  if (claimableInMs > WORTH_WAITING_MS) {
-    const leaseInMs = counts.sending > 0 ? (facts.leaseInMs ?? claimableInMs) : claimableInMs;
-    return leaseInMs < claimableInMs
-      ? { do: 'wait', ms: atLeast(leaseInMs), until: 'lease' }
-      : { do: 'wait', ms: claimableInMs, until: 'due' };
-  }
+  if (claimableInMs > WORTH_WAITING_MS)
+    return firstOf({ do: 'wait', ms: claimableInMs, until: 'due' }, [
+      [counts.sending > 0 ? facts.leaseInMs : undefined, 'lease'],
+      [facts.judgeInMs, 'judged'],
+    ]);
   if (facts.interactive && watchedLong(facts)) return { do: 'wait', ms: NOW_AND_THEN_MS, until: 'sent' };
   const helpful = Math.ceil(unsent / ITEMS_PER_SLICE);
   return { do: 'dispatch', slices: Math.max(1, Math.min(MAX_SLICES, helpful, facts.aliveWorkers)) };
 }
 
-/** Nothing is unsent: wait for what is on the wire, then for what is unknown, then close. */
+/** The wait that ends first. */
+function firstOf(wait: Wait, others: [number | undefined, Wait['until']][]): Wait {
+  return others.reduce(
+    (first, [ms, until]) =>
+      ms !== undefined && ms < first.ms ? { do: 'wait', ms: atLeast(ms), until } : first,
+    wait,
+  );
+}
+
+/**
+ * Nothing is unsent: wait for what is on the wire, then for what is unknown and for what others send of it, then close. A
+ * cancel waits for the wire alone: what is settled later is an addendum.
+ */
 function afterSending(facts: OperationFacts): NextStep {
   if (facts.counts.sending > 0)
     return facts.interactive && !watchedLong(facts)
       ? { do: 'dispatch', slices: 1 }
       : { do: 'wait', ms: atLeast(facts.leaseInMs), until: 'lease' };
+  if (facts.control === 'cancel') return { do: 'close' };
   if (facts.counts.unknown > 0 && (facts.reconcileInMs ?? 0) > 0)
     return { do: 'wait', ms: atLeast(facts.reconcileInMs), until: 'reconciled' };
+  if (facts.joinedInMs !== undefined)
+    return { do: 'wait', ms: Math.max(facts.joinedInMs, joinedPollMs(facts)), until: 'joined' };
   return { do: 'close' };
+}
+
+function joinedPollMs({ ageMs = 0 }: OperationFacts): number {
+  return Math.min(JOINED_POLL_MAX_MS, Math.max(JOINED_POLL_MS, ageMs * JOINED_AGE_SHARE));
 }
 
 function watchedLong({ ageMs = 0 }: OperationFacts): boolean {

@@ -30,11 +30,21 @@ export function unsentItems(counts: OperationCounts): number {
   return counts.queued + counts.scheduled;
 }
 
-/** The end that these counts close with; `cancelled` wins where its owner asked for it. */
+/** What of an operation's selection is not delivered, by what became of it. */
+export interface Remainder {
+  count: number;
+  /** The reason why it was ignored or excluded; else the state it ended in. */
+  byReason: Partial<Record<string, number>>;
+}
+
+/**
+ * The end that an operation closes with: `completed` says that all it selected is delivered; `cancelled` wins where its
+ * owner asked for it.
+ */
 export function closingState(
-  counts: OperationCounts,
+  remainder: Remainder,
   cancelled: boolean,
 ): 'completed' | 'completed_with_failures' | 'cancelled' {
   if (cancelled) return 'cancelled';
-  return counts.failed + counts.unknown + counts.cancelled > 0 ? 'completed_with_failures' : 'completed';
+  return remainder.count > 0 ? 'completed_with_failures' : 'completed';
 }

@@ -23,6 +23,25 @@ export const OPERATION_ENDS = [
   'cancelled',
 ] as const satisfies readonly OperationState[];
 
+/**
+ * The one transition table; `operation_may_become` in migrations/0020-operations-end-and-halt.sql mirrors it and a test
+ * compares them. What the live lane sends may be over before anything else becomes of its operation. A step of a cancel
+ * can fail: `closing` is then `halted`, and goes on when it is asked for again.
+ */
+export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly OperationState[]>> = {
+  planned: ['awaiting_approval', 'accepted', 'cancelled'],
+  awaiting_approval: ['accepted', 'cancelled'],
+  accepted: ['selecting', 'running', 'paused', 'halted', 'closing', 'completed', 'completed_with_failures'],
+  selecting: ['running', 'paused', 'halted', 'closing'],
+  running: ['paused', 'halted', 'closing', 'completed', 'completed_with_failures'],
+  paused: ['selecting', 'running', 'halted', 'closing', 'completed', 'completed_with_failures'],
+  halted: ['selecting', 'running', 'closing', 'completed', 'completed_with_failures'],
+  closing: ['halted', 'cancelled'],
+  completed: [],
+  completed_with_failures: [],
+  cancelled: [],
+};
+
 /** What its owner wants of an operation; read by every slice at each claim. */
 export type Control = 'run' | 'pause' | 'cancel';
 

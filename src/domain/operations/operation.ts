@@ -1,7 +1,8 @@
 import type { ExecutionState } from '../sending/execution-state.ts';
 import type { OnAmbiguous } from '../sending/retry-policy.ts';
+import type { Wait } from '../sending/waiting-for.ts';
 import type { SurfaceName } from '../tenancy/surface-name.ts';
-import type { OperationCounts } from './operation-counts.ts';
+import type { OperationCounts, Remainder } from './operation-counts.ts';
 import type { Control, OperationKind, OperationState } from './operation-state.ts';
 import type { Selection } from './selection.ts';
 import type { Halt, WatchOptions } from './watch.ts';
@@ -15,6 +16,8 @@ export interface OperationOptions extends WatchOptions {
   /** ISO 8601; nothing of it is sent before. */
   notBefore?: string;
   giveUpAfterMs?: number;
+  /** How long its items wait at an endpoint that an operator disables; 15 minutes where absent. */
+  disabledPatienceMs?: number;
   /** In the place of what the endpoints do. */
   onAmbiguous?: OnAmbiguous;
   /** Each item is sent only where the endpoint's current types and filter still want its event; else it is ignored. */
@@ -50,9 +53,15 @@ export interface Operation {
   estimatedEvents?: number;
   createdAt: Date;
   closedAt?: Date;
-  /** Why it was halted last, with the numbers and the time. */
+  /** When it began to run, the last time, and how many of its items had ended by then. */
+  running?: { since: Date; endedBefore: number };
+  /** Its selection has ended. */
+  selected: boolean;
+  /** Why it was halted last, with the evidence and the time. */
   halt?: Halt & { at: string };
   report?: ClosureReport;
+  /** What holds back something of it; only where that was asked for. */
+  waitingFor?: Wait[];
 }
 
 /** What an operation's run needs to be started or addressed. */
@@ -91,6 +100,8 @@ export interface ClosureReport {
   /** Failed although an attempt may have arrived. */
   mayHaveArrived: number;
   exclusions: Partial<Record<string, number>>;
+  /** Absent in reports of operations that closed before it was counted. */
+  remainder?: Remainder;
   attempts: number;
   firstAttemptAt?: string;
   lastAttemptAt?: string;

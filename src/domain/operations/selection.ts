@@ -1,5 +1,6 @@
 import type { DeliveryState } from '../sending/delivery-state.ts';
 import type { ExecutionState } from '../sending/execution-state.ts';
+import type { TimeBound } from '../time/instant.ts';
 
 /** A filter over deliveries: members join by AND, the entries of an array by OR, an empty array matches nothing. */
 export interface DeliveryFilter {
@@ -60,12 +61,6 @@ export interface EventSelection {
   to?: TimeBound;
 }
 
-/** An instant (ISO 8601, UTC) and whether it belongs to the range. */
-export interface TimeBound {
-  at: string;
-  inclusive: boolean;
-}
-
 /** Whose deliveries an operation of the platform selects: ids of tenants, or all of them. */
 export type SelectedTenants = 'all' | string[];
 
@@ -84,6 +79,8 @@ export type Selection =
   | { eventIds: string[] }
   | { executionIds: string[] }
   | { failuresOf: string }
+  /** What an operation selected and did not deliver, whatever became of it. */
+  | { remainderOf: string }
   | { filter: DeliveryFilter; tenants?: SelectedTenants }
   /**
    * These events are matched afresh: an endpoint that wants one and never had it gets its first delivery, one that had
@@ -107,12 +104,19 @@ export function isExplicit(selection: Selection): boolean {
   return ids !== undefined && ids.length <= MAX_EXPLICIT_IDS;
 }
 
+/** Whether it selects what another operation left. */
+export function isOfOperation(
+  selection: Selection,
+): selection is { failuresOf: string } | { remainderOf: string } {
+  return 'failuresOf' in selection || 'remainderOf' in selection;
+}
+
 /** The shortest list of ids that the selection names; undefined where it names none. */
 function namedIds(selection: Selection): string[] | undefined {
   if ('deliveryIds' in selection) return selection.deliveryIds;
   if ('eventIds' in selection) return selection.eventIds;
   if ('executionIds' in selection) return selection.executionIds;
-  if ('failuresOf' in selection || selection.tenants !== undefined) return undefined;
+  if (isOfOperation(selection) || selection.tenants !== undefined) return undefined;
   const lists =
     'afresh' in selection
       ? [selection.afresh.eventIds, selection.afresh.eventNumbers]
@@ -136,8 +140,11 @@ export const EXCLUSION_REASONS = [
   'already_delivered',
   'changed_since',
   'held',
+  'outcome_unknown',
   'suppressed_duplicate',
   'payload_expired',
+  'endpoint_disabled',
+  'endpoint_deleted',
   'no_longer_matches',
   'already_retried',
   'not_retryable',

@@ -26,8 +26,10 @@ export interface Tally {
   bad: number;
 }
 
-/** Why an operation was halted, with the numbers. Ids are uuids. */
+/** Why an operation was halted, with the evidence. Ids are uuids. */
 export type Halt =
+  /** A step of it failed, and not because something was away: tried again it would fail again. */
+  | { reason: 'failed_step'; step: string; code: string }
   | { reason: 'failure_rate'; limitPercent: number; attempts: number; bad: number }
   | { reason: 'canary'; limitPercent: number; endpoints: ({ endpointId: string } & Tally)[] };
 
@@ -39,17 +41,17 @@ export function isWatched({ canary, ramp, haltAtFailurePercent }: WatchOptions):
 /** From so many attempts on a share of failures means something. */
 const ENOUGH_ATTEMPTS = 50;
 /** A canary that has not come back by then is judged by what has. */
-const CANARY_WAITS_MS = 60_000;
+export const CANARY_WAITS_MS = 60_000;
 /** What a ramp bears where nothing else is asked for. */
 const RAMP_BEARS_PERCENT = 10;
 /** A ramp without a rate to reach ends here, and limits nothing any more. */
 const FREE_RATE = 10_000;
 
-/** What a canary at one endpoint has come to. */
+/** What a canary at one endpoint has come to since its first item was claimed. */
 export interface CanaryFacts extends Tally {
   allowed: number;
   claimed: number;
-  /** Items of the endpoint that nobody has claimed yet. */
+  /** Items of the endpoint that could be claimed and have no attempt of its time. */
   unclaimed: number;
   ageMs: number;
 }
@@ -59,6 +61,8 @@ export function judgeCanary(
   facts: CanaryFacts,
   { maxFailurePercent }: Canary,
 ): 'testing' | 'passed' | 'held' {
+  // Nothing of it was sent: what its endpoint is like nobody knows.
+  if (facts.claimed === 0 && facts.unclaimed > 0) return 'testing';
   const out = facts.claimed >= facts.allowed || facts.unclaimed === 0;
   const late = facts.ageMs >= CANARY_WAITS_MS;
   if (!late && !(out && facts.attempts >= facts.claimed)) return 'testing';

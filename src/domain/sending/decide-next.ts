@@ -15,14 +15,31 @@ export type Next =
 export interface Situation {
   outcome: Classification;
   attempts: number;
+  /** Of these attempts, how many had a sender that was lost, and how many of the last ones in a row. */
+  lost?: { all: number; inARow: number };
   policy: RetryPolicy;
   onAmbiguous: OnAmbiguous;
   /** A number in [0, 1), for the jitter. */
   random: number;
 }
 
-/** Decides what follows an attempt; a released item goes back unsent and nothing is counted. */
-export function decideNext({ outcome, attempts, policy, onAmbiguous, random }: Situation): Next {
+/** So often in a row a lost attempt is made again, whatever the policy: beyond, it may be what is sent that ends senders. */
+export const LOST_IN_A_ROW = 3;
+
+const NONE_LOST = { all: 0, inARow: 0 };
+
+/**
+ * Decides what follows an attempt; a released item goes back unsent and nothing is counted. An attempt whose sender was
+ * lost is none of the receiver's, whose number the policy limits: where it is to be sent again it is.
+ */
+export function decideNext({
+  outcome,
+  attempts,
+  lost = NONE_LOST,
+  policy,
+  onAmbiguous,
+  random,
+}: Situation): Next {
   switch (outcome.outcome) {
     case 'released':
       return { state: 'queued' };
@@ -40,9 +57,12 @@ export function decideNext({ outcome, attempts, policy, onAmbiguous, random }: S
     case 'unsent':
       break;
   }
-  if (attempts >= policy.maxAttempts) return { state: 'failed', reason: 'exhausted' };
+  const spared = lost.inARow <= LOST_IN_A_ROW;
+  const counted = spared ? attempts - lost.all : attempts;
+  const isOurs = outcome.faultCode === 'lease_lost' && spared;
+  if (!isOurs && counted >= policy.maxAttempts) return { state: 'failed', reason: 'exhausted' };
   return {
     state: 'scheduled',
-    delayMs: Math.max(backoffMs(policy, attempts, random), outcome.retryAfterMs ?? 0),
+    delayMs: Math.max(backoffMs(policy, counted, random), outcome.retryAfterMs ?? 0),
   };
 }

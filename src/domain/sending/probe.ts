@@ -14,9 +14,9 @@ export type ProbeVerdict = 'processed' | 'not_processed' | 'inconclusive';
 
 const PLACE = '{deliveryId}';
 
-/** Whether a template has the place of the delivery's id. */
+/** Whether a template has the place of the delivery's id where it is sent: a fragment never is. */
 export function namesDelivery(urlTemplate: string): boolean {
-  return urlTemplate.includes(PLACE);
+  return urlTemplate.split('#')[0]?.includes(PLACE) ?? false;
 }
 
 /** The address that is asked about a delivery. */

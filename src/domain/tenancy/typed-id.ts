@@ -9,7 +9,7 @@ export const ID_PREFIXES = {
   execution: 'exe',
   attempt: 'att',
   operation: 'op',
-  /** The same operation, as Zen Mesh names a replay. */
+  /** The same operation, as a surface may name a replay. */
   replay: 'rpl',
   plan: 'pln',
   receipt: 'rcp',

@@ -96,7 +96,7 @@ async function receive(request: IncomingMessage, response: ServerResponse): Prom
   const answer = answerOf(phase, {
     path: request.url ?? '/',
     webhookId,
-    attempt: Number(request.headers['redrive-attempt'] ?? 1),
+    attempt: Number(request.headers['redrive-execution-attempt'] ?? 1),
     body: await text(request),
   });
   await new Promise((resolve) => setTimeout(resolve, answer.afterMs));

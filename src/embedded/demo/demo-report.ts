@@ -91,7 +91,7 @@ export function remainingLines(failures: readonly RemainingFailure[], operationI
     `  ${count(failure.count)} at ${failure.endpoint}: ${failure.fault}${failure.answer === undefined ? '' : ` ${failure.answer}`}, events of type ${failure.eventTypes.join(', ')}`,
     `  Next step: ${nextStep(failure)}`,
   ]);
-  const again = JSON.stringify({ select: { failuresOf: operationId } });
+  const again = JSON.stringify({ select: { remainderOf: operationId } });
   return [
     'Still failing:',
     ...lines,

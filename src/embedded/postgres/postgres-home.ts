@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Account, mayEnter } from './postgres-account.ts';
+import { type Account, mayEnter, ownerOf } from './postgres-account.ts';
 
 /** Where root keeps clusters whose data directory lies where no other account may go, such as below /root. */
 const ELSEWHERE = ['/var/lib/redrive', '/var/tmp/redrive'];
@@ -12,6 +12,7 @@ const ELSEWHERE = ['/var/lib/redrive', '/var/tmp/redrive'];
  */
 export async function postgresHome(dataDir: string, account: Account | undefined): Promise<string> {
   const inside = join(dataDir, 'postgres');
+  if (account !== undefined) await closeToOthers(dataDir, join(inside, 'data'));
   const pointer = join(dataDir, 'postgres-is-in');
   const named = (await readFile(pointer, 'utf8').catch(() => '')).trim();
   if (named !== '') return owned(named, account);
@@ -21,6 +22,21 @@ export async function postgresHome(dataDir: string, account: Account | undefined
   await writeFile(join(home, 'belongs-to'), `${dataDir}\n`);
   await writeFile(pointer, `${home}\n`);
   return owned(home, account);
+}
+
+/**
+ * An earlier version let everybody through a data directory of root, where the cluster was inside. It stays there, and
+ * its account goes on getting through, as a member of the directory's group.
+ */
+async function closeToOthers(dataDir: string, cluster: string): Promise<void> {
+  const owner = await ownerOf(cluster).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  const { mode, uid } = await stat(dataDir);
+  if (owner === undefined || (mode & 0o777) !== 0o711) return;
+  await chown(dataDir, uid, owner.gid);
+  await chmod(dataDir, 0o710);
 }
 
 async function firstWritable(parents: readonly string[], name: string): Promise<string> {

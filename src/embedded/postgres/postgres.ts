@@ -24,6 +24,7 @@ import { postgresHome } from './postgres-home.ts';
 /** A Postgres of our own, for one machine. */
 export type EmbeddedPostgres = {
   url: string;
+  port: number;
   pid: number;
   /** Settles with the reason when the server has ended, by `stop` or by itself. */
   ended: Promise<string>;
@@ -71,10 +72,12 @@ function sharedBuffersMiB(memoryBytes: number): number {
 export async function startEmbeddedPostgres(options: {
   dataDir: string;
   report: Report;
+  /** Where those who know it already expect it; any free one where left out. */
+  port?: number;
 }): Promise<EmbeddedPostgres> {
   const step = options.report('Postgres');
   try {
-    const started = await start(options.dataDir, step);
+    const started = await start(options.dataDir, step, options.port);
     step.done(`ready on port ${new URL(started.url).port}`);
     return started;
   } catch (error) {
@@ -83,7 +86,7 @@ export async function startEmbeddedPostgres(options: {
   }
 }
 
-async function start(dataDir: string, step: Step): Promise<EmbeddedPostgres> {
+async function start(dataDir: string, step: Step, port: number | undefined): Promise<EmbeddedPostgres> {
   const preferred = await postgresAccount();
   const home = await postgresHome(dataDir, preferred);
   const data = join(home, 'data');
@@ -99,7 +102,7 @@ async function start(dataDir: string, step: Step): Promise<EmbeddedPostgres> {
   else await createCluster({ binaries, home, data, password, account }, step);
 
   step.doing('starting');
-  const server = await startServer({ binaries, home, data, dataDir, account, password });
+  const server = await startServer({ binaries, home, data, dataDir, account, password, port });
   try {
     await createDatabase(server.port, password);
   } catch (error) {
@@ -108,6 +111,7 @@ async function start(dataDir: string, step: Step): Promise<EmbeddedPostgres> {
   }
   return {
     url: connectionUrl(server.port, password, DATABASE),
+    port: server.port,
     pid: server.process.pid,
     ended: server.process.ended,
     stop: ({ hurry = false } = {}) => server.process.stop(hurry ? ENDING.slice(1) : ENDING),
@@ -218,13 +222,13 @@ async function createCluster(
   await rename(unfinished, data);
 }
 
-type Server = Omit<Cluster, 'password'> & { dataDir: string; password: string };
+type Server = Cluster & { dataDir: string; port: number | undefined };
 
 async function startServer(server: Server): Promise<{ process: ServerProcess; port: number }> {
   const logFile = join(server.dataDir, 'postgres.log');
   const deadline = performance.now() + 15_000;
   for (;;) {
-    const { port } = await freePorts('port');
+    const port = server.port ?? (await freePorts('port')).port;
     const settings = Object.entries({ ...SETTINGS, port }).flatMap(([name, value]) => [
       '-c',
       `${name}=${value}`,
@@ -239,7 +243,7 @@ async function startServer(server: Server): Promise<{ process: ServerProcess; po
     });
     if (await accepts(child, port, server.password)) return { process: child, port };
     const reason = await lastLogLines(logFile, 5);
-    // The port was taken in between; or, where sessions cannot be seen, those of a killed server are about to end.
+    // The port was taken in between, or is not free again yet; or, where sessions cannot be seen, those of a killed server are about to end.
     const passing = /could not create any TCP|pre-existing shared memory block/.test(reason);
     if (!passing || performance.now() > deadline) {
       throw new StartupProblem(

@@ -1,4 +1,4 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { chmod, mkdir, realpath } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,6 +16,7 @@ export type EmbeddedTemporal = {
   namespace: string;
   uiUrl: string;
   metricsUrl: string;
+  ports: Ports;
   pid: number;
   /** Settles with the reason when the server has ended, by `stop` or by itself. */
   ended: Promise<string>;
@@ -42,12 +43,14 @@ export async function startEmbeddedTemporal(options: {
   env?: NodeJS.ProcessEnv;
   /** Gives up fetching the program. */
   signal?: AbortSignal;
+  /** Where those who know it already expect it; free ones where left out. */
+  ports?: Ports;
 }): Promise<EmbeddedTemporal> {
   const step = options.report('Temporal');
   try {
     const { cli, env = process.env, signal = new AbortController().signal } = options;
     const binary = await temporalBinary({ ...(cli !== undefined && { cli }), env, step, signal });
-    const started = await start(binary, options.dataDir, step);
+    const started = await start(binary, options.dataDir, step, options.ports);
     step.done(`ready on ${started.address}`);
     return started;
   } catch (error) {
@@ -56,8 +59,13 @@ export async function startEmbeddedTemporal(options: {
   }
 }
 
-async function start(binary: string, dataDir: string, step: Step): Promise<EmbeddedTemporal> {
-  await mkdir(join(dataDir, 'temporal'), { recursive: true });
+async function start(
+  binary: string,
+  dataDir: string,
+  step: Step,
+  wanted: Ports | undefined,
+): Promise<EmbeddedTemporal> {
+  await mkdir(join(dataDir, 'temporal'), { recursive: true, mode: 0o700 });
   // Two spellings of one directory must not hide a server that still has the file open.
   const home = await realpath(join(dataDir, 'temporal'));
   const database = join(home, 'temporal.db');
@@ -68,9 +76,11 @@ async function start(binary: string, dataDir: string, step: Step): Promise<Embed
       `A Temporal server that was left behind does not end (process ${pid}): end it by \`kill -9 ${pid}\` and start again.`,
     );
   }
+  await ownOnly(home, database);
   step.doing('starting');
   const { server, ports } = await startServer({
     binary,
+    wanted,
     home,
     database,
     logFile: join(dataDir, 'temporal.log'),
@@ -80,18 +90,35 @@ async function start(binary: string, dataDir: string, step: Step): Promise<Embed
     namespace: 'default',
     uiUrl: `http://127.0.0.1:${ports.ui}`,
     metricsUrl: `http://127.0.0.1:${ports.metrics}/metrics`,
+    ports,
     pid: server.pid,
     ended: server.ended,
     stop: ({ hurry = false } = {}) => server.stop(hurry ? HURRIED_ENDING : ENDING),
   };
 }
 
-type Ports = { frontend: number; ui: number; http: number; metrics: number };
-type Launch = { binary: string; home: string; database: string; logFile: string };
+/** The ports of a server. */
+export type Ports = { frontend: number; ui: number; http: number; metrics: number };
+type Launch = {
+  binary: string;
+  wanted: Ports | undefined;
+  home: string;
+  database: string;
+  logFile: string;
+};
+
+/** Keeps what workflows were told from other accounts, also where an earlier version let everybody read it. */
+async function ownOnly(home: string, database: string): Promise<void> {
+  await chmod(home, 0o700);
+  for (const file of ['', '-wal', '-shm'])
+    await chmod(`${database}${file}`, 0o600).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+}
 
 async function startServer(launch: Launch): Promise<{ server: ServerProcess; ports: Ports }> {
   for (let attempt = 1; ; attempt += 1) {
-    const ports = await freePorts('frontend', 'ui', 'http', 'metrics');
+    const ports = launch.wanted ?? (await freePorts('frontend', 'ui', 'http', 'metrics'));
     const server = await startServerProcess({
       command: launch.binary,
       args: serverArguments(launch.database, ports),
@@ -103,7 +130,10 @@ async function startServer(launch: Launch): Promise<{ server: ServerProcess; por
     const crashed = server.hasEnded();
     await server.stop(HURRIED_ENDING);
     // One of these ports, or one that the server chooses itself (it then crashes), was taken in between.
-    if (crashed && attempt < START_ATTEMPTS) continue;
+    if (crashed && attempt < START_ATTEMPTS) {
+      await delay(launch.wanted ? 500 : 0);
+      continue;
+    }
     const how = crashed ? `ended (${await server.ended}) while it started` : 'did not answer in time';
     const reason = await lastLogLines(launch.logFile, 3);
     throw new StartupProblem(`The Temporal server ${how}; it wrote to ${launch.logFile}: ${reason}`);

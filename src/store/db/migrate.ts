@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import pg from 'pg';
+import { ADOPTED, adopt, isOfEarlierFiles } from './adoption.ts';
 
 /** One numbered file of `migrations/`. */
 type Migration = { name: string; number: string; sql: string; checksum: string };
 
 /** What a migration run did, or the one sentence that says why it did not run. */
-export type MigrationResult = { ok: true; applied: string[] } | { ok: false; problem: string };
+export type MigrationResult =
+  /** With what somebody has to look at, a sentence each, where there is anything. */
+  { ok: true; applied: string[]; warnings?: string[] } | { ok: false; problem: string };
 
 /** Where the migrations of this version are; `src/store` and `dist/store` are equally deep. */
 const MIGRATIONS = new URL('../../../migrations/', import.meta.url);
@@ -23,10 +26,14 @@ const LOCK = '7210458331';
 export async function migrate(url: string, options: { directory?: URL } = {}): Promise<MigrationResult> {
   return withMigrations(url, options.directory, async (client, migrations) => {
     const applied: string[] = [];
+    const warnings: string[] = [];
+    client.on('notice', ({ severity, message }) => {
+      if (severity === 'WARNING' && message !== undefined) warnings.push(message);
+    });
     // Every step is decided anew under the lock, since another migrator may have been faster.
     for (;;) {
       const step = await migrateOnce(client, migrations);
-      if (step === 'nothing left') return { ok: true, applied };
+      if (step === 'nothing left') return { ok: true, applied, ...(warnings.length > 0 ? { warnings } : {}) };
       if ('problem' in step) return { ok: false, problem: step.problem };
       applied.push(step.applied);
     }
@@ -43,7 +50,7 @@ export async function pendingMigrations(
       `select to_regclass('schema_migrations') is not null as there`,
     );
     const done = rows[0]?.there === true ? await appliedChecksums(client) : new Map<string, string>();
-    const problem = driftProblem(migrations, done);
+    const problem = isOfEarlierFiles(done, migrations) ? undefined : driftProblem(migrations, done);
     if (problem !== undefined) return { ok: false, problem };
     const missing = migrations.find(({ name }) => !done.has(name));
     if (missing === undefined) return { ok: true, applied: [] };
@@ -98,6 +105,11 @@ async function migrateOnce(
     await client.query('select pg_advisory_xact_lock($1)', [LOCK]);
     await createTable(client);
     const done = await appliedChecksums(client);
+    if (isOfEarlierFiles(done, migrations)) {
+      const refused = await adopt(client, done, migrations);
+      await client.query(refused ? 'rollback' : 'commit');
+      return refused ?? { applied: ADOPTED };
+    }
     const problem = driftProblem(migrations, done);
     const next = migrations.find((migration) => !done.has(migration.name));
     if (problem === undefined && next !== undefined) {

@@ -53,12 +53,20 @@ export async function giveBackCanaries(db: Queryable, operationId: string, unuse
 async function moveClaimed(db: Queryable, operationId: string, by: Wanted[]): Promise<void> {
   if (by.length === 0) return;
   await db.query(
-    `update canaries c set claimed = greatest(0, c.claimed + t.count)
+    // Its time begins with its first item, and not while its endpoint takes nothing.
+    `update canaries c set claimed = greatest(0, c.claimed + t.count),
+       began_at = case when c.claimed = 0 then clock_timestamp() else c.began_at end
      from unnest($2::uuid[], $3::int[]) as t(id, count)
      where c.operation_id = $1 and c.endpoint_id = t.id and c.state = 'testing'`,
     [operationId, by.map(({ endpointId }) => endpointId), by.map(({ count }) => count)],
   );
 }
+
+/** An item's first attempt since the canary `c` of its endpoint began: what was before it is not judged again. */
+const FIRST_ATTEMPTS = `select count(*)::int as attempts, count(*) filter (where a.outcome <> 'delivered')::int as bad
+       from executions e cross join lateral (select t.outcome from attempts t
+         where t.execution_id = e.id and t.started_at >= c.began_at order by t.number limit 1) a
+       where e.operation_id = c.operation_id and e.endpoint_id = c.endpoint_id and e.attempts > 0`;
 
 /** What the canaries that are still out have come to, by endpoint. */
 export async function canaryFacts(
@@ -70,13 +78,10 @@ export async function canaryFacts(
        extract(epoch from clock_timestamp() - c.began_at)::float8 * 1000 as age_ms,
        f.attempts, f.bad,
        (select count(*)::int from (select from executions q where q.in_queue and q.worked_by = c.operation_id
-         and q.endpoint_id = c.endpoint_id and q.state in ('queued', 'scheduled') and q.attempts = 0 limit 1) u) as unclaimed
-     from canaries c
-     cross join lateral (
-       select count(*)::int as attempts, count(*) filter (where a.outcome <> 'delivered')::int as bad
-       from executions e join attempts a on a.execution_id = e.id and a.number = 1
-       where e.operation_id = c.operation_id and e.endpoint_id = c.endpoint_id
-     ) f
+         and q.endpoint_id = c.endpoint_id and q.state in ('queued', 'scheduled') and (q.attempts = 0
+           or not exists (select from attempts a where a.execution_id = q.id and a.started_at >= c.began_at))
+         limit 1) u) as unclaimed
+     from canaries c cross join lateral (${FIRST_ATTEMPTS}) f
      where c.operation_id = $1 and c.state = 'testing'`,
     [operationId],
   );
@@ -116,16 +121,20 @@ export async function heldAlone(
       select (select e.endpoint_id from executions e
         where e.in_queue and e.worked_by = $1 and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
       from hop where hop.endpoint_id is not null
-    ), busy as (select h.endpoint_id, c.state from hop h left join canaries c
+    ), busy as (select h.endpoint_id, c.operation_id, c.state, c.began_at from hop h left join canaries c
       on c.operation_id = $1 and c.endpoint_id = h.endpoint_id where h.endpoint_id is not null)
-    select b.endpoint_id, f.attempts, f.bad from busy b
-    cross join lateral (
-      select count(*)::int as attempts, count(*) filter (where a.outcome <> 'delivered')::int as bad
-      from executions e join attempts a on a.execution_id = e.id and a.number = 1
-      where e.operation_id = $1 and e.endpoint_id = b.endpoint_id
-    ) f
-    where b.state = 'held' and not exists (select from busy o where o.state is distinct from 'held')`,
+    select c.endpoint_id, f.attempts, f.bad from busy c cross join lateral (${FIRST_ATTEMPTS}) f
+    where c.state = 'held' and not exists (select from busy o where o.state is distinct from 'held')`,
     [operationId],
   );
   return rows.map((row) => ({ endpointId: row.endpoint_id, attempts: row.attempts, bad: row.bad }));
+}
+
+/** Begins the canaries of an endpoint again, in every operation that is open: its owner says that it is another one now. */
+export async function beginCanariesAgain(db: Queryable, endpointId: string): Promise<void> {
+  await db.query(
+    `delete from canaries c using operations o
+     where c.endpoint_id = $1 and o.id = c.operation_id and o.closed_at is null`,
+    [endpointId],
+  );
 }

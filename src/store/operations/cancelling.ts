@@ -4,7 +4,7 @@ import { refoldDeliveries } from '../settling/folding.ts';
 /**
  * Cancels up to `limit` unsent items of an operation. Where such an item had taken over, through unsent ones only, an
  * execution of no operation, the same statement makes a new one of no operation with that one's due time, attempts so
- * far (and whether one may have arrived) and time to give up: cancelling never strands a delivery. Returns how many were
+ * far (those that were lost, and whether one may have arrived) and time to give up: cancelling never strands a delivery. Returns how many were
  * cancelled. Runs in a transaction.
  */
 export async function cancelUnsent(db: Queryable, operationId: string, limit: number): Promise<number> {
@@ -20,19 +20,19 @@ export async function cancelUnsent(db: Queryable, operationId: string, limit: nu
     ), line as (
       -- From each unsent item back through what it superseded, as long as that was never sent under an operation.
       select e.id as item, e.parent_id as child_of, p.id, p.parent_id, p.operation_id, p.due_at, p.attempts, p.give_up_at,
-        p.may_have_arrived
+        p.may_have_arrived, p.lost_attempts
       from ended e join executions p on p.id = e.parent_id and p.state = 'superseded'
       where e.attempts = 0
       union all
       select l.item, l.child_of, p.id, p.parent_id, p.operation_id, p.due_at, p.attempts, p.give_up_at,
-        p.may_have_arrived
+        p.may_have_arrived, p.lost_attempts
       from line l join executions p on p.id = l.parent_id and p.state = 'superseded'
       where l.operation_id is not null and l.attempts = 0
     ), restored as (
       insert into executions (tenant_id, delivery_id, endpoint_id, parent_id, state, due_at, give_up_at, attempts,
-        may_have_arrived)
+        may_have_arrived, lost_attempts)
       select e.tenant_id, e.delivery_id, e.endpoint_id, l.child_of, 'scheduled', l.due_at, l.give_up_at, l.attempts,
-        l.may_have_arrived
+        l.may_have_arrived, l.lost_attempts
       from line l join ended e on e.id = l.item
       where l.operation_id is null
       returning delivery_id

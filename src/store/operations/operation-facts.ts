@@ -1,19 +1,36 @@
 import type { OperationFacts } from '../../domain/operations/next-step.ts';
+import type { Operation } from '../../domain/operations/operation.ts';
+import { CANARY_WAITS_MS } from '../../domain/operations/watch.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
+import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
 import { readyEndpoints } from '../sending/ready-endpoints.ts';
 import { countWorkers } from '../sending/workers.ts';
+import { firstJoined } from './joined.ts';
 import { loadOperation } from './operations.ts';
+
+/** The facts of an operation, what they were read of, and which execution it waits for where it joined one. */
+export type FactsAndJoined = OperationFacts & { operation: Operation; joinedExecutionId?: string };
+
+type FactsRow = {
+  age_ms: number;
+  expires_in_ms: number | null;
+  lease_in_ms: number | null;
+  reconcile_in_ms: number | null;
+  due_in_ms: number | null;
+  arrival_in_ms: number | null;
+  judge_in_ms: number | null;
+};
 
 /** Reads what decides an operation's next step; undefined where there is no such operation. */
 export async function operationFacts(
   db: Queryable,
   operationId: string,
-): Promise<OperationFacts | undefined> {
+): Promise<FactsAndJoined | undefined> {
   const operation = await loadOperation(db, operationId);
   if (!operation) return undefined;
-  const { rows } = await db.query(
-    `select o.selected_at is not null as selected,
+  const { rows } = await db.query<FactsRow>(
+    `select
       extract(epoch from clock_timestamp() - o.created_at)::float8 * 1000 as age_ms,
       extract(epoch from o.expires_at - clock_timestamp())::float8 * 1000 as expires_in_ms,
       (select extract(epoch from min(c.lease_until) - clock_timestamp())::float8 * 1000 from claims c
@@ -21,57 +38,90 @@ export async function operationFacts(
       (select extract(epoch from max(e.reconcile_until) - clock_timestamp())::float8 * 1000 from executions e
         where e.operation_id = o.id and e.state = 'unknown') as reconcile_in_ms,
       (select extract(epoch from min(case when n.state = 'enabled' then greatest(e.due_at, p.floor_until,
-            case when v.rate_per_second is not null then p.arrival_at end) else now() end)
+            case when v.rate_per_second is not null then p.arrival_at end) else greatest(now(), ${WAITS_UNTIL}) end)
           - clock_timestamp())::float8 * 1000
         from executions e join endpoints n on n.id = e.endpoint_id
         join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
         join endpoint_pacing p on p.endpoint_id = n.id
         where o.interactive and e.operation_id = o.id and e.state in ('queued', 'scheduled')) as due_in_ms,
       (select extract(epoch from p.arrival_at - clock_timestamp())::float8 * 1000 from operation_pacing p
-        where p.operation_id = o.id and o.rate_per_second is not null and p.arrival_at > clock_timestamp()) as arrival_in_ms
+        where p.operation_id = o.id and o.rate_per_second is not null and p.arrival_at > clock_timestamp()) as arrival_in_ms,
+      ${JUDGE_IN_MS} as judge_in_ms
      from operations o where o.id = $1`,
     [operationId],
   );
-  const row = rows[0];
-  const dueInMs = operation.interactive ? row.due_in_ms : await firstClaimable(db, operationId);
+  const row = rows[0] as FactsRow;
+  const { state, control, interactive, selected, counts, kind, halt } = operation;
+  const dueInMs = interactive ? row.due_in_ms : await firstClaimable(db, operationId);
+  // In a replay only its own executions count, and while it sends itself nobody asks what others do.
+  const waitsForOthers = kind === 'retry' && counts.excluded + counts.superseded > 0;
+  const joined =
+    waitsForOthers && counts.queued + counts.scheduled + counts.sending === 0
+      ? await firstJoined(db, operationId)
+      : undefined;
   return {
-    state: operation.state,
-    control: operation.control,
-    selected: row.selected,
-    interactive: operation.interactive,
-    counts: operation.counts,
+    operation,
+    state,
+    control,
+    selected,
+    interactive,
+    counts,
+    stuck: state === 'halted' && halt?.reason === 'failed_step',
     ...(dueInMs === undefined || dueInMs === null
       ? {}
       : { claimableInMs: Math.max(0, dueInMs, row.arrival_in_ms ?? 0) }),
     ...(row.lease_in_ms === null ? {} : { leaseInMs: row.lease_in_ms }),
     ...(row.reconcile_in_ms === null ? {} : { reconcileInMs: row.reconcile_in_ms }),
+    ...(row.judge_in_ms === null ? {} : { judgeInMs: row.judge_in_ms }),
+    ...(joined ? { joinedInMs: joined.dueInMs, joinedExecutionId: joined.executionId } : {}),
     ...(row.expires_in_ms === null ? {} : { expiresInMs: row.expires_in_ms }),
     ageMs: row.age_ms,
     aliveWorkers: (await countWorkers(db)).polling,
   };
 }
 
+/**
+ * When the first of its canaries that are out is late, or the span of a ramp with something to judge is over; null where
+ * nothing of it is judged.
+ */
+const JUDGE_IN_MS = `(case when o.watched and o.control = 'run' and o.state = 'running' then extract(epoch from least(
+        (select min(k.began_at) from canaries k where k.operation_id = o.id and k.state = 'testing' and k.claimed > 0)
+          + interval '${CANARY_WAITS_MS} milliseconds',
+        case when o.rate_per_second < coalesce((o.options->>'ratePerSecond')::float8, 'infinity')
+            and exists (select from operation_pulses u where u.operation_id = o.id and u.first_attempts > 0
+              and u.second >= date_trunc('second', o.ramped_at))
+          then o.ramped_at + (o.options->'ramp'->>'everySeconds')::float8 * interval '1 second' end
+      ) - clock_timestamp())::float8 * 1000 end)`;
+
 async function firstClaimable(db: Queryable, operationId: string): Promise<number | undefined> {
   const endpoints = await readyEndpoints(db, operationId);
   return endpoints.length === 0
     ? undefined
-    : Math.min(...endpoints.map((e) => (e.state === 'enabled' ? e.claimableInMs : 0)));
+    : Math.min(...endpoints.map(({ claimableInMs }) => claimableInMs));
+}
+
+/** What a run does next, as it is written down. */
+export interface NextEvent {
+  what: string;
+  inMs: number;
+  /** The control that the run has seen. */
+  seenRevision?: number;
+  /** The execution of others that it waits for. */
+  awaits?: string;
 }
 
 /** Writes down what the workflow does next and when at the latest, and which control it has seen. */
 export async function writeNextEvent(
   db: Queryable,
   operationId: string,
-  what: string,
-  inMs: number,
-  seenRevision?: number,
+  { what, inMs, seenRevision, awaits }: NextEvent,
 ): Promise<void> {
   await db.query(
     `update operations set next_event = $2, next_event_at = clock_timestamp() + $3::float8 * interval '1 millisecond',
-       control_seen = greatest(control_seen, coalesce($4, control_seen)),
+       control_seen = greatest(control_seen, coalesce($4, control_seen)), awaited_execution_id = $5,
        start_confirmed_at = coalesce(start_confirmed_at, now()), start_attempts = 0, start_again_at = null
      where id = $1 and closed_at is null`,
-    [operationId, what, inMs, seenRevision ?? null],
+    [operationId, what, inMs, seenRevision ?? null, awaits ?? null],
   );
 }
 

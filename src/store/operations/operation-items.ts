@@ -1,6 +1,8 @@
 import type { ExclusionReason } from '../../domain/operations/selection.ts';
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
+import type { Wait } from '../../domain/sending/waiting-for.ts';
 import type { Queryable } from '../db/queryable.ts';
+import { waitsOfExecutions } from '../reading/waits.ts';
 
 /** One line of an operation's ledger: an execution it made, or what it selected and did not run. */
 export type OperationItem = ItemEvent &
@@ -21,6 +23,8 @@ export type OperationItem = ItemEvent &
         tookOver?: string;
         supersededBy?: string;
         finishedAt?: Date;
+        /** What holds it back, where it is queued or scheduled. */
+        waitingFor: Wait[];
       }
     | {
         kind: 'exclusion';
@@ -110,6 +114,10 @@ async function executionsOf(
      order by e.id`,
     [operationId, states ?? null, after ?? null, limit],
   );
+  const waits = await waitsOfExecutions(
+    db,
+    rows.filter(({ state }) => state === 'queued' || state === 'scheduled').map(({ id }) => id),
+  );
   return rows.map((row) => ({
     kind: 'item',
     executionId: row.id,
@@ -126,6 +134,7 @@ async function executionsOf(
     ...(row.took_over ? { tookOver: row.took_over } : {}),
     ...(row.superseded_by ? { supersededBy: row.superseded_by } : {}),
     ...(row.finished_at ? { finishedAt: row.finished_at } : {}),
+    waitingFor: waits.get(row.id) ?? [],
   }));
 }
 

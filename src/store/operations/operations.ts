@@ -1,5 +1,5 @@
 import type { Operation } from '../../domain/operations/operation.ts';
-import type { Control, OperationState } from '../../domain/operations/operation-state.ts';
+import type { OperationState } from '../../domain/operations/operation-state.ts';
 import { isWatched } from '../../domain/operations/watch.ts';
 import type { SurfaceName } from '../../domain/tenancy/surface-name.ts';
 import type { Queryable } from '../db/queryable.ts';
@@ -102,54 +102,6 @@ export async function listOperations(
   return rows.map(operationFrom);
 }
 
-/**
- * Commits what the owner wants of an operation, with a new revision; every slice reads it at its next claim. Fenced by
- * the states that take it; undefined where the state does not, or the operation is not the tenant's.
- */
-export async function commitControl(
-  db: Queryable,
-  tenantId: string,
-  operationId: string,
-  change: { control?: Control; rate?: { perSecond: number | null }; pausedForMs?: number },
-  from: OperationState[],
-): Promise<Operation | undefined> {
-  const { rowCount } = await db.query(
-    `with changed as (update operations set
-      control = coalesce($3, control),
-      control_revision = control_revision + 1,
-      rate_per_second = case when $4 then $5::float8 else rate_per_second end,
-      state = case when $3 = 'pause' then 'paused'
-        when $3 = 'cancel' then 'closing'
-        when $3 = 'run' and state in ('paused', 'halted') then case when selected_at is null then 'selecting' else 'running' end
-        else state end,
-      expires_at = case when $3 = 'pause' then now() + $6::float8 * interval '1 millisecond'
-        when $3 is not null then null else expires_at end,
-      next_event = 'control', next_event_at = now()
-    where id = $1 and tenant_id = $2 and state = any($7) and control <> 'cancel' returning id
-    ), let_go as (
-      -- Whoever resumes what was halted wants its items sent.
-      update canaries k set state = 'passed' from changed c where k.operation_id = c.id and k.state = 'held' and $3 = 'run'
-    ), forgotten as (
-      -- What comes next is judged by itself.
-      delete from operation_pulses u using changed c where u.operation_id = c.id and $3 = 'run'
-    ), paced as (
-      -- A new rate counts from now: the next arrival under the old one may be minutes away.
-      update operation_pacing p set arrival_at = least(p.arrival_at, now()) from changed c where p.operation_id = c.id and $4
-    )
-    select id from changed`,
-    [
-      operationId,
-      tenantId,
-      change.control ?? null,
-      change.rate !== undefined,
-      change.rate?.perSecond ?? null,
-      change.pausedForMs ?? null,
-      from,
-    ],
-  );
-  return rowCount === 1 ? findOperation(db, tenantId, operationId) : undefined;
-}
-
 // biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
 function operationFrom(row: any): Operation {
   return {
@@ -186,6 +138,8 @@ function operationFrom(row: any): Operation {
     ...(row.next_event ? { nextEvent: row.next_event } : {}),
     ...(row.next_event_at ? { nextEventAt: row.next_event_at } : {}),
     stalled: row.stalled,
+    ...(row.running_since ? { running: { since: row.running_since, endedBefore: row.ended_before } } : {}),
+    selected: row.selected_at !== null,
     ...(row.estimated_events === null ? {} : { estimatedEvents: row.estimated_events }),
     createdAt: row.created_at,
     ...(row.closed_at ? { closedAt: row.closed_at } : {}),

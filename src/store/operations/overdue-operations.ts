@@ -1,6 +1,8 @@
 import type { RunnableOperation } from '../../domain/operations/operation.ts';
 import type { Queryable } from '../db/queryable.ts';
+import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
+import { GOES_BY_ITSELF } from './joined.ts';
 
 /** Why the sweeper looks at an operation. */
 export type Overdue = RunnableOperation & {
@@ -11,8 +13,8 @@ const COLUMNS = `o.id, o.tenant_id, o.workflow_id, o.interactive, o.kind, o.stat
 
 /**
  * Finds operations that need a push: accepted without a confirmed start, 30 s past their next event, with a control
- * their workflow has not seen, or waiting although nothing of theirs is open or something is claimable. A rotating few
- * others are looked at as well, so that a run terminated by hand is found soon.
+ * their workflow has not seen, or waiting although what they wait for has come to an end or something is claimable. A
+ * rotating few others are looked at as well, so that a run terminated by hand is found soon.
  */
 export async function findOverdue(db: Queryable, limit: number, samples: number): Promise<Overdue[]> {
   const { rows } = await db.query(
@@ -20,17 +22,28 @@ export async function findOverdue(db: Queryable, limit: number, samples: number)
       select o.id, case
           when o.start_confirmed_at is null and o.created_at < now() - interval '2 seconds' then 'not_started'
           when (o.next_event_at < now() - interval '30 seconds' and o.nudged_at < now() - interval '30 seconds')
-            or (o.control = 'pause' and o.expires_at < now() and o.nudged_at < now() - interval '5 seconds')
+            or ((o.control = 'pause' or o.state = 'halted') and o.expires_at < now() and o.nudged_at < now() - interval '5 seconds')
             then 'overdue'
           when o.control_revision > o.control_seen and o.start_confirmed_at is not null
             and o.nudged_at < now() - interval '5 seconds' then 'control_behind'
-          when o.start_confirmed_at is not null and o.control <> 'pause' and o.nudged_at < now() - interval '5 seconds'
-            and o.next_event in ('due', 'lease', 'reconciled') and o.next_event_at > now() + interval '1 second'
-            and (c.queued + c.scheduled + c.sending + c.unknown = 0
-              or exists (select from executions e join endpoint_pacing p on p.endpoint_id = e.endpoint_id
+          when o.start_confirmed_at is not null and o.nudged_at < now() - interval '5 seconds'
+            and o.next_event_at > now() + interval '1 second' and (
+              (o.next_event in ('due', 'lease', 'reconciled', 'judged')
+                and (c.queued + c.scheduled + c.sending + c.unknown = 0
+                  or (o.control = 'cancel' and c.queued + c.scheduled + c.sending = 0)))
+              -- A pause holds back what is unsent: where nothing is, it waits for nobody.
+              or (o.next_event = 'expiry' and o.selected_at is not null and c.queued + c.scheduled = 0
+                and o.control = 'pause' and not (o.state = 'halted' and o.halt->>'reason' = 'failed_step'))
+              or (o.next_event = 'joined' and not exists (
+                select from executions j where j.id = o.awaited_execution_id and ${GOES_BY_ITSELF})))
+            then 'settled'
+          when o.start_confirmed_at is not null and o.control = 'run' and o.nudged_at < now() - interval '5 seconds'
+            and o.next_event in ('due', 'lease', 'reconciled', 'judged') and o.next_event_at > now() + interval '1 second'
+            and (exists (select from executions e join endpoint_pacing p on p.endpoint_id = e.endpoint_id
+                join endpoints n on n.id = e.endpoint_id and n.state = 'enabled'
                 where e.in_queue and e.worked_by = o.id and e.state in ('queued', 'scheduled')
                   and e.due_at <= now() and p.floor_until <= now() limit 1)
-              or exists (select from endpoints n where n.state <> 'enabled'
+              or exists (select from endpoints n where n.state <> 'enabled' and ${WAITS_UNTIL} <= now()
                 and (n.tenant_id = o.tenant_id or o.tenant_id = '${PLATFORM_TENANT.id}')
                 and exists (select from executions e where e.in_queue and e.worked_by = o.id and e.endpoint_id = n.id
                   and e.state in ('queued', 'scheduled'))))

@@ -1,7 +1,8 @@
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
 import { DELIVERY_STATES, type DeliveryState } from '../../domain/sending/delivery-state.ts';
+import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
-import { filterConditions, Parameters } from '../selection/selection-page.ts';
+import { filterConditions } from '../selection/filter-conditions.ts';
 
 /** One delivery with what one wants to see of its event. */
 export interface Delivery {
@@ -29,10 +30,12 @@ export interface Delivery {
   replayOf?: string;
   /** An execution of it is open: it will be sent, is being sent, or waits to be settled. */
   open: boolean;
+  /** That execution. */
+  openExecutionId?: string;
 }
 
 const SELECT = `select d.*, (extract(epoch from d.accepted_at) * 1000000)::bigint::text as accepted_at_micros, v.number, v.external_id, v.type, v.source, v.key,
-    exists (select from executions x where x.delivery_id = d.id and x.open) as open
+    (select x.id from executions x where x.delivery_id = d.id and x.open) as open_execution_id
   from deliveries d join events v on v.id = d.event_id`;
 
 /** One delivery of a tenant. */
@@ -102,6 +105,7 @@ function deliveryFrom(row: any): Delivery {
     payloadBytes: row.payload_bytes,
     ...(row.original_version !== null ? { originalVersion: row.original_version } : {}),
     ...(row.replay_of ? { replayOf: row.replay_of } : {}),
-    open: row.open,
+    open: row.open_execution_id !== null,
+    ...(row.open_execution_id === null ? {} : { openExecutionId: row.open_execution_id }),
   };
 }

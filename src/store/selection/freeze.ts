@@ -1,12 +1,12 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import { isExplicit, isSingle } from '../../domain/operations/selection.ts';
+import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 import {
   deliveriesPage,
   orderOf,
-  Parameters,
   type SelectionPlace,
   type Stretch,
   selectionPage,
@@ -71,9 +71,11 @@ export async function freezePage(
     page as materialized (${page}),
     seen as (
       select d.id, d.tenant_id, d.endpoint_id, d.event_id, d.state, d.state_changed_at, d.original_version,
-        tip.id as tip_id, tip.state as tip_state, tip.reason as tip_reason, tip.open as tip_open,
+        tip.id as tip_id, tip.state as tip_state, tip.reason as tip_reason, coalesce(tip.open, false) as tip_open,
         tip.attempts as tip_attempts,
-        holder.id as holder_id, holder.control as holder_control, holder.state as holder_state
+        holder.id as holder_id, holder.control as holder_control, holder.state as holder_state,
+        (select c.state from canaries c where c.operation_id = holder.id and c.endpoint_id = d.endpoint_id) as holder_canary,
+        (select n.state from endpoints n where n.id = d.endpoint_id) as endpoint_state
       -- Lateral with a limit: one look-up each, whatever the planner thinks of the size of the tables.
       from page cross join lateral (select x.* from deliveries x where x.id = page.id limit 1) d
       left join lateral (
@@ -85,27 +87,32 @@ export async function freezePage(
       -- What a closed operation left unknown and was resolved to be sent again is the live lane's.
       left join operations holder on holder.id = tip.operation_id and tip.open and holder.closed_at is null
     ),
+    -- The rules of retryFate, in its order.
     decided as materialized (
       select s.*, case
         -- Look-ups by delivery and event alone, here and below: EXISTS may be hashed, and the operation may be looked up
         -- first: each page would then read all that it has already, or the payloads of every event there is.
         when (select x.delivery_id from exclusions x where x.operation_id = ${op} and x.delivery_id = s.id) is not null
           or ${op} = any (array(select x.operation_id from executions x where x.delivery_id = s.id)) then 'mine'
-        -- A retry neither joins nor takes over the replay of what is delivered: it would send it again.
-        when s.state = 'delivered' and s.tip_open and ${operation.kind === 'retry'} then 'already_delivered'
-        when s.tip_state in ('sending', 'unknown') then 'coalesced'
-        when s.tip_open then case
-          when holder_control = 'cancel' or holder_state = 'closing' then 'take'
-          when holder_control = 'pause' or holder_state = 'halted' then ${takesStopped ? `'take'` : `'held'`}
-          else ${takesOver ? `'take'` : `'coalesced'`} end
-        when s.tip_reason = 'suppressed_duplicate' then ${
-          // Where filters run again, so does the look for a first one; without a payload, its child can only be ignored, too.
-          matchFilter ? `'new'` : `'suppressed_duplicate'`
-        }
-        ${isExplicit(selection) || again ? '' : `when s.state_changed_at > (select watermark from op) then 'changed_since'`}
         when s.state = 'delivered' and ${operation.kind === 'retry'} then 'already_delivered'
+        when s.tip_state = 'sending' then 'coalesced'
+        when s.tip_state = 'unknown' then 'outcome_unknown'
+        when not s.tip_open and s.tip_reason = 'suppressed_duplicate' then ${
+          // Where filters run again, so does the look for a first one: it has a child that says the same.
+          matchFilter ? `'repeat'` : `'suppressed_duplicate'`
+        }
+        ${
+          isExplicit(selection) || again
+            ? ''
+            : `when not s.tip_open and s.state_changed_at > (select watermark from op) then 'changed_since'`
+        }
         when (select b.event_id from payloads b where b.event_id = s.event_id) is null then 'payload_expired'
-        else 'new' end as decision
+        when s.endpoint_state <> 'enabled' then 'endpoint_' || s.endpoint_state
+        when not s.tip_open then 'new'
+        when s.holder_control = 'cancel' or s.holder_state = 'closing' then 'take'
+        when s.holder_control = 'pause' or s.holder_state = 'halted' or s.holder_canary = 'held'
+          then ${takesStopped ? `'take'` : `'held'`}
+        else ${takesOver ? `'take'` : `'coalesced'`} end as decision
       from seen s
     ),
     taken as (
@@ -115,11 +122,12 @@ export async function freezePage(
       returning e.id, e.delivery_id
     ),
     inserted as (
-      insert into executions (tenant_id, delivery_id, endpoint_id, operation_id, parent_id, worked_by, state,
-        target_version, due_at, give_up_at, match_filter, on_ambiguous)
+      insert into executions (tenant_id, delivery_id, endpoint_id, operation_id, parent_id, worked_by, state, reason,
+        finished_at, target_version, due_at, give_up_at, match_filter, on_ambiguous)
       select d.tenant_id, d.id, d.endpoint_id, ${op}, d.tip_id,
         ${operation.interactive ? `'${LIVE_LANE}'::uuid` : `${op}::uuid`},
-        case when op.waits then 'scheduled' else 'queued' end,
+        case when d.decision = 'repeat' then 'ignored' when op.waits then 'scheduled' else 'queued' end,
+        case when d.decision = 'repeat' then 'suppressed_duplicate' end, case when d.decision = 'repeat' then now() end,
         ${operation.target === 'original' ? 'd.original_version' : 'null'}, op.due_at,
         op.due_at + coalesce(${p.add(giveUpAfterMs ?? null)}::float8, v.give_up_after_ms) * interval '1 millisecond',
         ${p.add(matchFilter ?? false)}::boolean, ${p.add(onAmbiguous ?? null)}
@@ -127,16 +135,16 @@ export async function freezePage(
       join endpoints n on n.id = d.endpoint_id
       join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
       left join taken t on t.delivery_id = d.id
-      where d.decision = 'new' or t.id is not null
+      where d.decision in ('new', 'repeat') or t.id is not null
       ${unopposed ? '' : 'on conflict do nothing'}
       returning delivery_id
     ),
     excluded as (
       insert into exclusions (operation_id, delivery_id, reason, joined_execution_id, held_by)
       select ${op}, d.id, d.decision,
-        case when d.decision in ('coalesced', 'held') then d.tip_id end,
+        case when d.decision in ('coalesced', 'held', 'outcome_unknown') then d.tip_id end,
         case when d.decision = 'held' then d.holder_id end
-      from decided d where d.decision not in ('new', 'take', 'mine')
+      from decided d where d.decision not in ('new', 'take', 'repeat', 'mine')
     ),
     last as (select * from page
       order by ${orderOf(selection)
@@ -145,11 +153,11 @@ export async function freezePage(
     select (select count(*)::int from page) as selected, (select accepted_at::text from last) as last_accepted_at,
       (select id from last) as last_id, (select tenant_id from last) as last_tenant_id,
       -- By a hashed list: how much is inserted is not known when this is planned, and a join would compare all with all.
-      array(select d.id from decided d where d.decision in ('new', 'take')
+      array(select d.id from decided d where d.decision in ('new', 'take', 'repeat')
         and d.id not in (select i.delivery_id from inserted i)) as raced,
       array(select d.id from decided d
         where (d.id not in (select i.delivery_id from inserted i)) is false
-          and d.state not in ('delivered', 'pending')
+          and d.state not in ('delivered', 'pending') and d.decision <> 'repeat'
           and (coalesce(d.tip_attempts, 0) = 0 or d.tip_state = 'superseded')) as pending`,
     p.values,
   );

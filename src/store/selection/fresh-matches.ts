@@ -1,13 +1,16 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import type { EventSelection, Selection } from '../../domain/operations/selection.ts';
+import { Parameters } from '../db/parameters.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
-import { eventPage, orderBy, Parameters, type SelectionCursor } from './selection-page.ts';
+import { eventPage, orderBy, type SelectionCursor } from './selection-page.ts';
 
 /** An event to be matched afresh, with the deliveries it has. */
 export interface EventToMatch {
   id: string;
   tenantId: string;
   type: string;
+  /** When it, or the event that it repeats, was accepted first. */
+  acceptedAt: Date;
   /** Undefined where it is not kept, and for repeats, which keep none. */
   body?: string;
   deliveries: { id: string; endpointId: string }[];
@@ -35,7 +38,7 @@ export async function eventsToMatch(
          sum(v.payload_bytes) over (order by ${orderBy('v', selection)}) - v.payload_bytes as bytes_before
        from page v
      )
-     select v.id, v.tenant_id, v.type, v.accepted_at::text as accepted_at, v.found,
+     select v.id, v.tenant_id, v.type, v.accepted_at::text as accepted_at, v.found, first_accepted_at(v.id) as first_accepted_at,
        (select b.body from payloads b where b.event_id = v.id) as body,
        (select json_agg(json_build_object('id', d.id, 'endpointId', d.endpoint_id)) from deliveries d
          where d.event_id = v.id and (d.replay_of is null or v.replay_of is not null)) as deliveries
@@ -49,6 +52,7 @@ export async function eventsToMatch(
       id: row.id,
       tenantId: row.tenant_id,
       type: row.type,
+      acceptedAt: row.first_accepted_at,
       ...(row.body === null ? {} : { body: row.body }),
       deliveries: row.deliveries ?? [],
     })),
@@ -59,8 +63,9 @@ export async function eventsToMatch(
 }
 
 /**
- * Makes first deliveries of events as items of an operation, each with its first execution. Returns those that somebody
- * else has made meanwhile, to be decided like every delivery that is there already. Runs in a transaction.
+ * Makes first deliveries of events as items of an operation, each with its first execution; at an endpoint that takes
+ * nothing it is ignored, as when the event came in, and no item. Returns those that are no items, and those that somebody
+ * else has made meanwhile: they are decided like every delivery that is there already. Runs in a transaction.
  */
 export async function insertFirstDeliveries(
   db: Queryable,
@@ -70,28 +75,32 @@ export async function insertFirstDeliveries(
   if (first.length === 0) return [];
   const eventIds = first.map(({ eventId }) => eventId);
   const endpointIds = first.map(({ endpointId }) => endpointId);
-  const made = await db.query(
+  const made = await db.query<{ operation_id: string | null }>(
     `with delivery as (
       insert into deliveries (tenant_id, event_id, endpoint_id, state, accepted_at, payload_bytes, order_key, order_number)
-      select v.tenant_id, v.id, n.id, 'pending', v.accepted_at, v.payload_bytes, case when n.ordered then v.key end,
-        case when n.ordered and v.key is not null then v.number end
+      select v.tenant_id, v.id, n.id, case n.state when 'enabled' then 'pending' else 'ignored' end, v.accepted_at,
+        v.payload_bytes, case when n.ordered then v.key end, case when n.ordered and v.key is not null then v.number end
       from unnest($2::uuid[], $3::uuid[]) as f(event_id, endpoint_id)
       join events v on v.id = f.event_id join endpoints n on n.id = f.endpoint_id and n.tenant_id = v.tenant_id
       on conflict (event_id, endpoint_id) where replay_of is null do nothing
-      returning id, tenant_id, endpoint_id
+      returning id, tenant_id, endpoint_id, state = 'pending' as sent
     )
-    insert into executions (tenant_id, delivery_id, endpoint_id, operation_id, worked_by, state, due_at, give_up_at)
-    select d.tenant_id, d.id, d.endpoint_id, o.id, $4,
-      case when o.not_before > now() then 'scheduled' else 'queued' end, greatest(o.not_before, now()),
+    insert into executions (tenant_id, delivery_id, endpoint_id, operation_id, worked_by, state, reason, due_at,
+      give_up_at, finished_at)
+    select d.tenant_id, d.id, d.endpoint_id, case when d.sent then o.id end, case when d.sent then $4 else $5 end::uuid,
+      case when not d.sent then 'ignored' when o.not_before > now() then 'scheduled' else 'queued' end,
+      case when not d.sent then 'endpoint_' || n.state end, greatest(o.not_before, now()),
       greatest(o.not_before, now()) + coalesce(
-        (o.options->>'giveUpAfterMs')::float8, v.give_up_after_ms) * interval '1 millisecond'
+        (o.options->>'giveUpAfterMs')::float8, v.give_up_after_ms) * interval '1 millisecond',
+      case when not d.sent then now() end
     from delivery d cross join operations o
     join endpoints n on n.id = d.endpoint_id
     join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
-    where o.id = $1`,
-    [id, eventIds, endpointIds, interactive ? LIVE_LANE : id],
+    where o.id = $1
+    returning operation_id`,
+    [id, eventIds, endpointIds, interactive ? LIVE_LANE : id, LIVE_LANE],
   );
-  if (made.rowCount === first.length) return [];
+  if (made.rows.filter((row) => row.operation_id !== null).length === first.length) return [];
   const { rows } = await db.query(
     `select d.id from unnest($2::uuid[], $3::uuid[]) as f(event_id, endpoint_id)
      join deliveries d on d.event_id = f.event_id and d.endpoint_id = f.endpoint_id and d.replay_of is null

@@ -1,6 +1,7 @@
-import type { Selection } from '../../domain/operations/selection.ts';
+import type { DeliveryFilter, Selection } from '../../domain/operations/selection.ts';
+import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
-import { eventPage, Parameters, selectionPage, WHOLE } from './selection-page.ts';
+import { eventPage, selectionPage, WHOLE } from './selection-page.ts';
 
 /** Which of the ids that a selection names are not the tenant's; a filter names none. */
 export async function unknownIds(db: Queryable, tenantId: string, selection: Selection): Promise<string[]> {
@@ -13,7 +14,9 @@ export async function unknownIds(db: Queryable, tenantId: string, selection: Sel
           ? { table: 'executions', ids: selection.executionIds }
           : 'failuresOf' in selection
             ? { table: 'operations', ids: [selection.failuresOf] }
-            : undefined;
+            : 'remainderOf' in selection
+              ? { table: 'operations', ids: [selection.remainderOf] }
+              : undefined;
   if (!named) return [];
   const { rows } = await db.query(
     `select u.id from unnest($1::uuid[]) as u(id)
@@ -21,6 +24,37 @@ export async function unknownIds(db: Queryable, tenantId: string, selection: Sel
     [named.ids, tenantId],
   );
   return rows.map((row) => row.id);
+}
+
+/** An id of ours that a filter names and that is nobody's, or another tenant's. */
+export interface UnknownInFilter {
+  member: 'endpointIds' | 'dispatchBatchIds';
+  id: string;
+}
+
+/** How far the events of an ingest call are from the time in its id. */
+const NEAR = `interval '10 minutes'`;
+
+/** Which ids of ours in a filter are not the tenant's; what clients named themselves may be named before it is there. */
+export async function unknownInFilter(
+  db: Queryable,
+  tenantId: string,
+  { endpointIds = [], dispatchBatchIds = [] }: DeliveryFilter,
+): Promise<UnknownInFilter[]> {
+  if (endpointIds.length + dispatchBatchIds.length === 0) return [];
+  const { rows } = await db.query<UnknownInFilter>(
+    `select 'endpointIds' as member, u.id from unnest($2::uuid[]) as u(id)
+     where not exists (select from endpoints n where n.id = u.id and n.tenant_id = $1)
+     union all
+     -- An operation, also one that spans tenants and has items of this one, or a call that events came in by.
+     select 'dispatchBatchIds', u.id from unnest($3::uuid[]) as u(id)
+     where not exists (select from operations o where o.id = u.id and o.tenant_id = $1)
+       and not exists (select from executions e where e.operation_id = u.id and e.tenant_id = $1)
+       and not exists (select from events v where v.tenant_id = $1 and v.ingest_call_id = u.id
+         and v.accepted_at between uuid_extract_timestamp(u.id) - ${NEAR} and uuid_extract_timestamp(u.id) + ${NEAR})`,
+    [tenantId, endpointIds, dispatchBatchIds],
+  );
+  return rows;
 }
 
 /** How many deliveries an explicit selection stands for, or may make, counted up to `most`. */

@@ -1,8 +1,9 @@
+import { isOfOperation } from '../../domain/operations/selection.ts';
+import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
 import type { FrozenOperation } from './freeze.ts';
 import {
   orderOf,
-  Parameters,
   partitionsOf,
   type SelectionCursor,
   type SelectionPlace,
@@ -25,7 +26,7 @@ export async function nextStretches(
   const stretches: Stretch[] = [];
   const partitions = partitionsOf(selection);
   let after = cursor;
-  while (stretches.length + 1 < most && ('filter' in selection || 'failuresOf' in selection)) {
+  while (stretches.length + 1 < most && ('filter' in selection || isOfOperation(selection))) {
     const upTo = await lastOfPage(db, operation, after, page);
     // A delivery stays with its endpoint; its fault and its state change, and so do the partitions of those.
     const next = partitions[after.partition + 1];

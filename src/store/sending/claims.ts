@@ -11,6 +11,8 @@ export interface Grant {
   ordered?: boolean;
   /** Only what comes after it in the queue. */
   after?: QueuePlace;
+  /** Nothing, where the endpoint is not as it was at this revision: the grant was made by what it was. */
+  revision?: number;
 }
 
 /** A place in the queue of one endpoint: when an item is due (as Postgres writes it), and its execution. */
@@ -31,8 +33,14 @@ export interface ClaimedItem {
   dueAt: string;
   /** The endpoint version to send with. */
   version: number;
-  /** Attempts recorded so far. */
+  /** The revision of the endpoint that the claim saw: a copy of an earlier one is stale. */
+  revision: number;
+  /** Attempts recorded so far of this execution. */
   attempts: number;
+  /** Those of them whose sender was lost. */
+  lostAttempts: number;
+  /** Attempts recorded so far of its delivery, over all executions. */
+  deliveryAttempts: number;
   mayHaveArrived: boolean;
   /** What its operation asks for, in the place of what its endpoint does. */
   onAmbiguous?: OnAmbiguous;
@@ -41,16 +49,35 @@ export interface ClaimedItem {
   body: string;
 }
 
-/** What a claim took, and the executions it could not take because their payload is gone. */
+/** What a claim took, the executions it could not take because their payload is gone, and the endpoints that have changed. */
 export interface Claim {
   items: ClaimedItem[];
   withoutPayload: string[];
+  stale: string[];
+}
+
+/** Of an item; of an execution without a payload only `id`, of an endpoint that has changed only `endpoint_id`. */
+interface ClaimRow {
+  id: string | null;
+  delivery_id: string;
+  endpoint_id: string;
+  operation_id: string | null;
+  attempts: number;
+  lost_attempts: number;
+  delivery_attempts: number;
+  may_have_arrived: boolean;
+  on_ambiguous: OnAmbiguous | null;
+  due_text: string;
+  body: string | null;
+  version: number;
+  revision: number;
+  prepares: boolean;
 }
 
 /**
  * Claims due items of `workedBy` up to each endpoint's grant and `maxBytes` of payload (at least one item), under a
- * lease of `leaseMs` by the database's clock. Nothing is claimed of an operation whose control does not say run. Runs
- * outside a transaction, and again where it met a deadlock: a freeze that looks at something twice can hold counts while
+ * lease of `leaseMs` by the database's clock. Nothing is claimed of an operation whose control does not say run, nor at
+ * an endpoint that has changed since its grant. Runs outside a transaction, and again where it met a deadlock: a freeze that looks at something twice can hold counts while
  * it waits for an item.
  */
 export async function claimItems(
@@ -64,10 +91,14 @@ export async function claimItems(
   const live = workedBy === LIVE_LANE;
   const statement = {
     name: live ? 'claim-live' : 'claim-bulk',
-    text: `with picked as materialized (
-      select e.id, e.delivery_id, g.ord, row_number() over () as n
-      from unnest($2::uuid[], $3::int[], $7::boolean[], $8::timestamptz[], $9::uuid[])
-        with ordinality as g(endpoint_id, count, ordered, after_due, after_id, ord)
+    text: `with granted as materialized (
+      select g.*, coalesce(g.known = n.revision, true) as fresh
+      from unnest($2::uuid[], $3::int[], $7::boolean[], $8::timestamptz[], $9::uuid[], $10::int[])
+        as g(endpoint_id, count, ordered, after_due, after_id, known)
+      cross join lateral (select x.revision from endpoints x where x.id = g.endpoint_id limit 1) n
+    ), picked as materialized (
+      select e.id, e.delivery_id, row_number() over () as n
+      from granted g
       cross join lateral (
         select x.id, x.delivery_id from executions x
         where x.in_queue and x.worked_by = $1 and x.endpoint_id = g.endpoint_id
@@ -84,30 +115,40 @@ export async function claimItems(
           }
         order by x.due_at, x.id limit g.count for update of x skip locked
       ) e
-      ${live ? '' : `where exists (select from operations o where o.id = $1 and o.control = 'run')`}
+      where g.fresh ${live ? '' : `and exists (select from operations o where o.id = $1 and o.control = 'run')`}
     ), sized as (
-      select p.id, p.n, d.event_id, d.payload_bytes, sum(d.payload_bytes) over (order by p.n) as running
+      select p.id, p.n, d.event_id, d.attempts, d.payload_bytes, sum(d.payload_bytes) over (order by p.n) as running
       -- Lateral with a limit: one look-up an item, whatever the planner thinks of the size of the tables.
       from picked p cross join lateral (
-        select x.event_id, x.payload_bytes from deliveries x where x.id = p.delivery_id limit 1) d
+        select x.event_id, x.attempts, x.payload_bytes from deliveries x where x.id = p.delivery_id limit 1) d
     ), chosen as materialized (
-      select s.id, b.body from sized s left join lateral (
+      select s.id, s.attempts, s.event_id, b.body from sized s left join lateral (
         select y.body from payloads y where y.event_id = s.event_id limit 1) b on true
       where s.running <= $6 or s.n = 1
     ), taken as (
       update executions e set state = 'sending', lease_token = $4
       from chosen c where e.id = c.id and c.body is not null
-      returning e.id, e.delivery_id, e.endpoint_id, e.operation_id, e.target_version, e.attempts, e.may_have_arrived,
-        e.match_filter, e.on_ambiguous, e.due_at::text as due_text, c.body
+      returning e.id, e.delivery_id, e.endpoint_id, e.operation_id, e.target_version, e.attempts, e.lost_attempts,
+        e.may_have_arrived, e.match_filter, e.on_ambiguous, e.due_at::text as due_text,
+        c.attempts as delivery_attempts, c.body, c.event_id
     ), claim as (
       insert into claims (token, worked_by, lease_until, execution_ids)
       select $4, $1, clock_timestamp() + $5::float8 * interval '1 millisecond', array_agg(id)
       from taken having count(*) > 0
     )
-    select t.*, coalesce(t.target_version, n.current_version) as version, t.match_filter or n.prepares as prepares
+    select t.id, t.delivery_id, t.endpoint_id, t.operation_id, t.attempts, t.lost_attempts, t.delivery_attempts,
+      t.may_have_arrived, t.on_ambiguous, t.due_text, t.body,
+      case when exists (select from endpoint_fences f where f.endpoint_id = t.endpoint_id)
+        then least(fenced_version(t.endpoint_id, t.event_id), coalesce(t.target_version, n.current_version))
+        else coalesce(t.target_version, n.current_version) end as version, n.revision,
+      t.match_filter or n.prepares as prepares
     from taken t join endpoints n on n.id = t.endpoint_id
     union all
-    select c.id, null, null, null, null, null, null, null, null, null, null, null, null from chosen c where c.body is null`,
+    select c.id, null, null, null, null, null, null, null, null, null, null, null, null, null from chosen c
+    where c.body is null
+    union all
+    select null, null, g.endpoint_id, null, null, null, null, null, null, null, null, null, null, null
+    from granted g where not g.fresh`,
     values: [
       workedBy,
       grants.map((g) => g.endpointId),
@@ -118,17 +159,19 @@ export async function claimItems(
       grants.map((g) => g.ordered ?? false),
       grants.map((g) => g.after?.dueAt ?? '-infinity'),
       grants.map((g) => g.after?.executionId ?? FIRST_ID),
+      grants.map((g) => g.revision ?? null),
     ],
   };
-  const { rows } = await withRetries(() => db.query(statement));
+  const { rows } = await withRetries(() => db.query<ClaimRow>(statement));
   return {
-    items: rows.filter((row) => row.body !== null).map(claimedItem),
-    withoutPayload: rows.filter((row) => row.body === null).map((row) => row.id),
+    items: rows.flatMap((row) => claimedItem(row) ?? []),
+    withoutPayload: rows.flatMap((row) => (row.id !== null && row.body === null ? [row.id] : [])),
+    stale: rows.flatMap((row) => (row.id === null ? [row.endpoint_id] : [])),
   };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function claimedItem(row: any): ClaimedItem {
+function claimedItem(row: ClaimRow): ClaimedItem | undefined {
+  if (row.id === null || row.body === null) return undefined;
   return {
     executionId: row.id,
     deliveryId: row.delivery_id,
@@ -136,10 +179,35 @@ function claimedItem(row: any): ClaimedItem {
     ...(row.operation_id ? { operationId: row.operation_id } : {}),
     dueAt: row.due_text,
     version: row.version,
+    revision: row.revision,
     attempts: row.attempts,
+    lostAttempts: row.lost_attempts,
+    deliveryAttempts: row.delivery_attempts,
     mayHaveArrived: row.may_have_arrived,
     ...(row.on_ambiguous ? { onAmbiguous: row.on_ambiguous } : {}),
     prepares: row.prepares,
     body: row.body,
   };
+}
+
+/** The tokens of claims under which something of an endpoint is being sent. */
+export async function tokensAt(db: Queryable, endpointId: string): Promise<string[]> {
+  const { rows } = await db.query<{ token: string }>(
+    `select distinct c.token from claims c cross join lateral unnest(c.execution_ids) as u(id)
+     join executions e on e.id = u.id and e.lease_token = c.token and e.endpoint_id = $1`,
+    [endpointId],
+  );
+  return rows.map(({ token }) => token);
+}
+
+/** Whether something of an endpoint is still being sent under one of these tokens. */
+export async function isClaimedBy(db: Queryable, endpointId: string, tokens: string[]): Promise<boolean> {
+  if (tokens.length === 0) return false;
+  const { rows } = await db.query<{ found: boolean }>(
+    `select exists (select from claims c cross join lateral unnest(c.execution_ids) as u(id)
+       join executions e on e.id = u.id and e.lease_token = c.token and e.endpoint_id = $1
+       where c.token = any($2::uuid[])) as found`,
+    [endpointId, tokens],
+  );
+  return rows[0]?.found ?? false;
 }

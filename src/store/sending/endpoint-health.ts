@@ -1,5 +1,6 @@
 import { type EndpointHealth, type HealthSigns, reactTo } from '../../domain/sending/endpoint-health.ts';
-import type { Queryable } from '../db/queryable.ts';
+import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 
 /** A circuit that has opened, for how long and for the how manieth time in a row, or that has closed. */
 export type CircuitChange =
@@ -51,8 +52,8 @@ export async function reactToSigns(db: Queryable, signs: Map<string, HealthSigns
        floor_until = case
          when t.closed_for_ms is not null
            then greatest(p.floor_until, clock_timestamp() + t.closed_for_ms * interval '1 millisecond')
-         -- It answers again: nothing is left to wait for.
-         when t.closes then clock_timestamp() else p.floor_until end
+         -- It answers again: nothing is left to wait for but what it asked for itself.
+         when t.closes then p.retry_after_until else p.floor_until end
      from unnest($1::uuid[], $2::float8[], $3::boolean[], $4::int[], $5::int[], $6::float8[], $7::boolean[])
        as t(id, window_size, halved, streak, openings, closed_for_ms, closes)
      where p.endpoint_id = t.id`,
@@ -73,12 +74,45 @@ export async function reactToSigns(db: Queryable, signs: Map<string, HealthSigns
   });
 }
 
-/** Forgets what was held against an endpoint: an operator knows better. */
-export async function forgetHealth(db: Queryable, endpointId: string): Promise<void> {
+/** Forgets the protection of an endpoint: its circuit is closed and its window open. What it asked for in Retry-After stands. */
+export async function forgetProtection(db: Queryable, endpointId: string): Promise<void> {
   await db.query(
     `update endpoint_pacing set window_size = null, streak = 0, openings = 0, trial_until = '-infinity',
-       floor_until = case when openings > 0 then clock_timestamp() else floor_until end
+       floor_until = retry_after_until
      where endpoint_id = $1`,
     [endpointId],
+  );
+}
+
+/**
+ * Lifts all that is held against an endpoint, what it asked for in Retry-After included: an operator knows better. Senders
+ * that remember something of it see by the time of this that it counts no more.
+ */
+export async function liftAll(db: Queryable, endpointId: string): Promise<void> {
+  await db.query(
+    `update endpoint_pacing set window_size = null, streak = 0, openings = 0, trial_until = '-infinity',
+       floor_until = '-infinity', retry_after_until = '-infinity', lifted_at = clock_timestamp()
+     where endpoint_id = $1`,
+    [endpointId],
+  );
+}
+
+/**
+ * Makes due what an endpoint's own Retry-After put off, in the live lane and in the open operations of its tenant: of each
+ * what was answered so last. Runs in the transaction that lifts the rest.
+ */
+export async function makeRetryAftersDue(db: Queryable, tenantId: string, endpointId: string): Promise<void> {
+  await db.query(
+    `with owners as materialized (
+      select '${LIVE_LANE}'::uuid as id
+      union all select o.id from operations o where o.closed_at is null and o.tenant_id = any($1::uuid[])
+    ), put_off as (
+      select e.id from owners o join executions e on e.in_queue and e.worked_by = o.id
+      where e.endpoint_id = $2 and e.state = 'scheduled' and e.due_at > now() and e.attempts > 0
+        and (select a.retry_after_ms from attempts a where a.execution_id = e.id and a.number = e.attempts) is not null
+      order by e.id for update of e skip locked
+    )
+    update executions e set due_at = now() from put_off p where e.id = p.id and e.state = 'scheduled'`,
+    [[tenantId, PLATFORM_TENANT.id], endpointId],
   );
 }

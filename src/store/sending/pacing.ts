@@ -165,8 +165,9 @@ export async function forgetSlots(db: Queryable, tokens: string[]): Promise<void
 export async function raiseFloors(db: Queryable, floors: Map<string, number>): Promise<void> {
   await db.query(
     `with ${LOCKED}
-     update endpoint_pacing p
-     set floor_until = greatest(p.floor_until, clock_timestamp() + t.floor_ms * interval '1 millisecond')
+     update endpoint_pacing p set
+       floor_until = greatest(p.floor_until, clock_timestamp() + t.floor_ms * interval '1 millisecond'),
+       retry_after_until = greatest(p.retry_after_until, clock_timestamp() + t.floor_ms * interval '1 millisecond')
      from unnest($1::uuid[], $2::float8[]) as t(id, floor_ms)
      where p.endpoint_id = t.id and (select count(*) from locked) >= 0`,
     [[...floors.keys()], [...floors.values()]],

@@ -10,6 +10,9 @@ export interface DueProbe {
   endpointId: string;
   /** Version of the endpoint it was sent with, whose headers and secrets are used. */
   version: number;
+  /** The revision of the endpoint that this is of. */
+  revision: number;
+  /** Without those that were lost by us. */
   attempts: number;
   /** Status requests made for it before. */
   probes: number;
@@ -34,7 +37,7 @@ export async function takeDueProbes(db: Queryable, limit: number, holdMs: number
       from due d where e.id = d.id
       returning e.*
     )
-    select t.id, t.delivery_id, t.endpoint_id, t.attempts, t.probes, n.current_version as version, v.probe_url,
+    select t.id, t.delivery_id, t.endpoint_id, t.attempts - t.lost_attempts as attempts, t.probes, n.current_version as version, n.revision, v.probe_url,
       v.probe_field, v.timeout_ms, v.max_attempts, v.initial_ms, v.factor, v.cap_ms
     from taken t join endpoints n on n.id = t.endpoint_id
     join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
@@ -46,6 +49,7 @@ export async function takeDueProbes(db: Queryable, limit: number, holdMs: number
     deliveryId: row.delivery_id,
     endpointId: row.endpoint_id,
     version: row.version,
+    revision: row.revision,
     attempts: row.attempts,
     probes: row.probes - 1,
     request: { urlTemplate: row.probe_url, processedField: row.probe_field },

@@ -1,18 +1,38 @@
 import { LIVE_BURST_MS } from '../../domain/sending/pacing.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import { WAITS_UNTIL } from './disabled-endpoints.ts';
 
 /** An endpoint that has unsent work for one owner, and what holds that work back. */
 export interface ReadyEndpoint {
   endpointId: string;
   tenantId: string;
   state: 'enabled' | 'disabled' | 'deleted';
-  /** Milliseconds from now until something of it may be claimed; at most 0 when it may be now. */
+  /**
+   * Milliseconds from now until something of it may be claimed, or, where it takes nothing, until what waits there is to be
+   * ignored; at most 0 when it is now.
+   */
   claimableInMs: number;
+  /** When an operator last lifted what was held against it, on the database's clock. */
+  liftedAtMs: number;
   paced: boolean;
+  /** What is said here is so at this revision of the endpoint. */
+  revision: number;
   /** Events of one key go there in their order. */
   ordered: boolean;
   /** Total time limit of a request to it. */
   timeoutMs: number;
+}
+
+interface ReadyRow {
+  endpoint_id: string;
+  tenant_id: string;
+  state: ReadyEndpoint['state'];
+  revision: number;
+  claimable_in_ms: number;
+  lifted_at_ms: number;
+  paced: boolean;
+  ordered: boolean;
+  timeout_ms: number;
 }
 
 /** The endpoints of a queue, each found behind the one before it. */
@@ -34,19 +54,24 @@ export async function readyEndpoints(
   share?: { index: number; of: number },
   only?: readonly string[],
 ): Promise<ReadyEndpoint[]> {
-  const { rows } = await db.query({
+  const { rows } = await db.query<ReadyRow>({
     // It is asked for at each wake of the live lane, and planning it would cost more than running it.
     name: only ? 'ready-endpoints-of' : 'ready-endpoints',
     text: `with recursive hop as (
       ${only ? 'select unnest($6::uuid[]) as endpoint_id' : HOP}
     )
-    select n.id as endpoint_id, n.tenant_id, n.state, n.ordered, v.timeout_ms,
+    select n.id as endpoint_id, n.tenant_id, n.state, n.revision, n.ordered, v.timeout_ms,
       (v.rate_per_second is not null or v.max_concurrency is not null or p.window_size is not null or p.streak > 0)
-        as paced,
-      (extract(epoch from greatest(first.due_at, p.floor_until, p.trial_until,
-        case when v.rate_per_second is not null
-          then p.arrival_at - case when $4 then greatest($5, 1000 / v.rate_per_second) else 0 end * interval '1 millisecond'
-          end) - now()) * 1000)::float8 as claimable_in_ms
+        as paced, extract(epoch from p.lifted_at)::float8 * 1000 as lifted_at_ms,
+      (extract(epoch from case
+        when n.state = 'enabled' then greatest(first.due_at, p.floor_until, p.trial_until,
+          case when v.rate_per_second is not null
+            then p.arrival_at - case when $4 then greatest($5, 1000 / v.rate_per_second) else 0 end * interval '1 millisecond'
+            end)
+        -- In the live lane much of it waits for nobody: what does is handed over at once.
+        when $4 then now()
+        else greatest(now(), (select ${WAITS_UNTIL} from operations o where o.id = $1)) end - now()) * 1000)::float8
+        as claimable_in_ms
     from hop
     join endpoints n on n.id = hop.endpoint_id
     join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
@@ -70,7 +95,9 @@ export async function readyEndpoints(
     tenantId: row.tenant_id,
     state: row.state,
     claimableInMs: row.claimable_in_ms,
+    liftedAtMs: row.lifted_at_ms,
     paced: row.paced,
+    revision: row.revision,
     ordered: row.ordered,
     timeoutMs: row.timeout_ms,
   }));

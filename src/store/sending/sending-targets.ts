@@ -1,4 +1,3 @@
-import type { EndpointPreset } from '../../domain/endpoints/preset.ts';
 import type { OnAmbiguous, RetryPolicy } from '../../domain/sending/retry-policy.ts';
 import type { Queryable } from '../db/queryable.ts';
 
@@ -6,6 +5,10 @@ import type { Queryable } from '../db/queryable.ts';
 export interface SealedTarget {
   endpointId: string;
   version: number;
+  /** Revision of the endpoint that this is of. */
+  revision: number;
+  /** When the first of its secrets runs out, in milliseconds from now; absent where none does. */
+  secretEndsInMs?: number;
   url: string;
   sealedHeaders?: Buffer;
   /** Newest first; the ones before it are valid while they rotate out. */
@@ -16,7 +19,7 @@ export interface SealedTarget {
   reconcileWithinMs: number;
   requireAck: boolean;
   ordered: boolean;
-  preset?: EndpointPreset;
+  preset?: string;
 }
 
 /**
@@ -28,10 +31,12 @@ export async function loadTargets(
   wanted: { endpointId: string; version: number }[],
 ): Promise<SealedTarget[]> {
   const { rows } = await db.query(
-    `select n.id, v.version, v.url, v.sealed_headers, c.timeout_ms, c.max_attempts, c.initial_ms, c.factor, c.cap_ms,
+    `select n.id, v.version, n.revision, v.url, v.sealed_headers, c.timeout_ms, c.max_attempts, c.initial_ms, c.factor, c.cap_ms,
       c.on_ambiguous, c.reconcile_within_ms, c.require_ack, c.ordered, c.preset,
       array(select s.sealed from endpoint_secrets s where s.endpoint_id = n.id
-        and (s.expires_at is null or s.expires_at > now()) order by s.id desc) as secrets
+        and (s.expires_at is null or s.expires_at > now()) order by s.id desc) as secrets,
+      (select extract(epoch from min(s.expires_at) - now())::float8 * 1000 from endpoint_secrets s
+        where s.endpoint_id = n.id and s.expires_at > now()) as secret_ends_in_ms
      from unnest($1::uuid[], $2::int[]) as w(endpoint_id, version)
      join endpoints n on n.id = w.endpoint_id
      join endpoint_versions v on v.endpoint_id = n.id and v.version = w.version
@@ -41,6 +46,8 @@ export async function loadTargets(
   return rows.map((row) => ({
     endpointId: row.id,
     version: row.version,
+    revision: row.revision,
+    ...(row.secret_ends_in_ms === null ? {} : { secretEndsInMs: row.secret_ends_in_ms }),
     url: row.url,
     ...(row.sealed_headers ? { sealedHeaders: row.sealed_headers } : {}),
     sealedSecrets: row.secrets,

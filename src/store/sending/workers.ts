@@ -3,17 +3,29 @@ import type { Queryable } from '../db/queryable.ts';
 /** How long a worker counts as alive after it was last seen. */
 const ALIVE_MS = 15_000;
 
+/** A worker is seen every second; what it was at is taken over after so long. To take over from one that lives harms nothing. */
+const SILENT_MS = 5_000;
+
+/** What a worker says of itself. */
+export interface WorkerSelf {
+  id: string;
+  host: string;
+  pid: number;
+  /** Its Temporal workers poll their queues. */
+  polling: boolean;
+  /** Operations whose slices it runs. */
+  operations: string[];
+}
+
 /** Says that this worker is alive, and which share of the live lane is its own: the index-th of so many. */
-export async function checkIn(
-  db: Queryable,
-  worker: { id: string; host: string; pid: number; polling: boolean },
-): Promise<{ index: number; of: number }> {
+export async function checkIn(db: Queryable, worker: WorkerSelf): Promise<{ index: number; of: number }> {
   await db.query(
-    `insert into workers (id, host, pid, polling) values ($1, $2, $3, $4)
-     on conflict (id) do update set seen_at = clock_timestamp(), polling = excluded.polling`,
-    [worker.id, worker.host, worker.pid, worker.polling],
+    `insert into workers (id, host, pid, polling, operations) values ($1, $2, $3, $4, $5)
+     on conflict (id) do update set seen_at = clock_timestamp(), polling = excluded.polling,
+       operations = excluded.operations`,
+    [worker.id, worker.host, worker.pid, worker.polling, worker.operations],
   );
-  const { rows } = await db.query(
+  const { rows } = await db.query<{ id: string }>(
     `select id from workers where seen_at > clock_timestamp() - $1::float8 * interval '1 millisecond' order by id`,
     [ALIVE_MS],
   );
@@ -39,4 +51,48 @@ export async function countWorkers(db: Queryable): Promise<{ alive: number; poll
     [ALIVE_MS],
   );
   return rows[0];
+}
+
+/**
+ * Takes up to `limit` operations from workers that are not seen any more, for `workerId`, each by one taker alone: those
+ * that are open and to run, and that no living worker is at. What is not taken now is left for the next look.
+ */
+export async function takeLeftBehind(db: Queryable, workerId: string, limit: number): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>({
+    name: 'take-left-behind',
+    text: `with silent as materialized (
+      select w.id, w.operations from workers w
+      where w.id <> $1 and w.operations <> '{}' and w.seen_at < clock_timestamp() - $3::float8 * interval '1 millisecond'
+      order by w.id for update skip locked
+    ), left_behind as materialized (
+      select distinct u.id from silent s cross join lateral unnest(s.operations) as u(id)
+      join operations o on o.id = u.id and o.closed_at is null and o.control = 'run'
+      where not exists (select from workers w where u.id = any(w.operations)
+        and w.seen_at >= clock_timestamp() - $3::float8 * interval '1 millisecond')
+    ), taken as materialized (
+      select id from left_behind limit $2
+    ), struck as (
+      update workers w set operations = array(
+        select u.id from unnest(w.operations) as u(id) join left_behind l on l.id = u.id
+        where l.id not in (select id from taken))
+      from silent s where w.id = s.id
+    )
+    select id from taken`,
+    values: [workerId, limit, SILENT_MS],
+  });
+  return rows.map(({ id }) => id);
+}
+
+/** Whether a living worker other than this one is at an operation. */
+export async function isWorkedElsewhere(
+  db: Queryable,
+  workerId: string,
+  operationId: string,
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `select from workers where id <> $1 and $2 = any(operations)
+       and seen_at >= clock_timestamp() - $3::float8 * interval '1 millisecond' limit 1`,
+    [workerId, operationId, SILENT_MS],
+  );
+  return (rowCount ?? 0) > 0;
 }

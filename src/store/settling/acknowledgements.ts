@@ -5,27 +5,28 @@ import { refoldDeliveries } from './folding.ts';
 export type Acknowledged = 'settled' | 'remembered' | 'already_delivered' | 'never_sent';
 
 /**
- * Acknowledges deliveries, in whatever state they are: what is being sent remembers it, what waits is delivered and not
- * sent again, what had ended otherwise is delivered after all. Returns what each became, by delivery. One that no request
- * was ever made for is left alone. Runs in a transaction; deliveries are locked in the order of their ids.
+ * Acknowledges deliveries, in whatever state they are. It is the open execution that it settles, also where another one
+ * has delivered before: what is being sent remembers it, what waits is delivered and not sent again. Where none is open,
+ * what was requested last and had ended otherwise is delivered after all. Returns what each became, by delivery. One that
+ * no request was ever made for is left alone. Runs in a transaction; deliveries are locked in the order of their ids.
  */
 export async function acknowledge(db: Queryable, deliveryIds: string[]): Promise<Map<string, Acknowledged>> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<{ delivery_id: string; what: Acknowledged }>(
     `with locked as materialized (
-      select d.id, d.state, d.attempts from deliveries d where d.id = any($1::uuid[]) order by d.id for no key update
+      select d.id, d.attempts from deliveries d where d.id = any($1::uuid[]) order by d.id for no key update
     ), newest as materialized (
-      select l.id as delivery_id, l.state as delivery_state, l.attempts, e.id, e.state
+      select l.id as delivery_id, l.attempts, e.id, e.state
       from locked l left join lateral (
         -- What is open; else what a request was made for, and of several the newest.
         select x.id, x.state from executions x
-        where x.delivery_id = l.id and x.state not in ('superseded', 'delivered')
+        where x.delivery_id = l.id and x.state <> 'superseded'
         order by x.open desc, x.attempts > 0 desc, x.id desc limit 1 for update
       ) e on true
     ), decided as materialized (
       select n.*, case
-        when n.delivery_state = 'delivered' then 'already_delivered'
         when n.state = 'sending' then 'remembered'
         when n.attempts = 0 or n.id is null then 'never_sent'
+        when n.state = 'delivered' then 'already_delivered'
         else 'settled' end as what
       from newest n
     ), remembered as (

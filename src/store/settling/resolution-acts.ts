@@ -1,6 +1,7 @@
 import type { Resolvable } from '../../domain/operations/selection.ts';
+import { Parameters } from '../db/parameters.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
-import { filterConditions, Parameters } from '../selection/selection-page.ts';
+import { filterConditions } from '../selection/filter-conditions.ts';
 import { refoldDeliveries } from './folding.ts';
 
 /** What an operator says that became of a delivery. */

@@ -1,5 +1,6 @@
 import type { OnAmbiguous, RetryPolicy } from '../../domain/sending/retry-policy.ts';
 import type { Queryable } from '../db/queryable.ts';
+import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
 import { refoldDeliveries } from './folding.ts';
 
 /** An item whose sender was lost: what it takes to decide what follows. */
@@ -10,6 +11,8 @@ export interface LostItem {
   token: string;
   version: number;
   attempts: number;
+  /** Attempts of it that were lost, this one included; all of them, and the last ones in a row. */
+  lost: { all: number; inARow: number };
   policy: RetryPolicy;
   onAmbiguous: OnAmbiguous;
   reconcileWithinMs: number;
@@ -30,7 +33,10 @@ export async function lockExpiredClaims(
   );
   if (claims.rows.length === 0) return { tokens: [], items: [] };
   const { rows } = await db.query(
-    `select e.id, e.delivery_id, e.operation_id, e.lease_token, e.attempts,
+    `select e.id, e.delivery_id, e.operation_id, e.lease_token, e.attempts, e.lost_attempts,
+       (select count(*)::int from attempts a where a.execution_id = e.id and a.number > coalesce((
+         select max(k.number) from attempts k where k.execution_id = e.id and k.fault_code is distinct from 'lease_lost'), 0))
+         as lost_in_a_row,
        coalesce(e.target_version, n.current_version) as version, v.max_attempts, v.initial_ms, v.factor, v.cap_ms,
        coalesce(e.on_ambiguous, v.on_ambiguous) as on_ambiguous, v.reconcile_within_ms
      from executions e
@@ -49,6 +55,7 @@ export async function lockExpiredClaims(
       token: row.lease_token,
       version: row.version,
       attempts: row.attempts,
+      lost: { all: row.lost_attempts + 1, inARow: row.lost_in_a_row + 1 },
       policy: {
         maxAttempts: row.max_attempts,
         initialMs: row.initial_ms,
@@ -88,8 +95,9 @@ export async function giveUpOverdue(db: Queryable, limit: number): Promise<strin
 }
 
 /**
- * Ends as ignored what is unsent of `workedBy` at endpoints that take nothing any more, up to `limit` executions.
- * Runs in a transaction.
+ * Ends as ignored what is unsent of `workedBy` at endpoints that take nothing any more, up to `limit` executions; what of an
+ * operation waits for an endpoint to be enabled is left alone. Runs in a transaction that holds these endpoints: what is
+ * enabled at this moment is spared, or was ignored before.
  */
 export async function ignoreAtClosedEndpoints(
   db: Queryable,
@@ -100,8 +108,9 @@ export async function ignoreAtClosedEndpoints(
   const { rows } = await db.query(
     `with unsent as (
       select e.id, n.state as endpoint_state from executions e join endpoints n on n.id = e.endpoint_id
+      left join operations o on o.id = e.operation_id
       where e.in_queue and e.worked_by = $1 and e.endpoint_id = any($2::uuid[]) and e.state in ('queued', 'scheduled')
-        and n.state <> 'enabled'
+        and n.state <> 'enabled' and ${WAITS_UNTIL} <= clock_timestamp()
       limit $3 for update of e skip locked
     )
     update executions e set state = 'ignored', finished_at = clock_timestamp(),
@@ -141,7 +150,7 @@ export async function disableGone(db: Queryable, endpointIds: string[]): Promise
     `with enabled as (
       select id from endpoints where id = any($1::uuid[]) and state = 'enabled' order by id for no key update
     )
-    update endpoints n set state = 'disabled', disabled_reason = 'gone', updated_at = now()
+    update endpoints n set state = 'disabled', disabled_reason = 'gone', disabled_at = clock_timestamp(), updated_at = now()
     from enabled e where n.id = e.id returning n.id`,
     [endpointIds],
   );

@@ -54,6 +54,8 @@ export async function insertEndpointVersion(
 export interface Matchable {
   endpointId: string;
   enabled: boolean;
+  /** Where it was made by a caller who may only edit: nothing that was accepted until then goes to it. */
+  takesFrom?: Date;
   eventTypes?: string[];
   filter?: EventFilter;
   giveUpAfterMs: number;
@@ -64,7 +66,8 @@ export interface Matchable {
 export async function matchableEndpoints(db: Queryable, tenantId: string): Promise<Matchable[]> {
   const { rows } = await db.query({
     name: 'matchable-endpoints',
-    text: `select e.id, e.state, v.event_types, v.filter, v.give_up_after_ms, v.ordered
+    text: `select e.id, e.state, v.event_types, v.filter, v.give_up_after_ms, v.ordered,
+       (select f.accepted_before from endpoint_fences f where f.endpoint_id = e.id and f.version is null) as takes_from
      from endpoints e join endpoint_versions v on v.endpoint_id = e.id and v.version = e.current_version
      where e.tenant_id = $1 and e.state <> 'deleted' order by e.id`,
     values: [tenantId],
@@ -72,6 +75,7 @@ export async function matchableEndpoints(db: Queryable, tenantId: string): Promi
   return rows.map((row) => ({
     endpointId: row.id,
     enabled: row.state === 'enabled',
+    ...(row.takes_from ? { takesFrom: row.takes_from } : {}),
     ...(row.event_types ? { eventTypes: row.event_types } : {}),
     ...(row.filter ? { filter: row.filter } : {}),
     giveUpAfterMs: row.give_up_after_ms,

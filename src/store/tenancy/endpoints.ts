@@ -1,12 +1,14 @@
 import type { Endpoint } from '../../domain/endpoints/endpoint.ts';
 import type { Queryable } from '../db/queryable.ts';
+import { ENDPOINT_FACTS, waitsOfEndpoint } from '../reading/waits.ts';
 import { configFrom } from './endpoint-versions.ts';
 
-const SELECT = `select e.id, e.handle, e.luid, e.state, e.disabled_reason, e.current_version, e.created_at as made_at,
-    e.updated_at, v.*,
-    case when p.openings = 0 then 'closed' when p.floor_until > clock_timestamp() then 'open' else 'half_open' end as circuit
-  from endpoints e join endpoint_versions v on v.endpoint_id = e.id and v.version = e.current_version
-  join endpoint_pacing p on p.endpoint_id = e.id`;
+const SELECT = `select n.id, n.handle, n.luid, n.state, n.disabled_reason, n.current_version, n.created_at as made_at,
+    n.updated_at, v.*,
+    case when p.openings = 0 then 'closed' when p.floor_until > clock_timestamp() then 'open' else 'half_open' end as circuit,
+    ${ENDPOINT_FACTS}
+  from endpoints n join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+  join endpoint_pacing p on p.endpoint_id = n.id`;
 
 /** Makes an endpoint, and its row of pace, without a version yet; undefined where the handle is taken. */
 export async function insertEndpoint(
@@ -31,7 +33,7 @@ export async function findEndpoint(
   tenantId: string,
   id: string,
 ): Promise<Endpoint | undefined> {
-  const { rows } = await db.query(`${SELECT} where e.tenant_id = $1 and e.id = $2`, [tenantId, id]);
+  const { rows } = await db.query(`${SELECT} where n.tenant_id = $1 and n.id = $2`, [tenantId, id]);
   return rows[0] && endpointFrom(rows[0]);
 }
 
@@ -42,8 +44,8 @@ export async function listEndpoints(
   page: { after?: string; limit: number },
 ): Promise<Endpoint[]> {
   const { rows } = await db.query(
-    `${SELECT} where e.tenant_id = $1 and e.state <> 'deleted' and ($2::uuid is null or e.id > $2)
-     order by e.id limit $3`,
+    `${SELECT} where n.tenant_id = $1 and n.state <> 'deleted' and ($2::uuid is null or n.id > $2)
+     order by n.id limit $3`,
     [tenantId, page.after ?? null, page.limit],
   );
   return rows.map(endpointFrom);
@@ -89,7 +91,8 @@ export async function setEndpointState(
 ): Promise<boolean> {
   const { rowCount } = await db.query(
     `update endpoints set state = $3, updated_at = now(),
-      disabled_reason = case when $3 = 'disabled' then coalesce(disabled_reason, 'operator') end
+      disabled_reason = case when $3 = 'disabled' then coalesce(disabled_reason, 'operator') end,
+      disabled_at = case when $3 = 'disabled' then coalesce(disabled_at, clock_timestamp()) end
      where tenant_id = $1 and id = $2 and state = any($4)`,
     [tenantId, id, state, from],
   );
@@ -106,6 +109,7 @@ function endpointFrom(row: any): Endpoint {
     ...(row.disabled_reason ? { disabledReason: row.disabled_reason } : {}),
     version: row.current_version,
     circuit: row.circuit,
+    waitingFor: waitsOfEndpoint(row),
     config: configFrom(row),
     createdAt: row.made_at,
     updatedAt: row.updated_at,

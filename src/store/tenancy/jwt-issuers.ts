@@ -14,22 +14,28 @@ export interface JwtIssuer {
   jwks?: JSONWebKeySet;
   jwksUrl?: string;
   scopes: Scope[];
+  /** The installation registered it, for itself or for a tenant: its tokens need not name a tenant. */
+  byInstallation: boolean;
   /** Absent where it is the installation's. */
   tenant?: { id: string; handle: string };
   createdAt: Date;
   revokedAt?: Date;
 }
 
-/** Registers an issuer; undefined where another one has the same issuer and audience. */
+/** A tenant as a request names it. */
+export type TenantName = { id: string } | { handle: string };
+
+/** Registers an issuer; undefined where its tenant has one with this issuer and audience, or the installation made one. */
 export async function insertJwtIssuer(
   db: Queryable,
   issuer: Omit<JwtIssuer, 'createdAt' | 'revokedAt'>,
 ): Promise<JwtIssuer | undefined> {
   const { rows } = await db.query(
     `with made as (
-      insert into jwt_issuers (id, tenant_id, name, issuer, audience, algorithm, sealed_secret, jwks, jwks_url, scopes)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-      on conflict (issuer, audience) where revoked_at is null do nothing returning *
+      insert into jwt_issuers (id, tenant_id, name, issuer, audience, algorithm, sealed_secret, jwks, jwks_url, scopes,
+        by_installation)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+      on conflict do nothing returning *
     ) select i.*, t.handle from made i left join tenants t on t.id = i.tenant_id`,
     [
       issuer.id,
@@ -42,21 +48,51 @@ export async function insertJwtIssuer(
       issuer.jwks ? JSON.stringify(issuer.jwks) : null,
       issuer.jwksUrl ?? null,
       issuer.scopes,
+      issuer.byInstallation,
     ],
   );
   return rows[0] && issuerFrom(rows[0]);
 }
 
-/** The issuers that a token with these claims may be of: those that work first, then the newest revoked. */
+/**
+ * The issuers that a token with these claims may be of: those that work first, of them those that the installation
+ * registered, then the newest revoked. With a tenant named, its own and those of the installation as a whole; without,
+ * only what the installation registered: what a tenant registers says nothing about calls that do not name it.
+ */
 export async function findJwtIssuers(
   db: Queryable,
-  issuer: string,
-  audiences: readonly string[],
+  {
+    issuer,
+    audiences,
+    named,
+  }: { issuer: string; audiences: readonly string[]; named?: TenantName | undefined },
 ): Promise<JwtIssuer[]> {
   const { rows } = await db.query({
     name: 'find-jwt-issuers',
     text: `select i.*, t.handle from jwt_issuers i left join tenants t on t.id = i.tenant_id
-      where i.issuer = $1 and i.audience = any($2) order by i.revoked_at desc nulls first limit 2`,
+      where i.issuer = $1 and i.audience = any($2)
+      and case when $3 then i.tenant_id is null or t.id = $4 or t.handle = $5 else i.by_installation end
+      order by i.revoked_at is not null, i.by_installation desc, i.revoked_at desc limit 4`,
+    values: [
+      issuer,
+      audiences,
+      named !== undefined,
+      named && 'id' in named ? named.id : null,
+      named && 'handle' in named ? named.handle : null,
+    ],
+  });
+  return rows.map(issuerFrom);
+}
+
+/** Some issuers of tenants that a token with these claims may be of, whoever they are. */
+export async function findIssuersOfTenants(
+  db: Queryable,
+  { issuer, audiences }: { issuer: string; audiences: readonly string[] },
+): Promise<JwtIssuer[]> {
+  const { rows } = await db.query({
+    name: 'find-issuers-of-tenants',
+    text: `select i.*, t.handle from jwt_issuers i join tenants t on t.id = i.tenant_id
+      where i.issuer = $1 and i.audience = any($2) and i.revoked_at is null order by i.id limit 4`,
     values: [issuer, audiences],
   });
   return rows.map(issuerFrom);
@@ -102,6 +138,7 @@ function issuerFrom(row: any): JwtIssuer {
     ...(row.jwks ? { jwks: row.jwks } : {}),
     ...(row.jwks_url ? { jwksUrl: row.jwks_url } : {}),
     scopes: row.scopes,
+    byInstallation: row.by_installation,
     ...(row.tenant_id ? { tenant: { id: row.tenant_id, handle: row.handle } } : {}),
     createdAt: row.created_at,
     ...(row.revoked_at ? { revokedAt: row.revoked_at } : {}),

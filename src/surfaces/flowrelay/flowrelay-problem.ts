@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { type Problem, ProblemSchema } from '../../api/problem.ts';
 import { PROBLEMS } from '../../api/problem-table.ts';
+import type { RenderedProblem } from '../../api/rendered-problem.ts';
 import type { Reply } from '../../api/reply.ts';
 import type { RouteResponse } from '../../api/route.ts';
-import type { RenderedProblem } from '../../api/surface.ts';
+
 import { showId } from '../../domain/tenancy/typed-id.ts';
 import { shownId } from '../native/fields.ts';
 import { isBeyondProduct } from './domain/product-boundary.ts';

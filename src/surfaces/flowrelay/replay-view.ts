@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
-import type { Caller } from '../../api/authentication.ts';
+import type { Caller } from '../../api/caller.ts';
+
 import { hasScope } from '../../domain/tenancy/scope.ts';
 import { showId } from '../../domain/tenancy/typed-id.ts';
 import type { ReadinessReason } from './domain/plan-replay.ts';

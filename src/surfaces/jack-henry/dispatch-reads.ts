@@ -1,7 +1,8 @@
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
+import { Parameters } from '../../store/db/parameters.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
-import { filterConditions, Parameters, rangesOf } from '../../store/selection/selection-page.ts';
+import { filterConditions, rangesOf } from '../../store/selection/filter-conditions.ts';
 
 /** A delivery with its event, its batches and what became of it last. */
 export interface Dispatch {

@@ -12,6 +12,7 @@ import { subscriptionRoutes } from './subscription-routes.ts';
 /** Jack Henry Modern Eventing: institutions are tenants, named in the path by their uuids. */
 export const jackHenrySurface: Surface = {
   name: 'jack-henry',
+  title: 'Jack Henry Modern Eventing',
   prefixes: [PREFIX],
   credentials: {
     ...nativeSurface.credentials,
@@ -23,7 +24,13 @@ export const jackHenrySurface: Surface = {
     },
   },
   async authenticate(deps, access, request) {
-    const caller = await callerOf(deps, bearerToken(request.header('authorization')));
+    const caller = await callerOf(
+      deps,
+      bearerToken(request.header('authorization')),
+      access.of === 'installation'
+        ? { installation: true }
+        : { named: request.params.institutionId?.toLowerCase() },
+    );
     if (isProblem(caller)) return caller;
     if (access.of === 'installation') {
       // Whatever its scopes: what belongs to one institution never acts for the others.

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { FieldError, Problem } from '../../api/problem.ts';
 import { PROBLEMS, type ProblemCode } from '../../api/problem-table.ts';
+import type { RenderedProblem } from '../../api/rendered-problem.ts';
 import type { RouteResponse } from '../../api/route.ts';
-import type { ProblemContext, RenderedProblem } from '../../api/surface.ts';
+import type { ProblemContext } from '../../api/surface.ts';
 
 const PROBLEM_TYPE = 'application/problem+json';
 

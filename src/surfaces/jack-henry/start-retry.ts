@@ -1,5 +1,6 @@
 import type { ApiDeps } from '../../api/api-deps.ts';
-import type { Caller } from '../../api/authentication.ts';
+import type { Caller, TenantRef } from '../../api/caller.ts';
+
 import {
   IDEMPOTENCY_KEEP_MS,
   idempotencyScope,
@@ -8,7 +9,7 @@ import {
 } from '../../api/idempotency.ts';
 import { type Problem, problem } from '../../api/problem.ts';
 import type { Reply } from '../../api/reply.ts';
-import type { TenantRef } from '../../api/route.ts';
+
 import { acceptOperation } from '../../operations/accept-operation.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
 import { findEvent } from '../../store/reading/event-reads.ts';

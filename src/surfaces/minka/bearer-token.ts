@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose';
+import { decodeJwt, decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose';
 import { bearerToken } from '../../api/authentication.ts';
 import type { Call } from '../../api/route.ts';
 import { canonicalJson } from '../../domain/json/canonical-json.ts';
+import { readId } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
-import { signersByHandle, signersByKey, type TenantSigner } from '../../store/tenancy/signers.ts';
 import { bytesOf, ed25519Key } from './envelope.ts';
+import { signersByHandle, signersByKey, type TenantSigner } from './store/signers.ts';
 
 /** A token that its key has signed. */
 export interface VerifiedToken {
@@ -18,8 +19,8 @@ export interface VerifiedToken {
 /** The request that a token came with. */
 export type TokenRequest = Pick<Call, 'header' | 'url' | 'rawBody'> & { method: 'GET' | 'POST' };
 
-/** A handle says nothing of the tenant; so many of one handle are tried. */
-const MAX_NAMESAKES = 20;
+/** More audiences than these name no ledger. */
+const MAX_AUDIENCES = 20;
 const CLOCK_TOLERANCE_SECONDS = 5;
 const HSH = /^(?<hash>[0-9a-f]{64})(:(?<names>([!#$%&'*+.^_`|~0-9a-z-]+(,[!#$%&'*+.^_`|~0-9a-z-]+)*)?))?$/;
 
@@ -35,7 +36,11 @@ export async function verifyToken(
   const key = bytesOf(kid, 32);
   const known = key
     ? await signersByKey(db, [key], tenantId)
-    : await signersByHandle(db, kid, tenantId, MAX_NAMESAKES);
+    : await signersByHandle(
+        db,
+        kid,
+        tenantId === undefined ? ledgersOf(token) : { ids: [tenantId], handles: [] },
+      );
   for (const publicKey of distinctKeys(known)) {
     const claims = await claimsOf(token, publicKey);
     if (!claims) continue;
@@ -56,6 +61,23 @@ function keyIdOf(token: string): string | undefined {
     return usable ? kid : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * The ledgers that a token says it is meant for, where nothing else names one. Not verified yet: it says where to look
+ * for the key, and the key says whether it is so.
+ */
+function ledgersOf(token: string): { ids: string[]; handles: string[] } {
+  try {
+    const names = [decodeJwt(token).aud ?? []]
+      .flat()
+      .slice(0, MAX_AUDIENCES)
+      // A NUL cannot be compared in Postgres; no handle has one.
+      .filter((name) => typeof name === 'string' && !name.includes('\0'));
+    return { ids: names.flatMap((name) => readId('tenant', name) ?? []), handles: names };
+  } catch {
+    return { ids: [], handles: [] };
   }
 }
 

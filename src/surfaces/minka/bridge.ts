@@ -1,9 +1,9 @@
-import type { TenantRef } from '../../api/route.ts';
+import type { TenantRef } from '../../api/caller.ts';
 import { readId } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
 import { readBridgeAddress } from './bridge-address.ts';
-import { type Bridge, findBridge } from './bridges.ts';
 import { type LedgerError, ledgerErrors } from './ledger-error.ts';
+import { type Bridge, findBridge } from './store/bridges.ts';
 
 /** The bridge of the ledger that a path names by luid or address; the parent of an address must be this ledger. */
 export async function bridgeNamed(

@@ -1,5 +1,5 @@
-import type { BridgeEvent } from './bridge-events.ts';
 import { hashOf, type Proof, systemProof } from './envelope.ts';
+import type { BridgeEvent } from './store/bridge-events.ts';
 import type { SystemSigner } from './system-signer.ts';
 
 /** An event of a bridge as it is listed, signed in the state it is in. */

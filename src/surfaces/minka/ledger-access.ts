@@ -1,14 +1,15 @@
 import type { ApiDeps } from '../../api/api-deps.ts';
-import type { createRateLimiter } from '../../api/rate-limit.ts';
-import type { TenantRef } from '../../api/route.ts';
-import { type AccessAction, isGranted, type NamedSigner } from '../../domain/tenancy/access-rule.ts';
+import type { TenantRef } from '../../api/caller.ts';
+import type { RateLimiter } from '../../api/rate-limit.ts';
+
 import { readId, showId } from '../../domain/tenancy/typed-id.ts';
-import { listAccessRules, MAX_ACCESS_RULES } from '../../store/tenancy/access-rules.ts';
-import { signersByKey, type TenantSigner } from '../../store/tenancy/signers.ts';
 import { findTenant } from '../../store/tenancy/tenants.ts';
+import { type AccessAction, isGranted, type NamedSigner } from './access-rule.ts';
 import { type TokenRequest, type VerifiedToken, verifyToken } from './bearer-token.ts';
 import type { Proof } from './envelope.ts';
 import { isLedgerError, type LedgerError, ledgerErrors } from './ledger-error.ts';
+import { listAccessRules, MAX_ACCESS_RULES } from './store/access-rules.ts';
+import { signersByKey, type TenantSigner } from './store/signers.ts';
 import { systemSigner } from './system-signer.ts';
 
 /** Which ledger a request is about, and who signed it and its token. */
@@ -40,7 +41,7 @@ export async function readPresented(
 }
 
 /** How many requests a tenant may make, counted where it is known. */
-export type Quota = ReturnType<typeof createRateLimiter>;
+export type Quota = RateLimiter;
 
 /** Who may do what: first who it is, then whether that is too often, then whether a rule of the ledger grants it. */
 export async function authorize(
@@ -52,7 +53,7 @@ export async function authorize(
 ): Promise<Access | LedgerError> {
   const access = await findAccess(deps, presented, proofs);
   if (isLedgerError(access)) return access;
-  const { refusal } = await quota(access.tenant.id);
+  const { refusal } = quota(access.tenant.id);
   if (refusal)
     return { ...ledgerErrors.rateLimited, ...(refusal.headers ? { headers: refusal.headers } : {}) };
   return (await isAllowed(deps, access, action)) ? access : ledgerErrors.forbidden;
@@ -79,10 +80,7 @@ async function findAccess(
     ),
     ...(token ? [token.signers] : []),
   ];
-  const [one = [], ...others] = claimants;
-  const tenants = one
-    .map(({ tenant }) => tenant)
-    .filter(({ id }) => others.every((signers) => signers.some(({ tenant }) => tenant.id === id)));
+  const tenants = tenantsOf(claimants);
   const [tenant] = tenants;
   if (!tenant) return ledgerErrors.notFound('Signer');
   if (tenants.length > 1) return ledgerErrors.ledgerNotSet;
@@ -91,6 +89,22 @@ async function findAccess(
   const [bearer] = ofTenant(token?.signers ?? []);
   const signers = ofTenant(claimants.slice(0, proofs.length).flat());
   return { tenant, signers, ...(bearer ? { bearer } : {}) };
+}
+
+/**
+ * The tenants that know every claimant. Where several do, those count whose keys were proved to be theirs: whatever
+ * somebody else has registered before that was asked for, it does not make the owner's calls ambiguous.
+ */
+function tenantsOf(claimants: readonly TenantSigner[][]): TenantRef[] {
+  const [one = [], ...others] = claimants;
+  const known = one
+    .map(({ tenant }) => tenant)
+    .filter(({ id }) => others.every((signers) => signers.some(({ tenant }) => tenant.id === id)));
+  if (known.length <= 1) return known;
+  const proved = known.filter(({ id }) =>
+    claimants.every((signers) => signers.some(({ tenant, provedBy }) => tenant.id === id && provedBy)),
+  );
+  return proved.length > 0 ? proved : known;
 }
 
 /** Whether a rule grants the action. A list or a read has no body to sign: who signed its token signed it. */

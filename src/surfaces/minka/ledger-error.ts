@@ -61,6 +61,16 @@ export function errorReply(signer: SystemSigner, error: LedgerError): Reply {
   return {
     status: error.status,
     json: signedError(signer, error, new Date()),
+    ...(isUnauthenticated(error) ? { unauthenticated: true } : {}),
     ...(error.headers ? { headers: error.headers } : {}),
   };
+}
+
+/** Whether it says that nobody knows who signed the request. */
+function isUnauthenticated({ reason, detail }: LedgerError): boolean {
+  return (
+    reason === ledgerErrors.unauthorized.reason ||
+    reason.startsWith('crypto.signature-') ||
+    detail === ledgerErrors.notFound('Signer').detail
+  );
 }

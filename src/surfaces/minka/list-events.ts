@@ -3,13 +3,13 @@ import type { ApiDeps } from '../../api/api-deps.ts';
 import { type Call, type Route, route } from '../../api/route.ts';
 import { bridgeNamed } from './bridge.ts';
 import { BRIDGE_EVENT_FIELDS, COMPARISONS } from './bridge-event-filter.ts';
-import { listBridgeEvents } from './bridge-events.ts';
 import { hashOf, systemProof } from './envelope.ts';
 import { listedEvent } from './event-view.ts';
 import { authorize, type Quota, readPresented } from './ledger-access.ts';
 import { errorReply, isLedgerError, type LedgerError, ledgerErrors } from './ledger-error.ts';
 import { readListQuery, unusableRegex } from './list-query.ts';
 import { ERROR_RESPONSES, EventList, LEDGER_HEADERS } from './route-schemas.ts';
+import { listBridgeEvents } from './store/bridge-events.ts';
 import { systemSigner } from './system-signer.ts';
 
 /** The events of a bridge with what has become of them. */

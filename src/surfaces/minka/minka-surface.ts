@@ -1,16 +1,22 @@
-import type { Problem } from '../../api/problem.ts';
+import { logActs } from '../../api/log-acts.ts';
+import type { FieldError, Problem } from '../../api/problem.ts';
 import { problem } from '../../api/problem.ts';
 import { createRateLimiter, DEFAULT_RATE_LIMIT } from '../../api/rate-limit.ts';
 import type { Surface } from '../../api/surface.ts';
+import { accessRuleRoutes } from './administration/access-rules.ts';
+import { ACTS } from './administration/acts.ts';
+import { signerRoutes } from './administration/signers.ts';
 import { type LedgerError, ledgerErrors, signedError } from './ledger-error.ts';
 import { listEventsRoute } from './list-events.ts';
 import { readRoutes } from './read-records.ts';
 import { retryEventsRoute } from './retry-events.ts';
+import { type SchemaFault, schemaInvalid } from './schema-check.ts';
 import { systemSigner } from './system-signer.ts';
 
 /** The Minka Ledger: requests are signed in their bodies or by tokens, and every answer in JSON is signed, too. */
 export const minkaSurface: Surface = {
   name: 'minka',
+  title: 'Minka Ledger',
   prefixes: ['/v2'],
   credentials: {
     signerToken: {
@@ -32,6 +38,9 @@ export const minkaSurface: Surface = {
       ...(failure.headers ? { headers: failure.headers } : {}),
     };
   },
+  // Error handling of bridges: 1 s, times 1.2 each, at most 1 h, at most 5 attempts.
+  preset: { config: { retry: { maxAttempts: 5, initialMs: 1_000, factor: 1.2, capMs: 3_600_000 } } },
+  administration: (deps) => logActs(deps.log, ACTS, [...signerRoutes(deps), ...accessRuleRoutes(deps)]),
   routes(deps) {
     const quota = createRateLimiter(deps.rateLimit ?? DEFAULT_RATE_LIMIT);
     return [retryEventsRoute(deps, quota), listEventsRoute(deps, quota), ...readRoutes(deps, quota)];
@@ -39,18 +48,23 @@ export const minkaSurface: Surface = {
 };
 
 /** What is refused before a route, or by accident, in the words of the ledger. */
-function errorFor({ problem: code }: Problem): LedgerError {
+function errorFor({ problem: code, errors = [] }: Problem): LedgerError {
   switch (code) {
     case 'malformed_json':
+    case 'nested_too_deep':
     case 'body_too_large':
     case 'payload_too_large':
+    case 'too_many_members':
     case 'unsupported_media_type':
     case 'unsupported_content_encoding':
       return ledgerErrors.bodyMalformed;
     case 'rate_limited':
       return ledgerErrors.rateLimited;
-    // Routes check their own bodies and queries: what is left is a path that cannot be decoded.
+    // Routes check their own bodies and queries: what is left is a query or a path that cannot be decoded.
     case 'invalid_request':
+      return errors.some(({ parameter }) => parameter !== undefined)
+        ? schemaInvalid(errors.map(undecodable), 'query')
+        : ledgerErrors.routeNotFound;
     case 'route_not_found':
     case 'method_not_allowed':
     case 'not_found':
@@ -65,4 +79,14 @@ function errorFor({ problem: code }: Problem): LedgerError {
     default:
       return ledgerErrors.unexpected;
   }
+}
+
+function undecodable({ parameter = '' }: FieldError): SchemaFault {
+  return {
+    instancePath: `/${parameter}`,
+    schemaPath: '#/contentEncoding',
+    keyword: 'contentEncoding',
+    params: {},
+    message: 'must be UTF-8 in percent-encoding',
+  };
 }

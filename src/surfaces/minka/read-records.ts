@@ -2,7 +2,6 @@ import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
 import { type Call, type Route, route } from '../../api/route.ts';
 import { bridgeNamed } from './bridge.ts';
-import type { Bridge } from './bridges.ts';
 import { hashOf, systemProof } from './envelope.ts';
 import { authorize, type Quota, readPresented } from './ledger-access.ts';
 import { errorReply, isLedgerError, type LedgerError, ledgerErrors } from './ledger-error.ts';
@@ -14,6 +13,7 @@ import {
   SignerRecord,
   StatusRecord,
 } from './route-schemas.ts';
+import type { Bridge } from './store/bridges.ts';
 import { type SystemSigner, systemSigner } from './system-signer.ts';
 
 /** How a record's key is written. */
@@ -79,7 +79,9 @@ export function readRoutes(deps: ApiDeps, quota: Quota): Route[] {
         const signer = systemSigner(sealer);
         const invalid = checkEmptyQuery(query);
         if (invalid) return errorReply(signer, invalid);
-        if (handle !== 'system') return errorReply(signer, ledgerErrors.notFound('Signer'));
+        // Nobody has signed anything here: it is no failed authentication.
+        if (handle !== 'system')
+          return { ...errorReply(signer, ledgerErrors.notFound('Signer')), unauthenticated: false };
         const data = { handle, format: FORMAT, public: signer.public };
         return { status: 200, body: record(signer, data, { moment: new Date().toISOString() }) };
       },

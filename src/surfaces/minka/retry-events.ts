@@ -6,12 +6,12 @@ import type { DeliveryFilter } from '../../domain/operations/selection.ts';
 import { readId } from '../../domain/tenancy/typed-id.ts';
 import { acceptOperation } from '../../operations/accept-operation.ts';
 import { bridgeNamed } from './bridge.ts';
-import { type Bridge, isOfBridge } from './bridges.ts';
 import { type Envelope, envelopeFault, type Proof } from './envelope.ts';
 import { type Access, authorize, type Quota, readPresented } from './ledger-access.ts';
 import { errorReply, isLedgerError, type LedgerError, ledgerErrors } from './ledger-error.ts';
 import { checkEmptyQuery, checkEnvelope, checkRetryData, ENVELOPE, type RetryData } from './retry-schemas.ts';
 import { ERROR_RESPONSES, LEDGER_HEADERS } from './route-schemas.ts';
+import { type Bridge, isOfBridge } from './store/bridges.ts';
 import { systemSigner } from './system-signer.ts';
 
 const PATH = '/v2/bridges/{id}/events/retry';

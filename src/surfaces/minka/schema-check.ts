@@ -1,5 +1,6 @@
 import { Ajv, type AnySchemaObject, type ErrorObject } from 'ajv';
 import formatsPlugin from 'ajv-formats';
+import { readInstant } from '../../domain/time/instant.ts';
 import type { LedgerError } from './ledger-error.ts';
 
 /** Says what is wrong with a value, as an error of the ledger; undefined where nothing is. */
@@ -18,7 +19,7 @@ const first = withFormats(new Ajv({ allowUnionTypes: true }));
 export function schemaCheck(schema: AnySchemaObject, subject?: string): SchemaCheck {
   const checks = { every: every.compile(schema), first: first.compile(schema) };
   return (value) => {
-    const check = memberCount(value) > MAX_MEMBERS ? checks.first : checks.every;
+    const check = memberCount(value, MAX_MEMBERS) > MAX_MEMBERS ? checks.first : checks.every;
     return check(value) ? undefined : schemaInvalid((check.errors ?? []).slice(0, MAX_ERRORS), subject);
   };
 }
@@ -52,12 +53,21 @@ export function schemaInvalid(faults: SchemaFault[], subject?: string): LedgerEr
   };
 }
 
-function memberCount(value: unknown): number {
-  return typeof value === 'object' && value !== null ? Object.keys(value).length : 0;
+/** Members and entries wherever they are; it stops counting once there are more than `most`. */
+function memberCount(value: unknown, most: number): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let count = 0;
+  for (const name in value) {
+    count += 1 + memberCount((value as Record<string, unknown>)[name], most - count);
+    if (count > most) break;
+  }
+  return count;
 }
 
 function withFormats(ajv: Ajv): Ajv {
   // The package is CommonJS: its types say that the default import is the module, at run time it is the function.
   (formatsPlugin as unknown as (instance: Ajv) => void)(ajv);
+  // One reader of times on all surfaces.
+  ajv.addFormat('date-time', (text) => readInstant(text).ok);
   return ajv;
 }

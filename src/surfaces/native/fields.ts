@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ID_PREFIXES, type IdKind, readId } from '../../domain/tenancy/typed-id.ts';
+import { readInstant } from '../../domain/time/instant.ts';
 
 /** Postgres can keep neither a NUL nor half a surrogate pair, and no name needs control characters. */
 const UNSTORABLE = /\p{Cc}|\p{Surrogate}/u;
@@ -51,20 +52,18 @@ export function textField(maxLength: number, description: string, example: strin
     .meta({ description, example });
 }
 
-/** Years that both Postgres and a Date can hold, in any offset. */
-const MIN_TIME = Date.UTC(1970, 0, 1);
-const MAX_TIME = Date.UTC(9999, 0, 1);
-
-/** An instant that is read: ISO 8601 with an offset. */
+/** An instant that is read: RFC 3339 with any offset; comes out in UTC. */
 export function timeField(description: string) {
-  return z.iso
-    .datetime({ offset: true })
+  return z
+    .string()
     .max(64)
-    .refine((text) => Date.parse(text) >= MIN_TIME && Date.parse(text) < MAX_TIME, {
-      message: 'Expected a time between the years 1970 and 9999.',
-      params: { code: 'out_of_range' },
+    .transform((text, context) => {
+      const read = readInstant(text);
+      if (read.ok) return read.at;
+      context.addIssue({ code: 'custom', message: read.message, params: { code: read.code } });
+      return z.NEVER;
     })
-    .meta({ description, example: '2026-11-03T02:00:00Z' });
+    .meta({ format: 'date-time', description, example: '2026-11-03T02:00:00Z' });
 }
 
 /** An instant that is shown, in UTC. */

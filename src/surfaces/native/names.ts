@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type FieldError, type Problem, problem } from '../../api/problem.ts';
+import { type FieldError, MAX_ERRORS, type Problem, problem } from '../../api/problem.ts';
 import type { Route } from '../../api/route.ts';
 import { MAX_EXPLICIT_IDS } from '../../domain/operations/selection.ts';
 import { readId } from '../../domain/tenancy/typed-id.ts';
@@ -55,6 +55,11 @@ export async function idsOfNames(
 /** The problem for names that stand for nothing. */
 export function unknownNames(places: readonly Pick<FieldError, 'pointer' | 'parameter'>[]): Problem {
   return problem('unknown_ids', {
+    ...(places.length > MAX_ERRORS
+      ? {
+          detail: `Nothing was done: ${places.length} ids or names stand for nothing of the tenant; \`errors\` names the first ${MAX_ERRORS}.`,
+        }
+      : {}),
     errors: places.map((place) => ({
       ...place,
       code: 'unknown',
@@ -65,7 +70,7 @@ export function unknownNames(places: readonly Pick<FieldError, 'pointer' | 'para
 
 /**
  * A filter with the ids of the endpoints that it names. A handle that is nobody's is refused, for it is a typing error;
- * what can be read as an id stays, and selects nothing where it is not the tenant's.
+ * what can be read as an id stays: who starts something refuses it where it is not the tenant's, and a list has nothing.
  */
 export async function withNamedEndpoints<Filter extends { endpointIds?: string[] | undefined }>(
   db: Queryable,

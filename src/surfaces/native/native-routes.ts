@@ -1,6 +1,7 @@
 import type { ApiDeps } from '../../api/api-deps.ts';
+import { logActs } from '../../api/log-acts.ts';
 import type { Route } from '../../api/route.ts';
-import { logActs } from './acts.ts';
+import { ACTS } from './acts.ts';
 import { ackRoutes } from './deliveries/acks.ts';
 import { deliveryRoutes } from './deliveries/deliveries.ts';
 import { eventRoutes } from './deliveries/events.ts';
@@ -13,22 +14,18 @@ import { retryRoutes } from './retries/retries.ts';
 import { retryControlRoutes } from './retries/retry-control.ts';
 import { retryItemRoutes } from './retries/retry-items.ts';
 import { retryProgressRoutes } from './retries/retry-progress.ts';
-import { accessRuleRoutes } from './tenancy/access-rules.ts';
 import { jwtIssuerRoutes } from './tenancy/jwt-issuers.ts';
 import { keyRoutes } from './tenancy/keys.ts';
-import { signerRoutes } from './tenancy/signers.ts';
 import { tenantRoutes } from './tenancy/tenants.ts';
 
 /** The native API, `/api/v1`. */
 export function nativeRoutes(deps: ApiDeps): Route[] {
   const rate = new ProgressRate();
-  const acting = (routes: Route[]) => logActs(deps.log, routes);
+  const acting = (routes: Route[]) => logActs(deps.log, ACTS, routes);
   return [
     ...acting(tenantRoutes(deps)),
     ...acting(keyRoutes(deps)),
     ...acting(jwtIssuerRoutes(deps)),
-    ...acting(signerRoutes(deps)),
-    ...acting(accessRuleRoutes(deps)),
     ...takeNames(deps.pool, 'endpoint', acting(endpointRoutes(deps))),
     ...takeNames(deps.pool, 'event', acting(eventRoutes(deps))),
     ...resolutionRoutes(deps),

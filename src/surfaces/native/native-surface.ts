@@ -6,6 +6,7 @@ import { nativeRoutes } from './native-routes.ts';
 /** The native API with everything that no other surface owns: `Authorization: Bearer`, and `Redrive-Tenant` for keys of the installation. */
 export const nativeSurface: Surface = {
   name: 'native',
+  title: 'the native API',
   prefixes: ['/'],
   credentials: API_KEY_CREDENTIAL,
   authenticate: authenticateByKey,

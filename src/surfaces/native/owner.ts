@@ -1,6 +1,6 @@
-import type { Caller } from '../../api/authentication.ts';
+import type { Caller, TenantRef } from '../../api/caller.ts';
 import { type Problem, problem } from '../../api/problem.ts';
-import type { TenantRef } from '../../api/route.ts';
+
 import { readId } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
 import { findTenant } from '../../store/tenancy/tenants.ts';

@@ -2,10 +2,10 @@ import { z } from 'zod';
 import type { Attempt } from '../../store/reading/execution-reads.ts';
 import { shownTime } from '../native/fields.ts';
 import { fileArtifacts } from './file-artifact.ts';
-import type { FileExecution } from './file-executions.ts';
 import { FILE_FAULT_CODES, fileFault } from './file-fault.ts';
 import { FILE_STATUSES, fileStatus, isRetryable } from './file-status.ts';
 import { direction, shownUuid } from './stedi-fields.ts';
+import type { FileExecution } from './store/file-executions.ts';
 
 /** An execution as it stands in lists. */
 export const FileExecutionSummary = z
@@ -28,7 +28,11 @@ export const FileExecutionSummary = z
       description: 'The same as a sentence.',
       example: 'The file was not delivered: every attempt failed.',
     }),
-    retryable: z.boolean().meta({ description: 'A retry would make a child of it.', example: true }),
+    retryable: z.boolean().meta({
+      description:
+        'A retry would make a child of it now; at an endpoint that is disabled or deleted none does.',
+      example: true,
+    }),
     parentExecutionId: shownUuid('The execution that it retries.').optional(),
     childExecutionId: shownUuid('The execution that retried it.').optional(),
     partnershipId: z

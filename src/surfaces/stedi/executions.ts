@@ -13,19 +13,12 @@ import {
   fileExecutionSummary,
   fileFaults,
 } from './execution-view.ts';
-import { type FileFilter, findFileExecution, listFileExecutions } from './file-executions.ts';
 import { FILE_STATUSES } from './file-status.ts';
 import { pageParameters, readPageToken, writePageToken } from './page-token.ts';
 import { partnershipEndpoints } from './partnership-endpoints.ts';
 import { ERROR_RESPONSES } from './stedi-error.ts';
-import {
-  direction,
-  faultCode,
-  partnershipId,
-  processedRange,
-  refuseReversed,
-  timeBound,
-} from './stedi-fields.ts';
+import { direction, faultCode, partnershipId, processedRange, refuseReversed } from './stedi-fields.ts';
+import { type FileFilter, findFileExecution, listFileExecutions } from './store/file-executions.ts';
 
 /** Shorter parts would be in almost every name. */
 const MIN_NAME_PART = 3;
@@ -137,8 +130,8 @@ async function filterOf(
     ...(asked.status === undefined ? {} : { status: asked.status }),
     ...(asked.faultCode === undefined ? {} : { faultCode: asked.faultCode }),
     ...(endpointIds ? { endpointIds } : {}),
-    ...(asked.from === undefined ? {} : { from: timeBound(asked.from, true) }),
-    ...(asked.to === undefined ? {} : { to: timeBound(asked.to, true) }),
+    ...(asked.from === undefined ? {} : { from: { at: asked.from, inclusive: true } }),
+    ...(asked.to === undefined ? {} : { to: { at: asked.to, inclusive: true } }),
     ...(asked.displayName === undefined ? {} : { name: asked.displayName }),
   };
 }

@@ -3,26 +3,43 @@ import { v7 as uuidv7 } from 'uuid';
 import { wantsEvent } from '../../domain/endpoints/endpoint-match.ts';
 import { FAILED_FILE_TYPE, isSystemEventType } from '../../domain/endpoints/event-type.ts';
 import { type MatchedEvent, writeCallsIn } from '../../ingest/write-calls.ts';
+import type { Chore, ChoreDeps } from '../../loops/chore.ts';
 import { withTransaction } from '../../store/db/pool.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
 import { type Matchable, matchableEndpoints } from '../../store/tenancy/endpoint-versions.ts';
-import { readEndedHorizon } from './ended-horizon.ts';
 import { failedFileEvent } from './failed-file-event.ts';
+import { fileArtifacts } from './file-artifact.ts';
+import { fileFault } from './file-fault.ts';
+import { readEndedHorizon } from './store/ended-horizon.ts';
 import {
   feedsWithNews,
   lockFailedFileFeed,
   moveFailedFileFeed,
   openFailedFileFeeds,
-} from './failed-file-feeds.ts';
-import { fileArtifacts } from './file-artifact.ts';
-import { endedExecutions, type FileExecution } from './file-executions.ts';
-import { fileFault } from './file-fault.ts';
+} from './store/failed-file-feeds.ts';
+import { endedExecutions, type FileExecution } from './store/file-executions.ts';
 
 const FEEDS_AT_ONCE = 100;
 /** Events of one transaction. */
 const PAGE = 500;
 /** Between the time a transaction takes as its own and the moment others can see that it runs. */
 const LAG_MS = 500;
+
+/** Tells every tenant that asks of its failed files; one whose turn fails keeps no other from its own. */
+export function failedFileChore({ pool, stop, count, wakeLiveLanes, attempt }: ChoreDeps): Chore {
+  return {
+    name: 'failed_files',
+    async run() {
+      for (const tenantId of await tenantsToTell(pool))
+        await attempt('failed_files', async () => {
+          const told = await tellFailedFiles(pool, tenantId, stop);
+          if (told === 0) return;
+          count('told_failed_file', told);
+          await wakeLiveLanes();
+        });
+    },
+  };
+}
 
 /** The tenants that ask to be told of failed files, and of which something has failed since. */
 export async function tenantsToTell(pool: Pool): Promise<string[]> {

@@ -1,3 +1,5 @@
+import type { EndpointState } from '../../domain/endpoints/endpoint-state.ts';
+import { exclusionOf, retryFate } from '../../domain/operations/retry-fate.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import { type ExecutionState, isOpen } from '../../domain/sending/execution-state.ts';
 
@@ -36,21 +38,35 @@ export function fileStatus({ state, partly, child }: FileRun): FileStatus {
   return state === 'failed' ? 'FAILED' : 'IGNORED';
 }
 
-/** Whether a retry of a file execution makes a child of it. */
+/** A retry here runs filters again, and leaves alone what somebody else will send. */
+const RETRY = {
+  kind: 'retry',
+  takesOverScheduled: false,
+  takesOverStopped: false,
+  matchesFilters: true,
+} as const;
+
+/** Whether a retry of a file execution would make a child of it now. */
 export function isRetryable(
   run: FileRun & {
     /** False where it was cancelled before its first attempt and gave its parent's child slot back. */
     inChain: boolean;
     deliveryState: DeliveryState;
     payloadKept: boolean;
+    endpoint: { state: EndpointState };
     reason?: string;
   },
 ): boolean {
   const status = fileStatus(run);
-  return (
-    (status === 'FAILED' || status === 'IGNORED') &&
-    run.inChain &&
-    run.deliveryState !== 'delivered' &&
-    (run.payloadKept || run.reason === 'suppressed_duplicate')
+  if ((status !== 'FAILED' && status !== 'IGNORED') || !run.inChain) return false;
+  const fate = retryFate(
+    {
+      delivery: run.deliveryState,
+      endpoint: run.endpoint.state,
+      payloadKept: run.payloadKept,
+      suppressedDuplicate: run.reason === 'suppressed_duplicate',
+    },
+    RETRY,
   );
+  return exclusionOf(fate, RETRY) === undefined;
 }

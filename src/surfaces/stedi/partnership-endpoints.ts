@@ -1,5 +1,5 @@
 import type { Queryable } from '../../store/db/queryable.ts';
-import { endpointsOfPartnership, type FileDirection } from './file-executions.ts';
+import { endpointsOfPartnership, type FileDirection } from './store/file-executions.ts';
 
 const HANDLE = /^[a-zA-Z0-9._-]{1,81}$/;
 

@@ -2,13 +2,14 @@ import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
 import { isProblem, type Problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
+import { millisecondEdge } from '../../domain/time/instant.ts';
 import { timeField } from '../native/fields.ts';
-import { readEndedHorizon } from './ended-horizon.ts';
 import { FileExecutionSummary, fileExecutionSummary } from './execution-view.ts';
-import { type EndedPosition, endedExecutions, LAST_ID } from './file-executions.ts';
 import { pageParameters, readPageToken, writePageToken } from './page-token.ts';
 import { ERROR_RESPONSES, invalidParameter } from './stedi-error.ts';
-import { timeInMicros } from './stedi-fields.ts';
+
+import { readEndedHorizon } from './store/ended-horizon.ts';
+import { type EndedPosition, endedExecutions, LAST_ID } from './store/file-executions.ts';
 
 /** What ended so short a time ago is not shown yet. */
 const LAG_MS = 15_000;
@@ -80,5 +81,11 @@ function placeOf(
   }
   if (startDateTime === undefined)
     return invalidParameter('startDateTime', 'Expected this or `pageToken`; one of the two is required.');
-  return { processedAtMicros: timeInMicros(startDateTime), id: LAST_ID };
+  return { processedAtMicros: lastMicrosOf(startDateTime), id: LAST_ID };
+}
+
+/** The last microsecond that is shown as this time, for polling begins behind it; nothing ended before 1970. */
+function lastMicrosOf(time: string): string {
+  const behind = Date.parse(millisecondEdge('start', { at: time, inclusive: false }));
+  return String(Math.max(0, behind * 1_000 - 1));
 }

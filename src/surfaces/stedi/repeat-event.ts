@@ -13,9 +13,9 @@ import { withTransaction } from '../../store/db/pool.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
 import { lockKey, storeAnswer } from '../../store/operations/idempotency-keys.ts';
 import { idField } from '../native/fields.ts';
-import { repeatEvent } from './repeated-events.ts';
 import { ERROR_RESPONSES } from './stedi-error.ts';
 import { shownUuid } from './stedi-fields.ts';
+import { repeatEvent } from './store/repeated-events.ts';
 
 const PATH = '/events/{eventId}/retry';
 

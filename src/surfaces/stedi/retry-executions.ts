@@ -16,14 +16,7 @@ import type { Queryable } from '../../store/db/queryable.ts';
 import { reasonsOf } from './file-fault.ts';
 import { partnershipEndpoints } from './partnership-endpoints.ts';
 import { ERROR_RESPONSES } from './stedi-error.ts';
-import {
-  direction,
-  faultCode,
-  partnershipId,
-  processedRange,
-  refuseReversed,
-  timeBound,
-} from './stedi-fields.ts';
+import { direction, faultCode, partnershipId, processedRange, refuseReversed } from './stedi-fields.ts';
 
 const PATH = '/executions/retry';
 
@@ -147,8 +140,8 @@ async function selectionOf(
         ...(ids ? { ids } : {}),
         states: only ? [...STATES[only]] : [...STATES.FAILED, ...STATES.IGNORED],
         ...(fault === undefined ? {} : { reasons: reasonsOf(fault) }),
-        ...(from === undefined ? {} : { after: timeBound(from, false) }),
-        ...(to === undefined ? {} : { before: timeBound(to, false) }),
+        ...(from === undefined ? {} : { after: { at: from, inclusive: false } }),
+        ...(to === undefined ? {} : { before: { at: to, inclusive: false } }),
       },
     },
   };

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { type FieldError, type Problem, problem } from '../../api/problem.ts';
 import { PROBLEMS, type ProblemCode } from '../../api/problem-table.ts';
+import type { RenderedProblem } from '../../api/rendered-problem.ts';
 import type { RouteResponse } from '../../api/route.ts';
-import type { RenderedProblem } from '../../api/surface.ts';
 
 /** More errors than these help nobody. */
 const MAX_ERRORS = 10;

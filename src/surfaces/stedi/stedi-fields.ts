@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { TimeBound } from '../../domain/operations/selection.ts';
 import { timeField } from '../native/fields.ts';
 import { FILE_FAULT_CODES } from './file-fault.ts';
 
@@ -23,21 +22,6 @@ export const faultCode = z
 export const partnershipId = z
   .string()
   .meta({ description: 'Handle of the endpoint.', example: 'acme_billing' });
-
-/** A time that was read, as a bound of the domain: in UTC, with its microseconds, in a spelling that Postgres takes. */
-export function timeBound(text: string, inclusive: boolean): TimeBound {
-  const [seconds] = new Date(Date.parse(text)).toISOString().split('.');
-  return { at: `${seconds}.${microsecondsOf(text)}Z`, inclusive };
-}
-
-/** A time that was read, in whole microseconds since 1970. */
-export function timeInMicros(text: string): string {
-  return `${Math.floor(Date.parse(text) / 1_000)}${microsecondsOf(text)}`;
-}
-
-function microsecondsOf(text: string): string {
-  return (/\.(\d+)/.exec(text)?.[1] ?? '').slice(0, 6).padEnd(6, '0');
-}
 
 /** The members `from` and `to`; what they mean at their ends differs by call. */
 export const processedRange = {

@@ -2,6 +2,7 @@ import { callerOf, refusedScope } from '../../api/authentication.ts';
 import { isProblem, problem } from '../../api/problem.ts';
 import type { Surface } from '../../api/surface.ts';
 import { executionRoutes } from './executions.ts';
+import { failedFileChore } from './failed-file-feed.ts';
 import { pollingRoutes } from './polling.ts';
 import { repeatEventRoutes } from './repeat-event.ts';
 import { retryExecutionsRoutes } from './retry-executions.ts';
@@ -13,7 +14,9 @@ const VERSION_PREFIX = '/2023-08-01';
 /** The retry API of Stedi: `Authorization: <key>`, or `Key <key>` as older clients write it; the tenant is the key's. */
 export const stediSurface: Surface = {
   name: 'stedi',
+  title: 'Stedi',
   prefixes: ['/executions', '/polling', '/events', VERSION_PREFIX],
+  versionPrefix: VERSION_PREFIX,
   credentials: {
     stediKey: {
       type: 'apiKey',
@@ -24,7 +27,12 @@ export const stediSurface: Surface = {
     },
   },
   async authenticate(deps, access, request) {
-    const caller = await callerOf(deps, apiKey(request.header('authorization')));
+    const caller = await callerOf(
+      deps,
+      apiKey(request.header('authorization')),
+      // Keys know their tenant; a token of an issuer that a tenant registered has no other way to name it here.
+      { named: request.header('redrive-tenant') },
+    );
     if (isProblem(caller)) return caller;
     if (!caller.tenant)
       return problem('insufficient_scope', {
@@ -34,6 +42,9 @@ export const stediSurface: Surface = {
     return refused ?? { caller, tenant: caller.tenant };
   },
   renderProblem: (failure, { requestId }) => renderStediProblem(failure, requestId),
+  // Automatic delivery: 3 attempts, every 6 minutes.
+  preset: { config: { retry: { maxAttempts: 3, initialMs: 360_000, factor: 1, capMs: 360_000 } } },
+  chores: (deps) => [failedFileChore(deps)],
   routes: (deps) =>
     [
       ...retryExecutionsRoutes(deps),

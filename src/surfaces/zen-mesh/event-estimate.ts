@@ -1,12 +1,13 @@
 import type { Pool } from 'pg';
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
+import { Parameters } from '../../store/db/parameters.ts';
 import { withTransaction } from '../../store/db/pool.ts';
-import { filterConditions, Parameters } from '../../store/selection/selection-page.ts';
+import { filterConditions } from '../../store/selection/filter-conditions.ts';
 
 const STATEMENT_TIMED_OUT = '57014';
 
 /**
- * How many events the deliveries are of that a filter selects and whose payload is kept: counted, or where that takes
+ * How many events the deliveries are of that a filter selects, whose payload is kept and whose endpoint is enabled: counted, or where that takes
  * longer than `budgetMs` what the planner thinks.
  */
 export async function estimateEvents(
@@ -18,7 +19,9 @@ export async function estimateEvents(
   const p = new Parameters();
   const selected = `select distinct d.event_id from deliveries d
     where ${filterConditions(tenantId, filter, {}, p).join('\n and ')}
-      and (select b.event_id from payloads b where b.event_id = d.event_id) is not null`;
+      and (select b.event_id from payloads b where b.event_id = d.event_id) is not null
+      -- As an array: for a look-up a row the planner would expect next to nothing.
+      and d.endpoint_id = any(array(select n.id from endpoints n where n.tenant_id = ${p.add(tenantId)} and n.state = 'enabled'))`;
   try {
     return await withTransaction(pool, async (db) => {
       await db.query(`select set_config('statement_timeout', $1, true)`, [String(budgetMs)]);

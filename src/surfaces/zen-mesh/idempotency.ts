@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { TenantRef } from '../../api/caller.ts';
 import { IDEMPOTENCY_KEEP_MS, idempotencyScope } from '../../api/idempotency.ts';
 import { problem } from '../../api/problem.ts';
-import type { TenantRef } from '../../api/route.ts';
+
 import { canonicalJson } from '../../domain/json/canonical-json.ts';
 import type { AcceptRequest } from '../../operations/accept-operation.ts';
 import type { ZenProblem } from './problems.ts';

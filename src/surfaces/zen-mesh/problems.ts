@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { FieldError, Problem } from '../../api/problem.ts';
 import { PROBLEMS, type ProblemCode } from '../../api/problem-table.ts';
-import type { ProblemContext, RenderedProblem } from '../../api/surface.ts';
+import type { RenderedProblem } from '../../api/rendered-problem.ts';
+import type { ProblemContext } from '../../api/surface.ts';
 
 /** A problem with what only this surface tells of it. */
 export interface ZenProblem extends Problem {
@@ -15,7 +16,8 @@ const TYPES = 'https://api.zen-mesh.io/errors/';
 const CONTENT_TYPE = 'application/problem+json';
 /** An id can be as long as a path; an answer need not repeat it. */
 const MAX_SHOWN_ID = 100;
-const MAX_ERRORS = 100;
+/** The most parts of a request that one error names. */
+export const MAX_ERRORS = 100;
 
 /** The kinds of error that its documents name. */
 const KINDS = {
@@ -35,6 +37,7 @@ type Kind = keyof typeof KINDS;
 /** A status that its documents do not have becomes the nearest that they have. */
 const KIND_OF: Record<ProblemCode, Kind> = {
   malformed_json: 'invalid-parameters',
+  nested_too_deep: 'invalid-parameters',
   invalid_request: 'invalid-parameters',
   invalid_cursor: 'invalid-parameters',
   tenant_required: 'invalid-parameters',
@@ -55,6 +58,7 @@ const KIND_OF: Record<ProblemCode, Kind> = {
   state_conflict: 'conflict',
   body_too_large: 'invalid-parameters',
   payload_too_large: 'invalid-parameters',
+  too_many_members: 'invalid-parameters',
   unsupported_media_type: 'invalid-parameters',
   unsupported_content_encoding: 'invalid-parameters',
   idempotency_key_reused: 'idempotency-conflict',
@@ -172,7 +176,10 @@ function traced(kind: Kind, detail: string) {
   return z.strictObject({
     ...common(kind, detail),
     instance,
-    errors: z.array(FieldProblem).optional().meta({ description: 'The parts of the request at fault.' }),
+    errors: z
+      .array(FieldProblem)
+      .optional()
+      .meta({ description: `The parts of the request at fault, ${MAX_ERRORS} at most.` }),
   });
 }
 

@@ -1,14 +1,16 @@
 import { z } from 'zod';
+import { retryWords } from '../../domain/operations/retry-words.ts';
 import { showId } from '../../domain/tenancy/typed-id.ts';
 import type { AcceptedItem } from '../../operations/accept-operation.ts';
 
-const STATUSES = ['queued', 'delivered', 'expired', 'dropped'] as const;
+/** In the order in which they are told where deliveries of one event differ. */
+const STATUSES = ['queued', 'expired', 'dropped', 'delivered'] as const;
 
 type Status = (typeof STATUSES)[number];
 
 const status = z.enum(STATUSES).meta({
   description:
-    '`queued`: it will be sent, by this retry or by one that is under way; `delivered`: it is already; `expired`: its payload is no longer retained; `dropped`: it was not meant to be sent.',
+    '`queued`: it will be sent, by this retry or by one that is under way; `delivered`: it is already; `expired`: its payload is no longer retained; `dropped`: nothing is sent before somebody does something about it, or it was not meant to be sent.',
   example: 'queued',
 });
 
@@ -19,7 +21,10 @@ export const EventRetried = z
     delivery_id: z
       .string()
       .meta({ description: 'The delivery; the oldest of them.', example: 'dlv_01k9z3e5hbe7r9qk2m4n6p8r0s' }),
-    message: z.string().meta({ description: 'What was done.', example: 'Retry initiated' }),
+    message: z.string().meta({
+      description: 'What was done, or why nothing is sent and the next call.',
+      example: 'Retry initiated',
+    }),
   })
   .meta({ id: 'ZenRetry' });
 
@@ -41,31 +46,67 @@ export const BatchRetried = z
   })
   .meta({ id: 'ZenBatchRetry' });
 
-const MESSAGES: Record<Status, string> = {
-  queued: 'Retry initiated',
-  delivered: 'Already delivered',
-  expired: 'Payload no longer retained',
-  dropped: 'Dropped, not retried',
-};
-
 /**
- * One answer for all deliveries of an event: what this retry sends, else what is under way, else what cannot be sent any
- * more, else that all is delivered. `oldest` is told of where all were dropped only a moment ago.
+ * One answer for all deliveries of an event: what this retry sends, else what is under way, else why nothing is sent and
+ * the next call, else that all is delivered. What is left out beside something that is sent is told behind it. `oldest`
+ * is told of where all were dropped only a moment ago.
  */
 export function eventAnswer(items: readonly AcceptedItem[], oldest: string): z.input<typeof EventRetried> {
-  const answer = (of: Status, ids: string[]) => ({
-    status: of,
-    delivery_id: showId('delivery', ids.sort()[0] ?? oldest),
-    message:
-      of === 'queued' && ids.length > 1 ? `Retry initiated for ${ids.length} deliveries` : MESSAGES[of],
+  const found = STATUSES.find((of) => items.some((item) => statusOf(item) === of)) ?? 'dropped';
+  const sent = items.filter(({ became }) => became === 'queued' || became === 'scheduled');
+  const told = sent.length > 0 ? sent : items.filter((item) => statusOf(item) === found);
+  return {
+    status: found,
+    delivery_id: showId('delivery', told.map(({ deliveryId }) => deliveryId).sort()[0] ?? oldest),
+    message: messageOf(found, items, sent.length),
+  };
+}
+
+function messageOf(status: Status, items: readonly AcceptedItem[], sent: number): string {
+  const left = items.filter(isLeftOut);
+  switch (status) {
+    case 'delivered':
+      return 'Already delivered';
+    case 'queued': {
+      const initiated = sent > 1 ? `Retry initiated for ${sent} deliveries` : 'Retry initiated';
+      return left.length === 0 ? initiated : `${initiated}. Not sent: ${reasonsOf(left)}`;
+    }
+    default: {
+      const [only] = items;
+      if (items.length === 1 && only && isLeftOut(only)) return sentencesOf(only);
+      return left.length === 0 ? 'Dropped, not retried' : `Not sent: ${reasonsOf(left)}`;
+    }
+  }
+}
+
+type Excluded = Extract<AcceptedItem, { became: 'excluded' }>;
+
+/** Whether it is neither sent nor delivered. */
+function isLeftOut(item: AcceptedItem): item is Excluded {
+  return item.became === 'excluded' && ['expired', 'dropped'].includes(statusOf(item));
+}
+
+/** Each reason once, with the oldest delivery it holds for. */
+function reasonsOf(left: readonly Excluded[]): string {
+  return [...new Set(left.map(({ reason }) => reason))]
+    .flatMap((reason) => {
+      const those = left.filter((item) => item.reason === reason);
+      const [first] = those.toSorted((a, b) => (a.deliveryId < b.deliveryId ? -1 : 1));
+      if (!first) return [];
+      const id = showId('delivery', first.deliveryId);
+      const which = those.length === 1 ? id : `${those.length} deliveries, the oldest ${id}`;
+      return `${which}. ${sentencesOf(first)}`;
+    })
+    .join(' ');
+}
+
+function sentencesOf({ reason, deliveryId, endpointId, heldBy }: Excluded): string {
+  const { why, next } = retryWords(reason, {
+    deliveryId: showId('delivery', deliveryId),
+    endpointId: showId('endpoint', endpointId),
+    ...(heldBy === undefined ? {} : { heldBy: showId('operation', heldBy) }),
   });
-  const idsOf = (list: readonly AcceptedItem[]) => list.map(({ deliveryId }) => deliveryId);
-  const affected = items.filter(({ became }) => became !== 'excluded');
-  if (affected.length > 0) return answer('queued', idsOf(affected));
-  const joined = idsOf(items.filter((item) => statusOf(item) === 'queued'));
-  if (joined.length > 0) return answer('queued', joined.sort().slice(0, 1));
-  const found = (['expired', 'delivered'] as const).find((of) => items.some((item) => statusOf(item) === of));
-  return answer(found ?? 'dropped', idsOf(items.filter((item) => statusOf(item) === found)));
+  return `${why} ${next}`;
 }
 
 /** The answer to a batch: what was selected by none was dropped. */
@@ -81,22 +122,18 @@ export function batchAnswer(
   return { queued: deliveries.filter((each) => each.status === 'queued').length, deliveries };
 }
 
-/** What is under way already is answered like what is queued now. */
+/** What somebody sends without being asked again is answered like what is queued now; nothing else is. */
 function statusOf(item: AcceptedItem): Status {
+  if (item.became === 'ignored') return 'dropped';
   if (item.became !== 'excluded') return 'queued';
   switch (item.reason) {
     case 'coalesced':
-    case 'held':
-    case 'changed_since':
       return 'queued';
     case 'already_delivered':
       return 'delivered';
     case 'payload_expired':
       return 'expired';
-    case 'suppressed_duplicate':
-    case 'no_longer_matches':
-    case 'already_retried':
-    case 'not_retryable':
+    default:
       return 'dropped';
   }
 }

@@ -4,14 +4,14 @@ import { readIdempotencyKey } from '../../api/idempotency.ts';
 import { type FieldError, type Problem, problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
-import { readId } from '../../domain/tenancy/typed-id.ts';
+import { readId, showId } from '../../domain/tenancy/typed-id.ts';
 import { acceptOperation } from '../../operations/accept-operation.ts';
 import { droppedAmong } from '../../store/reading/delivery-reads.ts';
-import { deliveriesOfEvent, findEvent } from '../../store/reading/event-reads.ts';
+import { deliveriesOfEvent, type Event, findEvent } from '../../store/reading/event-reads.ts';
 import { findTenant } from '../../store/tenancy/tenants.ts';
 import { idempotencyOf, KEY_HEADER, keyConflict } from './idempotency.ts';
 import { MAX_BATCH, refusedBatch } from './plan-gate.ts';
-import { notFoundDetail, zenErrors } from './problems.ts';
+import { MAX_ERRORS, notFoundDetail, zenErrors } from './problems.ts';
 import { BatchRetried, batchAnswer, EventRetried, eventAnswer } from './retry-answers.ts';
 import { readDeliveryId, spelledId, tid, ZEN_TAG } from './zen-fields.ts';
 
@@ -76,7 +76,8 @@ export function retryRoutes(deps: ApiDeps): Route[] {
             if (!event) return problem('not_found', { detail: notFoundDetail('Event', eid) });
             const deliveries = await deliveriesOfEvent(db, tenant.id, event.id, MAX_DELIVERIES);
             const first = deliveries.find(({ state }) => state !== 'ignored');
-            if (!first) return problem('not_found', { detail: `Event ${eid} has no delivery to retry.` });
+            if (!first)
+              return problem('not_found', { detail: nothingToRetry(eid, event, deliveries.length > 0) });
             oldest = first.id;
             return undefined;
           },
@@ -138,19 +139,38 @@ function deliveriesNamed(texts: readonly string[]): { spelled: Map<string, strin
   return { spelled, unread: [...unread] };
 }
 
-/** Of a batch with an unknown id nothing is done, and every unknown id is named. */
+/** Why an event has nothing that a retry could send, and the next call. */
+function nothingToRetry(eid: string, event: Event, isDropped: boolean): string {
+  const nothing = `Event ${eid} has no delivery to retry`;
+  if (event.duplicateOf !== undefined)
+    return `${nothing}: it repeats ${showId('event', event.duplicateOf)}; retry that one.`;
+  if (!event.payloadKept) return `${nothing}, and its payload is no longer retained: send it again.`;
+  if (!isDropped) return `${nothing}: no destination wanted it when it was accepted.`;
+  const replay =
+    event.source === undefined
+      ? 'POST /api/v1/retries with its deliveries'
+      : 'POST /v1/replays with its source and a time range around its acceptance';
+  return `${nothing}: it was dropped, as where its destination was disabled. Once the destination is enabled, ${replay} sends it.`;
+}
+
+/** Of a batch with an unknown id nothing is done, and every unknown id is named, as far as a list of errors goes. */
 function unknownDeliveries(texts: readonly string[], unknown: readonly string[]): Problem {
-  const isUnknown = (text: string) => {
+  const among = new Set(unknown);
+  const first = new Map<string, number>();
+  for (const [index, text] of texts.entries()) {
     const id = readDeliveryId(text);
-    return id === undefined || unknown.includes(id);
-  };
-  const errors = texts.flatMap((text, index): FieldError[] =>
-    isUnknown(text) && texts.indexOf(text) === index
-      ? [{ pointer: `#/delivery_ids/${index}`, code: 'not_found', message: notFoundDetail('Delivery', text) }]
-      : [],
+    if ((id === undefined || among.has(id)) && !first.has(text)) first.set(text, index);
+  }
+  const errors = [...first].slice(0, MAX_ERRORS).map(
+    ([text, index]): FieldError => ({
+      pointer: `#/delivery_ids/${index}`,
+      code: 'not_found',
+      message: notFoundDetail('Delivery', text),
+    }),
   );
+  const cut = first.size > MAX_ERRORS ? ` \`errors\` names the first ${MAX_ERRORS}.` : '';
   return problem('not_found', {
-    detail: errors.length === 1 ? (errors[0]?.message ?? '') : `${errors.length} deliveries not found.`,
+    detail: first.size === 1 ? (errors[0]?.message ?? '') : `${first.size} deliveries not found.${cut}`,
     errors,
   });
 }

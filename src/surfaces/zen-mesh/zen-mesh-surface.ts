@@ -1,7 +1,8 @@
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { apiKeyHeader, bearerToken, type Caller, callerOf, tenantFor } from '../../api/authentication.ts';
+import { apiKeyHeader, bearerToken, callerOf, tenantFor } from '../../api/authentication.ts';
+import type { Caller, TenantRef } from '../../api/caller.ts';
 import { isProblem, type Problem, problem } from '../../api/problem.ts';
-import type { TenantRef } from '../../api/route.ts';
+
 import type { CredentialRequest, Surface } from '../../api/surface.ts';
 import { hasScope } from '../../domain/tenancy/scope.ts';
 import { findTenant } from '../../store/tenancy/tenants.ts';
@@ -16,6 +17,7 @@ const BATCH = /^\/v1\/tenants\/[^/]+\/retry\/batch$/;
 /** Zen Mesh: retry, batch retry, deliveries with their attempts, and replays. */
 export const zenMeshSurface: Surface = {
   name: 'zen-mesh',
+  title: 'Zen Mesh',
   // The last one is not served; its 404 says where to go instead.
   prefixes: ['/v1', '/events/retry/batch'],
   credentials: {
@@ -28,7 +30,7 @@ export const zenMeshSurface: Surface = {
     zenApiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key.' },
   },
   async authenticate(deps, access, request) {
-    const caller = await callerOf(deps, credentialOf(request));
+    const caller = await callerOf(deps, credentialOf(request), { named: tenantName(request) });
     if (isProblem(caller)) return caller;
     const tenant = await tenantOf(deps, caller, request);
     if (isProblem(tenant)) return tenant;
@@ -42,6 +44,12 @@ export const zenMeshSurface: Surface = {
   },
   renderProblem: renderZenProblem,
   rateLimit: { requests: 100, windowSeconds: 60, burst: 200 },
+  preset: {
+    // Its guide to the traffic lifecycle: exponential, 5 attempts, 1 s to 60 s; four waits reach the cap by a factor of 4.
+    config: { retry: { maxAttempts: 5, initialMs: 1_000, factor: 4, capMs: 60_000 } },
+    // Its wire format names the delivery once more.
+    headers: (deliveryId) => ({ 'x-zen-delivery-idempotency-key': deliveryId }),
+  },
   routes: (deps) => [...retryRoutes(deps), ...deliveryRoutes(deps), ...replayRoutes(deps)],
 };
 
@@ -49,13 +57,17 @@ function credentialOf(request: CredentialRequest): string | undefined {
   return bearerToken(request.header('authorization')) ?? apiKeyHeader(request.header('x-api-key'));
 }
 
-/** Named by the path, or where the path does not by the header `X-Tenant-ID`. */
+/** The path names it, or where the path does not the header `X-Tenant-ID`. */
+function tenantName({ params, header }: CredentialRequest): string | undefined {
+  return params.tid ?? header('x-tenant-id');
+}
+
 async function tenantOf(
   { pool }: ApiDeps,
   caller: Caller,
   request: CredentialRequest,
 ): Promise<TenantRef | Problem> {
-  const named = request.params.tid ?? request.header('x-tenant-id');
+  const named = tenantName(request);
   if (named === undefined || named === '')
     return (
       caller.tenant ??

@@ -1,5 +1,5 @@
-import type { EndpointState } from '../../../domain/endpoints/endpoint.ts';
 import { wantsEvent } from '../../../domain/endpoints/endpoint-match.ts';
+import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts';
 import type { EventFilter } from '../../../domain/endpoints/event-filter.ts';
 import { foundNoWorkflow, type HandoffFacts, mayHaveStarted } from './receipt.ts';
 import { handoffAvailability, type ReplayRefusal, replayAvailability } from './replay-refusal.ts';

@@ -129,6 +129,9 @@ async function beforeExecution(
 function sendsEach(replay: ReceiptReplay, items: AcceptedItem[]): boolean {
   return (
     items.length === replay.targets.length &&
-    items.every((item) => item.became !== 'excluded' && item.supersededExecutionId === undefined)
+    items.every(
+      (item) =>
+        (item.became === 'queued' || item.became === 'scheduled') && item.supersededExecutionId === undefined,
+    )
   );
 }

@@ -1,4 +1,4 @@
-import type { EndpointState } from '../../../domain/endpoints/endpoint.ts';
+import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import type { HandoffFacts } from '../domain/receipt.ts';
 import { HANDOFF_FACTS, handoffFactsFrom } from './receipts.ts';

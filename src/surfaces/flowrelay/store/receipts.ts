@@ -1,3 +1,4 @@
+import { millisecondEdge } from '../../../domain/time/instant.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import type { HandoffFacts, RetentionState } from '../domain/receipt.ts';
 
@@ -36,7 +37,7 @@ export interface ReceiptFilter {
   request?: Receipt['request'];
   eventId?: string;
   requestId?: string;
-  /** ISO 8601; `from` belongs to the range, `to` does not. */
+  /** Times as they were read; `from` belongs to the range, `to` does not. */
   from?: string;
   to?: string;
 }
@@ -82,8 +83,8 @@ export async function listReceipts(
     tenantId,
     filter.eventId ?? null,
     filter.requestId ?? null,
-    filter.from ?? null,
-    filter.to ?? null,
+    filter.from === undefined ? null : millisecondEdge('start', { at: filter.from, inclusive: true }),
+    filter.to === undefined ? null : millisecondEdge('end', { at: filter.to, inclusive: false }),
     page.after?.atMicros ?? null,
     page.after?.id ?? null,
     page.limit,

@@ -55,7 +55,7 @@ export function ackRoutes(deps: ApiDeps): Route[] {
           schema: z.union([Outcome, z.array(Outcome)]),
         },
       },
-      problems: ['ack_refused', 'temporarily_unavailable', 'malformed_json'],
+      problems: ['ack_refused', 'rate_limited', 'temporarily_unavailable', 'malformed_json'],
       async handler({ body, rawBody }) {
         const asked = [body].flat();
         const spelled = [rawBody].flat() as { endpointId: string; webhookId: string }[];
@@ -83,7 +83,12 @@ export function ackRoutes(deps: ApiDeps): Route[] {
             outcome: outcome === undefined || outcome === 'never_sent' ? ('refused' as const) : outcome,
           };
         });
-        if (Array.isArray(body)) return { status: 200, body: outcomes };
+        if (Array.isArray(body))
+          return {
+            status: 200,
+            body: outcomes,
+            ...(outcomes.every(({ outcome }) => outcome === 'refused') ? { unauthenticated: true } : {}),
+          };
         return outcomes[0]?.outcome === 'refused'
           ? problem('ack_refused')
           : { status: 200, body: outcomes[0] };

@@ -6,12 +6,15 @@ import type { StreamOutput } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { DeliveryFilter } from '../../../domain/operations/selection.ts';
 import { DELIVERY_STATES } from '../../../domain/sending/delivery-state.ts';
+import type { Wait } from '../../../domain/sending/waiting-for.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { type Delivery, findDelivery, listDeliveries } from '../../../store/reading/delivery-reads.ts';
 import { executionsOfDelivery } from '../../../store/reading/execution-reads.ts';
+import { waitsOfExecutions } from '../../../store/reading/waits.ts';
 import { idParams, shownId, shownTime } from '../fields.ts';
 import { withNamedEndpoints } from '../names.ts';
 import { MAX_PAGE, pageFrom, pageOf, pageParameters } from '../page.ts';
+import { waitsField, waitsView } from '../waits.ts';
 import { deliveryFilter, deliveryFilterParameters, refuseReversedRanges } from './delivery-filter.ts';
 import { ExecutionView, executionView } from './execution-view.ts';
 
@@ -56,6 +59,7 @@ const DeliveryView = z
       .nullable()
       .meta({ description: 'Version of the endpoint that its first attempt used.', example: 1 }),
     replayOf: shownId('delivery', 'The delivery that this one repeats under a new identity.').nullable(),
+    waitingFor: waitsField('What holds it back, where it is to be sent and is not on the wire.'),
   })
   .meta({ id: 'Delivery', description: 'One event for one endpoint; stable for ever.' });
 
@@ -105,6 +109,7 @@ export function deliveryRoutes({ pool }: ApiDeps): Route[] {
         if (header('accept')?.includes(NDJSON))
           return {
             status: 200,
+            kind: 'export',
             contentType: NDJSON,
             stream: (output) => streamDeliveries(output, tenant.id, filter, after),
           };
@@ -112,8 +117,12 @@ export function deliveryRoutes({ pool }: ApiDeps): Route[] {
           limit: limit + 1,
           ...(after ? { after } : {}),
         });
+        const waits = await waitsOf(rows);
         const positionOf = (delivery: Delivery) => [delivery.acceptedAtMicros, delivery.id];
-        return { status: 200, body: pageFrom(rows, limit, listed, positionOf, view) };
+        return {
+          status: 200,
+          body: pageFrom(rows, limit, listed, positionOf, (delivery) => view(delivery, waits)),
+        };
       },
     }),
     route({
@@ -127,11 +136,14 @@ export function deliveryRoutes({ pool }: ApiDeps): Route[] {
         const delivery = await findDelivery(pool, tenant.id, id);
         if (!delivery) return problem('not_found');
         const executions = await executionsOfDelivery(pool, tenant.id, id, MAX_EXECUTIONS + 1);
+        const waits = await waitsOf([delivery]);
         const body = {
-          ...view(delivery),
+          ...view(delivery, waits),
           executions: executions
             .slice(-MAX_EXECUTIONS)
-            .map((execution) => executionView(execution, { withBodies: !caller.grant })),
+            .map((execution) =>
+              executionView(execution, { withBodies: !caller.grant, waits: waits.get(execution.id) }),
+            ),
           moreExecutions: executions.length > MAX_EXECUTIONS,
         };
         return { status: 200, body };
@@ -152,17 +164,26 @@ export function deliveryRoutes({ pool }: ApiDeps): Route[] {
         limit: MAX_PAGE,
         ...(after ? { after } : {}),
       });
-      const lines = rows.map((row) => `${JSON.stringify(view(row))}\n`).join('');
+      const waits = await waitsOf(rows);
+      const lines = rows.map((row) => `${JSON.stringify(view(row, waits))}\n`).join('');
       if (lines !== '' && !(await output.write(lines))) return;
       after = rows.at(-1);
       if (after === undefined || rows.length < MAX_PAGE) return;
     }
   }
+
+  /** What holds back the deliveries of a page, by their open executions: one look for all of them. */
+  function waitsOf(deliveries: Delivery[]): Promise<Map<string, Wait[]>> {
+    return waitsOfExecutions(
+      pool,
+      deliveries.flatMap(({ openExecutionId }) => openExecutionId ?? []),
+    );
+  }
 }
 
 type DeliveryPosition = Pick<Delivery, 'acceptedAtMicros' | 'id'>;
 
-function view(delivery: Delivery): z.input<typeof DeliveryView> {
+function view(delivery: Delivery, waits: Map<string, Wait[]>): z.input<typeof DeliveryView> {
   const { event } = delivery;
   return {
     id: showId('delivery', delivery.id),
@@ -186,5 +207,6 @@ function view(delivery: Delivery): z.input<typeof DeliveryView> {
     payloadBytes: delivery.payloadBytes,
     originalVersion: delivery.originalVersion ?? null,
     replayOf: delivery.replayOf ? showId('delivery', delivery.replayOf) : null,
+    waitingFor: waitsView(waits.get(delivery.openExecutionId ?? '')),
   };
 }

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import type { DeliveryFilter, EventSelection, TimeBound } from '../../../domain/operations/selection.ts';
+import type { DeliveryFilter, EventSelection } from '../../../domain/operations/selection.ts';
 import { DELIVERY_STATES } from '../../../domain/sending/delivery-state.ts';
 import { FAULT_CODES } from '../../../domain/sending/fault-code.ts';
-import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { type IdKind, showId } from '../../../domain/tenancy/typed-id.ts';
+import type { TimeBound } from '../../../domain/time/instant.ts';
 import { durationField, idField, textField, timeField } from '../fields.ts';
 import { nameField } from '../names.ts';
 import { listParameter } from '../page.ts';
@@ -11,33 +12,147 @@ import { listParameter } from '../page.ts';
 const MAX_ENTRIES = 1_000;
 const MAX_PENDING_MS = 365 * 86_400_000;
 
-const state = z.enum(DELIVERY_STATES).meta({ description: 'A state of deliveries.', example: 'failed' });
-const endpointId = nameField('endpoint', 'An endpoint, by id or handle.');
-const eventType = textField(255, 'A type of event, exactly.', 'invoice.paid');
-const source = textField(255, 'A source of events.', 'billing');
-const faultCode = z.enum(FAULT_CODES).meta({ description: 'A cause of failure.', example: 'http_5xx' });
-const httpStatus = z
-  .int()
-  .min(100)
-  .max(999)
-  .meta({ description: 'The status of the last answer.', example: 503 });
-const ingestionBatchId = textField(255, 'A batch of events, as it was named on ingest.', 'import-7');
-const dispatchBatchId = idField(
-  'operation',
-  'What was dispatched together: an operation, or the `dispatchBatchId` of an event.',
+/** A member of a filter: how it is read in a body and in a query, kept in the domain, and shown. */
+interface FilterMember<Kept> {
+  body: z.ZodType;
+  parameter: z.ZodType;
+  kept(value: never): Kept;
+  shown(kept: Kept): unknown;
+}
+
+/** Members that only other surfaces offer; they are shown where they have started an operation. */
+type OfOtherSurfaces =
+  | 'deliveryIds'
+  | 'eventIds'
+  | 'eventNumbers'
+  | 'ifPendingLongerThanMs'
+  | 'activeWithinMs'
+  | 'ignoredFor'
+  | 'open'
+  | 'attempted'
+  | 'newest';
+
+const same = <Value>(value: Value): Value => value;
+
+function list<Value>(
+  item: z.ZodType<Value>,
+  description: string,
+  { parameter = item, absent }: { parameter?: z.ZodType<Value>; absent?: [string, string] } = {},
+) {
+  const [inBody, inQuery] = absent ?? ['', ''];
+  return {
+    body: z
+      .array(item)
+      .max(MAX_ENTRIES)
+      .optional()
+      .meta({ description: `${description}${inBody}. An empty list selects nothing.` }),
+    parameter: listParameter(parameter, `${description}${inQuery}.`),
+    kept: same<Value[]>,
+    shown: same<Value[]>,
+  };
+}
+
+function ids(kind: IdKind, item: z.ZodType<string>, description: string) {
+  return { ...list(item, description), shown: (kept: string[]) => kept.map((id) => showId(kind, id)) };
+}
+
+function bound(description: string, { inclusive }: { inclusive: boolean }) {
+  const time = timeField(description).optional();
+  return {
+    body: time,
+    parameter: time,
+    kept: (at: string): TimeBound => ({ at, inclusive }),
+    shown: ({ at }: TimeBound) => at,
+  };
+}
+
+const numberText = (form: RegExp) => z.string().regex(form, 'Expected a whole number.').transform(Number);
+
+const httpStatus = { description: 'The status of the last answer.', example: 503 };
+const pending = durationField(
+  0,
+  MAX_PENDING_MS,
+  'Only deliveries whose newest execution has been open for longer.',
+  600_000,
 );
-const key = textField(255, 'The key of the event.', 'account-42');
-const times = {
-  from: timeField('Accepted at this time or later.').optional(),
-  to: timeField('Accepted before this time.').optional(),
-  lastAttemptBefore: timeField('Last attempt before this time.').optional(),
-  lastAttemptAfter: timeField('Last attempt after this time.').optional(),
+const key = textField(255, 'The key of the event.', 'account-42').optional();
+
+/**
+ * Every member of a filter over deliveries, once: from it come the member of bodies, the parameter of queries, the
+ * mapping to the domain and back, and the sentences of the document. docs/changing.md says what else a new one needs.
+ */
+const MEMBERS = {
+  state: list(
+    z.enum(DELIVERY_STATES).meta({ description: 'A state of deliveries.', example: 'failed' }),
+    'States',
+    { absent: ['; `failed` where left out', '; all where left out'] },
+  ),
+  endpointIds: ids('endpoint', nameField('endpoint', 'An endpoint, by id or handle.'), 'Endpoints'),
+  eventTypes: list(textField(255, 'A type of event, exactly.', 'invoice.paid'), 'Types of event, exactly'),
+  sources: list(textField(255, 'A source of events.', 'billing'), 'Sources of events'),
+  faultCodes: list(
+    z.enum(FAULT_CODES).meta({ description: 'A cause of failure.', example: 'http_5xx' }),
+    'Causes of the last failure',
+  ),
+  httpStatus: list(z.int().min(100).max(999).meta(httpStatus), 'Statuses of the last answer', {
+    parameter: numberText(/^[1-9]\d\d$/).meta({ type: 'integer', ...httpStatus }),
+  }),
+  ingestionBatchIds: list(
+    textField(255, 'A batch of events, as it was named on ingest.', 'import-7'),
+    'Batches as they were named on ingest',
+  ),
+  dispatchBatchIds: list(
+    idField('operation', 'What was dispatched together: an operation, or the `dispatchBatchId` of an event.'),
+    'What was dispatched together',
+  ),
+  key: { body: key, parameter: key, kept: same<string>, shown: same<string> },
+  from: bound('Accepted at this time or later.', { inclusive: true }),
+  to: bound('Accepted before this time.', { inclusive: false }),
+  lastAttemptBefore: bound('Last attempt before this time.', { inclusive: false }),
+  lastAttemptAfter: bound('Last attempt after this time.', { inclusive: false }),
+  pendingLongerThanMs: {
+    body: pending.optional(),
+    parameter: numberText(/^\d{1,11}$/)
+      .pipe(pending)
+      .optional()
+      .meta({
+        type: 'integer',
+        description: 'Open for longer than so many milliseconds.',
+        example: 600_000,
+      }),
+    kept: same<number>,
+    shown: same<number>,
+  },
+  blocking: {
+    body: z
+      .literal(true)
+      .optional()
+      .meta({ description: 'Only deliveries that others of their key wait for.', example: true }),
+    parameter: z
+      .literal('true')
+      .transform((): true => true)
+      .optional()
+      .meta({ description: 'Only deliveries that others of their key wait for.', example: 'true' }),
+    kept: same<true>,
+    shown: same<true>,
+  },
+} satisfies {
+  [Name in Exclude<keyof DeliveryFilter, OfOtherSurfaces>]-?: FilterMember<NonNullable<DeliveryFilter[Name]>>;
 };
 
-type Times = { [Name in keyof typeof times]?: string | undefined };
+type Members = typeof MEMBERS;
+type Parts<Part extends 'body' | 'parameter'> = { [Name in keyof Members]: Members[Name][Part] };
+
+function parts<Part extends 'body' | 'parameter'>(part: Part): Parts<Part> {
+  return Object.fromEntries(
+    Object.entries(MEMBERS).map(([name, member]) => [name, member[part]]),
+  ) as Parts<Part>;
+}
+
+type Times = { [Name in 'from' | 'to' | 'lastAttemptBefore' | 'lastAttemptAfter']?: string | undefined };
 
 /** A range that ends before it begins selects nothing and is always a mistake. */
-function refuseReversed(filter: Times, context: z.RefinementCtx): void {
+export function refuseReversedRanges(filter: Times, context: z.RefinementCtx): void {
   for (const [start, end] of [
     ['from', 'to'],
     ['lastAttemptAfter', 'lastAttemptBefore'],
@@ -53,126 +168,70 @@ function refuseReversed(filter: Times, context: z.RefinementCtx): void {
   }
 }
 
-const listOf = <Item extends z.ZodType>(item: Item, description: string) =>
-  z
-    .array(item)
-    .max(MAX_ENTRIES)
-    .optional()
-    .meta({ description: `${description} An empty list selects nothing.` });
-
 /** A filter over deliveries in a body. */
-export const DeliveryFilterBody = z
-  .strictObject({
-    state: listOf(state, 'States; `failed` where left out.'),
-    endpointIds: listOf(endpointId, 'Endpoints.'),
-    eventTypes: listOf(eventType, 'Types of event, exactly.'),
-    sources: listOf(source, 'Sources of events.'),
-    faultCodes: listOf(faultCode, 'Causes of the last failure.'),
-    httpStatus: listOf(httpStatus, 'Statuses of the last answer.'),
-    ingestionBatchIds: listOf(ingestionBatchId, 'Batches as they were named on ingest.'),
-    dispatchBatchIds: listOf(dispatchBatchId, 'What was dispatched together.'),
-    key: key.optional(),
-    ...times,
-    pendingLongerThanMs: durationField(
-      0,
-      MAX_PENDING_MS,
-      'Only deliveries whose newest execution has been open for longer.',
-      600_000,
-    ).optional(),
-    blocking: z
-      .literal(true)
-      .optional()
-      .meta({ description: 'Only deliveries that others of their key wait for.', example: true }),
-  })
-  .superRefine(refuseReversed)
-  .meta({
-    id: 'DeliveryFilter',
-    description:
-      'Members join by AND, entries of a list by OR; what is left out restricts nothing, an empty list selects nothing.',
-  });
-
-const numberText = (form: RegExp) => z.string().regex(form, 'Expected a whole number.').transform(Number);
+export const DeliveryFilterBody = z.strictObject(parts('body')).superRefine(refuseReversedRanges).meta({
+  id: 'DeliveryFilter',
+  description:
+    'Members join by AND, entries of a list by OR; what is left out restricts nothing, an empty list selects nothing.',
+});
 
 /** A filter over deliveries in a query, with the same members. */
-export const deliveryFilterParameters = {
-  state: listParameter(state, 'States; all where left out.'),
-  endpointIds: listParameter(endpointId, 'Endpoints.'),
-  eventTypes: listParameter(eventType, 'Types of event, exactly.'),
-  sources: listParameter(source, 'Sources of events.'),
-  faultCodes: listParameter(faultCode, 'Causes of the last failure.'),
-  httpStatus: listParameter(
-    numberText(/^[1-9]\d\d$/).meta({
-      type: 'integer',
-      description: 'The status of the last answer.',
-      example: 503,
-    }),
-    'Statuses of the last answer.',
-  ),
-  ingestionBatchIds: listParameter(ingestionBatchId, 'Batches as they were named on ingest.'),
-  dispatchBatchIds: listParameter(dispatchBatchId, 'What was dispatched together.'),
-  key: key.optional(),
-  ...times,
-  pendingLongerThanMs: numberText(/^\d{1,11}$/)
-    .optional()
-    .meta({ type: 'integer', description: 'Open for longer than so many milliseconds.', example: 600_000 }),
-};
-
-/** Refuses reversed ranges in a query. */
-export const refuseReversedRanges = refuseReversed;
+export const deliveryFilterParameters = parts('parameter');
 
 type ParsedFilter = z.output<typeof DeliveryFilterBody>;
 
-/** The filter of the domain: `from` belongs to its range, `to` and the bounds of the last attempt do not. */
+/** The filter of the domain. */
 export function deliveryFilter(
   parsed: { [Name in keyof ParsedFilter]?: ParsedFilter[Name] | undefined },
 ): DeliveryFilter {
-  const bound = (at: string | undefined, inclusive: boolean) =>
-    at === undefined ? undefined : { at, inclusive };
-  const filter = {
-    state: parsed.state,
-    endpointIds: parsed.endpointIds,
-    eventTypes: parsed.eventTypes,
-    sources: parsed.sources,
-    faultCodes: parsed.faultCodes,
-    httpStatus: parsed.httpStatus,
-    ingestionBatchIds: parsed.ingestionBatchIds,
-    dispatchBatchIds: parsed.dispatchBatchIds,
-    key: parsed.key,
-    from: bound(parsed.from, true),
-    to: bound(parsed.to, false),
-    lastAttemptBefore: bound(parsed.lastAttemptBefore, false),
-    lastAttemptAfter: bound(parsed.lastAttemptAfter, false),
-    pendingLongerThanMs: parsed.pendingLongerThanMs,
-    blocking: parsed.blocking,
-  };
-  return Object.fromEntries(
-    Object.entries(filter).filter(([, value]) => value !== undefined),
-  ) as DeliveryFilter;
+  return mapped(parsed, ({ kept }, value) => kept(value as never));
 }
 
-const timeView = (bound: TimeBound | undefined, name: string) => (bound ? { [name]: bound.at } : {});
-
 /** A filter as it is shown: like the one that was sent. */
-export function filterView(filter: DeliveryFilter): Record<string, unknown> {
-  const { newest } = filter;
+export function filterView({
+  deliveryIds,
+  eventIds,
+  newest,
+  ...filter
+}: DeliveryFilter): Record<string, unknown> {
   return {
     ...filter,
-    ...(filter.endpointIds ? { endpointIds: filter.endpointIds.map((id) => showId('endpoint', id)) } : {}),
-    ...(filter.eventIds ? { eventIds: filter.eventIds.map((id) => showId('event', id)) } : {}),
-    ...(newest?.ids ? { newest: { ...newest, ids: newest.ids.map((id) => showId('execution', id)) } } : {}),
-    ...timeView(filter.from, 'from'),
-    ...timeView(filter.to, 'to'),
-    ...timeView(filter.lastAttemptBefore, 'lastAttemptBefore'),
-    ...timeView(filter.lastAttemptAfter, 'lastAttemptAfter'),
+    ...mapped(filter, ({ shown }, value) => shown(value)),
+    ...(deliveryIds ? { deliveryIds: deliveryIds.map((id) => showId('delivery', id)) } : {}),
+    ...(eventIds ? { eventIds: eventIds.map((id) => showId('event', id)) } : {}),
+    ...(newest
+      ? {
+          newest: {
+            ...newest,
+            ...(newest.ids ? { ids: newest.ids.map((id) => showId('execution', id)) } : {}),
+          },
+        }
+      : {}),
   };
 }
 
 /** A selection of events as it is shown. */
-export function eventSelectionView(selection: EventSelection): Record<string, unknown> {
+export function eventSelectionView({
+  eventIds,
+  from,
+  to,
+  ...others
+}: EventSelection): Record<string, unknown> {
   return {
-    ...selection,
-    ...(selection.eventIds ? { eventIds: selection.eventIds.map((id) => showId('event', id)) } : {}),
-    ...timeView(selection.from, 'from'),
-    ...timeView(selection.to, 'to'),
+    ...others,
+    ...filterView({ ...(eventIds ? { eventIds } : {}), ...(from ? { from } : {}), ...(to ? { to } : {}) }),
   };
+}
+
+function mapped(
+  filter: object,
+  map: (member: FilterMember<unknown>, value: unknown) => unknown,
+): Record<string, unknown> {
+  const members: Record<string, FilterMember<unknown> | undefined> = MEMBERS as never;
+  return Object.fromEntries(
+    Object.entries(filter).flatMap(([name, value]) => {
+      const member = members[name];
+      return member && value !== undefined ? [[name, map(member, value)]] : [];
+    }),
+  );
 }

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { isProblem, type Problem, problem } from '../../../api/problem.ts';
+import { BODY_LIMITS } from '../../../api/read-body.ts';
 import { type Route, route } from '../../../api/route.ts';
+import { typeFault } from '../../../domain/endpoints/event-type.ts';
+import { MAX_JSON_DEPTH } from '../../../domain/json/json-depth.ts';
 import { payloadSlices } from '../../../domain/json/payload-slices.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { MAX_EVENTS_PER_CALL } from '../../../ingest/create-ingest.ts';
@@ -23,7 +26,11 @@ const NewEvent = z
       'Your id of the event: a repeat of it is kept, but not delivered.',
       'inv-2026-000123',
     ).optional(),
-    type: textField(255, 'Type, which endpoints choose by.', 'invoice.paid'),
+    type: textField(255, 'Type, which endpoints choose by.', 'invoice.paid').superRefine((type, context) => {
+      const fault = typeFault(type);
+      if (fault !== undefined)
+        context.addIssue({ code: 'custom', message: fault, params: { code: 'wrong_format' } });
+    }),
     source: textField(255, 'Where it comes from.', 'billing').optional(),
     key: textField(255, 'What it is about, such as an account.', 'account-42').optional(),
     occurredAt: timeField('When it happened, by your clock.').optional(),
@@ -39,7 +46,7 @@ const NewEvent = z
         params: { code: 'required' },
       })
       .meta({
-        description: 'Any JSON, 1 MiB at most; delivered byte for byte as it is written here.',
+        description: `Any JSON, 1 MiB at most; delivered byte for byte as it is written here. The request as a whole nests at most ${MAX_JSON_DEPTH} levels.`,
         example: { amount: 100, currency: 'EUR' },
       }),
   })
@@ -72,6 +79,8 @@ export function eventRoutes(deps: ApiDeps): Route[] {
       tag: 'Events',
       access: { of: 'tenant', scope: 'write:events' },
       request: { body: z.union([NewEvent, z.array(NewEvent).min(1).max(MAX_EVENTS_PER_CALL)]) },
+      // Payloads are other people's, and 8 MiB of them can have many small members.
+      bodyLimits: { ...BODY_LIMITS, members: 300_000 },
       responses: {
         202: {
           description: 'What became of the event, or of each event in the order they came.',

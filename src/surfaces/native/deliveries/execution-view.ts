@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
+import type { Wait } from '../../../domain/sending/waiting-for.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import type { Attempt, Execution } from '../../../store/reading/execution-reads.ts';
 import { RESOLUTION_OUTCOMES } from '../../../store/settling/resolution-acts.ts';
 import { shownId, shownTime } from '../fields.ts';
+import { waitsField, waitsView } from '../waits.ts';
 
 const AttemptView = z
   .strictObject({
@@ -75,6 +77,7 @@ export const ExecutionView = z
       })
       .nullable()
       .meta({ description: 'By whom it was settled, where nobody knew its outcome; the last time.' }),
+    waitingFor: waitsField('What holds it back, where it is queued or scheduled.'),
     createdAt: shownTime('When it was made.'),
     finishedAt: shownTime('When it ended.').nullable(),
     attempts: z.array(AttemptView).meta({ description: 'Its HTTP requests, in order.' }),
@@ -87,7 +90,7 @@ export const ExecutionView = z
 /** Shows an execution; without bodies also nothing of what receivers answered. */
 export function executionView(
   execution: Execution,
-  { withBodies }: { withBodies: boolean },
+  { withBodies, waits }: { withBodies: boolean; waits: Wait[] | undefined },
 ): z.input<typeof ExecutionView> {
   return {
     id: showId('execution', execution.id),
@@ -110,6 +113,7 @@ export function executionView(
           at: execution.resolution.at.toISOString(),
         }
       : null,
+    waitingFor: waitsView(waits),
     createdAt: execution.createdAt.toISOString(),
     finishedAt: execution.finishedAt?.toISOString() ?? null,
     attempts: execution.attempts.map((attempt) => attemptView(attempt, withBodies)),

@@ -2,6 +2,7 @@ import type { ApiDeps } from '../../../api/api-deps.ts';
 import { problem } from '../../../api/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { findExecution } from '../../../store/reading/execution-reads.ts';
+import { waitsOfExecutions } from '../../../store/reading/waits.ts';
 import { idParams } from '../fields.ts';
 import { ExecutionView, executionView } from './execution-view.ts';
 
@@ -19,7 +20,8 @@ export function executionRoutes({ pool }: ApiDeps): Route[] {
       async handler({ params: { id }, tenant, caller }) {
         const execution = await findExecution(pool, tenant.id, id);
         if (!execution) return problem('not_found');
-        return { status: 200, body: executionView(execution, { withBodies: !caller.grant }) };
+        const waits = (await waitsOfExecutions(pool, [id])).get(id);
+        return { status: 200, body: executionView(execution, { withBodies: !caller.grant, waits }) };
       },
     }),
   ];

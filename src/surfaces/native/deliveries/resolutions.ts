@@ -17,6 +17,7 @@ import { RESOLUTION_OUTCOMES } from '../../../store/settling/resolution-acts.ts'
 import { idParams, shownId, textField } from '../fields.ts';
 import { unknownNames } from '../names.ts';
 import {
+  pointersInFilter,
   pointersOf,
   selectedEvents,
   selectedIds,
@@ -164,9 +165,12 @@ export function resolutionRoutes(deps: ApiDeps): Route[] {
             json: result.body,
             headers: result.replayed ? { 'idempotency-replayed': 'true' } : {},
           };
-        return result.code === 'unknown_ids'
-          ? unknownNames(pointersOf(body, result.ids).map((pointer) => ({ pointer })))
-          : problem('idempotency_key_reused');
+        if (result.code === 'idempotency_key_reused') return problem('idempotency_key_reused');
+        const pointers =
+          result.code === 'unknown_ids'
+            ? pointersOf(body, result.ids)
+            : pointersInFilter(body, result.unknown);
+        return unknownNames(pointers.map((pointer) => ({ pointer })));
       },
     }),
     route({

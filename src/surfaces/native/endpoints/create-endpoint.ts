@@ -6,22 +6,34 @@ import type { Endpoint } from '../../../domain/endpoints/endpoint.ts';
 import { generateSecret } from '../../../outbound/signature.ts';
 import { endpointSecretContext } from '../../../sealing/sealing-contexts.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
+import { fenceEarlierEvents } from '../../../store/tenancy/endpoint-fences.ts';
 import { insertEndpointSecret } from '../../../store/tenancy/endpoint-secrets.ts';
 import { insertEndpointVersion } from '../../../store/tenancy/endpoint-versions.ts';
 import { findEndpoint, insertEndpoint } from '../../../store/tenancy/endpoints.ts';
-import { changedConfig, refusedProbeUrl, refusedProbing, refusedUrl } from './endpoint-config.ts';
+import {
+  changedConfig,
+  refusedPreset,
+  refusedProbeUrl,
+  refusedProbing,
+  refusedRetry,
+  refusedUrl,
+} from './endpoint-config.ts';
 import type { NewEndpoint } from './endpoint-schema.ts';
 
 /** Makes an endpoint with its first version and its secret, or says why not. */
 export async function createEndpoint(
-  { pool, sealer, guard }: Pick<ApiDeps, 'pool' | 'sealer' | 'guard'>,
+  { pool, sealer, guard, presets }: Pick<ApiDeps, 'pool' | 'sealer' | 'guard' | 'presets'>,
   tenantId: string,
   { handle, secret = generateSecret(), ...asked }: z.output<typeof NewEndpoint>,
+  /** Whether what was accepted before may be matched to it afresh. */
+  { takesEarlier }: { takesEarlier: boolean } = { takesEarlier: true },
 ): Promise<{ endpoint: Endpoint; secret: string } | Problem> {
   const id = uuidv7();
-  const config = changedConfig(sealer, id, asked);
+  const config = changedConfig({ sealer, presets }, id, asked);
   const refused =
+    refusedPreset(presets, asked) ??
     refusedProbing(config) ??
+    refusedRetry(config) ??
     (await refusedUrl(guard, asked.url)) ??
     (await refusedProbeUrl(guard, asked.probe));
   if (refused) return refused;
@@ -29,6 +41,7 @@ export async function createEndpoint(
     if (!(await insertEndpoint(db, tenantId, { id, handle: handle ?? handleFor(asked.url, id) })))
       return undefined;
     await insertEndpointVersion(db, tenantId, id, 1, config);
+    if (!takesEarlier) await fenceEarlierEvents(db, id, undefined);
     await insertEndpointSecret(db, id, sealer.seal(secret, endpointSecretContext(id)));
     return findEndpoint(db, tenantId, id);
   });

@@ -1,24 +1,26 @@
 import type { z } from 'zod';
 import { type Problem, problem } from '../../../api/problem.ts';
 import type { Endpoint, EndpointConfig } from '../../../domain/endpoints/endpoint.ts';
-import { PRESET_CONFIG } from '../../../domain/endpoints/preset.ts';
+import { hasNewOrigin } from '../../../domain/endpoints/new-origin.ts';
+import type { EndpointPresets } from '../../../domain/endpoints/preset.ts';
 import { type ProbeRequest, probeUrl } from '../../../domain/sending/probe.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import type { AddressGuard } from '../../../outbound/address-guard.ts';
 import type { Sealer } from '../../../sealing/sealing.ts';
 import { endpointHeadersContext } from '../../../sealing/sealing-contexts.ts';
+import { waitsView } from '../waits.ts';
 import { ENDPOINT_DEFAULTS, type EndpointChange, type EndpointView } from './endpoint-schema.ts';
 
 type Change = z.output<typeof EndpointChange>;
 
 /** The configuration that a change makes of an earlier one, or of the defaults. */
 export function changedConfig(
-  sealer: Sealer,
+  { sealer, presets }: { sealer: Sealer; presets: EndpointPresets },
   endpointId: string,
   change: Change,
   was: Omit<EndpointConfig, 'url'> & { url?: string } = ENDPOINT_DEFAULTS,
 ): EndpointConfig {
-  const before = { ...was, ...(change.preset ? PRESET_CONFIG[change.preset] : {}) };
+  const before = { ...was, ...(change.preset ? presets.get(change.preset)?.config : {}) };
   const keep = <Name extends keyof EndpointConfig & keyof Change>(name: Name) =>
     change[name] === undefined ? before[name] : (change[name] ?? undefined);
   const optional = {
@@ -90,6 +92,16 @@ export async function refusedProbeUrl(
   });
 }
 
+/** Why a preset is refused that there is not. */
+export function refusedPreset(
+  presets: EndpointPresets,
+  { preset }: Pick<Change, 'preset'>,
+): Problem | undefined {
+  if (preset === undefined || preset === null || presets.has(preset)) return undefined;
+  const message = `Expected one of ${[...presets.keys()].join(', ')}.`;
+  return problem('invalid_request', { errors: [{ pointer: '#/preset', code: 'invalid_value', message }] });
+}
+
 /** Why a configuration is refused that is to ask, and does not say where. */
 export function refusedProbing({
   probe,
@@ -98,6 +110,39 @@ export function refusedProbing({
   if (probe !== undefined || onAmbiguous !== 'probe') return undefined;
   const message = 'Expected where to ask: `onAmbiguous` is `probe`.';
   return problem('invalid_request', { errors: [{ pointer: '#/probe', code: 'required', message }] });
+}
+
+/**
+ * Why a caller who may only edit is refused a new origin: the sealed headers were given for the old one, and whoever
+ * receives there reads them. Sent anew, or taken away, they are the caller's to give.
+ */
+export function refusedOrigin(
+  before: EndpointConfig,
+  after: EndpointConfig,
+  change: Change,
+): Problem | undefined {
+  if (before.sealedHeaders === undefined || change.headers !== undefined || !hasNewOrigin(before, after))
+    return undefined;
+  return problem('invalid_request', {
+    detail:
+      'The custom headers of this endpoint were given for its origin, and would go to another one: send all of them with their values, or null to take them away. A credential with the scope `write:endpoints` may move them.',
+    errors: [
+      {
+        pointer: '#/headers',
+        code: 'required',
+        message: 'Expected the headers with their values, or null: the origin is a new one.',
+      },
+    ],
+  });
+}
+
+/** Why a policy is refused whose waits could never be what it says. */
+export function refusedRetry({ retry }: Pick<EndpointConfig, 'retry'>): Problem | undefined {
+  if (retry.initialMs <= retry.capMs) return undefined;
+  const message = `Expected at least \`initialMs\`, which is ${retry.initialMs}: give both.`;
+  return problem('invalid_request', {
+    errors: [{ pointer: '#/retry/capMs', code: 'out_of_range', message }],
+  });
 }
 
 /** Stands for a delivery in an address that is only looked at. */
@@ -128,6 +173,7 @@ export function endpointView(sealer: Sealer, endpoint: Endpoint): z.input<typeof
     ordered: config.ordered,
     onExhausted: config.onExhausted,
     circuit: endpoint.circuit,
+    waitingFor: waitsView(endpoint.waitingFor),
     probe: config.probe ?? null,
     requireAck: config.requireAck,
     preset: config.preset ?? null,

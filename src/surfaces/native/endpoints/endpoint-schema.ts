@@ -1,14 +1,17 @@
 import { z } from 'zod';
 import { headerFaults } from '../../../domain/endpoints/custom-header.ts';
-import { ENDPOINT_STATES, ON_EXHAUSTED } from '../../../domain/endpoints/endpoint.ts';
-import { type EventFilter, filterFaults } from '../../../domain/endpoints/event-filter.ts';
+import { ON_EXHAUSTED } from '../../../domain/endpoints/endpoint.ts';
+import { ENDPOINT_STATES } from '../../../domain/endpoints/endpoint-state.ts';
+import { type EventFilter, filterFaults, pathFault } from '../../../domain/endpoints/event-filter.ts';
+import { typePatternFault } from '../../../domain/endpoints/event-type.ts';
+import { contradictions } from '../../../domain/endpoints/filter-contradiction.ts';
 import { PARTNER_DIRECTIONS } from '../../../domain/endpoints/preparation.ts';
-import { ENDPOINT_PRESETS } from '../../../domain/endpoints/preset.ts';
 import { CIRCUIT_STATES } from '../../../domain/sending/endpoint-health.ts';
 import { namesDelivery } from '../../../domain/sending/probe.ts';
 import { DEFAULT_RETRY_POLICY, ON_AMBIGUOUS } from '../../../domain/sending/retry-policy.ts';
 import { parseSecret } from '../../../outbound/signature.ts';
 import { durationField, shownId, shownTime, textField } from '../fields.ts';
+import { waitsField } from '../waits.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -25,17 +28,35 @@ export const ENDPOINT_DEFAULTS = {
   onExhausted: 'block',
 } as const;
 
-/** Rulings: a handle that looks like an id could not be told from one. */
+/** A path cannot hold them: clients take them for the directory, and the one above. */
+const NO_SEGMENTS = ['.', '..'];
+
+/** A handle that looks like an id could not be told from one. */
 const ID_SHAPED = /^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[a-z]{2,4}_[0-9a-hjkmnp-tv-z]{26})$/;
 
 const handle = z
   .string()
   .regex(/^[a-zA-Z0-9._-]{1,81}$/, 'Expected 1 to 81 letters, digits, dots, dashes and underscores.')
+  .refine((text) => !NO_SEGMENTS.includes(text), {
+    message: 'A path cannot hold this handle.',
+    params: { code: 'wrong_format' },
+  })
   .refine((text) => !ID_SHAPED.test(text), {
     message: 'A handle may not look like an id.',
     params: { code: 'wrong_format' },
   })
   .meta({ description: 'Name of the endpoint within the tenant; it never changes.', example: 'billing' });
+
+function refine(context: z.RefinementCtx, fault: string | undefined, code: string): void {
+  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault, params: { code } });
+}
+
+/** A path of names joined by dots, as in filters. */
+function pathField(description: string, example: string) {
+  return textField(255, description, example).superRefine((path, context) =>
+    refine(context, pathFault(path)?.message, 'wrong_format'),
+  );
+}
 
 const url = textField(
   2_048,
@@ -43,12 +64,19 @@ const url = textField(
   'https://example.com/hooks',
 );
 
+const typePattern = textField(
+  255,
+  'A type, a prefix that ends in `.*`, or `*` for all.',
+  'invoice.*',
+).superRefine((pattern, context) => refine(context, typePatternFault(pattern), 'never_matches'));
+
 const eventTypes = z
-  .array(textField(255, 'A type, or a prefix that ends in `.*`.', 'invoice.*'))
+  .array(typePattern)
   .min(1)
   .max(100)
   .meta({
-    description: 'Types of event it wants: exact, or by a prefix such as `invoice.*`; all where null.',
+    description:
+      'Types of event it wants: exact, by a prefix such as `invoice.*`, or `*` for all; all where null, too.',
     example: ['invoice.*'],
   });
 
@@ -56,14 +84,15 @@ const eventTypes = z
 const filter = z
   .unknown()
   .superRefine((value, context) => {
-    for (const { path, code, message } of filterFaults(value))
+    const faults = filterFaults(value);
+    for (const { path, code, message } of faults.length > 0 ? faults : contradictions(value as EventFilter))
       context.addIssue({ code: 'custom', path, message, params: { code } });
   })
   .transform((value) => value as EventFilter)
   .meta({
     type: ['object', 'null'],
     description:
-      'Conditions on the payload by path, all of which must hold (docs/filters.md); none where null.',
+      'Conditions on the payload by path, all of which must hold (docs/filters.md); none where null. Strings, times among them, are compared as text.',
     example: { 'data.amount': { $gte: 100 }, 'data.currency': { $in: ['EUR', 'USD'] } },
   });
 
@@ -148,11 +177,10 @@ const probe = z
       'Where a GET says what became of a delivery, with `{deliveryId}` in the place of its id.',
       'https://example.com/hooks/status/{deliveryId}',
     ).refine(namesDelivery, {
-      message: 'Expected `{deliveryId}` in the URL.',
+      message: 'Expected `{deliveryId}` in the URL, not behind a `#`.',
       params: { code: 'wrong_format' },
     }),
-    processedField: textField(
-      255,
+    processedField: pathField(
       'Path of the member of the answer that is true where it was processed; 404 means that it was not received.',
       'processed',
     ),
@@ -177,26 +205,26 @@ const protect = z.boolean().meta({
     'While it is overloaded (429, 502 to 504, no answer in time) it is sent less at a time; after 20 failures to reach it in a row nothing for a while, and then one request alone. Switched off it is sent everything at once.',
   example: true,
 });
-const preset = z.enum(ENDPOINT_PRESETS).meta({
+const preset = z.string().max(40).meta({
   description:
-    'Takes the policy that a surface documents for endpoints of its clients (docs/surfaces); what is given beside it wins.',
-  example: 'minka',
+    'Name of a surface: takes the policy that it documents for endpoints of its clients (docs/surfaces); what is given with it wins.',
+  example: 'name-of-a-surface',
 });
-const guide = textField(255, 'A type, or a prefix that ends in `.*`.', 'invoice.*');
 const partner = z
   .strictObject({
     direction: z.enum(PARTNER_DIRECTIONS).meta({ description: 'Which way files go.', example: 'OUTBOUND' }),
     senderProfile: textField(255, 'Name of the profile of the sender.', 'acme').optional(),
     partnerProfile: textField(255, 'Name of the profile of the partner.', 'payer').optional(),
     guides: z
-      .array(guide)
+      .array(typePattern)
+      .min(1)
       .max(100)
       .optional()
       .meta({
         description: 'Types of event that there is a guide for; every type where left out.',
         example: ['invoice.*'],
       }),
-    keyPath: textField(255, 'Path in the payload of the business identifier.', 'invoice.number').optional(),
+    keyPath: pathField('Path in the payload of the business identifier.', 'invoice.number').optional(),
   })
   .meta({
     id: 'Partner',
@@ -261,7 +289,7 @@ export const EndpointView = z
     id: shownId('endpoint', 'Id of the endpoint.'),
     handle,
     luid: z.string().meta({
-      description: 'Its name on the Minka surface beside the handle.',
+      description: 'Its other name, for callers that know endpoints as bridges.',
       example: '$brg.-0cL_Ii6_QQ57H9N7',
     }),
     state: z.enum(ENDPOINT_STATES).meta({ description: 'Whether it takes deliveries.', example: 'enabled' }),
@@ -311,6 +339,7 @@ export const EndpointView = z
         '`open`: nothing is sent for a while; `half_open`: the next request is sent alone, to see.',
       example: 'closed',
     }),
+    waitingFor: waitsField('What holds back whatever is to be sent to it.'),
     probe: probe.nullable(),
     requireAck,
     preset: preset.nullable(),
@@ -320,12 +349,34 @@ export const EndpointView = z
   })
   .meta({ id: 'Endpoint', description: 'Where deliveries go.' });
 
+/** An endpoint as it is shown by itself. */
+export const EndpointDetails = EndpointView.extend({
+  waiting: z
+    .strictObject({
+      deliveries: z.int().meta({ description: 'How many, counted up to 100,000.', example: 720 }),
+      more: z.boolean().meta({ description: 'There are more than that.', example: false }),
+    })
+    .meta({ description: 'Deliveries that are to be sent to it, now or later, and are not on the wire.' }),
+}).meta({ id: 'EndpointDetails' });
+
 /** An endpoint with its secret, which is shown on creation only. */
 export const CreatedEndpoint = EndpointView.extend({
   secret: z
     .string()
     .meta({ description: 'The signing secret. It is shown now and never again.', example: 'whsec_…' }),
 }).meta({ id: 'CreatedEndpoint' });
+
+/** An endpoint that was just disabled, with what waits for it to be enabled. */
+export const DisabledEndpoint = EndpointView.extend({
+  waitingItems: z
+    .array(
+      z.strictObject({
+        operationId: shownId('operation', 'The operation.'),
+        items: z.int().meta({ description: 'Items of it that wait here.', example: 97 }),
+      }),
+    )
+    .meta({ description: 'What operations had queued or scheduled there; it waits for `enable`.' }),
+}).meta({ id: 'DisabledEndpoint' });
 
 /** The answer to a rotation. */
 export const RotatedSecret = z

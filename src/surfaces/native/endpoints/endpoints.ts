@@ -4,19 +4,23 @@ import { isProblem, type Problem, problem } from '../../../api/problem.ts';
 import type { Reply } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Endpoint } from '../../../domain/endpoints/endpoint.ts';
+import { movesDeliveries } from '../../../domain/endpoints/new-origin.ts';
+import { hasScope } from '../../../domain/tenancy/scope.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { rotateSecret } from '../../../operations/rotate-secret.ts';
+import { deleteEndpoint, disableEndpoint, enableEndpoint } from '../../../operations/switch-endpoint.ts';
 import { generateSecret } from '../../../outbound/signature.ts';
 import { endpointSecretContext } from '../../../sealing/sealing-contexts.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
-import { forgetHealth } from '../../../store/sending/endpoint-health.ts';
-import { expireEndpointSecrets, insertEndpointSecret } from '../../../store/tenancy/endpoint-secrets.ts';
+import { countWaitingAt } from '../../../store/reading/waits.ts';
+import { forgetProtection } from '../../../store/sending/endpoint-health.ts';
+import { fenceEarlierEvents, liftFences } from '../../../store/tenancy/endpoint-fences.ts';
 import { insertEndpointVersion } from '../../../store/tenancy/endpoint-versions.ts';
 import {
   advanceVersion,
   findEndpoint,
   listEndpoints,
   lockEndpoint,
-  setEndpointState,
 } from '../../../store/tenancy/endpoints.ts';
 import { durationField } from '../fields.ts';
 import { nameParams } from '../names.ts';
@@ -25,13 +29,18 @@ import { createEndpoint } from './create-endpoint.ts';
 import {
   changedConfig,
   endpointView,
+  refusedOrigin,
+  refusedPreset,
   refusedProbeUrl,
   refusedProbing,
+  refusedRetry,
   refusedUrl,
 } from './endpoint-config.ts';
 import {
   CreatedEndpoint,
+  DisabledEndpoint,
   EndpointChange,
+  EndpointDetails,
   EndpointView,
   NewEndpoint,
   RotatedSecret,
@@ -40,6 +49,9 @@ import {
 
 /** How long a rotated secret goes on signing beside the new one. */
 const OLD_SECRET_VALID_MS = 24 * 60 * 60 * 1_000;
+
+/** So many deliveries that wait are counted. */
+const MAX_COUNTED = 100_000;
 
 const params = nameParams('endpoint', 'Id or handle of the endpoint.');
 const read = { tag: 'Endpoints', access: { of: 'tenant', scope: 'read:endpoints' } } as const;
@@ -57,19 +69,23 @@ const rotate = {
 } as const;
 
 /** Endpoints and their immutable versions. */
-export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
+export function endpointRoutes(deps: ApiDeps): Route[] {
+  const { pool, sealer, guard, presets } = deps;
   return [
     route({
       ...edit,
       method: 'post',
       path: '/api/v1/endpoints',
       summary: 'Make an endpoint',
-      description: 'The answer holds the signing secret, once.',
+      description:
+        'The answer holds the signing secret, once. Whoever makes an endpoint can receive what follows; one that is made with a grant, or without `write:endpoints`, never gets what was accepted before.',
       request: { body: NewEndpoint },
       responses: { 201: { description: 'The endpoint, with its secret.', schema: CreatedEndpoint } },
       problems: ['endpoint_url_refused', 'handle_taken'],
-      async handler({ body, tenant }) {
-        const made = await createEndpoint({ pool, sealer, guard }, tenant.id, body);
+      async handler({ body, tenant, caller }) {
+        const made = await createEndpoint({ pool, sealer, guard, presets }, tenant.id, body, {
+          takesEarlier: hasScope(caller.scopes, 'write:endpoints'),
+        });
         if (isProblem(made)) return made;
         const { endpoint, secret } = made;
         return {
@@ -103,7 +119,7 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       path: '/api/v1/endpoints/{id}',
       summary: 'Show an endpoint, deleted ones too',
       request: { params },
-      responses: { 200: { description: 'The endpoint.', schema: EndpointView } },
+      responses: { 200: { description: 'The endpoint.', schema: EndpointDetails } },
       handler: ({ params: { id }, tenant }) => show(tenant.id, id),
     }),
     route({
@@ -111,11 +127,15 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       method: 'patch',
       path: '/api/v1/endpoints/{id}',
       summary: 'Change an endpoint, which makes its next version',
+      description:
+        'With a key that was made with a grant, or any credential without `write:endpoints`: a new origin (scheme, host or port of the URL or of the status request) needs the custom headers sent again, and what was accepted before goes on to the old URL until somebody with `write:endpoints` sets it.',
       request: { params, body: EndpointChange },
       responses: { 200: { description: 'The endpoint with its new version.', schema: EndpointView } },
       problems: ['endpoint_url_refused', 'state_conflict'],
-      async handler({ params: { id }, body, tenant }) {
+      async handler({ params: { id }, body, tenant, caller }) {
+        const mayMove = hasScope(caller.scopes, 'write:endpoints');
         const refused =
+          refusedPreset(presets, body) ??
           (body.url === undefined ? undefined : await refusedUrl(guard, body.url)) ??
           (await refusedProbeUrl(guard, body.probe));
         if (refused) return refused;
@@ -123,12 +143,19 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
           const version = await lockEndpoint(db, tenant.id, id);
           const before = version === undefined ? undefined : await findEndpoint(db, tenant.id, id);
           if (version === undefined || before === undefined) return undefined;
-          const config = changedConfig(sealer, id, body, before.config);
-          const refusedToAsk = refusedProbing(config);
-          if (refusedToAsk) return refusedToAsk;
+          const config = changedConfig({ sealer, presets }, id, body, before.config);
+          const refusedChange =
+            refusedProbing(config) ??
+            (body.retry ? refusedRetry(config) : undefined) ??
+            (mayMove ? undefined : refusedOrigin(before.config, config, body));
+          if (refusedChange) return refusedChange;
+          if (mayMove && body.url !== undefined) await liftFences(db, id);
+          else if (!mayMove && movesDeliveries(before.config, config))
+            await fenceEarlierEvents(db, id, version);
           await insertEndpointVersion(db, tenant.id, id, version + 1, config);
           if (!(await advanceVersion(db, tenant.id, id, version + 1)))
             throw new Error('an endpoint that is held was changed by somebody else');
+          if (before.config.protect && !config.protect) await forgetProtection(db, id);
           return findEndpoint(db, tenant.id, id);
         });
         if (changed === undefined) return goneOrDeleted(tenant.id, id);
@@ -147,7 +174,7 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       problems: ['state_conflict'],
       async handler({ params: { id }, tenant, caller }) {
         const from = caller.grant ? (['disabled'] as const) : (['enabled', 'disabled'] as const);
-        if (await setEndpointState(pool, tenant.id, id, 'deleted', from)) return { status: 204 };
+        if (await deleteEndpoint(deps, tenant.id, id, from)) return { status: 204 };
         const endpoint = await findEndpoint(pool, tenant.id, id);
         if (!endpoint) return problem('not_found');
         if (endpoint.state === 'deleted') return { status: 204 };
@@ -156,34 +183,57 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
         });
       },
     }),
-    ...(['enable', 'disable'] as const).map((verb) =>
-      route({
-        ...edit,
-        method: 'post',
-        path: `/api/v1/endpoints/{id}/${verb}`,
-        summary: verb === 'enable' ? 'Enable an endpoint' : 'Disable an endpoint',
-        description:
-          verb === 'enable'
-            ? 'Events from now on are delivered; what it missed can be retried. An open circuit is closed.'
-            : 'Events for it are kept as ignored deliveries, which can be retried once it is enabled.',
-        request: { params },
-        responses: { 200: { description: 'The endpoint.', schema: EndpointView } },
-        problems: ['state_conflict'],
-        async handler({ params: { id }, tenant }) {
-          const state = verb === 'enable' ? 'enabled' : 'disabled';
-          if (!(await setEndpointState(pool, tenant.id, id, state))) return goneOrDeleted(tenant.id, id);
-          if (state === 'enabled') await forgetHealth(pool, id);
-          return show(tenant.id, id);
-        },
-      }),
-    ),
+    route({
+      ...edit,
+      method: 'post',
+      path: '/api/v1/endpoints/{id}/enable',
+      summary: 'Enable an endpoint',
+      description:
+        'Events from now on are delivered; what it missed can be retried. All that is held against it is lifted, now and wherever it is enabled already: an open circuit, a narrowed window, and what it asked for in Retry-After. What waited for it goes on at once.',
+      request: { params },
+      responses: { 200: { description: 'The endpoint.', schema: EndpointDetails } },
+      problems: ['state_conflict'],
+      async handler({ params: { id }, tenant }) {
+        return (await enableEndpoint(deps, tenant.id, id))
+          ? show(tenant.id, id)
+          : goneOrDeleted(tenant.id, id);
+      },
+    }),
+    route({
+      ...edit,
+      method: 'post',
+      path: '/api/v1/endpoints/{id}/disable',
+      summary: 'Disable an endpoint',
+      description:
+        'Events for it are kept as ignored deliveries, which can be retried once it is enabled, and so are first deliveries and automatic retries that are under way. What operations have queued or scheduled there waits until it is enabled, and is ignored when the patience of its operation ends (`options.disabledPatienceMs`); what an operation selects from now on is ignored at once.',
+      request: { params },
+      responses: {
+        200: { description: 'The endpoint, and what waits for it to be enabled.', schema: DisabledEndpoint },
+      },
+      problems: ['state_conflict'],
+      async handler({ params: { id }, tenant }) {
+        const waiting = await disableEndpoint(deps, tenant.id, id);
+        const endpoint = waiting && (await findEndpoint(pool, tenant.id, id));
+        if (!waiting || !endpoint) return goneOrDeleted(tenant.id, id);
+        return {
+          status: 200,
+          body: {
+            ...endpointView(sealer, endpoint),
+            waitingItems: waiting.map(({ operationId, items }) => ({
+              operationId: showId('operation', operationId),
+              items,
+            })),
+          },
+        };
+      },
+    }),
     route({
       ...rotate,
       method: 'post',
       path: '/api/v1/endpoints/{id}/rotate-secret',
       summary: 'Give an endpoint a new signing secret',
       description:
-        'Requests are signed with both secrets until the old one has run out. The answer holds the new one, once.',
+        'From the answer on requests are signed with both secrets until the old one has run out, and then with the new one alone. The answer holds the new one, once.',
       request: {
         params,
         body: z
@@ -204,21 +254,26 @@ export function endpointRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       async handler({ params: { id }, body, tenant }) {
         const secret = body.secret ?? generateSecret();
         const sealed = sealer.seal(secret, endpointSecretContext(id));
-        const rotated = await withTransaction(pool, async (db) => {
-          if ((await lockEndpoint(db, tenant.id, id)) === undefined) return undefined;
-          const until = await expireEndpointSecrets(db, id, body.oldValidForMs ?? OLD_SECRET_VALID_MS);
-          await insertEndpointSecret(db, id, sealed);
-          return { until };
-        });
+        const oldValidForMs = body.oldValidForMs ?? OLD_SECRET_VALID_MS;
+        const rotated = await rotateSecret({ pool }, tenant.id, id, { sealed, oldValidForMs });
         if (!rotated) return goneOrDeleted(tenant.id, id);
-        return { status: 200, body: { secret, previousValidUntil: rotated.until?.toISOString() ?? null } };
+        const { oldValidUntil } = rotated;
+        return { status: 200, body: { secret, previousValidUntil: oldValidUntil?.toISOString() ?? null } };
       },
     }),
   ];
 
   async function show(tenantId: string, id: string): Promise<Reply | Problem> {
     const endpoint = await findEndpoint(pool, tenantId, id);
-    return endpoint ? { status: 200, body: endpointView(sealer, endpoint) } : problem('not_found');
+    if (!endpoint) return problem('not_found');
+    const waiting = await countWaitingAt(pool, tenantId, id, MAX_COUNTED + 1);
+    return {
+      status: 200,
+      body: {
+        ...endpointView(sealer, endpoint),
+        waiting: { deliveries: Math.min(waiting, MAX_COUNTED), more: waiting > MAX_COUNTED },
+      },
+    };
   }
 
   async function goneOrDeleted(tenantId: string, id: string): Promise<Problem> {

@@ -1,15 +1,28 @@
 import { z } from 'zod';
+import { retryWords } from '../../../domain/operations/retry-words.ts';
 import { EXCLUSION_REASONS } from '../../../domain/operations/selection.ts';
 import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import type { AcceptedItem } from '../../../operations/accept-operation.ts';
 import type { OperationItem } from '../../../store/operations/operation-items.ts';
 import { shownId, shownTime } from '../fields.ts';
+import { waitsField, waitsView } from '../waits.ts';
 
 const deliveryId = shownId('delivery', 'The delivery.');
 const reason = z.enum(EXCLUSION_REASONS).meta({ description: 'Why it was not run.', example: 'coalesced' });
-const joinedExecutionId = shownId('execution', 'The execution that owns the delivery and was joined.');
-const heldBy = shownId('operation', 'The paused operation that holds it.');
+const why = z.string().meta({
+  description: 'The reason as a sentence.',
+  example: 'Another execution of it is open and will be sent.',
+});
+const next = z.string().meta({
+  description: 'The next call, as a sentence.',
+  example: 'Nothing is to be done; `GET` the execution that is named to follow it.',
+});
+const joinedExecutionId = shownId(
+  'execution',
+  'The execution that owns the delivery: it was joined, is held, or its outcome is not known.',
+);
+const heldBy = shownId('operation', 'The stopped operation that holds it.');
 
 const event = {
   eventId: shownId('event', 'The event it delivers.'),
@@ -46,6 +59,7 @@ export const ItemView = z
       tookOver: shownId('execution', 'The execution that this one took over.').nullable(),
       supersededBy: shownId('execution', 'The execution that took this one over.').nullable(),
       finishedAt: shownTime('When it ended.').nullable(),
+      waitingFor: waitsField('What holds it back, where it is queued or scheduled.'),
     }),
     z.strictObject({
       kind: z
@@ -55,6 +69,8 @@ export const ItemView = z
       endpointId: shownId('endpoint', 'The endpoint it is for.'),
       ...event,
       reason,
+      why,
+      next,
       joinedExecutionId: joinedExecutionId.nullable(),
       heldBy: heldBy.nullable(),
       createdAt: shownTime('When it was excluded.'),
@@ -67,9 +83,10 @@ export const AcceptedItemView = z
   .discriminatedUnion('became', [
     z.strictObject({
       deliveryId,
-      became: z
-        .enum(['queued', 'scheduled'])
-        .meta({ description: 'It is an item of the operation.', example: 'queued' }),
+      became: z.enum(['queued', 'scheduled', 'ignored']).meta({
+        description: 'It is an item of the operation; `ignored` is one that can send nothing.',
+        example: 'queued',
+      }),
       executionId: shownId('execution', 'The execution that runs it.'),
       supersededExecutionId: shownId('execution', 'The execution it took over.').optional(),
     }),
@@ -77,11 +94,18 @@ export const AcceptedItemView = z
       deliveryId,
       became: z.literal('excluded').meta({ description: 'It is not run.', example: 'excluded' }),
       reason,
+      why,
+      next,
       joinedExecutionId: joinedExecutionId.optional(),
       heldBy: heldBy.optional(),
     }),
   ])
   .meta({ id: 'AcceptedItem', description: 'What one delivery of an explicit list became.' });
+
+type Excluded = Pick<
+  Extract<AcceptedItem, { became: 'excluded' }>,
+  'reason' | 'deliveryId' | 'endpointId' | 'heldBy'
+>;
 
 /** Shows a line of a ledger. */
 export function itemView(item: OperationItem): z.input<typeof ItemView> {
@@ -97,7 +121,7 @@ export function itemView(item: OperationItem): z.input<typeof ItemView> {
     return {
       kind: 'exclusion',
       ...common,
-      reason: item.reason,
+      ...reasonView(item),
       joinedExecutionId: item.joinedExecutionId ? showId('execution', item.joinedExecutionId) : null,
       heldBy: item.heldBy ? showId('operation', item.heldBy) : null,
       createdAt: item.createdAt.toISOString(),
@@ -116,6 +140,7 @@ export function itemView(item: OperationItem): z.input<typeof ItemView> {
     tookOver: item.tookOver ? showId('execution', item.tookOver) : null,
     supersededBy: item.supersededBy ? showId('execution', item.supersededBy) : null,
     finishedAt: item.finishedAt?.toISOString() ?? null,
+    waitingFor: waitsView(item.waitingFor),
   };
 }
 
@@ -126,7 +151,7 @@ export function acceptedItemView(item: AcceptedItem): z.input<typeof AcceptedIte
     return {
       deliveryId,
       became: 'excluded',
-      reason: item.reason,
+      ...reasonView(item),
       ...(item.joinedExecutionId ? { joinedExecutionId: showId('execution', item.joinedExecutionId) } : {}),
       ...(item.heldBy ? { heldBy: showId('operation', item.heldBy) } : {}),
     };
@@ -138,4 +163,13 @@ export function acceptedItemView(item: AcceptedItem): z.input<typeof AcceptedIte
       ? { supersededExecutionId: showId('execution', item.supersededExecutionId) }
       : {}),
   };
+}
+
+function reasonView({ reason, deliveryId, endpointId, heldBy }: Excluded) {
+  const ids = {
+    deliveryId: showId('delivery', deliveryId),
+    endpointId: showId('endpoint', endpointId),
+    ...(heldBy === undefined ? {} : { heldBy: showId('operation', heldBy) }),
+  };
+  return { reason, ...retryWords(reason, ids) };
 }

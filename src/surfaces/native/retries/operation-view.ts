@@ -1,13 +1,14 @@
 import { z } from 'zod';
+import type { Eta } from '../../../domain/operations/eta.ts';
 import type { Operation } from '../../../domain/operations/operation.ts';
-import { COUNTED_PARTS } from '../../../domain/operations/operation-counts.ts';
+import { COUNTED_PARTS, type Remainder } from '../../../domain/operations/operation-counts.ts';
 import { OPERATION_STATES } from '../../../domain/operations/operation-state.ts';
 import type { Selection } from '../../../domain/operations/selection.ts';
 import { ON_AMBIGUOUS } from '../../../domain/sending/retry-policy.ts';
-import { SURFACE_NAMES } from '../../../domain/tenancy/surface-name.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { eventSelectionView, filterView } from '../deliveries/delivery-filter.ts';
 import { shownId, shownTime } from '../fields.ts';
+import { waitsField, waitsView } from '../waits.ts';
 
 const count = (description: string) => z.int().min(0).meta({ description, example: 0 });
 
@@ -27,6 +28,17 @@ const Counts = z
   })
   .meta({ id: 'OperationCounts', description: 'expected = the sum of all others, at any moment.' });
 
+/** What of an operation's selection is not delivered. */
+export const RemainderView = z
+  .strictObject({
+    count: count('Deliveries.'),
+    byReason: z.record(z.string(), z.int()).meta({
+      description: 'By the reason why they were ignored or excluded, or else the state they ended in.',
+      example: { endpoint_disabled: 97 },
+    }),
+  })
+  .meta({ id: 'Remainder' });
+
 const Options = z
   .strictObject({
     ratePerSecond: z.number().optional().meta({ description: 'As it was asked for.', example: 50 }),
@@ -43,6 +55,11 @@ const Options = z
       .int()
       .optional()
       .meta({ description: 'How long items are tried, in milliseconds.', example: 86_400_000 }),
+    disabledPatienceMs: z.int().optional().meta({
+      description:
+        'How long its items wait at an endpoint that an operator disables, in milliseconds; 15 minutes where absent.',
+      example: 900_000,
+    }),
     canary: z
       .strictObject({
         count: z.int().meta({ description: 'Items of each endpoint that go first.', example: 25 }),
@@ -75,8 +92,20 @@ const Options = z
 /** Why an operation was halted. */
 export const HaltView = z
   .strictObject({
-    reason: z.enum(['failure_rate', 'canary']).meta({ description: 'What halted it.', example: 'canary' }),
-    limitPercent: z.number().meta({ description: 'The share of failures it may have.', example: 10 }),
+    reason: z.enum(['failure_rate', 'canary', 'failed_step']).meta({
+      description:
+        'What halted it. After `failed_step` a step of it cannot succeed until its cause is gone: `resume` tries it again, `cancel` ends it.',
+      example: 'canary',
+    }),
+    step: z.string().optional().meta({ description: 'The step that failed.', example: 'select' }),
+    code: z
+      .string()
+      .optional()
+      .meta({ description: 'Why: a code of Postgres, or the class of the error.', example: '22008' }),
+    limitPercent: z
+      .number()
+      .optional()
+      .meta({ description: 'The share of failures it may have.', example: 10 }),
     attempts: z.int().optional().meta({ description: 'Attempts of the last minute.', example: 80 }),
     bad: z.int().optional().meta({ description: 'Those that did not deliver.', example: 61 }),
     endpoints: z
@@ -97,9 +126,7 @@ export const HaltView = z
 export const OperationSummary = z
   .strictObject({
     id: shownId('operation', 'Id of the operation.'),
-    surface: z
-      .enum(SURFACE_NAMES)
-      .meta({ description: 'The API that it was asked for by.', example: 'native' }),
+    surface: z.string().meta({ description: 'The API that it was asked for by.', example: 'native' }),
     kind: z.enum(['retry', 'replay']).meta({
       description: '`retry` leaves alone what is delivered, `replay` sends it again.',
       example: 'retry',
@@ -119,8 +146,23 @@ export const OperationSummary = z
       .meta({ description: 'Requests per second at most, now; no limit where null.', example: 50 }),
     etaSeconds: z.int().nullable().meta({
       description:
-        'Seconds until all is sent at the rate of the last seconds; null where nobody can say, as while items wait for a time.',
+        'Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, and before anything tells how fast it is.',
       example: 120,
+    }),
+    etaLeavesOut: z
+      .strictObject({
+        scheduled: count('Items that wait for a time of their own.'),
+        unknown: count('Items that wait for somebody to know what became of them.'),
+      })
+      .nullable()
+      .meta({ description: 'Items that `etaSeconds` says nothing about; null where that is.' }),
+    nothingSelected: z.boolean().meta({
+      description: 'Its selection has ended and found nothing: `expected` is 0, and it is `completed`.',
+      example: false,
+    }),
+    remainder: RemainderView.nullable().meta({
+      description:
+        'What it selected and what was not delivered when it closed; null until then. `{"select": {"remainderOf": …}}` takes all of it.',
     }),
     options: Options,
     reason: z
@@ -140,12 +182,16 @@ export const OperationSummary = z
       })
       .nullable()
       .meta({ description: 'What happens next, and when; null once it has ended.' }),
+    waitingFor: waitsField(
+      'What holds back something of it, at the first twenty endpoints that it has something for; the first end of each that is known.',
+    ),
     stalled: z.boolean().meta({
       description: 'Its workflow could not be started or had to be revived; this is being seen to.',
       example: false,
     }),
     halt: HaltView.nullable().meta({
-      description: 'Why it was halted, the last time; resuming it lets everything go.',
+      description:
+        'Why it was halted, the last time; what is resumed is judged by what it does from then on.',
     }),
     createdAt: shownTime('When it was accepted.'),
     closedAt: shownTime('When it ended.').nullable(),
@@ -172,10 +218,7 @@ export const OperationView = OperationSummary.extend({
 }).meta({ id: 'Operation', description: 'One retry or replay, single or bulk.' });
 
 /** Shows an operation without its selection. */
-export function operationSummary(
-  operation: Operation,
-  etaSeconds?: number,
-): z.input<typeof OperationSummary> {
+export function operationSummary(operation: Operation, eta?: Eta): z.input<typeof OperationSummary> {
   const self = `/api/v1/retries/${showId('operation', operation.id)}`;
   return {
     id: showId('operation', operation.id),
@@ -188,7 +231,10 @@ export function operationSummary(
       (['expected', ...COUNTED_PARTS] as const).map((part) => [part, operation.counts[part]]),
     ) as Operation['counts'],
     ratePerSecond: operation.ratePerSecond ?? null,
-    etaSeconds: etaSeconds ?? null,
+    etaSeconds: eta?.seconds ?? null,
+    etaLeavesOut: eta?.leavesOut ?? null,
+    nothingSelected: operation.selected && operation.counts.expected === 0,
+    remainder: remainderView(operation.report?.remainder),
     options: operation.options,
     reason: operation.reason ?? null,
     ticket: operation.ticket ?? null,
@@ -200,11 +246,23 @@ export function operationSummary(
       operation.closedAt === undefined
         ? { what: operation.nextEvent, at: operation.nextEventAt.toISOString() }
         : null,
+    waitingFor: waitsView(operation.waitingFor),
     stalled: operation.stalled,
     halt: operation.halt ? haltView(operation.halt) : null,
     createdAt: operation.createdAt.toISOString(),
     closedAt: operation.closedAt?.toISOString() ?? null,
     links: { self, items: `${self}/items`, stream: `${self}/stream`, report: `${self}/report` },
+  };
+}
+
+/** Shows what was not delivered. */
+export function remainderView(remainder: Remainder | undefined): z.input<typeof RemainderView> | null {
+  if (!remainder) return null;
+  return {
+    count: remainder.count,
+    byReason: Object.fromEntries(
+      Object.entries(remainder.byReason).map(([reason, count]) => [reason, count ?? 0]),
+    ),
   };
 }
 
@@ -226,8 +284,8 @@ export function haltView(halt: NonNullable<Operation['halt']>): z.input<typeof H
 }
 
 /** Shows an operation. */
-export function operationView(operation: Operation, etaSeconds?: number): z.input<typeof OperationView> {
-  return { ...operationSummary(operation, etaSeconds), select: selectionView(operation.selection) };
+export function operationView(operation: Operation, eta?: Eta): z.input<typeof OperationView> {
+  return { ...operationSummary(operation, eta), select: selectionView(operation.selection) };
 }
 
 /** Shows what an operation selects. */
@@ -238,6 +296,7 @@ export function selectionView(selection: Selection): Record<string, unknown> {
   if ('executionIds' in selection)
     return { executionIds: selection.executionIds.map((id) => showId('execution', id)) };
   if ('failuresOf' in selection) return { failuresOf: showId('operation', selection.failuresOf) };
+  if ('remainderOf' in selection) return { remainderOf: showId('operation', selection.remainderOf) };
   const tenants =
     selection.tenants === undefined || selection.tenants === 'all'
       ? selection.tenants

@@ -59,7 +59,7 @@ export class OperationWatch {
   async #poll(watched: Watched, tenantId: string, operationId: string): Promise<void> {
     // While Postgres is away the watchers simply see no change.
     const operation = await this.#load(tenantId, operationId).catch(() => undefined);
-    const fingerprint = operation === undefined ? watched.fingerprint : JSON.stringify(operation);
+    const fingerprint = operation === undefined ? watched.fingerprint : fingerprintOf(operation);
     if (operation !== undefined && fingerprint !== watched.fingerprint) {
       Object.assign(watched, { operation, fingerprint, revision: watched.revision + 1 });
       for (const wake of watched.wake) wake();
@@ -79,4 +79,9 @@ function changed(watched: Watched, ended: AbortSignal): Promise<void> {
     watched.wake.add(wake);
     ended.addEventListener('abort', wake);
   });
+}
+
+/** What it waits for and not until when: that moves on while nothing happens. */
+function fingerprintOf({ waitingFor, ...operation }: Operation): string {
+  return JSON.stringify([operation, waitingFor?.map(({ what }) => what)]);
 }

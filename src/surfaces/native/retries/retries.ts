@@ -12,23 +12,36 @@ import type { Operation } from '../../../domain/operations/operation.ts';
 import { OPERATION_STATES } from '../../../domain/operations/operation-state.ts';
 import { acceptOperation } from '../../../operations/accept-operation.ts';
 import { findOperation, listOperations } from '../../../store/operations/operations.ts';
+import { withWaits } from '../../../store/reading/waits.ts';
+import { type UnknownInFilter, unknownInFilter } from '../../../store/selection/known-ids.ts';
 import { idParams, shownTime } from '../fields.ts';
+import { unknownNames } from '../names.ts';
 import { idCursor, listParameter, pageFrom, pageOf, pageParameters } from '../page.ts';
 import { AcceptedItemView, acceptedItemView } from './item-view.ts';
 import { OPERATION_DETAILS, operationDetails } from './operation-details.ts';
 import { OperationSummary, OperationView, operationSummary, operationView } from './operation-view.ts';
 import type { ProgressRate } from './progress-rate.ts';
-import { optionsOf, pointersOf, RetryRequest, selectionOf, withoutNames } from './retry-request.ts';
+import {
+  needsKey,
+  optionsOf,
+  pointersInFilter,
+  pointersOf,
+  RetryRequest,
+  selectionOf,
+  withoutNames,
+} from './retry-request.ts';
 
 const PATH = '/api/v1/retries';
 const SURFACE = 'native';
 
-const AcceptedOperation = OperationView.extend({
-  items: z.array(AcceptedItemView).optional().meta({
-    description: 'What each delivery became, where ids were given; a filter is selected behind the answer.',
-  }),
-  idempotencyExpiresAt: shownTime('Until then the same key gets this answer again.').optional(),
-}).meta({ id: 'AcceptedOperation' });
+const AcceptedOperation = OperationView.omit({ waitingFor: true })
+  .extend({
+    items: z.array(AcceptedItemView).optional().meta({
+      description: 'What each delivery became, where ids were given; a filter is selected behind the answer.',
+    }),
+    idempotencyExpiresAt: shownTime('Until then the same key gets this answer again.').optional(),
+  })
+  .meta({ id: 'AcceptedOperation' });
 
 const OperationDetails = OperationView.extend(OPERATION_DETAILS).meta({ id: 'OperationDetails' });
 
@@ -52,7 +65,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
       headers: {
         'Idempotency-Key': {
           description:
-            'Makes repeating the request safe for 24 hours. Required with `filter` and `failuresOf`.',
+            'Makes repeating the request safe for 24 hours. Required with `filter`, `failuresOf` and `remainderOf`.',
           example: 'a7f3c1d2-outage-2026-11-03',
         },
       },
@@ -74,8 +87,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
       async handler({ body, rawBody, rawParams, header, tenant, caller }) {
         const key = readIdempotencyKey(header('idempotency-key'));
         if (typeof key === 'object') return key;
-        const selection = selectionOf(body.select);
-        if (key === undefined && ('filter' in selection || 'failuresOf' in selection))
+        if (key === undefined && needsKey(body.select))
           return problem('idempotency_key_required', {
             errors: [
               { parameter: 'Idempotency-Key', code: 'required', message: 'This header is required here.' },
@@ -83,14 +95,20 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
           });
         const select = await withoutNames(pool, tenant.id, body.select);
         if (isProblem(select)) return select;
-        const result = await acceptOperation(deps, {
+        const selection = selectionOf(select);
+        const result = await acceptOperation<UnknownInFilter[]>(deps, {
           tenant,
           surface: SURFACE,
           kind: body.mode,
           target: body.target,
-          selection: selectionOf(select),
+          selection,
           options: optionsOf(body),
           caller,
+          async before(db) {
+            if (!('filter' in selection)) return undefined;
+            const unknown = await unknownInFilter(db, tenant.id, selection.filter);
+            return unknown.length === 0 ? undefined : unknown;
+          },
           ...(body.reason === undefined ? {} : { reason: body.reason }),
           ...(body.ticket === undefined ? {} : { ticket: body.ticket }),
           ...(key === undefined
@@ -109,7 +127,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
                 },
               }),
           render: ({ operation, items, idempotencyExpiresAt }) => ({
-            ...operationView(operation),
+            ...acceptedView(operation),
             ...(items ? { items: items.map(acceptedItemView) } : {}),
             ...(idempotencyExpiresAt ? { idempotencyExpiresAt: idempotencyExpiresAt.toISOString() } : {}),
           }),
@@ -120,14 +138,10 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
             json: result.body,
             headers: result.replayed ? { 'idempotency-replayed': 'true' } : {},
           };
-        if (result.code !== 'unknown_ids') return problem('idempotency_key_reused');
-        return problem('unknown_ids', {
-          errors: pointersOf(body, result.ids).map((pointer) => ({
-            pointer,
-            code: 'unknown',
-            message: 'Nothing with this id belongs to the tenant.',
-          })),
-        });
+        if (result.code === 'idempotency_key_reused') return problem('idempotency_key_reused');
+        const pointers =
+          result.code === 'refused' ? pointersInFilter(body, result.refusal) : pointersOf(body, result.ids);
+        return unknownNames(pointers.map((pointer) => ({ pointer })));
       },
     }),
     route({
@@ -158,7 +172,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
         return {
           status: 200,
           body: pageFrom(
-            rows,
+            await withWaits(pool, rows),
             limit,
             listed,
             ({ id }) => [id],
@@ -175,7 +189,8 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
       request: { params },
       responses: { 200: { description: 'The operation.', schema: OperationDetails } },
       async handler({ params: { id }, tenant }) {
-        const operation = await findOperation(pool, tenant.id, id);
+        const found = await findOperation(pool, tenant.id, id);
+        const [operation] = await withWaits(pool, found ? [found] : []);
         return operation
           ? {
               status: 200,
@@ -188,4 +203,10 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
       },
     }),
   ];
+}
+
+/** What holds it back is not known yet when it is accepted, and the answer is kept. */
+function acceptedView(operation: Operation) {
+  const { waitingFor: _, ...view } = operationView(operation);
+  return view;
 }

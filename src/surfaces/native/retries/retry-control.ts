@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
-import type { Caller } from '../../../api/authentication.ts';
+import type { Caller, TenantRef } from '../../../api/caller.ts';
 import { type Problem, problem } from '../../../api/problem.ts';
 import type { Reply } from '../../../api/reply.ts';
-import { type Call, type Route, route, type TenantRef } from '../../../api/route.ts';
+import { type Call, type Route, route } from '../../../api/route.ts';
 import { type ControlCommand, controlOperation } from '../../../operations/control-operation.ts';
+import { withWaits } from '../../../store/reading/waits.ts';
 import { idParams } from '../fields.ts';
 import { OperationView, operationView } from './operation-view.ts';
 import type { ProgressRate } from './progress-rate.ts';
@@ -86,14 +87,16 @@ export function retryControlRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
     command: ControlCommand,
   ): Promise<Reply | Problem> {
     const result = await controlOperation(deps, tenant.id, id, command, { actor, requestId });
-    if (result.ok)
+    if (result.ok) {
+      const [operation = result.operation] = await withWaits(deps.pool, [result.operation]);
       return {
         status: 200,
         body: {
-          ...operationView(result.operation, rate.observe(result.operation, performance.now())),
+          ...operationView(operation, rate.observe(operation, performance.now())),
           inFlight: result.inFlight,
         },
       };
+    }
     if (result.code === 'not_found') return problem('not_found');
     return problem('state_conflict', {
       detail: `The operation is \`${result.state}\`, where this is not possible.`,

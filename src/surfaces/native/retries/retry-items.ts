@@ -4,6 +4,7 @@ import { readCursor, writeCursor } from '../../../api/cursor.ts';
 import { isProblem, problem } from '../../../api/problem.ts';
 import type { StreamOutput } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
+import { createTurns } from '../../../api/turns.ts';
 import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
 import { pageOperationItems } from '../../../store/operations/operation-items.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
@@ -16,8 +17,12 @@ const ITEM_STATES = [...EXECUTION_STATES, 'excluded'] as const;
 /** As the ledger writes it: where it stands, among items or exclusions. */
 const POSITION_FORM = /^[ix]:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
+/** Pages that are read and written at a time, of all exports of a process: others want connections and the loop, too. */
+const PAGES_AT_ONCE = 2;
+
 /** The ledger of an operation, item by item. */
 export function retryItemRoutes({ pool }: ApiDeps): Route[] {
+  const inTurn = createTurns(PAGES_AT_ONCE);
   return [
     route({
       method: 'get',
@@ -51,7 +56,12 @@ export function retryItemRoutes({ pool }: ApiDeps): Route[] {
         if (!(await findOperation(pool, tenant.id, id))) return problem('not_found');
         const from = { ...(state ? { state } : {}), ...(position ? { after: position[0] } : {}) };
         if (header('accept')?.includes(NDJSON))
-          return { status: 200, contentType: NDJSON, stream: (output) => streamItems(output, id, from) };
+          return {
+            status: 200,
+            contentType: NDJSON,
+            kind: 'export',
+            stream: (output) => streamItems(output, id, from),
+          };
         const { items, next } = await pageOperationItems(pool, id, { ...from, limit });
         return {
           status: 200,
@@ -64,7 +74,7 @@ export function retryItemRoutes({ pool }: ApiDeps): Route[] {
     }),
   ];
 
-  /** One page is in memory at a time, and the next is read when the peer has taken it. */
+  /** One page is in memory at a time, and the next is read when the peer has taken it and its turn has come. */
   async function streamItems(
     output: StreamOutput,
     operationId: string,
@@ -72,14 +82,20 @@ export function retryItemRoutes({ pool }: ApiDeps): Route[] {
   ): Promise<void> {
     let after = from.after;
     do {
-      const page = await pageOperationItems(pool, operationId, {
-        ...(from.state ? { state: from.state } : {}),
-        ...(after === undefined ? {} : { after }),
-        limit: MAX_PAGE,
+      if (output.ended.aborted) return;
+      const { lines, next } = await inTurn(async () => {
+        const page = await pageOperationItems(pool, operationId, {
+          ...(from.state ? { state: from.state } : {}),
+          ...(after === undefined ? {} : { after }),
+          limit: MAX_PAGE,
+        });
+        return {
+          lines: page.items.map((item) => `${JSON.stringify(itemView(item))}\n`).join(''),
+          next: page.next,
+        };
       });
-      const lines = page.items.map((item) => `${JSON.stringify(itemView(item))}\n`).join('');
       if (lines !== '' && !(await output.write(lines))) return;
-      after = page.next;
+      after = next;
     } while (after !== undefined);
   }
 }

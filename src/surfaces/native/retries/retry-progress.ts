@@ -1,21 +1,33 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { problem } from '../../../api/problem.ts';
 import type { StreamOutput } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
+import { createTurns } from '../../../api/turns.ts';
 import type { Operation } from '../../../domain/operations/operation.ts';
 import { hasEnded, OPERATION_ENDS } from '../../../domain/operations/operation-state.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { addendumTo } from '../../../store/operations/addenda.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
+import { withWaits } from '../../../store/reading/waits.ts';
 import { idParams, shownId, shownTime } from '../fields.ts';
 import { OPERATION_DETAILS, operationDetails } from './operation-details.ts';
-import { OperationSummary, OperationView, operationSummary, selectionView } from './operation-view.ts';
+import {
+  OperationSummary,
+  OperationView,
+  operationSummary,
+  RemainderView,
+  remainderView,
+  selectionView,
+} from './operation-view.ts';
 import { OperationWatch } from './operation-watch.ts';
 import type { ProgressRate } from './progress-rate.ts';
 
 /** Proxies give up on connections on which nothing moves, commonly after a minute. */
 const HEARTBEAT_MS = 15_000;
+/** Operations that are looked at at a time, of all that are followed in a process: others want connections, too. */
+const LOOKS_AT_ONCE = 4;
 
 const Report = z
   .strictObject({
@@ -36,6 +48,10 @@ const Report = z
     ticket: OperationSummary.shape.ticket,
     requestedBy: OperationSummary.shape.requestedBy,
     ...OPERATION_DETAILS,
+    remainder: RemainderView.nullable().meta({
+      description:
+        'What was not delivered when it closed; null in reports that are older than this. `{"select": {"remainderOf": …}}` takes all of it.',
+    }),
     addendum: z.record(z.string(), z.int()).meta({
       description:
         'What was settled after it had closed, by an acknowledgement, a status request or an operator: by how much each count differs now. Empty where nothing was.',
@@ -58,7 +74,13 @@ const Report = z
 
 /** An operation's progress as it happens, and its result. */
 export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Route[] {
-  const watch = new OperationWatch((tenantId, id) => findOperation(pool, tenantId, id));
+  const inTurn = createTurns(LOOKS_AT_ONCE);
+  const watch = new OperationWatch((tenantId, id) =>
+    inTurn(async () => {
+      const operation = await findOperation(pool, tenantId, id);
+      return operation && (await withWaits(pool, [operation]))[0];
+    }),
+  );
   const common = { tag: 'Retries', access: { of: 'tenant', scope: 'read:deliveries' } } as const;
   const params = idParams('operation', 'Id of the operation.');
   return [
@@ -68,19 +90,27 @@ export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Rout
       path: '/api/v1/retries/{id}/stream',
       summary: "Follow an operation's progress (server-sent events)",
       description:
-        'An event `progress` with the operation, without its selection, now and whenever it has changed; at the end an event `closed`, which is the last. Comments in between keep the connection open.',
+        'An event `progress` with the whole operation, but for its selection, now and whenever it has changed; at the end an event `closed`, which is the last. Comments in between keep the connection open. Each event has an id: with the last one in `Last-Event-ID` a stream that was cut begins with what is new, and one that had ended is answered 204. It ends when its credential does. 20 go on at a time for a credential and 200 for a tenant; a further one is `rate_limited`.',
       request: { params },
+      headers: {
+        'Last-Event-ID': { description: 'Id of the last event that was received.', example: 'q1Zk0Xh2bT5c' },
+      },
       responses: {
         200: { description: 'The stream.', schema: z.string(), contentType: 'text/event-stream' },
+        204: { description: 'Nothing will follow the event that `Last-Event-ID` names.' },
       },
-      async handler({ params: { id }, tenant }) {
-        if (!(await findOperation(pool, tenant.id, id))) return problem('not_found');
+      async handler({ params: { id }, tenant, header }) {
+        const operation = await findOperation(pool, tenant.id, id);
+        if (!operation) return problem('not_found');
+        const lastSeen = header('last-event-id');
+        if (hasEnded(operation.state) && lastSeen === closedId(operation)) return { status: 204 };
         return {
           status: 200,
+          kind: 'events',
           contentType: 'text/event-stream',
           // nginx would keep events back until its buffer is full.
           headers: { 'x-accel-buffering': 'no' },
-          stream: (output) => follow(output, tenant.id, id),
+          stream: (output) => follow(output, tenant.id, id, lastSeen),
         };
       },
     }),
@@ -107,7 +137,12 @@ export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Rout
     }),
   ];
 
-  async function follow(output: StreamOutput, tenantId: string, id: string): Promise<void> {
+  async function follow(
+    output: StreamOutput,
+    tenantId: string,
+    id: string,
+    lastSeen: string | undefined,
+  ): Promise<void> {
     let writing = 0;
     const write = async (text: string) => {
       writing += 1;
@@ -124,13 +159,28 @@ export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Rout
       for await (const operation of watch.changes(tenantId, id, output.ended)) {
         const data = JSON.stringify(operationSummary(operation, rate.observe(operation, performance.now())));
         const ended = hasEnded(operation.state);
-        const events = `event: progress\ndata: ${data}\n\n${ended ? `event: closed\ndata: ${data}\n\n` : ''}`;
-        if (!(await write(events)) || ended) return;
+        const events = [
+          { id: revisionOf(operation), event: 'progress' },
+          ...(ended ? [{ id: closedId(operation), event: 'closed' }] : []),
+        ];
+        // What was seen before a gap is not sent again; where it cannot be told, everything is.
+        const unseen = events.slice(events.findIndex((each) => each.id === lastSeen) + 1);
+        const text = unseen.map((each) => `event: ${each.event}\ndata: ${data}\nid: ${each.id}\n\n`).join('');
+        if ((text !== '' && !(await write(text))) || ended) return;
       }
     } finally {
       clearInterval(heartbeat);
     }
   }
+}
+
+/** Names a state of an operation, in every process alike. */
+function revisionOf(operation: Operation): string {
+  return createHash('sha256').update(JSON.stringify(operation)).digest('base64url').slice(0, 12);
+}
+
+function closedId(operation: Operation): string {
+  return `${revisionOf(operation)}-closed`;
 }
 
 function reportView(
@@ -156,6 +206,7 @@ function reportView(
     exclusions: Object.fromEntries(
       Object.entries(report.exclusions).map(([reason, count]) => [reason, count ?? 0]),
     ),
+    remainder: remainderView(report.remainder),
     addendum: Object.fromEntries(Object.entries(addendum).map(([part, change]) => [part, change ?? 0])),
     attempts: report.attempts,
     firstAttemptAt: report.firstAttemptAt ?? null,

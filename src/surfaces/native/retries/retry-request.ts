@@ -3,8 +3,9 @@ import { isProblem, type Problem } from '../../../api/problem.ts';
 import type { OperationOptions } from '../../../domain/operations/operation.ts';
 import { MAX_EXPLICIT_IDS, type Selection } from '../../../domain/operations/selection.ts';
 import { ON_AMBIGUOUS } from '../../../domain/sending/retry-policy.ts';
-import type { IdKind } from '../../../domain/tenancy/typed-id.ts';
+import { type IdKind, readId } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
+import type { UnknownInFilter } from '../../../store/selection/known-ids.ts';
 import { DeliveryFilterBody, deliveryFilter } from '../deliveries/delivery-filter.ts';
 import { durationField, idField, textField, timeField } from '../fields.ts';
 import { idsOfNames, nameField, tooManyNamed, unknownNames, withNamedEndpoints } from '../names.ts';
@@ -37,10 +38,15 @@ const Select = z
     eventIds: selectedEvents,
     executionIds: selectedIds('execution', 'The deliveries that these executions ran.'),
     failuresOf: idField('operation', 'What failed in this operation.').optional(),
+    remainderOf: idField(
+      'operation',
+      'What this operation selected and did not deliver, whatever became of it.',
+    ).optional(),
     filter: DeliveryFilterBody.optional(),
   })
   .refine((select) => Object.values(select).filter((member) => member !== undefined).length === 1, {
-    message: 'Expected exactly one of deliveryIds, eventIds, executionIds, failuresOf and filter.',
+    message:
+      'Expected exactly one of deliveryIds, eventIds, executionIds, failuresOf, remainderOf and filter.',
     params: { code: 'exactly_one' },
   })
   .meta({
@@ -50,8 +56,9 @@ const Select = z
     maxProperties: 1,
   });
 
+/** No share is more than 100 %, and so nothing would ever be held or halted by it. */
 const percent = (description: string, example: number) =>
-  z.number().min(0).max(100).meta({ description, example });
+  z.number().min(0).max(99).meta({ description, example });
 
 const Options = z
   .strictObject({
@@ -83,6 +90,12 @@ const Options = z
       'How long items are tried before they are given up; as the endpoint says where left out.',
       DAY_MS,
     ).optional(),
+    disabledPatienceMs: durationField(
+      0,
+      7 * DAY_MS,
+      'How long items that are queued or scheduled wait at an endpoint that an operator disables, before they are ignored; 15 minutes where left out.',
+      15 * 60_000,
+    ).optional(),
     canary: z
       .strictObject({
         count: z.int().min(1).max(10_000).meta({ description: 'Items of each endpoint.', example: 25 }),
@@ -100,7 +113,9 @@ const Options = z
         everySeconds: z.int().min(1).max(86_400).meta({ description: 'How often it doubles.', example: 60 }),
       })
       .optional()
-      .meta({ description: 'The rate doubles while what is sent does well, up to `ratePerSecond`.' }),
+      .meta({
+        description: 'The rate doubles while what is sent does well, up to `ratePerSecond`, which is more.',
+      }),
     haltAtFailurePercent: percent(
       'More bad attempts of the last minute than this, from 50 on, and the operation is halted.',
       50,
@@ -110,7 +125,38 @@ const Options = z
       example: 'hold',
     }),
   })
+  .refine(
+    ({ ramp, ratePerSecond }) =>
+      ramp === undefined || ratePerSecond === undefined || ramp.startPerSecond < ratePerSecond,
+    {
+      path: ['ramp', 'startPerSecond'],
+      message: 'Expected less than `ratePerSecond`, up to which the rate doubles.',
+      params: { code: 'out_of_range' },
+    },
+  )
   .meta({ id: 'RetryOptions' });
+
+/** What asks for something that cannot be is refused before it becomes an operation that does nothing of it. */
+function refuseContradictions(
+  {
+    select,
+    mode,
+    options,
+  }: { select: z.output<typeof Select>; mode: 'retry' | 'replay'; options: z.output<typeof Options> },
+  context: z.RefinementCtx,
+): void {
+  const refuse = (path: string[], message: string) =>
+    context.addIssue({ code: 'custom', path, message, params: { code: 'never_matches' } });
+  const { state } = select.filter ?? {};
+  if (mode === 'retry' && state && state.length > 0 && state.every((each) => each === 'delivered'))
+    refuse(['select', 'filter', 'state'], 'A retry leaves alone what is delivered; `mode: replay` sends it.');
+  const named = select.deliveryIds ?? select.executionIds;
+  if (options.canary && named && named.length > 0 && new Set(named).size <= options.canary.count)
+    refuse(
+      ['options', 'canary', 'count'],
+      'All that is selected would be the canary: expected a smaller count, or none.',
+    );
+}
 
 /** A request for a retry or replay. */
 export const RetryRequest = z
@@ -133,6 +179,7 @@ export const RetryRequest = z
     ).optional(),
     ticket: textField(255, 'Where this is tracked.', 'OPS-42').optional(),
   })
+  .superRefine(refuseContradictions)
   .meta({ id: 'RetryRequest' });
 
 type Parsed = z.output<typeof RetryRequest>;
@@ -158,12 +205,18 @@ export async function withoutNames<Selected extends Pick<Parsed['select'], 'even
   return isProblem(filter) ? filter : { ...select, filter };
 }
 
+/** Whether a repeat of the request would select something else: what it starts must be known by a key. */
+export function needsKey({ filter, failuresOf, remainderOf }: Parsed['select']): boolean {
+  return filter !== undefined || failuresOf !== undefined || remainderOf !== undefined;
+}
+
 /** The selection of the domain. */
 export function selectionOf(select: Partial<Parsed['select']>): Selection {
   if (select.deliveryIds) return { deliveryIds: [...new Set(select.deliveryIds)] };
   if (select.eventIds) return { eventIds: [...new Set(select.eventIds)] };
   if (select.executionIds) return { executionIds: [...new Set(select.executionIds)] };
   if (select.failuresOf !== undefined) return { failuresOf: select.failuresOf };
+  if (select.remainderOf !== undefined) return { remainderOf: select.remainderOf };
   return { filter: deliveryFilter(select.filter ?? {}) };
 }
 
@@ -174,12 +227,27 @@ export function optionsOf({ options }: Parsed): OperationOptions {
   ) as OperationOptions;
 }
 
-/** Where in the request these ids stand, each once: what an error about them points to. */
+/** Where in the request these ids stand, each once and in its order: what an error about them points to. */
 export function pointersOf(
   { select }: { select: Partial<Parsed['select']> },
   wanted: readonly string[],
 ): string[] {
   const [name, members] = Object.entries(select).find(([, member]) => member !== undefined) ?? [];
   if (!Array.isArray(members)) return [`#/select/${name}`];
-  return wanted.map((id) => `#/select/${name}/${members.indexOf(id)}`);
+  const missing = new Set(wanted);
+  return members.flatMap((id, index) => (missing.delete(id) ? [`#/select/${name}/${index}`] : []));
+}
+
+/** Where in the filter of the request these ids stand, each once. */
+export function pointersInFilter(
+  { select }: { select: Pick<Parsed['select'], 'filter'> },
+  unknown: readonly UnknownInFilter[],
+): string[] {
+  return unknown.map(({ member, id }) => {
+    // Endpoints are still there as they were sent: a name has been looked up, but an id only read.
+    const place = select.filter?.[member]?.findIndex(
+      (text) => text === id || readId('endpoint', text) === id,
+    );
+    return `#/select/filter/${member}/${place}`;
+  });
 }

@@ -46,9 +46,11 @@ export const PublicKeys = z
   .strictObject({
     keys: z
       .array(
-        z.looseObject({
-          kty: z.enum(['OKP', 'RSA']).meta({ description: 'Type of the key.', example: 'OKP' }),
-        }),
+        z
+          .looseObject({
+            kty: z.enum(['OKP', 'RSA']).meta({ description: 'Type of the key.', example: 'OKP' }),
+          })
+          .meta({ id: 'PublicKey', description: 'A public key (RFC 7517).' }),
       )
       .min(1)
       .max(MAX_KEYS)

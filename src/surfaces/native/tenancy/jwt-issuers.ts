@@ -56,7 +56,7 @@ export function jwtIssuerRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       path: '/api/v1/jwt-issuers',
       summary: 'Register an issuer of tokens (JWT)',
       description:
-        'Its tokens are credentials from then on, wherever an API key is. They must have `iss`, `aud` and `exp`.',
+        'Its tokens are credentials from then on, wherever an API key is. They must have `iss`, `aud` and `exp`. Those of an issuer that a tenant registers must come with the name of that tenant, by `Redrive-Tenant`, `X-Tenant-ID` or the path.',
       request: { body: NewJwtIssuer },
       responses: { 201: { description: 'The issuer.', schema: CreatedIssuer } },
       problems: ['state_conflict'],
@@ -89,12 +89,13 @@ export function jwtIssuerRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
             : {}),
           ...(keys ? { jwks: keys.jwks } : {}),
           ...(url ? { jwksUrl: url.url.href } : {}),
+          byInstallation: caller.tenant === undefined,
           ...(owner ? { tenant: owner } : {}),
         });
         if (!registered)
           return problem('state_conflict', {
             detail:
-              'An issuer with this `issuer` and `audience` is registered: choose another audience, or revoke it first.',
+              'An issuer with this `issuer` and `audience` is registered with the tenant, or by the installation: choose another audience, or revoke it first.',
           });
         const secret = body.algorithm === 'HS256' && body.secret === undefined ? { secret: generated } : {};
         return { status: 201, body: { ...view(registered), ...secret } };

@@ -52,7 +52,7 @@ const NewKey = z
       }),
     grant: z.enum(GRANTS).optional().meta({
       description:
-        'In the place of scopes: observer, operator, recovery_operator or admin (docs/surfaces/flowrelay.md).',
+        'In the place of scopes: observer, operator, recovery_operator or admin (docs/credentials.md).',
       example: 'observer',
     }),
     expiresAt: timeField('From when on it is refused; never where left out.').optional(),

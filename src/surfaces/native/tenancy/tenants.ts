@@ -3,6 +3,7 @@ import type { ApiDeps } from '../../../api/api-deps.ts';
 import { isProblem, problem } from '../../../api/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { readId, showId } from '../../../domain/tenancy/typed-id.ts';
+import type { Queryable } from '../../../store/db/queryable.ts';
 import {
   findTenant,
   insertTenant,
@@ -51,7 +52,7 @@ const replays = z
 const Settings = z
   .strictObject({ payloadRetentionDays: days.optional(), replaysPerDay: replays.optional() })
   .meta({
-    id: 'TenantSettings',
+    id: 'TenantSettingsChange',
     description: 'Retention and quotas. What is left out stays; null takes the limit away.',
   });
 
@@ -134,7 +135,7 @@ export function tenantRoutes({ pool }: ApiDeps): Route[] {
       request: { params },
       responses: { 200: { description: 'The tenant.', schema: TenantView } },
       async handler({ params: { id } }) {
-        const tenant = await findTenant(pool, referenceOf(id));
+        const tenant = await tenantNamed(pool, id);
         return tenant ? { status: 200, body: view(tenant) } : problem('not_found');
       },
     }),
@@ -155,7 +156,7 @@ export function tenantRoutes({ pool }: ApiDeps): Route[] {
       },
       responses: { 200: { description: 'The tenant.', schema: TenantView } },
       async handler({ params: { id }, body }) {
-        const found = await findTenant(pool, referenceOf(id));
+        const found = await tenantNamed(pool, id);
         const tenant = found && (await updateTenant(pool, found.id, body));
         return tenant ? { status: 200, body: view(tenant) } : problem('not_found');
       },
@@ -163,10 +164,11 @@ export function tenantRoutes({ pool }: ApiDeps): Route[] {
   ];
 }
 
-function referenceOf(text: string): { id: string } | { handle: string } {
-  const id = readId('tenant', text);
+async function tenantNamed(db: Queryable, text: string): Promise<Tenant | undefined> {
   // A NUL cannot be compared in Postgres; no handle has one.
-  return id === undefined ? { handle: text.replaceAll('\0', '') } : { id };
+  if (text.includes('\0')) return undefined;
+  const id = readId('tenant', text);
+  return findTenant(db, id === undefined ? { handle: text } : { id });
 }
 
 function view(tenant: Tenant): z.input<typeof TenantView> {

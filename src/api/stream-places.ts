@@ -1,0 +1,75 @@
+import type { Authenticated } from './caller.ts';
+import { type Problem, problem } from './problem.ts';
+import type { StreamKind, StreamPlace } from './reply.ts';
+
+/** How many streams go on at a time in one process, and how often each is asked whether it still may. */
+export interface StreamLimits {
+  exportsOfTenant: number;
+  eventsOfCredential: number;
+  eventsOfTenant: number;
+  checkEveryMs: number;
+}
+
+const LIMITS: StreamLimits = {
+  exportsOfTenant: 4,
+  eventsOfCredential: 20,
+  eventsOfTenant: 200,
+  checkEveryMs: 15_000,
+};
+
+/** An export is over in seconds to minutes; an event stream ends when somebody goes. */
+const RETRY_AFTER_SECONDS: Record<StreamKind, number> = { export: 5, events: 15 };
+
+/** The places for streams: a few for a tenant and for a credential, each for as long as its credential lasts. */
+export class StreamPlaces {
+  readonly #limits: StreamLimits;
+  readonly #taken = new Map<string, number>();
+
+  constructor(limits: StreamLimits = LIMITS) {
+    this.#limits = limits;
+  }
+
+  /** Takes a place, or says why there is none; `stillMay` is asked again and again, and must not throw. */
+  enter(
+    kind: StreamKind,
+    { caller, tenant }: Authenticated,
+    stillMay: () => Promise<boolean>,
+  ): StreamPlace | Problem {
+    const ofTenant = `${kind} of tenant ${tenant?.id}`;
+    const ofCredential = `${kind} of credential ${caller.actor}`;
+    const most: [string, number][] =
+      kind === 'export'
+        ? [[ofTenant, this.#limits.exportsOfTenant]]
+        : [
+            [ofTenant, this.#limits.eventsOfTenant],
+            [ofCredential, this.#limits.eventsOfCredential],
+          ];
+    const full = most.find(([name, limit]) => (this.#taken.get(name) ?? 0) >= limit);
+    if (full)
+      return problem('rate_limited', {
+        detail: `At most ${full[1]} ${kind === 'export' ? 'exports' : 'event streams'} go on at a time for one ${full[0] === ofTenant ? 'tenant' : 'credential'}: end one, or wait.`,
+        headers: { 'retry-after': String(RETRY_AFTER_SECONDS[kind]) },
+      });
+    const names = most.map(([name]) => name);
+    for (const name of names) this.#taken.set(name, (this.#taken.get(name) ?? 0) + 1);
+    const ended = new AbortController();
+    const timer = setInterval(() => {
+      void stillMay().then((may) => {
+        if (!may) ended.abort();
+      });
+    }, this.#limits.checkEveryMs);
+    return {
+      ended: ended.signal,
+      leave: () => {
+        clearInterval(timer);
+        for (const name of names.splice(0)) this.#leave(name);
+      },
+    };
+  }
+
+  #leave(name: string): void {
+    const left = (this.#taken.get(name) ?? 1) - 1;
+    if (left === 0) this.#taken.delete(name);
+    else this.#taken.set(name, left);
+  }
+}

@@ -1,0 +1,50 @@
+import type { Operation } from './operation.ts';
+import { type OperationCounts, openItems } from './operation-counts.ts';
+
+/** When all that is due of an operation is sent, and what that says nothing about. */
+export interface Eta {
+  seconds: number;
+  /** Items that wait for a time of their own, or for somebody to know what became of them. */
+  leavesOut: { scheduled: number; unknown: number };
+}
+
+/** Items of an operation that have come to an end. */
+export function endedItems(counts: OperationCounts): number {
+  return counts.expected - counts.excluded - openItems(counts);
+}
+
+/**
+ * Estimates when everything that is due is sent: at the rate that was seen of it lately, else at that since it began to
+ * run, and never above its limit. Undefined while it does not run, and before anything says how fast it is.
+ */
+export function estimateEta(
+  {
+    state,
+    counts,
+    ratePerSecond,
+    running,
+  }: Pick<Operation, 'state' | 'counts' | 'ratePerSecond' | 'running'>,
+  seenPerSecond: number | undefined,
+  now: Date,
+): Eta | undefined {
+  if (state !== 'running') return undefined;
+  const due = counts.queued + counts.sending;
+  const leavesOut = { scheduled: counts.scheduled, unknown: counts.unknown };
+  if (due === 0) return { seconds: 0, leavesOut };
+  const perSecond = Math.min(
+    ratePerSecond ?? Number.POSITIVE_INFINITY,
+    seenPerSecond ?? perSecondSince(running, counts, now) ?? Number.POSITIVE_INFINITY,
+  );
+  return Number.isFinite(perSecond) ? { seconds: Math.ceil(due / perSecond), leavesOut } : undefined;
+}
+
+function perSecondSince(
+  running: Operation['running'],
+  counts: OperationCounts,
+  now: Date,
+): number | undefined {
+  if (!running) return undefined;
+  const ended = endedItems(counts) - running.endedBefore;
+  const ms = now.getTime() - running.since.getTime();
+  return ended > 0 && ms > 0 ? (ended * 1_000) / ms : undefined;
+}

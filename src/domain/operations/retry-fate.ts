@@ -1,0 +1,122 @@
+import type { EndpointState } from '../endpoints/endpoint-state.ts';
+import type { DeliveryState } from '../sending/delivery-state.ts';
+import type { Control, OperationKind, OperationState } from './operation-state.ts';
+import type { ExclusionReason } from './selection.ts';
+
+/** Who will send an unsent execution: the live lane, or an open operation, which may have been told to stop. */
+export type Holder =
+  | { by: 'live_lane' }
+  | {
+      by: 'operation';
+      control: Control;
+      state: OperationState;
+      /** Its canary at this endpoint did badly: nothing more goes there until somebody resumes it. */
+      canaryHeld: boolean;
+    };
+
+/** What is known of a delivery before it is retried. */
+export interface RetryFacts {
+  delivery: DeliveryState;
+  /** The execution that owns it; absent where none is open. */
+  open?:
+    | { state: 'queued' | 'scheduled'; holder: Holder }
+    /** On the wire, or its outcome is not known: whoever holds it, nobody takes it over. */
+    | { state: 'sending' | 'unknown'; holder?: never };
+  endpoint: EndpointState;
+  payloadKept: boolean;
+  /** Its newest execution was ignored because its event repeats another one. */
+  suppressedDuplicate: boolean;
+  /** It changed after the operation was accepted, and was selected by a filter. */
+  changedSince?: boolean;
+}
+
+/** What the request may do. */
+export interface RetryRequest {
+  kind: OperationKind;
+  /** It supersedes what is merely queued or scheduled elsewhere. */
+  takesOverScheduled: boolean;
+  /** It supersedes what a stopped operation holds: a single retry, and each that takes over. */
+  takesOverStopped: boolean;
+  /** Types and filters run once more before each request, and with them the look for a first event. */
+  matchesFilters: boolean;
+}
+
+/** What somebody has to do, or what has to become known, before it can be sent. */
+export type WaitsFor = 'outcome' | 'pause' | 'halt' | 'canary';
+
+/**
+ * Why a retry of a delivery can send nothing. Under a request that matches filters a suppressed duplicate becomes an item
+ * that is ignored from the start; in each other case the delivery is excluded.
+ */
+export type CannotReason = Extract<
+  ExclusionReason,
+  | 'already_delivered'
+  | 'changed_since'
+  | 'suppressed_duplicate'
+  | 'payload_expired'
+  | 'endpoint_disabled'
+  | 'endpoint_deleted'
+>;
+
+/** What becomes of a retry of one delivery. */
+export type RetryFate =
+  /** By an execution of its own, which may supersede another one. */
+  | { fate: 'will_be_sent'; takesOver: boolean }
+  /** By the execution that is open, which somebody sends without being asked. */
+  | { fate: 'joins' }
+  /** The open execution stays as it is, and nothing is sent before something else happens. */
+  | { fate: 'waits'; for: WaitsFor }
+  | { fate: 'cannot'; reason: CannotReason };
+
+/** Decides what becomes of a retry; the freeze decides the same of many at once, in SQL, and a test compares the two. */
+export function retryFate(facts: RetryFacts, request: RetryRequest): RetryFate {
+  const { delivery, open } = facts;
+  // Not even where a replay of it is open: joining or taking over that would send it again.
+  if (delivery === 'delivered' && request.kind === 'retry') return cannot('already_delivered');
+  if (open?.state === 'sending') return { fate: 'joins' };
+  if (open?.state === 'unknown') return { fate: 'waits', for: 'outcome' };
+  if (open === undefined) {
+    if (facts.suppressedDuplicate) return cannot('suppressed_duplicate');
+    if (facts.changedSince) return cannot('changed_since');
+  }
+  // Before the endpoint: an endpoint may be enabled again, a payload does not come back.
+  if (!facts.payloadKept) return cannot('payload_expired');
+  if (facts.endpoint !== 'enabled') return cannot(`endpoint_${facts.endpoint}`);
+  if (open?.holder === undefined) return { fate: 'will_be_sent', takesOver: false };
+  const taken = { fate: 'will_be_sent', takesOver: true } as const;
+  const { holder } = open;
+  if (holder.by === 'operation') {
+    if (holder.control === 'cancel' || holder.state === 'closing') return taken;
+    const stopped = stoppedBy(holder);
+    if (stopped) return request.takesOverStopped ? taken : { fate: 'waits', for: stopped };
+  }
+  return request.takesOverScheduled ? taken : { fate: 'joins' };
+}
+
+/** What keeps an operation from sending until somebody resumes it; undefined where nothing does. */
+function stoppedBy({
+  control,
+  state,
+  canaryHeld,
+}: Extract<Holder, { by: 'operation' }>): WaitsFor | undefined {
+  // A halted one is paused, too.
+  if (state === 'halted') return 'halt';
+  if (control === 'pause') return 'pause';
+  return canaryHeld ? 'canary' : undefined;
+}
+
+/** As which exclusion a fate is written; undefined where the delivery becomes an item. */
+export function exclusionOf(fate: RetryFate, request: RetryRequest): ExclusionReason | undefined {
+  switch (fate.fate) {
+    case 'will_be_sent':
+      return undefined;
+    case 'joins':
+      return 'coalesced';
+    case 'waits':
+      return fate.for === 'outcome' ? 'outcome_unknown' : 'held';
+    case 'cannot':
+      return fate.reason === 'suppressed_duplicate' && request.matchesFilters ? undefined : fate.reason;
+  }
+}
+
+const cannot = (reason: CannotReason): RetryFate => ({ fate: 'cannot', reason });

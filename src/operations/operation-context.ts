@@ -1,0 +1,14 @@
+import type { EarlySlices } from '../sending/early-slices.ts';
+import type { RunningSlices } from '../sending/running-slices.ts';
+import type { SendingContext } from '../sending/sending-context.ts';
+
+/** What the loops of operations share in one worker. */
+export interface OperationContext {
+  sending: SendingContext;
+  early: EarlySlices;
+  running: RunningSlices;
+  /** Requests in flight of one bulk slice. */
+  socketsPerSlice: number;
+  /** A slice returns after so long; the workflow begins another. */
+  sliceBudgetMs: number;
+}

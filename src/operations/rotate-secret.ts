@@ -1,0 +1,37 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { withTransaction } from '../store/db/pool.ts';
+import { isClaimedBy, tokensAt } from '../store/sending/claims.ts';
+import { expireEndpointSecrets, insertEndpointSecret } from '../store/tenancy/endpoint-secrets.ts';
+import { lockEndpoint } from '../store/tenancy/endpoints.ts';
+import type { RecoveryDeps } from './recovery-deps.ts';
+
+/** Within this what is claimed is on the wire, or is given back. */
+const ON_THE_WIRE_WITHIN_MS = 5_000;
+/** A claim that began before the rotation is committed by then. */
+const LOOK_EVERY_MS = 50;
+
+/**
+ * Gives an endpoint a new signing secret and lets the old ones run out; undefined where there is no such endpoint. Every
+ * claim from the commit on sees the change. What was claimed before and is not on the wire yet would still be signed as
+ * before: it is waited for, so that from the answer on nothing begins that only an old secret signs.
+ */
+export async function rotateSecret(
+  { pool }: Pick<RecoveryDeps, 'pool'>,
+  tenantId: string,
+  endpointId: string,
+  { sealed, oldValidForMs }: { sealed: Buffer; oldValidForMs: number },
+): Promise<{ oldValidUntil?: Date } | undefined> {
+  const rotated = await withTransaction(pool, async (db) => {
+    if ((await lockEndpoint(db, tenantId, endpointId)) === undefined) return undefined;
+    const until = await expireEndpointSecrets(db, endpointId, oldValidForMs);
+    await insertEndpointSecret(db, endpointId, sealed);
+    return until ? { oldValidUntil: until } : {};
+  });
+  if (!rotated) return undefined;
+  const endMs = performance.now() + ON_THE_WIRE_WITHIN_MS;
+  await delay(LOOK_EVERY_MS);
+  const before = await tokensAt(pool, endpointId);
+  while (performance.now() < endMs && (await isClaimedBy(pool, endpointId, before)))
+    await delay(LOOK_EVERY_MS);
+  return rotated;
+}

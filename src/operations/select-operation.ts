@@ -1,0 +1,100 @@
+import { Wake } from '../loops/wake.ts';
+import type { EarlySlice } from '../sending/early-slices.ts';
+import type { SendingContext } from '../sending/sending-context.ts';
+import { Slice } from '../sending/slice.ts';
+import { isOutage } from '../store/db/outage.ts';
+import { readControl } from '../store/operations/operation-facts.ts';
+import { renewStatistics } from '../store/operations/operation-progress.ts';
+import { crashPoint } from '../telemetry/crash-points.ts';
+import { errorCode } from '../telemetry/error-code.ts';
+import { freezeNext } from './freeze-selection.ts';
+import type { OperationContext } from './operation-context.ts';
+import { haltsWhenRefused } from './send-operation.ts';
+
+const PAGES_TOGETHER = 2;
+const PAGE_BESIDE_LIVE = 500;
+
+/** Selects for the operations of one worker. */
+export class Selector {
+  readonly #context: OperationContext;
+  #freezingTogether = false;
+
+  constructor(context: OperationContext) {
+    this.#context = context;
+  }
+
+  /** Freezes what an operation selects, page by page, and sends of it meanwhile, until all is selected or it is stopped. */
+  async select(operationId: string, stop: AbortSignal): Promise<void> {
+    let early: EarlySlice | undefined;
+    const wake = new Wake(stop);
+    try {
+      for (let more = true; more && !stop.aborted; ) {
+        more = await this.#freeze(operationId, stop);
+        crashPoint('selected_page');
+        if (more) early ??= await this.#sendEarly(operationId, wake);
+        wake.poke();
+      }
+    } finally {
+      early?.end();
+      wake.poke();
+    }
+    await renew(this.#context.sending);
+  }
+
+  /**
+   * Freezes what comes next: two pages at a time for one selection of this worker, one for others; beside live traffic a
+   * small one, and then nothing for some time.
+   */
+  async #freeze(operationId: string, stop: AbortSignal): Promise<boolean> {
+    const { liveTraffic, pool } = this.#context.sending;
+    if (liveTraffic.flows) {
+      const beganMs = performance.now();
+      const more = await freezeNext(pool, operationId, { page: PAGE_BESIDE_LIVE });
+      if (more) await liveTraffic.rest(beganMs, stop);
+      return more;
+    }
+    if (this.#freezingTogether) return freezeNext(pool, operationId);
+    this.#freezingTogether = true;
+    try {
+      return await freezeNext(pool, operationId, { pages: PAGES_TOGETHER });
+    } finally {
+      this.#freezingTogether = false;
+    }
+  }
+
+  /** Sends what is selected while more is; one that is watched begins with its canaries, when all is selected. */
+  async #sendEarly(operationId: string, wake: Wake): Promise<EarlySlice | undefined> {
+    const { sending, early, running, socketsPerSlice } = this.#context;
+    const { watched } = await readControl(sending.pool, operationId);
+    if (watched) return undefined;
+    return early.begin((stop) => {
+      const slice = new Slice(sending, {
+        workedBy: operationId,
+        lane: 'bulk',
+        sockets: socketsPerSlice,
+        stop,
+        budgetMs: Number.POSITIVE_INFINITY,
+        endWhenIdleForMs: Number.POSITIVE_INFINITY,
+        wake,
+        control: () => readControl(sending.pool, operationId),
+        refused: haltsWhenRefused(sending, operationId),
+      });
+      return running
+        .run(operationId, () => slice.run())
+        .catch((error: unknown) =>
+          // Whatever it would have sent, the slices of the operation send, and say what is wrong with it.
+          sending.log.warn({ event: 'early_slice.failed', code: errorCode(error) }),
+        );
+    });
+  }
+}
+
+/** Without fresh statistics claims are slow at first; that is no reason to stop. */
+async function renew({ pool, log }: SendingContext): Promise<void> {
+  try {
+    await renewStatistics(pool);
+  } catch (error) {
+    if (isOutage(error)) throw error;
+    log.warn({ event: 'statistics.failed', code: errorCode(error) });
+  }
+}

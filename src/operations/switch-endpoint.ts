@@ -1,0 +1,74 @@
+import type { EndpointState } from '../domain/endpoints/endpoint-state.ts';
+import { withTransaction } from '../store/db/pool.ts';
+import { beginCanariesAgain } from '../store/operations/canaries.ts';
+import {
+  handBackWaiting,
+  itemsWaitingAt,
+  type WaitingItems,
+  wakeOperationsAt,
+} from '../store/sending/disabled-endpoints.ts';
+import { liftAll, makeRetryAftersDue } from '../store/sending/endpoint-health.ts';
+import { setEndpointState } from '../store/tenancy/endpoints.ts';
+import type { RecoveryDeps } from './recovery-deps.ts';
+
+/** So many operations are nudged side by side. */
+const NUDGED_SIDE_BY_SIDE = 10;
+/** So many are nudged before the answer; the sweeper nudges the others. */
+const NUDGED_AT_ONCE = 100;
+
+/**
+ * Enables an endpoint and lifts all that is held against it; what waits for it goes on at once. False where it is deleted,
+ * or not the tenant's.
+ */
+export async function enableEndpoint(deps: RecoveryDeps, tenantId: string, id: string): Promise<boolean> {
+  const enabled = await withTransaction(deps.pool, async (db) => {
+    if (!(await setEndpointState(db, tenantId, id, 'enabled'))) return false;
+    await liftAll(db, id);
+    await makeRetryAftersDue(db, tenantId, id);
+    await handBackWaiting(db, tenantId, id);
+    await beginCanariesAgain(db, id);
+    return true;
+  });
+  if (!enabled) return false;
+  deps.pokeLiveLane();
+  await wakeOperations(deps, tenantId, id);
+  return true;
+}
+
+/**
+ * Disables an endpoint. What operations have queued or scheduled there waits for it to be enabled, as long as each of them
+ * has patience: it says how many items of which. Undefined where it is deleted, or not the tenant's.
+ */
+export async function disableEndpoint(
+  deps: RecoveryDeps,
+  tenantId: string,
+  id: string,
+): Promise<WaitingItems[] | undefined> {
+  if (!(await setEndpointState(deps.pool, tenantId, id, 'disabled'))) return undefined;
+  deps.pokeLiveLane();
+  await wakeOperations(deps, tenantId, id);
+  return itemsWaitingAt(deps.pool, tenantId, id);
+}
+
+/** Deletes an endpoint that is in one of `from`; what is unsent there is ignored. False where it is not, or not the tenant's. */
+export async function deleteEndpoint(
+  deps: RecoveryDeps,
+  tenantId: string,
+  id: string,
+  from: readonly EndpointState[],
+): Promise<boolean> {
+  if (!(await setEndpointState(deps.pool, tenantId, id, 'deleted', from))) return false;
+  deps.pokeLiveLane();
+  await wakeOperations(deps, tenantId, id);
+  return true;
+}
+
+/** Has the operations that have something unsent there look again; what waited with a time in mind has another one now. */
+async function wakeOperations(deps: RecoveryDeps, tenantId: string, endpointId: string): Promise<void> {
+  const woken = (await wakeOperationsAt(deps.pool, tenantId, endpointId)).slice(0, NUDGED_AT_ONCE);
+  await Promise.all(
+    Array.from({ length: NUDGED_SIDE_BY_SIDE }, async () => {
+      for (let next = woken.pop(); next !== undefined; next = woken.pop()) await deps.nudgeOperation(next);
+    }),
+  );
+}

@@ -1,0 +1,30 @@
+/** The operations whose slices run in this process: others go on with them where it is not seen any more. */
+export class RunningSlices {
+  readonly #running = new Map<string, number>();
+  /** Called where an operation comes to those that are run here. */
+  onNew: () => void = () => {};
+
+  /** Ids of the operations that are worked here. */
+  get operations(): string[] {
+    return [...this.#running.keys()];
+  }
+
+  /** How many slices of an operation run here. */
+  of(operationId: string): number {
+    return this.#running.get(operationId) ?? 0;
+  }
+
+  /** Does the work of one slice; it counts as running until it ends. */
+  async run<T>(operationId: string, work: () => Promise<T>): Promise<T> {
+    const before = this.of(operationId);
+    this.#running.set(operationId, before + 1);
+    if (before === 0) this.onNew();
+    try {
+      return await work();
+    } finally {
+      const left = this.of(operationId) - 1;
+      if (left > 0) this.#running.set(operationId, left);
+      else this.#running.delete(operationId);
+    }
+  }
+}

@@ -1,0 +1,206 @@
+import type { ClosureReport } from '../../domain/operations/operation.ts';
+import type { Control, OPERATION_ENDS, OperationState } from '../../domain/operations/operation-state.ts';
+import type { Halt } from '../../domain/operations/watch.ts';
+import type { Queryable } from '../db/queryable.ts';
+import type { SelectionCursor } from '../selection/selection-page.ts';
+
+/*
+ * Every change of an operation's state, one verb each. The database refuses what the transition table of the domain does
+ * not name (RD002).
+ */
+
+/** Since when it runs, and with what behind it: what an estimate of its end begins with. */
+const RUNNING_SINCE = `running_since = clock_timestamp(), ended_before = (
+       select c.expected - c.excluded - c.queued - c.scheduled - c.sending - c.unknown
+       from operation_counts c where c.operation_id = operations.id)`;
+
+/** Locks an operation for its selection and returns where it stands; undefined when it may not go on selecting. */
+export async function lockSelection(
+  db: Queryable,
+  operationId: string,
+): Promise<SelectionCursor | undefined> {
+  const { rows } = await db.query<{ selection_cursor: SelectionCursor | null }>(
+    `update operations set state = 'selecting' where id = $1 and control = 'run' and selected_at is null
+       and closed_at is null
+     returning selection_cursor`,
+    [operationId],
+  );
+  if (!rows[0]) return undefined;
+  return rows[0].selection_cursor ?? { partition: 0 };
+}
+
+/** Ends the selection; the operation runs unless its owner said otherwise meanwhile. */
+export async function endSelection(db: Queryable, operationId: string): Promise<void> {
+  await db.query(
+    `update operations set selected_at = clock_timestamp(), ${RUNNING_SINCE},
+       state = case when state = 'selecting' then 'running' else state end
+     where id = $1 and selected_at is null`,
+    [operationId],
+  );
+}
+
+/** Shows an accepted operation whose items were frozen at acceptance as running. */
+export async function showRunning(db: Queryable, operationId: string): Promise<void> {
+  await db.query(
+    `update operations set state = 'running', ${RUNNING_SINCE}
+     where id = $1 and state = 'accepted' and selected_at is not null`,
+    [operationId],
+  );
+}
+
+/**
+ * Commits what the owner wants of an operation, with a new revision; every slice reads it at its next claim. Fenced by
+ * the states that take it; false where the state does not, or the operation is not the tenant's. A cancel is never taken
+ * back: where a step of it has failed, resuming tries that again, and so does a further cancel.
+ */
+export async function commitControl(
+  db: Queryable,
+  tenantId: string,
+  operationId: string,
+  change: { control?: Control; rate?: { perSecond: number | null }; pausedForMs?: number },
+  from: OperationState[],
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `with before as materialized (
+      select id, state, control from operations
+      where id = $1 and tenant_id = $2 and state = any($7) and (control <> 'cancel' or state = 'halted') for no key update
+    ), changed as (update operations set
+      control = case when operations.control = 'cancel' then 'cancel' else coalesce($3, operations.control) end,
+      control_revision = control_revision + 1,
+      rate_per_second = case when $4 then $5::float8 else rate_per_second end,
+      state = case when $3 is null then operations.state
+        when $3 = 'pause' then 'paused'
+        when $3 = 'cancel' or operations.control = 'cancel' then 'closing'
+        when selected_at is null then 'selecting'
+        else 'running' end,
+      running_since = case when $3 = 'run' then clock_timestamp() else running_since end,
+      ended_before = case when $3 = 'run' then (
+        select c.expected - c.excluded - c.queued - c.scheduled - c.sending - c.unknown
+        from operation_counts c where c.operation_id = operations.id) else ended_before end,
+      expires_at = case when $3 = 'pause' then now() + $6::float8 * interval '1 millisecond'
+        when $3 is not null then null else expires_at end,
+      next_event = 'control', next_event_at = now()
+    from before b where operations.id = b.id returning operations.id
+    ), let_go as (
+      -- What comes next is judged by itself: what was held or still out begins again, and after a halt everything does.
+      delete from canaries k using before b
+      where k.operation_id = b.id and $3 = 'run' and (k.state <> 'passed' or b.state = 'halted')
+    ), forgotten as (
+      delete from operation_pulses u using before b where u.operation_id = b.id and $3 = 'run'
+    ), paced as (
+      -- A new rate counts from now: the next arrival under the old one may be minutes away.
+      update operation_pacing p set arrival_at = least(p.arrival_at, now()) from changed c where p.operation_id = c.id and $4
+    )
+    select id from changed`,
+    [
+      operationId,
+      tenantId,
+      change.control ?? null,
+      change.rate !== undefined,
+      change.rate?.perSecond ?? null,
+      change.pausedForMs ?? null,
+      from,
+    ],
+  );
+  return rowCount === 1;
+}
+
+/** Asks for the cancel of an operation whose pause or halt has expired; true when it was this call that did. */
+export async function cancelExpired(db: Queryable, operationId: string): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `update operations set control = 'cancel', control_revision = control_revision + 1, state = 'closing',
+       expires_at = null
+     where id = $1 and (control = 'pause' or state = 'halted') and expires_at < clock_timestamp() and closed_at is null`,
+    [operationId],
+  );
+  return rowCount === 1;
+}
+
+/** Asks for the cancel of an operation whose workflow was cancelled from outside; true when it was this call that did. */
+export async function cancelFromOutside(db: Queryable, operationId: string): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `update operations set control = 'cancel', control_revision = control_revision + 1, state = 'closing', expires_at = null
+     where id = $1 and (control <> 'cancel' or state = 'halted') and closed_at is null`,
+    [operationId],
+  );
+  return rowCount === 1;
+}
+
+/**
+ * Halts a running operation, with the reason; it waits for a human for `waitsMs`, and is then cancelled by itself. False
+ * where it does not run.
+ */
+export async function haltOperation(
+  db: Queryable,
+  operationId: string,
+  halt: Halt,
+  waitsMs: number,
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `update operations set state = 'halted', control = 'pause', control_revision = control_revision + 1,
+       halt = $2::jsonb || jsonb_build_object('at', clock_timestamp()),
+       expires_at = now() + $3::float8 * interval '1 millisecond', next_event = 'control', next_event_at = now()
+     where id = $1 and control = 'run' and state = 'running'`,
+    [operationId, JSON.stringify(halt), waitsMs],
+  );
+  return rowCount === 1;
+}
+
+/** What became of an operation of which a step failed, whose it is, and the state it was found in. */
+export interface Stuck {
+  tenantId: string;
+  became: 'halted' | 'halted_already' | 'overtaken' | 'ended';
+  found: OperationState;
+}
+
+/**
+ * Halts an operation of which a step has failed, whatever it was about to do; a cancel stays asked for. Its run is the one
+ * that says so and has nothing more to see. Not where its owner has asked for something that the run has not seen yet
+ * (`overtaken`), unless it failed in looking: that is tried first. Undefined where there is no such operation.
+ */
+export async function haltStuck(
+  db: Queryable,
+  operationId: string,
+  halt: Extract<Halt, { reason: 'failed_step' }>,
+  { waitsMs, looking }: { waitsMs: number; looking: boolean },
+): Promise<Stuck | undefined> {
+  const { rows } = await db.query<Omit<Stuck, 'tenantId'> & { tenant_id: string }>(
+    `with before as materialized (
+      select id, tenant_id, state as found, case
+        when closed_at is not null then 'ended'
+        when state = 'halted' and halt->>'reason' = 'failed_step' then 'halted_already'
+        when control_revision > control_seen and not $4 then 'overtaken'
+        else 'halted' end as became
+      from operations where id = $1 for no key update
+    ), halted as (
+      update operations o set state = 'halted',
+        control = case when o.control = 'run' then 'pause' else o.control end,
+        control_revision = o.control_revision + 1, control_seen = o.control_revision + 1,
+        halt = $2::jsonb || jsonb_build_object('at', clock_timestamp()),
+        expires_at = now() + $3::float8 * interval '1 millisecond',
+        next_event = 'expiry', next_event_at = now() + $3::float8 * interval '1 millisecond',
+        start_confirmed_at = coalesce(o.start_confirmed_at, now()), start_attempts = 0, start_again_at = null
+      from before b where o.id = b.id and b.became = 'halted'
+    )
+    select became, found, tenant_id from before`,
+    [operationId, JSON.stringify(halt), waitsMs, looking],
+  );
+  const [row] = rows;
+  return row && { became: row.became, found: row.found, tenantId: row.tenant_id };
+}
+
+/** Ends an operation with its report; its counts are frozen from then on. Runs in the transaction that has recounted them. */
+export async function endOperation(
+  db: Queryable,
+  operationId: string,
+  end: (typeof OPERATION_ENDS)[number],
+  report: ClosureReport,
+): Promise<void> {
+  await db.query('update operation_counts set frozen = true where operation_id = $1', [operationId]);
+  await db.query(
+    `update operations set state = $2, closed_at = clock_timestamp(), report = $3, next_event = null,
+       next_event_at = null, awaited_execution_id = null
+     where id = $1 and closed_at is null`,
+    [operationId, end, JSON.stringify(report)],
+  );
+}

@@ -1,0 +1,242 @@
+import type { EndpointState } from '../../domain/endpoints/endpoint-state.ts';
+import type { Operation } from '../../domain/operations/operation.ts';
+import type { Control, OperationState } from '../../domain/operations/operation-state.ts';
+import { CANARY_WAITS_MS } from '../../domain/operations/watch.ts';
+import {
+  anyOf,
+  type EndpointFacts,
+  endpointWaits,
+  type OwnerFacts,
+  type Wait,
+  type WaitFacts,
+  waitingFor,
+} from '../../domain/sending/waiting-for.ts';
+import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
+import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
+
+/** So many endpoints of an operation are looked at, each by what is due there first. */
+const ENDPOINTS_OF_OPERATION = 20;
+
+const ms = (time: string): string => `(extract(epoch from ${time}) * 1000)::float8`;
+const slotsOf = (id: string): string =>
+  `(select coalesce(sum(s.slots), 0)::int from pace_slots s where s.paced_id = ${id} and s.expires_at > clock_timestamp())`;
+
+/** SQL: what an endpoint `n` with its version `v` and its pace `p` takes now, as {@link endpointFacts} reads it. */
+export const ENDPOINT_FACTS = `n.state as endpoint_state, v.rate_per_second as endpoint_rate,
+  v.max_concurrency as endpoint_concurrency, p.window_size, p.openings,
+  ${ms('p.arrival_at')} as endpoint_arrival_ms, ${ms('p.floor_until')} as floor_until_ms,
+  ${ms('p.retry_after_until')} as retry_after_until_ms, ${ms('p.trial_until')} as trial_until_ms,
+  ${slotsOf('n.id')} as endpoint_slots, ${ms('clock_timestamp()')} as now_ms`;
+
+/** The columns of {@link ENDPOINT_FACTS}. */
+export interface EndpointFactsRow {
+  endpoint_state: EndpointState;
+  endpoint_rate: number | null;
+  endpoint_concurrency: number | null;
+  window_size: number | null;
+  openings: number;
+  endpoint_arrival_ms: number;
+  floor_until_ms: number;
+  retry_after_until_ms: number;
+  trial_until_ms: number;
+  endpoint_slots: number;
+  now_ms: number;
+}
+
+interface FactsRow extends EndpointFactsRow {
+  id: string;
+  operation_id: string | null;
+  worked_by: string;
+  due_at_ms: number;
+  put_off_from_ms: number | null;
+  give_up_at_ms: number;
+  blocked: boolean;
+  waits_until_ms: number;
+  open_operation_id: string | null;
+  control: Control;
+  operation_state: OperationState;
+  expires_at_ms: number | null;
+  operation_rate: number | null;
+  operation_concurrency: number | null;
+  operation_arrival_ms: number;
+  operation_slots: number;
+  canary_state: 'testing' | 'passed' | 'held' | null;
+  canary_room: number;
+  canary_began_at_ms: number;
+}
+
+/** The facts of some unsent executions, which `head` selects: each endpoint and operation is looked at once. */
+const factsOf = (head: string): string => `with items as materialized (${head}),
+  endpoint as materialized (
+    select n.id as endpoint_id, n.state, n.ordered, n.disabled_reason, n.disabled_at, ${ENDPOINT_FACTS}
+    from endpoints n
+    join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+    join endpoint_pacing p on p.endpoint_id = n.id
+    where n.id in (select endpoint_id from items)
+  ), operation as materialized (
+    select o.id, o.control, o.state as operation_state, o.created_at, o.closed_at, o.disabled_patience_ms,
+      o.watched and o.options ? 'canary' as has_canary, ${ms('o.expires_at')} as expires_at_ms,
+      o.rate_per_second as operation_rate, o.max_concurrency as operation_concurrency,
+      ${ms('p.arrival_at')} as operation_arrival_ms, ${slotsOf('o.id')} as operation_slots
+    from operations o join operation_pacing p on p.operation_id = o.id
+    where o.id in (select operation_id from items) and o.closed_at is null
+  )
+  select i.id, i.operation_id, i.worked_by, ${ms('i.due_at')} as due_at_ms, ${ms('i.put_off_from')} as put_off_from_ms,
+    ${ms('i.give_up_at')} as give_up_at_ms,
+    case when n.ordered then blocked_by(i.delivery_id) is not null else false end as blocked,
+    ${ms(WAITS_UNTIL)} as waits_until_ms, n.*, o.id as open_operation_id, o.control, o.operation_state, o.expires_at_ms, o.operation_rate,
+    o.operation_concurrency, o.operation_arrival_ms, o.operation_slots,
+    c.state as canary_state, c.allowed - c.claimed as canary_room, ${ms('c.began_at')} as canary_began_at_ms
+  from items i join endpoint n on n.endpoint_id = i.endpoint_id
+  left join operation o on o.id = i.operation_id
+  left join canaries c on o.has_canary and c.operation_id = o.id and c.endpoint_id = i.endpoint_id`;
+
+/** What holds back those of these executions that are queued or scheduled; the others are not in the answer. */
+export async function waitsOfExecutions(
+  db: Queryable,
+  executionIds: readonly string[],
+): Promise<Map<string, Wait[]>> {
+  if (executionIds.length === 0) return new Map();
+  const { rows } = await db.query<FactsRow>(
+    factsOf(
+      `select e.* from executions e where e.id = any($1::uuid[]) and e.state in ('queued', 'scheduled')`,
+    ),
+    [executionIds],
+  );
+  return new Map(rows.map((row) => [row.id, waitingFor(waitFacts(row))]));
+}
+
+/**
+ * What holds back something of these operations, by what is due first at each of their endpoints, the first twenty of them.
+ * What has closed, or has nothing unsent, is not in the answer.
+ */
+async function waitsOfOperations(
+  db: Queryable,
+  operationIds: readonly string[],
+): Promise<Map<string, Wait[]>> {
+  if (operationIds.length === 0) return new Map();
+  const { rows } = await db.query<FactsRow>(
+    factsOf(`select f.* from operations o cross join lateral (
+      select x.* from (
+        with recursive hop as (
+          (select endpoint_id from executions where in_queue and worked_by = o.id order by endpoint_id limit 1)
+          union all
+          select (select e.endpoint_id from executions e
+            where e.in_queue and e.worked_by = o.id and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
+          from hop where hop.endpoint_id is not null
+        )
+        select endpoint_id from hop where endpoint_id is not null limit ${ENDPOINTS_OF_OPERATION}
+      ) h cross join lateral (
+        select e.* from executions e where e.in_queue and e.worked_by = o.id and e.endpoint_id = h.endpoint_id
+          and e.state in ('queued', 'scheduled')
+        order by e.due_at, e.id limit 1
+      ) x
+      union all
+      (select e.* from executions e where o.interactive and e.operation_id = o.id and e.worked_by = '${LIVE_LANE}'
+        and e.state in ('queued', 'scheduled') limit ${ENDPOINTS_OF_OPERATION})
+    ) f where o.id = any($1::uuid[]) and o.closed_at is null`),
+    [operationIds],
+  );
+  const found = new Map<string, Wait[][]>();
+  for (const row of rows) {
+    if (row.operation_id === null) continue;
+    const own = found.get(row.operation_id) ?? [];
+    found.set(row.operation_id, [...own, waitingFor(waitFacts(row))]);
+  }
+  return new Map([...found].map(([id, waits]) => [id, anyOf(waits)]));
+}
+
+/** Operations with what holds back something of each: what its owner wants of it, too, where nothing is unsent. */
+export async function withWaits(db: Queryable, operations: readonly Operation[]): Promise<Operation[]> {
+  const open = operations.filter(({ closedAt }) => closedAt === undefined);
+  const waits = await waitsOfOperations(
+    db,
+    open.map(({ id }) => id),
+  );
+  return operations.map((operation) => ({
+    ...operation,
+    waitingFor: anyOf([stopOf(operation), waits.get(operation.id) ?? []]),
+  }));
+}
+
+function stopOf({ closedAt, control, state }: Operation): Wait[] {
+  if (closedAt !== undefined || control !== 'pause') return [];
+  return [{ what: state === 'halted' ? 'halt' : 'pause' }];
+}
+
+/** How many deliveries are to be sent to an endpoint and are not on the wire; counted up to `limit`. */
+export async function countWaitingAt(
+  db: Queryable,
+  tenantId: string,
+  endpointId: string,
+  limit: number,
+): Promise<number> {
+  const { rows } = await db.query<{ waiting: number }>(
+    `with owners as materialized (
+      select '${LIVE_LANE}'::uuid as id
+      union all select o.id from operations o where o.closed_at is null and o.tenant_id = any($1::uuid[])
+    )
+    select count(*)::int as waiting from (
+      select from owners o join executions e on e.in_queue and e.worked_by = o.id
+      where e.endpoint_id = $2 and e.state in ('queued', 'scheduled') limit $3
+    ) w`,
+    [[tenantId, PLATFORM_TENANT.id], endpointId, limit],
+  );
+  return rows[0]?.waiting ?? 0;
+}
+
+/** What holds back whatever is to be sent to the endpoint of a row. */
+export function waitsOfEndpoint(row: EndpointFactsRow): Wait[] {
+  return endpointWaits(endpointFacts(row), row.now_ms);
+}
+
+function waitFacts(row: FactsRow): WaitFacts {
+  return {
+    nowMs: row.now_ms,
+    lane: row.worked_by === LIVE_LANE ? 'live' : 'bulk',
+    dueAtMs: row.due_at_ms,
+    ...(row.put_off_from_ms === null ? {} : { putOffFromMs: row.put_off_from_ms }),
+    giveUpAtMs: row.give_up_at_ms,
+    blocked: row.blocked,
+    endpoint: endpointFacts(row),
+    ...(row.open_operation_id === null ? {} : { operation: ownerFacts(row) }),
+    waitsUntilMs: row.waits_until_ms,
+  };
+}
+
+function endpointFacts(row: EndpointFactsRow): EndpointFacts {
+  return {
+    state: row.endpoint_state,
+    ...(row.endpoint_rate === null ? {} : { ratePerSecond: row.endpoint_rate }),
+    arrivalMs: row.endpoint_arrival_ms,
+    ...(row.endpoint_concurrency === null ? {} : { maxConcurrency: row.endpoint_concurrency }),
+    slotsInUse: row.endpoint_slots,
+    floorUntilMs: row.floor_until_ms,
+    retryAfterUntilMs: row.retry_after_until_ms,
+    openings: row.openings,
+    trialUntilMs: row.trial_until_ms,
+    ...(row.window_size === null ? {} : { window: row.window_size }),
+  };
+}
+
+function ownerFacts(row: FactsRow): OwnerFacts {
+  return {
+    control: row.control,
+    state: row.operation_state,
+    ...(row.expires_at_ms === null ? {} : { expiresAtMs: row.expires_at_ms }),
+    ...(row.operation_rate === null ? {} : { ratePerSecond: row.operation_rate }),
+    arrivalMs: row.operation_arrival_ms,
+    ...(row.operation_concurrency === null ? {} : { maxConcurrency: row.operation_concurrency }),
+    slotsInUse: row.operation_slots,
+    ...(row.canary_state === null
+      ? {}
+      : {
+          canary: {
+            state: row.canary_state,
+            room: row.canary_room,
+            judgedAtMs: row.canary_began_at_ms + CANARY_WAITS_MS,
+          },
+        }),
+  };
+}

@@ -1,0 +1,131 @@
+import type { RunnableOperation } from '../../domain/operations/operation.ts';
+import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
+
+/**
+ * SQL: until when items of the operation `o` wait at the endpoint `n`, which an operator disabled after the operation was
+ * accepted; `-infinity` where they do not wait: it is enabled, gone or deleted, or they belong to no open operation.
+ */
+export const WAITS_UNTIL = `case when n.state = 'disabled' and n.disabled_reason = 'operator'
+    and o.closed_at is null and n.disabled_at >= o.created_at
+  then n.disabled_at + o.disabled_patience_ms * interval '1 millisecond' else '-infinity'::timestamptz end`;
+
+/** Holds these endpoints as they are until the end of the transaction: whoever enables one comes before or after it. */
+export async function holdEndpoints(db: Queryable, endpointIds: string[]): Promise<void> {
+  await db.query('select from endpoints where id = any($1::uuid[]) order by id for share', [endpointIds]);
+}
+
+/**
+ * Hands items of operations that wait at disabled endpoints from the live lane to their operations, up to `limit` of them:
+ * the live lane would have to look past them each time. Runs in a transaction that holds these endpoints.
+ */
+export async function handOverWaiting(db: Queryable, endpointIds: string[], limit: number): Promise<number> {
+  const { rowCount } = await db.query(
+    `with waiting as (
+      select e.id from executions e join endpoints n on n.id = e.endpoint_id join operations o on o.id = e.operation_id
+      where e.in_queue and e.worked_by = '${LIVE_LANE}' and e.endpoint_id = any($1::uuid[])
+        and e.state in ('queued', 'scheduled') and ${WAITS_UNTIL} > clock_timestamp()
+      limit $2 for update of e skip locked
+    )
+    update executions e set worked_by = e.operation_id from waiting w where e.id = w.id`,
+    [endpointIds, limit],
+  );
+  return rowCount ?? 0;
+}
+
+/** Hands items of an endpoint that wait no more back to the live lane. Runs in the transaction that enables it. */
+export async function handBackWaiting(db: Queryable, tenantId: string, endpointId: string): Promise<void> {
+  await db.query(
+    `update executions e set worked_by = '${LIVE_LANE}' from operations o
+     where o.closed_at is null and o.interactive and o.tenant_id = any($1::uuid[])
+       and e.in_queue and e.worked_by = o.id and e.endpoint_id = $2 and e.state in ('queued', 'scheduled')`,
+    [[tenantId, PLATFORM_TENANT.id], endpointId],
+  );
+}
+
+/** Endpoints that take nothing, where an interactive operation has something that was handed over to it and waits no more. */
+export async function closedEndpointsOf(db: Queryable, operationId: string): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
+    `select n.id from operations o join executions e on e.in_queue and e.worked_by = o.id
+     join endpoints n on n.id = e.endpoint_id
+     where o.id = $1 and o.interactive and o.control <> 'cancel' and e.state in ('queued', 'scheduled')
+       and n.state <> 'enabled' and ${WAITS_UNTIL} <= clock_timestamp()
+     group by n.id`,
+    [operationId],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** So many items of one operation wait at an endpoint. */
+export interface WaitingItems {
+  operationId: string;
+  items: number;
+}
+
+/** How many items of which operations wait at an endpoint that an operator has disabled. */
+export async function itemsWaitingAt(
+  db: Queryable,
+  tenantId: string,
+  endpointId: string,
+): Promise<WaitingItems[]> {
+  const { rows } = await db.query<{ operation_id: string; items: number }>(
+    `with owners as materialized (
+      select o.id from operations o join endpoints n on n.id = $2
+      where o.closed_at is null and o.tenant_id = any($1::uuid[]) and ${WAITS_UNTIL} > clock_timestamp()
+    )
+    select operation_id, count(*)::int as items from (
+      select e.operation_id from owners o join executions e on e.in_queue and e.worked_by = o.id
+      where e.endpoint_id = $2 and e.state in ('queued', 'scheduled')
+      union all
+      select e.operation_id from executions e
+      where e.in_queue and e.worked_by = '${LIVE_LANE}' and e.endpoint_id = $2 and e.state in ('queued', 'scheduled')
+        and e.operation_id in (select id from owners)
+    ) w group by operation_id order by operation_id`,
+    [[tenantId, PLATFORM_TENANT.id], endpointId],
+  );
+  return rows.map((row) => ({ operationId: row.operation_id, items: row.items }));
+}
+
+/**
+ * Notes for the open operations that have something unsent at an endpoint that they are to look again, now: its state has
+ * changed. Returns them, to be nudged; the sweeper nudges where that is lost.
+ */
+export async function wakeOperationsAt(
+  db: Queryable,
+  tenantId: string,
+  endpointId: string,
+): Promise<RunnableOperation[]> {
+  const { rows } = await db.query<{
+    id: string;
+    tenant_id: string;
+    workflow_id: string;
+    interactive: boolean;
+    kind: RunnableOperation['kind'];
+    state: RunnableOperation['state'];
+    control: RunnableOperation['control'];
+    control_revision: number;
+  }>(
+    `with concerned as (
+      select o.id from operations o where o.closed_at is null and o.tenant_id = any($1::uuid[]) and o.control <> 'pause'
+        and (exists (select from executions e where e.in_queue and e.worked_by = o.id and e.endpoint_id = $2
+            and e.state in ('queued', 'scheduled'))
+          or (o.interactive and exists (select from executions e where e.operation_id = o.id and e.endpoint_id = $2
+            and e.state in ('queued', 'scheduled'))))
+      order by o.id for no key update of o
+    )
+    update operations o set control_revision = o.control_revision + 1, next_event = 'control', next_event_at = now()
+    from concerned c where o.id = c.id
+    returning o.id, o.tenant_id, o.workflow_id, o.interactive, o.kind, o.state, o.control, o.control_revision`,
+    [[tenantId, PLATFORM_TENANT.id], endpointId],
+  );
+  return rows.map((row) => ({
+    id: row.id,
+    tenantId: row.tenant_id,
+    workflowId: row.workflow_id,
+    interactive: row.interactive,
+    kind: row.kind,
+    state: row.state,
+    control: row.control,
+    controlRevision: row.control_revision,
+  }));
+}

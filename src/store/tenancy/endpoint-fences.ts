@@ -1,0 +1,21 @@
+import type { Queryable } from '../db/queryable.ts';
+
+/**
+ * Keeps what was accepted until now away from the origin that an endpoint gets now: it goes on to `version`, which is
+ * the current one still, or nowhere where the endpoint is being made. The caller holds the endpoint.
+ */
+export async function fenceEarlierEvents(
+  db: Queryable,
+  endpointId: string,
+  version: number | undefined,
+): Promise<void> {
+  await db.query(
+    `insert into endpoint_fences (endpoint_id, accepted_before, version) values ($1, clock_timestamp(), $2)`,
+    [endpointId, version ?? null],
+  );
+}
+
+/** Lets earlier events go where an endpoint is now. */
+export async function liftFences(db: Queryable, endpointId: string): Promise<void> {
+  await db.query('delete from endpoint_fences where endpoint_id = $1', [endpointId]);
+}

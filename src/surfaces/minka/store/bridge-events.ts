@@ -1,0 +1,149 @@
+import type { Pool } from 'pg';
+import { Parameters } from '../../../store/db/parameters.ts';
+import { withTransaction } from '../../../store/db/pool.ts';
+import { bound } from '../../../store/selection/filter-conditions.ts';
+
+import {
+  BRIDGE_EVENT_FIELDS,
+  type BridgeEventCondition,
+  type BridgeEventField,
+  type BridgeEventStatus,
+  type Comparison,
+} from '../bridge-event-filter.ts';
+import type { Bridge } from './bridges.ts';
+
+/** A delivery as an event of its bridge. */
+export interface BridgeEvent {
+  deliveryId: string;
+  eventId: string;
+  status: BridgeEventStatus;
+  attempts: number;
+  acceptedAt: Date;
+  stateChangedAt: Date;
+}
+
+/** The page, or why it could not be read. */
+export type BridgeEventPage =
+  | { ok: true; events: BridgeEvent[] }
+  | { ok: false; code: 'regex_invalid' | 'too_slow' };
+
+/** What is matched against a pattern must not hold Postgres up for longer. */
+const STATEMENT_TIMEOUT_MS = 5_000;
+
+/** What is open is on its way, even where the delivery has failed before; what will never be sent is cancelled. */
+const STATUS = `case when d.state = 'delivered' then 'delivered'
+    when exists (select from executions x where x.delivery_id = d.id and x.open) then 'pending'
+    when d.state = 'failed' then 'failed' else 'cancelled' end`;
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const ORDER = { $gt: '>', $gte: '>=', $lt: '<', $lte: '<=' } as const;
+
+/** Reads a page of the events of a tenant's bridge, newest first. Patterns are bound by time: those of others may be hostile. */
+export async function listBridgeEvents(
+  pool: Pool,
+  tenantId: string,
+  bridge: Bridge,
+  conditions: readonly BridgeEventCondition[],
+  page: { offset: number; limit: number },
+): Promise<BridgeEventPage> {
+  const p = new Parameters();
+  const where = [
+    `d.tenant_id = ${p.add(tenantId)}`,
+    `d.endpoint_id = ${p.add(bridge.id)}`,
+    ...conditions.map((condition) => conditionSql(condition, bridge, p)),
+  ];
+  try {
+    return await withTransaction(pool, async (db) => {
+      await db.query(`set local statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
+      const { rows } = await db.query(
+        `select d.id, d.event_id, d.attempts, d.accepted_at, d.state_changed_at, ${STATUS} as status
+         from deliveries d where ${where.join('\n and ')}
+         order by d.accepted_at desc, d.id desc offset ${p.add(page.offset)} limit ${p.add(page.limit)}`,
+        p.values,
+      );
+      return { ok: true, events: rows.map(eventFrom) };
+    });
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    if (code === '2201B') return { ok: false, code: 'regex_invalid' };
+    if (code === '57014') return { ok: false, code: 'too_slow' };
+    throw error;
+  }
+}
+
+function conditionSql(
+  { field, comparison, values: given }: BridgeEventCondition,
+  bridge: Bridge,
+  p: Parameters,
+): string {
+  const column = columnOf(field, bridge, p);
+  const type = BRIDGE_EVENT_FIELDS[field];
+  // Ids are shown in lower case, and compared as texts where one asks for an order.
+  const values = type === 'uuid' ? given.map((text) => (UUID.test(text) ? text.toLowerCase() : text)) : given;
+  if (type === 'time') return momentSql(column, comparison, values, p);
+  if (comparison === '$regex') return `${column}::text ~ ${p.add(values[0])}`;
+  if (comparison in ORDER) {
+    const operator = ORDER[comparison as keyof typeof ORDER];
+    return type === 'uuid' || type === 'text'
+      ? `${column}::text collate "C" ${operator} ${p.add(values[0])}`
+      : `${column} ${operator} ${p.add(values[0])}::${SQL_TYPES[type]}`;
+  }
+  // What is no uuid equals none.
+  const comparable = type === 'uuid' ? values.filter((value) => UUID.test(value)) : values;
+  const list = `${p.add(comparable)}::${SQL_TYPES[type]}[]`;
+  return comparison === '$eq' || comparison === '$in'
+    ? `${column} = any(${list})`
+    : `${column} <> all(${list})`;
+}
+
+/** Moments are shown in milliseconds: what is shown must equal itself, and each comparison is a range of the index. */
+function momentSql(column: string, comparison: Comparison, values: readonly string[], p: Parameters): string {
+  const from = (at: string, inclusive: boolean) => bound(column, '>', { at, inclusive }, p);
+  const to = (at: string, inclusive: boolean) => bound(column, '<', { at, inclusive }, p);
+  const [first = ''] = values;
+  switch (comparison) {
+    case '$gt':
+    case '$gte':
+      return from(first, comparison === '$gte');
+    case '$lt':
+    case '$lte':
+      return to(first, comparison === '$lte');
+    default: {
+      const equal = values.map((at) => `(${from(at, true)} and ${to(at, true)})`).join(' or ') || 'false';
+      return comparison === '$ne' || comparison === '$nin' ? `not (${equal})` : `(${equal})`;
+    }
+  }
+}
+
+const SQL_TYPES = { uuid: 'uuid', text: 'text', number: 'int' } as const;
+
+function columnOf(field: BridgeEventField, bridge: Bridge, p: Parameters): string {
+  switch (field) {
+    case 'data.handle':
+      return 'd.id';
+    case 'data.linked':
+      return 'd.event_id';
+    case 'data.bridge':
+      return `${p.add(bridge.handle)}::text`;
+    case 'data.record':
+      return `'intent'::text`;
+    case 'meta.status':
+      return `(${STATUS})`;
+    case 'meta.replay':
+      return 'd.attempts';
+    case 'meta.moment':
+      return 'd.accepted_at';
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
+function eventFrom(row: any): BridgeEvent {
+  return {
+    deliveryId: row.id,
+    eventId: row.event_id,
+    status: row.status,
+    attempts: row.attempts,
+    acceptedAt: row.accepted_at,
+    stateChangedAt: row.state_changed_at,
+  };
+}

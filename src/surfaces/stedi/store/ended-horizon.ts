@@ -1,0 +1,31 @@
+import type { Queryable } from '../../../store/db/queryable.ts';
+
+/** Up to when everything that ended is visible, and what time it is; texts of the database keep its microseconds. */
+export interface EndedHorizon {
+  /** Whatever ended before this is committed and visible to every later statement. */
+  before: string;
+  now: Date;
+}
+
+/**
+ * Reads up to when the order in which executions ended is final, at most until `lagMs` ago. An execution ends at a
+ * time behind the beginning of its transaction, and may be visible long after: so the horizon lies before the oldest
+ * transaction that runs now.
+ * All of them count, also those that have written nothing yet, for one that waits for its first lock may still end
+ * something; so a session that stays in a transaction holds readers back, and nothing is ever missed.
+ *
+ * Must be a statement of its own before the one that reads: a statement sees what was committed when it began, and of
+ * a transaction that commits between its snapshot and its look at the activity it would see neither rows nor run. And it
+ * must be the first of its transaction that looks there, for Postgres shows one transaction one activity.
+ */
+export async function readEndedHorizon(db: Queryable, lagMs: number): Promise<EndedHorizon> {
+  const { rows } = await db.query(
+    `select clock_timestamp() as now, least(
+       clock_timestamp() - $1::float8 * interval '1 millisecond',
+       (select min(a.xact_start) from pg_stat_activity a
+         where a.datname = current_database() and a.backend_type = 'client backend' and a.pid <> pg_backend_pid())
+     )::text as before`,
+    [lagMs],
+  );
+  return { before: rows[0].before, now: rows[0].now };
+}

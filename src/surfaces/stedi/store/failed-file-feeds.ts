@@ -1,0 +1,51 @@
+import { FAILED_FILE_TYPE } from '../../../domain/endpoints/event-type.ts';
+import type { Queryable } from '../../../store/db/queryable.ts';
+import { type EndedPosition, LAST_ID } from './file-executions.ts';
+
+/** Begins a feed for every tenant whose first endpoint that names the type has been made, at the time it was made. */
+export async function openFailedFileFeeds(db: Queryable): Promise<void> {
+  await db.query(
+    `insert into failed_file_feeds (tenant_id, finished_at, execution_id)
+     select w.tenant_id, min(w.created_at), '${LAST_ID}' from endpoint_versions w
+     where '${FAILED_FILE_TYPE}' = any (w.event_types)
+       and not exists (select from failed_file_feeds f where f.tenant_id = w.tenant_id)
+     group by w.tenant_id
+     on conflict do nothing`,
+  );
+}
+
+/** Tenants of which something has failed since they were told last, up to `limit`. */
+export async function feedsWithNews(db: Queryable, limit: number): Promise<string[]> {
+  const { rows } = await db.query(
+    `select f.tenant_id from failed_file_feeds f
+     where exists (select from executions e
+       where e.tenant_id = f.tenant_id and e.undelivered and e.state = 'failed'
+         and (e.finished_at, e.id) > (f.finished_at, f.execution_id))
+     order by f.finished_at limit $1`,
+    [limit],
+  );
+  return rows.map((row) => row.tenant_id);
+}
+
+/** How far a tenant has been told, holding its feed until the transaction ends; undefined where another holds it. */
+export async function lockFailedFileFeed(
+  db: Queryable,
+  tenantId: string,
+): Promise<EndedPosition | undefined> {
+  const { rows } = await db.query(
+    `select (extract(epoch from finished_at) * 1000000)::bigint::text as micros, execution_id
+     from failed_file_feeds where tenant_id = $1 for update skip locked`,
+    [tenantId],
+  );
+  return rows[0] && { processedAtMicros: rows[0].micros, id: rows[0].execution_id };
+}
+
+/** Notes how far a tenant has been told. */
+export async function moveFailedFileFeed(db: Queryable, tenantId: string, to: EndedPosition): Promise<void> {
+  await db.query(
+    `update failed_file_feeds set execution_id = $3,
+       finished_at = timestamptz 'epoch' + $2::bigint * interval '1 microsecond'
+     where tenant_id = $1`,
+    [tenantId, to.processedAtMicros, to.id],
+  );
+}

@@ -1,0 +1,223 @@
+import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts';
+import type { PARTNER_DIRECTIONS } from '../../../domain/endpoints/preparation.ts';
+
+import type { DeliveryState } from '../../../domain/sending/delivery-state.ts';
+import type { ExecutionState } from '../../../domain/sending/execution-state.ts';
+import type { TimeBound } from '../../../domain/time/instant.ts';
+import { Parameters } from '../../../store/db/parameters.ts';
+import type { Queryable } from '../../../store/db/queryable.ts';
+import { bound } from '../../../store/selection/filter-conditions.ts';
+
+import { type FileFaultCode, reasonsOf } from '../file-fault.ts';
+import type { FileRun, FileStatus } from '../file-status.ts';
+
+/** Which way the files of an endpoint go; unknown where it has no partner. */
+export type FileDirection = (typeof PARTNER_DIRECTIONS)[number] | 'UNKNOWN';
+
+/** An execution as one of a file for a partner. */
+export interface FileExecution extends FileRun {
+  id: string;
+  state: ExecutionState;
+  reason?: string;
+  createdAt: Date;
+  updatedAt: Date;
+  /** When it ended. */
+  processedAt?: Date;
+  /** The same in whole microseconds since 1970, for the position in a list: a Date has milliseconds only. */
+  processedAtMicros?: string;
+  parentId?: string;
+  child?: { id: string; open: boolean };
+  inChain: boolean;
+  deliveryState: DeliveryState;
+  failedAttempts: number;
+  direction: FileDirection;
+  endpoint: { id: string; handle: string; state: EndpointState };
+  event: { id: string; type: string; source?: string; name: string; payloadBytes: number };
+  payloadKept: boolean;
+}
+
+/** A place in the order in which executions ended, behind the one with this id. */
+export interface EndedPosition {
+  processedAtMicros: string;
+  id: string;
+}
+
+/** Greater than every id: a place behind everything that ended at one time. */
+export const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/** What a list of file executions is narrowed to; members join by AND. */
+export interface FileFilter {
+  status?: FileStatus;
+  faultCode?: FileFaultCode;
+  endpointIds?: string[];
+  from?: TimeBound;
+  to?: TimeBound;
+  /** Part of the name of the file, whatever its case. */
+  name?: string;
+}
+
+/** The name of a file: the client's own id of the event, or else its type. */
+const NAME = 'coalesce(v.external_id, v.type)';
+const MICROS = '(extract(epoch from e.finished_at) * 1000000)::bigint::text';
+const CHILD = 'select from executions c where c.parent_id = e.id and c.keeps_slot';
+const PARTLY = `exists (select from attempts a where a.execution_id = e.id and a.outcome = 'delivered' and a.http_status = 207)`;
+
+/** What `fileStatus` says, as conditions; a test compares the two. */
+const STATUS_CONDITIONS: Record<FileStatus, string> = {
+  COMPLETED: `e.state = 'delivered' and not ${PARTLY}`,
+  PARTIALLY_COMPLETED: `e.state = 'delivered' and ${PARTLY}`,
+  FAILED: `e.undelivered and e.state = 'failed' and not exists (${CHILD})`,
+  IGNORED: `e.undelivered and e.state <> 'failed' and not exists (${CHILD})`,
+  IN_PROGRESS: 'e.open',
+  RETRYING: `e.undelivered and exists (${CHILD} and c.open)`,
+  RETRIED: `e.undelivered and exists (${CHILD} and not c.open)`,
+  STARTED: 'false',
+};
+
+/** Everything about the executions of a `page`, a common table. */
+const SELECT = `select e.id, e.state, e.reason, e.created_at, e.finished_at, e.parent_id,
+    ${MICROS} as finished_micros,
+    (e.keeps_slot or e.parent_id is null) as in_chain, c.id as child_id, c.open as child_open,
+    greatest(e.created_at, e.finished_at, a.last_at, c.created_at, c.finished_at) as updated_at,
+    coalesce(a.partly, false) as partly, a.failed as failed_attempts, d.state as delivery_state, d.payload_bytes,
+    v.id as event_id, v.type, v.source, ${NAME} as name,
+    exists (select from payloads b where b.event_id = v.id) as payload_kept,
+    n.id as endpoint_id, n.handle, n.state as endpoint_state, w.partner->>'direction' as direction
+  from page e
+  join deliveries d on d.id = e.delivery_id
+  join events v on v.id = d.event_id
+  join endpoints n on n.id = e.endpoint_id
+  join endpoint_versions w on w.endpoint_id = n.id and w.version = n.current_version
+  left join executions c on c.parent_id = e.id and c.keeps_slot
+  cross join lateral (
+    select count(*) filter (where t.outcome <> 'delivered')::int as failed,
+      bool_or(t.outcome = 'delivered' and t.http_status = 207) as partly,
+      max(t.started_at + t.duration_ms * interval '1 millisecond') as last_at
+    from attempts t where t.execution_id = e.id
+  ) a`;
+
+/** One execution of a tenant. */
+export async function findFileExecution(
+  db: Queryable,
+  tenantId: string,
+  id: string,
+): Promise<FileExecution | undefined> {
+  const { rows } = await db.query(
+    `with page as (select * from executions where tenant_id = $1 and id = $2) ${SELECT}`,
+    [tenantId, id],
+  );
+  return rows[0] && fileExecutionFrom(rows[0]);
+}
+
+/**
+ * Executions of a tenant in the order in which they ended, behind a place and before a time: that of
+ * `readEndedHorizon`, read by an earlier statement.
+ */
+export async function endedExecutions(
+  db: Queryable,
+  tenantId: string,
+  page: { after: EndedPosition; before: string; limit: number; only?: 'failed' },
+): Promise<FileExecution[]> {
+  const { rows } = await db.query(
+    `with page as materialized (
+      select * from executions
+      where tenant_id = $1 and (finished_at, id) > (${microsAsTime('$2')}, $3::uuid) and finished_at < $4::timestamptz
+        ${page.only === 'failed' ? `and undelivered and state = 'failed'` : ''}
+      order by finished_at, id limit $5
+    ) ${SELECT} order by e.finished_at, e.id`,
+    [tenantId, page.after.processedAtMicros, page.after.id, page.before, page.limit],
+  );
+  return rows.map(fileExecutionFrom);
+}
+
+/** Executions of a tenant, open ones first, then those that ended, newest first, behind a given one. */
+export async function listFileExecutions(
+  db: Queryable,
+  tenantId: string,
+  filter: FileFilter,
+  page: { after?: { processedAtMicros?: string; id: string }; limit: number },
+): Promise<FileExecution[]> {
+  const p = new Parameters();
+  const where = [`e.tenant_id = ${p.add(tenantId)}`];
+  if (filter.status) where.push(STATUS_CONDITIONS[filter.status]);
+  if (filter.faultCode) {
+    const reasons = reasonsOf(filter.faultCode);
+    where.push(`e.undelivered and e.state = 'failed'`);
+    where.push(
+      'in' in reasons
+        ? `e.reason = any(${p.add(reasons.in)})`
+        : `coalesce(e.reason <> all(${p.add(reasons.notIn)}), true)`,
+    );
+  }
+  if (filter.endpointIds) where.push(`e.endpoint_id = any(${p.add(filter.endpointIds)}::uuid[])`);
+  if (filter.from) where.push(bound('e.finished_at', '>', filter.from, p));
+  if (filter.to) where.push(bound('e.finished_at', '<', filter.to, p));
+  if (filter.name !== undefined)
+    where.push(`exists (select from deliveries d join events v on v.id = d.event_id
+      where d.id = e.delivery_id and position(lower(${p.add(filter.name)}) in lower(${NAME})) > 0)`);
+  if (page.after) {
+    const id = `${p.add(page.after.id)}::uuid`;
+    where.push(
+      page.after.processedAtMicros === undefined
+        ? `(e.finished_at is not null or e.id < ${id})`
+        : `(e.finished_at, e.id) < (${microsAsTime(p.add(page.after.processedAtMicros))}, ${id})`,
+    );
+  }
+  const { rows } = await db.query(
+    `with page as materialized (
+      select e.* from executions e where ${where.join('\n and ')}
+      order by e.finished_at desc nulls first, e.id desc limit ${p.add(page.limit)}
+    ) ${SELECT} order by e.finished_at desc nulls first, e.id desc`,
+    p.values,
+  );
+  return rows.map(fileExecutionFrom);
+}
+
+/** Endpoints of a tenant that have, or had before they were deleted, this handle, and whose files go this way now. */
+export async function endpointsOfPartnership(
+  db: Queryable,
+  tenantId: string,
+  { handle, direction }: { handle?: string | undefined; direction?: FileDirection | undefined },
+): Promise<string[]> {
+  const { rows } = await db.query(
+    `select n.id from endpoints n
+     join endpoint_versions w on w.endpoint_id = n.id and w.version = n.current_version
+     where n.tenant_id = $1 and ($2::text is null or n.handle = $2)
+       and ($3::text is null or coalesce(w.partner->>'direction', 'UNKNOWN') = $3)
+     order by n.id`,
+    [tenantId, handle ?? null, direction ?? null],
+  );
+  return rows.map((row) => row.id);
+}
+
+function microsAsTime(placeholder: string): string {
+  return `timestamptz 'epoch' + ${placeholder}::bigint * interval '1 microsecond'`;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
+function fileExecutionFrom(row: any): FileExecution {
+  return {
+    id: row.id,
+    state: row.state,
+    ...(row.reason !== null ? { reason: row.reason } : {}),
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    ...(row.finished_at ? { processedAt: row.finished_at, processedAtMicros: row.finished_micros } : {}),
+    ...(row.parent_id ? { parentId: row.parent_id } : {}),
+    ...(row.child_id ? { child: { id: row.child_id, open: row.child_open } } : {}),
+    inChain: row.in_chain,
+    partly: row.partly,
+    deliveryState: row.delivery_state,
+    failedAttempts: row.failed_attempts,
+    direction: row.direction ?? 'UNKNOWN',
+    endpoint: { id: row.endpoint_id, handle: row.handle, state: row.endpoint_state },
+    event: {
+      id: row.event_id,
+      type: row.type,
+      ...(row.source !== null ? { source: row.source } : {}),
+      name: row.name,
+      payloadBytes: row.payload_bytes,
+    },
+    payloadKept: row.payload_kept,
+  };
+}

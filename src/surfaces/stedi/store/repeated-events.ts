@@ -1,0 +1,63 @@
+import type { Queryable } from '../../../store/db/queryable.ts';
+import { allotNumbers } from '../../../store/ingest/events.ts';
+
+/** The new event, or why none was made. */
+export type RepeatedEvent =
+  | { ok: true; eventId: string; queued: number }
+  | { ok: false; why: 'unknown' | 'payload_expired' | 'suppressed_duplicate' };
+
+/**
+ * Accepts an event once more as a new one that names the old, with the same payload and a new first delivery for each
+ * endpoint that had one. Its deliveries have ids of their own, so that receivers take them for new. Runs in a transaction.
+ */
+export async function repeatEvent(db: Queryable, tenantId: string, eventId: string): Promise<RepeatedEvent> {
+  const found = await db.query(
+    // Held until the end: it cannot expire in between.
+    `select v.duplicate_of, (select b.event_id from payloads b where b.event_id = v.id for share) as payload_of
+     from events v where v.tenant_id = $1 and v.id = $2`,
+    [tenantId, eventId],
+  );
+  const event = found.rows[0];
+  if (!event) return { ok: false, why: 'unknown' };
+  if (event.duplicate_of) return { ok: false, why: 'suppressed_duplicate' };
+  if (!event.payload_of) return { ok: false, why: 'payload_expired' };
+  const allotted = await allotNumbers(db, tenantId, { events: 1, calls: 1 });
+  const [id, callId] = [allotted.eventIds[0] as string, allotted.callIds[0] as string];
+  const { rows } = await db.query(
+    `with event as (
+      insert into events (id, tenant_id, number, type, source, key, occurred_at, accepted_at, ingest_call_id,
+        payload_bytes, replay_of)
+      select $3, v.tenant_id, $4, v.type, v.source, v.key, v.occurred_at, $5, $6, v.payload_bytes, v.id
+      from events v where v.tenant_id = $1 and v.id = $2
+    ), payload as (
+      insert into payloads (event_id, tenant_id, body)
+      select $3, b.tenant_id, b.body from payloads b where b.event_id = $2 and b.tenant_id = $1
+    ), old as (
+      select distinct on (d.endpoint_id) d.id, d.endpoint_id, d.payload_bytes, n.state as endpoint_state,
+        w.give_up_after_ms
+      from deliveries d
+      join endpoints n on n.id = d.endpoint_id
+      join endpoint_versions w on w.endpoint_id = n.id and w.version = n.current_version
+      where d.tenant_id = $1 and d.event_id = $2
+      order by d.endpoint_id, d.id
+    ), delivery as (
+      insert into deliveries (tenant_id, event_id, endpoint_id, state, accepted_at, payload_bytes, replay_of)
+      select $1, $3, o.endpoint_id, case o.endpoint_state when 'enabled' then 'pending' else 'ignored' end, $5,
+        o.payload_bytes, o.id
+      from old o
+      returning id, endpoint_id
+    ), execution as (
+      insert into executions (tenant_id, delivery_id, endpoint_id, state, reason, due_at, give_up_at, created_at,
+        finished_at)
+      select $1, d.id, d.endpoint_id, case o.endpoint_state when 'enabled' then 'queued' else 'ignored' end,
+        case o.endpoint_state when 'disabled' then 'endpoint_disabled' when 'deleted' then 'endpoint_deleted' end,
+        $5, $5::timestamptz + o.give_up_after_ms * interval '1 millisecond', $5,
+        case when o.endpoint_state <> 'enabled' then $5::timestamptz end
+      from delivery d join old o using (endpoint_id)
+      returning state
+    )
+    select count(*)::int as queued from execution where state = 'queued'`,
+    [tenantId, eventId, id, allotted.firstNumber, allotted.acceptedAt, callId],
+  );
+  return { ok: true, eventId: id, queued: rows[0].queued };
+}

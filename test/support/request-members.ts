@@ -1,0 +1,51 @@
+type Schema = {
+  $ref?: string;
+  format?: string;
+  example?: unknown;
+  properties?: Record<string, Schema>;
+  items?: Schema;
+  anyOf?: Schema[];
+  oneOf?: Schema[];
+  allOf?: Schema[];
+};
+type Operation = {
+  parameters?: { in: string; name: string; schema: Schema }[];
+  requestBody?: { content: Record<string, { schema: Schema }> };
+};
+
+/** A member of a body or a parameter of a query, as `post /path a.b[]`, with what the document says of it. */
+export type RequestMember = { key: string; name: string; format?: string; example?: unknown };
+
+/** Every parameter of a query and every member of a body that an OpenAPI document knows. */
+export function requestMembers(document: Record<string, unknown>): RequestMember[] {
+  const { paths, components } = document as {
+    paths: Record<string, Record<string, Operation>>;
+    components: { schemas: Record<string, Schema> };
+  };
+  const found = new Map<string, RequestMember>();
+  const walk = (named: Schema, route: string, path: string): void => {
+    const schema = named.$ref ? (components.schemas[named.$ref.split('/').at(-1) ?? ''] ?? {}) : named;
+    const { format, example } = schema;
+    const name = path.split('.').at(-1) ?? '';
+    if (path !== '')
+      found.set(`${route} ${path}`, {
+        key: `${route} ${path}`,
+        name,
+        ...(format === undefined ? {} : { format }),
+        ...(example === undefined ? {} : { example }),
+      });
+    for (const [member, inner] of Object.entries(schema.properties ?? {}))
+      walk(inner, route, path === '' ? member : `${path}.${member}`);
+    if (schema.items) walk(schema.items, route, `${path}[]`);
+    for (const inner of [schema.anyOf, schema.oneOf, schema.allOf].flatMap((several) => several ?? []))
+      walk(inner, route, path);
+  };
+  for (const [path, operations] of Object.entries(paths))
+    for (const [method, { parameters = [], requestBody }] of Object.entries(operations)) {
+      const route = `${method} ${path}`;
+      for (const parameter of parameters)
+        if (parameter.in === 'query') walk(parameter.schema, route, parameter.name);
+      for (const { schema } of Object.values(requestBody?.content ?? {})) walk(schema, route, '');
+    }
+  return [...found.values()];
+}

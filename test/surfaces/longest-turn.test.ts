@@ -1,0 +1,141 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Worker } from 'node:worker_threads';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { apiRoutes } from '../../src/api/server.ts';
+import type { ServedRoute } from '../../src/api/surface.ts';
+import { SURFACES } from '../../src/surfaces/surfaces.ts';
+import { type ApiWorld, rowCounts, startApiWorld } from '../support/api-world.ts';
+import { patient } from '../support/patience.ts';
+
+/** What an idle machine stays far below; a body that is turned into a list of errors takes seconds. */
+const LONGEST_TURN_MS = patient(200);
+
+/** Bodies that cost the most to read, to parse, to validate or to complain about, for as much as they are allowed to be. */
+const BODIES = {
+  '130,000 members': `object(130_000)`,
+  '700,000 members': `object(700_000)`,
+  'as many members as are read': `object(59_000)`,
+  'four million entries': `'[' + '1,'.repeat(4_000_000) + '1]'`,
+  'a million objects': `'[' + '{},'.repeat(1_000_000) + '{}]'`,
+  'brackets without an end': `'['.repeat(8_000_000)`,
+  'a string of escapes': `'"' + '\\\\\\\\'.repeat(4_000_000) + '"'`,
+  'lines, and then no JSON': `'\\n'.repeat(8_000_000) + 'x'`,
+  'digits without an end': `'1'.repeat(8_000_000) + 'x'`,
+  'wrong entries wherever a list is': `lists(58_000)`,
+  'wrong entries in the data and the proofs of an envelope': `envelope(58_000)`,
+  'nine MiB': `'"' + 'x'.repeat(9 * 1024 * 1024) + '"'`,
+};
+
+/** Sends from a thread of its own, so that its work is none of the loop that is measured. */
+const CLIENT = `
+const { parentPort } = require('node:worker_threads');
+const object = (count) => '{' + Array.from({ length: count }, (_, n) => '"k' + n + '":1').join(',') + '}';
+const NAMES = ['delivery_ids', 'eventId', 'eventNum', 'institutionIds', 'dispatchStatus', 'executionIds', 'scopes'];
+const lists = (count) => {
+  const list = '[' + Array(Math.floor(count / NAMES.length)).fill('{}').join(',') + ']';
+  const members = NAMES.map((name) => '"' + name + '":' + list).join(',');
+  return '{' + members + ',"select":{"deliveryIds":[1]},"condition":{"executionIds":[1]}}';
+};
+const envelope = (count) => {
+  const wrong = Array(Math.floor(count / 2)).fill('{}').join(',');
+  return '{"hash":"' + 'a'.repeat(64) + '","data":{"x":[' + wrong + ']},"meta":{"proofs":[' + wrong + ']}}';
+};
+const made = new Map();
+parentPort.on('message', async ({ url, method, headers, body }) => {
+  if (!made.has(body)) made.set(body, Buffer.from(eval(body)));
+  try {
+    const response = await fetch(url, { method, headers, body: made.get(body) });
+    await response.arrayBuffer();
+    parentPort.postMessage(response.status);
+  } catch (error) {
+    parentPort.postMessage(String(error.cause ?? error));
+  }
+});
+`;
+
+let world: ApiWorld;
+let client: Worker;
+const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0], SURFACES).filter(
+  ({ method }) => method === 'post' || method === 'patch',
+);
+/** Many routes of the native API are alike; these differ in what becomes of their bodies. */
+const NATIVE = ['events', 'retries', 'endpoints', 'acks', 'jwt-issuers', 'access-rules'];
+const measured = routes.filter(
+  ({ surface, path }) => surface.name !== 'native' || NATIVE.some((name) => path === `/api/v1/${name}`),
+);
+
+beforeAll(async () => {
+  world = await startApiWorld();
+  client = new Worker(CLIENT, { eval: true });
+});
+afterAll(async () => {
+  await client.terminate();
+  await world.api.close();
+});
+
+describe.each(Object.entries(BODIES))('%s', (_, body) => {
+  test('are refused on every surface with and without a credential, and hold nobody up', async () => {
+    const before = await rowCounts(world.api);
+    const slow: unknown[] = [];
+    for (const route of measured)
+      for (const headers of [{}, credentials(route)]) {
+        const { status, longestMs } = await turnDuring(() => send(route, body, headers));
+        expect([route.path, status, Number(status) >= 400 && Number(status) < 500]).toEqual([
+          route.path,
+          status,
+          true,
+        ]);
+        if (longestMs > LONGEST_TURN_MS) slow.push([route.path, headers, Math.round(longestMs)]);
+      }
+    expect(slow).toEqual([]);
+    expect(await rowCounts(world.api)).toEqual(before);
+  });
+});
+
+test.each(['/healthz', '/readyz', '/metrics', '/v2/bridges/b/events', '/api/v1/signers/system'])(
+  'a query of as many parameters as a head can hold is refused at %s, and holds nobody up',
+  async (path) => {
+    const query = Array.from({ length: 4_000 }, (_, n) => n.toString(36))
+      .join('&')
+      .slice(0, 15_000);
+    const { status, longestMs } = await turnDuring(
+      async () => (await fetch(`${world.api.url}${path}?${query}`)).status,
+    );
+    expect(Number(status)).toBeGreaterThanOrEqual(400);
+    expect(Number(status)).toBeLessThan(500);
+    expect(longestMs).toBeLessThan(LONGEST_TURN_MS);
+  },
+);
+
+/** The longest turn of the event loop while something goes on. */
+async function turnDuring(act: () => Promise<number | string>) {
+  const delays = monitorEventLoopDelay({ resolution: 5 });
+  delays.enable();
+  const status = await act();
+  // A turn is seen when it has ended.
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  delays.disable();
+  return { status, longestMs: delays.max / 1e6 };
+}
+
+function send(route: ServedRoute, body: string, headers: Record<string, string>): Promise<number | string> {
+  return new Promise((resolve) => {
+    client.once('message', resolve);
+    client.postMessage({
+      url: `${world.api.url}${route.path.replace(/\{\w+\}/g, world.api.tenant.id)}`,
+      method: route.method.toUpperCase(),
+      headers: { 'content-type': 'application/json', ...headers },
+      body,
+    });
+  });
+}
+
+/** Every form of credential at once: each surface reads its own. */
+function credentials({ surface, access }: ServedRoute): Record<string, string> {
+  const key = access.of === 'installation' ? world.api.adminKey : world.ours.key;
+  return {
+    authorization: surface.name === 'stedi' ? key : `Bearer ${key}`,
+    'x-tenant-id': world.ours.handle,
+    ...(surface.name === 'minka' ? { authorization: '' } : {}),
+  };
+}
