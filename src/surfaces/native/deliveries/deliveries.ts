@@ -4,6 +4,7 @@ import { MICROS_FORM, readCursor, UUID_FORM } from '../../../api/cursor.ts';
 import { isProblem, problem } from '../../../api/problem.ts';
 import type { StreamOutput } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
+import type { Turns } from '../../../api/turns.ts';
 import type { DeliveryFilter } from '../../../domain/operations/selection.ts';
 import { DELIVERY_STATES } from '../../../domain/sending/delivery-state.ts';
 import type { Wait } from '../../../domain/sending/waiting-for.ts';
@@ -74,8 +75,8 @@ const DeliveryDetails = DeliveryView.extend({
 
 const params = idParams('delivery', 'Id of the delivery.');
 
-/** Deliveries: listed and shown. */
-export function deliveryRoutes({ pool }: ApiDeps): Route[] {
+/** Deliveries: listed and shown; `inTurn` are the turns of exports. */
+export function deliveryRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
   const read = { tag: 'Deliveries', access: { of: 'tenant', scope: 'read:deliveries' } } as const;
   return [
     route({
@@ -151,7 +152,7 @@ export function deliveryRoutes({ pool }: ApiDeps): Route[] {
     }),
   ];
 
-  /** One page is in memory at a time, and the next is read when the peer has taken it. */
+  /** One page is in memory at a time, and the next is read when the peer has taken it and its turn has come. */
   async function streamDeliveries(
     output: StreamOutput,
     tenantId: string,
@@ -160,12 +161,15 @@ export function deliveryRoutes({ pool }: ApiDeps): Route[] {
   ): Promise<void> {
     let after = from;
     for (;;) {
-      const rows = await listDeliveries(pool, tenantId, filter, {
-        limit: MAX_PAGE,
-        ...(after ? { after } : {}),
+      if (output.ended.aborted) return;
+      const { rows, lines } = await inTurn(async () => {
+        const page = await listDeliveries(pool, tenantId, filter, {
+          limit: MAX_PAGE,
+          ...(after ? { after } : {}),
+        });
+        const waits = await waitsOf(page);
+        return { rows: page, lines: page.map((row) => `${JSON.stringify(view(row, waits))}\n`).join('') };
       });
-      const waits = await waitsOf(rows);
-      const lines = rows.map((row) => `${JSON.stringify(view(row, waits))}\n`).join('');
       if (lines !== '' && !(await output.write(lines))) return;
       after = rows.at(-1);
       if (after === undefined || rows.length < MAX_PAGE) return;
