@@ -44,6 +44,3 @@ create table resolved_executions (
   primary key (execution_id, resolution_id)
 );
 create index resolved_executions_by_resolution on resolved_executions (resolution_id);
-
--- A name that a client gave an event stands for the first one with it and for those that were sent again under it.
-create index events_sent_again on events (duplicate_of) where duplicate_of is not null;

@@ -77,9 +77,12 @@ export async function tenantFor(
 /** Why a caller may not do what needs this scope, or at least `part` of it; undefined where it may. */
 export function refusedScope(caller: Caller, scope: Scope, part: Scope = scope): Problem | undefined {
   if (hasScope(caller.scopes, scope) || hasScope(caller.scopes, part)) return undefined;
+  // A grant has parts only: the whole is not what its key could get.
+  const needed = caller.grant ? part : scope;
   return problem('insufficient_scope', {
     scope,
-    detail: `This call needs the scope \`${scope}\`, which this credential does not have.`,
+    ...(part === scope ? {} : { part }),
+    detail: `This call needs the scope \`${needed}\`, which this credential does not have.`,
   });
 }
 

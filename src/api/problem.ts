@@ -20,6 +20,8 @@ export interface Problem {
   errors?: FieldError[];
   /** The scope that was missing. */
   scope?: Scope;
+  /** The part of it that is enough, and that a grant can have. */
+  part?: Scope;
   /** Whose call it was, where that was known before it was refused; never shown. */
   tenantId?: string;
   headers?: Record<string, string>;

@@ -1,8 +1,10 @@
 import type { Pool } from 'pg';
 import { withTransaction } from '../store/db/pool.ts';
 import type { Queryable } from '../store/db/queryable.ts';
-import { allotNumbers, claimIdentities, insertEvents } from '../store/ingest/events.ts';
+import { allotNumbers, insertEvents } from '../store/ingest/events.ts';
+import { insertResends, replaceDeliveries } from '../store/ingest/resends.ts';
 import type { Matchable } from '../store/tenancy/endpoint-versions.ts';
+import { type FoundRepeat, findRepeats } from './find-repeats.ts';
 
 /** An event as it came in, checked. */
 export interface IncomingEvent {
@@ -28,7 +30,9 @@ export interface AcceptedEvent {
   number: number;
   /** Deliveries that are queued. */
   deliveries: number;
-  /** The first event with the same external id: nothing of this one is sent. */
+  /** Endpoints at which it is suppressed, for what the first event with its id has there stands for it. */
+  suppressed: number;
+  /** The first event with the same id. */
   duplicateOf?: string;
 }
 
@@ -49,32 +53,40 @@ export async function writeCallsIn(
 ): Promise<AcceptedEvent[][]> {
   const incoming = calls.flat();
   const allotted = await allotNumbers(db, tenantId, { events: incoming.length, calls: calls.length });
-  const duplicateOf = await findDuplicates(db, tenantId, incoming, allotted.eventIds);
+  const repeats = await findRepeats(db, tenantId, incoming, allotted);
   const callIds = calls.flatMap((call, index) => call.map(() => allotted.callIds[index] as string));
   const events = incoming.map((event, index) => ({
     ...event,
     id: allotted.eventIds[index] as string,
     callId: callIds[index] as string,
-    duplicateOf: duplicateOf[index],
+    duplicateOf: repeats[index]?.duplicateOf,
+    keepsPayload: repeats[index]?.keepsPayload ?? true,
+    repeat: repeats[index],
   }));
   await insertEvents(db, tenantId, allotted, events, events.flatMap(deliveriesOf));
-  const accepted = events.map(({ id, duplicateOf: first, endpoints }, index) => ({
+  await noteResends(db, tenantId, events);
+  const accepted = events.map(({ id, repeat, endpoints }, index) => ({
     eventId: id,
     number: allotted.firstNumber + index,
-    deliveries: first ? 0 : endpoints.filter(({ enabled }) => enabled).length,
-    ...(first ? { duplicateOf: first } : {}),
+    deliveries: endpoints.filter(({ endpointId, enabled }) => enabled && !repeat?.suppressed.has(endpointId))
+      .length,
+    suppressed: repeat?.suppressed.size ?? 0,
+    ...(repeat ? { duplicateOf: repeat.duplicateOf } : {}),
   }));
   return calls.map((call) => accepted.splice(0, call.length));
 }
 
-function deliveriesOf(event: MatchedEvent & { id: string; duplicateOf: string | undefined }) {
-  return event.endpoints.map(({ endpointId, enabled, giveUpAfterMs, ordered }) => ({
-    eventId: event.id,
+type RepeatedEvent = MatchedEvent & { id: string; repeat: FoundRepeat | undefined };
+
+function deliveriesOf({ id, endpoints, payloadBytes, repeat }: RepeatedEvent) {
+  return endpoints.map(({ endpointId, enabled, giveUpAfterMs, ordered }) => ({
+    eventId: id,
     endpointId,
-    payloadBytes: event.payloadBytes,
+    payloadBytes,
     giveUpAfterMs,
     ordered,
-    ignoredFor: event.duplicateOf
+    place: repeat?.places.get(endpointId),
+    ignoredFor: repeat?.suppressed.has(endpointId)
       ? ('suppressed_duplicate' as const)
       : enabled
         ? undefined
@@ -82,21 +94,14 @@ function deliveriesOf(event: MatchedEvent & { id: string; duplicateOf: string | 
   }));
 }
 
-/** For each event the first one with its external id, from an earlier call or from earlier in these. */
-async function findDuplicates(
-  db: Queryable,
-  tenantId: string,
-  incoming: readonly IncomingEvent[],
-  eventIds: readonly string[],
-): Promise<(string | undefined)[]> {
-  const first = new Map<string, string>();
-  for (const [index, { externalId }] of incoming.entries())
-    if (externalId !== undefined && !first.has(externalId)) first.set(externalId, eventIds[index] as string);
-  if (first.size === 0) return [];
-  const earlier = await claimIdentities(db, tenantId, [...first.keys()], [...first.values()]);
-  return incoming.map(({ externalId }, index) => {
-    if (externalId === undefined) return undefined;
-    const original = earlier.get(externalId) ?? first.get(externalId);
-    return original === eventIds[index] ? undefined : original;
-  });
+async function noteResends(db: Queryable, tenantId: string, events: RepeatedEvent[]): Promise<void> {
+  const resends = events.flatMap(({ id, repeat }) =>
+    repeat?.keepsPayload ? [{ firstEventId: repeat.duplicateOf, eventId: id }] : [],
+  );
+  if (resends.length === 0) return;
+  await insertResends(db, resends);
+  const replacements = events.flatMap(
+    ({ id, repeat }) => repeat?.replaces.map((replaced) => ({ ...replaced, byEventId: id })) ?? [],
+  );
+  if (replacements.length > 0) await replaceDeliveries(db, tenantId, replacements);
 }

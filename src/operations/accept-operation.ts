@@ -76,6 +76,7 @@ export type AcceptedItem =
       became: 'excluded';
       reason: ExclusionReason;
       joinedExecutionId?: string;
+      resentBy?: string;
       heldBy?: string;
     };
 
@@ -212,6 +213,7 @@ async function acceptedItems(db: Queryable, operationId: string): Promise<Accept
           became: 'excluded',
           reason: item.reason,
           ...(item.joinedExecutionId ? { joinedExecutionId: item.joinedExecutionId } : {}),
+          ...(item.resentBy ? { resentBy: item.resentBy } : {}),
           ...(item.heldBy ? { heldBy: item.heldBy } : {}),
         },
   );

@@ -70,8 +70,8 @@ function matchAfresh(event: EventToMatch, all: Matchable[], named: AfreshSelecti
       mayHave(endpoint, event) &&
       (named?.unfiltered || wantsEvent(endpoint, { type: event.type, payload })),
   );
-  const had = new Set(deliveries.map(({ endpointId }) => endpointId));
-  const never = wanted.filter(({ endpointId }) => !had.has(endpointId));
+  const had = new Set([...deliveries.map(({ endpointId }) => endpointId), ...event.heldElsewhere]);
+  const never = event.resent ? [] : wanted.filter(({ endpointId }) => !had.has(endpointId));
   // An endpoint that is named gets its deliveries even while it is disabled: their exclusion says why nothing was sent.
   if (named)
     return {

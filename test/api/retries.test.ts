@@ -387,6 +387,18 @@ describe('names in the place of ids', () => {
     expect((await selected({ eventIds: ['twice'] })).body.select).toEqual({ eventIds: [first] });
   });
 
+  test('a sender’s id that several types share stands for all of them, and erases none', async () => {
+    const first = await event('shared');
+    const second = await event('shared', { type: 'named.too' });
+    expect((await selected({ eventIds: ['shared'] })).body.select).toEqual({ eventIds: [first, second] });
+    expect((await api.call('GET', '/api/v1/events/shared')).body.id).toBe(first);
+    expect((await api.call('DELETE', '/api/v1/events/shared/payload')).body).toMatchObject({
+      code: 'state_conflict',
+      detail: expect.stringContaining(second),
+    });
+    expect((await api.call('DELETE', `/api/v1/events/${second}/payload`)).status).toBe(204);
+  });
+
   test('an endpoint is found by its handle, in paths, lists and selections, also once it is deleted', async () => {
     const id = await seedEndpoint(api, api.key, { handle: 'warehouse', eventTypes: ['only.here'] });
     const path = '/api/v1/endpoints/warehouse';

@@ -1,6 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import {
+  type Material,
+  matcherOf,
   planReplay,
+  readinessOf,
   type TargetEndpoint,
   type TargetHandoff,
 } from '../../src/surfaces/flowrelay/domain/plan-replay.ts';
@@ -16,65 +19,82 @@ const handoff = (endpointId: string, more: Partial<TargetHandoff> = {}): TargetH
   state: 'failed',
   attempted: true,
   mayHaveArrived: false,
+  endpointState: 'enabled',
   ...more,
 });
-const event = { type: 'order.paid', body: '{"n":1}' };
+const receipt = { request: 'accepted', suppressed: false, retention: 'retained' } as const;
+type TestMaterial = Material<TargetEndpoint, TargetHandoff>;
+/** Each handoff knows the state of its endpoint, as where it is read. */
+const material = (
+  given: Pick<TestMaterial, 'handoffs' | 'endpoints'> & Partial<TestMaterial>,
+): TestMaterial => ({
+  wants: matcherOf({ type: 'order.paid', body: '{"n":1}' }),
+  receipt,
+  usage: { executed: 0 },
+  ...given,
+  handoffs: given.handoffs.map((each) => ({
+    ...each,
+    endpointState:
+      given.endpoints.find(({ endpointId }) => endpointId === each.endpointId)?.state ?? 'enabled',
+  })),
+});
+const plan = (given: Parameters<typeof material>[0]) => planReplay(material(given));
 const ignored = { state: 'ignored', attempted: false, reason: 'endpoint_disabled' } as const;
 
 describe('one handoff', () => {
   test('is sent again to its endpoint as it is now', () => {
-    expect(
-      planReplay({ event, handoffs: [handoff('a')], endpoints: [endpoint('a'), endpoint('b')] }),
-    ).toEqual({
+    expect(plan({ handoffs: [handoff('a')], endpoints: [endpoint('a'), endpoint('b')] })).toEqual({
       plan: {
         kind: 'handoff',
         targets: [{ endpoint: endpoint('a'), handoff: handoff('a'), notReady: [] }],
         notReady: [],
-        duplicateRisk: false,
       },
     });
   });
 
   test.each<[Partial<TargetEndpoint>, string[]]>([
     [{ state: 'disabled' }, ['endpoint_disabled']],
-    [{ state: 'deleted' }, ['endpoint_deleted']],
     [{ eventTypes: ['refund.*'] }, ['no_longer_wants_event']],
     [{ filter: { n: 2 } }, ['no_longer_wants_event']],
     [{ state: 'disabled', eventTypes: ['x'] }, ['endpoint_disabled', 'no_longer_wants_event']],
   ])('is not ready where the endpoint is %j', (now, reasons) => {
-    const planned = planReplay({ event, handoffs: [handoff('a')], endpoints: [endpoint('a', now)] });
+    const planned = plan({ handoffs: [handoff('a')], endpoints: [endpoint('a', now)] });
     expect(planned).toMatchObject({ plan: { notReady: reasons } });
   });
 
-  test('bears a duplicate risk where it may have arrived', () => {
-    for (const more of [
-      { mayHaveArrived: true },
-      { state: 'delivered' as const },
-      { open: 'unknown' as const },
-    ])
-      expect(planReplay({ event, handoffs: [handoff('a', more)], endpoints: [endpoint('a')] })).toMatchObject(
-        {
-          plan: { duplicateRisk: true },
-        },
-      );
+  test('at a deleted endpoint is refused: nothing that somebody corrects brings it back', () => {
+    expect(
+      plan({ handoffs: [handoff('a')], endpoints: [endpoint('a', { state: 'deleted' }), endpoint('b')] }),
+    ).toEqual({ refusal: { reason: 'endpoint_deleted' } });
+  });
+
+  test.each<[Partial<TargetHandoff>, string]>([
+    [{ mayHaveArrived: true }, 'uncertain'],
+    [{ open: 'unknown' }, 'uncertain'],
+    [{ state: 'delivered' }, 'delivered'],
+    [{ failedThere: true }, 'failed_there'],
+    [{ resentAs: 'later' }, 'resent'],
+  ])('of %j bears a duplicate risk: %s', (more, risk) => {
+    expect(plan({ handoffs: [handoff('a', more)], endpoints: [endpoint('a')] })).toMatchObject({
+      plan: { duplicateRisk: risk },
+    });
   });
 
   test('is named where there are several, and another endpoint is no target', () => {
     const several = {
-      event,
       handoffs: [handoff('a'), handoff('b')],
       endpoints: [endpoint('a'), endpoint('b')],
     };
-    expect(planReplay(several)).toEqual({ several: true });
-    expect(planReplay({ ...several, askedEndpointId: 'b' })).toMatchObject({
+    expect(plan(several)).toEqual({ several: true });
+    expect(plan({ ...several, askedEndpointId: 'b' })).toMatchObject({
       plan: { targets: [{ endpoint: { endpointId: 'b' } }] },
     });
-    expect(planReplay({ ...several, askedEndpointId: 'c' })).toEqual({ refusal: { reason: 'other_target' } });
+    expect(plan({ ...several, askedEndpointId: 'c' })).toEqual({ refusal: { reason: 'other_target' } });
   });
 
   test('is left alone while another one owns it', () => {
     for (const open of ['queued', 'sending', 'scheduled'] as const)
-      expect(planReplay({ event, handoffs: [handoff('a', { open })], endpoints: [endpoint('a')] })).toEqual({
+      expect(plan({ handoffs: [handoff('a', { open })], endpoints: [endpoint('a')] })).toEqual({
         refusal: { reason: 'not_terminal' },
       });
   });
@@ -82,8 +102,7 @@ describe('one handoff', () => {
 
 describe('an event that nothing was ready for', () => {
   test('goes to what wants it now and is enabled', () => {
-    const planned = planReplay({
-      event,
+    const planned = plan({
       handoffs: [handoff('a', ignored)],
       endpoints: [
         endpoint('a'),
@@ -100,9 +119,14 @@ describe('an event that nothing was ready for', () => {
           { endpoint: { endpointId: 'b' } },
         ],
         notReady: [],
-        duplicateRisk: false,
       },
     });
+  });
+
+  test('does not go to what has an event of the same id already', () => {
+    expect(
+      plan({ handoffs: [], endpoints: [endpoint('a'), endpoint('b')], heldElsewhere: ['a'] }),
+    ).toMatchObject({ plan: { targets: [{ endpoint: { endpointId: 'b' } }] } });
   });
 
   test.each([
@@ -111,24 +135,42 @@ describe('an event that nothing was ready for', () => {
     [[endpoint('a', { state: 'deleted' })], ['nothing_matches']],
     [[endpoint('a', { state: 'disabled' })], ['endpoint_disabled']],
   ])('is not ready with %j', (endpoints, reasons) => {
-    expect(planReplay({ event, handoffs: [], endpoints })).toMatchObject({
+    expect(plan({ handoffs: [], endpoints })).toMatchObject({
       plan: { kind: 'afresh', targets: [], notReady: reasons },
     });
   });
 
   test('can be bound to one endpoint of the tenant, and to no other', () => {
-    const both = { event, handoffs: [], endpoints: [endpoint('a'), endpoint('b')] };
-    expect(planReplay({ ...both, askedEndpointId: 'b' })).toMatchObject({
+    const both = { handoffs: [], endpoints: [endpoint('a'), endpoint('b')] };
+    expect(plan({ ...both, askedEndpointId: 'b' })).toMatchObject({
       plan: { targets: [{ endpoint: { endpointId: 'b' } }] },
     });
-    expect(planReplay({ ...both, askedEndpointId: 'x' })).toEqual({ refusal: { reason: 'other_target' } });
+    expect(plan({ ...both, askedEndpointId: 'x' })).toEqual({ refusal: { reason: 'other_target' } });
   });
 });
 
-test('a repeat is not replayed and names the first event; without a payload nothing is', () => {
-  const material = { handoffs: [handoff('a')], endpoints: [endpoint('a')] };
-  expect(planReplay({ ...material, event: { type: 'a', duplicateOf: 'first' } })).toEqual({
+test('what is suppressed is not replayed and names the first event; without a payload nothing is, nor beyond the limit', () => {
+  const one = { handoffs: [handoff('a')], endpoints: [endpoint('a')] };
+  expect(plan({ ...one, receipt: { ...receipt, suppressed: true, duplicateOf: 'first' } })).toEqual({
     refusal: { reason: 'suppressed_duplicate', firstEventId: 'first' },
   });
-  expect(planReplay({ ...material, event: { type: 'a' } })).toEqual({ refusal: { reason: 'payload_gone' } });
+  expect(plan({ ...one, receipt: { ...receipt, retention: 'expired' } })).toEqual({
+    refusal: { reason: 'payload_gone' },
+  });
+  expect(plan({ ...one, usage: { executed: 2, limit: 2, freeInMs: 1_500 } })).toEqual({
+    refusal: { reason: 'replays_per_day', retryAfterSeconds: 2 },
+  });
+});
+
+test('a receipt is ready where one of the handoffs that it is about is', () => {
+  const two = {
+    handoffs: [handoff('a'), handoff('b', { state: 'delivered' }), handoff('c')],
+    endpoints: [endpoint('a', { state: 'disabled' }), endpoint('b'), endpoint('c')],
+  };
+  expect(readinessOf(material(two)).whole).toEqual([]);
+  expect(
+    readinessOf(
+      material({ ...two, endpoints: two.endpoints.map((each) => ({ ...each, state: 'disabled' })) }),
+    ).whole,
+  ).toEqual(['endpoint_disabled']);
 });

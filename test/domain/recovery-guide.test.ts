@@ -10,9 +10,15 @@ import {
   recoveryCodeOf,
 } from '../../src/surfaces/flowrelay/domain/receipt.ts';
 import { guidanceFor } from '../../src/surfaces/flowrelay/domain/recovery-guide.ts';
-import { replayAvailability } from '../../src/surfaces/flowrelay/domain/replay-refusal.ts';
+import { decideReplay } from '../../src/surfaces/flowrelay/domain/replay-decision.ts';
 
-const base: HandoffFacts = { state: 'pending', attempted: false, mayHaveArrived: false };
+const base: HandoffFacts = {
+  state: 'pending',
+  attempted: false,
+  mayHaveArrived: false,
+  endpointState: 'enabled',
+};
+const usage = { executed: 0 };
 const handoff = (facts: Partial<HandoffFacts>): HandoffFacts => ({ ...base, ...facts });
 
 const queued = handoff({ open: 'queued' });
@@ -24,6 +30,9 @@ const delivered = handoff({ state: 'delivered', attempted: true });
 const replaying = handoff({ state: 'delivered', open: 'sending', attempted: true });
 const failed = handoff({ state: 'failed', attempted: true, reason: 'permanent' });
 const failedLate = handoff({ state: 'failed', attempted: true, reason: 'exhausted', mayHaveArrived: true });
+const failedThere = handoff({ state: 'failed', attempted: true, reason: 'exhausted', failedThere: true });
+const atDeleted = handoff({ state: 'failed', attempted: true, endpointState: 'deleted' });
+const sentAgain = handoff({ state: 'failed', attempted: true, resentAs: 'later' });
 const retrying = handoff({ state: 'failed', open: 'queued', attempted: true });
 const cancelled = handoff({ state: 'cancelled', reason: 'cancelled' });
 const disabled = handoff({ state: 'ignored', reason: 'endpoint_disabled' });
@@ -34,16 +43,19 @@ const suppressed = handoff({ state: 'ignored', reason: 'suppressed_duplicate' })
 
 const accepted = (handoffs: HandoffFacts[], retention: RetentionState = 'retained'): ReceiptFacts => ({
   request: 'accepted',
-  duplicate: false,
+  suppressed: false,
   retention,
   handoffs,
 });
 const duplicate: ReceiptFacts = {
   request: 'accepted',
-  duplicate: true,
+  duplicateOf: 'first',
+  suppressed: true,
   retention: 'never_kept',
   handoffs: [suppressed],
 };
+const resent = (handoffs: HandoffFacts[]): ReceiptFacts =>
+  ({ ...accepted(handoffs), resentAs: 'later' }) as ReceiptFacts;
 const rejected = (code: string): ReceiptFacts => ({ request: 'rejected', code });
 
 test.each([
@@ -72,6 +84,7 @@ test.each([
   [disabled, false],
   [unknown, true],
   [failedLate, true],
+  [failedThere, true],
   [delivered, true],
 ])('what is behind the endpoint of %j may have begun: %s', (facts, started) => {
   expect(mayHaveStarted(facts)).toBe(started);
@@ -109,14 +122,24 @@ describe('a receipt', () => {
     [accepted([cancelled]), 'failed', 'handoff_failed', 'flowrelay_replay', 'not_ready'],
     [accepted([disabledLater]), 'failed', 'handoff_failed', 'flowrelay_replay', 'not_ready'],
     [accepted([failedLate]), 'failed', 'handoff_failed', 'inspect_diagnostics', 'not_ready'],
+    [accepted([failedThere]), 'failed', 'handoff_failed', 'inspect_diagnostics', 'not_ready'],
+    [accepted([atDeleted]), 'failed', 'handoff_failed', 'sender_resend', 'unavailable'],
+    [accepted([delivered, atDeleted]), 'failed', 'handoff_failed', 'sender_resend', 'unavailable'],
+    [accepted([atDeleted, failed]), 'failed', 'handoff_failed', 'flowrelay_replay', 'not_ready'],
+    [accepted([delivered, suppressed]), 'delivered', undefined, 'none', undefined],
+    [accepted([failed, suppressed]), 'failed', 'handoff_failed', 'flowrelay_replay', 'not_ready'],
+    [accepted([disabled, suppressed]), 'no_workflow', 'no_workflow', 'flowrelay_replay', 'not_ready'],
+    [resent([sentAgain]), 'failed', undefined, 'none', undefined],
+    [resent([sentAgain, failed]), 'failed', 'handoff_failed', 'inspect_diagnostics', 'not_ready'],
+    [resent([]), 'no_workflow', undefined, 'none', undefined],
     [accepted([failed], 'expired'), 'failed', 'retention_expired', 'sender_resend', 'unavailable'],
     [accepted([expired], 'expired'), 'failed', 'retention_expired', 'sender_resend', 'unavailable'],
   ])('of %j is %s with code %s and recommends %s', (facts, outcome, code, recommended, situation) => {
     expect(outcomeOf(facts)).toBe(outcome);
     expect(recoveryCodeOf(facts)).toBe(code);
-    const guidance = guidanceFor(facts, { newBusinessEvent: false });
+    const guidance = guidanceFor(facts, { usage, newBusinessEvent: false });
     expect([guidance.recommended, guidance.situation]).toEqual([recommended, situation]);
-    expect(guidanceFor(facts, { newBusinessEvent: true })).toMatchObject({
+    expect(guidanceFor(facts, { usage, newBusinessEvent: true })).toMatchObject({
       recommended: 'sender_resend',
       situation: 'new_business_event',
     });
@@ -130,8 +153,12 @@ describe('a receipt', () => {
     [accepted([sending]), 'not_terminal'],
     [accepted([scheduled]), 'not_terminal'],
     [accepted([replaying]), 'not_terminal'],
+    [accepted([delivered, queued]), 'not_terminal'],
+    [accepted([atDeleted]), 'endpoint_deleted'],
+    [accepted([atDeleted, queued]), 'not_terminal'],
+    [resent([]), 'resent'],
   ])('of %j cannot be replayed: %s', (facts, reason) => {
-    expect(replayAvailability(facts)).toEqual({ available: false, reason });
+    expect(decideReplay(facts, usage)).toMatchObject({ possible: false, refusal: { reason } });
   });
 
   test.each([
@@ -142,8 +169,14 @@ describe('a receipt', () => {
     [accepted([unknown]), true],
     [accepted([delivered]), true],
     [accepted([failedLate]), true],
+    [accepted([failedThere]), true],
+    [accepted([delivered, failed]), false],
+    [resent([sentAgain]), true],
   ])('of %j can be replayed, with an explicit confirmation: %s', (facts, needed) => {
-    expect(replayAvailability(facts)).toEqual({ available: true, needsDuplicateRiskConfirmation: needed });
+    expect(decideReplay(facts, usage)).toEqual({ possible: true, needsConfirmation: needed });
+    expect(decideReplay(facts, { executed: 3, limit: 3, freeInMs: 10 })).toMatchObject({
+      refusal: { reason: 'replays_per_day', retryAfterSeconds: 1 },
+    });
   });
 
   test('says which checks passed', () => {
@@ -153,5 +186,28 @@ describe('a receipt', () => {
       authentication: 'failed',
       validation: 'not_reached',
     });
+  });
+});
+
+describe('the guide', () => {
+  test('says of the limit what passes by itself and what does not', () => {
+    const at = (more: object) =>
+      guidanceFor(accepted([failed]), { usage: { executed: 3, limit: 3, ...more }, newBusinessEvent: false });
+    expect(at({ freeInMs: 60_000 })).toMatchObject({ recommended: 'wait', explicitConfirmation: false });
+    expect(at({ limit: 0 })).toMatchObject({ recommended: 'inspect_diagnostics' });
+  });
+
+  test.each<[ReceiptFacts | undefined, string]>([
+    [accepted([delivered]), 'none'],
+    [accepted([queued]), 'wait'],
+    [accepted([unknown]), 'wait'],
+    [accepted([failed]), 'flowrelay_replay'],
+    [accepted([disabled]), 'flowrelay_replay'],
+    [accepted([failed], 'expired'), 'sender_resend'],
+    [accepted([atDeleted]), 'sender_resend'],
+    [undefined, 'none'],
+  ])('of a suppressed duplicate follows what stands for it, %j: %s', (standing, recommended) => {
+    const guidance = guidanceFor(duplicate, { usage, newBusinessEvent: false, standing });
+    expect(guidance).toMatchObject({ recommended, explicitConfirmation: false });
   });
 });

@@ -156,9 +156,22 @@ describe('what becomes of a retry of a delivery', () => {
   });
 });
 
+test('what was sent again is left out, unless a replay of it was confirmed; what is under way goes on', () => {
+  const resent = { ...failed, resent: true };
+  const replay = { ...plain, kind: 'replay' } as const;
+  const cannot = { fate: 'cannot', reason: 'resent' };
+  for (const request of [plain, single, taking, replay, { ...plain, includesResent: true }])
+    expect(retryFate(resent, request)).toEqual(cannot);
+  for (const delivery of DELIVERY_STATES)
+    expect(retryFate({ ...resent, delivery }, { ...replay, includesResent: true })).toMatchObject({
+      fate: 'will_be_sent',
+    });
+  expect(retryFate({ ...resent, open: { state: 'sending' } }, plain)).toEqual({ fate: 'joins' });
+});
+
 describe('the words for it', () => {
   test('say for each reason in one sentence why, and name the next call with its ids', () => {
-    const ids = { deliveryId: 'dlv_1', endpointId: 'end_1', heldBy: 'op_1' };
+    const ids = { deliveryId: 'dlv_1', endpointId: 'end_1', heldBy: 'op_1', resentBy: 'dlv_2' };
     for (const reason of EXCLUSION_REASONS) {
       const { why, next } = retryWords(reason, ids);
       expect(why).toMatch(/^[A-Z][^.]+\.$/);

@@ -34,6 +34,10 @@ async function bulk(): Promise<string> {
 /** Looks at it as its run does; what it waits for. */
 async function waitsFor(operationId: string): Promise<string> {
   const { step } = await lookAtOperation(quietContext(store.pool), operationId);
+  // Far from its next look.
+  await store.rows(`update operations set next_event_at = now() + interval '1 minute' where id = $1`, [
+    operationId,
+  ]);
   return step.do === 'wait' ? step.until : step.do;
 }
 
@@ -47,16 +51,30 @@ test('what waits for what it joined, when that has ended or nobody will send it'
   const other = await bulk();
   const operationId = await bulk();
   expect(await waitsFor(operationId)).toBe('joined');
-  // Far from its next look.
-  await store.rows(`update operations set next_event_at = now() + interval '1 minute' where id = $1`, [
-    operationId,
-  ]);
   expect(await woken(operationId)).toBeUndefined();
   await controlOperation(store.deps, tenant.id, other, { do: 'pause' });
   expect(await woken(operationId)).toBe('settled');
   await controlOperation(store.deps, tenant.id, other, { do: 'resume' });
   expect(await woken(operationId)).toBeUndefined();
   await store.attempt(200, { workedBy: other, endpointIds: [endpointId] });
+  expect(await woken(operationId)).toBe('settled');
+  expect(await waitsFor(operationId)).toBe('close');
+});
+
+test('what waits for what it joined, when that was taken over and what took it over has ended', async () => {
+  const other = await bulk();
+  const [{ delivery_id: deliveryId }] = await store.rows(
+    'select delivery_id from executions where operation_id = $1 limit 1',
+    [other],
+  );
+  const { operationId } = await store.retry(tenant, { deliveryIds: [deliveryId] });
+  expect(await waitsFor(operationId)).toBe('joined');
+  const third = await store.retry(tenant, { filter: {} }, { options: { takeOverScheduled: true } });
+  await store.select(third.operationId);
+  expect(await woken(operationId)).toBe('settled');
+  expect(await waitsFor(operationId)).toBe('joined');
+  expect(await woken(operationId)).toBeUndefined();
+  await store.attempt(200, { workedBy: third.operationId, endpointIds: [endpointId] });
   expect(await woken(operationId)).toBe('settled');
   expect(await waitsFor(operationId)).toBe('close');
 });

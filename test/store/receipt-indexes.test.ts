@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Queryable } from '../../src/store/db/queryable.ts';
+import { idHistories } from '../../src/store/ingest/resends.ts';
 import { erasePayload } from '../../src/store/settling/payload-retention.ts';
-import { handoffsOfEvent, stepsOfEvent } from '../../src/surfaces/flowrelay/store/handoffs.ts';
+import { handoffsOfEvent } from '../../src/surfaces/flowrelay/store/handoffs.ts';
 import { findReceipt, listReceipts } from '../../src/surfaces/flowrelay/store/receipts.ts';
 import { handoffTips } from '../../src/surfaces/flowrelay/store/replay-material.ts';
+import { timelineSteps } from '../../src/surfaces/flowrelay/store/timeline.ts';
 import { planOf } from '../support/query-plan.ts';
 import { seedFailures } from '../support/seed-failures.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
@@ -26,6 +28,13 @@ beforeAll(async () => {
       [tenant.id],
     );
   }
+  await store.rows(
+    `insert into receipt_replays (tenant_id, event_id, key_hash, actor, binding, kind, targets, duplicate_risk, preview,
+       expires_at)
+     select $1, uuidv7(), sha256(n::text::bytea), 'a', sha256(''), 'handoff', '[]', false, '{}', now()
+     from generate_series(1, 5000) n`,
+    [tenant.id],
+  );
   [{ id: eventId }] = (await store.rows('select id from events where tenant_id = $1 limit 1', [
     tenant.id,
   ])) as [{ id: string }];
@@ -61,8 +70,9 @@ test.each<[string, (db: Queryable) => Promise<unknown>, string]>([
     'rejections_by_request',
   ],
   ['its handoffs', (db) => handoffsOfEvent(db, tenant.id, eventId, 201), 'deliveries_once'],
-  ['its steps', (db) => stepsOfEvent(db, tenant.id, eventId, 501), 'deliveries_once'],
+  ['its steps', (db) => timelineSteps(db, tenant.id, eventId, 501), 'deliveries_once'],
   ['what its replay finds', (db) => handoffTips(db, tenant.id, eventId), 'deliveries_once'],
+  ['what a repeat of it finds', (db) => idHistories(db, tenant.id, [eventId]), 'deliveries_once'],
   ['its erasure', (db) => erasePayload(db, tenant.id, eventId), 'payloads_pkey'],
 ])('of receipts, %s is read by an index', async (_, run, index) => {
   const { scanned, indexes } = await planOf(store.pool, run);

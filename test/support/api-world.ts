@@ -114,6 +114,7 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
     'endpoint_pacing',
     'events',
     'event_identities',
+    'event_resends',
     'payloads',
     'deliveries',
     'executions',

@@ -110,7 +110,13 @@ test('Do not include raw payloads, endpoint secrets, auth headers, HMAC values, 
     await look('refusal of another key', it.preview(failed, { key: idempotencyKey }));
     if (preview.status !== 201) continue;
     await look('refusal of an early execution', it.execute(preview.body.replayId, { key: idempotencyKey }));
-    await look('confirmation', it.confirm(preview.body.replayId, { key: idempotencyKey }));
+    await look(
+      'confirmation',
+      it.confirm(preview.body.replayId, {
+        key: idempotencyKey,
+        body: { confirmDuplicateRisk: true },
+      }),
+    );
     await look('execution', it.execute(preview.body.replayId, { key: idempotencyKey }));
     await look('replay', it.call('GET', `/flowrelay/v1/replays/${preview.body.replayId}`));
     await look('receipt after a replay', it.call('GET', `/flowrelay/v1/receipts/${receiptId}`));

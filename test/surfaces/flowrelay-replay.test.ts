@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => engine.close());
 afterEach(() => Promise.all(scenes.splice(0).map((each) => each.close())));
 
-async function scene(behaviour: Behaviour = status(500), endpoint?: Record<string, unknown>) {
+async function scene(behaviour: Behaviour = status(422), endpoint?: Record<string, unknown>) {
   const made = await createFlowRelayScene(engine, behaviour, endpoint);
   scenes.push(made);
   return made;
@@ -59,7 +59,19 @@ describe('one idempotency key goes from the preview to the execution', () => {
     for (const act of [it.confirm, it.execute])
       expect(await act(replayId, { key: 'another' })).toMatchObject({
         status: 409,
-        body: { code: 'idempotency_conflict', detail: expect.stringMatching(/^Stop/) },
+        body: {
+          code: 'idempotency_conflict',
+          detail: expect.stringMatching(/^Stop.*stands for nothing yet/),
+        },
+      });
+    const other = await prepared(it, { confirmed: false });
+    for (const act of [it.confirm, it.execute])
+      expect(await act(replayId, { key: other.key })).toMatchObject({
+        status: 409,
+        body: {
+          code: 'idempotency_conflict',
+          detail: expect.stringMatching(/^Stop.*belongs to another replay/),
+        },
       });
   });
 
@@ -92,7 +104,9 @@ describe('one idempotency key goes from the preview to the execution', () => {
     executed.push(await it.execute(replayId, { key }));
     expect(new Set(executed.map(({ status: code, text }) => `${code} ${text}`)).size).toBe(1);
     expect(executed[0]).toMatchObject({ status: 202, body: { state: 'executed' } });
-    expect((await it.call('GET', `/flowrelay/v1/replays/${replayId}`)).text).toBe(executed[0]?.text);
+    const { results, ...shown } = (await it.call('GET', `/flowrelay/v1/replays/${replayId}`)).body;
+    expect(shown).toEqual(executed[0]?.body);
+    expect(results).toMatchObject([{ status: 'delivered', statusCode: 200, requests: 1 }]);
     expect((await it.preview(receiptId, { key })).text).toBe(executed[0]?.text);
     expect(it.receiver.requests).toHaveLength(2);
     const { rows } = await engine.database.pool.query(
@@ -133,7 +147,7 @@ describe('one idempotency key goes from the preview to the execution', () => {
 test('a replay and a native retry at the same moment send one thing, and neither loses it', async () => {
   const it = await scene();
   for (let round = 0; round < 6; round++) {
-    it.receiver.switchTo(status(500));
+    it.receiver.switchTo(status(422));
     const { receiptId, key, replayId } = await prepared(it);
     const before = it.receiver.requests.length;
     it.receiver.switchTo(ok);
@@ -167,7 +181,7 @@ describe('a change of anything it is bound to demands a fresh preview', () => {
     [
       'the target, which is deleted',
       (it) => it.call('DELETE', `/api/v1/endpoints/${it.endpoint.id}`),
-      { status: 409, body: { code: 'unsafe_state', reason: 'changed_since_preview' } },
+      { status: 409, body: { code: 'unsafe_state', reason: 'endpoint_deleted' } },
     ],
     [
       'the payload, which is gone',
@@ -269,7 +283,12 @@ describe('refusals by code', () => {
     ])
       expect(refused).toMatchObject({
         status: 403,
-        body: { code: 'missing_scope', requiredScope: 'write:deliveries' },
+        body: {
+          code: 'missing_scope',
+          requiredScope: 'replay:receipts',
+          grants: ['recovery_operator', 'admin'],
+          detail: expect.stringContaining('`replay:receipts`'),
+        },
       });
   });
 

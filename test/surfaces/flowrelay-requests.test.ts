@@ -67,7 +67,9 @@ describe.each(named(() => true))('%s', (_, route) => {
     const without = await api.newKey(api.tenant.id, ['write:events']);
     const refused = await send(route, { key: without });
     expectProblem(refused, 403, 'missing_scope');
-    expect(refused.body.requiredScope).toBe(route.access.of === 'tenant' ? route.access.scope : '');
+    const { part, scope } = { part: undefined, scope: '', ...route.access };
+    expect(refused.body.requiredScope).toBe(part ?? scope);
+    expect(refused.body.grants).toContain('admin');
     expectProblem(await send(route, { key: api.adminKey }), 400, 'tenant_required');
     expectProblem(
       await send(route, { key: api.adminKey, headers: { 'redrive-tenant': 'nobody\0'.replace('\0', '') } }),

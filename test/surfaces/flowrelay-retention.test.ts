@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => engine.close());
 afterEach(() => Promise.all(scenes.splice(0).map((each) => each.close())));
 
-async function scene(behaviour: Behaviour = status(500), endpoint?: Record<string, unknown>) {
+async function scene(behaviour: Behaviour = status(422), endpoint?: Record<string, unknown>) {
   const made = await createFlowRelayScene(engine, behaviour, endpoint);
   scenes.push(made);
   return made;
@@ -66,7 +66,7 @@ describe('Retention', () => {
       recoveryCode: 'retention_expired',
       retention: { state: 'expired', retainedUntil: null, removedFor: 'retention' },
       replay: { available: false, refusal: 'expired_retention', reason: 'payload_gone' },
-      handoffs: [{ recoveryCode: 'retention_expired', status: 'failed', statusCode: 500 }],
+      handoffs: [{ recoveryCode: 'retention_expired', status: 'failed', statusCode: 422 }],
     });
     expect(after.timeline.at(-1)).toMatchObject({ event: 'payload_removed', code: 'retention' });
     const event = await it.call('GET', `/api/v1/events/${receiptId.replace('rcp_', 'evt_')}`);
@@ -152,7 +152,7 @@ describe('Retention', () => {
     const answered = async () =>
       (await it.call('GET', `/api/v1/deliveries/${deliveryId}`)).body.executions[0].attempts[0]
         .responseExcerpt;
-    expect(await answered()).toBe('status 500');
+    expect(await answered()).toBe('status 422');
     expect((await it.call('DELETE', path)).status).toBe(204);
     expect(await answered()).toBeNull();
     const { retention: first } = await it.receipt(receiptId);
@@ -212,8 +212,8 @@ describe('Diagnostics', () => {
           handoffs: [
             {
               status: 'failed',
-              statusCode: 500,
-              faultCode: 'http_5xx',
+              statusCode: 422,
+              faultCode: 'http_4xx',
               endpoint: {
                 endpointId: it.endpoint.id,
                 versionAtAcceptance: 1,

@@ -60,7 +60,7 @@ describe('Choose the right recovery path', () => {
   });
 
   test('FlowRelay accepted the event but setup was not ready: FlowRelay replay after a fix, for the retained event can be handed over after endpoint or workflow readiness is corrected.', async () => {
-    const it = await scene(status(500));
+    const it = await scene(status(422));
     const receiptId = await it.sent('failed');
     expect(await it.guide(receiptId)).toMatchObject({
       recommended: 'flowrelay_replay',
@@ -148,7 +148,7 @@ describe('Choose the right recovery path', () => {
   });
 
   test('Retention expired or replay is unavailable: Sender resend, for FlowRelay no longer has replayable event material.', async () => {
-    const it = await scene(status(500));
+    const it = await scene(status(422));
     const receiptId = await it.sent('failed');
     expect((await it.call('DELETE', payloadOf(receiptId))).status).toBe(204);
     expect(await it.guide(receiptId)).toMatchObject({
@@ -194,15 +194,15 @@ describe('What FlowRelay retries', () => {
     const { timeline } = await it.receipt(receiptId);
     expect(timeline.map(({ event }: { event: string }) => event)).toEqual([
       'accepted',
-      'refused_by_endpoint',
-      'refused_by_endpoint',
+      'failed_at_endpoint',
+      'failed_at_endpoint',
       'accepted_by_endpoint',
       'handoff_ended',
     ]);
   });
 
   test('FlowRelay does not expose configurable retry schedules or per-endpoint retry policies.', async () => {
-    const it = await scene(status(500), {
+    const it = await scene(status(422), {
       retry: { maxAttempts: 1, initialMs: 4_321, factor: 7, capMs: 98_765 },
       giveUpAfterMs: 7_654_321,
       headers: { 'x-own': 'header-value' },
@@ -254,7 +254,7 @@ describe('What FlowRelay retries', () => {
     { headers: { a: 'b' } },
     { newIdentity: true },
   ])('a body that carries %j is refused as beyond the product', async (body) => {
-    const it = await scene(status(500));
+    const it = await scene(status(422));
     const receiptId = await it.sent('failed');
     const [name] = Object.keys(body);
     for (const path of [
@@ -280,7 +280,7 @@ describe('What the sender owns', () => {
   });
 
   test('Use sender resend when the source payload must change: a replay sends what was accepted, byte for byte.', async () => {
-    const it = await scene(status(500));
+    const it = await scene(status(422));
     const receiptId = await it.sent('failed', { payload: { amount: 1.5, note: 'é' } });
     it.receiver.switchTo(ok);
     await it.replay(receiptId);
@@ -297,7 +297,7 @@ describe('Decision guide', () => {
     const delivered = await it.sent('delivered', { id: 'order-1' });
     const duplicate = await it.send({ id: 'order-1' });
     const refused = await rejected(it);
-    it.receiver.switchTo(status(500));
+    it.receiver.switchTo(status(422));
     const failed = await it.sent('failed');
     it.receiver.switchTo(hang);
     const waiting = await it.send();
@@ -342,7 +342,7 @@ describe('Decision guide', () => {
   });
 
   test('Use replay only after previewing current endpoint configuration, Shopify Flow readiness, duplicate side-effect risk, and grant authority.', async () => {
-    const it = await scene(status(500));
+    const it = await scene(status(422));
     const receiptId = await it.sent('failed');
     await it.call('PATCH', `/api/v1/endpoints/${it.endpoint.id}`, {
       body: { url: it.receiver.url('/moved?token=secret'), eventTypes: ['order.*'] },
@@ -448,7 +448,7 @@ describe('Decision guide', () => {
   test.each(['queued', 'sending', 'scheduled'])(
     'what is %s is unsafe to replay, even if confirmed',
     async (state) => {
-      const it = await scene(status(500));
+      const it = await scene(status(422));
       const receiptId = await it.sent('failed');
       const key = randomUUID();
       const { body } = await it.preview(receiptId, { key });
@@ -493,7 +493,7 @@ describe('Decision guide', () => {
     const receiptId = await it.send();
     await eventually('it waits to be tried again', async () => {
       const { timeline } = await it.receipt(receiptId);
-      return timeline.some(({ event }: { event: string }) => event === 'refused_by_endpoint');
+      return timeline.some(({ event }: { event: string }) => event === 'failed_at_endpoint');
     });
     expect((await it.call('DELETE', payloadOf(receiptId))).status).toBe(204);
     await engine.database.pool.query(
@@ -528,6 +528,7 @@ describe('Handoff Boundary', () => {
     expect(await it.guide(receiptId)).toMatchObject({
       recommended: 'none',
       why: 'The endpoint accepted the handoff: there is nothing to recover.',
+      handoffBoundary: boundary,
     });
   });
 });
@@ -545,7 +546,7 @@ describe('A receipt', () => {
   });
 
   test('shows a handoff for each endpoint, of which a replay names one', async () => {
-    const it = await scene(status(500));
+    const it = await scene(status(422));
     const other = await engine.client.newEndpoint(it.tenant.key, {
       url: it.receiver.url('/second'),
       retry: { maxAttempts: 1 },

@@ -380,8 +380,13 @@ describe('Retry Single Raw Event', () => {
     await it.receivers[0]?.waitFor(({ requests }) => requests.length === 1);
     for (const replayMatchedSubscriptions of [false, true]) {
       const body = { replayMatchedSubscriptions };
-      const ended = await it.ended(await it.api.retry(`${it.retriesPath}/events/${eventId}`, body));
-      expect(ended.counts).toMatchObject({ expected: 1, excluded: 1 });
+      const retryId = await it.api.retry(`${it.retriesPath}/events/${eventId}`, body);
+      // It stays open for as long as what it joined is to be sent.
+      await eventually(
+        'it waits for that',
+        async () => (await it.retries.show(retryId)).nextEvent?.what === 'joined',
+      );
+      expect((await it.retries.show(retryId)).counts).toMatchObject({ expected: 1, excluded: 1 });
     }
     expect(got(it)).toHaveLength(1);
   });

@@ -22,6 +22,8 @@ export interface OperationOptions extends WatchOptions {
   onAmbiguous?: OnAmbiguous;
   /** Each item is sent only where the endpoint's current types and filter still want its event; else it is ignored. */
   matchFilter?: boolean;
+  /** A replay also of what its sender has sent again: the receiver may get the event twice, under two ids. */
+  includeResent?: boolean;
 }
 
 /** One retry or replay as the service knows it. Ids are uuids, times are Dates of the database's clock. */

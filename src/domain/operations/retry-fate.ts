@@ -26,6 +26,8 @@ export interface RetryFacts {
   payloadKept: boolean;
   /** Its newest execution was ignored because its event repeats another one. */
   suppressedDuplicate: boolean;
+  /** Its sender sent the event again, and a later delivery to the same endpoint stands for it. */
+  resent?: boolean;
   /** It changed after the operation was accepted, and was selected by a filter. */
   changedSince?: boolean;
 }
@@ -39,6 +41,8 @@ export interface RetryRequest {
   takesOverStopped: boolean;
   /** Types and filters run once more before each request, and with them the look for a first event. */
   matchesFilters: boolean;
+  /** A replay of what was sent again was confirmed. */
+  includesResent?: boolean;
 }
 
 /** What somebody has to do, or what has to become known, before it can be sent. */
@@ -53,6 +57,7 @@ export type CannotReason = Extract<
   | 'already_delivered'
   | 'changed_since'
   | 'suppressed_duplicate'
+  | 'resent'
   | 'payload_expired'
   | 'endpoint_disabled'
   | 'endpoint_deleted'
@@ -77,6 +82,7 @@ export function retryFate(facts: RetryFacts, request: RetryRequest): RetryFate {
   if (open?.state === 'unknown') return { fate: 'waits', for: 'outcome' };
   if (open === undefined) {
     if (facts.suppressedDuplicate) return cannot('suppressed_duplicate');
+    if (facts.resent && !(request.includesResent && request.kind === 'replay')) return cannot('resent');
     if (facts.changedSince) return cannot('changed_since');
   }
   // Before the endpoint: an endpoint may be enabled again, a payload does not come back.

@@ -6,6 +6,8 @@ export interface WordsFor {
   endpointId?: string;
   /** The operation that holds the delivery. */
   heldBy?: string;
+  /** The delivery that stands for it since its sender sent the event again. */
+  resentBy?: string;
 }
 
 /** Why nothing is sent by a retry, and the next call. */
@@ -41,6 +43,10 @@ const WORDS: Record<ExclusionReason, (of: Required<WordsFor>) => Words> = {
     why: 'Its event repeats an earlier one.',
     next: `Retry the first event, which its event names (GET /api/v1/deliveries/${deliveryId}).`,
   }),
+  resent: ({ deliveryId, resentBy }) => ({
+    why: 'Its sender sent the event again, and a later delivery stands for it.',
+    next: `Follow that delivery (GET /api/v1/deliveries/${resentBy}); where this one is to be sent all the same: POST /api/v1/retries with mode replay, options.includeResent and ${deliveryId}.`,
+  }),
   payload_expired: () => ({
     why: 'Its payload is no longer retained.',
     next: 'Send the event again from its source (POST /api/v1/events).',
@@ -70,7 +76,12 @@ const WORDS: Record<ExclusionReason, (of: Required<WordsFor>) => Words> = {
 /** Says in a sentence each why nothing is sent, and what to do next. */
 export function retryWords(
   reason: ExclusionReason,
-  { deliveryId = '{deliveryId}', endpointId = '{endpointId}', heldBy = '{operationId}' }: WordsFor = {},
+  {
+    deliveryId = '{deliveryId}',
+    endpointId = '{endpointId}',
+    heldBy = '{operationId}',
+    resentBy = '{deliveryId}',
+  }: WordsFor = {},
 ): Words {
-  return WORDS[reason]({ deliveryId, endpointId, heldBy });
+  return WORDS[reason]({ deliveryId, endpointId, heldBy, resentBy });
 }

@@ -142,6 +142,7 @@ export const EXCLUSION_REASONS = [
   'held',
   'outcome_unknown',
   'suppressed_duplicate',
+  'resent',
   'payload_expired',
   'endpoint_disabled',
   'endpoint_deleted',

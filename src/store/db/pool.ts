@@ -96,13 +96,12 @@ async function runOnce<Result>(
   begin: string,
   fn: (client: pg.PoolClient) => Promise<Result>,
 ): Promise<Result> {
-  const client = await beginTransaction(pool, begin);
   let lost: Error | undefined;
   // Between two statements a lost connection is an event, and one that nobody hears ends the process.
   const onLost = (error: Error) => {
     lost ??= error;
   };
-  client.on('error', onLost);
+  const client = await beginTransaction(pool, begin, onLost);
   try {
     const result = await fn(client);
     await client.query('commit');
@@ -116,13 +115,20 @@ async function runOnce<Result>(
   }
 }
 
-async function beginTransaction(pool: pg.Pool, begin: string): Promise<pg.PoolClient> {
+/** Listens from the first statement on: the end of a connection can come in one piece with the answer to it. */
+async function beginTransaction(
+  pool: pg.Pool,
+  begin: string,
+  onLost: (error: Error) => void,
+): Promise<pg.PoolClient> {
   let client: pg.PoolClient | undefined;
   try {
     client = await pool.connect();
+    client.on('error', onLost);
     await client.query(begin);
     return client;
   } catch (error) {
+    client?.off('error', onLost);
     client?.release(true);
     throw new BeginFailed('no transaction was begun', { cause: error });
   }

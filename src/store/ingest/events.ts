@@ -38,35 +38,57 @@ export async function allotNumbers(
   };
 }
 
+/** What makes two events the same for their sender. */
+export interface EventIdentity {
+  externalId: string;
+  type: string;
+  source?: string | undefined;
+}
+
 /**
- * Takes external ids, each once, for events; returns those that belong to an earlier event, with its id. Runs under the
- * lock of {@link allotNumbers}, so that what is taken meanwhile by others is committed and seen.
+ * Takes identities, each once, for events; for each in turn the event that it belongs to, which may be an earlier one. Runs
+ * under the lock of {@link allotNumbers}, so that what is taken meanwhile by others is committed and seen.
  */
 export async function claimIdentities(
   db: Queryable,
   tenantId: string,
-  externalIds: string[],
-  eventIds: string[],
-): Promise<Map<string, string>> {
-  const { rows } = await db.query({
+  claims: { identity: EventIdentity; eventId: string }[],
+): Promise<string[]> {
+  const { rows } = await db.query<{ event_id: string }>({
     name: 'claim-identities',
-    text: `with taken as (
-      insert into event_identities (tenant_id, external_id, event_id)
-      select $1, u.external_id, u.event_id from unnest($2::text[], $3::uuid[]) as u(external_id, event_id)
+    text: `with wanted as materialized (
+      select * from unnest($2::text[], $3::text[], $4::text[], $5::uuid[]) with ordinality
+        as u(external_id, type, source, event_id, n)
+    ), taken as (
+      insert into event_identities (tenant_id, external_id, type, source, event_id)
+      select $1, u.external_id, u.type, u.source, u.event_id from wanted u
       on conflict do nothing
+      returning external_id, type, source, event_id
     )
-    select external_id, event_id from event_identities where tenant_id = $1 and external_id = any($2)`,
-    values: [tenantId, externalIds, eventIds],
+    -- A look-up each, whatever the planner thinks of the size of the table.
+    select coalesce(t.event_id, (select i.event_id from event_identities i where i.tenant_id = $1
+      and i.external_id = u.external_id and i.type = u.type and i.source = u.source)) as event_id
+    from wanted u left join taken t using (external_id, type, source)
+    order by u.n`,
+    values: [
+      tenantId,
+      claims.map(({ identity }) => identity.externalId),
+      claims.map(({ identity }) => identity.type),
+      claims.map(({ identity }) => identity.source ?? ''),
+      claims.map(({ eventId }) => eventId),
+    ],
   });
-  return new Map(rows.map((row) => [row.external_id, row.event_id]));
+  return rows.map((row) => row.event_id);
 }
 
 /** One event as it is written. */
 export interface NewEvent {
   id: string;
   externalId?: string | undefined;
-  /** The first event with the same external id; such a repeat keeps no payload. */
+  /** The first event with the same identity. */
   duplicateOf?: string | undefined;
+  /** False for a repeat of which nothing is ever sent. */
+  keepsPayload: boolean;
   type: string;
   source?: string | undefined;
   key?: string | undefined;
@@ -85,8 +107,9 @@ export interface NewDelivery {
   ignoredFor?: 'endpoint_disabled' | 'suppressed_duplicate' | undefined;
   payloadBytes: number;
   giveUpAfterMs: number;
-  /** It has a place among those of its key. */
+  /** It has a place among those of its key: that of its event's number, or the one given. */
   ordered: boolean;
+  place?: number | undefined;
 }
 
 /** Writes events with their payloads, deliveries and first executions, in one statement. */
@@ -97,7 +120,7 @@ export async function insertEvents(
   events: NewEvent[],
   deliveries: NewDelivery[],
 ): Promise<void> {
-  const kept = events.filter((event) => event.duplicateOf === undefined);
+  const kept = events.filter(({ keepsPayload }) => keepsPayload);
   const { rows } = await db.query({
     name: 'insert-events',
     text: `with event as (
@@ -113,13 +136,13 @@ export async function insertEvents(
       insert into payloads (event_id, tenant_id, body)
       select u.event_id, $1, u.body from unnest($14::uuid[], $15::text[]) as u(event_id, body)
     ), wanted as (
-      select * from unnest($16::uuid[], $17::uuid[], $18::text[], $19::int[], $20::bigint[], $21::boolean[])
-        as u(event_id, endpoint_id, ignored_for, payload_bytes, give_up_after_ms, ordered)
+      select * from unnest($16::uuid[], $17::uuid[], $18::text[], $19::int[], $20::bigint[], $21::boolean[], $22::bigint[])
+        as u(event_id, endpoint_id, ignored_for, payload_bytes, give_up_after_ms, ordered, place)
     ), delivery as (
       insert into deliveries (tenant_id, event_id, endpoint_id, state, state_changed_at, accepted_at, payload_bytes,
         order_key, order_number)
       select $1, w.event_id, w.endpoint_id, case when w.ignored_for is null then 'pending' else 'ignored' end, $3, $3,
-        w.payload_bytes, case when w.ordered then v.key end, case when w.ordered and v.key is not null then v.number end
+        w.payload_bytes, case when w.ordered then v.key end, case when w.ordered and v.key is not null then coalesce(w.place, v.number) end
       from wanted w join event v on v.id = w.event_id
       returning id, event_id, endpoint_id
     ), execution as (
@@ -154,6 +177,7 @@ export async function insertEvents(
       deliveries.map((delivery) => delivery.payloadBytes),
       deliveries.map((delivery) => delivery.giveUpAfterMs),
       deliveries.map((delivery) => delivery.ordered),
+      deliveries.map((delivery) => delivery.place ?? null),
     ],
   });
   if (rows[0]?.executions !== deliveries.length)

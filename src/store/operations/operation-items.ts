@@ -32,6 +32,8 @@ export type OperationItem = ItemEvent &
         endpointId: string;
         reason: ExclusionReason;
         joinedExecutionId?: string;
+        /** The delivery that stands for it since its sender sent the event again. */
+        resentBy?: string;
         heldBy?: string;
         createdAt: Date;
       }
@@ -145,7 +147,8 @@ async function exclusionsOf(
   limit: number,
 ): Promise<OperationItem[]> {
   const { rows } = await db.query(
-    `select x.*, d.endpoint_id, d.event_id, v.external_id, v.type, v.key
+    `select x.*, d.endpoint_id, d.event_id, v.external_id, v.type, v.key,
+       case when x.reason = 'resent' then d.resent_by end as resent_by
      from exclusions x join deliveries d on d.id = x.delivery_id
      cross join lateral (select e.external_id, e.type, e.key from events e where e.id = d.event_id limit 1) v
      where x.operation_id = $1 and ($2::uuid is null or x.delivery_id > $2)
@@ -159,6 +162,7 @@ async function exclusionsOf(
     ...eventFrom(row),
     reason: row.reason,
     ...(row.joined_execution_id ? { joinedExecutionId: row.joined_execution_id } : {}),
+    ...(row.resent_by ? { resentBy: row.resent_by } : {}),
     ...(row.held_by ? { heldBy: row.held_by } : {}),
     createdAt: row.created_at,
   }));

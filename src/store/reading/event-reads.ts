@@ -16,8 +16,12 @@ export interface Event {
   /** The call that brought it: what its first deliveries were dispatched together with. */
   ingestCallId: string;
   payloadBytes: number;
-  /** False once it has expired or was erased, and for repeats, which keep none. */
+  /** False once it has expired or was erased, and for suppressed repeats, which keep none. */
   payloadKept: boolean;
+  /** A repeat of which nothing is ever sent. */
+  suppressed: boolean;
+  /** The newest event of the same id that was accepted after it and stands for it. */
+  resentAs?: string;
 }
 
 /** One delivery of an event, in short. */
@@ -30,7 +34,9 @@ export interface EventDelivery {
 /** One event of a tenant. */
 export async function findEvent(db: Queryable, tenantId: string, id: string): Promise<Event | undefined> {
   const { rows } = await db.query(
-    `select v.*, exists (select from payloads p where p.event_id = v.id and p.tenant_id = $1) as payload_kept
+    `select v.*, exists (select from payloads p where p.event_id = v.id and p.tenant_id = $1) as payload_kept,
+       (select r.event_id from event_resends r where r.first_event_id = coalesce(v.duplicate_of, v.id) and r.event_id > v.id
+         order by r.event_id desc limit 1) as resent_as
      from events v where v.tenant_id = $1 and v.id = $2`,
     [tenantId, id],
   );
@@ -50,6 +56,8 @@ export async function findEvent(db: Queryable, tenantId: string, id: string): Pr
       ingestCallId: row.ingest_call_id,
       payloadBytes: row.payload_bytes,
       payloadKept: row.payload_kept,
+      suppressed: row.duplicate_of !== null && !row.payload_kept && row.payload_removed_at === null,
+      ...(row.resent_as ? { resentAs: row.resent_as } : {}),
     }
   );
 }

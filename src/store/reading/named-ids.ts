@@ -34,8 +34,8 @@ export async function endpointsNamed(
 
 /**
  * The events of a tenant that are named by id or by their sender's own id. An id of ours wins; what is none of the
- * tenant's may still be the name that its sender gave. Such a name stands for the first event that has it, and behind it
- * for those that were sent again under it and came to more than a suppressed repeat.
+ * tenant's may still be the name that its sender gave. Such a name stands for the first event that has it, of each type and
+ * source in the order of their acceptance, and behind it for those that were sent again and stand for it.
  */
 export async function eventsNamed(
   db: Queryable,
@@ -48,13 +48,12 @@ export async function eventsNamed(
      cross join lateral (
        select array[own.id] as ids where own.id is not null
        union all
-       select i.event_id || array(
-         select v.id from events v
-         where v.duplicate_of = i.event_id and v.tenant_id = $1
-           and exists (select from deliveries d where d.event_id = v.id and d.state <> 'ignored')
-         order by v.id limit 100)
-       from event_identities i
-       where own.id is null and i.tenant_id = $1 and i.external_id = u.text
+       select array_agg(n.id order by n.first_id, n.id) from (
+         select i.event_id as first_id, unnest(i.event_id || array(
+           select r.event_id from event_resends r where r.first_event_id = i.event_id)) as id
+         from event_identities i
+         where own.id is null and i.tenant_id = $1 and i.external_id = u.text
+       ) n having count(*) > 0
      ) f`,
     parametersOf(tenantId, names),
   );

@@ -62,6 +62,7 @@ export async function freezePage(
         : selectionPage(tenantId, selection, stretch, p, watermark);
   const op = p.add(operation.id);
   const { takeOverScheduled: takesOver = false, giveUpAfterMs, matchFilter, onAmbiguous } = operation.options;
+  const takesResent = operation.kind === 'replay' && operation.options.includeResent === true;
   const takesStopped = takesOver || isSingle(selection);
   const result = await db.query(
     `with op as materialized (
@@ -70,7 +71,7 @@ export async function freezePage(
     ),
     page as materialized (${page}),
     seen as (
-      select d.id, d.tenant_id, d.endpoint_id, d.event_id, d.state, d.state_changed_at, d.original_version,
+      select d.id, d.tenant_id, d.endpoint_id, d.event_id, d.state, d.state_changed_at, d.original_version, d.resent_by,
         tip.id as tip_id, tip.state as tip_state, tip.reason as tip_reason, coalesce(tip.open, false) as tip_open,
         tip.attempts as tip_attempts,
         holder.id as holder_id, holder.control as holder_control, holder.state as holder_state,
@@ -101,6 +102,7 @@ export async function freezePage(
           // Where filters run again, so does the look for a first one: it has a child that says the same.
           matchFilter ? `'repeat'` : `'suppressed_duplicate'`
         }
+        ${takesResent ? '' : `when not s.tip_open and s.resent_by is not null then 'resent'`}
         ${
           isExplicit(selection) || again
             ? ''

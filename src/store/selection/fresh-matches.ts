@@ -11,9 +11,13 @@ export interface EventToMatch {
   type: string;
   /** When it, or the event that it repeats, was accepted first. */
   acceptedAt: Date;
-  /** Undefined where it is not kept, and for repeats, which keep none. */
+  /** Undefined where it is not kept, and for suppressed repeats, which keep none. */
   body?: string;
   deliveries: { id: string; endpointId: string }[];
+  /** Its sender sent it again, and the later event stands for it: no further endpoint gets this one. */
+  resent: boolean;
+  /** Endpoints that have an event of the same id: that one stands for it there. */
+  heldElsewhere: string[];
 }
 
 /** A page of events, and where the next one begins; absent behind the last. */
@@ -41,7 +45,13 @@ export async function eventsToMatch(
      select v.id, v.tenant_id, v.type, v.accepted_at::text as accepted_at, v.found, first_accepted_at(v.id) as first_accepted_at,
        (select b.body from payloads b where b.event_id = v.id) as body,
        (select json_agg(json_build_object('id', d.id, 'endpointId', d.endpoint_id)) from deliveries d
-         where d.event_id = v.id and (d.replay_of is null or v.replay_of is not null)) as deliveries
+         where d.event_id = v.id and (d.replay_of is null or v.replay_of is not null)) as deliveries,
+       exists (select from event_resends r where r.first_event_id = coalesce(v.duplicate_of, v.id) and r.event_id > v.id)
+         as resent,
+       array(select d.endpoint_id from event_resends r
+         cross join lateral (values (r.first_event_id), (r.event_id)) as same(event_id)
+         join deliveries d on d.event_id = same.event_id and d.replay_of is null
+         where r.first_event_id = coalesce(v.duplicate_of, v.id) and same.event_id <> v.id) as held_elsewhere
      from weighed v where v.bytes_before < ${p.add(maxBytes)} order by ${orderBy('v', selection)}`,
     p.values,
   );
@@ -55,6 +65,8 @@ export async function eventsToMatch(
       acceptedAt: row.first_accepted_at,
       ...(row.body === null ? {} : { body: row.body }),
       deliveries: row.deliveries ?? [],
+      resent: row.resent,
+      heldElsewhere: row.held_elsewhere,
     })),
     ...(more
       ? { next: { partition: 0, tenantId: last.tenant_id, acceptedAt: last.accepted_at, id: last.id } }

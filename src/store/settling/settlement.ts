@@ -125,13 +125,13 @@ export async function ignoreAtClosedEndpoints(
   return rows.length;
 }
 
-/** Ends as ignored unsent executions whose payload is gone, or never was, for repeats keep none. Runs in a transaction. */
+/** Ends as ignored unsent executions whose payload is gone, or never was, for what is suppressed keeps none. Runs in a transaction. */
 export async function ignoreWithoutPayload(db: Queryable, executionIds: string[]): Promise<void> {
   const { rows } = await db.query(
     `update executions e set state = 'ignored', finished_at = clock_timestamp(),
-       reason = case when v.duplicate_of is null then 'payload_expired' else 'suppressed_duplicate' end
-     from deliveries d join events v on v.id = d.event_id
-     where e.id = any($1::uuid[]) and d.id = e.delivery_id and e.state in ('queued', 'scheduled')
+       reason = case when (select p.reason from executions p where p.id = e.parent_id) = 'suppressed_duplicate'
+         then 'suppressed_duplicate' else 'payload_expired' end
+     where e.id = any($1::uuid[]) and e.state in ('queued', 'scheduled')
      returning e.delivery_id`,
     [executionIds],
   );

@@ -31,6 +31,8 @@ export const DiagnosticsContent = ReceiptSummary.omit({ eventType: true })
       )
       .meta({ description: 'The handoffs.' }),
     moreHandoffs: ReceiptView.shape.moreHandoffs,
+    replay: ReceiptView.shape.replay,
+    senderResend: ReceiptView.shape.senderResend,
     replays: z
       .array(ReceiptView.shape.replays.element.omit({ actor: true }))
       .meta({ description: 'Its newest replays, without who asked for them.' }),

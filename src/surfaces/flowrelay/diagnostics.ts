@@ -6,11 +6,10 @@ import { hasScope } from '../../domain/tenancy/scope.ts';
 import { showId } from '../../domain/tenancy/typed-id.ts';
 import { idParams } from '../native/fields.ts';
 import { type DiagnosticsContent, DiagnosticsView } from './diagnostics-schema.ts';
-import { guidanceFor } from './domain/recovery-guide.ts';
+import { type Guidance, guidanceFor } from './domain/recovery-guide.ts';
 import { BODY_ERRORS, errorResponses } from './flowrelay-problem.ts';
-import type { ReceiptParts } from './receipt-timeline.ts';
-import { factsOf, guidanceView, receiptView } from './receipt-view.ts';
-import { partsOf } from './receipts.ts';
+import { factsOf, guidanceView, type ReceiptParts, receiptView } from './receipt-view.ts';
+import { partsOf, standingFacts } from './receipts.ts';
 import {
   findDiagnostics,
   freezeDiagnostics,
@@ -46,7 +45,13 @@ export function diagnosticsRoutes({ pool }: ApiDeps): Route[] {
       async handler({ params: { id }, tenant, caller }) {
         const receipt = await findReceipt(pool, tenant.id, id);
         if (!receipt) return problem('not_found');
-        const content = contentOf(receipt, await partsOf(pool, tenant.id, receipt));
+        const parts = await partsOf(pool, tenant.id, receipt);
+        const guidance = guidanceFor(factsOf(receipt), {
+          usage: parts.usage,
+          newBusinessEvent: false,
+          standing: await standingFacts(pool, tenant.id, receipt),
+        });
+        const content = contentOf(receipt, parts, guidance);
         const previewed = await insertDiagnostics(pool, tenant.id, {
           receiptId: id,
           actor: caller.actor,
@@ -93,14 +98,18 @@ export function diagnosticsRoutes({ pool }: ApiDeps): Route[] {
 }
 
 /** Codes, states, ids and times only: nothing that a sender, a receiver or an operator has written. */
-function contentOf(receipt: Receipt, parts: ReceiptParts): z.input<typeof DiagnosticsContent> {
+function contentOf(
+  receipt: Receipt,
+  parts: ReceiptParts,
+  guidance: Guidance,
+): z.input<typeof DiagnosticsContent> {
   const { handoffs, timeline, ...shown } = receiptView(receipt, parts);
   const { eventType: _, moreHandoffs, replays, moreTimeline, ...facts } = shown;
   return {
     schema: 'flowrelay.diagnostics.v1',
     generatedAt: new Date().toISOString(),
     ...facts,
-    guidance: guidanceView(guidanceFor(factsOf(receipt), { newBusinessEvent: false })),
+    guidance: guidanceView(guidance),
     handoffs: handoffs.map(({ endpointAtAcceptance, meaning, ...handoff }, index) => ({
       ...handoff,
       meaning,

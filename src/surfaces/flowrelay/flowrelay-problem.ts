@@ -4,7 +4,8 @@ import { PROBLEMS } from '../../api/problem-table.ts';
 import type { RenderedProblem } from '../../api/rendered-problem.ts';
 import type { Reply } from '../../api/reply.ts';
 import type { RouteResponse } from '../../api/route.ts';
-
+import { GRANT_SCOPES, GRANTS, type Grant } from '../../domain/tenancy/grant.ts';
+import { hasScope, type Scope } from '../../domain/tenancy/scope.ts';
 import { showId } from '../../domain/tenancy/typed-id.ts';
 import { shownId } from '../native/fields.ts';
 import { isBeyondProduct } from './domain/product-boundary.ts';
@@ -15,6 +16,7 @@ import {
   type ReplayRefusalCode,
   refusalCode,
 } from './domain/replay-refusal.ts';
+import { SenderResendView } from './sender-resend-schema.ts';
 
 const CONTENT_TYPE = 'application/problem+json; charset=utf-8';
 /** More help nobody. */
@@ -34,7 +36,11 @@ const DETAILS: Record<RefusalReason, string> = {
   not_terminal:
     'Processing is not terminal yet: wait for reconciliation or inspect diagnostics. No confirmation makes this safe.',
   suppressed_duplicate:
-    'This request repeats an earlier one and kept nothing of its own: `firstReceiptId` is the receipt to look at.',
+    'This repeats an earlier request, which stands for it: `firstReceiptId` is the receipt to look at.',
+  resent:
+    'The sender sent this event again before anything was ready for it, and the later request stands for it: `resentReceiptId` is the receipt to replay.',
+  endpoint_deleted:
+    'The endpoint is deleted: nothing is sent there again. Ask the sender to resend; `senderResend` says what becomes of that.',
   not_ready: 'The present endpoint configuration is not ready for this event: correct it and preview again.',
   not_confirmed: 'This replay was previewed and not confirmed: confirm it first.',
   duplicate_risk_not_confirmed:
@@ -43,12 +49,16 @@ const DETAILS: Record<RefusalReason, string> = {
   changed_since_preview:
     'Target, payload, endpoint version, event or state are not what was previewed: preview again, under a new key.',
   actor_changed: 'This replay was previewed by somebody else: preview it yourself, under a new key.',
-  nothing_to_send: 'Nothing is left to send here: something else took it up meanwhile.',
-  payload_gone: 'The payload is no longer kept: ask the sender to resend. The receipt stays.',
-  replays_per_day: 'As many replays as the tenant may have in 24 hours were executed.',
+  nothing_to_send:
+    'Nothing is left to send here: something else took it up meanwhile. Look at the receipt, and preview again under a new key where that is still wanted.',
+  payload_gone:
+    'The payload is no longer kept, and the receipt stays. Ask the sender to resend; `senderResend` says what becomes of that under the same id.',
+  replays_per_day:
+    'As many replays as the tenant may have in 24 hours were executed: come back after `Retry-After`, or have the limit raised.',
   rejected_request:
     'This request was rejected: there is no trusted accepted event to replay. Ask the sender to resend.',
-  other_target: 'A replay goes to where the event was accepted for and to nowhere else.',
+  other_target:
+    'A replay goes to where the event was accepted for and to nowhere else: name an endpoint of the receipt.',
   not_offered:
     'A replay sends the accepted event unchanged, once, to its current endpoint; what `errors` names is not offered.',
 };
@@ -87,10 +97,19 @@ const FlowRelayProblem = z
       .string()
       .optional()
       .meta({ description: 'The scope that was missing.', example: 'replay:receipts' }),
+    grants: z
+      .array(z.enum(GRANTS))
+      .optional()
+      .meta({ description: 'The grants that have it.', example: ['recovery_operator', 'admin'] }),
     firstReceiptId: shownId(
       'receipt',
       'The receipt of the first request, of which this is a repeat.',
     ).optional(),
+    resentReceiptId: shownId(
+      'receipt',
+      'The receipt of the later request that stands for this one.',
+    ).optional(),
+    senderResend: SenderResendView.optional(),
     errors: ProblemSchema.shape.errors,
   })
   .meta({ id: 'FlowRelayProblem', description: 'An error of the FlowRelay calls (RFC 9457).' });
@@ -131,11 +150,15 @@ export const REPLAY_ERRORS = [409, 410];
 
 /** Renders an error in the words of this surface: RFC 9457, with its own codes where it has one. */
 export function renderFlowRelayProblem(failure: Problem, requestId: string): RenderedProblem {
-  if (failure.problem === 'insufficient_scope')
+  if (failure.problem === 'insufficient_scope') {
+    const scope = failure.part ?? failure.scope;
     return rendered('missing_scope', requestId, {
-      detail: failure.detail ?? PROBLEMS.insufficient_scope.advice,
-      ...(failure.scope ? { requiredScope: failure.scope } : {}),
+      detail: failure.part
+        ? `This call needs the scope \`${failure.part}\`: use a key that was made with a grant that has it.`
+        : (failure.detail ?? PROBLEMS.insufficient_scope.advice),
+      ...(scope ? { requiredScope: scope, grants: grantsWith(scope) } : {}),
     });
+  }
   const beyond = failure.errors?.filter(
     ({ code, pointer, parameter }) =>
       code === 'unknown_field' && isBeyondProduct(parameter ?? pointer?.replace(/^.*\//, '') ?? ''),
@@ -157,6 +180,11 @@ export function renderFlowRelayProblem(failure: Problem, requestId: string): Ren
   };
 }
 
+/** The grants that have a scope, or the whole that it is a part of. */
+function grantsWith(scope: Scope): Grant[] {
+  return GRANTS.filter((grant) => hasScope(GRANT_SCOPES[grant], scope));
+}
+
 /** Answers that a replay is refused. */
 export function refusalReply(refusal: ReplayRefusal, requestId: string): Reply {
   const seconds = refusal.retryAfterSeconds;
@@ -165,20 +193,23 @@ export function refusalReply(refusal: ReplayRefusal, requestId: string): Reply {
       detail: DETAILS[refusal.reason],
       reason: refusal.reason,
       ...(refusal.freshPreview ? { freshPreviewRequired: true } : {}),
+      ...(refusal.resentAs ? { resentReceiptId: showId('receipt', refusal.resentAs) } : {}),
+      ...(refusal.senderResend ? { senderResend: refusal.senderResend } : {}),
       ...(refusal.firstEventId ? { firstReceiptId: showId('receipt', refusal.firstEventId) } : {}),
     }),
     seconds === undefined ? {} : { 'retry-after': String(seconds) },
   );
 }
 
-/** Answers that the key stands for another replay. */
-export function keyConflictReply(requestId: string): Reply {
-  return replyOf(
-    rendered('idempotency_conflict', requestId, {
-      detail:
-        'Stop: this key belongs to another replay. One key goes from the preview to the execution; a fresh preview takes a new one.',
-    }),
-  );
+/** Answers that the key is not the one of this replay: it stands for another request, or for none. */
+export function keyConflictReply(requestId: string, why: 'key_conflict' | 'key_unused'): Reply {
+  const told = {
+    key_conflict:
+      'Stop: this key belongs to another replay, or was used by somebody else. One key goes from the preview to the execution; a fresh preview takes a new one.',
+    key_unused:
+      'Stop: this replay was previewed under another key, and this one stands for nothing yet. Send the key of its preview, or preview again under this one.',
+  };
+  return replyOf(rendered('idempotency_conflict', requestId, { detail: told[why] }));
 }
 
 function replyOf({ status, body = '' }: RenderedProblem, headers: Record<string, string> = {}): Reply {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { FAULT_CODES } from '../../domain/sending/fault-code.ts';
 import { shownId, shownTime } from '../native/fields.ts';
+import { READINESS_REASONS } from './domain/plan-replay.ts';
 import {
   HANDOFF_BOUNDARY,
   HANDOFF_STATUSES,
@@ -10,6 +11,7 @@ import {
 } from './domain/receipt.ts';
 import { RECOVERY_PATHS, RECOVERY_SITUATIONS, type RecoverySituation } from './domain/recovery-guide.ts';
 import { REFUSAL_REASONS, REPLAY_REFUSALS, type RefusalReason } from './domain/replay-refusal.ts';
+import { SenderResendView } from './sender-resend-schema.ts';
 
 const REASONS = Object.keys(REFUSAL_REASONS) as [RefusalReason, ...RefusalReason[]];
 
@@ -26,7 +28,10 @@ const recoveryCode = z.enum(RECOVERY_CODES).nullable().meta({
 /** Whether something can be replayed, and what is in the way. */
 export const ReplayAvailabilityView = z
   .strictObject({
-    available: z.boolean().meta({ description: 'A preview can be made.', example: true }),
+    available: z.boolean().meta({
+      description: 'A preview can be made, and once everything is ready it can be confirmed and executed.',
+      example: true,
+    }),
     refusal: z
       .enum(REPLAY_REFUSALS)
       .nullable()
@@ -36,11 +41,24 @@ export const ReplayAvailabilityView = z
       .nullable()
       .meta({ description: 'What exactly is in the way.', example: 'payload_gone' }),
     needsDuplicateRiskConfirmation: z.boolean().meta({
-      description: 'Processing may already have started: only an explicit confirmation goes on.',
+      description:
+        'Processing may already have started, or the sender sent it again: only an explicit confirmation goes on.',
       example: false,
+    }),
+    availableInSeconds: z.int().nullable().meta({
+      description: 'When the limit of the tenant lets the next one through; null where it is not in the way.',
+      example: null,
     }),
   })
   .meta({ id: 'FlowRelayReplayAvailability' });
+
+/** The same, with what is still to be corrected before a confirmation. */
+export const ReplayReadinessView = ReplayAvailabilityView.extend({
+  ready: z.boolean().meta({ description: 'It can be confirmed as things are.', example: true }),
+  notReady: z
+    .array(z.enum(READINESS_REASONS))
+    .meta({ description: 'What is to be corrected first.', example: ['endpoint_disabled'] }),
+}).meta({ id: 'FlowRelayReplayReadiness' });
 
 /** An endpoint as it was, or is, without policy, secrets, headers, and the userinfo and query of its URL. */
 export const EndpointSnapshotView = z
@@ -69,7 +87,11 @@ const HandoffView = z
       example: 'The endpoint accepted the handoff.',
     }),
     recoveryCode,
-    replay: ReplayAvailabilityView.meta({ description: 'Whether it can be replayed.' }),
+    replay: ReplayReadinessView.meta({ description: 'Whether it can be replayed.' }),
+    resentReceiptId: shownId(
+      'receipt',
+      'The receipt of the later request that stands for it since its sender sent the event again.',
+    ).nullable(),
     endpointAtAcceptance: EndpointSnapshotView.meta({
       description: 'The endpoint when the handoff was made.',
     }),
@@ -90,6 +112,7 @@ export const TIMELINE_EVENTS = [
   'duplicate_suppressed',
   'accepted_by_endpoint',
   'refused_by_endpoint',
+  'failed_at_endpoint',
   'handoff_uncertain',
   'handoff_not_sent',
   'handoff_ended',
@@ -154,14 +177,43 @@ export const ReceiptSummary = z
     }),
     firstReceiptId: shownId(
       'receipt',
-      'The first receipt, of which this one is a suppressed duplicate.',
+      'The first receipt with the same id, which this one repeats.',
+    ).nullable(),
+    resentReceiptId: shownId(
+      'receipt',
+      'The newest receipt with the same id that came later and stands for this one.',
     ).nullable(),
     handoffBoundary,
   })
   .meta({ id: 'FlowRelayReceiptSummary' });
 
+/** What came of one handoff that a replay made. */
+export const ReplayResultView = z
+  .strictObject({
+    deliveryId: shownId('delivery', 'The handoff that was made again.'),
+    status: z
+      .enum([...HANDOFF_STATUSES, 'taken_over'])
+      .meta({ description: 'Where this replay of it stands.', example: 'delivered' }),
+    meaning: z.string().meta({
+      description: 'What that says, and no more.',
+      example: 'The endpoint accepted the handoff.',
+    }),
+    requests: z.int().meta({ description: 'Requests of this replay so far.', example: 1 }),
+    statusCode: z.int().nullable().meta({ description: 'Status of the last answer to it.', example: 200 }),
+    faultCode: z
+      .enum(FAULT_CODES)
+      .nullable()
+      .meta({ description: 'Why the last request was not accepted.', example: null }),
+    endedAt: shownTime('When it ended.').nullable(),
+  })
+  .meta({ id: 'FlowRelayReplayResult', description: 'What a replay came to, at one endpoint.' });
+
 /** A receipt. */
 export const ReceiptView = ReceiptSummary.extend({
+  replay: ReplayReadinessView.meta({
+    description: 'Whether it can be replayed: of several handoffs those that were not delivered decide.',
+  }),
+  senderResend: SenderResendView,
   handoffs: z.array(HandoffView).meta({ description: 'Its handoffs, one an endpoint.' }),
   moreHandoffs: z.boolean().meta({ description: 'There are more than are shown.', example: false }),
   replays: z
@@ -175,6 +227,10 @@ export const ReceiptView = ReceiptSummary.extend({
           .string()
           .meta({ description: 'Who asked for it.', example: 'key_01k9z3e5hbe7r9qk2m4n6p8r0s' }),
         operationId: shownId('operation', 'The operation that executed it.').nullable(),
+        results: z
+          .array(ReplayResultView)
+          .nullable()
+          .meta({ description: 'What came of it; null until it is executed.' }),
       }),
     )
     .meta({ description: 'Its newest replays.' }),
@@ -211,8 +267,19 @@ export const GuideView = GuidanceView.extend({
   outcome: z.enum(RECEIPT_OUTCOMES).meta({ description: 'What became of the request.', example: 'failed' }),
   firstReceiptId: shownId(
     'receipt',
-    'The first receipt, where this one is a suppressed duplicate.',
+    'The first receipt with the same id, which this one repeats.',
   ).nullable(),
+  standingReceiptId: shownId(
+    'receipt',
+    'The receipt that stands for this one, where it is a suppressed duplicate.',
+  ).nullable(),
+  resentReceiptId: shownId(
+    'receipt',
+    'The newest receipt with the same id that came later and stands for this one.',
+  ).nullable(),
+  replay: ReplayReadinessView.meta({ description: 'Whether it can be replayed.' }),
+  senderResend: SenderResendView,
+  handoffBoundary,
   paths: z
     .array(
       z.strictObject({

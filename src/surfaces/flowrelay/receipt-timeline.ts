@@ -1,16 +1,8 @@
 import type { z } from 'zod';
 import { showId } from '../../domain/tenancy/typed-id.ts';
 import type { ReceiptView } from './receipt-schema.ts';
-import type { Handoff, HandoffStep } from './store/handoffs.ts';
-import type { ReceiptReplay } from './store/receipt-replays.ts';
 import type { Receipt } from './store/receipts.ts';
-
-/** What a receipt is shown with, beside itself; of each list one more than is shown where there are more. */
-export interface ReceiptParts {
-  handoffs: Handoff[];
-  steps: HandoffStep[];
-  replays: ReceiptReplay[];
-}
+import type { TimelineStep } from './store/timeline.ts';
 
 /** How many of each a receipt shows. */
 export const SHOWN = { handoffs: 200, steps: 500, replays: 50 } as const;
@@ -23,40 +15,60 @@ const ATTEMPT_EVENTS: Record<string, Entry['event']> = {
   unsent: 'handoff_not_sent',
 };
 
-/** What happened, oldest first. */
-export function timelineOf(receipt: Receipt, { steps, replays }: ReceiptParts): Entry[] {
-  const none = { deliveryId: null, replayId: null, statusCode: null, code: null };
+const REPLAY_EVENTS = {
+  previewed: 'replay_previewed',
+  confirmed: 'replay_confirmed',
+  executed: 'replay_executed',
+} as const;
+
+/** What happened, oldest first; of the steps the newest that are shown. */
+export function timelineOf(receipt: Receipt, steps: readonly TimelineStep[]): Entry[] {
   const entry = (at: Date, event: Entry['event'], more: Partial<Entry> = {}): Entry => ({
     at: at.toISOString(),
     event,
-    ...none,
+    deliveryId: null,
+    replayId: null,
+    statusCode: null,
+    code: null,
     ...more,
   });
   if (receipt.request === 'rejected') return [entry(receipt.at, 'rejected', { code: receipt.code })];
-  const shown = steps.slice(-SHOWN.steps).map(({ at, deliveryId, step }) => {
-    const about = { deliveryId: showId('delivery', deliveryId) };
-    return step.what === 'attempted'
-      ? entry(at, ATTEMPT_EVENTS[step.outcome] ?? 'refused_by_endpoint', {
+  const shown = steps.slice(-SHOWN.steps).map(({ at, deliveryId, replayId, step }) => {
+    const about = {
+      deliveryId: deliveryId ? showId('delivery', deliveryId) : null,
+      replayId: replayId ? showId('receiptReplay', replayId) : null,
+    };
+    switch (step.what) {
+      case 'attempted':
+        return entry(at, attemptEvent(step), {
           ...about,
           statusCode: step.httpStatus ?? null,
           code: step.faultCode ?? null,
-        })
-      : entry(at, 'handoff_ended', { ...about, code: step.reason ?? step.state });
+        });
+      case 'ended':
+        return entry(at, 'handoff_ended', { ...about, code: step.reason ?? step.state });
+      default:
+        return entry(at, REPLAY_EVENTS[step.what], about);
+    }
   });
-  const replayed = replays.flatMap(({ id, createdAt, confirmedAt, executedAt }) => {
-    const about = { replayId: showId('receiptReplay', id) };
-    return [
-      entry(createdAt, 'replay_previewed', about),
-      ...(confirmedAt ? [entry(confirmedAt, 'replay_confirmed', about)] : []),
-      ...(executedAt ? [entry(executedAt, 'replay_executed', about)] : []),
-    ];
-  });
-  const { payloadRemoved } = receipt;
-  const entries = [
-    ...(receipt.duplicateOf ? [entry(receipt.at, 'duplicate_suppressed')] : []),
-    ...shown,
-    ...replayed,
-    ...(payloadRemoved ? [entry(payloadRemoved.at, 'payload_removed', { code: payloadRemoved.why })] : []),
+  const begun = [
+    entry(receipt.at, 'accepted'),
+    ...(receipt.suppressed ? [entry(receipt.at, 'duplicate_suppressed')] : []),
   ];
-  return [entry(receipt.at, 'accepted'), ...entries.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))];
+  const { payloadRemoved } = receipt;
+  if (!payloadRemoved) return [...begun, ...shown];
+  const removed = entry(payloadRemoved.at, 'payload_removed', { code: payloadRemoved.why });
+  const before = shown.filter(({ at }) => at <= removed.at);
+  return [...begun, ...before, removed, ...shown.slice(before.length)];
+}
+
+/** What an attempt was: an answer 4xx or 3xx refuses, a 5xx may come after the work has begun, and no answer is none. */
+function attemptEvent({
+  outcome,
+  httpStatus,
+}: Extract<TimelineStep['step'], { what: 'attempted' }>): Entry['event'] {
+  const told = ATTEMPT_EVENTS[outcome];
+  if (told) return told;
+  if (httpStatus === undefined) return 'handoff_not_sent';
+  return httpStatus >= 500 ? 'failed_at_endpoint' : 'refused_by_endpoint';
 }

@@ -1,10 +1,11 @@
 import type { z } from 'zod';
 import { showId } from '../../domain/tenancy/typed-id.ts';
+import { meaningOf } from './domain/handoff-words.ts';
+import type { Readiness, ReadinessReason } from './domain/plan-replay.ts';
 import { publicUrl } from './domain/public-url.ts';
 import {
   checksOf,
   HANDOFF_BOUNDARY,
-  type HandoffStatus,
   handoffRecoveryCode,
   handoffStatus,
   outcomeOf,
@@ -13,11 +14,13 @@ import {
 } from './domain/receipt.ts';
 import { type Guidance, RECOVERY_SITUATIONS, type RecoverySituation } from './domain/recovery-guide.ts';
 import {
-  handoffAvailability,
-  type ReplayAvailability,
-  refusalCode,
-  replayAvailability,
-} from './domain/replay-refusal.ts';
+  decideHandoff,
+  decideReplay,
+  type ReplayDecision,
+  type ReplayUsage,
+} from './domain/replay-decision.ts';
+import { refusalCode } from './domain/replay-refusal.ts';
+import type { ResendFate } from './domain/sender-resend.ts';
 import type {
   EndpointSnapshotView,
   GuidanceView,
@@ -25,33 +28,34 @@ import type {
   ReceiptSummary,
   ReceiptView,
   ReplayAvailabilityView,
+  ReplayReadinessView,
 } from './receipt-schema.ts';
-import { type ReceiptParts, SHOWN, timelineOf } from './receipt-timeline.ts';
+import { SHOWN, timelineOf } from './receipt-timeline.ts';
+import { resultView } from './replay-result.ts';
 import type { EndpointSnapshot, Handoff } from './store/handoffs.ts';
-import type { Receipt } from './store/receipts.ts';
+import type { ReceiptReplay } from './store/receipt-replays.ts';
+import type { AcceptedReceipt, Receipt } from './store/receipts.ts';
+import type { ReplayResult } from './store/replay-results.ts';
+import type { TimelineStep } from './store/timeline.ts';
 
-const MEANINGS: Record<HandoffStatus, string> = {
-  queued: 'Accepted and waiting to be handed off.',
-  processing: 'Not terminal yet: it is being handed off, or waits for reconciliation.',
-  uncertain:
-    'Not terminal yet: it was sent, its outcome is not known, and processing may already have started.',
-  delivered: 'The endpoint accepted the handoff.',
-  failed: 'The endpoint did not accept the handoff.',
-  cancelled: 'The handoff was called off.',
-  not_ready: 'The endpoint was not ready for it: nothing was sent.',
-  suppressed: 'A duplicate: nothing was sent.',
-  retention_expired: 'The payload was gone before it was sent.',
-};
+/** What a receipt is shown with, beside itself; of each list one more than is shown where there are more. */
+export interface ReceiptParts {
+  handoffs: Handoff[];
+  steps: TimelineStep[];
+  replays: ReceiptReplay[];
+  results: ReplayResult[];
+  usage: ReplayUsage;
+  readiness: Readiness;
+  senderResend: ResendFate;
+}
 
 /** What is known of a request, as the domain decides by it. */
 export function factsOf(receipt: Receipt): ReceiptFacts {
-  if (receipt.request === 'rejected') return { request: 'rejected', code: receipt.code };
-  const { duplicateOf, retention, handoffs } = receipt;
-  return { request: 'accepted', duplicate: duplicateOf !== undefined, retention, handoffs };
+  return receipt.request === 'rejected' ? { request: 'rejected', code: receipt.code } : receipt;
 }
 
 /** A receipt as a list shows it. */
-export function receiptSummary(receipt: Receipt): z.input<typeof ReceiptSummary> {
+export function receiptSummary(receipt: Receipt, usage: ReplayUsage): z.input<typeof ReceiptSummary> {
   const facts = factsOf(receipt);
   const accepted = receipt.request === 'accepted' ? receipt : undefined;
   return {
@@ -71,39 +75,55 @@ export function receiptSummary(receipt: Receipt): z.input<typeof ReceiptSummary>
       removedAt: accepted?.payloadRemoved?.at.toISOString() ?? null,
       removedFor: accepted?.payloadRemoved?.why ?? null,
     },
-    replay: availabilityView(replayAvailability(facts)),
-    firstReceiptId: firstReceiptOf(receipt),
+    replay: availabilityView(decideReplay(facts, usage)),
+    firstReceiptId: receiptIdOf(accepted?.duplicateOf),
+    resentReceiptId: receiptIdOf(accepted?.resentAs),
     handoffBoundary: HANDOFF_BOUNDARY,
   };
 }
 
 /** A receipt with its handoffs, replays and timeline. */
 export function receiptView(receipt: Receipt, parts: ReceiptParts): z.input<typeof ReceiptView> {
-  const facts = factsOf(receipt);
+  const summary = receiptSummary(receipt, parts.usage);
   return {
-    ...receiptSummary(receipt),
-    handoffs: parts.handoffs.slice(0, SHOWN.handoffs).map((handoff) => handoffView(facts, handoff)),
+    ...summary,
+    replay: readinessView(summary.replay, parts.readiness.whole),
+    senderResend: parts.senderResend,
+    handoffs:
+      receipt.request === 'rejected'
+        ? []
+        : parts.handoffs.slice(0, SHOWN.handoffs).map((handoff) => handoffView(receipt, handoff, parts)),
     moreHandoffs: parts.handoffs.length > SHOWN.handoffs,
     replays: parts.replays.slice(0, SHOWN.replays).map(({ id, state, actor, operationId }) => ({
       replayId: showId('receiptReplay', id),
       state,
       actor,
       operationId: operationId ? showId('operation', operationId) : null,
+      results:
+        state === 'executed'
+          ? parts.results.filter((result) => result.operationId === operationId).map(resultView)
+          : null,
     })),
-    timeline: timelineOf(receipt, parts),
+    timeline: timelineOf(receipt, parts.steps),
     moreTimeline: parts.steps.length > SHOWN.steps,
   };
 }
 
-function handoffView(facts: ReceiptFacts, handoff: Handoff): z.input<typeof ReceiptView>['handoffs'][number] {
-  const status = handoffStatus(handoff);
-  const retention = facts.request === 'accepted' ? facts.retention : 'never_kept';
+function handoffView(
+  receipt: AcceptedReceipt,
+  handoff: Handoff,
+  { usage, readiness }: ReceiptParts,
+): z.input<typeof ReceiptView>['handoffs'][number] {
   return {
     deliveryId: showId('delivery', handoff.deliveryId),
-    status,
-    meaning: MEANINGS[status],
-    recoveryCode: handoffRecoveryCode(handoff, retention) ?? null,
-    replay: availabilityView(handoffAvailability(facts, handoff)),
+    status: handoffStatus(handoff),
+    meaning: meaningOf(handoff),
+    recoveryCode: handoffRecoveryCode(handoff, receipt.retention) ?? null,
+    replay: readinessView(
+      availabilityView(decideHandoff(receipt, handoff, usage)),
+      readiness.byEndpoint.get(handoff.snapshot.endpointId) ?? [],
+    ),
+    resentReceiptId: receiptIdOf(handoff.resentAs),
     endpointAtAcceptance: snapshotView(handoff.snapshot),
     requests: handoff.attempts,
     lastRequestAt: handoff.lastAttemptAt?.toISOString() ?? null,
@@ -125,21 +145,33 @@ export function snapshotView(snapshot: EndpointSnapshot): z.input<typeof Endpoin
 }
 
 /** Whether something can be replayed. */
-export function availabilityView(availability: ReplayAvailability): z.input<typeof ReplayAvailabilityView> {
-  if (availability.available)
+function availabilityView(decision: ReplayDecision): z.input<typeof ReplayAvailabilityView> {
+  if (decision.possible)
     return {
       available: true,
       refusal: null,
       reason: null,
-      needsDuplicateRiskConfirmation: availability.needsDuplicateRiskConfirmation,
+      needsDuplicateRiskConfirmation: decision.needsConfirmation,
+      availableInSeconds: null,
     };
-  const { reason } = availability;
+  const { refusal } = decision;
   return {
     available: false,
-    refusal: refusalCode({ reason }),
-    reason,
+    refusal: refusalCode(refusal),
+    reason: refusal.reason,
     needsDuplicateRiskConfirmation: false,
+    availableInSeconds: refusal.retryAfterSeconds ?? null,
   };
+}
+
+/** The same, with what is to be corrected first. */
+function readinessView(
+  availability: z.input<typeof ReplayAvailabilityView>,
+  notReady: ReadinessReason[],
+): z.input<typeof ReplayReadinessView> {
+  return availability.available
+    ? { ...availability, ready: notReady.length === 0, notReady }
+    : { ...availability, ready: false, notReady: [] };
 }
 
 /** What to do next. */
@@ -153,12 +185,23 @@ export function guidanceView({
 }
 
 /** The decision guide for a receipt. */
-export function guideView(receipt: Receipt, guidance: Guidance): z.input<typeof GuideView> {
+export function guideView(
+  receipt: Receipt,
+  guidance: Guidance,
+  { usage, readiness, senderResend }: Pick<ReceiptParts, 'usage' | 'readiness' | 'senderResend'>,
+): z.input<typeof GuideView> {
+  const facts = factsOf(receipt);
+  const accepted = receipt.request === 'accepted' ? receipt : undefined;
   return {
     receiptId: showId('receipt', receipt.id),
-    outcome: outcomeOf(factsOf(receipt)),
+    outcome: outcomeOf(facts),
     ...guidanceView(guidance),
-    firstReceiptId: firstReceiptOf(receipt),
+    firstReceiptId: receiptIdOf(accepted?.duplicateOf),
+    standingReceiptId: accepted?.suppressed ? receiptIdOf(accepted.standingEventId) : null,
+    resentReceiptId: receiptIdOf(accepted?.resentAs),
+    replay: readinessView(availabilityView(decideReplay(facts, usage)), readiness.whole),
+    senderResend,
+    handoffBoundary: HANDOFF_BOUNDARY,
     paths: Object.entries(RECOVERY_SITUATIONS).map(([name, { situation, use, why }]) => ({
       situation: name as RecoverySituation,
       when: situation,
@@ -169,8 +212,6 @@ export function guideView(receipt: Receipt, guidance: Guidance): z.input<typeof 
   };
 }
 
-function firstReceiptOf(receipt: Receipt): string | null {
-  return receipt.request === 'accepted' && receipt.duplicateOf
-    ? showId('receipt', receipt.duplicateOf)
-    : null;
+function receiptIdOf(eventId: string | undefined): string | null {
+  return eventId === undefined ? null : showId('receipt', eventId);
 }

@@ -1,19 +1,25 @@
+import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
 import { MICROS_FORM, readCursor, UUID_FORM } from '../../api/cursor.ts';
 import { isProblem, problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
-import type { Queryable } from '../../store/db/queryable.ts';
 import { idField, idParams, textField, timeField } from '../native/fields.ts';
 import { pageFrom, pageOf, pageParameters } from '../native/page.ts';
+import { readinessOf } from './domain/plan-replay.ts';
+import type { ReceiptFacts } from './domain/receipt.ts';
 import { guidanceFor } from './domain/recovery-guide.ts';
 import { errorResponses } from './flowrelay-problem.ts';
 import { GuideView, ReceiptSummary, ReceiptView } from './receipt-schema.ts';
-import { type ReceiptParts, SHOWN } from './receipt-timeline.ts';
-import { factsOf, guideView, receiptSummary, receiptView } from './receipt-view.ts';
-import { handoffsOfEvent, stepsOfEvent } from './store/handoffs.ts';
-import { replaysOfEvent } from './store/receipt-replays.ts';
+import { SHOWN } from './receipt-timeline.ts';
+import { factsOf, guideView, type ReceiptParts, receiptSummary, receiptView } from './receipt-view.ts';
+import { loadMaterial } from './replaying/plan-receipt-replay.ts';
+import { senderResendFate } from './replaying/sender-resend-fate.ts';
+import { handoffsOfEvent } from './store/handoffs.ts';
+import { replaysOfEvent, replayUsage } from './store/receipt-replays.ts';
 import { findReceipt, listReceipts, type Receipt } from './store/receipts.ts';
+import { replayResults } from './store/replay-results.ts';
+import { timelineSteps } from './store/timeline.ts';
 
 const params = idParams('receipt', 'Id of the receipt.');
 
@@ -59,12 +65,16 @@ export function receiptRoutes({ pool }: ApiDeps): Route[] {
         const position =
           cursor === undefined ? undefined : readCursor(listed, cursor, [MICROS_FORM, UUID_FORM]);
         if (position && isProblem(position)) return position;
+        const usage = await replayUsage(pool, tenant.id);
         const rows = await listReceipts(pool, tenant.id, filter, {
           limit: limit + 1,
           ...(position ? { after: { atMicros: position[0], id: position[1] } } : {}),
         });
         const positionOf = (receipt: Receipt) => [receipt.atMicros, receipt.id];
-        return { status: 200, body: pageFrom(rows, limit, listed, positionOf, receiptSummary) };
+        return {
+          status: 200,
+          body: pageFrom(rows, limit, listed, positionOf, (receipt) => receiptSummary(receipt, usage)),
+        };
       },
     }),
     route({
@@ -104,20 +114,56 @@ export function receiptRoutes({ pool }: ApiDeps): Route[] {
       async handler({ params: { id }, query: { intent }, tenant }) {
         const receipt = await findReceipt(pool, tenant.id, id);
         if (!receipt) return problem('not_found');
-        const guidance = guidanceFor(factsOf(receipt), { newBusinessEvent: intent === 'new_business_event' });
-        return { status: 200, body: guideView(receipt, guidance) };
+        const replay = await replayPartsOf(pool, tenant.id, receipt);
+        const guidance = guidanceFor(factsOf(receipt), {
+          usage: replay.usage,
+          newBusinessEvent: intent === 'new_business_event',
+          standing: await standingFacts(pool, tenant.id, receipt),
+        });
+        return { status: 200, body: guideView(receipt, guidance, replay) };
       },
     }),
   ];
 }
 
-/** What a receipt is shown with: nothing for a rejected request. */
-export async function partsOf(db: Queryable, tenantId: string, receipt: Receipt): Promise<ReceiptParts> {
-  if (receipt.request === 'rejected') return { handoffs: [], steps: [], replays: [] };
+/** What a receipt is shown with: of a rejected request no more than its tenant's limit. */
+export async function partsOf(db: Pool, tenantId: string, receipt: Receipt): Promise<ReceiptParts> {
+  const replay = await replayPartsOf(db, tenantId, receipt);
+  if (receipt.request === 'rejected') return { handoffs: [], steps: [], replays: [], results: [], ...replay };
   const [handoffs, steps, replays] = await Promise.all([
     handoffsOfEvent(db, tenantId, receipt.id, SHOWN.handoffs + 1),
-    stepsOfEvent(db, tenantId, receipt.id, SHOWN.steps + 1),
+    timelineSteps(db, tenantId, receipt.id, SHOWN.steps + 1),
     replaysOfEvent(db, tenantId, receipt.id, SHOWN.replays),
   ]);
-  return { handoffs, steps, replays };
+  const results = await replayResults(
+    db,
+    tenantId,
+    replays.flatMap(({ operationId }) => operationId ?? []),
+  );
+  return { handoffs, steps, replays, results, ...replay };
+}
+
+type ReplayParts = Pick<ReceiptParts, 'usage' | 'readiness' | 'senderResend'>;
+
+async function replayPartsOf(db: Pool, tenantId: string, receipt: Receipt): Promise<ReplayParts> {
+  const senderResend = await senderResendFate(db, tenantId, receipt);
+  if (receipt.request === 'rejected')
+    return {
+      usage: await replayUsage(db, tenantId),
+      readiness: { whole: [], byEndpoint: new Map() },
+      senderResend,
+    };
+  const { usage, material } = await loadMaterial(db, tenantId, receipt);
+  return { usage, readiness: readinessOf(material), senderResend };
+}
+
+/** What is known of the receipt that stands for a suppressed duplicate. */
+export async function standingFacts(
+  db: Pool,
+  tenantId: string,
+  receipt: Receipt,
+): Promise<ReceiptFacts | undefined> {
+  if (receipt.request === 'rejected' || !receipt.suppressed || !receipt.standingEventId) return undefined;
+  const standing = await findReceipt(db, tenantId, receipt.standingEventId);
+  return standing && factsOf(standing);
 }

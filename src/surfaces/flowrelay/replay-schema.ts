@@ -4,7 +4,7 @@ import { ENDPOINT_STATES } from '../../domain/endpoints/endpoint-state.ts';
 import { GRANTS } from '../../domain/tenancy/grant.ts';
 import { shownId, shownTime } from '../native/fields.ts';
 import { READINESS_REASONS } from './domain/plan-replay.ts';
-import { EndpointSnapshotView, handoffBoundary } from './receipt-schema.ts';
+import { EndpointSnapshotView, handoffBoundary, ReplayResultView } from './receipt-schema.ts';
 
 const readiness = z
   .strictObject({
@@ -48,8 +48,7 @@ export const PreviewView = z
           .meta({ description: 'Processing may already have started.', example: true }),
         explanation: z.string().meta({
           description: 'What may happen twice.',
-          example:
-            'The endpoint accepted an earlier handoff of this event, or may have: it may act on it twice.',
+          example: 'The endpoint accepted an earlier handoff of this event: it may act on it twice.',
         }),
       })
       .meta({ description: 'Duplicate side-effect risk.' }),
@@ -113,8 +112,15 @@ export const ReplayView = z
     executedAt: shownTime('When it was executed.').nullable(),
     operationId: shownId(
       'operation',
-      'The operation that executes it; the receipt shows what came of it.',
+      'The operation that executes it; `GET` of the replay shows what came of it.',
     ).nullable(),
     handoffBoundary,
   })
   .meta({ id: 'FlowRelayReplay', description: 'A deliberate replay: previewed, confirmed, executed.' });
+
+/** A replay with what came of it. */
+export const ShownReplay = ReplayView.extend({
+  results: z.array(ReplayResultView).nullable().meta({
+    description: 'What came of each handoff that it made; null until it is executed.',
+  }),
+}).meta({ id: 'FlowRelayShownReplay', description: 'A replay, and what came of it.' });

@@ -4,26 +4,28 @@ import type { Caller } from '../../api/caller.ts';
 
 import { hasScope } from '../../domain/tenancy/scope.ts';
 import { showId } from '../../domain/tenancy/typed-id.ts';
+import { RISK_WORDS } from './domain/handoff-words.ts';
 import type { ReadinessReason } from './domain/plan-replay.ts';
 import { HANDOFF_BOUNDARY } from './domain/receipt.ts';
 import { snapshotView } from './receipt-view.ts';
-import type { PreviewView, ReplayView } from './replay-schema.ts';
+import { resultView } from './replay-result.ts';
+import type { PreviewView, ReplayView, ShownReplay } from './replay-schema.ts';
 import type { PlannedReplay } from './replaying/plan-receipt-replay.ts';
-import type { ReceiptReplay, ReplayUsage } from './store/receipt-replays.ts';
+import type { ReceiptReplay } from './store/receipt-replays.ts';
+import type { ReplayResult } from './store/replay-results.ts';
 
 /** What a preview shows of a planned replay. */
 export function previewView(
-  { event, plan }: PlannedReplay,
-  usage: ReplayUsage,
+  { receipt, plan, usage }: PlannedReplay,
   { caller, key, requestId }: { caller: Caller; key: string; requestId: string },
 ): z.input<typeof PreviewView> {
   const mayReplay = hasScope(caller.scopes, 'replay:receipts');
   return {
     kind: plan.kind,
     event: {
-      eventId: showId('event', event.id),
-      eventType: event.type,
-      acceptedAt: event.acceptedAt.toISOString(),
+      eventId: showId('event', receipt.id),
+      eventType: receipt.eventType,
+      acceptedAt: receipt.at.toISOString(),
     },
     targets: plan.targets.map(({ endpoint, handoff, notReady }) => ({
       deliveryId: handoff ? showId('delivery', handoff.deliveryId) : null,
@@ -33,10 +35,8 @@ export function previewView(
     })),
     readiness: readiness(plan.notReady),
     sideEffects: {
-      duplicateRisk: plan.duplicateRisk,
-      explanation: plan.duplicateRisk
-        ? 'The endpoint accepted an earlier handoff of this event, or may have: it may act on it twice.'
-        : 'No earlier handoff of this event is known to have reached the endpoint.',
+      duplicateRisk: plan.duplicateRisk !== undefined,
+      explanation: RISK_WORDS[plan.duplicateRisk ?? 'none'],
     },
     authority: {
       actor: caller.actor,
@@ -70,4 +70,12 @@ export function replayView(replay: ReceiptReplay): z.input<typeof ReplayView> {
 
 function readiness(reasons: ReadinessReason[]): z.input<typeof PreviewView>['readiness'] {
   return { ready: reasons.length === 0, reasons };
+}
+
+/** A replay as it is now, with what came of it. */
+export function shownReplay(replay: ReceiptReplay, results: ReplayResult[]): z.input<typeof ShownReplay> {
+  return {
+    ...replayView(replay),
+    results: replay.state === 'executed' ? results.map(resultView) : null,
+  };
 }

@@ -12,14 +12,14 @@ import {
   REPLAY_ERRORS,
   refusalReply,
 } from './flowrelay-problem.ts';
-import { ReplayView } from './replay-schema.ts';
-import { previewView, replayView } from './replay-view.ts';
+import { ReplayView, ShownReplay } from './replay-schema.ts';
+import { previewView, replayView, shownReplay } from './replay-view.ts';
 import { confirmReceiptReplay } from './replaying/confirm-receipt-replay.ts';
 import { executeReceiptReplay } from './replaying/execute-receipt-replay.ts';
 import { previewReceiptReplay } from './replaying/preview-receipt-replay.ts';
 import type { ReplayResult } from './replaying/receipt-replay-checks.ts';
 import { findReplay } from './store/receipt-replays.ts';
-import { findReceipt } from './store/receipts.ts';
+import { replayResults } from './store/replay-results.ts';
 
 const TAG = 'FlowRelay';
 
@@ -66,14 +66,11 @@ export function replayRoutes(deps: ApiDeps): Route[] {
       async handler({ params: { id }, body, tenant, caller, header, requestId }) {
         const key = requiredKey(header('idempotency-key'));
         if (typeof key === 'object') return key;
-        const receipt = await findReceipt(deps.pool, tenant.id, id);
-        if (!receipt) return problem('not_found');
-        if (receipt.request === 'rejected') return refusalReply({ reason: 'rejected_request' }, requestId);
         const result = await previewReceiptReplay(
           deps,
           { tenant, caller, key },
           { eventId: id, endpointId: body.endpointId },
-          (planned, usage) => previewView(planned, usage, { caller, key, requestId }),
+          (planned) => previewView(planned, { caller, key, requestId }),
         );
         return answer(result, 201, requestId);
       },
@@ -118,7 +115,7 @@ export function replayRoutes(deps: ApiDeps): Route[] {
       request: { params },
       responses: {
         202: {
-          description: 'It is executed; the receipt shows what came of it.',
+          description: 'It is executed; `GET` of the replay and the receipt show what came of it.',
           schema: ReplayView,
           headers: replayed,
         },
@@ -135,12 +132,18 @@ export function replayRoutes(deps: ApiDeps): Route[] {
       access: { of: 'tenant', scope: 'read:deliveries' },
       method: 'get',
       path: '/flowrelay/v1/replays/{id}',
-      summary: 'Show a replay',
+      summary: 'Show a replay, and what came of it',
       request: { params },
-      responses: { 200: { description: 'The replay.', schema: ReplayView }, ...errorResponses() },
+      responses: { 200: { description: 'The replay.', schema: ShownReplay }, ...errorResponses() },
       async handler({ params: { id }, tenant }) {
         const replay = await findReplay(deps.pool, tenant.id, id);
-        return replay ? { status: 200, body: replayView(replay) } : problem('not_found');
+        if (!replay) return problem('not_found');
+        const results = await replayResults(
+          deps.pool,
+          tenant.id,
+          replay.operationId ? [replay.operationId] : [],
+        );
+        return { status: 200, body: shownReplay(replay, results) };
       },
     }),
   ];
@@ -157,7 +160,8 @@ function answer(result: ReplayResult, status: number, requestId: string): Reply 
     case 'not_found':
       return problem('not_found');
     case 'key_conflict':
-      return keyConflictReply(requestId);
+    case 'key_unused':
+      return keyConflictReply(requestId, result.code);
     case 'refused':
       return refusalReply(result.refusal, requestId);
     case 'several_targets':

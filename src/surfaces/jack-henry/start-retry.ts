@@ -94,6 +94,6 @@ async function refusedSubscription(
 async function refusedEvent(db: Queryable, tenant: TenantRef, id: string): Promise<Refusal | undefined> {
   const event = await findEvent(db, tenant.id, id);
   if (!event) return 'not_found';
-  // A repeat of another event never had a payload of its own: there is nothing to do for it, which is no failure.
-  return event.payloadKept || event.duplicateOf ? undefined : 'payload_expired';
+  // What is suppressed never had a payload of its own: there is nothing to do for it, which is no failure.
+  return event.payloadKept || event.suppressed ? undefined : 'payload_expired';
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type FieldError, MAX_ERRORS, type Problem, problem } from '../../api/problem.ts';
 import type { Route } from '../../api/route.ts';
 import { MAX_EXPLICIT_IDS } from '../../domain/operations/selection.ts';
-import { readId } from '../../domain/tenancy/typed-id.ts';
+import { readId, showId } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
 import { endpointsNamed, eventsNamed, type NamedIds } from '../../store/reading/named-ids.ts';
 import { textField } from './fields.ts';
@@ -11,6 +11,8 @@ import { textField } from './fields.ts';
 export type NamedKind = 'endpoint' | 'event';
 
 const LOOK_UPS = { endpoint: endpointsNamed, event: eventsNamed };
+/** So many are named where a name stands for several. */
+const MAX_NAMED = 5;
 const EXAMPLES = { endpoint: 'warehouse', event: 'inv-2026-000123' };
 
 /** An id or a name that is read, as it was sent; {@link resolveNames} says what it stands for. */
@@ -86,6 +88,14 @@ export async function withNamedEndpoints<Filter extends { endpointIds?: string[]
   return { ...filter, endpointIds: [...new Set(ids)] };
 }
 
+/** A name stands for several, of which one is meant. */
+function ambiguous(kind: NamedKind, ids: readonly string[]): Problem {
+  const shown = ids.slice(0, MAX_NAMED).map((id) => showId(kind, id));
+  return problem('state_conflict', {
+    detail: `This name stands for ${ids.length} ${kind}s: send the id of the one that you mean, such as ${shown.join(', ')}.`,
+  });
+}
+
 /** More events than an explicit list may have. */
 export function tooManyNamed(pointer: string): Problem {
   return problem('invalid_request', {
@@ -99,7 +109,10 @@ export function tooManyNamed(pointer: string): Problem {
   });
 }
 
-/** Lets routes whose path ends in an id of this kind take a name there; their handlers see the id. */
+/**
+ * Lets routes whose path has an id of this kind take a name there; their handlers see the id. Of several the first is
+ * shown; nothing is done to one of them by a name that may mean another.
+ */
 export function takeNames(db: Queryable, kind: NamedKind, routes: readonly Route[]): Route[] {
   return routes.map((each) => ({
     ...each,
@@ -107,8 +120,9 @@ export function takeNames(db: Queryable, kind: NamedKind, routes: readonly Route
       const params = call.params as { id?: string } | undefined;
       if (params?.id === undefined || !call.tenant) return each.handler(call);
       const found = await resolveNames(db, call.tenant.id, kind, [params.id]);
-      const id = found.get(params.id)?.[0];
+      const [id, ...others] = found.get(params.id) ?? [];
       if (id === undefined) return problem('not_found');
+      if (others.length > 0 && each.method !== 'get') return ambiguous(kind, [id, ...others]);
       return each.handler({ ...call, params: { ...params, id } as unknown as typeof call.params });
     },
   }));

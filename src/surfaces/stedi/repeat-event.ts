@@ -59,6 +59,13 @@ export function repeatEventRoutes(deps: ApiDeps): Route[] {
   ];
 }
 
+const NOT_REPEATED = {
+  payload_expired: 'The payload of this event is no longer kept: send it again from its source.',
+  suppressed_duplicate:
+    'This event repeats the id of an earlier one and was never sent: retry the first one.',
+  resent: 'The sender of this event sent it again: retry the later one, which its event names as `resentAs`.',
+};
+
 type Repeated = { eventId: string; queued: number; json: string };
 
 async function repeat(db: Queryable, tenantId: string, eventId: string): Promise<Repeated | Problem> {
@@ -69,10 +76,7 @@ async function repeat(db: Queryable, tenantId: string, eventId: string): Promise
   }
   if (repeated.why === 'unknown') return problem('not_found');
   return problem('invalid_request', {
-    detail:
-      repeated.why === 'payload_expired'
-        ? 'The payload of this event is no longer kept: there is nothing to send.'
-        : 'This event repeats the id of an earlier one and was never sent: retry the first one.',
+    detail: NOT_REPEATED[repeated.why],
   });
 }
 

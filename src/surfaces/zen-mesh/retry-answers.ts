@@ -100,11 +100,12 @@ function reasonsOf(left: readonly Excluded[]): string {
     .join(' ');
 }
 
-function sentencesOf({ reason, deliveryId, endpointId, heldBy }: Excluded): string {
+function sentencesOf({ reason, deliveryId, endpointId, heldBy, resentBy }: Excluded): string {
   const { why, next } = retryWords(reason, {
     deliveryId: showId('delivery', deliveryId),
     endpointId: showId('endpoint', endpointId),
     ...(heldBy === undefined ? {} : { heldBy: showId('operation', heldBy) }),
+    ...(resentBy === undefined ? {} : { resentBy: showId('delivery', resentBy) }),
   });
   return `${why} ${next}`;
 }

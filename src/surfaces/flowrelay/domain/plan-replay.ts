@@ -1,16 +1,12 @@
 import { wantsEvent } from '../../../domain/endpoints/endpoint-match.ts';
 import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts';
 import type { EventFilter } from '../../../domain/endpoints/event-filter.ts';
-import { foundNoWorkflow, type HandoffFacts, mayHaveStarted } from './receipt.ts';
-import { handoffAvailability, type ReplayRefusal, replayAvailability } from './replay-refusal.ts';
+import { type AcceptedFacts, type HandoffFacts, mayHaveStarted, ownHandoffs } from './receipt.ts';
+import { decideHandoff, decideReplay, isAfresh, type ReplayUsage } from './replay-decision.ts';
+import type { ReplayRefusal } from './replay-refusal.ts';
 
 /** Why an endpoint is not ready for a replay. */
-export const READINESS_REASONS = [
-  'endpoint_disabled',
-  'endpoint_deleted',
-  'no_longer_wants_event',
-  'nothing_matches',
-] as const;
+export const READINESS_REASONS = ['endpoint_disabled', 'no_longer_wants_event', 'nothing_matches'] as const;
 
 /** One of {@link READINESS_REASONS}. */
 export type ReadinessReason = (typeof READINESS_REASONS)[number];
@@ -27,87 +23,155 @@ export interface TargetEndpoint {
 /** What choosing the target of a replay needs of a handoff. */
 export type TargetHandoff = HandoffFacts & { endpointId: string };
 
+/** Why a replay may make something happen twice; the first that applies. */
+export type DuplicateRisk = 'delivered' | 'uncertain' | 'failed_there' | 'resent';
+
 /** What a replay would do, as things are: one handoff again, or an event matched afresh for its first. */
 export interface ReplayPlan<Endpoint extends TargetEndpoint, Handoff extends TargetHandoff> {
   kind: 'handoff' | 'afresh';
   targets: { endpoint: Endpoint; handoff?: Handoff; notReady: ReadinessReason[] }[];
   /** What is in the way; nothing where it can be confirmed. */
   notReady: ReadinessReason[];
-  /** What is behind an endpoint may have begun because of an earlier handoff. */
-  duplicateRisk: boolean;
+  /** What is behind an endpoint may have begun because of an earlier handoff, or of one that stands for it. */
+  duplicateRisk?: DuplicateRisk;
 }
 
-/** What a plan is made of; the body is absent where it is not kept. */
-interface Material<Endpoint, Handoff> {
-  event: { type: string; body?: string; duplicateOf?: string };
+/** What a plan is made of. */
+export interface Material<Endpoint, Handoff> {
+  /** Whether an endpoint wants the event, by its present types and filter. */
+  wants(endpoint: TargetEndpoint): boolean;
+  receipt: Omit<AcceptedFacts, 'handoffs'>;
   handoffs: Handoff[];
   /** Those that the handoffs name, deleted ones too, and all others that are not deleted. */
   endpoints: Endpoint[];
+  /** Endpoints that have an event of the same id, which stands for this one there. */
+  heldElsewhere?: readonly string[];
+  usage: ReplayUsage;
   askedEndpointId?: string;
 }
 
-/** Plans a replay of an event, or says why there is none; `several` where it has to be said which handoff is meant. */
-export function planReplay<Endpoint extends TargetEndpoint, Handoff extends TargetHandoff>({
-  event,
-  handoffs,
-  endpoints,
-  askedEndpointId,
-}: Material<Endpoint, Handoff>):
+type Planned<Endpoint extends TargetEndpoint, Handoff extends TargetHandoff> =
   | { plan: ReplayPlan<Endpoint, Handoff> }
   | { refusal: ReplayRefusal }
-  | { several: true } {
-  const receipt = {
-    request: 'accepted',
-    duplicate: event.duplicateOf !== undefined,
-    retention: event.duplicateOf ? 'never_kept' : event.body === undefined ? 'expired' : 'retained',
-    handoffs,
-  } as const;
-  const whole = replayAvailability(receipt);
-  if (!whole.available && whole.reason !== 'not_terminal')
-    return {
-      refusal: { reason: whole.reason, ...(event.duplicateOf ? { firstEventId: event.duplicateOf } : {}) },
-    };
-  const payload: unknown = JSON.parse(event.body ?? 'null');
-  const wants = (endpoint: Endpoint) => wantsEvent(endpoint, { type: event.type, payload });
-  const asked = (endpointId: string) => askedEndpointId === undefined || endpointId === askedEndpointId;
+  | { several: true };
 
-  if (foundNoWorkflow(handoffs)) {
-    const candidates = endpoints.filter(({ endpointId }) => asked(endpointId));
-    if (askedEndpointId !== undefined && candidates.length === 0)
-      return { refusal: { reason: 'other_target' } };
-    const wanting = candidates.filter((endpoint) => endpoint.state !== 'deleted' && wants(endpoint));
-    const ready = wanting.filter(({ state }) => state === 'enabled');
-    const handoffAt = (endpoint: Endpoint) =>
-      handoffs.find(({ endpointId }) => endpointId === endpoint.endpointId);
-    return {
-      plan: {
-        kind: 'afresh',
-        targets: ready.map((endpoint) => {
-          const handoff = handoffAt(endpoint);
-          return { endpoint, ...(handoff ? { handoff } : {}), notReady: [] };
-        }),
-        notReady: ready.length > 0 ? [] : [wanting.length > 0 ? 'endpoint_disabled' : 'nothing_matches'],
-        duplicateRisk: false,
-      },
-    };
+/** Plans a replay of an event, or says why there is none; `several` where it has to be said which handoff is meant. */
+export function planReplay<Endpoint extends TargetEndpoint, Handoff extends TargetHandoff>(
+  material: Material<Endpoint, Handoff>,
+): Planned<Endpoint, Handoff> {
+  const { wants, handoffs, endpoints, usage, askedEndpointId } = material;
+  const receipt: AcceptedFacts = { ...material.receipt, handoffs };
+  const decision = decideReplay(receipt, usage);
+  // Of one handoff more can be said than of all.
+  if (!decision.possible && (isAfresh(receipt) || askedEndpointId === undefined))
+    return { refusal: decision.refusal };
+  const asked = handoffs.filter(({ endpointId }) => endpointId === askedEndpointId);
+  if (isAfresh(receipt)) {
+    const own = asked[0] && decideHandoff(receipt, asked[0], usage);
+    return own && !own.possible ? { refusal: own.refusal } : planAfresh(material);
   }
 
-  const possible = handoffs.filter(({ endpointId }) => asked(endpointId));
+  const possible = askedEndpointId === undefined ? ownHandoffs(handoffs) : asked;
   if (possible.length > 1) return { several: true };
   const handoff = possible[0];
   const endpoint = endpoints.find(({ endpointId }) => endpointId === handoff?.endpointId);
-  if (!handoff || !endpoint) return { refusal: { reason: 'other_target' } };
-  const availability = handoffAvailability(receipt, handoff);
-  if (!availability.available) return { refusal: { reason: availability.reason } };
+  if (!handoff || !endpoint)
+    return { refusal: decision.possible ? { reason: 'other_target' } : decision.refusal };
+  const own = decideHandoff(receipt, handoff, usage);
+  if (!own.possible) return { refusal: own.refusal };
   const notReady: ReadinessReason[] = [];
-  if (endpoint.state !== 'enabled') notReady.push(`endpoint_${endpoint.state}`);
+  if (endpoint.state === 'disabled') notReady.push('endpoint_disabled');
   if (!wants(endpoint)) notReady.push('no_longer_wants_event');
+  const duplicateRisk = riskOf(handoff);
   return {
     plan: {
       kind: 'handoff',
       targets: [{ endpoint, handoff, notReady }],
       notReady,
-      duplicateRisk: mayHaveStarted(handoff),
+      ...(duplicateRisk ? { duplicateRisk } : {}),
     },
   };
+}
+
+/** An event that nothing was ready for goes to the endpoints that want it now and never had it. */
+function planAfresh<Endpoint extends TargetEndpoint, Handoff extends TargetHandoff>({
+  wants,
+  handoffs,
+  endpoints,
+  heldElsewhere = [],
+  askedEndpointId,
+}: Material<Endpoint, Handoff>): Planned<Endpoint, Handoff> {
+  const own = ownHandoffs(handoffs);
+  const suppressed = handoffs.filter((handoff) => !own.includes(handoff));
+  const taken = new Set([...heldElsewhere, ...suppressed.map(({ endpointId }) => endpointId)]);
+  const asked = endpoints.filter(
+    ({ endpointId }) => askedEndpointId === undefined || endpointId === askedEndpointId,
+  );
+  if (asked.length === 0 && askedEndpointId !== undefined) return { refusal: { reason: 'other_target' } };
+  if (askedEndpointId !== undefined && asked[0]?.state === 'deleted')
+    return { refusal: { reason: 'endpoint_deleted' } };
+  const wanting = asked.filter(
+    (endpoint) => endpoint.state !== 'deleted' && !taken.has(endpoint.endpointId) && wants(endpoint),
+  );
+  const ready = wanting.filter(({ state }) => state === 'enabled');
+  return {
+    plan: {
+      kind: 'afresh',
+      targets: ready.map((endpoint) => {
+        const handoff = own.find(({ endpointId }) => endpointId === endpoint.endpointId);
+        return { endpoint, ...(handoff ? { handoff } : {}), notReady: [] };
+      }),
+      notReady: ready.length > 0 ? [] : [wanting.length > 0 ? 'endpoint_disabled' : 'nothing_matches'],
+    },
+  };
+}
+
+/** How an event is matched with endpoints; its body is parsed once, and where it is not kept nothing is matched. */
+export function matcherOf({
+  type,
+  body,
+}: {
+  type: string;
+  body?: string | undefined;
+}): (endpoint: TargetEndpoint) => boolean {
+  const payload: unknown = JSON.parse(body ?? 'null');
+  return (endpoint) => wantsEvent(endpoint, { type, payload });
+}
+
+/** What is in the way of replays that are possible, as things are now. */
+export interface Readiness {
+  /** Of the receipt: nothing where one of the handoffs that it is about is ready. */
+  whole: ReadinessReason[];
+  byEndpoint: Map<string, ReadinessReason[]>;
+}
+
+/** Looks at each replay of a receipt as its preview would. */
+export function readinessOf<Endpoint extends TargetEndpoint, Handoff extends TargetHandoff>(
+  material: Material<Endpoint, Handoff>,
+): Readiness {
+  const notReadyOf = (planned: Planned<Endpoint, Handoff>) =>
+    'plan' in planned ? planned.plan.notReady : [];
+  const byEndpoint = new Map(
+    material.handoffs.map(({ endpointId }) => [
+      endpointId,
+      notReadyOf(planReplay({ ...material, askedEndpointId: endpointId })),
+    ]),
+  );
+  const planned = planReplay(material);
+  if (!('several' in planned)) return { whole: notReadyOf(planned), byEndpoint };
+  const undelivered = material.handoffs.filter(({ state }) => state !== 'delivered');
+  const meant = undelivered.length > 0 ? undelivered : material.handoffs;
+  const reasons = meant.flatMap((handoff) => {
+    const asked = planReplay({ ...material, askedEndpointId: handoff.endpointId });
+    return 'plan' in asked ? [asked.plan.notReady] : [];
+  });
+  const whole = reasons.some((each) => each.length === 0) ? [] : [...new Set(reasons.flat())];
+  return { whole, byEndpoint };
+}
+
+function riskOf(handoff: HandoffFacts): DuplicateRisk | undefined {
+  if (handoff.state === 'delivered') return 'delivered';
+  if (handoff.open === 'unknown' || handoff.mayHaveArrived) return 'uncertain';
+  if (mayHaveStarted(handoff)) return 'failed_there';
+  return handoff.resentAs === undefined ? undefined : 'resent';
 }

@@ -1,3 +1,4 @@
+import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts';
 import type { DeliveryState } from '../../../domain/sending/delivery-state.ts';
 import type { ExecutionState } from '../../../domain/sending/execution-state.ts';
 
@@ -45,11 +46,20 @@ export const RECOVERY_CODES = [
 /** One of {@link RECOVERY_CODES}. */
 export type RecoveryCode = (typeof RECOVERY_CODES)[number];
 
-/** What has become of the payload: repeats and refused requests never had one here. */
+/** What has become of the payload: suppressed repeats and refused requests never had one here. */
 export const RETENTION_STATES = ['retained', 'expired', 'never_kept'] as const;
 
 /** One of {@link RETENTION_STATES}. */
 export type RetentionState = (typeof RETENTION_STATES)[number];
+
+/** Who says that a delivered handoff was accepted. */
+export type AcceptedBy =
+  /** The endpoint's own answer, 2xx. */
+  | 'answer'
+  /** The receiver's acknowledgement. */
+  | 'acknowledgement'
+  /** A status request to the endpoint, or an operator. */
+  | 'resolution';
 
 /** What is known of one handoff: one event for one endpoint. */
 export interface HandoffFacts {
@@ -61,12 +71,32 @@ export interface HandoffFacts {
   reason?: string;
   /** One of its attempts may have arrived, and nobody knows. */
   mayHaveArrived: boolean;
+  /** One of its attempts was answered 5xx: the endpoint took the request, and failed at some point of its work. */
+  failedThere?: boolean;
+  /** One of its attempts was answered. */
+  answered?: boolean;
+  acceptedBy?: AcceptedBy;
+  /** State of its endpoint now. */
+  endpointState: EndpointState;
+  /** The event that its sender sent again, and that stands for it at this endpoint. */
+  resentAs?: string;
+}
+
+/** What is known of a request that was accepted. */
+export interface AcceptedFacts {
+  request: 'accepted';
+  /** The first event with its id, of which it is a repeat. */
+  duplicateOf?: string;
+  /** A repeat of which nothing is ever sent. */
+  suppressed: boolean;
+  /** The newest event of the same id that was accepted later and stands for it. */
+  resentAs?: string;
+  retention: RetentionState;
+  handoffs: HandoffFacts[];
 }
 
 /** What is known of a request that was accepted or refused. */
-export type ReceiptFacts =
-  | { request: 'rejected'; code: string }
-  | { request: 'accepted'; duplicate: boolean; retention: RetentionState; handoffs: HandoffFacts[] };
+export type ReceiptFacts = { request: 'rejected'; code: string } | AcceptedFacts;
 
 /** All that "delivered" says. */
 export const HANDOFF_BOUNDARY =
@@ -92,21 +122,28 @@ export function handoffStatus({ state, open, attempted, reason }: HandoffFacts):
 }
 
 /** Whether something behind the endpoint may have begun because of this handoff. */
-export function mayHaveStarted({ state, open, mayHaveArrived }: HandoffFacts): boolean {
-  return state === 'delivered' || open === 'unknown' || mayHaveArrived;
+export function mayHaveStarted({ state, open, mayHaveArrived, failedThere }: HandoffFacts): boolean {
+  return state === 'delivered' || open === 'unknown' || mayHaveArrived || failedThere === true;
+}
+
+/** The handoffs of a receipt without those that an earlier one stands for. */
+export function ownHandoffs<Handoff extends HandoffFacts>(handoffs: readonly Handoff[]): Handoff[] {
+  return handoffs.filter((handoff) => handoffStatus(handoff) !== 'suppressed');
 }
 
 /** Whether nothing was ready for an accepted event: it matched nothing, or only what took nothing then. */
 export function foundNoWorkflow(handoffs: readonly HandoffFacts[]): boolean {
-  return handoffs.every((handoff) => handoffStatus(handoff) === 'not_ready' && !handoff.attempted);
+  return ownHandoffs(handoffs).every(
+    (handoff) => handoffStatus(handoff) === 'not_ready' && !handoff.attempted,
+  );
 }
 
 /** What became of the request as a whole; of several handoffs the one that needs most attention decides. */
 export function outcomeOf(facts: ReceiptFacts): ReceiptOutcome {
   if (facts.request === 'rejected') return 'rejected';
-  if (facts.duplicate) return 'duplicate_suppressed';
+  if (facts.suppressed) return 'duplicate_suppressed';
   if (foundNoWorkflow(facts.handoffs)) return 'no_workflow';
-  const statuses = new Set(facts.handoffs.map(handoffStatus));
+  const statuses = new Set(ownHandoffs(facts.handoffs).map(handoffStatus));
   if (statuses.has('processing') || statuses.has('uncertain')) return 'processing';
   if (statuses.has('queued')) return 'accepted';
   return (['failed', 'cancelled', 'retention_expired'] as const).some((status) => statuses.has(status)) ||
@@ -128,10 +165,21 @@ export function recoveryCodeOf(facts: ReceiptFacts): RecoveryCode | undefined {
     case 'processing':
       return 'handoff_not_terminal';
     case 'no_workflow':
+      if (facts.resentAs !== undefined) return undefined;
       return facts.retention === 'retained' ? 'no_workflow' : 'retention_expired';
     default:
+      if (isResent(facts)) return undefined;
       return facts.retention === 'retained' ? 'handoff_failed' : 'retention_expired';
   }
+}
+
+/** Whether later events stand for all of a receipt that was not delivered: what there is to recover is theirs. */
+export function isResent({ handoffs, resentAs }: AcceptedFacts): boolean {
+  const undelivered = ownHandoffs(handoffs).filter(({ state }) => state !== 'delivered');
+  return (
+    resentAs !== undefined &&
+    undelivered.every((handoff) => handoff.open === undefined && handoff.resentAs !== undefined)
+  );
 }
 
 /** The same for one handoff of an accepted event. */
@@ -139,6 +187,7 @@ export function handoffRecoveryCode(
   handoff: HandoffFacts,
   retention: RetentionState,
 ): RecoveryCode | undefined {
+  if (handoff.open === undefined && handoff.resentAs !== undefined) return undefined;
   switch (handoffStatus(handoff)) {
     case 'delivered':
       return undefined;

@@ -1,4 +1,5 @@
-import { handoffStatus, mayHaveStarted, outcomeOf, type ReceiptFacts } from './receipt.ts';
+import { type AcceptedFacts, handoffStatus, isResent, outcomeOf, type ReceiptFacts } from './receipt.ts';
+import { decideReplay, type ReplayUsage } from './replay-decision.ts';
 
 /** The ways on from a receipt, the one of lowest risk first where several are possible. */
 export const RECOVERY_PATHS = [
@@ -54,52 +55,119 @@ export interface Guidance {
   explicitConfirmation: boolean;
 }
 
+/** What the guide looks at beside the receipt. */
+export interface GuideContext {
+  usage: ReplayUsage;
+  newBusinessEvent: boolean;
+  /** Of a suppressed duplicate: the receipt that stands for it. */
+  standing?: ReceiptFacts | undefined;
+}
+
 /** The safest way on from a receipt; a sender that means a new business event goes its own way whatever happened. */
-export function guidanceFor(facts: ReceiptFacts, intent: { newBusinessEvent: boolean }): Guidance {
-  if (intent.newBusinessEvent) return byRow('new_business_event', 'sender_resend');
+export function guidanceFor(facts: ReceiptFacts, context: GuideContext): Guidance {
+  const decision = decideReplay(facts, context.usage);
+  const explicitConfirmation = decision.possible && decision.needsConfirmation;
+  const say = (recommended: RecoveryPath, why: string, situation?: RecoverySituation): Guidance => ({
+    recommended,
+    ...(situation ? { situation } : {}),
+    why,
+    explicitConfirmation,
+  });
+  const byRow = (situation: RecoverySituation, recommended: RecoveryPath): Guidance =>
+    say(recommended, RECOVERY_SITUATIONS[situation].why, situation);
+
+  if (context.newBusinessEvent) return byRow('new_business_event', 'sender_resend');
   if (facts.request === 'rejected') return byRow('rejected', 'sender_resend');
-  switch (outcomeOf(facts)) {
+  const outcome = outcomeOf(facts);
+  switch (outcome) {
     case 'duplicate_suppressed':
-      return {
-        recommended: 'none',
-        why: 'This request repeats an earlier one: the first receipt says what became of it.',
-        explicitConfirmation: false,
-      };
+      return say(...ofDuplicate(context.standing, context.usage));
     case 'delivered':
-      return {
-        recommended: 'none',
-        why: 'The endpoint accepted the handoff: there is nothing to recover.',
-        explicitConfirmation: facts.retention === 'retained',
-      };
+      return say(
+        'none',
+        !decision.possible && decision.refusal.reason === 'not_terminal'
+          ? 'The endpoint accepted the handoff: there is nothing to recover. A replay of it is under way.'
+          : 'The endpoint accepted the handoff: there is nothing to recover.',
+      );
     case 'accepted':
       return byRow('not_terminal', 'wait');
     case 'processing':
       return facts.handoffs.some((handoff) => handoffStatus(handoff) === 'uncertain')
-        ? byRow('not_terminal', 'inspect_diagnostics', true)
+        ? byRow('not_terminal', 'inspect_diagnostics')
         : byRow('not_terminal', 'wait');
-    default:
-      return afterFailure(facts);
+    case 'failed':
+    case 'no_workflow':
+      break;
+  }
+  if (isResent(facts) || isOvertaken(facts))
+    return say(
+      'none',
+      'The sender sent this event again: the receipt that `resentReceiptId` names says what becomes of it.',
+    );
+  if (facts.retention !== 'retained') return byRow('unavailable', 'sender_resend');
+  if (!decision.possible)
+    switch (decision.refusal.reason) {
+      case 'replays_per_day':
+        return decision.refusal.retryAfterSeconds === undefined
+          ? say('inspect_diagnostics', 'The tenant may have no replays: have its limit raised first.')
+          : say(
+              'wait',
+              'As many replays as the tenant may have in 24 hours were executed: wait for the next.',
+            );
+      case 'endpoint_deleted':
+        return say(
+          'sender_resend',
+          'The endpoint is deleted, and nothing can be replayed there. A resend goes to the endpoints that want it now.',
+          'unavailable',
+        );
+      default:
+        return say('wait', 'Nothing of this receipt can be replayed at present.');
+    }
+  if (!explicitConfirmation) return byRow('not_ready', 'flowrelay_replay');
+  return say(
+    'inspect_diagnostics',
+    'When processing may already have started, prefer manual review, diagnostics, and explicit replay confirmation over automatic retries.',
+    'not_ready',
+  );
+}
+
+/** What a suppressed duplicate has to do follows from what became of the request that stands for it. */
+function ofDuplicate(
+  standing: ReceiptFacts | undefined,
+  usage: ReplayUsage,
+): [recommended: RecoveryPath, why: string] {
+  if (standing === undefined || standing.request === 'rejected')
+    return ['none', 'This request repeats an earlier one: the first receipt says what became of it.'];
+  switch (outcomeOf(standing)) {
+    case 'delivered':
+      return [
+        'none',
+        'This request repeats an earlier one, which was delivered: there is nothing to recover.',
+      ];
+    case 'accepted':
+    case 'processing':
+      return ['wait', 'This request repeats an earlier one, which is still on its way: see its receipt.'];
+    default: {
+      const decision = decideReplay(standing, usage);
+      if (decision.possible)
+        return [
+          'flowrelay_replay',
+          'This request repeats an earlier one, which was not delivered and can be replayed: replay that one.',
+        ];
+      return decision.refusal.reason === 'payload_gone' || decision.refusal.reason === 'endpoint_deleted'
+        ? [
+            'sender_resend',
+            'This request repeats an earlier one, which can no longer be replayed: a further resend is a new delivery.',
+          ]
+        : [
+            'inspect_diagnostics',
+            'This request repeats an earlier one: see what keeps that one from being replayed.',
+          ];
+    }
   }
 }
 
-function afterFailure({ retention, handoffs }: Extract<ReceiptFacts, { request: 'accepted' }>): Guidance {
-  if (retention !== 'retained') return byRow('unavailable', 'sender_resend');
-  const started = handoffs.some(
-    (handoff) => handoffStatus(handoff) !== 'delivered' && mayHaveStarted(handoff),
-  );
-  if (!started) return byRow('not_ready', 'flowrelay_replay');
-  return {
-    recommended: 'inspect_diagnostics',
-    situation: 'not_ready',
-    why: 'When processing may already have started, prefer manual review, diagnostics, and explicit replay confirmation over automatic retries.',
-    explicitConfirmation: true,
-  };
-}
-
-function byRow(
-  situation: RecoverySituation,
-  recommended: RecoveryPath,
-  explicitConfirmation = false,
-): Guidance {
-  return { recommended, situation, why: RECOVERY_SITUATIONS[situation].why, explicitConfirmation };
+/** Nothing was ready for it, and a later event of the same id stands for it. */
+function isOvertaken({ resentAs, handoffs }: AcceptedFacts): boolean {
+  return resentAs !== undefined && handoffs.length === 0;
 }

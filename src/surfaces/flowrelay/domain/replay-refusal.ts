@@ -1,4 +1,4 @@
-import { type HandoffFacts, mayHaveStarted, type ReceiptFacts } from './receipt.ts';
+import type { ResendFate } from './sender-resend.ts';
 
 /** The codes by which a replay is refused; `missing_scope` is decided with the credential. */
 export const REPLAY_REFUSALS = [
@@ -16,6 +16,8 @@ export type ReplayRefusalCode = (typeof REPLAY_REFUSALS)[number];
 export const REFUSAL_REASONS = {
   not_terminal: 'unsafe_state',
   suppressed_duplicate: 'unsafe_state',
+  resent: 'unsafe_state',
+  endpoint_deleted: 'unsafe_state',
   not_ready: 'unsafe_state',
   not_confirmed: 'unsafe_state',
   duplicate_risk_not_confirmed: 'unsafe_state',
@@ -40,44 +42,14 @@ export interface ReplayRefusal {
   freshPreview?: boolean;
   /** The first event, of which this one is a repeat. */
   firstEventId?: string;
+  /** The later event that stands for this one. */
+  resentAs?: string;
   retryAfterSeconds?: number;
+  /** What would become of it if its sender sent it again under the same id; where a replay cannot help. */
+  senderResend?: ResendFate;
 }
 
 /** The code of a refusal. */
 export function refusalCode({ reason }: ReplayRefusal): ReplayRefusalCode {
   return REFUSAL_REASONS[reason];
-}
-
-/** Whether a handoff can be replayed, as far as it alone decides, and what that needs. */
-export type ReplayAvailability =
-  | { available: true; needsDuplicateRiskConfirmation: boolean }
-  | { available: false; reason: RefusalReason };
-
-/** Whether one handoff of a receipt can be replayed; what is queued, sending or scheduled cannot, whoever confirms it. */
-export function handoffAvailability(receipt: ReceiptFacts, handoff: HandoffFacts): ReplayAvailability {
-  const refused = receiptRefusal(receipt);
-  if (refused) return { available: false, reason: refused };
-  if (handoff.open !== undefined && handoff.open !== 'unknown')
-    return { available: false, reason: 'not_terminal' };
-  return { available: true, needsDuplicateRiskConfirmation: mayHaveStarted(handoff) };
-}
-
-/** Whether anything of a receipt can be replayed. */
-export function replayAvailability(receipt: ReceiptFacts): ReplayAvailability {
-  const refused = receiptRefusal(receipt);
-  if (refused) return { available: false, reason: refused };
-  const handoffs = receipt.request === 'accepted' ? receipt.handoffs : [];
-  const each = handoffs.map((handoff) => handoffAvailability(receipt, handoff));
-  const possible = each.flatMap((one) => (one.available ? [one] : []));
-  if (each.length > 0 && possible.length === 0) return { available: false, reason: 'not_terminal' };
-  return {
-    available: true,
-    needsDuplicateRiskConfirmation: possible.some((one) => one.needsDuplicateRiskConfirmation),
-  };
-}
-
-function receiptRefusal(receipt: ReceiptFacts): RefusalReason | undefined {
-  if (receipt.request === 'rejected') return 'rejected_request';
-  if (receipt.duplicate) return 'suppressed_duplicate';
-  return receipt.retention === 'retained' ? undefined : 'payload_gone';
 }

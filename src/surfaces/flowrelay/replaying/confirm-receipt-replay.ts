@@ -1,8 +1,7 @@
 import type { RecoveryDeps } from '../../../operations/recovery-deps.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
-import { confirmReplay, lockReplay, replayUsage } from '../store/receipt-replays.ts';
+import { confirmReplay, lockReplay } from '../store/receipt-replays.ts';
 import {
-  exhaustedBy,
   type ReplayCaller,
   type ReplayResult,
   refuse,
@@ -20,12 +19,10 @@ export async function confirmReceiptReplay(
   const { tenant, caller } = by;
   return withTransaction(deps.pool, async (db): Promise<ReplayResult> => {
     const replay = await lockReplay(db, tenant.id, replayId);
-    const failure = wrongCall(replay, by);
+    const failure = await wrongCall(db, replay, by);
     if (failure || !replay) return failure ?? { ok: false, code: 'not_found' };
     if (replay.state === 'executed') return { ok: true, replay, repeated: true };
-    const refusal =
-      (await staleness(db, tenant.id, replay, caller.actor, { mustBeReady: true })) ??
-      exhaustedBy(await replayUsage(db, tenant.id));
+    const refusal = await staleness(db, tenant.id, replay, caller.actor, { mustBeReady: true });
     if (refusal) return refuse(refusal);
     if (replay.state === 'confirmed') return { ok: true, replay, repeated: true };
     if (replay.duplicateRisk && !duplicateRisk) return refuse({ reason: 'duplicate_risk_not_confirmed' });

@@ -12,11 +12,9 @@ import {
   lockReplayUsage,
   markExecuted,
   type ReceiptReplay,
-  replayUsage,
 } from '../store/receipt-replays.ts';
 import { holdTargets } from '../store/replay-material.ts';
 import {
-  exhaustedBy,
   type ReplayCaller,
   type ReplayResult,
   refuse,
@@ -35,7 +33,7 @@ export async function executeReceiptReplay(
 ): Promise<ReplayResult> {
   const { tenant, caller } = by;
   const found = await findReplay(deps.pool, tenant.id, replayId);
-  const failure = wrongCall(found, by);
+  const failure = await wrongCall(deps.pool, found, by);
   if (failure || !found) return failure ?? { ok: false, code: 'not_found' };
   if (found.state !== 'executed') {
     const accepted = await acceptOperation<ReplayRefusal | 'executed_meanwhile'>(deps, {
@@ -49,7 +47,13 @@ export async function executeReceiptReplay(
         return replay && beforeExecution(db, tenant.id, replay, caller.actor);
       },
       after: async (db, { operationId, items }) => {
-        if (!sendsEach(found, items)) return { reason: 'nothing_to_send', freshPreview: true };
+        if (!sendsEach(found, items))
+          return {
+            reason: items.some((item) => item.became === 'excluded' && item.reason === 'payload_expired')
+              ? 'payload_gone'
+              : 'nothing_to_send',
+            freshPreview: true,
+          };
         if (!(await markExecuted(db, tenant.id, replayId, operationId)))
           throw new Error('a replay that is held was changed by somebody else');
         return undefined;
@@ -70,7 +74,7 @@ function operationOf(replay: ReceiptReplay): {
   kind: 'retry' | 'replay';
   target: 'current';
   selection: Selection;
-  options: { matchFilter?: boolean };
+  options: { matchFilter?: boolean; includeResent?: boolean };
   reason: string;
 } {
   const reason = 'replay of a receipt';
@@ -79,7 +83,8 @@ function operationOf(replay: ReceiptReplay): {
       kind: 'replay',
       target: 'current',
       selection: { deliveryIds: replay.targets.flatMap(({ deliveryId }) => deliveryId ?? []) },
-      options: { matchFilter: true },
+      // It is executed only where the risk was confirmed.
+      options: { matchFilter: true, ...(replay.duplicateRisk ? { includeResent: true } : {}) },
       reason,
     };
   const endpointIds = replay.targets.map(({ endpointId }) => endpointId);
@@ -103,11 +108,9 @@ async function beforeExecution(
     endpointIds: replay.targets.map(({ endpointId }) => endpointId),
   });
   if (replay.state !== 'confirmed') return { reason: 'not_confirmed' };
+  await lockReplayUsage(db, tenantId);
   const stale = await staleness(db, tenantId, replay, actor, { mustBeReady: true });
   if (stale) return stale;
-  await lockReplayUsage(db, tenantId);
-  const exhausted = exhaustedBy(await replayUsage(db, tenantId));
-  if (exhausted) return exhausted;
   // The confirmation is the operator's word on what is unknown; nothing may refuse after this.
   for (const { deliveryId } of replay.targets)
     if (deliveryId !== undefined) {

@@ -1,23 +1,27 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../../domain/json/canonical-json.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
-import { planReplay, type ReplayPlan } from '../domain/plan-replay.ts';
+import { matcherOf, planReplay, type ReplayPlan } from '../domain/plan-replay.ts';
+import type { ReplayUsage } from '../domain/replay-decision.ts';
 import type { ReplayRefusal } from '../domain/replay-refusal.ts';
-import type { ReplayTarget } from '../store/receipt-replays.ts';
+import { type ReplayTarget, replayUsage } from '../store/receipt-replays.ts';
+import { type AcceptedReceipt, findReceipt } from '../store/receipts.ts';
 import {
   type CurrentEndpoint,
   currentEndpoints,
-  findReplayEvent,
   type HandoffTip,
   handoffTips,
-  type ReplayEvent,
+  heldElsewhere,
+  replayPayload,
 } from '../store/replay-material.ts';
+import { senderResendFate } from './sender-resend-fate.ts';
 
 /** A replay as it would be now, and the binding that changes with each of its parts. */
 export interface PlannedReplay {
-  event: ReplayEvent;
+  receipt: AcceptedReceipt;
   plan: ReplayPlan<CurrentEndpoint, HandoffTip>;
   targets: ReplayTarget[];
+  usage: ReplayUsage;
   binding: Buffer;
 }
 
@@ -34,21 +38,18 @@ export async function planReceiptReplay(
   db: Queryable,
   { tenantId, eventId, askedEndpointId, actor }: AskedReplay,
 ): Promise<PlannedReplay | { refusal: ReplayRefusal } | { several: true } | undefined> {
-  const event = await findReplayEvent(db, tenantId, eventId);
-  if (!event) return undefined;
-  const handoffs = await handoffTips(db, tenantId, eventId);
-  const named = handoffs.map(({ endpointId }) => endpointId);
-  const [others, own] = [
-    await currentEndpoints(db, tenantId, undefined),
-    await currentEndpoints(db, tenantId, named),
-  ];
-  const endpoints = [...new Map([...others, ...own].map((each) => [each.endpointId, each])).values()];
+  const receipt = await findReceipt(db, tenantId, eventId);
+  if (!receipt) return undefined;
+  if (receipt.request === 'rejected') return { refusal: { reason: 'rejected_request' } };
+  const { body, usage, material } = await loadMaterial(db, tenantId, receipt);
   const planned = planReplay({
-    event,
-    handoffs,
-    endpoints,
+    ...material,
     ...(askedEndpointId === undefined ? {} : { askedEndpointId }),
   });
+  if ('refusal' in planned && RESENDABLE.has(planned.refusal.reason))
+    return {
+      refusal: { ...planned.refusal, senderResend: await senderResendFate(db, tenantId, receipt) },
+    };
   if (!('plan' in planned)) return planned;
   const { plan } = planned;
   const targets = plan.targets.map(({ endpoint, handoff }) => ({
@@ -60,7 +61,7 @@ export async function planReceiptReplay(
     canonicalJson({
       actor,
       event: eventId,
-      payload: digest(event.body ?? '').toString('hex'),
+      payload: digest(body ?? '').toString('hex'),
       kind: plan.kind,
       targets: plan.targets.map(({ endpoint, handoff }) => ({
         endpoint: endpoint.endpointId,
@@ -70,7 +71,36 @@ export async function planReceiptReplay(
       })),
     }),
   );
-  return { event, plan, targets, binding };
+  return { receipt, plan, targets, usage, binding };
+}
+
+/** Refusals after which only the sender can help. */
+const RESENDABLE: ReadonlySet<string> = new Set(['payload_gone', 'endpoint_deleted']);
+
+/** Everything that a plan of a replay of this receipt is made of. */
+export async function loadMaterial(db: Queryable, tenantId: string, receipt: AcceptedReceipt) {
+  const body = await replayPayload(db, tenantId, receipt.id);
+  const handoffs = await handoffTips(db, tenantId, receipt.id);
+  const named = handoffs.map(({ endpointId }) => endpointId);
+  const [others, own] = [
+    await currentEndpoints(db, tenantId, undefined),
+    await currentEndpoints(db, tenantId, named),
+  ];
+  const usage = await replayUsage(db, tenantId);
+  // Read by a later statement than the receipt: what went in between is gone.
+  const retention = receipt.retention === 'retained' && body === undefined ? 'expired' : receipt.retention;
+  return {
+    body,
+    usage,
+    material: {
+      wants: matcherOf({ type: receipt.eventType, body }),
+      receipt: { ...receipt, retention } as const,
+      handoffs,
+      endpoints: [...new Map([...others, ...own].map((each) => [each.endpointId, each])).values()],
+      heldElsewhere: await heldElsewhere(db, tenantId, receipt),
+      usage,
+    },
+  };
 }
 
 function digest(text: string): Buffer {

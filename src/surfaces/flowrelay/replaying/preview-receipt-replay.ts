@@ -1,16 +1,9 @@
 import type { RecoveryDeps } from '../../../operations/recovery-deps.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
-import {
-  insertReplay,
-  type ReceiptReplay,
-  type ReplayUsage,
-  replayByKey,
-  replayUsage,
-} from '../store/receipt-replays.ts';
+import { insertReplay, type ReceiptReplay, replayByKey } from '../store/receipt-replays.ts';
 import { type PlannedReplay, planReceiptReplay } from './plan-receipt-replay.ts';
 import {
-  exhaustedBy,
   type ReplayCaller,
   type ReplayResult,
   refuse,
@@ -29,7 +22,7 @@ export async function previewReceiptReplay(
   deps: RecoveryDeps,
   { tenant, caller, key }: ReplayCaller,
   asked: { eventId: string; endpointId?: string | undefined },
-  render: (planned: PlannedReplay, usage: ReplayUsage) => unknown,
+  render: (planned: PlannedReplay) => unknown,
 ): Promise<ReplayResult> {
   const keyHash = replayKeyHash(key);
   return withTransaction(deps.pool, async (db): Promise<ReplayResult> => {
@@ -44,9 +37,6 @@ export async function previewReceiptReplay(
     if (planned === undefined) return { ok: false, code: 'not_found' };
     if ('several' in planned) return { ok: false, code: 'several_targets' };
     if ('refusal' in planned) return refuse(planned.refusal);
-    const usage = await replayUsage(db, tenant.id);
-    const exhausted = exhaustedBy(usage);
-    if (exhausted) return refuse(exhausted);
     const replay = await insertReplay(db, tenant.id, {
       eventId: asked.eventId,
       ...(asked.endpointId === undefined ? {} : { askedEndpointId: asked.endpointId }),
@@ -55,8 +45,8 @@ export async function previewReceiptReplay(
       binding: planned.binding,
       kind: planned.plan.kind,
       targets: planned.targets,
-      duplicateRisk: planned.plan.duplicateRisk,
-      preview: render(planned, usage),
+      duplicateRisk: planned.plan.duplicateRisk !== undefined,
+      preview: render(planned),
       validForMs: PREVIEW_VALID_MS,
     });
     if (replay) return { ok: true, replay, repeated: false };

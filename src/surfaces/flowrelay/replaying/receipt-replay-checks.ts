@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import type { ReplayRefusal } from '../domain/replay-refusal.ts';
-import type { ReceiptReplay, ReplayUsage } from '../store/receipt-replays.ts';
+import { type ReceiptReplay, replayByKey } from '../store/receipt-replays.ts';
 import { planReceiptReplay } from './plan-receipt-replay.ts';
 
 /** Who replays, and under which key from the preview to the execution. */
@@ -14,7 +14,7 @@ export interface ReplayCaller {
 /** The replay as it is now, or why it is not done. */
 export type ReplayResult =
   | { ok: true; replay: ReceiptReplay; repeated: boolean }
-  | { ok: false; code: 'not_found' | 'key_conflict' | 'several_targets' }
+  | { ok: false; code: 'not_found' | 'key_conflict' | 'key_unused' | 'several_targets' }
   | { ok: false; code: 'refused'; refusal: ReplayRefusal };
 
 /** Why it is not done. */
@@ -37,7 +37,11 @@ export async function staleness(
     askedEndpointId: replay.askedEndpointId,
     actor,
   });
-  if (planned && 'refusal' in planned) return { ...planned.refusal, freshPreview: true };
+  // A limit passes: what was previewed is as it was.
+  if (planned && 'refusal' in planned)
+    return planned.refusal.reason === 'replays_per_day'
+      ? planned.refusal
+      : { ...planned.refusal, freshPreview: true };
   if (!planned || 'several' in planned || !planned.binding.equals(replay.binding))
     return { reason: 'changed_since_preview', freshPreview: true };
   if (replay.expired) return { reason: 'preview_expired', freshPreview: true };
@@ -46,23 +50,20 @@ export async function staleness(
     : undefined;
 }
 
-/** What is wrong with a call about this replay: it is not there, the key is another one's, or the actor is. */
-export function wrongCall(
+/** What is wrong with a call about this replay: it is not there, the key is another one's or nobody's, or the actor is. */
+export async function wrongCall(
+  db: Queryable,
   replay: ReceiptReplay | undefined,
-  { caller, key }: Pick<ReplayCaller, 'caller' | 'key'>,
-): ReplayFailure | undefined {
+  { tenant, caller, key }: ReplayCaller,
+): Promise<ReplayFailure | undefined> {
   if (!replay) return { ok: false, code: 'not_found' };
-  if (!replay.keyHash.equals(replayKeyHash(key))) return { ok: false, code: 'key_conflict' };
+  const keyHash = replayKeyHash(key);
+  if (!replay.keyHash.equals(keyHash))
+    return {
+      ok: false,
+      code: (await replayByKey(db, tenant.id, keyHash)) ? 'key_conflict' : 'key_unused',
+    };
   return replay.actor === caller.actor ? undefined : refuse({ reason: 'actor_changed', freshPreview: true });
-}
-
-/** Whether the tenant has had as many replays as it may. */
-export function exhaustedBy({ executed, limit, freeInMs }: ReplayUsage): ReplayRefusal | undefined {
-  if (limit === undefined || executed < limit) return undefined;
-  return {
-    reason: 'replays_per_day',
-    retryAfterSeconds: Math.max(1, Math.ceil((freeInMs ?? 24 * 3_600_000) / 1_000)),
-  };
 }
 
 /** A key as it is kept: a client's key may say something about its customers. */

@@ -1,7 +1,6 @@
-import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import type { HandoffFacts } from '../domain/receipt.ts';
-import { HANDOFF_FACTS, handoffFactsFrom } from './receipts.ts';
+import { HANDOFF_FACTS, type HandoffRow, handoffFactsFrom } from './receipts.ts';
 
 /** What a receipt shows of an endpoint's version: where it led and what it wanted, never how it is retried. */
 export interface EndpointSnapshot {
@@ -18,7 +17,6 @@ export interface EndpointSnapshot {
 export interface Handoff extends HandoffFacts {
   deliveryId: string;
   snapshot: EndpointSnapshot;
-  endpointState: EndpointState;
   currentVersion: number;
   attempts: number;
   lastAttemptAt?: Date;
@@ -33,9 +31,19 @@ export async function handoffsOfEvent(
   eventId: string,
   limit: number,
 ): Promise<Handoff[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<
+    HandoffRow &
+      SnapshotRow & {
+        id: string;
+        attempts: number;
+        last_attempt_at: Date | null;
+        fault_code: string | null;
+        http_status: number | null;
+        current_version: number;
+      }
+  >(
     `${HANDOFF_FACTS}, d.id, d.endpoint_id, d.attempts, d.last_attempt_at, d.fault_code, d.http_status,
-       n.handle, n.state as endpoint_state, n.current_version, c.version, c.url, c.event_types,
+       n.handle, n.current_version, c.version, c.url, c.event_types,
        c.filter is not null as has_filter
      from deliveries d
      join endpoints n on n.id = d.endpoint_id
@@ -54,7 +62,6 @@ export async function handoffsOfEvent(
     ...handoffFactsFrom(row),
     deliveryId: row.id,
     snapshot: snapshotFrom(row),
-    endpointState: row.endpoint_state,
     currentVersion: row.current_version,
     attempts: row.attempts,
     ...(row.last_attempt_at ? { lastAttemptAt: row.last_attempt_at } : {}),
@@ -63,9 +70,18 @@ export async function handoffsOfEvent(
   }));
 }
 
+/** A row that joins an endpoint with one of its versions. */
+export interface SnapshotRow {
+  endpoint_id: string;
+  handle: string;
+  version: number;
+  url: string;
+  event_types: string[] | null;
+  has_filter: boolean;
+}
+
 /** The snapshot in a row that joins an endpoint with one of its versions. */
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-export function snapshotFrom(row: any): EndpointSnapshot {
+export function snapshotFrom(row: SnapshotRow): EndpointSnapshot {
   return {
     endpointId: row.endpoint_id,
     handle: row.handle,
@@ -74,52 +90,4 @@ export function snapshotFrom(row: any): EndpointSnapshot {
     ...(row.event_types ? { eventTypes: row.event_types } : {}),
     hasFilter: row.has_filter,
   };
-}
-
-/** One step of what happened to an event after it was accepted. */
-export interface HandoffStep {
-  at: Date;
-  deliveryId: string;
-  endpointId: string;
-  step:
-    | { what: 'attempted'; outcome: string; httpStatus?: number; faultCode?: string }
-    | { what: 'ended'; state: string; reason?: string };
-}
-
-/** The newest `limit` steps of an event's handoffs, oldest of them first: each request, and how each run ended. */
-export async function stepsOfEvent(
-  db: Queryable,
-  tenantId: string,
-  eventId: string,
-  limit: number,
-): Promise<HandoffStep[]> {
-  const { rows } = await db.query(
-    `with run as materialized (
-       select e.id, e.delivery_id, e.endpoint_id, e.state, e.reason, e.finished_at
-       from deliveries d join executions e on e.delivery_id = d.id
-       where d.event_id = $2 and d.tenant_id = $1 and d.replay_of is null
-     )
-     select a.started_at as at, 0 as rank, r.delivery_id, r.endpoint_id, a.outcome, a.http_status, a.fault_code,
-       null as state, null as reason
-     from run r join attempts a on a.execution_id = r.id
-     union all
-     select r.finished_at, 1, r.delivery_id, r.endpoint_id, null, null, null, r.state, r.reason
-     from run r where r.finished_at is not null and r.state <> 'superseded'
-     order by at desc, rank desc limit $3`,
-    [tenantId, eventId, limit],
-  );
-  return rows.reverse().map((row) => ({
-    at: row.at,
-    deliveryId: row.delivery_id,
-    endpointId: row.endpoint_id,
-    step:
-      row.state === null
-        ? {
-            what: 'attempted',
-            outcome: row.outcome,
-            ...(row.http_status !== null ? { httpStatus: row.http_status } : {}),
-            ...(row.fault_code !== null ? { faultCode: row.fault_code } : {}),
-          }
-        : { what: 'ended', state: row.state, ...(row.reason !== null ? { reason: row.reason } : {}) },
-  }));
 }

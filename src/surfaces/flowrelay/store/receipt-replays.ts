@@ -1,4 +1,5 @@
 import type { Queryable } from '../../../store/db/queryable.ts';
+import type { ReplayUsage } from '../domain/replay-decision.ts';
 
 /** Where a replay goes: an endpoint in the version that was previewed, and the handoff where there is one. */
 export interface ReplayTarget {
@@ -155,22 +156,19 @@ export async function markExecuted(
   return rowCount === 1;
 }
 
-/** How many replays of a tenant were executed in the last 24 hours, its limit, and when the oldest of them is out of it. */
-export interface ReplayUsage {
-  executed: number;
-  limit?: number;
-  freeInMs?: number;
-}
-
-/** Reads what a tenant has used of its replays. */
+/** Reads what a tenant has used of its replays, and when enough of them are 24 hours old for another one. */
 export async function replayUsage(db: Queryable, tenantId: string): Promise<ReplayUsage> {
-  const { rows } = await db.query(
-    `select (t.settings->>'replaysPerDay')::int as most, u.executed, u.free_in_ms
-     from tenants t cross join lateral (
-       select count(*)::int as executed,
-         extract(epoch from min(r.executed_at) + interval '24 hours' - clock_timestamp())::float8 * 1000 as free_in_ms
-       from receipt_replays r where r.tenant_id = t.id and r.executed_at > clock_timestamp() - interval '24 hours'
-     ) u where t.id = $1`,
+  const { rows } = await db.query<{ most: number | null; executed: number; free_in_ms: number | null }>(
+    `select l.most, u.executed,
+       (select extract(epoch from r.executed_at + interval '24 hours' - clock_timestamp())::float8 * 1000
+        from receipt_replays r where r.tenant_id = t.id and r.executed_at > clock_timestamp() - interval '24 hours'
+          and l.most > 0
+        order by r.executed_at desc offset greatest(l.most - 1, 0) limit 1) as free_in_ms
+     from tenants t
+     cross join lateral (select (t.settings->>'replaysPerDay')::int as most) l
+     cross join lateral (select count(*)::int as executed from receipt_replays r
+       where r.tenant_id = t.id and r.executed_at > clock_timestamp() - interval '24 hours') u
+     where t.id = $1`,
     [tenantId],
   );
   const row = rows[0];

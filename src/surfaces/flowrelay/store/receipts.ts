@@ -1,6 +1,9 @@
+import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts';
+import type { DeliveryState } from '../../../domain/sending/delivery-state.ts';
+import type { ExecutionState } from '../../../domain/sending/execution-state.ts';
 import { millisecondEdge } from '../../../domain/time/instant.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
-import type { HandoffFacts, RetentionState } from '../domain/receipt.ts';
+import type { AcceptedBy, HandoffFacts, RetentionState } from '../domain/receipt.ts';
 
 /** What the receipt of an accepted event is made of, beside its handoffs. */
 export interface AcceptedReceipt {
@@ -10,7 +13,15 @@ export interface AcceptedReceipt {
   /** The same in whole microseconds since 1970, for the cursor. */
   atMicros: string;
   eventType: string;
+  /** It has an id of its sender's, so that a repeat of it is known. */
+  identified: boolean;
   duplicateOf?: string;
+  /** A repeat of which nothing is ever sent. */
+  suppressed: boolean;
+  /** Of a repeat: the event that stood for it when it came. */
+  standingEventId?: string;
+  /** The newest event of the same id that was accepted later and stands for it. */
+  resentAs?: string;
   retention: RetentionState;
   payloadRemoved?: { at: Date; why: 'retention' | 'erasure' };
   /** By the tenant's present setting. */
@@ -44,16 +55,36 @@ export interface ReceiptFilter {
 
 const MICROS = (column: string) => `(extract(epoch from ${column}) * 1000000)::bigint::text`;
 
-/** Where one handoff stands: its fold, the execution that owns it, why its newest one ended. */
+/** A condition on the attempts of a delivery `d`. */
+const ATTEMPTED = (
+  condition: string,
+) => `exists (select from executions e join attempts a on a.execution_id = e.id
+      where e.delivery_id = d.id and ${condition})`;
+
+/** Where one handoff stands: its fold, the execution that owns it, why its newest one ended, what was answered. */
 export const HANDOFF_FACTS = `select d.state, d.attempts > 0 as attempted,
+    (select n.state from endpoints n where n.id = d.endpoint_id) as endpoint_state,
+    ${ATTEMPTED('a.http_status >= 500')} as failed_there,
+    ${ATTEMPTED('a.http_status is not null')} as answered,
+    case when d.state = 'delivered' then case
+      when ${ATTEMPTED(`a.outcome = 'delivered'`)} then 'answer'
+      when exists (select from executions e where e.delivery_id = d.id and e.state = 'delivered'
+        and e.reason = 'acknowledged') then 'acknowledgement'
+      else 'resolution' end end as accepted_by,
+    (select r.event_id from deliveries r where r.id = d.resent_by) as resent_as,
     (select e.state from executions e where e.delivery_id = d.id and e.open) as open,
     (select e.reason from executions e where e.delivery_id = d.id order by e.id desc limit 1) as reason,
     exists (select from executions e where e.delivery_id = d.id and e.may_have_arrived) as may_have_arrived`;
 
 const ACCEPTED = `'accepted' as request, v.id, v.accepted_at as at, ${MICROS('v.accepted_at')} as at_micros, v.type,
-    v.duplicate_of, v.payload_removed_at, v.payload_removed_for,
+    v.duplicate_of, v.external_id is not null as identified, v.payload_removed_at, v.payload_removed_for,
     (select p.event_id from payloads p where p.event_id = v.id) is not null as kept,
     v.accepted_at + (t.settings->>'payloadRetentionDays')::int * interval '1 day' as retained_until,
+    case when v.duplicate_of is not null then coalesce((select r.event_id from event_resends r
+      where r.first_event_id = v.duplicate_of and r.event_id < v.id order by r.event_id desc limit 1), v.duplicate_of)
+      end as standing_event_id,
+    (select r.event_id from event_resends r where r.first_event_id = coalesce(v.duplicate_of, v.id) and r.event_id > v.id
+      order by r.event_id desc limit 1) as resent_as,
     (select coalesce(jsonb_agg(distinct to_jsonb(h)), '[]') from (
       ${HANDOFF_FACTS} from deliveries d where d.event_id = v.id and d.tenant_id = $1 and d.replay_of is null
     ) h) as handoffs`;
@@ -129,14 +160,19 @@ function newestFirst(a: Receipt, b: Receipt): number {
 
 // biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
 function acceptedFrom(row: any): AcceptedReceipt {
+  const suppressed = row.duplicate_of !== null && !row.kept && row.payload_removed_at === null;
   return {
     request: 'accepted',
     id: row.id,
     at: row.at,
     atMicros: row.at_micros,
     eventType: row.type,
+    identified: row.identified,
     ...(row.duplicate_of ? { duplicateOf: row.duplicate_of } : {}),
-    retention: row.duplicate_of ? 'never_kept' : row.kept ? 'retained' : 'expired',
+    suppressed,
+    ...(row.standing_event_id ? { standingEventId: row.standing_event_id } : {}),
+    ...(row.resent_as ? { resentAs: row.resent_as } : {}),
+    retention: suppressed ? 'never_kept' : row.kept ? 'retained' : 'expired',
     ...(row.payload_removed_at
       ? { payloadRemoved: { at: row.payload_removed_at, why: row.payload_removed_for } }
       : {}),
@@ -157,14 +193,32 @@ function rejectedFrom(row: any): RejectedReceipt {
   };
 }
 
+/** A row of {@link HANDOFF_FACTS}. */
+export interface HandoffRow {
+  state: DeliveryState;
+  attempted: boolean;
+  endpoint_state: EndpointState;
+  failed_there: boolean;
+  answered: boolean;
+  accepted_by: AcceptedBy | null;
+  resent_as: string | null;
+  open: ExecutionState | null;
+  reason: string | null;
+  may_have_arrived: boolean;
+}
+
 /** The facts in a row of {@link HANDOFF_FACTS}. */
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-export function handoffFactsFrom(row: any): HandoffFacts {
+export function handoffFactsFrom(row: HandoffRow): HandoffFacts {
   return {
     state: row.state,
     ...(row.open ? { open: row.open } : {}),
     attempted: row.attempted,
     ...(row.reason ? { reason: row.reason } : {}),
     mayHaveArrived: row.may_have_arrived,
+    failedThere: row.failed_there,
+    answered: row.answered,
+    ...(row.accepted_by ? { acceptedBy: row.accepted_by } : {}),
+    endpointState: row.endpoint_state,
+    ...(row.resent_as ? { resentAs: row.resent_as } : {}),
   };
 }

@@ -2,17 +2,36 @@ import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts'
 import type { EventFilter } from '../../../domain/endpoints/event-filter.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import type { HandoffFacts } from '../domain/receipt.ts';
-import { type EndpointSnapshot, snapshotFrom } from './handoffs.ts';
-import { HANDOFF_FACTS, handoffFactsFrom } from './receipts.ts';
+import { type EndpointSnapshot, type SnapshotRow, snapshotFrom } from './handoffs.ts';
+import { HANDOFF_FACTS, type HandoffRow, handoffFactsFrom } from './receipts.ts';
 
-/** The event of a replay, with what is kept of it. */
-export interface ReplayEvent {
-  id: string;
-  type: string;
-  acceptedAt: Date;
-  duplicateOf?: string;
-  /** Absent where the payload is gone. */
-  body?: string;
+/** The payload of the event of a replay; undefined where it is gone. */
+export async function replayPayload(
+  db: Queryable,
+  tenantId: string,
+  eventId: string,
+): Promise<string | undefined> {
+  const { rows } = await db.query<{ body: string }>(
+    `select p.body from payloads p where p.event_id = $2 and p.tenant_id = $1`,
+    [tenantId, eventId],
+  );
+  return rows[0]?.body;
+}
+
+/** Endpoints that have another event of the same id, which stands for this one there. */
+export async function heldElsewhere(
+  db: Queryable,
+  tenantId: string,
+  { id, duplicateOf }: { id: string; duplicateOf?: string },
+): Promise<string[]> {
+  const { rows } = await db.query<{ endpoint_id: string }>(
+    `select distinct d.endpoint_id from event_resends r
+     cross join lateral (values (r.first_event_id), (r.event_id)) as same(event_id)
+     join deliveries d on d.event_id = same.event_id and d.replay_of is null and d.tenant_id = $1
+     where r.first_event_id = $2 and same.event_id <> $3`,
+    [tenantId, duplicateOf ?? id, id],
+  );
+  return rows.map((row) => row.endpoint_id);
 }
 
 /** An endpoint as it is now, with what decides whether it wants an event. */
@@ -29,33 +48,17 @@ export interface HandoffTip extends HandoffFacts {
   tip: { id: string; state: string; attempts: number };
 }
 
-/** The event that a replay is about, of a tenant. */
-export async function findReplayEvent(
-  db: Queryable,
-  tenantId: string,
-  id: string,
-): Promise<ReplayEvent | undefined> {
-  const { rows } = await db.query(
-    `select v.id, v.type, v.accepted_at, v.duplicate_of, p.body
-     from events v left join payloads p on p.event_id = v.id and p.tenant_id = $1
-     where v.tenant_id = $1 and v.id = $2`,
-    [tenantId, id],
-  );
-  const row = rows[0];
-  return (
-    row && {
-      id: row.id,
-      type: row.type,
-      acceptedAt: row.accepted_at,
-      ...(row.duplicate_of ? { duplicateOf: row.duplicate_of } : {}),
-      ...(row.body === null ? {} : { body: row.body }),
-    }
-  );
-}
-
 /** The handoffs of an event as a replay finds them, by the endpoint's id. */
 export async function handoffTips(db: Queryable, tenantId: string, eventId: string): Promise<HandoffTip[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<
+    HandoffRow & {
+      id: string;
+      endpoint_id: string;
+      tip_id: string;
+      tip_state: string;
+      tip_attempts: number;
+    }
+  >(
     `${HANDOFF_FACTS}, d.id, d.endpoint_id, tip.id as tip_id, tip.state as tip_state, tip.attempts as tip_attempts
      from deliveries d cross join lateral (
        select e.id, e.state, e.attempts from executions e where e.delivery_id = d.id order by e.id desc limit 1
@@ -77,7 +80,7 @@ export async function currentEndpoints(
   tenantId: string,
   ids: string[] | undefined,
 ): Promise<CurrentEndpoint[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<SnapshotRow & { state: EndpointState; filter: EventFilter | null }>(
     `select n.id as endpoint_id, n.handle, n.state, v.version, v.url, v.event_types, v.filter,
        v.filter is not null as has_filter
      from endpoints n join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version

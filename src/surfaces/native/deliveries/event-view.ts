@@ -15,7 +15,11 @@ export const EventView = z
     externalId: z.string().nullable().meta({ description: 'Your id of it.', example: 'inv-2026-000123' }),
     duplicateOf: shownId(
       'event',
-      'The first event with the same external id; nothing of this one is sent.',
+      'The first event with the same external id, type and source. This one is sent only where that one cannot be.',
+    ).nullable(),
+    resentAs: shownId(
+      'event',
+      'The newest event with the same external id, type and source that was accepted later and is sent: it stands for this one.',
     ).nullable(),
     type: z.string().meta({ description: 'Its type.', example: 'invoice.paid' }),
     source: z.string().nullable().meta({ description: 'Where it comes from.', example: 'billing' }),
@@ -32,7 +36,8 @@ export const EventView = z
     }),
     payloadBytes: z.int().meta({ description: 'Length of the payload in bytes.', example: 512 }),
     payloadKept: z.boolean().meta({
-      description: 'False once the payload has expired or was erased, and for repeats, which keep none.',
+      description:
+        'False once the payload has expired or was erased, and for suppressed repeats, which keep none.',
       example: true,
     }),
     deliveries: z
@@ -63,6 +68,7 @@ export function eventView(event: Event, deliveries: EventDelivery[]): z.input<ty
     number: event.number,
     externalId: event.externalId ?? null,
     duplicateOf: event.duplicateOf ? showId('event', event.duplicateOf) : null,
+    resentAs: event.resentAs ? showId('event', event.resentAs) : null,
     type: event.type,
     source: event.source ?? null,
     key: event.key ?? null,

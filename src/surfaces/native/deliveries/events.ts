@@ -23,7 +23,7 @@ const NewEvent = z
   .strictObject({
     id: textField(
       255,
-      'Your id of the event: a repeat of it is kept, but not delivered.',
+      'Your id of the event. A repeat, of the same type and source, is delivered only where the first was not delivered, is not on its way, and cannot be replayed with the same payload.',
       'inv-2026-000123',
     ).optional(),
     type: textField(255, 'Type, which endpoints choose by.', 'invoice.paid').superRefine((type, context) => {
@@ -60,9 +60,13 @@ const AcceptedView = z
       example: 1,
     }),
     deliveries: z.int().meta({ description: 'Deliveries that are queued.', example: 2 }),
+    suppressed: z.int().meta({
+      description: 'Endpoints at which nothing is sent, for what they have of the first event stands for it.',
+      example: 0,
+    }),
     duplicateOf: shownId(
       'event',
-      'The first event with the same `id`; nothing of this one is sent.',
+      'The first event with the same `id`, `type` and `source`; this one is sent where that one cannot be.',
     ).optional(),
   })
   .meta({ id: 'AcceptedEvent' });
@@ -93,7 +97,9 @@ export function eventRoutes(deps: ApiDeps): Route[] {
         const events = incomingEvents([body].flat(), payloadSlices(bodyText));
         if (isProblem(events)) return events;
         const accepted = await deps.acceptEvents(tenant.id, events);
-        deps.metrics.eventsAccepted.inc(accepted.filter((event) => event.duplicateOf === undefined).length);
+        deps.metrics.eventsAccepted.inc(
+          accepted.filter((event) => event.duplicateOf === undefined || event.deliveries > 0).length,
+        );
         const views = accepted.map(view);
         return { status: 202, body: Array.isArray(body) ? views : views[0] };
       },
@@ -142,6 +148,7 @@ export function eventRoutes(deps: ApiDeps): Route[] {
       access: { of: 'tenant', scope: 'write:deliveries' },
       request: { params: nameParams('event', 'Id of the event, ours or yours.') },
       responses: { 204: { description: 'It is gone, now or since earlier.' } },
+      problems: ['state_conflict'],
       async handler({ params: { id }, tenant }) {
         return (await erasePayload(deps.pool, tenant.id, id)) ? { status: 204 } : problem('not_found');
       },
@@ -182,6 +189,7 @@ function view(accepted: AcceptedEvent): z.input<typeof AcceptedView> {
     eventId: showId('event', accepted.eventId),
     number: accepted.number,
     deliveries: accepted.deliveries,
+    suppressed: accepted.suppressed,
     ...(accepted.duplicateOf ? { duplicateOf: showId('event', accepted.duplicateOf) } : {}),
   };
 }

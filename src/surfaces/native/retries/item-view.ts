@@ -22,6 +22,10 @@ const joinedExecutionId = shownId(
   'execution',
   'The execution that owns the delivery: it was joined, is held, or its outcome is not known.',
 );
+const resentBy = shownId(
+  'delivery',
+  'The delivery that stands for it since its sender sent the event again.',
+);
 const heldBy = shownId('operation', 'The stopped operation that holds it.');
 
 const event = {
@@ -72,6 +76,7 @@ export const ItemView = z
       why,
       next,
       joinedExecutionId: joinedExecutionId.nullable(),
+      resentBy: resentBy.nullable(),
       heldBy: heldBy.nullable(),
       createdAt: shownTime('When it was excluded.'),
     }),
@@ -97,6 +102,7 @@ export const AcceptedItemView = z
       why,
       next,
       joinedExecutionId: joinedExecutionId.optional(),
+      resentBy: resentBy.optional(),
       heldBy: heldBy.optional(),
     }),
   ])
@@ -104,7 +110,7 @@ export const AcceptedItemView = z
 
 type Excluded = Pick<
   Extract<AcceptedItem, { became: 'excluded' }>,
-  'reason' | 'deliveryId' | 'endpointId' | 'heldBy'
+  'reason' | 'deliveryId' | 'endpointId' | 'heldBy' | 'resentBy'
 >;
 
 /** Shows a line of a ledger. */
@@ -123,6 +129,7 @@ export function itemView(item: OperationItem): z.input<typeof ItemView> {
       ...common,
       ...reasonView(item),
       joinedExecutionId: item.joinedExecutionId ? showId('execution', item.joinedExecutionId) : null,
+      resentBy: item.resentBy ? showId('delivery', item.resentBy) : null,
       heldBy: item.heldBy ? showId('operation', item.heldBy) : null,
       createdAt: item.createdAt.toISOString(),
     };
@@ -153,6 +160,7 @@ export function acceptedItemView(item: AcceptedItem): z.input<typeof AcceptedIte
       became: 'excluded',
       ...reasonView(item),
       ...(item.joinedExecutionId ? { joinedExecutionId: showId('execution', item.joinedExecutionId) } : {}),
+      ...(item.resentBy ? { resentBy: showId('delivery', item.resentBy) } : {}),
       ...(item.heldBy ? { heldBy: showId('operation', item.heldBy) } : {}),
     };
   return {
@@ -165,11 +173,12 @@ export function acceptedItemView(item: AcceptedItem): z.input<typeof AcceptedIte
   };
 }
 
-function reasonView({ reason, deliveryId, endpointId, heldBy }: Excluded) {
+function reasonView({ reason, deliveryId, endpointId, heldBy, resentBy: by }: Excluded) {
   const ids = {
     deliveryId: showId('delivery', deliveryId),
     endpointId: showId('endpoint', endpointId),
     ...(heldBy === undefined ? {} : { heldBy: showId('operation', heldBy) }),
+    ...(by === undefined ? {} : { resentBy: showId('delivery', by) }),
   };
   return { reason, ...retryWords(reason, ids) };
 }

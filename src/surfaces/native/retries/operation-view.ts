@@ -47,6 +47,10 @@ const Options = z
       .boolean()
       .optional()
       .meta({ description: 'Takes over what is merely queued or scheduled elsewhere.', example: false }),
+    includeResent: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Replays also what was sent again by its sender.', example: false }),
     notBefore: z
       .string()
       .optional()

@@ -120,6 +120,11 @@ const Options = z
       'More bad attempts of the last minute than this, from 50 on, and the operation is halted.',
       50,
     ).optional(),
+    includeResent: z.boolean().optional().meta({
+      description:
+        'You know that the sender has sent some of it again, and replay it all the same: its receiver may get it twice, under two ids. With `mode: replay` only.',
+      example: false,
+    }),
     onAmbiguous: z.enum(ON_AMBIGUOUS).optional().meta({
       description: 'In the place of what the endpoints do when nobody knows whether a request arrived.',
       example: 'hold',
@@ -180,6 +185,11 @@ export const RetryRequest = z
     ticket: textField(255, 'Where this is tracked.', 'OPS-42').optional(),
   })
   .superRefine(refuseContradictions)
+  .refine(({ mode, options }) => mode === 'replay' || options.includeResent !== true, {
+    path: ['options', 'includeResent'],
+    message: 'Expected `mode: replay` with it: a retry never sends what was sent again.',
+    params: { code: 'not_allowed' },
+  })
   .meta({ id: 'RetryRequest' });
 
 type Parsed = z.output<typeof RetryRequest>;

@@ -4,23 +4,27 @@ import { allotNumbers } from '../../../store/ingest/events.ts';
 /** The new event, or why none was made. */
 export type RepeatedEvent =
   | { ok: true; eventId: string; queued: number }
-  | { ok: false; why: 'unknown' | 'payload_expired' | 'suppressed_duplicate' };
+  | { ok: false; why: 'unknown' | 'payload_expired' | 'suppressed_duplicate' | 'resent' };
 
 /**
  * Accepts an event once more as a new one that names the old, with the same payload and a new first delivery for each
- * endpoint that had one. Its deliveries have ids of their own, so that receivers take them for new. Runs in a transaction.
+ * endpoint that had one, unless another event stands for it there. Its deliveries have ids of their own, so that receivers take them for new. Runs in a transaction.
  */
 export async function repeatEvent(db: Queryable, tenantId: string, eventId: string): Promise<RepeatedEvent> {
   const found = await db.query(
     // Held until the end: it cannot expire in between.
-    `select v.duplicate_of, (select b.event_id from payloads b where b.event_id = v.id for share) as payload_of
+    `select v.duplicate_of, v.payload_removed_at, (select b.event_id from payloads b where b.event_id = v.id for share) as payload_of
      from events v where v.tenant_id = $1 and v.id = $2`,
     [tenantId, eventId],
   );
   const event = found.rows[0];
   if (!event) return { ok: false, why: 'unknown' };
-  if (event.duplicate_of) return { ok: false, why: 'suppressed_duplicate' };
-  if (!event.payload_of) return { ok: false, why: 'payload_expired' };
+  if (!event.payload_of)
+    return {
+      ok: false,
+      why: event.duplicate_of && !event.payload_removed_at ? 'suppressed_duplicate' : 'payload_expired',
+    };
+  if (await isWhollyResent(db, tenantId, eventId)) return { ok: false, why: 'resent' };
   const allotted = await allotNumbers(db, tenantId, { events: 1, calls: 1 });
   const [id, callId] = [allotted.eventIds[0] as string, allotted.callIds[0] as string];
   const { rows } = await db.query(
@@ -38,7 +42,10 @@ export async function repeatEvent(db: Queryable, tenantId: string, eventId: stri
       from deliveries d
       join endpoints n on n.id = d.endpoint_id
       join endpoint_versions w on w.endpoint_id = n.id and w.version = n.current_version
-      where d.tenant_id = $1 and d.event_id = $2
+      where d.tenant_id = $1 and d.event_id = $2 and d.resent_by is null
+        -- What an event of the same id stands for there was never this one's to send.
+        and (select e.reason from executions e where e.delivery_id = d.id order by e.id desc limit 1)
+          is distinct from 'suppressed_duplicate'
       order by d.endpoint_id, d.id
     ), delivery as (
       insert into deliveries (tenant_id, event_id, endpoint_id, state, accepted_at, payload_bytes, replay_of)
@@ -60,4 +67,13 @@ export async function repeatEvent(db: Queryable, tenantId: string, eventId: stri
     [tenantId, eventId, id, allotted.firstNumber, allotted.acceptedAt, callId],
   );
   return { ok: true, eventId: id, queued: rows[0].queued };
+}
+
+/** Whether another event stands for it wherever it went: its sender sent it again. */
+async function isWhollyResent(db: Queryable, tenantId: string, eventId: string): Promise<boolean> {
+  const { rows } = await db.query<{ resent: boolean | null }>(
+    `select bool_and(d.resent_by is not null) as resent from deliveries d where d.tenant_id = $1 and d.event_id = $2`,
+    [tenantId, eventId],
+  );
+  return rows[0]?.resent ?? false;
 }

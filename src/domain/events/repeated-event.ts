@@ -1,0 +1,96 @@
+/** What became of an event at one endpoint, as far as a repeat of its id has to know. */
+export type Standing =
+  | 'delivered'
+  /** It is on its way, or nobody knows yet what became of it. */
+  | 'open'
+  /** It ended undelivered, and its payload is kept. */
+  | 'replayable'
+  /** It ended undelivered, and there is nothing left to send. */
+  | 'lost';
+
+/** What an endpoint holds of the events with one id: the delivery that stands for all of them there. */
+export interface Held {
+  /** The event that it delivers. */
+  eventId: string;
+  standing: Standing;
+  /** SHA-256 of its payload; only where that is kept and decides. */
+  digest?: string;
+  /** Its place among those of its key. */
+  place?: { key: string; number: number };
+}
+
+/** Whether a repeat of an id is suppressed at an endpoint, by what the endpoint holds of it. */
+export function isSuppressed(standing: Standing | undefined, samePayload: boolean): boolean {
+  switch (standing) {
+    case 'delivered':
+    case 'open':
+      return true;
+    case 'replayable':
+      return samePayload;
+    case 'lost':
+    case undefined:
+      return false;
+  }
+}
+
+/** What is known of the events with one id before it comes once more. */
+export interface IdHistory {
+  firstEventId: string;
+  /** SHA-256 of the payload that stands for all of them; absent where it is gone. */
+  newestDigest?: string;
+  held: Map<string, Held>;
+}
+
+/** An event whose id has come before. */
+export interface Repeat {
+  eventId: string;
+  number: number;
+  key?: string | undefined;
+  digest: string;
+  endpoints: readonly { endpointId: string; enabled: boolean; ordered: boolean }[];
+}
+
+/** What becomes of a repeat. */
+export interface RepeatFate {
+  /** Endpoints at which nothing of it is sent. */
+  suppressed: Set<string>;
+  /** False where nothing of it can ever be sent. */
+  keepsPayload: boolean;
+  /** What it stands for from now on, at these endpoints. */
+  replaces: { endpointId: string; eventId: string }[];
+  /** Places in the order of their key that it takes over from what it replaces. */
+  places: Map<string, number>;
+}
+
+/** Decides what becomes of a repeat, and notes in the history what the next one will find. */
+export function repeat(history: IdHistory, event: Repeat): RepeatFate {
+  const { eventId, digest, key } = event;
+  const suppressed = new Set<string>();
+  const replaces: RepeatFate['replaces'] = [];
+  const places: RepeatFate['places'] = new Map();
+  for (const { endpointId, enabled, ordered } of event.endpoints) {
+    const held = history.held.get(endpointId);
+    if (isSuppressed(held?.standing, held?.digest === digest)) {
+      suppressed.add(endpointId);
+      continue;
+    }
+    if (held) replaces.push({ endpointId, eventId: held.eventId });
+    const place = held?.place !== undefined && held.place.key === key ? held.place.number : event.number;
+    if (place !== event.number) places.set(endpointId, place);
+    history.held.set(endpointId, {
+      eventId,
+      standing: enabled ? 'open' : 'replayable',
+      digest,
+      ...(ordered && key !== undefined ? { place: { key, number: place } } : {}),
+    });
+  }
+  const keepsPayload =
+    suppressed.size < event.endpoints.length || (event.endpoints.length === 0 && !stands(history, digest));
+  if (keepsPayload) history.newestDigest = digest;
+  return { suppressed, keepsPayload, replaces, places };
+}
+
+/** Whether what has come before stands for a repeat that nothing wants: it was taken somewhere, or can still be. */
+function stands({ held, newestDigest }: IdHistory, digest: string): boolean {
+  return newestDigest === digest || [...held.values()].some(({ standing }) => isSuppressed(standing, false));
+}

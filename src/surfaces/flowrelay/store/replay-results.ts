@@ -1,0 +1,72 @@
+import type { ExecutionState } from '../../../domain/sending/execution-state.ts';
+import type { Queryable } from '../../../store/db/queryable.ts';
+
+/** What came of one handoff that a replay made. */
+export interface ReplayResult {
+  operationId: string;
+  deliveryId: string;
+  state: ExecutionState;
+  reason?: string;
+  requests: number;
+  mayHaveArrived: boolean;
+  /** One of its requests was answered 5xx. */
+  failedThere: boolean;
+  /** One of its requests was answered. */
+  answered: boolean;
+  /** One of its requests was answered 2xx and taken for delivered. */
+  accepted: boolean;
+  httpStatus?: number;
+  faultCode?: string;
+  endedAt?: Date;
+}
+
+interface ResultRow {
+  operation_id: string;
+  delivery_id: string;
+  state: ExecutionState;
+  reason: string | null;
+  attempts: number;
+  may_have_arrived: boolean;
+  failed_there: boolean;
+  answered: boolean;
+  accepted: boolean;
+  http_status: number | null;
+  fault_code: string | null;
+  ended_at: Date | null;
+}
+
+/** What came of the handoffs that these operations of a tenant made, in the order they were made. */
+export async function replayResults(
+  db: Queryable,
+  tenantId: string,
+  operationIds: string[],
+): Promise<ReplayResult[]> {
+  if (operationIds.length === 0) return [];
+  const { rows } = await db.query<ResultRow>(
+    `select e.operation_id, e.delivery_id, e.state, e.reason, e.attempts, e.may_have_arrived,
+       exists (select from attempts a where a.execution_id = e.id and a.http_status >= 500) as failed_there,
+       exists (select from attempts a where a.execution_id = e.id and a.http_status is not null) as answered,
+       exists (select from attempts a where a.execution_id = e.id and a.outcome = 'delivered') as accepted,
+       last.http_status, last.fault_code, greatest(e.finished_at, last.started_at) as ended_at
+     from executions e
+     left join lateral (select a.http_status, a.fault_code,
+       case when e.finished_at is not null then a.started_at end as started_at
+       from attempts a where a.execution_id = e.id order by a.number desc limit 1) last on true
+     where e.tenant_id = $1 and e.operation_id = any($2::uuid[]) order by e.id`,
+    [tenantId, operationIds],
+  );
+  return rows.map((row) => ({
+    operationId: row.operation_id,
+    deliveryId: row.delivery_id,
+    state: row.state,
+    ...(row.reason !== null ? { reason: row.reason } : {}),
+    requests: row.attempts,
+    mayHaveArrived: row.may_have_arrived,
+    failedThere: row.failed_there,
+    answered: row.answered,
+    accepted: row.accepted,
+    ...(row.http_status !== null ? { httpStatus: row.http_status } : {}),
+    ...(row.fault_code !== null ? { faultCode: row.fault_code } : {}),
+    ...(row.ended_at !== null ? { endedAt: row.ended_at } : {}),
+  }));
+}
