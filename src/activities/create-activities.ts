@@ -1,10 +1,10 @@
+import { cancelAsInTemporal } from '../operations/cancel-unasked.ts';
 import { bringToEnd } from '../operations/close-operation.ts';
 import { lookAtOperation } from '../operations/look-at-operation.ts';
 import type { OperationContext } from '../operations/operation-context.ts';
 import { Selector } from '../operations/select-operation.ts';
 import { sendSlice, watchInteractive } from '../operations/send-operation.ts';
 import { writeNextEvent } from '../store/operations/operation-facts.ts';
-import { cancelFromOutside } from '../store/operations/operation-states.ts';
 import { loadOperation } from '../store/operations/operations.ts';
 import { beating } from './beating.ts';
 import { halting } from './halting.ts';
@@ -28,8 +28,7 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
   const { sending, stopping } = deps;
   const { pool } = sending;
   const selector = new Selector(deps);
-  const look = async (operationId: string) =>
-    progressOf(operationId, await lookAtOperation(sending, operationId));
+  const look = async (operationId: string) => progressOf(await lookAtOperation(sending, operationId));
 
   return {
     assess: (operationId) => halting(sending, operationId, 'look', () => look(operationId)),
@@ -56,13 +55,13 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
 
     close: (operationId) =>
       halting(sending, operationId, 'close', async () => {
-        await beating(stopping, (stop) => bringToEnd(pool, operationId, stop));
+        await beating(stopping, (stop) => bringToEnd(sending, operationId, stop));
         return look(operationId);
       }),
 
     async cancelOperation(operationId) {
       await halting(sending, operationId, 'cancel', async () => {
-        await cancelFromOutside(pool, operationId);
+        await cancelAsInTemporal(sending, operationId);
         return look(operationId);
       });
     },

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { type Request, type Response, Router } from 'express';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
+import type { Log } from '../telemetry/log.ts';
 import type { ApiDeps } from './api-deps.ts';
 import type { BodyLimits } from './body-meter.ts';
 import type { Authenticated } from './caller.ts';
@@ -67,7 +68,7 @@ function raise(): never {
 
 /** Answers with a problem in the words of the surface that the request belongs to. */
 export function sendProblem(
-  deps: ProblemContext['deps'],
+  deps: ProblemContext['deps'] & Pick<ApiDeps, 'log'>,
   surface: Surface,
   failure: Problem,
   req: Request,
@@ -75,7 +76,27 @@ export function sendProblem(
   route?: Route,
 ): void {
   const context = { deps, requestId: requestIdOf(res), method: req.method, url: req.originalUrl };
-  sendRendered(res, surface.renderProblem(failure, { ...context, ...(route ? { route } : {}) }));
+  const rendered = surface.renderProblem(failure, { ...context, ...(route ? { route } : {}) });
+  logRefusal(deps.log, surface, req, res, { status: rendered.status, code: failure.problem }, route);
+  sendRendered(res, rendered);
+}
+
+/** Writes the line by which a refusal is found again: the id that the answer names, and never the path as it was sent. */
+function logRefusal(
+  log: Log,
+  surface: Surface,
+  req: Request,
+  res: ServerResponse,
+  refusal: { status: number; code?: string },
+  route: Route | undefined,
+): void {
+  const fields = {
+    event: 'api.refused',
+    requestId: requestIdOf(res),
+    surface: surface.name,
+    method: req.method,
+  };
+  log.info({ ...fields, ...(route ? { route: route.path } : {}), ...refusal });
 }
 
 async function serve(
@@ -94,7 +115,12 @@ async function serve(
     const answered = await answer(deps, limits, route, req, res);
     const outcome = (await heldBack(limits, answered, req)) ?? answered;
     if (isProblem(outcome)) sendProblem(deps, route.surface, outcome, req, res, route);
-    else await sendReply(res, outcome, { head: req.method === 'HEAD', shutdown: deps.shutdown });
+    else {
+      // A surface that words its refusals itself names them there: what is left to say is which request it was.
+      if (outcome.status >= 400)
+        logRefusal(deps.log, route.surface, req, res, { status: outcome.status }, route);
+      await sendReply(res, outcome, { head: req.method === 'HEAD', shutdown: deps.shutdown });
+    }
   } catch (error) {
     failed(deps, route, req, res, error);
   }
@@ -159,7 +185,7 @@ async function answer(
     rawParams,
     url: req.originalUrl,
     header,
-    caller: who?.caller as Call['caller'],
+    caller: (who && { ...who.caller, requestId }) as Call['caller'],
     tenant: who?.tenant,
   };
   const outcome = await route.handler(call);
@@ -246,7 +272,11 @@ async function validate(route: Route, req: Request): Promise<Validated | Problem
   if (errors.length > 0) return problem('invalid_request', { errors });
 
   const parsedParams = params?.safeParse(req.params);
-  if (parsedParams?.error) return problem('not_found');
+  if (parsedParams?.error)
+    return problem('not_found', {
+      detail:
+        'No call has this path, and what stands in the place of an id is none: see /openapi.json or /docs.',
+    });
   return {
     params: parsedParams?.data as Validated['params'],
     query: parsedQuery?.data as Validated['query'],

@@ -1,6 +1,6 @@
-import type { Pool } from 'pg';
 import { nextStep } from '../domain/operations/next-step.ts';
 import { closingState } from '../domain/operations/operation-counts.ts';
+import type { SendingContext } from '../sending/sending-context.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { cancelUnsent } from '../store/operations/cancelling.ts';
 import { closeOperation } from '../store/operations/closing.ts';
@@ -8,6 +8,7 @@ import { operationFacts } from '../store/operations/operation-facts.ts';
 import { loadOperation } from '../store/operations/operations.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import { selectAgain } from './freeze-explicit.ts';
+import { logClosed } from './operation-log.ts';
 
 const CANCEL_BATCH = 2_000;
 const REOPEN_BATCH = 2_000;
@@ -16,7 +17,11 @@ const REOPEN_BATCH = 2_000;
  * Brings an operation to its end as far as it can come now: cancels what is unsent where that is asked for, selects again
  * what was joined and then cancelled by others, and closes it where nothing is left to wait for.
  */
-export async function bringToEnd(pool: Pool, operationId: string, stop: AbortSignal): Promise<void> {
+export async function bringToEnd(
+  { pool, log }: Pick<SendingContext, 'pool' | 'log'>,
+  operationId: string,
+  stop: AbortSignal,
+): Promise<void> {
   const operation = await loadOperation(pool, operationId);
   if (!operation) return;
   if (operation.control === 'cancel') {
@@ -37,6 +42,8 @@ export async function bringToEnd(pool: Pool, operationId: string, stop: AbortSig
   });
   crashPoint('closed');
   if (!result.closed && result.why === 'counts_disagree') throw new CountsDisagree();
+  const ended = result.closed ? await loadOperation(pool, operationId) : undefined;
+  if (ended) logClosed(log, ended);
 }
 
 /** The ledger and the counts of an operation differ: it is not closed, and halts until somebody has looked. */

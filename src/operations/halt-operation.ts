@@ -1,7 +1,10 @@
+import type { Operation } from '../domain/operations/operation.ts';
 import type { Halt } from '../domain/operations/watch.ts';
-import { showId } from '../domain/tenancy/typed-id.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
+import { withTransaction } from '../store/db/pool.ts';
+import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
 import { haltStuck, type Stuck } from '../store/operations/operation-states.ts';
+import { logControl } from './operation-log.ts';
 
 /** How long a halted operation waits for a human before it cancels what is unsent and closes. */
 export const HALT_EXPIRES_MS = 7 * 24 * 3_600_000;
@@ -19,25 +22,24 @@ export async function haltAfter(
   failed: { step: StepName; code: string },
 ): Promise<Stuck | undefined> {
   const halt = { reason: 'failed_step', ...failed } as const;
-  const stuck = await haltStuck(context.pool, operationId, halt, {
-    waitsMs: HALT_EXPIRES_MS,
-    looking: failed.step === 'look',
+  const stuck = await withTransaction(context.pool, async (db) => {
+    const found = await haltStuck(db, operationId, halt, {
+      waitsMs: HALT_EXPIRES_MS,
+      looking: failed.step === 'look',
+    });
+    if (found?.became === 'halted') await noteControl(db, operationId, { did: 'halt', actor: ITSELF, halt });
+    return found;
   });
-  if (stuck?.became === 'halted') tellHalt(context, operationId, halt);
+  if (stuck?.became === 'halted') tellHalt(context, { id: operationId, tenantId: stuck.tenantId }, halt);
   return stuck;
 }
 
 /** Counts and logs that an operation was halted. */
 export function tellHalt(
   { log, metrics }: Pick<SendingContext, 'log' | 'metrics'>,
-  operationId: string,
+  operation: Pick<Operation, 'id' | 'tenantId'>,
   halt: Halt,
 ): void {
   metrics.operationsHalted.inc({ reason: halt.reason });
-  log.error({
-    event: 'operation.halted',
-    operationId: showId('operation', operationId),
-    reason: halt.reason,
-    ...(halt.reason === 'failed_step' ? { step: halt.step, code: halt.code } : {}),
-  });
+  logControl(log, operation, { did: 'halt', halt }, { actor: ITSELF });
 }

@@ -1,11 +1,15 @@
-import { type NextStep, nextStep, type OperationFacts } from '../domain/operations/next-step.ts';
+import { DESCRIBED_ENDPOINTS } from '../domain/operations/describe-progress.ts';
+import { type NextStep, nextStep } from '../domain/operations/next-step.ts';
+import type { Operation } from '../domain/operations/operation.ts';
 import { isWatched } from '../domain/operations/watch.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { isOutage } from '../store/db/outage.ts';
-import { operationFacts, writeNextEvent } from '../store/operations/operation-facts.ts';
-import { cancelExpired, showRunning } from '../store/operations/operation-states.ts';
+import { type FactsAndJoined, operationFacts, writeNextEvent } from '../store/operations/operation-facts.ts';
+import { showRunning } from '../store/operations/operation-states.ts';
 import { loadOperation } from '../store/operations/operations.ts';
+import { unsentEndpoints } from '../store/operations/unsent-endpoints.ts';
 import { errorCode } from '../telemetry/error-code.ts';
+import { cancelWhenExpired } from './cancel-unasked.ts';
 import { endPatience } from './end-patience.ts';
 import { settleExpiredClaims } from './settle-expired.ts';
 import { watchOperation } from './watch-operation.ts';
@@ -13,7 +17,9 @@ import { watchOperation } from './watch-operation.ts';
 /** An operation as it was looked at, and what is done next; no facts where there is no such operation. */
 export interface Looked {
   step: NextStep;
-  facts?: OperationFacts;
+  facts?: FactsAndJoined;
+  /** Endpoints that it has something unsent for: one more at most than a description names. */
+  unsentFor: string[];
 }
 
 /** How long a step that is not a wait may take before somebody asks after it. */
@@ -27,13 +33,14 @@ export async function lookAtOperation(
   const { pool } = context;
   await settleOthers(context);
   await showRunning(pool, operationId);
-  await cancelExpired(pool, operationId);
   await endPatience(pool, operationId);
   // Before the facts: a command committed in between must not pass for one that this look has seen.
   const operation = await loadOperation(pool, operationId);
+  if (operation && mayExpire(operation) && (await cancelWhenExpired(context, operationId)))
+    return lookAtOperation(context, operationId);
   if (operation && isWatched(operation.options)) await watchOperation(context, operationId);
   const facts = operation && (await operationFacts(pool, operationId));
-  if (!facts) return { step: { do: 'end' } };
+  if (!facts) return { step: { do: 'end' }, unsentFor: [] };
   const step = nextStep(facts);
   if (step.do !== 'end')
     await writeNextEvent(pool, operationId, {
@@ -44,7 +51,13 @@ export async function lookAtOperation(
         ? { awaits: facts.joinedExecutionId }
         : {}),
     });
-  return { step, facts };
+  const unsentFor = step.do === 'end' ? [] : await unsentEndpoints(pool, operation, DESCRIBED_ENDPOINTS + 1);
+  return { step, facts, unsentFor };
+}
+
+/** Whether it waits for a human: what else would be asked in vain at each look. */
+function mayExpire({ control, state }: Operation): boolean {
+  return control === 'pause' || state === 'halted';
 }
 
 /** Claims that have ended may be anybody's: where they cannot be settled, this operation is not to blame. */

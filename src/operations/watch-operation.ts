@@ -3,6 +3,7 @@ import type { SendingContext } from '../sending/sending-context.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import type { Queryable } from '../store/db/queryable.ts';
 import { canaryFacts, endCanaries, heldAlone } from '../store/operations/canaries.ts';
+import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
 import { haltOperation } from '../store/operations/operation-states.ts';
 import { lockWatched, moveRamp } from '../store/operations/operation-watch.ts';
 import { HALT_EXPIRES_MS, tellHalt } from './halt-operation.ts';
@@ -15,21 +16,28 @@ export async function watchOperation(
   context: Pick<SendingContext, 'pool' | 'log' | 'metrics'>,
   operationId: string,
 ): Promise<void> {
-  const halt = await withTransaction(context.pool, (db) => judge(db, operationId));
-  if (halt) tellHalt(context, operationId, halt);
+  const halted = await withTransaction(context.pool, (db) => judge(db, operationId));
+  if (halted) tellHalt(context, { id: operationId, tenantId: halted.tenantId }, halted.halt);
 }
 
 /** Judges it under a lock; the halt that this has made. */
-async function judge(db: Queryable, operationId: string): Promise<Halt | undefined> {
+async function judge(
+  db: Queryable,
+  operationId: string,
+): Promise<{ tenantId: string; halt: Halt } | undefined> {
   const watched = await lockWatched(db, operationId);
   if (!watched) return undefined;
-  const { options, lastMinute, span, spanMs, ratePerSecond } = watched;
+  const { tenantId, options, lastMinute, span, spanMs, ratePerSecond } = watched;
   const { canary, ramp, haltAtFailurePercent } = options;
   const halt =
     haltAtFailurePercent !== undefined && failsTooMuch(lastMinute, haltAtFailurePercent)
       ? { reason: 'failure_rate' as const, limitPercent: haltAtFailurePercent, ...lastMinute }
       : canary && (await judgeCanaries(db, operationId, canary));
-  if (halt) return (await haltOperation(db, operationId, halt, HALT_EXPIRES_MS)) ? halt : undefined;
+  if (halt) {
+    if (!(await haltOperation(db, operationId, halt, HALT_EXPIRES_MS))) return undefined;
+    await noteControl(db, operationId, { did: 'halt', actor: ITSELF, halt });
+    return { tenantId, halt };
+  }
   if (ramp && ratePerSecond !== undefined && spanMs >= ramp.everySeconds * 1_000)
     await moveRamp(db, operationId, rampedRate(ratePerSecond, span, options));
   return undefined;

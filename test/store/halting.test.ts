@@ -32,9 +32,7 @@ beforeEach(async () => {
 afterAll(() => store.close());
 
 const look = () =>
-  halting(context, operationId, 'look', async () =>
-    progressOf(operationId, await lookAtOperation(context, operationId)),
-  );
+  halting(context, operationId, 'look', async () => progressOf(await lookAtOperation(context, operationId)));
 
 /** A step that fails; how often it was run. */
 async function fail(step: 'select' | 'dispatch' | 'close' | 'look', error: unknown) {
@@ -98,7 +96,7 @@ describe('a step that fails', () => {
     const progress = await halting(context, operationId, 'select', async () => {
       runs += 1;
       if (runs === 1) throw raced;
-      return progressOf(operationId, await lookAtOperation(context, operationId));
+      return progressOf(await lookAtOperation(context, operationId));
     });
     expect([runs, progress.state]).toEqual([2, 'running']);
     expect((await fail('select', raced)).runs).toBe(2);

@@ -27,8 +27,8 @@ afterAll(() => store.close());
 const HOUR = 3_600_000;
 const quiet = { overloaded: 0, down: 0, alive: 0, inFlight: 1 };
 
-function react(signs: Partial<typeof quiet>): Promise<void> {
-  return withTransaction(store.pool, (db) => reactToSigns(db, new Map([[id, { ...quiet, ...signs }]])));
+async function react(signs: Partial<typeof quiet>): Promise<void> {
+  await withTransaction(store.pool, (db) => reactToSigns(db, new Map([[id, { ...quiet, ...signs }]])));
 }
 
 async function shown(): Promise<{ circuit?: string; waits: string[] }> {

@@ -2,10 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { settleExpiredClaims } from '../../src/operations/settle-expired.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
+import { LIVE_LANE, type Queryable } from '../../src/store/db/queryable.ts';
+import { recordProbe } from '../../src/store/sending/probes.ts';
+import { acknowledge } from '../../src/store/settling/acknowledgements.ts';
 import { recordOutcomes } from '../../src/store/settling/outcomes.ts';
-import { giveUpOverdue } from '../../src/store/settling/settlement.ts';
+import { resolveUnknown } from '../../src/store/settling/resolutions.ts';
+import {
+  giveUpOverdue,
+  ignoreAtClosedEndpoints,
+  ignoreWithoutPayload,
+} from '../../src/store/settling/settlement.ts';
 import { insertEndpointVersion } from '../../src/store/tenancy/endpoint-versions.ts';
-import { advanceVersion } from '../../src/store/tenancy/endpoints.ts';
+import { advanceVersion, setEndpointState } from '../../src/store/tenancy/endpoints.ts';
 import { readLedger, violationsOf } from '../support/ledger.ts';
 import {
   createTestStore,
@@ -293,5 +301,73 @@ describe('giving up', () => {
     );
     expect(await withTransaction(store.pool, (db) => giveUpOverdue(db, 100))).toHaveLength(1);
     expect(await delivery(id)).toMatchObject({ state: 'failed', fault_code: 'http_4xx', http_status: 404 });
+  });
+});
+
+describe('an execution', () => {
+  const ends: Record<
+    string,
+    { first: 'timeout' | 500 | 404 | 200; end?: (db: Queryable, id: string) => Promise<unknown> }
+  > = {
+    'that is delivered': { first: 200 },
+    'that fails': { first: 404 },
+    'that an operator settles': {
+      first: 'timeout',
+      end: (db, id) => resolveUnknown(db, tenant.id, id, 'failed'),
+    },
+    'that is acknowledged': { first: 'timeout', end: (db, id) => acknowledge(db, [id]) },
+    'that a status request settles': {
+      first: 'timeout',
+      end: async (db, deliveryId) =>
+        recordProbe(
+          db,
+          { executionId: (await execution(deliveryId)).id, deliveryId },
+          { state: 'delivered' },
+        ),
+    },
+    'that is given up': {
+      first: 500,
+      end: async (db, id) => {
+        await db.query(
+          `update executions set give_up_at = now() - interval '1 hour' where delivery_id = $1`,
+          [id],
+        );
+        await giveUpOverdue(db, 100);
+      },
+    },
+    'that is ignored': {
+      first: 500,
+      end: async (db) => {
+        await setEndpointState(db, tenant.id, endpointId, 'disabled');
+        await ignoreAtClosedEndpoints(db, LIVE_LANE, [endpointId], 100);
+      },
+    },
+    'whose payload is gone': {
+      first: 500,
+      end: async (db, id) => ignoreWithoutPayload(db, [(await execution(id)).id]),
+    },
+  };
+
+  test.each(Object.keys(ends))('%s has not ended before its last attempt has', async (name) => {
+    const { first, end } = ends[name] ?? { first: 200 };
+    tenant = await store.newTenant();
+    endpointId = await store.newEndpoint(tenant, { onAmbiguous: 'hold' });
+    const [id = ''] = await store.ingest(tenant, 1);
+    // Its transaction begins before the attempt is recorded.
+    await withTransaction(store.pool, async (db) => {
+      await db.query('select 1');
+      const claim = await claimOwn();
+      await recordOutcomes(
+        store.pool,
+        claim.items.map((item) => outcomeOf(claim.token, item, first, { ...ENDPOINT, onAmbiguous: 'hold' })),
+      );
+      await end?.(db, id);
+    });
+    const [row] = await store.rows(
+      `select e.state, e.finished_at >= a.started_at + a.duration_ms * interval '1 millisecond' as in_order
+       from executions e join attempts a on a.execution_id = e.id where e.delivery_id = $1`,
+      [id],
+    );
+    expect(row).toMatchObject({ in_order: true });
   });
 });

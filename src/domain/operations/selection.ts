@@ -27,6 +27,8 @@ export interface DeliveryFilter {
   activeWithinMs?: number;
   /** Others of its endpoint and key wait for it. */
   blocking?: true;
+  /** Of those that were ignored only the ones that were for one of these reasons; the others as they are. */
+  ignoredFor?: string[];
   eventIds?: string[];
   /** Numbers of events within the tenant, in decimal digits. */
   eventNumbers?: string[];
@@ -85,6 +87,13 @@ export type Selection =
    * it is decided as in every other retry, and what an endpoint had and no longer wants is excluded.
    */
   | { afresh: EventSelection; endpoints?: NamedEndpoints; tenants?: SelectedTenants };
+
+/** What can be settled as a whole: deliveries that are named, or that a filter selects. Ids are uuids. */
+export type Resolvable =
+  | { deliveryIds: string[] }
+  | { eventIds: string[] }
+  | { executionIds: string[] }
+  | { filter: DeliveryFilter };
 
 /** The most ids that an explicit list may name; such a list is resolved before the answer. */
 export const MAX_EXPLICIT_IDS = 1_000;

@@ -14,7 +14,7 @@ export async function cancelUnsent(db: Queryable, operationId: string, limit: nu
       where operation_id = $1 and open and state in ('queued', 'scheduled')
       order by id limit $2 for update skip locked
     ), ended as (
-      update executions e set state = 'cancelled', reason = 'operation_cancelled', finished_at = now()
+      update executions e set state = 'cancelled', reason = 'operation_cancelled', finished_at = clock_timestamp()
       from unsent u where e.id = u.id
       returning e.id, e.tenant_id, e.delivery_id, e.endpoint_id, e.parent_id, e.attempts
     ), line as (

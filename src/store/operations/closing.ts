@@ -6,6 +6,7 @@ import {
 } from '../../domain/operations/operation-counts.ts';
 import type { Control, OPERATION_ENDS, OperationKind } from '../../domain/operations/operation-state.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import { operationBreakdown } from './operation-breakdown.ts';
 import { endOperation } from './operation-states.ts';
 
 /** Why an operation could not be closed. */
@@ -51,6 +52,7 @@ export async function closeOperation(
     attempts: ledger.attempts,
     ...(ledger.first_at ? { firstAttemptAt: ledger.first_at.toISOString() } : {}),
     ...(ledger.last_at ? { lastAttemptAt: ledger.last_at.toISOString() } : {}),
+    breakdown: await operationBreakdown(db, operationId),
   };
   await db.query(
     `update executions set worked_by = '${LIVE_LANE}' where operation_id = $1 and state = 'unknown' and worked_by = $1`,

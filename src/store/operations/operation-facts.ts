@@ -1,4 +1,5 @@
 import type { OperationFacts } from '../../domain/operations/next-step.ts';
+import type { Operation } from '../../domain/operations/operation.ts';
 import { CANARY_WAITS_MS } from '../../domain/operations/watch.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
@@ -8,8 +9,8 @@ import { countWorkers } from '../sending/workers.ts';
 import { firstJoined } from './joined.ts';
 import { loadOperation } from './operations.ts';
 
-/** The facts of an operation, and which execution it waits for where it waits for one that it joined. */
-export type FactsAndJoined = OperationFacts & { joinedExecutionId?: string };
+/** The facts of an operation, what they were read of, and which execution it waits for where it joined one. */
+export type FactsAndJoined = OperationFacts & { operation: Operation; joinedExecutionId?: string };
 
 type FactsRow = {
   age_ms: number;
@@ -59,6 +60,7 @@ export async function operationFacts(
       ? await firstJoined(db, operationId)
       : undefined;
   return {
+    operation,
     state,
     control,
     selected,

@@ -6,7 +6,7 @@ import type { SelectionCursor } from '../selection/selection-page.ts';
 
 /*
  * Every change of an operation's state, one verb each. The database refuses what the transition table of the domain does
- * not name (RD002).
+ * not name (RD003).
  */
 
 /** Since when it runs, and with what behind it: what an estimate of its end begins with. */
@@ -116,16 +116,20 @@ export async function cancelExpired(db: Queryable, operationId: string): Promise
   return rowCount === 1;
 }
 
-/** Asks for the cancel of an operation whose workflow was cancelled from outside. */
-export async function cancelFromOutside(db: Queryable, operationId: string): Promise<void> {
-  await db.query(
+/** Asks for the cancel of an operation whose workflow was cancelled from outside; true when it was this call that did. */
+export async function cancelFromOutside(db: Queryable, operationId: string): Promise<boolean> {
+  const { rowCount } = await db.query(
     `update operations set control = 'cancel', control_revision = control_revision + 1, state = 'closing', expires_at = null
      where id = $1 and (control <> 'cancel' or state = 'halted') and closed_at is null`,
     [operationId],
   );
+  return rowCount === 1;
 }
 
-/** Halts a running operation, with the reason; it waits for a human for `waitsMs`, and is then cancelled by itself. */
+/**
+ * Halts a running operation, with the reason; it waits for a human for `waitsMs`, and is then cancelled by itself. False
+ * where it does not run.
+ */
 export async function haltOperation(
   db: Queryable,
   operationId: string,
@@ -142,8 +146,9 @@ export async function haltOperation(
   return rowCount === 1;
 }
 
-/** What became of an operation of which a step failed, and the state it was found in. */
+/** What became of an operation of which a step failed, whose it is, and the state it was found in. */
 export interface Stuck {
+  tenantId: string;
   became: 'halted' | 'halted_already' | 'overtaken' | 'ended';
   found: OperationState;
 }
@@ -159,9 +164,9 @@ export async function haltStuck(
   halt: Extract<Halt, { reason: 'failed_step' }>,
   { waitsMs, looking }: { waitsMs: number; looking: boolean },
 ): Promise<Stuck | undefined> {
-  const { rows } = await db.query<Stuck>(
+  const { rows } = await db.query<Omit<Stuck, 'tenantId'> & { tenant_id: string }>(
     `with before as materialized (
-      select id, state as found, case
+      select id, tenant_id, state as found, case
         when closed_at is not null then 'ended'
         when state = 'halted' and halt->>'reason' = 'failed_step' then 'halted_already'
         when control_revision > control_seen and not $4 then 'overtaken'
@@ -177,10 +182,11 @@ export async function haltStuck(
         start_confirmed_at = coalesce(o.start_confirmed_at, now()), start_attempts = 0, start_again_at = null
       from before b where o.id = b.id and b.became = 'halted'
     )
-    select became, found from before`,
+    select became, found, tenant_id from before`,
     [operationId, JSON.stringify(halt), waitsMs, looking],
   );
-  return rows[0];
+  const [row] = rows;
+  return row && { became: row.became, found: row.found, tenantId: row.tenant_id };
 }
 
 /** Ends an operation with its report; its counts are frozen from then on. Runs in the transaction that has recounted them. */

@@ -4,6 +4,7 @@ import type { Queryable } from '../db/queryable.ts';
 
 /** What a watched operation is judged by. */
 export interface Watched {
+  tenantId: string;
   options: OperationOptions;
   ratePerSecond?: number;
   /** All attempts of the last minute, since it was resumed. */
@@ -16,7 +17,7 @@ export interface Watched {
 /** Holds a watched operation that runs and reads what it is judged by; undefined where another does, or it does not run. */
 export async function lockWatched(db: Queryable, operationId: string): Promise<Watched | undefined> {
   const { rows } = await db.query(
-    `select options, rate_per_second, ramped_at,
+    `select tenant_id, options, rate_per_second, ramped_at,
        extract(epoch from clock_timestamp() - ramped_at)::float8 * 1000 as span_ms
      from operations where id = $1 and watched and control = 'run' and state = 'running'
      for no key update skip locked`,
@@ -34,6 +35,7 @@ export async function lockWatched(db: Queryable, operationId: string): Promise<W
   );
   const pulse = pulses.rows[0];
   return {
+    tenantId: operation.tenant_id,
     options: operation.options,
     ...(operation.rate_per_second === null ? {} : { ratePerSecond: operation.rate_per_second }),
     lastMinute: { attempts: pulse.attempts, bad: pulse.bad },

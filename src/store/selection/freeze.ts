@@ -118,7 +118,7 @@ export async function freezePage(
       from seen s
     ),
     taken as (
-      update executions e set state = 'superseded', finished_at = now()
+      update executions e set state = 'superseded', finished_at = clock_timestamp()
       from decided d
       where d.decision = 'take' and e.id = d.tip_id and e.state in ('queued', 'scheduled')
       returning e.id, e.delivery_id

@@ -45,7 +45,7 @@ export async function refusePrepared(
   refused: { executionId: string; refusal: Refusal }[],
 ): Promise<void> {
   const { rows } = await db.query(
-    `update executions e set state = r.state, reason = r.reason, finished_at = now()
+    `update executions e set state = r.state, reason = r.reason, finished_at = clock_timestamp()
      from unnest($1::uuid[], $2::text[], $3::text[]) as r(id, state, reason)
      where e.id = r.id and e.state = 'queued'
      returning e.delivery_id, r.state, r.reason`,

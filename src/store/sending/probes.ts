@@ -84,7 +84,7 @@ export async function recordProbe(
     `update executions e set
       state = $2,
       reason = case $2 when 'failed' then 'exhausted' else e.reason end,
-      finished_at = case when $2 in ('delivered', 'failed') then now() end,
+      finished_at = case when $2 in ('delivered', 'failed') then clock_timestamp() end,
       due_at = case $2 when 'scheduled' then now() else e.due_at end,
       give_up_at = case $2 when 'scheduled' then greatest(e.give_up_at, now() + interval '1 hour') else e.give_up_at end,
       worked_by = case when $2 = 'scheduled' and not exists (

@@ -34,7 +34,7 @@ export async function acknowledge(db: Queryable, deliveryIds: string[]): Promise
       from decided d where e.id = d.id and d.what = 'remembered'
     ), settled as (
       update executions e set state = 'delivered', reason = 'acknowledged', probe_at = null, reconcile_until = null,
-        acknowledged_at = clock_timestamp(), finished_at = coalesce(e.finished_at, now())
+        acknowledged_at = clock_timestamp(), finished_at = coalesce(e.finished_at, clock_timestamp())
       from decided d where e.id = d.id and d.what = 'settled'
     )
     select delivery_id, what from decided`,

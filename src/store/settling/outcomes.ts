@@ -45,7 +45,8 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
     ), locked as materialized (
       select d.id, d.attempts from deliveries d where d.id in (select delivery_id from told) order by d.id for no key update
     ), decided as materialized (
-      select t.*, e.may_have_arrived as had_arrived,
+      -- One time for the end of the attempt and of the execution: nothing ends before what it consists of.
+      select t.*, e.may_have_arrived as had_arrived, clock_timestamp() as ended_at,
         case
           -- What certainly never left cannot have been acknowledged: that would be a mistake of the receiver.
           when e.acknowledged_at is not null and (t.next <> 'queued' or (select l.attempts from locked l
@@ -71,13 +72,13 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
         due_at = case when d.state = 'scheduled' then now() + d.delay_ms * interval '1 millisecond' else e.due_at end,
         reconcile_until = case when d.state = 'unknown' then now() + d.reconcile_ms * interval '1 millisecond' end,
         probe_at = case when d.state = 'unknown' and d.probes then now() + interval '1 second' end,
-        finished_at = case when d.state in ('delivered', 'failed', 'cancelled') then now() end,
+        finished_at = case when d.state in ('delivered', 'failed', 'cancelled') then d.ended_at end,
         lease_token = null
       from decided d
       where e.id = d.execution_id and e.lease_token = d.token and e.state = 'sending'
       returning e.id, e.delivery_id, e.tenant_id, e.operation_id, e.state, e.attempts, d.next, d.had_arrived, d.outcome,
         d.fault_code, d.http_status, d.retry_after_ms, d.endpoint_version, d.duration_ms, d.excerpt,
-        clock_timestamp() - d.duration_ms * interval '1 millisecond' as started_at
+        d.ended_at - d.duration_ms * interval '1 millisecond' as started_at
     ), appended as (
       insert into attempts (execution_id, number, tenant_id, endpoint_version, started_at, duration_ms, outcome,
         fault_code, http_status, retry_after_ms, resend, response_excerpt)

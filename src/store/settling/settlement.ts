@@ -80,7 +80,7 @@ export async function giveUpOverdue(db: Queryable, limit: number): Promise<strin
       where in_queue and give_up_at > '-infinity' and give_up_at < now() and state in ('queued', 'scheduled')
       order by give_up_at limit $1 for update skip locked
     )
-    update executions e set state = 'failed', reason = 'gave_up', finished_at = now()
+    update executions e set state = 'failed', reason = 'gave_up', finished_at = clock_timestamp()
     from overdue o where e.id = o.id returning e.delivery_id`,
     [limit],
   );
@@ -113,7 +113,7 @@ export async function ignoreAtClosedEndpoints(
         and n.state <> 'enabled' and ${WAITS_UNTIL} <= clock_timestamp()
       limit $3 for update of e skip locked
     )
-    update executions e set state = 'ignored', finished_at = now(),
+    update executions e set state = 'ignored', finished_at = clock_timestamp(),
       reason = case u.endpoint_state when 'deleted' then 'endpoint_deleted' else 'endpoint_disabled' end
     from unsent u where e.id = u.id returning e.delivery_id`,
     [workedBy, endpointIds, limit],
@@ -128,7 +128,7 @@ export async function ignoreAtClosedEndpoints(
 /** Ends as ignored unsent executions whose payload is gone, or never was, for what is suppressed keeps none. Runs in a transaction. */
 export async function ignoreWithoutPayload(db: Queryable, executionIds: string[]): Promise<void> {
   const { rows } = await db.query(
-    `update executions e set state = 'ignored', finished_at = now(),
+    `update executions e set state = 'ignored', finished_at = clock_timestamp(),
        reason = case when (select p.reason from executions p where p.id = e.parent_id) = 'suppressed_duplicate'
          then 'suppressed_duplicate' else 'payload_expired' end
      where e.id = any($1::uuid[]) and e.state in ('queued', 'scheduled')
@@ -141,14 +141,18 @@ export async function ignoreWithoutPayload(db: Queryable, executionIds: string[]
   );
 }
 
-/** Disables endpoints that answered 410 Gone; one that an operator already disabled or deleted stays as it is. */
-export async function disableGone(db: Queryable, endpointIds: string[]): Promise<void> {
-  await db.query(
+/**
+ * Disables endpoints that answered 410 Gone; one that an operator already disabled or deleted stays as it is. Returns
+ * those that it disabled.
+ */
+export async function disableGone(db: Queryable, endpointIds: string[]): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
     `with enabled as (
       select id from endpoints where id = any($1::uuid[]) and state = 'enabled' order by id for no key update
     )
     update endpoints n set state = 'disabled', disabled_reason = 'gone', disabled_at = clock_timestamp(), updated_at = now()
-    from enabled e where n.id = e.id`,
+    from enabled e where n.id = e.id returning n.id`,
     [endpointIds],
   );
+  return rows.map(({ id }) => id);
 }

@@ -1,11 +1,14 @@
+import { logActs } from '../../api/log-acts.ts';
 import type { FieldError, Problem } from '../../api/problem.ts';
 import { problem } from '../../api/problem.ts';
 import { createRateLimiter, DEFAULT_RATE_LIMIT } from '../../api/rate-limit.ts';
 import type { Surface } from '../../api/surface.ts';
 import { accessRuleRoutes } from './administration/access-rules.ts';
+import { ACTS } from './administration/acts.ts';
 import { signerRoutes } from './administration/signers.ts';
 import { type LedgerError, ledgerErrors, signedError } from './ledger-error.ts';
 import { listEventsRoute } from './list-events.ts';
+import { readRoutes } from './read-records.ts';
 import { retryEventsRoute } from './retry-events.ts';
 import { type SchemaFault, schemaInvalid } from './schema-check.ts';
 import { systemSigner } from './system-signer.ts';
@@ -37,10 +40,10 @@ export const minkaSurface: Surface = {
   },
   // Error handling of bridges: 1 s, times 1.2 each, at most 1 h, at most 5 attempts.
   preset: { config: { retry: { maxAttempts: 5, initialMs: 1_000, factor: 1.2, capMs: 3_600_000 } } },
-  administration: (deps) => [...signerRoutes(deps), ...accessRuleRoutes(deps)],
+  administration: (deps) => logActs(deps.log, ACTS, [...signerRoutes(deps), ...accessRuleRoutes(deps)]),
   routes(deps) {
     const quota = createRateLimiter(deps.rateLimit ?? DEFAULT_RATE_LIMIT);
-    return [retryEventsRoute(deps, quota), listEventsRoute(deps, quota)];
+    return [retryEventsRoute(deps, quota), listEventsRoute(deps, quota), ...readRoutes(deps, quota)];
   },
 };
 

@@ -1,10 +1,15 @@
 import type { ApiDeps } from '../../api/api-deps.ts';
+import { logActs } from '../../api/log-acts.ts';
 import type { Route } from '../../api/route.ts';
+import { createTurns } from '../../api/turns.ts';
+import { ACTS } from './acts.ts';
 import { ackRoutes } from './deliveries/acks.ts';
 import { deliveryRoutes } from './deliveries/deliveries.ts';
 import { eventRoutes } from './deliveries/events.ts';
 import { executionRoutes } from './deliveries/executions.ts';
+import { resolutionRoutes } from './deliveries/resolutions.ts';
 import { endpointRoutes } from './endpoints/endpoints.ts';
+import { takeNames } from './names.ts';
 import { ProgressRate } from './retries/progress-rate.ts';
 import { retryRoutes } from './retries/retries.ts';
 import { retryControlRoutes } from './retries/retry-control.ts';
@@ -14,21 +19,27 @@ import { jwtIssuerRoutes } from './tenancy/jwt-issuers.ts';
 import { keyRoutes } from './tenancy/keys.ts';
 import { tenantRoutes } from './tenancy/tenants.ts';
 
+/** Pages that are read and written at a time, of all exports of a process: others want connections and the loop, too. */
+const PAGES_AT_ONCE = 2;
+
 /** The native API, `/api/v1`. */
 export function nativeRoutes(deps: ApiDeps): Route[] {
   const rate = new ProgressRate();
+  const inTurn = createTurns(PAGES_AT_ONCE);
+  const acting = (routes: Route[]) => logActs(deps.log, ACTS, routes);
   return [
-    ...tenantRoutes(deps),
-    ...keyRoutes(deps),
-    ...jwtIssuerRoutes(deps),
-    ...endpointRoutes(deps),
-    ...eventRoutes(deps),
-    ...deliveryRoutes(deps),
+    ...acting(tenantRoutes(deps)),
+    ...acting(keyRoutes(deps)),
+    ...acting(jwtIssuerRoutes(deps)),
+    ...takeNames(deps.pool, 'endpoint', acting(endpointRoutes(deps))),
+    ...takeNames(deps.pool, 'event', acting(eventRoutes(deps))),
+    ...resolutionRoutes(deps),
+    ...deliveryRoutes(deps, inTurn),
     ...executionRoutes(deps),
     ...ackRoutes(deps),
     ...retryRoutes(deps, rate),
     ...retryControlRoutes(deps, rate),
-    ...retryItemRoutes(deps),
+    ...retryItemRoutes(deps, inTurn),
     ...retryProgressRoutes(deps, rate),
   ];
 }

@@ -5,6 +5,7 @@ import { FAULT_CODES } from '../../../domain/sending/fault-code.ts';
 import { type IdKind, showId } from '../../../domain/tenancy/typed-id.ts';
 import type { TimeBound } from '../../../domain/time/instant.ts';
 import { durationField, idField, textField, timeField } from '../fields.ts';
+import { nameField } from '../names.ts';
 import { listParameter } from '../page.ts';
 
 /** Long lists belong into several requests: each entry is compared with every row that is looked at. */
@@ -26,6 +27,7 @@ type OfOtherSurfaces =
   | 'eventNumbers'
   | 'ifPendingLongerThanMs'
   | 'activeWithinMs'
+  | 'ignoredFor'
   | 'open'
   | 'attempted'
   | 'newest';
@@ -85,7 +87,7 @@ const MEMBERS = {
     'States',
     { absent: ['; `failed` where left out', '; all where left out'] },
   ),
-  endpointIds: ids('endpoint', idField('endpoint', 'An endpoint.'), 'Endpoints'),
+  endpointIds: ids('endpoint', nameField('endpoint', 'An endpoint, by id or handle.'), 'Endpoints'),
   eventTypes: list(textField(255, 'A type of event, exactly.', 'invoice.paid'), 'Types of event, exactly'),
   sources: list(textField(255, 'A source of events.', 'billing'), 'Sources of events'),
   faultCodes: list(

@@ -22,7 +22,8 @@ import {
   listEndpoints,
   lockEndpoint,
 } from '../../../store/tenancy/endpoints.ts';
-import { durationField, idParams } from '../fields.ts';
+import { durationField } from '../fields.ts';
+import { nameParams } from '../names.ts';
 import { idCursor, pageFrom, pageOf, pageParameters } from '../page.ts';
 import { createEndpoint } from './create-endpoint.ts';
 import {
@@ -52,7 +53,7 @@ const OLD_SECRET_VALID_MS = 24 * 60 * 60 * 1_000;
 /** So many deliveries that wait are counted. */
 const MAX_COUNTED = 100_000;
 
-const params = idParams('endpoint', 'Id of the endpoint.');
+const params = nameParams('endpoint', 'Id or handle of the endpoint.');
 const read = { tag: 'Endpoints', access: { of: 'tenant', scope: 'read:endpoints' } } as const;
 const edit = {
   tag: 'Endpoints',

@@ -93,6 +93,39 @@ const Options = z
   })
   .meta({ id: 'OperationOptions', description: 'What was asked for.' });
 
+/** Why an operation was halted. */
+export const HaltView = z
+  .strictObject({
+    reason: z.enum(['failure_rate', 'canary', 'failed_step']).meta({
+      description:
+        'What halted it. After `failed_step` a step of it cannot succeed until its cause is gone: `resume` tries it again, `cancel` ends it.',
+      example: 'canary',
+    }),
+    step: z.string().optional().meta({ description: 'The step that failed.', example: 'select' }),
+    code: z
+      .string()
+      .optional()
+      .meta({ description: 'Why: a code of Postgres, or the class of the error.', example: '22008' }),
+    limitPercent: z
+      .number()
+      .optional()
+      .meta({ description: 'The share of failures it may have.', example: 10 }),
+    attempts: z.int().optional().meta({ description: 'Attempts of the last minute.', example: 80 }),
+    bad: z.int().optional().meta({ description: 'Those that did not deliver.', example: 61 }),
+    endpoints: z
+      .array(
+        z.strictObject({
+          endpointId: shownId('endpoint', 'An endpoint whose items are held.'),
+          attempts: z.int().meta({ description: 'First attempts of its canary.', example: 25 }),
+          bad: z.int().meta({ description: 'Those that did not deliver.', example: 25 }),
+        }),
+      )
+      .optional()
+      .meta({ description: 'What the canaries came to.' }),
+    at: shownTime('When.'),
+  })
+  .meta({ description: 'Why it was halted.' });
+
 /** An operation without its selection, which can be a thousand ids long: in lists and progress. */
 export const OperationSummary = z
   .strictObject({
@@ -141,6 +174,10 @@ export const OperationSummary = z
       .nullable()
       .meta({ description: 'Why, in the words of its owner.', example: 'endpoint was down' }),
     ticket: z.string().nullable().meta({ description: 'Where this is tracked.', example: 'OPS-42' }),
+    requestedBy: z.string().meta({
+      description: 'Who asked for it, as its credential names it.',
+      example: 'key_01k9z3e5hbe7r9qk2m4n6p8r0s',
+    }),
     workflowId: z.string().meta({ description: 'Its workflow in Temporal.', example: 'retry/acme/1f0c….1' }),
     nextEvent: z
       .strictObject({
@@ -156,41 +193,10 @@ export const OperationSummary = z
       description: 'Its workflow could not be started or had to be revived; this is being seen to.',
       example: false,
     }),
-    halt: z
-      .strictObject({
-        reason: z.enum(['failure_rate', 'canary', 'failed_step']).meta({
-          description:
-            'What halted it. After `failed_step` a step of it cannot succeed until its cause is gone: `resume` tries it again, `cancel` ends it.',
-          example: 'canary',
-        }),
-        step: z.string().optional().meta({ description: 'The step that failed.', example: 'select' }),
-        code: z
-          .string()
-          .optional()
-          .meta({ description: 'Why: a code of Postgres, or the class of the error.', example: '22008' }),
-        limitPercent: z
-          .number()
-          .optional()
-          .meta({ description: 'The share of failures it may have.', example: 10 }),
-        attempts: z.int().optional().meta({ description: 'Attempts of the last minute.', example: 80 }),
-        bad: z.int().optional().meta({ description: 'Those that did not deliver.', example: 61 }),
-        endpoints: z
-          .array(
-            z.strictObject({
-              endpointId: shownId('endpoint', 'An endpoint whose items are held.'),
-              attempts: z.int().meta({ description: 'First attempts of its canary.', example: 25 }),
-              bad: z.int().meta({ description: 'Those that did not deliver.', example: 25 }),
-            }),
-          )
-          .optional()
-          .meta({ description: 'What the canaries came to.' }),
-        at: shownTime('When.'),
-      })
-      .nullable()
-      .meta({
-        description:
-          'Why it was halted, the last time; what is resumed is judged by what it does from then on.',
-      }),
+    halt: HaltView.nullable().meta({
+      description:
+        'Why it was halted, the last time; what is resumed is judged by what it does from then on.',
+    }),
     createdAt: shownTime('When it was accepted.'),
     closedAt: shownTime('When it ended.').nullable(),
     links: z
@@ -236,6 +242,7 @@ export function operationSummary(operation: Operation, eta?: Eta): z.input<typeo
     options: operation.options,
     reason: operation.reason ?? null,
     ticket: operation.ticket ?? null,
+    requestedBy: operation.requestedBy,
     workflowId: operation.workflowId,
     nextEvent:
       operation.nextEvent !== undefined &&
@@ -245,7 +252,7 @@ export function operationSummary(operation: Operation, eta?: Eta): z.input<typeo
         : null,
     waitingFor: waitsView(operation.waitingFor),
     stalled: operation.stalled,
-    halt: haltView(operation.halt),
+    halt: operation.halt ? haltView(operation.halt) : null,
     createdAt: operation.createdAt.toISOString(),
     closedAt: operation.closedAt?.toISOString() ?? null,
     links: { self, items: `${self}/items`, stream: `${self}/stream`, report: `${self}/report` },
@@ -263,8 +270,8 @@ export function remainderView(remainder: Remainder | undefined): z.input<typeof 
   };
 }
 
-function haltView(halt: Operation['halt']): z.input<typeof OperationSummary>['halt'] {
-  if (!halt) return null;
+/** Shows why an operation was halted. */
+export function haltView(halt: NonNullable<Operation['halt']>): z.input<typeof HaltView> {
   const { at, ...numbers } = halt;
   return {
     ...numbers,
@@ -285,7 +292,8 @@ export function operationView(operation: Operation, eta?: Eta): z.input<typeof O
   return { ...operationSummary(operation, eta), select: selectionView(operation.selection) };
 }
 
-function selectionView(selection: Selection): Record<string, unknown> {
+/** Shows what an operation selects. */
+export function selectionView(selection: Selection): Record<string, unknown> {
   if ('deliveryIds' in selection)
     return { deliveryIds: selection.deliveryIds.map((id) => showId('delivery', id)) };
   if ('eventIds' in selection) return { eventIds: selection.eventIds.map((id) => showId('event', id)) };

@@ -6,21 +6,30 @@ import {
   readIdempotencyKey,
   requestFingerprint,
 } from '../../../api/idempotency.ts';
-import { isProblem, MAX_ERRORS, problem } from '../../../api/problem.ts';
+import { isProblem, problem } from '../../../api/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Operation } from '../../../domain/operations/operation.ts';
 import { OPERATION_STATES } from '../../../domain/operations/operation-state.ts';
-import { isOfOperation } from '../../../domain/operations/selection.ts';
 import { acceptOperation } from '../../../operations/accept-operation.ts';
 import { findOperation, listOperations } from '../../../store/operations/operations.ts';
 import { withWaits } from '../../../store/reading/waits.ts';
 import { type UnknownInFilter, unknownInFilter } from '../../../store/selection/known-ids.ts';
 import { idParams, shownTime } from '../fields.ts';
+import { unknownNames } from '../names.ts';
 import { idCursor, listParameter, pageFrom, pageOf, pageParameters } from '../page.ts';
 import { AcceptedItemView, acceptedItemView } from './item-view.ts';
+import { OPERATION_DETAILS, operationDetails } from './operation-details.ts';
 import { OperationSummary, OperationView, operationSummary, operationView } from './operation-view.ts';
 import type { ProgressRate } from './progress-rate.ts';
-import { optionsOf, pointersInFilter, pointersOf, RetryRequest, selectionOf } from './retry-request.ts';
+import {
+  needsKey,
+  optionsOf,
+  pointersInFilter,
+  pointersOf,
+  RetryRequest,
+  selectionOf,
+  withoutNames,
+} from './retry-request.ts';
 
 const PATH = '/api/v1/retries';
 const SURFACE = 'native';
@@ -33,6 +42,8 @@ const AcceptedOperation = OperationView.omit({ waitingFor: true })
     idempotencyExpiresAt: shownTime('Until then the same key gets this answer again.').optional(),
   })
   .meta({ id: 'AcceptedOperation' });
+
+const OperationDetails = OperationView.extend(OPERATION_DETAILS).meta({ id: 'OperationDetails' });
 
 const params = idParams('operation', 'Id of the operation.');
 
@@ -76,13 +87,15 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
       async handler({ body, rawBody, rawParams, header, tenant, caller }) {
         const key = readIdempotencyKey(header('idempotency-key'));
         if (typeof key === 'object') return key;
-        const selection = selectionOf(body);
-        if (key === undefined && ('filter' in selection || isOfOperation(selection)))
+        if (key === undefined && needsKey(body.select))
           return problem('idempotency_key_required', {
             errors: [
               { parameter: 'Idempotency-Key', code: 'required', message: 'This header is required here.' },
             ],
           });
+        const select = await withoutNames(pool, tenant.id, body.select);
+        if (isProblem(select)) return select;
+        const selection = selectionOf(select);
         const result = await acceptOperation<UnknownInFilter[]>(deps, {
           tenant,
           surface: SURFACE,
@@ -128,18 +141,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
         if (result.code === 'idempotency_key_reused') return problem('idempotency_key_reused');
         const pointers =
           result.code === 'refused' ? pointersInFilter(body, result.refusal) : pointersOf(body, result.ids);
-        return problem('unknown_ids', {
-          ...(pointers.length > MAX_ERRORS
-            ? {
-                detail: `Nothing was done: ${pointers.length} ids name nothing of the tenant; \`errors\` names the first ${MAX_ERRORS}.`,
-              }
-            : {}),
-          errors: pointers.map((pointer) => ({
-            pointer,
-            code: 'unknown',
-            message: 'Nothing with this id belongs to the tenant.',
-          })),
-        });
+        return unknownNames(pointers.map((pointer) => ({ pointer })));
       },
     }),
     route({
@@ -185,12 +187,18 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
       path: `${PATH}/{id}`,
       summary: 'Show an operation',
       request: { params },
-      responses: { 200: { description: 'The operation.', schema: OperationView } },
+      responses: { 200: { description: 'The operation.', schema: OperationDetails } },
       async handler({ params: { id }, tenant }) {
         const found = await findOperation(pool, tenant.id, id);
         const [operation] = await withWaits(pool, found ? [found] : []);
         return operation
-          ? { status: 200, body: operationView(operation, eta(operation)) }
+          ? {
+              status: 200,
+              body: {
+                ...operationView(operation, eta(operation)),
+                ...(await operationDetails(pool, operation)),
+              },
+            }
           : problem('not_found');
       },
     }),

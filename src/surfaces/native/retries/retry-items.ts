@@ -4,7 +4,7 @@ import { readCursor, writeCursor } from '../../../api/cursor.ts';
 import { isProblem, problem } from '../../../api/problem.ts';
 import type { StreamOutput } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
-import { createTurns } from '../../../api/turns.ts';
+import type { Turns } from '../../../api/turns.ts';
 import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
 import { pageOperationItems } from '../../../store/operations/operation-items.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
@@ -17,12 +17,8 @@ const ITEM_STATES = [...EXECUTION_STATES, 'excluded'] as const;
 /** As the ledger writes it: where it stands, among items or exclusions. */
 const POSITION_FORM = /^[ix]:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Pages that are read and written at a time, of all exports of a process: others want connections and the loop, too. */
-const PAGES_AT_ONCE = 2;
-
-/** The ledger of an operation, item by item. */
-export function retryItemRoutes({ pool }: ApiDeps): Route[] {
-  const inTurn = createTurns(PAGES_AT_ONCE);
+/** The ledger of an operation, item by item; `inTurn` are the turns of exports. */
+export function retryItemRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
   return [
     route({
       method: 'get',

@@ -12,7 +12,15 @@ import { addendumTo } from '../../../store/operations/addenda.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
 import { withWaits } from '../../../store/reading/waits.ts';
 import { idParams, shownId, shownTime } from '../fields.ts';
-import { OperationSummary, operationSummary, RemainderView, remainderView } from './operation-view.ts';
+import { OPERATION_DETAILS, operationDetails } from './operation-details.ts';
+import {
+  OperationSummary,
+  OperationView,
+  operationSummary,
+  RemainderView,
+  remainderView,
+  selectionView,
+} from './operation-view.ts';
 import { fingerprintOf, OperationWatch } from './operation-watch.ts';
 import type { ProgressRate } from './progress-rate.ts';
 
@@ -32,6 +40,14 @@ const Report = z
     exclusions: z
       .record(z.string(), z.int())
       .meta({ description: 'Exclusions by reason.', example: { already_delivered: 3 } }),
+    kind: OperationSummary.shape.kind,
+    target: OperationSummary.shape.target,
+    select: OperationView.shape.select,
+    options: OperationSummary.shape.options,
+    reason: OperationSummary.shape.reason,
+    ticket: OperationSummary.shape.ticket,
+    requestedBy: OperationSummary.shape.requestedBy,
+    ...OPERATION_DETAILS,
     remainder: RemainderView.nullable().meta({
       description:
         'What was not delivered when it closed; null in reports that are older than this. `{"select": {"remainderOf": …}}` takes all of it.',
@@ -111,9 +127,9 @@ export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Rout
         if (!operation) return problem('not_found');
         const closed = operation.report?.counts;
         const addendum = closed ? await addendumTo(pool, tenant.id, id, closed) : {};
-        const body = reportView(operation, addendum);
-        return body
-          ? { status: 200, body }
+        const report = reportView(operation, addendum);
+        return report
+          ? { status: 200, body: { ...report, ...(await operationDetails(pool, operation)) } }
           : problem('state_conflict', {
               detail: `The operation is \`${operation.state}\`: its report is written when it ends.`,
             });
@@ -170,7 +186,7 @@ function closedId(operation: Operation): string {
 function reportView(
   operation: Operation,
   addendum: Partial<Record<string, number>>,
-): z.input<typeof Report> | undefined {
+): Omit<z.input<typeof Report>, keyof typeof OPERATION_DETAILS> | undefined {
   const { report, closedAt, state } = operation;
   if (!report || !closedAt || !hasEnded(state)) return undefined;
   return {
@@ -178,6 +194,13 @@ function reportView(
     state: state as (typeof OPERATION_ENDS)[number],
     createdAt: operation.createdAt.toISOString(),
     closedAt: closedAt.toISOString(),
+    kind: operation.kind,
+    target: operation.target,
+    select: selectionView(operation.selection),
+    options: operation.options,
+    reason: operation.reason ?? null,
+    ticket: operation.ticket ?? null,
+    requestedBy: operation.requestedBy,
     counts: report.counts,
     mayHaveArrived: report.mayHaveArrived,
     exclusions: Object.fromEntries(

@@ -1,28 +1,42 @@
 import { z } from 'zod';
+import { isProblem, type Problem } from '../../../api/problem.ts';
 import type { OperationOptions } from '../../../domain/operations/operation.ts';
 import { MAX_EXPLICIT_IDS, type Selection } from '../../../domain/operations/selection.ts';
 import { ON_AMBIGUOUS } from '../../../domain/sending/retry-policy.ts';
-import type { IdKind } from '../../../domain/tenancy/typed-id.ts';
+import { type IdKind, readId } from '../../../domain/tenancy/typed-id.ts';
+import type { Queryable } from '../../../store/db/queryable.ts';
 import type { UnknownInFilter } from '../../../store/selection/known-ids.ts';
 import { DeliveryFilterBody, deliveryFilter } from '../deliveries/delivery-filter.ts';
 import { durationField, idField, textField, timeField } from '../fields.ts';
+import { idsOfNames, nameField, tooManyNamed, unknownNames, withNamedEndpoints } from '../names.ts';
 
 const DAY_MS = 86_400_000;
 /** Nothing may wait for ever, and a time in a far year is a mistake. */
 const MAX_AHEAD_MS = 90 * DAY_MS;
 
-const ids = (kind: IdKind, description: string) =>
+/** A list of ids of one kind in a selection. */
+export const selectedIds = (kind: IdKind, description: string) =>
   z
     .array(idField(kind, description))
     .max(MAX_EXPLICIT_IDS)
     .optional()
     .meta({ description: `${description} An empty list selects nothing; a repeat counts once.` });
 
+/** A list of events in a selection, by ids of ours or of their senders. */
+export const selectedEvents = z
+  .array(nameField('event', 'An event, by its id, ours or yours.'))
+  .max(MAX_EXPLICIT_IDS)
+  .optional()
+  .meta({
+    description:
+      'All deliveries of these events. An empty list selects nothing; a repeat counts once. An id of ours wins over one of yours that looks like it.',
+  });
+
 const Select = z
   .strictObject({
-    deliveryIds: ids('delivery', 'These deliveries.'),
-    eventIds: ids('event', 'All deliveries of these events.'),
-    executionIds: ids('execution', 'The deliveries that these executions ran.'),
+    deliveryIds: selectedIds('delivery', 'These deliveries.'),
+    eventIds: selectedEvents,
+    executionIds: selectedIds('execution', 'The deliveries that these executions ran.'),
     failuresOf: idField('operation', 'What failed in this operation.').optional(),
     remainderOf: idField(
       'operation',
@@ -180,8 +194,34 @@ export const RetryRequest = z
 
 type Parsed = z.output<typeof RetryRequest>;
 
+/** What is selected, with the ids of the tenant's in the place of names, or which names stand for nothing. */
+export async function withoutNames<Selected extends Pick<Parsed['select'], 'eventIds' | 'filter'>>(
+  db: Queryable,
+  tenantId: string,
+  select: Selected,
+): Promise<Selected | Problem> {
+  if (select.eventIds) {
+    const found = await idsOfNames(db, tenantId, 'event', select.eventIds);
+    if ('unknown' in found)
+      return unknownNames(found.unknown.map((index) => ({ pointer: `#/select/eventIds/${index}` })));
+    return found.ids.length > MAX_EXPLICIT_IDS
+      ? tooManyNamed('#/select/eventIds')
+      : { ...select, eventIds: found.ids };
+  }
+  if (!select.filter) return select;
+  const filter = await withNamedEndpoints(db, tenantId, select.filter, (index) => ({
+    pointer: `#/select/filter/endpointIds/${index}`,
+  }));
+  return isProblem(filter) ? filter : { ...select, filter };
+}
+
+/** Whether a repeat of the request would select something else: what it starts must be known by a key. */
+export function needsKey({ filter, failuresOf, remainderOf }: Parsed['select']): boolean {
+  return filter !== undefined || failuresOf !== undefined || remainderOf !== undefined;
+}
+
 /** The selection of the domain. */
-export function selectionOf({ select }: Parsed): Selection {
+export function selectionOf(select: Partial<Parsed['select']>): Selection {
   if (select.deliveryIds) return { deliveryIds: [...new Set(select.deliveryIds)] };
   if (select.eventIds) return { eventIds: [...new Set(select.eventIds)] };
   if (select.executionIds) return { executionIds: [...new Set(select.executionIds)] };
@@ -198,7 +238,10 @@ export function optionsOf({ options }: Parsed): OperationOptions {
 }
 
 /** Where in the request these ids stand, each once and in its order: what an error about them points to. */
-export function pointersOf({ select }: Parsed, wanted: readonly string[]): string[] {
+export function pointersOf(
+  { select }: { select: Partial<Parsed['select']> },
+  wanted: readonly string[],
+): string[] {
   const [name, members] = Object.entries(select).find(([, member]) => member !== undefined) ?? [];
   if (!Array.isArray(members)) return [`#/select/${name}`];
   const missing = new Set(wanted);
@@ -206,6 +249,15 @@ export function pointersOf({ select }: Parsed, wanted: readonly string[]): strin
 }
 
 /** Where in the filter of the request these ids stand, each once. */
-export function pointersInFilter({ select }: Parsed, unknown: readonly UnknownInFilter[]): string[] {
-  return unknown.map(({ member, id }) => `#/select/filter/${member}/${select.filter?.[member]?.indexOf(id)}`);
+export function pointersInFilter(
+  { select }: { select: Pick<Parsed['select'], 'filter'> },
+  unknown: readonly UnknownInFilter[],
+): string[] {
+  return unknown.map(({ member, id }) => {
+    // Endpoints are still there as they were sent: a name has been looked up, but an id only read.
+    const place = select.filter?.[member]?.findIndex(
+      (text) => text === id || readId('endpoint', text) === id,
+    );
+    return `#/select/filter/${member}/${place}`;
+  });
 }

@@ -8,8 +8,9 @@ export interface EndedHorizon {
 }
 
 /**
- * Reads up to when the order in which executions ended is final, at most until `lagMs` ago. An execution ends at the time
- * its transaction began, and may be visible long after: so the horizon lies before the oldest transaction that runs now.
+ * Reads up to when the order in which executions ended is final, at most until `lagMs` ago. An execution ends at a
+ * time behind the beginning of its transaction, and may be visible long after: so the horizon lies before the oldest
+ * transaction that runs now.
  * All of them count, also those that have written nothing yet, for one that waits for its first lock may still end
  * something; so a session that stays in a transaction holds readers back, and nothing is ever missed.
  *
