@@ -5,6 +5,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { EndpointMemory } from './endpoint-memory.ts';
 import type { LiveTraffic } from './live-traffic.ts';
 import type { TargetCache } from './target-cache.ts';
+import type { Turns } from './turns.ts';
 
 /** What every slice of one process shares. */
 export interface SendingContext {
@@ -12,6 +13,7 @@ export interface SendingContext {
   attempts: AttemptClient;
   targets: TargetCache;
   memory: EndpointMemory;
+  turns: Turns;
   liveTraffic: LiveTraffic;
   log: Logger;
   metrics: Metrics;

@@ -71,6 +71,8 @@ type Round = {
   stopped?: boolean;
   late?: boolean;
   refused?: boolean;
+  /** There was work, and its rate says when there is pace for it. */
+  opensInMs?: number;
   claimableInMs?: number;
 };
 
@@ -145,9 +147,11 @@ export class Slice {
         // Out of pace, or of a paused operation: what is ready and is not given must not be asked for at full speed. What
         // has a time is asked for then and not later, or its pace would fall behind.
         const pollMs =
-          inVain > 0
-            ? Math.min(PACE_POLL_MS * 2 ** (inVain - 1), PACE_POLL_MAX_MS)
-            : Math.max(waitMs, PACE_POLL_MS);
+          round.opensInMs !== undefined
+            ? Math.max(round.opensInMs, PACE_POLL_MS)
+            : inVain > 0
+              ? Math.min(PACE_POLL_MS * 2 ** (inVain - 1), PACE_POLL_MAX_MS)
+              : Math.max(waitMs, PACE_POLL_MS);
         const poked = await wake.wait(
           Math.min(pollMs, IDLE_POLL_MS),
           idle ? undefined : this.#sender.freed(),
@@ -190,8 +194,14 @@ export class Slice {
     );
     if (reservation.grants.length === 0) {
       await this.#giveBackCanaries(wanted, [], control.canary);
-      this.#list.noteTaken(wanted, [], []);
-      return { claimed: 0, refused: true, claimableInMs: PACE_POLL_MS };
+      this.#list.noteTaken(wanted, [], [], reservation.opensInMs);
+      const opensInMs = Math.min(...reservation.opensInMs.values());
+      return {
+        claimed: 0,
+        refused: true,
+        claimableInMs: PACE_POLL_MS,
+        ...(Number.isFinite(opensInMs) ? { opensInMs } : {}),
+      };
     }
     const { items, withoutPayload, stale } = await claimItems(
       pool,
@@ -219,6 +229,7 @@ export class Slice {
         deadline,
         longestMs,
         slotted: !reservation.unpaced,
+        turns: reservation.turns,
         watched: control.watched,
       });
     if (withoutPayload.length > 0)
@@ -226,7 +237,7 @@ export class Slice {
     await this.#putOffBlocked(reservation.grants, items);
     await settleReservation(pool, token, reservation, items);
     await this.#giveBackCanaries(wanted, items, control.canary);
-    this.#list.noteTaken(wanted, reservation.grants, items);
+    this.#list.noteTaken(wanted, reservation.grants, items, reservation.opensInMs);
     // Its pace, time limit or state is another now: what was granted by the old one was not taken.
     if (stale.length > 0) this.#list.outdate();
     return { claimed: items.length + withoutPayload.length, ...later };
