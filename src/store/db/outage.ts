@@ -4,7 +4,7 @@ import { isConnectionLost } from './pool.ts';
  * SQLSTATEs that say that the server cannot do its work now, and nothing about the statement: no connection, not let in,
  * rolled back for others' sake, out of resources, locked or stopped, failing disks, and a primary that has become a standby.
  */
-const UNAVAILABLE = /^(08...|28...|3D000|40...|53...|55006|55P03|57...|58...|25006)$/;
+const UNAVAILABLE = /^(08...|25P03|28...|3D000|40...|53...|55006|55P03|57...|58...|25006)$/;
 
 /** What sockets and resolvers say of a server that is not there. */
 const UNREACHABLE =

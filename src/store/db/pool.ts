@@ -23,6 +23,9 @@ const RETRYABLE = new Set(['40001', '40P01']);
 /** What a lost or refused connection looks like: SQLSTATE class 08, shutdown, start-up, and the codes of sockets. */
 const CONNECTION_LOST = /^(08...|57P0[123]|53300|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT)$/;
 
+/** Longer than any transaction is left alone while pages of a selection are frozen. */
+const IDLE_IN_TRANSACTION_MS = 15_000;
+
 const { builtins } = pg.types;
 
 /** Parsers of our own for two types; everything else is parsed as pg does. */
@@ -42,6 +45,9 @@ export function createPool(url: string, options: PoolOptions = {}): pg.Pool {
     application_name: options.applicationName ?? 'redrive',
     ...(options.statementTimeoutMs !== undefined && { statement_timeout: options.statementTimeoutMs }),
     connectionTimeoutMillis: 10_000,
+    // A process that was stopped, or cut off, in the middle of a transaction must not keep its locks for ever: what it had
+    // claimed could not be settled by others.
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     keepAlive: true,
     types: {
       getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
