@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { OPENS_MS } from '../../src/domain/sending/pacing.ts';
 import {
   anyOf,
   type EndpointFacts,
@@ -74,7 +75,11 @@ describe('what holds an item back', () => {
     ['a floor that nothing explains', { floorUntilMs: NOW + 9 }, [{ what: 'retry_after', untilMs: NOW + 9 }]],
     ['a window', { window: 2.7, slotsInUse: 1, maxConcurrency: 8 }, [{ what: 'window' }]],
     ['a limit', { window: 9, slotsInUse: 3, maxConcurrency: 4 }, [{ what: 'concurrency' }]],
-    ['a rate', { ratePerSecond: 1, arrivalMs: NOW + 700 }, [{ what: 'rate', untilMs: NOW + 700 }]],
+    [
+      'a rate',
+      { ratePerSecond: 1, arrivalMs: NOW + 700 },
+      [{ what: 'rate', untilMs: NOW + 700 - OPENS_MS.bulk }],
+    ],
   ])('at its endpoint: %s', (_, endpoint, expected) => expect(waits(endpoint)).toEqual(expected));
 
   test('lets live work through where bulk work has to wait', () => {
@@ -95,7 +100,11 @@ describe('what holds an item back', () => {
       [{ what: 'halt', untilMs: NOW + 5 }],
     ],
     ['cancelled', { control: 'cancel', state: 'closing' }, [{ what: 'end' }]],
-    ['at its rate', { ratePerSecond: 2, arrivalMs: NOW + 300 }, [{ what: 'rate', untilMs: NOW + 300 }]],
+    [
+      'at its rate',
+      { ratePerSecond: 2, arrivalMs: NOW + 300 },
+      [{ what: 'rate', untilMs: NOW + 300 - OPENS_MS.bulk }],
+    ],
     ['at its limit', { maxConcurrency: 4, slotsInUse: 4 }, [{ what: 'concurrency' }]],
     ['below its limit', { maxConcurrency: 4, slotsInUse: 3 }, []],
     [
@@ -136,8 +145,9 @@ describe('what holds an item back', () => {
 
   test('is told once where an endpoint and an operation both hold it: by the one that holds longer', () => {
     const rate = (arrivalMs: number) => ({ ratePerSecond: 1, arrivalMs });
-    expect(waits(rate(NOW + 3), {}, rate(NOW + 7))).toEqual([{ what: 'rate', untilMs: NOW + 7 }]);
-    expect(waits(rate(NOW + 7), {}, rate(NOW + 3))).toEqual([{ what: 'rate', untilMs: NOW + 7 }]);
+    const longer = [{ what: 'rate', untilMs: NOW + 700 - OPENS_MS.bulk }];
+    expect(waits(rate(NOW + 300), {}, rate(NOW + 700))).toEqual(longer);
+    expect(waits(rate(NOW + 700), {}, rate(NOW + 300))).toEqual(longer);
   });
 });
 

@@ -93,6 +93,8 @@ describe('a worker process that is killed in the middle of a bulk retry', () => 
     for (const { id: sentId = '', at, headers } of again) {
       expect(at).toBeGreaterThanOrEqual(leaseOf.get(uuidIn('delivery', sentId)) ?? 0);
       expect(headers['redrive-execution-attempt']).toBe('2');
+      // The attempt that had failed before the retry counts, too.
+      expect(headers['redrive-attempt']).toBe('3');
     }
     for (const { maxOverlap } of it.receivers) expect(maxOverlap).toBe(1);
 

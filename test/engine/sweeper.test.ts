@@ -347,6 +347,10 @@ describe('a lease that has ended', () => {
       expect.objectContaining({ outcome: 'ambiguous', faultCode: 'lease_lost' }),
       expect.objectContaining({ outcome: 'delivered', resend: true }),
     ]);
-    expect(it.receivers[0]?.requests[0]?.headers['redrive-execution-attempt']).toBe('2');
+    // The attempt that had failed before the retry counts for the delivery, too.
+    expect(it.receivers[0]?.requests[0]?.headers).toMatchObject({
+      'redrive-attempt': '3',
+      'redrive-execution-attempt': '2',
+    });
   });
 });

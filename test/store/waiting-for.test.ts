@@ -85,7 +85,7 @@ const anyWorld = fc.record({
   owner: fc.constantFrom('nobody', 'interactive', 'bulk', 'bulk'),
   endpoints: fc.array(anyEndpoint, { minLength: 8, maxLength: 8 }),
   operation: fc.oneof(
-    { weight: 4, arbitrary: fc.constant(`control = 'run'`) },
+    { weight: 1, arbitrary: fc.constant(`control = 'run'`) },
     {
       weight: 1,
       arbitrary: fc.constantFrom(

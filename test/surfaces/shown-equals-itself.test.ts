@@ -203,7 +203,13 @@ async function furnish(): Promise<void> {
       scopes: ['read:deliveries'],
     });
     await made('/api/v1/access-rules', { action: 'query-event' });
-    await made('/api/v1/signers', { handle: `s${n}`, public: Buffer.alloc(32, n).toString('base64') });
+    // The installation vouches for keys whose other half nobody has.
+    const signer = {
+      tenantId: api.tenant.handle,
+      handle: `s${n}`,
+      public: Buffer.alloc(32, n).toString('base64'),
+    };
+    await made('/api/v1/signers', signer, api.adminKey);
     const replay = await call('post', '/v1/replays', {
       source_id: 'nothing',
       time_range: { since: AGES, until: EVER },
