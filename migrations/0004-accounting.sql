@@ -1,7 +1,26 @@
 -- Why: the counts of an operation are true at every commit because the database itself moves them with each
 -- change of an item, and refuses a change of state that the transition table does not name.
 
--- Mirrors EXECUTION_TRANSITIONS in src/domain/execution-state.ts; a test compares every pair.
+create table operation_counts (
+  operation_id uuid primary key references operations,
+  expected int not null default 0,
+  queued int not null default 0 check (queued >= 0),
+  scheduled int not null default 0 check (scheduled >= 0),
+  sending int not null default 0 check (sending >= 0),
+  unknown int not null default 0 check (unknown >= 0),
+  delivered int not null default 0 check (delivered >= 0),
+  failed int not null default 0 check (failed >= 0),
+  ignored int not null default 0 check (ignored >= 0),
+  cancelled int not null default 0 check (cancelled >= 0),
+  superseded int not null default 0 check (superseded >= 0),
+  excluded int not null default 0 check (excluded >= 0),
+  -- Set at closing: what is settled later is an addendum and changes no count.
+  frozen boolean not null default false,
+  constraint the_one_equation check (
+    expected = queued + sending + scheduled + delivered + failed + unknown + ignored + cancelled + superseded + excluded)
+) with (fillfactor = 50);
+
+-- Mirrors EXECUTION_TRANSITIONS in src/domain/sending/execution-state.ts; a test compares every pair.
 create function execution_may_become(from_state text, to_state text) returns boolean
 language sql immutable parallel safe return
   case from_state
@@ -11,6 +30,7 @@ language sql immutable parallel safe return
     when 'unknown' then to_state in ('delivered', 'failed', 'scheduled')
     when 'failed' then to_state = 'delivered'
     when 'cancelled' then to_state = 'delivered'
+    when 'ignored' then to_state = 'delivered'
     else false
   end;
 
@@ -62,14 +82,17 @@ begin
   return null;
 end $$;
 
+-- A repeat that is retried where filters run again is an item that has ended when it is made: it is counted as such.
 create function account_inserted_executions() returns trigger language plpgsql as $$
 begin
   update operation_counts c set
-    expected = c.expected + d.items, queued = c.queued + d.queued, scheduled = c.scheduled + d.scheduled
+    expected = c.expected + d.items, queued = c.queued + d.queued, scheduled = c.scheduled + d.scheduled,
+    ignored = c.ignored + d.ignored
   from (
     select operation_id, count(*) as items,
       count(*) filter (where state = 'queued') as queued,
-      count(*) filter (where state = 'scheduled') as scheduled
+      count(*) filter (where state = 'scheduled') as scheduled,
+      count(*) filter (where state = 'ignored') as ignored
     from new_rows where operation_id is not null group by 1
   ) d where c.operation_id = d.operation_id;
   return null;
@@ -118,4 +141,42 @@ create function folded_state(of_delivery uuid) returns text language sql stable 
       (select case when e.open then 'pending' else e.state end
         from executions e where e.delivery_id = of_delivery and e.state <> 'superseded' order by e.id desc limit 1),
       'pending') end
+$$;
+
+-- Mirrors OPERATION_TRANSITIONS in src/domain/operations/operation-state.ts; a test compares every pair.
+create function operation_may_become(from_state text, to_state text) returns boolean
+language sql immutable parallel safe return
+  case from_state
+    when 'planned' then to_state in ('awaiting_approval', 'accepted', 'cancelled')
+    when 'awaiting_approval' then to_state in ('accepted', 'cancelled')
+    when 'accepted' then to_state in
+      ('selecting', 'running', 'paused', 'halted', 'closing', 'completed', 'completed_with_failures')
+    when 'selecting' then to_state in ('running', 'paused', 'halted', 'closing')
+    when 'running' then to_state in ('paused', 'halted', 'closing', 'completed', 'completed_with_failures')
+    when 'paused' then to_state in
+      ('selecting', 'running', 'halted', 'closing', 'completed', 'completed_with_failures')
+    when 'halted' then to_state in ('selecting', 'running', 'closing', 'completed', 'completed_with_failures')
+    when 'closing' then to_state in ('halted', 'cancelled')
+    else false
+  end;
+
+create function check_operation_transition() returns trigger language plpgsql as $$
+begin
+  if not operation_may_become(old.state, new.state) then
+    raise exception 'an operation may not go from % to %', old.state, new.state using errcode = 'RD003';
+  end if;
+  return new;
+end $$;
+create trigger check_transition before update on operations for each row
+  when (old.state is distinct from new.state) execute function check_operation_transition();
+
+-- The execution that runs in the place of one that was taken over, however often that happened; itself where it was not,
+-- null where what took it over was cancelled before it was sent.
+create function run_in_place_of(of_execution uuid) returns uuid language sql stable parallel safe as $$
+  with recursive line as (
+    select id, state from executions where id = of_execution
+    union all
+    select c.id, c.state from line l join executions c on c.parent_id = l.id and c.keeps_slot where l.state = 'superseded'
+  )
+  select id from line where state <> 'superseded' limit 1
 $$;

@@ -28,11 +28,13 @@ CREATE OR REPLACE FUNCTION public.account_inserted_executions()
 AS $function$
 begin
   update operation_counts c set
-    expected = c.expected + d.items, queued = c.queued + d.queued, scheduled = c.scheduled + d.scheduled
+    expected = c.expected + d.items, queued = c.queued + d.queued, scheduled = c.scheduled + d.scheduled,
+    ignored = c.ignored + d.ignored
   from (
     select operation_id, count(*) as items,
       count(*) filter (where state = 'queued') as queued,
-      count(*) filter (where state = 'scheduled') as scheduled
+      count(*) filter (where state = 'scheduled') as scheduled,
+      count(*) filter (where state = 'ignored') as ignored
     from new_rows where operation_id is not null group by 1
   ) d where c.operation_id = d.operation_id;
   return null;
@@ -96,16 +98,50 @@ AS $function$
     and b.order_key is not null and b.state <> 'delivered'
   where d.id = of_delivery and (
     b.state in ('pending', 'unknown')
-    or (b.state = 'failed' and (v.on_exhausted = 'block'
+    or (b.state = 'failed' and ((v.on_exhausted = 'block' and b.resent_by is null)
       or exists (select from executions e where e.delivery_id = b.id and e.open))))
   order by b.order_number limit 1
 $function$;
+
+CREATE OR REPLACE FUNCTION public.check_operation_transition()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if not operation_may_become(old.state, new.state) then
+    raise exception 'an operation may not go from % to %', old.state, new.state using errcode = 'RD003';
+  end if;
+  return new;
+end $function$;
 
 CREATE OR REPLACE FUNCTION public.execution_may_become(from_state text, to_state text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN CASE from_state WHEN 'queued'::text THEN (to_state = ANY (ARRAY['sending'::text, 'superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])) WHEN 'scheduled'::text THEN (to_state = ANY (ARRAY['sending'::text, 'superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])) WHEN 'sending'::text THEN (to_state = ANY (ARRAY['delivered'::text, 'failed'::text, 'scheduled'::text, 'unknown'::text, 'queued'::text, 'cancelled'::text])) WHEN 'unknown'::text THEN (to_state = ANY (ARRAY['delivered'::text, 'failed'::text, 'scheduled'::text])) WHEN 'failed'::text THEN (to_state = 'delivered'::text) WHEN 'cancelled'::text THEN (to_state = 'delivered'::text) WHEN 'ignored'::text THEN (to_state = 'delivered'::text) ELSE false END;
+
+CREATE OR REPLACE FUNCTION public.fenced_version(the_endpoint uuid, the_event uuid)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select f.version from endpoint_fences f
+  where f.endpoint_id = the_endpoint and f.accepted_before > first_accepted_at(the_event)
+  order by f.accepted_before limit 1
+$function$;
+
+CREATE OR REPLACE FUNCTION public.first_accepted_at(the_event uuid)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+AS $function$
+  with recursive told as (
+    select v.accepted_at, v.replay_of from events v where v.id = the_event
+    union all
+    select o.accepted_at, o.replay_of from told t join events o on o.id = t.replay_of
+  )
+  select min(accepted_at) from told
+$function$;
 
 CREATE OR REPLACE FUNCTION public.folded_state(of_delivery uuid)
  RETURNS text
@@ -145,6 +181,12 @@ AS $function$
   select '$brg.' || translate(left(encode(uuid_send(gen_random_uuid()), 'base64'), 17), '+/', '-_')
 $function$;
 
+CREATE OR REPLACE FUNCTION public.operation_may_become(from_state text, to_state text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE from_state WHEN 'planned'::text THEN (to_state = ANY (ARRAY['awaiting_approval'::text, 'accepted'::text, 'cancelled'::text])) WHEN 'awaiting_approval'::text THEN (to_state = ANY (ARRAY['accepted'::text, 'cancelled'::text])) WHEN 'accepted'::text THEN (to_state = ANY (ARRAY['selecting'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'selecting'::text THEN (to_state = ANY (ARRAY['running'::text, 'paused'::text, 'halted'::text, 'closing'::text])) WHEN 'running'::text THEN (to_state = ANY (ARRAY['paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'paused'::text THEN (to_state = ANY (ARRAY['selecting'::text, 'running'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'halted'::text THEN (to_state = ANY (ARRAY['selecting'::text, 'running'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'closing'::text THEN (to_state = ANY (ARRAY['halted'::text, 'cancelled'::text])) ELSE false END;
+
 CREATE OR REPLACE FUNCTION public.refuse_transition(from_state text, to_state text)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -152,6 +194,37 @@ AS $function$
 begin
   raise exception 'an execution may not go from % to %', from_state, to_state using errcode = 'RD001';
 end $function$;
+
+CREATE OR REPLACE FUNCTION public.revise_endpoint()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  new.revision := old.revision + 1;
+  return new;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.revise_endpoint_of_secret()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update endpoints set revision = revision + 1 where id = coalesce(new.endpoint_id, old.endpoint_id);
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.run_in_place_of(of_execution uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  with recursive line as (
+    select id, state from executions where id = of_execution
+    union all
+    select c.id, c.state from line l join executions c on c.parent_id = l.id and c.keeps_slot where l.state = 'superseded'
+  )
+  select id from line where state <> 'superseded' limit 1
+$function$;
 
 -- Tables
 
@@ -168,10 +241,10 @@ create table api_keys (
   name text not null,
   key_hash bytea not null,
   scopes text[] not null,
+  made_with_grant text,
   created_at timestamp with time zone default now() not null,
   expires_at timestamp with time zone,
-  revoked_at timestamp with time zone,
-  made_with_grant text
+  revoked_at timestamp with time zone
 );
 
 create table attempts (
@@ -222,13 +295,22 @@ create table deliveries (
   http_status integer,
   replay_of uuid,
   order_key text,
-  order_number bigint
+  order_number bigint,
+  resent_by uuid
 ) with (fillfactor=85);
+
+create table endpoint_fences (
+  endpoint_id uuid not null,
+  accepted_before timestamp with time zone not null,
+  version integer
+);
 
 create table endpoint_pacing (
   endpoint_id uuid not null,
   arrival_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
   floor_until timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  retry_after_until timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  lifted_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
   window_size double precision,
   halved_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
   streak integer default 0 not null,
@@ -262,15 +344,15 @@ create table endpoint_versions (
   rate_per_second double precision,
   max_concurrency integer,
   sealed_headers bytea,
-  created_at timestamp with time zone default now() not null,
-  preset text,
-  partner jsonb,
   probe_url text,
   probe_field text,
   require_ack boolean default false not null,
   protect boolean default true not null,
   ordered boolean default false not null,
-  on_exhausted text default 'block'::text not null
+  on_exhausted text default 'block'::text not null,
+  preset text,
+  partner jsonb,
+  created_at timestamp with time zone default now() not null
 );
 
 create table endpoints (
@@ -279,17 +361,26 @@ create table endpoints (
   handle text not null,
   state text default 'enabled'::text not null,
   disabled_reason text,
+  disabled_at timestamp with time zone,
   current_version integer default 1 not null,
-  created_at timestamp with time zone default now() not null,
-  updated_at timestamp with time zone default now() not null,
+  revision integer default 1 not null,
   prepares boolean default false not null,
+  ordered boolean default false not null,
   luid text default make_bridge_luid() not null,
-  ordered boolean default false not null
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null
 );
 
 create table event_identities (
   tenant_id uuid not null,
   external_id text not null,
+  type text not null,
+  source text not null,
+  event_id uuid not null
+);
+
+create table event_resends (
+  first_event_id uuid not null,
   event_id uuid not null
 );
 
@@ -299,6 +390,7 @@ create table events (
   number bigint not null,
   external_id text,
   duplicate_of uuid,
+  replay_of uuid,
   type text not null,
   source text,
   key text,
@@ -307,7 +399,6 @@ create table events (
   ingestion_batch_id text,
   ingest_call_id uuid not null,
   payload_bytes integer not null,
-  replay_of uuid,
   payload_removed_at timestamp with time zone,
   payload_removed_for text
 );
@@ -333,23 +424,24 @@ create table executions (
   open boolean generated always as ((state = ANY (ARRAY['queued'::text, 'scheduled'::text, 'sending'::text, 'unknown'::text]))) stored not null,
   in_queue boolean generated always as ((state = ANY (ARRAY['queued'::text, 'scheduled'::text, 'sending'::text]))) stored,
   keeps_slot boolean generated always as ((NOT ((state = 'cancelled'::text) AND (attempts = 0)))) stored not null,
+  undelivered boolean generated always as ((state = ANY (ARRAY['failed'::text, 'ignored'::text, 'cancelled'::text, 'superseded'::text]))) stored not null,
   reason text,
   target_version integer,
+  match_filter boolean default false not null,
   due_at timestamp with time zone not null,
+  put_off_from timestamp with time zone,
   give_up_at timestamp with time zone not null,
   reconcile_until timestamp with time zone,
   attempts integer default 0 not null,
+  lost_attempts integer default 0 not null,
   may_have_arrived boolean default false not null,
-  lease_token uuid,
-  created_at timestamp with time zone default now() not null,
-  finished_at timestamp with time zone,
-  match_filter boolean default false not null,
-  undelivered boolean generated always as ((state = ANY (ARRAY['failed'::text, 'ignored'::text, 'cancelled'::text, 'superseded'::text]))) stored not null,
   on_ambiguous text,
   probe_at timestamp with time zone,
   probes integer default 0 not null,
   acknowledged_at timestamp with time zone,
-  put_off_from timestamp with time zone
+  lease_token uuid,
+  created_at timestamp with time zone default now() not null,
+  finished_at timestamp with time zone
 ) with (fillfactor=50);
 
 create table failed_file_feeds (
@@ -369,8 +461,8 @@ create table idempotency_keys (
   status integer not null,
   body text not null,
   expires_at timestamp with time zone not null,
-  created_at timestamp with time zone default now() not null,
-  while_open boolean default false not null
+  while_open boolean default false not null,
+  created_at timestamp with time zone default now() not null
 );
 
 create table installation (
@@ -382,6 +474,7 @@ create table installation (
 create table jwt_issuers (
   id uuid default uuidv7() not null,
   tenant_id uuid,
+  by_installation boolean default false not null,
   name text not null,
   issuer text not null,
   audience text not null,
@@ -392,6 +485,16 @@ create table jwt_issuers (
   scopes text[] not null,
   created_at timestamp with time zone default now() not null,
   revoked_at timestamp with time zone
+);
+
+create table operation_controls (
+  operation_id uuid not null,
+  number integer not null,
+  did text not null,
+  actor text not null,
+  rate_per_second double precision,
+  halt jsonb,
+  at timestamp with time zone default clock_timestamp() not null
 );
 
 create table operation_counts (
@@ -437,18 +540,27 @@ create table operations (
   reason text,
   ticket text,
   requested_by uuid,
+  actor text,
   state text not null,
   control text default 'run'::text not null,
   control_revision integer default 0 not null,
   control_seen integer default 0 not null,
   rate_per_second double precision,
   max_concurrency integer,
+  watched boolean default false not null,
+  ramped_at timestamp with time zone default now() not null,
+  halt jsonb,
+  estimated_events integer,
   not_before timestamp with time zone,
   watermark timestamp with time zone not null,
   selection_cursor jsonb,
   selected_at timestamp with time zone,
+  running_since timestamp with time zone,
+  ended_before integer,
+  awaited_execution_id uuid,
   next_event text,
   next_event_at timestamp with time zone,
+  disabled_patience_ms double precision generated always as (COALESCE(((options ->> 'disabledPatienceMs'::text))::double precision, (900000)::double precision)) stored not null,
   expires_at timestamp with time zone,
   start_confirmed_at timestamp with time zone,
   start_attempts integer default 0 not null,
@@ -456,12 +568,7 @@ create table operations (
   nudged_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
   created_at timestamp with time zone default now() not null,
   closed_at timestamp with time zone,
-  report jsonb,
-  actor text,
-  estimated_events integer,
-  watched boolean default false not null,
-  ramped_at timestamp with time zone default now() not null,
-  halt jsonb
+  report jsonb
 );
 
 create table pace_slots (
@@ -530,6 +637,25 @@ create table rejections (
   rejected_at timestamp with time zone default now() not null
 );
 
+create table resolutions (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  actor text not null,
+  outcome text not null,
+  reason text,
+  selection jsonb not null,
+  key_hash bytea,
+  fingerprint bytea,
+  key_expires_at timestamp with time zone,
+  answer text,
+  created_at timestamp with time zone default clock_timestamp() not null
+);
+
+create table resolved_executions (
+  execution_id uuid not null,
+  resolution_id uuid not null
+);
+
 create table schema_migrations (
   name text not null,
   checksum text not null,
@@ -541,6 +667,7 @@ create table signers (
   tenant_id uuid not null,
   handle text not null,
   public_key bytea not null,
+  proved_by text,
   created_at timestamp with time zone default now() not null
 );
 
@@ -555,9 +682,9 @@ create table tenants (
   name text,
   plan text,
   settings jsonb default '{}'::jsonb not null,
+  platform boolean default false not null,
   created_at timestamp with time zone default now() not null,
-  updated_at timestamp with time zone default now() not null,
-  platform boolean default false not null
+  updated_at timestamp with time zone default now() not null
 );
 
 create table workers (
@@ -565,6 +692,7 @@ create table workers (
   host text not null,
   pid integer not null,
   polling boolean default false not null,
+  operations uuid[] default '{}'::uuid[] not null,
   started_at timestamp with time zone default now() not null,
   seen_at timestamp with time zone default now() not null
 );
@@ -617,6 +745,10 @@ alter table deliveries add constraint deliveries_order_whole CHECK (((order_key 
 
 alter table deliveries add constraint deliveries_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text, 'unknown'::text, 'cancelled'::text, 'ignored'::text])));
 
+alter table endpoint_fences add constraint endpoint_fences_pkey PRIMARY KEY (endpoint_id, accepted_before);
+
+alter table endpoint_fences add constraint endpoint_fences_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES endpoints(id);
+
 alter table endpoint_pacing add constraint endpoint_pacing_pkey PRIMARY KEY (endpoint_id);
 
 alter table endpoint_pacing add constraint endpoint_pacing_window_size_check CHECK ((window_size >= (1)::double precision));
@@ -646,8 +778,6 @@ alter table endpoint_versions add constraint endpoint_versions_on_ambiguous_chec
 alter table endpoint_versions add constraint endpoint_versions_on_exhausted_check CHECK ((on_exhausted = ANY (ARRAY['block'::text, 'skip'::text])));
 
 alter table endpoint_versions add constraint endpoint_versions_partner_check CHECK ((jsonb_typeof(partner) = 'object'::text));
-
-alter table endpoint_versions add constraint endpoint_versions_preset_check CHECK ((preset = ANY (ARRAY['zen-mesh'::text, 'minka'::text, 'stedi'::text, 'flowrelay'::text])));
 
 alter table endpoint_versions add constraint endpoint_versions_probe CHECK (((probe_url IS NULL) = (probe_field IS NULL)));
 
@@ -681,7 +811,9 @@ alter table endpoints add constraint endpoints_state_check CHECK ((state = ANY (
 
 alter table endpoints add constraint endpoints_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
-alter table event_identities add constraint event_identities_pkey PRIMARY KEY (tenant_id, external_id);
+alter table event_identities add constraint event_identities_pkey PRIMARY KEY (tenant_id, external_id, type, source);
+
+alter table event_resends add constraint event_resends_pkey PRIMARY KEY (first_event_id, event_id);
 
 alter table events add constraint events_pkey PRIMARY KEY (id);
 
@@ -689,17 +821,17 @@ alter table events add constraint events_tenant_id_number_key UNIQUE (tenant_id,
 
 alter table events add constraint events_payload_bytes_check CHECK ((payload_bytes >= 0));
 
-alter table events add constraint events_payload_removal CHECK (((payload_removed_at IS NULL) = (payload_removed_for IS NULL))) NOT VALID;
+alter table events add constraint events_payload_removal CHECK (((payload_removed_at IS NULL) = (payload_removed_for IS NULL)));
 
 alter table events add constraint events_payload_removed_for_check CHECK ((payload_removed_for = ANY (ARRAY['retention'::text, 'erasure'::text])));
 
 alter table exclusions add constraint exclusions_pkey PRIMARY KEY (operation_id, delivery_id);
 
-alter table exclusions add constraint exclusions_check CHECK (((reason = ANY (ARRAY['coalesced'::text, 'held'::text])) = (joined_execution_id IS NOT NULL)));
+alter table exclusions add constraint exclusions_check CHECK (((reason = ANY (ARRAY['coalesced'::text, 'held'::text, 'outcome_unknown'::text])) = (joined_execution_id IS NOT NULL)));
 
 alter table exclusions add constraint exclusions_check1 CHECK (((reason = 'held'::text) = (held_by IS NOT NULL)));
 
-alter table exclusions add constraint exclusions_reason_check CHECK ((reason = ANY (ARRAY['coalesced'::text, 'already_delivered'::text, 'changed_since'::text, 'held'::text, 'suppressed_duplicate'::text, 'payload_expired'::text, 'no_longer_matches'::text, 'already_retried'::text, 'not_retryable'::text])));
+alter table exclusions add constraint exclusions_reason_check CHECK ((reason = ANY (ARRAY['coalesced'::text, 'already_delivered'::text, 'changed_since'::text, 'held'::text, 'outcome_unknown'::text, 'suppressed_duplicate'::text, 'resent'::text, 'payload_expired'::text, 'endpoint_disabled'::text, 'endpoint_deleted'::text, 'no_longer_matches'::text, 'already_retried'::text, 'not_retryable'::text])));
 
 alter table executions add constraint executions_pkey PRIMARY KEY (id);
 
@@ -710,6 +842,8 @@ alter table executions add constraint executions_check CHECK (((state = 'sending
 alter table executions add constraint executions_check1 CHECK ((open = (finished_at IS NULL)));
 
 alter table executions add constraint executions_check2 CHECK (((state = ANY (ARRAY['ignored'::text, 'cancelled'::text])) <= (reason IS NOT NULL)));
+
+alter table executions add constraint executions_lost_attempts CHECK (((lost_attempts >= 0) AND (lost_attempts <= attempts)));
 
 alter table executions add constraint executions_on_ambiguous_check CHECK ((on_ambiguous = ANY (ARRAY['resend'::text, 'probe'::text, 'hold'::text])));
 
@@ -739,9 +873,19 @@ alter table jwt_issuers add constraint jwt_issuers_check1 CHECK (((num_nonnulls(
 
 alter table jwt_issuers add constraint jwt_issuers_jwks_check CHECK ((jsonb_typeof((jwks -> 'keys'::text)) = 'array'::text));
 
+alter table jwt_issuers add constraint jwt_issuers_of_installation CHECK (((tenant_id IS NOT NULL) OR by_installation));
+
 alter table jwt_issuers add constraint jwt_issuers_scopes_check CHECK ((cardinality(scopes) > 0));
 
 alter table jwt_issuers add constraint jwt_issuers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table operation_controls add constraint operation_controls_pkey PRIMARY KEY (operation_id, number);
+
+alter table operation_controls add constraint operation_controls_check CHECK (((did = 'halt'::text) = (halt IS NOT NULL)));
+
+alter table operation_controls add constraint operation_controls_did_check CHECK ((did = ANY (ARRAY['pause'::text, 'resume'::text, 'rate'::text, 'cancel'::text, 'halt'::text])));
+
+alter table operation_controls add constraint operation_controls_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
 alter table operation_counts add constraint operation_counts_pkey PRIMARY KEY (operation_id);
 
@@ -853,6 +997,20 @@ alter table rejections add constraint rejections_pkey PRIMARY KEY (id);
 
 alter table rejections add constraint rejections_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
+alter table resolutions add constraint resolutions_pkey PRIMARY KEY (id);
+
+alter table resolutions add constraint resolutions_check CHECK ((((key_hash IS NULL) = (fingerprint IS NULL)) AND ((key_hash IS NULL) = (key_expires_at IS NULL))));
+
+alter table resolutions add constraint resolutions_key_hash_check CHECK ((length(key_hash) = 32));
+
+alter table resolutions add constraint resolutions_outcome_check CHECK ((outcome = ANY (ARRAY['delivered'::text, 'failed'::text, 'retry'::text])));
+
+alter table resolutions add constraint resolutions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table resolved_executions add constraint resolved_executions_pkey PRIMARY KEY (execution_id, resolution_id);
+
+alter table resolved_executions add constraint resolved_executions_resolution_id_fkey FOREIGN KEY (resolution_id) REFERENCES resolutions(id);
+
 alter table schema_migrations add constraint schema_migrations_pkey PRIMARY KEY (name);
 
 alter table signers add constraint signers_pkey PRIMARY KEY (id);
@@ -862,6 +1020,8 @@ alter table signers add constraint signers_tenant_id_handle_key UNIQUE (tenant_i
 alter table signers add constraint signers_tenant_id_public_key_key UNIQUE (tenant_id, public_key);
 
 alter table signers add constraint signers_handle_check CHECK (((handle ~ '^[a-zA-Z0-9_+.-]{1,81}$'::text) AND (handle <> ALL (ARRAY['system'::text, 'any'::text]))));
+
+alter table signers add constraint signers_proved_by_check CHECK ((proved_by = ANY (ARRAY['key'::text, 'installation'::text])));
 
 alter table signers add constraint signers_public_key_check CHECK ((length(public_key) = 32));
 
@@ -925,6 +1085,8 @@ CREATE INDEX events_by_acceptance ON public.events USING btree (tenant_id, accep
 
 CREATE INDEX events_by_batch ON public.events USING btree (tenant_id, ingestion_batch_id, accepted_at, id) WHERE (ingestion_batch_id IS NOT NULL);
 
+CREATE INDEX events_sent_again ON public.events USING btree (duplicate_of) WHERE (duplicate_of IS NOT NULL);
+
 CREATE INDEX executions_by_delivery ON public.executions USING btree (delivery_id, id);
 
 CREATE INDEX executions_by_end ON public.executions USING btree (tenant_id, finished_at, id);
@@ -945,9 +1107,11 @@ CREATE INDEX executions_undelivered_by_end ON public.executions USING btree (ten
 
 CREATE INDEX jwt_issuers_by_audience ON public.jwt_issuers USING btree (issuer, audience);
 
-CREATE UNIQUE INDEX jwt_issuers_by_claims ON public.jwt_issuers USING btree (issuer, audience) WHERE (revoked_at IS NULL);
+CREATE UNIQUE INDEX jwt_issuers_by_claims ON public.jwt_issuers USING btree (tenant_id, issuer, audience) NULLS NOT DISTINCT WHERE (revoked_at IS NULL);
 
 CREATE INDEX jwt_issuers_by_tenant ON public.jwt_issuers USING btree (tenant_id, id);
+
+CREATE UNIQUE INDEX jwt_issuers_unnamed ON public.jwt_issuers USING btree (issuer, audience) WHERE (by_installation AND (revoked_at IS NULL));
 
 CREATE INDEX operations_by_tenant ON public.operations USING btree (tenant_id, id);
 
@@ -969,6 +1133,10 @@ CREATE INDEX rejections_by_request ON public.rejections USING btree (tenant_id, 
 
 CREATE INDEX rejections_by_time ON public.rejections USING btree (tenant_id, rejected_at, id);
 
+CREATE UNIQUE INDEX resolutions_by_key ON public.resolutions USING btree (tenant_id, key_hash) WHERE (key_hash IS NOT NULL);
+
+CREATE INDEX resolved_executions_by_resolution ON public.resolved_executions USING btree (resolution_id);
+
 CREATE INDEX signers_by_handle ON public.signers USING btree (handle);
 
 CREATE INDEX signers_by_key ON public.signers USING btree (public_key);
@@ -977,6 +1145,10 @@ CREATE UNIQUE INDEX tenants_platform ON public.tenants USING btree (platform) WH
 
 -- Triggers
 
+CREATE TRIGGER revise_endpoint_of_secret AFTER INSERT OR DELETE OR UPDATE ON public.endpoint_secrets FOR EACH ROW EXECUTE FUNCTION revise_endpoint_of_secret();
+
+CREATE TRIGGER revise_endpoint BEFORE UPDATE ON public.endpoints FOR EACH ROW WHEN (((((old.state IS DISTINCT FROM new.state) OR (old.current_version IS DISTINCT FROM new.current_version)) OR (old.prepares IS DISTINCT FROM new.prepares)) OR (old.ordered IS DISTINCT FROM new.ordered))) EXECUTE FUNCTION revise_endpoint();
+
 CREATE TRIGGER account_deletes AFTER DELETE ON public.exclusions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION account_deleted_exclusions();
 
 CREATE TRIGGER account_inserts AFTER INSERT ON public.exclusions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_inserted_exclusions();
@@ -984,6 +1156,8 @@ CREATE TRIGGER account_inserts AFTER INSERT ON public.exclusions REFERENCING NEW
 CREATE TRIGGER account_inserts AFTER INSERT ON public.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_inserted_executions();
 
 CREATE TRIGGER account_updates AFTER UPDATE ON public.executions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_updated_executions();
+
+CREATE TRIGGER check_transition BEFORE UPDATE ON public.operations FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state)) EXECUTE FUNCTION check_operation_transition();
 
 CREATE TRIGGER keep_frozen BEFORE DELETE OR UPDATE ON public.receipt_diagnostics FOR EACH ROW EXECUTE FUNCTION keep_frozen_diagnostics();
 

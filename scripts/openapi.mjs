@@ -14,5 +14,5 @@ const routes = apiRoutes({ version }, SURFACES);
 for (const surface of SURFACES)
   await generatedFile(
     `openapi/${surface.name}.json`,
-    `${stringify(surfaceDocument(routes, surface, version), { maxLength: 110 })}\n`,
+    `${stringify(surfaceDocument(routes, surface, version), { maxLength: 130 })}\n`,
   );

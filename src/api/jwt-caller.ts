@@ -60,13 +60,7 @@ export async function callerOfToken(
   const found = await findJwtIssuers(deps.pool, { ...claimed, named: tenantNamed(named) });
   const working = found.filter(({ revokedAt }) => !revokedAt);
   // Not verified: nobody is asked for the keys of an issuer that was revoked.
-  if (working.length === 0)
-    return found.length > 0
-      ? { refused: 'credential_revoked' }
-      : {
-          refused: (await isOfSomeTenant(deps, token, claimed)) ? 'of_another_tenant' : 'credential_invalid',
-        };
-  let refusal: TokenRefusal = { refused: 'credential_invalid' };
+  if (working.length === 0 && found.length > 0) return { refused: 'credential_revoked' };
   for (const byInstallation of [true, false]) {
     const [issuer, other] = working.filter((each) => each.byInstallation === byInstallation);
     if (!issuer) continue;
@@ -74,9 +68,9 @@ export async function callerOfToken(
     if (other) return { refused: 'credential_invalid' };
     const caller = await callerByIssuer(deps, token, issuer);
     if (!('refused' in caller) || caller.refused !== 'credential_invalid') return caller;
-    refusal = caller;
   }
-  return refusal;
+  const elsewhere = await isOfSomeTenant(deps, token, claimed);
+  return { refused: elsewhere ? 'of_another_tenant' : 'credential_invalid' };
 }
 
 /** Whether a token is good elsewhere: it speaks for nobody here, but is refused in other words than one that is not. */

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import { matchEndpoints } from './match-endpoints.ts';
-import { type AcceptedEvent, type IncomingEvent, type MatchedEvent, writeCalls } from './write-calls.ts';
+import type { IncomingEvent, MatchedEvent } from './matched-event.ts';
+import { type AcceptedEvent, writeCalls } from './write-calls.ts';
 
 /** The most events that one call may bring. */
 export const MAX_EVENTS_PER_CALL = 1_000;

@@ -3,7 +3,7 @@ import { type IdHistory, type Repeat, type RepeatFate, repeat } from '../domain/
 import type { Queryable } from '../store/db/queryable.ts';
 import { type Allotment, claimIdentities } from '../store/ingest/events.ts';
 import { idHistories } from '../store/ingest/resends.ts';
-import type { MatchedEvent } from './write-calls.ts';
+import type { MatchedEvent } from './matched-event.ts';
 
 /** A repeat of an earlier event, and what becomes of it. */
 export interface FoundRepeat extends RepeatFate {

@@ -1,7 +1,7 @@
 import { wantsEvent } from '../domain/endpoints/endpoint-match.ts';
 import type { Queryable } from '../store/db/queryable.ts';
 import { matchableEndpoints } from '../store/tenancy/endpoint-versions.ts';
-import type { IncomingEvent, MatchedEvent } from './write-calls.ts';
+import type { IncomingEvent, MatchedEvent } from './matched-event.ts';
 
 /** Finds the endpoints that want each event; before the tenant's counter is locked, for others wait from there on. */
 export async function matchEndpoints(

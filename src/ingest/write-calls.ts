@@ -3,26 +3,8 @@ import { withTransaction } from '../store/db/pool.ts';
 import type { Queryable } from '../store/db/queryable.ts';
 import { allotNumbers, insertEvents } from '../store/ingest/events.ts';
 import { insertResends, replaceDeliveries } from '../store/ingest/resends.ts';
-import type { Matchable } from '../store/tenancy/endpoint-versions.ts';
 import { type FoundRepeat, findRepeats } from './find-repeats.ts';
-
-/** An event as it came in, checked. */
-export interface IncomingEvent {
-  externalId?: string | undefined;
-  type: string;
-  source?: string | undefined;
-  key?: string | undefined;
-  occurredAt?: Date | undefined;
-  ingestionBatchId?: string | undefined;
-  /** Exactly as it was sent. */
-  body: string;
-  payloadBytes: number;
-  /** The body parsed, to match filters with. */
-  payload: unknown;
-}
-
-/** An incoming event with the endpoints that want it. */
-export type MatchedEvent = IncomingEvent & { endpoints: Matchable[] };
+import type { MatchedEvent } from './matched-event.ts';
 
 /** What became of an incoming event. */
 export interface AcceptedEvent {

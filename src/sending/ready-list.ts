@@ -240,7 +240,12 @@ export class ReadyList {
   }
 
   /** Notes how far endpoints were claimed, and which gave less than was wanted: the pace did not grant it, or there was no more. */
-  noteTaken(wanted: Grant[], grants: Grant[], items: ClaimedItem[]): void {
+  noteTaken(
+    wanted: Grant[],
+    grants: Grant[],
+    items: ClaimedItem[],
+    opensInMs: ReadonlyMap<string, number> = new Map(),
+  ): void {
     const granted = new Map(grants.map((grant) => [grant.endpointId, grant.count]));
     const taken = new Map<string, { count: number; last: QueuePlace }>();
     for (const { endpointId, dueAt, executionId } of items) {
@@ -259,6 +264,12 @@ export class ReadyList {
       // At the end of the queue it begins anew: something may have come before what was claimed last.
       if (!outOfPace) delete candidate.claimedUpTo;
       if (!outOfPace && behind) continue;
+      const opens = opensInMs.get(endpointId);
+      if (outOfPace && opens !== undefined) {
+        // Its rate says when: neither sooner nor later, or it would not be reached.
+        candidate.claimableAtMs = performance.now() + opens;
+        continue;
+      }
       if (candidate.exhaustedUntilMs === 0) this.#exhausted += 1;
       candidate.exhaustedUntilMs = outOfPace ? performance.now() + OUT_OF_PACE_MS : Number.POSITIVE_INFINITY;
     }

@@ -1,27 +1,34 @@
 import type { Pool } from 'pg';
+import { freeAfter, intervalMs } from '../domain/sending/pacing.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import type { ClaimedItem, Grant } from '../store/sending/claims.ts';
 import {
   forgetSlots,
   freeSlots,
+  type Granted,
+  type GrantedSends,
+  type Paced,
   type Reserving,
   refundPace,
   reservePace,
-  type Sends,
 } from '../store/sending/pacing.ts';
+import type { Turn } from './turns.ts';
 
-/** What a claim may take, and what of it was reserved and must be given back where it is not used. */
+/** What a claim may take, when each of it goes, and what must be given back where it is not used. */
 export interface Reservation {
   grants: Grant[];
   /** Nothing here has a pace: there is nothing to give back. */
   unpaced: boolean;
-  operationId?: string;
-  pacedEndpoints: Set<string>;
+  /** When the sends of each endpoint go; of one that is not named at once. */
+  turns: Map<string, Turn[]>;
+  /** When endpoints, and the operation, may be asked again, in milliseconds from now; where their rate says so. */
+  opensInMs: Map<string, number>;
+  granted: GrantedSends;
 }
 
 /**
- * Reserves pace for the wanted sends, the operation's first and then each endpoint's, in short transactions of their own
- * before the claim; what has no pace is granted as wanted.
+ * Books the wanted sends of the operation and of each endpoint together, in a short transaction of its own before the
+ * claim; what has no pace is granted as wanted.
  */
 export async function reserveGrants(
   pool: Pool,
@@ -30,72 +37,101 @@ export async function reserveGrants(
   pacedOperationId: string | undefined,
   by: Reserving,
 ): Promise<Reservation> {
-  let within = wanted;
-  if (pacedOperationId !== undefined) {
-    const asked = [{ id: pacedOperationId, count: total(wanted) }];
-    const [own] = await withTransaction(pool, (db) => reservePace(db, 'operation', asked, by));
-    within = limitTo(wanted, own?.count ?? 0);
-  }
-  const asked = within
-    .filter((w) => isPaced(w.endpointId))
-    .map((w) => ({ id: w.endpointId, count: w.count }));
-  const granted = new Map<string, number>();
-  if (asked.length > 0)
-    for (const { id, count } of await withTransaction(pool, (db) => reservePace(db, 'endpoint', asked, by)))
-      granted.set(id, count);
-  const grants = within
-    .map((w) => (isPaced(w.endpointId) ? { ...w, count: granted.get(w.endpointId) ?? 0 } : w))
-    .filter((grant) => grant.count > 0);
-  const left = total(within) - total(grants);
-  if (pacedOperationId !== undefined && left > 0)
-    await giveBack(pool, by.token, 'operation', [{ id: pacedOperationId, count: left }]);
+  const asked = wanted.map(({ endpointId, count }) => ({ id: endpointId, count }));
+  const paced = asked.filter(({ id }) => isPaced(id));
+  if (paced.length === 0 && pacedOperationId === undefined)
+    return {
+      grants: wanted.filter(({ count }) => count > 0),
+      unpaced: true,
+      turns: new Map(),
+      opensInMs: new Map(),
+      granted: { nowMs: 0, endpoints: [] },
+    };
+  const unpaced = asked.filter(({ id }) => !isPaced(id));
+  const operation =
+    pacedOperationId === undefined ? {} : { operation: { id: pacedOperationId, count: total(wanted) } };
+  const granted = await withTransaction(pool, (db) => reservePace(db, { ...operation, paced, unpaced }, by));
+  const hereMs = performance.now();
+  const counts = new Map(granted.endpoints.map(({ id, atMs }) => [id, atMs.length]));
+  const all = [...granted.endpoints, ...(granted.operation ? [granted.operation] : [])];
   return {
-    grants,
-    unpaced: pacedOperationId === undefined && granted.size === 0,
-    ...(pacedOperationId === undefined ? {} : { operationId: pacedOperationId }),
-    pacedEndpoints: new Set(granted.keys()),
+    grants: wanted.flatMap((want) => {
+      const count = counts.get(want.endpointId) ?? 0;
+      return count > 0 ? [{ ...want, count }] : [];
+    }),
+    unpaced: false,
+    turns: turnsOf(granted, hereMs),
+    opensInMs: new Map(
+      all.flatMap(({ id, opensInMs }) => (opensInMs === undefined ? [] : [[id, opensInMs]])),
+    ),
+    granted,
   };
+}
+
+function turnsOf({ nowMs, endpoints, operation }: GrantedSends, hereMs: number): Map<string, Turn[]> {
+  const turns = new Map<string, Turn[]>();
+  const ofOperation = operation?.ratePerSecond === undefined ? [] : [paceOf(operation)];
+  for (const endpoint of endpoints) {
+    const paces = [...ofOperation, ...(endpoint.ratePerSecond === undefined ? [] : [paceOf(endpoint)])];
+    if (paces.length > 0)
+      turns.set(
+        endpoint.id,
+        endpoint.atMs.map((atMs) => ({ atMs: hereMs + atMs - nowMs, paces })),
+      );
+  }
+  return turns;
+}
+
+function paceOf(granted: Granted): Turn['paces'][number] {
+  return { id: granted.id, intervalMs: intervalMs(granted) };
 }
 
 /** Gives back what was granted and not claimed, so that the tail of a queue costs neither rate nor concurrency. */
 export async function settleReservation(
   pool: Pool,
   token: string,
-  { grants, unpaced, operationId, pacedEndpoints }: Reservation,
-  items: ClaimedItem[],
+  { unpaced, granted }: Reservation,
+  items: Pick<ClaimedItem, 'endpointId'>[],
 ): Promise<void> {
   if (unpaced) return;
-  const left = new Map(grants.map((grant) => [grant.endpointId, grant.count]));
-  for (const item of items) left.set(item.endpointId, (left.get(item.endpointId) ?? 0) - 1);
-  const unused = [...left]
-    .filter(([id, count]) => count > 0 && pacedEndpoints.has(id))
-    .map(([id, count]) => ({ id, count }));
-  if (unused.length > 0) await giveBack(pool, token, 'endpoint', unused);
-  const unusedHere = total(grants) - items.length;
-  if (operationId !== undefined && unusedHere > 0)
-    await giveBack(pool, token, 'operation', [{ id: operationId, count: unusedHere }]);
+  const claimed = new Map<string, number>();
+  for (const { endpointId } of items) claimed.set(endpointId, (claimed.get(endpointId) ?? 0) + 1);
+  const ofEndpoints = granted.endpoints.map((endpoint) => ({
+    granted: endpoint,
+    usedAtMs: endpoint.atMs.slice(0, claimed.get(endpoint.id) ?? 0),
+  }));
+  await giveBack(pool, token, 'endpoint', ofEndpoints);
+  if (granted.operation)
+    await giveBack(pool, token, 'operation', [
+      { granted: granted.operation, usedAtMs: ofEndpoints.flatMap(({ usedAtMs }) => usedAtMs) },
+    ]);
   if (items.length === 0) await forgetSlots(pool, [token]);
 }
 
 async function giveBack(
   pool: Pool,
   token: string,
-  paced: 'endpoint' | 'operation',
-  unused: Sends[],
+  paced: Paced,
+  all: { granted: Granted; usedAtMs: number[] }[],
 ): Promise<void> {
-  await refundPace(pool, paced, unused);
-  await freeSlots(pool, token, unused);
+  const left = all.filter(({ granted, usedAtMs }) => granted.paced && usedAtMs.length < granted.atMs.length);
+  if (left.length === 0) return;
+  await refundPace(
+    pool,
+    paced,
+    left.map(({ granted, usedAtMs }) => ({
+      id: granted.id,
+      bookedMs: granted.arrivalMs.after,
+      freeMs: freeAfter(granted, usedAtMs, granted.arrivalMs.before),
+    })),
+  );
+  await freeSlots(
+    pool,
+    token,
+    left.map(({ granted, usedAtMs }) => ({ id: granted.id, count: granted.atMs.length - usedAtMs.length })),
+  );
 }
 
 function total(grants: Grant[]): number {
   return grants.reduce((sum, grant) => sum + grant.count, 0);
-}
-
-function limitTo(wanted: Grant[], limit: number): Grant[] {
-  let left = limit;
-  return wanted.flatMap((w) => {
-    const count = Math.min(w.count, left);
-    left -= count;
-    return count > 0 ? [{ endpointId: w.endpointId, count }] : [];
-  });
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Refusal, refusalOf } from '../domain/endpoints/preparation.ts';
 import type { AttemptResult } from '../domain/sending/attempt-result.ts';
 import { type Classification, classify, demandAcknowledgement } from '../domain/sending/classification.ts';
@@ -13,6 +14,7 @@ import type { Recorded } from '../store/settling/outcomes.ts';
 import { Recorder } from './recorder.ts';
 import type { SendingContext } from './sending-context.ts';
 import type { Target, TargetLookup } from './target-cache.ts';
+import type { Turn } from './turns.ts';
 
 /** Items of one claim, to be sent before its deadline. */
 export interface ClaimToSend {
@@ -21,6 +23,8 @@ export interface ClaimToSend {
   deadline: Deadline;
   /** No request of it may take longer: its lease was made for that, whatever an endpoint is changed to meanwhile. */
   longestMs: number;
+  /** When the sends of each endpoint go; of one that is not named at once. */
+  turns: ReadonlyMap<string, readonly Turn[]>;
   /** Its items hold concurrency slots. */
   slotted: boolean;
   /** Its operation is watched. */
@@ -109,12 +113,14 @@ export class Sender {
       if (!isOutage(error)) this.#refused?.(error);
       return undefined;
     });
+    const goesAtMs = this.#takeTurns(claim);
     let sent = 0;
     for (const item of items) {
       // Others want a turn between: some milliseconds of work are begun here.
       if (++sent % SENT_IN_ONE_TURN === 0) await new Promise(setImmediate);
       const refusal = prepared?.refusals.get(item.executionId);
-      if (prepared && !refusal) void this.#sendOne(claim, item, prepared.targetOf);
+      if (prepared && !refusal)
+        void this.#sendOne(claim, item, prepared.targetOf, goesAtMs.get(item.executionId));
       else this.#finish(claim, item, { kind: 'released', reason: 'stopping' }, undefined, refusal);
     }
   }
@@ -139,12 +145,48 @@ export class Sender {
     return { targetOf, refusals };
   }
 
-  async #sendOne(claim: ClaimToSend, item: ClaimedItem, targetOf: TargetLookup): Promise<void> {
+  /** When each item of a claim that has a turn goes; taken in the order of the turns, for one can put off the next. */
+  #takeTurns({ items, turns }: ClaimToSend): Map<string, number> {
+    const next = new Map<string, number>();
+    const taking = items.flatMap(({ executionId, endpointId }) => {
+      const n = next.get(endpointId) ?? 0;
+      next.set(endpointId, n + 1);
+      const turn = turns.get(endpointId)?.[n];
+      return turn ? [{ executionId, turn }] : [];
+    });
+    taking.sort((a, b) => a.turn.atMs - b.turn.atMs);
+    return new Map(
+      taking.map(({ executionId, turn }) => [
+        executionId,
+        this.#context.turns.take(turn) ?? Number.POSITIVE_INFINITY,
+      ]),
+    );
+  }
+
+  /** Waits for the turn of an item; false where it is not to go then, for it has come too late or its endpoint asked for a pause. */
+  async #turnComes({ endpointId }: ClaimedItem, goesAtMs: number): Promise<boolean> {
+    if (goesAtMs === Number.POSITIVE_INFINITY) return false;
+    const signs = this.#context.memory.of(endpointId);
+    const floorMs = signs.floorUntilMs;
+    const waitMs = goesAtMs - performance.now();
+    if (waitMs > 0) await delay(Math.ceil(waitMs));
+    return signs.floorUntilMs <= Math.max(floorMs, performance.now());
+  }
+
+  async #sendOne(
+    claim: ClaimToSend,
+    item: ClaimedItem,
+    targetOf: TargetLookup,
+    goesAtMs?: number,
+  ): Promise<void> {
     let target: Target | undefined;
     let result: AttemptResult;
     try {
       target = targetOf(item.endpointId, item.version);
-      result = await this.#attempt(claim, item, target);
+      result =
+        goesAtMs === undefined || (await this.#turnComes(item, goesAtMs))
+          ? await this.#attempt(claim, item, target)
+          : { kind: 'released', reason: 'turn' };
     } catch (error) {
       // Nothing behind the first byte throws: this was not sent, and trying it again would end the same way.
       const code = (error as { code?: string }).code ?? (error as Error).name;

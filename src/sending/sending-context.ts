@@ -6,6 +6,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { EndpointMemory } from './endpoint-memory.ts';
 import type { LiveTraffic } from './live-traffic.ts';
 import type { TargetCache } from './target-cache.ts';
+import type { Turns } from './turns.ts';
 
 /** What every slice of one process shares. */
 export interface SendingContext {
@@ -14,6 +15,7 @@ export interface SendingContext {
   targets: TargetCache;
   presets: EndpointPresets;
   memory: EndpointMemory;
+  turns: Turns;
   liveTraffic: LiveTraffic;
   log: Logger;
   metrics: Metrics;

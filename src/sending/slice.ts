@@ -194,8 +194,14 @@ export class Slice {
     );
     if (reservation.grants.length === 0) {
       await this.#giveBackCanaries(wanted, [], control.canary);
-      this.#list.noteTaken(wanted, [], []);
-      return { claimed: 0, refused: true, claimableInMs: PACE_POLL_MS };
+      this.#list.noteTaken(wanted, [], [], reservation.opensInMs);
+      const opensInMs = Math.min(...reservation.opensInMs.values());
+      return {
+        claimed: 0,
+        refused: true,
+        claimableInMs: PACE_POLL_MS,
+        ...(Number.isFinite(opensInMs) ? { opensInMs } : {}),
+      };
     }
     const { items, withoutPayload, stale } = await claimItems(
       pool,
@@ -223,13 +229,14 @@ export class Slice {
         deadline,
         longestMs,
         slotted: !reservation.unpaced,
+        turns: reservation.turns,
         watched: control.watched,
       });
     if (withoutPayload.length > 0)
       await withTransaction(pool, (db) => ignoreWithoutPayload(db, withoutPayload));
     await settleReservation(pool, token, reservation, items);
     await this.#giveBackCanaries(wanted, items, control.canary);
-    this.#list.noteTaken(wanted, reservation.grants, items);
+    this.#list.noteTaken(wanted, reservation.grants, items, reservation.opensInMs);
     // Its pace, time limit or state is another now: what was granted by the old one was not taken.
     if (stale.length > 0) this.#list.outdate();
     return {

@@ -17,6 +17,7 @@ import { LiveTraffic } from '../sending/live-traffic.ts';
 import { RunningSlices } from '../sending/running-slices.ts';
 import type { LeaseTimes, SendingContext } from '../sending/sending-context.ts';
 import { TargetCache } from '../sending/target-cache.ts';
+import { Turns } from '../sending/turns.ts';
 import { readGauges } from '../store/reading/gauges.ts';
 import { listenForLiveWork } from '../store/sending/live-notices.ts';
 import { checkIn, checkOut } from '../store/sending/workers.ts';
@@ -98,6 +99,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     targets: new TargetCache(pool, deps.sealer),
     presets: deps.presets,
     memory: new EndpointMemory(),
+    turns: new Turns(),
     liveTraffic: new LiveTraffic(),
     log,
     metrics,

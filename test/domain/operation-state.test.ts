@@ -58,7 +58,7 @@ describe('the transitions of operations', () => {
         expect([from, to, await refused(from, to)]).toEqual([
           from,
           to,
-          OPERATION_TRANSITIONS[from].includes(to) ? undefined : 'RD002',
+          OPERATION_TRANSITIONS[from].includes(to) ? undefined : 'RD003',
         ]);
   });
 

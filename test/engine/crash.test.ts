@@ -92,7 +92,7 @@ describe('a worker process that is killed in the middle of a bulk retry', () => 
     expect(again).toHaveLength(claimed.length);
     for (const { id: sentId = '', at, headers } of again) {
       expect(at).toBeGreaterThanOrEqual(leaseOf.get(uuidIn('delivery', sentId)) ?? 0);
-      expect(headers['redrive-attempt']).toBe('2');
+      expect(headers['redrive-execution-attempt']).toBe('2');
     }
     for (const { maxOverlap } of it.receivers) expect(maxOverlap).toBe(1);
 

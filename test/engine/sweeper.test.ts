@@ -347,6 +347,6 @@ describe('a lease that has ended', () => {
       expect.objectContaining({ outcome: 'ambiguous', faultCode: 'lease_lost' }),
       expect.objectContaining({ outcome: 'delivered', resend: true }),
     ]);
-    expect(it.receivers[0]?.requests[0]?.headers['redrive-attempt']).toBe('2');
+    expect(it.receivers[0]?.requests[0]?.headers['redrive-execution-attempt']).toBe('2');
   });
 });

@@ -153,6 +153,19 @@ describe.each(MODES)('an acknowledgement of a delivery (%s)', (mode) => {
     },
   );
 
+  test('that is being sent is remembered where it is released unsent, too', async () => {
+    const { id } = await queued(mode);
+    const claim = await claimed(id);
+    expect(await acknowledge(id)).toBe('remembered');
+    await store.record(claim, 'released');
+    // What no request was ever made for cannot have been processed.
+    const state = mode === 'first' ? 'queued' : 'delivered';
+    expect(await newest(id)).toMatchObject({
+      execution: { state },
+      delivery: mode === 'first' ? 'pending' : 'delivered',
+    });
+  });
+
   test('of whose execution is delivered changes nothing', async () => {
     const { id } = await queued(mode);
     await sent(id, 200);

@@ -1,20 +1,25 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { BULK_AHEAD_MS, BULK_LATE_MS, liveBurstMs } from '../../src/domain/sending/pacing.ts';
+import { AHEAD_MS, BOOKED_AT_MOST_MS } from '../../src/domain/sending/pacing.ts';
 import { reserveGrants, settleReservation } from '../../src/sending/reservation.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import {
   forgetSlots,
   freeSlots,
+  type Granted,
+  type GrantedSends,
   type Reserving,
   raiseFloors,
-  refundPace,
   reservePace,
   type Sends,
 } from '../../src/store/sending/pacing.ts';
 import { readyEndpoints } from '../../src/store/sending/ready-endpoints.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
+import { insertEndpointVersion } from '../../src/store/tenancy/endpoint-versions.ts';
+import { advanceVersion } from '../../src/store/tenancy/endpoints.ts';
+import { patient } from '../support/patience.ts';
+import { createTestStore, ENDPOINT, type TestStore, type TestTenant } from '../support/test-store.ts';
 
 let store: TestStore;
 let tenant: TestTenant;
@@ -31,12 +36,34 @@ function by(lane: 'bulk' | 'live', leaseMs = 60_000): Reserving {
   return { token: randomUUID(), lane, leaseMs };
 }
 
-function reserve(wanted: Sends[], reserving: Reserving): Promise<Sends[]> {
-  return withTransaction(store.pool, (db) => reservePace(db, 'endpoint', wanted, reserving));
+function reserve(wanted: Sends[], reserving: Reserving): Promise<GrantedSends> {
+  return withTransaction(store.pool, (db) => reservePace(db, { paced: wanted, unpaced: [] }, reserving));
+}
+
+async function booked(id: string, count: number, reserving: Reserving): Promise<Granted> {
+  const [found] = (await reserve([{ id, count }], reserving)).endpoints;
+  if (!found) throw new Error('the endpoint has no pace');
+  return found;
 }
 
 async function granted(id: string, count: number, reserving: Reserving): Promise<number> {
-  return (await reserve([{ id, count }], reserving))[0]?.count ?? 0;
+  return (await booked(id, count, reserving)).atMs.length;
+}
+
+/** The least time between two sends. */
+function leastGapMs(atMs: number[]): number {
+  const sorted = [...atMs].sort((a, b) => a - b);
+  return sorted.slice(1).reduce((least, at, n) => Math.min(least, at - (sorted[n] ?? 0)), Infinity);
+}
+
+/** The most sends in any window of one second. */
+function mostInASecond(atMs: number[]): number {
+  const sorted = [...atMs].sort((a, b) => a - b);
+  let from = 0;
+  return sorted.reduce((most, at, to) => {
+    while ((sorted[from] ?? at) <= at - 1_000) from += 1;
+    return Math.max(most, to - from + 1);
+  }, 0);
 }
 
 async function now(): Promise<number> {
@@ -44,82 +71,124 @@ async function now(): Promise<number> {
 }
 
 describe('the rate of an endpoint', () => {
-  test.each([
-    ['bulk', 400, BULK_AHEAD_MS + BULK_LATE_MS],
-    ['live', 400, liveBurstMs(400)],
-    ['bulk', 3, BULK_AHEAD_MS + BULK_LATE_MS],
-    ['live', 0.5, liveBurstMs(0.5)],
-  ] as const)(
-    'is not exceeded by many %s senders at once at %i a second',
-    async (lane, ratePerSecond, aheadMs) => {
+  test.each([5, 20, 400])(
+    'of %i a second is exceeded in no second by many senders of both lanes, who give back a part of what they booked, and is reached',
+    async (ratePerSecond) => {
       const id = await store.newEndpoint(tenant, { ratePerSecond });
       const startMs = await now();
-      let sends = 0;
-      // Each reserver goes on as fast as it can for a while of the database's clock.
-      await Promise.all(
-        Array.from({ length: 6 }, async () => {
-          while ((await now()) < startMs + 500) {
-            const count = await granted(id, 40, by(lane));
-            sends += count;
-          }
-        }),
-      );
-      const endMs = await now();
-      const intervalMs = 1_000 / ratePerSecond;
-      expect(sends).toBeLessThanOrEqual(Math.ceil((endMs - startMs + aheadMs) / intervalMs) + 1);
-      // And it is made use of: the time that was waited for was not given away.
-      expect(sends).toBeGreaterThanOrEqual(Math.floor(400 / intervalMs));
+      const endMs = startMs + 2_500;
+      const atMs: number[] = [];
+      const sends = async (lane: 'bulk' | 'live', sender: number) => {
+        for (let round = sender; (await now()) < endMs; round++) {
+          const reserving = by(lane);
+          const wanted = [{ endpointId: id, count: lane === 'live' ? 3 : 40 }];
+          const reservation = await reserveGrants(store.pool, wanted, () => true, undefined, reserving);
+          const all = reservation.granted.endpoints[0]?.atMs ?? [];
+          // Every third time a half of it finds nothing to send.
+          const used = round % 3 === 0 ? all.slice(0, Math.floor(all.length / 2)) : all;
+          atMs.push(...used);
+          await settleReservation(
+            store.pool,
+            reserving.token,
+            reservation,
+            used.map(() => ({ endpointId: id })),
+          );
+          await sleep(lane === 'live' ? 90 : 10);
+        }
+      };
+      await Promise.all([
+        ...Array.from({ length: 4 }, (_, sender) => sends('bulk', sender)),
+        ...Array.from({ length: 2 }, (_, sender) => sends('live', sender)),
+      ]);
+      expect(mostInASecond(atMs)).toBeLessThanOrEqual(ratePerSecond);
+      expect(leastGapMs(atMs)).toBeGreaterThanOrEqual(1_000 / ratePerSecond - 0.01);
+      const lastMs = Math.max(...atMs);
+      expect(atMs.length).toBeGreaterThanOrEqual(((lastMs - startMs) * ratePerSecond * 0.7) / 1_000);
     },
   );
 
-  test('lets live work through while bulk work takes all it can', async () => {
-    const id = await store.newEndpoint(tenant, { ratePerSecond: 20 });
-    expect(await granted(id, 100, by('bulk'))).toBeGreaterThan(0);
-    expect(await granted(id, 100, by('bulk'))).toBe(0);
-    expect(await granted(id, 1, by('live'))).toBe(1);
+  test('is reached by bulk work alone that comes as late as its wait allows', async () => {
+    const ratePerSecond = 20;
+    const id = await store.newEndpoint(tenant, { ratePerSecond });
+    const startMs = await now();
+    const atMs: number[] = [];
+    while (atMs.length < 40) {
+      const { atMs: more, opensInMs = 0 } = await booked(id, 256, by('bulk'));
+      atMs.push(...more);
+      await sleep(opensInMs);
+    }
+    // The first goes at once, the last 39 intervals later: all that is lost is what one beginning took.
+    expect(Math.max(...atMs) - startMs).toBeLessThan(39 * 50 + patient(250));
+    expect(mostInASecond(atMs)).toBe(20);
   });
 
-  test('that bulk work has taken ahead of time keeps bulk work waiting, and live work not', async () => {
+  test('lets live work through within moments while bulk work takes all it can', async () => {
+    const id = await store.newEndpoint(tenant, { ratePerSecond: 20 });
+    for (let n = 0; n < 5; n++) {
+      while ((await granted(id, 100, by('bulk'))) > 0);
+      const { atMs, arrivalMs } = await booked(id, 1, by('live'));
+      expect(atMs).toEqual([arrivalMs.before]);
+      // What bulk work had booked, and one interval.
+      expect((atMs[0] ?? Infinity) - (await now())).toBeLessThanOrEqual(AHEAD_MS.bulk + 50);
+      await sleep(100);
+    }
+  });
+
+  test('keeps bulk work waiting as long as live work wants more, and the other way round not', async () => {
     const id = await store.newEndpoint(tenant, { ratePerSecond: 20 });
     await store.ingest(tenant, 1);
     await store.attempt(404, { endpointIds: [id] });
     const { operationId } = await store.retry(tenant, { filter: {} });
     await store.select(operationId);
     await store.ingest(tenant, 1);
-    await granted(id, 100, by('bulk'));
     const claimableInMs = async (workedBy: string) =>
       (await readyEndpoints(store.pool, workedBy)).find((endpoint) => endpoint.endpointId === id)
         ?.claimableInMs;
-    expect(await claimableInMs(operationId)).toBeGreaterThan(100);
+    await granted(id, 100, by('bulk'));
     expect(await claimableInMs(LIVE_LANE)).toBeLessThanOrEqual(0);
+    await granted(id, 100, by('live'));
+    expect(await claimableInMs(operationId)).toBeGreaterThan(100);
+    expect(await granted(id, 100, by('bulk'))).toBe(0);
   });
 
-  test('given back unused is there again at once', async () => {
+  test('given back unused is there again at once, and not where somebody has booked behind it', async () => {
     const id = await store.newEndpoint(tenant, { ratePerSecond: 20 });
-    const count = await granted(id, 100, by('bulk'));
-    await refundPace(store.pool, 'endpoint', [{ id, count }]);
-    expect(await granted(id, 100, by('bulk'))).toBe(count);
+    const reserving = by('bulk');
+    const first = await reserveGrants(
+      store.pool,
+      [{ endpointId: id, count: 9 }],
+      () => true,
+      undefined,
+      reserving,
+    );
+    const [before] = first.granted.endpoints;
+    await settleReservation(store.pool, reserving.token, first, []);
+    const again = await booked(id, 1, by('bulk'));
+    expect(again.atMs[0]).toBeLessThan(before?.atMs[1] ?? 0);
+    const second = await reserveGrants(
+      store.pool,
+      [{ endpointId: id, count: 9 }],
+      () => true,
+      undefined,
+      by('bulk'),
+    );
+    const behind = await booked(id, 1, by('live'));
+    await settleReservation(store.pool, randomUUID(), second, []);
+    const last = await booked(id, 1, by('live'));
+    expect(last.atMs[0]).toBeGreaterThanOrEqual((behind.atMs[0] ?? 0) + 50);
   });
 
-  test('is not exceeded where senders give back a part of what they reserved, sooner or later', async () => {
-    const ratePerSecond = 300;
-    const id = await store.newEndpoint(tenant, { ratePerSecond });
-    const startMs = await now();
-    let sends = 0;
-    await Promise.all(
-      Array.from({ length: 6 }, async (_, sender) => {
-        for (let round = 0; (await now()) < startMs + 500; round++) {
-          const count = await granted(id, 30, by('bulk'));
-          const unused = Math.floor((count * ((sender + round) % 4)) / 3);
-          sends += count - unused;
-          if (round % 2 === 0) await now();
-          if (unused > 0) await refundPace(store.pool, 'endpoint', [{ id, count: unused }]);
-        }
-      }),
-    );
-    const spanMs = (await now()) - startMs;
-    expect(sends).toBeLessThanOrEqual(Math.ceil(((spanMs + BULK_AHEAD_MS) * ratePerSecond) / 1_000) + 1);
-    expect(sends).toBeGreaterThanOrEqual(100);
+  test('counts anew where it is changed, as soon as what was booked under the old one is over', async () => {
+    const id = await store.newEndpoint(tenant, { ratePerSecond: 0.01 });
+    await granted(id, 1, by('bulk'));
+    expect(await granted(id, 1, by('live'))).toBe(0);
+    await insertEndpointVersion(store.pool, tenant.id, id, 2, { ...ENDPOINT, ratePerSecond: 10 });
+    await advanceVersion(store.pool, tenant.id, id, 2);
+    const changedAtMs = await now();
+    await sleep(BOOKED_AT_MOST_MS);
+    const { atMs } = await booked(id, 1, by('live'));
+    expect(atMs[0]).toBeGreaterThanOrEqual(changedAtMs);
+    expect(atMs[0]).toBeLessThan((await now()) + BOOKED_AT_MOST_MS);
   });
 
   test('is nothing while a floor holds, and a floor never moves back', async () => {
@@ -188,11 +257,45 @@ describe('a reservation', () => {
     );
     expect(reservation.grants).toEqual([
       { endpointId: slow, count: 2 },
-      { endpointId: free, count: 1 },
+      { endpointId: free, count: 3 },
     ]);
-    expect(await slots()).toEqual({ [operationId]: 3, [slow]: 2 });
+    expect(await slots()).toEqual({ [operationId]: 5, [slow]: 2 });
     await settleReservation(store.pool, reserving.token, reservation, []);
     expect(await slots()).toEqual({});
+  });
+
+  test('of an operation and its endpoints exceeds the rate of neither in any second', async () => {
+    const rates = [7, 30, 1_000];
+    const ids = await Promise.all(rates.map((ratePerSecond) => store.newEndpoint(tenant, { ratePerSecond })));
+    const free = await store.newEndpoint(tenant);
+    const { operationId } = await store.retry(tenant, { filter: {} }, { options: { ratePerSecond: 40 } });
+    const sent = new Map<string, number[]>([...ids, free, operationId].map((id) => [id, []]));
+    const endMs = (await now()) + 2_500;
+    await Promise.all(
+      Array.from({ length: 3 }, async () => {
+        while ((await now()) < endMs) {
+          const reserving = by('bulk');
+          const wanted = [...ids, free].map((endpointId) => ({ endpointId, count: 30 }));
+          const reservation = await reserveGrants(
+            store.pool,
+            wanted,
+            (id) => id !== free,
+            operationId,
+            reserving,
+          );
+          for (const { id, atMs } of reservation.granted.endpoints) {
+            sent.get(id)?.push(...atMs);
+            sent.get(operationId)?.push(...atMs);
+          }
+          await sleep(15);
+        }
+      }),
+    );
+    for (const [n, id] of [...ids, operationId].entries())
+      expect(mostInASecond(sent.get(id) ?? [])).toBeLessThanOrEqual([...rates, 40][n] ?? 0);
+    const all = sent.get(operationId) ?? [];
+    expect(all.length).toBeGreaterThanOrEqual(80);
+    for (const id of [...ids, free]) expect(sent.get(id)?.length).toBeGreaterThan(5);
   });
 
   test('of many endpoints by many senders, refunds and floors among them, never ends in a deadlock', async () => {

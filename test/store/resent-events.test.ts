@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { EndpointConfig } from '../../src/domain/endpoints/endpoint.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
-import type { AcceptedEvent, IncomingEvent } from '../../src/ingest/write-calls.ts';
+import type { IncomingEvent } from '../../src/ingest/matched-event.ts';
+import type { AcceptedEvent } from '../../src/ingest/write-calls.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { acknowledge } from '../../src/store/settling/acknowledgements.ts';
 import { erasePayload } from '../../src/store/settling/payload-retention.ts';

@@ -10,6 +10,7 @@ import { LiveTraffic } from '../../src/sending/live-traffic.ts';
 import type { SendingContext } from '../../src/sending/sending-context.ts';
 import { Slice } from '../../src/sending/slice.ts';
 import { TargetCache } from '../../src/sending/target-cache.ts';
+import { Turns } from '../../src/sending/turns.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import { readControl } from '../../src/store/operations/operation-facts.ts';
 import { waitsOfExecutions } from '../../src/store/reading/waits.ts';
@@ -195,6 +196,7 @@ async function claimedBy(workedBy: string): Promise<Set<string>> {
     pool: store.pool,
     attempts,
     presets: new Map(),
+    turns: new Turns(),
     targets: new TargetCache(store.pool, createSealer(randomBytes(32))),
     memory: new EndpointMemory(),
     liveTraffic: new LiveTraffic(),

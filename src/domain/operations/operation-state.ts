@@ -24,7 +24,7 @@ export const OPERATION_ENDS = [
 ] as const satisfies readonly OperationState[];
 
 /**
- * The one transition table; `operation_may_become` in migrations/0020-operations-end-and-halt.sql mirrors it and a test
+ * The one transition table; `operation_may_become` in migrations/0004-accounting.sql mirrors it and a test
  * compares them. What the live lane sends may be over before anything else becomes of its operation. A step of a cancel
  * can fail: `closing` is then `halted`, and goes on when it is asked for again.
  */

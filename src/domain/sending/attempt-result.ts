@@ -19,7 +19,7 @@ export type FaultedAttempt = {
 };
 
 /** Certainly unsent for a reason of ours; never counted as an attempt. */
-type ReleasedAttempt = { kind: 'released'; reason: 'deadline' | 'stopping' };
+type ReleasedAttempt = { kind: 'released'; reason: 'deadline' | 'stopping' | 'turn' };
 
 /** The value one attempt ends with; durations are whole milliseconds since `send` was called. */
 export type AttemptResult = AnsweredAttempt | FaultedAttempt | ReleasedAttempt;

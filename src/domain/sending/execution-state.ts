@@ -14,7 +14,7 @@ export const EXECUTION_STATES = [
 /** State of an execution. */
 export type ExecutionState = (typeof EXECUTION_STATES)[number];
 
-/** The one transition table; `execution_may_become` in migrations/0012-unknown-is-a-state.sql mirrors it and a test compares them. */
+/** The one transition table; `execution_may_become` in migrations/0004-accounting.sql mirrors it and a test compares them. */
 export const EXECUTION_TRANSITIONS: Readonly<Record<ExecutionState, readonly ExecutionState[]>> = {
   queued: ['sending', 'superseded', 'cancelled', 'ignored', 'failed', 'delivered'],
   scheduled: ['sending', 'superseded', 'cancelled', 'ignored', 'failed', 'delivered'],

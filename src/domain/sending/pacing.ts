@@ -1,51 +1,136 @@
-/** How far ahead of the clock bulk work may reserve; live work may use the whole burst, so it always gets through. */
-export const BULK_AHEAD_MS = 250;
-
-/** So late may bulk work come for its place and still have it: nobody wakes on the very millisecond. */
-export const BULK_LATE_MS = 100;
-
-/** How far ahead live work may reserve at rates of more than one a second. */
-export const LIVE_BURST_MS = 1_000;
+/** Which work is sent: live deliveries and single retries, or bulk operations. */
+export type Lane = 'bulk' | 'live';
 
 /**
- * How far ahead live work may reserve; `readyEndpoints` says the same in SQL. Never less than one interval, or a single
- * bulk request would hold live work up at a slow rate.
+ * How far ahead of the clock a lane may book the times of its sends. Far enough that whoever wakes late loses nothing of
+ * the rate; near enough that what is booked and not sent yet is little.
  */
-export function liveBurstMs(ratePerSecond: number): number {
-  return Math.max(LIVE_BURST_MS, 1_000 / ratePerSecond);
-}
+export const AHEAD_MS: Readonly<Record<Lane, number>> = { bulk: 200, live: 400 };
+
+/**
+ * How near the next free time must be for a lane to book. Live work may earlier than bulk work, at every rate: while any
+ * of it waits it has each next time, and bulk work what is left.
+ */
+export const OPENS_MS: Readonly<Record<Lane, number>> = { bulk: 100, live: 300 };
+
+/** Longer than anything is booked ahead: where a rate changes, what was booked under the old one is over by then. */
+export const BOOKED_AT_MOST_MS = 500;
 
 /** The share of an endpoint's concurrency that bulk work leaves to live work. */
 export const LIVE_HEADROOM = 0.25;
 
-/** A reservation under the generic cell rate algorithm: how many may go, and the next theoretical arrival time. */
-export interface Reservation {
-  granted: number;
+/** What has a pace, with how many sends are wanted of it now; times are milliseconds of one clock, the database's. */
+export interface Pace {
+  id: string;
+  wanted: number;
+  /** Absent: nothing but `wanted` limits it. */
+  ratePerSecond?: number;
+  /** The next time that is free. */
   arrivalMs: number;
 }
 
+/** When each send goes, in their order, and what is free after the last. */
+export interface Booked {
+  id: string;
+  atMs: number[];
+  arrivalMs: number;
+}
+
+/** What the database's clock cuts off a time: without it a second could hold one send more, by a microsecond. */
+const ROUNDING_MS = 0.002;
+
+/** The time between two sends; 0 without a rate. */
+export function intervalMs({ ratePerSecond }: { ratePerSecond?: number | undefined }): number {
+  return ratePerSecond === undefined ? 0 : 1_000 / ratePerSecond + ROUNDING_MS;
+}
+
 /**
- * Reserves up to `wanted` sends at `ratePerSecond`. Times are milliseconds of one clock, the database's.
- * Bulk reserves only when the arrival time has passed.
+ * Books a time for each send, as many as may be booked now. Two sends of one endpoint are never nearer than its interval,
+ * and two of one operation never nearer than the operation's: so neither exceeds its rate in any window of time, whoever
+ * else books of it, and live work takes its times out of the same rate. What comes first is booked first; of endpoints
+ * that are equally near, the one that has least.
  */
-export function reserve(
-  arrivalMs: number,
+export function book(
   nowMs: number,
-  ratePerSecond: number,
-  wanted: number,
-  lane: 'bulk' | 'live',
-): Reservation {
-  const intervalMs = 1_000 / ratePerSecond;
-  const start = Math.max(arrivalMs, lane === 'bulk' ? nowMs - BULK_LATE_MS : nowMs);
-  if (lane === 'bulk' && arrivalMs > nowMs) return { granted: 0, arrivalMs };
-  const aheadMs = lane === 'bulk' ? BULK_AHEAD_MS : liveBurstMs(ratePerSecond);
-  const roomMs = nowMs + aheadMs - start;
-  if (roomMs < 0) return { granted: 0, arrivalMs };
-  const granted = Math.min(wanted, Math.max(1, Math.floor(roomMs / intervalMs)));
-  return { granted, arrivalMs: start + granted * intervalMs };
+  lane: Lane,
+  endpoints: readonly Pace[],
+  operation?: Pace,
+): { endpoints: Booked[]; operation?: Booked } {
+  const untilMs = nowMs + AHEAD_MS[lane];
+  const isOpen = (pace: Pace) => pace.ratePerSecond === undefined || pace.arrivalMs - nowMs <= OPENS_MS[lane];
+  const bookings = endpoints.map((pace) => new Booking(pace));
+  const whole = operation && new Booking(operation);
+  let room = operation ? (isOpen(operation) ? operation.wanted : 0) : Number.POSITIVE_INFINITY;
+  const left = bookings.filter(({ pace }) => isOpen(pace) && pace.wanted > 0);
+  while (room > 0) {
+    const first = firstOf(left, nowMs);
+    if (!first) break;
+    const atMs = Math.max(nowMs, first.freeAtMs, whole?.freeAtMs ?? 0);
+    if (atMs > untilMs) break;
+    first.take(atMs);
+    whole?.take(atMs);
+    room -= 1;
+    if (first.atMs.length >= first.pace.wanted) left.splice(left.indexOf(first), 1);
+  }
+  return { endpoints: bookings.map(({ booked }) => booked), ...(whole ? { operation: whole.booked } : {}) };
+}
+
+/** What is booked of one pace so far. */
+class Booking {
+  readonly pace: Pace;
+  readonly atMs: number[] = [];
+  #arrivalMs: number;
+
+  constructor(pace: Pace) {
+    this.pace = pace;
+    this.#arrivalMs = pace.arrivalMs;
+  }
+
+  get freeAtMs(): number {
+    return this.pace.ratePerSecond === undefined ? 0 : this.#arrivalMs;
+  }
+
+  get booked(): Booked {
+    return { id: this.pace.id, atMs: this.atMs, arrivalMs: this.#arrivalMs };
+  }
+
+  take(atMs: number): void {
+    this.atMs.push(atMs);
+    if (this.pace.ratePerSecond !== undefined) this.#arrivalMs = atMs + intervalMs(this.pace);
+  }
+}
+
+function firstOf(bookings: readonly Booking[], nowMs: number): Booking | undefined {
+  let first: Booking | undefined;
+  for (const booking of bookings) {
+    const at = Math.max(nowMs, booking.freeAtMs);
+    const before = first && Math.max(nowMs, first.freeAtMs);
+    if (
+      !first ||
+      before === undefined ||
+      at < before ||
+      (at === before && booking.atMs.length < first.atMs.length)
+    )
+      first = booking;
+  }
+  return first;
+}
+
+/** What is free where of the booked sends only these are made; `beforeMs` is what was free before them. */
+export function freeAfter(
+  pace: { ratePerSecond?: number },
+  usedAtMs: readonly number[],
+  beforeMs: number,
+): number {
+  return usedAtMs.length === 0 ? beforeMs : Math.max(...usedAtMs) + intervalMs(pace);
+}
+
+/** When a lane may book again, in milliseconds from now; at most 0 where it may now. */
+export function opensInMs(arrivalMs: number, nowMs: number, lane: Lane): number {
+  return arrivalMs - nowMs - OPENS_MS[lane];
 }
 
 /** How many of `maxConcurrency` slots a lane may hold, bulk leaving headroom wherever there is more than one. */
-export function concurrencyShare(maxConcurrency: number, lane: 'bulk' | 'live'): number {
+export function concurrencyShare(maxConcurrency: number, lane: Lane): number {
   return lane === 'live' ? maxConcurrency : Math.max(1, Math.floor(maxConcurrency * (1 - LIVE_HEADROOM)));
 }

@@ -7,6 +7,8 @@ export interface Round {
   late?: boolean;
   /** There was work, and no pace for it. */
   refused?: boolean;
+  /** There was work, and its rate says when there is pace for it. */
+  opensInMs?: number;
   /** Absent: nothing is left unsent. */
   claimableInMs?: number;
   /** Ordered endpoints that gave less than was granted: something may be in the way of what is due there. */
@@ -93,9 +95,11 @@ function afterNothing(last: Round, facts: SliceFacts, limits: SliceLimits): Slic
   // Out of pace, or of a paused operation: what is ready and is not given must not be asked for at full speed. What has a
   // time is asked for then and not later, or its pace would fall behind.
   const pollMs =
-    inVain > 0
-      ? Math.min(PACE_POLL_MS * 2 ** (inVain - 1), PACE_POLL_MAX_MS)
-      : Math.max(waitMs, PACE_POLL_MS);
+    last.opensInMs !== undefined
+      ? Math.max(last.opensInMs, PACE_POLL_MS)
+      : inVain > 0
+        ? Math.min(PACE_POLL_MS * 2 ** (inVain - 1), PACE_POLL_MAX_MS)
+        : Math.max(waitMs, PACE_POLL_MS);
   return {
     do: 'wait',
     ms: Math.min(pollMs, IDLE_POLL_MS),

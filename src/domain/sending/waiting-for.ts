@@ -1,6 +1,6 @@
 import type { EndpointState } from '../endpoints/endpoint-state.ts';
 import type { Control, OperationState } from '../operations/operation-state.ts';
-import { concurrencyShare, liveBurstMs, reserve } from './pacing.ts';
+import { concurrencyShare, OPENS_MS, opensInMs } from './pacing.ts';
 
 /**
  * What can hold back what is to be sent. `end`: it will not be sent, and is about to be ended with the reason; `order`: a
@@ -152,10 +152,10 @@ function paceWaits(
   const limit = Math.min(window, maxConcurrency);
   const full =
     Number.isFinite(limit) && slotsInUse >= concurrencyShare(limit, slots === 'whole' ? 'live' : lane);
-  const late = ratePerSecond !== undefined && reserve(arrivalMs, nowMs, ratePerSecond, 1, lane).granted === 0;
+  const late = ratePerSecond !== undefined && opensInMs(arrivalMs, nowMs, lane) > 0;
   return [
     ...(full ? [{ what: window < maxConcurrency ? ('window' as const) : ('concurrency' as const) }] : []),
-    ...(late ? [until('rate', arrivalMs - (lane === 'live' ? liveBurstMs(ratePerSecond) : 0), nowMs)] : []),
+    ...(late ? [until('rate', arrivalMs - OPENS_MS[lane], nowMs)] : []),
   ];
 }
 

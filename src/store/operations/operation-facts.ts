@@ -1,6 +1,7 @@
 import type { OperationFacts } from '../../domain/operations/next-step.ts';
 import type { Operation } from '../../domain/operations/operation.ts';
 import { CANARY_WAITS_MS } from '../../domain/operations/watch.ts';
+import { OPENS_MS } from '../../domain/sending/pacing.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
 import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
@@ -135,7 +136,8 @@ export async function readControl(
     text: `select o.control = 'run' as run, o.rate_per_second is not null or o.max_concurrency is not null as paced,
       o.watched, (o.options->'canary'->>'count')::int as canary,
       case when o.rate_per_second is not null and p.arrival_at > clock_timestamp()
-        then extract(epoch from p.arrival_at - clock_timestamp())::float8 * 1000 else 0 end as claimable_in_ms
+        then greatest(0, extract(epoch from p.arrival_at - clock_timestamp())::float8 * 1000 - ${OPENS_MS.bulk}) else 0 end
+        as claimable_in_ms
       from operations o join operation_pacing p on p.operation_id = o.id where o.id = $1`,
     values: [operationId],
   });

@@ -1,12 +1,13 @@
 import type { ClosureReport } from '../../domain/operations/operation.ts';
 import type { Control, OPERATION_ENDS, OperationState } from '../../domain/operations/operation-state.ts';
 import type { Halt } from '../../domain/operations/watch.ts';
+import { BOOKED_AT_MOST_MS } from '../../domain/sending/pacing.ts';
 import type { Queryable } from '../db/queryable.ts';
 import type { SelectionCursor } from '../selection/selection-page.ts';
 
 /*
  * Every change of an operation's state, one verb each. The database refuses what the transition table of the domain does
- * not name (RD002).
+ * not name (RD003).
  */
 
 /** Since when it runs, and with what behind it: what an estimate of its end begins with. */
@@ -88,8 +89,9 @@ export async function commitControl(
     ), forgotten as (
       delete from operation_pulses u using before b where u.operation_id = b.id and $3 = 'run'
     ), paced as (
-      -- A new rate counts from now: the next arrival under the old one may be minutes away.
-      update operation_pacing p set arrival_at = least(p.arrival_at, now()) from changed c where p.operation_id = c.id and $4
+      -- A new rate counts from when what is booked under the old one is over: its next free time may be minutes away.
+      update operation_pacing p set arrival_at = least(p.arrival_at, now() + ${BOOKED_AT_MOST_MS} * interval '1 millisecond')
+      from changed c where p.operation_id = c.id and $4
     )
     select id from changed`,
     [

@@ -1,6 +1,7 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import type { OperationState } from '../../domain/operations/operation-state.ts';
 import { isWatched } from '../../domain/operations/watch.ts';
+
 import type { SurfaceName } from '../../domain/tenancy/surface-name.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { ITSELF } from './operation-controls.ts';

@@ -1,4 +1,11 @@
-import { concurrencyShare, reserve } from '../../domain/sending/pacing.ts';
+import {
+  type Booked,
+  book,
+  concurrencyShare,
+  type Lane,
+  opensInMs,
+  type Pace,
+} from '../../domain/sending/pacing.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** What has a pace of its own, shared by every sender through one row. */
@@ -10,11 +17,42 @@ export interface Sends {
   count: number;
 }
 
-/** Who reserves, for which claim, and how long its concurrency slots live if nobody gives them back. */
+/** Who books, for which claim, and how long its concurrency slots live if nobody gives them back. */
 export interface Reserving {
   token: string;
-  lane: 'bulk' | 'live';
+  lane: Lane;
   leaseMs: number;
+}
+
+/** What was granted of one pace: the times of its sends, on the database's clock. */
+export interface Granted {
+  id: string;
+  atMs: number[];
+  /** It has a row of pace, from which this was taken. */
+  paced: boolean;
+  ratePerSecond?: number;
+  /** Where nothing more is granted at present because of its rate: when it may be asked again, in milliseconds from now. */
+  opensInMs?: number;
+  /** What was free before, and is after it. */
+  arrivalMs: { before: number; after: number };
+}
+
+/** What was granted together, and what the database's clock said then. */
+export interface GrantedSends {
+  nowMs: number;
+  endpoints: Granted[];
+  operation?: Granted;
+}
+
+interface PaceRow {
+  id: string;
+  wanted: number;
+  rate_per_second: number | null;
+  max_concurrency: number | null;
+  arrival_ms: number;
+  now_ms: number;
+  floored: boolean;
+  on_trial: boolean;
 }
 
 const ROWS: Record<Paced, string> = {
@@ -46,67 +84,111 @@ const LOCKED = `locked as materialized (
   select endpoint_id from endpoint_pacing where endpoint_id = any($1::uuid[]) order by endpoint_id for no key update)`;
 
 /**
- * Reserves sends and returns what was granted, which may be nothing. Must run in a transaction of its own, before the
- * claim: rows are locked in the order of their ids, decided by the pure rules of the domain, and written back;
- * concurrency is kept as slots with an expiry, so that a crash leaks none.
+ * Books times for sends and returns what was granted, which may be nothing. Endpoints without a pace are no part of
+ * `wanted`'s rows and are given in `unpaced`. Must run in a transaction of its own, before the claim: the operation's row is
+ * locked first, then those of endpoints in the order of their ids; the pure rules of the domain decide; concurrency is
+ * kept as slots with an expiry, so that a crash leaks none.
  */
 export async function reservePace(
   db: Queryable,
-  paced: Paced,
-  wanted: Sends[],
+  wanted: { operation?: Sends; paced: Sends[]; unpaced: Sends[] },
   by: Reserving,
-): Promise<Sends[]> {
-  const { rows } = await db.query(
+): Promise<GrantedSends> {
+  const [own] = wanted.operation ? await lockedRows(db, 'operation', [wanted.operation]) : [];
+  const rows = await lockedRows(db, 'endpoint', wanted.paced);
+  // A statement of its own, so that it sees the slots of whoever held these locks before.
+  const limited = [own, ...rows].filter((row) => row !== undefined && row.max_concurrency !== null);
+  const inUse = await slotsInUse(
+    db,
+    limited.map((row) => row?.id ?? ''),
+  );
+  const nowMs = Math.max(0, own?.now_ms ?? 0, ...rows.map((row) => row.now_ms));
+  const free = wanted.unpaced.map(({ id, count }) => ({ id, wanted: count, arrivalMs: 0 }));
+  const paces = [...rows.map((row) => paceOf(row, by.lane, inUse)), ...free];
+  const booked = book(nowMs, by.lane, paces, own && paceOf(own, 'live', inUse));
+  const found = booked.endpoints.slice(0, rows.length);
+  if (own && booked.operation) await write(db, 'operation', [own], [booked.operation], by);
+  await write(db, 'endpoint', rows, found, by);
+  return {
+    nowMs,
+    endpoints: booked.endpoints.map((each, n) => grantedFrom(each, rows[n], nowMs, by.lane)),
+    ...(booked.operation ? { operation: grantedFrom(booked.operation, own, nowMs, by.lane) } : {}),
+  };
+}
+
+async function lockedRows(db: Queryable, paced: Paced, wanted: Sends[]): Promise<PaceRow[]> {
+  if (wanted.length === 0) return [];
+  const { rows } = await db.query<PaceRow>(
     `select r.*, extract(epoch from clock_timestamp())::float8 * 1000 as now_ms,
       case when r.arrival_at = '-infinity' then 0 else extract(epoch from r.arrival_at)::float8 * 1000 end as arrival_ms
     from (${ROWS[paced]}) r`,
     [wanted.map((w) => w.id), wanted.map((w) => w.count)],
   );
-  // A second statement, so that it sees the slots of whoever held these locks before.
-  const inUse = await slotsInUse(
-    db,
-    rows.filter((row) => row.max_concurrency !== null).map((row) => row.id),
-  );
-  const granted = rows.map((row) => {
-    const lane = paced === 'operation' ? 'live' : by.lane;
-    const room =
-      row.max_concurrency === null
-        ? row.wanted
-        : concurrencyShare(row.max_concurrency, lane) - (inUse.get(row.id) ?? 0);
-    // An endpoint whose circuit is open is tried by one request alone.
-    const here = row.floored ? 0 : Math.max(0, Math.min(row.wanted, room, row.on_trial ? 1 : row.wanted));
-    const pace =
-      row.rate_per_second === null || here === 0
-        ? { granted: here, arrivalMs: row.arrival_ms }
-        : reserve(row.arrival_ms, row.now_ms, row.rate_per_second, here, by.lane);
-    return {
-      id: row.id,
-      rated: row.rate_per_second !== null,
-      slotted: row.max_concurrency !== null,
-      onTrial: row.on_trial,
-      ...pace,
-    };
+  return rows;
+}
+
+function paceOf(row: PaceRow, lane: Lane, inUse: ReadonlyMap<string, number>): Pace {
+  const room =
+    row.max_concurrency === null
+      ? row.wanted
+      : concurrencyShare(row.max_concurrency, lane) - (inUse.get(row.id) ?? 0);
+  // An endpoint whose circuit is open is tried by one request alone.
+  const most = row.floored ? 0 : row.on_trial ? 1 : row.wanted;
+  return {
+    id: row.id,
+    wanted: Math.max(0, Math.min(row.wanted, room, most)),
+    arrivalMs: row.arrival_ms,
+    ...(row.rate_per_second === null ? {} : { ratePerSecond: row.rate_per_second }),
+  };
+}
+
+function grantedFrom(booked: Booked, row: PaceRow | undefined, nowMs: number, lane: Lane): Granted {
+  const { id, atMs, arrivalMs } = booked;
+  const granted = {
+    id,
+    atMs,
+    paced: row !== undefined,
+    arrivalMs: { before: row?.arrival_ms ?? 0, after: arrivalMs },
+  };
+  if (!row || row.rate_per_second === null) return granted;
+  const opens = opensInMs(arrivalMs, nowMs, lane);
+  return {
+    ...granted,
+    ratePerSecond: row.rate_per_second,
+    ...(opens > 0 ? { opensInMs: opens } : {}),
+  };
+}
+
+/** Writes what was booked of these rows: the next free time, trials, and slots. */
+async function write(
+  db: Queryable,
+  paced: Paced,
+  rows: PaceRow[],
+  booked: Booked[],
+  by: Reserving,
+): Promise<void> {
+  const some = rows.flatMap((row, n) => {
+    const found = booked[n];
+    return found && found.atMs.length > 0 ? [{ row, ...found }] : [];
   });
-  const some = granted.filter((g) => g.granted > 0);
-  const rated = some.filter((g) => g.rated);
+  const rated = some.filter(({ row }) => row.rate_per_second !== null);
   if (rated.length > 0)
     await db.query(ARRIVE[paced], [rated.map((g) => g.id), rated.map((g) => g.arrivalMs)]);
-  const onTrial = some.filter((g) => g.onTrial);
+  const onTrial = some.filter(({ row }) => row.on_trial);
   if (onTrial.length > 0)
     await db.query(
       `update endpoint_pacing set trial_until = clock_timestamp() + $2::float8 * interval '1 millisecond'
        where endpoint_id = any($1::uuid[])`,
       [onTrial.map((g) => g.id), by.leaseMs],
     );
-  const slotted = some.filter((g) => g.slotted);
+  const slotted = some.filter(({ row }) => row.max_concurrency !== null);
   if (slotted.length > 0)
     await db.query(
       `insert into pace_slots (paced_id, token, slots, expires_at)
        select id, $3, slots, clock_timestamp() + $4::float8 * interval '1 millisecond'
        from unnest($1::uuid[], $2::int[]) as t(id, slots)`,
-      [slotted.map((g) => g.id), slotted.map((g) => g.granted), by.token, by.leaseMs],
+      [slotted.map((g) => g.id), slotted.map((g) => g.atMs.length), by.token, by.leaseMs],
     );
-  return some.map((g) => ({ id: g.id, count: g.granted }));
 }
 
 async function slotsInUse(db: Queryable, ids: string[]): Promise<Map<string, number>> {
@@ -119,24 +201,34 @@ async function slotsInUse(db: Queryable, ids: string[]): Promise<Map<string, num
   return new Map(rows.map((row) => [row.paced_id, row.slots]));
 }
 
-/** Gives back what was reserved and not claimed: its place in the rate, or as a trial, so that the tail of a queue costs no pace. */
-export async function refundPace(db: Queryable, paced: Paced, unused: Sends[]): Promise<void> {
+/** Times that were booked and are not used: what was free behind them when they were booked, and what is without them. */
+export interface Unused {
+  id: string;
+  bookedMs: number;
+  freeMs: number;
+}
+
+/**
+ * Gives back what was booked and not claimed: the last times of it, or the trial that it was. Where somebody has booked
+ * behind it they are lost: given to another, they might stand beside times that are taken.
+ */
+export async function refundPace(db: Queryable, paced: Paced, unused: Unused[]): Promise<void> {
+  const values = [unused.map((u) => u.id), unused.map((u) => u.bookedMs), unused.map((u) => u.freeMs)];
   const rate =
     paced === 'endpoint'
       ? `with ${LOCKED}
          update endpoint_pacing p set
-           arrival_at = case when v.rate_per_second is null or p.arrival_at = '-infinity' then p.arrival_at
-             else p.arrival_at - t.count / v.rate_per_second * interval '1 second' end,
+           arrival_at = case when p.arrival_at = to_timestamp(t.booked_ms / 1000) then to_timestamp(t.free_ms / 1000)
+             else p.arrival_at end,
            -- A trial that found nothing to send is none.
            trial_until = '-infinity'
-         from unnest($1::uuid[], $2::float8[]) as t(id, count) join endpoints n on n.id = t.id
-         join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+         from unnest($1::uuid[], $2::float8[], $3::float8[]) as t(id, booked_ms, free_ms)
          where p.endpoint_id = t.id and (select count(*) from locked) >= 0
-           and (p.openings > 0 or (v.rate_per_second is not null and p.arrival_at <> '-infinity'))`
-      : `update operation_pacing p set arrival_at = p.arrival_at - t.count / o.rate_per_second * interval '1 second'
-         from unnest($1::uuid[], $2::float8[]) as t(id, count) join operations o on o.id = t.id
-         where p.operation_id = t.id and o.rate_per_second is not null and p.arrival_at <> '-infinity'`;
-  await db.query(rate, [unused.map((u) => u.id), unused.map((u) => u.count)]);
+           and (p.openings > 0 or p.arrival_at = to_timestamp(t.booked_ms / 1000))`
+      : `update operation_pacing p set arrival_at = to_timestamp(t.free_ms / 1000)
+         from unnest($1::uuid[], $2::float8[], $3::float8[]) as t(id, booked_ms, free_ms)
+         where p.operation_id = t.id and p.arrival_at = to_timestamp(t.booked_ms / 1000)`;
+  await db.query(rate, values);
 }
 
 /** Frees concurrency slots of one claim, of endpoints and operations alike. */

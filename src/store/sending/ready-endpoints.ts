@@ -1,4 +1,4 @@
-import { LIVE_BURST_MS } from '../../domain/sending/pacing.ts';
+import { OPENS_MS } from '../../domain/sending/pacing.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
 import { WAITS_UNTIL } from './disabled-endpoints.ts';
 
@@ -45,7 +45,7 @@ const HOP = `(select endpoint_id from executions where in_queue and worked_by = 
 /**
  * Endpoints with unsent work of `workedBy`, each read once by hopping through the queue's index: the cost follows the
  * number of endpoints, never that of their items. `claimableInMs` is the latest of the first due time, the endpoint's
- * floor and its arrival time, which live work may be ahead of by its burst: bulk work is, and must not keep it waiting.
+ * floor and the next time of its rate that is free, which a lane may book somewhat ahead.
  * With `only` it looks at these endpoints and no others.
  */
 export async function readyEndpoints(
@@ -58,7 +58,7 @@ export async function readyEndpoints(
     // It is asked for at each wake of the live lane, and planning it would cost more than running it.
     name: only ? 'ready-endpoints-of' : 'ready-endpoints',
     text: `with recursive hop as (
-      ${only ? 'select unnest($6::uuid[]) as endpoint_id' : HOP}
+      ${only ? 'select unnest($5::uuid[]) as endpoint_id' : HOP}
     )
     select n.id as endpoint_id, n.tenant_id, n.state, n.revision, n.ordered, v.timeout_ms,
       (v.rate_per_second is not null or v.max_concurrency is not null or p.window_size is not null or p.streak > 0)
@@ -66,7 +66,7 @@ export async function readyEndpoints(
       (extract(epoch from case
         when n.state = 'enabled' then greatest(first.due_at, p.floor_until, p.trial_until,
           case when v.rate_per_second is not null
-            then p.arrival_at - case when $4 then greatest($5, 1000 / v.rate_per_second) else 0 end * interval '1 millisecond'
+            then p.arrival_at - case when $4 then ${OPENS_MS.live} else ${OPENS_MS.bulk} end * interval '1 millisecond'
             end)
         -- In the live lane much of it waits for nobody: what does is handed over at once.
         when $4 then now()
@@ -81,14 +81,7 @@ export async function readyEndpoints(
       order by e.due_at, e.id limit 1) first
     -- What is overdue is anybody's: the worker whose share it is may be gone, or on its way out.
     where $3::int = 1 or abs(hashtext(n.id::text)) % $3 = $2 or first.due_at < now() - interval '2 seconds'`,
-    values: [
-      workedBy,
-      share?.index ?? 0,
-      share?.of ?? 1,
-      workedBy === LIVE_LANE,
-      LIVE_BURST_MS,
-      ...(only ? [only] : []),
-    ],
+    values: [workedBy, share?.index ?? 0, share?.of ?? 1, workedBy === LIVE_LANE, ...(only ? [only] : [])],
   });
   return rows.map((row) => ({
     endpointId: row.endpoint_id,

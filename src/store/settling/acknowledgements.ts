@@ -8,20 +8,26 @@ export type Acknowledged = 'settled' | 'remembered' | 'already_delivered' | 'nev
  * Acknowledges deliveries, in whatever state they are. It is the open execution that it settles, also where another one
  * has delivered before: what is being sent remembers it, what waits is delivered and not sent again. Where none is open,
  * what was requested last and had ended otherwise is delivered after all. Returns what each became, by delivery. One that
- * no request was ever made for is left alone. Runs in a transaction; deliveries are locked in the order of their ids.
+ * no request was ever made for is left alone. Runs in a transaction; deliveries are locked in the order of their ids, then
+ * their executions, and decided by a later statement: it must not see as queued what is being claimed.
  */
 export async function acknowledge(db: Queryable, deliveryIds: string[]): Promise<Map<string, Acknowledged>> {
+  await db.query('select from deliveries where id = any($1::uuid[]) order by id for no key update', [
+    deliveryIds,
+  ]);
+  await db.query('select from executions where delivery_id = any($1::uuid[]) order by id for update', [
+    deliveryIds,
+  ]);
   const { rows } = await db.query<{ delivery_id: string; what: Acknowledged }>(
-    `with locked as materialized (
-      select d.id, d.attempts from deliveries d where d.id = any($1::uuid[]) order by d.id for no key update
-    ), newest as materialized (
-      select l.id as delivery_id, l.attempts, e.id, e.state
-      from locked l left join lateral (
+    `with newest as materialized (
+      select d.id as delivery_id, d.attempts, e.id, e.state
+      from deliveries d left join lateral (
         -- What is open; else what a request was made for, and of several the newest.
         select x.id, x.state from executions x
-        where x.delivery_id = l.id and x.state <> 'superseded'
-        order by x.open desc, x.attempts > 0 desc, x.id desc limit 1 for update
+        where x.delivery_id = d.id and x.state <> 'superseded'
+        order by x.open desc, x.attempts > 0 desc, x.id desc limit 1
       ) e on true
+      where d.id = any($1::uuid[])
     ), decided as materialized (
       select n.*, case
         when n.state = 'sending' then 'remembered'

@@ -89,17 +89,18 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
     ), folded as (
       -- Delivered once is delivered for ever; what a later replay does lives on its execution.
       update deliveries x set
-        attempts = x.attempts + 1,
-        last_attempt_at = m.started_at,
-        original_version = coalesce(x.original_version, m.endpoint_version),
-        fault_code = case when x.state = 'delivered' then x.fault_code else m.fault_code end,
-        http_status = case when x.state = 'delivered' then x.http_status else m.http_status end,
+        attempts = x.attempts + case when m.attempted then 1 else 0 end,
+        last_attempt_at = case when m.attempted then m.started_at else x.last_attempt_at end,
+        original_version = coalesce(x.original_version, case when m.attempted then m.endpoint_version end),
+        fault_code = case when m.attempted and x.state <> 'delivered' then m.fault_code else x.fault_code end,
+        http_status = case when m.attempted and x.state <> 'delivered' then m.http_status else x.http_status end,
         state = case when x.state = 'delivered' then x.state else m.delivery_state end,
         state_changed_at = case when x.state in (m.delivery_state, 'delivered') then x.state_changed_at
           else clock_timestamp() end
-      from (select *, case state when 'scheduled' then 'pending' when 'cancelled' then 'failed' else state end
-        as delivery_state from moved) m
-      where x.id = m.delivery_id and m.next <> 'queued'
+      from (select *, next <> 'queued' as attempted,
+        case state when 'scheduled' then 'pending' when 'cancelled' then 'failed' else state end as delivery_state from moved) m
+      -- What was released unsent changes nothing, save where it was acknowledged meanwhile.
+      where x.id = m.delivery_id and (m.attempted or m.state = 'delivered')
     )
     select id, operation_id, state, attempts from moved`,
     values: [

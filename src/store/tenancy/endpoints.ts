@@ -1,4 +1,5 @@
 import type { Endpoint } from '../../domain/endpoints/endpoint.ts';
+import { BOOKED_AT_MOST_MS } from '../../domain/sending/pacing.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { ENDPOINT_FACTS, waitsOfEndpoint } from '../reading/waits.ts';
 import { configFrom } from './endpoint-versions.ts';
@@ -72,8 +73,9 @@ export async function advanceVersion(
       update endpoints set current_version = $3, updated_at = now()
       where tenant_id = $1 and id = $2 and current_version = $3 - 1 and state <> 'deleted' returning id
     ), paced as (
-      -- A new rate counts from now: the next arrival under the old one may be minutes away.
-      update endpoint_pacing p set arrival_at = least(p.arrival_at, now()) from changed c where p.endpoint_id = c.id
+      -- A new rate counts from when what is booked under the old one is over: its next free time may be minutes away.
+      update endpoint_pacing p set arrival_at = least(p.arrival_at, now() + ${BOOKED_AT_MOST_MS} * interval '1 millisecond')
+      from changed c where p.endpoint_id = c.id
     )
     select id from changed`,
     [tenantId, id, version],

@@ -52,7 +52,7 @@ export async function findTenant(
   return rows[0] && tenantFrom(rows[0]);
 }
 
-/** Owns the operations that span tenants; `migrations/0005-surfaces.sql` makes it. */
+/** Owns the operations that span tenants; `migrations/0001-tenancy.sql` makes it. */
 export const PLATFORM_TENANT = {
   id: '00000000-0000-7000-8000-000000000000',
   handle: 'redrive.platform',

@@ -81,7 +81,7 @@ function changed(watched: Watched, ended: AbortSignal): Promise<void> {
   });
 }
 
-/** What it waits for and not until when: that moves on while nothing happens. */
-function fingerprintOf({ waitingFor, ...operation }: Operation): string {
-  return JSON.stringify([operation, waitingFor?.map(({ what }) => what)]);
+/** What tells a state of an operation from others: what it waits for, and not until when, which moves on by itself. */
+export function fingerprintOf({ waitingFor = [], ...operation }: Operation): string {
+  return JSON.stringify([operation, waitingFor.map(({ what }) => what)]);
 }

@@ -21,7 +21,7 @@ import {
   remainderView,
   selectionView,
 } from './operation-view.ts';
-import { OperationWatch } from './operation-watch.ts';
+import { fingerprintOf, OperationWatch } from './operation-watch.ts';
 import type { ProgressRate } from './progress-rate.ts';
 
 /** Proxies give up on connections on which nothing moves, commonly after a minute. */
@@ -176,7 +176,7 @@ export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Rout
 
 /** Names a state of an operation, in every process alike. */
 function revisionOf(operation: Operation): string {
-  return createHash('sha256').update(JSON.stringify(operation)).digest('base64url').slice(0, 12);
+  return createHash('sha256').update(fingerprintOf(operation)).digest('base64url').slice(0, 12);
 }
 
 function closedId(operation: Operation): string {

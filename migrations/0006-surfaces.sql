@@ -1,16 +1,41 @@
--- Why: the FlowRelay surface shows a receipt for every event and for every request that was refused, replays one event
--- by preview, confirmation and execution under one idempotency key, freezes diagnostics, and lets payloads expire by
--- themselves while the receipt stays.
+-- Why: what only one surface asks for. Callers that are known by ed25519 keys, and by rules of what they may do; who asks
+-- to be told of every file that failed, exactly once; a receipt for every event and every request that was refused, the
+-- replay of one by preview, confirmation and execution under one idempotency key, and diagnostics that are frozen.
 
--- The grant that a key was made with; it reads no bodies, whatever its scopes, and belongs to no other surface.
-alter table api_keys add column made_with_grant text
-  check (made_with_grant in ('observer', 'operator', 'recovery_operator', 'admin'));
+create table signers (
+  id uuid primary key default uuidv7(),
+  tenant_id uuid not null references tenants,
+  handle text not null check (handle ~ '^[a-zA-Z0-9_+.-]{1,81}$' and handle not in ('system', 'any')),
+  public_key bytea not null check (length(public_key) = 32),
+  -- Who says that the key is the tenant's: the key itself, by its signature, or the installation. Not known of old rows.
+  proved_by text check (proved_by in ('key', 'installation')),
+  created_at timestamptz not null default now(),
+  unique (tenant_id, handle),
+  unique (tenant_id, public_key)
+);
+-- A request need not name its tenant: then its key does.
+create index signers_by_key on signers (public_key);
+create index signers_by_handle on signers (handle);
 
--- When and why the payload went; null while it is kept. No index names these columns: the update stays heap-only.
-alter table events add column payload_removed_at timestamptz;
-alter table events add column payload_removed_for text check (payload_removed_for in ('retention', 'erasure'));
-alter table events add constraint events_payload_removal
-  check ((payload_removed_at is null) = (payload_removed_for is null)) not valid;
+create table access_rules (
+  id uuid primary key default uuidv7(),
+  tenant_id uuid not null references tenants,
+  -- {action, record?, signer?, bearer?}
+  rule jsonb not null check (jsonb_typeof(rule) = 'object'),
+  created_at timestamptz not null default now()
+);
+create index access_rules_by_tenant on access_rules (tenant_id, id);
+
+-- How far a tenant has been told of what failed: of everything that ended up to here, in the order of executions_by_end.
+create table failed_file_feeds (
+  tenant_id uuid primary key references tenants,
+  finished_at timestamptz not null,
+  execution_id uuid not null,
+  created_at timestamptz not null default now()
+);
+-- Which tenants are to be told, and since when.
+create index endpoint_versions_failed_files on endpoint_versions (tenant_id, created_at)
+  where 'file.failed.v2' = any (event_types);
 
 -- A request that was refused once its tenant was known: nothing of its body and its headers.
 create table rejections (
@@ -83,19 +108,3 @@ begin
 end $$;
 create trigger keep_frozen before update or delete on receipt_diagnostics
   for each row execute function keep_frozen_diagnostics();
-
--- How far the payloads of a tenant have been looked at for their age, in the order of acceptance.
-create table payload_sweeps (
-  tenant_id uuid primary key references tenants,
-  accepted_at timestamptz not null default '-infinity',
-  event_id uuid not null default '00000000-0000-0000-0000-000000000000'
-);
-
--- Older than their retention, but with an open execution when they were looked at: looked at again until they can go.
-create table payload_sweep_held (
-  tenant_id uuid not null references tenants,
-  event_id uuid not null,
-  looked_at timestamptz not null default now(),
-  primary key (tenant_id, event_id)
-);
-create index payload_sweep_held_by_look on payload_sweep_held (tenant_id, looked_at);
