@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { describeProgress } from '../../src/domain/operations/describe-progress.ts';
+import { describeHalt, describeProgress } from '../../src/domain/operations/describe-progress.ts';
 import type { Operation } from '../../src/domain/operations/operation.ts';
 import { showId } from '../../src/domain/tenancy/typed-id.ts';
 
@@ -73,6 +73,19 @@ describe('an operation in the words of the Temporal UI', () => {
     expect(failing).toContain(
       '**halted:** failure_rate: 61 of 80 attempts of the last minute did not deliver',
     );
+  });
+
+  test('says which step failed, also where nothing else is known of it', () => {
+    const halt = { reason: 'failed_step', step: 'select', code: '22008' } as const;
+    const words = `**halted:** failed_step: the step \`select\` failed with \`22008\`. \`POST /api/v1/retries/${showId('operation', ID)}/resume\` tries it again, \`…/cancel\` ends it`;
+    expect(describeProgress({ ...running, state: 'halted', halt: { ...halt, at } }, WEEK, [])).toContain(
+      words,
+    );
+    expect(describeHalt(ID, halt, WEEK).split('\n\n')).toEqual([
+      `Operation \`${showId('operation', ID)}\`, halted`,
+      words,
+      '**next:** wait for a human; after 604800 s it is cancelled by itself (expiry)',
+    ]);
   });
 
   test('says nothing of a halt that is over, and names no more endpoints than fit', () => {

@@ -3,6 +3,7 @@ import { halting } from '../../src/activities/halting.ts';
 import { progressOf } from '../../src/activities/progress.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { lookAtOperation } from '../../src/operations/look-at-operation.ts';
+import { controlsOf } from '../../src/store/operations/operation-controls.ts';
 import { cancelExpired } from '../../src/store/operations/operation-states.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
 import { type QuietContext, quietContext } from '../support/quiet-context.ts';
@@ -69,7 +70,7 @@ describe('a step that fails', () => {
     const first = await fail('dispatch', error);
     expect(first).toMatchObject({
       runs: 1,
-      progress: { state: 'halted', step: { do: 'wait', until: 'expiry' } },
+      progress: { state: 'halted', halt: 'failed_step', step: { do: 'wait', until: 'expiry' } },
     });
     expect(await state()).toMatchObject({
       state: 'halted',
@@ -82,7 +83,18 @@ describe('a step that fails', () => {
     const lines = context.lines.filter((line) => line.includes('operation.halted'));
     expect(lines).toHaveLength(1);
     expect(lines[0]).not.toMatch(/a row|a value|a text/);
-    expect(await look()).toMatchObject({ state: 'halted', step: { do: 'wait', until: 'expiry' } });
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      level: 'error',
+      by: 'redrive',
+      step: 'dispatch',
+      code,
+    });
+    expect(await controlsOf(store.pool, tenant.id, operationId)).toMatchObject([
+      { did: 'halt', actor: 'redrive', halt: { reason: 'failed_step', step: 'dispatch', code } },
+    ]);
+    const looked = await look();
+    expect(looked).toMatchObject({ state: 'halted', halt: 'failed_step', step: { until: 'expiry' } });
+    expect(looked.details).toContain(`failed_step: the step \`dispatch\` failed with \`${code}\``);
   });
 
   test('because something is away fails in the sight of Temporal, which tries it again', async () => {

@@ -59,7 +59,7 @@ export function unknownNames(places: readonly Pick<FieldError, 'pointer' | 'para
   return problem('unknown_ids', {
     ...(places.length > MAX_ERRORS
       ? {
-          detail: `Nothing was done: ${places.length} ids or names stand for nothing of the tenant; \`errors\` names the first ${MAX_ERRORS}.`,
+          detail: `Nothing was done: ${places.length} ids name nothing of the tenant; \`errors\` names the first ${MAX_ERRORS}.`,
         }
       : {}),
     errors: places.map((place) => ({
