@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { closedEndpointsOf, holdEndpoints } from '../store/sending/disabled-endpoints.ts';
 import { ignoreAtClosedEndpoints } from '../store/settling/settlement.ts';

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Pool } from '../store/db/pool.ts';
 import type { ClaimedItem, Grant, QueuePlace } from '../store/sending/claims.ts';
 import { type ReadyEndpoint, readyEndpoints } from '../store/sending/ready-endpoints.ts';
 import { type EndpointMemory, type EndpointSigns, heedLifting } from './endpoint-memory.ts';

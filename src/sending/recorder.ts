@@ -1,8 +1,8 @@
-import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { type HealthSigns, signOf } from '../domain/sending/endpoint-health.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
 import { isOutage } from '../store/db/outage.ts';
+import type { Pool } from '../store/db/pool.ts';
 import { isConnectionLost, withTransaction } from '../store/db/pool.ts';
 import { ITSELF } from '../store/operations/operation-controls.ts';
 import { addPulses } from '../store/operations/operation-watch.ts';

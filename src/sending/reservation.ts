@@ -1,5 +1,5 @@
-import type { Pool } from 'pg';
 import { freeAfter, intervalMs } from '../domain/sending/pacing.ts';
+import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import type { ClaimedItem, Grant } from '../store/sending/claims.ts';
 import {

@@ -1,9 +1,9 @@
-import type { Pool } from 'pg';
 import { showId } from '../domain/tenancy/typed-id.ts';
 import { createDeadline, type Deadline } from '../outbound/deadline.ts';
 import { parseSecret, type SigningSecret } from '../outbound/signature.ts';
 import type { Sealer } from '../sealing/sealing.ts';
 import { endpointHeadersContext, endpointSecretContext } from '../sealing/sealing-contexts.ts';
+import type { Pool } from '../store/db/pool.ts';
 import { loadTargets, type SealedTarget } from '../store/sending/sending-targets.ts';
 
 /** Where and how to send to one endpoint version, ready for use. */
