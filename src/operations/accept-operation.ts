@@ -5,6 +5,7 @@ import type { OperationKind } from '../domain/operations/operation-state.ts';
 import { type ExclusionReason, isExplicit, type Selection } from '../domain/operations/selection.ts';
 import { isWatched } from '../domain/operations/watch.ts';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import type { Queryable } from '../store/db/queryable.ts';
 import { lockKey, storeAnswer } from '../store/operations/idempotency-keys.ts';
@@ -35,7 +36,7 @@ export interface AcceptRequest<Refusal = never> {
   /** Events that it is expected to send, where the surface tells. */
   estimatedEvents?: number;
   /** Who asks, with which API key, and in which request. */
-  caller: { actor: string; keyId?: string; requestId?: string };
+  caller: { actor: string; keyId?: Id<'key'>; requestId?: string };
   /** `scope` and `fingerprint` are declared by the surface. */
   idempotency?: { scope: string; key: string; fingerprint: Buffer; keep: KeepAnswer };
   /**
@@ -49,7 +50,7 @@ export interface AcceptRequest<Refusal = never> {
    */
   after?(
     db: Queryable,
-    accepted: { operationId: string; items: AcceptedItem[] },
+    accepted: { operationId: Id<'operation'>; items: AcceptedItem[] },
   ): Promise<Refusal | undefined>;
   /** Renders the answer; it is stored as JSON and given alike, now and to every repeat. */
   render(accepted: {
@@ -63,26 +64,26 @@ export interface AcceptRequest<Refusal = never> {
 /** What one delivery of an explicit list became. */
 export type AcceptedItem =
   | {
-      deliveryId: string;
-      endpointId: string;
+      deliveryId: Id<'delivery'>;
+      endpointId: Id<'endpoint'>;
       /** Ignored: it repeats another event, and where filters run again an item says so. */
       became: 'queued' | 'scheduled' | 'ignored';
-      executionId: string;
-      supersededExecutionId?: string;
+      executionId: Id<'execution'>;
+      supersededExecutionId?: Id<'execution'>;
     }
   | {
-      deliveryId: string;
-      endpointId: string;
+      deliveryId: Id<'delivery'>;
+      endpointId: Id<'endpoint'>;
       became: 'excluded';
       reason: ExclusionReason;
-      joinedExecutionId?: string;
-      resentBy?: string;
-      heldBy?: string;
+      joinedExecutionId?: Id<'execution'>;
+      resentBy?: Id<'delivery'>;
+      heldBy?: Id<'operation'>;
     };
 
 /** The answer, as it was stored where there is a key, or why nothing was done. */
 export type AcceptResult<Refusal = never> =
-  | { ok: true; body: string; replayed: boolean; operationId: string }
+  | { ok: true; body: string; replayed: boolean; operationId: Id<'operation'> }
   | { ok: false; code: 'refused'; refusal: Refusal }
   | { ok: false; code: 'idempotency_key_reused' }
   | { ok: false; code: 'unknown_ids'; ids: string[] };
@@ -126,7 +127,7 @@ class TakenBack extends Error {
 }
 
 type Accepted<Refusal> =
-  | { ok: true; body: string; operationId: string; operation?: Operation }
+  | { ok: true; body: string; operationId: Id<'operation'>; operation?: Operation }
   | Extract<AcceptResult<Refusal>, { ok: false }>;
 
 async function acceptIn<Refusal>(db: Queryable, request: AcceptRequest<Refusal>): Promise<Accepted<Refusal>> {
@@ -196,7 +197,7 @@ async function isInteractive(
   return (await countExplicit(db, tenant.id, selection, INTERACTIVE_ITEMS + 1)) <= INTERACTIVE_ITEMS;
 }
 
-async function acceptedItems(db: Queryable, operationId: string): Promise<AcceptedItem[]> {
+async function acceptedItems(db: Queryable, operationId: Id<'operation'>): Promise<AcceptedItem[]> {
   const { items } = await pageOperationItems(db, operationId, { limit: 100_000 });
   return items.map((item) =>
     item.kind === 'item'

@@ -1,5 +1,6 @@
 import { wantsEvent } from '../domain/endpoints/endpoint-match.ts';
 import type { EventSelection, Selection } from '../domain/operations/selection.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../store/db/queryable.ts';
 import { type FrozenOperation, freezePage } from '../store/selection/freeze.ts';
 import {
@@ -32,7 +33,7 @@ export async function freezeAfresh(
   const { events, next } = await eventsToMatch(db, operation, selection, cursor, page);
   const unmatched: string[] = [];
   const again: string[] = [];
-  const first: { eventId: string; endpointId: string }[] = [];
+  const first: { eventId: Id<'event'>; endpointId: Id<'endpoint'> }[] = [];
   for (const tenantId of new Set(events.map((event) => event.tenantId))) {
     const endpoints = await matchableEndpoints(db, tenantId);
     for (const event of events.filter((each) => each.tenantId === tenantId)) {
@@ -58,7 +59,7 @@ function mayHave({ takesFrom }: Matchable, { acceptedAt }: EventToMatch): boolea
 
 /** Endpoints that never had the event, and its deliveries that are wanted still, and no longer. */
 function matchAfresh(event: EventToMatch, all: Matchable[], named: AfreshSelection['endpoints']) {
-  const isMeant = ({ endpointId }: { endpointId: string }) =>
+  const isMeant = ({ endpointId }: { endpointId: Id<'endpoint'> }) =>
     named === undefined || named.ids.includes(endpointId);
   const deliveries = event.deliveries.filter(isMeant);
   // Without its payload nobody can say what a filter would make of it: its deliveries say that themselves.

@@ -1,3 +1,4 @@
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import type { Queryable } from '../store/db/queryable.ts';
@@ -29,7 +30,7 @@ const UNIQUE_VIOLATION = '23505';
  */
 export function freezeNext(
   pool: Pool,
-  operationId: string,
+  operationId: Id<'operation'>,
   { page = PAGE, pages = 1 }: FreezeSteps = {},
 ): Promise<boolean> {
   return withTransaction(pool, async (db) => {
@@ -82,7 +83,11 @@ async function freezeUnopposed(db: Queryable, operation: FrozenOperation, stretc
   }
 }
 
-async function move(db: Queryable, operationId: string, next: SelectionCursor | undefined): Promise<boolean> {
+async function move(
+  db: Queryable,
+  operationId: Id<'operation'>,
+  next: SelectionCursor | undefined,
+): Promise<boolean> {
   if (next) await moveSelection(db, operationId, next);
   else await endSelection(db, operationId);
   return next !== undefined;

@@ -1,4 +1,5 @@
 import { failsTooMuch, type Halt, judgeCanary, rampedRate } from '../domain/operations/watch.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import type { Queryable } from '../store/db/queryable.ts';
@@ -14,7 +15,7 @@ import { HALT_EXPIRES_MS, tellHalt } from './halt-operation.ts';
  */
 export async function watchOperation(
   context: Pick<SendingContext, 'pool' | 'log' | 'metrics'>,
-  operationId: string,
+  operationId: Id<'operation'>,
 ): Promise<void> {
   const halted = await withTransaction(context.pool, (db) => judge(db, operationId));
   if (halted) tellHalt(context, { id: operationId, tenantId: halted.tenantId }, halted.halt);
@@ -23,8 +24,8 @@ export async function watchOperation(
 /** Judges it under a lock; the halt that this has made. */
 async function judge(
   db: Queryable,
-  operationId: string,
-): Promise<{ tenantId: string; halt: Halt } | undefined> {
+  operationId: Id<'operation'>,
+): Promise<{ tenantId: Id<'tenant'>; halt: Halt } | undefined> {
   const watched = await lockWatched(db, operationId);
   if (!watched) return undefined;
   const { tenantId, options, lastMinute, span, spanMs, ratePerSecond } = watched;
@@ -45,7 +46,7 @@ async function judge(
 
 async function judgeCanaries(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
   canary: Parameters<typeof judgeCanary>[1],
 ): Promise<Halt | undefined> {
   const ended = (await canaryFacts(db, operationId)).flatMap((facts) => {

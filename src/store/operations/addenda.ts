@@ -1,4 +1,5 @@
 import { COUNTED_PARTS, type OperationCounts } from '../../domain/operations/operation-counts.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /**
@@ -7,8 +8,8 @@ import type { Queryable } from '../db/queryable.ts';
  */
 export async function addendumTo(
   db: Queryable,
-  tenantId: string,
-  operationId: string,
+  tenantId: Id<'tenant'>,
+  operationId: Id<'operation'>,
   closed: OperationCounts,
 ): Promise<Partial<Record<string, number>>> {
   const { rows } = await db.query(

@@ -1,8 +1,9 @@
 import type { CanaryFacts, Tally } from '../../domain/operations/watch.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** How many items of an endpoint a slice wants, or gets. */
-type Wanted = { endpointId: string; count: number };
+type Wanted = { endpointId: Id<'endpoint'>; count: number };
 
 /**
  * Reserves items at endpoints whose canary is out: no more than their canaries are allowed, nothing where they are held,
@@ -10,7 +11,7 @@ type Wanted = { endpointId: string; count: number };
  */
 export async function reserveCanaries(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
   wanted: Wanted[],
   count: number,
 ): Promise<Wanted[]> {
@@ -42,7 +43,11 @@ export async function reserveCanaries(
 }
 
 /** Gives back what was reserved of canaries and not claimed. */
-export async function giveBackCanaries(db: Queryable, operationId: string, unused: Wanted[]): Promise<void> {
+export async function giveBackCanaries(
+  db: Queryable,
+  operationId: Id<'operation'>,
+  unused: Wanted[],
+): Promise<void> {
   await moveClaimed(
     db,
     operationId,
@@ -50,7 +55,7 @@ export async function giveBackCanaries(db: Queryable, operationId: string, unuse
   );
 }
 
-async function moveClaimed(db: Queryable, operationId: string, by: Wanted[]): Promise<void> {
+async function moveClaimed(db: Queryable, operationId: Id<'operation'>, by: Wanted[]): Promise<void> {
   if (by.length === 0) return;
   await db.query(
     // Its time begins with its first item, and not while its endpoint takes nothing.
@@ -71,8 +76,8 @@ const FIRST_ATTEMPTS = `select count(*)::int as attempts, count(*) filter (where
 /** What the canaries that are still out have come to, by endpoint. */
 export async function canaryFacts(
   db: Queryable,
-  operationId: string,
-): Promise<({ endpointId: string } & CanaryFacts)[]> {
+  operationId: Id<'operation'>,
+): Promise<({ endpointId: Id<'endpoint'> } & CanaryFacts)[]> {
   const { rows } = await db.query(
     `select c.endpoint_id, c.allowed, c.claimed,
        extract(epoch from clock_timestamp() - c.began_at)::float8 * 1000 as age_ms,
@@ -99,8 +104,8 @@ export async function canaryFacts(
 /** Writes down how canaries ended. */
 export async function endCanaries(
   db: Queryable,
-  operationId: string,
-  ended: { endpointId: string; state: 'passed' | 'held' }[],
+  operationId: Id<'operation'>,
+  ended: { endpointId: Id<'endpoint'>; state: 'passed' | 'held' }[],
 ): Promise<void> {
   await db.query(
     `update canaries c set state = t.state from unnest($2::uuid[], $3::text[]) as t(id, state)
@@ -112,8 +117,8 @@ export async function endCanaries(
 /** The endpoints whose items are held, with what their canaries came to, where no other endpoint has anything left to send. */
 export async function heldAlone(
   db: Queryable,
-  operationId: string,
-): Promise<({ endpointId: string } & Tally)[]> {
+  operationId: Id<'operation'>,
+): Promise<({ endpointId: Id<'endpoint'> } & Tally)[]> {
   const { rows } = await db.query(
     `with recursive hop as (
       (select endpoint_id from executions where in_queue and worked_by = $1 order by endpoint_id limit 1)
@@ -131,7 +136,7 @@ export async function heldAlone(
 }
 
 /** Begins the canaries of an endpoint again, in every operation that is open: its owner says that it is another one now. */
-export async function beginCanariesAgain(db: Queryable, endpointId: string): Promise<void> {
+export async function beginCanariesAgain(db: Queryable, endpointId: Id<'endpoint'>): Promise<void> {
   await db.query(
     `delete from canaries c using operations o
      where c.endpoint_id = $1 and o.id = c.operation_id and o.closed_at is null`,

@@ -1,3 +1,4 @@
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 
@@ -7,7 +8,11 @@ import { refoldDeliveries } from '../settling/folding.ts';
  * far (those that were lost, and whether one may have arrived) and time to give up: cancelling never strands a delivery. Returns how many were
  * cancelled. Runs in a transaction.
  */
-export async function cancelUnsent(db: Queryable, operationId: string, limit: number): Promise<number> {
+export async function cancelUnsent(
+  db: Queryable,
+  operationId: Id<'operation'>,
+  limit: number,
+): Promise<number> {
   const { rows } = await db.query(
     `with recursive unsent as (
       select id from executions

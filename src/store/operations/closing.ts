@@ -5,6 +5,7 @@ import {
   type Remainder,
 } from '../../domain/operations/operation-counts.ts';
 import type { Control, OPERATION_ENDS, OperationKind } from '../../domain/operations/operation-state.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
 import { operationBreakdown } from './operation-breakdown.ts';
 import { endOperation } from './operation-states.ts';
@@ -19,7 +20,7 @@ export type CloseRefused = 'still_open' | 'counts_disagree';
  */
 export async function closeOperation(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
   endIn: (remainder: Remainder, cancelled: boolean) => (typeof OPERATION_ENDS)[number],
 ): Promise<{ closed: true; report: ClosureReport } | { closed: false; why: CloseRefused }> {
   const found = await db.query<{ kind: OperationKind; control: Control; report: ClosureReport | null }>(
@@ -71,7 +72,7 @@ type LedgerRow = {
   last_at: Date | null;
 };
 
-async function readLedger(db: Queryable, operationId: string): Promise<LedgerRow> {
+async function readLedger(db: Queryable, operationId: Id<'operation'>): Promise<LedgerRow> {
   const { rows } = await db.query<LedgerRow>(
     `select
       (select jsonb_object_agg(state, n) from (
@@ -91,7 +92,11 @@ async function readLedger(db: Queryable, operationId: string): Promise<LedgerRow
  * What of an operation's selection is not delivered. In a retry an item that was taken over, and what it did not run,
  * count as delivered where their delivery is; in a replay nothing but its own executions does.
  */
-async function remainderOf(db: Queryable, operationId: string, kind: OperationKind): Promise<Remainder> {
+async function remainderOf(
+  db: Queryable,
+  operationId: Id<'operation'>,
+  kind: OperationKind,
+): Promise<Remainder> {
   const { rows } = await db.query<{ reason: string; items: number }>(
     // Look-ups for each line that needs one: as joins the planner may read the whole of the other table.
     `select reason, sum(items)::int as items from (

@@ -1,16 +1,17 @@
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** A key as it is looked up: only hashes are kept, a client's key may say something about its customers. */
 export interface KeyUse {
   scope: string;
   keyHash: Buffer;
-  tenantId: string;
+  tenantId: Id<'tenant'>;
   fingerprint: Buffer;
 }
 
 /** What a key stands for now. */
 export type KeyLookup =
-  | { found: 'stored'; fingerprint: Buffer; operationId: string; body: string }
+  | { found: 'stored'; fingerprint: Buffer; operationId: Id<'operation'>; body: string }
   /** Free, locked for this transaction; `use` is 1, or more where an earlier use has expired. */
   | { found: 'free'; use: number };
 
@@ -42,7 +43,7 @@ export async function storeAnswer(
   key: KeyUse,
   answer: {
     use: number;
-    operationId: string;
+    operationId: Id<'operation'>;
     status: number;
     body: string;
     /** Never where absent. */

@@ -1,4 +1,5 @@
 import type { Halt } from '../../domain/operations/watch.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** What was done to an operation: by its owner, or by Redrive itself, which halts and lets pauses expire. */
@@ -25,7 +26,7 @@ export const ITSELF = 'redrive';
  */
 export async function noteControl(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
   { did, actor, ratePerSecond, halt }: Omit<OperationControl, 'at'>,
 ): Promise<void> {
   await db.query(
@@ -46,8 +47,8 @@ type ControlRow = {
 /** What was done to a tenant's operation, in its order; the newest `limit` of it. */
 export async function controlsOf(
   db: Queryable,
-  tenantId: string,
-  operationId: string,
+  tenantId: Id<'tenant'>,
+  operationId: Id<'operation'>,
   limit = 500,
 ): Promise<OperationControl[]> {
   const { rows } = await db.query<ControlRow>(

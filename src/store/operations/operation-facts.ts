@@ -2,6 +2,7 @@ import type { OperationFacts } from '../../domain/operations/next-step.ts';
 import type { Operation } from '../../domain/operations/operation.ts';
 import { CANARY_WAITS_MS } from '../../domain/operations/watch.ts';
 import { OPENS_MS } from '../../domain/sending/pacing.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
 import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
@@ -11,7 +12,7 @@ import { firstJoined } from './joined.ts';
 import { loadOperation } from './operations.ts';
 
 /** The facts of an operation, what they were read of, and which execution it waits for where it joined one. */
-export type FactsAndJoined = OperationFacts & { operation: Operation; joinedExecutionId?: string };
+export type FactsAndJoined = OperationFacts & { operation: Operation; joinedExecutionId?: Id<'execution'> };
 
 type FactsRow = {
   age_ms: number;
@@ -26,7 +27,7 @@ type FactsRow = {
 /** Reads what decides an operation's next step; undefined where there is no such operation. */
 export async function operationFacts(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
 ): Promise<FactsAndJoined | undefined> {
   const operation = await loadOperation(db, operationId);
   if (!operation) return undefined;
@@ -94,7 +95,7 @@ const JUDGE_IN_MS = `(case when o.watched and o.control = 'run' and o.state = 'r
           then o.ramped_at + (o.options->'ramp'->>'everySeconds')::float8 * interval '1 second' end
       ) - clock_timestamp())::float8 * 1000 end)`;
 
-async function firstClaimable(db: Queryable, operationId: string): Promise<number | undefined> {
+async function firstClaimable(db: Queryable, operationId: Id<'operation'>): Promise<number | undefined> {
   const endpoints = await readyEndpoints(db, operationId);
   return endpoints.length === 0
     ? undefined
@@ -108,13 +109,13 @@ export interface NextEvent {
   /** The control that the run has seen. */
   seenRevision?: number;
   /** The execution of others that it waits for. */
-  awaits?: string;
+  awaits?: Id<'execution'>;
 }
 
 /** Writes down what the workflow does next and when at the latest, and which control it has seen. */
 export async function writeNextEvent(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
   { what, inMs, seenRevision, awaits }: NextEvent,
 ): Promise<void> {
   await db.query(
@@ -129,7 +130,7 @@ export async function writeNextEvent(
 /** What a slice asks before each claim: whether it may run, and the operation's own pace. */
 export async function readControl(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
 ): Promise<{ run: boolean; paced: boolean; watched: boolean; canary?: number; claimableInMs: number }> {
   const { rows } = await db.query({
     name: 'read-control',

@@ -1,6 +1,7 @@
 import type { ExclusionReason } from '../../domain/operations/selection.ts';
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import type { Wait } from '../../domain/sending/waiting-for.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { waitsOfExecutions } from '../reading/waits.ts';
 
@@ -9,9 +10,9 @@ export type OperationItem = ItemEvent &
   (
     | {
         kind: 'item';
-        executionId: string;
-        deliveryId: string;
-        endpointId: string;
+        executionId: Id<'execution'>;
+        deliveryId: Id<'delivery'>;
+        endpointId: Id<'endpoint'>;
         state: ExecutionState;
         reason?: string;
         attempts: number;
@@ -20,28 +21,28 @@ export type OperationItem = ItemEvent &
         faultCode?: string;
         httpStatus?: number;
         /** The execution that this one superseded. */
-        tookOver?: string;
-        supersededBy?: string;
+        tookOver?: Id<'execution'>;
+        supersededBy?: Id<'execution'>;
         finishedAt?: Date;
         /** What holds it back, where it is queued or scheduled. */
         waitingFor: Wait[];
       }
     | {
         kind: 'exclusion';
-        deliveryId: string;
-        endpointId: string;
+        deliveryId: Id<'delivery'>;
+        endpointId: Id<'endpoint'>;
         reason: ExclusionReason;
-        joinedExecutionId?: string;
+        joinedExecutionId?: Id<'execution'>;
         /** The delivery that stands for it since its sender sent the event again. */
-        resentBy?: string;
-        heldBy?: string;
+        resentBy?: Id<'delivery'>;
+        heldBy?: Id<'operation'>;
         createdAt: Date;
       }
   );
 
 /** The event of a line, as its sender knows it. */
 interface ItemEvent {
-  eventId: string;
+  eventId: Id<'event'>;
   externalId?: string;
   eventType: string;
   key?: string;
@@ -60,7 +61,7 @@ export interface ItemsPage {
  */
 export async function pageOperationItems(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
   page: ItemsPage,
 ): Promise<{ items: OperationItem[]; next?: string }> {
   const [phase, after] = page.after?.split(':') ?? ['i'];
@@ -91,7 +92,7 @@ function cut(items: OperationItem[], limit: number): { items: OperationItem[]; n
 
 async function executionsOf(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
   states: string[] | undefined,
   after: string | undefined,
   limit: number,
@@ -142,7 +143,7 @@ async function executionsOf(
 
 async function exclusionsOf(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
   after: string | undefined,
   limit: number,
 ): Promise<OperationItem[]> {
@@ -168,7 +169,7 @@ async function exclusionsOf(
   }));
 }
 
-type EventRow = { event_id: string; external_id: string | null; type: string; key: string | null };
+type EventRow = { event_id: Id<'event'>; external_id: string | null; type: string; key: string | null };
 
 function eventFrom(row: EventRow): ItemEvent {
   return {

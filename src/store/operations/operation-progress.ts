@@ -1,10 +1,11 @@
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import type { SelectionCursor } from '../selection/selection-page.ts';
 
 /** Moves the selection's cursor, in the transaction of the page that was frozen. */
 export async function moveSelection(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
   cursor: SelectionCursor,
 ): Promise<void> {
   await db.query(
@@ -26,7 +27,11 @@ export async function renewStatistics(db: Queryable): Promise<void> {
  * Takes back the exclusion of coalesced deliveries whose joined execution ended cancelled unsent; returns them. Of an
  * operation that has closed nothing is taken back: it is locked, so that it does not close meanwhile.
  */
-export async function reopenCoalesced(db: Queryable, operationId: string, limit: number): Promise<string[]> {
+export async function reopenCoalesced(
+  db: Queryable,
+  operationId: Id<'operation'>,
+  limit: number,
+): Promise<string[]> {
   const { rows } = await db.query(
     `with open as materialized (
        select id from operations where id = $1 and closed_at is null for no key update

@@ -1,10 +1,11 @@
 import type { OperationOptions } from '../../domain/operations/operation.ts';
 import type { Tally } from '../../domain/operations/watch.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** What a watched operation is judged by. */
 export interface Watched {
-  tenantId: string;
+  tenantId: Id<'tenant'>;
   options: OperationOptions;
   ratePerSecond?: number;
   /** All attempts of the last minute, since it was resumed. */
@@ -15,7 +16,7 @@ export interface Watched {
 }
 
 /** Holds a watched operation that runs and reads what it is judged by; undefined where another does, or it does not run. */
-export async function lockWatched(db: Queryable, operationId: string): Promise<Watched | undefined> {
+export async function lockWatched(db: Queryable, operationId: Id<'operation'>): Promise<Watched | undefined> {
   const { rows } = await db.query(
     `select tenant_id, options, rate_per_second, ramped_at,
        extract(epoch from clock_timestamp() - ramped_at)::float8 * 1000 as span_ms
@@ -47,7 +48,7 @@ export async function lockWatched(db: Queryable, operationId: string): Promise<W
 /** Sets the rate that a ramp has come to, and begins its next span. */
 export async function moveRamp(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
   ratePerSecond: number | null,
 ): Promise<void> {
   await db.query('update operations set rate_per_second = $2, ramped_at = clock_timestamp() where id = $1', [
@@ -59,7 +60,7 @@ export async function moveRamp(
 /** Counts attempts of watched operations, in the second in which they are recorded. */
 export async function addPulses(
   db: Queryable,
-  pulses: ({ operationId: string; firstAttempts: number; firstBad: number } & Tally)[],
+  pulses: ({ operationId: Id<'operation'>; firstAttempts: number; firstBad: number } & Tally)[],
 ): Promise<void> {
   await db.query(
     `insert into operation_pulses as p (operation_id, second, attempts, bad, first_attempts, first_bad)

@@ -1,8 +1,8 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import type { OperationState } from '../../domain/operations/operation-state.ts';
 import { isWatched } from '../../domain/operations/watch.ts';
-
 import type { SurfaceName } from '../../domain/tenancy/surface-name.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { ITSELF } from './operation-controls.ts';
 
@@ -20,7 +20,7 @@ export type NewOperation = Pick<
   reason?: string;
   ticket?: string;
   estimatedEvents?: number;
-  caller: { actor: string; keyId?: string };
+  caller: { actor: string; keyId?: Id<'key'> };
   selected: boolean;
 };
 
@@ -64,8 +64,8 @@ export async function insertOperation(db: Queryable, operation: NewOperation): P
 /** One operation of a tenant. */
 export async function findOperation(
   db: Queryable,
-  tenantId: string,
-  operationId: string,
+  tenantId: Id<'tenant'>,
+  operationId: Id<'operation'>,
 ): Promise<Operation | undefined> {
   const { rows } = await db.query(`select ${COLUMNS} from ${TABLES} where o.id = $1 and o.tenant_id = $2`, [
     operationId,
@@ -75,7 +75,10 @@ export async function findOperation(
 }
 
 /** One operation, for the engine itself, which works for every tenant. */
-export async function loadOperation(db: Queryable, operationId: string): Promise<Operation | undefined> {
+export async function loadOperation(
+  db: Queryable,
+  operationId: Id<'operation'>,
+): Promise<Operation | undefined> {
   const { rows } = await db.query(`select ${COLUMNS} from ${TABLES} where o.id = $1`, [operationId]);
   return rows[0] && operationFrom(rows[0]);
 }
@@ -83,7 +86,7 @@ export async function loadOperation(db: Queryable, operationId: string): Promise
 /** Operations of a tenant, newest first, before a given one: all, or those of a surface, or that came with an estimate. */
 export async function listOperations(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   page: { state?: OperationState[]; surface?: SurfaceName; estimated?: true; before?: string; limit: number },
 ): Promise<Operation[]> {
   const { rows } = await db.query(

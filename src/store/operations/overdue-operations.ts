@@ -1,4 +1,5 @@
 import type { RunnableOperation } from '../../domain/operations/operation.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
@@ -78,7 +79,7 @@ export async function findOverdue(db: Queryable, limit: number, samples: number)
 }
 
 /** Notes one more try to start or revive a run; the next is allowed after a backoff of 5 s to 5 min. */
-export async function noteStart(db: Queryable, operationId: string): Promise<void> {
+export async function noteStart(db: Queryable, operationId: Id<'operation'>): Promise<void> {
   await db.query(
     `update operations set start_attempts = start_attempts + 1,
        start_again_at = now() + least(300, 5 * 2 ^ least(start_attempts, 10)) * interval '1 second'
@@ -88,7 +89,7 @@ export async function noteStart(db: Queryable, operationId: string): Promise<voi
 }
 
 /** Notes that Temporal has the run of an operation. */
-export async function confirmStart(db: Queryable, operationId: string): Promise<void> {
+export async function confirmStart(db: Queryable, operationId: Id<'operation'>): Promise<void> {
   await db.query(
     'update operations set start_confirmed_at = coalesce(start_confirmed_at, now()) where id = $1',
     [operationId],

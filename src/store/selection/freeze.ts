@@ -1,5 +1,6 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import { isExplicit, isSingle } from '../../domain/operations/selection.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
@@ -197,9 +198,9 @@ export async function excludeChanged(
  */
 export async function excludeUnretried(
   db: Queryable,
-  operationId: string,
-  tenantId: string,
-  executionIds: string[],
+  operationId: Id<'operation'>,
+  tenantId: Id<'tenant'>,
+  executionIds: Id<'execution'>[],
 ): Promise<void> {
   await db.query(
     `insert into exclusions (operation_id, delivery_id, reason)

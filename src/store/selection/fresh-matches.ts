@@ -1,5 +1,6 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import type { EventSelection, Selection } from '../../domain/operations/selection.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
 import { eventPage, orderBy, type SelectionCursor } from './selection-page.ts';
@@ -7,13 +8,13 @@ import { eventPage, orderBy, type SelectionCursor } from './selection-page.ts';
 /** An event to be matched afresh, with the deliveries it has. */
 export interface EventToMatch {
   id: string;
-  tenantId: string;
+  tenantId: Id<'tenant'>;
   type: string;
   /** When it, or the event that it repeats, was accepted first. */
   acceptedAt: Date;
   /** Undefined where it is not kept, and for suppressed repeats, which keep none. */
   body?: string;
-  deliveries: { id: string; endpointId: string }[];
+  deliveries: { id: string; endpointId: Id<'endpoint'> }[];
   /** Its sender sent it again, and the later event stands for it: no further endpoint gets this one. */
   resent: boolean;
   /** Endpoints that have an event of the same id: that one stands for it there. */
@@ -82,12 +83,12 @@ export async function eventsToMatch(
 export async function insertFirstDeliveries(
   db: Queryable,
   { id, interactive }: Pick<Operation, 'id' | 'interactive'>,
-  first: { eventId: string; endpointId: string }[],
+  first: { eventId: Id<'event'>; endpointId: Id<'endpoint'> }[],
 ): Promise<string[]> {
   if (first.length === 0) return [];
   const eventIds = first.map(({ eventId }) => eventId);
   const endpointIds = first.map(({ endpointId }) => endpointId);
-  const made = await db.query<{ operation_id: string | null }>(
+  const made = await db.query<{ operation_id: Id<'operation'> | null }>(
     `with delivery as (
       insert into deliveries (tenant_id, event_id, endpoint_id, state, accepted_at, payload_bytes, order_key, order_number)
       select v.tenant_id, v.id, n.id, case n.state when 'enabled' then 'pending' else 'ignored' end, v.accepted_at,
@@ -123,7 +124,11 @@ export async function insertFirstDeliveries(
 }
 
 /** Excludes what an endpoint had and no longer wants; what it has got is excluded as delivered. */
-export async function excludeUnmatched(db: Queryable, operationId: string, ids: string[]): Promise<void> {
+export async function excludeUnmatched(
+  db: Queryable,
+  operationId: Id<'operation'>,
+  ids: string[],
+): Promise<void> {
   if (ids.length === 0) return;
   await db.query(
     `insert into exclusions (operation_id, delivery_id, reason)

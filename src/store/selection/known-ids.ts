@@ -1,10 +1,15 @@
 import type { DeliveryFilter, Selection } from '../../domain/operations/selection.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { eventPage, selectionPage, WHOLE } from './selection-page.ts';
 
 /** Which of the ids that a selection names are not the tenant's; a filter names none. */
-export async function unknownIds(db: Queryable, tenantId: string, selection: Selection): Promise<string[]> {
+export async function unknownIds(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  selection: Selection,
+): Promise<string[]> {
   const named =
     'deliveryIds' in selection
       ? { table: 'deliveries', ids: selection.deliveryIds }
@@ -38,7 +43,7 @@ const NEAR = `interval '10 minutes'`;
 /** Which ids of ours in a filter are not the tenant's; what clients named themselves may be named before it is there. */
 export async function unknownInFilter(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   { endpointIds = [], dispatchBatchIds = [] }: DeliveryFilter,
 ): Promise<UnknownInFilter[]> {
   if (endpointIds.length + dispatchBatchIds.length === 0) return [];
@@ -60,7 +65,7 @@ export async function unknownInFilter(
 /** How many deliveries an explicit selection stands for, or may make, counted up to `most`. */
 export async function countExplicit(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   selection: Selection,
   most: number,
 ): Promise<number> {

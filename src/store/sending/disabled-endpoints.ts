@@ -1,4 +1,5 @@
 import type { RunnableOperation } from '../../domain/operations/operation.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 
@@ -11,7 +12,7 @@ export const WAITS_UNTIL = `case when n.state = 'disabled' and n.disabled_reason
   then n.disabled_at + o.disabled_patience_ms * interval '1 millisecond' else '-infinity'::timestamptz end`;
 
 /** Holds these endpoints as they are until the end of the transaction: whoever enables one comes before or after it. */
-export async function holdEndpoints(db: Queryable, endpointIds: string[]): Promise<void> {
+export async function holdEndpoints(db: Queryable, endpointIds: Id<'endpoint'>[]): Promise<void> {
   await db.query('select from endpoints where id = any($1::uuid[]) order by id for share', [endpointIds]);
 }
 
@@ -19,7 +20,11 @@ export async function holdEndpoints(db: Queryable, endpointIds: string[]): Promi
  * Hands items of operations that wait at disabled endpoints from the live lane to their operations, up to `limit` of them:
  * the live lane would have to look past them each time. Runs in a transaction that holds these endpoints.
  */
-export async function handOverWaiting(db: Queryable, endpointIds: string[], limit: number): Promise<number> {
+export async function handOverWaiting(
+  db: Queryable,
+  endpointIds: Id<'endpoint'>[],
+  limit: number,
+): Promise<number> {
   const { rowCount } = await db.query(
     `with waiting as (
       select e.id from executions e join endpoints n on n.id = e.endpoint_id join operations o on o.id = e.operation_id
@@ -34,7 +39,11 @@ export async function handOverWaiting(db: Queryable, endpointIds: string[], limi
 }
 
 /** Hands items of an endpoint that wait no more back to the live lane. Runs in the transaction that enables it. */
-export async function handBackWaiting(db: Queryable, tenantId: string, endpointId: string): Promise<void> {
+export async function handBackWaiting(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  endpointId: Id<'endpoint'>,
+): Promise<void> {
   await db.query(
     `update executions e set worked_by = '${LIVE_LANE}' from operations o
      where o.closed_at is null and o.interactive and o.tenant_id = any($1::uuid[])
@@ -44,7 +53,7 @@ export async function handBackWaiting(db: Queryable, tenantId: string, endpointI
 }
 
 /** Endpoints that take nothing, where an interactive operation has something that was handed over to it and waits no more. */
-export async function closedEndpointsOf(db: Queryable, operationId: string): Promise<string[]> {
+export async function closedEndpointsOf(db: Queryable, operationId: Id<'operation'>): Promise<string[]> {
   const { rows } = await db.query<{ id: string }>(
     `select n.id from operations o join executions e on e.in_queue and e.worked_by = o.id
      join endpoints n on n.id = e.endpoint_id
@@ -58,17 +67,17 @@ export async function closedEndpointsOf(db: Queryable, operationId: string): Pro
 
 /** So many items of one operation wait at an endpoint. */
 export interface WaitingItems {
-  operationId: string;
+  operationId: Id<'operation'>;
   items: number;
 }
 
 /** How many items of which operations wait at an endpoint that an operator has disabled. */
 export async function itemsWaitingAt(
   db: Queryable,
-  tenantId: string,
-  endpointId: string,
+  tenantId: Id<'tenant'>,
+  endpointId: Id<'endpoint'>,
 ): Promise<WaitingItems[]> {
-  const { rows } = await db.query<{ operation_id: string; items: number }>(
+  const { rows } = await db.query<{ operation_id: Id<'operation'>; items: number }>(
     `with owners as materialized (
       select o.id from operations o join endpoints n on n.id = $2
       where o.closed_at is null and o.tenant_id = any($1::uuid[]) and ${WAITS_UNTIL} > clock_timestamp()
@@ -92,12 +101,12 @@ export async function itemsWaitingAt(
  */
 export async function wakeOperationsAt(
   db: Queryable,
-  tenantId: string,
-  endpointId: string,
+  tenantId: Id<'tenant'>,
+  endpointId: Id<'endpoint'>,
 ): Promise<RunnableOperation[]> {
   const { rows } = await db.query<{
     id: string;
-    tenant_id: string;
+    tenant_id: Id<'tenant'>;
     workflow_id: string;
     interactive: boolean;
     kind: RunnableOperation['kind'];

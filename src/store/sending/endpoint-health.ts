@@ -1,11 +1,12 @@
 import { type EndpointHealth, type HealthSigns, reactTo } from '../../domain/sending/endpoint-health.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 
 /** A circuit that has opened, for how long and for the how manieth time in a row, or that has closed. */
 export type CircuitChange =
-  | { endpointId: string; now: 'open'; openings: number; forMs: number }
-  | { endpointId: string; now: 'closed' };
+  | { endpointId: Id<'endpoint'>; now: 'open'; openings: number; forMs: number }
+  | { endpointId: Id<'endpoint'>; now: 'closed' };
 
 /**
  * Lets what some requests said of their endpoints change how senders treat these; the rules are those of the domain.
@@ -75,7 +76,7 @@ export async function reactToSigns(db: Queryable, signs: Map<string, HealthSigns
 }
 
 /** Forgets the protection of an endpoint: its circuit is closed and its window open. What it asked for in Retry-After stands. */
-export async function forgetProtection(db: Queryable, endpointId: string): Promise<void> {
+export async function forgetProtection(db: Queryable, endpointId: Id<'endpoint'>): Promise<void> {
   await db.query(
     `update endpoint_pacing set window_size = null, streak = 0, openings = 0, trial_until = '-infinity',
        floor_until = retry_after_until
@@ -88,7 +89,7 @@ export async function forgetProtection(db: Queryable, endpointId: string): Promi
  * Lifts all that is held against an endpoint, what it asked for in Retry-After included: an operator knows better. Senders
  * that remember something of it see by the time of this that it counts no more.
  */
-export async function liftAll(db: Queryable, endpointId: string): Promise<void> {
+export async function liftAll(db: Queryable, endpointId: Id<'endpoint'>): Promise<void> {
   await db.query(
     `update endpoint_pacing set window_size = null, streak = 0, openings = 0, trial_until = '-infinity',
        floor_until = '-infinity', retry_after_until = '-infinity', lifted_at = clock_timestamp()
@@ -101,7 +102,11 @@ export async function liftAll(db: Queryable, endpointId: string): Promise<void> 
  * Makes due what an endpoint's own Retry-After put off, in the live lane and in the open operations of its tenant: of each
  * what was answered so last. Runs in the transaction that lifts the rest.
  */
-export async function makeRetryAftersDue(db: Queryable, tenantId: string, endpointId: string): Promise<void> {
+export async function makeRetryAftersDue(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  endpointId: Id<'endpoint'>,
+): Promise<void> {
   await db.query(
     `with owners as materialized (
       select '${LIVE_LANE}'::uuid as id

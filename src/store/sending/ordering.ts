@@ -1,3 +1,4 @@
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** Items that are put off by one look at a queue; those behind them are found when these are out of the way. */
@@ -11,7 +12,11 @@ const LOOK_AGAIN_MS = 60_000;
  * them again and again. In a transaction of the caller: the rows are locked first and judged by a later statement, as
  * otherwise what was in their way could end between the two and find nothing to make due.
  */
-export async function putOffBlocked(db: Queryable, workedBy: string, endpointIds: string[]): Promise<void> {
+export async function putOffBlocked(
+  db: Queryable,
+  workedBy: Id<'operation'>,
+  endpointIds: Id<'endpoint'>[],
+): Promise<void> {
   const { rows } = await db.query<{ id: string }>(
     `select e.id from executions e
     where e.in_queue and e.worked_by = $1 and e.endpoint_id = any($2::uuid[]) and e.state in ('queued', 'scheduled')
@@ -32,7 +37,7 @@ export async function putOffBlocked(db: Queryable, workedBy: string, endpointIds
  * called, as at a crash in between, what waits looks again by itself after a minute.
  * Locks the next of each key whether it was put off or not: whoever is putting it off at this moment is waited for.
  */
-export async function dueNext(db: Queryable, endedDeliveryIds: string[]): Promise<boolean> {
+export async function dueNext(db: Queryable, endedDeliveryIds: Id<'delivery'>[]): Promise<boolean> {
   if (endedDeliveryIds.length === 0) return false;
   const { rowCount } = await db.query(
     `with next as (

@@ -1,11 +1,12 @@
 import type { Preparable, Refusal } from '../../domain/endpoints/preparation.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 
 /** What the preparation of claimed executions looks at, as it is now, by execution; without their bodies. */
 export async function loadPreparation(
   db: Queryable,
-  executionIds: string[],
+  executionIds: Id<'execution'>[],
 ): Promise<Map<string, Omit<Preparable, 'body'>>> {
   const { rows } = await db.query(
     `select e.id, e.match_filter, v.type, c.event_types, c.filter, c.partner
@@ -42,7 +43,7 @@ export async function loadPreparation(
  */
 export async function refusePrepared(
   db: Queryable,
-  refused: { executionId: string; refusal: Refusal }[],
+  refused: { executionId: Id<'execution'>; refusal: Refusal }[],
 ): Promise<void> {
   const { rows } = await db.query(
     `update executions e set state = r.state, reason = r.reason, finished_at = clock_timestamp()

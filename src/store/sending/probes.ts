@@ -1,13 +1,14 @@
 import type { ProbeRequest } from '../../domain/sending/probe.ts';
 import type { RetryPolicy } from '../../domain/sending/retry-policy.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 
 /** A delivery whose endpoint is to be asked what became of it. */
 export interface DueProbe {
-  executionId: string;
-  deliveryId: string;
-  endpointId: string;
+  executionId: Id<'execution'>;
+  deliveryId: Id<'delivery'>;
+  endpointId: Id<'endpoint'>;
   /** Version of the endpoint it was sent with, whose headers and secrets are used. */
   version: number;
   /** The revision of the endpoint that this is of. */

@@ -1,9 +1,10 @@
 import type { OnAmbiguous, RetryPolicy } from '../../domain/sending/retry-policy.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** Where and how deliveries to one endpoint version are sent; secrets and headers are still sealed. */
 export interface SealedTarget {
-  endpointId: string;
+  endpointId: Id<'endpoint'>;
   version: number;
   /** Revision of the endpoint that this is of. */
   revision: number;
@@ -28,7 +29,7 @@ export interface SealedTarget {
  */
 export async function loadTargets(
   db: Queryable,
-  wanted: { endpointId: string; version: number }[],
+  wanted: { endpointId: Id<'endpoint'>; version: number }[],
 ): Promise<SealedTarget[]> {
   const { rows } = await db.query(
     `select n.id, v.version, n.revision, v.url, v.sealed_headers, c.timeout_ms, c.max_attempts, c.initial_ms, c.factor, c.cap_ms,

@@ -1,3 +1,4 @@
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** How long a worker counts as alive after it was last seen. */
@@ -87,7 +88,7 @@ export async function takeLeftBehind(db: Queryable, workerId: string, limit: num
 export async function isWorkedElsewhere(
   db: Queryable,
   workerId: string,
-  operationId: string,
+  operationId: Id<'operation'>,
 ): Promise<boolean> {
   const { rowCount } = await db.query(
     `select from workers where id <> $1 and $2 = any(operations)
