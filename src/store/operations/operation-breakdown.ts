@@ -1,4 +1,5 @@
 import type { OperationBreakdown } from '../../domain/operations/operation.ts';
+import { present } from '../../domain/present.ts';
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
@@ -56,9 +57,7 @@ export async function operationBreakdown(
     })),
     causes: causes.rows.map(({ fault_code, http_status, reason, state, items }) => ({
       state,
-      ...(reason === null ? {} : { reason }),
-      ...(fault_code === null ? {} : { faultCode: fault_code }),
-      ...(http_status === null ? {} : { httpStatus: http_status }),
+      ...present({ reason, faultCode: fault_code, httpStatus: http_status }),
       items,
     })),
   };

@@ -1,6 +1,7 @@
 import type { OperationFacts } from '../../domain/operations/next-step.ts';
 import type { Operation } from '../../domain/operations/operation.ts';
 import { CANARY_WAITS_MS } from '../../domain/operations/watch.ts';
+import { present } from '../../domain/present.ts';
 import { OPENS_MS } from '../../domain/sending/pacing.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
@@ -72,11 +73,14 @@ export async function operationFacts(
     ...(dueInMs === undefined || dueInMs === null
       ? {}
       : { claimableInMs: Math.max(0, dueInMs, row.arrival_in_ms ?? 0) }),
-    ...(row.lease_in_ms === null ? {} : { leaseInMs: row.lease_in_ms }),
-    ...(row.reconcile_in_ms === null ? {} : { reconcileInMs: row.reconcile_in_ms }),
-    ...(row.judge_in_ms === null ? {} : { judgeInMs: row.judge_in_ms }),
-    ...(joined ? { joinedInMs: joined.dueInMs, joinedExecutionId: joined.executionId } : {}),
-    ...(row.expires_in_ms === null ? {} : { expiresInMs: row.expires_in_ms }),
+    ...present({
+      leaseInMs: row.lease_in_ms,
+      reconcileInMs: row.reconcile_in_ms,
+      judgeInMs: row.judge_in_ms,
+      joinedInMs: joined?.dueInMs,
+      joinedExecutionId: joined?.executionId,
+      expiresInMs: row.expires_in_ms,
+    }),
     ageMs: row.age_ms,
     aliveWorkers: (await countWorkers(db)).polling,
   };
@@ -127,12 +131,20 @@ export async function writeNextEvent(
   );
 }
 
+interface ControlRow {
+  run: boolean;
+  paced: boolean;
+  watched: boolean;
+  canary: number | null;
+  claimable_in_ms: number;
+}
+
 /** What a slice asks before each claim: whether it may run, and the operation's own pace. */
 export async function readControl(
   db: Queryable,
   operationId: Id<'operation'>,
 ): Promise<{ run: boolean; paced: boolean; watched: boolean; canary?: number; claimableInMs: number }> {
-  const { rows } = await db.query({
+  const { rows } = await db.query<ControlRow>({
     name: 'read-control',
     text: `select o.control = 'run' as run, o.rate_per_second is not null or o.max_concurrency is not null as paced,
       o.watched, (o.options->'canary'->>'count')::int as canary,
@@ -142,6 +154,6 @@ export async function readControl(
       from operations o join operation_pacing p on p.operation_id = o.id where o.id = $1`,
     values: [operationId],
   });
-  const { run, paced, watched, canary, claimable_in_ms: claimableInMs } = rows[0];
-  return { run, paced, watched, claimableInMs, ...(canary === null ? {} : { canary }) };
+  const { run, paced, watched, canary, claimable_in_ms: claimableInMs } = rows[0] as ControlRow;
+  return { run, paced, watched, claimableInMs, ...present({ canary }) };
 }

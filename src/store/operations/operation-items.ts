@@ -1,4 +1,5 @@
 import type { ExclusionReason } from '../../domain/operations/selection.ts';
+import { present } from '../../domain/present.ts';
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import type { Wait } from '../../domain/sending/waiting-for.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
@@ -90,6 +91,22 @@ function cut(items: OperationItem[], limit: number): { items: OperationItem[]; n
   return { items: kept, next: last.kind === 'item' ? `i:${last.executionId}` : `x:${last.deliveryId}` };
 }
 
+interface ItemRow extends EventRow {
+  id: Id<'execution'>;
+  delivery_id: Id<'delivery'>;
+  endpoint_id: Id<'endpoint'>;
+  state: ExecutionState;
+  reason: string | null;
+  attempts: number;
+  due_at: Date;
+  may_have_arrived: boolean;
+  fault_code: string | null;
+  http_status: number | null;
+  took_over: Id<'execution'> | null;
+  superseded_by: Id<'execution'> | null;
+  finished_at: Date | null;
+}
+
 async function executionsOf(
   db: Queryable,
   operationId: Id<'operation'>,
@@ -97,7 +114,7 @@ async function executionsOf(
   after: string | undefined,
   limit: number,
 ): Promise<OperationItem[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ItemRow>(
     // The page first, then a look-up a line: as plain joins the planner may read the whole of the other tables.
     `with page as materialized (
        select * from executions e
@@ -128,17 +145,29 @@ async function executionsOf(
     endpointId: row.endpoint_id,
     ...eventFrom(row),
     state: row.state,
-    ...(row.reason ? { reason: row.reason } : {}),
     attempts: row.attempts,
     dueAt: row.due_at,
     mayHaveArrived: row.may_have_arrived,
-    ...(row.fault_code ? { faultCode: row.fault_code } : {}),
-    ...(row.http_status ? { httpStatus: row.http_status } : {}),
-    ...(row.took_over ? { tookOver: row.took_over } : {}),
-    ...(row.superseded_by ? { supersededBy: row.superseded_by } : {}),
-    ...(row.finished_at ? { finishedAt: row.finished_at } : {}),
+    ...present({
+      reason: row.reason,
+      faultCode: row.fault_code,
+      httpStatus: row.http_status,
+      tookOver: row.took_over,
+      supersededBy: row.superseded_by,
+      finishedAt: row.finished_at,
+    }),
     waitingFor: waits.get(row.id) ?? [],
   }));
+}
+
+interface ExclusionRow extends EventRow {
+  delivery_id: Id<'delivery'>;
+  endpoint_id: Id<'endpoint'>;
+  reason: ExclusionReason;
+  joined_execution_id: Id<'execution'> | null;
+  resent_by: Id<'delivery'> | null;
+  held_by: Id<'operation'> | null;
+  created_at: Date;
 }
 
 async function exclusionsOf(
@@ -147,7 +176,7 @@ async function exclusionsOf(
   after: string | undefined,
   limit: number,
 ): Promise<OperationItem[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ExclusionRow>(
     `select x.*, d.endpoint_id, d.event_id, v.external_id, v.type, v.key,
        case when x.reason = 'resent' then d.resent_by end as resent_by
      from exclusions x join deliveries d on d.id = x.delivery_id
@@ -162,9 +191,11 @@ async function exclusionsOf(
     endpointId: row.endpoint_id,
     ...eventFrom(row),
     reason: row.reason,
-    ...(row.joined_execution_id ? { joinedExecutionId: row.joined_execution_id } : {}),
-    ...(row.resent_by ? { resentBy: row.resent_by } : {}),
-    ...(row.held_by ? { heldBy: row.held_by } : {}),
+    ...present({
+      joinedExecutionId: row.joined_execution_id,
+      resentBy: row.resent_by,
+      heldBy: row.held_by,
+    }),
     createdAt: row.created_at,
   }));
 }
@@ -174,8 +205,7 @@ type EventRow = { event_id: Id<'event'>; external_id: string | null; type: strin
 function eventFrom(row: EventRow): ItemEvent {
   return {
     eventId: row.event_id,
-    ...(row.external_id === null ? {} : { externalId: row.external_id }),
     eventType: row.type,
-    ...(row.key === null ? {} : { key: row.key }),
+    ...present({ externalId: row.external_id, key: row.key }),
   };
 }

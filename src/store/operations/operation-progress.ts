@@ -1,14 +1,14 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-import type { Queryable } from '../db/queryable.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 import type { SelectionCursor } from '../selection/selection-page.ts';
 
 /** Moves the selection's cursor, in the transaction of the page that was frozen. */
 export async function moveSelection(
-  db: Queryable,
+  tx: Transaction,
   operationId: Id<'operation'>,
   cursor: SelectionCursor,
 ): Promise<void> {
-  await db.query(
+  await tx.query(
     `update operations set selection_cursor = $2, next_event = 'select', next_event_at = now() + interval '30 seconds'
      where id = $1 and closed_at is null`,
     [operationId, JSON.stringify(cursor)],
@@ -28,11 +28,11 @@ export async function renewStatistics(db: Queryable): Promise<void> {
  * operation that has closed nothing is taken back: it is locked, so that it does not close meanwhile.
  */
 export async function reopenCoalesced(
-  db: Queryable,
+  tx: Transaction,
   operationId: Id<'operation'>,
   limit: number,
 ): Promise<string[]> {
-  const { rows } = await db.query(
+  const { rows } = await tx.query<{ delivery_id: Id<'delivery'> }>(
     `with open as materialized (
        select id from operations where id = $1 and closed_at is null for no key update
      )

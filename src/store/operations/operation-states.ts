@@ -3,7 +3,7 @@ import type { Control, OPERATION_ENDS, OperationState } from '../../domain/opera
 import type { Halt } from '../../domain/operations/watch.ts';
 import { BOOKED_AT_MOST_MS } from '../../domain/sending/pacing.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-import type { Queryable } from '../db/queryable.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 import type { SelectionCursor } from '../selection/selection-page.ts';
 
 /*
@@ -18,10 +18,10 @@ const RUNNING_SINCE = `running_since = clock_timestamp(), ended_before = (
 
 /** Locks an operation for its selection and returns where it stands; undefined when it may not go on selecting. */
 export async function lockSelection(
-  db: Queryable,
+  tx: Transaction,
   operationId: Id<'operation'>,
 ): Promise<SelectionCursor | undefined> {
-  const { rows } = await db.query<{ selection_cursor: SelectionCursor | null }>(
+  const { rows } = await tx.query<{ selection_cursor: SelectionCursor | null }>(
     `update operations set state = 'selecting' where id = $1 and control = 'run' and selected_at is null
        and closed_at is null
      returning selection_cursor`,
@@ -32,8 +32,8 @@ export async function lockSelection(
 }
 
 /** Ends the selection; the operation runs unless its owner said otherwise meanwhile. */
-export async function endSelection(db: Queryable, operationId: Id<'operation'>): Promise<void> {
-  await db.query(
+export async function endSelection(tx: Transaction, operationId: Id<'operation'>): Promise<void> {
+  await tx.query(
     `update operations set selected_at = clock_timestamp(), ${RUNNING_SINCE},
        state = case when state = 'selecting' then 'running' else state end
      where id = $1 and selected_at is null`,
@@ -192,15 +192,15 @@ export async function haltStuck(
   return row && { became: row.became, found: row.found, tenantId: row.tenant_id };
 }
 
-/** Ends an operation with its report; its counts are frozen from then on. Runs in the transaction that has recounted them. */
+/** Ends an operation with its report; its counts, which its transaction has recounted, are frozen from then on. */
 export async function endOperation(
-  db: Queryable,
+  tx: Transaction,
   operationId: Id<'operation'>,
   end: (typeof OPERATION_ENDS)[number],
   report: ClosureReport,
 ): Promise<void> {
-  await db.query('update operation_counts set frozen = true where operation_id = $1', [operationId]);
-  await db.query(
+  await tx.query('update operation_counts set frozen = true where operation_id = $1', [operationId]);
+  await tx.query(
     `update operations set state = $2, closed_at = clock_timestamp(), report = $3, next_event = null,
        next_event_at = null, awaited_execution_id = null
      where id = $1 and closed_at is null`,

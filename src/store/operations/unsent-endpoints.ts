@@ -10,7 +10,7 @@ export async function unsentEndpoints(
   db: Queryable,
   { id, interactive }: Pick<Operation, 'id' | 'interactive'>,
   limit: number,
-): Promise<string[]> {
+): Promise<Id<'endpoint'>[]> {
   const { rows } = await db.query<{ endpoint_id: Id<'endpoint'> }>(
     interactive
       ? `select distinct endpoint_id from executions

@@ -23,7 +23,7 @@ export async function unknownIds(
               ? { table: 'operations', ids: [selection.remainderOf] }
               : undefined;
   if (!named) return [];
-  const { rows } = await db.query(
+  const { rows } = await db.query<{ id: string }>(
     `select u.id from unnest($1::uuid[]) as u(id)
      where not exists (select from ${named.table} t where t.id = u.id and t.tenant_id = $2)`,
     [named.ids, tenantId],
@@ -78,9 +78,9 @@ export async function countExplicit(
           join endpoints n on n.tenant_id = v.tenant_id and n.state <> 'deleted'
             ${named ? `and n.id = any(${p.add(named.ids)}::uuid[])` : ''}`
       : selectionPage(tenantId, selection, { ...WHOLE, limit: most }, p);
-  const { rows } = await db.query(
+  const { rows } = await db.query<{ deliveries: number }>(
     `select count(*)::int as deliveries from (select from (${counted}) c limit ${p.add(most)}) d`,
     p.values,
   );
-  return rows[0].deliveries;
+  return rows[0]?.deliveries ?? 0;
 }

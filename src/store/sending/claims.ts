@@ -1,3 +1,4 @@
+import { present } from '../../domain/present.ts';
 import type { OnAmbiguous } from '../../domain/sending/retry-policy.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { withRetries } from '../db/pool.ts';
@@ -177,7 +178,6 @@ function claimedItem(row: ClaimRow): ClaimedItem | undefined {
     executionId: row.id,
     deliveryId: row.delivery_id,
     endpointId: row.endpoint_id,
-    ...(row.operation_id ? { operationId: row.operation_id } : {}),
     dueAt: row.due_text,
     version: row.version,
     revision: row.revision,
@@ -185,9 +185,9 @@ function claimedItem(row: ClaimRow): ClaimedItem | undefined {
     lostAttempts: row.lost_attempts,
     deliveryAttempts: row.delivery_attempts,
     mayHaveArrived: row.may_have_arrived,
-    ...(row.on_ambiguous ? { onAmbiguous: row.on_ambiguous } : {}),
     prepares: row.prepares,
     body: row.body,
+    ...present({ operationId: row.operation_id, onAmbiguous: row.on_ambiguous }),
   };
 }
 

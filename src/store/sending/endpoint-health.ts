@@ -1,6 +1,7 @@
+import { present } from '../../domain/present.ts';
 import { type EndpointHealth, type HealthSigns, reactTo } from '../../domain/sending/endpoint-health.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 
 /** A circuit that has opened, for how long and for the how manieth time in a row, or that has closed. */
@@ -8,13 +9,24 @@ export type CircuitChange =
   | { endpointId: Id<'endpoint'>; now: 'open'; openings: number; forMs: number }
   | { endpointId: Id<'endpoint'>; now: 'closed' };
 
+interface HealthRow {
+  endpoint_id: Id<'endpoint'>;
+  window_size: number | null;
+  streak: number;
+  openings: number;
+  resting: boolean;
+  since_halved_ms: number;
+}
+
 /**
  * Lets what some requests said of their endpoints change how senders treat these; the rules are those of the domain.
  * Rows are locked in the order of their ids. Returns whose circuits opened, further or for the first time, and whose closed.
- * Runs in a transaction.
  */
-export async function reactToSigns(db: Queryable, signs: Map<string, HealthSigns>): Promise<CircuitChange[]> {
-  const { rows } = await db.query(
+export async function reactToSigns(
+  tx: Transaction,
+  signs: Map<string, HealthSigns>,
+): Promise<CircuitChange[]> {
+  const { rows } = await tx.query<HealthRow>(
     `select p.endpoint_id, p.window_size, p.streak, p.openings,
        p.openings > 0 and p.floor_until > clock_timestamp() as resting,
        least(1e12, extract(epoch from clock_timestamp() - greatest(p.halved_at, 'epoch')) * 1000)::float8 as since_halved_ms
@@ -25,7 +37,7 @@ export async function reactToSigns(db: Queryable, signs: Map<string, HealthSigns
   );
   const changes = rows.flatMap((row) => {
     const before: EndpointHealth = {
-      ...(row.window_size === null ? {} : { window: row.window_size }),
+      ...present({ window: row.window_size }),
       streak: row.streak,
       openings: row.openings,
       resting: row.resting,
@@ -43,7 +55,7 @@ export async function reactToSigns(db: Queryable, signs: Map<string, HealthSigns
     return same ? [] : [{ id: row.endpoint_id, health, closedForMs, closes }];
   });
   if (changes.length === 0) return [];
-  await db.query(
+  await tx.query(
     `update endpoint_pacing p set
        window_size = t.window_size,
        halved_at = case when t.halved then clock_timestamp() else p.halved_at end,
@@ -100,14 +112,14 @@ export async function liftAll(db: Queryable, endpointId: Id<'endpoint'>): Promis
 
 /**
  * Makes due what an endpoint's own Retry-After put off, in the live lane and in the open operations of its tenant: of each
- * what was answered so last. Runs in the transaction that lifts the rest.
+ * what was answered so last.
  */
 export async function makeRetryAftersDue(
-  db: Queryable,
+  tx: Transaction,
   tenantId: Id<'tenant'>,
   endpointId: Id<'endpoint'>,
 ): Promise<void> {
-  await db.query(
+  await tx.query(
     `with owners as materialized (
       select '${LIVE_LANE}'::uuid as id
       union all select o.id from operations o where o.closed_at is null and o.tenant_id = any($1::uuid[])

@@ -15,7 +15,7 @@ export interface WorkerSelf {
   /** Its Temporal workers poll their queues. */
   polling: boolean;
   /** Operations whose slices it runs. */
-  operations: string[];
+  operations: Id<'operation'>[];
 }
 
 /** Says that this worker is alive, and which share of the live lane is its own: the index-th of so many. */
@@ -44,14 +44,19 @@ export async function checkOut(db: Queryable, workerId: string): Promise<void> {
   await db.query(`delete from workers where id = $1 or seen_at < now() - interval '1 hour'`, [workerId]);
 }
 
+interface WorkersRow {
+  alive: number;
+  polling: number;
+}
+
 /** How many workers are alive, and how many of them poll Temporal's queues. */
 export async function countWorkers(db: Queryable): Promise<{ alive: number; polling: number }> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<WorkersRow>(
     `select count(*)::int as alive, count(*) filter (where polling)::int as polling
      from workers where seen_at > clock_timestamp() - $1::float8 * interval '1 millisecond'`,
     [ALIVE_MS],
   );
-  return rows[0];
+  return rows[0] as WorkersRow;
 }
 
 /**
