@@ -111,36 +111,38 @@ export async function listOperations(
   return rows.map(operationFrom);
 }
 
-interface OperationRow extends OperationCounts {
-  id: Id<'operation'>;
-  tenant_id: Id<'tenant'>;
-  kind: OperationKind;
-  surface: SurfaceName;
-  workflow_id: string;
-  interactive: boolean;
-  target: Operation['target'];
-  selection: Selection;
-  options: OperationOptions;
-  reason: string | null;
-  ticket: string | null;
-  actor: string | null;
-  state: OperationState;
-  control: Control;
-  control_revision: number;
-  rate_per_second: number | null;
-  watermark: Date;
-  next_event: string | null;
-  next_event_at: Date | null;
-  stalled: boolean;
-  running_since: Date | null;
-  ended_before: number | null;
-  selected_at: Date | null;
-  estimated_events: number | null;
-  created_at: Date;
-  closed_at: Date | null;
-  halt: NonNullable<Operation['halt']> | null;
-  report: ClosureReport | null;
-}
+type OperationRow = OperationCounts &
+  RunningRow & {
+    id: Id<'operation'>;
+    tenant_id: Id<'tenant'>;
+    kind: OperationKind;
+    surface: SurfaceName;
+    workflow_id: string;
+    interactive: boolean;
+    target: Operation['target'];
+    selection: Selection;
+    options: OperationOptions;
+    reason: string | null;
+    ticket: string | null;
+    actor: string | null;
+    state: OperationState;
+    control: Control;
+    control_revision: number;
+    rate_per_second: number | null;
+    watermark: Date;
+    next_event: string | null;
+    next_event_at: Date | null;
+    stalled: boolean;
+    selected_at: Date | null;
+    estimated_events: number | null;
+    created_at: Date;
+    closed_at: Date | null;
+    halt: NonNullable<Operation['halt']> | null;
+    report: ClosureReport | null;
+  };
+
+/** Both are written together, when it begins to run. */
+type RunningRow = { running_since: Date; ended_before: number } | { running_since: null; ended_before: null };
 
 function operationFrom(row: OperationRow): Operation {
   return {

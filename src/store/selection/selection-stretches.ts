@@ -1,4 +1,5 @@
 import { isOfOperation } from '../../domain/operations/selection.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
 import type { FrozenOperation } from './freeze.ts';
