@@ -52,7 +52,9 @@ export async function live(bench: Bench): Promise<void> {
           'select id from deliveries where event_id = $1 and replay_of is null',
           [readId('event', eventId)],
         );
-        return (await rig.receiver.arrival(showId('delivery', rows[0]?.id ?? ''))) - atMs;
+        const [delivery] = rows;
+        if (!delivery) throw new Error('an event has no delivery');
+        return (await rig.receiver.arrival(showId('delivery', delivery.id))) - atMs;
       }),
     );
     return {

@@ -26,7 +26,7 @@ export type KeepAnswer = { ms: number } | 'for_ever' | 'while_open';
 
 /** What a caller asks for, whatever the surface. Ids are uuids of the tenant's own. */
 export interface AcceptRequest<Refusal = never> {
-  tenant: { id: string; handle: string };
+  tenant: { id: Id<'tenant'>; handle: string };
   surface: SurfaceName;
   kind: OperationKind;
   target: 'original' | 'current';
@@ -225,7 +225,7 @@ async function acceptedItems(db: Queryable, operationId: Id<'operation'>): Promi
   );
 }
 
-async function mustLoad(db: Queryable, id: string): Promise<Operation> {
+async function mustLoad(db: Queryable, id: Id<'operation'>): Promise<Operation> {
   const operation = await loadOperation(db, id);
   if (!operation) throw new Error('an operation that was just written is not there');
   return operation;

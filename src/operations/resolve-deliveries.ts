@@ -34,7 +34,7 @@ export interface ResolveRequest {
 
 /** What was settled. */
 export interface ResolvedDeliveries {
-  id: string;
+  id: Id<'resolution'>;
   outcome: ResolutionOutcome;
   resolved: number;
   /** Of deliveries that were named: those whose outcome was not unknown. */

@@ -24,7 +24,7 @@ const NUDGED_AT_ONCE = 100;
 export async function enableEndpoint(
   deps: RecoveryDeps,
   tenantId: Id<'tenant'>,
-  id: string,
+  id: Id<'endpoint'>,
 ): Promise<boolean> {
   const enabled = await withTransaction(deps.pool, async (db) => {
     if (!(await setEndpointState(db, tenantId, id, 'enabled'))) return false;
@@ -47,7 +47,7 @@ export async function enableEndpoint(
 export async function disableEndpoint(
   deps: RecoveryDeps,
   tenantId: Id<'tenant'>,
-  id: string,
+  id: Id<'endpoint'>,
 ): Promise<WaitingItems[] | undefined> {
   if (!(await setEndpointState(deps.pool, tenantId, id, 'disabled'))) return undefined;
   deps.pokeLiveLane();
@@ -59,7 +59,7 @@ export async function disableEndpoint(
 export async function deleteEndpoint(
   deps: RecoveryDeps,
   tenantId: Id<'tenant'>,
-  id: string,
+  id: Id<'endpoint'>,
   from: readonly EndpointState[],
 ): Promise<boolean> {
   if (!(await setEndpointState(deps.pool, tenantId, id, 'deleted', from))) return false;

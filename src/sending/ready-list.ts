@@ -59,7 +59,7 @@ export class ReadyList {
   #soonestAtMs = Number.POSITIVE_INFINITY;
   #turn = 0;
   #byId = new Map<string, Candidate>();
-  #closed: string[] = [];
+  #closed: Id<'endpoint'>[] = [];
   /** Where nothing is taken and something waits: when it has waited long enough, as the list was read. */
   #waitedAtMs = Number.POSITIVE_INFINITY;
   #size = 0;
@@ -112,7 +112,7 @@ export class ReadyList {
   }
 
   /** Whose an endpoint is that was on the list, or is in flight. */
-  tenantOf(endpointId: Id<'endpoint'>): string | undefined {
+  tenantOf(endpointId: Id<'endpoint'>): Id<'tenant'> | undefined {
     return this.#tenants.get(endpointId);
   }
 

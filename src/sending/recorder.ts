@@ -242,7 +242,7 @@ export class Recorder {
 }
 
 /** Deliveries that a receiver has taken although their lease had ended: its word counts like an acknowledgement. */
-function lateSuccesses(batch: PendingOutcome[], recorded: Map<string, Recorded>): string[] {
+function lateSuccesses(batch: PendingOutcome[], recorded: Map<string, Recorded>): Id<'delivery'>[] {
   return batch
     .filter(
       ({ executionId, classification }) =>

@@ -147,14 +147,14 @@ export class Slice {
   }
 
   /** What is due and waits for its order is not asked for again until that may have changed. */
-  async #putOff(endpointIds: readonly string[]): Promise<void> {
+  async #putOff(endpointIds: readonly Id<'endpoint'>[]): Promise<void> {
     const { workedBy } = this.#task;
     await withTransaction(this.#context.pool, (db) => putOffBlocked(db, workedBy, [...endpointIds]));
     this.#memory = afterPuttingOff(this.#memory);
   }
 
   /** Ends what endpoints take no more, a part of it at a time; what waits there for its operation goes over to that. */
-  async #ignore(endpointIds: readonly string[]): Promise<void> {
+  async #ignore(endpointIds: readonly Id<'endpoint'>[]): Promise<void> {
     const { workedBy, lane } = this.#task;
     const closed = [...endpointIds];
     const done = await withTransaction(this.#context.pool, async (db) => {
@@ -248,7 +248,7 @@ export class Slice {
   }
 
   /** Ordered endpoints that gave less than they were granted: something may be in the way of what is due there. */
-  #shortInOrder(grants: Grant[], items: { endpointId: Id<'endpoint'> }[]): string[] {
+  #shortInOrder(grants: Grant[], items: { endpointId: Id<'endpoint'> }[]): Id<'endpoint'>[] {
     return grants
       .filter(({ endpointId }) => this.#list.get(endpointId)?.ordered)
       .filter(

@@ -18,7 +18,7 @@ export interface Joined {
  * undefined where there is none. What was joined and then taken over itself is followed to what runs in its place.
  */
 export async function firstJoined(db: Queryable, operationId: Id<'operation'>): Promise<Joined | undefined> {
-  const { rows } = await db.query<{ id: string; due_in_ms: number }>(
+  const { rows } = await db.query<{ id: Id<'execution'>; due_in_ms: number }>(
     `select j.id, greatest(0, extract(epoch from greatest(j.due_at, p.floor_until) - clock_timestamp()) * 1000)::float8
          as due_in_ms
      from (

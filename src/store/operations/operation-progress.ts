@@ -31,7 +31,7 @@ export async function reopenCoalesced(
   tx: Transaction,
   operationId: Id<'operation'>,
   limit: number,
-): Promise<string[]> {
+): Promise<Id<'delivery'>[]> {
   const { rows } = await tx.query<{ delivery_id: Id<'delivery'> }>(
     `with open as materialized (
        select id from operations where id = $1 and closed_at is null for no key update

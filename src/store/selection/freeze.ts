@@ -191,7 +191,7 @@ export async function freezePage(
 export async function excludeChanged(
   db: Queryable,
   { id, tenantId, selection }: Pick<Operation, 'id' | 'tenantId' | 'selection'>,
-  ids: string[],
+  ids: Id<'delivery'>[],
 ): Promise<void> {
   const p = new Parameters();
   await db.query(

@@ -141,7 +141,7 @@ export async function insertFirstDeliveries(
 export async function excludeUnmatched(
   db: Queryable,
   operationId: Id<'operation'>,
-  ids: string[],
+  ids: Id<'delivery'>[],
 ): Promise<void> {
   if (ids.length === 0) return;
   await db.query(

@@ -93,7 +93,7 @@ function beside(
 export function stillSelected(
   tenantId: Id<'tenant'>,
   { filter, tenants }: Extract<Selection, { filter: DeliveryFilter }>,
-  ids: string[],
+  ids: Id<'delivery'>[],
   p: Parameters,
   asOf: Date,
 ): string {

@@ -54,13 +54,13 @@ export interface ClaimedItem {
 /** What a claim took, the executions it could not take because their payload is gone, and the endpoints that have changed. */
 export interface Claim {
   items: ClaimedItem[];
-  withoutPayload: string[];
-  stale: string[];
+  withoutPayload: Id<'execution'>[];
+  stale: Id<'endpoint'>[];
 }
 
 /** Of an item; of an execution without a payload only `id`, of an endpoint that has changed only `endpoint_id`. */
 interface ClaimRow {
-  id: string | null;
+  id: Id<'execution'> | null;
   delivery_id: Id<'delivery'>;
   endpoint_id: Id<'endpoint'>;
   operation_id: Id<'operation'> | null;

@@ -54,8 +54,11 @@ export async function handBackWaiting(
 }
 
 /** Endpoints that take nothing, where an interactive operation has something that was handed over to it and waits no more. */
-export async function closedEndpointsOf(db: Queryable, operationId: Id<'operation'>): Promise<string[]> {
-  const { rows } = await db.query<{ id: string }>(
+export async function closedEndpointsOf(
+  db: Queryable,
+  operationId: Id<'operation'>,
+): Promise<Id<'endpoint'>[]> {
+  const { rows } = await db.query<{ id: Id<'endpoint'> }>(
     `select n.id from operations o join executions e on e.in_queue and e.worked_by = o.id
      join endpoints n on n.id = e.endpoint_id
      where o.id = $1 and o.interactive and o.control <> 'cancel' and e.state in ('queued', 'scheduled')

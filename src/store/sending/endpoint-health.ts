@@ -24,7 +24,7 @@ interface HealthRow {
  */
 export async function reactToSigns(
   tx: Transaction,
-  signs: Map<string, HealthSigns>,
+  signs: Map<Id<'endpoint'>, HealthSigns>,
 ): Promise<CircuitChange[]> {
   const { rows } = await tx.query<HealthRow>(
     `select p.endpoint_id, p.window_size, p.streak, p.openings,

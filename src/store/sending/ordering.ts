@@ -17,7 +17,7 @@ export async function putOffBlocked(
   workedBy: Id<'operation'>,
   endpointIds: Id<'endpoint'>[],
 ): Promise<void> {
-  const { rows } = await tx.query<{ id: string }>(
+  const { rows } = await tx.query<{ id: Id<'execution'> }>(
     `select e.id from executions e
     where e.in_queue and e.worked_by = $1 and e.endpoint_id = any($2::uuid[]) and e.state in ('queued', 'scheduled')
       and e.due_at <= now()

@@ -7,6 +7,7 @@ import {
   opensInMs,
   type Pace,
 } from '../../domain/sending/pacing.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 
 /** What has a pace of its own, shared by every sender through one row. */
@@ -255,7 +256,7 @@ export async function forgetSlots(db: Queryable, tokens: string[]): Promise<void
 }
 
 /** Raises endpoints' floors to what their answers asked for in Retry-After; a floor never moves back. */
-export async function raiseFloors(db: Queryable, floors: Map<string, number>): Promise<void> {
+export async function raiseFloors(db: Queryable, floors: Map<Id<'endpoint'>, number>): Promise<void> {
   await db.query(
     `with ${LOCKED}
      update endpoint_pacing p set

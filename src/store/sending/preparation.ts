@@ -18,7 +18,7 @@ interface PreparationRow {
 export async function loadPreparation(
   db: Queryable,
   executionIds: Id<'execution'>[],
-): Promise<Map<string, Omit<Preparable, 'body'>>> {
+): Promise<Map<Id<'execution'>, Omit<Preparable, 'body'>>> {
   const { rows } = await db.query<PreparationRow>(
     `select e.id, e.match_filter, v.type, c.event_types, c.filter, c.partner
      from executions e

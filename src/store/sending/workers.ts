@@ -63,8 +63,12 @@ export async function countWorkers(db: Queryable): Promise<{ alive: number; poll
  * Takes up to `limit` operations from workers that are not seen any more, for `workerId`, each by one taker alone: those
  * that are open and to run, and that no living worker is at. What is not taken now is left for the next look.
  */
-export async function takeLeftBehind(db: Queryable, workerId: string, limit: number): Promise<string[]> {
-  const { rows } = await db.query<{ id: string }>({
+export async function takeLeftBehind(
+  db: Queryable,
+  workerId: string,
+  limit: number,
+): Promise<Id<'operation'>[]> {
+  const { rows } = await db.query<{ id: Id<'operation'> }>({
     name: 'take-left-behind',
     text: `with silent as materialized (
       select w.id, w.operations from workers w
