@@ -4,7 +4,7 @@
 const MAY_IMPORT = {
   domain: { values: [], types: [] },
   config: { values: ['domain'], types: [] },
-  loops: { values: [], types: [] },
+  loops: { values: [], types: ['store'] },
   sealing: { values: ['domain'], types: [] },
   telemetry: { values: ['domain'], types: ['config'] },
   store: { values: ['domain'], types: ['config'] },

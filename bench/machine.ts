@@ -6,14 +6,14 @@ import type { Rig } from './rig.ts';
 
 /** What a run was made with and on, without anything that tells whose machine it was. */
 export async function describeRun(rig: Rig): Promise<Record<string, string | number>> {
-  const { rows } = await rig.pool.query('show server_version');
+  const { rows } = await rig.pool.query<{ server_version: string }>('show server_version');
   const { connection } = await connectTemporal({ address: rig.temporal.address });
   const { serverVersion } = await connection.workflowService
     .getSystemInfo({})
     .finally(() => connection.close());
   return {
     node: process.version,
-    postgres: rows[0].server_version,
+    postgres: rows[0]?.server_version ?? '',
     temporal: serverVersion ?? '',
     redrive: await commit(),
     platform: `${process.platform} ${process.arch}`,

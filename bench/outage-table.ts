@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Pool } from '../src/store/db/pool.ts';
 
 /**
  * Rows of a table in which a retry has to find its part. Row `n` of a tenant was accepted `n` steps after the beginning.

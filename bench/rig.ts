@@ -3,13 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Pool } from 'pg';
 import { freePorts } from '../src/embedded/free-port.ts';
 import { startEmbeddedPostgres } from '../src/embedded/postgres/postgres.ts';
 import { silentReport } from '../src/embedded/steps.ts';
 import { startEmbeddedTemporal } from '../src/embedded/temporal/temporal.ts';
 import { migrate } from '../src/store/db/migrate.ts';
-import { createPool } from '../src/store/db/pool.ts';
+import { createPool, type Pool } from '../src/store/db/pool.ts';
 import { createTestClient, type TestClient } from '../test/support/test-client.ts';
 import { createChildren, type Heard, until } from './children.ts';
 import { type MeasuredProcess, measuredProcess, measuredServer } from './measured-process.ts';
@@ -129,7 +128,7 @@ async function start(
 
   const workers: ChildProcess[] = [];
   const ready = async () => {
-    const { rows } = await pool.query(
+    const { rows } = await pool.query<{ pid: number }>(
       `select pid from workers where polling and seen_at > now() - interval '5 seconds'`,
     );
     return workers.every((worker) => rows.some(({ pid }) => pid === worker.pid));

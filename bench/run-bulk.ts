@@ -90,14 +90,16 @@ async function closed(rig: Rig, id: string, startedAt: number, at: (done: number
   let selectSeconds = 0;
   for (;;) {
     await delay(50);
-    const { rows } = await rig.pool.query(
+    const { rows } = await rig.pool.query<{ selected: boolean; closed_at: Date | null; delivered: number }>(
       `select selected_at is not null as selected, closed_at, c.delivered
       from operations o join operation_counts c on c.operation_id = o.id where o.id = $1`,
       [readId('operation', id)],
     );
-    if (selectSeconds === 0 && rows[0].selected) selectSeconds = (performance.now() - startedAt) / 1_000;
-    at(rows[0].delivered);
-    if (rows[0].closed_at) return selectSeconds;
+    const [row] = rows;
+    if (!row) throw new Error('the operation is not there');
+    if (selectSeconds === 0 && row.selected) selectSeconds = (performance.now() - startedAt) / 1_000;
+    at(row.delivered);
+    if (row.closed_at) return selectSeconds;
   }
 }
 

@@ -1,5 +1,4 @@
 import { fileURLToPath } from 'node:url';
-import type { Pool } from 'pg';
 import type { PartState } from './api/api-deps.ts';
 import { hashApiKey, makeApiKey } from './api/api-key.ts';
 import { type Listening, listen } from './api/listen.ts';
@@ -13,6 +12,7 @@ import { createAddressGuard } from './outbound/address-guard.ts';
 import { createKeySets } from './outbound/key-sets.ts';
 import { createSealer } from './sealing/sealing.ts';
 import { isMasterKeyOf } from './store/db/installation.ts';
+import type { Pool } from './store/db/pool.ts';
 import { createPool } from './store/db/pool.ts';
 import { countWorkers } from './store/sending/workers.ts';
 import { hasAdminKey, installAdminKey } from './store/tenancy/api-keys.ts';

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { Agent } from 'undici';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { createPool } from '../../src/store/db/pool.ts';
 import { connectTemporal } from '../../src/temporal/connection.ts';
 import type { delivery } from './workflow.ts';
@@ -44,11 +45,13 @@ await worker.runUntil(measure());
 await Promise.all([connection.close(), agent.close(), pool.end()]);
 
 async function deliver(deliveryId: string): Promise<void> {
-  const { rows } = await pool.query(
+  const { rows } = await pool.query<{ body: string }>(
     'select p.body from deliveries d join payloads p on p.event_id = d.event_id where d.id = $1',
     [deliveryId],
   );
-  const { body } = rows[0];
+  const [row] = rows;
+  if (!row) throw new Error('a failed delivery has no payload');
+  const { body } = row;
   const timestamp = String(Math.floor(Date.now() / 1_000));
   const signature = createHmac('sha256', secret)
     .update(`${deliveryId}.${timestamp}.${body}`)
@@ -71,15 +74,16 @@ async function deliver(deliveryId: string): Promise<void> {
 }
 
 async function measure(): Promise<void> {
-  const { rows } = await pool.query(`select id from deliveries where tenant_id = $1 and state = 'failed'`, [
-    tenantId,
-  ]);
+  const { rows } = await pool.query<{ id: Id<'delivery'> }>(
+    `select id from deliveries where tenant_id = $1 and state = 'failed'`,
+    [tenantId],
+  );
   const cpuBefore = process.cpuUsage();
   const startedAtMs = performance.timeOrigin + performance.now();
   let next = 0;
   const start = async () => {
     while (next < rows.length) {
-      const { id } = rows[next++];
+      const { id } = rows[next++] as { id: Id<'delivery'> };
       // Eager: the first task comes with the answer, since the worker shares the connection.
       await client.workflow.start<typeof delivery>('delivery', {
         taskQueue: TASK_QUEUE,

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { readId, showId } from '../../src/domain/tenancy/typed-id.ts';
+import { type Id, readId, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { startEndlessBulk } from '../endless-bulk.ts';
 import { type Figures, percentiles } from '../figures.ts';
 import { alternate, type Bench } from '../scenario.ts';
@@ -48,11 +48,13 @@ export async function live(bench: Bench): Promise<void> {
     const accepted = await Promise.all(sent);
     const wireMs = await Promise.all(
       accepted.map(async ({ eventId, atMs }) => {
-        const { rows } = await rig.pool.query(
+        const { rows } = await rig.pool.query<{ id: Id<'delivery'> }>(
           'select id from deliveries where event_id = $1 and replay_of is null',
           [readId('event', eventId)],
         );
-        return (await rig.receiver.arrival(showId('delivery', rows[0].id))) - atMs;
+        const [delivery] = rows;
+        if (!delivery) throw new Error('an event has no delivery');
+        return (await rig.receiver.arrival(showId('delivery', delivery.id))) - atMs;
       }),
     );
     return {

@@ -74,11 +74,11 @@ export async function neighbours(bench: Bench): Promise<void> {
         where tenant_id = $1 and state in ('queued', 'scheduled')`,
         [tenantId],
       );
-      const { rows } = await rig.pool.query(
+      const { rows } = await rig.pool.query<{ open: number }>(
         'select count(*)::int as open from executions where tenant_id = $1 and open',
         [tenantId],
       );
-      open = rows[0].open;
+      open = rows[0]?.open ?? 0;
       await delay(100);
     }
   }

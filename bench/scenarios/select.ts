@@ -62,10 +62,11 @@ export async function select(bench: Bench): Promise<void> {
     const notBefore = new Date(Date.now() + HOUR_MS).toISOString();
     const { id } = await retries.start({ select: { filter }, options: { notBefore } });
     for (;;) {
-      const { rows } = await rig.pool.query('select selected_at from operations where id = $1', [
-        readId('operation', id),
-      ]);
-      if (rows[0].selected_at) break;
+      const { rows } = await rig.pool.query<{ selected_at: Date | null }>(
+        'select selected_at from operations where id = $1',
+        [readId('operation', id)],
+      );
+      if (rows[0]?.selected_at) break;
       await delay(5);
     }
     const seconds = (performance.now() - startedAt) / 1_000;

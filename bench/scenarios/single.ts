@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { showId } from '../../src/domain/tenancy/typed-id.ts';
+import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
+import { type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { startEndlessBulk } from '../endless-bulk.ts';
 import { type Figures, percentiles } from '../figures.ts';
 import { alternate, type Bench } from '../scenario.ts';
@@ -29,7 +30,10 @@ export async function single(bench: Bench): Promise<void> {
     const samples = size(200, { least: 40, most: 200 });
     const scene = await newScene(rig);
     await scene.seed(samples + WARM_UP);
-    const { rows } = await rig.pool.query('select id from deliveries where tenant_id = $1', [scene.tenantId]);
+    const { rows } = await rig.pool.query<{ id: Id<'delivery'> }>(
+      'select id from deliveries where tenant_id = $1',
+      [scene.tenantId],
+    );
     const took = { wireMs: [] as number[], deliveredMs: [] as number[] };
     for (const [n, { id }] of rows.entries()) {
       bench.progress.at(n, rows.length);
@@ -43,7 +47,7 @@ export async function single(bench: Bench): Promise<void> {
     return { samples, wireMs: percentiles(took.wireMs), deliveredMs: percentiles(took.deliveredMs) };
   }
 
-  async function retryOne(scene: Awaited<ReturnType<typeof newScene>>, id: string) {
+  async function retryOne(scene: Awaited<ReturnType<typeof newScene>>, id: Id<'delivery'>) {
     const deliveryId = showId('delivery', id);
     const arrival = rig.receiver.arrival(deliveryId);
     const startedAt = performance.now();
@@ -51,8 +55,11 @@ export async function single(bench: Bench): Promise<void> {
     if (status !== 202) throw new Error(`not accepted: ${text}`);
     const arrivedAt = await arrival;
     for (;;) {
-      const { rows } = await rig.pool.query('select state from deliveries where id = $1', [id]);
-      if (rows[0].state === 'delivered') break;
+      const { rows } = await rig.pool.query<{ state: DeliveryState }>(
+        'select state from deliveries where id = $1',
+        [id],
+      );
+      if (rows[0]?.state === 'delivered') break;
       await delay(1);
     }
     return {

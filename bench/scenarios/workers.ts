@@ -42,14 +42,16 @@ async function comeAndGo({ rig, size, progress }: Bench): Promise<Figures> {
   const left: Promise<Map<string, number>>[] = [];
   for (;;) {
     await delay(20);
-    const { rows } = await rig.pool.query(
+    const { rows } = await rig.pool.query<{ closed_at: Date | null; delivered: number }>(
       `select closed_at, c.delivered from operations o join operation_counts c on c.operation_id = o.id where o.id = $1`,
       [readId('operation', id)],
     );
-    progress.at(rows[0].delivered, items);
-    if (rows[0].closed_at) break;
+    const [row] = rows;
+    if (!row) throw new Error('the operation is not there');
+    progress.at(row.delivered, items);
+    if (row.closed_at) break;
     const [next] = plan;
-    if (!next || rows[0].delivered < next.at * items) continue;
+    if (!next || row.delivered < next.at * items) continue;
     plan.shift();
     if ('workers' in next) {
       const { length } = rig.processes().workers;
@@ -83,9 +85,9 @@ async function comeAndGo({ rig, size, progress }: Bench): Promise<Figures> {
 
   /** Claims that were there at a kill and still are when their owners, if they lived, would have recorded them. */
   async function leftBehind(): Promise<Map<string, number>> {
-    const { rows: then } = await rig.pool.query('select token from claims');
+    const { rows: then } = await rig.pool.query<{ token: string }>('select token from claims');
     await delay(LEFT_AFTER_MS);
-    const { rows } = await rig.pool.query(
+    const { rows } = await rig.pool.query<{ token: string; items: number }>(
       'select token, cardinality(execution_ids) as items from claims where token = any($1)',
       [then.map(({ token }) => token)],
     );

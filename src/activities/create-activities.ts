@@ -1,3 +1,4 @@
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import { cancelAsInTemporal } from '../operations/cancel-unasked.ts';
 import { bringToEnd } from '../operations/close-operation.ts';
 import { lookAtOperation } from '../operations/look-at-operation.ts';
@@ -28,7 +29,8 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
   const { sending, stopping } = deps;
   const { pool } = sending;
   const selector = new Selector(deps);
-  const look = async (operationId: string) => progressOf(await lookAtOperation(sending, operationId));
+  const look = async (operationId: Id<'operation'>) =>
+    progressOf(await lookAtOperation(sending, operationId));
 
   return {
     assess: (operationId) => halting(sending, operationId, 'look', () => look(operationId)),

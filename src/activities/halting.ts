@@ -1,4 +1,5 @@
 import { CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import { HALT_EXPIRES_MS, haltAfter, type StepName } from '../operations/halt-operation.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { isOutage } from '../store/db/outage.ts';
@@ -18,7 +19,7 @@ const LOOK_AGAIN: Progress['step'] = { do: 'wait', ms: 200, until: 'sent' };
  */
 export async function halting(
   context: Pick<SendingContext, 'pool' | 'log' | 'metrics'>,
-  operationId: string,
+  operationId: Id<'operation'>,
   step: StepName,
   run: () => Promise<Progress>,
 ): Promise<Progress> {

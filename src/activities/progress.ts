@@ -1,4 +1,5 @@
 import { describeHalt, describeProgress } from '../domain/operations/describe-progress.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Looked } from '../operations/look-at-operation.ts';
 import type { Progress } from './operation-activities.ts';
 
@@ -16,7 +17,7 @@ export function progressOf({ step, facts, unsentFor }: Looked): Progress {
 
 /** Tells the workflow that its operation is halted by a step that failed, without looking: that might fail as well. */
 export function haltedProgress(
-  operationId: string,
+  operationId: Id<'operation'>,
   failed: { step: string; code: string },
   waitsMs: number,
 ): Progress {

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Pool } from '../store/db/pool.ts';
 import { matchEndpoints } from './match-endpoints.ts';
 import type { IncomingEvent, MatchedEvent } from './matched-event.ts';
 import { type AcceptedEvent, writeCalls } from './write-calls.ts';

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import type { Queryable } from '../store/db/queryable.ts';
 import { allotNumbers, insertEvents } from '../store/ingest/events.ts';

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Pool } from '../store/db/pool.ts';
 
 /** Something that every worker does every few seconds; any number of workers may be at it at once. */
 export interface Chore {

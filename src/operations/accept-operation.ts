@@ -4,9 +4,11 @@ import type { Operation, OperationOptions } from '../domain/operations/operation
 import type { OperationKind } from '../domain/operations/operation-state.ts';
 import { type ExclusionReason, isExplicit, type Selection } from '../domain/operations/selection.ts';
 import { isWatched } from '../domain/operations/watch.ts';
+import { present } from '../domain/present.ts';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import { withTransaction } from '../store/db/pool.ts';
-import type { Queryable } from '../store/db/queryable.ts';
+import type { Queryable, Transaction } from '../store/db/queryable.ts';
 import { lockKey, storeAnswer } from '../store/operations/idempotency-keys.ts';
 import { pageOperationItems } from '../store/operations/operation-items.ts';
 import { insertOperation, loadOperation } from '../store/operations/operations.ts';
@@ -24,7 +26,7 @@ export type KeepAnswer = { ms: number } | 'for_ever' | 'while_open';
 
 /** What a caller asks for, whatever the surface. Ids are uuids of the tenant's own. */
 export interface AcceptRequest<Refusal = never> {
-  tenant: { id: string; handle: string };
+  tenant: { id: Id<'tenant'>; handle: string };
   surface: SurfaceName;
   kind: OperationKind;
   target: 'original' | 'current';
@@ -35,21 +37,21 @@ export interface AcceptRequest<Refusal = never> {
   /** Events that it is expected to send, where the surface tells. */
   estimatedEvents?: number;
   /** Who asks, with which API key, and in which request. */
-  caller: { actor: string; keyId?: string; requestId?: string };
+  caller: { actor: string; keyId?: Id<'key'>; requestId?: string };
   /** `scope` and `fingerprint` are declared by the surface. */
   idempotency?: { scope: string; key: string; fingerprint: Buffer; keep: KeepAnswer };
   /**
    * Looks, and writes, in the transaction that accepts the operation, before anything of it is written; what it returns
    * refuses the request, and nothing is kept. Not called for a repeat.
    */
-  before?(db: Queryable): Promise<Refusal | undefined>;
+  before?(tx: Transaction): Promise<Refusal | undefined>;
   /**
    * Looks, and writes, in the same transaction when the operation and the items of an explicit list are there; what it
    * returns takes all of it back.
    */
   after?(
-    db: Queryable,
-    accepted: { operationId: string; items: AcceptedItem[] },
+    tx: Transaction,
+    accepted: { operationId: Id<'operation'>; items: AcceptedItem[] },
   ): Promise<Refusal | undefined>;
   /** Renders the answer; it is stored as JSON and given alike, now and to every repeat. */
   render(accepted: {
@@ -63,26 +65,26 @@ export interface AcceptRequest<Refusal = never> {
 /** What one delivery of an explicit list became. */
 export type AcceptedItem =
   | {
-      deliveryId: string;
-      endpointId: string;
+      deliveryId: Id<'delivery'>;
+      endpointId: Id<'endpoint'>;
       /** Ignored: it repeats another event, and where filters run again an item says so. */
       became: 'queued' | 'scheduled' | 'ignored';
-      executionId: string;
-      supersededExecutionId?: string;
+      executionId: Id<'execution'>;
+      supersededExecutionId?: Id<'execution'>;
     }
   | {
-      deliveryId: string;
-      endpointId: string;
+      deliveryId: Id<'delivery'>;
+      endpointId: Id<'endpoint'>;
       became: 'excluded';
       reason: ExclusionReason;
-      joinedExecutionId?: string;
-      resentBy?: string;
-      heldBy?: string;
+      joinedExecutionId?: Id<'execution'>;
+      resentBy?: Id<'delivery'>;
+      heldBy?: Id<'operation'>;
     };
 
 /** The answer, as it was stored where there is a key, or why nothing was done. */
 export type AcceptResult<Refusal = never> =
-  | { ok: true; body: string; replayed: boolean; operationId: string }
+  | { ok: true; body: string; replayed: boolean; operationId: Id<'operation'> }
   | { ok: false; code: 'refused'; refusal: Refusal }
   | { ok: false; code: 'idempotency_key_reused' }
   | { ok: false; code: 'unknown_ids'; ids: string[] };
@@ -126,29 +128,32 @@ class TakenBack extends Error {
 }
 
 type Accepted<Refusal> =
-  | { ok: true; body: string; operationId: string; operation?: Operation }
+  | { ok: true; body: string; operationId: Id<'operation'>; operation?: Operation }
   | Extract<AcceptResult<Refusal>, { ok: false }>;
 
-async function acceptIn<Refusal>(db: Queryable, request: AcceptRequest<Refusal>): Promise<Accepted<Refusal>> {
+async function acceptIn<Refusal>(
+  tx: Transaction,
+  request: AcceptRequest<Refusal>,
+): Promise<Accepted<Refusal>> {
   const key = request.idempotency && {
     scope: request.idempotency.scope,
     keyHash: sha256(request.idempotency.key),
     tenantId: request.tenant.id,
     fingerprint: request.idempotency.fingerprint,
   };
-  const held = key && (await lockKey(db, key));
+  const held = key && (await lockKey(tx, key));
   if (held?.found === 'stored')
     return held.fingerprint.equals(request.idempotency?.fingerprint ?? Buffer.alloc(0))
       ? { ok: true, body: held.body, operationId: held.operationId }
       : { ok: false, code: 'idempotency_key_reused' };
-  const unknown = await unknownIds(db, request.tenant.id, request.selection);
+  const unknown = await unknownIds(tx, request.tenant.id, request.selection);
   if (unknown.length > 0) return { ok: false, code: 'unknown_ids', ids: unknown };
-  const refusal = await request.before?.(db);
+  const refusal = await request.before?.(tx);
   if (refusal !== undefined) return { ok: false, code: 'refused', refusal };
 
   const id = uuidv7();
   const explicit = isExplicit(request.selection);
-  await insertOperation(db, {
+  await insertOperation(tx, {
     ...request,
     id,
     tenantId: request.tenant.id,
@@ -157,32 +162,31 @@ async function acceptIn<Refusal>(db: Queryable, request: AcceptRequest<Refusal>)
         ? `${sha256(`${key.scope}\n${request.idempotency?.key}`).toString('hex').slice(0, 32)}.${held.use}`
         : id
     }`,
-    interactive: explicit && (await isInteractive(db, request)),
+    interactive: explicit && (await isInteractive(tx, request)),
     selected: explicit,
   });
-  const inserted = await mustLoad(db, id);
-  if (explicit) await freezeExplicit(db, inserted);
-  const operation = explicit ? await mustLoad(db, id) : inserted;
-  const items = explicit ? await acceptedItems(db, id) : undefined;
-  const regret = await request.after?.(db, { operationId: id, items: items ?? [] });
+  const inserted = await mustLoad(tx, id);
+  if (explicit) await freezeExplicit(tx, inserted);
+  const operation = explicit ? await mustLoad(tx, id) : inserted;
+  const items = explicit ? await acceptedItems(tx, id) : undefined;
+  const regret = await request.after?.(tx, { operationId: id, items: items ?? [] });
   if (regret !== undefined) throw new TakenBack(regret);
   const keep = request.idempotency?.keep;
   const expiresAt = typeof keep === 'object' ? new Date(operation.createdAt.getTime() + keep.ms) : undefined;
   const body = JSON.stringify(
     request.render({
       operation,
-      ...(items ? { items } : {}),
-      ...(expiresAt ? { idempotencyExpiresAt: expiresAt } : {}),
+      ...present({ items, idempotencyExpiresAt: expiresAt }),
     }),
   );
   if (key && held)
-    await storeAnswer(db, key, {
+    await storeAnswer(tx, key, {
       use: held.use,
       operationId: id,
       status: 202,
       body,
       whileOpen: keep === 'while_open',
-      ...(expiresAt ? { expiresAt } : {}),
+      ...present({ expiresAt }),
     });
   return { ok: true, body, operationId: id, operation };
 }
@@ -196,7 +200,7 @@ async function isInteractive(
   return (await countExplicit(db, tenant.id, selection, INTERACTIVE_ITEMS + 1)) <= INTERACTIVE_ITEMS;
 }
 
-async function acceptedItems(db: Queryable, operationId: string): Promise<AcceptedItem[]> {
+async function acceptedItems(db: Queryable, operationId: Id<'operation'>): Promise<AcceptedItem[]> {
   const { items } = await pageOperationItems(db, operationId, { limit: 100_000 });
   return items.map((item) =>
     item.kind === 'item'
@@ -205,21 +209,23 @@ async function acceptedItems(db: Queryable, operationId: string): Promise<Accept
           endpointId: item.endpointId,
           became: item.state === 'scheduled' || item.state === 'ignored' ? item.state : 'queued',
           executionId: item.executionId,
-          ...(item.tookOver ? { supersededExecutionId: item.tookOver } : {}),
+          ...present({ supersededExecutionId: item.tookOver }),
         }
       : {
           deliveryId: item.deliveryId,
           endpointId: item.endpointId,
           became: 'excluded',
           reason: item.reason,
-          ...(item.joinedExecutionId ? { joinedExecutionId: item.joinedExecutionId } : {}),
-          ...(item.resentBy ? { resentBy: item.resentBy } : {}),
-          ...(item.heldBy ? { heldBy: item.heldBy } : {}),
+          ...present({
+            joinedExecutionId: item.joinedExecutionId,
+            resentBy: item.resentBy,
+            heldBy: item.heldBy,
+          }),
         },
   );
 }
 
-async function mustLoad(db: Queryable, id: string): Promise<Operation> {
+async function mustLoad(db: Queryable, id: Id<'operation'>): Promise<Operation> {
   const operation = await loadOperation(db, id);
   if (!operation) throw new Error('an operation that was just written is not there');
   return operation;

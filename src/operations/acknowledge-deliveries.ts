@@ -1,3 +1,4 @@
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { dueNext } from '../store/sending/ordering.ts';
 import { type Acknowledged, acknowledge } from '../store/settling/acknowledgements.ts';
@@ -6,7 +7,7 @@ import type { RecoveryDeps } from './recovery-deps.ts';
 /** Takes the word of receivers that deliveries were processed; what became of each, by delivery. */
 export async function acknowledgeDeliveries(
   { pool }: Pick<RecoveryDeps, 'pool'>,
-  deliveryIds: string[],
+  deliveryIds: Id<'delivery'>[],
 ): Promise<Map<string, Acknowledged>> {
   const became = await withTransaction(pool, (db) => acknowledge(db, deliveryIds));
   await dueNext(

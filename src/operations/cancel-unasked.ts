@@ -1,4 +1,5 @@
-import type { Pool } from 'pg';
+import type { Id } from '../domain/tenancy/typed-id.ts';
+import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
 import { cancelExpired, cancelFromOutside } from '../store/operations/operation-states.ts';
@@ -9,18 +10,18 @@ import { logControl } from './operation-log.ts';
 type Deps = { pool: Pool; log: Log };
 
 /** Cancels an operation whose time to wait for a human has passed; false where it has not. */
-export function cancelWhenExpired(deps: Deps, operationId: string): Promise<boolean> {
+export function cancelWhenExpired(deps: Deps, operationId: Id<'operation'>): Promise<boolean> {
   return cancelBy(deps, operationId, cancelExpired, ITSELF);
 }
 
 /** Cancels an operation whose workflow was cancelled in Temporal; false where it was cancelled or had ended before. */
-export function cancelAsInTemporal(deps: Deps, operationId: string): Promise<boolean> {
+export function cancelAsInTemporal(deps: Deps, operationId: Id<'operation'>): Promise<boolean> {
   return cancelBy(deps, operationId, cancelFromOutside, 'temporal');
 }
 
 async function cancelBy(
   { pool, log }: Deps,
-  operationId: string,
+  operationId: Id<'operation'>,
   cancel: typeof cancelExpired,
   actor: string,
 ): Promise<boolean> {

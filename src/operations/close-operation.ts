@@ -1,5 +1,6 @@
 import { nextStep } from '../domain/operations/next-step.ts';
 import { closingState } from '../domain/operations/operation-counts.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { cancelUnsent } from '../store/operations/cancelling.ts';
@@ -19,7 +20,7 @@ const REOPEN_BATCH = 2_000;
  */
 export async function bringToEnd(
   { pool, log }: Pick<SendingContext, 'pool' | 'log'>,
-  operationId: string,
+  operationId: Id<'operation'>,
   stop: AbortSignal,
 ): Promise<void> {
   const operation = await loadOperation(pool, operationId);

@@ -1,5 +1,6 @@
 import type { Operation } from '../domain/operations/operation.ts';
 import type { OperationState } from '../domain/operations/operation-state.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
 import { commitControl } from '../store/operations/operation-states.ts';
@@ -37,8 +38,8 @@ const TAKEN_IN: Record<ControlCommand['do'], OperationState[]> = {
  */
 export async function controlOperation(
   deps: RecoveryDeps,
-  tenantId: string,
-  operationId: string,
+  tenantId: Id<'tenant'>,
+  operationId: Id<'operation'>,
   command: ControlCommand,
   by: ActBy = { actor: ITSELF },
 ): Promise<ControlResult> {

@@ -1,6 +1,7 @@
 import { wantsEvent } from '../domain/endpoints/endpoint-match.ts';
 import type { EventSelection, Selection } from '../domain/operations/selection.ts';
-import type { Queryable } from '../store/db/queryable.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
+import type { Transaction } from '../store/db/queryable.ts';
 import { type FrozenOperation, freezePage } from '../store/selection/freeze.ts';
 import {
   type EventToMatch,
@@ -20,21 +21,21 @@ const PAGE = { limit: 200, maxBytes: 16 * 1024 * 1024 };
 /**
  * Matches the next page of events afresh: what an endpoint wants and never had gets its first delivery, what it had is
  * decided as in every other retry, and what it had and no longer wants is excluded. Returns where the next page begins,
- * or undefined behind the last one. Runs in a transaction.
+ * or undefined behind the last one.
  */
 export async function freezeAfresh(
-  db: Queryable,
+  tx: Transaction,
   operation: FrozenOperation,
   selection: AfreshSelection,
   cursor: SelectionCursor,
   page = PAGE,
 ): Promise<SelectionCursor | undefined> {
-  const { events, next } = await eventsToMatch(db, operation, selection, cursor, page);
-  const unmatched: string[] = [];
-  const again: string[] = [];
-  const first: { eventId: string; endpointId: string }[] = [];
+  const { events, next } = await eventsToMatch(tx, operation, selection, cursor, page);
+  const unmatched: Id<'delivery'>[] = [];
+  const again: Id<'delivery'>[] = [];
+  const first: { eventId: Id<'event'>; endpointId: Id<'endpoint'> }[] = [];
   for (const tenantId of new Set(events.map((event) => event.tenantId))) {
-    const endpoints = await matchableEndpoints(db, tenantId);
+    const endpoints = await matchableEndpoints(tx, tenantId);
     for (const event of events.filter((each) => each.tenantId === tenantId)) {
       const matched = matchAfresh(event, endpoints, selection.endpoints);
       first.push(...matched.first.map((endpointId) => ({ eventId: event.id, endpointId })));
@@ -42,12 +43,12 @@ export async function freezeAfresh(
       unmatched.push(...matched.unmatched);
     }
   }
-  const noItems = await insertFirstDeliveries(db, operation, first);
-  const { raced } = await freezePage(db, operation, WHOLE, {
+  const noItems = await insertFirstDeliveries(tx, operation, first);
+  const { raced } = await freezePage(tx, operation, WHOLE, {
     only: [...again, ...noItems],
   });
-  await settleRaced(db, operation, raced);
-  await excludeUnmatched(db, operation.id, unmatched);
+  await settleRaced(tx, operation, raced);
+  await excludeUnmatched(tx, operation.id, unmatched);
   return next;
 }
 
@@ -58,7 +59,7 @@ function mayHave({ takesFrom }: Matchable, { acceptedAt }: EventToMatch): boolea
 
 /** Endpoints that never had the event, and its deliveries that are wanted still, and no longer. */
 function matchAfresh(event: EventToMatch, all: Matchable[], named: AfreshSelection['endpoints']) {
-  const isMeant = ({ endpointId }: { endpointId: string }) =>
+  const isMeant = ({ endpointId }: { endpointId: Id<'endpoint'> }) =>
     named === undefined || named.ids.includes(endpointId);
   const deliveries = event.deliveries.filter(isMeant);
   // Without its payload nobody can say what a filter would make of it: its deliveries say that themselves.

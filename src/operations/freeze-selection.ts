@@ -1,6 +1,7 @@
-import type { Pool } from 'pg';
+import type { Id } from '../domain/tenancy/typed-id.ts';
+import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
-import type { Queryable } from '../store/db/queryable.ts';
+import type { Transaction } from '../store/db/queryable.ts';
 import { moveSelection } from '../store/operations/operation-progress.ts';
 import { endSelection, lockSelection } from '../store/operations/operation-states.ts';
 import { loadOperation } from '../store/operations/operations.ts';
@@ -29,7 +30,7 @@ const UNIQUE_VIOLATION = '23505';
  */
 export function freezeNext(
   pool: Pool,
-  operationId: string,
+  operationId: Id<'operation'>,
   { page = PAGE, pages = 1 }: FreezeSteps = {},
 ): Promise<boolean> {
   return withTransaction(pool, async (db) => {
@@ -57,34 +58,42 @@ export function freezeNext(
 
 /** Freezes a stretch and returns where what follows it begins; undefined at the end. */
 async function freezeStretch(
-  db: Queryable,
+  tx: Transaction,
   operation: FrozenOperation,
   stretch: Stretch,
 ): Promise<SelectionCursor | undefined> {
-  const { last, selected, raced } = await freezeUnopposed(db, operation, stretch);
-  if (raced.length > 0) await settleRaced(db, operation, raced);
+  const { last, selected, raced } = await freezeUnopposed(tx, operation, stretch);
+  if (raced.length > 0) await settleRaced(tx, operation, raced);
   const { partition } = stretch.after;
   if (last && selected === stretch.limit) return { partition, ...last };
   return partition + 1 < partitionsOf(operation.selection).length ? { partition: partition + 1 } : undefined;
 }
 
 /** Freezes a stretch as if nobody else were at its deliveries, and where somebody is, again with an eye to that. */
-async function freezeUnopposed(db: Queryable, operation: FrozenOperation, stretch: Stretch): Promise<Frozen> {
-  await db.query('savepoint unopposed');
+async function freezeUnopposed(
+  tx: Transaction,
+  operation: FrozenOperation,
+  stretch: Stretch,
+): Promise<Frozen> {
+  await tx.query('savepoint unopposed');
   try {
-    const frozen = await freezePage(db, operation, stretch, { unopposed: true });
-    await db.query('release savepoint unopposed');
+    const frozen = await freezePage(tx, operation, stretch, { unopposed: true });
+    await tx.query('release savepoint unopposed');
     return frozen;
   } catch (error) {
     if ((error as { code?: string }).code !== UNIQUE_VIOLATION) throw error;
-    await db.query('rollback to savepoint unopposed');
-    return freezePage(db, operation, stretch);
+    await tx.query('rollback to savepoint unopposed');
+    return freezePage(tx, operation, stretch);
   }
 }
 
-async function move(db: Queryable, operationId: string, next: SelectionCursor | undefined): Promise<boolean> {
-  if (next) await moveSelection(db, operationId, next);
-  else await endSelection(db, operationId);
+async function move(
+  tx: Transaction,
+  operationId: Id<'operation'>,
+  next: SelectionCursor | undefined,
+): Promise<boolean> {
+  if (next) await moveSelection(tx, operationId, next);
+  else await endSelection(tx, operationId);
   return next !== undefined;
 }
 

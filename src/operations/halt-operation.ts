@@ -1,5 +1,6 @@
 import type { Operation } from '../domain/operations/operation.ts';
 import type { Halt } from '../domain/operations/watch.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
@@ -18,7 +19,7 @@ export type StepName = 'look' | 'select' | 'dispatch' | 'record' | 'close' | 'ca
  */
 export async function haltAfter(
   context: Pick<SendingContext, 'pool' | 'log' | 'metrics'>,
-  operationId: string,
+  operationId: Id<'operation'>,
   failed: { step: StepName; code: string },
 ): Promise<Stuck | undefined> {
   const halt = { reason: 'failed_step', ...failed } as const;

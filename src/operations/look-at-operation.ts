@@ -2,6 +2,7 @@ import { DESCRIBED_ENDPOINTS } from '../domain/operations/describe-progress.ts';
 import { type NextStep, nextStep } from '../domain/operations/next-step.ts';
 import type { Operation } from '../domain/operations/operation.ts';
 import { isWatched } from '../domain/operations/watch.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { isOutage } from '../store/db/outage.ts';
 import { type FactsAndJoined, operationFacts, writeNextEvent } from '../store/operations/operation-facts.ts';
@@ -28,7 +29,7 @@ const STEP_MS = 30_000;
 /** Looks at an operation, brings forward what its time has come for, and writes down what is done next. */
 export async function lookAtOperation(
   context: Pick<SendingContext, 'pool' | 'log' | 'metrics'>,
-  operationId: string,
+  operationId: Id<'operation'>,
 ): Promise<Looked> {
   const { pool } = context;
   await settleOthers(context);

@@ -1,5 +1,5 @@
-import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import type { Pool } from '../store/db/pool.ts';
 import { confirmStart } from '../store/operations/overdue-operations.ts';
 import { notifyLiveLanes } from '../store/sending/live-notices.ts';
 import { offer } from '../temporal/offer.ts';

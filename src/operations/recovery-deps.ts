@@ -1,5 +1,5 @@
-import type { Pool } from 'pg';
 import type { RunnableOperation } from '../domain/operations/operation.ts';
+import type { Pool } from '../store/db/pool.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /** What an operation is addressed by in Temporal. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Resolvable } from '../domain/operations/selection.ts';
-import { showId } from '../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { type UnknownInFilter, unknownIds, unknownInFilter } from '../store/selection/known-ids.ts';
 import { dueNext } from '../store/sending/ordering.ts';
@@ -21,7 +21,7 @@ const MOST = 10_000;
 
 /** What an operator asks for. */
 export interface ResolveRequest {
-  tenantId: string;
+  tenantId: Id<'tenant'>;
   selection: Resolvable;
   outcome: ResolutionOutcome;
   reason: string;
@@ -34,7 +34,7 @@ export interface ResolveRequest {
 
 /** What was settled. */
 export interface ResolvedDeliveries {
-  id: string;
+  id: Id<'resolution'>;
   outcome: ResolutionOutcome;
   resolved: number;
   /** Of deliveries that were named: those whose outcome was not unknown. */

@@ -1,5 +1,5 @@
 import type { ExecutionState } from '../domain/sending/execution-state.ts';
-import { showId } from '../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { ITSELF } from '../store/operations/operation-controls.ts';
 import { dueNext } from '../store/sending/ordering.ts';
@@ -10,14 +10,14 @@ import type { RecoveryDeps } from './recovery-deps.ts';
 
 /** What the unknown execution became, or why nothing was done. */
 export type ResolveResult =
-  | { ok: true; executionId: string; state: ExecutionState }
+  | { ok: true; executionId: Id<'execution'>; state: ExecutionState }
   | { ok: false; code: 'not_found' | 'not_unknown' };
 
 /** Settles an unknown delivery by an operator's word: it arrived, it did not, or it is to be sent again. */
 export async function resolveDelivery(
   deps: RecoveryDeps,
-  tenantId: string,
-  deliveryId: string,
+  tenantId: Id<'tenant'>,
+  deliveryId: Id<'delivery'>,
   outcome: ResolutionOutcome,
   { reason, ...by }: ActBy & { reason?: string | undefined } = { actor: ITSELF },
 ): Promise<ResolveResult> {

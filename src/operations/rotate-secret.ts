@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { isClaimedBy, tokensAt } from '../store/sending/claims.ts';
 import { expireEndpointSecrets, insertEndpointSecret } from '../store/tenancy/endpoint-secrets.ts';
@@ -17,8 +18,8 @@ const LOOK_EVERY_MS = 50;
  */
 export async function rotateSecret(
   { pool }: Pick<RecoveryDeps, 'pool'>,
-  tenantId: string,
-  endpointId: string,
+  tenantId: Id<'tenant'>,
+  endpointId: Id<'endpoint'>,
   { sealed, oldValidForMs }: { sealed: Buffer; oldValidForMs: number },
 ): Promise<{ oldValidUntil?: Date } | undefined> {
   const rotated = await withTransaction(pool, async (db) => {

@@ -1,3 +1,4 @@
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import { Wake } from '../loops/wake.ts';
 import type { EarlySlice } from '../sending/early-slices.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
@@ -24,7 +25,7 @@ export class Selector {
   }
 
   /** Freezes what an operation selects, page by page, and sends of it meanwhile, until all is selected or it is stopped. */
-  async select(operationId: string, stop: AbortSignal): Promise<void> {
+  async select(operationId: Id<'operation'>, stop: AbortSignal): Promise<void> {
     let early: EarlySlice | undefined;
     const wake = new Wake(stop);
     try {
@@ -45,7 +46,7 @@ export class Selector {
    * Freezes what comes next: two pages at a time for one selection of this worker, one for others; beside live traffic a
    * small one, and then nothing for some time.
    */
-  async #freeze(operationId: string, stop: AbortSignal): Promise<boolean> {
+  async #freeze(operationId: Id<'operation'>, stop: AbortSignal): Promise<boolean> {
     const { liveTraffic, pool } = this.#context.sending;
     if (liveTraffic.flows) {
       const beganMs = performance.now();
@@ -63,7 +64,7 @@ export class Selector {
   }
 
   /** Sends what is selected while more is; one that is watched begins with its canaries, when all is selected. */
-  async #sendEarly(operationId: string, wake: Wake): Promise<EarlySlice | undefined> {
+  async #sendEarly(operationId: Id<'operation'>, wake: Wake): Promise<EarlySlice | undefined> {
     const { sending, early, running, socketsPerSlice } = this.#context;
     const { watched } = await readControl(sending.pool, operationId);
     if (watched) return undefined;

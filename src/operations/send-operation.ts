@@ -1,5 +1,5 @@
 import { nextStep } from '../domain/operations/next-step.ts';
-import { showId } from '../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { Wake } from '../loops/wake.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { Slice, type SliceControl } from '../sending/slice.ts';
@@ -18,7 +18,7 @@ const INTERACTIVE_WATCH_MS = 2_000;
 /** Sends an operation's items by one slice until nothing can be claimed soon, its time is over, or it is stopped. */
 export async function sendSlice(
   { sending, running, socketsPerSlice, sliceBudgetMs }: OperationContext,
-  operationId: string,
+  operationId: Id<'operation'>,
   stop: AbortSignal,
 ): Promise<void> {
   const slice = new Slice(sending, {
@@ -37,7 +37,10 @@ export async function sendSlice(
 }
 
 /** Halts an operation for whose items something is refused: what is known of them is kept, and nothing more is claimed. */
-export function haltsWhenRefused(sending: SendingContext, operationId: string): (error: unknown) => void {
+export function haltsWhenRefused(
+  sending: SendingContext,
+  operationId: Id<'operation'>,
+): (error: unknown) => void {
   return (error) => {
     haltAfter(sending, operationId, { step: 'record', code: errorCode(error) }).catch((failure: unknown) =>
       sending.log.warn({ event: 'operation.halt.failed', code: errorCode(failure) }),
@@ -48,7 +51,7 @@ export function haltsWhenRefused(sending: SendingContext, operationId: string): 
 /** Watches items that the live lane sends: a run only has to see them through, and does so without history for a while. */
 export async function watchInteractive(
   { pool }: Pick<SendingContext, 'pool'>,
-  operationId: string,
+  operationId: Id<'operation'>,
   stop: AbortSignal,
 ): Promise<void> {
   const wake = new Wake(stop);
@@ -61,7 +64,10 @@ export async function watchInteractive(
 }
 
 /** Reads an operation's control at each claim; one that is watched is judged before, four times a second at most. */
-export function watchedControl(sending: SendingContext, operationId: string): () => Promise<SliceControl> {
+export function watchedControl(
+  sending: SendingContext,
+  operationId: Id<'operation'>,
+): () => Promise<SliceControl> {
   let judgedAtMs = Number.NEGATIVE_INFINITY;
   return async () => {
     const control = await readControl(sending.pool, operationId);

@@ -1,6 +1,6 @@
-import type { Pool } from 'pg';
 import { classify } from '../domain/sending/classification.ts';
 import { decideNext } from '../domain/sending/decide-next.ts';
+import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { dueNext } from '../store/sending/ordering.ts';
 import { forgetSlots } from '../store/sending/pacing.ts';

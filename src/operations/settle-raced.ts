@@ -1,4 +1,5 @@
-import type { Queryable } from '../store/db/queryable.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
+import type { Transaction } from '../store/db/queryable.ts';
 import { excludeChanged, type FrozenOperation, freezePage } from '../store/selection/freeze.ts';
 import { WHOLE } from '../store/selection/selection-page.ts';
 
@@ -7,13 +8,13 @@ const RACE_ROUNDS = 5;
 
 /** Decides again, with fresh eyes, what changed hands while it was being frozen; what will not hold still is excluded. */
 export async function settleRaced(
-  db: Queryable,
+  tx: Transaction,
   operation: FrozenOperation,
-  raced: string[],
+  raced: Id<'delivery'>[],
   { again = false }: { again?: boolean } = {},
 ): Promise<void> {
   let left = raced;
   for (let round = 0; left.length > 0 && round < RACE_ROUNDS; round++)
-    left = (await freezePage(db, operation, WHOLE, { only: left, again })).raced;
-  if (left.length > 0) await excludeChanged(db, operation, left);
+    left = (await freezePage(tx, operation, WHOLE, { only: left, again })).raced;
+  if (left.length > 0) await excludeChanged(tx, operation, left);
 }

@@ -1,4 +1,5 @@
 import type { EndpointState } from '../domain/endpoints/endpoint-state.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { beginCanariesAgain } from '../store/operations/canaries.ts';
 import {
@@ -20,7 +21,11 @@ const NUDGED_AT_ONCE = 100;
  * Enables an endpoint and lifts all that is held against it; what waits for it goes on at once. False where it is deleted,
  * or not the tenant's.
  */
-export async function enableEndpoint(deps: RecoveryDeps, tenantId: string, id: string): Promise<boolean> {
+export async function enableEndpoint(
+  deps: RecoveryDeps,
+  tenantId: Id<'tenant'>,
+  id: Id<'endpoint'>,
+): Promise<boolean> {
   const enabled = await withTransaction(deps.pool, async (db) => {
     if (!(await setEndpointState(db, tenantId, id, 'enabled'))) return false;
     await liftAll(db, id);
@@ -41,8 +46,8 @@ export async function enableEndpoint(deps: RecoveryDeps, tenantId: string, id: s
  */
 export async function disableEndpoint(
   deps: RecoveryDeps,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'endpoint'>,
 ): Promise<WaitingItems[] | undefined> {
   if (!(await setEndpointState(deps.pool, tenantId, id, 'disabled'))) return undefined;
   deps.pokeLiveLane();
@@ -53,8 +58,8 @@ export async function disableEndpoint(
 /** Deletes an endpoint that is in one of `from`; what is unsent there is ignored. False where it is not, or not the tenant's. */
 export async function deleteEndpoint(
   deps: RecoveryDeps,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'endpoint'>,
   from: readonly EndpointState[],
 ): Promise<boolean> {
   if (!(await setEndpointState(deps.pool, tenantId, id, 'deleted', from))) return false;
@@ -64,7 +69,11 @@ export async function deleteEndpoint(
 }
 
 /** Has the operations that have something unsent there look again; what waited with a time in mind has another one now. */
-async function wakeOperations(deps: RecoveryDeps, tenantId: string, endpointId: string): Promise<void> {
+async function wakeOperations(
+  deps: RecoveryDeps,
+  tenantId: Id<'tenant'>,
+  endpointId: Id<'endpoint'>,
+): Promise<void> {
   const woken = (await wakeOperationsAt(deps.pool, tenantId, endpointId)).slice(0, NUDGED_AT_ONCE);
   await Promise.all(
     Array.from({ length: NUDGED_SIDE_BY_SIDE }, async () => {

@@ -1,7 +1,8 @@
 import { failsTooMuch, type Halt, judgeCanary, rampedRate } from '../domain/operations/watch.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { withTransaction } from '../store/db/pool.ts';
-import type { Queryable } from '../store/db/queryable.ts';
+import type { Transaction } from '../store/db/queryable.ts';
 import { canaryFacts, endCanaries, heldAlone } from '../store/operations/canaries.ts';
 import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
 import { haltOperation } from '../store/operations/operation-states.ts';
@@ -14,7 +15,7 @@ import { HALT_EXPIRES_MS, tellHalt } from './halt-operation.ts';
  */
 export async function watchOperation(
   context: Pick<SendingContext, 'pool' | 'log' | 'metrics'>,
-  operationId: string,
+  operationId: Id<'operation'>,
 ): Promise<void> {
   const halted = await withTransaction(context.pool, (db) => judge(db, operationId));
   if (halted) tellHalt(context, { id: operationId, tenantId: halted.tenantId }, halted.halt);
@@ -22,38 +23,38 @@ export async function watchOperation(
 
 /** Judges it under a lock; the halt that this has made. */
 async function judge(
-  db: Queryable,
-  operationId: string,
-): Promise<{ tenantId: string; halt: Halt } | undefined> {
-  const watched = await lockWatched(db, operationId);
+  tx: Transaction,
+  operationId: Id<'operation'>,
+): Promise<{ tenantId: Id<'tenant'>; halt: Halt } | undefined> {
+  const watched = await lockWatched(tx, operationId);
   if (!watched) return undefined;
   const { tenantId, options, lastMinute, span, spanMs, ratePerSecond } = watched;
   const { canary, ramp, haltAtFailurePercent } = options;
   const halt =
     haltAtFailurePercent !== undefined && failsTooMuch(lastMinute, haltAtFailurePercent)
       ? { reason: 'failure_rate' as const, limitPercent: haltAtFailurePercent, ...lastMinute }
-      : canary && (await judgeCanaries(db, operationId, canary));
+      : canary && (await judgeCanaries(tx, operationId, canary));
   if (halt) {
-    if (!(await haltOperation(db, operationId, halt, HALT_EXPIRES_MS))) return undefined;
-    await noteControl(db, operationId, { did: 'halt', actor: ITSELF, halt });
+    if (!(await haltOperation(tx, operationId, halt, HALT_EXPIRES_MS))) return undefined;
+    await noteControl(tx, operationId, { did: 'halt', actor: ITSELF, halt });
     return { tenantId, halt };
   }
   if (ramp && ratePerSecond !== undefined && spanMs >= ramp.everySeconds * 1_000)
-    await moveRamp(db, operationId, rampedRate(ratePerSecond, span, options));
+    await moveRamp(tx, operationId, rampedRate(ratePerSecond, span, options));
   return undefined;
 }
 
 async function judgeCanaries(
-  db: Queryable,
-  operationId: string,
+  tx: Transaction,
+  operationId: Id<'operation'>,
   canary: Parameters<typeof judgeCanary>[1],
 ): Promise<Halt | undefined> {
-  const ended = (await canaryFacts(db, operationId)).flatMap((facts) => {
+  const ended = (await canaryFacts(tx, operationId)).flatMap((facts) => {
     const state = judgeCanary(facts, canary);
     return state === 'testing' ? [] : [{ endpointId: facts.endpointId, state }];
   });
-  if (ended.length > 0) await endCanaries(db, operationId, ended);
-  const endpoints = await heldAlone(db, operationId);
+  if (ended.length > 0) await endCanaries(tx, operationId, ended);
+  const endpoints = await heldAlone(tx, operationId);
   return endpoints.length === 0
     ? undefined
     : { reason: 'canary', limitPercent: canary.maxFailurePercent, endpoints };

@@ -1,5 +1,6 @@
 import type { Classification } from '../domain/sending/classification.ts';
 import { signOf } from '../domain/sending/endpoint-health.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 
 /** What is remembered of one endpoint: until when each holds, on the clock of `performance.now()`. */
 export interface EndpointSigns {
@@ -39,7 +40,7 @@ export class EndpointMemory {
   readonly #signs = new Map<string, EndpointSigns>();
 
   /** What is known of an endpoint: one object as long as it is remembered, so that a list can keep it. */
-  of(endpointId: string): EndpointSigns {
+  of(endpointId: Id<'endpoint'>): EndpointSigns {
     const known = this.#signs.get(endpointId);
     if (known) return known;
     if (this.#signs.size >= MAX_ENDPOINTS) this.#signs.clear();
@@ -64,7 +65,7 @@ export class EndpointMemory {
   }
 
   /** Takes what an attempt came to. */
-  note(endpointId: string, classification: Classification): void {
+  note(endpointId: Id<'endpoint'>, classification: Classification): void {
     const { faultCode, httpStatus, retryAfterMs = 0 } = classification;
     const nowMs = performance.now();
     const signs = this.of(endpointId);

@@ -1,4 +1,5 @@
-import type { Pool } from 'pg';
+import type { Id } from '../domain/tenancy/typed-id.ts';
+import type { Pool } from '../store/db/pool.ts';
 import type { ClaimedItem, Grant, QueuePlace } from '../store/sending/claims.ts';
 import { type ReadyEndpoint, readyEndpoints } from '../store/sending/ready-endpoints.ts';
 import { type EndpointMemory, type EndpointSigns, heedLifting } from './endpoint-memory.ts';
@@ -46,9 +47,9 @@ const OUT_OF_PACE_MS = 20;
 /** The endpoints that one slice has work for, as read a moment ago, and what it has met of them since. */
 export class ReadyList {
   readonly #pool: Pool;
-  readonly #workedBy: string;
+  readonly #workedBy: Id<'operation'>;
   readonly #memory: EndpointMemory;
-  readonly #inFlightAt: (endpointId: string) => number;
+  readonly #inFlightAt: (endpointId: Id<'endpoint'>) => number;
   /** Also of those that are in flight and have no more work. */
   readonly #tenants = new Map<string, string>();
   /** Those that had answered when the list was read, and all others. */
@@ -58,7 +59,7 @@ export class ReadyList {
   #soonestAtMs = Number.POSITIVE_INFINITY;
   #turn = 0;
   #byId = new Map<string, Candidate>();
-  #closed: string[] = [];
+  #closed: Id<'endpoint'>[] = [];
   /** Where nothing is taken and something waits: when it has waited long enough, as the list was read. */
   #waitedAtMs = Number.POSITIVE_INFINITY;
   #size = 0;
@@ -69,9 +70,9 @@ export class ReadyList {
 
   constructor(
     pool: Pool,
-    workedBy: string,
+    workedBy: Id<'operation'>,
     memory: EndpointMemory,
-    inFlightAt: (endpointId: string) => number,
+    inFlightAt: (endpointId: Id<'endpoint'>) => number,
   ) {
     this.#pool = pool;
     this.#workedBy = workedBy;
@@ -100,18 +101,18 @@ export class ReadyList {
   }
 
   /** Whether something limits what may be sent to it: the reservation asks the ledger by how much. */
-  isPaced(endpointId: string): boolean {
+  isPaced(endpointId: Id<'endpoint'>): boolean {
     const found = this.#byId.get(endpointId);
     return found !== undefined && (found.paced || found.signs.troubledUntilMs > performance.now());
   }
 
   /** One that was found ready. */
-  get(endpointId: string): Candidate | undefined {
+  get(endpointId: Id<'endpoint'>): Candidate | undefined {
     return this.#byId.get(endpointId);
   }
 
   /** Whose an endpoint is that was on the list, or is in flight. */
-  tenantOf(endpointId: string): string | undefined {
+  tenantOf(endpointId: Id<'endpoint'>): Id<'tenant'> | undefined {
     return this.#tenants.get(endpointId);
   }
 

@@ -1,8 +1,8 @@
-import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { type HealthSigns, signOf } from '../domain/sending/endpoint-health.ts';
-import { showId } from '../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { isOutage } from '../store/db/outage.ts';
+import type { Pool } from '../store/db/pool.ts';
 import { isConnectionLost, withTransaction } from '../store/db/pool.ts';
 import { ITSELF } from '../store/operations/operation-controls.ts';
 import { addPulses } from '../store/operations/operation-watch.ts';
@@ -17,8 +17,8 @@ import { crashPoint } from '../telemetry/crash-points.ts';
 
 /** An outcome on its way to the ledger, with what else it changes once it is there. */
 export interface PendingOutcome extends Outcome {
-  endpointId: string;
-  operationId?: string;
+  endpointId: Id<'endpoint'>;
+  operationId?: Id<'operation'>;
   /** It holds a concurrency slot at its endpoint or operation. */
   slotted: boolean;
   /** Requests that were on the wire to its endpoint when it ended, itself among them. */
@@ -210,7 +210,7 @@ export class Recorder {
       });
   }
 
-  #tellGone(endpointIds: string[]): void {
+  #tellGone(endpointIds: Id<'endpoint'>[]): void {
     for (const id of endpointIds)
       this.#log.info({
         event: 'endpoint.disabled',
@@ -242,7 +242,7 @@ export class Recorder {
 }
 
 /** Deliveries that a receiver has taken although their lease had ended: its word counts like an acknowledgement. */
-function lateSuccesses(batch: PendingOutcome[], recorded: Map<string, Recorded>): string[] {
+function lateSuccesses(batch: PendingOutcome[], recorded: Map<string, Recorded>): Id<'delivery'>[] {
   return batch
     .filter(
       ({ executionId, classification }) =>

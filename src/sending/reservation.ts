@@ -1,5 +1,6 @@
-import type { Pool } from 'pg';
 import { freeAfter, intervalMs } from '../domain/sending/pacing.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
+import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import type { ClaimedItem, Grant } from '../store/sending/claims.ts';
 import {
@@ -33,8 +34,8 @@ export interface Reservation {
 export async function reserveGrants(
   pool: Pool,
   wanted: Grant[],
-  isPaced: (endpointId: string) => boolean,
-  pacedOperationId: string | undefined,
+  isPaced: (endpointId: Id<'endpoint'>) => boolean,
+  pacedOperationId: Id<'operation'> | undefined,
   by: Reserving,
 ): Promise<Reservation> {
   const asked = wanted.map(({ endpointId, count }) => ({ id: endpointId, count }));

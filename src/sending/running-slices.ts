@@ -1,3 +1,4 @@
+import type { Id } from '../domain/tenancy/typed-id.ts';
 /** The operations whose slices run in this process: others go on with them where it is not seen any more. */
 export class RunningSlices {
   readonly #running = new Map<string, number>();
@@ -10,12 +11,12 @@ export class RunningSlices {
   }
 
   /** How many slices of an operation run here. */
-  of(operationId: string): number {
+  of(operationId: Id<'operation'>): number {
     return this.#running.get(operationId) ?? 0;
   }
 
   /** Does the work of one slice; it counts as running until it ends. */
-  async run<T>(operationId: string, work: () => Promise<T>): Promise<T> {
+  async run<T>(operationId: Id<'operation'>, work: () => Promise<T>): Promise<T> {
     const before = this.of(operationId);
     this.#running.set(operationId, before + 1);
     if (before === 0) this.onNew();

@@ -4,7 +4,7 @@ import type { AttemptResult } from '../domain/sending/attempt-result.ts';
 import { type Classification, classify, demandAcknowledgement } from '../domain/sending/classification.ts';
 import { decideNext } from '../domain/sending/decide-next.ts';
 import { DEFAULT_RETRY_POLICY } from '../domain/sending/retry-policy.ts';
-import { showId } from '../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import type { Deadline } from '../outbound/deadline.ts';
 import { signatureHeaders } from '../outbound/signature.ts';
 import { isOutage } from '../store/db/outage.ts';
@@ -71,7 +71,7 @@ export class Sender {
   }
 
   /** Requests to one endpoint that have not ended yet. */
-  inFlightAt(endpointId: string): number {
+  inFlightAt(endpointId: Id<'endpoint'>): number {
     return this.#inFlightAt.get(endpointId) ?? 0;
   }
 

@@ -1,7 +1,7 @@
-import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { EndpointPresets } from '../domain/endpoints/preset.ts';
 import type { AttemptClient } from '../outbound/attempt.ts';
+import type { Pool } from '../store/db/pool.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { EndpointMemory } from './endpoint-memory.ts';
 import type { LiveTraffic } from './live-traffic.ts';

@@ -14,6 +14,7 @@ import {
   sliceTurn,
 } from '../domain/sending/slice-turn.ts';
 import { spread } from '../domain/sending/spread.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Wake } from '../loops/wake.ts';
 import { createDeadline } from '../outbound/deadline.ts';
 import { withTransaction } from '../store/db/pool.ts';
@@ -30,7 +31,7 @@ import type { SendingContext } from './sending-context.ts';
 
 /** Whose work a slice does, with how much, and for how long. */
 export interface SliceTask extends SliceLimits {
-  workedBy: string;
+  workedBy: Id<'operation'>;
   /** Ends the slice: it stops taking, drains and records. No request in flight is aborted. */
   stop: AbortSignal;
   /** The slice returns after so long, for others to have their turn. */
@@ -146,14 +147,14 @@ export class Slice {
   }
 
   /** What is due and waits for its order is not asked for again until that may have changed. */
-  async #putOff(endpointIds: readonly string[]): Promise<void> {
+  async #putOff(endpointIds: readonly Id<'endpoint'>[]): Promise<void> {
     const { workedBy } = this.#task;
     await withTransaction(this.#context.pool, (db) => putOffBlocked(db, workedBy, [...endpointIds]));
     this.#memory = afterPuttingOff(this.#memory);
   }
 
   /** Ends what endpoints take no more, a part of it at a time; what waits there for its operation goes over to that. */
-  async #ignore(endpointIds: readonly string[]): Promise<void> {
+  async #ignore(endpointIds: readonly Id<'endpoint'>[]): Promise<void> {
     const { workedBy, lane } = this.#task;
     const closed = [...endpointIds];
     const done = await withTransaction(this.#context.pool, async (db) => {
@@ -247,7 +248,7 @@ export class Slice {
   }
 
   /** Ordered endpoints that gave less than they were granted: something may be in the way of what is due there. */
-  #shortInOrder(grants: Grant[], items: { endpointId: string }[]): string[] {
+  #shortInOrder(grants: Grant[], items: { endpointId: Id<'endpoint'> }[]): Id<'endpoint'>[] {
     return grants
       .filter(({ endpointId }) => this.#list.get(endpointId)?.ordered)
       .filter(
@@ -263,7 +264,11 @@ export class Slice {
     return withTransaction(pool, (db) => reserveCanaries(db, this.#task.workedBy, wanted, count));
   }
 
-  async #giveBackCanaries(wanted: Grant[], items: { endpointId: string }[], count?: number): Promise<void> {
+  async #giveBackCanaries(
+    wanted: Grant[],
+    items: { endpointId: Id<'endpoint'> }[],
+    count?: number,
+  ): Promise<void> {
     if (count === undefined) return;
     const unused = wanted
       .map(({ endpointId, count: asked }) => ({

@@ -1,9 +1,9 @@
-import type { Pool } from 'pg';
-import { showId } from '../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { createDeadline, type Deadline } from '../outbound/deadline.ts';
 import { parseSecret, type SigningSecret } from '../outbound/signature.ts';
 import type { Sealer } from '../sealing/sealing.ts';
 import { endpointHeadersContext, endpointSecretContext } from '../sealing/sealing-contexts.ts';
+import type { Pool } from '../store/db/pool.ts';
 import { loadTargets, type SealedTarget } from '../store/sending/sending-targets.ts';
 
 /** Where and how to send to one endpoint version, ready for use. */
@@ -15,11 +15,11 @@ export type Target = Omit<SealedTarget, 'sealedHeaders' | 'sealedSecrets'> & {
 };
 
 /** Looks a prepared target up; throws where it cannot be read. */
-export type TargetLookup = (endpointId: string, version: number) => Target;
+export type TargetLookup = (endpointId: Id<'endpoint'>, version: number) => Target;
 
 /** A target that is asked for, as whoever asks has seen its endpoint. */
 export interface Wanted {
-  endpointId: string;
+  endpointId: Id<'endpoint'>;
   version: number;
   /** A copy of an earlier revision of the endpoint is stale. */
   revision: number;
@@ -108,6 +108,6 @@ function isFresh(kept: Kept | undefined, { revision }: Wanted): boolean {
   return kept !== undefined && kept.revision >= revision && !kept.secretEnds?.expired();
 }
 
-function keyOf(endpointId: string, version: number): string {
+function keyOf(endpointId: Id<'endpoint'>, version: number): string {
   return `${endpointId}/${version}`;
 }

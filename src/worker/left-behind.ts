@@ -1,4 +1,4 @@
-import { showId } from '../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { Wake } from '../loops/wake.ts';
 import { haltsWhenRefused } from '../operations/send-operation.ts';
 import type { EarlySlices } from '../sending/early-slices.ts';
@@ -16,7 +16,7 @@ export interface LeftBehindOptions {
   /** Requests in flight of one slice. */
   sockets: number;
   /** What an operation's slices ask before each claim. */
-  control(operationId: string): () => Promise<SliceControl>;
+  control(operationId: Id<'operation'>): () => Promise<SliceControl>;
 }
 
 /** Longer than Temporal takes to notice that a step's heartbeats are missing and to begin it elsewhere. */
@@ -47,7 +47,7 @@ export class LeftBehind {
     }
   }
 
-  async #goOn(operationId: string, stop: AbortSignal): Promise<void> {
+  async #goOn(operationId: Id<'operation'>, stop: AbortSignal): Promise<void> {
     const { sending, running, sockets } = this.#options;
     try {
       await running.run(operationId, async () => {
@@ -72,7 +72,7 @@ export class LeftBehind {
   }
 
   /** As its own slices are controlled; it does not run any more where somebody else is at it again. */
-  #control(operationId: string): () => Promise<SliceControl> {
+  #control(operationId: Id<'operation'>): () => Promise<SliceControl> {
     const { sending, running, workerId, control } = this.#options;
     const own = control(operationId);
     let lookAtMs = 0;

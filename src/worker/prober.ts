@@ -1,10 +1,10 @@
-import type { Pool } from 'pg';
 import { judgeProbe, probeDelayMs, probeUrl } from '../domain/sending/probe.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
 import { Wake } from '../loops/wake.ts';
 import { createDeadline } from '../outbound/deadline.ts';
 import { signatureHeaders } from '../outbound/signature.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
+import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { dueNext } from '../store/sending/ordering.ts';
 import { type DueProbe, type ProbeOutcome, recordProbe, takeDueProbes } from '../store/sending/probes.ts';

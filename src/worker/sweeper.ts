@@ -1,4 +1,3 @@
-import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { RunnableOperation } from '../domain/operations/operation.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
@@ -6,6 +5,7 @@ import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import { Wake } from '../loops/wake.ts';
 import { cancelAsInTemporal } from '../operations/cancel-unasked.ts';
 import { settleExpiredClaims } from '../operations/settle-expired.ts';
+import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import {
   confirmStart,

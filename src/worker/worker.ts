@@ -1,11 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
-import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import type { EndpointPresets } from '../domain/endpoints/preset.ts';
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
-
 import { Wake } from '../loops/wake.ts';
 import { watchedControl } from '../operations/send-operation.ts';
 import type { AddressGuard } from '../outbound/address-guard.ts';
@@ -18,6 +16,7 @@ import { RunningSlices } from '../sending/running-slices.ts';
 import type { LeaseTimes, SendingContext } from '../sending/sending-context.ts';
 import { TargetCache } from '../sending/target-cache.ts';
 import { Turns } from '../sending/turns.ts';
+import type { Pool } from '../store/db/pool.ts';
 import { readGauges } from '../store/reading/gauges.ts';
 import { listenForLiveWork } from '../store/sending/live-notices.ts';
 import { checkIn, checkOut } from '../store/sending/workers.ts';

@@ -2,6 +2,7 @@ import type { ExecutionState } from '../sending/execution-state.ts';
 import type { OnAmbiguous } from '../sending/retry-policy.ts';
 import type { Wait } from '../sending/waiting-for.ts';
 import type { SurfaceName } from '../tenancy/surface-name.ts';
+import type { Id } from '../tenancy/typed-id.ts';
 import type { OperationCounts, Remainder } from './operation-counts.ts';
 import type { Control, OperationKind, OperationState } from './operation-state.ts';
 import type { Selection } from './selection.ts';
@@ -28,8 +29,8 @@ export interface OperationOptions extends WatchOptions {
 
 /** One retry or replay as the service knows it. Ids are uuids, times are Dates of the database's clock. */
 export interface Operation {
-  id: string;
-  tenantId: string;
+  id: Id<'operation'>;
+  tenantId: Id<'tenant'>;
   kind: OperationKind;
   surface: SurfaceName;
   workflowId: string;
@@ -77,7 +78,7 @@ export interface OperationBreakdown {
   /** How many endpoints it has items for. */
   endpointCount: number;
   endpoints: {
-    endpointId: string;
+    endpointId: Id<'endpoint'>;
     handle: string;
     items: number;
     delivered: number;

@@ -41,3 +41,6 @@ export function readId(kind: IdKind, text: string): string | undefined {
     return undefined;
   }
 }
+
+/** A uuid of one kind. */
+export type Id<Kind extends IdKind> = Kind extends IdKind ? string : never;

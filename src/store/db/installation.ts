@@ -9,8 +9,9 @@ export async function isMasterKeyOf(db: Queryable, check: string): Promise<boole
     `insert into installation (master_key_check) values (decode($1, 'hex')) on conflict (only_one) do nothing`,
     [check],
   );
-  const { rows } = await db.query(`select encode(master_key_check, 'hex') = $1 as same from installation`, [
-    check,
-  ]);
-  return rows[0].same;
+  const { rows } = await db.query<{ same: boolean }>(
+    `select encode(master_key_check, 'hex') = $1 as same from installation`,
+    [check],
+  );
+  return rows[0]?.same === true;
 }

@@ -1,4 +1,8 @@
 import pg from 'pg';
+import type { Queryable, Transaction } from './queryable.ts';
+
+/** Connections to Postgres; a statement names the type of its rows. */
+export type Pool = Omit<pg.Pool, 'query'> & Queryable;
 
 /** What a pool may be told beyond its defaults. */
 export type PoolOptions = {
@@ -38,7 +42,7 @@ const PARSERS = new Map<number, (text: string) => unknown>([
  * A pool whose rows hold `number` for int8 and `Date` for timestamptz. An int8 beyond 2^53 becomes a `bigint`
  * rather than a wrong number.
  */
-export function createPool(url: string, options: PoolOptions = {}): pg.Pool {
+export function createPool(url: string, options: PoolOptions = {}): Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: options.max ?? 10,
@@ -68,8 +72,8 @@ export function createPool(url: string, options: PoolOptions = {}): pg.Pool {
  * happened, and only the caller knows whether its work may be done twice. So `fn` must have no effect outside the database.
  */
 export async function withTransaction<Result>(
-  pool: pg.Pool,
-  fn: (client: pg.PoolClient) => Promise<Result>,
+  pool: Pool,
+  fn: (tx: Transaction) => Promise<Result>,
   options: TransactionOptions = {},
 ): Promise<Result> {
   const maxAttempts = options.maxAttempts ?? 5;
@@ -98,9 +102,9 @@ async function again<Result>(maxAttempts: number, run: () => Promise<Result>): P
 }
 
 async function runOnce<Result>(
-  pool: pg.Pool,
+  pool: Pool,
   begin: string,
-  fn: (client: pg.PoolClient) => Promise<Result>,
+  fn: (tx: Transaction) => Promise<Result>,
 ): Promise<Result> {
   let lost: Error | undefined;
   // Between two statements a lost connection is an event, and one that nobody hears ends the process.
@@ -109,7 +113,7 @@ async function runOnce<Result>(
   };
   const client = await beginTransaction(pool, begin, onLost);
   try {
-    const result = await fn(client);
+    const result = await fn(client as unknown as Transaction);
     await client.query('commit');
     return result;
   } catch (error) {
@@ -123,7 +127,7 @@ async function runOnce<Result>(
 
 /** Listens from the first statement on: the end of a connection can come in one piece with the answer to it. */
 async function beginTransaction(
-  pool: pg.Pool,
+  pool: Pool,
   begin: string,
   onLost: (error: Error) => void,
 ): Promise<pg.PoolClient> {

@@ -1,9 +1,28 @@
-import type { ClientBase } from 'pg';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+/** A statement by name, for what every connection plans once. */
+export interface Statement {
+  name?: string;
+  text: string;
+  values?: readonly unknown[];
+}
 
-/** What a statement needs: a pool, or the client of a transaction. */
+/** What a statement answered; `rowCount` is the number of rows that it returned or changed. */
+export interface Answer<Row> {
+  rows: Row[];
+  rowCount: number | null;
+}
+
+/** What a statement needs: a pool, or a transaction. Rows are what their type says, which each statement names. */
 export interface Queryable {
-  query: ClientBase['query'];
+  query<Row extends object>(statement: string | Statement, values?: readonly unknown[]): Promise<Answer<Row>>;
+}
+
+declare const inTransaction: unique symbol;
+
+/** A connection with an open transaction; only `withTransaction` hands one out. */
+export interface Transaction extends Queryable {
+  readonly [inTransaction]: true;
 }
 
 /** `worked_by` of what belongs to no operation: the live lane. */
-export const LIVE_LANE = '00000000-0000-0000-0000-000000000000';
+export const LIVE_LANE: Id<'operation'> = '00000000-0000-0000-0000-000000000000';

@@ -1,4 +1,6 @@
 import { COUNTED_PARTS, type OperationCounts } from '../../domain/operations/operation-counts.ts';
+import type { ExecutionState } from '../../domain/sending/execution-state.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /**
@@ -7,16 +9,16 @@ import type { Queryable } from '../db/queryable.ts';
  */
 export async function addendumTo(
   db: Queryable,
-  tenantId: string,
-  operationId: string,
+  tenantId: Id<'tenant'>,
+  operationId: Id<'operation'>,
   closed: OperationCounts,
 ): Promise<Partial<Record<string, number>>> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<{ state: ExecutionState; items: number }>(
     `select state, count(*)::int as items from executions where operation_id = $1
        and exists (select from operations o where o.id = $1 and o.tenant_id = $2) group by state`,
     [operationId, tenantId],
   );
-  const now = new Map(rows.map((row) => [row.state, row.items as number]));
+  const now = new Map<string, number>(rows.map((row) => [row.state, row.items]));
   return Object.fromEntries(
     COUNTED_PARTS.filter((part) => part !== 'excluded')
       .map((part) => [part, (now.get(part) ?? 0) - closed[part]] as const)

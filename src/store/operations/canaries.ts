@@ -1,26 +1,33 @@
 import type { CanaryFacts, Tally } from '../../domain/operations/watch.ts';
-import type { Queryable } from '../db/queryable.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 
 /** How many items of an endpoint a slice wants, or gets. */
-type Wanted = { endpointId: string; count: number };
+type Wanted = { endpointId: Id<'endpoint'>; count: number };
+
+interface CanaryRow {
+  endpoint_id: Id<'endpoint'>;
+  state: 'testing' | 'passed' | 'held';
+  room: number;
+}
 
 /**
  * Reserves items at endpoints whose canary is out: no more than their canaries are allowed, nothing where they are held,
- * as many as wanted where they have passed. Runs in a transaction; rows are locked in the order of their endpoints.
+ * as many as wanted where they have passed. Rows are locked in the order of their endpoints.
  */
 export async function reserveCanaries(
-  db: Queryable,
-  operationId: string,
+  tx: Transaction,
+  operationId: Id<'operation'>,
   wanted: Wanted[],
   count: number,
 ): Promise<Wanted[]> {
   const ids = wanted.map(({ endpointId }) => endpointId);
-  await db.query(
+  await tx.query(
     `insert into canaries (operation_id, endpoint_id, allowed)
      select $1, u.id, $3 from unnest($2::uuid[]) as u(id) order by u.id on conflict do nothing`,
     [operationId, ids, count],
   );
-  const { rows } = await db.query(
+  const { rows } = await tx.query<CanaryRow>(
     `select endpoint_id, state, greatest(0, allowed - claimed) as room from canaries
      where operation_id = $1 and endpoint_id = any($2::uuid[]) order by endpoint_id for no key update`,
     [operationId, ids],
@@ -34,7 +41,7 @@ export async function reserveCanaries(
     })
     .filter((grant) => grant.count > 0);
   await moveClaimed(
-    db,
+    tx,
     operationId,
     granted.filter((grant) => grant.testing),
   );
@@ -42,7 +49,11 @@ export async function reserveCanaries(
 }
 
 /** Gives back what was reserved of canaries and not claimed. */
-export async function giveBackCanaries(db: Queryable, operationId: string, unused: Wanted[]): Promise<void> {
+export async function giveBackCanaries(
+  db: Queryable,
+  operationId: Id<'operation'>,
+  unused: Wanted[],
+): Promise<void> {
   await moveClaimed(
     db,
     operationId,
@@ -50,7 +61,7 @@ export async function giveBackCanaries(db: Queryable, operationId: string, unuse
   );
 }
 
-async function moveClaimed(db: Queryable, operationId: string, by: Wanted[]): Promise<void> {
+async function moveClaimed(db: Queryable, operationId: Id<'operation'>, by: Wanted[]): Promise<void> {
   if (by.length === 0) return;
   await db.query(
     // Its time begins with its first item, and not while its endpoint takes nothing.
@@ -68,12 +79,25 @@ const FIRST_ATTEMPTS = `select count(*)::int as attempts, count(*) filter (where
          where t.execution_id = e.id and t.started_at >= c.began_at order by t.number limit 1) a
        where e.operation_id = c.operation_id and e.endpoint_id = c.endpoint_id and e.attempts > 0`;
 
+interface TallyRow {
+  endpoint_id: Id<'endpoint'>;
+  attempts: number;
+  bad: number;
+}
+
+interface CanaryFactsRow extends TallyRow {
+  allowed: number;
+  claimed: number;
+  age_ms: number;
+  unclaimed: number;
+}
+
 /** What the canaries that are still out have come to, by endpoint. */
 export async function canaryFacts(
   db: Queryable,
-  operationId: string,
-): Promise<({ endpointId: string } & CanaryFacts)[]> {
-  const { rows } = await db.query(
+  operationId: Id<'operation'>,
+): Promise<({ endpointId: Id<'endpoint'> } & CanaryFacts)[]> {
+  const { rows } = await db.query<CanaryFactsRow>(
     `select c.endpoint_id, c.allowed, c.claimed,
        extract(epoch from clock_timestamp() - c.began_at)::float8 * 1000 as age_ms,
        f.attempts, f.bad,
@@ -98,11 +122,11 @@ export async function canaryFacts(
 
 /** Writes down how canaries ended. */
 export async function endCanaries(
-  db: Queryable,
-  operationId: string,
-  ended: { endpointId: string; state: 'passed' | 'held' }[],
+  tx: Transaction,
+  operationId: Id<'operation'>,
+  ended: { endpointId: Id<'endpoint'>; state: 'passed' | 'held' }[],
 ): Promise<void> {
-  await db.query(
+  await tx.query(
     `update canaries c set state = t.state from unnest($2::uuid[], $3::text[]) as t(id, state)
      where c.operation_id = $1 and c.endpoint_id = t.id and c.state = 'testing'`,
     [operationId, ended.map(({ endpointId }) => endpointId), ended.map(({ state }) => state)],
@@ -112,9 +136,9 @@ export async function endCanaries(
 /** The endpoints whose items are held, with what their canaries came to, where no other endpoint has anything left to send. */
 export async function heldAlone(
   db: Queryable,
-  operationId: string,
-): Promise<({ endpointId: string } & Tally)[]> {
-  const { rows } = await db.query(
+  operationId: Id<'operation'>,
+): Promise<({ endpointId: Id<'endpoint'> } & Tally)[]> {
+  const { rows } = await db.query<TallyRow>(
     `with recursive hop as (
       (select endpoint_id from executions where in_queue and worked_by = $1 order by endpoint_id limit 1)
       union all
@@ -131,7 +155,7 @@ export async function heldAlone(
 }
 
 /** Begins the canaries of an endpoint again, in every operation that is open: its owner says that it is another one now. */
-export async function beginCanariesAgain(db: Queryable, endpointId: string): Promise<void> {
+export async function beginCanariesAgain(db: Queryable, endpointId: Id<'endpoint'>): Promise<void> {
   await db.query(
     `delete from canaries c using operations o
      where c.endpoint_id = $1 and o.id = c.operation_id and o.closed_at is null`,

@@ -1,14 +1,19 @@
-import type { Queryable } from '../db/queryable.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Transaction } from '../db/queryable.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 
 /**
  * Cancels up to `limit` unsent items of an operation. Where such an item had taken over, through unsent ones only, an
  * execution of no operation, the same statement makes a new one of no operation with that one's due time, attempts so
  * far (those that were lost, and whether one may have arrived) and time to give up: cancelling never strands a delivery. Returns how many were
- * cancelled. Runs in a transaction.
+ * cancelled.
  */
-export async function cancelUnsent(db: Queryable, operationId: string, limit: number): Promise<number> {
-  const { rows } = await db.query(
+export async function cancelUnsent(
+  tx: Transaction,
+  operationId: Id<'operation'>,
+  limit: number,
+): Promise<number> {
+  const { rows } = await tx.query<{ delivery_id: Id<'delivery'> }>(
     `with recursive unsent as (
       select id from executions
       where operation_id = $1 and open and state in ('queued', 'scheduled')
@@ -41,7 +46,7 @@ export async function cancelUnsent(db: Queryable, operationId: string, limit: nu
     [operationId, limit],
   );
   await refoldDeliveries(
-    db,
+    tx,
     rows.map((row) => row.delivery_id),
   );
   return rows.length;

@@ -5,7 +5,9 @@ import {
   type Remainder,
 } from '../../domain/operations/operation-counts.ts';
 import type { Control, OPERATION_ENDS, OperationKind } from '../../domain/operations/operation-state.ts';
-import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import { present } from '../../domain/present.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { operationBreakdown } from './operation-breakdown.ts';
 import { endOperation } from './operation-states.ts';
 
@@ -15,25 +17,25 @@ export type CloseRefused = 'still_open' | 'counts_disagree';
 /**
  * Closes an operation: recounts its ledger under a lock on its counts, refuses where they disagree, writes the report
  * and freezes the counts. What is still unknown goes to the live lane. One that has closed is left as it is, and its
- * report is given again. Runs in a transaction.
+ * report is given again.
  */
 export async function closeOperation(
-  db: Queryable,
-  operationId: string,
+  tx: Transaction,
+  operationId: Id<'operation'>,
   endIn: (remainder: Remainder, cancelled: boolean) => (typeof OPERATION_ENDS)[number],
 ): Promise<{ closed: true; report: ClosureReport } | { closed: false; why: CloseRefused }> {
-  const found = await db.query<{ kind: OperationKind; control: Control; report: ClosureReport | null }>(
+  const found = await tx.query<{ kind: OperationKind; control: Control; report: ClosureReport | null }>(
     'select kind, control, report from operations where id = $1 for no key update',
     [operationId],
   );
   const operation = found.rows[0];
   if (!operation) throw new Error('an operation that is being closed is not there');
   if (operation.report) return { closed: true, report: operation.report };
-  const counted = await db.query<OperationCounts>(
+  const counted = await tx.query<OperationCounts>(
     'select * from operation_counts where operation_id = $1 for update',
     [operationId],
   );
-  const ledger = await readLedger(db, operationId);
+  const ledger = await readLedger(tx, operationId);
   const counts = countsFrom(counted.rows[0] as OperationCounts);
   const states = ledger.states ?? {};
   const exclusions = ledger.exclusions ?? {};
@@ -43,22 +45,24 @@ export async function closeOperation(
     COUNTED_PARTS.every((part) => part === 'excluded' || (states[part] ?? 0) === counts[part]);
   if (!agrees) return { closed: false, why: 'counts_disagree' };
   if (counts.queued + counts.scheduled + counts.sending > 0) return { closed: false, why: 'still_open' };
-  const remainder = await remainderOf(db, operationId, operation.kind);
+  const remainder = await remainderOf(tx, operationId, operation.kind);
   const report: ClosureReport = {
     counts,
     mayHaveArrived: ledger.may_have_arrived,
     exclusions,
     remainder,
     attempts: ledger.attempts,
-    ...(ledger.first_at ? { firstAttemptAt: ledger.first_at.toISOString() } : {}),
-    ...(ledger.last_at ? { lastAttemptAt: ledger.last_at.toISOString() } : {}),
-    breakdown: await operationBreakdown(db, operationId),
+    ...present({
+      firstAttemptAt: ledger.first_at?.toISOString(),
+      lastAttemptAt: ledger.last_at?.toISOString(),
+    }),
+    breakdown: await operationBreakdown(tx, operationId),
   };
-  await db.query(
+  await tx.query(
     `update executions set worked_by = '${LIVE_LANE}' where operation_id = $1 and state = 'unknown' and worked_by = $1`,
     [operationId],
   );
-  await endOperation(db, operationId, endIn(remainder, operation.control === 'cancel'), report);
+  await endOperation(tx, operationId, endIn(remainder, operation.control === 'cancel'), report);
   return { closed: true, report };
 }
 
@@ -71,7 +75,7 @@ type LedgerRow = {
   last_at: Date | null;
 };
 
-async function readLedger(db: Queryable, operationId: string): Promise<LedgerRow> {
+async function readLedger(db: Queryable, operationId: Id<'operation'>): Promise<LedgerRow> {
   const { rows } = await db.query<LedgerRow>(
     `select
       (select jsonb_object_agg(state, n) from (
@@ -91,7 +95,11 @@ async function readLedger(db: Queryable, operationId: string): Promise<LedgerRow
  * What of an operation's selection is not delivered. In a retry an item that was taken over, and what it did not run,
  * count as delivered where their delivery is; in a replay nothing but its own executions does.
  */
-async function remainderOf(db: Queryable, operationId: string, kind: OperationKind): Promise<Remainder> {
+async function remainderOf(
+  db: Queryable,
+  operationId: Id<'operation'>,
+  kind: OperationKind,
+): Promise<Remainder> {
   const { rows } = await db.query<{ reason: string; items: number }>(
     // Look-ups for each line that needs one: as joins the planner may read the whole of the other table.
     `select reason, sum(items)::int as items from (

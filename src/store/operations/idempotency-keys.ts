@@ -1,29 +1,38 @@
-import type { Queryable } from '../db/queryable.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Transaction } from '../db/queryable.ts';
 
 /** A key as it is looked up: only hashes are kept, a client's key may say something about its customers. */
 export interface KeyUse {
   scope: string;
   keyHash: Buffer;
-  tenantId: string;
+  tenantId: Id<'tenant'>;
   fingerprint: Buffer;
 }
 
 /** What a key stands for now. */
 export type KeyLookup =
-  | { found: 'stored'; fingerprint: Buffer; operationId: string; body: string }
+  | { found: 'stored'; fingerprint: Buffer; operationId: Id<'operation'>; body: string }
   /** Free, locked for this transaction; `use` is 1, or more where an earlier use has expired. */
   | { found: 'free'; use: number };
+
+interface KeyRow {
+  fingerprint: Buffer;
+  operation_id: Id<'operation'>;
+  body: string;
+  use: number;
+  expired: boolean;
+}
 
 /**
  * Looks a key up and, where it is free, holds it for this transaction: others with the same key wait for the commit.
  */
-export async function lockKey(db: Queryable, key: Pick<KeyUse, 'scope' | 'keyHash'>): Promise<KeyLookup> {
+export async function lockKey(tx: Transaction, key: Pick<KeyUse, 'scope' | 'keyHash'>): Promise<KeyLookup> {
   // The row of a first use does not exist yet, so the lock is on the key itself.
-  await db.query(`select pg_advisory_xact_lock(hashtextextended($1 || encode($2, 'hex'), 4400))`, [
+  await tx.query(`select pg_advisory_xact_lock(hashtextextended($1 || encode($2, 'hex'), 4400))`, [
     key.scope,
     key.keyHash,
   ]);
-  const { rows } = await db.query(
+  const { rows } = await tx.query<KeyRow>(
     `select k.fingerprint, k.operation_id, k.body, k.use, k.expires_at <= clock_timestamp()
        or (k.while_open and exists (select from operations o where o.id = k.operation_id and o.closed_at is not null))
        as expired
@@ -38,11 +47,11 @@ export async function lockKey(db: Queryable, key: Pick<KeyUse, 'scope' | 'keyHas
 
 /** Stores the answer of an accepted request under its key, in place of an expired use. */
 export async function storeAnswer(
-  db: Queryable,
+  tx: Transaction,
   key: KeyUse,
   answer: {
     use: number;
-    operationId: string;
+    operationId: Id<'operation'>;
     status: number;
     body: string;
     /** Never where absent. */
@@ -51,7 +60,7 @@ export async function storeAnswer(
     whileOpen: boolean;
   },
 ): Promise<void> {
-  await db.query(
+  await tx.query(
     `insert into idempotency_keys (scope, key_hash, tenant_id, fingerprint, use, operation_id, status, body, expires_at,
        while_open)
      values ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, 'infinity'::timestamptz), $10)

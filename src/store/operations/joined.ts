@@ -1,3 +1,4 @@
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** A condition that an execution `j` will be sent, or is being sent, without anything that a human has to do first. */
@@ -8,7 +9,7 @@ export const GOES_BY_ITSELF = `(j.state = 'sending' or (j.state in ('queued', 's
 
 /** An execution of others that an operation waits for, and when it can be sent. */
 export interface Joined {
-  executionId: string;
+  executionId: Id<'execution'>;
   dueInMs: number;
 }
 
@@ -16,8 +17,8 @@ export interface Joined {
  * One of the executions that an operation joined, or that took its items over, and that will be sent without a human;
  * undefined where there is none. What was joined and then taken over itself is followed to what runs in its place.
  */
-export async function firstJoined(db: Queryable, operationId: string): Promise<Joined | undefined> {
-  const { rows } = await db.query<{ id: string; due_in_ms: number }>(
+export async function firstJoined(db: Queryable, operationId: Id<'operation'>): Promise<Joined | undefined> {
+  const { rows } = await db.query<{ id: Id<'execution'>; due_in_ms: number }>(
     `select j.id, greatest(0, extract(epoch from greatest(j.due_at, p.floor_until) - clock_timestamp()) * 1000)::float8
          as due_in_ms
      from (

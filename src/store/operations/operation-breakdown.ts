@@ -1,11 +1,13 @@
 import type { OperationBreakdown } from '../../domain/operations/operation.ts';
+import { present } from '../../domain/present.ts';
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** Rows that are told apart at most; what is behind them is in the ledger. */
 const MOST = 100;
 
-type EndpointRow = { endpoint_id: string; handle: string; endpoints: number } & Record<
+type EndpointRow = { endpoint_id: Id<'endpoint'>; handle: string; endpoints: number } & Record<
   'items' | 'delivered' | 'failed' | 'unknown' | 'others',
   number
 >;
@@ -22,7 +24,10 @@ type CauseRow = {
  * What the items of an operation come to at each endpoint, and why those that are not delivered are not: the largest
  * groups first. It reads every item, so that it is asked for when an operation closes, or while it is small.
  */
-export async function operationBreakdown(db: Queryable, operationId: string): Promise<OperationBreakdown> {
+export async function operationBreakdown(
+  db: Queryable,
+  operationId: Id<'operation'>,
+): Promise<OperationBreakdown> {
   const endpoints = await db.query<EndpointRow>(
     `select g.*, n.handle, count(*) over ()::int as endpoints from (
        select endpoint_id, count(*)::int as items, count(*) filter (where state = 'delivered')::int as delivered,
@@ -52,9 +57,7 @@ export async function operationBreakdown(db: Queryable, operationId: string): Pr
     })),
     causes: causes.rows.map(({ fault_code, http_status, reason, state, items }) => ({
       state,
-      ...(reason === null ? {} : { reason }),
-      ...(fault_code === null ? {} : { faultCode: fault_code }),
-      ...(http_status === null ? {} : { httpStatus: http_status }),
+      ...present({ reason, faultCode: fault_code, httpStatus: http_status }),
       items,
     })),
   };

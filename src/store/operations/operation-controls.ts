@@ -1,5 +1,7 @@
 import type { Halt } from '../../domain/operations/watch.ts';
-import type { Queryable } from '../db/queryable.ts';
+import { present } from '../../domain/present.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 
 /** What was done to an operation: by its owner, or by Redrive itself, which halts and lets pauses expire. */
 export const CONTROL_ACTS = ['pause', 'resume', 'rate', 'cancel', 'halt'] as const;
@@ -19,16 +21,13 @@ export interface OperationControl {
 /** The actor of what nobody asked for. */
 export const ITSELF = 'redrive';
 
-/**
- * Writes down what was done to an operation, under the revision of control that it has come to. Runs in the transaction
- * of the act, which holds the operation.
- */
+/** Writes down what was done to an operation, which the act holds, under the revision of control that it has come to. */
 export async function noteControl(
-  db: Queryable,
-  operationId: string,
+  tx: Transaction,
+  operationId: Id<'operation'>,
   { did, actor, ratePerSecond, halt }: Omit<OperationControl, 'at'>,
 ): Promise<void> {
-  await db.query(
+  await tx.query(
     `insert into operation_controls (operation_id, number, did, actor, rate_per_second, halt)
      select id, control_revision, $2, $3, $4, $5 from operations where id = $1`,
     [operationId, did, actor, ratePerSecond ?? null, halt ? JSON.stringify(halt) : null],
@@ -46,8 +45,8 @@ type ControlRow = {
 /** What was done to a tenant's operation, in its order; the newest `limit` of it. */
 export async function controlsOf(
   db: Queryable,
-  tenantId: string,
-  operationId: string,
+  tenantId: Id<'tenant'>,
+  operationId: Id<'operation'>,
   limit = 500,
 ): Promise<OperationControl[]> {
   const { rows } = await db.query<ControlRow>(
@@ -59,6 +58,6 @@ export async function controlsOf(
   return rows.reverse().map(({ rate_per_second: ratePerSecond, halt, ...control }) => ({
     ...control,
     ...(control.did === 'rate' ? { ratePerSecond } : {}),
-    ...(halt ? { halt } : {}),
+    ...present({ halt }),
   }));
 }

@@ -1,7 +1,9 @@
 import type { OperationFacts } from '../../domain/operations/next-step.ts';
 import type { Operation } from '../../domain/operations/operation.ts';
 import { CANARY_WAITS_MS } from '../../domain/operations/watch.ts';
+import { present } from '../../domain/present.ts';
 import { OPENS_MS } from '../../domain/sending/pacing.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
 import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
@@ -11,7 +13,7 @@ import { firstJoined } from './joined.ts';
 import { loadOperation } from './operations.ts';
 
 /** The facts of an operation, what they were read of, and which execution it waits for where it joined one. */
-export type FactsAndJoined = OperationFacts & { operation: Operation; joinedExecutionId?: string };
+export type FactsAndJoined = OperationFacts & { operation: Operation; joinedExecutionId?: Id<'execution'> };
 
 type FactsRow = {
   age_ms: number;
@@ -26,7 +28,7 @@ type FactsRow = {
 /** Reads what decides an operation's next step; undefined where there is no such operation. */
 export async function operationFacts(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
 ): Promise<FactsAndJoined | undefined> {
   const operation = await loadOperation(db, operationId);
   if (!operation) return undefined;
@@ -71,11 +73,14 @@ export async function operationFacts(
     ...(dueInMs === undefined || dueInMs === null
       ? {}
       : { claimableInMs: Math.max(0, dueInMs, row.arrival_in_ms ?? 0) }),
-    ...(row.lease_in_ms === null ? {} : { leaseInMs: row.lease_in_ms }),
-    ...(row.reconcile_in_ms === null ? {} : { reconcileInMs: row.reconcile_in_ms }),
-    ...(row.judge_in_ms === null ? {} : { judgeInMs: row.judge_in_ms }),
-    ...(joined ? { joinedInMs: joined.dueInMs, joinedExecutionId: joined.executionId } : {}),
-    ...(row.expires_in_ms === null ? {} : { expiresInMs: row.expires_in_ms }),
+    ...present({
+      leaseInMs: row.lease_in_ms,
+      reconcileInMs: row.reconcile_in_ms,
+      judgeInMs: row.judge_in_ms,
+      joinedInMs: joined?.dueInMs,
+      joinedExecutionId: joined?.executionId,
+      expiresInMs: row.expires_in_ms,
+    }),
     ageMs: row.age_ms,
     aliveWorkers: (await countWorkers(db)).polling,
   };
@@ -94,7 +99,7 @@ const JUDGE_IN_MS = `(case when o.watched and o.control = 'run' and o.state = 'r
           then o.ramped_at + (o.options->'ramp'->>'everySeconds')::float8 * interval '1 second' end
       ) - clock_timestamp())::float8 * 1000 end)`;
 
-async function firstClaimable(db: Queryable, operationId: string): Promise<number | undefined> {
+async function firstClaimable(db: Queryable, operationId: Id<'operation'>): Promise<number | undefined> {
   const endpoints = await readyEndpoints(db, operationId);
   return endpoints.length === 0
     ? undefined
@@ -108,13 +113,13 @@ export interface NextEvent {
   /** The control that the run has seen. */
   seenRevision?: number;
   /** The execution of others that it waits for. */
-  awaits?: string;
+  awaits?: Id<'execution'>;
 }
 
 /** Writes down what the workflow does next and when at the latest, and which control it has seen. */
 export async function writeNextEvent(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
   { what, inMs, seenRevision, awaits }: NextEvent,
 ): Promise<void> {
   await db.query(
@@ -126,12 +131,20 @@ export async function writeNextEvent(
   );
 }
 
+interface ControlRow {
+  run: boolean;
+  paced: boolean;
+  watched: boolean;
+  canary: number | null;
+  claimable_in_ms: number;
+}
+
 /** What a slice asks before each claim: whether it may run, and the operation's own pace. */
 export async function readControl(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
 ): Promise<{ run: boolean; paced: boolean; watched: boolean; canary?: number; claimableInMs: number }> {
-  const { rows } = await db.query({
+  const { rows } = await db.query<ControlRow>({
     name: 'read-control',
     text: `select o.control = 'run' as run, o.rate_per_second is not null or o.max_concurrency is not null as paced,
       o.watched, (o.options->'canary'->>'count')::int as canary,
@@ -141,6 +154,6 @@ export async function readControl(
       from operations o join operation_pacing p on p.operation_id = o.id where o.id = $1`,
     values: [operationId],
   });
-  const { run, paced, watched, canary, claimable_in_ms: claimableInMs } = rows[0];
-  return { run, paced, watched, claimableInMs, ...(canary === null ? {} : { canary }) };
+  const { run, paced, watched, canary, claimable_in_ms: claimableInMs } = rows[0] as ControlRow;
+  return { run, paced, watched, claimableInMs, ...present({ canary }) };
 }

@@ -1,6 +1,8 @@
 import type { ExclusionReason } from '../../domain/operations/selection.ts';
+import { present } from '../../domain/present.ts';
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import type { Wait } from '../../domain/sending/waiting-for.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { waitsOfExecutions } from '../reading/waits.ts';
 
@@ -9,9 +11,9 @@ export type OperationItem = ItemEvent &
   (
     | {
         kind: 'item';
-        executionId: string;
-        deliveryId: string;
-        endpointId: string;
+        executionId: Id<'execution'>;
+        deliveryId: Id<'delivery'>;
+        endpointId: Id<'endpoint'>;
         state: ExecutionState;
         reason?: string;
         attempts: number;
@@ -20,28 +22,28 @@ export type OperationItem = ItemEvent &
         faultCode?: string;
         httpStatus?: number;
         /** The execution that this one superseded. */
-        tookOver?: string;
-        supersededBy?: string;
+        tookOver?: Id<'execution'>;
+        supersededBy?: Id<'execution'>;
         finishedAt?: Date;
         /** What holds it back, where it is queued or scheduled. */
         waitingFor: Wait[];
       }
     | {
         kind: 'exclusion';
-        deliveryId: string;
-        endpointId: string;
+        deliveryId: Id<'delivery'>;
+        endpointId: Id<'endpoint'>;
         reason: ExclusionReason;
-        joinedExecutionId?: string;
+        joinedExecutionId?: Id<'execution'>;
         /** The delivery that stands for it since its sender sent the event again. */
-        resentBy?: string;
-        heldBy?: string;
+        resentBy?: Id<'delivery'>;
+        heldBy?: Id<'operation'>;
         createdAt: Date;
       }
   );
 
 /** The event of a line, as its sender knows it. */
 interface ItemEvent {
-  eventId: string;
+  eventId: Id<'event'>;
   externalId?: string;
   eventType: string;
   key?: string;
@@ -60,7 +62,7 @@ export interface ItemsPage {
  */
 export async function pageOperationItems(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
   page: ItemsPage,
 ): Promise<{ items: OperationItem[]; next?: string }> {
   const [phase, after] = page.after?.split(':') ?? ['i'];
@@ -89,14 +91,30 @@ function cut(items: OperationItem[], limit: number): { items: OperationItem[]; n
   return { items: kept, next: last.kind === 'item' ? `i:${last.executionId}` : `x:${last.deliveryId}` };
 }
 
+interface ItemRow extends EventRow {
+  id: Id<'execution'>;
+  delivery_id: Id<'delivery'>;
+  endpoint_id: Id<'endpoint'>;
+  state: ExecutionState;
+  reason: string | null;
+  attempts: number;
+  due_at: Date;
+  may_have_arrived: boolean;
+  fault_code: string | null;
+  http_status: number | null;
+  took_over: Id<'execution'> | null;
+  superseded_by: Id<'execution'> | null;
+  finished_at: Date | null;
+}
+
 async function executionsOf(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
   states: string[] | undefined,
   after: string | undefined,
   limit: number,
 ): Promise<OperationItem[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ItemRow>(
     // The page first, then a look-up a line: as plain joins the planner may read the whole of the other tables.
     `with page as materialized (
        select * from executions e
@@ -127,26 +145,38 @@ async function executionsOf(
     endpointId: row.endpoint_id,
     ...eventFrom(row),
     state: row.state,
-    ...(row.reason ? { reason: row.reason } : {}),
     attempts: row.attempts,
     dueAt: row.due_at,
     mayHaveArrived: row.may_have_arrived,
-    ...(row.fault_code ? { faultCode: row.fault_code } : {}),
-    ...(row.http_status ? { httpStatus: row.http_status } : {}),
-    ...(row.took_over ? { tookOver: row.took_over } : {}),
-    ...(row.superseded_by ? { supersededBy: row.superseded_by } : {}),
-    ...(row.finished_at ? { finishedAt: row.finished_at } : {}),
+    ...present({
+      reason: row.reason,
+      faultCode: row.fault_code,
+      httpStatus: row.http_status,
+      tookOver: row.took_over,
+      supersededBy: row.superseded_by,
+      finishedAt: row.finished_at,
+    }),
     waitingFor: waits.get(row.id) ?? [],
   }));
 }
 
+interface ExclusionRow extends EventRow {
+  delivery_id: Id<'delivery'>;
+  endpoint_id: Id<'endpoint'>;
+  reason: ExclusionReason;
+  joined_execution_id: Id<'execution'> | null;
+  resent_by: Id<'delivery'> | null;
+  held_by: Id<'operation'> | null;
+  created_at: Date;
+}
+
 async function exclusionsOf(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
   after: string | undefined,
   limit: number,
 ): Promise<OperationItem[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ExclusionRow>(
     `select x.*, d.endpoint_id, d.event_id, v.external_id, v.type, v.key,
        case when x.reason = 'resent' then d.resent_by end as resent_by
      from exclusions x join deliveries d on d.id = x.delivery_id
@@ -161,20 +191,21 @@ async function exclusionsOf(
     endpointId: row.endpoint_id,
     ...eventFrom(row),
     reason: row.reason,
-    ...(row.joined_execution_id ? { joinedExecutionId: row.joined_execution_id } : {}),
-    ...(row.resent_by ? { resentBy: row.resent_by } : {}),
-    ...(row.held_by ? { heldBy: row.held_by } : {}),
+    ...present({
+      joinedExecutionId: row.joined_execution_id,
+      resentBy: row.resent_by,
+      heldBy: row.held_by,
+    }),
     createdAt: row.created_at,
   }));
 }
 
-type EventRow = { event_id: string; external_id: string | null; type: string; key: string | null };
+type EventRow = { event_id: Id<'event'>; external_id: string | null; type: string; key: string | null };
 
 function eventFrom(row: EventRow): ItemEvent {
   return {
     eventId: row.event_id,
-    ...(row.external_id === null ? {} : { externalId: row.external_id }),
     eventType: row.type,
-    ...(row.key === null ? {} : { key: row.key }),
+    ...present({ externalId: row.external_id, key: row.key }),
   };
 }

@@ -1,13 +1,14 @@
-import type { Queryable } from '../db/queryable.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 import type { SelectionCursor } from '../selection/selection-page.ts';
 
 /** Moves the selection's cursor, in the transaction of the page that was frozen. */
 export async function moveSelection(
-  db: Queryable,
-  operationId: string,
+  tx: Transaction,
+  operationId: Id<'operation'>,
   cursor: SelectionCursor,
 ): Promise<void> {
-  await db.query(
+  await tx.query(
     `update operations set selection_cursor = $2, next_event = 'select', next_event_at = now() + interval '30 seconds'
      where id = $1 and closed_at is null`,
     [operationId, JSON.stringify(cursor)],
@@ -26,8 +27,12 @@ export async function renewStatistics(db: Queryable): Promise<void> {
  * Takes back the exclusion of coalesced deliveries whose joined execution ended cancelled unsent; returns them. Of an
  * operation that has closed nothing is taken back: it is locked, so that it does not close meanwhile.
  */
-export async function reopenCoalesced(db: Queryable, operationId: string, limit: number): Promise<string[]> {
-  const { rows } = await db.query(
+export async function reopenCoalesced(
+  tx: Transaction,
+  operationId: Id<'operation'>,
+  limit: number,
+): Promise<Id<'delivery'>[]> {
+  const { rows } = await tx.query<{ delivery_id: Id<'delivery'> }>(
     `with open as materialized (
        select id from operations where id = $1 and closed_at is null for no key update
      )

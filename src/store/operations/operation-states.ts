@@ -2,7 +2,8 @@ import type { ClosureReport } from '../../domain/operations/operation.ts';
 import type { Control, OPERATION_ENDS, OperationState } from '../../domain/operations/operation-state.ts';
 import type { Halt } from '../../domain/operations/watch.ts';
 import { BOOKED_AT_MOST_MS } from '../../domain/sending/pacing.ts';
-import type { Queryable } from '../db/queryable.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 import type { SelectionCursor } from '../selection/selection-page.ts';
 
 /*
@@ -17,10 +18,10 @@ const RUNNING_SINCE = `running_since = clock_timestamp(), ended_before = (
 
 /** Locks an operation for its selection and returns where it stands; undefined when it may not go on selecting. */
 export async function lockSelection(
-  db: Queryable,
-  operationId: string,
+  tx: Transaction,
+  operationId: Id<'operation'>,
 ): Promise<SelectionCursor | undefined> {
-  const { rows } = await db.query<{ selection_cursor: SelectionCursor | null }>(
+  const { rows } = await tx.query<{ selection_cursor: SelectionCursor | null }>(
     `update operations set state = 'selecting' where id = $1 and control = 'run' and selected_at is null
        and closed_at is null
      returning selection_cursor`,
@@ -31,8 +32,8 @@ export async function lockSelection(
 }
 
 /** Ends the selection; the operation runs unless its owner said otherwise meanwhile. */
-export async function endSelection(db: Queryable, operationId: string): Promise<void> {
-  await db.query(
+export async function endSelection(tx: Transaction, operationId: Id<'operation'>): Promise<void> {
+  await tx.query(
     `update operations set selected_at = clock_timestamp(), ${RUNNING_SINCE},
        state = case when state = 'selecting' then 'running' else state end
      where id = $1 and selected_at is null`,
@@ -41,7 +42,7 @@ export async function endSelection(db: Queryable, operationId: string): Promise<
 }
 
 /** Shows an accepted operation whose items were frozen at acceptance as running. */
-export async function showRunning(db: Queryable, operationId: string): Promise<void> {
+export async function showRunning(db: Queryable, operationId: Id<'operation'>): Promise<void> {
   await db.query(
     `update operations set state = 'running', ${RUNNING_SINCE}
      where id = $1 and state = 'accepted' and selected_at is not null`,
@@ -56,8 +57,8 @@ export async function showRunning(db: Queryable, operationId: string): Promise<v
  */
 export async function commitControl(
   db: Queryable,
-  tenantId: string,
-  operationId: string,
+  tenantId: Id<'tenant'>,
+  operationId: Id<'operation'>,
   change: { control?: Control; rate?: { perSecond: number | null }; pausedForMs?: number },
   from: OperationState[],
 ): Promise<boolean> {
@@ -108,7 +109,7 @@ export async function commitControl(
 }
 
 /** Asks for the cancel of an operation whose pause or halt has expired; true when it was this call that did. */
-export async function cancelExpired(db: Queryable, operationId: string): Promise<boolean> {
+export async function cancelExpired(db: Queryable, operationId: Id<'operation'>): Promise<boolean> {
   const { rowCount } = await db.query(
     `update operations set control = 'cancel', control_revision = control_revision + 1, state = 'closing',
        expires_at = null
@@ -119,7 +120,7 @@ export async function cancelExpired(db: Queryable, operationId: string): Promise
 }
 
 /** Asks for the cancel of an operation whose workflow was cancelled from outside; true when it was this call that did. */
-export async function cancelFromOutside(db: Queryable, operationId: string): Promise<boolean> {
+export async function cancelFromOutside(db: Queryable, operationId: Id<'operation'>): Promise<boolean> {
   const { rowCount } = await db.query(
     `update operations set control = 'cancel', control_revision = control_revision + 1, state = 'closing', expires_at = null
      where id = $1 and (control <> 'cancel' or state = 'halted') and closed_at is null`,
@@ -134,7 +135,7 @@ export async function cancelFromOutside(db: Queryable, operationId: string): Pro
  */
 export async function haltOperation(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
   halt: Halt,
   waitsMs: number,
 ): Promise<boolean> {
@@ -150,7 +151,7 @@ export async function haltOperation(
 
 /** What became of an operation of which a step failed, whose it is, and the state it was found in. */
 export interface Stuck {
-  tenantId: string;
+  tenantId: Id<'tenant'>;
   became: 'halted' | 'halted_already' | 'overtaken' | 'ended';
   found: OperationState;
 }
@@ -162,11 +163,11 @@ export interface Stuck {
  */
 export async function haltStuck(
   db: Queryable,
-  operationId: string,
+  operationId: Id<'operation'>,
   halt: Extract<Halt, { reason: 'failed_step' }>,
   { waitsMs, looking }: { waitsMs: number; looking: boolean },
 ): Promise<Stuck | undefined> {
-  const { rows } = await db.query<Omit<Stuck, 'tenantId'> & { tenant_id: string }>(
+  const { rows } = await db.query<Omit<Stuck, 'tenantId'> & { tenant_id: Id<'tenant'> }>(
     `with before as materialized (
       select id, tenant_id, state as found, case
         when closed_at is not null then 'ended'
@@ -191,15 +192,15 @@ export async function haltStuck(
   return row && { became: row.became, found: row.found, tenantId: row.tenant_id };
 }
 
-/** Ends an operation with its report; its counts are frozen from then on. Runs in the transaction that has recounted them. */
+/** Ends an operation with its report; its counts, which its transaction has recounted, are frozen from then on. */
 export async function endOperation(
-  db: Queryable,
-  operationId: string,
+  tx: Transaction,
+  operationId: Id<'operation'>,
   end: (typeof OPERATION_ENDS)[number],
   report: ClosureReport,
 ): Promise<void> {
-  await db.query('update operation_counts set frozen = true where operation_id = $1', [operationId]);
-  await db.query(
+  await tx.query('update operation_counts set frozen = true where operation_id = $1', [operationId]);
+  await tx.query(
     `update operations set state = $2, closed_at = clock_timestamp(), report = $3, next_event = null,
        next_event_at = null, awaited_execution_id = null
      where id = $1 and closed_at is null`,

@@ -1,10 +1,12 @@
 import type { OperationOptions } from '../../domain/operations/operation.ts';
 import type { Tally } from '../../domain/operations/watch.ts';
-import type { Queryable } from '../db/queryable.ts';
+import { present } from '../../domain/present.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 
 /** What a watched operation is judged by. */
 export interface Watched {
-  tenantId: string;
+  tenantId: Id<'tenant'>;
   options: OperationOptions;
   ratePerSecond?: number;
   /** All attempts of the last minute, since it was resumed. */
@@ -14,9 +16,27 @@ export interface Watched {
   spanMs: number;
 }
 
+interface WatchedRow {
+  tenant_id: Id<'tenant'>;
+  options: OperationOptions;
+  rate_per_second: number | null;
+  ramped_at: Date;
+  span_ms: number;
+}
+
+interface PulsesRow {
+  attempts: number;
+  bad: number;
+  first_attempts: number;
+  first_bad: number;
+}
+
 /** Holds a watched operation that runs and reads what it is judged by; undefined where another does, or it does not run. */
-export async function lockWatched(db: Queryable, operationId: string): Promise<Watched | undefined> {
-  const { rows } = await db.query(
+export async function lockWatched(
+  tx: Transaction,
+  operationId: Id<'operation'>,
+): Promise<Watched | undefined> {
+  const { rows } = await tx.query<WatchedRow>(
     `select tenant_id, options, rate_per_second, ramped_at,
        extract(epoch from clock_timestamp() - ramped_at)::float8 * 1000 as span_ms
      from operations where id = $1 and watched and control = 'run' and state = 'running'
@@ -25,7 +45,7 @@ export async function lockWatched(db: Queryable, operationId: string): Promise<W
   );
   const operation = rows[0];
   if (!operation) return undefined;
-  const pulses = await db.query(
+  const pulses = await tx.query<PulsesRow>(
     `select coalesce(sum(attempts) filter (where second > clock_timestamp() - interval '60 seconds'), 0)::int as attempts,
        coalesce(sum(bad) filter (where second > clock_timestamp() - interval '60 seconds'), 0)::int as bad,
        coalesce(sum(first_attempts) filter (where second >= date_trunc('second', $2::timestamptz)), 0)::int as first_attempts,
@@ -33,11 +53,11 @@ export async function lockWatched(db: Queryable, operationId: string): Promise<W
      from operation_pulses where operation_id = $1`,
     [operationId, operation.ramped_at],
   );
-  const pulse = pulses.rows[0];
+  const pulse = pulses.rows[0] as PulsesRow;
   return {
     tenantId: operation.tenant_id,
     options: operation.options,
-    ...(operation.rate_per_second === null ? {} : { ratePerSecond: operation.rate_per_second }),
+    ...present({ ratePerSecond: operation.rate_per_second }),
     lastMinute: { attempts: pulse.attempts, bad: pulse.bad },
     span: { attempts: pulse.first_attempts, bad: pulse.first_bad },
     spanMs: operation.span_ms,
@@ -46,11 +66,11 @@ export async function lockWatched(db: Queryable, operationId: string): Promise<W
 
 /** Sets the rate that a ramp has come to, and begins its next span. */
 export async function moveRamp(
-  db: Queryable,
-  operationId: string,
+  tx: Transaction,
+  operationId: Id<'operation'>,
   ratePerSecond: number | null,
 ): Promise<void> {
-  await db.query('update operations set rate_per_second = $2, ramped_at = clock_timestamp() where id = $1', [
+  await tx.query('update operations set rate_per_second = $2, ramped_at = clock_timestamp() where id = $1', [
     operationId,
     ratePerSecond,
   ]);
@@ -59,7 +79,7 @@ export async function moveRamp(
 /** Counts attempts of watched operations, in the second in which they are recorded. */
 export async function addPulses(
   db: Queryable,
-  pulses: ({ operationId: string; firstAttempts: number; firstBad: number } & Tally)[],
+  pulses: ({ operationId: Id<'operation'>; firstAttempts: number; firstBad: number } & Tally)[],
 ): Promise<void> {
   await db.query(
     `insert into operation_pulses as p (operation_id, second, attempts, bad, first_attempts, first_bad)

@@ -1,8 +1,11 @@
-import type { Operation } from '../../domain/operations/operation.ts';
-import type { OperationState } from '../../domain/operations/operation-state.ts';
+import type { ClosureReport, Operation, OperationOptions } from '../../domain/operations/operation.ts';
+import type { OperationCounts } from '../../domain/operations/operation-counts.ts';
+import type { Control, OperationKind, OperationState } from '../../domain/operations/operation-state.ts';
+import type { Selection } from '../../domain/operations/selection.ts';
 import { isWatched } from '../../domain/operations/watch.ts';
-
+import { present } from '../../domain/present.ts';
 import type { SurfaceName } from '../../domain/tenancy/surface-name.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { ITSELF } from './operation-controls.ts';
 
@@ -20,7 +23,7 @@ export type NewOperation = Pick<
   reason?: string;
   ticket?: string;
   estimatedEvents?: number;
-  caller: { actor: string; keyId?: string };
+  caller: { actor: string; keyId?: Id<'key'> };
   selected: boolean;
 };
 
@@ -64,29 +67,34 @@ export async function insertOperation(db: Queryable, operation: NewOperation): P
 /** One operation of a tenant. */
 export async function findOperation(
   db: Queryable,
-  tenantId: string,
-  operationId: string,
+  tenantId: Id<'tenant'>,
+  operationId: Id<'operation'>,
 ): Promise<Operation | undefined> {
-  const { rows } = await db.query(`select ${COLUMNS} from ${TABLES} where o.id = $1 and o.tenant_id = $2`, [
-    operationId,
-    tenantId,
-  ]);
+  const { rows } = await db.query<OperationRow>(
+    `select ${COLUMNS} from ${TABLES} where o.id = $1 and o.tenant_id = $2`,
+    [operationId, tenantId],
+  );
   return rows[0] && operationFrom(rows[0]);
 }
 
 /** One operation, for the engine itself, which works for every tenant. */
-export async function loadOperation(db: Queryable, operationId: string): Promise<Operation | undefined> {
-  const { rows } = await db.query(`select ${COLUMNS} from ${TABLES} where o.id = $1`, [operationId]);
+export async function loadOperation(
+  db: Queryable,
+  operationId: Id<'operation'>,
+): Promise<Operation | undefined> {
+  const { rows } = await db.query<OperationRow>(`select ${COLUMNS} from ${TABLES} where o.id = $1`, [
+    operationId,
+  ]);
   return rows[0] && operationFrom(rows[0]);
 }
 
 /** Operations of a tenant, newest first, before a given one: all, or those of a surface, or that came with an estimate. */
 export async function listOperations(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   page: { state?: OperationState[]; surface?: SurfaceName; estimated?: true; before?: string; limit: number },
 ): Promise<Operation[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<OperationRow>(
     `select ${COLUMNS} from ${TABLES}
      where o.tenant_id = $1 and ($2::text[] is null or o.state = any($2)) and ($3::uuid is null or o.id < $3)
        and ($5::text is null or o.surface = $5) and (not $6 or o.estimated_events is not null)
@@ -103,8 +111,40 @@ export async function listOperations(
   return rows.map(operationFrom);
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function operationFrom(row: any): Operation {
+type OperationRow = OperationCounts &
+  RunningRow & {
+    id: Id<'operation'>;
+    tenant_id: Id<'tenant'>;
+    kind: OperationKind;
+    surface: SurfaceName;
+    workflow_id: string;
+    interactive: boolean;
+    target: Operation['target'];
+    selection: Selection;
+    options: OperationOptions;
+    reason: string | null;
+    ticket: string | null;
+    actor: string | null;
+    state: OperationState;
+    control: Control;
+    control_revision: number;
+    rate_per_second: number | null;
+    watermark: Date;
+    next_event: string | null;
+    next_event_at: Date | null;
+    stalled: boolean;
+    selected_at: Date | null;
+    estimated_events: number | null;
+    created_at: Date;
+    closed_at: Date | null;
+    halt: NonNullable<Operation['halt']> | null;
+    report: ClosureReport | null;
+  };
+
+/** Both are written together, when it begins to run. */
+type RunningRow = { running_since: Date; ended_before: number } | { running_since: null; ended_before: null };
+
+function operationFrom(row: OperationRow): Operation {
   return {
     id: row.id,
     tenantId: row.tenant_id,
@@ -115,13 +155,10 @@ function operationFrom(row: any): Operation {
     target: row.target,
     selection: row.selection,
     options: row.options,
-    ...(row.reason ? { reason: row.reason } : {}),
-    ...(row.ticket ? { ticket: row.ticket } : {}),
     requestedBy: row.actor ?? ITSELF,
     state: row.state,
     control: row.control,
     controlRevision: row.control_revision,
-    ...(row.rate_per_second !== null ? { ratePerSecond: row.rate_per_second } : {}),
     watermark: row.watermark,
     counts: {
       expected: row.expected,
@@ -136,15 +173,21 @@ function operationFrom(row: any): Operation {
       superseded: row.superseded,
       excluded: row.excluded,
     },
-    ...(row.next_event ? { nextEvent: row.next_event } : {}),
-    ...(row.next_event_at ? { nextEventAt: row.next_event_at } : {}),
     stalled: row.stalled,
     ...(row.running_since ? { running: { since: row.running_since, endedBefore: row.ended_before } } : {}),
     selected: row.selected_at !== null,
-    ...(row.estimated_events === null ? {} : { estimatedEvents: row.estimated_events }),
     createdAt: row.created_at,
-    ...(row.closed_at ? { closedAt: row.closed_at } : {}),
-    ...(row.halt ? { halt: row.halt } : {}),
-    ...(row.report ? { report: row.report } : {}),
+    ...present({
+      // An empty text says as little as none.
+      reason: row.reason || null,
+      ticket: row.ticket || null,
+      ratePerSecond: row.rate_per_second,
+      nextEvent: row.next_event,
+      nextEventAt: row.next_event_at,
+      estimatedEvents: row.estimated_events,
+      closedAt: row.closed_at,
+      halt: row.halt,
+      report: row.report,
+    }),
   };
 }

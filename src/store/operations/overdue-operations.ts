@@ -1,8 +1,10 @@
 import type { RunnableOperation } from '../../domain/operations/operation.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 import { GOES_BY_ITSELF } from './joined.ts';
+import { type RunnableRow, runnableFrom } from './runnable.ts';
 
 /** Why the sweeper looks at an operation. */
 export type Overdue = RunnableOperation & {
@@ -17,7 +19,7 @@ const COLUMNS = `o.id, o.tenant_id, o.workflow_id, o.interactive, o.kind, o.stat
  * rotating few others are looked at as well, so that a run terminated by hand is found soon.
  */
 export async function findOverdue(db: Queryable, limit: number, samples: number): Promise<Overdue[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<RunnableRow & Pick<Overdue, 'why'>>(
     `with pushed as (
       select o.id, case
           when o.start_confirmed_at is null and o.created_at < now() - interval '2 seconds' then 'not_started'
@@ -64,21 +66,11 @@ export async function findOverdue(db: Queryable, limit: number, samples: number)
     returning ${COLUMNS}, chosen.why`,
     [limit, samples],
   );
-  return rows.map((row) => ({
-    id: row.id,
-    tenantId: row.tenant_id,
-    workflowId: row.workflow_id,
-    interactive: row.interactive,
-    kind: row.kind,
-    state: row.state,
-    control: row.control,
-    controlRevision: row.control_revision,
-    why: row.why,
-  }));
+  return rows.map((row) => ({ ...runnableFrom(row), why: row.why }));
 }
 
 /** Notes one more try to start or revive a run; the next is allowed after a backoff of 5 s to 5 min. */
-export async function noteStart(db: Queryable, operationId: string): Promise<void> {
+export async function noteStart(db: Queryable, operationId: Id<'operation'>): Promise<void> {
   await db.query(
     `update operations set start_attempts = start_attempts + 1,
        start_again_at = now() + least(300, 5 * 2 ^ least(start_attempts, 10)) * interval '1 second'
@@ -88,7 +80,7 @@ export async function noteStart(db: Queryable, operationId: string): Promise<voi
 }
 
 /** Notes that Temporal has the run of an operation. */
-export async function confirmStart(db: Queryable, operationId: string): Promise<void> {
+export async function confirmStart(db: Queryable, operationId: Id<'operation'>): Promise<void> {
   await db.query(
     'update operations set start_confirmed_at = coalesce(start_confirmed_at, now()) where id = $1',
     [operationId],

@@ -1,4 +1,5 @@
 import type { Operation } from '../../domain/operations/operation.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /**
@@ -9,8 +10,8 @@ export async function unsentEndpoints(
   db: Queryable,
   { id, interactive }: Pick<Operation, 'id' | 'interactive'>,
   limit: number,
-): Promise<string[]> {
-  const { rows } = await db.query<{ endpoint_id: string }>(
+): Promise<Id<'endpoint'>[]> {
+  const { rows } = await db.query<{ endpoint_id: Id<'endpoint'> }>(
     interactive
       ? `select distinct endpoint_id from executions
          where operation_id = $1 and state in ('queued', 'scheduled', 'sending') limit $2`

@@ -1,14 +1,15 @@
 import type { DeliveryFilter, NewestExecution, SelectedTenants } from '../../domain/operations/selection.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { millisecondEdge, type TimeBound } from '../../domain/time/instant.ts';
 import type { Parameters } from '../db/parameters.ts';
 
 /** A part of what a filter selects, which is read by itself: of one endpoint, one fault, or some states. */
-export type Partition = { endpointId?: string; faultCode?: string; states?: DeliveryState[] };
+export type Partition = { endpointId?: Id<'endpoint'>; faultCode?: string; states?: DeliveryState[] };
 
 /** Whose deliveries a filter is applied to, and since when. */
 interface FilterScope {
-  tenantId: string;
+  tenantId: Id<'tenant'>;
   tenants?: SelectedTenants | undefined;
   /** What is "so long ago" counts from here, or from now. */
   asOf?: Date | undefined;
@@ -80,7 +81,7 @@ const CONDITIONS = {
  * none, an empty array matches nothing. An absent state means failed: that is what one retries.
  */
 export function filterConditions(
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   filter: DeliveryFilter,
   partition: Partition,
   p: Parameters,

@@ -1,7 +1,8 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import { isExplicit, isSingle } from '../../domain/operations/selection.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
-import type { Queryable } from '../db/queryable.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 import {
@@ -20,7 +21,7 @@ export interface Frozen {
   /** The last of them. */
   last?: SelectionPlace;
   /** Deliveries that changed hands while the statement ran; to be decided again by a statement that sees it. */
-  raced: string[];
+  raced: Id<'delivery'>[];
 }
 
 /** What freezing must know of an operation. */
@@ -32,21 +33,31 @@ export type FrozenOperation = Pick<
 /** What is decided in the place of a stretch. */
 interface FreezeOptions {
   /** These deliveries, instead of the stretch. */
-  only?: string[];
+  only?: Id<'delivery'>[];
   /** Whatever they have become since the operation was accepted. */
   again?: boolean;
   /** As if nobody else gave the same deliveries an execution meanwhile: a tenth faster, and an error (23505) where one does. */
   unopposed?: boolean;
 }
 
+/** The place of the last delivery is null as a whole, where nothing was selected. */
+type FrozenRow = {
+  selected: number;
+  raced: Id<'delivery'>[];
+  pending: Id<'delivery'>[];
+} & (
+  | { last_id: Id<'delivery'>; last_tenant_id: Id<'tenant'>; last_accepted_at: string }
+  | { last_id: null; last_tenant_id: null; last_accepted_at: null }
+);
+
 /**
  * Decides each delivery of a stretch and makes it an item of the operation or an exclusion with its reason, in one
  * set-based statement. An open execution elsewhere is joined (`coalesced`), or superseded where this request may
  * take it over; what is being sent is never taken over. A conflict with a concurrent statement is left undecided
- * and returned as raced. Runs in a transaction.
+ * and returned as raced.
  */
 export async function freezePage(
-  db: Queryable,
+  tx: Transaction,
   operation: FrozenOperation,
   stretch: Stretch,
   { only, again = false, unopposed = false }: FreezeOptions = {},
@@ -64,7 +75,7 @@ export async function freezePage(
   const { takeOverScheduled: takesOver = false, giveUpAfterMs, matchFilter, onAmbiguous } = operation.options;
   const takesResent = operation.kind === 'replay' && operation.options.includeResent === true;
   const takesStopped = takesOver || isSingle(selection);
-  const result = await db.query(
+  const result = await tx.query<FrozenRow>(
     `with op as materialized (
       select watermark, not_before > now() as waits, greatest(not_before, now()) as due_at from operations
       where id = ${op}
@@ -163,14 +174,14 @@ export async function freezePage(
           and (coalesce(d.tip_attempts, 0) = 0 or d.tip_state = 'superseded')) as pending`,
     p.values,
   );
-  const row = result.rows[0];
+  const row = result.rows[0] as FrozenRow;
   // A failed delivery stays failed while its retry waits. Only one that was never attempted, or whose newest run with an
   // attempt was taken over, is pending by the rule once it has an open execution: these few are written, the mass is not.
-  await refoldDeliveries(db, row.pending);
+  await refoldDeliveries(tx, row.pending);
   return {
     selected: row.selected,
     raced: row.raced,
-    ...(row.last_id
+    ...(row.last_id !== null
       ? { last: { tenantId: row.last_tenant_id, acceptedAt: row.last_accepted_at, id: row.last_id } }
       : {}),
   };
@@ -180,7 +191,7 @@ export async function freezePage(
 export async function excludeChanged(
   db: Queryable,
   { id, tenantId, selection }: Pick<Operation, 'id' | 'tenantId' | 'selection'>,
-  ids: string[],
+  ids: Id<'delivery'>[],
 ): Promise<void> {
   const p = new Parameters();
   await db.query(
@@ -197,9 +208,9 @@ export async function excludeChanged(
  */
 export async function excludeUnretried(
   db: Queryable,
-  operationId: string,
-  tenantId: string,
-  executionIds: string[],
+  operationId: Id<'operation'>,
+  tenantId: Id<'tenant'>,
+  executionIds: Id<'execution'>[],
 ): Promise<void> {
   await db.query(
     `insert into exclusions (operation_id, delivery_id, reason)

@@ -1,29 +1,44 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import type { EventSelection, Selection } from '../../domain/operations/selection.ts';
+import { present } from '../../domain/present.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
-import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { eventPage, orderBy, type SelectionCursor } from './selection-page.ts';
 
 /** An event to be matched afresh, with the deliveries it has. */
 export interface EventToMatch {
-  id: string;
-  tenantId: string;
+  id: Id<'event'>;
+  tenantId: Id<'tenant'>;
   type: string;
   /** When it, or the event that it repeats, was accepted first. */
   acceptedAt: Date;
   /** Undefined where it is not kept, and for suppressed repeats, which keep none. */
   body?: string;
-  deliveries: { id: string; endpointId: string }[];
+  deliveries: { id: Id<'delivery'>; endpointId: Id<'endpoint'> }[];
   /** Its sender sent it again, and the later event stands for it: no further endpoint gets this one. */
   resent: boolean;
   /** Endpoints that have an event of the same id: that one stands for it there. */
-  heldElsewhere: string[];
+  heldElsewhere: Id<'endpoint'>[];
 }
 
 /** A page of events, and where the next one begins; absent behind the last. */
 export interface EventsPage {
   events: EventToMatch[];
   next?: SelectionCursor;
+}
+
+interface EventRow {
+  id: Id<'event'>;
+  tenant_id: Id<'tenant'>;
+  type: string;
+  accepted_at: string;
+  found: number;
+  first_accepted_at: Date;
+  body: string | null;
+  deliveries: EventToMatch['deliveries'] | null;
+  resent: boolean;
+  held_elsewhere: Id<'endpoint'>[];
 }
 
 /** Reads the next page of events: `limit` of them, or fewer whose payloads have about `maxBytes` together. */
@@ -35,7 +50,7 @@ export async function eventsToMatch(
   { limit, maxBytes }: { limit: number; maxBytes: number },
 ): Promise<EventsPage> {
   const p = new Parameters();
-  const { rows } = await db.query(
+  const { rows } = await db.query<EventRow>(
     `with page as materialized (${eventPage(operation.tenantId, selection, cursor, limit, p, operation.id)}),
      weighed as (
        select v.*, count(*) over () as found,
@@ -63,10 +78,10 @@ export async function eventsToMatch(
       tenantId: row.tenant_id,
       type: row.type,
       acceptedAt: row.first_accepted_at,
-      ...(row.body === null ? {} : { body: row.body }),
       deliveries: row.deliveries ?? [],
       resent: row.resent,
       heldElsewhere: row.held_elsewhere,
+      ...present({ body: row.body }),
     })),
     ...(more
       ? { next: { partition: 0, tenantId: last.tenant_id, acceptedAt: last.accepted_at, id: last.id } }
@@ -77,17 +92,17 @@ export async function eventsToMatch(
 /**
  * Makes first deliveries of events as items of an operation, each with its first execution; at an endpoint that takes
  * nothing it is ignored, as when the event came in, and no item. Returns those that are no items, and those that somebody
- * else has made meanwhile: they are decided like every delivery that is there already. Runs in a transaction.
+ * else has made meanwhile: they are decided like every delivery that is there already.
  */
 export async function insertFirstDeliveries(
-  db: Queryable,
+  tx: Transaction,
   { id, interactive }: Pick<Operation, 'id' | 'interactive'>,
-  first: { eventId: string; endpointId: string }[],
-): Promise<string[]> {
+  first: { eventId: Id<'event'>; endpointId: Id<'endpoint'> }[],
+): Promise<Id<'delivery'>[]> {
   if (first.length === 0) return [];
   const eventIds = first.map(({ eventId }) => eventId);
   const endpointIds = first.map(({ endpointId }) => endpointId);
-  const made = await db.query<{ operation_id: string | null }>(
+  const made = await tx.query<{ operation_id: Id<'operation'> | null }>(
     `with delivery as (
       insert into deliveries (tenant_id, event_id, endpoint_id, state, accepted_at, payload_bytes, order_key, order_number)
       select v.tenant_id, v.id, n.id, case n.state when 'enabled' then 'pending' else 'ignored' end, v.accepted_at,
@@ -113,7 +128,7 @@ export async function insertFirstDeliveries(
     [id, eventIds, endpointIds, interactive ? LIVE_LANE : id, LIVE_LANE],
   );
   if (made.rows.filter((row) => row.operation_id !== null).length === first.length) return [];
-  const { rows } = await db.query(
+  const { rows } = await tx.query<{ id: Id<'delivery'> }>(
     `select d.id from unnest($2::uuid[], $3::uuid[]) as f(event_id, endpoint_id)
      join deliveries d on d.event_id = f.event_id and d.endpoint_id = f.endpoint_id and d.replay_of is null
      where not exists (select from executions x where x.delivery_id = d.id and x.operation_id = $1)`,
@@ -123,7 +138,11 @@ export async function insertFirstDeliveries(
 }
 
 /** Excludes what an endpoint had and no longer wants; what it has got is excluded as delivered. */
-export async function excludeUnmatched(db: Queryable, operationId: string, ids: string[]): Promise<void> {
+export async function excludeUnmatched(
+  db: Queryable,
+  operationId: Id<'operation'>,
+  ids: Id<'delivery'>[],
+): Promise<void> {
   if (ids.length === 0) return;
   await db.query(
     `insert into exclusions (operation_id, delivery_id, reason)

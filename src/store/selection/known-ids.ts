@@ -1,10 +1,15 @@
 import type { DeliveryFilter, Selection } from '../../domain/operations/selection.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { eventPage, selectionPage, WHOLE } from './selection-page.ts';
 
 /** Which of the ids that a selection names are not the tenant's; a filter names none. */
-export async function unknownIds(db: Queryable, tenantId: string, selection: Selection): Promise<string[]> {
+export async function unknownIds(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  selection: Selection,
+): Promise<string[]> {
   const named =
     'deliveryIds' in selection
       ? { table: 'deliveries', ids: selection.deliveryIds }
@@ -18,7 +23,7 @@ export async function unknownIds(db: Queryable, tenantId: string, selection: Sel
               ? { table: 'operations', ids: [selection.remainderOf] }
               : undefined;
   if (!named) return [];
-  const { rows } = await db.query(
+  const { rows } = await db.query<{ id: string }>(
     `select u.id from unnest($1::uuid[]) as u(id)
      where not exists (select from ${named.table} t where t.id = u.id and t.tenant_id = $2)`,
     [named.ids, tenantId],
@@ -38,7 +43,7 @@ const NEAR = `interval '10 minutes'`;
 /** Which ids of ours in a filter are not the tenant's; what clients named themselves may be named before it is there. */
 export async function unknownInFilter(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   { endpointIds = [], dispatchBatchIds = [] }: DeliveryFilter,
 ): Promise<UnknownInFilter[]> {
   if (endpointIds.length + dispatchBatchIds.length === 0) return [];
@@ -60,7 +65,7 @@ export async function unknownInFilter(
 /** How many deliveries an explicit selection stands for, or may make, counted up to `most`. */
 export async function countExplicit(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   selection: Selection,
   most: number,
 ): Promise<number> {
@@ -73,9 +78,9 @@ export async function countExplicit(
           join endpoints n on n.tenant_id = v.tenant_id and n.state <> 'deleted'
             ${named ? `and n.id = any(${p.add(named.ids)}::uuid[])` : ''}`
       : selectionPage(tenantId, selection, { ...WHOLE, limit: most }, p);
-  const { rows } = await db.query(
+  const { rows } = await db.query<{ deliveries: number }>(
     `select count(*)::int as deliveries from (select from (${counted}) c limit ${p.add(most)}) d`,
     p.values,
   );
-  return rows[0].deliveries;
+  return rows[0]?.deliveries ?? 0;
 }

@@ -6,6 +6,7 @@ import {
   type SelectedTenants,
   type Selection,
 } from '../../domain/operations/selection.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Parameters } from '../db/parameters.ts';
 import { bound, filterConditions, type Partition, rangesOf, tenantCondition } from './filter-conditions.ts';
 
@@ -14,7 +15,7 @@ export interface SelectionCursor {
   /** Index of the partition (an endpoint or a fault code) that is being read, each in the order of its index. */
   partition: number;
   /** Only where the operation spans tenants, whose rows follow one another. */
-  tenantId?: string;
+  tenantId?: Id<'tenant'>;
   acceptedAt?: string;
   id?: string;
 }
@@ -90,9 +91,9 @@ function beside(
  * hands while it was looked at.
  */
 export function stillSelected(
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   { filter, tenants }: Extract<Selection, { filter: DeliveryFilter }>,
-  ids: string[],
+  ids: Id<'delivery'>[],
   p: Parameters,
   asOf: Date,
 ): string {
@@ -103,7 +104,7 @@ export function stillSelected(
 
 /** The conditions of a selection of `events v`. */
 function eventConditions(
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   selected: EventSelection,
   tenants: SelectedTenants | undefined,
   p: Parameters,
@@ -124,12 +125,12 @@ function eventConditions(
  * operation only those that were there when it was accepted.
  */
 export function eventPage(
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   selection: Extract<Selection, { afresh: EventSelection }>,
   cursor: SelectionCursor,
   limit: number,
   p: Parameters,
-  operationId?: string,
+  operationId?: Id<'operation'>,
 ): string {
   const { afresh, tenants } = selection;
   const where = [...eventConditions(tenantId, afresh, tenants, p), ...beside('v', '>', selection, cursor, p)];
@@ -142,9 +143,9 @@ export function eventPage(
 
 /** A statement that reads these deliveries, where they belong to a tenant of the selection. */
 export function deliveriesPage(
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   selection: Selection,
-  deliveryIds: string[],
+  deliveryIds: Id<'delivery'>[],
   p: Parameters,
 ): string {
   return `select d.id, d.accepted_at, d.tenant_id from deliveries d
@@ -157,7 +158,7 @@ export function deliveriesPage(
  * explicit list, all of them. Every form is bound to the tenant; what is "so long ago" counts from `asOf`, or now.
  */
 export function selectionPage(
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   selection: Selection,
   stretch: Stretch,
   p: Parameters,
@@ -195,8 +196,8 @@ export function selectionPage(
  * still to be sent by it is left out, and of a retry what has been delivered by anybody.
  */
 function remainderPage(
-  tenantId: string,
-  operationId: string,
+  tenantId: Id<'tenant'>,
+  operationId: Id<'operation'>,
   { after, upTo, limit }: Stretch,
   p: Parameters,
 ): string {

@@ -1,4 +1,5 @@
 import { isOfOperation } from '../../domain/operations/selection.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
 import type { FrozenOperation } from './freeze.ts';
@@ -38,6 +39,12 @@ export async function nextStretches(
   return [...stretches, { after, limit: page }];
 }
 
+interface PlaceRow {
+  accepted_at: string;
+  id: Id<'delivery'>;
+  tenant_id: Id<'tenant'>;
+}
+
 /** The place of the last delivery of a page that is full. */
 async function lastOfPage(
   db: Queryable,
@@ -46,7 +53,7 @@ async function lastOfPage(
   page: number,
 ): Promise<SelectionPlace | undefined> {
   const p = new Parameters();
-  const { rows } = await db.query(
+  const { rows } = await db.query<PlaceRow>(
     // The text is made of the one that is wanted: in the same list it would be made of all of the page.
     `select l.accepted_at::text as accepted_at, l.id, l.tenant_id
      from (select p.* from (${selectionPage(tenantId, selection, { after, limit: page }, p, watermark)}) p

@@ -1,11 +1,13 @@
+import { present } from '../../domain/present.ts';
 import type { OnAmbiguous } from '../../domain/sending/retry-policy.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { withRetries } from '../db/pool.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
 
 /** How many items of one endpoint a sender may claim. */
 export interface Grant {
-  endpointId: string;
+  endpointId: Id<'endpoint'>;
   count: number;
   /** Only what nothing before it keeps waiting. */
   ordered?: boolean;
@@ -18,7 +20,7 @@ export interface Grant {
 /** A place in the queue of one endpoint: when an item is due (as Postgres writes it), and its execution. */
 export interface QueuePlace {
   dueAt: string;
-  executionId: string;
+  executionId: Id<'execution'>;
 }
 
 /** Before every execution. */
@@ -26,10 +28,10 @@ const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** One item that this sender, and nobody else, may send until its lease ends. */
 export interface ClaimedItem {
-  executionId: string;
-  deliveryId: string;
-  endpointId: string;
-  operationId?: string;
+  executionId: Id<'execution'>;
+  deliveryId: Id<'delivery'>;
+  endpointId: Id<'endpoint'>;
+  operationId?: Id<'operation'>;
   dueAt: string;
   /** The endpoint version to send with. */
   version: number;
@@ -52,16 +54,16 @@ export interface ClaimedItem {
 /** What a claim took, the executions it could not take because their payload is gone, and the endpoints that have changed. */
 export interface Claim {
   items: ClaimedItem[];
-  withoutPayload: string[];
-  stale: string[];
+  withoutPayload: Id<'execution'>[];
+  stale: Id<'endpoint'>[];
 }
 
 /** Of an item; of an execution without a payload only `id`, of an endpoint that has changed only `endpoint_id`. */
 interface ClaimRow {
-  id: string | null;
-  delivery_id: string;
-  endpoint_id: string;
-  operation_id: string | null;
+  id: Id<'execution'> | null;
+  delivery_id: Id<'delivery'>;
+  endpoint_id: Id<'endpoint'>;
+  operation_id: Id<'operation'> | null;
   attempts: number;
   lost_attempts: number;
   delivery_attempts: number;
@@ -82,7 +84,7 @@ interface ClaimRow {
  */
 export async function claimItems(
   db: Queryable,
-  workedBy: string,
+  workedBy: Id<'operation'>,
   token: string,
   grants: Grant[],
   leaseMs: number,
@@ -176,7 +178,6 @@ function claimedItem(row: ClaimRow): ClaimedItem | undefined {
     executionId: row.id,
     deliveryId: row.delivery_id,
     endpointId: row.endpoint_id,
-    ...(row.operation_id ? { operationId: row.operation_id } : {}),
     dueAt: row.due_text,
     version: row.version,
     revision: row.revision,
@@ -184,14 +185,14 @@ function claimedItem(row: ClaimRow): ClaimedItem | undefined {
     lostAttempts: row.lost_attempts,
     deliveryAttempts: row.delivery_attempts,
     mayHaveArrived: row.may_have_arrived,
-    ...(row.on_ambiguous ? { onAmbiguous: row.on_ambiguous } : {}),
     prepares: row.prepares,
     body: row.body,
+    ...present({ operationId: row.operation_id, onAmbiguous: row.on_ambiguous }),
   };
 }
 
 /** The tokens of claims under which something of an endpoint is being sent. */
-export async function tokensAt(db: Queryable, endpointId: string): Promise<string[]> {
+export async function tokensAt(db: Queryable, endpointId: Id<'endpoint'>): Promise<string[]> {
   const { rows } = await db.query<{ token: string }>(
     `select distinct c.token from claims c cross join lateral unnest(c.execution_ids) as u(id)
      join executions e on e.id = u.id and e.lease_token = c.token and e.endpoint_id = $1`,
@@ -201,7 +202,11 @@ export async function tokensAt(db: Queryable, endpointId: string): Promise<strin
 }
 
 /** Whether something of an endpoint is still being sent under one of these tokens. */
-export async function isClaimedBy(db: Queryable, endpointId: string, tokens: string[]): Promise<boolean> {
+export async function isClaimedBy(
+  db: Queryable,
+  endpointId: Id<'endpoint'>,
+  tokens: string[],
+): Promise<boolean> {
   if (tokens.length === 0) return false;
   const { rows } = await db.query<{ found: boolean }>(
     `select exists (select from claims c cross join lateral unnest(c.execution_ids) as u(id)

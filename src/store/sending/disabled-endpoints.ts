@@ -1,5 +1,7 @@
 import type { RunnableOperation } from '../../domain/operations/operation.ts';
-import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
+import { type RunnableRow, runnableFrom } from '../operations/runnable.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 
 /**
@@ -11,16 +13,20 @@ export const WAITS_UNTIL = `case when n.state = 'disabled' and n.disabled_reason
   then n.disabled_at + o.disabled_patience_ms * interval '1 millisecond' else '-infinity'::timestamptz end`;
 
 /** Holds these endpoints as they are until the end of the transaction: whoever enables one comes before or after it. */
-export async function holdEndpoints(db: Queryable, endpointIds: string[]): Promise<void> {
-  await db.query('select from endpoints where id = any($1::uuid[]) order by id for share', [endpointIds]);
+export async function holdEndpoints(tx: Transaction, endpointIds: Id<'endpoint'>[]): Promise<void> {
+  await tx.query('select from endpoints where id = any($1::uuid[]) order by id for share', [endpointIds]);
 }
 
 /**
  * Hands items of operations that wait at disabled endpoints from the live lane to their operations, up to `limit` of them:
- * the live lane would have to look past them each time. Runs in a transaction that holds these endpoints.
+ * the live lane would have to look past them each time. The same transaction holds these endpoints.
  */
-export async function handOverWaiting(db: Queryable, endpointIds: string[], limit: number): Promise<number> {
-  const { rowCount } = await db.query(
+export async function handOverWaiting(
+  tx: Transaction,
+  endpointIds: Id<'endpoint'>[],
+  limit: number,
+): Promise<number> {
+  const { rowCount } = await tx.query(
     `with waiting as (
       select e.id from executions e join endpoints n on n.id = e.endpoint_id join operations o on o.id = e.operation_id
       where e.in_queue and e.worked_by = '${LIVE_LANE}' and e.endpoint_id = any($1::uuid[])
@@ -33,9 +39,13 @@ export async function handOverWaiting(db: Queryable, endpointIds: string[], limi
   return rowCount ?? 0;
 }
 
-/** Hands items of an endpoint that wait no more back to the live lane. Runs in the transaction that enables it. */
-export async function handBackWaiting(db: Queryable, tenantId: string, endpointId: string): Promise<void> {
-  await db.query(
+/** Hands items of an endpoint that wait no more back to the live lane; the same transaction enables it. */
+export async function handBackWaiting(
+  tx: Transaction,
+  tenantId: Id<'tenant'>,
+  endpointId: Id<'endpoint'>,
+): Promise<void> {
+  await tx.query(
     `update executions e set worked_by = '${LIVE_LANE}' from operations o
      where o.closed_at is null and o.interactive and o.tenant_id = any($1::uuid[])
        and e.in_queue and e.worked_by = o.id and e.endpoint_id = $2 and e.state in ('queued', 'scheduled')`,
@@ -44,8 +54,11 @@ export async function handBackWaiting(db: Queryable, tenantId: string, endpointI
 }
 
 /** Endpoints that take nothing, where an interactive operation has something that was handed over to it and waits no more. */
-export async function closedEndpointsOf(db: Queryable, operationId: string): Promise<string[]> {
-  const { rows } = await db.query<{ id: string }>(
+export async function closedEndpointsOf(
+  db: Queryable,
+  operationId: Id<'operation'>,
+): Promise<Id<'endpoint'>[]> {
+  const { rows } = await db.query<{ id: Id<'endpoint'> }>(
     `select n.id from operations o join executions e on e.in_queue and e.worked_by = o.id
      join endpoints n on n.id = e.endpoint_id
      where o.id = $1 and o.interactive and o.control <> 'cancel' and e.state in ('queued', 'scheduled')
@@ -58,17 +71,17 @@ export async function closedEndpointsOf(db: Queryable, operationId: string): Pro
 
 /** So many items of one operation wait at an endpoint. */
 export interface WaitingItems {
-  operationId: string;
+  operationId: Id<'operation'>;
   items: number;
 }
 
 /** How many items of which operations wait at an endpoint that an operator has disabled. */
 export async function itemsWaitingAt(
   db: Queryable,
-  tenantId: string,
-  endpointId: string,
+  tenantId: Id<'tenant'>,
+  endpointId: Id<'endpoint'>,
 ): Promise<WaitingItems[]> {
-  const { rows } = await db.query<{ operation_id: string; items: number }>(
+  const { rows } = await db.query<{ operation_id: Id<'operation'>; items: number }>(
     `with owners as materialized (
       select o.id from operations o join endpoints n on n.id = $2
       where o.closed_at is null and o.tenant_id = any($1::uuid[]) and ${WAITS_UNTIL} > clock_timestamp()
@@ -92,19 +105,10 @@ export async function itemsWaitingAt(
  */
 export async function wakeOperationsAt(
   db: Queryable,
-  tenantId: string,
-  endpointId: string,
+  tenantId: Id<'tenant'>,
+  endpointId: Id<'endpoint'>,
 ): Promise<RunnableOperation[]> {
-  const { rows } = await db.query<{
-    id: string;
-    tenant_id: string;
-    workflow_id: string;
-    interactive: boolean;
-    kind: RunnableOperation['kind'];
-    state: RunnableOperation['state'];
-    control: RunnableOperation['control'];
-    control_revision: number;
-  }>(
+  const { rows } = await db.query<RunnableRow>(
     `with concerned as (
       select o.id from operations o where o.closed_at is null and o.tenant_id = any($1::uuid[]) and o.control <> 'pause'
         and (exists (select from executions e where e.in_queue and e.worked_by = o.id and e.endpoint_id = $2
@@ -118,14 +122,5 @@ export async function wakeOperationsAt(
     returning o.id, o.tenant_id, o.workflow_id, o.interactive, o.kind, o.state, o.control, o.control_revision`,
     [[tenantId, PLATFORM_TENANT.id], endpointId],
   );
-  return rows.map((row) => ({
-    id: row.id,
-    tenantId: row.tenant_id,
-    workflowId: row.workflow_id,
-    interactive: row.interactive,
-    kind: row.kind,
-    state: row.state,
-    control: row.control,
-    controlRevision: row.control_revision,
-  }));
+  return rows.map(runnableFrom);
 }

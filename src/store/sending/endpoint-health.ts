@@ -1,19 +1,32 @@
+import { present } from '../../domain/present.ts';
 import { type EndpointHealth, type HealthSigns, reactTo } from '../../domain/sending/endpoint-health.ts';
-import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 
 /** A circuit that has opened, for how long and for the how manieth time in a row, or that has closed. */
 export type CircuitChange =
-  | { endpointId: string; now: 'open'; openings: number; forMs: number }
-  | { endpointId: string; now: 'closed' };
+  | { endpointId: Id<'endpoint'>; now: 'open'; openings: number; forMs: number }
+  | { endpointId: Id<'endpoint'>; now: 'closed' };
+
+interface HealthRow {
+  endpoint_id: Id<'endpoint'>;
+  window_size: number | null;
+  streak: number;
+  openings: number;
+  resting: boolean;
+  since_halved_ms: number;
+}
 
 /**
  * Lets what some requests said of their endpoints change how senders treat these; the rules are those of the domain.
  * Rows are locked in the order of their ids. Returns whose circuits opened, further or for the first time, and whose closed.
- * Runs in a transaction.
  */
-export async function reactToSigns(db: Queryable, signs: Map<string, HealthSigns>): Promise<CircuitChange[]> {
-  const { rows } = await db.query(
+export async function reactToSigns(
+  tx: Transaction,
+  signs: Map<Id<'endpoint'>, HealthSigns>,
+): Promise<CircuitChange[]> {
+  const { rows } = await tx.query<HealthRow>(
     `select p.endpoint_id, p.window_size, p.streak, p.openings,
        p.openings > 0 and p.floor_until > clock_timestamp() as resting,
        least(1e12, extract(epoch from clock_timestamp() - greatest(p.halved_at, 'epoch')) * 1000)::float8 as since_halved_ms
@@ -24,7 +37,7 @@ export async function reactToSigns(db: Queryable, signs: Map<string, HealthSigns
   );
   const changes = rows.flatMap((row) => {
     const before: EndpointHealth = {
-      ...(row.window_size === null ? {} : { window: row.window_size }),
+      ...present({ window: row.window_size }),
       streak: row.streak,
       openings: row.openings,
       resting: row.resting,
@@ -42,7 +55,7 @@ export async function reactToSigns(db: Queryable, signs: Map<string, HealthSigns
     return same ? [] : [{ id: row.endpoint_id, health, closedForMs, closes }];
   });
   if (changes.length === 0) return [];
-  await db.query(
+  await tx.query(
     `update endpoint_pacing p set
        window_size = t.window_size,
        halved_at = case when t.halved then clock_timestamp() else p.halved_at end,
@@ -75,7 +88,7 @@ export async function reactToSigns(db: Queryable, signs: Map<string, HealthSigns
 }
 
 /** Forgets the protection of an endpoint: its circuit is closed and its window open. What it asked for in Retry-After stands. */
-export async function forgetProtection(db: Queryable, endpointId: string): Promise<void> {
+export async function forgetProtection(db: Queryable, endpointId: Id<'endpoint'>): Promise<void> {
   await db.query(
     `update endpoint_pacing set window_size = null, streak = 0, openings = 0, trial_until = '-infinity',
        floor_until = retry_after_until
@@ -88,7 +101,7 @@ export async function forgetProtection(db: Queryable, endpointId: string): Promi
  * Lifts all that is held against an endpoint, what it asked for in Retry-After included: an operator knows better. Senders
  * that remember something of it see by the time of this that it counts no more.
  */
-export async function liftAll(db: Queryable, endpointId: string): Promise<void> {
+export async function liftAll(db: Queryable, endpointId: Id<'endpoint'>): Promise<void> {
   await db.query(
     `update endpoint_pacing set window_size = null, streak = 0, openings = 0, trial_until = '-infinity',
        floor_until = '-infinity', retry_after_until = '-infinity', lifted_at = clock_timestamp()
@@ -99,10 +112,14 @@ export async function liftAll(db: Queryable, endpointId: string): Promise<void> 
 
 /**
  * Makes due what an endpoint's own Retry-After put off, in the live lane and in the open operations of its tenant: of each
- * what was answered so last. Runs in the transaction that lifts the rest.
+ * what was answered so last.
  */
-export async function makeRetryAftersDue(db: Queryable, tenantId: string, endpointId: string): Promise<void> {
-  await db.query(
+export async function makeRetryAftersDue(
+  tx: Transaction,
+  tenantId: Id<'tenant'>,
+  endpointId: Id<'endpoint'>,
+): Promise<void> {
+  await tx.query(
     `with owners as materialized (
       select '${LIVE_LANE}'::uuid as id
       union all select o.id from operations o where o.closed_at is null and o.tenant_id = any($1::uuid[])

@@ -1,4 +1,5 @@
-import type { Queryable } from '../db/queryable.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 
 /** Items that are put off by one look at a queue; those behind them are found when these are out of the way. */
 const PUT_OFF_AT_ONCE = 500;
@@ -8,18 +9,22 @@ const LOOK_AGAIN_MS = 60_000;
 
 /**
  * Puts off due items of `workedBy` at ordered endpoints that something before them keeps waiting, so that nobody asks for
- * them again and again. In a transaction of the caller: the rows are locked first and judged by a later statement, as
+ * them again and again. The rows are locked first and judged by a later statement, as
  * otherwise what was in their way could end between the two and find nothing to make due.
  */
-export async function putOffBlocked(db: Queryable, workedBy: string, endpointIds: string[]): Promise<void> {
-  const { rows } = await db.query<{ id: string }>(
+export async function putOffBlocked(
+  tx: Transaction,
+  workedBy: Id<'operation'>,
+  endpointIds: Id<'endpoint'>[],
+): Promise<void> {
+  const { rows } = await tx.query<{ id: Id<'execution'> }>(
     `select e.id from executions e
     where e.in_queue and e.worked_by = $1 and e.endpoint_id = any($2::uuid[]) and e.state in ('queued', 'scheduled')
       and e.due_at <= now()
     order by e.endpoint_id, e.due_at, e.id limit $3 for update skip locked`,
     [workedBy, endpointIds, PUT_OFF_AT_ONCE],
   );
-  await db.query(
+  await tx.query(
     `update executions e set put_off_from = coalesce(e.put_off_from, e.due_at),
       due_at = clock_timestamp() + $2::float8 * interval '1 millisecond'
     where e.id = any($1::uuid[]) and blocked_by(e.delivery_id) is not null`,
@@ -32,7 +37,7 @@ export async function putOffBlocked(db: Queryable, workedBy: string, endpointIds
  * called, as at a crash in between, what waits looks again by itself after a minute.
  * Locks the next of each key whether it was put off or not: whoever is putting it off at this moment is waited for.
  */
-export async function dueNext(db: Queryable, endedDeliveryIds: string[]): Promise<boolean> {
+export async function dueNext(db: Queryable, endedDeliveryIds: Id<'delivery'>[]): Promise<boolean> {
   if (endedDeliveryIds.length === 0) return false;
   const { rowCount } = await db.query(
     `with next as (

@@ -1,3 +1,4 @@
+import { present } from '../../domain/present.ts';
 import {
   type Booked,
   book,
@@ -6,7 +7,8 @@ import {
   opensInMs,
   type Pace,
 } from '../../domain/sending/pacing.ts';
-import type { Queryable } from '../db/queryable.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 
 /** What has a pace of its own, shared by every sender through one row. */
 export type Paced = 'endpoint' | 'operation';
@@ -85,21 +87,21 @@ const LOCKED = `locked as materialized (
 
 /**
  * Books times for sends and returns what was granted, which may be nothing. Endpoints without a pace are no part of
- * `wanted`'s rows and are given in `unpaced`. Must run in a transaction of its own, before the claim: the operation's row is
+ * `wanted`'s rows and are given in `unpaced`. Its transaction does nothing else and ends before the claim: the operation's row is
  * locked first, then those of endpoints in the order of their ids; the pure rules of the domain decide; concurrency is
  * kept as slots with an expiry, so that a crash leaks none.
  */
 export async function reservePace(
-  db: Queryable,
+  tx: Transaction,
   wanted: { operation?: Sends; paced: Sends[]; unpaced: Sends[] },
   by: Reserving,
 ): Promise<GrantedSends> {
-  const [own] = wanted.operation ? await lockedRows(db, 'operation', [wanted.operation]) : [];
-  const rows = await lockedRows(db, 'endpoint', wanted.paced);
+  const [own] = wanted.operation ? await lockedRows(tx, 'operation', [wanted.operation]) : [];
+  const rows = await lockedRows(tx, 'endpoint', wanted.paced);
   // A statement of its own, so that it sees the slots of whoever held these locks before.
   const limited = [own, ...rows].filter((row) => row !== undefined && row.max_concurrency !== null);
   const inUse = await slotsInUse(
-    db,
+    tx,
     limited.map((row) => row?.id ?? ''),
   );
   const nowMs = Math.max(0, own?.now_ms ?? 0, ...rows.map((row) => row.now_ms));
@@ -107,8 +109,8 @@ export async function reservePace(
   const paces = [...rows.map((row) => paceOf(row, by.lane, inUse)), ...free];
   const booked = book(nowMs, by.lane, paces, own && paceOf(own, 'live', inUse));
   const found = booked.endpoints.slice(0, rows.length);
-  if (own && booked.operation) await write(db, 'operation', [own], [booked.operation], by);
-  await write(db, 'endpoint', rows, found, by);
+  if (own && booked.operation) await write(tx, 'operation', [own], [booked.operation], by);
+  await write(tx, 'endpoint', rows, found, by);
   return {
     nowMs,
     endpoints: booked.endpoints.map((each, n) => grantedFrom(each, rows[n], nowMs, by.lane)),
@@ -116,9 +118,9 @@ export async function reservePace(
   };
 }
 
-async function lockedRows(db: Queryable, paced: Paced, wanted: Sends[]): Promise<PaceRow[]> {
+async function lockedRows(tx: Transaction, paced: Paced, wanted: Sends[]): Promise<PaceRow[]> {
   if (wanted.length === 0) return [];
-  const { rows } = await db.query<PaceRow>(
+  const { rows } = await tx.query<PaceRow>(
     `select r.*, extract(epoch from clock_timestamp())::float8 * 1000 as now_ms,
       case when r.arrival_at = '-infinity' then 0 else extract(epoch from r.arrival_at)::float8 * 1000 end as arrival_ms
     from (${ROWS[paced]}) r`,
@@ -138,7 +140,7 @@ function paceOf(row: PaceRow, lane: Lane, inUse: ReadonlyMap<string, number>): P
     id: row.id,
     wanted: Math.max(0, Math.min(row.wanted, room, most)),
     arrivalMs: row.arrival_ms,
-    ...(row.rate_per_second === null ? {} : { ratePerSecond: row.rate_per_second }),
+    ...present({ ratePerSecond: row.rate_per_second }),
   };
 }
 
@@ -161,7 +163,7 @@ function grantedFrom(booked: Booked, row: PaceRow | undefined, nowMs: number, la
 
 /** Writes what was booked of these rows: the next free time, trials, and slots. */
 async function write(
-  db: Queryable,
+  tx: Transaction,
   paced: Paced,
   rows: PaceRow[],
   booked: Booked[],
@@ -173,17 +175,17 @@ async function write(
   });
   const rated = some.filter(({ row }) => row.rate_per_second !== null);
   if (rated.length > 0)
-    await db.query(ARRIVE[paced], [rated.map((g) => g.id), rated.map((g) => g.arrivalMs)]);
+    await tx.query(ARRIVE[paced], [rated.map((g) => g.id), rated.map((g) => g.arrivalMs)]);
   const onTrial = some.filter(({ row }) => row.on_trial);
   if (onTrial.length > 0)
-    await db.query(
+    await tx.query(
       `update endpoint_pacing set trial_until = clock_timestamp() + $2::float8 * interval '1 millisecond'
        where endpoint_id = any($1::uuid[])`,
       [onTrial.map((g) => g.id), by.leaseMs],
     );
   const slotted = some.filter(({ row }) => row.max_concurrency !== null);
   if (slotted.length > 0)
-    await db.query(
+    await tx.query(
       `insert into pace_slots (paced_id, token, slots, expires_at)
        select id, $3, slots, clock_timestamp() + $4::float8 * interval '1 millisecond'
        from unnest($1::uuid[], $2::int[]) as t(id, slots)`,
@@ -191,9 +193,9 @@ async function write(
     );
 }
 
-async function slotsInUse(db: Queryable, ids: string[]): Promise<Map<string, number>> {
+async function slotsInUse(tx: Transaction, ids: string[]): Promise<Map<string, number>> {
   if (ids.length === 0) return new Map();
-  const { rows } = await db.query(
+  const { rows } = await tx.query<{ paced_id: string; slots: number }>(
     `select paced_id, sum(slots)::int as slots from pace_slots
      where paced_id = any($1::uuid[]) and expires_at > clock_timestamp() group by 1`,
     [ids],
@@ -254,7 +256,7 @@ export async function forgetSlots(db: Queryable, tokens: string[]): Promise<void
 }
 
 /** Raises endpoints' floors to what their answers asked for in Retry-After; a floor never moves back. */
-export async function raiseFloors(db: Queryable, floors: Map<string, number>): Promise<void> {
+export async function raiseFloors(db: Queryable, floors: Map<Id<'endpoint'>, number>): Promise<void> {
   await db.query(
     `with ${LOCKED}
      update endpoint_pacing p set

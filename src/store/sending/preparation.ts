@@ -1,13 +1,25 @@
-import type { Preparable, Refusal } from '../../domain/endpoints/preparation.ts';
-import type { Queryable } from '../db/queryable.ts';
+import type { EventFilter } from '../../domain/endpoints/event-filter.ts';
+import type { Partner, Preparable, Refusal } from '../../domain/endpoints/preparation.ts';
+import { present } from '../../domain/present.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
+
+interface PreparationRow {
+  id: Id<'execution'>;
+  match_filter: boolean;
+  type: string;
+  event_types: string[] | null;
+  filter: EventFilter | null;
+  partner: Partner | null;
+}
 
 /** What the preparation of claimed executions looks at, as it is now, by execution; without their bodies. */
 export async function loadPreparation(
   db: Queryable,
-  executionIds: string[],
-): Promise<Map<string, Omit<Preparable, 'body'>>> {
-  const { rows } = await db.query(
+  executionIds: Id<'execution'>[],
+): Promise<Map<Id<'execution'>, Omit<Preparable, 'body'>>> {
+  const { rows } = await db.query<PreparationRow>(
     `select e.id, e.match_filter, v.type, c.event_types, c.filter, c.partner
      from executions e
      join deliveries d on d.id = e.delivery_id
@@ -22,29 +34,28 @@ export async function loadPreparation(
       row.id,
       {
         eventType: row.type,
-        ...(row.match_filter
-          ? {
-              match: {
-                ...(row.event_types ? { eventTypes: row.event_types } : {}),
-                ...(row.filter ? { filter: row.filter } : {}),
-              },
-            }
-          : {}),
-        ...(row.partner ? { partner: row.partner } : {}),
+        ...(row.match_filter ? { match: present({ eventTypes: row.event_types, filter: row.filter }) } : {}),
+        ...present({ partner: row.partner }),
       },
     ]),
   );
 }
 
+interface RefusedRow {
+  delivery_id: Id<'delivery'>;
+  state: Refusal['state'];
+  reason: Refusal['reason'];
+}
+
 /**
  * Ends claimed executions that were released unsent because their preparation refused them: ignored, or failed without
- * an attempt. Runs in the transaction that released them.
+ * an attempt. The same transaction has released them.
  */
 export async function refusePrepared(
-  db: Queryable,
-  refused: { executionId: string; refusal: Refusal }[],
+  tx: Transaction,
+  refused: { executionId: Id<'execution'>; refusal: Refusal }[],
 ): Promise<void> {
-  const { rows } = await db.query(
+  const { rows } = await tx.query<RefusedRow>(
     `update executions e set state = r.state, reason = r.reason, finished_at = clock_timestamp()
      from unnest($1::uuid[], $2::text[], $3::text[]) as r(id, state, reason)
      where e.id = r.id and e.state = 'queued'
@@ -56,12 +67,12 @@ export async function refusePrepared(
     ],
   );
   await refoldDeliveries(
-    db,
+    tx,
     rows.map((row) => row.delivery_id),
   );
   const failed = rows.filter((row) => row.state === 'failed');
   if (failed.length > 0)
-    await db.query(
+    await tx.query(
       `update deliveries d set fault_code = f.reason, http_status = null
        from unnest($1::uuid[], $2::text[]) as f(id, reason) where d.id = f.id and d.state = 'failed'`,
       [failed.map((row) => row.delivery_id), failed.map((row) => row.reason)],

@@ -1,13 +1,14 @@
 import type { ProbeRequest } from '../../domain/sending/probe.ts';
 import type { RetryPolicy } from '../../domain/sending/retry-policy.ts';
-import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 
 /** A delivery whose endpoint is to be asked what became of it. */
 export interface DueProbe {
-  executionId: string;
-  deliveryId: string;
-  endpointId: string;
+  executionId: Id<'execution'>;
+  deliveryId: Id<'delivery'>;
+  endpointId: Id<'endpoint'>;
   /** Version of the endpoint it was sent with, whose headers and secrets are used. */
   version: number;
   /** The revision of the endpoint that this is of. */
@@ -21,12 +22,30 @@ export interface DueProbe {
   policy: RetryPolicy;
 }
 
+interface ProbeRow {
+  id: Id<'execution'>;
+  delivery_id: Id<'delivery'>;
+  endpoint_id: Id<'endpoint'>;
+  attempts: number;
+  probes: number;
+  version: number;
+  revision: number;
+  probe_url: string;
+  /** Never null where there is an address. */
+  probe_field: string;
+  timeout_ms: number;
+  max_attempts: number;
+  initial_ms: number;
+  factor: number;
+  cap_ms: number;
+}
+
 /**
  * Takes up to `limit` due status requests, whoever owns their deliveries, for `holdMs`: a request that is lost is made
  * again after that. Endpoints that cannot be asked any more are left to their window.
  */
 export async function takeDueProbes(db: Queryable, limit: number, holdMs: number): Promise<DueProbe[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ProbeRow>(
     `with due as (
       select e.id from executions e
       where e.probe_at <= clock_timestamp() and e.state = 'unknown'
@@ -72,15 +91,15 @@ export type ProbeOutcome =
 
 /**
  * Writes what a status request decided, unless somebody else has settled it meanwhile. Within its window an inconclusive
- * one is asked again; after it only an acknowledgement or an operator settles it. Runs in a transaction.
+ * one is asked again; after it only an acknowledgement or an operator settles it.
  */
 export async function recordProbe(
-  db: Queryable,
+  tx: Transaction,
   { executionId, deliveryId }: Pick<DueProbe, 'executionId' | 'deliveryId'>,
   outcome: ProbeOutcome,
 ): Promise<boolean> {
-  await db.query('select from deliveries where id = $1 for no key update', [deliveryId]);
-  const { rowCount } = await db.query(
+  await tx.query('select from deliveries where id = $1 for no key update', [deliveryId]);
+  const { rowCount } = await tx.query(
     `update executions e set
       state = $2,
       reason = case $2 when 'failed' then 'exhausted' else e.reason end,
@@ -98,6 +117,6 @@ export async function recordProbe(
      where e.id = $1 and e.state = 'unknown'`,
     [executionId, outcome.state, outcome.state === 'unknown' ? outcome.askInMs : 0],
   );
-  if (outcome.state !== 'unknown' && rowCount === 1) await refoldDeliveries(db, [deliveryId]);
+  if (outcome.state !== 'unknown' && rowCount === 1) await refoldDeliveries(tx, [deliveryId]);
   return rowCount === 1;
 }

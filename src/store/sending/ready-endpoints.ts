@@ -1,11 +1,12 @@
 import { OPENS_MS } from '../../domain/sending/pacing.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
 import { WAITS_UNTIL } from './disabled-endpoints.ts';
 
 /** An endpoint that has unsent work for one owner, and what holds that work back. */
 export interface ReadyEndpoint {
-  endpointId: string;
-  tenantId: string;
+  endpointId: Id<'endpoint'>;
+  tenantId: Id<'tenant'>;
   state: 'enabled' | 'disabled' | 'deleted';
   /**
    * Milliseconds from now until something of it may be claimed, or, where it takes nothing, until what waits there is to be
@@ -24,8 +25,8 @@ export interface ReadyEndpoint {
 }
 
 interface ReadyRow {
-  endpoint_id: string;
-  tenant_id: string;
+  endpoint_id: Id<'endpoint'>;
+  tenant_id: Id<'tenant'>;
   state: ReadyEndpoint['state'];
   revision: number;
   claimable_in_ms: number;
@@ -50,7 +51,7 @@ const HOP = `(select endpoint_id from executions where in_queue and worked_by = 
  */
 export async function readyEndpoints(
   db: Queryable,
-  workedBy: string,
+  workedBy: Id<'operation'>,
   share?: { index: number; of: number },
   only?: readonly string[],
 ): Promise<ReadyEndpoint[]> {

@@ -1,9 +1,11 @@
+import { present } from '../../domain/present.ts';
 import type { OnAmbiguous, RetryPolicy } from '../../domain/sending/retry-policy.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** Where and how deliveries to one endpoint version are sent; secrets and headers are still sealed. */
 export interface SealedTarget {
-  endpointId: string;
+  endpointId: Id<'endpoint'>;
   version: number;
   /** Revision of the endpoint that this is of. */
   revision: number;
@@ -22,15 +24,35 @@ export interface SealedTarget {
   preset?: string;
 }
 
+interface TargetRow {
+  id: Id<'endpoint'>;
+  version: number;
+  revision: number;
+  url: string;
+  sealed_headers: Buffer | null;
+  timeout_ms: number;
+  max_attempts: number;
+  initial_ms: number;
+  factor: number;
+  cap_ms: number;
+  on_ambiguous: OnAmbiguous;
+  reconcile_within_ms: number;
+  require_ack: boolean;
+  ordered: boolean;
+  preset: string | null;
+  secrets: Buffer[];
+  secret_ends_in_ms: number | null;
+}
+
 /**
  * Reads targets by endpoint and version: address and headers are those of the version asked for, secrets, time limit and
  * policies the current ones.
  */
 export async function loadTargets(
   db: Queryable,
-  wanted: { endpointId: string; version: number }[],
+  wanted: { endpointId: Id<'endpoint'>; version: number }[],
 ): Promise<SealedTarget[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<TargetRow>(
     `select n.id, v.version, n.revision, v.url, v.sealed_headers, c.timeout_ms, c.max_attempts, c.initial_ms, c.factor, c.cap_ms,
       c.on_ambiguous, c.reconcile_within_ms, c.require_ack, c.ordered, c.preset,
       array(select s.sealed from endpoint_secrets s where s.endpoint_id = n.id
@@ -47,9 +69,7 @@ export async function loadTargets(
     endpointId: row.id,
     version: row.version,
     revision: row.revision,
-    ...(row.secret_ends_in_ms === null ? {} : { secretEndsInMs: row.secret_ends_in_ms }),
     url: row.url,
-    ...(row.sealed_headers ? { sealedHeaders: row.sealed_headers } : {}),
     sealedSecrets: row.secrets,
     timeoutMs: row.timeout_ms,
     policy: {
@@ -62,6 +82,10 @@ export async function loadTargets(
     reconcileWithinMs: row.reconcile_within_ms,
     requireAck: row.require_ack,
     ordered: row.ordered,
-    ...(row.preset ? { preset: row.preset } : {}),
+    ...present({
+      secretEndsInMs: row.secret_ends_in_ms,
+      sealedHeaders: row.sealed_headers,
+      preset: row.preset || null,
+    }),
   }));
 }

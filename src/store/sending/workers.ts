@@ -1,3 +1,4 @@
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** How long a worker counts as alive after it was last seen. */
@@ -14,7 +15,7 @@ export interface WorkerSelf {
   /** Its Temporal workers poll their queues. */
   polling: boolean;
   /** Operations whose slices it runs. */
-  operations: string[];
+  operations: Id<'operation'>[];
 }
 
 /** Says that this worker is alive, and which share of the live lane is its own: the index-th of so many. */
@@ -43,22 +44,31 @@ export async function checkOut(db: Queryable, workerId: string): Promise<void> {
   await db.query(`delete from workers where id = $1 or seen_at < now() - interval '1 hour'`, [workerId]);
 }
 
+interface WorkersRow {
+  alive: number;
+  polling: number;
+}
+
 /** How many workers are alive, and how many of them poll Temporal's queues. */
 export async function countWorkers(db: Queryable): Promise<{ alive: number; polling: number }> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<WorkersRow>(
     `select count(*)::int as alive, count(*) filter (where polling)::int as polling
      from workers where seen_at > clock_timestamp() - $1::float8 * interval '1 millisecond'`,
     [ALIVE_MS],
   );
-  return rows[0];
+  return rows[0] as WorkersRow;
 }
 
 /**
  * Takes up to `limit` operations from workers that are not seen any more, for `workerId`, each by one taker alone: those
  * that are open and to run, and that no living worker is at. What is not taken now is left for the next look.
  */
-export async function takeLeftBehind(db: Queryable, workerId: string, limit: number): Promise<string[]> {
-  const { rows } = await db.query<{ id: string }>({
+export async function takeLeftBehind(
+  db: Queryable,
+  workerId: string,
+  limit: number,
+): Promise<Id<'operation'>[]> {
+  const { rows } = await db.query<{ id: Id<'operation'> }>({
     name: 'take-left-behind',
     text: `with silent as materialized (
       select w.id, w.operations from workers w
@@ -87,7 +97,7 @@ export async function takeLeftBehind(db: Queryable, workerId: string, limit: num
 export async function isWorkedElsewhere(
   db: Queryable,
   workerId: string,
-  operationId: string,
+  operationId: Id<'operation'>,
 ): Promise<boolean> {
   const { rowCount } = await db.query(
     `select from workers where id <> $1 and $2 = any(operations)

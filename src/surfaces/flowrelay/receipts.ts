@@ -1,9 +1,9 @@
-import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
 import { MICROS_FORM, readCursor, UUID_FORM } from '../../api/cursor.ts';
 import { isProblem, problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
+import type { Pool } from '../../store/db/pool.ts';
 import { idField, idParams, textField, timeField } from '../native/fields.ts';
 import { pageFrom, pageOf, pageParameters } from '../native/page.ts';
 import { readinessOf } from './domain/plan-replay.ts';

@@ -1,10 +1,10 @@
-import type { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { wantsEvent } from '../../domain/endpoints/endpoint-match.ts';
 import { FAILED_FILE_TYPE, isSystemEventType } from '../../domain/endpoints/event-type.ts';
 import type { MatchedEvent } from '../../ingest/matched-event.ts';
 import { writeCallsIn } from '../../ingest/write-calls.ts';
 import type { Chore, ChoreDeps } from '../../loops/chore.ts';
+import type { Pool } from '../../store/db/pool.ts';
 import { withTransaction } from '../../store/db/pool.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
 import { type Matchable, matchableEndpoints } from '../../store/tenancy/endpoint-versions.ts';

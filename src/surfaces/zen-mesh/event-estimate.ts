@@ -1,6 +1,6 @@
-import type { Pool } from 'pg';
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
 import { Parameters } from '../../store/db/parameters.ts';
+import type { Pool } from '../../store/db/pool.ts';
 import { withTransaction } from '../../store/db/pool.ts';
 import { filterConditions } from '../../store/selection/filter-conditions.ts';
 

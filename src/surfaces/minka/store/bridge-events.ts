@@ -1,5 +1,5 @@
-import type { Pool } from 'pg';
 import { Parameters } from '../../../store/db/parameters.ts';
+import type { Pool } from '../../../store/db/pool.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
 import { bound } from '../../../store/selection/filter-conditions.ts';
 
