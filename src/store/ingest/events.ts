@@ -1,9 +1,10 @@
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** Numbers, ids and the time of acceptance for events. */
 export interface Allotment {
   /** One for each event, in order. */
-  eventIds: string[];
+  eventIds: Id<'event'>[];
   firstNumber: number;
   /** A text of the database: a Date would lose its microseconds. */
   acceptedAt: string;
@@ -17,7 +18,7 @@ export interface Allotment {
  */
 export async function allotNumbers(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   { events, calls }: { events: number; calls: number },
 ): Promise<Allotment> {
   const { rows } = await db.query({
@@ -51,10 +52,10 @@ export interface EventIdentity {
  */
 export async function claimIdentities(
   db: Queryable,
-  tenantId: string,
-  claims: { identity: EventIdentity; eventId: string }[],
+  tenantId: Id<'tenant'>,
+  claims: { identity: EventIdentity; eventId: Id<'event'> }[],
 ): Promise<string[]> {
-  const { rows } = await db.query<{ event_id: string }>({
+  const { rows } = await db.query<{ event_id: Id<'event'> }>({
     name: 'claim-identities',
     text: `with wanted as materialized (
       select * from unnest($2::text[], $3::text[], $4::text[], $5::uuid[]) with ordinality
@@ -83,10 +84,10 @@ export async function claimIdentities(
 
 /** One event as it is written. */
 export interface NewEvent {
-  id: string;
+  id: Id<'event'>;
   externalId?: string | undefined;
   /** The first event with the same identity. */
-  duplicateOf?: string | undefined;
+  duplicateOf?: Id<'event'> | undefined;
   /** False for a repeat of which nothing is ever sent. */
   keepsPayload: boolean;
   type: string;
@@ -102,8 +103,8 @@ export interface NewEvent {
 
 /** One event for one endpoint; with a reason it is never sent by itself and is kept as ignored. */
 export interface NewDelivery {
-  eventId: string;
-  endpointId: string;
+  eventId: Id<'event'>;
+  endpointId: Id<'endpoint'>;
   ignoredFor?: 'endpoint_disabled' | 'suppressed_duplicate' | undefined;
   payloadBytes: number;
   giveUpAfterMs: number;
@@ -115,7 +116,7 @@ export interface NewDelivery {
 /** Writes events with their payloads, deliveries and first executions, in one statement. */
 export async function insertEvents(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   { firstNumber, acceptedAt }: Pick<Allotment, 'firstNumber' | 'acceptedAt'>,
   events: NewEvent[],
   deliveries: NewDelivery[],

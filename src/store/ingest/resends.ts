@@ -1,11 +1,12 @@
 import type { Held, IdHistory, Standing } from '../../domain/events/repeated-event.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 
 interface VersionRow {
-  first_event_id: string;
-  event_id: string;
-  endpoint_id: string | null;
+  first_event_id: Id<'event'>;
+  event_id: Id<'event'>;
+  endpoint_id: Id<'endpoint'> | null;
   state: string;
   open: boolean;
   payload_kept: boolean;
@@ -20,8 +21,8 @@ interface VersionRow {
  */
 export async function idHistories(
   db: Queryable,
-  tenantId: string,
-  firstEventIds: string[],
+  tenantId: Id<'tenant'>,
+  firstEventIds: Id<'event'>[],
 ): Promise<Map<string, IdHistory>> {
   const { rows } = await db.query<VersionRow>(
     `with version as (
@@ -81,7 +82,7 @@ function heldFrom(row: VersionRow): Held {
 /** Notes repeats that are kept with a payload of their own, each with the first event of its id. */
 export async function insertResends(
   db: Queryable,
-  resends: { firstEventId: string; eventId: string }[],
+  resends: { firstEventId: Id<'event'>; eventId: Id<'event'> }[],
 ): Promise<void> {
   await db.query(
     `insert into event_resends (first_event_id, event_id) select * from unnest($1::uuid[], $2::uuid[])`,
@@ -91,11 +92,11 @@ export async function insertResends(
 
 /** A delivery that another one stands for from now on, by their events and their endpoint. */
 export interface Replacement {
-  endpointId: string;
+  endpointId: Id<'endpoint'>;
   /** The event whose delivery is replaced. */
-  eventId: string;
+  eventId: Id<'event'>;
   /** The event whose delivery stands for it. */
-  byEventId: string;
+  byEventId: Id<'event'>;
 }
 
 /** The server does this again from the start: what was decided on has changed hands meanwhile. */
@@ -111,7 +112,7 @@ class ChangedHands extends Error {
  */
 export async function replaceDeliveries(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   replacements: Replacement[],
 ): Promise<void> {
   const replaced = await db.query<{ id: string }>(

@@ -1,15 +1,16 @@
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
 import { DELIVERY_STATES, type DeliveryState } from '../../domain/sending/delivery-state.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { filterConditions } from '../selection/filter-conditions.ts';
 
 /** One delivery with what one wants to see of its event. */
 export interface Delivery {
-  id: string;
-  endpointId: string;
+  id: Id<'delivery'>;
+  endpointId: Id<'endpoint'>;
   event: {
-    id: string;
+    id: Id<'event'>;
     number: number;
     externalId?: string;
     type: string;
@@ -27,11 +28,11 @@ export interface Delivery {
   httpStatus?: number;
   payloadBytes: number;
   originalVersion?: number;
-  replayOf?: string;
+  replayOf?: Id<'delivery'>;
   /** An execution of it is open: it will be sent, is being sent, or waits to be settled. */
   open: boolean;
   /** That execution. */
-  openExecutionId?: string;
+  openExecutionId?: Id<'execution'>;
 }
 
 const SELECT = `select d.*, (extract(epoch from d.accepted_at) * 1000000)::bigint::text as accepted_at_micros, v.number, v.external_id, v.type, v.source, v.key,
@@ -41,8 +42,8 @@ const SELECT = `select d.*, (extract(epoch from d.accepted_at) * 1000000)::bigin
 /** One delivery of a tenant. */
 export async function findDelivery(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'delivery'>,
 ): Promise<Delivery | undefined> {
   const { rows } = await db.query(`${SELECT} where d.tenant_id = $1 and d.id = $2`, [tenantId, id]);
   return rows[0] && deliveryFrom(rows[0]);
@@ -51,9 +52,9 @@ export async function findDelivery(
 /** Deliveries that a filter selects, newest first, behind a given one; without a state in every state. */
 export async function listDeliveries(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   filter: DeliveryFilter,
-  page: { after?: { acceptedAtMicros: string; id: string }; limit: number },
+  page: { after?: { acceptedAtMicros: string; id: Id<'delivery'> }; limit: number },
 ): Promise<Delivery[]> {
   const p = new Parameters();
   const where = filterConditions(tenantId, { ...filter, state: filter.state ?? [...DELIVERY_STATES] }, {}, p);
@@ -71,7 +72,7 @@ export async function listDeliveries(
 /** Which of these deliveries of a tenant were dropped: ignored, and nothing will send them. */
 export async function droppedAmong(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   ids: readonly string[],
 ): Promise<string[]> {
   const { rows } = await db.query(

@@ -1,12 +1,13 @@
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** One accepted event, without its payload. */
 export interface Event {
-  id: string;
+  id: Id<'event'>;
   number: number;
   externalId?: string;
-  duplicateOf?: string;
+  duplicateOf?: Id<'event'>;
   type: string;
   source?: string;
   key?: string;
@@ -21,18 +22,22 @@ export interface Event {
   /** A repeat of which nothing is ever sent. */
   suppressed: boolean;
   /** The newest event of the same id that was accepted after it and stands for it. */
-  resentAs?: string;
+  resentAs?: Id<'event'>;
 }
 
 /** One delivery of an event, in short. */
 export interface EventDelivery {
-  id: string;
-  endpointId: string;
+  id: Id<'delivery'>;
+  endpointId: Id<'endpoint'>;
   state: DeliveryState;
 }
 
 /** One event of a tenant. */
-export async function findEvent(db: Queryable, tenantId: string, id: string): Promise<Event | undefined> {
+export async function findEvent(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  id: Id<'event'>,
+): Promise<Event | undefined> {
   const { rows } = await db.query(
     `select v.*, exists (select from payloads p where p.event_id = v.id and p.tenant_id = $1) as payload_kept,
        (select r.event_id from event_resends r where r.first_event_id = coalesce(v.duplicate_of, v.id) and r.event_id > v.id
@@ -65,8 +70,8 @@ export async function findEvent(db: Queryable, tenantId: string, id: string): Pr
 /** Deliveries of an event in the order they were made. */
 export async function deliveriesOfEvent(
   db: Queryable,
-  tenantId: string,
-  eventId: string,
+  tenantId: Id<'tenant'>,
+  eventId: Id<'event'>,
   limit: number,
 ): Promise<EventDelivery[]> {
   const { rows } = await db.query(
@@ -79,8 +84,8 @@ export async function deliveriesOfEvent(
 /** The payload of an event as it was accepted; undefined where it is not kept. */
 export async function findPayload(
   db: Queryable,
-  tenantId: string,
-  eventId: string,
+  tenantId: Id<'tenant'>,
+  eventId: Id<'event'>,
 ): Promise<string | undefined> {
   const { rows } = await db.query('select body from payloads where event_id = $2 and tenant_id = $1', [
     tenantId,

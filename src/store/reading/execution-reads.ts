@@ -1,10 +1,11 @@
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import type { ResolutionOutcome } from '../settling/resolution-acts.ts';
 
 /** One HTTP request as it was recorded. */
 export interface Attempt {
-  id: string;
+  id: Id<'attempt'>;
   number: number;
   endpointVersion?: number;
   startedAt: Date;
@@ -21,12 +22,12 @@ export interface Attempt {
 
 /** One run of delivering, with its attempts in order. */
 export interface Execution {
-  id: string;
-  deliveryId: string;
-  endpointId: string;
-  operationId?: string;
-  parentId?: string;
-  childId?: string;
+  id: Id<'execution'>;
+  deliveryId: Id<'delivery'>;
+  endpointId: Id<'endpoint'>;
+  operationId?: Id<'operation'>;
+  parentId?: Id<'execution'>;
+  childId?: Id<'execution'>;
   state: ExecutionState;
   reason?: string;
   dueAt: Date;
@@ -35,7 +36,7 @@ export interface Execution {
   createdAt: Date;
   finishedAt?: Date;
   /** The delivery before it of its key that keeps it waiting. */
-  blockedBy?: string;
+  blockedBy?: Id<'delivery'>;
   /** Who settled it last, where nobody knew its outcome. */
   resolution?: { actor: string; outcome: ResolutionOutcome; reason?: string; at: Date };
   attempts: Attempt[];
@@ -52,8 +53,8 @@ const SELECT = `select e.*, c.id as child_id,
 /** One execution of a tenant, with its attempts. */
 export async function findExecution(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'execution'>,
 ): Promise<Execution | undefined> {
   const { rows } = await db.query(`${SELECT} where e.tenant_id = $1 and e.id = $2`, [tenantId, id]);
   const [execution] = await withAttempts(db, tenantId, rows);
@@ -63,8 +64,8 @@ export async function findExecution(
 /** The newest `limit` executions of a delivery, oldest of them first, with their attempts. */
 export async function executionsOfDelivery(
   db: Queryable,
-  tenantId: string,
-  deliveryId: string,
+  tenantId: Id<'tenant'>,
+  deliveryId: Id<'delivery'>,
   limit: number,
 ): Promise<Execution[]> {
   const { rows } = await db.query(
@@ -75,7 +76,7 @@ export async function executionsOfDelivery(
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: rows as the driver gives them
-async function withAttempts(db: Queryable, tenantId: string, executions: any[]): Promise<Execution[]> {
+async function withAttempts(db: Queryable, tenantId: Id<'tenant'>, executions: any[]): Promise<Execution[]> {
   if (executions.length === 0) return [];
   const { rows } = await db.query(
     `select * from attempts where tenant_id = $1 and execution_id = any($2::uuid[]) order by execution_id, number`,

@@ -1,3 +1,4 @@
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { refoldDeliveries } from './folding.ts';
 
@@ -11,14 +12,17 @@ export type Acknowledged = 'settled' | 'remembered' | 'already_delivered' | 'nev
  * no request was ever made for is left alone. Runs in a transaction; deliveries are locked in the order of their ids, then
  * their executions, and decided by a later statement: it must not see as queued what is being claimed.
  */
-export async function acknowledge(db: Queryable, deliveryIds: string[]): Promise<Map<string, Acknowledged>> {
+export async function acknowledge(
+  db: Queryable,
+  deliveryIds: Id<'delivery'>[],
+): Promise<Map<string, Acknowledged>> {
   await db.query('select from deliveries where id = any($1::uuid[]) order by id for no key update', [
     deliveryIds,
   ]);
   await db.query('select from executions where delivery_id = any($1::uuid[]) order by id for update', [
     deliveryIds,
   ]);
-  const { rows } = await db.query<{ delivery_id: string; what: Acknowledged }>(
+  const { rows } = await db.query<{ delivery_id: Id<'delivery'>; what: Acknowledged }>(
     `with newest as materialized (
       select d.id as delivery_id, d.attempts, e.id, e.state
       from deliveries d left join lateral (
@@ -59,7 +63,7 @@ export async function acknowledge(db: Queryable, deliveryIds: string[]): Promise
  */
 export async function findAcknowledgeable(
   db: Queryable,
-  asked: { endpointId: string; deliveryId: string }[],
+  asked: { endpointId: Id<'endpoint'>; deliveryId: Id<'delivery'> }[],
 ): Promise<Map<string, Buffer[]>> {
   const { rows } = await db.query(
     `select d.endpoint_id, d.id, array(select s.sealed from endpoint_secrets s where s.endpoint_id = d.endpoint_id

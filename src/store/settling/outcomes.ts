@@ -1,12 +1,13 @@
 import type { Refusal } from '../../domain/endpoints/preparation.ts';
 import type { Classification } from '../../domain/sending/classification.ts';
 import type { Next } from '../../domain/sending/decide-next.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** What one claimed item came to; written once, by the holder of its token. */
 export interface Outcome {
-  executionId: string;
-  deliveryId: string;
+  executionId: Id<'execution'>;
+  deliveryId: Id<'delivery'>;
   token: string;
   next: Next;
   classification: Classification;
@@ -21,8 +22,8 @@ export interface Outcome {
 
 /** What became of an outcome in the ledger. */
 export interface Recorded {
-  executionId: string;
-  operationId?: string;
+  executionId: Id<'execution'>;
+  operationId?: Id<'operation'>;
   state: string;
   attempts: number;
 }

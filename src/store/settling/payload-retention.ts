@@ -1,3 +1,4 @@
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** The tenants whose payloads are kept for a limited time. */
@@ -21,7 +22,7 @@ export interface Expired {
  * the last round stopped. An event with an open execution keeps its payload and is looked at again in later rounds.
  * Another process that does the same leaves nothing to do. Runs in a transaction.
  */
-export async function expirePayloads(db: Queryable, tenantId: string, limit: number): Promise<Expired> {
+export async function expirePayloads(db: Queryable, tenantId: Id<'tenant'>, limit: number): Promise<Expired> {
   await db.query(`insert into payload_sweeps (tenant_id) values ($1) on conflict do nothing`, [tenantId]);
   const sweep = await db.query(
     `select s.accepted_at::text as accepted_at, s.event_id,
@@ -56,7 +57,7 @@ export async function expirePayloads(db: Queryable, tenantId: string, limit: num
   return { removed, examined: page.length };
 }
 
-async function removeIdle(db: Queryable, tenantId: string, eventIds: string[]): Promise<number> {
+async function removeIdle(db: Queryable, tenantId: Id<'tenant'>, eventIds: Id<'event'>[]): Promise<number> {
   if (eventIds.length === 0) return 0;
   const { rows } = await db.query(
     `with candidate as materialized (
@@ -87,7 +88,11 @@ async function removeIdle(db: Queryable, tenantId: string, eventIds: string[]): 
  * Erases the payload of an event at once, whatever is open, with what receivers answered, for that may repeat it; false
  * where the tenant has no such event.
  */
-export async function erasePayload(db: Queryable, tenantId: string, eventId: string): Promise<boolean> {
+export async function erasePayload(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  eventId: Id<'event'>,
+): Promise<boolean> {
   const { rows } = await db.query(
     `with gone as (
       delete from payloads where event_id = $2 and tenant_id = $1 returning event_id

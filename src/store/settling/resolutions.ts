@@ -1,4 +1,5 @@
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
 import { refoldDeliveries } from './folding.ts';
 import type { ResolutionOutcome } from './resolution-acts.ts';
@@ -9,10 +10,10 @@ import type { ResolutionOutcome } from './resolution-acts.ts';
  */
 export async function resolveUnknown(
   db: Queryable,
-  tenantId: string,
-  deliveryId: string,
+  tenantId: Id<'tenant'>,
+  deliveryId: Id<'delivery'>,
   outcome: ResolutionOutcome,
-): Promise<{ executionId: string; state: ExecutionState } | undefined> {
+): Promise<{ executionId: Id<'execution'>; state: ExecutionState } | undefined> {
   const { rows } = await db.query(
     `update executions e set
       state = $3,
@@ -34,7 +35,11 @@ export async function resolveUnknown(
 }
 
 /** Whether a delivery exists for this tenant. */
-export async function deliveryExists(db: Queryable, tenantId: string, deliveryId: string): Promise<boolean> {
+export async function deliveryExists(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  deliveryId: Id<'delivery'>,
+): Promise<boolean> {
   const { rowCount } = await db.query('select from deliveries where id = $1 and tenant_id = $2', [
     deliveryId,
     tenantId,

@@ -1,13 +1,14 @@
 import type { OnAmbiguous, RetryPolicy } from '../../domain/sending/retry-policy.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
 import { refoldDeliveries } from './folding.ts';
 
 /** An item whose sender was lost: what it takes to decide what follows. */
 export interface LostItem {
-  executionId: string;
-  deliveryId: string;
-  operationId?: string;
+  executionId: Id<'execution'>;
+  deliveryId: Id<'delivery'>;
+  operationId?: Id<'operation'>;
   token: string;
   version: number;
   attempts: number;
@@ -102,7 +103,7 @@ export async function giveUpOverdue(db: Queryable, limit: number): Promise<strin
 export async function ignoreAtClosedEndpoints(
   db: Queryable,
   workedBy: string,
-  endpointIds: string[],
+  endpointIds: Id<'endpoint'>[],
   limit: number,
 ): Promise<number> {
   const { rows } = await db.query(
@@ -126,7 +127,7 @@ export async function ignoreAtClosedEndpoints(
 }
 
 /** Ends as ignored unsent executions whose payload is gone, or never was, for what is suppressed keeps none. Runs in a transaction. */
-export async function ignoreWithoutPayload(db: Queryable, executionIds: string[]): Promise<void> {
+export async function ignoreWithoutPayload(db: Queryable, executionIds: Id<'execution'>[]): Promise<void> {
   const { rows } = await db.query(
     `update executions e set state = 'ignored', finished_at = clock_timestamp(),
        reason = case when (select p.reason from executions p where p.id = e.parent_id) = 'suppressed_duplicate'
@@ -145,8 +146,8 @@ export async function ignoreWithoutPayload(db: Queryable, executionIds: string[]
  * Disables endpoints that answered 410 Gone; one that an operator already disabled or deleted stays as it is. Returns
  * those that it disabled.
  */
-export async function disableGone(db: Queryable, endpointIds: string[]): Promise<string[]> {
-  const { rows } = await db.query<{ id: string }>(
+export async function disableGone(db: Queryable, endpointIds: Id<'endpoint'>[]): Promise<string[]> {
+  const { rows } = await db.query<{ id: Id<'endpoint'> }>(
     `with enabled as (
       select id from endpoints where id = any($1::uuid[]) and state = 'enabled' order by id for no key update
     )

@@ -1,10 +1,11 @@
 import type { Grant } from '../../domain/tenancy/grant.ts';
 import type { Scope } from '../../domain/tenancy/scope.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** An API key without the key: only its hash is kept. */
 export interface ApiKey {
-  id: string;
+  id: Id<'key'>;
   name: string;
   scopes: Scope[];
   /** What it was made with in the place of scopes. */
@@ -16,21 +17,21 @@ export interface ApiKey {
 
 /** What authentication needs of a key. */
 export interface KnownKey {
-  id: string;
+  id: Id<'key'>;
   hash: Buffer;
   scopes: Scope[];
   grant?: Grant;
   /** By the database's clock. */
   expired: boolean;
   revoked: boolean;
-  tenant?: { id: string; handle: string };
+  tenant?: { id: Id<'tenant'>; handle: string };
 }
 
 /** Makes a key of a tenant; undefined where it would have expired already, by the database's clock. */
 export async function insertApiKey(
   db: Queryable,
   key: {
-    tenantId: string;
+    tenantId: Id<'tenant'>;
     name: string;
     hash: Buffer;
     scopes: readonly Scope[];
@@ -72,7 +73,7 @@ export async function findApiKey(db: Queryable, hash: Buffer): Promise<KnownKey 
 /** A tenant's keys, newest first, before a given one. */
 export async function listApiKeys(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   page: { before?: string; limit: number },
 ): Promise<ApiKey[]> {
   const { rows } = await db.query(
@@ -83,7 +84,7 @@ export async function listApiKeys(
 }
 
 /** Revokes a tenant's key, now or long ago; false where there is none. */
-export async function revokeApiKey(db: Queryable, tenantId: string, id: string): Promise<boolean> {
+export async function revokeApiKey(db: Queryable, tenantId: Id<'tenant'>, id: Id<'key'>): Promise<boolean> {
   const { rowCount } = await db.query(
     'update api_keys set revoked_at = coalesce(revoked_at, now()) where id = $1 and tenant_id = $2',
     [id, tenantId],

@@ -1,3 +1,4 @@
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /**
@@ -6,7 +7,7 @@ import type { Queryable } from '../db/queryable.ts';
  */
 export async function fenceEarlierEvents(
   db: Queryable,
-  endpointId: string,
+  endpointId: Id<'endpoint'>,
   version: number | undefined,
 ): Promise<void> {
   await db.query(
@@ -16,6 +17,6 @@ export async function fenceEarlierEvents(
 }
 
 /** Lets earlier events go where an endpoint is now. */
-export async function liftFences(db: Queryable, endpointId: string): Promise<void> {
+export async function liftFences(db: Queryable, endpointId: Id<'endpoint'>): Promise<void> {
   await db.query('delete from endpoint_fences where endpoint_id = $1', [endpointId]);
 }

@@ -1,7 +1,12 @@
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** Adds a signing secret, sealed; the newest one without an expiry is the current one. */
-export async function insertEndpointSecret(db: Queryable, endpointId: string, sealed: Buffer): Promise<void> {
+export async function insertEndpointSecret(
+  db: Queryable,
+  endpointId: Id<'endpoint'>,
+  sealed: Buffer,
+): Promise<void> {
   await db.query('insert into endpoint_secrets (endpoint_id, sealed) values ($1, $2)', [endpointId, sealed]);
 }
 
@@ -11,7 +16,7 @@ export async function insertEndpointSecret(db: Queryable, endpointId: string, se
  */
 export async function expireEndpointSecrets(
   db: Queryable,
-  endpointId: string,
+  endpointId: Id<'endpoint'>,
   validForMs: number,
 ): Promise<Date | undefined> {
   const { rows } = await db.query(

@@ -1,12 +1,13 @@
 import type { EndpointConfig } from '../../domain/endpoints/endpoint.ts';
 import type { EventFilter } from '../../domain/endpoints/event-filter.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** Writes one immutable version of an endpoint, which is, or is about to be, the current one. */
 export async function insertEndpointVersion(
   db: Queryable,
-  tenantId: string,
-  endpointId: string,
+  tenantId: Id<'tenant'>,
+  endpointId: Id<'endpoint'>,
   version: number,
   config: EndpointConfig,
 ): Promise<void> {
@@ -52,7 +53,7 @@ export async function insertEndpointVersion(
 
 /** What matching an event needs of an endpoint. */
 export interface Matchable {
-  endpointId: string;
+  endpointId: Id<'endpoint'>;
   enabled: boolean;
   /** Where it was made by a caller who may only edit: nothing that was accepted until then goes to it. */
   takesFrom?: Date;
@@ -63,7 +64,7 @@ export interface Matchable {
 }
 
 /** The current versions of a tenant's endpoints that are not deleted. */
-export async function matchableEndpoints(db: Queryable, tenantId: string): Promise<Matchable[]> {
+export async function matchableEndpoints(db: Queryable, tenantId: Id<'tenant'>): Promise<Matchable[]> {
   const { rows } = await db.query({
     name: 'matchable-endpoints',
     text: `select e.id, e.state, v.event_types, v.filter, v.give_up_after_ms, v.ordered,

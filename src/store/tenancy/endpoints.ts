@@ -1,5 +1,6 @@
 import type { Endpoint } from '../../domain/endpoints/endpoint.ts';
 import { BOOKED_AT_MOST_MS } from '../../domain/sending/pacing.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { ENDPOINT_FACTS, waitsOfEndpoint } from '../reading/waits.ts';
 import { configFrom } from './endpoint-versions.ts';
@@ -14,9 +15,9 @@ const SELECT = `select n.id, n.handle, n.luid, n.state, n.disabled_reason, n.cur
 /** Makes an endpoint, and its row of pace, without a version yet; undefined where the handle is taken. */
 export async function insertEndpoint(
   db: Queryable,
-  tenantId: string,
-  endpoint: { id: string; handle: string },
-): Promise<{ id: string } | undefined> {
+  tenantId: Id<'tenant'>,
+  endpoint: { id: Id<'endpoint'>; handle: string },
+): Promise<{ id: Id<'endpoint'> } | undefined> {
   const { rows } = await db.query(
     `with e as (
       insert into endpoints (id, tenant_id, handle) values ($1, $2, $3)
@@ -31,8 +32,8 @@ export async function insertEndpoint(
 /** One endpoint of a tenant, deleted ones too. */
 export async function findEndpoint(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'endpoint'>,
 ): Promise<Endpoint | undefined> {
   const { rows } = await db.query(`${SELECT} where n.tenant_id = $1 and n.id = $2`, [tenantId, id]);
   return rows[0] && endpointFrom(rows[0]);
@@ -41,7 +42,7 @@ export async function findEndpoint(
 /** Endpoints of a tenant that are not deleted, in the order they were made, behind a given one. */
 export async function listEndpoints(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   page: { after?: string; limit: number },
 ): Promise<Endpoint[]> {
   const { rows } = await db.query(
@@ -53,7 +54,11 @@ export async function listEndpoints(
 }
 
 /** The current version's number, holding the endpoint until the end of the transaction; deleted ones are not found. */
-export async function lockEndpoint(db: Queryable, tenantId: string, id: string): Promise<number | undefined> {
+export async function lockEndpoint(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  id: Id<'endpoint'>,
+): Promise<number | undefined> {
   const { rows } = await db.query(
     `select current_version from endpoints where tenant_id = $1 and id = $2 and state <> 'deleted' for no key update`,
     [tenantId, id],
@@ -64,8 +69,8 @@ export async function lockEndpoint(db: Queryable, tenantId: string, id: string):
 /** Makes the next version the current one; false where it is not the next. */
 export async function advanceVersion(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'endpoint'>,
   version: number,
 ): Promise<boolean> {
   const { rowCount } = await db.query(
@@ -86,8 +91,8 @@ export async function advanceVersion(
 /** Enables, disables or deletes an endpoint that is in one of `from`; the same state again is no failure. */
 export async function setEndpointState(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'endpoint'>,
   state: Endpoint['state'],
   from: readonly Endpoint['state'][] = ['enabled', 'disabled'],
 ): Promise<boolean> {

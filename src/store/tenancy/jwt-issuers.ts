@@ -1,11 +1,12 @@
 import type { JSONWebKeySet } from 'jose';
 import type { JwtAlgorithm } from '../../domain/tenancy/jwt-algorithm.ts';
 import type { Scope } from '../../domain/tenancy/scope.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** Whose tokens are accepted, and for what; its secret is sealed. */
 export interface JwtIssuer {
-  id: string;
+  id: Id<'jwtIssuer'>;
   name: string;
   issuer: string;
   audience: string;
@@ -17,13 +18,13 @@ export interface JwtIssuer {
   /** The installation registered it, for itself or for a tenant: its tokens need not name a tenant. */
   byInstallation: boolean;
   /** Absent where it is the installation's. */
-  tenant?: { id: string; handle: string };
+  tenant?: { id: Id<'tenant'>; handle: string };
   createdAt: Date;
   revokedAt?: Date;
 }
 
 /** A tenant as a request names it. */
-export type TenantName = { id: string } | { handle: string };
+export type TenantName = { id: Id<'tenant'> } | { handle: string };
 
 /** Registers an issuer; undefined where its tenant has one with this issuer and audience, or the installation made one. */
 export async function insertJwtIssuer(
@@ -101,7 +102,7 @@ export async function findIssuersOfTenants(
 /** Issuers of a tenant, or of the installation, newest first, before a given one. */
 export async function listJwtIssuers(
   db: Queryable,
-  tenantId: string | undefined,
+  tenantId: Id<'tenant'> | undefined,
   page: { before?: string; limit: number },
 ): Promise<JwtIssuer[]> {
   const { rows } = await db.query(
@@ -115,8 +116,8 @@ export async function listJwtIssuers(
 /** Revokes an issuer of a tenant, or of the installation, now or long ago; false where there is none. */
 export async function revokeJwtIssuer(
   db: Queryable,
-  tenantId: string | undefined,
-  id: string,
+  tenantId: Id<'tenant'> | undefined,
+  id: Id<'jwtIssuer'>,
 ): Promise<boolean> {
   const { rowCount } = await db.query(
     `update jwt_issuers set revoked_at = coalesce(revoked_at, now())

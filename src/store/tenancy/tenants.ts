@@ -1,3 +1,4 @@
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** The plans a tenant can be on; without one nothing is gated. */
@@ -16,7 +17,7 @@ export type SettingsChange = { [Name in keyof TenantSettings]?: number | null | 
 
 /** Owner of everything below it. */
 export interface Tenant {
-  id: string;
+  id: Id<'tenant'>;
   handle: string;
   name?: string;
   plan?: (typeof TENANT_PLANS)[number];
@@ -44,7 +45,7 @@ export async function insertTenant(
 /** One tenant by its id or its handle. */
 export async function findTenant(
   db: Queryable,
-  by: { id: string } | { handle: string },
+  by: { id: Id<'tenant'> } | { handle: string },
 ): Promise<Tenant | undefined> {
   const { rows } = await db.query(`select * from tenants where ${'id' in by ? 'id' : 'handle'} = $1`, [
     'id' in by ? by.id : by.handle,
@@ -70,7 +71,7 @@ export async function listTenants(db: Queryable, page: { after?: string; limit: 
 /** Changes what is given, null taking a value away; undefined where there is no such tenant. */
 export async function updateTenant(
   db: Queryable,
-  id: string,
+  id: Id<'tenant'>,
   change: {
     name?: string | null | undefined;
     plan?: Tenant['plan'] | null | undefined;

@@ -1,19 +1,20 @@
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../../store/db/parameters.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
 import { filterConditions, rangesOf } from '../../store/selection/filter-conditions.ts';
 
 /** A delivery with its event, its batches and what became of it last. */
 export interface Dispatch {
-  deliveryId: string;
+  deliveryId: Id<'delivery'>;
   state: DeliveryState;
   attempts: number;
   lastAttemptAt?: Date;
   acceptedAt: Date;
   /** The same in whole microseconds since 1970, for the cursor: a Date has milliseconds only. */
   acceptedAtMicros: string;
-  event: { id: string; number: number; type: string; source?: string; ingestionBatchId?: string };
+  event: { id: Id<'event'>; number: number; type: string; source?: string; ingestionBatchId?: string };
   /** What its newest execution was dispatched together with: an operation, or the call that brought the event. */
   dispatchBatchId: string;
 }
@@ -21,10 +22,10 @@ export interface Dispatch {
 /** What was dispatched to one endpoint of a tenant, newest event first, behind a given one. */
 export async function listDispatches(
   db: Queryable,
-  tenantId: string,
-  endpointId: string,
+  tenantId: Id<'tenant'>,
+  endpointId: Id<'endpoint'>,
   filter: DeliveryFilter & { state: DeliveryState[] },
-  page: { after?: { acceptedAtMicros: string; id: string }; limit: number },
+  page: { after?: { acceptedAtMicros: string; id: Id<'delivery'> }; limit: number },
 ): Promise<Dispatch[]> {
   const p = new Parameters();
   const behind = page.after

@@ -1,4 +1,5 @@
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../../store/db/parameters.ts';
 import type { Pool } from '../../store/db/pool.ts';
 import { withTransaction } from '../../store/db/pool.ts';
@@ -12,7 +13,7 @@ const STATEMENT_TIMED_OUT = '57014';
  */
 export async function estimateEvents(
   pool: Pool,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   filter: DeliveryFilter,
   budgetMs: number,
 ): Promise<number> {

@@ -1,5 +1,5 @@
 import type { Selection } from '../../../domain/operations/selection.ts';
-import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
 import { type AcceptedItem, acceptOperation } from '../../../operations/accept-operation.ts';
 import type { RecoveryDeps } from '../../../operations/recovery-deps.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
@@ -29,7 +29,7 @@ import {
 export async function executeReceiptReplay(
   deps: RecoveryDeps,
   by: ReplayCaller,
-  replayId: string,
+  replayId: Id<'receiptReplay'>,
 ): Promise<ReplayResult> {
   const { tenant, caller } = by;
   const found = await findReplay(deps.pool, tenant.id, replayId);
@@ -99,7 +99,7 @@ function operationOf(replay: ReceiptReplay): {
 
 async function beforeExecution(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   replay: ReceiptReplay,
   actor: string,
 ): Promise<ReplayRefusal | undefined> {

@@ -1,9 +1,10 @@
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 
 /** The diagnostics of one receipt: shown first, then frozen as they were shown. */
 export interface ReceiptDiagnostics {
-  id: string;
-  receiptId: string;
+  id: Id<'diagnostics'>;
+  receiptId: Id<'receipt'>;
   actor: string;
   state: 'previewed' | 'frozen';
   /** JSON, byte for byte as it was shown. */
@@ -16,7 +17,7 @@ export interface ReceiptDiagnostics {
 /** Writes down what a preview of diagnostics showed. */
 export async function insertDiagnostics(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   diagnostics: Pick<ReceiptDiagnostics, 'receiptId' | 'actor' | 'content'> & { validForMs: number },
 ): Promise<ReceiptDiagnostics> {
   const { rows } = await db.query(
@@ -30,8 +31,8 @@ export async function insertDiagnostics(
 /** Diagnostics of a tenant: frozen ones, and previews that have not expired. */
 export async function findDiagnostics(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'diagnostics'>,
 ): Promise<ReceiptDiagnostics | undefined> {
   const { rows } = await db.query(
     `select * from receipt_diagnostics
@@ -44,8 +45,8 @@ export async function findDiagnostics(
 /** Freezes a preview that has not expired; undefined where there is none, or it is frozen already. */
 export async function freezeDiagnostics(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'diagnostics'>,
 ): Promise<ReceiptDiagnostics | undefined> {
   const { rows } = await db.query(
     `update receipt_diagnostics set state = 'frozen', frozen_at = clock_timestamp()

@@ -1,18 +1,19 @@
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import type { ReplayUsage } from '../domain/replay-decision.ts';
 
 /** Where a replay goes: an endpoint in the version that was previewed, and the handoff where there is one. */
 export interface ReplayTarget {
-  endpointId: string;
+  endpointId: Id<'endpoint'>;
   version: number;
-  deliveryId?: string;
+  deliveryId?: Id<'delivery'>;
 }
 
 /** One replay of an event, from its preview on. */
 export interface ReceiptReplay {
-  id: string;
-  eventId: string;
-  askedEndpointId?: string;
+  id: Id<'receiptReplay'>;
+  eventId: Id<'event'>;
+  askedEndpointId?: Id<'endpoint'>;
   keyHash: Buffer;
   actor: string;
   state: 'previewed' | 'confirmed' | 'executed';
@@ -29,7 +30,7 @@ export interface ReceiptReplay {
   expired: boolean;
   confirmedAt?: Date;
   executedAt?: Date;
-  operationId?: string;
+  operationId?: Id<'operation'>;
 }
 
 const COLUMNS = '*, expires_at <= clock_timestamp() as expired';
@@ -37,7 +38,7 @@ const COLUMNS = '*, expires_at <= clock_timestamp() as expired';
 /** Writes a preview down under its key; undefined where the key is in use. */
 export async function insertReplay(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   replay: Pick<
     ReceiptReplay,
     | 'eventId'
@@ -76,7 +77,7 @@ export async function insertReplay(
 /** The replay that a key of a tenant stands for. */
 export async function replayByKey(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   keyHash: Buffer,
 ): Promise<ReceiptReplay | undefined> {
   const { rows } = await db.query(
@@ -89,8 +90,8 @@ export async function replayByKey(
 /** One replay of a tenant. */
 export async function findReplay(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'receiptReplay'>,
 ): Promise<ReceiptReplay | undefined> {
   const { rows } = await db.query(`select ${COLUMNS} from receipt_replays where tenant_id = $1 and id = $2`, [
     tenantId,
@@ -102,8 +103,8 @@ export async function findReplay(
 /** One replay of a tenant, held until the transaction ends. */
 export async function lockReplay(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'receiptReplay'>,
 ): Promise<ReceiptReplay | undefined> {
   const { rows } = await db.query(
     `select ${COLUMNS} from receipt_replays where tenant_id = $1 and id = $2 for update`,
@@ -115,8 +116,8 @@ export async function lockReplay(
 /** The newest `limit` replays of an event, newest first. */
 export async function replaysOfEvent(
   db: Queryable,
-  tenantId: string,
-  eventId: string,
+  tenantId: Id<'tenant'>,
+  eventId: Id<'event'>,
   limit: number,
 ): Promise<ReceiptReplay[]> {
   const { rows } = await db.query(
@@ -129,8 +130,8 @@ export async function replaysOfEvent(
 /** Previewed becomes confirmed; undefined where it is not previewed. */
 export async function confirmReplay(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'receiptReplay'>,
   duplicateRiskConfirmed: boolean,
 ): Promise<ReceiptReplay | undefined> {
   const { rows } = await db.query(
@@ -144,9 +145,9 @@ export async function confirmReplay(
 /** Confirmed becomes executed, by this operation; false where it is not confirmed. */
 export async function markExecuted(
   db: Queryable,
-  tenantId: string,
-  id: string,
-  operationId: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'receiptReplay'>,
+  operationId: Id<'operation'>,
 ): Promise<boolean> {
   const { rowCount } = await db.query(
     `update receipt_replays set state = 'executed', executed_at = clock_timestamp(), operation_id = $3
@@ -157,7 +158,7 @@ export async function markExecuted(
 }
 
 /** Reads what a tenant has used of its replays, and when enough of them are 24 hours old for another one. */
-export async function replayUsage(db: Queryable, tenantId: string): Promise<ReplayUsage> {
+export async function replayUsage(db: Queryable, tenantId: Id<'tenant'>): Promise<ReplayUsage> {
   const { rows } = await db.query<{ most: number | null; executed: number; free_in_ms: number | null }>(
     `select l.most, u.executed,
        (select extract(epoch from r.executed_at + interval '24 hours' - clock_timestamp())::float8 * 1000
@@ -180,7 +181,7 @@ export async function replayUsage(db: Queryable, tenantId: string): Promise<Repl
 }
 
 /** Makes executions of one tenant's replays follow one another until the transaction ends, so that a limit holds. */
-export async function lockReplayUsage(db: Queryable, tenantId: string): Promise<void> {
+export async function lockReplayUsage(db: Queryable, tenantId: Id<'tenant'>): Promise<void> {
   await db.query(`select pg_advisory_xact_lock(hashtextextended('replay usage ' || $1, 4400))`, [tenantId]);
 }
 

@@ -1,6 +1,7 @@
 import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts';
 import type { DeliveryState } from '../../../domain/sending/delivery-state.ts';
 import type { ExecutionState } from '../../../domain/sending/execution-state.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { millisecondEdge } from '../../../domain/time/instant.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import type { AcceptedBy, HandoffFacts, RetentionState } from '../domain/receipt.ts';
@@ -8,20 +9,20 @@ import type { AcceptedBy, HandoffFacts, RetentionState } from '../domain/receipt
 /** What the receipt of an accepted event is made of, beside its handoffs. */
 export interface AcceptedReceipt {
   request: 'accepted';
-  id: string;
+  id: Id<'event'>;
   at: Date;
   /** The same in whole microseconds since 1970, for the cursor. */
   atMicros: string;
   eventType: string;
   /** It has an id of its sender's, so that a repeat of it is known. */
   identified: boolean;
-  duplicateOf?: string;
+  duplicateOf?: Id<'event'>;
   /** A repeat of which nothing is ever sent. */
   suppressed: boolean;
   /** Of a repeat: the event that stood for it when it came. */
-  standingEventId?: string;
+  standingEventId?: Id<'event'>;
   /** The newest event of the same id that was accepted later and stands for it. */
-  resentAs?: string;
+  resentAs?: Id<'event'>;
   retention: RetentionState;
   payloadRemoved?: { at: Date; why: 'retention' | 'erasure' };
   /** By the tenant's present setting. */
@@ -33,7 +34,7 @@ export interface AcceptedReceipt {
 /** What the receipt of a refused request is made of. */
 export interface RejectedReceipt {
   request: 'rejected';
-  id: string;
+  id: Id<'receipt'>;
   at: Date;
   atMicros: string;
   requestId: string;
@@ -46,7 +47,7 @@ export type Receipt = AcceptedReceipt | RejectedReceipt;
 /** Which receipts to list; members join by AND. */
 export interface ReceiptFilter {
   request?: Receipt['request'];
-  eventId?: string;
+  eventId?: Id<'event'>;
   requestId?: string;
   /** Times as they were read; `from` belongs to the range, `to` does not. */
   from?: string;
@@ -90,7 +91,11 @@ const ACCEPTED = `'accepted' as request, v.id, v.accepted_at as at, ${MICROS('v.
     ) h) as handoffs`;
 
 /** The receipt with this id, of an event or of a refused request, of a tenant. */
-export async function findReceipt(db: Queryable, tenantId: string, id: string): Promise<Receipt | undefined> {
+export async function findReceipt(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  id: Id<'event'> | Id<'receipt'>,
+): Promise<Receipt | undefined> {
   const accepted = await db.query(
     `select ${ACCEPTED} from events v join tenants t on t.id = v.tenant_id where v.tenant_id = $1 and v.id = $2`,
     [tenantId, id],
@@ -106,9 +111,9 @@ export async function findReceipt(db: Queryable, tenantId: string, id: string): 
 /** Receipts of a tenant, newest first, behind a given one. */
 export async function listReceipts(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   filter: ReceiptFilter,
-  page: { after?: { atMicros: string; id: string }; limit: number },
+  page: { after?: { atMicros: string; id: Id<'event'> | Id<'receipt'> }; limit: number },
 ): Promise<Receipt[]> {
   const values = [
     tenantId,
@@ -201,7 +206,7 @@ export interface HandoffRow {
   failed_there: boolean;
   answered: boolean;
   accepted_by: AcceptedBy | null;
-  resent_as: string | null;
+  resent_as: Id<'event'> | null;
   open: ExecutionState | null;
   reason: string | null;
   may_have_arrived: boolean;

@@ -1,9 +1,10 @@
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import type { AccessRule } from '../access-rule.ts';
 
 /** A rule as it is kept. */
 export interface StoredAccessRule {
-  id: string;
+  id: Id<'accessRule'>;
   rule: AccessRule;
   createdAt: Date;
 }
@@ -14,7 +15,7 @@ export const MAX_ACCESS_RULES = 500;
 /** Adds a rule to a tenant's; undefined where it has as many as it may have. */
 export async function insertAccessRule(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   rule: AccessRule,
 ): Promise<StoredAccessRule | undefined> {
   const { rows } = await db.query(
@@ -28,7 +29,7 @@ export async function insertAccessRule(
 /** A tenant's rules, newest first, before a given one. */
 export async function listAccessRules(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   page: { before?: string; limit: number },
 ): Promise<StoredAccessRule[]> {
   const { rows } = await db.query(
@@ -39,7 +40,11 @@ export async function listAccessRules(
 }
 
 /** Removes a tenant's rule; false where there is none. */
-export async function deleteAccessRule(db: Queryable, tenantId: string, id: string): Promise<boolean> {
+export async function deleteAccessRule(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  id: Id<'accessRule'>,
+): Promise<boolean> {
   const { rowCount } = await db.query('delete from access_rules where id = $1 and tenant_id = $2', [
     id,
     tenantId,

@@ -1,3 +1,4 @@
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../../../store/db/parameters.ts';
 import type { Pool } from '../../../store/db/pool.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
@@ -14,8 +15,8 @@ import type { Bridge } from './bridges.ts';
 
 /** A delivery as an event of its bridge. */
 export interface BridgeEvent {
-  deliveryId: string;
-  eventId: string;
+  deliveryId: Id<'delivery'>;
+  eventId: Id<'event'>;
   status: BridgeEventStatus;
   attempts: number;
   acceptedAt: Date;
@@ -41,7 +42,7 @@ const ORDER = { $gt: '>', $gte: '>=', $lt: '<', $lte: '<=' } as const;
 /** Reads a page of the events of a tenant's bridge, newest first. Patterns are bound by time: those of others may be hostile. */
 export async function listBridgeEvents(
   pool: Pool,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   bridge: Bridge,
   conditions: readonly BridgeEventCondition[],
   page: { offset: number; limit: number },

@@ -1,4 +1,5 @@
 import { FAILED_FILE_TYPE } from '../../../domain/endpoints/event-type.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import { type EndedPosition, LAST_ID } from './file-executions.ts';
 
@@ -30,7 +31,7 @@ export async function feedsWithNews(db: Queryable, limit: number): Promise<strin
 /** How far a tenant has been told, holding its feed until the transaction ends; undefined where another holds it. */
 export async function lockFailedFileFeed(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
 ): Promise<EndedPosition | undefined> {
   const { rows } = await db.query(
     `select (extract(epoch from finished_at) * 1000000)::bigint::text as micros, execution_id
@@ -41,7 +42,11 @@ export async function lockFailedFileFeed(
 }
 
 /** Notes how far a tenant has been told. */
-export async function moveFailedFileFeed(db: Queryable, tenantId: string, to: EndedPosition): Promise<void> {
+export async function moveFailedFileFeed(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  to: EndedPosition,
+): Promise<void> {
   await db.query(
     `update failed_file_feeds set execution_id = $3,
        finished_at = timestamptz 'epoch' + $2::bigint * interval '1 microsecond'

@@ -1,8 +1,8 @@
 import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts';
 import type { PARTNER_DIRECTIONS } from '../../../domain/endpoints/preparation.ts';
-
 import type { DeliveryState } from '../../../domain/sending/delivery-state.ts';
 import type { ExecutionState } from '../../../domain/sending/execution-state.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { TimeBound } from '../../../domain/time/instant.ts';
 import { Parameters } from '../../../store/db/parameters.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
@@ -16,7 +16,7 @@ export type FileDirection = (typeof PARTNER_DIRECTIONS)[number] | 'UNKNOWN';
 
 /** An execution as one of a file for a partner. */
 export interface FileExecution extends FileRun {
-  id: string;
+  id: Id<'execution'>;
   state: ExecutionState;
   reason?: string;
   createdAt: Date;
@@ -25,21 +25,21 @@ export interface FileExecution extends FileRun {
   processedAt?: Date;
   /** The same in whole microseconds since 1970, for the position in a list: a Date has milliseconds only. */
   processedAtMicros?: string;
-  parentId?: string;
-  child?: { id: string; open: boolean };
+  parentId?: Id<'execution'>;
+  child?: { id: Id<'execution'>; open: boolean };
   inChain: boolean;
   deliveryState: DeliveryState;
   failedAttempts: number;
   direction: FileDirection;
-  endpoint: { id: string; handle: string; state: EndpointState };
-  event: { id: string; type: string; source?: string; name: string; payloadBytes: number };
+  endpoint: { id: Id<'endpoint'>; handle: string; state: EndpointState };
+  event: { id: Id<'event'>; type: string; source?: string; name: string; payloadBytes: number };
   payloadKept: boolean;
 }
 
 /** A place in the order in which executions ended, behind the one with this id. */
 export interface EndedPosition {
   processedAtMicros: string;
-  id: string;
+  id: Id<'execution'>;
 }
 
 /** Greater than every id: a place behind everything that ended at one time. */
@@ -49,7 +49,7 @@ export const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 export interface FileFilter {
   status?: FileStatus;
   faultCode?: FileFaultCode;
-  endpointIds?: string[];
+  endpointIds?: Id<'endpoint'>[];
   from?: TimeBound;
   to?: TimeBound;
   /** Part of the name of the file, whatever its case. */
@@ -99,8 +99,8 @@ const SELECT = `select e.id, e.state, e.reason, e.created_at, e.finished_at, e.p
 /** One execution of a tenant. */
 export async function findFileExecution(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'execution'>,
 ): Promise<FileExecution | undefined> {
   const { rows } = await db.query(
     `with page as (select * from executions where tenant_id = $1 and id = $2) ${SELECT}`,
@@ -115,7 +115,7 @@ export async function findFileExecution(
  */
 export async function endedExecutions(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   page: { after: EndedPosition; before: string; limit: number; only?: 'failed' },
 ): Promise<FileExecution[]> {
   const { rows } = await db.query(
@@ -133,9 +133,9 @@ export async function endedExecutions(
 /** Executions of a tenant, open ones first, then those that ended, newest first, behind a given one. */
 export async function listFileExecutions(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   filter: FileFilter,
-  page: { after?: { processedAtMicros?: string; id: string }; limit: number },
+  page: { after?: { processedAtMicros?: string; id: Id<'execution'> }; limit: number },
 ): Promise<FileExecution[]> {
   const p = new Parameters();
   const where = [`e.tenant_id = ${p.add(tenantId)}`];
@@ -176,7 +176,7 @@ export async function listFileExecutions(
 /** Endpoints of a tenant that have, or had before they were deleted, this handle, and whose files go this way now. */
 export async function endpointsOfPartnership(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   { handle, direction }: { handle?: string | undefined; direction?: FileDirection | undefined },
 ): Promise<string[]> {
   const { rows } = await db.query(

@@ -1,16 +1,21 @@
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import { allotNumbers } from '../../../store/ingest/events.ts';
 
 /** The new event, or why none was made. */
 export type RepeatedEvent =
-  | { ok: true; eventId: string; queued: number }
+  | { ok: true; eventId: Id<'event'>; queued: number }
   | { ok: false; why: 'unknown' | 'payload_expired' | 'suppressed_duplicate' | 'resent' };
 
 /**
  * Accepts an event once more as a new one that names the old, with the same payload and a new first delivery for each
  * endpoint that had one, unless another event stands for it there. Its deliveries have ids of their own, so that receivers take them for new. Runs in a transaction.
  */
-export async function repeatEvent(db: Queryable, tenantId: string, eventId: string): Promise<RepeatedEvent> {
+export async function repeatEvent(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  eventId: Id<'event'>,
+): Promise<RepeatedEvent> {
   const found = await db.query(
     // Held until the end: it cannot expire in between.
     `select v.duplicate_of, v.payload_removed_at, (select b.event_id from payloads b where b.event_id = v.id for share) as payload_of
@@ -70,7 +75,7 @@ export async function repeatEvent(db: Queryable, tenantId: string, eventId: stri
 }
 
 /** Whether another event stands for it wherever it went: its sender sent it again. */
-async function isWhollyResent(db: Queryable, tenantId: string, eventId: string): Promise<boolean> {
+async function isWhollyResent(db: Queryable, tenantId: Id<'tenant'>, eventId: Id<'event'>): Promise<boolean> {
   const { rows } = await db.query<{ resent: boolean | null }>(
     `select bool_and(d.resent_by is not null) as resent from deliveries d where d.tenant_id = $1 and d.event_id = $2`,
     [tenantId, eventId],
