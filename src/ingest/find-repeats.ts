@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type IdHistory, type Repeat, type RepeatFate, repeat } from '../domain/events/repeated-event.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
-import type { Queryable } from '../store/db/queryable.ts';
+import type { Transaction } from '../store/db/queryable.ts';
 import { type Allotment, claimIdentities } from '../store/ingest/events.ts';
 import { idHistories } from '../store/ingest/resends.ts';
 import type { MatchedEvent } from './matched-event.ts';
@@ -13,7 +13,7 @@ export interface FoundRepeat extends RepeatFate {
 
 /** Finds the events whose id has come before, in an earlier call or earlier in these, and decides each in turn. */
 export async function findRepeats(
-  db: Queryable,
+  db: Transaction,
   tenantId: Id<'tenant'>,
   incoming: readonly MatchedEvent[],
   { eventIds, firstNumber }: Pick<Allotment, 'eventIds' | 'firstNumber'>,

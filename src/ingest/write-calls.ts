@@ -1,7 +1,7 @@
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
-import type { Queryable } from '../store/db/queryable.ts';
+import type { Transaction } from '../store/db/queryable.ts';
 import { allotNumbers, insertEvents } from '../store/ingest/events.ts';
 import { insertResends, replaceDeliveries } from '../store/ingest/resends.ts';
 import { type FoundRepeat, findRepeats } from './find-repeats.ts';
@@ -30,7 +30,7 @@ export function writeCalls(
 
 /** The same within a transaction: what is written is accepted once that commits. */
 export async function writeCallsIn(
-  db: Queryable,
+  db: Transaction,
   tenantId: Id<'tenant'>,
   calls: MatchedEvent[][],
 ): Promise<AcceptedEvent[][]> {
@@ -77,7 +77,7 @@ function deliveriesOf({ id, endpoints, payloadBytes, repeat }: RepeatedEvent) {
   }));
 }
 
-async function noteResends(db: Queryable, tenantId: Id<'tenant'>, events: RepeatedEvent[]): Promise<void> {
+async function noteResends(db: Transaction, tenantId: Id<'tenant'>, events: RepeatedEvent[]): Promise<void> {
   const resends = events.flatMap(({ id, repeat }) =>
     repeat?.keepsPayload ? [{ firstEventId: repeat.duplicateOf, eventId: id }] : [],
   );

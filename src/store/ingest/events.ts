@@ -1,5 +1,5 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-import type { Queryable } from '../db/queryable.ts';
+import type { Transaction } from '../db/queryable.ts';
 
 /** Numbers, ids and the time of acceptance for events. */
 export interface Allotment {
@@ -12,16 +12,23 @@ export interface Allotment {
   callIds: string[];
 }
 
+interface AllotmentRow {
+  last_event_number: number;
+  accepted_at: string;
+  event_ids: Id<'event'>[];
+  call_ids: string[];
+}
+
 /**
  * Allots numbers to the events of some calls. The tenant's counter stays locked until the transaction ends: this makes
  * the order of numbers the order in which events become visible, and repeats of an external id wait for each other.
  */
 export async function allotNumbers(
-  db: Queryable,
+  db: Transaction,
   tenantId: Id<'tenant'>,
   { events, calls }: { events: number; calls: number },
 ): Promise<Allotment> {
-  const { rows } = await db.query({
+  const { rows } = await db.query<AllotmentRow>({
     name: 'allot-numbers',
     text: `update tenant_counters set last_event_number = last_event_number + $2 where tenant_id = $1
      returning last_event_number, clock_timestamp()::text as accepted_at,
@@ -51,10 +58,10 @@ export interface EventIdentity {
  * under the lock of {@link allotNumbers}, so that what is taken meanwhile by others is committed and seen.
  */
 export async function claimIdentities(
-  db: Queryable,
+  db: Transaction,
   tenantId: Id<'tenant'>,
   claims: { identity: EventIdentity; eventId: Id<'event'> }[],
-): Promise<string[]> {
+): Promise<Id<'event'>[]> {
   const { rows } = await db.query<{ event_id: Id<'event'> }>({
     name: 'claim-identities',
     text: `with wanted as materialized (
@@ -115,14 +122,14 @@ export interface NewDelivery {
 
 /** Writes events with their payloads, deliveries and first executions, in one statement. */
 export async function insertEvents(
-  db: Queryable,
+  db: Transaction,
   tenantId: Id<'tenant'>,
   { firstNumber, acceptedAt }: Pick<Allotment, 'firstNumber' | 'acceptedAt'>,
   events: NewEvent[],
   deliveries: NewDelivery[],
 ): Promise<void> {
   const kept = events.filter(({ keepsPayload }) => keepsPayload);
-  const { rows } = await db.query({
+  const { rows } = await db.query<{ executions: number }>({
     name: 'insert-events',
     text: `with event as (
       insert into events (id, tenant_id, number, external_id, duplicate_of, type, source, key, occurred_at, accepted_at,

@@ -1,14 +1,15 @@
 import type { Held, IdHistory, Standing } from '../../domain/events/repeated-event.ts';
+import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-import type { Queryable } from '../db/queryable.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 
 interface VersionRow {
   first_event_id: Id<'event'>;
   event_id: Id<'event'>;
   endpoint_id: Id<'endpoint'> | null;
-  state: string;
-  open: boolean;
+  state: DeliveryState | null;
+  open: boolean | null;
   payload_kept: boolean;
   digest: string | null;
   order_key: string | null;
@@ -23,7 +24,7 @@ export async function idHistories(
   db: Queryable,
   tenantId: Id<'tenant'>,
   firstEventIds: Id<'event'>[],
-): Promise<Map<string, IdHistory>> {
+): Promise<Map<Id<'event'>, IdHistory>> {
   const { rows } = await db.query<VersionRow>(
     `with version as (
       select u.id as first_event_id, u.id as event_id from unnest($2::uuid[]) as u(id)
@@ -47,7 +48,7 @@ export async function idHistories(
     order by s.event_id`,
     [tenantId, firstEventIds],
   );
-  const histories = new Map<string, IdHistory>();
+  const histories = new Map<Id<'event'>, IdHistory>();
   for (const row of rows) {
     const history: IdHistory = histories.get(row.first_event_id) ?? {
       firstEventId: row.first_event_id,
@@ -81,7 +82,7 @@ function heldFrom(row: VersionRow): Held {
 
 /** Notes repeats that are kept with a payload of their own, each with the first event of its id. */
 export async function insertResends(
-  db: Queryable,
+  db: Transaction,
   resends: { firstEventId: Id<'event'>; eventId: Id<'event'> }[],
 ): Promise<void> {
   await db.query(
@@ -111,11 +112,11 @@ class ChangedHands extends Error {
  * the same moment meets it and decides once more, or is met here, which undoes the transaction.
  */
 export async function replaceDeliveries(
-  db: Queryable,
+  db: Transaction,
   tenantId: Id<'tenant'>,
   replacements: Replacement[],
 ): Promise<void> {
-  const replaced = await db.query<{ id: string }>(
+  const replaced = await db.query<{ id: Id<'delivery'> }>(
     `with pair as materialized (
       select o.id, n.id as by_id
       from unnest($2::uuid[], $3::uuid[], $4::uuid[]) as u(endpoint_id, event_id, by_event_id)

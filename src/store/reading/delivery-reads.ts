@@ -45,7 +45,10 @@ export async function findDelivery(
   tenantId: Id<'tenant'>,
   id: Id<'delivery'>,
 ): Promise<Delivery | undefined> {
-  const { rows } = await db.query(`${SELECT} where d.tenant_id = $1 and d.id = $2`, [tenantId, id]);
+  const { rows } = await db.query<DeliveryRow>(`${SELECT} where d.tenant_id = $1 and d.id = $2`, [
+    tenantId,
+    id,
+  ]);
   return rows[0] && deliveryFrom(rows[0]);
 }
 
@@ -62,7 +65,7 @@ export async function listDeliveries(
     where.push(`(d.accepted_at, d.id) < (
       timestamptz 'epoch' + ${p.add(page.after.acceptedAtMicros)}::bigint * interval '1 microsecond',
       ${p.add(page.after.id)}::uuid)`);
-  const { rows } = await db.query(
+  const { rows } = await db.query<DeliveryRow>(
     `${SELECT} where ${where.join('\n and ')} order by d.accepted_at desc, d.id desc limit ${p.add(page.limit)}`,
     p.values,
   );
@@ -73,17 +76,39 @@ export async function listDeliveries(
 export async function droppedAmong(
   db: Queryable,
   tenantId: Id<'tenant'>,
-  ids: readonly string[],
-): Promise<string[]> {
-  const { rows } = await db.query(
+  ids: readonly Id<'delivery'>[],
+): Promise<Id<'delivery'>[]> {
+  const { rows } = await db.query<{ id: Id<'delivery'> }>(
     `select id from deliveries where tenant_id = $1 and id = any($2::uuid[]) and state = 'ignored'`,
     [tenantId, ids],
   );
   return rows.map((row) => row.id);
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function deliveryFrom(row: any): Delivery {
+interface DeliveryRow {
+  id: Id<'delivery'>;
+  endpoint_id: Id<'endpoint'>;
+  event_id: Id<'event'>;
+  number: number;
+  external_id: string | null;
+  type: string;
+  source: string | null;
+  key: string | null;
+  state: DeliveryState;
+  state_changed_at: Date;
+  accepted_at: Date;
+  accepted_at_micros: string;
+  attempts: number;
+  last_attempt_at: Date | null;
+  fault_code: string | null;
+  http_status: number | null;
+  payload_bytes: number;
+  original_version: number | null;
+  replay_of: Id<'delivery'> | null;
+  open_execution_id: Id<'execution'> | null;
+}
+
+function deliveryFrom(row: DeliveryRow): Delivery {
   return {
     id: row.id,
     endpointId: row.endpoint_id,

@@ -32,13 +32,31 @@ export interface EventDelivery {
   state: DeliveryState;
 }
 
+interface EventRow {
+  id: Id<'event'>;
+  number: number;
+  external_id: string | null;
+  duplicate_of: Id<'event'> | null;
+  type: string;
+  source: string | null;
+  key: string | null;
+  occurred_at: Date | null;
+  accepted_at: Date;
+  ingestion_batch_id: string | null;
+  ingest_call_id: string;
+  payload_bytes: number;
+  payload_kept: boolean;
+  payload_removed_at: Date | null;
+  resent_as: Id<'event'> | null;
+}
+
 /** One event of a tenant. */
 export async function findEvent(
   db: Queryable,
   tenantId: Id<'tenant'>,
   id: Id<'event'>,
 ): Promise<Event | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<EventRow>(
     `select v.*, exists (select from payloads p where p.event_id = v.id and p.tenant_id = $1) as payload_kept,
        (select r.event_id from event_resends r where r.first_event_id = coalesce(v.duplicate_of, v.id) and r.event_id > v.id
          order by r.event_id desc limit 1) as resent_as
@@ -67,6 +85,12 @@ export async function findEvent(
   );
 }
 
+interface EventDeliveryRow {
+  id: Id<'delivery'>;
+  endpoint_id: Id<'endpoint'>;
+  state: DeliveryState;
+}
+
 /** Deliveries of an event in the order they were made. */
 export async function deliveriesOfEvent(
   db: Queryable,
@@ -74,7 +98,7 @@ export async function deliveriesOfEvent(
   eventId: Id<'event'>,
   limit: number,
 ): Promise<EventDelivery[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<EventDeliveryRow>(
     `select id, endpoint_id, state from deliveries where event_id = $2 and tenant_id = $1 order by id limit $3`,
     [tenantId, eventId, limit],
   );
@@ -87,9 +111,9 @@ export async function findPayload(
   tenantId: Id<'tenant'>,
   eventId: Id<'event'>,
 ): Promise<string | undefined> {
-  const { rows } = await db.query('select body from payloads where event_id = $2 and tenant_id = $1', [
-    tenantId,
-    eventId,
-  ]);
+  const { rows } = await db.query<{ body: string }>(
+    'select body from payloads where event_id = $2 and tenant_id = $1',
+    [tenantId, eventId],
+  );
   return rows[0]?.body;
 }

@@ -56,7 +56,10 @@ export async function findExecution(
   tenantId: Id<'tenant'>,
   id: Id<'execution'>,
 ): Promise<Execution | undefined> {
-  const { rows } = await db.query(`${SELECT} where e.tenant_id = $1 and e.id = $2`, [tenantId, id]);
+  const { rows } = await db.query<ExecutionRow>(`${SELECT} where e.tenant_id = $1 and e.id = $2`, [
+    tenantId,
+    id,
+  ]);
   const [execution] = await withAttempts(db, tenantId, rows);
   return execution;
 }
@@ -68,21 +71,45 @@ export async function executionsOfDelivery(
   deliveryId: Id<'delivery'>,
   limit: number,
 ): Promise<Execution[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ExecutionRow>(
     `${SELECT} where e.tenant_id = $1 and e.delivery_id = $2 order by e.id desc limit $3`,
     [tenantId, deliveryId, limit],
   );
   return withAttempts(db, tenantId, rows.reverse());
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: rows as the driver gives them
-async function withAttempts(db: Queryable, tenantId: Id<'tenant'>, executions: any[]): Promise<Execution[]> {
+interface ExecutionRow {
+  id: Id<'execution'>;
+  delivery_id: Id<'delivery'>;
+  endpoint_id: Id<'endpoint'>;
+  operation_id: Id<'operation'> | null;
+  parent_id: Id<'execution'> | null;
+  child_id: Id<'execution'> | null;
+  state: ExecutionState;
+  reason: string | null;
+  due_at: Date;
+  give_up_at: Date;
+  may_have_arrived: boolean;
+  created_at: Date;
+  finished_at: Date | null;
+  blocked_by: Id<'delivery'> | null;
+  resolved_by: string | null;
+  resolved_as: ResolutionOutcome | null;
+  resolved_for: string | null;
+  resolved_at: Date | null;
+}
+
+async function withAttempts(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  executions: ExecutionRow[],
+): Promise<Execution[]> {
   if (executions.length === 0) return [];
-  const { rows } = await db.query(
+  const { rows } = await db.query<AttemptRow>(
     `select * from attempts where tenant_id = $1 and execution_id = any($2::uuid[]) order by execution_id, number`,
     [tenantId, executions.map((row) => row.id)],
   );
-  const byExecution = new Map<string, Attempt[]>();
+  const byExecution = new Map<Id<'execution'>, Attempt[]>();
   for (const row of rows) {
     const attempts = byExecution.get(row.execution_id) ?? [];
     attempts.push(attemptFrom(row));
@@ -103,22 +130,33 @@ async function withAttempts(db: Queryable, tenantId: Id<'tenant'>, executions: a
     createdAt: row.created_at,
     ...(row.finished_at ? { finishedAt: row.finished_at } : {}),
     ...(row.blocked_by ? { blockedBy: row.blocked_by } : {}),
-    ...(row.resolved_at
-      ? {
-          resolution: {
-            actor: row.resolved_by,
-            outcome: row.resolved_as,
-            ...(row.resolved_for === null ? {} : { reason: row.resolved_for }),
-            at: row.resolved_at,
-          },
-        }
-      : {}),
+    ...resolutionFrom(row),
     attempts: byExecution.get(row.id) ?? [],
   }));
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function attemptFrom(row: any): Attempt {
+function resolutionFrom(row: ExecutionRow): Pick<Execution, 'resolution'> {
+  const { resolved_by: actor, resolved_as: outcome, resolved_for: reason, resolved_at: at } = row;
+  if (actor === null || outcome === null || at === null) return {};
+  return { resolution: { actor, outcome, ...(reason === null ? {} : { reason }), at } };
+}
+
+interface AttemptRow {
+  id: Id<'attempt'>;
+  execution_id: Id<'execution'>;
+  number: number;
+  endpoint_version: number | null;
+  started_at: Date;
+  duration_ms: number;
+  outcome: Attempt['outcome'];
+  fault_code: string | null;
+  http_status: number | null;
+  retry_after_ms: number | null;
+  resend: boolean;
+  response_excerpt: Buffer | null;
+}
+
+function attemptFrom(row: AttemptRow): Attempt {
   return {
     id: row.id,
     number: row.number,

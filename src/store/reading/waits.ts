@@ -97,7 +97,7 @@ const factsOf = (head: string): string => `with items as materialized (${head}),
 export async function waitsOfExecutions(
   db: Queryable,
   executionIds: readonly Id<'execution'>[],
-): Promise<Map<string, Wait[]>> {
+): Promise<Map<Id<'execution'>, Wait[]>> {
   if (executionIds.length === 0) return new Map();
   const { rows } = await db.query<FactsRow>(
     factsOf(
@@ -115,7 +115,7 @@ export async function waitsOfExecutions(
 async function waitsOfOperations(
   db: Queryable,
   operationIds: readonly Id<'operation'>[],
-): Promise<Map<string, Wait[]>> {
+): Promise<Map<Id<'operation'>, Wait[]>> {
   if (operationIds.length === 0) return new Map();
   const { rows } = await db.query<FactsRow>(
     factsOf(`select f.* from operations o cross join lateral (
@@ -139,7 +139,7 @@ async function waitsOfOperations(
     ) f where o.id = any($1::uuid[]) and o.closed_at is null`),
     [operationIds],
   );
-  const found = new Map<string, Wait[][]>();
+  const found = new Map<Id<'operation'>, Wait[][]>();
   for (const row of rows) {
     if (row.operation_id === null) continue;
     const own = found.get(row.operation_id) ?? [];

@@ -1,6 +1,7 @@
 import type { Refusal } from '../../domain/endpoints/preparation.ts';
 import type { Classification } from '../../domain/sending/classification.ts';
 import type { Next } from '../../domain/sending/decide-next.ts';
+import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
@@ -24,7 +25,14 @@ export interface Outcome {
 export interface Recorded {
   executionId: Id<'execution'>;
   operationId?: Id<'operation'>;
-  state: string;
+  state: ExecutionState;
+  attempts: number;
+}
+
+interface RecordedRow {
+  id: Id<'execution'>;
+  operation_id: Id<'operation'> | null;
+  state: ExecutionState;
   attempts: number;
 }
 
@@ -36,7 +44,7 @@ export interface Recorded {
  * given up. Deliveries are locked first, in the order of their ids.
  */
 export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promise<Recorded[]> {
-  const { rows } = await db.query({
+  const { rows } = await db.query<RecordedRow>({
     name: 'record-outcomes',
     text: `with told as materialized (
       select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::float8[], $7::text[], $8::text[],

@@ -1,7 +1,7 @@
 import type { Resolvable } from '../../domain/operations/selection.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
-import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { filterConditions } from '../selection/filter-conditions.ts';
 import { refoldDeliveries } from './folding.ts';
 
@@ -30,10 +30,10 @@ export interface ResolutionKey {
 
 /**
  * Writes an act down, or finds the one that has the same key, which may have been left in its middle by a crash; undefined
- * where the key belongs to another request. Runs in a transaction.
+ * where the key belongs to another request.
  */
 export async function beginResolution(
-  db: Queryable,
+  db: Transaction,
   act: Omit<ResolutionAct, 'id' | 'answer'> & { actor: string; reason?: string },
   key?: ResolutionKey,
 ): Promise<ResolutionAct | undefined> {
@@ -75,9 +75,9 @@ export async function beginResolution(
   return { ...act, id: rows[0]?.id ?? '' };
 }
 
-/** Writes down who settled one execution, and why. Runs in the transaction that settled it. */
+/** Writes down who settled one execution, and why, in the transaction that settled it. */
 export async function noteResolution(
-  db: Queryable,
+  db: Transaction,
   {
     executionId,
     deliveryId,
@@ -111,12 +111,12 @@ export async function endResolution(db: Queryable, id: Id<'resolution'>, answer:
 
 /**
  * Settles up to `limit` of the deliveries that an act selects and that were unknown when it began, and links what it
- * settled to it. Returns these, and how many it looked at. Each is fenced by its state: what somebody else has settled meanwhile is left alone. One
- * that is to be sent again is worked by the live lane when its operation has closed. Runs in a transaction; deliveries are
- * locked in the order of their ids.
+ * settled to it. Returns these, and how many it looked at. Each is fenced by its state: what somebody else has settled
+ * meanwhile is left alone. One that is to be sent again is worked by the live lane when its operation has closed.
+ * Deliveries are locked in the order of their ids.
  */
 export async function resolveSelected(
-  db: Queryable,
+  db: Transaction,
   { id, tenantId, outcome, selection }: ResolutionAct,
   limit: number,
 ): Promise<{ deliveryIds: Id<'delivery'>[]; looked: number }> {

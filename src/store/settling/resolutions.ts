@@ -1,20 +1,20 @@
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { refoldDeliveries } from './folding.ts';
 import type { ResolutionOutcome } from './resolution-acts.ts';
 
 /**
  * Settles a delivery's unknown execution by an operator's word; undefined where none is unknown. One that is to be sent
- * again is worked by the live lane when its operation has closed. Runs in a transaction.
+ * again is worked by the live lane when its operation has closed.
  */
 export async function resolveUnknown(
-  db: Queryable,
+  db: Transaction,
   tenantId: Id<'tenant'>,
   deliveryId: Id<'delivery'>,
   outcome: ResolutionOutcome,
 ): Promise<{ executionId: Id<'execution'>; state: ExecutionState } | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<{ id: Id<'execution'>; state: ExecutionState }>(
     `update executions e set
       state = $3,
       reason = case when $3 = 'failed' then 'resolved' end,

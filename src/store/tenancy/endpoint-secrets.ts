@@ -1,5 +1,5 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-import type { Queryable } from '../db/queryable.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 
 /** Adds a signing secret, sealed; the newest one without an expiry is the current one. */
 export async function insertEndpointSecret(
@@ -15,11 +15,11 @@ export async function insertEndpointSecret(
  * them will have. The caller holds the endpoint.
  */
 export async function expireEndpointSecrets(
-  db: Queryable,
+  db: Transaction,
   endpointId: Id<'endpoint'>,
   validForMs: number,
 ): Promise<Date | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<{ last: Date | null }>(
     `with expiring as (
       update endpoint_secrets
       set expires_at = least(expires_at, now() + $2::float8 * interval '1 millisecond')

@@ -31,7 +31,7 @@ export async function insertJwtIssuer(
   db: Queryable,
   issuer: Omit<JwtIssuer, 'createdAt' | 'revokedAt'>,
 ): Promise<JwtIssuer | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<IssuerRow>(
     `with made as (
       insert into jwt_issuers (id, tenant_id, name, issuer, audience, algorithm, sealed_secret, jwks, jwks_url, scopes,
         by_installation)
@@ -68,7 +68,7 @@ export async function findJwtIssuers(
     named,
   }: { issuer: string; audiences: readonly string[]; named?: TenantName | undefined },
 ): Promise<JwtIssuer[]> {
-  const { rows } = await db.query({
+  const { rows } = await db.query<IssuerRow>({
     name: 'find-jwt-issuers',
     text: `select i.*, t.handle from jwt_issuers i left join tenants t on t.id = i.tenant_id
       where i.issuer = $1 and i.audience = any($2)
@@ -90,7 +90,7 @@ export async function findIssuersOfTenants(
   db: Queryable,
   { issuer, audiences }: { issuer: string; audiences: readonly string[] },
 ): Promise<JwtIssuer[]> {
-  const { rows } = await db.query({
+  const { rows } = await db.query<IssuerRow>({
     name: 'find-issuers-of-tenants',
     text: `select i.*, t.handle from jwt_issuers i join tenants t on t.id = i.tenant_id
       where i.issuer = $1 and i.audience = any($2) and i.revoked_at is null order by i.id limit 4`,
@@ -103,9 +103,9 @@ export async function findIssuersOfTenants(
 export async function listJwtIssuers(
   db: Queryable,
   tenantId: Id<'tenant'> | undefined,
-  page: { before?: string; limit: number },
+  page: { before?: Id<'jwtIssuer'>; limit: number },
 ): Promise<JwtIssuer[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<IssuerRow>(
     `select i.*, t.handle from jwt_issuers i left join tenants t on t.id = i.tenant_id
      where i.tenant_id is not distinct from $1 and ($2::uuid is null or i.id < $2) order by i.id desc limit $3`,
     [tenantId ?? null, page.before ?? null, page.limit],
@@ -127,8 +127,24 @@ export async function revokeJwtIssuer(
   return rowCount === 1;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function issuerFrom(row: any): JwtIssuer {
+interface IssuerRow {
+  id: Id<'jwtIssuer'>;
+  name: string;
+  issuer: string;
+  audience: string;
+  algorithm: JwtAlgorithm;
+  sealed_secret: Buffer | null;
+  jwks: JSONWebKeySet | null;
+  jwks_url: string | null;
+  scopes: Scope[];
+  by_installation: boolean;
+  tenant_id: Id<'tenant'> | null;
+  handle: string | null;
+  created_at: Date;
+  revoked_at: Date | null;
+}
+
+function issuerFrom(row: IssuerRow): JwtIssuer {
   return {
     id: row.id,
     name: row.name,
@@ -140,7 +156,7 @@ function issuerFrom(row: any): JwtIssuer {
     ...(row.jwks_url ? { jwksUrl: row.jwks_url } : {}),
     scopes: row.scopes,
     byInstallation: row.by_installation,
-    ...(row.tenant_id ? { tenant: { id: row.tenant_id, handle: row.handle } } : {}),
+    ...(row.tenant_id && row.handle ? { tenant: { id: row.tenant_id, handle: row.handle } } : {}),
     createdAt: row.created_at,
     ...(row.revoked_at ? { revokedAt: row.revoked_at } : {}),
   };

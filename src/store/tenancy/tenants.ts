@@ -31,7 +31,7 @@ export async function insertTenant(
   db: Queryable,
   tenant: Pick<Tenant, 'handle' | 'name' | 'plan'> & { settings?: SettingsChange | undefined },
 ): Promise<Tenant | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<TenantRow>(
     `with t as (
       insert into tenants (handle, name, plan, settings) values ($1, $2, $3, jsonb_strip_nulls($4))
       on conflict (handle) do nothing returning *
@@ -47,9 +47,10 @@ export async function findTenant(
   db: Queryable,
   by: { id: Id<'tenant'> } | { handle: string },
 ): Promise<Tenant | undefined> {
-  const { rows } = await db.query(`select * from tenants where ${'id' in by ? 'id' : 'handle'} = $1`, [
-    'id' in by ? by.id : by.handle,
-  ]);
+  const { rows } = await db.query<TenantRow>(
+    `select * from tenants where ${'id' in by ? 'id' : 'handle'} = $1`,
+    ['id' in by ? by.id : by.handle],
+  );
   return rows[0] && tenantFrom(rows[0]);
 }
 
@@ -60,8 +61,11 @@ export const PLATFORM_TENANT = {
 } as const;
 
 /** Tenants but the platform, in the order they were made, behind a given one. */
-export async function listTenants(db: Queryable, page: { after?: string; limit: number }): Promise<Tenant[]> {
-  const { rows } = await db.query(
+export async function listTenants(
+  db: Queryable,
+  page: { after?: Id<'tenant'>; limit: number },
+): Promise<Tenant[]> {
+  const { rows } = await db.query<TenantRow>(
     'select * from tenants where not platform and ($1::uuid is null or id > $1) order by id limit $2',
     [page.after ?? null, page.limit],
   );
@@ -78,7 +82,7 @@ export async function updateTenant(
     settings?: SettingsChange | undefined;
   },
 ): Promise<Tenant | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<TenantRow>(
     `update tenants set
       name = case when $2 then $3 else name end,
       plan = case when $4 then $5 else plan end,
@@ -97,8 +101,17 @@ export async function updateTenant(
   return rows[0] && tenantFrom(rows[0]);
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function tenantFrom(row: any): Tenant {
+interface TenantRow {
+  id: Id<'tenant'>;
+  handle: string;
+  name: string | null;
+  plan: NonNullable<Tenant['plan']> | null;
+  settings: TenantSettings;
+  created_at: Date;
+  updated_at: Date;
+}
+
+function tenantFrom(row: TenantRow): Tenant {
   return {
     id: row.id,
     handle: row.handle,

@@ -19,6 +19,21 @@ export interface Dispatch {
   dispatchBatchId: string;
 }
 
+interface DispatchRow {
+  id: Id<'delivery'>;
+  state: DeliveryState;
+  attempts: number;
+  last_attempt_at: Date | null;
+  accepted_at: Date;
+  accepted_at_micros: string;
+  event_id: Id<'event'>;
+  number: number;
+  type: string;
+  source: string | null;
+  ingestion_batch_id: string | null;
+  dispatch_batch_id: string;
+}
+
 /** What was dispatched to one endpoint of a tenant, newest event first, behind a given one. */
 export async function listDispatches(
   db: Queryable,
@@ -42,7 +57,7 @@ export async function listDispatches(
     return `(select d.* from deliveries d where ${[...where, ...behind].join('\n and ')}
        order by d.accepted_at desc, d.id desc limit ${limit})`;
   });
-  const { rows } = await db.query(
+  const { rows } = await db.query<DispatchRow>(
     // The page first: the batch is looked up for what is shown, not for all that is read on the way.
     `with page as materialized (
        select * from (${ranges.join('\n union all ')}) r

@@ -7,7 +7,7 @@ import { writeCallsIn } from '../../ingest/write-calls.ts';
 import type { Chore, ChoreDeps } from '../../loops/chore.ts';
 import type { Pool } from '../../store/db/pool.ts';
 import { withTransaction } from '../../store/db/pool.ts';
-import type { Queryable } from '../../store/db/queryable.ts';
+import type { Transaction } from '../../store/db/queryable.ts';
 import { type Matchable, matchableEndpoints } from '../../store/tenancy/endpoint-versions.ts';
 import { failedFileEvent } from './failed-file-event.ts';
 import { fileArtifacts } from './file-artifact.ts';
@@ -44,7 +44,7 @@ export function failedFileChore({ pool, stop, count, wakeLiveLanes, attempt }: C
 }
 
 /** The tenants that ask to be told of failed files, and of which something has failed since. */
-export async function tenantsToTell(pool: Pool): Promise<string[]> {
+export async function tenantsToTell(pool: Pool): Promise<Id<'tenant'>[]> {
   await openFailedFileFeeds(pool);
   return feedsWithNews(pool, FEEDS_AT_ONCE);
 }
@@ -67,7 +67,7 @@ export async function tellFailedFiles(
   return told;
 }
 
-async function tellPage(db: Queryable, tenantId: Id<'tenant'>): Promise<{ read: number; told: number }> {
+async function tellPage(db: Transaction, tenantId: Id<'tenant'>): Promise<{ read: number; told: number }> {
   const after = await lockFailedFileFeed(db, tenantId);
   if (!after) return { read: 0, told: 0 };
   // A statement of its own before the page, and the transaction's only look there: see there why.
@@ -85,7 +85,7 @@ async function tellPage(db: Queryable, tenantId: Id<'tenant'>): Promise<{ read: 
   return { read: failed.length, told };
 }
 
-async function tell(db: Queryable, tenantId: Id<'tenant'>, failed: FileExecution[]): Promise<number> {
+async function tell(db: Transaction, tenantId: Id<'tenant'>, failed: FileExecution[]): Promise<number> {
   if (failed.length === 0) return 0;
   const endpoints = (await matchableEndpoints(db, tenantId)).filter(({ eventTypes }) =>
     eventTypes?.includes(FAILED_FILE_TYPE),

@@ -9,7 +9,7 @@ export async function partnershipEndpoints(
   db: Queryable,
   tenantId: Id<'tenant'>,
   asked: { partnershipId?: string | undefined; direction?: FileDirection | undefined },
-): Promise<string[] | undefined> {
+): Promise<Id<'endpoint'>[] | undefined> {
   const { partnershipId: handle, direction } = asked;
   if (handle === undefined && direction === undefined) return undefined;
   // No endpoint has such a handle, and not every text can be compared in Postgres.

@@ -11,7 +11,7 @@ import { isProblem, type Problem, problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { withTransaction } from '../../store/db/pool.ts';
-import type { Queryable } from '../../store/db/queryable.ts';
+import type { Transaction } from '../../store/db/queryable.ts';
 import { lockKey, storeAnswer } from '../../store/operations/idempotency-keys.ts';
 import { idField } from '../native/fields.ts';
 import { ERROR_RESPONSES } from './stedi-error.ts';
@@ -70,7 +70,7 @@ const NOT_REPEATED = {
 type Repeated = { eventId: Id<'event'>; queued: number; json: string };
 
 async function repeat(
-  db: Queryable,
+  db: Transaction,
   tenantId: Id<'tenant'>,
   eventId: Id<'event'>,
 ): Promise<Repeated | Problem> {
@@ -87,7 +87,7 @@ async function repeat(
 
 /** Makes the new event once for each key; a repeat gets the first answer, another event under the key is refused. */
 async function repeatOnce(
-  db: Queryable,
+  db: Transaction,
   tenantId: Id<'tenant'>,
   eventId: Id<'event'>,
   key: string,

@@ -147,7 +147,7 @@ async function selectionOf(
   };
 }
 
-function readIds(executionIds: string[]): string[] {
+function readIds(executionIds: string[]): Id<'execution'>[] {
   const ids = executionIds.map((text) => readId('execution', text.toLowerCase()));
   return [...new Set(ids.filter((id) => id !== undefined))];
 }

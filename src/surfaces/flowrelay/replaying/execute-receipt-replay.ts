@@ -2,7 +2,7 @@ import type { Selection } from '../../../domain/operations/selection.ts';
 import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
 import { type AcceptedItem, acceptOperation } from '../../../operations/accept-operation.ts';
 import type { RecoveryDeps } from '../../../operations/recovery-deps.ts';
-import type { Queryable } from '../../../store/db/queryable.ts';
+import type { Transaction } from '../../../store/db/queryable.ts';
 import { noteResolution } from '../../../store/settling/resolution-acts.ts';
 import { resolveUnknown } from '../../../store/settling/resolutions.ts';
 import type { ReplayRefusal } from '../domain/replay-refusal.ts';
@@ -98,7 +98,7 @@ function operationOf(replay: ReceiptReplay): {
 }
 
 async function beforeExecution(
-  db: Queryable,
+  db: Transaction,
   tenantId: Id<'tenant'>,
   replay: ReceiptReplay,
   actor: string,

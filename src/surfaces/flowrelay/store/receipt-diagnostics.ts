@@ -1,4 +1,5 @@
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
+import { onlyRow } from '../../../store/db/only-row.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 
 /** The diagnostics of one receipt: shown first, then frozen as they were shown. */
@@ -20,12 +21,12 @@ export async function insertDiagnostics(
   tenantId: Id<'tenant'>,
   diagnostics: Pick<ReceiptDiagnostics, 'receiptId' | 'actor' | 'content'> & { validForMs: number },
 ): Promise<ReceiptDiagnostics> {
-  const { rows } = await db.query(
+  const inserted = await db.query<DiagnosticsRow>(
     `insert into receipt_diagnostics (tenant_id, receipt_id, actor, content, expires_at)
      values ($1, $2, $3, $4, now() + $5::float8 * interval '1 millisecond') returning *`,
     [tenantId, diagnostics.receiptId, diagnostics.actor, diagnostics.content, diagnostics.validForMs],
   );
-  return diagnosticsFrom(rows[0]);
+  return diagnosticsFrom(onlyRow(inserted));
 }
 
 /** Diagnostics of a tenant: frozen ones, and previews that have not expired. */
@@ -34,7 +35,7 @@ export async function findDiagnostics(
   tenantId: Id<'tenant'>,
   id: Id<'diagnostics'>,
 ): Promise<ReceiptDiagnostics | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<DiagnosticsRow>(
     `select * from receipt_diagnostics
      where tenant_id = $1 and id = $2 and (state = 'frozen' or expires_at > clock_timestamp())`,
     [tenantId, id],
@@ -48,7 +49,7 @@ export async function freezeDiagnostics(
   tenantId: Id<'tenant'>,
   id: Id<'diagnostics'>,
 ): Promise<ReceiptDiagnostics | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<DiagnosticsRow>(
     `update receipt_diagnostics set state = 'frozen', frozen_at = clock_timestamp()
      where tenant_id = $1 and id = $2 and state = 'previewed' and expires_at > clock_timestamp() returning *`,
     [tenantId, id],
@@ -68,8 +69,18 @@ export async function dropExpiredDiagnostics(db: Queryable, limit: number): Prom
   return rowCount ?? 0;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function diagnosticsFrom(row: any): ReceiptDiagnostics {
+interface DiagnosticsRow {
+  id: Id<'diagnostics'>;
+  receipt_id: Id<'receipt'>;
+  actor: string;
+  state: ReceiptDiagnostics['state'];
+  content: string;
+  created_at: Date;
+  expires_at: Date;
+  frozen_at: Date | null;
+}
+
+function diagnosticsFrom(row: DiagnosticsRow): ReceiptDiagnostics {
   return {
     id: row.id,
     receiptId: row.receipt_id,

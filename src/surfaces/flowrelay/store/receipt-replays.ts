@@ -1,5 +1,5 @@
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
-import type { Queryable } from '../../../store/db/queryable.ts';
+import type { Queryable, Transaction } from '../../../store/db/queryable.ts';
 import type { ReplayUsage } from '../domain/replay-decision.ts';
 
 /** Where a replay goes: an endpoint in the version that was previewed, and the handoff where there is one. */
@@ -52,7 +52,7 @@ export async function insertReplay(
     | 'preview'
   > & { validForMs: number },
 ): Promise<ReceiptReplay | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ReplayRow>(
     `insert into receipt_replays (tenant_id, event_id, asked_endpoint_id, key_hash, actor, binding, targets,
        duplicate_risk, preview, kind, expires_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now() + $11::float8 * interval '1 millisecond')
@@ -80,7 +80,7 @@ export async function replayByKey(
   tenantId: Id<'tenant'>,
   keyHash: Buffer,
 ): Promise<ReceiptReplay | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ReplayRow>(
     `select ${COLUMNS} from receipt_replays where tenant_id = $1 and key_hash = $2`,
     [tenantId, keyHash],
   );
@@ -93,20 +93,20 @@ export async function findReplay(
   tenantId: Id<'tenant'>,
   id: Id<'receiptReplay'>,
 ): Promise<ReceiptReplay | undefined> {
-  const { rows } = await db.query(`select ${COLUMNS} from receipt_replays where tenant_id = $1 and id = $2`, [
-    tenantId,
-    id,
-  ]);
+  const { rows } = await db.query<ReplayRow>(
+    `select ${COLUMNS} from receipt_replays where tenant_id = $1 and id = $2`,
+    [tenantId, id],
+  );
   return rows[0] && replayFrom(rows[0]);
 }
 
 /** One replay of a tenant, held until the transaction ends. */
 export async function lockReplay(
-  db: Queryable,
+  db: Transaction,
   tenantId: Id<'tenant'>,
   id: Id<'receiptReplay'>,
 ): Promise<ReceiptReplay | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ReplayRow>(
     `select ${COLUMNS} from receipt_replays where tenant_id = $1 and id = $2 for update`,
     [tenantId, id],
   );
@@ -120,7 +120,7 @@ export async function replaysOfEvent(
   eventId: Id<'event'>,
   limit: number,
 ): Promise<ReceiptReplay[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ReplayRow>(
     `select ${COLUMNS} from receipt_replays where tenant_id = $1 and event_id = $2 order by id desc limit $3`,
     [tenantId, eventId, limit],
   );
@@ -134,7 +134,7 @@ export async function confirmReplay(
   id: Id<'receiptReplay'>,
   duplicateRiskConfirmed: boolean,
 ): Promise<ReceiptReplay | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ReplayRow>(
     `update receipt_replays set state = 'confirmed', confirmed_at = clock_timestamp(), duplicate_risk_confirmed = $3
      where tenant_id = $1 and id = $2 and state = 'previewed' returning ${COLUMNS}`,
     [tenantId, id, duplicateRiskConfirmed],
@@ -144,7 +144,7 @@ export async function confirmReplay(
 
 /** Confirmed becomes executed, by this operation; false where it is not confirmed. */
 export async function markExecuted(
-  db: Queryable,
+  db: Transaction,
   tenantId: Id<'tenant'>,
   id: Id<'receiptReplay'>,
   operationId: Id<'operation'>,
@@ -181,12 +181,32 @@ export async function replayUsage(db: Queryable, tenantId: Id<'tenant'>): Promis
 }
 
 /** Makes executions of one tenant's replays follow one another until the transaction ends, so that a limit holds. */
-export async function lockReplayUsage(db: Queryable, tenantId: Id<'tenant'>): Promise<void> {
+export async function lockReplayUsage(db: Transaction, tenantId: Id<'tenant'>): Promise<void> {
   await db.query(`select pg_advisory_xact_lock(hashtextextended('replay usage ' || $1, 4400))`, [tenantId]);
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function replayFrom(row: any): ReceiptReplay {
+interface ReplayRow {
+  id: Id<'receiptReplay'>;
+  event_id: Id<'event'>;
+  asked_endpoint_id: Id<'endpoint'> | null;
+  key_hash: Buffer;
+  actor: string;
+  state: ReceiptReplay['state'];
+  binding: Buffer;
+  kind: ReceiptReplay['kind'];
+  targets: ReplayTarget[];
+  duplicate_risk: boolean;
+  duplicate_risk_confirmed: boolean;
+  preview: unknown;
+  created_at: Date;
+  expires_at: Date;
+  expired: boolean;
+  confirmed_at: Date | null;
+  executed_at: Date | null;
+  operation_id: Id<'operation'> | null;
+}
+
+function replayFrom(row: ReplayRow): ReceiptReplay {
   return {
     id: row.id,
     eventId: row.event_id,

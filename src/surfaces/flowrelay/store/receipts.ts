@@ -96,12 +96,12 @@ export async function findReceipt(
   tenantId: Id<'tenant'>,
   id: Id<'event'> | Id<'receipt'>,
 ): Promise<Receipt | undefined> {
-  const accepted = await db.query(
+  const accepted = await db.query<AcceptedRow>(
     `select ${ACCEPTED} from events v join tenants t on t.id = v.tenant_id where v.tenant_id = $1 and v.id = $2`,
     [tenantId, id],
   );
   if (accepted.rows[0]) return acceptedFrom(accepted.rows[0]);
-  const rejected = await db.query(
+  const rejected = await db.query<RejectedRow>(
     `select r.*, ${MICROS('r.rejected_at')} as at_micros from rejections r where r.tenant_id = $1 and r.id = $2`,
     [tenantId, id],
   );
@@ -134,7 +134,7 @@ export async function listReceipts(
     filter.request === 'rejected' || filter.requestId !== undefined
       ? []
       : db
-          .query(
+          .query<AcceptedRow>(
             `with page as materialized (
                select v.* from events v where v.tenant_id = $1 and ($2::uuid is null or v.id = $2) and $3::text is null
                  and ${range('v.accepted_at', 'v.id')}
@@ -146,7 +146,7 @@ export async function listReceipts(
     filter.request === 'accepted' || filter.eventId !== undefined
       ? []
       : db
-          .query(
+          .query<RejectedRow>(
             `select r.*, ${MICROS('r.rejected_at')} as at_micros from rejections r
              where r.tenant_id = $1 and $2::uuid is null and ($3::text is null or r.request_id = $3)
                and ${range('r.rejected_at', 'r.id')}`,
@@ -163,8 +163,23 @@ function newestFirst(a: Receipt, b: Receipt): number {
   return a.id < b.id ? 1 : -1;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function acceptedFrom(row: any): AcceptedReceipt {
+interface AcceptedRow {
+  id: Id<'event'>;
+  at: Date;
+  at_micros: string;
+  type: string;
+  duplicate_of: Id<'event'> | null;
+  identified: boolean;
+  payload_removed_at: Date | null;
+  payload_removed_for: 'retention' | 'erasure' | null;
+  kept: boolean;
+  retained_until: Date | null;
+  standing_event_id: Id<'event'> | null;
+  resent_as: Id<'event'> | null;
+  handoffs: HandoffRow[];
+}
+
+function acceptedFrom(row: AcceptedRow): AcceptedReceipt {
   const suppressed = row.duplicate_of !== null && !row.kept && row.payload_removed_at === null;
   return {
     request: 'accepted',
@@ -178,7 +193,7 @@ function acceptedFrom(row: any): AcceptedReceipt {
     ...(row.standing_event_id ? { standingEventId: row.standing_event_id } : {}),
     ...(row.resent_as ? { resentAs: row.resent_as } : {}),
     retention: suppressed ? 'never_kept' : row.kept ? 'retained' : 'expired',
-    ...(row.payload_removed_at
+    ...(row.payload_removed_at && row.payload_removed_for
       ? { payloadRemoved: { at: row.payload_removed_at, why: row.payload_removed_for } }
       : {}),
     ...(row.retained_until ? { retainedUntil: row.retained_until } : {}),
@@ -186,8 +201,15 @@ function acceptedFrom(row: any): AcceptedReceipt {
   };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function rejectedFrom(row: any): RejectedReceipt {
+interface RejectedRow {
+  id: Id<'receipt'>;
+  rejected_at: Date;
+  at_micros: string;
+  request_id: string;
+  code: string;
+}
+
+function rejectedFrom(row: RejectedRow): RejectedReceipt {
   return {
     request: 'rejected',
     id: row.id,

@@ -1,7 +1,7 @@
 import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts';
 import type { EventFilter } from '../../../domain/endpoints/event-filter.ts';
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
-import type { Queryable } from '../../../store/db/queryable.ts';
+import type { Queryable, Transaction } from '../../../store/db/queryable.ts';
 import type { HandoffFacts } from '../domain/receipt.ts';
 import { type EndpointSnapshot, type SnapshotRow, snapshotFrom } from './handoffs.ts';
 import { HANDOFF_FACTS, type HandoffRow, handoffFactsFrom } from './receipts.ts';
@@ -102,7 +102,7 @@ export async function currentEndpoints(
 
 /** Holds the handoffs and endpoints of a replay as they are until the transaction ends. */
 export async function holdTargets(
-  db: Queryable,
+  db: Transaction,
   tenantId: Id<'tenant'>,
   { eventId, endpointIds }: { eventId: Id<'event'>; endpointIds: Id<'endpoint'>[] },
 ): Promise<void> {

@@ -18,7 +18,7 @@ export async function insertAccessRule(
   tenantId: Id<'tenant'>,
   rule: AccessRule,
 ): Promise<StoredAccessRule | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<RuleRow>(
     `insert into access_rules (tenant_id, rule)
      select $1, $2 where (select count(*) from access_rules where tenant_id = $1) < $3 returning *`,
     [tenantId, JSON.stringify(rule), MAX_ACCESS_RULES],
@@ -30,9 +30,9 @@ export async function insertAccessRule(
 export async function listAccessRules(
   db: Queryable,
   tenantId: Id<'tenant'>,
-  page: { before?: string; limit: number },
+  page: { before?: Id<'accessRule'>; limit: number },
 ): Promise<StoredAccessRule[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<RuleRow>(
     'select * from access_rules where tenant_id = $1 and ($2::uuid is null or id < $2) order by id desc limit $3',
     [tenantId, page.before ?? null, page.limit],
   );
@@ -52,7 +52,12 @@ export async function deleteAccessRule(
   return rowCount === 1;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function ruleFrom(row: any): StoredAccessRule {
+interface RuleRow {
+  id: Id<'accessRule'>;
+  rule: AccessRule;
+  created_at: Date;
+}
+
+function ruleFrom(row: RuleRow): StoredAccessRule {
   return { id: row.id, rule: row.rule, createdAt: row.created_at };
 }

@@ -56,7 +56,7 @@ export async function listBridgeEvents(
   try {
     return await withTransaction(pool, async (db) => {
       await db.query(`set local statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
-      const { rows } = await db.query(
+      const { rows } = await db.query<EventRow>(
         `select d.id, d.event_id, d.attempts, d.accepted_at, d.state_changed_at, ${STATUS} as status
          from deliveries d where ${where.join('\n and ')}
          order by d.accepted_at desc, d.id desc offset ${p.add(page.offset)} limit ${p.add(page.limit)}`,
@@ -137,8 +137,16 @@ function columnOf(field: BridgeEventField, bridge: Bridge, p: Parameters): strin
   }
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function eventFrom(row: any): BridgeEvent {
+interface EventRow {
+  id: Id<'delivery'>;
+  event_id: Id<'event'>;
+  status: BridgeEventStatus;
+  attempts: number;
+  accepted_at: Date;
+  state_changed_at: Date;
+}
+
+function eventFrom(row: EventRow): BridgeEvent {
   return {
     deliveryId: row.id,
     eventId: row.event_id,

@@ -45,7 +45,7 @@ export async function proveSigner(
 export async function listSigners(
   db: Queryable,
   tenantId: Id<'tenant'>,
-  page: { before?: string; limit: number },
+  page: { before?: Id<'signer'>; limit: number },
 ): Promise<Signer[]> {
   const { rows } = await db.query<SignerRow>(
     'select * from signers where tenant_id = $1 and ($2::uuid is null or id < $2) order by id desc limit $3',
@@ -83,7 +83,7 @@ export async function signersByKey(
 export async function signersByHandle(
   db: Queryable,
   handle: string,
-  tenants: { ids: string[]; handles: string[] },
+  tenants: { ids: Id<'tenant'>[]; handles: string[] },
 ): Promise<TenantSigner[]> {
   const { rows } = await db.query<TenantSignerRow>(
     `${WITH_TENANT} where s.handle = $1 and (s.tenant_id = any($2::uuid[]) or t.handle = any($3::text[])) order by s.id`,

@@ -102,7 +102,7 @@ export async function findFileExecution(
   tenantId: Id<'tenant'>,
   id: Id<'execution'>,
 ): Promise<FileExecution | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<FileExecutionRow>(
     `with page as (select * from executions where tenant_id = $1 and id = $2) ${SELECT}`,
     [tenantId, id],
   );
@@ -118,7 +118,7 @@ export async function endedExecutions(
   tenantId: Id<'tenant'>,
   page: { after: EndedPosition; before: string; limit: number; only?: 'failed' },
 ): Promise<FileExecution[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<FileExecutionRow>(
     `with page as materialized (
       select * from executions
       where tenant_id = $1 and (finished_at, id) > (${microsAsTime('$2')}, $3::uuid) and finished_at < $4::timestamptz
@@ -163,7 +163,7 @@ export async function listFileExecutions(
         : `(e.finished_at, e.id) < (${microsAsTime(p.add(page.after.processedAtMicros))}, ${id})`,
     );
   }
-  const { rows } = await db.query(
+  const { rows } = await db.query<FileExecutionRow>(
     `with page as materialized (
       select e.* from executions e where ${where.join('\n and ')}
       order by e.finished_at desc nulls first, e.id desc limit ${p.add(page.limit)}
@@ -178,8 +178,8 @@ export async function endpointsOfPartnership(
   db: Queryable,
   tenantId: Id<'tenant'>,
   { handle, direction }: { handle?: string | undefined; direction?: FileDirection | undefined },
-): Promise<string[]> {
-  const { rows } = await db.query(
+): Promise<Id<'endpoint'>[]> {
+  const { rows } = await db.query<{ id: Id<'endpoint'> }>(
     `select n.id from endpoints n
      join endpoint_versions w on w.endpoint_id = n.id and w.version = n.current_version
      where n.tenant_id = $1 and ($2::text is null or n.handle = $2)
@@ -194,17 +194,45 @@ function microsAsTime(placeholder: string): string {
   return `timestamptz 'epoch' + ${placeholder}::bigint * interval '1 microsecond'`;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function fileExecutionFrom(row: any): FileExecution {
+interface FileExecutionRow {
+  id: Id<'execution'>;
+  state: ExecutionState;
+  reason: string | null;
+  created_at: Date;
+  updated_at: Date;
+  finished_at: Date | null;
+  finished_micros: string | null;
+  parent_id: Id<'execution'> | null;
+  child_id: Id<'execution'> | null;
+  child_open: boolean | null;
+  in_chain: boolean;
+  partly: boolean;
+  delivery_state: DeliveryState;
+  failed_attempts: number;
+  direction: (typeof PARTNER_DIRECTIONS)[number] | null;
+  endpoint_id: Id<'endpoint'>;
+  handle: string;
+  endpoint_state: EndpointState;
+  event_id: Id<'event'>;
+  type: string;
+  source: string | null;
+  name: string;
+  payload_bytes: number;
+  payload_kept: boolean;
+}
+
+function fileExecutionFrom(row: FileExecutionRow): FileExecution {
   return {
     id: row.id,
     state: row.state,
     ...(row.reason !== null ? { reason: row.reason } : {}),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
-    ...(row.finished_at ? { processedAt: row.finished_at, processedAtMicros: row.finished_micros } : {}),
+    ...(row.finished_at && row.finished_micros
+      ? { processedAt: row.finished_at, processedAtMicros: row.finished_micros }
+      : {}),
     ...(row.parent_id ? { parentId: row.parent_id } : {}),
-    ...(row.child_id ? { child: { id: row.child_id, open: row.child_open } } : {}),
+    ...(row.child_id && row.child_open !== null ? { child: { id: row.child_id, open: row.child_open } } : {}),
     inChain: row.in_chain,
     partly: row.partly,
     deliveryState: row.delivery_state,
