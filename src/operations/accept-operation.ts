@@ -6,7 +6,7 @@ import { type ExclusionReason, isExplicit, type Selection } from '../domain/oper
 import { isWatched } from '../domain/operations/watch.ts';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
 import { withTransaction } from '../store/db/pool.ts';
-import type { Queryable } from '../store/db/queryable.ts';
+import type { Queryable, Transaction } from '../store/db/queryable.ts';
 import { lockKey, storeAnswer } from '../store/operations/idempotency-keys.ts';
 import { pageOperationItems } from '../store/operations/operation-items.ts';
 import { insertOperation, loadOperation } from '../store/operations/operations.ts';
@@ -42,13 +42,13 @@ export interface AcceptRequest<Refusal = never> {
    * Looks, and writes, in the transaction that accepts the operation, before anything of it is written; what it returns
    * refuses the request, and nothing is kept. Not called for a repeat.
    */
-  before?(db: Queryable): Promise<Refusal | undefined>;
+  before?(db: Transaction): Promise<Refusal | undefined>;
   /**
    * Looks, and writes, in the same transaction when the operation and the items of an explicit list are there; what it
    * returns takes all of it back.
    */
   after?(
-    db: Queryable,
+    db: Transaction,
     accepted: { operationId: string; items: AcceptedItem[] },
   ): Promise<Refusal | undefined>;
   /** Renders the answer; it is stored as JSON and given alike, now and to every repeat. */
@@ -129,7 +129,10 @@ type Accepted<Refusal> =
   | { ok: true; body: string; operationId: string; operation?: Operation }
   | Extract<AcceptResult<Refusal>, { ok: false }>;
 
-async function acceptIn<Refusal>(db: Queryable, request: AcceptRequest<Refusal>): Promise<Accepted<Refusal>> {
+async function acceptIn<Refusal>(
+  db: Transaction,
+  request: AcceptRequest<Refusal>,
+): Promise<Accepted<Refusal>> {
   const key = request.idempotency && {
     scope: request.idempotency.scope,
     keyHash: sha256(request.idempotency.key),

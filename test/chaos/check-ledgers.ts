@@ -1,6 +1,6 @@
-import type { Pool } from 'pg';
 import { addsUp, COUNTED_PARTS, type OperationCounts } from '../../src/domain/operations/operation-counts.ts';
 import { showId } from '../../src/domain/tenancy/typed-id.ts';
+import type { Pool } from '../../src/store/db/pool.ts';
 import type { ChaosReceiver } from './chaos-receivers.ts';
 
 /** What the receivers' own ledger says of that of the service; every list must be empty but `doubled`. */

@@ -1,10 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Pool } from 'pg';
 import { makeApiKey } from '../../src/api/api-key.ts';
 import { readId, showId } from '../../src/domain/tenancy/typed-id.ts';
-import { createPool } from '../../src/store/db/pool.ts';
+import { createPool, type Pool } from '../../src/store/db/pool.ts';
 import { CRASH_POINTS, type CrashPoint } from '../../src/telemetry/crash-points.ts';
 import { type ChildScript, startChildScript } from '../support/child-script.ts';
 import { uuidIn } from '../support/retries.ts';

@@ -1,3 +1,4 @@
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ENDPOINT_STATES, type EndpointState } from '../../src/domain/endpoints/endpoint-state.ts';
@@ -202,6 +203,14 @@ const REQUESTS: { asked: RetryRequest; selection: Selection }[] = [true, false].
 );
 
 /** What the freeze makes of the deliveries under a request, in a transaction that leaves nothing behind. */
+interface FateRow {
+  delivery_id: Id<'delivery'>;
+  became: string;
+  supersedes: boolean;
+  joined: boolean;
+  held_by: string | null;
+}
+
 async function frozen(
   db: Queryable,
   { asked, selection }: (typeof REQUESTS)[number],
@@ -223,7 +232,7 @@ async function frozen(
     WHOLE,
     { only: scenes.map(({ deliveryId }) => deliveryId) },
   );
-  const { rows } = await db.query(
+  const { rows } = await db.query<FateRow>(
     `select e.delivery_id, 'item' as became, exists (select from executions p where p.id = e.parent_id
         and p.state = 'superseded') as supersedes, false as joined, null as held_by
      from executions e where e.operation_id = $1
