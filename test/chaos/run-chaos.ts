@@ -9,6 +9,7 @@ import { type ChildScript, startChildScript } from '../support/child-script.ts';
 import { uuidIn } from '../support/retries.ts';
 import { seedFailures } from '../support/seed-failures.ts';
 import { createTestClient } from '../support/test-client.ts';
+import type { TestPool } from '../support/test-database.ts';
 import { type ChaosParts, startChaosParts } from './chaos-parts.ts';
 import { type ChaosReceiver, seeded, startChaosReceivers } from './chaos-receivers.ts';
 import { checkLedgers, type Findings } from './check-ledgers.ts';
@@ -106,7 +107,7 @@ async function furnish(pool: Pool, herd: Herd, receivers: ChaosReceiver[], items
   return tenant.key;
 }
 
-async function whenClosed(pool: Pool, operationId: string, plan: ChaosPlan, herd: Herd): Promise<void> {
+async function whenClosed(pool: TestPool, operationId: string, plan: ChaosPlan, herd: Herd): Promise<void> {
   const deadline = performance.now() + plan.withinMs;
   for (let said = 0; performance.now() < deadline; await delay(500)) {
     const found = await pool

@@ -1,8 +1,6 @@
-import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ENDPOINT_STATES, type EndpointState } from '../../src/domain/endpoints/endpoint-state.ts';
-
 import type { Control, OperationState } from '../../src/domain/operations/operation-state.ts';
 import {
   exclusionOf,
@@ -13,6 +11,7 @@ import {
 import type { Selection } from '../../src/domain/operations/selection.ts';
 import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
 import { type ExecutionState, isOpen } from '../../src/domain/sending/execution-state.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../src/store/db/queryable.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
