@@ -1,8 +1,9 @@
 import type { Grant } from '../domain/tenancy/grant.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 
 /** The tenant that a call is about. */
 export interface TenantRef {
-  id: string;
+  id: Id<'tenant'>;
   handle: string;
 }
 
@@ -13,7 +14,7 @@ export interface Caller {
   /** The request that it came with. */
   requestId?: string;
   /** Where the credential is an API key. */
-  keyId?: string;
+  keyId?: Id<'key'>;
   scopes: readonly string[];
   /** Where the key was made with one: it reads no bodies, and no surface takes it that does not say so. */
   grant?: Grant;

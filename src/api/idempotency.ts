@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../domain/json/canonical-json.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import { type Problem, problem } from './problem.ts';
 
 /** How long the answer to a key is kept. */
@@ -19,7 +20,7 @@ export function readIdempotencyKey(header: string | undefined): string | undefin
 }
 
 /** What a key identifies: the same key means another request under another tenant or route. */
-export function idempotencyScope(tenantId: string, surface: string, routeTemplate: string): string {
+export function idempotencyScope(tenantId: Id<'tenant'>, surface: string, routeTemplate: string): string {
   return `${tenantId} ${surface} ${routeTemplate}`;
 }
 

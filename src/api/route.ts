@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Scope } from '../domain/tenancy/scope.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { BodyLimits } from './body-meter.ts';
 import type { Caller, TenantRef } from './caller.ts';
 import type { Problem } from './problem.ts';
@@ -81,7 +82,7 @@ export interface RouteDefinition<R extends RequestSchemas, A extends Access> {
   /** Errors of a native route beside those that follow from its access and its request. */
   problems?: ProblemCode[];
   /** Told of each refusal once the tenant is known and within its quota; what it fails to do changes no answer. */
-  onRefused?(refusal: { tenantId: string; requestId: string; code: ProblemCode }): Promise<void>;
+  onRefused?(refusal: { tenantId: Id<'tenant'>; requestId: string; code: ProblemCode }): Promise<void>;
   handler(call: Call<R, A>): Promise<Reply | Problem>;
 }
 

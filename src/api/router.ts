@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { type Request, type Response, Router } from 'express';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ApiDeps } from './api-deps.ts';
 import type { BodyLimits } from './body-meter.ts';
@@ -218,7 +219,7 @@ async function refused(
   deps: ApiDeps,
   route: ServedRoute,
   requestId: string,
-  tenantId: string | undefined,
+  tenantId: Id<'tenant'> | undefined,
   failure: Problem,
 ): Promise<Problem> {
   if (!route.onRefused || tenantId === undefined || PROBLEMS[failure.problem].status >= 500) return failure;

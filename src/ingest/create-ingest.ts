@@ -1,3 +1,4 @@
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Pool } from '../store/db/pool.ts';
 import { matchEndpoints } from './match-endpoints.ts';
 import type { IncomingEvent, MatchedEvent } from './matched-event.ts';
@@ -21,7 +22,10 @@ export interface IngestDeps {
  * Accepts the events of one call, all or none, with the deliveries they make: what is answered is committed. An event
  * for a disabled endpoint leaves an ignored delivery there, so that it can be recovered once the endpoint is back.
  */
-export type AcceptEvents = (tenantId: string, incoming: readonly IncomingEvent[]) => Promise<AcceptedEvent[]>;
+export type AcceptEvents = (
+  tenantId: Id<'tenant'>,
+  incoming: readonly IncomingEvent[],
+) => Promise<AcceptedEvent[]>;
 
 type Call = {
   events: MatchedEvent[];
@@ -37,7 +41,7 @@ type Call = {
 export function createIngest({ pool, pokeLiveLane }: IngestDeps): AcceptEvents {
   const waiting = new Map<string, Call[]>();
 
-  async function writeTogether(tenantId: string, calls: Call[]): Promise<void> {
+  async function writeTogether(tenantId: Id<'tenant'>, calls: Call[]): Promise<void> {
     try {
       const accepted = await writeCalls(
         pool,
@@ -56,7 +60,7 @@ export function createIngest({ pool, pokeLiveLane }: IngestDeps): AcceptEvents {
     }
   }
 
-  async function drain(tenantId: string, queue: Call[]): Promise<void> {
+  async function drain(tenantId: Id<'tenant'>, queue: Call[]): Promise<void> {
     while (queue.length > 0) await writeTogether(tenantId, queue.splice(0, countTogether(queue)));
     waiting.delete(tenantId);
   }

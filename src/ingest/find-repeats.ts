@@ -1,19 +1,20 @@
 import { createHash } from 'node:crypto';
 import { type IdHistory, type Repeat, type RepeatFate, repeat } from '../domain/events/repeated-event.ts';
-import type { Queryable } from '../store/db/queryable.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
+import type { Transaction } from '../store/db/queryable.ts';
 import { type Allotment, claimIdentities } from '../store/ingest/events.ts';
 import { idHistories } from '../store/ingest/resends.ts';
 import type { MatchedEvent } from './matched-event.ts';
 
 /** A repeat of an earlier event, and what becomes of it. */
 export interface FoundRepeat extends RepeatFate {
-  duplicateOf: string;
+  duplicateOf: Id<'event'>;
 }
 
 /** Finds the events whose id has come before, in an earlier call or earlier in these, and decides each in turn. */
 export async function findRepeats(
-  db: Queryable,
-  tenantId: string,
+  db: Transaction,
+  tenantId: Id<'tenant'>,
   incoming: readonly MatchedEvent[],
   { eventIds, firstNumber }: Pick<Allotment, 'eventIds' | 'firstNumber'>,
 ): Promise<(FoundRepeat | undefined)[]> {
@@ -51,7 +52,7 @@ export async function findRepeats(
     };
   };
   /** The first of an id is noted when a second one comes: most have none, and are not digested. */
-  const historyOf = (identity: string, firstEventId: string): IdHistory => {
+  const historyOf = (identity: string, firstEventId: Id<'event'>): IdHistory => {
     const known = histories.get(firstEventId);
     if (known) return known;
     const history: IdHistory = { firstEventId, held: new Map() };

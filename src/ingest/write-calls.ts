@@ -1,6 +1,7 @@
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
-import type { Queryable } from '../store/db/queryable.ts';
+import type { Transaction } from '../store/db/queryable.ts';
 import { allotNumbers, insertEvents } from '../store/ingest/events.ts';
 import { insertResends, replaceDeliveries } from '../store/ingest/resends.ts';
 import { type FoundRepeat, findRepeats } from './find-repeats.ts';
@@ -8,20 +9,20 @@ import type { MatchedEvent } from './matched-event.ts';
 
 /** What became of an incoming event. */
 export interface AcceptedEvent {
-  eventId: string;
+  eventId: Id<'event'>;
   number: number;
   /** Deliveries that are queued. */
   deliveries: number;
   /** Endpoints at which it is suppressed, for what the first event with its id has there stands for it. */
   suppressed: number;
   /** The first event with the same id. */
-  duplicateOf?: string;
+  duplicateOf?: Id<'event'>;
 }
 
 /** Writes the events of some calls of one tenant in one transaction; for each call, what became of its events. */
 export function writeCalls(
   pool: Pool,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   calls: MatchedEvent[][],
 ): Promise<AcceptedEvent[][]> {
   return withTransaction(pool, (db) => writeCallsIn(db, tenantId, calls));
@@ -29,8 +30,8 @@ export function writeCalls(
 
 /** The same within a transaction: what is written is accepted once that commits. */
 export async function writeCallsIn(
-  db: Queryable,
-  tenantId: string,
+  db: Transaction,
+  tenantId: Id<'tenant'>,
   calls: MatchedEvent[][],
 ): Promise<AcceptedEvent[][]> {
   const incoming = calls.flat();
@@ -58,7 +59,7 @@ export async function writeCallsIn(
   return calls.map((call) => accepted.splice(0, call.length));
 }
 
-type RepeatedEvent = MatchedEvent & { id: string; repeat: FoundRepeat | undefined };
+type RepeatedEvent = MatchedEvent & { id: Id<'event'>; repeat: FoundRepeat | undefined };
 
 function deliveriesOf({ id, endpoints, payloadBytes, repeat }: RepeatedEvent) {
   return endpoints.map(({ endpointId, enabled, giveUpAfterMs, ordered }) => ({
@@ -76,7 +77,7 @@ function deliveriesOf({ id, endpoints, payloadBytes, repeat }: RepeatedEvent) {
   }));
 }
 
-async function noteResends(db: Queryable, tenantId: string, events: RepeatedEvent[]): Promise<void> {
+async function noteResends(db: Transaction, tenantId: Id<'tenant'>, events: RepeatedEvent[]): Promise<void> {
   const resends = events.flatMap(({ id, repeat }) =>
     repeat?.keepsPayload ? [{ firstEventId: repeat.duplicateOf, eventId: id }] : [],
   );

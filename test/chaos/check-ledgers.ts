@@ -1,6 +1,6 @@
-import type { Pool } from 'pg';
 import { addsUp, COUNTED_PARTS, type OperationCounts } from '../../src/domain/operations/operation-counts.ts';
 import { showId } from '../../src/domain/tenancy/typed-id.ts';
+import type { TestPool } from '../support/test-database.ts';
 import type { ChaosReceiver } from './chaos-receivers.ts';
 
 /** What the receivers' own ledger says of that of the service; every list must be empty but `doubled`. */
@@ -29,7 +29,7 @@ type Item = {
 
 /** Compares what the receivers saw with what the service says, item by item. */
 export async function checkLedgers(
-  pool: Pool,
+  pool: TestPool,
   operationId: string,
   receivers: ChaosReceiver[],
 ): Promise<Findings> {

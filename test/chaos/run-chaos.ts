@@ -1,15 +1,15 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Pool } from 'pg';
 import { makeApiKey } from '../../src/api/api-key.ts';
 import { readId, showId } from '../../src/domain/tenancy/typed-id.ts';
-import { createPool } from '../../src/store/db/pool.ts';
+import { createPool, type Pool } from '../../src/store/db/pool.ts';
 import { CRASH_POINTS, type CrashPoint } from '../../src/telemetry/crash-points.ts';
 import { type ChildScript, startChildScript } from '../support/child-script.ts';
 import { uuidIn } from '../support/retries.ts';
 import { seedFailures } from '../support/seed-failures.ts';
 import { createTestClient } from '../support/test-client.ts';
+import type { TestPool } from '../support/test-database.ts';
 import { type ChaosParts, startChaosParts } from './chaos-parts.ts';
 import { type ChaosReceiver, seeded, startChaosReceivers } from './chaos-receivers.ts';
 import { checkLedgers, type Findings } from './check-ledgers.ts';
@@ -107,7 +107,7 @@ async function furnish(pool: Pool, herd: Herd, receivers: ChaosReceiver[], items
   return tenant.key;
 }
 
-async function whenClosed(pool: Pool, operationId: string, plan: ChaosPlan, herd: Herd): Promise<void> {
+async function whenClosed(pool: TestPool, operationId: string, plan: ChaosPlan, herd: Herd): Promise<void> {
   const deadline = performance.now() + plan.withinMs;
   for (let said = 0; performance.now() < deadline; await delay(500)) {
     const found = await pool

@@ -1,3 +1,4 @@
+import { expect, test } from '@jest/globals';
 import { present } from '../../src/domain/present.ts';
 
 test('null and undefined become absent members, and nothing else does', () => {

@@ -1,14 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { controlOperation } from '../../src/operations/control-operation.ts';
+import { onlyRow } from '../../src/store/db/only-row.ts';
 import { createPool, withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import { claimItems } from '../../src/store/sending/claims.ts';
 import { raiseFloors } from '../../src/store/sending/pacing.ts';
 import { ignoreWithoutPayload } from '../../src/store/settling/settlement.ts';
-import { insertEndpointVersion } from '../../src/store/tenancy/endpoint-versions.ts';
-import { advanceVersion } from '../../src/store/tenancy/endpoints.ts';
-import { createTestStore, ENDPOINT, type TestStore, type TestTenant } from '../support/test-store.ts';
+import {
+  changeEndpoint,
+  createTestStore,
+  ENDPOINT,
+  type TestStore,
+  type TestTenant,
+} from '../support/test-store.ts';
 
 let store: TestStore;
 let tenant: TestTenant;
@@ -114,8 +119,7 @@ describe('a claim', () => {
   test('sends to the version that was first used where that is the target, and else to the current one', async () => {
     const [original, current] = await failed(2);
     const made = { ...ENDPOINT, url: 'http://127.0.0.1:9/second' };
-    await insertEndpointVersion(store.pool, tenant.id, endpointId, 2, made);
-    await advanceVersion(store.pool, tenant.id, endpointId, 2);
+    await changeEndpoint(store.pool, tenant, endpointId, 2, made);
     await store.retry(tenant, { deliveryIds: [original ?? ''] }, { target: 'original' });
     await store.retry(tenant, { deliveryIds: [current ?? ''] });
     const versions = new Map((await own()).items.map((item) => [item.deliveryId, item.version]));
@@ -142,10 +146,10 @@ describe('a claim', () => {
     await store.rows('vacuum executions');
     const updates = async () => {
       await single.query('select pg_stat_force_next_flush()');
-      const { rows } = await single.query(
+      const read = await single.query<{ all: number; hot: number }>(
         `select n_tup_upd as all, n_tup_hot_upd as hot from pg_stat_user_tables where relname = 'executions'`,
       );
-      return rows[0];
+      return onlyRow(read);
     };
     const before = await updates();
     await claimItems(single, LIVE_LANE, randomUUID(), [{ endpointId, count: items }], 60_000, 1e9);

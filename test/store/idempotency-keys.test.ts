@@ -1,11 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import type { Pool } from 'pg';
 import {
   type AcceptRequest,
   type AcceptResult,
   acceptOperation,
 } from '../../src/operations/accept-operation.ts';
+import type { Pool } from '../../src/store/db/pool.ts';
 import { Crashed, crashingPool } from '../support/crashing-pool.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DeliveryFilter, Selection } from '../../src/domain/operations/selection.ts';
+import { onlyRow } from '../../src/store/db/only-row.ts';
 import { Parameters } from '../../src/store/db/parameters.ts';
 import { createPool, withTransaction } from '../../src/store/db/pool.ts';
-import { LIVE_LANE, type Queryable } from '../../src/store/db/queryable.ts';
+import { LIVE_LANE, type Queryable, type Transaction } from '../../src/store/db/queryable.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
 import { reopenCoalesced } from '../../src/store/operations/operation-progress.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
@@ -82,7 +83,7 @@ beforeAll(async () => {
 afterAll(() => store.close());
 
 async function expectPlan(
-  run: (db: Queryable) => Promise<unknown>,
+  run: (db: Transaction) => Promise<unknown>,
   index: string,
   options?: { generic?: boolean },
 ): Promise<void> {
@@ -351,10 +352,10 @@ describe('what nobody can decide yet', () => {
     const single = createPool(store.url, { max: 1 });
     const read = async () => {
       await single.query('select pg_stat_force_next_flush()');
-      const { rows } = await single.query(
+      const answer = await single.query<{ entries: string }>(
         `select sum(idx_tup_read) as entries from pg_stat_user_indexes where relname = 'executions'`,
       );
-      return Number(rows[0].entries);
+      return Number(onlyRow(answer).entries);
     };
     const before = await read();
     await readyEndpoints(single, LIVE_LANE);

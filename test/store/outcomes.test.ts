@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { settleExpiredClaims } from '../../src/operations/settle-expired.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
-import { LIVE_LANE, type Queryable } from '../../src/store/db/queryable.ts';
+import { LIVE_LANE, type Transaction } from '../../src/store/db/queryable.ts';
 import { recordProbe } from '../../src/store/sending/probes.ts';
 import { acknowledge } from '../../src/store/settling/acknowledgements.ts';
 import { recordOutcomes } from '../../src/store/settling/outcomes.ts';
@@ -12,10 +12,10 @@ import {
   ignoreAtClosedEndpoints,
   ignoreWithoutPayload,
 } from '../../src/store/settling/settlement.ts';
-import { insertEndpointVersion } from '../../src/store/tenancy/endpoint-versions.ts';
-import { advanceVersion, setEndpointState } from '../../src/store/tenancy/endpoints.ts';
+import { setEndpointState } from '../../src/store/tenancy/endpoints.ts';
 import { readLedger, violationsOf } from '../support/ledger.ts';
 import {
+  changeEndpoint,
   createTestStore,
   ENDPOINT,
   outcomeOf,
@@ -264,8 +264,7 @@ describe('a lease that has ended', () => {
   test('is settled by the current policy, as its sender would have, also where an older version was sent to', async () => {
     const [id] = await store.ingest(tenant, 1);
     await store.attempt(404, { endpointIds: [endpointId] });
-    await insertEndpointVersion(store.pool, tenant.id, endpointId, 2, { ...ENDPOINT, onAmbiguous: 'hold' });
-    await advanceVersion(store.pool, tenant.id, endpointId, 2);
+    await changeEndpoint(store.pool, tenant, endpointId, 2, { ...ENDPOINT, onAmbiguous: 'hold' });
     await store.retry(tenant, { deliveryIds: [id ?? ''] }, { target: 'original' });
     expect((await claimOwn()).items).toMatchObject([{ version: 1 }]);
     await store.leasesEnd();
@@ -307,7 +306,7 @@ describe('giving up', () => {
 describe('an execution', () => {
   const ends: Record<
     string,
-    { first: 'timeout' | 500 | 404 | 200; end?: (db: Queryable, id: string) => Promise<unknown> }
+    { first: 'timeout' | 500 | 404 | 200; end?: (db: Transaction, id: string) => Promise<unknown> }
   > = {
     'that is delivered': { first: 200 },
     'that fails': { first: 404 },

@@ -16,10 +16,14 @@ import {
   type Sends,
 } from '../../src/store/sending/pacing.ts';
 import { readyEndpoints } from '../../src/store/sending/ready-endpoints.ts';
-import { insertEndpointVersion } from '../../src/store/tenancy/endpoint-versions.ts';
-import { advanceVersion } from '../../src/store/tenancy/endpoints.ts';
 import { patient } from '../support/patience.ts';
-import { createTestStore, ENDPOINT, type TestStore, type TestTenant } from '../support/test-store.ts';
+import {
+  changeEndpoint,
+  createTestStore,
+  ENDPOINT,
+  type TestStore,
+  type TestTenant,
+} from '../support/test-store.ts';
 
 let store: TestStore;
 let tenant: TestTenant;
@@ -182,8 +186,7 @@ describe('the rate of an endpoint', () => {
     const id = await store.newEndpoint(tenant, { ratePerSecond: 0.01 });
     await granted(id, 1, by('bulk'));
     expect(await granted(id, 1, by('live'))).toBe(0);
-    await insertEndpointVersion(store.pool, tenant.id, id, 2, { ...ENDPOINT, ratePerSecond: 10 });
-    await advanceVersion(store.pool, tenant.id, id, 2);
+    await changeEndpoint(store.pool, tenant, id, 2, { ...ENDPOINT, ratePerSecond: 10 });
     const changedAtMs = await now();
     await sleep(BOOKED_AT_MOST_MS);
     const { atMs } = await booked(id, 1, by('live'));

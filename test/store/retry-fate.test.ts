@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ENDPOINT_STATES, type EndpointState } from '../../src/domain/endpoints/endpoint-state.ts';
-
 import type { Control, OperationState } from '../../src/domain/operations/operation-state.ts';
 import {
   exclusionOf,
@@ -12,6 +11,7 @@ import {
 import type { Selection } from '../../src/domain/operations/selection.ts';
 import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
 import { type ExecutionState, isOpen } from '../../src/domain/sending/execution-state.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../src/store/db/queryable.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
@@ -202,6 +202,14 @@ const REQUESTS: { asked: RetryRequest; selection: Selection }[] = [true, false].
 );
 
 /** What the freeze makes of the deliveries under a request, in a transaction that leaves nothing behind. */
+interface FateRow {
+  delivery_id: Id<'delivery'>;
+  became: string;
+  supersedes: boolean;
+  joined: boolean;
+  held_by: string | null;
+}
+
 async function frozen(
   db: Queryable,
   { asked, selection }: (typeof REQUESTS)[number],
@@ -223,7 +231,7 @@ async function frozen(
     WHOLE,
     { only: scenes.map(({ deliveryId }) => deliveryId) },
   );
-  const { rows } = await db.query(
+  const { rows } = await db.query<FateRow>(
     `select e.delivery_id, 'item' as became, exists (select from executions p where p.id = e.parent_id
         and p.state = 'superseded') as supersedes, false as joined, null as held_by
      from executions e where e.operation_id = $1

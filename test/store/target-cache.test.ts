@@ -10,10 +10,15 @@ import { withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import { readyEndpoints } from '../../src/store/sending/ready-endpoints.ts';
 import { insertEndpointSecret } from '../../src/store/tenancy/endpoint-secrets.ts';
-import { insertEndpointVersion } from '../../src/store/tenancy/endpoint-versions.ts';
-import { advanceVersion, setEndpointState } from '../../src/store/tenancy/endpoints.ts';
+import { setEndpointState } from '../../src/store/tenancy/endpoints.ts';
 import { eventually } from '../support/eventually.ts';
-import { createTestStore, ENDPOINT, type TestStore, type TestTenant } from '../support/test-store.ts';
+import {
+  changeEndpoint,
+  createTestStore,
+  ENDPOINT,
+  type TestStore,
+  type TestTenant,
+} from '../support/test-store.ts';
 
 /** What a sender keeps of an endpoint is as old as the endpoint says, and not as a clock says. */
 
@@ -51,8 +56,7 @@ async function claimed(by = cache) {
 
 async function change(config: Partial<EndpointConfig>): Promise<void> {
   version += 1;
-  await insertEndpointVersion(store.pool, tenant.id, endpointId, version, { ...ENDPOINT, ...config });
-  await advanceVersion(store.pool, tenant.id, endpointId, version);
+  await changeEndpoint(store.pool, tenant, endpointId, version, { ...ENDPOINT, ...config });
 }
 
 async function rotate(oldValidForMs: number) {

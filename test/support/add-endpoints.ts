@@ -1,8 +1,8 @@
-import type { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { generateSecret } from '../../src/outbound/signature.ts';
 import { createSealer } from '../../src/sealing/sealing.ts';
 import { endpointSecretContext } from '../../src/sealing/sealing-contexts.ts';
+import type { Pool } from '../../src/store/db/pool.ts';
 
 /** Endpoints of one tenant that want events of one type, to be made in great numbers. */
 export interface ManyEndpoints {

@@ -1,4 +1,5 @@
-import type { Pool, PoolClient } from 'pg';
+import type { PoolClient } from 'pg';
+import type { Pool } from '../../src/store/db/pool.ts';
 
 /** Where a process dies: before or after its n-th statement, COMMIT being one like the others. */
 export type CrashPoint = { statement: number; after: boolean };

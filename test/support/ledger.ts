@@ -6,6 +6,7 @@ import {
   type ExecutionState,
   isOpen,
 } from '../../src/domain/sending/execution-state.ts';
+import { onlyRow } from '../../src/store/db/only-row.ts';
 import { LIVE_LANE, type Queryable } from '../../src/store/db/queryable.ts';
 import { PLATFORM_TENANT } from '../../src/store/tenancy/tenants.ts';
 
@@ -68,7 +69,7 @@ export type Ledger = {
 export async function readLedger(db: Queryable): Promise<Ledger> {
   const all = (table: string, order: string, columns = 't') =>
     `(select coalesce(json_agg(${columns} order by ${order}), '[]') from ${table} t)`;
-  const { rows } = await db.query({
+  const answer = await db.query<{ ledger: Ledger }>({
     name: 'read-ledger',
     text: `select json_build_object(
       'executions', ${all('executions', 't.id')},
@@ -85,7 +86,7 @@ export async function readLedger(db: Queryable): Promise<Ledger> {
       'claims', ${all('claims', 't.token')},
       'events', ${all('events', 't.id', `json_build_object('id', t.id, 'tenant_id', t.tenant_id)`)}) as ledger`,
   });
-  return rows[0].ledger;
+  return onlyRow(answer).ledger;
 }
 
 /** What in a ledger contradicts the rules of the product; empty where all of them hold. */

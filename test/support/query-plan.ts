@@ -1,5 +1,6 @@
-import type { Pool, PoolClient } from 'pg';
-import type { Queryable } from '../../src/store/db/queryable.ts';
+import type { PoolClient } from 'pg';
+import type { Pool } from '../../src/store/db/pool.ts';
+import type { Transaction } from '../../src/store/db/queryable.ts';
 
 /** A node of a plan, as far as it is looked at here. */
 type PlanNode = {
@@ -25,7 +26,7 @@ class Planned extends Error {}
  */
 export async function planOf(
   pool: Pool,
-  run: (db: Queryable) => Promise<unknown>,
+  run: (db: Transaction) => Promise<unknown>,
   { generic = false }: { generic?: boolean } = {},
 ): Promise<QueryPlan> {
   const statement = await statementOf(run);
@@ -41,7 +42,7 @@ export async function planOf(
 }
 
 async function statementOf(
-  run: (db: Queryable) => Promise<unknown>,
+  run: (db: Transaction) => Promise<unknown>,
 ): Promise<{ text: string; values: unknown[] }> {
   let found: { text: string; values: unknown[] } | undefined;
   const query = async (asked: string | { text: string; values?: unknown[] }, values: unknown[] = []) => {
@@ -49,7 +50,7 @@ async function statementOf(
       typeof asked === 'string' ? { text: asked, values } : { text: asked.text, values: asked.values ?? [] };
     throw new Planned();
   };
-  await run({ query } as unknown as Queryable).catch((error) => {
+  await run({ query } as unknown as Transaction).catch((error) => {
     if (!(error instanceof Planned)) throw error;
   });
   if (!found) throw new Error('nothing was asked of the database');

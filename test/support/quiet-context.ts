@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Pool } from '../../src/store/db/pool.ts';
 import { createLogger, type Log } from '../../src/telemetry/log.ts';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
 

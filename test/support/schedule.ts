@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import type { Pool } from 'pg';
 import type { Refusal } from '../../src/domain/endpoints/preparation.ts';
 import { nextStep } from '../../src/domain/operations/next-step.ts';
 import type { OperationOptions } from '../../src/domain/operations/operation.ts';
@@ -15,7 +14,7 @@ import { freezeNext } from '../../src/operations/freeze-selection.ts';
 import { resolveDelivery } from '../../src/operations/resolve-delivery.ts';
 import { settleExpiredClaims } from '../../src/operations/settle-expired.ts';
 import { deleteEndpoint, disableEndpoint, enableEndpoint } from '../../src/operations/switch-endpoint.ts';
-import { withTransaction } from '../../src/store/db/pool.ts';
+import { type Pool, withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
 import { closeOperation } from '../../src/store/operations/closing.ts';

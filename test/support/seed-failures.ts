@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Pool } from '../../src/store/db/pool.ts';
 
 /** What is to be seeded. Ids are uuids. */
 export interface Failures {

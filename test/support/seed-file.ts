@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Pool } from 'pg';
 import { type ExecutionState, isOpen } from '../../src/domain/sending/execution-state.ts';
+import type { Pool } from '../../src/store/db/pool.ts';
 
 /** One execution of a seeded delivery; each is the child of the one before, but for one that gave its slot back. */
 export interface SeededRun {

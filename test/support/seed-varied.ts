@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import type { Pool } from 'pg';
 import type { DeliveryFilter } from '../../src/domain/operations/selection.ts';
 import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
 import { isOpen } from '../../src/domain/sending/execution-state.ts';
 import type { TimeBound } from '../../src/domain/time/instant.ts';
+import type { Pool } from '../../src/store/db/pool.ts';
 
 /** One delivery in all that a filter can ask of it; times are whole seconds after `SEED_EPOCH`. */
 export type Varied = {

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { Pool } from 'pg';
 import type { EndpointState } from '../../src/domain/endpoints/endpoint-state.ts';
 
 import type { Holder, RetryFacts } from '../../src/domain/operations/retry-fate.ts';
-import { withTransaction } from '../../src/store/db/pool.ts';
+import { type Pool, withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import { erasePayload } from '../../src/store/settling/payload-retention.ts';
 import { eventually } from './eventually.ts';

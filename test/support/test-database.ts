@@ -1,11 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { createPool, type PoolOptions } from '../../src/store/db/pool.ts';
+import { createPool, type Pool, type PoolOptions } from '../../src/store/db/pool.ts';
+import type { Answer, Statement } from '../../src/store/db/queryable.ts';
+
+/** A pool of a test: rows that are given no type are as the driver gives them. */
+export type TestPool = {
+  // biome-ignore lint/suspicious/noExplicitAny: a test asserts what its rows are
+  query<Row extends object = any>(
+    statement: string | Statement,
+    values?: readonly unknown[],
+  ): Promise<Answer<Row>>;
+} & Pool;
 
 /** A database of its own for one test file, with the schema in place and no rows. */
 export type TestDatabase = {
   url: string;
-  pool: pg.Pool;
+  pool: TestPool;
   /** Closes the pool and removes the database, whoever is still connected to it. */
   drop(): Promise<void>;
 };
@@ -20,7 +30,7 @@ export async function createTestDatabase(
   await administer(maintenanceUrl, `create database ${name} template ${template}`);
   const url = new URL(maintenanceUrl);
   url.pathname = `/${name}`;
-  const pool = createPool(url.href, options);
+  const pool: TestPool = createPool(url.href, options);
   return {
     url: url.href,
     pool,

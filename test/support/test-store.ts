@@ -1,11 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { Pool } from 'pg';
 import type { EndpointConfig } from '../../src/domain/endpoints/endpoint.ts';
 import type { Selection } from '../../src/domain/operations/selection.ts';
 import type { AttemptResult } from '../../src/domain/sending/attempt-result.ts';
 import { classify } from '../../src/domain/sending/classification.ts';
 import { decideNext } from '../../src/domain/sending/decide-next.ts';
 import { DEFAULT_RETRY_POLICY } from '../../src/domain/sending/retry-policy.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
 import {
   type AcceptedItem,
@@ -14,18 +14,18 @@ import {
 } from '../../src/operations/accept-operation.ts';
 import { freezeNext } from '../../src/operations/freeze-selection.ts';
 import type { RecoveryDeps } from '../../src/operations/recovery-deps.ts';
-import { createPool } from '../../src/store/db/pool.ts';
+import { createPool, type Pool, withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE, type Queryable } from '../../src/store/db/queryable.ts';
 import { type Claim, type ClaimedItem, claimItems, type Grant } from '../../src/store/sending/claims.ts';
 import { endClaims, type Outcome, type Recorded, recordOutcomes } from '../../src/store/settling/outcomes.ts';
 import { insertEndpointVersion } from '../../src/store/tenancy/endpoint-versions.ts';
-import { insertEndpoint } from '../../src/store/tenancy/endpoints.ts';
+import { advanceVersion, insertEndpoint } from '../../src/store/tenancy/endpoints.ts';
 import { insertTenant } from '../../src/store/tenancy/tenants.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
-import { createTestDatabase } from './test-database.ts';
+import { createTestDatabase, type TestPool } from './test-database.ts';
 
 /** A tenant as requests name it. */
-export type TestTenant = { id: string; handle: string };
+export type TestTenant = { id: Id<'tenant'>; handle: string };
 
 type IncomingEvent = Parameters<ReturnType<typeof createIngest>>[1][number];
 
@@ -41,7 +41,7 @@ export type Accepted = { operationId: string; items: AcceptedItem[] };
 /** The store over a database of its own, without Temporal: what the engine does at its level, step by step. */
 export type TestStore = {
   url: string;
-  pool: Pool;
+  pool: TestPool;
   deps: RecoveryDeps;
   newTenant(): Promise<TestTenant>;
   newEndpoint(tenant: TestTenant, config?: Partial<EndpointConfig>): Promise<string>;
@@ -112,8 +112,10 @@ export async function createTestStore(options: { connections?: number } = {}): P
     async newEndpoint(tenant, config = {}) {
       const id = randomUUID();
       configs.set(id, { ...ENDPOINT, ...config });
-      await insertEndpoint(pool, tenant.id, { id, handle: `e-${id.slice(0, 8)}` });
-      await insertEndpointVersion(pool, tenant.id, id, 1, { ...ENDPOINT, ...config });
+      await withTransaction(pool, async (db) => {
+        await insertEndpoint(db, tenant.id, { id, handle: `e-${id.slice(0, 8)}` });
+        await insertEndpointVersion(db, tenant.id, id, 1, { ...ENDPOINT, ...config });
+      });
       return id;
     },
     async ingest(tenant, count, event = {}) {
@@ -128,9 +130,10 @@ export async function createTestStore(options: { connections?: number } = {}): P
           ...event,
         })),
       );
-      const made = await pool.query('select id from deliveries where event_id = any($1) order by id', [
-        accepted.map(({ eventId }) => eventId),
-      ]);
+      const made = await pool.query<{ id: Id<'delivery'> }>(
+        'select id from deliveries where event_id = any($1) order by id',
+        [accepted.map(({ eventId }) => eventId)],
+      );
       return made.rows.map((row) => row.id);
     },
     retry: (tenant, selection, request) => acceptOn(deps, tenant, selection, request),
@@ -181,6 +184,20 @@ export async function createTestStore(options: { connections?: number } = {}): P
     },
   };
   return store;
+}
+
+/** Gives an endpoint its next version. */
+export async function changeEndpoint(
+  pool: Pool,
+  tenant: TestTenant,
+  endpointId: Id<'endpoint'>,
+  version: number,
+  config: EndpointConfig,
+): Promise<void> {
+  await withTransaction(pool, async (db) => {
+    await insertEndpointVersion(db, tenant.id, endpointId, version, config);
+    await advanceVersion(db, tenant.id, endpointId, version);
+  });
 }
 
 /** What the recovery services need, where nobody listens. */

@@ -5,6 +5,7 @@ import type { EndpointConfig } from '../../src/domain/endpoints/endpoint.ts';
 import { TENANT_SCOPES } from '../../src/domain/tenancy/scope.ts';
 import { showId } from '../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
+import { withTransaction } from '../../src/store/db/pool.ts';
 import { erasePayload } from '../../src/store/settling/payload-retention.ts';
 import { giveUpOverdue } from '../../src/store/settling/settlement.ts';
 import { insertApiKey } from '../../src/store/tenancy/api-keys.ts';
@@ -129,7 +130,7 @@ const HANDOFFS: Record<
       await store.rows(`update executions set give_up_at = now() - interval '1 s' where endpoint_id = $1`, [
         endpointId,
       ]);
-      await giveUpOverdue(store.pool, 100);
+      await withTransaction(store.pool, (db) => giveUpOverdue(db, 100));
     },
   },
   'ignored at a disabled endpoint': {

@@ -2,6 +2,7 @@ import type { CircuitState } from '../sending/endpoint-health.ts';
 import type { ProbeRequest } from '../sending/probe.ts';
 import type { OnAmbiguous, RetryPolicy } from '../sending/retry-policy.ts';
 import type { Wait } from '../sending/waiting-for.ts';
+import type { Id } from '../tenancy/typed-id.ts';
 import type { EndpointState } from './endpoint-state.ts';
 import type { EventFilter } from './event-filter.ts';
 import type { Partner } from './preparation.ts';
@@ -47,7 +48,7 @@ export interface EndpointConfig {
 
 /** Where deliveries go, with its current version. */
 export interface Endpoint {
-  id: string;
+  id: Id<'endpoint'>;
   handle: string;
   /** Its other name, for callers that know endpoints as bridges. */
   luid: string;

@@ -1,3 +1,4 @@
+import type { Id } from '../tenancy/typed-id.ts';
 /** What became of an event at one endpoint, as far as a repeat of its id has to know. */
 export type Standing =
   | 'delivered'
@@ -11,7 +12,7 @@ export type Standing =
 /** What an endpoint holds of the events with one id: the delivery that stands for all of them there. */
 export interface Held {
   /** The event that it delivers. */
-  eventId: string;
+  eventId: Id<'event'>;
   standing: Standing;
   /** SHA-256 of its payload; only where that is kept and decides. */
   digest?: string;
@@ -35,7 +36,7 @@ export function isSuppressed(standing: Standing | undefined, samePayload: boolea
 
 /** What is known of the events with one id before it comes once more. */
 export interface IdHistory {
-  firstEventId: string;
+  firstEventId: Id<'event'>;
   /** SHA-256 of the payload that stands for all of them; absent where it is gone. */
   newestDigest?: string;
   held: Map<string, Held>;
@@ -43,11 +44,11 @@ export interface IdHistory {
 
 /** An event whose id has come before. */
 export interface Repeat {
-  eventId: string;
+  eventId: Id<'event'>;
   number: number;
   key?: string | undefined;
   digest: string;
-  endpoints: readonly { endpointId: string; enabled: boolean; ordered: boolean }[];
+  endpoints: readonly { endpointId: Id<'endpoint'>; enabled: boolean; ordered: boolean }[];
 }
 
 /** What becomes of a repeat. */
@@ -57,7 +58,7 @@ export interface RepeatFate {
   /** False where nothing of it can ever be sent. */
   keepsPayload: boolean;
   /** What it stands for from now on, at these endpoints. */
-  replaces: { endpointId: string; eventId: string }[];
+  replaces: { endpointId: Id<'endpoint'>; eventId: Id<'event'> }[];
   /** Places in the order of their key that it takes over from what it replaces. */
   places: Map<string, number>;
 }

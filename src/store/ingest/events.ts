@@ -1,9 +1,10 @@
-import type { Queryable } from '../db/queryable.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Transaction } from '../db/queryable.ts';
 
 /** Numbers, ids and the time of acceptance for events. */
 export interface Allotment {
   /** One for each event, in order. */
-  eventIds: string[];
+  eventIds: Id<'event'>[];
   firstNumber: number;
   /** A text of the database: a Date would lose its microseconds. */
   acceptedAt: string;
@@ -11,16 +12,23 @@ export interface Allotment {
   callIds: string[];
 }
 
+interface AllotmentRow {
+  last_event_number: number;
+  accepted_at: string;
+  event_ids: Id<'event'>[];
+  call_ids: string[];
+}
+
 /**
  * Allots numbers to the events of some calls. The tenant's counter stays locked until the transaction ends: this makes
  * the order of numbers the order in which events become visible, and repeats of an external id wait for each other.
  */
 export async function allotNumbers(
-  db: Queryable,
-  tenantId: string,
+  db: Transaction,
+  tenantId: Id<'tenant'>,
   { events, calls }: { events: number; calls: number },
 ): Promise<Allotment> {
-  const { rows } = await db.query({
+  const { rows } = await db.query<AllotmentRow>({
     name: 'allot-numbers',
     text: `update tenant_counters set last_event_number = last_event_number + $2 where tenant_id = $1
      returning last_event_number, clock_timestamp()::text as accepted_at,
@@ -50,11 +58,11 @@ export interface EventIdentity {
  * under the lock of {@link allotNumbers}, so that what is taken meanwhile by others is committed and seen.
  */
 export async function claimIdentities(
-  db: Queryable,
-  tenantId: string,
-  claims: { identity: EventIdentity; eventId: string }[],
-): Promise<string[]> {
-  const { rows } = await db.query<{ event_id: string }>({
+  db: Transaction,
+  tenantId: Id<'tenant'>,
+  claims: { identity: EventIdentity; eventId: Id<'event'> }[],
+): Promise<Id<'event'>[]> {
+  const { rows } = await db.query<{ event_id: Id<'event'> }>({
     name: 'claim-identities',
     text: `with wanted as materialized (
       select * from unnest($2::text[], $3::text[], $4::text[], $5::uuid[]) with ordinality
@@ -83,10 +91,10 @@ export async function claimIdentities(
 
 /** One event as it is written. */
 export interface NewEvent {
-  id: string;
+  id: Id<'event'>;
   externalId?: string | undefined;
   /** The first event with the same identity. */
-  duplicateOf?: string | undefined;
+  duplicateOf?: Id<'event'> | undefined;
   /** False for a repeat of which nothing is ever sent. */
   keepsPayload: boolean;
   type: string;
@@ -102,8 +110,8 @@ export interface NewEvent {
 
 /** One event for one endpoint; with a reason it is never sent by itself and is kept as ignored. */
 export interface NewDelivery {
-  eventId: string;
-  endpointId: string;
+  eventId: Id<'event'>;
+  endpointId: Id<'endpoint'>;
   ignoredFor?: 'endpoint_disabled' | 'suppressed_duplicate' | undefined;
   payloadBytes: number;
   giveUpAfterMs: number;
@@ -114,14 +122,14 @@ export interface NewDelivery {
 
 /** Writes events with their payloads, deliveries and first executions, in one statement. */
 export async function insertEvents(
-  db: Queryable,
-  tenantId: string,
+  db: Transaction,
+  tenantId: Id<'tenant'>,
   { firstNumber, acceptedAt }: Pick<Allotment, 'firstNumber' | 'acceptedAt'>,
   events: NewEvent[],
   deliveries: NewDelivery[],
 ): Promise<void> {
   const kept = events.filter(({ keepsPayload }) => keepsPayload);
-  const { rows } = await db.query({
+  const { rows } = await db.query<{ executions: number }>({
     name: 'insert-events',
     text: `with event as (
       insert into events (id, tenant_id, number, external_id, duplicate_of, type, source, key, occurred_at, accepted_at,

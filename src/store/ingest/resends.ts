@@ -1,13 +1,15 @@
 import type { Held, IdHistory, Standing } from '../../domain/events/repeated-event.ts';
-import type { Queryable } from '../db/queryable.ts';
+import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 
 interface VersionRow {
-  first_event_id: string;
-  event_id: string;
-  endpoint_id: string | null;
-  state: string;
-  open: boolean;
+  first_event_id: Id<'event'>;
+  event_id: Id<'event'>;
+  endpoint_id: Id<'endpoint'> | null;
+  state: DeliveryState | null;
+  open: boolean | null;
   payload_kept: boolean;
   digest: string | null;
   order_key: string | null;
@@ -20,9 +22,9 @@ interface VersionRow {
  */
 export async function idHistories(
   db: Queryable,
-  tenantId: string,
-  firstEventIds: string[],
-): Promise<Map<string, IdHistory>> {
+  tenantId: Id<'tenant'>,
+  firstEventIds: Id<'event'>[],
+): Promise<Map<Id<'event'>, IdHistory>> {
   const { rows } = await db.query<VersionRow>(
     `with version as (
       select u.id as first_event_id, u.id as event_id from unnest($2::uuid[]) as u(id)
@@ -46,7 +48,7 @@ export async function idHistories(
     order by s.event_id`,
     [tenantId, firstEventIds],
   );
-  const histories = new Map<string, IdHistory>();
+  const histories = new Map<Id<'event'>, IdHistory>();
   for (const row of rows) {
     const history: IdHistory = histories.get(row.first_event_id) ?? {
       firstEventId: row.first_event_id,
@@ -80,8 +82,8 @@ function heldFrom(row: VersionRow): Held {
 
 /** Notes repeats that are kept with a payload of their own, each with the first event of its id. */
 export async function insertResends(
-  db: Queryable,
-  resends: { firstEventId: string; eventId: string }[],
+  db: Transaction,
+  resends: { firstEventId: Id<'event'>; eventId: Id<'event'> }[],
 ): Promise<void> {
   await db.query(
     `insert into event_resends (first_event_id, event_id) select * from unnest($1::uuid[], $2::uuid[])`,
@@ -91,11 +93,11 @@ export async function insertResends(
 
 /** A delivery that another one stands for from now on, by their events and their endpoint. */
 export interface Replacement {
-  endpointId: string;
+  endpointId: Id<'endpoint'>;
   /** The event whose delivery is replaced. */
-  eventId: string;
+  eventId: Id<'event'>;
   /** The event whose delivery stands for it. */
-  byEventId: string;
+  byEventId: Id<'event'>;
 }
 
 /** The server does this again from the start: what was decided on has changed hands meanwhile. */
@@ -110,11 +112,11 @@ class ChangedHands extends Error {
  * the same moment meets it and decides once more, or is met here, which undoes the transaction.
  */
 export async function replaceDeliveries(
-  db: Queryable,
-  tenantId: string,
+  db: Transaction,
+  tenantId: Id<'tenant'>,
   replacements: Replacement[],
 ): Promise<void> {
-  const replaced = await db.query<{ id: string }>(
+  const replaced = await db.query<{ id: Id<'delivery'> }>(
     `with pair as materialized (
       select o.id, n.id as by_id
       from unnest($2::uuid[], $3::uuid[], $4::uuid[]) as u(endpoint_id, event_id, by_event_id)

@@ -1,15 +1,16 @@
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
 import { DELIVERY_STATES, type DeliveryState } from '../../domain/sending/delivery-state.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { filterConditions } from '../selection/filter-conditions.ts';
 
 /** One delivery with what one wants to see of its event. */
 export interface Delivery {
-  id: string;
-  endpointId: string;
+  id: Id<'delivery'>;
+  endpointId: Id<'endpoint'>;
   event: {
-    id: string;
+    id: Id<'event'>;
     number: number;
     externalId?: string;
     type: string;
@@ -27,11 +28,11 @@ export interface Delivery {
   httpStatus?: number;
   payloadBytes: number;
   originalVersion?: number;
-  replayOf?: string;
+  replayOf?: Id<'delivery'>;
   /** An execution of it is open: it will be sent, is being sent, or waits to be settled. */
   open: boolean;
   /** That execution. */
-  openExecutionId?: string;
+  openExecutionId?: Id<'execution'>;
 }
 
 const SELECT = `select d.*, (extract(epoch from d.accepted_at) * 1000000)::bigint::text as accepted_at_micros, v.number, v.external_id, v.type, v.source, v.key,
@@ -41,19 +42,22 @@ const SELECT = `select d.*, (extract(epoch from d.accepted_at) * 1000000)::bigin
 /** One delivery of a tenant. */
 export async function findDelivery(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'delivery'>,
 ): Promise<Delivery | undefined> {
-  const { rows } = await db.query(`${SELECT} where d.tenant_id = $1 and d.id = $2`, [tenantId, id]);
+  const { rows } = await db.query<DeliveryRow>(`${SELECT} where d.tenant_id = $1 and d.id = $2`, [
+    tenantId,
+    id,
+  ]);
   return rows[0] && deliveryFrom(rows[0]);
 }
 
 /** Deliveries that a filter selects, newest first, behind a given one; without a state in every state. */
 export async function listDeliveries(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   filter: DeliveryFilter,
-  page: { after?: { acceptedAtMicros: string; id: string }; limit: number },
+  page: { after?: { acceptedAtMicros: string; id: Id<'delivery'> }; limit: number },
 ): Promise<Delivery[]> {
   const p = new Parameters();
   const where = filterConditions(tenantId, { ...filter, state: filter.state ?? [...DELIVERY_STATES] }, {}, p);
@@ -61,7 +65,7 @@ export async function listDeliveries(
     where.push(`(d.accepted_at, d.id) < (
       timestamptz 'epoch' + ${p.add(page.after.acceptedAtMicros)}::bigint * interval '1 microsecond',
       ${p.add(page.after.id)}::uuid)`);
-  const { rows } = await db.query(
+  const { rows } = await db.query<DeliveryRow>(
     `${SELECT} where ${where.join('\n and ')} order by d.accepted_at desc, d.id desc limit ${p.add(page.limit)}`,
     p.values,
   );
@@ -71,18 +75,40 @@ export async function listDeliveries(
 /** Which of these deliveries of a tenant were dropped: ignored, and nothing will send them. */
 export async function droppedAmong(
   db: Queryable,
-  tenantId: string,
-  ids: readonly string[],
-): Promise<string[]> {
-  const { rows } = await db.query(
+  tenantId: Id<'tenant'>,
+  ids: readonly Id<'delivery'>[],
+): Promise<Id<'delivery'>[]> {
+  const { rows } = await db.query<{ id: Id<'delivery'> }>(
     `select id from deliveries where tenant_id = $1 and id = any($2::uuid[]) and state = 'ignored'`,
     [tenantId, ids],
   );
   return rows.map((row) => row.id);
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function deliveryFrom(row: any): Delivery {
+interface DeliveryRow {
+  id: Id<'delivery'>;
+  endpoint_id: Id<'endpoint'>;
+  event_id: Id<'event'>;
+  number: number;
+  external_id: string | null;
+  type: string;
+  source: string | null;
+  key: string | null;
+  state: DeliveryState;
+  state_changed_at: Date;
+  accepted_at: Date;
+  accepted_at_micros: string;
+  attempts: number;
+  last_attempt_at: Date | null;
+  fault_code: string | null;
+  http_status: number | null;
+  payload_bytes: number;
+  original_version: number | null;
+  replay_of: Id<'delivery'> | null;
+  open_execution_id: Id<'execution'> | null;
+}
+
+function deliveryFrom(row: DeliveryRow): Delivery {
   return {
     id: row.id,
     endpointId: row.endpoint_id,

@@ -1,12 +1,13 @@
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** One accepted event, without its payload. */
 export interface Event {
-  id: string;
+  id: Id<'event'>;
   number: number;
   externalId?: string;
-  duplicateOf?: string;
+  duplicateOf?: Id<'event'>;
   type: string;
   source?: string;
   key?: string;
@@ -21,19 +22,41 @@ export interface Event {
   /** A repeat of which nothing is ever sent. */
   suppressed: boolean;
   /** The newest event of the same id that was accepted after it and stands for it. */
-  resentAs?: string;
+  resentAs?: Id<'event'>;
 }
 
 /** One delivery of an event, in short. */
 export interface EventDelivery {
-  id: string;
-  endpointId: string;
+  id: Id<'delivery'>;
+  endpointId: Id<'endpoint'>;
   state: DeliveryState;
 }
 
+interface EventRow {
+  id: Id<'event'>;
+  number: number;
+  external_id: string | null;
+  duplicate_of: Id<'event'> | null;
+  type: string;
+  source: string | null;
+  key: string | null;
+  occurred_at: Date | null;
+  accepted_at: Date;
+  ingestion_batch_id: string | null;
+  ingest_call_id: string;
+  payload_bytes: number;
+  payload_kept: boolean;
+  payload_removed_at: Date | null;
+  resent_as: Id<'event'> | null;
+}
+
 /** One event of a tenant. */
-export async function findEvent(db: Queryable, tenantId: string, id: string): Promise<Event | undefined> {
-  const { rows } = await db.query(
+export async function findEvent(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  id: Id<'event'>,
+): Promise<Event | undefined> {
+  const { rows } = await db.query<EventRow>(
     `select v.*, exists (select from payloads p where p.event_id = v.id and p.tenant_id = $1) as payload_kept,
        (select r.event_id from event_resends r where r.first_event_id = coalesce(v.duplicate_of, v.id) and r.event_id > v.id
          order by r.event_id desc limit 1) as resent_as
@@ -62,14 +85,20 @@ export async function findEvent(db: Queryable, tenantId: string, id: string): Pr
   );
 }
 
+interface EventDeliveryRow {
+  id: Id<'delivery'>;
+  endpoint_id: Id<'endpoint'>;
+  state: DeliveryState;
+}
+
 /** Deliveries of an event in the order they were made. */
 export async function deliveriesOfEvent(
   db: Queryable,
-  tenantId: string,
-  eventId: string,
+  tenantId: Id<'tenant'>,
+  eventId: Id<'event'>,
   limit: number,
 ): Promise<EventDelivery[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<EventDeliveryRow>(
     `select id, endpoint_id, state from deliveries where event_id = $2 and tenant_id = $1 order by id limit $3`,
     [tenantId, eventId, limit],
   );
@@ -79,12 +108,12 @@ export async function deliveriesOfEvent(
 /** The payload of an event as it was accepted; undefined where it is not kept. */
 export async function findPayload(
   db: Queryable,
-  tenantId: string,
-  eventId: string,
+  tenantId: Id<'tenant'>,
+  eventId: Id<'event'>,
 ): Promise<string | undefined> {
-  const { rows } = await db.query('select body from payloads where event_id = $2 and tenant_id = $1', [
-    tenantId,
-    eventId,
-  ]);
+  const { rows } = await db.query<{ body: string }>(
+    'select body from payloads where event_id = $2 and tenant_id = $1',
+    [tenantId, eventId],
+  );
   return rows[0]?.body;
 }

@@ -1,10 +1,11 @@
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import type { ResolutionOutcome } from '../settling/resolution-acts.ts';
 
 /** One HTTP request as it was recorded. */
 export interface Attempt {
-  id: string;
+  id: Id<'attempt'>;
   number: number;
   endpointVersion?: number;
   startedAt: Date;
@@ -21,12 +22,12 @@ export interface Attempt {
 
 /** One run of delivering, with its attempts in order. */
 export interface Execution {
-  id: string;
-  deliveryId: string;
-  endpointId: string;
-  operationId?: string;
-  parentId?: string;
-  childId?: string;
+  id: Id<'execution'>;
+  deliveryId: Id<'delivery'>;
+  endpointId: Id<'endpoint'>;
+  operationId?: Id<'operation'>;
+  parentId?: Id<'execution'>;
+  childId?: Id<'execution'>;
   state: ExecutionState;
   reason?: string;
   dueAt: Date;
@@ -35,7 +36,7 @@ export interface Execution {
   createdAt: Date;
   finishedAt?: Date;
   /** The delivery before it of its key that keeps it waiting. */
-  blockedBy?: string;
+  blockedBy?: Id<'delivery'>;
   /** Who settled it last, where nobody knew its outcome. */
   resolution?: { actor: string; outcome: ResolutionOutcome; reason?: string; at: Date };
   attempts: Attempt[];
@@ -52,10 +53,13 @@ const SELECT = `select e.*, c.id as child_id,
 /** One execution of a tenant, with its attempts. */
 export async function findExecution(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'execution'>,
 ): Promise<Execution | undefined> {
-  const { rows } = await db.query(`${SELECT} where e.tenant_id = $1 and e.id = $2`, [tenantId, id]);
+  const { rows } = await db.query<ExecutionRow>(`${SELECT} where e.tenant_id = $1 and e.id = $2`, [
+    tenantId,
+    id,
+  ]);
   const [execution] = await withAttempts(db, tenantId, rows);
   return execution;
 }
@@ -63,25 +67,49 @@ export async function findExecution(
 /** The newest `limit` executions of a delivery, oldest of them first, with their attempts. */
 export async function executionsOfDelivery(
   db: Queryable,
-  tenantId: string,
-  deliveryId: string,
+  tenantId: Id<'tenant'>,
+  deliveryId: Id<'delivery'>,
   limit: number,
 ): Promise<Execution[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ExecutionRow>(
     `${SELECT} where e.tenant_id = $1 and e.delivery_id = $2 order by e.id desc limit $3`,
     [tenantId, deliveryId, limit],
   );
   return withAttempts(db, tenantId, rows.reverse());
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: rows as the driver gives them
-async function withAttempts(db: Queryable, tenantId: string, executions: any[]): Promise<Execution[]> {
+interface ExecutionRow {
+  id: Id<'execution'>;
+  delivery_id: Id<'delivery'>;
+  endpoint_id: Id<'endpoint'>;
+  operation_id: Id<'operation'> | null;
+  parent_id: Id<'execution'> | null;
+  child_id: Id<'execution'> | null;
+  state: ExecutionState;
+  reason: string | null;
+  due_at: Date;
+  give_up_at: Date;
+  may_have_arrived: boolean;
+  created_at: Date;
+  finished_at: Date | null;
+  blocked_by: Id<'delivery'> | null;
+  resolved_by: string | null;
+  resolved_as: ResolutionOutcome | null;
+  resolved_for: string | null;
+  resolved_at: Date | null;
+}
+
+async function withAttempts(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  executions: ExecutionRow[],
+): Promise<Execution[]> {
   if (executions.length === 0) return [];
-  const { rows } = await db.query(
+  const { rows } = await db.query<AttemptRow>(
     `select * from attempts where tenant_id = $1 and execution_id = any($2::uuid[]) order by execution_id, number`,
     [tenantId, executions.map((row) => row.id)],
   );
-  const byExecution = new Map<string, Attempt[]>();
+  const byExecution = new Map<Id<'execution'>, Attempt[]>();
   for (const row of rows) {
     const attempts = byExecution.get(row.execution_id) ?? [];
     attempts.push(attemptFrom(row));
@@ -102,22 +130,33 @@ async function withAttempts(db: Queryable, tenantId: string, executions: any[]):
     createdAt: row.created_at,
     ...(row.finished_at ? { finishedAt: row.finished_at } : {}),
     ...(row.blocked_by ? { blockedBy: row.blocked_by } : {}),
-    ...(row.resolved_at
-      ? {
-          resolution: {
-            actor: row.resolved_by,
-            outcome: row.resolved_as,
-            ...(row.resolved_for === null ? {} : { reason: row.resolved_for }),
-            at: row.resolved_at,
-          },
-        }
-      : {}),
+    ...resolutionFrom(row),
     attempts: byExecution.get(row.id) ?? [],
   }));
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function attemptFrom(row: any): Attempt {
+function resolutionFrom(row: ExecutionRow): Pick<Execution, 'resolution'> {
+  const { resolved_by: actor, resolved_as: outcome, resolved_for: reason, resolved_at: at } = row;
+  if (actor === null || outcome === null || at === null) return {};
+  return { resolution: { actor, outcome, ...(reason === null ? {} : { reason }), at } };
+}
+
+interface AttemptRow {
+  id: Id<'attempt'>;
+  execution_id: Id<'execution'>;
+  number: number;
+  endpoint_version: number | null;
+  started_at: Date;
+  duration_ms: number;
+  outcome: Attempt['outcome'];
+  fault_code: string | null;
+  http_status: number | null;
+  retry_after_ms: number | null;
+  resend: boolean;
+  response_excerpt: Buffer | null;
+}
+
+function attemptFrom(row: AttemptRow): Attempt {
   return {
     id: row.id,
     number: row.number,

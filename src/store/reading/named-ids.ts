@@ -1,3 +1,4 @@
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** A name as it was sent, and the uuid in it where it can be read as an id. */
@@ -17,7 +18,7 @@ type FoundRow = { text: string; ids: string[] };
  */
 export async function endpointsNamed(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   names: readonly Named[],
 ): Promise<NamedIds> {
   const { rows } = await db.query<FoundRow>(
@@ -39,7 +40,7 @@ export async function endpointsNamed(
  */
 export async function eventsNamed(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   names: readonly Named[],
 ): Promise<NamedIds> {
   const { rows } = await db.query<FoundRow>(
@@ -60,7 +61,7 @@ export async function eventsNamed(
   return byText(rows);
 }
 
-function parametersOf(tenantId: string, names: readonly Named[]): unknown[] {
+function parametersOf(tenantId: Id<'tenant'>, names: readonly Named[]): unknown[] {
   return [tenantId, names.map(({ text }) => text), names.map(({ id }) => id ?? null)];
 }
 

@@ -11,6 +11,7 @@ import {
   type WaitFacts,
   waitingFor,
 } from '../../domain/sending/waiting-for.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
 import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
@@ -45,15 +46,15 @@ export interface EndpointFactsRow {
 }
 
 interface FactsRow extends EndpointFactsRow {
-  id: string;
-  operation_id: string | null;
+  id: Id<'execution'>;
+  operation_id: Id<'operation'> | null;
   worked_by: string;
   due_at_ms: number;
   put_off_from_ms: number | null;
   give_up_at_ms: number;
   blocked: boolean;
   waits_until_ms: number;
-  open_operation_id: string | null;
+  open_operation_id: Id<'operation'> | null;
   control: Control;
   operation_state: OperationState;
   expires_at_ms: number | null;
@@ -95,8 +96,8 @@ const factsOf = (head: string): string => `with items as materialized (${head}),
 /** What holds back those of these executions that are queued or scheduled; the others are not in the answer. */
 export async function waitsOfExecutions(
   db: Queryable,
-  executionIds: readonly string[],
-): Promise<Map<string, Wait[]>> {
+  executionIds: readonly Id<'execution'>[],
+): Promise<Map<Id<'execution'>, Wait[]>> {
   if (executionIds.length === 0) return new Map();
   const { rows } = await db.query<FactsRow>(
     factsOf(
@@ -113,8 +114,8 @@ export async function waitsOfExecutions(
  */
 async function waitsOfOperations(
   db: Queryable,
-  operationIds: readonly string[],
-): Promise<Map<string, Wait[]>> {
+  operationIds: readonly Id<'operation'>[],
+): Promise<Map<Id<'operation'>, Wait[]>> {
   if (operationIds.length === 0) return new Map();
   const { rows } = await db.query<FactsRow>(
     factsOf(`select f.* from operations o cross join lateral (
@@ -138,7 +139,7 @@ async function waitsOfOperations(
     ) f where o.id = any($1::uuid[]) and o.closed_at is null`),
     [operationIds],
   );
-  const found = new Map<string, Wait[][]>();
+  const found = new Map<Id<'operation'>, Wait[][]>();
   for (const row of rows) {
     if (row.operation_id === null) continue;
     const own = found.get(row.operation_id) ?? [];
@@ -168,8 +169,8 @@ function stopOf({ closedAt, control, state }: Operation): Wait[] {
 /** How many deliveries are to be sent to an endpoint and are not on the wire; counted up to `limit`. */
 export async function countWaitingAt(
   db: Queryable,
-  tenantId: string,
-  endpointId: string,
+  tenantId: Id<'tenant'>,
+  endpointId: Id<'endpoint'>,
   limit: number,
 ): Promise<number> {
   const { rows } = await db.query<{ waiting: number }>(

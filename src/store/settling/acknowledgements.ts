@@ -1,24 +1,33 @@
-import type { Queryable } from '../db/queryable.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 import { refoldDeliveries } from './folding.ts';
 
 /** What an acknowledgement did: settled it, will do so when it has been sent, or found nothing left to do. */
 export type Acknowledged = 'settled' | 'remembered' | 'already_delivered' | 'never_sent';
 
+interface AcknowledgedRow {
+  delivery_id: Id<'delivery'>;
+  what: Acknowledged;
+}
+
 /**
  * Acknowledges deliveries, in whatever state they are. It is the open execution that it settles, also where another one
  * has delivered before: what is being sent remembers it, what waits is delivered and not sent again. Where none is open,
  * what was requested last and had ended otherwise is delivered after all. Returns what each became, by delivery. One that
- * no request was ever made for is left alone. Runs in a transaction; deliveries are locked in the order of their ids, then
- * their executions, and decided by a later statement: it must not see as queued what is being claimed.
+ * no request was ever made for is left alone. Deliveries are locked in the order of their ids, then their executions, and
+ * decided by a later statement: it must not see as queued what is being claimed.
  */
-export async function acknowledge(db: Queryable, deliveryIds: string[]): Promise<Map<string, Acknowledged>> {
+export async function acknowledge(
+  db: Transaction,
+  deliveryIds: Id<'delivery'>[],
+): Promise<Map<Id<'delivery'>, Acknowledged>> {
   await db.query('select from deliveries where id = any($1::uuid[]) order by id for no key update', [
     deliveryIds,
   ]);
   await db.query('select from executions where delivery_id = any($1::uuid[]) order by id for update', [
     deliveryIds,
   ]);
-  const { rows } = await db.query<{ delivery_id: string; what: Acknowledged }>(
+  const { rows } = await db.query<AcknowledgedRow>(
     `with newest as materialized (
       select d.id as delivery_id, d.attempts, e.id, e.state
       from deliveries d left join lateral (
@@ -53,15 +62,21 @@ export async function acknowledge(db: Queryable, deliveryIds: string[]): Promise
   return new Map(rows.map((row) => [row.delivery_id, row.what]));
 }
 
+interface AcknowledgeableRow {
+  endpoint_id: Id<'endpoint'>;
+  id: Id<'delivery'>;
+  secrets: Buffer[];
+}
+
 /**
  * The sealed secrets that an acknowledgement of these deliveries may be signed with, by `<endpoint>/<delivery>`; the
  * delivery must be the endpoint's. Whoever has the secret speaks for the endpoint, which binds it to its tenant.
  */
 export async function findAcknowledgeable(
   db: Queryable,
-  asked: { endpointId: string; deliveryId: string }[],
+  asked: { endpointId: Id<'endpoint'>; deliveryId: Id<'delivery'> }[],
 ): Promise<Map<string, Buffer[]>> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<AcknowledgeableRow>(
     `select d.endpoint_id, d.id, array(select s.sealed from endpoint_secrets s where s.endpoint_id = d.endpoint_id
        and (s.expires_at is null or s.expires_at > now())) as secrets
      from unnest($1::uuid[], $2::uuid[]) as a(endpoint_id, delivery_id)

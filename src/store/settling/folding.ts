@@ -1,10 +1,11 @@
-import type { Queryable } from '../db/queryable.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Transaction } from '../db/queryable.ts';
 
 /**
  * Folds deliveries anew from their executions, after a change that is rarer than an outcome. In a statement of its own,
- * because a statement does not see the changes of its own parts; so it belongs into the transaction of that change.
+ * because a statement does not see the changes of its own parts; so it belongs in the transaction of that change.
  */
-export async function refoldDeliveries(db: Queryable, deliveryIds: string[]): Promise<void> {
+export async function refoldDeliveries(db: Transaction, deliveryIds: Id<'delivery'>[]): Promise<void> {
   if (deliveryIds.length === 0) return;
   await db.query(
     `with locked as materialized (

@@ -1,12 +1,14 @@
 import type { Refusal } from '../../domain/endpoints/preparation.ts';
 import type { Classification } from '../../domain/sending/classification.ts';
 import type { Next } from '../../domain/sending/decide-next.ts';
+import type { ExecutionState } from '../../domain/sending/execution-state.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** What one claimed item came to; written once, by the holder of its token. */
 export interface Outcome {
-  executionId: string;
-  deliveryId: string;
+  executionId: Id<'execution'>;
+  deliveryId: Id<'delivery'>;
   token: string;
   next: Next;
   classification: Classification;
@@ -21,9 +23,16 @@ export interface Outcome {
 
 /** What became of an outcome in the ledger. */
 export interface Recorded {
-  executionId: string;
-  operationId?: string;
-  state: string;
+  executionId: Id<'execution'>;
+  operationId?: Id<'operation'>;
+  state: ExecutionState;
+  attempts: number;
+}
+
+interface RecordedRow {
+  id: Id<'execution'>;
+  operation_id: Id<'operation'> | null;
+  state: ExecutionState;
   attempts: number;
 }
 
@@ -35,7 +44,7 @@ export interface Recorded {
  * given up. Deliveries are locked first, in the order of their ids.
  */
 export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promise<Recorded[]> {
-  const { rows } = await db.query({
+  const { rows } = await db.query<RecordedRow>({
     name: 'record-outcomes',
     text: `with told as materialized (
       select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::float8[], $7::text[], $8::text[],

@@ -1,8 +1,10 @@
-import type { Queryable } from '../db/queryable.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { onlyRow } from '../db/only-row.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 
 /** The tenants whose payloads are kept for a limited time. */
-export async function tenantsWithRetention(db: Queryable): Promise<string[]> {
-  const { rows } = await db.query(
+export async function tenantsWithRetention(db: Queryable): Promise<Id<'tenant'>[]> {
+  const { rows } = await db.query<{ id: Id<'tenant'> }>(
     `select id from tenants where settings ? 'payloadRetentionDays' order by id`,
   );
   return rows.map((row) => row.id);
@@ -16,14 +18,25 @@ export interface Expired {
   examined: number;
 }
 
+/** Where a sweep stands and how far it may go, as texts of the database: a Date would lose its microseconds. */
+interface SweepRow {
+  accepted_at: string;
+  event_id: Id<'event'>;
+  cutoff: string | null;
+}
+
 /**
  * Removes payloads of a tenant that are older than its setting, looking at up to `limit` events, oldest first from where
  * the last round stopped. An event with an open execution keeps its payload and is looked at again in later rounds.
- * Another process that does the same leaves nothing to do. Runs in a transaction.
+ * Another process that does the same leaves nothing to do.
  */
-export async function expirePayloads(db: Queryable, tenantId: string, limit: number): Promise<Expired> {
+export async function expirePayloads(
+  db: Transaction,
+  tenantId: Id<'tenant'>,
+  limit: number,
+): Promise<Expired> {
   await db.query(`insert into payload_sweeps (tenant_id) values ($1) on conflict do nothing`, [tenantId]);
-  const sweep = await db.query(
+  const sweep = await db.query<SweepRow>(
     `select s.accepted_at::text as accepted_at, s.event_id,
        (clock_timestamp() - (t.settings->>'payloadRetentionDays')::int * interval '1 day')::text as cutoff
      from payload_sweeps s join tenants t on t.id = s.tenant_id where s.tenant_id = $1 for update of s skip locked`,
@@ -31,13 +44,13 @@ export async function expirePayloads(db: Queryable, tenantId: string, limit: num
   );
   const at = sweep.rows[0];
   if (!at || at.cutoff === null) return { removed: 0, examined: 0 };
-  const { rows: page } = await db.query(
+  const { rows: page } = await db.query<{ id: Id<'event'>; accepted_at: string }>(
     `select v.id, v.accepted_at::text as accepted_at from events v
      where v.tenant_id = $1 and (v.accepted_at, v.id) > ($2::timestamptz, $3::uuid) and v.accepted_at < $4::timestamptz
      order by v.accepted_at, v.id limit $5`,
     [tenantId, at.accepted_at, at.event_id, at.cutoff, limit],
   );
-  const held = await db.query(
+  const held = await db.query<{ event_id: Id<'event'> }>(
     `select h.event_id from payload_sweep_held h join events v on v.id = h.event_id
      where h.tenant_id = $1 and v.accepted_at < $2::timestamptz order by h.looked_at limit $3`,
     [tenantId, at.cutoff, limit],
@@ -56,9 +69,9 @@ export async function expirePayloads(db: Queryable, tenantId: string, limit: num
   return { removed, examined: page.length };
 }
 
-async function removeIdle(db: Queryable, tenantId: string, eventIds: string[]): Promise<number> {
+async function removeIdle(db: Transaction, tenantId: Id<'tenant'>, eventIds: Id<'event'>[]): Promise<number> {
   if (eventIds.length === 0) return 0;
-  const { rows } = await db.query(
+  const answer = await db.query<{ removed: number }>(
     `with candidate as materialized (
       select u.id, exists (select from deliveries d join executions e on e.delivery_id = d.id and e.open
         where d.event_id = u.id and d.replay_of is null) as busy
@@ -80,15 +93,19 @@ async function removeIdle(db: Queryable, tenantId: string, eventIds: string[]): 
     select count(*)::int as removed from gone`,
     [tenantId, eventIds],
   );
-  return rows[0].removed;
+  return onlyRow(answer).removed;
 }
 
 /**
  * Erases the payload of an event at once, whatever is open, with what receivers answered, for that may repeat it; false
  * where the tenant has no such event.
  */
-export async function erasePayload(db: Queryable, tenantId: string, eventId: string): Promise<boolean> {
-  const { rows } = await db.query(
+export async function erasePayload(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  eventId: Id<'event'>,
+): Promise<boolean> {
+  const answer = await db.query<{ known: boolean }>(
     `with gone as (
       delete from payloads where event_id = $2 and tenant_id = $1 returning event_id
     ), marked as (
@@ -103,5 +120,5 @@ export async function erasePayload(db: Queryable, tenantId: string, eventId: str
     select exists (select from events where id = $2 and tenant_id = $1) as known`,
     [tenantId, eventId],
   );
-  return rows[0].known;
+  return onlyRow(answer).known;
 }

@@ -1,6 +1,7 @@
 import type { Resolvable } from '../../domain/operations/selection.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
-import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { filterConditions } from '../selection/filter-conditions.ts';
 import { refoldDeliveries } from './folding.ts';
 
@@ -12,8 +13,8 @@ export type ResolutionOutcome = (typeof RESOLUTION_OUTCOMES)[number];
 
 /** One act of settling what is unknown. */
 export interface ResolutionAct {
-  id: string;
-  tenantId: string;
+  id: Id<'resolution'>;
+  tenantId: Id<'tenant'>;
   outcome: ResolutionOutcome;
   selection: Resolvable;
   /** What was answered, once it was done. */
@@ -29,10 +30,10 @@ export interface ResolutionKey {
 
 /**
  * Writes an act down, or finds the one that has the same key, which may have been left in its middle by a crash; undefined
- * where the key belongs to another request. Runs in a transaction.
+ * where the key belongs to another request.
  */
 export async function beginResolution(
-  db: Queryable,
+  db: Transaction,
   act: Omit<ResolutionAct, 'id' | 'answer'> & { actor: string; reason?: string },
   key?: ResolutionKey,
 ): Promise<ResolutionAct | undefined> {
@@ -47,7 +48,7 @@ export async function beginResolution(
        where tenant_id = $1 and key_hash = $2 and key_expires_at <= clock_timestamp()`,
       [act.tenantId, key.hash],
     );
-    const found = await db.query<{ id: string; fingerprint: Buffer; answer: string | null }>(
+    const found = await db.query<{ id: Id<'resolution'>; fingerprint: Buffer; answer: string | null }>(
       'select id, fingerprint, answer from resolutions where tenant_id = $1 and key_hash = $2',
       [act.tenantId, key.hash],
     );
@@ -57,7 +58,7 @@ export async function beginResolution(
         ? { ...act, id: row.id, ...(row.answer === null ? {} : { answer: row.answer }) }
         : undefined;
   }
-  const { rows } = await db.query<{ id: string }>(
+  const { rows } = await db.query<{ id: Id<'resolution'> }>(
     `insert into resolutions (tenant_id, actor, outcome, reason, selection, key_hash, fingerprint, key_expires_at)
      values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + $8::float8 * interval '1 millisecond') returning id`,
     [
@@ -74,14 +75,17 @@ export async function beginResolution(
   return { ...act, id: rows[0]?.id ?? '' };
 }
 
-/** Writes down who settled one execution, and why. Runs in the transaction that settled it. */
+/** Writes down who settled one execution, and why, in the transaction that settled it. */
 export async function noteResolution(
-  db: Queryable,
+  db: Transaction,
   {
     executionId,
     deliveryId,
     ...act
-  }: { executionId: string; deliveryId: string } & Pick<ResolutionAct, 'tenantId' | 'outcome'> & {
+  }: { executionId: Id<'execution'>; deliveryId: Id<'delivery'> } & Pick<
+    ResolutionAct,
+    'tenantId' | 'outcome'
+  > & {
       actor: string;
       reason?: string | undefined;
     },
@@ -97,7 +101,7 @@ export async function noteResolution(
 }
 
 /** Keeps what was answered for repeats; of two that were under way together the first one's answer stays. */
-export async function endResolution(db: Queryable, id: string, answer: string): Promise<string> {
+export async function endResolution(db: Queryable, id: Id<'resolution'>, answer: string): Promise<string> {
   const { rows } = await db.query<{ answer: string }>(
     'update resolutions set answer = coalesce(answer, $2) where id = $1 returning answer',
     [id, answer],
@@ -107,20 +111,20 @@ export async function endResolution(db: Queryable, id: string, answer: string): 
 
 /**
  * Settles up to `limit` of the deliveries that an act selects and that were unknown when it began, and links what it
- * settled to it. Returns these, and how many it looked at. Each is fenced by its state: what somebody else has settled meanwhile is left alone. One
- * that is to be sent again is worked by the live lane when its operation has closed. Runs in a transaction; deliveries are
- * locked in the order of their ids.
+ * settled to it. Returns these, and how many it looked at. Each is fenced by its state: what somebody else has settled
+ * meanwhile is left alone. One that is to be sent again is worked by the live lane when its operation has closed.
+ * Deliveries are locked in the order of their ids.
  */
 export async function resolveSelected(
-  db: Queryable,
+  db: Transaction,
   { id, tenantId, outcome, selection }: ResolutionAct,
   limit: number,
-): Promise<{ deliveryIds: string[]; looked: number }> {
+): Promise<{ deliveryIds: Id<'delivery'>[]; looked: number }> {
   const p = new Parameters();
   const act = p.add(id);
   const where = conditionsOf(tenantId, selection, p);
   const state = p.add(outcome === 'retry' ? 'scheduled' : outcome);
-  const { rows } = await db.query<{ id: string; moved: boolean }>(
+  const { rows } = await db.query<{ id: Id<'delivery'>; moved: boolean }>(
     `with locked as materialized (
       select d.id from deliveries d where d.id in (
         select d.id from deliveries d
@@ -170,7 +174,7 @@ export async function countResolved(
   return { resolved: rows[0]?.resolved ?? 0, notUnknown: rows[0]?.not_unknown ?? 0 };
 }
 
-function conditionsOf(tenantId: string, selection: Resolvable, p: Parameters): string[] {
+function conditionsOf(tenantId: Id<'tenant'>, selection: Resolvable, p: Parameters): string[] {
   if ('filter' in selection)
     return filterConditions(tenantId, { ...selection.filter, state: ['unknown'] }, {}, p);
   const own = `d.tenant_id = ${p.add(tenantId)}`;

@@ -1,19 +1,20 @@
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
-import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { refoldDeliveries } from './folding.ts';
 import type { ResolutionOutcome } from './resolution-acts.ts';
 
 /**
  * Settles a delivery's unknown execution by an operator's word; undefined where none is unknown. One that is to be sent
- * again is worked by the live lane when its operation has closed. Runs in a transaction.
+ * again is worked by the live lane when its operation has closed.
  */
 export async function resolveUnknown(
-  db: Queryable,
-  tenantId: string,
-  deliveryId: string,
+  db: Transaction,
+  tenantId: Id<'tenant'>,
+  deliveryId: Id<'delivery'>,
   outcome: ResolutionOutcome,
-): Promise<{ executionId: string; state: ExecutionState } | undefined> {
-  const { rows } = await db.query(
+): Promise<{ executionId: Id<'execution'>; state: ExecutionState } | undefined> {
+  const { rows } = await db.query<{ id: Id<'execution'>; state: ExecutionState }>(
     `update executions e set
       state = $3,
       reason = case when $3 = 'failed' then 'resolved' end,
@@ -34,7 +35,11 @@ export async function resolveUnknown(
 }
 
 /** Whether a delivery exists for this tenant. */
-export async function deliveryExists(db: Queryable, tenantId: string, deliveryId: string): Promise<boolean> {
+export async function deliveryExists(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  deliveryId: Id<'delivery'>,
+): Promise<boolean> {
   const { rowCount } = await db.query('select from deliveries where id = $1 and tenant_id = $2', [
     deliveryId,
     tenantId,

@@ -1,13 +1,14 @@
 import type { OnAmbiguous, RetryPolicy } from '../../domain/sending/retry-policy.ts';
-import type { Queryable } from '../db/queryable.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
 import { refoldDeliveries } from './folding.ts';
 
 /** An item whose sender was lost: what it takes to decide what follows. */
 export interface LostItem {
-  executionId: string;
-  deliveryId: string;
-  operationId?: string;
+  executionId: Id<'execution'>;
+  deliveryId: Id<'delivery'>;
+  operationId?: Id<'operation'>;
   token: string;
   version: number;
   attempts: number;
@@ -18,21 +19,43 @@ export interface LostItem {
   reconcileWithinMs: number;
 }
 
+interface LostRow {
+  id: Id<'execution'>;
+  delivery_id: Id<'delivery'>;
+  operation_id: Id<'operation'> | null;
+  lease_token: string;
+  attempts: number;
+  lost_attempts: number;
+  lost_in_a_row: number;
+  version: number;
+  max_attempts: number;
+  initial_ms: number;
+  factor: number;
+  cap_ms: number;
+  on_ambiguous: OnAmbiguous;
+  reconcile_within_ms: number;
+}
+
+/** Whose an execution was that has ended. */
+interface EndedRow {
+  delivery_id: Id<'delivery'>;
+}
+
 /**
  * Locks up to `limit` claims whose lease has passed by the database's clock, skipping those another sweeper holds, and
  * returns their tokens and the items that are still `sending` under them.
  */
 export async function lockExpiredClaims(
-  db: Queryable,
+  db: Transaction,
   limit: number,
 ): Promise<{ tokens: string[]; items: LostItem[] }> {
-  const claims = await db.query(
+  const claims = await db.query<{ token: string; execution_ids: Id<'execution'>[] }>(
     `select token, execution_ids from claims where lease_until < clock_timestamp()
      order by lease_until limit $1 for update skip locked`,
     [limit],
   );
   if (claims.rows.length === 0) return { tokens: [], items: [] };
-  const { rows } = await db.query(
+  const { rows } = await db.query<LostRow>(
     `select e.id, e.delivery_id, e.operation_id, e.lease_token, e.attempts, e.lost_attempts,
        (select count(*)::int from attempts a where a.execution_id = e.id and a.number > coalesce((
          select max(k.number) from attempts k where k.execution_id = e.id and k.fault_code is distinct from 'lease_lost'), 0))
@@ -71,10 +94,10 @@ export async function lockExpiredClaims(
 /**
  * Ends what nobody sent before its time to give up: `failed` (`gave_up`), up to `limit` executions. Unknown ones
  * never become failed by time. A delivery that was attempted keeps the fault of its last attempt. Returns whose they
- * were. Runs in a transaction.
+ * were.
  */
-export async function giveUpOverdue(db: Queryable, limit: number): Promise<string[]> {
-  const { rows } = await db.query(
+export async function giveUpOverdue(db: Transaction, limit: number): Promise<Id<'delivery'>[]> {
+  const { rows } = await db.query<EndedRow>(
     `with overdue as (
       select id from executions
       where in_queue and give_up_at > '-infinity' and give_up_at < now() and state in ('queued', 'scheduled')
@@ -96,16 +119,16 @@ export async function giveUpOverdue(db: Queryable, limit: number): Promise<strin
 
 /**
  * Ends as ignored what is unsent of `workedBy` at endpoints that take nothing any more, up to `limit` executions; what of an
- * operation waits for an endpoint to be enabled is left alone. Runs in a transaction that holds these endpoints: what is
+ * operation waits for an endpoint to be enabled is left alone. The transaction holds these endpoints: what is
  * enabled at this moment is spared, or was ignored before.
  */
 export async function ignoreAtClosedEndpoints(
-  db: Queryable,
+  db: Transaction,
   workedBy: string,
-  endpointIds: string[],
+  endpointIds: Id<'endpoint'>[],
   limit: number,
 ): Promise<number> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<EndedRow>(
     `with unsent as (
       select e.id, n.state as endpoint_state from executions e join endpoints n on n.id = e.endpoint_id
       left join operations o on o.id = e.operation_id
@@ -125,9 +148,9 @@ export async function ignoreAtClosedEndpoints(
   return rows.length;
 }
 
-/** Ends as ignored unsent executions whose payload is gone, or never was, for what is suppressed keeps none. Runs in a transaction. */
-export async function ignoreWithoutPayload(db: Queryable, executionIds: string[]): Promise<void> {
-  const { rows } = await db.query(
+/** Ends as ignored unsent executions whose payload is gone, or never was, for what is suppressed keeps none. */
+export async function ignoreWithoutPayload(db: Transaction, executionIds: Id<'execution'>[]): Promise<void> {
+  const { rows } = await db.query<EndedRow>(
     `update executions e set state = 'ignored', finished_at = clock_timestamp(),
        reason = case when (select p.reason from executions p where p.id = e.parent_id) = 'suppressed_duplicate'
          then 'suppressed_duplicate' else 'payload_expired' end
@@ -145,8 +168,8 @@ export async function ignoreWithoutPayload(db: Queryable, executionIds: string[]
  * Disables endpoints that answered 410 Gone; one that an operator already disabled or deleted stays as it is. Returns
  * those that it disabled.
  */
-export async function disableGone(db: Queryable, endpointIds: string[]): Promise<string[]> {
-  const { rows } = await db.query<{ id: string }>(
+export async function disableGone(db: Queryable, endpointIds: Id<'endpoint'>[]): Promise<Id<'endpoint'>[]> {
+  const { rows } = await db.query<{ id: Id<'endpoint'> }>(
     `with enabled as (
       select id from endpoints where id = any($1::uuid[]) and state = 'enabled' order by id for no key update
     )

@@ -1,10 +1,11 @@
 import type { Grant } from '../../domain/tenancy/grant.ts';
 import type { Scope } from '../../domain/tenancy/scope.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** An API key without the key: only its hash is kept. */
 export interface ApiKey {
-  id: string;
+  id: Id<'key'>;
   name: string;
   scopes: Scope[];
   /** What it was made with in the place of scopes. */
@@ -16,21 +17,21 @@ export interface ApiKey {
 
 /** What authentication needs of a key. */
 export interface KnownKey {
-  id: string;
+  id: Id<'key'>;
   hash: Buffer;
   scopes: Scope[];
   grant?: Grant;
   /** By the database's clock. */
   expired: boolean;
   revoked: boolean;
-  tenant?: { id: string; handle: string };
+  tenant?: { id: Id<'tenant'>; handle: string };
 }
 
 /** Makes a key of a tenant; undefined where it would have expired already, by the database's clock. */
 export async function insertApiKey(
   db: Queryable,
   key: {
-    tenantId: string;
+    tenantId: Id<'tenant'>;
     name: string;
     hash: Buffer;
     scopes: readonly Scope[];
@@ -38,7 +39,7 @@ export async function insertApiKey(
     expiresAt?: Date | undefined;
   },
 ): Promise<ApiKey | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ApiKeyRow>(
     `insert into api_keys (tenant_id, name, key_hash, scopes, expires_at, made_with_grant)
      select $1, $2, $3, $4, $5, $6 where $5::timestamptz is null or $5 > now() returning *`,
     [key.tenantId, key.name, key.hash, key.scopes, key.expiresAt ?? null, key.grant ?? null],
@@ -46,9 +47,20 @@ export async function insertApiKey(
   return rows[0] && apiKeyFrom(rows[0]);
 }
 
+interface KnownKeyRow {
+  id: Id<'key'>;
+  key_hash: Buffer;
+  scopes: Scope[];
+  made_with_grant: Grant | null;
+  tenant_id: Id<'tenant'> | null;
+  handle: string | null;
+  expired: boolean;
+  revoked: boolean;
+}
+
 /** The key with this hash, whatever has become of it, with its tenant. */
 export async function findApiKey(db: Queryable, hash: Buffer): Promise<KnownKey | undefined> {
-  const { rows } = await db.query({
+  const { rows } = await db.query<KnownKeyRow>({
     name: 'find-api-key',
     text: `select k.id, k.key_hash, k.scopes, k.made_with_grant, k.tenant_id, t.handle,
       coalesce(k.expires_at <= now(), false) as expired, k.revoked_at is not null as revoked
@@ -64,7 +76,7 @@ export async function findApiKey(db: Queryable, hash: Buffer): Promise<KnownKey 
       ...(row.made_with_grant ? { grant: row.made_with_grant } : {}),
       expired: row.expired,
       revoked: row.revoked,
-      ...(row.tenant_id ? { tenant: { id: row.tenant_id, handle: row.handle } } : {}),
+      ...(row.tenant_id && row.handle ? { tenant: { id: row.tenant_id, handle: row.handle } } : {}),
     }
   );
 }
@@ -72,10 +84,10 @@ export async function findApiKey(db: Queryable, hash: Buffer): Promise<KnownKey 
 /** A tenant's keys, newest first, before a given one. */
 export async function listApiKeys(
   db: Queryable,
-  tenantId: string,
-  page: { before?: string; limit: number },
+  tenantId: Id<'tenant'>,
+  page: { before?: Id<'key'>; limit: number },
 ): Promise<ApiKey[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ApiKeyRow>(
     `select * from api_keys where tenant_id = $1 and ($2::uuid is null or id < $2) order by id desc limit $3`,
     [tenantId, page.before ?? null, page.limit],
   );
@@ -83,7 +95,7 @@ export async function listApiKeys(
 }
 
 /** Revokes a tenant's key, now or long ago; false where there is none. */
-export async function revokeApiKey(db: Queryable, tenantId: string, id: string): Promise<boolean> {
+export async function revokeApiKey(db: Queryable, tenantId: Id<'tenant'>, id: Id<'key'>): Promise<boolean> {
   const { rowCount } = await db.query(
     'update api_keys set revoked_at = coalesce(revoked_at, now()) where id = $1 and tenant_id = $2',
     [id, tenantId],
@@ -112,8 +124,17 @@ export async function installAdminKey(db: Queryable, hash: Buffer): Promise<void
   );
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function apiKeyFrom(row: any): ApiKey {
+interface ApiKeyRow {
+  id: Id<'key'>;
+  name: string;
+  scopes: Scope[];
+  made_with_grant: Grant | null;
+  created_at: Date;
+  expires_at: Date | null;
+  revoked_at: Date | null;
+}
+
+function apiKeyFrom(row: ApiKeyRow): ApiKey {
   return {
     id: row.id,
     name: row.name,

@@ -1,12 +1,13 @@
-import type { Queryable } from '../db/queryable.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Transaction } from '../db/queryable.ts';
 
 /**
  * Keeps what was accepted until now away from the origin that an endpoint gets now: it goes on to `version`, which is
  * the current one still, or nowhere where the endpoint is being made. The caller holds the endpoint.
  */
 export async function fenceEarlierEvents(
-  db: Queryable,
-  endpointId: string,
+  db: Transaction,
+  endpointId: Id<'endpoint'>,
   version: number | undefined,
 ): Promise<void> {
   await db.query(
@@ -16,6 +17,6 @@ export async function fenceEarlierEvents(
 }
 
 /** Lets earlier events go where an endpoint is now. */
-export async function liftFences(db: Queryable, endpointId: string): Promise<void> {
+export async function liftFences(db: Transaction, endpointId: Id<'endpoint'>): Promise<void> {
   await db.query('delete from endpoint_fences where endpoint_id = $1', [endpointId]);
 }

@@ -1,7 +1,12 @@
-import type { Queryable } from '../db/queryable.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 
 /** Adds a signing secret, sealed; the newest one without an expiry is the current one. */
-export async function insertEndpointSecret(db: Queryable, endpointId: string, sealed: Buffer): Promise<void> {
+export async function insertEndpointSecret(
+  db: Queryable,
+  endpointId: Id<'endpoint'>,
+  sealed: Buffer,
+): Promise<void> {
   await db.query('insert into endpoint_secrets (endpoint_id, sealed) values ($1, $2)', [endpointId, sealed]);
 }
 
@@ -10,11 +15,11 @@ export async function insertEndpointSecret(db: Queryable, endpointId: string, se
  * them will have. The caller holds the endpoint.
  */
 export async function expireEndpointSecrets(
-  db: Queryable,
-  endpointId: string,
+  db: Transaction,
+  endpointId: Id<'endpoint'>,
   validForMs: number,
 ): Promise<Date | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<{ last: Date | null }>(
     `with expiring as (
       update endpoint_secrets
       set expires_at = least(expires_at, now() + $2::float8 * interval '1 millisecond')

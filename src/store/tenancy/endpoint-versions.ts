@@ -1,12 +1,16 @@
-import type { EndpointConfig } from '../../domain/endpoints/endpoint.ts';
+import type { EndpointConfig, OnExhausted } from '../../domain/endpoints/endpoint.ts';
+import type { EndpointState } from '../../domain/endpoints/endpoint-state.ts';
 import type { EventFilter } from '../../domain/endpoints/event-filter.ts';
-import type { Queryable } from '../db/queryable.ts';
+import type { Partner } from '../../domain/endpoints/preparation.ts';
+import type { OnAmbiguous } from '../../domain/sending/retry-policy.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 
 /** Writes one immutable version of an endpoint, which is, or is about to be, the current one. */
 export async function insertEndpointVersion(
-  db: Queryable,
-  tenantId: string,
-  endpointId: string,
+  db: Transaction,
+  tenantId: Id<'tenant'>,
+  endpointId: Id<'endpoint'>,
   version: number,
   config: EndpointConfig,
 ): Promise<void> {
@@ -52,7 +56,7 @@ export async function insertEndpointVersion(
 
 /** What matching an event needs of an endpoint. */
 export interface Matchable {
-  endpointId: string;
+  endpointId: Id<'endpoint'>;
   enabled: boolean;
   /** Where it was made by a caller who may only edit: nothing that was accepted until then goes to it. */
   takesFrom?: Date;
@@ -62,9 +66,19 @@ export interface Matchable {
   ordered: boolean;
 }
 
+interface MatchableRow {
+  id: Id<'endpoint'>;
+  state: EndpointState;
+  event_types: string[] | null;
+  filter: EventFilter | null;
+  give_up_after_ms: number;
+  ordered: boolean;
+  takes_from: Date | null;
+}
+
 /** The current versions of a tenant's endpoints that are not deleted. */
-export async function matchableEndpoints(db: Queryable, tenantId: string): Promise<Matchable[]> {
-  const { rows } = await db.query({
+export async function matchableEndpoints(db: Queryable, tenantId: Id<'tenant'>): Promise<Matchable[]> {
+  const { rows } = await db.query<MatchableRow>({
     name: 'matchable-endpoints',
     text: `select e.id, e.state, v.event_types, v.filter, v.give_up_after_ms, v.ordered,
        (select f.accepted_before from endpoint_fences f where f.endpoint_id = e.id and f.version is null) as takes_from
@@ -83,9 +97,34 @@ export async function matchableEndpoints(db: Queryable, tenantId: string): Promi
   }));
 }
 
+/** A row of `endpoint_versions`. */
+export interface VersionRow {
+  url: string;
+  event_types: string[] | null;
+  filter: EventFilter | null;
+  timeout_ms: number;
+  max_attempts: number;
+  initial_ms: number;
+  factor: number;
+  cap_ms: number;
+  give_up_after_ms: number;
+  on_ambiguous: OnAmbiguous;
+  reconcile_within_ms: number;
+  probe_url: string | null;
+  probe_field: string | null;
+  require_ack: boolean;
+  protect: boolean;
+  ordered: boolean;
+  on_exhausted: OnExhausted;
+  rate_per_second: number | null;
+  max_concurrency: number | null;
+  sealed_headers: Buffer | null;
+  preset: string | null;
+  partner: Partner | null;
+}
+
 /** The configuration in a row of `endpoint_versions`. */
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-export function configFrom(row: any): EndpointConfig {
+export function configFrom(row: VersionRow): EndpointConfig {
   return {
     url: row.url,
     ...(row.event_types ? { eventTypes: row.event_types } : {}),
@@ -100,7 +139,9 @@ export function configFrom(row: any): EndpointConfig {
     giveUpAfterMs: row.give_up_after_ms,
     onAmbiguous: row.on_ambiguous,
     reconcileWithinMs: row.reconcile_within_ms,
-    ...(row.probe_url ? { probe: { urlTemplate: row.probe_url, processedField: row.probe_field } } : {}),
+    ...(row.probe_url && row.probe_field
+      ? { probe: { urlTemplate: row.probe_url, processedField: row.probe_field } }
+      : {}),
     requireAck: row.require_ack,
     protect: row.protect,
     ordered: row.ordered,

@@ -1,8 +1,11 @@
 import type { Endpoint } from '../../domain/endpoints/endpoint.ts';
+import type { EndpointState } from '../../domain/endpoints/endpoint-state.ts';
+import type { CircuitState } from '../../domain/sending/endpoint-health.ts';
 import { BOOKED_AT_MOST_MS } from '../../domain/sending/pacing.ts';
-import type { Queryable } from '../db/queryable.ts';
-import { ENDPOINT_FACTS, waitsOfEndpoint } from '../reading/waits.ts';
-import { configFrom } from './endpoint-versions.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
+import { ENDPOINT_FACTS, type EndpointFactsRow, waitsOfEndpoint } from '../reading/waits.ts';
+import { configFrom, type VersionRow } from './endpoint-versions.ts';
 
 const SELECT = `select n.id, n.handle, n.luid, n.state, n.disabled_reason, n.current_version, n.created_at as made_at,
     n.updated_at, v.*,
@@ -13,11 +16,11 @@ const SELECT = `select n.id, n.handle, n.luid, n.state, n.disabled_reason, n.cur
 
 /** Makes an endpoint, and its row of pace, without a version yet; undefined where the handle is taken. */
 export async function insertEndpoint(
-  db: Queryable,
-  tenantId: string,
-  endpoint: { id: string; handle: string },
-): Promise<{ id: string } | undefined> {
-  const { rows } = await db.query(
+  db: Transaction,
+  tenantId: Id<'tenant'>,
+  endpoint: { id: Id<'endpoint'>; handle: string },
+): Promise<{ id: Id<'endpoint'> } | undefined> {
+  const { rows } = await db.query<{ id: Id<'endpoint'> }>(
     `with e as (
       insert into endpoints (id, tenant_id, handle) values ($1, $2, $3)
       on conflict (tenant_id, handle) where state <> 'deleted' do nothing returning id
@@ -31,20 +34,23 @@ export async function insertEndpoint(
 /** One endpoint of a tenant, deleted ones too. */
 export async function findEndpoint(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'endpoint'>,
 ): Promise<Endpoint | undefined> {
-  const { rows } = await db.query(`${SELECT} where n.tenant_id = $1 and n.id = $2`, [tenantId, id]);
+  const { rows } = await db.query<EndpointRow>(`${SELECT} where n.tenant_id = $1 and n.id = $2`, [
+    tenantId,
+    id,
+  ]);
   return rows[0] && endpointFrom(rows[0]);
 }
 
 /** Endpoints of a tenant that are not deleted, in the order they were made, behind a given one. */
 export async function listEndpoints(
   db: Queryable,
-  tenantId: string,
-  page: { after?: string; limit: number },
+  tenantId: Id<'tenant'>,
+  page: { after?: Id<'endpoint'>; limit: number },
 ): Promise<Endpoint[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<EndpointRow>(
     `${SELECT} where n.tenant_id = $1 and n.state <> 'deleted' and ($2::uuid is null or n.id > $2)
      order by n.id limit $3`,
     [tenantId, page.after ?? null, page.limit],
@@ -53,8 +59,12 @@ export async function listEndpoints(
 }
 
 /** The current version's number, holding the endpoint until the end of the transaction; deleted ones are not found. */
-export async function lockEndpoint(db: Queryable, tenantId: string, id: string): Promise<number | undefined> {
-  const { rows } = await db.query(
+export async function lockEndpoint(
+  db: Transaction,
+  tenantId: Id<'tenant'>,
+  id: Id<'endpoint'>,
+): Promise<number | undefined> {
+  const { rows } = await db.query<{ current_version: number }>(
     `select current_version from endpoints where tenant_id = $1 and id = $2 and state <> 'deleted' for no key update`,
     [tenantId, id],
   );
@@ -63,9 +73,9 @@ export async function lockEndpoint(db: Queryable, tenantId: string, id: string):
 
 /** Makes the next version the current one; false where it is not the next. */
 export async function advanceVersion(
-  db: Queryable,
-  tenantId: string,
-  id: string,
+  db: Transaction,
+  tenantId: Id<'tenant'>,
+  id: Id<'endpoint'>,
   version: number,
 ): Promise<boolean> {
   const { rowCount } = await db.query(
@@ -86,8 +96,8 @@ export async function advanceVersion(
 /** Enables, disables or deletes an endpoint that is in one of `from`; the same state again is no failure. */
 export async function setEndpointState(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'endpoint'>,
   state: Endpoint['state'],
   from: readonly Endpoint['state'][] = ['enabled', 'disabled'],
 ): Promise<boolean> {
@@ -101,8 +111,19 @@ export async function setEndpointState(
   return rowCount === 1;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function endpointFrom(row: any): Endpoint {
+interface EndpointRow extends VersionRow, EndpointFactsRow {
+  id: Id<'endpoint'>;
+  handle: string;
+  luid: string;
+  state: EndpointState;
+  disabled_reason: 'operator' | 'gone' | null;
+  current_version: number;
+  circuit: CircuitState;
+  made_at: Date;
+  updated_at: Date;
+}
+
+function endpointFrom(row: EndpointRow): Endpoint {
   return {
     id: row.id,
     handle: row.handle,

@@ -1,11 +1,12 @@
 import type { JSONWebKeySet } from 'jose';
 import type { JwtAlgorithm } from '../../domain/tenancy/jwt-algorithm.ts';
 import type { Scope } from '../../domain/tenancy/scope.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** Whose tokens are accepted, and for what; its secret is sealed. */
 export interface JwtIssuer {
-  id: string;
+  id: Id<'jwtIssuer'>;
   name: string;
   issuer: string;
   audience: string;
@@ -17,20 +18,20 @@ export interface JwtIssuer {
   /** The installation registered it, for itself or for a tenant: its tokens need not name a tenant. */
   byInstallation: boolean;
   /** Absent where it is the installation's. */
-  tenant?: { id: string; handle: string };
+  tenant?: { id: Id<'tenant'>; handle: string };
   createdAt: Date;
   revokedAt?: Date;
 }
 
 /** A tenant as a request names it. */
-export type TenantName = { id: string } | { handle: string };
+export type TenantName = { id: Id<'tenant'> } | { handle: string };
 
 /** Registers an issuer; undefined where its tenant has one with this issuer and audience, or the installation made one. */
 export async function insertJwtIssuer(
   db: Queryable,
   issuer: Omit<JwtIssuer, 'createdAt' | 'revokedAt'>,
 ): Promise<JwtIssuer | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<IssuerRow>(
     `with made as (
       insert into jwt_issuers (id, tenant_id, name, issuer, audience, algorithm, sealed_secret, jwks, jwks_url, scopes,
         by_installation)
@@ -67,7 +68,7 @@ export async function findJwtIssuers(
     named,
   }: { issuer: string; audiences: readonly string[]; named?: TenantName | undefined },
 ): Promise<JwtIssuer[]> {
-  const { rows } = await db.query({
+  const { rows } = await db.query<IssuerRow>({
     name: 'find-jwt-issuers',
     text: `select i.*, t.handle from jwt_issuers i left join tenants t on t.id = i.tenant_id
       where i.issuer = $1 and i.audience = any($2)
@@ -89,7 +90,7 @@ export async function findIssuersOfTenants(
   db: Queryable,
   { issuer, audiences }: { issuer: string; audiences: readonly string[] },
 ): Promise<JwtIssuer[]> {
-  const { rows } = await db.query({
+  const { rows } = await db.query<IssuerRow>({
     name: 'find-issuers-of-tenants',
     text: `select i.*, t.handle from jwt_issuers i join tenants t on t.id = i.tenant_id
       where i.issuer = $1 and i.audience = any($2) and i.revoked_at is null order by i.id limit 4`,
@@ -101,10 +102,10 @@ export async function findIssuersOfTenants(
 /** Issuers of a tenant, or of the installation, newest first, before a given one. */
 export async function listJwtIssuers(
   db: Queryable,
-  tenantId: string | undefined,
-  page: { before?: string; limit: number },
+  tenantId: Id<'tenant'> | undefined,
+  page: { before?: Id<'jwtIssuer'>; limit: number },
 ): Promise<JwtIssuer[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<IssuerRow>(
     `select i.*, t.handle from jwt_issuers i left join tenants t on t.id = i.tenant_id
      where i.tenant_id is not distinct from $1 and ($2::uuid is null or i.id < $2) order by i.id desc limit $3`,
     [tenantId ?? null, page.before ?? null, page.limit],
@@ -115,8 +116,8 @@ export async function listJwtIssuers(
 /** Revokes an issuer of a tenant, or of the installation, now or long ago; false where there is none. */
 export async function revokeJwtIssuer(
   db: Queryable,
-  tenantId: string | undefined,
-  id: string,
+  tenantId: Id<'tenant'> | undefined,
+  id: Id<'jwtIssuer'>,
 ): Promise<boolean> {
   const { rowCount } = await db.query(
     `update jwt_issuers set revoked_at = coalesce(revoked_at, now())
@@ -126,8 +127,24 @@ export async function revokeJwtIssuer(
   return rowCount === 1;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function issuerFrom(row: any): JwtIssuer {
+interface IssuerRow {
+  id: Id<'jwtIssuer'>;
+  name: string;
+  issuer: string;
+  audience: string;
+  algorithm: JwtAlgorithm;
+  sealed_secret: Buffer | null;
+  jwks: JSONWebKeySet | null;
+  jwks_url: string | null;
+  scopes: Scope[];
+  by_installation: boolean;
+  tenant_id: Id<'tenant'> | null;
+  handle: string | null;
+  created_at: Date;
+  revoked_at: Date | null;
+}
+
+function issuerFrom(row: IssuerRow): JwtIssuer {
   return {
     id: row.id,
     name: row.name,
@@ -139,7 +156,7 @@ function issuerFrom(row: any): JwtIssuer {
     ...(row.jwks_url ? { jwksUrl: row.jwks_url } : {}),
     scopes: row.scopes,
     byInstallation: row.by_installation,
-    ...(row.tenant_id ? { tenant: { id: row.tenant_id, handle: row.handle } } : {}),
+    ...(row.tenant_id && row.handle ? { tenant: { id: row.tenant_id, handle: row.handle } } : {}),
     createdAt: row.created_at,
     ...(row.revoked_at ? { revokedAt: row.revoked_at } : {}),
   };

@@ -1,3 +1,4 @@
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** The plans a tenant can be on; without one nothing is gated. */
@@ -16,7 +17,7 @@ export type SettingsChange = { [Name in keyof TenantSettings]?: number | null | 
 
 /** Owner of everything below it. */
 export interface Tenant {
-  id: string;
+  id: Id<'tenant'>;
   handle: string;
   name?: string;
   plan?: (typeof TENANT_PLANS)[number];
@@ -30,7 +31,7 @@ export async function insertTenant(
   db: Queryable,
   tenant: Pick<Tenant, 'handle' | 'name' | 'plan'> & { settings?: SettingsChange | undefined },
 ): Promise<Tenant | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<TenantRow>(
     `with t as (
       insert into tenants (handle, name, plan, settings) values ($1, $2, $3, jsonb_strip_nulls($4))
       on conflict (handle) do nothing returning *
@@ -44,11 +45,12 @@ export async function insertTenant(
 /** One tenant by its id or its handle. */
 export async function findTenant(
   db: Queryable,
-  by: { id: string } | { handle: string },
+  by: { id: Id<'tenant'> } | { handle: string },
 ): Promise<Tenant | undefined> {
-  const { rows } = await db.query(`select * from tenants where ${'id' in by ? 'id' : 'handle'} = $1`, [
-    'id' in by ? by.id : by.handle,
-  ]);
+  const { rows } = await db.query<TenantRow>(
+    `select * from tenants where ${'id' in by ? 'id' : 'handle'} = $1`,
+    ['id' in by ? by.id : by.handle],
+  );
   return rows[0] && tenantFrom(rows[0]);
 }
 
@@ -59,8 +61,11 @@ export const PLATFORM_TENANT = {
 } as const;
 
 /** Tenants but the platform, in the order they were made, behind a given one. */
-export async function listTenants(db: Queryable, page: { after?: string; limit: number }): Promise<Tenant[]> {
-  const { rows } = await db.query(
+export async function listTenants(
+  db: Queryable,
+  page: { after?: Id<'tenant'>; limit: number },
+): Promise<Tenant[]> {
+  const { rows } = await db.query<TenantRow>(
     'select * from tenants where not platform and ($1::uuid is null or id > $1) order by id limit $2',
     [page.after ?? null, page.limit],
   );
@@ -70,14 +75,14 @@ export async function listTenants(db: Queryable, page: { after?: string; limit: 
 /** Changes what is given, null taking a value away; undefined where there is no such tenant. */
 export async function updateTenant(
   db: Queryable,
-  id: string,
+  id: Id<'tenant'>,
   change: {
     name?: string | null | undefined;
     plan?: Tenant['plan'] | null | undefined;
     settings?: SettingsChange | undefined;
   },
 ): Promise<Tenant | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<TenantRow>(
     `update tenants set
       name = case when $2 then $3 else name end,
       plan = case when $4 then $5 else plan end,
@@ -96,8 +101,17 @@ export async function updateTenant(
   return rows[0] && tenantFrom(rows[0]);
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function tenantFrom(row: any): Tenant {
+interface TenantRow {
+  id: Id<'tenant'>;
+  handle: string;
+  name: string | null;
+  plan: NonNullable<Tenant['plan']> | null;
+  settings: TenantSettings;
+  created_at: Date;
+  updated_at: Date;
+}
+
+function tenantFrom(row: TenantRow): Tenant {
   return {
     id: row.id,
     handle: row.handle,

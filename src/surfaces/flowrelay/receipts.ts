@@ -3,6 +3,7 @@ import type { ApiDeps } from '../../api/api-deps.ts';
 import { MICROS_FORM, readCursor, UUID_FORM } from '../../api/cursor.ts';
 import { isProblem, problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Pool } from '../../store/db/pool.ts';
 import { idField, idParams, textField, timeField } from '../native/fields.ts';
 import { pageFrom, pageOf, pageParameters } from '../native/page.ts';
@@ -127,7 +128,7 @@ export function receiptRoutes({ pool }: ApiDeps): Route[] {
 }
 
 /** What a receipt is shown with: of a rejected request no more than its tenant's limit. */
-export async function partsOf(db: Pool, tenantId: string, receipt: Receipt): Promise<ReceiptParts> {
+export async function partsOf(db: Pool, tenantId: Id<'tenant'>, receipt: Receipt): Promise<ReceiptParts> {
   const replay = await replayPartsOf(db, tenantId, receipt);
   if (receipt.request === 'rejected') return { handoffs: [], steps: [], replays: [], results: [], ...replay };
   const [handoffs, steps, replays] = await Promise.all([
@@ -145,7 +146,7 @@ export async function partsOf(db: Pool, tenantId: string, receipt: Receipt): Pro
 
 type ReplayParts = Pick<ReceiptParts, 'usage' | 'readiness' | 'senderResend'>;
 
-async function replayPartsOf(db: Pool, tenantId: string, receipt: Receipt): Promise<ReplayParts> {
+async function replayPartsOf(db: Pool, tenantId: Id<'tenant'>, receipt: Receipt): Promise<ReplayParts> {
   const senderResend = await senderResendFate(db, tenantId, receipt);
   if (receipt.request === 'rejected')
     return {
@@ -160,7 +161,7 @@ async function replayPartsOf(db: Pool, tenantId: string, receipt: Receipt): Prom
 /** What is known of the receipt that stands for a suppressed duplicate. */
 export async function standingFacts(
   db: Pool,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   receipt: Receipt,
 ): Promise<ReceiptFacts | undefined> {
   if (receipt.request === 'rejected' || !receipt.suppressed || !receipt.standingEventId) return undefined;

@@ -1,30 +1,46 @@
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../../store/db/parameters.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
 import { filterConditions, rangesOf } from '../../store/selection/filter-conditions.ts';
 
 /** A delivery with its event, its batches and what became of it last. */
 export interface Dispatch {
-  deliveryId: string;
+  deliveryId: Id<'delivery'>;
   state: DeliveryState;
   attempts: number;
   lastAttemptAt?: Date;
   acceptedAt: Date;
   /** The same in whole microseconds since 1970, for the cursor: a Date has milliseconds only. */
   acceptedAtMicros: string;
-  event: { id: string; number: number; type: string; source?: string; ingestionBatchId?: string };
+  event: { id: Id<'event'>; number: number; type: string; source?: string; ingestionBatchId?: string };
   /** What its newest execution was dispatched together with: an operation, or the call that brought the event. */
   dispatchBatchId: string;
+}
+
+interface DispatchRow {
+  id: Id<'delivery'>;
+  state: DeliveryState;
+  attempts: number;
+  last_attempt_at: Date | null;
+  accepted_at: Date;
+  accepted_at_micros: string;
+  event_id: Id<'event'>;
+  number: number;
+  type: string;
+  source: string | null;
+  ingestion_batch_id: string | null;
+  dispatch_batch_id: string;
 }
 
 /** What was dispatched to one endpoint of a tenant, newest event first, behind a given one. */
 export async function listDispatches(
   db: Queryable,
-  tenantId: string,
-  endpointId: string,
+  tenantId: Id<'tenant'>,
+  endpointId: Id<'endpoint'>,
   filter: DeliveryFilter & { state: DeliveryState[] },
-  page: { after?: { acceptedAtMicros: string; id: string }; limit: number },
+  page: { after?: { acceptedAtMicros: string; id: Id<'delivery'> }; limit: number },
 ): Promise<Dispatch[]> {
   const p = new Parameters();
   const behind = page.after
@@ -41,7 +57,7 @@ export async function listDispatches(
     return `(select d.* from deliveries d where ${[...where, ...behind].join('\n and ')}
        order by d.accepted_at desc, d.id desc limit ${limit})`;
   });
-  const { rows } = await db.query(
+  const { rows } = await db.query<DispatchRow>(
     // The page first: the batch is looked up for what is shown, not for all that is read on the way.
     `with page as materialized (
        select * from (${ranges.join('\n union all ')}) r

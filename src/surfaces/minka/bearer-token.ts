@@ -3,7 +3,7 @@ import { decodeJwt, decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jo
 import { bearerToken } from '../../api/authentication.ts';
 import type { Call } from '../../api/route.ts';
 import { canonicalJson } from '../../domain/json/canonical-json.ts';
-import { readId } from '../../domain/tenancy/typed-id.ts';
+import { type Id, readId } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
 import { bytesOf, ed25519Key } from './envelope.ts';
 import { signersByHandle, signersByKey, type TenantSigner } from './store/signers.ts';
@@ -28,7 +28,7 @@ const HSH = /^(?<hash>[0-9a-f]{64})(:(?<names>([!#$%&'*+.^_`|~0-9a-z-]+(,[!#$%&'
 export async function verifyToken(
   db: Queryable,
   request: TokenRequest,
-  tenantId: string | undefined,
+  tenantId: Id<'tenant'> | undefined,
 ): Promise<VerifiedToken | undefined> {
   const token = bearerToken(request.header('authorization'));
   const kid = token === undefined ? undefined : keyIdOf(token);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type FieldError, MAX_ERRORS, type Problem, problem } from '../../api/problem.ts';
 import type { Route } from '../../api/route.ts';
 import { MAX_EXPLICIT_IDS } from '../../domain/operations/selection.ts';
-import { readId, showId } from '../../domain/tenancy/typed-id.ts';
+import { type Id, readId, showId } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
 import { endpointsNamed, eventsNamed, type NamedIds } from '../../store/reading/named-ids.ts';
 import { textField } from './fields.ts';
@@ -28,7 +28,7 @@ export function nameParams(kind: NamedKind, description: string) {
 /** What names of a tenant stand for, looked up at once. */
 export async function resolveNames(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   kind: NamedKind,
   texts: readonly string[],
 ): Promise<NamedIds> {
@@ -43,7 +43,7 @@ export async function resolveNames(
 /** The ids that a list of names stands for, each once, or the places of those that stand for nothing. */
 export async function idsOfNames(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   kind: NamedKind,
   texts: readonly string[],
 ): Promise<{ ids: string[] } | { unknown: number[] }> {
@@ -76,7 +76,7 @@ export function unknownNames(places: readonly Pick<FieldError, 'pointer' | 'para
  */
 export async function withNamedEndpoints<Filter extends { endpointIds?: string[] | undefined }>(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   filter: Filter,
   placeOf: (index: number) => Pick<FieldError, 'pointer' | 'parameter'>,
 ): Promise<Filter | Problem> {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
 import { isProblem, problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
 import { findExecution } from '../../store/reading/execution-reads.ts';
 import { idField, textField } from '../native/fields.ts';
@@ -112,7 +113,7 @@ export function executionRoutes({ pool }: ApiDeps): Route[] {
   ];
 }
 
-async function findWithAttempts(db: Queryable, tenantId: string, id: string) {
+async function findWithAttempts(db: Queryable, tenantId: Id<'tenant'>, id: Id<'execution'>) {
   const [execution, run] = await Promise.all([
     findFileExecution(db, tenantId, id),
     findExecution(db, tenantId, id),
@@ -122,7 +123,7 @@ async function findWithAttempts(db: Queryable, tenantId: string, id: string) {
 
 async function filterOf(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   asked: Omit<z.output<typeof ListQuery>, 'pageSize' | 'pageToken'>,
 ): Promise<FileFilter> {
   const endpointIds = await partnershipEndpoints(db, tenantId, asked);

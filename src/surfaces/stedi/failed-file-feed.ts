@@ -1,12 +1,13 @@
 import { v7 as uuidv7 } from 'uuid';
 import { wantsEvent } from '../../domain/endpoints/endpoint-match.ts';
 import { FAILED_FILE_TYPE, isSystemEventType } from '../../domain/endpoints/event-type.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { MatchedEvent } from '../../ingest/matched-event.ts';
 import { writeCallsIn } from '../../ingest/write-calls.ts';
 import type { Chore, ChoreDeps } from '../../loops/chore.ts';
 import type { Pool } from '../../store/db/pool.ts';
 import { withTransaction } from '../../store/db/pool.ts';
-import type { Queryable } from '../../store/db/queryable.ts';
+import type { Transaction } from '../../store/db/queryable.ts';
 import { type Matchable, matchableEndpoints } from '../../store/tenancy/endpoint-versions.ts';
 import { failedFileEvent } from './failed-file-event.ts';
 import { fileArtifacts } from './file-artifact.ts';
@@ -43,7 +44,7 @@ export function failedFileChore({ pool, stop, count, wakeLiveLanes, attempt }: C
 }
 
 /** The tenants that ask to be told of failed files, and of which something has failed since. */
-export async function tenantsToTell(pool: Pool): Promise<string[]> {
+export async function tenantsToTell(pool: Pool): Promise<Id<'tenant'>[]> {
   await openFailedFileFeeds(pool);
   return feedsWithNews(pool, FEEDS_AT_ONCE);
 }
@@ -52,7 +53,11 @@ export async function tenantsToTell(pool: Pool): Promise<string[]> {
  * Tells a tenant, by events through Redrive itself, of each execution that ended failed: exactly once, for the events and
  * the place they stand for are committed together. Ends early when stopped. Returns how many were told.
  */
-export async function tellFailedFiles(pool: Pool, tenantId: string, stop?: AbortSignal): Promise<number> {
+export async function tellFailedFiles(
+  pool: Pool,
+  tenantId: Id<'tenant'>,
+  stop?: AbortSignal,
+): Promise<number> {
   let told = 0;
   for (let read = PAGE; read === PAGE && !stop?.aborted; ) {
     const page = await withTransaction(pool, (db) => tellPage(db, tenantId));
@@ -62,7 +67,7 @@ export async function tellFailedFiles(pool: Pool, tenantId: string, stop?: Abort
   return told;
 }
 
-async function tellPage(db: Queryable, tenantId: string): Promise<{ read: number; told: number }> {
+async function tellPage(db: Transaction, tenantId: Id<'tenant'>): Promise<{ read: number; told: number }> {
   const after = await lockFailedFileFeed(db, tenantId);
   if (!after) return { read: 0, told: 0 };
   // A statement of its own before the page, and the transaction's only look there: see there why.
@@ -80,7 +85,7 @@ async function tellPage(db: Queryable, tenantId: string): Promise<{ read: number
   return { read: failed.length, told };
 }
 
-async function tell(db: Queryable, tenantId: string, failed: FileExecution[]): Promise<number> {
+async function tell(db: Transaction, tenantId: Id<'tenant'>, failed: FileExecution[]): Promise<number> {
   if (failed.length === 0) return 0;
   const endpoints = (await matchableEndpoints(db, tenantId)).filter(({ eventTypes }) =>
     eventTypes?.includes(FAILED_FILE_TYPE),
@@ -91,7 +96,7 @@ async function tell(db: Queryable, tenantId: string, failed: FileExecution[]): P
   return failed.length;
 }
 
-function eventOf(tenantId: string, execution: FileExecution, endpoints: Matchable[]): MatchedEvent {
+function eventOf(tenantId: Id<'tenant'>, execution: FileExecution, endpoints: Matchable[]): MatchedEvent {
   const payload = failedFileEvent(uuidv7(), tenantId, {
     executionId: execution.id,
     processedAt: (execution.processedAt ?? execution.updatedAt).toISOString(),

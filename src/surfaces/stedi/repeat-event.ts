@@ -9,8 +9,9 @@ import {
 } from '../../api/idempotency.ts';
 import { isProblem, type Problem, problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { withTransaction } from '../../store/db/pool.ts';
-import type { Queryable } from '../../store/db/queryable.ts';
+import type { Transaction } from '../../store/db/queryable.ts';
 import { lockKey, storeAnswer } from '../../store/operations/idempotency-keys.ts';
 import { idField } from '../native/fields.ts';
 import { ERROR_RESPONSES } from './stedi-error.ts';
@@ -66,9 +67,13 @@ const NOT_REPEATED = {
   resent: 'The sender of this event sent it again: retry the later one, which its event names as `resentAs`.',
 };
 
-type Repeated = { eventId: string; queued: number; json: string };
+type Repeated = { eventId: Id<'event'>; queued: number; json: string };
 
-async function repeat(db: Queryable, tenantId: string, eventId: string): Promise<Repeated | Problem> {
+async function repeat(
+  db: Transaction,
+  tenantId: Id<'tenant'>,
+  eventId: Id<'event'>,
+): Promise<Repeated | Problem> {
   const repeated = await repeatEvent(db, tenantId, eventId);
   if (repeated.ok) {
     const body: z.input<typeof RepeatedEvent> = { eventId: repeated.eventId };
@@ -82,9 +87,9 @@ async function repeat(db: Queryable, tenantId: string, eventId: string): Promise
 
 /** Makes the new event once for each key; a repeat gets the first answer, another event under the key is refused. */
 async function repeatOnce(
-  db: Queryable,
-  tenantId: string,
-  eventId: string,
+  db: Transaction,
+  tenantId: Id<'tenant'>,
+  eventId: Id<'event'>,
   key: string,
 ): Promise<Repeated | Problem> {
   const use = {

@@ -10,7 +10,7 @@ import { problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
 import { MAX_EXPLICIT_IDS, type Selection } from '../../domain/operations/selection.ts';
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
-import { readId } from '../../domain/tenancy/typed-id.ts';
+import { type Id, readId } from '../../domain/tenancy/typed-id.ts';
 import { acceptOperation } from '../../operations/accept-operation.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
 import { reasonsOf } from './file-fault.ts';
@@ -120,7 +120,7 @@ export function retryExecutionsRoutes(deps: ApiDeps): Route[] {
 /** The selection of the domain; undefined where nothing can match. */
 async function selectionOf(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   condition: z.output<typeof Condition>,
 ): Promise<Selection | undefined> {
   const { executionIds, faultCode: fault, status, from, to } = condition;
@@ -147,7 +147,7 @@ async function selectionOf(
   };
 }
 
-function readIds(executionIds: string[]): string[] {
+function readIds(executionIds: string[]): Id<'execution'>[] {
   const ids = executionIds.map((text) => readId('execution', text.toLowerCase()));
   return [...new Set(ids.filter((id) => id !== undefined))];
 }

@@ -1,4 +1,6 @@
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { onlyRow } from '../../store/db/only-row.ts';
 import { Parameters } from '../../store/db/parameters.ts';
 import type { Pool } from '../../store/db/pool.ts';
 import { withTransaction } from '../../store/db/pool.ts';
@@ -6,13 +8,17 @@ import { filterConditions } from '../../store/selection/filter-conditions.ts';
 
 const STATEMENT_TIMED_OUT = '57014';
 
+interface PlanRow {
+  'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }];
+}
+
 /**
  * How many events the deliveries are of that a filter selects, whose payload is kept and whose endpoint is enabled: counted, or where that takes
  * longer than `budgetMs` what the planner thinks.
  */
 export async function estimateEvents(
   pool: Pool,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   filter: DeliveryFilter,
   budgetMs: number,
 ): Promise<number> {
@@ -25,12 +31,15 @@ export async function estimateEvents(
   try {
     return await withTransaction(pool, async (db) => {
       await db.query(`select set_config('statement_timeout', $1, true)`, [String(budgetMs)]);
-      const { rows } = await db.query(`select count(*)::int as events from (${selected}) s`, p.values);
-      return rows[0].events;
+      const counted = await db.query<{ events: number }>(
+        `select count(*)::int as events from (${selected}) s`,
+        p.values,
+      );
+      return onlyRow(counted).events;
     });
   } catch (error) {
     if ((error as { code?: unknown }).code !== STATEMENT_TIMED_OUT) throw error;
-    const { rows } = await pool.query(`explain (format json) ${selected}`, p.values);
-    return Math.round(rows[0]['QUERY PLAN'][0].Plan['Plan Rows']);
+    const explained = await pool.query<PlanRow>(`explain (format json) ${selected}`, p.values);
+    return Math.round(onlyRow(explained)['QUERY PLAN'][0].Plan['Plan Rows']);
   }
 }

@@ -1,6 +1,7 @@
 import { wantsEvent } from '../../../domain/endpoints/endpoint-match.ts';
 import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts';
 import type { EventFilter } from '../../../domain/endpoints/event-filter.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { type AcceptedFacts, type HandoffFacts, mayHaveStarted, ownHandoffs } from './receipt.ts';
 import { decideHandoff, decideReplay, isAfresh, type ReplayUsage } from './replay-decision.ts';
 import type { ReplayRefusal } from './replay-refusal.ts';
@@ -13,7 +14,7 @@ export type ReadinessReason = (typeof READINESS_REASONS)[number];
 
 /** What choosing the target of a replay needs of an endpoint as it is now. */
 export interface TargetEndpoint {
-  endpointId: string;
+  endpointId: Id<'endpoint'>;
   version: number;
   state: EndpointState;
   eventTypes?: string[];
@@ -21,7 +22,7 @@ export interface TargetEndpoint {
 }
 
 /** What choosing the target of a replay needs of a handoff. */
-export type TargetHandoff = HandoffFacts & { endpointId: string };
+export type TargetHandoff = HandoffFacts & { endpointId: Id<'endpoint'> };
 
 /** Why a replay may make something happen twice; the first that applies. */
 export type DuplicateRisk = 'delivered' | 'uncertain' | 'failed_there' | 'resent';
@@ -47,7 +48,7 @@ export interface Material<Endpoint, Handoff> {
   /** Endpoints that have an event of the same id, which stands for this one there. */
   heldElsewhere?: readonly string[];
   usage: ReplayUsage;
-  askedEndpointId?: string;
+  askedEndpointId?: Id<'endpoint'>;
 }
 
 type Planned<Endpoint extends TargetEndpoint, Handoff extends TargetHandoff> =

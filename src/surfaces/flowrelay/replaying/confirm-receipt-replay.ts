@@ -1,3 +1,4 @@
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { RecoveryDeps } from '../../../operations/recovery-deps.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
 import { confirmReplay, lockReplay } from '../store/receipt-replays.ts';
@@ -13,7 +14,7 @@ import {
 export async function confirmReceiptReplay(
   deps: RecoveryDeps,
   by: ReplayCaller,
-  replayId: string,
+  replayId: Id<'receiptReplay'>,
   { duplicateRisk }: { duplicateRisk: boolean },
 ): Promise<ReplayResult> {
   const { tenant, caller } = by;

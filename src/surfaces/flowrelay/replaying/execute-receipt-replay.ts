@@ -1,8 +1,8 @@
 import type { Selection } from '../../../domain/operations/selection.ts';
-import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
 import { type AcceptedItem, acceptOperation } from '../../../operations/accept-operation.ts';
 import type { RecoveryDeps } from '../../../operations/recovery-deps.ts';
-import type { Queryable } from '../../../store/db/queryable.ts';
+import type { Transaction } from '../../../store/db/queryable.ts';
 import { noteResolution } from '../../../store/settling/resolution-acts.ts';
 import { resolveUnknown } from '../../../store/settling/resolutions.ts';
 import type { ReplayRefusal } from '../domain/replay-refusal.ts';
@@ -29,7 +29,7 @@ import {
 export async function executeReceiptReplay(
   deps: RecoveryDeps,
   by: ReplayCaller,
-  replayId: string,
+  replayId: Id<'receiptReplay'>,
 ): Promise<ReplayResult> {
   const { tenant, caller } = by;
   const found = await findReplay(deps.pool, tenant.id, replayId);
@@ -98,8 +98,8 @@ function operationOf(replay: ReceiptReplay): {
 }
 
 async function beforeExecution(
-  db: Queryable,
-  tenantId: string,
+  db: Transaction,
+  tenantId: Id<'tenant'>,
   replay: ReceiptReplay,
   actor: string,
 ): Promise<ReplayRefusal | undefined> {

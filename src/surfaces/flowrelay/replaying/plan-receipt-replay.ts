@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../../domain/json/canonical-json.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import { matcherOf, planReplay, type ReplayPlan } from '../domain/plan-replay.ts';
 import type { ReplayUsage } from '../domain/replay-decision.ts';
@@ -27,9 +28,9 @@ export interface PlannedReplay {
 
 /** What is asked for: an event of a tenant, perhaps one of its endpoints, and by whom. */
 export interface AskedReplay {
-  tenantId: string;
-  eventId: string;
-  askedEndpointId?: string | undefined;
+  tenantId: Id<'tenant'>;
+  eventId: Id<'event'>;
+  askedEndpointId?: Id<'endpoint'> | undefined;
   actor: string;
 }
 
@@ -78,7 +79,7 @@ export async function planReceiptReplay(
 const RESENDABLE: ReadonlySet<string> = new Set(['payload_gone', 'endpoint_deleted']);
 
 /** Everything that a plan of a replay of this receipt is made of. */
-export async function loadMaterial(db: Queryable, tenantId: string, receipt: AcceptedReceipt) {
+export async function loadMaterial(db: Queryable, tenantId: Id<'tenant'>, receipt: AcceptedReceipt) {
   const body = await replayPayload(db, tenantId, receipt.id);
   const handoffs = await handoffTips(db, tenantId, receipt.id);
   const named = handoffs.map(({ endpointId }) => endpointId);

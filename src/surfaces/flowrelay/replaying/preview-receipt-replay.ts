@@ -1,3 +1,4 @@
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { RecoveryDeps } from '../../../operations/recovery-deps.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
@@ -21,7 +22,7 @@ const PREVIEW_VALID_MS = 15 * 60_000;
 export async function previewReceiptReplay(
   deps: RecoveryDeps,
   { tenant, caller, key }: ReplayCaller,
-  asked: { eventId: string; endpointId?: string | undefined },
+  asked: { eventId: Id<'event'>; endpointId?: Id<'endpoint'> | undefined },
   render: (planned: PlannedReplay) => unknown,
 ): Promise<ReplayResult> {
   const keyHash = replayKeyHash(key);
@@ -60,10 +61,10 @@ export async function previewReceiptReplay(
 
 async function repeatedPreview(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   replay: ReceiptReplay,
   actor: string,
-  asked: { eventId: string; endpointId?: string | undefined },
+  asked: { eventId: Id<'event'>; endpointId?: Id<'endpoint'> | undefined },
 ): Promise<ReplayResult> {
   const same =
     replay.eventId === asked.eventId && replay.askedEndpointId === asked.endpointId && replay.actor === actor;

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import type { ReplayRefusal } from '../domain/replay-refusal.ts';
 import { type ReceiptReplay, replayByKey } from '../store/receipt-replays.ts';
@@ -6,8 +7,8 @@ import { planReceiptReplay } from './plan-receipt-replay.ts';
 
 /** Who replays, and under which key from the preview to the execution. */
 export interface ReplayCaller {
-  tenant: { id: string; handle: string };
-  caller: { actor: string; keyId?: string };
+  tenant: { id: Id<'tenant'>; handle: string };
+  caller: { actor: string; keyId?: Id<'key'> };
   key: string;
 }
 
@@ -26,7 +27,7 @@ export const refuse = (refusal: ReplayRefusal): ReplayFailure => ({ ok: false, c
 /** Why a replay can no longer be what was previewed; what it is bound to must be as it was. */
 export async function staleness(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   replay: ReceiptReplay,
   actor: string,
   { mustBeReady = false }: { mustBeReady?: boolean } = {},

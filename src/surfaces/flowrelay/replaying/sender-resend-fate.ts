@@ -1,3 +1,4 @@
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import { idHistories } from '../../../store/ingest/resends.ts';
 import { type ResendFate, resendFate } from '../domain/sender-resend.ts';
@@ -7,7 +8,7 @@ import { currentEndpoints } from '../store/replay-material.ts';
 /** What would become of the event of a receipt if its sender sent it again now, under the same id. */
 export async function senderResendFate(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   receipt: Receipt,
 ): Promise<ResendFate> {
   if (receipt.request === 'rejected' || !receipt.identified) return resendFate(undefined);

@@ -1,10 +1,11 @@
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import type { HandoffFacts } from '../domain/receipt.ts';
 import { HANDOFF_FACTS, type HandoffRow, handoffFactsFrom } from './receipts.ts';
 
 /** What a receipt shows of an endpoint's version: where it led and what it wanted, never how it is retried. */
 export interface EndpointSnapshot {
-  endpointId: string;
+  endpointId: Id<'endpoint'>;
   handle: string;
   version: number;
   /** As it is kept; it may have a credential in its userinfo or its query. */
@@ -15,7 +16,7 @@ export interface EndpointSnapshot {
 
 /** One handoff of an event, with the endpoint as it was when it was made. */
 export interface Handoff extends HandoffFacts {
-  deliveryId: string;
+  deliveryId: Id<'delivery'>;
   snapshot: EndpointSnapshot;
   currentVersion: number;
   attempts: number;
@@ -27,14 +28,14 @@ export interface Handoff extends HandoffFacts {
 /** Handoffs of an event in the order they were made. */
 export async function handoffsOfEvent(
   db: Queryable,
-  tenantId: string,
-  eventId: string,
+  tenantId: Id<'tenant'>,
+  eventId: Id<'event'>,
   limit: number,
 ): Promise<Handoff[]> {
   const { rows } = await db.query<
     HandoffRow &
       SnapshotRow & {
-        id: string;
+        id: Id<'delivery'>;
         attempts: number;
         last_attempt_at: Date | null;
         fault_code: string | null;
@@ -72,7 +73,7 @@ export async function handoffsOfEvent(
 
 /** A row that joins an endpoint with one of its versions. */
 export interface SnapshotRow {
-  endpoint_id: string;
+  endpoint_id: Id<'endpoint'>;
   handle: string;
   version: number;
   url: string;

@@ -1,9 +1,11 @@
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
+import { onlyRow } from '../../../store/db/only-row.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 
 /** The diagnostics of one receipt: shown first, then frozen as they were shown. */
 export interface ReceiptDiagnostics {
-  id: string;
-  receiptId: string;
+  id: Id<'diagnostics'>;
+  receiptId: Id<'receipt'>;
   actor: string;
   state: 'previewed' | 'frozen';
   /** JSON, byte for byte as it was shown. */
@@ -16,24 +18,24 @@ export interface ReceiptDiagnostics {
 /** Writes down what a preview of diagnostics showed. */
 export async function insertDiagnostics(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   diagnostics: Pick<ReceiptDiagnostics, 'receiptId' | 'actor' | 'content'> & { validForMs: number },
 ): Promise<ReceiptDiagnostics> {
-  const { rows } = await db.query(
+  const inserted = await db.query<DiagnosticsRow>(
     `insert into receipt_diagnostics (tenant_id, receipt_id, actor, content, expires_at)
      values ($1, $2, $3, $4, now() + $5::float8 * interval '1 millisecond') returning *`,
     [tenantId, diagnostics.receiptId, diagnostics.actor, diagnostics.content, diagnostics.validForMs],
   );
-  return diagnosticsFrom(rows[0]);
+  return diagnosticsFrom(onlyRow(inserted));
 }
 
 /** Diagnostics of a tenant: frozen ones, and previews that have not expired. */
 export async function findDiagnostics(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'diagnostics'>,
 ): Promise<ReceiptDiagnostics | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<DiagnosticsRow>(
     `select * from receipt_diagnostics
      where tenant_id = $1 and id = $2 and (state = 'frozen' or expires_at > clock_timestamp())`,
     [tenantId, id],
@@ -44,10 +46,10 @@ export async function findDiagnostics(
 /** Freezes a preview that has not expired; undefined where there is none, or it is frozen already. */
 export async function freezeDiagnostics(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'diagnostics'>,
 ): Promise<ReceiptDiagnostics | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<DiagnosticsRow>(
     `update receipt_diagnostics set state = 'frozen', frozen_at = clock_timestamp()
      where tenant_id = $1 and id = $2 and state = 'previewed' and expires_at > clock_timestamp() returning *`,
     [tenantId, id],
@@ -67,8 +69,18 @@ export async function dropExpiredDiagnostics(db: Queryable, limit: number): Prom
   return rowCount ?? 0;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function diagnosticsFrom(row: any): ReceiptDiagnostics {
+interface DiagnosticsRow {
+  id: Id<'diagnostics'>;
+  receipt_id: Id<'receipt'>;
+  actor: string;
+  state: ReceiptDiagnostics['state'];
+  content: string;
+  created_at: Date;
+  expires_at: Date;
+  frozen_at: Date | null;
+}
+
+function diagnosticsFrom(row: DiagnosticsRow): ReceiptDiagnostics {
   return {
     id: row.id,
     receiptId: row.receipt_id,

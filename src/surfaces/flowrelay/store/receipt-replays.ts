@@ -1,18 +1,19 @@
-import type { Queryable } from '../../../store/db/queryable.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
+import type { Queryable, Transaction } from '../../../store/db/queryable.ts';
 import type { ReplayUsage } from '../domain/replay-decision.ts';
 
 /** Where a replay goes: an endpoint in the version that was previewed, and the handoff where there is one. */
 export interface ReplayTarget {
-  endpointId: string;
+  endpointId: Id<'endpoint'>;
   version: number;
-  deliveryId?: string;
+  deliveryId?: Id<'delivery'>;
 }
 
 /** One replay of an event, from its preview on. */
 export interface ReceiptReplay {
-  id: string;
-  eventId: string;
-  askedEndpointId?: string;
+  id: Id<'receiptReplay'>;
+  eventId: Id<'event'>;
+  askedEndpointId?: Id<'endpoint'>;
   keyHash: Buffer;
   actor: string;
   state: 'previewed' | 'confirmed' | 'executed';
@@ -29,7 +30,7 @@ export interface ReceiptReplay {
   expired: boolean;
   confirmedAt?: Date;
   executedAt?: Date;
-  operationId?: string;
+  operationId?: Id<'operation'>;
 }
 
 const COLUMNS = '*, expires_at <= clock_timestamp() as expired';
@@ -37,7 +38,7 @@ const COLUMNS = '*, expires_at <= clock_timestamp() as expired';
 /** Writes a preview down under its key; undefined where the key is in use. */
 export async function insertReplay(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   replay: Pick<
     ReceiptReplay,
     | 'eventId'
@@ -51,7 +52,7 @@ export async function insertReplay(
     | 'preview'
   > & { validForMs: number },
 ): Promise<ReceiptReplay | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ReplayRow>(
     `insert into receipt_replays (tenant_id, event_id, asked_endpoint_id, key_hash, actor, binding, targets,
        duplicate_risk, preview, kind, expires_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now() + $11::float8 * interval '1 millisecond')
@@ -76,10 +77,10 @@ export async function insertReplay(
 /** The replay that a key of a tenant stands for. */
 export async function replayByKey(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   keyHash: Buffer,
 ): Promise<ReceiptReplay | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ReplayRow>(
     `select ${COLUMNS} from receipt_replays where tenant_id = $1 and key_hash = $2`,
     [tenantId, keyHash],
   );
@@ -89,23 +90,23 @@ export async function replayByKey(
 /** One replay of a tenant. */
 export async function findReplay(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'receiptReplay'>,
 ): Promise<ReceiptReplay | undefined> {
-  const { rows } = await db.query(`select ${COLUMNS} from receipt_replays where tenant_id = $1 and id = $2`, [
-    tenantId,
-    id,
-  ]);
+  const { rows } = await db.query<ReplayRow>(
+    `select ${COLUMNS} from receipt_replays where tenant_id = $1 and id = $2`,
+    [tenantId, id],
+  );
   return rows[0] && replayFrom(rows[0]);
 }
 
 /** One replay of a tenant, held until the transaction ends. */
 export async function lockReplay(
-  db: Queryable,
-  tenantId: string,
-  id: string,
+  db: Transaction,
+  tenantId: Id<'tenant'>,
+  id: Id<'receiptReplay'>,
 ): Promise<ReceiptReplay | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ReplayRow>(
     `select ${COLUMNS} from receipt_replays where tenant_id = $1 and id = $2 for update`,
     [tenantId, id],
   );
@@ -115,11 +116,11 @@ export async function lockReplay(
 /** The newest `limit` replays of an event, newest first. */
 export async function replaysOfEvent(
   db: Queryable,
-  tenantId: string,
-  eventId: string,
+  tenantId: Id<'tenant'>,
+  eventId: Id<'event'>,
   limit: number,
 ): Promise<ReceiptReplay[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ReplayRow>(
     `select ${COLUMNS} from receipt_replays where tenant_id = $1 and event_id = $2 order by id desc limit $3`,
     [tenantId, eventId, limit],
   );
@@ -129,11 +130,11 @@ export async function replaysOfEvent(
 /** Previewed becomes confirmed; undefined where it is not previewed. */
 export async function confirmReplay(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'receiptReplay'>,
   duplicateRiskConfirmed: boolean,
 ): Promise<ReceiptReplay | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<ReplayRow>(
     `update receipt_replays set state = 'confirmed', confirmed_at = clock_timestamp(), duplicate_risk_confirmed = $3
      where tenant_id = $1 and id = $2 and state = 'previewed' returning ${COLUMNS}`,
     [tenantId, id, duplicateRiskConfirmed],
@@ -143,10 +144,10 @@ export async function confirmReplay(
 
 /** Confirmed becomes executed, by this operation; false where it is not confirmed. */
 export async function markExecuted(
-  db: Queryable,
-  tenantId: string,
-  id: string,
-  operationId: string,
+  db: Transaction,
+  tenantId: Id<'tenant'>,
+  id: Id<'receiptReplay'>,
+  operationId: Id<'operation'>,
 ): Promise<boolean> {
   const { rowCount } = await db.query(
     `update receipt_replays set state = 'executed', executed_at = clock_timestamp(), operation_id = $3
@@ -157,7 +158,7 @@ export async function markExecuted(
 }
 
 /** Reads what a tenant has used of its replays, and when enough of them are 24 hours old for another one. */
-export async function replayUsage(db: Queryable, tenantId: string): Promise<ReplayUsage> {
+export async function replayUsage(db: Queryable, tenantId: Id<'tenant'>): Promise<ReplayUsage> {
   const { rows } = await db.query<{ most: number | null; executed: number; free_in_ms: number | null }>(
     `select l.most, u.executed,
        (select extract(epoch from r.executed_at + interval '24 hours' - clock_timestamp())::float8 * 1000
@@ -180,12 +181,32 @@ export async function replayUsage(db: Queryable, tenantId: string): Promise<Repl
 }
 
 /** Makes executions of one tenant's replays follow one another until the transaction ends, so that a limit holds. */
-export async function lockReplayUsage(db: Queryable, tenantId: string): Promise<void> {
+export async function lockReplayUsage(db: Transaction, tenantId: Id<'tenant'>): Promise<void> {
   await db.query(`select pg_advisory_xact_lock(hashtextextended('replay usage ' || $1, 4400))`, [tenantId]);
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function replayFrom(row: any): ReceiptReplay {
+interface ReplayRow {
+  id: Id<'receiptReplay'>;
+  event_id: Id<'event'>;
+  asked_endpoint_id: Id<'endpoint'> | null;
+  key_hash: Buffer;
+  actor: string;
+  state: ReceiptReplay['state'];
+  binding: Buffer;
+  kind: ReceiptReplay['kind'];
+  targets: ReplayTarget[];
+  duplicate_risk: boolean;
+  duplicate_risk_confirmed: boolean;
+  preview: unknown;
+  created_at: Date;
+  expires_at: Date;
+  expired: boolean;
+  confirmed_at: Date | null;
+  executed_at: Date | null;
+  operation_id: Id<'operation'> | null;
+}
+
+function replayFrom(row: ReplayRow): ReceiptReplay {
   return {
     id: row.id,
     eventId: row.event_id,

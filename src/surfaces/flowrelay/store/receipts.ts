@@ -1,6 +1,7 @@
 import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts';
 import type { DeliveryState } from '../../../domain/sending/delivery-state.ts';
 import type { ExecutionState } from '../../../domain/sending/execution-state.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { millisecondEdge } from '../../../domain/time/instant.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import type { AcceptedBy, HandoffFacts, RetentionState } from '../domain/receipt.ts';
@@ -8,20 +9,20 @@ import type { AcceptedBy, HandoffFacts, RetentionState } from '../domain/receipt
 /** What the receipt of an accepted event is made of, beside its handoffs. */
 export interface AcceptedReceipt {
   request: 'accepted';
-  id: string;
+  id: Id<'event'>;
   at: Date;
   /** The same in whole microseconds since 1970, for the cursor. */
   atMicros: string;
   eventType: string;
   /** It has an id of its sender's, so that a repeat of it is known. */
   identified: boolean;
-  duplicateOf?: string;
+  duplicateOf?: Id<'event'>;
   /** A repeat of which nothing is ever sent. */
   suppressed: boolean;
   /** Of a repeat: the event that stood for it when it came. */
-  standingEventId?: string;
+  standingEventId?: Id<'event'>;
   /** The newest event of the same id that was accepted later and stands for it. */
-  resentAs?: string;
+  resentAs?: Id<'event'>;
   retention: RetentionState;
   payloadRemoved?: { at: Date; why: 'retention' | 'erasure' };
   /** By the tenant's present setting. */
@@ -33,7 +34,7 @@ export interface AcceptedReceipt {
 /** What the receipt of a refused request is made of. */
 export interface RejectedReceipt {
   request: 'rejected';
-  id: string;
+  id: Id<'receipt'>;
   at: Date;
   atMicros: string;
   requestId: string;
@@ -46,7 +47,7 @@ export type Receipt = AcceptedReceipt | RejectedReceipt;
 /** Which receipts to list; members join by AND. */
 export interface ReceiptFilter {
   request?: Receipt['request'];
-  eventId?: string;
+  eventId?: Id<'event'>;
   requestId?: string;
   /** Times as they were read; `from` belongs to the range, `to` does not. */
   from?: string;
@@ -90,13 +91,17 @@ const ACCEPTED = `'accepted' as request, v.id, v.accepted_at as at, ${MICROS('v.
     ) h) as handoffs`;
 
 /** The receipt with this id, of an event or of a refused request, of a tenant. */
-export async function findReceipt(db: Queryable, tenantId: string, id: string): Promise<Receipt | undefined> {
-  const accepted = await db.query(
+export async function findReceipt(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  id: Id<'event'> | Id<'receipt'>,
+): Promise<Receipt | undefined> {
+  const accepted = await db.query<AcceptedRow>(
     `select ${ACCEPTED} from events v join tenants t on t.id = v.tenant_id where v.tenant_id = $1 and v.id = $2`,
     [tenantId, id],
   );
   if (accepted.rows[0]) return acceptedFrom(accepted.rows[0]);
-  const rejected = await db.query(
+  const rejected = await db.query<RejectedRow>(
     `select r.*, ${MICROS('r.rejected_at')} as at_micros from rejections r where r.tenant_id = $1 and r.id = $2`,
     [tenantId, id],
   );
@@ -106,9 +111,9 @@ export async function findReceipt(db: Queryable, tenantId: string, id: string): 
 /** Receipts of a tenant, newest first, behind a given one. */
 export async function listReceipts(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   filter: ReceiptFilter,
-  page: { after?: { atMicros: string; id: string }; limit: number },
+  page: { after?: { atMicros: string; id: Id<'event'> | Id<'receipt'> }; limit: number },
 ): Promise<Receipt[]> {
   const values = [
     tenantId,
@@ -129,7 +134,7 @@ export async function listReceipts(
     filter.request === 'rejected' || filter.requestId !== undefined
       ? []
       : db
-          .query(
+          .query<AcceptedRow>(
             `with page as materialized (
                select v.* from events v where v.tenant_id = $1 and ($2::uuid is null or v.id = $2) and $3::text is null
                  and ${range('v.accepted_at', 'v.id')}
@@ -141,7 +146,7 @@ export async function listReceipts(
     filter.request === 'accepted' || filter.eventId !== undefined
       ? []
       : db
-          .query(
+          .query<RejectedRow>(
             `select r.*, ${MICROS('r.rejected_at')} as at_micros from rejections r
              where r.tenant_id = $1 and $2::uuid is null and ($3::text is null or r.request_id = $3)
                and ${range('r.rejected_at', 'r.id')}`,
@@ -158,8 +163,23 @@ function newestFirst(a: Receipt, b: Receipt): number {
   return a.id < b.id ? 1 : -1;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function acceptedFrom(row: any): AcceptedReceipt {
+interface AcceptedRow {
+  id: Id<'event'>;
+  at: Date;
+  at_micros: string;
+  type: string;
+  duplicate_of: Id<'event'> | null;
+  identified: boolean;
+  payload_removed_at: Date | null;
+  payload_removed_for: 'retention' | 'erasure' | null;
+  kept: boolean;
+  retained_until: Date | null;
+  standing_event_id: Id<'event'> | null;
+  resent_as: Id<'event'> | null;
+  handoffs: HandoffRow[];
+}
+
+function acceptedFrom(row: AcceptedRow): AcceptedReceipt {
   const suppressed = row.duplicate_of !== null && !row.kept && row.payload_removed_at === null;
   return {
     request: 'accepted',
@@ -173,7 +193,7 @@ function acceptedFrom(row: any): AcceptedReceipt {
     ...(row.standing_event_id ? { standingEventId: row.standing_event_id } : {}),
     ...(row.resent_as ? { resentAs: row.resent_as } : {}),
     retention: suppressed ? 'never_kept' : row.kept ? 'retained' : 'expired',
-    ...(row.payload_removed_at
+    ...(row.payload_removed_at && row.payload_removed_for
       ? { payloadRemoved: { at: row.payload_removed_at, why: row.payload_removed_for } }
       : {}),
     ...(row.retained_until ? { retainedUntil: row.retained_until } : {}),
@@ -181,8 +201,15 @@ function acceptedFrom(row: any): AcceptedReceipt {
   };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function rejectedFrom(row: any): RejectedReceipt {
+interface RejectedRow {
+  id: Id<'receipt'>;
+  rejected_at: Date;
+  at_micros: string;
+  request_id: string;
+  code: string;
+}
+
+function rejectedFrom(row: RejectedRow): RejectedReceipt {
   return {
     request: 'rejected',
     id: row.id,
@@ -201,7 +228,7 @@ export interface HandoffRow {
   failed_there: boolean;
   answered: boolean;
   accepted_by: AcceptedBy | null;
-  resent_as: string | null;
+  resent_as: Id<'event'> | null;
   open: ExecutionState | null;
   reason: string | null;
   may_have_arrived: boolean;

@@ -1,6 +1,7 @@
 import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts';
 import type { EventFilter } from '../../../domain/endpoints/event-filter.ts';
-import type { Queryable } from '../../../store/db/queryable.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
+import type { Queryable, Transaction } from '../../../store/db/queryable.ts';
 import type { HandoffFacts } from '../domain/receipt.ts';
 import { type EndpointSnapshot, type SnapshotRow, snapshotFrom } from './handoffs.ts';
 import { HANDOFF_FACTS, type HandoffRow, handoffFactsFrom } from './receipts.ts';
@@ -8,8 +9,8 @@ import { HANDOFF_FACTS, type HandoffRow, handoffFactsFrom } from './receipts.ts'
 /** The payload of the event of a replay; undefined where it is gone. */
 export async function replayPayload(
   db: Queryable,
-  tenantId: string,
-  eventId: string,
+  tenantId: Id<'tenant'>,
+  eventId: Id<'event'>,
 ): Promise<string | undefined> {
   const { rows } = await db.query<{ body: string }>(
     `select p.body from payloads p where p.event_id = $2 and p.tenant_id = $1`,
@@ -21,10 +22,10 @@ export async function replayPayload(
 /** Endpoints that have another event of the same id, which stands for this one there. */
 export async function heldElsewhere(
   db: Queryable,
-  tenantId: string,
-  { id, duplicateOf }: { id: string; duplicateOf?: string },
+  tenantId: Id<'tenant'>,
+  { id, duplicateOf }: { id: Id<'event'>; duplicateOf?: Id<'event'> },
 ): Promise<string[]> {
-  const { rows } = await db.query<{ endpoint_id: string }>(
+  const { rows } = await db.query<{ endpoint_id: Id<'endpoint'> }>(
     `select distinct d.endpoint_id from event_resends r
      cross join lateral (values (r.first_event_id), (r.event_id)) as same(event_id)
      join deliveries d on d.event_id = same.event_id and d.replay_of is null and d.tenant_id = $1
@@ -42,19 +43,23 @@ export interface CurrentEndpoint extends EndpointSnapshot {
 
 /** A handoff as a replay finds it. */
 export interface HandoffTip extends HandoffFacts {
-  deliveryId: string;
-  endpointId: string;
+  deliveryId: Id<'delivery'>;
+  endpointId: Id<'endpoint'>;
   /** Its newest execution: whatever happens to the handoff changes it. */
-  tip: { id: string; state: string; attempts: number };
+  tip: { id: Id<'execution'>; state: string; attempts: number };
 }
 
 /** The handoffs of an event as a replay finds them, by the endpoint's id. */
-export async function handoffTips(db: Queryable, tenantId: string, eventId: string): Promise<HandoffTip[]> {
+export async function handoffTips(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  eventId: Id<'event'>,
+): Promise<HandoffTip[]> {
   const { rows } = await db.query<
     HandoffRow & {
-      id: string;
-      endpoint_id: string;
-      tip_id: string;
+      id: Id<'delivery'>;
+      endpoint_id: Id<'endpoint'>;
+      tip_id: Id<'execution'>;
       tip_state: string;
       tip_attempts: number;
     }
@@ -77,7 +82,7 @@ export async function handoffTips(db: Queryable, tenantId: string, eventId: stri
 /** These endpoints of a tenant, or where none are named all that are not deleted, as they are now. */
 export async function currentEndpoints(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   ids: string[] | undefined,
 ): Promise<CurrentEndpoint[]> {
   const { rows } = await db.query<SnapshotRow & { state: EndpointState; filter: EventFilter | null }>(
@@ -97,9 +102,9 @@ export async function currentEndpoints(
 
 /** Holds the handoffs and endpoints of a replay as they are until the transaction ends. */
 export async function holdTargets(
-  db: Queryable,
-  tenantId: string,
-  { eventId, endpointIds }: { eventId: string; endpointIds: string[] },
+  db: Transaction,
+  tenantId: Id<'tenant'>,
+  { eventId, endpointIds }: { eventId: Id<'event'>; endpointIds: Id<'endpoint'>[] },
 ): Promise<void> {
   await db.query(
     `select from deliveries where event_id = $2 and tenant_id = $1 and replay_of is null order by id for no key update`,

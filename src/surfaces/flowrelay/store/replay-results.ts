@@ -1,10 +1,11 @@
 import type { ExecutionState } from '../../../domain/sending/execution-state.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 
 /** What came of one handoff that a replay made. */
 export interface ReplayResult {
-  operationId: string;
-  deliveryId: string;
+  operationId: Id<'operation'>;
+  deliveryId: Id<'delivery'>;
   state: ExecutionState;
   reason?: string;
   requests: number;
@@ -21,8 +22,8 @@ export interface ReplayResult {
 }
 
 interface ResultRow {
-  operation_id: string;
-  delivery_id: string;
+  operation_id: Id<'operation'>;
+  delivery_id: Id<'delivery'>;
   state: ExecutionState;
   reason: string | null;
   attempts: number;
@@ -38,8 +39,8 @@ interface ResultRow {
 /** What came of the handoffs that these operations of a tenant made, in the order they were made. */
 export async function replayResults(
   db: Queryable,
-  tenantId: string,
-  operationIds: string[],
+  tenantId: Id<'tenant'>,
+  operationIds: Id<'operation'>[],
 ): Promise<ReplayResult[]> {
   if (operationIds.length === 0) return [];
   const { rows } = await db.query<ResultRow>(

@@ -1,12 +1,13 @@
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 
 /** One step of what happened to an event after it was accepted. */
 export interface TimelineStep {
   at: Date;
   /** The handoff it is about. */
-  deliveryId?: string;
+  deliveryId?: Id<'delivery'>;
   /** The replay it is a part of. */
-  replayId?: string;
+  replayId?: Id<'receiptReplay'>;
   step:
     | { what: 'attempted'; outcome: string; httpStatus?: number; faultCode?: string }
     | { what: 'ended'; state: string; reason?: string }
@@ -16,8 +17,8 @@ export interface TimelineStep {
 interface StepRow {
   at: Date;
   what: TimelineStep['step']['what'];
-  delivery_id: string | null;
-  replay_id: string | null;
+  delivery_id: Id<'delivery'> | null;
+  replay_id: Id<'receiptReplay'> | null;
   outcome: string | null;
   http_status: number | null;
   fault_code: string | null;
@@ -32,8 +33,8 @@ interface StepRow {
  */
 export async function timelineSteps(
   db: Queryable,
-  tenantId: string,
-  eventId: string,
+  tenantId: Id<'tenant'>,
+  eventId: Id<'event'>,
   limit: number,
 ): Promise<TimelineStep[]> {
   const { rows } = await db.query<StepRow>(

@@ -1,3 +1,4 @@
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../../../store/db/parameters.ts';
 import type { Pool } from '../../../store/db/pool.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
@@ -14,8 +15,8 @@ import type { Bridge } from './bridges.ts';
 
 /** A delivery as an event of its bridge. */
 export interface BridgeEvent {
-  deliveryId: string;
-  eventId: string;
+  deliveryId: Id<'delivery'>;
+  eventId: Id<'event'>;
   status: BridgeEventStatus;
   attempts: number;
   acceptedAt: Date;
@@ -41,7 +42,7 @@ const ORDER = { $gt: '>', $gte: '>=', $lt: '<', $lte: '<=' } as const;
 /** Reads a page of the events of a tenant's bridge, newest first. Patterns are bound by time: those of others may be hostile. */
 export async function listBridgeEvents(
   pool: Pool,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   bridge: Bridge,
   conditions: readonly BridgeEventCondition[],
   page: { offset: number; limit: number },
@@ -55,7 +56,7 @@ export async function listBridgeEvents(
   try {
     return await withTransaction(pool, async (db) => {
       await db.query(`set local statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
-      const { rows } = await db.query(
+      const { rows } = await db.query<EventRow>(
         `select d.id, d.event_id, d.attempts, d.accepted_at, d.state_changed_at, ${STATUS} as status
          from deliveries d where ${where.join('\n and ')}
          order by d.accepted_at desc, d.id desc offset ${p.add(page.offset)} limit ${p.add(page.limit)}`,
@@ -136,8 +137,16 @@ function columnOf(field: BridgeEventField, bridge: Bridge, p: Parameters): strin
   }
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function eventFrom(row: any): BridgeEvent {
+interface EventRow {
+  id: Id<'delivery'>;
+  event_id: Id<'event'>;
+  status: BridgeEventStatus;
+  attempts: number;
+  accepted_at: Date;
+  state_changed_at: Date;
+}
+
+function eventFrom(row: EventRow): BridgeEvent {
   return {
     deliveryId: row.id,
     eventId: row.event_id,

@@ -1,8 +1,9 @@
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 
 /** An endpoint under the names that the Minka surface has for it. */
 export interface Bridge {
-  id: string;
+  id: Id<'endpoint'>;
   handle: string;
   luid: string;
   enabled: boolean;
@@ -13,7 +14,7 @@ export interface Bridge {
 }
 
 type BridgeRow = {
-  id: string;
+  id: Id<'endpoint'>;
   handle: string;
   luid: string;
   enabled: boolean;
@@ -25,7 +26,7 @@ type BridgeRow = {
 /** A tenant's bridge that is not deleted, by its luid or its handle. */
 export async function findBridge(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   by: { luid: string } | { handle: string },
 ): Promise<Bridge | undefined> {
   const { rows } = await db.query<BridgeRow>(
@@ -43,9 +44,9 @@ export async function findBridge(
 /** Whether a delivery of the tenant is one of this bridge. */
 export async function isOfBridge(
   db: Queryable,
-  tenantId: string,
-  bridgeId: string,
-  deliveryId: string,
+  tenantId: Id<'tenant'>,
+  bridgeId: Id<'endpoint'>,
+  deliveryId: Id<'delivery'>,
 ): Promise<boolean> {
   const { rowCount } = await db.query(
     'select from deliveries where tenant_id = $1 and endpoint_id = $2 and id = $3',

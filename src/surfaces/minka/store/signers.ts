@@ -1,9 +1,10 @@
 import type { SignerProof } from '../../../domain/tenancy/signer-proof.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 
 /** A public key that is registered with a tenant under a handle. */
 export interface Signer {
-  id: string;
+  id: Id<'signer'>;
   handle: string;
   publicKey: Buffer;
   /** Absent where it was registered before that was asked for. */
@@ -12,12 +13,12 @@ export interface Signer {
 }
 
 /** A signer with the tenant that it is registered with. */
-export type TenantSigner = Signer & { tenant: { id: string; handle: string } };
+export type TenantSigner = Signer & { tenant: { id: Id<'tenant'>; handle: string } };
 
 /** Registers a public key; undefined where the tenant has the handle or the key already. */
 export async function insertSigner(
   db: Queryable,
-  signer: { tenantId: string; handle: string; publicKey: Buffer; provedBy: SignerProof },
+  signer: { tenantId: Id<'tenant'>; handle: string; publicKey: Buffer; provedBy: SignerProof },
 ): Promise<Signer | undefined> {
   const { rows } = await db.query<SignerRow>(
     `insert into signers (tenant_id, handle, public_key, proved_by) values ($1, $2, $3, $4)
@@ -30,7 +31,7 @@ export async function insertSigner(
 /** Keeps the proof of a signer that was registered without one; undefined where the tenant has no such signer. */
 export async function proveSigner(
   db: Queryable,
-  signer: { tenantId: string; handle: string; publicKey: Buffer; provedBy: SignerProof },
+  signer: { tenantId: Id<'tenant'>; handle: string; publicKey: Buffer; provedBy: SignerProof },
 ): Promise<Signer | undefined> {
   const { rows } = await db.query<SignerRow>(
     `update signers set proved_by = $4
@@ -43,8 +44,8 @@ export async function proveSigner(
 /** A tenant's signers, newest first, before a given one. */
 export async function listSigners(
   db: Queryable,
-  tenantId: string,
-  page: { before?: string; limit: number },
+  tenantId: Id<'tenant'>,
+  page: { before?: Id<'signer'>; limit: number },
 ): Promise<Signer[]> {
   const { rows } = await db.query<SignerRow>(
     'select * from signers where tenant_id = $1 and ($2::uuid is null or id < $2) order by id desc limit $3',
@@ -54,7 +55,11 @@ export async function listSigners(
 }
 
 /** Removes a tenant's signer; false where there is none. */
-export async function deleteSigner(db: Queryable, tenantId: string, id: string): Promise<boolean> {
+export async function deleteSigner(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  id: Id<'signer'>,
+): Promise<boolean> {
   const { rowCount } = await db.query('delete from signers where id = $1 and tenant_id = $2', [id, tenantId]);
   return rowCount === 1;
 }
@@ -65,7 +70,7 @@ const WITH_TENANT = `select s.*, t.handle as tenant_handle from signers s join t
 export async function signersByKey(
   db: Queryable,
   publicKeys: Buffer[],
-  tenantId: string | undefined,
+  tenantId: Id<'tenant'> | undefined,
 ): Promise<TenantSigner[]> {
   const { rows } = await db.query<TenantSignerRow>(
     `${WITH_TENANT} where s.public_key = any($1::bytea[]) and ($2::uuid is null or s.tenant_id = $2) order by s.id`,
@@ -78,7 +83,7 @@ export async function signersByKey(
 export async function signersByHandle(
   db: Queryable,
   handle: string,
-  tenants: { ids: string[]; handles: string[] },
+  tenants: { ids: Id<'tenant'>[]; handles: string[] },
 ): Promise<TenantSigner[]> {
   const { rows } = await db.query<TenantSignerRow>(
     `${WITH_TENANT} where s.handle = $1 and (s.tenant_id = any($2::uuid[]) or t.handle = any($3::text[])) order by s.id`,
@@ -88,14 +93,14 @@ export async function signersByHandle(
 }
 
 interface SignerRow {
-  id: string;
+  id: Id<'signer'>;
   handle: string;
   public_key: Buffer;
   proved_by: SignerProof | null;
   created_at: Date;
 }
 
-type TenantSignerRow = SignerRow & { tenant_id: string; tenant_handle: string };
+type TenantSignerRow = SignerRow & { tenant_id: Id<'tenant'>; tenant_handle: string };
 
 function signerFrom(row: SignerRow): Signer {
   return {

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { type Problem, problem } from '../../../api/problem.ts';
 import type { Endpoint } from '../../../domain/endpoints/endpoint.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { generateSecret } from '../../../outbound/signature.ts';
 import { endpointSecretContext } from '../../../sealing/sealing-contexts.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
@@ -23,7 +24,7 @@ import type { NewEndpoint } from './endpoint-schema.ts';
 /** Makes an endpoint with its first version and its secret, or says why not. */
 export async function createEndpoint(
   { pool, sealer, guard, presets }: Pick<ApiDeps, 'pool' | 'sealer' | 'guard' | 'presets'>,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   { handle, secret = generateSecret(), ...asked }: z.output<typeof NewEndpoint>,
   /** Whether what was accepted before may be matched to it afresh. */
   { takesEarlier }: { takesEarlier: boolean } = { takesEarlier: true },

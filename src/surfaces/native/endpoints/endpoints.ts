@@ -6,7 +6,7 @@ import { type Route, route } from '../../../api/route.ts';
 import type { Endpoint } from '../../../domain/endpoints/endpoint.ts';
 import { movesDeliveries } from '../../../domain/endpoints/new-origin.ts';
 import { hasScope } from '../../../domain/tenancy/scope.ts';
-import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
 import { rotateSecret } from '../../../operations/rotate-secret.ts';
 import { deleteEndpoint, disableEndpoint, enableEndpoint } from '../../../operations/switch-endpoint.ts';
 import { generateSecret } from '../../../outbound/signature.ts';
@@ -263,7 +263,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
     }),
   ];
 
-  async function show(tenantId: string, id: string): Promise<Reply | Problem> {
+  async function show(tenantId: Id<'tenant'>, id: Id<'endpoint'>): Promise<Reply | Problem> {
     const endpoint = await findEndpoint(pool, tenantId, id);
     if (!endpoint) return problem('not_found');
     const waiting = await countWaitingAt(pool, tenantId, id, MAX_COUNTED + 1);
@@ -276,7 +276,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
     };
   }
 
-  async function goneOrDeleted(tenantId: string, id: string): Promise<Problem> {
+  async function goneOrDeleted(tenantId: Id<'tenant'>, id: Id<'endpoint'>): Promise<Problem> {
     return (await findEndpoint(pool, tenantId, id))
       ? problem('state_conflict', { detail: 'The endpoint is deleted.' })
       : problem('not_found');

@@ -1,4 +1,5 @@
 import type { Operation } from '../../../domain/operations/operation.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 
 const POLL_MS = 300;
 
@@ -18,14 +19,20 @@ type Watched = {
  */
 export class OperationWatch {
   readonly #watched = new Map<string, Watched>();
-  readonly #load: (tenantId: string, operationId: string) => Promise<Operation | undefined>;
+  readonly #load: (tenantId: Id<'tenant'>, operationId: Id<'operation'>) => Promise<Operation | undefined>;
 
-  constructor(load: (tenantId: string, operationId: string) => Promise<Operation | undefined>) {
+  constructor(
+    load: (tenantId: Id<'tenant'>, operationId: Id<'operation'>) => Promise<Operation | undefined>,
+  ) {
     this.#load = load;
   }
 
   /** The operation as it is and whenever it has changed, until `ended` or until the caller goes. */
-  async *changes(tenantId: string, operationId: string, ended: AbortSignal): AsyncGenerator<Operation> {
+  async *changes(
+    tenantId: Id<'tenant'>,
+    operationId: Id<'operation'>,
+    ended: AbortSignal,
+  ): AsyncGenerator<Operation> {
     const key = `${tenantId}/${operationId}`;
     const watched = this.#join(key, tenantId, operationId);
     try {
@@ -45,7 +52,7 @@ export class OperationWatch {
     }
   }
 
-  #join(key: string, tenantId: string, operationId: string): Watched {
+  #join(key: string, tenantId: Id<'tenant'>, operationId: Id<'operation'>): Watched {
     let watched = this.#watched.get(key);
     if (watched === undefined) {
       watched = { watchers: 0, revision: 0, fingerprint: '', wake: new Set() };
@@ -56,7 +63,7 @@ export class OperationWatch {
     return watched;
   }
 
-  async #poll(watched: Watched, tenantId: string, operationId: string): Promise<void> {
+  async #poll(watched: Watched, tenantId: Id<'tenant'>, operationId: Id<'operation'>): Promise<void> {
     // While Postgres is away the watchers simply see no change.
     const operation = await this.#load(tenantId, operationId).catch(() => undefined);
     const fingerprint = operation === undefined ? watched.fingerprint : fingerprintOf(operation);

@@ -3,7 +3,7 @@ import { isProblem, type Problem } from '../../../api/problem.ts';
 import type { OperationOptions } from '../../../domain/operations/operation.ts';
 import { MAX_EXPLICIT_IDS, type Selection } from '../../../domain/operations/selection.ts';
 import { ON_AMBIGUOUS } from '../../../domain/sending/retry-policy.ts';
-import { type IdKind, readId } from '../../../domain/tenancy/typed-id.ts';
+import { type Id, type IdKind, readId } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import type { UnknownInFilter } from '../../../store/selection/known-ids.ts';
 import { DeliveryFilterBody, deliveryFilter } from '../deliveries/delivery-filter.ts';
@@ -197,7 +197,7 @@ type Parsed = z.output<typeof RetryRequest>;
 /** What is selected, with the ids of the tenant's in the place of names, or which names stand for nothing. */
 export async function withoutNames<Selected extends Pick<Parsed['select'], 'eventIds' | 'filter'>>(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   select: Selected,
 ): Promise<Selected | Problem> {
   if (select.eventIds) {

@@ -1,3 +1,4 @@
+import { onlyRow } from '../../../store/db/only-row.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 
 /** Up to when everything that ended is visible, and what time it is; texts of the database keep its microseconds. */
@@ -19,7 +20,7 @@ export interface EndedHorizon {
  * must be the first of its transaction that looks there, for Postgres shows one transaction one activity.
  */
 export async function readEndedHorizon(db: Queryable, lagMs: number): Promise<EndedHorizon> {
-  const { rows } = await db.query(
+  const answer = await db.query<EndedHorizon>(
     `select clock_timestamp() as now, least(
        clock_timestamp() - $1::float8 * interval '1 millisecond',
        (select min(a.xact_start) from pg_stat_activity a
@@ -27,5 +28,5 @@ export async function readEndedHorizon(db: Queryable, lagMs: number): Promise<En
      )::text as before`,
     [lagMs],
   );
-  return { before: rows[0].before, now: rows[0].now };
+  return onlyRow(answer);
 }

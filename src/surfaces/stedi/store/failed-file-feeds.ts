@@ -1,5 +1,6 @@
 import { FAILED_FILE_TYPE } from '../../../domain/endpoints/event-type.ts';
-import type { Queryable } from '../../../store/db/queryable.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
+import type { Queryable, Transaction } from '../../../store/db/queryable.ts';
 import { type EndedPosition, LAST_ID } from './file-executions.ts';
 
 /** Begins a feed for every tenant whose first endpoint that names the type has been made, at the time it was made. */
@@ -15,8 +16,8 @@ export async function openFailedFileFeeds(db: Queryable): Promise<void> {
 }
 
 /** Tenants of which something has failed since they were told last, up to `limit`. */
-export async function feedsWithNews(db: Queryable, limit: number): Promise<string[]> {
-  const { rows } = await db.query(
+export async function feedsWithNews(db: Queryable, limit: number): Promise<Id<'tenant'>[]> {
+  const { rows } = await db.query<{ tenant_id: Id<'tenant'> }>(
     `select f.tenant_id from failed_file_feeds f
      where exists (select from executions e
        where e.tenant_id = f.tenant_id and e.undelivered and e.state = 'failed'
@@ -29,10 +30,10 @@ export async function feedsWithNews(db: Queryable, limit: number): Promise<strin
 
 /** How far a tenant has been told, holding its feed until the transaction ends; undefined where another holds it. */
 export async function lockFailedFileFeed(
-  db: Queryable,
-  tenantId: string,
+  db: Transaction,
+  tenantId: Id<'tenant'>,
 ): Promise<EndedPosition | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<{ micros: string; execution_id: Id<'execution'> }>(
     `select (extract(epoch from finished_at) * 1000000)::bigint::text as micros, execution_id
      from failed_file_feeds where tenant_id = $1 for update skip locked`,
     [tenantId],
@@ -41,7 +42,11 @@ export async function lockFailedFileFeed(
 }
 
 /** Notes how far a tenant has been told. */
-export async function moveFailedFileFeed(db: Queryable, tenantId: string, to: EndedPosition): Promise<void> {
+export async function moveFailedFileFeed(
+  db: Transaction,
+  tenantId: Id<'tenant'>,
+  to: EndedPosition,
+): Promise<void> {
   await db.query(
     `update failed_file_feeds set execution_id = $3,
        finished_at = timestamptz 'epoch' + $2::bigint * interval '1 microsecond'

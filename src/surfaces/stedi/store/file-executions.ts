@@ -1,8 +1,8 @@
 import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts';
 import type { PARTNER_DIRECTIONS } from '../../../domain/endpoints/preparation.ts';
-
 import type { DeliveryState } from '../../../domain/sending/delivery-state.ts';
 import type { ExecutionState } from '../../../domain/sending/execution-state.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { TimeBound } from '../../../domain/time/instant.ts';
 import { Parameters } from '../../../store/db/parameters.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
@@ -16,7 +16,7 @@ export type FileDirection = (typeof PARTNER_DIRECTIONS)[number] | 'UNKNOWN';
 
 /** An execution as one of a file for a partner. */
 export interface FileExecution extends FileRun {
-  id: string;
+  id: Id<'execution'>;
   state: ExecutionState;
   reason?: string;
   createdAt: Date;
@@ -25,21 +25,21 @@ export interface FileExecution extends FileRun {
   processedAt?: Date;
   /** The same in whole microseconds since 1970, for the position in a list: a Date has milliseconds only. */
   processedAtMicros?: string;
-  parentId?: string;
-  child?: { id: string; open: boolean };
+  parentId?: Id<'execution'>;
+  child?: { id: Id<'execution'>; open: boolean };
   inChain: boolean;
   deliveryState: DeliveryState;
   failedAttempts: number;
   direction: FileDirection;
-  endpoint: { id: string; handle: string; state: EndpointState };
-  event: { id: string; type: string; source?: string; name: string; payloadBytes: number };
+  endpoint: { id: Id<'endpoint'>; handle: string; state: EndpointState };
+  event: { id: Id<'event'>; type: string; source?: string; name: string; payloadBytes: number };
   payloadKept: boolean;
 }
 
 /** A place in the order in which executions ended, behind the one with this id. */
 export interface EndedPosition {
   processedAtMicros: string;
-  id: string;
+  id: Id<'execution'>;
 }
 
 /** Greater than every id: a place behind everything that ended at one time. */
@@ -49,7 +49,7 @@ export const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 export interface FileFilter {
   status?: FileStatus;
   faultCode?: FileFaultCode;
-  endpointIds?: string[];
+  endpointIds?: Id<'endpoint'>[];
   from?: TimeBound;
   to?: TimeBound;
   /** Part of the name of the file, whatever its case. */
@@ -99,10 +99,10 @@ const SELECT = `select e.id, e.state, e.reason, e.created_at, e.finished_at, e.p
 /** One execution of a tenant. */
 export async function findFileExecution(
   db: Queryable,
-  tenantId: string,
-  id: string,
+  tenantId: Id<'tenant'>,
+  id: Id<'execution'>,
 ): Promise<FileExecution | undefined> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<FileExecutionRow>(
     `with page as (select * from executions where tenant_id = $1 and id = $2) ${SELECT}`,
     [tenantId, id],
   );
@@ -115,10 +115,10 @@ export async function findFileExecution(
  */
 export async function endedExecutions(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   page: { after: EndedPosition; before: string; limit: number; only?: 'failed' },
 ): Promise<FileExecution[]> {
-  const { rows } = await db.query(
+  const { rows } = await db.query<FileExecutionRow>(
     `with page as materialized (
       select * from executions
       where tenant_id = $1 and (finished_at, id) > (${microsAsTime('$2')}, $3::uuid) and finished_at < $4::timestamptz
@@ -133,9 +133,9 @@ export async function endedExecutions(
 /** Executions of a tenant, open ones first, then those that ended, newest first, behind a given one. */
 export async function listFileExecutions(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   filter: FileFilter,
-  page: { after?: { processedAtMicros?: string; id: string }; limit: number },
+  page: { after?: { processedAtMicros?: string; id: Id<'execution'> }; limit: number },
 ): Promise<FileExecution[]> {
   const p = new Parameters();
   const where = [`e.tenant_id = ${p.add(tenantId)}`];
@@ -163,7 +163,7 @@ export async function listFileExecutions(
         : `(e.finished_at, e.id) < (${microsAsTime(p.add(page.after.processedAtMicros))}, ${id})`,
     );
   }
-  const { rows } = await db.query(
+  const { rows } = await db.query<FileExecutionRow>(
     `with page as materialized (
       select e.* from executions e where ${where.join('\n and ')}
       order by e.finished_at desc nulls first, e.id desc limit ${p.add(page.limit)}
@@ -176,10 +176,10 @@ export async function listFileExecutions(
 /** Endpoints of a tenant that have, or had before they were deleted, this handle, and whose files go this way now. */
 export async function endpointsOfPartnership(
   db: Queryable,
-  tenantId: string,
+  tenantId: Id<'tenant'>,
   { handle, direction }: { handle?: string | undefined; direction?: FileDirection | undefined },
-): Promise<string[]> {
-  const { rows } = await db.query(
+): Promise<Id<'endpoint'>[]> {
+  const { rows } = await db.query<{ id: Id<'endpoint'> }>(
     `select n.id from endpoints n
      join endpoint_versions w on w.endpoint_id = n.id and w.version = n.current_version
      where n.tenant_id = $1 and ($2::text is null or n.handle = $2)
@@ -194,17 +194,45 @@ function microsAsTime(placeholder: string): string {
   return `timestamptz 'epoch' + ${placeholder}::bigint * interval '1 microsecond'`;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it
-function fileExecutionFrom(row: any): FileExecution {
+interface FileExecutionRow {
+  id: Id<'execution'>;
+  state: ExecutionState;
+  reason: string | null;
+  created_at: Date;
+  updated_at: Date;
+  finished_at: Date | null;
+  finished_micros: string | null;
+  parent_id: Id<'execution'> | null;
+  child_id: Id<'execution'> | null;
+  child_open: boolean | null;
+  in_chain: boolean;
+  partly: boolean;
+  delivery_state: DeliveryState;
+  failed_attempts: number;
+  direction: (typeof PARTNER_DIRECTIONS)[number] | null;
+  endpoint_id: Id<'endpoint'>;
+  handle: string;
+  endpoint_state: EndpointState;
+  event_id: Id<'event'>;
+  type: string;
+  source: string | null;
+  name: string;
+  payload_bytes: number;
+  payload_kept: boolean;
+}
+
+function fileExecutionFrom(row: FileExecutionRow): FileExecution {
   return {
     id: row.id,
     state: row.state,
     ...(row.reason !== null ? { reason: row.reason } : {}),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
-    ...(row.finished_at ? { processedAt: row.finished_at, processedAtMicros: row.finished_micros } : {}),
+    ...(row.finished_at && row.finished_micros
+      ? { processedAt: row.finished_at, processedAtMicros: row.finished_micros }
+      : {}),
     ...(row.parent_id ? { parentId: row.parent_id } : {}),
-    ...(row.child_id ? { child: { id: row.child_id, open: row.child_open } } : {}),
+    ...(row.child_id && row.child_open !== null ? { child: { id: row.child_id, open: row.child_open } } : {}),
     inChain: row.in_chain,
     partly: row.partly,
     deliveryState: row.delivery_state,

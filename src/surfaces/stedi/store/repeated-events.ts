@@ -1,17 +1,30 @@
-import type { Queryable } from '../../../store/db/queryable.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
+import { onlyRow } from '../../../store/db/only-row.ts';
+import type { Queryable, Transaction } from '../../../store/db/queryable.ts';
 import { allotNumbers } from '../../../store/ingest/events.ts';
 
 /** The new event, or why none was made. */
 export type RepeatedEvent =
-  | { ok: true; eventId: string; queued: number }
+  | { ok: true; eventId: Id<'event'>; queued: number }
   | { ok: false; why: 'unknown' | 'payload_expired' | 'suppressed_duplicate' | 'resent' };
+
+interface OldEventRow {
+  duplicate_of: Id<'event'> | null;
+  payload_removed_at: Date | null;
+  payload_of: Id<'event'> | null;
+}
 
 /**
  * Accepts an event once more as a new one that names the old, with the same payload and a new first delivery for each
- * endpoint that had one, unless another event stands for it there. Its deliveries have ids of their own, so that receivers take them for new. Runs in a transaction.
+ * endpoint that had one, unless another event stands for it there. Its deliveries have ids of their own, so that receivers
+ * take them for new.
  */
-export async function repeatEvent(db: Queryable, tenantId: string, eventId: string): Promise<RepeatedEvent> {
-  const found = await db.query(
+export async function repeatEvent(
+  db: Transaction,
+  tenantId: Id<'tenant'>,
+  eventId: Id<'event'>,
+): Promise<RepeatedEvent> {
+  const found = await db.query<OldEventRow>(
     // Held until the end: it cannot expire in between.
     `select v.duplicate_of, v.payload_removed_at, (select b.event_id from payloads b where b.event_id = v.id for share) as payload_of
      from events v where v.tenant_id = $1 and v.id = $2`,
@@ -27,7 +40,7 @@ export async function repeatEvent(db: Queryable, tenantId: string, eventId: stri
   if (await isWhollyResent(db, tenantId, eventId)) return { ok: false, why: 'resent' };
   const allotted = await allotNumbers(db, tenantId, { events: 1, calls: 1 });
   const [id, callId] = [allotted.eventIds[0] as string, allotted.callIds[0] as string];
-  const { rows } = await db.query(
+  const made = await db.query<{ queued: number }>(
     `with event as (
       insert into events (id, tenant_id, number, type, source, key, occurred_at, accepted_at, ingest_call_id,
         payload_bytes, replay_of)
@@ -66,11 +79,11 @@ export async function repeatEvent(db: Queryable, tenantId: string, eventId: stri
     select count(*)::int as queued from execution where state = 'queued'`,
     [tenantId, eventId, id, allotted.firstNumber, allotted.acceptedAt, callId],
   );
-  return { ok: true, eventId: id, queued: rows[0].queued };
+  return { ok: true, eventId: id, queued: onlyRow(made).queued };
 }
 
 /** Whether another event stands for it wherever it went: its sender sent it again. */
-async function isWhollyResent(db: Queryable, tenantId: string, eventId: string): Promise<boolean> {
+async function isWhollyResent(db: Queryable, tenantId: Id<'tenant'>, eventId: Id<'event'>): Promise<boolean> {
   const { rows } = await db.query<{ resent: boolean | null }>(
     `select bool_and(d.resent_by is not null) as resent from deliveries d where d.tenant_id = $1 and d.event_id = $2`,
     [tenantId, eventId],
