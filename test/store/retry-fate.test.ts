@@ -12,7 +12,7 @@ import type { Selection } from '../../src/domain/operations/selection.ts';
 import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
 import { type ExecutionState, isOpen } from '../../src/domain/sending/execution-state.ts';
 import type { Id } from '../../src/domain/tenancy/typed-id.ts';
-import type { Queryable } from '../../src/store/db/queryable.ts';
+import type { Transaction } from '../../src/store/db/queryable.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
 import { freezePage } from '../../src/store/selection/freeze.ts';
@@ -211,7 +211,7 @@ interface FateRow {
 }
 
 async function frozen(
-  db: Queryable,
+  db: Transaction,
   { asked, selection }: (typeof REQUESTS)[number],
 ): Promise<Map<string, { became: string; supersedes: boolean; joined: boolean; heldBy: string | null }>> {
   const operation = await loadOperation(
@@ -254,7 +254,7 @@ test('for every delivery, holder, endpoint and request the freeze decides as the
     const client = await store.pool.connect();
     try {
       await client.query('begin');
-      const became = await frozen(client, request);
+      const became = await frozen(client as unknown as Transaction, request);
       expect(became.size).toBe(scenes.length);
       for (const { deliveryId, facts, holderId } of scenes) {
         const told = 'filter' in request.selection ? facts : { ...facts, changedSince: false };
