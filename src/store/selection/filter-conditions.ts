@@ -10,7 +10,7 @@ export type Partition = { endpointId?: string; faultCode?: string; states?: Deli
 interface FilterScope {
   tenantId: string;
   tenants?: SelectedTenants | undefined;
-  /** What is "so long ago" counts from here, or from now. */
+  /** Ages count from here, or from now. */
   asOf?: Date | undefined;
 }
 
