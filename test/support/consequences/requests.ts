@@ -349,9 +349,10 @@ const JACK_HENRY_ENTRIES: Record<string, Entry> = {
   ),
 };
 
-const STEDI: Record<string, Entry> = {
-  '/executions/retry': entry(
-    10,
+/** The routes of Stedi below a prefix: they are served with the version and without. */
+const stedi = (prefix: string): Record<string, Entry> => ({
+  [`${prefix}/executions/retry`]: entry(
+    6,
     fc.record({
       ids: optional(listOf(fc.oneof(place, fc.constantFrom(NO_UUID, NOBODYS)), 10)),
       direction: fc.option(fc.constantFrom('INBOUND', 'OUTBOUND', 'UNKNOWN'), { nil: undefined, freq: 1 }),
@@ -364,7 +365,7 @@ const STEDI: Record<string, Entry> = {
       key: idempotencyKey,
     }),
     ({ ids, partnership, times, key, ...members }, { executions, endpoints }) => ({
-      path: '/2023-08-01/executions/retry',
+      path: `${prefix}/executions/retry`,
       body: {
         condition: {
           ...present({
@@ -381,12 +382,12 @@ const STEDI: Record<string, Entry> = {
       ...withKey(key),
     }),
   ),
-  '/events/{eventId}/retry': entry(8, fc.tuple(place, idempotencyKey), ([n, key], { events }) => ({
-    path: filled('/events/{eventId}/retry', { eventId: nth(events, n) }),
+  [`${prefix}/events/{eventId}/retry`]: entry(5, fc.tuple(place, idempotencyKey), ([n, key], { events }) => ({
+    path: filled(`${prefix}/events/{eventId}/retry`, { eventId: nth(events, n) }),
     credential: 'bare',
     ...withKey(key),
   })),
-};
+});
 
 const FLOWRELAY = '/flowrelay/v1';
 
@@ -448,7 +449,15 @@ function flowRelay(send: (world: World, asked: Asked) => Promise<boolean>): Reco
 export function startingRequests(
   send: (world: World, asked: Asked) => Promise<boolean>,
 ): Record<string, Entry> {
-  return { ...NATIVE, ...ZEN_MESH, ...MINKA, ...JACK_HENRY_ENTRIES, ...STEDI, ...flowRelay(send) };
+  return {
+    ...NATIVE,
+    ...ZEN_MESH,
+    ...MINKA,
+    ...JACK_HENRY_ENTRIES,
+    ...stedi(''),
+    ...stedi('/2023-08-01'),
+    ...flowRelay(send),
+  };
 }
 
 /** Routes that are posted to and start nothing: what they make is a credential, a name, a search or a record. */
@@ -460,7 +469,7 @@ export const STARTS_NOTHING = [
   '/api/v1/access-rules',
   '/api/v1/endpoints',
   `${JACK_HENRY}/{institutionId}/subscriptions`,
-  `${JACK_HENRY}/{institutionId}/subscriptions/{subscriptionId}/events/search`,
+  `${JACK_HENRY}/{institutionId}/events/{subscriptionId}/search`,
   `${FLOWRELAY}/receipts/{id}/diagnostics/preview`,
   `${FLOWRELAY}/diagnostics/{id}/freeze`,
 ];
