@@ -68,15 +68,52 @@ const newEvent = fc.record(
 
 const RETRIES = '/api/v1/retries';
 
-/** Steers one of the operations; where there is none yet, one is named that is nobody's. */
-function control(verb: string, runs: number): Record<string, Entry> {
-  const path = `${RETRIES}/{id}/${verb}`;
-  return {
-    [path]: entry(runs, place, (n, { operations }) => ({
-      path: filled(path, {
-        id: operations.length > 0 ? nth(operations, n) : 'op_01k9z3e5hbe7r9qk2m4n6p8r0s',
-      }),
+type Send = (asked: Asked) => Promise<boolean>;
+
+/** An operation of before; or one of its own that lies in the future, and that was paused where that is asked for. */
+async function steered(
+  n: number,
+  world: World,
+  send: Send,
+  { paused }: { paused: boolean },
+): Promise<string> {
+  if (n % 3 === 0 && world.operations.length > 0) return nth(world.operations, n);
+  let own = 'op_01k9z3e5hbe7r9qk2m4n6p8r0s';
+  await send({
+    path: RETRIES,
+    body: {
+      mode: 'replay',
+      select: { filter: { state: ['failed', 'delivered'] } },
+      options: { notBefore: new Date(Date.now() + 3_600_000).toISOString() },
+    },
+    ...withKey(randomUUID()),
+    accepted: ({ id }) => {
+      own = id;
+    },
+  });
+  if (paused) await send({ path: `${RETRIES}/${own}/pause` });
+  return own;
+}
+
+/** Steers operations. */
+function controls(send: Send): Record<string, Entry> {
+  const control = (verb: string, runs: number, paused = false): Record<string, Entry> => ({
+    [`${RETRIES}/{id}/${verb}`]: entry(runs, place, async (n, world) => ({
+      path: `${RETRIES}/${await steered(n, world, send, { paused })}/${verb}`,
     })),
+  });
+  return {
+    ...control('pause', 8),
+    ...control('resume', 8, true),
+    ...control('cancel', 8),
+    [`${RETRIES}/{id}/rate`]: entry(
+      8,
+      fc.tuple(place, fc.constantFrom(null, 0.01, 30, 100_000), fc.boolean()),
+      async ([n, limit, earlier], world) => ({
+        path: `${RETRIES}/${await steered(n, world, send, { paused: false })}/rate`,
+        body: { [earlier ? 'perSecond' : 'ratePerSecond']: limit },
+      }),
+    ),
   };
 }
 
@@ -101,19 +138,6 @@ const NATIVE: Record<string, Entry> = {
     body: of(world),
     ...withKey(randomUUID()),
   })),
-  ...control('pause', 8),
-  ...control('resume', 8),
-  ...control('cancel', 6),
-  [`${RETRIES}/{id}/rate`]: entry(
-    6,
-    fc.tuple(place, fc.constantFrom(null, 0.01, 30, 100_000), fc.boolean()),
-    ([n, limit, earlier], { operations }) => ({
-      path: filled(`${RETRIES}/{id}/rate`, {
-        id: operations.length > 0 ? nth(operations, n) : 'op_01k9z3e5hbe7r9qk2m4n6p8r0s',
-      }),
-      body: { [earlier ? 'perSecond' : 'ratePerSecond']: limit },
-    }),
-  ),
   '/api/v1/deliveries/resolve': entry(
     8,
     fc.tuple(selectBody, outcome, filterBody),
@@ -408,7 +432,7 @@ function previewOf(n: number, world: World): Asked & { key: string } {
 async function replayOf(
   n: number,
   world: World,
-  send: (asked: Asked) => Promise<boolean>,
+  send: Send,
   confirmed: boolean,
 ): Promise<{ id: string; key: string }> {
   for (let again = 0; again < 5; again++) await send(previewOf(n + again, world));
@@ -422,15 +446,14 @@ async function replayOf(
   return found;
 }
 
-function flowRelay(send: (world: World, asked: Asked) => Promise<boolean>): Record<string, Entry> {
-  const sender = (world: World) => (asked: Asked) => send(world, asked);
+function flowRelay(send: Send): Record<string, Entry> {
   return {
     [`${FLOWRELAY}/receipts/{id}/replay/preview`]: entry(8, place, (n, world) => previewOf(n, world)),
     [`${FLOWRELAY}/replays/{id}/confirm`]: entry(
       6,
       fc.tuple(place, fc.boolean()),
       async ([n, risk], world) => {
-        const { id, key } = await replayOf(n, world, sender(world), false);
+        const { id, key } = await replayOf(n, world, send, false);
         return {
           path: `${FLOWRELAY}/replays/${id}/confirm`,
           body: { confirmDuplicateRisk: risk },
@@ -439,18 +462,17 @@ function flowRelay(send: (world: World, asked: Asked) => Promise<boolean>): Reco
       },
     ),
     [`${FLOWRELAY}/replays/{id}/execute`]: entry(8, place, async (n, world) => {
-      const { id, key } = await replayOf(n, world, sender(world), true);
+      const { id, key } = await replayOf(n, world, send, true);
       return { path: `${FLOWRELAY}/replays/${id}/execute`, body: {}, ...withKey(key) };
     }),
   };
 }
 
 /** Every route that starts work, steers it or changes what it meets, with valid requests of it; `send` sends what goes before. */
-export function startingRequests(
-  send: (world: World, asked: Asked) => Promise<boolean>,
-): Record<string, Entry> {
+export function startingRequests(send: Send): Record<string, Entry> {
   return {
     ...NATIVE,
+    ...controls(send),
     ...ZEN_MESH,
     ...MINKA,
     ...JACK_HENRY_ENTRIES,
