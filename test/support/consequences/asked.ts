@@ -7,7 +7,7 @@ export type Asked = {
   path: string;
   body?: unknown;
   headers?: Record<string, string>;
-  /** Of the tenant where left out; the installation's; or none, where a signature stands for it. */
+  /** Of the tenant where left out; the same without its scheme; the installation's; or none, where a signature stands for it. */
   credential?: 'installation' | 'signature' | 'bare';
   /** Told of an answer that accepts it. */
   // biome-ignore lint/suspicious/noExplicitAny: bodies are as their surfaces make them
