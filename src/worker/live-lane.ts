@@ -1,7 +1,9 @@
+import { repeat } from '../loops/repeat.ts';
 import { Wake } from '../loops/wake.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { Slice } from '../sending/slice.ts';
 import { LIVE_LANE } from '../store/db/queryable.ts';
+import { errorCode } from '../telemetry/error-code.ts';
 
 /** What the live lane of a worker is given. */
 export interface LiveLaneOptions {
@@ -30,10 +32,10 @@ export class LiveLane {
   }
 
   /** Runs until stopped; whatever fails, it begins again. */
-  async run(): Promise<void> {
+  run(): Promise<void> {
     const { sending, sockets, share, stop } = this.#options;
-    while (!stop.aborted) {
-      try {
+    return repeat(
+      async () => {
         await new Slice(sending, {
           workedBy: LIVE_LANE,
           lane: 'live',
@@ -44,13 +46,14 @@ export class LiveLane {
           wake: this.#wake,
           share,
         }).run();
-      } catch (error) {
-        sending.log.warn({
-          event: 'live.failed',
-          code: (error as { code?: string }).code ?? (error as Error).name,
-        });
-        await this.#wake.wait(AGAIN_MS);
-      }
-    }
+        return 'again';
+      },
+      {
+        stop,
+        everyMs: AGAIN_MS,
+        wake: this.#wake,
+        failed: (error) => sending.log.warn({ event: 'live.failed', code: errorCode(error) }),
+      },
+    );
   }
 }

@@ -1,6 +1,6 @@
 import { judgeProbe, probeDelayMs, probeUrl } from '../domain/sending/probe.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
-import { Wake } from '../loops/wake.ts';
+import { repeat } from '../loops/repeat.ts';
 import { createDeadline } from '../outbound/deadline.ts';
 import { signatureHeaders } from '../outbound/signature.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
@@ -27,13 +27,15 @@ export class Prober {
   }
 
   /** Asks until stopped; what fails is asked again later. */
-  async run(): Promise<void> {
-    const wake = new Wake(this.#stop);
-    while (!this.#stop.aborted) {
-      const due = await takeDueProbes(this.#pool, AT_ONCE, 2 * TIMEOUT_MS).catch(() => []);
-      await Promise.all(due.map((probe) => this.#ask(probe)));
-      if (due.length < AT_ONCE) await wake.wait(POLL_MS);
-    }
+  run(): Promise<void> {
+    // Postgres is away: it is asked again soon.
+    return repeat(() => this.#round(), { stop: this.#stop, everyMs: POLL_MS, failed: () => {} });
+  }
+
+  async #round(): Promise<'again' | undefined> {
+    const due = await takeDueProbes(this.#pool, AT_ONCE, 2 * TIMEOUT_MS);
+    await Promise.all(due.map((probe) => this.#ask(probe)));
+    return due.length === AT_ONCE ? 'again' : undefined;
   }
 
   async #ask(probe: DueProbe): Promise<void> {

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { RunnableOperation } from '../domain/operations/operation.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
-import { Wake } from '../loops/wake.ts';
+import { repeat } from '../loops/repeat.ts';
 import { cancelAsInTemporal } from '../operations/cancel-unasked.ts';
 import { settleExpiredClaims } from '../operations/settle-expired.ts';
 import type { Pool } from '../store/db/pool.ts';
@@ -17,6 +17,7 @@ import { notifyLiveLanes } from '../store/sending/live-notices.ts';
 import { dueNext } from '../store/sending/ordering.ts';
 import { expirePayloads, tenantsWithRetention } from '../store/settling/payload-retention.ts';
 import { giveUpOverdue } from '../store/settling/settlement.ts';
+import { errorCode } from '../telemetry/error-code.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { temporalAnswers } from '../temporal/connection.ts';
 import { OperationRuns } from '../temporal/operation-runs.ts';
@@ -65,22 +66,21 @@ export class Sweeper {
     ]);
   }
 
-  async #repeat(round: () => Promise<void>): Promise<void> {
+  #repeat(round: () => Promise<void>): Promise<void> {
     const { stop, everyMs } = this.#options;
-    const wake = new Wake(stop);
-    while (!stop.aborted) {
-      await round();
-      await wake.wait(everyMs);
-    }
+    return repeat(round, { stop, everyMs, failed: (error) => this.#failed('round', error) });
   }
 
   async #try(part: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      const code = (error as { code?: string }).code ?? (error as Error).name;
-      this.#options.log.warn({ event: 'sweeper.failed', part, code });
+      this.#failed(part, error);
     }
+  }
+
+  #failed(part: string, error: unknown): void {
+    this.#options.log.warn({ event: 'sweeper.failed', part, code: errorCode(error) });
   }
 
   async #settleClaims(): Promise<void> {

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import type { EndpointPresets } from '../domain/endpoints/preset.ts';
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
+import { repeat } from '../loops/repeat.ts';
 import { Wake } from '../loops/wake.ts';
 import { watchedControl } from '../operations/send-operation.ts';
 import type { AddressGuard } from '../outbound/address-guard.ts';
@@ -20,6 +21,7 @@ import type { Pool } from '../store/db/pool.ts';
 import { readGauges } from '../store/reading/gauges.ts';
 import { listenForLiveWork } from '../store/sending/live-notices.ts';
 import { checkIn, checkOut } from '../store/sending/workers.ts';
+import { errorCode } from '../telemetry/error-code.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
@@ -175,7 +177,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   };
 }
 
-async function every(
+function every(
   ms: number,
   wake: Wake,
   stop: AbortSignal,
@@ -183,14 +185,8 @@ async function every(
   what: string,
   work: () => Promise<void>,
 ): Promise<void> {
-  while (!stop.aborted) {
-    try {
-      await work();
-    } catch (error) {
-      log.warn({ event: `${what}.failed`, code: (error as { code?: string }).code ?? (error as Error).name });
-    }
-    await wake.wait(ms);
-  }
+  const failed = (error: unknown) => log.warn({ event: `${what}.failed`, code: errorCode(error) });
+  return repeat(work, { stop, everyMs: ms, wake, failed });
 }
 
 function showGauges(metrics: Metrics, gauges: Awaited<ReturnType<typeof readGauges>>): void {
