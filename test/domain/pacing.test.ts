@@ -10,6 +10,7 @@ import {
   OPENS_MS,
   opensInMs,
   type Pace,
+  SLOTTED_OPENS_MS,
 } from '../../src/domain/sending/pacing.ts';
 
 /** More than what rounding costs, and less than anybody can see. */
@@ -37,13 +38,16 @@ class Row {
   arrivalMs = 0;
   readonly sentAtMs: number[] = [];
   readonly ratePerSecond: number;
+  readonly slotted: boolean;
 
-  constructor(ratePerSecond: number) {
+  constructor(ratePerSecond: number, slotted = false) {
     this.ratePerSecond = ratePerSecond;
+    this.slotted = slotted;
   }
 
   pace(id: string, wanted: number): Pace {
-    return { id, wanted, ratePerSecond: this.ratePerSecond, arrivalMs: this.arrivalMs };
+    const { ratePerSecond, arrivalMs, slotted } = this;
+    return { id, wanted, ratePerSecond, arrivalMs, slotted };
   }
 
   /** Books, and returns what gives the rest back. */
@@ -68,8 +72,8 @@ class Row {
 describe('a rate', () => {
   test('is exceeded in no window: two sends are never nearer than its interval, whoever books and gives back', () => {
     fc.assert(
-      fc.property(anyRate, anyAsking, (rate, asking) => {
-        const row = new Row(rate);
+      fc.property(anyRate, fc.boolean(), anyAsking, (rate, slotted, asking) => {
+        const row = new Row(rate, slotted);
         let nowMs = 1_000_000;
         let giveBack = () => {};
         for (const { lane, afterMs, wanted, claimed, late } of asking) {
@@ -94,7 +98,7 @@ describe('a rate', () => {
         fc.array(anyRate, { minLength: 1, maxLength: 5 }),
         anyAsking,
         (rate, rates, asking) => {
-          const [operation, endpoints] = [new Row(rate), rates.map((each) => new Row(each))];
+          const [operation, endpoints] = [new Row(rate), rates.map((each, n) => new Row(each, n % 2 === 1))];
           let nowMs = 1_000_000;
           for (const { lane, afterMs, wanted, claimed } of asking) {
             nowMs += afterMs;
@@ -136,7 +140,7 @@ describe('a rate', () => {
           for (let [nowMs, n] = [startMs, 0]; nowMs < endMs; n++) {
             const [booked] = book(nowMs, 'bulk', [row.pace('a', 256)]).endpoints;
             row.take(booked?.atMs ?? [], booked?.arrivalMs ?? 0, 256);
-            const opens = Math.max(0, opensInMs(row.arrivalMs, nowMs, 'bulk'));
+            const opens = Math.max(0, opensInMs(row, nowMs, 'bulk'));
             nowMs += Math.max(5, opens) + (latenesses[n % latenesses.length] ?? 0);
           }
           const sent = row.sentAtMs.filter((at) => at < endMs).length;
@@ -179,16 +183,17 @@ describe('a rate', () => {
 describe('live work beside bulk work that takes all it can', () => {
   test('may book before bulk work may, at every rate and whatever is booked', () => {
     expect(OPENS_MS.live).toBeGreaterThan(OPENS_MS.bulk);
+    expect(SLOTTED_OPENS_MS.live).toBeGreaterThan(SLOTTED_OPENS_MS.bulk);
     fc.assert(
-      fc.property(anyRate, anyAsking, (rate, asking) => {
-        const row = new Row(rate);
+      fc.property(anyRate, fc.boolean(), anyAsking, (rate, slotted, asking) => {
+        const row = new Row(rate, slotted);
         let nowMs = 1_000_000;
         for (const { afterMs, wanted } of asking) {
           nowMs += afterMs;
           const [booked] = book(nowMs, 'bulk', [row.pace('a', wanted)]).endpoints;
           row.take(booked?.atMs ?? [], booked?.arrivalMs ?? 0, wanted);
           // Its next time is the first that bulk work has not: it waits for no more than what was booked, and its interval.
-          const liveOpensMs = nowMs + Math.max(0, opensInMs(row.arrivalMs, nowMs, 'live'));
+          const liveOpensMs = nowMs + Math.max(0, opensInMs(row, nowMs, 'live'));
           const [live] = book(liveOpensMs, 'live', [row.pace('a', 1)]).endpoints;
           const [at = Infinity] = live?.atMs ?? [];
           expect(at - nowMs).toBeLessThanOrEqual(AHEAD_MS.bulk + 1_000 / rate + 1);

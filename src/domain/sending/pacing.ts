@@ -13,6 +13,13 @@ export const AHEAD_MS: Readonly<Record<Lane, number>> = { bulk: 200, live: 400 }
  */
 export const OPENS_MS: Readonly<Record<Lane, number>> = { bulk: 100, live: 300 };
 
+/**
+ * The same where concurrency is limited, too: what waits for its time holds a slot all the while, and few slots would then
+ * be less than the rate.
+ */
+export const SLOTTED_AHEAD_MS: typeof AHEAD_MS = { bulk: 40, live: 80 };
+export const SLOTTED_OPENS_MS: typeof OPENS_MS = { bulk: 20, live: 60 };
+
 /** Longer than anything is booked ahead: where a rate changes, what was booked under the old one is over by then. */
 export const BOOKED_AT_MOST_MS = 500;
 
@@ -25,6 +32,8 @@ export interface Pace {
   wanted: number;
   /** Absent: nothing but `wanted` limits it. */
   ratePerSecond?: number;
+  /** Its sends hold concurrency slots. */
+  slotted?: boolean;
   /** The next time that is free. */
   arrivalMs: number;
 }
@@ -56,8 +65,8 @@ export function book(
   endpoints: readonly Pace[],
   operation?: Pace,
 ): { endpoints: Booked[]; operation?: Booked } {
-  const untilMs = nowMs + AHEAD_MS[lane];
-  const isOpen = (pace: Pace) => pace.ratePerSecond === undefined || pace.arrivalMs - nowMs <= OPENS_MS[lane];
+  const untilMs = ({ slotted }: Pace) => nowMs + (slotted ? SLOTTED_AHEAD_MS : AHEAD_MS)[lane];
+  const isOpen = (pace: Pace) => pace.ratePerSecond === undefined || opensInMs(pace, nowMs, lane) <= 0;
   const bookings = endpoints.map((pace) => new Booking(pace));
   const whole = operation && new Booking(operation);
   let room = operation ? (isOpen(operation) ? operation.wanted : 0) : Number.POSITIVE_INFINITY;
@@ -66,11 +75,14 @@ export function book(
     const first = firstOf(left, nowMs);
     if (!first) break;
     const atMs = Math.max(nowMs, first.freeAtMs, whole?.freeAtMs ?? 0);
-    if (atMs > untilMs) break;
-    first.take(atMs);
-    whole?.take(atMs);
-    room -= 1;
-    if (first.atMs.length >= first.pace.wanted) left.splice(left.indexOf(first), 1);
+    if (operation && atMs > untilMs(operation)) break;
+    const isSoon = atMs <= untilMs(first.pace);
+    if (isSoon) {
+      first.take(atMs);
+      whole?.take(atMs);
+      room -= 1;
+    }
+    if (!isSoon || first.atMs.length >= first.pace.wanted) left.splice(left.indexOf(first), 1);
   }
   return { endpoints: bookings.map(({ booked }) => booked), ...(whole ? { operation: whole.booked } : {}) };
 }
@@ -126,8 +138,12 @@ export function freeAfter(
 }
 
 /** When a lane may book again, in milliseconds from now; at most 0 where it may now. */
-export function opensInMs(arrivalMs: number, nowMs: number, lane: Lane): number {
-  return arrivalMs - nowMs - OPENS_MS[lane];
+export function opensInMs(
+  { arrivalMs, slotted }: Pick<Pace, 'arrivalMs' | 'slotted'>,
+  nowMs: number,
+  lane: Lane,
+): number {
+  return arrivalMs - nowMs - (slotted ? SLOTTED_OPENS_MS : OPENS_MS)[lane];
 }
 
 /** How many of `maxConcurrency` slots a lane may hold, bulk leaving headroom wherever there is more than one. */

@@ -140,6 +140,7 @@ function paceOf(row: PaceRow, lane: Lane, inUse: ReadonlyMap<string, number>): P
     id: row.id,
     wanted: Math.max(0, Math.min(row.wanted, room, most)),
     arrivalMs: row.arrival_ms,
+    slotted: row.max_concurrency !== null,
     ...present({ ratePerSecond: row.rate_per_second }),
   };
 }
@@ -153,7 +154,7 @@ function grantedFrom(booked: Booked, row: PaceRow | undefined, nowMs: number, la
     arrivalMs: { before: row?.arrival_ms ?? 0, after: arrivalMs },
   };
   if (!row || row.rate_per_second === null) return granted;
-  const opens = opensInMs(arrivalMs, nowMs, lane);
+  const opens = opensInMs({ arrivalMs, slotted: row.max_concurrency !== null }, nowMs, lane);
   return {
     ...granted,
     ratePerSecond: row.rate_per_second,
