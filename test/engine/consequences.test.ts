@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import type { ApiDeps } from '../../src/api/api-deps.ts';
 import { apiRoutes } from '../../src/api/server.ts';
 import { hasEnded, OPERATION_STATES } from '../../src/domain/operations/operation-state.ts';
-import { showId } from '../../src/domain/tenancy/typed-id.ts';
 import { isOutage } from '../../src/store/db/outage.ts';
 import { PLATFORM_TENANT } from '../../src/store/tenancy/tenants.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
@@ -122,11 +121,11 @@ async function operations(states: readonly string[]): Promise<Shown[]> {
   for (const caller of CALLERS) {
     let cursor: string | null = null;
     do {
-      const query = new URLSearchParams({
-        limit: '200',
-        state: states.join(','),
-        ...(cursor ? { cursor } : {}),
-      });
+      const query = new URLSearchParams([
+        ['limit', '200'],
+        ...states.map((state) => ['state', state]),
+        ...(cursor ? [['cursor', cursor]] : []),
+      ]);
       const page: Answer = await engine.client.expect(
         200,
         'GET',
