@@ -123,8 +123,8 @@ async function operations(states: readonly string[]): Promise<Shown[]> {
     do {
       const query = new URLSearchParams([
         ['limit', '200'],
-        ...states.map((state) => ['state', state]),
-        ...(cursor ? [['cursor', cursor]] : []),
+        ...states.map((state): [string, string] => ['state', state]),
+        ...(cursor ? [['cursor', cursor] as [string, string]] : []),
       ]);
       const page: Answer = await engine.client.expect(
         200,
