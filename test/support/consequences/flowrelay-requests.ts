@@ -27,7 +27,7 @@ async function replayOf(
   send: Send,
   confirmed: boolean,
 ): Promise<{ id: string; key: string }> {
-  for (let again = 0; again < 5; again++) await send(previewOf(n + again, world));
+  for (let again = 0; again < 40; again++) if (await send(previewOf(n + again, world))) break;
   const found = world.previews.at(-1) ?? { id: 'rrp_01k9z3e5hbe7r9qk2m4n6p8r0s', key: randomUUID() };
   if (confirmed)
     await send({

@@ -98,6 +98,16 @@ export const NATIVE: Record<string, Entry> = {
     body: of(world),
     ...withKey(randomUUID()),
   })),
+  '/api/v1/deliveries/{id}/resolve': entry(
+    8,
+    fc.tuple(place, outcome),
+    ([n, said], { deliveries, unknown }) => ({
+      path: filled('/api/v1/deliveries/{id}/resolve', {
+        id: nth(unknown.length > 0 ? unknown : deliveries, n).id,
+      }),
+      body: { outcome: said, confirm: true },
+    }),
+  ),
   '/api/v1/deliveries/resolve': entry(
     8,
     fc.tuple(selectBody, outcome, filterBody),
@@ -107,10 +117,6 @@ export const NATIVE: Record<string, Entry> = {
       ...withKey(randomUUID()),
     }),
   ),
-  '/api/v1/deliveries/{id}/resolve': entry(8, fc.tuple(place, outcome), ([n, said], { deliveries }) => ({
-    path: filled('/api/v1/deliveries/{id}/resolve', { id: nth(deliveries, n).id }),
-    body: { outcome: said, confirm: true },
-  })),
   ...ofEndpoint('enable', 6),
   ...ofEndpoint('disable', 3),
   '/api/v1/endpoints/{id}/rotate-secret': entry(

@@ -1,4 +1,5 @@
 import { showId } from '../../../src/domain/tenancy/typed-id.ts';
+import { eventually } from '../eventually.ts';
 import { newTestSigner, type TestSigner } from '../minka-client.ts';
 import { type Receiver, startReceiver } from '../receiver.ts';
 import {
@@ -29,6 +30,8 @@ export type World = {
   receivers: Receiver[];
   signer: TestSigner;
   deliveries: WorldDelivery[];
+  /** Those whose outcome nobody knows. */
+  unknown: WorldDelivery[];
   /** Shown ids. */
   events: string[];
   eventNumbers: string[];
@@ -115,6 +118,7 @@ export async function createWorld(engine: TestEngine): Promise<World> {
     receivers,
     signer,
     deliveries: [],
+    unknown: [],
     events: [],
     eventNumbers: [],
     executions: [],
@@ -122,7 +126,7 @@ export async function createWorld(engine: TestEngine): Promise<World> {
     previews: [],
     async refresh() {
       const { rows } = await database.pool.query(
-        `select (select coalesce(json_agg(json_build_array(id, event_id, endpoint_id) order by id), '[]')
+        `select (select coalesce(json_agg(json_build_array(id, event_id, endpoint_id, state) order by id), '[]')
             from deliveries where tenant_id = $1) as deliveries,
           (select coalesce(json_agg(json_build_array(id, number) order by id), '[]') from events where tenant_id = $1) as events,
           (select coalesce(json_agg(id order by id), '[]') from executions where tenant_id = $1) as executions,
@@ -130,11 +134,14 @@ export async function createWorld(engine: TestEngine): Promise<World> {
         [tenantId],
       );
       const [found] = rows;
-      world.deliveries = found.deliveries.map(([id, eventId, endpointId]: string[]) => ({
-        id: showId('delivery', id as string),
-        eventId: showId('event', eventId as string),
-        endpointId: showId('endpoint', endpointId as string),
-      }));
+      const shown = (rows: string[][]): WorldDelivery[] =>
+        rows.map(([id = '', eventId = '', endpointId = '']) => ({
+          id: showId('delivery', id),
+          eventId: showId('event', eventId),
+          endpointId: showId('endpoint', endpointId),
+        }));
+      world.deliveries = shown(found.deliveries);
+      world.unknown = shown(found.deliveries.filter(([, , , state]: string[]) => state === 'unknown'));
       world.events = found.events.map(([id]: string[]) => showId('event', id as string));
       world.eventNumbers = found.events.map(([, number]: unknown[]) => String(number));
       world.executions = found.executions.map((id: string) => showId('execution', id));
@@ -171,6 +178,10 @@ export async function createWorld(engine: TestEngine): Promise<World> {
   // Every seventh payload is gone.
   for (const eventId of world.events.filter((_, index) => index % 7 === 0))
     await client.expect(204, 'DELETE', `/api/v1/events/${eventId}/payload`, { key });
+  await eventually('some outcomes are unknown', async () => {
+    await world.refresh();
+    return world.unknown.length > 1;
+  });
   return world;
 }
 
