@@ -11,7 +11,7 @@ export type LoggerOptions = { level: LevelWithSilent; destination?: DestinationS
 
 /**
  * Makes the process' logger: JSON lines with an ISO time and the level by name. Whatever is passed, the values of
- * secret keys, payloads, headers, URLs and error messages do not reach a line (rule 6), and secrets that can be told
+ * secret keys, payloads, headers, URLs and error messages do not reach a line, and secrets that can be told
  * by their form are cut out of any text. Put facts into fields, with names that say what they are.
  */
 export function createLogger({ level, destination }: LoggerOptions): Log {

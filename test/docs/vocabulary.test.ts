@@ -6,7 +6,7 @@ import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/temporal/search-attributes.ts';
 
 test('docs/concepts.md explains every reason of an exclusion, and no other', async () => {
-  const tables = (await section('docs/concepts.md', '## What becomes of a retry of a delivery')).split('\n');
+  const tables = (await section('docs/concepts.md', '## The fate of a retry')).split('\n');
   const named = tables
     .filter((line) => line.startsWith('|'))
     .flatMap((line) => {
@@ -18,7 +18,7 @@ test('docs/concepts.md explains every reason of an exclusion, and no other', asy
 });
 
 test('docs/concepts.md explains everything that can hold a delivery back, and nothing else', async () => {
-  const text = await section('docs/concepts.md', '## What holds a delivery back');
+  const text = await section('docs/concepts.md', '## Reasons for waiting');
   const named = text
     .split('\n')
     .filter((line) => line.startsWith('| `'))
