@@ -2,7 +2,7 @@
 export type Lane = 'bulk' | 'live';
 
 /**
- * How far ahead of the clock a lane may book the times of its sends. Far enough that whoever wakes late loses nothing of
+ * How far ahead of the clock a lane may book the times of its sends. Far enough that a sender that wakes late loses nothing of
  * the rate; near enough that what is booked and not sent yet is little.
  */
 export const AHEAD_MS: Readonly<Record<Lane, number>> = { bulk: 200, live: 400 };
