@@ -46,8 +46,8 @@ export function intervalMs({ ratePerSecond }: { ratePerSecond?: number | undefin
 
 /**
  * Books a time for each send, as many as may be booked now. Two sends of one endpoint are never nearer than its interval,
- * and two of one operation never nearer than the operation's: so neither exceeds its rate in any window of time, whoever
- * else books of it, and live work takes its times out of the same rate. What comes first is booked first; of endpoints
+ * and two of one operation never nearer than the operation's: so neither exceeds its rate in any window of time, even
+ * where others book of it, and live work takes its times out of the same rate. What comes first is booked first; of endpoints
  * that are equally near, the one that has least.
  */
 export function book(
