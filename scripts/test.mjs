@@ -29,7 +29,7 @@ async function main(args) {
   return code;
 }
 
-/** Whoever has more to say afterwards names a file, and says it after that. */
+/** A caller that has more to print afterwards names a file, and prints the line after that. */
 async function sayLast(line) {
   const file = process.env.REDRIVE_CLOSING_LINE_FILE;
   if (file === undefined) process.stdout.write(`${line}\n`);

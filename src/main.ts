@@ -14,7 +14,7 @@ import { databaseProblem } from './store/db/database-problem.ts';
 import { migrate, pendingMigrations } from './store/db/migrate.ts';
 import { createLogger, type Log, logInto } from './telemetry/log.ts';
 
-/** Longer than any request may take, and what comes after it: whoever drains longer than this will never be done. */
+/** Longer than any request may take, and what comes after it: a process that drains for longer will never be done. */
 const DRAIN_WITHIN_MS = 90_000;
 
 // By itself V8 lets the heap of a sender grow to a multiple of what is alive in it, however much memory that is.

@@ -18,7 +18,7 @@ export type FailureLimit = (address: string) => Promise<Problem | undefined>;
 
 /**
  * Limits requests that fail authentication, by the address they come from. It is asked once a request has failed:
- * a credential that is valid never meets it, whoever else shares its address.
+ * a credential that is valid never meets it, even from an address that others share.
  */
 export function limitFailures(limit = FAILED_AUTHENTICATION_LIMIT): FailureLimit {
   const take = createTokenBuckets(limit);

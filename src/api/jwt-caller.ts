@@ -32,7 +32,7 @@ export type TokenRefusal =
   | { refused: 'temporarily_unavailable'; retryAfterSeconds: number };
 
 const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]*$/;
-/** Clocks differ; a token is taken for so long before and after its time. */
+/** Clocks differ; a token is taken for this time before and after its own. */
 const LEEWAY_SECONDS = 30;
 /** What a token of ordinary making stays far below. */
 const MAX_CLAIM_LENGTH = 2_048;

@@ -79,7 +79,7 @@ export interface RouteDefinition<R extends RequestSchemas, A extends Access> {
   headers?: Record<string, { description: string; example: string; required?: boolean }>;
   /** What it answers; routes of a surface other than the native one name its errors here, too. */
   responses: Record<number, RouteResponse>;
-  /** Errors of a native route beside those that follow from its access and its request. */
+  /** Errors of a native route in addition to those that follow from its access and its request. */
   problems?: ProblemCode[];
   /** Told of each refusal once the tenant is known and within its quota; what it fails to do changes no answer. */
   onRefused?(refusal: { tenantId: Id<'tenant'>; requestId: string; code: ProblemCode }): Promise<void>;

@@ -78,7 +78,7 @@ async function acquire(files: Files): Promise<void> {
   const { lock, own, directory } = files;
   const startedAt = performance.now();
   for (;;) {
-    // A link, not a new file: whoever reads the lock sees all of it.
+    // A link, not a new file: a reader of the lock sees all of it.
     if (await linked(own, lock)) return;
     const text = await readFile(lock, 'utf8').catch(() => undefined);
     if (text === undefined) continue;

@@ -96,7 +96,7 @@ async function startIn(
 
 type Where = { dataDir: string; report: Report; signal: AbortSignal };
 
-/** Postgres at its port and Temporal at its ports: whoever is connected finds them again. */
+/** Postgres at its port and Temporal at its ports: their clients find them again. */
 function keptPostgres(first: EmbeddedPostgres, where: Where): KeptAlive {
   return keepAlive(first, (how) =>
     startEmbeddedPostgres({ ...where, report: again(where.report, how), port: first.port }),

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:net';
 
 /**
  * Ports of the loopback address that nothing listens on right now, all different.
- * Another process may take one before it is used: whoever starts a server on it has to try again on failure.
+ * Another process may take one before it is used: a caller that starts a server on it has to try again on failure.
  */
 export async function freePorts<const Names extends readonly string[]>(
   ...names: Names

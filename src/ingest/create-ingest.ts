@@ -7,7 +7,7 @@ import { type AcceptedEvent, writeCalls } from './write-calls.ts';
 /** The most events that one call may bring. */
 export const MAX_EVENTS_PER_CALL = 1_000;
 
-/** How much of what waits is written together, beside a first call of any size. */
+/** How much of what waits is written together, in addition to a first call of any size. */
 const MAX_EVENTS_TOGETHER = 1_000;
 const MAX_BYTES_TOGETHER = 8 * 1024 * 1024;
 

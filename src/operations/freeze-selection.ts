@@ -16,7 +16,7 @@ import { settleRaced } from './settle-raced.ts';
 export interface FreezeSteps {
   /** Deliveries of one page: some tens of milliseconds of work, so that a pause takes effect between two of them. */
   page?: number;
-  /** Pages that are frozen at the same time, each on a connection of its own beside the one that holds the operation. */
+  /** Pages that are frozen at the same time, each on a connection of its own, apart from the one that holds the operation. */
   pages?: number;
 }
 

@@ -9,6 +9,6 @@ export interface OperationContext {
   running: RunningSlices;
   /** Requests in flight of one bulk slice. */
   socketsPerSlice: number;
-  /** A slice returns after so long; the workflow begins another. */
+  /** A slice returns after this time; the workflow begins another. */
   sliceBudgetMs: number;
 }

@@ -43,7 +43,7 @@ export class Selector {
   }
 
   /**
-   * Freezes what comes next: two pages at a time for one selection of this worker, one for others; beside live traffic a
+   * Freezes what comes next: two pages at a time for one selection of this worker, one for others; during live traffic a
    * small one, and then nothing for some time.
    */
   async #freeze(operationId: Id<'operation'>, stop: AbortSignal): Promise<boolean> {

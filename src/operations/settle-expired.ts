@@ -10,7 +10,7 @@ import { lockExpiredClaims } from '../store/settling/settlement.ts';
 const CLAIMS_AT_ONCE = 8;
 
 /**
- * Settles claims whose lease has passed, whoever held them: the attempt is recorded as ambiguous (`lease_lost`) and the
+ * Settles claims whose lease has passed, of any sender: the attempt is recorded as ambiguous (`lease_lost`) and the
  * policy decides, exactly as if the sender had said so. Returns how many items were settled.
  */
 export async function settleExpiredClaims(pool: Pool): Promise<number> {

@@ -3,7 +3,7 @@ const MAX_LINE_CHARS = 4_096;
 /** So many fields of one name are kept. */
 const MAX_VALUES = 16;
 
-/** Only what decides where an answer ends, what becomes of its connection, and how long it asks to be let alone. */
+/** Only what decides where an answer ends, what becomes of its connection, and how long it asks to be left alone. */
 const KEPT = ['connection', 'keep-alive', 'content-length', 'transfer-encoding', 'retry-after'] as const;
 type Kept = (typeof KEPT)[number];
 type Fields = Map<Kept, string[]>;

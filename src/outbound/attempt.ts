@@ -42,7 +42,7 @@ export type AttemptClient = {
 
 type Target = { origin: string; path: string } | { refused: FaultCode };
 
-/** More different URLs or origins than this are a sign of churn: the caches start anew. */
+/** More different URLs or origins than this are a sign of churn: the caches are emptied. */
 const MAX_CACHED_TARGETS = 10_000;
 const MAX_POOLS_BEFORE_SWEEP = 1_000;
 

@@ -17,7 +17,7 @@ export type KeySetTimes = {
 };
 
 const TIMES: KeySetTimes = { timeoutMs: 5_000, cooldownMs: 30_000, keepMs: 600_000 };
-/** Hundreds of keys; whoever publishes more does not publish keys. */
+/** Room for hundreds of keys; a larger document is no set of keys. */
 const MAX_BYTES = 65_536;
 /** Sets that are kept; whose turn is longest ago is asked for again when it is needed. */
 const MAX_SETS = 1_000;

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { AnswerHead } from './answer-head.ts';
 
 /**
- * Has whoever reads from a socket see each answer with a plain head: see {@link AnswerHead}. It rests on the order of
+ * Lets the reader of a socket see each answer with a plain head: see {@link AnswerHead}. It rests on the order of
  * undici 7.30.2 (`lib/dispatcher/client-h1.js`): a request is put out by `socket.write`, whole and in one turn, before
  * anything of its answer is read, and reading is done by `socket.read` alone. One request at a time.
  */

@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 
-/** A signing secret as a key that is parsed once; keep it beside the endpoint version that it belongs to. */
+/** A signing secret as a key that is parsed once; keep it with the endpoint version that it belongs to. */
 export type SigningSecret = { readonly key: KeyObject };
 
 /** What is signed: the delivery's id, Unix seconds of this attempt, and the body byte for byte as it is sent. */

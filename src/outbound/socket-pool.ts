@@ -72,7 +72,7 @@ export class SocketPool {
     });
   }
 
-  /** Sends away whoever waits; what is in use goes on. */
+  /** Refuses all that wait; sockets in use go on. */
   stopWaiting(): void {
     for (const user of this.#waiting.splice(0)) user.stop();
   }

@@ -1,4 +1,4 @@
-/** Work that goes on beside what began it, and is told when to take nothing more. */
+/** Work that goes on in parallel with the call that began it, and is told when to take nothing more. */
 export interface EarlySlice {
   /** It takes nothing more, and drains by itself. */
   end(): void;
@@ -7,7 +7,7 @@ export interface EarlySlice {
 /**
  * Slices that no step of an operation waits for: what is selected is sent while more is being selected, which keeps
  * Postgres busy and not this process; and what a worker has left behind is gone on with. They belong to the worker and not
- * to whoever began them, who must not wait for a slow request to end.
+ * to their caller, who must not wait for a slow request to end.
  */
 export class EarlySlices {
   readonly #most: number;

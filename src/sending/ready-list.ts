@@ -14,7 +14,7 @@ export interface Candidate extends ReadyEndpoint {
   always: boolean;
   /** When something of it may be claimed, on the clock of `performance.now()`. */
   claimableAtMs: number;
-  /** It gave less than it was asked for: out of pace it is let alone for a moment, out of work until the list is read again. */
+  /** It gave less than it was asked for: out of pace it is left alone for a moment, out of work until the list is read again. */
   exhaustedUntilMs: number;
   /**
    * What was claimed last: the next claim begins behind it, past what is on the wire and past what has ended, which would
@@ -41,7 +41,7 @@ const LONGEST_PAUSE_MS = 2_000;
 const PROVEN_AT_ONCE = 500;
 /** Of endpoints that have not answered a moment ago, so many are looked at in one turn. */
 const OTHERS_AT_ONCE = 256;
-/** So long an endpoint that is out of pace is let alone. */
+/** An endpoint that is out of pace is left alone for this time. */
 const OUT_OF_PACE_MS = 20;
 
 /** The endpoints that one slice has work for, as read a moment ago, and what it has met of them since. */
@@ -95,7 +95,7 @@ export class ReadyList {
     this.#closed = [];
   }
 
-  /** Has it read anew at the next look: something has changed that it does not know. */
+  /** Has it read again at the next look: something has changed that it does not know. */
   outdate(): void {
     this.#freshUntilMs = 0;
   }
@@ -262,7 +262,7 @@ export class ReadyList {
       if (last) candidate.claimedUpTo = last;
       if (got >= count) continue;
       const outOfPace = got === (granted.get(endpointId) ?? 0);
-      // At the end of the queue it begins anew: something may have come before what was claimed last.
+      // At the end of the queue it begins again: something may have come before what was claimed last.
       if (!outOfPace) delete candidate.claimedUpTo;
       if (!outOfPace && behind) continue;
       const opens = opensInMs.get(endpointId);

@@ -23,9 +23,9 @@ export interface SendingContext {
   lease: LeaseTimes;
 }
 
-/** What a claim's lease is made of, beside the time limit of its slowest request. */
+/** The parts of a claim's lease, in addition to the time limit of its slowest request. */
 export interface LeaseTimes {
-  /** A claimed item must be on the wire so long after its claim was begun, or is given back unsent. */
+  /** A claimed item must be on the wire within this time after its claim was begun, or is given back unsent. */
   startWithinMs: number;
   /** Between the end of the slowest request and its lease: for clocks that differ, and for the outcome to be written. */
   marginMs: number;

@@ -34,7 +34,7 @@ export interface SliceTask extends SliceLimits {
   workedBy: Id<'operation'>;
   /** Ends the slice: it stops taking, drains and records. No request in flight is aborted. */
   stop: AbortSignal;
-  /** The slice returns after so long, for others to have their turn. */
+  /** The slice returns after this time, for others to have their turn. */
   budgetMs: number;
   /** Cuts its waits short. */
   wake: Wake;

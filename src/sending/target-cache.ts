@@ -17,7 +17,7 @@ export type Target = Omit<SealedTarget, 'sealedHeaders' | 'sealedSecrets'> & {
 /** Looks a prepared target up; throws where it cannot be read. */
 export type TargetLookup = (endpointId: Id<'endpoint'>, version: number) => Target;
 
-/** A target that is asked for, as whoever asks has seen its endpoint. */
+/** A target that is asked for, with its endpoint as the caller has seen it. */
 export interface Wanted {
   endpointId: Id<'endpoint'>;
   version: number;
@@ -32,7 +32,7 @@ interface Kept {
   secretEnds?: Deadline;
 }
 
-/** More than this many targets are a sign of churn: the cache starts anew. */
+/** More than this many targets are a sign of churn: the cache is emptied. */
 const MAX_TARGETS = 20_000;
 
 /**

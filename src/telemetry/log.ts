@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { type DestinationStream, type LevelWithSilent, type Logger, pino, stdTimeFunctions } from 'pino';
 import { redactFields, redactText } from './redaction.ts';
 
-/** The logger that is handed to whoever logs; `child({ … })` adds fields to each line. */
+/** The logger that is handed to everything that logs; `child({ … })` adds fields to each line. */
 export type Log = Logger;
 
 /** Where lines go; standard output when absent. */
@@ -11,7 +11,7 @@ export type LoggerOptions = { level: LevelWithSilent; destination?: DestinationS
 
 /**
  * Makes the process' logger: JSON lines with an ISO time and the level by name. Whatever is passed, the values of
- * secret keys, payloads, headers, URLs and error messages do not reach a line (rule 6), and secrets that can be told
+ * secret keys, payloads, headers, URLs and error messages do not reach a line, and secrets that can be told
  * by their form are cut out of any text. Put facts into fields, with names that say what they are.
  */
 export function createLogger({ level, destination }: LoggerOptions): Log {
@@ -42,7 +42,7 @@ export function createLogger({ level, destination }: LoggerOptions): Log {
   return withRedactedBindings(logger);
 }
 
-/** A file to log into, made anew; what it held before is kept beside it, once. Throws where it cannot be written. */
+/** A new file to log into; the one before it is kept under another name, once. Throws where it cannot be written. */
 export function logInto(file: string): DestinationStream {
   mkdirSync(dirname(file), { recursive: true });
   if (existsSync(file)) renameSync(file, `${file}.1`);

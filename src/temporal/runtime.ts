@@ -11,7 +11,7 @@ export function installRuntime(log: Logger): void {
     logger: new DefaultLogger('WARN', ({ level, message }) => {
       log[level === 'ERROR' ? 'error' : 'warn']({ event: 'temporal.runtime', text: message.slice(0, 200) });
     }),
-    // Forwarded, or the core would write lines of its own form beside ours.
+    // Forwarded, or the core would write lines of its own form among ours.
     telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'WARN' }), forward: {} } },
     shutdownSignals: [],
   });

@@ -14,7 +14,7 @@ const POLL_MS = 500;
 /** A status request is small work: one that takes longer says nothing. */
 const TIMEOUT_MS = 10_000;
 
-/** Asks endpoints what became of deliveries whose outcome nobody knows; every worker runs one, and none asks beside another. */
+/** Asks endpoints what became of deliveries whose outcome nobody knows; every worker runs one, and no two ask about one delivery at the same time. */
 export class Prober {
   readonly #sending: SendingContext;
   readonly #pool: Pool;

@@ -45,7 +45,7 @@ const EXPIRE_BATCH = 500;
 /** Of one tenant in one round; the rest follows in the next, so that no tenant keeps the others waiting. */
 const EXPIRE_BATCHES = 20;
 
-/** Finds what nobody else will bring forward, whoever was to do it; every worker runs one, and they do not get in each other's way. */
+/** Finds work that nobody else will bring forward; every worker runs a sweeper, and they do not get in each other's way. */
 export class Sweeper {
   readonly #options: SweeperOptions;
 

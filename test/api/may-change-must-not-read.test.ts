@@ -6,7 +6,7 @@ import { seedFailedDeliveries } from '../support/failed-deliveries.ts';
 import { startTestApi, type TestAnswer, type TestApi } from '../support/test-api.ts';
 
 /**
- * Each thing that a credential may change beside what it must not read by that. Where deliveries go after a change is
+ * Each thing that a credential may change, with what it must not read by that. Where deliveries go after a change is
  * shown in `engine/new-origin`.
  */
 

@@ -25,7 +25,7 @@ describe('a time that is read', () => {
     // A leap second is the beginning of the next, wherever it is said to be.
     ['2016-12-31T23:59:60Z', '2017-01-01T00:00:00.000Z'],
     ['2017-01-01T00:59:60.25+01:00', '2017-01-01T00:00:00.250Z'],
-    // The first and the last time of a calendar, in the zone of whoever means "since ever" and "for ever".
+    // The first and the last time of a calendar, in the zone of a client that means "since ever" and "for ever".
     ['0001-01-01T00:00:00+01:00', '0001-01-01T00:00:00.000Z'],
     ['9999-12-31T23:59:59.9999999-06:00', '9999-12-31T23:59:59.999Z'],
     ['9999-12-31T23:59:60Z', '9999-12-31T23:59:59.999Z'],

@@ -7,7 +7,7 @@ import { uuidIn } from '../support/retries.ts';
 import { startTestEngine } from '../support/test-engine.ts';
 import { startWorkerProcess } from '../support/worker-process.ts';
 
-/** Workers that stand still: whoever comes back after its lease has ended sends nothing more, and changes nothing. */
+/** Workers that stand still: one that comes back after its lease has ended sends nothing more, and changes nothing. */
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

@@ -145,7 +145,7 @@ describe('an operation that is halted so', () => {
       halt: { step: 'close', code: 'RangeError' },
     });
     expect((await look()).step).toMatchObject({ do: 'wait', until: 'expiry' });
-    // A cancel is not taken back: whoever resumes it has it tried again, as one who cancels it does.
+    // A cancel is not taken back: a resume has it tried again, as another cancel does.
     for (const verb of ['resume', 'cancel'] as const) {
       expect(await control(verb)).toMatchObject({
         ok: true,

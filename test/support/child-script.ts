@@ -39,7 +39,7 @@ export function startChildScript(
     createInterface({ input: child.stdout }).once('line', resolve);
     child.once('close', () => reject(new Error(`ended before it said anything: ${output}`)));
   });
-  // Whoever only waits for the end does not ask for the line.
+  // A caller that only waits for the end does not ask for the line.
   firstLine.catch(() => {});
   return { process: child, firstLine, ended };
 }

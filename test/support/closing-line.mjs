@@ -25,7 +25,7 @@ function closingLine(passed, failed, skipped) {
   return [`${passed} passed`, `${failed} failed`, ...(skipped > 0 ? [`${skipped} skipped`] : [])].join(', ');
 }
 
-/** Whoever started jest has more to do afterwards, and says the line last. */
+/** The process that started jest has more to do afterwards, and prints the line last. */
 function say(line) {
   const file = process.env.REDRIVE_CLOSING_LINE_FILE;
   if (file === undefined) process.stdout.write(`${line}\n`);

@@ -236,7 +236,7 @@ function ownerViolations(ledger: Ledger, { byDelivery, children, operations }: I
   return faults;
 }
 
-/** The rule of 1-product.md, written a second time: SQL folds by the same words, not by this code. */
+/** The rule of docs/concepts.md (state of a delivery), written a second time: SQL folds by the same words, not by this code. */
 function foldOf(executions: ExecutionRow[], { children }: Index): DeliveryState {
   if (executions.some((e) => e.state === 'delivered')) return 'delivered';
   const newest = executions.findLast((e) => e.attempts > 0);

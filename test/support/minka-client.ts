@@ -42,7 +42,7 @@ export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** A proof of the signer over a hash, and what it says beside it. */
+/** A proof of the signer over a hash and its `custom` part. */
 export function proofOf(signer: TestSigner, hash: string, custom?: Record<string, unknown>) {
   const digest = sha256(hash + (custom === undefined ? '' : canonicalJson(custom)));
   return {

@@ -2,7 +2,7 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 
 /** A way to a server that can be cut and opened again. */
 export type TcpProxy = {
-  /** `host:port` for whoever is to go through here. */
+  /** `host:port` for clients that are to go through here. */
   readonly address: string;
   /** Lets connections through from now on, to another target where one is given. */
   forward(target?: string): void;

@@ -16,7 +16,7 @@ export type TestPool = {
 export type TestDatabase = {
   url: string;
   pool: TestPool;
-  /** Closes the pool and removes the database, whoever is still connected to it. */
+  /** Closes the pool and removes the database, even while others are connected to it. */
   drop(): Promise<void>;
 };
 

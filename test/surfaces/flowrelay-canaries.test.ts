@@ -162,7 +162,7 @@ test('Do not include raw payloads, endpoint secrets, auth headers, HMAC values, 
   for (const place of ['raw payload', 'query of a URL', 'auth header', 'Shopify token', 'customer data'])
     expect(wire).toContain(canaries.get(place));
   const found = [...shown].flatMap(([where, text]) =>
-    // The name of a member that does not exist is shown to whoever sent it, as in every other call.
+    // The name of a member that does not exist is shown to its sender, as in every other call.
     [...canaries]
       .filter(([place, planted]) => !place.startsWith('name of') && text.includes(planted))
       .map(([place]) => `${place} in ${where}`),

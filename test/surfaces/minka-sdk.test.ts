@@ -45,7 +45,7 @@ function sdkRequest(method: 'GET' | 'POST', path: string, body?: object, signer:
   });
 }
 
-/** An envelope as its builder makes it: with a moment beside the proofs, too. */
+/** An envelope as its builder makes it: with a moment next to the proofs, too. */
 function built(data: object) {
   const hash = sha256(canonicalJson(data));
   const moment = new Date().toISOString();

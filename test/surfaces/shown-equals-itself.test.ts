@@ -131,7 +131,7 @@ const members = requestMembers(
   openApiDocument(apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0], SURFACES), 'test'),
 );
 
-/** Microseconds behind the second: three times two rows within one millisecond, and others beside them. */
+/** Microseconds behind the second: three times two rows within one millisecond, and others near them. */
 const MICROS: Record<'accepted' | 'attempted' | 'ended', number[]> = {
   accepted: [100, 900, 1_000, 1_999, 2_000, 1_500_000],
   attempted: [1_999, 100, 2_000, 1_500_000, 900, 1_000],

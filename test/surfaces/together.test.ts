@@ -8,7 +8,7 @@ import { createScene, type Scene } from '../support/recovery-scene.ts';
 import { uuidIn } from '../support/retries.ts';
 import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
 
-/** All surfaces over one engine: whoever retries a delivery, and however many at once, it has one owner and is sent once. */
+/** All surfaces over one engine: a delivery has one owner and is sent once, however many retry it at once. */
 
 let engine: TestEngine;
 const scenes: Scene[] = [];
@@ -29,7 +29,7 @@ async function furnish(behaviour = ok, endpoint: Record<string, unknown> = {}) {
   return { it, callers: await everySurface(engine, it) };
 }
 
-/** What each answers to whoever comes first, and to whoever finds it taken already: its own ordinary success. */
+/** The answer of each to the first caller, and to one who finds it taken already: its own ordinary success. */
 const EXPECTED: Record<SurfaceCall, (answer: SurfaceAnswer, ids: { delivery: string }) => void> = {
   native: ({ status, text }) => {
     expect(status).toBe(202);
@@ -60,7 +60,7 @@ const EXPECTED: Record<SurfaceCall, (answer: SurfaceAnswer, ids: { delivery: str
     expect(JSON.parse(text)).toEqual({ status: 'success', retryId: expect.any(String) });
   },
   stedi: ({ status, text }) => expect([status, text]).toEqual([200, '']),
-  // Whoever finds it under way is told to wait: that is what its document demands.
+  // A caller who finds it under way is told to wait, as its document demands.
   flowrelay: ({ status, text }) => {
     if (status === 202) return;
     expect([status, JSON.parse(text).code]).toEqual([409, 'unsafe_state']);

@@ -52,7 +52,7 @@ const ITEMS_PER_SLICE = 2_000;
 /** A wait that is shorter is spent inside a slice, where it costs no history. */
 const WORTH_WAITING_MS = 5_000;
 
-/** For so long an interactive operation is watched closely; then it is looked at now and then, and holds no step's place. */
+/** An interactive operation is watched closely for this time; then it is looked at now and then, and holds no step's place. */
 const WATCHED_FOR_MS = 3_000;
 const NOW_AND_THEN_MS = 5_000;
 

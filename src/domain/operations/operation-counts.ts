@@ -1,4 +1,4 @@
-/** The parts whose sum is what an operation expects (rule 5). */
+/** The parts whose sum is what an operation expects: the one equation of docs/concepts.md. */
 export const COUNTED_PARTS = [
   'queued',
   'sending',

@@ -8,7 +8,7 @@ import type { Control, OperationKind, OperationState } from './operation-state.t
 import type { Selection } from './selection.ts';
 import type { Halt, WatchOptions } from './watch.ts';
 
-/** What a caller may ask of an operation beside its selection. */
+/** What a caller may ask of an operation in addition to its selection. */
 export interface OperationOptions extends WatchOptions {
   ratePerSecond?: number;
   maxConcurrency?: number;

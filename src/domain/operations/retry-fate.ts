@@ -20,7 +20,7 @@ export interface RetryFacts {
   /** The execution that owns it; absent where none is open. */
   open?:
     | { state: 'queued' | 'scheduled'; holder: Holder }
-    /** On the wire, or its outcome is not known: whoever holds it, nobody takes it over. */
+    /** On the wire, or its outcome is not known: nobody takes it over, whatever its holder. */
     | { state: 'sending' | 'unknown'; holder?: never };
   endpoint: EndpointState;
   payloadKept: boolean;

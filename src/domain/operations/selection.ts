@@ -23,7 +23,7 @@ export interface DeliveryFilter {
   pendingLongerThanMs?: number;
   /** Of those with an open execution only the ones whose execution has been open for longer; the others as they are. */
   ifPendingLongerThanMs?: number;
-  /** The newest attempt began, or where there is none the newest execution was made, at most so long ago. */
+  /** The newest attempt began, or where there is none the newest execution was made, at most this long ago. */
   activeWithinMs?: number;
   /** Others of its endpoint and key wait for it. */
   blocking?: true;

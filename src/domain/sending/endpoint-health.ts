@@ -32,7 +32,7 @@ export interface HealthSigns {
   inFlight: number;
 }
 
-/** What follows from signs; with `closedForMs` nothing is sent for so long, and then one request alone. */
+/** What follows from signs; with `closedForMs` nothing is sent for that time, and then one request alone. */
 export interface HealthReaction {
   health: EndpointHealth;
   closedForMs?: number;

@@ -2,7 +2,7 @@
 export type Lane = 'bulk' | 'live';
 
 /**
- * How far ahead of the clock a lane may book the times of its sends. Far enough that whoever wakes late loses nothing of
+ * How far ahead of the clock a lane may book the times of its sends. Far enough that a sender that wakes late loses nothing of
  * the rate; near enough that what is booked and not sent yet is little.
  */
 export const AHEAD_MS: Readonly<Record<Lane, number>> = { bulk: 200, live: 400 };
@@ -55,8 +55,8 @@ export function intervalMs({ ratePerSecond }: { ratePerSecond?: number | undefin
 
 /**
  * Books a time for each send, as many as may be booked now. Two sends of one endpoint are never nearer than its interval,
- * and two of one operation never nearer than the operation's: so neither exceeds its rate in any window of time, whoever
- * else books of it, and live work takes its times out of the same rate. What comes first is booked first; of endpoints
+ * and two of one operation never nearer than the operation's: so neither exceeds its rate in any window of time, even
+ * where others book of it, and live work takes its times out of the same rate. What comes first is booked first; of endpoints
  * that are equally near, the one that has least.
  */
 export function book(

@@ -20,7 +20,7 @@ export interface SliceLimits {
   lane: 'bulk' | 'live';
   /** Requests in flight at most. */
   sockets: number;
-  /** It ends when nothing can be claimed for so long. */
+  /** It ends when nothing can be claimed for this time. */
   endWhenIdleForMs: number;
 }
 
@@ -55,14 +55,14 @@ export type SliceTurn =
   | { do: 'end' }
   /** Claims up to `most` items; up to `shared` of them at endpoints that have something in flight. */
   | { do: 'claim'; most: number; shared: number }
-  /** Waits until a request of it ends where it says so, and for so long at most where it says how long; then a poke ends it, too. */
+  /** Waits until a request of it ends where it says so, and for the time that it names at most; then a poke ends it, too. */
   | { do: 'wait'; ms?: number; untilFreed: boolean; thenReads: 'always' | 'when_poked' | 'never' }
   /** Has what waited for its order looked at again later. */
   | { do: 'put_off'; endpointIds: readonly string[] }
   /** Ends what endpoints take no more. */
   | { do: 'ignore'; endpointIds: readonly string[] };
 
-/** Of payloads in memory: what is on the wire and what is claimed beside it; one item alone may go beyond. */
+/** Of payloads in memory, on the wire and claimed; one item alone may go beyond. */
 export const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_CLAIM = 256;
 /** What a bulk slice claims at once while live traffic flows: what is claimed together is sent together, and live work waits. */

@@ -24,7 +24,7 @@ export interface Sockets {
 /** Share of the sockets that endpoints which just timed out hold together. */
 const SLOW_SHARE = 1 / 4;
 
-/** Share that endpoints which have not answered a moment ago hold together: whoever comes meanwhile finds sockets. */
+/** Share that endpoints which have not answered a moment ago hold together: newcomers find sockets meanwhile. */
 const UNPROVEN_SHARE = 1 / 2;
 
 /** How far above an equal share one endpoint may go while others have work too. */

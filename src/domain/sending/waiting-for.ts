@@ -128,7 +128,7 @@ function ownerWaits({ control, state, expiresAtMs, canary }: OwnerFacts, nowMs: 
   return canary.room > 0 ? stopped : [...stopped, until('canary', canary.judgedAtMs, nowMs)];
 }
 
-/** An open circuit and a Retry-After share one floor; each is told by what is known beside it. */
+/** An open circuit and a Retry-After share one floor; each is told apart by what else is known. */
 function troubleWaits(endpoint: EndpointFacts, nowMs: number): Wait[] {
   const { floorUntilMs, retryAfterUntilMs, openings, trialUntilMs } = endpoint;
   const floored = floorUntilMs > nowMs;

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { answerOf, type DemoPhase } from './demo-behaviour.ts';
 
 /**
- * The demo's receivers, in a process of their own: whoever starts it steers it by messages, and it ends with the one who
+ * The demo's receivers, in a process of their own: its parent steers it by messages, and it ends with the one who
  * started it, however that ends.
  */
 
@@ -82,7 +82,7 @@ async function openAnywhere(): Promise<number> {
 
 function open(on: number): Promise<Server> {
   const server = createServer((request, response) => {
-    // Whoever hangs up in between is not answered; that is all there is to it.
+    // A client that hangs up in between is not answered; nothing else follows.
     receive(request, response).catch(() => response.destroy());
   });
   return new Promise((resolve, reject) => {

@@ -30,7 +30,7 @@ export async function migrate(url: string, options: { directory?: URL } = {}): P
     client.on('notice', ({ severity, message }) => {
       if (severity === 'WARNING' && message !== undefined) warnings.push(message);
     });
-    // Every step is decided anew under the lock, since another migrator may have been faster.
+    // Every step is decided again under the lock, since another migrator may have been faster.
     for (;;) {
       const step = await migrateOnce(client, migrations);
       if (step === 'nothing left') return { ok: true, applied, ...(warnings.length > 0 ? { warnings } : {}) };

@@ -105,7 +105,7 @@ const SECTIONS: readonly Section[] = [
 
 /** The schema as text, read from the catalog: pg_dump is not shipped with the embedded Postgres. */
 export async function dumpSchema(client: pg.Client): Promise<string> {
-  // Then every name outside `public` is qualified, whoever runs this.
+  // Then every name outside `public` is qualified, under any account.
   await client.query('set search_path to public');
   const sections: string[] = ['-- Made by `node scripts/schema.mjs` from the migrations: do not edit.\n'];
   for (const { title, sql } of SECTIONS) {

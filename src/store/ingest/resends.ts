@@ -17,7 +17,7 @@ interface VersionRow {
 }
 
 /**
- * Reads what came of these first events and of the repeats that were kept beside them, at each endpoint. A payload is
+ * Reads what came of these first events and of the repeats that were kept as well, at each endpoint. A payload is
  * digested only where it decides: not where it was delivered or is on its way.
  */
 export async function idHistories(

@@ -155,7 +155,7 @@ export function deliveriesPage(
 
 /**
  * A statement that reads a stretch of the selected deliveries, with their tenants, in the order of an index, or, for an
- * explicit list, all of them. Every form is bound to the tenant; what is "so long ago" counts from `asOf`, or now.
+ * explicit list, all of them. Every form is bound to the tenant; ages count back from `asOf`, or now.
  */
 export function selectionPage(
   tenantId: Id<'tenant'>,

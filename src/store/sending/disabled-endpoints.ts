@@ -12,7 +12,7 @@ export const WAITS_UNTIL = `case when n.state = 'disabled' and n.disabled_reason
     and o.closed_at is null and n.disabled_at >= o.created_at
   then n.disabled_at + o.disabled_patience_ms * interval '1 millisecond' else '-infinity'::timestamptz end`;
 
-/** Holds these endpoints as they are until the end of the transaction: whoever enables one comes before or after it. */
+/** Holds these endpoints as they are until the end of the transaction: enabling one comes before or after it. */
 export async function holdEndpoints(tx: Transaction, endpointIds: Id<'endpoint'>[]): Promise<void> {
   await tx.query('select from endpoints where id = any($1::uuid[]) order by id for share', [endpointIds]);
 }

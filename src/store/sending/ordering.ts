@@ -4,7 +4,7 @@ import type { Queryable, Transaction } from '../db/queryable.ts';
 /** Items that are put off by one look at a queue; those behind them are found when these are out of the way. */
 const PUT_OFF_AT_ONCE = 500;
 
-/** So long what waits for its order is let alone, unless what was in its way ends before. */
+/** An item that waits for its order is left alone for this time, unless the one in its way ends before. */
 const LOOK_AGAIN_MS = 60_000;
 
 /**
@@ -35,7 +35,7 @@ export async function putOffBlocked(
 /**
  * Makes due what waits behind deliveries whose end has just been committed; true where there is any. Where it is never
  * called, as at a crash in between, what waits looks again by itself after a minute.
- * Locks the next of each key whether it was put off or not: whoever is putting it off at this moment is waited for.
+ * Locks the next of each key whether it was put off or not: a transaction that is putting it off at this moment is waited for.
  */
 export async function dueNext(db: Queryable, endedDeliveryIds: Id<'delivery'>[]): Promise<boolean> {
   if (endedDeliveryIds.length === 0) return false;

@@ -98,7 +98,7 @@ export async function reservePace(
 ): Promise<GrantedSends> {
   const [own] = wanted.operation ? await lockedRows(tx, 'operation', [wanted.operation]) : [];
   const rows = await lockedRows(tx, 'endpoint', wanted.paced);
-  // A statement of its own, so that it sees the slots of whoever held these locks before.
+  // A statement of its own, so that it sees the slots of those who held these locks before.
   const limited = [own, ...rows].filter((row) => row !== undefined && row.max_concurrency !== null);
   const inUse = await slotsInUse(
     tx,
@@ -213,7 +213,7 @@ export interface Unused {
 
 /**
  * Gives back what was booked and not claimed: the last times of it, or the trial that it was. Where somebody has booked
- * behind it they are lost: given to another, they might stand beside times that are taken.
+ * behind it they are lost: given to another, they might stand too near to times that are taken.
  */
 export async function refundPace(db: Queryable, paced: Paced, unused: Unused[]): Promise<void> {
   const values = [unused.map((u) => u.id), unused.map((u) => u.bookedMs), unused.map((u) => u.freeMs)];

@@ -41,7 +41,7 @@ interface ProbeRow {
 }
 
 /**
- * Takes up to `limit` due status requests, whoever owns their deliveries, for `holdMs`: a request that is lost is made
+ * Takes up to `limit` due status requests, of any owner, for `holdMs`: a request that is lost is made
  * again after that. Endpoints that cannot be asked any more are left to their window.
  */
 export async function takeDueProbes(db: Queryable, limit: number, holdMs: number): Promise<DueProbe[]> {

@@ -4,7 +4,7 @@ import type { Queryable } from '../db/queryable.ts';
 /** How long a worker counts as alive after it was last seen. */
 const ALIVE_MS = 15_000;
 
-/** A worker is seen every second; what it was at is taken over after so long. To take over from one that lives harms nothing. */
+/** A worker is seen every second; its work is taken over after this time. To take over from one that lives harms nothing. */
 const SILENT_MS = 5_000;
 
 /** What a worker says of itself. */

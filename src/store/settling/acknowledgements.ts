@@ -70,7 +70,7 @@ interface AcknowledgeableRow {
 
 /**
  * The sealed secrets that an acknowledgement of these deliveries may be signed with, by `<endpoint>/<delivery>`; the
- * delivery must be the endpoint's. Whoever has the secret speaks for the endpoint, which binds it to its tenant.
+ * delivery must be the endpoint's. The holder of the secret speaks for the endpoint, which binds it to its tenant.
  */
 export async function findAcknowledgeable(
   db: Queryable,

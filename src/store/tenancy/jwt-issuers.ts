@@ -85,7 +85,7 @@ export async function findJwtIssuers(
   return rows.map(issuerFrom);
 }
 
-/** Some issuers of tenants that a token with these claims may be of, whoever they are. */
+/** Some issuers, of any tenants, that a token with these claims may be of. */
 export async function findIssuersOfTenants(
   db: Queryable,
   { issuer, audiences }: { issuer: string; audiences: readonly string[] },

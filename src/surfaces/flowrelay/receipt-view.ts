@@ -38,7 +38,7 @@ import type { AcceptedReceipt, Receipt } from './store/receipts.ts';
 import type { ReplayResult } from './store/replay-results.ts';
 import type { TimelineStep } from './store/timeline.ts';
 
-/** What a receipt is shown with, beside itself; of each list one more than is shown where there are more. */
+/** The facts that a receipt is shown with; of each list one more than is shown where there are more. */
 export interface ReceiptParts {
   handoffs: Handoff[];
   steps: TimelineStep[];

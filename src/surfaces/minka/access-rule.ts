@@ -25,7 +25,7 @@ export type SignerName = string | SignerRule;
 /** Who must have signed, or one of several. */
 export type SignerValue = SignerName | { $in: SignerName[] };
 
-/** Grants an action to whoever meets all of its conditions; what a rule leaves out it does not ask for. */
+/** Grants an action to a caller who meets all of its conditions; a condition that a rule leaves out is not asked for. */
 export interface AccessRule {
   action: AccessValue;
   record?: AccessValue;

@@ -5,7 +5,7 @@ import type { SystemSigner } from './system-signer.ts';
 /** How everything is signed. */
 export const PROOF_METHOD = 'ed25519-v2';
 
-/** A signature over the hash of some data and what is said beside it. */
+/** A signature over the hash of some data and over its `custom` part. */
 export interface Proof {
   /** Handle of the signer, as it says itself: no signature covers it. */
   signer?: string;

@@ -60,7 +60,7 @@ export async function authorize(
 }
 
 /**
- * The ledger and its signers behind verified proofs and a verified token. Whoever is not registered with the ledger, and
+ * The ledger and its signers behind verified proofs and a verified token. A signer that is not registered with the ledger, and
  * a ledger that does not exist, look alike. Without `x-ledger` it is the one ledger that knows all of them.
  */
 async function findAccess(

@@ -131,7 +131,7 @@ async function readBridge(
   return bridgeNamed(deps.pool, access.tenant, call.rawParams.id ?? '');
 }
 
-/** A bridge without what is secret about it: headers, and what an address can hold beside its place. */
+/** A bridge without its secrets: headers, and the parts of an address other than its place. */
 function bridgeRecord(signer: SystemSigner, { handle, luid, url, enabled, createdAt, updatedAt }: Bridge) {
   const { origin, pathname } = new URL(url);
   const data = { handle, schema: 'rest', config: { server: `${origin}${pathname}` } };

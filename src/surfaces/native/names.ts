@@ -7,7 +7,7 @@ import type { Queryable } from '../../store/db/queryable.ts';
 import { endpointsNamed, eventsNamed, type NamedIds } from '../../store/reading/named-ids.ts';
 import { textField } from './fields.ts';
 
-/** What has a name of its own beside its id: endpoints their handles, events the ids that their senders gave them. */
+/** Things that have a name in addition to their id: endpoints their handles, events the ids that their senders gave them. */
 export type NamedKind = 'endpoint' | 'event';
 
 const LOOK_UPS = { endpoint: endpointsNamed, event: eventsNamed };

@@ -13,7 +13,7 @@ import { type EndedPosition, endedExecutions, LAST_ID } from './store/file-execu
 
 /** What ended so short a time ago is not shown yet. */
 const LAG_MS = 15_000;
-/** Polling begins at least so long ago. */
+/** Polling begins at least this long ago. */
 const MIN_AGE_MS = 60_000;
 
 const PolledExecutions = z

@@ -30,7 +30,7 @@ const StediConflict = z
   .strictObject({ message })
   .meta({ id: 'StediConflict', description: 'A conflict with the present state.' });
 
-/** Every error that a call can answer beside its success. */
+/** Every error that a call can answer. */
 export const ERROR_RESPONSES: Record<number, RouteResponse> = {
   400: { description: 'The request is not as it must be; nothing was done.', schema: StediError },
   401: { description: 'No API key, or one that is not valid.', schema: StediError },

@@ -146,7 +146,7 @@ function fieldOf(pointer: string): string {
     .join('');
 }
 
-/** The document names a path that must not be used: whoever tries it is told the right one. */
+/** The document names a path that must not be used: a caller who tries it is told the right one. */
 function unservedPath(url: string): string {
   const path = url.split('?')[0] ?? '';
   const batch = /^(?:\/v1\/tenants\/([\w.-]{1,80}))?(?:\/v1)?\/events\/retry\/batch\/?$/.exec(path);

@@ -22,7 +22,7 @@ const SURFACE = 'zen-mesh';
 
 /** Everything that has not succeeded: a destination gets one copy of an event, and what is delivered is not sent again. */
 const REPLAYED: DeliveryState[] = ['pending', 'failed', 'unknown', 'cancelled', 'ignored'];
-/** Whoever asks waits for the estimate: what cannot be counted in this time is estimated indeed. */
+/** The caller waits for the estimate: a number that cannot be counted in this time is estimated by the planner. */
 const COUNTING_MS = 2_000;
 
 const STATUS_OF: Record<OperationState, (typeof STATUSES)[number]> = {

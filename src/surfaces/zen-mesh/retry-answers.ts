@@ -48,7 +48,7 @@ export const BatchRetried = z
 
 /**
  * One answer for all deliveries of an event: what this retry sends, else what is under way, else why nothing is sent and
- * the next call, else that all is delivered. What is left out beside something that is sent is told behind it. `oldest`
+ * the next call, else that all is delivered. Deliveries that are left out while others are sent are named at the end. `oldest`
  * is told of where all were dropped only a moment ago.
  */
 export function eventAnswer(items: readonly AcceptedItem[], oldest: string): z.input<typeof EventRetried> {

@@ -81,7 +81,7 @@ async function tenantOf(
   );
 }
 
-/** Plans are looked at before the body is: whoever has none of it is not told what would be wrong with it. */
+/** Plans are looked at before the body: a caller whose plan lacks the call is not told what is wrong with the body. */
 async function refusedByPlan(
   { pool }: ApiDeps,
   tenant: TenantRef,

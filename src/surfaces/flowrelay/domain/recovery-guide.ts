@@ -55,7 +55,7 @@ export interface Guidance {
   explicitConfirmation: boolean;
 }
 
-/** What the guide looks at beside the receipt. */
+/** What the guide looks at in addition to the receipt. */
 export interface GuideContext {
   usage: ReplayUsage;
   newBusinessEvent: boolean;

@@ -36,7 +36,7 @@ const REPLAY: RetryRequest = {
   includesResent: true,
 };
 
-/** Decides the replay of one handoff; what is queued, sending or scheduled has none, whoever confirms it. */
+/** Decides the replay of one handoff; one that is queued, sending or scheduled has none, even with a confirmation. */
 export function decideHandoff(
   receipt: AcceptedFacts,
   handoff: HandoffFacts,
@@ -137,7 +137,7 @@ function handoffRefusal(receipt: AcceptedFacts, handoff: HandoffFacts): ReplayRe
   }
 }
 
-/** Whoever holds it, a replay leaves it alone. */
+/** A replay leaves it alone, whatever its holder. */
 function ownerOf(open: NonNullable<HandoffFacts['open']>) {
   return open === 'sending'
     ? ({ state: 'sending' } as const)

@@ -6,7 +6,7 @@ import { millisecondEdge } from '../../../domain/time/instant.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import type { AcceptedBy, HandoffFacts, RetentionState } from '../domain/receipt.ts';
 
-/** What the receipt of an accepted event is made of, beside its handoffs. */
+/** The facts of which the receipt of an accepted event is made, without its handoffs. */
 export interface AcceptedReceipt {
   request: 'accepted';
   id: Id<'event'>;

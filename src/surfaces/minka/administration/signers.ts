@@ -13,7 +13,7 @@ import { provesSigner, signerStatement } from '../signer-proof.ts';
 import { deleteSigner, insertSigner, listSigners, proveSigner, type Signer } from '../store/signers.ts';
 import { systemSigner } from '../system-signer.ts';
 
-/** They would be taken for the signer of the installation, and for whoever. */
+/** They would be taken for the signer of the installation, and for any signer. */
 const RESERVED = ['system', 'any'];
 /** A path cannot hold them: clients take them for the directory, and the one above. */
 const NO_SEGMENTS = ['.', '..'];

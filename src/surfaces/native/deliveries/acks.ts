@@ -37,7 +37,7 @@ const Outcome = z
   })
   .meta({ id: 'AcknowledgementOutcome' });
 
-/** Acknowledgements of receivers: whoever has an endpoint's secret speaks for it, and needs no key. */
+/** Acknowledgements of receivers: the holder of an endpoint's secret speaks for it, and needs no key. */
 export function ackRoutes(deps: ApiDeps): Route[] {
   return [
     route({

@@ -113,8 +113,8 @@ export function refusedProbing({
 }
 
 /**
- * Why a caller who may only edit is refused a new origin: the sealed headers were given for the old one, and whoever
- * receives there reads them. Sent anew, or taken away, they are the caller's to give.
+ * Why a caller who may only edit is refused a new origin: the sealed headers were given for the old one, and the
+ * receiver there reads them. Sent again, or taken away, they are the caller's to give.
  */
 export function refusedOrigin(
   before: EndpointConfig,

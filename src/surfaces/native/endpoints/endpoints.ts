@@ -47,7 +47,7 @@ import {
   secretField,
 } from './endpoint-schema.ts';
 
-/** How long a rotated secret goes on signing beside the new one. */
+/** How long a rotated secret goes on signing together with the new one. */
 const OLD_SECRET_VALID_MS = 24 * 60 * 60 * 1_000;
 
 /** So many deliveries that wait are counted. */

@@ -21,7 +21,7 @@ export class ProgressRate {
   /** Items that ended in a second, as it was seen lately; undefined where too little was. */
   #perSecond({ id, counts, state }: Operation, nowMs: number): number | undefined {
     const samples = this.#samples.get(id) ?? [];
-    // Set anew, so that the map is in the order of use and the first is the one to forget.
+    // Set again, so that the map is in the order of use and the first is the one to forget.
     this.#samples.delete(id);
     if (state !== 'running') return undefined;
     this.#samples.set(id, samples);

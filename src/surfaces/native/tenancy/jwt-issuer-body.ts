@@ -15,7 +15,7 @@ const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 /** What is kept of a public key. */
 const PUBLIC_MEMBERS = ['kty', 'crv', 'x', 'n', 'e', 'kid', 'alg', 'use', 'key_ops'] as const;
 
-/** The members of an issuer that are set by whoever registers it and shown again. */
+/** The members of an issuer that are set when it is registered, and shown again. */
 export const issuerMembers = {
   name: textField(200, 'Name for people: whose tokens these are.', 'our identity provider'),
   issuer: textField(1_000, 'What `iss` of a token must be, exactly.', 'https://id.acme.example/'),

@@ -1,0 +1,43 @@
+import { readFile } from 'node:fs/promises';
+import { expect, test } from '@jest/globals';
+import { EXCLUSION_REASONS } from '../../src/domain/operations/selection.ts';
+import { WAIT_REASONS } from '../../src/domain/sending/waiting-for.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { SEARCH_ATTRIBUTES } from '../../src/temporal/search-attributes.ts';
+
+test('docs/concepts.md explains every reason of an exclusion, and no other', async () => {
+  const tables = (await section('docs/concepts.md', '## The fate of a retry')).split('\n');
+  const named = tables
+    .filter((line) => line.startsWith('|'))
+    .flatMap((line) => {
+      const cells = line.split('|').slice(1, -1);
+      // One table has the reason behind what leads to it, the other before what it means.
+      return [...(cells.at(cells.length === 2 ? 0 : -1) ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name);
+    });
+  expect([...new Set(named)].sort()).toEqual([...EXCLUSION_REASONS].sort());
+});
+
+test('docs/concepts.md explains everything that can hold a delivery back, and nothing else', async () => {
+  const text = await section('docs/concepts.md', '## Reasons for waiting');
+  const named = text
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .flatMap((line) => [...(line.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name))
+    .filter((name) => name !== 'what');
+  expect(named.sort()).toEqual([...WAIT_REASONS].sort());
+});
+
+test('docs/operations.md names every metric and every search attribute', async () => {
+  const text = await readFile('docs/operations.md', 'utf8');
+  const metrics = (await createMetrics().registry.getMetricsAsJSON()).map(({ name }) => name);
+  const own = metrics.filter((name) => name.startsWith('redrive_'));
+  expect(own.length).toBeGreaterThan(0);
+  expect([...own, ...SEARCH_ATTRIBUTES].filter((name) => !text.includes(`\`${name}`))).toEqual([]);
+});
+
+/** A document from one of its headings to the next of the same rank. */
+async function section(file: string, heading: string): Promise<string> {
+  const [, rest] = (await readFile(file, 'utf8')).split(`${heading}\n`);
+  if (rest === undefined) throw new Error(`${file} has no heading "${heading}"`);
+  return rest.split('\n## ')[0] ?? '';
+}
