@@ -1,6 +1,6 @@
 import type { EndpointState } from '../endpoints/endpoint-state.ts';
 import type { Control, OperationState } from '../operations/operation-state.ts';
-import { concurrencyShare, OPENS_MS, opensInMs } from './pacing.ts';
+import { concurrencyShare, opensInMs } from './pacing.ts';
 
 /**
  * What can hold back what is to be sent. `end`: it will not be sent, and is about to be ended with the reason; `order`: a
@@ -152,10 +152,11 @@ function paceWaits(
   const limit = Math.min(window, maxConcurrency);
   const full =
     Number.isFinite(limit) && slotsInUse >= concurrencyShare(limit, slots === 'whole' ? 'live' : lane);
-  const late = ratePerSecond !== undefined && opensInMs(arrivalMs, nowMs, lane) > 0;
+  const inMs = opensInMs({ arrivalMs, slotted: Number.isFinite(limit) }, nowMs, lane);
+  const late = ratePerSecond !== undefined && inMs > 0;
   return [
     ...(full ? [{ what: window < maxConcurrency ? ('window' as const) : ('concurrency' as const) }] : []),
-    ...(late ? [until('rate', arrivalMs - OPENS_MS[lane], nowMs)] : []),
+    ...(late ? [until('rate', nowMs + inMs, nowMs)] : []),
   ];
 }
 
