@@ -75,7 +75,10 @@ const MAY_IMPORT = {
 const PARTS = [...Object.keys(MAY_IMPORT), 'cli'];
 
 /** Single files that others may import although their part is out of bounds: plain constants, safe in a workflow. */
-const EXCEPT = { workflows: ['^src/temporal/search-attributes[.]ts$'] };
+const EXCEPT = {
+  workflows: ['^src/temporal/search-attributes[.]ts$'],
+  embedded: ['^src/temporal/search-attributes[.]ts$'],
+};
 
 /** Files directly in `src` that are data, not composition. */
 const ROOT_DATA = '^src/version[.]ts$';

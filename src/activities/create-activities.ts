@@ -1,11 +1,13 @@
 import { Context } from '@temporalio/activity';
-import type { Pool } from 'pg';
-import { type NextStep, nextStep } from '../domain/operations/next-step.ts';
+import { DESCRIBED_ENDPOINTS, describeProgress } from '../domain/operations/describe-progress.ts';
+import { nextStep } from '../domain/operations/next-step.ts';
 import { closingState } from '../domain/operations/operation-counts.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
 import { Wake } from '../loops/wake.ts';
+import { cancelAsInTemporal, cancelWhenExpired } from '../operations/cancel-unasked.ts';
 import { selectAgain } from '../operations/freeze-explicit.ts';
 import { freezeNext } from '../operations/freeze-selection.ts';
+import { logClosed } from '../operations/operation-log.ts';
 import { settleExpiredClaims } from '../operations/settle-expired.ts';
 import { watchOperation } from '../operations/watch-operation.ts';
 import type { EarlySlice, EarlySlices } from '../sending/early-slices.ts';
@@ -14,14 +16,9 @@ import { Slice, type SliceControl } from '../sending/slice.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { cancelUnsent } from '../store/operations/cancelling.ts';
 import { operationFacts, readControl, writeNextEvent } from '../store/operations/operation-facts.ts';
-import {
-  cancelExpired,
-  cancelFromOutside,
-  closeOperation,
-  renewStatistics,
-  showRunning,
-} from '../store/operations/operation-progress.ts';
+import { closeOperation, renewStatistics, showRunning } from '../store/operations/operation-progress.ts';
 import { loadOperation } from '../store/operations/operations.ts';
+import { unsentEndpoints } from '../store/operations/unsent-endpoints.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import type { OperationActivities, Progress } from './operation-activities.ts';
 
@@ -56,9 +53,10 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
   async function look(operationId: string): Promise<Progress> {
     await settleExpiredClaims(pool);
     await showRunning(pool, operationId);
-    await cancelExpired(pool, operationId);
     // Before the facts: a command committed in between must not pass for one that this look has seen.
     const operation = await loadOperation(pool, operationId);
+    if (operation?.control === 'pause' && (await cancelWhenExpired(deps.sending, operationId)))
+      return look(operationId);
     const facts = operation && (await operationFacts(pool, operationId));
     if (!facts) return { step: { do: 'end' }, state: 'cancelled', details: 'No such operation.' };
     const step = nextStep(facts);
@@ -70,7 +68,15 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
         step.do === 'wait' ? step.ms : 30_000,
         operation.controlRevision,
       );
-    return { step, state: facts.state, details: describe(operationId, facts.counts, step) };
+    const shown = { ...operation, state: facts.state, counts: facts.counts };
+    const endpointIds =
+      step.do === 'end' ? [] : await unsentEndpoints(pool, operation, DESCRIBED_ENDPOINTS + 1);
+    return {
+      step,
+      state: facts.state,
+      details: describeProgress(shown, step, endpointIds),
+      ...(facts.state === 'halted' && operation.halt ? { halt: operation.halt.reason } : {}),
+    };
   }
 
   /**
@@ -166,7 +172,7 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
               budgetMs: deps.sliceBudgetMs,
               endWhenIdleForMs: END_WHEN_IDLE_FOR_MS,
               wake: new Wake(stop),
-              control: watchedControl(pool, operationId),
+              control: watchedControl(deps.sending, operationId),
             });
             const { claimed } = await slice.run();
             deps.sending.log.info({
@@ -201,24 +207,27 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
         });
         crashPoint('closed');
         if (!result.closed && result.why === 'counts_disagree') throw new CountsDisagree();
+        const ended = result.closed ? await loadOperation(pool, operationId) : undefined;
+        if (ended) logClosed(deps.sending.log, ended);
       });
       return look(operationId);
     },
 
     async cancelOperation(operationId) {
-      await cancelFromOutside(pool, operationId);
+      await cancelAsInTemporal(deps.sending, operationId);
     },
   };
 }
 
 /** Reads an operation's control at each claim; one that is watched is judged before, four times a second at most. */
-function watchedControl(pool: Pool, operationId: string): () => Promise<SliceControl> {
+function watchedControl(sending: SendingContext, operationId: string): () => Promise<SliceControl> {
+  const { pool } = sending;
   let judgedAtMs = Number.NEGATIVE_INFINITY;
   return async () => {
     const control = await readControl(pool, operationId);
     if (!control.watched || performance.now() - judgedAtMs < JUDGE_EVERY_MS) return control;
     judgedAtMs = performance.now();
-    await watchOperation(pool, operationId);
+    await watchOperation(sending, operationId);
     return readControl(pool, operationId);
   };
 }
@@ -252,16 +261,4 @@ async function beating(
     clearInterval(beat);
     for (const source of sources) source.removeEventListener('abort', abort);
   }
-}
-
-/** Names the operation, too: a run that was continued as new has lost its static summary. */
-function describe(operationId: string, counts: Record<string, number>, step: NextStep): string {
-  const parts = Object.entries(counts).filter(([part, n]) => n > 0 || part === 'expected');
-  const next =
-    step.do === 'wait'
-      ? `wait up to ${Math.ceil(step.ms / 1_000)} s (${step.until})`
-      : step.do === 'end'
-        ? 'nothing, it has ended'
-        : step.do;
-  return `Operation \`${showId('operation', operationId)}\`\n\n**next:** ${next}\n\n${parts.map(([part, n]) => `- ${part}: ${n}`).join('\n')}`;
 }

@@ -7,6 +7,8 @@ export interface Progress {
   state: OperationState;
   /** Markdown for the UI's current details. */
   details: string;
+  /** The code of what halted it, while it is halted. */
+  halt?: string;
 }
 
 /** The steps of an operation; each can be run again at any time, because where it stands is in Postgres. */

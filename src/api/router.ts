@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { type Request, type Response, Router } from 'express';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
+import type { Log } from '../telemetry/log.ts';
 import type { ApiDeps } from './api-deps.ts';
 import { type FieldError, isProblem, type Problem, problem, sendRendered } from './problem.ts';
 import { PROBLEMS } from './problem-table.ts';
@@ -50,7 +51,7 @@ function raise(): never {
 
 /** Answers with a problem in the words of the surface that the request belongs to. */
 export function sendProblem(
-  deps: ProblemContext['deps'],
+  deps: ProblemContext['deps'] & Pick<ApiDeps, 'log'>,
   surface: Surface,
   failure: Problem,
   req: Request,
@@ -58,7 +59,27 @@ export function sendProblem(
   route?: Route,
 ): void {
   const context = { deps, requestId: requestIdOf(res), method: req.method, url: req.originalUrl };
-  sendRendered(res, surface.renderProblem(failure, { ...context, ...(route ? { route } : {}) }));
+  const rendered = surface.renderProblem(failure, { ...context, ...(route ? { route } : {}) });
+  logRefusal(deps.log, surface, req, res, { status: rendered.status, code: failure.problem }, route);
+  sendRendered(res, rendered);
+}
+
+/** Writes the line by which a refusal is found again: the id that the answer names, and never the path as it was sent. */
+function logRefusal(
+  log: Log,
+  surface: Surface,
+  req: Request,
+  res: ServerResponse,
+  refusal: { status: number; code?: string },
+  route: Route | undefined,
+): void {
+  const fields = {
+    event: 'api.refused',
+    requestId: requestIdOf(res),
+    surface: surface.name,
+    method: req.method,
+  };
+  log.info({ ...fields, ...(route ? { route: route.path } : {}), ...refusal });
 }
 
 async function serve(
@@ -76,7 +97,12 @@ async function serve(
   try {
     const outcome = await answer(deps, limiters, route, req, res);
     if (isProblem(outcome)) sendProblem(deps, route.surface, outcome, req, res, route);
-    else await sendReply(res, outcome, { head: req.method === 'HEAD', shutdown: deps.shutdown });
+    else {
+      // A surface that words its refusals itself names them there: what is left to say is which request it was.
+      if (outcome.status >= 400)
+        logRefusal(deps.log, route.surface, req, res, { status: outcome.status }, route);
+      await sendReply(res, outcome, { head: req.method === 'HEAD', shutdown: deps.shutdown });
+    }
   } catch (error) {
     failed(deps, route, req, res, error);
   }

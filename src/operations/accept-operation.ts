@@ -13,6 +13,7 @@ import { insertOperation, loadOperation } from '../store/operations/operations.t
 import { countExplicit, unknownIds } from '../store/selection/known-ids.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import { freezeExplicit } from './freeze-explicit.ts';
+import { logAccepted } from './operation-log.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
 /** Explicit lists of at most so many deliveries are sent by the live lane at once. */
@@ -33,8 +34,8 @@ export interface AcceptRequest<Refusal = never> {
   ticket?: string;
   /** Events that it is expected to send, where the surface tells. */
   estimatedEvents?: number;
-  /** Who asks, and with which API key. */
-  caller: { actor: string; keyId?: string };
+  /** Who asks, with which API key, and in which request. */
+  caller: { actor: string; keyId?: string; requestId?: string };
   /** `scope` and `fingerprint` are declared by the surface. */
   idempotency?: { scope: string; key: string; fingerprint: Buffer; keep: KeepAnswer };
   /**
@@ -98,6 +99,7 @@ export async function acceptOperation<Refusal = never>(
   if (!accepted.ok) return accepted;
   if (accepted.operation) {
     crashPoint('accepted');
+    logAccepted(deps.log, accepted.operation, request.caller);
     if (accepted.operation.interactive) deps.pokeLiveLane();
     await deps.startOperation(accepted.operation);
   }

@@ -1,17 +1,21 @@
 import type { Operation } from '../domain/operations/operation.ts';
 import type { OperationState } from '../domain/operations/operation-state.ts';
+import { withTransaction } from '../store/db/pool.ts';
+import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
 import { commitControl, findOperation } from '../store/operations/operations.ts';
+import type { ActBy } from '../telemetry/act-log.ts';
+import { logControl } from './operation-log.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
 /** How long a paused operation waits for a human before it cancels what is unsent and closes. */
 const PAUSE_EXPIRES_MS = 7 * 24 * 3_600_000;
 
-/** What an owner may want of a running operation; `perSecond: null` lifts the limit. */
+/** What an owner may want of a running operation; `ratePerSecond: null` lifts the limit. */
 export type ControlCommand =
   | { do: 'pause' }
   | { do: 'resume' }
   | { do: 'cancel' }
-  | { do: 'rate'; perSecond: number | null };
+  | { do: 'rate'; ratePerSecond: number | null };
 
 /** The operation after the command, with what is still in flight, or why it was not taken. */
 export type ControlResult =
@@ -27,28 +31,32 @@ const TAKEN_IN: Record<ControlCommand['do'], OperationState[]> = {
 };
 
 /**
- * Commits a command to Postgres, where every slice reads it at its next claim, and then offers it to the workflow; it
- * works while Temporal is away.
+ * Commits a command to Postgres, where every slice reads it at its next claim, with who gave it, and then offers it to
+ * the workflow; it works while Temporal is away.
  */
 export async function controlOperation(
   deps: RecoveryDeps,
   tenantId: string,
   operationId: string,
   command: ControlCommand,
+  by: ActBy = { actor: ITSELF },
 ): Promise<ControlResult> {
-  const operation = await commitControl(
-    deps.pool,
-    tenantId,
-    operationId,
-    changeOf(command),
-    TAKEN_IN[command.do],
-  );
+  const act = {
+    did: command.do,
+    ...(command.do === 'rate' ? { ratePerSecond: command.ratePerSecond } : {}),
+  };
+  const operation = await withTransaction(deps.pool, async (db) => {
+    const changed = await commitControl(db, tenantId, operationId, changeOf(command), TAKEN_IN[command.do]);
+    if (changed) await noteControl(db, operationId, { ...act, actor: by.actor });
+    return changed;
+  });
   if (!operation) {
     const found = await findOperation(deps.pool, tenantId, operationId);
     return found
       ? { ok: false, code: 'state_conflict', state: found.state }
       : { ok: false, code: 'not_found' };
   }
+  logControl(deps.log, operation, act, by);
   await deps.nudgeOperation(operation);
   if (operation.interactive && command.do === 'resume') deps.pokeLiveLane();
   return { ok: true, operation, inFlight: operation.counts.sending };
@@ -63,6 +71,6 @@ function changeOf(command: ControlCommand): Parameters<typeof commitControl>[3] 
     case 'cancel':
       return { control: 'cancel' };
     case 'rate':
-      return { rate: { perSecond: command.perSecond } };
+      return { rate: { perSecond: command.ratePerSecond } };
   }
 }

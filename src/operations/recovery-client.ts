@@ -26,6 +26,7 @@ export function createRecoveryDeps(
   };
   return {
     pool,
+    log,
     startOperation: (operation) =>
       offer(log, 'operation.start', async () => {
         await (await runs()).start(operation, 'first');

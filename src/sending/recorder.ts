@@ -1,9 +1,11 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { type HealthSigns, signOf } from '../domain/sending/endpoint-health.ts';
+import { showId } from '../domain/tenancy/typed-id.ts';
 import { isConnectionLost, withTransaction } from '../store/db/pool.ts';
+import { ITSELF } from '../store/operations/operation-controls.ts';
 import { addPulses } from '../store/operations/operation-watch.ts';
-import { reactToSigns } from '../store/sending/endpoint-health.ts';
+import { type CircuitChange, reactToSigns } from '../store/sending/endpoint-health.ts';
 import { dueNext } from '../store/sending/ordering.ts';
 import { forgetSlots, freeSlots, raiseFloors } from '../store/sending/pacing.ts';
 import { refusePrepared } from '../store/sending/preparation.ts';
@@ -171,10 +173,11 @@ export class Recorder {
     }
     if (floors.size > 0) await raiseFloors(this.#pool, floors);
     const signs = signsOf(batch);
-    if (signs.size > 0) await withTransaction(this.#pool, (db) => reactToSigns(db, signs));
+    if (signs.size > 0)
+      this.#tellCircuits(await withTransaction(this.#pool, (db) => reactToSigns(db, signs)));
     const pulses = pulsesOf(batch);
     if (pulses.length > 0) await addPulses(this.#pool, pulses);
-    if (gone.size > 0) await disableGone(this.#pool, [...gone]);
+    if (gone.size > 0) this.#tellGone(await disableGone(this.#pool, [...gone]));
     if (late.length > 0) await withTransaction(this.#pool, (db) => acknowledge(db, late));
     for (const [token, freed] of slots)
       await freeSlots(
@@ -190,6 +193,25 @@ export class Recorder {
       const slotted = ended.filter((claim) => claim.slotted).map((claim) => claim.token);
       if (slotted.length > 0) await forgetSlots(this.#pool, slotted);
     }
+  }
+
+  #tellCircuits(changes: CircuitChange[]): void {
+    for (const { endpointId, now, ...opening } of changes)
+      this.#log.info({
+        event: now === 'open' ? 'circuit.opened' : 'circuit.closed',
+        endpointId: showId('endpoint', endpointId),
+        ...opening,
+      });
+  }
+
+  #tellGone(endpointIds: string[]): void {
+    for (const id of endpointIds)
+      this.#log.info({
+        event: 'endpoint.disabled',
+        endpointId: showId('endpoint', id),
+        reason: 'gone',
+        by: ITSELF,
+      });
   }
 
   async #persist<T>(what: string, write: () => Promise<T>): Promise<T> {

@@ -3,7 +3,12 @@ import { TypedSearchAttributes } from '@temporalio/common';
 import type { RunnableOperation } from '../domain/operations/operation.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
 import type { TemporalLink } from './connection.ts';
-import { KIND_ATTRIBUTE, STATE_ATTRIBUTE, TENANT_ATTRIBUTE } from './search-attributes.ts';
+import {
+  KIND_ATTRIBUTE,
+  OPERATION_ATTRIBUTE,
+  STATE_ATTRIBUTE,
+  TENANT_ATTRIBUTE,
+} from './search-attributes.ts';
 import type { TaskQueues } from './task-queues.ts';
 
 /** How a start went; an operation whose run is already there is as good as started. */
@@ -39,6 +44,7 @@ export class OperationRuns {
             { key: TENANT_ATTRIBUTE, value: tenant },
             { key: KIND_ATTRIBUTE, value: operation.kind },
             { key: STATE_ATTRIBUTE, value: operation.state },
+            { key: OPERATION_ATTRIBUTE, value: shown },
           ]),
           priority: { priorityKey: operation.interactive ? 1 : 3, fairnessKey: operation.tenantId },
         }),

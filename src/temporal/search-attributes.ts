@@ -10,6 +10,21 @@ export const KIND_ATTRIBUTE = defineSearchAttributeKey('RedriveKind', SearchAttr
 /** State of the operation, as the API shows it. */
 export const STATE_ATTRIBUTE = defineSearchAttributeKey('RedriveState', SearchAttributeType.KEYWORD);
 
+/** Id of the operation, as the API shows it. */
+export const OPERATION_ATTRIBUTE = defineSearchAttributeKey('RedriveOperation', SearchAttributeType.KEYWORD);
+
+/** Code of what halted the operation, while it is halted. */
+export const HALT_ATTRIBUTE = defineSearchAttributeKey('RedriveHalt', SearchAttributeType.KEYWORD);
+
+/** The names of all of them; each is a keyword. */
+export const SEARCH_ATTRIBUTES: readonly string[] = [
+  TENANT_ATTRIBUTE,
+  KIND_ATTRIBUTE,
+  STATE_ATTRIBUTE,
+  OPERATION_ATTRIBUTE,
+  HALT_ATTRIBUTE,
+].map(({ name }) => name);
+
 /** IndexedValueType.KEYWORD of Temporal's protocol. */
 const KEYWORD = 2;
 
@@ -18,9 +33,8 @@ const KEYWORD = 2;
  * operator has to: docs/operations.md.
  */
 export async function registerSearchAttributes({ connection, namespace }: TemporalLink): Promise<void> {
-  const names = [TENANT_ATTRIBUTE, KIND_ATTRIBUTE, STATE_ATTRIBUTE].map(({ name }) => name);
   const known = await connection.operatorService.listSearchAttributes({ namespace });
-  const missing = names.filter((name) => known.customAttributes[name] === undefined);
+  const missing = SEARCH_ATTRIBUTES.filter((name) => known.customAttributes[name] === undefined);
   if (missing.length === 0) return;
   await connection.operatorService.addSearchAttributes({
     namespace,

@@ -3,9 +3,9 @@ import type { Logger } from 'pino';
 import type { RunnableOperation } from '../domain/operations/operation.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
 import { Wake } from '../loops/wake.ts';
+import { cancelAsInTemporal } from '../operations/cancel-unasked.ts';
 import { settleExpiredClaims } from '../operations/settle-expired.ts';
 import { withTransaction } from '../store/db/pool.ts';
-import { cancelFromOutside } from '../store/operations/operation-progress.ts';
 import {
   confirmStart,
   findOverdue,
@@ -147,7 +147,7 @@ export class Sweeper {
     }
     const found = await runs.describe(operation.workflowId);
     if (found === 'running') return;
-    if (found === 'cancelled') await cancelFromOutside(this.#options.pool, operation.id);
+    if (found === 'cancelled') await cancelAsInTemporal(this.#options, operation.id);
     await this.#start(runs, operation, 'revive');
   }
 

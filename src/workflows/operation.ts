@@ -12,7 +12,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { OperationActivities, Progress } from '../activities/operation-activities.ts';
-import { STATE_ATTRIBUTE } from '../temporal/search-attributes.ts';
+import { HALT_ATTRIBUTE, STATE_ATTRIBUTE } from '../temporal/search-attributes.ts';
 import { controlUpdate } from './messages.ts';
 
 const OPTIONS: ActivityOptions = {
@@ -44,10 +44,17 @@ export async function operation(operationId: string, stepsQueue: string): Promis
   });
 
   let shown: string | undefined;
-  const show = ({ state, details }: Progress): void => {
+  let haltShown = workflowInfo().typedSearchAttributes.get(HALT_ATTRIBUTE) !== undefined;
+  const show = ({ state, details, halt }: Progress): void => {
     setCurrentDetails(details);
-    if (state !== shown) upsertSearchAttributes([{ key: STATE_ATTRIBUTE, value: state }]);
+    // One command, at the moments at which it has always been one: runs that began before there was a halt to show replay.
+    if (state !== shown)
+      upsertSearchAttributes([
+        { key: STATE_ATTRIBUTE, value: state },
+        ...(halt !== undefined || haltShown ? [{ key: HALT_ATTRIBUTE, value: halt ?? null }] : []),
+      ]);
     shown = state;
+    haltShown = halt !== undefined;
   };
 
   // One more command: committed to Postgres at once, where the slices read it. The story itself is never cancelled.

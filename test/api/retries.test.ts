@@ -294,7 +294,7 @@ describe('an operation', () => {
       control: 'pause',
       inFlight: 0,
     });
-    expect((await api.call('POST', `${path}/rate`, { body: { perSecond: 7 } })).body).toMatchObject({
+    expect((await api.call('POST', `${path}/rate`, { body: { ratePerSecond: 7 } })).body).toMatchObject({
       ratePerSecond: 7,
     });
     expect((await api.call('POST', `${path}/rate`, { body: { perSecond: null } })).body).toMatchObject({

@@ -212,7 +212,7 @@ describe('a command in mid-slice', () => {
 
   test('slows down and speeds up', async () => {
     const { id, retries, sent, receivers: own } = await running();
-    await retries.control(id, 'rate', { perSecond: 20 });
+    await retries.control(id, 'rate', { ratePerSecond: 20 });
     const slowedAt = Date.now();
     await eventually('three seconds of the new rate', () => lastArrival(own) > slowedAt + 3_000, {
       withinMs: 6_000,
@@ -224,7 +224,7 @@ describe('a command in mid-slice', () => {
     expect(within(1_000, 3_000)).toBeLessThanOrEqual(46);
     expect(await retries.show(id)).toMatchObject({ ratePerSecond: 20, state: 'running' });
     const before = sent();
-    await retries.control(id, 'rate', { perSecond: null });
+    await retries.control(id, 'rate', { ratePerSecond: null });
     await eventually('it is fast again', () => sent() > before + 60, { withinMs: 1_500 });
     expect(await retries.ended(id)).toMatchObject({ counts: { delivered: ITEMS } });
   });
@@ -235,7 +235,7 @@ describe('a command in mid-slice', () => {
     const { id } = await it.retries.start({ ...ALL_FAILURES, options: { ratePerSecond: 0.01 } });
     await eventually('the first is sent', () => it.sent() === 1);
     await eventually('it waits', async () => (await it.retries.show(id)).nextEvent.what === 'due');
-    await it.retries.control(id, 'rate', { perSecond: 100 });
+    await it.retries.control(id, 'rate', { ratePerSecond: 100 });
     await eventually('it is sent at the new rate', () => it.sent() > 10, { withinMs: 1_500 });
     expect(await it.retries.ended(id)).toMatchObject({ counts: { delivered: 50 } });
   });
@@ -405,7 +405,7 @@ describe('what is under way elsewhere', () => {
     );
     expect(await it.retries.ended(second.id)).toMatchObject({ state: 'completed', counts: { delivered: 6 } });
     // The first one finds itself without work when it looks: a command is such an occasion.
-    await it.retries.control(first.id, 'rate', { perSecond: null });
+    await it.retries.control(first.id, 'rate', { ratePerSecond: null });
     expect(await it.retries.ended(first.id)).toMatchObject({
       state: 'completed',
       counts: { expected: 6, superseded: 6 },

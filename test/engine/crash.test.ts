@@ -143,7 +143,7 @@ describe('Temporal that goes away in the middle of a bulk retry', () => {
     const { id } = await it.retries.start(ALL_FAILURES);
     await eventually('it is in the middle', () => it.sent() > 100);
     proxy.cut();
-    await it.retries.control(id, 'rate', { perSecond: 1_000 });
+    await it.retries.control(id, 'rate', { ratePerSecond: 1_000 });
     await eventually('all is delivered', async () => (await it.retries.show(id)).counts.delivered === ITEMS);
     expect((await it.retries.show(id)).closedAt).toBeNull();
     proxy.forward();

@@ -171,7 +171,7 @@ describe('when Temporal has lost everything, as it does by and by after its rete
       const retries = retriesOf(await createTestClient(later.url ?? '', own.adminKey), scene.tenant.key);
       const again = await retries.post({ select: { deliveryIds: (await scene.ids()).slice(0, 5) } }, key);
       expect([again.status, again.text]).toEqual([202, done.text]);
-      await retries.control(open.id, 'rate', { perSecond: null });
+      await retries.control(open.id, 'rate', { ratePerSecond: null });
       expect(await retries.ended(open.id)).toMatchObject({ state: 'completed', counts: { delivered: 15 } });
       const { client, close } = await connectTestTemporal(other.address);
       const describe = (workflowId: string) => client.workflow.getHandle(workflowId).describe();

@@ -136,7 +136,7 @@ describe('a run whose history has become long', () => {
     const first = await handle.describe();
     // Temporal asks for a new run at 4 MB.
     for (let n = 0; n < 5; n++) await handle.signal('noise', 'x'.repeat(1_000_000));
-    await it.retries.control(it.id, 'rate', { perSecond: 500 });
+    await it.retries.control(it.id, 'rate', { ratePerSecond: 500 });
     await eventually('it has begun anew', async () => (await handle.describe()).runId !== first.runId, {
       withinMs: 30_000,
     });

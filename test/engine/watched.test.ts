@@ -93,7 +93,7 @@ test('what is resumed is judged by what it does from then on', async () => {
   await it.retries.reaches(id, ['halted']);
   it.receivers[0]?.switchTo(ok);
   await eventually('nothing is in flight', async () => (await it.retries.show(id)).counts.sending === 0);
-  await it.retries.control(id, 'rate', { perSecond: null });
+  await it.retries.control(id, 'rate', { ratePerSecond: null });
   await it.retries.control(id, 'resume');
   const ended = await it.retries.ended(id);
   expect(ended.counts.delivered).toBeGreaterThan(0);

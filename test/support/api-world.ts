@@ -86,7 +86,7 @@ export function bodyFor(
         reason: 'a test',
       };
     case 'post /api/v1/retries/{id}/rate':
-      return { perSecond: 5 };
+      return { ratePerSecond: 5 };
     default:
       return undefined;
   }

@@ -21,6 +21,7 @@ import { endClaims, type Outcome, type Recorded, recordOutcomes } from '../../sr
 import { insertEndpointVersion } from '../../src/store/tenancy/endpoint-versions.ts';
 import { insertEndpoint } from '../../src/store/tenancy/endpoints.ts';
 import { insertTenant } from '../../src/store/tenancy/tenants.ts';
+import { createLogger } from '../../src/telemetry/log.ts';
 import { createTestDatabase } from './test-database.ts';
 
 /** A tenant as requests name it. */
@@ -178,6 +179,7 @@ export async function createTestStore(options: { connections?: number } = {}): P
 export function quietDeps(pool: Pool): RecoveryDeps {
   return {
     pool,
+    log: createLogger({ level: 'silent' }),
     startOperation: async () => {},
     nudgeOperation: async () => {},
     pokeLiveLane: () => {},

@@ -1,3 +1,4 @@
+import type { ExecutionState } from '../sending/execution-state.ts';
 import type { OnAmbiguous } from '../sending/retry-policy.ts';
 import type { SurfaceName } from '../tenancy/surface-name.ts';
 import type { OperationCounts } from './operation-counts.ts';
@@ -33,6 +34,8 @@ export interface Operation {
   options: OperationOptions;
   reason?: string;
   ticket?: string;
+  /** Who asked for it, as its credential names it. */
+  requestedBy: string;
   state: OperationState;
   control: Control;
   controlRevision: number;
@@ -58,6 +61,30 @@ export type RunnableOperation = Pick<
   'id' | 'tenantId' | 'workflowId' | 'interactive' | 'kind' | 'state' | 'control' | 'controlRevision'
 >;
 
+/** What the items of an operation come to, in its largest groups. */
+export interface OperationBreakdown {
+  /** How many endpoints it has items for. */
+  endpointCount: number;
+  endpoints: {
+    endpointId: string;
+    handle: string;
+    items: number;
+    delivered: number;
+    failed: number;
+    unknown: number;
+    /** Open, ignored, cancelled or superseded. */
+    others: number;
+  }[];
+  /** Why items are not delivered: by state, reason, and what the last attempt came to. */
+  causes: {
+    state: ExecutionState;
+    reason?: string;
+    faultCode?: string;
+    httpStatus?: number;
+    items: number;
+  }[];
+}
+
 /** The result of one operation, frozen when it closed; it is written only where the ledger agrees with the counts. */
 export interface ClosureReport {
   counts: OperationCounts;
@@ -67,4 +94,6 @@ export interface ClosureReport {
   attempts: number;
   firstAttemptAt?: string;
   lastAttemptAt?: string;
+  /** Absent in reports that were written before it was kept. */
+  breakdown?: OperationBreakdown;
 }

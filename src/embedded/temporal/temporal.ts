@@ -2,6 +2,7 @@ import { mkdir, realpath } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { SEARCH_ATTRIBUTES } from '../../temporal/search-attributes.ts';
 import { freePorts } from '../free-port.ts';
 import { type EndingStep, endProcess, processesWithArguments } from '../own-processes.ts';
 import { lastLogLines, type ServerProcess, startServerProcess } from '../server-process.ts';
@@ -23,9 +24,6 @@ export type EmbeddedTemporal = {
 
 const ENDING: readonly EndingStep[] = [{ signal: 'SIGTERM', waitMs: 15_000 }];
 const HURRIED_ENDING: readonly EndingStep[] = [{ signal: 'SIGTERM', waitMs: 2_000 }];
-
-/** Registered when the server starts, since a workflow that sets an unknown one is refused. */
-const SEARCH_ATTRIBUTES = { RedriveTenant: 'Keyword', RedriveKind: 'Keyword', RedriveState: 'Keyword' };
 
 const DYNAMIC_CONFIG = {
   'matching.enableFairness': true,
@@ -120,7 +118,8 @@ function serverArguments(database: string, ports: Ports): string[] {
     '--ui-disable-news-fetch',
     // As durable as the default journal, at twice its starts of workflows a second.
     ...['--sqlite-pragma', 'journal_mode=WAL'],
-    ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
+    // When the server starts, since a workflow that sets an unknown one is refused.
+    ...SEARCH_ATTRIBUTES.flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
     ...Object.entries(DYNAMIC_CONFIG).flatMap(([name, value]) => [
       '--dynamic-config-value',
       `${name}=${value}`,
@@ -134,7 +133,7 @@ async function answers(server: ServerProcess, httpPort: number): Promise<boolean
   const deadline = performance.now() + READY_WITHIN_MS;
   while (!server.hasEnded() && performance.now() < deadline) {
     const attributes = await customAttributes(url).catch(() => undefined);
-    if (attributes && Object.keys(SEARCH_ATTRIBUTES).every((name) => name in attributes)) return true;
+    if (attributes && SEARCH_ATTRIBUTES.every((name) => name in attributes)) return true;
     await delay(50);
   }
   return false;

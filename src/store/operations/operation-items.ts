@@ -3,35 +3,43 @@ import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** One line of an operation's ledger: an execution it made, or what it selected and did not run. */
-export type OperationItem =
-  | {
-      kind: 'item';
-      executionId: string;
-      deliveryId: string;
-      endpointId: string;
-      eventId: string;
-      state: ExecutionState;
-      reason?: string;
-      attempts: number;
-      dueAt: Date;
-      mayHaveArrived: boolean;
-      faultCode?: string;
-      httpStatus?: number;
-      /** The execution that this one superseded. */
-      tookOver?: string;
-      supersededBy?: string;
-      finishedAt?: Date;
-    }
-  | {
-      kind: 'exclusion';
-      deliveryId: string;
-      endpointId: string;
-      eventId: string;
-      reason: ExclusionReason;
-      joinedExecutionId?: string;
-      heldBy?: string;
-      createdAt: Date;
-    };
+export type OperationItem = ItemEvent &
+  (
+    | {
+        kind: 'item';
+        executionId: string;
+        deliveryId: string;
+        endpointId: string;
+        state: ExecutionState;
+        reason?: string;
+        attempts: number;
+        dueAt: Date;
+        mayHaveArrived: boolean;
+        faultCode?: string;
+        httpStatus?: number;
+        /** The execution that this one superseded. */
+        tookOver?: string;
+        supersededBy?: string;
+        finishedAt?: Date;
+      }
+    | {
+        kind: 'exclusion';
+        deliveryId: string;
+        endpointId: string;
+        reason: ExclusionReason;
+        joinedExecutionId?: string;
+        heldBy?: string;
+        createdAt: Date;
+      }
+  );
+
+/** The event of a line, as its sender knows it. */
+interface ItemEvent {
+  eventId: string;
+  externalId?: string;
+  eventType: string;
+  key?: string;
+}
 
 /** What to read of a ledger: states (all where absent; `excluded` stands for exclusions), and where to go on. */
 export interface ItemsPage {
@@ -89,9 +97,10 @@ async function executionsOf(
        where e.operation_id = $1 and ($2::text[] is null or e.state = any($2)) and ($3::uuid is null or e.id > $3)
        order by e.id limit $4
      )
-     select e.*, d.event_id, c.id as superseded_by, p.id as took_over, a.fault_code, a.http_status
+     select e.*, d.event_id, v.external_id, v.type, v.key, c.id as superseded_by, p.id as took_over, a.fault_code, a.http_status
      from page e
      cross join lateral (select x.event_id from deliveries x where x.id = e.delivery_id limit 1) d
+     cross join lateral (select x.external_id, x.type, x.key from events x where x.id = d.event_id limit 1) v
      left join lateral (select x.id from executions x
        where e.state = 'superseded' and x.parent_id = e.id and x.keeps_slot limit 1) c on true
      left join lateral (select x.id from executions x
@@ -106,7 +115,7 @@ async function executionsOf(
     executionId: row.id,
     deliveryId: row.delivery_id,
     endpointId: row.endpoint_id,
-    eventId: row.event_id,
+    ...eventFrom(row),
     state: row.state,
     ...(row.reason ? { reason: row.reason } : {}),
     attempts: row.attempts,
@@ -127,7 +136,9 @@ async function exclusionsOf(
   limit: number,
 ): Promise<OperationItem[]> {
   const { rows } = await db.query(
-    `select x.*, d.endpoint_id, d.event_id from exclusions x join deliveries d on d.id = x.delivery_id
+    `select x.*, d.endpoint_id, d.event_id, v.external_id, v.type, v.key
+     from exclusions x join deliveries d on d.id = x.delivery_id
+     cross join lateral (select e.external_id, e.type, e.key from events e where e.id = d.event_id limit 1) v
      where x.operation_id = $1 and ($2::uuid is null or x.delivery_id > $2)
      order by x.delivery_id limit $3`,
     [operationId, after ?? null, limit],
@@ -136,10 +147,21 @@ async function exclusionsOf(
     kind: 'exclusion',
     deliveryId: row.delivery_id,
     endpointId: row.endpoint_id,
-    eventId: row.event_id,
+    ...eventFrom(row),
     reason: row.reason,
     ...(row.joined_execution_id ? { joinedExecutionId: row.joined_execution_id } : {}),
     ...(row.held_by ? { heldBy: row.held_by } : {}),
     createdAt: row.created_at,
   }));
+}
+
+type EventRow = { event_id: string; external_id: string | null; type: string; key: string | null };
+
+function eventFrom(row: EventRow): ItemEvent {
+  return {
+    eventId: row.event_id,
+    ...(row.external_id === null ? {} : { externalId: row.external_id }),
+    eventType: row.type,
+    ...(row.key === null ? {} : { key: row.key }),
+  };
 }

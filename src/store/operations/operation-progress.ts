@@ -3,6 +3,7 @@ import type { OperationState } from '../../domain/operations/operation-state.ts'
 import type { Queryable } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
 import type { SelectionCursor } from '../selection/selection-page.ts';
+import { operationBreakdown } from './operation-breakdown.ts';
 
 /** Locks an operation for its selection and returns where it stands; undefined when it may not go on selecting. */
 export async function lockSelection(
@@ -67,13 +68,14 @@ export async function cancelExpired(db: Queryable, operationId: string): Promise
   return rowCount === 1;
 }
 
-/** Asks for the cancel of an operation whose workflow was cancelled from outside. */
-export async function cancelFromOutside(db: Queryable, operationId: string): Promise<void> {
-  await db.query(
+/** Asks for the cancel of an operation whose workflow was cancelled from outside; true when it was this call that did. */
+export async function cancelFromOutside(db: Queryable, operationId: string): Promise<boolean> {
+  const { rowCount } = await db.query(
     `update operations set control = 'cancel', control_revision = control_revision + 1, state = 'closing', expires_at = null
      where id = $1 and control <> 'cancel' and closed_at is null`,
     [operationId],
   );
+  return rowCount === 1;
 }
 
 /**
@@ -149,6 +151,7 @@ export async function closeOperation(
     attempts: row.attempts,
     ...(row.first_at ? { firstAttemptAt: row.first_at.toISOString() } : {}),
     ...(row.last_at ? { lastAttemptAt: row.last_at.toISOString() } : {}),
+    breakdown: await operationBreakdown(db, operationId),
   };
   await db.query('update operation_counts set frozen = true where operation_id = $1', [operationId]);
   await db.query(

@@ -54,20 +54,24 @@ export async function moveRamp(
   ]);
 }
 
-/** Halts a running operation, with the reason; it waits for a human for `waitsMs`, and is then cancelled by itself. */
+/**
+ * Halts a running operation, with the reason; it waits for a human for `waitsMs`, and is then cancelled by itself. False
+ * where it does not run.
+ */
 export async function haltOperation(
   db: Queryable,
   operationId: string,
   halt: Halt,
   waitsMs: number,
-): Promise<void> {
-  await db.query(
+): Promise<boolean> {
+  const { rowCount } = await db.query(
     `update operations set state = 'halted', control = 'pause', control_revision = control_revision + 1,
        halt = $2::jsonb || jsonb_build_object('at', clock_timestamp()),
        expires_at = now() + $3::float8 * interval '1 millisecond', next_event = 'control', next_event_at = now()
      where id = $1 and control = 'run' and state = 'running'`,
     [operationId, JSON.stringify(halt), waitsMs],
   );
+  return rowCount === 1;
 }
 
 /** Counts attempts of watched operations, in the second in which they are recorded. */

@@ -3,6 +3,7 @@ import type { Control, OperationState } from '../../domain/operations/operation-
 import { isWatched } from '../../domain/operations/watch.ts';
 import type { SurfaceName } from '../../domain/tenancy/surface-name.ts';
 import type { Queryable } from '../db/queryable.ts';
+import { ITSELF } from './operation-controls.ts';
 
 const COLUMNS = `o.*, c.expected, c.queued, c.scheduled, c.sending, c.unknown, c.delivered, c.failed, c.ignored,
   c.cancelled, c.superseded, c.excluded,
@@ -163,6 +164,7 @@ function operationFrom(row: any): Operation {
     options: row.options,
     ...(row.reason ? { reason: row.reason } : {}),
     ...(row.ticket ? { ticket: row.ticket } : {}),
+    requestedBy: row.actor ?? ITSELF,
     state: row.state,
     control: row.control,
     controlRevision: row.control_revision,

@@ -7,7 +7,14 @@ import { filterConditions, Parameters } from '../selection/selection-page.ts';
 export interface Delivery {
   id: string;
   endpointId: string;
-  event: { id: string; number: number; type: string; source?: string; key?: string };
+  event: {
+    id: string;
+    number: number;
+    externalId?: string;
+    type: string;
+    source?: string;
+    key?: string;
+  };
   state: DeliveryState;
   stateChangedAt: Date;
   acceptedAt: Date;
@@ -24,7 +31,7 @@ export interface Delivery {
   open: boolean;
 }
 
-const SELECT = `select d.*, (extract(epoch from d.accepted_at) * 1000000)::bigint::text as accepted_at_micros, v.number, v.type, v.source, v.key,
+const SELECT = `select d.*, (extract(epoch from d.accepted_at) * 1000000)::bigint::text as accepted_at_micros, v.number, v.external_id, v.type, v.source, v.key,
     exists (select from executions x where x.delivery_id = d.id and x.open) as open
   from deliveries d join events v on v.id = d.event_id`;
 
@@ -79,6 +86,7 @@ function deliveryFrom(row: any): Delivery {
     event: {
       id: row.event_id,
       number: row.number,
+      ...(row.external_id !== null ? { externalId: row.external_id } : {}),
       type: row.type,
       ...(row.source !== null ? { source: row.source } : {}),
       ...(row.key !== null ? { key: row.key } : {}),

@@ -1,11 +1,17 @@
 import { type EndpointHealth, type HealthSigns, reactTo } from '../../domain/sending/endpoint-health.ts';
 import type { Queryable } from '../db/queryable.ts';
 
+/** A circuit that has opened, for how long and for the how manieth time in a row, or that has closed. */
+export type CircuitChange =
+  | { endpointId: string; now: 'open'; openings: number; forMs: number }
+  | { endpointId: string; now: 'closed' };
+
 /**
  * Lets what some requests said of their endpoints change how senders treat these; the rules are those of the domain.
- * Rows are locked in the order of their ids. Runs in a transaction.
+ * Rows are locked in the order of their ids. Returns whose circuits opened, further or for the first time, and whose closed.
+ * Runs in a transaction.
  */
-export async function reactToSigns(db: Queryable, signs: Map<string, HealthSigns>): Promise<void> {
+export async function reactToSigns(db: Queryable, signs: Map<string, HealthSigns>): Promise<CircuitChange[]> {
   const { rows } = await db.query(
     `select p.endpoint_id, p.window_size, p.streak, p.openings,
        p.openings > 0 and p.floor_until > clock_timestamp() as resting,
@@ -34,7 +40,7 @@ export async function reactToSigns(db: Queryable, signs: Map<string, HealthSigns
     const closes = before.openings > 0 && health.openings === 0;
     return same ? [] : [{ id: row.endpoint_id, health, closedForMs, closes }];
   });
-  if (changes.length === 0) return;
+  if (changes.length === 0) return [];
   await db.query(
     `update endpoint_pacing p set
        window_size = t.window_size,
@@ -60,6 +66,11 @@ export async function reactToSigns(db: Queryable, signs: Map<string, HealthSigns
       changes.map(({ closes }) => closes),
     ],
   );
+  return changes.flatMap(({ id, health, closedForMs, closes }): CircuitChange[] => {
+    if (closedForMs !== undefined)
+      return [{ endpointId: id, now: 'open', openings: health.openings, forMs: closedForMs }];
+    return closes ? [{ endpointId: id, now: 'closed' }] : [];
+  });
 }
 
 /** Forgets what was held against an endpoint: an operator knows better. */

@@ -132,14 +132,18 @@ export async function ignoreWithoutPayload(db: Queryable, executionIds: string[]
   );
 }
 
-/** Disables endpoints that answered 410 Gone; one that an operator already disabled or deleted stays as it is. */
-export async function disableGone(db: Queryable, endpointIds: string[]): Promise<void> {
-  await db.query(
+/**
+ * Disables endpoints that answered 410 Gone; one that an operator already disabled or deleted stays as it is. Returns
+ * those that it disabled.
+ */
+export async function disableGone(db: Queryable, endpointIds: string[]): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
     `with enabled as (
       select id from endpoints where id = any($1::uuid[]) and state = 'enabled' order by id for no key update
     )
     update endpoints n set state = 'disabled', disabled_reason = 'gone', updated_at = now()
-    from enabled e where n.id = e.id`,
+    from enabled e where n.id = e.id returning n.id`,
     [endpointIds],
   );
+  return rows.map(({ id }) => id);
 }

@@ -1,10 +1,12 @@
 import type { ApiDeps } from '../../api/api-deps.ts';
 import type { Route } from '../../api/route.ts';
+import { logActs } from './acts.ts';
 import { ackRoutes } from './deliveries/acks.ts';
 import { deliveryRoutes } from './deliveries/deliveries.ts';
 import { eventRoutes } from './deliveries/events.ts';
 import { executionRoutes } from './deliveries/executions.ts';
 import { endpointRoutes } from './endpoints/endpoints.ts';
+import { takeNames } from './names.ts';
 import { ProgressRate } from './retries/progress-rate.ts';
 import { retryRoutes } from './retries/retries.ts';
 import { retryControlRoutes } from './retries/retry-control.ts';
@@ -19,14 +21,15 @@ import { tenantRoutes } from './tenancy/tenants.ts';
 /** The native API, `/api/v1`. */
 export function nativeRoutes(deps: ApiDeps): Route[] {
   const rate = new ProgressRate();
+  const acting = (routes: Route[]) => logActs(deps.log, routes);
   return [
-    ...tenantRoutes(deps),
-    ...keyRoutes(deps),
-    ...jwtIssuerRoutes(deps),
-    ...signerRoutes(deps),
-    ...accessRuleRoutes(deps),
-    ...endpointRoutes(deps),
-    ...eventRoutes(deps),
+    ...acting(tenantRoutes(deps)),
+    ...acting(keyRoutes(deps)),
+    ...acting(jwtIssuerRoutes(deps)),
+    ...acting(signerRoutes(deps)),
+    ...acting(accessRuleRoutes(deps)),
+    ...takeNames(deps.pool, 'endpoint', acting(endpointRoutes(deps))),
+    ...takeNames(deps.pool, 'event', acting(eventRoutes(deps))),
     ...deliveryRoutes(deps),
     ...executionRoutes(deps),
     ...ackRoutes(deps),

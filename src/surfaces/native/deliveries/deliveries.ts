@@ -10,6 +10,7 @@ import { resolveDelivery } from '../../../operations/resolve-delivery.ts';
 import { type Delivery, findDelivery, listDeliveries } from '../../../store/reading/delivery-reads.ts';
 import { executionsOfDelivery } from '../../../store/reading/execution-reads.ts';
 import { idParams, shownId, shownTime } from '../fields.ts';
+import { withNamedEndpoints } from '../names.ts';
 import { pageFrom, pageOf, pageParameters } from '../page.ts';
 import { deliveryFilter, deliveryFilterParameters, refuseReversedRanges } from './delivery-filter.ts';
 import { ExecutionView, executionView } from './execution-view.ts';
@@ -25,6 +26,7 @@ const DeliveryView = z
       .strictObject({
         id: shownId('event', 'Id of the event.'),
         number: z.int().meta({ description: 'Its number within the tenant.', example: 1 }),
+        externalId: z.string().nullable().meta({ description: 'Your id of it.', example: 'inv-2026-000123' }),
         type: z.string().meta({ description: 'Its type.', example: 'invoice.paid' }),
         source: z.string().nullable().meta({ description: 'Where it comes from.', example: 'billing' }),
         key: z.string().nullable().meta({ description: 'What it is about.', example: 'account-42' }),
@@ -99,9 +101,11 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
           .superRefine(refuseReversedRanges),
       },
       responses: { 200: { description: 'A page of deliveries.', schema: pageOf(DeliveryView) } },
-      problems: ['invalid_cursor'],
+      problems: ['invalid_cursor', 'unknown_ids'],
       async handler({ query: { limit, cursor, ...parsed }, tenant }) {
-        const filter = deliveryFilter(parsed);
+        const named = await withNamedEndpoints(pool, tenant.id, parsed, () => ({ parameter: 'endpointIds' }));
+        if (isProblem(named)) return named;
+        const filter = deliveryFilter(named);
         const listed = ['deliveries', tenant.id, filter];
         const position =
           cursor === undefined ? undefined : readCursor(listed, cursor, [MICROS_FORM, UUID_FORM]);
@@ -173,6 +177,7 @@ function view(delivery: Delivery): z.input<typeof DeliveryView> {
     event: {
       id: showId('event', event.id),
       number: event.number,
+      externalId: event.externalId ?? null,
       type: event.type,
       source: event.source ?? null,
       key: event.key ?? null,

@@ -4,6 +4,7 @@ import { DELIVERY_STATES } from '../../../domain/sending/delivery-state.ts';
 import { FAULT_CODES } from '../../../domain/sending/fault-code.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { durationField, idField, textField, timeField } from '../fields.ts';
+import { nameField } from '../names.ts';
 import { listParameter } from '../page.ts';
 
 /** Long lists belong into several requests: each entry is compared with every row that is looked at. */
@@ -11,7 +12,7 @@ const MAX_ENTRIES = 1_000;
 const MAX_PENDING_MS = 365 * 86_400_000;
 
 const state = z.enum(DELIVERY_STATES).meta({ description: 'A state of deliveries.', example: 'failed' });
-const endpointId = idField('endpoint', 'An endpoint.');
+const endpointId = nameField('endpoint', 'An endpoint, by id or handle.');
 const eventType = textField(255, 'A type of event, exactly.', 'invoice.paid');
 const source = textField(255, 'A source of events.', 'billing');
 const faultCode = z.enum(FAULT_CODES).meta({ description: 'A cause of failure.', example: 'http_5xx' });

@@ -9,7 +9,8 @@ import type { AcceptedEvent, IncomingEvent } from '../../../ingest/write-calls.t
 import { insertRejection } from '../../../store/ingest/rejections.ts';
 import { deliveriesOfEvent, findEvent, findPayload } from '../../../store/reading/event-reads.ts';
 import { erasePayload } from '../../../store/settling/payload-retention.ts';
-import { idParams, shownId, textField, timeField } from '../fields.ts';
+import { shownId, textField, timeField } from '../fields.ts';
+import { nameParams } from '../names.ts';
 import { EventView, eventView, MAX_SHOWN_DELIVERIES } from './event-view.ts';
 
 /** The most bytes that the payload of one event may have. */
@@ -95,7 +96,7 @@ export function eventRoutes(deps: ApiDeps): Route[] {
       tag: 'Events',
       access: { of: 'tenant', scope: 'read:deliveries' },
       request: {
-        params: idParams('event', 'Id of the event.'),
+        params: nameParams('event', 'Id of the event, ours or yours.'),
         query: z.strictObject({
           include: z
             .enum(['payload'])
@@ -130,7 +131,7 @@ export function eventRoutes(deps: ApiDeps): Route[] {
         'With it goes what receivers answered, for that may repeat it; the event, its deliveries and its receipt stay. What is not sent yet ends `ignored` with `payload_expired`; what is being sent is not called back.',
       tag: 'Events',
       access: { of: 'tenant', scope: 'write:deliveries' },
-      request: { params: idParams('event', 'Id of the event.') },
+      request: { params: nameParams('event', 'Id of the event, ours or yours.') },
       responses: { 204: { description: 'It is gone, now or since earlier.' } },
       async handler({ params: { id }, tenant }) {
         return (await erasePayload(deps.pool, tenant.id, id)) ? { status: 204 } : problem('not_found');

@@ -18,7 +18,8 @@ import {
   lockEndpoint,
   setEndpointState,
 } from '../../../store/tenancy/endpoints.ts';
-import { durationField, idParams } from '../fields.ts';
+import { durationField } from '../fields.ts';
+import { nameParams } from '../names.ts';
 import { idCursor, pageFrom, pageOf, pageParameters } from '../page.ts';
 import { createEndpoint } from './create-endpoint.ts';
 import {
@@ -40,7 +41,7 @@ import {
 /** How long a rotated secret goes on signing beside the new one. */
 const OLD_SECRET_VALID_MS = 24 * 60 * 60 * 1_000;
 
-const params = idParams('endpoint', 'Id of the endpoint.');
+const params = nameParams('endpoint', 'Id or handle of the endpoint.');
 const read = { tag: 'Endpoints', access: { of: 'tenant', scope: 'read:endpoints' } } as const;
 const edit = {
   tag: 'Endpoints',

@@ -11,6 +11,16 @@ const reason = z.enum(EXCLUSION_REASONS).meta({ description: 'Why it was not run
 const joinedExecutionId = shownId('execution', 'The execution that owns the delivery and was joined.');
 const heldBy = shownId('operation', 'The paused operation that holds it.');
 
+const event = {
+  eventId: shownId('event', 'The event it delivers.'),
+  externalId: z
+    .string()
+    .nullable()
+    .meta({ description: 'Your id of the event.', example: 'inv-2026-000123' }),
+  eventType: z.string().meta({ description: 'Its type.', example: 'invoice.paid' }),
+  key: z.string().nullable().meta({ description: 'What it is about.', example: 'account-42' }),
+};
+
 /** One line of an operation's ledger. */
 export const ItemView = z
   .discriminatedUnion('kind', [
@@ -19,7 +29,7 @@ export const ItemView = z
       executionId: shownId('execution', 'The execution.'),
       deliveryId,
       endpointId: shownId('endpoint', 'The endpoint it is for.'),
-      eventId: shownId('event', 'The event it delivers.'),
+      ...event,
       state: z.enum(EXECUTION_STATES).meta({ description: 'State of the execution.', example: 'delivered' }),
       reason: z.string().nullable().meta({ description: 'Why it ended as it did.', example: null }),
       attempts: z.int().meta({ description: 'HTTP requests of this execution.', example: 1 }),
@@ -43,7 +53,7 @@ export const ItemView = z
         .meta({ description: 'What was selected but not run.', example: 'exclusion' }),
       deliveryId,
       endpointId: shownId('endpoint', 'The endpoint it is for.'),
-      eventId: shownId('event', 'The event it delivers.'),
+      ...event,
       reason,
       joinedExecutionId: joinedExecutionId.nullable(),
       heldBy: heldBy.nullable(),
@@ -79,6 +89,9 @@ export function itemView(item: OperationItem): z.input<typeof ItemView> {
     deliveryId: showId('delivery', item.deliveryId),
     endpointId: showId('endpoint', item.endpointId),
     eventId: showId('event', item.eventId),
+    externalId: item.externalId ?? null,
+    eventType: item.eventType,
+    key: item.key ?? null,
   };
   if (item.kind === 'exclusion')
     return {

@@ -72,6 +72,27 @@ const Options = z
   })
   .meta({ id: 'OperationOptions', description: 'What was asked for.' });
 
+/** Why an operation was halted. */
+export const HaltView = z
+  .strictObject({
+    reason: z.enum(['failure_rate', 'canary']).meta({ description: 'What halted it.', example: 'canary' }),
+    limitPercent: z.number().meta({ description: 'The share of failures it may have.', example: 10 }),
+    attempts: z.int().optional().meta({ description: 'Attempts of the last minute.', example: 80 }),
+    bad: z.int().optional().meta({ description: 'Those that did not deliver.', example: 61 }),
+    endpoints: z
+      .array(
+        z.strictObject({
+          endpointId: shownId('endpoint', 'An endpoint whose items are held.'),
+          attempts: z.int().meta({ description: 'First attempts of its canary.', example: 25 }),
+          bad: z.int().meta({ description: 'Those that did not deliver.', example: 25 }),
+        }),
+      )
+      .optional()
+      .meta({ description: 'What the canaries came to.' }),
+    at: shownTime('When.'),
+  })
+  .meta({ description: 'Why it was halted.' });
+
 /** An operation without its selection, which can be a thousand ids long: in lists and progress. */
 export const OperationSummary = z
   .strictObject({
@@ -107,6 +128,10 @@ export const OperationSummary = z
       .nullable()
       .meta({ description: 'Why, in the words of its owner.', example: 'endpoint was down' }),
     ticket: z.string().nullable().meta({ description: 'Where this is tracked.', example: 'OPS-42' }),
+    requestedBy: z.string().meta({
+      description: 'Who asked for it, as its credential names it.',
+      example: 'key_01k9z3e5hbe7r9qk2m4n6p8r0s',
+    }),
     workflowId: z.string().meta({ description: 'Its workflow in Temporal.', example: 'retry/acme/1f0c….1' }),
     nextEvent: z
       .strictObject({
@@ -119,28 +144,9 @@ export const OperationSummary = z
       description: 'Its workflow could not be started or had to be revived; this is being seen to.',
       example: false,
     }),
-    halt: z
-      .strictObject({
-        reason: z
-          .enum(['failure_rate', 'canary'])
-          .meta({ description: 'What halted it.', example: 'canary' }),
-        limitPercent: z.number().meta({ description: 'The share of failures it may have.', example: 10 }),
-        attempts: z.int().optional().meta({ description: 'Attempts of the last minute.', example: 80 }),
-        bad: z.int().optional().meta({ description: 'Those that did not deliver.', example: 61 }),
-        endpoints: z
-          .array(
-            z.strictObject({
-              endpointId: shownId('endpoint', 'An endpoint whose items are held.'),
-              attempts: z.int().meta({ description: 'First attempts of its canary.', example: 25 }),
-              bad: z.int().meta({ description: 'Those that did not deliver.', example: 25 }),
-            }),
-          )
-          .optional()
-          .meta({ description: 'What the canaries came to.' }),
-        at: shownTime('When.'),
-      })
-      .nullable()
-      .meta({ description: 'Why it was halted, the last time; resuming it lets everything go.' }),
+    halt: HaltView.nullable().meta({
+      description: 'Why it was halted, the last time; resuming it lets everything go.',
+    }),
     createdAt: shownTime('When it was accepted.'),
     closedAt: shownTime('When it ended.').nullable(),
     links: z
@@ -186,6 +192,7 @@ export function operationSummary(
     options: operation.options,
     reason: operation.reason ?? null,
     ticket: operation.ticket ?? null,
+    requestedBy: operation.requestedBy,
     workflowId: operation.workflowId,
     nextEvent:
       operation.nextEvent !== undefined &&
@@ -194,15 +201,15 @@ export function operationSummary(
         ? { what: operation.nextEvent, at: operation.nextEventAt.toISOString() }
         : null,
     stalled: operation.stalled,
-    halt: haltView(operation.halt),
+    halt: operation.halt ? haltView(operation.halt) : null,
     createdAt: operation.createdAt.toISOString(),
     closedAt: operation.closedAt?.toISOString() ?? null,
     links: { self, items: `${self}/items`, stream: `${self}/stream`, report: `${self}/report` },
   };
 }
 
-function haltView(halt: Operation['halt']): z.input<typeof OperationSummary>['halt'] {
-  if (!halt) return null;
+/** Shows why an operation was halted. */
+export function haltView(halt: NonNullable<Operation['halt']>): z.input<typeof HaltView> {
   const { at, ...numbers } = halt;
   return {
     ...numbers,
@@ -223,7 +230,8 @@ export function operationView(operation: Operation, etaSeconds?: number): z.inpu
   return { ...operationSummary(operation, etaSeconds), select: selectionView(operation.selection) };
 }
 
-function selectionView(selection: Selection): Record<string, unknown> {
+/** Shows what an operation selects. */
+export function selectionView(selection: Selection): Record<string, unknown> {
   if ('deliveryIds' in selection)
     return { deliveryIds: selection.deliveryIds.map((id) => showId('delivery', id)) };
   if ('eventIds' in selection) return { eventIds: selection.eventIds.map((id) => showId('event', id)) };

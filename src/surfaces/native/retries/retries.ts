@@ -15,9 +15,10 @@ import { findOperation, listOperations } from '../../../store/operations/operati
 import { idParams, shownTime } from '../fields.ts';
 import { idCursor, listParameter, pageFrom, pageOf, pageParameters } from '../page.ts';
 import { AcceptedItemView, acceptedItemView } from './item-view.ts';
+import { OPERATION_DETAILS, operationDetails } from './operation-details.ts';
 import { OperationSummary, OperationView, operationSummary, operationView } from './operation-view.ts';
 import type { ProgressRate } from './progress-rate.ts';
-import { optionsOf, pointersOf, RetryRequest, selectionOf } from './retry-request.ts';
+import { optionsOf, pointersOf, RetryRequest, selectionOf, withoutNames } from './retry-request.ts';
 
 const PATH = '/api/v1/retries';
 const SURFACE = 'native';
@@ -28,6 +29,8 @@ const AcceptedOperation = OperationView.extend({
   }),
   idempotencyExpiresAt: shownTime('Until then the same key gets this answer again.').optional(),
 }).meta({ id: 'AcceptedOperation' });
+
+const OperationDetails = OperationView.extend(OPERATION_DETAILS).meta({ id: 'OperationDetails' });
 
 const params = idParams('operation', 'Id of the operation.');
 
@@ -68,24 +71,26 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
         'idempotency_key_reused',
         'unknown_ids',
       ],
-      async handler({ body, rawBody, rawParams, header, tenant, caller }) {
+      async handler({ body, rawBody, rawParams, header, tenant, caller, requestId }) {
         const key = readIdempotencyKey(header('idempotency-key'));
         if (typeof key === 'object') return key;
-        const selection = selectionOf(body);
+        const selection = selectionOf(body.select);
         if (key === undefined && ('filter' in selection || 'failuresOf' in selection))
           return problem('idempotency_key_required', {
             errors: [
               { parameter: 'Idempotency-Key', code: 'required', message: 'This header is required here.' },
             ],
           });
+        const select = await withoutNames(pool, tenant.id, body.select);
+        if (isProblem(select)) return select;
         const result = await acceptOperation(deps, {
           tenant,
           surface: SURFACE,
           kind: body.mode,
           target: body.target,
-          selection,
+          selection: selectionOf(select),
           options: optionsOf(body),
-          caller,
+          caller: { ...caller, requestId },
           ...(body.reason === undefined ? {} : { reason: body.reason }),
           ...(body.ticket === undefined ? {} : { ticket: body.ticket }),
           ...(key === undefined
@@ -168,11 +173,17 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
       path: `${PATH}/{id}`,
       summary: 'Show an operation',
       request: { params },
-      responses: { 200: { description: 'The operation.', schema: OperationView } },
+      responses: { 200: { description: 'The operation.', schema: OperationDetails } },
       async handler({ params: { id }, tenant }) {
         const operation = await findOperation(pool, tenant.id, id);
         return operation
-          ? { status: 200, body: operationView(operation, eta(operation)) }
+          ? {
+              status: 200,
+              body: {
+                ...operationView(operation, eta(operation)),
+                ...(await operationDetails(pool, operation)),
+              },
+            }
           : problem('not_found');
       },
     }),

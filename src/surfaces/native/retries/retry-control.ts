@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
+import type { Caller } from '../../../api/authentication.ts';
 import { type Problem, problem } from '../../../api/problem.ts';
 import type { Reply } from '../../../api/reply.ts';
-import { type Route, route } from '../../../api/route.ts';
+import { type Call, type Route, route, type TenantRef } from '../../../api/route.ts';
 import { type ControlCommand, controlOperation } from '../../../operations/control-operation.ts';
 import { idParams } from '../fields.ts';
 import { OperationView, operationView } from './operation-view.ts';
@@ -20,6 +21,31 @@ const CONTROLS = [
   { verb: 'cancel', summary: 'Cancel what an operation has not sent, and close it' },
 ] as const;
 
+const limit = z.number().min(0.01).max(100_000).nullable();
+
+const RateChange = z
+  .strictObject({
+    ratePerSecond: limit.optional().meta({
+      description: 'Requests per second at most, over all endpoints; null lifts the limit.',
+      example: 50,
+    }),
+    perSecond: limit
+      .optional()
+      .meta({ description: 'The same under its earlier name.', example: 50, deprecated: true }),
+  })
+  .refine(({ ratePerSecond, perSecond }) => (ratePerSecond === undefined) !== (perSecond === undefined), {
+    path: ['ratePerSecond'],
+    message: 'This member is required, and alone.',
+    params: { code: 'required' },
+  })
+  .meta({ id: 'RateChange' });
+
+type ControlCall = Pick<Call, 'requestId'> & {
+  params: { id: string };
+  tenant: TenantRef;
+  caller: Caller;
+};
+
 const PATH = '/api/v1/retries';
 const params = idParams('operation', 'Id of the operation.');
 
@@ -36,7 +62,7 @@ export function retryControlRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
         request: { params },
         responses: { 200: { description: 'The operation as it is now.', schema: ControlledOperation } },
         problems: ['state_conflict'],
-        handler: ({ params: { id }, tenant }) => control(tenant.id, id, { do: verb }),
+        handler: (call) => control(call, { do: verb }),
       }),
     ),
     route({
@@ -46,24 +72,20 @@ export function retryControlRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
       summary: 'Change how fast an operation sends',
       request: {
         params,
-        body: z
-          .strictObject({
-            perSecond: z.number().min(0.01).max(100_000).nullable().meta({
-              description: 'Requests per second at most, over all endpoints; null lifts the limit.',
-              example: 50,
-            }),
-          })
-          .meta({ id: 'RateChange' }),
+        body: RateChange,
       },
       responses: { 200: { description: 'The operation as it is now.', schema: ControlledOperation } },
       problems: ['state_conflict'],
-      handler: ({ params: { id }, body, tenant }) =>
-        control(tenant.id, id, { do: 'rate', perSecond: body.perSecond }),
+      handler: ({ body: { ratePerSecond, perSecond }, ...call }) =>
+        control(call, { do: 'rate', ratePerSecond: ratePerSecond ?? perSecond ?? null }),
     }),
   ];
 
-  async function control(tenantId: string, id: string, command: ControlCommand): Promise<Reply | Problem> {
-    const result = await controlOperation(deps, tenantId, id, command);
+  async function control(
+    { params: { id }, tenant, caller: { actor }, requestId }: ControlCall,
+    command: ControlCommand,
+  ): Promise<Reply | Problem> {
+    const result = await controlOperation(deps, tenant.id, id, command, { actor, requestId });
     if (result.ok)
       return {
         status: 200,

@@ -9,7 +9,8 @@ import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { addendumTo } from '../../../store/operations/addenda.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
 import { idParams, shownId, shownTime } from '../fields.ts';
-import { OperationSummary, operationSummary } from './operation-view.ts';
+import { OPERATION_DETAILS, operationDetails } from './operation-details.ts';
+import { OperationSummary, OperationView, operationSummary, selectionView } from './operation-view.ts';
 import { OperationWatch } from './operation-watch.ts';
 import type { ProgressRate } from './progress-rate.ts';
 
@@ -27,6 +28,14 @@ const Report = z
     exclusions: z
       .record(z.string(), z.int())
       .meta({ description: 'Exclusions by reason.', example: { already_delivered: 3 } }),
+    kind: OperationSummary.shape.kind,
+    target: OperationSummary.shape.target,
+    select: OperationView.shape.select,
+    options: OperationSummary.shape.options,
+    reason: OperationSummary.shape.reason,
+    ticket: OperationSummary.shape.ticket,
+    requestedBy: OperationSummary.shape.requestedBy,
+    ...OPERATION_DETAILS,
     addendum: z.record(z.string(), z.int()).meta({
       description:
         'What was settled after it had closed, by an acknowledgement, a status request or an operator: by how much each count differs now. Empty where nothing was.',
@@ -88,9 +97,9 @@ export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Rout
         if (!operation) return problem('not_found');
         const closed = operation.report?.counts;
         const addendum = closed ? await addendumTo(pool, tenant.id, id, closed) : {};
-        const body = reportView(operation, addendum);
-        return body
-          ? { status: 200, body }
+        const report = reportView(operation, addendum);
+        return report
+          ? { status: 200, body: { ...report, ...(await operationDetails(pool, operation)) } }
           : problem('state_conflict', {
               detail: `The operation is \`${operation.state}\`: its report is written when it ends.`,
             });
@@ -127,7 +136,7 @@ export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Rout
 function reportView(
   operation: Operation,
   addendum: Partial<Record<string, number>>,
-): z.input<typeof Report> | undefined {
+): Omit<z.input<typeof Report>, keyof typeof OPERATION_DETAILS> | undefined {
   const { report, closedAt, state } = operation;
   if (!report || !closedAt || !hasEnded(state)) return undefined;
   return {
@@ -135,6 +144,13 @@ function reportView(
     state: state as (typeof OPERATION_ENDS)[number],
     createdAt: operation.createdAt.toISOString(),
     closedAt: closedAt.toISOString(),
+    kind: operation.kind,
+    target: operation.target,
+    select: selectionView(operation.selection),
+    options: operation.options,
+    reason: operation.reason ?? null,
+    ticket: operation.ticket ?? null,
+    requestedBy: operation.requestedBy,
     counts: report.counts,
     mayHaveArrived: report.mayHaveArrived,
     exclusions: Object.fromEntries(

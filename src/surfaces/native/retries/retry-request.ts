@@ -1,10 +1,13 @@
 import { z } from 'zod';
+import { isProblem, type Problem } from '../../../api/problem.ts';
 import type { OperationOptions } from '../../../domain/operations/operation.ts';
 import { MAX_EXPLICIT_IDS, type Selection } from '../../../domain/operations/selection.ts';
 import { ON_AMBIGUOUS } from '../../../domain/sending/retry-policy.ts';
 import type { IdKind } from '../../../domain/tenancy/typed-id.ts';
+import type { Queryable } from '../../../store/db/queryable.ts';
 import { DeliveryFilterBody, deliveryFilter } from '../deliveries/delivery-filter.ts';
 import { durationField, idField, textField, timeField } from '../fields.ts';
+import { idsOfNames, nameField, tooManyNamed, unknownNames, withNamedEndpoints } from '../names.ts';
 
 const DAY_MS = 86_400_000;
 /** Nothing may wait for ever, and a time in a far year is a mistake. */
@@ -20,7 +23,14 @@ const ids = (kind: IdKind, description: string) =>
 const Select = z
   .strictObject({
     deliveryIds: ids('delivery', 'These deliveries.'),
-    eventIds: ids('event', 'All deliveries of these events.'),
+    eventIds: z
+      .array(nameField('event', 'An event, by its id, ours or yours.'))
+      .max(MAX_EXPLICIT_IDS)
+      .optional()
+      .meta({
+        description:
+          'All deliveries of these events. An empty list selects nothing; a repeat counts once. An id of ours wins over one of yours that looks like it.',
+      }),
     executionIds: ids('execution', 'The deliveries that these executions ran.'),
     failuresOf: idField('operation', 'What failed in this operation.').optional(),
     filter: DeliveryFilterBody.optional(),
@@ -123,8 +133,29 @@ export const RetryRequest = z
 
 type Parsed = z.output<typeof RetryRequest>;
 
+/** What is selected, with the ids of the tenant's in the place of names, or which names stand for nothing. */
+export async function withoutNames(
+  db: Queryable,
+  tenantId: string,
+  select: Parsed['select'],
+): Promise<Parsed['select'] | Problem> {
+  if (select.eventIds) {
+    const found = await idsOfNames(db, tenantId, 'event', select.eventIds);
+    if ('unknown' in found)
+      return unknownNames(found.unknown.map((index) => ({ pointer: `#/select/eventIds/${index}` })));
+    return found.ids.length > MAX_EXPLICIT_IDS
+      ? tooManyNamed('#/select/eventIds')
+      : { ...select, eventIds: found.ids };
+  }
+  if (!select.filter) return select;
+  const filter = await withNamedEndpoints(db, tenantId, select.filter, (index) => ({
+    pointer: `#/select/filter/endpointIds/${index}`,
+  }));
+  return isProblem(filter) ? filter : { ...select, filter };
+}
+
 /** The selection of the domain. */
-export function selectionOf({ select }: Parsed): Selection {
+export function selectionOf(select: Parsed['select']): Selection {
   if (select.deliveryIds) return { deliveryIds: [...new Set(select.deliveryIds)] };
   if (select.eventIds) return { eventIds: [...new Set(select.eventIds)] };
   if (select.executionIds) return { executionIds: [...new Set(select.executionIds)] };

@@ -1,0 +1,60 @@
+import type { Operation } from '../domain/operations/operation.ts';
+import type { Halt } from '../domain/operations/watch.ts';
+import { showId } from '../domain/tenancy/typed-id.ts';
+import type { OperationControl } from '../store/operations/operation-controls.ts';
+import { type ActBy, logAct } from '../telemetry/act-log.ts';
+import type { Log } from '../telemetry/log.ts';
+
+/** Words of an act in the log. */
+const DONE = {
+  pause: 'paused',
+  resume: 'resumed',
+  rate: 'paced',
+  cancel: 'cancelled',
+  halt: 'halted',
+} as const;
+
+type Subject = Pick<Operation, 'id' | 'tenantId'>;
+
+const ids = ({ id, tenantId }: Subject) => ({
+  operationId: showId('operation', id),
+  tenantId: showId('tenant', tenantId),
+});
+
+/** Says that an operation was accepted. */
+export function logAccepted(log: Log, operation: Operation, by: ActBy): void {
+  const { kind, surface, interactive, counts } = operation;
+  logAct(log, 'operation.accepted', by, {
+    ...ids(operation),
+    kind,
+    surface,
+    interactive,
+    expected: counts.expected,
+  });
+}
+
+/** Says what was done to an operation. */
+export function logControl(
+  log: Log,
+  operation: Subject,
+  { did, ratePerSecond, halt }: Pick<OperationControl, 'did' | 'ratePerSecond' | 'halt'>,
+  by: ActBy,
+): void {
+  logAct(log, `operation.${DONE[did]}`, by, {
+    ...ids(operation),
+    ...(did === 'rate' ? { ratePerSecond: ratePerSecond ?? null } : {}),
+    ...(halt ? evidenceOf(halt) : {}),
+  });
+}
+
+/** Says how an operation ended. */
+export function logClosed(log: Log, { counts, state, ...operation }: Operation): void {
+  log.info({ event: 'operation.closed', ...ids(operation), state, counts });
+}
+
+function evidenceOf(halt: Halt): Record<string, unknown> {
+  const { reason, limitPercent } = halt;
+  const tallies = 'endpoints' in halt ? halt.endpoints : [halt];
+  const sum = (part: 'attempts' | 'bad') => tallies.reduce((total, tally) => total + tally[part], 0);
+  return { reason, limitPercent, attempts: sum('attempts'), bad: sum('bad') };
+}

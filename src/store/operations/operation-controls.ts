@@ -1,0 +1,64 @@
+import type { Halt } from '../../domain/operations/watch.ts';
+import type { Queryable } from '../db/queryable.ts';
+
+/** What was done to an operation: by its owner, or by Redrive itself, which halts and lets pauses expire. */
+export const CONTROL_ACTS = ['pause', 'resume', 'rate', 'cancel', 'halt'] as const;
+
+/** One act of steering an operation, with who did it. */
+export interface OperationControl {
+  did: (typeof CONTROL_ACTS)[number];
+  /** As credentials name it; `redrive` where nobody asked. */
+  actor: string;
+  /** What a rate was set to; null lifts the limit. */
+  ratePerSecond?: number | null;
+  /** Why it was halted. */
+  halt?: Halt;
+  at: Date;
+}
+
+/** The actor of what nobody asked for. */
+export const ITSELF = 'redrive';
+
+/**
+ * Writes down what was done to an operation, under the revision of control that it has come to. Runs in the transaction
+ * of the act, which holds the operation.
+ */
+export async function noteControl(
+  db: Queryable,
+  operationId: string,
+  { did, actor, ratePerSecond, halt }: Omit<OperationControl, 'at'>,
+): Promise<void> {
+  await db.query(
+    `insert into operation_controls (operation_id, number, did, actor, rate_per_second, halt)
+     select id, control_revision, $2, $3, $4, $5 from operations where id = $1`,
+    [operationId, did, actor, ratePerSecond ?? null, halt ? JSON.stringify(halt) : null],
+  );
+}
+
+type ControlRow = {
+  did: OperationControl['did'];
+  actor: string;
+  rate_per_second: number | null;
+  halt: Halt | null;
+  at: Date;
+};
+
+/** What was done to a tenant's operation, in its order; the newest `limit` of it. */
+export async function controlsOf(
+  db: Queryable,
+  tenantId: string,
+  operationId: string,
+  limit = 500,
+): Promise<OperationControl[]> {
+  const { rows } = await db.query<ControlRow>(
+    `select c.did, c.actor, c.rate_per_second, c.halt, c.at from operation_controls c
+     where c.operation_id = $1 and exists (select from operations o where o.id = $1 and o.tenant_id = $2)
+     order by c.number desc limit $3`,
+    [operationId, tenantId, limit],
+  );
+  return rows.reverse().map(({ rate_per_second: ratePerSecond, halt, ...control }) => ({
+    ...control,
+    ...(control.did === 'rate' ? { ratePerSecond } : {}),
+    ...(halt ? { halt } : {}),
+  }));
+}

@@ -1,0 +1,27 @@
+import type { Operation } from '../../domain/operations/operation.ts';
+import type { Queryable } from '../db/queryable.ts';
+
+/**
+ * The endpoints that an operation has something unsent for, at most `limit` of them. From one endpoint to the next by the
+ * index of the queue, however many items each has; what the live lane sends are few items.
+ */
+export async function unsentEndpoints(
+  db: Queryable,
+  { id, interactive }: Pick<Operation, 'id' | 'interactive'>,
+  limit: number,
+): Promise<string[]> {
+  const { rows } = await db.query<{ endpoint_id: string }>(
+    interactive
+      ? `select distinct endpoint_id from executions
+         where operation_id = $1 and state in ('queued', 'scheduled', 'sending') limit $2`
+      : `with recursive hop as (
+          (select endpoint_id, 1 as n from executions where in_queue and worked_by = $1 order by endpoint_id limit 1)
+          union all
+          select (select e.endpoint_id from executions e
+            where e.in_queue and e.worked_by = $1 and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1), n + 1
+          from hop where hop.endpoint_id is not null and n < $2
+        ) select endpoint_id from hop where endpoint_id is not null`,
+    [id, limit],
+  );
+  return rows.map((row) => row.endpoint_id);
+}

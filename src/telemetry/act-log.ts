@@ -1,0 +1,26 @@
+import type { Logger } from 'pino';
+
+/** Who did something, and in which request. */
+export interface ActBy {
+  /** As credentials name it, such as `key_…` or `jwt:iss_…:<subject>`. */
+  actor: string;
+  requestId?: string | undefined;
+}
+
+/** What belongs to Redrive itself, or is an id: the rest of an actor may be the name of a person. */
+const NAMELESS = /^(?:key_[0-9a-z]+|jwt:iss_[0-9a-z]+|[a-z]+)/;
+
+/** The actor without the words of a customer: a key, the issuer of a token, or the kind of credential. */
+export function loggedActor(actor: string): string {
+  return NAMELESS.exec(actor)?.[0] ?? 'unknown';
+}
+
+/** Writes the one line of an act: ids, counts and codes, never the words of a customer. */
+export function logAct(
+  log: Logger,
+  event: string,
+  { actor, requestId }: ActBy,
+  fields: Record<string, unknown>,
+): void {
+  log.info({ event, ...fields, by: loggedActor(actor), ...(requestId ? { requestId } : {}) });
+}
