@@ -213,7 +213,10 @@ async function validate(route: Route, req: Request): Promise<Validated | Problem
   if (errors.length > 0) return problem('invalid_request', { errors });
 
   const parsedParams = params?.safeParse(req.params);
-  if (parsedParams?.error) return problem('not_found');
+  if (parsedParams?.error)
+    return problem('not_found', {
+      detail: 'No call has this path, and what stands in the place of an id is none: see /openapi.json or /docs.',
+    });
   return {
     params: parsedParams?.data as Validated['params'],
     query: parsedQuery?.data as Validated['query'],

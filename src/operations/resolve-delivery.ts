@@ -1,7 +1,11 @@
 import type { ExecutionState } from '../domain/sending/execution-state.ts';
+import { showId } from '../domain/tenancy/typed-id.ts';
 import { withTransaction } from '../store/db/pool.ts';
+import { ITSELF } from '../store/operations/operation-controls.ts';
 import { dueNext } from '../store/sending/ordering.ts';
+import { noteResolution, type ResolutionOutcome } from '../store/settling/resolution-acts.ts';
 import { deliveryExists, resolveUnknown } from '../store/settling/resolutions.ts';
+import { type ActBy, logAct } from '../telemetry/act-log.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
 /** What the unknown execution became, or why nothing was done. */
@@ -14,12 +18,28 @@ export async function resolveDelivery(
   deps: RecoveryDeps,
   tenantId: string,
   deliveryId: string,
-  outcome: 'delivered' | 'failed' | 'retry',
+  outcome: ResolutionOutcome,
+  { reason, ...by }: ActBy & { reason?: string | undefined } = { actor: ITSELF },
 ): Promise<ResolveResult> {
-  const resolved = await withTransaction(deps.pool, (db) =>
-    resolveUnknown(db, tenantId, deliveryId, outcome),
-  );
+  const resolved = await withTransaction(deps.pool, async (db) => {
+    const settled = await resolveUnknown(db, tenantId, deliveryId, outcome);
+    if (settled)
+      await noteResolution(db, {
+        tenantId,
+        deliveryId,
+        executionId: settled.executionId,
+        outcome,
+        actor: by.actor,
+        reason,
+      });
+    return settled;
+  });
   if (resolved) {
+    logAct(deps.log, 'delivery.resolved', by, {
+      tenantId: showId('tenant', tenantId),
+      deliveryId: showId('delivery', deliveryId),
+      outcome,
+    });
     const moved = outcome !== 'retry' && (await dueNext(deps.pool, [deliveryId]));
     if (outcome === 'retry' || moved) deps.pokeLiveLane();
     return { ok: true, ...resolved };

@@ -89,6 +89,13 @@ export type Selection =
    */
   | { afresh: EventSelection; endpoints?: NamedEndpoints; tenants?: SelectedTenants };
 
+/** What can be settled as a whole: deliveries that are named, or that a filter selects. Ids are uuids. */
+export type Resolvable =
+  | { deliveryIds: string[] }
+  | { eventIds: string[] }
+  | { executionIds: string[] }
+  | { filter: DeliveryFilter };
+
 /** The most ids that an explicit list may name; such a list is resolved before the answer. */
 export const MAX_EXPLICIT_IDS = 1_000;
 

@@ -19,6 +19,7 @@ export const ID_PREFIXES = {
   accessRule: 'acr',
   receiptReplay: 'rrp',
   diagnostics: 'dgn',
+  resolution: 'rsl',
 } as const;
 
 /** What a shown id stands for. */

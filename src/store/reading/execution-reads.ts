@@ -1,5 +1,6 @@
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import type { Queryable } from '../db/queryable.ts';
+import type { ResolutionOutcome } from '../settling/resolution-acts.ts';
 
 /** One HTTP request as it was recorded. */
 export interface Attempt {
@@ -35,12 +36,18 @@ export interface Execution {
   finishedAt?: Date;
   /** The delivery before it of its key that keeps it waiting. */
   blockedBy?: string;
+  /** Who settled it last, where nobody knew its outcome. */
+  resolution?: { actor: string; outcome: ResolutionOutcome; reason?: string; at: Date };
   attempts: Attempt[];
 }
 
 const SELECT = `select e.*, c.id as child_id,
-    case when e.in_queue then blocked_by(e.delivery_id) end as blocked_by
-  from executions e left join executions c on c.parent_id = e.id and c.keeps_slot`;
+    case when e.in_queue then blocked_by(e.delivery_id) end as blocked_by,
+    r.actor as resolved_by, r.outcome as resolved_as, r.reason as resolved_for, r.created_at as resolved_at
+  from executions e left join executions c on c.parent_id = e.id and c.keeps_slot
+  left join lateral (
+    select a.actor, a.outcome, a.reason, a.created_at from resolved_executions x join resolutions a on a.id = x.resolution_id
+    where x.execution_id = e.id order by a.id desc limit 1) r on true`;
 
 /** One execution of a tenant, with its attempts. */
 export async function findExecution(
@@ -95,6 +102,16 @@ async function withAttempts(db: Queryable, tenantId: string, executions: any[]):
     createdAt: row.created_at,
     ...(row.finished_at ? { finishedAt: row.finished_at } : {}),
     ...(row.blocked_by ? { blockedBy: row.blocked_by } : {}),
+    ...(row.resolved_at
+      ? {
+          resolution: {
+            actor: row.resolved_by,
+            outcome: row.resolved_as,
+            ...(row.resolved_for === null ? {} : { reason: row.resolved_for }),
+            at: row.resolved_at,
+          },
+        }
+      : {}),
     attempts: byExecution.get(row.id) ?? [],
   }));
 }

@@ -1,6 +1,7 @@
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
 import { refoldDeliveries } from './folding.ts';
+import type { ResolutionOutcome } from './resolution-acts.ts';
 
 /**
  * Settles a delivery's unknown execution by an operator's word; undefined where none is unknown. One that is to be sent
@@ -10,7 +11,7 @@ export async function resolveUnknown(
   db: Queryable,
   tenantId: string,
   deliveryId: string,
-  outcome: 'delivered' | 'failed' | 'retry',
+  outcome: ResolutionOutcome,
 ): Promise<{ executionId: string; state: ExecutionState } | undefined> {
   const { rows } = await db.query(
     `update executions e set
@@ -21,7 +22,8 @@ export async function resolveUnknown(
       give_up_at = greatest(e.give_up_at, now() + interval '24 hours'),
       worked_by = case when exists (select from operations o where o.id = e.operation_id and o.closed_at is null)
         then e.worked_by else '${LIVE_LANE}' end,
-      reconcile_until = null
+      -- Nobody asks any more.
+      reconcile_until = null, probe_at = null
      where e.delivery_id = $1 and e.tenant_id = $2 and e.state = 'unknown'
      returning e.id, e.state`,
     [deliveryId, tenantId, outcome === 'retry' ? 'scheduled' : outcome],

@@ -5,6 +5,7 @@ import { ackRoutes } from './deliveries/acks.ts';
 import { deliveryRoutes } from './deliveries/deliveries.ts';
 import { eventRoutes } from './deliveries/events.ts';
 import { executionRoutes } from './deliveries/executions.ts';
+import { resolutionRoutes } from './deliveries/resolutions.ts';
 import { endpointRoutes } from './endpoints/endpoints.ts';
 import { takeNames } from './names.ts';
 import { ProgressRate } from './retries/progress-rate.ts';
@@ -30,6 +31,7 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...acting(accessRuleRoutes(deps)),
     ...takeNames(deps.pool, 'endpoint', acting(endpointRoutes(deps))),
     ...takeNames(deps.pool, 'event', acting(eventRoutes(deps))),
+    ...resolutionRoutes(deps),
     ...deliveryRoutes(deps),
     ...executionRoutes(deps),
     ...ackRoutes(deps),

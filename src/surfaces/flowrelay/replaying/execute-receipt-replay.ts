@@ -1,7 +1,9 @@
 import type { Selection } from '../../../domain/operations/selection.ts';
+import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { type AcceptedItem, acceptOperation } from '../../../operations/accept-operation.ts';
 import type { RecoveryDeps } from '../../../operations/recovery-deps.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
+import { noteResolution } from '../../../store/settling/resolution-acts.ts';
 import { resolveUnknown } from '../../../store/settling/resolutions.ts';
 import type { ReplayRefusal } from '../domain/replay-refusal.ts';
 import {
@@ -108,7 +110,18 @@ async function beforeExecution(
   if (exhausted) return exhausted;
   // The confirmation is the operator's word on what is unknown; nothing may refuse after this.
   for (const { deliveryId } of replay.targets)
-    if (deliveryId !== undefined) await resolveUnknown(db, tenantId, deliveryId, 'failed');
+    if (deliveryId !== undefined) {
+      const resolved = await resolveUnknown(db, tenantId, deliveryId, 'failed');
+      if (resolved)
+        await noteResolution(db, {
+          tenantId,
+          deliveryId,
+          executionId: resolved.executionId,
+          outcome: 'failed',
+          actor,
+          reason: `replay ${showId('receiptReplay', replay.id)} was confirmed`,
+        });
+    }
   return undefined;
 }
 

@@ -2,25 +2,31 @@ import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { MICROS_FORM, readCursor, UUID_FORM } from '../../../api/cursor.ts';
 import { isProblem, problem } from '../../../api/problem.ts';
+import type { StreamOutput } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
+import type { DeliveryFilter } from '../../../domain/operations/selection.ts';
 import { DELIVERY_STATES } from '../../../domain/sending/delivery-state.ts';
-import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
-import { resolveDelivery } from '../../../operations/resolve-delivery.ts';
 import { type Delivery, findDelivery, listDeliveries } from '../../../store/reading/delivery-reads.ts';
 import { executionsOfDelivery } from '../../../store/reading/execution-reads.ts';
 import { idParams, shownId, shownTime } from '../fields.ts';
 import { withNamedEndpoints } from '../names.ts';
-import { pageFrom, pageOf, pageParameters } from '../page.ts';
+import { MAX_PAGE, pageFrom, pageOf, pageParameters } from '../page.ts';
 import { deliveryFilter, deliveryFilterParameters, refuseReversedRanges } from './delivery-filter.ts';
 import { ExecutionView, executionView } from './execution-view.ts';
+
+const NDJSON = 'application/x-ndjson';
 
 /** A delivery that was retried more often shows its newest executions; the others by their own ids. */
 const MAX_EXECUTIONS = 200;
 
 const DeliveryView = z
   .strictObject({
-    id: shownId('delivery', 'Id of the delivery; the `webhook-id` of all its requests.'),
+    id: shownId('delivery', 'Id of the delivery.'),
+    webhookId: shownId(
+      'delivery',
+      'The header `webhook-id` of all its requests: what its receiver knows it by.',
+    ),
     endpointId: shownId('endpoint', 'The endpoint it is for.'),
     event: z
       .strictObject({
@@ -62,32 +68,10 @@ const DeliveryDetails = DeliveryView.extend({
     .meta({ description: 'There are older executions than those shown.', example: false }),
 }).meta({ id: 'DeliveryDetails' });
 
-const Resolution = z
-  .strictObject({
-    outcome: z.enum(['delivered', 'failed', 'retry']).meta({
-      description:
-        'What you know of it: it arrived, it did not, or it is to be sent again whether it arrived or not.',
-      example: 'delivered',
-    }),
-    confirm: z
-      .literal(true)
-      .meta({ description: 'You have looked: nothing will check this.', example: true }),
-  })
-  .meta({ id: 'Resolution' });
-
-const Resolved = z
-  .strictObject({
-    deliveryId: shownId('delivery', 'The delivery.'),
-    executionId: shownId('execution', 'The execution that was unknown.'),
-    state: z.enum(EXECUTION_STATES).meta({ description: 'What it is now.', example: 'delivered' }),
-  })
-  .meta({ id: 'Resolved' });
-
 const params = idParams('delivery', 'Id of the delivery.');
 
-/** Deliveries: listed, shown, and settled where nobody knows their outcome. */
-export function deliveryRoutes(deps: ApiDeps): Route[] {
-  const { pool } = deps;
+/** Deliveries: listed and shown. */
+export function deliveryRoutes({ pool }: ApiDeps): Route[] {
   const read = { tag: 'Deliveries', access: { of: 'tenant', scope: 'read:deliveries' } } as const;
   return [
     route({
@@ -95,14 +79,21 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
       method: 'get',
       path: '/api/v1/deliveries',
       summary: 'List deliveries, newest first',
+      description: `With \`Accept: ${NDJSON}\` all of them are streamed, one JSON object a line, however many there are; \`limit\` does not apply then. A stream that ends early is cut off without its last chunk. With \`state=unknown\` these are the \`webhookId\`s to ask a receiver for.`,
       request: {
         query: z
           .strictObject({ ...deliveryFilterParameters, ...pageParameters })
           .superRefine(refuseReversedRanges),
       },
-      responses: { 200: { description: 'A page of deliveries.', schema: pageOf(DeliveryView) } },
+      responses: {
+        200: {
+          description: 'A page of deliveries, or all of them.',
+          schema: pageOf(DeliveryView),
+          alternatives: { [NDJSON]: DeliveryView },
+        },
+      },
       problems: ['invalid_cursor', 'unknown_ids'],
-      async handler({ query: { limit, cursor, ...parsed }, tenant }) {
+      async handler({ query: { limit, cursor, ...parsed }, header, tenant }) {
         const named = await withNamedEndpoints(pool, tenant.id, parsed, () => ({ parameter: 'endpointIds' }));
         if (isProblem(named)) return named;
         const filter = deliveryFilter(named);
@@ -110,9 +101,16 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
         const position =
           cursor === undefined ? undefined : readCursor(listed, cursor, [MICROS_FORM, UUID_FORM]);
         if (position && isProblem(position)) return position;
+        const after = position && { acceptedAtMicros: position[0], id: position[1] };
+        if (header('accept')?.includes(NDJSON))
+          return {
+            status: 200,
+            contentType: NDJSON,
+            stream: (output) => streamDeliveries(output, tenant.id, filter, after),
+          };
         const rows = await listDeliveries(pool, tenant.id, filter, {
           limit: limit + 1,
-          ...(position ? { after: { acceptedAtMicros: position[0], id: position[1] } } : {}),
+          ...(after ? { after } : {}),
         });
         const positionOf = (delivery: Delivery) => [delivery.acceptedAtMicros, delivery.id];
         return { status: 200, body: pageFrom(rows, limit, listed, positionOf, view) };
@@ -139,40 +137,36 @@ export function deliveryRoutes(deps: ApiDeps): Route[] {
         return { status: 200, body };
       },
     }),
-    route({
-      method: 'post',
-      path: '/api/v1/deliveries/{id}/resolve',
-      summary: 'Settle a delivery whose outcome is unknown',
-      tag: 'Deliveries',
-      access: { of: 'tenant', scope: 'write:deliveries' },
-      request: { params, body: Resolution },
-      responses: { 200: { description: 'It is settled.', schema: Resolved } },
-      problems: ['state_conflict'],
-      async handler({ params: { id }, body, tenant }) {
-        const result = await resolveDelivery(deps, tenant.id, id, body.outcome);
-        if (result.ok)
-          return {
-            status: 200,
-            body: {
-              deliveryId: showId('delivery', id),
-              executionId: showId('execution', result.executionId),
-              state: result.state,
-            },
-          };
-        return result.code === 'not_found'
-          ? problem('not_found')
-          : problem('state_conflict', {
-              detail: 'The outcome of this delivery is not unknown: there is nothing to settle.',
-            });
-      },
-    }),
   ];
+
+  /** One page is in memory at a time, and the next is read when the peer has taken it. */
+  async function streamDeliveries(
+    output: StreamOutput,
+    tenantId: string,
+    filter: DeliveryFilter,
+    from: DeliveryPosition | undefined,
+  ): Promise<void> {
+    let after = from;
+    for (;;) {
+      const rows = await listDeliveries(pool, tenantId, filter, {
+        limit: MAX_PAGE,
+        ...(after ? { after } : {}),
+      });
+      const lines = rows.map((row) => `${JSON.stringify(view(row))}\n`).join('');
+      if (lines !== '' && !(await output.write(lines))) return;
+      after = rows.at(-1);
+      if (after === undefined || rows.length < MAX_PAGE) return;
+    }
+  }
 }
+
+type DeliveryPosition = Pick<Delivery, 'acceptedAtMicros' | 'id'>;
 
 function view(delivery: Delivery): z.input<typeof DeliveryView> {
   const { event } = delivery;
   return {
     id: showId('delivery', delivery.id),
+    webhookId: showId('delivery', delivery.id),
     endpointId: showId('endpoint', delivery.endpointId),
     event: {
       id: showId('event', event.id),

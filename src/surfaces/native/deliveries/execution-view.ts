@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import type { Attempt, Execution } from '../../../store/reading/execution-reads.ts';
+import { RESOLUTION_OUTCOMES } from '../../../store/settling/resolution-acts.ts';
 import { shownId, shownTime } from '../fields.ts';
 
 const AttemptView = z
@@ -57,6 +58,23 @@ export const ExecutionView = z
       'delivery',
       'The delivery before it of its key that keeps it waiting, where its endpoint is ordered.',
     ).nullable(),
+    resolution: z
+      .strictObject({
+        outcome: z
+          .enum(RESOLUTION_OUTCOMES)
+          .meta({ description: 'What was said of it.', example: 'delivered' }),
+        by: z.string().meta({
+          description: 'Who said so, as the credential names it.',
+          example: 'key_01k9z3e5hbe7r9qk2m4n6p8r0s',
+        }),
+        reason: z
+          .string()
+          .nullable()
+          .meta({ description: 'Why, in their words.', example: 'found in the journal of the receiver' }),
+        at: shownTime('When.'),
+      })
+      .nullable()
+      .meta({ description: 'By whom it was settled, where nobody knew its outcome; the last time.' }),
     createdAt: shownTime('When it was made.'),
     finishedAt: shownTime('When it ended.').nullable(),
     attempts: z.array(AttemptView).meta({ description: 'Its HTTP requests, in order.' }),
@@ -84,6 +102,14 @@ export function executionView(
     giveUpAt: execution.giveUpAt.toISOString(),
     mayHaveArrived: execution.mayHaveArrived,
     blockedBy: execution.blockedBy ? showId('delivery', execution.blockedBy) : null,
+    resolution: execution.resolution
+      ? {
+          outcome: execution.resolution.outcome,
+          by: execution.resolution.actor,
+          reason: execution.resolution.reason ?? null,
+          at: execution.resolution.at.toISOString(),
+        }
+      : null,
     createdAt: execution.createdAt.toISOString(),
     finishedAt: execution.finishedAt?.toISOString() ?? null,
     attempts: execution.attempts.map((attempt) => attemptView(attempt, withBodies)),

@@ -13,25 +13,29 @@ const DAY_MS = 86_400_000;
 /** Nothing may wait for ever, and a time in a far year is a mistake. */
 const MAX_AHEAD_MS = 90 * DAY_MS;
 
-const ids = (kind: IdKind, description: string) =>
+/** A list of ids of one kind in a selection. */
+export const selectedIds = (kind: IdKind, description: string) =>
   z
     .array(idField(kind, description))
     .max(MAX_EXPLICIT_IDS)
     .optional()
     .meta({ description: `${description} An empty list selects nothing; a repeat counts once.` });
 
+/** A list of events in a selection, by ids of ours or of their senders. */
+export const selectedEvents = z
+  .array(nameField('event', 'An event, by its id, ours or yours.'))
+  .max(MAX_EXPLICIT_IDS)
+  .optional()
+  .meta({
+    description:
+      'All deliveries of these events. An empty list selects nothing; a repeat counts once. An id of ours wins over one of yours that looks like it.',
+  });
+
 const Select = z
   .strictObject({
-    deliveryIds: ids('delivery', 'These deliveries.'),
-    eventIds: z
-      .array(nameField('event', 'An event, by its id, ours or yours.'))
-      .max(MAX_EXPLICIT_IDS)
-      .optional()
-      .meta({
-        description:
-          'All deliveries of these events. An empty list selects nothing; a repeat counts once. An id of ours wins over one of yours that looks like it.',
-      }),
-    executionIds: ids('execution', 'The deliveries that these executions ran.'),
+    deliveryIds: selectedIds('delivery', 'These deliveries.'),
+    eventIds: selectedEvents,
+    executionIds: selectedIds('execution', 'The deliveries that these executions ran.'),
     failuresOf: idField('operation', 'What failed in this operation.').optional(),
     filter: DeliveryFilterBody.optional(),
   })
@@ -134,11 +138,11 @@ export const RetryRequest = z
 type Parsed = z.output<typeof RetryRequest>;
 
 /** What is selected, with the ids of the tenant's in the place of names, or which names stand for nothing. */
-export async function withoutNames(
+export async function withoutNames<Selected extends Pick<Parsed['select'], 'eventIds' | 'filter'>>(
   db: Queryable,
   tenantId: string,
-  select: Parsed['select'],
-): Promise<Parsed['select'] | Problem> {
+  select: Selected,
+): Promise<Selected | Problem> {
   if (select.eventIds) {
     const found = await idsOfNames(db, tenantId, 'event', select.eventIds);
     if ('unknown' in found)
@@ -155,7 +159,7 @@ export async function withoutNames(
 }
 
 /** The selection of the domain. */
-export function selectionOf(select: Parsed['select']): Selection {
+export function selectionOf(select: Partial<Parsed['select']>): Selection {
   if (select.deliveryIds) return { deliveryIds: [...new Set(select.deliveryIds)] };
   if (select.eventIds) return { eventIds: [...new Set(select.eventIds)] };
   if (select.executionIds) return { executionIds: [...new Set(select.executionIds)] };
@@ -171,7 +175,10 @@ export function optionsOf({ options }: Parsed): OperationOptions {
 }
 
 /** Where in the request these ids stand, each once: what an error about them points to. */
-export function pointersOf({ select }: Parsed, wanted: readonly string[]): string[] {
+export function pointersOf(
+  { select }: { select: Partial<Parsed['select']> },
+  wanted: readonly string[],
+): string[] {
   const [name, members] = Object.entries(select).find(([, member]) => member !== undefined) ?? [];
   if (!Array.isArray(members)) return [`#/select/${name}`];
   return wanted.map((id) => `#/select/${name}/${members.indexOf(id)}`);

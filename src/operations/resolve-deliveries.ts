@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import type { Resolvable } from '../domain/operations/selection.ts';
+import { showId } from '../domain/tenancy/typed-id.ts';
+import { withTransaction } from '../store/db/pool.ts';
+import { unknownIds } from '../store/selection/known-ids.ts';
+import { dueNext } from '../store/sending/ordering.ts';
+import {
+  beginResolution,
+  countResolved,
+  endResolution,
+  type ResolutionOutcome,
+  resolveSelected,
+} from '../store/settling/resolution-acts.ts';
+import { type ActBy, logAct } from '../telemetry/act-log.ts';
+import type { RecoveryDeps } from './recovery-deps.ts';
+
+/** Deliveries that are settled in one transaction: what waits for them waits for some tens of milliseconds. */
+const BATCH = 500;
+/** What one call settles at most: an answer must not take minutes. */
+const MOST = 10_000;
+
+/** What an operator asks for. */
+export interface ResolveRequest {
+  tenantId: string;
+  selection: Resolvable;
+  outcome: ResolutionOutcome;
+  reason: string;
+  by: ActBy;
+  /** `scope` and `fingerprint` as for an operation. */
+  idempotency?: { scope: string; key: string; fingerprint: Buffer; keepMs: number };
+  /** Renders the answer; it is stored as JSON and given alike, now and to every repeat. */
+  render(done: ResolvedDeliveries): unknown;
+}
+
+/** What was settled. */
+export interface ResolvedDeliveries {
+  id: string;
+  outcome: ResolutionOutcome;
+  resolved: number;
+  /** Of deliveries that were named: those whose outcome was not unknown. */
+  notUnknown: number;
+  /** The filter selects more than one call settles. */
+  more: boolean;
+}
+
+/** The answer, as it was stored where there is a key, or why nothing was done. */
+export type ResolveAllResult =
+  | { ok: true; body: string; replayed: boolean }
+  | { ok: false; code: 'idempotency_key_reused' }
+  | { ok: false; code: 'unknown_ids'; ids: string[] };
+
+/**
+ * Settles many unknown deliveries by an operator's word, in batches, each of which is committed by itself. What was begun
+ * under a key and broken off goes on when the request is repeated, and is counted as one.
+ */
+export async function resolveDeliveries(
+  deps: RecoveryDeps,
+  { tenantId, selection, outcome, reason, by, idempotency, render }: ResolveRequest,
+): Promise<ResolveAllResult> {
+  const begun = await withTransaction(deps.pool, async (db) => {
+    const unknown = await unknownIds(db, tenantId, selection);
+    if (unknown.length > 0) return { unknown };
+    return {
+      act: await beginResolution(
+        db,
+        { tenantId, selection, outcome, reason, actor: by.actor },
+        idempotency && {
+          hash: createHash('sha256').update(`${idempotency.scope}\n${idempotency.key}`).digest(),
+          fingerprint: idempotency.fingerprint,
+          keepMs: idempotency.keepMs,
+        },
+      ),
+    };
+  });
+  if (begun.unknown) return { ok: false, code: 'unknown_ids', ids: begun.unknown };
+  const { act } = begun;
+  if (!act) return { ok: false, code: 'idempotency_key_reused' };
+  if (act.answer !== undefined) return { ok: true, body: act.answer, replayed: true };
+
+  let more = true;
+  for (let batches = 0; more && batches < MOST / BATCH; batches++) {
+    const { deliveryIds, looked } = await withTransaction(deps.pool, (db) => resolveSelected(db, act, BATCH));
+    more = looked === BATCH;
+    const moved = outcome !== 'retry' && (await dueNext(deps.pool, deliveryIds));
+    if (deliveryIds.length > 0 && (outcome === 'retry' || moved)) deps.pokeLiveLane();
+  }
+  const counts = await countResolved(deps.pool, act);
+  const answer = JSON.stringify(render({ id: act.id, outcome, ...counts, more }));
+  logAct(deps.log, 'deliveries.resolved', by, {
+    resolutionId: showId('resolution', act.id),
+    tenantId: showId('tenant', tenantId),
+    outcome,
+    ...counts,
+    more,
+  });
+  return { ok: true, body: await endResolution(deps.pool, act.id, answer), replayed: false };
+}

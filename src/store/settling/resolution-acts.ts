@@ -1,0 +1,182 @@
+import type { Resolvable } from '../../domain/operations/selection.ts';
+import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import { filterConditions, Parameters } from '../selection/selection-page.ts';
+import { refoldDeliveries } from './folding.ts';
+
+/** What an operator says that became of a delivery. */
+export const RESOLUTION_OUTCOMES = ['delivered', 'failed', 'retry'] as const;
+
+/** One of {@link RESOLUTION_OUTCOMES}. */
+export type ResolutionOutcome = (typeof RESOLUTION_OUTCOMES)[number];
+
+/** One act of settling what is unknown. */
+export interface ResolutionAct {
+  id: string;
+  tenantId: string;
+  outcome: ResolutionOutcome;
+  selection: Resolvable;
+  /** What was answered, once it was done. */
+  answer?: string;
+}
+
+/** What a repeat of it is known by. */
+export interface ResolutionKey {
+  hash: Buffer;
+  fingerprint: Buffer;
+  keepMs: number;
+}
+
+/**
+ * Writes an act down, or finds the one that has the same key, which may have been left in its middle by a crash; undefined
+ * where the key belongs to another request. Runs in a transaction.
+ */
+export async function beginResolution(
+  db: Queryable,
+  act: Omit<ResolutionAct, 'id' | 'answer'> & { actor: string; reason?: string },
+  key?: ResolutionKey,
+): Promise<ResolutionAct | undefined> {
+  if (key) {
+    // The row of a first use does not exist yet, so the lock is on the key itself.
+    await db.query(`select pg_advisory_xact_lock(hashtextextended($1::text || encode($2, 'hex'), 4401))`, [
+      act.tenantId,
+      key.hash,
+    ]);
+    await db.query(
+      `update resolutions set key_hash = null, fingerprint = null, key_expires_at = null
+       where tenant_id = $1 and key_hash = $2 and key_expires_at <= clock_timestamp()`,
+      [act.tenantId, key.hash],
+    );
+    const found = await db.query<{ id: string; fingerprint: Buffer; answer: string | null }>(
+      'select id, fingerprint, answer from resolutions where tenant_id = $1 and key_hash = $2',
+      [act.tenantId, key.hash],
+    );
+    const [row] = found.rows;
+    if (row)
+      return row.fingerprint.equals(key.fingerprint)
+        ? { ...act, id: row.id, ...(row.answer === null ? {} : { answer: row.answer }) }
+        : undefined;
+  }
+  const { rows } = await db.query<{ id: string }>(
+    `insert into resolutions (tenant_id, actor, outcome, reason, selection, key_hash, fingerprint, key_expires_at)
+     values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + $8::float8 * interval '1 millisecond') returning id`,
+    [
+      act.tenantId,
+      act.actor,
+      act.outcome,
+      act.reason ?? null,
+      JSON.stringify(act.selection),
+      key?.hash ?? null,
+      key?.fingerprint ?? null,
+      key?.keepMs ?? null,
+    ],
+  );
+  return { ...act, id: rows[0]?.id ?? '' };
+}
+
+/** Writes down who settled one execution, and why. Runs in the transaction that settled it. */
+export async function noteResolution(
+  db: Queryable,
+  {
+    executionId,
+    deliveryId,
+    ...act
+  }: { executionId: string; deliveryId: string } & Pick<ResolutionAct, 'tenantId' | 'outcome'> & {
+      actor: string;
+      reason?: string | undefined;
+    },
+): Promise<void> {
+  await db.query(
+    `with act as (
+      insert into resolutions (tenant_id, actor, outcome, reason, selection)
+      values ($1, $2, $3, $4, jsonb_build_object('deliveryIds', jsonb_build_array($5::uuid))) returning id
+    )
+    insert into resolved_executions (execution_id, resolution_id) select $6, id from act`,
+    [act.tenantId, act.actor, act.outcome, act.reason ?? null, deliveryId, executionId],
+  );
+}
+
+/** Keeps what was answered for repeats; of two that were under way together the first one's answer stays. */
+export async function endResolution(db: Queryable, id: string, answer: string): Promise<string> {
+  const { rows } = await db.query<{ answer: string }>(
+    'update resolutions set answer = coalesce(answer, $2) where id = $1 returning answer',
+    [id, answer],
+  );
+  return rows[0]?.answer ?? answer;
+}
+
+/**
+ * Settles up to `limit` of the deliveries that an act selects and that were unknown when it began, and links what it
+ * settled to it. Returns these, and how many it looked at. Each is fenced by its state: what somebody else has settled meanwhile is left alone. One
+ * that is to be sent again is worked by the live lane when its operation has closed. Runs in a transaction; deliveries are
+ * locked in the order of their ids.
+ */
+export async function resolveSelected(
+  db: Queryable,
+  { id, tenantId, outcome, selection }: ResolutionAct,
+  limit: number,
+): Promise<{ deliveryIds: string[]; looked: number }> {
+  const p = new Parameters();
+  const act = p.add(id);
+  const where = conditionsOf(tenantId, selection, p);
+  const state = p.add(outcome === 'retry' ? 'scheduled' : outcome);
+  const { rows } = await db.query<{ id: string; moved: boolean }>(
+    `with locked as materialized (
+      select d.id from deliveries d where d.id in (
+        select d.id from deliveries d
+        where ${where.join('\n          and ')}
+          and (select x.id from executions x where x.delivery_id = d.id and x.state = 'unknown') is not null
+          and d.state_changed_at <= (select r.created_at from resolutions r where r.id = ${act})
+        limit ${p.add(limit)}
+      ) order by d.id for no key update
+    ), moved as (
+      update executions e set
+        state = ${state},
+        reason = case when ${state} = 'failed' then 'resolved' end,
+        finished_at = case when ${state} <> 'scheduled' then clock_timestamp() end,
+        due_at = now(),
+        give_up_at = greatest(e.give_up_at, now() + interval '24 hours'),
+        worked_by = case when exists (select from operations o where o.id = e.operation_id and o.closed_at is null)
+          then e.worked_by else '${LIVE_LANE}' end,
+        reconcile_until = null, probe_at = null
+      from locked l where e.delivery_id = l.id and e.state = 'unknown'
+      returning e.id, e.delivery_id
+    ), linked as (
+      insert into resolved_executions (execution_id, resolution_id) select id, ${act} from moved on conflict do nothing
+    )
+    select l.id, m.id is not null as moved from locked l left join moved m on m.delivery_id = l.id`,
+    p.values,
+  );
+  const deliveryIds = rows.filter(({ moved }) => moved).map(({ id: deliveryId }) => deliveryId);
+  await refoldDeliveries(db, deliveryIds);
+  return { deliveryIds, looked: rows.length };
+}
+
+/** How many executions an act has settled, and how many of the deliveries that it names it has not. */
+export async function countResolved(
+  db: Queryable,
+  { id, tenantId, selection }: Pick<ResolutionAct, 'id' | 'tenantId' | 'selection'>,
+): Promise<{ resolved: number; notUnknown: number }> {
+  const p = new Parameters();
+  const act = p.add(id);
+  const named = 'filter' in selection ? ['false'] : conditionsOf(tenantId, selection, p);
+  const { rows } = await db.query<{ resolved: number; not_unknown: number }>(
+    `select (select count(*)::int from resolved_executions r where r.resolution_id = ${act}) as resolved,
+       (select count(*)::int from deliveries d where ${named.join(' and ')}
+         and not exists (select from resolved_executions r join executions e on e.id = r.execution_id
+           where r.resolution_id = ${act} and e.delivery_id = d.id)) as not_unknown`,
+    p.values,
+  );
+  return { resolved: rows[0]?.resolved ?? 0, notUnknown: rows[0]?.not_unknown ?? 0 };
+}
+
+function conditionsOf(tenantId: string, selection: Resolvable, p: Parameters): string[] {
+  if ('filter' in selection)
+    return filterConditions(tenantId, { ...selection.filter, state: ['unknown'] }, {}, p);
+  const own = `d.tenant_id = ${p.add(tenantId)}`;
+  if ('deliveryIds' in selection) return [own, `d.id = any(${p.add(selection.deliveryIds)}::uuid[])`];
+  if ('eventIds' in selection) return [own, `d.event_id = any(${p.add(selection.eventIds)}::uuid[])`];
+  return [
+    own,
+    `d.id = any(array(select y.delivery_id from executions y where y.id = any(${p.add(selection.executionIds)}::uuid[])))`,
+  ];
+}

@@ -1,0 +1,200 @@
+import { z } from 'zod';
+import type { ApiDeps } from '../../../api/api-deps.ts';
+import {
+  IDEMPOTENCY_KEEP_MS,
+  idempotencyScope,
+  readIdempotencyKey,
+  requestFingerprint,
+} from '../../../api/idempotency.ts';
+import { isProblem, problem } from '../../../api/problem.ts';
+import { type Route, route } from '../../../api/route.ts';
+import type { Resolvable } from '../../../domain/operations/selection.ts';
+import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
+import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { resolveDeliveries } from '../../../operations/resolve-deliveries.ts';
+import { resolveDelivery } from '../../../operations/resolve-delivery.ts';
+import { RESOLUTION_OUTCOMES } from '../../../store/settling/resolution-acts.ts';
+import { idParams, shownId, textField } from '../fields.ts';
+import { unknownNames } from '../names.ts';
+import {
+  pointersOf,
+  selectedEvents,
+  selectedIds,
+  selectionOf,
+  withoutNames,
+} from '../retries/retry-request.ts';
+import { DeliveryFilterBody } from './delivery-filter.ts';
+
+const PATH = '/api/v1/deliveries/resolve';
+
+const outcome = z.enum(RESOLUTION_OUTCOMES).meta({
+  description:
+    'What you know of it: it arrived, it did not, or it is to be sent again whether it arrived or not.',
+  example: 'delivered',
+});
+const confirm = z
+  .literal(true)
+  .meta({ description: 'You have looked: nothing will check this.', example: true });
+const reason = textField(1_000, 'Why, for whoever asks later.', 'found in the journal of the receiver');
+
+const Resolution = z.strictObject({ outcome, reason: reason.optional(), confirm }).meta({ id: 'Resolution' });
+
+const Resolved = z
+  .strictObject({
+    deliveryId: shownId('delivery', 'The delivery.'),
+    executionId: shownId('execution', 'The execution that was unknown.'),
+    state: z.enum(EXECUTION_STATES).meta({ description: 'What it is now.', example: 'delivered' }),
+  })
+  .meta({ id: 'Resolved' });
+
+const Select = z
+  .strictObject({
+    deliveryIds: selectedIds('delivery', 'These deliveries.'),
+    eventIds: selectedEvents,
+    executionIds: selectedIds('execution', 'The deliveries that these executions ran.'),
+    filter: DeliveryFilterBody.optional(),
+  })
+  .refine((select) => Object.values(select).filter((member) => member !== undefined).length === 1, {
+    message: 'Expected exactly one of deliveryIds, eventIds, executionIds and filter.',
+    params: { code: 'exactly_one' },
+  })
+  .refine(({ filter }) => filter?.state?.every((state) => state === 'unknown') ?? true, {
+    path: ['filter', 'state'],
+    message: 'Only what is unknown can be settled: leave this out.',
+    params: { code: 'not_allowed' },
+  })
+  .meta({
+    id: 'ResolveSelect',
+    description: 'What to settle: exactly one member. Of what it selects only what is unknown is settled.',
+    minProperties: 1,
+    maxProperties: 1,
+  });
+
+const BulkResolution = z
+  .strictObject({ select: Select, outcome, reason, confirm })
+  .meta({ id: 'BulkResolution' });
+
+const ResolvedMany = z
+  .strictObject({
+    id: shownId('resolution', 'Id of the act.'),
+    outcome,
+    resolved: z.int().meta({ description: 'Deliveries that it settled.', example: 46 }),
+    notUnknown: z.int().meta({
+      description: 'Deliveries that were named and whose outcome was not unknown: they are as they were.',
+      example: 0,
+    }),
+    more: z.boolean().meta({
+      description: 'The filter selects more than one call settles (10,000): send it again with a new key.',
+      example: false,
+    }),
+  })
+  .meta({ id: 'ResolvedMany' });
+
+/** Deliveries whose outcome nobody knows are settled by an operator: one, or many at once. */
+export function resolutionRoutes(deps: ApiDeps): Route[] {
+  const { pool } = deps;
+  const write = { tag: 'Deliveries', access: { of: 'tenant', scope: 'write:deliveries' } } as const;
+  return [
+    route({
+      ...write,
+      method: 'post',
+      path: PATH,
+      summary: 'Settle deliveries whose outcome is unknown',
+      description:
+        'All that is unknown of what is selected, in batches: what becomes unknown meanwhile is left for the next call, and what somebody else settles meanwhile stays as they said. A request that was broken off is gone on with when it is repeated with its key.',
+      request: { body: BulkResolution },
+      headers: {
+        'Idempotency-Key': {
+          description: 'Makes repeating the request safe for 24 hours. Required with `filter`.',
+          example: 'settle-2026-11-03',
+        },
+      },
+      responses: {
+        200: {
+          description: 'They are settled.',
+          schema: ResolvedMany,
+          headers: {
+            'Idempotency-Replayed': '`true` where this is the stored answer to an earlier request.',
+          },
+        },
+      },
+      problems: [
+        'idempotency_key_required',
+        'idempotency_key_invalid',
+        'idempotency_key_reused',
+        'unknown_ids',
+      ],
+      async handler({ body, rawBody, rawParams, header, tenant, caller, requestId }) {
+        const key = readIdempotencyKey(header('idempotency-key'));
+        if (typeof key === 'object') return key;
+        if (key === undefined && body.select.filter)
+          return problem('idempotency_key_required', {
+            errors: [
+              { parameter: 'Idempotency-Key', code: 'required', message: 'This header is required here.' },
+            ],
+          });
+        const select = await withoutNames(pool, tenant.id, body.select);
+        if (isProblem(select)) return select;
+        const result = await resolveDeliveries(deps, {
+          tenantId: tenant.id,
+          selection: selectionOf(select) as Resolvable,
+          outcome: body.outcome,
+          reason: body.reason,
+          by: { actor: caller.actor, requestId },
+          ...(key === undefined
+            ? {}
+            : {
+                idempotency: {
+                  scope: idempotencyScope(tenant.id, 'native', `POST ${PATH}`),
+                  key,
+                  fingerprint: requestFingerprint({
+                    method: 'POST',
+                    routeTemplate: PATH,
+                    params: rawParams,
+                    body: rawBody,
+                  }),
+                  keepMs: IDEMPOTENCY_KEEP_MS,
+                },
+              }),
+          render: ({ id, ...done }) => ({ id: showId('resolution', id), ...done }),
+        });
+        if (result.ok)
+          return {
+            status: 200,
+            json: result.body,
+            headers: result.replayed ? { 'idempotency-replayed': 'true' } : {},
+          };
+        return result.code === 'unknown_ids'
+          ? unknownNames(pointersOf(body, result.ids).map((pointer) => ({ pointer })))
+          : problem('idempotency_key_reused');
+      },
+    }),
+    route({
+      ...write,
+      method: 'post',
+      path: '/api/v1/deliveries/{id}/resolve',
+      summary: 'Settle a delivery whose outcome is unknown',
+      request: { params: idParams('delivery', 'Id of the delivery.'), body: Resolution },
+      responses: { 200: { description: 'It is settled.', schema: Resolved } },
+      problems: ['state_conflict'],
+      async handler({ params: { id }, body, tenant, caller: { actor }, requestId }) {
+        const by = { actor, requestId, reason: body.reason };
+        const result = await resolveDelivery(deps, tenant.id, id, body.outcome, by);
+        if (result.ok)
+          return {
+            status: 200,
+            body: {
+              deliveryId: showId('delivery', id),
+              executionId: showId('execution', result.executionId),
+              state: result.state,
+            },
+          };
+        return result.code === 'not_found'
+          ? problem('not_found')
+          : problem('state_conflict', {
+              detail: 'The outcome of this delivery is not unknown: there is nothing to settle.',
+            });
+      },
+    }),
+  ];
+}
