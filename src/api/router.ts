@@ -215,7 +215,8 @@ async function validate(route: Route, req: Request): Promise<Validated | Problem
   const parsedParams = params?.safeParse(req.params);
   if (parsedParams?.error)
     return problem('not_found', {
-      detail: 'No call has this path, and what stands in the place of an id is none: see /openapi.json or /docs.',
+      detail:
+        'No call has this path, and what stands in the place of an id is none: see /openapi.json or /docs.',
     });
   return {
     params: parsedParams?.data as Validated['params'],

@@ -14,6 +14,7 @@ describe('an id', () => {
         expect(showId(kind, uuid)).toMatch(/^[a-z]{2,3}_[0-7][0-9a-hjkmnp-tv-z]{25}$/);
         expect(readId(kind, showId(kind, uuid))).toBe(uuid);
         expect(readId(kind, uuid)).toBe(uuid);
+        expect(readId(kind, uuid.toUpperCase())).toBe(uuid);
       }),
     );
   });

@@ -26,6 +26,7 @@ export async function createMinkaScene(
   api: TestApi,
   tenant: { id: string; handle: string; key: string },
   bridgeHandle = 'mint-bridge',
+  { rules = [{ action: 'any', record: 'any' }] }: { rules?: Record<string, unknown>[] } = {},
 ): Promise<MinkaScene> {
   const { key } = tenant;
   const made = async (path: string, body: unknown) => {
@@ -53,6 +54,6 @@ export async function createMinkaScene(
       }),
   };
   await scene.register(signer);
-  await scene.allow({ action: 'any', record: 'any' });
+  for (const rule of rules) await scene.allow(rule);
   return scene;
 }

@@ -144,7 +144,7 @@ describe('the installation signs', () => {
 
 describe('what is refused before a route, below /v2', () => {
   test.each([
-    ['GET', '/v2'],
+    ['POST', '/v2'],
     ['GET', '/v2/'],
     ['GET', '/v2/nothing'],
     ['POST', '/v2/bridges/x/events'],

@@ -223,7 +223,24 @@ describe('POST /bridges/{id}/events/retry', () => {
     expect(it.sent()).toBe(1);
   });
 
-  test('what was cancelled or ignored is neither failed nor scheduled', async () => {
+  test('what a bridge missed while it was disabled is sent once it is enabled, and not before', async () => {
+    const it = await bridges([ok]);
+    await engine.client.expect(200, 'POST', `/api/v1/endpoints/${it.endpoints[0].id}/disable`, {
+      key: it.tenant.key,
+    });
+    const id = await it.dispatch();
+    for (const data of [{ maxAge: 0 }, { handle: id }])
+      expect(await it.retried(data)).toMatchObject({ counts: { expected: 0 } });
+    await it.dispatch();
+    await engine.client.expect(200, 'POST', `/api/v1/endpoints/${it.endpoints[0].id}/enable`, {
+      key: it.tenant.key,
+    });
+    expect(await it.retried({ handle: id })).toMatchObject({ counts: { expected: 1, delivered: 1 } });
+    expect(await it.retried({ maxAge: 0 })).toMatchObject({ counts: { expected: 1, delivered: 1 } });
+    expect(it.sent()).toBe(2);
+  });
+
+  test('what was cancelled, or ignored for another reason, is neither failed nor scheduled', async () => {
     const it = await bridges([ok]);
     await engine.client.expect(200, 'POST', `/api/v1/endpoints/${it.endpoints[0].id}/disable`, {
       key: it.tenant.key,
@@ -232,6 +249,10 @@ describe('POST /bridges/{id}/events/retry', () => {
     await engine.client.expect(200, 'POST', `/api/v1/endpoints/${it.endpoints[0].id}/enable`, {
       key: it.tenant.key,
     });
+    await engine.database.pool.query(
+      `update executions set reason = 'suppressed_duplicate' where delivery_id = $1`,
+      [id],
+    );
     for (const data of [{ maxAge: 0 }, { handle: id }])
       expect(await it.retried(data)).toMatchObject({ counts: { expected: 0 } });
     expect(it.sent()).toBe(0);

@@ -26,6 +26,8 @@ export interface DeliveryFilter {
   activeWithinMs?: number;
   /** Others of its endpoint and key wait for it. */
   blocking?: true;
+  /** Of those that were ignored only the ones that were for one of these reasons; the others as they are. */
+  ignoredFor?: string[];
   eventIds?: string[];
   /** Numbers of events within the tenant, in decimal digits. */
   eventNumbers?: string[];

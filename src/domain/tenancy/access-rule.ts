@@ -1,5 +1,5 @@
-/** What can be granted: to start retries of a bridge's events, and to list them. */
-export const ACCESS_ACTIONS = ['retry-event', 'query-event'] as const;
+/** What can be granted: to start retries of a bridge's events, to list them, and to read the bridge itself. */
+export const ACCESS_ACTIONS = ['retry-event', 'query-event', 'read'] as const;
 
 /** One of {@link ACCESS_ACTIONS}. */
 export type AccessAction = (typeof ACCESS_ACTIONS)[number];
@@ -10,14 +10,29 @@ export const ANY = 'any';
 /** A value, {@link ANY}, or one of several values. */
 export type AccessValue = string | { $in: string[] };
 
+/** A signer by its handle or its key; by both where both are said. */
+export interface SignerRule {
+  handle?: string;
+  /** Base64 of the 32 bytes. */
+  public?: string;
+  /** How the key is written: there is one way. */
+  format?: string;
+}
+
+/** Handle or public key, {@link ANY}, or a signer in its parts. */
+export type SignerName = string | SignerRule;
+
+/** Who must have signed, or one of several. */
+export type SignerValue = SignerName | { $in: SignerName[] };
+
 /** Grants an action to whoever meets all of its conditions; what a rule leaves out it does not ask for. */
 export interface AccessRule {
   action: AccessValue;
   record?: AccessValue;
-  /** Who signed the request: handle or public key. */
-  signer?: AccessValue;
-  /** Who signed its token: handle or public key. */
-  bearer?: AccessValue;
+  /** Who signed the request. */
+  signer?: SignerValue;
+  /** Who signed its token; `$signer` says the same. */
+  bearer?: SignerValue | { $signer: SignerValue };
 }
 
 /** A signer under both of its names. */
@@ -42,13 +57,28 @@ export function isGranted(rules: readonly AccessRule[], asked: AccessRequest): b
     (rule) =>
       matches(rule.action, [asked.action]) &&
       (rule.record === undefined || matches(rule.record, [asked.record])) &&
-      (rule.signer === undefined || matches(rule.signer, asked.signers.flatMap(namesOf))) &&
-      (rule.bearer === undefined || matches(rule.bearer, bearers.flatMap(namesOf))),
+      (rule.signer === undefined || isOneOf(rule.signer, asked.signers)) &&
+      (rule.bearer === undefined ||
+        isOneOf(hasSigner(rule.bearer) ? rule.bearer.$signer : rule.bearer, bearers)),
   );
 }
 
-function namesOf(signer: NamedSigner): string[] {
-  return [signer.handle, signer.public];
+function hasSigner(value: NonNullable<AccessRule['bearer']>): value is { $signer: SignerValue } {
+  return typeof value === 'object' && '$signer' in value;
+}
+
+function isOneOf(value: SignerValue, signers: readonly NamedSigner[]): boolean {
+  const names = typeof value === 'object' && '$in' in value ? value.$in : [value];
+  return signers.some((signer) => names.some((name) => isNamed(name, signer)));
+}
+
+function isNamed(name: SignerName, signer: NamedSigner): boolean {
+  if (typeof name === 'string') return name === ANY || name === signer.handle || name === signer.public;
+  return (
+    (name.handle !== undefined || name.public !== undefined) &&
+    (name.handle ?? signer.handle) === signer.handle &&
+    (name.public ?? signer.public) === signer.public
+  );
 }
 
 function matches(value: AccessValue, names: readonly string[]): boolean {

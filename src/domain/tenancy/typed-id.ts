@@ -25,16 +25,16 @@ export const ID_PREFIXES = {
 /** What a shown id stands for. */
 export type IdKind = keyof typeof ID_PREFIXES;
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** Shows a uuid as a TypeID (https://github.com/jetify-com/typeid), such as `dlv_01h…`. */
 export function showId(kind: IdKind, uuid: string): string {
   return TypeID.fromUUID(ID_PREFIXES[kind], uuid).toString();
 }
 
-/** Reads an id in either spelling, TypeID or uuid; undefined where it is neither or of another kind. */
+/** Reads an id in either spelling, TypeID or uuid in either case; undefined where it is neither or of another kind. */
 export function readId(kind: IdKind, text: string): string | undefined {
-  if (UUID.test(text)) return text;
+  if (UUID.test(text)) return text.toLowerCase();
   try {
     return TypeID.fromString(text, ID_PREFIXES[kind]).toUUID();
   } catch {

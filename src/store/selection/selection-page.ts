@@ -184,6 +184,9 @@ export function filterConditions(
   if (filter.activeWithinMs !== undefined)
     where.push(`coalesce(d.last_attempt_at, (select x.created_at from executions x where x.delivery_id = d.id
       order by x.id desc limit 1)) >= ${before(filter.activeWithinMs)}`);
+  if (filter.ignoredFor)
+    where.push(`(d.state <> 'ignored' or (select x.reason from executions x where x.delivery_id = d.id
+      order by x.id desc limit 1) = any(${p.add(filter.ignoredFor)}))`);
   if (filter.blocking)
     where.push(`d.order_key is not null and exists (select from deliveries l where l.endpoint_id = d.endpoint_id
       and l.order_key = d.order_key and l.order_number > d.order_number and l.state <> 'delivered' and l.state = 'pending')`);

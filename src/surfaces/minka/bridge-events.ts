@@ -32,7 +32,7 @@ const STATUS = `case when d.state = 'delivered' then 'delivered'
     when exists (select from executions x where x.delivery_id = d.id and x.open) then 'pending'
     when d.state = 'failed' then 'failed' else 'cancelled' end`;
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const ORDER = { $gt: '>', $gte: '>=', $lt: '<', $lte: '<=' } as const;
 
 /** Reads a page of the events of a tenant's bridge, newest first. Patterns are bound by time: those of others may be hostile. */
@@ -69,12 +69,14 @@ export async function listBridgeEvents(
 }
 
 function conditionSql(
-  { field, comparison, values }: BridgeEventCondition,
+  { field, comparison, values: given }: BridgeEventCondition,
   bridge: Bridge,
   p: Parameters,
 ): string {
   const column = columnOf(field, bridge, p);
   const type = BRIDGE_EVENT_FIELDS[field];
+  // Ids are shown in lower case, and compared as texts where one asks for an order.
+  const values = type === 'uuid' ? given.map((text) => (UUID.test(text) ? text.toLowerCase() : text)) : given;
   if (comparison === '$regex') return `${column}::text ~ ${p.add(values[0])}`;
   if (comparison in ORDER) {
     const operator = ORDER[comparison as keyof typeof ORDER];

@@ -5,7 +5,22 @@ export interface Bridge {
   id: string;
   handle: string;
   luid: string;
+  enabled: boolean;
+  /** Where it sends to now. */
+  url: string;
+  createdAt: Date;
+  updatedAt: Date;
 }
+
+type BridgeRow = {
+  id: string;
+  handle: string;
+  luid: string;
+  enabled: boolean;
+  url: string;
+  created_at: Date;
+  updated_at: Date;
+};
 
 /** A tenant's bridge that is not deleted, by its luid or its handle. */
 export async function findBridge(
@@ -13,12 +28,16 @@ export async function findBridge(
   tenantId: string,
   by: { luid: string } | { handle: string },
 ): Promise<Bridge | undefined> {
-  const { rows } = await db.query(
-    `select id, handle, luid from endpoints
-     where tenant_id = $1 and ${'luid' in by ? 'luid' : 'handle'} = $2 and state <> 'deleted'`,
+  const { rows } = await db.query<BridgeRow>(
+    `select n.id, n.handle, n.luid, n.state = 'enabled' as enabled, v.url, n.created_at, n.updated_at
+     from endpoints n join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+     where n.tenant_id = $1 and n.${'luid' in by ? 'luid' : 'handle'} = $2 and n.state <> 'deleted'`,
     [tenantId, 'luid' in by ? by.luid : by.handle],
   );
-  return rows[0];
+  const [row] = rows;
+  if (!row) return undefined;
+  const { created_at: createdAt, updated_at: updatedAt, ...bridge } = row;
+  return { ...bridge, createdAt, updatedAt };
 }
 
 /** Whether a delivery of the tenant is one of this bridge. */

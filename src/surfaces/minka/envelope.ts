@@ -21,7 +21,7 @@ export interface Proof {
 export interface Envelope {
   hash: string;
   data: Record<string, unknown>;
-  meta?: { proofs?: Proof[] };
+  meta?: { proofs?: Proof[]; moment?: string };
 }
 
 /** The hash of data: SHA-256 over its canonical JSON, in hex. */

@@ -93,14 +93,14 @@ async function findAccess(
   return { tenant, signers, ...(bearer ? { bearer } : {}) };
 }
 
-/** Whether a rule grants the action. A list has no body to sign: who signed its token signed it. */
+/** Whether a rule grants the action. A list or a read has no body to sign: who signed its token signed it. */
 async function isAllowed(
   { pool }: Pick<ApiDeps, 'pool'>,
   { tenant, signers, bearer }: Access,
   action: AccessAction,
 ): Promise<boolean> {
   const rules = await listAccessRules(pool, tenant.id, { limit: MAX_ACCESS_RULES });
-  const signed = action === 'query-event' && bearer ? [bearer] : signers;
+  const signed = action !== 'retry-event' && bearer ? [bearer] : signers;
   return isGranted(
     rules.map(({ rule }) => rule),
     {

@@ -66,9 +66,7 @@ const checkQuery = schemaCheck(
 
 /** Reads the query of a list: pages and conditions as `path.$operator=value`. */
 export function readListQuery(query: Record<string, unknown>): ListQuery | LedgerError {
-  const parameters = Object.fromEntries(
-    Object.entries(query).map(([name, value]) => [name, isList(name) ? valuesOf(value) : value]),
-  );
+  const parameters = parametersIn(query);
   const fault = checkQuery(parameters);
   if (fault) return fault;
   const conditions = Object.entries(parameters).flatMap(([name, value]) => {
@@ -111,9 +109,33 @@ function isList(name: string): boolean {
   return comparison === '$in' || comparison === '$nin';
 }
 
-/** Several values are joined by commas, or the parameter is repeated. */
-function valuesOf(value: unknown): unknown {
-  return [value].flat().flatMap((text) => (typeof text === 'string' ? text.split(',') : [text]));
+/** What clients append to the name of a parameter for each entry of an array: nothing but `[]`, or its place. */
+const ENTRY = /^(?<name>.+?)(?:\[\]|\.\d{1,3})$/;
+
+/**
+ * The parameters by their names. Several values are joined by commas, or the parameter is repeated, or each is sent as an
+ * entry of an array, `name[]=…` or `name.0=…`; an array of a path alone means one of these.
+ */
+function parametersIn(query: Record<string, unknown>): Record<string, unknown> {
+  const parameters: Record<string, unknown> = Object.create(null);
+  for (const [sent, value] of Object.entries(query)) {
+    const entry = PARAMETERS.has(sent) ? undefined : listNameOf(ENTRY.exec(sent)?.groups?.name);
+    const name = entry ?? sent;
+    if (!isList(name)) parameters[name] = value;
+    else {
+      const values = [value].flat();
+      const split = (text: unknown) => (typeof text === 'string' ? text.split(',') : [text]);
+      parameters[name] = [parameters[name] ?? [], entry ? values : values.flatMap(split)].flat();
+    }
+  }
+  return parameters;
+}
+
+/** The list that an entry of an array belongs to; undefined where there is none. */
+function listNameOf(name: string | undefined): string | undefined {
+  if (name === undefined) return undefined;
+  const list = FIELDS.includes(name as BridgeEventField) ? `${name}.$in` : name;
+  return isList(list) ? list : undefined;
 }
 
 function schemaOf(field: BridgeEventField, comparison: Comparison): object {

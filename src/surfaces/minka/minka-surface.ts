@@ -4,6 +4,7 @@ import { createRateLimiter, DEFAULT_RATE_LIMIT } from '../../api/rate-limit.ts';
 import type { Surface } from '../../api/surface.ts';
 import { type LedgerError, ledgerErrors, signedError } from './ledger-error.ts';
 import { listEventsRoute } from './list-events.ts';
+import { readRoutes } from './read-records.ts';
 import { retryEventsRoute } from './retry-events.ts';
 import { systemSigner } from './system-signer.ts';
 
@@ -33,7 +34,7 @@ export const minkaSurface: Surface = {
   },
   routes(deps) {
     const quota = createRateLimiter(deps.rateLimit ?? DEFAULT_RATE_LIMIT);
-    return [retryEventsRoute(deps, quota), listEventsRoute(deps, quota)];
+    return [retryEventsRoute(deps, quota), listEventsRoute(deps, quota), ...readRoutes(deps, quota)];
   },
 };
 

@@ -116,7 +116,7 @@ async function acceptRetry(
     kind: 'retry',
     target: 'current',
     selection: {
-      filter: { endpointIds: [bridge.id], state: ['failed', 'pending'], ...affected(data, deliveryId) },
+      filter: { endpointIds: [bridge.id], ...affectedStates(bridge), ...affected(data, deliveryId) },
     },
     options: { takeOverScheduled: true },
     caller: { actor: `signer:${signer?.handle}` },
@@ -135,6 +135,13 @@ async function acceptRetry(
   if (result.ok) return { body: result.body };
   if (result.code === 'refused') return ledgerErrors.notFound('Event');
   throw new Error(`a retry of a bridge was refused: ${result.code}`);
+}
+
+/** What failed or is still pending, and, once the bridge is enabled, what it missed while it was not. */
+function affectedStates({ enabled }: Bridge): DeliveryFilter {
+  return enabled
+    ? { state: ['failed', 'pending', 'ignored'], ignoredFor: ['endpoint_disabled'] }
+    : { state: ['failed', 'pending'] };
 }
 
 /** One event where one is named; otherwise those that were last tried within `maxAge` minutes. */

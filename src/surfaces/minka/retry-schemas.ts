@@ -10,6 +10,8 @@ export const ENVELOPE = {
     meta: {
       type: 'object',
       properties: {
+        // Beside the signatures: no proof covers it, and nothing follows from it.
+        moment: { type: 'string', minLength: 1, maxLength: 100 },
         proofs: {
           type: 'array',
           maxItems: 16,

@@ -64,6 +64,95 @@ const LedgerErrorBody = z
   })
   .meta({ id: 'MinkaError', description: 'A signed error of the Minka surface.' });
 
+const recordOf = <Data extends z.ZodType, Custom extends z.ZodType>(
+  data: Data,
+  custom: Custom,
+  meta: Record<string, z.ZodType> = {},
+) => ({
+  hash: hex('SHA-256 over the canonical JSON of `data`.'),
+  data,
+  meta: z
+    .strictObject({
+      proofs: z.array(proofOf(custom)).meta({ description: 'The signature of the installation.' }),
+      moment,
+      ...meta,
+    })
+    .meta({ description: 'How it is signed.' }),
+});
+
+const status = z
+  .enum(['active', 'inactive'])
+  .meta({ description: 'Whether the bridge is enabled.', example: 'active' });
+
+/** The signed status of the server. */
+export const StatusRecord = z
+  .strictObject(
+    recordOf(
+      z
+        .strictObject({
+          handle: z.literal('redrive').meta({ description: 'Always the same.', example: 'redrive' }),
+          server: z.literal('redrive').meta({ description: 'What serves it.', example: 'redrive' }),
+          semver: z.string().meta({ description: 'Version of the service.', example: '0.1.0' }),
+          status: z.enum(['UP', 'DOWN']).meta({ description: 'Whether it can serve.', example: 'UP' }),
+          uptime: z.int().meta({ description: 'Seconds since it was started.', example: 3_600 }),
+          dependencies: z
+            .strictObject({
+              db: z.enum(['CONNECTED', 'ERROR']).meta({ description: 'Its database.', example: 'CONNECTED' }),
+            })
+            .meta({ description: 'What it depends on.' }),
+        })
+        .meta({ description: 'The status.' }),
+      z.strictObject({ moment }),
+    ),
+  )
+  .meta({ id: 'MinkaStatus', description: 'Status of the server.' });
+
+/** The signed record of the signer of the installation. */
+export const SignerRecord = z
+  .strictObject(
+    recordOf(
+      z
+        .strictObject({
+          handle: z.literal('system').meta({ description: 'Always the same.', example: 'system' }),
+          format: z
+            .literal('ed25519-raw')
+            .meta({ description: 'How the key is written.', example: 'ed25519-raw' }),
+          public: z.string().meta({
+            description: 'Public key of the installation.',
+            example: 'bctQzN7mjMUNBIx4aSC8WYn03GJWoJjL/KrDb38oU5c=',
+          }),
+        })
+        .meta({ description: 'The signer.' }),
+      z.strictObject({ moment }),
+    ),
+  )
+  .meta({ id: 'MinkaSigner', description: 'What the answers of the Minka surface are signed with.' });
+
+/** The signed record of a bridge. */
+export const BridgeRecord = z
+  .strictObject({
+    luid: z.string().meta({ description: 'Luid of the bridge.', example: '$brg.-0cL_Ii6_QQ57H9N7' }),
+    ...recordOf(
+      z
+        .strictObject({
+          handle: z.string().meta({ description: 'Handle of the bridge.', example: 'mint' }),
+          schema: z.literal('rest').meta({ description: 'How it is spoken to.', example: 'rest' }),
+          config: z
+            .strictObject({
+              server: z.string().meta({
+                description: 'Where it is, without query.',
+                example: 'https://hooks.example/mint',
+              }),
+            })
+            .meta({ description: 'Where it is.' }),
+        })
+        .meta({ description: 'The bridge.' }),
+      z.strictObject({ moment, status }),
+      { status },
+    ),
+  })
+  .meta({ id: 'MinkaBridge', description: 'A bridge.' });
+
 /** The signed list of the events of a bridge. */
 export const EventList = z
   .strictObject({

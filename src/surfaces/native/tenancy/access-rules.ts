@@ -27,20 +27,53 @@ function accessValue<Value extends z.ZodType<string>>(value: Value, description:
   return z.union([value, several]).meta({ description, example });
 }
 
-const signer = textField(81, 'Handle or public key of a signer, or `any`.', 'mint');
+const KEY = 'dsZvr0rEw9sIffHlv1VP65x1NB8GeXezIv6HONk1SIk=';
+
+const signerName = z.union([
+  textField(81, 'Handle or public key of a signer, or `any`.', 'mint'),
+  z
+    .strictObject({
+      handle: textField(81, 'Its handle.', 'mint').optional(),
+      public: textField(44, 'Its public key.', KEY).optional(),
+      format: z
+        .literal('ed25519-raw')
+        .optional()
+        .meta({ description: 'How the key is written: there is one way.', example: 'ed25519-raw' }),
+    })
+    .refine((rule) => rule.handle !== undefined || rule.public !== undefined, {
+      message: 'Expected `handle` or `public`, or both.',
+      params: { code: 'required' },
+    })
+    .meta({ description: 'A signer in its parts: all that is said must be so.', example: { public: KEY } }),
+]);
+
+const signer = z.union([
+  signerName,
+  z.strictObject({
+    $in: z
+      .array(signerName)
+      .min(1)
+      .max(100)
+      .meta({ description: 'Any of these.', example: ['mint'] }),
+  }),
+]);
 const conditions = {
   action: accessValue(z.enum([...ACCESS_ACTIONS, ANY]), 'What is granted.', 'retry-event'),
   record: accessValue(z.enum(['bridge', ANY]), 'On what; on anything where left out.', 'bridge').optional(),
-  signer: accessValue(
-    signer,
-    'Who must have signed the request (a list, which has no body to sign, its token); not asked for where left out.',
-    'mint',
-  ).optional(),
-  bearer: accessValue(
-    signer,
-    'Who must have signed the token; no token is needed where left out.',
-    'mint',
-  ).optional(),
+  signer: signer
+    .meta({
+      description:
+        'Who must have signed the request (a read or a list, which has no body to sign, its token); not asked for where left out.',
+      example: 'mint',
+    })
+    .optional(),
+  bearer: z
+    .union([signer, z.strictObject({ $signer: signer.meta({ description: 'The same.', example: 'mint' }) })])
+    .meta({
+      description: 'Who must have signed the token; no token is needed where left out.',
+      example: 'mint',
+    })
+    .optional(),
 };
 
 const AccessRuleView = z

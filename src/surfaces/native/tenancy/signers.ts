@@ -57,6 +57,10 @@ const NewSigner = z
   .strictObject({
     handle,
     public: publicKey,
+    format: z
+      .literal('ed25519-raw')
+      .optional()
+      .meta({ description: 'How the key is written: there is one way.', example: 'ed25519-raw' }),
     tenantId: z.string().optional().meta({
       description: 'Id or handle of the tenant; of the calling key where left out.',
       example: 'acme',
