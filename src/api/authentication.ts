@@ -15,6 +15,8 @@ import type { TenantRef } from './route.ts';
 export interface Caller {
   /** Stable name of who it is, such as `key_…` or `jwt:iss_…:<sub>`: for quotas, audit and what is bound to its actor. */
   actor: string;
+  /** The request that it came with. */
+  requestId?: string;
   /** Where the credential is an API key. */
   keyId?: string;
   scopes: readonly string[];

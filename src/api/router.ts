@@ -155,7 +155,7 @@ async function answer(
     rawParams,
     url: req.originalUrl,
     header,
-    caller: who?.caller as Call['caller'],
+    caller: (who && { ...who.caller, requestId }) as Call['caller'],
     tenant: who?.tenant,
   };
   const outcome = await route.handler(call);

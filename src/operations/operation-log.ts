@@ -53,8 +53,8 @@ export function logClosed(log: Log, { counts, state, ...operation }: Operation):
 }
 
 function evidenceOf(halt: Halt): Record<string, unknown> {
-  const { reason, limitPercent } = halt;
-  const tallies = 'endpoints' in halt ? halt.endpoints : [halt];
-  const sum = (part: 'attempts' | 'bad') => tallies.reduce((total, tally) => total + tally[part], 0);
-  return { reason, limitPercent, attempts: sum('attempts'), bad: sum('bad') };
+  if (!('endpoints' in halt)) return { ...halt };
+  const { endpoints, ...said } = halt;
+  const sum = (part: 'attempts' | 'bad') => endpoints.reduce((total, tally) => total + tally[part], 0);
+  return { ...said, attempts: sum('attempts'), bad: sum('bad') };
 }

@@ -144,4 +144,145 @@ describe('a delivery', () => {
       body: { errors: [{ pointer: '#/confirm', code: 'not_allowed' }] },
     });
   });
+
+  test('is found by an id alone: what no call is named by is no id', async () => {
+    for (const path of ['/api/v1/deliveries/summary', '/api/v1/executions/none'])
+      expect(await api.call('GET', path)).toMatchObject({
+        status: 404,
+        body: { code: 'not_found', detail: expect.stringContaining('No call has this path') },
+      });
+    expect((await api.call('GET', '/api/v1/deliveries/resolve')).status).toBe(405);
+  });
+});
+
+describe('deliveries whose outcome is unknown', () => {
+  let deliveryIds: string[];
+
+  beforeAll(async () => {
+    const accepted = await api.call('POST', '/api/v1/events', {
+      body: Array.from({ length: 5 }, (_, n) => ({ id: `unknown-${n}`, type: 'lost', payload: n })),
+    });
+    deliveryIds = await Promise.all(
+      accepted.body.map(
+        async ({ eventId }: { eventId: string }) =>
+          (await api.call('GET', `/api/v1/events/${eventId}`)).body.deliveries[0].id,
+      ),
+    );
+    const uuids = deliveryIds.map((id) => api.uuid(id));
+    const set = (text: string) =>
+      api.database.pool.query(`update executions set ${text} where delivery_id = any($1)`, [uuids]);
+    await set(`state = 'sending', lease_token = uuidv7()`);
+    await set(`state = 'unknown', lease_token = null, attempts = 1, may_have_arrived = true`);
+    await api.database.pool.query(
+      `update deliveries set state = 'unknown', attempts = 1, last_attempt_at = now(), state_changed_at = now()
+       where id = any($1)`,
+      [uuids],
+    );
+  });
+
+  const resolve = (body: object, key?: string) =>
+    api.call('POST', '/api/v1/deliveries/resolve', {
+      body,
+      headers: key === undefined ? {} : { 'idempotency-key': key },
+    });
+  const said = { outcome: 'delivered', reason: 'found in their journal', confirm: true };
+
+  test('are listed with what to ask their receiver for, as a page or line by line', async () => {
+    const page = await list('state=unknown&limit=2');
+    expect(page.body.items).toMatchObject([{ event: { externalId: 'unknown-4' } }, {}]);
+    const stream = await api.call('GET', '/api/v1/deliveries?state=unknown', {
+      headers: { accept: 'application/x-ndjson' },
+    });
+    expect(stream.headers.get('content-type')).toBe('application/x-ndjson');
+    const lines = stream.text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.map(({ webhookId }) => webhookId)).toEqual([...deliveryIds].reverse());
+    expect(lines.slice(0, 2)).toEqual(page.body.items);
+    const none = await api.call('GET', '/api/v1/deliveries?state=cancelled', {
+      headers: { accept: 'application/x-ndjson' },
+    });
+    expect(none.text).toBe('');
+  });
+
+  test('are settled together, with who said so and why', async () => {
+    const some = deliveryIds.slice(0, 2);
+    const answer = await resolve({ select: { deliveryIds: [...some, seeded[0]?.deliveryId] }, ...said });
+    expect(answer).toMatchObject({
+      status: 200,
+      body: {
+        id: expect.stringMatching(/^rsl_/),
+        outcome: 'delivered',
+        resolved: 2,
+        notUnknown: 1,
+        more: false,
+      },
+    });
+    const shown = await api.call('GET', `/api/v1/deliveries/${some[0]}`);
+    const keys = await api.call('GET', '/api/v1/keys');
+    expect(shown.body).toMatchObject({
+      state: 'delivered',
+      executions: [
+        { resolution: { outcome: 'delivered', by: keys.body.items.at(-1).id, reason: said.reason } },
+      ],
+    });
+    const again = await api.call('GET', `/api/v1/executions/${seeded[0]?.executionId}`);
+    expect(again.body.resolution).toBeNull();
+  });
+
+  test('one by one with a reason, or without', async () => {
+    const one = await api.call('POST', `/api/v1/deliveries/${deliveryIds[2]}/resolve`, {
+      body: { outcome: 'failed', confirm: true, reason: 'never came' },
+    });
+    expect(one).toMatchObject({ status: 200, body: { state: 'failed' } });
+    const shown = await api.call('GET', `/api/v1/executions/${one.body.executionId}`);
+    expect(shown.body).toMatchObject({ reason: 'resolved', resolution: { reason: 'never came' } });
+  });
+
+  test('by a filter under a key, which gives the same answer again', async () => {
+    const body = { select: { filter: { eventTypes: ['lost'] } }, ...said, outcome: 'retry' };
+    expect((await resolve(body)).body.code).toBe('idempotency_key_required');
+    const poked = api.poked.liveLane;
+    const first = await resolve(body, 'settle-1');
+    expect(first.body).toMatchObject({ resolved: 2, notUnknown: 0 });
+    expect(api.poked.liveLane).toBeGreaterThan(poked);
+    const again = await resolve(body, 'settle-1');
+    expect(again.text).toBe(first.text);
+    expect(again.headers.get('idempotency-replayed')).toBe('true');
+    expect((await resolve({ ...body, outcome: 'failed' }, 'settle-1')).status).toBe(422);
+    expect((await list('state=unknown')).body.items).toEqual([]);
+  });
+
+  test.each<[object, string, string]>([
+    [{ select: { eventIds: ['unknown-0'] }, outcome: 'delivered', confirm: true }, '#/reason', 'required'],
+    [{ select: { eventIds: [] }, ...said, confirm: false }, '#/confirm', 'not_allowed'],
+    [{ select: {}, ...said }, '#/select', 'exactly_one'],
+    [
+      { select: { failuresOf: 'op_01k9z3e5hbe7r9qk2m4n6p8r0s' }, ...said },
+      '#/select/failuresOf',
+      'unknown_field',
+    ],
+    [{ select: { filter: { state: ['failed'] } }, ...said }, '#/select/filter/state', 'not_allowed'],
+    [{ select: { eventIds: [] }, ...said, outcome: 'ignored' }, '#/outcome', 'not_allowed'],
+  ])('refuses %j', async (body, pointer, code) => {
+    expect(await resolve(body, 'k-refused')).toMatchObject({
+      status: 400,
+      body: { errors: expect.arrayContaining([expect.objectContaining({ pointer, code })]) },
+    });
+  });
+
+  test('names what is nobody’s, and does nothing', async () => {
+    const { key } = await api.newTenant();
+    await seedEndpoint(api, key);
+    const [theirs] = await seedFailedDeliveries(api, 1, key);
+    expect(await resolve({ select: { deliveryIds: [theirs?.deliveryId] }, ...said })).toMatchObject({
+      status: 404,
+      body: { code: 'unknown_ids', errors: [{ pointer: '#/select/deliveryIds/0' }] },
+    });
+    expect(await resolve({ select: { eventIds: ['unknown-0', 'nobody'] }, ...said })).toMatchObject({
+      status: 404,
+      body: { errors: [{ pointer: '#/select/eventIds/1' }] },
+    });
+  });
 });

@@ -236,6 +236,95 @@ describe('an idempotency key', () => {
   });
 });
 
+describe('names in the place of ids', () => {
+  const event = async (id: string, change: object = {}) => {
+    const { body } = await api.call('POST', '/api/v1/events', {
+      body: { id, type: 'named', key: 'k', payload: 1, ...change },
+    });
+    return body.eventId as string;
+  };
+  const selected = async (select: object, key?: string) => post({ select }, key);
+
+  test('an event is found by its sender’s id, wherever its id is taken', async () => {
+    const eventId = await event('inv-77/ä ö');
+    const path = `/api/v1/events/${encodeURIComponent('inv-77/ä ö')}`;
+    expect((await api.call('GET', path)).body).toMatchObject({ id: eventId, externalId: 'inv-77/ä ö' });
+    const answer = await selected({ eventIds: ['inv-77/ä ö', eventId] });
+    expect(answer.body).toMatchObject({ select: { eventIds: [eventId] }, counts: { expected: 1 } });
+    const { body: items } = await api.call('GET', `/api/v1/retries/${answer.body.id}/items`);
+    expect(items.items).toMatchObject([{ eventId, externalId: 'inv-77/ä ö', eventType: 'named', key: 'k' }]);
+    const { body: delivery } = await api.call('GET', `/api/v1/deliveries/${items.items[0].deliveryId}`);
+    expect(delivery.event).toMatchObject({ externalId: 'inv-77/ä ö' });
+    expect((await api.call('DELETE', `${path}/payload`)).status).toBe(204);
+  });
+
+  test('an id of ours wins over a sender’s id that looks like it; one that is nobody’s is the sender’s', async () => {
+    const ours = await event('plain');
+    const confusing = await event(ours);
+    expect((await selected({ eventIds: [ours] })).body.select).toEqual({ eventIds: [ours] });
+    expect((await api.call('GET', `/api/v1/events/${ours}`)).body.id).toBe(ours);
+    expect(confusing).not.toBe(ours);
+    const uuid = '0190F3C2-A5B8-7C1E-9D3F-4A5B6C7D8E9F';
+    const named = await event(uuid);
+    expect((await selected({ eventIds: [uuid] })).body.select).toEqual({ eventIds: [named] });
+    const typed = await event('evt_01k9z3e5hbe7r9qk2m4n6p8r0s');
+    expect((await api.call('GET', '/api/v1/events/evt_01k9z3e5hbe7r9qk2m4n6p8r0s')).body.id).toBe(typed);
+  });
+
+  test('a sender’s id stands for the first event, and not for its suppressed repeats', async () => {
+    const first = await event('twice');
+    await event('twice');
+    expect((await selected({ eventIds: ['twice'] })).body.select).toEqual({ eventIds: [first] });
+  });
+
+  test('an endpoint is found by its handle, in paths, lists and selections, also once it is deleted', async () => {
+    const id = await seedEndpoint(api, api.key, { handle: 'warehouse', eventTypes: ['only.here'] });
+    const path = '/api/v1/endpoints/warehouse';
+    expect((await api.call('GET', path)).body.id).toBe(id);
+    expect((await api.call('PATCH', path, { body: { timeoutMs: 900 } })).body.version).toBe(2);
+    for (const verb of ['disable', 'enable', 'rotate-secret'])
+      expect((await api.call('POST', `${path}/${verb}`)).status).toBe(200);
+    await event('for-warehouse', { type: 'only.here' });
+    const list = () => api.call('GET', '/api/v1/deliveries?endpointIds=warehouse&eventTypes=only.here');
+    expect((await list()).body.items).toMatchObject([{ endpointId: id }]);
+    const filter = { endpointIds: ['warehouse', id], state: ['pending'] };
+    expect((await selected({ filter }, 'k-handle')).body.select.filter.endpointIds).toEqual([id]);
+    expect((await api.call('DELETE', path)).status).toBe(204);
+    expect((await list()).body.items.length).toBe(1);
+    expect((await api.call('POST', `${path}/enable`)).body.code).toBe('state_conflict');
+    const next = await seedEndpoint(api, api.key, { handle: 'warehouse', eventTypes: ['only.here'] });
+    expect((await api.call('GET', path)).body.id).toBe(next);
+    // The same request is the same one, whatever the name has come to mean.
+    expect((await selected({ filter }, 'k-handle')).headers.get('idempotency-replayed')).toBe('true');
+  });
+
+  test('that are nobody’s, or another tenant’s, are refused by their place', async () => {
+    const { key } = await api.newTenant();
+    await seedEndpoint(api, key, { handle: 'their-endpoint' });
+    await api.call('POST', '/api/v1/events', { key, body: { id: 'their-event', type: 'a', payload: 1 } });
+    for (const name of ['nobody', 'their-event', 'x\u0001y'])
+      expect((await api.call('GET', `/api/v1/events/${encodeURIComponent(name)}`)).status).toBe(404);
+    expect((await api.call('GET', '/api/v1/endpoints/their-endpoint')).status).toBe(404);
+    await event('mine');
+    const refused = await selected({ eventIds: ['mine', 'their-event', 'nobody'] });
+    expect(refused).toMatchObject({
+      status: 404,
+      body: {
+        code: 'unknown_ids',
+        errors: [{ pointer: '#/select/eventIds/1' }, { pointer: '#/select/eventIds/2' }],
+      },
+    });
+    expect(await selected({ filter: { endpointIds: ['their-endpoint'] } }, 'k-theirs')).toMatchObject({
+      status: 404,
+      body: { errors: [{ pointer: '#/select/filter/endpointIds/0', code: 'unknown' }] },
+    });
+    expect(await api.call('GET', '/api/v1/deliveries?endpointIds=nobody')).toMatchObject({
+      status: 404,
+      body: { code: 'unknown_ids', errors: [{ parameter: 'endpointIds' }] },
+    });
+  });
+});
+
 describe('an operation', () => {
   test('is listed newest first, by state, page by page', async () => {
     const { key } = await api.newTenant();
@@ -309,6 +398,60 @@ describe('an operation', () => {
     expect((await api.call('POST', `${path}/pause`)).body).toMatchObject({ code: 'state_conflict' });
     expect(api.poked.nudged.length).toBeGreaterThan(nudged);
     expect((await api.call('GET', `${path}/report`)).body).toMatchObject({ code: 'state_conflict' });
+  });
+
+  test('shows who asked for it, who did what to it, and what it comes to; its report does, too', async () => {
+    const [delivery] = await seedFailedDeliveries(api, 1);
+    const { body: asked } = await post({
+      select: { deliveryIds: [delivery?.deliveryId] },
+      reason: 'r',
+      ticket: 'T-1',
+    });
+    const path = `/api/v1/retries/${asked.id}`;
+    const other = await api.newKey(api.tenant.id, ['read:deliveries', 'write:deliveries']);
+    await api.call('POST', `${path}/pause`, { key: other });
+    await api.call('POST', `${path}/rate`, { key: other, body: { perSecond: 3 } });
+    await api.call('POST', `${path}/cancel`);
+    const keys = await api.call('GET', '/api/v1/keys');
+    const [second, first] = keys.body.items.map(({ id }: { id: string }) => id);
+    const details = {
+      requestedBy: first,
+      reason: 'r',
+      ticket: 'T-1',
+      select: { deliveryIds: [delivery?.deliveryId] },
+      controls: [
+        { did: 'pause', by: second },
+        { did: 'rate', by: second, ratePerSecond: 3 },
+        { did: 'cancel', by: first },
+      ],
+      halts: [],
+      endpointCount: 1,
+      endpoints: [{ items: 1, others: 1 }],
+    };
+    expect((await api.call('GET', path)).body).toMatchObject({ ...details, causes: [] });
+    expect((await api.call('GET', '/api/v1/retries?limit=1')).body.items).toMatchObject([
+      { id: asked.id, requestedBy: first },
+    ]);
+    await close(asked.id);
+    // One that closed before this was kept.
+    const { endpointCount, endpoints, ...kept } = details;
+    expect((await api.call('GET', `${path}/report`)).body).toMatchObject({
+      ...kept,
+      endpointCount: null,
+      endpoints: null,
+      causes: null,
+    });
+  });
+
+  test('is paced by one name for its rate, or by the earlier one', async () => {
+    const { body: operation } = await post({ select: { deliveryIds: [] } });
+    const path = `/api/v1/retries/${operation.id}/rate`;
+    for (const body of [{}, { ratePerSecond: 1, perSecond: 1 }])
+      expect(await api.call('POST', path, { body })).toMatchObject({
+        status: 400,
+        body: { errors: [{ pointer: '#/ratePerSecond', code: 'required' }] },
+      });
+    expect((await api.call('POST', path, { body: { perSecond: 2 } })).body.ratePerSecond).toBe(2);
   });
 
   test('is followed by events until it has closed', async () => {

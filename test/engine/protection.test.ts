@@ -58,6 +58,11 @@ test('one that is down costs few attempts however much is due, and gets it all w
     expect(back.requests).toHaveLength(300);
     expect(back.maxOverlap).toBe(1);
     expect(await circuitOf(it)).toBe('closed');
+    const circuit = engine.log
+      .map((line) => JSON.parse(line))
+      .filter(({ event, endpointId }) => endpointId === it.endpoints[0].id && event.startsWith('circuit.'));
+    expect(circuit[0]).toMatchObject({ event: 'circuit.opened', openings: 1, forMs: 5_000 });
+    expect(circuit.at(-1)).toMatchObject({ event: 'circuit.closed' });
   } finally {
     await back.close();
   }

@@ -6,7 +6,7 @@ import { Worker } from '@temporalio/worker';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { installRuntime } from '../../src/temporal/runtime.ts';
 import { eventually } from '../support/eventually.ts';
-import { okWith, slow } from '../support/receiver-behaviour.ts';
+import { ok, okWith, slow, status } from '../support/receiver-behaviour.ts';
 import { createScene, type Scene } from '../support/recovery-scene.ts';
 import { uuidIn } from '../support/retries.ts';
 import { connectTestTemporal, type TemporalClient } from '../support/temporal-client.ts';
@@ -113,10 +113,17 @@ describe('what Temporal knows of an operation', () => {
         (await handle.describe()).typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]),
       );
     await eventually('it is shown as paused', async () => (await attributes()).RedriveState === 'paused');
-    expect(await attributes()).toMatchObject({ RedriveTenant: it.tenant.handle, RedriveKind: 'retry' });
+    expect(await attributes()).toMatchObject({
+      RedriveTenant: it.tenant.handle,
+      RedriveKind: 'retry',
+      RedriveOperation: id,
+    });
+    expect(await attributes()).not.toHaveProperty('RedriveHalt');
     const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
     const { counts } = await it.retries.show(id);
-    expect(currentDetails).toContain('**next:** wait');
+    expect(currentDetails).toContain('**next:** wait for a human');
+    expect(currentDetails).toContain('**rate:** no limit of its own');
+    expect(currentDetails).toContain(`**unsent for:** \`${it.endpoints[0].id}\``);
     expect(currentDetails).toContain(`- delivered: ${counts.delivered}`);
     expect(currentDetails).toContain('- expected: 200');
     await it.retries.control(id, 'resume');
@@ -126,6 +133,45 @@ describe('what Temporal knows of an operation', () => {
       'it is shown as completed',
       async () => (await attributes()).RedriveState === 'completed',
     );
+  });
+
+  test('says why a halted one waits, and is found by its id and by what halted it', async () => {
+    it.receivers[0]?.switchTo(status(400));
+    await it.seed(20);
+    const { id, workflowId } = await it.retries.start({
+      select: { filter: {} },
+      reason: CANARIES.reason,
+      ticket: CANARIES.reason,
+      options: { canary: { count: 3, maxFailurePercent: 0 }, ratePerSecond: 50 },
+    });
+    await it.retries.reaches(id, ['halted']);
+    const handle = temporal.handle(workflowId);
+    const attributes = async () =>
+      Object.fromEntries(
+        (await handle.describe()).typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]),
+      );
+    await eventually('it is shown as halted', async () => (await attributes()).RedriveState === 'halted');
+    expect(await attributes()).toMatchObject({ RedriveOperation: id, RedriveHalt: 'canary' });
+    const found = async (query: string) => {
+      const runs: string[] = [];
+      for await (const run of temporal.client.workflow.list({ query })) runs.push(run.workflowId);
+      return runs;
+    };
+    await eventually('it is found', async () =>
+      (await found(`RedriveOperation = '${id}' and RedriveHalt = 'canary'`)).includes(workflowId),
+    );
+    const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+    expect(currentDetails).toContain(
+      `**halted:** canary at \`${it.endpoints[0].id}\`: 3 of 3 first attempts did not deliver, 0 % are allowed`,
+    );
+    expect(currentDetails).toContain('**rate:** 50 a second at most');
+    it.receivers[0]?.switchTo(ok);
+    await it.retries.control(id, 'resume');
+    await it.retries.ended(id);
+    await handle.result();
+    await eventually('it is no longer shown as halted', async () => !('RedriveHalt' in (await attributes())));
+    const texts = textsIn(JSON.parse(historyToJSON(await temporal.history(workflowId))));
+    expect(texts.filter((text) => /canary-in/.test(text))).toEqual([]);
   });
 
   test('holds nothing of payloads, headers, secrets, addresses, keys, answers or errors', async () => {
@@ -175,7 +221,7 @@ describe('what Temporal knows of an operation', () => {
     for (const secret of [it.tenant.key, engine.adminKey, CANARIES.secret])
       expect(texts.some((text) => text.includes(secret))).toBe(false);
     // Nor do the logs, which had all of it in their hands.
-    expect(engine.log.filter((line) => /canary/i.test(line))).toEqual([]);
+    expect(engine.log.filter((line) => /canary[-.](in|source)/i.test(line))).toEqual([]);
     expect(it.receivers[0]?.requests.at(-1)?.headers).toMatchObject({ 'x-canary': CANARIES.header });
   });
 });

@@ -44,7 +44,29 @@ test('a canary that fails holds the other items of its endpoint, those of others
 
   it.receivers[1]?.switchTo(ok);
   await it.retries.control(id, 'resume');
-  expect(await it.retries.ended(id)).toMatchObject({ counts: { delivered: 195, failed: 5 }, halt: {} });
+  const ended = await it.retries.ended(id);
+  expect(ended).toMatchObject({ counts: { delivered: 195, failed: 5 }, halt: {} });
+  const trail = {
+    requestedBy: ended.requestedBy,
+    controls: [
+      { did: 'halt', by: 'redrive' },
+      { did: 'resume', by: ended.requestedBy },
+    ],
+    halts: [{ reason: 'canary', endpoints: [{ endpointId: it.endpoints[1].id, attempts: 5, bad: 5 }] }],
+    endpointCount: 2,
+    causes: [{ state: 'failed', faultCode: 'http_4xx', httpStatus: 400, items: 5 }],
+  };
+  expect(ended).toMatchObject(trail);
+  expect(await it.retries.report(id)).toMatchObject({ ...trail, select: { filter: {} } });
+  const events = engine.log
+    .map((line) => JSON.parse(line))
+    .filter(({ operationId, event }) => operationId === id && event.startsWith('operation.'));
+  expect(events).toMatchObject([
+    { event: 'operation.accepted' },
+    { event: 'operation.halted', by: 'redrive', reason: 'canary', limitPercent: 10, attempts: 5, bad: 5 },
+    { event: 'operation.resumed' },
+    { event: 'operation.closed', state: ended.state, counts: { delivered: 195, failed: 5 } },
+  ]);
 });
 
 test('a canary that does well lets everything go, at each endpoint by itself', async () => {

@@ -21,8 +21,8 @@ export type TenantThings = {
 export type ApiWorld = { api: TestApi; ours: TenantThings; theirs: TenantThings };
 
 /** Starts an API with two tenants that both have something of each kind. */
-export async function startApiWorld(): Promise<ApiWorld> {
-  const api = await startTestApi();
+export async function startApiWorld(overrides: Parameters<typeof startTestApi>[0] = {}): Promise<ApiWorld> {
+  const api = await startTestApi(overrides);
   return { api, ours: await furnish(api, api.tenant.handle, api.key), theirs: await furnishNew(api) };
 }
 
@@ -76,6 +76,13 @@ export function bodyFor(
         occurredAt: '2026-11-03T02:00:00Z',
         payload: { a: 1 },
       };
+    case 'post /api/v1/deliveries/resolve':
+      return {
+        select: { deliveryIds: [things.delivery.deliveryId] },
+        outcome: 'delivered',
+        reason: 'a test',
+        confirm: true,
+      };
     case 'post /api/v1/deliveries/{id}/resolve':
       return { outcome: 'delivered', confirm: true };
     case 'post /api/v1/retries':
@@ -114,6 +121,9 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
     'operation_counts',
     'exclusions',
     'idempotency_keys',
+    'operation_controls',
+    'resolutions',
+    'resolved_executions',
   ];
   const { rows } = await database.pool.query(
     `select ${tables.map((table) => `(select count(*)::int from ${table}) as ${table}`).join(', ')},

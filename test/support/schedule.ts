@@ -89,6 +89,7 @@ export class World {
   static async create(store: TestStore): Promise<World> {
     await store.pool.query(`
       delete from attempts; delete from executions; delete from exclusions; delete from claims; delete from pace_slots;
+      delete from resolved_executions; delete from resolutions; delete from operation_controls;
       delete from operation_pacing; delete from operation_counts; delete from operations; delete from idempotency_keys;
       delete from deliveries; delete from payloads; delete from event_identities; delete from events;
       delete from endpoint_pacing; delete from endpoint_versions; delete from endpoints;

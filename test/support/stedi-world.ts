@@ -64,7 +64,7 @@ export async function startStediWorld(
     rows: async (sql, values) => (await pool.query(sql, values)).rows,
     async empty() {
       await pool.query(`delete from attempts; delete from executions; delete from exclusions;
-        delete from operation_pacing; delete from operation_counts; delete from operations;
+        delete from operation_controls; delete from operation_pacing; delete from operation_counts; delete from operations;
         delete from idempotency_keys; delete from deliveries; delete from payloads; delete from events`);
     },
   };

@@ -47,7 +47,8 @@ function haltWords(halt: Halt): string {
   }
   if ('attempts' in halt)
     return `${halt.reason}: ${halt.bad} of ${halt.attempts} attempts of the last minute did not deliver, ${halt.limitPercent} % are allowed`;
-  return (halt as Halt).reason;
+  const { reason, ...said } = halt as Halt;
+  return [reason, ...Object.entries(said).map(([name, value]) => `${name} ${value}`)].join(', ');
 }
 
 function nextWords(step: NextStep): string {

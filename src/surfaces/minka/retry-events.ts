@@ -54,7 +54,7 @@ export function retryEventsRoute(deps: ApiDeps, quota: Quota): Route {
   });
 }
 
-type RetryCall = Pick<Call, 'rawBody' | 'rawParams' | 'url' | 'header'> & { query: unknown };
+type RetryCall = Pick<Call, 'requestId' | 'rawBody' | 'rawParams' | 'url' | 'header'> & { query: unknown };
 
 /** The checks in their order: token, schema, hash, signature, signer, access, bridge; then the retry is accepted. */
 async function retryEvents(
@@ -78,7 +78,7 @@ async function retryEvents(
   if (isLedgerError(access)) return access;
   const bridge = await bridgeNamed(deps.pool, access.tenant, call.rawParams.id ?? '');
   if (isLedgerError(bridge)) return bridge;
-  return acceptRetry(deps, access, bridge, envelope.data as RetryData, identifying(proofs));
+  return acceptRetry(deps, access, bridge, envelope.data as RetryData, identifying(proofs), call.requestId);
 }
 
 function refusedEnvelope(envelope: Envelope): LedgerError | undefined {
@@ -106,6 +106,7 @@ async function acceptRetry(
   bridge: Bridge,
   data: RetryData,
   proof: Proof,
+  requestId: string,
 ): Promise<{ body: string } | LedgerError> {
   const deliveryId = data.handle === undefined ? undefined : readId('delivery', data.handle);
   if (data.handle !== undefined && deliveryId === undefined) return ledgerErrors.notFound('Event');
@@ -119,7 +120,7 @@ async function acceptRetry(
       filter: { endpointIds: [bridge.id], ...affectedStates(bridge), ...affected(data, deliveryId) },
     },
     options: { takeOverScheduled: true },
-    caller: { actor: `signer:${signer?.handle}` },
+    caller: { actor: `signer:${signer?.handle}`, requestId },
     idempotency: {
       scope: idempotencyScope(tenant.id, 'minka', `POST ${PATH}`),
       key: `${bridge.id} ${proof.public} ${proof.digest}`,

@@ -18,10 +18,10 @@ export const ACTS: Record<string, { event: string; of: IdKind }> = {
   'delete /api/v1/access-rules/{id}': { event: 'access_rule.removed', of: 'accessRule' },
   'post /api/v1/endpoints': { event: 'endpoint.made', of: 'endpoint' },
   'patch /api/v1/endpoints/{id}': { event: 'endpoint.changed', of: 'endpoint' },
-  'delete /api/v1/endpoints/{id}': { event: 'endpoint.deleted', of: 'endpoint' },
   'post /api/v1/endpoints/{id}/enable': { event: 'endpoint.enabled', of: 'endpoint' },
   'post /api/v1/endpoints/{id}/disable': { event: 'endpoint.disabled', of: 'endpoint' },
   'post /api/v1/endpoints/{id}/rotate-secret': { event: 'endpoint.secret_rotated', of: 'endpoint' },
+  'delete /api/v1/endpoints/{id}': { event: 'endpoint.deleted', of: 'endpoint' },
   'delete /api/v1/events/{id}/payload': { event: 'event.payload_erased', of: 'event' },
 };
 

@@ -71,7 +71,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
         'idempotency_key_reused',
         'unknown_ids',
       ],
-      async handler({ body, rawBody, rawParams, header, tenant, caller, requestId }) {
+      async handler({ body, rawBody, rawParams, header, tenant, caller }) {
         const key = readIdempotencyKey(header('idempotency-key'));
         if (typeof key === 'object') return key;
         const selection = selectionOf(body.select);
@@ -90,7 +90,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
           target: body.target,
           selection: selectionOf(select),
           options: optionsOf(body),
-          caller: { ...caller, requestId },
+          caller,
           ...(body.reason === undefined ? {} : { reason: body.reason }),
           ...(body.ticket === undefined ? {} : { ticket: body.ticket }),
           ...(key === undefined
