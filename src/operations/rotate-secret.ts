@@ -1,15 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '../domain/tenancy/typed-id.ts';
-import { withTransaction } from '../store/db/pool.ts';
-import { isClaimedBy, tokensAt } from '../store/sending/claims.ts';
+import { type Pool, withTransaction } from '../store/db/pool.ts';
+import { databaseTime, isClaimedBy, isClaiming, tokensAt } from '../store/sending/claims.ts';
 import { expireEndpointSecrets, insertEndpointSecret } from '../store/tenancy/endpoint-secrets.ts';
 import { lockEndpoint } from '../store/tenancy/endpoints.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
 /** Within this what is claimed is on the wire, or is given back. */
 const ON_THE_WIRE_WITHIN_MS = 5_000;
-/** A claim that began before the rotation is committed by then. */
-const LOOK_EVERY_MS = 50;
+const LOOK_EVERY_MS = 20;
 
 /**
  * Gives an endpoint a new signing secret and lets the old ones run out; undefined where there is no such endpoint. Every
@@ -29,10 +28,18 @@ export async function rotateSecret(
     return until ? { oldValidUntil: until } : {};
   });
   if (!rotated) return undefined;
-  const endMs = performance.now() + ON_THE_WIRE_WITHIN_MS;
-  await delay(LOOK_EVERY_MS);
-  const before = await tokensAt(pool, endpointId);
-  while (performance.now() < endMs && (await isClaimedBy(pool, endpointId, before)))
-    await delay(LOOK_EVERY_MS);
+  await claimedBefore(pool, endpointId);
   return rotated;
+}
+
+/** Resolves when nothing of an endpoint is still to be sent that was claimed before now; in time, whatever receivers do. */
+async function claimedBefore(pool: Pool, endpointId: string): Promise<void> {
+  const endMs = performance.now() + ON_THE_WIRE_WITHIN_MS;
+  const waitWhile = async (condition: () => Promise<boolean>) => {
+    while (performance.now() < endMs && (await condition())) await delay(LOOK_EVERY_MS);
+  };
+  const now = await databaseTime(pool);
+  await waitWhile(() => isClaiming(pool, now));
+  const before = await tokensAt(pool, endpointId);
+  await waitWhile(() => isClaimedBy(pool, endpointId, before));
 }

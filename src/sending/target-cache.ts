@@ -60,7 +60,7 @@ export class TargetCache {
     if (missing.size > 0) {
       if (this.#targets.size > MAX_TARGETS) this.#targets.clear();
       for (const sealed of await loadTargets(this.#pool, [...missing.values()]))
-        this.#targets.set(keyOf(sealed.endpointId, sealed.version), this.#kept(sealed));
+        this.#keep(keyOf(sealed.endpointId, sealed.version), this.#kept(sealed));
     }
     return (endpointId, version) => {
       const target = this.#targets.get(keyOf(endpointId, version))?.target;
@@ -68,6 +68,11 @@ export class TargetCache {
         throw new Error('the endpoint version of a claimed item does not exist, or cannot be unsealed');
       return target;
     };
+  }
+
+  /** What was read late must not take the place of what was read of a later revision. */
+  #keep(key: string, kept: Kept): void {
+    if ((this.#targets.get(key)?.revision ?? 0) <= kept.revision) this.#targets.set(key, kept);
   }
 
   #kept(sealed: SealedTarget): Kept {

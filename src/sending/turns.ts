@@ -13,20 +13,25 @@ const MAX_PACES = 10_000;
  * together with the one behind it.
  */
 export class Turns {
-  readonly #freeAtMs = new Map<string, number>();
+  /** The last send of each pace, and how late it was for its turn. */
+  readonly #last = new Map<string, { goesAtMs: number; lateMs: number }>();
 
   /** When it goes, which is not before its turn; undefined where that would be too late. */
   take({ atMs, paces }: Turn): number | undefined {
     const nowMs = performance.now();
-    const freeAtMs = paces.map(({ id }) => this.#freeAtMs.get(id) ?? 0);
-    const goesAtMs = Math.max(nowMs, atMs, ...freeAtMs);
+    let goesAtMs = Math.max(nowMs, atMs);
+    for (const { id, intervalMs } of paces) {
+      const last = this.#last.get(id);
+      // No later than the last one was, whatever its rate is now: turns are apart as their rates were.
+      if (last) goesAtMs = Math.max(goesAtMs, Math.min(last.goesAtMs + intervalMs, atMs + last.lateMs));
+    }
     if (goesAtMs > Math.max(nowMs, atMs) + LATEST_MS) return undefined;
-    if (this.#freeAtMs.size > MAX_PACES) this.#forget(nowMs);
-    for (const { id, intervalMs } of paces) this.#freeAtMs.set(id, goesAtMs + intervalMs);
+    if (this.#last.size > MAX_PACES) this.#forget(nowMs);
+    for (const { id } of paces) this.#last.set(id, { goesAtMs, lateMs: goesAtMs - atMs });
     return goesAtMs;
   }
 
   #forget(nowMs: number): void {
-    for (const [id, freeAtMs] of this.#freeAtMs) if (freeAtMs <= nowMs) this.#freeAtMs.delete(id);
+    for (const [id, { goesAtMs }] of this.#last) if (goesAtMs <= nowMs) this.#last.delete(id);
   }
 }

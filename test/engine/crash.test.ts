@@ -110,6 +110,46 @@ describe('a worker process that is killed in the middle of a bulk retry', () => 
   });
 });
 
+describe('an endpoint that is tried once, and a worker that is killed', () => {
+  test('loses nothing to it: another worker goes on within ten seconds, and what was on the wire is sent again', async () => {
+    const ITEMS = 1_500;
+    const engine = await engineWith({ roles: { api: true, worker: false } });
+    const child = await workerProcess(engine);
+    const it = await sceneOn(engine, Array(2).fill(slow(100)), {
+      timeoutMs: 500,
+      retry: { maxAttempts: 1, initialMs: 10, factor: 1, capMs: 10 },
+    });
+    await it.seed(ITEMS);
+    const { id } = await it.retries.start(ALL_FAILURES);
+    await eventually('it is in the middle', () => it.sent() > ITEMS / 10, { withinMs: 20_000 });
+    // It has no step of this operation: there is one slice, which is the other's.
+    await engine.addWorker();
+    child.process.kill('SIGKILL');
+    const killedAt = Date.now();
+    await child.ended;
+    const { counts } = await it.retries.show(id);
+    expect(counts.queued).toBeGreaterThan(0);
+    expect(counts.sending).toBeGreaterThan(0);
+
+    const goneOn = () =>
+      it.receivers
+        .flatMap(({ requests }) => requests)
+        .map(({ at }) => at)
+        .filter((at) => at > killedAt);
+    await eventually('somebody goes on', () => goneOn().length > 0, { withinMs: 20_000 });
+    expect(Math.min(...goneOn()) - killedAt).toBeLessThan(10_000);
+    expect(engine.log.some((line) => line.includes('operation.left_behind'))).toBe(true);
+    expect(await it.retries.ended(id, 60_000)).toMatchObject({
+      state: 'completed',
+      counts: { expected: ITEMS, delivered: ITEMS, failed: 0 },
+    });
+    const sent = perDelivery(it);
+    expect(sent.size).toBe(ITEMS);
+    expect([...sent.values()].filter((times) => times > 1).length).toBeLessThanOrEqual(counts.sending);
+    for (const { maxOverlap } of it.receivers) expect(maxOverlap).toBe(1);
+  });
+});
+
 describe('a worker process that is asked to end in the middle of a bulk retry', () => {
   test('takes nothing more, records what is on the wire, and ends by itself; nothing is sent twice', async () => {
     const ITEMS = 800;

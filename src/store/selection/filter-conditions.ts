@@ -11,7 +11,7 @@ export type Partition = { endpointId?: Id<'endpoint'>; faultCode?: string; state
 interface FilterScope {
   tenantId: Id<'tenant'>;
   tenants?: SelectedTenants | undefined;
-  /** What is "so long ago" counts from here, or from now. */
+  /** Ages count from here, or from now. */
   asOf?: Date | undefined;
 }
 

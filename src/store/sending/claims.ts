@@ -23,6 +23,9 @@ export interface QueuePlace {
   executionId: Id<'execution'>;
 }
 
+/** By this a claim that is under way is known among what Postgres does: see {@link isClaiming}. */
+const CLAIM_MARK = '/* redrive claim */';
+
 /** Before every execution. */
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
@@ -93,7 +96,7 @@ export async function claimItems(
   const live = workedBy === LIVE_LANE;
   const statement = {
     name: live ? 'claim-live' : 'claim-bulk',
-    text: `with granted as materialized (
+    text: `${CLAIM_MARK} with granted as materialized (
       select g.*, coalesce(g.known = n.revision, true) as fresh
       from unnest($2::uuid[], $3::int[], $7::boolean[], $8::timestamptz[], $9::uuid[], $10::int[])
         as g(endpoint_id, count, ordered, after_due, after_id, known)
@@ -189,6 +192,22 @@ function claimedItem(row: ClaimRow): ClaimedItem | undefined {
     body: row.body,
     ...present({ operationId: row.operation_id, onAmbiguous: row.on_ambiguous }),
   };
+}
+
+/** The database's time, as Postgres writes it. */
+export async function databaseTime(db: Queryable): Promise<string> {
+  const { rows } = await db.query<{ now: string }>('select clock_timestamp()::text as now');
+  return rows[0]?.now ?? '';
+}
+
+/** Whether a claim is under way that began before a time, and so may not see what was committed by then. */
+export async function isClaiming(db: Queryable, before: string): Promise<boolean> {
+  const { rows } = await db.query<{ found: boolean }>(
+    `select exists (select from pg_stat_activity where datname = current_database() and state = 'active'
+       and query_start <= $1::timestamptz and starts_with(query, '${CLAIM_MARK}')) as found`,
+    [before],
+  );
+  return rows[0]?.found ?? false;
 }
 
 /** The tokens of claims under which something of an endpoint is being sent. */

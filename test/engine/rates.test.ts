@@ -1,0 +1,96 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { eventually } from '../support/eventually.ts';
+import { ok } from '../support/receiver-behaviour.ts';
+import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
+import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+
+/** No second of a receiver sees more than the rate, at the beginning neither; and the rate is reached. */
+
+let engine: TestEngine;
+const scenes: Scene[] = [];
+
+beforeAll(async () => {
+  engine = await startTestEngine();
+  await engine.addWorker();
+});
+afterAll(() => engine.close());
+afterEach(() => Promise.all(scenes.splice(0).map((it) => it.close())));
+
+async function scene(receivers: number, endpoint: Record<string, unknown> = {}): Promise<Scene> {
+  const made = await createScene(engine, Array(receivers).fill(ok), endpoint);
+  scenes.push(made);
+  return made;
+}
+
+function arrivals(it: Scene): number[] {
+  return it.receivers.flatMap(({ requests }) => requests.map(({ at }) => at)).sort((a, b) => a - b);
+}
+
+/** The most requests of any window of a second, by the receivers' clock. */
+function mostInASecond(atMs: number[]): number {
+  let from = 0;
+  return atMs.reduce((most, at, to) => {
+    while ((atMs[from] ?? at) <= at - 1_000) from += 1;
+    return Math.max(most, to - from + 1);
+  }, 0);
+}
+
+/** How many a second from the first to the last. */
+function rateOf(atMs: number[]): number {
+  return ((atMs.length - 1) * 1_000) / ((atMs.at(-1) ?? 0) - (atMs[0] ?? 0));
+}
+
+function firstDeliveries(it: Scene, count: number) {
+  return engine.client.expect(202, 'POST', '/api/v1/events', {
+    key: it.tenant.key,
+    body: Array.from({ length: count }, (_, n) => ({ type: 'a.b', payload: n })),
+  });
+}
+
+test('five a second of an endpoint are five in its first second, too', async () => {
+  const it = await scene(1, { ratePerSecond: 5 });
+  await firstDeliveries(it, 14);
+  await eventually('all are sent', () => it.sent() === 14);
+  const atMs = arrivals(it);
+  // One request of tolerance for its way.
+  expect(mostInASecond(atMs)).toBeLessThanOrEqual(6);
+  expect(rateOf(atMs)).toBeGreaterThan(4);
+});
+
+test('twenty a second of an operation are so in each second, over all of its endpoints, and are reached', async () => {
+  const it = await scene(3);
+  await it.seed(80);
+  const { id } = await it.retries.start({ ...ALL_FAILURES, options: { ratePerSecond: 20 } });
+  await it.retries.ended(id, 20_000);
+  const atMs = arrivals(it);
+  expect(mostInASecond(atMs)).toBeLessThanOrEqual(21);
+  expect(rateOf(atMs)).toBeGreaterThan(17);
+});
+
+test('live and bulk work together keep within the rate of an endpoint, and live work gets through', async () => {
+  const it = await scene(1, { ratePerSecond: 20 });
+  await it.seed(60);
+  const { id } = await it.retries.start(ALL_FAILURES);
+  await eventually('it is under way', () => it.sent() >= 10);
+  const waits: number[] = [];
+  for (let n = 0; n < 4; n++) {
+    const since = Date.now();
+    const accepted = await engine.client.expect(202, 'POST', '/api/v1/events', {
+      key: it.tenant.key,
+      body: { type: 'a.b', payload: { live: n } },
+    });
+    expect(accepted.body.deliveries).toBe(1);
+    const isIt = ({ body }: { body: Buffer }) => body.toString() === `{"live":${n}}`;
+    await it.receivers[0]?.waitFor(({ requests }) => requests.some(isIt));
+    waits.push((it.receivers[0]?.requests.find(isIt)?.at ?? 0) - since);
+  }
+  const bulkLeft = 60 - (it.sent() - 4);
+  await it.retries.ended(id, 20_000);
+  const atMs = arrivals(it);
+  expect(atMs).toHaveLength(64);
+  expect(mostInASecond(atMs)).toBeLessThanOrEqual(21);
+  expect(rateOf(atMs)).toBeGreaterThan(16);
+  // Bulk work had more to send all the while.
+  expect(bulkLeft).toBeGreaterThan(0);
+  expect(Math.min(...waits)).toBeLessThan(1_000);
+});
