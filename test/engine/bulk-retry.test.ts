@@ -180,7 +180,7 @@ describe('a command in mid-slice', () => {
     );
     expect(await claims()).toBe(0);
     const { counts } = await retries.show(id);
-    expect(lastArrival(own)).toBeLessThan(pausedAt + 1_000);
+    expect(lastArrival(own)).toBeLessThan(pausedAt + patient(1_000));
     expect(counts.delivered).toBe(sent());
     expect(counts.queued).toBe(ITEMS - sent());
     expect(counts.queued).toBeGreaterThan(0);
@@ -202,7 +202,7 @@ describe('a command in mid-slice', () => {
     expect(answer).toMatchObject({ state: 'closing', control: 'cancel' });
     const { counts, state } = await retries.ended(id);
     expect(state).toBe('cancelled');
-    expect(lastArrival(own)).toBeLessThan(cancelledAt + 1_000);
+    expect(lastArrival(own)).toBeLessThan(cancelledAt + patient(1_000));
     expect(counts).toMatchObject({ expected: ITEMS, delivered: sent(), cancelled: ITEMS - sent() });
     expect(counts.cancelled).toBeGreaterThan(0);
     // Cancelled before an attempt of this operation: they are failures as before, for the next retry to find.

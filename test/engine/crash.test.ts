@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { ChildScript } from '../support/child-script.ts';
 import { eventually } from '../support/eventually.ts';
+import { patient } from '../support/patience.ts';
 import { type Behaviour, hang, ok, reset, slow, status } from '../support/receiver-behaviour.ts';
 import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
 import { uuidIn } from '../support/retries.ts';
@@ -137,7 +138,7 @@ describe('an endpoint that is tried once, and a worker that is killed', () => {
         .map(({ at }) => at)
         .filter((at) => at > killedAt);
     await eventually('somebody goes on', () => goneOn().length > 0, { withinMs: 20_000 });
-    expect(Math.min(...goneOn()) - killedAt).toBeLessThan(10_000);
+    expect(Math.min(...goneOn()) - killedAt).toBeLessThan(patient(10_000));
     expect(engine.log.some((line) => line.includes('operation.left_behind'))).toBe(true);
     expect(await it.retries.ended(id, 60_000)).toMatchObject({
       state: 'completed',
@@ -162,7 +163,7 @@ describe('a worker process that is asked to end in the middle of a bulk retry', 
     child.process.kill('SIGTERM');
     const askedAt = Date.now();
     const { code, output } = await child.ended;
-    expect(Date.now() - askedAt).toBeLessThan(5_000);
+    expect(Date.now() - askedAt).toBeLessThan(patient(5_000));
     expect([code, output]).toEqual([0, expect.stringContaining('stopped')]);
     const { rows: claims } = await engine.database.pool.query('select from claims');
     expect(claims).toHaveLength(0);

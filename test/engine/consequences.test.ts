@@ -1,0 +1,279 @@
+import { afterEach, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { ApiDeps } from '../../src/api/api-deps.ts';
+import { apiRoutes } from '../../src/api/server.ts';
+import { hasEnded } from '../../src/domain/operations/operation-state.ts';
+import { showId } from '../../src/domain/tenancy/typed-id.ts';
+import { isOutage } from '../../src/store/db/outage.ts';
+import { PLATFORM_TENANT } from '../../src/store/tenancy/tenants.ts';
+import { SURFACES } from '../../src/surfaces/surfaces.ts';
+import type { Asked } from '../support/consequences/asked.ts';
+import { STARTS_NOTHING, startingRequests } from '../support/consequences/requests.ts';
+import { createWorld, type World } from '../support/consequences/world.ts';
+import { eventually } from '../support/eventually.ts';
+import { readLedger, violationsOf } from '../support/ledger.ts';
+import { ask } from '../support/minka-client.ts';
+import type { Answer } from '../support/test-client.ts';
+import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+
+/**
+ * Random valid requests of every route that starts work: whatever is accepted ends by itself or says what it waits for, and
+ * what it waits for is all that it waits for. CONSEQUENCES_SEED has other runs, or a bad one again.
+ */
+
+// biome-ignore lint/suspicious/noExplicitAny: tests read what they expect and fail where it is not there
+type Shown = any;
+type Wait = { what: string; until?: string };
+
+const SEEDS = (process.env.CONSEQUENCES_SEED ?? '20261103').split(',').map(Number);
+/** Requests that are on their way at once. */
+const AT_ONCE = 8;
+/** What is due later than this is waited for; what is due earlier is about to happen. */
+const SOON_MS = 4_000;
+
+const POSTED = apiRoutes({ version: 'test' } as ApiDeps, SURFACES).filter(({ method }) => method === 'post');
+
+let engine: TestEngine;
+let world: World;
+
+afterEach(async () => {
+  await world?.close();
+  await engine?.close();
+});
+
+/** Sends a request as its surface wants it; every answer is checked against the document, save what has no credential. */
+function sent({
+  path,
+  body,
+  headers = {},
+  credential,
+}: Asked): Promise<Pick<Answer, 'status' | 'text' | 'body'>> {
+  if (credential === 'signature') return ask(engine.service.url ?? '', 'POST', path, { body, headers });
+  return engine.client.call('POST', path, {
+    key: credential === 'installation' ? engine.adminKey : world.tenant.key,
+    ...(body === undefined ? {} : { body }),
+    headers: { ...headers, ...(credential === 'bare' ? { authorization: world.tenant.key } : {}) },
+  });
+}
+
+/** What a valid request can be refused with, beside that what it names is not there: a state, and a key that was used before. */
+const REFUSED_BY_STATE = [
+  [401, /ack_refused/],
+  [400, /jackhenry\/operation-failed/],
+  [400, /jackhenry\/idempotency-key-reused/],
+  [400, /payload of this event is no longer kept|repeats the id of an earlier one|sent it again/],
+  [422, /idempotency_key_reused/i],
+] as const;
+
+function isRefusedByState({ status, text }: Pick<Answer, 'status' | 'text'>): boolean {
+  return (
+    [404, 409, 410].includes(status) ||
+    REFUSED_BY_STATE.some(([refused, said]) => refused === status && said.test(text))
+  );
+}
+
+type Outcome = { path: string; asked: Asked; status: number; text: string };
+
+/** All requests of a seed, in an order of its own. */
+async function storm(seed: number, outcomes: Outcome[]): Promise<void> {
+  const send = async (asked: Asked, path = asked.path): Promise<boolean> => {
+    const answer = await sent(asked);
+    outcomes.push({ path, asked, status: answer.status, text: answer.text });
+    if (answer.status >= 300) return false;
+    asked.accepted?.(answer.body);
+    return true;
+  };
+  const entries = Object.entries(startingRequests(send));
+  const all = entries.flatMap(([path, { requests, runs }], index) =>
+    fc
+      .sample(requests, { seed: seed + index, numRuns: runs })
+      .map((of) => async () => send(await of(world), path)),
+  );
+  const [order = []] = fc.sample(fc.shuffledSubarray(all, { minLength: all.length }), {
+    seed,
+    numRuns: 1,
+  });
+  for (let from = 0; from < order.length; from += AT_ONCE) {
+    await Promise.all(order.slice(from, from + AT_ONCE).map((request) => request()));
+    await world.refresh();
+  }
+}
+
+/** The operations that are open, or all, of the tenant and those that span tenants, as the API shows them. */
+async function operations({ open }: { open: boolean }): Promise<Shown[]> {
+  const { rows } = await engine.database.pool.query<{ id: string; tenant_id: string }>(
+    `select id, tenant_id from operations ${open ? 'where closed_at is null' : ''} order by id`,
+  );
+  return Promise.all(
+    rows.map(async ({ id, tenant_id }) => {
+      const platform = tenant_id === PLATFORM_TENANT.id;
+      const answer = await engine.client.expect(200, 'GET', `/api/v1/retries/${showId('operation', id)}`, {
+        key: platform ? engine.adminKey : world.tenant.key,
+        ...(platform ? { headers: { 'redrive-tenant': PLATFORM_TENANT.handle } } : {}),
+      });
+      return { ...answer.body, platform };
+    }),
+  );
+}
+
+const isLater = (time: string | undefined) => time !== undefined && Date.parse(time) > Date.now() + SOON_MS;
+
+/** What somebody has to do before these go on; all other waits end by themselves at the time that they name. */
+const FOR_SOMEBODY = ['pause', 'halt', 'endpoint_disabled', 'canary', 'order'];
+
+/** What an operation says that it waits for, and that is not about to be over by itself. */
+function waits({ waitingFor, nextEvent }: Shown): string[] {
+  const said = (waitingFor as Wait[])
+    .filter(({ what, until }) => FOR_SOMEBODY.includes(what) || isLater(until))
+    .map(({ what }) => what);
+  return said.length > 0 || !isLater(nextEvent?.at) ? said : [nextEvent.what];
+}
+
+function brief({
+  id,
+  state,
+  control,
+  counts,
+  waitingFor,
+  nextEvent,
+  options,
+  stalled,
+  halt,
+  select,
+  kind,
+}: Shown): string {
+  return JSON.stringify({
+    id,
+    state,
+    control,
+    kind,
+    counts,
+    waitingFor,
+    nextEvent,
+    options,
+    stalled,
+    halt,
+    select,
+  });
+}
+
+/** Waits until each operation has ended or is at rest, and says what those that rest wait for. */
+async function allAtRest(what: string): Promise<{ operation: Shown; waits: string[] }[]> {
+  let seen: { operation: Shown; waits: string[] }[] = [];
+  const open = () => seen.filter(({ operation }) => !hasEnded(operation.state));
+  await eventually(
+    what,
+    async () => {
+      seen = (await operations({ open: true })).map((operation) => ({ operation, waits: waits(operation) }));
+      return open().every((each) => each.waits.length > 0);
+    },
+    {
+      withinMs: 30_000,
+      otherwise: () =>
+        open()
+          .filter((each) => each.waits.length === 0)
+          .map(({ operation }) => brief(operation))
+          .join('\n'),
+    },
+  );
+  return open();
+}
+
+/** Takes away what an operation says that it waits for: one that is far off is cancelled. */
+async function lift({ operation, waits: said }: { operation: Shown; waits: string[] }): Promise<void> {
+  const verb = said.some((each) => ['pause', 'halt', 'expiry'].includes(each))
+    ? 'resume'
+    : said.includes('rate')
+      ? 'rate'
+      : 'cancel';
+  // Operations that span tenants have no commands of their own; they may have ended meanwhile, which is as good.
+  await engine.client.call('POST', `/api/v1/retries/${operation.id}/${verb}`, {
+    key: operation.platform ? engine.adminKey : world.tenant.key,
+    ...(operation.platform ? { headers: { 'redrive-tenant': PLATFORM_TENANT.handle } } : {}),
+    ...(verb === 'rate' ? { body: { ratePerSecond: null } } : {}),
+  });
+}
+
+/** Deliveries that are to be sent and neither end nor say what they wait for. */
+async function silentDeliveries(): Promise<Shown[]> {
+  const answer = await engine.client.expect(200, 'GET', '/api/v1/deliveries?state=pending&limit=200', {
+    key: world.tenant.key,
+  });
+  return answer.body.items.filter(({ waitingFor }: Shown) => waitingFor.length === 0);
+}
+
+type Line = { event?: string; workflowId?: string; activity?: string; code?: string };
+
+const SQLSTATE = /^[0-9A-Z]{5}$/;
+
+/** Failures that the log tells of and that no outage explains: a step that failed twice, a statement that was refused. */
+function failuresLogged(): string[] {
+  const steps = new Set<string>();
+  return engine.log.filter((text) => {
+    const { event = '', workflowId, activity, code = '' } = JSON.parse(text) as Line;
+    if (event === 'operation.halted') return text.includes('failed_step');
+    if (!event.endsWith('.failed') || isOutage({ code })) return false;
+    const step = `${workflowId} ${activity} ${code}`;
+    const again = event === 'activity.failed' && steps.has(step);
+    steps.add(step);
+    return again || SQLSTATE.test(code);
+  });
+}
+
+test('every route that is posted to is among those that start work, or among those that do not', () => {
+  const listed = [...Object.keys(startingRequests(async () => false)), ...STARTS_NOTHING];
+  expect(listed.toSorted()).toEqual(POSTED.map(({ path }) => path).toSorted());
+});
+
+/** What of the answers of a run is not as it has to be. */
+function amissIn(outcomes: Outcome[]): string[] {
+  const accepted = new Set(outcomes.filter(({ status }) => status < 300).map(({ path }) => path));
+  return [
+    ...outcomes
+      .filter((each) => each.status >= 300 && !isRefusedByState(each))
+      .map(({ asked, status, text }) => `${status} ${text} for ${JSON.stringify(asked)}`),
+    ...POSTED.map(({ path }) => path)
+      .filter((path) => !accepted.has(path) && !STARTS_NOTHING.includes(path))
+      .map((path) => `no request of ${path} was accepted`),
+  ];
+}
+
+/** Waits until all has ended that was not waiting for something, and then, that being over, the rest. */
+async function consequences(): Promise<void> {
+  await allAtRest('each operation has ended or says what it waits for');
+  await eventually(
+    'each delivery has ended or says what it waits for',
+    async () => (await silentDeliveries()).length === 0,
+  );
+  world.recover();
+  for (const { id, handle } of world.endpoints)
+    if (handle !== 'deleted')
+      await engine.client.expect(200, 'POST', `/api/v1/endpoints/${id}/enable`, { key: world.tenant.key });
+  let open: Awaited<ReturnType<typeof allAtRest>> = [];
+  await eventually(
+    'each operation has ended, what it waited for being over',
+    async () => {
+      open = await allAtRest('each operation goes on, or says what it waits for');
+      for (const each of open) await lift(each);
+      return open.length === 0;
+    },
+    { withinMs: 30_000, otherwise: () => open.map(({ operation }) => brief(operation)).join('\n') },
+  );
+}
+
+test.each(SEEDS)(
+  'whatever is accepted ends by itself, or says what it waits for and ends when that is over (CONSEQUENCES_SEED=%i)',
+  async (seed) => {
+    engine = await startTestEngine();
+    world = await createWorld(engine);
+    const outcomes: Outcome[] = [];
+    await storm(seed, outcomes);
+    const stuck = await consequences().then(
+      () => [],
+      (error: Error) => [error.message],
+    );
+    const unended = (await operations({ open: false })).filter(({ state }) => !hasEnded(state)).map(brief);
+    const violations = violationsOf(await readLedger(engine.database.pool));
+    expect([...amissIn(outcomes), ...stuck, ...unended, ...violations, ...failuresLogged()]).toEqual([]);
+  },
+);

@@ -1,0 +1,35 @@
+import type { Entry, Send } from './asked.ts';
+import { FLOWRELAY, flowRelay } from './flowrelay-requests.ts';
+import { JACK_HENRY, JACK_HENRY_ENTRIES } from './jack-henry-requests.ts';
+import { MINKA } from './minka-requests.ts';
+import { controls, NATIVE } from './native-requests.ts';
+import { stedi } from './stedi-requests.ts';
+import { ZEN_MESH } from './zen-mesh-requests.ts';
+
+/** Every route that starts work, steers it or changes what it meets, with valid requests of it; `send` sends what goes before. */
+export function startingRequests(send: Send): Record<string, Entry> {
+  return {
+    ...NATIVE,
+    ...controls(send),
+    ...ZEN_MESH,
+    ...MINKA,
+    ...JACK_HENRY_ENTRIES,
+    ...stedi(''),
+    ...stedi('/2023-08-01'),
+    ...flowRelay(send),
+  };
+}
+
+/** Routes that are posted to and start nothing: what they make is a credential, a name, a search or a record. */
+export const STARTS_NOTHING = [
+  '/api/v1/tenants',
+  '/api/v1/keys',
+  '/api/v1/jwt-issuers',
+  '/api/v1/signers',
+  '/api/v1/access-rules',
+  '/api/v1/endpoints',
+  `${JACK_HENRY}/{institutionId}/subscriptions`,
+  `${JACK_HENRY}/{institutionId}/events/{subscriptionId}/search`,
+  `${FLOWRELAY}/receipts/{id}/diagnostics/preview`,
+  `${FLOWRELAY}/diagnostics/{id}/freeze`,
+];
