@@ -423,6 +423,8 @@ describe('what is under way elsewhere', () => {
     expect(await it.retries.ended(joining.id)).toMatchObject({
       state: 'completed',
       counts: { expected: 2, excluded: 2 },
+      // What took the items over has delivered them.
+      remainder: { count: 0 },
     });
     // The first one finds itself without work when it looks: a command is such an occasion.
     await it.retries.control(first.id, 'rate', { ratePerSecond: null });
