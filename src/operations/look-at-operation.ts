@@ -2,7 +2,7 @@ import { DESCRIBED_ENDPOINTS } from '../domain/operations/describe-progress.ts';
 import { type NextStep, nextStep } from '../domain/operations/next-step.ts';
 import type { Operation } from '../domain/operations/operation.ts';
 import { isWatched } from '../domain/operations/watch.ts';
-import type { Id } from '../domain/tenancy/typed-id.ts';
+import { type Id } from '../domain/tenancy/typed-id.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { isOutage } from '../store/db/outage.ts';
 import { type FactsAndJoined, operationFacts, writeNextEvent } from '../store/operations/operation-facts.ts';
@@ -20,7 +20,7 @@ export interface Looked {
   step: NextStep;
   facts?: FactsAndJoined;
   /** Endpoints that it has something unsent for: one more at most than a description names. */
-  unsentFor: string[];
+  unsentFor: Id<'endpoint'>[];
 }
 
 /** How long a step that is not a wait may take before somebody asks after it. */

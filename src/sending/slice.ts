@@ -14,7 +14,7 @@ import {
   sliceTurn,
 } from '../domain/sending/slice-turn.ts';
 import { spread } from '../domain/sending/spread.ts';
-import type { Id } from '../domain/tenancy/typed-id.ts';
+import { type Id } from '../domain/tenancy/typed-id.ts';
 import type { Wake } from '../loops/wake.ts';
 import { createDeadline } from '../outbound/deadline.ts';
 import { withTransaction } from '../store/db/pool.ts';
@@ -281,7 +281,7 @@ export class Slice {
 
   /** What is in flight, by tenant and by what is known of its endpoint. */
   #held() {
-    const heldByTenant = new Map<string, number>();
+    const heldByTenant = new Map<Id<'tenant'>, number>();
     let heldBySlow = 0;
     let heldByUnproven = 0;
     const nowMs = performance.now();

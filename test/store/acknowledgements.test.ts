@@ -1,3 +1,4 @@
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { closingState } from '../../src/domain/operations/operation-counts.ts';
 import { classify, demandAcknowledgement } from '../../src/domain/sending/classification.ts';
@@ -21,7 +22,7 @@ import {
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore({ connections: 4 });
@@ -36,7 +37,7 @@ const MODES = ['first', 'retry', 'replay', 'replay of what was acknowledged'] as
 type Mode = (typeof MODES)[number];
 
 /** One delivery whose newest execution is queued, and the operation that it belongs to. */
-async function queued(mode: Mode): Promise<{ id: string; operationId?: string }> {
+async function queued(mode: Mode): Promise<{ id: string; operationId?: Id<'operation'> }> {
   const [id = ''] = await store.ingest(tenant, 1);
   if (mode === 'first') return { id };
   if (mode === 'retry') await store.attempt(404, { endpointIds: [endpointId] });
@@ -90,12 +91,12 @@ async function newest(id: string) {
   return { execution, delivery: delivery.state };
 }
 
-async function countsOf(operationId: string) {
+async function countsOf(operationId: Id<'operation'>) {
   const [counts] = await store.rows('select * from operation_counts where operation_id = $1', [operationId]);
   return counts;
 }
 
-const WAYS: Record<string, (id: string, operationId?: string) => Promise<void>> = {
+const WAYS: Record<string, (id: string, operationId?: Id<'operation'>) => Promise<void>> = {
   scheduled: (id) => sent(id, 500),
   unknown: (id) => sent(id, 'timeout'),
   'taken and not acknowledged': (id) => takenOnly(id),

@@ -1,3 +1,4 @@
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Selection } from '../../src/domain/operations/selection.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
@@ -37,7 +38,7 @@ async function eventsOf(of = tenant): Promise<string[]> {
 }
 
 /** What an operation made of each endpoint's deliveries, by endpoint, sorted. */
-async function became(operationId: string): Promise<Record<string, string[]>> {
+async function became(operationId: Id<'operation'>): Promise<Record<string, string[]>> {
   const rows = await store.rows(
     `select endpoint_id, 'item' as became from executions where operation_id = $1
      union all select d.endpoint_id, x.reason from exclusions x join deliveries d on d.id = x.delivery_id
@@ -49,7 +50,7 @@ async function became(operationId: string): Promise<Record<string, string[]>> {
   return byEndpoint;
 }
 
-async function countsOf(operationId: string) {
+async function countsOf(operationId: Id<'operation'>) {
   return (await store.rows('select * from operation_counts where operation_id = $1', [operationId]))[0];
 }
 

@@ -1,3 +1,4 @@
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
@@ -11,7 +12,7 @@ const TAKING_OVER = { options: { takeOverScheduled: true } };
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();
@@ -25,17 +26,17 @@ afterAll(async () => {
   await store.close();
 });
 
-async function cancel(operationId: string, limit = 100): Promise<number> {
+async function cancel(operationId: Id<'operation'>, limit = 100): Promise<number> {
   const result = await controlOperation(store.deps, tenant.id, operationId, { do: 'cancel' });
   expect(result).toMatchObject({ ok: true });
   return withTransaction(store.pool, (db) => cancelUnsent(db, operationId, limit));
 }
 
-function executions(deliveryId: string | undefined) {
+function executions(deliveryId: Id<'delivery'> | undefined) {
   return store.rows('select * from executions where delivery_id = $1 order by id', [deliveryId]);
 }
 
-async function stateOf(deliveryId: string | undefined): Promise<string> {
+async function stateOf(deliveryId: Id<'delivery'> | undefined): Promise<string> {
   return (await store.rows('select state from deliveries where id = $1', [deliveryId]))[0].state;
 }
 

@@ -1,3 +1,4 @@
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { controlOperation } from '../../src/operations/control-operation.ts';
@@ -17,7 +18,7 @@ import {
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore({ connections: 12 });

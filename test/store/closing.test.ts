@@ -1,3 +1,4 @@
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { closingState } from '../../src/domain/operations/operation-counts.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
@@ -13,7 +14,7 @@ import { createTestStore, type TestStore, type TestTenant } from '../support/tes
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();
@@ -24,18 +25,18 @@ beforeEach(async () => {
 });
 afterAll(() => store.close());
 
-function close(operationId: string) {
+function close(operationId: Id<'operation'>) {
   return withTransaction(store.pool, (db) => closeOperation(db, operationId, closingState));
 }
 
 /** Looks again at what was coalesced, as an operation does before it closes; returns how much was reopened. */
-async function reopen(operationId: string): Promise<number> {
+async function reopen(operationId: Id<'operation'>): Promise<number> {
   const operation = await loadOperation(store.pool, operationId);
   if (!operation) throw new Error('no such operation');
   return withTransaction(store.pool, (db) => selectAgain(db, operation, 100));
 }
 
-async function cancel(operationId: string): Promise<void> {
+async function cancel(operationId: Id<'operation'>): Promise<void> {
   await controlOperation(store.deps, tenant.id, operationId, { do: 'cancel' });
   await withTransaction(store.pool, (db) => cancelUnsent(db, operationId, 100));
 }
@@ -52,7 +53,7 @@ async function bulk(state: ('failed' | 'ignored')[] = ['failed']): Promise<strin
   return operationId;
 }
 
-async function countsOf(operationId: string) {
+async function countsOf(operationId: Id<'operation'>) {
   return (await store.rows('select * from operation_counts where operation_id = $1', [operationId]))[0];
 }
 

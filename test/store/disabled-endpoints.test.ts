@@ -1,3 +1,4 @@
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { endPatience } from '../../src/operations/end-patience.ts';
@@ -14,7 +15,7 @@ import { createTestStore, type TestStore, type TestTenant } from '../support/tes
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();
@@ -40,7 +41,7 @@ async function bulk(options: { disabledPatienceMs?: number } = {}): Promise<stri
 }
 
 /** As a slice does where it finds the endpoint closed. */
-function settle(workedBy: string): Promise<number> {
+function settle(workedBy: Id<'operation'>): Promise<number> {
   return withTransaction(store.pool, async (db) => {
     await holdEndpoints(db, [endpointId]);
     const handed = workedBy === LIVE_LANE ? await handOverWaiting(db, [endpointId], 1_000) : 0;

@@ -1,3 +1,4 @@
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { FAILED_FILE_TYPE } from '../../src/domain/endpoints/event-type.ts';
 import { tellFailedFiles, tenantsToTell } from '../../src/surfaces/stedi/failed-file-feed.ts';
@@ -36,7 +37,7 @@ async function feed(): Promise<void> {
   });
 }
 
-async function open(tenant: TestTenant, endpointId: string, change: object = {}): Promise<string> {
+async function open(tenant: TestTenant, endpointId: Id<'endpoint'>, change: object = {}): Promise<string> {
   const runs = [{ state: 'queued' as const }];
   return (
     (await seedFile(store.pool, { tenantId: tenant.id, endpointId, runs, ...change })).executionIds[0] ?? ''

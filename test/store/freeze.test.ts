@@ -1,3 +1,4 @@
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { resolveDelivery } from '../../src/operations/resolve-delivery.ts';
@@ -16,7 +17,7 @@ import { createTestStore, type TestStore, type TestTenant } from '../support/tes
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();
@@ -53,19 +54,19 @@ async function bulk(options = {}): Promise<string> {
 }
 
 /** What became of what an operation selected. */
-async function ledgerOf(operationId: string) {
+async function ledgerOf(operationId: Id<'operation'>) {
   return (await pageOperationItems(store.pool, operationId, { limit: 100 })).items;
 }
 
-async function openExecution(deliveryId: string) {
+async function openExecution(deliveryId: Id<'delivery'>) {
   return (await store.rows('select * from executions where delivery_id = $1 and open', [deliveryId]))[0];
 }
 
-async function stateOf(deliveryId: string): Promise<string> {
+async function stateOf(deliveryId: Id<'delivery'>): Promise<string> {
   return (await store.rows('select state from deliveries where id = $1', [deliveryId]))[0].state;
 }
 
-function control(operationId: string, command: 'pause' | 'resume' | 'cancel') {
+function control(operationId: Id<'operation'>, command: 'pause' | 'resume' | 'cancel') {
   return controlOperation(store.deps, tenant.id, operationId, { do: command });
 }
 

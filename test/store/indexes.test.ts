@@ -1,3 +1,4 @@
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DeliveryFilter, Selection } from '../../src/domain/operations/selection.ts';
@@ -44,8 +45,8 @@ const LARGE = ['executions', 'deliveries', 'payloads', 'events', 'attempts', 'ex
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointIds: string[];
-let operationId: string;
+let endpointIds: Id<'endpoint'>[];
+let operationId: Id<'operation'>;
 
 /** Deliveries of many tenants, a tenth of them failed, and one operation with what a retry of some thousands selects. */
 beforeAll(async () => {

@@ -1,3 +1,4 @@
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { settleExpiredClaims } from '../../src/operations/settle-expired.ts';
@@ -21,7 +22,7 @@ beforeEach(async () => {
 afterAll(() => store.close());
 
 /** Has what is due claimed by a sender that is never heard of again. */
-async function lose(endpointId: string): Promise<void> {
+async function lose(endpointId: Id<'endpoint'>): Promise<void> {
   expect((await store.claim({ endpointIds: [endpointId] })).items).toHaveLength(1);
   await store.leasesEnd();
   await settleExpiredClaims(store.pool);

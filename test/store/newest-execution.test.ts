@@ -1,3 +1,4 @@
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
@@ -9,7 +10,7 @@ const FAILED = { state: ['failed' as const], newest: { states: ['failed' as cons
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();
@@ -20,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => store.close());
 
-async function failedOne(): Promise<{ deliveryId: string; executionId: string }> {
+async function failedOne(): Promise<{ deliveryId: Id<'delivery'>; executionId: Id<'execution'> }> {
   const [deliveryId] = await store.ingest(tenant, 1);
   await store.attempt(500, { endpointIds: [endpointId] });
   const [row] = await store.rows('select id from executions where delivery_id = $1', [deliveryId]);

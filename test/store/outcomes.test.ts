@@ -1,3 +1,4 @@
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { settleExpiredClaims } from '../../src/operations/settle-expired.ts';
@@ -25,7 +26,7 @@ import {
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();
@@ -43,13 +44,13 @@ function claimOwn() {
   return store.claim({ endpointIds: [endpointId] });
 }
 
-async function execution(deliveryId: string | undefined) {
+async function execution(deliveryId: Id<'delivery'> | undefined) {
   return (
     await store.rows('select * from executions where delivery_id = $1 order by id desc limit 1', [deliveryId])
   )[0];
 }
 
-async function delivery(deliveryId: string | undefined) {
+async function delivery(deliveryId: Id<'delivery'> | undefined) {
   return (await store.rows('select * from deliveries where id = $1', [deliveryId]))[0];
 }
 

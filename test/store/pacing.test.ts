@@ -1,3 +1,4 @@
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -145,7 +146,7 @@ describe('the rate of an endpoint', () => {
     const { operationId } = await store.retry(tenant, { filter: {} });
     await store.select(operationId);
     await store.ingest(tenant, 1);
-    const claimableInMs = async (workedBy: string) =>
+    const claimableInMs = async (workedBy: Id<'operation'>) =>
       (await readyEndpoints(store.pool, workedBy)).find((endpoint) => endpoint.endpointId === id)
         ?.claimableInMs;
     await granted(id, 100, by('bulk'));

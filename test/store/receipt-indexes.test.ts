@@ -1,3 +1,4 @@
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Queryable } from '../../src/store/db/queryable.ts';
 import { idHistories } from '../../src/store/ingest/resends.ts';
@@ -14,7 +15,7 @@ const LARGE = ['executions', 'deliveries', 'payloads', 'events', 'attempts', 're
 
 let store: TestStore;
 let tenant: TestTenant;
-let eventId: string;
+let eventId: Id<'event'>;
 
 beforeAll(async () => {
   store = await createTestStore();

@@ -11,7 +11,7 @@ import {
 import type { Selection } from '../../src/domain/operations/selection.ts';
 import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
 import { type ExecutionState, isOpen } from '../../src/domain/sending/execution-state.ts';
-import type { Id } from '../../src/domain/tenancy/typed-id.ts';
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import type { Transaction } from '../../src/store/db/queryable.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
@@ -35,8 +35,8 @@ afterAll(() => store.close());
 
 /** A delivery in the ledger, and what the function is told of it. */
 interface Scene {
-  deliveryId: string;
-  endpointId: string;
+  deliveryId: Id<'delivery'>;
+  endpointId: Id<'endpoint'>;
   facts: RetryFacts;
   holderId?: string;
 }
@@ -101,7 +101,7 @@ async function furnish(): Promise<Scene[]> {
   return made;
 }
 
-async function newHolder({ control, state, canaryHeld }: Stopped, endpointId: string): Promise<string> {
+async function newHolder({ control, state, canaryHeld }: Stopped, endpointId: Id<'endpoint'>): Promise<string> {
   const { operationId } = await store.retry(tenant, { filter: { state: [] } });
   await store.rows(
     `update operations set control = $2, state = $3, halt = case $3 when 'halted' then '{}'::jsonb end where id = $1`,
@@ -123,7 +123,7 @@ async function seed(
     id,
     holder,
   }: {
-    endpointId: string;
+    endpointId: Id<'endpoint'>;
     endpoint: EndpointState;
     payloadKept: boolean;
     id?: string;

@@ -1,3 +1,4 @@
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { DeliveryFilter } from '../../src/domain/operations/selection.ts';
@@ -7,7 +8,7 @@ import { createTestStore, type TestStore, type TestTenant } from '../support/tes
 let store: TestStore;
 let tenant: TestTenant;
 let stranger: TestTenant;
-let endpointIds: string[];
+let endpointIds: Id<'endpoint'>[];
 let foreignIds: string[];
 
 beforeAll(async () => {
@@ -20,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => store.close());
 
 /** What each delivery that an operation selected became. */
-async function decisions(operationId: string): Promise<Map<string, string>> {
+async function decisions(operationId: Id<'operation'>): Promise<Map<string, string>> {
   const rows = await store.rows(
     `select delivery_id, 'item' as became from executions where operation_id = $1
      union all select delivery_id, reason from exclusions where operation_id = $1`,

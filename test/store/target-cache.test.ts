@@ -1,3 +1,4 @@
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { EndpointConfig } from '../../src/domain/endpoints/endpoint.ts';
@@ -25,7 +26,7 @@ import {
 const sealer = createSealer(randomBytes(32));
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 let cache: TargetCache;
 let version: number;
 

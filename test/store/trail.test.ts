@@ -1,3 +1,4 @@
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { closingState } from '../../src/domain/operations/operation-counts.ts';
@@ -26,7 +27,7 @@ beforeEach(async () => {
 });
 afterAll(() => store.close());
 
-const acts = async (operationId: string) =>
+const acts = async (operationId: Id<'operation'>) =>
   (await controlsOf(store.pool, tenant.id, operationId)).map(({ at, ...act }) => {
     expect(at).toBeInstanceOf(Date);
     return act;
@@ -130,7 +131,7 @@ describe('the report of an operation', () => {
 
 describe('settling many that are unknown', () => {
   /** Deliveries whose outcome nobody knows. */
-  async function unknown(count: number): Promise<{ endpointId: string; ids: string[] }> {
+  async function unknown(count: number): Promise<{ endpointId: Id<'endpoint'>; ids: string[] }> {
     const endpointId = await store.newEndpoint(tenant, { onAmbiguous: 'hold' });
     const ids = await store.ingest(tenant, count);
     await store.attempt('timeout', { endpointIds: [endpointId], count });

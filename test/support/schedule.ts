@@ -1,3 +1,4 @@
+import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { Refusal } from '../../src/domain/endpoints/preparation.ts';
@@ -73,14 +74,14 @@ const MAX_ENDPOINTS = 5;
 export class World {
   readonly store: TestStore;
   readonly tenant: TestTenant;
-  readonly endpointIds: string[];
+  readonly endpointIds: Id<'endpoint'>[];
   /** As it was after the last step: what the next one chooses from. */
   ledger: Ledger;
   /** Claims of senders that still live, those among them whose lease has ended too. */
   readonly claims: HeldClaim[] = [];
   readonly told = new Map<string, Set<string>>();
 
-  private constructor(store: TestStore, tenant: TestTenant, endpointIds: string[], ledger: Ledger) {
+  private constructor(store: TestStore, tenant: TestTenant, endpointIds: Id<'endpoint'>[], ledger: Ledger) {
     this.store = store;
     this.tenant = tenant;
     this.endpointIds = endpointIds;
@@ -107,7 +108,7 @@ export class World {
   }
 
   /** An operation: one that is open as a rule, now and then any, for what comes too late. */
-  anOperation(n: number): string | undefined {
+  anOperation(n: number): Id<'operation'> | undefined {
     const open = this.ledger.operations.filter((operation) => !operation.closed_at);
     return (n % 6 === 5 ? undefined : pick(open, n)?.id) ?? pick(this.ledger.operations, n)?.id;
   }
@@ -372,7 +373,7 @@ const ACTS = {
 };
 
 /** What an activity does to close an operation, as far as it is not Temporal's; one that comes too late does it too. */
-async function close(operationId: string, pool: Pool): Promise<void> {
+async function close(operationId: Id<'operation'>, pool: Pool): Promise<void> {
   const operation = await loadOperation(pool, operationId);
   if (operation?.control === 'cancel')
     while ((await withTransaction(pool, (db) => cancelUnsent(db, operationId, 2))) > 0);
@@ -386,7 +387,7 @@ async function close(operationId: string, pool: Pool): Promise<void> {
 
 async function claim(
   world: World,
-  workedBy: string,
+  workedBy: Id<'operation'>,
   count: number,
   pool: Pool,
   maxBytes = 1e9,
@@ -453,7 +454,7 @@ async function untilTaken<T>(write: () => Promise<T>): Promise<T> {
     }
 }
 
-async function ignoreClosed(world: World, workedBy: string, pool: Pool): Promise<void> {
+async function ignoreClosed(world: World, workedBy: Id<'operation'>, pool: Pool): Promise<void> {
   await withTransaction(pool, async (db) => {
     await holdEndpoints(db, world.endpointIds);
     if (workedBy === LIVE_LANE) await handOverWaiting(db, world.endpointIds, 2);

@@ -1,3 +1,4 @@
+import { alias } from '../../domain/tenancy/typed-id.ts';
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
 import { readIdempotencyKey } from '../../api/idempotency.ts';
@@ -69,7 +70,7 @@ export function replayRoutes(deps: ApiDeps): Route[] {
         const result = await previewReceiptReplay(
           deps,
           { tenant, caller, key },
-          { eventId: id, endpointId: body.endpointId },
+          { eventId: alias('event', id), endpointId: body.endpointId },
           (planned) => previewView(planned, { caller, key, requestId }),
         );
         return answer(result, 201, requestId);

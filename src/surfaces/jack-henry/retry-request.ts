@@ -1,3 +1,4 @@
+import { type Id } from '../../domain/tenancy/typed-id.ts';
 import { z } from 'zod';
 import type { OperationOptions } from '../../domain/operations/operation.ts';
 import type { OperationKind } from '../../domain/operations/operation-state.ts';
@@ -108,7 +109,7 @@ export interface AskedRetry {
 
 /** One event for one subscription, whatever became of it: "is republished". */
 export function singleSubscriptionRetry(
-  { subscriptionId, eventId }: { subscriptionId: string; eventId: string },
+  { subscriptionId, eventId }: { subscriptionId: Id<'endpoint'>; eventId: Id<'event'> },
   { bypassSubscriptionFilter: bypass }: z.output<typeof SingleEventRetryRequest>,
 ): AskedRetry {
   return {
@@ -126,7 +127,7 @@ export function singleSubscriptionRetry(
  * which are meant whatever became of them.
  */
 export function bulkSubscriptionRetry(
-  subscriptionId: string,
+  subscriptionId: Id<'endpoint'>,
   body: z.output<typeof BulkSubscriptionEventRetryRequest>,
 ): AskedRetry {
   const namesEvents = body.eventId !== undefined || body.eventNum !== undefined;
@@ -141,7 +142,7 @@ export function bulkSubscriptionRetry(
         ...selectedEvents(body),
         endpointIds: [subscriptionId],
         state: statesOf(statuses),
-        ...(body.dispatchBatchId ? { dispatchBatchIds: uuidsIn(body.dispatchBatchId) } : {}),
+        ...(body.dispatchBatchId ? { dispatchBatchIds: uuidsIn('operation', body.dispatchBatchId) } : {}),
         ...(body.pendingLongerThan === undefined
           ? {}
           : { ifPendingLongerThanMs: durationMs(body.pendingLongerThan) }),

@@ -1,3 +1,4 @@
+import { type Id } from '../../../domain/tenancy/typed-id.ts';
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import type { Caller, TenantRef } from '../../../api/caller.ts';
@@ -42,7 +43,7 @@ const RateChange = z
   .meta({ id: 'RateChange' });
 
 type ControlCall = Pick<Call, 'requestId'> & {
-  params: { id: string };
+  params: { id: Id<'operation'> };
   tenant: TenantRef;
   caller: Caller;
 };

@@ -1,3 +1,4 @@
+import { type Id } from '../../../domain/tenancy/typed-id.ts';
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { readCursor, writeCursor } from '../../../api/cursor.ts';
@@ -73,7 +74,7 @@ export function retryItemRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
   /** One page is in memory at a time, and the next is read when the peer has taken it and its turn has come. */
   async function streamItems(
     output: StreamOutput,
-    operationId: string,
+    operationId: Id<'operation'>,
     from: { state?: (typeof ITEM_STATES)[number][]; after?: string },
   ): Promise<void> {
     let after = from.after;
