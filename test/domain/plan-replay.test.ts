@@ -1,3 +1,4 @@
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { describe, expect, test } from '@jest/globals';
 import {
   type Material,
@@ -8,13 +9,13 @@ import {
   type TargetHandoff,
 } from '../../src/surfaces/flowrelay/domain/plan-replay.ts';
 
-const endpoint = (endpointId: string, more: Partial<TargetEndpoint> = {}): TargetEndpoint => ({
+const endpoint = (endpointId: Id<'endpoint'>, more: Partial<TargetEndpoint> = {}): TargetEndpoint => ({
   endpointId,
   version: 1,
   state: 'enabled',
   ...more,
 });
-const handoff = (endpointId: string, more: Partial<TargetHandoff> = {}): TargetHandoff => ({
+const handoff = (endpointId: Id<'endpoint'>, more: Partial<TargetHandoff> = {}): TargetHandoff => ({
   endpointId,
   state: 'failed',
   attempted: true,

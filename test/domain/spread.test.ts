@@ -1,3 +1,4 @@
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Sockets, type Spreadable, spread } from '../../src/domain/sending/spread.ts';
@@ -164,7 +165,7 @@ describe('spreading sockets', () => {
 });
 
 describe('sockets that are kept', () => {
-  const endpoint = (endpointId: string, inFlight: number): Spreadable => ({
+  const endpoint = (endpointId: Id<'endpoint'>, inFlight: number): Spreadable => ({
     endpointId,
     tenantId: endpointId,
     inFlight,

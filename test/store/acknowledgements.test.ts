@@ -37,7 +37,7 @@ const MODES = ['first', 'retry', 'replay', 'replay of what was acknowledged'] as
 type Mode = (typeof MODES)[number];
 
 /** One delivery whose newest execution is queued, and the operation that it belongs to. */
-async function queued(mode: Mode): Promise<{ id: string; operationId?: Id<'operation'> }> {
+async function queued(mode: Mode): Promise<{ id: Id<'delivery'>; operationId?: Id<'operation'> }> {
   const [id = ''] = await store.ingest(tenant, 1);
   if (mode === 'first') return { id };
   if (mode === 'retry') await store.attempt(404, { endpointIds: [endpointId] });
@@ -78,7 +78,7 @@ async function takenOnly(id: string): Promise<void> {
   );
 }
 
-async function acknowledge(id: string) {
+async function acknowledge(id: Id<'delivery'>) {
   return (await acknowledgeDeliveries(store.deps, [id])).get(id);
 }
 
@@ -103,12 +103,12 @@ const WAYS: Record<string, (id: string, operationId?: Id<'operation'>) => Promis
   failed: (id) => sent(id, 404),
 };
 const CANCELLED: typeof WAYS = {
-  'cancelled after an attempt': async (id, operationId = '') => {
+  'cancelled after an attempt': async (id, operationId = '' as Id<'operation'>) => {
     const claim = await claimed(id);
     await controlOperation(store.deps, tenant.id, operationId, { do: 'cancel' });
     await store.record(claim, 500);
   },
-  'unknown under a cancel': async (id, operationId = '') => {
+  'unknown under a cancel': async (id, operationId = '' as Id<'operation'>) => {
     const claim = await claimed(id);
     await controlOperation(store.deps, tenant.id, operationId, { do: 'cancel' });
     await store.record(claim, 'timeout');

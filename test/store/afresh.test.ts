@@ -18,7 +18,7 @@ const PLATFORM: TestTenant = PLATFORM_TENANT;
 
 let store: TestStore;
 let tenant: TestTenant;
-let first: string;
+let first: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();
@@ -32,7 +32,7 @@ afterAll(async () => {
   await store.close();
 });
 
-async function eventsOf(of = tenant): Promise<string[]> {
+async function eventsOf(of = tenant): Promise<Id<'event'>[]> {
   const rows = await store.rows('select id from events where tenant_id = $1 order by number', [of.id]);
   return rows.map((row) => row.id);
 }
@@ -55,7 +55,7 @@ async function countsOf(operationId: Id<'operation'>) {
 }
 
 /** Accepts and, where it is no explicit list, selects to the end. */
-async function afresh(selection: Selection, of = tenant): Promise<string> {
+async function afresh(selection: Selection, of = tenant): Promise<Id<'operation'>> {
   const { operationId } = await store.retry(of, selection);
   await store.select(operationId);
   return operationId;
@@ -239,7 +239,7 @@ describe('events that are matched afresh', () => {
 
 describe('an operation of the platform', () => {
   let others: TestTenant;
-  let theirs: string;
+  let theirs: Id<'endpoint'>;
 
   beforeEach(async () => {
     others = await store.newTenant();

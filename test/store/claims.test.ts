@@ -35,7 +35,7 @@ async function failed(count: number): Promise<string[]> {
   return ids;
 }
 
-async function bulk(): Promise<string> {
+async function bulk(): Promise<Id<'operation'>> {
   const { operationId } = await store.retry(tenant, { filter: {} });
   await store.select(operationId);
   return operationId;

@@ -41,13 +41,13 @@ async function cancel(operationId: Id<'operation'>): Promise<void> {
   await withTransaction(store.pool, (db) => cancelUnsent(db, operationId, 100));
 }
 
-async function failed(count: number): Promise<string[]> {
+async function failed(count: number): Promise<Id<'delivery'>[]> {
   const ids = await store.ingest(tenant, count);
   await store.attempt(404, { endpointIds: [endpointId] });
   return ids;
 }
 
-async function bulk(state: ('failed' | 'ignored')[] = ['failed']): Promise<string> {
+async function bulk(state: ('failed' | 'ignored')[] = ['failed']): Promise<Id<'operation'>> {
   const { operationId } = await store.retry(tenant, { filter: { state } });
   await store.select(operationId);
   return operationId;

@@ -28,13 +28,13 @@ afterAll(() => store.close());
 
 const MINUTES = 60_000;
 
-async function failed(count: number): Promise<string[]> {
+async function failed(count: number): Promise<Id<'delivery'>[]> {
   const ids = await store.ingest(tenant, count);
   await store.attempt(404, { endpointIds: [endpointId] });
   return ids;
 }
 
-async function bulk(options: { disabledPatienceMs?: number } = {}): Promise<string> {
+async function bulk(options: { disabledPatienceMs?: number } = {}): Promise<Id<'operation'>> {
   const { operationId } = await store.retry(tenant, { filter: {} }, { options });
   await store.select(operationId);
   return operationId;
@@ -167,7 +167,7 @@ describe('an endpoint that an operator disables', () => {
 });
 
 describe('what the live lane sends of an operation', () => {
-  async function interactive(count: number): Promise<string> {
+  async function interactive(count: number): Promise<Id<'operation'>> {
     return (await store.retry(tenant, { deliveryIds: await failed(count) })).operationId;
   }
 

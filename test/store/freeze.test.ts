@@ -32,18 +32,18 @@ afterAll(async () => {
 });
 
 /** Deliveries that have failed once, for good. */
-async function failed(count: number): Promise<string[]> {
+async function failed(count: number): Promise<Id<'delivery'>[]> {
   const ids = await store.ingest(tenant, count);
   await store.attempt(404, { endpointIds: [endpointId] });
   return ids;
 }
 
-async function one(ids: Promise<string[]>): Promise<string> {
+async function one(ids: Promise<string[]>): Promise<Id<'delivery'>> {
   return (await ids)[0] ?? '';
 }
 
 /** A bulk retry over a filter, selected to its end. */
-async function bulk(options = {}): Promise<string> {
+async function bulk(options = {}): Promise<Id<'operation'>> {
   const { operationId } = await store.retry(
     tenant,
     { filter: { state: ['failed', 'pending', 'unknown', 'delivered', 'ignored'] } },

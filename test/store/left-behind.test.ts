@@ -1,3 +1,4 @@
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { controlOperation } from '../../src/operations/control-operation.ts';
@@ -18,13 +19,13 @@ beforeEach(async () => {
 });
 afterAll(() => store.close());
 
-async function operations(count: number): Promise<string[]> {
+async function operations(count: number): Promise<Id<'operation'>[]> {
   const made = Array.from({ length: count }, () => store.retry(tenant, { filter: {} }));
   return (await Promise.all(made)).map(({ operationId }) => operationId);
 }
 
 /** A worker that was seen so many seconds ago, at these operations. */
-async function worker(secondsAgo: number, at: string[]): Promise<string> {
+async function worker(secondsAgo: number, at: Id<'operation'>[]): Promise<string> {
   const id = randomUUID();
   await checkIn(store.pool, { id, host: 'here', pid: 1, polling: true, operations: at });
   await store.rows(

@@ -26,7 +26,7 @@ beforeEach(async () => {
 });
 afterAll(() => store.close());
 
-async function bulk(): Promise<string> {
+async function bulk(): Promise<Id<'operation'>> {
   const { operationId } = await store.retry(tenant, { filter: {} });
   await store.select(operationId);
   return operationId;

@@ -131,7 +131,7 @@ describe('the report of an operation', () => {
 
 describe('settling many that are unknown', () => {
   /** Deliveries whose outcome nobody knows. */
-  async function unknown(count: number): Promise<{ endpointId: Id<'endpoint'>; ids: string[] }> {
+  async function unknown(count: number): Promise<{ endpointId: Id<'endpoint'>; ids: Id<'delivery'>[] }> {
     const endpointId = await store.newEndpoint(tenant, { onAmbiguous: 'hold' });
     const ids = await store.ingest(tenant, count);
     await store.attempt('timeout', { endpointIds: [endpointId], count });

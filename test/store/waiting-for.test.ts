@@ -103,7 +103,7 @@ const anyWorld = fc.record({
 type AnyWorld = typeof anyWorld extends fc.Arbitrary<infer World> ? World : never;
 
 /** Makes a world of facts and returns whose work is in it, and its unsent executions. */
-async function make(world: AnyWorld): Promise<{ workedBy: Id<'operation'>; ids: string[] }> {
+async function make(world: AnyWorld): Promise<{ workedBy: Id<'operation'>; ids: Id<'execution'>[] }> {
   const tenant = await store.newTenant();
   const endpointIds: Id<'endpoint'>[] = [];
   for (const { ordered } of world.endpoints) endpointIds.push(await store.newEndpoint(tenant, { ordered }));

@@ -1,3 +1,4 @@
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { addsUp, COUNTED_PARTS, type OperationCounts } from '../../src/domain/operations/operation-counts.ts';
 import type { Control, OperationKind } from '../../src/domain/operations/operation-state.ts';
 import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
@@ -13,9 +14,9 @@ import { PLATFORM_TENANT } from '../../src/store/tenancy/tenants.ts';
 type ExecutionRow = {
   id: string;
   tenant_id: string;
-  delivery_id: string;
+  delivery_id: Id<'delivery'>;
   endpoint_id: string;
-  operation_id: string | null;
+  operation_id: Id<'operation'> | null;
   parent_id: string | null;
   worked_by: string;
   state: ExecutionState;
@@ -28,14 +29,14 @@ type ExecutionRow = {
   give_up_at: string;
 };
 type DeliveryRow = {
-  id: string;
+  id: Id<'delivery'>;
   tenant_id: string;
   event_id: string;
   state: DeliveryState;
   attempts: number;
 };
 type OperationRow = {
-  id: string;
+  id: Id<'operation'>;
   tenant_id: string;
   kind: OperationKind;
   control: Control;
@@ -58,7 +59,7 @@ export type Ledger = {
   executions: ExecutionRow[];
   deliveries: DeliveryRow[];
   operations: OperationRow[];
-  counts: (OperationCounts & { operation_id: string; frozen: boolean })[];
+  counts: (OperationCounts & { operation_id: Id<'operation'>; frozen: boolean })[];
   exclusions: ExclusionRow[];
   attempts: AttemptRow[];
   claims: ClaimRow[];

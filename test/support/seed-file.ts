@@ -1,3 +1,4 @@
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { randomUUID } from 'node:crypto';
 import { type ExecutionState, isOpen } from '../../src/domain/sending/execution-state.ts';
 import type { Pool } from '../../src/store/db/pool.ts';
@@ -33,7 +34,7 @@ const REASONS: Partial<Record<ExecutionState, string>> = {
 export async function seedFile(
   pool: Pool,
   file: SeededFile,
-): Promise<{ eventId: string; deliveryId: string; executionIds: string[] }> {
+): Promise<{ eventId: Id<'event'>; deliveryId: Id<'delivery'>; executionIds: string[] }> {
   const [eventId, deliveryId] = [randomUUID(), randomUUID()];
   await pool.query(
     `with n as (

@@ -6,7 +6,7 @@ import { hashApiKey, makeApiKey } from '../../src/api/api-key.ts';
 import { openApiDocument } from '../../src/api/openapi.ts';
 import { apiRoutes, createApi } from '../../src/api/server.ts';
 import type { Scope } from '../../src/domain/tenancy/scope.ts';
-import { ID_PREFIXES, readId } from '../../src/domain/tenancy/typed-id.ts';
+import { type Id, ID_PREFIXES, readId } from '../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
 import { createAddressGuard, type Resolve } from '../../src/outbound/address-guard.ts';
 import { createKeySets } from '../../src/outbound/key-sets.ts';
@@ -55,7 +55,7 @@ export type TestApi = {
   newTenant(handle?: string): Promise<{ tenant: Tenant; key: string }>;
   newKey(tenantId: string, scopes: readonly Scope[], expiresAt?: Date): Promise<string>;
   /** The uuid in an id as it is shown. */
-  uuid(shown: string): string;
+  uuid(shown: string): Id<'operation'>;
   close(): Promise<void>;
 };
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { hashApiKey, makeApiKey } from '../../src/api/api-key.ts';
 import type { EndpointConfig } from '../../src/domain/endpoints/endpoint.ts';
 import { TENANT_SCOPES } from '../../src/domain/tenancy/scope.ts';
-import { showId } from '../../src/domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { erasePayload } from '../../src/store/settling/payload-retention.ts';
@@ -32,7 +32,7 @@ interface Scene {
   key: string;
   endpointId: string;
   here: { endpointIds: string[] };
-  eventId: string;
+  eventId: Id<'event'>;
   receiptId: string;
   send(payload: unknown): Promise<{ eventId: string; deliveries: number; suppressed: number }>;
   get(path: string): Promise<TestAnswer>;

@@ -1,3 +1,4 @@
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { hashApiKey, makeApiKey } from '../../src/api/api-key.ts';
 import { TENANT_SCOPES } from '../../src/domain/tenancy/scope.ts';
@@ -16,7 +17,7 @@ let store: TestStore;
 let api: TestApi;
 let tenant: TestTenant;
 let client: JackHenry;
-let subscription: string;
+let subscription: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { EXECUTION_STATES, isOpen } from '../../src/domain/sending/execution-state.ts';
-import { showId } from '../../src/domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { FILE_STATUSES } from '../../src/surfaces/stedi/file-status.ts';
 import { eventually } from '../support/eventually.ts';
 import type { SeededRun } from '../support/seed-file.ts';
@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => world.api.close());
 afterEach(() => world.empty());
 
-async function one(run: SeededRun, change: object = {}): Promise<string> {
+async function one(run: SeededRun, change: object = {}): Promise<Id<'execution'>> {
   return (await world.file(plain, [run], change)).executionIds[0] ?? '';
 }
 

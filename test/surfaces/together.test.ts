@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { showId } from '../../src/domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { eventually } from '../support/eventually.ts';
 import { everySurface, type SurfaceAnswer, type SurfaceCall } from '../support/every-surface.ts';
 import { moody, ok, slow } from '../support/receiver-behaviour.ts';
@@ -30,7 +30,7 @@ async function furnish(behaviour = ok, endpoint: Record<string, unknown> = {}) {
 }
 
 /** What each answers to whoever comes first, and to whoever finds it taken already: its own ordinary success. */
-const EXPECTED: Record<SurfaceCall, (answer: SurfaceAnswer, ids: { delivery: string }) => void> = {
+const EXPECTED: Record<SurfaceCall, (answer: SurfaceAnswer, ids: { delivery: Id<'delivery'> }) => void> = {
   native: ({ status, text }) => {
     expect(status).toBe(202);
     expect(JSON.parse(text).items).toHaveLength(1);
