@@ -2,7 +2,7 @@ import { DESCRIBED_ENDPOINTS } from '../domain/operations/describe-progress.ts';
 import { type NextStep, nextStep } from '../domain/operations/next-step.ts';
 import type { Operation } from '../domain/operations/operation.ts';
 import { isWatched } from '../domain/operations/watch.ts';
-import { type Id } from '../domain/tenancy/typed-id.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { isOutage } from '../store/db/outage.ts';
 import { type FactsAndJoined, operationFacts, writeNextEvent } from '../store/operations/operation-facts.ts';

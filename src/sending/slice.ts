@@ -14,7 +14,7 @@ import {
   sliceTurn,
 } from '../domain/sending/slice-turn.ts';
 import { spread } from '../domain/sending/spread.ts';
-import { type Id } from '../domain/tenancy/typed-id.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Wake } from '../loops/wake.ts';
 import { createDeadline } from '../outbound/deadline.ts';
 import { withTransaction } from '../store/db/pool.ts';

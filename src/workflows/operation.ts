@@ -1,4 +1,3 @@
-import { type Id } from '../domain/tenancy/typed-id.ts';
 import {
   ActivityCancellationType,
   type ActivityOptions,
@@ -13,6 +12,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { OperationActivities, Progress } from '../activities/operation-activities.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import { HALT_ATTRIBUTE, STATE_ATTRIBUTE } from '../temporal/search-attributes.ts';
 import { controlUpdate } from './messages.ts';
 

@@ -1,6 +1,6 @@
-import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Selection } from '../../src/domain/operations/selection.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { freezeAfresh } from '../../src/operations/freeze-afresh.ts';
 import { selectAgain } from '../../src/operations/freeze-explicit.ts';

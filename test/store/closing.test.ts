@@ -1,6 +1,6 @@
-import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { closingState } from '../../src/domain/operations/operation-counts.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { selectAgain } from '../../src/operations/freeze-explicit.ts';
 import { resolveDelivery } from '../../src/operations/resolve-delivery.ts';
@@ -10,6 +10,7 @@ import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
 import { closeOperation } from '../../src/store/operations/closing.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
 import { setEndpointState } from '../../src/store/tenancy/endpoints.ts';
+import { NO_ID } from '../support/any-id.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
 let store: TestStore;
@@ -128,7 +129,7 @@ describe('closing', () => {
     ).toEqual([{ worked_by: LIVE_LANE }]);
     const frozen = await countsOf(operationId);
     expect(frozen).toMatchObject({ unknown: 1, frozen: true });
-    await resolveDelivery(store.deps, tenant.id, ids[0] ?? '', 'retry');
+    await resolveDelivery(store.deps, tenant.id, ids[0] ?? NO_ID, 'retry');
     await store.attempt(200);
     expect(await store.rows('select state from executions where operation_id = $1', [operationId])).toEqual([
       { state: 'delivered' },
@@ -152,7 +153,7 @@ describe('closing', () => {
     const { operationId } = await store.retry(tenant, { deliveryIds: ids });
     await store.attempt('timeout');
     const first = await close(operationId);
-    await resolveDelivery(store.deps, tenant.id, ids[0] ?? '', 'delivered');
+    await resolveDelivery(store.deps, tenant.id, ids[0] ?? NO_ID, 'delivered');
     const written = await store.rows('select * from operations where id = $1', [operationId]);
     expect(await close(operationId)).toEqual(first);
     expect(await store.rows('select * from operations where id = $1', [operationId])).toEqual(written);

@@ -1,5 +1,5 @@
-import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { endPatience } from '../../src/operations/end-patience.ts';
 import { deleteEndpoint, disableEndpoint, enableEndpoint } from '../../src/operations/switch-endpoint.ts';

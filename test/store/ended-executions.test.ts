@@ -1,5 +1,5 @@
-import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { createPool } from '../../src/store/db/pool.ts';
 import { readEndedHorizon } from '../../src/surfaces/stedi/store/ended-horizon.ts';
 import {

@@ -1,6 +1,6 @@
-import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { FAILED_FILE_TYPE } from '../../src/domain/endpoints/event-type.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { tellFailedFiles, tenantsToTell } from '../../src/surfaces/stedi/failed-file-feed.ts';
 import { eventually } from '../support/eventually.ts';
 import { seedFile } from '../support/seed-file.ts';

@@ -1,5 +1,5 @@
-import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { resolveDelivery } from '../../src/operations/resolve-delivery.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
@@ -11,6 +11,7 @@ import { type FrozenOperation, freezePage } from '../../src/store/selection/free
 import { WHOLE } from '../../src/store/selection/selection-page.ts';
 import { giveUpOverdue } from '../../src/store/settling/settlement.ts';
 import { setEndpointState } from '../../src/store/tenancy/endpoints.ts';
+import { NO_ID } from '../support/any-id.ts';
 import { eventually } from '../support/eventually.ts';
 import { readLedger, violationsOf } from '../support/ledger.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
@@ -38,8 +39,8 @@ async function failed(count: number): Promise<Id<'delivery'>[]> {
   return ids;
 }
 
-async function one(ids: Promise<string[]>): Promise<Id<'delivery'>> {
-  return (await ids)[0] ?? '';
+async function one(ids: Promise<Id<'delivery'>[]>): Promise<Id<'delivery'>> {
+  return (await ids)[0] ?? NO_ID;
 }
 
 /** A bulk retry over a filter, selected to its end. */
@@ -101,7 +102,7 @@ describe('a delivery whose execution is open elsewhere', () => {
     await store.claim({ endpointIds: [endpointId] });
     const { items } = await store.retry(
       tenant,
-      { deliveryIds: [sending ?? '', unknown ?? ''] },
+      { deliveryIds: [sending ?? NO_ID, unknown ?? NO_ID] },
       { options: { takeOverScheduled: true } },
     );
     const reasons = items.map((item) => (item.became === 'excluded' ? item.reason : item.became));
@@ -131,7 +132,7 @@ describe('a delivery whose execution is open elsewhere', () => {
     const [alone, listed] = await failed(3);
     const paused = await bulk();
     await control(paused, 'pause');
-    const item = await openExecution(listed ?? '');
+    const item = await openExecution(listed ?? NO_ID);
     expect(await ledgerOf(await bulk())).toContainEqual(
       expect.objectContaining({
         deliveryId: listed,
@@ -140,13 +141,13 @@ describe('a delivery whose execution is open elsewhere', () => {
         heldBy: paused,
       }),
     );
-    const list = await store.retry(tenant, { deliveryIds: [alone ?? '', listed ?? ''] });
+    const list = await store.retry(tenant, { deliveryIds: [alone ?? NO_ID, listed ?? NO_ID] });
     expect(list.items).toMatchObject([{ reason: 'held' }, { reason: 'held' }]);
-    const single = await store.retry(tenant, { deliveryIds: [alone ?? ''] });
+    const single = await store.retry(tenant, { deliveryIds: [alone ?? NO_ID] });
     expect(single.items).toMatchObject([{ became: 'queued' }]);
     const paced = await store.retry(
       tenant,
-      { deliveryIds: [listed ?? ''] },
+      { deliveryIds: [listed ?? NO_ID] },
       { options: { ratePerSecond: 1 } },
     );
     expect(paced.items).toMatchObject([{ became: 'queued', supersededExecutionId: item.id }]);
@@ -164,10 +165,10 @@ describe('a delivery whose execution is open elsewhere', () => {
     const [a, b, c] = await failed(3);
     const cancelled = await bulk();
     await control(cancelled, 'cancel');
-    expect((await store.retry(tenant, { deliveryIds: [a ?? ''] })).items).toMatchObject([
+    expect((await store.retry(tenant, { deliveryIds: [a ?? NO_ID] })).items).toMatchObject([
       { became: 'queued' },
     ]);
-    expect((await store.retry(tenant, { deliveryIds: [b ?? '', c ?? ''] })).items).toMatchObject([
+    expect((await store.retry(tenant, { deliveryIds: [b ?? NO_ID, c ?? NO_ID] })).items).toMatchObject([
       { became: 'queued' },
       { became: 'queued' },
     ]);
@@ -312,7 +313,9 @@ describe('freezing', () => {
   test('makes each delivery once, however often it is named', async () => {
     const [a, b] = await failed(2);
     const events = await store.rows('select event_id, id from deliveries where id = $1', [a]);
-    expect((await store.retry(tenant, { deliveryIds: [a ?? '', b ?? '', a ?? ''] })).items).toHaveLength(2);
+    expect(
+      (await store.retry(tenant, { deliveryIds: [a ?? NO_ID, b ?? NO_ID, a ?? NO_ID] })).items,
+    ).toHaveLength(2);
     const repeated = await store.retry(tenant, { eventIds: [events[0].event_id, events[0].event_id] });
     expect(repeated.items).toHaveLength(1);
   });

@@ -1,7 +1,7 @@
-import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { halting } from '../../src/activities/halting.ts';
 import { progressOf } from '../../src/activities/progress.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { lookAtOperation } from '../../src/operations/look-at-operation.ts';
 import { controlsOf } from '../../src/store/operations/operation-controls.ts';

@@ -1,5 +1,5 @@
-import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { enableEndpoint } from '../../src/operations/switch-endpoint.ts';
 import { EndpointMemory, heedLifting } from '../../src/sending/endpoint-memory.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';

@@ -1,9 +1,10 @@
-import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
 import { freezePage } from '../../src/store/selection/freeze.ts';
 import { WHOLE } from '../../src/store/selection/selection-page.ts';
+import { NO_ID } from '../support/any-id.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
 const FAILED = { state: ['failed' as const], newest: { states: ['failed' as const] } };
@@ -25,7 +26,7 @@ async function failedOne(): Promise<{ deliveryId: Id<'delivery'>; executionId: I
   const [deliveryId] = await store.ingest(tenant, 1);
   await store.attempt(500, { endpointIds: [endpointId] });
   const [row] = await store.rows('select id from executions where delivery_id = $1', [deliveryId]);
-  return { deliveryId: deliveryId ?? '', executionId: row.id };
+  return { deliveryId: deliveryId ?? NO_ID, executionId: row.id };
 }
 
 describe('a retry of an execution', () => {

@@ -1,5 +1,5 @@
-import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { lookAtOperation } from '../../src/operations/look-at-operation.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';

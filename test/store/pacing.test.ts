@@ -1,8 +1,8 @@
-import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { AHEAD_MS, BOOKED_AT_MOST_MS } from '../../src/domain/sending/pacing.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { reserveGrants, settleReservation } from '../../src/sending/reservation.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';

@@ -1,4 +1,3 @@
-import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   type Partner,
@@ -6,6 +5,7 @@ import {
   type Refusal,
   refusalOf,
 } from '../../src/domain/endpoints/preparation.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { loadPreparation, refusePrepared } from '../../src/store/sending/preparation.ts';
 import { recordOutcomes } from '../../src/store/settling/outcomes.ts';

@@ -1,7 +1,7 @@
-import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { nextStep } from '../../src/domain/operations/next-step.ts';
 import { closingState } from '../../src/domain/operations/operation-counts.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';

@@ -1,6 +1,6 @@
-import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { EndpointConfig } from '../../src/domain/endpoints/endpoint.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
 import type { IncomingEvent } from '../../src/ingest/matched-event.ts';
 import type { AcceptedEvent } from '../../src/ingest/write-calls.ts';

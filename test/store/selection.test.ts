@@ -1,7 +1,8 @@
-import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { DeliveryFilter } from '../../src/domain/operations/selection.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
+import { NO_ID } from '../support/any-id.ts';
 import { anyFilter, anyVaried, matches, seedVaried, type Varied } from '../support/seed-varied.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
@@ -140,7 +141,7 @@ describe('the failures of an operation', () => {
     await store.select(first.operationId);
     const claim = await store.claim({ workedBy: first.operationId });
     await store.record(claim, ({ deliveryId }) => (ids.indexOf(deliveryId) < 3 ? 200 : 404));
-    const later = await store.retry(tenant, { deliveryIds: [ids[3] ?? ''] });
+    const later = await store.retry(tenant, { deliveryIds: [ids[3] ?? NO_ID] });
     await store.attempt(200);
     expect(later.items).toHaveLength(1);
 

@@ -1,5 +1,5 @@
-import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { acceptOperation } from '../../src/operations/accept-operation.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 

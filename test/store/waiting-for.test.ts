@@ -1,7 +1,7 @@
-import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { Wake } from '../../src/loops/wake.ts';
 import { createAddressGuard } from '../../src/outbound/address-guard.ts';
 import { createAttemptClient } from '../../src/outbound/attempt.ts';

@@ -1,7 +1,7 @@
-import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import formatsPlugin from 'ajv-formats';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 
 type Media = { schema: object; example?: unknown; examples?: Record<string, { value: unknown }> };
 type PrintedOperation = {

@@ -1,4 +1,3 @@
-import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { addsUp, COUNTED_PARTS, type OperationCounts } from '../../src/domain/operations/operation-counts.ts';
 import type { Control, OperationKind } from '../../src/domain/operations/operation-state.ts';
 import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
@@ -7,12 +6,13 @@ import {
   type ExecutionState,
   isOpen,
 } from '../../src/domain/sending/execution-state.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { onlyRow } from '../../src/store/db/only-row.ts';
 import { LIVE_LANE, type Queryable } from '../../src/store/db/queryable.ts';
 import { PLATFORM_TENANT } from '../../src/store/tenancy/tenants.ts';
 
 type ExecutionRow = {
-  id: string;
+  id: Id<'execution'>;
   tenant_id: string;
   delivery_id: Id<'delivery'>;
   endpoint_id: string;
@@ -31,7 +31,7 @@ type ExecutionRow = {
 type DeliveryRow = {
   id: Id<'delivery'>;
   tenant_id: string;
-  event_id: string;
+  event_id: Id<'event'>;
   state: DeliveryState;
   attempts: number;
 };
@@ -46,7 +46,7 @@ type OperationRow = {
 };
 type ExclusionRow = {
   operation_id: string;
-  delivery_id: string;
+  delivery_id: Id<'delivery'>;
   reason: string;
   joined_execution_id: string | null;
   held_by: string | null;

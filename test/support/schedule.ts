@@ -1,4 +1,3 @@
-import { type Id } from '../../src/domain/tenancy/typed-id.ts';
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { Refusal } from '../../src/domain/endpoints/preparation.ts';
@@ -7,6 +6,7 @@ import type { OperationOptions } from '../../src/domain/operations/operation.ts'
 import { closingState } from '../../src/domain/operations/operation-counts.ts';
 import type { Selection } from '../../src/domain/operations/selection.ts';
 import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
 import { acknowledgeDeliveries } from '../../src/operations/acknowledge-deliveries.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
@@ -32,6 +32,7 @@ import {
   ignoreAtClosedEndpoints,
   ignoreWithoutPayload,
 } from '../../src/store/settling/settlement.ts';
+import { NO_ID } from './any-id.ts';
 import { Crashed, type CrashPoint, crashingPool } from './crashing-pool.ts';
 import { forbiddenChanges, type Ledger, readLedger, violationsOf } from './ledger.ts';
 import {
@@ -329,7 +330,7 @@ const ACTS = {
   },
 
   async endpoint(world: World, { a, b, c }: Step, pool: Pool) {
-    const id = pick(world.endpointIds, a) ?? '';
+    const id = pick(world.endpointIds, a) ?? NO_ID;
     const deps = quietDeps(pool);
     if (b % 20 === 0) await deleteEndpoint(deps, world.tenant.id, id, ['enabled', 'disabled']);
     else if (b % 4 === 0) await disableEndpoint(deps, world.tenant.id, id);

@@ -5,7 +5,7 @@ import type { AttemptResult } from '../../src/domain/sending/attempt-result.ts';
 import { classify } from '../../src/domain/sending/classification.ts';
 import { decideNext } from '../../src/domain/sending/decide-next.ts';
 import { DEFAULT_RETRY_POLICY } from '../../src/domain/sending/retry-policy.ts';
-import { type Id } from '../../src/domain/tenancy/typed-id.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
 import {
   type AcceptedItem,

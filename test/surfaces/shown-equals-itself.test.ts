@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openApiDocument } from '../../src/api/openapi.ts';
 import { apiRoutes } from '../../src/api/server.ts';
-import { type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
+import { alias, type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { freezeNext } from '../../src/operations/freeze-selection.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { seedFailedDeliveries } from '../support/failed-deliveries.ts';
@@ -316,7 +316,7 @@ async function timesShown(): Promise<string[]> {
     `/v1/tenants/{tid}/deliveries/${first.delivery}`,
     `/executions/${first.execution}`,
     `/executions/${first.execution}/faults`,
-    `/flowrelay/v1/receipts/${showId('receipt', first.event)}`,
+    `/flowrelay/v1/receipts/${showId('receipt', alias('receipt', first.event))}`,
     `${JH}/{institutionId}/events/{subscriptionId}`,
   ].filter((path) => !path.includes('polling'));
   const answers = await Promise.all(paths.map((path) => call('get', path)));

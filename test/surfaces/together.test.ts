@@ -102,7 +102,7 @@ async function expectTrueLedger({ it }: { it: Scene }): Promise<void> {
 test('all of them at one moment are one owner and one send, and each answers as its own document demands', async () => {
   const scene = await furnish(slow(2_000));
   await scene.it.seed(1);
-  const [delivery] = (await scene.it.ids()) as [string];
+  const [delivery] = (await scene.it.ids()) as [Id<'delivery'>];
   const event = await eventOf(delivery);
   const names = Object.keys(scene.callers) as SurfaceCall[];
   const answers = await Promise.all(

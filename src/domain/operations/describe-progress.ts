@@ -1,4 +1,4 @@
-import { showId, type Id } from '../tenancy/typed-id.ts';
+import { type Id, showId } from '../tenancy/typed-id.ts';
 import type { NextStep } from './next-step.ts';
 import type { Operation } from './operation.ts';
 import type { Halt } from './watch.ts';

@@ -1,6 +1,6 @@
-import { type Id } from '../tenancy/typed-id.ts';
 import type { DeliveryState } from '../sending/delivery-state.ts';
 import type { ExecutionState } from '../sending/execution-state.ts';
+import type { Id } from '../tenancy/typed-id.ts';
 import type { TimeBound } from '../time/instant.ts';
 
 /** A filter over deliveries: members join by AND, the entries of an array by OR, an empty array matches nothing. */

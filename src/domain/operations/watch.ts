@@ -1,4 +1,4 @@
-import { type Id } from '../tenancy/typed-id.ts';
+import type { Id } from '../tenancy/typed-id.ts';
 /** A few items of each endpoint go first; the others follow where these do well. */
 export interface Canary {
   /** Items of each endpoint. */

@@ -1,4 +1,4 @@
-import { type Id } from '../tenancy/typed-id.ts';
+import type { Id } from '../tenancy/typed-id.ts';
 /** What one claim came to. */
 export interface Round {
   claimed: number;

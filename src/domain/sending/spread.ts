@@ -1,4 +1,4 @@
-import { type Id } from '../tenancy/typed-id.ts';
+import type { Id } from '../tenancy/typed-id.ts';
 /** An endpoint that has work, as the spreading of sockets sees it. */
 export interface Spreadable {
   endpointId: Id<'endpoint'>;

@@ -1,4 +1,4 @@
-import { type Id, fixedId } from '../../domain/tenancy/typed-id.ts';
+import { fixedId, type Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** The plans a tenant can be on; without one nothing is gated. */

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { showId, type Id, alias } from '../../domain/tenancy/typed-id.ts';
+import { alias, type Id, showId } from '../../domain/tenancy/typed-id.ts';
 import { meaningOf } from './domain/handoff-words.ts';
 import type { Readiness, ReadinessReason } from './domain/plan-replay.ts';
 import { publicUrl } from './domain/public-url.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { MICROS_FORM, readCursor, idForm } from '../../api/cursor.ts';
+import { idForm, MICROS_FORM, readCursor } from '../../api/cursor.ts';
 import { isProblem, problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';

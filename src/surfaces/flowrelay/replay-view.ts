@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { Caller } from '../../api/caller.ts';
 
 import { hasScope } from '../../domain/tenancy/scope.ts';
-import { showId, alias } from '../../domain/tenancy/typed-id.ts';
+import { alias, showId } from '../../domain/tenancy/typed-id.ts';
 import { RISK_WORDS } from './domain/handoff-words.ts';
 import type { ReadinessReason } from './domain/plan-replay.ts';
 import { HANDOFF_BOUNDARY } from './domain/receipt.ts';

@@ -1,10 +1,10 @@
-import { alias } from '../../domain/tenancy/typed-id.ts';
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
 import { readIdempotencyKey } from '../../api/idempotency.ts';
 import { type Problem, problem } from '../../api/problem.ts';
 import type { Reply } from '../../api/reply.ts';
 import { type Route, route } from '../../api/route.ts';
+import { alias } from '../../domain/tenancy/typed-id.ts';
 import { idField, idParams } from '../native/fields.ts';
 import {
   BODY_ERRORS,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { MICROS_FORM, readCursor, idForm, writeCursor } from '../../api/cursor.ts';
+import { idForm, MICROS_FORM, readCursor, writeCursor } from '../../api/cursor.ts';
 import { isProblem, problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
 import { DELIVERY_STATES } from '../../domain/sending/delivery-state.ts';
@@ -137,7 +137,9 @@ export function dispatchRoutes({ pool }: ApiDeps): Route[] {
         };
         const listed = ['jack-henry-events', tenant.id, ids.subscriptionId, filter];
         const position =
-          pageToken === undefined ? undefined : readCursor(listed, pageToken, [MICROS_FORM, idForm('delivery')]);
+          pageToken === undefined
+            ? undefined
+            : readCursor(listed, pageToken, [MICROS_FORM, idForm('delivery')]);
         if (position && isProblem(position)) return refusedPageToken();
         const rows = await listDispatches(pool, tenant.id, ids.subscriptionId, filter, {
           limit: pageSize + 1,

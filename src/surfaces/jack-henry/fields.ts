@@ -1,7 +1,7 @@
-import { type Id, type IdKind, readId } from '../../domain/tenancy/typed-id.ts';
 import { z } from 'zod';
 import { type Problem, problem } from '../../api/problem.ts';
 import type { EventSelection } from '../../domain/operations/selection.ts';
+import { type Id, type IdKind, readId } from '../../domain/tenancy/typed-id.ts';
 import { timeField } from '../native/fields.ts';
 
 /** Where everything of this surface is. */
@@ -45,7 +45,9 @@ export function idsOf<Params extends Record<string, string | undefined>>(
   params: Params,
 ): { [Name in keyof Params]: NonNullable<Params[Name]> } | Problem {
   const wrong = Object.entries(params).find(([, id]) => id === undefined);
-  return wrong ? refusedParameter(wrong[0]) : (params as { [Name in keyof Params]: NonNullable<Params[Name]> });
+  return wrong
+    ? refusedParameter(wrong[0])
+    : (params as { [Name in keyof Params]: NonNullable<Params[Name]> });
 }
 
 const texts = (description: string, example: string[]) =>

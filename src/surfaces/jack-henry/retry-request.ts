@@ -1,9 +1,9 @@
-import { type Id } from '../../domain/tenancy/typed-id.ts';
 import { z } from 'zod';
 import type { OperationOptions } from '../../domain/operations/operation.ts';
 import type { OperationKind } from '../../domain/operations/operation-state.ts';
 import type { SelectedTenants, Selection } from '../../domain/operations/selection.ts';
 import { DELIVERY_STATES } from '../../domain/sending/delivery-state.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { DispatchStatusField, statesOf } from './dispatch-status.ts';
 import { BATCH_MEMBERS, EVENT_MEMBERS, refuseReversedRange, selectedEvents, uuidsIn } from './fields.ts';
 

@@ -1,7 +1,5 @@
-import { type Id } from '../../domain/tenancy/typed-id.ts';
 import type { ApiDeps } from '../../api/api-deps.ts';
 import type { Caller, TenantRef } from '../../api/caller.ts';
-
 import {
   IDEMPOTENCY_KEEP_MS,
   idempotencyScope,
@@ -10,6 +8,7 @@ import {
 } from '../../api/idempotency.ts';
 import { type Problem, problem } from '../../api/problem.ts';
 import type { Reply } from '../../api/reply.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 
 import { acceptOperation } from '../../operations/accept-operation.ts';
 import type { Queryable } from '../../store/db/queryable.ts';

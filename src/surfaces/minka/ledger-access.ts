@@ -2,7 +2,7 @@ import type { ApiDeps } from '../../api/api-deps.ts';
 import type { TenantRef } from '../../api/caller.ts';
 import type { RateLimiter } from '../../api/rate-limit.ts';
 
-import { readId, showId, type Id } from '../../domain/tenancy/typed-id.ts';
+import { type Id, readId, showId } from '../../domain/tenancy/typed-id.ts';
 import { findTenant } from '../../store/tenancy/tenants.ts';
 import { type AccessAction, isGranted, type NamedSigner } from './access-rule.ts';
 import { type TokenRequest, type VerifiedToken, verifyToken } from './bearer-token.ts';

@@ -3,7 +3,7 @@ import type { ApiDeps } from '../../api/api-deps.ts';
 import { idempotencyScope } from '../../api/idempotency.ts';
 import { type Call, type Route, route } from '../../api/route.ts';
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
-import { readId, type Id } from '../../domain/tenancy/typed-id.ts';
+import { type Id, readId } from '../../domain/tenancy/typed-id.ts';
 import { acceptOperation } from '../../operations/accept-operation.ts';
 import { bridgeNamed } from './bridge.ts';
 import { type Envelope, envelopeFault, type Proof } from './envelope.ts';

@@ -4,7 +4,13 @@ import type { Route } from '../../api/route.ts';
 import { MAX_EXPLICIT_IDS } from '../../domain/operations/selection.ts';
 import { type Id, readId, showId } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
-import { endpointsNamed, eventsNamed, type Named, type NamedIds, type NamedKind } from '../../store/reading/named-ids.ts';
+import {
+  endpointsNamed,
+  eventsNamed,
+  type Named,
+  type NamedIds,
+  type NamedKind,
+} from '../../store/reading/named-ids.ts';
 import { textField } from './fields.ts';
 
 const LOOK_UPS: {

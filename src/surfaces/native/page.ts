@@ -1,7 +1,7 @@
-import { type Id, type IdKind } from '../../domain/tenancy/typed-id.ts';
 import { z } from 'zod';
-import { readCursor, idForm, writeCursor } from '../../api/cursor.ts';
+import { idForm, readCursor, writeCursor } from '../../api/cursor.ts';
 import { isProblem, type Problem } from '../../api/problem.ts';
+import type { Id, IdKind } from '../../domain/tenancy/typed-id.ts';
 
 /** The most rows of a page. */
 export const MAX_PAGE = 500;

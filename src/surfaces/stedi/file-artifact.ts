@@ -1,4 +1,4 @@
-import { showId, type Id } from '../../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../domain/tenancy/typed-id.ts';
 
 /** The input of a file execution: where its payload can be read. */
 export interface FileArtifact {

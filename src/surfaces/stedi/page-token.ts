@@ -1,7 +1,7 @@
-import { type Id } from '../../domain/tenancy/typed-id.ts';
 import { z } from 'zod';
-import { MICROS_FORM, readCursor, idForm, writeCursor } from '../../api/cursor.ts';
+import { idForm, MICROS_FORM, readCursor, writeCursor } from '../../api/cursor.ts';
 import { isProblem, type Problem } from '../../api/problem.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { countParameter, MAX_PAGE } from '../native/page.ts';
 import { invalidParameter } from './stedi-error.ts';
 

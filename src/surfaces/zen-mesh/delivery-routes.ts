@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { MICROS_FORM, readCursor, idForm } from '../../api/cursor.ts';
+import { idForm, MICROS_FORM, readCursor } from '../../api/cursor.ts';
 import { isProblem, problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
@@ -115,7 +115,9 @@ export function deliveryRoutes({ pool }: ApiDeps): Route[] {
         const filter = filterOf(query);
         const listed = ['zen-mesh deliveries', tenant.id, filter];
         const position =
-          query.cursor === undefined ? undefined : readCursor(listed, query.cursor, [MICROS_FORM, idForm('delivery')]);
+          query.cursor === undefined
+            ? undefined
+            : readCursor(listed, query.cursor, [MICROS_FORM, idForm('delivery')]);
         if (position && isProblem(position)) return position;
         const rows = await listDeliveries(pool, tenant.id, filter, {
           limit: query.limit + 1,

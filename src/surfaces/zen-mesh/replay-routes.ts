@@ -7,7 +7,7 @@ import type { Operation } from '../../domain/operations/operation.ts';
 import type { OperationState } from '../../domain/operations/operation-state.ts';
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
-import { readId, showId, alias } from '../../domain/tenancy/typed-id.ts';
+import { alias, readId, showId } from '../../domain/tenancy/typed-id.ts';
 import { acceptOperation } from '../../operations/accept-operation.ts';
 import { findOperation, listOperations } from '../../store/operations/operations.ts';
 import { shownTime, textField, timeField } from '../native/fields.ts';
@@ -187,7 +187,8 @@ export function replayRoutes(deps: ApiDeps): Route[] {
       responses: { 200: { description: 'The replay.', schema: ReplayView }, ...zenErrors() },
       async handler({ params: { replay_id }, tenant }) {
         const id = readId('replay', replay_id);
-        const operation = id === undefined ? undefined : await findOperation(pool, tenant.id, alias('operation', id));
+        const operation =
+          id === undefined ? undefined : await findOperation(pool, tenant.id, alias('operation', id));
         return operation && isReplay(operation)
           ? { status: 200, body: view(operation) }
           : problem('not_found', { detail: notFoundDetail('Replay', replay_id) });

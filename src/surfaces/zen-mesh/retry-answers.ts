@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { retryWords } from '../../domain/operations/retry-words.ts';
-import { showId, type Id } from '../../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../domain/tenancy/typed-id.ts';
 import type { AcceptedItem } from '../../operations/accept-operation.ts';
 
 /** In the order in which they are told where deliveries of one event differ. */
@@ -51,7 +51,10 @@ export const BatchRetried = z
  * the next call, else that all is delivered. What is left out beside something that is sent is told behind it. `oldest`
  * is told of where all were dropped only a moment ago.
  */
-export function eventAnswer(items: readonly AcceptedItem[], oldest: Id<'delivery'>): z.input<typeof EventRetried> {
+export function eventAnswer(
+  items: readonly AcceptedItem[],
+  oldest: Id<'delivery'>,
+): z.input<typeof EventRetried> {
   const found = STATUSES.find((of) => items.some((item) => statusOf(item) === of)) ?? 'dropped';
   const sent = items.filter(({ became }) => became === 'queued' || became === 'scheduled');
   const told = sent.length > 0 ? sent : items.filter((item) => statusOf(item) === found);

@@ -4,7 +4,7 @@ import { readIdempotencyKey } from '../../api/idempotency.ts';
 import { type FieldError, type Problem, problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
-import { readId, showId, type Id } from '../../domain/tenancy/typed-id.ts';
+import { type Id, readId, showId } from '../../domain/tenancy/typed-id.ts';
 import { acceptOperation } from '../../operations/accept-operation.ts';
 import { droppedAmong } from '../../store/reading/delivery-reads.ts';
 import { deliveriesOfEvent, type Event, findEvent } from '../../store/reading/event-reads.ts';
@@ -129,7 +129,10 @@ export function retryRoutes(deps: ApiDeps): Route[] {
 }
 
 /** Deliveries by id, each as it was spelled first, and what is no id at all. */
-function deliveriesNamed(texts: readonly string[]): { spelled: Map<Id<'delivery'>, string>; unread: string[] } {
+function deliveriesNamed(texts: readonly string[]): {
+  spelled: Map<Id<'delivery'>, string>;
+  unread: string[];
+} {
   const spelled = new Map<Id<'delivery'>, string>();
   const unread = new Set<string>();
   for (const text of texts) {

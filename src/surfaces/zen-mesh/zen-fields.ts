@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ID_PREFIXES, readId, type Id } from '../../domain/tenancy/typed-id.ts';
+import { ID_PREFIXES, type Id, readId } from '../../domain/tenancy/typed-id.ts';
 
 /** The one tag of the surface in the OpenAPI document. */
 export const ZEN_TAG = 'Zen Mesh';

@@ -1,7 +1,7 @@
-import { type Id } from '../../../domain/tenancy/typed-id.ts';
 import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts';
 import type { DeliveryState } from '../../../domain/sending/delivery-state.ts';
 import type { ExecutionState } from '../../../domain/sending/execution-state.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 
 /** What became of a request, as its receipt says it. */
 export const RECEIPT_OUTCOMES = [

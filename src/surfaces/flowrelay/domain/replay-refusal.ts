@@ -1,4 +1,4 @@
-import { type Id } from '../../../domain/tenancy/typed-id.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { ResendFate } from './sender-resend.ts';
 
 /** The codes by which a replay is refused; `missing_scope` is decided with the credential. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
-import { MICROS_FORM, readCursor, idForm } from '../../../api/cursor.ts';
+import { idForm, MICROS_FORM, readCursor } from '../../../api/cursor.ts';
 import { isProblem, problem } from '../../../api/problem.ts';
 import type { StreamOutput } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
@@ -8,7 +8,7 @@ import type { Turns } from '../../../api/turns.ts';
 import type { DeliveryFilter } from '../../../domain/operations/selection.ts';
 import { DELIVERY_STATES } from '../../../domain/sending/delivery-state.ts';
 import type { Wait } from '../../../domain/sending/waiting-for.ts';
-import { showId, type Id } from '../../../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
 import { type Delivery, findDelivery, listDeliveries } from '../../../store/reading/delivery-reads.ts';
 import { executionsOfDelivery } from '../../../store/reading/execution-reads.ts';
 import { waitsOfExecutions } from '../../../store/reading/waits.ts';

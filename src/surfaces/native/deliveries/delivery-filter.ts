@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { DeliveryFilter, EventSelection } from '../../../domain/operations/selection.ts';
 import { DELIVERY_STATES } from '../../../domain/sending/delivery-state.ts';
 import { FAULT_CODES } from '../../../domain/sending/fault-code.ts';
-import { type IdKind, showId, type Id } from '../../../domain/tenancy/typed-id.ts';
+import { type Id, type IdKind, showId } from '../../../domain/tenancy/typed-id.ts';
 import type { TimeBound } from '../../../domain/time/instant.ts';
 import { durationField, idField, textField, timeField } from '../fields.ts';
 import { nameField, type WithIds } from '../names.ts';

@@ -4,7 +4,7 @@ import type { Endpoint, EndpointConfig } from '../../../domain/endpoints/endpoin
 import { hasNewOrigin } from '../../../domain/endpoints/new-origin.ts';
 import type { EndpointPresets } from '../../../domain/endpoints/preset.ts';
 import { type ProbeRequest, probeUrl } from '../../../domain/sending/probe.ts';
-import { showId, fixedId } from '../../../domain/tenancy/typed-id.ts';
+import { fixedId, showId } from '../../../domain/tenancy/typed-id.ts';
 import type { AddressGuard } from '../../../outbound/address-guard.ts';
 import type { Sealer } from '../../../sealing/sealing.ts';
 import { endpointHeadersContext } from '../../../sealing/sealing-contexts.ts';

@@ -1,10 +1,10 @@
-import { type Id } from '../../../domain/tenancy/typed-id.ts';
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import type { Caller, TenantRef } from '../../../api/caller.ts';
 import { type Problem, problem } from '../../../api/problem.ts';
 import type { Reply } from '../../../api/reply.ts';
 import { type Call, type Route, route } from '../../../api/route.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { type ControlCommand, controlOperation } from '../../../operations/control-operation.ts';
 import { withWaits } from '../../../store/reading/waits.ts';
 import { idParams } from '../fields.ts';

@@ -1,4 +1,3 @@
-import { type Id } from '../../../domain/tenancy/typed-id.ts';
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { readCursor, writeCursor } from '../../../api/cursor.ts';
@@ -7,6 +6,7 @@ import type { StreamOutput } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Turns } from '../../../api/turns.ts';
 import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { pageOperationItems } from '../../../store/operations/operation-items.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
 import { idParams } from '../fields.ts';

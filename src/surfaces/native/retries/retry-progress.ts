@@ -7,7 +7,7 @@ import { type Route, route } from '../../../api/route.ts';
 import { createTurns } from '../../../api/turns.ts';
 import type { Operation } from '../../../domain/operations/operation.ts';
 import { hasEnded, OPERATION_ENDS } from '../../../domain/operations/operation-state.ts';
-import { showId, type Id } from '../../../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
 import { addendumTo } from '../../../store/operations/addenda.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
 import { withWaits } from '../../../store/reading/waits.ts';

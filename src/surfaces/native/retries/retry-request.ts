@@ -8,7 +8,14 @@ import type { Queryable } from '../../../store/db/queryable.ts';
 import type { UnknownInFilter } from '../../../store/selection/known-ids.ts';
 import { DeliveryFilterBody, deliveryFilter } from '../deliveries/delivery-filter.ts';
 import { durationField, idField, textField, timeField } from '../fields.ts';
-import { idsOfNames, nameField, tooManyNamed, unknownNames, type WithIds, withNamedEndpoints } from '../names.ts';
+import {
+  idsOfNames,
+  nameField,
+  tooManyNamed,
+  unknownNames,
+  type WithIds,
+  withNamedEndpoints,
+} from '../names.ts';
 
 const DAY_MS = 86_400_000;
 /** Nothing may wait for ever, and a time in a far year is a mistake. */

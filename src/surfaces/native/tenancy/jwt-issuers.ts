@@ -4,7 +4,7 @@ import type { ApiDeps } from '../../../api/api-deps.ts';
 import { isProblem, problem } from '../../../api/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { hasScope, SCOPES } from '../../../domain/tenancy/scope.ts';
-import { showId, newId } from '../../../domain/tenancy/typed-id.ts';
+import { newId, showId } from '../../../domain/tenancy/typed-id.ts';
 import { jwtIssuerSecretContext } from '../../../sealing/sealing-contexts.ts';
 import {
   insertJwtIssuer,
