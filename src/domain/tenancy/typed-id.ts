@@ -1,5 +1,4 @@
-import { TypeID } from 'typeid-js';
-import { v7 as uuidv7 } from 'uuid';
+import { TypeID, typeid } from 'typeid-js';
 
 /** The prefixes under which ids are shown; inside, every id is a plain uuid. */
 export const ID_PREFIXES = {
@@ -49,8 +48,8 @@ export function readId<Kind extends IdKind>(kind: Kind, text: string): Id<Kind> 
 }
 
 /** Makes the id of something new; later ids sort later. */
-export function newId<Kind extends IdKind>(_kind: Kind): Id<Kind> {
-  return uuidv7() as Id<Kind>;
+export function newId<Kind extends IdKind>(kind: Kind): Id<Kind> {
+  return typeid(ID_PREFIXES[kind]).toUUID() as Id<Kind>;
 }
 
 /** Marks an id that is written in the code. */
