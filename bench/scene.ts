@@ -1,4 +1,4 @@
-import { readId } from '../src/domain/tenancy/typed-id.ts';
+import { type Id, readId } from '../src/domain/tenancy/typed-id.ts';
 import { type Retries, retriesOf } from '../test/support/retries.ts';
 import { seedFailures } from '../test/support/seed-failures.ts';
 import type { Rig } from './rig.ts';
@@ -7,7 +7,7 @@ import type { Rig } from './rig.ts';
 export interface Scene {
   key: string;
   tenantId: string;
-  endpointIds: string[];
+  endpointIds: Id<'endpoint'>[];
   retries: Retries;
   /** Its path at the receiver, without what tells its endpoints apart. */
   path: string;
@@ -31,14 +31,14 @@ export async function newScene(
   scenes += 1;
   const path = `/${behaviour}/${scenes}`;
   const tenant = await rig.client.newTenant(`bench-${scenes}`);
-  const endpointIds: string[] = [];
+  const endpointIds: Id<'endpoint'>[] = [];
   for (let n = 0; n < endpoints; n++) {
     const made = await rig.client.newEndpoint(tenant.key, {
       url: rig.receiver.urlOf(`${path}/${n}`),
       eventTypes,
       retry: { maxAttempts: 12, initialMs: 100, factor: 1, capMs: 100 },
     });
-    endpointIds.push(readId('endpoint', made.id) ?? '');
+    endpointIds.push(readId('endpoint', made.id) ?? ('' as Id<'endpoint'>));
   }
   const tenantId = readId('tenant', tenant.id) ?? '';
   return {

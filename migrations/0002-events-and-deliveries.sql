@@ -34,9 +34,6 @@ create index events_by_acceptance on events (tenant_id, accepted_at, id);
 create index events_by_batch on events (tenant_id, ingestion_batch_id, accepted_at, id)
   where ingestion_batch_id is not null;
 
--- A name that a client gave an event stands for the first one with it and for those that were sent again under it.
-create index events_sent_again on events (duplicate_of) where duplicate_of is not null;
-
 -- Uniqueness of external ids lives apart from events, so that events can be partitioned by time later.
 create table event_identities (
   tenant_id uuid not null,

@@ -290,8 +290,5 @@ create table resolved_executions (
 );
 create index resolved_executions_by_resolution on resolved_executions (resolution_id);
 
--- A name that a client gave an event stands for the first one with it and for those that were sent again under it.
-create index events_sent_again on events (duplicate_of) where duplicate_of is not null;
-
 -- Which presets there are is said by the surfaces: a further surface with one of its own changes no table.
 alter table endpoint_versions drop constraint endpoint_versions_preset_check;

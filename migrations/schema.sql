@@ -1085,8 +1085,6 @@ CREATE INDEX events_by_acceptance ON public.events USING btree (tenant_id, accep
 
 CREATE INDEX events_by_batch ON public.events USING btree (tenant_id, ingestion_batch_id, accepted_at, id) WHERE (ingestion_batch_id IS NOT NULL);
 
-CREATE INDEX events_sent_again ON public.events USING btree (duplicate_of) WHERE (duplicate_of IS NOT NULL);
-
 CREATE INDEX executions_by_delivery ON public.executions USING btree (delivery_id, id);
 
 CREATE INDEX executions_by_end ON public.executions USING btree (tenant_id, finished_at, id);

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { readId, showId } from '../../src/domain/tenancy/typed-id.ts';
+import { NO_ID } from '../../test/support/any-id.ts';
 import type { Figures } from '../figures.ts';
 import { loadOutage, type OutageTable, outageWindow, SCATTERED_CODE } from '../outage-table.ts';
 import { alternate, type Bench } from '../scenario.ts';
@@ -26,7 +27,7 @@ export async function select(bench: Bench): Promise<void> {
     kind,
   }));
   const [outage = { part } as OutageTable] = tables;
-  const endpointIds = [showId('endpoint', scenes.outage.endpointIds[0] ?? '')];
+  const endpointIds = [showId('endpoint', scenes.outage.endpointIds[0] ?? NO_ID)];
   let loaded = 0;
   for (const [rows, label] of [
     [5 * part, '1M'],

@@ -37,5 +37,6 @@ function subjectOf(kind: IdKind, outcome: Reply, params: unknown): string | unde
   const answered = 'body' in outcome ? (outcome.body as { id?: unknown } | undefined)?.id : undefined;
   if (typeof answered === 'string') return answered;
   const { id = '' } = (params ?? {}) as { id?: string };
-  return readId(kind, id) === undefined ? undefined : showId(kind, id);
+  const read = readId(kind, id);
+  return read === undefined ? undefined : showId(kind, read);
 }

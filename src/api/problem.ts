@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { Scope } from '../domain/tenancy/scope.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import { endAnswer } from './end-answer.ts';
 import { PROBLEMS, type ProblemCode } from './problem-table.ts';
 import type { RenderedProblem } from './rendered-problem.ts';
@@ -23,7 +24,7 @@ export interface Problem {
   /** The part of it that is enough, and that a grant can have. */
   part?: Scope;
   /** Whose call it was, where that was known before it was refused; never shown. */
-  tenantId?: string;
+  tenantId?: Id<'tenant'>;
   headers?: Record<string, string>;
 }
 

@@ -31,20 +31,20 @@ export async function findRepeats(
     tenantId,
     [...firsts.values()].map((index) => {
       const { externalId = '', type, source } = incoming[index] as MatchedEvent;
-      return { identity: { externalId, type, source }, eventId: eventIds[index] as string };
+      return { identity: { externalId, type, source }, eventId: eventIds[index] as Id<'event'> };
     }),
   );
-  const ownerOf = new Map([...firsts.keys()].map((identity, n) => [identity, owners[n] as string]));
+  const ownerOf = new Map([...firsts.keys()].map((identity, n) => [identity, owners[n] as Id<'event'>]));
   const own = new Set(eventIds);
   const earlier = owners.filter((eventId) => !own.has(eventId));
   const histories =
-    earlier.length > 0 ? await idHistories(db, tenantId, earlier) : new Map<string, IdHistory>();
+    earlier.length > 0 ? await idHistories(db, tenantId, earlier) : new Map<Id<'event'>, IdHistory>();
 
   const asRepeat = (index: number): Repeat => {
     const { body, key, endpoints } = incoming[index] as MatchedEvent;
     const digest = createHash('sha256').update(body).digest('hex');
     return {
-      eventId: eventIds[index] as string,
+      eventId: eventIds[index] as Id<'event'>,
       number: firstNumber + index,
       key,
       digest,

@@ -40,7 +40,7 @@ export async function writeCallsIn(
   const callIds = calls.flatMap((call, index) => call.map(() => allotted.callIds[index] as string));
   const events = incoming.map((event, index) => ({
     ...event,
-    id: allotted.eventIds[index] as string,
+    id: allotted.eventIds[index] as Id<'event'>,
     callId: callIds[index] as string,
     duplicateOf: repeats[index]?.duplicateOf,
     keepsPayload: repeats[index]?.keepsPayload ?? true,

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import { v7 as uuidv7 } from 'uuid';
 import type { Operation, OperationOptions } from '../domain/operations/operation.ts';
 import type { OperationKind } from '../domain/operations/operation-state.ts';
 import { type ExclusionReason, isExplicit, type Selection } from '../domain/operations/selection.ts';
 import { isWatched } from '../domain/operations/watch.ts';
 import { present } from '../domain/present.ts';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
-import type { Id } from '../domain/tenancy/typed-id.ts';
+import { type Id, newId } from '../domain/tenancy/typed-id.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import type { Queryable, Transaction } from '../store/db/queryable.ts';
 import { lockKey, storeAnswer } from '../store/operations/idempotency-keys.ts';
@@ -151,7 +150,7 @@ async function acceptIn<Refusal>(
   const refusal = await request.before?.(tx);
   if (refusal !== undefined) return { ok: false, code: 'refused', refusal };
 
-  const id = uuidv7();
+  const id = newId('operation');
   const explicit = isExplicit(request.selection);
   await insertOperation(tx, {
     ...request,

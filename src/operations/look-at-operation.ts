@@ -20,7 +20,7 @@ export interface Looked {
   step: NextStep;
   facts?: FactsAndJoined;
   /** Endpoints that it has something unsent for: one more at most than a description names. */
-  unsentFor: string[];
+  unsentFor: Id<'endpoint'>[];
 }
 
 /** How long a step that is not a wait may take before somebody asks after it. */

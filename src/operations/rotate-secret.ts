@@ -33,7 +33,7 @@ export async function rotateSecret(
 }
 
 /** Resolves when nothing of an endpoint is still to be sent that was claimed before now; in time, whatever receivers do. */
-async function claimedBefore(pool: Pool, endpointId: string): Promise<void> {
+async function claimedBefore(pool: Pool, endpointId: Id<'endpoint'>): Promise<void> {
   const endMs = performance.now() + ON_THE_WIRE_WITHIN_MS;
   const waitWhile = async (condition: () => Promise<boolean>) => {
     while (performance.now() < endMs && (await condition())) await delay(LOOK_EVERY_MS);

@@ -51,14 +51,14 @@ export class ReadyList {
   readonly #memory: EndpointMemory;
   readonly #inFlightAt: (endpointId: Id<'endpoint'>) => number;
   /** Also of those that are in flight and have no more work. */
-  readonly #tenants = new Map<string, string>();
+  readonly #tenants = new Map<Id<'endpoint'>, Id<'tenant'>>();
   /** Those that had answered when the list was read, and all others. */
   #proven: Candidate[] = [];
   #others: Candidate[] = [];
   /** When the first of all may be claimed, as the list was read. */
   #soonestAtMs = Number.POSITIVE_INFINITY;
   #turn = 0;
-  #byId = new Map<string, Candidate>();
+  #byId = new Map<Id<'endpoint'>, Candidate>();
   #closed: Id<'endpoint'>[] = [];
   /** Where nothing is taken and something waits: when it has waited long enough, as the list was read. */
   #waitedAtMs = Number.POSITIVE_INFINITY;
@@ -86,7 +86,7 @@ export class ReadyList {
   }
 
   /** Endpoints of it where something is to be ignored, as nothing is taken there any more. */
-  get closed(): readonly string[] {
+  get closed(): readonly Id<'endpoint'>[] {
     return this.#closed;
   }
 
@@ -248,7 +248,7 @@ export class ReadyList {
     opensInMs: ReadonlyMap<string, number> = new Map(),
   ): void {
     const granted = new Map(grants.map((grant) => [grant.endpointId, grant.count]));
-    const taken = new Map<string, { count: number; last: QueuePlace }>();
+    const taken = new Map<Id<'endpoint'>, { count: number; last: QueuePlace }>();
     for (const { endpointId, dueAt, executionId } of items) {
       const { count = 0, last } = taken.get(endpointId) ?? {};
       const place = { dueAt, executionId };

@@ -124,8 +124,8 @@ export class Recorder {
   /** What waited for its order behind deliveries that have ended is due; true where there is any. */
   async #letNextGo(
     batch: PendingOutcome[],
-    recorded: Map<string, Recorded>,
-    late: string[],
+    recorded: Map<Id<'execution'>, Recorded>,
+    late: Id<'delivery'>[],
   ): Promise<boolean> {
     const ended = batch
       .filter(({ ordered, executionId }) => ordered && ENDS.has(recorded.get(executionId)?.state ?? ''))
@@ -163,9 +163,9 @@ export class Recorder {
   }
 
   /** Everything here is idempotent or expires by itself, so it stays outside the transaction of the outcomes. */
-  async #effects(batch: PendingOutcome[], ended: OpenClaim[], late: string[]): Promise<void> {
-    const floors = new Map<string, number>();
-    const gone = new Set<string>();
+  async #effects(batch: PendingOutcome[], ended: OpenClaim[], late: Id<'delivery'>[]): Promise<void> {
+    const floors = new Map<Id<'endpoint'>, number>();
+    const gone = new Set<Id<'endpoint'>>();
     const slots = new Map<string, Map<string, number>>();
     for (const outcome of batch) {
       const { retryAfterMs, outcome: kind } = outcome.classification;
@@ -242,7 +242,7 @@ export class Recorder {
 }
 
 /** Deliveries that a receiver has taken although their lease had ended: its word counts like an acknowledgement. */
-function lateSuccesses(batch: PendingOutcome[], recorded: Map<string, Recorded>): Id<'delivery'>[] {
+function lateSuccesses(batch: PendingOutcome[], recorded: Map<Id<'execution'>, Recorded>): Id<'delivery'>[] {
   return batch
     .filter(
       ({ executionId, classification }) =>
@@ -255,7 +255,7 @@ function lateSuccesses(batch: PendingOutcome[], recorded: Map<string, Recorded>)
  * What a batch says of its endpoints. An endpoint that nothing is held against, and that says nothing bad, is left out:
  * to whom something was granted by its pace, something may be held against.
  */
-function signsOf(batch: PendingOutcome[]): Map<string, HealthSigns> {
+function signsOf(batch: PendingOutcome[]): Map<Id<'endpoint'>, HealthSigns> {
   const attempted = batch
     .filter(({ classification }) => classification.outcome !== 'released')
     .map((outcome) => ({ ...outcome, said: signOf(outcome.classification) }));
@@ -264,7 +264,7 @@ function signsOf(batch: PendingOutcome[]): Map<string, HealthSigns> {
       .filter(({ slotted, said }) => slotted || said.has('overloaded') || said.has('down'))
       .map(({ endpointId }) => endpointId),
   );
-  const signs = new Map<string, HealthSigns>();
+  const signs = new Map<Id<'endpoint'>, HealthSigns>();
   for (const { endpointId, said, inFlight } of attempted) {
     if (!telling.has(endpointId)) continue;
     const sum = signs.get(endpointId) ?? { overloaded: 0, down: 0, alive: 0, inFlight: 0 };
@@ -277,7 +277,7 @@ function signsOf(batch: PendingOutcome[]): Map<string, HealthSigns> {
 
 /** What a batch counts for operations that are watched. */
 function pulsesOf(batch: PendingOutcome[]): Parameters<typeof addPulses>[1] {
-  const pulses = new Map<string, Parameters<typeof addPulses>[1][number]>();
+  const pulses = new Map<Id<'operation'>, Parameters<typeof addPulses>[1][number]>();
   for (const { operationId, watched, classification } of batch) {
     if (!operationId || !watched || classification.outcome === 'released') continue;
     const pulse = pulses.get(operationId) ?? {

@@ -1,12 +1,12 @@
 import type { Id } from '../domain/tenancy/typed-id.ts';
 /** The operations whose slices run in this process: others go on with them where it is not seen any more. */
 export class RunningSlices {
-  readonly #running = new Map<string, number>();
+  readonly #running = new Map<Id<'operation'>, number>();
   /** Called where an operation comes to those that are run here. */
   onNew: () => void = () => {};
 
   /** Ids of the operations that are worked here. */
-  get operations(): string[] {
+  get operations(): Id<'operation'>[] {
     return [...this.#running.keys()];
   }
 

@@ -40,7 +40,7 @@ export class Sender {
   readonly #lane: 'bulk' | 'live';
   readonly #recorder: Recorder;
   readonly #refused: ((error: unknown) => void) | undefined;
-  readonly #inFlightAt = new Map<string, number>();
+  readonly #inFlightAt = new Map<Id<'endpoint'>, number>();
   #inFlight = 0;
   #bytesInFlight = 0;
   #orderMoved = false;
@@ -76,7 +76,7 @@ export class Sender {
   }
 
   /** Requests that have not ended yet, by endpoint. */
-  get inFlightByEndpoint(): ReadonlyMap<string, number> {
+  get inFlightByEndpoint(): ReadonlyMap<Id<'endpoint'>, number> {
     return this.#inFlightAt;
   }
 

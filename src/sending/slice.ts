@@ -281,7 +281,7 @@ export class Slice {
 
   /** What is in flight, by tenant and by what is known of its endpoint. */
   #held() {
-    const heldByTenant = new Map<string, number>();
+    const heldByTenant = new Map<Id<'tenant'>, number>();
     let heldBySlow = 0;
     let heldByUnproven = 0;
     const nowMs = performance.now();

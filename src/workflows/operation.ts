@@ -12,6 +12,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { OperationActivities, Progress } from '../activities/operation-activities.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
 import { HALT_ATTRIBUTE, STATE_ATTRIBUTE } from '../temporal/search-attributes.ts';
 import { controlUpdate } from './messages.ts';
 
@@ -33,7 +34,7 @@ const { dispatchSlice } = proxyActivities<OperationActivities>(OPTIONS);
  * Slices run on the workflow's own queue, where few at a time are taken; every other step on `stepsQueue`, so that it
  * never waits behind the slices of other operations.
  */
-export async function operation(operationId: string, stepsQueue: string): Promise<void> {
+export async function operation(operationId: Id<'operation'>, stepsQueue: string): Promise<void> {
   const { assess, select, close, cancelOperation } = proxyActivities<OperationActivities>({
     ...OPTIONS,
     taskQueue: stepsQueue,
@@ -103,7 +104,7 @@ export async function operation(operationId: string, stepsQueue: string): Promis
 }
 
 /** Runs slices side by side; what follows is what the last of them to end saw. */
-async function dispatch(operationId: string, slices: number): Promise<Progress> {
+async function dispatch(operationId: Id<'operation'>, slices: number): Promise<Progress> {
   const ended: Progress[] = [];
   const run = async (): Promise<Progress> => {
     const progress = await dispatchSlice(operationId);

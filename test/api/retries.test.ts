@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { PROBLEMS } from '../../src/api/problem-table.ts';
 import { showId } from '../../src/domain/tenancy/typed-id.ts';
+import { anyId } from '../support/any-id.ts';
 import { rowCounts } from '../support/api-world.ts';
 import { type SeededDelivery, seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
 import { startTestApi, type TestApi } from '../support/test-api.ts';
@@ -132,7 +133,7 @@ describe('a retry', () => {
       '#/select/deliveryIds/1',
       '#/select/deliveryIds/2',
     ]);
-    const unknown = Array.from({ length: 101 }, () => showId('delivery', randomUUID()));
+    const unknown = Array.from({ length: 101 }, () => showId('delivery', anyId(randomUUID())));
     for (const [count, detail] of [
       [100, PROBLEMS.unknown_ids.advice],
       [101, 'Nothing was done: 101 ids name nothing of the tenant; `errors` names the first 100.'],

@@ -1,5 +1,5 @@
 import { addsUp, COUNTED_PARTS, type OperationCounts } from '../../src/domain/operations/operation-counts.ts';
-import { showId } from '../../src/domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import type { TestPool } from '../support/test-database.ts';
 import type { ChaosReceiver } from './chaos-receivers.ts';
 
@@ -20,7 +20,7 @@ export interface Findings {
 const QUIET_AFTER_LOSS_MS = 1_800;
 
 type Item = {
-  delivery_id: string;
+  delivery_id: Id<'delivery'>;
   state: string;
   reason: string | null;
   handle: string;

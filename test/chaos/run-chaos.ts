@@ -2,9 +2,10 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeApiKey } from '../../src/api/api-key.ts';
-import { readId, showId } from '../../src/domain/tenancy/typed-id.ts';
+import { type Id, readId, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { createPool, type Pool } from '../../src/store/db/pool.ts';
 import { CRASH_POINTS, type CrashPoint } from '../../src/telemetry/crash-points.ts';
+import { NO_ID } from '../support/any-id.ts';
 import { type ChildScript, startChildScript } from '../support/child-script.ts';
 import { uuidIn } from '../support/retries.ts';
 import { seedFailures } from '../support/seed-failures.ts';
@@ -202,7 +203,7 @@ class Herd {
   }
 
   /** Asks for the retry of everything, again and again under one key, as a client does whose connection is lost. */
-  async retryAll(key: string, { ratePerSecond }: ChaosPlan): Promise<string> {
+  async retryAll(key: string, { ratePerSecond }: ChaosPlan): Promise<Id<'operation'>> {
     const idempotencyKey = randomUUID();
     for (let tries = 0; ; tries++) {
       const answer = await fetch(`${this.apiUrl}/api/v1/retries`, {
@@ -215,7 +216,7 @@ class Herd {
         body: JSON.stringify({ select: { filter: {} }, options: { ratePerSecond } }),
       }).catch(() => undefined);
       if (answer?.status === 202)
-        return readId('operation', ((await answer.json()) as { id: string }).id) ?? '';
+        return readId('operation', ((await answer.json()) as { id: string }).id) ?? NO_ID;
       if (tries > 60) throw new Error(`the retry was not accepted: ${answer?.status}`);
       await delay(500);
     }

@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { describeHalt, describeProgress } from '../../src/domain/operations/describe-progress.ts';
 import type { Operation } from '../../src/domain/operations/operation.ts';
-import { showId } from '../../src/domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
+import { anyId } from '../support/any-id.ts';
 
-const ID = '0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f';
-const ENDPOINT = '0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9e';
+const ID = '0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f' as Id<'operation'>;
+const ENDPOINT = '0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9e' as Id<'endpoint'>;
 const end = showId('endpoint', ENDPOINT);
 
 const counts: Operation['counts'] = {
@@ -49,7 +50,7 @@ describe('an operation in the words of the Temporal UI', () => {
           limitPercent: 10,
           endpoints: [
             { endpointId: ENDPOINT, attempts: 5, bad: 4 },
-            { endpointId: ID, attempts: 5, bad: 5 },
+            { endpointId: anyId(ID), attempts: 5, bad: 5 },
           ],
           at,
         },

@@ -7,15 +7,16 @@ import {
   type TargetEndpoint,
   type TargetHandoff,
 } from '../../src/surfaces/flowrelay/domain/plan-replay.ts';
+import { anyId } from '../support/any-id.ts';
 
 const endpoint = (endpointId: string, more: Partial<TargetEndpoint> = {}): TargetEndpoint => ({
-  endpointId,
+  endpointId: anyId(endpointId),
   version: 1,
   state: 'enabled',
   ...more,
 });
 const handoff = (endpointId: string, more: Partial<TargetHandoff> = {}): TargetHandoff => ({
-  endpointId,
+  endpointId: anyId(endpointId),
   state: 'failed',
   attempted: true,
   mayHaveArrived: false,
@@ -73,7 +74,7 @@ describe('one handoff', () => {
     [{ open: 'unknown' }, 'uncertain'],
     [{ state: 'delivered' }, 'delivered'],
     [{ failedThere: true }, 'failed_there'],
-    [{ resentAs: 'later' }, 'resent'],
+    [{ resentAs: anyId('later') }, 'resent'],
   ])('of %j bears a duplicate risk: %s', (more, risk) => {
     expect(plan({ handoffs: [handoff('a', more)], endpoints: [endpoint('a')] })).toMatchObject({
       plan: { duplicateRisk: risk },
@@ -86,10 +87,12 @@ describe('one handoff', () => {
       endpoints: [endpoint('a'), endpoint('b')],
     };
     expect(plan(several)).toEqual({ several: true });
-    expect(plan({ ...several, askedEndpointId: 'b' })).toMatchObject({
+    expect(plan({ ...several, askedEndpointId: anyId('b') })).toMatchObject({
       plan: { targets: [{ endpoint: { endpointId: 'b' } }] },
     });
-    expect(plan({ ...several, askedEndpointId: 'c' })).toEqual({ refusal: { reason: 'other_target' } });
+    expect(plan({ ...several, askedEndpointId: anyId('c') })).toEqual({
+      refusal: { reason: 'other_target' },
+    });
   });
 
   test('is left alone while another one owns it', () => {
@@ -142,16 +145,16 @@ describe('an event that nothing was ready for', () => {
 
   test('can be bound to one endpoint of the tenant, and to no other', () => {
     const both = { handoffs: [], endpoints: [endpoint('a'), endpoint('b')] };
-    expect(plan({ ...both, askedEndpointId: 'b' })).toMatchObject({
+    expect(plan({ ...both, askedEndpointId: anyId('b') })).toMatchObject({
       plan: { targets: [{ endpoint: { endpointId: 'b' } }] },
     });
-    expect(plan({ ...both, askedEndpointId: 'x' })).toEqual({ refusal: { reason: 'other_target' } });
+    expect(plan({ ...both, askedEndpointId: anyId('x') })).toEqual({ refusal: { reason: 'other_target' } });
   });
 });
 
 test('what is suppressed is not replayed and names the first event; without a payload nothing is, nor beyond the limit', () => {
   const one = { handoffs: [handoff('a')], endpoints: [endpoint('a')] };
-  expect(plan({ ...one, receipt: { ...receipt, suppressed: true, duplicateOf: 'first' } })).toEqual({
+  expect(plan({ ...one, receipt: { ...receipt, suppressed: true, duplicateOf: anyId('first') } })).toEqual({
     refusal: { reason: 'suppressed_duplicate', firstEventId: 'first' },
   });
   expect(plan({ ...one, receipt: { ...receipt, retention: 'expired' } })).toEqual({

@@ -11,6 +11,7 @@ import {
 } from '../../src/surfaces/flowrelay/domain/receipt.ts';
 import { guidanceFor } from '../../src/surfaces/flowrelay/domain/recovery-guide.ts';
 import { decideReplay } from '../../src/surfaces/flowrelay/domain/replay-decision.ts';
+import { anyId } from '../support/any-id.ts';
 
 const base: HandoffFacts = {
   state: 'pending',
@@ -32,7 +33,7 @@ const failed = handoff({ state: 'failed', attempted: true, reason: 'permanent' }
 const failedLate = handoff({ state: 'failed', attempted: true, reason: 'exhausted', mayHaveArrived: true });
 const failedThere = handoff({ state: 'failed', attempted: true, reason: 'exhausted', failedThere: true });
 const atDeleted = handoff({ state: 'failed', attempted: true, endpointState: 'deleted' });
-const sentAgain = handoff({ state: 'failed', attempted: true, resentAs: 'later' });
+const sentAgain = handoff({ state: 'failed', attempted: true, resentAs: anyId('later') });
 const retrying = handoff({ state: 'failed', open: 'queued', attempted: true });
 const cancelled = handoff({ state: 'cancelled', reason: 'cancelled' });
 const disabled = handoff({ state: 'ignored', reason: 'endpoint_disabled' });
@@ -49,13 +50,13 @@ const accepted = (handoffs: HandoffFacts[], retention: RetentionState = 'retaine
 });
 const duplicate: ReceiptFacts = {
   request: 'accepted',
-  duplicateOf: 'first',
+  duplicateOf: anyId('first'),
   suppressed: true,
   retention: 'never_kept',
   handoffs: [suppressed],
 };
 const resent = (handoffs: HandoffFacts[]): ReceiptFacts =>
-  ({ ...accepted(handoffs), resentAs: 'later' }) as ReceiptFacts;
+  ({ ...accepted(handoffs), resentAs: anyId('later') }) as ReceiptFacts;
 const rejected = (code: string): ReceiptFacts => ({ request: 'rejected', code });
 
 test.each([

@@ -6,17 +6,24 @@ import {
   type Repeat,
   repeat,
 } from '../../src/domain/events/repeated-event.ts';
+import { anyId } from '../support/any-id.ts';
 
 const history = (held: Record<string, Omit<Held, 'eventId'>> = {}, newestDigest?: string): IdHistory => ({
-  firstEventId: 'first',
-  held: new Map(Object.entries(held).map(([end, each]) => [end, { eventId: 'first', ...each }])),
+  firstEventId: anyId('first'),
+  held: new Map(
+    Object.entries(held).map(([end, each]) => [anyId(end), { eventId: anyId('first'), ...each }]),
+  ),
   ...(newestDigest === undefined ? {} : { newestDigest }),
 });
 const again = (endpoints: string[], more: Partial<Repeat> = {}): Repeat => ({
-  eventId: 'again',
+  eventId: anyId('again'),
   number: 9,
   digest: 'same',
-  endpoints: endpoints.map((endpointId) => ({ endpointId, enabled: true, ordered: false })),
+  endpoints: endpoints.map((endpointId) => ({
+    endpointId: anyId(endpointId),
+    enabled: true,
+    ordered: false,
+  })),
   ...more,
 });
 
@@ -40,7 +47,7 @@ describe('a repeat', () => {
     expect(repeat(known, again(['a', 'b', 'c']))).toEqual({
       suppressed: new Set(['a']),
       keepsPayload: true,
-      replaces: [{ endpointId: 'b', eventId: 'first' }],
+      replaces: [{ endpointId: anyId('b'), eventId: anyId('first') }],
       places: new Map(),
     });
   });
@@ -63,19 +70,19 @@ describe('a repeat', () => {
   test('stands for the first from then on: the next is compared with it', () => {
     const known = history({ a: { standing: 'lost' } });
     repeat(known, again(['a']));
-    const third = again(['a'], { eventId: 'third', digest: 'other' });
+    const third = again(['a'], { eventId: anyId('third'), digest: 'other' });
     expect(repeat(known, third).suppressed).toEqual(new Set(['a']));
     const disabled = history({ a: { standing: 'lost' } });
-    repeat(disabled, again([], { endpoints: [{ endpointId: 'a', enabled: false, ordered: false }] }));
-    expect(repeat(disabled, third).replaces).toEqual([{ endpointId: 'a', eventId: 'again' }]);
+    repeat(disabled, again([], { endpoints: [{ endpointId: anyId('a'), enabled: false, ordered: false }] }));
+    expect(repeat(disabled, third).replaces).toEqual([{ endpointId: anyId('a'), eventId: anyId('again') }]);
   });
 
   test('takes the place of what it replaces in the order of the same key, and no other', () => {
-    const ordered = [{ endpointId: 'a', enabled: true, ordered: true }];
+    const ordered = [{ endpointId: anyId('a'), enabled: true, ordered: true }];
     const lost = { a: { standing: 'lost', place: { key: 'k', number: 3 } } } as const;
     const known = history(lost);
     expect(repeat(known, again([], { endpoints: ordered, key: 'k' })).places).toEqual(new Map([['a', 3]]));
-    expect(known.held.get('a')?.place).toEqual({ key: 'k', number: 3 });
+    expect(known.held.get(anyId('a'))?.place).toEqual({ key: 'k', number: 3 });
     for (const key of ['other', undefined])
       expect(repeat(history(lost), again([], { endpoints: ordered, key })).places.size).toBe(0);
   });

@@ -13,8 +13,9 @@ import {
   type SliceTurn,
   sliceTurn,
 } from '../../src/domain/sending/slice-turn.ts';
+import { anyId } from '../support/any-id.ts';
 
-const anyIds = fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 2 });
+const anyIds = fc.array(fc.constantFrom('a', 'b', 'c').map(anyId), { maxLength: 2 });
 
 const anyRound: fc.Arbitrary<Round> = fc
   .record({
@@ -189,7 +190,7 @@ describe('what a slice keeps in mind', () => {
   });
 
   test('what was put off is put off once', () => {
-    const memory = afterPuttingOff(claim(NOTHING_YET, { claimed: 1, short: ['a'] }));
+    const memory = afterPuttingOff(claim(NOTHING_YET, { claimed: 1, short: [anyId('a')] }));
     expect(memory.last).toEqual({ claimed: 1 });
   });
 });

@@ -1,18 +1,21 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Sockets, type Spreadable, spread } from '../../src/domain/sending/spread.ts';
+import { anyId } from '../support/any-id.ts';
 
 const anyEndpoints = fc
   .array(
     fc.record({
-      tenantId: fc.constantFrom('a', 'b', 'c', 'd'),
+      tenantId: fc.constantFrom('a', 'b', 'c', 'd').map(anyId),
       inFlight: fc.nat({ max: 8 }),
       slow: fc.boolean(),
       proven: fc.boolean(),
     }),
     { maxLength: 24 },
   )
-  .map((endpoints): Spreadable[] => endpoints.map((endpoint, n) => ({ ...endpoint, endpointId: `e${n}` })));
+  .map((endpoints): Spreadable[] =>
+    endpoints.map((endpoint, n) => ({ ...endpoint, endpointId: anyId(`e${n}`) })),
+  );
 
 const anyScene = fc
   .record({
@@ -144,8 +147,8 @@ describe('spreading sockets', () => {
         (sizes, free, firstTurn) => {
           const endpoints = sizes.flatMap((size, tenant) =>
             Array.from({ length: size }, (_, n) => ({
-              endpointId: `${tenant}/${n}`,
-              tenantId: `${tenant}`,
+              endpointId: anyId(`${tenant}/${n}`),
+              tenantId: anyId(`${tenant}`),
               inFlight: 0,
               slow: false,
               proven: true,
@@ -164,9 +167,9 @@ describe('spreading sockets', () => {
 });
 
 describe('sockets that are kept', () => {
-  const endpoint = (endpointId: string, inFlight: number): Spreadable => ({
-    endpointId,
-    tenantId: endpointId,
+  const endpoint = (name: string, inFlight: number): Spreadable => ({
+    endpointId: anyId(name),
+    tenantId: anyId(name),
     inFlight,
     slow: false,
     proven: true,

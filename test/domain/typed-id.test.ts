@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ID_PREFIXES, type IdKind, readId, showId } from '../../src/domain/tenancy/typed-id.ts';
+import { anyId } from '../support/any-id.ts';
 
 const KINDS = Object.keys(ID_PREFIXES) as IdKind[];
 const anyKind = fc.constantFrom(...KINDS);
-const anyUuid = fc.uuid();
+const anyUuid = fc.uuid().map(anyId);
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
 describe('an id', () => {

@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { closingState } from '../../src/domain/operations/operation-counts.ts';
 import { classify, demandAcknowledgement } from '../../src/domain/sending/classification.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { acknowledgeDeliveries } from '../../src/operations/acknowledge-deliveries.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
 import { closeOperation } from '../../src/store/operations/closing.ts';
-
 import { recordOutcomes } from '../../src/store/settling/outcomes.ts';
+import { NO_ID } from '../support/any-id.ts';
 import {
   createTestStore,
   type Ending,
@@ -21,7 +22,7 @@ import {
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore({ connections: 4 });
@@ -36,8 +37,8 @@ const MODES = ['first', 'retry', 'replay', 'replay of what was acknowledged'] as
 type Mode = (typeof MODES)[number];
 
 /** One delivery whose newest execution is queued, and the operation that it belongs to. */
-async function queued(mode: Mode): Promise<{ id: string; operationId?: string }> {
-  const [id = ''] = await store.ingest(tenant, 1);
+async function queued(mode: Mode): Promise<{ id: Id<'delivery'>; operationId?: Id<'operation'> }> {
+  const [id = NO_ID] = await store.ingest(tenant, 1);
   if (mode === 'first') return { id };
   if (mode === 'retry') await store.attempt(404, { endpointIds: [endpointId] });
   if (mode === 'replay') await store.attempt(200, { endpointIds: [endpointId] });
@@ -77,7 +78,7 @@ async function takenOnly(id: string): Promise<void> {
   );
 }
 
-async function acknowledge(id: string) {
+async function acknowledge(id: Id<'delivery'>) {
   return (await acknowledgeDeliveries(store.deps, [id])).get(id);
 }
 
@@ -90,24 +91,24 @@ async function newest(id: string) {
   return { execution, delivery: delivery.state };
 }
 
-async function countsOf(operationId: string) {
+async function countsOf(operationId: Id<'operation'>) {
   const [counts] = await store.rows('select * from operation_counts where operation_id = $1', [operationId]);
   return counts;
 }
 
-const WAYS: Record<string, (id: string, operationId?: string) => Promise<void>> = {
+const WAYS: Record<string, (id: string, operationId?: Id<'operation'>) => Promise<void>> = {
   scheduled: (id) => sent(id, 500),
   unknown: (id) => sent(id, 'timeout'),
   'taken and not acknowledged': (id) => takenOnly(id),
   failed: (id) => sent(id, 404),
 };
 const CANCELLED: typeof WAYS = {
-  'cancelled after an attempt': async (id, operationId = '') => {
+  'cancelled after an attempt': async (id, operationId = NO_ID as Id<'operation'>) => {
     const claim = await claimed(id);
     await controlOperation(store.deps, tenant.id, operationId, { do: 'cancel' });
     await store.record(claim, 500);
   },
-  'unknown under a cancel': async (id, operationId = '') => {
+  'unknown under a cancel': async (id, operationId = NO_ID as Id<'operation'>) => {
     const claim = await claimed(id);
     await controlOperation(store.deps, tenant.id, operationId, { do: 'cancel' });
     await store.record(claim, 'timeout');
@@ -198,7 +199,7 @@ test('a replay that was acknowledged is no obstacle to the next one', async () =
 });
 
 test('a replay that was cancelled unsent leaves nothing to acknowledge', async () => {
-  const { id, operationId = '' } = await queued('replay');
+  const { id, operationId = NO_ID } = await queued('replay');
   await controlOperation(store.deps, tenant.id, operationId, { do: 'cancel' });
   await withTransaction(store.pool, (db) => cancelUnsent(db, operationId, 10));
   expect(await acknowledge(id)).toBe('already_delivered');

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Selection } from '../../src/domain/operations/selection.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { freezeAfresh } from '../../src/operations/freeze-afresh.ts';
 import { selectAgain } from '../../src/operations/freeze-explicit.ts';
@@ -17,7 +18,7 @@ const PLATFORM: TestTenant = PLATFORM_TENANT;
 
 let store: TestStore;
 let tenant: TestTenant;
-let first: string;
+let first: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();
@@ -31,13 +32,13 @@ afterAll(async () => {
   await store.close();
 });
 
-async function eventsOf(of = tenant): Promise<string[]> {
+async function eventsOf(of = tenant): Promise<Id<'event'>[]> {
   const rows = await store.rows('select id from events where tenant_id = $1 order by number', [of.id]);
   return rows.map((row) => row.id);
 }
 
 /** What an operation made of each endpoint's deliveries, by endpoint, sorted. */
-async function became(operationId: string): Promise<Record<string, string[]>> {
+async function became(operationId: Id<'operation'>): Promise<Record<string, string[]>> {
   const rows = await store.rows(
     `select endpoint_id, 'item' as became from executions where operation_id = $1
      union all select d.endpoint_id, x.reason from exclusions x join deliveries d on d.id = x.delivery_id
@@ -49,12 +50,12 @@ async function became(operationId: string): Promise<Record<string, string[]>> {
   return byEndpoint;
 }
 
-async function countsOf(operationId: string) {
+async function countsOf(operationId: Id<'operation'>) {
   return (await store.rows('select * from operation_counts where operation_id = $1', [operationId]))[0];
 }
 
 /** Accepts and, where it is no explicit list, selects to the end. */
-async function afresh(selection: Selection, of = tenant): Promise<string> {
+async function afresh(selection: Selection, of = tenant): Promise<Id<'operation'>> {
   const { operationId } = await store.retry(of, selection);
   await store.select(operationId);
   return operationId;
@@ -238,7 +239,7 @@ describe('events that are matched afresh', () => {
 
 describe('an operation of the platform', () => {
   let others: TestTenant;
-  let theirs: string;
+  let theirs: Id<'endpoint'>;
 
   beforeEach(async () => {
     others = await store.newTenant();

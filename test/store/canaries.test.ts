@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { nextStep } from '../../src/domain/operations/next-step.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { lookAtOperation } from '../../src/operations/look-at-operation.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
@@ -19,8 +20,8 @@ const COUNT = 2;
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
-let operationId: string;
+let endpointId: Id<'endpoint'>;
+let operationId: Id<'operation'>;
 
 beforeAll(async () => {
   store = await createTestStore();

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
 import { cancelExpired, cancelFromOutside } from '../../src/store/operations/operation-states.ts';
 import { setEndpointState } from '../../src/store/tenancy/endpoints.ts';
+import { NO_ID } from '../support/any-id.ts';
 import { readLedger, violationsOf } from '../support/ledger.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
@@ -11,7 +13,7 @@ const TAKING_OVER = { options: { takeOverScheduled: true } };
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();
@@ -25,17 +27,17 @@ afterAll(async () => {
   await store.close();
 });
 
-async function cancel(operationId: string, limit = 100): Promise<number> {
+async function cancel(operationId: Id<'operation'>, limit = 100): Promise<number> {
   const result = await controlOperation(store.deps, tenant.id, operationId, { do: 'cancel' });
   expect(result).toMatchObject({ ok: true });
   return withTransaction(store.pool, (db) => cancelUnsent(db, operationId, limit));
 }
 
-function executions(deliveryId: string | undefined) {
+function executions(deliveryId: Id<'delivery'> | undefined) {
   return store.rows('select * from executions where delivery_id = $1 order by id', [deliveryId]);
 }
 
-async function stateOf(deliveryId: string | undefined): Promise<string> {
+async function stateOf(deliveryId: Id<'delivery'> | undefined): Promise<string> {
   return (await store.rows('select state from deliveries where id = $1', [deliveryId]))[0].state;
 }
 
@@ -59,7 +61,7 @@ test('cancels what is unsent in batches, and leaves what is on the wire', async 
 test('an outcome that cannot be told ends unknown under a cancelled operation, a retryable one cancelled and failed', async () => {
   const [lost, refused] = await store.ingest(tenant, 2);
   await store.attempt(404);
-  const { operationId } = await store.retry(tenant, { deliveryIds: [lost ?? '', refused ?? ''] });
+  const { operationId } = await store.retry(tenant, { deliveryIds: [lost ?? NO_ID, refused ?? NO_ID] });
   const claim = await store.claim();
   await cancel(operationId);
   await store.record(claim, ({ deliveryId }) => (deliveryId === lost ? 'timeout' : 500));
@@ -77,7 +79,7 @@ test('what was taken from the live lane goes back there as it was', async () => 
   await store.attempt('timeout');
   const [lane] = await executions(deliveryId);
   expect(lane).toMatchObject({ state: 'scheduled', attempts: 1, may_have_arrived: true });
-  const { operationId } = await store.retry(tenant, { deliveryIds: [deliveryId ?? ''] }, TAKING_OVER);
+  const { operationId } = await store.retry(tenant, { deliveryIds: [deliveryId ?? NO_ID] }, TAKING_OVER);
   await cancel(operationId);
   const [superseded, cancelled, restored] = await executions(deliveryId);
   expect(superseded).toMatchObject({ id: lane.id, state: 'superseded' });
@@ -109,8 +111,8 @@ test('a chain of two take-overs leads back to the live lane, whichever of them i
   const [deliveryId] = await store.ingest(tenant, 1);
   await store.attempt(500);
   const [lane] = await executions(deliveryId);
-  const first = await store.retry(tenant, { deliveryIds: [deliveryId ?? ''] }, TAKING_OVER);
-  const second = await store.retry(tenant, { deliveryIds: [deliveryId ?? ''] }, TAKING_OVER);
+  const first = await store.retry(tenant, { deliveryIds: [deliveryId ?? NO_ID] }, TAKING_OVER);
+  const second = await store.retry(tenant, { deliveryIds: [deliveryId ?? NO_ID] }, TAKING_OVER);
   expect(await cancel(first.operationId)).toBe(0);
   expect((await executions(deliveryId)).at(-1)).toMatchObject({
     operation_id: second.operationId,
@@ -128,7 +130,7 @@ test('a chain of two take-overs leads back to the live lane, whichever of them i
   });
 
   // What went back can be taken over, and go back, again.
-  const third = await store.retry(tenant, { deliveryIds: [deliveryId ?? ''] }, TAKING_OVER);
+  const third = await store.retry(tenant, { deliveryIds: [deliveryId ?? NO_ID] }, TAKING_OVER);
   await cancel(third.operationId);
   expect((await executions(deliveryId)).at(-1)).toMatchObject({
     operation_id: null,
@@ -140,9 +142,9 @@ test('a chain of two take-overs leads back to the live lane, whichever of them i
 test('what an operation had sent before it was taken over does not go back: the delivery has failed', async () => {
   const [deliveryId] = await store.ingest(tenant, 1);
   await store.attempt(404);
-  const first = await store.retry(tenant, { deliveryIds: [deliveryId ?? ''] });
+  const first = await store.retry(tenant, { deliveryIds: [deliveryId ?? NO_ID] });
   await store.attempt(500);
-  const second = await store.retry(tenant, { deliveryIds: [deliveryId ?? ''] }, TAKING_OVER);
+  const second = await store.retry(tenant, { deliveryIds: [deliveryId ?? NO_ID] }, TAKING_OVER);
   expect(await stateOf(deliveryId)).toBe('pending');
   await cancel(second.operationId);
   expect((await executions(deliveryId)).map((e) => e.state)).toEqual(['failed', 'superseded', 'cancelled']);
@@ -151,7 +153,7 @@ test('what an operation had sent before it was taken over does not go back: the 
     await store.rows('select * from operation_counts where operation_id = $1', [first.operationId]),
   ).toMatchObject([{ superseded: 1 }]);
   // A superseded newest attempt with somebody on it is pending again, by the rule.
-  await store.retry(tenant, { deliveryIds: [deliveryId ?? ''] });
+  await store.retry(tenant, { deliveryIds: [deliveryId ?? NO_ID] });
   expect(await stateOf(deliveryId)).toBe('pending');
 });
 
@@ -159,7 +161,7 @@ test('a delivery that was never sent is cancelled when its only retry is', async
   await setEndpointState(store.pool, tenant.id, endpointId, 'disabled');
   const [deliveryId] = await store.ingest(tenant, 1);
   await setEndpointState(store.pool, tenant.id, endpointId, 'enabled');
-  const { operationId } = await store.retry(tenant, { deliveryIds: [deliveryId ?? ''] });
+  const { operationId } = await store.retry(tenant, { deliveryIds: [deliveryId ?? NO_ID] });
   await cancel(operationId);
   expect(await stateOf(deliveryId)).toBe('cancelled');
 });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { onlyRow } from '../../src/store/db/only-row.ts';
 import { createPool, withTransaction } from '../../src/store/db/pool.ts';
@@ -7,6 +8,7 @@ import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import { claimItems } from '../../src/store/sending/claims.ts';
 import { raiseFloors } from '../../src/store/sending/pacing.ts';
 import { ignoreWithoutPayload } from '../../src/store/settling/settlement.ts';
+import { NO_ID } from '../support/any-id.ts';
 import {
   changeEndpoint,
   createTestStore,
@@ -17,7 +19,7 @@ import {
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore({ connections: 12 });
@@ -28,13 +30,13 @@ beforeEach(async () => {
 });
 afterAll(() => store.close());
 
-async function failed(count: number): Promise<string[]> {
+async function failed(count: number): Promise<Id<'delivery'>[]> {
   const ids = await store.ingest(tenant, count);
   await store.attempt(404, { endpointIds: [endpointId] });
   return ids;
 }
 
-async function bulk(): Promise<string> {
+async function bulk(): Promise<Id<'operation'>> {
   const { operationId } = await store.retry(tenant, { filter: {} });
   await store.select(operationId);
   return operationId;
@@ -120,8 +122,8 @@ describe('a claim', () => {
     const [original, current] = await failed(2);
     const made = { ...ENDPOINT, url: 'http://127.0.0.1:9/second' };
     await changeEndpoint(store.pool, tenant, endpointId, 2, made);
-    await store.retry(tenant, { deliveryIds: [original ?? ''] }, { target: 'original' });
-    await store.retry(tenant, { deliveryIds: [current ?? ''] });
+    await store.retry(tenant, { deliveryIds: [original ?? NO_ID] }, { target: 'original' });
+    await store.retry(tenant, { deliveryIds: [current ?? NO_ID] });
     const versions = new Map((await own()).items.map((item) => [item.deliveryId, item.version]));
     expect(versions).toEqual(
       new Map([
@@ -164,7 +166,7 @@ describe('a claim', () => {
 describe('of an operation', () => {
   test('nothing is claimed while it is paused or after it was cancelled, by the live lane neither', async () => {
     const [alone] = await failed(3);
-    const { operationId: single } = await store.retry(tenant, { deliveryIds: [alone ?? ''] });
+    const { operationId: single } = await store.retry(tenant, { deliveryIds: [alone ?? NO_ID] });
     const operationId = await bulk();
     for (const [id, workedBy] of [
       [single, LIVE_LANE],

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { closingState } from '../../src/domain/operations/operation-counts.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { selectAgain } from '../../src/operations/freeze-explicit.ts';
 import { resolveDelivery } from '../../src/operations/resolve-delivery.ts';
@@ -9,11 +10,12 @@ import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
 import { closeOperation } from '../../src/store/operations/closing.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
 import { setEndpointState } from '../../src/store/tenancy/endpoints.ts';
+import { NO_ID } from '../support/any-id.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();
@@ -24,35 +26,35 @@ beforeEach(async () => {
 });
 afterAll(() => store.close());
 
-function close(operationId: string) {
+function close(operationId: Id<'operation'>) {
   return withTransaction(store.pool, (db) => closeOperation(db, operationId, closingState));
 }
 
 /** Looks again at what was coalesced, as an operation does before it closes; returns how much was reopened. */
-async function reopen(operationId: string): Promise<number> {
+async function reopen(operationId: Id<'operation'>): Promise<number> {
   const operation = await loadOperation(store.pool, operationId);
   if (!operation) throw new Error('no such operation');
   return withTransaction(store.pool, (db) => selectAgain(db, operation, 100));
 }
 
-async function cancel(operationId: string): Promise<void> {
+async function cancel(operationId: Id<'operation'>): Promise<void> {
   await controlOperation(store.deps, tenant.id, operationId, { do: 'cancel' });
   await withTransaction(store.pool, (db) => cancelUnsent(db, operationId, 100));
 }
 
-async function failed(count: number): Promise<string[]> {
+async function failed(count: number): Promise<Id<'delivery'>[]> {
   const ids = await store.ingest(tenant, count);
   await store.attempt(404, { endpointIds: [endpointId] });
   return ids;
 }
 
-async function bulk(state: ('failed' | 'ignored')[] = ['failed']): Promise<string> {
+async function bulk(state: ('failed' | 'ignored')[] = ['failed']): Promise<Id<'operation'>> {
   const { operationId } = await store.retry(tenant, { filter: { state } });
   await store.select(operationId);
   return operationId;
 }
 
-async function countsOf(operationId: string) {
+async function countsOf(operationId: Id<'operation'>) {
   return (await store.rows('select * from operation_counts where operation_id = $1', [operationId]))[0];
 }
 
@@ -127,7 +129,7 @@ describe('closing', () => {
     ).toEqual([{ worked_by: LIVE_LANE }]);
     const frozen = await countsOf(operationId);
     expect(frozen).toMatchObject({ unknown: 1, frozen: true });
-    await resolveDelivery(store.deps, tenant.id, ids[0] ?? '', 'retry');
+    await resolveDelivery(store.deps, tenant.id, ids[0] ?? NO_ID, 'retry');
     await store.attempt(200);
     expect(await store.rows('select state from executions where operation_id = $1', [operationId])).toEqual([
       { state: 'delivered' },
@@ -151,7 +153,7 @@ describe('closing', () => {
     const { operationId } = await store.retry(tenant, { deliveryIds: ids });
     await store.attempt('timeout');
     const first = await close(operationId);
-    await resolveDelivery(store.deps, tenant.id, ids[0] ?? '', 'delivered');
+    await resolveDelivery(store.deps, tenant.id, ids[0] ?? NO_ID, 'delivered');
     const written = await store.rows('select * from operations where id = $1', [operationId]);
     expect(await close(operationId)).toEqual(first);
     expect(await store.rows('select * from operations where id = $1', [operationId])).toEqual(written);

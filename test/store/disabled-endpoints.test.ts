@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { endPatience } from '../../src/operations/end-patience.ts';
 import { deleteEndpoint, disableEndpoint, enableEndpoint } from '../../src/operations/switch-endpoint.ts';
@@ -14,7 +15,7 @@ import { createTestStore, type TestStore, type TestTenant } from '../support/tes
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();
@@ -27,20 +28,20 @@ afterAll(() => store.close());
 
 const MINUTES = 60_000;
 
-async function failed(count: number): Promise<string[]> {
+async function failed(count: number): Promise<Id<'delivery'>[]> {
   const ids = await store.ingest(tenant, count);
   await store.attempt(404, { endpointIds: [endpointId] });
   return ids;
 }
 
-async function bulk(options: { disabledPatienceMs?: number } = {}): Promise<string> {
+async function bulk(options: { disabledPatienceMs?: number } = {}): Promise<Id<'operation'>> {
   const { operationId } = await store.retry(tenant, { filter: {} }, { options });
   await store.select(operationId);
   return operationId;
 }
 
 /** As a slice does where it finds the endpoint closed. */
-function settle(workedBy: string): Promise<number> {
+function settle(workedBy: Id<'operation'>): Promise<number> {
   return withTransaction(store.pool, async (db) => {
     await holdEndpoints(db, [endpointId]);
     const handed = workedBy === LIVE_LANE ? await handOverWaiting(db, [endpointId], 1_000) : 0;
@@ -166,7 +167,7 @@ describe('an endpoint that an operator disables', () => {
 });
 
 describe('what the live lane sends of an operation', () => {
-  async function interactive(count: number): Promise<string> {
+  async function interactive(count: number): Promise<Id<'operation'>> {
     return (await store.retry(tenant, { deliveryIds: await failed(count) })).operationId;
   }
 

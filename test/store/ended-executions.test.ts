@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { createPool } from '../../src/store/db/pool.ts';
 import { readEndedHorizon } from '../../src/surfaces/stedi/store/ended-horizon.ts';
 import {
@@ -15,7 +16,7 @@ const START: EndedPosition = { processedAtMicros: '0', id: LAST_ID };
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();

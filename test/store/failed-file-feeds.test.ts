@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { FAILED_FILE_TYPE } from '../../src/domain/endpoints/event-type.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { tellFailedFiles, tenantsToTell } from '../../src/surfaces/stedi/failed-file-feed.ts';
 import { eventually } from '../support/eventually.ts';
 import { seedFile } from '../support/seed-file.ts';
@@ -36,7 +37,7 @@ async function feed(): Promise<void> {
   });
 }
 
-async function open(tenant: TestTenant, endpointId: string, change: object = {}): Promise<string> {
+async function open(tenant: TestTenant, endpointId: Id<'endpoint'>, change: object = {}): Promise<string> {
   const runs = [{ state: 'queued' as const }];
   return (
     (await seedFile(store.pool, { tenantId: tenant.id, endpointId, runs, ...change })).executionIds[0] ?? ''

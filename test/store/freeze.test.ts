@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { resolveDelivery } from '../../src/operations/resolve-delivery.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
@@ -10,13 +11,14 @@ import { type FrozenOperation, freezePage } from '../../src/store/selection/free
 import { WHOLE } from '../../src/store/selection/selection-page.ts';
 import { giveUpOverdue } from '../../src/store/settling/settlement.ts';
 import { setEndpointState } from '../../src/store/tenancy/endpoints.ts';
+import { NO_ID } from '../support/any-id.ts';
 import { eventually } from '../support/eventually.ts';
 import { readLedger, violationsOf } from '../support/ledger.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();
@@ -31,18 +33,18 @@ afterAll(async () => {
 });
 
 /** Deliveries that have failed once, for good. */
-async function failed(count: number): Promise<string[]> {
+async function failed(count: number): Promise<Id<'delivery'>[]> {
   const ids = await store.ingest(tenant, count);
   await store.attempt(404, { endpointIds: [endpointId] });
   return ids;
 }
 
-async function one(ids: Promise<string[]>): Promise<string> {
-  return (await ids)[0] ?? '';
+async function one(ids: Promise<Id<'delivery'>[]>): Promise<Id<'delivery'>> {
+  return (await ids)[0] ?? NO_ID;
 }
 
 /** A bulk retry over a filter, selected to its end. */
-async function bulk(options = {}): Promise<string> {
+async function bulk(options = {}): Promise<Id<'operation'>> {
   const { operationId } = await store.retry(
     tenant,
     { filter: { state: ['failed', 'pending', 'unknown', 'delivered', 'ignored'] } },
@@ -53,19 +55,19 @@ async function bulk(options = {}): Promise<string> {
 }
 
 /** What became of what an operation selected. */
-async function ledgerOf(operationId: string) {
+async function ledgerOf(operationId: Id<'operation'>) {
   return (await pageOperationItems(store.pool, operationId, { limit: 100 })).items;
 }
 
-async function openExecution(deliveryId: string) {
+async function openExecution(deliveryId: Id<'delivery'>) {
   return (await store.rows('select * from executions where delivery_id = $1 and open', [deliveryId]))[0];
 }
 
-async function stateOf(deliveryId: string): Promise<string> {
+async function stateOf(deliveryId: Id<'delivery'>): Promise<string> {
   return (await store.rows('select state from deliveries where id = $1', [deliveryId]))[0].state;
 }
 
-function control(operationId: string, command: 'pause' | 'resume' | 'cancel') {
+function control(operationId: Id<'operation'>, command: 'pause' | 'resume' | 'cancel') {
   return controlOperation(store.deps, tenant.id, operationId, { do: command });
 }
 
@@ -100,7 +102,7 @@ describe('a delivery whose execution is open elsewhere', () => {
     await store.claim({ endpointIds: [endpointId] });
     const { items } = await store.retry(
       tenant,
-      { deliveryIds: [sending ?? '', unknown ?? ''] },
+      { deliveryIds: [sending ?? NO_ID, unknown ?? NO_ID] },
       { options: { takeOverScheduled: true } },
     );
     const reasons = items.map((item) => (item.became === 'excluded' ? item.reason : item.became));
@@ -130,7 +132,7 @@ describe('a delivery whose execution is open elsewhere', () => {
     const [alone, listed] = await failed(3);
     const paused = await bulk();
     await control(paused, 'pause');
-    const item = await openExecution(listed ?? '');
+    const item = await openExecution(listed ?? NO_ID);
     expect(await ledgerOf(await bulk())).toContainEqual(
       expect.objectContaining({
         deliveryId: listed,
@@ -139,13 +141,13 @@ describe('a delivery whose execution is open elsewhere', () => {
         heldBy: paused,
       }),
     );
-    const list = await store.retry(tenant, { deliveryIds: [alone ?? '', listed ?? ''] });
+    const list = await store.retry(tenant, { deliveryIds: [alone ?? NO_ID, listed ?? NO_ID] });
     expect(list.items).toMatchObject([{ reason: 'held' }, { reason: 'held' }]);
-    const single = await store.retry(tenant, { deliveryIds: [alone ?? ''] });
+    const single = await store.retry(tenant, { deliveryIds: [alone ?? NO_ID] });
     expect(single.items).toMatchObject([{ became: 'queued' }]);
     const paced = await store.retry(
       tenant,
-      { deliveryIds: [listed ?? ''] },
+      { deliveryIds: [listed ?? NO_ID] },
       { options: { ratePerSecond: 1 } },
     );
     expect(paced.items).toMatchObject([{ became: 'queued', supersededExecutionId: item.id }]);
@@ -163,10 +165,10 @@ describe('a delivery whose execution is open elsewhere', () => {
     const [a, b, c] = await failed(3);
     const cancelled = await bulk();
     await control(cancelled, 'cancel');
-    expect((await store.retry(tenant, { deliveryIds: [a ?? ''] })).items).toMatchObject([
+    expect((await store.retry(tenant, { deliveryIds: [a ?? NO_ID] })).items).toMatchObject([
       { became: 'queued' },
     ]);
-    expect((await store.retry(tenant, { deliveryIds: [b ?? '', c ?? ''] })).items).toMatchObject([
+    expect((await store.retry(tenant, { deliveryIds: [b ?? NO_ID, c ?? NO_ID] })).items).toMatchObject([
       { became: 'queued' },
       { became: 'queued' },
     ]);
@@ -311,7 +313,9 @@ describe('freezing', () => {
   test('makes each delivery once, however often it is named', async () => {
     const [a, b] = await failed(2);
     const events = await store.rows('select event_id, id from deliveries where id = $1', [a]);
-    expect((await store.retry(tenant, { deliveryIds: [a ?? '', b ?? '', a ?? ''] })).items).toHaveLength(2);
+    expect(
+      (await store.retry(tenant, { deliveryIds: [a ?? NO_ID, b ?? NO_ID, a ?? NO_ID] })).items,
+    ).toHaveLength(2);
     const repeated = await store.retry(tenant, { eventIds: [events[0].event_id, events[0].event_id] });
     expect(repeated.items).toHaveLength(1);
   });

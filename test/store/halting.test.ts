@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { halting } from '../../src/activities/halting.ts';
 import { progressOf } from '../../src/activities/progress.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { lookAtOperation } from '../../src/operations/look-at-operation.ts';
 import { controlsOf } from '../../src/store/operations/operation-controls.ts';
@@ -14,7 +15,7 @@ import { createTestStore, type TestStore, type TestTenant } from '../support/tes
 let store: TestStore;
 let tenant: TestTenant;
 let context: QuietContext;
-let operationId: string;
+let operationId: Id<'operation'>;
 
 const AWAY = Object.assign(new Error('gone'), { code: '57P01' });
 

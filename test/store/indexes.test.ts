@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DeliveryFilter, Selection } from '../../src/domain/operations/selection.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { onlyRow } from '../../src/store/db/only-row.ts';
 import { Parameters } from '../../src/store/db/parameters.ts';
 import { createPool, withTransaction } from '../../src/store/db/pool.ts';
@@ -35,6 +36,7 @@ import { giveUpOverdue, ignoreAtClosedEndpoints } from '../../src/store/settling
 import { listDispatches } from '../../src/surfaces/jack-henry/dispatch-reads.ts';
 import { feedsWithNews } from '../../src/surfaces/stedi/store/failed-file-feeds.ts';
 import { endedExecutions, listFileExecutions } from '../../src/surfaces/stedi/store/file-executions.ts';
+import { anyId, NO_ID } from '../support/any-id.ts';
 import { planOf } from '../support/query-plan.ts';
 import { seedFailures } from '../support/seed-failures.ts';
 import { createTestStore, outcomeOf, type TestStore, type TestTenant } from '../support/test-store.ts';
@@ -44,8 +46,8 @@ const LARGE = ['executions', 'deliveries', 'payloads', 'events', 'attempts', 'ex
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointIds: string[];
-let operationId: string;
+let endpointIds: Id<'endpoint'>[];
+let operationId: Id<'operation'>;
 
 /** Deliveries of many tenants, a tenth of them failed, and one operation with what a retry of some thousands selects. */
 beforeAll(async () => {
@@ -101,10 +103,10 @@ function page(selection: Selection, cursor: SelectionCursor) {
   return (db: Queryable) => db.query(text, p.values);
 }
 
-const CURSOR = { acceptedAt: new Date(Date.now() - 3_600_000).toISOString(), id: randomUUID() };
+const CURSOR = { acceptedAt: new Date(Date.now() - 3_600_000).toISOString(), id: anyId(randomUUID()) };
 
 describe('what ended', () => {
-  const after = { processedAtMicros: String((Date.now() - 3_600_000) * 1_000), id: randomUUID() };
+  const after = { processedAtMicros: String((Date.now() - 3_600_000) * 1_000), id: anyId(randomUUID()) };
 
   test('is polled, listed and told in the order of its index', async () => {
     const before = new Date().toISOString();
@@ -203,9 +205,9 @@ describe('a page of a selection', () => {
 
   test('of what did not succeed is listed from the same indexes', async () => {
     const filter = { state: ['failed' as const, 'cancelled' as const, 'ignored' as const] };
-    const after = { acceptedAtMicros: String(Date.now() * 1_000), id: randomUUID() };
+    const after = { acceptedAtMicros: String(Date.now() * 1_000), id: anyId(randomUUID()) };
     const list = (db: Queryable) =>
-      listDispatches(db, tenant.id, endpointIds[0] ?? '', filter, { after, limit: 100 });
+      listDispatches(db, tenant.id, endpointIds[0] ?? NO_ID, filter, { after, limit: 100 });
     await expectPlan(list, 'deliveries_rare_by_endpoint');
     await expectPlan(list, 'deliveries_failed_by_endpoint');
   });
@@ -298,7 +300,7 @@ describe.each([{ generic: false }, { generic: true }])('planned for any paramete
 });
 
 describe('the rarer changes', () => {
-  const IDS = Array.from({ length: 50 }, () => randomUUID());
+  const IDS = Array.from({ length: 50 }, () => anyId(randomUUID()));
 
   test('find what they change by an index', async () => {
     const { operationId: small } = await store.retry(tenant, {
@@ -312,23 +314,26 @@ describe('the rarer changes', () => {
       'executions_queue',
     );
     await expectPlan((db) => refoldDeliveries(db, IDS), 'deliveries_pkey');
-    await expectPlan((db) => resolveUnknown(db, tenant.id, IDS[0] ?? '', 'failed'), 'executions_by_delivery');
+    await expectPlan(
+      (db) => resolveUnknown(db, tenant.id, IDS[0] ?? NO_ID, 'failed'),
+      'executions_by_delivery',
+    );
     await expectPlan((db) => reopenCoalesced(db, operationId, 2_000), 'exclusions_pkey');
   });
 });
 
 describe('what holds deliveries back', () => {
   test('is asked for by the executions of a page, or by hopping through the queue of an operation', async () => {
-    const ids = Array.from({ length: 500 }, () => randomUUID());
+    const ids = Array.from({ length: 500 }, () => anyId(randomUUID()));
     await expectPlan((db) => waitsOfExecutions(db, ids), 'executions_pkey');
     const operation = await loadOperation(store.pool, operationId);
     if (!operation) throw new Error('the operation is not there');
     await expectPlan((db) => withWaits(db, [operation]), 'executions_queue');
-    await expectPlan((db) => countWaitingAt(db, tenant.id, endpointIds[0] ?? '', 100), 'executions_queue');
+    await expectPlan((db) => countWaitingAt(db, tenant.id, endpointIds[0] ?? NO_ID, 100), 'executions_queue');
   });
 
   test('is lifted by the queues of one endpoint', async () => {
-    const [endpointId = ''] = endpointIds;
+    const [endpointId = NO_ID] = endpointIds;
     await expectPlan((db) => itemsWaitingAt(db, tenant.id, endpointId), 'executions_queue');
     await expectPlan((db) => wakeOperationsAt(db, tenant.id, endpointId), 'executions_queue');
     await expectPlan((db) => handOverWaiting(db, [endpointId], 1_000), 'executions_queue');

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { checkIn, isWorkedElsewhere, takeLeftBehind } from '../../src/store/sending/workers.ts';
+import { NO_ID } from '../support/any-id.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
 /** Operations whose worker is not seen any more are taken over, each by one other worker. */
@@ -18,13 +20,13 @@ beforeEach(async () => {
 });
 afterAll(() => store.close());
 
-async function operations(count: number): Promise<string[]> {
+async function operations(count: number): Promise<Id<'operation'>[]> {
   const made = Array.from({ length: count }, () => store.retry(tenant, { filter: {} }));
   return (await Promise.all(made)).map(({ operationId }) => operationId);
 }
 
 /** A worker that was seen so many seconds ago, at these operations. */
-async function worker(secondsAgo: number, at: string[]): Promise<string> {
+async function worker(secondsAgo: number, at: Id<'operation'>[]): Promise<string> {
   const id = randomUUID();
   await checkIn(store.pool, { id, host: 'here', pid: 1, polling: true, operations: at });
   await store.rows(
@@ -35,7 +37,7 @@ async function worker(secondsAgo: number, at: string[]): Promise<string> {
 }
 
 test('of a worker that is seen nothing is taken, of one that is not everything, once', async () => {
-  const [first = '', second = '', third = ''] = await operations(3);
+  const [first = NO_ID, second = NO_ID, third = NO_ID] = await operations(3);
   await worker(3, [first]);
   await worker(6, [second, third]);
   const takers = [await worker(0, []), await worker(0, [])];
@@ -53,7 +55,7 @@ test('what is more than a worker has room for is left to the others', async () =
 });
 
 test('what somebody else is at, is paused or is cancelled is nobody’s to take', async () => {
-  const [shared = '', paused = '', cancelled = '', left = ''] = await operations(4);
+  const [shared = NO_ID, paused = NO_ID, cancelled = NO_ID, left = NO_ID] = await operations(4);
   await worker(60, [shared, paused, cancelled, left]);
   const living = await worker(1, [shared]);
   await controlOperation(store.deps, tenant.id, paused, { do: 'pause' });
@@ -64,7 +66,7 @@ test('what somebody else is at, is paused or is cancelled is nobody’s to take'
 });
 
 test('a worker that has stood still and goes on takes nothing of its own', async () => {
-  const [own = ''] = await operations(1);
+  const [own = NO_ID] = await operations(1);
   const id = await worker(60, [own]);
   expect(await takeLeftBehind(store.pool, id, 10)).toEqual([]);
 });

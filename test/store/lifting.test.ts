@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { enableEndpoint } from '../../src/operations/switch-endpoint.ts';
 import { EndpointMemory, heedLifting } from '../../src/sending/endpoint-memory.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
@@ -13,7 +14,7 @@ import { createTestStore, type TestStore, type TestTenant } from '../support/tes
 
 let store: TestStore;
 let tenant: TestTenant;
-let id: string;
+let id: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();

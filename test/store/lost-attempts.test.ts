@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { settleExpiredClaims } from '../../src/operations/settle-expired.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
 import { takeDueProbes } from '../../src/store/sending/probes.ts';
+import { NO_ID } from '../support/any-id.ts';
 import { createTestStore, ENDPOINT, type TestStore, type TestTenant } from '../support/test-store.ts';
 
 /** An attempt that was lost with its sender is none of the receiver's. */
@@ -21,7 +23,7 @@ beforeEach(async () => {
 afterAll(() => store.close());
 
 /** Has what is due claimed by a sender that is never heard of again. */
-async function lose(endpointId: string): Promise<void> {
+async function lose(endpointId: Id<'endpoint'>): Promise<void> {
   expect((await store.claim({ endpointIds: [endpointId] })).items).toHaveLength(1);
   await store.leasesEnd();
   await settleExpiredClaims(store.pool);
@@ -39,7 +41,7 @@ async function executionOf(id: string) {
 
 test('a single attempt that was lost is made again, and what the receiver says of it counts', async () => {
   const endpointId = await store.newEndpoint(tenant, { retry: ONCE });
-  const [id = ''] = await store.ingest(tenant, 1);
+  const [id = NO_ID] = await store.ingest(tenant, 1);
   await lose(endpointId);
   expect(await executionOf(id)).toMatchObject({ state: 'scheduled', attempts: 1, lost_attempts: 1 });
   await store.attempt(500, { endpointIds: [endpointId] });
@@ -54,7 +56,7 @@ test('a single attempt that was lost is made again, and what the receiver says o
 
 test('three in a row are made again and the fourth is not; an answer in between begins the row anew', async () => {
   const endpointId = await store.newEndpoint(tenant, { retry: { ...ONCE, maxAttempts: 2 } });
-  const [id = ''] = await store.ingest(tenant, 1);
+  const [id = NO_ID] = await store.ingest(tenant, 1);
   for (let n = 1; n <= 3; n++) await lose(endpointId);
   await store.attempt(500, { endpointIds: [endpointId] });
   await store.timePasses();
@@ -69,7 +71,7 @@ test('three in a row are made again and the fourth is not; an answer in between 
 test.each(['hold', 'probe'] as const)('under %s it is unknown', async (onAmbiguous) => {
   const probe = { urlTemplate: 'http://127.0.0.1:9/{deliveryId}', processedField: 'done' };
   const endpointId = await store.newEndpoint(tenant, { retry: ONCE, onAmbiguous, probe });
-  const [id = ''] = await store.ingest(tenant, 1);
+  const [id = NO_ID] = await store.ingest(tenant, 1);
   await lose(endpointId);
   expect(await executionOf(id)).toMatchObject({ state: 'unknown', attempts: 1 });
   if (onAmbiguous === 'hold') return;
@@ -82,7 +84,7 @@ test.each(['hold', 'probe'] as const)('under %s it is unknown', async (onAmbiguo
 
 test('what a cancel gives back to the live lane has lost no more than before', async () => {
   const endpointId = await store.newEndpoint(tenant, { retry: ONCE });
-  const [id = ''] = await store.ingest(tenant, 1);
+  const [id = NO_ID] = await store.ingest(tenant, 1);
   await lose(endpointId);
   const { operationId } = await store.retry(
     tenant,

@@ -1,15 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
 import { freezePage } from '../../src/store/selection/freeze.ts';
 import { WHOLE } from '../../src/store/selection/selection-page.ts';
+import { NO_ID } from '../support/any-id.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
 const FAILED = { state: ['failed' as const], newest: { states: ['failed' as const] } };
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();
@@ -20,11 +22,11 @@ beforeAll(async () => {
 });
 afterAll(() => store.close());
 
-async function failedOne(): Promise<{ deliveryId: string; executionId: string }> {
+async function failedOne(): Promise<{ deliveryId: Id<'delivery'>; executionId: Id<'execution'> }> {
   const [deliveryId] = await store.ingest(tenant, 1);
   await store.attempt(500, { endpointIds: [endpointId] });
   const [row] = await store.rows('select id from executions where delivery_id = $1', [deliveryId]);
-  return { deliveryId: deliveryId ?? '', executionId: row.id };
+  return { deliveryId: deliveryId ?? NO_ID, executionId: row.id };
 }
 
 describe('a retry of an execution', () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { settleExpiredClaims } from '../../src/operations/settle-expired.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE, type Transaction } from '../../src/store/db/queryable.ts';
@@ -13,6 +14,7 @@ import {
   ignoreWithoutPayload,
 } from '../../src/store/settling/settlement.ts';
 import { setEndpointState } from '../../src/store/tenancy/endpoints.ts';
+import { NO_ID } from '../support/any-id.ts';
 import { readLedger, violationsOf } from '../support/ledger.ts';
 import {
   changeEndpoint,
@@ -25,7 +27,7 @@ import {
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();
@@ -43,13 +45,13 @@ function claimOwn() {
   return store.claim({ endpointIds: [endpointId] });
 }
 
-async function execution(deliveryId: string | undefined) {
+async function execution(deliveryId: Id<'delivery'> | undefined) {
   return (
     await store.rows('select * from executions where delivery_id = $1 order by id desc limit 1', [deliveryId])
   )[0];
 }
 
-async function delivery(deliveryId: string | undefined) {
+async function delivery(deliveryId: Id<'delivery'> | undefined) {
   return (await store.rows('select * from deliveries where id = $1', [deliveryId]))[0];
 }
 
@@ -183,7 +185,7 @@ describe('recording', () => {
     const [id] = await store.ingest(tenant, 1);
     await store.attempt(200, { endpointIds: [endpointId] });
     const before = await delivery(id);
-    await store.retry(tenant, { deliveryIds: [id ?? ''] }, { kind: 'replay' });
+    await store.retry(tenant, { deliveryIds: [id ?? NO_ID] }, { kind: 'replay' });
     await store.attempt(404, { endpointIds: [endpointId] });
     expect(await execution(id)).toMatchObject({ state: 'failed' });
     expect(await delivery(id)).toEqual({ ...before, attempts: 2, last_attempt_at: expect.any(Date) });
@@ -265,7 +267,7 @@ describe('a lease that has ended', () => {
     const [id] = await store.ingest(tenant, 1);
     await store.attempt(404, { endpointIds: [endpointId] });
     await changeEndpoint(store.pool, tenant, endpointId, 2, { ...ENDPOINT, onAmbiguous: 'hold' });
-    await store.retry(tenant, { deliveryIds: [id ?? ''] }, { target: 'original' });
+    await store.retry(tenant, { deliveryIds: [id ?? NO_ID] }, { target: 'original' });
     expect((await claimOwn()).items).toMatchObject([{ version: 1 }]);
     await store.leasesEnd();
     await settleExpiredClaims(store.pool);
@@ -293,7 +295,7 @@ describe('giving up', () => {
   test('of a retry that was never sent leaves what the last attempt said', async () => {
     const [id] = await store.ingest(tenant, 1);
     await store.attempt(404, { endpointIds: [endpointId] });
-    await store.retry(tenant, { deliveryIds: [id ?? ''] });
+    await store.retry(tenant, { deliveryIds: [id ?? NO_ID] });
     await store.rows(
       `update executions set give_up_at = now() - interval '1 second' where delivery_id = $1 and open`,
       [id],
@@ -306,7 +308,7 @@ describe('giving up', () => {
 describe('an execution', () => {
   const ends: Record<
     string,
-    { first: 'timeout' | 500 | 404 | 200; end?: (db: Transaction, id: string) => Promise<unknown> }
+    { first: 'timeout' | 500 | 404 | 200; end?: (db: Transaction, id: Id<'delivery'>) => Promise<unknown> }
   > = {
     'that is delivered': { first: 200 },
     'that fails': { first: 404 },
@@ -351,7 +353,7 @@ describe('an execution', () => {
     const { first, end } = ends[name] ?? { first: 200 };
     tenant = await store.newTenant();
     endpointId = await store.newEndpoint(tenant, { onAmbiguous: 'hold' });
-    const [id = ''] = await store.ingest(tenant, 1);
+    const [id = NO_ID] = await store.ingest(tenant, 1);
     // Its transaction begins before the attempt is recorded.
     await withTransaction(store.pool, async (db) => {
       await db.query('select 1');

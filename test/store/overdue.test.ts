@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { lookAtOperation } from '../../src/operations/look-at-operation.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
@@ -12,7 +13,7 @@ import { createTestStore, type TestStore, type TestTenant } from '../support/tes
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();
@@ -25,14 +26,14 @@ beforeEach(async () => {
 });
 afterAll(() => store.close());
 
-async function bulk(): Promise<string> {
+async function bulk(): Promise<Id<'operation'>> {
   const { operationId } = await store.retry(tenant, { filter: {} });
   await store.select(operationId);
   return operationId;
 }
 
 /** Looks at it as its run does; what it waits for. */
-async function waitsFor(operationId: string): Promise<string> {
+async function waitsFor(operationId: Id<'operation'>): Promise<string> {
   const { step } = await lookAtOperation(quietContext(store.pool), operationId);
   // Far from its next look.
   await store.rows(`update operations set next_event_at = now() + interval '1 minute' where id = $1`, [
@@ -42,7 +43,7 @@ async function waitsFor(operationId: string): Promise<string> {
 }
 
 /** Why a sweep would wake it now; undefined where it would not. */
-async function woken(operationId: string): Promise<string | undefined> {
+async function woken(operationId: Id<'operation'>): Promise<string | undefined> {
   await store.rows(`update operations set nudged_at = now() - interval '10 seconds'`);
   return (await findOverdue(store.pool, 100, 0)).find(({ id }) => id === operationId)?.why;
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { AHEAD_MS, BOOKED_AT_MOST_MS } from '../../src/domain/sending/pacing.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { reserveGrants, settleReservation } from '../../src/sending/reservation.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';
@@ -145,7 +146,7 @@ describe('the rate of an endpoint', () => {
     const { operationId } = await store.retry(tenant, { filter: {} });
     await store.select(operationId);
     await store.ingest(tenant, 1);
-    const claimableInMs = async (workedBy: string) =>
+    const claimableInMs = async (workedBy: Id<'operation'>) =>
       (await readyEndpoints(store.pool, workedBy)).find((endpoint) => endpoint.endpointId === id)
         ?.claimableInMs;
     await granted(id, 100, by('bulk'));

@@ -5,6 +5,7 @@ import {
   type Refusal,
   refusalOf,
 } from '../../src/domain/endpoints/preparation.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { loadPreparation, refusePrepared } from '../../src/store/sending/preparation.ts';
 import { recordOutcomes } from '../../src/store/settling/outcomes.ts';
@@ -53,7 +54,7 @@ async function prepare(held: HeldClaim): Promise<(Refusal | undefined)[]> {
   return refusals;
 }
 
-async function executions(deliveryIds: string[]) {
+async function executions(deliveryIds: Id<'delivery'>[]) {
   return store.rows(
     `select e.state, e.reason, e.attempts, d.state as delivery, d.fault_code, e.finished_at is not null as ended
      from executions e join deliveries d on d.id = e.delivery_id where d.id = any($1) order by e.id`,

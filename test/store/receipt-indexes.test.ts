@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../src/store/db/queryable.ts';
 import { idHistories } from '../../src/store/ingest/resends.ts';
 import { erasePayload } from '../../src/store/settling/payload-retention.ts';
@@ -6,6 +7,7 @@ import { handoffsOfEvent } from '../../src/surfaces/flowrelay/store/handoffs.ts'
 import { findReceipt, listReceipts } from '../../src/surfaces/flowrelay/store/receipts.ts';
 import { handoffTips } from '../../src/surfaces/flowrelay/store/replay-material.ts';
 import { timelineSteps } from '../../src/surfaces/flowrelay/store/timeline.ts';
+import { anyId } from '../support/any-id.ts';
 import { planOf } from '../support/query-plan.ts';
 import { seedFailures } from '../support/seed-failures.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
@@ -14,7 +16,7 @@ const LARGE = ['executions', 'deliveries', 'payloads', 'events', 'attempts', 're
 
 let store: TestStore;
 let tenant: TestTenant;
-let eventId: string;
+let eventId: Id<'event'>;
 
 beforeAll(async () => {
   store = await createTestStore();
@@ -37,12 +39,12 @@ beforeAll(async () => {
   );
   [{ id: eventId }] = (await store.rows('select id from events where tenant_id = $1 limit 1', [
     tenant.id,
-  ])) as [{ id: string }];
+  ])) as [{ id: Id<'event'> }];
   await store.rows('vacuum analyze');
 });
 afterAll(() => store.close());
 
-const after = { atMicros: String(Date.now() * 1_000), id: '0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f' };
+const after = { atMicros: String(Date.now() * 1_000), id: anyId('0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f') };
 
 test.each<[string, (db: Queryable) => Promise<unknown>, string]>([
   ['one', (db) => findReceipt(db, tenant.id, eventId), 'events_pkey'],

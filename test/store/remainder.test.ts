@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { nextStep } from '../../src/domain/operations/next-step.ts';
 import { closingState } from '../../src/domain/operations/operation-counts.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
@@ -13,7 +14,7 @@ import { createTestStore, type TestStore, type TestTenant } from '../support/tes
 
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();
@@ -24,7 +25,7 @@ beforeEach(async () => {
 });
 afterAll(() => store.close());
 
-async function failed(count: number): Promise<string[]> {
+async function failed(count: number): Promise<Id<'delivery'>[]> {
   const ids = await store.ingest(tenant, count);
   await store.attempt(404, { endpointIds: [endpointId] });
   return ids;
@@ -39,25 +40,25 @@ async function bulk(
   return operationId;
 }
 
-function attempt(operationId: string, ending: Parameters<TestStore['attempt']>[0]) {
+function attempt(operationId: Id<'operation'>, ending: Parameters<TestStore['attempt']>[0]) {
   return store.attempt(ending, { workedBy: operationId, endpointIds: [endpointId] });
 }
 
-async function stepOf(operationId: string) {
+async function stepOf(operationId: Id<'operation'>) {
   const facts = await operationFacts(store.pool, operationId);
   if (!facts) throw new Error('no such operation');
   return nextStep(facts);
 }
 
 /** Closes it and says how it ended. */
-async function close(operationId: string) {
+async function close(operationId: Id<'operation'>) {
   const closed = await withTransaction(store.pool, (db) => closeOperation(db, operationId, closingState));
   if (!closed.closed) throw new Error(closed.why);
   const [{ state }] = await store.rows('select state from operations where id = $1', [operationId]);
   return { state, remainder: closed.report.remainder };
 }
 
-async function cancel(operationId: string) {
+async function cancel(operationId: Id<'operation'>) {
   await controlOperation(store.deps, tenant.id, operationId, { do: 'cancel' });
   await withTransaction(store.pool, (db) => cancelUnsent(db, operationId, 100));
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { EndpointConfig } from '../../src/domain/endpoints/endpoint.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
 import type { IncomingEvent } from '../../src/ingest/matched-event.ts';
 import type { AcceptedEvent } from '../../src/ingest/write-calls.ts';
@@ -37,14 +38,14 @@ async function scene(config: Partial<EndpointConfig> = {}) {
   return { tenant, endpointId, here: { endpointIds: [endpointId] } };
 }
 
-async function setState(endpointId: string, state: string): Promise<void> {
+async function setState(endpointId: Id<'endpoint'>, state: string): Promise<void> {
   await store.rows(
     `update endpoints set state = $2, disabled_reason = case $2 when 'disabled' then 'operator' end where id = $1`,
     [endpointId, state],
   );
 }
 
-async function deliveryOf({ eventId }: AcceptedEvent, endpointId: string) {
+async function deliveryOf({ eventId }: AcceptedEvent, endpointId: Id<'endpoint'>) {
   const [row] = await store.rows(
     `select d.*, (select e.reason from executions e where e.delivery_id = d.id order by e.id desc limit 1) as reason
      from deliveries d where d.event_id = $1 and d.endpoint_id = $2`,
@@ -288,7 +289,7 @@ describe('what was sent again', () => {
   test('gets no further endpoint when it is matched afresh; what stands for it does, where none had either', async () => {
     const { tenant, first, again } = await resent();
     const later = await store.newEndpoint(tenant);
-    const afresh = (eventIds: string[]) => store.retry(tenant, { afresh: { eventIds } });
+    const afresh = (eventIds: Id<'event'>[]) => store.retry(tenant, { afresh: { eventIds } });
     await afresh([first.eventId]);
     expect(await deliveryOf(first, later)).toBeUndefined();
     await afresh([again.eventId]);
@@ -297,7 +298,7 @@ describe('what was sent again', () => {
 
   test('is not repeated as a new event, unless it still stands for something', async () => {
     const { tenant, first, again, endpointId } = await resent();
-    const repeated = (eventId: string) =>
+    const repeated = (eventId: Id<'event'>) =>
       withTransaction(store.pool, (db) => repeatEvent(db, tenant.id, eventId));
     expect(await repeated(first.eventId)).toEqual({ ok: false, why: 'resent' });
     const suppressed = await send(tenant, { payload: 2 });

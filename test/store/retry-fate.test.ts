@@ -18,6 +18,7 @@ import { loadOperation } from '../../src/store/operations/operations.ts';
 import { freezePage } from '../../src/store/selection/freeze.ts';
 import { WHOLE } from '../../src/store/selection/selection-page.ts';
 import { setEndpointState } from '../../src/store/tenancy/endpoints.ts';
+import { anyId } from '../support/any-id.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
 /** The freeze decides in SQL for a page at once; for each of these facts it must decide as the function does. */
@@ -35,8 +36,8 @@ afterAll(() => store.close());
 
 /** A delivery in the ledger, and what the function is told of it. */
 interface Scene {
-  deliveryId: string;
-  endpointId: string;
+  deliveryId: Id<'delivery'>;
+  endpointId: Id<'endpoint'>;
   facts: RetryFacts;
   holderId?: string;
 }
@@ -101,7 +102,10 @@ async function furnish(): Promise<Scene[]> {
   return made;
 }
 
-async function newHolder({ control, state, canaryHeld }: Stopped, endpointId: string): Promise<string> {
+async function newHolder(
+  { control, state, canaryHeld }: Stopped,
+  endpointId: Id<'endpoint'>,
+): Promise<string> {
   const { operationId } = await store.retry(tenant, { filter: { state: [] } });
   await store.rows(
     `update operations set control = $2, state = $3, halt = case $3 when 'halted' then '{}'::jsonb end where id = $1`,
@@ -123,14 +127,14 @@ async function seed(
     id,
     holder,
   }: {
-    endpointId: string;
+    endpointId: Id<'endpoint'>;
     endpoint: EndpointState;
     payloadKept: boolean;
     id?: string;
     holder?: Stopped;
   },
 ): Promise<Scene> {
-  const [eventId, deliveryId] = [randomUUID(), randomUUID()];
+  const [eventId, deliveryId] = [anyId(randomUUID()), anyId(randomUUID())];
   await store.rows(
     `with event as (
       insert into events (id, tenant_id, number, type, ingest_call_id, payload_bytes, accepted_at)
@@ -195,7 +199,7 @@ const REQUESTS: { asked: RetryRequest; selection: Selection }[] = [true, false].
             takesOverStopped: takesOverScheduled || isSingle,
             matchesFilters,
           },
-          selection: isSingle ? { deliveryIds: [randomUUID()] } : { filter: {} },
+          selection: isSingle ? { deliveryIds: [anyId(randomUUID())] } : { filter: {} },
         })),
       ),
     ),

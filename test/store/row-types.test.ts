@@ -9,8 +9,12 @@ const IMPORTS = `
 import { type Pool, withTransaction } from '../../src/store/db/pool.ts';
 import type { Queryable } from '../../src/store/db/queryable.ts';
 import { refoldDeliveries } from '../../src/store/settling/folding.ts';
+import { type Id, readId, showId } from '../../src/domain/tenancy/typed-id.ts';
+import { findDelivery } from '../../src/store/reading/delivery-reads.ts';
 declare const pool: Pool;
 declare const db: Queryable;
+declare const tenantId: Id<'tenant'>;
+declare const eventId: Id<'event'>;
 `;
 
 /** Snippets by name, with the code of the error that each must have; those without one must compile. */
@@ -53,6 +57,27 @@ const SNIPPETS: Record<string, { source: string; error?: { code: number; about: 
     source: `
       export const done = refoldDeliveries(db, []);`,
     error: { code: 2345, about: "not assignable to parameter of type 'Transaction'" },
+  },
+  'an id of the kind that is asked for': {
+    source: `
+      const id = readId('delivery', 'dlv_…');
+      export const found = id && findDelivery(db, tenantId, id);
+      export const shown = showId('event', eventId);`,
+  },
+  'an id of another kind': {
+    source: `
+      export const found = findDelivery(db, tenantId, eventId);`,
+    error: { code: 2345, about: `parameter of type 'Id<"delivery">'` },
+  },
+  'an id that is shown as one of another kind': {
+    source: `
+      export const shown = showId('delivery', eventId);`,
+    error: { code: 2345, about: `parameter of type 'Id<"delivery">'` },
+  },
+  'a text that nobody has read as an id': {
+    source: `
+      export const found = findDelivery(db, tenantId, '0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f');`,
+    error: { code: 2345, about: `parameter of type 'Id<"delivery">'` },
   },
 };
 

@@ -1,13 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { DeliveryFilter } from '../../src/domain/operations/selection.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
+import { NO_ID } from '../support/any-id.ts';
 import { anyFilter, anyVaried, matches, seedVaried, type Varied } from '../support/seed-varied.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
 let store: TestStore;
 let tenant: TestTenant;
 let stranger: TestTenant;
-let endpointIds: string[];
+let endpointIds: Id<'endpoint'>[];
 let foreignIds: string[];
 
 beforeAll(async () => {
@@ -20,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => store.close());
 
 /** What each delivery that an operation selected became. */
-async function decisions(operationId: string): Promise<Map<string, string>> {
+async function decisions(operationId: Id<'operation'>): Promise<Map<string, string>> {
   const rows = await store.rows(
     `select delivery_id, 'item' as became from executions where operation_id = $1
      union all select delivery_id, reason from exclusions where operation_id = $1`,
@@ -139,7 +141,7 @@ describe('the failures of an operation', () => {
     await store.select(first.operationId);
     const claim = await store.claim({ workedBy: first.operationId });
     await store.record(claim, ({ deliveryId }) => (ids.indexOf(deliveryId) < 3 ? 200 : 404));
-    const later = await store.retry(tenant, { deliveryIds: [ids[3] ?? ''] });
+    const later = await store.retry(tenant, { deliveryIds: [ids[3] ?? NO_ID] });
     await store.attempt(200);
     expect(later.items).toHaveLength(1);
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { acceptOperation } from '../../src/operations/accept-operation.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
@@ -10,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => store.close());
 
-async function failures(count: number): Promise<string[]> {
+async function failures(count: number): Promise<Id<'delivery'>[]> {
   tenant = await store.newTenant();
   await store.newEndpoint(tenant, { retry: { maxAttempts: 1, initialMs: 1, factor: 1, capMs: 1 } });
   const deliveries = await store.ingest(tenant, count);

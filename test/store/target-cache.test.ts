@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { EndpointConfig } from '../../src/domain/endpoints/endpoint.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { rotateSecret } from '../../src/operations/rotate-secret.ts';
 import { generateSecret } from '../../src/outbound/signature.ts';
 import { createSealer } from '../../src/sealing/sealing.ts';
@@ -25,7 +26,7 @@ import {
 const sealer = createSealer(randomBytes(32));
 let store: TestStore;
 let tenant: TestTenant;
-let endpointId: string;
+let endpointId: Id<'endpoint'>;
 let cache: TargetCache;
 let version: number;
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { closingState } from '../../src/domain/operations/operation-counts.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { cancelAsInTemporal, cancelWhenExpired } from '../../src/operations/cancel-unasked.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { resolveDeliveries } from '../../src/operations/resolve-deliveries.ts';
@@ -11,6 +12,7 @@ import { controlsOf } from '../../src/store/operations/operation-controls.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
 import { unsentEndpoints } from '../../src/store/operations/unsent-endpoints.ts';
 import { beginResolution, resolveSelected } from '../../src/store/settling/resolution-acts.ts';
+import { NO_ID } from '../support/any-id.ts';
 import { createTestStore, type TestStore, type TestTenant } from '../support/test-store.ts';
 
 /** Who did what, and what it came to, as it is written down in the transaction of the act. */
@@ -26,7 +28,7 @@ beforeEach(async () => {
 });
 afterAll(() => store.close());
 
-const acts = async (operationId: string) =>
+const acts = async (operationId: Id<'operation'>) =>
   (await controlsOf(store.pool, tenant.id, operationId)).map(({ at, ...act }) => {
     expect(at).toBeInstanceOf(Date);
     return act;
@@ -63,7 +65,7 @@ describe('the acts of an operation', () => {
     await store.newEndpoint(tenant);
     const ids = await store.ingest(tenant, 2);
     await store.attempt(404, {});
-    const [first = '', second = ''] = ids;
+    const [first = NO_ID, second = NO_ID] = ids;
     const { operationId: expired } = await store.retry(tenant, { deliveryIds: [first] });
     await controlOperation(store.deps, tenant.id, expired, { do: 'pause' }, { actor: 'key_a' });
     expect(await cancelWhenExpired(store.deps, expired)).toBe(false);
@@ -130,7 +132,7 @@ describe('the report of an operation', () => {
 
 describe('settling many that are unknown', () => {
   /** Deliveries whose outcome nobody knows. */
-  async function unknown(count: number): Promise<{ endpointId: string; ids: string[] }> {
+  async function unknown(count: number): Promise<{ endpointId: Id<'endpoint'>; ids: Id<'delivery'>[] }> {
     const endpointId = await store.newEndpoint(tenant, { onAmbiguous: 'hold' });
     const ids = await store.ingest(tenant, count);
     await store.attempt('timeout', { endpointIds: [endpointId], count });
@@ -282,7 +284,7 @@ describe('settling many that are unknown', () => {
       `update executions set probe_at = now() + interval '1 hour' where delivery_id = any($1)`,
       [ids],
     );
-    const [first = '', second = ''] = ids;
+    const [first = NO_ID, second = NO_ID] = ids;
     expect(answerOf(await request({ deliveryIds: [first] }))).toMatchObject({ resolved: 1 });
     expect(await resolveDelivery(store.deps, tenant.id, second, 'failed')).toMatchObject({ ok: true });
   });

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { Wake } from '../../src/loops/wake.ts';
 import { createAddressGuard } from '../../src/outbound/address-guard.ts';
 import { createAttemptClient } from '../../src/outbound/attempt.ts';
@@ -102,13 +103,13 @@ const anyWorld = fc.record({
 type AnyWorld = typeof anyWorld extends fc.Arbitrary<infer World> ? World : never;
 
 /** Makes a world of facts and returns whose work is in it, and its unsent executions. */
-async function make(world: AnyWorld): Promise<{ workedBy: string; ids: string[] }> {
+async function make(world: AnyWorld): Promise<{ workedBy: Id<'operation'>; ids: Id<'execution'>[] }> {
   const tenant = await store.newTenant();
-  const endpointIds: string[] = [];
+  const endpointIds: Id<'endpoint'>[] = [];
   for (const { ordered } of world.endpoints) endpointIds.push(await store.newEndpoint(tenant, { ordered }));
   // Two of one key for each endpoint; where it has no order the second is of another day.
   const deliveryIds = await store.ingest(tenant, 2, { key: 'k' });
-  let operationId: string | undefined;
+  let operationId: Id<'operation'> | undefined;
   if (world.owner !== 'nobody') {
     const selection = world.owner === 'bulk' ? { filter: { state: ['pending' as const] } } : { deliveryIds };
     const canary = world.owner === 'bulk' ? { canary: { count: 1, maxFailurePercent: 100 } } : {};
@@ -183,7 +184,7 @@ async function slots(pacedId: string, count: number, until: string): Promise<voi
 const LOOKS = 8;
 
 /** Lets a real slice do what it can, and returns what it claimed. */
-async function claimedBy(workedBy: string): Promise<Set<string>> {
+async function claimedBy(workedBy: Id<'operation'>): Promise<Set<string>> {
   const log = createLogger({ level: 'silent' });
   const stop = new AbortController();
   let looks = 0;

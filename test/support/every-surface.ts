@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { showId } from '../../src/domain/tenancy/typed-id.ts';
+import { anyId } from './any-id.ts';
 import { newTestSigner, signed } from './minka-client.ts';
 import type { Scene } from './recovery-scene.ts';
 import { uuidIn } from './retries.ts';
@@ -76,7 +77,7 @@ export async function everySurface(
     flowrelay: async (_, event) => {
       const headers = { 'idempotency-key': randomUUID() };
       const preview = await post(
-        `/flowrelay/v1/receipts/${showId('receipt', event)}/replay/preview`,
+        `/flowrelay/v1/receipts/${showId('receipt', anyId(event))}/replay/preview`,
         {},
         headers,
       );

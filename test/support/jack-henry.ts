@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import formatsPlugin from 'ajv-formats';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 
 type Media = { schema: object; example?: unknown; examples?: Record<string, { value: unknown }> };
 type PrintedOperation = {
@@ -59,7 +60,7 @@ export type JackHenry = {
   /** Posts, unless another method is said, to a path below {@link BASE}. */
   call(path: string, request?: JackHenryRequest): Promise<RawAnswer>;
   /** The same, for what must be accepted; returns the `retryId`. */
-  retry(path: string, body?: unknown, request?: JackHenryRequest): Promise<string>;
+  retry(path: string, body?: unknown, request?: JackHenryRequest): Promise<Id<'operation'>>;
 };
 
 const ajv = new Ajv({ strict: false, allErrors: true });

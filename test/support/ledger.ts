@@ -6,16 +6,17 @@ import {
   type ExecutionState,
   isOpen,
 } from '../../src/domain/sending/execution-state.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { onlyRow } from '../../src/store/db/only-row.ts';
 import { LIVE_LANE, type Queryable } from '../../src/store/db/queryable.ts';
 import { PLATFORM_TENANT } from '../../src/store/tenancy/tenants.ts';
 
 type ExecutionRow = {
-  id: string;
+  id: Id<'execution'>;
   tenant_id: string;
-  delivery_id: string;
+  delivery_id: Id<'delivery'>;
   endpoint_id: string;
-  operation_id: string | null;
+  operation_id: Id<'operation'> | null;
   parent_id: string | null;
   worked_by: string;
   state: ExecutionState;
@@ -28,14 +29,14 @@ type ExecutionRow = {
   give_up_at: string;
 };
 type DeliveryRow = {
-  id: string;
+  id: Id<'delivery'>;
   tenant_id: string;
-  event_id: string;
+  event_id: Id<'event'>;
   state: DeliveryState;
   attempts: number;
 };
 type OperationRow = {
-  id: string;
+  id: Id<'operation'>;
   tenant_id: string;
   kind: OperationKind;
   control: Control;
@@ -45,7 +46,7 @@ type OperationRow = {
 };
 type ExclusionRow = {
   operation_id: string;
-  delivery_id: string;
+  delivery_id: Id<'delivery'>;
   reason: string;
   joined_execution_id: string | null;
   held_by: string | null;
@@ -58,7 +59,7 @@ export type Ledger = {
   executions: ExecutionRow[];
   deliveries: DeliveryRow[];
   operations: OperationRow[];
-  counts: (OperationCounts & { operation_id: string; frozen: boolean })[];
+  counts: (OperationCounts & { operation_id: Id<'operation'>; frozen: boolean })[];
   exclusions: ExclusionRow[];
   attempts: AttemptRow[];
   claims: ClaimRow[];

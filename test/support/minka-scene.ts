@@ -1,3 +1,4 @@
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import {
   ask,
   newTestSigner,
@@ -12,7 +13,7 @@ import type { TestApi } from './test-api.ts';
 export interface MinkaScene {
   tenant: { id: string; handle: string; key: string };
   signer: TestSigner;
-  bridge: { id: string; handle: string; luid: string };
+  bridge: { id: Id<'endpoint'>; handle: string; luid: string };
   /** Registers a signer with the tenant; its id. */
   register(signer: TestSigner): Promise<string>;
   /** Makes an access rule of the tenant; its id. */

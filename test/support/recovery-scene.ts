@@ -1,3 +1,4 @@
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
 import type { Behaviour } from './receiver-behaviour.ts';
 import { type Retries, retriesOf, uuidIn } from './retries.ts';
@@ -14,7 +15,7 @@ export type Scene = {
   /** Loads failures, spread over these endpoints, or over all. */
   seed(count: number, endpoints?: number[]): Promise<void>;
   /** Ids (uuids) of deliveries. */
-  ids(where?: string): Promise<string[]>;
+  ids(where?: string): Promise<Id<'delivery'>[]>;
   /** Requests that the receivers have got together. */
   sent(): number;
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { OPERATION_ENDS, type OperationState } from '../../src/domain/operations/operation-state.ts';
-import { type IdKind, readId } from '../../src/domain/tenancy/typed-id.ts';
+import { type Id, type IdKind, readId } from '../../src/domain/tenancy/typed-id.ts';
 import { eventually } from './eventually.ts';
 import type { Answer, TestClient } from './test-client.ts';
 
@@ -92,7 +92,7 @@ export function retriesOf(client: TestClient, key: string): Retries {
 }
 
 /** The uuid in an id as it is shown. */
-export function uuidIn(kind: IdKind, shown: string): string {
+export function uuidIn<Kind extends IdKind>(kind: Kind, shown: string): Id<Kind> {
   const uuid = readId(kind, shown);
   if (uuid === undefined) throw new Error(`no id of this kind: ${shown}`);
   return uuid;

@@ -6,6 +6,7 @@ import type { OperationOptions } from '../../src/domain/operations/operation.ts'
 import { closingState } from '../../src/domain/operations/operation-counts.ts';
 import type { Selection } from '../../src/domain/operations/selection.ts';
 import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
 import { acknowledgeDeliveries } from '../../src/operations/acknowledge-deliveries.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
@@ -31,6 +32,7 @@ import {
   ignoreAtClosedEndpoints,
   ignoreWithoutPayload,
 } from '../../src/store/settling/settlement.ts';
+import { NO_ID } from './any-id.ts';
 import { Crashed, type CrashPoint, crashingPool } from './crashing-pool.ts';
 import { forbiddenChanges, type Ledger, readLedger, violationsOf } from './ledger.ts';
 import {
@@ -73,14 +75,14 @@ const MAX_ENDPOINTS = 5;
 export class World {
   readonly store: TestStore;
   readonly tenant: TestTenant;
-  readonly endpointIds: string[];
+  readonly endpointIds: Id<'endpoint'>[];
   /** As it was after the last step: what the next one chooses from. */
   ledger: Ledger;
   /** Claims of senders that still live, those among them whose lease has ended too. */
   readonly claims: HeldClaim[] = [];
   readonly told = new Map<string, Set<string>>();
 
-  private constructor(store: TestStore, tenant: TestTenant, endpointIds: string[], ledger: Ledger) {
+  private constructor(store: TestStore, tenant: TestTenant, endpointIds: Id<'endpoint'>[], ledger: Ledger) {
     this.store = store;
     this.tenant = tenant;
     this.endpointIds = endpointIds;
@@ -107,7 +109,7 @@ export class World {
   }
 
   /** An operation: one that is open as a rule, now and then any, for what comes too late. */
-  anOperation(n: number): string | undefined {
+  anOperation(n: number): Id<'operation'> | undefined {
     const open = this.ledger.operations.filter((operation) => !operation.closed_at);
     return (n % 6 === 5 ? undefined : pick(open, n)?.id) ?? pick(this.ledger.operations, n)?.id;
   }
@@ -328,7 +330,7 @@ const ACTS = {
   },
 
   async endpoint(world: World, { a, b, c }: Step, pool: Pool) {
-    const id = pick(world.endpointIds, a) ?? '';
+    const id = pick(world.endpointIds, a) ?? NO_ID;
     const deps = quietDeps(pool);
     if (b % 20 === 0) await deleteEndpoint(deps, world.tenant.id, id, ['enabled', 'disabled']);
     else if (b % 4 === 0) await disableEndpoint(deps, world.tenant.id, id);
@@ -372,7 +374,7 @@ const ACTS = {
 };
 
 /** What an activity does to close an operation, as far as it is not Temporal's; one that comes too late does it too. */
-async function close(operationId: string, pool: Pool): Promise<void> {
+async function close(operationId: Id<'operation'>, pool: Pool): Promise<void> {
   const operation = await loadOperation(pool, operationId);
   if (operation?.control === 'cancel')
     while ((await withTransaction(pool, (db) => cancelUnsent(db, operationId, 2))) > 0);
@@ -386,7 +388,7 @@ async function close(operationId: string, pool: Pool): Promise<void> {
 
 async function claim(
   world: World,
-  workedBy: string,
+  workedBy: Id<'operation'>,
   count: number,
   pool: Pool,
   maxBytes = 1e9,
@@ -453,7 +455,7 @@ async function untilTaken<T>(write: () => Promise<T>): Promise<T> {
     }
 }
 
-async function ignoreClosed(world: World, workedBy: string, pool: Pool): Promise<void> {
+async function ignoreClosed(world: World, workedBy: Id<'operation'>, pool: Pool): Promise<void> {
   await withTransaction(pool, async (db) => {
     await holdEndpoints(db, world.endpointIds);
     if (workedBy === LIVE_LANE) await handOverWaiting(db, world.endpointIds, 2);

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type ExecutionState, isOpen } from '../../src/domain/sending/execution-state.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import type { Pool } from '../../src/store/db/pool.ts';
+import { anyId } from './any-id.ts';
 
 /** One execution of a seeded delivery; each is the child of the one before, but for one that gave its slot back. */
 export interface SeededRun {
@@ -33,7 +35,7 @@ const REASONS: Partial<Record<ExecutionState, string>> = {
 export async function seedFile(
   pool: Pool,
   file: SeededFile,
-): Promise<{ eventId: string; deliveryId: string; executionIds: string[] }> {
+): Promise<{ eventId: Id<'event'>; deliveryId: Id<'delivery'>; executionIds: Id<'execution'>[] }> {
   const [eventId, deliveryId] = [randomUUID(), randomUUID()];
   await pool.query(
     `with n as (
@@ -61,10 +63,10 @@ export async function seedFile(
      values ($1, $2, $3, $4, 'pending', now() - interval '2 hours', 7)`,
     [deliveryId, file.tenantId, eventId, file.endpointId],
   );
-  const executionIds: string[] = [];
-  let parent: string | undefined;
+  const executionIds: Id<'execution'>[] = [];
+  let parent: Id<'execution'> | undefined;
   for (const run of file.runs) {
-    const made: { rows: { id: string; keeps_slot: boolean }[] } = await pool.query(
+    const made: { rows: { id: Id<'execution'>; keeps_slot: boolean }[] } = await pool.query(
       `insert into executions (tenant_id, delivery_id, endpoint_id, parent_id, state, reason, due_at, give_up_at,
          attempts, created_at, finished_at)
        values ($1, $2, $3, $4, $5, $6, now() + interval '1 day', now() + interval '2 days', $7,
@@ -108,5 +110,5 @@ export async function seedFile(
      where id = $1`,
     [deliveryId, attempts],
   );
-  return { eventId, deliveryId, executionIds };
+  return { eventId: anyId(eventId), deliveryId: anyId(deliveryId), executionIds };
 }

@@ -3,8 +3,10 @@ import fc from 'fast-check';
 import type { DeliveryFilter } from '../../src/domain/operations/selection.ts';
 import type { DeliveryState } from '../../src/domain/sending/delivery-state.ts';
 import { isOpen } from '../../src/domain/sending/execution-state.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import type { TimeBound } from '../../src/domain/time/instant.ts';
 import type { Pool } from '../../src/store/db/pool.ts';
+import { anyId } from './any-id.ts';
 
 /** One delivery in all that a filter can ask of it; times are whole seconds after `SEED_EPOCH`. */
 export type Varied = {
@@ -140,7 +142,7 @@ export async function seedVaried(
   pool: Pool,
   tenantId: string,
   deliveries: readonly Varied[],
-): Promise<string[]> {
+): Promise<Id<'delivery'>[]> {
   const seeds = deliveries.map((delivery, n) => {
     const execution = delivery.state === 'pending' ? 'scheduled' : delivery.state;
     return {
@@ -196,5 +198,5 @@ export async function seedVaried(
     from s`,
     [tenantId, JSON.stringify(seeds)],
   );
-  return seeds.map((seed) => seed.delivery_id);
+  return seeds.map((seed) => anyId(seed.delivery_id));
 }

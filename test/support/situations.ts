@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { EndpointState } from '../../src/domain/endpoints/endpoint-state.ts';
-
 import type { Holder, RetryFacts } from '../../src/domain/operations/retry-fate.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { type Pool, withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import { erasePayload } from '../../src/store/settling/payload-retention.ts';
+import { NO_ID } from './any-id.ts';
 import { eventually } from './eventually.ts';
 import { status } from './receiver-behaviour.ts';
 import type { Scene } from './recovery-scene.ts';
@@ -218,11 +219,12 @@ async function unknown(pool: Pool, ids: string[], policy: 'hold' | 'probe'): Pro
 }
 
 async function erase(pool: Pool, it: Scene, deliveryId: string): Promise<void> {
-  const { rows } = await pool.query<{ event_id: string }>('select event_id from deliveries where id = $1', [
-    deliveryId,
-  ]);
+  const { rows } = await pool.query<{ event_id: Id<'event'> }>(
+    'select event_id from deliveries where id = $1',
+    [deliveryId],
+  );
   await withTransaction(pool, (db) =>
-    erasePayload(db, uuidIn('tenant', it.tenant.id), rows[0]?.event_id ?? ''),
+    erasePayload(db, uuidIn('tenant', it.tenant.id), rows[0]?.event_id ?? NO_ID),
   );
 }
 

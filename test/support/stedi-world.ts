@@ -1,3 +1,4 @@
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { seedEndpoint } from './failed-deliveries.ts';
 import { type SeededFile, seedFile } from './seed-file.ts';
 import { startTestApi, type TestAnswer, type TestApi } from './test-api.ts';
@@ -18,7 +19,7 @@ export interface StediWorld {
   call(method: string, path: string, request?: StediRequest): Promise<TestAnswer>;
   retry(condition: unknown, request?: StediRequest): Promise<TestAnswer>;
   /** Makes an endpoint; its id (uuid). */
-  endpoint(change?: object): Promise<string>;
+  endpoint(change?: object): Promise<Id<'endpoint'>>;
   /** Writes a file with its executions; ids are uuids. */
   file(
     endpointId: string,

@@ -6,7 +6,7 @@ import { hashApiKey, makeApiKey } from '../../src/api/api-key.ts';
 import { openApiDocument } from '../../src/api/openapi.ts';
 import { apiRoutes, createApi } from '../../src/api/server.ts';
 import type { Scope } from '../../src/domain/tenancy/scope.ts';
-import { ID_PREFIXES, readId } from '../../src/domain/tenancy/typed-id.ts';
+import { ID_PREFIXES, type Id, readId } from '../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
 import { createAddressGuard, type Resolve } from '../../src/outbound/address-guard.ts';
 import { createKeySets } from '../../src/outbound/key-sets.ts';
@@ -16,6 +16,7 @@ import { insertTenant, type Tenant } from '../../src/store/tenancy/tenants.ts';
 import { presetsOf, SURFACES } from '../../src/surfaces/surfaces.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { anyId } from './any-id.ts';
 import { createResponseCheck, type ResponseCheck } from './response-check.ts';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
 
@@ -55,7 +56,7 @@ export type TestApi = {
   newTenant(handle?: string): Promise<{ tenant: Tenant; key: string }>;
   newKey(tenantId: string, scopes: readonly Scope[], expiresAt?: Date): Promise<string>;
   /** The uuid in an id as it is shown. */
-  uuid(shown: string): string;
+  uuid(shown: string): Id<never>;
   close(): Promise<void>;
 };
 
@@ -110,7 +111,12 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
 
   const newKey: TestApi['newKey'] = async (tenantId, scopes, expiresAt) => {
     const key = makeApiKey();
-    await insertApiKey(database.pool, { tenantId, name: 'test', hash: hashApiKey(key), scopes });
+    await insertApiKey(database.pool, {
+      tenantId: anyId(tenantId),
+      name: 'test',
+      hash: hashApiKey(key),
+      scopes,
+    });
     if (expiresAt)
       await database.pool.query('update api_keys set expires_at = $2 where key_hash = $1', [
         hashApiKey(key),
@@ -176,7 +182,7 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
 }
 
 /** The uuid in an id as it is shown, whatever its kind. */
-function uuidOf(shown: string): string {
+function uuidOf(shown: string): Id<never> {
   const kinds = [
     'tenant',
     'endpoint',
@@ -190,7 +196,7 @@ function uuidOf(shown: string): string {
   const kind = kinds.find((each) => shown.startsWith(`${ID_PREFIXES[each]}_`));
   const uuid = kind && readId(kind, shown);
   if (!uuid) throw new Error(`not an id: ${shown}`);
-  return uuid;
+  return anyId(uuid);
 }
 
 function listen(app: ReturnType<typeof createApi>): Promise<Server> {

@@ -36,7 +36,7 @@ export type HeldClaim = Claim & { token: string };
 export type Ending = number | 'timeout' | 'refused' | 'released' | { status: number; retryAfterMs: number };
 
 /** What an accepted operation is, and what each delivery of an explicit list became. */
-export type Accepted = { operationId: string; items: AcceptedItem[] };
+export type Accepted = { operationId: Id<'operation'>; items: AcceptedItem[] };
 
 /** The store over a database of its own, without Temporal: what the engine does at its level, step by step. */
 export type TestStore = {
@@ -44,17 +44,17 @@ export type TestStore = {
   pool: TestPool;
   deps: RecoveryDeps;
   newTenant(): Promise<TestTenant>;
-  newEndpoint(tenant: TestTenant, config?: Partial<EndpointConfig>): Promise<string>;
+  newEndpoint(tenant: TestTenant, config?: Partial<EndpointConfig>): Promise<Id<'endpoint'>>;
   /** Accepts events of one call; returns the deliveries they made, in order. */
-  ingest(tenant: TestTenant, count: number, event?: Partial<IncomingEvent>): Promise<string[]>;
+  ingest(tenant: TestTenant, count: number, event?: Partial<IncomingEvent>): Promise<Id<'delivery'>[]>;
   /** Accepts a retry, or what `request` makes of it. */
   retry(tenant: TestTenant, selection: Selection, request?: Partial<AcceptRequest>): Promise<Accepted>;
   /** Selects to the end, by pages of a size. */
-  select(operationId: string, page?: number): Promise<void>;
+  select(operationId: Id<'operation'>, page?: number): Promise<void>;
   /** Claims for `workedBy` (the live lane by default) at these endpoints (all that there are by default). */
   claim(options?: {
-    workedBy?: string;
-    endpointIds?: string[];
+    workedBy?: Id<'operation'>;
+    endpointIds?: Id<'endpoint'>[];
     count?: number;
     /** What is granted, in the place of `count` at each of `endpointIds`. */
     grants?: Grant[];
@@ -97,7 +97,7 @@ export async function createTestStore(options: { connections?: number } = {}): P
   await database.pool.query(`alter database ${name} set deadlock_timeout = '20ms'`);
   const pool = createPool(database.url, { max: options.connections ?? 10 });
   const deps = quietDeps(pool);
-  const configs = new Map<string, EndpointConfig>();
+  const configs = new Map<Id<'endpoint'>, EndpointConfig>();
 
   const store: TestStore = {
     url: database.url,
@@ -110,7 +110,7 @@ export async function createTestStore(options: { connections?: number } = {}): P
       return { id: tenant.id, handle };
     },
     async newEndpoint(tenant, config = {}) {
-      const id = randomUUID();
+      const id = randomUUID() as Id<'endpoint'>;
       configs.set(id, { ...ENDPOINT, ...config });
       await withTransaction(pool, async (db) => {
         await insertEndpoint(db, tenant.id, { id, handle: `e-${id.slice(0, 8)}` });

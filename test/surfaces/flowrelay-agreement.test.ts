@@ -3,12 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { hashApiKey, makeApiKey } from '../../src/api/api-key.ts';
 import type { EndpointConfig } from '../../src/domain/endpoints/endpoint.ts';
 import { TENANT_SCOPES } from '../../src/domain/tenancy/scope.ts';
-import { showId } from '../../src/domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { erasePayload } from '../../src/store/settling/payload-retention.ts';
 import { giveUpOverdue } from '../../src/store/settling/settlement.ts';
 import { insertApiKey } from '../../src/store/tenancy/api-keys.ts';
+import { NO_ID } from '../support/any-id.ts';
 import { receiptIdOf } from '../support/flowrelay-scene.ts';
 import { readLedger, violationsOf } from '../support/ledger.ts';
 import { startTestApi, type TestAnswer, type TestApi } from '../support/test-api.ts';
@@ -31,8 +32,8 @@ interface Scene {
   tenant: TestTenant;
   key: string;
   endpointId: string;
-  here: { endpointIds: string[] };
-  eventId: string;
+  here: { endpointIds: Id<'endpoint'>[] };
+  eventId: Id<'event'>;
   receiptId: string;
   send(payload: unknown): Promise<{ eventId: string; deliveries: number; suppressed: number }>;
   get(path: string): Promise<TestAnswer>;
@@ -57,7 +58,7 @@ async function scene(config: Partial<EndpointConfig> = {}, before?: (at: Scene) 
     key,
     endpointId,
     here: { endpointIds: [endpointId] },
-    eventId: '',
+    eventId: NO_ID,
     receiptId: '',
     async send(payload) {
       const answer = await api.call('POST', '/api/v1/events', {
@@ -86,7 +87,7 @@ async function setState({ endpointId }: Scene, state: string): Promise<void> {
 }
 
 const deliveryOf = async ({ eventId }: Scene) =>
-  (await store.rows('select id from deliveries where event_id = $1', [eventId]))[0]?.id as string;
+  (await store.rows('select id from deliveries where event_id = $1', [eventId]))[0]?.id as Id<'delivery'>;
 
 /** Everything that a handoff can be, and how it comes to that. */
 const HANDOFFS: Record<

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { hashApiKey, makeApiKey } from '../../src/api/api-key.ts';
 import { TENANT_SCOPES } from '../../src/domain/tenancy/scope.ts';
+import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';
 import { controlOperation } from '../../src/operations/control-operation.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
@@ -16,7 +17,7 @@ let store: TestStore;
 let api: TestApi;
 let tenant: TestTenant;
 let client: JackHenry;
-let subscription: string;
+let subscription: Id<'endpoint'>;
 
 beforeAll(async () => {
   store = await createTestStore();

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { showId } from '../../src/domain/tenancy/typed-id.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
+import { NO_ID } from '../support/any-id.ts';
 import { eventually } from '../support/eventually.ts';
 import { status } from '../support/receiver-behaviour.ts';
 import { createScene, type Scene } from '../support/recovery-scene.ts';
@@ -34,7 +35,7 @@ describe('a further surface, which is one folder and one line', () => {
 
   test('brings a preset with the headers of its wire format, and operations that carry its name', async () => {
     await scene.seed(1);
-    const [deliveryId = ''] = await scene.ids();
+    const [deliveryId = NO_ID] = await scene.ids();
     const { body } = await engine.client.expect(200, 'POST', `/toy/again/${showId('delivery', deliveryId)}`, {
       key: scene.tenant.key,
     });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openApiDocument } from '../../src/api/openapi.ts';
 import { apiRoutes } from '../../src/api/server.ts';
-import { showId } from '../../src/domain/tenancy/typed-id.ts';
+import { alias, type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { freezeNext } from '../../src/operations/freeze-selection.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { seedFailedDeliveries } from '../support/failed-deliveries.ts';
@@ -68,9 +68,9 @@ const KEPT = [
 
 /** A row as the answers show it; ids are uuids. */
 type Row = {
-  delivery: string;
-  event: string;
-  execution: string;
+  delivery: Id<'delivery'>;
+  event: Id<'event'>;
+  execution: Id<'execution'>;
   number: string;
   batch: string;
 } & Record<Clock, string>;
@@ -124,7 +124,7 @@ const BESIDE: Record<string, object> = {
 let api: TestApi;
 let scene: MinkaScene;
 let rows: Row[];
-let rejected: { requestId: string; received: string };
+let rejected: { requestId: Id<'delivery'>; received: string };
 let shownTimes: string[];
 let operationId: string;
 const members = requestMembers(
@@ -273,7 +273,7 @@ async function selected(key: string, value: string): Promise<string[]> {
 const isList = (key: string) => key.startsWith('get') || key.startsWith(JH_SEARCH);
 
 /** What an operation takes up; afterwards it is as if it had never been. */
-async function frozen(id: string): Promise<string[]> {
+async function frozen(id: Id<'operation'>): Promise<string[]> {
   const { pool } = api.database;
   while (await freezeNext(pool, id));
   const { rows: taken } = await pool.query(
@@ -316,7 +316,7 @@ async function timesShown(): Promise<string[]> {
     `/v1/tenants/{tid}/deliveries/${first.delivery}`,
     `/executions/${first.execution}`,
     `/executions/${first.execution}/faults`,
-    `/flowrelay/v1/receipts/${showId('receipt', first.event)}`,
+    `/flowrelay/v1/receipts/${showId('receipt', alias('receipt', first.event))}`,
     `${JH}/{institutionId}/events/{subscriptionId}`,
   ].filter((path) => !path.includes('polling'));
   const answers = await Promise.all(paths.map((path) => call('get', path)));

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { EXECUTION_STATES, isOpen } from '../../src/domain/sending/execution-state.ts';
-import { showId } from '../../src/domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { FILE_STATUSES } from '../../src/surfaces/stedi/file-status.ts';
+import { anyId, NO_ID } from '../support/any-id.ts';
 import { eventually } from '../support/eventually.ts';
 import type { SeededRun } from '../support/seed-file.ts';
 import { sideBySide } from '../support/side-by-side.ts';
@@ -22,8 +23,8 @@ beforeAll(async () => {
 afterAll(() => world.api.close());
 afterEach(() => world.empty());
 
-async function one(run: SeededRun, change: object = {}): Promise<string> {
-  return (await world.file(plain, [run], change)).executionIds[0] ?? '';
+async function one(run: SeededRun, change: object = {}): Promise<Id<'execution'>> {
+  return (await world.file(plain, [run], change)).executionIds[0] ?? NO_ID;
 }
 
 async function poll(query: Record<string, string>, authorization?: string) {
@@ -440,7 +441,7 @@ describe('GET /executions/{id}', () => {
       [`/executions/${crypto.randomUUID()}`, world.api.key],
       ['/executions/nothing', world.api.key],
       ['/executions/%00', world.api.key],
-      [`/executions/${showId('event', id)}`, world.api.key],
+      [`/executions/${showId('event', anyId(id))}`, world.api.key],
       [`/executions/nothing/faults`, world.api.key],
     ] as const) {
       const answer = await world.call('GET', path, { authorization });

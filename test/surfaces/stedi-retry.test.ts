@@ -1,11 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { PREPARATION_FAULTS } from '../../src/domain/endpoints/preparation.ts';
-import { showId } from '../../src/domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { freezeNext } from '../../src/operations/freeze-selection.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
 import { FILE_FAULT_CODES, type FileFaultCode } from '../../src/surfaces/stedi/file-fault.ts';
+import { NO_ID } from '../support/any-id.ts';
 import type { SeededRun } from '../support/seed-file.ts';
 import { type StediWorld, startStediWorld } from '../support/stedi-world.ts';
 
@@ -43,8 +44,8 @@ async function select(): Promise<void> {
     while (await freezeNext(world.api.database.pool, id));
 }
 
-async function one(runs: SeededRun[], endpointId = plain): Promise<string> {
-  return (await world.file(endpointId, runs)).executionIds.at(-1) ?? '';
+async function one(runs: SeededRun[], endpointId = plain): Promise<Id<'execution'>> {
+  return (await world.file(endpointId, runs)).executionIds.at(-1) ?? NO_ID;
 }
 
 describe('Queue file executions to be retried. POST /executions/retry', () => {
@@ -197,7 +198,7 @@ describe('condition ObjectRequired: "Stedi will retry all executions matching th
   test('executionIds, "Array of Strings": bare uuids, and TypeIDs too; repeats count once', async () => {
     const ids = await Promise.all([one([FAILED]), one([FAILED]), one([IGNORED])]);
     await one([FAILED]);
-    const spelled = [ids[0], showId('execution', ids[1] ?? ''), (ids[2] ?? '').toUpperCase(), ids[0]];
+    const spelled = [ids[0], showId('execution', ids[1] ?? NO_ID), (ids[2] ?? NO_ID).toUpperCase(), ids[0]];
     expect(await retried({ executionIds: spelled })).toEqual(new Set(ids));
   });
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { showId } from '../../src/domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { eventually } from '../support/eventually.ts';
 import { everySurface, type SurfaceAnswer, type SurfaceCall } from '../support/every-surface.ts';
 import { moody, ok, slow } from '../support/receiver-behaviour.ts';
@@ -30,7 +30,7 @@ async function furnish(behaviour = ok, endpoint: Record<string, unknown> = {}) {
 }
 
 /** The answer of each to the first caller, and to one who finds it taken already: its own ordinary success. */
-const EXPECTED: Record<SurfaceCall, (answer: SurfaceAnswer, ids: { delivery: string }) => void> = {
+const EXPECTED: Record<SurfaceCall, (answer: SurfaceAnswer, ids: { delivery: Id<'delivery'> }) => void> = {
   native: ({ status, text }) => {
     expect(status).toBe(202);
     expect(JSON.parse(text).items).toHaveLength(1);
@@ -102,7 +102,7 @@ async function expectTrueLedger({ it }: { it: Scene }): Promise<void> {
 test('all of them at one moment are one owner and one send, and each answers as its own document demands', async () => {
   const scene = await furnish(slow(2_000));
   await scene.it.seed(1);
-  const [delivery] = (await scene.it.ids()) as [string];
+  const [delivery] = (await scene.it.ids()) as [Id<'delivery'>];
   const event = await eventOf(delivery);
   const names = Object.keys(scene.callers) as SurfaceCall[];
   const answers = await Promise.all(

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { exclusionOf, type RetryRequest, retryFate } from '../../src/domain/operations/retry-fate.ts';
 import { retryWords } from '../../src/domain/operations/retry-words.ts';
-import { readId, showId } from '../../src/domain/tenancy/typed-id.ts';
+import { type Id, readId, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { everySurface, type SurfaceAnswer, type SurfaceCall } from '../support/every-surface.ts';
 import { ok } from '../support/receiver-behaviour.ts';
 import { createScene, type Scene } from '../support/recovery-scene.ts';
@@ -45,7 +45,7 @@ interface Line extends Said {
   call: Call;
   situation: Situation;
   endpoint: EndpointSituation;
-  deliveryId: string;
+  deliveryId: Id<'delivery'>;
   endpointId: string;
   /** What the ledger of the operation says of it; absent where it was not selected. */
   ledger?: string;
@@ -106,7 +106,7 @@ async function askAt(endpoint: EndpointSituation): Promise<() => Promise<Line[]>
     const [ledger, ends, requests] = [await ledgerOf(it, furnishedBy), await statesOf(it), requestsOf(it)];
     return CALLS.flatMap((call) =>
       SITUATIONS.map((situation): Line => {
-        const deliveryId = at(situation, call);
+        const deliveryId = at(situation, call) as Id<'delivery'>;
         const became = ledger.get(`${deliveryId} ${surfaceOf(call)}`);
         return {
           call,

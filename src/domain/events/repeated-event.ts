@@ -39,7 +39,7 @@ export interface IdHistory {
   firstEventId: Id<'event'>;
   /** SHA-256 of the payload that stands for all of them; absent where it is gone. */
   newestDigest?: string;
-  held: Map<string, Held>;
+  held: Map<Id<'endpoint'>, Held>;
 }
 
 /** An event whose id has come before. */
@@ -54,19 +54,19 @@ export interface Repeat {
 /** What becomes of a repeat. */
 export interface RepeatFate {
   /** Endpoints at which nothing of it is sent. */
-  suppressed: Set<string>;
+  suppressed: Set<Id<'endpoint'>>;
   /** False where nothing of it can ever be sent. */
   keepsPayload: boolean;
   /** What it stands for from now on, at these endpoints. */
   replaces: { endpointId: Id<'endpoint'>; eventId: Id<'event'> }[];
   /** Places in the order of their key that it takes over from what it replaces. */
-  places: Map<string, number>;
+  places: Map<Id<'endpoint'>, number>;
 }
 
 /** Decides what becomes of a repeat, and notes in the history what the next one will find. */
 export function repeat(history: IdHistory, event: Repeat): RepeatFate {
   const { eventId, digest, key } = event;
-  const suppressed = new Set<string>();
+  const suppressed = new Set<Id<'endpoint'>>();
   const replaces: RepeatFate['replaces'] = [];
   const places: RepeatFate['places'] = new Map();
   for (const { endpointId, enabled, ordered } of event.endpoints) {

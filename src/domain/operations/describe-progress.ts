@@ -1,4 +1,4 @@
-import { showId } from '../tenancy/typed-id.ts';
+import { type Id, showId } from '../tenancy/typed-id.ts';
 import type { NextStep } from './next-step.ts';
 import type { Operation } from './operation.ts';
 import type { Halt } from './watch.ts';
@@ -16,7 +16,7 @@ type Described = Pick<Operation, 'id' | 'kind' | 'state' | 'counts' | 'ratePerSe
 export function describeProgress(
   { id, kind, state, counts, ratePerSecond, halt }: Described,
   step: NextStep,
-  endpointIds: readonly string[],
+  endpointIds: readonly Id<'endpoint'>[],
 ): string {
   const parts = Object.entries(counts).filter(([part, n]) => n > 0 || part === 'expected');
   const named = endpointIds.slice(0, DESCRIBED_ENDPOINTS).map((each) => `\`${showId('endpoint', each)}\``);
@@ -32,7 +32,7 @@ export function describeProgress(
 }
 
 /** Describes an operation of which nothing is known but that it was halted, and why. */
-export function describeHalt(id: string, halt: Halt, step: NextStep): string {
+export function describeHalt(id: Id<'operation'>, halt: Halt, step: NextStep): string {
   return [
     `Operation \`${showId('operation', id)}\`, halted`,
     haltLine(id, halt),
@@ -40,7 +40,7 @@ export function describeHalt(id: string, halt: Halt, step: NextStep): string {
   ].join('\n\n');
 }
 
-function haltLine(id: string, halt: Halt): string {
+function haltLine(id: Id<'operation'>, halt: Halt): string {
   const onward =
     halt.reason === 'failed_step' ? 'tries it again' : 'lets it go on, judged by what it does from then on';
   return `**halted:** ${haltWords(halt)}. \`POST /api/v1/retries/${showId('operation', id)}/resume\` ${onward}, \`…/cancel\` ends it`;

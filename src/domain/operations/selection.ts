@@ -1,12 +1,13 @@
 import type { DeliveryState } from '../sending/delivery-state.ts';
 import type { ExecutionState } from '../sending/execution-state.ts';
+import type { Id } from '../tenancy/typed-id.ts';
 import type { TimeBound } from '../time/instant.ts';
 
 /** A filter over deliveries: members join by AND, the entries of an array by OR, an empty array matches nothing. */
 export interface DeliveryFilter {
-  deliveryIds?: string[];
+  deliveryIds?: Id<'delivery'>[];
   state?: DeliveryState[];
-  endpointIds?: string[];
+  endpointIds?: Id<'endpoint'>[];
   eventTypes?: string[];
   sources?: string[];
   faultCodes?: string[];
@@ -29,7 +30,7 @@ export interface DeliveryFilter {
   blocking?: true;
   /** Of those that were ignored only the ones that were for one of these reasons; the others as they are. */
   ignoredFor?: string[];
-  eventIds?: string[];
+  eventIds?: Id<'event'>[];
   /** Numbers of events within the tenant, in decimal digits. */
   eventNumbers?: string[];
   /** Only what has an open execution, or only what has none. */
@@ -41,7 +42,7 @@ export interface DeliveryFilter {
 
 /** Conditions on the newest execution of a delivery: the one that has no child. */
 export interface NewestExecution {
-  ids?: string[];
+  ids?: Id<'execution'>[];
   states?: ExecutionState[];
   /** When it ended. */
   after?: TimeBound;
@@ -52,7 +53,7 @@ export interface NewestExecution {
 
 /** A filter over events; like that over deliveries. */
 export interface EventSelection {
-  eventIds?: string[];
+  eventIds?: Id<'event'>[];
   eventNumbers?: string[];
   ingestionBatchIds?: string[];
   sources?: string[];
@@ -62,25 +63,25 @@ export interface EventSelection {
 }
 
 /** Whose deliveries an operation of the platform selects: ids of tenants, or all of them. */
-export type SelectedTenants = 'all' | string[];
+export type SelectedTenants = 'all' | Id<'tenant'>[];
 
 /**
  * The only endpoints that events are matched with. What they had is decided as in every other retry, whether they still
  * want it or not; what they never had they get where they want it, or `unfiltered` in any case.
  */
 export interface NamedEndpoints {
-  ids: string[];
+  ids: Id<'endpoint'>[];
   unfiltered?: boolean;
 }
 
 /** What an operation selects. Ids are uuids. With `tenants` it spans these; otherwise it is bound to its own tenant. */
 export type Selection =
-  | { deliveryIds: string[] }
-  | { eventIds: string[] }
-  | { executionIds: string[] }
-  | { failuresOf: string }
+  | { deliveryIds: Id<'delivery'>[] }
+  | { eventIds: Id<'event'>[] }
+  | { executionIds: Id<'execution'>[] }
+  | { failuresOf: Id<'operation'> }
   /** What an operation selected and did not deliver, whatever became of it. */
-  | { remainderOf: string }
+  | { remainderOf: Id<'operation'> }
   | { filter: DeliveryFilter; tenants?: SelectedTenants }
   /**
    * These events are matched afresh: an endpoint that wants one and never had it gets its first delivery, one that had
@@ -90,9 +91,9 @@ export type Selection =
 
 /** What can be settled as a whole: deliveries that are named, or that a filter selects. Ids are uuids. */
 export type Resolvable =
-  | { deliveryIds: string[] }
-  | { eventIds: string[] }
-  | { executionIds: string[] }
+  | { deliveryIds: Id<'delivery'>[] }
+  | { eventIds: Id<'event'>[] }
+  | { executionIds: Id<'execution'>[] }
   | { filter: DeliveryFilter };
 
 /** The most ids that an explicit list may name; such a list is resolved before the answer. */
@@ -107,7 +108,7 @@ export function isExplicit(selection: Selection): boolean {
 /** Whether it selects what another operation left. */
 export function isOfOperation(
   selection: Selection,
-): selection is { failuresOf: string } | { remainderOf: string } {
+): selection is { failuresOf: Id<'operation'> } | { remainderOf: Id<'operation'> } {
   return 'failuresOf' in selection || 'remainderOf' in selection;
 }
 

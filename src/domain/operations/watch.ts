@@ -1,3 +1,4 @@
+import type { Id } from '../tenancy/typed-id.ts';
 /** A few items of each endpoint go first; the others follow where these do well. */
 export interface Canary {
   /** Items of each endpoint. */
@@ -31,7 +32,7 @@ export type Halt =
   /** A step of it failed, and not because something was away: tried again it would fail again. */
   | { reason: 'failed_step'; step: string; code: string }
   | { reason: 'failure_rate'; limitPercent: number; attempts: number; bad: number }
-  | { reason: 'canary'; limitPercent: number; endpoints: ({ endpointId: string } & Tally)[] };
+  | { reason: 'canary'; limitPercent: number; endpoints: ({ endpointId: Id<'endpoint'> } & Tally)[] };
 
 /** Whether options ask for an operation to be watched. */
 export function isWatched({ canary, ramp, haltAtFailurePercent }: WatchOptions): boolean {

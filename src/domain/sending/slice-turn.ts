@@ -1,3 +1,4 @@
+import type { Id } from '../tenancy/typed-id.ts';
 /** What one claim came to. */
 export interface Round {
   claimed: number;
@@ -12,7 +13,7 @@ export interface Round {
   /** Absent: nothing is left unsent. */
   claimableInMs?: number;
   /** Ordered endpoints that gave less than was granted: something may be in the way of what is due there. */
-  short?: readonly string[];
+  short?: readonly Id<'endpoint'>[];
 }
 
 /** What a slice is given to do, as far as its turns depend on it. */
@@ -47,7 +48,7 @@ export interface SliceFacts extends SliceMemory {
   /** It makes itself small, for live traffic flows. */
   yields: boolean;
   /** Endpoints where something is to be ignored now. */
-  closed: readonly string[];
+  closed: readonly Id<'endpoint'>[];
 }
 
 /** What a slice does next. */
@@ -58,9 +59,9 @@ export type SliceTurn =
   /** Waits until a request of it ends where it says so, and for the time that it names at most; then a poke ends it, too. */
   | { do: 'wait'; ms?: number; untilFreed: boolean; thenReads: 'always' | 'when_poked' | 'never' }
   /** Has what waited for its order looked at again later. */
-  | { do: 'put_off'; endpointIds: readonly string[] }
+  | { do: 'put_off'; endpointIds: readonly Id<'endpoint'>[] }
   /** Ends what endpoints take no more. */
-  | { do: 'ignore'; endpointIds: readonly string[] };
+  | { do: 'ignore'; endpointIds: readonly Id<'endpoint'>[] };
 
 /** Of payloads in memory, on the wire and claimed; one item alone may go beyond. */
 export const MAX_BYTES = 16 * 1024 * 1024;

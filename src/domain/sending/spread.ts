@@ -1,7 +1,8 @@
+import type { Id } from '../tenancy/typed-id.ts';
 /** An endpoint that has work, as the spreading of sockets sees it. */
 export interface Spreadable {
-  endpointId: string;
-  tenantId: string;
+  endpointId: Id<'endpoint'>;
+  tenantId: Id<'tenant'>;
   /** Requests of this sender to it that are in flight. */
   inFlight: number;
   /** It timed out a moment ago. */
@@ -16,7 +17,7 @@ export interface Sockets {
   all: number;
   /** How many of the free ones endpoints with something in flight may have; the rest is for the first request of any other. */
   shared?: number;
-  heldByTenant: ReadonlyMap<string, number>;
+  heldByTenant: ReadonlyMap<Id<'tenant'>, number>;
   heldBySlow: number;
   heldByUnproven: number;
 }
@@ -40,7 +41,7 @@ export function spread(
   endpoints: readonly Spreadable[],
   { free, all, shared = free, heldByTenant, heldBySlow, heldByUnproven }: Sockets,
   turn: number,
-): { endpointId: string; count: number }[] {
+): { endpointId: Id<'endpoint'>; count: number }[] {
   const tenants = tenantsIn(endpoints, heldByTenant, turn);
   const capOf = (tenant: Tenant) =>
     endpoints.length <= 1
@@ -49,7 +50,7 @@ export function spread(
   let slowRoom = Math.max(1, Math.floor(all * SLOW_SHARE)) - heldBySlow;
   let unprovenRoom = Math.max(1, Math.floor(all * UNPROVEN_SHARE)) - heldByUnproven;
   let sharedLeft = shared;
-  const counts = new Map<string, number>();
+  const counts = new Map<Id<'endpoint'>, number>();
   for (let left = free; left > 0; ) {
     const tenant = fewestHeld(tenants);
     const endpoint = tenant?.queue[tenant.next++];
@@ -86,10 +87,10 @@ function fewestHeld(tenants: readonly Tenant[]): Tenant | undefined {
 /** The endpoints of each tenant. Tenants begin one further each turn, and their endpoints when all tenants have begun once. */
 function tenantsIn(
   endpoints: readonly Spreadable[],
-  held: ReadonlyMap<string, number>,
+  held: ReadonlyMap<Id<'tenant'>, number>,
   turn: number,
 ): Tenant[] {
-  const byTenant = new Map<string, Spreadable[]>();
+  const byTenant = new Map<Id<'tenant'>, Spreadable[]>();
   for (const endpoint of endpoints) {
     const own = byTenant.get(endpoint.tenantId);
     if (own) own.push(endpoint);

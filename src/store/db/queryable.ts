@@ -1,4 +1,4 @@
-import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { fixedId } from '../../domain/tenancy/typed-id.ts';
 /** A statement by name, for what every connection plans once. */
 export interface Statement {
   name?: string;
@@ -25,4 +25,4 @@ export interface Transaction extends Queryable {
 }
 
 /** `worked_by` of what belongs to no operation: the live lane. */
-export const LIVE_LANE: Id<'operation'> = '00000000-0000-0000-0000-000000000000';
+export const LIVE_LANE = fixedId('operation', '00000000-0000-0000-0000-000000000000');

@@ -9,15 +9,18 @@ export interface KeyUse {
   fingerprint: Buffer;
 }
 
+/** What requests with a key make: an operation, or, where its scope is the repeating of events, an event. */
+type Made = Id<'operation'> | Id<'event'>;
+
 /** What a key stands for now. */
-export type KeyLookup =
-  | { found: 'stored'; fingerprint: Buffer; operationId: Id<'operation'>; body: string }
+export type KeyLookup<Stored extends Made = Id<'operation'>> =
+  | { found: 'stored'; fingerprint: Buffer; operationId: Stored; body: string }
   /** Free, locked for this transaction; `use` is 1, or more where an earlier use has expired. */
   | { found: 'free'; use: number };
 
-interface KeyRow {
+interface KeyRow<Stored> {
   fingerprint: Buffer;
-  operation_id: Id<'operation'>;
+  operation_id: Stored;
   body: string;
   use: number;
   expired: boolean;
@@ -26,13 +29,16 @@ interface KeyRow {
 /**
  * Looks a key up and, where it is free, holds it for this transaction: others with the same key wait for the commit.
  */
-export async function lockKey(tx: Transaction, key: Pick<KeyUse, 'scope' | 'keyHash'>): Promise<KeyLookup> {
+export async function lockKey<Stored extends Made = Id<'operation'>>(
+  tx: Transaction,
+  key: Pick<KeyUse, 'scope' | 'keyHash'>,
+): Promise<KeyLookup<Stored>> {
   // The row of a first use does not exist yet, so the lock is on the key itself.
   await tx.query(`select pg_advisory_xact_lock(hashtextextended($1 || encode($2, 'hex'), 4400))`, [
     key.scope,
     key.keyHash,
   ]);
-  const { rows } = await tx.query<KeyRow>(
+  const { rows } = await tx.query<KeyRow<Stored>>(
     `select k.fingerprint, k.operation_id, k.body, k.use, k.expires_at <= clock_timestamp()
        or (k.while_open and exists (select from operations o where o.id = k.operation_id and o.closed_at is not null))
        as expired
@@ -51,7 +57,7 @@ export async function storeAnswer(
   key: KeyUse,
   answer: {
     use: number;
-    operationId: Id<'operation'>;
+    operationId: Made;
     status: number;
     body: string;
     /** Never where absent. */

@@ -1,16 +1,19 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
+/** What has a name of its own beside its id: endpoints their handles, events the ids that their senders gave them. */
+export type NamedKind = 'endpoint' | 'event';
+
 /** A name as it was sent, and the uuid in it where it can be read as an id. */
-export interface Named {
+export interface Named<Kind extends NamedKind> {
   text: string;
-  id?: string;
+  id?: Id<Kind>;
 }
 
 /** What names stand for, by their texts; what names nothing of the tenant's is not there. */
-export type NamedIds = Map<string, string[]>;
+export type NamedIds<Kind extends NamedKind> = Map<string, Id<Kind>[]>;
 
-type FoundRow = { text: string; ids: string[] };
+type FoundRow<Kind extends NamedKind> = { text: string; ids: Id<Kind>[] };
 
 /**
  * The endpoints of a tenant that are named by id or handle. A handle stands for the endpoint that has it, or where that is
@@ -19,9 +22,9 @@ type FoundRow = { text: string; ids: string[] };
 export async function endpointsNamed(
   db: Queryable,
   tenantId: Id<'tenant'>,
-  names: readonly Named[],
-): Promise<NamedIds> {
-  const { rows } = await db.query<FoundRow>(
+  names: readonly Named<'endpoint'>[],
+): Promise<NamedIds<'endpoint'>> {
+  const { rows } = await db.query<FoundRow<'endpoint'>>(
     `select u.text, array[f.id] as ids from unnest($2::text[], $3::uuid[]) as u(text, id)
      cross join lateral (
        select n.id from endpoints n
@@ -41,9 +44,9 @@ export async function endpointsNamed(
 export async function eventsNamed(
   db: Queryable,
   tenantId: Id<'tenant'>,
-  names: readonly Named[],
-): Promise<NamedIds> {
-  const { rows } = await db.query<FoundRow>(
+  names: readonly Named<'event'>[],
+): Promise<NamedIds<'event'>> {
+  const { rows } = await db.query<FoundRow<'event'>>(
     `select u.text, f.ids from unnest($2::text[], $3::uuid[]) as u(text, id)
      left join events own on own.id = u.id and own.tenant_id = $1
      cross join lateral (
@@ -61,10 +64,10 @@ export async function eventsNamed(
   return byText(rows);
 }
 
-function parametersOf(tenantId: Id<'tenant'>, names: readonly Named[]): unknown[] {
+function parametersOf(tenantId: Id<'tenant'>, names: readonly Named<NamedKind>[]): unknown[] {
   return [tenantId, names.map(({ text }) => text), names.map(({ id }) => id ?? null)];
 }
 
-function byText(rows: FoundRow[]): NamedIds {
+function byText<Kind extends NamedKind>(rows: FoundRow<Kind>[]): NamedIds<Kind> {
   return new Map(rows.map(({ text, ids }) => [text, ids]));
 }

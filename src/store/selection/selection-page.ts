@@ -17,7 +17,7 @@ export interface SelectionCursor {
   /** Only where the operation spans tenants, whose rows follow one another. */
   tenantId?: Id<'tenant'>;
   acceptedAt?: string;
-  id?: string;
+  id?: Id<'delivery'> | Id<'event'>;
 }
 
 /** A place in the order of a selection, within a partition. */

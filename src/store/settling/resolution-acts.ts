@@ -1,5 +1,6 @@
 import type { Resolvable } from '../../domain/operations/selection.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { onlyRow } from '../db/only-row.ts';
 import { Parameters } from '../db/parameters.ts';
 import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { filterConditions } from '../selection/filter-conditions.ts';
@@ -58,7 +59,7 @@ export async function beginResolution(
         ? { ...act, id: row.id, ...(row.answer === null ? {} : { answer: row.answer }) }
         : undefined;
   }
-  const { rows } = await db.query<{ id: Id<'resolution'> }>(
+  const made = await db.query<{ id: Id<'resolution'> }>(
     `insert into resolutions (tenant_id, actor, outcome, reason, selection, key_hash, fingerprint, key_expires_at)
      values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + $8::float8 * interval '1 millisecond') returning id`,
     [
@@ -72,7 +73,7 @@ export async function beginResolution(
       key?.keepMs ?? null,
     ],
   );
-  return { ...act, id: rows[0]?.id ?? '' };
+  return { ...act, id: onlyRow(made).id };
 }
 
 /** Writes down who settled one execution, and why, in the transaction that settled it. */

@@ -1,4 +1,4 @@
-import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { fixedId, type Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** The plans a tenant can be on; without one nothing is gated. */
@@ -56,7 +56,7 @@ export async function findTenant(
 
 /** Owns the operations that span tenants; `migrations/0001-tenancy.sql` makes it. */
 export const PLATFORM_TENANT = {
-  id: '00000000-0000-7000-8000-000000000000',
+  id: fixedId('tenant', '00000000-0000-7000-8000-000000000000'),
   handle: 'redrive.platform',
 } as const;
 

@@ -6,7 +6,7 @@ import type { Reply } from '../../api/reply.ts';
 import type { RouteResponse } from '../../api/route.ts';
 import { GRANT_SCOPES, GRANTS, type Grant } from '../../domain/tenancy/grant.ts';
 import { hasScope, type Scope } from '../../domain/tenancy/scope.ts';
-import { showId } from '../../domain/tenancy/typed-id.ts';
+import { alias, showId } from '../../domain/tenancy/typed-id.ts';
 import { shownId } from '../native/fields.ts';
 import { isBeyondProduct } from './domain/product-boundary.ts';
 import {
@@ -193,9 +193,11 @@ export function refusalReply(refusal: ReplayRefusal, requestId: string): Reply {
       detail: DETAILS[refusal.reason],
       reason: refusal.reason,
       ...(refusal.freshPreview ? { freshPreviewRequired: true } : {}),
-      ...(refusal.resentAs ? { resentReceiptId: showId('receipt', refusal.resentAs) } : {}),
+      ...(refusal.resentAs ? { resentReceiptId: showId('receipt', alias('receipt', refusal.resentAs)) } : {}),
       ...(refusal.senderResend ? { senderResend: refusal.senderResend } : {}),
-      ...(refusal.firstEventId ? { firstReceiptId: showId('receipt', refusal.firstEventId) } : {}),
+      ...(refusal.firstEventId
+        ? { firstReceiptId: showId('receipt', alias('receipt', refusal.firstEventId)) }
+        : {}),
     }),
     seconds === undefined ? {} : { 'retry-after': String(seconds) },
   );

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { showId } from '../../domain/tenancy/typed-id.ts';
+import { alias, type Id, showId } from '../../domain/tenancy/typed-id.ts';
 import { meaningOf } from './domain/handoff-words.ts';
 import type { Readiness, ReadinessReason } from './domain/plan-replay.ts';
 import { publicUrl } from './domain/public-url.ts';
@@ -59,7 +59,7 @@ export function receiptSummary(receipt: Receipt, usage: ReplayUsage): z.input<ty
   const facts = factsOf(receipt);
   const accepted = receipt.request === 'accepted' ? receipt : undefined;
   return {
-    receiptId: showId('receipt', receipt.id),
+    receiptId: showId('receipt', receiptId(receipt)),
     outcome: outcomeOf(facts),
     receivedAt: receipt.at.toISOString(),
     eventId: accepted ? showId('event', accepted.id) : null,
@@ -193,7 +193,7 @@ export function guideView(
   const facts = factsOf(receipt);
   const accepted = receipt.request === 'accepted' ? receipt : undefined;
   return {
-    receiptId: showId('receipt', receipt.id),
+    receiptId: showId('receipt', receiptId(receipt)),
     outcome: outcomeOf(facts),
     ...guidanceView(guidance),
     firstReceiptId: receiptIdOf(accepted?.duplicateOf),
@@ -212,6 +212,10 @@ export function guideView(
   };
 }
 
-function receiptIdOf(eventId: string | undefined): string | null {
-  return eventId === undefined ? null : showId('receipt', eventId);
+function receiptIdOf(eventId: Id<'event'> | undefined): string | null {
+  return eventId === undefined ? null : showId('receipt', alias('receipt', eventId));
+}
+
+function receiptId(receipt: Receipt): Id<'receipt'> {
+  return receipt.request === 'accepted' ? alias('receipt', receipt.id) : receipt.id;
 }

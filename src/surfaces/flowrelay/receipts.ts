@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { MICROS_FORM, readCursor, UUID_FORM } from '../../api/cursor.ts';
+import { idForm, MICROS_FORM, readCursor } from '../../api/cursor.ts';
 import { isProblem, problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
@@ -64,7 +64,7 @@ export function receiptRoutes({ pool }: ApiDeps): Route[] {
         const filter = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
         const listed = ['receipts', tenant.id, filter];
         const position =
-          cursor === undefined ? undefined : readCursor(listed, cursor, [MICROS_FORM, UUID_FORM]);
+          cursor === undefined ? undefined : readCursor(listed, cursor, [MICROS_FORM, idForm('receipt')]);
         if (position && isProblem(position)) return position;
         const usage = await replayUsage(pool, tenant.id);
         const rows = await listReceipts(pool, tenant.id, filter, {

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { Caller } from '../../api/caller.ts';
 
 import { hasScope } from '../../domain/tenancy/scope.ts';
-import { showId } from '../../domain/tenancy/typed-id.ts';
+import { alias, showId } from '../../domain/tenancy/typed-id.ts';
 import { RISK_WORDS } from './domain/handoff-words.ts';
 import type { ReadinessReason } from './domain/plan-replay.ts';
 import { HANDOFF_BOUNDARY } from './domain/receipt.ts';
@@ -54,7 +54,7 @@ export function previewView(
 export function replayView(replay: ReceiptReplay): z.input<typeof ReplayView> {
   return {
     replayId: showId('receiptReplay', replay.id),
-    receiptId: showId('receipt', replay.eventId),
+    receiptId: showId('receipt', alias('receipt', replay.eventId)),
     state: replay.state,
     preview: replay.preview as z.input<typeof PreviewView>,
     confirmDuplicateRiskRequired: replay.duplicateRisk,

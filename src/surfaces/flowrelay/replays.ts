@@ -4,6 +4,7 @@ import { readIdempotencyKey } from '../../api/idempotency.ts';
 import { type Problem, problem } from '../../api/problem.ts';
 import type { Reply } from '../../api/reply.ts';
 import { type Route, route } from '../../api/route.ts';
+import { alias } from '../../domain/tenancy/typed-id.ts';
 import { idField, idParams } from '../native/fields.ts';
 import {
   BODY_ERRORS,
@@ -69,7 +70,7 @@ export function replayRoutes(deps: ApiDeps): Route[] {
         const result = await previewReceiptReplay(
           deps,
           { tenant, caller, key },
-          { eventId: id, endpointId: body.endpointId },
+          { eventId: alias('event', id), endpointId: body.endpointId },
           (planned) => previewView(planned, { caller, key, requestId }),
         );
         return answer(result, 201, requestId);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { MICROS_FORM, readCursor, UUID_FORM, writeCursor } from '../../api/cursor.ts';
+import { idForm, MICROS_FORM, readCursor, writeCursor } from '../../api/cursor.ts';
 import { isProblem, problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
 import { DELIVERY_STATES } from '../../domain/sending/delivery-state.ts';
@@ -132,12 +132,14 @@ export function dispatchRoutes({ pool }: ApiDeps): Route[] {
         if (isProblem(ids)) return ids;
         const filter = {
           ...selectedEvents(asked),
-          ...(asked.dispatchBatchId ? { dispatchBatchIds: uuidsIn(asked.dispatchBatchId) } : {}),
+          ...(asked.dispatchBatchId ? { dispatchBatchIds: uuidsIn('operation', asked.dispatchBatchId) } : {}),
           state: asked.dispatchStatus ? statesOf(asked.dispatchStatus) : [...DELIVERY_STATES],
         };
         const listed = ['jack-henry-events', tenant.id, ids.subscriptionId, filter];
         const position =
-          pageToken === undefined ? undefined : readCursor(listed, pageToken, [MICROS_FORM, UUID_FORM]);
+          pageToken === undefined
+            ? undefined
+            : readCursor(listed, pageToken, [MICROS_FORM, idForm('delivery')]);
         if (position && isProblem(position)) return refusedPageToken();
         const rows = await listDispatches(pool, tenant.id, ids.subscriptionId, filter, {
           limit: pageSize + 1,

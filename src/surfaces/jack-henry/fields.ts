@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Problem, problem } from '../../api/problem.ts';
 import type { EventSelection } from '../../domain/operations/selection.ts';
+import { type Id, type IdKind, readId } from '../../domain/tenancy/typed-id.ts';
 import { timeField } from '../native/fields.ts';
 
 /** Where everything of this surface is. */
@@ -15,9 +16,8 @@ const MAX_NAME = 255;
 const EVENT_NUMBER = /^[1-9]\d{0,17}$/;
 
 /** Reads a uuid in either case; undefined where it is none. */
-export function readUuid(text: string): string | undefined {
-  const id = text.toLowerCase();
-  return UUID.test(id) ? id : undefined;
+export function readUuid<Kind extends IdKind>(kind: Kind, text: string): Id<Kind> | undefined {
+  return UUID.test(text.toLowerCase()) ? readId(kind, text) : undefined;
 }
 
 /** Why a parameter of the path is refused. */
@@ -27,25 +27,27 @@ export function refusedParameter(name: string): Problem {
   });
 }
 
-const pathId = (what: string, example: string) =>
+const pathId = <Kind extends IdKind>(kind: Kind, what: string, example: string) =>
   z
     .string()
-    .transform((text) => readUuid(text))
+    .transform((text) => readUuid(kind, text))
     .meta({ type: 'string', format: 'uuid', description: `${what} unique identifier.`, example });
 
 /** The ids of paths; what is no uuid is refused by {@link idsOf} with an error of its own, and not as unknown. */
 export const PATH_IDS = {
-  institutionId: pathId('Institution', '12345678-1234-1234-1234-123456789012'),
-  subscriptionId: pathId('Subscription', '87654321-4321-4321-4321-210987654321'),
-  eventId: pathId('Event', '11111111-2222-3333-4444-555555555555'),
+  institutionId: pathId('tenant', 'Institution', '12345678-1234-1234-1234-123456789012'),
+  subscriptionId: pathId('endpoint', 'Subscription', '87654321-4321-4321-4321-210987654321'),
+  eventId: pathId('event', 'Event', '11111111-2222-3333-4444-555555555555'),
 };
 
 /** The ids of a path, or which of them is no uuid. */
-export function idsOf<Name extends string>(
-  params: Record<Name, string | undefined>,
-): Record<Name, string> | Problem {
+export function idsOf<Params extends Record<string, string | undefined>>(
+  params: Params,
+): { [Name in keyof Params]: NonNullable<Params[Name]> } | Problem {
   const wrong = Object.entries(params).find(([, id]) => id === undefined);
-  return wrong ? refusedParameter(wrong[0]) : (params as Record<Name, string>);
+  return wrong
+    ? refusedParameter(wrong[0])
+    : (params as { [Name in keyof Params]: NonNullable<Params[Name]> });
 }
 
 const texts = (description: string, example: string[]) =>
@@ -79,8 +81,8 @@ export function refuseReversedRange({ fromTime, toTime }: Times, context: z.Refi
 }
 
 /** The uuids among these texts, each once: what is none is the id of nothing. */
-export function uuidsIn(listed: readonly string[]): string[] {
-  return [...new Set(listed.flatMap((text) => readUuid(text) ?? []))];
+export function uuidsIn<Kind extends IdKind>(kind: Kind, listed: readonly string[]): Id<Kind>[] {
+  return [...new Set(listed.flatMap((text) => readUuid(kind, text) ?? []))];
 }
 
 /** The texts that something can be called. */
@@ -99,7 +101,7 @@ type EventMembers = Times & {
 export function selectedEvents(members: EventMembers): EventSelection {
   const { eventId, eventNum, ingestionBatchId, eventSource, fromTime, toTime } = members;
   return {
-    ...(eventId ? { eventIds: uuidsIn(eventId) } : {}),
+    ...(eventId ? { eventIds: uuidsIn('event', eventId) } : {}),
     ...(eventNum ? { eventNumbers: [...new Set(eventNum.filter((text) => EVENT_NUMBER.test(text)))] } : {}),
     ...(ingestionBatchId ? { ingestionBatchIds: namesIn(ingestionBatchId) } : {}),
     ...(eventSource === undefined ? {} : { sources: namesIn([eventSource]) }),

@@ -37,7 +37,7 @@ export const jackHenrySurface: Surface = {
       if (caller.tenant) return problem('insufficient_scope', { scope: 'admin' });
       return refusedScope(caller, 'admin') ?? { caller };
     }
-    const id = readUuid(request.params.institutionId ?? '');
+    const id = readUuid('tenant', request.params.institutionId ?? '');
     if (id === undefined) return refusedParameter('institutionId');
     const tenant = id === PLATFORM_TENANT.id ? undefined : await tenantFor(deps.pool, caller, id);
     if (!tenant) return problem('not_found');

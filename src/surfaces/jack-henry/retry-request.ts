@@ -3,6 +3,7 @@ import type { OperationOptions } from '../../domain/operations/operation.ts';
 import type { OperationKind } from '../../domain/operations/operation-state.ts';
 import type { SelectedTenants, Selection } from '../../domain/operations/selection.ts';
 import { DELIVERY_STATES } from '../../domain/sending/delivery-state.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { DispatchStatusField, statesOf } from './dispatch-status.ts';
 import { BATCH_MEMBERS, EVENT_MEMBERS, refuseReversedRange, selectedEvents, uuidsIn } from './fields.ts';
 
@@ -108,7 +109,7 @@ export interface AskedRetry {
 
 /** One event for one subscription, whatever became of it: "is republished". */
 export function singleSubscriptionRetry(
-  { subscriptionId, eventId }: { subscriptionId: string; eventId: string },
+  { subscriptionId, eventId }: { subscriptionId: Id<'endpoint'>; eventId: Id<'event'> },
   { bypassSubscriptionFilter: bypass }: z.output<typeof SingleEventRetryRequest>,
 ): AskedRetry {
   return {
@@ -126,7 +127,7 @@ export function singleSubscriptionRetry(
  * which are meant whatever became of them.
  */
 export function bulkSubscriptionRetry(
-  subscriptionId: string,
+  subscriptionId: Id<'endpoint'>,
   body: z.output<typeof BulkSubscriptionEventRetryRequest>,
 ): AskedRetry {
   const namesEvents = body.eventId !== undefined || body.eventNum !== undefined;
@@ -141,7 +142,7 @@ export function bulkSubscriptionRetry(
         ...selectedEvents(body),
         endpointIds: [subscriptionId],
         state: statesOf(statuses),
-        ...(body.dispatchBatchId ? { dispatchBatchIds: uuidsIn(body.dispatchBatchId) } : {}),
+        ...(body.dispatchBatchId ? { dispatchBatchIds: uuidsIn('operation', body.dispatchBatchId) } : {}),
         ...(body.pendingLongerThan === undefined
           ? {}
           : { ifPendingLongerThanMs: durationMs(body.pendingLongerThan) }),

@@ -141,7 +141,7 @@ export function retryRoutes(deps: ApiDeps): Route[] {
       responses: { ...SUCCESS, ...errorResponses(400, 401, 403, 500) },
       async handler(call) {
         const { institutionIds, replayMatchedSubscriptions, ...events } = call.body;
-        const tenants = institutionIds ? uuidsIn(institutionIds) : 'all';
+        const tenants = institutionIds ? uuidsIn('tenant', institutionIds) : 'all';
         const kind = { routeTemplate: ADMIN, status: 'success' } as const;
         const asked = rawRetry(events, replayMatchedSubscriptions, tenants);
         return startRetry(deps, { ...call, params: {}, tenant: PLATFORM_TENANT }, kind, asked);

@@ -1,6 +1,5 @@
 import type { ApiDeps } from '../../api/api-deps.ts';
 import type { Caller, TenantRef } from '../../api/caller.ts';
-
 import {
   IDEMPOTENCY_KEEP_MS,
   idempotencyScope,
@@ -9,6 +8,7 @@ import {
 } from '../../api/idempotency.ts';
 import { type Problem, problem } from '../../api/problem.ts';
 import type { Reply } from '../../api/reply.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 
 import { acceptOperation } from '../../operations/accept-operation.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
@@ -33,8 +33,8 @@ export interface RetryCall {
 export interface RetryKind {
   routeTemplate: string;
   status: 'success' | 'accepted';
-  subscriptionId?: string;
-  eventId?: string;
+  subscriptionId?: Id<'endpoint'>;
+  eventId?: Id<'event'>;
 }
 
 /** Accepts a retry. What is answered is durable, and whatever it selects, nobody waits for it. */
@@ -85,13 +85,13 @@ export async function startRetry(
 async function refusedSubscription(
   db: Queryable,
   tenant: TenantRef,
-  id: string,
+  id: Id<'endpoint'>,
 ): Promise<Refusal | undefined> {
   const endpoint = await findEndpoint(db, tenant.id, id);
   return endpoint === undefined || endpoint.state === 'deleted' ? 'not_found' : undefined;
 }
 
-async function refusedEvent(db: Queryable, tenant: TenantRef, id: string): Promise<Refusal | undefined> {
+async function refusedEvent(db: Queryable, tenant: TenantRef, id: Id<'event'>): Promise<Refusal | undefined> {
   const event = await findEvent(db, tenant.id, id);
   if (!event) return 'not_found';
   // What is suppressed never had a payload of its own: there is nothing to do for it, which is no failure.

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { readCursor, UUID_FORM, writeCursor } from '../../api/cursor.ts';
+import { idForm, readCursor, writeCursor } from '../../api/cursor.ts';
 import { isProblem, problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { Endpoint } from '../../domain/endpoints/endpoint.ts';
@@ -95,7 +95,8 @@ export function subscriptionRoutes(deps: ApiDeps): Route[] {
       },
       async handler({ query: { pageSize, pageToken }, tenant }) {
         const listed = ['jack-henry-subscriptions', tenant.id];
-        const position = pageToken === undefined ? undefined : readCursor(listed, pageToken, [UUID_FORM]);
+        const position =
+          pageToken === undefined ? undefined : readCursor(listed, pageToken, [idForm('endpoint')]);
         if (position && isProblem(position)) return refusedPageToken();
         const rows = await listEndpoints(deps.pool, tenant.id, {
           limit: pageSize + 1,

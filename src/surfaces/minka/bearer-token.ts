@@ -68,7 +68,7 @@ function keyIdOf(token: string): string | undefined {
  * The ledgers that a token says it is meant for, where nothing else names one. Not verified yet: it says where to look
  * for the key, and the key says whether it is so.
  */
-function ledgersOf(token: string): { ids: string[]; handles: string[] } {
+function ledgersOf(token: string): { ids: Id<'tenant'>[]; handles: string[] } {
   try {
     const names = [decodeJwt(token).aud ?? []]
       .flat()

@@ -2,7 +2,7 @@ import type { ApiDeps } from '../../api/api-deps.ts';
 import type { TenantRef } from '../../api/caller.ts';
 import type { RateLimiter } from '../../api/rate-limit.ts';
 
-import { readId, showId } from '../../domain/tenancy/typed-id.ts';
+import { type Id, readId, showId } from '../../domain/tenancy/typed-id.ts';
 import { findTenant } from '../../store/tenancy/tenants.ts';
 import { type AccessAction, isGranted, type NamedSigner } from './access-rule.ts';
 import { type TokenRequest, type VerifiedToken, verifyToken } from './bearer-token.ts';
@@ -22,7 +22,7 @@ export interface Access {
 /** What is known of a request before its signers are: the ledger it names, and its token. */
 export interface Presented {
   /** Of the header `x-ledger`; `unknown` where it names none of ours. */
-  ledger?: { id: string } | 'unknown';
+  ledger?: { id: Id<'tenant'> } | 'unknown';
   token?: VerifiedToken;
 }
 
@@ -126,7 +126,7 @@ async function isAllowed(
   );
 }
 
-async function ledgerNamed(pool: ApiDeps['pool'], name: string): Promise<{ id: string } | undefined> {
+async function ledgerNamed(pool: ApiDeps['pool'], name: string): Promise<{ id: Id<'tenant'> } | undefined> {
   const id = readId('tenant', name);
   // A NUL cannot be compared in Postgres; no handle has one.
   return name.includes('\0') ? undefined : findTenant(pool, id === undefined ? { handle: name } : { id });

@@ -3,7 +3,7 @@ import type { ApiDeps } from '../../api/api-deps.ts';
 import { idempotencyScope } from '../../api/idempotency.ts';
 import { type Call, type Route, route } from '../../api/route.ts';
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
-import { readId } from '../../domain/tenancy/typed-id.ts';
+import { type Id, readId } from '../../domain/tenancy/typed-id.ts';
 import { acceptOperation } from '../../operations/accept-operation.ts';
 import { bridgeNamed } from './bridge.ts';
 import { type Envelope, envelopeFault, type Proof } from './envelope.ts';
@@ -146,7 +146,7 @@ function affectedStates({ enabled }: Bridge): DeliveryFilter {
 }
 
 /** One event where one is named; otherwise those that were last tried within `maxAge` minutes. */
-function affected({ maxAge }: RetryData, deliveryId: string | undefined): DeliveryFilter {
+function affected({ maxAge }: RetryData, deliveryId: Id<'delivery'> | undefined): DeliveryFilter {
   if (deliveryId !== undefined) return { deliveryIds: [deliveryId] };
   const minutes = Math.min(maxAge ?? DEFAULT_MAX_AGE_MINUTES, LONGEST_MAX_AGE_MINUTES);
   return minutes === 0 ? {} : { activeWithinMs: minutes * MINUTE_MS };

@@ -10,7 +10,7 @@ const EXAMPLES: Record<IdKind, string> = Object.fromEntries(
 ) as Record<IdKind, string>;
 
 /** An id that is read: as a TypeID or as the uuid in it; comes out as the uuid. */
-export function idField(kind: IdKind, description: string) {
+export function idField<Kind extends IdKind>(kind: Kind, description: string) {
   return z
     .string()
     .transform((text, context) => {
@@ -35,7 +35,7 @@ export function shownId(kind: IdKind, description: string) {
 }
 
 /** The parameters of a path that ends in one id. */
-export function idParams(kind: IdKind, description: string) {
+export function idParams<Kind extends IdKind>(kind: Kind, description: string) {
   return z.strictObject({ id: idField(kind, description) });
 }
 

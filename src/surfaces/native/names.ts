@@ -4,13 +4,22 @@ import type { Route } from '../../api/route.ts';
 import { MAX_EXPLICIT_IDS } from '../../domain/operations/selection.ts';
 import { type Id, readId, showId } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
-import { endpointsNamed, eventsNamed, type NamedIds } from '../../store/reading/named-ids.ts';
+import {
+  endpointsNamed,
+  eventsNamed,
+  type Named,
+  type NamedIds,
+  type NamedKind,
+} from '../../store/reading/named-ids.ts';
 import { textField } from './fields.ts';
 
-/** Things that have a name in addition to their id: endpoints their handles, events the ids that their senders gave them. */
-export type NamedKind = 'endpoint' | 'event';
-
-const LOOK_UPS = { endpoint: endpointsNamed, event: eventsNamed };
+const LOOK_UPS: {
+  [Kind in NamedKind]: (
+    db: Queryable,
+    tenantId: Id<'tenant'>,
+    names: Named<Kind>[],
+  ) => Promise<NamedIds<Kind>>;
+} = { endpoint: endpointsNamed, event: eventsNamed };
 /** So many are named where a name stands for several. */
 const MAX_NAMED = 5;
 const EXAMPLES = { endpoint: 'warehouse', event: 'inv-2026-000123' };
@@ -20,20 +29,21 @@ export function nameField(kind: NamedKind, description: string) {
   return textField(255, description, EXAMPLES[kind]);
 }
 
-/** The parameters of a path that ends in an id or a name. */
-export function nameParams(kind: NamedKind, description: string) {
-  return z.strictObject({ id: nameField(kind, description) });
+/** The parameters of a path that ends in an id or a name; handlers see the id, which {@link takeNames} puts there. */
+export function nameParams<Kind extends NamedKind>(kind: Kind, description: string) {
+  const id: z.ZodType<string, string> = nameField(kind, description);
+  return z.strictObject({ id: id as z.ZodType<Id<Kind>, string> });
 }
 
 /** What names of a tenant stand for, looked up at once. */
-export async function resolveNames(
+export async function resolveNames<Kind extends NamedKind>(
   db: Queryable,
   tenantId: Id<'tenant'>,
-  kind: NamedKind,
+  kind: Kind,
   texts: readonly string[],
-): Promise<NamedIds> {
+): Promise<NamedIds<Kind>> {
   if (texts.length === 0) return new Map();
-  const named = [...new Set(texts)].map((text) => {
+  const named = [...new Set(texts)].map((text): Named<Kind> => {
     const id = readId(kind, text);
     return id === undefined ? { text } : { text, id };
   });
@@ -41,12 +51,12 @@ export async function resolveNames(
 }
 
 /** The ids that a list of names stands for, each once, or the places of those that stand for nothing. */
-export async function idsOfNames(
+export async function idsOfNames<Kind extends NamedKind>(
   db: Queryable,
   tenantId: Id<'tenant'>,
-  kind: NamedKind,
+  kind: Kind,
   texts: readonly string[],
-): Promise<{ ids: string[] } | { unknown: number[] }> {
+): Promise<{ ids: Id<Kind>[] } | { unknown: number[] }> {
   const found = await resolveNames(db, tenantId, kind, texts);
   const unknown = texts.flatMap((text, index) => (found.has(text) ? [] : [index]));
   return unknown.length > 0
@@ -70,6 +80,9 @@ export function unknownNames(places: readonly Pick<FieldError, 'pointer' | 'para
   });
 }
 
+/** A filter with ids in the place of the names of endpoints. */
+export type WithIds<Filter> = Omit<Filter, 'endpointIds'> & { endpointIds?: Id<'endpoint'>[] };
+
 /**
  * A filter with the ids of the endpoints that it names. A handle that is nobody's is refused, for it is a typing error;
  * what can be read as an id stays: who starts something refuses it where it is not the tenant's, and a list has nothing.
@@ -79,17 +92,18 @@ export async function withNamedEndpoints<Filter extends { endpointIds?: string[]
   tenantId: Id<'tenant'>,
   filter: Filter,
   placeOf: (index: number) => Pick<FieldError, 'pointer' | 'parameter'>,
-): Promise<Filter | Problem> {
-  if (!filter.endpointIds) return filter;
-  const found = await resolveNames(db, tenantId, 'endpoint', filter.endpointIds);
-  const ids = filter.endpointIds.map((text) => found.get(text)?.[0] ?? readId('endpoint', text));
+): Promise<WithIds<Filter> | Problem> {
+  const { endpointIds, ...others } = filter;
+  if (!endpointIds) return others;
+  const found = await resolveNames(db, tenantId, 'endpoint', endpointIds);
+  const ids = endpointIds.map((text) => found.get(text)?.[0] ?? readId('endpoint', text));
   const unknown = ids.flatMap((id, index) => (id === undefined ? [index] : []));
   if (unknown.length > 0) return unknownNames(unknown.map(placeOf));
-  return { ...filter, endpointIds: [...new Set(ids)] };
+  return { ...others, endpointIds: [...new Set(ids.filter((id) => id !== undefined))] };
 }
 
 /** A name stands for several, of which one is meant. */
-function ambiguous(kind: NamedKind, ids: readonly string[]): Problem {
+function ambiguous<Kind extends NamedKind>(kind: Kind, ids: readonly Id<Kind>[]): Problem {
   const shown = ids.slice(0, MAX_NAMED).map((id) => showId(kind, id));
   return problem('state_conflict', {
     detail: `This name stands for ${ids.length} ${kind}s: send the id of the one that you mean, such as ${shown.join(', ')}.`,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { readCursor, UUID_FORM, writeCursor } from '../../api/cursor.ts';
+import { idForm, readCursor, writeCursor } from '../../api/cursor.ts';
 import { isProblem, type Problem } from '../../api/problem.ts';
+import type { Id, IdKind } from '../../domain/tenancy/typed-id.ts';
 
 /** The most rows of a page. */
 export const MAX_PAGE = 500;
@@ -46,9 +47,13 @@ export function pageOf<Item extends z.ZodType>(item: Item) {
 }
 
 /** Reads a cursor that is an id alone; undefined for the first page. */
-export function idCursor(listed: unknown, cursor: string | undefined): { id?: string } | Problem {
+export function idCursor<Kind extends IdKind>(
+  kind: Kind,
+  listed: unknown,
+  cursor: string | undefined,
+): { id?: Id<Kind> } | Problem {
   if (cursor === undefined) return {};
-  const position = readCursor(listed, cursor, [UUID_FORM]);
+  const position = readCursor(listed, cursor, [idForm(kind)]);
   return isProblem(position) ? position : { id: position[0] };
 }
 

@@ -1,4 +1,4 @@
-import { showId } from '../../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../domain/tenancy/typed-id.ts';
 
 /** The input of a file execution: where its payload can be read. */
 export interface FileArtifact {
@@ -11,7 +11,7 @@ export interface FileArtifact {
 
 /** The artifacts of an execution: its payload, while that is kept. */
 export function fileArtifacts(file: {
-  event: { id: string; payloadBytes: number };
+  event: { id: Id<'event'>; payloadBytes: number };
   payloadKept: boolean;
 }): FileArtifact[] {
   if (!file.payloadKept) return [];

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { MICROS_FORM, readCursor, UUID_FORM, writeCursor } from '../../api/cursor.ts';
+import { idForm, MICROS_FORM, readCursor, writeCursor } from '../../api/cursor.ts';
 import { isProblem, type Problem } from '../../api/problem.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { countParameter, MAX_PAGE } from '../native/page.ts';
 import { invalidParameter } from './stedi-error.ts';
 
@@ -11,7 +12,7 @@ const TIME_OR_OPEN = new RegExp(`${MICROS_FORM.source}|^${OPEN}$`);
 /** A place in a list: an execution, and when it ended; without a time it has not. */
 export interface ListPlace {
   processedAtMicros?: string;
-  id: string;
+  id: Id<'execution'>;
 }
 
 /** Parameters of pages. */
@@ -30,7 +31,7 @@ export function writePageToken(listed: unknown, { processedAtMicros, id }: ListP
 
 /** The place of a token, or why it is refused. */
 export function readPageToken(listed: unknown, token: string): ListPlace | Problem {
-  const position = readCursor(listed, token, [TIME_OR_OPEN, UUID_FORM]);
+  const position = readCursor(listed, token, [TIME_OR_OPEN, idForm('execution')]);
   if (isProblem(position))
     return invalidParameter('pageToken', 'Expected the token of a page of this list and filter.');
   const [time, id] = position;

@@ -98,7 +98,7 @@ async function repeatOnce(
     tenantId,
     fingerprint: requestFingerprint({ method: 'POST', routeTemplate: PATH, params: { eventId }, body: {} }),
   };
-  const held = await lockKey(db, use);
+  const held = await lockKey<Id<'event'>>(db, use);
   if (held.found === 'stored')
     return held.fingerprint.equals(use.fingerprint)
       ? { eventId: held.operationId, queued: 0, json: held.body }

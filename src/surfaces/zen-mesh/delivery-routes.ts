@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { MICROS_FORM, readCursor, UUID_FORM } from '../../api/cursor.ts';
+import { idForm, MICROS_FORM, readCursor } from '../../api/cursor.ts';
 import { isProblem, problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
@@ -115,7 +115,9 @@ export function deliveryRoutes({ pool }: ApiDeps): Route[] {
         const filter = filterOf(query);
         const listed = ['zen-mesh deliveries', tenant.id, filter];
         const position =
-          query.cursor === undefined ? undefined : readCursor(listed, query.cursor, [MICROS_FORM, UUID_FORM]);
+          query.cursor === undefined
+            ? undefined
+            : readCursor(listed, query.cursor, [MICROS_FORM, idForm('delivery')]);
         if (position && isProblem(position)) return position;
         const rows = await listDeliveries(pool, tenant.id, filter, {
           limit: query.limit + 1,
@@ -153,7 +155,7 @@ export function deliveryRoutes({ pool }: ApiDeps): Route[] {
 
 /** An id that names nothing selects nothing. */
 function filterOf({ status, destination_id, event_id, from, to }: z.output<typeof Query>): DeliveryFilter {
-  const list = (kind: 'endpoint' | 'event', text: string) =>
+  const list = <Kind extends 'endpoint' | 'event'>(kind: Kind, text: string) =>
     [readId(kind, text)].filter((id) => id !== undefined);
   return {
     ...(status === undefined ? {} : SELECTED_BY[status]),

@@ -7,7 +7,7 @@ import type { Operation } from '../../domain/operations/operation.ts';
 import type { OperationState } from '../../domain/operations/operation-state.ts';
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
-import { readId, showId } from '../../domain/tenancy/typed-id.ts';
+import { alias, readId, showId } from '../../domain/tenancy/typed-id.ts';
 import { acceptOperation } from '../../operations/accept-operation.ts';
 import { findOperation, listOperations } from '../../store/operations/operations.ts';
 import { shownTime, textField, timeField } from '../native/fields.ts';
@@ -165,7 +165,7 @@ export function replayRoutes(deps: ApiDeps): Route[] {
       },
       async handler({ query: { limit, cursor }, tenant }) {
         const listed = ['zen-mesh replays', tenant.id];
-        const position = idCursor(listed, cursor);
+        const position = idCursor('operation', listed, cursor);
         if (isProblem(position)) return position;
         const rows = await listOperations(pool, tenant.id, {
           surface: SURFACE,
@@ -187,7 +187,8 @@ export function replayRoutes(deps: ApiDeps): Route[] {
       responses: { 200: { description: 'The replay.', schema: ReplayView }, ...zenErrors() },
       async handler({ params: { replay_id }, tenant }) {
         const id = readId('replay', replay_id);
-        const operation = id === undefined ? undefined : await findOperation(pool, tenant.id, id);
+        const operation =
+          id === undefined ? undefined : await findOperation(pool, tenant.id, alias('operation', id));
         return operation && isReplay(operation)
           ? { status: 200, body: view(operation) }
           : problem('not_found', { detail: notFoundDetail('Replay', replay_id) });
@@ -202,7 +203,7 @@ function isReplay({ surface, estimatedEvents }: Operation): boolean {
 
 function view(operation: Operation): z.input<typeof ReplayView> {
   return {
-    replay_id: showId('replay', operation.id),
+    replay_id: showId('replay', alias('replay', operation.id)),
     status: STATUS_OF[operation.state],
     estimated_events: operation.estimatedEvents ?? 0,
     created_at: operation.createdAt.toISOString(),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { retryWords } from '../../domain/operations/retry-words.ts';
-import { showId } from '../../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../domain/tenancy/typed-id.ts';
 import type { AcceptedItem } from '../../operations/accept-operation.ts';
 
 /** In the order in which they are told where deliveries of one event differ. */
@@ -51,7 +51,10 @@ export const BatchRetried = z
  * the next call, else that all is delivered. Deliveries that are left out while others are sent are named at the end. `oldest`
  * is told of where all were dropped only a moment ago.
  */
-export function eventAnswer(items: readonly AcceptedItem[], oldest: string): z.input<typeof EventRetried> {
+export function eventAnswer(
+  items: readonly AcceptedItem[],
+  oldest: Id<'delivery'>,
+): z.input<typeof EventRetried> {
   const found = STATUSES.find((of) => items.some((item) => statusOf(item) === of)) ?? 'dropped';
   const sent = items.filter(({ became }) => became === 'queued' || became === 'scheduled');
   const told = sent.length > 0 ? sent : items.filter((item) => statusOf(item) === found);
@@ -112,7 +115,7 @@ function sentencesOf({ reason, deliveryId, endpointId, heldBy, resentBy }: Exclu
 
 /** The answer to a batch: what was selected by none was dropped. */
 export function batchAnswer(
-  spelled: ReadonlyMap<string, string>,
+  spelled: ReadonlyMap<Id<'delivery'>, string>,
   items: readonly AcceptedItem[],
 ): z.input<typeof BatchRetried> {
   const became = new Map(items.map((item) => [item.deliveryId, statusOf(item)]));

@@ -4,7 +4,7 @@ import { readIdempotencyKey } from '../../api/idempotency.ts';
 import { type FieldError, type Problem, problem } from '../../api/problem.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
-import { readId, showId } from '../../domain/tenancy/typed-id.ts';
+import { type Id, readId, showId } from '../../domain/tenancy/typed-id.ts';
 import { acceptOperation } from '../../operations/accept-operation.ts';
 import { droppedAmong } from '../../store/reading/delivery-reads.ts';
 import { deliveriesOfEvent, type Event, findEvent } from '../../store/reading/event-reads.ts';
@@ -64,7 +64,8 @@ export function retryRoutes(deps: ApiDeps): Route[] {
         const key = readIdempotencyKey(header('idempotency-key'));
         if (typeof key === 'object') return key;
         const id = readId('event', eid);
-        let oldest = '';
+        // Found before anything is rendered.
+        let oldest!: Id<'delivery'>;
         const result = await acceptOperation<Problem>(deps, {
           ...RETRY,
           tenant,
@@ -128,8 +129,11 @@ export function retryRoutes(deps: ApiDeps): Route[] {
 }
 
 /** Deliveries by id, each as it was spelled first, and what is no id at all. */
-function deliveriesNamed(texts: readonly string[]): { spelled: Map<string, string>; unread: string[] } {
-  const spelled = new Map<string, string>();
+function deliveriesNamed(texts: readonly string[]): {
+  spelled: Map<Id<'delivery'>, string>;
+  unread: string[];
+} {
+  const spelled = new Map<Id<'delivery'>, string>();
   const unread = new Set<string>();
   for (const text of texts) {
     const id = readDeliveryId(text);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ID_PREFIXES, readId } from '../../domain/tenancy/typed-id.ts';
+import { ID_PREFIXES, type Id, readId } from '../../domain/tenancy/typed-id.ts';
 
 /** The one tag of the surface in the OpenAPI document. */
 export const ZEN_TAG = 'Zen Mesh';
@@ -11,7 +11,7 @@ export const tid = z.string().meta({ description: 'Id or handle of the tenant.',
 const OTHER_DELIVERY_PREFIX = 'del_';
 
 /** Reads the id of a delivery as `dlv_…`, `del_…` or uuid; undefined where it is none. */
-export function readDeliveryId(text: string): string | undefined {
+export function readDeliveryId(text: string): Id<'delivery'> | undefined {
   return readId(
     'delivery',
     text.startsWith(OTHER_DELIVERY_PREFIX)

@@ -1,4 +1,5 @@
 import { showId } from '../../../src/domain/tenancy/typed-id.ts';
+import { anyId } from '../any-id.ts';
 import { eventually } from '../eventually.ts';
 import { newTestSigner, type TestSigner } from '../minka-client.ts';
 import { type Receiver, startReceiver } from '../receiver.ts';
@@ -136,16 +137,16 @@ export async function createWorld(engine: TestEngine): Promise<World> {
       const [found] = rows;
       const shown = (rows: string[][]): WorldDelivery[] =>
         rows.map(([id = '', eventId = '', endpointId = '']) => ({
-          id: showId('delivery', id),
-          eventId: showId('event', eventId),
-          endpointId: showId('endpoint', endpointId),
+          id: showId('delivery', anyId(id)),
+          eventId: showId('event', anyId(eventId)),
+          endpointId: showId('endpoint', anyId(endpointId)),
         }));
       world.deliveries = shown(found.deliveries);
       world.unknown = shown(found.deliveries.filter(([, , , state]: string[]) => state === 'unknown'));
-      world.events = found.events.map(([id]: string[]) => showId('event', id as string));
+      world.events = found.events.map(([id]: string[]) => showId('event', anyId(id as string)));
       world.eventNumbers = found.events.map(([, number]: unknown[]) => String(number));
-      world.executions = found.executions.map((id: string) => showId('execution', id));
-      world.operations = found.operations.map((id: string) => showId('operation', id));
+      world.executions = found.executions.map((id: string) => showId('execution', anyId(id)));
+      world.operations = found.operations.map((id: string) => showId('operation', anyId(id)));
     },
     recover() {
       for (const receiver of receivers) receiver.switchTo(ok);

@@ -1,6 +1,7 @@
 import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts';
 import type { DeliveryState } from '../../../domain/sending/delivery-state.ts';
 import type { ExecutionState } from '../../../domain/sending/execution-state.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 
 /** What became of a request, as its receipt says it. */
 export const RECEIPT_OUTCOMES = [
@@ -79,18 +80,18 @@ export interface HandoffFacts {
   /** State of its endpoint now. */
   endpointState: EndpointState;
   /** The event that its sender sent again, and that stands for it at this endpoint. */
-  resentAs?: string;
+  resentAs?: Id<'event'>;
 }
 
 /** What is known of a request that was accepted. */
 export interface AcceptedFacts {
   request: 'accepted';
   /** The first event with its id, of which it is a repeat. */
-  duplicateOf?: string;
+  duplicateOf?: Id<'event'>;
   /** A repeat of which nothing is ever sent. */
   suppressed: boolean;
   /** The newest event of the same id that was accepted later and stands for it. */
-  resentAs?: string;
+  resentAs?: Id<'event'>;
   retention: RetentionState;
   handoffs: HandoffFacts[];
 }

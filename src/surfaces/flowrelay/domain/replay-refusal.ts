@@ -1,3 +1,4 @@
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { ResendFate } from './sender-resend.ts';
 
 /** The codes by which a replay is refused; `missing_scope` is decided with the credential. */
@@ -41,9 +42,9 @@ export interface ReplayRefusal {
   /** What was previewed is not what is now: only a new preview, under a new key, goes on. */
   freshPreview?: boolean;
   /** The first event, of which this one is a repeat. */
-  firstEventId?: string;
+  firstEventId?: Id<'event'>;
   /** The later event that stands for this one. */
-  resentAs?: string;
+  resentAs?: Id<'event'>;
   retryAfterSeconds?: number;
   /** What would become of it if its sender sent it again under the same id; where a replay cannot help. */
   senderResend?: ResendFate;

@@ -148,7 +148,7 @@ export function accessRuleRoutes({ pool }: ApiDeps): Route[] {
       problems: ['invalid_cursor'],
       async handler({ query: { limit, cursor }, tenant }) {
         const listed = ['access-rules', tenant.id];
-        const position = idCursor(listed, cursor);
+        const position = idCursor('accessRule', listed, cursor);
         if (isProblem(position)) return position;
         const page = { limit: limit + 1, ...(position.id ? { before: position.id } : {}) };
         const rows = await listAccessRules(pool, tenant.id, page);

@@ -173,7 +173,7 @@ export function signerRoutes({ pool, sealer }: ApiDeps): Route[] {
       problems: ['invalid_cursor'],
       async handler({ query: { limit, cursor }, tenant }) {
         const listed = ['signers', tenant.id];
-        const position = idCursor(listed, cursor);
+        const position = idCursor('signer', listed, cursor);
         if (isProblem(position)) return position;
         const page = { limit: limit + 1, ...(position.id ? { before: position.id } : {}) };
         const rows = await listSigners(pool, tenant.id, page);

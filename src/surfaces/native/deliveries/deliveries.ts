@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
-import { MICROS_FORM, readCursor, UUID_FORM } from '../../../api/cursor.ts';
+import { idForm, MICROS_FORM, readCursor } from '../../../api/cursor.ts';
 import { isProblem, problem } from '../../../api/problem.ts';
 import type { StreamOutput } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
@@ -8,7 +8,7 @@ import type { Turns } from '../../../api/turns.ts';
 import type { DeliveryFilter } from '../../../domain/operations/selection.ts';
 import { DELIVERY_STATES } from '../../../domain/sending/delivery-state.ts';
 import type { Wait } from '../../../domain/sending/waiting-for.ts';
-import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
 import { type Delivery, findDelivery, listDeliveries } from '../../../store/reading/delivery-reads.ts';
 import { executionsOfDelivery } from '../../../store/reading/execution-reads.ts';
 import { waitsOfExecutions } from '../../../store/reading/waits.ts';
@@ -104,7 +104,7 @@ export function deliveryRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
         const filter = deliveryFilter(named);
         const listed = ['deliveries', tenant.id, filter];
         const position =
-          cursor === undefined ? undefined : readCursor(listed, cursor, [MICROS_FORM, UUID_FORM]);
+          cursor === undefined ? undefined : readCursor(listed, cursor, [MICROS_FORM, idForm('delivery')]);
         if (position && isProblem(position)) return position;
         const after = position && { acceptedAtMicros: position[0], id: position[1] };
         if (header('accept')?.includes(NDJSON))
@@ -155,7 +155,7 @@ export function deliveryRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
   /** One page is in memory at a time, and the next is read when the peer has taken it and its turn has come. */
   async function streamDeliveries(
     output: StreamOutput,
-    tenantId: string,
+    tenantId: Id<'tenant'>,
     filter: DeliveryFilter,
     from: DeliveryPosition | undefined,
   ): Promise<void> {

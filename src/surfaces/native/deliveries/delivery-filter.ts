@@ -2,10 +2,10 @@ import { z } from 'zod';
 import type { DeliveryFilter, EventSelection } from '../../../domain/operations/selection.ts';
 import { DELIVERY_STATES } from '../../../domain/sending/delivery-state.ts';
 import { FAULT_CODES } from '../../../domain/sending/fault-code.ts';
-import { type IdKind, showId } from '../../../domain/tenancy/typed-id.ts';
+import { type Id, type IdKind, showId } from '../../../domain/tenancy/typed-id.ts';
 import type { TimeBound } from '../../../domain/time/instant.ts';
 import { durationField, idField, textField, timeField } from '../fields.ts';
-import { nameField } from '../names.ts';
+import { nameField, type WithIds } from '../names.ts';
 import { listParameter } from '../page.ts';
 
 /** Long lists belong into several requests: each entry is compared with every row that is looked at. */
@@ -52,8 +52,12 @@ function list<Value>(
   };
 }
 
-function ids(kind: IdKind, item: z.ZodType<string>, description: string) {
-  return { ...list(item, description), shown: (kept: string[]) => kept.map((id) => showId(kind, id)) };
+function ids<Kind extends IdKind>(kind: Kind, item: z.ZodType<string>, description: string) {
+  return {
+    ...list(item, description),
+    kept: same<Id<Kind>[]>,
+    shown: (kept: Id<Kind>[]) => kept.map((id) => showId(kind, id)),
+  };
 }
 
 function bound(description: string, { inclusive }: { inclusive: boolean }) {
@@ -178,11 +182,11 @@ export const DeliveryFilterBody = z.strictObject(parts('body')).superRefine(refu
 /** A filter over deliveries in a query, with the same members. */
 export const deliveryFilterParameters = parts('parameter');
 
-type ParsedFilter = z.output<typeof DeliveryFilterBody>;
+type Resolved = WithIds<z.output<typeof DeliveryFilterBody>>;
 
 /** The filter of the domain. */
 export function deliveryFilter(
-  parsed: { [Name in keyof ParsedFilter]?: ParsedFilter[Name] | undefined },
+  parsed: { [Name in keyof Resolved]?: Resolved[Name] | undefined },
 ): DeliveryFilter {
   return mapped(parsed, ({ kept }, value) => kept(value as never));
 }

@@ -1,9 +1,8 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { type Problem, problem } from '../../../api/problem.ts';
 import type { Endpoint } from '../../../domain/endpoints/endpoint.ts';
-import type { Id } from '../../../domain/tenancy/typed-id.ts';
+import { type Id, newId } from '../../../domain/tenancy/typed-id.ts';
 import { generateSecret } from '../../../outbound/signature.ts';
 import { endpointSecretContext } from '../../../sealing/sealing-contexts.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
@@ -29,7 +28,7 @@ export async function createEndpoint(
   /** Whether what was accepted before may be matched to it afresh. */
   { takesEarlier }: { takesEarlier: boolean } = { takesEarlier: true },
 ): Promise<{ endpoint: Endpoint; secret: string } | Problem> {
-  const id = uuidv7();
+  const id = newId('endpoint');
   const config = changedConfig({ sealer, presets }, id, asked);
   const refused =
     refusedPreset(presets, asked) ??

@@ -4,7 +4,7 @@ import type { Endpoint, EndpointConfig } from '../../../domain/endpoints/endpoin
 import { hasNewOrigin } from '../../../domain/endpoints/new-origin.ts';
 import type { EndpointPresets } from '../../../domain/endpoints/preset.ts';
 import { type ProbeRequest, probeUrl } from '../../../domain/sending/probe.ts';
-import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { fixedId, showId } from '../../../domain/tenancy/typed-id.ts';
 import type { AddressGuard } from '../../../outbound/address-guard.ts';
 import type { Sealer } from '../../../sealing/sealing.ts';
 import { endpointHeadersContext } from '../../../sealing/sealing-contexts.ts';
@@ -146,7 +146,7 @@ export function refusedRetry({ retry }: Pick<EndpointConfig, 'retry'>): Problem 
 }
 
 /** Stands for a delivery in an address that is only looked at. */
-const NO_DELIVERY = '00000000-0000-0000-0000-000000000000';
+const NO_DELIVERY = fixedId('delivery', '00000000-0000-0000-0000-000000000000');
 
 /** An endpoint as it is shown: without secrets, and of its headers the names only. */
 export function endpointView(sealer: Sealer, endpoint: Endpoint): z.input<typeof EndpointView> {

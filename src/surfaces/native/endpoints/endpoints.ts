@@ -105,7 +105,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       problems: ['invalid_cursor'],
       async handler({ query: { limit, cursor }, tenant }) {
         const listed = ['endpoints', tenant.id];
-        const position = idCursor(listed, cursor);
+        const position = idCursor('endpoint', listed, cursor);
         if (isProblem(position)) return position;
         const page = { limit: limit + 1, ...(position.id ? { after: position.id } : {}) };
         const rows = await listEndpoints(pool, tenant.id, page);

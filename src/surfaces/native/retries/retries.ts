@@ -162,7 +162,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
       problems: ['invalid_cursor'],
       async handler({ query: { limit, cursor, state }, tenant }) {
         const listed = ['operations', tenant.id, state ?? null];
-        const position = idCursor(listed, cursor);
+        const position = idCursor('operation', listed, cursor);
         if (isProblem(position)) return position;
         const rows = await listOperations(pool, tenant.id, {
           limit: limit + 1,

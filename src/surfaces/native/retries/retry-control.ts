@@ -4,6 +4,7 @@ import type { Caller, TenantRef } from '../../../api/caller.ts';
 import { type Problem, problem } from '../../../api/problem.ts';
 import type { Reply } from '../../../api/reply.ts';
 import { type Call, type Route, route } from '../../../api/route.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { type ControlCommand, controlOperation } from '../../../operations/control-operation.ts';
 import { withWaits } from '../../../store/reading/waits.ts';
 import { idParams } from '../fields.ts';
@@ -42,7 +43,7 @@ const RateChange = z
   .meta({ id: 'RateChange' });
 
 type ControlCall = Pick<Call, 'requestId'> & {
-  params: { id: string };
+  params: { id: Id<'operation'> };
   tenant: TenantRef;
   caller: Caller;
 };

@@ -6,6 +6,7 @@ import type { StreamOutput } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Turns } from '../../../api/turns.ts';
 import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { pageOperationItems } from '../../../store/operations/operation-items.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
 import { idParams } from '../fields.ts';
@@ -73,7 +74,7 @@ export function retryItemRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
   /** One page is in memory at a time, and the next is read when the peer has taken it and its turn has come. */
   async function streamItems(
     output: StreamOutput,
-    operationId: string,
+    operationId: Id<'operation'>,
     from: { state?: (typeof ITEM_STATES)[number][]; after?: string },
   ): Promise<void> {
     let after = from.after;

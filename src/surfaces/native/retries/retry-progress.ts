@@ -7,7 +7,7 @@ import { type Route, route } from '../../../api/route.ts';
 import { createTurns } from '../../../api/turns.ts';
 import type { Operation } from '../../../domain/operations/operation.ts';
 import { hasEnded, OPERATION_ENDS } from '../../../domain/operations/operation-state.ts';
-import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
 import { addendumTo } from '../../../store/operations/addenda.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
 import { withWaits } from '../../../store/reading/waits.ts';
@@ -139,8 +139,8 @@ export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Rout
 
   async function follow(
     output: StreamOutput,
-    tenantId: string,
-    id: string,
+    tenantId: Id<'tenant'>,
+    id: Id<'operation'>,
     lastSeen: string | undefined,
   ): Promise<void> {
     let writing = 0;

@@ -8,14 +8,21 @@ import type { Queryable } from '../../../store/db/queryable.ts';
 import type { UnknownInFilter } from '../../../store/selection/known-ids.ts';
 import { DeliveryFilterBody, deliveryFilter } from '../deliveries/delivery-filter.ts';
 import { durationField, idField, textField, timeField } from '../fields.ts';
-import { idsOfNames, nameField, tooManyNamed, unknownNames, withNamedEndpoints } from '../names.ts';
+import {
+  idsOfNames,
+  nameField,
+  tooManyNamed,
+  unknownNames,
+  type WithIds,
+  withNamedEndpoints,
+} from '../names.ts';
 
 const DAY_MS = 86_400_000;
 /** Nothing may wait for ever, and a time in a far year is a mistake. */
 const MAX_AHEAD_MS = 90 * DAY_MS;
 
 /** A list of ids of one kind in a selection. */
-export const selectedIds = (kind: IdKind, description: string) =>
+export const selectedIds = <Kind extends IdKind>(kind: Kind, description: string) =>
   z
     .array(idField(kind, description))
     .max(MAX_EXPLICIT_IDS)
@@ -155,7 +162,7 @@ function refuseContradictions(
   const { state } = select.filter ?? {};
   if (mode === 'retry' && state && state.length > 0 && state.every((each) => each === 'delivered'))
     refuse(['select', 'filter', 'state'], 'A retry leaves alone what is delivered; `mode: replay` sends it.');
-  const named = select.deliveryIds ?? select.executionIds;
+  const named: readonly string[] | undefined = select.deliveryIds ?? select.executionIds;
   if (options.canary && named && named.length > 0 && new Set(named).size <= options.canary.count)
     refuse(
       ['options', 'canary', 'count'],
@@ -194,25 +201,33 @@ export const RetryRequest = z
 
 type Parsed = z.output<typeof RetryRequest>;
 
+type WithNames = Pick<Parsed['select'], 'eventIds' | 'filter'>;
+
+type WithoutNames<Selected extends WithNames> = Omit<Selected, 'eventIds' | 'filter'> & {
+  eventIds?: Id<'event'>[];
+  filter?: WithIds<NonNullable<Parsed['select']['filter']>>;
+};
+
 /** What is selected, with the ids of the tenant's in the place of names, or which names stand for nothing. */
-export async function withoutNames<Selected extends Pick<Parsed['select'], 'eventIds' | 'filter'>>(
+export async function withoutNames<Selected extends WithNames>(
   db: Queryable,
   tenantId: Id<'tenant'>,
   select: Selected,
-): Promise<Selected | Problem> {
-  if (select.eventIds) {
-    const found = await idsOfNames(db, tenantId, 'event', select.eventIds);
+): Promise<WithoutNames<Selected> | Problem> {
+  const { eventIds, filter: named, ...others } = select;
+  if (eventIds) {
+    const found = await idsOfNames(db, tenantId, 'event', eventIds);
     if ('unknown' in found)
       return unknownNames(found.unknown.map((index) => ({ pointer: `#/select/eventIds/${index}` })));
     return found.ids.length > MAX_EXPLICIT_IDS
       ? tooManyNamed('#/select/eventIds')
-      : { ...select, eventIds: found.ids };
+      : { ...others, eventIds: found.ids };
   }
-  if (!select.filter) return select;
-  const filter = await withNamedEndpoints(db, tenantId, select.filter, (index) => ({
+  if (!named) return others;
+  const filter = await withNamedEndpoints(db, tenantId, named, (index) => ({
     pointer: `#/select/filter/endpointIds/${index}`,
   }));
-  return isProblem(filter) ? filter : { ...select, filter };
+  return isProblem(filter) ? filter : { ...others, filter };
 }
 
 /** Whether a repeat of the request would select something else: what it starts must be known by a key. */
@@ -221,7 +236,7 @@ export function needsKey({ filter, failuresOf, remainderOf }: Parsed['select']):
 }
 
 /** The selection of the domain. */
-export function selectionOf(select: Partial<Parsed['select']>): Selection {
+export function selectionOf(select: Partial<WithoutNames<Parsed['select']>>): Selection {
   if (select.deliveryIds) return { deliveryIds: [...new Set(select.deliveryIds)] };
   if (select.eventIds) return { eventIds: [...new Set(select.eventIds)] };
   if (select.executionIds) return { executionIds: [...new Set(select.executionIds)] };

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { isProblem, problem } from '../../../api/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { hasScope, SCOPES } from '../../../domain/tenancy/scope.ts';
-import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { newId, showId } from '../../../domain/tenancy/typed-id.ts';
 import { jwtIssuerSecretContext } from '../../../sealing/sealing-contexts.ts';
 import {
   insertJwtIssuer,
@@ -75,7 +74,7 @@ export function jwtIssuerRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
         if (url && !url.ok) return invalid('#/jwksUrl', url.code, url.detail);
         const keys = body.jwks && (await publicKeys(body.jwks, body.algorithm));
         if (keys && !keys.ok) return problem('invalid_request', { errors: keys.errors });
-        const id = uuidv7();
+        const id = newId('jwtIssuer');
         const generated = randomBytes(32).toString('base64url');
         const registered = await insertJwtIssuer(pool, {
           id,
@@ -112,7 +111,7 @@ export function jwtIssuerRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       problems: ['invalid_cursor'],
       async handler({ query: { limit, cursor }, tenant }) {
         const listed = ['jwt-issuers', tenant?.id ?? null];
-        const position = idCursor(listed, cursor);
+        const position = idCursor('jwtIssuer', listed, cursor);
         if (isProblem(position)) return position;
         const page = { limit: limit + 1, ...(position.id ? { before: position.id } : {}) };
         const rows = await listJwtIssuers(pool, tenant?.id, page);

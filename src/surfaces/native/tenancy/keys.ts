@@ -124,7 +124,7 @@ export function keyRoutes({ pool }: ApiDeps): Route[] {
       problems: ['invalid_cursor'],
       async handler({ query: { limit, cursor }, tenant }) {
         const listed = ['keys', tenant.id];
-        const position = idCursor(listed, cursor);
+        const position = idCursor('key', listed, cursor);
         if (isProblem(position)) return position;
         const page = { limit: limit + 1, ...(position.id ? { before: position.id } : {}) };
         const rows = await listApiKeys(pool, tenant.id, page);

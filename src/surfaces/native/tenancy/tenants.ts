@@ -118,7 +118,7 @@ export function tenantRoutes({ pool }: ApiDeps): Route[] {
       problems: ['invalid_cursor'],
       async handler({ query: { limit, cursor } }) {
         const listed = 'tenants';
-        const position = idCursor(listed, cursor);
+        const position = idCursor('tenant', listed, cursor);
         if (isProblem(position)) return position;
         const rows = await listTenants(pool, {
           limit: limit + 1,

@@ -2,7 +2,7 @@ import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts'
 import type { PARTNER_DIRECTIONS } from '../../../domain/endpoints/preparation.ts';
 import type { DeliveryState } from '../../../domain/sending/delivery-state.ts';
 import type { ExecutionState } from '../../../domain/sending/execution-state.ts';
-import type { Id } from '../../../domain/tenancy/typed-id.ts';
+import { fixedId, type Id } from '../../../domain/tenancy/typed-id.ts';
 import type { TimeBound } from '../../../domain/time/instant.ts';
 import { Parameters } from '../../../store/db/parameters.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
@@ -43,7 +43,7 @@ export interface EndedPosition {
 }
 
 /** Greater than every id: a place behind everything that ended at one time. */
-export const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+export const LAST_ID = fixedId('execution', 'ffffffff-ffff-ffff-ffff-ffffffffffff');
 
 /** What a list of file executions is narrowed to; members join by AND. */
 export interface FileFilter {

@@ -39,7 +39,7 @@ export async function repeatEvent(
     };
   if (await isWhollyResent(db, tenantId, eventId)) return { ok: false, why: 'resent' };
   const allotted = await allotNumbers(db, tenantId, { events: 1, calls: 1 });
-  const [id, callId] = [allotted.eventIds[0] as string, allotted.callIds[0] as string];
+  const [id, callId] = [allotted.eventIds[0] as Id<'event'>, allotted.callIds[0] as string];
   const made = await db.query<{ queued: number }>(
     `with event as (
       insert into events (id, tenant_id, number, type, source, key, occurred_at, accepted_at, ingest_call_id,
