@@ -52,7 +52,8 @@ export async function dueNext(db: Queryable, endedDeliveryIds: Id<'delivery'>[])
       select e.id, e.put_off_from from executions e join next on next.id = e.delivery_id where e.open
       order by e.id for update of e
     )
-    update executions e set due_at = e.put_off_from, put_off_from = null
+    -- By the row that was waited for: with the one of the snapshot, not put off yet, there would be no time.
+    update executions e set due_at = locked.put_off_from, put_off_from = null
     from locked where e.id = locked.id and locked.put_off_from is not null`,
     [endedDeliveryIds],
   );
