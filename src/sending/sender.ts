@@ -113,14 +113,14 @@ export class Sender {
       if (!isOutage(error)) this.#refused?.(error);
       return undefined;
     });
-    const goesAtMs = this.#takeTurns(claim);
+    const turns = this.#turnsOf(claim);
     let sent = 0;
     for (const item of items) {
       // Others want a turn between: some milliseconds of work are begun here.
       if (++sent % SENT_IN_ONE_TURN === 0) await new Promise(setImmediate);
       const refusal = prepared?.refusals.get(item.executionId);
       if (prepared && !refusal)
-        void this.#sendOne(claim, item, prepared.targetOf, goesAtMs.get(item.executionId));
+        void this.#sendOne(claim, item, prepared.targetOf, turns.get(item.executionId));
       else this.#finish(claim, item, { kind: 'released', reason: 'stopping' }, undefined, refusal);
     }
   }
@@ -145,46 +145,39 @@ export class Sender {
     return { targetOf, refusals };
   }
 
-  /** When each item of a claim that has a turn goes; taken in the order of the turns, for one can put off the next. */
-  #takeTurns({ items, turns }: ClaimToSend): Map<string, number> {
+  /** The turn of each item of a claim that has one. */
+  #turnsOf({ items, turns }: ClaimToSend): Map<string, Turn> {
     const next = new Map<string, number>();
-    const taking = items.flatMap(({ executionId, endpointId }) => {
-      const n = next.get(endpointId) ?? 0;
-      next.set(endpointId, n + 1);
-      const turn = turns.get(endpointId)?.[n];
-      return turn ? [{ executionId, turn }] : [];
-    });
-    taking.sort((a, b) => a.turn.atMs - b.turn.atMs);
     return new Map(
-      taking.map(({ executionId, turn }) => [
-        executionId,
-        this.#context.turns.take(turn) ?? Number.POSITIVE_INFINITY,
-      ]),
+      items.flatMap(({ executionId, endpointId }) => {
+        const n = next.get(endpointId) ?? 0;
+        next.set(endpointId, n + 1);
+        const turn = turns.get(endpointId)?.[n];
+        return turn ? [[executionId, turn] as const] : [];
+      }),
     );
   }
 
-  /** Waits for the turn of an item; false where it is not to go then, for it has come too late or its endpoint asked for a pause. */
-  async #turnComes({ endpointId }: ClaimedItem, goesAtMs: number): Promise<boolean> {
-    if (goesAtMs === Number.POSITIVE_INFINITY) return false;
+  /** Waits for the turn of an item; false where it is not to go then: it comes too late, or its endpoint asked for a pause. */
+  async #turnComes({ endpointId }: ClaimedItem, turn: Turn): Promise<boolean> {
     const signs = this.#context.memory.of(endpointId);
     const floorMs = signs.floorUntilMs;
-    const waitMs = goesAtMs - performance.now();
-    if (waitMs > 0) await delay(Math.ceil(waitMs));
-    return signs.floorUntilMs <= Math.max(floorMs, performance.now());
+    const isFloored = () => signs.floorUntilMs > Math.max(floorMs, performance.now());
+    for (;;) {
+      const waitMs = isFloored() ? undefined : this.#context.turns.go(turn);
+      if (waitMs === undefined) return false;
+      if (waitMs === 0) return true;
+      await delay(Math.ceil(waitMs));
+    }
   }
 
-  async #sendOne(
-    claim: ClaimToSend,
-    item: ClaimedItem,
-    targetOf: TargetLookup,
-    goesAtMs?: number,
-  ): Promise<void> {
+  async #sendOne(claim: ClaimToSend, item: ClaimedItem, targetOf: TargetLookup, turn?: Turn): Promise<void> {
     let target: Target | undefined;
     let result: AttemptResult;
     try {
       target = targetOf(item.endpointId, item.version);
       result =
-        goesAtMs === undefined || (await this.#turnComes(item, goesAtMs))
+        turn === undefined || (await this.#turnComes(item, turn))
           ? await this.#attempt(claim, item, target)
           : { kind: 'released', reason: 'turn' };
     } catch (error) {

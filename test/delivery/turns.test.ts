@@ -1,44 +1,78 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { Turns } from '../../src/sending/turns.ts';
+import { type Turn, Turns } from '../../src/sending/turns.ts';
 
 const pace = (intervalMs: number, id = 'a') => ({ id, intervalMs });
 
-test('what is in time goes at its turn', () => {
-  const turns = new Turns();
+/** Sends all of them as a sender does, each by itself; when each went, or that it was given back. */
+function send(turns: Turns, all: Turn[]): Promise<(number | undefined)[]> {
+  return Promise.all(
+    all.map(async (turn) => {
+      for (;;) {
+        const waitMs = turns.go(turn);
+        if (waitMs === undefined) return undefined;
+        if (waitMs === 0) return performance.now();
+        await delay(Math.ceil(waitMs));
+      }
+    }),
+  );
+}
+
+function gaps(at: (number | undefined)[]): number[] {
+  const sorted = at.filter((ms) => ms !== undefined).sort((a, b) => a - b);
+  return sorted.slice(1).map((ms, n) => ms - (sorted[n] ?? 0));
+}
+
+/** What lies between two readings of the clock here. */
+const SLACK_MS = 1;
+
+test('what is in time goes at its turn', async () => {
   const nowMs = performance.now();
-  for (const atMs of [1_000, 1_050, 1_100].map((ms) => nowMs + ms))
-    expect(turns.take({ atMs, paces: [pace(50)] })).toBe(atMs);
+  const all = [0, 20, 40].map((ms) => ({ atMs: nowMs + ms, paces: [pace(20)] }));
+  const went = await send(new Turns(), all);
+  for (const [n, at] of went.entries()) expect(at).toBeGreaterThanOrEqual(all[n]?.atMs ?? 0);
+  for (const gap of gaps(went)) expect(gap).toBeGreaterThanOrEqual(20 - SLACK_MS);
 });
 
-test('what comes late goes apart all the same, and is never given back for that alone', () => {
-  const turns = new Turns();
+test('what comes late goes apart all the same', async () => {
   const nowMs = performance.now();
-  const goes = [-400, -350, -300, -250].map((ms) => turns.take({ atMs: nowMs + ms, paces: [pace(50)] }) ?? 0);
-  for (const [n, at] of goes.slice(1).entries()) expect(at - (goes[n] ?? 0)).toBeGreaterThanOrEqual(49.999);
+  const all = [-400, -370, -340, -310].map((ms) => ({ atMs: nowMs + ms, paces: [pace(30)] }));
+  const went = await send(new Turns(), all);
+  expect(went).not.toContain(undefined);
+  for (const gap of gaps(went)) expect(gap).toBeGreaterThanOrEqual(30 - SLACK_MS);
+});
+
+test('what stood still with the whole process goes apart, too', async () => {
+  const nowMs = performance.now();
+  const sending = send(
+    new Turns(),
+    [10, 40, 70].map((ms) => ({ atMs: nowMs + ms, paces: [pace(30)] })),
+  );
+  while (performance.now() < nowMs + 200);
+  for (const gap of gaps(await sending)) expect(gap).toBeGreaterThanOrEqual(30 - SLACK_MS);
 });
 
 test('what is of two paces goes when both allow it', () => {
   const turns = new Turns();
-  const nowMs = performance.now();
-  const first = turns.take({ atMs: nowMs - 100, paces: [pace(50), pace(80, 'b')] }) ?? 0;
-  expect(turns.take({ atMs: nowMs - 50, paces: [pace(50)] })).toBeCloseTo(first + 50, 3);
-  expect(turns.take({ atMs: nowMs - 20, paces: [pace(80, 'b')] })).toBeCloseTo(first + 80, 3);
+  const atMs = performance.now() - 300;
+  expect(turns.go({ atMs, paces: [pace(50), pace(80, 'b')] })).toBe(0);
+  expect(turns.go({ atMs: atMs + 90, paces: [pace(80, 'b')] })).toBeGreaterThan(60);
+  expect(turns.go({ atMs: atMs + 90, paces: [pace(50)] })).toBeGreaterThan(30);
+  expect(turns.go({ atMs: atMs + 90, paces: [pace(50, 'c')] })).toBe(0);
 });
 
-test('a rate that has become slower or faster holds nothing back longer than it was late', async () => {
+test('a rate that has become slower or faster holds nothing back longer than the one before was late', () => {
   const turns = new Turns();
-  turns.take({ atMs: performance.now(), paces: [pace(100_000)] });
-  await delay(5);
-  const atMs = performance.now() + 20;
-  expect(turns.take({ atMs, paces: [pace(10)] })).toBeCloseTo(atMs, 3);
-  expect(turns.take({ atMs: atMs + 30, paces: [pace(100_000)] })).toBeLessThanOrEqual(atMs + 40);
+  const atMs = performance.now();
+  expect(turns.go({ atMs, paces: [pace(1)] })).toBe(0);
+  expect(turns.go({ atMs: performance.now(), paces: [pace(100_000)] })).toBeLessThan(50);
 });
 
-test('what would go far too late is given back', () => {
+test('what comes late alone is never given back, what would have to wait far beyond its turn is', async () => {
   const turns = new Turns();
   const atMs = performance.now() - 5_000;
-  let given = 0;
-  for (let n = 0; n < 100; n++) if (!turns.take({ atMs: atMs + n * 50, paces: [pace(50)] })) given += 1;
-  expect(given).toBeGreaterThan(0);
+  expect(turns.go({ atMs, paces: [pace(50)] })).toBe(0);
+  expect(turns.go({ atMs: atMs + 50, paces: [pace(50)] })).toBeUndefined();
+  await delay(60);
+  expect(turns.go({ atMs: atMs + 100, paces: [pace(50)] })).toBe(0);
 });
