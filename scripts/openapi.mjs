@@ -6,7 +6,7 @@ import { generatedFile } from './generated-file.mjs';
 register();
 const { SURFACES } = await import('../src/surfaces/surfaces.ts');
 const { apiRoutes } = await import('../src/api/server.ts');
-const { surfaceDocument } = await import('../src/api/openapi.ts');
+const { surfaceDocument } = await import('../src/api/documents/openapi.ts');
 const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
 
 // Routes are data: only their handlers use what the API is made of.

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { PartState } from './api/api-deps.ts';
-import { hashApiKey, makeApiKey } from './api/api-key.ts';
+import { hashApiKey, makeApiKey } from './api/authentication/api-key.ts';
 import { type Listening, listen } from './api/listen.ts';
 import { createApi } from './api/server.ts';
 import type { Surface } from './api/surface.ts';

@@ -6,8 +6,8 @@ import type { KeySets } from '../outbound/key-sets.ts';
 import type { Sealer } from '../sealing/sealing.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { RateLimit } from './rate-limit.ts';
-import type { StreamLimits } from './stream-places.ts';
+import type { RateLimit } from './limits/rate-limit.ts';
+import type { StreamLimits } from './limits/stream-places.ts';
 
 /** State of one part that the service needs. */
 export interface PartState {

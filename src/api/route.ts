@@ -1,11 +1,11 @@
 import type { z } from 'zod';
 import type { Scope } from '../domain/tenancy/scope.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
-import type { BodyLimits } from './body-meter.ts';
-import type { Caller, TenantRef } from './caller.ts';
-import type { Problem } from './problem.ts';
-import type { ProblemCode } from './problem-table.ts';
+import type { Caller, TenantRef } from './authentication/caller.ts';
+import type { Problem } from './problems/problem.ts';
+import type { ProblemCode } from './problems/problem-table.ts';
 import type { Reply } from './reply.ts';
+import type { BodyLimits } from './requests/body-meter.ts';
 
 /** Who may call a route: anyone, a key of the installation, or a key with a scope over one tenant. */
 export type Access =

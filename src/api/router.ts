@@ -4,21 +4,28 @@ import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ApiDeps } from './api-deps.ts';
-import type { BodyLimits } from './body-meter.ts';
-import type { Authenticated } from './caller.ts';
-import { type ClientAddress, clientAddress } from './client-address.ts';
-import { type FailureLimit, limitFailures } from './failed-authentication.ts';
-import { type FieldError, isProblem, MAX_ERRORS, type Problem, problem, sendRendered } from './problem.ts';
-import { PROBLEMS } from './problem-table.ts';
-import { readQuery } from './query.ts';
-import { createRateLimiter, DEFAULT_RATE_LIMIT, type RateLimiter } from './rate-limit.ts';
-import { BODY_LIMITS, OPEN_BODY_LIMITS, readJsonBody } from './read-body.ts';
+import type { Authenticated } from './authentication/caller.ts';
+import { type ClientAddress, clientAddress } from './authentication/client-address.ts';
+import { type FailureLimit, limitFailures } from './authentication/failed-authentication.ts';
+import { createRateLimiter, DEFAULT_RATE_LIMIT, type RateLimiter } from './limits/rate-limit.ts';
+import { StreamPlaces } from './limits/stream-places.ts';
+import {
+  type FieldError,
+  isProblem,
+  MAX_ERRORS,
+  type Problem,
+  problem,
+  sendRendered,
+} from './problems/problem.ts';
+import { PROBLEMS } from './problems/problem-table.ts';
+import { codeOfException, problemOfException } from './problems/unexpected-failure.ts';
+import { fieldErrors, pointerTo } from './problems/validation.ts';
 import { type Reply, sendReply } from './reply.ts';
+import type { BodyLimits } from './requests/body-meter.ts';
+import { readQuery } from './requests/query.ts';
+import { BODY_LIMITS, OPEN_BODY_LIMITS, readJsonBody } from './requests/read-body.ts';
 import type { Call, Route } from './route.ts';
-import { StreamPlaces } from './stream-places.ts';
 import type { CredentialRequest, ProblemContext, ServedRoute, Surface } from './surface.ts';
-import { codeOfException, problemOfException } from './unexpected-failure.ts';
-import { fieldErrors, pointerTo } from './validation.ts';
 
 /** The id of a request, given to it before anything else. */
 export function requestIdOf(res: ServerResponse): string {

@@ -3,13 +3,13 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import helmet from 'helmet';
 import swaggerUi from 'swagger-ui-express';
 import type { ApiDeps } from './api-deps.ts';
-import { openApiDocument, surfaceDocument } from './openapi.ts';
-import { problem } from './problem.ts';
+import { openApiDocument, surfaceDocument } from './documents/openapi.ts';
+import { problem } from './problems/problem.ts';
+import { codeOfException, problemOfException } from './problems/unexpected-failure.ts';
 import type { Route } from './route.ts';
 import { createRouter, requestIdOf, sendProblem } from './router.ts';
 import { serviceRoutes } from './service-routes.ts';
 import { type ServedRoute, type Surface, surfaceOf } from './surface.ts';
-import { codeOfException, problemOfException } from './unexpected-failure.ts';
 
 /** Every route of the API; the document is made from these, too. */
 export function apiRoutes(deps: ApiDeps, surfaces: readonly Surface[]): ServedRoute[] {

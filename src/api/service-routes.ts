@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from './api-deps.ts';
-import { problem } from './problem.ts';
+import { problem } from './problems/problem.ts';
 import { type Route, route } from './route.ts';
 
 const Alive = z

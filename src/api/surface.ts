@@ -2,10 +2,10 @@ import type { EndpointPreset } from '../domain/endpoints/preset.ts';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import type { ApiDeps } from './api-deps.ts';
-import type { Authenticated } from './caller.ts';
-import type { Problem } from './problem.ts';
-import type { RateLimit } from './rate-limit.ts';
-import type { RenderedProblem } from './rendered-problem.ts';
+import type { Authenticated } from './authentication/caller.ts';
+import type { RateLimit } from './limits/rate-limit.ts';
+import type { Problem } from './problems/problem.ts';
+import type { RenderedProblem } from './problems/rendered-problem.ts';
 import type { Access, Route } from './route.ts';
 
 /** A form of credential, as OpenAPI describes it. */

@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { PROBLEMS } from '../../src/api/problem-table.ts';
+import { PROBLEMS } from '../../src/api/problems/problem-table.ts';
 import type { Route } from '../../src/api/route.ts';
 import { apiRoutes } from '../../src/api/server.ts';
 import { type Scope, TENANT_SCOPES } from '../../src/domain/tenancy/scope.ts';

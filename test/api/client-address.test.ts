@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { clientAddress } from '../../src/api/client-address.ts';
+import { clientAddress } from '../../src/api/authentication/client-address.ts';
 
 describe('the address of a client', () => {
   const behind = clientAddress(['10.0.0.0/8', 'fd00::/8']);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { PROBLEMS } from '../../src/api/problem-table.ts';
+import { PROBLEMS } from '../../src/api/problems/problem-table.ts';
 import { showId } from '../../src/domain/tenancy/typed-id.ts';
 import { anyId } from '../support/any-id.ts';
 import { rowCounts } from '../support/api-world.ts';

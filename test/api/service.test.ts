@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { openApiDocument } from '../../src/api/openapi.ts';
-import { PROBLEMS } from '../../src/api/problem-table.ts';
+import { openApiDocument } from '../../src/api/documents/openapi.ts';
+import { PROBLEMS } from '../../src/api/problems/problem-table.ts';
 import { apiRoutes } from '../../src/api/server.ts';
 import { createPool } from '../../src/store/db/pool.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';

@@ -1,6 +1,6 @@
 import { get, type IncomingMessage } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { hashApiKey, makeApiKey } from '../../src/api/api-key.ts';
+import { hashApiKey, makeApiKey } from '../../src/api/authentication/api-key.ts';
 import { insertApiKey } from '../../src/store/tenancy/api-keys.ts';
 import { eventually } from '../support/eventually.ts';
 import { seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';

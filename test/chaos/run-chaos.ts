@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { makeApiKey } from '../../src/api/api-key.ts';
+import { makeApiKey } from '../../src/api/authentication/api-key.ts';
 import { type Id, readId, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { createPool, type Pool } from '../../src/store/db/pool.ts';
 import { CRASH_POINTS, type CrashPoint } from '../../src/telemetry/crash-points.ts';

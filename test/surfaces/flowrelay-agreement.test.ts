@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { hashApiKey, makeApiKey } from '../../src/api/api-key.ts';
+import { hashApiKey, makeApiKey } from '../../src/api/authentication/api-key.ts';
 import type { EndpointConfig } from '../../src/domain/endpoints/endpoint.ts';
 import { TENANT_SCOPES } from '../../src/domain/tenancy/scope.ts';
 import { type Id, showId } from '../../src/domain/tenancy/typed-id.ts';

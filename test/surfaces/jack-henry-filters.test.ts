@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { hashApiKey, makeApiKey } from '../../src/api/api-key.ts';
+import { hashApiKey, makeApiKey } from '../../src/api/authentication/api-key.ts';
 import { TENANT_SCOPES } from '../../src/domain/tenancy/scope.ts';
 import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../src/ingest/create-ingest.ts';

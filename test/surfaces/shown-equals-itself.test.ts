@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { openApiDocument } from '../../src/api/openapi.ts';
+import { openApiDocument } from '../../src/api/documents/openapi.ts';
 import { apiRoutes } from '../../src/api/server.ts';
 import { alias, type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { freezeNext } from '../../src/operations/freeze-selection.ts';

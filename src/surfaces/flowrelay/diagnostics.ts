@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { problem } from '../../api/problem.ts';
+import { problem } from '../../api/problems/problem.ts';
 import { type Route, route } from '../../api/route.ts';
 import { hasScope } from '../../domain/tenancy/scope.ts';
 import { showId } from '../../domain/tenancy/typed-id.ts';

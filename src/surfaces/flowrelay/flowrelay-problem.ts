@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { type Problem, ProblemSchema } from '../../api/problem.ts';
-import { PROBLEMS } from '../../api/problem-table.ts';
-import type { RenderedProblem } from '../../api/rendered-problem.ts';
+import { type Problem, ProblemSchema } from '../../api/problems/problem.ts';
+import { PROBLEMS } from '../../api/problems/problem-table.ts';
+import type { RenderedProblem } from '../../api/problems/rendered-problem.ts';
 import type { Reply } from '../../api/reply.ts';
 import type { RouteResponse } from '../../api/route.ts';
 import { GRANT_SCOPES, GRANTS, type Grant } from '../../domain/tenancy/grant.ts';

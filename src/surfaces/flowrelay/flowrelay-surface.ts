@@ -1,4 +1,4 @@
-import { API_KEY_CREDENTIAL, authenticateByKey } from '../../api/key-authentication.ts';
+import { API_KEY_CREDENTIAL, authenticateByKey } from '../../api/authentication/key-authentication.ts';
 import type { Surface } from '../../api/surface.ts';
 import { diagnosticsRoutes } from './diagnostics.ts';
 import { renderFlowRelayProblem } from './flowrelay-problem.ts';

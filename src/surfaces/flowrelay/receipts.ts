@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { idForm, MICROS_FORM, readCursor } from '../../api/cursor.ts';
-import { isProblem, problem } from '../../api/problem.ts';
+import { isProblem, problem } from '../../api/problems/problem.ts';
+import { idForm, MICROS_FORM, readCursor } from '../../api/requests/cursor.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Pool } from '../../store/db/pool.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { readIdempotencyKey } from '../../api/idempotency.ts';
-import { type Problem, problem } from '../../api/problem.ts';
+import { type Problem, problem } from '../../api/problems/problem.ts';
 import type { Reply } from '../../api/reply.ts';
+import { readIdempotencyKey } from '../../api/requests/idempotency.ts';
 import { type Route, route } from '../../api/route.ts';
 import { alias } from '../../domain/tenancy/typed-id.ts';
 import { idField, idParams } from '../native/fields.ts';

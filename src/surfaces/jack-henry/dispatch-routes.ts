@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { idForm, MICROS_FORM, readCursor, writeCursor } from '../../api/cursor.ts';
-import { isProblem, problem } from '../../api/problem.ts';
+import { isProblem, problem } from '../../api/problems/problem.ts';
+import { idForm, MICROS_FORM, readCursor, writeCursor } from '../../api/requests/cursor.ts';
 import { type Route, route } from '../../api/route.ts';
 import { DELIVERY_STATES } from '../../domain/sending/delivery-state.ts';
 import { shownTime } from '../native/fields.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Problem, problem } from '../../api/problem.ts';
+import { type Problem, problem } from '../../api/problems/problem.ts';
 import type { EventSelection } from '../../domain/operations/selection.ts';
 import { type Id, type IdKind, readId } from '../../domain/tenancy/typed-id.ts';
 import { timeField } from '../native/fields.ts';

@@ -1,5 +1,5 @@
-import { bearerToken, callerOf, refusedScope, tenantFor } from '../../api/authentication.ts';
-import { isProblem, problem } from '../../api/problem.ts';
+import { bearerToken, callerOf, refusedScope, tenantFor } from '../../api/authentication/authentication.ts';
+import { isProblem, problem } from '../../api/problems/problem.ts';
 import type { Surface } from '../../api/surface.ts';
 import { PLATFORM_TENANT } from '../../store/tenancy/tenants.ts';
 import { nativeSurface } from '../native/native-surface.ts';

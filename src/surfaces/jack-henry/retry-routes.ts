@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { isProblem } from '../../api/problem.ts';
+import { isProblem } from '../../api/problems/problem.ts';
 import { type Route, type RouteResponse, route } from '../../api/route.ts';
 import { PLATFORM_TENANT } from '../../store/tenancy/tenants.ts';
 import { idsOf, PATH_IDS, PREFIX, uuidsIn } from './fields.ts';

@@ -1,13 +1,13 @@
 import type { ApiDeps } from '../../api/api-deps.ts';
-import type { Caller, TenantRef } from '../../api/caller.ts';
+import type { Caller, TenantRef } from '../../api/authentication/caller.ts';
+import { type Problem, problem } from '../../api/problems/problem.ts';
+import type { Reply } from '../../api/reply.ts';
 import {
   IDEMPOTENCY_KEEP_MS,
   idempotencyScope,
   readIdempotencyKey,
   requestFingerprint,
-} from '../../api/idempotency.ts';
-import { type Problem, problem } from '../../api/problem.ts';
-import type { Reply } from '../../api/reply.ts';
+} from '../../api/requests/idempotency.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 
 import { acceptOperation } from '../../operations/accept-operation.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { idForm, readCursor, writeCursor } from '../../api/cursor.ts';
-import { isProblem, problem } from '../../api/problem.ts';
+import { isProblem, problem } from '../../api/problems/problem.ts';
+import { idForm, readCursor, writeCursor } from '../../api/requests/cursor.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { Endpoint } from '../../domain/endpoints/endpoint.ts';
 import { listEndpoints } from '../../store/tenancy/endpoints.ts';

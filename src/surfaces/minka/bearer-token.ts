@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose';
-import { bearerToken } from '../../api/authentication.ts';
+import { bearerToken } from '../../api/authentication/authentication.ts';
 import type { Call } from '../../api/route.ts';
 import { canonicalJson } from '../../domain/json/canonical-json.ts';
 import { type Id, readId } from '../../domain/tenancy/typed-id.ts';

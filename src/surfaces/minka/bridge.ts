@@ -1,4 +1,4 @@
-import type { TenantRef } from '../../api/caller.ts';
+import type { TenantRef } from '../../api/authentication/caller.ts';
 import { readId } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
 import { readBridgeAddress } from './bridge-address.ts';

@@ -1,7 +1,7 @@
+import { createRateLimiter, DEFAULT_RATE_LIMIT } from '../../api/limits/rate-limit.ts';
 import { logActs } from '../../api/log-acts.ts';
-import type { FieldError, Problem } from '../../api/problem.ts';
-import { problem } from '../../api/problem.ts';
-import { createRateLimiter, DEFAULT_RATE_LIMIT } from '../../api/rate-limit.ts';
+import type { FieldError, Problem } from '../../api/problems/problem.ts';
+import { problem } from '../../api/problems/problem.ts';
 import type { Surface } from '../../api/surface.ts';
 import { accessRuleRoutes } from './administration/access-rules.ts';
 import { ACTS } from './administration/acts.ts';

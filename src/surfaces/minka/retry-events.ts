@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { idempotencyScope } from '../../api/idempotency.ts';
+import { idempotencyScope } from '../../api/requests/idempotency.ts';
 import { type Call, type Route, route } from '../../api/route.ts';
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
 import { type Id, readId } from '../../domain/tenancy/typed-id.ts';

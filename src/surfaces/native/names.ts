@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type FieldError, MAX_ERRORS, type Problem, problem } from '../../api/problem.ts';
+import { type FieldError, MAX_ERRORS, type Problem, problem } from '../../api/problems/problem.ts';
 import type { Route } from '../../api/route.ts';
 import { MAX_EXPLICIT_IDS } from '../../domain/operations/selection.ts';
 import { type Id, readId, showId } from '../../domain/tenancy/typed-id.ts';

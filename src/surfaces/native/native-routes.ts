@@ -1,7 +1,7 @@
 import type { ApiDeps } from '../../api/api-deps.ts';
+import { createTurns } from '../../api/limits/turns.ts';
 import { logActs } from '../../api/log-acts.ts';
 import type { Route } from '../../api/route.ts';
-import { createTurns } from '../../api/turns.ts';
 import { ACTS } from './acts.ts';
 import { ackRoutes } from './deliveries/acks.ts';
 import { deliveryRoutes } from './deliveries/deliveries.ts';

@@ -1,5 +1,5 @@
-import { API_KEY_CREDENTIAL, authenticateByKey } from '../../api/key-authentication.ts';
-import { renderNativeProblem } from '../../api/problem.ts';
+import { API_KEY_CREDENTIAL, authenticateByKey } from '../../api/authentication/key-authentication.ts';
+import { renderNativeProblem } from '../../api/problems/problem.ts';
 import type { Surface } from '../../api/surface.ts';
 import { nativeRoutes } from './native-routes.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { idForm, readCursor, writeCursor } from '../../api/cursor.ts';
-import { isProblem, type Problem } from '../../api/problem.ts';
+import { isProblem, type Problem } from '../../api/problems/problem.ts';
+import { idForm, readCursor, writeCursor } from '../../api/requests/cursor.ts';
 import type { Id, IdKind } from '../../domain/tenancy/typed-id.ts';
 
 /** The most rows of a page. */

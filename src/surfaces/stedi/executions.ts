@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { isProblem, problem } from '../../api/problem.ts';
+import { isProblem, problem } from '../../api/problems/problem.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../store/db/queryable.ts';

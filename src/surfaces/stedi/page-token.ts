@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { idForm, MICROS_FORM, readCursor, writeCursor } from '../../api/cursor.ts';
-import { isProblem, type Problem } from '../../api/problem.ts';
+import { isProblem, type Problem } from '../../api/problems/problem.ts';
+import { idForm, MICROS_FORM, readCursor, writeCursor } from '../../api/requests/cursor.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { countParameter, MAX_PAGE } from '../native/page.ts';
 import { invalidParameter } from './stedi-error.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { isProblem, type Problem } from '../../api/problem.ts';
+import { isProblem, type Problem } from '../../api/problems/problem.ts';
 import { type Route, route } from '../../api/route.ts';
 import { millisecondEdge } from '../../domain/time/instant.ts';
 import { timeField } from '../native/fields.ts';

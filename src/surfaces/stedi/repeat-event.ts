@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
+import { isProblem, type Problem, problem } from '../../api/problems/problem.ts';
 import {
   IDEMPOTENCY_KEEP_MS,
   idempotencyScope,
   readIdempotencyKey,
   requestFingerprint,
-} from '../../api/idempotency.ts';
-import { isProblem, type Problem, problem } from '../../api/problem.ts';
+} from '../../api/requests/idempotency.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { withTransaction } from '../../store/db/pool.ts';

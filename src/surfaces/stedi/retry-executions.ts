@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
+import { problem } from '../../api/problems/problem.ts';
 import {
   IDEMPOTENCY_KEEP_MS,
   idempotencyScope,
   readIdempotencyKey,
   requestFingerprint,
-} from '../../api/idempotency.ts';
-import { problem } from '../../api/problem.ts';
+} from '../../api/requests/idempotency.ts';
 import { type Route, route } from '../../api/route.ts';
 import { MAX_EXPLICIT_IDS, type Selection } from '../../domain/operations/selection.ts';
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';

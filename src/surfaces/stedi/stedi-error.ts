@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { type FieldError, type Problem, problem } from '../../api/problem.ts';
-import { PROBLEMS, type ProblemCode } from '../../api/problem-table.ts';
-import type { RenderedProblem } from '../../api/rendered-problem.ts';
+import { type FieldError, type Problem, problem } from '../../api/problems/problem.ts';
+import { PROBLEMS, type ProblemCode } from '../../api/problems/problem-table.ts';
+import type { RenderedProblem } from '../../api/problems/rendered-problem.ts';
 import type { RouteResponse } from '../../api/route.ts';
 
 /** More errors than these help nobody. */

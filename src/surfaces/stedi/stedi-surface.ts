@@ -1,5 +1,5 @@
-import { callerOf, refusedScope } from '../../api/authentication.ts';
-import { isProblem, problem } from '../../api/problem.ts';
+import { callerOf, refusedScope } from '../../api/authentication/authentication.ts';
+import { isProblem, problem } from '../../api/problems/problem.ts';
 import type { Surface } from '../../api/surface.ts';
 import { executionRoutes } from './executions.ts';
 import { failedFileChore } from './failed-file-feed.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { TenantRef } from '../../api/caller.ts';
-import { IDEMPOTENCY_KEEP_MS, idempotencyScope } from '../../api/idempotency.ts';
-import { problem } from '../../api/problem.ts';
+import type { TenantRef } from '../../api/authentication/caller.ts';
+import { problem } from '../../api/problems/problem.ts';
+import { IDEMPOTENCY_KEEP_MS, idempotencyScope } from '../../api/requests/idempotency.ts';
 
 import { canonicalJson } from '../../domain/json/canonical-json.ts';
 import type { AcceptRequest } from '../../operations/accept-operation.ts';

@@ -1,4 +1,4 @@
-import { problem } from '../../api/problem.ts';
+import { problem } from '../../api/problems/problem.ts';
 import type { Tenant } from '../../store/tenancy/tenants.ts';
 import type { ZenProblem } from './problems.ts';
 

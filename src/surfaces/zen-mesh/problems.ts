@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { FieldError, Problem } from '../../api/problem.ts';
-import { PROBLEMS, type ProblemCode } from '../../api/problem-table.ts';
-import type { RenderedProblem } from '../../api/rendered-problem.ts';
+import type { FieldError, Problem } from '../../api/problems/problem.ts';
+import { PROBLEMS, type ProblemCode } from '../../api/problems/problem-table.ts';
+import type { RenderedProblem } from '../../api/problems/rendered-problem.ts';
 import type { ProblemContext } from '../../api/surface.ts';
 
 /** A problem with what only this surface tells of it. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { readIdempotencyKey } from '../../api/idempotency.ts';
-import { isProblem, problem } from '../../api/problem.ts';
+import { isProblem, problem } from '../../api/problems/problem.ts';
+import { readIdempotencyKey } from '../../api/requests/idempotency.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { Operation } from '../../domain/operations/operation.ts';
 import type { OperationState } from '../../domain/operations/operation-state.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { readIdempotencyKey } from '../../api/idempotency.ts';
-import { type FieldError, type Problem, problem } from '../../api/problem.ts';
+import { type FieldError, type Problem, problem } from '../../api/problems/problem.ts';
+import { readIdempotencyKey } from '../../api/requests/idempotency.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import { type Id, readId, showId } from '../../domain/tenancy/typed-id.ts';

@@ -1,7 +1,7 @@
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { apiKeyHeader, bearerToken, callerOf, tenantFor } from '../../api/authentication.ts';
-import type { Caller, TenantRef } from '../../api/caller.ts';
-import { isProblem, type Problem, problem } from '../../api/problem.ts';
+import { apiKeyHeader, bearerToken, callerOf, tenantFor } from '../../api/authentication/authentication.ts';
+import type { Caller, TenantRef } from '../../api/authentication/caller.ts';
+import { isProblem, type Problem, problem } from '../../api/problems/problem.ts';
 
 import type { CredentialRequest, Surface } from '../../api/surface.ts';
 import { hasScope } from '../../domain/tenancy/scope.ts';

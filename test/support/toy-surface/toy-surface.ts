@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { API_KEY_CREDENTIAL, authenticateByKey } from '../../../src/api/key-authentication.ts';
-import { isProblem } from '../../../src/api/problem.ts';
-import { PROBLEMS } from '../../../src/api/problem-table.ts';
+import { API_KEY_CREDENTIAL, authenticateByKey } from '../../../src/api/authentication/key-authentication.ts';
+import { isProblem } from '../../../src/api/problems/problem.ts';
+import { PROBLEMS } from '../../../src/api/problems/problem-table.ts';
 import { route } from '../../../src/api/route.ts';
 import type { Surface } from '../../../src/api/surface.ts';
 import { readId, showId } from '../../../src/domain/tenancy/typed-id.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
-import { problem } from '../../../api/problem.ts';
+import { problem } from '../../../api/problems/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { acknowledgeDeliveries } from '../../../operations/acknowledge-deliveries.ts';

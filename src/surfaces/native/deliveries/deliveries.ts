@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
-import { idForm, MICROS_FORM, readCursor } from '../../../api/cursor.ts';
-import { isProblem, problem } from '../../../api/problem.ts';
+import type { Turns } from '../../../api/limits/turns.ts';
+import { isProblem, problem } from '../../../api/problems/problem.ts';
 import type { StreamOutput } from '../../../api/reply.ts';
+import { idForm, MICROS_FORM, readCursor } from '../../../api/requests/cursor.ts';
 import { type Route, route } from '../../../api/route.ts';
-import type { Turns } from '../../../api/turns.ts';
 import type { DeliveryFilter } from '../../../domain/operations/selection.ts';
 import { DELIVERY_STATES } from '../../../domain/sending/delivery-state.ts';
 import type { Wait } from '../../../domain/sending/waiting-for.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
-import { isProblem, type Problem, problem } from '../../../api/problem.ts';
-import { BODY_LIMITS } from '../../../api/read-body.ts';
+import { isProblem, type Problem, problem } from '../../../api/problems/problem.ts';
+import { BODY_LIMITS } from '../../../api/requests/read-body.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { typeFault } from '../../../domain/endpoints/event-type.ts';
 import { MAX_JSON_DEPTH } from '../../../domain/json/json-depth.ts';

@@ -1,5 +1,5 @@
 import type { ApiDeps } from '../../../api/api-deps.ts';
-import { problem } from '../../../api/problem.ts';
+import { problem } from '../../../api/problems/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { findExecution } from '../../../store/reading/execution-reads.ts';
 import { waitsOfExecutions } from '../../../store/reading/waits.ts';

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
-import { type Problem, problem } from '../../../api/problem.ts';
+import { type Problem, problem } from '../../../api/problems/problem.ts';
 import type { Endpoint } from '../../../domain/endpoints/endpoint.ts';
 import { type Id, newId } from '../../../domain/tenancy/typed-id.ts';
 import { generateSecret } from '../../../outbound/signature.ts';

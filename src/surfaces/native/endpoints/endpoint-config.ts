@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type Problem, problem } from '../../../api/problem.ts';
+import { type Problem, problem } from '../../../api/problems/problem.ts';
 import type { Endpoint, EndpointConfig } from '../../../domain/endpoints/endpoint.ts';
 import { hasNewOrigin } from '../../../domain/endpoints/new-origin.ts';
 import type { EndpointPresets } from '../../../domain/endpoints/preset.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
-import { isProblem, type Problem, problem } from '../../../api/problem.ts';
+import { isProblem, type Problem, problem } from '../../../api/problems/problem.ts';
 import type { Reply } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Endpoint } from '../../../domain/endpoints/endpoint.ts';

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
+import { isProblem, problem } from '../../../api/problems/problem.ts';
 import {
   IDEMPOTENCY_KEEP_MS,
   idempotencyScope,
   readIdempotencyKey,
   requestFingerprint,
-} from '../../../api/idempotency.ts';
-import { isProblem, problem } from '../../../api/problem.ts';
+} from '../../../api/requests/idempotency.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Operation } from '../../../domain/operations/operation.ts';
 import { OPERATION_STATES } from '../../../domain/operations/operation-state.ts';

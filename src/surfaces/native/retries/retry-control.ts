@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
-import type { Caller, TenantRef } from '../../../api/caller.ts';
-import { type Problem, problem } from '../../../api/problem.ts';
+import type { Caller, TenantRef } from '../../../api/authentication/caller.ts';
+import { type Problem, problem } from '../../../api/problems/problem.ts';
 import type { Reply } from '../../../api/reply.ts';
 import { type Call, type Route, route } from '../../../api/route.ts';
 import type { Id } from '../../../domain/tenancy/typed-id.ts';

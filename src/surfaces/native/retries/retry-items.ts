@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
-import { readCursor, writeCursor } from '../../../api/cursor.ts';
-import { isProblem, problem } from '../../../api/problem.ts';
+import type { Turns } from '../../../api/limits/turns.ts';
+import { isProblem, problem } from '../../../api/problems/problem.ts';
 import type { StreamOutput } from '../../../api/reply.ts';
+import { readCursor, writeCursor } from '../../../api/requests/cursor.ts';
 import { type Route, route } from '../../../api/route.ts';
-import type { Turns } from '../../../api/turns.ts';
 import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { pageOperationItems } from '../../../store/operations/operation-items.ts';

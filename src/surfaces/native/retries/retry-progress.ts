@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
-import { problem } from '../../../api/problem.ts';
+import { createTurns } from '../../../api/limits/turns.ts';
+import { problem } from '../../../api/problems/problem.ts';
 import type { StreamOutput } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
-import { createTurns } from '../../../api/turns.ts';
 import type { Operation } from '../../../domain/operations/operation.ts';
 import { hasEnded, OPERATION_ENDS } from '../../../domain/operations/operation-state.ts';
 import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isProblem, type Problem } from '../../../api/problem.ts';
+import { isProblem, type Problem } from '../../../api/problems/problem.ts';
 import type { OperationOptions } from '../../../domain/operations/operation.ts';
 import { MAX_EXPLICIT_IDS, type Selection } from '../../../domain/operations/selection.ts';
 import { ON_AMBIGUOUS } from '../../../domain/sending/retry-policy.ts';

@@ -1,7 +1,7 @@
 import { importJWK, type JSONWebKeySet, type JWK } from 'jose';
 import { z } from 'zod';
-import type { FieldError } from '../../../api/problem.ts';
-import { pointerTo } from '../../../api/validation.ts';
+import type { FieldError } from '../../../api/problems/problem.ts';
+import { pointerTo } from '../../../api/problems/validation.ts';
 import { JWT_ALGORITHMS, type JwtAlgorithm } from '../../../domain/tenancy/jwt-algorithm.ts';
 import { SCOPES } from '../../../domain/tenancy/scope.ts';
 import { textField } from '../fields.ts';

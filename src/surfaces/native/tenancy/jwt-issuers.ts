@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
-import { isProblem, problem } from '../../../api/problem.ts';
+import { isProblem, problem } from '../../../api/problems/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { hasScope, SCOPES } from '../../../domain/tenancy/scope.ts';
 import { newId, showId } from '../../../domain/tenancy/typed-id.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
-import { hashApiKey, makeApiKey } from '../../../api/api-key.ts';
-import { isProblem, problem } from '../../../api/problem.ts';
+import { hashApiKey, makeApiKey } from '../../../api/authentication/api-key.ts';
+import { isProblem, problem } from '../../../api/problems/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { GRANT_SCOPES, GRANTS } from '../../../domain/tenancy/grant.ts';
 import { hasScope, SCOPES, TENANT_SCOPES } from '../../../domain/tenancy/scope.ts';

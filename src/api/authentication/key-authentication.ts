@@ -1,9 +1,9 @@
-import type { ApiDeps } from './api-deps.ts';
+import type { ApiDeps } from '../api-deps.ts';
+import { isProblem, type Problem, problem } from '../problems/problem.ts';
+import type { Access } from '../route.ts';
+import type { CredentialRequest, Surface } from '../surface.ts';
 import { bearerToken, callerOf, refusedScope, tenantFor } from './authentication.ts';
 import type { Authenticated } from './caller.ts';
-import { isProblem, type Problem, problem } from './problem.ts';
-import type { Access } from './route.ts';
-import type { CredentialRequest, Surface } from './surface.ts';
 
 /** The credential that {@link authenticateByKey} reads. */
 export const API_KEY_CREDENTIAL: Surface['credentials'] = {

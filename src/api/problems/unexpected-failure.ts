@@ -1,4 +1,4 @@
-import { isConnectionLost } from '../store/db/pool.ts';
+import { isConnectionLost } from '../../store/db/pool.ts';
 import { type Problem, problem } from './problem.ts';
 
 /** Seconds after which a client may try again while Postgres is away. */

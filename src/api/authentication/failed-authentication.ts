@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Problem, problem } from './problem.ts';
-import type { RateLimit } from './rate-limit.ts';
-import { createTokenBuckets } from './token-buckets.ts';
+import type { RateLimit } from '../limits/rate-limit.ts';
+import { createTokenBuckets } from '../limits/token-buckets.ts';
+import { type Problem, problem } from '../problems/problem.ts';
 
 /** What an address may fail at once, and then by the second; a client that is set up wrongly stays far below. */
 export const FAILED_AUTHENTICATION_LIMIT: RateLimit & { burst: number } = {

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
-import type { Scope } from '../domain/tenancy/scope.ts';
-import type { Id } from '../domain/tenancy/typed-id.ts';
-import { endAnswer } from './end-answer.ts';
+import type { Scope } from '../../domain/tenancy/scope.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { endAnswer } from '../end-answer.ts';
 import { PROBLEMS, type ProblemCode } from './problem-table.ts';
 import type { RenderedProblem } from './rendered-problem.ts';
 

@@ -1,4 +1,4 @@
-import { MAX_JSON_DEPTH } from '../domain/json/json-depth.ts';
+import { MAX_JSON_DEPTH } from '../../domain/json/json-depth.ts';
 
 /** Status, title and what to do next of an error; docs/errors.md says the same, and a test compares the two. */
 export interface ProblemKind {

@@ -1,5 +1,5 @@
-import type { Grant } from '../domain/tenancy/grant.ts';
-import type { Id } from '../domain/tenancy/typed-id.ts';
+import type { Grant } from '../../domain/tenancy/grant.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
 
 /** The tenant that a call is about. */
 export interface TenantRef {

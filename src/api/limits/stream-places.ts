@@ -1,6 +1,6 @@
-import type { Authenticated } from './caller.ts';
-import { type Problem, problem } from './problem.ts';
-import type { StreamKind, StreamPlace } from './reply.ts';
+import type { Authenticated } from '../authentication/caller.ts';
+import { type Problem, problem } from '../problems/problem.ts';
+import type { StreamKind, StreamPlace } from '../reply.ts';
 
 /** How many streams go on at a time in one process, and how often each is asked whether it still may. */
 export interface StreamLimits {

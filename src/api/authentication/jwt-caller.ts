@@ -8,20 +8,19 @@ import {
   type JWTVerifyOptions,
   jwtVerify,
 } from 'jose';
-import { commonScopes, type Scope } from '../domain/tenancy/scope.ts';
-import { readId, showId } from '../domain/tenancy/typed-id.ts';
-import { KeysUnavailableError } from '../outbound/key-sets.ts';
-import { jwtIssuerSecretContext } from '../sealing/sealing-contexts.ts';
+import { commonScopes, type Scope } from '../../domain/tenancy/scope.ts';
+import { readId, showId } from '../../domain/tenancy/typed-id.ts';
+import { KeysUnavailableError } from '../../outbound/key-sets.ts';
+import { jwtIssuerSecretContext } from '../../sealing/sealing-contexts.ts';
 import {
   findIssuersOfTenants,
   findJwtIssuers,
   type JwtIssuer,
   type TenantName,
-} from '../store/tenancy/jwt-issuers.ts';
-import type { ApiDeps } from './api-deps.ts';
+} from '../../store/tenancy/jwt-issuers.ts';
+import type { ApiDeps } from '../api-deps.ts';
+import { codeOfException } from '../problems/unexpected-failure.ts';
 import type { Caller } from './caller.ts';
-
-import { codeOfException } from './unexpected-failure.ts';
 
 /** Why a token is refused. */
 export type TokenRefusal =

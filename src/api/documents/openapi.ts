@@ -1,11 +1,11 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi';
-import { MAX_JSON_DEPTH } from '../domain/json/json-depth.ts';
-import { authenticateByKey } from './key-authentication.ts';
+import { MAX_JSON_DEPTH } from '../../domain/json/json-depth.ts';
+import { authenticateByKey } from '../authentication/key-authentication.ts';
+import { ProblemSchema } from '../problems/problem.ts';
+import { PROBLEMS, type ProblemCode } from '../problems/problem-table.ts';
+import type { RouteResponse } from '../route.ts';
+import type { SecurityScheme, ServedRoute, Surface } from '../surface.ts';
 import { shareComponents } from './openapi-sharing.ts';
-import { ProblemSchema } from './problem.ts';
-import { PROBLEMS, type ProblemCode } from './problem-table.ts';
-import type { RouteResponse } from './route.ts';
-import type { SecurityScheme, ServedRoute, Surface } from './surface.ts';
 
 /** The OpenAPI 3.1 document of one surface, with the routes of the service itself where these are its own. */
 export function surfaceDocument(

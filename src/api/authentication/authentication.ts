@@ -1,14 +1,14 @@
 import { timingSafeEqual } from 'node:crypto';
-import { hasScope, type Scope } from '../domain/tenancy/scope.ts';
-import { readId, showId } from '../domain/tenancy/typed-id.ts';
-import type { Queryable } from '../store/db/queryable.ts';
-import { findApiKey } from '../store/tenancy/api-keys.ts';
-import { findTenant } from '../store/tenancy/tenants.ts';
-import type { ApiDeps } from './api-deps.ts';
+import { hasScope, type Scope } from '../../domain/tenancy/scope.ts';
+import { readId, showId } from '../../domain/tenancy/typed-id.ts';
+import type { Queryable } from '../../store/db/queryable.ts';
+import { findApiKey } from '../../store/tenancy/api-keys.ts';
+import { findTenant } from '../../store/tenancy/tenants.ts';
+import type { ApiDeps } from '../api-deps.ts';
+import { type Problem, problem } from '../problems/problem.ts';
 import { hashApiKey } from './api-key.ts';
 import type { Caller, TenantRef } from './caller.ts';
 import { callerOfToken, isToken, type TokenRefusal } from './jwt-caller.ts';
-import { type Problem, problem } from './problem.ts';
 
 /** The credential of `Authorization: Bearer <credential>`. */
 export function bearerToken(authorization: string | undefined): string | undefined {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson } from '../domain/json/canonical-json.ts';
-import type { Id } from '../domain/tenancy/typed-id.ts';
-import { type Problem, problem } from './problem.ts';
+import { canonicalJson } from '../../domain/json/canonical-json.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { type Problem, problem } from '../problems/problem.ts';
 
 /** How long the answer to a key is kept. */
 export const IDEMPOTENCY_KEEP_MS = 24 * 60 * 60 * 1_000;

@@ -1,4 +1,4 @@
-import { type Problem, problem } from './problem.ts';
+import { type Problem, problem } from '../problems/problem.ts';
 import { createTokenBuckets } from './token-buckets.ts';
 
 /** How many requests a tenant may make to this process in a window. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { canonicalJson } from '../domain/json/canonical-json.ts';
-import type { Id, IdKind } from '../domain/tenancy/typed-id.ts';
-import { type Problem, problem } from './problem.ts';
+import { canonicalJson } from '../../domain/json/canonical-json.ts';
+import type { Id, IdKind } from '../../domain/tenancy/typed-id.ts';
+import { type Problem, problem } from '../problems/problem.ts';
 
 /** A cursor for the position behind the last row of a page, bound to what was listed. */
 export function writeCursor(listed: unknown, position: string[]): string {

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { MAX_JSON_DEPTH, tooDeepAt } from '../domain/json/json-depth.ts';
-import { jsonFaultAt } from '../domain/json/json-fault.ts';
+import { MAX_JSON_DEPTH, tooDeepAt } from '../../domain/json/json-depth.ts';
+import { jsonFaultAt } from '../../domain/json/json-fault.ts';
+import { type Problem, problem } from '../problems/problem.ts';
 import { type BodyLimits, BodyMeter } from './body-meter.ts';
-import { type Problem, problem } from './problem.ts';
 
 /** What the body of a call with a credential may hold; a route can say otherwise. */
 export const BODY_LIMITS: BodyLimits = { bytes: 8 * 1024 * 1024, members: 60_000 };

@@ -1,4 +1,4 @@
-import { type FieldError, type Problem, problem } from './problem.ts';
+import { type FieldError, type Problem, problem } from '../problems/problem.ts';
 
 /** Parameters by name: a text, or an array of them where a name is repeated. */
 export type RawQuery = Record<string, string | string[]>;

@@ -1,4 +1,4 @@
-import { MAX_JSON_DEPTH } from '../domain/json/json-depth.ts';
+import { MAX_JSON_DEPTH } from '../../domain/json/json-depth.ts';
 
 /** How much a body may hold. */
 export interface BodyLimits {
