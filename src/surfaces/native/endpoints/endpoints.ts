@@ -205,7 +205,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       path: '/api/v1/endpoints/{id}/disable',
       summary: 'Disable an endpoint',
       description:
-        'Events for it are kept as ignored deliveries, which can be retried once it is enabled, and so are first deliveries and automatic retries that are under way. What operations have queued or scheduled there waits until it is enabled, and is ignored when the patience of its operation ends (`options.disabledPatienceMs`); what an operation selects from now on is ignored at once.',
+        'Events for it are kept as ignored deliveries, which can be retried once it is enabled, and so are first deliveries and automatic retries that are under way. What operations have queued or scheduled there waits until it is enabled, and is ignored when the patience of its operation ends (`options.disabledPatienceMs`); what an operation selects from now on is excluded (`endpoint_disabled`).',
       request: { params },
       responses: {
         200: { description: 'The endpoint, and what waits for it to be enabled.', schema: DisabledEndpoint },
