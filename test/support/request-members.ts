@@ -8,8 +8,9 @@ type Schema = {
   oneOf?: Schema[];
   allOf?: Schema[];
 };
+type Parameter = { in: string; name: string; schema: Schema };
 type Operation = {
-  parameters?: { in: string; name: string; schema: Schema }[];
+  parameters?: (Parameter | { $ref: string })[];
   requestBody?: { content: Record<string, { schema: Schema }> };
 };
 
@@ -20,11 +21,12 @@ export type RequestMember = { key: string; name: string; format?: string; exampl
 export function requestMembers(document: Record<string, unknown>): RequestMember[] {
   const { paths, components } = document as {
     paths: Record<string, Record<string, Operation>>;
-    components: { schemas: Record<string, Schema> };
+    components: { schemas: Record<string, Schema>; parameters: Record<string, Parameter> };
   };
+  const named = (ref: string) => ref.split('/').at(-1) ?? '';
   const found = new Map<string, RequestMember>();
-  const walk = (named: Schema, route: string, path: string): void => {
-    const schema = named.$ref ? (components.schemas[named.$ref.split('/').at(-1) ?? ''] ?? {}) : named;
+  const walk = (shown: Schema, route: string, path: string): void => {
+    const schema = shown.$ref ? (components.schemas[named(shown.$ref)] ?? {}) : shown;
     const { format, example } = schema;
     const name = path.split('.').at(-1) ?? '';
     if (path !== '')
@@ -43,8 +45,10 @@ export function requestMembers(document: Record<string, unknown>): RequestMember
   for (const [path, operations] of Object.entries(paths))
     for (const [method, { parameters = [], requestBody }] of Object.entries(operations)) {
       const route = `${method} ${path}`;
-      for (const parameter of parameters)
-        if (parameter.in === 'query') walk(parameter.schema, route, parameter.name);
+      for (const shown of parameters) {
+        const parameter = '$ref' in shown ? components.parameters[named(shown.$ref)] : shown;
+        if (parameter?.in === 'query') walk(parameter.schema, route, parameter.name);
+      }
       for (const { schema } of Object.values(requestBody?.content ?? {})) walk(schema, route, '');
     }
   return [...found.values()];

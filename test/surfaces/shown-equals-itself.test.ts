@@ -25,6 +25,7 @@ const JH_BULK = `post ${JH}/{institutionId}/retries/subscriptions/{subscriptionI
 const JH_RAW = `post ${JH}/{institutionId}/retries/events`;
 const JH_ADMIN = `post ${JH}/retries/events`;
 const JH_SEARCH = `post ${JH}/{institutionId}/events/{subscriptionId}/search`;
+const RESOLVE = 'post /api/v1/deliveries/resolve';
 
 const both = (key: string, bound: Bound): [string, Bound][] => [
   [key, bound],
@@ -58,12 +59,17 @@ const BOUNDS = new Map<string, Bound>([
   ['get /flowrelay/v1/receipts to', ['to', 'open', 'received']],
 ]);
 
-/** Times that bound nothing: they are kept, or say when to begin. */
+/** Times that bound no rows of this scene: they are kept, or say when to begin. */
 const KEPT = [
   'post /api/v1/keys expiresAt',
   'post /api/v1/events occurredAt',
   'post /api/v1/events [].occurredAt',
   'post /api/v1/retries options.notBefore',
+  // Bounds of what is unknown: nothing is, here. The filter is the one of retries.
+  `${RESOLVE} select.filter.from`,
+  `${RESOLVE} select.filter.to`,
+  `${RESOLVE} select.filter.lastAttemptAfter`,
+  `${RESOLVE} select.filter.lastAttemptBefore`,
 ];
 
 /** A row as the answers show it; ids are uuids. */
@@ -109,6 +115,10 @@ const OTHER_IDS = [
   'post /api/v1/acks [].endpointId',
   'post /api/v1/acks [].webhookId',
   'post /api/v1/retries select.failuresOf',
+  'post /api/v1/retries select.remainderOf',
+  `${RESOLVE} select.deliveryIds[]`,
+  `${RESOLVE} select.executionIds[]`,
+  `${RESOLVE} select.filter.dispatchBatchIds[]`,
   'post /flowrelay/v1/receipts/{id}/replay/preview endpointId',
 ];
 
@@ -119,6 +129,7 @@ const BESIDE: Record<string, object> = {
   'post /v1/replays time_range.since': { source_id: 'seed', time_range: { until: EVER } },
   'post /v1/replays time_range.until': { source_id: 'seed', time_range: { since: AGES } },
   [JH_BULK]: { bypassSubscriptionFilter: true },
+  [RESOLVE]: { outcome: 'delivered', reason: 'found in their journal', confirm: true },
 };
 
 let api: TestApi;
@@ -138,6 +149,8 @@ const MICROS: Record<'accepted' | 'attempted' | 'ended', number[]> = {
   ended: [2_000, 1_999, 1_500_000, 100, 1_000, 900],
 };
 const SECOND = '2024-03-01T10:00:00Z';
+/** How a version 7 uuid of that second begins. */
+const callAt = Date.parse(SECOND).toString(16).padStart(12, '0').replace(/^.{8}/, '$&-');
 
 beforeAll(async () => {
   api = await startTestApi();
@@ -147,7 +160,12 @@ beforeAll(async () => {
   for (const [index, { deliveryId, eventId, executionId }] of seeded.entries()) {
     const at = (clock: keyof typeof MICROS) =>
       `timestamptz '${SECOND}' + ${MICROS[clock][index]} * interval '1 microsecond'`;
-    await pool.query(`update events set accepted_at = ${at('accepted')} where id = '${api.uuid(eventId)}'`);
+    // The time in the id of the call that an event came in by is near the event's own.
+    await pool.query(
+      `update events set accepted_at = ${at('accepted')}, ingest_call_id = overlay(
+         ingest_call_id::text placing '${callAt}' from 1 for ${callAt.length})::uuid
+       where id = '${api.uuid(eventId)}'`,
+    );
     await pool.query(
       `update deliveries set accepted_at = ${at('accepted')}, last_attempt_at = ${at('attempted')}
        where id = '${api.uuid(deliveryId)}'`,
