@@ -197,7 +197,7 @@ describe('POST /bridges/{id}/events/retry', () => {
   });
 
   test('what is being sent is left to itself, and what is delivered is not sent again', async () => {
-    const it = await bridges([slow(5_000)]);
+    const it = await bridges([slow(5_000)], { timeoutMs: 30_000 });
     const sending = await it.dispatch();
     await reaches(it, sending, 'sending');
     expect(await it.retried({ maxAge: 0 })).toMatchObject({ counts: { expected: 1, excluded: 1 } });
