@@ -447,7 +447,7 @@ describe('what is under way elsewhere', () => {
   });
 
   test('is sent by who joined it, where who had it is cancelled', async () => {
-    const it = await scene([ok, slow(1_500)]);
+    const it = await scene([ok, slow(1_500)], { timeoutMs: 30_000 });
     await it.seed(300, [0]);
     await it.seed(30, [1]);
     const holder = await it.retries.start({
