@@ -34,7 +34,7 @@ export function pollingRoutes({ pool }: ApiDeps): Route[] {
       path: '/polling/executions',
       summary: 'Poll executions that were processed, oldest first',
       description:
-        'Each execution is shown once, whoever writes meanwhile. The last 15 seconds are left out; a database session that stays in a transaction holds the end of the list back for as long.',
+        'Each execution is shown once, also while others are written. The last 15 seconds are left out; a database session that stays in a transaction holds the end of the list back for as long.',
       tag: 'Stedi',
       access: { of: 'tenant', scope: 'read:deliveries' },
       request: {

@@ -99,7 +99,7 @@ const AccessRuleView = z
   })
   .meta({
     id: 'AccessRule',
-    description: 'Grants an action on the Minka surface to whoever meets all of its conditions.',
+    description: 'Grants an action on the Minka surface to those who meet all of its conditions.',
   });
 
 const CreatedAccessRule = AccessRuleView.extend({

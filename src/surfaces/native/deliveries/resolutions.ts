@@ -36,7 +36,11 @@ const outcome = z.enum(RESOLUTION_OUTCOMES).meta({
 const confirm = z
   .literal(true)
   .meta({ description: 'You have looked: nothing will check this.', example: true });
-const reason = textField(1_000, 'Why, for whoever asks later.', 'found in the journal of the receiver');
+const reason = textField(
+  1_000,
+  'The reason, which the record keeps.',
+  'found in the journal of the receiver',
+);
 
 const Resolution = z.strictObject({ outcome, reason: reason.optional(), confirm }).meta({ id: 'Resolution' });
 

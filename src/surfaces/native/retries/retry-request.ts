@@ -186,7 +186,7 @@ export const RetryRequest = z
     options: Options.default({}),
     reason: textField(
       1_000,
-      'Why, for whoever asks later.',
+      'The reason, which the record keeps.',
       'endpoint was down from 02:00 to 05:00',
     ).optional(),
     ticket: textField(255, 'Where this is tracked.', 'OPS-42').optional(),
