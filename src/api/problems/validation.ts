@@ -98,14 +98,20 @@ function fromUnion(
   path: readonly PropertyKey[],
   at: (where: readonly PropertyKey[], code: string, message: string) => FieldError,
 ): FieldError[] {
-  const depth = (issues: Issue[]) =>
-    issues.reduce((deepest, { path: inner }) => Math.max(deepest, inner.length), 0);
   const isOtherType = (issues: Issue[]) =>
     issues.some(({ code, path: inner }) => code === 'invalid_type' && inner.length === 0);
   const candidates = issue.errors.filter((issues) => issues.length > 0 && !isOtherType(issues));
   const closest = candidates.sort((a, b) => depth(b) - depth(a))[0];
   if (closest === undefined) return [at(path, 'wrong_type', 'This member has another type than expected.')];
   return errorsOf(closest, (inner) => fromIssue(inner, value, part, [...path, ...inner.path]));
+}
+
+/** How deep the deepest of them lies, also within a union of unions; of any number of them, so nothing is spread. */
+function depth(issues: readonly Issue[]): number {
+  return issues.reduce((deepest, issue) => {
+    const within = issue.code === 'invalid_union' ? issue.errors.map(depth) : [];
+    return Math.max(deepest, issue.path.length + within.reduce((most, each) => Math.max(most, each), 0));
+  }, 0);
 }
 
 function messageOf(issue: Issue): string {
