@@ -57,7 +57,7 @@ export function fixedId<Kind extends IdKind>(_kind: Kind, uuid: string): Id<Kind
   return uuid as Id<Kind>;
 }
 
-/** Kinds that name the same row: the surfaces FlowRelay and Zen Mesh have names of their own for events and operations. */
+/** Kinds that name the same row: some surfaces have names of their own for events and operations. */
 interface OtherName {
   event: 'receipt';
   receipt: 'event';
