@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { FieldError, Problem } from '../../api/problems/problem.ts';
+import { type FieldError, MAX_ERRORS, type Problem } from '../../api/problems/problem.ts';
 import { PROBLEMS, type ProblemCode } from '../../api/problems/problem-table.ts';
 import type { RenderedProblem } from '../../api/problems/rendered-problem.ts';
 import type { ProblemContext } from '../../api/surface.ts';
@@ -16,8 +16,6 @@ const TYPES = 'https://api.zen-mesh.io/errors/';
 const CONTENT_TYPE = 'application/problem+json';
 /** An id can be as long as a path; an answer need not repeat it. */
 const MAX_SHOWN_ID = 100;
-/** The most parts of a request that one error names. */
-export const MAX_ERRORS = 100;
 
 /** The kinds of error that its documents name. */
 const KINDS = {

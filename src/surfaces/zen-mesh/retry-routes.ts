@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
-import { type FieldError, type Problem, problem } from '../../api/problems/problem.ts';
+import { type FieldError, MAX_ERRORS, type Problem, problem } from '../../api/problems/problem.ts';
 import { readIdempotencyKey } from '../../api/requests/idempotency.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
@@ -11,7 +11,7 @@ import { deliveriesOfEvent, type Event, findEvent } from '../../store/reading/ev
 import { findTenant } from '../../store/tenancy/tenants.ts';
 import { idempotencyOf, KEY_HEADER, keyConflict } from './idempotency.ts';
 import { MAX_BATCH, refusedBatch } from './plan-gate.ts';
-import { MAX_ERRORS, notFoundDetail, zenErrors } from './problems.ts';
+import { notFoundDetail, zenErrors } from './problems.ts';
 import { BatchRetried, batchAnswer, EventRetried, eventAnswer } from './retry-answers.ts';
 import { readDeliveryId, spelledId, tid, ZEN_TAG } from './zen-fields.ts';
 
