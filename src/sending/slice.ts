@@ -22,7 +22,11 @@ import { giveBackCanaries, reserveCanaries } from '../store/operations/canaries.
 import { claimItems, type Grant } from '../store/sending/claims.ts';
 import { handOverWaiting, holdEndpoints } from '../store/sending/disabled-endpoints.ts';
 import { putOffBlocked } from '../store/sending/ordering.ts';
-import { ignoreAtClosedEndpoints, ignoreWithoutPayload } from '../store/settling/settlement.ts';
+import {
+  ignoreAtClosedEndpoints,
+  ignoreWithoutPayload,
+  settleAcknowledged,
+} from '../store/settling/settlement.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import { ReadyList } from './ready-list.ts';
 import { reserveGrants, settleReservation } from './reservation.ts';
@@ -204,7 +208,7 @@ export class Slice {
         ...(Number.isFinite(opensInMs) ? { opensInMs } : {}),
       };
     }
-    const { items, withoutPayload, stale } = await claimItems(
+    const { items, withoutPayload, acknowledged, stale } = await claimItems(
       pool,
       workedBy,
       token,
@@ -235,13 +239,14 @@ export class Slice {
       });
     if (withoutPayload.length > 0)
       await withTransaction(pool, (db) => ignoreWithoutPayload(db, withoutPayload));
+    if (acknowledged.length > 0) await withTransaction(pool, (db) => settleAcknowledged(db, acknowledged));
     await settleReservation(pool, token, reservation, items);
     await this.#giveBackCanaries(wanted, items, control.canary);
     this.#list.noteTaken(wanted, reservation.grants, items, reservation.opensInMs);
     // Its pace, time limit or state is another now: what was granted by the old one was not taken.
     if (stale.length > 0) this.#list.outdate();
     return {
-      claimed: items.length + withoutPayload.length,
+      claimed: items.length + withoutPayload.length + acknowledged.length,
       short: this.#shortInOrder(reservation.grants, items),
       ...later,
     };

@@ -8,7 +8,11 @@ import { withTransaction } from '../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../src/store/db/queryable.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
 import { closeOperation } from '../../src/store/operations/closing.ts';
+import { loadOperation } from '../../src/store/operations/operations.ts';
+import { freezePage } from '../../src/store/selection/freeze.ts';
+import { WHOLE } from '../../src/store/selection/selection-page.ts';
 import { recordOutcomes } from '../../src/store/settling/outcomes.ts';
+import { settleAcknowledged } from '../../src/store/settling/settlement.ts';
 import { NO_ID } from '../support/any-id.ts';
 import {
   createTestStore,
@@ -204,4 +208,23 @@ test('a replay that was cancelled unsent leaves nothing to acknowledge', async (
   await withTransaction(store.pool, (db) => cancelUnsent(db, operationId, 10));
   expect(await acknowledge(id)).toBe('already_delivered');
   expect(await newest(id)).toMatchObject({ execution: { state: 'cancelled' } });
+});
+
+test('an acknowledgement that is written while a retry selects the delivery ends that retry unsent', async () => {
+  const { id } = await queued('first');
+  await sent(id, 404);
+  const { operationId } = await store.retry(tenant, { filter: { state: ['failed'] } });
+  await withTransaction(store.pool, async (tx) => {
+    const operation = await loadOperation(tx, operationId);
+    if (operation) await freezePage(tx, operation, WHOLE);
+    expect(await acknowledge(id)).toBe('settled');
+  });
+  expect(await newest(id)).toMatchObject({ execution: { state: 'queued' }, delivery: 'delivered' });
+  const { items, acknowledged } = await claimed(id);
+  expect({ items, acknowledged }).toEqual({ items: [], acknowledged: [expect.any(String)] });
+  await withTransaction(store.pool, (db) => settleAcknowledged(db, acknowledged));
+  expect(await newest(id)).toMatchObject({
+    execution: { state: 'delivered', reason: 'acknowledged', acknowledged_at: expect.any(Date) },
+  });
+  expect(await countsOf(operationId)).toMatchObject({ expected: 1, delivered: 1 });
 });

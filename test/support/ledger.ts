@@ -120,16 +120,21 @@ export function forbiddenChanges(before: Ledger, after: Ledger): string[] {
     else if (now.attempts < e.attempts) faults.push(`execution ${e.id} lost an attempt`);
   }
   const delivered = new Set(before.deliveries.filter((d) => d.state === 'delivered').map((d) => d.id));
-  const known = new Set(before.executions.map((e) => e.id));
+  const attempts = new Map(before.executions.map((e) => [e.id, e.attempts]));
+  // An acknowledgement and a freeze do not see each other: what was selected meanwhile is there, and is never sent.
+  const unsent = new Map(
+    before.executions.map((e) => [e.id, e.state === 'queued' || e.state === 'scheduled']),
+  );
   const kinds = new Map(after.operations.map((o) => [o.id, o.kind]));
   for (const e of after.executions)
     if (
-      !known.has(e.id) &&
+      (unsent.get(e.id) ?? true) &&
       delivered.has(e.delivery_id) &&
+      (e.state === 'sending' || e.attempts > (attempts.get(e.id) ?? 0)) &&
       e.operation_id &&
       kinds.get(e.operation_id) === 'retry'
     )
-      faults.push(`delivery ${e.delivery_id} was delivered and is retried`);
+      faults.push(`delivery ${e.delivery_id} was delivered and is sent by a retry`);
   const frozen = new Map(before.counts.filter((c) => c.frozen).map((c) => [c.operation_id, c]));
   for (const c of after.counts) {
     const was = frozen.get(c.operation_id);

@@ -31,6 +31,7 @@ import {
   giveUpOverdue,
   ignoreAtClosedEndpoints,
   ignoreWithoutPayload,
+  settleAcknowledged,
 } from '../../src/store/settling/settlement.ts';
 import { NO_ID } from './any-id.ts';
 import { Crashed, type CrashPoint, crashingPool } from './crashing-pool.ts';
@@ -396,7 +397,10 @@ async function claim(
   const token = randomUUID();
   const grants = world.endpointIds.map((endpointId) => ({ endpointId, count }));
   const held = { token, ...(await claimItems(pool, workedBy, token, grants, 60_000, maxBytes)) };
-  await withTransaction(pool, (db) => ignoreWithoutPayload(db, held.withoutPayload));
+  await withTransaction(pool, async (db) => {
+    await ignoreWithoutPayload(db, held.withoutPayload);
+    await settleAcknowledged(db, held.acknowledged);
+  });
   return held;
 }
 

@@ -54,14 +54,16 @@ export interface ClaimedItem {
   body: string;
 }
 
-/** What a claim took, the executions it could not take because their payload is gone, and the endpoints that have changed. */
+/** What a claim took, what it left because it cannot or must not be sent, and the endpoints that have changed. */
 export interface Claim {
   items: ClaimedItem[];
   withoutPayload: Id<'execution'>[];
+  /** Retries of what was acknowledged at the moment when they were selected. */
+  acknowledged: Id<'execution'>[];
   stale: Id<'endpoint'>[];
 }
 
-/** Of an item; of an execution without a payload only `id`, of an endpoint that has changed only `endpoint_id`. */
+/** Of an item; of an execution that is left only `id` and `arrived`, of an endpoint that has changed only `endpoint_id`. */
 interface ClaimRow {
   id: Id<'execution'> | null;
   delivery_id: Id<'delivery'>;
@@ -77,13 +79,16 @@ interface ClaimRow {
   version: number;
   revision: number;
   prepares: boolean;
+  arrived: boolean;
 }
 
 /**
  * Claims due items of `workedBy` up to each endpoint's grant and `maxBytes` of payload (at least one item), under a
  * lease of `leaseMs` by the database's clock. Nothing is claimed of an operation whose control does not say run, nor at
- * an endpoint that has changed since its grant. Runs outside a transaction, and again where it met a deadlock: a freeze that looks at something twice can hold counts while
- * it waits for an item.
+ * an endpoint that has changed since its grant, and no retry of what has arrived: a freeze does not lock the deliveries that
+ * it reads, so that an acknowledgement can be written while it runs, and neither sees the other. Runs outside a
+ * transaction, and again where it met a deadlock: a freeze that looks at something twice can hold counts while it waits
+ * for an item.
  */
 export async function claimItems(
   db: Queryable,
@@ -102,10 +107,10 @@ export async function claimItems(
         as g(endpoint_id, count, ordered, after_due, after_id, known)
       cross join lateral (select x.revision from endpoints x where x.id = g.endpoint_id limit 1) n
     ), picked as materialized (
-      select e.id, e.delivery_id, row_number() over () as n
+      select e.id, e.delivery_id, e.operation_id, row_number() over () as n
       from granted g
       cross join lateral (
-        select x.id, x.delivery_id from executions x
+        select x.id, x.delivery_id, x.operation_id from executions x
         where x.in_queue and x.worked_by = $1 and x.endpoint_id = g.endpoint_id
           and x.state in ('queued', 'scheduled') and x.due_at <= now() and x.give_up_at > now()
           and (x.due_at, x.id) > (g.after_due, g.after_id)
@@ -122,17 +127,19 @@ export async function claimItems(
       ) e
       where g.fresh ${live ? '' : `and exists (select from operations o where o.id = $1 and o.control = 'run')`}
     ), sized as (
-      select p.id, p.n, d.event_id, d.attempts, d.payload_bytes, sum(d.payload_bytes) over (order by p.n) as running
+      select p.id, p.n, d.event_id, d.attempts, d.payload_bytes, sum(d.payload_bytes) over (order by p.n) as running,
+        d.state = 'delivered'
+          and exists (select from operations o where o.id = p.operation_id and o.kind = 'retry') as arrived
       -- Lateral with a limit: one look-up an item, whatever the planner thinks of the size of the tables.
       from picked p cross join lateral (
-        select x.event_id, x.attempts, x.payload_bytes from deliveries x where x.id = p.delivery_id limit 1) d
+        select x.event_id, x.attempts, x.payload_bytes, x.state from deliveries x where x.id = p.delivery_id limit 1) d
     ), chosen as materialized (
-      select s.id, s.attempts, s.event_id, b.body from sized s left join lateral (
+      select s.id, s.attempts, s.event_id, s.arrived, b.body from sized s left join lateral (
         select y.body from payloads y where y.event_id = s.event_id limit 1) b on true
       where s.running <= $6 or s.n = 1
     ), taken as (
       update executions e set state = 'sending', lease_token = $4
-      from chosen c where e.id = c.id and c.body is not null
+      from chosen c where e.id = c.id and c.body is not null and not c.arrived
       returning e.id, e.delivery_id, e.endpoint_id, e.operation_id, e.target_version, e.attempts, e.lost_attempts,
         e.may_have_arrived, e.match_filter, e.on_ambiguous, e.due_at::text as due_text,
         c.attempts as delivery_attempts, c.body, c.event_id
@@ -146,13 +153,14 @@ export async function claimItems(
       case when exists (select from endpoint_fences f where f.endpoint_id = t.endpoint_id)
         then least(fenced_version(t.endpoint_id, t.event_id), coalesce(t.target_version, n.current_version))
         else coalesce(t.target_version, n.current_version) end as version, n.revision,
-      t.match_filter or n.prepares as prepares
+      t.match_filter or n.prepares as prepares,
+      false as arrived
     from taken t join endpoints n on n.id = t.endpoint_id
     union all
-    select c.id, null, null, null, null, null, null, null, null, null, null, null, null, null from chosen c
-    where c.body is null
+    select c.id, null, null, null, null, null, null, null, null, null, null, null, null, null, c.arrived
+    from chosen c where c.body is null or c.arrived
     union all
-    select null, null, g.endpoint_id, null, null, null, null, null, null, null, null, null, null, null
+    select null, null, g.endpoint_id, null, null, null, null, null, null, null, null, null, null, null, null
     from granted g where not g.fresh`,
     values: [
       workedBy,
@@ -170,7 +178,10 @@ export async function claimItems(
   const { rows } = await withRetries(() => db.query<ClaimRow>(statement));
   return {
     items: rows.flatMap((row) => claimedItem(row) ?? []),
-    withoutPayload: rows.flatMap((row) => (row.id !== null && row.body === null ? [row.id] : [])),
+    withoutPayload: rows.flatMap((row) =>
+      row.id !== null && row.body === null && !row.arrived ? [row.id] : [],
+    ),
+    acknowledged: rows.flatMap((row) => (row.id !== null && row.arrived ? [row.id] : [])),
     stale: rows.flatMap((row) => (row.id === null ? [row.endpoint_id] : [])),
   };
 }

@@ -164,6 +164,16 @@ export async function ignoreWithoutPayload(db: Transaction, executionIds: Id<'ex
   );
 }
 
+/** Ends unsent retries of what has arrived: their receiver acknowledged it while they were being selected. */
+export async function settleAcknowledged(db: Transaction, executionIds: Id<'execution'>[]): Promise<void> {
+  await db.query(
+    `update executions e set state = 'delivered', reason = 'acknowledged', acknowledged_at = clock_timestamp(),
+       finished_at = clock_timestamp()
+     where e.id = any($1::uuid[]) and e.state in ('queued', 'scheduled')`,
+    [executionIds],
+  );
+}
+
 /**
  * Disables endpoints that answered 410 Gone; one that an operator already disabled or deleted stays as it is. Returns
  * those that it disabled.
