@@ -9,7 +9,7 @@ import { silentReport } from '../src/embedded/steps.ts';
 import { startEmbeddedTemporal } from '../src/embedded/temporal/temporal.ts';
 import { migrate } from '../src/store/db/migrate.ts';
 import { createPool, type Pool } from '../src/store/db/pool.ts';
-import { createTestClient, type TestClient } from '../test/support/test-client.ts';
+import { createTestClient, type TestClient } from '../test/support/api/test-client.ts';
 import { createChildren, type Heard, until } from './children.ts';
 import { type MeasuredProcess, measuredProcess, measuredServer } from './measured-process.ts';
 

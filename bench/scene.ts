@@ -1,6 +1,6 @@
 import { type Id, readId } from '../src/domain/tenancy/typed-id.ts';
-import { type Retries, retriesOf } from '../test/support/retries.ts';
-import { seedFailures } from '../test/support/seed-failures.ts';
+import { type Retries, retriesOf } from '../test/support/api/retries.ts';
+import { seedFailures } from '../test/support/engine/seed-failures.ts';
 import type { Rig } from './rig.ts';
 
 /** A tenant with endpoints of its own, at one behaviour of the receiver. Ids are uuids. */

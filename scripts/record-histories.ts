@@ -1,12 +1,12 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { uuidIn } from '../test/support/api/retries.ts';
+import { ALL_FAILURES, createScene, type Scene } from '../test/support/engine/recovery-scene.ts';
+import { connectTestTemporal } from '../test/support/engine/temporal-client.ts';
+import { startTestEngine, type TestEngine } from '../test/support/engine/test-engine.ts';
 import { eventually } from '../test/support/eventually.ts';
-import { type Behaviour, ok, retryAfter, slow } from '../test/support/receiver-behaviour.ts';
-import { ALL_FAILURES, createScene, type Scene } from '../test/support/recovery-scene.ts';
-import { uuidIn } from '../test/support/retries.ts';
-import { connectTestTemporal } from '../test/support/temporal-client.ts';
-import { startTestEngine, type TestEngine } from '../test/support/test-engine.ts';
+import { type Behaviour, ok, retryAfter, slow } from '../test/support/receivers/receiver-behaviour.ts';
 import { startTestEnvironment } from '../test/support/test-environment.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { addEndpoints } from '../../test/support/add-endpoints.ts';
+import { addEndpoints } from '../../test/support/api/add-endpoints.ts';
 import type { Figures } from '../figures.ts';
 import { alternate, type Bench } from '../scenario.ts';
 import { newScene, type Scene } from '../scene.ts';

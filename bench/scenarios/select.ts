@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { readId, showId } from '../../src/domain/tenancy/typed-id.ts';
-import { NO_ID } from '../../test/support/any-id.ts';
+import { NO_ID } from '../../test/support/store/any-id.ts';
 import type { Figures } from '../figures.ts';
 import { loadOutage, type OutageTable, outageWindow, SCATTERED_CODE } from '../outage-table.ts';
 import { alternate, type Bench } from '../scenario.ts';

@@ -15,9 +15,9 @@ import {
   rowCounts,
   startApiWorld,
   type TenantThings,
-} from '../support/api-world.ts';
+} from '../support/api/api-world.ts';
+import type { TestAnswer, TestRequest } from '../support/api/test-api.ts';
 import { eventually } from '../support/eventually.ts';
-import type { TestAnswer, TestRequest } from '../support/test-api.ts';
 
 let world: ApiWorld;
 /** Routes are data: their handlers are not called here, so that nothing is needed to list them. */

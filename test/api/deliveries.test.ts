@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type SeededDelivery, seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
-import { startTestApi, type TestApi } from '../support/test-api.ts';
+import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import {
+  type SeededDelivery,
+  seedEndpoint,
+  seedFailedDeliveries,
+} from '../support/engine/failed-deliveries.ts';
 
 let api: TestApi;
 let endpointId: string;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { apiRoutes } from '../../src/api/server.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
-import { type ApiWorld, bodyFor, pathFor, startApiWorld } from '../support/api-world.ts';
+import { type ApiWorld, bodyFor, pathFor, startApiWorld } from '../support/api/api-world.ts';
 
 let world: ApiWorld;
 const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0], SURFACES).filter(

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type CryptoKey, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT, UnsecuredJWT } from 'jose';
 import { createAddressGuard } from '../../src/outbound/address-guard.ts';
 import { createKeySets } from '../../src/outbound/key-sets.ts';
+import { startTestApi, type TestApi } from '../support/api/test-api.ts';
 import { eventually } from '../support/eventually.ts';
-import { startTestApi, type TestApi } from '../support/test-api.ts';
 
 const ISSUER = 'https://id.acme.example/';
 const SECRET = 'a-secret-of-at-least-thirty-two-bytes';

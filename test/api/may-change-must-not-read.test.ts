@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Grant } from '../../src/domain/tenancy/grant.ts';
 import type { Scope } from '../../src/domain/tenancy/scope.ts';
 import { endpointHeadersContext } from '../../src/sealing/sealing-contexts.ts';
-import { seedFailedDeliveries } from '../support/failed-deliveries.ts';
-import { startTestApi, type TestAnswer, type TestApi } from '../support/test-api.ts';
+import { startTestApi, type TestAnswer, type TestApi } from '../support/api/test-api.ts';
+import { seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
 
 /**
  * Each thing that a credential may change, with what it must not read by that. Where deliveries go after a change is

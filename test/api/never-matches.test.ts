@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
-import { startTestApi, type TestApi } from '../support/test-api.ts';
+import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { seedEndpoint, seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
 
 /** What could never match, send or hold anything is refused where it is asked for, with the place and what is possible. */
 

@@ -2,10 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { PROBLEMS } from '../../src/api/problems/problem-table.ts';
 import { showId } from '../../src/domain/tenancy/typed-id.ts';
-import { anyId } from '../support/any-id.ts';
-import { rowCounts } from '../support/api-world.ts';
-import { type SeededDelivery, seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
-import { startTestApi, type TestApi } from '../support/test-api.ts';
+import { rowCounts } from '../support/api/api-world.ts';
+import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import {
+  type SeededDelivery,
+  seedEndpoint,
+  seedFailedDeliveries,
+} from '../support/engine/failed-deliveries.ts';
+import { anyId } from '../support/store/any-id.ts';
 
 let api: TestApi;
 let seeded: SeededDelivery[];

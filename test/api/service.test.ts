@@ -5,8 +5,8 @@ import { PROBLEMS } from '../../src/api/problems/problem-table.ts';
 import { apiRoutes } from '../../src/api/server.ts';
 import { createPool } from '../../src/store/db/pool.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
-import { seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
-import { startTestApi, type TestApi } from '../support/test-api.ts';
+import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { seedEndpoint, seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
 
 const root = new URL('../../', import.meta.url);
 let api: TestApi;

@@ -2,10 +2,10 @@ import { get, type IncomingMessage } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { hashApiKey, makeApiKey } from '../../src/api/authentication/api-key.ts';
 import { insertApiKey } from '../../src/store/tenancy/api-keys.ts';
+import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { seedEndpoint, seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
 import { eventually } from '../support/eventually.ts';
-import { seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
 import { patient } from '../support/patience.ts';
-import { startTestApi, type TestApi } from '../support/test-api.ts';
 
 const ITEMS = 60_000;
 const EVENTS = 'text/event-stream';

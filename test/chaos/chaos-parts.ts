@@ -5,7 +5,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded
 import { silentReport } from '../../src/embedded/steps.ts';
 import { type EmbeddedTemporal, startEmbeddedTemporal } from '../../src/embedded/temporal/temporal.ts';
 import { migrate } from '../../src/store/db/migrate.ts';
-import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { startTcpProxy, type TcpProxy } from '../support/receivers/tcp-proxy.ts';
 
 /** A server that can be killed and comes back with its data, at the same address. */
 export interface KillableServer {

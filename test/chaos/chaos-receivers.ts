@@ -1,6 +1,6 @@
-import { type Receiver, startReceiver } from '../support/receiver.ts';
-import type { Behaviour } from '../support/receiver-behaviour.ts';
-import { hang, ok, reset, slow, status } from '../support/receiver-behaviour.ts';
+import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
+import type { Behaviour } from '../support/receivers/receiver-behaviour.ts';
+import { hang, ok, reset, slow, status } from '../support/receivers/receiver-behaviour.ts';
 
 /** A receiver of the mixed bag, and what it takes in the end. */
 export interface ChaosReceiver {

@@ -1,6 +1,6 @@
 import { addsUp, COUNTED_PARTS, type OperationCounts } from '../../src/domain/operations/operation-counts.ts';
 import { type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
-import type { TestPool } from '../support/test-database.ts';
+import type { TestPool } from '../support/store/test-database.ts';
 import type { ChaosReceiver } from './chaos-receivers.ts';
 
 /** What the receivers' own ledger says of that of the service; every list must be empty but `doubled`. */

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { CRASH_POINTS, type CrashPoint } from '../../src/telemetry/crash-points.ts';
+import { uuidIn } from '../support/api/retries.ts';
 import { startChildScript } from '../support/child-script.ts';
+import { createScene } from '../support/engine/recovery-scene.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { slow } from '../support/receiver-behaviour.ts';
-import { createScene } from '../support/recovery-scene.ts';
-import { uuidIn } from '../support/retries.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+import { slow } from '../support/receivers/receiver-behaviour.ts';
 
 /** A crash at every durable step: nothing is lost, and only what had been claimed can have been sent twice. */
 

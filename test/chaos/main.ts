@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { silentReport } from '../../src/embedded/steps.ts';
-import { workflowBundleFile } from '../support/workflow-bundle.ts';
+import { workflowBundleFile } from '../support/engine/workflow-bundle.ts';
 import { runChaos } from './run-chaos.ts';
 
 /** `npm run chaos -- --items 50000 --seed 1`: kills everything there is, at random, and compares the ledgers. */

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createPool } from '../../src/store/db/pool.ts';
+import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { slow } from '../support/receiver-behaviour.ts';
-import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+import { slow } from '../support/receivers/receiver-behaviour.ts';
 import { type ChaosParts, startChaosParts } from './chaos-parts.ts';
 
 /** Servers that are killed and stay away: what needs them waits, what does not goes on, and nobody has to help afterwards. */

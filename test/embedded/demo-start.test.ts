@@ -7,8 +7,8 @@ import { type DemoOptions, startDemo } from '../../src/embedded/demo/demo.ts';
 import { keptPort } from '../../src/embedded/demo/demo-receiver-process.ts';
 import { silentReport } from '../../src/embedded/steps.ts';
 import { insertTenant } from '../../src/store/tenancy/tenants.ts';
+import { createTestDatabase, type TestDatabase } from '../support/store/test-database.ts';
 import { inTemporaryDirectory } from '../support/temporary-directory.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 const LOOPBACK = ['127.0.0.0/8'];
 let database: TestDatabase;

@@ -3,8 +3,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { freePorts } from '../../src/embedded/free-port.ts';
+import {
+  endAll,
+  type StartedRedrive,
+  startRedrive,
+  stillRunning,
+} from '../support/engine/started-redrive.ts';
 import { eventually } from '../support/eventually.ts';
-import { endAll, type StartedRedrive, startRedrive, stillRunning } from '../support/started-redrive.ts';
 import { inTemporaryDirectory } from '../support/temporary-directory.ts';
 
 const DEMO_WITHIN_MS = 120_000;

@@ -7,10 +7,10 @@ import { silentReport } from '../../src/embedded/steps.ts';
 import { startService } from '../../src/service.ts';
 import { migrate } from '../../src/store/db/migrate.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
+import { createTestClient } from '../support/api/test-client.ts';
 import { eventually } from '../support/eventually.ts';
-import { startReceiver } from '../support/receiver.ts';
+import { startReceiver } from '../support/receivers/receiver.ts';
 import { inTemporaryDirectory } from '../support/temporary-directory.ts';
-import { createTestClient } from '../support/test-client.ts';
 
 test('a service on servers of its own goes on when one of them dies, and loses nothing', async () => {
   await inTemporaryDirectory(async (directory) => {

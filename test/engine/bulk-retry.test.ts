@@ -1,13 +1,21 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { uuidIn } from '../support/api/retries.ts';
 import { counted } from '../support/concurrency.ts';
+import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
+import { connectTestTemporal, type TemporalClient } from '../support/engine/temporal-client.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { patient } from '../support/patience.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
-import { type Behaviour, flaky, hang, ok, retryAfter, slow, status } from '../support/receiver-behaviour.ts';
-import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
-import { uuidIn } from '../support/retries.ts';
-import { connectTestTemporal, type TemporalClient } from '../support/temporal-client.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
+import {
+  type Behaviour,
+  flaky,
+  hang,
+  ok,
+  retryAfter,
+  slow,
+  status,
+} from '../support/receivers/receiver-behaviour.ts';
 
 let engine: TestEngine;
 let temporal: TemporalClient;

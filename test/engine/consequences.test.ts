@@ -6,14 +6,14 @@ import { hasEnded, OPERATION_STATES } from '../../src/domain/operations/operatio
 import { isOutage } from '../../src/store/db/outage.ts';
 import { PLATFORM_TENANT } from '../../src/store/tenancy/tenants.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
+import type { Answer } from '../support/api/test-client.ts';
 import type { Asked } from '../support/consequences/asked.ts';
 import { STARTS_NOTHING, startingRequests } from '../support/consequences/requests.ts';
 import { createWorld, type World } from '../support/consequences/world.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { readLedger, violationsOf } from '../support/ledger.ts';
-import { ask } from '../support/minka-client.ts';
-import type { Answer } from '../support/test-client.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+import { readLedger, violationsOf } from '../support/store/ledger.ts';
+import { ask } from '../support/surfaces/minka-client.ts';
 
 /**
  * Random valid requests of every route that starts work: whatever is accepted ends by itself or says what it waits for, and

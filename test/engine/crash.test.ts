@@ -1,13 +1,13 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { uuidIn } from '../support/api/retries.ts';
 import type { ChildScript } from '../support/child-script.ts';
+import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { startWorkerProcess } from '../support/engine/worker-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { patient } from '../support/patience.ts';
-import { type Behaviour, hang, ok, reset, slow, status } from '../support/receiver-behaviour.ts';
-import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
-import { uuidIn } from '../support/retries.ts';
-import { startTcpProxy } from '../support/tcp-proxy.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
-import { startWorkerProcess } from '../support/worker-process.ts';
+import { type Behaviour, hang, ok, reset, slow, status } from '../support/receivers/receiver-behaviour.ts';
+import { startTcpProxy } from '../support/receivers/tcp-proxy.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
 

@@ -1,11 +1,11 @@
 import { afterEach, expect, test } from '@jest/globals';
+import { uuidIn } from '../support/api/retries.ts';
 import type { ChildScript } from '../support/child-script.ts';
+import { ALL_FAILURES, createScene } from '../support/engine/recovery-scene.ts';
+import { startTestEngine } from '../support/engine/test-engine.ts';
+import { startWorkerProcess } from '../support/engine/worker-process.ts';
 import { eventually } from '../support/eventually.ts';
-import { slow } from '../support/receiver-behaviour.ts';
-import { ALL_FAILURES, createScene } from '../support/recovery-scene.ts';
-import { uuidIn } from '../support/retries.ts';
-import { startTestEngine } from '../support/test-engine.ts';
-import { startWorkerProcess } from '../support/worker-process.ts';
+import { slow } from '../support/receivers/receiver-behaviour.ts';
 
 /** Workers that stand still: one that comes back after its lease has ended sends nothing more, and changes nothing. */
 

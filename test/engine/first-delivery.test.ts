@@ -1,9 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { VERSION } from '../../src/version.ts';
+import { retriesOf, uuidIn } from '../support/api/retries.ts';
+import { seedFailures } from '../support/engine/seed-failures.ts';
+import { connectTestTemporal } from '../support/engine/temporal-client.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { patient } from '../support/patience.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
+import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
 import {
   type Behaviour,
   closeSilently,
@@ -17,11 +21,7 @@ import {
   retryAfter,
   slow,
   status,
-} from '../support/receiver-behaviour.ts';
-import { retriesOf, uuidIn } from '../support/retries.ts';
-import { seedFailures } from '../support/seed-failures.ts';
-import { connectTestTemporal } from '../support/temporal-client.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+} from '../support/receivers/receiver-behaviour.ts';
 
 let engine: TestEngine;
 const receivers: Receiver[] = [];

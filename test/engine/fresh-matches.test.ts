@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { PLATFORM_TENANT } from '../../src/store/tenancy/tenants.ts';
+import { uuidIn } from '../support/api/retries.ts';
+import { createScene, type Scene } from '../support/engine/recovery-scene.ts';
+import { connectTestTemporal, type TemporalClient } from '../support/engine/temporal-client.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { jackHenryAt } from '../support/jack-henry.ts';
-import { readLedger, violationsOf } from '../support/ledger.ts';
-import { ok, slow } from '../support/receiver-behaviour.ts';
-import { createScene, type Scene } from '../support/recovery-scene.ts';
-import { uuidIn } from '../support/retries.ts';
-import { connectTestTemporal, type TemporalClient } from '../support/temporal-client.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+import { ok, slow } from '../support/receivers/receiver-behaviour.ts';
+import { readLedger, violationsOf } from '../support/store/ledger.ts';
+import { jackHenryAt } from '../support/surfaces/jack-henry.ts';
 
 const COUNT = 600;
 

@@ -6,12 +6,12 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { silentReport } from '../../src/embedded/steps.ts';
 import { type EmbeddedTemporal, startEmbeddedTemporal } from '../../src/embedded/temporal/temporal.ts';
 import { type Service, startService } from '../../src/service.ts';
-import { ok } from '../support/receiver-behaviour.ts';
-import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
-import { retriesOf, uuidIn } from '../support/retries.ts';
-import { connectTestTemporal, type TemporalClient } from '../support/temporal-client.ts';
-import { createTestClient } from '../support/test-client.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+import { retriesOf, uuidIn } from '../support/api/retries.ts';
+import { createTestClient } from '../support/api/test-client.ts';
+import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
+import { connectTestTemporal, type TemporalClient } from '../support/engine/temporal-client.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { ok } from '../support/receivers/receiver-behaviour.ts';
 
 let engine: TestEngine;
 let temporal: TemporalClient;

@@ -1,13 +1,13 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { addEndpoints } from '../support/add-endpoints.ts';
+import { addEndpoints } from '../support/api/add-endpoints.ts';
+import { uuidIn } from '../support/api/retries.ts';
+import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
-import { ok, slow } from '../support/receiver-behaviour.ts';
-import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
-import { uuidIn } from '../support/retries.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
+import { ok, slow } from '../support/receivers/receiver-behaviour.ts';
 
 /** What others do, however much of it and however badly, is not felt next door. */
 

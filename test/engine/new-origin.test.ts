@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { uuidIn } from '../support/api/retries.ts';
+import { createScene, type Scene } from '../support/engine/recovery-scene.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { jackHenryAt } from '../support/jack-henry.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
-import { ok, status } from '../support/receiver-behaviour.ts';
-import { createScene, type Scene } from '../support/recovery-scene.ts';
-import { uuidIn } from '../support/retries.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
+import { ok, status } from '../support/receivers/receiver-behaviour.ts';
+import { jackHenryAt } from '../support/surfaces/jack-henry.ts';
 
 let engine: TestEngine;
 const scenes: Scene[] = [];

@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { postAck, signAck } from '../support/acknowledge.ts';
+import { retriesOf } from '../support/api/retries.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { startWorkerProcess } from '../support/engine/worker-process.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
-import { type Behaviour, moody, ok, reset, status } from '../support/receiver-behaviour.ts';
-import { retriesOf } from '../support/retries.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
-import { startWorkerProcess } from '../support/worker-process.ts';
+import { postAck, signAck } from '../support/receivers/acknowledge.ts';
+import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
+import { type Behaviour, moody, ok, reset, status } from '../support/receivers/receiver-behaviour.ts';
 
 /** An ordered endpoint gets the events of one key in the order of their numbers, whatever fails; other keys flow on. */
 

@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from '@jest/globals';
+import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { slow } from '../support/receiver-behaviour.ts';
-import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+import { slow } from '../support/receivers/receiver-behaviour.ts';
 
 /** Postgres that is there and cannot serve: no crash loop, no false success, and all goes on by itself. */
 

@@ -7,7 +7,7 @@ import { Worker } from '@temporalio/worker';
 import { silentReport } from '../../src/embedded/steps.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { installRuntime } from '../../src/temporal/runtime.ts';
-import { workflowBundleFile } from '../support/workflow-bundle.ts';
+import { workflowBundleFile } from '../support/engine/workflow-bundle.ts';
 
 /** How the workflow is changed while runs of the old code are open; docs/operations.md says the same in words. */
 

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { startReceiver } from '../support/receiver.ts';
-import { type Behaviour, ok, status } from '../support/receiver-behaviour.ts';
-import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+import { startReceiver } from '../support/receivers/receiver.ts';
+import { type Behaviour, ok, status } from '../support/receivers/receiver-behaviour.ts';
 
 /** An endpoint in trouble is protected, and costs neither attempts nor the time of others. */
 

@@ -5,12 +5,12 @@ import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-uti
 import { Worker } from '@temporalio/worker';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { installRuntime } from '../../src/temporal/runtime.ts';
+import { uuidIn } from '../support/api/retries.ts';
+import { createScene, type Scene } from '../support/engine/recovery-scene.ts';
+import { connectTestTemporal, type TemporalClient } from '../support/engine/temporal-client.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { ok, okWith, slow, status } from '../support/receiver-behaviour.ts';
-import { createScene, type Scene } from '../support/recovery-scene.ts';
-import { uuidIn } from '../support/retries.ts';
-import { connectTestTemporal, type TemporalClient } from '../support/temporal-client.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+import { ok, okWith, slow, status } from '../support/receivers/receiver-behaviour.ts';
 
 // Before anything else makes a runtime that tells of every worker.
 installRuntime(createLogger({ level: 'silent' }));

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { counted } from '../support/concurrency.ts';
-import { ok } from '../support/receiver-behaviour.ts';
-import { ALL_FAILURES, createScene } from '../support/recovery-scene.ts';
-import { connectTestTemporal, type TemporalClient } from '../support/temporal-client.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+import { ALL_FAILURES, createScene } from '../support/engine/recovery-scene.ts';
+import { connectTestTemporal, type TemporalClient } from '../support/engine/temporal-client.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { ok } from '../support/receivers/receiver-behaviour.ts';
 
 const ENDPOINTS = 20;
 const SOCKETS = 64;

@@ -1,11 +1,19 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { recordOutcomes } from '../../src/store/settling/outcomes.ts';
-import { postAck as postAckTo, signAck } from '../support/acknowledge.ts';
+import { retriesOf, uuidIn } from '../support/api/retries.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Receiver, startReceiver } from '../support/receiver.ts';
-import { type Behaviour, hang, ok, okWith, reset, slow, status } from '../support/receiver-behaviour.ts';
-import { retriesOf, uuidIn } from '../support/retries.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+import { postAck as postAckTo, signAck } from '../support/receivers/acknowledge.ts';
+import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
+import {
+  type Behaviour,
+  hang,
+  ok,
+  okWith,
+  reset,
+  slow,
+  status,
+} from '../support/receivers/receiver-behaviour.ts';
 
 /** What becomes of a delivery whose outcome nobody knows: it is asked for, waited for, or acknowledged, at any time. */
 

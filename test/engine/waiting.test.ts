@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { uuidIn } from '../support/api/retries.ts';
+import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
+import { connectTestTemporal, type TemporalClient } from '../support/engine/temporal-client.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Behaviour, ok, retryAfter, slow, status } from '../support/receiver-behaviour.ts';
-import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
-import { uuidIn } from '../support/retries.ts';
-import { connectTestTemporal, type TemporalClient } from '../support/temporal-client.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+import { type Behaviour, ok, retryAfter, slow, status } from '../support/receivers/receiver-behaviour.ts';
 
 /** What holds deliveries back is shown by its name, and what an operator lifts goes on at once. */
 

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Behaviour, hang, ok, status } from '../support/receiver-behaviour.ts';
-import { ALL_FAILURES, createScene, type Scene } from '../support/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+import { type Behaviour, hang, ok, status } from '../support/receivers/receiver-behaviour.ts';
 
 /** A retry of many that begins carefully: a canary, a rate that grows, and an end to it when too much fails. */
 

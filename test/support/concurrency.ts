@@ -1,4 +1,4 @@
-import type { Behaviour } from './receiver-behaviour.ts';
+import type { Behaviour } from './receivers/receiver-behaviour.ts';
 
 /** Requests that a receiver had between "read" and "answered", over everything that uses this behaviour. */
 export type Counted = Behaviour & { readonly most: number; readonly now: number };

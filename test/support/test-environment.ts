@@ -6,7 +6,7 @@ import { startEmbeddedPostgres } from '../../src/embedded/postgres/postgres.ts';
 import { createReport } from '../../src/embedded/steps.ts';
 import { startEmbeddedTemporal } from '../../src/embedded/temporal/temporal.ts';
 import { migrate } from '../../src/store/db/migrate.ts';
-import { workflowBundleFile } from './workflow-bundle.ts';
+import { workflowBundleFile } from './engine/workflow-bundle.ts';
 
 /** What one test run shares: a Postgres with a migrated template, a Temporal server, the workflow bundle. */
 export type TestEnvironment = {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { ask, newTestSigner, signed } from '../support/minka-client.ts';
-import { createMinkaScene, type MinkaScene } from '../support/minka-scene.ts';
-import { startTestApi, type TestApi } from '../support/test-api.ts';
+import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { ask, newTestSigner, signed } from '../support/surfaces/minka-client.ts';
+import { createMinkaScene, type MinkaScene } from '../support/surfaces/minka-scene.ts';
 
 let api: TestApi;
 let minka: MinkaScene;

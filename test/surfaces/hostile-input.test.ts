@@ -4,8 +4,8 @@ import { apiRoutes } from '../../src/api/server.ts';
 import type { ServedRoute } from '../../src/api/surface.ts';
 import { createPool } from '../../src/store/db/pool.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
-import { type ApiWorld, rowCounts, startApiWorld } from '../support/api-world.ts';
-import { startTestApi } from '../support/test-api.ts';
+import { type ApiWorld, rowCounts, startApiWorld } from '../support/api/api-world.ts';
+import { startTestApi } from '../support/api/test-api.ts';
 
 /** What five more surfaces are sent by those who mean no good: each must answer in its own words, and never with a 5xx. */
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { apiRoutes } from '../../src/api/server.ts';
 import type { ServedRoute } from '../../src/api/surface.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
-import { type ApiWorld, rowCounts, startApiWorld } from '../support/api-world.ts';
+import { type ApiWorld, rowCounts, startApiWorld } from '../support/api/api-world.ts';
 import { patient } from '../support/patience.ts';
 
 /** What an idle machine stays far below; a body that is turned into a list of errors takes seconds. */

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { freezeNext } from '../../src/operations/freeze-selection.ts';
-import { seedEndpoint } from '../support/failed-deliveries.ts';
-import { createMinkaScene } from '../support/minka-scene.ts';
-import { startTestApi, type TestApi } from '../support/test-api.ts';
+import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { seedEndpoint } from '../support/engine/failed-deliveries.ts';
+import { createMinkaScene } from '../support/surfaces/minka-scene.ts';
 
 /** What a disabled endpoint missed can be had by every surface once it is enabled. */
 

@@ -2,12 +2,12 @@ import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { showId } from '../../src/domain/tenancy/typed-id.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
-import { NO_ID } from '../support/any-id.ts';
+import { createScene, type Scene } from '../support/engine/recovery-scene.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { status } from '../support/receiver-behaviour.ts';
-import { createScene, type Scene } from '../support/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
-import { createToySurface } from '../support/toy-surface/toy-surface.ts';
+import { status } from '../support/receivers/receiver-behaviour.ts';
+import { NO_ID } from '../support/store/any-id.ts';
+import { createToySurface } from '../support/surfaces/toy-surface/toy-surface.ts';
 
 const toy = createToySurface();
 let engine: TestEngine;

@@ -5,11 +5,11 @@ import { apiRoutes } from '../../src/api/server.ts';
 import { alias, type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { freezeNext } from '../../src/operations/freeze-selection.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
-import { seedFailedDeliveries } from '../support/failed-deliveries.ts';
-import { ask, type RawAnswer, tokenOf } from '../support/minka-client.ts';
-import { createMinkaScene, type MinkaScene } from '../support/minka-scene.ts';
-import { requestMembers } from '../support/request-members.ts';
-import { startTestApi, type TestApi } from '../support/test-api.ts';
+import { requestMembers } from '../support/api/request-members.ts';
+import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
+import { ask, type RawAnswer, tokenOf } from '../support/surfaces/minka-client.ts';
+import { createMinkaScene, type MinkaScene } from '../support/surfaces/minka-scene.ts';
 
 /**
  * Every time, id and cursor that an answer of any surface shows, given back to every parameter that takes one, is equal to

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
+import { uuidIn } from '../support/api/retries.ts';
+import { createScene, type Scene } from '../support/engine/recovery-scene.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { everySurface, type SurfaceAnswer, type SurfaceCall } from '../support/every-surface.ts';
-import { moody, ok, slow } from '../support/receiver-behaviour.ts';
-import { createScene, type Scene } from '../support/recovery-scene.ts';
-import { uuidIn } from '../support/retries.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+import { moody, ok, slow } from '../support/receivers/receiver-behaviour.ts';
+import { everySurface, type SurfaceAnswer, type SurfaceCall } from '../support/surfaces/every-surface.ts';
 
 /** All surfaces over one engine: a delivery has one owner and is sent once, however many retry it at once. */
 

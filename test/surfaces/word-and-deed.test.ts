@@ -2,10 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { exclusionOf, type RetryRequest, retryFate } from '../../src/domain/operations/retry-fate.ts';
 import { retryWords } from '../../src/domain/operations/retry-words.ts';
 import { type Id, readId, showId } from '../../src/domain/tenancy/typed-id.ts';
-import { everySurface, type SurfaceAnswer, type SurfaceCall } from '../support/every-surface.ts';
-import { ok } from '../support/receiver-behaviour.ts';
-import { createScene, type Scene } from '../support/recovery-scene.ts';
-import { uuidIn } from '../support/retries.ts';
+import { uuidIn } from '../support/api/retries.ts';
+import { createScene, type Scene } from '../support/engine/recovery-scene.ts';
+import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { ok } from '../support/receivers/receiver-behaviour.ts';
+import { everySurface, type SurfaceAnswer, type SurfaceCall } from '../support/surfaces/every-surface.ts';
 import {
   ENDPOINTS,
   type EndpointSituation,
@@ -14,8 +15,7 @@ import {
   SITUATIONS,
   type Situation,
   settle,
-} from '../support/situations.ts';
-import { startTestEngine, type TestEngine } from '../support/test-engine.ts';
+} from '../support/surfaces/situations.ts';
 
 /** Every delivery, holder, policy and endpoint through every surface: what the answer says, and what a receiver then got. */
 

@@ -5,10 +5,10 @@ import { ACTS as NATIVE_ACTS } from '../../src/surfaces/native/acts.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { loggedActor } from '../../src/telemetry/act-log.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
-import { type ApiWorld, bodyFor, pathFor, startApiWorld } from '../support/api-world.ts';
-import { seedEndpoint, seedFailedDeliveries } from '../support/failed-deliveries.ts';
-import { ask } from '../support/minka-client.ts';
-import { startTestApi, type TestApi } from '../support/test-api.ts';
+import { type ApiWorld, bodyFor, pathFor, startApiWorld } from '../support/api/api-world.ts';
+import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { seedEndpoint, seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
+import { ask } from '../support/surfaces/minka-client.ts';
 
 const ACTS = { ...NATIVE_ACTS, ...MINKA_ACTS };
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { uuidIn } from '../retries.ts';
+import { uuidIn } from '../api/retries.ts';
 import { type Entry, entry, filled, idempotencyKey, NO_UUID, NOBODYS, present, withKey } from './asked.ts';
 import { listOf, optional, range, textAmong } from './awkward.ts';
 import { type InWorld, nth, place } from './retry-bodies.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { signed } from '../minka-client.ts';
+import { signed } from '../surfaces/minka-client.ts';
 import { type Entry, entry, filled, present } from './asked.ts';
 import { optional } from './awkward.ts';
 import { nth, place } from './retry-bodies.ts';

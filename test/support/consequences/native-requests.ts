@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { signAck } from '../acknowledge.ts';
+import { signAck } from '../receivers/acknowledge.ts';
 import { type Entry, entry, filled, present, type Send, withKey } from './asked.ts';
 import { anyTime, optional, textAmong } from './awkward.ts';
 import { filterBody, nth, place, retryBody, selectBody } from './retry-bodies.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { DELIVERY_STATES } from '../../../src/domain/sending/delivery-state.ts';
 import { FAULT_CODES } from '../../../src/domain/sending/fault-code.ts';
-import { uuidIn } from '../retries.ts';
+import { uuidIn } from '../api/retries.ts';
 import { listOf, longAgo, optional, range, textAmong, timeFromNow } from './awkward.ts';
 import { BATCHES, EXTERNAL_IDS, KEYS, SOURCES, TYPES, type World } from './world.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { FILE_FAULT_CODES } from '../../../src/surfaces/stedi/file-fault.ts';
-import { uuidIn } from '../retries.ts';
+import { uuidIn } from '../api/retries.ts';
 import { type Entry, entry, filled, idempotencyKey, NO_UUID, NOBODYS, present, withKey } from './asked.ts';
 import { listOf, optional, range, textAmong } from './awkward.ts';
 import { nth, place } from './retry-bodies.ts';

@@ -1,8 +1,9 @@
 import { showId } from '../../../src/domain/tenancy/typed-id.ts';
-import { anyId } from '../any-id.ts';
+import { uuidIn } from '../api/retries.ts';
+import { seedFailures } from '../engine/seed-failures.ts';
+import type { TestEngine } from '../engine/test-engine.ts';
 import { eventually } from '../eventually.ts';
-import { newTestSigner, type TestSigner } from '../minka-client.ts';
-import { type Receiver, startReceiver } from '../receiver.ts';
+import { type Receiver, startReceiver } from '../receivers/receiver.ts';
 import {
   type Behaviour,
   closeSilently,
@@ -14,10 +15,9 @@ import {
   reset,
   retryAfter,
   status,
-} from '../receiver-behaviour.ts';
-import { uuidIn } from '../retries.ts';
-import { seedFailures } from '../seed-failures.ts';
-import type { TestEngine } from '../test-engine.ts';
+} from '../receivers/receiver-behaviour.ts';
+import { anyId } from '../store/any-id.ts';
+import { newTestSigner, type TestSigner } from '../surfaces/minka-client.ts';
 
 /** A delivery by the ids as they are shown. */
 type WorldDelivery = { id: string; eventId: string; endpointId: string };

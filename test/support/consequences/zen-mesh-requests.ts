@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { uuidIn } from '../retries.ts';
+import { uuidIn } from '../api/retries.ts';
 import { type Entry, entry, filled, idempotencyKey, withKey } from './asked.ts';
 import { range, textAmong } from './awkward.ts';
 import { nth, place } from './retry-bodies.ts';

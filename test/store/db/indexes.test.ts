@@ -1,0 +1,377 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { DeliveryFilter, Selection } from '../../../src/domain/operations/selection.ts';
+import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
+import { onlyRow } from '../../../src/store/db/only-row.ts';
+import { Parameters } from '../../../src/store/db/parameters.ts';
+import { createPool, withTransaction } from '../../../src/store/db/pool.ts';
+import { LIVE_LANE, type Queryable, type Transaction } from '../../../src/store/db/queryable.ts';
+import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
+import { reopenCoalesced } from '../../../src/store/operations/operation-progress.ts';
+import { loadOperation } from '../../../src/store/operations/operations.ts';
+import { listDeliveries } from '../../../src/store/reading/delivery-reads.ts';
+import { countWaitingAt, waitsOfExecutions, withWaits } from '../../../src/store/reading/waits.ts';
+import { freezePage } from '../../../src/store/selection/freeze.ts';
+import {
+  eventPage,
+  partitionsOf,
+  type SelectionCursor,
+  selectionPage,
+  WHOLE,
+} from '../../../src/store/selection/selection-page.ts';
+import { claimItems } from '../../../src/store/sending/claims.ts';
+import {
+  closedEndpointsOf,
+  handBackWaiting,
+  handOverWaiting,
+  itemsWaitingAt,
+  wakeOperationsAt,
+} from '../../../src/store/sending/disabled-endpoints.ts';
+import { makeRetryAftersDue } from '../../../src/store/sending/endpoint-health.ts';
+import { readyEndpoints } from '../../../src/store/sending/ready-endpoints.ts';
+import { refoldDeliveries } from '../../../src/store/settling/folding.ts';
+import { recordOutcomes } from '../../../src/store/settling/outcomes.ts';
+import { resolveUnknown } from '../../../src/store/settling/resolutions.ts';
+import { giveUpOverdue, ignoreAtClosedEndpoints } from '../../../src/store/settling/settlement.ts';
+import { listDispatches } from '../../../src/surfaces/jack-henry/dispatch-reads.ts';
+import { feedsWithNews } from '../../../src/surfaces/stedi/store/failed-file-feeds.ts';
+import { endedExecutions, listFileExecutions } from '../../../src/surfaces/stedi/store/file-executions.ts';
+import { seedFailures } from '../../support/engine/seed-failures.ts';
+import { anyId, NO_ID } from '../../support/store/any-id.ts';
+import { planOf } from '../../support/store/query-plan.ts';
+import {
+  createTestStore,
+  outcomeOf,
+  type TestStore,
+  type TestTenant,
+} from '../../support/store/test-store.ts';
+
+const ROWS = 50_000;
+const LARGE = ['executions', 'deliveries', 'payloads', 'events', 'attempts', 'exclusions'];
+
+let store: TestStore;
+let tenant: TestTenant;
+let endpointIds: Id<'endpoint'>[];
+let operationId: Id<'operation'>;
+
+/** Deliveries of many tenants, a tenth of them failed, and one operation with what a retry of some thousands selects. */
+beforeAll(async () => {
+  store = await createTestStore();
+  // An autovacuum that looks on would keep pages from being all-visible, and plans from trusting an index alone.
+  for (const table of LARGE) await store.rows(`alter table ${table} set (autovacuum_enabled = false)`);
+  tenant = await store.newTenant();
+  endpointIds = await Promise.all(Array.from({ length: 20 }, () => store.newEndpoint(tenant)));
+  const stranger = await store.newTenant();
+  const foreign = await store.newEndpoint(stranger);
+  const sizes = { bodyBytes: 10, faultCode: 'http_5xx' };
+  await seedFailures(store.pool, { tenantId: tenant.id, endpointIds, count: (ROWS * 3) / 4, ...sizes });
+  await seedFailures(store.pool, {
+    tenantId: stranger.id,
+    endpointIds: [foreign],
+    count: ROWS / 4,
+    ...sizes,
+  });
+  await store.rows(`update deliveries set state = 'delivered' where abs(hashtext(id::text)) % 10 > 0`);
+  await store.rows(`update deliveries set state = 'ignored' where abs(hashtext(id::text)) % 10 = 5`);
+  await store.rows(
+    `update deliveries set fault_code = 'timeout' where state = 'failed' and abs(hashtext(id::text)) % 3 = 0`,
+  );
+  ({ operationId } = await store.retry(tenant, { filter: { endpointIds: endpointIds.slice(0, 10) } }));
+  await store.select(operationId);
+  await store.ingest(tenant, 20);
+  // Exclusions, so that their table is not read for being empty.
+  await store.select(
+    (await store.retry(tenant, { filter: { endpointIds: endpointIds.slice(0, 10) } })).operationId,
+  );
+  // Commits are asynchronous here: only of those that are flushed vacuum knows that everybody sees them.
+  await store.rows('checkpoint');
+  await store.rows('vacuum analyze');
+});
+afterAll(() => store.close());
+
+async function expectPlan(
+  run: (db: Transaction) => Promise<unknown>,
+  index: string,
+  options?: { generic?: boolean },
+): Promise<void> {
+  const { scanned, indexes } = await planOf(store.pool, run, options);
+  expect({ index, scanned: scanned.filter((table) => LARGE.includes(table)) }).toEqual({
+    index,
+    scanned: [],
+  });
+  expect(indexes).toContain(index);
+}
+
+function page(selection: Selection, cursor: SelectionCursor) {
+  const p = new Parameters();
+  const text = selectionPage(tenant.id, selection, { after: cursor, limit: 5_000 }, p);
+  return (db: Queryable) => db.query(text, p.values);
+}
+
+const CURSOR = { acceptedAt: new Date(Date.now() - 3_600_000).toISOString(), id: anyId(randomUUID()) };
+
+describe('what ended', () => {
+  const after = { processedAtMicros: String((Date.now() - 3_600_000) * 1_000), id: anyId(randomUUID()) };
+
+  test('is polled, listed and told in the order of its index', async () => {
+    const before = new Date().toISOString();
+    await expectPlan(
+      (db) => endedExecutions(db, tenant.id, { after, before, limit: 100 }),
+      'executions_by_end',
+    );
+    await expectPlan((db) => listFileExecutions(db, tenant.id, {}, { limit: 100 }), 'executions_by_end');
+    await expectPlan(
+      (db) => listFileExecutions(db, tenant.id, {}, { after, limit: 100 }),
+      'executions_by_end',
+    );
+    await store.rows(
+      `insert into failed_file_feeds (tenant_id, finished_at, execution_id) values ($1, now(), uuidv7())`,
+      [tenant.id],
+    );
+    await expectPlan((db) => feedsWithNews(db, 10), 'executions_undelivered_by_end');
+    await expectPlan(
+      (db) => endedExecutions(db, tenant.id, { after, before, limit: 100, only: 'failed' }),
+      'executions_undelivered_by_end',
+    );
+    await expectPlan(
+      (db) => listFileExecutions(db, tenant.id, { status: 'RETRIED' }, { limit: 100 }),
+      'executions_undelivered_by_end',
+    );
+  });
+});
+
+describe('a page of a selection', () => {
+  const window: DeliveryFilter = {
+    from: { at: new Date(Date.now() - 3_600_000).toISOString(), inclusive: true },
+    to: { at: new Date(Date.now() - 3_599_999).toISOString(), inclusive: false },
+  };
+
+  test.each([
+    [
+      'failed ones of an endpoint in a window',
+      () => ({ ...window, endpointIds }),
+      'deliveries_failed_by_endpoint',
+    ],
+    ['failed ones of an endpoint', () => ({ endpointIds }), 'deliveries_failed_by_endpoint'],
+    ['failed ones with a fault', () => ({ faultCodes: ['timeout'] }), 'deliveries_failed_by_fault'],
+    [
+      'failed ones with a fault in a window',
+      () => ({ ...window, faultCodes: ['timeout'] }),
+      'deliveries_failed_by_fault',
+    ],
+    ['all failed ones', () => ({}), 'deliveries_failed_by_tenant'],
+    [
+      'ones whose newest execution failed',
+      () => ({ newest: { states: ['failed'] } }),
+      'deliveries_failed_by_tenant',
+    ],
+    [
+      'ones whose newest execution was ignored',
+      () => ({ state: ['ignored', 'failed'], newest: { states: ['ignored'] } }),
+      'deliveries_rare_by_tenant',
+    ],
+    ['failed ones in a window', () => window, 'deliveries_failed_by_tenant'],
+    [
+      'failed and pending ones of an endpoint',
+      () => ({ endpointIds, state: ['pending', 'failed'] }),
+      'deliveries_undelivered_by_endpoint',
+    ],
+    [
+      'ones in any state of an endpoint in a window',
+      () => ({ ...window, endpointIds, state: ['failed', 'pending', 'delivered'] }),
+      'deliveries_by_endpoint',
+    ],
+    [
+      'ones in any state in a window',
+      () => ({ ...window, state: ['delivered', 'pending'] }),
+      'deliveries_by_tenant',
+    ],
+  ] as [string, () => DeliveryFilter, string][])(
+    'of %s reads its index, at the start and further on',
+    async (_, filter, index) => {
+      for (const cursor of [{ partition: 0 }, { partition: 0, ...CURSOR }])
+        await expectPlan(page({ filter: filter() }, cursor), index);
+    },
+  );
+
+  test('of what did not succeed at an endpoint reads the indexes of just that', async () => {
+    const own = { endpointIds: endpointIds.slice(0, 1) };
+    const failed: DeliveryFilter = { ...own, state: ['failed', 'ignored'] };
+    const open: DeliveryFilter = { ...own, state: ['failed', 'pending', 'unknown', 'ignored'] };
+    for (const [filter, index] of [
+      [failed, 'deliveries_failed_by_endpoint'],
+      [open, 'deliveries_undelivered_by_endpoint'],
+    ] as const) {
+      expect(partitionsOf({ filter })).toHaveLength(2);
+      await expectPlan(page({ filter }, { partition: 0 }), 'deliveries_rare_by_endpoint');
+      await expectPlan(page({ filter }, { partition: 1 }), index);
+    }
+  });
+
+  test('of what did not succeed is listed from the same indexes', async () => {
+    const filter = { state: ['failed' as const, 'cancelled' as const, 'ignored' as const] };
+    const after = { acceptedAtMicros: String(Date.now() * 1_000), id: anyId(randomUUID()) };
+    const list = (db: Queryable) =>
+      listDispatches(db, tenant.id, endpointIds[0] ?? NO_ID, filter, { after, limit: 100 });
+    await expectPlan(list, 'deliveries_rare_by_endpoint');
+    await expectPlan(list, 'deliveries_failed_by_endpoint');
+  });
+
+  test('of the events of a batch reads their index', async () => {
+    const p = new Parameters();
+    const selection = { afresh: { ingestionBatchIds: ['b-1'] } };
+    const text = eventPage(tenant.id, selection, { partition: 0 }, 200, p, operationId);
+    await expectPlan((db) => db.query(text, p.values), 'events_by_batch');
+  });
+
+  test.each([
+    ['all tenants', 'all' as const],
+    ['some tenants', 'some' as const],
+  ])('of %s reads on in the order of an index by tenant', async (_, which) => {
+    const tenants = which === 'all' ? which : [tenant.id];
+    const cursor = { partition: 0, tenantId: tenant.id, ...CURSOR };
+    await expectPlan(
+      page({ filter: { state: ['failed', 'delivered'] }, tenants }, cursor),
+      'deliveries_by_tenant',
+    );
+    const p = new Parameters();
+    const text = eventPage(tenant.id, { afresh: {}, tenants }, cursor, 200, p, operationId);
+    await expectPlan((db) => db.query(text, p.values), 'events_by_acceptance');
+  });
+
+  test('of what failed and is not being retried, newest first, reads the failures of the tenant', async () => {
+    const list = (db: Queryable) =>
+      listDeliveries(db, tenant.id, { state: ['failed'], open: false }, { limit: 20 });
+    await expectPlan(list, 'deliveries_failed_by_tenant');
+    await expectPlan(list, 'executions_one_open');
+  });
+
+  test('of the failures of an operation reads the items of that operation', async () => {
+    await expectPlan(page({ failuresOf: operationId }, { partition: 0 }), 'executions_by_operation');
+  });
+
+  test('of what an operation left reads its items and its exclusions', async () => {
+    await expectPlan(page({ remainderOf: operationId }, { partition: 0 }), 'executions_by_operation');
+    await expectPlan(page({ remainderOf: operationId }, { partition: 0 }), 'exclusions_pkey');
+  });
+
+  test('is frozen without reading what it does not select', async () => {
+    const operation = await loadOperation(store.pool, operationId);
+    if (!operation) throw new Error('no such operation');
+    await expectPlan(
+      (db) => freezePage(db, operation, { ...WHOLE, limit: 5_000 }),
+      'deliveries_failed_by_endpoint',
+    );
+  });
+});
+
+describe.each([{ generic: false }, { generic: true }])('planned for any parameters: $generic', (options) => {
+  test('a claim reads the queue of its endpoints', async () => {
+    for (const workedBy of [LIVE_LANE, operationId])
+      await expectPlan(
+        (db) =>
+          claimItems(
+            db,
+            workedBy,
+            randomUUID(),
+            endpointIds.map((endpointId) => ({ endpointId, count: 8 })),
+            1_000,
+            1e6,
+          ),
+        'executions_queue',
+        options,
+      );
+  });
+
+  test('looking for ready endpoints hops through the queue', async () => {
+    for (const workedBy of [LIVE_LANE, operationId])
+      await expectPlan((db) => readyEndpoints(db, workedBy), 'executions_queue', options);
+  });
+
+  test('recording looks up what it records', async () => {
+    const claim = await store.claim({ workedBy: operationId, count: 10 });
+    expect(claim.items.length).toBeGreaterThan(50);
+    await expectPlan(
+      (db) =>
+        recordOutcomes(
+          db,
+          claim.items.map((item) => outcomeOf(claim.token, item, 500)),
+        ),
+      'executions_pkey',
+      options,
+    );
+    await store.record(claim, 'released');
+  });
+});
+
+describe('the rarer changes', () => {
+  const IDS = Array.from({ length: 50 }, () => anyId(randomUUID()));
+
+  test('find what they change by an index', async () => {
+    const { operationId: small } = await store.retry(tenant, {
+      filter: { endpointIds: endpointIds.slice(10, 11) },
+    });
+    await store.select(small);
+    await expectPlan((db) => cancelUnsent(db, small, 2_000), 'executions_by_operation');
+    await expectPlan((db) => giveUpOverdue(db, 1_000), 'executions_give_up');
+    await expectPlan(
+      (db) => ignoreAtClosedEndpoints(db, operationId, endpointIds, 1_000),
+      'executions_queue',
+    );
+    await expectPlan((db) => refoldDeliveries(db, IDS), 'deliveries_pkey');
+    await expectPlan(
+      (db) => resolveUnknown(db, tenant.id, IDS[0] ?? NO_ID, 'failed'),
+      'executions_by_delivery',
+    );
+    await expectPlan((db) => reopenCoalesced(db, operationId, 2_000), 'exclusions_pkey');
+  });
+});
+
+describe('what holds deliveries back', () => {
+  test('is asked for by the executions of a page, or by hopping through the queue of an operation', async () => {
+    const ids = Array.from({ length: 500 }, () => anyId(randomUUID()));
+    await expectPlan((db) => waitsOfExecutions(db, ids), 'executions_pkey');
+    const operation = await loadOperation(store.pool, operationId);
+    if (!operation) throw new Error('the operation is not there');
+    await expectPlan((db) => withWaits(db, [operation]), 'executions_queue');
+    await expectPlan((db) => countWaitingAt(db, tenant.id, endpointIds[0] ?? NO_ID, 100), 'executions_queue');
+  });
+
+  test('is lifted by the queues of one endpoint', async () => {
+    const [endpointId = NO_ID] = endpointIds;
+    await expectPlan((db) => itemsWaitingAt(db, tenant.id, endpointId), 'executions_queue');
+    await expectPlan((db) => wakeOperationsAt(db, tenant.id, endpointId), 'executions_queue');
+    await expectPlan((db) => handOverWaiting(db, [endpointId], 1_000), 'executions_queue');
+    await expectPlan((db) => handBackWaiting(db, tenant.id, endpointId), 'executions_queue');
+    await expectPlan((db) => makeRetryAftersDue(db, tenant.id, endpointId), 'executions_queue');
+    await expectPlan((db) => closedEndpointsOf(db, operationId), 'executions_queue');
+  });
+});
+
+describe('what nobody can decide yet', () => {
+  test('costs neither a claim nor a look for ready endpoints anything, however much of it there is', async () => {
+    const endpointId = await store.newEndpoint(tenant, { onAmbiguous: 'hold' });
+    await seedFailures(store.pool, { tenantId: tenant.id, endpointIds: [endpointId], count: 5_000 });
+    await store.rows(
+      `insert into executions (tenant_id, delivery_id, endpoint_id, state, due_at, give_up_at, attempts, may_have_arrived)
+       select tenant_id, id, endpoint_id, 'unknown', now() - interval '2 days', now() - interval '1 day', 1, true
+       from deliveries where endpoint_id = $1`,
+      [endpointId],
+    );
+    await store.rows('analyze executions');
+    const single = createPool(store.url, { max: 1 });
+    const read = async () => {
+      await single.query('select pg_stat_force_next_flush()');
+      const answer = await single.query<{ entries: string }>(
+        `select sum(idx_tup_read) as entries from pg_stat_user_indexes where relname = 'executions'`,
+      );
+      return Number(onlyRow(answer).entries);
+    };
+    const before = await read();
+    await readyEndpoints(single, LIVE_LANE);
+    await claimItems(single, LIVE_LANE, randomUUID(), [{ endpointId, count: 8 }], 1_000, 1e6);
+    await withTransaction(single, (db) => giveUpOverdue(db, 100));
+    expect((await read()) - before).toBeLessThan(500);
+    await single.end();
+  });
+});

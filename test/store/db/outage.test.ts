@@ -1,0 +1,79 @@
+import { describe, expect, test } from '@jest/globals';
+import { isOutage } from '../../../src/store/db/outage.ts';
+
+const coded = (code: string, more = {}) =>
+  Object.assign(new Error('a text that says nothing'), { code, ...more });
+
+describe('an error of a step', () => {
+  test.each([
+    '08006',
+    '08P01',
+    '28P01',
+    '3D000',
+    '40001',
+    '40P01',
+    '53100',
+    '53200',
+    '53300',
+    '55P03',
+    '57014',
+    '57P01',
+    '57P03',
+    '58030',
+    '25006',
+    'ECONNRESET',
+    'ECONNREFUSED',
+    'EPIPE',
+    'ETIMEDOUT',
+    'EHOSTUNREACH',
+    'ENOTFOUND',
+    'EAI_AGAIN',
+  ])('with the code %s says that something is away', (code) => {
+    expect(isOutage(coded(code))).toBe(true);
+  });
+
+  test.each([
+    '22008',
+    '22P02',
+    '22003',
+    '21000',
+    '23502',
+    '23505',
+    '23514',
+    '42601',
+    '42P01',
+    '42501',
+    '0A000',
+    'P0001',
+    'RD001',
+    'RD002',
+    'XX001',
+    'counts_disagree',
+    'ERR_INVALID_ARG_TYPE',
+  ])('with the code %s says that it would fail again', (code) => {
+    expect(isOutage(coded(code))).toBe(false);
+  });
+
+  test('without a code is told by what the pool says, or by its class', () => {
+    expect(isOutage(new Error('timeout exceeded when trying to connect'))).toBe(true);
+    expect(isOutage(new Error('Connection terminated unexpectedly'))).toBe(true);
+    expect(isOutage(new Error('Cannot use a pool after calling end on the pool'))).toBe(true);
+    expect(isOutage(new DOMException('stopped', 'AbortError'))).toBe(true);
+    for (const mistake of [
+      new TypeError('x is not a function'),
+      new RangeError('too deep'),
+      new Error(''),
+      undefined,
+    ])
+      expect(isOutage(mistake)).toBe(false);
+  });
+
+  test('of several addresses is one where all of them are away', () => {
+    expect(isOutage(new AggregateError([coded('ECONNREFUSED'), coded('EHOSTUNREACH')]))).toBe(true);
+    expect(isOutage(new AggregateError([coded('ECONNREFUSED'), coded('22P02')]))).toBe(false);
+  });
+
+  test('of a statement that was prepared before a migration passes by itself', () => {
+    expect(isOutage(coded('0A000', { routine: 'RevalidateCachedQuery' }))).toBe(true);
+  });
+});

@@ -1,0 +1,165 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import {
+  type AcceptRequest,
+  type AcceptResult,
+  acceptOperation,
+} from '../../../src/operations/accept-operation.ts';
+import type { Pool } from '../../../src/store/db/pool.ts';
+import { Crashed, crashingPool } from '../../support/store/crashing-pool.ts';
+import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+
+const DAY_MS = 86_400_000;
+
+let store: TestStore;
+let tenant: TestTenant;
+let started: string[];
+
+beforeAll(async () => {
+  store = await createTestStore({ connections: 20 });
+});
+beforeEach(async () => {
+  tenant = await store.newTenant();
+  started = [];
+});
+afterAll(() => store.close());
+
+type Asked = {
+  key: string;
+  scope?: string;
+  body?: string;
+  tenant?: TestTenant;
+  keepMs?: number;
+  pool?: Pool;
+};
+
+function accept({
+  key,
+  scope = tenant.id,
+  body = 'a',
+  keepMs = DAY_MS,
+  ...asked
+}: Asked): Promise<AcceptResult> {
+  const request: AcceptRequest = {
+    tenant: asked.tenant ?? tenant,
+    surface: 'native',
+    caller: { actor: 'test' },
+    kind: 'retry',
+    target: 'current',
+    selection: { filter: {} },
+    options: {},
+    idempotency: {
+      scope,
+      key,
+      fingerprint: createHash('sha256').update(body).digest(),
+      keep: { ms: keepMs },
+    },
+    render: ({ operation, idempotencyExpiresAt }) => ({
+      id: operation.id,
+      workflowId: operation.workflowId,
+      expires: idempotencyExpiresAt,
+      nonce: randomUUID(),
+    }),
+  };
+  return acceptOperation(
+    {
+      ...store.deps,
+      pool: asked.pool ?? store.pool,
+      startOperation: async ({ workflowId }) => void started.push(workflowId),
+    },
+    request,
+  );
+}
+
+function bodyOf(result: AcceptResult) {
+  if (!result.ok) throw new Error(result.code);
+  return { ...JSON.parse(result.body), replayed: result.replayed };
+}
+
+function expire(): Promise<unknown> {
+  return store.rows('update idempotency_keys set expires_at = clock_timestamp() where tenant_id = $1', [
+    tenant.id,
+  ]);
+}
+
+test('fifty uses of a key at once make one operation and fifty equal answers', async () => {
+  const answers = await Promise.all(Array.from({ length: 50 }, () => accept({ key: 'k' })));
+  expect(new Set(answers.map((answer) => answer.ok && answer.body)).size).toBe(1);
+  expect(answers.filter((answer) => answer.ok && !answer.replayed)).toHaveLength(1);
+  expect(await store.rows('select from operations where tenant_id = $1', [tenant.id])).toHaveLength(1);
+  expect(started).toHaveLength(1);
+});
+
+test('another body under the same key is refused and does nothing', async () => {
+  await accept({ key: 'k' });
+  expect(await accept({ key: 'k', body: 'b' })).toEqual({ ok: false, code: 'idempotency_key_reused' });
+  expect(await store.rows('select from operations where tenant_id = $1', [tenant.id])).toHaveLength(1);
+});
+
+test('keys of two scopes have nothing to do with each other', async () => {
+  const other = await store.newTenant();
+  const [first, second] = [
+    bodyOf(await accept({ key: 'k' })),
+    bodyOf(await accept({ key: 'k', tenant: other, scope: other.id })),
+  ];
+  expect(first.id).not.toBe(second.id);
+  expect(first.workflowId).not.toBe(second.workflowId);
+});
+
+test('only hashes of a key are kept', async () => {
+  await accept({ key: 'customer-4711' });
+  const [row] = await store.rows('select * from idempotency_keys where tenant_id = $1', [tenant.id]);
+  expect(JSON.stringify(row)).not.toContain('customer-4711');
+  expect(row.key_hash).toEqual(createHash('sha256').update('customer-4711').digest());
+});
+
+test('the answer holds until the time it names, and not after', async () => {
+  const first = bodyOf(await accept({ key: 'k', keepMs: 60_000 }));
+  const [row] = await store.rows('select expires_at, created_at from idempotency_keys where tenant_id = $1', [
+    tenant.id,
+  ]);
+  expect(row.expires_at.toISOString()).toBe(first.expires);
+  expect(bodyOf(await accept({ key: 'k' }))).toEqual({ ...first, replayed: true });
+});
+
+test('a key used again after its expiry gets its second use, a new operation and a workflow id of its own', async () => {
+  const first = bodyOf(await accept({ key: 'k' }));
+  await expire();
+  const second = bodyOf(await accept({ key: 'k', body: 'another body' }));
+  expect(second.replayed).toBe(false);
+  expect(second.id).not.toBe(first.id);
+  expect(first.workflowId).toMatch(/^retry\/t-[0-9a-f]+\/[0-9a-f]{32}\.1$/);
+  expect(second.workflowId).toBe(first.workflowId.replace(/\.1$/, '.2'));
+  expect(started).toEqual([first.workflowId, second.workflowId]);
+  await expire();
+  expect(bodyOf(await accept({ key: 'k' })).workflowId).toMatch(/\.3$/);
+});
+
+test('a key used again by many at once after its expiry is used once', async () => {
+  await accept({ key: 'k' });
+  await expire();
+  const answers = await Promise.all(Array.from({ length: 20 }, () => accept({ key: 'k' })));
+  expect(new Set(answers.map((answer) => bodyOf(answer).id)).size).toBe(1);
+  expect(await store.rows('select use from idempotency_keys where tenant_id = $1', [tenant.id])).toEqual([
+    { use: 2 },
+  ]);
+});
+
+test('a process that dies before its commit leaves the key free, and one that dies after it has used it', async () => {
+  const dying = (key: string, statement: number, after: boolean) =>
+    accept({ key, pool: crashingPool(store.pool, { statement, after }) });
+  const operations = () => store.rows('select from operations where tenant_id = $1', [tenant.id]);
+  let statements = 0;
+  for (let crashed = true; crashed; ) {
+    expect(await operations()).toEqual([]);
+    crashed = await dying('k', statements, false).then(
+      () => false,
+      (error) => error instanceof Crashed,
+    );
+    if (crashed) statements += 1;
+  }
+  expect(await operations()).toHaveLength(1);
+  await expect(dying('other', statements - 1, true)).rejects.toThrow(Crashed);
+  expect(await operations()).toHaveLength(2);
+  expect(bodyOf(await accept({ key: 'other' })).replayed).toBe(true);
+});

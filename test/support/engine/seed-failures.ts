@@ -1,0 +1,47 @@
+import type { Pool } from '../../../src/store/db/pool.ts';
+
+/** What is to be seeded. Ids are uuids. */
+export interface Failures {
+  tenantId: string;
+  endpointIds: string[];
+  count: number;
+  bodyBytes?: number;
+  faultCode?: string;
+}
+
+/**
+ * Loads failed deliveries set-based, as if each had been dispatched once and failed: for tests and benchmarks of what
+ * comes after a failure, at sizes that nobody wants to wait for. Events are spread over the endpoints in turn.
+ */
+export async function seedFailures(pool: Pool, failures: Failures): Promise<void> {
+  const { tenantId, endpointIds, count, bodyBytes = 100, faultCode = 'http_5xx' } = failures;
+  await pool.query(
+    `with counter as (
+      update tenant_counters set last_event_number = last_event_number + $3 where tenant_id = $1
+      returning last_event_number - $3 as before
+    ), seeds as materialized (
+      select n, uuidv7() as event_id, uuidv7() as delivery_id, uuidv7() as execution_id,
+        ($2::uuid[])[1 + n % cardinality($2::uuid[])] as endpoint_id, now() - interval '1 hour' + n * interval '1 microsecond' as at
+      from generate_series(0, $3::int - 1) n
+    ), payload as (
+      insert into payloads (event_id, tenant_id, body)
+      select event_id, $1, '{"n":' || n || ',"fill":"' || repeat('x', $4) || '"}' from seeds
+    ), event as (
+      insert into events (id, tenant_id, number, type, accepted_at, ingest_call_id, payload_bytes)
+      select event_id, $1, counter.before + n + 1, 'test.seeded', at, $1, $4 + 20 from seeds, counter
+    ), delivery as (
+      insert into deliveries (id, tenant_id, event_id, endpoint_id, state, state_changed_at, accepted_at, payload_bytes,
+        original_version, attempts, last_attempt_at, fault_code, http_status)
+      select delivery_id, $1, event_id, endpoint_id, 'failed', at, at, $4 + 20, 1, 1, at, $5, 500 from seeds
+    ), execution as (
+      insert into executions (id, tenant_id, delivery_id, endpoint_id, state, reason, due_at, give_up_at, attempts, created_at,
+        finished_at)
+      select execution_id, $1, delivery_id, endpoint_id, 'failed', 'exhausted', at, at + interval '1 day', 1, at, at from seeds
+    )
+    insert into attempts (execution_id, number, tenant_id, endpoint_version, started_at, duration_ms, outcome, fault_code,
+      http_status)
+    select execution_id, 1, $1, 1, at, 5, 'retryable', $5, 500 from seeds`,
+    [tenantId, endpointIds, count, bodyBytes, faultCode],
+  );
+  await pool.query('analyze events, deliveries, executions, payloads, attempts');
+}

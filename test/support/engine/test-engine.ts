@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto';
+import { type Service, type ServiceOptions, startService } from '../../../src/service.ts';
+import { createLogger, type Log } from '../../../src/telemetry/log.ts';
+import type { WorkerSizes } from '../../../src/worker/worker.ts';
+import { createTestClient, type TestClient } from '../api/test-client.ts';
+import { createTestDatabase, type TestDatabase } from '../store/test-database.ts';
+
+/** The whole service in this process, on a database of its own and task queues of its own. */
+export interface TestEngine {
+  database: TestDatabase;
+  service: Service;
+  client: TestClient;
+  adminKey: string;
+  options: ServiceOptions;
+  log: string[];
+  /** Starts one more worker; the engine stops it with the rest. */
+  addWorker(sizes?: Partial<WorkerSizes>): Promise<Service>;
+  close(): Promise<void>;
+}
+
+/** Starts API and worker over the run's real Postgres and Temporal. */
+export async function startTestEngine({
+  sizes = {},
+  roles = { api: true, worker: true },
+  temporal = { address: environment('REDRIVE_TEST_TEMPORAL_ADDRESS') },
+  database,
+  surfaces,
+}: {
+  sizes?: Partial<WorkerSizes>;
+  roles?: ServiceOptions['roles'];
+  /** Another way to Temporal, such as through a proxy that can be cut. */
+  temporal?: ServiceOptions['temporal'];
+  surfaces?: NonNullable<ServiceOptions['surfaces']>;
+  /** A database elsewhere; by default one of its own on the run's Postgres. */
+  database?: TestDatabase;
+} = {}): Promise<TestEngine> {
+  database ??= await createTestDatabase();
+  const adminKey = `rdk_${randomBytes(32).toString('base64url')}`;
+  const log: string[] = [];
+  const options: ServiceOptions = {
+    config: {
+      host: '127.0.0.1',
+      port: 0,
+      allowedNetworks: ['127.0.0.0/8'],
+      adminKey,
+      logLevel: 'info',
+      taskQueuePrefix: `test-${randomBytes(6).toString('hex')}`,
+    },
+    databaseUrl: database.url,
+    temporal,
+    roles,
+    masterKey: randomBytes(32),
+    workflowBundle: environment('REDRIVE_TEST_WORKFLOW_BUNDLE'),
+    sizes: { sweepEveryMs: 500, socketsPerSlice: 32, liveSockets: 32, ...sizes },
+    log: collecting(log),
+    ...(surfaces ? { surfaces } : {}),
+  };
+  const service = await startService(options);
+  const client = await createTestClient(service.url ?? '', adminKey);
+  const workers: Service[] = [];
+  return {
+    database,
+    service,
+    client,
+    adminKey,
+    options,
+    log,
+    async addWorker(own = {}) {
+      const worker = await startService({
+        ...options,
+        roles: { api: false, worker: true },
+        sizes: { ...options.sizes, ...own },
+      });
+      workers.push(worker);
+      return worker;
+    },
+    async close() {
+      await Promise.all([service, ...workers].map((each) => each.stop()));
+      await database.drop();
+    },
+  };
+}
+
+function collecting(lines: string[]): Log {
+  return createLogger({
+    level: 'info',
+    destination: { write: (line: string) => void lines.push(line) },
+  });
+}
+
+function environment(name: string): string {
+  const value = process.env[name];
+  if (!value)
+    throw new Error(`${name} is not set: run the tests by \`npm test\`, which starts what they need`);
+  return value;
+}

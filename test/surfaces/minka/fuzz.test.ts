@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { canonicalJson } from '../../../src/domain/json/canonical-json.ts';
+import { startTestApi, type TestApi } from '../../support/api/test-api.ts';
+import {
+  ask,
+  isVerified,
+  proofOf,
+  type RawAnswer,
+  sha256,
+  signed,
+  tokenOf,
+} from '../../support/surfaces/minka-client.ts';
+import { createMinkaScene, type MinkaScene } from '../../support/surfaces/minka-scene.ts';
+
+let api: TestApi;
+let scene: MinkaScene;
+
+beforeAll(async () => {
+  api = await startTestApi();
+  scene = await createMinkaScene(api, { ...api.tenant, key: api.key });
+});
+afterAll(() => api.close());
+
+const strange = fc.oneof(
+  fc.constantFrom('', '\0', '\ud800', 'mint-bridge', '$brg.', 'a@b@c', '__proto__', '%', '%00', '../x', '𝔘'),
+  fc.string({ unit: 'binary' }),
+);
+const value = fc.oneof(strange, fc.jsonValue({ maxDepth: 3 }), fc.constantFrom(0, -0, 1e21, 0.1, 60, null));
+const members = fc.dictionary(
+  fc.oneof(fc.constantFrom('maxAge', 'handle', 'custom', '__proto__'), strange),
+  value,
+  {
+    maxKeys: 3,
+  },
+);
+
+function expectSigned(answer: RawAnswer): void {
+  expect(answer.status).toBeLessThan(500);
+  if (answer.text !== '""') expect(isVerified(answer.body)).toBe(true);
+}
+
+/** Half a surrogate pair cannot be in a URL. */
+const wellFormed = (text: string) => Buffer.from(text).toString();
+
+/** As a client sends it: what was parsed is what is signed. */
+const parsed = (data: unknown) => JSON.parse(JSON.stringify(data));
+
+test('whatever is signed and sent as a retry, the answer is signed or the success, and no 5xx', async () => {
+  await fc.assert(
+    fc.asyncProperty(members, members, strange, fc.boolean(), async (data, custom, bridge, right) => {
+      const body = signed(scene.signer, parsed(data), parsed(custom));
+      const name = right ? 'mint-bridge' : encodeURIComponent(wellFormed(bridge)) || 'x';
+      expectSigned(await scene.retry({}, { body, bridge: name }));
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('whatever an envelope is like, the answer is signed or the success, and no 5xx', async () => {
+  const hash = sha256(canonicalJson({}));
+  await fc.assert(
+    fc.asyncProperty(members, members, members, async (envelope, meta, proof) => {
+      const proofs = [{ ...proofOf(scene.signer, hash), ...proof }];
+      expectSigned(
+        await scene.retry({}, { body: { hash, data: {}, meta: { proofs, ...meta }, ...envelope } }),
+      );
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('whatever is asked of a list, the answer is signed, and no 5xx', async () => {
+  const names = fc.constantFrom(
+    ...['data.handle', 'data.bridge', 'meta.status', 'meta.replay', 'meta.moment'].flatMap((path) =>
+      ['', '.$eq', '.$gt', '.$in', '.$nin', '.$regex', '.$x'].map((operator) => path + operator),
+    ),
+    'page.index',
+    'page.limit',
+  );
+  const values = fc.oneof(
+    strange,
+    fc.constantFrom(
+      '1',
+      '-1',
+      '999999999',
+      '2026-01-01T00:00:00Z',
+      '2026-02-30T00:00:00Z',
+      '1972-06-30T23:59:60Z',
+      'a,b',
+    ),
+    fc.stringMatching(/^[()[\]{}*+?.\\|^$a-c0-9,:=-]{0,20}$/),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.tuple(names, values), { maxLength: 4 }), members, async (query, claims) => {
+      const search = new URLSearchParams(
+        query.map(([name, text]) => [name, wellFormed(text)] as [string, string]),
+      );
+      for (const token of [tokenOf(scene.signer), tokenOf(scene.signer, parsed(claims), parsed(claims))])
+        expectSigned(
+          await ask(api.url, 'GET', `/v2/bridges/mint-bridge/events?${search}`, {
+            headers: { authorization: `Bearer ${token}` },
+          }),
+        );
+    }),
+    { numRuns: 500 },
+  );
+});
