@@ -2,24 +2,18 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { PROBLEMS } from '../../src/api/problems/problem-table.ts';
 import type { Route } from '../../src/api/route.ts';
 import { apiRoutes } from '../../src/api/server.ts';
 import { type Scope, TENANT_SCOPES } from '../../src/domain/tenancy/scope.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
-import {
-  type ApiWorld,
-  bodyFor,
-  pathFor,
-  rowCounts,
-  startApiWorld,
-  type TenantThings,
-} from '../support/api/api-world.ts';
+import { bodyFor, pathFor, rowCounts, type TenantThings } from '../support/api/api-world.ts';
 import type { TestAnswer, TestRequest } from '../support/api/test-api.ts';
+import { useApiWorld } from '../support/api/use-api.ts';
 import { eventually } from '../support/eventually.ts';
 
-let world: ApiWorld;
+const world = useApiWorld();
 /** Routes are data: their handlers are not called here, so that nothing is needed to list them. */
 const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0], SURFACES).filter(
   ({ surface }) => surface.name === 'native',
@@ -28,11 +22,6 @@ const guarded = routes.filter(({ access }) => access.of !== 'anyone');
 const withBody = guarded.filter(({ method, path }) => bodyFor({ method, path }, placeholder()) !== undefined);
 const posts = guarded.filter(({ method }) => method === 'post' || method === 'patch');
 const withId = guarded.filter(({ path, access }) => path.includes('{id}') && access.of === 'tenant');
-
-beforeAll(async () => {
-  world = await startApiWorld();
-});
-afterAll(() => world.api.close());
 
 const named = (list: Route[]) =>
   list.map((route) => [`${route.method.toUpperCase()} ${route.path}`, route] as const);

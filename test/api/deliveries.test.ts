@@ -1,21 +1,19 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { useApi } from '../support/api/use-api.ts';
 import {
   type SeededDelivery,
   seedEndpoint,
   seedFailedDeliveries,
 } from '../support/engine/failed-deliveries.ts';
 
-let api: TestApi;
+const api = useApi();
 let endpointId: string;
 let seeded: SeededDelivery[];
 
 beforeAll(async () => {
-  api = await startTestApi();
   endpointId = await seedEndpoint(api);
   seeded = await seedFailedDeliveries(api, 7);
 });
-afterAll(() => api.close());
 
 const list = (query: string) => api.call('GET', `/api/v1/deliveries?${query}`);
 const idsOf = (answer: { body: { items: { id: string }[] } }) => answer.body.items.map(({ id }) => id);

@@ -1,13 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { endpointHeadersContext, endpointSecretContext } from '../../src/sealing/sealing-contexts.ts';
-import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { useApi } from '../support/api/use-api.ts';
 
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await startTestApi();
-});
-afterAll(() => api.close());
+const api = useApi();
 
 const url = 'https://hooks.example/in';
 const make = (body: object) => api.call('POST', '/api/v1/endpoints', { body });

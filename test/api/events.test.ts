@@ -1,13 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { useApi } from '../support/api/use-api.ts';
 
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await startTestApi();
-});
-afterAll(() => api.close());
+const api = useApi();
 
 async function storedBody(eventId: string): Promise<string> {
   const { rows } = await api.database.pool.query('select body from payloads where event_id = $1', [

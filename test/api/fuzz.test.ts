@@ -1,19 +1,15 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { apiRoutes } from '../../src/api/server.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
-import { type ApiWorld, bodyFor, pathFor, startApiWorld } from '../support/api/api-world.ts';
+import { bodyFor, pathFor } from '../support/api/api-world.ts';
+import { useApiWorld } from '../support/api/use-api.ts';
 
-let world: ApiWorld;
+const world = useApiWorld();
 const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0], SURFACES).filter(
   ({ access, path, surface }) =>
     surface.name === 'native' && access.of !== 'anyone' && !path.endsWith('/stream'),
 );
-
-beforeAll(async () => {
-  world = await startApiWorld();
-});
-afterAll(() => world.api.close());
 
 const ids = fc.constantFrom(
   'ours',

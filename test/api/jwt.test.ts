@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type CryptoKey, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT, UnsecuredJWT } from 'jose';
 import { createAddressGuard } from '../../src/outbound/address-guard.ts';
 import { createKeySets } from '../../src/outbound/key-sets.ts';
-import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { startTestApi } from '../support/api/test-api.ts';
+import { useApi } from '../support/api/use-api.ts';
 import { eventually } from '../support/eventually.ts';
 
 const ISSUER = 'https://id.acme.example/';
@@ -14,18 +15,18 @@ const COOLDOWN_MS = 300;
 type Signer = (claims?: Record<string, unknown>, header?: Record<string, unknown>) => Promise<string>;
 type Pair = { privateKey: CryptoKey; jwk: JWK };
 
-let api: TestApi;
+const api = useApi(() => {
+  const guard = createAddressGuard(['127.0.0.1/32']);
+  const keySets = createKeySets(guard, { timeoutMs: 1_000, cooldownMs: COOLDOWN_MS, keepMs: 60_000 });
+  return { guard, keySets };
+});
 let published: { server: Server; url: string; keys: unknown; asked: number; answer?: () => string };
 let audiences = 0;
 
 beforeAll(async () => {
-  const guard = createAddressGuard(['127.0.0.1/32']);
-  const keySets = createKeySets(guard, { timeoutMs: 1_000, cooldownMs: COOLDOWN_MS, keepMs: 60_000 });
-  api = await startTestApi({ guard, keySets });
   published = await publishKeys();
 });
 afterAll(async () => {
-  await api.close();
   await new Promise((resolve) => published.server.close(resolve));
 });
 

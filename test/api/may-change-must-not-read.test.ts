@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Grant } from '../../src/domain/tenancy/grant.ts';
 import type { Scope } from '../../src/domain/tenancy/scope.ts';
 import { endpointHeadersContext } from '../../src/sealing/sealing-contexts.ts';
-import { startTestApi, type TestAnswer, type TestApi } from '../support/api/test-api.ts';
+import type { TestAnswer } from '../support/api/test-api.ts';
+import { useApi } from '../support/api/use-api.ts';
 import { seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
 
 /**
@@ -14,11 +15,10 @@ const SEALED = 'canary-sealed-header';
 const SECRET = `whsec_${Buffer.from('canary-signing-secret-of-32-bytes').toString('base64')}`;
 const ISSUER_SECRET = 'canary-issuer-secret-of-32-bytes-or-more';
 
-let api: TestApi;
+const api = useApi();
 const keys = {} as Record<Grant | 'writer', string>;
 
 beforeAll(async () => {
-  api = await startTestApi();
   for (const grant of ['operator', 'recovery_operator', 'admin'] as const)
     keys[grant] = (
       await api.call('POST', '/api/v1/keys', {
@@ -28,7 +28,6 @@ beforeAll(async () => {
     ).body.key;
   keys.writer = await api.newKey(api.tenant.id, ['write:endpoints']);
 });
-afterAll(() => api.close());
 
 async function endpoint(change: object = {}): Promise<{ id: string; path: string }> {
   const { body } = await api.call('POST', '/api/v1/endpoints', {

@@ -1,17 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { useApi } from '../support/api/use-api.ts';
 import { seedEndpoint, seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
 
 /** What could never match, send or hold anything is refused where it is asked for, with the place and what is possible. */
 
-let api: TestApi;
+const api = useApi();
 const url = 'https://hooks.example/in';
-
-beforeAll(async () => {
-  api = await startTestApi();
-});
-afterAll(() => api.close());
 
 const make = (body: object) => api.call('POST', '/api/v1/endpoints', { body: { url, ...body } });
 

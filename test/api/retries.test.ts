@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { PROBLEMS } from '../../src/api/problems/problem-table.ts';
 import { showId } from '../../src/domain/tenancy/typed-id.ts';
 import { rowCounts } from '../support/api/api-world.ts';
-import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { startTestApi } from '../support/api/test-api.ts';
+import { useApi } from '../support/api/use-api.ts';
 import {
   type SeededDelivery,
   seedEndpoint,
@@ -11,16 +12,14 @@ import {
 } from '../support/engine/failed-deliveries.ts';
 import { anyId } from '../support/store/any-id.ts';
 
-let api: TestApi;
+const api = useApi();
 let seeded: SeededDelivery[];
 let endpointId: string;
 
 beforeAll(async () => {
-  api = await startTestApi();
   endpointId = await seedEndpoint(api);
   seeded = await seedFailedDeliveries(api, 13);
 });
-afterAll(() => api.close());
 
 const post = (body: unknown, idempotencyKey?: string) =>
   api.call('POST', '/api/v1/retries', {

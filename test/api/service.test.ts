@@ -1,20 +1,16 @@
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { openApiDocument } from '../../src/api/documents/openapi.ts';
 import { PROBLEMS } from '../../src/api/problems/problem-table.ts';
 import { apiRoutes } from '../../src/api/server.ts';
 import { createPool } from '../../src/store/db/pool.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
-import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { startTestApi } from '../support/api/test-api.ts';
+import { useApi } from '../support/api/use-api.ts';
 import { seedEndpoint, seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
 
 const root = new URL('../../', import.meta.url);
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await startTestApi();
-});
-afterAll(() => api.close());
+const api = useApi();
 
 describe('the service', () => {
   test('says that it is alive, and which of its parts are ready', async () => {

@@ -1,8 +1,8 @@
 import { get, type IncomingMessage } from 'node:http';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { hashApiKey, makeApiKey } from '../../src/api/authentication/api-key.ts';
 import { insertApiKey } from '../../src/store/tenancy/api-keys.ts';
-import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { useApi } from '../support/api/use-api.ts';
 import { seedEndpoint, seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
 import { eventually } from '../support/eventually.ts';
 import { patient } from '../support/patience.ts';
@@ -11,14 +11,13 @@ const ITEMS = 60_000;
 const EVENTS = 'text/event-stream';
 const NDJSON = 'application/x-ndjson';
 
-let api: TestApi;
+const api = useApi({
+  streamLimits: { exportsOfTenant: 4, eventsOfCredential: 20, eventsOfTenant: 50, checkEveryMs: 50 },
+});
 let operation: string;
 const open: IncomingMessage[] = [];
 
 beforeAll(async () => {
-  api = await startTestApi({
-    streamLimits: { exportsOfTenant: 4, eventsOfCredential: 20, eventsOfTenant: 50, checkEveryMs: 50 },
-  });
   await seedEndpoint(api);
   const [seeded] = await seedFailedDeliveries(api, 1);
   const started = await api.call('POST', '/api/v1/retries', {
@@ -27,7 +26,6 @@ beforeAll(async () => {
   operation = started.body.id;
   await manyItems(operation);
 });
-afterAll(() => api.close());
 afterEach(() => {
   for (const response of open.splice(0)) response.destroy();
 });

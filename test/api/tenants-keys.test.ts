@@ -1,12 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { describe, expect, test } from '@jest/globals';
+import { useApi } from '../support/api/use-api.ts';
 
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await startTestApi();
-});
-afterAll(() => api.close());
+const api = useApi();
 
 describe('a tenant', () => {
   test('is made, shown by id and handle, changed and listed by the admin', async () => {

@@ -1,42 +1,18 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { uuidIn } from '../support/api/retries.ts';
 import { counted } from '../support/concurrency.ts';
 import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
-import { connectTestTemporal, type TemporalClient } from '../support/engine/temporal-client.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { startTestEngine } from '../support/engine/test-engine.ts';
+import { useEngine, useScenes, useTemporal } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { patient } from '../support/patience.ts';
 import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
-import {
-  type Behaviour,
-  flaky,
-  hang,
-  ok,
-  retryAfter,
-  slow,
-  status,
-} from '../support/receivers/receiver-behaviour.ts';
+import { flaky, hang, ok, retryAfter, slow, status } from '../support/receivers/receiver-behaviour.ts';
 
-let engine: TestEngine;
-let temporal: TemporalClient;
-const scenes: Scene[] = [];
-
-beforeAll(async () => {
-  temporal = await connectTestTemporal();
-  // Commands have to work without the net: a sweep an hour proves nothing and mends nothing.
-  engine = await startTestEngine({ sizes: { sweepEveryMs: 3_600_000 } });
-});
-afterAll(async () => {
-  await engine.close();
-  await temporal.close();
-});
-afterEach(() => Promise.all(scenes.splice(0).map((each) => each.close())));
-
-async function scene(behaviours: Behaviour[], endpoint: Record<string, unknown> = {}): Promise<Scene> {
-  const made = await createScene(engine, behaviours, endpoint);
-  scenes.push(made);
-  return made;
-}
+const temporal = useTemporal();
+// Commands have to work without the net: a sweep an hour proves nothing and mends nothing.
+const engine = useEngine({ sizes: { sweepEveryMs: 3_600_000 } });
+const scene = useScenes(engine);
 
 function requestsOf(some: Receiver[]): number {
   return some.reduce((sum, { requests }) => sum + requests.length, 0);

@@ -1,20 +1,17 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, expect, test } from '@jest/globals';
 import { uuidIn } from '../support/api/retries.ts';
 import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
-import { connectTestTemporal, type TemporalClient } from '../support/engine/temporal-client.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { useEngine, useTemporal } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { ok } from '../support/receivers/receiver-behaviour.ts';
 
 /** An operation with a step that Postgres refuses: it halts and says why, and nobody tries for ever what cannot succeed. */
 
-let engine: TestEngine;
-let temporal: TemporalClient;
+const temporal = useTemporal();
+const engine = useEngine();
 let it: Scene;
 
 beforeAll(async () => {
-  temporal = await connectTestTemporal();
-  engine = await startTestEngine();
   await engine.database.pool.query(
     `create function refuse_row() returns trigger language plpgsql as $$ begin perform 1 / 0; return new; end $$`,
   );
@@ -22,10 +19,6 @@ beforeAll(async () => {
 afterEach(async () => {
   await engine.database.pool.query('drop trigger if exists refuse on executions');
   await it.close();
-});
-afterAll(async () => {
-  await engine.close();
-  await temporal.close();
 });
 
 /** Has Postgres refuse such changes of executions of the tenant's operations. */

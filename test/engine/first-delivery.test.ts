@@ -1,10 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { VERSION } from '../../src/version.ts';
 import { retriesOf, uuidIn } from '../support/api/retries.ts';
 import { seedFailures } from '../support/engine/seed-failures.ts';
 import { connectTestTemporal } from '../support/engine/temporal-client.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import type { TestEngine } from '../support/engine/test-engine.ts';
+import { useEngine } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { patient } from '../support/patience.ts';
 import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
@@ -23,14 +24,10 @@ import {
   status,
 } from '../support/receivers/receiver-behaviour.ts';
 
-let engine: TestEngine;
+const engine = useEngine();
 const receivers: Receiver[] = [];
 let tenants = 0;
 
-beforeAll(async () => {
-  engine = await startTestEngine();
-});
-afterAll(() => engine.close());
 afterEach(() => Promise.all(receivers.splice(0).map((receiver) => receiver.close())));
 
 type Tenant = Awaited<ReturnType<TestEngine['client']['newTenant']>>;

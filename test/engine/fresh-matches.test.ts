@@ -1,35 +1,22 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { PLATFORM_TENANT } from '../../src/store/tenancy/tenants.ts';
 import { uuidIn } from '../support/api/retries.ts';
-import { createScene, type Scene } from '../support/engine/recovery-scene.ts';
-import { connectTestTemporal, type TemporalClient } from '../support/engine/temporal-client.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { createScene } from '../support/engine/recovery-scene.ts';
+import { useEngine, useTemporal } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { ok, slow } from '../support/receivers/receiver-behaviour.ts';
-import { readLedger, violationsOf } from '../support/store/ledger.ts';
 import { jackHenryAt } from '../support/surfaces/jack-henry.ts';
+import { closedAfterEach } from '../support/use.ts';
 
 const COUNT = 600;
 
-let engine: TestEngine;
-let temporal: TemporalClient;
-const scenes: Scene[] = [];
-
-beforeAll(async () => {
-  temporal = await connectTestTemporal();
-  engine = await startTestEngine();
-});
-afterAll(async () => {
-  expect(violationsOf(await readLedger(engine.database.pool))).toEqual([]);
-  await engine.close();
-  await temporal.close();
-});
-afterEach(() => Promise.all(scenes.splice(0).map((each) => each.close())));
+const temporal = useTemporal();
+const engine = useEngine({ checked: true });
+const own = closedAfterEach();
 
 /** Failures of one endpoint, and a second endpoint that never had them. */
 async function scene() {
-  const made = await createScene(engine, [slow(20)]);
-  scenes.push(made);
+  const made = own(await createScene(engine, [slow(20)]));
   await made.seed(COUNT);
   const fresh = await engine.client.newEndpoint(made.tenant.key, { url: made.receivers[0]?.url('/fresh') });
   const api = jackHenryAt(engine.service.url ?? '', engine.adminKey);

@@ -9,23 +9,20 @@ import { type Service, startService } from '../../src/service.ts';
 import { retriesOf, uuidIn } from '../support/api/retries.ts';
 import { createTestClient } from '../support/api/test-client.ts';
 import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
-import { connectTestTemporal, type TemporalClient } from '../support/engine/temporal-client.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { connectTestTemporal } from '../support/engine/temporal-client.ts';
+import { startTestEngine } from '../support/engine/test-engine.ts';
+import { useEngine, useTemporal } from '../support/engine/use-engine.ts';
 import { ok } from '../support/receivers/receiver-behaviour.ts';
 
-let engine: TestEngine;
-let temporal: TemporalClient;
+const temporal = useTemporal();
+const engine = useEngine();
 let it: Scene;
 
 beforeAll(async () => {
-  temporal = await connectTestTemporal();
-  engine = await startTestEngine();
   it = await createScene(engine, [ok, ok]);
 });
 afterAll(async () => {
   await it.close();
-  await engine.close();
-  await temporal.close();
 });
 
 async function expireKeys(): Promise<void> {

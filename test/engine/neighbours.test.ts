@@ -1,10 +1,10 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { addEndpoints } from '../support/api/add-endpoints.ts';
 import { uuidIn } from '../support/api/retries.ts';
 import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { useEngine } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
 import { ok, slow } from '../support/receivers/receiver-behaviour.ts';
@@ -12,13 +12,9 @@ import { ok, slow } from '../support/receivers/receiver-behaviour.ts';
 /** What others do, however much of it and however badly, is not felt next door. */
 
 const LIVE_SOCKETS = 32;
-let engine: TestEngine;
+const engine = useEngine({ sizes: { liveSockets: LIVE_SOCKETS } });
 const closing: (() => Promise<unknown>)[] = [];
 
-beforeAll(async () => {
-  engine = await startTestEngine({ sizes: { liveSockets: LIVE_SOCKETS } });
-});
-afterAll(() => engine.close());
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });

@@ -1,29 +1,24 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { uuidIn } from '../support/api/retries.ts';
-import { createScene, type Scene } from '../support/engine/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { createScene } from '../support/engine/recovery-scene.ts';
+import { useEngine } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
 import { ok, status } from '../support/receivers/receiver-behaviour.ts';
 import { jackHenryAt } from '../support/surfaces/jack-henry.ts';
+import { closedAfterEach } from '../support/use.ts';
 
-let engine: TestEngine;
-const scenes: Scene[] = [];
+const engine = useEngine();
+const own = closedAfterEach();
 const receivers: Receiver[] = [];
 
-beforeAll(async () => {
-  engine = await startTestEngine();
-});
-afterAll(() => engine.close());
 afterEach(async () => {
-  await Promise.all(scenes.splice(0).map((each) => each.close()));
   await Promise.all(receivers.splice(0).map((each) => each.close()));
 });
 
 /** A tenant with an endpoint that fails, a key with the grant of an operator, and a receiver of that operator. */
 async function scene() {
-  const it = await createScene(engine, [status(500)]);
-  scenes.push(it);
+  const it = own(await createScene(engine, [status(500)]));
   const theirs = await startReceiver(ok);
   receivers.push(theirs);
   const { key } = it.tenant;

@@ -1,6 +1,6 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { retriesOf } from '../support/api/retries.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { useEngine } from '../support/engine/use-engine.ts';
 import { startWorkerProcess } from '../support/engine/worker-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { postAck, signAck } from '../support/receivers/acknowledge.ts';
@@ -9,14 +9,10 @@ import { type Behaviour, moody, ok, reset, status } from '../support/receivers/r
 
 /** An ordered endpoint gets the events of one key in the order of their numbers, whatever fails; other keys flow on. */
 
-let engine: TestEngine;
+const engine = useEngine();
 const receivers: Receiver[] = [];
 let tenants = 0;
 
-beforeAll(async () => {
-  engine = await startTestEngine();
-});
-afterAll(() => engine.close());
 afterEach(() => Promise.all(receivers.splice(0).map((receiver) => receiver.close())));
 
 async function scene(behaviour: Behaviour, endpoint: Record<string, unknown> = {}) {

@@ -1,26 +1,14 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { expect, test } from '@jest/globals';
+import { ALL_FAILURES, type Scene } from '../support/engine/recovery-scene.ts';
+import { useEngine, useScenes } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { startReceiver } from '../support/receivers/receiver.ts';
 import { type Behaviour, ok, status } from '../support/receivers/receiver-behaviour.ts';
 
 /** An endpoint in trouble is protected, and costs neither attempts nor the time of others. */
 
-let engine: TestEngine;
-const scenes: Scene[] = [];
-
-beforeAll(async () => {
-  engine = await startTestEngine();
-});
-afterAll(() => engine.close());
-afterEach(() => Promise.all(scenes.splice(0).map((it) => it.close())));
-
-async function scene(behaviours: Behaviour[], endpoint: Record<string, unknown> = {}): Promise<Scene> {
-  const made = await createScene(engine, behaviours, endpoint);
-  scenes.push(made);
-  return made;
-}
+const engine = useEngine();
+const scene = useScenes(engine);
 
 const retrying = { retry: { maxAttempts: 20, initialMs: 50, factor: 1, capMs: 50 } };
 

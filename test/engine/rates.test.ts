@@ -1,9 +1,10 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { useEngine } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { patient } from '../support/patience.ts';
 import { ok } from '../support/receivers/receiver-behaviour.ts';
+import { closedAfterEach } from '../support/use.ts';
 
 /**
  * No second of a receiver sees more than the rate, at the beginning neither; and the rate is reached. That what is granted
@@ -11,20 +12,15 @@ import { ok } from '../support/receivers/receiver-behaviour.ts';
  */
 const ON_THE_WAY_MS = 150;
 
-let engine: TestEngine;
-const scenes: Scene[] = [];
+const engine = useEngine();
+const own = closedAfterEach();
 
 beforeAll(async () => {
-  engine = await startTestEngine();
   await engine.addWorker();
 });
-afterAll(() => engine.close());
-afterEach(() => Promise.all(scenes.splice(0).map((it) => it.close())));
 
 async function scene(receivers: number, endpoint: Record<string, unknown> = {}): Promise<Scene> {
-  const made = await createScene(engine, Array(receivers).fill(ok), endpoint);
-  scenes.push(made);
-  return made;
+  return own(await createScene(engine, Array(receivers).fill(ok), endpoint));
 }
 
 function arrivals(it: Scene): number[] {

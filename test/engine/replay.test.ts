@@ -7,8 +7,7 @@ import { createLogger } from '../../src/telemetry/log.ts';
 import { installRuntime } from '../../src/temporal/runtime.ts';
 import { uuidIn } from '../support/api/retries.ts';
 import { createScene, type Scene } from '../support/engine/recovery-scene.ts';
-import { connectTestTemporal, type TemporalClient } from '../support/engine/temporal-client.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { useEngine, useTemporal } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { ok, okWith, slow, status } from '../support/receivers/receiver-behaviour.ts';
 
@@ -72,13 +71,11 @@ describe('what Temporal knows of an operation', () => {
     type: 'canary.in.the.type',
   };
 
-  let engine: TestEngine;
-  let temporal: TemporalClient;
+  const temporal = useTemporal();
+  const engine = useEngine();
   let it: Scene;
 
   beforeAll(async () => {
-    temporal = await connectTestTemporal();
-    engine = await startTestEngine();
     it = await createScene(engine, [okWith(CANARIES.answer)], {
       headers: { 'x-canary': CANARIES.header },
       secret: CANARIES.secret,
@@ -90,8 +87,6 @@ describe('what Temporal knows of an operation', () => {
   });
   afterAll(async () => {
     await it.close();
-    await engine.close();
-    await temporal.close();
   });
 
   test('is readable: what it is, whose, how far, and what comes next', async () => {

@@ -1,22 +1,20 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { useEngine } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { slow, status } from '../support/receivers/receiver-behaviour.ts';
 
 /** What is changed of an endpoint counts from the answer on, on every worker, in the middle of whatever is sent. */
 
-let engine: TestEngine;
+const engine = useEngine();
 let it: Scene;
 
 beforeAll(async () => {
-  engine = await startTestEngine();
   await engine.addWorker();
 });
 afterAll(async () => {
   await it.close();
-  await engine.close();
 });
 
 type Received = Scene['receivers'][number]['requests'][number];

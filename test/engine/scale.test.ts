@@ -1,24 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { counted } from '../support/concurrency.ts';
 import { ALL_FAILURES, createScene } from '../support/engine/recovery-scene.ts';
-import { connectTestTemporal, type TemporalClient } from '../support/engine/temporal-client.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { useEngine, useTemporal } from '../support/engine/use-engine.ts';
 import { ok } from '../support/receivers/receiver-behaviour.ts';
 
 const ENDPOINTS = 20;
 const SOCKETS = 64;
 
-let engine: TestEngine;
-let temporal: TemporalClient;
-
-beforeAll(async () => {
-  temporal = await connectTestTemporal();
-  engine = await startTestEngine({ sizes: { socketsPerSlice: SOCKETS, liveSockets: SOCKETS } });
-});
-afterAll(async () => {
-  await engine.close();
-  await temporal.close();
-});
+const temporal = useTemporal();
+const engine = useEngine({ sizes: { socketsPerSlice: SOCKETS, liveSockets: SOCKETS } });
 
 /** Retries so many failures over twenty endpoints. */
 async function retryOf(items: number) {

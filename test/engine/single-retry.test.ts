@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { uuidIn } from '../support/api/retries.ts';
 import { createScene, type Scene } from '../support/engine/recovery-scene.ts';
-import { connectTestTemporal, type TemporalClient } from '../support/engine/temporal-client.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { startTestEngine } from '../support/engine/test-engine.ts';
+import { useEngine, useTemporal } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { patient } from '../support/patience.ts';
 import {
@@ -14,29 +14,18 @@ import {
   status,
 } from '../support/receivers/receiver-behaviour.ts';
 import { startTcpProxy } from '../support/receivers/tcp-proxy.ts';
+import { closedAfterEach } from '../support/use.ts';
 
-let engine: TestEngine;
-let temporal: TemporalClient;
-const scenes: Scene[] = [];
-
-beforeAll(async () => {
-  temporal = await connectTestTemporal();
-  engine = await startTestEngine();
-});
-afterAll(async () => {
-  await engine.close();
-  await temporal.close();
-});
-afterEach(() => Promise.all(scenes.splice(0).map((each) => each.close())));
+const temporal = useTemporal();
+const engine = useEngine();
+const own = closedAfterEach();
 
 async function scene(
   behaviour: Behaviour,
   endpoint: Record<string, unknown> = {},
   on = engine,
 ): Promise<Scene> {
-  const made = await createScene(on, [behaviour], endpoint);
-  scenes.push(made);
-  return made;
+  return own(await createScene(on, [behaviour], endpoint));
 }
 
 describe('a retry of one delivery', () => {
@@ -205,8 +194,7 @@ describe('a retry of one delivery', () => {
       [ghost],
     );
     try {
-      const made = await createScene(engine, Array<Behaviour>(6).fill(ok));
-      scenes.push(made);
+      const made = own(await createScene(engine, Array<Behaviour>(6).fill(ok)));
       await made.seed(6);
       await eventually('the ghost has its share', async () => {
         const { rows } = await engine.database.pool.query(

@@ -1,36 +1,16 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { uuidIn } from '../support/api/retries.ts';
-import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
-import { connectTestTemporal, type TemporalClient } from '../support/engine/temporal-client.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { ALL_FAILURES, type Scene } from '../support/engine/recovery-scene.ts';
+import { startTestEngine } from '../support/engine/test-engine.ts';
+import { useEngine, useScenes, useTemporal } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { patient } from '../support/patience.ts';
-import { type Behaviour, hang, ok, slow, status } from '../support/receivers/receiver-behaviour.ts';
+import { hang, ok, slow, status } from '../support/receivers/receiver-behaviour.ts';
 import { startTcpProxy } from '../support/receivers/tcp-proxy.ts';
 
-let engine: TestEngine;
-let temporal: TemporalClient;
-const scenes: Scene[] = [];
-
-beforeAll(async () => {
-  temporal = await connectTestTemporal();
-  engine = await startTestEngine();
-});
-afterAll(async () => {
-  await engine.close();
-  await temporal.close();
-});
-afterEach(() => Promise.all(scenes.splice(0).map((each) => each.close())));
-
-async function scene(
-  behaviours: Behaviour[],
-  endpoint: Record<string, unknown> = {},
-  on = engine,
-): Promise<Scene> {
-  const made = await createScene(on, behaviours, endpoint);
-  scenes.push(made);
-  return made;
-}
+const temporal = useTemporal();
+const engine = useEngine();
+const scene = useScenes(engine);
 
 /** Lets it be an operation's turn now: sweeps look at those that have waited longest, some at a time. */
 async function itsTurn(id: string, more = ''): Promise<void> {

@@ -1,7 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { recordOutcomes } from '../../src/store/settling/outcomes.ts';
 import { retriesOf, uuidIn } from '../support/api/retries.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { useEngine } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { postAck as postAckTo, signAck } from '../support/receivers/acknowledge.ts';
 import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
@@ -17,14 +17,10 @@ import {
 
 /** What becomes of a delivery whose outcome nobody knows: it is asked for, waited for, or acknowledged, at any time. */
 
-let engine: TestEngine;
+const engine = useEngine();
 const receivers: Receiver[] = [];
 let tenants = 0;
 
-beforeAll(async () => {
-  engine = await startTestEngine();
-});
-afterAll(() => engine.close());
 afterEach(() => Promise.all(receivers.splice(0).map((receiver) => receiver.close())));
 
 /** A tenant with one endpoint, and one event sent to it. */

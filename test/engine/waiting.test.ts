@@ -1,32 +1,23 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { uuidIn } from '../support/api/retries.ts';
-import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
+import { ALL_FAILURES, type Scene } from '../support/engine/recovery-scene.ts';
 import { connectTestTemporal, type TemporalClient } from '../support/engine/temporal-client.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { useEngine, useScenes } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Behaviour, ok, retryAfter, slow, status } from '../support/receivers/receiver-behaviour.ts';
+import { ok, retryAfter, slow, status } from '../support/receivers/receiver-behaviour.ts';
 
 /** What holds deliveries back is shown by its name, and what an operator lifts goes on at once. */
 
-let engine: TestEngine;
+const engine = useEngine();
 let temporal: TemporalClient;
-const scenes: Scene[] = [];
+const scene = useScenes(engine);
 
 beforeAll(async () => {
-  engine = await startTestEngine();
   temporal = await connectTestTemporal();
 });
 afterAll(async () => {
   await temporal.close();
-  await engine.close();
 });
-afterEach(() => Promise.all(scenes.splice(0).map((it) => it.close())));
-
-async function scene(behaviours: Behaviour[], endpoint: Record<string, unknown> = {}): Promise<Scene> {
-  const made = await createScene(engine, behaviours, endpoint);
-  scenes.push(made);
-  return made;
-}
 
 type Verb = 'enable' | 'disable';
 

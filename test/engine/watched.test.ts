@@ -1,25 +1,13 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { expect, test } from '@jest/globals';
+import { ALL_FAILURES } from '../support/engine/recovery-scene.ts';
+import { useEngine, useScenes } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Behaviour, hang, ok, status } from '../support/receivers/receiver-behaviour.ts';
+import { hang, ok, status } from '../support/receivers/receiver-behaviour.ts';
 
 /** A retry of many that begins carefully: a canary, a rate that grows, and an end to it when too much fails. */
 
-let engine: TestEngine;
-const scenes: Scene[] = [];
-
-beforeAll(async () => {
-  engine = await startTestEngine();
-});
-afterAll(() => engine.close());
-afterEach(() => Promise.all(scenes.splice(0).map((it) => it.close())));
-
-async function scene(behaviours: Behaviour[], endpoint: Record<string, unknown> = {}): Promise<Scene> {
-  const made = await createScene(engine, behaviours, endpoint);
-  scenes.push(made);
-  return made;
-}
+const engine = useEngine();
+const scene = useScenes(engine);
 
 const canary = (count: number, maxFailurePercent: number) => ({
   ...ALL_FAILURES,

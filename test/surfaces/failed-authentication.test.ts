@@ -1,16 +1,14 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { beforeAll, expect, test } from '@jest/globals';
+import { useApi } from '../support/api/use-api.ts';
 import { ask, newTestSigner, signed } from '../support/surfaces/minka-client.ts';
 import { createMinkaScene, type MinkaScene } from '../support/surfaces/minka-scene.ts';
 
-let api: TestApi;
+const api = useApi({ trustedProxies: ['127.0.0.0/8'] });
 let minka: MinkaScene;
 
 beforeAll(async () => {
-  api = await startTestApi({ trustedProxies: ['127.0.0.0/8'] });
   minka = await createMinkaScene(api, { ...api.tenant, key: api.key });
 });
-afterAll(() => api.close());
 
 /** A call that fails authentication on each surface, and the status and words of the refusal. */
 const failing: [string, (address: string) => Promise<number>, number, number][] = [

@@ -1,24 +1,20 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { apiRoutes } from '../../src/api/server.ts';
 import type { ServedRoute } from '../../src/api/surface.ts';
 import { createPool } from '../../src/store/db/pool.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
-import { type ApiWorld, rowCounts, startApiWorld } from '../support/api/api-world.ts';
+import { rowCounts } from '../support/api/api-world.ts';
 import { startTestApi } from '../support/api/test-api.ts';
+import { useApiWorld } from '../support/api/use-api.ts';
 
 /** What five more surfaces are sent by those who mean no good: each must answer in its own words, and never with a 5xx. */
 
-let world: ApiWorld;
+const world = useApiWorld();
 const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0], SURFACES).filter(
   ({ surface }) => surface.name !== 'native',
 );
 const others = SURFACES.filter(({ name }) => name !== 'native');
-
-beforeAll(async () => {
-  world = await startApiWorld();
-});
-afterAll(() => world.api.close());
 
 /** Sends without the check against the document, which knows no errors before a route is found. */
 async function send(

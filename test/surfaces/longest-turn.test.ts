@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { apiRoutes } from '../../src/api/server.ts';
 import type { ServedRoute } from '../../src/api/surface.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
-import { type ApiWorld, rowCounts, startApiWorld } from '../support/api/api-world.ts';
+import { rowCounts } from '../support/api/api-world.ts';
+import { useApiWorld } from '../support/api/use-api.ts';
 import { patient } from '../support/patience.ts';
 
 /** What an idle machine stays far below; a body that is turned into a list of errors takes seconds. */
@@ -53,7 +54,7 @@ parentPort.on('message', async ({ url, method, headers, body }) => {
 });
 `;
 
-let world: ApiWorld;
+const world = useApiWorld();
 let client: Worker;
 const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0], SURFACES).filter(
   ({ method }) => method === 'post' || method === 'patch',
@@ -65,12 +66,10 @@ const measured = routes.filter(
 );
 
 beforeAll(async () => {
-  world = await startApiWorld();
   client = new Worker(CLIENT, { eval: true });
 });
 afterAll(async () => {
   await client.terminate();
-  await world.api.close();
 });
 
 describe.each(Object.entries(BODIES))('%s', (_, body) => {

@@ -1,18 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { freezeNext } from '../../src/operations/freeze-selection.ts';
-import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { useApi } from '../support/api/use-api.ts';
 import { seedEndpoint } from '../support/engine/failed-deliveries.ts';
 import { createMinkaScene } from '../support/surfaces/minka-scene.ts';
 
 /** What a disabled endpoint missed can be had by every surface once it is enabled. */
 
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await startTestApi();
-});
-afterAll(() => api.close());
+const api = useApi();
 
 type Missed = {
   tenant: { id: string; handle: string; key: string };

@@ -3,23 +3,21 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { showId } from '../../src/domain/tenancy/typed-id.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { createScene, type Scene } from '../support/engine/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { useEngine } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { status } from '../support/receivers/receiver-behaviour.ts';
 import { NO_ID } from '../support/store/any-id.ts';
 import { createToySurface } from '../support/surfaces/toy-surface/toy-surface.ts';
 
 const toy = createToySurface();
-let engine: TestEngine;
+const engine = useEngine({ surfaces: [...SURFACES, toy] });
 let scene: Scene;
 
 beforeAll(async () => {
-  engine = await startTestEngine({ surfaces: [...SURFACES, toy] });
   scene = await createScene(engine, [status(500)], { preset: 'toy' });
 });
 afterAll(async () => {
   await scene.close();
-  await engine.close();
 });
 
 describe('a further surface, which is one folder and one line', () => {

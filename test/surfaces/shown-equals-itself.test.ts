@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { openApiDocument } from '../../src/api/documents/openapi.ts';
 import { apiRoutes } from '../../src/api/server.ts';
 import { alias, type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { freezeNext } from '../../src/operations/freeze-selection.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { requestMembers } from '../support/api/request-members.ts';
-import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { useApi } from '../support/api/use-api.ts';
 import { seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
 import { ask, type RawAnswer, tokenOf } from '../support/surfaces/minka-client.ts';
 import { createMinkaScene, type MinkaScene } from '../support/surfaces/minka-scene.ts';
@@ -132,7 +132,7 @@ const BESIDE: Record<string, object> = {
   [RESOLVE]: { outcome: 'delivered', reason: 'found in their journal', confirm: true },
 };
 
-let api: TestApi;
+const api = useApi();
 let scene: MinkaScene;
 let rows: Row[];
 let rejected: { requestId: Id<'delivery'>; received: string };
@@ -153,7 +153,6 @@ const SECOND = '2024-03-01T10:00:00Z';
 const callAt = Date.parse(SECOND).toString(16).padStart(12, '0').replace(/^.{8}/, '$&-');
 
 beforeAll(async () => {
-  api = await startTestApi();
   scene = await createMinkaScene(api, { ...api.tenant, key: api.key });
   const { pool } = api.database;
   const seeded = [...(await seedFailedDeliveries(api, 3)), ...(await seedFailedDeliveries(api, 3))];
@@ -201,7 +200,6 @@ beforeAll(async () => {
   rejected = { requestId: receipts.body.items[0].requestId, received: receipts.body.items[0].receivedAt };
   shownTimes = await timesShown();
 });
-afterAll(() => api.close());
 
 /** At least two of everything that is listed. */
 async function furnish(): Promise<void> {

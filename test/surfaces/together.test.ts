@@ -1,31 +1,25 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { uuidIn } from '../support/api/retries.ts';
 import { createScene, type Scene } from '../support/engine/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { useEngine } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { moody, ok, slow } from '../support/receivers/receiver-behaviour.ts';
 import { everySurface, type SurfaceAnswer, type SurfaceCall } from '../support/surfaces/every-surface.ts';
+import { closedAfterEach } from '../support/use.ts';
 
 /** All surfaces over one engine: a delivery has one owner and is sent once, however many retry it at once. */
 
-let engine: TestEngine;
-const scenes: Scene[] = [];
-
-beforeAll(async () => {
-  engine = await startTestEngine();
-});
-afterAll(() => engine.close());
-afterEach(() => Promise.all(scenes.splice(0).map((it) => it.close())));
+const engine = useEngine();
+const own = closedAfterEach();
 
 /** A bulk retry of all that has not ended well. */
 const EVERYTHING = { select: { filter: { state: ['failed', 'pending'] } } };
 
 /** A tenant whose failed deliveries every surface can retry. */
 async function furnish(behaviour = ok, endpoint: Record<string, unknown> = {}) {
-  const it = await createScene(engine, [behaviour], { timeoutMs: 10_000, ...endpoint });
-  scenes.push(it);
+  const it = own(await createScene(engine, [behaviour], { timeoutMs: 10_000, ...endpoint }));
   return { it, callers: await everySurface(engine, it) };
 }
 

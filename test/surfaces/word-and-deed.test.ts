@@ -4,7 +4,7 @@ import { retryWords } from '../../src/domain/operations/retry-words.ts';
 import { type Id, readId, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { uuidIn } from '../support/api/retries.ts';
 import { createScene, type Scene } from '../support/engine/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
+import { useEngine } from '../support/engine/use-engine.ts';
 import { ok } from '../support/receivers/receiver-behaviour.ts';
 import { everySurface, type SurfaceAnswer, type SurfaceCall } from '../support/surfaces/every-surface.ts';
 import {
@@ -53,12 +53,11 @@ interface Line extends Said {
   ends: string;
 }
 
-let engine: TestEngine;
+const engine = useEngine();
 const scenes: Scene[] = [];
 const lines: Line[] = [];
 
 beforeAll(async () => {
-  engine = await startTestEngine();
   const asked = await Promise.all(ENDPOINTS.map(askAt));
   await settle(
     engine,
@@ -67,7 +66,6 @@ beforeAll(async () => {
   for (const tell of asked) lines.push(...(await tell()));
 });
 afterAll(async () => {
-  await engine.close();
   await Promise.all(scenes.map((it) => it.close()));
 });
 

@@ -1,27 +1,25 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { apiRoutes } from '../../src/api/server.ts';
 import { ACTS as MINKA_ACTS } from '../../src/surfaces/minka/administration/acts.ts';
 import { ACTS as NATIVE_ACTS } from '../../src/surfaces/native/acts.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { loggedActor } from '../../src/telemetry/act-log.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
-import { type ApiWorld, bodyFor, pathFor, startApiWorld } from '../support/api/api-world.ts';
-import { startTestApi, type TestApi } from '../support/api/test-api.ts';
+import { bodyFor, pathFor } from '../support/api/api-world.ts';
+import { useApi, useApiWorld } from '../support/api/use-api.ts';
 import { seedEndpoint, seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
 import { ask } from '../support/surfaces/minka-client.ts';
 
 const ACTS = { ...NATIVE_ACTS, ...MINKA_ACTS };
 
 const lines: string[] = [];
-let api: TestApi;
+const api = useApi({
+  log: createLogger({ level: 'info', destination: { write: (line) => void lines.push(line) } }),
+});
 
 beforeAll(async () => {
-  api = await startTestApi({
-    log: createLogger({ level: 'info', destination: { write: (line) => void lines.push(line) } }),
-  });
   await seedEndpoint(api);
 });
-afterAll(() => api.close());
 
 /** The lines that something left. */
 async function linesOf(work: () => Promise<unknown>): Promise<Record<string, unknown>[]> {
@@ -31,15 +29,10 @@ async function linesOf(work: () => Promise<unknown>): Promise<Record<string, unk
 }
 
 describe('an act leaves one line', () => {
-  let world: ApiWorld;
   const written: string[] = [];
-
-  beforeAll(async () => {
-    world = await startApiWorld({
-      log: createLogger({ level: 'info', destination: { write: (line) => void written.push(line) } }),
-    });
+  const world = useApiWorld({
+    log: createLogger({ level: 'info', destination: { write: (line) => void written.push(line) } }),
   });
-  afterAll(() => world.api.close());
 
   test.each(Object.entries(ACTS))('%s', async (name, { event, of }) => {
     const route = apiRoutes(world.api.deps, SURFACES).find((each) => `${each.method} ${each.path}` === name);

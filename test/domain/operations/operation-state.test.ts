@@ -1,19 +1,14 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import {
   OPERATION_ENDS,
   OPERATION_STATES,
   OPERATION_TRANSITIONS,
   type OperationState,
 } from '../../../src/domain/operations/operation-state.ts';
-import { createTestStore, type TestStore } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
-let store: TestStore;
-
-beforeAll(async () => {
-  store = await createTestStore();
-});
-afterAll(() => store.close());
+const store = useStore();
 
 describe('the transitions of operations', () => {
   test('are the same in the domain and in the schema, for every pair of states', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { OPERATION_ENDS, OPERATION_STATES } from '../../../src/domain/operations/operation-state.ts';
 import { EXCLUSION_REASONS } from '../../../src/domain/operations/selection.ts';
 import { DELIVERY_STATES } from '../../../src/domain/sending/delivery-state.ts';
@@ -8,15 +8,10 @@ import {
   type ExecutionState,
   isOpen,
 } from '../../../src/domain/sending/execution-state.ts';
-import { createTestStore, type TestStore } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
-let store: TestStore;
+const store = useStore();
 let deliveryId: string;
-
-beforeAll(async () => {
-  store = await createTestStore();
-});
-afterAll(() => store.close());
 
 /** The values that a CHECK of the form `column in (…)` allows. */
 async function allowed(table: string, column: string): Promise<string[]> {

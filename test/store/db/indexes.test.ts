@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { DeliveryFilter, Selection } from '../../../src/domain/operations/selection.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { onlyRow } from '../../../src/store/db/only-row.ts';
@@ -39,24 +39,19 @@ import { endedExecutions, listFileExecutions } from '../../../src/surfaces/stedi
 import { seedFailures } from '../../support/engine/seed-failures.ts';
 import { anyId, NO_ID } from '../../support/store/any-id.ts';
 import { planOf } from '../../support/store/query-plan.ts';
-import {
-  createTestStore,
-  outcomeOf,
-  type TestStore,
-  type TestTenant,
-} from '../../support/store/test-store.ts';
+import { outcomeOf, type TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 const ROWS = 50_000;
 const LARGE = ['executions', 'deliveries', 'payloads', 'events', 'attempts', 'exclusions'];
 
-let store: TestStore;
+const store = useStore();
 let tenant: TestTenant;
 let endpointIds: Id<'endpoint'>[];
 let operationId: Id<'operation'>;
 
 /** Deliveries of many tenants, a tenth of them failed, and one operation with what a retry of some thousands selects. */
 beforeAll(async () => {
-  store = await createTestStore();
   // An autovacuum that looks on would keep pages from being all-visible, and plans from trusting an index alone.
   for (const table of LARGE) await store.rows(`alter table ${table} set (autovacuum_enabled = false)`);
   tenant = await store.newTenant();
@@ -87,7 +82,6 @@ beforeAll(async () => {
   await store.rows('checkpoint');
   await store.rows('vacuum analyze');
 });
-afterAll(() => store.close());
 
 async function expectPlan(
   run: (db: Transaction) => Promise<unknown>,

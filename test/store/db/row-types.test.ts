@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import ts from 'typescript';
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 
 const IMPORTS = `
 import { type Pool, withTransaction } from '../../../src/store/db/pool.ts';
@@ -107,7 +107,7 @@ function errorsOf(sources: Map<string, string>): Map<string, { code: number; tex
   const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: [] }, ts.sys, ROOT);
   const names = new Map(
-    [...sources.keys()].map((name, n) => [join(ROOT, 'test/store', `snippet-${n}.ts`), name]),
+    [...sources.keys()].map((name, n) => [join(ROOT, 'test/store/db', `snippet-${n}.ts`), name]),
   );
   const host = ts.createCompilerHost(options);
   const { fileExists, readFile, getSourceFile } = host;

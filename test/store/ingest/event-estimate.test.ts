@@ -1,21 +1,20 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { DELIVERY_STATES } from '../../../src/domain/sending/delivery-state.ts';
 import { estimateEvents } from '../../../src/surfaces/zen-mesh/event-estimate.ts';
 import { seedFailures } from '../../support/engine/seed-failures.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 const COUNT = 20_000;
 
-let store: TestStore;
+const store = useStore();
 let tenant: TestTenant;
 
 beforeAll(async () => {
-  store = await createTestStore();
   tenant = await store.newTenant();
   const endpointIds = [await store.newEndpoint(tenant)];
   await seedFailures(store.pool, { tenantId: tenant.id, endpointIds, count: COUNT, bodyBytes: 10 });
 });
-afterAll(() => store.close());
 
 test('events are counted where there is time for it, each once, and only what can still be sent', async () => {
   await store.ingest(tenant, 3);

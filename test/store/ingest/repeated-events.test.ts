@@ -1,14 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { repeatEvent } from '../../../src/surfaces/stedi/store/repeated-events.ts';
-import { createTestStore, type TestStore } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
-let store: TestStore;
-
-beforeAll(async () => {
-  store = await createTestStore();
-});
-afterAll(() => store.close());
+const store = useStore();
 
 describe('an event that repeats another', () => {
   test('has a delivery for each endpoint that had the old one, and a retry that matches afresh makes no further', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { EndpointConfig } from '../../../src/domain/endpoints/endpoint.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../../src/ingest/create-ingest.ts';
@@ -8,14 +8,10 @@ import { withTransaction } from '../../../src/store/db/pool.ts';
 import { acknowledge } from '../../../src/store/settling/acknowledgements.ts';
 import { erasePayload } from '../../../src/store/settling/payload-retention.ts';
 import { repeatEvent } from '../../../src/surfaces/stedi/store/repeated-events.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
-let store: TestStore;
-
-beforeAll(async () => {
-  store = await createTestStore();
-});
-afterAll(() => store.close());
+const store = useStore();
 
 type Sent = Partial<Omit<IncomingEvent, 'payload' | 'payloadBytes' | 'body'>> & { payload?: unknown };
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { closingState } from '../../../src/domain/operations/operation-counts.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { cancelAsInTemporal, cancelWhenExpired } from '../../../src/operations/cancel-unasked.ts';
@@ -13,20 +13,17 @@ import { loadOperation } from '../../../src/store/operations/operations.ts';
 import { unsentEndpoints } from '../../../src/store/operations/unsent-endpoints.ts';
 import { beginResolution, resolveSelected } from '../../../src/store/settling/resolution-acts.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 /** Who did what, and what it came to, as it is written down in the transaction of the act. */
 
-let store: TestStore;
+const store = useStore();
 let tenant: TestTenant;
 
-beforeAll(async () => {
-  store = await createTestStore();
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
 });
-afterAll(() => store.close());
 
 const acts = async (operationId: Id<'operation'>) =>
   (await controlsOf(store.pool, tenant.id, operationId)).map(({ at, ...act }) => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { nextStep } from '../../../src/domain/operations/next-step.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
@@ -12,25 +12,18 @@ import {
 import { operationFacts } from '../../../src/store/operations/operation-facts.ts';
 import { loadOperation } from '../../../src/store/operations/operations.ts';
 import { quietContext } from '../../support/engine/quiet-context.ts';
-import {
-  createTestStore,
-  type Ending,
-  type TestStore,
-  type TestTenant,
-} from '../../support/store/test-store.ts';
+import type { Ending, TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 /** When a canary is judged, and by what. */
 
 const COUNT = 2;
 
-let store: TestStore;
+const store = useStore();
 let tenant: TestTenant;
 let endpointId: Id<'endpoint'>;
 let operationId: Id<'operation'>;
 
-beforeAll(async () => {
-  store = await createTestStore();
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
   endpointId = await store.newEndpoint(tenant);
@@ -43,7 +36,6 @@ beforeEach(async () => {
   ));
   await store.select(operationId);
 });
-afterAll(() => store.close());
 
 function reserve(count: number) {
   return withTransaction(store.pool, (db) =>

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { beforeEach, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
@@ -6,25 +6,18 @@ import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
 import { cancelExpired, cancelFromOutside } from '../../../src/store/operations/operation-states.ts';
 import { setEndpointState } from '../../../src/store/tenancy/endpoints.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
-import { readLedger, violationsOf } from '../../support/store/ledger.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 const TAKING_OVER = { options: { takeOverScheduled: true } };
 
-let store: TestStore;
+const store = useStore({ checked: true });
 let tenant: TestTenant;
 let endpointId: Id<'endpoint'>;
 
-beforeAll(async () => {
-  store = await createTestStore();
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
   endpointId = await store.newEndpoint(tenant);
-});
-afterAll(async () => {
-  expect(violationsOf(await readLedger(store.pool))).toEqual([]);
-  await store.close();
 });
 
 async function cancel(operationId: Id<'operation'>, limit = 100): Promise<number> {

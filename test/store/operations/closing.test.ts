@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { closingState } from '../../../src/domain/operations/operation-counts.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
@@ -11,20 +11,17 @@ import { closeOperation } from '../../../src/store/operations/closing.ts';
 import { loadOperation } from '../../../src/store/operations/operations.ts';
 import { setEndpointState } from '../../../src/store/tenancy/endpoints.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
-let store: TestStore;
+const store = useStore();
 let tenant: TestTenant;
 let endpointId: Id<'endpoint'>;
 
-beforeAll(async () => {
-  store = await createTestStore();
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
   endpointId = await store.newEndpoint(tenant, { onAmbiguous: 'hold' });
 });
-afterAll(() => store.close());
 
 function close(operationId: Id<'operation'>) {
   return withTransaction(store.pool, (db) => closeOperation(db, operationId, closingState));

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { halting } from '../../../src/activities/halting.ts';
 import { progressOf } from '../../../src/activities/progress.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
@@ -8,20 +8,18 @@ import { controlsOf } from '../../../src/store/operations/operation-controls.ts'
 import { cancelExpired } from '../../../src/store/operations/operation-states.ts';
 import { loadOperation } from '../../../src/store/operations/operations.ts';
 import { type QuietContext, quietContext } from '../../support/engine/quiet-context.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 /** What becomes of an operation of which a step fails, at the level of one activity. */
 
-let store: TestStore;
+const store = useStore();
 let tenant: TestTenant;
 let context: QuietContext;
 let operationId: Id<'operation'>;
 
 const AWAY = Object.assign(new Error('gone'), { code: '57P01' });
 
-beforeAll(async () => {
-  store = await createTestStore();
-});
 beforeEach(async () => {
   context = quietContext(store.pool);
   tenant = await store.newTenant();
@@ -31,7 +29,6 @@ beforeEach(async () => {
   operationId = (await store.retry(tenant, { deliveryIds: ids })).operationId;
   await look();
 });
-afterAll(() => store.close());
 
 const look = () =>
   halting(context, operationId, 'look', async () => progressOf(await lookAtOperation(context, operationId)));

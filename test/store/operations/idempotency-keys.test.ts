@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { beforeEach, expect, test } from '@jest/globals';
 import {
   type AcceptRequest,
   type AcceptResult,
@@ -7,22 +7,19 @@ import {
 } from '../../../src/operations/accept-operation.ts';
 import type { Pool } from '../../../src/store/db/pool.ts';
 import { Crashed, crashingPool } from '../../support/store/crashing-pool.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 const DAY_MS = 86_400_000;
 
-let store: TestStore;
+const store = useStore({ connections: 20 });
 let tenant: TestTenant;
 let started: string[];
 
-beforeAll(async () => {
-  store = await createTestStore({ connections: 20 });
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
   started = [];
 });
-afterAll(() => store.close());
 
 type Asked = {
   key: string;

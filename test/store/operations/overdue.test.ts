@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { beforeEach, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { lookAtOperation } from '../../../src/operations/look-at-operation.ts';
@@ -7,24 +7,21 @@ import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
 import { findOverdue } from '../../../src/store/operations/overdue-operations.ts';
 import { giveUpOverdue } from '../../../src/store/settling/settlement.ts';
 import { quietContext } from '../../support/engine/quiet-context.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 /** What the sweeper wakes, because that for which it waits has come. */
 
-let store: TestStore;
+const store = useStore();
 let tenant: TestTenant;
 let endpointId: Id<'endpoint'>;
 
-beforeAll(async () => {
-  store = await createTestStore();
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
   endpointId = await store.newEndpoint(tenant, { onAmbiguous: 'hold' });
   await store.ingest(tenant, 2);
   await store.attempt(404, { endpointIds: [endpointId] });
 });
-afterAll(() => store.close());
 
 async function bulk(): Promise<Id<'operation'>> {
   const { operationId } = await store.retry(tenant, { filter: {} });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { nextStep } from '../../../src/domain/operations/next-step.ts';
 import { closingState } from '../../../src/domain/operations/operation-counts.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
@@ -8,22 +8,19 @@ import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
 import { closeOperation } from '../../../src/store/operations/closing.ts';
 import { operationFacts } from '../../../src/store/operations/operation-facts.ts';
 import { ignoreAtClosedEndpoints } from '../../../src/store/settling/settlement.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestStore, TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 /** What `completed` says, what is left where it is not, and that one more retry takes all of that. */
 
-let store: TestStore;
+const store = useStore();
 let tenant: TestTenant;
 let endpointId: Id<'endpoint'>;
 
-beforeAll(async () => {
-  store = await createTestStore();
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
   endpointId = await store.newEndpoint(tenant, { onAmbiguous: 'hold' });
 });
-afterAll(() => store.close());
 
 async function failed(count: number): Promise<Id<'delivery'>[]> {
   const ids = await store.ingest(tenant, count);

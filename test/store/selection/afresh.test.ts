@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Selection } from '../../../src/domain/operations/selection.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
@@ -11,25 +11,18 @@ import { loadOperation } from '../../../src/store/operations/operations.ts';
 import type { SelectionCursor } from '../../../src/store/selection/selection-page.ts';
 import { setEndpointState } from '../../../src/store/tenancy/endpoints.ts';
 import { PLATFORM_TENANT } from '../../../src/store/tenancy/tenants.ts';
-import { readLedger, violationsOf } from '../../support/store/ledger.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 const PLATFORM: TestTenant = PLATFORM_TENANT;
 
-let store: TestStore;
+const store = useStore({ checked: true });
 let tenant: TestTenant;
 let first: Id<'endpoint'>;
 
-beforeAll(async () => {
-  store = await createTestStore();
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
   first = await store.newEndpoint(tenant);
-});
-afterAll(async () => {
-  expect(violationsOf(await readLedger(store.pool))).toEqual([]);
-  await store.close();
 });
 
 async function eventsOf(of = tenant): Promise<Id<'event'>[]> {

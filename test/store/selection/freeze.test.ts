@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { resolveDelivery } from '../../../src/operations/resolve-delivery.ts';
@@ -14,22 +14,16 @@ import { setEndpointState } from '../../../src/store/tenancy/endpoints.ts';
 import { eventually } from '../../support/eventually.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
 import { readLedger, violationsOf } from '../../support/store/ledger.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
-let store: TestStore;
+const store = useStore({ checked: true });
 let tenant: TestTenant;
 let endpointId: Id<'endpoint'>;
 
-beforeAll(async () => {
-  store = await createTestStore();
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
   endpointId = await store.newEndpoint(tenant);
-});
-afterAll(async () => {
-  expect(violationsOf(await readLedger(store.pool))).toEqual([]);
-  await store.close();
 });
 
 /** Deliveries that have failed once, for good. */

@@ -1,26 +1,25 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { loadOperation } from '../../../src/store/operations/operations.ts';
 import { freezePage } from '../../../src/store/selection/freeze.ts';
 import { WHOLE } from '../../../src/store/selection/selection-page.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 const FAILED = { state: ['failed' as const], newest: { states: ['failed' as const] } };
 
-let store: TestStore;
+const store = useStore();
 let tenant: TestTenant;
 let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
-  store = await createTestStore();
   tenant = await store.newTenant();
   endpointId = await store.newEndpoint(tenant, {
     retry: { maxAttempts: 1, initialMs: 0, factor: 1, capMs: 0 },
   });
 });
-afterAll(() => store.close());
 
 async function failedOne(): Promise<{ deliveryId: Id<'delivery'>; executionId: Id<'execution'> }> {
   const [deliveryId] = await store.ingest(tenant, 1);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { ENDPOINT_STATES, type EndpointState } from '../../../src/domain/endpoints/endpoint-state.ts';
 import type { Control, OperationState } from '../../../src/domain/operations/operation-state.ts';
 import {
@@ -19,20 +19,19 @@ import { freezePage } from '../../../src/store/selection/freeze.ts';
 import { WHOLE } from '../../../src/store/selection/selection-page.ts';
 import { setEndpointState } from '../../../src/store/tenancy/endpoints.ts';
 import { anyId } from '../../support/store/any-id.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 /** The freeze decides in SQL for a page at once; for each of these facts it must decide as the function does. */
 
-let store: TestStore;
+const store = useStore();
 let tenant: TestTenant;
 let scenes: Scene[];
 
 beforeAll(async () => {
-  store = await createTestStore();
   tenant = await store.newTenant();
   scenes = await furnish();
 });
-afterAll(() => store.close());
 
 /** A delivery in the ledger, and what the function is told of it. */
 interface Scene {

@@ -1,25 +1,24 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { DeliveryFilter } from '../../../src/domain/operations/selection.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { anyFilter, anyVaried, matches, seedVaried, type Varied } from '../../support/engine/seed-varied.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
-let store: TestStore;
+const store = useStore();
 let tenant: TestTenant;
 let stranger: TestTenant;
 let endpointIds: Id<'endpoint'>[];
 let foreignIds: string[];
 
 beforeAll(async () => {
-  store = await createTestStore();
   tenant = await store.newTenant();
   stranger = await store.newTenant();
   endpointIds = [await store.newEndpoint(tenant), await store.newEndpoint(tenant)];
   foreignIds = [await store.newEndpoint(stranger)];
 });
-afterAll(() => store.close());
 
 /** What each delivery that an operation selected became. */
 async function decisions(operationId: Id<'operation'>): Promise<Map<string, string>> {

@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { acceptOperation } from '../../../src/operations/accept-operation.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
-let store: TestStore;
+const store = useStore();
 let tenant: TestTenant;
-
-beforeAll(async () => {
-  store = await createTestStore();
-});
-afterAll(() => store.close());
 
 async function failures(count: number): Promise<Id<'delivery'>[]> {
   tenant = await store.newTenant();

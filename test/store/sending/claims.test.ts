@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { onlyRow } from '../../../src/store/db/only-row.ts';
@@ -9,26 +9,17 @@ import { claimItems } from '../../../src/store/sending/claims.ts';
 import { raiseFloors } from '../../../src/store/sending/pacing.ts';
 import { ignoreWithoutPayload } from '../../../src/store/settling/settlement.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
-import {
-  changeEndpoint,
-  createTestStore,
-  ENDPOINT,
-  type TestStore,
-  type TestTenant,
-} from '../../support/store/test-store.ts';
+import { changeEndpoint, ENDPOINT, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
-let store: TestStore;
+const store = useStore({ connections: 12 });
 let tenant: TestTenant;
 let endpointId: Id<'endpoint'>;
 
-beforeAll(async () => {
-  store = await createTestStore({ connections: 12 });
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
   endpointId = await store.newEndpoint(tenant);
 });
-afterAll(() => store.close());
 
 async function failed(count: number): Promise<Id<'delivery'>[]> {
   const ids = await store.ingest(tenant, count);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { endPatience } from '../../../src/operations/end-patience.ts';
@@ -11,20 +11,17 @@ import { handOverWaiting, holdEndpoints } from '../../../src/store/sending/disab
 import { raiseFloors } from '../../../src/store/sending/pacing.ts';
 import { readyEndpoints } from '../../../src/store/sending/ready-endpoints.ts';
 import { disableGone, ignoreAtClosedEndpoints } from '../../../src/store/settling/settlement.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
-let store: TestStore;
+const store = useStore();
 let tenant: TestTenant;
 let endpointId: Id<'endpoint'>;
 
-beforeAll(async () => {
-  store = await createTestStore();
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
   endpointId = await store.newEndpoint(tenant);
 });
-afterAll(() => store.close());
 
 const MINUTES = 60_000;
 

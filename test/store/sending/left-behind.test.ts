@@ -1,24 +1,21 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { beforeEach, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { checkIn, isWorkedElsewhere, takeLeftBehind } from '../../../src/store/sending/workers.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 /** Operations whose worker is not seen any more are taken over, each by one other worker. */
 
-let store: TestStore;
+const store = useStore({ connections: 8 });
 let tenant: TestTenant;
 
-beforeAll(async () => {
-  store = await createTestStore({ connections: 8 });
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
   await store.rows('delete from workers');
 });
-afterAll(() => store.close());
 
 async function operations(count: number): Promise<Id<'operation'>[]> {
   const made = Array.from({ length: count }, () => store.retry(tenant, { filter: {} }));

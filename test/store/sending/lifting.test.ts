@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { enableEndpoint } from '../../../src/operations/switch-endpoint.ts';
 import { EndpointMemory, heedLifting } from '../../../src/sending/endpoint-memory.ts';
@@ -8,22 +8,19 @@ import { forgetProtection, reactToSigns } from '../../../src/store/sending/endpo
 import { raiseFloors } from '../../../src/store/sending/pacing.ts';
 import { readyEndpoints } from '../../../src/store/sending/ready-endpoints.ts';
 import { findEndpoint } from '../../../src/store/tenancy/endpoints.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 /** What is held against an endpoint, told apart and lifted. */
 
-let store: TestStore;
+const store = useStore();
 let tenant: TestTenant;
 let id: Id<'endpoint'>;
 
-beforeAll(async () => {
-  store = await createTestStore();
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
   id = await store.newEndpoint(tenant);
 });
-afterAll(() => store.close());
 
 const HOUR = 3_600_000;
 const quiet = { overloaded: 0, down: 0, alive: 0, inFlight: 1 };

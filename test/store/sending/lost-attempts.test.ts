@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { beforeEach, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { settleExpiredClaims } from '../../../src/operations/settle-expired.ts';
@@ -6,26 +6,18 @@ import { withTransaction } from '../../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
 import { takeDueProbes } from '../../../src/store/sending/probes.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
-import {
-  createTestStore,
-  ENDPOINT,
-  type TestStore,
-  type TestTenant,
-} from '../../support/store/test-store.ts';
+import { ENDPOINT, type TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 /** An attempt that was lost with its sender is none of the receiver's. */
 
 const ONCE = { ...ENDPOINT.retry, maxAttempts: 1 };
-let store: TestStore;
+const store = useStore({ connections: 4 });
 let tenant: TestTenant;
 
-beforeAll(async () => {
-  store = await createTestStore({ connections: 4 });
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
 });
-afterAll(() => store.close());
 
 /** Has what is due claimed by a sender that is never heard of again. */
 async function lose(endpointId: Id<'endpoint'>): Promise<void> {

@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { LIVE_LANE, type Transaction } from '../../../src/store/db/queryable.ts';
 import { dueNext, putOffBlocked } from '../../../src/store/sending/ordering.ts';
 import { eventually } from '../../support/eventually.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
-import { createTestStore, type TestStore } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
-let store: TestStore;
-
-beforeAll(async () => {
-  store = await createTestStore();
-});
-afterAll(() => store.close());
+const store = useStore();
 
 test('what is being put off while that before it ends is waited for, and is due again', async () => {
   const tenant = await store.newTenant();

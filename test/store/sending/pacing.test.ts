@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { AHEAD_MS, BOOKED_AT_MOST_MS } from '../../../src/domain/sending/pacing.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { reserveGrants, settleReservation } from '../../../src/sending/reservation.ts';
@@ -18,24 +18,15 @@ import {
 } from '../../../src/store/sending/pacing.ts';
 import { readyEndpoints } from '../../../src/store/sending/ready-endpoints.ts';
 import { patient } from '../../support/patience.ts';
-import {
-  changeEndpoint,
-  createTestStore,
-  ENDPOINT,
-  type TestStore,
-  type TestTenant,
-} from '../../support/store/test-store.ts';
+import { changeEndpoint, ENDPOINT, type TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
-let store: TestStore;
+const store = useStore({ connections: 12 });
 let tenant: TestTenant;
 
-beforeAll(async () => {
-  store = await createTestStore({ connections: 12 });
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
 });
-afterAll(() => store.close());
 
 function by(lane: 'bulk' | 'live', leaseMs = 60_000): Reserving {
   return { token: randomUUID(), lane, leaseMs };

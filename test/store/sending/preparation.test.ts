@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import {
   type Partner,
   type PreparationFault,
@@ -9,24 +9,17 @@ import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { loadPreparation, refusePrepared } from '../../../src/store/sending/preparation.ts';
 import { recordOutcomes } from '../../../src/store/settling/outcomes.ts';
-import {
-  createTestStore,
-  type HeldClaim,
-  outcomeOf,
-  type TestStore,
-  type TestTenant,
-} from '../../support/store/test-store.ts';
+import { type HeldClaim, outcomeOf, type TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 const PARTNER: Partner = { direction: 'OUTBOUND', senderProfile: 'us', partnerProfile: 'them' };
 
-let store: TestStore;
+const store = useStore();
 let tenant: TestTenant;
 
 beforeAll(async () => {
-  store = await createTestStore();
   tenant = await store.newTenant();
 });
-afterAll(() => store.close());
 
 /** Prepares a claim as the sender does, and ends what is refused; what is left is released. */
 async function prepare(held: HeldClaim): Promise<(Refusal | undefined)[]> {

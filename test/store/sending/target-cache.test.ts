@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { EndpointConfig } from '../../../src/domain/endpoints/endpoint.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { rotateSecret } from '../../../src/operations/rotate-secret.ts';
@@ -13,26 +13,18 @@ import { readyEndpoints } from '../../../src/store/sending/ready-endpoints.ts';
 import { insertEndpointSecret } from '../../../src/store/tenancy/endpoint-secrets.ts';
 import { setEndpointState } from '../../../src/store/tenancy/endpoints.ts';
 import { eventually } from '../../support/eventually.ts';
-import {
-  changeEndpoint,
-  createTestStore,
-  ENDPOINT,
-  type TestStore,
-  type TestTenant,
-} from '../../support/store/test-store.ts';
+import { changeEndpoint, ENDPOINT, type TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 /** What a sender keeps of an endpoint is as old as the endpoint says, and not as a clock says. */
 
 const sealer = createSealer(randomBytes(32));
-let store: TestStore;
+const store = useStore({ connections: 4 });
 let tenant: TestTenant;
 let endpointId: Id<'endpoint'>;
 let cache: TargetCache;
 let version: number;
 
-beforeAll(async () => {
-  store = await createTestStore({ connections: 4 });
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
   endpointId = await store.newEndpoint(tenant);
@@ -40,7 +32,6 @@ beforeEach(async () => {
   await insertEndpointSecret(store.pool, endpointId, sealedSecret());
   cache = new TargetCache(store.pool, sealer);
 });
-afterAll(() => store.close());
 
 function sealedSecret(): Buffer {
   return sealer.seal(generateSecret(), endpointSecretContext(endpointId));

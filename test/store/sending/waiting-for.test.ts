@@ -17,20 +17,18 @@ import { readControl } from '../../../src/store/operations/operation-facts.ts';
 import { waitsOfExecutions } from '../../../src/store/reading/waits.ts';
 import { createLogger } from '../../../src/telemetry/log.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
-import { createTestStore, type TestStore } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 /** What is said to hold a delivery back, against what a slice does when it looks. */
 
-let store: TestStore;
+const store = useStore({ connections: 6 });
 let attempts: SendingContext['attempts'];
 
 beforeAll(async () => {
-  store = await createTestStore({ connections: 6 });
   attempts = createAttemptClient({ guard: createAddressGuard(['127.0.0.0/8']) });
 });
 afterAll(async () => {
   await attempts.close();
-  await store.close();
 });
 
 /** Far enough away that no machine is slow enough to reach it. */

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { closingState } from '../../../src/domain/operations/operation-counts.ts';
 import { classify, demandAcknowledgement } from '../../../src/domain/sending/classification.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
@@ -14,28 +14,19 @@ import { WHOLE } from '../../../src/store/selection/selection-page.ts';
 import { recordOutcomes } from '../../../src/store/settling/outcomes.ts';
 import { settleAcknowledged } from '../../../src/store/settling/settlement.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
-import {
-  createTestStore,
-  type Ending,
-  outcomeOf,
-  type TestStore,
-  type TestTenant,
-} from '../../support/store/test-store.ts';
+import { type Ending, outcomeOf, type TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 /** A receiver may acknowledge at any time: first deliveries, retries, replays of what is delivered, in every state. */
 
-let store: TestStore;
+const store = useStore({ connections: 4 });
 let tenant: TestTenant;
 let endpointId: Id<'endpoint'>;
 
-beforeAll(async () => {
-  store = await createTestStore({ connections: 4 });
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
   endpointId = await store.newEndpoint(tenant, { onAmbiguous: 'hold' });
 });
-afterAll(() => store.close());
 
 const MODES = ['first', 'retry', 'replay', 'replay of what was acknowledged'] as const;
 type Mode = (typeof MODES)[number];

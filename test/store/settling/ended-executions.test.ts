@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { createPool } from '../../../src/store/db/pool.ts';
 import { readEndedHorizon } from '../../../src/surfaces/stedi/store/ended-horizon.ts';
@@ -9,21 +9,20 @@ import {
 } from '../../../src/surfaces/stedi/store/file-executions.ts';
 import { eventually } from '../../support/eventually.ts';
 import { sideBySide } from '../../support/side-by-side.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 import { seedFile } from '../../support/surfaces/seed-file.ts';
 
 const START: EndedPosition = { processedAtMicros: '0', id: LAST_ID };
 
-let store: TestStore;
+const store = useStore();
 let tenant: TestTenant;
 let endpointId: Id<'endpoint'>;
 
 beforeAll(async () => {
-  store = await createTestStore();
   tenant = await store.newTenant();
   endpointId = await store.newEndpoint(tenant);
 });
-afterAll(() => store.close());
 afterEach(() => store.rows('delete from executions'));
 
 async function open(): Promise<string> {

@@ -1,17 +1,12 @@
-import { afterAll, beforeAll, describe, test } from '@jest/globals';
+import { describe, test } from '@jest/globals';
 import fc from 'fast-check';
 import { anyStep, World } from '../../support/store/schedule.ts';
-import { createTestStore, type TestStore } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 /** Processes that do all of it at once. */
 const SENDERS = 8;
 
-let store: TestStore;
-
-beforeAll(async () => {
-  store = await createTestStore({ connections: 12 });
-});
-afterAll(() => store.close());
+const store = useStore({ connections: 12 });
 
 describe('at every commit, whatever happens in whatever order', () => {
   test('every item is accounted for, every delivery has one owner, and nothing is lost or stranded', async () => {

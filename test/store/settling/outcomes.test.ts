@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { settleExpiredClaims } from '../../../src/operations/settle-expired.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
@@ -15,30 +15,16 @@ import {
 } from '../../../src/store/settling/settlement.ts';
 import { setEndpointState } from '../../../src/store/tenancy/endpoints.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
-import { readLedger, violationsOf } from '../../support/store/ledger.ts';
-import {
-  changeEndpoint,
-  createTestStore,
-  ENDPOINT,
-  outcomeOf,
-  type TestStore,
-  type TestTenant,
-} from '../../support/store/test-store.ts';
+import { changeEndpoint, ENDPOINT, outcomeOf, type TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
-let store: TestStore;
+const store = useStore({ checked: true });
 let tenant: TestTenant;
 let endpointId: Id<'endpoint'>;
 
-beforeAll(async () => {
-  store = await createTestStore();
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
   endpointId = await store.newEndpoint(tenant);
-});
-afterAll(async () => {
-  expect(violationsOf(await readLedger(store.pool))).toEqual([]);
-  await store.close();
 });
 
 function claimOwn() {

@@ -109,7 +109,7 @@ export function isVerified(envelope: RawAnswer['body']): boolean {
 
 /** One of the six signed bodies of the document, as it is printed there. */
 export async function printedText(name: 'request' | '401' | '403' | '404' | '422' | '500'): Promise<string> {
-  return readFile(new URL(`../fixtures/minka/${name}.json`, import.meta.url), 'utf8');
+  return readFile(new URL(`../../fixtures/minka/${name}.json`, import.meta.url), 'utf8');
 }
 
 /** Asks a surface that has another form of errors than the native one. */

@@ -1,6 +1,7 @@
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { startTestApi, type TestAnswer, type TestApi } from '../api/test-api.ts';
 import { seedEndpoint } from '../engine/failed-deliveries.ts';
+import { use } from '../use.ts';
 import { type SeededFile, seedFile } from './seed-file.ts';
 
 /** How a request of a Stedi client is made. */
@@ -69,4 +70,9 @@ export async function startStediWorld(
         delete from idempotency_keys; delete from deliveries; delete from payloads; delete from events`);
     },
   };
+}
+
+/** One for the tests of a file or `describe`. */
+export function useStediWorld(): StediWorld {
+  return use(startStediWorld, ({ api }) => api.close());
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { hashApiKey, makeApiKey } from '../../../src/api/authentication/api-key.ts';
 import type { EndpointConfig } from '../../../src/domain/endpoints/endpoint.ts';
 import { TENANT_SCOPES } from '../../../src/domain/tenancy/scope.ts';
@@ -9,24 +9,15 @@ import { withTransaction } from '../../../src/store/db/pool.ts';
 import { erasePayload } from '../../../src/store/settling/payload-retention.ts';
 import { giveUpOverdue } from '../../../src/store/settling/settlement.ts';
 import { insertApiKey } from '../../../src/store/tenancy/api-keys.ts';
-import { startTestApi, type TestAnswer, type TestApi } from '../../support/api/test-api.ts';
+import type { TestAnswer } from '../../support/api/test-api.ts';
+import { useApi } from '../../support/api/use-api.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
-import { readLedger, violationsOf } from '../../support/store/ledger.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 import { receiptIdOf } from '../../support/surfaces/flowrelay-scene.ts';
 
-let store: TestStore;
-let api: TestApi;
-
-beforeAll(async () => {
-  store = await createTestStore();
-  api = await startTestApi({ pool: store.pool, acceptEvents: createIngest(store.deps) });
-});
-afterAll(async () => {
-  expect(violationsOf(await readLedger(store.pool))).toEqual([]);
-  await api.close();
-  await store.close();
-});
+const store = useStore({ checked: true });
+const api = useApi(() => ({ pool: store.pool, acceptEvents: createIngest(store.deps) }));
 
 interface Scene {
   tenant: TestTenant;

@@ -2,10 +2,10 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { uuidIn } from '../../support/api/retries.ts';
-import { startTestEngine, type TestEngine } from '../../support/engine/test-engine.ts';
+import { useEngine } from '../../support/engine/use-engine.ts';
 import { createFlowRelayScene, type FlowRelayScene } from '../../support/surfaces/flowrelay-scene.ts';
 
-let engine: TestEngine;
+const engine = useEngine();
 let it: FlowRelayScene;
 const canaries = new Map<string, string>();
 
@@ -17,7 +17,6 @@ function canary(place: string): string {
 }
 
 beforeAll(async () => {
-  engine = await startTestEngine();
   it = await createFlowRelayScene(
     engine,
     {
@@ -34,7 +33,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await it.close();
-  await engine.close();
 });
 
 test('Do not include raw payloads, endpoint secrets, auth headers, HMAC values, Shopify tokens, Shopify sessions, database URLs, customer data, merchant incidents, or copied private logs.', async () => {

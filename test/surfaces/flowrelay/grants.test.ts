@@ -1,15 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { apiRoutes } from '../../../src/api/server.ts';
 import { GRANT_SCOPES, GRANTS, type Grant } from '../../../src/domain/tenancy/grant.ts';
 import { SURFACES } from '../../../src/surfaces/surfaces.ts';
-import { type ApiWorld, bodyFor, pathFor, startApiWorld } from '../../support/api/api-world.ts';
+import { bodyFor, pathFor } from '../../support/api/api-world.ts';
+import { useApiWorld } from '../../support/api/use-api.ts';
 import { seedFailedDeliveries } from '../../support/engine/failed-deliveries.ts';
 
-let world: ApiWorld;
+const world = useApiWorld();
 const keys = {} as Record<Grant, string>;
 
 beforeAll(async () => {
-  world = await startApiWorld();
   for (const grant of GRANTS) {
     const made = await world.api.call('POST', '/api/v1/keys', {
       key: world.api.adminKey,
@@ -19,7 +19,6 @@ beforeAll(async () => {
     keys[grant] = made.body.key;
   }
 });
-afterAll(() => world.api.close());
 
 /** The lowest grant that each call is open to; none for the others. */
 const LOWEST: Record<string, Grant> = {

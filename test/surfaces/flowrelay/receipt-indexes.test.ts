@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../src/store/db/queryable.ts';
 import { idHistories } from '../../../src/store/ingest/resends.ts';
@@ -10,16 +10,16 @@ import { timelineSteps } from '../../../src/surfaces/flowrelay/store/timeline.ts
 import { seedFailures } from '../../support/engine/seed-failures.ts';
 import { anyId } from '../../support/store/any-id.ts';
 import { planOf } from '../../support/store/query-plan.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 const LARGE = ['executions', 'deliveries', 'payloads', 'events', 'attempts', 'rejections', 'receipt_replays'];
 
-let store: TestStore;
+const store = useStore();
 let tenant: TestTenant;
 let eventId: Id<'event'>;
 
 beforeAll(async () => {
-  store = await createTestStore();
   for (let tenants = 0; tenants < 2; tenants++) {
     tenant = await store.newTenant();
     const endpointIds = [await store.newEndpoint(tenant)];
@@ -42,7 +42,6 @@ beforeAll(async () => {
   ])) as [{ id: Id<'event'> }];
   await store.rows('vacuum analyze');
 });
-afterAll(() => store.close());
 
 const after = { atMicros: String(Date.now() * 1_000), id: anyId('0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f') };
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { RECOVERY_SITUATIONS } from '../../../src/surfaces/flowrelay/domain/recovery-guide.ts';
 import { uuidIn } from '../../support/api/retries.ts';
-import { startTestEngine, type TestEngine } from '../../support/engine/test-engine.ts';
+import { useEngine } from '../../support/engine/use-engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Behaviour, flaky, hang, ok, status } from '../../support/receivers/receiver-behaviour.ts';
 import {
@@ -10,20 +10,13 @@ import {
   type FlowRelayScene,
   receiptIdOf,
 } from '../../support/surfaces/flowrelay-scene.ts';
+import { closedAfterEach } from '../../support/use.ts';
 
-let engine: TestEngine;
-const scenes: FlowRelayScene[] = [];
-
-beforeAll(async () => {
-  engine = await startTestEngine();
-});
-afterAll(() => engine.close());
-afterEach(() => Promise.all(scenes.splice(0).map((each) => each.close())));
+const engine = useEngine();
+const own = closedAfterEach();
 
 async function scene(behaviour: Behaviour = ok, endpoint?: Record<string, unknown> | null) {
-  const made = await createFlowRelayScene(engine, behaviour, endpoint);
-  scenes.push(made);
-  return made;
+  return own(await createFlowRelayScene(engine, behaviour, endpoint));
 }
 
 /** A request that is refused after its tenant is known; the id of its receipt. */

@@ -1,23 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { uuidIn } from '../../support/api/retries.ts';
-import { startTestEngine, type TestEngine } from '../../support/engine/test-engine.ts';
+import { useEngine } from '../../support/engine/use-engine.ts';
 import { type Behaviour, ok, status } from '../../support/receivers/receiver-behaviour.ts';
 import { createFlowRelayScene, type FlowRelayScene } from '../../support/surfaces/flowrelay-scene.ts';
+import { closedAfterEach } from '../../support/use.ts';
 
-let engine: TestEngine;
-const scenes: FlowRelayScene[] = [];
-
-beforeAll(async () => {
-  engine = await startTestEngine();
-});
-afterAll(() => engine.close());
-afterEach(() => Promise.all(scenes.splice(0).map((each) => each.close())));
+const engine = useEngine();
+const own = closedAfterEach();
 
 async function scene(behaviour: Behaviour = status(422), endpoint?: Record<string, unknown>) {
-  const made = await createFlowRelayScene(engine, behaviour, endpoint);
-  scenes.push(made);
-  return made;
+  return own(await createFlowRelayScene(engine, behaviour, endpoint));
 }
 
 /** A failed receipt with a replay that was previewed and, unless told otherwise, confirmed. */

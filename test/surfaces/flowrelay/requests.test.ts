@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { apiRoutes } from '../../../src/api/server.ts';
 import { createPool } from '../../../src/store/db/pool.ts';
 import { SURFACES } from '../../../src/surfaces/surfaces.ts';
 import { startTestApi, type TestAnswer, type TestApi } from '../../support/api/test-api.ts';
+import { useApi } from '../../support/api/use-api.ts';
 import { seedEndpoint, seedFailedDeliveries } from '../../support/engine/failed-deliveries.ts';
 import { receiptIdOf } from '../../support/surfaces/flowrelay-scene.ts';
 
@@ -14,13 +15,12 @@ const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0],
 const named = (wanted: (route: (typeof routes)[number]) => boolean) =>
   routes.filter(wanted).map((route) => [`${route.method.toUpperCase()} ${route.path}`, route] as const);
 
-let api: TestApi;
+const api = useApi();
 let receiptId: string;
 let replayId: string;
 let diagnosticsId: string;
 
 beforeAll(async () => {
-  api = await startTestApi();
   await seedEndpoint(api);
   const [seeded] = await seedFailedDeliveries(api, 1);
   receiptId = receiptIdOf(seeded?.eventId ?? '');
@@ -32,7 +32,6 @@ beforeAll(async () => {
   const diagnostics = await api.call('POST', `/flowrelay/v1/receipts/${receiptId}/diagnostics/preview`);
   diagnosticsId = diagnostics.body.diagnosticsId;
 });
-afterAll(() => api.close());
 
 function pathOf({ path }: { path: string }, id?: string): string {
   const own = path.includes('/replays/')

@@ -1,26 +1,19 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { expirePayloads } from '../../../src/store/settling/payload-retention.ts';
 import { dropExpiredDiagnostics } from '../../../src/surfaces/flowrelay/store/receipt-diagnostics.ts';
 import { uuidIn } from '../../support/api/retries.ts';
-import { startTestEngine, type TestEngine } from '../../support/engine/test-engine.ts';
+import { useEngine } from '../../support/engine/use-engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Behaviour, hang, status } from '../../support/receivers/receiver-behaviour.ts';
 import { createFlowRelayScene, type FlowRelayScene } from '../../support/surfaces/flowrelay-scene.ts';
+import { closedAfterEach } from '../../support/use.ts';
 
-let engine: TestEngine;
-const scenes: FlowRelayScene[] = [];
-
-beforeAll(async () => {
-  engine = await startTestEngine();
-});
-afterAll(() => engine.close());
-afterEach(() => Promise.all(scenes.splice(0).map((each) => each.close())));
+const engine = useEngine();
+const own = closedAfterEach();
 
 async function scene(behaviour: Behaviour = status(422), endpoint?: Record<string, unknown>) {
-  const made = await createFlowRelayScene(engine, behaviour, endpoint);
-  scenes.push(made);
-  return made;
+  return own(await createFlowRelayScene(engine, behaviour, endpoint));
 }
 
 const sql = (text: string, values?: unknown[]) => engine.database.pool.query(text, values);

@@ -1,10 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { retriesOf, uuidIn } from '../../support/api/retries.ts';
 import { createScene, type Scene } from '../../support/engine/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../../support/engine/test-engine.ts';
+import { useEngine } from '../../support/engine/use-engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Behaviour, hang, ok, slow, status } from '../../support/receivers/receiver-behaviour.ts';
-import { readLedger, violationsOf } from '../../support/store/ledger.ts';
 import {
   BASE,
   faultsOf,
@@ -13,18 +12,10 @@ import {
   PRINTED,
   PRINTED_BODIES,
 } from '../../support/surfaces/jack-henry.ts';
+import { closedAfterEach } from '../../support/use.ts';
 
-let engine: TestEngine;
-const scenes: Scene[] = [];
-
-beforeAll(async () => {
-  engine = await startTestEngine();
-});
-afterAll(async () => {
-  expect(violationsOf(await readLedger(engine.database.pool))).toEqual([]);
-  await engine.close();
-});
-afterEach(() => Promise.all(scenes.splice(0).map((each) => each.close())));
+const engine = useEngine({ checked: true });
+const own = closedAfterEach();
 
 /** An institution with a subscription for each behaviour; what they answer can be changed. */
 type Institution = Scene & {
@@ -48,8 +39,7 @@ async function institution(
   behaviours: Behaviour[],
   endpoint: Record<string, unknown> = {},
 ): Promise<Institution> {
-  const scene = await createScene(engine, behaviours, endpoint);
-  scenes.push(scene);
+  const scene = own(await createScene(engine, behaviours, endpoint));
   const id = uuidIn('tenant', scene.tenant.id);
   const { key } = scene.tenant;
   const subscriptions = scene.endpoints.map((each) => uuidIn('endpoint', each.id));

@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startTestApi, type TestApi } from '../../support/api/test-api.ts';
+import { describe, expect, test } from '@jest/globals';
+import { useApi } from '../../support/api/use-api.ts';
 import { seedFailedDeliveries } from '../../support/engine/failed-deliveries.ts';
 import { type JackHenry, type JackHenryRequest, jackHenryAt } from '../../support/surfaces/jack-henry.ts';
 
 const NOBODY = '12345678-1234-1234-1234-123456789012';
 
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await startTestApi();
-});
-afterAll(() => api.close());
+const api = useApi();
 
 /** A fresh institution, whose answers are checked against the service's own document. */
 async function institution() {

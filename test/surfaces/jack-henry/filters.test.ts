@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { hashApiKey, makeApiKey } from '../../../src/api/authentication/api-key.ts';
 import { TENANT_SCOPES } from '../../../src/domain/tenancy/scope.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
@@ -8,26 +8,17 @@ import { withTransaction } from '../../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
 import { insertApiKey } from '../../../src/store/tenancy/api-keys.ts';
 import { setEndpointState } from '../../../src/store/tenancy/endpoints.ts';
-import { startTestApi, type TestApi } from '../../support/api/test-api.ts';
-import { readLedger, violationsOf } from '../../support/store/ledger.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import { useApi } from '../../support/api/use-api.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 import { type JackHenry, jackHenryAt } from '../../support/surfaces/jack-henry.ts';
 
-let store: TestStore;
-let api: TestApi;
+const store = useStore({ checked: true });
+const api = useApi(() => ({ pool: store.pool, acceptEvents: createIngest(store.deps) }));
 let tenant: TestTenant;
 let client: JackHenry;
 let subscription: Id<'endpoint'>;
 
-beforeAll(async () => {
-  store = await createTestStore();
-  api = await startTestApi({ pool: store.pool, acceptEvents: createIngest(store.deps) });
-});
-afterAll(async () => {
-  expect(violationsOf(await readLedger(store.pool))).toEqual([]);
-  await api.close();
-  await store.close();
-});
 beforeEach(async () => {
   tenant = await store.newTenant();
   subscription = await store.newEndpoint(tenant);

@@ -1,9 +1,10 @@
 import { request as httpRequest } from 'node:http';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { SignJWT } from 'jose';
 import { TENANT_SCOPES } from '../../../src/domain/tenancy/scope.ts';
-import { startTestApi, type TestApi } from '../../support/api/test-api.ts';
+import { startTestApi } from '../../support/api/test-api.ts';
+import { useApi } from '../../support/api/use-api.ts';
 import { seedEndpoint, seedFailedDeliveries } from '../../support/engine/failed-deliveries.ts';
 import {
   BASE,
@@ -15,7 +16,7 @@ import {
 const NOBODY = '12345678-1234-1234-1234-123456789012';
 const PLATFORM = '00000000-0000-7000-8000-000000000000';
 
-let api: TestApi;
+const api = useApi();
 let client: JackHenry;
 let ours: Things;
 let theirs: Things;
@@ -24,13 +25,11 @@ let theirs: Things;
 type Things = { institution: string; key: string; subscription: string; event: string };
 
 beforeAll(async () => {
-  api = await startTestApi();
   client = jackHenryAt(api.url, api.key);
   ours = await furnish(api.tenant.id, api.key);
   const other = await api.newTenant();
   theirs = await furnish(other.tenant.id, other.key);
 });
-afterAll(() => api.close());
 
 async function furnish(institution: string, key: string): Promise<Things> {
   const subscription = api.uuid(await seedEndpoint(api, key));

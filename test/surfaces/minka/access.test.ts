@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { canonicalJson } from '../../../src/domain/json/canonical-json.ts';
-import { startTestApi, type TestApi } from '../../support/api/test-api.ts';
+import { useApi } from '../../support/api/use-api.ts';
 import {
   ask,
   newTestSigner,
@@ -13,14 +13,12 @@ import {
 } from '../../support/surfaces/minka-client.ts';
 import { createMinkaScene, type MinkaScene } from '../../support/surfaces/minka-scene.ts';
 
-let api: TestApi;
+const api = useApi();
 let scene: MinkaScene;
 
 beforeAll(async () => {
-  api = await startTestApi();
   scene = await createMinkaScene(api, { ...api.tenant, key: api.key });
 });
-afterAll(() => api.close());
 
 const PATH = '/v2/bridges/mint-bridge/events';
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { createPool } from '../../../src/store/db/pool.ts';
 import { startTestApi, type TestApi } from '../../support/api/test-api.ts';
+import { useApi } from '../../support/api/use-api.ts';
 import {
   ask,
   isVerified,
@@ -13,16 +14,14 @@ import {
 } from '../../support/surfaces/minka-client.ts';
 import { createMinkaScene, type MinkaScene } from '../../support/surfaces/minka-scene.ts';
 
-let api: TestApi;
+const api = useApi();
 let scene: MinkaScene;
 let systemKey: string;
 
 beforeAll(async () => {
-  api = await startTestApi();
   scene = await createMinkaScene(api, { ...api.tenant, key: api.key });
   systemKey = (await api.call('GET', '/api/v1/signers/system', { key: undefined })).body.public;
 });
-afterAll(() => api.close());
 
 /** An error must be documented, signed by the installation, and have exactly the members of the document, in their order. */
 function expectError(

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { canonicalJson } from '../../../src/domain/json/canonical-json.ts';
-import { startTestApi, type TestApi } from '../../support/api/test-api.ts';
+import { useApi } from '../../support/api/use-api.ts';
 import {
   ask,
   isVerified,
@@ -13,14 +13,12 @@ import {
 } from '../../support/surfaces/minka-client.ts';
 import { createMinkaScene, type MinkaScene } from '../../support/surfaces/minka-scene.ts';
 
-let api: TestApi;
+const api = useApi();
 let scene: MinkaScene;
 
 beforeAll(async () => {
-  api = await startTestApi();
   scene = await createMinkaScene(api, { ...api.tenant, key: api.key });
 });
-afterAll(() => api.close());
 
 const strange = fc.oneof(
   fc.constantFrom('', '\0', '\ud800', 'mint-bridge', '$brg.', 'a@b@c', '__proto__', '%', '%00', '../x', '𝔘'),

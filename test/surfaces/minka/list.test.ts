@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startTestApi, type TestApi } from '../../support/api/test-api.ts';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { useApi } from '../../support/api/use-api.ts';
 import { seedFailedDeliveries } from '../../support/engine/failed-deliveries.ts';
 import {
   ask,
@@ -10,7 +10,7 @@ import {
 } from '../../support/surfaces/minka-client.ts';
 import { createMinkaScene, type MinkaScene } from '../../support/surfaces/minka-scene.ts';
 
-let api: TestApi;
+const api = useApi();
 let scene: MinkaScene;
 /** Ids (uuids), oldest first. */
 let ids: Record<'failed' | 'delivered' | 'pending' | 'cancelled' | 'ignored' | 'unknown' | 'retried', string>;
@@ -18,11 +18,9 @@ let ids: Record<'failed' | 'delivered' | 'pending' | 'cancelled' | 'ignored' | '
 const PATH = '/v2/bridges/mint-bridge/events';
 
 beforeAll(async () => {
-  api = await startTestApi();
   scene = await createMinkaScene(api, { ...api.tenant, key: api.key });
   ids = await seedEveryStatus();
 });
-afterAll(() => api.close());
 
 async function seedEveryStatus(): Promise<typeof ids> {
   const [failed, retried] = await seedFailedDeliveries(api, 2);

@@ -1,7 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { uuidIn } from '../../support/api/retries.ts';
 import { createScene, type Scene } from '../../support/engine/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../../support/engine/test-engine.ts';
+import { useEngine } from '../../support/engine/use-engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Behaviour, hang, ok, slow, status } from '../../support/receivers/receiver-behaviour.ts';
 import {
@@ -15,15 +15,10 @@ import {
   type TestSigner,
   tokenOf,
 } from '../../support/surfaces/minka-client.ts';
+import { closedAfterEach } from '../../support/use.ts';
 
-let engine: TestEngine;
-const scenes: Scene[] = [];
-
-beforeAll(async () => {
-  engine = await startTestEngine();
-});
-afterAll(() => engine.close());
-afterEach(() => Promise.all(scenes.splice(0).map((each) => each.close())));
+const engine = useEngine();
+const own = closedAfterEach();
 
 /** A tenant whose endpoints are bridges, and its signer, who may do everything there. */
 interface Bridges extends Scene {
@@ -42,8 +37,7 @@ interface Bridges extends Scene {
 }
 
 async function bridges(behaviours: Behaviour[], endpoint: Record<string, unknown> = {}): Promise<Bridges> {
-  const scene = await createScene(engine, behaviours, endpoint);
-  scenes.push(scene);
+  const scene = own(await createScene(engine, behaviours, endpoint));
   const { pool } = engine.database;
   const signer = newTestSigner();
   const tenantId = scene.tenant.id;

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { canonicalJson } from '../../../src/domain/json/canonical-json.ts';
-import { startTestApi, type TestApi } from '../../support/api/test-api.ts';
+import { useApi } from '../../support/api/use-api.ts';
 import { seedFailedDeliveries } from '../../support/engine/failed-deliveries.ts';
 import {
   ask,
@@ -19,17 +19,15 @@ import { createMinkaScene, type MinkaScene } from '../../support/surfaces/minka-
  * spelling of parameters and its envelope. It is no dependency of this project, for it pins an HTTP client with known faults.
  */
 
-let api: TestApi;
+const api = useApi();
 let scene: MinkaScene;
 /** Ids (uuids), oldest first. */
 let ids: string[];
 
 beforeAll(async () => {
-  api = await startTestApi();
   scene = await createMinkaScene(api, { ...api.tenant, key: api.key }, 'mint');
   ids = (await seedFailedDeliveries(api, 3)).map(({ deliveryId }) => api.uuid(deliveryId));
 });
-afterAll(() => api.close());
 
 /** Sends a request with a token that is bound to it: method, absolute URL, body and the header `x-ledger`. */
 function sdkRequest(method: 'GET' | 'POST', path: string, body?: object, signer: TestSigner = scene.signer) {

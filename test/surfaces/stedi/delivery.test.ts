@@ -1,21 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { uuidIn } from '../../support/api/retries.ts';
 import type { Answer } from '../../support/api/test-client.ts';
 import { seedFailures } from '../../support/engine/seed-failures.ts';
-import { startTestEngine, type TestEngine } from '../../support/engine/test-engine.ts';
+import { useEngine } from '../../support/engine/use-engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Receiver, startReceiver } from '../../support/receivers/receiver.ts';
 import { ok, status } from '../../support/receivers/receiver-behaviour.ts';
 
-let engine: TestEngine;
+const engine = useEngine();
 const receivers: Receiver[] = [];
 let scenes = 0;
 
-beforeAll(async () => {
-  engine = await startTestEngine();
-});
-afterAll(() => engine.close());
 afterEach(() => Promise.all(receivers.splice(0).map((receiver) => receiver.close())));
 
 /** A tenant with one endpoint, as a client of Stedi sees it. */

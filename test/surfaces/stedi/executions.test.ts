@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { EXECUTION_STATES, isOpen } from '../../../src/domain/sending/execution-state.ts';
 import { type Id, showId } from '../../../src/domain/tenancy/typed-id.ts';
 import { FILE_STATUSES } from '../../../src/surfaces/stedi/file-status.ts';
@@ -7,20 +7,18 @@ import { eventually } from '../../support/eventually.ts';
 import { sideBySide } from '../../support/side-by-side.ts';
 import { anyId, NO_ID } from '../../support/store/any-id.ts';
 import type { SeededRun } from '../../support/surfaces/seed-file.ts';
-import { type StediWorld, startStediWorld } from '../../support/surfaces/stedi-world.ts';
+import { startStediWorld, useStediWorld } from '../../support/surfaces/stedi-world.ts';
 
 const MINUTE = 60_000;
 const START = '2020-01-01T00:00:00Z';
 const FAILED: SeededRun = { state: 'failed', attempts: [{ outcome: 'retryable', httpStatus: 503 }] };
 
-let world: StediWorld;
+const world = useStediWorld();
 let plain: string;
 
 beforeAll(async () => {
-  world = await startStediWorld();
   plain = await world.endpoint({ handle: 'plain_1' });
 });
-afterAll(() => world.api.close());
 afterEach(() => world.empty());
 
 async function one(run: SeededRun, change: object = {}): Promise<Id<'execution'>> {

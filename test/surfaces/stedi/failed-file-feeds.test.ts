@@ -1,18 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { FAILED_FILE_TYPE } from '../../../src/domain/endpoints/event-type.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { tellFailedFiles, tenantsToTell } from '../../../src/surfaces/stedi/failed-file-feed.ts';
 import { eventually } from '../../support/eventually.ts';
 import { sideBySide } from '../../support/side-by-side.ts';
-import { createTestStore, type TestStore, type TestTenant } from '../../support/store/test-store.ts';
+import type { TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
 import { seedFile } from '../../support/surfaces/seed-file.ts';
 
-let store: TestStore;
-
-beforeAll(async () => {
-  store = await createTestStore({ connections: 16 });
-});
-afterAll(() => store.close());
+const store = useStore({ connections: 16 });
 
 async function told(tenant: TestTenant) {
   return store.rows(

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { PREPARATION_FAULTS } from '../../../src/domain/endpoints/preparation.ts';
 import { type Id, showId } from '../../../src/domain/tenancy/typed-id.ts';
@@ -8,9 +8,9 @@ import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
 import { FILE_FAULT_CODES, type FileFaultCode } from '../../../src/surfaces/stedi/file-fault.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
 import type { SeededRun } from '../../support/surfaces/seed-file.ts';
-import { type StediWorld, startStediWorld } from '../../support/surfaces/stedi-world.ts';
+import { useStediWorld } from '../../support/surfaces/stedi-world.ts';
 
-let world: StediWorld;
+const world = useStediWorld();
 let inbound: string;
 let outbound: string;
 let plain: string;
@@ -22,13 +22,11 @@ const PARTLY: SeededRun = { state: 'delivered', attempts: [{ outcome: 'delivered
 const OPEN: SeededRun = { state: 'scheduled', attempts: [{ outcome: 'retryable', httpStatus: 503 }] };
 
 beforeAll(async () => {
-  world = await startStediWorld();
   const partner = { senderProfile: 'us', partnerProfile: 'them' };
   inbound = await world.endpoint({ handle: 'in_1', partner: { ...partner, direction: 'INBOUND' } });
   outbound = await world.endpoint({ handle: 'out_1', partner: { ...partner, direction: 'OUTBOUND' } });
   plain = await world.endpoint({ handle: 'plain_1' });
 });
-afterAll(() => world.api.close());
 afterEach(() => world.empty());
 
 /** Posts the condition, which must be answered as printed, lets the workflow's part select, and returns what became of it. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { uuidIn } from '../../support/api/retries.ts';
 import { createScene, type Scene } from '../../support/engine/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../../support/engine/test-engine.ts';
+import { useEngine } from '../../support/engine/use-engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { hang, ok, okWith, resetBeforeReading, status } from '../../support/receivers/receiver-behaviour.ts';
 import { createZenClient, type ZenClient } from '../../support/surfaces/zen-mesh.ts';
@@ -20,7 +20,7 @@ const FIELDS = [
 
 type Listed = Record<string, unknown> & { id: string; event_id: string; status: string };
 
-let engine: TestEngine;
+const engine = useEngine();
 let scene: Scene;
 let zen: ZenClient;
 let path: string;
@@ -37,7 +37,6 @@ const BEHAVIOURS = {
 };
 
 beforeAll(async () => {
-  engine = await startTestEngine();
   scene = await createScene(engine, Object.values(BEHAVIOURS));
   const { key } = scene.tenant;
   zen = await createZenClient(engine.service.url ?? '', key);
@@ -64,7 +63,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await Promise.all([scene.close(), engine.close()]);
+  await scene.close();
 });
 
 async function list(query: Record<string, string> = {}): Promise<Listed[]> {

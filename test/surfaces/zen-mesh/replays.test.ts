@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { uuidIn } from '../../support/api/retries.ts';
 import { createScene, type Scene } from '../../support/engine/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../../support/engine/test-engine.ts';
+import { useEngine } from '../../support/engine/use-engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { ok, status } from '../../support/receivers/receiver-behaviour.ts';
 import { createZenClient, type ZenClient } from '../../support/surfaces/zen-mesh.ts';
@@ -10,15 +10,11 @@ import { createZenClient, type ZenClient } from '../../support/surfaces/zen-mesh
 
 const ALL = { since: '2020-01-01T00:00:00Z', until: '2100-01-01T00:00:00Z' };
 
-let engine: TestEngine;
+const engine = useEngine();
 const scenes: Scene[] = [];
 
-beforeAll(async () => {
-  engine = await startTestEngine();
-});
 afterAll(async () => {
   await Promise.all(scenes.map((scene) => scene.close()));
-  await engine.close();
 });
 
 type World = { scene: Scene; zen: ZenClient };

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { DeliveryState } from '../../../src/domain/sending/delivery-state.ts';
 import { showId } from '../../../src/domain/tenancy/typed-id.ts';
-import { startTestApi, type TestApi } from '../../support/api/test-api.ts';
+import { useApi } from '../../support/api/use-api.ts';
 import {
   type SeededDelivery,
   seedEndpoint,
@@ -15,12 +15,7 @@ import { createZenClient, type ZenAnswer, type ZenClient } from '../../support/s
 const ERRORS = 'https://api.zen-mesh.io/errors/';
 const UNKNOWN = '01k9z3e5hbe7r9qk2m4n6p8r0s';
 
-let api: TestApi;
-
-beforeAll(async () => {
-  api = await startTestApi();
-});
-afterAll(() => api.close());
+const api = useApi();
 
 type World = { tenant: string; handle: string; key: string; zen: ZenClient };
 

@@ -1,32 +1,26 @@
 import type { ServerResponse } from 'node:http';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { SignJWT } from 'jose';
 import { Webhook } from 'standardwebhooks';
 import { uuidIn } from '../../support/api/retries.ts';
 import { createScene, type Scene } from '../../support/engine/recovery-scene.ts';
-import { startTestEngine, type TestEngine } from '../../support/engine/test-engine.ts';
+import { useEngine } from '../../support/engine/use-engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Receiver, startReceiver } from '../../support/receivers/receiver.ts';
 import { type Behaviour, flaky, ok, slow, status } from '../../support/receivers/receiver-behaviour.ts';
 import { createZenClient, type ZenClient } from '../../support/surfaces/zen-mesh.ts';
+import { closedAfterEach } from '../../support/use.ts';
 
 /** The document from top to bottom; each title is its sentence. What it leaves open is in the other files. */
 
 const REQUEST_ID = /^req_[0-9a-f]{32}$/;
 const UNKNOWN_EVENT = 'evt_01k9z3e5hbe7r9qk2m4n6p8r0s';
 
-let engine: TestEngine;
-const scenes: { close(): Promise<void> }[] = [];
-
-beforeAll(async () => {
-  engine = await startTestEngine();
-});
-afterAll(() => engine.close());
-afterEach(() => Promise.all(scenes.splice(0).map((each) => each.close())));
+const engine = useEngine();
+const own = closedAfterEach();
 
 async function another(behaviour: Behaviour): Promise<Receiver> {
-  const receiver = await startReceiver(behaviour);
-  scenes.push(receiver);
+  const receiver = own(await startReceiver(behaviour));
   return receiver;
 }
 
@@ -34,8 +28,7 @@ type World = { scene: Scene; zen: ZenClient; tenant: string };
 
 /** A tenant with one endpoint. */
 async function world(behaviour: Behaviour = ok, endpoint: Record<string, unknown> = {}): Promise<World> {
-  const scene = await createScene(engine, [behaviour], endpoint);
-  scenes.push(scene);
+  const scene = own(await createScene(engine, [behaviour], endpoint));
   const zen = await createZenClient(engine.service.url ?? '', scene.tenant.key);
   return { scene, zen, tenant: scene.tenant.id };
 }
