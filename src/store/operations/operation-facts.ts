@@ -9,6 +9,7 @@ import { LIVE_LANE } from '../db/queryable.ts';
 import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
 import { readyEndpoints } from '../sending/ready-endpoints.ts';
 import { countWorkers } from '../sending/workers.ts';
+import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { firstJoined } from './joined.ts';
 import { loadOperation } from './operations.ts';
 
@@ -44,7 +45,7 @@ export async function operationFacts(
             case when v.rate_per_second is not null then p.arrival_at end) else greatest(now(), ${WAITS_UNTIL}) end)
           - clock_timestamp())::float8 * 1000
         from executions e join endpoints n on n.id = e.endpoint_id
-        join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+        join endpoint_versions v on ${isCurrent('v', 'n')}
         join endpoint_pacing p on p.endpoint_id = n.id
         where o.interactive and e.operation_id = o.id and e.state in ('queued', 'scheduled')) as due_in_ms,
       (select extract(epoch from p.arrival_at - clock_timestamp())::float8 * 1000 from operation_pacing p

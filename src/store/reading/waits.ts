@@ -14,6 +14,7 @@ import {
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
 import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
+import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 
 /** So many endpoints of an operation are looked at, each by what is due there first. */
@@ -72,7 +73,7 @@ const factsOf = (head: string): string => `with items as materialized (${head}),
   endpoint as materialized (
     select n.id as endpoint_id, n.state, n.ordered, n.disabled_reason, n.disabled_at, ${ENDPOINT_FACTS}
     from endpoints n
-    join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+    join endpoint_versions v on ${isCurrent('v', 'n')}
     join endpoint_pacing p on p.endpoint_id = n.id
     where n.id in (select endpoint_id from items)
   ), operation as materialized (

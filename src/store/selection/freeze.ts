@@ -5,6 +5,7 @@ import { Parameters } from '../db/parameters.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
+import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import {
   deliveriesPage,
   orderOf,
@@ -146,7 +147,7 @@ export async function freezePage(
         ${p.add(matchFilter ?? false)}::boolean, ${p.add(onAmbiguous ?? null)}
       from decided d cross join op
       join endpoints n on n.id = d.endpoint_id
-      join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+      join endpoint_versions v on ${isCurrent('v', 'n')}
       left join taken t on t.delivery_id = d.id
       where d.decision in ('new', 'repeat') or t.id is not null
       ${unopposed ? '' : 'on conflict do nothing'}

@@ -4,6 +4,7 @@ import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
 import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
+import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { eventPage, orderBy, type SelectionCursor } from './selection-page.ts';
 
 /** An event to be matched afresh, with the deliveries it has. */
@@ -122,7 +123,7 @@ export async function insertFirstDeliveries(
       case when not d.sent then now() end
     from delivery d cross join operations o
     join endpoints n on n.id = d.endpoint_id
-    join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+    join endpoint_versions v on ${isCurrent('v', 'n')}
     where o.id = $1
     returning operation_id`,
     [id, eventIds, endpointIds, interactive ? LIVE_LANE : id, LIVE_LANE],

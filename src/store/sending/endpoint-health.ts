@@ -2,6 +2,7 @@ import { present } from '../../domain/present.ts';
 import { type EndpointHealth, type HealthSigns, reactTo } from '../../domain/sending/endpoint-health.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
+import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 
 /** A circuit that has opened, for how long and for the how manieth time in a row, or that has closed. */
@@ -31,7 +32,7 @@ export async function reactToSigns(
        p.openings > 0 and p.floor_until > clock_timestamp() as resting,
        least(1e12, extract(epoch from clock_timestamp() - greatest(p.halved_at, 'epoch')) * 1000)::float8 as since_halved_ms
      from endpoint_pacing p join endpoints n on n.id = p.endpoint_id
-     join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+     join endpoint_versions v on ${isCurrent('v', 'n')}
      where p.endpoint_id = any($1::uuid[]) and v.protect order by p.endpoint_id for no key update of p`,
     [[...signs.keys()]],
   );

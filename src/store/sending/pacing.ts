@@ -9,6 +9,7 @@ import {
 } from '../../domain/sending/pacing.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
+import { isCurrent } from '../tenancy/endpoint-versions.ts';
 
 /** What has a pace of its own, shared by every sender through one row. */
 export type Paced = 'endpoint' | 'operation';
@@ -64,7 +65,7 @@ const ROWS: Record<Paced, string> = {
     from unnest($1::uuid[], $2::int[]) as w(id, count)
     join endpoint_pacing p on p.endpoint_id = w.id
     join endpoints n on n.id = w.id
-    join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+    join endpoint_versions v on ${isCurrent('v', 'n')}
     order by p.endpoint_id for no key update of p`,
   operation: `select p.operation_id as id, w.count as wanted, o.rate_per_second, o.max_concurrency, p.arrival_at,
       false as floored, false as on_trial

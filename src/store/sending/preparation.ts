@@ -4,6 +4,7 @@ import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
+import { isCurrent } from '../tenancy/endpoint-versions.ts';
 
 interface PreparationRow {
   id: Id<'execution'>;
@@ -25,7 +26,7 @@ export async function loadPreparation(
      join deliveries d on d.id = e.delivery_id
      join events v on v.id = d.event_id
      join endpoints n on n.id = e.endpoint_id
-     join endpoint_versions c on c.endpoint_id = n.id and c.version = n.current_version
+     join endpoint_versions c on ${isCurrent('c', 'n')}
      where e.id = any($1::uuid[])`,
     [executionIds],
   );

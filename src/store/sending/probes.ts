@@ -3,6 +3,7 @@ import type { RetryPolicy } from '../../domain/sending/retry-policy.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
+import { isCurrent, type RetryPolicyRow, retryPolicyOf } from '../tenancy/endpoint-versions.ts';
 
 /** A delivery whose endpoint is to be asked what became of it. */
 export interface DueProbe {
@@ -22,7 +23,7 @@ export interface DueProbe {
   policy: RetryPolicy;
 }
 
-interface ProbeRow {
+interface ProbeRow extends RetryPolicyRow {
   id: Id<'execution'>;
   delivery_id: Id<'delivery'>;
   endpoint_id: Id<'endpoint'>;
@@ -34,10 +35,6 @@ interface ProbeRow {
   /** Never null where there is an address. */
   probe_field: string;
   timeout_ms: number;
-  max_attempts: number;
-  initial_ms: number;
-  factor: number;
-  cap_ms: number;
 }
 
 /**
@@ -59,7 +56,7 @@ export async function takeDueProbes(db: Queryable, limit: number, holdMs: number
     select t.id, t.delivery_id, t.endpoint_id, t.attempts - t.lost_attempts as attempts, t.probes, n.current_version as version, n.revision, v.probe_url,
       v.probe_field, v.timeout_ms, v.max_attempts, v.initial_ms, v.factor, v.cap_ms
     from taken t join endpoints n on n.id = t.endpoint_id
-    join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+    join endpoint_versions v on ${isCurrent('v', 'n')}
     where v.probe_url is not null`,
     [limit, holdMs],
   );
@@ -73,12 +70,7 @@ export async function takeDueProbes(db: Queryable, limit: number, holdMs: number
     probes: row.probes - 1,
     request: { urlTemplate: row.probe_url, processedField: row.probe_field },
     timeoutMs: row.timeout_ms,
-    policy: {
-      maxAttempts: row.max_attempts,
-      initialMs: row.initial_ms,
-      factor: row.factor,
-      capMs: row.cap_ms,
-    },
+    policy: retryPolicyOf(row),
   }));
 }
 

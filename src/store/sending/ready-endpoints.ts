@@ -1,6 +1,7 @@
 import { OPENS_MS } from '../../domain/sending/pacing.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
+import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { WAITS_UNTIL } from './disabled-endpoints.ts';
 
 /** An endpoint that has unsent work for one owner, and what holds that work back. */
@@ -75,7 +76,7 @@ export async function readyEndpoints(
         as claimable_in_ms
     from hop
     join endpoints n on n.id = hop.endpoint_id
-    join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+    join endpoint_versions v on ${isCurrent('v', 'n')}
     join endpoint_pacing p on p.endpoint_id = n.id
     cross join lateral (select e.due_at from executions e
       where e.in_queue and e.worked_by = $1 and e.endpoint_id = hop.endpoint_id and e.state in ('queued', 'scheduled')

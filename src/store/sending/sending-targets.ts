@@ -2,6 +2,7 @@ import { present } from '../../domain/present.ts';
 import type { OnAmbiguous, RetryPolicy } from '../../domain/sending/retry-policy.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
+import { isCurrent, type RetryPolicyRow, retryPolicyOf } from '../tenancy/endpoint-versions.ts';
 
 /** Where and how deliveries to one endpoint version are sent; secrets and headers are still sealed. */
 export interface SealedTarget {
@@ -24,17 +25,13 @@ export interface SealedTarget {
   preset?: string;
 }
 
-interface TargetRow {
+interface TargetRow extends RetryPolicyRow {
   id: Id<'endpoint'>;
   version: number;
   revision: number;
   url: string;
   sealed_headers: Buffer | null;
   timeout_ms: number;
-  max_attempts: number;
-  initial_ms: number;
-  factor: number;
-  cap_ms: number;
   on_ambiguous: OnAmbiguous;
   reconcile_within_ms: number;
   require_ack: boolean;
@@ -62,7 +59,7 @@ export async function loadTargets(
      from unnest($1::uuid[], $2::int[]) as w(endpoint_id, version)
      join endpoints n on n.id = w.endpoint_id
      join endpoint_versions v on v.endpoint_id = n.id and v.version = w.version
-     join endpoint_versions c on c.endpoint_id = n.id and c.version = n.current_version`,
+     join endpoint_versions c on ${isCurrent('c', 'n')}`,
     [wanted.map((w) => w.endpointId), wanted.map((w) => w.version)],
   );
   return rows.map((row) => ({
@@ -72,12 +69,7 @@ export async function loadTargets(
     url: row.url,
     sealedSecrets: row.secrets,
     timeoutMs: row.timeout_ms,
-    policy: {
-      maxAttempts: row.max_attempts,
-      initialMs: row.initial_ms,
-      factor: row.factor,
-      capMs: row.cap_ms,
-    },
+    policy: retryPolicyOf(row),
     onAmbiguous: row.on_ambiguous,
     reconcileWithinMs: row.reconcile_within_ms,
     requireAck: row.require_ack,

@@ -2,6 +2,7 @@ import type { OnAmbiguous, RetryPolicy } from '../../domain/sending/retry-policy
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
+import { isCurrent, type RetryPolicyRow, retryPolicyOf } from '../tenancy/endpoint-versions.ts';
 import { refoldDeliveries } from './folding.ts';
 
 /** An item whose sender was lost: what it takes to decide what follows. */
@@ -19,7 +20,7 @@ export interface LostItem {
   reconcileWithinMs: number;
 }
 
-interface LostRow {
+interface LostRow extends RetryPolicyRow {
   id: Id<'execution'>;
   delivery_id: Id<'delivery'>;
   operation_id: Id<'operation'> | null;
@@ -28,10 +29,6 @@ interface LostRow {
   lost_attempts: number;
   lost_in_a_row: number;
   version: number;
-  max_attempts: number;
-  initial_ms: number;
-  factor: number;
-  cap_ms: number;
   on_ambiguous: OnAmbiguous;
   reconcile_within_ms: number;
 }
@@ -65,7 +62,7 @@ export async function lockExpiredClaims(
      from executions e
      join endpoints n on n.id = e.endpoint_id
      -- The policy is the current one, as for a sender that lives; only the address is that of the version.
-     join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+     join endpoint_versions v on ${isCurrent('v', 'n')}
      where e.id = any($1::uuid[]) and e.state = 'sending' and e.lease_token = any($2::uuid[])`,
     [claims.rows.flatMap((claim) => claim.execution_ids), claims.rows.map((claim) => claim.token)],
   );
@@ -79,12 +76,7 @@ export async function lockExpiredClaims(
       version: row.version,
       attempts: row.attempts,
       lost: { all: row.lost_attempts + 1, inARow: row.lost_in_a_row + 1 },
-      policy: {
-        maxAttempts: row.max_attempts,
-        initialMs: row.initial_ms,
-        factor: row.factor,
-        capMs: row.cap_ms,
-      },
+      policy: retryPolicyOf(row),
       onAmbiguous: row.on_ambiguous,
       reconcileWithinMs: row.reconcile_within_ms,
     })),

@@ -2,7 +2,7 @@ import type { EndpointConfig, OnExhausted } from '../../domain/endpoints/endpoin
 import type { EndpointState } from '../../domain/endpoints/endpoint-state.ts';
 import type { EventFilter } from '../../domain/endpoints/event-filter.ts';
 import type { Partner } from '../../domain/endpoints/preparation.ts';
-import type { OnAmbiguous } from '../../domain/sending/retry-policy.ts';
+import type { OnAmbiguous, RetryPolicy } from '../../domain/sending/retry-policy.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 
@@ -82,7 +82,7 @@ export async function matchableEndpoints(db: Queryable, tenantId: Id<'tenant'>):
     name: 'matchable-endpoints',
     text: `select e.id, e.state, v.event_types, v.filter, v.give_up_after_ms, v.ordered,
        (select f.accepted_before from endpoint_fences f where f.endpoint_id = e.id and f.version is null) as takes_from
-     from endpoints e join endpoint_versions v on v.endpoint_id = e.id and v.version = e.current_version
+     from endpoints e join endpoint_versions v on ${isCurrent('v', 'e')}
      where e.tenant_id = $1 and e.state <> 'deleted' order by e.id`,
     values: [tenantId],
   });
@@ -97,16 +97,35 @@ export async function matchableEndpoints(db: Queryable, tenantId: Id<'tenant'>):
   }));
 }
 
-/** A row of `endpoint_versions`. */
-export interface VersionRow {
-  url: string;
-  event_types: string[] | null;
-  filter: EventFilter | null;
-  timeout_ms: number;
+/** The columns of a retry policy. */
+export interface RetryPolicyRow {
   max_attempts: number;
   initial_ms: number;
   factor: number;
   cap_ms: number;
+}
+
+/** The retry policy in a row of `endpoint_versions`. */
+export function retryPolicyOf(row: RetryPolicyRow): RetryPolicy {
+  return {
+    maxAttempts: row.max_attempts,
+    initialMs: row.initial_ms,
+    factor: row.factor,
+    capMs: row.cap_ms,
+  };
+}
+
+/** The condition, in SQL, of the version that an endpoint has now; by the names that a statement gives to the two. */
+export function isCurrent(version: string, endpoint: string): string {
+  return `${version}.endpoint_id = ${endpoint}.id and ${version}.version = ${endpoint}.current_version`;
+}
+
+/** A row of `endpoint_versions`. */
+export interface VersionRow extends RetryPolicyRow {
+  url: string;
+  event_types: string[] | null;
+  filter: EventFilter | null;
+  timeout_ms: number;
   give_up_after_ms: number;
   on_ambiguous: OnAmbiguous;
   reconcile_within_ms: number;
@@ -130,12 +149,7 @@ export function configFrom(row: VersionRow): EndpointConfig {
     ...(row.event_types ? { eventTypes: row.event_types } : {}),
     ...(row.filter ? { filter: row.filter } : {}),
     timeoutMs: row.timeout_ms,
-    retry: {
-      maxAttempts: row.max_attempts,
-      initialMs: row.initial_ms,
-      factor: row.factor,
-      capMs: row.cap_ms,
-    },
+    retry: retryPolicyOf(row),
     giveUpAfterMs: row.give_up_after_ms,
     onAmbiguous: row.on_ambiguous,
     reconcileWithinMs: row.reconcile_within_ms,

@@ -5,13 +5,13 @@ import { BOOKED_AT_MOST_MS } from '../../domain/sending/pacing.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { ENDPOINT_FACTS, type EndpointFactsRow, waitsOfEndpoint } from '../reading/waits.ts';
-import { configFrom, type VersionRow } from './endpoint-versions.ts';
+import { configFrom, isCurrent, type VersionRow } from './endpoint-versions.ts';
 
 const SELECT = `select n.id, n.handle, n.luid, n.state, n.disabled_reason, n.current_version, n.created_at as made_at,
     n.updated_at, v.*,
     case when p.openings = 0 then 'closed' when p.floor_until > clock_timestamp() then 'open' else 'half_open' end as circuit,
     ${ENDPOINT_FACTS}
-  from endpoints n join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+  from endpoints n join endpoint_versions v on ${isCurrent('v', 'n')}
   join endpoint_pacing p on p.endpoint_id = n.id`;
 
 /** Makes an endpoint, and its row of pace, without a version yet; undefined where the handle is taken. */

@@ -2,6 +2,7 @@ import type { EndpointState } from '../../../domain/endpoints/endpoint-state.ts'
 import type { EventFilter } from '../../../domain/endpoints/event-filter.ts';
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../../../store/db/queryable.ts';
+import { isCurrent } from '../../../store/tenancy/endpoint-versions.ts';
 import type { HandoffFacts } from '../domain/receipt.ts';
 import { type EndpointSnapshot, type SnapshotRow, snapshotFrom } from './handoffs.ts';
 import { HANDOFF_FACTS, type HandoffRow, handoffFactsFrom } from './receipts.ts';
@@ -88,7 +89,7 @@ export async function currentEndpoints(
   const { rows } = await db.query<SnapshotRow & { state: EndpointState; filter: EventFilter | null }>(
     `select n.id as endpoint_id, n.handle, n.state, v.version, v.url, v.event_types, v.filter,
        v.filter is not null as has_filter
-     from endpoints n join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+     from endpoints n join endpoint_versions v on ${isCurrent('v', 'n')}
      where n.tenant_id = $1 and case when $2::uuid[] is null then n.state <> 'deleted' else n.id = any($2) end
      order by n.id`,
     [tenantId, ids ?? null],

@@ -1,5 +1,6 @@
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
+import { isCurrent } from '../../../store/tenancy/endpoint-versions.ts';
 
 /** An endpoint under the names that the Minka surface has for it. */
 export interface Bridge {
@@ -31,7 +32,7 @@ export async function findBridge(
 ): Promise<Bridge | undefined> {
   const { rows } = await db.query<BridgeRow>(
     `select n.id, n.handle, n.luid, n.state = 'enabled' as enabled, v.url, n.created_at, n.updated_at
-     from endpoints n join endpoint_versions v on v.endpoint_id = n.id and v.version = n.current_version
+     from endpoints n join endpoint_versions v on ${isCurrent('v', 'n')}
      where n.tenant_id = $1 and n.${'luid' in by ? 'luid' : 'handle'} = $2 and n.state <> 'deleted'`,
     [tenantId, 'luid' in by ? by.luid : by.handle],
   );

@@ -7,7 +7,7 @@ import type { TimeBound } from '../../../domain/time/instant.ts';
 import { Parameters } from '../../../store/db/parameters.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import { bound } from '../../../store/selection/filter-conditions.ts';
-
+import { isCurrent } from '../../../store/tenancy/endpoint-versions.ts';
 import { type FileFaultCode, reasonsOf } from '../file-fault.ts';
 import type { FileRun, FileStatus } from '../file-status.ts';
 
@@ -87,7 +87,7 @@ const SELECT = `select e.id, e.state, e.reason, e.created_at, e.finished_at, e.p
   join deliveries d on d.id = e.delivery_id
   join events v on v.id = d.event_id
   join endpoints n on n.id = e.endpoint_id
-  join endpoint_versions w on w.endpoint_id = n.id and w.version = n.current_version
+  join endpoint_versions w on ${isCurrent('w', 'n')}
   left join executions c on c.parent_id = e.id and c.keeps_slot
   cross join lateral (
     select count(*) filter (where t.outcome <> 'delivered')::int as failed,
@@ -181,7 +181,7 @@ export async function endpointsOfPartnership(
 ): Promise<Id<'endpoint'>[]> {
   const { rows } = await db.query<{ id: Id<'endpoint'> }>(
     `select n.id from endpoints n
-     join endpoint_versions w on w.endpoint_id = n.id and w.version = n.current_version
+     join endpoint_versions w on ${isCurrent('w', 'n')}
      where n.tenant_id = $1 and ($2::text is null or n.handle = $2)
        and ($3::text is null or coalesce(w.partner->>'direction', 'UNKNOWN') = $3)
      order by n.id`,

@@ -2,6 +2,7 @@ import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { onlyRow } from '../../../store/db/only-row.ts';
 import type { Queryable, Transaction } from '../../../store/db/queryable.ts';
 import { allotNumbers } from '../../../store/ingest/events.ts';
+import { isCurrent } from '../../../store/tenancy/endpoint-versions.ts';
 
 /** The new event, or why none was made. */
 export type RepeatedEvent =
@@ -54,7 +55,7 @@ export async function repeatEvent(
         w.give_up_after_ms
       from deliveries d
       join endpoints n on n.id = d.endpoint_id
-      join endpoint_versions w on w.endpoint_id = n.id and w.version = n.current_version
+      join endpoint_versions w on ${isCurrent('w', 'n')}
       where d.tenant_id = $1 and d.event_id = $2 and d.resent_by is null
         -- What an event of the same id stands for there was never this one's to send.
         and (select e.reason from executions e where e.delivery_id = d.id order by e.id desc limit 1)
