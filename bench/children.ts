@@ -36,7 +36,7 @@ export function createChildren(env: NodeJS.ProcessEnv): Children {
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
   });
-  // Heard of by whoever waits for it; it must not end this process before all is closed.
+  // Those who wait for it hear of it; it must not end this process before all is closed.
   failed.catch(() => {});
   const own = (child: ChildProcess, name: string): ChildProcess => {
     all.add(child);

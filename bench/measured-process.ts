@@ -8,7 +8,7 @@ export interface MeasuredProcess {
   cpuMs(): number;
   /** Most memory at one time, MiB: resident of the process, or private of a server with shared memory. */
   peakMiB(): number;
-  /** Begins the peak anew. */
+  /** Starts to measure the peak again. */
   resetPeak(): void;
 }
 

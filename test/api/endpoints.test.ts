@@ -224,7 +224,7 @@ describe('an endpoint', () => {
     });
   });
 
-  test('takes the policy of a preset, and what is given beside it wins', async () => {
+  test('takes the policy of a preset, and members that are given win over it', async () => {
     const made = await make({ url, preset: 'minka', retry: { maxAttempts: 3 } });
     expect(made.body).toMatchObject({
       preset: 'minka',

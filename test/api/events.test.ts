@@ -246,7 +246,7 @@ describe('accepting events', () => {
     expect(new Set(batches).size).toBe(40);
   });
 
-  test('a call that cannot be written does not take those beside it along', async () => {
+  test('a call that cannot be written fails alone, and those at the same moment succeed', async () => {
     const { key, tenant } = await api.newTenant();
     await api.database.pool.query(
       `create function refuse_poison() returns trigger language plpgsql as $$ begin raise exception 'poison'; end $$;

@@ -93,7 +93,7 @@ async function newKey(tenantId = api.tenant.id) {
 }
 
 describe('exports', () => {
-  test('are four at a time for a tenant, whoever asks; the next one is told when to come back', async () => {
+  test('are four at a time for a tenant, over all its keys; the next one is told when to come back', async () => {
     const other = await newKey();
     const four = await Promise.all([begin(NDJSON), begin(NDJSON), begin(NDJSON, other.key), begin(NDJSON)]);
     expect(four.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200, 200]);
@@ -110,7 +110,7 @@ describe('exports', () => {
     expect((await beginWhenFree(NDJSON)).statusCode).toBe(200);
   });
 
-  test('of others begin beside those of a tenant, and everybody is answered while they go on', async () => {
+  test('of other tenants begin while those of one are open, and everybody is answered while they go on', async () => {
     const stranger = await api.newTenant();
     const readers = Promise.all(
       Array.from({ length: 2 }, async () => (await textOf(await beginWhenFree(NDJSON))).split('\n').length),

@@ -55,7 +55,7 @@ function sent({
   });
 }
 
-/** What a valid request can be refused with, beside that what it names is not there: a state, and a key that was used before. */
+/** Refusals of a valid request that names what is there: a state, and a key that was used before. */
 const REFUSED_BY_STATE = [
   [401, /ack_refused/],
   [400, /jackhenry\/operation-failed/],

@@ -38,7 +38,7 @@ async function rotate(oldValidForMs: number) {
   return { secret, answeredAt: Date.now() };
 }
 
-test('a secret that leaves no time signs nothing more, one that leaves some signs beside the new one', async () => {
+test('an old secret without a grace period signs nothing more, one with a grace period signs together with the new one', async () => {
   it = await createScene(engine, [slow(20)], { maxConcurrency: 24 });
   const requests = () => it.receivers[0]?.requests ?? [];
   const [first] = it.endpoints;

@@ -121,7 +121,7 @@ describe('a run whose history has become long', () => {
     // Temporal asks for a new run at 4 MB.
     for (let n = 0; n < 5; n++) await handle.signal('noise', 'x'.repeat(1_000_000));
     await it.retries.control(it.id, 'rate', { ratePerSecond: 500 });
-    await eventually('it has begun anew', async () => (await handle.describe()).runId !== first.runId, {
+    await eventually('it has begun again', async () => (await handle.describe()).runId !== first.runId, {
       withinMs: 30_000,
     });
     const second = await handle.describe();

@@ -121,7 +121,7 @@ describe('where it is to be asked for', () => {
     expect(it.posts()).toHaveLength(1);
   });
 
-  test('an operation asks whoever it retries, whatever the endpoints do by themselves', async () => {
+  test('an operation asks all its endpoints, also those that hold or resend by themselves', async () => {
     const it = await scene(status(400), {}, okWith('{"result":{"processed":true}}'));
     await it.becomes('failed');
     it.receiver.switchTo(hang);

@@ -157,7 +157,7 @@ describe('an answer that is not written as the books have it', () => {
     ['the same length in one list', 'HTTP/1.1 200 OK\r\ncontent-length: 2, 2\r\n\r\nok'],
     ['a coding in upper case', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'],
     [
-      'a coding beside a length',
+      'a coding together with a length',
       'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 99\r\n\r\n2\r\nok\r\n0\r\n\r\n',
     ],
     ['a coding under HTTP/1.0', 'HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'],

@@ -39,7 +39,7 @@ test.each(failing)(
   },
 );
 
-test('a valid signature is not refused beside a storm of invalid ones', async () => {
+test('a valid signature is not refused during a storm of invalid ones', async () => {
   const address = nextAddress();
   const storm = Promise.all(Array.from({ length: 200 }, () => retry(address)));
   for (let n = 0; n < 5; n += 1)

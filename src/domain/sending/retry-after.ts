@@ -22,7 +22,7 @@ const ISO_8601 = new RegExp(String.raw`^(\d{4})-(\d{2})-(\d{2})[t ]${TIME}${ZONE
 
 /**
  * Milliseconds to wait by a `Retry-After` field, capped at one hour; undefined when the field is absent, malformed,
- * negative or a date that has passed. Beside seconds and the three forms of an HTTP date (RFC 9110 sections 10.2.3 and
+ * negative or a date that has passed. Besides seconds and the three forms of an HTTP date (RFC 9110 sections 10.2.3 and
  * 5.6.7) it takes what senders write in their place: decimals, a unit, any case, one-digit days, other names of UTC,
  * offsets, ISO 8601. A date without a zone is one of UTC.
  */

@@ -1,7 +1,7 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
-/** What has a name of its own beside its id: endpoints their handles, events the ids that their senders gave them. */
+/** Things that have a name besides their id: endpoints their handles, events the ids that their senders gave them. */
 export type NamedKind = 'endpoint' | 'event';
 
 /** A name as it was sent, and the uuid in it where it can be read as an id. */

@@ -28,7 +28,7 @@ const proofOf = <Custom extends z.ZodType>(custom: Custom) =>
       description: 'Signature of the digest.',
       example: 'gnK63DqqWDY/UXvnZHixDKPKS6tfeGHgdARylnPiJLwQGyYxuD97TYbSg2wrzsf/bDrHwQYZaf8Gu5ryYP0UAA==',
     }),
-    custom: custom.meta({ description: 'What is signed beside the hash.' }),
+    custom: custom.meta({ description: 'Members that are signed together with the hash.' }),
   });
 
 const proofs = z

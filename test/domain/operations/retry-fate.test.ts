@@ -78,7 +78,7 @@ describe('what becomes of a retry of a delivery', () => {
     }
   });
 
-  test('which an operation holds that ends: it takes over, whoever asks', () => {
+  test('which an operation holds that ends: every request takes it over', () => {
     for (const holder of [operation({ control: 'cancel' }), operation({ state: 'closing' })])
       expect(retryFate(heldBy(holder), plain)).toEqual({ fate: 'will_be_sent', takesOver: true });
   });
@@ -125,7 +125,7 @@ describe('what becomes of a retry of a delivery', () => {
     expect(retryFate(heldBy({ by: 'live_lane' }, { changedSince: true }), plain)).toEqual({ fate: 'joins' });
   });
 
-  test('is never sent at an endpoint that is not enabled, without a payload, or beside what is on the wire', () => {
+  test('is never sent at an endpoint that is not enabled, without a payload, or while it is on the wire', () => {
     const holders = [
       { by: 'live_lane' } as const,
       ...(['run', 'pause', 'cancel'] as const).flatMap((control) =>

@@ -70,7 +70,7 @@ class Row {
 }
 
 describe('a rate', () => {
-  test('is exceeded in no window: two sends are never nearer than its interval, whoever books and gives back', () => {
+  test('is exceeded in no window: two sends are never nearer than its interval, however they are booked and given back', () => {
     fc.assert(
       fc.property(anyRate, fc.boolean(), anyAsking, (rate, slotted, asking) => {
         const row = new Row(rate, slotted);
@@ -128,7 +128,7 @@ describe('a rate', () => {
     );
   });
 
-  test('is reached, also by whoever wakes late and takes little at a time', () => {
+  test('is reached, also by senders that wake late and take little at a time', () => {
     fc.assert(
       fc.property(
         fc.double({ min: 0.5, max: 2_000, noNaN: true }),
@@ -180,7 +180,7 @@ describe('a rate', () => {
   });
 });
 
-describe('live work beside bulk work that takes all it can', () => {
+describe('live work while bulk work takes all it can', () => {
   test('may book before bulk work may, at every rate and whatever is booked', () => {
     expect(OPENS_MS.live).toBeGreaterThan(OPENS_MS.bulk);
     expect(SLOTTED_OPENS_MS.live).toBeGreaterThan(SLOTTED_OPENS_MS.bulk);

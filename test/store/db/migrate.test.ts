@@ -86,7 +86,7 @@ test('a migration numbered before one that was applied is refused, and so is a n
   );
 });
 
-test('whoever may not migrate is told what is missing, and changes nothing', async () => {
+test('a role that may not migrate is told what is missing, and changes nothing', async () => {
   await withMigrations(FIRST, async ({ database, directory }) => {
     expect(await pendingMigrations(database.url, { directory })).toEqual({
       ok: false,

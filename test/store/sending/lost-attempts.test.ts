@@ -51,7 +51,7 @@ test('a single attempt that was lost is made again, and what the receiver says o
   });
 });
 
-test('three in a row are made again and the fourth is not; an answer in between begins the row anew', async () => {
+test('three in a row are made again and the fourth is not; an answer in between starts the count again', async () => {
   const endpointId = await store.newEndpoint(tenant, { retry: { ...ONCE, maxAttempts: 2 } });
   const [id = NO_ID] = await store.ingest(tenant, 1);
   for (let n = 1; n <= 3; n++) await lose(endpointId);

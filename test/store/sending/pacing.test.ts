@@ -174,7 +174,7 @@ describe('the rate of an endpoint', () => {
     expect(last.atMs[0]).toBeGreaterThanOrEqual((behind.atMs[0] ?? 0) + 50);
   });
 
-  test('counts anew where it is changed, as soon as what was booked under the old one is over', async () => {
+  test('starts again where it is changed, once the sends that were booked under the old one are over', async () => {
     const id = await store.newEndpoint(tenant, { ratePerSecond: 0.01 });
     await granted(id, 1, by('bulk'));
     expect(await granted(id, 1, by('live'))).toBe(0);

@@ -119,7 +119,7 @@ describe('what a sender keeps of an endpoint', () => {
     expect(lookUp(endpointId, earlier)).toMatchObject({ headers: { 'x-key': 'one' }, requireAck: true });
   });
 
-  test('is right for every sender, whoever had it before', async () => {
+  test('is right for every sender, also after another one had it', async () => {
     const others = Array.from({ length: 3 }, () => new TargetCache(store.pool, sealer));
     for (const other of others) await claimed(other);
     await rotate(0);

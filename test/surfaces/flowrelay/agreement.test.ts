@@ -332,7 +332,7 @@ test('the sender resends what can no longer be delivered, and both receipts say 
   });
 });
 
-test('an executed replay that fails shows beside a receipt that stays delivered', async () => {
+test('an executed replay that fails is shown, and its receipt stays delivered', async () => {
   const at = await walk('delivered', 'as it is');
   const key = randomUUID();
   const { replayId } = (await at.act(`/receipts/${at.receiptId}/replay/preview`, key)).body;

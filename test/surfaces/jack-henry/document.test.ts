@@ -192,7 +192,7 @@ describe('Retry Single Subscription Event', () => {
     expect(new Set(got(it)).size).toBe(2);
   });
 
-  test('takes over what is scheduled, sends it now, and begins its backoff anew', async () => {
+  test('takes over what is scheduled, sends it now, and starts its backoff again', async () => {
     const it = await institution([status(500)], {
       retry: { maxAttempts: 5, initialMs: 600_000, capMs: 600_000 },
     });
@@ -234,7 +234,7 @@ describe('Retry Single Subscription Event', () => {
     expect(got(it)).toHaveLength(1);
   });
 
-  test('asked for many times at once never sends one delivery beside itself', async () => {
+  test('asked for many times at once never sends one delivery twice at the same time', async () => {
     const it = await institution([slow(100)]);
     const [eventId] = await it.publish([{}]);
     const retries = await Promise.all(Array.from({ length: 8 }, () => it.api.retry(path(it, eventId))));

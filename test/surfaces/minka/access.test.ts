@@ -280,7 +280,7 @@ describe('access rules', () => {
     }
   });
 
-  test('a retry that needs a bearer is granted to its token, beside the proof', async () => {
+  test('a retry that needs a bearer is granted to its token, together with the proof', async () => {
     const its = await closedScene();
     const clerk = newTestSigner('clerk');
     await its.register(clerk);

@@ -80,7 +80,7 @@ describe.each(NAMES)('the signed body %s of the document', (name) => {
     } else expect(seen).toBeGreaterThan(100);
   });
 
-  test('is refused for its signature with any bit of what is signed beside the hash flipped', async () => {
+  test('is refused for its signature with any bit flipped of the members that are signed together with the hash', async () => {
     const envelope = await printed(name);
     const [proof] = envelope.meta?.proofs ?? [];
     if (!proof?.custom) throw new Error('there is no custom');

@@ -231,7 +231,7 @@ describe('a schema error lists errors[] as JSON Schema validators do', () => {
     ['null', null, 'type', 'must be integer'],
     ['infinite', '1e400', 'type', 'must be integer'],
     ['an array', [60], 'type', 'must be integer'],
-  ])('maxAge that is %s is refused at /maxAge, beside a handle, too', async (_, maxAge, keyword, message) => {
+  ])('maxAge that is %s is refused at /maxAge, also with a handle', async (_, maxAge, keyword, message) => {
     const text = (data: unknown) => JSON.stringify(signed(scene.signer, data)).replace('"1e400"', '1e400');
     for (const data of [{ maxAge }, { maxAge, handle: '0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f' }]) {
       const answer = await scene.retry(data, { body: text(data) });

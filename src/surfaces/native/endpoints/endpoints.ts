@@ -78,7 +78,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       path: '/api/v1/endpoints',
       summary: 'Make an endpoint',
       description:
-        'The answer holds the signing secret, once. Whoever makes an endpoint can receive what follows; one that is made with a grant, or without `write:endpoints`, never gets what was accepted before.',
+        'The answer holds the signing secret, once. Its maker can receive what follows; one that is made with a grant, or without `write:endpoints`, never gets what was accepted before.',
       request: { body: NewEndpoint },
       responses: { 201: { description: 'The endpoint, with its secret.', schema: CreatedEndpoint } },
       problems: ['endpoint_url_refused', 'handle_taken'],
