@@ -132,14 +132,10 @@ describe('an endpoint that is tried once, and a worker that is killed', () => {
     expect(counts.queued).toBeGreaterThan(0);
     expect(counts.sending).toBeGreaterThan(0);
 
-    const goneOn = () =>
-      it.receivers
-        .flatMap(({ requests }) => requests)
-        .map(({ at }) => at)
-        .filter((at) => at > killedAt);
-    await eventually('somebody goes on', () => goneOn().length > 0, { withinMs: 20_000 });
-    expect(Math.min(...goneOn()) - killedAt).toBeLessThan(patient(10_000));
-    expect(engine.log.some((line) => line.includes('operation.left_behind'))).toBe(true);
+    // What the killed one had written may still reach a receiver that is busy: requests alone do not say who goes on.
+    const isLeftBehind = () => engine.log.some((line) => line.includes('operation.left_behind'));
+    await eventually('another worker goes on', isLeftBehind, { withinMs: 20_000 });
+    expect(Date.now() - killedAt).toBeLessThan(patient(10_000));
     expect(await it.retries.ended(id, 60_000)).toMatchObject({
       state: 'completed',
       counts: { expected: ITEMS, delivered: ITEMS, failed: 0 },
