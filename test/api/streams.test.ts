@@ -5,7 +5,6 @@ import { insertApiKey } from '../../src/store/tenancy/api-keys.ts';
 import { useApi } from '../support/api/use-api.ts';
 import { seedEndpoint, seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
 import { eventually } from '../support/eventually.ts';
-import { patient } from '../support/patience.ts';
 
 const ITEMS = 60_000;
 const EVENTS = 'text/event-stream';
@@ -115,19 +114,20 @@ describe('exports', () => {
     const readers = Promise.all(
       Array.from({ length: 2 }, async () => (await textOf(await beginWhenFree(NDJSON))).split('\n').length),
     );
-    let slowest = 0;
+    let answered = 0;
     let over = false;
     void readers.then(() => {
       over = true;
     });
     while (!over)
       for (const path of ['/healthz', '/readyz', '/api/v1/endpoints']) {
-        const begun = performance.now();
         expect((await api.call('GET', path, { key: stranger.key })).status).toBe(200);
-        slowest = Math.max(slowest, performance.now() - begun);
+        if (!over) answered += 1;
       }
     expect(await readers).toEqual(Array(2).fill(ITEMS + 2));
-    expect(slowest).toBeLessThan(patient(500));
+    // One that had to wait for the exports would be answered once or twice.
+    console.log(`${answered} calls were answered while two exports went on`);
+    expect(answered).toBeGreaterThan(100);
   });
 
   test('are cut off, and not ended as if they were whole, when their key is revoked', async () => {
