@@ -9,6 +9,7 @@ import {
   createAttemptClient,
 } from '../../src/outbound/attempt.ts';
 import { createDeadline } from '../../src/outbound/deadline.ts';
+import { patient } from '../support/patience.ts';
 import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
 import * as behave from '../support/receivers/receiver-behaviour.ts';
 import { createSelfSignedCertificate } from '../support/receivers/self-signed-certificate.ts';
@@ -404,5 +405,5 @@ function excerptOf(result: AttemptResult): string {
 function expectAbout(result: AttemptResult, ms: number): void {
   if (result.kind === 'released') throw new Error('released');
   expect(result.durationMs).toBeGreaterThanOrEqual(ms - 2);
-  expect(result.durationMs).toBeLessThan(ms + 800);
+  expect(result.durationMs).toBeLessThan(ms + patient(200));
 }
