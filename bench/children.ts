@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 /** The Node processes of a run: none of them may end by itself, and none is left behind. */
 export interface Children {
-  /** Starts a program of the repository; `heard` is told its lines. */
+  /** Starts a program of the repository; `heard` takes its lines. */
   start(file: string, args: string[], options?: { flags?: string[]; heard?: Heard }): ChildProcess;
   /** Starts a script of this directory that answers questions over IPC; settles with its first message. */
   startAnswering<Message>(file: string): Promise<{ child: ChildProcess; first: Message; ask: Ask }>;
@@ -20,13 +20,13 @@ export interface Children {
   failed: Promise<never>;
 }
 
-/** What is told the lines that a process prints. */
+/** Takes the lines that a process prints. */
 export type Heard = (pid: number, line: string) => void;
 
 /** Asks a process over IPC; answers may come in any order. */
 export type Ask = (ask: string, about?: string) => Promise<unknown>;
 
-/** What drains longer than this is ended all the same. */
+/** A process that drains for longer than this is ended all the same. */
 const END_WITHIN_MS = 20_000;
 
 /** Makes it; all processes get this environment. */

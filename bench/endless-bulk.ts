@@ -4,7 +4,10 @@ import { ALL_FAILURES, newScene } from './scene.ts';
 
 /** A bulk operation of another tenant that is always under way. */
 export interface EndlessBulk {
-  /** Cancels the operation that is under way, and checks that its counts add up; returns how many deliveries were made in all. */
+  /**
+   * Cancels the operation that is under way, and checks that its counts add up; returns how many deliveries were made
+   * in all.
+   */
   stop(): Promise<number>;
 }
 

@@ -30,7 +30,7 @@ export function median(values: readonly number[]): number {
   );
 }
 
-/** What is said of latencies. */
+/** The figures that are reported of latencies. */
 export function percentiles(values: readonly number[]): { p50: number; p95: number; p99: number } {
   return { p50: median(values), p95: quantile(values, 0.95), p99: quantile(values, 0.99) };
 }

@@ -1,7 +1,7 @@
 import { flat, median } from './figures.ts';
 import type { Sample } from './scenario.ts';
 
-/** What a figure has to reach, and what it came to; the values are those of the rounds. */
+/** The goal of a figure, and the values that it reached in the rounds. */
 export interface Judged {
   measure: string;
   goal: string;
@@ -20,7 +20,7 @@ interface Goal {
   atMost?: number;
 }
 
-/** The best that was measured of others on such a machine: delivered a second, divided by what a raw client makes. */
+/** The best that was measured of others on such a machine: delivered a second, divided by the rate of a raw client. */
 const BEST_PEER_RATIO = 0.091;
 
 const SELECTED_BY = ['endpoint and window', 'fault code', 'state'];
@@ -145,7 +145,7 @@ const GOALS: readonly Goal[] = [
   },
 ];
 
-/** Judges whatever was measured: ratios are those of figures of the same round. */
+/** Judges everything that was measured: ratios are those of figures of the same round. */
 export function judge(samples: readonly Sample[]): Judged[] {
   const rounds = [...new Set(samples.map(({ round }) => round))];
   return GOALS.flatMap(

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { connectTemporal } from '../src/temporal/connection.ts';
 import type { Rig } from './rig.ts';
 
-/** What a run was made with and on, without anything that tells whose machine it was. */
+/** The versions and the machine of a run, without anything that tells whose machine it was. */
 export async function describeRun(rig: Rig): Promise<Record<string, string | number>> {
   const { rows } = await rig.pool.query<{ server_version: string }>('show server_version');
   const { connection } = await connectTemporal({ address: rig.temporal.address });

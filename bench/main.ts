@@ -22,7 +22,8 @@ import { workers } from './scenarios/workers.ts';
 
 /**
  * `npm run bench`: everything that is measured of Redrive, in one go on one rig. Rates are measured in turn with their
- * limits; `select` comes last, as it makes the tables large. `--only bulk,single --items 20000 --rounds 1` for a quick look.
+ * limits; `select` comes last, as it makes the tables large. `--only bulk,single --items 20000 --rounds 1` for a quick
+ * look.
  */
 const RATES: Record<string, (bench: Bench) => Case[]> = { raw: rawCases, naive: naiveCases, bulk: bulkCases };
 const OTHERS: Record<string, (bench: Bench) => Promise<void>> = {
@@ -69,7 +70,7 @@ if (wrong.length > 0) {
 const progress = createProgress();
 let starting: Promise<Rig> | undefined;
 let ending = false;
-/** Ends all that was started; whatever it interrupts fails, and is not heard of any more. */
+/** Ends all that was started; work that it interrupts fails, and is not heard of any more. */
 async function end(code: number): Promise<never> {
   ending = true;
   progress.end();
@@ -141,7 +142,7 @@ async function run(on: Rig): Promise<void> {
       `${settings.items.toLocaleString('en-US')} items in the base case${settings.items === FULL_ITEMS ? '' : ', and all other sizes, which names give in full, in proportion'}; all figures in bench/results/${file}`,
   );
 
-  /** Also after each scenario: what was measured before one that fails is not lost. Returns the file's name. */
+  /** Also after each scenario: measurements before one that fails are not lost. Returns the file's name. */
   async function write(ended: boolean): Promise<string> {
     const directory = new URL('results/', import.meta.url);
     await mkdir(directory, { recursive: true });

@@ -1,9 +1,10 @@
 import type { Pool } from '../src/store/db/pool.ts';
 
 /**
- * Rows of a table in which a retry has to find its part. Row `n` of a tenant was accepted `n` steps after the beginning.
- * Within the first `5 × part` rows, `part` of one endpoint failed in one window, and `part` of the others failed with one
- * code, scattered; the rows that follow only make the table larger. Everywhere some fail otherwise; the rest is delivered.
+ * Rows of a table in which a retry has to find its part. Row `n` of a tenant was accepted `n` steps after the
+ * beginning. Within the first `5 × part` rows, `part` of one endpoint failed in one window, and `part` of the others
+ * failed with one code, scattered; the rows that follow only make the table larger. Everywhere some fail otherwise; the
+ * rest is delivered.
  */
 export interface OutageTable {
   tenantId: string;

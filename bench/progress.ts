@@ -5,7 +5,10 @@ interface Step {
   end(): void;
 }
 
-/** Shows a person what is going on: bars on a terminal, lines elsewhere; on standard error, as results are for other programs. */
+/**
+ * Shows a person what is going on: bars on a terminal, lines elsewhere; on standard error, as results are for other
+ * programs.
+ */
 export interface Progress {
   /** Says what is measured now. */
   step(name: string): Step;
@@ -15,7 +18,7 @@ export interface Progress {
   end(): void;
 }
 
-/** Makes it for the terminal of this process, or for what stands in its place. */
+/** Makes it for standard error of this process, a terminal or not. */
 export function createProgress(): Progress {
   return process.stderr.isTTY ? bars() : lines();
 }

@@ -2,8 +2,9 @@ import { createHmac } from 'node:crypto';
 import { Agent, type Dispatcher } from 'undici';
 
 /**
- * The limit of this machine for one Node process: signed POSTs by undici as fast as they go, bodies drained. A process of its
- * own; arguments are the URL, `request` or `dispatch`, connections, requests and bytes; prints its figures as JSON.
+ * The limit of this machine for one Node process: signed POSTs by undici as fast as they go, bodies drained. A process
+ * of its own; arguments are the URL, `request` or `dispatch`, connections, requests and bytes; prints its figures as
+ * JSON.
  */
 const [url = '', how = 'request', connections = '64', count = '50000', bytes = '1024'] =
   process.argv.slice(2);

@@ -1,16 +1,16 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 
 /**
- * The receiver of all scenarios, a process of its own: the least work that takes a POST whole and answers it, so that it
- * is never the limit. The path says how: `/ok/…` at once, `/slow30/…` after 30 ms, `/fail20/…` 500 to every fifth request,
- * `/hang/…` never. Keeps a ledger of `webhook-id`s, and answers its parent's questions over IPC: what there is of the ledger,
- * when a `webhook-id` came first (as soon as it does), how many requests a scene had.
+ * The receiver of all scenarios, a process of its own: the least work that takes a POST whole and answers it, so that
+ * it is never the limit. The path says how: `/ok/…` at once, `/slow30/…` after 30 ms, `/fail20/…` 500 to every fifth
+ * request, `/hang/…` never. Keeps a ledger of `webhook-id`s, and answers its parent's questions over IPC: the ledger so
+ * far, when a `webhook-id` came first (as soon as it does), how many requests a scene had.
  */
 const OK = Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
 const FAILED = Buffer.from('HTTP/1.1 500 Internal Server Error\r\ncontent-length: 2\r\n\r\nno');
 const HEADER_END = Buffer.from('\r\n\r\n');
 
-/** What came with a `webhook-id`: how often it was answered 2xx, and when it came first (`performance.timeOrigin` clock, ms). */
+/** By `webhook-id`: how often it was answered 2xx, and when it came first (`performance.timeOrigin` clock, ms). */
 const seen = new Map<string, { delivered: number; firstAtMs: number }>();
 /** Who wants to hear of the first request with a `webhook-id`. */
 const awaited = new Map<string, (atMs: number) => void>();

@@ -2,7 +2,7 @@ import { flat, median, shown } from './figures.ts';
 import { judge } from './goals.ts';
 import type { Sample } from './scenario.ts';
 
-/** What was measured, as Markdown: the goals first, then every figure of every case; median and range of the rounds. */
+/** The measurements as Markdown: the goals first, then every figure of every case; median and range of the rounds. */
 export function report(samples: readonly Sample[]): string {
   const judged = judge(samples).map(({ measure, goal, values, median: reached, met }) => [
     measure,

@@ -13,7 +13,7 @@ import { createTestClient, type TestClient } from '../test/support/api/test-clie
 import { createChildren, type Heard, until } from './children.ts';
 import { type MeasuredProcess, measuredProcess, measuredServer } from './measured-process.ts';
 
-/** What a receiver has had since it was told to forget; `delivered` and `twice` count what it answered 2xx. */
+/** The ledger of a receiver since it was told to forget; `delivered` and `twice` count the ids that it answered 2xx. */
 export interface ReceiverLedger {
   requests: number;
   distinct: number;
@@ -23,13 +23,16 @@ export interface ReceiverLedger {
   lastAtMs: number;
 }
 
-/** The service as it runs in production, each part a process: the built API and workers, real Postgres and Temporal, a receiver. */
+/**
+ * The service as it runs in production, each part a process: the built API and workers, real Postgres and Temporal, a
+ * receiver.
+ */
 export interface Rig {
   url: string;
   client: TestClient;
   pool: Pool;
   temporal: { address: string; metricsUrl: string };
-  /** What secrets of endpoints are sealed with, for those that are made without the API. */
+  /** The key that seals secrets of endpoints, for those that are made without the API. */
   masterKey: Buffer;
   receiver: {
     /** Address of a behaviour, as `/ok/e1` on 127.0.0.1 or another loopback address. */
@@ -51,7 +54,7 @@ export interface Rig {
   };
   /** Runs something on a Temporal server of its own, which is gone with all its histories when that has ended. */
   withTemporal<Result>(run: (address: string) => Promise<Result>): Promise<Result>;
-  /** Starts or stops workers until there are so many; `heard` is told what those that are started log, with their pid. */
+  /** Starts or stops workers until there are so many; `heard` takes the log lines of new ones, with their pid. */
   setWorkers(count: number, heard?: Heard): Promise<void>;
   /** Runs a script of this directory in a process of its own until it ends; returns the JSON that it prints. */
   script<Result>(file: string, args: (string | number)[]): Promise<Result>;
@@ -92,7 +95,7 @@ async function start(
   if (!migrated.ok) throw new Error(migrated.problem);
   const pool = createPool(postgres.url, { max: 4, applicationName: 'redrive-bench' });
   closing.push(() => pool.end());
-  // Bodies of one letter would be compressed to next to nothing, and real ones are not: nothing is.
+  // Bodies of one letter would be compressed to next to nothing, and real ones would not: nothing is compressed.
   await pool.query('alter table payloads alter column body set storage external');
 
   const { api: apiPort } = await freePorts('api');

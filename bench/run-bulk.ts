@@ -13,12 +13,12 @@ export interface BulkCase {
   items: number;
   endpoints?: number;
   bytes?: number;
-  /** What the receiver does: a path below it. */
+  /** The behaviour of the receiver: a path below it. */
   behaviour?: 'ok' | 'slow30' | 'fail20';
   workers?: number;
 }
 
-/** What a bulk retry came to; CPU is in microseconds an item, from the POST until the operation is closed. */
+/** The figures of a bulk retry; CPU is in microseconds an item, from the POST until the operation is closed. */
 export interface BulkFigures extends Figures {
   /** Items a second, from the POST until the operation is closed. */
   perSecond: number;

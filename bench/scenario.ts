@@ -2,7 +2,7 @@ import type { Figures } from './figures.ts';
 import type { Progress } from './progress.ts';
 import type { Rig } from './rig.ts';
 
-/** What every size is a share of: the items of the base case at full size. */
+/** The items of the base case at full size; every size is a share of it. */
 export const FULL_ITEMS = 100_000;
 
 /** How much is measured. */
@@ -18,14 +18,14 @@ export interface Sample {
   figures: Figures;
 }
 
-/** What a scenario is given. */
+/** The context of a scenario. */
 export interface Bench {
   rig: Rig;
   settings: Settings;
   progress: Progress;
   /** A size in proportion to the items that were asked for, within bounds. */
   size(full: number, bounds?: { least?: number; most?: number }): number;
-  /** Keeps what was measured. */
+  /** Keeps a measurement. */
   record(sample: Sample): void;
 }
 
@@ -37,7 +37,7 @@ export interface Case {
   measure(bench: Bench): Promise<Figures>;
 }
 
-/** Measures cases in turn, round by round, so that whatever else the machine does meets all of them. */
+/** Measures cases in turn, round by round, so that other work of the machine meets all of them. */
 export async function alternate(bench: Bench, cases: readonly Case[]): Promise<void> {
   for (let round = 1; round <= bench.settings.rounds; round++)
     for (const { name, rounds = round, measure } of cases)

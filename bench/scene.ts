@@ -9,13 +9,13 @@ export interface Scene {
   tenantId: string;
   endpointIds: Id<'endpoint'>[];
   retries: Retries;
-  /** Its path at the receiver, without what tells its endpoints apart. */
+  /** Its path at the receiver, without the part that tells its endpoints apart. */
   path: string;
   /** Loads failed deliveries, spread over the endpoints. */
   seed(count: number, bytes?: number): Promise<void>;
 }
 
-/** What selects every failure of the tenant. */
+/** The selection of every failure of the tenant. */
 export const ALL_FAILURES = { select: { filter: { state: ['failed'] } } };
 
 /** Rows that are loaded by one statement. */

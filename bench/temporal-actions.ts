@@ -4,8 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 const HANDED_OVER_MS = 1_500;
 
 /**
- * Billable actions that the Temporal server has counted so far, of all kinds, as its own `action` metric says; without those
- * of its own namespace.
+ * Billable actions that the Temporal server has counted so far, of all kinds, as its own `action` metric says; without
+ * those of its own namespace.
  */
 export async function actionsSoFar(metricsUrl: string): Promise<number> {
   await delay(HANDED_OVER_MS);

@@ -9,7 +9,7 @@ const { apiRoutes } = await import('../src/api/server.ts');
 const { surfaceDocument } = await import('../src/api/documents/openapi.ts');
 const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
 
-// Routes are data: only their handlers use what the API is made of.
+// Routes are data: only their handlers use the dependencies of the API.
 const routes = apiRoutes({ version }, SURFACES);
 for (const surface of SURFACES)
   await generatedFile(

@@ -10,8 +10,9 @@ import { type Behaviour, ok, retryAfter, slow } from '../test/support/receivers/
 import { startTestEnvironment } from '../test/support/test-environment.ts';
 
 /**
- * Records histories of real runs for the replay test: `npx tsx scripts/record-histories.ts`. To be run when a path is new,
- * and beside the old files, not in their place, once a version has been deployed: those are the runs it must not break.
+ * Records histories of real runs for the replay test: `npx tsx scripts/record-histories.ts`. To be run when a path is
+ * new, and beside the old files, not in their place, once a version has been deployed: those are the runs it must not
+ * break.
  */
 const DIRECTORY = fileURLToPath(new URL('../test/fixtures/histories/', import.meta.url));
 

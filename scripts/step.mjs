@@ -1,4 +1,4 @@
-/** Says that something has begun, every few seconds that it goes on, and how it ended; answers what `work` answers. */
+/** Says that something has begun, every few seconds that it goes on, and how it ended; returns the result of `work`. */
 export async function step(title, work) {
   const startedAt = performance.now();
   const seconds = () => `${((performance.now() - startedAt) / 1_000).toFixed(1)} s`;

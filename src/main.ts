@@ -162,7 +162,7 @@ function describeApplied(applied: readonly string[]): string {
   return applied.length === 0 ? 'The schema is up to date.' : `Applied ${applied.join(', ')}.`;
 }
 
-/** The service first, while what it runs on and what it sends to is there; a second signal waits for nothing any more. */
+/** Ends the service first, while its servers and receivers are there; a second signal waits for nothing any more. */
 async function stopAll(running: {
   service: Service | undefined;
   demo: Demo | undefined;

@@ -25,19 +25,19 @@ import { TemporalHolder } from './temporal/temporal-holder.ts';
 import { VERSION } from './version.ts';
 import { type RunningWorker, startWorker, type WorkerSizes } from './worker/worker.ts';
 
-/** What the service runs on, and which of its parts run in this process. */
+/** The servers that the service runs on, and which of its parts run in this process. */
 export interface ServiceOptions {
   config: Pick<Config, 'host' | 'port' | 'allowedNetworks' | 'adminKey' | 'logLevel' | 'taskQueuePrefix'> &
     Partial<Pick<Config, 'trustedProxies'>>;
   databaseUrl: string;
-  /** Without an address: what the environment says, by Temporal's own rules. */
+  /** Without an address the environment says where it is, by Temporal's own rules. */
   temporal: { address?: string };
   roles: { api: boolean; worker: boolean };
   masterKey: Buffer;
   /** File of the workflow bundle; that of the build where absent. */
   workflowBundle?: string;
   sizes?: Partial<WorkerSizes>;
-  /** What is served; every one that there is where absent. */
+  /** The surfaces that are served; every one that there is where absent. */
   surfaces?: readonly Surface[];
   log?: Log;
 }

@@ -10,9 +10,9 @@ import type { delivery } from './workflow.ts';
 
 /**
  * Bulk recovery as one would write it first: one workflow and one activity for each failed delivery of a tenant, on a
- * worker that is tuned as well as we know. A process of its own; arguments are the tenant (uuid), the URL and the address
- * of Temporal; prints when the first start was asked for and what it has cost. Ledger, claims and pacing are missing,
- * which is in its favour.
+ * worker that is tuned as well as we know. A process of its own; arguments are the tenant (uuid), the URL and the
+ * address of Temporal; prints when the first start was asked for and what it has cost. Ledger, claims and pacing are
+ * missing, which is in its favour.
  */
 const [tenantId = '', url = '', temporal = ''] = process.argv.slice(2);
 const TASK_QUEUE = 'bench-naive';

@@ -4,7 +4,7 @@ const { deliver } = proxyActivities<{ deliver(deliveryId: string): Promise<void>
   startToCloseTimeout: '30 seconds',
 });
 
-/** What one would write first: a workflow for each delivery. */
+/** The design that one would write first: a workflow for each delivery. */
 export async function delivery(deliveryId: string): Promise<void> {
   await deliver(deliveryId);
 }

@@ -3,7 +3,9 @@ import type { Bench, Case } from '../scenario.ts';
 
 const VARIANT = 20_000;
 
-/** `POST /api/v1/retries` until the operation is closed, everything on: the base case and what differs from it in one thing. */
+/**
+ * `POST /api/v1/retries` until the operation is closed, everything on: the base case, and variants of it in one thing.
+ */
 export function bulkCases({ size }: Bench): Case[] {
   const one = (name: string, bulk: BulkCase): Case => ({ name, measure: (bench) => runBulk(bench, bulk) });
   const items = size(VARIANT);

@@ -1,7 +1,7 @@
 import { runBulk } from '../run-bulk.ts';
 import { alternate, type Bench } from '../scenario.ts';
 
-/** What a delivery costs Temporal (actions, events of histories) and every process (CPU) in operations of three sizes. */
+/** The cost of a delivery to Temporal (actions, history events) and each process (CPU) in operations of three sizes. */
 export function cost(bench: Bench): Promise<void> {
   const { size } = bench;
   const of = (items: number, label: string) => ({

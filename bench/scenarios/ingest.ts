@@ -8,8 +8,8 @@ const BATCH = 500;
 const CONNECTIONS = 4;
 
 /**
- * Events a second that are accepted in batches of 500, of 1 KiB each: to one quick endpoint, while they are delivered, and
- * to nobody, where all work is that of acceptance.
+ * Events a second that are accepted in batches of 500, of 1 KiB each: to one quick endpoint, while they are delivered,
+ * and to nobody, where all work is that of acceptance.
  */
 export async function ingest(bench: Bench): Promise<void> {
   const { rig, size } = bench;

@@ -1,7 +1,9 @@
 import { runBulk } from '../run-bulk.ts';
 import { alternate, type Bench } from '../scenario.ts';
 
-/** The most memory of each process in bulk operations of three sizes, each with a worker that has done nothing before. */
+/**
+ * The most memory of each process in bulk operations of three sizes, each with a worker that has done nothing before.
+ */
 export function memory(bench: Bench): Promise<void> {
   const { rig, size } = bench;
   const of = (items: number, label: string) => ({

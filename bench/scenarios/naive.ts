@@ -11,7 +11,7 @@ export function naiveCases({ rig, size }: Bench): Case[] {
         const scene = await newScene(rig);
         await scene.seed(items);
         await rig.receiver.forget();
-        // Thousands of histories would keep the service's own server busy for long, and whatever is measured next.
+        // Thousands of histories would keep the service's own server busy for long, and disturb the next measurement.
         const { startedAtMs, cpuUs } = await rig.withTemporal((address) =>
           rig.script<{ startedAtMs: number; cpuUs: { sender: number } }>('naive/main.ts', [
             scene.tenantId,

@@ -9,8 +9,8 @@ const ROUNDS = 3;
 const BATCH = 500;
 
 /**
- * First deliveries to one good endpoint, alone and beside another tenant's 10,000 endpoints that never answer, each at an
- * address of its own and with a delivery that is due.
+ * First deliveries to one good endpoint, alone and beside another tenant's 10,000 endpoints that never answer, each at
+ * an address of its own and with a delivery that is due.
  */
 export async function neighbours(bench: Bench): Promise<void> {
   const { rig, size } = bench;

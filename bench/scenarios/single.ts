@@ -8,7 +8,9 @@ import { newScene } from '../scene.ts';
 
 const ROUNDS = 3;
 
-/** A single retry: from its POST until the request is at the receiver, and until the delivery reads `delivered`; in ms. */
+/**
+ * A single retry: from its POST until the request is at the receiver, and until the delivery reads `delivered`; in ms.
+ */
 export async function single(bench: Bench): Promise<void> {
   const { rig, size } = bench;
   await rig.setWorkers(1);
@@ -69,5 +71,5 @@ export async function single(bench: Bench): Promise<void> {
   }
 }
 
-/** The first few make what later ones find. */
+/** The first few retries are not counted: they warm up for the later ones. */
 const WARM_UP = 5;

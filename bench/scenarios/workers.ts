@@ -4,7 +4,7 @@ import type { Figures } from '../figures.ts';
 import { alternate, type Bench } from '../scenario.ts';
 import { ALL_FAILURES, newScene } from '../scene.ts';
 
-/** What is done to the workers when so much of the operation is delivered. */
+/** Kills and additions of workers, each when so much of the operation is delivered. */
 const PLAN = [
   { at: 0.05, kill: 2 },
   { at: 0.1, workers: 4 },
@@ -13,12 +13,12 @@ const PLAN = [
   { at: 0.85, kill: 1 },
 ] as const;
 
-/** Longer than a claim lives whose owner does: what is older was left behind. */
+/** Longer than a claim lives while its owner lives: an older one was left behind. */
 const LEFT_AFTER_MS = 2_000;
 
 /**
- * One operation on four workers of which some are killed in mid-operation, and others added: everything is delivered, and
- * doubled is at most what was claimed when a worker was killed.
+ * One operation on four workers of which some are killed in mid-operation, and others added: everything is delivered,
+ * and at most the items that were claimed when a worker was killed are doubled.
  */
 export async function workers(bench: Bench): Promise<void> {
   await alternate(bench, [{ name: 'workers come and go', rounds: 1, measure: () => comeAndGo(bench) }]);

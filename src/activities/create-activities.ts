@@ -12,7 +12,7 @@ import { halting } from './halting.ts';
 import type { OperationActivities } from './operation-activities.ts';
 import { progressOf } from './progress.ts';
 
-/** What the activities of one worker share. */
+/** The dependencies that the activities of one worker share. */
 export interface ActivityDeps extends OperationContext {
   /** Aborted when this worker stops: slices take nothing more and drain. */
   stopping: AbortSignal;
@@ -22,8 +22,8 @@ export interface ActivityDeps extends OperationContext {
 const SLICE_SEEN_MS = 30_000;
 
 /**
- * Makes the activities of one worker. Every one of them can be run again from the start, and fails in Temporal's sight only
- * where something is away.
+ * Makes the activities of one worker. Every one of them can be run again from the start, and fails in Temporal's sight
+ * only where something is away.
  */
 export function createActivities(deps: ActivityDeps): OperationActivities {
   const { sending, stopping } = deps;

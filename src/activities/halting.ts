@@ -14,8 +14,8 @@ const UNIQUE_VIOLATION = '23505';
 const LOOK_AGAIN: Progress['step'] = { do: 'wait', ms: 200, until: 'sent' };
 
 /**
- * Runs a step of an operation. An error that says that something is away goes on to Temporal, which tries the step again;
- * any other halts the operation, because the same step would fail again for ever.
+ * Runs a step of an operation. An error that says that something is away goes on to Temporal, which tries the step
+ * again; any other halts the operation, because the same step would fail again for ever.
  */
 export async function halting(
   context: Pick<SendingContext, 'pool' | 'log' | 'metrics'>,

@@ -7,7 +7,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from './postgres/postgre
 import type { Report } from './steps.ts';
 import { type EmbeddedTemporal, startEmbeddedTemporal } from './temporal/temporal.ts';
 
-/** What a service runs on: servers of our own, or those that the config names. */
+/** The parts that a service runs on: servers of our own, or those that the config names. */
 export type Parts = {
   databaseUrl: string;
   /** Without an address the environment says where Temporal is, by the rules of its SDKs. */
@@ -15,7 +15,7 @@ export type Parts = {
   masterKey: Buffer;
   /** Settles with a sentence when a server of our own has ended by itself and is not started again. */
   broken: Promise<string>;
-  /** Ends what was started here, Temporal before Postgres; in a hurry without waiting for anything orderly. */
+  /** Ends the servers that were started here, Temporal before Postgres; in a hurry without an orderly end. */
   stop(options?: { hurry?: boolean }): Promise<void>;
 };
 

@@ -12,7 +12,7 @@ export type ServerProcess = {
   stop(steps: readonly EndingStep[]): Promise<void>;
 };
 
-/** What to start, as whom, and where its output goes. */
+/** The program to start, the account to start it as, and where its output goes. */
 export type ServerCommand = {
   command: string;
   args: readonly string[];
@@ -33,7 +33,7 @@ export async function startServerProcess(server: ServerCommand): Promise<ServerP
   }
 }
 
-/** What it writes is for its own account alone: it inherits that from us, and it is made within this one turn. */
+/** Its files are for its own account alone: it inherits our umask, which is changed for this one turn. */
 function spawnPrivately(server: ServerCommand, log: number): ChildProcess {
   const umask = process.umask(0o077);
   try {

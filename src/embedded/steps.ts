@@ -2,7 +2,7 @@ import { setInterval } from 'node:timers';
 
 /** One thing that is being done while somebody waits for it. */
 export type Step = {
-  /** What it is busy with at the moment. */
+  /** Says what it is busy with at the moment. */
   doing(detail: string): void;
   /** How far it has come, in bytes; the total is left out where nobody knows it. */
   progress(doneBytes: number, totalBytes?: number): void;

@@ -20,10 +20,12 @@ import type { RecoveryDeps } from './recovery-deps.ts';
 /** Explicit lists of at most so many deliveries are sent by the live lane at once. */
 const INTERACTIVE_ITEMS = 16;
 
-/** How long the answer to a key is kept: for a time, for as long as the operation is, or while the operation is open. */
+/**
+ * How long the answer to a key is kept: for a time, for as long as the operation is, or while the operation is open.
+ */
 export type KeepAnswer = { ms: number } | 'for_ever' | 'while_open';
 
-/** What a caller asks for, whatever the surface. Ids are uuids of the tenant's own. */
+/** The request of a caller, whatever the surface. Ids are uuids of the tenant's own. */
 export interface AcceptRequest<Refusal = never> {
   tenant: { id: Id<'tenant'>; handle: string };
   surface: SurfaceName;
@@ -40,13 +42,13 @@ export interface AcceptRequest<Refusal = never> {
   /** `scope` and `fingerprint` are declared by the surface. */
   idempotency?: { scope: string; key: string; fingerprint: Buffer; keep: KeepAnswer };
   /**
-   * Looks, and writes, in the transaction that accepts the operation, before anything of it is written; what it returns
-   * refuses the request, and nothing is kept. Not called for a repeat.
+   * Looks, and writes, in the transaction that accepts the operation, before anything of it is written; a refusal that
+   * it returns refuses the request, and nothing is kept. Not called for a repeat.
    */
   before?(tx: Transaction): Promise<Refusal | undefined>;
   /**
-   * Looks, and writes, in the same transaction when the operation and the items of an explicit list are there; what it
-   * returns takes all of it back.
+   * Looks, and writes, in the same transaction when the operation and the items of an explicit list are there; a
+   * refusal that it returns takes all of it back.
    */
   after?(
     tx: Transaction,
@@ -55,13 +57,13 @@ export interface AcceptRequest<Refusal = never> {
   /** Renders the answer; it is stored as JSON and given alike, now and to every repeat. */
   render(accepted: {
     operation: Operation;
-    /** What each delivery of an explicit list became. */
+    /** The fate of each delivery of an explicit list. */
     items?: AcceptedItem[];
     idempotencyExpiresAt?: Date;
   }): unknown;
 }
 
-/** What one delivery of an explicit list became. */
+/** The fate of one delivery of an explicit list. */
 export type AcceptedItem =
   | {
       deliveryId: Id<'delivery'>;

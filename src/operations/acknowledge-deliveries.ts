@@ -4,7 +4,7 @@ import { dueNext } from '../store/sending/ordering.ts';
 import { type Acknowledged, acknowledge } from '../store/settling/acknowledgements.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
-/** Takes the word of receivers that deliveries were processed; what became of each, by delivery. */
+/** Takes the word of receivers that deliveries were processed; returns the fate of each, by delivery. */
 export async function acknowledgeDeliveries(
   { pool }: Pick<RecoveryDeps, 'pool'>,
   deliveryIds: Id<'delivery'>[],

@@ -15,8 +15,8 @@ const CANCEL_BATCH = 2_000;
 const REOPEN_BATCH = 2_000;
 
 /**
- * Brings an operation to its end as far as it can come now: cancels what is unsent where that is asked for, selects again
- * what was joined and then cancelled by others, and closes it where nothing is left to wait for.
+ * Brings an operation to its end as far as it can come now: cancels unsent items where that is asked for, selects again
+ * deliveries that it joined and others then cancelled, and closes it where nothing is left to wait for.
  */
 export async function bringToEnd(
   { pool, log }: Pick<SendingContext, 'pool' | 'log'>,

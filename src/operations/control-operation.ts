@@ -9,17 +9,17 @@ import type { ActBy } from '../telemetry/act-log.ts';
 import { logControl } from './operation-log.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
-/** How long a paused operation waits for a human before it cancels what is unsent and closes. */
+/** How long a paused operation waits for a human before it cancels its unsent items and closes. */
 const PAUSE_EXPIRES_MS = 7 * 24 * 3_600_000;
 
-/** What an owner may want of a running operation; `ratePerSecond: null` lifts the limit. */
+/** The commands of an owner to a running operation; `ratePerSecond: null` lifts the limit. */
 export type ControlCommand =
   | { do: 'pause' }
   | { do: 'resume' }
   | { do: 'cancel' }
   | { do: 'rate'; ratePerSecond: number | null };
 
-/** The operation after the command, with what is still in flight, or why it was not taken. */
+/** The operation after the command, with the number of items in flight, or why the command was not taken. */
 export type ControlResult =
   | { ok: true; operation: Operation; inFlight: number }
   | { ok: false; code: 'not_found' }

@@ -7,8 +7,9 @@ import { ignoreAtClosedEndpoints } from '../store/settling/settlement.ts';
 const BATCH = 1_000;
 
 /**
- * Ignores what an operation has waiting at endpoints that take nothing, where its patience has ended or they are gone. For
- * operations that the live lane works: what others have is seen to by their slices. Does nothing, in one look, for most.
+ * Ignores items of an operation that wait at endpoints that take nothing, where its patience has ended or they are
+ * gone. For operations that the live lane works: items of others are seen to by their slices. For most it does nothing
+ * after one look.
  */
 export async function endPatience(pool: Pool, operationId: Id<'operation'>): Promise<void> {
   const closed = await closedEndpointsOf(pool, operationId);

@@ -19,9 +19,9 @@ type AfreshSelection = Extract<Selection, { afresh: EventSelection }>;
 const PAGE = { limit: 200, maxBytes: 16 * 1024 * 1024 };
 
 /**
- * Matches the next page of events afresh: what an endpoint wants and never had gets its first delivery, what it had is
- * decided as in every other retry, and what it had and no longer wants is excluded. Returns where the next page begins,
- * or undefined behind the last one.
+ * Matches the next page of events afresh: an event that an endpoint wants and never had gets its first delivery, a
+ * delivery that it had is decided as in every other retry, and one that it no longer wants is excluded. Returns where
+ * the next page begins, or undefined behind the last one.
  */
 export async function freezeAfresh(
   tx: Transaction,
@@ -52,17 +52,17 @@ export async function freezeAfresh(
   return next;
 }
 
-/** An endpoint that was made under a grant has what was accepted since then; shown times are cut to milliseconds. */
+/** An endpoint that was made under a grant has the events accepted since then; shown times are cut to milliseconds. */
 function mayHave({ takesFrom }: Matchable, { acceptedAt }: EventToMatch): boolean {
   return takesFrom === undefined || acceptedAt > takesFrom;
 }
 
-/** Endpoints that never had the event, and its deliveries that are wanted still, and no longer. */
+/** Endpoints that never had the event, its deliveries that are still wanted, and those that no longer are. */
 function matchAfresh(event: EventToMatch, all: Matchable[], named: AfreshSelection['endpoints']) {
   const isMeant = ({ endpointId }: { endpointId: Id<'endpoint'> }) =>
     named === undefined || named.ids.includes(endpointId);
   const deliveries = event.deliveries.filter(isMeant);
-  // Without its payload nobody can say what a filter would make of it: its deliveries say that themselves.
+  // Without its payload nobody can say whether a filter takes it: its deliveries show that themselves.
   if (event.body === undefined) return { first: [], again: deliveries.map(({ id }) => id), unmatched: [] };
   const payload: unknown = JSON.parse(event.body);
   const wanted = all.filter(

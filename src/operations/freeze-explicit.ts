@@ -20,8 +20,8 @@ export async function freezeExplicit(tx: Transaction, operation: Operation): Pro
 }
 
 /**
- * Selects once more up to `limit` coalesced items whose joined execution ended cancelled unsent; returns how many. What
- * that cancel, or anything since, made of them does not exclude them: the operation had selected them in time.
+ * Selects once more up to `limit` coalesced items whose joined execution ended cancelled unsent; returns how many.
+ * Neither that cancel nor a later change excludes them: the operation had selected them in time.
  */
 export async function selectAgain(
   tx: Transaction,

@@ -16,7 +16,10 @@ import { settleRaced } from './settle-raced.ts';
 export interface FreezeSteps {
   /** Deliveries of one page: some tens of milliseconds of work, so that a pause takes effect between two of them. */
   page?: number;
-  /** Pages that are frozen at the same time, each on a connection of its own, apart from the one that holds the operation. */
+  /**
+   * Pages that are frozen at the same time, each on a connection of its own, apart from the one that holds the
+   * operation.
+   */
   pages?: number;
 }
 
@@ -24,9 +27,9 @@ const PAGE = 5_000;
 const UNIQUE_VIOLATION = '23505';
 
 /**
- * Freezes the next pages of an operation's selection and moves its cursor. False when the selection has ended or may not
- * go on. The operation stays locked meanwhile. A single page is one transaction with the move; pages that are frozen
- * together are committed before it, and after a crash met again as the operation's own.
+ * Freezes the next pages of an operation's selection and moves its cursor. False when the selection has ended or may
+ * not go on. The operation stays locked meanwhile. A single page is one transaction with the move; pages that are
+ * frozen together are committed before it, and after a crash met again as the operation's own.
  */
 export function freezeNext(
   pool: Pool,
@@ -56,7 +59,7 @@ export function freezeNext(
   });
 }
 
-/** Freezes a stretch and returns where what follows it begins; undefined at the end. */
+/** Freezes a stretch and returns where the next one begins; undefined at the end. */
 async function freezeStretch(
   tx: Transaction,
   operation: FrozenOperation,
@@ -69,7 +72,7 @@ async function freezeStretch(
   return partition + 1 < partitionsOf(operation.selection).length ? { partition: partition + 1 } : undefined;
 }
 
-/** Freezes a stretch as if nobody else were at its deliveries, and where somebody is, again with an eye to that. */
+/** Freezes a stretch as if nobody else worked on its deliveries; where somebody does, once more with regard to that. */
 async function freezeUnopposed(
   tx: Transaction,
   operation: FrozenOperation,

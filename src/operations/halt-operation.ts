@@ -7,15 +7,15 @@ import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
 import { haltStuck, type Stuck } from '../store/operations/operation-states.ts';
 import { logControl } from './operation-log.ts';
 
-/** How long a halted operation waits for a human before it cancels what is unsent and closes. */
+/** How long a halted operation waits for a human before it cancels its unsent items and closes. */
 export const HALT_EXPIRES_MS = 7 * 24 * 3_600_000;
 
 /** Steps of an operation, as its halt names them; `record` is a part of `dispatch` that does not end by its failure. */
 export type StepName = 'look' | 'select' | 'dispatch' | 'record' | 'close' | 'cancel';
 
 /**
- * Halts an operation of which a step has failed for a reason that stays: what it says is committed, counted and logged,
- * once. Returns what became of it.
+ * Halts an operation of which a step has failed for a reason that stays: the halt is committed, counted and logged,
+ * once. Returns what became of the operation.
  */
 export async function haltAfter(
   context: Pick<SendingContext, 'pool' | 'log' | 'metrics'>,

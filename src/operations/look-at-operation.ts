@@ -15,7 +15,7 @@ import { endPatience } from './end-patience.ts';
 import { settleExpiredClaims } from './settle-expired.ts';
 import { watchOperation } from './watch-operation.ts';
 
-/** An operation as it was looked at, and what is done next; no facts where there is no such operation. */
+/** An operation as it was looked at, and its next step; no facts where there is no such operation. */
 export interface Looked {
   step: NextStep;
   facts?: FactsAndJoined;
@@ -26,7 +26,7 @@ export interface Looked {
 /** How long a step that is not a wait may take before somebody asks after it. */
 const STEP_MS = 30_000;
 
-/** Looks at an operation, brings forward what its time has come for, and writes down what is done next. */
+/** Looks at an operation, does all that is due for it, and writes down its next step. */
 export async function lookAtOperation(
   context: Pick<SendingContext, 'pool' | 'log' | 'metrics'>,
   operationId: Id<'operation'>,
@@ -56,7 +56,7 @@ export async function lookAtOperation(
   return { step, facts, unsentFor };
 }
 
-/** Whether it waits for a human: what else would be asked in vain at each look. */
+/** Whether it waits for a human: without this check its expiry would be asked for in vain at each look. */
 function mayExpire({ control, state }: Operation): boolean {
   return control === 'pause' || state === 'halted';
 }

@@ -2,7 +2,7 @@ import type { EarlySlices } from '../sending/early-slices.ts';
 import type { RunningSlices } from '../sending/running-slices.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 
-/** What the loops of operations share in one worker. */
+/** The context that the loops of operations share in one worker. */
 export interface OperationContext {
   sending: SendingContext;
   early: EarlySlices;

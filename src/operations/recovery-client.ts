@@ -11,7 +11,7 @@ import type { RecoveryDeps } from './recovery-deps.ts';
 /** Notices that come closer together than this go out as one. */
 const DEBOUNCE_MS = 5;
 
-/** Makes what the recovery services need of one process: its pool, and Temporal where it answers. */
+/** Makes the dependencies of the recovery services from one process: its pool, and Temporal where it answers. */
 export function createRecoveryDeps(
   pool: Pool,
   temporal: TemporalHolder,

@@ -2,10 +2,10 @@ import type { RunnableOperation } from '../domain/operations/operation.ts';
 import type { Pool } from '../store/db/pool.ts';
 import type { Log } from '../telemetry/log.ts';
 
-/** What an operation is addressed by in Temporal. */
+/** The members by which an operation is addressed in Temporal. */
 export type AddressedOperation = RunnableOperation;
 
-/** What the recovery services need. The last three never throw: what they fail to do now, the sweeper does later. */
+/** Dependencies of the recovery services. The last three never throw: the sweeper makes up for a failure later. */
 export interface RecoveryDeps {
   pool: Pool;
   /** One line an act. */

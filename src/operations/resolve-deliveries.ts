@@ -14,12 +14,12 @@ import {
 import { type ActBy, logAct } from '../telemetry/act-log.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
-/** Deliveries that are settled in one transaction: what waits for them waits for some tens of milliseconds. */
+/** Deliveries that are settled in one transaction: others wait for them for some tens of milliseconds. */
 const BATCH = 500;
-/** What one call settles at most: an answer must not take minutes. */
+/** The most deliveries that one call settles: an answer must not take minutes. */
 const MOST = 10_000;
 
-/** What an operator asks for. */
+/** The request of an operator. */
 export interface ResolveRequest {
   tenantId: Id<'tenant'>;
   selection: Resolvable;
@@ -32,7 +32,7 @@ export interface ResolveRequest {
   render(done: ResolvedDeliveries): unknown;
 }
 
-/** What was settled. */
+/** The result: how many deliveries were settled, and how. */
 export interface ResolvedDeliveries {
   id: Id<'resolution'>;
   outcome: ResolutionOutcome;
@@ -51,8 +51,8 @@ export type ResolveAllResult =
   | { ok: false; code: 'unknown_in_filter'; unknown: UnknownInFilter[] };
 
 /**
- * Settles many unknown deliveries by an operator's word, in batches, each of which is committed by itself. What was begun
- * under a key and broken off goes on when the request is repeated, and is counted as one.
+ * Settles many unknown deliveries by an operator's word, in batches, each of which is committed by itself. A call that
+ * was begun under a key and broken off goes on when the request is repeated, and is counted as one.
  */
 export async function resolveDeliveries(
   deps: RecoveryDeps,

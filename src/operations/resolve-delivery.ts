@@ -8,7 +8,7 @@ import { deliveryExists, resolveUnknown } from '../store/settling/resolutions.ts
 import { type ActBy, logAct } from '../telemetry/act-log.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
-/** What the unknown execution became, or why nothing was done. */
+/** The new state of the unknown execution, or why nothing was done. */
 export type ResolveResult =
   | { ok: true; executionId: Id<'execution'>; state: ExecutionState }
   | { ok: false; code: 'not_found' | 'not_unknown' };

@@ -6,14 +6,15 @@ import { expireEndpointSecrets, insertEndpointSecret } from '../store/tenancy/en
 import { lockEndpoint } from '../store/tenancy/endpoints.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
-/** Within this what is claimed is on the wire, or is given back. */
+/** Within this time a claimed item is on the wire, or is given back. */
 const ON_THE_WIRE_WITHIN_MS = 5_000;
 const LOOK_EVERY_MS = 20;
 
 /**
- * Gives an endpoint a new signing secret and lets the old ones run out; undefined where there is no such endpoint. Every
- * claim from the commit on sees the change. What was claimed before and is not on the wire yet would still be signed as
- * before: it is waited for, so that from the answer on nothing begins that only an old secret signs.
+ * Gives an endpoint a new signing secret and lets the old ones run out; undefined where there is no such endpoint.
+ * Every claim from the commit on sees the change. Items that were claimed before and are not on the wire yet would
+ * still be signed as before: they are waited for, so that from the answer on no request begins that only an old secret
+ * signs.
  */
 export async function rotateSecret(
   { pool }: Pick<RecoveryDeps, 'pool'>,
@@ -32,7 +33,7 @@ export async function rotateSecret(
   return rotated;
 }
 
-/** Resolves when nothing of an endpoint is still to be sent that was claimed before now; in time, whatever receivers do. */
+/** Resolves when no item claimed before now at an endpoint is still to be sent; in time, whatever receivers do. */
 async function claimedBefore(pool: Pool, endpointId: Id<'endpoint'>): Promise<void> {
   const endMs = performance.now() + ON_THE_WIRE_WITHIN_MS;
   const waitWhile = async (condition: () => Promise<boolean>) => {

@@ -24,7 +24,7 @@ export class Selector {
     this.#context = context;
   }
 
-  /** Freezes what an operation selects, page by page, and sends of it meanwhile, until all is selected or it is stopped. */
+  /** Freezes a selection page by page, and sends from it meanwhile, until all is selected or it is stopped. */
   async select(operationId: Id<'operation'>, stop: AbortSignal): Promise<void> {
     let early: EarlySlice | undefined;
     const wake = new Wake(stop);
@@ -43,8 +43,8 @@ export class Selector {
   }
 
   /**
-   * Freezes what comes next: two pages at a time for one selection of this worker, one for others; during live traffic a
-   * small one, and then nothing for some time.
+   * Freezes the next pages: two at a time for one selection of this worker, one for others; during live traffic a small
+   * one, and then nothing for some time.
    */
   async #freeze(operationId: Id<'operation'>, stop: AbortSignal): Promise<boolean> {
     const { liveTraffic, pool } = this.#context.sending;
@@ -63,7 +63,7 @@ export class Selector {
     }
   }
 
-  /** Sends what is selected while more is; one that is watched begins with its canaries, when all is selected. */
+  /** Sends while the selection goes on; an operation that is watched begins with its canaries, when all is selected. */
   async #sendEarly(operationId: Id<'operation'>, wake: Wake): Promise<EarlySlice | undefined> {
     const { sending, early, running, socketsPerSlice } = this.#context;
     const { watched } = await readControl(sending.pool, operationId);
@@ -83,7 +83,7 @@ export class Selector {
       return running
         .run(operationId, () => slice.run())
         .catch((error: unknown) =>
-          // Whatever it would have sent, the slices of the operation send, and say what is wrong with it.
+          // The slices of the operation send all that it would have sent, and say what is wrong with it.
           sending.log.warn({ event: 'early_slice.failed', code: errorCode(error) }),
         );
     });

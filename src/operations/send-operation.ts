@@ -36,7 +36,7 @@ export async function sendSlice(
   sending.log.info({ event: 'slice.ended', operationId: showId('operation', operationId), claimed });
 }
 
-/** Halts an operation for whose items something is refused: what is known of them is kept, and nothing more is claimed. */
+/** Halts an operation for whose items something is refused: known outcomes are kept, and nothing more is claimed. */
 export function haltsWhenRefused(
   sending: SendingContext,
   operationId: Id<'operation'>,
@@ -48,7 +48,9 @@ export function haltsWhenRefused(
   };
 }
 
-/** Watches items that the live lane sends: a run only has to see them through, and does so without history for a while. */
+/**
+ * Watches items that the live lane sends: a run only has to see them through, and does so without history for a while.
+ */
 export async function watchInteractive(
   { pool }: Pick<SendingContext, 'pool'>,
   operationId: Id<'operation'>,

@@ -6,7 +6,7 @@ import { WHOLE } from '../store/selection/selection-page.ts';
 /** How often deliveries that change hands while they are frozen are looked at again. */
 const RACE_ROUNDS = 5;
 
-/** Decides again, with fresh eyes, what changed hands while it was being frozen; what will not hold still is excluded. */
+/** Decides again deliveries that changed hands while they were being frozen; excludes those that do so each time. */
 export async function settleRaced(
   tx: Transaction,
   operation: FrozenOperation,

@@ -18,8 +18,8 @@ const NUDGED_SIDE_BY_SIDE = 10;
 const NUDGED_AT_ONCE = 100;
 
 /**
- * Enables an endpoint and lifts all that is held against it; what waits for it goes on at once. False where it is deleted,
- * or not the tenant's.
+ * Enables an endpoint and lifts all that is held against it; items that wait for it go on at once. False where it is
+ * deleted, or not the tenant's.
  */
 export async function enableEndpoint(
   deps: RecoveryDeps,
@@ -41,8 +41,9 @@ export async function enableEndpoint(
 }
 
 /**
- * Disables an endpoint. What operations have queued or scheduled there waits for it to be enabled, as long as each of them
- * has patience: it says how many items of which. Undefined where it is deleted, or not the tenant's.
+ * Disables an endpoint. Items that operations have queued or scheduled there wait for it to be enabled, as long as the
+ * patience of each operation lasts. Returns how many items of which operations wait; undefined where it is deleted, or
+ * not the tenant's.
  */
 export async function disableEndpoint(
   deps: RecoveryDeps,
@@ -55,7 +56,10 @@ export async function disableEndpoint(
   return itemsWaitingAt(deps.pool, tenantId, id);
 }
 
-/** Deletes an endpoint that is in one of `from`; what is unsent there is ignored. False where it is not, or not the tenant's. */
+/**
+ * Deletes an endpoint that is in one of `from`; unsent executions there are ignored. False where it is in none, or not
+ * the tenant's.
+ */
 export async function deleteEndpoint(
   deps: RecoveryDeps,
   tenantId: Id<'tenant'>,
@@ -68,7 +72,7 @@ export async function deleteEndpoint(
   return true;
 }
 
-/** Has the operations that have something unsent there look again; what waited with a time in mind has another one now. */
+/** Has the operations with unsent items there look again; those that waited for a time have another one now. */
 async function wakeOperations(
   deps: RecoveryDeps,
   tenantId: Id<'tenant'>,

@@ -10,8 +10,8 @@ import { lockWatched, moveRamp } from '../store/operations/operation-watch.ts';
 import { HALT_EXPIRES_MS, tellHalt } from './halt-operation.ts';
 
 /**
- * Judges a watched operation by what it has sent so far: ends canaries, doubles the rate of a ramp, and halts what fails
- * too much. Does nothing where another worker is at it.
+ * Judges a watched operation by its attempts so far: ends canaries, doubles the rate of a ramp, and halts an operation
+ * that fails too much. Does nothing where another worker judges it.
  */
 export async function watchOperation(
   context: Pick<SendingContext, 'pool' | 'log' | 'metrics'>,
@@ -21,7 +21,7 @@ export async function watchOperation(
   if (halted) tellHalt(context, { id: operationId, tenantId: halted.tenantId }, halted.halt);
 }
 
-/** Judges it under a lock; the halt that this has made. */
+/** Judges it under a lock; returns the halt that this has made. */
 async function judge(
   tx: Transaction,
   operationId: Id<'operation'>,

@@ -7,7 +7,7 @@ export interface ActBy {
   requestId?: string | undefined;
 }
 
-/** What belongs to Redrive itself, or is an id: the rest of an actor may be the name of a person. */
+/** The part of an actor that is Redrive's own, or an id: the rest may be the name of a person. */
 const NAMELESS = /^(?:key_[0-9a-z]+|jwt:iss_[0-9a-z]+|[a-z]+)/;
 
 /** The actor without the words of a customer: a key, the issuer of a token, or the kind of credential. */
@@ -15,7 +15,7 @@ export function loggedActor(actor: string): string {
   return NAMELESS.exec(actor)?.[0] ?? 'unknown';
 }
 
-/** Writes the one line of an act: ids, counts and codes, never the words of a customer. An `error` is what waits for a human. */
+/** Writes the one line of an act: ids, counts and codes, never a customer's words. At `error` it waits for a human. */
 export function logAct(
   log: Logger,
   event: string,

@@ -1,6 +1,6 @@
 /**
- * Places at which a process can be made to end, to see that nothing is lost there: after each commit and before what follows
- * it. Only tests install anything here; nothing that is shipped reads an environment for it.
+ * Places at which a process can be made to end, to see that nothing is lost there: after each commit and before what
+ * follows it. Only tests install anything here; nothing that is shipped reads an environment for it.
  */
 export const CRASH_POINTS = [
   /** The operation is committed, its workflow not started. */

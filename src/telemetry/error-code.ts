@@ -1,4 +1,4 @@
-/** The code of an error, or its class: what may be told of it. A message can carry a row. */
+/** The code of an error, or its class: no more of it may be told, for a message can carry a row. */
 export function errorCode(error: unknown): string {
   const code = (error as { code?: unknown } | null | undefined)?.code;
   if (typeof code === 'string' && /^[A-Za-z0-9_]{1,40}$/.test(code)) return code;

@@ -1,4 +1,4 @@
-/** What stands in the place of something that may not be logged. */
+/** Stands in the place of something that may not be logged. */
 const REDACTED = '[redacted]';
 
 /** Keys whose values never reach a log line, compared in lower case without separators. */
@@ -46,7 +46,7 @@ const MAX_DEPTH = 6;
 const MAX_ITEMS = 50;
 
 /**
- * A copy of what is to be logged without the values of secret keys, at any depth; errors lose their message (that of
+ * A copy of the fields to be logged without the values of secret keys, at any depth; errors lose their message (that of
  * Postgres can carry a row), cycles and bytes are cut.
  */
 export function redactFields(value: unknown, depth = 0): unknown {
@@ -67,7 +67,7 @@ export function redactText(text: string): string {
   return text.replace(SECRET_TEXT, REDACTED);
 }
 
-/** What an error may show: its class, its code and where it was thrown; never its message or Postgres' details. */
+/** The class of an error, its code and where it was thrown; never its message or Postgres' details. */
 function describeError(error: Error): Record<string, unknown> {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   return {

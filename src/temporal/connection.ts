@@ -2,7 +2,7 @@ import { Client, type ClientOptions } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection } from '@temporalio/worker';
 
-/** Where Temporal is: an address that we started ourselves, or what the environment says. */
+/** Where Temporal is: the address of a server that we started ourselves, or the one that the environment names. */
 export interface TemporalPlace {
   /** Absent: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS and API key of the environment, or its profile file. */
   address?: string;

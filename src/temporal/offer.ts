@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 
-/** How long an answer waits for Temporal; what is not done by then goes on behind it, or the sweeper does it. */
+/** How long an answer waits for Temporal; work that is not done by then goes on behind it, or the sweeper does it. */
 const OFFER_MS = 300;
 
 /** Waits for `work` for at most 300 ms and never throws: the fact is in Postgres already. */

@@ -1,7 +1,7 @@
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { TemporalLink } from './connection.ts';
 
-/** What operations can be searched by in the Temporal UI: handles and words, never data of a customer. */
+/** Handle of the tenant. The Temporal UI searches operations by handles and words, never by data of a customer. */
 export const TENANT_ATTRIBUTE = defineSearchAttributeKey('RedriveTenant', SearchAttributeType.KEYWORD);
 
 /** Kind of the operation: retry or replay. */
@@ -13,7 +13,7 @@ export const STATE_ATTRIBUTE = defineSearchAttributeKey('RedriveState', SearchAt
 /** Id of the operation, as the API shows it. */
 export const OPERATION_ATTRIBUTE = defineSearchAttributeKey('RedriveOperation', SearchAttributeType.KEYWORD);
 
-/** Code of what halted the operation, while it is halted. */
+/** Code of the operation's halt, while it is halted. */
 export const HALT_ATTRIBUTE = defineSearchAttributeKey('RedriveHalt', SearchAttributeType.KEYWORD);
 
 /** The names of all of them; each is a keyword. */

@@ -7,7 +7,7 @@ import type { SendingContext } from '../sending/sending-context.ts';
 import { Slice, type SliceControl } from '../sending/slice.ts';
 import { isWorkedElsewhere, takeLeftBehind } from '../store/sending/workers.ts';
 
-/** What it takes to go on with what other workers have left behind. */
+/** The means to go on with operations that other workers have left behind. */
 export interface LeftBehindOptions {
   sending: SendingContext;
   early: EarlySlices;
@@ -15,7 +15,7 @@ export interface LeftBehindOptions {
   workerId: string;
   /** Requests in flight of one slice. */
   sockets: number;
-  /** What an operation's slices ask before each claim. */
+  /** The control that an operation's slices ask for before each claim. */
   control(operationId: Id<'operation'>): () => Promise<SliceControl>;
 }
 
@@ -24,8 +24,8 @@ const UNTIL_TEMPORAL_MS = 40_000;
 const LOOK_ELSEWHERE_MS = 1_000;
 
 /**
- * Goes on with operations whose worker has died, until Temporal begins their step again: that takes it half a minute. It
- * needs no more than a slice has anyway, for who sends is decided by the claim; a slice too many is harmless.
+ * Goes on with operations whose worker has died, until Temporal begins their step again: that takes it half a minute.
+ * It needs no more than a slice has anyway, for who sends is decided by the claim; a slice too many is harmless.
  */
 export class LeftBehind {
   readonly #options: LeftBehindOptions;
@@ -34,7 +34,7 @@ export class LeftBehind {
     this.#options = options;
   }
 
-  /** Takes over what there is, as far as there is room for it. */
+  /** Takes over such operations, as far as there is room for them. */
   async look(): Promise<void> {
     const { sending, early, workerId } = this.#options;
     if (early.room === 0) return;
@@ -71,7 +71,7 @@ export class LeftBehind {
     }
   }
 
-  /** As its own slices are controlled; it does not run any more where somebody else is at it again. */
+  /** The control of the operation's own slices; it also stops where somebody else works on the operation again. */
   #control(operationId: Id<'operation'>): () => Promise<SliceControl> {
     const { sending, running, workerId, control } = this.#options;
     const own = control(operationId);

@@ -5,7 +5,7 @@ import { Slice } from '../sending/slice.ts';
 import { LIVE_LANE } from '../store/db/queryable.ts';
 import { errorCode } from '../telemetry/error-code.ts';
 
-/** What the live lane of a worker is given. */
+/** The dependencies of a worker's live lane. */
 export interface LiveLaneOptions {
   sending: SendingContext;
   sockets: number;

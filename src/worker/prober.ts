@@ -14,7 +14,10 @@ const POLL_MS = 500;
 /** A status request is small work: one that takes longer says nothing. */
 const TIMEOUT_MS = 10_000;
 
-/** Asks endpoints what became of deliveries whose outcome nobody knows; every worker runs one, and no two ask about one delivery at the same time. */
+/**
+ * Asks endpoints about deliveries whose outcome nobody knows; every worker runs one, and no two ask about one delivery
+ * at the same time.
+ */
 export class Prober {
   readonly #sending: SendingContext;
   readonly #pool: Pool;
@@ -26,7 +29,7 @@ export class Prober {
     this.#stop = stop;
   }
 
-  /** Asks until stopped; what fails is asked again later. */
+  /** Asks until stopped; a request that fails is made again later. */
   run(): Promise<void> {
     // Postgres is away: it is asked again soon.
     return repeat(() => this.#round(), { stop: this.#stop, everyMs: POLL_MS, failed: () => {} });

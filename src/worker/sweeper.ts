@@ -24,7 +24,7 @@ import { OperationRuns } from '../temporal/operation-runs.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
 
-/** What the sweeper of a worker is given. */
+/** The dependencies of a worker's sweeper. */
 export interface SweeperOptions {
   pool: Pool;
   temporal: TemporalHolder;
@@ -33,7 +33,7 @@ export interface SweeperOptions {
   metrics: Metrics;
   everyMs: number;
   stop: AbortSignal;
-  /** What the surfaces want done. */
+  /** The chores of the surfaces. */
   chores(deps: ChoreDeps): Chore[];
 }
 
@@ -45,7 +45,9 @@ const EXPIRE_BATCH = 500;
 /** Of one tenant in one round; the rest follows in the next, so that no tenant keeps the others waiting. */
 const EXPIRE_BATCHES = 20;
 
-/** Finds work that nobody else will bring forward; every worker runs a sweeper, and they do not get in each other's way. */
+/**
+ * Finds work that nobody else will bring forward; every worker runs a sweeper, and they do not get in each other's way.
+ */
 export class Sweeper {
   readonly #options: SweeperOptions;
 
@@ -53,7 +55,7 @@ export class Sweeper {
     this.#options = options;
   }
 
-  /** Sweeps until stopped; a part that fails is tried again at the next round. What needs Temporal delays nothing else. */
+  /** Sweeps until stopped; a part that fails is tried again next round. The one that needs Temporal delays no other. */
   async run(): Promise<void> {
     await Promise.all([
       this.#repeat(async () => {

@@ -6,7 +6,7 @@ import { Wake } from '../loops/wake.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
 
-/** What the Temporal workers of one process are given. */
+/** The dependencies of the Temporal workers of one process. */
 export interface TemporalWorkersOptions {
   temporal: TemporalHolder;
   queues: TaskQueues;
@@ -22,7 +22,7 @@ export interface TemporalWorkersOptions {
 const AGAIN_MS = 1_000;
 /** Steps of all operations, and single retries that are seen through: none of them sends, most wait for Postgres. */
 const SHORT_STEPS = 100;
-/** A slice drains within the longest total time of a request; what lasts longer is left to its lease. */
+/** A slice drains within the longest total time of a request; an item that takes longer is left to its lease. */
 const GRACE = '70 seconds';
 
 /** Runs both queues' workers until stopped, again and again where they fail; says whether they poll. */
@@ -39,7 +39,7 @@ export class TemporalWorkers {
     return this.#polling;
   }
 
-  /** Runs until stopped; what the workers have in hand is finished first. */
+  /** Runs until stopped; the workers first finish the tasks they have in hand. */
   async run(): Promise<void> {
     const { temporal, stop, log } = this.#options;
     const wake = new Wake(stop);

@@ -31,7 +31,7 @@ import { Prober } from './prober.ts';
 import { Sweeper } from './sweeper.ts';
 import { TemporalWorkers } from './temporal-workers.ts';
 
-/** What a worker is made of, and its sizes. */
+/** The parts that a worker is made of, and its sizes. */
 export interface WorkerDeps {
   pool: Pool;
   /** The live lane's own: first deliveries never wait for a connection behind the selections of many operations. */
@@ -41,7 +41,7 @@ export interface WorkerDeps {
   queues: TaskQueues;
   guard: AddressGuard;
   sealer: Sealer;
-  /** What the surfaces say of endpoints of their clients, and what they want done. */
+  /** The surfaces' presets for endpoints of their clients, and their chores. */
   presets: EndpointPresets;
   chores(deps: ChoreDeps): Chore[];
   workflowBundle: string;
@@ -148,7 +148,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     stop,
   });
   const seen = new Wake(stop);
-  // At once, and not at the next turn: who dies within the second between would leave something behind unsaid.
+  // At once, and not at the next turn: a worker that dies within that second would leave work behind without a word.
   running.onNew = () => seen.poke();
   const loops = Promise.all([
     lane.run(),

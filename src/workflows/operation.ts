@@ -28,8 +28,8 @@ type Step = Exclude<Progress['step'], { do: 'end' }>;
 const { dispatchSlice } = proxyActivities<OperationActivities>(OPTIONS);
 
 /**
- * One retry or replay. All facts are in Postgres; this decides nothing but what is done next, in steps whose number does
- * not depend on the number of items. Cancelled in the Temporal UI, it cancels the operation and sees that through.
+ * One retry or replay. All facts are in Postgres; this decides nothing but what is done next, in steps whose number
+ * does not depend on the number of items. Cancelled in the Temporal UI, it cancels the operation and sees that through.
  *
  * Slices run on the workflow's own queue, where few at a time are taken; every other step on `stepsQueue`, so that it
  * never waits behind the slices of other operations.
@@ -48,7 +48,8 @@ export async function operation(operationId: Id<'operation'>, stepsQueue: string
   let haltShown = workflowInfo().typedSearchAttributes.get(HALT_ATTRIBUTE) !== undefined;
   const show = ({ state, details, halt }: Progress): void => {
     setCurrentDetails(details);
-    // One command, at the moments at which it has always been one: runs that began before there was a halt to show replay.
+    // One command, at the moments at which it has always been one: runs that began before there was a halt to show
+    // replay.
     if (state !== shown)
       upsertSearchAttributes([
         { key: STATE_ATTRIBUTE, value: state },

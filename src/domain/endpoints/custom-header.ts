@@ -5,7 +5,7 @@ const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 /** Visible ASCII with spaces and tabs within (RFC 9110, field-value without obs-text). */
 const VALUE = /^[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?$/;
 
-/** What we set ourselves, and what would change how the message is framed or who it seems to come from. */
+/** Headers that we set ourselves, or that would change how the message is framed or who it seems to come from. */
 const RESERVED = new Set([
   'accept-encoding',
   'connection',

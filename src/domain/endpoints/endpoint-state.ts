@@ -1,4 +1,4 @@
-/** What an endpoint can be in; a deleted one is kept for the history that names it. */
+/** The states of an endpoint; a deleted one is kept for the history that names it. */
 export const ENDPOINT_STATES = ['enabled', 'disabled', 'deleted'] as const;
 
 /** State of an endpoint. */

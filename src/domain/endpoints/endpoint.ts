@@ -7,7 +7,7 @@ import type { EndpointState } from './endpoint-state.ts';
 import type { EventFilter } from './event-filter.ts';
 import type { Partner } from './preparation.ts';
 
-/** What a delivery that failed for good does to those of its key behind it: keep them waiting, or let them pass. */
+/** The effect of a delivery that failed for good on those of its key behind it: they wait, or they pass it. */
 export const ON_EXHAUSTED = ['block', 'skip'] as const;
 
 /** One of {@link ON_EXHAUSTED}. */
@@ -35,14 +35,13 @@ export interface EndpointConfig {
   protect: boolean;
   /** Events of one key are delivered in the order of their numbers. */
   ordered: boolean;
-  /** What a delivery that failed for good does to those behind it. */
+  /** The effect of a delivery that failed for good on those behind it. */
   onExhausted: OnExhausted;
   /** Custom headers, name to value, sealed under the master key. */
   sealedHeaders?: Buffer;
-  /** Whose documented policy it was made with. */
-  /** Name of a preset. */
+  /** Name of the preset whose documented policy it was made with. */
   preset?: string;
-  /** What is prepared before a file goes to it. */
+  /** The trading partner for which each file is prepared before it goes there. */
   partner?: Partner;
 }
 
@@ -56,7 +55,7 @@ export interface Endpoint {
   disabledReason?: 'operator' | 'gone';
   version: number;
   circuit: CircuitState;
-  /** What holds back whatever is to be sent to it. */
+  /** The waits that hold back every delivery to it. */
   waitingFor: Wait[];
   config: EndpointConfig;
   createdAt: Date;

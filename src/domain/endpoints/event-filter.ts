@@ -1,7 +1,7 @@
-/** What one value is compared with. */
+/** The operand that one value is compared with. */
 export type FilterScalar = string | number | boolean | null;
 
-/** What must hold of the value at one path; all members at once. */
+/** The condition on the value at one path; all members must hold at once. */
 export interface FilterCondition {
   $eq?: FilterScalar;
   $ne?: FilterScalar;
@@ -17,7 +17,7 @@ export interface FilterCondition {
 /** Conditions on an event's payload by path (`data.amount`); all must hold. A bare value stands for `$eq`. */
 export type EventFilter = Record<string, FilterScalar | FilterCondition>;
 
-/** What is wrong with a filter, and where; the value itself is never repeated. */
+/** A fault of a filter, and its place; the value itself is never repeated. */
 export interface FilterFault {
   path: string[];
   code: 'wrong_type' | 'unknown_field' | 'too_long' | 'wrong_format' | 'never_matches';

@@ -4,14 +4,14 @@ export const FAILED_FILE_TYPE = 'file.failed.v2';
 /** Events that Redrive itself makes; only endpoints that name them exactly get them. */
 export const SYSTEM_EVENT_TYPES = [FAILED_FILE_TYPE, 'operation.closed'] as const;
 
-/** Whether Redrive itself makes events of this type: what becomes of those is told to nobody. */
+/** Whether Redrive itself makes events of this type: their outcomes are told to nobody. */
 export function isSystemEventType(type: string): boolean {
   return (SYSTEM_EVENT_TYPES as readonly string[]).includes(type);
 }
 
 /** Every type, where it stands alone. */
 const ALL = '*';
-/** What every type of a family ends in, in the place of the last names. */
+/** The end of a pattern that takes every type of a family, in the place of the last names. */
 const ANY_BELOW = '.*';
 
 /** Why no event can be of this type: nobody could choose it; undefined where one can. */
@@ -30,8 +30,8 @@ export function typePatternFault(pattern: string): string | undefined {
 }
 
 /**
- * Whether an endpoint that names `patterns` wants events of `type`: every one where there are none or one is `*`, otherwise
- * exactly or by a prefix such as `invoice.*`. What Redrive itself makes must be named exactly.
+ * Whether an endpoint that names `patterns` wants events of `type`: every one where there are none or one is `*`,
+ * otherwise exactly or by a prefix such as `invoice.*`. Types that Redrive itself makes must be named exactly.
  */
 export function matchesType(patterns: readonly string[] | undefined, type: string): boolean {
   if (isSystemEventType(type)) return patterns?.includes(type) ?? false;

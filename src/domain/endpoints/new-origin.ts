@@ -18,7 +18,7 @@ function originsOf({ url, probe }: Places): string[] {
   return [originOf(url), ...(probe ? [originOf(probe.urlTemplate)] : [])];
 }
 
-/** What is no URL is an origin of its own. */
+/** A text that is no URL is an origin of its own. */
 function originOf(url: string): string {
   return URL.canParse(url) ? new URL(url).origin : url;
 }

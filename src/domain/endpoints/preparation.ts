@@ -5,7 +5,7 @@ import { matchesType } from './event-type.ts';
 /** Which way files go, seen from the tenant. */
 export const PARTNER_DIRECTIONS = ['INBOUND', 'OUTBOUND'] as const;
 
-/** What an endpoint of a trading partner needs before a file can go there. */
+/** The needs of a trading partner's endpoint before a file can go there. */
 export interface Partner {
   direction: (typeof PARTNER_DIRECTIONS)[number];
   /** Name of the sender's profile; a file cannot be prepared without one. */
@@ -34,7 +34,7 @@ export type Refusal =
   | { state: 'ignored'; reason: 'no_longer_matches' }
   | { state: 'failed'; reason: PreparationFault };
 
-/** What the preparation of an item looks at, as it is now. */
+/** The facts that the preparation of an item looks at, as they are now. */
 export interface Preparable {
   eventType: string;
   body: string;

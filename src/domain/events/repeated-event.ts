@@ -1,15 +1,15 @@
 import type { Id } from '../tenancy/typed-id.ts';
-/** What became of an event at one endpoint, as far as a repeat of its id has to know. */
+/** The fate of an event at one endpoint, as far as a repeat of its id has to know. */
 export type Standing =
   | 'delivered'
-  /** It is on its way, or nobody knows yet what became of it. */
+  /** It is on its way, or nobody knows its outcome yet. */
   | 'open'
   /** It ended undelivered, and its payload is kept. */
   | 'replayable'
   /** It ended undelivered, and there is nothing left to send. */
   | 'lost';
 
-/** What an endpoint holds of the events with one id: the delivery that stands for all of them there. */
+/** The delivery that stands for all events with one id at an endpoint. */
 export interface Held {
   /** The event that it delivers. */
   eventId: Id<'event'>;
@@ -20,7 +20,7 @@ export interface Held {
   place?: { key: string; number: number };
 }
 
-/** Whether a repeat of an id is suppressed at an endpoint, by what the endpoint holds of it. */
+/** Whether a repeat of an id is suppressed at an endpoint, by the standing of the delivery that the endpoint holds. */
 export function isSuppressed(standing: Standing | undefined, samePayload: boolean): boolean {
   switch (standing) {
     case 'delivered':
@@ -34,7 +34,7 @@ export function isSuppressed(standing: Standing | undefined, samePayload: boolea
   }
 }
 
-/** What is known of the events with one id before it comes once more. */
+/** The history of the events with one id before it comes once more. */
 export interface IdHistory {
   firstEventId: Id<'event'>;
   /** SHA-256 of the payload that stands for all of them; absent where it is gone. */
@@ -51,19 +51,19 @@ export interface Repeat {
   endpoints: readonly { endpointId: Id<'endpoint'>; enabled: boolean; ordered: boolean }[];
 }
 
-/** What becomes of a repeat. */
+/** The fate of a repeat. */
 export interface RepeatFate {
   /** Endpoints at which nothing of it is sent. */
   suppressed: Set<Id<'endpoint'>>;
   /** False where nothing of it can ever be sent. */
   keepsPayload: boolean;
-  /** What it stands for from now on, at these endpoints. */
+  /** The events that it stands for from now on, at these endpoints. */
   replaces: { endpointId: Id<'endpoint'>; eventId: Id<'event'> }[];
-  /** Places in the order of their key that it takes over from what it replaces. */
+  /** Places in the order of their key that it takes over from the deliveries it replaces. */
   places: Map<Id<'endpoint'>, number>;
 }
 
-/** Decides what becomes of a repeat, and notes in the history what the next one will find. */
+/** Decides the fate of a repeat, and notes it in the history, where the next one will find it. */
 export function repeat(history: IdHistory, event: Repeat): RepeatFate {
   const { eventId, digest, key } = event;
   const suppressed = new Set<Id<'endpoint'>>();
@@ -91,7 +91,7 @@ export function repeat(history: IdHistory, event: Repeat): RepeatFate {
   return { suppressed, keepsPayload, replaces, places };
 }
 
-/** Whether what has come before stands for a repeat that nothing wants: it was taken somewhere, or can still be. */
+/** Whether an earlier event stands for a repeat that no endpoint wants: it was taken somewhere, or can still be. */
 function stands({ held, newestDigest }: IdHistory, digest: string): boolean {
   return newestDigest === digest || [...held.values()].some(({ standing }) => isSuppressed(standing, false));
 }

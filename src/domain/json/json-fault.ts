@@ -3,8 +3,8 @@ import { skipSpace } from './payload-slices.ts';
 type Expecting = 'value' | 'value or end' | 'name' | 'name or end' | 'colon' | 'comma or end' | 'nothing';
 
 /**
- * Where text stops being JSON (RFC 8259), as an index; undefined where it is JSON. `JSON.parse` finds that too, but
- * its messages quote the text, which may hold what must not be shown.
+ * Where text stops being JSON (RFC 8259), as an index; undefined where it is JSON. `JSON.parse` finds that too, but its
+ * messages quote the text, which may hold data that must not be shown.
  */
 export function jsonFaultAt(text: string): number | undefined {
   const open: ('{' | '[')[] = [];

@@ -9,9 +9,9 @@ export const DESCRIBED_ENDPOINTS = 5;
 type Described = Pick<Operation, 'id' | 'kind' | 'state' | 'counts' | 'ratePerSecond' | 'halt'>;
 
 /**
- * Describes how far an operation is, as Markdown for its reader in the Temporal UI: ids, numbers and words of ours only.
- * `endpointIds` are those that it has something unsent for, or more than fit. It names the operation, too: a run that was
- * continued as new has lost its static summary.
+ * Describes how far an operation is, as Markdown for its reader in the Temporal UI: ids, numbers and words of ours
+ * only. `endpointIds` are those that it has something unsent for, or more than fit. It names the operation, too: a run
+ * that was continued as new has lost its static summary.
  */
 export function describeProgress(
   { id, kind, state, counts, ratePerSecond, halt }: Described,
@@ -46,7 +46,7 @@ function haltLine(id: Id<'operation'>, halt: Halt): string {
   return `**halted:** ${haltWords(halt)}. \`POST /api/v1/retries/${showId('operation', id)}/resume\` ${onward}, \`…/cancel\` ends it`;
 }
 
-/** What halted an operation, with the evidence. */
+/** Says why an operation was halted, with the evidence. */
 function haltWords(halt: Halt): string {
   switch (halt.reason) {
     case 'canary': {

@@ -1,10 +1,10 @@
 import type { Operation } from './operation.ts';
 import { type OperationCounts, openItems } from './operation-counts.ts';
 
-/** When all that is due of an operation is sent, and what that says nothing about. */
+/** The time until all due items of an operation are sent, and the items that it leaves out. */
 export interface Eta {
   seconds: number;
-  /** Items that wait for a time of their own, or for somebody to know what became of them. */
+  /** Items that wait for a time of their own, or for somebody to know their outcome. */
   leavesOut: { scheduled: number; unknown: number };
 }
 
@@ -14,8 +14,8 @@ export function endedItems(counts: OperationCounts): number {
 }
 
 /**
- * Estimates when everything that is due is sent: at the rate that was seen of it lately, else at that since it began to
- * run, and never above its limit. Undefined while it does not run, and before anything says how fast it is.
+ * Estimates when everything that is due is sent: at the rate that was seen of it lately, else at its rate since it
+ * began to run, and never above its limit. Undefined while it does not run, and while none of the three is known.
  */
 export function estimateEta(
   {

@@ -3,14 +3,14 @@ import { unsentItems } from './operation-counts.ts';
 import type { Control, OperationState } from './operation-state.ts';
 import { hasEnded } from './operation-state.ts';
 
-/** What an operation looks like in Postgres at one moment. Times are milliseconds from that moment. */
+/** The facts of an operation in Postgres at one moment. Times are milliseconds from that moment. */
 export interface OperationFacts {
   state: OperationState;
   control: Control;
   selected: boolean;
   interactive: boolean;
   counts: OperationCounts;
-  /** When something unsent of it can be claimed next; absent when nothing of it is unsent. */
+  /** When an unsent item of it can be claimed next; absent when none of its items is unsent. */
   claimableInMs?: number;
   /** When the first lease of its claims ends. */
   leaseInMs?: number;
@@ -29,7 +29,7 @@ export interface OperationFacts {
   aliveWorkers: number;
 }
 
-/** What its workflow does next. */
+/** The next step of its workflow. */
 export type NextStep =
   | { do: 'select' }
   | { do: 'dispatch'; slices: number }
@@ -52,13 +52,16 @@ const ITEMS_PER_SLICE = 2_000;
 /** A wait that is shorter is spent inside a slice, where it costs no history. */
 const WORTH_WAITING_MS = 5_000;
 
-/** An interactive operation is watched closely for this time; then it is looked at now and then, and holds no step's place. */
+/**
+ * An interactive operation is watched closely for this time; then it is looked at now and then, and holds no step's
+ * place.
+ */
 const WATCHED_FOR_MS = 3_000;
 const NOW_AND_THEN_MS = 5_000;
 
 const MIN_WAIT_MS = 200;
 
-/** What was joined belongs to others: it is asked after ever less often; the sweeper notices its end in between. */
+/** A joined execution belongs to others: it is asked after ever less often; the sweeper notices its end in between. */
 const JOINED_POLL_MS = 1_000;
 const JOINED_POLL_MAX_MS = 60_000;
 const JOINED_AGE_SHARE = 1 / 10;
@@ -70,12 +73,12 @@ export function nextStep(facts: OperationFacts): NextStep {
   if (facts.stuck) return { do: 'wait', ms: atLeast(facts.expiresInMs), until: 'expiry' };
   const unsent = unsentItems(counts);
   if (control === 'cancel') return unsent > 0 ? { do: 'close' } : afterSending(facts);
-  // A pause holds back what is unsent: where nothing is, there is nothing to wait for a human for.
+  // A pause holds back unsent items: where there are none, nothing has to wait for a human.
   if (control === 'pause' && (!facts.selected || unsent > 0))
     return { do: 'wait', ms: atLeast(facts.expiresInMs), until: 'expiry' };
   if (!facts.selected) return { do: 'select' };
   if (unsent === 0) return afterSending(facts);
-  // Unsent a moment ago, and now in nobody's queue: what was counted is being claimed by somebody.
+  // Unsent a moment ago, and now in nobody's queue: somebody is claiming the items that were counted.
   if (facts.claimableInMs === undefined) return { do: 'wait', ms: MIN_WAIT_MS, until: 'sent' };
   const { claimableInMs } = facts;
   if (claimableInMs > WORTH_WAITING_MS)
@@ -98,8 +101,8 @@ function firstOf(wait: Wait, others: [number | undefined, Wait['until']][]): Wai
 }
 
 /**
- * Nothing is unsent: wait for what is on the wire, then for what is unknown and for what others send of it, then close. A
- * cancel waits for the wire alone: what is settled later is an addendum.
+ * Nothing is unsent: wait for the items on the wire, then for unknown ones and for deliveries that others send, then
+ * close. A cancel waits for the wire alone: an item that is settled later is an addendum.
  */
 function afterSending(facts: OperationFacts): NextStep {
   if (facts.counts.sending > 0)

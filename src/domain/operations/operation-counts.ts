@@ -30,7 +30,7 @@ export function unsentItems(counts: OperationCounts): number {
   return counts.queued + counts.scheduled;
 }
 
-/** What of an operation's selection is not delivered, by what became of it. */
+/** The part of an operation's selection that is not delivered, by reason or state. */
 export interface Remainder {
   count: number;
   /** The reason why it was ignored or excluded; else the state it ended in. */

@@ -1,4 +1,4 @@
-/** What an operation can be in. */
+/** The states of an operation. */
 export const OPERATION_STATES = [
   'planned',
   'awaiting_approval',
@@ -24,8 +24,8 @@ export const OPERATION_ENDS = [
 ] as const satisfies readonly OperationState[];
 
 /**
- * The one transition table; `operation_may_become` in migrations/0004-accounting.sql mirrors it and a test
- * compares them. What the live lane sends may be over before anything else becomes of its operation. A step of a cancel
+ * The one transition table; `operation_may_become` in migrations/0004-accounting.sql mirrors it and a test compares
+ * them. Items of the live lane may have ended before their operation has changed its state at all. A step of a cancel
  * can fail: `closing` is then `halted`, and goes on when it is asked for again.
  */
 export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly OperationState[]>> = {
@@ -42,7 +42,7 @@ export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly Ope
   cancelled: [],
 };
 
-/** What its owner wants of an operation; read by every slice at each claim. */
+/** The control that its owner has set for an operation; read by every slice at each claim. */
 export type Control = 'run' | 'pause' | 'cancel';
 
 /** The kinds of operation; the first part of its workflow id. */

@@ -8,22 +8,22 @@ import type { Control, OperationKind, OperationState } from './operation-state.t
 import type { Selection } from './selection.ts';
 import type { Halt, WatchOptions } from './watch.ts';
 
-/** What a caller may ask of an operation in addition to its selection. */
+/** Options of an operation besides its selection. */
 export interface OperationOptions extends WatchOptions {
   ratePerSecond?: number;
   maxConcurrency?: number;
-  /** Supersede what is merely queued or scheduled elsewhere, and send it now. */
+  /** Supersede executions that are merely queued or scheduled elsewhere, and send now. */
   takeOverScheduled?: boolean;
   /** ISO 8601; nothing of it is sent before. */
   notBefore?: string;
   giveUpAfterMs?: number;
   /** How long its items wait at an endpoint that an operator disables; 15 minutes where absent. */
   disabledPatienceMs?: number;
-  /** In the place of what the endpoints do. */
+  /** In the place of the endpoints' policies. */
   onAmbiguous?: OnAmbiguous;
   /** Each item is sent only where the endpoint's current types and filter still want its event; else it is ignored. */
   matchFilter?: boolean;
-  /** A replay also of what its sender has sent again: the receiver may get the event twice, under two ids. */
+  /** A replay also of deliveries that were sent again: the receiver may get the event twice, under two ids. */
   includeResent?: boolean;
 }
 
@@ -63,17 +63,17 @@ export interface Operation {
   /** Why it was halted last, with the evidence and the time. */
   halt?: Halt & { at: string };
   report?: ClosureReport;
-  /** What holds back something of it; only where that was asked for. */
+  /** The waits that hold back items of it; only where they were asked for. */
   waitingFor?: Wait[];
 }
 
-/** What an operation's run needs to be started or addressed. */
+/** The members of an operation by which its run is started or addressed. */
 export type RunnableOperation = Pick<
   Operation,
   'id' | 'tenantId' | 'workflowId' | 'interactive' | 'kind' | 'state' | 'control' | 'controlRevision'
 >;
 
-/** What the items of an operation come to, in its largest groups. */
+/** The outcomes of an operation's items, in its largest groups. */
 export interface OperationBreakdown {
   /** How many endpoints it has items for. */
   endpointCount: number;
@@ -87,7 +87,7 @@ export interface OperationBreakdown {
     /** Open, ignored, cancelled or superseded. */
     others: number;
   }[];
-  /** Why items are not delivered: by state, reason, and what the last attempt came to. */
+  /** Why items are not delivered: by state, reason, and the outcome of the last attempt. */
   causes: {
     state: ExecutionState;
     reason?: string;

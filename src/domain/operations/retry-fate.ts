@@ -14,7 +14,7 @@ export type Holder =
       canaryHeld: boolean;
     };
 
-/** What is known of a delivery before it is retried. */
+/** The facts of a delivery before it is retried. */
 export interface RetryFacts {
   delivery: DeliveryState;
   /** The execution that owns it; absent where none is open. */
@@ -32,25 +32,25 @@ export interface RetryFacts {
   changedSince?: boolean;
 }
 
-/** What the request may do. */
+/** The powers of the request. */
 export interface RetryRequest {
   kind: OperationKind;
-  /** It supersedes what is merely queued or scheduled elsewhere. */
+  /** It supersedes executions that are merely queued or scheduled elsewhere. */
   takesOverScheduled: boolean;
-  /** It supersedes what a stopped operation holds: a single retry, and each that takes over. */
+  /** It supersedes executions that a stopped operation holds: a single retry does, and each that takes over. */
   takesOverStopped: boolean;
   /** Types and filters run once more before each request, and with them the look for a first event. */
   matchesFilters: boolean;
-  /** A replay of what was sent again was confirmed. */
+  /** A replay of deliveries that were sent again was confirmed. */
   includesResent?: boolean;
 }
 
-/** What somebody has to do, or what has to become known, before it can be sent. */
+/** The obstacle that somebody has to remove, or the outcome that has to become known, before it can be sent. */
 export type WaitsFor = 'outcome' | 'pause' | 'halt' | 'canary';
 
 /**
- * Why a retry of a delivery can send nothing. Under a request that matches filters a suppressed duplicate becomes an item
- * that is ignored from the start; in each other case the delivery is excluded.
+ * Why a retry of a delivery can send nothing. Under a request that matches filters a suppressed duplicate becomes an
+ * item that is ignored from the start; in each other case the delivery is excluded.
  */
 export type CannotReason = Extract<
   ExclusionReason,
@@ -63,7 +63,7 @@ export type CannotReason = Extract<
   | 'endpoint_deleted'
 >;
 
-/** What becomes of a retry of one delivery. */
+/** The fate of a retry of one delivery. */
 export type RetryFate =
   /** By an execution of its own, which may supersede another one. */
   | { fate: 'will_be_sent'; takesOver: boolean }
@@ -73,10 +73,10 @@ export type RetryFate =
   | { fate: 'waits'; for: WaitsFor }
   | { fate: 'cannot'; reason: CannotReason };
 
-/** Decides what becomes of a retry; the freeze decides the same of many at once, in SQL, and a test compares the two. */
+/** Decides the fate of a retry; the freeze decides the same of many at once, in SQL, and a test compares the two. */
 export function retryFate(facts: RetryFacts, request: RetryRequest): RetryFate {
   const { delivery, open } = facts;
-  // Not even where a replay of it is open: joining or taking over that would send it again.
+  // Not even where a replay of it is open: to join that, or to take it over, would send the delivery again.
   if (delivery === 'delivered' && request.kind === 'retry') return cannot('already_delivered');
   if (open?.state === 'sending') return { fate: 'joins' };
   if (open?.state === 'unknown') return { fate: 'waits', for: 'outcome' };
@@ -99,7 +99,7 @@ export function retryFate(facts: RetryFacts, request: RetryRequest): RetryFate {
   return request.takesOverScheduled ? taken : { fate: 'joins' };
 }
 
-/** What keeps an operation from sending until somebody resumes it; undefined where nothing does. */
+/** The reason why an operation sends nothing until somebody resumes it; undefined where there is none. */
 function stoppedBy({
   control,
   state,

@@ -1,6 +1,6 @@
 import type { ExclusionReason } from './selection.ts';
 
-/** Ids as the caller reads them; what is not known is written as a placeholder. */
+/** Ids as the caller reads them; an id that is not known is written as a placeholder. */
 export interface WordsFor {
   deliveryId?: string;
   endpointId?: string;
@@ -12,7 +12,7 @@ export interface WordsFor {
 
 /** Why nothing is sent by a retry, and the next call. */
 interface Words {
-  /** One sentence; what "it" is, is the delivery. */
+  /** One sentence; "it" is the delivery. */
   why: string;
   next: string;
 }

@@ -33,9 +33,9 @@ export interface DeliveryFilter {
   eventIds?: Id<'event'>[];
   /** Numbers of events within the tenant, in decimal digits. */
   eventNumbers?: string[];
-  /** Only what has an open execution, or only what has none. */
+  /** Only deliveries that have an open execution, or only those that have none. */
   open?: boolean;
-  /** Only what was attempted, or only what never was. */
+  /** Only deliveries that were attempted, or only those that never were. */
   attempted?: boolean;
   newest?: NewestExecution;
 }
@@ -66,30 +66,31 @@ export interface EventSelection {
 export type SelectedTenants = 'all' | Id<'tenant'>[];
 
 /**
- * The only endpoints that events are matched with. What they had is decided as in every other retry, whether they still
- * want it or not; what they never had they get where they want it, or `unfiltered` in any case.
+ * The only endpoints that events are matched with. A delivery that they had is decided as in every other retry, whether
+ * they still want its event or not; an event that they never had they get where they want it, or `unfiltered` in any
+ * case.
  */
 export interface NamedEndpoints {
   ids: Id<'endpoint'>[];
   unfiltered?: boolean;
 }
 
-/** What an operation selects. Ids are uuids. With `tenants` it spans these; otherwise it is bound to its own tenant. */
+/** The selection of an operation. Ids are uuids. With `tenants` it spans these; else it is bound to its own tenant. */
 export type Selection =
   | { deliveryIds: Id<'delivery'>[] }
   | { eventIds: Id<'event'>[] }
   | { executionIds: Id<'execution'>[] }
   | { failuresOf: Id<'operation'> }
-  /** What an operation selected and did not deliver, whatever became of it. */
+  /** Deliveries that an operation selected and did not deliver, for whatever reason. */
   | { remainderOf: Id<'operation'> }
   | { filter: DeliveryFilter; tenants?: SelectedTenants }
   /**
-   * These events are matched afresh: an endpoint that wants one and never had it gets its first delivery, one that had
-   * it is decided as in every other retry, and what an endpoint had and no longer wants is excluded.
+   * These events are matched afresh: an endpoint that wants one and never had it gets its first delivery; where it had
+   * one, that delivery is decided as in every other retry, or excluded where the endpoint no longer wants the event.
    */
   | { afresh: EventSelection; endpoints?: NamedEndpoints; tenants?: SelectedTenants };
 
-/** What can be settled as a whole: deliveries that are named, or that a filter selects. Ids are uuids. */
+/** Deliveries that can be settled as a whole: named, or selected by a filter. Ids are uuids. */
 export type Resolvable =
   | { deliveryIds: Id<'delivery'>[] }
   | { eventIds: Id<'event'>[] }
@@ -105,7 +106,7 @@ export function isExplicit(selection: Selection): boolean {
   return ids !== undefined && ids.length <= MAX_EXPLICIT_IDS;
 }
 
-/** Whether it selects what another operation left. */
+/** Whether it selects deliveries that another operation left. */
 export function isOfOperation(
   selection: Selection,
 ): selection is { failuresOf: Id<'operation'> } | { remainderOf: Id<'operation'> } {
@@ -135,7 +136,7 @@ export function isSingle(selection: Selection): boolean {
   return new Set(namedIds(selection)).size === 1;
 }
 
-/** Why something that was selected did not become an item. */
+/** Why a delivery that was selected did not become an item. */
 export const EXCLUSION_REASONS = [
   'coalesced',
   'already_delivered',

@@ -7,13 +7,13 @@ export interface Canary {
   maxFailurePercent: number;
 }
 
-/** A rate that doubles while what it sends does well. */
+/** A rate that doubles while first attempts do well. */
 export interface Ramp {
   startPerSecond: number;
   everySeconds: number;
 }
 
-/** What an operation is watched by. */
+/** The options by which an operation is watched. */
 export interface WatchOptions {
   canary?: Canary;
   ramp?: Ramp;
@@ -41,14 +41,14 @@ export function isWatched({ canary, ramp, haltAtFailurePercent }: WatchOptions):
 
 /** From so many attempts on a share of failures means something. */
 const ENOUGH_ATTEMPTS = 50;
-/** A canary that has not come back by then is judged by what has. */
+/** A canary whose attempts have not all come back by then is judged by those that have. */
 export const CANARY_WAITS_MS = 60_000;
-/** What a ramp bears where nothing else is asked for. */
+/** The share of failures that a ramp bears where no other is asked for. */
 const RAMP_BEARS_PERCENT = 10;
 /** A ramp without a rate to reach ends here, and limits nothing any more. */
 const FREE_RATE = 10_000;
 
-/** What a canary at one endpoint has come to since its first item was claimed. */
+/** The results of a canary at one endpoint since its first item was claimed. */
 export interface CanaryFacts extends Tally {
   allowed: number;
   claimed: number;
@@ -57,12 +57,12 @@ export interface CanaryFacts extends Tally {
   ageMs: number;
 }
 
-/** Whether a canary goes on, and how it ended. What was claimed and has no attempt yet is bad once its time is over. */
+/** Whether a canary goes on, and how it ended. A claimed item without an attempt is bad once its time is over. */
 export function judgeCanary(
   facts: CanaryFacts,
   { maxFailurePercent }: Canary,
 ): 'testing' | 'passed' | 'held' {
-  // Nothing of it was sent: what its endpoint is like nobody knows.
+  // Nothing of it was sent: nobody knows how its endpoint does.
   if (facts.claimed === 0 && facts.unclaimed > 0) return 'testing';
   const out = facts.claimed >= facts.allowed || facts.unclaimed === 0;
   const late = facts.ageMs >= CANARY_WAITS_MS;

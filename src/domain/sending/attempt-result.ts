@@ -1,10 +1,13 @@
 import type { FaultCode } from './fault-code.ts';
 
-/** The final status line arrived, whatever became of the body behind it; `excerpt` is at most 1,024 raw bytes of that body. */
+/**
+ * The final status line arrived, whatever became of the body behind it; `excerpt` is at most 1,024 raw bytes of that
+ * body.
+ */
 type AnsweredAttempt = {
   kind: 'answered';
   status: number;
-  /** What the answer asked for in `Retry-After`, already capped; see `parseRetryAfter`. */
+  /** The wait that the answer asked for in `Retry-After`, already capped; see `parseRetryAfter`. */
   retryAfterMs?: number;
   excerpt: Uint8Array;
   durationMs: number;

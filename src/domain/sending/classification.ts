@@ -2,9 +2,9 @@ import type { AttemptResult, FaultedAttempt } from './attempt-result.ts';
 import type { FaultCode } from './fault-code.ts';
 
 /**
- * What an attempt means for its execution: `unsent` is certainly not sent and retryable, `ambiguous` may have
- * arrived and is settled by the endpoint's `onAmbiguous`, `gone` (410) also disables the endpoint, `released`
- * was no attempt at all.
+ * The meaning of an attempt for its execution: `unsent` is certainly not sent and retryable, `ambiguous` may have
+ * arrived and is settled by the endpoint's `onAmbiguous`, `gone` (410) also disables the endpoint, `released` was no
+ * attempt at all.
  */
 export type AttemptOutcome =
   | 'delivered'
@@ -36,14 +36,14 @@ const RETRYABLE_4XX = new Map<number, FaultCode>([
 const PERMANENT_FAULTS: ReadonlySet<FaultCode> = new Set(['address_blocked', 'invalid_request', 'gave_up']);
 
 /**
- * Turns how an attempt ended into what it means (Standard Webhooks 1.0: 2xx is success, 3xx a failure, 410
- * disables the endpoint). Total: every result has exactly one outcome.
+ * Turns the end of an attempt into its meaning (Standard Webhooks 1.0: 2xx is success, 3xx a failure, 410 disables the
+ * endpoint). Total: every result has exactly one outcome.
  *
- * An answer counts by its status line alone. A 2xx whose body is then cut, reset or dripped is delivered: the
- * receiver has said that it took the event, and sending it again would double what was acknowledged. The
- * hazard is a receiver, or a proxy before it, that sends its status line before it has done the work and then
- * dies; that one breaks the promise of its own status, and only an acknowledgement (`requireAck`) sees it.
- * In the same way a 5xx whose body is cut stays a plain, retryable failure.
+ * An answer counts by its status line alone. A 2xx whose body is then cut, reset or dripped is delivered: the receiver
+ * has said that it took the event, and sending it again would double an event that was acknowledged. The hazard is a
+ * receiver, or a proxy before it, that sends its status line before it has done the work and then dies; that one breaks
+ * the promise of its own status, and only an acknowledgement (`requireAck`) sees it. In the same way a 5xx whose body
+ * is cut stays a plain, retryable failure.
  */
 export function classify(result: AttemptResult): Classification {
   switch (result.kind) {
@@ -60,7 +60,7 @@ export function classify(result: AttemptResult): Classification {
   }
 }
 
-/** What an attempt means for an endpoint that has to acknowledge what it has taken: its 202 settles nothing. */
+/** The meaning of an attempt at an endpoint that has to acknowledge the events it takes: its 202 settles nothing. */
 export function demandAcknowledgement(classification: Classification): Classification {
   return classification.outcome === 'delivered' && classification.httpStatus === 202
     ? { outcome: 'ambiguous', faultCode: 'unacknowledged', httpStatus: 202, mayHaveArrived: true }
@@ -69,7 +69,7 @@ export function demandAcknowledgement(classification: Classification): Classific
 
 function classifyStatus(httpStatus: number): Classification {
   if (httpStatus < 200) {
-    // No final answer is 1xx: what we got is not HTTP, and what became of the request is not known.
+    // No final answer is 1xx: this one is not HTTP, and the fate of the request is not known.
     return { outcome: 'ambiguous', faultCode: 'invalid_response', httpStatus, mayHaveArrived: true };
   }
   if (httpStatus < 300) return { outcome: 'delivered', httpStatus, mayHaveArrived: false };

@@ -2,7 +2,7 @@ import { backoffMs } from './backoff.ts';
 import type { Classification } from './classification.ts';
 import type { OnAmbiguous, RetryPolicy } from './retry-policy.ts';
 
-/** What becomes of an execution after an attempt. Delays are relative: only the database's clock makes them times. */
+/** The state of an execution after an attempt. Delays are relative: only the database's clock makes them times. */
 export type Next =
   | { state: 'delivered' }
   | { state: 'failed'; reason: 'permanent' | 'gone' | 'exhausted' }
@@ -11,7 +11,7 @@ export type Next =
   | { state: 'unknown'; probes: boolean }
   | { state: 'queued' };
 
-/** What the decision looks at. `attempts` counts this one. */
+/** The facts that the decision looks at. `attempts` counts this one. */
 export interface Situation {
   outcome: Classification;
   attempts: number;
@@ -23,14 +23,14 @@ export interface Situation {
   random: number;
 }
 
-/** So often in a row a lost attempt is made again, whatever the policy: beyond, it may be what is sent that ends senders. */
+/** So often in a row a lost attempt is made again, whatever the policy: beyond, the request itself may end senders. */
 export const LOST_IN_A_ROW = 3;
 
 const NONE_LOST = { all: 0, inARow: 0 };
 
 /**
- * Decides what follows an attempt; a released item goes back unsent and nothing is counted. An attempt whose sender was
- * lost is none of the receiver's, whose number the policy limits: where it is to be sent again it is.
+ * Decides what follows an attempt; a released item goes back unsent and nothing is counted. `maxAttempts` limits the
+ * attempts that are the receiver's; one whose sender was lost is not, and is made again where the policy sends again.
  */
 export function decideNext({
   outcome,

@@ -1,4 +1,4 @@
-/** What a delivery can be in, folded from its executions. */
+/** The states of a delivery, folded from its executions. */
 export const DELIVERY_STATES = ['pending', 'delivered', 'failed', 'unknown', 'cancelled', 'ignored'] as const;
 
 /** Folded state of a delivery. */

@@ -1,12 +1,12 @@
 import type { FaultCode } from './fault-code.ts';
 
-/** What a circuit can be in. */
+/** The states of a circuit. */
 export const CIRCUIT_STATES = ['closed', 'open', 'half_open'] as const;
 
 /** State of an endpoint's circuit. */
 export type CircuitState = (typeof CIRCUIT_STATES)[number];
 
-/** What is remembered of how an endpoint bears what it is sent; an endpoint nothing is wrong with has none of it. */
+/** The memory of how an endpoint bears its requests; of a healthy endpoint there is none. */
 export interface EndpointHealth {
   /** Requests at a time that it bears, found by halving and growing again; no limit where absent. */
   window?: number;
@@ -20,7 +20,7 @@ export interface EndpointHealth {
   sinceHalvedMs: number;
 }
 
-/** What some requests to one endpoint said of it. */
+/** The signs that some requests to one endpoint gave of its health. */
 export interface HealthSigns {
   /** It is alive and asked for less, or took too long. */
   overloaded: number;
@@ -32,7 +32,7 @@ export interface HealthSigns {
   inFlight: number;
 }
 
-/** What follows from signs; with `closedForMs` nothing is sent for that time, and then one request alone. */
+/** The reaction to signs; with `closedForMs` nothing is sent for that time, and then one request alone. */
 export interface HealthReaction {
   health: EndpointHealth;
   closedForMs?: number;
@@ -41,7 +41,7 @@ export interface HealthReaction {
 /** Failures in a row after which a circuit opens. */
 const OPENS_AFTER = 20;
 
-/** What is sent together was answered together: one burst of refusals halves once. */
+/** Requests that are sent together are answered together: one burst of refusals halves once. */
 const HALVE_EVERY_MS = 250;
 /** A window as large as all sockets of a sender limits nothing any more. */
 const FREE_WINDOW = 128;
@@ -58,7 +58,7 @@ const DOWN: ReadonlySet<FaultCode> = new Set([
 ]);
 const OVERLOADED_STATUS = new Set([502, 503, 504]);
 
-/** What one outcome says of its endpoint. */
+/** The signs that one outcome gives of its endpoint. */
 export function signOf(outcome: {
   faultCode?: FaultCode;
   httpStatus?: number;
@@ -73,8 +73,8 @@ export function signOf(outcome: {
 
 /**
  * How senders change towards an endpoint: its window is halved where it is overloaded, and grows by one request and a
- * sixteenth of itself a round trip where it answers; after 20 failures in a row, or one in its half-open state, nothing is
- * sent for 5 s, twice as long each further time, at most 5 minutes; any answer closes the circuit again.
+ * sixteenth of itself a round trip where it answers; after 20 failures in a row, or one in its half-open state, nothing
+ * is sent for 5 s, twice as long each further time, at most 5 minutes; any answer closes the circuit again.
  */
 export function reactTo(
   before: EndpointHealth,
@@ -93,7 +93,7 @@ export function reactTo(
     health.openings = 0;
     return { health: overloaded > 0 ? health : grown(health, alive) };
   }
-  // What was on its way when the circuit opened says nothing new.
+  // Requests that were on their way when the circuit opened say nothing new.
   if (before.resting) return { health };
   health.streak = before.streak + down;
   if (down === 0 || (before.openings === 0 && health.streak < OPENS_AFTER)) return { health };

@@ -1,4 +1,4 @@
-/** What one run of delivering can be in; the words are those of docs/concepts.md. */
+/** The states of an execution, one run of delivering; the words are those of docs/concepts.md. */
 export const EXECUTION_STATES = [
   'queued',
   'scheduled',
@@ -14,7 +14,10 @@ export const EXECUTION_STATES = [
 /** State of an execution. */
 export type ExecutionState = (typeof EXECUTION_STATES)[number];
 
-/** The one transition table; `execution_may_become` in migrations/0004-accounting.sql mirrors it and a test compares them. */
+/**
+ * The one transition table; `execution_may_become` in migrations/0004-accounting.sql mirrors it and a test compares
+ * them.
+ */
 export const EXECUTION_TRANSITIONS: Readonly<Record<ExecutionState, readonly ExecutionState[]>> = {
   queued: ['sending', 'superseded', 'cancelled', 'ignored', 'failed', 'delivered'],
   scheduled: ['sending', 'superseded', 'cancelled', 'ignored', 'failed', 'delivered'],

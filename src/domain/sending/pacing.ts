@@ -2,33 +2,34 @@
 export type Lane = 'bulk' | 'live';
 
 /**
- * How far ahead of the clock a lane may book the times of its sends. Far enough that a sender that wakes late loses nothing of
- * the rate; near enough that what is booked and not sent yet is little.
+ * How far ahead of the clock a lane may book the times of its sends. Far enough that a sender that wakes late loses
+ * nothing of the rate; near enough that few sends are booked and not made yet.
  */
 export const AHEAD_MS: Readonly<Record<Lane, number>> = { bulk: 200, live: 400 };
 
 /**
- * How near the next free time must be for a lane to book. Live work may earlier than bulk work, at every rate: while any
- * of it waits it has each next time, and bulk work what is left.
+ * How near the next free time must be for a lane to book. Live work may book earlier than bulk work, at every rate:
+ * while any of it waits it has each next time, and bulk work has the times that are left.
  */
 export const OPENS_MS: Readonly<Record<Lane, number>> = { bulk: 100, live: 300 };
 
 /**
- * The same where concurrency is limited, too: what waits for its time holds a slot all the while, and few slots would then
- * be less than the rate.
+ * The same where concurrency is limited, too: a send that waits for its time holds a slot all the while, and few slots
+ * would then allow less than the rate.
  */
 export const SLOTTED_AHEAD_MS: typeof AHEAD_MS = { bulk: 40, live: 80 };
 export const SLOTTED_OPENS_MS: typeof OPENS_MS = { bulk: 20, live: 60 };
 
-/** Longer than anything is booked ahead: where a rate changes, what was booked under the old one is over by then. */
+/** Longer than anything is booked ahead: where a rate changes, sends booked under the old one are over by then. */
 export const BOOKED_AT_MOST_MS = 500;
 
 /** The share of an endpoint's concurrency that bulk work leaves to live work. */
 export const LIVE_HEADROOM = 0.25;
 
-/** What has a pace, with how many sends are wanted of it now; times are milliseconds of one clock, the database's. */
+/** The pace of an endpoint or operation; times are milliseconds of one clock, the database's. */
 export interface Pace {
   id: string;
+  /** Sends that are wanted of it now. */
   wanted: number;
   /** Absent: nothing but `wanted` limits it. */
   ratePerSecond?: number;
@@ -38,14 +39,14 @@ export interface Pace {
   arrivalMs: number;
 }
 
-/** When each send goes, in their order, and what is free after the last. */
+/** When each send goes, in their order, and the next free time after the last. */
 export interface Booked {
   id: string;
   atMs: number[];
   arrivalMs: number;
 }
 
-/** What the database's clock cuts off a time: without it a second could hold one send more, by a microsecond. */
+/** The part that the database's clock cuts off: without it a second could hold one send more, by a microsecond. */
 const ROUNDING_MS = 0.002;
 
 /** The time between two sends; 0 without a rate. */
@@ -54,10 +55,10 @@ export function intervalMs({ ratePerSecond }: { ratePerSecond?: number | undefin
 }
 
 /**
- * Books a time for each send, as many as may be booked now. Two sends of one endpoint are never nearer than its interval,
- * and two of one operation never nearer than the operation's: so neither exceeds its rate in any window of time, even
- * where others book of it, and live work takes its times out of the same rate. What comes first is booked first; of endpoints
- * that are equally near, the one that has least.
+ * Books a time for each send, as many as may be booked now. Two sends of one endpoint are never nearer than its
+ * interval, and two of one operation never nearer than the operation's: so neither exceeds its rate in any window of
+ * time, even where others book of it, and live work takes its times out of the same rate. The earliest time is booked
+ * first; of endpoints that are equally near, that of the one with the fewest bookings.
  */
 export function book(
   nowMs: number,
@@ -87,7 +88,7 @@ export function book(
   return { endpoints: bookings.map(({ booked }) => booked), ...(whole ? { operation: whole.booked } : {}) };
 }
 
-/** What is booked of one pace so far. */
+/** The bookings of one pace so far. */
 class Booking {
   readonly pace: Pace;
   readonly atMs: number[] = [];
@@ -128,7 +129,7 @@ function firstOf(bookings: readonly Booking[], nowMs: number): Booking | undefin
   return first;
 }
 
-/** What is free where of the booked sends only these are made; `beforeMs` is what was free before them. */
+/** The next free time where only these of the booked sends are made; `beforeMs` was the free time before them. */
 export function freeAfter(
   pace: { ratePerSecond?: number },
   usedAtMs: readonly number[],

@@ -1,7 +1,7 @@
 import { valueAtPath } from '../endpoints/event-filter.ts';
 import type { AttemptResult } from './attempt-result.ts';
 
-/** How an endpoint is asked what became of a delivery. */
+/** How an endpoint is asked about the fate of a delivery. */
 export interface ProbeRequest {
   /** Where to ask, with `{deliveryId}` in the place of the delivery's id. */
   urlTemplate: string;
@@ -9,7 +9,7 @@ export interface ProbeRequest {
   processedField: string;
 }
 
-/** What an endpoint said of a delivery. */
+/** The verdict of an endpoint on a delivery. */
 export type ProbeVerdict = 'processed' | 'not_processed' | 'inconclusive';
 
 const PLACE = '{deliveryId}';
@@ -24,7 +24,7 @@ export function probeUrl({ urlTemplate }: ProbeRequest, deliveryId: string): str
   return urlTemplate.replaceAll(PLACE, encodeURIComponent(deliveryId));
 }
 
-/** What an answer to a status request says: 404 is "not received", 2xx what its member says, all else nothing. */
+/** The verdict of an answer to a status request: 404 is "not received", 2xx says it by its member, all else nothing. */
 export function judgeProbe(result: AttemptResult, { processedField }: ProbeRequest): ProbeVerdict {
   if (result.kind !== 'answered') return 'inconclusive';
   if (result.status === 404) return 'not_processed';

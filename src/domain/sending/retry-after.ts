@@ -23,15 +23,15 @@ const ISO_8601 = new RegExp(String.raw`^(\d{4})-(\d{2})-(\d{2})[t ]${TIME}${ZONE
 /**
  * Milliseconds to wait by a `Retry-After` field, capped at one hour; undefined when the field is absent, malformed,
  * negative or a date that has passed. Besides seconds and the three forms of an HTTP date (RFC 9110 sections 10.2.3 and
- * 5.6.7) it takes what senders write in their place: decimals, a unit, any case, one-digit days, other names of UTC,
- * offsets, ISO 8601. A date without a zone is one of UTC.
+ * 5.6.7) it takes the forms that are written in their place: decimals, a unit, any case, one-digit days, other names of
+ * UTC, offsets, ISO 8601. A date without a zone is one of UTC.
  */
 export function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
   if (value === undefined) return undefined;
   const text = value.trim().toLowerCase();
   const delay = DELAY.exec(text);
   const waitMs = delay ? delayMs(delay[1], delay[2]) : dateMs(text) - nowMs;
-  // A comparison with NaN is false, so what is no date falls out here as well.
+  // A comparison with NaN is false, so a text that is no date falls out here as well.
   return waitMs >= 0 ? Math.min(waitMs, RETRY_AFTER_CAP_MS) : undefined;
 }
 

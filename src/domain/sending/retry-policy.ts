@@ -7,8 +7,8 @@ export interface RetryPolicy {
 }
 
 /**
- * What is done when nobody knows whether a request arrived: send it again with the same id, ask the endpoint, or wait for
- * its acknowledgement or an operator's word.
+ * The choices when nobody knows whether a request arrived: send it again with the same id, ask the endpoint, or wait
+ * for its acknowledgement or an operator's word.
  */
 export const ON_AMBIGUOUS = ['resend', 'probe', 'hold'] as const;
 

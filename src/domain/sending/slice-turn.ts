@@ -1,10 +1,10 @@
 import type { Id } from '../tenancy/typed-id.ts';
-/** What one claim came to. */
+/** The result of one claim. */
 export interface Round {
   claimed: number;
   /** The owner of its work wants nothing sent. */
   stopped?: boolean;
-  /** All that is left may end after the slice. */
+  /** All the work that is left might end only after the slice. */
   late?: boolean;
   /** There was work, and no pace for it. */
   refused?: boolean;
@@ -12,11 +12,11 @@ export interface Round {
   opensInMs?: number;
   /** Absent: nothing is left unsent. */
   claimableInMs?: number;
-  /** Ordered endpoints that gave less than was granted: something may be in the way of what is due there. */
+  /** Ordered endpoints that gave less than was granted: something may be in the way of due deliveries there. */
   short?: readonly Id<'endpoint'>[];
 }
 
-/** What a slice is given to do, as far as its turns depend on it. */
+/** The task of a slice, as far as its turns depend on it. */
 export interface SliceLimits {
   lane: 'bulk' | 'live';
   /** Requests in flight at most. */
@@ -25,7 +25,7 @@ export interface SliceLimits {
   endWhenIdleForMs: number;
 }
 
-/** What a slice keeps in mind from one turn to the next. */
+/** The memory of a slice from one turn to the next. */
 export interface SliceMemory {
   /** Its last claim, until something was waited for. */
   last?: Round;
@@ -35,7 +35,7 @@ export interface SliceMemory {
   nobodyNewUntilMs: number;
 }
 
-/** What a slice sees when it decides. Times are milliseconds of one clock. */
+/** The facts that a slice decides by. Times are milliseconds of one clock. */
 export interface SliceFacts extends SliceMemory {
   nowMs: number;
   /** When its budget ends. */
@@ -51,31 +51,33 @@ export interface SliceFacts extends SliceMemory {
   closed: readonly Id<'endpoint'>[];
 }
 
-/** What a slice does next. */
+/** The next turn of a slice. */
 export type SliceTurn =
   | { do: 'end' }
   /** Claims up to `most` items; up to `shared` of them at endpoints that have something in flight. */
   | { do: 'claim'; most: number; shared: number }
-  /** Waits until a request of it ends where it says so, and for the time that it names at most; then a poke ends it, too. */
+  /** Waits for `ms` at most, and under `untilFreed` until a request of it ends; with `ms` a poke ends it, too. */
   | { do: 'wait'; ms?: number; untilFreed: boolean; thenReads: 'always' | 'when_poked' | 'never' }
-  /** Has what waited for its order looked at again later. */
+  /** Has deliveries that waited for their order looked at again later. */
   | { do: 'put_off'; endpointIds: readonly Id<'endpoint'>[] }
-  /** Ends what endpoints take no more. */
+  /** Ends executions that their endpoints take no more. */
   | { do: 'ignore'; endpointIds: readonly Id<'endpoint'>[] };
 
 /** Of payloads in memory, on the wire and claimed; one item alone may go beyond. */
 export const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_CLAIM = 256;
-/** What a bulk slice claims at once while live traffic flows: what is claimed together is sent together, and live work waits. */
+/** The most that a bulk slice claims while live traffic flows: a claim is sent together, and live work waits. */
 const MAX_CLAIM_BESIDE_LIVE = 64;
-/** Share of the live lane's sockets that is kept for endpoints with nothing in flight: one that hangs must not have all. */
+/**
+ * Share of the live lane's sockets that is kept for endpoints with nothing in flight: one that hangs must not have all.
+ */
 const KEPT_SHARE = 1 / 4;
-/** How soon what was there and was not given is asked for again, at first and at last. */
+/** How soon work that was there and was not given is asked for again, at first and at last. */
 export const PACE_POLL_MS = 20;
 const PACE_POLL_MAX_MS = 250;
 const IDLE_POLL_MS = 1_000;
 
-/** What a slice has in mind when it begins. */
+/** The memory of a slice when it begins. */
 export const NOTHING_YET: SliceMemory = { inVain: 0, nobodyNewUntilMs: Number.NEGATIVE_INFINITY };
 
 /** Decides what a slice does next. */
@@ -93,8 +95,8 @@ function afterNothing(last: Round, facts: SliceFacts, limits: SliceLimits): Slic
   const { idle, inVain } = facts;
   const waitMs = last.claimableInMs ?? Number.POSITIVE_INFINITY;
   if (idle && (last.late || waitMs > limits.endWhenIdleForMs)) return { do: 'end' };
-  // Out of pace, or of a paused operation: what is ready and is not given must not be asked for at full speed. What has a
-  // time is asked for then and not later, or its pace would fall behind.
+  // Out of pace, or of a paused operation: work that is ready and is not given must not be asked for at full speed.
+  // Work that has a time is asked for then and not later, or its pace would fall behind.
   const pollMs =
     last.opensInMs !== undefined
       ? Math.max(last.opensInMs, PACE_POLL_MS)
@@ -105,7 +107,7 @@ function afterNothing(last: Round, facts: SliceFacts, limits: SliceLimits): Slic
     do: 'wait',
     ms: Math.min(pollMs, IDLE_POLL_MS),
     untilFreed: !idle,
-    // While it is full, each request that ends is no reason to read again what it cannot take yet.
+    // While it is full, a request that ends is no reason to read again work that it cannot take yet.
     thenReads: roomOf(facts, limits).full ? 'when_poked' : 'always',
   };
 }
@@ -128,7 +130,7 @@ function roomOf({ inFlight, yields }: SliceFacts, { lane, sockets }: SliceLimits
   return { most, kept, free, full: free - kept < worthClaiming };
 }
 
-/** What a slice keeps in mind of a claim; its list of endpoints is as it was read until `listFreshUntilMs`. */
+/** The memory of a slice after a claim; its list of endpoints is as it was read until `listFreshUntilMs`. */
 export function afterClaim(
   before: SliceMemory,
   { shared }: { shared: number },
@@ -144,13 +146,13 @@ export function afterClaim(
   };
 }
 
-/** What a slice keeps in mind of a wait: when something new was announced, newcomers may be among it. */
+/** The memory of a slice after a wait: when something new was announced, newcomers may be among it. */
 export function afterWait(before: SliceMemory, poked: boolean): SliceMemory {
   const { last: _, ...rest } = before;
   return poked ? { ...rest, nobodyNewUntilMs: Number.NEGATIVE_INFINITY } : rest;
 }
 
-/** What it keeps in mind once what was short has been put off. */
+/** The memory of a slice once the endpoints that were short have been put off. */
 export function afterPuttingOff(before: SliceMemory): SliceMemory {
   if (!before.last) return before;
   const { short: _, ...last } = before.last;

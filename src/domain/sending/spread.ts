@@ -7,15 +7,18 @@ export interface Spreadable {
   inFlight: number;
   /** It timed out a moment ago. */
   slow: boolean;
-  /** It has answered this sender a moment ago: that it will do so again can be hoped for. */
+  /** It has answered this sender a moment ago: it can be hoped to do so again. */
   proven: boolean;
 }
 
-/** What there is to spread, and what is in flight already, also to endpoints that have no more work. */
+/** The sockets to spread, and those in flight already, also to endpoints that have no more work. */
 export interface Sockets {
   free: number;
   all: number;
-  /** How many of the free ones endpoints with something in flight may have; the rest is for the first request of any other. */
+  /**
+   * How many of the free ones endpoints with something in flight may have; the rest is for the first request of any
+   * other.
+   */
   shared?: number;
   heldByTenant: ReadonlyMap<Id<'tenant'>, number>;
   heldBySlow: number;
@@ -34,8 +37,9 @@ const OVER_SHARE = 1.5;
 /**
  * Spreads free sockets over endpoints that have work: each goes to the tenant that holds fewest, and there to its
  * endpoints in turn, so that neither a tenant with many endpoints, nor an endpoint with many items, nor any number of
- * endpoints that do not answer, takes what others need. What is held counts, not what is given: who gives sockets back
- * slowly would have all of them in the end. Returns how many each may claim; the sum is at most `free`.
+ * endpoints that do not answer, takes what others need. Sockets that are held count, not those that are given: an
+ * endpoint that gives them back slowly would have all of them in the end. Returns how many each may claim; the sum is
+ * at most `free`.
  */
 export function spread(
   endpoints: readonly Spreadable[],
@@ -55,12 +59,12 @@ export function spread(
     const tenant = fewestHeld(tenants);
     const endpoint = tenant?.queue[tenant.next++];
     if (!tenant || !endpoint) break;
-    // Most of thousands are refused by what is known of them all: that first, as it costs nothing.
+    // Most of thousands are refused by facts known of them all: these come first, as they cost nothing.
     if ((endpoint.slow && slowRoom <= 0) || (!endpoint.proven && unprovenRoom <= 0)) continue;
     const count = counts.get(endpoint.endpointId) ?? 0;
     const inFlight = endpoint.inFlight + count;
     const refused = inFlight >= capOf(tenant) || (inFlight > 0 && sharedLeft <= 0);
-    // Who may have none now is out for this time.
+    // An endpoint that may have none now is out for this time.
     if (refused) continue;
     counts.set(endpoint.endpointId, count + 1);
     if (endpoint.slow) slowRoom -= 1;
@@ -84,7 +88,10 @@ function fewestHeld(tenants: readonly Tenant[]): Tenant | undefined {
   return fewest;
 }
 
-/** The endpoints of each tenant. Tenants begin one further each turn, and their endpoints when all tenants have begun once. */
+/**
+ * The endpoints of each tenant. Tenants begin one further each turn, and their endpoints when all tenants have begun
+ * once.
+ */
 function tenantsIn(
   endpoints: readonly Spreadable[],
   held: ReadonlyMap<Id<'tenant'>, number>,

@@ -3,8 +3,8 @@ import type { Control, OperationState } from '../operations/operation-state.ts';
 import { concurrencyShare, opensInMs } from './pacing.ts';
 
 /**
- * What can hold back what is to be sent. `end`: it will not be sent, and is about to be ended with the reason; `order`: a
- * delivery of its key before it is open or failed; all others are described in docs/concepts.md.
+ * The reasons that can hold back an execution. `end`: it will not be sent, and is about to be ended with the reason;
+ * `order`: a delivery of its key before it is open or failed; all others are described in docs/concepts.md.
  */
 export const WAIT_REASONS = [
   'endpoint_disabled',
@@ -30,7 +30,7 @@ export interface Wait {
 /** Who sends: the live lane is let through where bulk work has to wait. */
 type Lane = 'bulk' | 'live';
 
-/** What limits how fast something is sent to one endpoint, or by one operation. Times are milliseconds since 1970. */
+/** The limits of the pace at one endpoint, or of one operation. Times are milliseconds since 1970. */
 interface PaceFacts {
   ratePerSecond?: number;
   /** When the next request is due by the rate. */
@@ -40,7 +40,7 @@ interface PaceFacts {
   slotsInUse: number;
 }
 
-/** What an endpoint takes now. */
+/** The state of an endpoint, and what limits the requests to it now. */
 export interface EndpointFacts extends PaceFacts {
   state: EndpointState;
   /** Nothing is sent before: the later of what it asked for in Retry-After and of the end of its open circuit. */
@@ -54,7 +54,7 @@ export interface EndpointFacts extends PaceFacts {
   window?: number;
 }
 
-/** What the owner of an operation wants of it, and its own pace. */
+/** The control of an operation, as its owner has set it, and its own pace. */
 export interface OwnerFacts extends PaceFacts {
   control: Control;
   state: OperationState;
@@ -64,7 +64,7 @@ export interface OwnerFacts extends PaceFacts {
   canary?: { state: 'testing' | 'passed' | 'held'; room: number; judgedAtMs: number };
 }
 
-/** What is known of one unsent execution and of all that it depends on. */
+/** The facts of one unsent execution and of all that it depends on. */
 export interface WaitFacts {
   nowMs: number;
   lane: Lane;
@@ -81,7 +81,7 @@ export interface WaitFacts {
   waitsUntilMs: number;
 }
 
-/** What holds back an unsent execution; empty: a slice that looks now may claim it. */
+/** The waits of an unsent execution; empty: a slice that looks now may claim it. */
 export function waitingFor(facts: WaitFacts): Wait[] {
   const { nowMs, lane, endpoint, operation } = facts;
   const shut = endpoint.state !== 'enabled';
@@ -99,7 +99,7 @@ export function waitingFor(facts: WaitFacts): Wait[] {
   ].reduce<Wait[]>(together, []);
 }
 
-/** What holds back whatever is to be sent to an endpoint, bulk work among it. */
+/** The waits of everything that is to be sent to an endpoint, bulk work among it. */
 export function endpointWaits(endpoint: EndpointFacts, nowMs: number): Wait[] {
   if (endpoint.state === 'deleted') return [{ what: 'end' }];
   return [
@@ -109,7 +109,7 @@ export function endpointWaits(endpoint: EndpointFacts, nowMs: number): Wait[] {
   ];
 }
 
-/** What holds back any of several, each once, with the first end of it that is known. */
+/** The waits that hold back any of several, each once, with the first end of it that is known. */
 export function anyOf(waits: readonly Wait[][]): Wait[] {
   const found = new Map<Wait['what'], Wait>();
   for (const wait of waits.flat()) {
@@ -128,7 +128,7 @@ function ownerWaits({ control, state, expiresAtMs, canary }: OwnerFacts, nowMs: 
   return canary.room > 0 ? stopped : [...stopped, until('canary', canary.judgedAtMs, nowMs)];
 }
 
-/** An open circuit and a Retry-After share one floor; each is told apart by what else is known. */
+/** An open circuit and a Retry-After share one floor; the other facts tell them apart. */
 function troubleWaits(endpoint: EndpointFacts, nowMs: number): Wait[] {
   const { floorUntilMs, retryAfterUntilMs, openings, trialUntilMs } = endpoint;
   const floored = floorUntilMs > nowMs;
@@ -160,7 +160,7 @@ function paceWaits(
   ];
 }
 
-/** What waits for its order is put off for a while, and is due by itself at another time. */
+/** A delivery that waits for its order is put off for a while, and is due by itself at another time. */
 function timeWaits({ dueAtMs, putOffFromMs, blocked, nowMs }: WaitFacts): Wait[] {
   const putOff = putOffFromMs !== undefined && dueAtMs > nowMs;
   const due = putOffFromMs ?? dueAtMs;
@@ -174,7 +174,7 @@ function until(what: Wait['what'], untilMs: number | undefined, nowMs: number): 
   return untilMs !== undefined && Number.isFinite(untilMs) && untilMs > nowMs ? { what, untilMs } : { what };
 }
 
-/** Rates and limits of an endpoint and of an operation have one name: the one that holds longer is told. */
+/** Rates and limits of an endpoint and of an operation have one name: the one that holds longer is shown. */
 function together(waits: Wait[], next: Wait): Wait[] {
   const known = waits.find(({ what }) => what === next.what);
   if (!known) return [...waits, next];

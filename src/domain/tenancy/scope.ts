@@ -1,4 +1,4 @@
-/** What an API key may do; `admin` belongs to keys of the whole installation and includes all others. */
+/** The scopes of API keys; `admin` belongs to keys of the whole installation and includes all others. */
 export const SCOPES = [
   'admin',
   'write:keys',
@@ -44,7 +44,7 @@ export function hasScope(granted: readonly string[], needed: Scope): boolean {
   );
 }
 
-/** What both of two grants allow; a part is not named together with its whole. */
+/** The scopes that both of two grants allow; a part is not named together with its whole. */
 export function commonScopes(one: readonly string[], other: readonly string[]): Scope[] {
   const common = SCOPES.filter((scope) => hasScope(one, scope) && hasScope(other, scope));
   return common.filter((scope) => !common.some((whole) => PART_OF[scope] === whole));

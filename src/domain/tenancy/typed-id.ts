@@ -22,14 +22,17 @@ export const ID_PREFIXES = {
   resolution: 'rsl',
 } as const;
 
-/** What a shown id stands for. */
+/** The kind of thing that a shown id stands for. */
 export type IdKind = keyof typeof ID_PREFIXES;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 declare const idKind: unique symbol;
 
-/** A uuid of one kind; made by the readers and makers here and by the rows of the store, whose types say what a column holds. */
+/**
+ * A uuid of one kind; made by the readers and makers here and by the rows of the store, whose types say what a column
+ * holds.
+ */
 export type Id<Kind extends IdKind> = string & { readonly [idKind]: Kind };
 
 /** Shows a uuid as a TypeID (https://github.com/jetify-com/typeid), such as `dlv_01h…`. */

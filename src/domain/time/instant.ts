@@ -13,9 +13,9 @@ const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
 const MINUTE_MS = 60_000;
 
 /**
- * Reads a time of the years 0001 to 9999 with any offset, and a leap second as the beginning of the next. What an offset
- * moves beyond these years is their first or last millisecond: those who mean "since ever" and "for ever" write that, in the
- * zone they are in.
+ * Reads a time of the years 0001 to 9999 with any offset, and a leap second as the beginning of the next. A time that
+ * its offset moves beyond these years is their first or last millisecond: callers who mean "from the beginning" or "for
+ * ever" write it so, in their own zone.
  */
 export function readInstant(text: string): ReadInstant {
   const parts = TIME.exec(text);
@@ -72,7 +72,7 @@ export interface TimeBound {
 
 /**
  * Where a range begins or ends: the first millisecond that belongs to it, or the first one behind it, as a text that
- * Postgres takes. Rows have microseconds and are shown in milliseconds, cut off, and so is what is asked for: rows of one
+ * Postgres takes. Rows have microseconds and are shown in milliseconds, cut off, and so are bounds: rows of one
  * millisecond are inside or outside together, and a shown time is equal to the row it came from.
  */
 export function millisecondEdge(side: 'start' | 'end', { at, inclusive }: TimeBound): string {

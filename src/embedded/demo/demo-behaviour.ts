@@ -3,7 +3,7 @@ import { DEMO_HANDLES, type DemoHandle } from './demo-endpoints.ts';
 /** During the outage, or since it is over. */
 export type DemoPhase = 'outage' | 'back';
 
-/** What the receiver looks at to decide its answer. */
+/** The parts of a request by which the receiver decides its answer. */
 export type DemoRequest = { path: string; webhookId: string; attempt: number; body: string };
 
 /** How the receiver answers, and after how long. */
@@ -13,8 +13,8 @@ export type DemoAnswer = { status: number; text: string; afterMs: number; retryA
 const TOO_SLOW_MS = 1_800;
 
 /**
- * How each receiver answers. Chance is drawn from the delivery's id and the attempt, so the demo meets the same share of
- * faults each time, and what is flaky fails a first attempt and not the one behind it.
+ * How each receiver answers. Chance is drawn from the delivery's id and the attempt, so the demo meets the same share
+ * of faults each time, and a flaky receiver fails a first attempt and not the one behind it.
  */
 export function answerOf(phase: DemoPhase, request: DemoRequest): DemoAnswer {
   const handle = DEMO_HANDLES.find((name) => request.path === `/${name}`);

@@ -4,9 +4,9 @@ export const DEMO_HANDLES = ['warehouse', 'search', 'chat', 'reports', 'builds',
 /** Name of an endpoint of the demo, and the path it has at the receiver. */
 export type DemoHandle = (typeof DEMO_HANDLES)[number];
 
-/** What the demo asks the API for, and what it says about it. */
+/** An endpoint as the demo asks the API for it, and its words about it. */
 type DemoEndpoint = {
-  /** What its receiver does during the outage. */
+  /** The behaviour of its receiver during the outage. */
   outage: string;
   /** Its receiver has a port of its own, on which nothing listens during the outage. */
   ownPort?: true;

@@ -15,7 +15,7 @@ export type DemoReceiver = {
   port: number;
   /** Ends the outage. */
   recover(): Promise<void>;
-  /** What it has acknowledged so far. */
+  /** Counts the deliveries that it has acknowledged so far. */
   tally(): Promise<Tally>;
   stop(): Promise<void>;
 };
@@ -43,7 +43,7 @@ export async function startDemoReceiver({
     // Otherwise a terminal's Ctrl-C would end it while requests to it are still in flight.
     detached: true,
   });
-  // What cannot be told to a process that is gone shows as an answer that does not come.
+  // An order that cannot be given to a process that is gone shows as an answer that does not come.
   child.on('error', () => {});
   try {
     const word = await ask(child, { do: 'listen', phase, ...(port === undefined ? {} : { port }) }, signal);

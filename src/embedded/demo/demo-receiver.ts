@@ -7,12 +7,12 @@ import { answerOf, type DemoPhase } from './demo-behaviour.ts';
  * started it, however that ends.
  */
 
-/** What this process is told. */
+/** The orders to this process. */
 export type ReceiverOrder =
   /** Without a port it looks for one. The port behind it is opened when the outage is over. */
   { do: 'listen'; port?: number; phase: DemoPhase } | { do: 'recover' } | { do: 'tally' };
 
-/** What it says. */
+/** Its answers. */
 export type ReceiverWord =
   | { listening: number }
   | { recovered: true }
@@ -23,7 +23,7 @@ export type ReceiverWord =
 /** Deliveries that it has answered with 2xx, and how often it did so for one that it had already. */
 export type Tally = { acknowledged: number; repeated: number };
 
-/** Below what the kernels take for connections going out, so that the port is still free at the next start. */
+/** Below the ports that kernels take for outgoing connections, so that the port is still free at the next start. */
 const FIRST_PORT = 20_000;
 const PORTS = 10_000;
 const TRIES = 50;

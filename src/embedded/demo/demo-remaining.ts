@@ -15,7 +15,7 @@ type Delivery = { event: { type: string }; executions: { attempts: { responseExc
 /** More would show no more types than these. */
 const LOOKED_AT = 20;
 
-/** What an operation did not heal, by endpoint and cause. */
+/** The failures that an operation did not heal, by endpoint and cause. */
 export async function remainingFailures(
   client: DemoClient,
   endpointIds: Readonly<Record<string, string>>,

@@ -31,7 +31,7 @@ export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** What the outage did, endpoint by endpoint, with a sum. */
+/** The failures of the outage, endpoint by endpoint, with a sum. */
 export function outageTable(
   failed: readonly FailedDelivery[],
   endpointIds: Readonly<Record<DemoHandle, string>>,
@@ -44,7 +44,7 @@ export function outageTable(
   return table([['endpoint', 'its receiver', 'recorded as', 'failed'], ...rows, sum]);
 }
 
-/** The closure report: the equation line by line, then what it took. */
+/** The closure report: the equation line by line, then its attempts, time and rate. */
 export function closureTable(report: ClosureReport): string[] {
   const { counts, exclusions } = report;
   const parts = COUNTED_PARTS.filter((part) => counts[part] > 0 || ALWAYS_SHOWN.includes(part));
@@ -84,7 +84,7 @@ export type RemainingFailure = {
   exampleId: string;
 };
 
-/** What is still failing, and what to do about it. */
+/** The failures that remain, and what to do about them. */
 export function remainingLines(failures: readonly RemainingFailure[], operationId: string): string[] {
   if (failures.length === 0) return ['Nothing is failing any more.'];
   const lines = failures.flatMap((failure) => [
@@ -145,7 +145,7 @@ export function curlLines(asked: {
   ];
 }
 
-/** How a failure is called in one word. */
+/** The short name of a failure. */
 export function faultOf({ faultCode, httpStatus }: Pick<FailedDelivery, 'faultCode' | 'httpStatus'>): string {
   return httpStatus === null ? (faultCode ?? 'unknown').replaceAll('_', ' ') : `HTTP ${httpStatus}`;
 }

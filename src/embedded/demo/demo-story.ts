@@ -68,7 +68,7 @@ async function waitUntilReady(url: string, signal: AbortSignal, step: Step): Pro
   });
 }
 
-/** Sends real GitHub payloads as events; what matches an endpoint is delivered, or not, from that moment on. */
+/** Sends real GitHub payloads as events; those that match an endpoint are delivered, or not, from that moment on. */
 export async function sendEvents(
   { client }: DemoStage,
   step: Step,

@@ -29,7 +29,7 @@ import {
   waitForFailures,
 } from './demo-story.ts';
 
-/** What the demo may use. */
+/** The parts of the service that the demo may use. */
 export type DemoOptions = {
   config: Pick<Config, 'dataDir' | 'allowedNetworks'>;
   url: string;
@@ -43,7 +43,7 @@ export type DemoOptions = {
   signal: AbortSignal;
 };
 
-/** The demo, which never rejects: whatever fails in it is said, and leaves the service running. */
+/** The demo, which never rejects: a failure in it is reported, and leaves the service running. */
 export type Demo = {
   /** Settles when it has been played to its end, or has stopped. */
   played: Promise<void>;
@@ -51,7 +51,7 @@ export type Demo = {
   stop(): Promise<void>;
 };
 
-/** Loads the demo into an empty database, retries what failed, and says where to go on; other databases are left alone. */
+/** Loads the demo into an empty database, retries failures, and says where to go on; other databases are left alone. */
 export function startDemo(options: DemoOptions): Demo {
   const run = new DemoRun(options);
   const played = play(run, options);
@@ -93,7 +93,7 @@ class DemoRun {
     await this.#receiver?.stop();
   }
 
-  /** Looks at what there is, and does what is to be done about it. */
+  /** Looks at the database, and plays, reopens or leaves out the demo accordingly. */
   async play(): Promise<Command[]> {
     const { adminKey, config, databaseUrl } = this.#options;
     const found = await tenantsIn(databaseUrl);

@@ -243,7 +243,8 @@ async function startServer(server: Server): Promise<{ process: ServerProcess; po
     });
     if (await accepts(child, port, server.password)) return { process: child, port };
     const reason = await lastLogLines(logFile, 5);
-    // The port was taken in between, or is not free again yet; or, where sessions cannot be seen, those of a killed server are about to end.
+    // The port was taken in between, or is not free again yet; or, where sessions cannot be seen, those of a killed
+    // server are about to end.
     const passing = /could not create any TCP|pre-existing shared memory block/.test(reason);
     if (!passing || performance.now() > deadline) {
       throw new StartupProblem(

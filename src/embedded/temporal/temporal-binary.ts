@@ -21,7 +21,7 @@ const FETCHING = 'fetching-';
 /** Longer than the slowest way to fetch may take. */
 const ABANDONED_AFTER_MS = 3_600_000;
 
-/** What the search is given: a program named by a person, and where to look otherwise. */
+/** The options of the search: a program named by a person, and where to look otherwise. */
 type Search = {
   cli?: string;
   env: NodeJS.ProcessEnv;

