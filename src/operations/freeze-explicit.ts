@@ -20,7 +20,7 @@ export async function freezeExplicit(tx: Transaction, operation: Operation): Pro
 }
 
 /**
- * Selects once more up to `limit` coalesced items whose joined execution ended cancelled unsent; returns how many.
+ * Selects once more up to `limit` coalesced deliveries whose joined execution ended cancelled unsent; returns how many.
  * Neither that cancel nor a later change excludes them: the operation had selected them in time.
  */
 export async function selectAgain(

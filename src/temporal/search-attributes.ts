@@ -1,7 +1,7 @@
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { TemporalLink } from './connection.ts';
 
-/** Handle of the tenant. The Temporal UI searches operations by handles and words, never by data of a customer. */
+/** Handle of the tenant. The Temporal UI searches operations by handles, ids and words, never by data of a customer. */
 export const TENANT_ATTRIBUTE = defineSearchAttributeKey('RedriveTenant', SearchAttributeType.KEYWORD);
 
 /** Kind of the operation: retry or replay. */

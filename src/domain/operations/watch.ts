@@ -41,7 +41,7 @@ export function isWatched({ canary, ramp, haltAtFailurePercent }: WatchOptions):
 
 /** From so many attempts on a share of failures means something. */
 const ENOUGH_ATTEMPTS = 50;
-/** A canary whose attempts have not all come back by then is judged by those that have. */
+/** A canary whose attempts have not all come back by then is judged as it stands: each that is out counts as bad. */
 export const CANARY_WAITS_MS = 60_000;
 /** The share of failures that a ramp bears where no other is asked for. */
 const RAMP_BEARS_PERCENT = 10;
