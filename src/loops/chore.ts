@@ -1,17 +1,17 @@
 import type { Pool } from '../store/db/pool.ts';
 
-/** Something that every worker does every few seconds; any number of workers may be at it at once. */
+/** Work that every worker does every few seconds; any number of workers may do it at once. */
 export interface Chore {
   /** For the log, where it fails. */
   name: string;
   run(): Promise<void>;
 }
 
-/** What chores are given. */
+/** The dependencies of chores. */
 export interface ChoreDeps {
   pool: Pool;
   stop: AbortSignal;
-  /** Counts what was done, by a word of its own. */
+  /** Counts the items that were handled, by the name of the action. */
   count(action: string, items: number): void;
   /** Wakes the live lanes of all workers. */
   wakeLiveLanes(): Promise<void>;

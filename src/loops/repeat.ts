@@ -1,6 +1,6 @@
 import { Wake } from './wake.ts';
 
-/** How a loop goes on. */
+/** Settings of a loop. */
 export interface RepeatOptions {
   stop: AbortSignal;
   /** Between the end of a round and the next one; a round that returns `again` is followed at once. */
@@ -11,7 +11,7 @@ export interface RepeatOptions {
   failed(error: unknown): void;
 }
 
-/** Does rounds until stopped, whatever becomes of any of them. */
+/** Does rounds until stopped, also after one that failed. */
 export async function repeat(
   round: () => Promise<unknown>,
   { stop, everyMs, failed, wake = new Wake(stop) }: RepeatOptions,

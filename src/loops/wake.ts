@@ -1,4 +1,4 @@
-/** Something that one loop waits on and that can be cut short: by a poke, or by its stop signal. */
+/** A wait of one loop that can be cut short: by a poke, or by its stop signal. */
 export class Wake {
   readonly #stop: AbortSignal;
   #resolve: (() => void) | undefined;
@@ -16,9 +16,9 @@ export class Wake {
   }
 
   /**
-   * Resolves after `ms` milliseconds, when poked or stopped, or when `also` resolves; says whether it was poked. To be
-   * given what else ends the wait instead of being raced against it: a wait that lost a race would go on and swallow the
-   * next poke.
+   * Resolves after `ms` milliseconds, when poked or stopped, or when `also` resolves; says whether it was poked.
+   * Another end of the wait is passed as `also` and not raced against it: a wait that lost a race would go on and
+   * swallow the next poke.
    */
   async wait(ms: number, also?: Promise<void>): Promise<boolean> {
     if (!this.#poked && !this.#stop.aborted) {

@@ -22,7 +22,7 @@ export type AddressGuard = {
   checkUrl(url: string): UrlCheck;
   checkAddress(ip: string): AddressCheck;
   resolveAndCheck(url: string): Promise<UrlCheck>;
-  /** For `net.connect`: yields checked addresses only, so that what is connected to is what was checked. */
+  /** For `net.connect`: yields checked addresses only, so that the address connected to is one that was checked. */
   lookup(
     hostname: string,
     options: { all?: boolean | undefined; family?: number | string | undefined },
@@ -47,7 +47,7 @@ const RESOLVE_TIME_LIMIT_MS = 2_000;
 
 /** Names of this machine (RFC 6761): refused by name, whatever they resolve to, unless loopback is allowed. */
 const LOOPBACK_NAME = /(?:^|\.)localhost$/;
-/** Names of a platform's or a private network's inside (RFC 6762, 8375): refused by name unless some network is allowed. */
+/** Internal names of platforms and private networks (RFC 6762, 8375): refused unless some network is allowed. */
 const PRIVATE_NAME = /(?:^|\.)(?:internal|local|localdomain|home\.arpa)$/;
 
 /**
@@ -71,8 +71,8 @@ export function createAddressGuard(
   }
 
   function checkUrl(text: string): UrlCheck {
-    // WHATWG parsing turns every spelling of an IPv4 host (2130706433, 0x7f.1, 0177.1, full-width digits, a
-    // trailing dot) into dotted decimal, so that the literal is compared as what the socket would use.
+    // WHATWG parsing turns every spelling of an IPv4 host (2130706433, 0x7f.1, 0177.1, full-width digits, a trailing
+    // dot) into dotted decimal, so that the literal is compared in the form that the socket would use.
     if (!URL.canParse(text)) return refuse('url_invalid', 'The URL cannot be parsed.');
     const url = new URL(text);
     if (url.protocol !== 'https:' && url.protocol !== 'http:') {
@@ -118,7 +118,10 @@ export function createAddressGuard(
     checkUrl,
     checkAddress,
 
-    /** For what is configured: as `checkUrl`, in its plain spelling only, and refuses a name all of whose addresses are forbidden; unresolved within 2 s is accepted. */
+    /**
+     * For URLs that are configured: as `checkUrl`, in its plain spelling only. Refuses a name all of whose addresses
+     * are forbidden; accepts one that is not resolved within 2 s.
+     */
     async resolveAndCheck(text) {
       const check = checkUrl(text);
       if (check.ok && !isPlain(text, check.url))
@@ -151,8 +154,8 @@ function requireNetwork(text: string): Network {
 }
 
 /**
- * Whether a URL says what is read of it. The parser of the web forgives missing and leaning slashes and blanks, so that a
- * mistake would be a request to another host than was meant.
+ * Whether a URL is spelled as it is read. The WHATWG parser forgives missing slashes, backslashes and blanks, so that a
+ * mistake would send a request to another host than the one that was meant.
  */
 function isPlain(text: string, url: URL): boolean {
   return /^https?:\/\/[^/?#\\\s][^\\\s]*$/i.test(text) && url.port !== '0';

@@ -3,9 +3,9 @@ import ipaddr from 'ipaddr.js';
 /** A parsed CIDR block. */
 export type Network = [ipaddr.IPv4 | ipaddr.IPv6, number];
 
-/** RFC 6052 well-known prefix: what DNS64 answers on IPv6-only networks; the last 32 bits are the IPv4 target. */
+/** RFC 6052 well-known prefix, in the answers of DNS64 on IPv6-only networks; the last 32 bits are the IPv4 target. */
 const NAT64_WELL_KNOWN = ipaddr.IPv6.parseCIDR('64:ff9b::/96');
-/** RFC 4291: all global unicast IPv6 there is; what lies outside (`::a.b.c.d` included) is never a destination. */
+/** RFC 4291: all global unicast IPv6 there is; an address outside it (`::a.b.c.d` included) is never a destination. */
 const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
 /** The platform service of Azure, a metadata address that looks public. */
 const AZURE_PLATFORM = '168.63.129.16';
@@ -35,9 +35,9 @@ export function parseAddress(ip: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined 
 }
 
 /**
- * `public`, or the name of the special range of an address as `parseAddress` returns it (IANA registries). 6to4, Teredo,
- * ISATAP and the local NAT64 prefix are refused whole: they can carry a private IPv4 address, and nothing public
- * is reached by them only.
+ * `public`, or the name of the special range of an address as `parseAddress` returns it (IANA registries). 6to4,
+ * Teredo, ISATAP and the local NAT64 prefix are refused whole: they can carry a private IPv4 address, and nothing
+ * public is reached by them only.
  */
 export function rangeOf(address: ipaddr.IPv4 | ipaddr.IPv6): string {
   if (address.kind() === 'ipv4') {

@@ -1,29 +1,29 @@
 /** How much of one field is kept; the rest of a longer line is read and forgotten. */
 const MAX_LINE_CHARS = 4_096;
-/** So many fields of one name are kept. */
+/** The most fields of one name that are kept. */
 const MAX_VALUES = 16;
 
-/** Only what decides where an answer ends, what becomes of its connection, and how long it asks to be left alone. */
+/** Only the fields that decide where an answer ends, whether its connection stays, and how long it asks for a pause. */
 const KEPT = ['connection', 'keep-alive', 'content-length', 'transfer-encoding', 'retry-after'] as const;
 type Kept = (typeof KEPT)[number];
 type Fields = Map<Kept, string[]>;
 
 const PROTOCOL = 'HTTP/1.';
 const STATUS_LINE = /^HTTP\/1\.\d[ \t]+([1-9]\d\d)(?:[ \t].*)?$/i;
-/** Told as soon as an answer begins, so that its reader knows that it has. */
+/** Passed on as soon as an answer begins, so that its reader knows that it has begun. */
 const BEGINNING = Buffer.from('HTTP/1.1 ');
-/** Behind the beginning no parser takes this. */
+/** No parser accepts this after the beginning. */
 const UNREADABLE = Buffer.from('\0\r\n\r\n');
 const NOTHING = Buffer.alloc(0);
 const LF = 0x0a;
 
 /**
- * Reads the heads of answers and gives each in one plain form, for the parser behind it is stricter than HTTP is: interim
- * answers are left out, whether they were asked for or not (RFC 9110 section 15.2), and of the final one only what the
- * exchange needs is told, with one unmistakable length. Lenient where RFC 9112 lets a recipient be: bare line feeds (2.2),
- * blank lines before the status, a missing reason (4), folded lines and blanks before a colon (5), lengths that are
- * repeated, and codings in any case (6). Lines that are no fields are passed over. What is no HTTP, or has a head without
- * end, is told as something that cannot be read.
+ * Reads the heads of answers and passes each on in one plain form, because the parser behind it is stricter than HTTP
+ * is: interim answers are left out, whether they were asked for or not (RFC 9110 section 15.2), and the final one keeps
+ * only the fields that the exchange needs, with one unmistakable length. Lenient where RFC 9112 lets a recipient be:
+ * bare line feeds (2.2), blank lines before the status, a missing reason (4), folded lines and blanks before a colon
+ * (5), lengths that are repeated, and codings in any case (6). Lines that are not fields are passed over. An answer
+ * that is not HTTP, or has a head without end, is passed on as one that cannot be read.
  */
 export class AnswerHead {
   readonly #maxBytes: number;
@@ -42,7 +42,7 @@ export class AnswerHead {
     this.#maxBytes = maxBytes;
   }
 
-  /** A request is being written: what comes in next is the head of its answer. */
+  /** A request is being written: the bytes that come in next are the head of its answer. */
   expect(): void {
     this.#state = 'status';
     this.#begun = false;
@@ -50,7 +50,7 @@ export class AnswerHead {
     this.#line = '';
   }
 
-  /** What the parser is to see of these bytes; nothing, where they are a part of a head. */
+  /** The bytes that the parser is to see for these; none where these are a part of a head. */
   take(chunk: Buffer): Buffer {
     if (this.#isInBody()) return chunk;
     const told: Buffer[] = [];
@@ -131,7 +131,7 @@ export class AnswerHead {
   }
 }
 
-/** Whether what is there of a first line may become a status line. */
+/** Whether the beginning of a first line may become a status line. */
 function mayBeStatus(line: string): boolean {
   const start = line.slice(0, PROTOCOL.length).toUpperCase();
   return start.trim() === '' || PROTOCOL.startsWith(start);
@@ -152,8 +152,8 @@ function plainHead(status: number, minor: number, fields: Fields): string {
 }
 
 /**
- * How the length of the body is told, and whether the connection can be used again (RFC 9112 section 6.3). Where lengths
- * contradict each other the body cannot be read, but the status has been: it is told as an answer without a body.
+ * The field that tells the length of the body, and whether the connection can be used again (RFC 9112 section 6.3).
+ * Where lengths contradict each other the body cannot be read, but the status has been: the body is left out.
  */
 function framingOf(status: number, minor: number, fields: Fields): { length?: string; keeps: boolean } {
   const options = tokensOf(fields, 'connection');

@@ -6,7 +6,10 @@ import { Exchange } from './exchange.ts';
 import { createGuardedConnector } from './guarded-connector.ts';
 import { SocketPool } from './socket-pool.ts';
 
-/** One request, a POST where nothing else is said; `timeoutMs` is the total: wait for a socket, name, connection, request, answer and its body. */
+/**
+ * One request, a POST where nothing else is said; `timeoutMs` is the total: the wait for a socket, name, connection,
+ * request, answer and its body.
+ */
 export type AttemptRequest = {
   method?: 'GET' | 'POST';
   url: string;
@@ -16,7 +19,7 @@ export type AttemptRequest = {
   deadline: Deadline;
 };
 
-/** What the attempt client depends on, and its limits. */
+/** The dependencies and limits of the attempt client. */
 export type AttemptClientOptions = {
   guard: AddressGuard;
   /** Name, TCP and TLS together, to about half a second; the request's own total is exact. 5 s by default. */
@@ -35,7 +38,9 @@ type AttemptClientStats = { origins: number; inFlight: number; waiting: number; 
 /** The only thing that puts a delivery on the wire. */
 export type AttemptClient = {
   send(request: AttemptRequest): Promise<AttemptResult>;
-  /** Releases what waits, lets what is on the wire end by itself, closes the sockets. Later sends are released. */
+  /**
+   * Releases waiting requests, lets those on the wire end by themselves, closes the sockets. Later sends are released.
+   */
   close(): Promise<void>;
   stats(): AttemptClientStats;
 };

@@ -8,7 +8,7 @@ import type { Deadline } from './deadline.ts';
 import { faultOf } from './fault-of-error.ts';
 import type { SocketPool } from './socket-pool.ts';
 
-/** What an exchange sends and how long it may take, from the wait for a socket to the last byte of the answer. */
+/** The request of an exchange and its time limit, from the wait for a socket to the last byte of the answer. */
 export type ExchangeRequest = {
   method: 'GET' | 'POST';
   path: string;
@@ -18,9 +18,9 @@ export type ExchangeRequest = {
   deadline: Deadline;
 };
 
-/** So much of an answer's body is recorded. */
+/** The bytes of an answer's body that are recorded. */
 const EXCERPT_BYTES = 1_024;
-/** So much of it is read to keep the socket; beyond, the socket is cheaper to lose than the body to read. */
+/** The bytes of it that are read to keep the socket; beyond, losing the socket is cheaper than reading the body. */
 const DRAIN_BYTES = 65_536;
 const NO_BYTES = new Uint8Array(0);
 
@@ -28,13 +28,13 @@ const NO_BYTES = new Uint8Array(0);
 const ENDED = new Error('The exchange has ended.');
 
 /**
- * One request and its answer on one socket: an undici handler that settles exactly once, by whichever comes first
- * of the answer's end, an error and the total time.
+ * One request and its answer on one socket: an undici handler that settles exactly once, by whichever comes first of
+ * the answer's end, an error and the total time.
  *
- * The order of events it rests on (undici 7.30.2, `lib/dispatcher/client-h1.js`, `writeH1`): `onRequestStart` is
- * called after queueing and connecting, and in the same turn, with nothing in between, the first `socket.write`
- * follows. What throws there is never written, and the socket stays usable. `pipelining: 1`, a buffer as the body
- * and a non-idempotent method leave undici no way to send a request again by itself.
+ * The order of events it rests on (undici 7.30.2, `lib/dispatcher/client-h1.js`, `writeH1`): `onRequestStart` is called
+ * after queueing and connecting, and in the same turn, with nothing in between, the first `socket.write` follows. A
+ * request that throws there is never written, and the socket stays usable. `pipelining: 1`, a buffer as the body and a
+ * non-idempotent method leave undici no way to send a request again by itself.
  */
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: ExchangeRequest;
@@ -70,12 +70,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
     client.dispatch({ path, method, headers, body: method === 'GET' ? null : body }, this);
   }
 
-  /** Ends what waits for a socket; what has one is never aborted by a shutdown, that would make it ambiguous. */
+  /**
+   * Ends the wait for a socket. A request that has one is never aborted by a shutdown: that would make it ambiguous.
+   */
   stop(): void {
     if (this.#client === undefined) this.#finish({ kind: 'released', reason: 'stopping' });
   }
 
-  /** Ends the exchange with what is known so far, because its total time is over. */
+  /** Ends the exchange with the result known so far, because its total time is over. */
   outOfTime(): void {
     if (this.#settled) return;
     if (this.#client === undefined) {
@@ -85,14 +87,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#controller?.abort(ENDED);
     } else {
       this.#finish(this.#fault(this.#started ? 'timeout' : 'connect_timeout'));
-      // While connecting there is no controller yet: giving the client back destroyed is what ends it then.
+      // While connecting there is no controller yet: discarding the client ends it then.
       if (this.#controller === undefined) this.#discard();
       else this.#controller.abort(ENDED);
     }
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    // `started` twice would be a second sending of the same request, whatever the reason.
+    // A second start would send the same request twice, whatever the reason.
     if (this.#settled || this.#started) throw ENDED;
     if (this.#request.deadline.expired()) {
       this.#finish({ kind: 'released', reason: 'deadline' });

@@ -1,6 +1,6 @@
 import type { FaultCode } from '../domain/sending/fault-code.ts';
 
-/** How far a request had come when it failed. */
+/** The progress of a request when it failed. */
 export type Progress = {
   /** The bytes may have left. */
   started: boolean;
@@ -44,14 +44,15 @@ const BY_PREFIX: readonly (readonly [string, FaultCode])[] = [
 ];
 
 /**
- * The fault that an error of the connection stands for, by its `code` and by how far the request had come; never
- * by its message. What is not known is `connection_failed` before the request left and `connection_reset` after.
+ * The fault that an error of the connection stands for, by its `code` and by how far the request had come; never by its
+ * message. An unknown error is `connection_failed` before the request left and `connection_reset` after.
  */
 export function faultOf(error: unknown, { started, answerBegan }: Progress): FaultCode {
   const code = codeOf(error);
-  // ETIMEDOUT is the kernel giving up: on the handshake, or on what it had accepted and could not get acknowledged.
+  // ETIMEDOUT is the kernel giving up: on the handshake, or on bytes that it had accepted and that were never
+  // acknowledged.
   if (code === 'ETIMEDOUT') return started ? 'timeout' : 'connect_timeout';
-  // undici leaves the `code` of what its parser refuses undefined for most causes; the class is as stable as a code.
+  // undici leaves the `code` undefined for most answers that its parser refuses; the class is as stable as a code.
   if (error instanceof Error && error.name === 'HTTPParserError') return 'invalid_response';
   // The connection ended within the header of an answer: undici has one code for that and for no answer at all.
   if (code === 'UND_ERR_SOCKET' && answerBegan) return 'invalid_response';

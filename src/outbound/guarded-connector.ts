@@ -3,7 +3,7 @@ import { buildConnector } from 'undici';
 import { AddressBlockedError, type AddressGuard } from './address-guard.ts';
 import { tellPlainly } from './plain-answers.ts';
 
-/** How a guarded connector connects; `ca` adds trust anchors (PEM) for TLS, `maxHeadBytes` bounds the head of an answer. */
+/** Options of a guarded connector; `ca` adds trust anchors (PEM) for TLS, `maxHeadBytes` bounds an answer's head. */
 export type ConnectorOptions = {
   guard: AddressGuard;
   connectTimeoutMs: number;
@@ -11,18 +11,18 @@ export type ConnectorOptions = {
   maxHeadBytes?: number | undefined;
 };
 
-/** Far beyond what any server takes for a head; it is never held whole. */
+/** Far longer than any head that servers accept; a head is never held whole. */
 const MAX_HEAD_BYTES = 262_144;
 
 /**
- * An undici connector that connects to checked addresses only. Three checks, because each alone can be passed by:
- * a literal host (Node asks no lookup for those), the answers of the lookup (the socket is given those very
- * addresses, so that a name which changes its mind after the check changes nothing), and the address that the
- * socket says it reached. Fails with `AddressBlockedError` before a byte of the request is written. Answers are told in
- * the plain form that undici's parser takes.
+ * An undici connector that connects to checked addresses only. Three checks, because each alone can be bypassed: of a
+ * literal host (Node asks no lookup for those), of the answers of the lookup (the socket is given those very addresses,
+ * so that a name that resolves to others after the check changes nothing), and of the address that the socket says it
+ * reached. Fails with `AddressBlockedError` before a byte of the request is written. Answers are passed on in the plain
+ * form that undici's parser takes.
  *
- * No error of ours may carry `UND_ERR_SOCKET` or `UND_ERR_INFO`: undici takes those for a lost keep-alive
- * connection and connects again, for ever.
+ * No error of ours may carry `UND_ERR_SOCKET` or `UND_ERR_INFO`: undici takes those for a lost keep-alive connection
+ * and connects again, for ever.
  */
 export function createGuardedConnector({
   guard,

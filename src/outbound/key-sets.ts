@@ -6,23 +6,23 @@ import { createGuardedConnector } from './guarded-connector.ts';
 /** Published keys of issuers of tokens, by their URL. */
 export type KeySets = (url: string) => JWTVerifyGetKey;
 
-/** What `KeySets` waits and keeps. */
+/** The times that `KeySets` waits for a set and keeps it. */
 export type KeySetTimes = {
-  /** Of one request, in all. */
+  /** The total time of one request. */
   timeoutMs: number;
-  /** A set is not asked for again so soon, whether that failed or only did not have the key. */
+  /** A set is not asked for again within this time, whether that failed or the set only lacked the key. */
   cooldownMs: number;
-  /** A set is asked for again after this, so that a key that was taken back does not count for ever. */
+  /** A set is asked for again after this time, so that a withdrawn key does not count for ever. */
   keepMs: number;
 };
 
 const TIMES: KeySetTimes = { timeoutMs: 5_000, cooldownMs: 30_000, keepMs: 600_000 };
-/** Room for hundreds of keys; a larger document is no set of keys. */
+/** Room for hundreds of keys; a larger document is not a set of keys. */
 const MAX_BYTES = 65_536;
-/** Sets that are kept; whose turn is longest ago is asked for again when it is needed. */
+/** The most sets that are kept; the one used longest ago is dropped, and asked for again when it is needed. */
 const MAX_SETS = 1_000;
 
-/** Keys cannot be had at present: this says nothing about the token. */
+/** The keys cannot be read at present: this says nothing about the token. */
 export class KeysUnavailableError extends Error {
   readonly code = 'keys_unavailable';
   readonly retryAfterSeconds: number;
@@ -33,14 +33,14 @@ export class KeysUnavailableError extends Error {
 }
 
 /**
- * Reads the key sets that issuers publish, through the guard at each connection: an issuer's URL must not reach into our
- * own network. Redirects are not followed. A token of anybody's making can ask for keys, which is why even a failure is
+ * Reads the key sets that issuers publish, through the guard at each connection: an issuer's URL must not reach into
+ * our own network. Redirects are not followed. Anybody can make a token that asks for keys, so even a failure is
  * remembered for the cooldown.
  */
 export function createKeySets(guard: AddressGuard, times: KeySetTimes = TIMES): KeySets {
   const agent = new Agent({
     connect: createGuardedConnector({ guard, connectTimeoutMs: times.timeoutMs }),
-    // Asked for every few minutes: a connection that is kept would only be one more to be closed.
+    // Sets are asked for every few minutes: a connection that is kept would only be one more to close.
     pipelining: 0,
     maxResponseSize: MAX_BYTES,
     headersTimeout: times.timeoutMs,

@@ -3,8 +3,8 @@ import { AnswerHead } from './answer-head.ts';
 
 /**
  * Lets the reader of a socket see each answer with a plain head: see {@link AnswerHead}. It rests on the order of
- * undici 7.30.2 (`lib/dispatcher/client-h1.js`): a request is put out by `socket.write`, whole and in one turn, before
- * anything of its answer is read, and reading is done by `socket.read` alone. One request at a time.
+ * events in undici 7.30.2 (`lib/dispatcher/client-h1.js`): a request is written by `socket.write`, whole and in one
+ * turn, before anything of its answer is read, and reading is done by `socket.read` alone. One request at a time.
  */
 export function tellPlainly(socket: Socket, maxHeadBytes: number): void {
   const head = new AnswerHead(maxHeadBytes);

@@ -3,7 +3,7 @@ import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:c
 /** A signing secret as a key that is parsed once; keep it with the endpoint version that it belongs to. */
 export type SigningSecret = { readonly key: KeyObject };
 
-/** What is signed: the delivery's id, Unix seconds of this attempt, and the body byte for byte as it is sent. */
+/** The signed data: the delivery's id, Unix seconds of this attempt, and the body byte for byte as it is sent. */
 export type SignatureInput = {
   id: string;
   timestampSeconds: number;
@@ -29,7 +29,7 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3
 /** Parses `whsec_` followed by base64 of 24 to 64 bytes (Standard Webhooks 1.0); undefined when it is anything else. */
 export function parseSecret(text: string): SigningSecret | undefined {
   const encoded = text.slice(PREFIX.length);
-  // Buffer.from skips what is no base64 instead of refusing it: two spellings would silently be one key.
+  // Buffer.from skips characters that are not base64 instead of refusing them: two spellings would silently be one key.
   if (!text.startsWith(PREFIX) || !BASE64.test(encoded)) return undefined;
   const bytes = Buffer.from(encoded, 'base64');
   if (bytes.length < MIN_SECRET_BYTES || bytes.length > MAX_SECRET_BYTES) return undefined;

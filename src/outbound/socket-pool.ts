@@ -1,24 +1,29 @@
 import { type buildConnector, Client } from 'undici';
 
-/** What waits for a socket; `withSocket` is called once, unless `abandoned` is true by then; `stop` ends the wait. */
+/**
+ * A request that waits for a socket; `withSocket` is called once, unless it is `abandoned` by then; `stop` ends the
+ * wait.
+ */
 export type SocketUser = { readonly abandoned: boolean; withSocket(client: Client): void; stop(): void };
 
-/** What the pools of all origins share. */
+/** The options that the pools of all origins share. */
 export type SocketPoolOptions = {
   connect: buildConnector.connector;
   maxSocketsPerOrigin: number;
 };
 
-/** Idle sockets close before the 5 s after which Node's own servers close theirs: fewer requests meet a dying socket. */
+/**
+ * Idle sockets close before the 5 s after which Node's own servers close theirs: fewer requests meet a dying socket.
+ */
 const KEEP_ALIVE_MS = 4_000;
-/** What a receiver's `Keep-Alive: timeout=` may stretch that to. */
+/** The longest time to which a receiver's `Keep-Alive: timeout=` may stretch that. */
 const KEEP_ALIVE_MAX_MS = 60_000;
 /** A socket is replaced after so many requests, so that a busy origin does not stay on an address its name has left. */
 const MAX_REQUESTS_PER_SOCKET = 10_000;
 
 /**
- * The sockets to one origin: undici clients of one socket and one request at a time each, reused last in, first
- * out. Our own and not undici's `Pool`, because a request that waits in that one cannot be taken back: here what
+ * The sockets to one origin: undici clients of one socket and one request at a time each, reused last in, first out.
+ * Our own and not undici's `Pool`, because a request that waits in that one cannot be taken back: here a request that
  * is given up while it waits is certainly never sent, costs no connection, and harms no other socket.
  */
 export class SocketPool {

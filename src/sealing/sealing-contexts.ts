@@ -1,14 +1,14 @@
-/** What a sealed signing secret is bound to: moved to another endpoint's row it does not open. */
+/** The context of a sealed signing secret: moved to another endpoint's row, the secret does not open. */
 export function endpointSecretContext(endpointId: string): string {
   return `endpoint-secret:${endpointId}`;
 }
 
-/** What sealed custom headers are bound to. */
+/** The context of sealed custom headers. */
 export function endpointHeadersContext(endpointId: string): string {
   return `endpoint-headers:${endpointId}`;
 }
 
-/** What the sealed secret of an issuer of tokens is bound to. */
+/** The context of the sealed secret of an issuer of tokens. */
 export function jwtIssuerSecretContext(issuerId: string): string {
   return `jwt-issuer-secret:${issuerId}`;
 }

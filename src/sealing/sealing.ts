@@ -7,15 +7,17 @@ import {
   randomBytes,
 } from 'node:crypto';
 
-/** Encrypts what is secret at rest (endpoint secrets, custom header values) under the master key. */
+/** Encrypts secrets at rest (endpoint secrets, custom header values) under the master key. */
 export type Sealer = {
-  /** `version byte | nonce | tag | ciphertext`; `context` says where it belongs, e.g. `endpoint-secret:<endpoint id>`. */
+  /**
+   * `version byte | nonce | tag | ciphertext`; `context` says where it belongs, e.g. `endpoint-secret:<endpoint id>`.
+   */
   seal(plaintext: string | Buffer, context: string): Buffer;
-  /** The plaintext; throws `SealBrokenError` unless master key, context and every byte are those of the sealing. */
+  /** The plaintext; throws `SealBrokenError` unless master key, context and every byte are as they were when sealed. */
   open(sealed: Buffer, context: string): Buffer;
-  /** Says nothing about the key but which one it is: kept in Postgres, compared at start to refuse a wrong one. */
+  /** Identifies the master key and says no more about it: kept in Postgres, compared at start to refuse a wrong one. */
   readonly masterKeyCheck: string;
-  /** 32 bytes for one purpose of their own: the same in every process, and unrelated to those of any other purpose. */
+  /** 32 bytes for one purpose: the same in every process, and unrelated to the bytes for any other purpose. */
   deriveKey(purpose: string): Buffer;
 };
 
@@ -36,7 +38,7 @@ const HEAD_BYTES = 1 + NONCE_BYTES + TAG_BYTES;
 
 /**
  * Makes a sealer (AES-256-GCM, the context as additional data) from 32 random bytes; throws a `RangeError` for any
- * other length. Sealing key and check value are derived apart (HKDF, RFC 5869), so that neither tells of the other.
+ * other length. Sealing key and check value are derived apart (HKDF, RFC 5869), so that neither reveals the other.
  */
 export function createSealer(masterKey: Buffer): Sealer {
   if (masterKey.length !== MASTER_KEY_BYTES) throw new RangeError('The master key must be 32 bytes long.');

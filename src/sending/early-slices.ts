@@ -5,9 +5,9 @@ export interface EarlySlice {
 }
 
 /**
- * Slices that no step of an operation waits for: what is selected is sent while more is being selected, which keeps
- * Postgres busy and not this process; and what a worker has left behind is gone on with. They belong to the worker and not
- * to their caller, who must not wait for a slow request to end.
+ * Slices that no step of an operation waits for. They send the items selected so far while more are being selected,
+ * which keeps Postgres busy and not this process; and they continue work that a worker has left behind. They belong to
+ * the worker and not to their caller, who must not wait for a slow request to end.
  */
 export class EarlySlices {
   readonly #most: number;
@@ -24,7 +24,9 @@ export class EarlySlices {
     return this.#stopping.aborted ? 0 : Math.max(0, this.#most - this.#running.size);
   }
 
-  /** Begins one, which does not reject, until it is ended or this worker stops; undefined where as many run as may. */
+  /**
+   * Begins a slice, which does not reject, until it is ended or this worker stops; undefined where there is no room.
+   */
   begin(run: (stop: AbortSignal) => Promise<unknown>): EarlySlice | undefined {
     if (this.room === 0) return undefined;
     const end = new AbortController();

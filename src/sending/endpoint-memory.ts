@@ -2,24 +2,24 @@ import type { Classification } from '../domain/sending/classification.ts';
 import { signOf } from '../domain/sending/endpoint-health.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
 
-/** What is remembered of one endpoint: until when each holds, on the clock of `performance.now()`. */
+/** The signs of one endpoint that are remembered: until when each holds, on the clock of `performance.now()`. */
 export interface EndpointSigns {
   /** It timed out a moment ago. */
   slowUntilMs: number;
-  /** It has answered a moment ago. */
+  /** It answered a moment ago. */
   provenUntilMs: number;
   /**
    * It asked not to be called: in the ledger this stands a little later, and by then a quick endpoint would have been
    * called hundreds of times.
    */
   floorUntilMs: number;
-  /** It was in trouble a moment ago: the ledger may limit it by now, whatever was read before. */
+  /** It was in trouble a moment ago: the ledger may limit it by now, even if it did not when it was read. */
   troubledUntilMs: number;
-  /** When an operator last lifted what was held against it, on the database's clock, as far as is known here. */
+  /** When an operator last lifted the restrictions on it, by the database's clock, as far as is known here. */
   liftedAtMs?: number;
 }
 
-/** Forgets what an endpoint was remembered for where an operator has lifted it since: what is learnt from then on counts. */
+/** Forgets the signs of an endpoint where an operator has lifted its restrictions since: only later signs count. */
 export function heedLifting(signs: EndpointSigns, liftedAtMs: number): void {
   if (signs.liftedAtMs !== undefined && liftedAtMs > signs.liftedAtMs) {
     signs.floorUntilMs = 0;
@@ -32,14 +32,14 @@ const SLOW_FOR_MS = 30_000;
 const PROVEN_FOR_MS = 60_000;
 /** Longer than any list of endpoints is used. */
 const TROUBLED_FOR_MS = 2_000;
-/** More endpoints than these are forgotten together: they are unproven for a moment. */
+/** Beyond this number all endpoints are forgotten together: they are unproven for a moment. */
 const MAX_ENDPOINTS = 50_000;
 
-/** What the senders of one process have learnt of endpoints a moment ago; the ledger's word, which all see, comes later. */
+/** Signs of endpoints that the senders of one process have just learnt; the ledger, which all see, has them later. */
 export class EndpointMemory {
   readonly #signs = new Map<string, EndpointSigns>();
 
-  /** What is known of an endpoint: one object as long as it is remembered, so that a list can keep it. */
+  /** The signs of an endpoint: one object as long as it is remembered, so that a list can keep it. */
   of(endpointId: Id<'endpoint'>): EndpointSigns {
     const known = this.#signs.get(endpointId);
     if (known) return known;
@@ -54,7 +54,7 @@ export class EndpointMemory {
     return signs;
   }
 
-  /** Endpoints that have answered a moment ago, at most `limit`, those of the latest moment first. */
+  /** Endpoints that answered a moment ago, at most `limit`, the latest first. */
   proven(limit: number): string[] {
     const nowMs = performance.now();
     return [...this.#signs]
@@ -64,7 +64,7 @@ export class EndpointMemory {
       .map(([endpointId]) => endpointId);
   }
 
-  /** Takes what an attempt came to. */
+  /** Takes the result of an attempt. */
   note(endpointId: Id<'endpoint'>, classification: Classification): void {
     const { faultCode, httpStatus, retryAfterMs = 0 } = classification;
     const nowMs = performance.now();

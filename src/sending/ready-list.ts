@@ -4,7 +4,7 @@ import type { ClaimedItem, Grant, QueuePlace } from '../store/sending/claims.ts'
 import { type ReadyEndpoint, readyEndpoints } from '../store/sending/ready-endpoints.ts';
 import { type EndpointMemory, type EndpointSigns, heedLifting } from './endpoint-memory.ts';
 
-/** An endpoint with work, and what is known of it at this moment. */
+/** An endpoint with work, and its signs at this moment. */
 export interface Candidate extends ReadyEndpoint {
   inFlight: number;
   slow: boolean;
@@ -12,21 +12,24 @@ export interface Candidate extends ReadyEndpoint {
   signs: EndpointSigns;
   /** It is looked at each time, and not in its turn with those that have not answered. */
   always: boolean;
-  /** When something of it may be claimed, on the clock of `performance.now()`. */
+  /** When an item of it may be claimed, on the clock of `performance.now()`. */
   claimableAtMs: number;
-  /** It gave less than it was asked for: out of pace it is left alone for a moment, out of work until the list is read again. */
+  /**
+   * It gave less than was asked for: out of pace it is left alone for a moment, out of work until the list is read
+   * again.
+   */
   exhaustedUntilMs: number;
   /**
-   * What was claimed last: the next claim begins behind it, past what is on the wire and past what has ended, which would
-   * have to be read again each time. Forgotten when the list is read again, as something before it may be free by then.
+   * The place of the last claim: the next one begins behind it, past items that are on the wire or have ended, which it
+   * would have to read again each time. Forgotten when the list is read again, as an earlier item may be free by then.
    */
   claimedUpTo?: QueuePlace;
 }
 
-/** What can be claimed now, and when something more can be. */
+/** The endpoints that can be claimed from now, and when more can be claimed. */
 export interface Look {
   ready: Candidate[];
-  /** Some of it could only end after its slice. */
+  /** Some of the requests could only end after the slice. */
   late: boolean;
   /** Absent: nothing is left unsent. */
   claimableInMs?: number;
@@ -35,22 +38,22 @@ export interface Look {
 const FRESH_MS = 500;
 /** A longer list is read less often: thousands of endpoints that do not answer must not keep those waiting that do. */
 const LONG_LIST = 1_000;
-/** So many times as long as its reading took, a long list is used, and not longer than this. */
+/** A long list is used this many times as long as its reading took, and no longer than `LONGEST_PAUSE_MS`. */
 const LONG_READ_PAUSE = 10;
 const LONGEST_PAUSE_MS = 2_000;
 const PROVEN_AT_ONCE = 500;
-/** Of endpoints that have not answered a moment ago, so many are looked at in one turn. */
+/** The most endpoints without a recent answer that are looked at in one turn. */
 const OTHERS_AT_ONCE = 256;
 /** An endpoint that is out of pace is left alone for this time. */
 const OUT_OF_PACE_MS = 20;
 
-/** The endpoints that one slice has work for, as read a moment ago, and what it has met of them since. */
+/** The endpoints that one slice has work for, as read a moment ago, and the results of its claims since. */
 export class ReadyList {
   readonly #pool: Pool;
   readonly #workedBy: Id<'operation'>;
   readonly #memory: EndpointMemory;
   readonly #inFlightAt: (endpointId: Id<'endpoint'>) => number;
-  /** Also of those that are in flight and have no more work. */
+  /** Also of endpoints with requests in flight and no more work. */
   readonly #tenants = new Map<Id<'endpoint'>, Id<'tenant'>>();
   /** Those that had answered when the list was read, and all others. */
   #proven: Candidate[] = [];
@@ -60,7 +63,7 @@ export class ReadyList {
   #turn = 0;
   #byId = new Map<Id<'endpoint'>, Candidate>();
   #closed: Id<'endpoint'>[] = [];
-  /** Where nothing is taken and something waits: when it has waited long enough, as the list was read. */
+  /** When the first items that wait at closed endpoints have waited long enough, as the list was read. */
   #waitedAtMs = Number.POSITIVE_INFINITY;
   #size = 0;
   /** Until then the whole list is not read again: it is long. */
@@ -85,17 +88,17 @@ export class ReadyList {
     return this.#freshUntilMs;
   }
 
-  /** Endpoints of it where something is to be ignored, as nothing is taken there any more. */
+  /** Endpoints of the list that take nothing any more, and whose items are to be ignored. */
   get closed(): readonly Id<'endpoint'>[] {
     return this.#closed;
   }
 
-  /** What was to be ignored there is; more is found when the list is read again. */
+  /** Notes that the items there have been ignored; more are found when the list is read again. */
   forgetClosed(): void {
     this.#closed = [];
   }
 
-  /** Has it read again at the next look: something has changed that it does not know. */
+  /** Has the list read again at the next look: something has changed that it does not show. */
   outdate(): void {
     this.#freshUntilMs = 0;
   }
@@ -111,12 +114,12 @@ export class ReadyList {
     return this.#byId.get(endpointId);
   }
 
-  /** Whose an endpoint is that was on the list, or is in flight. */
+  /** The tenant of an endpoint that was on the list, or has requests in flight. */
   tenantOf(endpointId: Id<'endpoint'>): Id<'tenant'> | undefined {
     return this.#tenants.get(endpointId);
   }
 
-  /** Reads it again where that is due; true where it was, and all of it was read. */
+  /** Reads the list again where that is due; true where all of it was read. */
   async renew(share: { index: number; of: number } | undefined): Promise<boolean> {
     const startedAtMs = performance.now();
     if (startedAtMs < this.#freshUntilMs && this.#exhausted < this.#size) return false;
@@ -154,7 +157,7 @@ export class ReadyList {
     return true;
   }
 
-  /** Reads what there is for endpoints that have answered a moment ago; all others are as they were. */
+  /** Reads only the endpoints that answered a moment ago; all others stay as they were. */
   async #renewProven(share: { index: number; of: number } | undefined): Promise<void> {
     const startedAtMs = performance.now();
     const proven = this.#memory.proven(PROVEN_AT_ONCE);
@@ -193,8 +196,9 @@ export class ReadyList {
   }
 
   /**
-   * What can be claimed now by a slice that ends at `endAtMs`. Looked at in place, and of a long list only those that have
-   * answered and a part of the others, the next part at the next look: there may be thousands, at every claim.
+   * The endpoints that a slice that ends at `endAtMs` can claim from now. They are looked at in place, and of a long
+   * list only those that have answered and a part of the others, the next part at the next look: there may be
+   * thousands, at every claim.
    */
   look(endAtMs: number): Look {
     const nowMs = performance.now();
@@ -211,7 +215,7 @@ export class ReadyList {
     seen.soonestAtMs = Math.min(seen.soonestAtMs, this.#waitedAtMs);
     return {
       ready,
-      // What was not looked at may be in time.
+      // Endpoints that were not looked at may be in time.
       late: late && part === this.#others.length,
       ...(seen.soonestAtMs === Number.POSITIVE_INFINITY
         ? {}
@@ -230,7 +234,7 @@ export class ReadyList {
     if (claimableAtMs < seen.soonestAtMs) seen.soonestAtMs = claimableAtMs;
     if (claimableAtMs > nowMs || candidate.exhaustedUntilMs > nowMs) return;
     candidate.slow = signs.slowUntilMs > nowMs;
-    // At its end a slice waits for what is on the wire: that must not be what has just timed out.
+    // At its end a slice waits for its requests on the wire: these must not be to an endpoint that has just timed out.
     if (candidate.slow && nowMs + candidate.timeoutMs > endAtMs) {
       seen.late = true;
       return;
@@ -240,7 +244,10 @@ export class ReadyList {
     seen.ready.push(candidate);
   }
 
-  /** Notes how far endpoints were claimed, and which gave less than was wanted: the pace did not grant it, or there was no more. */
+  /**
+   * Notes how far endpoints were claimed, and which gave less than was wanted: the pace granted no more, or there was
+   * no more.
+   */
   noteTaken(
     wanted: Grant[],
     grants: Grant[],
@@ -262,12 +269,12 @@ export class ReadyList {
       if (last) candidate.claimedUpTo = last;
       if (got >= count) continue;
       const outOfPace = got === (granted.get(endpointId) ?? 0);
-      // At the end of the queue it begins again: something may have come before what was claimed last.
+      // At the end of the queue it begins again: an item may have come in before the last one claimed.
       if (!outOfPace) delete candidate.claimedUpTo;
       if (!outOfPace && behind) continue;
       const opens = opensInMs.get(endpointId);
       if (outOfPace && opens !== undefined) {
-        // Its rate says when: neither sooner nor later, or it would not be reached.
+        // The rate says when to ask again: neither sooner nor later, or the rate would not be reached.
         candidate.claimableAtMs = performance.now() + opens;
         continue;
       }

@@ -15,7 +15,7 @@ import { endClaims, type Outcome, type Recorded, recordOutcomes } from '../store
 import { disableGone } from '../store/settling/settlement.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 
-/** An outcome on its way to the ledger, with what else it changes once it is there. */
+/** An outcome on its way to the ledger, with its other effects once it is there. */
 export interface PendingOutcome extends Outcome {
   endpointId: Id<'endpoint'>;
   operationId?: Id<'operation'>;
@@ -23,7 +23,7 @@ export interface PendingOutcome extends Outcome {
   slotted: boolean;
   /** Requests that were on the wire to its endpoint when it ended, itself among them. */
   inFlight: number;
-  /** Its operation is watched: whether it was the item's first attempt. */
+  /** Present where its operation is watched: whether it was the item's first attempt. */
   watched?: { first: boolean };
   /** Events of its key go to its endpoint in their order. */
   ordered: boolean;
@@ -40,15 +40,15 @@ export interface OpenClaim {
 const FLUSH_MS = 50;
 const FLUSH_ITEMS = 256;
 const MAX_BACKOFF_MS = 2_000;
-/** So often the same is tried before its operation is told that it is refused. */
+/** Tries of the same write before its operation is told that it is refused. */
 const TRIES_BEFORE_TOLD = 3;
 /** States of an execution behind which others of its key may go. */
 const ENDS = new Set(['delivered', 'failed', 'ignored', 'cancelled']);
 
 /**
- * Writes outcomes to the ledger every 50 ms or 256 items, whichever is first. An outcome is held until it is written:
- * a lost connection or a deadlock is tried again for as long as it takes, which is safe because the write is fenced by
- * the claim's token, and bounded because nothing more than what was claimed can wait here.
+ * Writes outcomes to the ledger every 50 ms or 256 items, whichever is first. An outcome is held until it is written: a
+ * lost connection or a deadlock is tried again for as long as it takes, which is safe because the write is fenced by
+ * the claim's token, and bounded because only items that were claimed can wait here.
  */
 export class Recorder {
   readonly #pool: Pool;
@@ -59,7 +59,7 @@ export class Recorder {
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> | undefined;
 
-  /** `refused` is told of what Postgres refuses to write, which is tried on all the same. */
+  /** `refused` is told of each write that Postgres refuses, which is tried on all the same. */
   constructor(pool: Pool, log: Logger, refused?: (error: unknown) => void) {
     this.#pool = pool;
     this.#log = log;
@@ -121,7 +121,7 @@ export class Recorder {
     for (const outcome of batch) outcome.onRecorded(byExecution.get(outcome.executionId), { orderMoved });
   }
 
-  /** What waited for its order behind deliveries that have ended is due; true where there is any. */
+  /** Makes items due that waited for their order behind deliveries that have ended; true where there are any. */
   async #letNextGo(
     batch: PendingOutcome[],
     recorded: Map<Id<'execution'>, Recorded>,
@@ -134,7 +134,7 @@ export class Recorder {
     return ended.length > 0 && this.#persist('outcomes.order', () => dueNext(this.#pool, ended));
   }
 
-  /** What was refused is released and ended in one transaction: nobody claims it in between. */
+  /** Refused items are released and ended in one transaction: nobody claims them in between. */
   #record(batch: PendingOutcome[]): Promise<Recorded[]> {
     if (batch.every(({ refusal }) => refusal === undefined)) return recordOutcomes(this.#pool, batch);
     return withTransaction(this.#pool, async (db) => {
@@ -226,7 +226,7 @@ export class Recorder {
         return await write();
       } catch (error) {
         const code = (error as { code?: string }).code;
-        // A surprise is tried again too: giving an outcome up would turn what is known into an ambiguous attempt.
+        // An unexpected error is tried again too: giving up would turn a known outcome into an ambiguous attempt.
         const expected = isConnectionLost(error) || code === '40001' || code === '40P01';
         if (tries % TRIES_BEFORE_TOLD === 0 && !isOutage(error)) this.#refused?.(error);
         this.#log[expected ? 'warn' : 'error'](
@@ -241,7 +241,7 @@ export class Recorder {
   }
 }
 
-/** Deliveries that a receiver has taken although their lease had ended: its word counts like an acknowledgement. */
+/** Deliveries that a receiver took although their lease had ended: its answer counts like an acknowledgement. */
 function lateSuccesses(batch: PendingOutcome[], recorded: Map<Id<'execution'>, Recorded>): Id<'delivery'>[] {
   return batch
     .filter(
@@ -252,8 +252,8 @@ function lateSuccesses(batch: PendingOutcome[], recorded: Map<Id<'execution'>, R
 }
 
 /**
- * What a batch says of its endpoints. An endpoint that nothing is held against, and that says nothing bad, is left out:
- * to whom something was granted by its pace, something may be held against.
+ * The signs of a batch, by endpoint. An endpoint without restrictions and without a bad sign is left out; one whose
+ * sends were granted by its pace may have restrictions.
  */
 function signsOf(batch: PendingOutcome[]): Map<Id<'endpoint'>, HealthSigns> {
   const attempted = batch
@@ -275,7 +275,7 @@ function signsOf(batch: PendingOutcome[]): Map<Id<'endpoint'>, HealthSigns> {
   return signs;
 }
 
-/** What a batch counts for operations that are watched. */
+/** The counts of a batch for operations that are watched. */
 function pulsesOf(batch: PendingOutcome[]): Parameters<typeof addPulses>[1] {
   const pulses = new Map<Id<'operation'>, Parameters<typeof addPulses>[1][number]>();
   for (const { operationId, watched, classification } of batch) {

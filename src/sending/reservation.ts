@@ -15,12 +15,12 @@ import {
 } from '../store/sending/pacing.ts';
 import type { Turn } from './turns.ts';
 
-/** What a claim may take, when each of it goes, and what must be given back where it is not used. */
+/** The sends that a claim may take, when each of them goes, and the grants to give back where they are not used. */
 export interface Reservation {
   grants: Grant[];
   /** Nothing here has a pace: there is nothing to give back. */
   unpaced: boolean;
-  /** When the sends of each endpoint go; of one that is not named at once. */
+  /** When the sends of each endpoint go; those of an endpoint that is not named go at once. */
   turns: Map<string, Turn[]>;
   /** When endpoints, and the operation, may be asked again, in milliseconds from now; where their rate says so. */
   opensInMs: Map<string, number>;
@@ -29,7 +29,7 @@ export interface Reservation {
 
 /**
  * Books the wanted sends of the operation and of each endpoint together, in a short transaction of its own before the
- * claim; what has no pace is granted as wanted.
+ * claim; sends without a pace are granted as wanted.
  */
 export async function reserveGrants(
   pool: Pool,
@@ -87,7 +87,7 @@ function paceOf(granted: Granted): Turn['paces'][number] {
   return { id: granted.id, intervalMs: intervalMs(granted) };
 }
 
-/** Gives back what was granted and not claimed, so that the tail of a queue costs neither rate nor concurrency. */
+/** Gives back grants that were not claimed, so that the tail of a queue costs neither rate nor concurrency. */
 export async function settleReservation(
   pool: Pool,
   token: string,

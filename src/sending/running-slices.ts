@@ -1,8 +1,8 @@
 import type { Id } from '../domain/tenancy/typed-id.ts';
-/** The operations whose slices run in this process: others go on with them where it is not seen any more. */
+/** The operations whose slices run in this process: others continue them when this one is not seen any more. */
 export class RunningSlices {
   readonly #running = new Map<Id<'operation'>, number>();
-  /** Called where an operation comes to those that are run here. */
+  /** Called when an operation is added to those that run here. */
   onNew: () => void = () => {};
 
   /** Ids of the operations that are worked here. */

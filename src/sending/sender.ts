@@ -21,9 +21,12 @@ export interface ClaimToSend {
   token: string;
   items: ClaimedItem[];
   deadline: Deadline;
-  /** No request of it may take longer: its lease was made for that, whatever an endpoint is changed to meanwhile. */
+  /**
+   * No request of it may take longer: its lease was made for this time, even if an endpoint's limit is raised
+   * meanwhile.
+   */
   longestMs: number;
-  /** When the sends of each endpoint go; of one that is not named at once. */
+  /** When the sends of each endpoint go; those of an endpoint that is not named go at once. */
   turns: ReadonlyMap<string, readonly Turn[]>;
   /** Its items hold concurrency slots. */
   slotted: boolean;
@@ -34,7 +37,7 @@ export interface ClaimToSend {
 /** Requests that are begun in one turn of the event loop. */
 const SENT_IN_ONE_TURN = 32;
 
-/** Sends what one slice claims and hands each outcome to the recorder; knows what is in flight where. */
+/** Sends what one slice claims and hands each outcome to the recorder; counts the requests in flight by endpoint. */
 export class Sender {
   readonly #context: SendingContext;
   readonly #lane: 'bulk' | 'live';
@@ -47,7 +50,7 @@ export class Sender {
   #unrecorded = 0;
   #onFreed: (() => void)[] = [];
 
-  /** `refused` is told of what Postgres refuses to read or write for its items. */
+  /** `refused` is told of each read or write for its items that Postgres refuses. */
   constructor(context: SendingContext, lane: 'bulk' | 'live', refused?: (error: unknown) => void) {
     this.#context = context;
     this.#lane = lane;
@@ -60,7 +63,7 @@ export class Sender {
     return this.#inFlight;
   }
 
-  /** Length of their payloads together, which is what they hold in memory. */
+  /** Length of their payloads together, which they hold in memory. */
   get bytesInFlight(): number {
     return this.#bytesInFlight;
   }
@@ -80,7 +83,7 @@ export class Sender {
     return this.#inFlightAt;
   }
 
-  /** Whether something that waited for its order has become due since this was asked last. */
+  /** Whether an item that waited for its order has become due since this was asked last. */
   takeOrderMoved(): boolean {
     const moved = this.#orderMoved;
     this.#orderMoved = false;
@@ -98,7 +101,7 @@ export class Sender {
     await this.#recorder.drained();
   }
 
-  /** Puts a claim on the wire. Whatever fails here ends as an outcome: a claimed item is never just dropped. */
+  /** Puts a claim on the wire. Every failure here ends as an outcome: a claimed item is never just dropped. */
   async send(claim: ClaimToSend): Promise<void> {
     const { items } = claim;
     this.#recorder.open({ token: claim.token, left: items.length, slotted: claim.slotted });
@@ -116,7 +119,7 @@ export class Sender {
     const turns = this.#turnsOf(claim);
     let sent = 0;
     for (const item of items) {
-      // Others want a turn between: some milliseconds of work are begun here.
+      // Others get a turn in between: these are some milliseconds of work.
       if (++sent % SENT_IN_ONE_TURN === 0) await new Promise(setImmediate);
       const refusal = prepared?.refusals.get(item.executionId);
       if (prepared && !refusal)
@@ -125,7 +128,7 @@ export class Sender {
     }
   }
 
-  /** Where to send, and what is not to be sent as things are now. */
+  /** The targets of items, and the refusals of those that must not be sent as things are now. */
   async #prepare(items: ClaimedItem[]) {
     const targetOf = await this.#context.targets.prepare(items);
     const toPrepare = items.filter(({ prepares }) => prepares);
@@ -158,7 +161,10 @@ export class Sender {
     );
   }
 
-  /** Waits for the turn of an item; false where it is not to go then: it comes too late, or its endpoint asked for a pause. */
+  /**
+   * Waits for the turn of an item; false where it is not to go then: it comes too late, or its endpoint asked for a
+   * pause.
+   */
   async #turnComes({ endpointId }: ClaimedItem, turn: Turn): Promise<boolean> {
     const signs = this.#context.memory.of(endpointId);
     const floorMs = signs.floorUntilMs;
@@ -181,7 +187,7 @@ export class Sender {
           ? await this.#attempt(claim, item, target)
           : { kind: 'released', reason: 'turn' };
     } catch (error) {
-      // Nothing behind the first byte throws: this was not sent, and trying it again would end the same way.
+      // Nothing throws after the first byte: this was not sent, and trying it again would end the same way.
       const code = (error as { code?: string }).code ?? (error as Error).name;
       this.#context.log.error({
         event: 'delivery.unsendable',
@@ -281,8 +287,8 @@ export class Sender {
   }
 
   /**
-   * One wide line an attempt, with ids and codes only; what a bulk slice delivered is one for `debug`: it is in the ledger,
-   * in millions, and a line of it costs as much as its signature.
+   * One wide line an attempt, with ids and codes only. The successes of a bulk slice are logged at `debug`: they are in
+   * the ledger, in millions, and a line costs as much as a signature.
    */
   #report(
     item: ClaimedItem,

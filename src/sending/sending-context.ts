@@ -8,7 +8,7 @@ import type { LiveTraffic } from './live-traffic.ts';
 import type { TargetCache } from './target-cache.ts';
 import type { Turns } from './turns.ts';
 
-/** What every slice of one process shares. */
+/** The parts that all slices of one process share. */
 export interface SendingContext {
   pool: Pool;
   attempts: AttemptClient;
@@ -27,6 +27,8 @@ export interface SendingContext {
 export interface LeaseTimes {
   /** A claimed item must be on the wire within this time after its claim was begun, or is given back unsent. */
   startWithinMs: number;
-  /** Between the end of the slowest request and its lease: for clocks that differ, and for the outcome to be written. */
+  /**
+   * Between the end of the slowest request and that of its lease: for clocks that differ, and for writing the outcome.
+   */
   marginMs: number;
 }

@@ -33,7 +33,7 @@ import { reserveGrants, settleReservation } from './reservation.ts';
 import { Sender } from './sender.ts';
 import type { SendingContext } from './sending-context.ts';
 
-/** Whose work a slice does, with how much, and for how long. */
+/** The task of a slice: whose work it does, within which limits, and for how long. */
 export interface SliceTask extends SliceLimits {
   workedBy: Id<'operation'>;
   /** Ends the slice: it stops taking, drains and records. No request in flight is aborted. */
@@ -42,15 +42,17 @@ export interface SliceTask extends SliceLimits {
   budgetMs: number;
   /** Cuts its waits short. */
   wake: Wake;
-  /** What the owner of an operation wants: whether it runs, and whether it has a pace of its own and when that allows more. */
+  /**
+   * Reads the control of an operation: whether it runs, whether it has a pace of its own, and when that allows more.
+   */
   control?(): Promise<SliceControl>;
-  /** Told of what Postgres refuses to read or write for its items; the slice goes on until its control says otherwise. */
+  /** Told of each read or write for its items that Postgres refuses; the slice goes on until its control stops it. */
   refused?(error: unknown): void;
   /** The share of the live lane that is this worker's. */
   share?(): { index: number; of: number };
 }
 
-/** What the owner of an operation wants of its slices. */
+/** The control of an operation, by which its owner steers its slices. */
 export interface SliceControl {
   run: boolean;
   /** It has a pace of its own. */
@@ -62,7 +64,7 @@ export interface SliceControl {
   claimableInMs: number;
 }
 
-/** What a slice did, and when something of its work can be claimed next (absent: nothing is left unsent). */
+/** The result of a slice, and when more of its work can be claimed (absent: nothing is left unsent). */
 export interface SliceResult {
   claimed: number;
   claimableInMs?: number;
@@ -72,7 +74,7 @@ const CLOSED_BATCH = 1_000;
 
 const UNCONTROLLED: SliceControl = { run: true, paced: false, watched: false, claimableInMs: 0 };
 
-/** The loop that is the only sender: choose endpoints, reserve pace, claim what was granted, send, record. */
+/** The loop that is the only sender: choose endpoints, reserve pace, claim the granted items, send, record. */
 export class Slice {
   readonly #context: SendingContext;
   readonly #task: SliceTask;
@@ -93,7 +95,7 @@ export class Slice {
     );
   }
 
-  /** Runs until its task ends it; always drains and records what it claimed, whatever happens. */
+  /** Runs until its task ends it; always drains and records every item that it claimed, whatever happens. */
   async run(): Promise<SliceResult> {
     this.#endAtMs = performance.now() + this.#task.budgetMs;
     try {
@@ -133,7 +135,7 @@ export class Slice {
 
   async #claim(turn: Extract<SliceTurn, { do: 'claim' }>): Promise<void> {
     const yields = this.#yields;
-    // Something that waited for its order may be claimed now: the list of a moment ago does not know.
+    // An item that waited for its order may be claimed now, which the list of a moment ago does not show.
     if (this.#sender.takeOrderMoved()) this.#list.outdate();
     const beganMs = performance.now();
     const round = await this.#claimRound(turn.most, turn.shared);
@@ -150,14 +152,17 @@ export class Slice {
     if (poked || thenReads === 'always') this.#list.outdate();
   }
 
-  /** What is due and waits for its order is not asked for again until that may have changed. */
+  /** Puts off due items that wait for their order: they are not asked for again until that may have changed. */
   async #putOff(endpointIds: readonly Id<'endpoint'>[]): Promise<void> {
     const { workedBy } = this.#task;
     await withTransaction(this.#context.pool, (db) => putOffBlocked(db, workedBy, [...endpointIds]));
     this.#memory = afterPuttingOff(this.#memory);
   }
 
-  /** Ends what endpoints take no more, a part of it at a time; what waits there for its operation goes over to that. */
+  /**
+   * Ignores items at endpoints that take nothing any more, a part of them at a time; those of the live lane that wait
+   * there go over to their operations.
+   */
   async #ignore(endpointIds: readonly Id<'endpoint'>[]): Promise<void> {
     const { workedBy, lane } = this.#task;
     const closed = [...endpointIds];
@@ -187,7 +192,7 @@ export class Slice {
 
     const longestMs = Math.max(...wanted.map((w) => this.#list.get(w.endpointId)?.timeoutMs ?? 0));
     const leaseMs = lease.startWithinMs + longestMs + lease.marginMs;
-    // Before the claim: whatever happens between, the lease in Postgres outlives it.
+    // Made before the claim, so that the lease in Postgres outlives it, whatever happens in between.
     const deadline = createDeadline(lease.startWithinMs);
     const token = randomUUID();
     const reservation = await reserveGrants(
@@ -243,7 +248,7 @@ export class Slice {
     await settleReservation(pool, token, reservation, items);
     await this.#giveBackCanaries(wanted, items, control.canary);
     this.#list.noteTaken(wanted, reservation.grants, items, reservation.opensInMs);
-    // Its pace, time limit or state is another now: what was granted by the old one was not taken.
+    // The pace, time limit or state of an endpoint has changed: the sends granted under the old one were not taken.
     if (stale.length > 0) this.#list.outdate();
     return {
       claimed: items.length + withoutPayload.length + acknowledged.length,
@@ -252,7 +257,7 @@ export class Slice {
     };
   }
 
-  /** Ordered endpoints that gave less than they were granted: something may be in the way of what is due there. */
+  /** Ordered endpoints that gave less than was granted: something may be in the way of the items that are due there. */
   #shortInOrder(grants: Grant[], items: { endpointId: Id<'endpoint'> }[]): Id<'endpoint'>[] {
     return grants
       .filter(({ endpointId }) => this.#list.get(endpointId)?.ordered)
@@ -262,7 +267,7 @@ export class Slice {
       .map(({ endpointId }) => endpointId);
   }
 
-  /** What the canaries of this slice's operation let through. */
+  /** The grants that the canaries of this slice's operation let through. */
   #withinCanaries(wanted: Grant[], count: number | undefined): Promise<Grant[]> {
     const { pool } = this.#context;
     if (count === undefined) return Promise.resolve(wanted);
@@ -284,7 +289,7 @@ export class Slice {
     if (unused.length > 0) await giveBackCanaries(this.#context.pool, this.#task.workedBy, unused);
   }
 
-  /** What is in flight, by tenant and by what is known of its endpoint. */
+  /** The requests in flight: by tenant, and those at slow and at unproven endpoints. */
   #held() {
     const heldByTenant = new Map<Id<'tenant'>, number>();
     let heldBySlow = 0;

@@ -17,7 +17,7 @@ export type Target = Omit<SealedTarget, 'sealedHeaders' | 'sealedSecrets'> & {
 /** Looks a prepared target up; throws where it cannot be read. */
 export type TargetLookup = (endpointId: Id<'endpoint'>, version: number) => Target;
 
-/** A target that is asked for, with its endpoint as the caller has seen it. */
+/** A target that is asked for, with the revision of its endpoint that the caller has seen. */
 export interface Wanted {
   endpointId: Id<'endpoint'>;
   version: number;
@@ -36,9 +36,9 @@ interface Kept {
 const MAX_TARGETS = 20_000;
 
 /**
- * Keeps targets unsealed in memory, so that a claim of hundreds of items costs no extra reads. A copy is used as long as
- * the endpoint is at the revision that the claim has seen and none of its secrets has run out: whatever is changed of an
- * endpoint, each claim that begins afterwards sends by the change.
+ * Keeps targets unsealed in memory, so that a claim of hundreds of items costs no extra reads. A copy is used as long
+ * as the endpoint is at the revision that the claim has seen and none of its secrets has run out: each claim that
+ * begins after a change of the endpoint sends by that change.
  */
 export class TargetCache {
   readonly #pool: Pool;
@@ -50,7 +50,7 @@ export class TargetCache {
     this.#sealer = sealer;
   }
 
-  /** Reads what is stale of the wanted targets, in one statement, and returns a way to look each of them up. */
+  /** Reads the wanted targets that are stale, in one statement, and returns a way to look each of them up. */
   async prepare(wanted: Wanted[]): Promise<TargetLookup> {
     const missing = new Map<string, Wanted>();
     for (const want of wanted) {
@@ -70,7 +70,7 @@ export class TargetCache {
     };
   }
 
-  /** What was read late must not take the place of what was read of a later revision. */
+  /** A copy that was read late must not take the place of one of a later revision. */
   #keep(key: string, kept: Kept): void {
     if ((this.#targets.get(key)?.revision ?? 0) <= kept.revision) this.#targets.set(key, kept);
   }

@@ -1,10 +1,12 @@
-/** When one send may go, on the clock of `performance.now()`, and of which paces it is. */
+/** When one send may go, on the clock of `performance.now()`, and the paces that it belongs to. */
 export interface Turn {
   atMs: number;
   paces: readonly { id: string; intervalMs: number }[];
 }
 
-/** What would have to be so much later than its turn is given back: it pushes what comes behind it further and further. */
+/**
+ * A send that would go this much later than its turn is given back: it would push back those behind it ever further.
+ */
 const LATEST_MS = 1_000;
 const MAX_PACES = 10_000;
 
@@ -17,15 +19,15 @@ export class Turns {
   readonly #last = new Map<string, { atMs: number; lateMs: number }>();
 
   /**
-   * Lets a send go now, which returns 0, or says how long it is to wait before it asks again; undefined where that would
-   * be too late for it.
+   * Lets a send go now, which returns 0, or says how long it waits before it asks again; undefined where that is too
+   * late.
    */
   go({ atMs, paces }: Turn): number | undefined {
     const nowMs = performance.now();
     let freeAtMs = atMs;
     for (const { id, intervalMs } of paces) {
       const last = this.#last.get(id);
-      // No later than the last one was, whatever its rate is now: turns are apart as their rates were.
+      // No later for its turn than the last one was, whatever the rate is now: turns are apart as their rates were.
       if (last) freeAtMs = Math.max(freeAtMs, Math.min(last.atMs + intervalMs, atMs + last.lateMs));
     }
     if (freeAtMs > atMs + LATEST_MS && freeAtMs > nowMs) return undefined;

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
 import { dumpSchema } from './schema-dump.ts';
 
-/** The files of which the schema was made before they were written by subject, and what they made. */
+/** The files that made the schema before files were written by subject, and the schema that they made. */
 const BEFORE = {
   names: [
     '0001-tenants-keys-endpoints.sql',
@@ -23,20 +23,20 @@ const BEFORE = {
     '0015-ordering.sql',
     '0016-one-index-for-the-queue.sql',
   ],
-  /** SHA-256 of the dump of what they make, as it is committed with them. */
+  /** SHA-256 of the dump of the schema that they make, as it was committed with them. */
   dump: 'd45f737d6f7c978ef52f06e1739610facb406273d5ea368ec4f188222b6f804e',
 };
 
-/** What separates that schema from the one that the files by subject make. */
+/** The changes from that schema to the one that the files by subject make. */
 const CHANGES = new URL('../../../migrations/adoption.sql', import.meta.url);
 
-/** What adopting is written down as. */
+/** The name of an adoption among the migrations that a run applied. */
 export const ADOPTED = 'the changes since 0.1.0';
 
-/** The files by subject are so many; what follows them is applied as ever. */
+/** The number of files by subject; the files that follow them are applied as ever. */
 const BY_SUBJECT = 6;
 
-/** Whether a database was made by the earlier files, all of them or some, and these are others. */
+/** Whether a database was made by the earlier files, all of them or some, and the present files are others. */
 export function isOfEarlierFiles(
   done: ReadonlyMap<string, string>,
   migrations: readonly { name: string }[],
@@ -46,8 +46,9 @@ export function isOfEarlierFiles(
 }
 
 /**
- * Makes a database of the earlier files one of these: runs what separates the two and writes down that these are applied.
- * Says why not where it is older than the last of them, or is not what they make. Runs in a transaction.
+ * Turns a database of the earlier files into one of the present files: runs the changes between the two and writes down
+ * that the present ones are applied. Says why not where the database is older than the last of the earlier files, or
+ * its schema is not the one that they make. Runs in a transaction.
  */
 export async function adopt(
   client: pg.Client,

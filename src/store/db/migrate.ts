@@ -6,9 +6,9 @@ import { ADOPTED, adopt, isOfEarlierFiles } from './adoption.ts';
 /** One numbered file of `migrations/`. */
 type Migration = { name: string; number: string; sql: string; checksum: string };
 
-/** What a migration run did, or the one sentence that says why it did not run. */
+/** The result of a migration run, or the one sentence that says why it did not run. */
 export type MigrationResult =
-  /** With what somebody has to look at, a sentence each, where there is anything. */
+  /** The warnings are points that somebody has to look at, a sentence each, where there are any. */
   { ok: true; applied: string[]; warnings?: string[] } | { ok: false; problem: string };
 
 /** Where the migrations of this version are; `src/store` and `dist/store` are equally deep. */
@@ -144,7 +144,7 @@ async function appliedChecksums(client: pg.Client): Promise<Map<string, string>>
   return new Map(rows.map((row) => [row.name, row.checksum]));
 }
 
-/** Forward only: what has been applied is never edited, never removed and never overtaken. */
+/** Forward only: an applied migration is never edited, never removed and never overtaken. */
 function driftProblem(
   migrations: readonly Migration[],
   done: ReadonlyMap<string, string>,

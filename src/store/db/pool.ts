@@ -4,7 +4,7 @@ import type { Queryable, Transaction } from './queryable.ts';
 /** Connections to Postgres; a statement names the type of its rows. */
 export type Pool = Omit<pg.Pool, 'query'> & Queryable;
 
-/** What a pool may be told beyond its defaults. */
+/** Options of a pool besides its defaults. */
 export type PoolOptions = {
   /** Connections at most. */
   max?: number;
@@ -14,7 +14,7 @@ export type PoolOptions = {
   statementTimeoutMs?: number;
 };
 
-/** How a transaction is to be run. */
+/** Options of a transaction. */
 export type TransactionOptions = {
   /** Runs of `fn` at most, the first one included. */
   maxAttempts?: number;
@@ -24,10 +24,10 @@ export type TransactionOptions = {
 /** Serialization failure and deadlock: the server has undone everything, so that running it again is right. */
 const RETRYABLE = new Set(['40001', '40P01']);
 
-/** What a lost or refused connection looks like: SQLSTATE class 08, shutdown, start-up, and the codes of sockets. */
+/** Codes of a lost or refused connection: SQLSTATE class 08, shutdown, start-up, and the codes of sockets. */
 const CONNECTION_LOST = /^(08...|57P0[123]|53300|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT)$/;
 
-/** Longer than any transaction is left alone while pages of a selection are frozen. */
+/** Longer than any transaction idles while pages of a selection are frozen. */
 const IDLE_IN_TRANSACTION_MS = 15_000;
 
 const { builtins } = pg.types;
@@ -49,8 +49,8 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
     application_name: options.applicationName ?? 'redrive',
     ...(options.statementTimeoutMs !== undefined && { statement_timeout: options.statementTimeoutMs }),
     connectionTimeoutMillis: 10_000,
-    // A process that was stopped, or cut off, in the middle of a transaction must not keep its locks for ever: what it had
-    // claimed could not be settled by others.
+    // A process that was stopped, or cut off, in the middle of a transaction must not keep its locks for ever: others
+    // could not settle its claims.
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     keepAlive: true,
     types: {
@@ -59,7 +59,8 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
         pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
     },
   });
-  // Without a listener an idle connection that the server closes would end the process. The pool has dropped it already.
+  // Without a listener an idle connection that the server closes would end the process. The pool has dropped it
+  // already.
   pool.on('error', () => {});
   return pool;
 }
@@ -69,7 +70,8 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
  *
  * `fn` is run again after a serialization failure or a deadlock (the server says that nothing happened), and when the
  * connection is lost before BEGIN was answered. A connection lost later is never retried here: COMMIT may have
- * happened, and only the caller knows whether its work may be done twice. So `fn` must have no effect outside the database.
+ * happened, and only the caller knows whether its work may be done twice. So `fn` must have no effect outside the
+ * database.
  */
 export async function withTransaction<Result>(
   pool: Pool,
@@ -82,8 +84,8 @@ export async function withTransaction<Result>(
 }
 
 /**
- * Runs one statement that is a transaction of its own, and runs it again after a serialization failure or a deadlock: the
- * server says that nothing happened.
+ * Runs one statement that is a transaction of its own, and runs it again after a serialization failure or a deadlock:
+ * the server says that nothing happened.
  */
 export function withRetries<Result>(statement: () => Promise<Result>, maxAttempts = 5): Promise<Result> {
   return again(maxAttempts, statement);
@@ -107,7 +109,7 @@ async function runOnce<Result>(
   fn: (tx: Transaction) => Promise<Result>,
 ): Promise<Result> {
   let lost: Error | undefined;
-  // Between two statements a lost connection is an event, and one that nobody hears ends the process.
+  // Between two statements a lost connection is an event, and an event without a listener ends the process.
   const onLost = (error: Error) => {
     lost ??= error;
   };
@@ -152,7 +154,7 @@ function isRetryable(error: unknown): boolean {
   return RETRYABLE.has(codeOf(error));
 }
 
-/** What pg says, without any code, about a connection that is gone. */
+/** Messages of pg, without any code, about a connection that is gone. */
 const CONNECTION_GONE = /^Connection terminated|^Client has encountered a connection error/;
 
 /** Whether an error says that the database cannot be reached, as opposed to that it refuses a statement. */

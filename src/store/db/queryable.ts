@@ -1,18 +1,18 @@
 import { fixedId } from '../../domain/tenancy/typed-id.ts';
-/** A statement by name, for what every connection plans once. */
+/** A statement; every connection plans one with a name only once. */
 export interface Statement {
   name?: string;
   text: string;
   values?: readonly unknown[];
 }
 
-/** What a statement answered; `rowCount` is the number of rows that it returned or changed. */
+/** The answer of a statement; `rowCount` is the number of rows that it returned or changed. */
 export interface Answer<Row> {
   rows: Row[];
   rowCount: number | null;
 }
 
-/** What a statement needs: a pool, or a transaction. Rows are what their type says, which each statement names. */
+/** Runs statements: a pool, or a transaction. Each statement names the type of its rows. */
 export interface Queryable {
   query<Row extends object>(statement: string | Statement, values?: readonly unknown[]): Promise<Answer<Row>>;
 }
@@ -24,5 +24,5 @@ export interface Transaction extends Queryable {
   readonly [inTransaction]: true;
 }
 
-/** `worked_by` of what belongs to no operation: the live lane. */
+/** `worked_by` of executions that belong to no operation: the live lane. */
 export const LIVE_LANE = fixedId('operation', '00000000-0000-0000-0000-000000000000');

@@ -1,9 +1,9 @@
 import type pg from 'pg';
 
-/** How one kind of thing is found in the catalog: each row is a statement that would make it, in a stable order. */
+/** One kind of object, and its query of the catalog: each row is a statement that would make it, in a stable order. */
 type Section = { title: string; sql: string };
 
-/** Neither system schemas nor what an extension brought. */
+/** Leaves out system schemas and the objects that an extension brought. */
 const OURS = `nspname !~ '^pg_' and nspname <> 'information_schema'`;
 const NOT_OF_EXTENSION = (catalog: string, oid: string) =>
   `not exists (select from pg_depend where classid = '${catalog}'::regclass and objid = ${oid} and deptype = 'e')`;
@@ -62,7 +62,7 @@ const SECTIONS: readonly Section[] = [
       where relkind in ('r', 'p') and ${OURS} and ${NOT_OF_EXTENSION('pg_class', 'c.oid')} order by c.oid::regclass::text`,
   },
   {
-    // Those that are not null are shown at their columns.
+    // Not-null constraints are shown at their columns.
     title: 'Constraints',
     sql: `select format('alter table %s add constraint %I %s;', conrelid::regclass, conname, pg_get_constraintdef(c.oid)) as statement
       from pg_constraint c join pg_namespace n on n.oid = connamespace
@@ -105,7 +105,7 @@ const SECTIONS: readonly Section[] = [
 
 /** The schema as text, read from the catalog: pg_dump is not shipped with the embedded Postgres. */
 export async function dumpSchema(client: pg.Client): Promise<string> {
-  // Then every name outside `public` is qualified, under any account.
+  // With this every name outside `public` is qualified, under any account.
   await client.query('set search_path to public');
   const sections: string[] = ['-- Made by `node scripts/schema.mjs` from the migrations: do not edit.\n'];
   for (const { title, sql } of SECTIONS) {

@@ -46,7 +46,7 @@ export async function allotNumbers(
   };
 }
 
-/** What makes two events the same for their sender. */
+/** The fields that make two events the same for their sender. */
 export interface EventIdentity {
   externalId: string;
   type: string;
@@ -54,8 +54,8 @@ export interface EventIdentity {
 }
 
 /**
- * Takes identities, each once, for events; for each in turn the event that it belongs to, which may be an earlier one. Runs
- * under the lock of {@link allotNumbers}, so that what is taken meanwhile by others is committed and seen.
+ * Takes identities, each once, for events; returns for each in turn the event that it belongs to, which may be an
+ * earlier one. Runs under the lock of {@link allotNumbers}, so that identities that others take are committed and seen.
  */
 export async function claimIdentities(
   db: Transaction,
@@ -115,7 +115,7 @@ export interface NewDelivery {
   ignoredFor?: 'endpoint_disabled' | 'suppressed_duplicate' | undefined;
   payloadBytes: number;
   giveUpAfterMs: number;
-  /** It has a place among those of its key: that of its event's number, or the one given. */
+  /** It has a place in the order of its key: its event's number, or the place given. */
   ordered: boolean;
   place?: number | undefined;
 }

@@ -17,8 +17,8 @@ interface VersionRow {
 }
 
 /**
- * Reads what came of these first events and of the repeats that were kept as well, at each endpoint. A payload is
- * digested only where it decides: not where it was delivered or is on its way.
+ * Reads how these first events, and the repeats that were kept as well, stand at each endpoint. A payload is digested
+ * only where the digest decides: not where it was delivered or is on its way.
  */
 export async function idHistories(
   db: Queryable,
@@ -41,7 +41,7 @@ export async function idHistories(
       select x.endpoint_id, x.state, x.order_key, x.order_number,
         exists (select from executions e where e.delivery_id = x.id and e.open) as open
       from deliveries x where x.event_id = s.event_id and x.tenant_id = $1 and x.replay_of is null
-        -- A suppressed one stands for nothing: what it repeats does.
+        -- A suppressed delivery stands for nothing: the one that it repeats does.
         and (select e.reason from executions e where e.delivery_id = x.id order by e.id desc limit 1)
           is distinct from 'suppressed_duplicate'
     ) d on true
@@ -60,7 +60,7 @@ export async function idHistories(
     else history.newestDigest = row.digest;
     if (row.endpoint_id === null) continue;
     const before = history.held.get(row.endpoint_id);
-    // What was sent again can still be acknowledged, or replayed with a confirmation.
+    // A delivery that was sent again can still be acknowledged, or replayed with a confirmation.
     if (before?.standing === 'delivered' || before?.standing === 'open') continue;
     history.held.set(row.endpoint_id, heldFrom(row));
   }
@@ -100,7 +100,7 @@ export interface Replacement {
   byEventId: Id<'event'>;
 }
 
-/** The server does this again from the start: what was decided on has changed hands meanwhile. */
+/** Has the transaction run again from the start: a delivery that was decided on has changed hands meanwhile. */
 class ChangedHands extends Error {
   /** A serialization failure, which {@link withTransaction} runs again. */
   readonly code = '40001';
@@ -108,7 +108,7 @@ class ChangedHands extends Error {
 
 /**
  * Leaves replaced deliveries out of every retry: names their successor, and ends their chain by an execution that was
- * never to be sent. That one is the only child that their newest execution can have, so that a retry which is accepted at
+ * never to be sent. This is the only child that their newest execution can have, so that a retry which is accepted at
  * the same moment meets it and decides once more, or is met here, which undoes the transaction.
  */
 export async function replaceDeliveries(

@@ -4,8 +4,8 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /**
- * By how much each part of an operation's counts differs now from what they were when it closed: what was acknowledged,
- * asked for or resolved since. Counted from its items, so that nothing has to be kept up to date.
+ * The change of each part of an operation's counts since it closed: by acknowledgements, status requests and
+ * resolutions. Counted from its items, so that nothing has to be kept up to date.
  */
 export async function addendumTo(
   db: Queryable,

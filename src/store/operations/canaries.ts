@@ -12,8 +12,8 @@ interface CanaryRow {
 }
 
 /**
- * Reserves items at endpoints whose canary is out: no more than their canaries are allowed, nothing where they are held,
- * as many as wanted where they have passed. Rows are locked in the order of their endpoints.
+ * Reserves items at endpoints whose canary is out: no more than their canaries are allowed, nothing where they are
+ * held, as many as wanted where they have passed. Rows are locked in the order of their endpoints.
  */
 export async function reserveCanaries(
   tx: Transaction,
@@ -48,7 +48,7 @@ export async function reserveCanaries(
   return granted.map(({ endpointId, count: given }) => ({ endpointId, count: given }));
 }
 
-/** Gives back what was reserved of canaries and not claimed. */
+/** Gives back items that were reserved of canaries and not claimed. */
 export async function giveBackCanaries(
   db: Queryable,
   operationId: Id<'operation'>,
@@ -73,7 +73,7 @@ async function moveClaimed(db: Queryable, operationId: Id<'operation'>, by: Want
   );
 }
 
-/** An item's first attempt since the canary `c` of its endpoint began: what was before it is not judged again. */
+/** An item's first attempt since the canary `c` of its endpoint began: attempts before that are not judged again. */
 const FIRST_ATTEMPTS = `select count(*)::int as attempts, count(*) filter (where a.outcome <> 'delivered')::int as bad
        from executions e cross join lateral (select t.outcome from attempts t
          where t.execution_id = e.id and t.started_at >= c.began_at order by t.number limit 1) a
@@ -92,7 +92,7 @@ interface CanaryFactsRow extends TallyRow {
   unclaimed: number;
 }
 
-/** What the canaries that are still out have come to, by endpoint. */
+/** The results so far of the canaries that are still out, by endpoint. */
 export async function canaryFacts(
   db: Queryable,
   operationId: Id<'operation'>,
@@ -133,7 +133,10 @@ export async function endCanaries(
   );
 }
 
-/** The endpoints whose items are held, with what their canaries came to, where no other endpoint has anything left to send. */
+/**
+ * The endpoints whose items are held, with the results of their canaries, where no other endpoint has items left to
+ * send.
+ */
 export async function heldAlone(
   db: Queryable,
   operationId: Id<'operation'>,
@@ -154,7 +157,7 @@ export async function heldAlone(
   return rows.map((row) => ({ endpointId: row.endpoint_id, attempts: row.attempts, bad: row.bad }));
 }
 
-/** Begins the canaries of an endpoint again, in every operation that is open: its owner says that it is another one now. */
+/** Begins the canaries of an endpoint again, in every open operation: its owner says that it is a different one now. */
 export async function beginCanariesAgain(db: Queryable, endpointId: Id<'endpoint'>): Promise<void> {
   await db.query(
     `delete from canaries c using operations o

@@ -4,9 +4,9 @@ import { refoldDeliveries } from '../settling/folding.ts';
 
 /**
  * Cancels up to `limit` unsent items of an operation. Where such an item had taken over, through unsent ones only, an
- * execution of no operation, the same statement makes a new one of no operation with that one's due time, attempts so
- * far (those that were lost, and whether one may have arrived) and time to give up: cancelling never strands a delivery. Returns how many were
- * cancelled.
+ * execution of no operation, the same statement makes a new one of no operation with the due time, the attempts so far
+ * (those that were lost, and whether one may have arrived) and the time to give up of that one: cancelling never
+ * strands a delivery. Returns how many were cancelled.
  */
 export async function cancelUnsent(
   tx: Transaction,
@@ -23,7 +23,8 @@ export async function cancelUnsent(
       from unsent u where e.id = u.id
       returning e.id, e.tenant_id, e.delivery_id, e.endpoint_id, e.parent_id, e.attempts
     ), line as (
-      -- From each unsent item back through what it superseded, as long as that was never sent under an operation.
+      -- From each unsent item back through those that it superseded, as long as they were never sent under an
+      -- operation.
       select e.id as item, e.parent_id as child_of, p.id, p.parent_id, p.operation_id, p.due_at, p.attempts, p.give_up_at,
         p.may_have_arrived, p.lost_attempts
       from ended e join executions p on p.id = e.parent_id and p.state = 'superseded'

@@ -16,8 +16,8 @@ export type CloseRefused = 'still_open' | 'counts_disagree';
 
 /**
  * Closes an operation: recounts its ledger under a lock on its counts, refuses where they disagree, writes the report
- * and freezes the counts. What is still unknown goes to the live lane. One that has closed is left as it is, and its
- * report is given again.
+ * and freezes the counts. Executions that are still unknown go to the live lane. An operation that has closed is left
+ * as it is, and its report is given again.
  */
 export async function closeOperation(
   tx: Transaction,
@@ -92,8 +92,8 @@ async function readLedger(db: Queryable, operationId: Id<'operation'>): Promise<
 }
 
 /**
- * What of an operation's selection is not delivered. In a retry an item that was taken over, and what it did not run,
- * count as delivered where their delivery is; in a replay nothing but its own executions does.
+ * The part of an operation's selection that is not delivered. In a retry, items that were taken over and exclusions
+ * count as delivered where their delivery is; in a replay only its own executions count.
  */
 async function remainderOf(
   db: Queryable,

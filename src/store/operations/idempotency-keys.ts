@@ -1,7 +1,7 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Transaction } from '../db/queryable.ts';
 
-/** A key as it is looked up: only hashes are kept, a client's key may say something about its customers. */
+/** A key as it is looked up: only hashes are kept, as a client's key may say something about its customers. */
 export interface KeyUse {
   scope: string;
   keyHash: Buffer;
@@ -9,10 +9,10 @@ export interface KeyUse {
   fingerprint: Buffer;
 }
 
-/** What requests with a key make: an operation, or, where its scope is the repeating of events, an event. */
+/** Made by a request with a key: an operation, or, where its scope is the repeating of events, an event. */
 type Made = Id<'operation'> | Id<'event'>;
 
-/** What a key stands for now. */
+/** The answer that is stored under a key, or that the key is free. */
 export type KeyLookup<Stored extends Made = Id<'operation'>> =
   | { found: 'stored'; fingerprint: Buffer; operationId: Stored; body: string }
   /** Free, locked for this transaction; `use` is 1, or more where an earlier use has expired. */

@@ -1,7 +1,7 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
-/** A condition that an execution `j` will be sent, or is being sent, without anything that a human has to do first. */
+/** A condition that an execution `j` will be sent, or is being sent, without a human having to act first. */
 export const GOES_BY_ITSELF = `(j.state = 'sending' or (j.state in ('queued', 'scheduled')
   and (select n.state from endpoints n where n.id = j.endpoint_id) = 'enabled'
   and not exists (select from operations w where w.id = j.operation_id and w.closed_at is null
@@ -15,7 +15,7 @@ export interface Joined {
 
 /**
  * One of the executions that an operation joined, or that took its items over, and that will be sent without a human;
- * undefined where there is none. What was joined and then taken over itself is followed to what runs in its place.
+ * undefined where there is none. A joined execution that was taken over itself is followed to its replacement.
  */
 export async function firstJoined(db: Queryable, operationId: Id<'operation'>): Promise<Joined | undefined> {
   const { rows } = await db.query<{ id: Id<'execution'>; due_in_ms: number }>(

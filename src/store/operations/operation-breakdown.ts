@@ -4,7 +4,7 @@ import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
-/** Rows that are told apart at most; what is behind them is in the ledger. */
+/** The most rows that are told apart; the rest is in the ledger. */
 const MOST = 100;
 
 type EndpointRow = { endpoint_id: Id<'endpoint'>; handle: string; endpoints: number } & Record<
@@ -21,8 +21,8 @@ type CauseRow = {
 };
 
 /**
- * What the items of an operation come to at each endpoint, and why those that are not delivered are not: the largest
- * groups first. It reads every item, so that it is asked for when an operation closes, or while it is small.
+ * The results of an operation's items at each endpoint, and the causes of those that are not delivered: the largest
+ * groups first. It reads every item, so it is asked for only when an operation closes, or while the operation is small.
  */
 export async function operationBreakdown(
   db: Queryable,

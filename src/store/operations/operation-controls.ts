@@ -3,7 +3,7 @@ import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 
-/** What was done to an operation: by its owner, or by Redrive itself, which halts and lets pauses expire. */
+/** Acts on an operation: by its owner, or by Redrive itself, which halts and lets pauses expire. */
 export const CONTROL_ACTS = ['pause', 'resume', 'rate', 'cancel', 'halt'] as const;
 
 /** One act of steering an operation, with who did it. */
@@ -11,17 +11,19 @@ export interface OperationControl {
   did: (typeof CONTROL_ACTS)[number];
   /** As credentials name it; `redrive` where nobody asked. */
   actor: string;
-  /** What a rate was set to; null lifts the limit. */
+  /** The rate that was set; null lifts the limit. */
   ratePerSecond?: number | null;
   /** Why it was halted. */
   halt?: Halt;
   at: Date;
 }
 
-/** The actor of what nobody asked for. */
+/** The actor of acts that nobody asked for. */
 export const ITSELF = 'redrive';
 
-/** Writes down what was done to an operation, which the act holds, under the revision of control that it has come to. */
+/**
+ * Writes down an act on an operation, under the revision of control that it has led to; the act holds the operation.
+ */
 export async function noteControl(
   tx: Transaction,
   operationId: Id<'operation'>,
@@ -42,7 +44,7 @@ type ControlRow = {
   at: Date;
 };
 
-/** What was done to a tenant's operation, in its order; the newest `limit` of it. */
+/** The acts on a tenant's operation, in their order; the newest `limit` of them. */
 export async function controlsOf(
   db: Queryable,
   tenantId: Id<'tenant'>,

@@ -13,7 +13,7 @@ import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { firstJoined } from './joined.ts';
 import { loadOperation } from './operations.ts';
 
-/** The facts of an operation, what they were read of, and which execution it waits for where it joined one. */
+/** The facts of an operation, the operation itself, and the execution that it waits for where it joined one. */
 export type FactsAndJoined = OperationFacts & { operation: Operation; joinedExecutionId?: Id<'execution'> };
 
 type FactsRow = {
@@ -26,7 +26,7 @@ type FactsRow = {
   judge_in_ms: number | null;
 };
 
-/** Reads what decides an operation's next step; undefined where there is no such operation. */
+/** Reads the facts that decide an operation's next step; undefined where there is no such operation. */
 export async function operationFacts(
   db: Queryable,
   operationId: Id<'operation'>,
@@ -57,7 +57,7 @@ export async function operationFacts(
   const row = rows[0] as FactsRow;
   const { state, control, interactive, selected, counts, kind, halt } = operation;
   const dueInMs = interactive ? row.due_in_ms : await firstClaimable(db, operationId);
-  // In a replay only its own executions count, and while it sends itself nobody asks what others do.
+  // In a replay only its own executions count, and while an operation sends items of its own nobody asks about others.
   const waitsForOthers = kind === 'retry' && counts.excluded + counts.superseded > 0;
   const joined =
     waitsForOthers && counts.queued + counts.scheduled + counts.sending === 0
@@ -88,8 +88,8 @@ export async function operationFacts(
 }
 
 /**
- * When the first of its canaries that are out is late, or the span of a ramp with something to judge is over; null where
- * nothing of it is judged.
+ * When the first of its canaries that are out is late, or the span of a ramp with something to judge is over; null
+ * where nothing of it is judged.
  */
 const JUDGE_IN_MS = `(case when o.watched and o.control = 'run' and o.state = 'running' then extract(epoch from least(
         (select min(k.began_at) from canaries k where k.operation_id = o.id and k.state = 'testing' and k.claimed > 0)
@@ -107,7 +107,7 @@ async function firstClaimable(db: Queryable, operationId: Id<'operation'>): Prom
     : Math.min(...endpoints.map(({ claimableInMs }) => claimableInMs));
 }
 
-/** What a run does next, as it is written down. */
+/** The next step of a run, as it is written down. */
 export interface NextEvent {
   what: string;
   inMs: number;
@@ -117,7 +117,7 @@ export interface NextEvent {
   awaits?: Id<'execution'>;
 }
 
-/** Writes down what the workflow does next and when at the latest, and which control it has seen. */
+/** Writes down the workflow's next step, when it comes at the latest, and which control the workflow has seen. */
 export async function writeNextEvent(
   db: Queryable,
   operationId: Id<'operation'>,
@@ -140,7 +140,7 @@ interface ControlRow {
   claimable_in_ms: number;
 }
 
-/** What a slice asks before each claim: whether it may run, and the operation's own pace. */
+/** Reads the control that a slice asks for before each claim: whether it may run, and the operation's own pace. */
 export async function readControl(
   db: Queryable,
   operationId: Id<'operation'>,

@@ -6,7 +6,7 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { waitsOfExecutions } from '../reading/waits.ts';
 
-/** One line of an operation's ledger: an execution it made, or what it selected and did not run. */
+/** One line of an operation's ledger: an execution that it made, or an exclusion. */
 export type OperationItem = ItemEvent &
   (
     | {
@@ -25,7 +25,7 @@ export type OperationItem = ItemEvent &
         tookOver?: Id<'execution'>;
         supersededBy?: Id<'execution'>;
         finishedAt?: Date;
-        /** What holds it back, where it is queued or scheduled. */
+        /** The reasons for waiting, where it is queued or scheduled. */
         waitingFor: Wait[];
       }
     | {
@@ -49,7 +49,7 @@ interface ItemEvent {
   key?: string;
 }
 
-/** What to read of a ledger: states (all where absent; `excluded` stands for exclusions), and where to go on. */
+/** A page of a ledger to read: its states (all where absent; `excluded` stands for exclusions), and where to go on. */
 export interface ItemsPage {
   state?: (ExecutionState | 'excluded')[];
   after?: string;

@@ -16,8 +16,8 @@ export async function moveSelection(
 }
 
 /**
- * Renews the planner's statistics after a large selection. Without them the first claims are planned for a table that was
- * empty a moment ago: measured, 860 µs an item instead of 50.
+ * Renews the planner's statistics after a large selection. Without them the first claims are planned for a table that
+ * was empty a moment ago: measured, 860 µs an item instead of 50.
  */
 export async function renewStatistics(db: Queryable): Promise<void> {
   await db.query('analyze executions');

@@ -7,11 +7,11 @@ import type { Queryable, Transaction } from '../db/queryable.ts';
 import type { SelectionCursor } from '../selection/selection-page.ts';
 
 /*
- * Every change of an operation's state, one verb each. The database refuses what the transition table of the domain does
- * not name (RD003).
+ * Every change of an operation's state, one verb each. The database refuses every change that the transition table
+ * of the domain does not name (RD003).
  */
 
-/** Since when it runs, and with what behind it: what an estimate of its end begins with. */
+/** Since when it runs, and how many items had ended by then: an estimate of its end begins with these. */
 const RUNNING_SINCE = `running_since = clock_timestamp(), ended_before = (
        select c.expected - c.excluded - c.queued - c.scheduled - c.sending - c.unknown
        from operation_counts c where c.operation_id = operations.id)`;
@@ -51,9 +51,9 @@ export async function showRunning(db: Queryable, operationId: Id<'operation'>): 
 }
 
 /**
- * Commits what the owner wants of an operation, with a new revision; every slice reads it at its next claim. Fenced by
- * the states that take it; false where the state does not, or the operation is not the tenant's. A cancel is never taken
- * back: where a step of it has failed, resuming tries that again, and so does a further cancel.
+ * Commits the control that the owner wants of an operation, with a new revision; every slice reads it at its next
+ * claim. Fenced by the states that allow it; false in any other state, or where the operation is not the tenant's. A
+ * cancel is never taken back: where a step of it has failed, resuming or another cancel tries that step again.
  */
 export async function commitControl(
   db: Queryable,
@@ -84,13 +84,13 @@ export async function commitControl(
       next_event = 'control', next_event_at = now()
     from before b where operations.id = b.id returning operations.id
     ), let_go as (
-      -- What comes next is judged by itself: what was held or still out begins again, and after a halt everything does.
+      -- The next canaries are judged by themselves: those held or still out begin again, and after a halt all do.
       delete from canaries k using before b
       where k.operation_id = b.id and $3 = 'run' and (k.state <> 'passed' or b.state = 'halted')
     ), forgotten as (
       delete from operation_pulses u using before b where u.operation_id = b.id and $3 = 'run'
     ), paced as (
-      -- A new rate counts from when what is booked under the old one is over: its next free time may be minutes away.
+      -- A new rate counts from the end of the sends booked under the old one, whose next free time may be minutes away.
       update operation_pacing p set arrival_at = least(p.arrival_at, now() + ${BOOKED_AT_MOST_MS} * interval '1 millisecond')
       from changed c where p.operation_id = c.id and $4
     )
@@ -119,7 +119,9 @@ export async function cancelExpired(db: Queryable, operationId: Id<'operation'>)
   return rowCount === 1;
 }
 
-/** Asks for the cancel of an operation whose workflow was cancelled from outside; true when it was this call that did. */
+/**
+ * Asks for the cancel of an operation whose workflow was cancelled from outside; true when it was this call that did.
+ */
 export async function cancelFromOutside(db: Queryable, operationId: Id<'operation'>): Promise<boolean> {
   const { rowCount } = await db.query(
     `update operations set control = 'cancel', control_revision = control_revision + 1, state = 'closing', expires_at = null
@@ -130,8 +132,8 @@ export async function cancelFromOutside(db: Queryable, operationId: Id<'operatio
 }
 
 /**
- * Halts a running operation, with the reason; it waits for a human for `waitsMs`, and is then cancelled by itself. False
- * where it does not run.
+ * Halts a running operation, with the reason; it waits for a human for `waitsMs`, and is then cancelled by itself.
+ * False where it does not run.
  */
 export async function haltOperation(
   db: Queryable,
@@ -149,7 +151,7 @@ export async function haltOperation(
   return rowCount === 1;
 }
 
-/** What became of an operation of which a step failed, whose it is, and the state it was found in. */
+/** The fate of an operation of which a step failed, its tenant, and the state it was found in. */
 export interface Stuck {
   tenantId: Id<'tenant'>;
   became: 'halted' | 'halted_already' | 'overtaken' | 'ended';
@@ -157,9 +159,10 @@ export interface Stuck {
 }
 
 /**
- * Halts an operation of which a step has failed, whatever it was about to do; a cancel stays asked for. Its run is the one
- * that says so and has nothing more to see. Not where its owner has asked for something that the run has not seen yet
- * (`overtaken`), unless it failed in looking: that is tried first. Undefined where there is no such operation.
+ * Halts an operation of which a step has failed, whatever it was about to do; a cancel stays asked for. The run itself
+ * calls this, and has no further control to see. Does not halt where the owner has asked for something that the run has
+ * not seen yet (`overtaken`): that is tried first, unless the run failed in looking. Undefined where there is no such
+ * operation.
  */
 export async function haltStuck(
   db: Queryable,

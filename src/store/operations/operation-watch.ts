@@ -4,7 +4,7 @@ import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 
-/** What a watched operation is judged by. */
+/** The facts that a watched operation is judged by. */
 export interface Watched {
   tenantId: Id<'tenant'>;
   options: OperationOptions;
@@ -31,7 +31,7 @@ interface PulsesRow {
   first_bad: number;
 }
 
-/** Holds a watched operation that runs and reads what it is judged by; undefined where another does, or it does not run. */
+/** Holds a watched operation that runs, and reads its facts; undefined where another holds it, or it does not run. */
 export async function lockWatched(
   tx: Transaction,
   operationId: Id<'operation'>,

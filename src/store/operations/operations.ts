@@ -15,7 +15,7 @@ const COLUMNS = `o.*, c.expected, c.queued, c.scheduled, c.sending, c.unknown, c
     or (o.start_confirmed_at is null and o.created_at < now() - interval '10 seconds'))) as stalled`;
 const TABLES = 'operations o join operation_counts c on c.operation_id = o.id';
 
-/** What is needed to write a new operation down. */
+/** The fields with which a new operation is written down. */
 export type NewOperation = Pick<
   Operation,
   'id' | 'tenantId' | 'kind' | 'surface' | 'workflowId' | 'interactive' | 'target' | 'selection' | 'options'
@@ -88,7 +88,10 @@ export async function loadOperation(
   return rows[0] && operationFrom(rows[0]);
 }
 
-/** Operations of a tenant, newest first, before a given one: all, or those of a surface, or that came with an estimate. */
+/**
+ * Operations of a tenant, newest first, before a given one: all, those of a surface, or those that came with an
+ * estimate.
+ */
 export async function listOperations(
   db: Queryable,
   tenantId: Id<'tenant'>,

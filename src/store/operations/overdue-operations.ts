@@ -15,8 +15,8 @@ const COLUMNS = `o.id, o.tenant_id, o.workflow_id, o.interactive, o.kind, o.stat
 
 /**
  * Finds operations that need a push: accepted without a confirmed start, 30 s past their next event, with a control
- * their workflow has not seen, or waiting although what they wait for has come to an end or something is claimable. A
- * rotating few others are looked at as well, so that a run terminated by hand is found soon.
+ * their workflow has not seen, or waiting although their wait has come to an end or something is claimable. A rotating
+ * few others are looked at as well, so that a run terminated by hand is found soon.
  */
 export async function findOverdue(db: Queryable, limit: number, samples: number): Promise<Overdue[]> {
   const { rows } = await db.query<RunnableRow & Pick<Overdue, 'why'>>(
@@ -33,7 +33,7 @@ export async function findOverdue(db: Queryable, limit: number, samples: number)
               (o.next_event in ('due', 'lease', 'reconciled', 'judged')
                 and (c.queued + c.scheduled + c.sending + c.unknown = 0
                   or (o.control = 'cancel' and c.queued + c.scheduled + c.sending = 0)))
-              -- A pause holds back what is unsent: where nothing is, it waits for nobody.
+              -- A pause holds back unsent items: where there are none, it waits for nobody.
               or (o.next_event = 'expiry' and o.selected_at is not null and c.queued + c.scheduled = 0
                 and o.control = 'pause' and not (o.state = 'halted' and o.halt->>'reason' = 'failed_step'))
               or (o.next_event = 'joined' and not exists (

@@ -3,8 +3,8 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /**
- * The endpoints that an operation has something unsent for, at most `limit` of them. From one endpoint to the next by the
- * index of the queue, however many items each has; what the live lane sends are few items.
+ * The endpoints that an operation has something unsent for, at most `limit` of them. Goes from one endpoint to the next
+ * by the index of the queue, however many items each has; the items that the live lane sends are few.
  */
 export async function unsentEndpoints(
   db: Queryable,

@@ -5,7 +5,7 @@ import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { filterConditions } from '../selection/filter-conditions.ts';
 
-/** One delivery with what one wants to see of its event. */
+/** One delivery with the fields of its event that one wants to see. */
 export interface Delivery {
   id: Id<'delivery'>;
   endpointId: Id<'endpoint'>;

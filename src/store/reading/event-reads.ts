@@ -14,7 +14,7 @@ export interface Event {
   occurredAt?: Date;
   acceptedAt: Date;
   ingestionBatchId?: string;
-  /** The call that brought it: what its first deliveries were dispatched together with. */
+  /** The call that brought it: the first deliveries of all its events were dispatched together. */
   ingestCallId: string;
   payloadBytes: number;
   /** False once it has expired or was erased, and for suppressed repeats, which keep none. */

@@ -3,7 +3,7 @@ import { onlyRow } from '../db/only-row.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
 
-/** What waits, as gauges show it. Depths are counted up to a bound: a gauge must not read a table of millions. */
+/** The queues, as gauges show them. Depths are counted up to a bound: a gauge must not read a table of millions. */
 export interface QueueGauges {
   live: { queued: number; scheduled: number; oldestAgeSeconds: number };
   operations: { state: OperationState; count: number }[];

@@ -1,7 +1,7 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
-/** Things that have a name besides their id: endpoints their handles, events the ids that their senders gave them. */
+/** Things that have a name besides their id: endpoints have handles, events the ids that their senders gave them. */
 export type NamedKind = 'endpoint' | 'event';
 
 /** A name as it was sent, and the uuid in it where it can be read as an id. */
@@ -10,14 +10,14 @@ export interface Named<Kind extends NamedKind> {
   id?: Id<Kind>;
 }
 
-/** What names stand for, by their texts; what names nothing of the tenant's is not there. */
+/** The ids that names stand for, by their texts; a name that stands for nothing of the tenant's is left out. */
 export type NamedIds<Kind extends NamedKind> = Map<string, Id<Kind>[]>;
 
 type FoundRow<Kind extends NamedKind> = { text: string; ids: Id<Kind>[] };
 
 /**
- * The endpoints of a tenant that are named by id or handle. A handle stands for the endpoint that has it, or where that is
- * deleted for the newest that had it.
+ * The endpoints of a tenant that are named by id or handle. A handle stands for the endpoint that has it, or where that
+ * is deleted for the newest that had it.
  */
 export async function endpointsNamed(
   db: Queryable,
@@ -37,9 +37,9 @@ export async function endpointsNamed(
 }
 
 /**
- * The events of a tenant that are named by id or by their sender's own id. An id of ours wins; what is none of the
- * tenant's may still be the name that its sender gave. Such a name stands for the first event that has it, of each type and
- * source in the order of their acceptance, and behind it for those that were sent again and stand for it.
+ * The events of a tenant that are named by id or by their sender's own id. An id of ours wins; one that is not the
+ * tenant's may still be the name that a sender gave. Such a name stands for the first event that has it, for each type
+ * and source in the order of their acceptance, and behind it for those that were sent again and stand for it.
  */
 export async function eventsNamed(
   db: Queryable,

@@ -17,14 +17,14 @@ import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 
-/** So many endpoints of an operation are looked at, each by what is due there first. */
+/** The endpoints of an operation that are looked at, each by its item that is due first. */
 const ENDPOINTS_OF_OPERATION = 20;
 
 const ms = (time: string): string => `(extract(epoch from ${time}) * 1000)::float8`;
 const slotsOf = (id: string): string =>
   `(select coalesce(sum(s.slots), 0)::int from pace_slots s where s.paced_id = ${id} and s.expires_at > clock_timestamp())`;
 
-/** SQL: what an endpoint `n` with its version `v` and its pace `p` takes now, as {@link endpointFacts} reads it. */
+/** SQL: the facts of an endpoint `n` with its version `v` and its pace `p`, as {@link endpointFacts} reads them. */
 export const ENDPOINT_FACTS = `n.state as endpoint_state, v.rate_per_second as endpoint_rate,
   v.max_concurrency as endpoint_concurrency, p.window_size, p.openings,
   ${ms('p.arrival_at')} as endpoint_arrival_ms, ${ms('p.floor_until')} as floor_until_ms,
@@ -94,7 +94,7 @@ const factsOf = (head: string): string => `with items as materialized (${head}),
   left join operation o on o.id = i.operation_id
   left join canaries c on o.has_canary and c.operation_id = o.id and c.endpoint_id = i.endpoint_id`;
 
-/** What holds back those of these executions that are queued or scheduled; the others are not in the answer. */
+/** The reasons for waiting of those of these executions that are queued or scheduled; the others are left out. */
 export async function waitsOfExecutions(
   db: Queryable,
   executionIds: readonly Id<'execution'>[],
@@ -110,8 +110,8 @@ export async function waitsOfExecutions(
 }
 
 /**
- * What holds back something of these operations, by what is due first at each of their endpoints, the first twenty of them.
- * What has closed, or has nothing unsent, is not in the answer.
+ * The reasons for waiting of these operations, by the item that is due first at each of their endpoints, the first
+ * twenty of them. An operation that has closed, or has nothing unsent, is left out.
  */
 async function waitsOfOperations(
   db: Queryable,
@@ -149,7 +149,7 @@ async function waitsOfOperations(
   return new Map([...found].map(([id, waits]) => [id, anyOf(waits)]));
 }
 
-/** Operations with what holds back something of each: what its owner wants of it, too, where nothing is unsent. */
+/** Operations with their reasons for waiting; the pause or halt of one is shown also where nothing is unsent. */
 export async function withWaits(db: Queryable, operations: readonly Operation[]): Promise<Operation[]> {
   const open = operations.filter(({ closedAt }) => closedAt === undefined);
   const waits = await waitsOfOperations(
@@ -188,7 +188,7 @@ export async function countWaitingAt(
   return rows[0]?.waiting ?? 0;
 }
 
-/** What holds back whatever is to be sent to the endpoint of a row. */
+/** The reasons for waiting that hold for every delivery to the endpoint of a row. */
 export function waitsOfEndpoint(row: EndpointFactsRow): Wait[] {
   return endpointWaits(endpointFacts(row), row.now_ms);
 }

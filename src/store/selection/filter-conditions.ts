@@ -4,18 +4,20 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { millisecondEdge, type TimeBound } from '../../domain/time/instant.ts';
 import type { Parameters } from '../db/parameters.ts';
 
-/** A part of what a filter selects, which is read by itself: of one endpoint, one fault, or some states. */
+/** A part of a filter's selection that is read by itself: of one endpoint, one fault, or some states. */
 export type Partition = { endpointId?: Id<'endpoint'>; faultCode?: string; states?: DeliveryState[] };
 
 /** Whose deliveries a filter is applied to, and since when. */
 interface FilterScope {
   tenantId: Id<'tenant'>;
   tenants?: SelectedTenants | undefined;
-  /** Ages count from here, or from now. */
+  /** Ages count back from this time, or from now. */
   asOf?: Date | undefined;
 }
 
-/** The SQL of one member: a condition on `deliveries d`, or on its `events v`, which all such members look up at once. */
+/**
+ * The SQL of one member: a condition on `deliveries d`, or on its `events v`, which all such members look up at once.
+ */
 interface MemberCondition<Value> {
   on: 'd' | 'v';
   sql(value: Value, p: Parameters, scope: FilterScope): string;
@@ -77,8 +79,8 @@ const CONDITIONS = {
 } satisfies { [Member in keyof DeliveryFilter]-?: MemberCondition<NonNullable<DeliveryFilter[Member]>> };
 
 /**
- * The conditions of a filter over `deliveries d`, every one bound to the tenant. A member that is absent adds
- * none, an empty array matches nothing. An absent state means failed: that is what one retries.
+ * The conditions of a filter over `deliveries d`, every one bound to the tenant. A member that is absent adds none, an
+ * empty array matches nothing. An absent state means failed: these deliveries are the ones to retry.
  */
 export function filterConditions(
   tenantId: Id<'tenant'>,
@@ -127,17 +129,17 @@ export function bound(column: string, operator: '>' | '<', time: TimeBound, p: P
     : `${column} < ${p.add(millisecondEdge('end', time))}::timestamptz`;
 }
 
-/** What there is few of at any time. */
+/** States that few deliveries are in at any time. */
 const RARE_STATES: readonly DeliveryState[] = ['unknown', 'cancelled', 'ignored'];
 
-/** The states that partial indexes hold: what failed, what was not delivered yet or failed, and what is rare. */
+/** The states that partial indexes hold: failed; failed or not delivered yet; and the rare ones. */
 const INDEXED_STATES: readonly (readonly DeliveryState[])[] = [
   ['failed'],
   ['failed', 'pending'],
   RARE_STATES,
 ];
 
-/** The ranges of states that are read one after the other; undefined for all that were asked for at once. */
+/** The ranges of states that are read one after the other; undefined stands for all that were asked for, at once. */
 export function rangesOf(asked: DeliveryState[] | undefined): (DeliveryState[] | undefined)[] {
   const rare = asked?.filter((state) => RARE_STATES.includes(state)) ?? [];
   const others = asked?.filter((state) => !RARE_STATES.includes(state)) ?? [];
@@ -158,7 +160,7 @@ function statesCondition(states: DeliveryState[], p: Parameters): string {
   ].join(' and ');
 }
 
-/** One value by equality: an index is read in its order behind it. */
+/** One value is compared by equality: an index is read in the order of the columns behind it. */
 function oneOf(column: string, type: 'uuid' | 'text', values: string[], p: Parameters): string {
   return values.length === 1
     ? `${column} = ${p.add(values[0])}::${type}`
@@ -171,7 +173,7 @@ function ago(ms: number, p: Parameters, { asOf }: FilterScope): string {
       - ${p.add(ms)}::float8 * interval '1 millisecond')`;
 }
 
-/** An execution without a child: the end of its chain, and what a further retry would be the child of. */
+/** An execution without a child: the end of its chain, and the parent of a further retry. */
 const CHILDLESS = `(x.keeps_slot or x.parent_id is null)
       and not exists (select from executions c where c.parent_id = x.id and c.keeps_slot)`;
 

@@ -15,29 +15,32 @@ import {
   stillSelected,
 } from './selection-page.ts';
 
-/** What one stretch of a selection became. */
+/** The result of freezing one stretch of a selection. */
 export interface Frozen {
   /** Deliveries that were read. */
   selected: number;
   /** The last of them. */
   last?: SelectionPlace;
-  /** Deliveries that changed hands while the statement ran; to be decided again by a statement that sees it. */
+  /** Deliveries that changed hands while the statement ran; to be decided again by a statement that sees the change. */
   raced: Id<'delivery'>[];
 }
 
-/** What freezing must know of an operation. */
+/** The fields of an operation that freezing needs. */
 export type FrozenOperation = Pick<
   Operation,
   'id' | 'tenantId' | 'kind' | 'target' | 'interactive' | 'selection' | 'options' | 'watermark'
 >;
 
-/** What is decided in the place of a stretch. */
+/** Options of a freeze: other deliveries than a stretch, and how they are decided. */
 interface FreezeOptions {
   /** These deliveries, instead of the stretch. */
   only?: Id<'delivery'>[];
-  /** Whatever they have become since the operation was accepted. */
+  /** They are decided also where they have changed since the operation was accepted. */
   again?: boolean;
-  /** As if nobody else gave the same deliveries an execution meanwhile: a tenth faster, and an error (23505) where one does. */
+  /**
+   * Assumes that nobody else gives the same deliveries an execution meanwhile: a tenth faster, and an error (23505)
+   * where one does.
+   */
   unopposed?: boolean;
 }
 
@@ -53,9 +56,9 @@ type FrozenRow = {
 
 /**
  * Decides each delivery of a stretch and makes it an item of the operation or an exclusion with its reason, in one
- * set-based statement. An open execution elsewhere is joined (`coalesced`), or superseded where this request may
- * take it over; what is being sent is never taken over. A conflict with a concurrent statement is left undecided
- * and returned as raced.
+ * set-based statement. An open execution elsewhere is joined (`coalesced`), or superseded where this request may take
+ * it over; one that is being sent is never taken over. A conflict with a concurrent statement is left undecided and
+ * returned as raced.
  */
 export async function freezePage(
   tx: Transaction,
@@ -97,21 +100,21 @@ export async function freezePage(
           and not exists (select from executions c where c.parent_id = e.id and c.keeps_slot)
         order by e.id desc limit 1
       ) tip on true
-      -- What a closed operation left unknown and was resolved to be sent again is the live lane's.
+      -- An execution that a closed operation left unknown and that was resolved to be sent again is the live lane's.
       left join operations holder on holder.id = tip.operation_id and tip.open and holder.closed_at is null
     ),
     -- The rules of retryFate, in its order.
     decided as materialized (
       select s.*, case
-        -- Look-ups by delivery and event alone, here and below: EXISTS may be hashed, and the operation may be looked up
-        -- first: each page would then read all that it has already, or the payloads of every event there is.
+        -- Look-ups by delivery and event alone, here and below: EXISTS may be hashed, and the operation may be looked
+        -- up first: each page would then read all items that it has already, or the payloads of every event there is.
         when (select x.delivery_id from exclusions x where x.operation_id = ${op} and x.delivery_id = s.id) is not null
           or ${op} = any (array(select x.operation_id from executions x where x.delivery_id = s.id)) then 'mine'
         when s.state = 'delivered' and ${operation.kind === 'retry'} then 'already_delivered'
         when s.tip_state = 'sending' then 'coalesced'
         when s.tip_state = 'unknown' then 'outcome_unknown'
         when not s.tip_open and s.tip_reason = 'suppressed_duplicate' then ${
-          // Where filters run again, so does the look for a first one: it has a child that says the same.
+          // Where filters run again, so does the search for a first event: it gets a child that says the same.
           matchFilter ? `'repeat'` : `'suppressed_duplicate'`
         }
         ${takesResent ? '' : `when not s.tip_open and s.resent_by is not null then 'resent'`}
@@ -166,7 +169,8 @@ export async function freezePage(
         .join(', ')} limit 1)
     select (select count(*)::int from page) as selected, (select accepted_at::text from last) as last_accepted_at,
       (select id from last) as last_id, (select tenant_id from last) as last_tenant_id,
-      -- By a hashed list: how much is inserted is not known when this is planned, and a join would compare all with all.
+      -- By a hashed list: the number of inserted rows is not known when this is planned, and a join would compare all
+      -- with all.
       array(select d.id from decided d where d.decision in ('new', 'take', 'repeat')
         and d.id not in (select i.delivery_id from inserted i)) as raced,
       array(select d.id from decided d
@@ -176,8 +180,9 @@ export async function freezePage(
     p.values,
   );
   const row = result.rows[0] as FrozenRow;
-  // A failed delivery stays failed while its retry waits. Only one that was never attempted, or whose newest run with an
-  // attempt was taken over, is pending by the rule once it has an open execution: these few are written, the mass is not.
+  // A failed delivery stays failed while its retry waits. Only one that was never attempted, or whose newest run with
+  // an attempt was taken over, is pending by the rule once it has an open execution: these few are written, the mass is
+  // not.
   await refoldDeliveries(tx, row.pending);
   return {
     selected: row.selected,
@@ -188,7 +193,7 @@ export async function freezePage(
   };
 }
 
-/** Excludes as `changed_since` what kept changing hands while it was being frozen. */
+/** Excludes as `changed_since` the deliveries that kept changing hands while they were being frozen. */
 export async function excludeChanged(
   db: Queryable,
   { id, tenantId, selection }: Pick<Operation, 'id' | 'tenantId' | 'selection'>,

@@ -92,8 +92,8 @@ export async function eventsToMatch(
 
 /**
  * Makes first deliveries of events as items of an operation, each with its first execution; at an endpoint that takes
- * nothing it is ignored, as when the event came in, and no item. Returns those that are no items, and those that somebody
- * else has made meanwhile: they are decided like every delivery that is there already.
+ * nothing the delivery is ignored, as when the event came in, and is not an item. Returns the deliveries that are not
+ * items, and those that somebody else has made meanwhile: they are decided like every delivery that is there already.
  */
 export async function insertFirstDeliveries(
   tx: Transaction,
@@ -138,7 +138,7 @@ export async function insertFirstDeliveries(
   return rows.map((row) => row.id);
 }
 
-/** Excludes what an endpoint had and no longer wants; what it has got is excluded as delivered. */
+/** Excludes deliveries that their endpoint no longer wants; those that it has got are excluded as delivered. */
 export async function excludeUnmatched(
   db: Queryable,
   operationId: Id<'operation'>,

@@ -40,7 +40,7 @@ export interface UnknownInFilter {
 /** How far the events of an ingest call are from the time in its id. */
 const NEAR = `interval '10 minutes'`;
 
-/** Which ids of ours in a filter are not the tenant's; what clients named themselves may be named before it is there. */
+/** Which ids of ours in a filter are not the tenant's; names that clients gave may be used before they exist. */
 export async function unknownInFilter(
   db: Queryable,
   tenantId: Id<'tenant'>,

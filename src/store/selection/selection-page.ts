@@ -23,17 +23,17 @@ export interface SelectionCursor {
 /** A place in the order of a selection, within a partition. */
 export type SelectionPlace = Omit<SelectionCursor, 'partition'>;
 
-/** What of a selection is read at once: what follows `after`, up to and with `upTo`, `limit` deliveries at most. */
+/** The part of a selection that is read at once: behind `after`, up to and with `upTo`, at most `limit` deliveries. */
 export interface Stretch {
   after: SelectionCursor;
   upTo?: SelectionPlace;
   limit?: number;
 }
 
-/** All of it. */
+/** The whole selection. */
 export const WHOLE: Stretch = { after: { partition: 0 } };
 
-/** With more endpoints than these one range of the tenant costs less than one of each. */
+/** With more endpoints than this, one range of the tenant costs less than one range of each. */
 const MAX_ENDPOINT_PARTITIONS = 50;
 
 /** The ranges a filter is read in, so that each page is one ordered range of one index. */
@@ -43,7 +43,7 @@ export function partitionsOf(selection: Selection): Partition[] {
   const apart = (ends: Partition[]) =>
     ends.flatMap((end) => rangesOf(state).map((states) => ({ ...end, ...(states ? { states } : {}) })));
   const byEndpoint = endpointIds && [...new Set(endpointIds)].map((endpointId) => ({ endpointId }));
-  // What asks for newest executions finds few in each range.
+  // A filter for newest executions finds few in each range.
   if (newest && !faultCodes)
     return apart(byEndpoint && byEndpoint.length <= MAX_ENDPOINT_PARTITIONS ? byEndpoint : [{}]);
   if (byEndpoint) return apart(byEndpoint);
@@ -69,7 +69,7 @@ export function orderBy(alias: string, selection: Selection): string {
     .join(', ');
 }
 
-/** The condition for what lies on one side of a place in that order; none where there is no place. */
+/** The condition for rows on one side of a place in that order; none where there is no place. */
 function beside(
   alias: string,
   operator: '>' | '<=',
@@ -87,8 +87,8 @@ function beside(
 }
 
 /**
- * A statement that reads those of these deliveries that a filter still selects, as `(id, accepted_at)`: for what changed
- * hands while it was looked at.
+ * A statement that reads those of these deliveries that a filter still selects, as `(id, accepted_at)`: for deliveries
+ * that changed hands while they were looked at.
  */
 export function stillSelected(
   tenantId: Id<'tenant'>,
@@ -134,7 +134,7 @@ export function eventPage(
 ): string {
   const { afresh, tenants } = selection;
   const where = [...eventConditions(tenantId, afresh, tenants, p), ...beside('v', '>', selection, cursor, p)];
-  // What comes in while it selects was matched just now; without a bound it would run after it without an end.
+  // Events that come in while it selects were matched just now; without a bound it would run after them without an end.
   if (operationId)
     where.push(`v.accepted_at <= (select o.watermark from operations o where o.id = ${p.add(operationId)})`);
   return `select v.* from events v where ${where.join('\n      and ')}
@@ -192,8 +192,8 @@ export function selectionPage(
 }
 
 /**
- * A statement that reads a stretch of what an operation selected and did not deliver, in the order of their ids: what is
- * still to be sent by it is left out, and of a retry what has been delivered by anybody.
+ * A statement that reads a stretch of the deliveries that an operation selected and did not deliver, in the order of
+ * their ids: those that it still has to send are left out, and for a retry those that anybody has delivered.
  */
 function remainderPage(
   tenantId: Id<'tenant'>,

@@ -13,8 +13,8 @@ import {
 } from './selection-page.ts';
 
 /**
- * The next stretches of a selection, up to `most` of `page` deliveries each: what transactions of their own may freeze at
- * the same time, because no delivery can be in two of them. Only the last has a limit, and may be followed by another.
+ * The next stretches of a selection, up to `most` of `page` deliveries each. Transactions of their own may freeze them
+ * at the same time, because no delivery can be in two of them. Only the last has a limit; another may follow it.
  */
 export async function nextStretches(
   db: Queryable,
@@ -54,7 +54,7 @@ async function lastOfPage(
 ): Promise<SelectionPlace | undefined> {
   const p = new Parameters();
   const { rows } = await db.query<PlaceRow>(
-    // The text is made of the one that is wanted: in the same list it would be made of all of the page.
+    // The text is made for the one row that is wanted: in the inner list it would be made for the whole page.
     `select l.accepted_at::text as accepted_at, l.id, l.tenant_id
      from (select p.* from (${selectionPage(tenantId, selection, { after, limit: page }, p, watermark)}) p
        order by ${orderOf(selection)

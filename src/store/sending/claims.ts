@@ -9,11 +9,11 @@ import { LIVE_LANE } from '../db/queryable.ts';
 export interface Grant {
   endpointId: Id<'endpoint'>;
   count: number;
-  /** Only what nothing before it keeps waiting. */
+  /** Only items that nothing before them keeps waiting. */
   ordered?: boolean;
-  /** Only what comes after it in the queue. */
+  /** Only items behind this place in the queue. */
   after?: QueuePlace;
-  /** Nothing, where the endpoint is not as it was at this revision: the grant was made by what it was. */
+  /** Nothing where the endpoint is not at this revision any more: the grant was made for the endpoint as it was. */
   revision?: number;
 }
 
@@ -23,10 +23,10 @@ export interface QueuePlace {
   executionId: Id<'execution'>;
 }
 
-/** By this a claim that is under way is known among what Postgres does: see {@link isClaiming}. */
+/** Marks a claim that is under way among the statements that Postgres runs: see {@link isClaiming}. */
 const CLAIM_MARK = '/* redrive claim */';
 
-/** Before every execution. */
+/** An id before those of all executions. */
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** One item that this sender, and nobody else, may send until its lease ends. */
@@ -47,23 +47,29 @@ export interface ClaimedItem {
   /** Attempts recorded so far of its delivery, over all executions. */
   deliveryAttempts: number;
   mayHaveArrived: boolean;
-  /** What its operation asks for, in the place of what its endpoint does. */
+  /** The policy that its operation asks for, instead of its endpoint's. */
   onAmbiguous?: OnAmbiguous;
-  /** It may be refused by its preparation, which looks at what is true now. */
+  /** It may be refused by its preparation, which looks at the facts as they are now. */
   prepares: boolean;
   body: string;
 }
 
-/** What a claim took, what it left because it cannot or must not be sent, and the endpoints that have changed. */
+/**
+ * The items that a claim took, the executions that it left because they cannot or must not be sent, and the endpoints
+ * that have changed.
+ */
 export interface Claim {
   items: ClaimedItem[];
   withoutPayload: Id<'execution'>[];
-  /** Retries of what was acknowledged at the moment when they were selected. */
+  /** Retries of deliveries that were acknowledged at the moment when they were selected. */
   acknowledged: Id<'execution'>[];
   stale: Id<'endpoint'>[];
 }
 
-/** Of an item; of an execution that is left only `id` and `arrived`, of an endpoint that has changed only `endpoint_id`. */
+/**
+ * The row of an item; that of an execution that is left has only `id` and `arrived`, that of an endpoint that has
+ * changed only `endpoint_id`.
+ */
 interface ClaimRow {
   id: Id<'execution'> | null;
   delivery_id: Id<'delivery'>;
@@ -85,10 +91,10 @@ interface ClaimRow {
 /**
  * Claims due items of `workedBy` up to each endpoint's grant and `maxBytes` of payload (at least one item), under a
  * lease of `leaseMs` by the database's clock. Nothing is claimed of an operation whose control does not say run, nor at
- * an endpoint that has changed since its grant, and no retry of what has arrived: a freeze does not lock the deliveries that
- * it reads, so that an acknowledgement can be written while it runs, and neither sees the other. Runs outside a
- * transaction, and again where it met a deadlock: a freeze that looks at something twice can hold counts while it waits
- * for an item.
+ * an endpoint that has changed since its grant, and no retry of a delivery that has arrived: a freeze does not lock the
+ * deliveries that it reads, so that an acknowledgement can be written while it runs, and neither sees the other. Runs
+ * outside a transaction, and again where it met a deadlock: a freeze that looks at something twice can hold counts
+ * while it waits for an item.
  */
 export async function claimItems(
   db: Queryable,
@@ -211,7 +217,7 @@ export async function databaseTime(db: Queryable): Promise<string> {
   return rows[0]?.now ?? '';
 }
 
-/** Whether a claim is under way that began before a time, and so may not see what was committed by then. */
+/** Whether a claim is under way that began before a time, and so may not see changes committed by then. */
 export async function isClaiming(db: Queryable, before: string): Promise<boolean> {
   const { rows } = await db.query<{ found: boolean }>(
     `select exists (select from pg_stat_activity where datname = current_database() and state = 'active'

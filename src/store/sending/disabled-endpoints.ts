@@ -5,8 +5,9 @@ import { type RunnableRow, runnableFrom } from '../operations/runnable.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 
 /**
- * SQL: until when items of the operation `o` wait at the endpoint `n`, which an operator disabled after the operation was
- * accepted; `-infinity` where they do not wait: it is enabled, gone or deleted, or they belong to no open operation.
+ * SQL: until when items of the operation `o` wait at the endpoint `n`, which an operator disabled after the operation
+ * was accepted; `-infinity` where they do not wait: it is enabled, gone or deleted, or they belong to no open
+ * operation.
  */
 export const WAITS_UNTIL = `case when n.state = 'disabled' and n.disabled_reason = 'operator'
     and o.closed_at is null and n.disabled_at >= o.created_at
@@ -18,8 +19,8 @@ export async function holdEndpoints(tx: Transaction, endpointIds: Id<'endpoint'>
 }
 
 /**
- * Hands items of operations that wait at disabled endpoints from the live lane to their operations, up to `limit` of them:
- * the live lane would have to look past them each time. The same transaction holds these endpoints.
+ * Hands items of operations that wait at disabled endpoints from the live lane to their operations, up to `limit` of
+ * them: the live lane would have to look past them each time. The same transaction holds these endpoints.
  */
 export async function handOverWaiting(
   tx: Transaction,
@@ -53,7 +54,7 @@ export async function handBackWaiting(
   );
 }
 
-/** Endpoints that take nothing, where an interactive operation has something that was handed over to it and waits no more. */
+/** Endpoints that take nothing, where an interactive operation has items handed over to it that wait no more. */
 export async function closedEndpointsOf(
   db: Queryable,
   operationId: Id<'operation'>,
@@ -69,7 +70,7 @@ export async function closedEndpointsOf(
   return rows.map((row) => row.id);
 }
 
-/** So many items of one operation wait at an endpoint. */
+/** The number of items of one operation that wait at an endpoint. */
 export interface WaitingItems {
   operationId: Id<'operation'>;
   items: number;
@@ -100,8 +101,8 @@ export async function itemsWaitingAt(
 }
 
 /**
- * Notes for the open operations that have something unsent at an endpoint that they are to look again, now: its state has
- * changed. Returns them, to be nudged; the sweeper nudges where that is lost.
+ * Tells the open operations with unsent items at an endpoint to look again now, as its state has changed. Returns them,
+ * to be nudged; the sweeper nudges where that is lost.
  */
 export async function wakeOperationsAt(
   db: Queryable,

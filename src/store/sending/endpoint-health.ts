@@ -5,7 +5,7 @@ import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts'
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 
-/** A circuit that has opened, for how long and for the how manieth time in a row, or that has closed. */
+/** A circuit that has opened, for how long and how many times in a row, or that has closed. */
 export type CircuitChange =
   | { endpointId: Id<'endpoint'>; now: 'open'; openings: number; forMs: number }
   | { endpointId: Id<'endpoint'>; now: 'closed' };
@@ -20,8 +20,9 @@ interface HealthRow {
 }
 
 /**
- * Lets what some requests said of their endpoints change how senders treat these; the rules are those of the domain.
- * Rows are locked in the order of their ids. Returns whose circuits opened, further or for the first time, and whose closed.
+ * Changes how senders treat endpoints by the signs of some requests to them, by the rules of the domain. Rows are
+ * locked in the order of their ids. Returns the circuits that opened, again or for the first time, and those that
+ * closed.
  */
 export async function reactToSigns(
   tx: Transaction,
@@ -66,7 +67,7 @@ export async function reactToSigns(
        floor_until = case
          when t.closed_for_ms is not null
            then greatest(p.floor_until, clock_timestamp() + t.closed_for_ms * interval '1 millisecond')
-         -- It answers again: nothing is left to wait for but what it asked for itself.
+         -- It answers again: only the wait that it asked for itself is left.
          when t.closes then p.retry_after_until else p.floor_until end
      from unnest($1::uuid[], $2::float8[], $3::boolean[], $4::int[], $5::int[], $6::float8[], $7::boolean[])
        as t(id, window_size, halved, streak, openings, closed_for_ms, closes)
@@ -88,7 +89,7 @@ export async function reactToSigns(
   });
 }
 
-/** Forgets the protection of an endpoint: its circuit is closed and its window open. What it asked for in Retry-After stands. */
+/** Forgets the protection of an endpoint: its circuit is closed and its window open. Its Retry-After stands. */
 export async function forgetProtection(db: Queryable, endpointId: Id<'endpoint'>): Promise<void> {
   await db.query(
     `update endpoint_pacing set window_size = null, streak = 0, openings = 0, trial_until = '-infinity',
@@ -99,8 +100,8 @@ export async function forgetProtection(db: Queryable, endpointId: Id<'endpoint'>
 }
 
 /**
- * Lifts all that is held against an endpoint, what it asked for in Retry-After included: an operator knows better. Senders
- * that remember something of it see by the time of this that it counts no more.
+ * Lifts all restrictions on an endpoint, its Retry-After included: an operator knows better. Senders that remember
+ * signs of it see by the time of the lifting that these count no more.
  */
 export async function liftAll(db: Queryable, endpointId: Id<'endpoint'>): Promise<void> {
   await db.query(
@@ -112,8 +113,8 @@ export async function liftAll(db: Queryable, endpointId: Id<'endpoint'>): Promis
 }
 
 /**
- * Makes due what an endpoint's own Retry-After put off, in the live lane and in the open operations of its tenant: of each
- * what was answered so last.
+ * Makes executions due that an endpoint's own Retry-After put off, in the live lane and in the open operations of its
+ * tenant: those whose last attempt was answered so.
  */
 export async function makeRetryAftersDue(
   tx: Transaction,

@@ -3,7 +3,7 @@ import type { Queryable } from '../db/queryable.ts';
 
 const CHANNEL = 'redrive_live';
 
-/** Tells every live lane that there is new work; it says nothing of what. */
+/** Tells every live lane that there is new work, without saying which. */
 export async function notifyLiveLanes(db: Queryable): Promise<void> {
   await db.query(`select pg_notify('${CHANNEL}', '')`);
 }
@@ -27,7 +27,7 @@ export async function listenForLiveWork(url: string, onNotice: () => void, stop:
         client.once('error', () => resolve());
         client.once('end', () => resolve());
         stop.addEventListener('abort', () => resolve(), { once: true });
-        // Stopped while it connected: that event has been.
+        // Stopped while it connected: that event is over.
         if (stop.aborted) resolve();
       });
     } catch {

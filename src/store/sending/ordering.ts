@@ -8,9 +8,9 @@ const PUT_OFF_AT_ONCE = 500;
 const LOOK_AGAIN_MS = 60_000;
 
 /**
- * Puts off due items of `workedBy` at ordered endpoints that something before them keeps waiting, so that nobody asks for
- * them again and again. The rows are locked first and judged by a later statement, as
- * otherwise what was in their way could end between the two and find nothing to make due.
+ * Puts off due items of `workedBy` at ordered endpoints that something before them keeps waiting, so that nobody asks
+ * for them again and again. The rows are locked first and judged by a later statement, as otherwise the delivery in
+ * their way could end between the two and find nothing to make due.
  */
 export async function putOffBlocked(
   tx: Transaction,
@@ -33,9 +33,9 @@ export async function putOffBlocked(
 }
 
 /**
- * Makes due what waits behind deliveries whose end has just been committed; true where there is any. Where it is never
- * called, as at a crash in between, what waits looks again by itself after a minute.
- * Locks the next of each key whether it was put off or not: a transaction that is putting it off at this moment is waited for.
+ * Makes executions due that wait behind deliveries whose end has just been committed; true where there are any. Where
+ * it is never called, as at a crash in between, they are looked at again after a minute. Locks the next of each key
+ * whether it was put off or not: a transaction that is putting it off at this moment is waited for.
  */
 export async function dueNext(db: Queryable, endedDeliveryIds: Id<'delivery'>[]): Promise<boolean> {
   if (endedDeliveryIds.length === 0) return false;
@@ -52,7 +52,7 @@ export async function dueNext(db: Queryable, endedDeliveryIds: Id<'delivery'>[])
       select e.id, e.put_off_from from executions e join next on next.id = e.delivery_id where e.open
       order by e.id for update of e
     )
-    -- By the row that was waited for: with the one of the snapshot, not put off yet, there would be no time.
+    -- By the row that was waited for: the one of the snapshot, not put off yet, would have no time.
     update executions e set due_at = locked.put_off_from, put_off_from = null
     from locked where e.id = locked.id and locked.put_off_from is not null`,
     [endedDeliveryIds],

@@ -11,36 +11,38 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
 
-/** What has a pace of its own, shared by every sender through one row. */
+/** The owners of a pace, which every sender shares through one row. */
 export type Paced = 'endpoint' | 'operation';
 
-/** So many sends of one endpoint or operation. */
+/** A number of sends of one endpoint or operation. */
 export interface Sends {
   id: string;
   count: number;
 }
 
-/** Who books, for which claim, and how long its concurrency slots live if nobody gives them back. */
+/** The claim that books, its lane, and how long its concurrency slots live if nobody gives them back. */
 export interface Reserving {
   token: string;
   lane: Lane;
   leaseMs: number;
 }
 
-/** What was granted of one pace: the times of its sends, on the database's clock. */
+/** The sends granted of one pace: their times, on the database's clock. */
 export interface Granted {
   id: string;
   atMs: number[];
   /** It has a row of pace, from which this was taken. */
   paced: boolean;
   ratePerSecond?: number;
-  /** Where nothing more is granted at present because of its rate: when it may be asked again, in milliseconds from now. */
+  /**
+   * Where nothing more is granted at present because of its rate: when it may be asked again, in milliseconds from now.
+   */
   opensInMs?: number;
-  /** What was free before, and is after it. */
+  /** The next free time before this grant, and after it. */
   arrivalMs: { before: number; after: number };
 }
 
-/** What was granted together, and what the database's clock said then. */
+/** The sends granted together, and the time of the database's clock then. */
 export interface GrantedSends {
   nowMs: number;
   endpoints: Granted[];
@@ -82,15 +84,17 @@ const ARRIVE: Record<Paced, string> = {
     from unnest($1::uuid[], $2::float8[]) as t(id, arrival_ms) where p.operation_id = t.id`,
 };
 
-/** Locks the rows of endpoints in the order of their ids, as {@link reservePace} does; an update alone takes any order. */
+/**
+ * Locks the rows of endpoints in the order of their ids, as {@link reservePace} does; an update alone takes any order.
+ */
 const LOCKED = `locked as materialized (
   select endpoint_id from endpoint_pacing where endpoint_id = any($1::uuid[]) order by endpoint_id for no key update)`;
 
 /**
- * Books times for sends and returns what was granted, which may be nothing. Endpoints without a pace are no part of
- * `wanted`'s rows and are given in `unpaced`. Its transaction does nothing else and ends before the claim: the operation's row is
- * locked first, then those of endpoints in the order of their ids; the pure rules of the domain decide; concurrency is
- * kept as slots with an expiry, so that a crash leaks none.
+ * Books times for sends and returns those that were granted, which may be none. Endpoints without a pace are given in
+ * `unpaced`, not in `paced`. Its transaction does nothing else and ends before the claim: the operation's row is locked
+ * first, then those of endpoints in the order of their ids; the pure rules of the domain decide; concurrency is kept as
+ * slots with an expiry, so that a crash leaks none.
  */
 export async function reservePace(
   tx: Transaction,
@@ -163,7 +167,7 @@ function grantedFrom(booked: Booked, row: PaceRow | undefined, nowMs: number, la
   };
 }
 
-/** Writes what was booked of these rows: the next free time, trials, and slots. */
+/** Writes the bookings of these rows: the next free time, trials, and slots. */
 async function write(
   tx: Transaction,
   paced: Paced,
@@ -205,7 +209,10 @@ async function slotsInUse(tx: Transaction, ids: string[]): Promise<Map<string, n
   return new Map(rows.map((row) => [row.paced_id, row.slots]));
 }
 
-/** Times that were booked and are not used: what was free behind them when they were booked, and what is without them. */
+/**
+ * Times that were booked and are not used: the next free time behind them when they were booked, and the one without
+ * them.
+ */
 export interface Unused {
   id: string;
   bookedMs: number;
@@ -213,8 +220,8 @@ export interface Unused {
 }
 
 /**
- * Gives back what was booked and not claimed: the last times of it, or the trial that it was. Where somebody has booked
- * behind it they are lost: given to another, they might stand too near to times that are taken.
+ * Gives back bookings that were not claimed: their last times, or the trial that they were. Where somebody has booked
+ * behind them the times are lost: given to another, they might stand too near to times that are taken.
  */
 export async function refundPace(db: Queryable, paced: Paced, unused: Unused[]): Promise<void> {
   const values = [unused.map((u) => u.id), unused.map((u) => u.bookedMs), unused.map((u) => u.freeMs)];
@@ -246,7 +253,7 @@ export async function freeSlots(db: Queryable, token: string, freed: Sends[]): P
 
 /** Forgets the slots of ended claims, and those that have expired. */
 export async function forgetSlots(db: Queryable, tokens: string[]): Promise<void> {
-  // What others are forgetting or freeing at this moment is left to them: nobody waits here, in whatever order.
+  // Slots that others are forgetting or freeing at this moment are left to them: nobody waits here, in any order.
   await db.query(
     `delete from pace_slots s using (
        select paced_id, token from pace_slots where token = any($1::uuid[]) or expires_at < clock_timestamp()
@@ -257,7 +264,7 @@ export async function forgetSlots(db: Queryable, tokens: string[]): Promise<void
   );
 }
 
-/** Raises endpoints' floors to what their answers asked for in Retry-After; a floor never moves back. */
+/** Raises endpoints' floors to the times that their answers asked for in Retry-After; a floor never moves back. */
 export async function raiseFloors(db: Queryable, floors: Map<Id<'endpoint'>, number>): Promise<void> {
   await db.query(
     `with ${LOCKED}

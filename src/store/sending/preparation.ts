@@ -15,7 +15,7 @@ interface PreparationRow {
   partner: Partner | null;
 }
 
-/** What the preparation of claimed executions looks at, as it is now, by execution; without their bodies. */
+/** The facts, as they are now, that the preparation of claimed executions looks at, by execution; without bodies. */
 export async function loadPreparation(
   db: Queryable,
   executionIds: Id<'execution'>[],

@@ -14,7 +14,7 @@ export interface DueProbe {
   version: number;
   /** The revision of the endpoint that this is of. */
   revision: number;
-  /** Without those that were lost by us. */
+  /** Without those whose sender was lost. */
   attempts: number;
   /** Status requests made for it before. */
   probes: number;
@@ -74,7 +74,7 @@ export async function takeDueProbes(db: Queryable, limit: number, holdMs: number
   }));
 }
 
-/** What is decided of an unknown execution: it arrived, it did not and is tried again or given up, or ask again later. */
+/** The decision on an unknown execution: it arrived, it did not and is tried again or given up, or ask again later. */
 export type ProbeOutcome =
   | { state: 'delivered' }
   | { state: 'failed' }
@@ -82,8 +82,8 @@ export type ProbeOutcome =
   | { state: 'unknown'; askInMs: number };
 
 /**
- * Writes what a status request decided, unless somebody else has settled it meanwhile. Within its window an inconclusive
- * one is asked again; after it only an acknowledgement or an operator settles it.
+ * Writes the decision of a status request, unless somebody else has settled the execution meanwhile. Within its window
+ * an inconclusive one is asked again; after it only an acknowledgement or an operator settles it.
  */
 export async function recordProbe(
   tx: Transaction,

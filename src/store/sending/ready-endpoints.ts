@@ -4,20 +4,20 @@ import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { WAITS_UNTIL } from './disabled-endpoints.ts';
 
-/** An endpoint that has unsent work for one owner, and what holds that work back. */
+/** An endpoint that has unsent work for one owner, and the facts that hold that work back. */
 export interface ReadyEndpoint {
   endpointId: Id<'endpoint'>;
   tenantId: Id<'tenant'>;
   state: 'enabled' | 'disabled' | 'deleted';
   /**
-   * Milliseconds from now until something of it may be claimed, or, where it takes nothing, until what waits there is to be
-   * ignored; at most 0 when it is now.
+   * Milliseconds from now until an item of it may be claimed, or, where it takes nothing, until the items that wait
+   * there are to be ignored; at most 0 when that is now.
    */
   claimableInMs: number;
-  /** When an operator last lifted what was held against it, on the database's clock. */
+  /** When an operator last lifted the restrictions on it, by the database's clock. */
   liftedAtMs: number;
   paced: boolean;
-  /** What is said here is so at this revision of the endpoint. */
+  /** The revision of the endpoint that these facts are of. */
   revision: number;
   /** Events of one key go there in their order. */
   ordered: boolean;
@@ -70,7 +70,7 @@ export async function readyEndpoints(
           case when v.rate_per_second is not null
             then p.arrival_at - case when $4 then ${OPENS_MS.live} else ${OPENS_MS.bulk} end * interval '1 millisecond'
             end)
-        -- In the live lane much of it waits for nobody: what does is handed over at once.
+        -- In the live lane many of the items wait for nobody: those that do wait are handed over at once.
         when $4 then now()
         else greatest(now(), (select ${WAITS_UNTIL} from operations o where o.id = $1)) end - now()) * 1000)::float8
         as claimable_in_ms
@@ -81,7 +81,7 @@ export async function readyEndpoints(
     cross join lateral (select e.due_at from executions e
       where e.in_queue and e.worked_by = $1 and e.endpoint_id = hop.endpoint_id and e.state in ('queued', 'scheduled')
       order by e.due_at, e.id limit 1) first
-    -- What is overdue is anybody's: the worker whose share it is may be gone, or on its way out.
+    -- Overdue work is anybody's: the worker whose share it is may be gone, or on its way out.
     where $3::int = 1 or abs(hashtext(n.id::text)) % $3 = $2 or first.due_at < now() - interval '2 seconds'`,
     values: [workedBy, share?.index ?? 0, share?.of ?? 1, workedBy === LIVE_LANE, ...(only ? [only] : [])],
   });

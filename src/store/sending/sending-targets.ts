@@ -42,8 +42,8 @@ interface TargetRow extends RetryPolicyRow {
 }
 
 /**
- * Reads targets by endpoint and version: address and headers are those of the version asked for, secrets, time limit and
- * policies the current ones.
+ * Reads targets by endpoint and version: address and headers are of the version asked for; secrets, time limit and
+ * policies are the current ones.
  */
 export async function loadTargets(
   db: Queryable,

@@ -4,10 +4,12 @@ import type { Queryable } from '../db/queryable.ts';
 /** How long a worker counts as alive after it was last seen. */
 const ALIVE_MS = 15_000;
 
-/** A worker is seen every second; its work is taken over after this time. To take over from one that lives harms nothing. */
+/**
+ * A worker is seen every second; its work is taken over after this time. Taking over from one that lives harms nothing.
+ */
 const SILENT_MS = 5_000;
 
-/** What a worker says of itself. */
+/** The report of a worker on itself. */
 export interface WorkerSelf {
   id: string;
   host: string;
@@ -60,8 +62,8 @@ export async function countWorkers(db: Queryable): Promise<{ alive: number; poll
 }
 
 /**
- * Takes up to `limit` operations from workers that are not seen any more, for `workerId`, each by one taker alone: those
- * that are open and to run, and that no living worker is at. What is not taken now is left for the next look.
+ * Takes up to `limit` operations from workers that are not seen any more, for `workerId`, each by one taker alone:
+ * those that are open and to run, and that no living worker is at. The others are left for the next look.
  */
 export async function takeLeftBehind(
   db: Queryable,

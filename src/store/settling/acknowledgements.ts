@@ -2,7 +2,9 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { refoldDeliveries } from './folding.ts';
 
-/** What an acknowledgement did: settled it, will do so when it has been sent, or found nothing left to do. */
+/**
+ * The effect of an acknowledgement: it settled the delivery, will do so once that is sent, or found nothing left to do.
+ */
 export type Acknowledged = 'settled' | 'remembered' | 'already_delivered' | 'never_sent';
 
 interface AcknowledgedRow {
@@ -11,11 +13,11 @@ interface AcknowledgedRow {
 }
 
 /**
- * Acknowledges deliveries, in whatever state they are. It is the open execution that it settles, also where another one
- * has delivered before: what is being sent remembers it, what waits is delivered and not sent again. Where none is open,
- * what was requested last and had ended otherwise is delivered after all. Returns what each became, by delivery. One that
- * no request was ever made for is left alone. Deliveries are locked in the order of their ids, then their executions, and
- * decided by a later statement: it must not see as queued what is being claimed.
+ * Acknowledges deliveries, in any state. Settles the open execution, also where another one has delivered before: one
+ * that is being sent remembers it, one that waits is delivered and not sent again. Where none is open, the execution
+ * that was requested last and had ended otherwise is delivered after all. Returns the effect on each delivery. A
+ * delivery that no request was ever made for is left alone. Deliveries are locked in the order of their ids, then their
+ * executions, and decided by a later statement: it must not see an execution as queued that is being claimed.
  */
 export async function acknowledge(
   db: Transaction,
@@ -31,7 +33,7 @@ export async function acknowledge(
     `with newest as materialized (
       select d.id as delivery_id, d.attempts, e.id, e.state
       from deliveries d left join lateral (
-        -- What is open; else what a request was made for, and of several the newest.
+        -- The open one; else one that a request was made for, and of several the newest.
         select x.id, x.state from executions x
         where x.delivery_id = d.id and x.state <> 'superseded'
         order by x.open desc, x.attempts > 0 desc, x.id desc limit 1

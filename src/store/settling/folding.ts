@@ -2,8 +2,8 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Transaction } from '../db/queryable.ts';
 
 /**
- * Folds deliveries again from their executions, after a change that is rarer than an outcome. In a statement of its own,
- * because a statement does not see the changes of its own parts; so it belongs in the transaction of that change.
+ * Folds deliveries again from their executions, after a change that is rarer than an outcome. In a statement of its
+ * own, because a statement does not see the changes of its own parts; so it belongs in the transaction of that change.
  */
 export async function refoldDeliveries(db: Transaction, deliveryIds: Id<'delivery'>[]): Promise<void> {
   if (deliveryIds.length === 0) return;

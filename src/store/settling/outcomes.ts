@@ -5,7 +5,7 @@ import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
-/** What one claimed item came to; written once, by the holder of its token. */
+/** The outcome of one claimed item; written once, by the holder of its token. */
 export interface Outcome {
   executionId: Id<'execution'>;
   deliveryId: Id<'delivery'>;
@@ -21,7 +21,7 @@ export interface Outcome {
   reconcileWithinMs: number;
 }
 
-/** What became of an outcome in the ledger. */
+/** The execution in the ledger after its outcome was recorded. */
 export interface Recorded {
   executionId: Id<'execution'>;
   operationId?: Id<'operation'>;
@@ -38,10 +38,10 @@ interface RecordedRow {
 
 /**
  * Records outcomes in one statement: attempts appended, executions moved on, deliveries folded, counts moved by the
- * trigger. Fenced by token and `sending`: what the sweeper has settled meanwhile is not in the answer and changes
- * nothing. A retryable outcome under a cancelled operation ends `cancelled`, an ambiguous one `unknown`, until that has
- * closed: what is sent again after it is nobody's to cancel. One that would only be due after its time to give up has
- * given up. Deliveries are locked first, in the order of their ids.
+ * trigger. Fenced by token and `sending`: an outcome whose execution the sweeper has settled meanwhile is not in the
+ * answer and changes nothing. A retryable outcome under a cancelled operation ends `cancelled`, an ambiguous one
+ * `unknown`, until the operation has closed: nobody can cancel an execution that is sent again after that. One that
+ * would only be due after its time to give up is given up. Deliveries are locked first, in the order of their ids.
  */
 export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promise<Recorded[]> {
   const { rows } = await db.query<RecordedRow>({
@@ -54,10 +54,10 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
     ), locked as materialized (
       select d.id, d.attempts from deliveries d where d.id in (select delivery_id from told) order by d.id for no key update
     ), decided as materialized (
-      -- One time for the end of the attempt and of the execution: nothing ends before what it consists of.
+      -- One time for the end of the attempt and of the execution: no execution ends before its attempts.
       select t.*, e.may_have_arrived as had_arrived, clock_timestamp() as ended_at,
         case
-          -- What certainly never left cannot have been acknowledged: that would be a mistake of the receiver.
+          -- A request that certainly never left cannot have been acknowledged: that would be a mistake of the receiver.
           when e.acknowledged_at is not null and (t.next <> 'queued' or (select l.attempts from locked l
             where l.id = t.delivery_id) > 0) then 'delivered'
           when t.next in ('scheduled', 'unknown') and o.control = 'cancel'
@@ -96,7 +96,7 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
       from moved where next <> 'queued'
       on conflict do nothing
     ), folded as (
-      -- Delivered once is delivered for ever; what a later replay does lives on its execution.
+      -- Delivered once is delivered for ever; the result of a later replay stays on its execution.
       update deliveries x set
         attempts = x.attempts + case when m.attempted then 1 else 0 end,
         last_attempt_at = case when m.attempted then m.started_at else x.last_attempt_at end,
@@ -108,7 +108,7 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
           else clock_timestamp() end
       from (select *, next <> 'queued' as attempted,
         case state when 'scheduled' then 'pending' when 'cancelled' then 'failed' else state end as delivery_state from moved) m
-      -- What was released unsent changes nothing, save where it was acknowledged meanwhile.
+      -- An item that was released unsent changes nothing, save where it was acknowledged meanwhile.
       where x.id = m.delivery_id and (m.attempted or m.state = 'delivered')
     )
     select id, operation_id, state, attempts from moved`,

@@ -10,7 +10,7 @@ export async function tenantsWithRetention(db: Queryable): Promise<Id<'tenant'>[
   return rows.map((row) => row.id);
 }
 
-/** What one round of expiry did. */
+/** The result of one round of expiry. */
 export interface Expired {
   /** Payloads that went. */
   removed: number;
@@ -26,9 +26,9 @@ interface SweepRow {
 }
 
 /**
- * Removes payloads of a tenant that are older than its setting, looking at up to `limit` events, oldest first from where
- * the last round stopped. An event with an open execution keeps its payload and is looked at again in later rounds.
- * Another process that does the same leaves nothing to do.
+ * Removes payloads of a tenant that are older than its setting, looking at up to `limit` events, oldest first from
+ * where the last round stopped. An event with an open execution keeps its payload and is looked at again in later
+ * rounds. While another process does the same, there is nothing to do.
  */
 export async function expirePayloads(
   db: Transaction,
@@ -97,8 +97,8 @@ async function removeIdle(db: Transaction, tenantId: Id<'tenant'>, eventIds: Id<
 }
 
 /**
- * Erases the payload of an event at once, whatever is open, with what receivers answered, for that may repeat it; false
- * where the tenant has no such event.
+ * Erases the payload of an event at once, even while executions are open, and the answers of receivers, which may
+ * repeat it; false where the tenant has no such event.
  */
 export async function erasePayload(
   db: Queryable,

@@ -6,23 +6,23 @@ import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts'
 import { filterConditions } from '../selection/filter-conditions.ts';
 import { refoldDeliveries } from './folding.ts';
 
-/** What an operator says that became of a delivery. */
+/** The outcomes of a delivery that an operator can state. */
 export const RESOLUTION_OUTCOMES = ['delivered', 'failed', 'retry'] as const;
 
 /** One of {@link RESOLUTION_OUTCOMES}. */
 export type ResolutionOutcome = (typeof RESOLUTION_OUTCOMES)[number];
 
-/** One act of settling what is unknown. */
+/** One act of settling unknown deliveries. */
 export interface ResolutionAct {
   id: Id<'resolution'>;
   tenantId: Id<'tenant'>;
   outcome: ResolutionOutcome;
   selection: Resolvable;
-  /** What was answered, once it was done. */
+  /** The answer, once the act was done. */
   answer?: string;
 }
 
-/** What a repeat of it is known by. */
+/** The key by which a repeat of an act is known. */
 export interface ResolutionKey {
   hash: Buffer;
   fingerprint: Buffer;
@@ -30,8 +30,8 @@ export interface ResolutionKey {
 }
 
 /**
- * Writes an act down, or finds the one that has the same key, which may have been left in its middle by a crash; undefined
- * where the key belongs to another request.
+ * Writes an act down, or finds the one that has the same key, which may have been left in its middle by a crash;
+ * undefined where the key belongs to another request.
  */
 export async function beginResolution(
   db: Transaction,
@@ -101,7 +101,7 @@ export async function noteResolution(
   );
 }
 
-/** Keeps what was answered for repeats; of two that were under way together the first one's answer stays. */
+/** Keeps the answer for repeats; of two that were under way together the first one's answer stays. */
 export async function endResolution(db: Queryable, id: Id<'resolution'>, answer: string): Promise<string> {
   const { rows } = await db.query<{ answer: string }>(
     'update resolutions set answer = coalesce(answer, $2) where id = $1 returning answer',
@@ -111,10 +111,10 @@ export async function endResolution(db: Queryable, id: Id<'resolution'>, answer:
 }
 
 /**
- * Settles up to `limit` of the deliveries that an act selects and that were unknown when it began, and links what it
- * settled to it. Returns these, and how many it looked at. Each is fenced by its state: what somebody else has settled
- * meanwhile is left alone. One that is to be sent again is worked by the live lane when its operation has closed.
- * Deliveries are locked in the order of their ids.
+ * Settles up to `limit` of the deliveries that an act selects and that were unknown when it began, and links the
+ * executions that it settled to it. Returns the settled deliveries, and how many it looked at. Each is fenced by its
+ * state: one that somebody else has settled meanwhile is left alone. One that is to be sent again is worked by the live
+ * lane when its operation has closed. Deliveries are locked in the order of their ids.
  */
 export async function resolveSelected(
   db: Transaction,

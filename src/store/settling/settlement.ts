@@ -5,7 +5,7 @@ import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
 import { isCurrent, type RetryPolicyRow, retryPolicyOf } from '../tenancy/endpoint-versions.ts';
 import { refoldDeliveries } from './folding.ts';
 
-/** An item whose sender was lost: what it takes to decide what follows. */
+/** An item whose sender was lost, with the facts that decide its next step. */
 export interface LostItem {
   executionId: Id<'execution'>;
   deliveryId: Id<'delivery'>;
@@ -33,7 +33,7 @@ interface LostRow extends RetryPolicyRow {
   reconcile_within_ms: number;
 }
 
-/** Whose an execution was that has ended. */
+/** The delivery of an execution that has ended. */
 interface EndedRow {
   delivery_id: Id<'delivery'>;
 }
@@ -61,7 +61,7 @@ export async function lockExpiredClaims(
        coalesce(e.on_ambiguous, v.on_ambiguous) as on_ambiguous, v.reconcile_within_ms
      from executions e
      join endpoints n on n.id = e.endpoint_id
-     -- The policy is the current one, as for a sender that lives; only the address is that of the version.
+     -- The policy is the current one, as for a sender that lives; only the address is of the version.
      join endpoint_versions v on ${isCurrent('v', 'n')}
      where e.id = any($1::uuid[]) and e.state = 'sending' and e.lease_token = any($2::uuid[])`,
     [claims.rows.flatMap((claim) => claim.execution_ids), claims.rows.map((claim) => claim.token)],
@@ -84,9 +84,9 @@ export async function lockExpiredClaims(
 }
 
 /**
- * Ends what nobody sent before its time to give up: `failed` (`gave_up`), up to `limit` executions. Unknown ones
- * never become failed by time. A delivery that was attempted keeps the fault of its last attempt. Returns whose they
- * were.
+ * Ends executions that nobody sent before their time to give up: `failed` (`gave_up`), up to `limit` of them. Unknown
+ * ones never become failed by time. A delivery that was attempted keeps the fault of its last attempt. Returns the
+ * deliveries.
  */
 export async function giveUpOverdue(db: Transaction, limit: number): Promise<Id<'delivery'>[]> {
   const { rows } = await db.query<EndedRow>(
@@ -110,9 +110,9 @@ export async function giveUpOverdue(db: Transaction, limit: number): Promise<Id<
 }
 
 /**
- * Ends as ignored what is unsent of `workedBy` at endpoints that take nothing any more, up to `limit` executions; what of an
- * operation waits for an endpoint to be enabled is left alone. The transaction holds these endpoints: what is
- * enabled at this moment is spared, or was ignored before.
+ * Ends as ignored the unsent executions of `workedBy` at endpoints that take nothing any more, up to `limit` of them;
+ * items of an operation that wait for an endpoint to be enabled are left alone. The transaction holds these endpoints:
+ * the items of one that is enabled at this moment are spared, or were ignored before.
  */
 export async function ignoreAtClosedEndpoints(
   db: Transaction,
@@ -140,7 +140,7 @@ export async function ignoreAtClosedEndpoints(
   return rows.length;
 }
 
-/** Ends as ignored unsent executions whose payload is gone, or never was, for what is suppressed keeps none. */
+/** Ends as ignored unsent executions whose payload is gone, or never was: a suppressed repeat keeps none. */
 export async function ignoreWithoutPayload(db: Transaction, executionIds: Id<'execution'>[]): Promise<void> {
   const { rows } = await db.query<EndedRow>(
     `update executions e set state = 'ignored', finished_at = clock_timestamp(),
@@ -156,7 +156,7 @@ export async function ignoreWithoutPayload(db: Transaction, executionIds: Id<'ex
   );
 }
 
-/** Ends unsent retries of what has arrived: their receiver acknowledged it while they were being selected. */
+/** Ends unsent retries of deliveries that have arrived: their receiver acknowledged them during the selection. */
 export async function settleAcknowledged(db: Transaction, executionIds: Id<'execution'>[]): Promise<void> {
   await db.query(
     `update executions e set state = 'delivered', reason = 'acknowledged', acknowledged_at = clock_timestamp(),

@@ -8,14 +8,14 @@ export interface ApiKey {
   id: Id<'key'>;
   name: string;
   scopes: Scope[];
-  /** What it was made with in the place of scopes. */
+  /** The grant that it was made with in the place of scopes. */
   grant?: Grant;
   createdAt: Date;
   expiresAt?: Date;
   revokedAt?: Date;
 }
 
-/** What authentication needs of a key. */
+/** The fields of a key that authentication needs. */
 export interface KnownKey {
   id: Id<'key'>;
   hash: Buffer;
@@ -58,7 +58,7 @@ interface KnownKeyRow {
   revoked: boolean;
 }
 
-/** The key with this hash, whatever has become of it, with its tenant. */
+/** The key with this hash, also an expired or revoked one, with its tenant. */
 export async function findApiKey(db: Queryable, hash: Buffer): Promise<KnownKey | undefined> {
   const { rows } = await db.query<KnownKeyRow>({
     name: 'find-api-key',

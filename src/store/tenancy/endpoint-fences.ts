@@ -2,8 +2,8 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Transaction } from '../db/queryable.ts';
 
 /**
- * Keeps what was accepted until now away from the origin that an endpoint gets now: it goes on to `version`, which is
- * the current one still, or nowhere where the endpoint is being made. The caller holds the endpoint.
+ * Keeps events that were accepted until now away from the origin that an endpoint gets now: they still go to `version`,
+ * which is still the current one, or nowhere where the endpoint is being made. The caller holds the endpoint.
  */
 export async function fenceEarlierEvents(
   db: Transaction,

@@ -11,8 +11,8 @@ export async function insertEndpointSecret(
 }
 
 /**
- * Lets the secrets of an endpoint run out after `validForMs`, unless they do so earlier; returns when the last one of
- * them will have. The caller holds the endpoint.
+ * Lets the secrets of an endpoint run out after `validForMs`, unless they do so earlier; returns when the last of them
+ * runs out. The caller holds the endpoint.
  */
 export async function expireEndpointSecrets(
   db: Transaction,

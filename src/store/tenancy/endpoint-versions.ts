@@ -54,11 +54,11 @@ export async function insertEndpointVersion(
   );
 }
 
-/** What matching an event needs of an endpoint. */
+/** The fields of an endpoint that matching an event needs. */
 export interface Matchable {
   endpointId: Id<'endpoint'>;
   enabled: boolean;
-  /** Where it was made by a caller who may only edit: nothing that was accepted until then goes to it. */
+  /** Present where a caller who may only edit made it: no event that was accepted until then goes to it. */
   takesFrom?: Date;
   eventTypes?: string[];
   filter?: EventFilter;

@@ -83,7 +83,7 @@ export async function advanceVersion(
       update endpoints set current_version = $3, updated_at = now()
       where tenant_id = $1 and id = $2 and current_version = $3 - 1 and state <> 'deleted' returning id
     ), paced as (
-      -- A new rate counts from when what is booked under the old one is over: its next free time may be minutes away.
+      -- A new rate counts from the end of the sends booked under the old one, whose next free time may be minutes away.
       update endpoint_pacing p set arrival_at = least(p.arrival_at, now() + ${BOOKED_AT_MOST_MS} * interval '1 millisecond')
       from changed c where p.endpoint_id = c.id
     )

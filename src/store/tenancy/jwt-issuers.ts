@@ -4,7 +4,7 @@ import type { Scope } from '../../domain/tenancy/scope.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
-/** Whose tokens are accepted, and for what; its secret is sealed. */
+/** An issuer whose tokens are accepted, and their scopes; its secret is sealed. */
 export interface JwtIssuer {
   id: Id<'jwtIssuer'>;
   name: string;
@@ -26,7 +26,9 @@ export interface JwtIssuer {
 /** A tenant as a request names it. */
 export type TenantName = { id: Id<'tenant'> } | { handle: string };
 
-/** Registers an issuer; undefined where its tenant has one with this issuer and audience, or the installation made one. */
+/**
+ * Registers an issuer; undefined where its tenant has one with this issuer and audience, or the installation made one.
+ */
 export async function insertJwtIssuer(
   db: Queryable,
   issuer: Omit<JwtIssuer, 'createdAt' | 'revokedAt'>,
@@ -56,9 +58,9 @@ export async function insertJwtIssuer(
 }
 
 /**
- * The issuers that a token with these claims may be of: those that work first, of them those that the installation
+ * The issuers that a token with these claims may be of: working ones first, and among these those that the installation
  * registered, then the newest revoked. With a tenant named, its own and those of the installation as a whole; without,
- * only what the installation registered: what a tenant registers says nothing about calls that do not name it.
+ * only those that the installation registered: a tenant's issuer says nothing about calls that do not name the tenant.
  */
 export async function findJwtIssuers(
   db: Queryable,

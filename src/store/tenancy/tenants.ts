@@ -4,7 +4,7 @@ import type { Queryable } from '../db/queryable.ts';
 /** The plans a tenant can be on; without one nothing is gated. */
 export const TENANT_PLANS = ['free', 'pro', 'business'] as const;
 
-/** What is set for a tenant; what is absent has no limit. */
+/** The settings of a tenant; an absent one sets no limit. */
 export interface TenantSettings {
   /** Payloads older than this go; the receipts stay. */
   payloadRetentionDays?: number;
@@ -60,7 +60,7 @@ export const PLATFORM_TENANT = {
   handle: 'redrive.platform',
 } as const;
 
-/** Tenants but the platform, in the order they were made, behind a given one. */
+/** Tenants except the platform, in the order they were made, behind a given one. */
 export async function listTenants(
   db: Queryable,
   page: { after?: Id<'tenant'>; limit: number },
@@ -72,7 +72,7 @@ export async function listTenants(
   return rows.map(tenantFrom);
 }
 
-/** Changes what is given, null taking a value away; undefined where there is no such tenant. */
+/** Changes the given fields, null taking a value away; undefined where there is no such tenant. */
 export async function updateTenant(
   db: Queryable,
   id: Id<'tenant'>,
