@@ -50,7 +50,7 @@ export class AnswerHead {
     this.#line = '';
   }
 
-  /** The bytes that the parser is to see for these; none where these are a part of a head. */
+  /** The bytes that the parser is to see for these; of a head at most its beginning, until the whole of it is there. */
   take(chunk: Buffer): Buffer {
     if (this.#isInBody()) return chunk;
     const told: Buffer[] = [];

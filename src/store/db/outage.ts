@@ -1,4 +1,4 @@
-import { isConnectionLost } from './pool.ts';
+import { isConnectionLost, isStalePlan } from './pool.ts';
 
 /**
  * SQLSTATEs that say that the server cannot do its work now, and nothing about the statement: no connection, not let
@@ -20,18 +20,15 @@ const NO_CONNECTION =
  * as a value that Postgres refuses, a constraint or a mistake of ours, fails again however often it is tried.
  */
 export function isOutage(error: unknown): boolean {
-  if (isConnectionLost(error)) return true;
-  const { code, routine, errors, name, message } = (error ?? {}) as {
+  if (isConnectionLost(error) || isStalePlan(error)) return true;
+  const { code, errors, name, message } = (error ?? {}) as {
     code?: unknown;
-    routine?: unknown;
     errors?: unknown;
     name?: unknown;
     message?: unknown;
   };
   // An address with several records fails by several errors at once.
   if (Array.isArray(errors) && errors.length > 0) return errors.every(isOutage);
-  // A statement that a connection had prepared before a migration is prepared again by the next connection.
-  if (code === '0A000' && routine === 'RevalidateCachedQuery') return true;
   if (typeof code === 'string') return UNAVAILABLE.test(code) || UNREACHABLE.test(code);
   return name === 'AbortError' || (typeof message === 'string' && NO_CONNECTION.test(message));
 }

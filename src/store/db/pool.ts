@@ -24,7 +24,7 @@ export type TransactionOptions = {
 /** Serialization failure and deadlock: the server has undone everything, so that running it again is right. */
 const RETRYABLE = new Set(['40001', '40P01']);
 
-/** Codes of a lost or refused connection: SQLSTATE class 08, shutdown, start-up, and the codes of sockets. */
+/** Codes of a lost or refused connection: SQLSTATE class 08, shutdown, start-up, too many connections, and the codes of sockets. */
 const CONNECTION_LOST = /^(08...|57P0[123]|53300|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT)$/;
 
 /** Longer than any transaction idles while pages of a selection are frozen. */
@@ -120,6 +120,7 @@ async function runOnce<Result>(
     return result;
   } catch (error) {
     if (lost === undefined) await client.query('rollback').catch(onLost);
+    if (isStalePlan(error)) lost ??= error as Error;
     throw error;
   } finally {
     client.off('error', onLost);
@@ -156,6 +157,12 @@ function isRetryable(error: unknown): boolean {
 
 /** Messages of pg, without any code, about a connection that is gone. */
 const CONNECTION_GONE = /^Connection terminated|^Client has encountered a connection error/;
+
+/** Whether a connection had prepared a statement before a migration changed its columns: a new one prepares it again. */
+export function isStalePlan(error: unknown): boolean {
+  const { code, routine } = (error ?? {}) as { code?: unknown; routine?: unknown };
+  return code === '0A000' && routine === 'RevalidateCachedQuery';
+}
 
 /** Whether an error says that the database cannot be reached, as opposed to that it refuses a statement. */
 export function isConnectionLost(error: unknown): boolean {

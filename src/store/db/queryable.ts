@@ -24,5 +24,5 @@ export interface Transaction extends Queryable {
   readonly [inTransaction]: true;
 }
 
-/** `worked_by` of executions that belong to no operation: the live lane. */
+/** `worked_by` of executions that the live lane sends: first deliveries, and items of interactive operations. */
 export const LIVE_LANE = fixedId('operation', '00000000-0000-0000-0000-000000000000');

@@ -4,8 +4,8 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /**
- * The change of each part of an operation's counts since it closed: by acknowledgements, status requests and
- * resolutions. Counted from its items, so that nothing has to be kept up to date.
+ * The change of each part of an operation's counts since it closed: by acknowledgements, status requests,
+ * resolutions, and the requests that a resolution asked for. Counted from its items, so that nothing has to be kept up to date.
  */
 export async function addendumTo(
   db: Queryable,

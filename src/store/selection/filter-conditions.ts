@@ -79,7 +79,7 @@ const CONDITIONS = {
 } satisfies { [Member in keyof DeliveryFilter]-?: MemberCondition<NonNullable<DeliveryFilter[Member]>> };
 
 /**
- * The conditions of a filter over `deliveries d`, every one bound to the tenant. A member that is absent adds none, an
+ * The conditions of a filter over `deliveries d`, bound to the tenant or to those that are named. A member that is absent adds none, an
  * empty array matches nothing. An absent state means failed: these deliveries are the ones to retry.
  */
 export function filterConditions(

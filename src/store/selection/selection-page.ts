@@ -87,8 +87,8 @@ function beside(
 }
 
 /**
- * A statement that reads those of these deliveries that a filter still selects, as `(id, accepted_at)`: for deliveries
- * that changed hands while they were looked at.
+ * A statement that reads those of these deliveries that a filter still selects, as `(id, accepted_at, tenant_id)`: for
+ * deliveries that changed hands while they were looked at.
  */
 export function stillSelected(
   tenantId: Id<'tenant'>,
@@ -155,7 +155,7 @@ export function deliveriesPage(
 
 /**
  * A statement that reads a stretch of the selected deliveries, with their tenants, in the order of an index, or, for an
- * explicit list, all of them. Every form is bound to the tenant; ages count back from `asOf`, or now.
+ * explicit list, all of them. Every form is bound to the tenant, or to those that it names; ages count back from `asOf`, or now.
  */
 export function selectionPage(
   tenantId: Id<'tenant'>,

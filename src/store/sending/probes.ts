@@ -10,7 +10,7 @@ export interface DueProbe {
   executionId: Id<'execution'>;
   deliveryId: Id<'delivery'>;
   endpointId: Id<'endpoint'>;
-  /** Version of the endpoint it was sent with, whose headers and secrets are used. */
+  /** The current version of the endpoint, whose headers and secrets are used. */
   version: number;
   /** The revision of the endpoint that this is of. */
   revision: number;

@@ -61,7 +61,7 @@ export async function lockExpiredClaims(
        coalesce(e.on_ambiguous, v.on_ambiguous) as on_ambiguous, v.reconcile_within_ms
      from executions e
      join endpoints n on n.id = e.endpoint_id
-     -- The policy is the current one, as for a sender that lives; only the address is of the version.
+     -- The policy is the current one, as for a sender that lives; only address and headers are of the version.
      join endpoint_versions v on ${isCurrent('v', 'n')}
      where e.id = any($1::uuid[]) and e.state = 'sending' and e.lease_token = any($2::uuid[])`,
     [claims.rows.flatMap((claim) => claim.execution_ids), claims.rows.map((claim) => claim.token)],

@@ -56,6 +56,18 @@ test('an error undoes the transaction, is passed on, and leaves the connection u
   expect((await database.pool.query('select count(*) as n from undone')).rows).toEqual([{ n: 0 }]);
 });
 
+test('a connection that prepared a statement before a migration is used no more by transactions', async () => {
+  await database.pool.query('create table migrated (n int)');
+  const pool = createPool(database.url, { max: 1 });
+  const read = () =>
+    withTransaction(pool, (tx) => tx.query({ name: 'read-migrated', text: 'select * from migrated' }));
+  await read();
+  await database.pool.query('alter table migrated add column more int');
+  await expect(read()).rejects.toMatchObject({ code: '0A000' });
+  expect((await read()).rows).toEqual([]);
+  await pool.end();
+});
+
 test('connections that were lost while idle are replaced before anything is done', async () => {
   const pool = createPool(database.url, { max: 1 });
   const { rows } = await pool.query<{ pid: number }>('select pg_backend_pid() as pid');
