@@ -17,11 +17,11 @@ export interface PartState {
   state: string;
 }
 
-/** What the API is made of. */
+/** The parts that the API works with. */
 export interface ApiDeps extends RecoveryDeps {
   /** The one acceptor of events of this process. */
   acceptEvents: AcceptEvents;
-  /** What endpoints can take the policy of. */
+  /** The presets, by the name of their surface, whose policy an endpoint can take. */
   presets: EndpointPresets;
   sealer: Sealer;
   guard: AddressGuard;

@@ -5,8 +5,8 @@ const READ_ON_FOR_MS = 30_000;
 
 /**
  * Ends an answer whose head is written, with its text. Where the request is still arriving, the answer is sent at once
- * and what is left of the request is read and forgotten before the connection is given up: a client that is still
- * writing when its connection is closed (`Connection: close`) sees a broken pipe in the place of the answer.
+ * and the rest of the request is read and forgotten before the connection is given up: a client that is still writing
+ * when its connection is closed (`Connection: close`) sees a broken pipe in the place of the answer.
  */
 export function endAnswer(res: ServerResponse, text: string): void {
   const { req } = res;

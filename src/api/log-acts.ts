@@ -4,10 +4,10 @@ import type { Log } from '../telemetry/log.ts';
 import type { Reply } from './reply.ts';
 import type { Route } from './route.ts';
 
-/** What is changed, by route (`post /path`): the event of its line in the log, and what it is about. */
+/** The changes, by route (`post /path`): the event of the line in the log, and the kind of its subject. */
 export type Acts = Readonly<Record<string, { event: string; of: IdKind }>>;
 
-/** Lets routes that change something write one line for each time that they did. */
+/** Lets routes that change something write one line for each change. */
 export function logActs(log: Log, acts: Acts, routes: readonly Route[]): Route[] {
   return routes.map((each) => {
     const act = acts[`${each.method} ${each.path}`];
@@ -32,7 +32,7 @@ export function logActs(log: Log, acts: Acts, routes: readonly Route[]): Route[]
   });
 }
 
-/** The id of what was made, as it is answered, or of what the path names. */
+/** The id of the subject: the one that was made, as it is answered, or the one that the path names. */
 function subjectOf(kind: IdKind, outcome: Reply, params: unknown): string | undefined {
   const answered = 'body' in outcome ? (outcome.body as { id?: unknown } | undefined)?.id : undefined;
   if (typeof answered === 'string') return answered;

@@ -10,7 +10,7 @@ export interface StreamOutput {
   ended: AbortSignal;
 }
 
-/** What a call answers when it succeeds. */
+/** The answer of a call that succeeds. */
 export type Reply = {
   status: number;
   headers?: Record<string, string>;
@@ -26,7 +26,7 @@ export type Reply = {
       contentType: string;
       stream(output: StreamOutput): Promise<void>;
       kind?: StreamKind;
-      /** What it holds while it goes on, where its kind is counted. */
+      /** The place that it holds while it goes on, where its kind is counted. */
       place?: StreamPlace;
     }
 );

@@ -20,7 +20,7 @@ export type Access =
       tenant?: 'optional';
     };
 
-/** The schemas of what a request holds; where there is none, the part must be absent or empty. */
+/** The schemas of the parts of a request; a part without one must be absent or empty. */
 export interface RequestSchemas {
   params?: z.ZodObject;
   query?: z.ZodObject;
@@ -48,7 +48,7 @@ export interface Call<R extends RequestSchemas = RequestSchemas, A extends Acces
   params: Part<R, 'params'>;
   query: Part<R, 'query'>;
   body: Part<R, 'body'>;
-  /** The body before validation: what a fingerprint is made of. */
+  /** The body before validation: a fingerprint is made of it. */
   rawBody: unknown;
   /** The body's source text. */
   bodyText: string;
@@ -73,20 +73,20 @@ export interface RouteDefinition<R extends RequestSchemas, A extends Access> {
   request?: R;
   /** The body may be left out, which means `{}`. */
   bodyOptional?: true;
-  /** What its body may hold, where that is not what every body may. */
+  /** Limits of its body, where they differ from those of every body. */
   bodyLimits?: BodyLimits;
-  /** Headers that the call reads, by name, with what they mean. */
+  /** Headers that the call reads, by name, with their meanings. */
   headers?: Record<string, { description: string; example: string; required?: boolean }>;
-  /** What it answers; routes of a surface other than the native one name its errors here, too. */
+  /** Its answers; routes of a surface other than the native one name its errors here, too. */
   responses: Record<number, RouteResponse>;
   /** Errors of a native route in addition to those that follow from its access and its request. */
   problems?: ProblemCode[];
-  /** Told of each refusal once the tenant is known and within its quota; what it fails to do changes no answer. */
+  /** Told of each refusal once the tenant is known and within its quota; its failure changes no answer. */
   onRefused?(refusal: { tenantId: Id<'tenant'>; requestId: string; code: ProblemCode }): Promise<void>;
   handler(call: Call<R, A>): Promise<Reply | Problem>;
 }
 
-/** Any route, whatever it reads. */
+/** Any route, of any request and access. */
 export type Route = RouteDefinition<RequestSchemas, Access>;
 
 /** States a route; its handler's types follow from the schemas and the access. */

@@ -32,7 +32,7 @@ export function requestIdOf(res: ServerResponse): string {
   return String(res.getHeader('request-id'));
 }
 
-/** What the requests of a process are held against. */
+/** The limits that the requests of a process are held against. */
 interface Limits {
   /** Of each tenant, by surface. */
   rate: ReadonlyMap<SurfaceName, RateLimiter>;
@@ -89,7 +89,10 @@ export function sendProblem(
   sendRendered(res, rendered);
 }
 
-/** Writes the line by which a refusal is found again: the id that the answer names, and never the path as it was sent. */
+/**
+ * Writes the line by which a refusal is found again: with the id that the answer names, and never the path as it was
+ * sent.
+ */
 function logRefusal(
   log: Log,
   surface: Surface,
@@ -124,7 +127,7 @@ async function serve(
     const outcome = (await heldBack(limits, answered, req)) ?? answered;
     if (isProblem(outcome)) sendProblem(deps, route.surface, outcome, req, res, route);
     else {
-      // A surface that words its refusals itself names them there: what is left to say is which request it was.
+      // A surface that words its refusals itself names them there: only the request itself is left to log.
       if (outcome.status >= 400)
         logRefusal(deps.log, route.surface, req, res, { status: outcome.status }, route);
       await sendReply(res, outcome, { head: req.method === 'HEAD', shutdown: deps.shutdown });
@@ -221,7 +224,7 @@ async function stillMay(
   }
 }
 
-/** Lets a route hear of its refusals, whatever comes of that. */
+/** Tells a route of its refusal, which stands even where the route fails to note it. */
 async function refused(
   deps: ApiDeps,
   route: ServedRoute,
@@ -245,7 +248,7 @@ function limitsOf({ access, bodyLimits }: Route): BodyLimits {
 
 type Validated = Pick<Call, 'params' | 'query' | 'body' | 'rawBody' | 'bodyText'>;
 
-/** Body and query first, then the ids of the path: what does not parse as one of our ids names nothing. */
+/** Body and query first, then the ids of the path: a text that does not parse as one of our ids names nothing. */
 async function validate(route: Route, req: Request): Promise<Validated | Problem> {
   const { params, query, body } = route.request ?? {};
   const sent =

@@ -44,7 +44,7 @@ export function createApi(deps: ApiDeps, surfaces: readonly Surface[]): Express 
   app.use(
     helmet({
       contentSecurityPolicy: {
-        // Without TLS of our own a page must be able to load what belongs to it over plain http.
+        // Without TLS of our own a page must be able to load its own files over plain http.
         directives: { 'upgrade-insecure-requests': null, 'script-src': ["'self'"] },
       },
       strictTransportSecurity: false,
@@ -73,7 +73,7 @@ function docsPage(surfaces: readonly Surface[]) {
   });
 }
 
-/** What express itself refuses, such as a path with broken percent-encoding. */
+/** Answers the errors of express itself, such as a path with broken percent-encoding. */
 function funnel(
   deps: ApiDeps,
   surfaces: readonly Surface[],

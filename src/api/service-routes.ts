@@ -14,12 +14,12 @@ const Alive = z
 
 const Readiness = z
   .strictObject({
-    ready: z.boolean().meta({ description: 'Whether every part is ready.', example: true }),
+    ready: z.boolean().meta({ description: 'Every part is ready.', example: true }),
     parts: z
       .array(
         z.strictObject({
           name: z.string().meta({ description: 'The part.', example: 'postgres' }),
-          ready: z.boolean().meta({ description: 'Whether it is ready.', example: true }),
+          ready: z.boolean().meta({ description: 'It is ready.', example: true }),
           state: z.string().meta({ description: 'Its state in words.', example: 'connected' }),
         }),
       )
@@ -31,13 +31,13 @@ const OpenApi = z.looseObject({
   openapi: z.string().meta({ description: 'Version of OpenAPI.', example: '3.1.0' }),
 });
 
-/** What an operator's tools ask of the process: alive, ready, measured, described. */
+/** The routes of the process for an operator's tools: alive, ready, measured, described. */
 export function serviceRoutes(deps: ApiDeps, openApi: (surface?: string) => unknown): Route[] {
   return [
     route({
       method: 'get',
       path: '/healthz',
-      summary: 'Whether the process is alive',
+      summary: 'Show whether the process is alive',
       tag: 'Service',
       access: { of: 'anyone' },
       responses: { 200: { description: 'It is.', schema: Alive } },
@@ -46,7 +46,7 @@ export function serviceRoutes(deps: ApiDeps, openApi: (surface?: string) => unkn
     route({
       method: 'get',
       path: '/readyz',
-      summary: 'Whether Postgres, Temporal and a worker are there',
+      summary: 'Show whether Postgres, Temporal and a worker are there',
       tag: 'Service',
       access: { of: 'anyone' },
       responses: {

@@ -14,7 +14,7 @@ export type SecurityScheme = { description: string } & (
   | { type: 'apiKey'; in: 'header'; name: string }
 );
 
-/** What a surface reads credentials and the tenant from. */
+/** The parts of a request from which a surface reads credentials and the tenant. */
 export interface CredentialRequest {
   header(name: string): string | undefined;
   /** Parameters of the path, as they are spelled. */
@@ -26,7 +26,7 @@ export interface CredentialRequest {
 
 /** Where an error happened; the route is absent where none was found. */
 export interface ProblemContext {
-  /** What a surface signs its errors with is in memory; nothing here may need Postgres. */
+  /** Holds, in memory, the key that a surface signs its errors with; nothing here may need Postgres. */
   deps: Pick<ApiDeps, 'sealer'>;
   requestId: string;
   method: string;
@@ -38,9 +38,9 @@ export interface ProblemContext {
 /** One API over the engine: its paths, who may call it, how it words errors, and its routes as data. */
 export interface Surface {
   name: SurfaceName;
-  /** What people call it. */
+  /** Its name for people. */
   title: string;
-  /** What it owns: every path that is one of these or lies below it; the longest match wins. */
+  /** The paths that it owns: each of these and all below it; the longest match wins. */
   prefixes: readonly string[];
   /** Its paths are served below this prefix, too. */
   versionPrefix?: string;
@@ -52,18 +52,18 @@ export interface Surface {
     access: Exclude<Access, { of: 'anyone' }>,
     request: CredentialRequest,
   ): Promise<Authenticated | Problem>;
-  /** Renders what its routes refuse, and what is refused before a route is found. */
+  /** Renders the refusals of its routes, and those before a route is found. */
   renderProblem(problem: Problem, context: ProblemContext): RenderedProblem;
   /** Takes keys that were made with a grant; any other surface refuses them. */
   takesGrants?: true;
-  /** The quota of a tenant, where it is not that of the service. */
+  /** The quota of a tenant, where it differs from the quota of the service. */
   rateLimit?: RateLimit;
-  /** What endpoints of its clients are by default; an endpoint takes it by the name of the surface. */
+  /** The defaults for endpoints of its clients; an endpoint takes them by the name of the surface. */
   preset?: EndpointPreset;
   routes(deps: ApiDeps): Route[];
   /** Routes of the native API by which its callers are set up. */
   administration?(deps: ApiDeps): Route[];
-  /** What it wants done from time to time, by any worker. */
+  /** Its chores, which any worker does from time to time. */
   chores?(deps: ChoreDeps): Chore[];
 }
 

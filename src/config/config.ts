@@ -6,7 +6,7 @@ import { ENVIRONMENT, type EnvironmentVariable, type LogLevel } from './environm
 export type Config = {
   port: number;
   host: string;
-  /** Absolute; holds what the embedded parts keep. */
+  /** Absolute; holds the data of the embedded parts. */
   dataDir: string;
   /** Only with the role `all`. */
   demo: boolean;
@@ -76,12 +76,12 @@ function readVariable<Value>(
   if (text === undefined) return {};
   const parsed = variable.schema.safeParse(text);
   if (parsed.success) return { value: parsed.data };
-  // What is secret is not repeated, not even when it is wrong.
+  // A secret is never repeated, not even a wrong one.
   const what = variable.secret ? `${name} is not valid` : `${name} is "${text}"`;
   return { problem: `${what}: ${variable.expected}.` };
 }
 
-/** An empty variable counts as none, as in a compose file that passes on what may not be there. */
+/** An empty variable counts as none, as in a compose file that passes on a variable that may not be there. */
 function present(env: NodeJS.ProcessEnv, name: string): boolean {
   return env[name] !== undefined && env[name] !== '';
 }

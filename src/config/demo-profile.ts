@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
 
-/** What a process of Redrive can be: one half of the service, both with all they need, or what changes the schema. */
+/** The roles of a process of Redrive: one half of the service, both with all they need, or the change of the schema. */
 export const ROLES = ['api', 'worker', 'all', 'migrate'] as const;
 
 /** One of {@link ROLES}. */
@@ -9,9 +9,10 @@ export type Role = (typeof ROLES)[number];
 const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 
 /**
- * The networks that deliveries may reach although they are private. In the demo profile it is this machine itself, where
- * the demo's receivers are, unless somebody has said otherwise. It is a profile for one's own machine: the role `all`, with the
- * demo, listening on loopback only. An API that others can reach must never let them post to what listens here.
+ * The networks that deliveries may reach although they are private. In the demo profile it is this machine itself,
+ * where the demo's receivers are, unless somebody has said otherwise. It is a profile for one's own machine: the role
+ * `all`, with the demo, listening on loopback only. An API that others can reach must never let them post to services
+ * that listen here.
  */
 export function allowedNetworks(
   configured: readonly string[],

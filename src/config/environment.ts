@@ -2,14 +2,14 @@ import { Buffer } from 'node:buffer';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 
-/** A variable of the environment: what it means, and what it may hold. */
+/** A variable of the environment: its meaning, and the values that it may hold. */
 export type EnvironmentVariable<Value> = {
   description: string;
   /** Stands for a variable that is missing or empty; without it there is no value. */
   default?: string;
   /** Secret values are shown nowhere. */
   secret: boolean;
-  /** What a person should write instead of a value that is not right. */
+  /** Tells a person what to write instead of a wrong value. */
   expected: string;
   schema: z.ZodType<Value, string>;
 };

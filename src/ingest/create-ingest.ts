@@ -7,11 +7,11 @@ import { type AcceptedEvent, writeCalls } from './write-calls.ts';
 /** The most events that one call may bring. */
 export const MAX_EVENTS_PER_CALL = 1_000;
 
-/** How much of what waits is written together, in addition to a first call of any size. */
+/** How many events, and bytes, of waiting calls are written together, in addition to a first call of any size. */
 const MAX_EVENTS_TOGETHER = 1_000;
 const MAX_BYTES_TOGETHER = 8 * 1024 * 1024;
 
-/** What accepting events needs. */
+/** The parts that accepting events needs. */
 export interface IngestDeps {
   pool: Pool;
   /** Wakes the live lanes; never throws. */
@@ -19,8 +19,9 @@ export interface IngestDeps {
 }
 
 /**
- * Accepts the events of one call, all or none, with the deliveries they make: what is answered is committed. An event
- * for a disabled endpoint leaves an ignored delivery there, so that it can be recovered once the endpoint is back.
+ * Accepts the events of one call, all or none, with the deliveries they make: events are committed before they are
+ * answered. An event for a disabled endpoint leaves an ignored delivery there, so that it can be recovered once the
+ * endpoint is back.
  */
 export type AcceptEvents = (
   tenantId: Id<'tenant'>,
@@ -55,7 +56,7 @@ export function createIngest({ pool, pokeLiveLane }: IngestDeps): AcceptEvents {
         for (const call of calls) call.reject(error);
         return;
       }
-      // Nothing was written: a call that cannot be must not take the others with it.
+      // Nothing was written: a call that cannot be written must not take the others with it.
       for (const call of calls) await writeTogether(tenantId, [call]);
     }
   }
@@ -83,7 +84,7 @@ export function createIngest({ pool, pokeLiveLane }: IngestDeps): AcceptEvents {
 }
 
 /**
- * Whether Postgres refused what was written: bad data, a constraint, a limit. After any other error it may have been
+ * Whether Postgres refused the write: bad data, a constraint, a limit. After any other error it may have been
  * committed, or would fail again after as long a wait, so that nothing is written a second time.
  */
 function refusedByPostgres(error: unknown): boolean {

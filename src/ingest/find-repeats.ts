@@ -6,7 +6,7 @@ import { type Allotment, claimIdentities } from '../store/ingest/events.ts';
 import { idHistories } from '../store/ingest/resends.ts';
 import type { MatchedEvent } from './matched-event.ts';
 
-/** A repeat of an earlier event, and what becomes of it. */
+/** A repeat of an earlier event, and its fate. */
 export interface FoundRepeat extends RepeatFate {
   duplicateOf: Id<'event'>;
 }

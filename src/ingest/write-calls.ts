@@ -7,19 +7,21 @@ import { insertResends, replaceDeliveries } from '../store/ingest/resends.ts';
 import { type FoundRepeat, findRepeats } from './find-repeats.ts';
 import type { MatchedEvent } from './matched-event.ts';
 
-/** What became of an incoming event. */
+/** The result of an incoming event. */
 export interface AcceptedEvent {
   eventId: Id<'event'>;
   number: number;
   /** Deliveries that are queued. */
   deliveries: number;
-  /** Endpoints at which it is suppressed, for what the first event with its id has there stands for it. */
+  /** Endpoints at which it is suppressed: a delivery of the first event with its id stands for it there. */
   suppressed: number;
   /** The first event with the same id. */
   duplicateOf?: Id<'event'>;
 }
 
-/** Writes the events of some calls of one tenant in one transaction; for each call, what became of its events. */
+/**
+ * Writes the events of some calls of one tenant in one transaction; returns the results of the events for each call.
+ */
 export function writeCalls(
   pool: Pool,
   tenantId: Id<'tenant'>,
@@ -28,7 +30,7 @@ export function writeCalls(
   return withTransaction(pool, (db) => writeCallsIn(db, tenantId, calls));
 }
 
-/** The same within a transaction: what is written is accepted once that commits. */
+/** The same within a transaction: the events are accepted once it commits. */
 export async function writeCallsIn(
   db: Transaction,
   tenantId: Id<'tenant'>,

@@ -5,7 +5,7 @@ export function makeApiKey(): string {
   return `rdk_${randomBytes(32).toString('base64url')}`;
 }
 
-/** What is kept of a key. A plain SHA-256 is enough for 256 random bits: there is nothing to guess. */
+/** The hash that is kept of a key. A plain SHA-256 is enough for 256 random bits: there is nothing to guess. */
 export function hashApiKey(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }

@@ -20,7 +20,7 @@ export function apiKeyHeader(header: string | undefined): string | undefined {
   return /^[\x21-\x7e]{1,8192}$/.exec(header ?? '')?.[0];
 }
 
-/** What a call is about, as far as a credential has to know it. */
+/** The subject of a call, as far as the check of its credential needs it. */
 export interface CalledFor {
   /** The tenant that the request names, by id or handle. */
   named?: string | undefined;
@@ -29,8 +29,8 @@ export interface CalledFor {
 }
 
 /**
- * Who a credential belongs to, an API key or a token (JWT), or why it is refused. Where no tenant is named, tokens are
- * known of those issuers only that the installation registered.
+ * Finds the caller that a credential, an API key or a token (JWT), belongs to, or why it is refused. Where no tenant is
+ * named, only tokens of issuers that the installation registered are known.
  */
 export async function callerOf(
   deps: Pick<ApiDeps, 'pool' | 'sealer' | 'keySets' | 'log'>,
@@ -57,8 +57,8 @@ export async function callerOf(
 }
 
 /**
- * The tenant that a caller names by uuid, TypeID or handle, where it may act for it: its own, or any for a credential of
- * the installation. Any other is not there for it.
+ * The tenant that a caller names by uuid, TypeID or handle, where it may act for it: its own, or any for a credential
+ * of the installation. For the caller, any other does not exist.
  */
 export async function tenantFor(
   db: Queryable,
@@ -74,10 +74,10 @@ export async function tenantFor(
   return tenant && { id: tenant.id, handle: tenant.handle };
 }
 
-/** Why a caller may not do what needs this scope, or at least `part` of it; undefined where it may. */
+/** The refusal of a caller that has neither this scope nor its `part`; undefined where it has one of them. */
 export function refusedScope(caller: Caller, scope: Scope, part: Scope = scope): Problem | undefined {
   if (hasScope(caller.scopes, scope) || hasScope(caller.scopes, part)) return undefined;
-  // A grant has parts only: the whole is not what its key could get.
+  // A grant has parts only: its key could never get the whole.
   const needed = caller.grant ? part : scope;
   return problem('insufficient_scope', {
     scope,
@@ -96,7 +96,7 @@ function refuse(
   });
 }
 
-/** The same codes as for keys; only what to do about it differs. */
+/** The same codes as for keys; only the advice differs. */
 function refusedToken(refusal: TokenRefusal, { named, installation }: CalledFor): Problem {
   switch (refusal.refused) {
     case 'of_another_tenant':

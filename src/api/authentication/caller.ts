@@ -9,14 +9,17 @@ export interface TenantRef {
 
 /** Who is calling. */
 export interface Caller {
-  /** Stable name of who it is, such as `key_…` or `jwt:iss_…:<sub>`: for quotas, audit and what is bound to its actor. */
+  /**
+   * Stable name of the caller, such as `key_…` or `jwt:iss_…:<sub>`: for quotas, audit and records that are bound to
+   * their actor.
+   */
   actor: string;
   /** The request that it came with. */
   requestId?: string;
-  /** Where the credential is an API key. */
+  /** Set where the credential is an API key. */
   keyId?: Id<'key'>;
   scopes: readonly string[];
-  /** Where the key was made with one: it reads no bodies, and no surface takes it that does not say so. */
+  /** Set where the key was made with a grant: it reads no bodies, and only surfaces that say so take it. */
   grant?: Grant;
   /** The tenant the credential belongs to; one of the installation has none. */
   tenant?: TenantRef;

@@ -3,15 +3,15 @@ import ipaddr from 'ipaddr.js';
 /** Reads the address that a request comes from, by its peer and the header `X-Forwarded-For`. */
 export type ClientAddress = (peer: string | undefined, forwardedFor: string | undefined) => string;
 
-/** Of a longer list the last ones are read: those before them anybody may have written. */
+/** Of a longer list only the last hops are read: anybody may have written those before them. */
 const MAX_HOPS = 20;
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
 /**
- * The address behind proxies of one's own, given as CIDRs: a proxy that is trusted appends whom it was asked by, so the
- * last address that is none of theirs is the client's. From any other peer the header is not read, for anybody can send
- * it. An IPv6 client is its /64, which is what one machine is given.
+ * The address behind proxies of one's own, given as CIDRs. A trusted proxy appends the address of its peer, so the last
+ * address that is not a proxy's is the client's. From any other peer the header is not read, for anybody can send it.
+ * An IPv6 client is its /64, the network that one machine is given.
  */
 export function clientAddress(trustedProxies: readonly string[]): ClientAddress {
   const networks = trustedProxies.map((network) => ipaddr.parseCIDR(network));

@@ -3,14 +3,14 @@ import type { RateLimit } from '../limits/rate-limit.ts';
 import { createTokenBuckets } from '../limits/token-buckets.ts';
 import { type Problem, problem } from '../problems/problem.ts';
 
-/** What an address may fail at once, and then by the second; a client that is set up wrongly stays far below. */
+/** Failures that an address may have at once, and then per second; a client that is set up wrongly stays far below. */
 export const FAILED_AUTHENTICATION_LIMIT: RateLimit & { burst: number } = {
   requests: 20,
   windowSeconds: 1,
   burst: 100,
 };
 
-/** So many failures of one address wait for their turn; the next one is refused. */
+/** Failures of one address that may wait for their turn; the next one is refused. */
 const MAX_WAITING = 20;
 
 /** Holds a failure back until its address may have one more; a problem where too many wait already. */

@@ -25,15 +25,15 @@ import type { Caller } from './caller.ts';
 /** Why a token is refused. */
 export type TokenRefusal =
   | { refused: 'credential_invalid' | 'credential_expired' | 'credential_revoked' }
-  /** It is good, but not for the tenant that is named, or for none. */
+  /** It is good, but for another tenant than the one that is named, or none is named. */
   | { refused: 'of_another_tenant' }
   /** The keys that would tell cannot be read now. */
   | { refused: 'temporarily_unavailable'; retryAfterSeconds: number };
 
 const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]*$/;
-/** Clocks differ; a token is taken for this time before and after its own. */
+/** Clocks differ: a token is accepted for this long before and after its own times. */
 const LEEWAY_SECONDS = 30;
-/** What a token of ordinary making stays far below. */
+/** Limits that an ordinary token stays far below. */
 const MAX_CLAIM_LENGTH = 2_048;
 const MAX_AUDIENCES = 20;
 /** A longer or stranger subject is named by its digest: an actor is stored, shown and compared. */
@@ -45,9 +45,10 @@ export function isToken(credential: string): boolean {
 }
 
 /**
- * Who a token speaks for. What it says counts only once its signature has been verified with the key and the one
- * algorithm that were registered for its `iss` and `aud`: by the tenant that the request names, or by the installation.
- * What the installation registered is tried first, so that no tenant takes over a token of it by registering it, too.
+ * Finds the caller that a token speaks for. Its claims count only once its signature has been verified with the key and
+ * the one algorithm that were registered for its `iss` and `aud`: by the tenant that the request names, or by the
+ * installation. Issuers of the installation are tried first, so that no tenant takes over their tokens by registering
+ * the same issuer.
  */
 export async function callerOfToken(
   deps: Pick<ApiDeps, 'pool' | 'sealer' | 'keySets' | 'log'>,
@@ -63,7 +64,7 @@ export async function callerOfToken(
   for (const byInstallation of [true, false]) {
     const [issuer, other] = working.filter((each) => each.byInstallation === byInstallation);
     if (!issuer) continue;
-    // Of two that would both take it, neither can be told to be meant.
+    // Where two issuers would both take it, nothing tells which one is meant.
     if (other) return { refused: 'credential_invalid' };
     const caller = await callerByIssuer(deps, token, issuer);
     if (!('refused' in caller) || caller.refused !== 'credential_invalid') return caller;
@@ -72,7 +73,9 @@ export async function callerOfToken(
   return { refused: elsewhere ? 'of_another_tenant' : 'credential_invalid' };
 }
 
-/** Whether a token is good elsewhere: it speaks for nobody here, but is refused in other words than one that is not. */
+/**
+ * Whether a token is good for another tenant: it speaks for nobody here, but is refused in other words than a bad one.
+ */
 async function isOfSomeTenant(
   deps: Pick<ApiDeps, 'pool' | 'sealer' | 'keySets' | 'log'>,
   token: string,
@@ -175,7 +178,7 @@ function subjectOf({ sub }: JWTPayload): string {
   return PLAIN_SUBJECT.test(sub) ? sub : `sha256:${createHash('sha256').update(sub).digest('hex')}`;
 }
 
-/** A claim of scopes narrows what is registered; one that cannot be read grants nothing. */
+/** A claim of scopes narrows the registered ones; one that cannot be read grants nothing. */
 function grantedScopes(registered: Scope[], { scope, scp }: JWTPayload): Scope[] {
   return [scope, scp]
     .filter((claim) => claim !== undefined)

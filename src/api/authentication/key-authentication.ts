@@ -15,7 +15,10 @@ export const API_KEY_CREDENTIAL: Surface['credentials'] = {
   },
 };
 
-/** Who calls by `Authorization: Bearer <API key or token>`, and for which tenant: the key's own, or what `Redrive-Tenant` names. */
+/**
+ * Finds the caller by `Authorization: Bearer <API key or token>`, and the tenant: the key's own, or the one that
+ * `Redrive-Tenant` names.
+ */
 export async function authenticateByKey(
   deps: ApiDeps,
   access: Exclude<Access, { of: 'anyone' }>,

@@ -2,12 +2,12 @@ type Json = { [name: string]: unknown };
 type Kind = 'parameters' | 'headers' | 'responses';
 type OpenApi = { paths: Record<string, Record<string, Json>>; components?: Record<string, Json> };
 
-/** What is written twice is written once and referred to. */
+/** A value with so many uses is written once and referred to. */
 const WORTH_SHARING = 2;
 
 /**
- * Moves parameters, headers and refusals that several operations share to the components of a document, under a name that
- * follows from what they are; so a change of one is one line, and a difference can be read.
+ * Moves parameters, headers and refusals that several operations share to the components of a document, under a name
+ * that follows from their content; so a change of one is one line, and a difference can be read.
  */
 export function shareComponents(document: Json): Json {
   const { paths, components = {} } = document as OpenApi;
@@ -47,7 +47,10 @@ function places(holder: Json | undefined): Place[] {
   return Object.entries(holder ?? {}).map(([name, value]) => ({ holder: holder as Json, name, value }));
 }
 
-/** Replaces by references what stands in several places. The commonest value has the first name; what finds none free stays. */
+/**
+ * Replaces values that stand in several places by references. The commonest value gets the first name; one that finds
+ * no name free stays in place.
+ */
 function share(kind: Kind, all: Place[], namesOf: (place: Place) => string[]): Json {
   const groups = new Map<string, Place[]>();
   for (const place of all) {
@@ -82,7 +85,7 @@ const REFUSALS: Record<number, string> = {
   503: 'Unavailable',
 };
 
-/** Tells apart refusals of one status by what their description begins with. */
+/** Tells apart refusals of one status by the first words of their description. */
 function firstWords({ description }: Json): string {
   return pascal(String(description).split(/\s+/).slice(0, 4).join(' '));
 }

@@ -162,7 +162,7 @@ function described(route: ServedRoute, response: RouteResponse) {
       ? {}
       : {
           'RateLimit-Policy': 'The quota in force (draft-8).',
-          RateLimit: 'What is left of the quota, and the seconds until it is full again (draft-8).',
+          RateLimit: 'The rest of the quota, and the seconds until it is full again (draft-8).',
         }),
     ...response.headers,
   };
@@ -197,7 +197,7 @@ const STATUS_MEANINGS: Record<number, string> = {
   422: 'The request cannot be done as it is.',
   429: 'The quota is used up: come back after `Retry-After`.',
   500: 'Something failed that nobody expected; nothing is half done.',
-  503: 'What is needed is away: come back after `Retry-After`.',
+  503: 'Something that this call needs is away: come back after `Retry-After`.',
 };
 
 function failures(route: ServedRoute): RouteConfig['responses'] {

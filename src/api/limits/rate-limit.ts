@@ -5,7 +5,9 @@ import { createTokenBuckets } from './token-buckets.ts';
 export interface RateLimit {
   requests: number;
   windowSeconds: number;
-  /** The most at once: a bucket of so many that fills at `requests` in a window; as many as in a window where left out. */
+  /**
+   * The most at once: the size of a bucket that fills at `requests` in a window. As many as `requests` where left out.
+   */
   burst?: number;
 }
 
@@ -15,7 +17,7 @@ export interface RateLimit {
  */
 export const DEFAULT_RATE_LIMIT: RateLimit = { requests: 20_000, windowSeconds: 10 };
 
-/** What the answer must say (RateLimit header fields for HTTP, draft-8), and whether the request is refused. */
+/** The headers of the answer (RateLimit header fields for HTTP, draft-8), and the refusal of the request, if any. */
 export interface RateDecision {
   headers: Record<string, string>;
   refusal?: Problem;

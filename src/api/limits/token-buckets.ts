@@ -1,4 +1,4 @@
-/** What a bucket held after a request was asked for. */
+/** State of a bucket after it was asked for a request. */
 export interface Taken {
   allowed: boolean;
   /** Requests that are left at once. */
@@ -9,7 +9,9 @@ export interface Taken {
   fullInMs: number;
 }
 
-/** So many are remembered before those are forgotten that have filled up again, which are as good as new. */
+/**
+ * Buckets that are remembered; beyond that, those that have filled up again are forgotten, for they are as good as new.
+ */
 const REMEMBERED = 10_000;
 
 /** Buckets by key: each holds `burst` requests at most and fills at `requests` in `windowSeconds`. */

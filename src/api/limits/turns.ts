@@ -2,8 +2,8 @@
 export type Turns = <Result>(act: () => Promise<Result>) => Promise<Result>;
 
 /**
- * Lets `atOnce` pieces of work go on at a time, first come, first served: who does many, one after another, waits behind
- * everybody else for each of them.
+ * Lets `atOnce` pieces of work go on at a time, first come, first served: a caller with many pieces, one after another,
+ * waits behind everybody else for each of them.
  */
 export function createTurns(atOnce: number): Turns {
   const waiting: (() => void)[] = [];
@@ -15,7 +15,7 @@ export function createTurns(atOnce: number): Turns {
     try {
       return await act();
     } finally {
-      // What is ready to be read or written goes first: a page is milliseconds of work.
+      // Reads and writes that are ready go first: a page is milliseconds of work.
       setImmediate(() => {
         const next = waiting.shift();
         if (next) next();

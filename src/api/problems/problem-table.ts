@@ -1,6 +1,6 @@
 import { MAX_JSON_DEPTH } from '../../domain/json/json-depth.ts';
 
-/** Status, title and what to do next of an error; docs/errors.md says the same, and a test compares the two. */
+/** Status, title and advice of an error; docs/errors.md says the same, and a test compares the two. */
 export interface ProblemKind {
   status: number;
   title: string;

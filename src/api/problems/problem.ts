@@ -6,7 +6,7 @@ import { endAnswer } from '../end-answer.ts';
 import { PROBLEMS, type ProblemCode } from './problem-table.ts';
 import type { RenderedProblem } from './rendered-problem.ts';
 
-/** What is wrong with one part of a request: a member of the body (`pointer`) or a parameter or header. */
+/** A fault in one part of a request: a member of the body (`pointer`) or a parameter or header. */
 export interface FieldError {
   pointer?: string;
   parameter?: string;
@@ -23,12 +23,12 @@ export interface Problem {
   scope?: Scope;
   /** The part of it that is enough, and that a grant can have. */
   part?: Scope;
-  /** Whose call it was, where that was known before it was refused; never shown. */
+  /** The tenant of the call, where it was known before the refusal; never shown. */
   tenantId?: Id<'tenant'>;
   headers?: Record<string, string>;
 }
 
-/** Makes a problem; without a `detail` it says what the table advises. */
+/** Makes a problem; without a `detail` it gives the advice of the table. */
 export function problem(code: ProblemCode, parts: Omit<Problem, 'problem'> = {}): Problem {
   return { problem: code, ...parts };
 }
@@ -92,7 +92,7 @@ export const ProblemSchema = z
       .enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]])
       .meta({ description: 'Stable code of the error: branch on this.', example: 'invalid_request' }),
     detail: z.string().meta({
-      description: 'What is wrong here and what to do about it.',
+      description: 'Explains this error, and says what to do about it.',
       example: 'Correct the members that `errors` names and send the request again.',
     }),
     instance: z.string().meta({
@@ -110,7 +110,7 @@ export const ProblemSchema = z
             description: 'Name of the query parameter, path parameter or header.',
             example: 'limit',
           }),
-          message: z.string().meta({ description: 'What was expected.', example: 'Expected a string.' }),
+          message: z.string().meta({ description: 'Says what was expected.', example: 'Expected a string.' }),
           code: z.string().meta({ description: 'Stable code of this error.', example: 'wrong_type' }),
         }),
       )

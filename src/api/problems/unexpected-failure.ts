@@ -15,11 +15,11 @@ const UNREACHABLE = new Set([
   'ENOENT',
   'ECONNABORTED',
 ]);
-/** pg gives these no code, so that the text is all there is to tell them by. */
+/** pg gives these errors no code: only their text tells them apart. */
 const UNAVAILABLE_MESSAGES =
   /^(timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed and is not queryable|Cannot use a pool after calling end)/;
 
-/** What a client is told of an exception: where Postgres is away, to come back; otherwise nothing. */
+/** Turns an exception into a problem: to come back where Postgres is away, else without a word on its cause. */
 export function problemOfException(error: unknown): Problem {
   return isDatabaseAway(error)
     ? problem('temporarily_unavailable', { headers: { 'retry-after': String(RETRY_AFTER_SECONDS) } })

@@ -4,12 +4,12 @@ import { type FieldError, MAX_ERRORS } from './problem.ts';
 /** Where the validated part of the request is. */
 export type ValidatedPart = 'body' | 'parameters';
 
-/** Names can be as long as the body; what shows where they are need not be. */
+/** Names can be as long as the body; the pointers to them need not be. */
 const MAX_POINTER_LENGTH = 200;
 
 /**
- * Turns what zod found in `value` into errors with stable codes that name the member at fault; no value is repeated.
- * There are {@link MAX_ERRORS} at most, however long the list is that a caller has given cause for.
+ * Turns the issues that zod found in `value` into errors with stable codes that name the member at fault; no value is
+ * repeated. There are {@link MAX_ERRORS} at most, however many issues a caller has caused.
  */
 export function fieldErrors(error: z.ZodError, value: unknown, part: ValidatedPart): FieldError[] {
   return errorsOf(error.issues, (issue) => fromIssue(issue, value, part, issue.path));
@@ -106,7 +106,7 @@ function fromUnion(
   return errorsOf(closest, (inner) => fromIssue(inner, value, part, [...path, ...inner.path]));
 }
 
-/** How deep the deepest of them lies, also within a union of unions; of any number of them, so nothing is spread. */
+/** Depth of the deepest issue, also within a union of unions. There can be any number of them, so nothing is spread. */
 function depth(issues: readonly Issue[]): number {
   return issues.reduce((deepest, issue) => {
     const within = issue.code === 'invalid_union' ? issue.errors.map(depth) : [];

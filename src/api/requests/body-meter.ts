@@ -3,11 +3,11 @@ import { MAX_JSON_DEPTH } from '../../domain/json/json-depth.ts';
 /** How much a body may hold. */
 export interface BodyLimits {
   bytes: number;
-  /** Members of objects and entries of arrays together, wherever they are. */
+  /** Members of objects and entries of arrays together, at every depth. */
   members: number;
 }
 
-/** What a body has too much of. */
+/** The limit that a body exceeds. */
 export type BodyExcess = 'bytes' | 'members' | 'depth';
 
 const QUOTE = 0x22;
@@ -17,8 +17,9 @@ const OPENS = [0x5b, 0x7b];
 const CLOSES = [0x5d, 0x7d];
 
 /**
- * Measures JSON while it arrives, chunk by chunk, so that what is too much is refused before anything is made of it.
- * Reads strings, brackets and commas only: any bytes will do, and whether they are JSON is for the parser to say.
+ * Measures JSON while it arrives, chunk by chunk, so that a body that is too large is refused before anything is made
+ * of it. Reads strings, brackets and commas only: any bytes will do, and whether they are JSON is for the parser to
+ * say.
  */
 export class BodyMeter {
   readonly #limits: BodyLimits;
@@ -32,7 +33,7 @@ export class BodyMeter {
     this.#limits = limits;
   }
 
-  /** Takes note of the next chunk; what there is too much of by now, if anything. */
+  /** Takes note of the next chunk; returns the limit that is exceeded by now, if any. */
   add(chunk: Uint8Array): BodyExcess | undefined {
     this.#bytes += chunk.length;
     if (this.#bytes > this.#limits.bytes) return 'bytes';

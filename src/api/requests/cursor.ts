@@ -4,14 +4,14 @@ import { canonicalJson } from '../../domain/json/canonical-json.ts';
 import type { Id, IdKind } from '../../domain/tenancy/typed-id.ts';
 import { type Problem, problem } from '../problems/problem.ts';
 
-/** A cursor for the position behind the last row of a page, bound to what was listed. */
+/** A cursor for the position behind the last row of a page, bound to the list and its filter. */
 export function writeCursor(listed: unknown, position: string[]): string {
   return Buffer.from(JSON.stringify([digestOf(listed), ...position])).toString('base64url');
 }
 
 declare const formOf: unique symbol;
 
-/** The form of a part of a cursor, and what a text that has it is. */
+/** The form of a part of a cursor, and the type of a text that has it. */
 export interface Form<Text extends string> extends RegExp {
   readonly [formOf]?: Text;
 }

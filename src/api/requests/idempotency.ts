@@ -19,12 +19,12 @@ export function readIdempotencyKey(header: string | undefined): string | undefin
   return BARE.test(key) ? key : invalidKey();
 }
 
-/** What a key identifies: the same key means another request under another tenant or route. */
+/** The scope of a key: the same key means another request under another tenant or route. */
 export function idempotencyScope(tenantId: Id<'tenant'>, surface: string, routeTemplate: string): string {
   return `${tenantId} ${surface} ${routeTemplate}`;
 }
 
-/** Fingerprint of what a request asks for, whatever its spelling: a repeat has the same one. */
+/** Fingerprint of a request by its meaning, not its spelling: a repeat has the same one. */
 export function requestFingerprint(request: {
   method: string;
   routeTemplate: string;

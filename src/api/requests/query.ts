@@ -3,7 +3,10 @@ import { type FieldError, type Problem, problem } from '../problems/problem.ts';
 /** Parameters by name: a text, or an array of them where a name is repeated. */
 export type RawQuery = Record<string, string | string[]>;
 
-/** Reads the query of a URL, which must be UTF-8 as a body must: what cannot be decoded would stand for another text. */
+/**
+ * Reads the query of a URL, which must be UTF-8 like a body: a part that cannot be decoded would stand for another
+ * text.
+ */
 export function readQuery(url: string): { query: RawQuery } | { refused: Problem } {
   const start = url.indexOf('?');
   const query: RawQuery = Object.create(null);

@@ -4,10 +4,10 @@ import { jsonFaultAt } from '../../domain/json/json-fault.ts';
 import { type Problem, problem } from '../problems/problem.ts';
 import { type BodyLimits, BodyMeter } from './body-meter.ts';
 
-/** What the body of a call with a credential may hold; a route can say otherwise. */
+/** Limits of the body of a call with a credential; a route can say otherwise. */
 export const BODY_LIMITS: BodyLimits = { bytes: 8 * 1024 * 1024, members: 60_000 };
 
-/** What the body of a call may hold that anyone can make: the body is read before anything is known of who sent it. */
+/** Limits of the body of a call that anyone can make: it is read before anything is known of its sender. */
 export const OPEN_BODY_LIMITS: BodyLimits = { bytes: 1024 * 1024, members: 60_000 };
 
 /** A body as text and as the value it stands for; undefined where the request has none. */
@@ -24,7 +24,7 @@ export async function readJsonBody(
   const length = req.headers['content-length'];
   if (req.headers['transfer-encoding'] === undefined && (length === undefined || length === '0'))
     return undefined;
-  // Clients that stream send no body as chunks of none, and say no type then: what is not there needs none.
+  // Clients that stream send an absent body as zero chunks, and without a type: an absent body needs none.
   const untyped = length === undefined && req.headers['content-type'] === undefined;
   const refused = refusedEncoding(req) ?? (untyped ? undefined : refusedType(req));
   if (refused) return refused;
@@ -50,7 +50,7 @@ function refusedType(req: IncomingMessage): Problem | undefined {
   return type?.trim() === 'application/json' && utf8 ? undefined : problem('unsupported_media_type');
 }
 
-/** What is too much is read on and forgotten, behind the answer: see `endAnswer`. */
+/** The rest of a body that is too large is read and forgotten behind the answer: see `endAnswer`. */
 function readBytes(req: IncomingMessage, announced: number, limits: BodyLimits): Promise<Buffer | Problem> {
   if (announced > limits.bytes) return Promise.resolve(tooLarge(limits));
   return new Promise((resolve, reject) => {

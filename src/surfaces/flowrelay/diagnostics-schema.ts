@@ -6,14 +6,14 @@ import { GuidanceView, ReceiptSummary, ReceiptView } from './receipt-schema.ts';
 
 const Handoff = ReceiptView.shape.handoffs.element;
 
-/** What diagnostics hold: a receipt without anything that a sender, a receiver or an operator has written. */
+/** The content of diagnostics: a receipt without anything that a sender, a receiver or an operator has written. */
 export const DiagnosticsContent = ReceiptSummary.omit({ eventType: true })
   .extend({
     schema: z
       .literal('flowrelay.diagnostics.v1')
       .meta({ description: 'Form of this content.', example: 'flowrelay.diagnostics.v1' }),
     generatedAt: shownTime('When it was put together.'),
-    guidance: GuidanceView.meta({ description: 'What to do next, as the decision guide said then.' }),
+    guidance: GuidanceView.meta({ description: 'The next step, as the decision guide said then.' }),
     handoffs: z
       .array(
         Handoff.omit({ endpointAtAcceptance: true }).extend({
@@ -54,7 +54,7 @@ export const DiagnosticsView = z
     previewedAt: shownTime('When they were previewed.'),
     frozenAt: shownTime('When they were frozen.').nullable(),
     content: DiagnosticsContent.nullable().meta({
-      description: 'What they say; null for who may not make diagnostics.',
+      description: 'Their content; null for callers who may not make diagnostics.',
     }),
   })
   .meta({ id: 'FlowRelayDiagnostics' });

@@ -39,7 +39,7 @@ export function diagnosticsRoutes({ pool }: ApiDeps): Route[] {
         'Facts of the receipt, endpoint state, codes, retention, replay availability and guidance. Never bodies, headers, secrets, tokens, sessions, database URLs or customer data.',
       request: { params: idParams('receipt', 'Id of the receipt.') },
       responses: {
-        201: { description: 'What would be frozen.', schema: DiagnosticsView },
+        201: { description: 'The content that would be frozen.', schema: DiagnosticsView },
         ...errorResponses(...BODY_ERRORS),
       },
       async handler({ params: { id }, tenant, caller }) {
@@ -66,7 +66,7 @@ export function diagnosticsRoutes({ pool }: ApiDeps): Route[] {
       method: 'post',
       path: '/flowrelay/v1/diagnostics/{id}/freeze',
       summary: 'Freeze previewed diagnostics',
-      description: 'Exactly what was previewed is kept and never changes. A repeat is answered alike.',
+      description: 'The previewed content is kept exactly and never changes. A repeat is answered alike.',
       request: { params },
       responses: {
         200: { description: 'They are frozen.', schema: DiagnosticsView },
@@ -84,7 +84,7 @@ export function diagnosticsRoutes({ pool }: ApiDeps): Route[] {
       method: 'get',
       path: '/flowrelay/v1/diagnostics/{id}',
       summary: 'Show diagnostics',
-      description: 'Who may not make diagnostics sees their state, without their content.',
+      description: 'Callers who may not make diagnostics see their state, without their content.',
       request: { params },
       responses: { 200: { description: 'The diagnostics.', schema: DiagnosticsView }, ...errorResponses() },
       async handler({ params: { id }, tenant, caller }) {
@@ -127,7 +127,7 @@ function contentOf(
   };
 }
 
-/** The content is put in as it was written: what was previewed is what is frozen, byte for byte. */
+/** The content is put in as it was written: it is frozen as it was previewed, byte for byte. */
 function view(diagnostics: ReceiptDiagnostics, withContent: boolean): string {
   const facts: Omit<z.input<typeof DiagnosticsView>, 'content'> = {
     diagnosticsId: showId('diagnostics', diagnostics.id),

@@ -19,7 +19,7 @@ import {
 import { SenderResendView } from './sender-resend-schema.ts';
 
 const CONTENT_TYPE = 'application/problem+json; charset=utf-8';
-/** More help nobody. */
+/** More errors help nobody. */
 const MAX_ERRORS = 100;
 
 /** Status and title of each refusal of a replay, and of a key that stands for another replay. */
@@ -78,7 +78,7 @@ const FlowRelayProblem = z
       ] as [string, ...string[]])
       .meta({ description: 'Stable code of the error: branch on this.', example: 'unsafe_state' }),
     detail: z.string().meta({
-      description: 'What is wrong here and what to do about it.',
+      description: 'Explains this error, and says what to do about it.',
       example: 'This replay was previewed and not confirmed: confirm it first.',
     }),
     instance: z.string().meta({
@@ -88,7 +88,7 @@ const FlowRelayProblem = z
     reason: z
       .enum(Object.keys(REFUSAL_REASONS) as [RefusalReason, ...RefusalReason[]])
       .optional()
-      .meta({ description: 'What exactly refuses a replay.', example: 'not_confirmed' }),
+      .meta({ description: 'The exact reason why a replay is refused.', example: 'not_confirmed' }),
     freshPreviewRequired: z
       .boolean()
       .optional()

@@ -15,7 +15,7 @@ import { SenderResendView } from './sender-resend-schema.ts';
 
 const REASONS = Object.keys(REFUSAL_REASONS) as [RefusalReason, ...RefusalReason[]];
 
-/** The one sentence on what "delivered" says. */
+/** The one sentence on the meaning of "delivered". */
 export const handoffBoundary = z
   .literal(HANDOFF_BOUNDARY)
   .meta({ description: 'All that "delivered" says.', example: HANDOFF_BOUNDARY });
@@ -39,7 +39,7 @@ export const ReplayAvailabilityView = z
     reason: z
       .enum(REASONS)
       .nullable()
-      .meta({ description: 'What exactly is in the way.', example: 'payload_gone' }),
+      .meta({ description: 'The exact reason of that refusal.', example: 'payload_gone' }),
     needsDuplicateRiskConfirmation: z.boolean().meta({
       description:
         'Processing may already have started, or the sender sent it again: only an explicit confirmation goes on.',
@@ -52,12 +52,12 @@ export const ReplayAvailabilityView = z
   })
   .meta({ id: 'FlowRelayReplayAvailability' });
 
-/** The same, with what is still to be corrected before a confirmation. */
+/** The same, with the faults to correct before a confirmation. */
 export const ReplayReadinessView = ReplayAvailabilityView.extend({
   ready: z.boolean().meta({ description: 'It can be confirmed as things are.', example: true }),
   notReady: z
     .array(z.enum(READINESS_REASONS))
-    .meta({ description: 'What is to be corrected first.', example: ['endpoint_disabled'] }),
+    .meta({ description: 'The faults to correct first.', example: ['endpoint_disabled'] }),
 }).meta({ id: 'FlowRelayReplayReadiness' });
 
 /** An endpoint as it was, or is, without policy, secrets, headers, and the userinfo and query of its URL. */
@@ -83,11 +83,11 @@ const HandoffView = z
     deliveryId: shownId('delivery', 'The handoff; the `webhook-id` of its requests.'),
     status: z.enum(HANDOFF_STATUSES).meta({ description: 'Where it stands.', example: 'delivered' }),
     meaning: z.string().meta({
-      description: 'What that says, and no more.',
+      description: 'The meaning of that status, and no more.',
       example: 'The endpoint accepted the handoff.',
     }),
     recoveryCode,
-    replay: ReplayReadinessView.meta({ description: 'Whether it can be replayed.' }),
+    replay: ReplayReadinessView.meta({ description: 'Availability of its replay.' }),
     resentReceiptId: shownId(
       'receipt',
       'The receipt of the later request that stands for it since its sender sent the event again.',
@@ -105,7 +105,7 @@ const HandoffView = z
   })
   .meta({ id: 'FlowRelayHandoff', description: 'The event handed to one endpoint.' });
 
-/** What can stand in a timeline. */
+/** The events of a timeline. */
 export const TIMELINE_EVENTS = [
   'accepted',
   'rejected',
@@ -125,7 +125,7 @@ export const TIMELINE_EVENTS = [
 const TimelineEntry = z
   .strictObject({
     at: shownTime('When it happened.'),
-    event: z.enum(TIMELINE_EVENTS).meta({ description: 'What happened.', example: 'accepted_by_endpoint' }),
+    event: z.enum(TIMELINE_EVENTS).meta({ description: 'The event.', example: 'accepted_by_endpoint' }),
     deliveryId: shownId('delivery', 'The handoff it is about.').nullable(),
     replayId: shownId('receiptReplay', 'The replay it is about.').nullable(),
     statusCode: z.int().nullable().meta({ description: "Status of the endpoint's answer.", example: 200 }),
@@ -139,7 +139,7 @@ export const ReceiptSummary = z
     receiptId: shownId('receipt', 'Id of the receipt.'),
     outcome: z
       .enum(RECEIPT_OUTCOMES)
-      .meta({ description: 'What became of the request.', example: 'delivered' }),
+      .meta({ description: 'The outcome of the request.', example: 'delivered' }),
     receivedAt: shownTime('When the request was accepted or rejected.'),
     eventId: shownId('event', 'The accepted event.').nullable(),
     eventType: z.string().nullable().meta({ description: 'Its type.', example: 'invoice.paid' }),
@@ -161,9 +161,7 @@ export const ReceiptSummary = z
     recoveryCode,
     retention: z
       .strictObject({
-        state: z
-          .enum(RETENTION_STATES)
-          .meta({ description: 'Whether the payload is kept.', example: 'retained' }),
+        state: z.enum(RETENTION_STATES).meta({ description: 'State of the payload.', example: 'retained' }),
         retainedUntil: shownTime('When it expires, by the present setting.').nullable(),
         removedAt: shownTime('When it was removed.').nullable(),
         removedFor: z
@@ -171,9 +169,9 @@ export const ReceiptSummary = z
           .nullable()
           .meta({ description: 'Why it was removed.', example: 'retention' }),
       })
-      .meta({ description: 'What has become of the payload; the receipt stays.' }),
+      .meta({ description: 'Retention of the payload; the receipt stays.' }),
     replay: ReplayAvailabilityView.meta({
-      description: 'Whether it, or one of its handoffs, can be replayed.',
+      description: 'Availability of a replay of it, or of one of its handoffs.',
     }),
     firstReceiptId: shownId(
       'receipt',
@@ -187,7 +185,7 @@ export const ReceiptSummary = z
   })
   .meta({ id: 'FlowRelayReceiptSummary' });
 
-/** What came of one handoff that a replay made. */
+/** The result of one handoff that a replay made. */
 export const ReplayResultView = z
   .strictObject({
     deliveryId: shownId('delivery', 'The handoff that was made again.'),
@@ -195,7 +193,7 @@ export const ReplayResultView = z
       .enum([...HANDOFF_STATUSES, 'taken_over'])
       .meta({ description: 'Where this replay of it stands.', example: 'delivered' }),
     meaning: z.string().meta({
-      description: 'What that says, and no more.',
+      description: 'The meaning of that status, and no more.',
       example: 'The endpoint accepted the handoff.',
     }),
     requests: z.int().meta({ description: 'Requests of this replay so far.', example: 1 }),
@@ -206,12 +204,12 @@ export const ReplayResultView = z
       .meta({ description: 'Why the last request was not accepted.', example: null }),
     endedAt: shownTime('When it ended.').nullable(),
   })
-  .meta({ id: 'FlowRelayReplayResult', description: 'What a replay came to, at one endpoint.' });
+  .meta({ id: 'FlowRelayReplayResult', description: 'The result of a replay at one endpoint.' });
 
 /** A receipt. */
 export const ReceiptView = ReceiptSummary.extend({
   replay: ReplayReadinessView.meta({
-    description: 'Whether it can be replayed: of several handoffs those that were not delivered decide.',
+    description: 'Availability of its replay: of several handoffs those that were not delivered decide.',
   }),
   senderResend: SenderResendView,
   handoffs: z.array(HandoffView).meta({ description: 'Its handoffs, one an endpoint.' }),
@@ -230,17 +228,17 @@ export const ReceiptView = ReceiptSummary.extend({
         results: z
           .array(ReplayResultView)
           .nullable()
-          .meta({ description: 'What came of it; null until it is executed.' }),
+          .meta({ description: 'Its results; null until it is executed.' }),
       }),
     )
     .meta({ description: 'Its newest replays.' }),
-  timeline: z.array(TimelineEntry).meta({ description: 'What happened, oldest first.' }),
+  timeline: z.array(TimelineEntry).meta({ description: 'Its timeline, oldest first.' }),
   moreTimeline: z.boolean().meta({ description: 'Older entries are not shown.', example: false }),
 }).meta({ id: 'FlowRelayReceipt', description: 'The facts about one request; they outlive its payload.' });
 
 const SITUATIONS = Object.keys(RECOVERY_SITUATIONS) as [RecoverySituation, ...RecoverySituation[]];
 
-/** What to do next. */
+/** The next step, and the reason. */
 export const GuidanceView = z
   .strictObject({
     recommended: z
@@ -264,7 +262,7 @@ export const GuidanceView = z
 /** The decision guide for a receipt. */
 export const GuideView = GuidanceView.extend({
   receiptId: shownId('receipt', 'The receipt it starts from.'),
-  outcome: z.enum(RECEIPT_OUTCOMES).meta({ description: 'What became of the request.', example: 'failed' }),
+  outcome: z.enum(RECEIPT_OUTCOMES).meta({ description: 'The outcome of the request.', example: 'failed' }),
   firstReceiptId: shownId(
     'receipt',
     'The first receipt with the same id, which this one repeats.',
@@ -277,7 +275,7 @@ export const GuideView = GuidanceView.extend({
     'receipt',
     'The newest receipt with the same id that came later and stands for this one.',
   ).nullable(),
-  replay: ReplayReadinessView.meta({ description: 'Whether it can be replayed.' }),
+  replay: ReplayReadinessView.meta({ description: 'Availability of its replay.' }),
   senderResend: SenderResendView,
   handoffBoundary,
   paths: z
@@ -285,7 +283,7 @@ export const GuideView = GuidanceView.extend({
       z.strictObject({
         situation: z.enum(SITUATIONS).meta({ description: 'Its name.', example: 'rejected' }),
         when: z.string().meta({ description: 'The situation.', example: 'FlowRelay rejected the request' }),
-        use: z.string().meta({ description: 'What to use.', example: 'Sender resend' }),
+        use: z.string().meta({ description: 'The way to recover.', example: 'Sender resend' }),
         why: z.string().meta({
           description: 'Why.',
           example: 'FlowRelay does not have a trusted accepted event to replay.',

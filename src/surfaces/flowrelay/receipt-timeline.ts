@@ -21,7 +21,7 @@ const REPLAY_EVENTS = {
   executed: 'replay_executed',
 } as const;
 
-/** What happened, oldest first; of the steps the newest that are shown. */
+/** The timeline, oldest first; of the steps only the newest. */
 export function timelineOf(receipt: Receipt, steps: readonly TimelineStep[]): Entry[] {
   const entry = (at: Date, event: Entry['event'], more: Partial<Entry> = {}): Entry => ({
     at: at.toISOString(),
@@ -62,7 +62,10 @@ export function timelineOf(receipt: Receipt, steps: readonly TimelineStep[]): En
   return [...begun, ...before, removed, ...shown.slice(before.length)];
 }
 
-/** What an attempt was: an answer 4xx or 3xx refuses, a 5xx may come after the work has begun, and no answer is none. */
+/**
+ * The event of an attempt: an answer 4xx or 3xx is a refusal, a 5xx may come after the work has begun, and without an
+ * answer nothing was handed off.
+ */
 function attemptEvent({
   outcome,
   httpStatus,

@@ -49,7 +49,7 @@ export interface ReceiptParts {
   senderResend: ResendFate;
 }
 
-/** What is known of a request, as the domain decides by it. */
+/** The facts of a request by which the domain decides. */
 export function factsOf(receipt: Receipt): ReceiptFacts {
   return receipt.request === 'rejected' ? { request: 'rejected', code: receipt.code } : receipt;
 }
@@ -132,7 +132,7 @@ function handoffView(
   };
 }
 
-/** An endpoint as it was, without what may be a credential. */
+/** An endpoint as it was, without the parts that may hold a credential. */
 export function snapshotView(snapshot: EndpointSnapshot): z.input<typeof EndpointSnapshotView> {
   return {
     endpointId: showId('endpoint', snapshot.endpointId),
@@ -164,7 +164,7 @@ function availabilityView(decision: ReplayDecision): z.input<typeof ReplayAvaila
   };
 }
 
-/** The same, with what is to be corrected first. */
+/** The same, with the faults to correct first. */
 function readinessView(
   availability: z.input<typeof ReplayAvailabilityView>,
   notReady: ReadinessReason[],
@@ -174,7 +174,7 @@ function readinessView(
     : { ...availability, ready: false, notReady: [] };
 }
 
-/** What to do next. */
+/** Shows the next step, and the reason. */
 export function guidanceView({
   recommended,
   situation,

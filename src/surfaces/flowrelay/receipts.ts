@@ -105,11 +105,11 @@ export function receiptRoutes({ pool }: ApiDeps): Route[] {
           intent: z
             .enum(['recovery', 'new_business_event'])
             .default('recovery')
-            .meta({ description: 'What the source system means to do.', example: 'recovery' }),
+            .meta({ description: 'The intention of the source system.', example: 'recovery' }),
         }),
       },
       responses: {
-        200: { description: 'What to do next, and why.', schema: GuideView },
+        200: { description: 'The next step, and the reason.', schema: GuideView },
         ...errorResponses(),
       },
       async handler({ params: { id }, query: { intent }, tenant }) {
@@ -127,7 +127,7 @@ export function receiptRoutes({ pool }: ApiDeps): Route[] {
   ];
 }
 
-/** What a receipt is shown with: of a rejected request no more than its tenant's limit. */
+/** The parts that a receipt is shown with: of a rejected request no more than its tenant's limit. */
 export async function partsOf(db: Pool, tenantId: Id<'tenant'>, receipt: Receipt): Promise<ReceiptParts> {
   const replay = await replayPartsOf(db, tenantId, receipt);
   if (receipt.request === 'rejected') return { handoffs: [], steps: [], replays: [], results: [], ...replay };
@@ -158,7 +158,7 @@ async function replayPartsOf(db: Pool, tenantId: Id<'tenant'>, receipt: Receipt)
   return { usage, readiness: readinessOf(material), senderResend };
 }
 
-/** What is known of the receipt that stands for a suppressed duplicate. */
+/** The facts of the receipt that stands for a suppressed duplicate. */
 export async function standingFacts(
   db: Pool,
   tenantId: Id<'tenant'>,

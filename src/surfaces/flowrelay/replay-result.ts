@@ -5,7 +5,7 @@ import { type HandoffFacts, handoffStatus } from './domain/receipt.ts';
 import type { ReplayResultView } from './receipt-schema.ts';
 import type { ReplayResult } from './store/replay-results.ts';
 
-/** What came of one handoff that a replay made, and of this one alone: the receipt folds all of them. */
+/** The result of one handoff that a replay made, and of this one alone: the receipt folds all of them. */
 export function resultView(result: ReplayResult): z.input<typeof ReplayResultView> {
   const common = {
     deliveryId: showId('delivery', result.deliveryId),

@@ -11,11 +11,11 @@ const readiness = z
     ready: z.boolean().meta({ description: 'It can be confirmed as things are.', example: true }),
     reasons: z
       .array(z.enum(READINESS_REASONS))
-      .meta({ description: 'What is in the way.', example: ['endpoint_disabled'] }),
+      .meta({ description: 'The reasons why it cannot; none where it can.', example: ['endpoint_disabled'] }),
   })
   .meta({ description: 'Present readiness.' });
 
-/** What a preview shows; it is kept as it was shown. */
+/** The content of a preview; it is kept as it was shown. */
 export const PreviewView = z
   .strictObject({
     kind: z.enum(['handoff', 'afresh']).meta({
@@ -47,7 +47,7 @@ export const PreviewView = z
           .boolean()
           .meta({ description: 'Processing may already have started.', example: true }),
         explanation: z.string().meta({
-          description: 'What may happen twice.',
+          description: 'The risk in words.',
           example: 'The endpoint accepted an earlier handoff of this event: it may act on it twice.',
         }),
       })
@@ -73,7 +73,7 @@ export const PreviewView = z
           .nullable()
           .meta({ description: 'How many the tenant may have; no limit where null.', example: 100 }),
       })
-      .meta({ description: 'What is used of the limit.' }),
+      .meta({ description: 'Use of the limit.' }),
     idempotencyKeyDigest: z.string().meta({
       description: 'The first 16 hex digits of the SHA-256 of the key that confirm and execute need again.',
       example: '9f86d081884c7d65',
@@ -88,7 +88,7 @@ export const PreviewView = z
           example: 'req_0190f3c2a5b87c1e9d3f4a5b6c7d8e9f',
         }),
       })
-      .meta({ description: 'What it will be attributed to.' }),
+      .meta({ description: 'The actor and the request that it will be attributed to.' }),
   })
   .meta({ id: 'FlowRelayReplayPreview' });
 
@@ -100,7 +100,7 @@ export const ReplayView = z
     state: z
       .enum(['previewed', 'confirmed', 'executed'])
       .meta({ description: 'How far it has come.', example: 'previewed' }),
-    preview: PreviewView.meta({ description: 'What was previewed.' }),
+    preview: PreviewView.meta({ description: 'The preview.' }),
     confirmDuplicateRiskRequired: z.boolean().meta({
       description: 'It is confirmed with `confirmDuplicateRisk: true` only.',
       example: false,
@@ -112,15 +112,15 @@ export const ReplayView = z
     executedAt: shownTime('When it was executed.').nullable(),
     operationId: shownId(
       'operation',
-      'The operation that executes it; `GET` of the replay shows what came of it.',
+      'The operation that executes it; `GET` of the replay shows the results.',
     ).nullable(),
     handoffBoundary,
   })
   .meta({ id: 'FlowRelayReplay', description: 'A deliberate replay: previewed, confirmed, executed.' });
 
-/** A replay with what came of it. */
+/** A replay with its results. */
 export const ShownReplay = ReplayView.extend({
   results: z.array(ReplayResultView).nullable().meta({
-    description: 'What came of each handoff that it made; null until it is executed.',
+    description: 'The result of each handoff that it made; null until it is executed.',
   }),
-}).meta({ id: 'FlowRelayShownReplay', description: 'A replay, and what came of it.' });
+}).meta({ id: 'FlowRelayShownReplay', description: 'A replay with its results.' });

@@ -14,7 +14,7 @@ import type { PlannedReplay } from './replaying/plan-receipt-replay.ts';
 import type { ReceiptReplay } from './store/receipt-replays.ts';
 import type { ReplayResult } from './store/replay-results.ts';
 
-/** What a preview shows of a planned replay. */
+/** The preview of a planned replay. */
 export function previewView(
   { receipt, plan, usage }: PlannedReplay,
   { caller, key, requestId }: { caller: Caller; key: string; requestId: string },
@@ -72,7 +72,7 @@ function readiness(reasons: ReadinessReason[]): z.input<typeof PreviewView>['rea
   return { ready: reasons.length === 0, reasons };
 }
 
-/** A replay as it is now, with what came of it. */
+/** A replay as it is now, with its results. */
 export function shownReplay(replay: ReceiptReplay, results: ReplayResult[]): z.input<typeof ShownReplay> {
   return {
     ...replayView(replay),

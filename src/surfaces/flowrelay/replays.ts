@@ -116,7 +116,7 @@ export function replayRoutes(deps: ApiDeps): Route[] {
       request: { params },
       responses: {
         202: {
-          description: 'It is executed; `GET` of the replay and the receipt show what came of it.',
+          description: 'It is executed; `GET` of the replay and the receipt show the results.',
           schema: ReplayView,
           headers: replayed,
         },
@@ -133,7 +133,7 @@ export function replayRoutes(deps: ApiDeps): Route[] {
       access: { of: 'tenant', scope: 'read:deliveries' },
       method: 'get',
       path: '/flowrelay/v1/replays/{id}',
-      summary: 'Show a replay, and what came of it',
+      summary: 'Show a replay with its results',
       request: { params },
       responses: { 200: { description: 'The replay.', schema: ShownReplay }, ...errorResponses() },
       async handler({ params: { id }, tenant }) {

@@ -4,7 +4,7 @@ import { RESENT_PARTS } from './domain/sender-resend.ts';
 const part = (description: string, example: (typeof RESENT_PARTS)[number]) =>
   z.enum(RESENT_PARTS).meta({ description, example });
 
-/** What would become of a request of the sender with the same id, type and source. */
+/** The fate of a further request of the sender with the same id, type and source. */
 export const SenderResendView = z
   .strictObject({
     samePayload: part(
@@ -15,5 +15,5 @@ export const SenderResendView = z
   })
   .meta({
     id: 'FlowRelaySenderResend',
-    description: 'What would become of it if its sender sent it again under the same id.',
+    description: 'The fate of the event if its sender sent it again under the same id.',
   });

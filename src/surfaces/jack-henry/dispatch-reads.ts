@@ -5,7 +5,7 @@ import { Parameters } from '../../store/db/parameters.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
 import { filterConditions, rangesOf } from '../../store/selection/filter-conditions.ts';
 
-/** A delivery with its event, its batches and what became of it last. */
+/** A delivery with its event, its batches and its last outcome. */
 export interface Dispatch {
   deliveryId: Id<'delivery'>;
   state: DeliveryState;
@@ -15,7 +15,7 @@ export interface Dispatch {
   /** The same in whole microseconds since 1970, for the cursor: a Date has milliseconds only. */
   acceptedAtMicros: string;
   event: { id: Id<'event'>; number: number; type: string; source?: string; ingestionBatchId?: string };
-  /** What its newest execution was dispatched together with: an operation, or the call that brought the event. */
+  /** The batch that its newest execution was dispatched in: an operation, or the call that brought the event. */
   dispatchBatchId: string;
 }
 
@@ -34,7 +34,7 @@ interface DispatchRow {
   dispatch_batch_id: string;
 }
 
-/** What was dispatched to one endpoint of a tenant, newest event first, behind a given one. */
+/** The deliveries to one endpoint of a tenant, newest event first, behind a given one. */
 export async function listDispatches(
   db: Queryable,
   tenantId: Id<'tenant'>,
@@ -51,14 +51,14 @@ export async function listDispatches(
       ]
     : [];
   const limit = p.add(page.limit);
-  // Each range has an index of its own, so that failures are found without reading what succeeded between them.
+  // Each range has an index of its own, so that failures are found without reading the successes between them.
   const ranges = rangesOf(filter.state).map((states) => {
     const where = filterConditions(tenantId, filter, { endpointId, ...(states ? { states } : {}) }, p);
     return `(select d.* from deliveries d where ${[...where, ...behind].join('\n and ')}
        order by d.accepted_at desc, d.id desc limit ${limit})`;
   });
   const { rows } = await db.query<DispatchRow>(
-    // The page first: the batch is looked up for what is shown, not for all that is read on the way.
+    // The page first: the batch is looked up for the rows shown, not for all that are read on the way.
     `with page as materialized (
        select * from (${ranges.join('\n union all ')}) r
        order by r.accepted_at desc, r.id desc limit ${limit}

@@ -35,13 +35,13 @@ const EventView = z
       .string()
       .nullable()
       .meta({ description: 'Where it comes from.', example: 'core-banking-system' }),
-    eventTime: shownTime('When it was accepted: what fromTime and toTime are compared with.'),
+    eventTime: shownTime('When it was accepted; fromTime and toTime are compared with it.'),
     ingestionBatchId: z
       .string()
       .nullable()
       .meta({ description: 'The batch it was ingested with.', example: 'ingestion-batch-001' }),
     dispatchBatchId: z.uuid().meta({
-      description: 'What it was dispatched together with last: the retryId of a retry, or its ingest call.',
+      description: 'The batch that it was dispatched in last: the retryId of a retry, or its ingest call.',
       example: '550e8400-e29b-41d4-a716-446655440000',
     }),
     dispatchStatus: DispatchStatusField,

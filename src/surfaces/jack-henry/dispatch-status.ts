@@ -3,17 +3,17 @@ import { DELIVERY_STATES, type DeliveryState } from '../../domain/sending/delive
 
 const DISPATCH_STATUSES = ['succeeded', 'failed', 'pending'] as const;
 
-/** What became of an event at a subscription. */
+/** The outcome of an event at a subscription. */
 export type DispatchStatus = (typeof DISPATCH_STATUSES)[number];
 
 /** A status in a request or an answer. */
 export const DispatchStatusField = z
   .enum(DISPATCH_STATUSES)
-  .meta({ description: 'What became of the event at the subscription.', example: 'failed' });
+  .meta({ description: 'The outcome of the event at the subscription.', example: 'failed' });
 
 /**
- * The status of a delivery. Of what has ended everything but success is a failure, so that nothing of it is out of the
- * reach of a retry: what was ignored or cancelled unsent, too. What nobody knows is still open.
+ * The status of a delivery. Every end but success is a failure, so that no delivery is out of the reach of a retry:
+ * those that were ignored or cancelled unsent are failures, too. An unknown outcome is still open.
  */
 export function dispatchStatus(state: DeliveryState): DispatchStatus {
   switch (state) {

@@ -7,7 +7,7 @@ import { timeField } from '../native/fields.ts';
 /** Where everything of this surface is. */
 export const PREFIX = '/a/api/enterprise-event/v1';
 
-/** As the document writes them: any hexadecimal digits, whatever version they spell. */
+/** As the document writes them: any hexadecimal digits, of any version of uuid. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** Postgres can keep neither a NUL nor half a surrogate pair, and names have a limit: nothing is called so. */
 const UNSTORABLE = /\0|\p{Surrogate}/u;
@@ -33,7 +33,9 @@ const pathId = <Kind extends IdKind>(kind: Kind, what: string, example: string) 
     .transform((text) => readUuid(kind, text))
     .meta({ type: 'string', format: 'uuid', description: `${what} unique identifier.`, example });
 
-/** The ids of paths; what is no uuid is refused by {@link idsOf} with an error of its own, and not as unknown. */
+/**
+ * The ids of paths; a text that is no uuid is refused by {@link idsOf} with an error of its own, and not as unknown.
+ */
 export const PATH_IDS = {
   institutionId: pathId('tenant', 'Institution', '12345678-1234-1234-1234-123456789012'),
   subscriptionId: pathId('endpoint', 'Subscription', '87654321-4321-4321-4321-210987654321'),
@@ -53,7 +55,7 @@ export function idsOf<Params extends Record<string, string | undefined>>(
 const texts = (description: string, example: string[]) =>
   z.array(z.string()).optional().meta({ description, example });
 
-/** The members by which events are selected, wherever they are. */
+/** The members by which every request selects events. */
 export const EVENT_MEMBERS = {
   eventId: texts('Filter by specific event IDs', ['550e8400-e29b-41d4-a716-446655440000']),
   eventNum: texts('Filter by event numbers', ['1001', '1002', '2000']),
@@ -61,7 +63,7 @@ export const EVENT_MEMBERS = {
   toTime: timeField('End of time range filter (inclusive)').optional(),
 };
 
-/** By which batches events came, and were sent. */
+/** The members that select by batches: those in which events came, and those in which they were sent. */
 export const BATCH_MEMBERS = {
   ingestionBatchId: texts('Filter by ingestion batch IDs', ['ingestion-batch-001']),
   dispatchBatchId: texts('Filter by dispatch batch IDs', ['batch-001', 'batch-002']),
@@ -80,7 +82,7 @@ export function refuseReversedRange({ fromTime, toTime }: Times, context: z.Refi
   });
 }
 
-/** The uuids among these texts, each once: what is none is the id of nothing. */
+/** The uuids among these texts, each once: a text that is none is the id of nothing. */
 export function uuidsIn<Kind extends IdKind>(kind: Kind, listed: readonly string[]): Id<Kind>[] {
   return [...new Set(listed.flatMap((text) => readUuid(kind, text) ?? []))];
 }

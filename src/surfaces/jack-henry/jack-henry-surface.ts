@@ -33,7 +33,7 @@ export const jackHenrySurface: Surface = {
     );
     if (isProblem(caller)) return caller;
     if (access.of === 'installation') {
-      // Whatever its scopes: what belongs to one institution never acts for the others.
+      // With any scopes: a credential of one institution never acts for the others.
       if (caller.tenant) return problem('insufficient_scope', { scope: 'admin' });
       return refusedScope(caller, 'admin') ?? { caller };
     }

@@ -100,14 +100,14 @@ export const AdminBulkRetryRequest = z
   .superRefine(refuseReversedRange)
   .meta({ id: 'JackHenryAdminBulkRetryRequest' });
 
-/** What of a request the engine is asked for. */
+/** The retry that the engine is asked for. */
 export interface AskedRetry {
   kind: OperationKind;
   selection: Selection;
   options: OperationOptions;
 }
 
-/** One event for one subscription, whatever became of it: "is republished". */
+/** One event for one subscription, in any state: "is republished". */
 export function singleSubscriptionRetry(
   { subscriptionId, eventId }: { subscriptionId: Id<'endpoint'>; eventId: Id<'event'> },
   { bypassSubscriptionFilter: bypass }: z.output<typeof SingleEventRetryRequest>,
@@ -124,7 +124,7 @@ export function singleSubscriptionRetry(
 
 /**
  * Events of a subscription by their deliveries: those that failed or are pending, unless statuses are named, or events,
- * which are meant whatever became of them.
+ * which are meant in any state.
  */
 export function bulkSubscriptionRetry(
   subscriptionId: Id<'endpoint'>,
@@ -135,7 +135,7 @@ export function bulkSubscriptionRetry(
     body.dispatchStatus ??
     (namesEvents ? (['succeeded', 'failed', 'pending'] as const) : (['failed', 'pending'] as const));
   return {
-    // A retry would leave alone what is delivered, a replay sends it again.
+    // A retry would leave delivered events alone, a replay sends them again.
     kind: statuses.includes('succeeded') ? 'replay' : 'retry',
     selection: {
       filter: {

@@ -40,7 +40,7 @@ export function errorResponses(...statuses: (400 | 401 | 403 | 404 | 500)[]): Re
   return Object.fromEntries(statuses.map((status) => [status, all[status] as RouteResponse]));
 }
 
-/** What is told apart among the errors that a caller can do something about; everything else is an invalid request. */
+/** The kinds told apart among the errors that a caller can do something about; every other is an invalid request. */
 const KINDS: Partial<Record<ProblemCode, { type: string; title: string }>> = {
   rate_limited: { type: 'jackhenry/too-many-requests', title: 'Too many requests' },
   idempotency_key_reused: { type: 'jackhenry/idempotency-key-reused', title: 'Idempotency-Key reused' },
@@ -50,7 +50,7 @@ const KINDS: Partial<Record<ProblemCode, { type: string; title: string }>> = {
 
 /**
  * A problem in the words of the document: 401, 403 and 404 without a body, 400 and 500 as a `StandardError`. Where a
- * route declares no 404, what is not there is forbidden; every other status is the nearest of these.
+ * route declares no 404, a missing object is forbidden; every other status becomes the nearest of these.
  */
 export function renderStandardError(failure: Problem, { route }: ProblemContext): RenderedProblem {
   const headers = failure.headers ? { headers: failure.headers } : {};

@@ -20,7 +20,7 @@ import { operationFailed } from './standard-error.ts';
 /** Why a retry cannot be accepted. */
 type Refusal = 'not_found' | 'payload_expired';
 
-/** What of a call a retry is started with. */
+/** The parts of a call that a retry is started with. */
 export interface RetryCall {
   tenant: TenantRef;
   caller: Caller;
@@ -37,7 +37,7 @@ export interface RetryKind {
   eventId?: Id<'event'>;
 }
 
-/** Accepts a retry. What is answered is durable, and whatever it selects, nobody waits for it. */
+/** Accepts a retry. It is durable once it is answered, and the answer never waits for its items. */
 export async function startRetry(
   deps: ApiDeps,
   { tenant, caller, params, rawBody, header }: RetryCall,
@@ -94,6 +94,6 @@ async function refusedSubscription(
 async function refusedEvent(db: Queryable, tenant: TenantRef, id: Id<'event'>): Promise<Refusal | undefined> {
   const event = await findEvent(db, tenant.id, id);
   if (!event) return 'not_found';
-  // What is suppressed never had a payload of its own: there is nothing to do for it, which is no failure.
+  // A suppressed repeat never had a payload of its own: there is nothing to do for it, which is no failure.
   return event.payloadKept || event.suppressed ? undefined : 'payload_expired';
 }

@@ -29,7 +29,7 @@ const Subscription = z
     filter: EndpointView.shape.filter,
     status: z
       .enum(['active', 'inactive'])
-      .meta({ description: 'Whether events are sent to it.', example: 'active' }),
+      .meta({ description: 'Its status: events are sent to it where it is `active`.', example: 'active' }),
     createdTime: shownTime('When it was made.'),
     updatedTime: shownTime('When it was last changed.'),
   })

@@ -1,10 +1,12 @@
-/** What can be granted: to start retries of a bridge's events, to list them, and to read the bridge itself. */
+/**
+ * The actions that can be granted: to start retries of a bridge's events, to list them, and to read the bridge itself.
+ */
 export const ACCESS_ACTIONS = ['retry-event', 'query-event', 'read'] as const;
 
 /** One of {@link ACCESS_ACTIONS}. */
 export type AccessAction = (typeof ACCESS_ACTIONS)[number];
 
-/** Matches whatever is there; something must be. */
+/** Matches any value; there must be one. */
 export const ANY = 'any';
 
 /** A value, {@link ANY}, or one of several values. */
@@ -22,10 +24,12 @@ export interface SignerRule {
 /** Handle or public key, {@link ANY}, or a signer in its parts. */
 export type SignerName = string | SignerRule;
 
-/** Who must have signed, or one of several. */
+/** The signer who must have signed, or several of whom one must have. */
 export type SignerValue = SignerName | { $in: SignerName[] };
 
-/** Grants an action to a caller who meets all of its conditions; a condition that a rule leaves out is not asked for. */
+/**
+ * Grants an action to a caller who meets all of its conditions; a condition that a rule leaves out is not asked for.
+ */
 export interface AccessRule {
   action: AccessValue;
   record?: AccessValue;
@@ -42,7 +46,7 @@ export interface NamedSigner {
   public: string;
 }
 
-/** What is asked for, and by whom. */
+/** The action that is asked for, and who asks. */
 export interface AccessRequest {
   action: AccessAction;
   record: 'bridge';

@@ -24,7 +24,7 @@ const MAX_AUDIENCES = 20;
 const CLOCK_TOLERANCE_SECONDS = 5;
 const HSH = /^(?<hash>[0-9a-f]{64})(:(?<names>([!#$%&'*+.^_`|~0-9a-z-]+(,[!#$%&'*+.^_`|~0-9a-z-]+)*)?))?$/;
 
-/** Verifies the token in the header `Authorization`; undefined where it is no valid one, whatever the reason. */
+/** Verifies the token in the header `Authorization`; undefined where it is not valid, for any reason. */
 export async function verifyToken(
   db: Queryable,
   request: TokenRequest,
@@ -107,8 +107,8 @@ async function claimsOf(token: string, publicKey: Buffer): Promise<JWTPayload | 
 }
 
 /**
- * Whether the hash of a request, where the token has one, is that of this request. Clients hash the absolute URL; behind a
- * proxy only its path and query are known for certain, so that these alone are taken, too.
+ * Whether the request hash in a token, where it has one, is the hash of this request. Clients hash the absolute URL;
+ * behind a proxy only its path and query are known for certain, so that these alone are taken, too.
  */
 function isForRequest(hsh: unknown, { method, url, rawBody, header }: TokenRequest): boolean {
   if (hsh === undefined) return true;

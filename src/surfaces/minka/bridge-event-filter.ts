@@ -1,4 +1,4 @@
-/** The members of a listed event that can be filtered by, and what they are. */
+/** The members of a listed event that can be filtered by, and their types. */
 export const BRIDGE_EVENT_FIELDS = {
   'data.handle': 'uuid',
   'data.bridge': 'text',
@@ -25,7 +25,7 @@ export interface BridgeEventCondition {
   values: string[];
 }
 
-/** What a delivery is to those who list the events of a bridge. */
+/** The statuses of a delivery in the list of the events of a bridge. */
 export const BRIDGE_EVENT_STATUSES = ['pending', 'delivered', 'failed', 'cancelled'] as const;
 
 /** One of {@link BRIDGE_EVENT_STATUSES}. */

@@ -29,7 +29,7 @@ export function hashOf(data: unknown): string {
   return sha256(canonicalJson(data));
 }
 
-/** What is signed: SHA-256 over the hash in hex and the canonical JSON of `custom`, in hex. */
+/** The digest that is signed: SHA-256 over the hash in hex and the canonical JSON of `custom`, in hex. */
 export function digestOf(hash: string, custom: unknown): string {
   return sha256(hash + (custom === undefined ? '' : canonicalJson(custom)));
 }
@@ -47,12 +47,12 @@ export function systemProof(signer: SystemSigner, hash: string, custom: Record<s
   };
 }
 
-/** What of an envelope is not as it was signed; undefined where everything is. */
+/** The part of an envelope that is not as it was signed. */
 export type EnvelopeFault = { fault: 'hash'; hash: string } | { fault: 'signature'; public: string };
 
 /**
- * Verifies hash and proofs. Texts are compared as they stand: digits in upper case, or base64 in another spelling, would be
- * a second form of the same request.
+ * Verifies hash and proofs; undefined where everything is as it was signed. Texts are compared as they stand: digits in
+ * upper case, or base64 in another spelling, would be a second form of the same request.
  */
 export function envelopeFault({ hash, data, meta }: Envelope): EnvelopeFault | undefined {
   if (hash !== hashOf(data)) return { fault: 'hash', hash };

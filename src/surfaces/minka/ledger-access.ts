@@ -19,7 +19,7 @@ export interface Access {
   bearer?: TenantSigner;
 }
 
-/** What is known of a request before its signers are: the ledger it names, and its token. */
+/** The facts of a request that are known before its signers: the ledger it names, and its token. */
 export interface Presented {
   /** Of the header `x-ledger`; `unknown` where it names none of ours. */
   ledger?: { id: Id<'tenant'> } | 'unknown';
@@ -43,7 +43,9 @@ export async function readPresented(
 /** How many requests a tenant may make, counted where it is known. */
 export type Quota = RateLimiter;
 
-/** Who may do what: first who it is, then whether that is too often, then whether a rule of the ledger grants it. */
+/**
+ * Authorizes a request: who it is from, then whether it comes too often, then whether a rule of the ledger grants it.
+ */
 export async function authorize(
   deps: Pick<ApiDeps, 'pool' | 'sealer'>,
   quota: Quota,
@@ -60,8 +62,9 @@ export async function authorize(
 }
 
 /**
- * The ledger and its signers behind verified proofs and a verified token. A signer that is not registered with the ledger, and
- * a ledger that does not exist, look alike. Without `x-ledger` it is the one ledger that knows all of them.
+ * The ledger and its signers behind verified proofs and a verified token. A signer that is not registered with the
+ * ledger, and a ledger that does not exist, look alike. Without `x-ledger` the ledger is the only one that knows all of
+ * them.
  */
 async function findAccess(
   { pool, sealer }: Pick<ApiDeps, 'pool' | 'sealer'>,
@@ -92,8 +95,8 @@ async function findAccess(
 }
 
 /**
- * The tenants that know every claimant. Where several do, those count whose keys were proved to be theirs: whatever
- * somebody else has registered before that was asked for, it does not make the owner's calls ambiguous.
+ * The tenants that know every claimant. Where several do, those count, if any, for which all keys were proved: a key
+ * that somebody else registered before proofs were asked for does not make the owner's calls ambiguous.
  */
 function tenantsOf(claimants: readonly TenantSigner[][]): TenantRef[] {
   const [one = [], ...others] = claimants;
@@ -107,7 +110,7 @@ function tenantsOf(claimants: readonly TenantSigner[][]): TenantRef[] {
   return proved.length > 0 ? proved : known;
 }
 
-/** Whether a rule grants the action. A list or a read has no body to sign: who signed its token signed it. */
+/** Whether a rule grants the action. A list or a read has no body to sign: the signer of its token counts. */
 async function isAllowed(
   { pool }: Pick<ApiDeps, 'pool'>,
   { tenant, signers, bearer }: Access,

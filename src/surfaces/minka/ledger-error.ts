@@ -11,7 +11,7 @@ export interface LedgerError {
   headers?: Record<string, string>;
 }
 
-/** Its errors. Words and statuses are those of the document, of its completion, and of its public tables of errors. */
+/** Its errors, in the words and statuses of the document, of its completion, and of its public tables of errors. */
 export const ledgerErrors = {
   unauthorized: { status: 401, reason: 'auth.unauthorized', detail: 'Invalid token.' },
   forbidden: { status: 403, reason: 'auth.forbidden', detail: 'Request is not authorized' },

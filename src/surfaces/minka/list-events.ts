@@ -12,7 +12,7 @@ import { ERROR_RESPONSES, EventList, LEDGER_HEADERS } from './route-schemas.ts';
 import { listBridgeEvents } from './store/bridge-events.ts';
 import { systemSigner } from './system-signer.ts';
 
-/** The events of a bridge with what has become of them. */
+/** Lists the events of a bridge with their statuses. */
 export function listEventsRoute(deps: ApiDeps, quota: Quota): Route {
   return route({
     method: 'get',

@@ -8,7 +8,7 @@ import {
 import type { LedgerError } from './ledger-error.ts';
 import { schemaCheck, schemaInvalid } from './schema-check.ts';
 
-/** What a list is asked for. */
+/** The query of a list. */
 export interface ListQuery {
   conditions: BridgeEventCondition[];
   index: number;
@@ -24,7 +24,7 @@ const SCALARS = {
   number: { type: 'string', pattern: '^-?\\d{1,9}$' },
   time: { type: 'string', maxLength: 64, format: 'date-time' },
 } as const;
-/** Without references back and without conditions on what is around: the rest is matched in linear time. */
+/** Without back references and without look-around: the rest is matched in linear time. */
 const REGEX = {
   ...TEXT,
   minLength: 1,
@@ -105,12 +105,12 @@ function isList(name: string): boolean {
   return comparison === '$in' || comparison === '$nin';
 }
 
-/** What clients append to the name of a parameter for each entry of an array: nothing but `[]`, or its place. */
+/** The suffix that clients append to the name of a parameter for each entry of an array: only `[]`, or its place. */
 const ENTRY = /^(?<name>.+?)(?:\[\]|\.\d{1,3})$/;
 
 /**
- * The parameters by their names. Several values are joined by commas, or the parameter is repeated, or each is sent as an
- * entry of an array, `name[]=…` or `name.0=…`; an array of a path alone means one of these.
+ * The parameters by their names. Several values are joined by commas, or the parameter is repeated, or each is sent as
+ * an entry of an array, `name[]=…` or `name.0=…`; an array of a path alone means one of these.
  */
 function parametersIn(query: Record<string, unknown>): Record<string, unknown> {
   const parameters: Record<string, unknown> = Object.create(null);

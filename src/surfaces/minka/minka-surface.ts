@@ -47,7 +47,7 @@ export const minkaSurface: Surface = {
   },
 };
 
-/** What is refused before a route, or by accident, in the words of the ledger. */
+/** Words refusals from before a route, and accidents, as errors of the ledger. */
 function errorFor({ problem: code, errors = [] }: Problem): LedgerError {
   switch (code) {
     case 'malformed_json':
@@ -60,7 +60,7 @@ function errorFor({ problem: code, errors = [] }: Problem): LedgerError {
       return ledgerErrors.bodyMalformed;
     case 'rate_limited':
       return ledgerErrors.rateLimited;
-    // Routes check their own bodies and queries: what is left is a query or a path that cannot be decoded.
+    // Routes check their own bodies and queries: only a query or a path that cannot be decoded is left.
     case 'invalid_request':
       return errors.some(({ parameter }) => parameter !== undefined)
         ? schemaInvalid(errors.map(undecodable), 'query')

@@ -29,7 +29,7 @@ function record(signer: SystemSigner, data: object, custom: { moment: string; st
   };
 }
 
-/** What a client reads before it does anything: the server's status, the key that answers are signed with, a bridge. */
+/** The records that a client reads first: the server's status, the key that answers are signed with, a bridge. */
 export function readRoutes(deps: ApiDeps, quota: Quota): Route[] {
   const { sealer, version } = deps;
   const startedMs = performance.now();
@@ -65,7 +65,8 @@ export function readRoutes(deps: ApiDeps, quota: Quota): Route[] {
       method: 'get',
       path: '/v2/signers/{handle}',
       summary: 'Show the signer of this installation',
-      description: 'Only `system` can be read: what answers are signed with. It needs no credential.',
+      description:
+        'Only `system` can be read: the key that answers are signed with. The call needs no credential.',
       tag: 'Minka',
       access: { of: 'anyone' },
       request: {

@@ -88,7 +88,7 @@ function refusedEnvelope(envelope: Envelope): LedgerError | undefined {
   return fault && ledgerErrors.signatureInvalid(fault.public);
 }
 
-/** The proof that a request is known by, whatever the order of its proofs. */
+/** The proof that a request is known by, in any order of its proofs. */
 function identifying(proofs: Proof[]): Proof {
   const nameOf = (proof: Proof) => `${proof.public} ${proof.digest}`;
   const [first] = proofs.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
@@ -97,8 +97,8 @@ function identifying(proofs: Proof[]): Proof {
 }
 
 /**
- * Starts the retry. The same signed request is one operation: with a moment for as long as the operation is kept; without
- * one only while it is open, for two legitimate retries are then alike to the byte.
+ * Starts the retry. The same signed request is one operation: with a moment for as long as the operation is kept;
+ * without one only while it is open, for two legitimate retries are then alike to the byte.
  */
 async function acceptRetry(
   deps: ApiDeps,
@@ -138,7 +138,7 @@ async function acceptRetry(
   throw new Error(`a retry of a bridge was refused: ${result.code}`);
 }
 
-/** What failed or is still pending, and, once the bridge is enabled, what it missed while it was not. */
+/** The deliveries that failed or are still pending, and, once the bridge is enabled, those missed while it was not. */
 function affectedStates({ enabled }: Bridge): DeliveryFilter {
   return enabled
     ? { state: ['failed', 'pending', 'ignored'], ignoredFor: ['endpoint_disabled'] }

@@ -1,7 +1,7 @@
 import { PROOF_METHOD } from './envelope.ts';
 import { schemaCheck } from './schema-check.ts';
 
-/** A signed request. Keys and signatures are texts here: whether they are any is for the cryptography to say. */
+/** A signed request. Keys and signatures are texts here: whether they are valid is for the cryptography to say. */
 export const ENVELOPE = {
   type: 'object',
   properties: {
@@ -37,7 +37,7 @@ export const ENVELOPE = {
   additionalProperties: false,
 };
 
-/** What the data of a retry may say; an unknown member is refused, for a misspelt one must not widen the retry. */
+/** The schema of the data of a retry; an unknown member is refused, for a misspelt one must not widen the retry. */
 const RETRY_DATA = {
   type: 'object',
   properties: {

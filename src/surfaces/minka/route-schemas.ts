@@ -41,7 +41,9 @@ const SchemaFault = z.strictObject({
     .string()
     .meta({ description: 'Where in the schema.', example: '#/properties/handle/pattern' }),
   keyword: z.string().meta({ description: 'The keyword that failed.', example: 'pattern' }),
-  params: z.looseObject({}).meta({ description: 'What it asked for.', example: { pattern: '^[a-z]+$' } }),
+  params: z
+    .looseObject({})
+    .meta({ description: 'The value that the keyword asked for.', example: { pattern: '^[a-z]+$' } }),
   message: z.string().meta({ description: 'The same in words.', example: 'must match pattern "^[a-z]+$"' }),
 });
 
@@ -52,7 +54,7 @@ const LedgerErrorBody = z
       .strictObject({
         custom: z
           .strictObject({
-            errors: z.array(SchemaFault).meta({ description: 'What does not fit the schema.' }),
+            errors: z.array(SchemaFault).meta({ description: 'The parts that do not fit the schema.' }),
           })
           .optional()
           .meta({ description: 'With `record.schema-invalid` only.' }),
@@ -82,7 +84,7 @@ const recordOf = <Data extends z.ZodType, Custom extends z.ZodType>(
 
 const status = z
   .enum(['active', 'inactive'])
-  .meta({ description: 'Whether the bridge is enabled.', example: 'active' });
+  .meta({ description: 'State of the bridge: `active` where it is enabled.', example: 'active' });
 
 /** The signed status of the server. */
 export const StatusRecord = z
@@ -91,15 +93,17 @@ export const StatusRecord = z
       z
         .strictObject({
           handle: z.literal('redrive').meta({ description: 'Always the same.', example: 'redrive' }),
-          server: z.literal('redrive').meta({ description: 'What serves it.', example: 'redrive' }),
+          server: z.literal('redrive').meta({ description: 'The server.', example: 'redrive' }),
           semver: z.string().meta({ description: 'Version of the service.', example: '0.1.0' }),
-          status: z.enum(['UP', 'DOWN']).meta({ description: 'Whether it can serve.', example: 'UP' }),
+          status: z
+            .enum(['UP', 'DOWN'])
+            .meta({ description: 'State of the server: `UP` where it can serve.', example: 'UP' }),
           uptime: z.int().meta({ description: 'Seconds since it was started.', example: 3_600 }),
           dependencies: z
             .strictObject({
               db: z.enum(['CONNECTED', 'ERROR']).meta({ description: 'Its database.', example: 'CONNECTED' }),
             })
-            .meta({ description: 'What it depends on.' }),
+            .meta({ description: 'The parts that it depends on.' }),
         })
         .meta({ description: 'The status.' }),
       z.strictObject({ moment }),
@@ -126,7 +130,7 @@ export const SignerRecord = z
       z.strictObject({ moment }),
     ),
   )
-  .meta({ id: 'MinkaSigner', description: 'What the answers of the Minka surface are signed with.' });
+  .meta({ id: 'MinkaSigner', description: 'The key that the answers of the Minka surface are signed with.' });
 
 /** The signed record of a bridge. */
 export const BridgeRecord = z
@@ -179,7 +183,7 @@ export const EventList = z
               moment,
               status: z
                 .enum(BRIDGE_EVENT_STATUSES)
-                .meta({ description: 'What has become of the delivery.', example: 'failed' }),
+                .meta({ description: 'The status of the delivery.', example: 'failed' }),
               replay: z.int().meta({ description: 'Completed attempts.', example: 5 }),
             })
             .meta({ description: 'State of the delivery.' }),
@@ -190,13 +194,15 @@ export const EventList = z
                 example: '0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f',
               }),
               bridge: z.string().meta({ description: 'Handle of the bridge.', example: 'mint' }),
-              record: z.literal('intent').meta({ description: 'What is delivered.', example: 'intent' }),
+              record: z
+                .literal('intent')
+                .meta({ description: 'The kind of the record that is delivered.', example: 'intent' }),
               linked: z.uuid().meta({
                 description: 'Id of the event that is delivered.',
                 example: '0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9e',
               }),
             })
-            .meta({ description: 'What is delivered to whom.' }),
+            .meta({ description: 'The event that is delivered, and its bridge.' }),
         }),
       )
       .meta({ description: 'The events of this page, newest first.' }),

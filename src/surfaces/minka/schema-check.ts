@@ -15,7 +15,7 @@ const MAX_NAME = 200;
 const every = withFormats(new Ajv({ allErrors: true, allowUnionTypes: true }));
 const first = withFormats(new Ajv({ allowUnionTypes: true }));
 
-/** Compiles a schema; `subject` is what the value is called in the detail, such as `data`. */
+/** Compiles a schema; `subject` is the name of the value in the detail, such as `data`. */
 export function schemaCheck(schema: AnySchemaObject, subject?: string): SchemaCheck {
   const checks = { every: every.compile(schema), first: first.compile(schema) };
   return (value) => {
@@ -27,7 +27,7 @@ export function schemaCheck(schema: AnySchemaObject, subject?: string): SchemaCh
 /** An error as JSON Schema validators report it. */
 export type SchemaFault = Pick<ErrorObject, 'instancePath' | 'schemaPath' | 'keyword' | 'params' | 'message'>;
 
-/** The error for what a validator found. */
+/** The error for the faults that a validator found. */
 export function schemaInvalid(faults: SchemaFault[], subject?: string): LedgerError {
   const said = faults.map(({ instancePath, message }) => {
     const where = [...(subject === undefined ? [] : [subject]), ...instancePath.split('/').slice(1)];
@@ -53,7 +53,7 @@ export function schemaInvalid(faults: SchemaFault[], subject?: string): LedgerEr
   };
 }
 
-/** Members and entries wherever they are; it stops counting once there are more than `most`. */
+/** Counts members and entries at every depth; it stops once there are more than `most`. */
 function memberCount(value: unknown, most: number): number {
   if (typeof value !== 'object' || value === null) return 0;
   let count = 0;

@@ -3,8 +3,8 @@ import { canonicalJson } from '../../domain/json/canonical-json.ts';
 import { ed25519Key } from './envelope.ts';
 
 /**
- * What the owner of a key signs to register it: with which tenant, and under which handle. A signature for one tenant is
- * none for another, so that nobody registers a key that is not theirs with a proof they have seen.
+ * The statement that the owner of a key signs to register it: with which tenant, and under which handle. A signature
+ * for one tenant is none for another, so that nobody registers a key that is not theirs with a proof they have seen.
  */
 export function signerStatement(tenant: string, handle: string, publicKey: string): string {
   return canonicalJson({ handle, public: publicKey, tenant });

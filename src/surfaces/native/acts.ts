@@ -1,6 +1,6 @@
 import type { Acts } from '../../api/log-acts.ts';
 
-/** What is changed, by route: each leaves one line in the log. Operations, resolutions and events say more themselves. */
+/** The changes, by route: each leaves one line in the log. Operations, resolutions and events say more themselves. */
 export const ACTS: Acts = {
   'post /api/v1/tenants': { event: 'tenant.made', of: 'tenant' },
   'patch /api/v1/tenants/{id}': { event: 'tenant.changed', of: 'tenant' },

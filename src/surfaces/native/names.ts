@@ -35,7 +35,7 @@ export function nameParams<Kind extends NamedKind>(kind: Kind, description: stri
   return z.strictObject({ id: id as z.ZodType<Id<Kind>, string> });
 }
 
-/** What names of a tenant stand for, looked up at once. */
+/** Looks up the ids that names of a tenant stand for, all at once. */
 export async function resolveNames<Kind extends NamedKind>(
   db: Queryable,
   tenantId: Id<'tenant'>,
@@ -85,7 +85,8 @@ export type WithIds<Filter> = Omit<Filter, 'endpointIds'> & { endpointIds?: Id<'
 
 /**
  * A filter with the ids of the endpoints that it names. A handle that is nobody's is refused, for it is a typing error;
- * what can be read as an id stays: who starts something refuses it where it is not the tenant's, and a list has nothing.
+ * a text that can be read as an id stays: a route that starts something refuses it where it is not the tenant's, and a
+ * list has nothing.
  */
 export async function withNamedEndpoints<Filter extends { endpointIds?: string[] | undefined }>(
   db: Queryable,

@@ -19,7 +19,9 @@ import { jwtIssuerRoutes } from './tenancy/jwt-issuers.ts';
 import { keyRoutes } from './tenancy/keys.ts';
 import { tenantRoutes } from './tenancy/tenants.ts';
 
-/** Pages that are read and written at a time, of all exports of a process: others want connections and the loop, too. */
+/**
+ * Pages that are read and written at a time, of all exports of a process: others want connections and the loop, too.
+ */
 const PAGES_AT_ONCE = 2;
 
 /** The native API, `/api/v1`. */

@@ -3,7 +3,10 @@ import { renderNativeProblem } from '../../api/problems/problem.ts';
 import type { Surface } from '../../api/surface.ts';
 import { nativeRoutes } from './native-routes.ts';
 
-/** The native API with everything that no other surface owns: `Authorization: Bearer`, and `Redrive-Tenant` for keys of the installation. */
+/**
+ * The native API, with everything that no other surface owns. It reads `Authorization: Bearer`, and `Redrive-Tenant`
+ * for keys of the installation.
+ */
 export const nativeSurface: Surface = {
   name: 'native',
   title: 'the native API',

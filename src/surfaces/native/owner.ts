@@ -6,8 +6,8 @@ import type { Queryable } from '../../store/db/queryable.ts';
 import { findTenant } from '../../store/tenancy/tenants.ts';
 
 /**
- * The tenant that a new credential is to belong to: the one that `tenantId` names, or that of the call. A key of the
- * installation may name any tenant, another one its own only.
+ * The tenant that a new credential is to belong to: the one that `tenantId` names, or the tenant of the call. A key of
+ * the installation may name any tenant, another one only its own.
  */
 export async function ownerNamed(
   db: Queryable,

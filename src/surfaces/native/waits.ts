@@ -6,19 +6,19 @@ const WaitView = z
   .strictObject({
     what: z.enum(WAIT_REASONS).meta({
       description:
-        'What holds it back (docs/concepts.md): `end` will not be sent, and is about to be ended with the reason.',
+        'The reason (docs/concepts.md). `end`: it will not be sent, and is about to be ended with the reason.',
       example: 'retry_after',
     }),
     until: shownTime('Until when at the latest, where that is known.').optional(),
   })
   .meta({ id: 'Wait', description: 'Something that holds deliveries back.' });
 
-/** A member that says what holds something back. */
+/** A member with the reasons why something waits. */
 export function waitsField(description: string) {
-  return z.array(WaitView).meta({ description: `${description} Empty: nothing does.` });
+  return z.array(WaitView).meta({ description: `${description} Empty: nothing holds it back.` });
 }
 
-/** Shows what holds something back. */
+/** Shows the reasons why something waits. */
 export function waitsView(waits: readonly Wait[] = []): z.input<typeof WaitView>[] {
   return waits.map(({ what, untilMs }) => ({
     what,

@@ -15,7 +15,8 @@ export const FileExecutionSummary = z
     processedAt: shownTime('When it ended; it never moves. Absent while it is in progress.').optional(),
     executionId: shownUuid('Id of the execution.'),
     status: z.enum(FILE_STATUSES).meta({
-      description: 'Its status. What was retried is RETRYING while its child is in progress, then RETRIED.',
+      description:
+        'Its status. A retried execution is RETRYING while its child is in progress, then RETRIED.',
       example: 'FAILED',
     }),
     direction,
@@ -49,7 +50,7 @@ export const FileExecutionSummary = z
           example: 'inv-2026-000123',
         }),
       })
-      .meta({ description: 'What the file is called.' }),
+      .meta({ description: 'The name of the file.' }),
   })
   .meta({ id: 'StediExecutionSummary', description: 'One run of delivering a file.' });
 
@@ -57,13 +58,13 @@ const artifacts = z
   .array(
     z.strictObject({
       artifactType: z.string().meta({ description: 'Its media type.', example: 'application/json' }),
-      usage: z.literal('input').meta({ description: 'What it is to the execution.', example: 'input' }),
+      usage: z.literal('input').meta({ description: 'Its role in the execution.', example: 'input' }),
       url: z.string().meta({
         description: 'Where it can be read, with the same API key as a bearer.',
         example: '/api/v1/events/evt_01k9z3e5hbe7r9qk2m4n6p8r0s?include=payload',
       }),
       sizeBytes: z.int().meta({ description: 'Its size.', example: 512 }),
-      model: z.literal('EVENT').meta({ description: 'What it is.', example: 'EVENT' }),
+      model: z.literal('EVENT').meta({ description: 'The kind of artifact.', example: 'EVENT' }),
     }),
   )
   .meta({ description: 'The payload, while it is kept.' });
@@ -93,12 +94,12 @@ export const FileFaults = z
     items: z
       .array(
         z.strictObject({
-          id: shownUuid('Id of the fault: that of the attempt, or of the execution.'),
+          id: shownUuid('Id of the fault: the id of the attempt, or of the execution.'),
           createdAt: shownTime('When it happened.'),
           executionId: shownUuid('The execution.'),
           faultCode: z
             .enum(FILE_FAULT_CODES)
-            .meta({ description: 'What kind of fault it is.', example: 'DELIVERY_FAILURE' }),
+            .meta({ description: 'The kind of fault.', example: 'DELIVERY_FAILURE' }),
           faultMessage: z
             .string()
             .meta({ description: 'The same as a sentence.', example: 'The endpoint answered 503.' }),
@@ -151,7 +152,7 @@ export function fileExecutionDetails(
   };
 }
 
-/** Shows the faults of an execution that failed: of its attempts, and what ended it where that was none of them. */
+/** Shows the faults of an execution that failed: of its attempts, and of its end where none of them was the cause. */
 export function fileFaults(execution: FileExecution, attempts: Attempt[]): z.input<typeof FileFaults> {
   if (execution.state !== 'failed') return { items: [] };
   const failed = attempts.filter(({ outcome }) => outcome !== 'delivered');
@@ -178,7 +179,7 @@ function faultCount(execution: FileExecution): number {
   return execution.failedAttempts + (endedByAttempt(execution) ? 0 : 1);
 }
 
-/** Its last attempt is why it failed, and not its preparation, its time to give up, or an operator. */
+/** Whether it failed because of its last attempt, and not of its preparation, its time to give up, or an operator. */
 function endedByAttempt({ reason, failedAttempts }: FileExecution): boolean {
   return failedAttempts > 0 && ['exhausted', 'permanent', 'gone'].includes(reason ?? '');
 }

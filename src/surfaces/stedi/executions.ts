@@ -38,7 +38,7 @@ const ListQuery = z
     displayName: textField(255, 'A part of the name.', 'inv-2026')
       .min(MIN_NAME_PART)
       .optional()
-      .meta({ description: 'A part of `source.name`, whatever its case.', example: 'inv-2026' }),
+      .meta({ description: 'A part of `source.name`, regardless of case.', example: 'inv-2026' }),
   })
   .superRefine(refuseReversed);
 

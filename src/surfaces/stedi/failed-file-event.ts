@@ -2,7 +2,7 @@ import { FAILED_FILE_TYPE } from '../../domain/endpoints/event-type.ts';
 import type { FileArtifact } from './file-artifact.ts';
 import type { FileFault } from './file-fault.ts';
 
-/** What is told of a file that failed. */
+/** The facts that are told of a failed file. */
 export interface FailedFile {
   executionId: string;
   /** ISO 8601. */

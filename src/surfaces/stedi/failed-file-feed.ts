@@ -27,7 +27,9 @@ const PAGE = 500;
 /** Between the time a transaction takes as its own and the moment others can see that it runs. */
 const LAG_MS = 500;
 
-/** Tells every tenant that asks of its failed files; one whose turn fails keeps no other from its own. */
+/**
+ * Tells every tenant that asks to be told of its failed files; a turn that fails does not stop those of other tenants.
+ */
 export function failedFileChore({ pool, stop, count, wakeLiveLanes, attempt }: ChoreDeps): Chore {
   return {
     name: 'failed_files',
@@ -50,8 +52,8 @@ export async function tenantsToTell(pool: Pool): Promise<Id<'tenant'>[]> {
 }
 
 /**
- * Tells a tenant, by events through Redrive itself, of each execution that ended failed: exactly once, for the events and
- * the place they stand for are committed together. Ends early when stopped. Returns how many were told.
+ * Tells a tenant, by events through Redrive itself, of each execution that ended failed: exactly once, for the events
+ * and the place they stand for are committed together. Ends early when stopped. Returns how many were told.
  */
 export async function tellFailedFiles(
   pool: Pool,
@@ -75,7 +77,7 @@ async function tellPage(db: Transaction, tenantId: Id<'tenant'>): Promise<{ read
   const failed = await endedExecutions(db, tenantId, { after, before, limit: PAGE, only: 'failed' });
   const last = failed.at(-1);
   if (!last?.processedAtMicros) return { read: 0, told: 0 };
-  // What becomes of a notice is told to nobody, or it would never end.
+  // The fate of a notice is told to nobody, or it would never end.
   const told = await tell(
     db,
     tenantId,
@@ -90,7 +92,7 @@ async function tell(db: Transaction, tenantId: Id<'tenant'>, failed: FileExecuti
   const endpoints = (await matchableEndpoints(db, tenantId)).filter(({ eventTypes }) =>
     eventTypes?.includes(FAILED_FILE_TYPE),
   );
-  // Nobody asks any more: the place moves on, so that who asks again is not told of long ago.
+  // Nobody asks any more: the place moves on, so that a tenant that asks again is not told of failures of long ago.
   if (endpoints.length === 0) return 0;
   await writeCallsIn(db, tenantId, [failed.map((execution) => eventOf(tenantId, execution, endpoints))]);
   return failed.length;

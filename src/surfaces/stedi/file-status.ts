@@ -3,7 +3,7 @@ import { exclusionOf, retryFate } from '../../domain/operations/retry-fate.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import { type ExecutionState, isOpen } from '../../domain/sending/execution-state.ts';
 
-/** What a file execution can be in; nothing here is ever STARTED, which clients may ask for all the same. */
+/** The statuses of a file execution; nothing here is ever STARTED, which clients may ask for all the same. */
 export const FILE_STATUSES = [
   'COMPLETED',
   'PARTIALLY_COMPLETED',
@@ -18,7 +18,7 @@ export const FILE_STATUSES = [
 /** One of {@link FILE_STATUSES}. */
 export type FileStatus = (typeof FILE_STATUSES)[number];
 
-/** What the status of a file execution follows from. */
+/** The facts from which the status of a file execution follows. */
 export interface FileRun {
   state: ExecutionState;
   /** The receiver took only a part of it: the answer that delivered it was 207. */
@@ -28,8 +28,8 @@ export interface FileRun {
 }
 
 /**
- * The status of a file execution. What was retried says how far its child is, so that FAILED and IGNORED are always the
- * newest of their chain; what is delivered stays completed, whatever a later replay of it does.
+ * The status of a file execution. A retried one says how far its child is, so that FAILED and IGNORED are always the
+ * newest of their chain; a delivered one stays completed through any later replay.
  */
 export function fileStatus({ state, partly, child }: FileRun): FileStatus {
   if (isOpen(state)) return 'IN_PROGRESS';
@@ -38,7 +38,7 @@ export function fileStatus({ state, partly, child }: FileRun): FileStatus {
   return state === 'failed' ? 'FAILED' : 'IGNORED';
 }
 
-/** A retry here runs filters again, and leaves alone what somebody else will send. */
+/** A retry here runs filters again, and leaves alone deliveries that somebody else will send. */
 const RETRY = {
   kind: 'retry',
   takesOverScheduled: false,

@@ -24,7 +24,7 @@ export const pageParameters = {
   }),
 };
 
-/** The token of a place; opaque, bound to what is listed, and good for ever, for it holds nothing but the place. */
+/** The token of a place; opaque, bound to the list and its filter, and good for ever, for it holds only the place. */
 export function writePageToken(listed: unknown, { processedAtMicros, id }: ListPlace): string {
   return writeCursor(listed, [processedAtMicros ?? OPEN, id]);
 }

@@ -11,7 +11,7 @@ import { ERROR_RESPONSES, invalidParameter } from './stedi-error.ts';
 import { readEndedHorizon } from './store/ended-horizon.ts';
 import { type EndedPosition, endedExecutions, LAST_ID } from './store/file-executions.ts';
 
-/** What ended so short a time ago is not shown yet. */
+/** Executions that ended so short a time ago are not shown yet. */
 const LAG_MS = 15_000;
 /** Polling begins at least this long ago. */
 const MIN_AGE_MS = 60_000;
@@ -24,7 +24,7 @@ const PolledExecutions = z
       example: 'WyI1dW1…',
     }),
   })
-  .meta({ id: 'StediPolledExecutions', description: 'A page of what was processed.' });
+  .meta({ id: 'StediPolledExecutions', description: 'A page of executions that were processed.' });
 
 /** `GET /polling/executions`. */
 export function pollingRoutes({ pool }: ApiDeps): Route[] {

@@ -107,7 +107,7 @@ async function repeatOnce(
   if (isProblem(repeated)) return repeated;
   await storeAnswer(db, use, {
     use: held.use,
-    // There is no operation: what the key stands for is the new event.
+    // There is no operation: the key stands for the new event.
     operationId: repeated.eventId,
     status: 200,
     body: repeated.json,

@@ -53,12 +53,12 @@ const Condition = z
 
 const RetryExecutionsBody = z
   .strictObject({ condition: Condition })
-  .meta({ id: 'StediRetryExecutions', description: 'What to retry.' });
+  .meta({ id: 'StediRetryExecutions', description: 'The executions to retry.' });
 
-/** What a condition can select; what is completed or in progress is never retried. */
+/** The states that a condition can select; an execution that is completed or in progress is never retried. */
 const STATES = {
   FAILED: ['failed'],
-  // Taken over by what was then cancelled unsent, an execution is the end of its chain again.
+  // An execution that was taken over by one that was then cancelled unsent is the end of its chain again.
   IGNORED: ['ignored', 'cancelled', 'superseded'],
 } as const satisfies Record<string, ExecutionState[]>;
 
@@ -80,7 +80,10 @@ export function retryExecutionsRoutes(deps: ApiDeps): Route[] {
           example: 'a7f3c1d2-outage-2026-11-03',
         },
       },
-      responses: { 200: { description: 'What matches is queued. The body is empty.' }, ...ERROR_RESPONSES },
+      responses: {
+        200: { description: 'The matching executions are queued. The body is empty.' },
+        ...ERROR_RESPONSES,
+      },
       async handler({ body: { condition }, rawBody, header, tenant, caller }) {
         const key = readIdempotencyKey(header('idempotency-key'));
         if (typeof key === 'object') return key;
@@ -133,7 +136,8 @@ async function selectionOf(
   const only = fault === undefined ? status : 'FAILED';
   return {
     filter: {
-      // A delivery that was attempted is failed, also when the newest run of it was ignored. What is delivered is not sent again.
+      // A delivery that was attempted is failed, also when the newest run of it was ignored. A delivered one is not
+      // sent again.
       state: only === 'FAILED' ? ['failed'] : ['failed', 'ignored', 'cancelled'],
       ...(endpointIds ? { endpointIds } : {}),
       newest: {

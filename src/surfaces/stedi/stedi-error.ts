@@ -8,7 +8,7 @@ import type { RouteResponse } from '../../api/route.ts';
 const MAX_ERRORS = 10;
 
 const message = z.string().meta({
-  description: 'What is wrong and what to do about it.',
+  description: 'Explains the error, and says what to do about it.',
   example: 'Nothing with this id belongs to the account.',
 });
 
@@ -20,7 +20,7 @@ const StediError = z
       example: 'NOT_FOUND',
     }),
     exceptionCause: z.string().optional().meta({
-      description: 'With status 500 only: what to quote when it is reported.',
+      description: 'With status 500 only: the id of the request, to quote when the error is reported.',
       example: 'req_0190f3c2a5b87c1e9d3f4a5b6c7d8e9f',
     }),
   })
@@ -46,7 +46,7 @@ export const ERROR_RESPONSES: Record<number, RouteResponse> = {
 /** Statuses that the documented API lacks, and the nearest that it has. */
 const NEAREST: Record<number, number> = { 405: 404, 413: 400, 415: 400 };
 
-/** What the table of problems advises to users of the native API, in the words of this one. */
+/** The advice that the table of problems gives to users of the native API, in the words of this one. */
 const MESSAGES: Partial<Record<ProblemCode, string>> = {
   invalid_request: 'The request is not valid.',
   invalid_cursor: 'The page token is not valid: send the one that was answered, with the same filter.',

@@ -23,7 +23,7 @@ export const partnershipId = z
   .string()
   .meta({ description: 'Handle of the endpoint.', example: 'acme_billing' });
 
-/** The members `from` and `to`; what they mean at their ends differs by call. */
+/** The members `from` and `to`; whether a range includes its ends differs by call. */
 export const processedRange = {
   from: timeField('Processed after this time.').optional(),
   to: timeField('Processed before this time.').optional(),

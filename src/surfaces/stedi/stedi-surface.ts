@@ -11,7 +11,9 @@ import { renderStediProblem } from './stedi-error.ts';
 /** The documented server has its version as a prefix; clients leave it out as often. */
 const VERSION_PREFIX = '/2023-08-01';
 
-/** The retry API of Stedi: `Authorization: <key>`, or `Key <key>` as older clients write it; the tenant is the key's. */
+/**
+ * The retry API of Stedi: `Authorization: <key>`, or `Key <key>` as older clients write it; the tenant is the key's.
+ */
 export const stediSurface: Surface = {
   name: 'stedi',
   title: 'Stedi',

@@ -89,7 +89,7 @@ const Query = z
     params: { code: 'reversed_range' },
   });
 
-/** Deliveries and their attempts; what could not be delivered is the list with `status=failed`. */
+/** Deliveries and their attempts; those that could not be delivered are the list with `status=failed`. */
 export function deliveryRoutes({ pool }: ApiDeps): Route[] {
   const common = { method: 'get', tag: ZEN_TAG, access: { of: 'tenant', scope: 'read:deliveries' } } as const;
   return [

@@ -7,7 +7,7 @@ export const ZEN_STATUSES = ['delivered', 'failed', 'retrying', 'pending'] as co
 /** One of {@link ZEN_STATUSES}. */
 type ZenStatus = (typeof ZEN_STATUSES)[number];
 
-/** What each status selects. */
+/** The filter of each status. */
 export const SELECTED_BY: Record<ZenStatus, Pick<DeliveryFilter, 'state' | 'open' | 'attempted'>> = {
   delivered: { state: ['delivered'] },
   // A delivery that failed stays so while a retry of it waits: it is not given up then.
@@ -16,7 +16,7 @@ export const SELECTED_BY: Record<ZenStatus, Pick<DeliveryFilter, 'state' | 'open
   pending: { state: ['pending'], open: true, attempted: false },
 };
 
-/** The status of a delivery; `dropped` is what was never sent and will not be. */
+/** The status of a delivery; `dropped` is one that was never sent and will not be. */
 export function zenStatus({
   state,
   open,

@@ -13,8 +13,8 @@ interface PlanRow {
 }
 
 /**
- * How many events the deliveries are of that a filter selects, whose payload is kept and whose endpoint is enabled: counted, or where that takes
- * longer than `budgetMs` what the planner thinks.
+ * The number of events whose deliveries a filter selects, whose payload is kept and whose endpoint is enabled: counted,
+ * or, where that takes longer than `budgetMs`, estimated by the planner.
  */
 export async function estimateEvents(
   pool: Pool,
@@ -26,7 +26,7 @@ export async function estimateEvents(
   const selected = `select distinct d.event_id from deliveries d
     where ${filterConditions(tenantId, filter, {}, p).join('\n and ')}
       and (select b.event_id from payloads b where b.event_id = d.event_id) is not null
-      -- As an array: for a look-up a row the planner would expect next to nothing.
+      -- As an array: for one look-up a row the planner would expect next to nothing.
       and d.endpoint_id = any(array(select n.id from endpoints n where n.tenant_id = ${p.add(tenantId)} and n.state = 'enabled'))`;
   try {
     return await withTransaction(pool, async (db) => {

@@ -11,12 +11,12 @@ import type { ZenProblem } from './problems.ts';
 export const KEY_HEADER = {
   'Idempotency-Key': {
     description:
-      'Makes repeating the request safe for 24 hours: a repeat gets the first answer again. One key space a tenant, whatever the route.',
+      'Makes repeating the request safe for 24 hours: a repeat gets the first answer again. One key space a tenant, for all routes.',
     example: 'idem_key_1',
   },
 };
 
-/** What a key stands for: the route with the event, the set of deliveries or the range, whatever their spelling. */
+/** The meaning of a key: the route with the event, the set of deliveries or the range, in any spelling. */
 export function idempotencyOf(
   tenant: TenantRef,
   key: string | undefined,

@@ -4,7 +4,7 @@ import { PROBLEMS, type ProblemCode } from '../../api/problems/problem-table.ts'
 import type { RenderedProblem } from '../../api/problems/rendered-problem.ts';
 import type { ProblemContext } from '../../api/surface.ts';
 
-/** A problem with what only this surface tells of it. */
+/** A problem with the members that only this surface tells. */
 export interface ZenProblem extends Problem {
   /** The least plan that would do. */
   requiredPlan?: string;
@@ -65,7 +65,7 @@ const KIND_OF: Record<ProblemCode, Kind> = {
   temporarily_unavailable: 'internal-error',
 };
 
-/** What is said where the words of the native API would name what this one does not have. */
+/** The details where the words of the native API would name something that this one does not have. */
 const DETAILS: Partial<Record<ProblemCode, string>> = {
   credential_missing: 'Send `Authorization: Bearer <API key or JWT>` or `X-API-Key: <API key>`.',
   invalid_cursor:
@@ -106,7 +106,7 @@ function kindOf(failure: ZenProblem, { route }: ProblemContext): Kind {
   return KIND_OF[failure.problem];
 }
 
-/** What an id that names nothing is answered with. */
+/** The detail of the answer to an id that names nothing. */
 export function notFoundDetail(what: 'Tenant' | 'Event' | 'Delivery' | 'Replay', id: string): string {
   return `${what} ${id.length > MAX_SHOWN_ID ? `${id.slice(0, MAX_SHOWN_ID)}…` : id} not found.`;
 }
@@ -155,7 +155,7 @@ function unservedPath(url: string): string {
 
 const FieldProblem = z.strictObject({
   field: z.string().meta({ description: 'The member or parameter at fault.', example: 'delivery_ids[1]' }),
-  message: z.string().meta({ description: 'What was expected.', example: 'Expected string.' }),
+  message: z.string().meta({ description: 'Says what was expected.', example: 'Expected string.' }),
   code: z.string().meta({ description: 'Stable code.', example: 'wrong_type' }),
 });
 
@@ -165,7 +165,7 @@ const common = (kind: Kind, detail: string) => ({
   status: z
     .literal(KINDS[kind].status)
     .meta({ description: 'The status again.', example: KINDS[kind].status }),
-  detail: z.string().meta({ description: 'What is wrong here.', example: detail }),
+  detail: z.string().meta({ description: 'Explains this error.', example: detail }),
 });
 
 const instance = z.string().meta({ description: 'Id of the request.', example: 'req_abc123' });
@@ -202,7 +202,7 @@ const PlanRequired = z.strictObject({
   required_plan: z.string().meta({ description: 'The least plan that has it.', example: 'pro' }),
 });
 
-/** The errors of a route, for its `responses`: those of every route, and what else it can answer. */
+/** The errors of a route, for its `responses`: those of every route, and its own. */
 export function zenErrors(also: { conflict?: true; planned?: true } = {}) {
   const error = (status: keyof typeof SCHEMAS, schema: z.ZodType = SCHEMAS[status]) => ({
     [status]: {

@@ -20,7 +20,9 @@ import { spelledId, ZEN_TAG } from './zen-fields.ts';
 const PATH = '/v1/replays';
 const SURFACE = 'zen-mesh';
 
-/** Everything that has not succeeded: a destination gets one copy of an event, and what is delivered is not sent again. */
+/**
+ * Everything that has not succeeded: a destination gets one copy of an event, and a delivered one is not sent again.
+ */
 const REPLAYED: DeliveryState[] = ['pending', 'failed', 'unknown', 'cancelled', 'ignored'];
 /** The caller waits for the estimate: a number that cannot be counted in this time is estimated by the planner. */
 const COUNTING_MS = 2_000;
@@ -80,7 +82,7 @@ const NewReplay = z.strictObject({
 
 const TENANT_HEADER = {
   'X-Tenant-ID': {
-    description: 'Id or handle of the tenant; that of the credential where left out.',
+    description: 'Id or handle of the tenant; the tenant of the credential where left out.',
     example: 'acme',
   },
 };
@@ -99,7 +101,8 @@ export function replayRoutes(deps: ApiDeps): Route[] {
       method: 'post',
       path: PATH,
       summary: 'Replay a source and time range',
-      description: 'Asynchronous. What is delivered is skipped, and so is what has no payload any more.',
+      description:
+        'Asynchronous. Deliveries that succeeded are skipped, and so are those whose payload is gone.',
       tag: ZEN_TAG,
       access: { of: 'tenant', scope: 'write:deliveries' },
       headers: { ...TENANT_HEADER, ...KEY_HEADER },

@@ -22,7 +22,7 @@ export const EventRetried = z
       .string()
       .meta({ description: 'The delivery; the oldest of them.', example: 'dlv_01k9z3e5hbe7r9qk2m4n6p8r0s' }),
     message: z.string().meta({
-      description: 'What was done, or why nothing is sent and the next call.',
+      description: 'The result, or why nothing is sent and the next call.',
       example: 'Retry initiated',
     }),
   })
@@ -42,14 +42,14 @@ export const BatchRetried = z
           status,
         }),
       )
-      .meta({ description: 'What became of each, in the order they were named.' }),
+      .meta({ description: 'The status of each, in the order they were named.' }),
   })
   .meta({ id: 'ZenBatchRetry' });
 
 /**
- * One answer for all deliveries of an event: what this retry sends, else what is under way, else why nothing is sent and
- * the next call, else that all is delivered. Deliveries that are left out while others are sent are named at the end. `oldest`
- * is told of where all were dropped only a moment ago.
+ * One answer for all deliveries of an event: those that this retry sends, else those that are under way, else why
+ * nothing is sent and the next call, else that all are delivered. Deliveries that are left out while others are sent
+ * are named at the end. Where all were dropped only a moment ago, the answer tells of `oldest`.
  */
 export function eventAnswer(
   items: readonly AcceptedItem[],
@@ -113,7 +113,7 @@ function sentencesOf({ reason, deliveryId, endpointId, heldBy, resentBy }: Exclu
   return `${why} ${next}`;
 }
 
-/** The answer to a batch: what was selected by none was dropped. */
+/** The answer to a batch: a delivery that was not selected was dropped. */
 export function batchAnswer(
   spelled: ReadonlyMap<Id<'delivery'>, string>,
   items: readonly AcceptedItem[],
@@ -126,7 +126,7 @@ export function batchAnswer(
   return { queued: deliveries.filter((each) => each.status === 'queued').length, deliveries };
 }
 
-/** What somebody sends without being asked again is answered like what is queued now; nothing else is. */
+/** A delivery that somebody sends without being asked again is answered like one that is queued now; no other is. */
 function statusOf(item: AcceptedItem): Status {
   if (item.became === 'ignored') return 'dropped';
   if (item.became !== 'excluded') return 'queued';

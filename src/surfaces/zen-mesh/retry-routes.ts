@@ -15,7 +15,7 @@ import { notFoundDetail, zenErrors } from './problems.ts';
 import { BatchRetried, batchAnswer, EventRetried, eventAnswer } from './retry-answers.ts';
 import { readDeliveryId, spelledId, tid, ZEN_TAG } from './zen-fields.ts';
 
-/** All but what was dropped: what is delivered is selected only to be told of, the engine leaves it alone. */
+/** All but dropped ones: delivered ones are selected only to be told of, for the engine leaves them alone. */
 const STATES_OF_EVENT: DeliveryState[] = ['pending', 'failed', 'unknown', 'cancelled', 'delivered'];
 
 /** Far more endpoints than any event is for. */
@@ -29,7 +29,7 @@ const Batch = z.strictObject({
     .meta({ description: `Deliveries, ${MAX_BATCH} at most; a repeat counts once.` }),
 });
 
-/** What every retry of this surface is: to where it went first, in the place of what merely waits. */
+/** The terms of every retry of this surface: to the original target, in the place of executions that merely wait. */
 const RETRY = {
   surface: 'zen-mesh',
   kind: 'retry',
@@ -52,7 +52,7 @@ export function retryRoutes(deps: ApiDeps): Route[] {
       path: '/v1/tenants/{tid}/events/{eid}/retry',
       summary: 'Retry an event',
       description:
-        'Sends every delivery of the event that failed or waits, to its original target. What is delivered is left alone.',
+        'Sends every delivery of the event that failed or waits, to its original target. Delivered ones are left alone.',
       request: {
         params: z.strictObject({ tid, eid: spelledId('The event.', 'evt_01k9z3e5hbe7r9qk2m4n6p8r0s') }),
       },
@@ -128,7 +128,7 @@ export function retryRoutes(deps: ApiDeps): Route[] {
   ];
 }
 
-/** Deliveries by id, each as it was spelled first, and what is no id at all. */
+/** Deliveries by id, each as it was spelled first, and the texts that are no id at all. */
 function deliveriesNamed(texts: readonly string[]): {
   spelled: Map<Id<'delivery'>, string>;
   unread: string[];

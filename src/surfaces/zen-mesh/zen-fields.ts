@@ -20,7 +20,7 @@ export function readDeliveryId(text: string): Id<'delivery'> | undefined {
   );
 }
 
-/** An id that is taken as it is spelled: one that names nothing is a 404, whatever it looks like. */
+/** An id that is taken as it is spelled: one that names nothing is a 404, in any form. */
 export function spelledId(description: string, example: string) {
   return z.string().meta({ description, example });
 }

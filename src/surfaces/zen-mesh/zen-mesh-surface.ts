@@ -45,7 +45,8 @@ export const zenMeshSurface: Surface = {
   renderProblem: renderZenProblem,
   rateLimit: { requests: 100, windowSeconds: 60, burst: 200 },
   preset: {
-    // Its guide to the traffic lifecycle: exponential, 5 attempts, 1 s to 60 s; four waits reach the cap by a factor of 4.
+    // Its guide to the traffic lifecycle: exponential, 5 attempts, 1 s to 60 s; four waits reach the cap by a factor of
+    // 4.
     config: { retry: { maxAttempts: 5, initialMs: 1_000, factor: 4, capMs: 60_000 } },
     // Its wire format names the delivery once more.
     headers: (deliveryId) => ({ 'x-zen-delivery-idempotency-key': deliveryId }),
@@ -57,7 +58,7 @@ function credentialOf(request: CredentialRequest): string | undefined {
   return bearerToken(request.header('authorization')) ?? apiKeyHeader(request.header('x-api-key'));
 }
 
-/** The path names it, or where the path does not the header `X-Tenant-ID`. */
+/** The name of the tenant: from the path, or else from the header `X-Tenant-ID`. */
 function tenantName({ params, header }: CredentialRequest): string | undefined {
   return params.tid ?? header('x-tenant-id');
 }

@@ -49,7 +49,7 @@ const NOT_READY: Record<string, string> = {
   resent: 'It was not handed off',
 };
 
-/** What is known of a handoff that no answer accepted. */
+/** Says what is known of a handoff that no answer accepted. */
 function unacceptedMeaning(handoff: HandoffFacts): string {
   if (!handoff.attempted) return 'It was given up before anything was sent.';
   if (handoff.mayHaveArrived)
@@ -65,7 +65,7 @@ function startedWord(handoff: HandoffFacts): string {
   return mayHaveStarted(handoff) ? `; ${MAY_HAVE_STARTED}` : '';
 }
 
-/** What may happen twice, or why nothing is expected to. */
+/** The risk of a duplicate in words, or why none is expected. */
 export const RISK_WORDS: Record<DuplicateRisk | 'none', string> = {
   delivered: 'The endpoint accepted an earlier handoff of this event: it may act on it twice.',
   uncertain:

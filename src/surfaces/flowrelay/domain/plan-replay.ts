@@ -12,7 +12,7 @@ export const READINESS_REASONS = ['endpoint_disabled', 'no_longer_wants_event', 
 /** One of {@link READINESS_REASONS}. */
 export type ReadinessReason = (typeof READINESS_REASONS)[number];
 
-/** What choosing the target of a replay needs of an endpoint as it is now. */
+/** An endpoint as it is now, with the facts by which the target of a replay is chosen. */
 export interface TargetEndpoint {
   endpointId: Id<'endpoint'>;
   version: number;
@@ -21,23 +21,23 @@ export interface TargetEndpoint {
   filter?: EventFilter;
 }
 
-/** What choosing the target of a replay needs of a handoff. */
+/** A handoff, with the facts by which the target of a replay is chosen. */
 export type TargetHandoff = HandoffFacts & { endpointId: Id<'endpoint'> };
 
 /** Why a replay may make something happen twice; the first that applies. */
 export type DuplicateRisk = 'delivered' | 'uncertain' | 'failed_there' | 'resent';
 
-/** What a replay would do, as things are: one handoff again, or an event matched afresh for its first. */
+/** The plan of a replay, as things are: one handoff again, or an event matched afresh for its first handoffs. */
 export interface ReplayPlan<Endpoint extends TargetEndpoint, Handoff extends TargetHandoff> {
   kind: 'handoff' | 'afresh';
   targets: { endpoint: Endpoint; handoff?: Handoff; notReady: ReadinessReason[] }[];
-  /** What is in the way; nothing where it can be confirmed. */
+  /** The reasons why it cannot be confirmed; none where it can. */
   notReady: ReadinessReason[];
-  /** What is behind an endpoint may have begun because of an earlier handoff, or of one that stands for it. */
+  /** Processing behind an endpoint may have begun because of an earlier handoff, or of one that stands for it. */
   duplicateRisk?: DuplicateRisk;
 }
 
-/** What a plan is made of. */
+/** The material of a plan. */
 export interface Material<Endpoint, Handoff> {
   /** Whether an endpoint wants the event, by its present types and filter. */
   wants(endpoint: TargetEndpoint): boolean;
@@ -56,14 +56,16 @@ type Planned<Endpoint extends TargetEndpoint, Handoff extends TargetHandoff> =
   | { refusal: ReplayRefusal }
   | { several: true };
 
-/** Plans a replay of an event, or says why there is none; `several` where it has to be said which handoff is meant. */
+/**
+ * Plans a replay of an event, or says why there is none; `several` where the caller has to say which handoff is meant.
+ */
 export function planReplay<Endpoint extends TargetEndpoint, Handoff extends TargetHandoff>(
   material: Material<Endpoint, Handoff>,
 ): Planned<Endpoint, Handoff> {
   const { wants, handoffs, endpoints, usage, askedEndpointId } = material;
   const receipt: AcceptedFacts = { ...material.receipt, handoffs };
   const decision = decideReplay(receipt, usage);
-  // Of one handoff more can be said than of all.
+  // More can be said of one handoff than of all.
   if (!decision.possible && (isAfresh(receipt) || askedEndpointId === undefined))
     return { refusal: decision.refusal };
   const asked = handoffs.filter(({ endpointId }) => endpointId === askedEndpointId);
@@ -139,9 +141,9 @@ export function matcherOf({
   return (endpoint) => wantsEvent(endpoint, { type, payload });
 }
 
-/** What is in the way of replays that are possible, as things are now. */
+/** The reasons why possible replays cannot be confirmed, as things are now. */
 export interface Readiness {
-  /** Of the receipt: nothing where one of the handoffs that it is about is ready. */
+  /** Of the receipt: none where one of the handoffs that it is about is ready. */
   whole: ReadinessReason[];
   byEndpoint: Map<string, ReadinessReason[]>;
 }

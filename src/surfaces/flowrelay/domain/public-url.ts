@@ -1,4 +1,4 @@
-/** A URL without what may be a credential in it: no userinfo, no query, no fragment. */
+/** A URL without the parts that may hold a credential: userinfo, query and fragment. */
 export function publicUrl(url: string): string {
   if (!URL.canParse(url)) return '';
   const { origin, pathname } = new URL(url);

@@ -3,7 +3,7 @@ import type { DeliveryState } from '../../../domain/sending/delivery-state.ts';
 import type { ExecutionState } from '../../../domain/sending/execution-state.ts';
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 
-/** What became of a request, as its receipt says it. */
+/** The outcomes of a request, as its receipt names them. */
 export const RECEIPT_OUTCOMES = [
   'rejected',
   'accepted',
@@ -17,7 +17,7 @@ export const RECEIPT_OUTCOMES = [
 /** One of {@link RECEIPT_OUTCOMES}. */
 export type ReceiptOutcome = (typeof RECEIPT_OUTCOMES)[number];
 
-/** Where one handoff stands. */
+/** The statuses of a handoff. */
 export const HANDOFF_STATUSES = [
   'queued',
   'processing',
@@ -33,7 +33,7 @@ export const HANDOFF_STATUSES = [
 /** One of {@link HANDOFF_STATUSES}. */
 export type HandoffStatus = (typeof HANDOFF_STATUSES)[number];
 
-/** Why something is to be recovered, by family. */
+/** The families of reasons for recovery. */
 export const RECOVERY_CODES = [
   'authentication_failed',
   'validation_failed',
@@ -47,7 +47,7 @@ export const RECOVERY_CODES = [
 /** One of {@link RECOVERY_CODES}. */
 export type RecoveryCode = (typeof RECOVERY_CODES)[number];
 
-/** What has become of the payload: suppressed repeats and refused requests never had one here. */
+/** The states of the payload: suppressed repeats and refused requests never had one here. */
 export const RETENTION_STATES = ['retained', 'expired', 'never_kept'] as const;
 
 /** One of {@link RETENTION_STATES}. */
@@ -62,7 +62,7 @@ export type AcceptedBy =
   /** A status request to the endpoint, or an operator. */
   | 'resolution';
 
-/** What is known of one handoff: one event for one endpoint. */
+/** The facts of one handoff: one event for one endpoint. */
 export interface HandoffFacts {
   state: DeliveryState;
   /** State of the execution that owns it, where one does. */
@@ -83,7 +83,7 @@ export interface HandoffFacts {
   resentAs?: Id<'event'>;
 }
 
-/** What is known of a request that was accepted. */
+/** The facts of an accepted request. */
 export interface AcceptedFacts {
   request: 'accepted';
   /** The first event with its id, of which it is a repeat. */
@@ -96,7 +96,7 @@ export interface AcceptedFacts {
   handoffs: HandoffFacts[];
 }
 
-/** What is known of a request that was accepted or refused. */
+/** The facts of a request, accepted or refused. */
 export type ReceiptFacts = { request: 'rejected'; code: string } | AcceptedFacts;
 
 /** All that "delivered" says. */
@@ -132,14 +132,14 @@ export function ownHandoffs<Handoff extends HandoffFacts>(handoffs: readonly Han
   return handoffs.filter((handoff) => handoffStatus(handoff) !== 'suppressed');
 }
 
-/** Whether nothing was ready for an accepted event: it matched nothing, or only what took nothing then. */
+/** Whether nothing was ready for an accepted event: it matched nothing, or only endpoints that took nothing then. */
 export function foundNoWorkflow(handoffs: readonly HandoffFacts[]): boolean {
   return ownHandoffs(handoffs).every(
     (handoff) => handoffStatus(handoff) === 'not_ready' && !handoff.attempted,
   );
 }
 
-/** What became of the request as a whole; of several handoffs the one that needs most attention decides. */
+/** The outcome of the request as a whole; of several handoffs the one that needs most attention decides. */
 export function outcomeOf(facts: ReceiptFacts): ReceiptOutcome {
   if (facts.request === 'rejected') return 'rejected';
   if (facts.suppressed) return 'duplicate_suppressed';
@@ -174,7 +174,9 @@ export function recoveryCodeOf(facts: ReceiptFacts): RecoveryCode | undefined {
   }
 }
 
-/** Whether later events stand for all of a receipt that was not delivered: what there is to recover is theirs. */
+/**
+ * Whether later events stand for every undelivered handoff of a receipt: then those are to be recovered in its place.
+ */
 export function isResent({ handoffs, resentAs }: AcceptedFacts): boolean {
   const undelivered = ownHandoffs(handoffs).filter(({ state }) => state !== 'delivered');
   return (
@@ -205,7 +207,7 @@ export function handoffRecoveryCode(
   }
 }
 
-/** What the checks of the request said; what is behind a check that failed was not reached. */
+/** The results of the checks of the request; a check behind one that failed was not reached. */
 export function checksOf(facts: ReceiptFacts): {
   authentication: 'passed' | 'failed';
   validation: 'passed' | 'failed' | 'not_reached';

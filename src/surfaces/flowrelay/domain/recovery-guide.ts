@@ -45,17 +45,17 @@ export const RECOVERY_SITUATIONS = {
 /** Name of one of {@link RECOVERY_SITUATIONS}. */
 export type RecoverySituation = keyof typeof RECOVERY_SITUATIONS;
 
-/** What to do next, and why. */
+/** The next step, and the reason. */
 export interface Guidance {
   recommended: RecoveryPath;
   /** The row of the document's table that applies; none where there is nothing to recover. */
   situation?: RecoverySituation;
   why: string;
-  /** Replay only by explicit confirmation: what is behind the endpoint may have begun. */
+  /** Replay only by explicit confirmation: processing behind the endpoint may have begun. */
   explicitConfirmation: boolean;
 }
 
-/** What the guide looks at in addition to the receipt. */
+/** The facts that the guide looks at in addition to the receipt. */
 export interface GuideContext {
   usage: ReplayUsage;
   newBusinessEvent: boolean;
@@ -63,7 +63,7 @@ export interface GuideContext {
   standing?: ReceiptFacts | undefined;
 }
 
-/** The safest way on from a receipt; a sender that means a new business event goes its own way whatever happened. */
+/** The safest way on from a receipt; a sender that means a new business event goes its own way in any case. */
 export function guidanceFor(facts: ReceiptFacts, context: GuideContext): Guidance {
   const decision = decideReplay(facts, context.usage);
   const explicitConfirmation = decision.possible && decision.needsConfirmation;
@@ -131,7 +131,7 @@ export function guidanceFor(facts: ReceiptFacts, context: GuideContext): Guidanc
   );
 }
 
-/** What a suppressed duplicate has to do follows from what became of the request that stands for it. */
+/** The way on from a suppressed duplicate follows from the outcome of the request that stands for it. */
 function ofDuplicate(
   standing: ReceiptFacts | undefined,
   usage: ReplayUsage,

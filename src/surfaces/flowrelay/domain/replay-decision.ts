@@ -14,7 +14,7 @@ import type { RefusalReason, ReplayRefusal } from './replay-refusal.ts';
 export interface ReplayUsage {
   executed: number;
   limit?: number;
-  /** Absent where no time brings another one. */
+  /** Absent where no wait makes another one possible. */
   freeInMs?: number;
 }
 
@@ -22,12 +22,17 @@ export interface ReplayUsage {
 export type ReplayDecision =
   | {
       possible: true;
-      /** What is behind the endpoint may have begun, or its sender sent it again: only an explicit confirmation goes on. */
+      /**
+       * Processing behind the endpoint may have begun, or its sender resent it: only an explicit confirmation goes on.
+       */
       needsConfirmation: boolean;
     }
   | { possible: false; refusal: ReplayRefusal };
 
-/** A replay sends once more whatever is closed, by the endpoint as it is now; what its sender sent again, once confirmed. */
+/**
+ * A replay sends any closed delivery once more, by the endpoint as it is now; one that its sender sent again, once
+ * confirmed.
+ */
 const REPLAY: RetryRequest = {
   kind: 'replay',
   takesOverScheduled: false,
@@ -48,8 +53,8 @@ export function decideHandoff(
 }
 
 /**
- * Decides the replay of a receipt: of one of its handoffs, of those that were not delivered where there are any, or where
- * nothing was ready for its event of a first one. Lists, receipts, the guide, preview, confirmation and execution all ask
+ * Decides the replay of a receipt: of one of its handoffs, of the undelivered ones where there are any, or of a first
+ * one where nothing was ready for its event. Lists, receipts, the guide, preview, confirmation and execution all ask
  * here.
  */
 export function decideReplay(receipt: ReceiptFacts, usage: ReplayUsage): ReplayDecision {
@@ -97,7 +102,7 @@ function resentWhole({ resentAs }: AcceptedFacts): ReplayRefusal {
   return { reason: 'resent', ...(resentAs ? { resentAs } : {}) };
 }
 
-/** Words what becomes of a retry of this handoff; an endpoint that is merely disabled is something to correct first. */
+/** Words the fate of a retry of this handoff; an endpoint that is merely disabled is something to correct first. */
 function handoffRefusal(receipt: AcceptedFacts, handoff: HandoffFacts): ReplayRefusal | undefined {
   const fate = retryFate(
     {
@@ -137,7 +142,7 @@ function handoffRefusal(receipt: AcceptedFacts, handoff: HandoffFacts): ReplayRe
   }
 }
 
-/** A replay leaves it alone, whatever its holder. */
+/** A replay leaves an open execution alone whoever holds it; the live lane stands for every holder. */
 function ownerOf(open: NonNullable<HandoffFacts['open']>) {
   return open === 'sending'
     ? ({ state: 'sending' } as const)

@@ -13,7 +13,7 @@ export const REPLAY_REFUSALS = [
 /** One of {@link REPLAY_REFUSALS}. */
 export type ReplayRefusalCode = (typeof REPLAY_REFUSALS)[number];
 
-/** What exactly is in the way, with the code it belongs to. */
+/** The exact reasons of refusals, each with the code it belongs to. */
 export const REFUSAL_REASONS = {
   not_terminal: 'unsafe_state',
   suppressed_duplicate: 'unsafe_state',
@@ -39,14 +39,14 @@ export type RefusalReason = keyof typeof REFUSAL_REASONS;
 /** Why a replay is not done. */
 export interface ReplayRefusal {
   reason: RefusalReason;
-  /** What was previewed is not what is now: only a new preview, under a new key, goes on. */
+  /** The preview is no longer true: only a new preview, under a new key, goes on. */
   freshPreview?: boolean;
   /** The first event, of which this one is a repeat. */
   firstEventId?: Id<'event'>;
   /** The later event that stands for this one. */
   resentAs?: Id<'event'>;
   retryAfterSeconds?: number;
-  /** What would become of it if its sender sent it again under the same id; where a replay cannot help. */
+  /** The fate of the event if its sender sent it again under the same id; set where a replay cannot help. */
   senderResend?: ResendFate;
 }
 

@@ -1,20 +1,21 @@
 import { isSuppressed, type Standing } from '../../../domain/events/repeated-event.ts';
 
-/** What becomes of an event that its sender sends once more under its id, at the endpoints that had it. */
+/** The fates of an event that its sender sends once more under its id, at the endpoints that had it. */
 export const RESENT_PARTS = ['new_delivery', 'partly_suppressed', 'suppressed', 'new_event'] as const;
 
 /** One of {@link RESENT_PARTS}. */
 export type ResentPart = (typeof RESENT_PARTS)[number];
 
-/** What would become of a resend under the same id, by its payload. */
+/** The fate of a resend under the same id, by its payload. */
 export interface ResendFate {
   samePayload: ResentPart;
   changedPayload: ResentPart;
 }
 
 /**
- * Says what the next request with the same id, type and source would become, by the rules of ingest itself: `held` is what
- * each endpoint that is not deleted holds of the events with that id. Without an id, and after a refusal, it is new.
+ * Says what the next request with the same id, type and source would become, by the rules of ingest itself: `held` is
+ * the standing, at each endpoint that is not deleted, of the events with that id. Without an id, and after a refusal,
+ * it is new.
  */
 export function resendFate(held: readonly Standing[] | undefined): ResendFate {
   if (!held) return { samePayload: 'new_event', changedPayload: 'new_event' };

@@ -10,7 +10,7 @@ import {
   wrongCall,
 } from './receipt-replay-checks.ts';
 
-/** Confirms a preview, where what it showed still holds and everything is ready; a repeat changes nothing. */
+/** Confirms a preview where all that it showed still holds and everything is ready; a repeat changes nothing. */
 export async function confirmReceiptReplay(
   deps: RecoveryDeps,
   by: ReplayCaller,

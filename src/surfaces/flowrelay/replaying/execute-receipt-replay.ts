@@ -69,7 +69,7 @@ export async function executeReceiptReplay(
   return { ok: true, replay, repeated: found.state === 'executed' };
 }
 
-/** A handoff is replayed; where there was none yet, or only one that nothing was ready for, it is the first delivery. */
+/** A handoff is replayed; where there was none yet, or only one that nothing was ready for, it is a first delivery. */
 function operationOf(replay: ReceiptReplay): {
   kind: 'retry' | 'replay';
   target: 'current';
@@ -111,7 +111,7 @@ async function beforeExecution(
   await lockReplayUsage(db, tenantId);
   const stale = await staleness(db, tenantId, replay, actor, { mustBeReady: true });
   if (stale) return stale;
-  // The confirmation is the operator's word on what is unknown; nothing may refuse after this.
+  // The confirmation is the operator's word on an unknown outcome; nothing may refuse after this.
   for (const { deliveryId } of replay.targets)
     if (deliveryId !== undefined) {
       const resolved = await resolveUnknown(db, tenantId, deliveryId, 'failed');
@@ -128,7 +128,7 @@ async function beforeExecution(
   return undefined;
 }
 
-/** Whether the operation sends what was confirmed and nothing else: nothing joined, taken over or left out. */
+/** Whether the operation sends all that was confirmed and nothing else: nothing joined, taken over or left out. */
 function sendsEach(replay: ReceiptReplay, items: AcceptedItem[]): boolean {
   return (
     items.length === replay.targets.length &&

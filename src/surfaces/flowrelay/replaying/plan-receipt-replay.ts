@@ -26,7 +26,7 @@ export interface PlannedReplay {
   binding: Buffer;
 }
 
-/** What is asked for: an event of a tenant, perhaps one of its endpoints, and by whom. */
+/** The replay that is asked for: an event of a tenant, perhaps one of its endpoints, and the actor. */
 export interface AskedReplay {
   tenantId: Id<'tenant'>;
   eventId: Id<'event'>;
@@ -34,7 +34,7 @@ export interface AskedReplay {
   actor: string;
 }
 
-/** Plans a replay of an event from what is in the database now. */
+/** Plans a replay of an event from the present state of the database. */
 export async function planReceiptReplay(
   db: Queryable,
   { tenantId, eventId, askedEndpointId, actor }: AskedReplay,
@@ -78,7 +78,7 @@ export async function planReceiptReplay(
 /** Refusals after which only the sender can help. */
 const RESENDABLE: ReadonlySet<string> = new Set(['payload_gone', 'endpoint_deleted']);
 
-/** Everything that a plan of a replay of this receipt is made of. */
+/** Loads everything that a plan of a replay of this receipt is made of. */
 export async function loadMaterial(db: Queryable, tenantId: Id<'tenant'>, receipt: AcceptedReceipt) {
   const body = await replayPayload(db, tenantId, receipt.id);
   const handoffs = await handoffTips(db, tenantId, receipt.id);
@@ -88,7 +88,7 @@ export async function loadMaterial(db: Queryable, tenantId: Id<'tenant'>, receip
     await currentEndpoints(db, tenantId, named),
   ];
   const usage = await replayUsage(db, tenantId);
-  // Read by a later statement than the receipt: what went in between is gone.
+  // Read by a later statement than the receipt: a payload that was removed in between is gone.
   const retention = receipt.retention === 'retained' && body === undefined ? 'expired' : receipt.retention;
   return {
     body,

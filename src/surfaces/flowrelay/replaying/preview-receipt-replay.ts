@@ -16,8 +16,8 @@ import {
 const PREVIEW_VALID_MS = 15 * 60_000;
 
 /**
- * Previews the replay of an event: writes down, under the key, what it would do and what that is bound to. The same
- * request under the same key is answered with the same preview for as long as it is true.
+ * Previews the replay of an event: writes down, under the key, its plan and the facts that the plan is bound to. The
+ * same request under the same key is answered with the same preview for as long as it is true.
  */
 export async function previewReceiptReplay(
   deps: RecoveryDeps,

@@ -21,10 +21,10 @@ export type ReplayResult =
 /** Why it is not done. */
 export type ReplayFailure = Extract<ReplayResult, { ok: false }>;
 
-/** The result that a refusal is. */
+/** Turns a refusal into a result. */
 export const refuse = (refusal: ReplayRefusal): ReplayFailure => ({ ok: false, code: 'refused', refusal });
 
-/** Why a replay can no longer be what was previewed; what it is bound to must be as it was. */
+/** Why a replay can no longer be as it was previewed; everything that it is bound to must be as it was. */
 export async function staleness(
   db: Queryable,
   tenantId: Id<'tenant'>,
@@ -38,7 +38,7 @@ export async function staleness(
     askedEndpointId: replay.askedEndpointId,
     actor,
   });
-  // A limit passes: what was previewed is as it was.
+  // A limit passes: the preview still holds.
   if (planned && 'refusal' in planned)
     return planned.refusal.reason === 'replays_per_day'
       ? planned.refusal
@@ -51,7 +51,10 @@ export async function staleness(
     : undefined;
 }
 
-/** What is wrong with a call about this replay: it is not there, the key is another one's or nobody's, or the actor is. */
+/**
+ * The failure of a call about this replay: it is not there, its key is another replay's or none's, or its actor
+ * another.
+ */
 export async function wrongCall(
   db: Queryable,
   replay: ReceiptReplay | undefined,

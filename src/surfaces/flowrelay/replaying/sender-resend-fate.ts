@@ -5,7 +5,7 @@ import { type ResendFate, resendFate } from '../domain/sender-resend.ts';
 import type { Receipt } from '../store/receipts.ts';
 import { currentEndpoints } from '../store/replay-material.ts';
 
-/** What would become of the event of a receipt if its sender sent it again now, under the same id. */
+/** The fate of the event of a receipt if its sender sent it again now, under the same id. */
 export async function senderResendFate(
   db: Queryable,
   tenantId: Id<'tenant'>,

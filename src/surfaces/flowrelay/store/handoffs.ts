@@ -3,7 +3,9 @@ import type { Queryable } from '../../../store/db/queryable.ts';
 import type { HandoffFacts } from '../domain/receipt.ts';
 import { HANDOFF_FACTS, type HandoffRow, handoffFactsFrom } from './receipts.ts';
 
-/** What a receipt shows of an endpoint's version: where it led and what it wanted, never how it is retried. */
+/**
+ * The part of an endpoint's version that a receipt shows: its URL and the events it wanted, never how it is retried.
+ */
 export interface EndpointSnapshot {
   endpointId: Id<'endpoint'>;
   handle: string;

@@ -15,7 +15,7 @@ export interface ReceiptDiagnostics {
   frozenAt?: Date;
 }
 
-/** Writes down what a preview of diagnostics showed. */
+/** Writes down the content that a preview of diagnostics showed. */
 export async function insertDiagnostics(
   db: Queryable,
   tenantId: Id<'tenant'>,

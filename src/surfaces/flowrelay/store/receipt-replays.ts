@@ -157,7 +157,7 @@ export async function markExecuted(
   return rowCount === 1;
 }
 
-/** Reads what a tenant has used of its replays, and when enough of them are 24 hours old for another one. */
+/** Reads how many of its replays a tenant has used, and when enough of them are 24 hours old for another one. */
 export async function replayUsage(db: Queryable, tenantId: Id<'tenant'>): Promise<ReplayUsage> {
   const { rows } = await db.query<{ most: number | null; executed: number; free_in_ms: number | null }>(
     `select l.most, u.executed,

@@ -27,11 +27,11 @@ export interface AcceptedReceipt {
   payloadRemoved?: { at: Date; why: 'retention' | 'erasure' };
   /** By the tenant's present setting. */
   retainedUntil?: Date;
-  /** Its handoffs, those that are alike once. */
+  /** Its handoffs, equal ones only once. */
   handoffs: HandoffFacts[];
 }
 
-/** What the receipt of a refused request is made of. */
+/** The facts of which the receipt of a refused request is made. */
 export interface RejectedReceipt {
   request: 'rejected';
   id: Id<'receipt'>;
@@ -62,7 +62,7 @@ const ATTEMPTED = (
 ) => `exists (select from executions e join attempts a on a.execution_id = e.id
       where e.delivery_id = d.id and ${condition})`;
 
-/** Where one handoff stands: its fold, the execution that owns it, why its newest one ended, what was answered. */
+/** The facts of one handoff: its fold, the execution that owns it, why its newest one ended, and its answers. */
 export const HANDOFF_FACTS = `select d.state, d.attempts > 0 as attempted,
     (select n.state from endpoints n where n.id = d.endpoint_id) as endpoint_state,
     ${ATTEMPTED('a.http_status >= 500')} as failed_there,

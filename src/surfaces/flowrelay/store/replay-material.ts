@@ -36,7 +36,7 @@ export async function heldElsewhere(
   return rows.map((row) => row.endpoint_id);
 }
 
-/** An endpoint as it is now, with what decides whether it wants an event. */
+/** An endpoint as it is now, with the facts that decide whether it wants an event. */
 export interface CurrentEndpoint extends EndpointSnapshot {
   state: EndpointState;
   filter?: EventFilter;
@@ -46,7 +46,7 @@ export interface CurrentEndpoint extends EndpointSnapshot {
 export interface HandoffTip extends HandoffFacts {
   deliveryId: Id<'delivery'>;
   endpointId: Id<'endpoint'>;
-  /** Its newest execution: whatever happens to the handoff changes it. */
+  /** Its newest execution: every change of the handoff changes it. */
   tip: { id: Id<'execution'>; state: string; attempts: number };
 }
 
@@ -80,7 +80,7 @@ export async function handoffTips(
   }));
 }
 
-/** These endpoints of a tenant, or where none are named all that are not deleted, as they are now. */
+/** These endpoints of a tenant, or, where none are named, all that are not deleted, as they are now. */
 export async function currentEndpoints(
   db: Queryable,
   tenantId: Id<'tenant'>,

@@ -2,7 +2,7 @@ import type { ExecutionState } from '../../../domain/sending/execution-state.ts'
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 
-/** What came of one handoff that a replay made. */
+/** The result of one handoff that a replay made. */
 export interface ReplayResult {
   operationId: Id<'operation'>;
   deliveryId: Id<'delivery'>;
@@ -36,7 +36,7 @@ interface ResultRow {
   ended_at: Date | null;
 }
 
-/** What came of the handoffs that these operations of a tenant made, in the order they were made. */
+/** The results of the handoffs that these operations of a tenant made, in the order they were made. */
 export async function replayResults(
   db: Queryable,
   tenantId: Id<'tenant'>,

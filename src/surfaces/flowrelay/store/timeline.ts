@@ -1,7 +1,7 @@
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 
-/** One step of what happened to an event after it was accepted. */
+/** One step in the history of an event after it was accepted. */
 export interface TimelineStep {
   at: Date;
   /** The handoff it is about. */
@@ -27,9 +27,9 @@ interface StepRow {
 }
 
 /**
- * The newest `limit` steps of an event, oldest of them first: each request, how each run ended, and each replay. Times are
- * compared in microseconds. A run ends after its last request, and what a replay sends comes after its execution: where the
- * clocks of two transactions say otherwise by a little, the later one counts for both.
+ * The newest `limit` steps of an event, oldest of them first: each request, how each run ended, and each replay. Times
+ * are compared in microseconds. A run ends after its last request, and the requests of a replay come after its
+ * execution: where the clocks of two transactions say otherwise by a little, the later one counts for both.
  */
 export async function timelineSteps(
   db: Queryable,

@@ -73,8 +73,12 @@ const signer = z.union([
   }),
 ]);
 const conditions = {
-  action: accessValue(z.enum([...ACCESS_ACTIONS, ANY]), 'What is granted.', 'retry-event'),
-  record: accessValue(z.enum(['bridge', ANY]), 'On what; on anything where left out.', 'bridge').optional(),
+  action: accessValue(z.enum([...ACCESS_ACTIONS, ANY]), 'The action that is granted.', 'retry-event'),
+  record: accessValue(
+    z.enum(['bridge', ANY]),
+    'The kind of record that it is granted on; any where left out.',
+    'bridge',
+  ).optional(),
   signer: signer
     .meta({
       description:
@@ -116,7 +120,7 @@ const NewAccessRule = z
   })
   .meta({ id: 'NewAccessRule' });
 
-/** What the signers of a tenant may do; without rules nothing. */
+/** Access rules: what the signers of a tenant may do. Without rules they may do nothing. */
 export function accessRuleRoutes({ pool }: ApiDeps): Route[] {
   return [
     route({

@@ -1,6 +1,6 @@
 import type { Acts } from '../../../api/log-acts.ts';
 
-/** What is changed in the administration of signers and their rules: each leaves one line in the log. */
+/** The changes in the administration of signers and their rules: each leaves one line in the log. */
 export const ACTS: Acts = {
   'post /api/v1/signers': { event: 'signer.made', of: 'signer' },
   'delete /api/v1/signers/{id}': { event: 'signer.removed', of: 'signer' },

@@ -25,7 +25,7 @@ export function isSignerHandle(text: string): boolean {
   return HANDLE.test(text) && !RESERVED.includes(text);
 }
 
-/** Whether a text is the one spelling of an ed25519 public key: what is compared is the text. */
+/** Whether a text is the one spelling of an ed25519 public key: keys are compared as texts. */
 export function isPublicKey(text: string): boolean {
   const bytes = Buffer.from(text, 'base64');
   return bytes.length === 32 && bytes.toString('base64') === text;
@@ -111,7 +111,10 @@ const SystemSignerView = z
     handle: z.literal('system').meta({ description: 'Always the same.', example: 'system' }),
     public: publicKey,
   })
-  .meta({ id: 'SystemSigner', description: 'What the answers of the Minka surface are signed with.' });
+  .meta({
+    id: 'SystemSigner',
+    description: 'The key that the answers of the Minka surface are signed with.',
+  });
 
 /** Whether a text is the one spelling of an ed25519 signature. */
 function isSignature(text: string): boolean {
@@ -195,7 +198,9 @@ export function signerRoutes({ pool, sealer }: ApiDeps): Route[] {
   ];
 }
 
-/** By whom the key is known to be the tenant's, or what is missing. A credential of the installation vouches for it. */
+/**
+ * The proof that the key is the tenant's, or the problem without one. A credential of the installation vouches for it.
+ */
 function proofOf(
   { handle, public: publicKey, proof: given }: z.output<typeof NewSigner>,
   tenant: TenantRef,

@@ -28,10 +28,10 @@ export type BridgeEventPage =
   | { ok: true; events: BridgeEvent[] }
   | { ok: false; code: 'regex_invalid' | 'too_slow' };
 
-/** What is matched against a pattern must not hold Postgres up for longer. */
+/** Matching a pattern must not hold Postgres up for longer. */
 const STATEMENT_TIMEOUT_MS = 5_000;
 
-/** What is open is on its way, even where the delivery has failed before; what will never be sent is cancelled. */
+/** An open delivery is on its way, even where it has failed before; one that will never be sent is cancelled. */
 const STATUS = `case when d.state = 'delivered' then 'delivered'
     when exists (select from executions x where x.delivery_id = d.id and x.open) then 'pending'
     when d.state = 'failed' then 'failed' else 'cancelled' end`;
@@ -39,7 +39,9 @@ const STATUS = `case when d.state = 'delivered' then 'delivered'
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const ORDER = { $gt: '>', $gte: '>=', $lt: '<', $lte: '<=' } as const;
 
-/** Reads a page of the events of a tenant's bridge, newest first. Patterns are bound by time: those of others may be hostile. */
+/**
+ * Reads a page of the events of a tenant's bridge, newest first. Patterns are bound by time, for they may be hostile.
+ */
 export async function listBridgeEvents(
   pool: Pool,
   tenantId: Id<'tenant'>,
@@ -89,7 +91,7 @@ function conditionSql(
       ? `${column}::text collate "C" ${operator} ${p.add(values[0])}`
       : `${column} ${operator} ${p.add(values[0])}::${SQL_TYPES[type]}`;
   }
-  // What is no uuid equals none.
+  // A text that is no uuid equals none.
   const comparable = type === 'uuid' ? values.filter((value) => UUID.test(value)) : values;
   const list = `${p.add(comparable)}::${SQL_TYPES[type]}[]`;
   return comparison === '$eq' || comparison === '$in'
@@ -97,7 +99,7 @@ function conditionSql(
     : `${column} <> all(${list})`;
 }
 
-/** Moments are shown in milliseconds: what is shown must equal itself, and each comparison is a range of the index. */
+/** Moments are shown in milliseconds: a shown moment must equal itself, and each comparison is a range of the index. */
 function momentSql(column: string, comparison: Comparison, values: readonly string[], p: Parameters): string {
   const from = (at: string, inclusive: boolean) => bound(column, '>', { at, inclusive }, p);
   const to = (at: string, inclusive: boolean) => bound(column, '<', { at, inclusive }, p);

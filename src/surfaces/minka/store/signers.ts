@@ -7,7 +7,7 @@ export interface Signer {
   id: Id<'signer'>;
   handle: string;
   publicKey: Buffer;
-  /** Absent where it was registered before that was asked for. */
+  /** Absent where it was registered before proofs were asked for. */
   provedBy?: SignerProof;
   createdAt: Date;
 }
@@ -66,7 +66,7 @@ export async function deleteSigner(
 
 const WITH_TENANT = `select s.*, t.handle as tenant_handle from signers s join tenants t on t.id = s.tenant_id`;
 
-/** Who has registered these keys, with one tenant or with all of them: a caller's key may be all that is known of it. */
+/** The signers of these keys, with one tenant or with all of them: a caller's key may be all that is known of it. */
 export async function signersByKey(
   db: Queryable,
   publicKeys: Buffer[],
@@ -79,7 +79,10 @@ export async function signersByKey(
   return rows.map(tenantSignerFrom);
 }
 
-/** The signers of this handle with the tenants that are named by id or handle: a handle means nothing without its tenant. */
+/**
+ * The signers of this handle with the tenants that are named by id or handle: a handle means nothing without its
+ * tenant.
+ */
 export async function signersByHandle(
   db: Queryable,
   handle: string,

@@ -3,7 +3,7 @@ import { parseSecret } from '../../../outbound/signature.ts';
 import type { Sealer } from '../../../sealing/sealing.ts';
 import { endpointSecretContext } from '../../../sealing/sealing-contexts.ts';
 
-/** What a receiver signs when it acknowledges; ids as they are spelled. */
+/** The parts of the text that a receiver signs when it acknowledges; ids as they are spelled. */
 export interface AcknowledgedText {
   endpoint: string;
   webhookId: string;
@@ -11,8 +11,8 @@ export interface AcknowledgedText {
 }
 
 /**
- * For each secret of an endpoint whether a signature is the one it makes over an acknowledgement: `v1,` and base64 of
- * HMAC-SHA256 over `ack.v1.<endpoint>.<webhook-id>.<timestamp>`. Compared in constant time.
+ * For each secret of an endpoint, a check whether a signature over an acknowledgement was made with it: `v1,` and
+ * base64 of HMAC-SHA256 over `ack.v1.<endpoint>.<webhook-id>.<timestamp>`. Compared in constant time.
  */
 export function acknowledgementSignatures(
   sealer: Sealer,

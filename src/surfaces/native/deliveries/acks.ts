@@ -43,15 +43,15 @@ export function ackRoutes(deps: ApiDeps): Route[] {
     route({
       method: 'post',
       path: '/api/v1/acks',
-      summary: 'Acknowledge what was received',
+      summary: 'Acknowledge deliveries that were received',
       description:
-        'For receivers: settles deliveries whose outcome is not known, at any time, and whatever has become of them. Repeating it is safe. An array is decided entry by entry.',
+        'For receivers: settles deliveries whose outcome is not known, at any time and in any state. Repeating it is safe. An array is decided entry by entry.',
       tag: 'Acknowledgements',
       access: { of: 'anyone' },
       request: { body: z.union([Ack, z.array(Ack).min(1).max(MAX_ACKS)]) },
       responses: {
         200: {
-          description: 'What each acknowledgement did.',
+          description: 'The outcome of each acknowledgement.',
           schema: z.union([Outcome, z.array(Outcome)]),
         },
       },

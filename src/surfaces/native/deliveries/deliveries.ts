@@ -29,7 +29,7 @@ const DeliveryView = z
     id: shownId('delivery', 'Id of the delivery.'),
     webhookId: shownId(
       'delivery',
-      'The header `webhook-id` of all its requests: what its receiver knows it by.',
+      'The header `webhook-id` of all its requests: its receiver knows it by this.',
     ),
     endpointId: shownId('endpoint', 'The endpoint it is for.'),
     event: z
@@ -39,7 +39,7 @@ const DeliveryView = z
         externalId: z.string().nullable().meta({ description: 'Your id of it.', example: 'inv-2026-000123' }),
         type: z.string().meta({ description: 'Its type.', example: 'invoice.paid' }),
         source: z.string().nullable().meta({ description: 'Where it comes from.', example: 'billing' }),
-        key: z.string().nullable().meta({ description: 'What it is about.', example: 'account-42' }),
+        key: z.string().nullable().meta({ description: 'The subject of the event.', example: 'account-42' }),
       })
       .meta({ description: 'The event that is delivered.' }),
     state: z
@@ -60,7 +60,7 @@ const DeliveryView = z
       .nullable()
       .meta({ description: 'Version of the endpoint that its first attempt used.', example: 1 }),
     replayOf: shownId('delivery', 'The delivery that this one repeats under a new identity.').nullable(),
-    waitingFor: waitsField('What holds it back, where it is to be sent and is not on the wire.'),
+    waitingFor: waitsField('The reasons why it waits, where it is to be sent and is not on the wire.'),
   })
   .meta({ id: 'Delivery', description: 'One event for one endpoint; stable for ever.' });
 
@@ -176,7 +176,7 @@ export function deliveryRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
     }
   }
 
-  /** What holds back the deliveries of a page, by their open executions: one look for all of them. */
+  /** The reasons why the deliveries of a page wait, by their open executions: one look for all of them. */
   function waitsOf(deliveries: Delivery[]): Promise<Map<string, Wait[]>> {
     return waitsOfExecutions(
       pool,

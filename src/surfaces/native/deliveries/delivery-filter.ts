@@ -106,8 +106,11 @@ const MEMBERS = {
     'Batches as they were named on ingest',
   ),
   dispatchBatchIds: list(
-    idField('operation', 'What was dispatched together: an operation, or the `dispatchBatchId` of an event.'),
-    'What was dispatched together',
+    idField(
+      'operation',
+      'A batch that was dispatched together: an operation, or the `dispatchBatchId` of an event.',
+    ),
+    'Batches that were dispatched together',
   ),
   key: { body: key, parameter: key, kept: same<string>, shown: same<string> },
   from: bound('Accepted at this time or later.', { inclusive: true }),
@@ -176,7 +179,7 @@ export function refuseReversedRanges(filter: Times, context: z.RefinementCtx): v
 export const DeliveryFilterBody = z.strictObject(parts('body')).superRefine(refuseReversedRanges).meta({
   id: 'DeliveryFilter',
   description:
-    'Members join by AND, entries of a list by OR; what is left out restricts nothing, an empty list selects nothing.',
+    'Members join by AND, entries of a list by OR; a member that is left out restricts nothing, an empty list selects nothing.',
 });
 
 /** A filter over deliveries in a query, with the same members. */

@@ -23,7 +23,7 @@ export const EventView = z
     ).nullable(),
     type: z.string().meta({ description: 'Its type.', example: 'invoice.paid' }),
     source: z.string().nullable().meta({ description: 'Where it comes from.', example: 'billing' }),
-    key: z.string().nullable().meta({ description: 'What it is about.', example: 'account-42' }),
+    key: z.string().nullable().meta({ description: 'The subject of the event.', example: 'account-42' }),
     occurredAt: shownTime('When it happened, by your clock.').nullable(),
     acceptedAt: shownTime('When it was accepted.'),
     ingestionBatchId: z
@@ -31,7 +31,7 @@ export const EventView = z
       .nullable()
       .meta({ description: 'Your name for its batch.', example: 'import-7' }),
     dispatchBatchId: z.uuid().meta({
-      description: 'What its first deliveries were dispatched together with: the call that brought it.',
+      description: 'The batch that its first deliveries were dispatched in: the call that brought it.',
       example: '0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f',
     }),
     payloadBytes: z.int().meta({ description: 'Length of the payload in bytes.', example: 512 }),
@@ -59,7 +59,7 @@ export const EventView = z
         example: { amount: 100, currency: 'EUR' },
       }),
   })
-  .meta({ id: 'Event', description: 'What was accepted.' });
+  .meta({ id: 'Event', description: 'An event that was accepted.' });
 
 /** Shows an event. */
 export function eventView(event: Event, deliveries: EventDelivery[]): z.input<typeof EventView> {

@@ -33,7 +33,7 @@ const NewEvent = z
         context.addIssue({ code: 'custom', message: fault, params: { code: 'wrong_format' } });
     }),
     source: textField(255, 'Where it comes from.', 'billing').optional(),
-    key: textField(255, 'What it is about, such as an account.', 'account-42').optional(),
+    key: textField(255, 'The subject of the event, such as an account.', 'account-42').optional(),
     occurredAt: timeField('When it happened, by your clock.').optional(),
     ingestionBatchId: textField(
       255,
@@ -62,7 +62,7 @@ const AcceptedView = z
     }),
     deliveries: z.int().meta({ description: 'Deliveries that are queued.', example: 2 }),
     suppressed: z.int().meta({
-      description: 'Endpoints at which nothing is sent, for what they have of the first event stands for it.',
+      description: 'Endpoints at which nothing is sent, for their delivery of the first event stands for it.',
       example: 0,
     }),
     duplicateOf: shownId(
@@ -80,7 +80,7 @@ export function eventRoutes(deps: ApiDeps): Route[] {
       path: '/api/v1/events',
       summary: 'Accept one event, or up to 1,000',
       description:
-        'All are accepted or none. What is answered is durable; deliveries to matching endpoints begin at once. Repeating a call is safe where its events have an `id`.',
+        'All are accepted or none. Once answered, they are durable; deliveries to matching endpoints begin at once. Repeating a call is safe where its events have an `id`.',
       tag: 'Events',
       access: { of: 'tenant', scope: 'write:events' },
       request: { body: z.union([NewEvent, z.array(NewEvent).min(1).max(MAX_EVENTS_PER_CALL)]) },
@@ -88,7 +88,7 @@ export function eventRoutes(deps: ApiDeps): Route[] {
       bodyLimits: { ...BODY_LIMITS, members: 300_000 },
       responses: {
         202: {
-          description: 'What became of the event, or of each event in the order they came.',
+          description: 'The result of the event, or of each event in the order they came.',
           schema: z.union([AcceptedView, z.array(AcceptedView)]),
         },
       },
@@ -132,7 +132,7 @@ export function eventRoutes(deps: ApiDeps): Route[] {
         const deliveries = await deliveriesOfEvent(deps.pool, tenant.id, id, MAX_SHOWN_DELIVERIES);
         const payload = include === 'payload' ? await findPayload(deps.pool, tenant.id, id) : undefined;
         const json = JSON.stringify(eventView(event, deliveries));
-        // Parsing the payload to write it again would not show what is delivered.
+        // Parsing the payload to write it again would not show the bytes that are delivered.
         return {
           status: 200,
           json: payload === undefined ? json : `${json.slice(0, -1)},"payload":${payload}}`,
@@ -144,7 +144,7 @@ export function eventRoutes(deps: ApiDeps): Route[] {
       path: '/api/v1/events/{id}/payload',
       summary: 'Erase the payload of an event, at once and for good',
       description:
-        'With it goes what receivers answered, for that may repeat it; the event, its deliveries and its receipt stay. What is not sent yet ends `ignored` with `payload_expired`; what is being sent is not called back.',
+        'The answers of receivers go with it, for they may repeat it; the event, its deliveries and its receipt stay. A delivery that is not sent yet ends `ignored` with `payload_expired`; one that is being sent is not called back.',
       tag: 'Events',
       access: { of: 'tenant', scope: 'write:deliveries' },
       request: { params: nameParams('event', 'Id of the event, ours or yours.') },

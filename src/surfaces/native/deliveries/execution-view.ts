@@ -18,20 +18,20 @@ const AttemptView = z
     startedAt: shownTime('When it began.'),
     durationMs: z.int().meta({ description: 'How long it took, in milliseconds.', example: 42 }),
     outcome: z.enum(['delivered', 'retryable', 'permanent', 'gone', 'ambiguous', 'unsent']).meta({
-      description: 'What it meant; `ambiguous` may have arrived, `unsent` certainly did not.',
+      description: 'Its outcome; an `ambiguous` one may have arrived, an `unsent` one certainly did not.',
       example: 'retryable',
     }),
     faultCode: z.string().nullable().meta({ description: 'Why it did not deliver.', example: 'http_5xx' }),
     httpStatus: z.int().nullable().meta({ description: 'Status of the answer.', example: 503 }),
-    retryAfterMs: z
-      .int()
-      .nullable()
-      .meta({ description: 'What the answer asked for in Retry-After, in milliseconds.', example: null }),
+    retryAfterMs: z.int().nullable().meta({
+      description: 'The wait that the answer asked for in Retry-After, in milliseconds.',
+      example: null,
+    }),
     resend: z
       .boolean()
       .meta({ description: 'It was sent although an earlier attempt may have arrived.', example: false }),
     responseExcerpt: z.string().nullable().meta({
-      description: 'The first KiB of the answer as text; what is no UTF-8 shows as U+FFFD.',
+      description: 'The first KiB of the answer as text; bytes that are no UTF-8 show as U+FFFD.',
       example: 'Service Unavailable',
     }),
   })
@@ -64,7 +64,7 @@ export const ExecutionView = z
       .strictObject({
         outcome: z
           .enum(RESOLUTION_OUTCOMES)
-          .meta({ description: 'What was said of it.', example: 'delivered' }),
+          .meta({ description: 'The outcome that was said.', example: 'delivered' }),
         by: z.string().meta({
           description: 'Who said so, as the credential names it.',
           example: 'key_01k9z3e5hbe7r9qk2m4n6p8r0s',
@@ -77,7 +77,7 @@ export const ExecutionView = z
       })
       .nullable()
       .meta({ description: 'By whom it was settled, where nobody knew its outcome; the last time.' }),
-    waitingFor: waitsField('What holds it back, where it is queued or scheduled.'),
+    waitingFor: waitsField('The reasons why it waits, where it is queued or scheduled.'),
     createdAt: shownTime('When it was made.'),
     finishedAt: shownTime('When it ended.').nullable(),
     attempts: z.array(AttemptView).meta({ description: 'Its HTTP requests, in order.' }),
@@ -87,7 +87,7 @@ export const ExecutionView = z
     description: 'One run of delivering: the first dispatch, and each retry, is one.',
   });
 
-/** Shows an execution; without bodies also nothing of what receivers answered. */
+/** Shows an execution; without bodies also without the answers of receivers. */
 export function executionView(
   execution: Execution,
   { withBodies, waits }: { withBodies: boolean; waits: Wait[] | undefined },

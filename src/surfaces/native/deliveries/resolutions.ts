@@ -30,7 +30,7 @@ const PATH = '/api/v1/deliveries/resolve';
 
 const outcome = z.enum(RESOLUTION_OUTCOMES).meta({
   description:
-    'What you know of it: it arrived, it did not, or it is to be sent again whether it arrived or not.',
+    'The outcome that you know: it arrived, or it did not; or the wish to send it again whether it arrived or not.',
   example: 'delivered',
 });
 const confirm = z
@@ -48,7 +48,7 @@ const Resolved = z
   .strictObject({
     deliveryId: shownId('delivery', 'The delivery.'),
     executionId: shownId('execution', 'The execution that was unknown.'),
-    state: z.enum(EXECUTION_STATES).meta({ description: 'What it is now.', example: 'delivered' }),
+    state: z.enum(EXECUTION_STATES).meta({ description: 'Its state now.', example: 'delivered' }),
   })
   .meta({ id: 'Resolved' });
 
@@ -70,7 +70,8 @@ const Select = z
   })
   .meta({
     id: 'ResolveSelect',
-    description: 'What to settle: exactly one member. Of what it selects only what is unknown is settled.',
+    description:
+      'The deliveries to settle: exactly one member. Of those that it selects, only those with an unknown outcome are settled.',
     minProperties: 1,
     maxProperties: 1,
   });
@@ -85,7 +86,8 @@ const ResolvedMany = z
     outcome,
     resolved: z.int().meta({ description: 'Deliveries that it settled.', example: 46 }),
     notUnknown: z.int().meta({
-      description: 'Deliveries that were named and whose outcome was not unknown: they are as they were.',
+      description:
+        'Deliveries that were named although their outcome was not unknown: they stay as they were.',
       example: 0,
     }),
     more: z.boolean().meta({
@@ -106,7 +108,7 @@ export function resolutionRoutes(deps: ApiDeps): Route[] {
       path: PATH,
       summary: 'Settle deliveries whose outcome is unknown',
       description:
-        'All that is unknown of what is selected, in batches: what becomes unknown meanwhile is left for the next call, and what somebody else settles meanwhile stays as they said. A request that was broken off is gone on with when it is repeated with its key.',
+        'Settles all selected deliveries whose outcome is unknown, in batches. One that becomes unknown meanwhile is left for the next call, and one that somebody else settles meanwhile stays as they said. A request that was broken off goes on when it is repeated with its key.',
       request: { body: BulkResolution },
       headers: {
         'Idempotency-Key': {

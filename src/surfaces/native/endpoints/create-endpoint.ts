@@ -25,7 +25,7 @@ export async function createEndpoint(
   { pool, sealer, guard, presets }: Pick<ApiDeps, 'pool' | 'sealer' | 'guard' | 'presets'>,
   tenantId: Id<'tenant'>,
   { handle, secret = generateSecret(), ...asked }: z.output<typeof NewEndpoint>,
-  /** Whether what was accepted before may be matched to it afresh. */
+  /** Whether events that were accepted before it may be matched to it afresh. */
   { takesEarlier }: { takesEarlier: boolean } = { takesEarlier: true },
 ): Promise<{ endpoint: Endpoint; secret: string } | Problem> {
   const id = newId('endpoint');

@@ -68,7 +68,10 @@ export function changedConfig(
   };
 }
 
-/** Why a URL is refused: by its text, or by what its name resolves to now. It is checked again at each connection. */
+/**
+ * Why a URL is refused: by its text, or by the addresses that its name resolves to now. It is checked again at each
+ * connection.
+ */
 export async function refusedUrl(guard: AddressGuard, url: string): Promise<Problem | undefined> {
   const check = await guard.resolveAndCheck(url);
   if (check.ok) return undefined;
@@ -92,7 +95,7 @@ export async function refusedProbeUrl(
   });
 }
 
-/** Why a preset is refused that there is not. */
+/** Why a preset that does not exist is refused. */
 export function refusedPreset(
   presets: EndpointPresets,
   { preset }: Pick<Change, 'preset'>,
@@ -102,7 +105,7 @@ export function refusedPreset(
   return problem('invalid_request', { errors: [{ pointer: '#/preset', code: 'invalid_value', message }] });
 }
 
-/** Why a configuration is refused that is to ask, and does not say where. */
+/** Why a configuration that is to probe but does not say where is refused. */
 export function refusedProbing({
   probe,
   onAmbiguous,
@@ -114,7 +117,7 @@ export function refusedProbing({
 
 /**
  * Why a caller who may only edit is refused a new origin: the sealed headers were given for the old one, and the
- * receiver there reads them. Sent again, or taken away, they are the caller's to give.
+ * receiver at the new one would read them. Sent again, or taken away, they are the caller's to give.
  */
 export function refusedOrigin(
   before: EndpointConfig,
@@ -136,7 +139,7 @@ export function refusedOrigin(
   });
 }
 
-/** Why a policy is refused whose waits could never be what it says. */
+/** Why a policy whose waits could never be as it says is refused. */
 export function refusedRetry({ retry }: Pick<EndpointConfig, 'retry'>): Problem | undefined {
   if (retry.initialMs <= retry.capMs) return undefined;
   const message = `Expected at least \`initialMs\`, which is ${retry.initialMs}: give both.`;

@@ -15,7 +15,7 @@ import { waitsField } from '../waits.ts';
 
 const DAY_MS = 86_400_000;
 
-/** What an endpoint is like where nothing else is asked for. */
+/** The defaults of an endpoint. */
 export const ENDPOINT_DEFAULTS = {
   timeoutMs: 20_000,
   retry: DEFAULT_RETRY_POLICY,
@@ -135,12 +135,12 @@ const retry = z
       .min(1)
       .max(100)
       .optional()
-      .meta({ description: 'By what each wait grows.', example: DEFAULT_RETRY_POLICY.factor }),
+      .meta({ description: 'The factor by which each wait grows.', example: DEFAULT_RETRY_POLICY.factor }),
     capMs: durationField(0, DAY_MS, 'Longest wait.', DEFAULT_RETRY_POLICY.capMs).optional(),
   })
   .meta({
     id: 'RetryPolicyChange',
-    description: 'How often and when it is tried again by itself; what is left out stays as it is.',
+    description: 'How often and when it is tried again by itself; a member that is left out stays as it is.',
   });
 const giveUpAfterMs = durationField(
   1_000,
@@ -207,7 +207,7 @@ const protect = z.boolean().meta({
 });
 const preset = z.string().max(40).meta({
   description:
-    'Name of a surface: takes the policy that it documents for endpoints of its clients (docs/surfaces); what is given with it wins.',
+    'Name of a surface: takes the policy that it documents for endpoints of its clients (docs/surfaces); members that are given with it win.',
   example: 'name-of-a-surface',
 });
 const partner = z
@@ -229,7 +229,7 @@ const partner = z
   .meta({
     id: 'Partner',
     description:
-      'What a file for a trading partner is prepared with; what is missing fails the delivery without an attempt.',
+      'The preparation of a file for a trading partner; a part that is missing fails the delivery without an attempt.',
   });
 
 /** A signing secret that is given; never part of a version, for secrets rotate by themselves. */
@@ -243,9 +243,9 @@ export const secretField = z
   .meta({ description: 'Signing secret (Standard Webhooks); made where left out.', example: 'whsec_…' });
 
 const { retry: policy } = ENDPOINT_DEFAULTS;
-const NEW_ENDPOINT_DESCRIPTION = `What is left out: timeoutMs ${ENDPOINT_DEFAULTS.timeoutMs}, retry ${policy.maxAttempts} attempts with waits of ${policy.initialMs} ms times ${policy.factor} up to ${policy.capMs} ms, giveUpAfterMs ${ENDPOINT_DEFAULTS.giveUpAfterMs}, onAmbiguous ${ENDPOINT_DEFAULTS.onAmbiguous}, reconcileWithinMs ${ENDPOINT_DEFAULTS.reconcileWithinMs}; every event, no limits, no headers; a secret and a handle are made.`;
+const NEW_ENDPOINT_DESCRIPTION = `Defaults of members that are left out: timeoutMs ${ENDPOINT_DEFAULTS.timeoutMs}, retry ${policy.maxAttempts} attempts with waits of ${policy.initialMs} ms times ${policy.factor} up to ${policy.capMs} ms, giveUpAfterMs ${ENDPOINT_DEFAULTS.giveUpAfterMs}, onAmbiguous ${ENDPOINT_DEFAULTS.onAmbiguous}, reconcileWithinMs ${ENDPOINT_DEFAULTS.reconcileWithinMs}; every event, no limits, no headers; a secret and a handle are made.`;
 
-/** What an endpoint is made of. */
+/** The members of a new endpoint. */
 export const NewEndpoint = z
   .strictObject({
     handle: handle.optional(),
@@ -271,7 +271,7 @@ export const NewEndpoint = z
   })
   .meta({ id: 'NewEndpoint', description: NEW_ENDPOINT_DESCRIPTION });
 
-/** What of an endpoint can change, each change making a version. */
+/** The members of an endpoint that can change; each change makes a version. */
 export const EndpointChange = NewEndpoint.omit({ handle: true, secret: true, url: true })
   .extend({ url: url.optional() })
   .refine((change) => Object.keys(change).length > 0, {
@@ -280,7 +280,8 @@ export const EndpointChange = NewEndpoint.omit({ handle: true, secret: true, url
   })
   .meta({
     id: 'EndpointChange',
-    description: 'What is left out stays; null takes a limit, a filter or the headers away.',
+    description:
+      'A member that is left out stays as it is; null takes a limit, a filter or the headers away.',
   });
 
 /** An endpoint as it is shown. */
@@ -292,7 +293,9 @@ export const EndpointView = z
       description: 'Its other name, for callers that know endpoints as bridges.',
       example: '$brg.-0cL_Ii6_QQ57H9N7',
     }),
-    state: z.enum(ENDPOINT_STATES).meta({ description: 'Whether it takes deliveries.', example: 'enabled' }),
+    state: z
+      .enum(ENDPOINT_STATES)
+      .meta({ description: 'Its state: it takes deliveries where it is `enabled`.', example: 'enabled' }),
     disabledReason: z
       .enum(['operator', 'gone'])
       .nullable()
@@ -314,9 +317,10 @@ export const EndpointView = z
           description: 'Wait behind the first attempt, in milliseconds.',
           example: DEFAULT_RETRY_POLICY.initialMs,
         }),
-        factor: z
-          .number()
-          .meta({ description: 'By what each wait grows.', example: DEFAULT_RETRY_POLICY.factor }),
+        factor: z.number().meta({
+          description: 'The factor by which each wait grows.',
+          example: DEFAULT_RETRY_POLICY.factor,
+        }),
         capMs: z
           .int()
           .meta({ description: 'Longest wait, in milliseconds.', example: DEFAULT_RETRY_POLICY.capMs }),
@@ -339,7 +343,7 @@ export const EndpointView = z
         '`open`: nothing is sent for a while; `half_open`: the next request is sent alone, to see.',
       example: 'closed',
     }),
-    waitingFor: waitsField('What holds back whatever is to be sent to it.'),
+    waitingFor: waitsField('The reasons why every delivery to it waits.'),
     probe: probe.nullable(),
     requireAck,
     preset: preset.nullable(),
@@ -366,7 +370,7 @@ export const CreatedEndpoint = EndpointView.extend({
     .meta({ description: 'The signing secret. It is shown now and never again.', example: 'whsec_…' }),
 }).meta({ id: 'CreatedEndpoint' });
 
-/** An endpoint that was just disabled, with what waits for it to be enabled. */
+/** An endpoint that was just disabled, with the items that wait for it to be enabled. */
 export const DisabledEndpoint = EndpointView.extend({
   waitingItems: z
     .array(
@@ -375,7 +379,7 @@ export const DisabledEndpoint = EndpointView.extend({
         items: z.int().meta({ description: 'Items of it that wait here.', example: 97 }),
       }),
     )
-    .meta({ description: 'What operations had queued or scheduled there; it waits for `enable`.' }),
+    .meta({ description: 'Items that operations had queued or scheduled there; they wait for `enable`.' }),
 }).meta({ id: 'DisabledEndpoint' });
 
 /** The answer to a rotation. */

@@ -78,7 +78,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       path: '/api/v1/endpoints',
       summary: 'Make an endpoint',
       description:
-        'The answer holds the signing secret, once. Its maker can receive what follows; one that is made with a grant, or without `write:endpoints`, never gets what was accepted before.',
+        'The answer holds the signing secret, once. Its maker can receive the events that follow; an endpoint that is made with a grant, or without `write:endpoints`, never gets events that were accepted before.',
       request: { body: NewEndpoint },
       responses: { 201: { description: 'The endpoint, with its secret.', schema: CreatedEndpoint } },
       problems: ['endpoint_url_refused', 'handle_taken'],
@@ -128,7 +128,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       path: '/api/v1/endpoints/{id}',
       summary: 'Change an endpoint, which makes its next version',
       description:
-        'With a key that was made with a grant, or any credential without `write:endpoints`: a new origin (scheme, host or port of the URL or of the status request) needs the custom headers sent again, and what was accepted before goes on to the old URL until somebody with `write:endpoints` sets it.',
+        'With a key that was made with a grant, or any credential without `write:endpoints`: a new origin (scheme, host or port of the URL or of the status request) needs the custom headers sent again, and events that were accepted before go on to the old URL until somebody with `write:endpoints` sets it.',
       request: { params, body: EndpointChange },
       responses: { 200: { description: 'The endpoint with its new version.', schema: EndpointView } },
       problems: ['endpoint_url_refused', 'state_conflict'],
@@ -168,7 +168,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       path: '/api/v1/endpoints/{id}',
       summary: 'Delete an endpoint',
       description:
-        'Nothing is sent to it any more. What names it stays readable, and its handle is free again.',
+        'Nothing is sent to it any more. Records that name it stay readable, and its handle is free again.',
       request: { params },
       responses: { 204: { description: 'It is deleted, now or since earlier.' } },
       problems: ['state_conflict'],
@@ -189,7 +189,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       path: '/api/v1/endpoints/{id}/enable',
       summary: 'Enable an endpoint',
       description:
-        'Events from now on are delivered; what it missed can be retried. All that is held against it is lifted, now and wherever it is enabled already: an open circuit, a narrowed window, and what it asked for in Retry-After. What waited for it goes on at once.',
+        'Events from now on are delivered; those that it missed can be retried. All that is held against it is lifted, also where it is enabled already: an open circuit, a narrowed window, and the wait that it asked for in Retry-After. Deliveries that waited for it go on at once.',
       request: { params },
       responses: { 200: { description: 'The endpoint.', schema: EndpointDetails } },
       problems: ['state_conflict'],
@@ -205,10 +205,13 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       path: '/api/v1/endpoints/{id}/disable',
       summary: 'Disable an endpoint',
       description:
-        'Events for it are kept as ignored deliveries, which can be retried once it is enabled, and so are first deliveries and automatic retries that are under way. What operations have queued or scheduled there waits until it is enabled, and is ignored when the patience of its operation ends (`options.disabledPatienceMs`); what an operation selects from now on is excluded (`endpoint_disabled`).',
+        'Events for it are kept as ignored deliveries, which can be retried once it is enabled, and so are first deliveries and automatic retries that are under way. Items that operations have queued or scheduled there wait until it is enabled, and are ignored when the patience of their operation ends (`options.disabledPatienceMs`); deliveries that an operation selects from now on are excluded (`endpoint_disabled`).',
       request: { params },
       responses: {
-        200: { description: 'The endpoint, and what waits for it to be enabled.', schema: DisabledEndpoint },
+        200: {
+          description: 'The endpoint, and the items that wait for it to be enabled.',
+          schema: DisabledEndpoint,
+        },
       },
       problems: ['state_conflict'],
       async handler({ params: { id }, tenant }) {

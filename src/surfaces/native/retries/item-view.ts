@@ -35,7 +35,7 @@ const event = {
     .nullable()
     .meta({ description: 'Your id of the event.', example: 'inv-2026-000123' }),
   eventType: z.string().meta({ description: 'Its type.', example: 'invoice.paid' }),
-  key: z.string().nullable().meta({ description: 'What it is about.', example: 'account-42' }),
+  key: z.string().nullable().meta({ description: 'The subject of the event.', example: 'account-42' }),
 };
 
 /** One line of an operation's ledger. */
@@ -63,12 +63,12 @@ export const ItemView = z
       tookOver: shownId('execution', 'The execution that this one took over.').nullable(),
       supersededBy: shownId('execution', 'The execution that took this one over.').nullable(),
       finishedAt: shownTime('When it ended.').nullable(),
-      waitingFor: waitsField('What holds it back, where it is queued or scheduled.'),
+      waitingFor: waitsField('The reasons why it waits, where it is queued or scheduled.'),
     }),
     z.strictObject({
       kind: z
         .literal('exclusion')
-        .meta({ description: 'What was selected but not run.', example: 'exclusion' }),
+        .meta({ description: 'A delivery that was selected but not run.', example: 'exclusion' }),
       deliveryId,
       endpointId: shownId('endpoint', 'The endpoint it is for.'),
       ...event,
@@ -83,7 +83,7 @@ export const ItemView = z
   ])
   .meta({ id: 'OperationItem', description: 'One line of the ledger of an operation.' });
 
-/** What one delivery of an explicit list became. */
+/** The fate of one delivery of an explicit list. */
 export const AcceptedItemView = z
   .discriminatedUnion('became', [
     z.strictObject({
@@ -106,7 +106,7 @@ export const AcceptedItemView = z
       heldBy: heldBy.optional(),
     }),
   ])
-  .meta({ id: 'AcceptedItem', description: 'What one delivery of an explicit list became.' });
+  .meta({ id: 'AcceptedItem', description: 'The fate of one delivery of an explicit list.' });
 
 type Excluded = Pick<
   Extract<AcceptedItem, { became: 'excluded' }>,
@@ -151,7 +151,7 @@ export function itemView(item: OperationItem): z.input<typeof ItemView> {
   };
 }
 
-/** Shows what a delivery became. */
+/** Shows the fate of a delivery. */
 export function acceptedItemView(item: AcceptedItem): z.input<typeof AcceptedItemView> {
   const deliveryId = showId('delivery', item.deliveryId);
   if (item.became === 'excluded')

@@ -17,26 +17,25 @@ const MOST_ITEMS = 10_000;
 
 const items = (description: string) => z.int().meta({ description, example: 0 });
 
-/** Who did what to an operation, and what its items have come to; in its view and in its report. */
+/** The acts on an operation and the results of its items; in its view and in its report. */
 export const OPERATION_DETAILS = {
   controls: z
     .array(
       z.strictObject({
-        did: z.enum(CONTROL_ACTS).meta({ description: 'What was done.', example: 'pause' }),
+        did: z.enum(CONTROL_ACTS).meta({ description: 'The act.', example: 'pause' }),
         by: z.string().meta({
           description:
             'Who did it, as its credential names it; `redrive` where nobody asked, `temporal` where it was cancelled there.',
           example: 'key_01k9z3e5hbe7r9qk2m4n6p8r0s',
         }),
         at: shownTime('When.'),
-        ratePerSecond: z
-          .number()
-          .nullable()
-          .optional()
-          .meta({ description: 'With `rate`: what it was set to; null lifts the limit.', example: 50 }),
+        ratePerSecond: z.number().nullable().optional().meta({
+          description: 'With `rate`: the rate that it was set to; null lifts the limit.',
+          example: 50,
+        }),
       }),
     )
-    .meta({ description: 'What was done to it, in its order; the newest 500 acts.' }),
+    .meta({ description: 'The acts on it, in their order; the newest 500.' }),
   halts: z.array(HaltView).meta({ description: 'Each time that it was halted, with the numbers.' }),
   endpointCount: z
     .int()
@@ -56,7 +55,7 @@ export const OPERATION_DETAILS = {
     )
     .nullable()
     .meta({
-      description: `What its items come to at each endpoint, the largest 100; null while an operation of more than ${MOST_ITEMS} items runs, or where it closed before this was kept.`,
+      description: `The results of its items at each endpoint, the largest 100; null while an operation of more than ${MOST_ITEMS} items runs, or where it closed before this was kept.`,
     }),
   causes: z
     .array(
@@ -80,7 +79,7 @@ export const OPERATION_DETAILS = {
 
 const Details = z.strictObject(OPERATION_DETAILS);
 
-/** Reads and shows who did what to an operation, and what its items have come to. */
+/** Reads and shows the acts on an operation and the results of its items. */
 export async function operationDetails(
   db: Queryable,
   operation: Operation,

@@ -28,7 +28,7 @@ const Counts = z
   })
   .meta({ id: 'OperationCounts', description: 'expected = the sum of all others, at any moment.' });
 
-/** What of an operation's selection is not delivered. */
+/** The part of an operation's selection that is not delivered. */
 export const RemainderView = z
   .strictObject({
     count: count('Deliveries.'),
@@ -43,14 +43,14 @@ const Options = z
   .strictObject({
     ratePerSecond: z.number().optional().meta({ description: 'As it was asked for.', example: 50 }),
     maxConcurrency: z.int().optional().meta({ description: 'Requests at a time at most.', example: 10 }),
-    takeOverScheduled: z
-      .boolean()
-      .optional()
-      .meta({ description: 'Takes over what is merely queued or scheduled elsewhere.', example: false }),
-    includeResent: z
-      .boolean()
-      .optional()
-      .meta({ description: 'Replays also what was sent again by its sender.', example: false }),
+    takeOverScheduled: z.boolean().optional().meta({
+      description: 'Takes over executions that are merely queued or scheduled elsewhere.',
+      example: false,
+    }),
+    includeResent: z.boolean().optional().meta({
+      description: 'Replays also deliveries of events that their sender sent again.',
+      example: false,
+    }),
     notBefore: z
       .string()
       .optional()
@@ -67,7 +67,9 @@ const Options = z
     canary: z
       .strictObject({
         count: z.int().meta({ description: 'Items of each endpoint that go first.', example: 25 }),
-        maxFailurePercent: z.number().meta({ description: 'What they may fail.', example: 10 }),
+        maxFailurePercent: z
+          .number()
+          .meta({ description: 'The percentage of them that may fail.', example: 10 }),
       })
       .optional()
       .meta({ description: 'A few items go first.' }),
@@ -78,27 +80,27 @@ const Options = z
       })
       .optional()
       .meta({ description: 'The rate grows.' }),
-    haltAtFailurePercent: z
-      .number()
-      .optional()
-      .meta({ description: 'Halted when more of the last minute fails.', example: 50 }),
+    haltAtFailurePercent: z.number().optional().meta({
+      description: 'It is halted when a larger percentage of the last minute’s attempts is bad.',
+      example: 50,
+    }),
     onAmbiguous: z
       .enum(ON_AMBIGUOUS)
       .optional()
-      .meta({ description: 'In the place of what the endpoints do.', example: 'hold' }),
+      .meta({ description: 'Used in the place of the policies of the endpoints.', example: 'hold' }),
     matchFilter: z.boolean().optional().meta({
       description: "Items that the endpoint's current types and filter no longer want are ignored.",
       example: true,
     }),
   })
-  .meta({ id: 'OperationOptions', description: 'What was asked for.' });
+  .meta({ id: 'OperationOptions', description: 'The options that were asked for.' });
 
 /** Why an operation was halted. */
 export const HaltView = z
   .strictObject({
     reason: z.enum(['failure_rate', 'canary', 'failed_step']).meta({
       description:
-        'What halted it. After `failed_step` a step of it cannot succeed until its cause is gone: `resume` tries it again, `cancel` ends it.',
+        'The cause of the halt. After `failed_step` a step of it cannot succeed until its cause is gone: `resume` tries it again, `cancel` ends it.',
       example: 'canary',
     }),
     step: z.string().optional().meta({ description: 'The step that failed.', example: 'select' }),
@@ -121,7 +123,7 @@ export const HaltView = z
         }),
       )
       .optional()
-      .meta({ description: 'What the canaries came to.' }),
+      .meta({ description: 'The results of the canaries.' }),
     at: shownTime('When.'),
   })
   .meta({ description: 'Why it was halted.' });
@@ -132,7 +134,7 @@ export const OperationSummary = z
     id: shownId('operation', 'Id of the operation.'),
     surface: z.string().meta({ description: 'The API that it was asked for by.', example: 'native' }),
     kind: z.enum(['retry', 'replay']).meta({
-      description: '`retry` leaves alone what is delivered, `replay` sends it again.',
+      description: '`retry` leaves delivered deliveries alone, `replay` sends them again.',
       example: 'retry',
     }),
     target: z.enum(['original', 'current']).meta({
@@ -142,7 +144,7 @@ export const OperationSummary = z
     state: z.enum(OPERATION_STATES).meta({ description: 'State of the operation.', example: 'running' }),
     control: z
       .enum(['run', 'pause', 'cancel'])
-      .meta({ description: 'What its owner wants of it.', example: 'run' }),
+      .meta({ description: 'The command of its owner.', example: 'run' }),
     counts: Counts,
     ratePerSecond: z
       .number()
@@ -156,7 +158,7 @@ export const OperationSummary = z
     etaLeavesOut: z
       .strictObject({
         scheduled: count('Items that wait for a time of their own.'),
-        unknown: count('Items that wait for somebody to know what became of them.'),
+        unknown: count('Items that wait until somebody knows their outcome.'),
       })
       .nullable()
       .meta({ description: 'Items that `etaSeconds` says nothing about; null where that is.' }),
@@ -166,7 +168,7 @@ export const OperationSummary = z
     }),
     remainder: RemainderView.nullable().meta({
       description:
-        'What it selected and what was not delivered when it closed; null until then. `{"select": {"remainderOf": …}}` takes all of it.',
+        'The deliveries that it selected and that were not delivered when it closed; null until then. `{"select": {"remainderOf": …}}` takes all of them.',
     }),
     options: Options,
     reason: z
@@ -181,13 +183,13 @@ export const OperationSummary = z
     workflowId: z.string().meta({ description: 'Its workflow in Temporal.', example: 'retry/acme/1f0c….1' }),
     nextEvent: z
       .strictObject({
-        what: z.string().meta({ description: 'What happens next by itself.', example: 'due' }),
+        what: z.string().meta({ description: 'The next event, which comes by itself.', example: 'due' }),
         at: shownTime('When.'),
       })
       .nullable()
-      .meta({ description: 'What happens next, and when; null once it has ended.' }),
+      .meta({ description: 'The next event, and its time; null once it has ended.' }),
     waitingFor: waitsField(
-      'What holds back something of it, at the first twenty endpoints that it has something for; the first end of each that is known.',
+      'The reasons why something of it waits, at the first twenty endpoints that it has something for; of each reason the first end that is known.',
     ),
     stalled: z.boolean().meta({
       description: 'Its workflow could not be started or had to be revived; this is being seen to.',
@@ -195,7 +197,7 @@ export const OperationSummary = z
     }),
     halt: HaltView.nullable().meta({
       description:
-        'Why it was halted, the last time; what is resumed is judged by what it does from then on.',
+        'Why it was halted, the last time; once resumed, it is judged by its attempts from then on.',
     }),
     createdAt: shownTime('When it was accepted.'),
     closedAt: shownTime('When it ended.').nullable(),
@@ -212,13 +214,13 @@ export const OperationSummary = z
       })
       .meta({ description: 'Where to go on.' }),
   })
-  .meta({ id: 'OperationSummary', description: 'One retry or replay, without what it selects.' });
+  .meta({ id: 'OperationSummary', description: 'One retry or replay, without its selection.' });
 
 /** An operation as it is shown by itself. */
 export const OperationView = OperationSummary.extend({
   select: z
     .looseObject({})
-    .meta({ description: 'What it selects, as it was sent.', example: { failuresOf: 'op_…' } }),
+    .meta({ description: 'Its selection, as it was sent.', example: { failuresOf: 'op_…' } }),
 }).meta({ id: 'Operation', description: 'One retry or replay, single or bulk.' });
 
 /** Shows an operation without its selection. */
@@ -259,7 +261,7 @@ export function operationSummary(operation: Operation, eta?: Eta): z.input<typeo
   };
 }
 
-/** Shows what was not delivered. */
+/** Shows the remainder of an operation. */
 export function remainderView(remainder: Remainder | undefined): z.input<typeof RemainderView> | null {
   if (!remainder) return null;
   return {
@@ -292,7 +294,7 @@ export function operationView(operation: Operation, eta?: Eta): z.input<typeof O
   return { ...operationSummary(operation, eta), select: selectionView(operation.selection) };
 }
 
-/** Shows what an operation selects. */
+/** Shows the selection of an operation. */
 export function selectionView(selection: Selection): Record<string, unknown> {
   if ('deliveryIds' in selection)
     return { deliveryIds: selection.deliveryIds.map((id) => showId('delivery', id)) };

@@ -88,7 +88,9 @@ function changed(watched: Watched, ended: AbortSignal): Promise<void> {
   });
 }
 
-/** What tells a state of an operation from others: what it waits for, and not until when, which moves on by itself. */
+/**
+ * Tells a state of an operation from others: by the reasons why it waits, not by their ends, which move by themselves.
+ */
 export function fingerprintOf({ waitingFor = [], ...operation }: Operation): string {
   return JSON.stringify([operation, waitingFor.map(({ what }) => what)]);
 }

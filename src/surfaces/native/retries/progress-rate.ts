@@ -9,11 +9,14 @@ const MAX_OPERATIONS = 1_000;
 
 type Sample = { atMs: number; ended: number };
 
-/** Remembers what this process saw of operations in the last seconds, and estimates from it when they have sent everything. */
+/**
+ * Remembers the counts of operations that this process saw in the last seconds, and estimates from them when an
+ * operation has sent everything.
+ */
 export class ProgressRate {
   readonly #samples = new Map<string, Sample[]>();
 
-  /** Takes note of an operation's counts; the estimate, where there is one. */
+  /** Takes note of an operation's counts; returns the estimate, where there is one. */
   observe(operation: Operation, nowMs: number): Eta | undefined {
     return estimateEta(operation, this.#perSecond(operation, nowMs), new Date());
   }

@@ -37,7 +37,8 @@ const SURFACE = 'native';
 const AcceptedOperation = OperationView.omit({ waitingFor: true })
   .extend({
     items: z.array(AcceptedItemView).optional().meta({
-      description: 'What each delivery became, where ids were given; a filter is selected behind the answer.',
+      description:
+        'The fate of each delivery, where ids were given; with a filter, deliveries are selected behind the answer.',
     }),
     idempotencyExpiresAt: shownTime('Until then the same key gets this answer again.').optional(),
   })
@@ -60,7 +61,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
       path: PATH,
       summary: 'Retry or replay deliveries',
       description:
-        'One operation, whatever is selected. The answer is durable: where Temporal is away, it begins when Temporal is back. A delivery that is being retried elsewhere is joined, not sent twice.',
+        'Starts one operation for any selection. The answer is durable: where Temporal is away, the operation begins when Temporal is back. A delivery that is being retried elsewhere is joined, not sent twice.',
       request: { body: RetryRequest },
       headers: {
         'Idempotency-Key': {
@@ -205,7 +206,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
   ];
 }
 
-/** What holds it back is not known yet when it is accepted, and the answer is kept. */
+/** The reasons why it waits are not known yet when it is accepted, and the answer is kept. */
 function acceptedView(operation: Operation) {
   const { waitingFor: _, ...view } = operationView(operation);
   return view;

@@ -20,7 +20,7 @@ const ControlledOperation = OperationView.extend({
 const CONTROLS = [
   { verb: 'pause', summary: 'Pause an operation: nothing more is sent until it is resumed' },
   { verb: 'resume', summary: 'Resume a paused or halted operation' },
-  { verb: 'cancel', summary: 'Cancel what an operation has not sent, and close it' },
+  { verb: 'cancel', summary: 'Cancel the unsent items of an operation, and close it' },
 ] as const;
 
 const limit = z.number().min(0.01).max(100_000).nullable();
@@ -51,7 +51,7 @@ type ControlCall = Pick<Call, 'requestId'> & {
 const PATH = '/api/v1/retries';
 const params = idParams('operation', 'Id of the operation.');
 
-/** Operations are steered: what is asked is committed first, and then followed within a second. */
+/** Steers operations: each command is committed first, and then followed within a second. */
 export function retryControlRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
   const write = { tag: 'Retries', access: { of: 'tenant', scope: 'write:deliveries' } } as const;
   return [

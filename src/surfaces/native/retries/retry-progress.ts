@@ -50,11 +50,11 @@ const Report = z
     ...OPERATION_DETAILS,
     remainder: RemainderView.nullable().meta({
       description:
-        'What was not delivered when it closed; null in reports that are older than this. `{"select": {"remainderOf": …}}` takes all of it.',
+        'The selected deliveries that were not delivered when it closed; null in reports that are older than this member. `{"select": {"remainderOf": …}}` takes all of them.',
     }),
     addendum: z.record(z.string(), z.int()).meta({
       description:
-        'What was settled after it had closed, by an acknowledgement, a status request or an operator: by how much each count differs now. Empty where nothing was.',
+        'By how much each count differs now, because an acknowledgement, a status request or an operator settled items after it had closed. Empty where none was settled.',
       example: { unknown: -2, delivered: 2 },
     }),
     attempts: z.int().meta({ description: 'HTTP requests in all.', example: 100 }),
@@ -90,7 +90,7 @@ export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Rout
       path: '/api/v1/retries/{id}/stream',
       summary: "Follow an operation's progress (server-sent events)",
       description:
-        'An event `progress` with the whole operation, but for its selection, now and whenever it has changed; at the end an event `closed`, which is the last. Comments in between keep the connection open. Each event has an id: with the last one in `Last-Event-ID` a stream that was cut begins with what is new, and one that had ended is answered 204. It ends when its credential does. 20 go on at a time for a credential and 200 for a tenant; a further one is `rate_limited`.',
+        'Sends an event `progress` with the whole operation, but for its selection, now and after each change; at the end an event `closed`, which is the last. Comments in between keep the connection open. Each event has an id: with the last one in `Last-Event-ID` a stream that was cut begins with the events that are new, and one that had ended is answered 204. It ends when its credential does. 20 go on at a time for a credential and 200 for a tenant; a further one is `rate_limited`.',
       request: { params },
       headers: {
         'Last-Event-ID': { description: 'Id of the last event that was received.', example: 'q1Zk0Xh2bT5c' },
@@ -163,7 +163,7 @@ export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Rout
           { id: revisionOf(operation), event: 'progress' },
           ...(ended ? [{ id: closedId(operation), event: 'closed' }] : []),
         ];
-        // What was seen before a gap is not sent again; where it cannot be told, everything is.
+        // Events that were seen before a gap are not sent again; where that cannot be told, all are.
         const unseen = events.slice(events.findIndex((each) => each.id === lastSeen) + 1);
         const text = unseen.map((each) => `event: ${each.event}\ndata: ${data}\nid: ${each.id}\n\n`).join('');
         if ((text !== '' && !(await write(text))) || ended) return;

@@ -44,10 +44,10 @@ const Select = z
     deliveryIds: selectedIds('delivery', 'These deliveries.'),
     eventIds: selectedEvents,
     executionIds: selectedIds('execution', 'The deliveries that these executions ran.'),
-    failuresOf: idField('operation', 'What failed in this operation.').optional(),
+    failuresOf: idField('operation', 'The failed deliveries of this operation.').optional(),
     remainderOf: idField(
       'operation',
-      'What this operation selected and did not deliver, whatever became of it.',
+      'All deliveries that this operation selected and did not deliver, for whatever reason they are left.',
     ).optional(),
     filter: DeliveryFilterBody.optional(),
   })
@@ -58,12 +58,12 @@ const Select = z
   })
   .meta({
     id: 'Select',
-    description: 'What to retry: exactly one member.',
+    description: 'The deliveries to retry: exactly one member.',
     minProperties: 1,
     maxProperties: 1,
   });
 
-/** No share is more than 100 %, and so nothing would ever be held or halted by it. */
+/** At 100 nothing would ever be held or halted, for no share is more than 100 %. */
 const percent = (description: string, example: number) =>
   z.number().min(0).max(99).meta({ description, example });
 
@@ -82,7 +82,8 @@ const Options = z
       .optional()
       .meta({ description: 'Requests at a time at most, over all endpoints.', example: 10 }),
     takeOverScheduled: z.boolean().optional().meta({
-      description: 'Send now what is merely queued or scheduled elsewhere, in place of that.',
+      description:
+        'Send now the deliveries that are merely queued or scheduled elsewhere, in the place of those executions.',
       example: false,
     }),
     notBefore: timeField('Nothing is sent before; 90 days ahead at most.')
@@ -121,7 +122,8 @@ const Options = z
       })
       .optional()
       .meta({
-        description: 'The rate doubles while what is sent does well, up to `ratePerSecond`, which is more.',
+        description:
+          'The rate doubles while the first attempts do well, up to `ratePerSecond`, which must be more.',
       }),
     haltAtFailurePercent: percent(
       'More bad attempts of the last minute than this, from 50 on, and the operation is halted.',
@@ -133,7 +135,8 @@ const Options = z
       example: false,
     }),
     onAmbiguous: z.enum(ON_AMBIGUOUS).optional().meta({
-      description: 'In the place of what the endpoints do when nobody knows whether a request arrived.',
+      description:
+        'Used in the place of the policies of the endpoints when nobody knows whether a request arrived.',
       example: 'hold',
     }),
   })
@@ -148,7 +151,7 @@ const Options = z
   )
   .meta({ id: 'RetryOptions' });
 
-/** What asks for something that cannot be is refused before it becomes an operation that does nothing of it. */
+/** Refuses a request for something that cannot be, before it becomes an operation that does nothing of it. */
 function refuseContradictions(
   {
     select,
@@ -176,7 +179,7 @@ export const RetryRequest = z
     select: Select,
     mode: z.enum(['retry', 'replay']).default('retry').meta({
       description:
-        '`retry` leaves alone what is delivered; `replay` sends it again, with the same `webhook-id`.',
+        '`retry` leaves delivered deliveries alone; `replay` sends them again, with the same `webhook-id`.',
       example: 'retry',
     }),
     target: z
@@ -208,7 +211,7 @@ type WithoutNames<Selected extends WithNames> = Omit<Selected, 'eventIds' | 'fil
   filter?: WithIds<NonNullable<Parsed['select']['filter']>>;
 };
 
-/** What is selected, with the ids of the tenant's in the place of names, or which names stand for nothing. */
+/** The selection with the tenant's ids in the place of names, or the names that stand for nothing. */
 export async function withoutNames<Selected extends WithNames>(
   db: Queryable,
   tenantId: Id<'tenant'>,
@@ -230,7 +233,7 @@ export async function withoutNames<Selected extends WithNames>(
   return isProblem(filter) ? filter : { ...others, filter };
 }
 
-/** Whether a repeat of the request would select something else: what it starts must be known by a key. */
+/** Whether a repeat of the request would select something else: the operation that it starts must be known by a key. */
 export function needsKey({ filter, failuresOf, remainderOf }: Parsed['select']): boolean {
   return filter !== undefined || failuresOf !== undefined || remainderOf !== undefined;
 }
@@ -252,7 +255,7 @@ export function optionsOf({ options }: Parsed): OperationOptions {
   ) as OperationOptions;
 }
 
-/** Where in the request these ids stand, each once and in its order: what an error about them points to. */
+/** Where in the request these ids stand, each once and in its order: an error about them points there. */
 export function pointersOf(
   { select }: { select: Partial<Parsed['select']> },
   wanted: readonly string[],

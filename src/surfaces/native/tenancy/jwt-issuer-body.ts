@@ -6,26 +6,28 @@ import { JWT_ALGORITHMS, type JwtAlgorithm } from '../../../domain/tenancy/jwt-a
 import { SCOPES } from '../../../domain/tenancy/scope.ts';
 import { textField } from '../fields.ts';
 
-/** Fewer guess a 256-bit key; RFC 7518 section 3.2 asks for as many bytes as the digest has. */
+/**
+ * A shorter one is easier to guess than a 256-bit key; RFC 7518 section 3.2 asks for as many bytes as the digest has.
+ */
 const MIN_SECRET_BYTES = 32;
 const MAX_KEYS = 20;
 const MIN_RSA_BITS = 2_048;
-/** RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1: what only the owner of a key may have. */
+/** The members that only the owner of a key may have: RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1. */
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
-/** What is kept of a public key. */
+/** The members of a public key that are kept. */
 const PUBLIC_MEMBERS = ['kty', 'crv', 'x', 'n', 'e', 'kid', 'alg', 'use', 'key_ops'] as const;
 
 /** The members of an issuer that are set when it is registered, and shown again. */
 export const issuerMembers = {
   name: textField(200, 'Name for people: whose tokens these are.', 'our identity provider'),
-  issuer: textField(1_000, 'What `iss` of a token must be, exactly.', 'https://id.acme.example/'),
+  issuer: textField(1_000, 'The exact `iss` of its tokens.', 'https://id.acme.example/'),
   audience: textField(
     1_000,
-    'What `aud` of a token must be or hold, exactly.',
+    'The exact text that `aud` of its tokens must be or hold.',
     'https://redrive.acme.example',
   ),
   algorithm: z.enum(JWT_ALGORITHMS).meta({
-    description: 'The one algorithm that is accepted, whatever the header of a token says.',
+    description: 'The one algorithm that is accepted, regardless of the header of a token.',
     example: 'EdDSA',
   }),
 };
@@ -37,7 +39,7 @@ const scopes = z
   .transform((granted) => [...new Set(granted)])
   .meta({
     description:
-      'What its tokens may do; no more than the calling credential may, and `admin` for the installation only. A token with a claim `scope` or `scp` may do what both say.',
+      'The scopes of its tokens; no more than those of the calling credential, and `admin` for the installation only. A token with a claim `scope` or `scp` has only those of them that the claim names, too.',
     example: ['write:deliveries'],
   });
 
@@ -63,7 +65,7 @@ export const NewJwtIssuer = z
   .strictObject({
     tenantId: z.string().optional().meta({
       description:
-        'Id or handle of the tenant; that of the call where left out, or the installation where that names none.',
+        'Id or handle of the tenant; the tenant of the call where left out, or the installation where the call names none.',
       example: 'acme',
     }),
     ...issuerMembers,
@@ -98,7 +100,7 @@ export const NewJwtIssuer = z
   })
   .meta({ id: 'NewJwtIssuer' });
 
-/** What of a set is kept, or where it does not fit the algorithm; private members are refused, not dropped. */
+/** The part of a set that is kept, or its faults for the algorithm; private members are refused, not dropped. */
 export async function publicKeys(
   jwks: z.output<typeof PublicKeys>,
   algorithm: JwtAlgorithm,

@@ -29,7 +29,7 @@ const IssuerView = z
     }),
     scopes: z
       .array(z.enum(SCOPES))
-      .meta({ description: 'What its tokens may do at most.', example: ['write:deliveries'] }),
+      .meta({ description: 'The scopes that its tokens have at most.', example: ['write:deliveries'] }),
     createdAt: shownTime('When it was registered.'),
     revokedAt: shownTime('When it was revoked.').nullable(),
   })
@@ -55,7 +55,7 @@ export function jwtIssuerRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       path: '/api/v1/jwt-issuers',
       summary: 'Register an issuer of tokens (JWT)',
       description:
-        'Its tokens are credentials from then on, wherever an API key is. They must have `iss`, `aud` and `exp`. Those of an issuer that a tenant registers must come with the name of that tenant, by `Redrive-Tenant`, `X-Tenant-ID` or the path.',
+        'Its tokens are credentials from then on, in every place where an API key is one. They must have `iss`, `aud` and `exp`. Tokens of an issuer that a tenant registers must come with the name of that tenant, by `Redrive-Tenant`, `X-Tenant-ID` or the path.',
       request: { body: NewJwtIssuer },
       responses: { 201: { description: 'The issuer.', schema: CreatedIssuer } },
       problems: ['state_conflict'],
@@ -105,7 +105,7 @@ export function jwtIssuerRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       method: 'get',
       path: '/api/v1/jwt-issuers',
       summary: "List a tenant's issuers of tokens, newest first",
-      description: 'Those of the installation where the call names no tenant.',
+      description: 'Lists the issuers of the installation where the call names no tenant.',
       request: { query: z.strictObject(pageParameters) },
       responses: { 200: { description: 'A page of issuers.', schema: pageOf(IssuerView) } },
       problems: ['invalid_cursor'],

@@ -17,7 +17,9 @@ const KeyView = z
   .strictObject({
     id: shownId('key', 'Id of the key; not the key itself.'),
     name,
-    scopes: z.array(z.enum(SCOPES)).meta({ description: 'What the key may do.', example: ['write:events'] }),
+    scopes: z
+      .array(z.enum(SCOPES))
+      .meta({ description: 'The scopes of the key.', example: ['write:events'] }),
     grant: z.enum(GRANTS).nullable().meta({
       description: 'The grant that it was made with; such a key reads no bodies.',
       example: 'observer',
@@ -47,7 +49,8 @@ const NewKey = z
       .transform((scopes) => [...new Set(scopes)])
       .optional()
       .meta({
-        description: 'What the key may do; no more than the calling key may. Required without a grant.',
+        description:
+          'The scopes of the key; no more than those of the calling key. Required without a grant.',
         example: ['write:events'],
       }),
     grant: z.enum(GRANTS).optional().meta({

@@ -53,7 +53,7 @@ const Settings = z
   .strictObject({ payloadRetentionDays: days.optional(), replaysPerDay: replays.optional() })
   .meta({
     id: 'TenantSettingsChange',
-    description: 'Retention and quotas. What is left out stays; null takes the limit away.',
+    description: 'Retention and quotas. A member that is left out stays as it is; null takes the limit away.',
   });
 
 const TenantView = z
@@ -152,7 +152,10 @@ export function tenantRoutes({ pool }: ApiDeps): Route[] {
             plan: plan.nullable().optional(),
             settings: Settings.optional(),
           })
-          .meta({ id: 'TenantChange', description: 'What is left out stays; null takes the value away.' }),
+          .meta({
+            id: 'TenantChange',
+            description: 'A member that is left out stays as it is; null takes the value away.',
+          }),
       },
       responses: { 200: { description: 'The tenant.', schema: TenantView } },
       async handler({ params: { id }, body }) {

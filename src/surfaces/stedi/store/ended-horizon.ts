@@ -1,23 +1,26 @@
 import { onlyRow } from '../../../store/db/only-row.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 
-/** Up to when everything that ended is visible, and what time it is; texts of the database keep its microseconds. */
+/**
+ * The time up to which every ended execution is visible, and the time now; texts of the database keep its microseconds.
+ */
 export interface EndedHorizon {
-  /** Whatever ended before this is committed and visible to every later statement. */
+  /** Every execution that ended before this is committed and visible to every later statement. */
   before: string;
   now: Date;
 }
 
 /**
- * Reads up to when the order in which executions ended is final, at most until `lagMs` ago. An execution ends at a
- * time behind the beginning of its transaction, and may be visible long after: so the horizon lies before the oldest
- * transaction that runs now.
- * All of them count, also those that have written nothing yet, for one that waits for its first lock may still end
- * something; so a session that stays in a transaction holds readers back, and nothing is ever missed.
+ * Reads the time up to which the order in which executions ended is final, which is `lagMs` ago at the latest. An
+ * execution ends at a time behind the beginning of its transaction, and may be visible long after: so the horizon lies
+ * before the oldest transaction that runs now. All of them count, also those that have written nothing yet, for one
+ * that waits for its first lock may still end something; so a session that stays in a transaction holds readers back,
+ * and nothing is ever missed.
  *
- * Must be a statement of its own before the one that reads: a statement sees what was committed when it began, and of
- * a transaction that commits between its snapshot and its look at the activity it would see neither rows nor run. And it
- * must be the first of its transaction that looks there, for Postgres shows one transaction one activity.
+ * Must be a statement of its own before the one that reads: a statement sees the rows that were committed when it
+ * began. Of a transaction that commits between its snapshot and its look at the activity it would see neither the rows
+ * nor the run. And it must be the first of its transaction that looks there, for Postgres shows one transaction one
+ * activity.
  */
 export async function readEndedHorizon(db: Queryable, lagMs: number): Promise<EndedHorizon> {
   const answer = await db.query<EndedHorizon>(

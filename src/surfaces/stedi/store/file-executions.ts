@@ -45,14 +45,14 @@ export interface EndedPosition {
 /** Greater than every id: a place behind everything that ended at one time. */
 export const LAST_ID = fixedId('execution', 'ffffffff-ffff-ffff-ffff-ffffffffffff');
 
-/** What a list of file executions is narrowed to; members join by AND. */
+/** The filter of a list of file executions; members join by AND. */
 export interface FileFilter {
   status?: FileStatus;
   faultCode?: FileFaultCode;
   endpointIds?: Id<'endpoint'>[];
   from?: TimeBound;
   to?: TimeBound;
-  /** Part of the name of the file, whatever its case. */
+  /** Part of the name of the file, regardless of case. */
   name?: string;
 }
 
@@ -62,7 +62,7 @@ const MICROS = '(extract(epoch from e.finished_at) * 1000000)::bigint::text';
 const CHILD = 'select from executions c where c.parent_id = e.id and c.keeps_slot';
 const PARTLY = `exists (select from attempts a where a.execution_id = e.id and a.outcome = 'delivered' and a.http_status = 207)`;
 
-/** What `fileStatus` says, as conditions; a test compares the two. */
+/** The rules of `fileStatus` as conditions; a test compares the two. */
 const STATUS_CONDITIONS: Record<FileStatus, string> = {
   COMPLETED: `e.state = 'delivered' and not ${PARTLY}`,
   PARTIALLY_COMPLETED: `e.state = 'delivered' and ${PARTLY}`,
@@ -110,7 +110,7 @@ export async function findFileExecution(
 }
 
 /**
- * Executions of a tenant in the order in which they ended, behind a place and before a time: that of
+ * Executions of a tenant in the order in which they ended, behind a place and before a time: the horizon of
  * `readEndedHorizon`, read by an earlier statement.
  */
 export async function endedExecutions(

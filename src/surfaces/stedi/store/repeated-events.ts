@@ -17,8 +17,8 @@ interface OldEventRow {
 
 /**
  * Accepts an event once more as a new one that names the old, with the same payload and a new first delivery for each
- * endpoint that had one, unless another event stands for it there. Its deliveries have ids of their own, so that receivers
- * take them for new.
+ * endpoint that had one, unless another event stands for it there. Its deliveries have ids of their own, so that
+ * receivers take them for new.
  */
 export async function repeatEvent(
   db: Transaction,
@@ -57,7 +57,7 @@ export async function repeatEvent(
       join endpoints n on n.id = d.endpoint_id
       join endpoint_versions w on ${isCurrent('w', 'n')}
       where d.tenant_id = $1 and d.event_id = $2 and d.resent_by is null
-        -- What an event of the same id stands for there was never this one's to send.
+        -- A delivery for which an event of the same id stands was never this one's to send.
         and (select e.reason from executions e where e.delivery_id = d.id order by e.id desc limit 1)
           is distinct from 'suppressed_duplicate'
       order by d.endpoint_id, d.id
@@ -83,7 +83,7 @@ export async function repeatEvent(
   return { ok: true, eventId: id, queued: onlyRow(made).queued };
 }
 
-/** Whether another event stands for it wherever it went: its sender sent it again. */
+/** Whether another event stands for it at every endpoint that it went to: its sender sent it again. */
 async function isWhollyResent(db: Queryable, tenantId: Id<'tenant'>, eventId: Id<'event'>): Promise<boolean> {
   const { rows } = await db.query<{ resent: boolean | null }>(
     `select bool_and(d.resent_by is not null) as resent from deliveries d where d.tenant_id = $1 and d.event_id = $2`,
