@@ -37,7 +37,7 @@ function send(route: Route, request: TestRequest & { path?: string } = {}): Prom
   });
 }
 
-/** Sends what must be refused, and makes sure that it is, as documented, and that nothing is done. */
+/** Sends a request that must be refused, and makes sure that it is, as documented, and that nothing is done. */
 async function refused(sent: () => Promise<TestAnswer>, code: keyof typeof PROBLEMS): Promise<TestAnswer> {
   const before = await rowCounts(world.api);
   const answer = await sent();
@@ -85,7 +85,7 @@ describe.each(named(guarded))('%s', (_, route) => {
 });
 
 describe.each(named(withId))('%s', (_, route) => {
-  test('does not find what belongs to another tenant', async () => {
+  test('does not find the rows of another tenant', async () => {
     const { theirs } = world;
     await refused(() => send(route, { path: pathFor(route, theirs) }), 'not_found');
   });
@@ -121,11 +121,11 @@ describe.each(named(posts))('%s', (_, route) => {
     },
   );
 
-  test('refuses what is no UTF-8', () =>
+  test('refuses a body that is no UTF-8', () =>
     refused(() => raw(Buffer.from([0x7b, 0xff, 0x7d])), 'malformed_json'));
-  test('refuses what nests too deep', () =>
+  test('refuses a body that nests too deep', () =>
     refused(() => raw(`{"payload":${'['.repeat(300)}${']'.repeat(300)}}`), 'nested_too_deep'));
-  test('refuses what is too large', () =>
+  test('refuses a body that is too large', () =>
     refused(() => raw(`{"a":"${'x'.repeat(8 * 1024 * 1024)}"}`), 'body_too_large'));
   test.each([
     'text/plain',
@@ -351,9 +351,9 @@ describe('a body of chunks without a byte', () => {
   });
 });
 
-describe('a query that is no UTF-8 in percent-encoding', () => {
+describe('a query in percent-encoding', () => {
   test.each(['key=%ff', 'key=a%c3', 'key=%ed%a0%80', 'key=%zz', 'key=100%', '%ff=a', 'key=a&key=%ff'])(
-    '%s is refused, as a body would be',
+    'that is no UTF-8 is refused, as a body would be: %s',
     async (query) => {
       const answer = await refused(
         () => world.api.call('GET', `/api/v1/deliveries?${query}`),
@@ -364,7 +364,7 @@ describe('a query that is no UTF-8 in percent-encoding', () => {
     },
   );
 
-  test('and one that is finds what it names', async () => {
+  test('that is UTF-8 finds the deliveries that it names', async () => {
     const answer = await world.api.call('GET', '/api/v1/deliveries?key=%C3%A9+%25&limit=1');
     expect(answer).toMatchObject({ status: 200, body: { items: [] } });
     expect((await world.api.call('GET', '/api/v1/deliveries?problem=1')).status).toBe(400);

@@ -60,7 +60,7 @@ describe('the list of deliveries', () => {
     expect((await list(`endpointIds=${theirs}`)).body.items).toEqual([]);
   });
 
-  test('knows what was dispatched together', async () => {
+  test('knows the deliveries that were dispatched together', async () => {
     const event = await api.call('GET', `/api/v1/events/${seeded[0]?.eventId}`);
     expect((await list(`dispatchBatchIds=${event.body.dispatchBatchId}`)).body.items.length).toBe(7);
   });
@@ -153,7 +153,7 @@ describe('a delivery', () => {
     });
   });
 
-  test('is found by an id alone: what no call is named by is no id', async () => {
+  test('is found by an id alone: any other word in its path names no call', async () => {
     for (const path of ['/api/v1/deliveries/summary', '/api/v1/executions/none'])
       expect(await api.call('GET', path)).toMatchObject({
         status: 404,
@@ -195,7 +195,7 @@ describe('deliveries whose outcome is unknown', () => {
     });
   const said = { outcome: 'delivered', reason: 'found in their journal', confirm: true };
 
-  test('are listed with what to ask their receiver for, as a page or line by line', async () => {
+  test('are listed with the ids to ask their receiver for, as a page or line by line', async () => {
     const page = await list('state=unknown&limit=2');
     expect(page.body.items).toMatchObject([{ event: { externalId: 'unknown-4' } }, {}]);
     const stream = await api.call('GET', '/api/v1/deliveries?state=unknown', {
@@ -239,7 +239,7 @@ describe('deliveries whose outcome is unknown', () => {
     expect(again.body.resolution).toBeNull();
   });
 
-  test('one by one with a reason, or without', async () => {
+  test('are settled one by one, with a reason or without', async () => {
     const one = await api.call('POST', `/api/v1/deliveries/${deliveryIds[2]}/resolve`, {
       body: { outcome: 'failed', confirm: true, reason: 'never came' },
     });
@@ -248,7 +248,7 @@ describe('deliveries whose outcome is unknown', () => {
     expect(shown.body).toMatchObject({ reason: 'resolved', resolution: { reason: 'never came' } });
   });
 
-  test('by a filter under a key, which gives the same answer again', async () => {
+  test('are settled by a filter under a key, which gives the same answer again', async () => {
     const body = { select: { filter: { eventTypes: ['lost'] } }, ...said, outcome: 'retry' };
     expect((await resolve(body)).body.code).toBe('idempotency_key_required');
     const poked = api.poked.liveLane;
@@ -273,14 +273,14 @@ describe('deliveries whose outcome is unknown', () => {
     ],
     [{ select: { filter: { state: ['failed'] } }, ...said }, '#/select/filter/state', 'not_allowed'],
     [{ select: { eventIds: [] }, ...said, outcome: 'ignored' }, '#/outcome', 'not_allowed'],
-  ])('refuses %j', async (body, pointer, code) => {
+  ])('are not settled by %j', async (body, pointer, code) => {
     expect(await resolve(body, 'k-refused')).toMatchObject({
       status: 400,
       body: { errors: expect.arrayContaining([expect.objectContaining({ pointer, code })]) },
     });
   });
 
-  test('names what is nobody’s, and does nothing', async () => {
+  test('are not settled along with ids that are nobody’s, which are named', async () => {
     const { key } = await api.newTenant();
     await seedEndpoint(api, key);
     const [theirs] = await seedFailedDeliveries(api, 1, key);

@@ -209,7 +209,7 @@ describe('an endpoint', () => {
     expect(refused.body.errors[0].pointer).toMatch(/^#\/headers/);
   });
 
-  test('keeps whether its events are ordered, and what one that failed for good does to those behind it', async () => {
+  test('keeps whether its events are ordered, and whether one that failed for good blocks those behind it', async () => {
     const made = await make({ url, ordered: true, onExhausted: 'skip' });
     expect(made.body).toMatchObject({ ordered: true, onExhausted: 'skip' });
     const refused = await make({ url, onExhausted: 'wait' });
@@ -241,7 +241,7 @@ describe('an endpoint', () => {
     });
   });
 
-  test('keeps what a file for a partner is prepared with', async () => {
+  test('keeps the settings that a file for a partner is prepared with', async () => {
     const partner = { direction: 'OUTBOUND', senderProfile: 'acme', guides: ['invoice.*'], keyPath: 'id' };
     const made = await make({ url, partner });
     expect(made.body.partner).toEqual(partner);

@@ -58,7 +58,7 @@ const names = [
   'perSecond',
 ];
 
-/** A body that is right but for what is put in the place of some members. */
+/** Values in the place of some members of a body that is otherwise right. */
 const change = fc.dictionary(fc.oneof(fc.constantFrom(...names), fc.string()), strange, { maxKeys: 3 });
 const query = fc.array(
   fc.tuple(
@@ -80,7 +80,7 @@ const query = fc.array(
   { maxLength: 3 },
 );
 
-test('whatever is sent, the answer is documented, and no 5xx', async () => {
+test('any request gets a documented answer, and no 5xx', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom(...routes),

@@ -433,7 +433,7 @@ describe('an issuer', () => {
   });
 });
 
-describe('what a tenant registers changes nothing for another', () => {
+describe('tokens', () => {
   const named = (handle: string) => ({ 'redrive-tenant': handle });
 
   /** A tenant whose issuer signs with a key, and a stranger who knows everything of it but the private key. */
@@ -457,7 +457,7 @@ describe('what a tenant registers changes nothing for another', () => {
   }
 
   test.each(['tenant', 'installation'] as const)(
-    'a second audience of the tokens of an issuer that the %s registered',
+    'of a tenant are accepted although a stranger registers a second audience of their issuer, which the %s registered',
     async (registeredBy) => {
       const it = await scene(registeredBy);
       await it.register();
@@ -470,12 +470,12 @@ describe('what a tenant registers changes nothing for another', () => {
   );
 
   test.each(['tenant', 'installation'] as const)(
-    'issuer, audience and public keys, registered by a stranger before the %s',
+    'of a tenant are accepted although a stranger registered issuer, audience and public keys before the %s',
     async (registeredBy) => {
       const it = await scene(registeredBy);
       expect((await register(it.members, it.stranger.key)).answer.status).toBe(201);
       const token = await it.sign();
-      // Without a name it lands with nobody, and least of all with the stranger.
+      // Without a name it belongs to nobody, and least of all to the stranger.
       await expectRefusedWith(token, {});
       expect((await it.register()).answer.status).toBe(201);
       const listed = await api.call('GET', '/api/v1/endpoints', {
@@ -488,7 +488,7 @@ describe('what a tenant registers changes nothing for another', () => {
     },
   );
 
-  test('what the installation registered, registered by the tenant that a token names, too', async () => {
+  test('of the installation stay with its issuer although the tenant that they name registers the same one', async () => {
     const [pair, other] = [await keyPair('EdDSA'), await keyPair('EdDSA')];
     const members = { issuer: 'https://id.operator.example/', audience: 'redrive', algorithm: 'EdDSA' };
     const scopes = ['read:endpoints', 'write:deliveries'];
@@ -517,7 +517,7 @@ describe('what a tenant registers changes nothing for another', () => {
     expect((await endpoints(ownToken, OURS)).status).toBe(404);
   });
 
-  test('so that a token of its issuer names it, on every surface that takes tokens', async () => {
+  test('have to name the tenant that registered their issuer, on every surface that takes tokens', async () => {
     const { tenant, key } = await api.newTenant();
     const { tenant: elsewhere } = await api.newTenant();
     const { sign } = await registerSecret({}, key);
@@ -551,7 +551,7 @@ describe('what a tenant registers changes nothing for another', () => {
     expect(await ask('/api/v1/tenants')).toBe(403);
   });
 
-  test('and that of an issuer that the installation registered for it need not', async () => {
+  test('need not name a tenant for which the installation registered their issuer', async () => {
     const { tenant } = await api.newTenant();
     const { sign } = await registerSecret({ tenantId: tenant.id }, api.adminKey);
     expect((await endpoints(await sign(), {})).status).toBe(200);

@@ -7,8 +7,8 @@ import { useApi } from '../support/api/use-api.ts';
 import { seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
 
 /**
- * Each thing that a credential may change, with what it must not read by that. Where deliveries go after a change is
- * shown in `engine/new-origin`.
+ * Each change that a credential may make, with the data that it must not read by it. Where deliveries go after a change
+ * is shown in `engine/new-origin`.
  */
 
 const SEALED = 'canary-sealed-header';
@@ -127,7 +127,7 @@ test('a credential with write:endpoints moves an endpoint with its headers', asy
   }
 });
 
-test('who may rotate a secret must not read the one before', async () => {
+test('a credential that may rotate a secret must not read the one before', async () => {
   const { path } = await endpoint();
   for (const body of [
     undefined,
@@ -143,7 +143,7 @@ test('who may rotate a secret must not read the one before', async () => {
   }
 });
 
-test('who may delete an endpoint and make it again must not read its secret, nor its headers', async () => {
+test('a credential that may delete an endpoint and make it again must not read its secret, nor its headers', async () => {
   const { path } = await endpoint({ handle: 'made-again' });
   await api.call('POST', `${path}/disable`, { key: keys.admin });
   expect((await api.call('DELETE', path, { key: keys.admin })).status).toBe(204);
@@ -155,7 +155,7 @@ test('who may delete an endpoint and make it again must not read its secret, nor
   expect(again.body.secret).not.toBe(SECRET);
 });
 
-test('who may set up endpoints and send events must not read payloads, nor what receivers answered', async () => {
+test('a credential that may set up endpoints and send events must not read payloads, nor the answers of receivers', async () => {
   const [seeded] = await seedFailedDeliveries(api, 1);
   const payload = `/api/v1/events/${seeded?.eventId}?include=payload`;
   expect((await api.call('GET', payload, { key: keys.operator })).body.code).toBe('insufficient_scope');
@@ -163,7 +163,7 @@ test('who may set up endpoints and send events must not read payloads, nor what 
   expect(shown.body.attempts[0].responseExcerpt).toBeNull();
 });
 
-describe('who may make and revoke credentials', () => {
+describe('a credential that may make and revoke credentials', () => {
   const scopes: Scope[] = ['write:keys'];
 
   test('must not read those of others, nor get more than it has', async () => {

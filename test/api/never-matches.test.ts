@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { useApi } from '../support/api/use-api.ts';
 import { seedEndpoint, seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
 
-/** What could never match, send or hold anything is refused where it is asked for, with the place and what is possible. */
+/** A setting that could never match, send or hold anything is refused at once, with its place and what is possible. */
 
 const api = useApi();
 const url = 'https://hooks.example/in';

@@ -203,7 +203,7 @@ describe('a retry', () => {
     expect(accepted.status).toBe(202);
   });
 
-  test('of what another one left is shown as it was sent', async () => {
+  test('of the remainder of another one is shown as it was sent', async () => {
     const { body: first } = await post({ select: { deliveryIds: [] } });
     expect(first).toMatchObject({ nothingSelected: true, remainder: null });
     const answer = await post({ select: { remainderOf: first.id } }, 'k-remainder');
@@ -657,7 +657,7 @@ describe('an operation', () => {
   });
 });
 
-/** Ends an operation as its workflow would; what the report says is of no interest here. */
+/** Ends an operation as its workflow would; the content of the report is of no interest here. */
 async function close(operationId: string): Promise<void> {
   const report = { counts: {}, mayHaveArrived: 0, exclusions: {}, attempts: 0 };
   await api.database.pool.query(

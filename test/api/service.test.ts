@@ -127,7 +127,7 @@ describe('the OpenAPI document', () => {
   });
 });
 
-describe('what nobody expected', () => {
+describe('an unexpected failure', () => {
   test('is an internal error that tells nothing, in the answer and in the log', async () => {
     const other = await startTestApi();
     try {
@@ -148,7 +148,7 @@ describe('what nobody expected', () => {
     }
   });
 
-  test('while Postgres is away every call says when to come back, and the process stays alive', async () => {
+  test('because Postgres is away makes every call say when to come back, and the process stays alive', async () => {
     const nobody = createPool('postgres://nobody@127.0.0.1:1/nowhere');
     const other = await startTestApi({ pool: nobody });
     try {
@@ -168,7 +168,7 @@ describe('what nobody expected', () => {
     }
   });
 
-  test('a connection that Postgres closes in the middle is unavailable, and the next call goes on', async () => {
+  test('of a connection that Postgres closes in the middle is answered as unavailable, and the next call goes on', async () => {
     const accept = () => api.call('POST', '/api/v1/events', { body: { type: 'a', payload: 1 } });
     const blocker = await api.database.pool.connect();
     try {
@@ -195,7 +195,7 @@ describe('what nobody expected', () => {
 });
 
 describe('the rate limit', () => {
-  test('is shown on every answer and refuses what is beyond it', async () => {
+  test('is shown on every answer, and requests beyond it are refused', async () => {
     const other = await startTestApi({ rateLimit: { requests: 3, windowSeconds: 60 } });
     try {
       const get = () => other.call('GET', '/api/v1/endpoints');

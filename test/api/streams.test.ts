@@ -66,7 +66,7 @@ function begin(
   });
 }
 
-/** Begins a stream once there is a place for it: what has gone leaves its own when the server has seen that. */
+/** Begins a stream once there is a place for it: one that was left frees its place when the server has seen that. */
 async function beginWhenFree(...asked: Parameters<typeof begin>): Promise<IncomingMessage> {
   let begun: IncomingMessage | undefined;
   await eventually('there is a place', async () => {
@@ -103,7 +103,7 @@ describe('exports', () => {
       code: 'rate_limited',
       detail: expect.stringContaining('At most 4 exports'),
     });
-    // A page is none.
+    // A page is no export.
     expect((await api.call('GET', `/api/v1/retries/${operation}/items`)).status).toBe(200);
     four[0]?.destroy();
     expect((await beginWhenFree(NDJSON)).statusCode).toBe(200);
@@ -133,7 +133,7 @@ describe('exports', () => {
   test('are cut off, and not ended as if they were whole, when their key is revoked', async () => {
     const { key, id } = await newKey();
     const stream = await beginWhenFree(NDJSON, key);
-    // The other places are taken for good: the next stream gets the one that this leaves.
+    // The other places are taken for good: the next stream gets the place of this one.
     for (let others = 0; others < 3; others += 1) await beginWhenFree(NDJSON);
     await api.database.pool.query('update api_keys set revoked_at = now() where id = $1', [id]);
     await beginWhenFree(NDJSON);
@@ -181,7 +181,7 @@ describe('event streams', () => {
       ended = true;
     });
     stream.resume();
-    // Who looks for a key is counted, which outlives the failure, and gets none.
+    // A look for a key finds none, and is counted, which outlives the failure.
     await pool.query(`
       create sequence asked;
       create function fails() returns boolean language plpgsql as
@@ -203,7 +203,7 @@ describe('event streams', () => {
         alter table api_keys_away rename to api_keys;
       `);
     }
-    // One that began later has ended by being asked: the first has been asked as well.
+    // A stream that began later has ended after its check: the first has been checked as well.
     const later = await newKey();
     const stranger = await begin(EVENTS, later.key);
     await pool.query('update api_keys set revoked_at = now() where id = $1', [later.id]);
@@ -211,7 +211,7 @@ describe('event streams', () => {
     expect(ended).toBe(false);
   });
 
-  test('begin with all of it, and after Last-Event-ID with what is new', async () => {
+  test('begin with the whole state, and after Last-Event-ID with the news', async () => {
     const blocks = (text: string) =>
       text
         .split('\n\n')
@@ -231,7 +231,7 @@ describe('event streams', () => {
     expect(snapshot).toMatchObject({ event: 'progress', data: { id: operation } });
     first.destroy();
 
-    // Nothing new: silence. Something else than what is there now: all of it.
+    // The id of the present state gets silence; any other id gets all of it.
     const same = await begin(EVENTS, api.key, { 'last-event-id': snapshot?.id ?? '' });
     const gap = await begin(EVENTS, api.key, { 'last-event-id': 'long-ago' });
     let [afterSame, afterGap] = ['', ''];

@@ -11,7 +11,7 @@ import { startTcpProxy, type TcpProxy } from '../support/receivers/tcp-proxy.ts'
 export interface KillableServer {
   /** Kills it (SIGKILL) and resets every connection; new ones are reset until it is back. */
   kill(): Promise<void>;
-  /** Starts it again on what it had written. */
+  /** Starts it again on the data that it had written. */
   restart(): Promise<void>;
 }
 

@@ -2,11 +2,11 @@ import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
 import type { Behaviour } from '../support/receivers/receiver-behaviour.ts';
 import { hang, ok, reset, slow, status } from '../support/receivers/receiver-behaviour.ts';
 
-/** A receiver of the mixed bag, and what it takes in the end. */
+/** A receiver of the mixed bag, and whether it takes its deliveries in the end. */
 export interface ChaosReceiver {
   name: string;
   receiver: Receiver;
-  /** What is sent to it can be delivered, sooner or later; otherwise every item ends failed. */
+  /** Deliveries to it can succeed, sooner or later; otherwise every item ends failed. */
   delivers: boolean;
 }
 

@@ -3,7 +3,7 @@ import { type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import type { TestPool } from '../support/store/test-database.ts';
 import type { ChaosReceiver } from './chaos-receivers.ts';
 
-/** What the receivers' own ledger says of that of the service; every list must be empty but `doubled`. */
+/** The receivers' own ledger compared with the service's; every list must be empty but `doubled`. */
 export interface Findings {
   state: string;
   counts: OperationCounts;
@@ -12,11 +12,11 @@ export interface Findings {
   leaseLost: number;
   /** Received and answered with success more than once: each must be excused by an attempt whose outcome nobody knew. */
   doubled: number;
-  /** What must never be, in words. */
+  /** Findings that must never be, in words. */
   faults: string[];
 }
 
-/** For how long at least nothing is sent of what a killed sender had claimed: its request's limit, and the margin. */
+/** The claims of a killed sender stay unsent for at least this long: its request's limit, and the margin. */
 const QUIET_AFTER_LOSS_MS = 1_800;
 
 type Item = {
@@ -27,7 +27,7 @@ type Item = {
   attempts: { number: number; outcome: string; fault_code: string | null }[];
 };
 
-/** Compares what the receivers saw with what the service says, item by item. */
+/** Compares the receivers' requests with the service's records, item by item. */
 export async function checkLedgers(
   pool: TestPool,
   operationId: string,

@@ -15,7 +15,7 @@ import { type ChaosParts, startChaosParts } from './chaos-parts.ts';
 import { type ChaosReceiver, seeded, startChaosReceivers } from './chaos-receivers.ts';
 import { checkLedgers, type Findings } from './check-ledgers.ts';
 
-/** How much of a run, and how rough. */
+/** The size of a run, and its roughness. */
 export interface ChaosPlan {
   items: number;
   seed: number;
@@ -29,14 +29,14 @@ export interface ChaosPlan {
   say(line: string): void;
 }
 
-/** What a run came to. */
+/** The result of a run. */
 export interface ChaosResult {
   seconds: number;
   kills: Record<string, number>;
   findings: Findings;
 }
 
-/** Short enough for what a kill strands to come back within the run. */
+/** Short enough for items that a kill strands to come back within the run. */
 const SIZES = {
   bulkSlices: 2,
   socketsPerSlice: 48,
@@ -51,8 +51,8 @@ const WORKER_POINTS = CRASH_POINTS.filter((point) => point !== 'accepted');
 
 /**
  * Retries failures over a mixed bag of receivers while workers, the API, Postgres and Temporal are killed at random and at
- * crash points, and compares the receivers' own ledger with that of the service. Nobody helps but by starting again what
- * was killed, as a supervisor would.
+ * crash points, and compares the receivers' own ledger with the service's. The only help is that killed processes are
+ * started again, as a supervisor would.
  */
 export async function runChaos(plan: ChaosPlan): Promise<ChaosResult> {
   const random = seeded(plan.seed);
@@ -71,7 +71,7 @@ export async function runChaos(plan: ChaosPlan): Promise<ChaosResult> {
     const ended = whenClosed(pool, operationId, plan, herd);
     await Promise.all([ended, herd.torment(random, ended)]);
     const seconds = (performance.now() - startedAt) / 1_000;
-    // What is on its way to a receiver when the last outcome was recorded has long arrived.
+    // A request that was on its way to a receiver when the last outcome was recorded has long arrived.
     await delay(2 * TIMEOUT_MS);
     const findings = await checkLedgers(pool, operationId, receivers);
     return { seconds, kills: herd.kills, findings };
@@ -94,7 +94,7 @@ async function furnish(pool: Pool, herd: Herd, receivers: ChaosReceiver[], items
       url: receiver.url('/hook'),
       timeoutMs: TIMEOUT_MS,
       retry: { maxAttempts: 50, initialMs: 50, factor: 1.5, capMs: 1_000 },
-      // The receivers of this run are moody, not down: what is tested is what happens to us.
+      // The receivers of this run are moody, not down: the test is of our own failures.
       protect: false,
     });
     endpointIds.push(uuidIn('endpoint', endpoint.id));
@@ -133,7 +133,7 @@ async function whenClosed(pool: TestPool, operationId: string, plan: ChaosPlan, 
 
 /** The processes of a run. */
 class Herd {
-  /** How often what was killed, or crashed where. */
+  /** How often each part was killed, or crashed at each point. */
   readonly kills: Record<string, number> = {};
   readonly #parts: ChaosParts;
   readonly #plan: ChaosPlan;
@@ -176,7 +176,7 @@ class Herd {
     await this.#api.firstLine;
   }
 
-  /** Whatever ends a worker, another one takes its place. */
+  /** Starts a worker; whatever ends it, another one takes its place. */
   async startWorker(): Promise<void> {
     const crash = this.#nextCrash;
     this.#nextCrash = undefined;

@@ -6,7 +6,7 @@ import { eventually } from '../support/eventually.ts';
 import { slow } from '../support/receivers/receiver-behaviour.ts';
 import { type ChaosParts, startChaosParts } from './chaos-parts.ts';
 
-/** Servers that are killed and stay away: what needs them waits, what does not goes on, and nobody has to help afterwards. */
+/** Servers that are killed and stay away: work that needs them waits, all else goes on, and nobody has to help. */
 
 const ITEMS = 3_000;
 let parts: ChaosParts;

@@ -11,7 +11,7 @@ test('docs/concepts.md explains every reason of an exclusion, and no other', asy
     .filter((line) => line.startsWith('|'))
     .flatMap((line) => {
       const cells = line.split('|').slice(1, -1);
-      // One table has the reason behind what leads to it, the other before what it means.
+      // One table has the reason in the column behind its cause, the other in the column before its meaning.
       return [...(cells.at(cells.length === 2 ? 0 : -1) ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name);
     });
   expect([...new Set(named)].sort()).toEqual([...EXCLUSION_REASONS].sort());

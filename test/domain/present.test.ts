@@ -20,7 +20,7 @@ test('null and undefined become absent members, and nothing else does', () => {
   ]);
 });
 
-test('what may be null is a member that may be absent, in its type as well', () => {
+test('a member that may be null becomes one that may be absent, in its type as well', () => {
   const row = { name: 'a', at: null } as { name: string; at: Date | null };
   const members: { name: string; at?: Date } = present(row);
   expect(members).toStrictEqual({ name: 'a' });

@@ -47,7 +47,7 @@ test('a changed wiki is refused for good, whatever the attempt', () => {
     expect(share(statuses('back', 'search', attempt, '{"pages":[{"title":"Home"}]}'), 422)).toBe(1);
 });
 
-test('what has no receiver is not found', () => {
+test('a path without a receiver is not found', () => {
   expect(answerOf('back', { path: '/', webhookId: '', attempt: 1, body: '' }).status).toBe(404);
 });
 

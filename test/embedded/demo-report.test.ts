@@ -67,7 +67,7 @@ test('a closure report is shown as the equation, and what it took', () => {
   ]);
 });
 
-test('what sent nothing has no rate', () => {
+test('an operation that sent nothing has no rate', () => {
   expect(closureTable(report({})).at(-1)).toBe('rate       –');
 });
 
@@ -87,7 +87,7 @@ test('the outage is shown endpoint by endpoint, with what was recorded and a sum
   expect(lines.at(-1)).toMatch(/^all +3$/);
 });
 
-test('what is still failing comes with the next step', () => {
+test('deliveries that still fail come with the next step', () => {
   const failure: RemainingFailure = {
     endpoint: 'search',
     count: 9,

@@ -193,7 +193,7 @@ test(
 );
 
 test(
-  'what an earlier version let everybody through is closed to all but its servers',
+  'data that an earlier version left open to everybody is closed to all but its servers',
   async () => {
     await inTemporaryDirectory(async (directory) => {
       const first = await start(directory);
@@ -212,7 +212,7 @@ test(
 );
 
 test(
-  'what a failed statement was about does not get into the log',
+  'the values of a failed statement do not get into the log',
   async () => {
     await inTemporaryDirectory(async (directory) => {
       const parts = await start(directory);

@@ -63,7 +63,7 @@ test('a server that does not start again is given up, with the reason', async ()
   expect(await kept.broken).toBe('signal SIGKILL, and did not start again: the port is taken');
 });
 
-test('what is stopped is not started again, and what is being started is stopped', async () => {
+test('a server that is stopped is not started again, and one that is being started is stopped', async () => {
   const { servers, kept } = scene();
   await kept.stop();
   expect(servers).toHaveLength(1);

@@ -59,7 +59,7 @@ test('a program on the PATH is used, unless its server is too old', async () => 
   });
 });
 
-test('what was fetched before is used again', async () => {
+test('a program that was fetched before is used again', async () => {
   await inTemporaryDirectory(async (directory) => {
     const cached = join(directory, 'cache', 'redrive', 'temporal-1.9.1');
     await mkdir(join(directory, 'cache', 'redrive'), { recursive: true });

@@ -72,7 +72,7 @@ describe('a bulk retry', () => {
     expect(await ids(`state = 'delivered'`)).toHaveLength(100);
   });
 
-  test('leaves alone what is delivered and says so', async () => {
+  test('leaves delivered ones alone and says so', async () => {
     const { seed, retries, ids, receivers: own } = await scene([ok]);
     await seed(3);
     await retries.ended((await retries.start(ALL_FAILURES)).id);
@@ -214,7 +214,7 @@ describe('a command in mid-slice', () => {
     expect(await retries.ended(id)).toMatchObject({ counts: { delivered: ITEMS } });
   });
 
-  test('speeds up what had been told to send one in a hundred seconds', async () => {
+  test('speeds up an operation that had been told to send one in a hundred seconds', async () => {
     const it = await scene([ok]);
     await it.seed(50);
     const { id } = await it.retries.start({ ...ALL_FAILURES, options: { ratePerSecond: 0.01 } });
@@ -239,7 +239,7 @@ describe('a command in mid-slice', () => {
     });
   });
 
-  test('is not lost that comes while the operation is being looked at', async () => {
+  test('that comes while the operation is being looked at is not lost', async () => {
     const it = await scene([slow(20)]);
     await it.seed(40);
     const { id, workflowId } = await it.retries.start({ ...ALL_FAILURES, options: { ratePerSecond: 1 } });
@@ -328,7 +328,7 @@ describe('waiting', () => {
     expect(await temporal.historyLength(workflowId)).toBeLessThan(60);
   });
 
-  test('ends for what is scheduled at an endpoint that is disabled meanwhile, where it has no patience', async () => {
+  test('ends for items that are scheduled at an endpoint that is disabled meanwhile, where there is no patience', async () => {
     const it = await scene([status(503)], { retry: { maxAttempts: 5, initialMs: 3_000, capMs: 3_000 } });
     await it.seed(10);
     const { id } = await it.retries.start({ ...ALL_FAILURES, options: { disabledPatienceMs: 0 } });
@@ -361,14 +361,14 @@ describe('an endpoint that is disabled', () => {
     const [closed, open] = it.receivers.map(({ requests }) => requests);
     expect(Math.max(...(closed ?? []).map(({ at }) => at))).toBeLessThan(disabledAt + patient(1_000));
     expect(open).toHaveLength(600);
-    // What was selected there before ends ignored, what was not yet is excluded.
+    // Deliveries that had been selected there end ignored, the others are excluded.
     expect(counts.expected).toBe(1_200);
     expect(counts.ignored + counts.excluded).toBe(600 - (closed?.length ?? 0));
     expect(counts.ignored).toBeGreaterThan(0);
   });
 });
 
-describe('what is under way elsewhere', () => {
+describe('a delivery that is under way elsewhere', () => {
   test('is taken over where it merely waits and the request says so', async () => {
     const it = await scene([status(503)], { retry: { maxAttempts: 5, initialMs: 600_000, capMs: 600_000 } });
     await it.seed(6);
@@ -407,7 +407,7 @@ describe('what is under way elsewhere', () => {
     expect(await it.retries.ended(joining.id)).toMatchObject({
       state: 'completed',
       counts: { expected: 2, excluded: 2 },
-      // What took the items over has delivered them.
+      // The executions that took the items over have delivered them.
       remainder: { count: 0 },
     });
     // The first one finds itself without work when it looks: a command is such an occasion.
@@ -430,7 +430,7 @@ describe('what is under way elsewhere', () => {
     expect(it.sent()).toBe(12);
   });
 
-  test('is sent by who joined it, where who had it is cancelled', async () => {
+  test('is sent by the operation that joined it where the one that had it is cancelled', async () => {
     const it = await scene([ok, slow(1_500)], { timeoutMs: 30_000 });
     await it.seed(300, [0]);
     await it.seed(30, [1]);

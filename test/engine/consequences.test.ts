@@ -16,8 +16,8 @@ import { readLedger, violationsOf } from '../support/store/ledger.ts';
 import { ask } from '../support/surfaces/minka-client.ts';
 
 /**
- * Random valid requests of every route that starts work: whatever is accepted ends by itself or says what it waits for, and
- * what it waits for is all that it waits for. CONSEQUENCES_SEED has other runs, or a bad one again.
+ * Random valid requests of every route that starts work: each accepted one ends by itself or says what it waits for,
+ * and waits for nothing else. CONSEQUENCES_SEED asks for other runs, or for a bad one again.
  */
 
 // biome-ignore lint/suspicious/noExplicitAny: tests read what they expect and fail where it is not there
@@ -27,7 +27,7 @@ type Wait = { what: string; until?: string };
 const SEEDS = (process.env.CONSEQUENCES_SEED ?? '20261103').split(',').map(Number);
 /** Requests that are on their way at once. */
 const AT_ONCE = 8;
-/** What is due later than this is waited for; what is due earlier is about to happen. */
+/** A time later than this from now is waited for; an earlier one is about to come. */
 const SOON_MS = 4_000;
 
 const POSTED = apiRoutes({ version: 'test' } as ApiDeps, SURFACES).filter(({ method }) => method === 'post');
@@ -40,7 +40,7 @@ afterEach(async () => {
   await engine?.close();
 });
 
-/** Sends a request as its surface wants it; every answer is checked against the document, save what has no credential. */
+/** Sends a request as its surface wants it; its answer is checked against the document unless the request is signed. */
 function sent({
   path,
   body,
@@ -55,7 +55,7 @@ function sent({
   });
 }
 
-/** Refusals of a valid request that names what is there: a state, and a key that was used before. */
+/** Refusals of a valid request that names existing rows: their state, and a key that was used before. */
 const REFUSED_BY_STATE = [
   [401, /ack_refused/],
   [400, /jackhenry\/operation-failed/],
@@ -141,10 +141,10 @@ async function operations(states: readonly string[]): Promise<Shown[]> {
 
 const isLater = (time: string | undefined) => time !== undefined && Date.parse(time) > Date.now() + SOON_MS;
 
-/** What somebody has to do before these go on; all other waits end by themselves at the time that they name. */
+/** Waits that somebody has to end; all others end by themselves at the time that they name. */
 const FOR_SOMEBODY = ['pause', 'halt', 'endpoint_disabled', 'canary', 'order'];
 
-/** What an operation says that it waits for, and that is not about to be over by itself. */
+/** The waits that an operation names and that are not about to be over by themselves. */
 function waits({ waitingFor, nextEvent }: Shown): string[] {
   const said = (waitingFor as Wait[])
     .filter(({ what, until }) => FOR_SOMEBODY.includes(what) || isLater(until))
@@ -200,7 +200,7 @@ async function allAtRest(what: string): Promise<{ operation: Shown; waits: strin
   return open();
 }
 
-/** Takes away what an operation says that it waits for: one that is far off is cancelled. */
+/** Lifts the wait that an operation names; an operation whose wait is far off is cancelled. */
 async function lift({ operation, waits: said }: { operation: Shown; waits: string[] }): Promise<void> {
   const verb = said.some((each) => ['pause', 'halt', 'expiry'].includes(each))
     ? 'resume'
@@ -245,7 +245,7 @@ test('every route that is posted to is among those that start work, or among tho
   expect(listed.toSorted()).toEqual(POSTED.map(({ path }) => path).toSorted());
 });
 
-/** What of the answers of a run is not as it has to be. */
+/** The faults of the answers of a run. */
 function amissIn(outcomes: Outcome[]): string[] {
   const accepted = new Set(outcomes.filter(({ status }) => status < 300).map(({ path }) => path));
   return [
@@ -258,7 +258,7 @@ function amissIn(outcomes: Outcome[]): string[] {
   ];
 }
 
-/** Waits until all has ended that was not waiting for something, and then, that being over, the rest. */
+/** Waits until everything has ended that names no wait, lifts the waits, and waits until the rest has ended. */
 async function consequences(): Promise<void> {
   await allAtRest('each operation has ended or says what it waits for');
   await eventually(
@@ -282,7 +282,7 @@ async function consequences(): Promise<void> {
 }
 
 test.each(SEEDS)(
-  'whatever is accepted ends by itself, or says what it waits for and ends when that is over (CONSEQUENCES_SEED=%i)',
+  'each accepted request ends by itself, or says what it waits for and ends when that is over (CONSEQUENCES_SEED=%i)',
   async (seed) => {
     engine = await startTestEngine();
     world = await createWorld(engine);

@@ -61,7 +61,7 @@ test.each([1, 2, 3])(
     for (const { requests } of it.receivers)
       for (const { id: delivery = '' } of requests) sent.set(delivery, (sent.get(delivery) ?? 0) + 1);
     expect(sent.size).toBe(ITEMS);
-    // Knowingly: as often again as an attempt is in the ledger of which nobody knew whether it had arrived.
+    // Knowingly: once more for each attempt in the ledger of which nobody knew whether it had arrived.
     const { rows: doubtful } = await engine.database.pool.query(
       `select e.delivery_id, count(*)::int as times from attempts a join executions e on e.id = a.execution_id
        where a.outcome = 'ambiguous' group by 1`,

@@ -5,7 +5,7 @@ import { useEngine, useTemporal } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { ok } from '../support/receivers/receiver-behaviour.ts';
 
-/** An operation with a step that Postgres refuses: it halts and says why, and nobody tries for ever what cannot succeed. */
+/** An operation with a step that Postgres refuses halts and says why: no step that cannot succeed is tried for ever. */
 
 const temporal = useTemporal();
 const engine = useEngine();
@@ -49,7 +49,7 @@ async function pendingSteps(workflowId: string): Promise<number> {
   return raw.pendingActivities?.length ?? 0;
 }
 
-test('that cannot send is halted once, and completes when its cause is gone and it is resumed', async () => {
+test('an operation that cannot send is halted once, and completes when its cause is gone and it is resumed', async () => {
   it = await createScene(engine, [ok]);
   await it.seed(40);
   await refuse('sending');
@@ -79,7 +79,7 @@ test('that cannot send is halted once, and completes when its cause is gone and 
   });
 });
 
-test('whose outcomes cannot be recorded sends nothing more, keeps what it knows, and goes on when its cause is gone', async () => {
+test('an operation whose outcomes cannot be recorded sends nothing more, keeps what it knows, and goes on when its cause is gone', async () => {
   // Longer than this test: its leases do not end.
   it = await createScene(engine, [ok], { timeoutMs: 60_000 });
   await it.seed(400);
@@ -100,7 +100,7 @@ test('whose outcomes cannot be recorded sends nothing more, keeps what it knows,
   expect(it.sent()).toBe(400);
 });
 
-test('that cannot select can be cancelled all the same', async () => {
+test('an operation that cannot select can be cancelled all the same', async () => {
   it = await createScene(engine, [ok]);
   await it.seed(10);
   await refuse('insert');
@@ -112,7 +112,7 @@ test('that cannot select can be cancelled all the same', async () => {
   expect(await it.retries.ended(id)).toMatchObject({ state: 'cancelled', counts: { expected: 0 } });
 });
 
-test('whose cancel fails is halted again with that, and ends when it is asked for once more', async () => {
+test('an operation whose cancel fails is halted again with that, and ends when it is asked for once more', async () => {
   it = await createScene(engine, [ok]);
   await it.seed(10);
   await refuse('sending');

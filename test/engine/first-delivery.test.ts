@@ -348,7 +348,7 @@ describe('automatic retries', () => {
       { withinMs: 15_000 },
     );
     const early = receiver.requests.filter(({ at }) => at - since < 1_900).length;
-    // What was on the wire when the first answer came: the sockets of the live lane, twice at the very most.
+    // Requests that were on the wire when the first answer came: the sockets of the live lane, twice at the very most.
     expect(early).toBeLessThanOrEqual(64);
   });
 });
@@ -377,7 +377,7 @@ describe('an endpoint that is gone', () => {
   });
 });
 
-describe('what an answer means', () => {
+describe('an attempt', () => {
   test.each<[string, Behaviour, Record<string, unknown>]>([
     ['200', ok, { outcome: 'delivered', httpStatus: 200, faultCode: null, responseExcerpt: 'ok' }],
     ['200 after a while', slow(300), { outcome: 'delivered', httpStatus: 200, responseExcerpt: 'ok' }],
@@ -386,7 +386,7 @@ describe('what an answer means', () => {
       halfAnswer,
       { outcome: 'delivered', httpStatus: 200, faultCode: null, responseExcerpt: 'half' },
     ],
-  ])('%s is delivered', async (_, behaviour, attempt) => {
+  ])('that ends with %s is delivered', async (_, behaviour, attempt) => {
     const { delivery, execution, attempts } = await delivered(behaviour, 'delivered');
     expect(attempts).toEqual([expect.objectContaining(attempt)]);
     expect(execution).toMatchObject({ state: 'delivered', reason: null, mayHaveArrived: false });
@@ -445,7 +445,7 @@ describe('what an answer means', () => {
       'exhausted',
       true,
     ],
-  ])('%s is a failure of its own kind', async (_, behaviour, attempt, reason, mayHaveArrived) => {
+  ])('that ends with %s fails in its own way', async (_, behaviour, attempt, reason, mayHaveArrived) => {
     const { execution, attempts, delivery } = await delivered(behaviour, 'failed', { timeoutMs: 300 });
     expect(attempts).toEqual([expect.objectContaining(attempt)]);
     expect(execution).toMatchObject({ state: 'failed', reason, mayHaveArrived });
@@ -453,7 +453,7 @@ describe('what an answer means', () => {
     if (behaviour === hang) expect(attempts[0].durationMs).toBeGreaterThanOrEqual(290);
   });
 
-  test('a refused connection is certainly unsent', async () => {
+  test('whose connection is refused is certainly unsent', async () => {
     const tenant = await newTenant();
     const closed = await startReceiver();
     await closed.close();
@@ -466,7 +466,7 @@ describe('what an answer means', () => {
     ]);
   });
 
-  test('an endpoint whose secret cannot be read fails by itself, and keeps nobody else from being sent to', async () => {
+  test('at an endpoint whose secret cannot be read fails by itself, and keeps nobody else from being sent to', async () => {
     const tenant = await newTenant();
     const receiver = await receiverWith();
     const broken = await newEndpoint(tenant, receiver.url('/broken'));
@@ -487,13 +487,13 @@ describe('what an answer means', () => {
     expect(receiver.requests.map(({ path }) => path)).toEqual(['/sound']);
   });
 
-  test('the first KiB of it is kept, and no more', async () => {
+  test('keeps the first KiB of its answer, and no more', async () => {
     const { attempts } = await delivered(okWith('é'.repeat(4_000)), 'delivered');
     expect(Buffer.byteLength(attempts[0].responseExcerpt)).toBe(1_024);
     expect(attempts[0].responseExcerpt).toBe('é'.repeat(512));
   });
 
-  test('each attempt leaves one log line with its outcome, and nothing of the payload', async () => {
+  test('leaves one log line with its outcome, and nothing of the payload', async () => {
     const tenant = await newTenant();
     const receiver = await receiverWith();
     await newEndpoint(tenant, receiver.url());

@@ -77,7 +77,7 @@ test('an operation of the platform is paused, revived after its run was terminat
   expect([one.sent(), two.sent()]).toEqual([2 * COUNT, 2 * COUNT]);
 });
 
-test('what a cancelled operation of the platform had not sent is free for the tenant to retry', async () => {
+test('deliveries that a cancelled operation of the platform had not sent are free for the tenant to retry', async () => {
   const it = await scene();
   const id = await it.api.retry('/retries/events', { institutionIds: [it.id] });
   await eventually('it sends', () => it.sent() > 0);

@@ -62,7 +62,7 @@ describe('a retry that is posted again under its key', () => {
       expect(await operations()).toBe(before + 1);
       expect(await temporal.runsOf(accepted.workflowId)).toBe(1);
       expect(it.sent()).toBe(sent + 60);
-      // Later, too, and the answer is still that of the moment it was accepted.
+      // Later, too, it gets the answer of the moment when it was accepted.
       const later = await it.retries.post(body, key);
       expect([later.status, later.text]).toEqual([202, answers[0]?.text]);
     },

@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually.ts';
 import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
 import { ok, slow } from '../support/receivers/receiver-behaviour.ts';
 
-/** What others do, however much of it and however badly, is not felt next door. */
+/** The work of others, however much and however bad, is not felt next door. */
 
 const LIVE_SOCKETS = 32;
 const engine = useEngine({ sizes: { liveSockets: LIVE_SOCKETS } });

@@ -52,7 +52,7 @@ async function scene() {
   };
 }
 
-test('an endpoint that a grant moved gets what follows, and what was accepted before goes on to where it was', async () => {
+test('an endpoint that a grant moved gets later events, and earlier ones go on to where it was', async () => {
   const it = await scene();
   const before = await it.accept(1);
   await it.failed(1);
@@ -65,7 +65,7 @@ test('an endpoint that a grant moved gets what follows, and what was accepted be
   await it.again(before);
   expect(it.got(it.ours)).toEqual([1, 1, 1]);
 
-  // Once more as a new event: what it holds is as old as it was.
+  // Once more as a new event: its content is as old as it was.
   const repeated = await fetch(`${engine.service.url}/events/${uuidIn('event', before)}/retry`, {
     method: 'POST',
     headers: { authorization: it.tenant.key },
@@ -87,13 +87,13 @@ test('an endpoint that a grant moved gets what follows, and what was accepted be
   await it.again(before);
   expect(it.got(it.theirs)).toEqual([2, 2]);
 
-  // Who may do all of it lets earlier events go there.
+  // A credential that may do all of it lets earlier events go there.
   await it.move(it.tenant.key, it.theirs.url('/all'));
   await it.again(before);
   expect(it.got(it.theirs)).toEqual([2, 2, 1]);
 });
 
-test('an endpoint that a grant made is not matched to what was accepted before', async () => {
+test('an endpoint that a grant made is not matched to earlier events', async () => {
   const it = await scene();
   const id = uuidIn('tenant', it.tenant.id);
   const jackHenry = jackHenryAt(engine.service.url ?? '', it.tenant.key);

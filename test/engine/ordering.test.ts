@@ -87,7 +87,7 @@ test('first deliveries of one key come in their order although many of them fail
   expect(it.receiver.maxOverlap).toBe(1);
 });
 
-test('what failed for good blocks those of its key behind it, names itself, and is found by a recovery', async () => {
+test('a delivery that failed for good blocks those of its key behind it, is named by them, and is found by a recovery', async () => {
   const it = await scene(status(400));
   await it.send(['a', 'a', 'a', 'b']);
   await eventually(
@@ -117,7 +117,7 @@ test('what failed for good blocks those of its key behind it, names itself, and 
 });
 
 test.each(['acknowledged', 'resolved'])(
-  'when an unknown one is %s, the next follows at once',
+  'when an unknown delivery is %s, the next follows at once',
   async (how) => {
     const it = await scene(reset, { onAmbiguous: 'hold' });
     await it.send(['a', 'a', 'a']);
@@ -146,7 +146,7 @@ test.each(['acknowledged', 'resolved'])(
   },
 );
 
-test('where it is to be skipped, those behind it pass', async () => {
+test('deliveries behind a failed one pass where it is to be skipped', async () => {
   let first = true;
   const it = await scene(
     {
@@ -182,7 +182,7 @@ test('a bulk retry keeps the order, too, on two workers of which one is killed i
     other.process.kill('SIGKILL');
     await other.ended;
   }
-  // Each delivery counts where it came first: what a killed worker had claimed may come again.
+  // Each delivery counts where it came first: one that a killed worker had claimed may come again.
   const first = new Map<number, number>();
   for (const [at, { body }] of it.receiver.requests.slice(before).entries()) {
     const { n } = JSON.parse(body.toString('utf8'));

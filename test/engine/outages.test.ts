@@ -58,7 +58,7 @@ test('a full disk stops sending, is answered 503 with Retry-After, and costs not
   const refused = await it.retries.post({ select: { deliveryIds: [await someDelivery(it)] } });
   expect([refused.status, refused.body.code]).toEqual([503, 'temporarily_unavailable']);
   expect(refused.headers.get('retry-after')).toBeTruthy();
-  // No crash loop: what was tried was tried with patience.
+  // No crash loop: each try was made with patience.
   expect(engine.log.length).toBeLessThan(2_000 + 3 * it.sent());
   for (const table of tables) await pool.query(`drop trigger disk_full on ${table}`);
   expect(await it.retries.ended(id, 60_000)).toMatchObject({
@@ -99,7 +99,7 @@ test('a pool without a free connection is answered 503 with Retry-After, and ser
   const accepted = answers.filter(({ status }) => status === 202);
   expect(answers.every(({ status }) => status === 202 || status === 503)).toBe(true);
   for (const { body } of accepted) await it.retries.ended(body.id);
-  // What was refused was not done.
+  // A refused request did nothing.
   expect(await it.ids(`state = 'delivered'`)).toHaveLength(accepted.length);
   expect(it.sent()).toBe(accepted.length);
 });
@@ -109,7 +109,7 @@ test('a clock of the database that jumps ahead costs at most attempts whose outc
   await it.seed(300);
   const { id } = await it.retries.start(ALL_FAILURES);
   await eventually('it is in the middle', () => it.sent() > 60);
-  // What a clock of the database that jumps ahead does: every lease is over, and everything is due.
+  // As if the clock of the database had jumped ahead: every lease is over, and everything is due.
   await engine.database.pool.query(`update claims set lease_until = lease_until - interval '1 hour'`);
   expect(await it.retries.ended(id, 60_000)).toMatchObject({ counts: { expected: 300 } });
   const ended = await it.retries.show(id);

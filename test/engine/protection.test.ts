@@ -24,7 +24,7 @@ async function nothingOnItsWay(): Promise<void> {
   });
 }
 
-test('one that is down costs few attempts however much is due, and gets it all when it is back', async () => {
+test('an endpoint that is down costs few attempts however much is due, and gets it all when it is back', async () => {
   const it = await scene([ok, ok], retrying);
   const port = it.receivers[0]?.port ?? 0;
   await it.receivers[0]?.close();
@@ -35,7 +35,7 @@ test('one that is down costs few attempts however much is due, and gets it all w
   const attempted =
     await it.ids(`endpoint_id = (select id from endpoints where handle = '${it.endpoints[0].handle}')
     and attempts > 1`);
-  // What was on its way when it opened, at the most: nothing of the rest was read, written or tried.
+  // At most the requests on their way when it opened: nothing of the rest was read, written or tried.
   expect(attempted.length).toBeLessThan(150);
   const back = await startReceiver(ok, { port });
   try {
@@ -56,7 +56,7 @@ test('one that is down costs few attempts however much is due, and gets it all w
   }
 });
 
-test('one whose circuit is open is tried by one request alone', async () => {
+test('an endpoint whose circuit is open is tried by one request alone', async () => {
   const it = await scene([status(503)], retrying);
   await it.seed(200);
   await it.retries.start(ALL_FAILURES);
@@ -72,7 +72,7 @@ test('one whose circuit is open is tried by one request alone', async () => {
   expect(it.sent()).toBe(before + 1);
 });
 
-test('an operator who enables it closes its circuit', async () => {
+test('an operator who enables an endpoint closes its circuit', async () => {
   const it = await scene([status(503)], retrying);
   await it.seed(200);
   const { id } = await it.retries.start(ALL_FAILURES);
@@ -85,11 +85,11 @@ test('an operator who enables it closes its circuit', async () => {
   expect(await it.retries.ended(id, 4_500)).toMatchObject({ counts: { delivered: 200 } });
 });
 
-test('one that is overloaded is sent less at a time, and more again when it bears it', async () => {
+test('an endpoint that is overloaded is sent less at a time, and more again when it bears it', async () => {
   let atOnce = 0;
   let most = 0;
   let refused = 0;
-  // Bears eight at a time; what comes beyond is told so.
+  // Bears eight at a time; a request beyond them is told so.
   const narrow: Behaviour = {
     answer(response) {
       atOnce += 1;
@@ -114,7 +114,7 @@ test('one that is overloaded is sent less at a time, and more again when it bear
   expect(await circuitOf(it)).toBe('closed');
 });
 
-test('one that switches protection off is sent everything at once, whatever it says', async () => {
+test('an endpoint that switches protection off is sent everything at once, whatever it says', async () => {
   const it = await scene([status(503)], { protect: false, retry: { maxAttempts: 1 } });
   await it.seed(200);
   const { id } = await it.retries.start(ALL_FAILURES);

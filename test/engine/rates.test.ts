@@ -7,8 +7,8 @@ import { ok } from '../support/receivers/receiver-behaviour.ts';
 import { closedAfterEach } from '../support/use.ts';
 
 /**
- * No second of a receiver sees more than the rate, at the beginning neither; and the rate is reached. That what is granted
- * never exceeds it by the database's clock is `store/pacing`; here a request has its way, and a busy machine its pauses.
+ * A receiver sees no more than the rate in any second, the first one included, and the rate is reached. `store/pacing`
+ * shows that grants never exceed it by the database's clock; here a request takes its time, and a busy machine pauses.
  */
 const ON_THE_WAY_MS = 150;
 
@@ -36,7 +36,7 @@ function mostInASecond(atMs: number[]): number {
   }, 0);
 }
 
-/** What a receiver may see of a rate in a second: one more, and what was held up on its way. */
+/** The most requests that a receiver may see of a rate in a second: one more, and those held up on their way. */
 function mostOf(ratePerSecond: number): number {
   return ratePerSecond + 1 + Math.ceil((ratePerSecond * ON_THE_WAY_MS) / 1_000);
 }

@@ -16,7 +16,7 @@ installRuntime(createLogger({ level: 'silent' }));
 
 const DIRECTORY = fileURLToPath(new URL('../fixtures/histories/', import.meta.url));
 
-/** Everything that can be read in a history: keys, texts, and what its payloads hold. */
+/** Everything that can be read in a history: keys, texts, and the content of its payloads. */
 function textsIn(value: unknown, texts: string[] = []): string[] {
   if (typeof value === 'string') {
     texts.push(value);
@@ -58,7 +58,7 @@ describe('the histories of runs that were recorded', () => {
   });
 });
 
-describe('what Temporal knows of an operation', () => {
+describe('the record of an operation in Temporal', () => {
   const CANARIES = {
     payload: 'canary-in-the-payload',
     header: 'canary-in-a-header',

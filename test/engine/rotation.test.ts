@@ -5,7 +5,7 @@ import { useEngine } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { slow, status } from '../support/receivers/receiver-behaviour.ts';
 
-/** What is changed of an endpoint counts from the answer on, on every worker, in the middle of whatever is sent. */
+/** A change of an endpoint counts from the answer on, on every worker, in the middle of whatever is sent. */
 
 const engine = useEngine();
 let it: Scene;

@@ -44,7 +44,7 @@ describe('a bulk retry of 20,000 deliveries over 20 endpoints', () => {
     ] as const) {
       expect(result).toMatchObject({ state: 'completed', delivered: items, doubled: 0 });
       expect(result.counts).toMatchObject({ expected: items, delivered: items });
-      // What is in memory is what is in flight: ten times the items do not make it more.
+      // Only items in flight are in memory: ten times the items do not make them more.
       expect(result.inFlight).toBeLessThanOrEqual(SOCKETS);
     }
     expect(large.events).toBeLessThanOrEqual(300);

@@ -66,7 +66,7 @@ describe('a retry of one delivery', () => {
       await it.receivers[0]?.waitFor(({ requests }) => requests.length === n + 1);
       waits.push((it.receivers[0]?.requests.at(-1)?.at ?? 0) - since);
     }
-    // The median: what is asked for is tens of milliseconds, and a busy machine may lose one.
+    // The median: tens of milliseconds are asked for, and a busy machine may lose one.
     expect(waits.sort((a, b) => a - b)[5]).toBeLessThan(patient(500));
   });
 
@@ -82,7 +82,7 @@ describe('a retry of one delivery', () => {
     expect(await it.retries.ended(id)).toMatchObject({ counts: { expected: 1, delivered: 1 } });
   });
 
-  test('joins what is being sent elsewhere, and names it', async () => {
+  test('joins an execution that is being sent elsewhere, and names it', async () => {
     const it = await scene(slow(600));
     await it.seed(1);
     const select = { deliveryIds: await it.ids() };
@@ -130,7 +130,7 @@ describe('a retry of one delivery', () => {
     expect(sent('redrive-execution-attempt')).toEqual(['1', '1']);
   });
 
-  test('takes what a paused operation holds, where another bulk retry leaves it and says who holds it', async () => {
+  test('takes a delivery that a paused operation holds, where another bulk retry leaves it and says who holds it', async () => {
     const it = await scene(slow(50));
     await it.seed(400);
     const bulk = await it.retries.start({ select: { filter: {} } });

@@ -214,7 +214,7 @@ describe('an operation that waits', () => {
     });
   });
 
-  test('is woken when what nobody knew has been settled', async () => {
+  test('is woken when its unknown outcomes have been settled', async () => {
     const it = await scene([hang], { onAmbiguous: 'hold', timeoutMs: 300 });
     await it.seed(3);
     const { id } = await it.retries.start(ALL_FAILURES);
@@ -274,7 +274,7 @@ describe('an operation that waits', () => {
   });
 });
 
-describe('what nobody sends in time', () => {
+describe('an item that nobody sends in time', () => {
   test('is given up, with the reason', async () => {
     const it = await waiting(60_000);
     await engine.database.pool.query(

@@ -15,7 +15,7 @@ import {
   status,
 } from '../support/receivers/receiver-behaviour.ts';
 
-/** What becomes of a delivery whose outcome nobody knows: it is asked for, waited for, or acknowledged, at any time. */
+/** A delivery whose outcome nobody knows is asked for, waited for, or acknowledged, at any time. */
 
 const engine = useEngine();
 const receivers: Receiver[] = [];
@@ -76,8 +76,8 @@ const postAck = (body: unknown) => postAckTo(engine, body);
 
 const hold = { onAmbiguous: 'hold' };
 
-describe('where it is to be asked for', () => {
-  test('it is delivered when the endpoint says that it was processed, and not sent again', async () => {
+describe('an unknown delivery that is to be asked for', () => {
+  test('is delivered when the endpoint says that it was processed, and not sent again', async () => {
     const it = await scene(reset, {}, okWith('{"result":{"processed":true}}'));
     expect((await it.becomes('delivered')).executions[0].attempts).toMatchObject([{ outcome: 'ambiguous' }]);
     expect(it.posts()).toHaveLength(1);
@@ -89,7 +89,7 @@ describe('where it is to be asked for', () => {
   test.each([
     ['404', status(404)],
     ['false', okWith('{"result":{"processed":false}}')],
-  ])('it is sent again, with the same id, when the endpoint answers %s', async (_, answer) => {
+  ])('is sent again, with the same id, when the endpoint answers %s', async (_, answer) => {
     const it = await scene(reset, {}, answer);
     await it.receiver.waitFor(() => it.posts().length === 1);
     it.receiver.switchTo(ok);
@@ -97,7 +97,7 @@ describe('where it is to be asked for', () => {
     expect(it.posts().map(({ headers }) => headers['webhook-id'])).toEqual([it.id, it.id]);
   });
 
-  test('it is given up, as not arrived, when the endpoint says so after the last attempt', async () => {
+  test('is given up, as not arrived, when the endpoint says so after the last attempt', async () => {
     const it = await scene(reset, { retry: { maxAttempts: 1 } }, status(404));
     expect((await it.becomes('failed')).executions[0]).toMatchObject({
       state: 'failed',
@@ -106,7 +106,7 @@ describe('where it is to be asked for', () => {
     });
   });
 
-  test('it is asked for again while the answer says nothing, within the window, and then needs a decision', async () => {
+  test('is asked for again while the answer says nothing, within the window, and then needs a decision', async () => {
     const it = await scene(reset, { reconcileWithinMs: 2_500 }, status(503));
     const asked = () => it.receiver.requests.filter(({ path }) => path.startsWith('/status')).length;
     await it.receiver.waitFor(() => asked() >= 2);
@@ -121,7 +121,7 @@ describe('where it is to be asked for', () => {
     expect(it.posts()).toHaveLength(1);
   });
 
-  test('an operation asks all its endpoints, also those that hold or resend by themselves', async () => {
+  test('is not asked for under an operation that holds it', async () => {
     const it = await scene(status(400), {}, okWith('{"result":{"processed":true}}'));
     await it.becomes('failed');
     it.receiver.switchTo(hang);
@@ -136,7 +136,7 @@ describe('where it is to be asked for', () => {
     expect((await retries.ended(started.id)).counts).toMatchObject({ delivered: 1, unknown: 0 });
   });
 
-  test('an endpoint that is to ask must say where, and not at an address within', async () => {
+  test('is at an endpoint that has to say where to ask, at no address within', async () => {
     const it = await scene(ok);
     const patch = (body: object) =>
       engine.client.call('PATCH', `/api/v1/endpoints/${it.endpoint.id}`, { key: it.tenant.key, body });
@@ -155,7 +155,7 @@ describe('where it is to be asked for', () => {
 });
 
 describe('an acknowledgement', () => {
-  test('settles what is held', async () => {
+  test('settles a held delivery', async () => {
     const it = await scene(hang, hold);
     await it.becomes('unknown');
     expect(await postAck(ack(it))).toEqual({ status: 200, body: { webhookId: it.id, outcome: 'settled' } });
@@ -167,14 +167,14 @@ describe('an acknowledgement', () => {
     expect(it.posts()).toHaveLength(1);
   });
 
-  test('stops the next attempt of what waits for one', async () => {
+  test('stops the next attempt of a delivery that waits for one', async () => {
     const it = await scene(status(500), { retry: { initialMs: 3_600_000, capMs: 3_600_000 } });
     await eventually('it waits', async () => (await it.show()).executions[0].state === 'scheduled');
     expect(await postAck(ack(it))).toMatchObject({ body: { outcome: 'settled' } });
     expect(await it.show()).toMatchObject({ state: 'delivered', attempts: 1 });
   });
 
-  test('of what is being sent is remembered, and its outcome makes it delivered', async () => {
+  test('of a delivery that is being sent is remembered, and its outcome makes it delivered', async () => {
     const it = await scene(hang, { timeoutMs: 1_500, ...hold });
     await it.receiver.waitFor(({ requests }) => requests.length === 1);
     expect(await postAck(ack(it))).toMatchObject({ body: { outcome: 'remembered' } });
@@ -244,7 +244,7 @@ describe('an acknowledgement', () => {
     ]);
   });
 
-  test('is not taken of what was never sent', async () => {
+  test('is not taken of a delivery that was never sent', async () => {
     const it = await scene(ok, { ratePerSecond: 0.01 });
     await it.becomes('delivered');
     const accepted = await engine.client.expect(202, 'POST', '/api/v1/events', {
@@ -262,7 +262,7 @@ describe('an acknowledgement', () => {
 test('a receiver that answers after the lease has ended has acknowledged it', async () => {
   const it = await scene(slow(1_200), { timeoutMs: 3_000, ...hold });
   await it.receiver.waitFor(({ requests }) => requests.length === 1);
-  // What the sweeper does when a lease has passed, while the request is still on the wire.
+  // As the sweeper does when a lease has passed, while the request is still on the wire.
   const { rows } = await engine.database.pool.query(
     'select id, lease_token from executions where delivery_id = $1',
     [uuidIn('delivery', it.id)],

@@ -6,7 +6,7 @@ import { useEngine, useScenes } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { ok, retryAfter, slow, status } from '../support/receivers/receiver-behaviour.ts';
 
-/** What holds deliveries back is shown by its name, and what an operator lifts goes on at once. */
+/** Each reason for waiting is shown by its name, and deliveries go on at once when an operator lifts it. */
 
 const engine = useEngine();
 let temporal: TemporalClient;
@@ -43,7 +43,7 @@ const reasons = (waits: { what: string }[]): string[] => waits.map(({ what }) =>
 /** Fails again after 2 s, for good after the second attempt. */
 const again = { protect: false, retry: { maxAttempts: 5, initialMs: 2_000, factor: 1, capMs: 2_000 } };
 
-describe('what an operation has at an endpoint that is disabled', () => {
+describe('an item at an endpoint that is disabled', () => {
   test('waits for it to be enabled, and is delivered then', async () => {
     const it = await scene([slow(100), ok]);
     await it.seed(600);
@@ -98,7 +98,7 @@ describe('what an operation has at an endpoint that is disabled', () => {
   });
 
   test.each([['enable'], ['patience']] as const)(
-    'is with its operation where the live lane sends it, and sees the end of it: %s',
+    'belongs to its operation where the live lane sends it, and sees the end of its wait: %s',
     async (end) => {
       const it = await scene([status(503)], again);
       await it.seed(3);
@@ -142,7 +142,7 @@ describe('what an operation has at an endpoint that is disabled', () => {
   });
 });
 
-test('what a Retry-After holds back is named and counted, and goes on as soon as the endpoint is enabled', async () => {
+test('deliveries that a Retry-After holds back are named and counted, and go on as soon as the endpoint is enabled', async () => {
   const it = await scene([retryAfter(3_600)], {
     retry: { maxAttempts: 5, initialMs: 50, factor: 1, capMs: 50 },
   });

@@ -76,7 +76,7 @@ test('no endpoint gets more than its canary before that has come back', async ()
   expect(await it.retries.ended(id)).toMatchObject({ state: 'cancelled', counts: { cancelled: 96 } });
 });
 
-test('what fails too much is halted with its numbers, and is cancelled like any other', async () => {
+test('an operation that fails too much is halted with its numbers, and is cancelled like any other', async () => {
   const it = await scene([status(400)]);
   await it.seed(3_000);
   const { id } = await it.retries.start({
@@ -93,7 +93,7 @@ test('what fails too much is halted with its numbers, and is cancelled like any 
   expect(ended.counts.failed + ended.counts.cancelled).toBe(3_000);
 });
 
-test('what is resumed is judged by what it does from then on', async () => {
+test('an operation that is resumed is judged by its attempts from then on', async () => {
   const it = await scene([status(400)]);
   await it.seed(1_000);
   const { id } = await it.retries.start({

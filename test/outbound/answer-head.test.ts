@@ -35,8 +35,8 @@ function told(answer: string, cuts: number[] = []): string {
     .join('');
 }
 
-describe('what is told of an answer', () => {
-  test('is the same in whatever pieces it comes', () => {
+describe('the part of an answer that is told', () => {
+  test('is the same in whatever pieces the answer comes', () => {
     fc.assert(
       fc.property(fc.array(anyHead, { minLength: 1, maxLength: 3 }), fc.array(fc.nat()), (heads, cuts) => {
         const answer = `${heads.join('')}body\r\n\r\n`;

@@ -185,7 +185,7 @@ describe('an attempt whose answer is missing or broken', () => {
     ['a reset', behave.reset, 'connection_reset'],
     ['a silent close', behave.closeSilently, 'connection_reset'],
     ['a close within the header', behave.halfHeader, 'invalid_response'],
-    ['what is not HTTP', behave.malformed, 'invalid_response'],
+    ['an answer that is not HTTP', behave.malformed, 'invalid_response'],
     ['a header without end', behave.endlessHeaders, 'invalid_response'],
   ])('%s is ambiguous and never sent again by itself', async (_title, behaviour, fault) => {
     const receiver = await receiving(behaviour);
@@ -227,7 +227,7 @@ describe('the total time', () => {
     expectAbout(result, 150);
   });
 
-  test('bounds the wait for a socket; what ends there was never sent and is no attempt', async () => {
+  test('bounds the wait for a socket; a request that ends there was never sent and is no attempt', async () => {
     const receiver = await receiving(behave.hang);
     const client = sending({ maxSocketsPerOrigin: 1 });
     const first = client.send(to(receiver.url(), { timeoutMs: 300 }));
@@ -238,7 +238,7 @@ describe('the total time', () => {
     expect(receiver.countOf('dlv_2')).toBe(0);
   });
 
-  test('closes the socket of what it ended', async () => {
+  test('closes the socket of an attempt that it ended', async () => {
     const receiver = await receiving(behave.hang);
     const client = sending();
     await client.send(to(receiver.url(), { timeoutMs: 50 }));
@@ -289,7 +289,7 @@ describe('the deadline', () => {
 });
 
 describe('closing', () => {
-  test('lets what is on the wire end, releases what waits and what comes later', async () => {
+  test('lets requests on the wire end, and releases those that wait and those that come later', async () => {
     const receiver = await receiving(behave.slow(80));
     const client = sending({ maxSocketsPerOrigin: 1 });
     const onTheWire = client.send(to(receiver.url()));
@@ -314,7 +314,7 @@ describe('addresses', () => {
     expect(receiver.connections).toBe(0);
   });
 
-  test('a name may change its answers: what is connected to is what was checked', async () => {
+  test('a name may change its answers: the address that is connected to is the one that was checked', async () => {
     const receiver = await receiving();
     const answers = ['127.0.0.1', '10.0.0.1'];
     let asked = 0;
@@ -401,7 +401,7 @@ function excerptOf(result: AttemptResult): string {
   return result.kind === 'answered' ? Buffer.from(result.excerpt).toString('latin1') : '';
 }
 
-/** The bound plus what a loaded machine may add; never less than the bound. */
+/** The bound plus the delay that a loaded machine may add; never less than the bound. */
 function expectAbout(result: AttemptResult, ms: number): void {
   if (result.kind === 'released') throw new Error('released');
   expect(result.durationMs).toBeGreaterThanOrEqual(ms - 2);

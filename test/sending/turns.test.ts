@@ -23,10 +23,10 @@ function gaps(at: (number | undefined)[]): number[] {
   return sorted.slice(1).map((ms, n) => ms - (sorted[n] ?? 0));
 }
 
-/** What lies between two readings of the clock here. */
+/** The time between two readings of the clock here. */
 const SLACK_MS = 1;
 
-test('what is in time goes at its turn', async () => {
+test('a send that is in time goes at its turn', async () => {
   const nowMs = performance.now();
   const all = [0, 20, 40].map((ms) => ({ atMs: nowMs + ms, paces: [pace(20)] }));
   const went = await send(new Turns(), all);
@@ -34,7 +34,7 @@ test('what is in time goes at its turn', async () => {
   for (const gap of gaps(went)) expect(gap).toBeGreaterThanOrEqual(20 - SLACK_MS);
 });
 
-test('what comes late goes apart all the same', async () => {
+test('sends that come late go apart all the same', async () => {
   const nowMs = performance.now();
   const all = [-400, -370, -340, -310].map((ms) => ({ atMs: nowMs + ms, paces: [pace(30)] }));
   const went = await send(new Turns(), all);
@@ -42,7 +42,7 @@ test('what comes late goes apart all the same', async () => {
   for (const gap of gaps(went)) expect(gap).toBeGreaterThanOrEqual(30 - SLACK_MS);
 });
 
-test('what stood still with the whole process goes apart, too', async () => {
+test('sends that stood still with the whole process go apart, too', async () => {
   const nowMs = performance.now();
   const sending = send(
     new Turns(),
@@ -52,7 +52,7 @@ test('what stood still with the whole process goes apart, too', async () => {
   for (const gap of gaps(await sending)) expect(gap).toBeGreaterThanOrEqual(30 - SLACK_MS);
 });
 
-test('what is of two paces goes when both allow it', () => {
+test('a send of two paces goes when both allow it', () => {
   const turns = new Turns();
   const atMs = performance.now() - 300;
   expect(turns.go({ atMs, paces: [pace(50), pace(80, 'b')] })).toBe(0);
@@ -61,14 +61,14 @@ test('what is of two paces goes when both allow it', () => {
   expect(turns.go({ atMs: atMs + 90, paces: [pace(50, 'c')] })).toBe(0);
 });
 
-test('a rate that has become slower or faster holds nothing back longer than the one before was late', () => {
+test('a rate that has become slower or faster holds no send back longer than the one before was late', () => {
   const turns = new Turns();
   const atMs = performance.now();
   expect(turns.go({ atMs, paces: [pace(1)] })).toBe(0);
   expect(turns.go({ atMs: performance.now(), paces: [pace(100_000)] })).toBeLessThan(50);
 });
 
-test('what comes late alone is never given back, what would have to wait far beyond its turn is', async () => {
+test('a single late send is never given back; one that would have to wait far beyond its turn is', async () => {
   const turns = new Turns();
   const atMs = performance.now() - 5_000;
   expect(turns.go({ atMs, paces: [pace(50)] })).toBe(0);

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 
-/** What is still closing after the last test gets this long; what is open then was leaked by a test. */
+/** Anything still closing after the last test gets this long; anything open then was leaked by a test. */
 const EXIT_WITHIN_MS = 10_000;
 
 /** The jest reporter that ends a run with `N passed, N failed[, N skipped]`, for people and programs to read. */

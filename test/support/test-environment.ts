@@ -8,7 +8,7 @@ import { startEmbeddedTemporal } from '../../src/embedded/temporal/temporal.ts';
 import { migrate } from '../../src/store/db/migrate.ts';
 import { workflowBundleFile } from './engine/workflow-bundle.ts';
 
-/** What one test run shares: a Postgres with a migrated template, a Temporal server, the workflow bundle. */
+/** The parts that one test run shares: a Postgres with a migrated template, a Temporal server, the workflow bundle. */
 export type TestEnvironment = {
   /** For the environment of jest. */
   variables: Record<string, string>;

@@ -19,7 +19,7 @@ export function use<Part extends object>(
   return part;
 }
 
-/** Closes after each test what was handed to the function that it returns, which hands it back. */
+/** Returns a function that hands back the part it is given, and closes that part after the test. */
 export function closedAfterEach(): <Part extends { close(): Promise<void> }>(part: Part) => Part {
   const parts: { close(): Promise<void> }[] = [];
   afterEach(() => Promise.all(parts.splice(0).map((part) => part.close())));

@@ -24,7 +24,7 @@ const failing: [string, (address: string) => Promise<number>, number, number][] 
 ];
 
 test.each(failing)(
-  'what fails to authenticate (%s) is limited by its address, and nothing else is',
+  'a call that fails to authenticate (%s) is limited by its address, and no other call is',
   async (_, fail, failure, refusal) => {
     const [theirs, others] = [nextAddress(), nextAddress()];
     const valid = () => status('GET', '/api/v1/endpoints', theirs, `Bearer ${api.key}`);

@@ -8,7 +8,7 @@ import { rowCounts } from '../support/api/api-world.ts';
 import { startTestApi } from '../support/api/test-api.ts';
 import { useApiWorld } from '../support/api/use-api.ts';
 
-/** What five more surfaces are sent by those who mean no good: each must answer in its own words, and never with a 5xx. */
+/** Requests to the five other surfaces from those who mean no good: each answers in its own words, never with a 5xx. */
 
 const world = useApiWorld();
 const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0], SURFACES).filter(
@@ -68,7 +68,7 @@ describe.each(others.map((surface) => [surface.name, surface] as const))('%s', (
       expect(surface.prefixes.some((prefix) => path === prefix || path.startsWith(`${prefix}/`))).toBe(true);
   });
 
-  test('words what it has no route for, and a path that is not encoded correctly', async () => {
+  test('words an unknown route, and a path that is not encoded correctly', async () => {
     for (const prefix of surface.prefixes)
       for (const path of [`${prefix}/no/such/thing/here`, `${prefix}/%`, `${prefix}/%E0%A4%A`]) {
         const answer = await send(world.api.url, 'POST', path, { body: '{}' });
@@ -77,7 +77,7 @@ describe.each(others.map((surface) => [surface.name, surface] as const))('%s', (
       }
   });
 
-  test('refuses who shows no credential, or a wrong one, and says nothing of what is inside', async () => {
+  test('refuses a caller who shows no credential, or a wrong one, and says nothing of what is inside', async () => {
     for (const route of own.filter(({ access }) => access.of !== 'anyone'))
       for (const headers of [{}, { authorization: 'Bearer rdk_wrong', 'x-api-key': 'rdk_wrong' }]) {
         const answer = await send(world.api.url, route.method.toUpperCase(), pathOf(route), {
@@ -189,7 +189,7 @@ const names = [
   ...['confirmDuplicateRisk', 'target', 'url'],
 ];
 
-test('whatever is sent, no 5xx', async () => {
+test('no request gets a 5xx, whatever it holds', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom(...routes),

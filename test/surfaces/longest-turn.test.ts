@@ -8,7 +8,7 @@ import { rowCounts } from '../support/api/api-world.ts';
 import { useApiWorld } from '../support/api/use-api.ts';
 import { patient } from '../support/patience.ts';
 
-/** What an idle machine stays far below; a body that is turned into a list of errors takes seconds. */
+/** An idle machine stays far below this; a body that is turned into a list of errors takes seconds. */
 const LONGEST_TURN_MS = patient(200);
 
 /** Bodies that cost the most to read, to parse, to validate or to complain about, for as much as they are allowed to be. */

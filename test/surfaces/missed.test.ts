@@ -5,7 +5,7 @@ import { useApi } from '../support/api/use-api.ts';
 import { seedEndpoint } from '../support/engine/failed-deliveries.ts';
 import { createMinkaScene } from '../support/surfaces/minka-scene.ts';
 
-/** What a disabled endpoint missed can be had by every surface once it is enabled. */
+/** Deliveries that a disabled endpoint missed can be had by every surface once it is enabled. */
 
 const api = useApi();
 

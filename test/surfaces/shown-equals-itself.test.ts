@@ -13,7 +13,7 @@ import { createMinkaScene, type MinkaScene } from '../support/surfaces/minka-sce
 
 /**
  * Every time, id and cursor that an answer of any surface shows, given back to every parameter that takes one, is equal to
- * what it came from: a closed bound includes it, an open one excludes it; an id selects its own; behind a last page is
+ * its origin: a closed bound includes it, an open one excludes it; an id selects its own; behind a last page is
  * nothing. The tables below are compared with the OpenAPI document: a parameter that is missing here fails.
  */
 
@@ -32,7 +32,7 @@ const both = (key: string, bound: Bound): [string, Bound][] => [
   [key.replace(' /', ' /2023-08-01/'), bound],
 ];
 
-/** What each bound means at its end. */
+/** The side of each bound, whether its end is closed or open, and the time that it compares. */
 const BOUNDS = new Map<string, Bound>([
   ['get /api/v1/deliveries from', ['from', 'closed', 'accepted']],
   ['get /api/v1/deliveries to', ['to', 'open', 'accepted']],
@@ -65,7 +65,7 @@ const KEPT = [
   'post /api/v1/events occurredAt',
   'post /api/v1/events [].occurredAt',
   'post /api/v1/retries options.notBefore',
-  // Bounds of what is unknown: nothing is, here. The filter is the one of retries.
+  // Bounds of unknown deliveries: there are none here. The filter is the one of retries.
   `${RESOLVE} select.filter.from`,
   `${RESOLVE} select.filter.to`,
   `${RESOLVE} select.filter.lastAttemptAfter`,
@@ -81,7 +81,7 @@ type Row = {
   batch: string;
 } & Record<Clock, string>;
 
-/** What each parameter selects by; the id of a row is spelled as the surface shows it. */
+/** The id of a row that each parameter selects by, spelled as the surface shows it. */
 const IDS = new Map<string, (row: Row) => string>([
   ['get /api/v1/deliveries endpointIds[]', () => showId('endpoint', scene.bridge.id)],
   ['get /api/v1/deliveries dispatchBatchIds[]', ({ batch }) => batch],
@@ -108,7 +108,7 @@ const IDS = new Map<string, (row: Row) => string>([
   [`${JH_SEARCH} dispatchBatchId[]`, ({ batch }) => batch],
 ]);
 
-/** Ids that select nothing of a list: who acknowledges, what failed elsewhere, which handoff of the receipt is meant. */
+/** Ids that select nothing of a list: of an acknowledgement, of failures elsewhere, of the handoff that is meant. */
 const OTHER_IDS = [
   'post /api/v1/acks endpointId',
   'post /api/v1/acks webhookId',
@@ -124,7 +124,7 @@ const OTHER_IDS = [
 
 const AGES = '0001-01-01T00:00:00Z';
 const EVER = '9999-12-31T23:59:59.999Z';
-/** What else a request must say, so that the parameter alone decides. */
+/** Further members that a request must have, so that the parameter alone decides. */
 const BESIDE: Record<string, object> = {
   'post /v1/replays time_range.since': { source_id: 'seed', time_range: { until: EVER } },
   'post /v1/replays time_range.until': { source_id: 'seed', time_range: { since: AGES } },
@@ -274,7 +274,7 @@ function request(key: string, value: string): [string, string, object?] {
 const pageOf = (path: string): Record<string, string> =>
   path.includes('executions') ? { pageSize: '100' } : { limit: '100' };
 
-/** Which rows a request selects, by what it answers or by what its operation makes of it. */
+/** The rows that a request selects, by its answer or by the ledger of its operation. */
 async function selected(key: string, value: string): Promise<string[]> {
   const [method, path, body] = request(key, value);
   const answer = await call(method, path, body);
@@ -288,7 +288,7 @@ async function selected(key: string, value: string): Promise<string[]> {
 
 const isList = (key: string) => key.startsWith('get') || key.startsWith(JH_SEARCH);
 
-/** What an operation takes up; afterwards it is as if it had never been. */
+/** The deliveries that an operation takes up; afterwards it is as if it had never been. */
 async function frozen(id: Id<'operation'>): Promise<string[]> {
   const { pool } = api.database;
   while (await freezeNext(pool, id));
@@ -322,7 +322,7 @@ function rowOf(item: any): string[] {
   return rows.filter(of).map(({ delivery }) => delivery);
 }
 
-/** Every time in the answers of every list and of what it lists. */
+/** Every time in the answers of every list and of its entries. */
 async function timesShown(): Promise<string[]> {
   const first = rows[0] as Row;
   const paths = [
@@ -357,7 +357,7 @@ describe('a time that is shown', () => {
     const inside = (row: string, time: string) =>
       (ends === 'closed' && row === time) || (side === 'from' ? row > time : row < time);
     const own = [...new Set(rows.map((row) => row[clock]))];
-    // What starts an operation, and the surface with a quota, are given the times of the rows alone.
+    // Requests that start an operation, and the surface with a quota, are given the times of the rows alone.
     const times = isList(key) && !key.includes('/v1/tenants/') ? [...new Set([...own, ...shownTimes])] : own;
     const minuteAgo = new Date(Date.now() - 60_000).toISOString();
     for (const time of times.filter((each) => !key.includes('startDateTime') || each < minuteAgo)) {
@@ -438,11 +438,11 @@ const REFUSED = [
 ];
 
 describe.each([...BOUNDS.keys(), ...KEPT])('a time given to %s', (key) => {
-  test('is taken with any offset, of any year, and what it starts selects to its end', async () => {
+  test('is taken with any offset, of any year, and an operation that it starts selects to its end', async () => {
     for (const time of TAKEN) {
       const [method, path, body] = request(key, time);
       const answer = await call(method, path, body);
-      // A poll begins in the past; other members of what is kept are missing here.
+      // A poll begins in the past; requests that keep a time lack other members here.
       const may = KEPT.includes(key) || key.includes('startDateTime') ? [200, 400] : [200, 202, 429];
       expect([time, may.includes(answer.status), answer.text]).toEqual([time, true, answer.text]);
       if (answer.status > 299 || isList(key)) continue;
@@ -541,7 +541,7 @@ describe('a cursor', () => {
         given.set(key, cursor);
         const next = await page(key, cursor);
         expect((await page(key, cursor)).text).toBe(next.text);
-        // Polling goes on for ever: what is behind the last page may still come.
+        // Polling goes on for ever: rows behind the last page may still come.
         if (key.includes('polling') && listed(next.body).length === 0) {
           expect(nextOf(next)).toBe(cursor);
           break;

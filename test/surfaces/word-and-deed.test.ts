@@ -33,21 +33,21 @@ const SINGLE: readonly SurfaceCall[] = [
 const CALLS = [...SINGLE, ...BULK];
 type Call = (typeof CALLS)[number];
 
-/** What an answer says of the delivery: that it will be sent, that it will not, to wait and see, or nothing of it. */
+/** The word of an answer on the delivery: that it will be sent, that it will not, to wait and see, or nothing of it. */
 interface Said {
   sent?: boolean | 'wait';
   status: number;
   text: string;
 }
 
-/** One delivery, how it stood, what was said of it and what was done. */
+/** One delivery, its situation, the word on it and the deed. */
 interface Line extends Said {
   call: Call;
   situation: Situation;
   endpoint: EndpointSituation;
   deliveryId: Id<'delivery'>;
   endpointId: string;
-  /** What the ledger of the operation says of it; absent where it was not selected. */
+  /** Its entry in the ledger of the operation; absent where it was not selected. */
   ledger?: string;
   requests: number;
   ends: string;
@@ -69,7 +69,7 @@ afterAll(async () => {
   await Promise.all(scenes.map((it) => it.close()));
 });
 
-/** Asks for the retry of a delivery in each situation, by each call; returns what tells how it ended. */
+/** Asks for the retry of a delivery in each situation, by each call; returns a function that tells how each ended. */
 async function askAt(endpoint: EndpointSituation): Promise<() => Promise<Line[]>> {
   const it = await createScene(engine, [ok], {
     retry: { maxAttempts: 5, initialMs: 20, factor: 1, capMs: 20 },
@@ -124,7 +124,7 @@ async function askAt(endpoint: EndpointSituation): Promise<() => Promise<Line[]>
 
 const surfaceOf = (call: Call) => call.split(' ')[0] ?? '';
 
-/** An item is sent, and so is what another execution will send; nothing else that is excluded is. */
+/** An item is sent, and so is a delivery that another execution will send; no other excluded one is. */
 function promisedBy({ became, reason }: { became: string; reason?: string }): boolean {
   return became !== 'excluded' || reason === 'coalesced';
 }
@@ -146,7 +146,7 @@ function wordOf(call: Call, { status, text }: SurfaceAnswer): Said {
     case 'zen-mesh batch':
       return { ...said, sent: JSON.parse(text).queued === 1 };
     case 'flowrelay':
-      // What somebody else may send is refused there with the advice to wait: neither promise nor denial.
+      // A delivery that somebody else may send is refused there with the advice to wait: neither promise nor denial.
       return { ...said, sent: status === 202 || (/^.*not terminal/.test(text) ? 'wait' : false) };
     default:
       // Its printed success promises nothing, and its refusal is one.
@@ -171,8 +171,8 @@ async function operationsOf(it: Scene): Promise<string[]> {
 }
 
 /**
- * By delivery and surface what the operation that was asked for made of it: the reason it was excluded, or `item`. Where
- * filters run again, a repeat becomes an item that can only end ignored: it is told by its reason, too.
+ * The fate of each delivery in the operation that was asked for, by delivery and surface: the reason it was excluded,
+ * or `item`. Where filters run again, a repeat becomes an item that can only end ignored: its reason is told, too.
  */
 async function ledgerOf(it: Scene, earlier: string[]): Promise<Map<string, string>> {
   const { rows } = await engine.database.pool.query<{ id: string; surface: string; became: string }>(
@@ -204,7 +204,7 @@ function requestsOf(it: Scene): Map<string, number> {
   return counts;
 }
 
-/** What each call may do, where the function says it all; the others select less, or ask for a replay. */
+/** The request of each call, where the function says it all; the others select less, or ask for a replay. */
 const REQUESTS: Partial<Record<Call, RetryRequest>> = {
   native: { kind: 'retry', takesOverScheduled: false, takesOverStopped: true, matchesFilters: false },
   'native bulk': { kind: 'retry', takesOverScheduled: false, takesOverStopped: false, matchesFilters: false },
@@ -232,10 +232,10 @@ const brief = ({ text, ...line }: Line) => ({ ...line, text: text.slice(0, 200) 
 
 describe.each(ENDPOINTS)('at an endpoint that is %s', (endpoint) => {
   const here = () => lines.filter((line) => line.endpoint === endpoint);
-  /** What was on the wire when it was asked for is sent already, whatever becomes of the endpoint. */
+  /** A delivery that was on the wire when its retry was asked for is sent already, whatever becomes of the endpoint. */
   const inFlight = (line: Line) => line.situation === 'on the wire' && endpoint !== 'enabled';
 
-  test.each(CALLS)('%s: who is told that it will be sent gets it, and nobody else does', (call) => {
+  test.each(CALLS)('%s: a delivery that is said to be sent arrives, and no other does', (call) => {
     const of = here().filter((line) => line.call === call);
     expect(of).toHaveLength(SITUATIONS.length);
     for (const line of of) {

@@ -80,7 +80,7 @@ describe('an act leaves one line', () => {
   });
 });
 
-describe('an operation leaves one line for what is done to it', () => {
+describe('an operation leaves one line for each act on it', () => {
   test('with ids, counts and codes, and no words of a customer', async () => {
     const [delivery] = await seedFailedDeliveries(api, 1);
     const canary = 'canary-words';
@@ -180,7 +180,7 @@ describe('a refusal leaves one line with the id that it was answered with', () =
     expect(JSON.stringify(left)).not.toContain('canary');
   });
 
-  test('and what is answered with success leaves none', async () => {
+  test('and a success leaves none', async () => {
     expect(await linesOf(() => api.call('GET', '/api/v1/deliveries'))).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 
 describe('the metrics', () => {
-  test('are shown with what was measured, beside those of the process', async () => {
+  test('are shown with their values, beside those of the process', async () => {
     const metrics = createMetrics();
     metrics.attempts.inc({ outcome: 'delivered', lane: 'bulk' });
     metrics.attemptDuration.observe({ lane: 'bulk' }, 0.2);

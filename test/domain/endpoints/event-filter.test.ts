@@ -16,13 +16,13 @@ describe('a filter', () => {
     ['compares strings', { 'data.currency': { $gt: 'DKK' } }, true],
     ['orders no different types', { 'data.currency': { $gt: 1 } }, false],
     ['knows lists', { 'data.currency': { $in: ['USD', 'EUR'] } }, true],
-    ['knows what is not in a list', { 'data.currency': { $nin: ['USD'] } }, true],
-    ['takes what is missing for different', { 'data.missing': { $ne: 1 } }, true],
-    ['takes what is missing for not listed', { 'data.missing': { $nin: [1] } }, true],
+    ['knows a value that is not in a list', { 'data.currency': { $nin: ['USD'] } }, true],
+    ['takes a missing member for different', { 'data.missing': { $ne: 1 } }, true],
+    ['takes a missing member for not listed', { 'data.missing': { $nin: [1] } }, true],
     ['finds null', { 'data.note': null }, true],
     ['tells null from missing', { 'data.missing': null }, false],
     ['sees that null is there', { 'data.note': { $exists: true } }, true],
-    ['sees what is missing', { 'data.missing': { $exists: false } }, true],
+    ['sees that a member is missing', { 'data.missing': { $exists: false } }, true],
     ['goes into arrays by index', { 'items.0.sku': 'x' }, true],
     ['knows no length', { 'items.length': { $exists: true } }, false],
     ['reads names with dots', { 'data.a\\.b': 1 }, true],
@@ -80,7 +80,7 @@ test.each([
   [['a', 'invoice.*'], 'invoice.line.added', true],
   [['*'], 'anything', true],
   [['*', 'a'], 'b', true],
-  // What Redrive itself makes is for those who name it.
+  // Events that Redrive itself makes are for endpoints that name their type.
   [['*'], 'file.failed.v2', false],
   [['*', 'file.failed.v2'], 'file.failed.v2', true],
 ])('types %j want %s: %s', (patterns, type, expected) => {

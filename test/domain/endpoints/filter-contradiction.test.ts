@@ -40,7 +40,7 @@ test.each<[EventFilter]>([
   expect(contradictions(filter)).toEqual([]);
 });
 
-test('what is called a contradiction matches no payload', () => {
+test('a filter that is called a contradiction matches no payload', () => {
   const scalar = fc.constantFrom<(string | number | boolean | null)[]>(1, 2, 'a', 'b', true, null);
   const bound = fc.constantFrom(1, 2, 'a', 'b');
   const condition = fc.oneof(

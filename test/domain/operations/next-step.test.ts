@@ -69,7 +69,7 @@ const anyFacts: fc.Arbitrary<OperationFacts> = fc
   })
   .map(present);
 
-/** Leaves out what is undefined, as the store does. */
+/** Leaves out undefined members, as the store does. */
 function present<T extends object>(facts: T): OperationFacts {
   return Object.fromEntries(
     Object.entries(facts).filter(([, value]) => value !== undefined),
@@ -96,10 +96,10 @@ describe('the next step of an operation', () => {
     });
   });
 
-  test('never selects nor sends what its owner has stopped', () => {
+  test('never selects nor sends for an operation that its owner has stopped', () => {
     always(({ control, interactive }, step) => {
       if (control !== 'run') expect(step.do).not.toBe('select');
-      // What the live lane has on the wire is seen through; nothing of it is claimed then.
+      // Requests that the live lane has on the wire are seen through; nothing of the operation is claimed then.
       if (control !== 'run' && !interactive) expect(step.do).not.toBe('dispatch');
     });
   });
@@ -122,7 +122,7 @@ describe('the next step of an operation', () => {
     });
   });
 
-  test('cancels what is unsent before anything else once that is asked for', () => {
+  test('cancels unsent items before anything else once that is asked for', () => {
     always((facts, step) => {
       if (
         !hasEnded(facts.state) &&
@@ -135,7 +135,7 @@ describe('the next step of an operation', () => {
   });
 });
 
-describe('what an operation waits for', () => {
+describe('the wait of an operation', () => {
   const step = (facts: Partial<OperationFacts>, parts: Partial<Omit<OperationCounts, 'expected'>> = {}) =>
     nextStep({
       state: 'running',
@@ -148,7 +148,7 @@ describe('what an operation waits for', () => {
       ...facts,
     });
 
-  test('is whatever comes first: something to claim, a lease that ends, a canary that is late', () => {
+  test('is for whatever comes first: something to claim, a lease that ends, a canary that is late', () => {
     const facts = { claimableInMs: 242_000, leaseInMs: 90_000, judgeInMs: 60_000 };
     expect(step(facts, { queued: 9, sending: 1 })).toEqual({ do: 'wait', ms: 60_000, until: 'judged' });
     expect(step({ ...facts, judgeInMs: 100_000 }, { queued: 9, sending: 1 })).toEqual({
@@ -168,7 +168,7 @@ describe('what an operation waits for', () => {
     });
   });
 
-  test('is what it joined, once nothing of its own is left, asked after ever less often', () => {
+  test('is for the executions that it joined, once nothing of its own is left, and they are asked after ever less often', () => {
     expect(step({ joinedInMs: 0 })).toEqual({ do: 'wait', ms: 1_000, until: 'joined' });
     expect(step({ joinedInMs: 0, ageMs: 120_000 })).toMatchObject({ ms: 12_000 });
     expect(step({ joinedInMs: 0, ageMs: 86_400_000 })).toMatchObject({ ms: 60_000 });
@@ -177,7 +177,7 @@ describe('what an operation waits for', () => {
     expect(step({})).toEqual({ do: 'close' });
   });
 
-  test('is for a cancel what is on the wire, and nothing else', () => {
+  test('is under a cancel for requests on the wire, and for nothing else', () => {
     const facts = { control: 'cancel', state: 'closing', reconcileInMs: 3_600_000, joinedInMs: 9 } as const;
     expect(step({ ...facts, leaseInMs: 4_000 }, { sending: 1, unknown: 3 })).toEqual({
       do: 'wait',
@@ -190,7 +190,7 @@ describe('what an operation waits for', () => {
     });
   });
 
-  test('is its expiry where a step of it has failed, whatever it was about to do', () => {
+  test('is for its expiry where a step of it has failed, whatever it was about to do', () => {
     always((facts, next) => {
       if (facts.stuck && !hasEnded(facts.state)) expect(next).toMatchObject({ do: 'wait', until: 'expiry' });
     });
@@ -202,7 +202,7 @@ describe('what an operation waits for', () => {
   });
 });
 
-/** What a step does to an operation of so many items, in a world where things take their time. */
+/** The course of an operation of so many items, step by step, in a world where things take their time. */
 class Story {
   facts: OperationFacts;
   steps = 0;

@@ -40,8 +40,8 @@ const heldBy = (holder: Holder, more: Partial<RetryFacts> = {}): RetryFacts => (
   ...more,
 });
 
-describe('what becomes of a retry of a delivery', () => {
-  test('which failed, was cancelled or ignored, and of a replay of a delivered one: it is sent', () => {
+describe('a retry of a delivery', () => {
+  test('that failed, was cancelled or was ignored is sent, and so is a replay of a delivered one', () => {
     for (const delivery of DELIVERY_STATES.filter((state) => state !== 'delivered'))
       expect(retryFate({ ...failed, delivery }, plain)).toEqual({ fate: 'will_be_sent', takesOver: false });
     expect(retryFate({ ...failed, delivery: 'delivered' }, { ...plain, kind: 'replay' })).toMatchObject({
@@ -49,7 +49,7 @@ describe('what becomes of a retry of a delivery', () => {
     });
   });
 
-  test('which is delivered: nothing, whatever else is known of it', () => {
+  test('that is delivered does nothing, whatever else is known of the delivery', () => {
     const opens: RetryFacts['open'][] = [
       undefined,
       { state: 'sending' },
@@ -63,7 +63,7 @@ describe('what becomes of a retry of a delivery', () => {
         ).toEqual({ fate: 'cannot', reason: 'already_delivered' });
   });
 
-  test('which is on the wire: it joins; one whose outcome is unknown waits for it; neither is taken over', () => {
+  test('that is on the wire joins; of one whose outcome is unknown it waits for that; neither takes over', () => {
     expect(retryFate({ ...failed, open: { state: 'sending' } }, taking)).toEqual({ fate: 'joins' });
     expect(retryFate({ ...failed, open: { state: 'unknown' } }, taking)).toEqual({
       fate: 'waits',
@@ -71,19 +71,19 @@ describe('what becomes of a retry of a delivery', () => {
     });
   });
 
-  test('which somebody else will send: it joins, or takes over where it may', () => {
+  test('that somebody else will send joins, or takes over where it may', () => {
     for (const holder of [{ by: 'live_lane' } as const, operation(), operation({ state: 'selecting' })]) {
       expect(retryFate(heldBy(holder), single)).toEqual({ fate: 'joins' });
       expect(retryFate(heldBy(holder), taking)).toEqual({ fate: 'will_be_sent', takesOver: true });
     }
   });
 
-  test('which an operation holds that ends: every request takes it over', () => {
+  test('that is held by an operation that ends takes over, whatever the request', () => {
     for (const holder of [operation({ control: 'cancel' }), operation({ state: 'closing' })])
       expect(retryFate(heldBy(holder), plain)).toEqual({ fate: 'will_be_sent', takesOver: true });
   });
 
-  test('which a stopped operation holds: a single retry takes over, any other waits for what stopped it', () => {
+  test('that is held by a stopped operation takes over if it is single, and otherwise waits for that pause, halt or canary', () => {
     for (const [stopped, word] of [
       [operation({ control: 'pause', state: 'paused' }), 'pause'],
       [operation({ control: 'pause' }), 'pause'],
@@ -96,7 +96,7 @@ describe('what becomes of a retry of a delivery', () => {
     }
   });
 
-  test('whose endpoint takes nothing, or whose payload is gone: nothing, and what is open is left alone', () => {
+  test('whose endpoint takes nothing, or whose payload is gone, does nothing, and leaves an open execution alone', () => {
     for (const facts of [failed, heldBy({ by: 'live_lane' }), heldBy(operation({ control: 'pause' }))]) {
       expect(retryFate({ ...facts, endpoint: 'disabled' }, taking)).toEqual({
         fate: 'cannot',
@@ -113,7 +113,7 @@ describe('what becomes of a retry of a delivery', () => {
     }
   });
 
-  test('which repeats another, or changed after the request: nothing, as long as nobody sends it already', () => {
+  test('that repeats another, or changed after the request, does nothing, as long as nobody sends it already', () => {
     expect(retryFate({ ...failed, suppressedDuplicate: true, payloadKept: false }, plain)).toEqual({
       fate: 'cannot',
       reason: 'suppressed_duplicate',
@@ -156,7 +156,7 @@ describe('what becomes of a retry of a delivery', () => {
   });
 });
 
-test('what was sent again is left out, unless a replay of it was confirmed; what is under way goes on', () => {
+test('a delivery that was sent again is left out, unless a replay of it was confirmed; one under way goes on', () => {
   const resent = { ...failed, resent: true };
   const replay = { ...plain, kind: 'replay' } as const;
   const cannot = { fate: 'cannot', reason: 'resent' };

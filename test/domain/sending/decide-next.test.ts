@@ -39,7 +39,7 @@ function always(holds: (situation: Situation, next: ReturnType<typeof decideNext
   );
 }
 
-/** What is taken and not acknowledged is never sent again by itself, whatever the policy. */
+/** A request that was taken and not acknowledged is never sent again by itself, whatever the policy. */
 function isUnknown(
   { outcome, faultCode }: Situation['outcome'],
   onAmbiguous: Situation['onAmbiguous'],
@@ -47,16 +47,16 @@ function isUnknown(
   return outcome === 'ambiguous' && (faultCode === 'unacknowledged' || onAmbiguous !== 'resend');
 }
 
-describe('what follows an attempt', () => {
+describe('the state after an attempt', () => {
   test('is delivered after an acknowledgement and after nothing else', () => {
     always(({ outcome }, next) => expect(next.state === 'delivered').toBe(outcome.outcome === 'delivered'));
   });
 
-  test('is the queue again for what was released, however often it was attempted', () => {
+  test('is queued again after a release, however often it was attempted', () => {
     always(({ outcome }, next) => expect(next.state === 'queued').toBe(outcome.outcome === 'released'));
   });
 
-  test('is another try only while the policy allows one, and a failure after the last', () => {
+  test('is scheduled only while the policy allows another try, and failed after the last', () => {
     always(({ outcome, attempts, policy, onAmbiguous }, next) => {
       const triedAgain = TRIED_AGAIN.includes(outcome.outcome) && !isUnknown(outcome, onAmbiguous);
       expect(next.state === 'scheduled').toBe(triedAgain && attempts < policy.maxAttempts);
@@ -65,7 +65,7 @@ describe('what follows an attempt', () => {
     });
   });
 
-  test('waits neither less than the backoff nor less than Retry-After', () => {
+  test('is scheduled for no sooner than the backoff and Retry-After allow', () => {
     always(({ outcome, attempts, policy, random }, next) => {
       if (next.state !== 'scheduled') return;
       expect(next.delayMs).toBe(Math.max(backoffMs(policy, attempts, random), outcome.retryAfterMs ?? 0));
@@ -73,7 +73,7 @@ describe('what follows an attempt', () => {
     });
   });
 
-  test('is never a plain failure where it may have arrived and is not to be sent again: it is unknown, also after the last try', () => {
+  test('is never plainly failed where it may have arrived and is not to be sent again: it is unknown, also after the last try', () => {
     always(({ outcome, onAmbiguous }, next) => {
       expect(next.state === 'unknown').toBe(isUnknown(outcome, onAmbiguous));
       if (next.state === 'unknown') expect(next.probes).toBe(onAmbiguous === 'probe');
@@ -83,7 +83,7 @@ describe('what follows an attempt', () => {
   test.each([
     ['permanent', 'permanent'],
     ['gone', 'gone'],
-  ] as const)('is a failure at once for %s', (outcome, reason) => {
+  ] as const)('is failed at once where it was %s', (outcome, reason) => {
     always((situation) =>
       expect(decideNext({ ...situation, outcome: { outcome, mayHaveArrived: false } })).toEqual({
         state: 'failed',

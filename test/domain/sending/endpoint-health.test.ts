@@ -5,7 +5,7 @@ import { type EndpointHealth, reactTo, signOf } from '../../../src/domain/sendin
 const well: EndpointHealth = { streak: 0, openings: 0, resting: false, sinceHalvedMs: 60_000 };
 const none = { overloaded: 0, down: 0, alive: 0, inFlight: 64 };
 
-describe('what an outcome says of its endpoint', () => {
+describe('the signs of an endpoint’s health', () => {
   test.each([
     [{ httpStatus: 200 }, ['alive']],
     [{ httpStatus: 404, faultCode: 'http_4xx' as const }, ['alive']],
@@ -17,11 +17,11 @@ describe('what an outcome says of its endpoint', () => {
     [{ faultCode: 'dns_failure' as const }, ['down']],
     [{ faultCode: 'invalid_request' as const }, []],
     [{ faultCode: 'lease_lost' as const }, []],
-  ])('%j is %j', (outcome, signs) => expect([...signOf(outcome)].sort()).toEqual(signs));
+  ])('in the outcome %j are %j', (outcome, signs) => expect([...signOf(outcome)].sort()).toEqual(signs));
 });
 
 describe('the window', () => {
-  test('is half of what was on the wire when it is first overloaded, and then half of itself', () => {
+  test('is half of the requests on the wire when it is first overloaded, and then half of itself', () => {
     const first = reactTo(well, { ...none, overloaded: 3, alive: 61 }).health;
     expect(first.window).toBe(32);
     expect(
@@ -29,7 +29,7 @@ describe('the window', () => {
     ).toBe(16);
   });
 
-  test('is halved once for what was sent together', () => {
+  test('is halved once for requests that were sent together', () => {
     const halved = { ...well, window: 16, sinceHalvedMs: 20 };
     expect(reactTo(halved, { ...none, overloaded: 10, alive: 1 }).health.window).toBe(16);
   });
@@ -95,7 +95,7 @@ describe('the circuit', () => {
     expect(reactTo(health, { ...none, alive: 1 }).health).toMatchObject({ openings: 0, streak: 0 });
   });
 
-  test('learns nothing from what was on its way when it opened', () => {
+  test('learns nothing from requests that were on their way when it opened', () => {
     const resting = { ...well, streak: 20, openings: 1, resting: true, window: 1 };
     expect(reactTo(resting, down(100))).toEqual({ health: resting });
   });

@@ -13,7 +13,7 @@ import {
   SLOTTED_OPENS_MS,
 } from '../../../src/domain/sending/pacing.ts';
 
-/** More than what rounding costs, and less than anybody can see. */
+/** More than rounding costs, and less than anybody can see. */
 const EPSILON_MS = 1e-6;
 
 const anyRate = fc.oneof(
@@ -26,7 +26,7 @@ const anyAsking = fc.array(
     lane: anyLane,
     afterMs: fc.oneof(fc.constant(0), fc.nat({ max: 100 }), fc.nat({ max: 2_000 })),
     wanted: fc.integer({ min: 1, max: 300 }),
-    /** Of what is booked, this share is claimed; the rest is given back, now or after the next has booked. */
+    /** This share of a booking is claimed; the rest is given back, now or after the next has booked. */
     claimed: fc.oneof(fc.constant(1), fc.double({ min: 0, max: 1, noNaN: true })),
     late: fc.boolean(),
   }),
@@ -50,7 +50,7 @@ class Row {
     return { id, wanted, ratePerSecond, arrivalMs, slotted };
   }
 
-  /** Books, and returns what gives the rest back. */
+  /** Books, and returns a function that gives the rest back. */
   take(atMs: number[], afterMs: number, claimed: number): () => void {
     const beforeMs = this.arrivalMs;
     if (atMs.length > 0) this.arrivalMs = afterMs;
@@ -192,7 +192,7 @@ describe('live work while bulk work takes all it can', () => {
           nowMs += afterMs;
           const [booked] = book(nowMs, 'bulk', [row.pace('a', wanted)]).endpoints;
           row.take(booked?.atMs ?? [], booked?.arrivalMs ?? 0, wanted);
-          // Its next time is the first that bulk work has not: it waits for no more than what was booked, and its interval.
+          // Its next time is the first that bulk work has not: it waits for the bookings and its interval, no more.
           const liveOpensMs = nowMs + Math.max(0, opensInMs(row, nowMs, 'live'));
           const [live] = book(liveOpensMs, 'live', [row.pace('a', 1)]).endpoints;
           const [at = Infinity] = live?.atMs ?? [];
@@ -213,13 +213,13 @@ describe('live work while bulk work takes all it can', () => {
   });
 });
 
-describe('what has no rate', () => {
-  test('is granted as wanted, at once', () => {
+describe('an endpoint without a rate', () => {
+  test('is granted all that is wanted, at once', () => {
     const { endpoints } = book(7, 'bulk', [{ id: 'a', wanted: 3, arrivalMs: 0 }]);
     expect(endpoints).toEqual([{ id: 'a', atMs: [7, 7, 7], arrivalMs: 0 }]);
   });
 
-  test('shares what its operation may send', () => {
+  test('shares the sends that its operation may make', () => {
     const { endpoints, operation } = book(
       0,
       'bulk',

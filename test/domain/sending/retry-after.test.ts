@@ -69,7 +69,7 @@ describe('Retry-After', () => {
     expect(parseRetryAfter(value, NOW)).toBeUndefined();
   });
 
-  test('is never negative nor longer than the cap, whatever is sent', () => {
+  test('is never negative nor longer than the cap, whatever its value', () => {
     fc.assert(
       fc.property(
         fc.oneof(

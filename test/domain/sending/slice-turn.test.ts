@@ -134,10 +134,10 @@ describe('the next turn of a slice', () => {
     }));
 });
 
-describe('what a slice keeps in mind', () => {
+describe('a slice that remembers', () => {
   const claim = (before: SliceMemory, round: Round, shared = 8) => afterClaim(before, { shared }, round, 700);
 
-  test('asks less and less often for what is there and is not given, and as before once it is', () => {
+  test('asks less and less often for deliveries that are there and not given, and as before once they are', () => {
     let memory = NOTHING_YET;
     const waits: (number | undefined)[] = [];
     for (let n = 0; n < 6; n++) {
@@ -163,7 +163,7 @@ describe('what a slice keeps in mind', () => {
     expect(claim(memory, { claimed: 3 }).inVain).toBe(0);
   });
 
-  test('what has a time is asked for then', () => {
+  test('asks for deliveries with a time at that time', () => {
     const memory = claim(NOTHING_YET, { claimed: 0, claimableInMs: 431.5 });
     const facts = {
       ...memory,
@@ -181,7 +181,7 @@ describe('what a slice keeps in mind', () => {
     expect(sliceTurn(facts, { ...limits, endWhenIdleForMs: 400 })).toEqual({ do: 'end' });
   });
 
-  test('nobody new is asked for until the list is read again, or something is announced', () => {
+  test('asks for nobody new until the list is read again, or something is announced', () => {
     const memory = claim(NOTHING_YET, { claimed: 0 }, 0);
     expect(memory.nobodyNewUntilMs).toBe(700);
     expect(afterWait(memory, false)).toEqual({ inVain: 0, nobodyNewUntilMs: 700 });
@@ -189,7 +189,7 @@ describe('what a slice keeps in mind', () => {
     expect(claim(NOTHING_YET, { claimed: 0 }, 1).nobodyNewUntilMs).toBe(Number.NEGATIVE_INFINITY);
   });
 
-  test('what was put off is put off once', () => {
+  test('puts off the same endpoints only once', () => {
     const memory = afterPuttingOff(claim(NOTHING_YET, { claimed: 1, short: [anyId('a')] }));
     expect(memory.last).toEqual({ claimed: 1 });
   });

@@ -46,7 +46,7 @@ function sum(numbers: Iterable<number>): number {
   return [...numbers].reduce((total, n) => total + n, 0);
 }
 
-/** What these endpoints hold, as a sender would say it. */
+/** The sockets that these endpoints hold, as a sender would say it. */
 function socketsFor(endpoints: Spreadable[], free: number, all: number, shared = free): Sockets {
   const held = (which: (endpoint: Spreadable) => boolean) =>
     sum(endpoints.filter(which).map(({ inFlight }) => inFlight));
@@ -60,7 +60,7 @@ function socketsFor(endpoints: Spreadable[], free: number, all: number, shared =
   };
 }
 
-/** What one endpoint may have in flight when it is not alone: its part of what its tenant may have. */
+/** The most requests that one endpoint may have in flight when it is not alone: its part of its tenant's share. */
 function capOf(endpoints: Spreadable[], sockets: number, { tenantId }: Pick<Spreadable, 'tenantId'>): number {
   if (endpoints.length === 1) return sockets;
   const tenants = new Set(endpoints.map((endpoint) => endpoint.tenantId)).size;
@@ -69,7 +69,7 @@ function capOf(endpoints: Spreadable[], sockets: number, { tenantId }: Pick<Spre
 }
 
 describe('spreading sockets', () => {
-  test('gives no more than what is free, and only to those that asked', () => {
+  test('gives no more than is free, and only to those that asked', () => {
     always(({ endpoints, free }, counts) => {
       expect(sum(counts.values())).toBeLessThanOrEqual(free);
       for (const [id, count] of counts) {

@@ -41,8 +41,8 @@ function waits(
   });
 }
 
-describe('what holds an item back', () => {
-  test('is nothing where nothing does', () => {
+describe('an item', () => {
+  test('waits for nothing where nothing holds it back', () => {
     expect(waits({})).toEqual([]);
     expect(waits({}, {}, {})).toEqual([]);
     expect(waits({ ratePerSecond: 5, arrivalMs: NOW - 1, maxConcurrency: 4, slotsInUse: 2 })).toEqual([]);
@@ -80,9 +80,9 @@ describe('what holds an item back', () => {
       { ratePerSecond: 1, arrivalMs: NOW + 700 },
       [{ what: 'rate', untilMs: NOW + 700 - OPENS_MS.bulk }],
     ],
-  ])('at its endpoint: %s', (_, endpoint, expected) => expect(waits(endpoint)).toEqual(expected));
+  ])('waits at its endpoint for %s', (_, endpoint, expected) => expect(waits(endpoint)).toEqual(expected));
 
-  test('lets live work through where bulk work has to wait', () => {
+  test('of the live lane goes through where one of the bulk lane has to wait', () => {
     const narrow = { maxConcurrency: 4, slotsInUse: 3 };
     expect(waits(narrow)).toEqual([{ what: 'concurrency' }]);
     expect(waits(narrow, { lane: 'live' })).toEqual([]);
@@ -114,11 +114,11 @@ describe('what holds an item back', () => {
     ],
     ['still to try', { canary: { state: 'testing', room: 1, judgedAtMs: NOW + 60 } }, []],
     ['held', { canary: { state: 'held', room: 0, judgedAtMs: NOW - 60 } }, [{ what: 'canary' }]],
-  ])('by its operation, which is %s', (_, operation, expected) =>
+  ])('waits by the state of its operation, which is %s', (_, operation, expected) =>
     expect(waits({}, {}, operation)).toEqual(expected),
   );
 
-  test('by its time, or by what is before it of its key', () => {
+  test('waits for its time, or for the delivery of its key before it', () => {
     expect(waits({}, { dueAtMs: NOW + 8 })).toEqual([{ what: 'due', untilMs: NOW + 8 }]);
     expect(waits({}, { blocked: true })).toEqual([{ what: 'order' }]);
     expect(waits({}, { blocked: true, dueAtMs: NOW + 60, putOffFromMs: NOW - 8 })).toEqual([
@@ -130,7 +130,7 @@ describe('what holds an item back', () => {
     ]);
   });
 
-  test('at an endpoint that was disabled: until its patience or its time ends, whichever is first', () => {
+  test('waits at an endpoint that was disabled until its patience or its time ends, whichever is first', () => {
     const disabled = { state: 'disabled' as const };
     expect(waits(disabled, { waitsUntilMs: NOW + 9 }, {})).toEqual([
       { what: 'endpoint_disabled', untilMs: NOW + 9 },
@@ -143,7 +143,7 @@ describe('what holds an item back', () => {
     expect(waits({}, { giveUpAtMs: NOW })).toEqual([{ what: 'end' }]);
   });
 
-  test('is told once where an endpoint and an operation both hold it: by the one that holds longer', () => {
+  test('names one wait where its endpoint and its operation both hold it: the longer one', () => {
     const rate = (arrivalMs: number) => ({ ratePerSecond: 1, arrivalMs });
     const longer = [{ what: 'rate', untilMs: NOW + 700 - OPENS_MS.bulk }];
     expect(waits(rate(NOW + 300), {}, rate(NOW + 700))).toEqual(longer);
@@ -151,7 +151,7 @@ describe('what holds an item back', () => {
   });
 });
 
-test('an endpoint tells what holds all of it back', () => {
+test('an endpoint names the waits of everything that is for it', () => {
   expect(endpointWaits({ ...open, floorUntilMs: NOW + 1 }, NOW)).toEqual([
     { what: 'retry_after', untilMs: NOW + 1 },
   ]);
@@ -159,7 +159,7 @@ test('an endpoint tells what holds all of it back', () => {
   expect(endpointWaits({ ...open, state: 'deleted' }, NOW)).toEqual([{ what: 'end' }]);
 });
 
-test('several together tell each reason once, with the first end of it', () => {
+test('several items together name each reason once, with its first end', () => {
   expect(
     anyOf([
       [{ what: 'due', untilMs: 9 }, { what: 'circuit' }],

@@ -50,7 +50,7 @@ let tenant: TestTenant;
 let endpointIds: Id<'endpoint'>[];
 let operationId: Id<'operation'>;
 
-/** Deliveries of many tenants, a tenth of them failed, and one operation with what a retry of some thousands selects. */
+/** Deliveries of many tenants, a tenth of them failed, and one operation with the items of a retry of thousands. */
 beforeAll(async () => {
   // An autovacuum that looks on would keep pages from being all-visible, and plans from trusting an index alone.
   for (const table of LARGE) await store.rows(`alter table ${table} set (autovacuum_enabled = false)`);
@@ -78,7 +78,7 @@ beforeAll(async () => {
   await store.select(
     (await store.retry(tenant, { filter: { endpointIds: endpointIds.slice(0, 10) } })).operationId,
   );
-  // Commits are asynchronous here: only of those that are flushed vacuum knows that everybody sees them.
+  // Commits are asynchronous here: vacuum knows only of flushed ones that everybody sees them.
   await store.rows('checkpoint');
   await store.rows('vacuum analyze');
 });
@@ -104,10 +104,10 @@ function page(selection: Selection, cursor: SelectionCursor) {
 
 const CURSOR = { acceptedAt: new Date(Date.now() - 3_600_000).toISOString(), id: anyId(randomUUID()) };
 
-describe('what ended', () => {
+describe('the list of ended executions', () => {
   const after = { processedAtMicros: String((Date.now() - 3_600_000) * 1_000), id: anyId(randomUUID()) };
 
-  test('is polled, listed and told in the order of its index', async () => {
+  test('is polled, shown and told in the order of its index', async () => {
     const before = new Date().toISOString();
     await expectPlan(
       (db) => endedExecutions(db, tenant.id, { after, before, limit: 100 }),
@@ -188,7 +188,7 @@ describe('a page of a selection', () => {
     },
   );
 
-  test('of what did not succeed at an endpoint reads the indexes of just that', async () => {
+  test('of deliveries that did not succeed at an endpoint reads the indexes of just those', async () => {
     const own = { endpointIds: endpointIds.slice(0, 1) };
     const failed: DeliveryFilter = { ...own, state: ['failed', 'ignored'] };
     const open: DeliveryFilter = { ...own, state: ['failed', 'pending', 'unknown', 'ignored'] };
@@ -202,7 +202,7 @@ describe('a page of a selection', () => {
     }
   });
 
-  test('of what did not succeed is listed from the same indexes', async () => {
+  test('of deliveries that did not succeed is listed from the same indexes', async () => {
     const filter = { state: ['failed' as const, 'cancelled' as const, 'ignored' as const] };
     const after = { acceptedAtMicros: String(Date.now() * 1_000), id: anyId(randomUUID()) };
     const list = (db: Queryable) =>
@@ -233,7 +233,7 @@ describe('a page of a selection', () => {
     await expectPlan((db) => db.query(text, p.values), 'events_by_acceptance');
   });
 
-  test('of what failed and is not being retried, newest first, reads the failures of the tenant', async () => {
+  test('of failures that are not being retried, newest first, reads the failures of the tenant', async () => {
     const list = (db: Queryable) =>
       listDeliveries(db, tenant.id, { state: ['failed'], open: false }, { limit: 20 });
     await expectPlan(list, 'deliveries_failed_by_tenant');
@@ -244,12 +244,12 @@ describe('a page of a selection', () => {
     await expectPlan(page({ failuresOf: operationId }, { partition: 0 }), 'executions_by_operation');
   });
 
-  test('of what an operation left reads its items and its exclusions', async () => {
+  test('of the remainder of an operation reads its items and its exclusions', async () => {
     await expectPlan(page({ remainderOf: operationId }, { partition: 0 }), 'executions_by_operation');
     await expectPlan(page({ remainderOf: operationId }, { partition: 0 }), 'exclusions_pkey');
   });
 
-  test('is frozen without reading what it does not select', async () => {
+  test('is frozen without reading deliveries that it does not select', async () => {
     const operation = await loadOperation(store.pool, operationId);
     if (!operation) throw new Error('no such operation');
     await expectPlan(
@@ -282,7 +282,7 @@ describe.each([{ generic: false }, { generic: true }])('planned for any paramete
       await expectPlan((db) => readyEndpoints(db, workedBy), 'executions_queue', options);
   });
 
-  test('recording looks up what it records', async () => {
+  test('recording looks up the executions that it records', async () => {
     const claim = await store.claim({ workedBy: operationId, count: 10 });
     expect(claim.items.length).toBeGreaterThan(50);
     await expectPlan(
@@ -301,7 +301,7 @@ describe.each([{ generic: false }, { generic: true }])('planned for any paramete
 describe('the rarer changes', () => {
   const IDS = Array.from({ length: 50 }, () => anyId(randomUUID()));
 
-  test('find what they change by an index', async () => {
+  test('find the rows that they change by an index', async () => {
     const { operationId: small } = await store.retry(tenant, {
       filter: { endpointIds: endpointIds.slice(10, 11) },
     });
@@ -321,8 +321,8 @@ describe('the rarer changes', () => {
   });
 });
 
-describe('what holds deliveries back', () => {
-  test('is asked for by the executions of a page, or by hopping through the queue of an operation', async () => {
+describe('a wait of deliveries', () => {
+  test('is looked up by the executions of a page, or by hopping through the queue of an operation', async () => {
     const ids = Array.from({ length: 500 }, () => anyId(randomUUID()));
     await expectPlan((db) => waitsOfExecutions(db, ids), 'executions_pkey');
     const operation = await loadOperation(store.pool, operationId);
@@ -342,8 +342,8 @@ describe('what holds deliveries back', () => {
   });
 });
 
-describe('what nobody can decide yet', () => {
-  test('costs neither a claim nor a look for ready endpoints anything, however much of it there is', async () => {
+describe('an unknown execution', () => {
+  test('costs neither a claim nor a look for ready endpoints anything, however many of them there are', async () => {
     const endpointId = await store.newEndpoint(tenant, { onAmbiguous: 'hold' });
     await seedFailures(store.pool, { tenantId: tenant.id, endpointIds: [endpointId], count: 5_000 });
     await store.rows(

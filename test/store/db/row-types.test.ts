@@ -44,16 +44,16 @@ const SNIPPETS: Record<string, { source: string; error?: { code: number; about: 
       export const { count } = rows[0];`,
     error: { code: 2339, about: "Property 'count' does not exist" },
   },
-  'what needs a transaction, in one': {
+  'a call that needs a transaction, in one': {
     source: `
       export const done = withTransaction(pool, (tx) => refoldDeliveries(tx, []));`,
   },
-  'what needs a transaction, on the pool': {
+  'a call that needs a transaction, on the pool': {
     source: `
       export const done = refoldDeliveries(pool, []);`,
     error: { code: 2345, about: "not assignable to parameter of type 'Transaction'" },
   },
-  'what needs a transaction, on what may be none': {
+  'a call that needs a transaction, on a queryable that may be none': {
     source: `
       export const done = refoldDeliveries(db, []);`,
     error: { code: 2345, about: "not assignable to parameter of type 'Transaction'" },
@@ -91,7 +91,7 @@ beforeAll(() => {
 
 describe('the compiler', () => {
   test.each(Object.entries(SNIPPETS))('judges %s', (name, { error }) => {
-    // Whatever a snippet declares and leaves unused is no matter here.
+    // A declaration that a snippet leaves unused is no matter here.
     const found = (errors.get(name) ?? []).filter(({ code }) => code !== 6133);
     if (error === undefined) {
       expect(found).toEqual([]);
@@ -102,7 +102,7 @@ describe('the compiler', () => {
   });
 });
 
-/** What the compiler says, by the rules of the repository, to sources as if they stood in this folder. */
+/** The errors of the compiler, by the rules of the repository, for sources as if they stood in this folder. */
 function errorsOf(sources: Map<string, string>): Map<string, { code: number; text: string }[]> {
   const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: [] }, ts.sys, ROOT);

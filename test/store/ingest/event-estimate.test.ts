@@ -16,7 +16,7 @@ beforeAll(async () => {
   await seedFailures(store.pool, { tenantId: tenant.id, endpointIds, count: COUNT, bodyBytes: 10 });
 });
 
-test('events are counted where there is time for it, each once, and only what can still be sent', async () => {
+test('events are counted where there is time for it, each once, and only those that can still be sent', async () => {
   await store.ingest(tenant, 3);
   expect(await estimateEvents(store.pool, tenant.id, {}, 30_000)).toBe(COUNT);
   expect(await estimateEvents(store.pool, tenant.id, { state: ['pending'] }, 30_000)).toBe(3);
@@ -27,7 +27,7 @@ test('events are counted where there is time for it, each once, and only what ca
   expect(await estimateEvents(store.pool, stranger.id, { state: [...DELIVERY_STATES] }, 30_000)).toBe(0);
 });
 
-test('what takes too long to count is estimated, and the connection is none the worse for it', async () => {
+test('events that take too long to count are estimated, and the connection is none the worse for it', async () => {
   const estimated = await estimateEvents(store.pool, tenant.id, {}, 1);
   expect(estimated).toBeGreaterThan(COUNT / 10);
   expect(estimated).toBeLessThan(COUNT * 10);

@@ -148,7 +148,7 @@ describe('a repeat', () => {
     expect(await deliveryOf(first, endpointId)).toMatchObject({ resent_by: now.id });
   });
 
-  test('of a repeat is compared with what stands for both; the first that was delivered after all stands', async () => {
+  test('of a repeat is compared with the event that stands for both; the first that was delivered after all stands', async () => {
     const { tenant, endpointId, here } = await scene();
     const first = await send(tenant);
     await store.attempt(422, here);
@@ -211,7 +211,7 @@ describe('a repeat', () => {
     }
   });
 
-  test('takes the place of the first in the order of its key, before what waits behind it', async () => {
+  test('takes the place of the first in the order of its key, before those that wait behind it', async () => {
     const { tenant, here } = await scene({ ordered: true });
     await send(tenant, { key: 'k' });
     await send(tenant, { key: 'k', externalId: 'behind' });
@@ -235,7 +235,7 @@ describe('a repeat', () => {
   });
 });
 
-describe('what was sent again', () => {
+describe('an event that was sent again', () => {
   async function resent(config: Partial<EndpointConfig> = {}) {
     const at = await scene(config);
     const first = await send(at.tenant);
@@ -246,7 +246,7 @@ describe('what was sent again', () => {
     return { ...at, first, again, old, now };
   }
 
-  test('is left out of every retry and replay, which name what stands for it', async () => {
+  test('is left out of every retry and replay, which name its successor', async () => {
     const { tenant, first, old, now } = await resent();
     const excluded = { deliveryId: old.id, became: 'excluded', reason: 'resent', resentBy: now.id };
     for (const selection of [
@@ -282,7 +282,7 @@ describe('what was sent again', () => {
     ]);
   });
 
-  test('gets no further endpoint when it is matched afresh; what stands for it does, where none had either', async () => {
+  test('gets no further endpoint when it is matched afresh; its successor does, where neither had one', async () => {
     const { tenant, first, again } = await resent();
     const later = await store.newEndpoint(tenant);
     const afresh = (eventIds: Id<'event'>[]) => store.retry(tenant, { afresh: { eventIds } });
@@ -325,7 +325,7 @@ describe('what was sent again', () => {
     expect(await send(tenant)).toMatchObject({ deliveries: 0, suppressed: 2 });
   });
 
-  test('that was ignored with everything before is folded as ignored, and no attempt is lost', async () => {
+  test('keeps delivery states that agree with its executions, and loses no attempt', async () => {
     const { old } = await resent();
     expect(old).toMatchObject({ state: 'failed', attempts: 1 });
     const { rows } = await store.pool.query('select d.state, folded_state(d.id) as folded from deliveries d');

@@ -16,7 +16,7 @@ import { NO_ID } from '../../support/store/any-id.ts';
 import type { TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
-/** Who did what, and what it came to, as it is written down in the transaction of the act. */
+/** Acts, their actors and their results, as they are written down in the transaction of the act. */
 
 const store = useStore();
 let tenant: TestTenant;
@@ -191,7 +191,7 @@ describe('settling many that are unknown', () => {
     expect(linked).toEqual([{ actor: 'key_a', reason: 'asked the receiver', items: 1_200 }]);
   });
 
-  test('takes only what is unknown, of the tenant, and of what was selected', async () => {
+  test('takes only unknown deliveries, of the tenant, and of the selection', async () => {
     const { ids, endpointId } = await unknown(4);
     const before = tenant;
     tenant = await store.newTenant();
@@ -275,7 +275,7 @@ describe('settling many that are unknown', () => {
     expect(length).toBe(600);
   });
 
-  test('ends what is asked for by status requests, too', async () => {
+  test('ends deliveries that are asked for by status requests, too', async () => {
     const { ids } = await unknown(2);
     await store.rows(
       `update executions set probe_at = now() + interval '1 hour' where delivery_id = any($1)`,

@@ -50,7 +50,7 @@ async function send(count: number, ending: Ending): Promise<number> {
   const sent = await store.attempt(ending, {
     ...{ workedBy: operationId, endpointIds: [endpointId], count: granted.count },
   });
-  // What is recorded here says that it took longer than it did, and would have begun before its canary.
+  // An attempt that is recorded here says that it took longer than it did, and would have begun before its canary.
   await store.rows(
     `update attempts set started_at = clock_timestamp() where started_at > clock_timestamp() - interval '1 second'`,
   );
@@ -121,7 +121,7 @@ describe('a canary that is out', () => {
 
 describe('a canary begins again', () => {
   test.each(['an endpoint that was enabled', 'an operation that was resumed'])(
-    'for %s, and is judged by what is sent from then on',
+    'for %s, and is judged by its sends from then on',
     async (whose) => {
       await send(1, 503);
       await passMs(10_000);
@@ -145,7 +145,7 @@ describe('a canary begins again', () => {
     },
   );
 
-  test('and holds what is no better than before', async () => {
+  test('and holds items that are no better than before', async () => {
     await send(COUNT, 503);
     await look();
     expect(await canary()).toMatchObject([{ state: 'held' }]);

@@ -34,7 +34,7 @@ async function stateOf(deliveryId: Id<'delivery'> | undefined): Promise<string> 
   return (await store.rows('select state from deliveries where id = $1', [deliveryId]))[0].state;
 }
 
-test('cancels what is unsent in batches, and leaves what is on the wire', async () => {
+test('a cancel ends unsent items in batches, and leaves those on the wire', async () => {
   const ids = await store.ingest(tenant, 5);
   await store.attempt(404);
   const { operationId } = await store.retry(tenant, { deliveryIds: ids });
@@ -67,7 +67,7 @@ test('an outcome that cannot be told ends unknown under a cancelled operation, a
   expect([await stateOf(lost), await stateOf(refused)]).toEqual(['unknown', 'failed']);
 });
 
-test('what was taken from the live lane goes back there as it was', async () => {
+test('an execution that was taken from the live lane goes back there as it was', async () => {
   const [deliveryId] = await store.ingest(tenant, 1);
   await store.attempt('timeout');
   const [lane] = await executions(deliveryId);
@@ -122,7 +122,7 @@ test('a chain of two take-overs leads back to the live lane, whichever of them i
     attempts: 1,
   });
 
-  // What went back can be taken over, and go back, again.
+  // An execution that went back can be taken over, and go back, again.
   const third = await store.retry(tenant, { deliveryIds: [deliveryId ?? NO_ID] }, TAKING_OVER);
   await cancel(third.operationId);
   expect((await executions(deliveryId)).at(-1)).toMatchObject({
@@ -132,7 +132,7 @@ test('a chain of two take-overs leads back to the live lane, whichever of them i
   });
 });
 
-test('what an operation had sent before it was taken over does not go back: the delivery has failed', async () => {
+test('an item that an operation had sent before it was taken over does not go back: the delivery has failed', async () => {
   const [deliveryId] = await store.ingest(tenant, 1);
   await store.attempt(404);
   const first = await store.retry(tenant, { deliveryIds: [deliveryId ?? NO_ID] });

@@ -27,7 +27,7 @@ function close(operationId: Id<'operation'>) {
   return withTransaction(store.pool, (db) => closeOperation(db, operationId, closingState));
 }
 
-/** Looks again at what was coalesced, as an operation does before it closes; returns how much was reopened. */
+/** Looks again at coalesced deliveries, as an operation does before it closes; returns how many were reopened. */
 async function reopen(operationId: Id<'operation'>): Promise<number> {
   const operation = await loadOperation(store.pool, operationId);
   if (!operation) throw new Error('no such operation');
@@ -56,7 +56,7 @@ async function countsOf(operationId: Id<'operation'>) {
 }
 
 describe('closing', () => {
-  test('waits for what is unsent and for what is on the wire', async () => {
+  test('waits for unsent items and for requests on the wire', async () => {
     const ids = await failed(1);
     const { operationId } = await store.retry(tenant, { deliveryIds: ids });
     expect(await close(operationId)).toEqual({ closed: false, why: 'still_open' });
@@ -66,7 +66,7 @@ describe('closing', () => {
     expect(await close(operationId)).toMatchObject({ closed: true });
   });
 
-  test('reports what became of everything that was selected', async () => {
+  test('reports the fate of everything that was selected', async () => {
     const ids = await failed(6);
     const { operationId: first } = await store.retry(tenant, { deliveryIds: ids.slice(0, 1) });
     const operationId = await bulk();
@@ -116,7 +116,7 @@ describe('closing', () => {
     expect(await close(operationId)).toEqual({ closed: false, why: 'counts_disagree' });
   });
 
-  test('freezes the counts: what is settled later goes to the live lane and changes none of them', async () => {
+  test('freezes the counts: an item that is settled later goes to the live lane and changes none of them', async () => {
     const ids = await failed(1);
     const operationId = await bulk();
     await store.attempt('timeout', { workedBy: operationId });
@@ -158,7 +158,7 @@ describe('closing', () => {
 });
 
 describe('before it closes, an operation', () => {
-  test('selects again what was coalesced with an execution that was cancelled unsent', async () => {
+  test('selects again a delivery that was coalesced with an execution that was cancelled unsent', async () => {
     const ids = await failed(2);
     const other = await store.retry(tenant, { deliveryIds: ids });
     const operationId = await bulk();
@@ -183,7 +183,7 @@ describe('before it closes, an operation', () => {
     expect(await countsOf(operationId)).toMatchObject({ expected: 1, queued: 1, excluded: 0 });
   });
 
-  test('joins what went back to the live lane instead', async () => {
+  test('joins an execution that went back to the live lane instead', async () => {
     const ids = await store.ingest(tenant, 1);
     const other = await store.retry(tenant, { deliveryIds: ids }, { options: { takeOverScheduled: true } });
     const { operationId } = await store.retry(tenant, { deliveryIds: ids });

@@ -11,7 +11,7 @@ import { type QuietContext, quietContext } from '../../support/engine/quiet-cont
 import type { TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
-/** What becomes of an operation of which a step fails, at the level of one activity. */
+/** An operation of which a step fails, at the level of one activity. */
 
 const store = useStore();
 let tenant: TestTenant;

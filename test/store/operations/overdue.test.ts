@@ -10,7 +10,7 @@ import { quietContext } from '../../support/engine/quiet-context.ts';
 import type { TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
-/** What the sweeper wakes, because that for which it waits has come. */
+/** The sweeper wakes operations that need to wait no longer. */
 
 const store = useStore();
 let tenant: TestTenant;
@@ -29,7 +29,7 @@ async function bulk(): Promise<Id<'operation'>> {
   return operationId;
 }
 
-/** Looks at it as its run does; what it waits for. */
+/** Looks at an operation as its run does; returns what it waits for. */
 async function waitsFor(operationId: Id<'operation'>): Promise<string> {
   const { step } = await lookAtOperation(quietContext(store.pool), operationId);
   // Far from its next look.
@@ -45,7 +45,7 @@ async function woken(operationId: Id<'operation'>): Promise<string | undefined> 
   return (await findOverdue(store.pool, 100, 0)).find(({ id }) => id === operationId)?.why;
 }
 
-test('what waits for what it joined, when that has ended or nobody will send it', async () => {
+test('an operation that waits for executions it joined is woken when they have ended or nobody will send them', async () => {
   const other = await bulk();
   const operationId = await bulk();
   expect(await waitsFor(operationId)).toBe('joined');
@@ -59,7 +59,7 @@ test('what waits for what it joined, when that has ended or nobody will send it'
   expect(await waitsFor(operationId)).toBe('close');
 });
 
-test('what waits for what it joined, when that was taken over and what took it over has ended', async () => {
+test('an operation that waits for an execution it joined is woken when that was taken over and its successor has ended', async () => {
   const other = await bulk();
   const [{ delivery_id: deliveryId }] = await store.rows(
     'select delivery_id from executions where operation_id = $1 limit 1',
@@ -77,7 +77,7 @@ test('what waits for what it joined, when that was taken over and what took it o
   expect(await waitsFor(operationId)).toBe('close');
 });
 
-test('what is cancelled, when nothing of it is on the wire, whatever is unknown', async () => {
+test('a cancelled operation is woken when nothing of it is on the wire, whatever is unknown', async () => {
   const operationId = await bulk();
   const claim = await store.claim({ workedBy: operationId, endpointIds: [endpointId] });
   await controlOperation(store.deps, tenant.id, operationId, { do: 'cancel' });
@@ -89,7 +89,7 @@ test('what is cancelled, when nothing of it is on the wire, whatever is unknown'
   expect(await waitsFor(operationId)).toBe('close');
 });
 
-test('what is paused, when nothing is left that the pause holds back', async () => {
+test('a paused operation is woken when nothing is left that the pause holds back', async () => {
   const operationId = await bulk();
   expect(await waitsFor(operationId)).toBe('dispatch');
   await controlOperation(store.deps, tenant.id, operationId, { do: 'pause' });

@@ -11,7 +11,7 @@ import { ignoreAtClosedEndpoints } from '../../../src/store/settling/settlement.
 import type { TestStore, TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
-/** What `completed` says, what is left where it is not, and that one more retry takes all of that. */
+/** The meaning of `completed`, the remainder where an operation is not, and one more retry, which takes all of it. */
 
 const store = useStore();
 let tenant: TestTenant;
@@ -75,7 +75,7 @@ describe('an operation is completed', () => {
     expect(await close(operationId)).toEqual({ state: 'completed', remainder: { count: 0, byReason: {} } });
   });
 
-  test('where everything was delivered, what was delivered before counting too', async () => {
+  test('where everything was delivered, by it or before it', async () => {
     const ids = await store.ingest(tenant, 2);
     await store.attempt(200, { endpointIds: [endpointId], count: 1 });
     await store.attempt(404, { endpointIds: [endpointId] });
@@ -84,7 +84,7 @@ describe('an operation is completed', () => {
     expect(await close(operationId)).toMatchObject({ state: 'completed', remainder: { count: 0 } });
   });
 
-  test('where what it joined delivered, and not before that was sent', async () => {
+  test('where the executions that it joined delivered, and not before they were sent', async () => {
     const ids = await failed(2);
     const other = await store.retry(tenant, { deliveryIds: ids });
     const operationId = await bulk();
@@ -97,7 +97,7 @@ describe('an operation is completed', () => {
     await close(other.operationId);
   });
 
-  test('where what took its items over delivered, and not before that was sent', async () => {
+  test('where the executions that took its items over delivered, and not before they were sent', async () => {
     await failed(2);
     const first = await bulk();
     const second = await bulk({ options: { takeOverScheduled: true } });
@@ -113,7 +113,7 @@ describe('an operation is completed', () => {
 });
 
 describe('an operation is completed with failures', () => {
-  test('where its endpoint was disabled under way, and what is left is what was ignored', async () => {
+  test('where its endpoint was disabled under way, and the remainder is its ignored items', async () => {
     const ids = await failed(5);
     const operationId = await bulk();
     const sent = await store.attempt(200, { workedBy: operationId, endpointIds: [endpointId], count: 2 });
@@ -136,7 +136,7 @@ describe('an operation is completed with failures', () => {
     expect(await taken({ remainderOf: operationId }, 2)).toEqual(left.sort());
   });
 
-  test('where what it joined did not deliver', async () => {
+  test('where the executions that it joined did not deliver', async () => {
     const ids = await failed(1);
     await store.retry(tenant, { deliveryIds: ids });
     const operationId = await bulk();
@@ -149,7 +149,7 @@ describe('an operation is completed with failures', () => {
     expect(await taken({ remainderOf: operationId })).toEqual(ids);
   });
 
-  test('where what took its items over did not deliver', async () => {
+  test('where the executions that took its items over did not deliver', async () => {
     const ids = await failed(2);
     const first = await bulk();
     const second = await bulk({ options: { takeOverScheduled: true } });
@@ -161,7 +161,7 @@ describe('an operation is completed with failures', () => {
     expect(await taken({ remainderOf: first }, 1)).toEqual(ids.sort());
   });
 
-  test('where only a human would send what it joined', async () => {
+  test('where only a human would send the executions that it joined', async () => {
     const ids = await failed(1);
     const other = await bulk();
     const operationId = await bulk();
@@ -211,7 +211,7 @@ describe('an operation is completed with failures', () => {
   });
 });
 
-test('what is left of a cancelled operation is taken whole, and what was delivered since is not', async () => {
+test('the remainder of a cancelled operation is taken whole, but for deliveries that were delivered since', async () => {
   const ids = await failed(6);
   const operationId = await bulk();
   const endings = [200, 404, 'timeout'] as const;
@@ -221,7 +221,7 @@ test('what is left of a cancelled operation is taken whole, and what was deliver
     ({ executionId }) => endings[claim.items.findIndex((item) => item.executionId === executionId)] ?? 200,
   );
   await cancel(operationId);
-  // What is unknown is not waited for: it is counted so.
+  // An unknown item is not waited for: it is counted as unknown.
   expect(await stepOf(operationId)).toEqual({ do: 'close' });
   expect(await close(operationId)).toEqual({
     state: 'cancelled',

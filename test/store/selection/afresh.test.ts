@@ -30,7 +30,7 @@ async function eventsOf(of = tenant): Promise<Id<'event'>[]> {
   return rows.map((row) => row.id);
 }
 
-/** What an operation made of each endpoint's deliveries, by endpoint, sorted. */
+/** The fates of an operation's deliveries (item, or the reason of an exclusion), by endpoint, sorted. */
 async function became(operationId: Id<'operation'>): Promise<Record<string, string[]>> {
   const rows = await store.rows(
     `select endpoint_id, 'item' as became from executions where operation_id = $1
@@ -83,7 +83,7 @@ describe('events that are matched afresh', () => {
     expect(await countsOf(operationId)).toMatchObject({ expected: 10, delivered: 4, excluded: 6 });
   });
 
-  test('are resolved at acceptance where they are named, and say what each delivery became', async () => {
+  test('are resolved at acceptance where they are named, and say the fate of each delivery', async () => {
     await store.ingest(tenant, 1);
     await store.attempt(404, { endpointIds: [first] });
     await store.newEndpoint(tenant);

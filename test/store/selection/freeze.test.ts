@@ -48,7 +48,7 @@ async function bulk(options = {}): Promise<Id<'operation'>> {
   return operationId;
 }
 
-/** What became of what an operation selected. */
+/** The items and exclusions of an operation. */
 async function ledgerOf(operationId: Id<'operation'>) {
   return (await pageOperationItems(store.pool, operationId, { limit: 100 })).items;
 }
@@ -103,7 +103,7 @@ describe('a delivery whose execution is open elsewhere', () => {
     expect(reasons.sort()).toEqual(['coalesced', 'outcome_unknown']);
   });
 
-  test('is taken over where the request says so: it is superseded, the parent, and counted by who lost it', async () => {
+  test('is taken over where the request says so: it is superseded, the parent, and counted by the operation that lost it', async () => {
     const deliveryId = await one(failed(1));
     const first = await bulk();
     const lost = await openExecution(deliveryId);
@@ -147,7 +147,7 @@ describe('a delivery whose execution is open elsewhere', () => {
     expect(paced.items).toMatchObject([{ became: 'queued', supersededExecutionId: item.id }]);
   });
 
-  test('of a paused operation is taken over by a bulk retry that takes over what is scheduled', async () => {
+  test('of a paused operation is taken over by a bulk retry that takes over scheduled ones', async () => {
     const ids = await failed(2);
     const paused = await bulk();
     await control(paused, 'pause');
@@ -189,7 +189,7 @@ describe('a delivery whose execution is open elsewhere', () => {
     expect(await ledgerOf(await bulk())).toContainEqual(
       expect.objectContaining({ deliveryId: unknown, reason: 'coalesced', joinedExecutionId: resent.id }),
     );
-    // Its automatic retries go on as well: nobody has cancelled what the operator asked for.
+    // Its automatic retries go on as well: nobody has cancelled the operator's request.
     await store.attempt(500, { endpointIds: [held] });
     expect(await openExecution(unknown)).toMatchObject({ id: resent.id, state: 'scheduled' });
   });
@@ -314,7 +314,7 @@ describe('freezing', () => {
     expect(repeated.items).toHaveLength(1);
   });
 
-  test('of the same deliveries by many at once leaves one owner, and the others name what they joined', async () => {
+  test('of the same deliveries by many at once leaves one owner, and the others name the execution that they joined', async () => {
     const ids = await failed(5);
     const accepted = await Promise.all(
       Array.from({ length: 8 }, (_, n) =>
@@ -329,7 +329,7 @@ describe('freezing', () => {
     expect(violationsOf(await readLedger(store.pool))).toEqual([]);
   });
 
-  test('of a filter, while another operation is freezing the same, joins what that one makes', async () => {
+  test('of a filter, while another operation is freezing the same, joins the executions that that one makes', async () => {
     const ids = await failed(5);
     const filter = { filter: { state: ['failed' as const] } };
     const first = (await store.retry(tenant, filter)).operationId;

@@ -33,7 +33,7 @@ beforeAll(async () => {
   scenes = await furnish();
 });
 
-/** A delivery in the ledger, and what the function is told of it. */
+/** A delivery in the ledger, and the facts that the function is told of it. */
 interface Scene {
   deliveryId: Id<'delivery'>;
   endpointId: Id<'endpoint'>;
@@ -186,7 +186,7 @@ async function seed(
   };
 }
 
-/** What a request becomes of each delivery, and what of it the function does not see: an explicit list is told nothing of changes. */
+/** Requests, each with the selection that the function does not see: an explicit list is told nothing of changes. */
 const REQUESTS: { asked: RetryRequest; selection: Selection }[] = [true, false].flatMap(
   (takesOverScheduled) =>
     [true, false].flatMap((matchesFilters) =>
@@ -204,7 +204,7 @@ const REQUESTS: { asked: RetryRequest; selection: Selection }[] = [true, false].
     ),
 );
 
-/** What the freeze makes of the deliveries under a request, in a transaction that leaves nothing behind. */
+/** The fate of a delivery as the freeze decides it under a request, in a transaction that leaves nothing behind. */
 interface FateRow {
   delivery_id: Id<'delivery'>;
   became: string;

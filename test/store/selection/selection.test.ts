@@ -20,7 +20,7 @@ beforeAll(async () => {
   foreignIds = [await store.newEndpoint(stranger)];
 });
 
-/** What each delivery that an operation selected became. */
+/** The fate of each delivery that an operation selected: item, or the reason of its exclusion. */
 async function decisions(operationId: Id<'operation'>): Promise<Map<string, string>> {
   const rows = await store.rows(
     `select delivery_id, 'item' as became from executions where operation_id = $1
@@ -51,7 +51,7 @@ async function emptied(): Promise<void> {
 }
 
 describe('a filter', () => {
-  test('selects what its words mean, once each, whatever the size of the pages, and nothing of another tenant', async () => {
+  test('selects the deliveries that its words mean, once each, whatever the size of the pages, and none of another tenant', async () => {
     const scene = () =>
       fc.record({
         own: fc.array(anyVaried(endpointIds), { maxLength: 14, size: 'max' }),
@@ -96,7 +96,7 @@ describe('a filter', () => {
     expect(await selectedBy({ dispatchBatchIds: [] })).toEqual(new Map());
   });
 
-  test('excludes what changed after its watermark', async () => {
+  test('excludes deliveries that changed after its watermark', async () => {
     await emptied();
     const [first, second] = await seedVaried(store.pool, tenant.id, [sample(), sample()]);
     const { operationId } = await store.retry(tenant, { filter: {} });
@@ -169,7 +169,7 @@ function sample(): Varied {
   };
 }
 
-/** Cancels what earlier selections hold, so that the next one finds it free. */
+/** Cancels the items of earlier selections, so that the next one finds their deliveries free. */
 async function forgetOperations(): Promise<void> {
   await store.pool.query('delete from executions where operation_id is not null');
 }

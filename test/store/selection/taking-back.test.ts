@@ -49,7 +49,7 @@ describe('an operation', () => {
 });
 
 describe('fresh matching that is bound to endpoints', () => {
-  test('makes first deliveries there only, and leaves alone what others had', async () => {
+  test('makes first deliveries there only, and leaves the deliveries of others alone', async () => {
     const [deliveryId] = await failures(1);
     const [event] = await store.rows('select event_id as id from deliveries where id = $1', [deliveryId]);
     const wanted = await store.newEndpoint(tenant);

@@ -38,7 +38,7 @@ function own(options: Parameters<TestStore['claim']>[0] = {}) {
 }
 
 describe('a claim', () => {
-  test('takes what is due of each endpoint, the longest due first, up to its grant', async () => {
+  test('takes the due items of each endpoint, the longest due first, up to its grant', async () => {
     const other = await store.newEndpoint(tenant);
     const ids = await store.ingest(tenant, 3);
     const own = ids.length / 2;
@@ -50,7 +50,7 @@ describe('a claim', () => {
     expect(again.items).toHaveLength(2 * (own - 2));
   });
 
-  test('leaves alone what is not due yet and what has been given up', async () => {
+  test('leaves items alone that are not due yet or have been given up', async () => {
     const [later, over, due] = await store.ingest(tenant, 3);
     await store.rows(`update executions set due_at = now() + interval '1 minute' where delivery_id = $1`, [
       later,
@@ -62,7 +62,7 @@ describe('a claim', () => {
     expect((await own()).items.map((item) => item.deliveryId)).toEqual([due]);
   });
 
-  test('is bounded by the bytes of what it takes, and takes one thing however large it is', async () => {
+  test('is bounded by the bytes of its items, and takes one item however large it is', async () => {
     await store.ingest(tenant, 5, { payloadBytes: 400 });
     expect((await own({ maxBytes: 1_000 })).items).toHaveLength(2);
     expect((await own({ maxBytes: 1 })).items).toHaveLength(1);
@@ -82,7 +82,7 @@ describe('a claim', () => {
     expect(ids).toEqual(items.map((item) => item.executionId));
   });
 
-  test('names what has lost its payload instead of taking it, so that it can be ignored', async () => {
+  test('names items that have lost their payload instead of taking them, so that they can be ignored', async () => {
     const [gone, kept] = await store.ingest(tenant, 2);
     await store.rows(
       'delete from payloads where event_id = (select event_id from deliveries where id = $1)',

@@ -66,7 +66,7 @@ async function isAgo(interval: string): Promise<void> {
 }
 
 describe('an endpoint that an operator disables', () => {
-  test('keeps what an operation had queued there waiting, for 15 minutes unless it asks for something else', async () => {
+  test('keeps the items waiting that an operation had queued there, for 15 minutes unless it asks for something else', async () => {
     await failed(4);
     const operationId = await bulk();
     expect(await disableEndpoint(store.deps, tenant.id, endpointId)).toEqual([{ operationId, items: 4 }]);
@@ -114,7 +114,7 @@ describe('an endpoint that an operator disables', () => {
     });
   });
 
-  test('keeps nothing that its own 410, or its deletion, meets', async () => {
+  test('keeps no item that its own 410, or its deletion, meets', async () => {
     await failed(3);
     const gone = await bulk();
     await disableGone(store.pool, [endpointId]);
@@ -163,7 +163,7 @@ describe('an endpoint that an operator disables', () => {
   });
 });
 
-describe('what the live lane sends of an operation', () => {
+describe('an item that the live lane sends for an operation', () => {
   async function interactive(count: number): Promise<Id<'operation'>> {
     return (await store.retry(tenant, { deliveryIds: await failed(count) })).operationId;
   }
@@ -191,7 +191,7 @@ describe('what the live lane sends of an operation', () => {
     expect(await states('operation_id = $1', [operationId])).toEqual({ endpoint_disabled: 3 });
   });
 
-  test('is not lost where it is enabled while it goes over', async () => {
+  test('is not lost where the endpoint is enabled while it goes over', async () => {
     for (let n = 0; n < 20; n++) {
       await interactive(2);
       await disableEndpoint(store.deps, tenant.id, endpointId);
@@ -214,7 +214,7 @@ describe('what the live lane sends of an operation', () => {
   });
 });
 
-test('enabling makes due what the endpoint put off by a Retry-After, and leaves what waits for its own policy', async () => {
+test('enabling makes deliveries due that the endpoint put off by a Retry-After, and leaves those that wait for its own policy', async () => {
   await store.ingest(tenant, 2);
   const claim = await store.claim({ endpointIds: [endpointId] });
   const [asked] = claim.items;

@@ -33,7 +33,7 @@ async function worker(secondsAgo: number, at: Id<'operation'>[]): Promise<string
   return id;
 }
 
-test('of a worker that is seen nothing is taken, of one that is not everything, once', async () => {
+test('nothing is taken of a worker that is seen, and everything, once, of one that is not', async () => {
   const [first = NO_ID, second = NO_ID, third = NO_ID] = await operations(3);
   await worker(3, [first]);
   await worker(6, [second, third]);
@@ -43,7 +43,7 @@ test('of a worker that is seen nothing is taken, of one that is not everything, 
   expect(await takeLeftBehind(store.pool, takers[0] ?? '', 10)).toEqual([]);
 });
 
-test('what is more than a worker has room for is left to the others', async () => {
+test('operations that a worker has no room for are left to the others', async () => {
   const all = await operations(5);
   await worker(60, all);
   const taken: string[] = [];
@@ -51,7 +51,7 @@ test('what is more than a worker has room for is left to the others', async () =
   expect(taken.sort()).toEqual([...all].sort());
 });
 
-test('what somebody else is at, is paused or is cancelled is nobody’s to take', async () => {
+test('an operation that another worker is at, that is paused or that is cancelled is nobody’s to take', async () => {
   const [shared = NO_ID, paused = NO_ID, cancelled = NO_ID, left = NO_ID] = await operations(4);
   await worker(60, [shared, paused, cancelled, left]);
   const living = await worker(1, [shared]);

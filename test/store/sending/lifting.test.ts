@@ -11,7 +11,7 @@ import { findEndpoint } from '../../../src/store/tenancy/endpoints.ts';
 import type { TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
-/** What is held against an endpoint, told apart and lifted. */
+/** The reasons that hold an endpoint back, told apart and lifted. */
 
 const store = useStore();
 let tenant: TestTenant;

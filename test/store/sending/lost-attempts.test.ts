@@ -19,7 +19,7 @@ beforeEach(async () => {
   tenant = await store.newTenant();
 });
 
-/** Has what is due claimed by a sender that is never heard of again. */
+/** Has due items claimed by a sender that is never heard of again. */
 async function lose(endpointId: Id<'endpoint'>): Promise<void> {
   expect((await store.claim({ endpointIds: [endpointId] })).items).toHaveLength(1);
   await store.leasesEnd();
@@ -36,7 +36,7 @@ async function executionOf(id: string) {
   return row;
 }
 
-test('a single attempt that was lost is made again, and what the receiver says of it counts', async () => {
+test('a single attempt that was lost is made again, and the answer to that one counts', async () => {
   const endpointId = await store.newEndpoint(tenant, { retry: ONCE });
   const [id = NO_ID] = await store.ingest(tenant, 1);
   await lose(endpointId);
@@ -51,7 +51,7 @@ test('a single attempt that was lost is made again, and what the receiver says o
   });
 });
 
-test('three in a row are made again and the fourth is not; an answer in between starts the count again', async () => {
+test('three lost attempts in a row are made again and the fourth is not; an answer in between starts the count again', async () => {
   const endpointId = await store.newEndpoint(tenant, { retry: { ...ONCE, maxAttempts: 2 } });
   const [id = NO_ID] = await store.ingest(tenant, 1);
   for (let n = 1; n <= 3; n++) await lose(endpointId);
@@ -65,7 +65,7 @@ test('three in a row are made again and the fourth is not; an answer in between 
   expect(await executionOf(id)).toMatchObject({ state: 'failed', reason: 'exhausted', attempts: 8 });
 });
 
-test.each(['hold', 'probe'] as const)('under %s it is unknown', async (onAmbiguous) => {
+test.each(['hold', 'probe'] as const)('a lost attempt is unknown under %s', async (onAmbiguous) => {
   const probe = { urlTemplate: 'http://127.0.0.1:9/{deliveryId}', processedField: 'done' };
   const endpointId = await store.newEndpoint(tenant, { retry: ONCE, onAmbiguous, probe });
   const [id = NO_ID] = await store.ingest(tenant, 1);
@@ -79,7 +79,7 @@ test.each(['hold', 'probe'] as const)('under %s it is unknown', async (onAmbiguo
   expect(await takeDueProbes(store.pool, 10, 1_000)).toMatchObject([{ deliveryId: id, attempts: 0 }]);
 });
 
-test('what a cancel gives back to the live lane has lost no more than before', async () => {
+test('an item that a cancel gives back to the live lane has lost no more attempts than before', async () => {
   const endpointId = await store.newEndpoint(tenant, { retry: ONCE });
   const [id = NO_ID] = await store.ingest(tenant, 1);
   await lose(endpointId);

@@ -7,7 +7,7 @@ import { useStore } from '../../support/store/use-store.ts';
 
 const store = useStore();
 
-test('what is being put off while that before it ends is waited for, and is due again', async () => {
+test('a delivery that is being put off while the one before it ends is waited for, and is due again', async () => {
   const tenant = await store.newTenant();
   const endpoint = await store.newEndpoint(tenant, { ordered: true });
   const [first = NO_ID, second = NO_ID] = await store.ingest(tenant, 2, { key: 'account-1' });

@@ -68,7 +68,7 @@ async function now(): Promise<number> {
 
 describe('the rate of an endpoint', () => {
   test.each([5, 20, 400])(
-    'of %i a second is exceeded in no second by many senders of both lanes, who give back a part of what they booked, and is reached',
+    'of %i a second is exceeded in no second by many senders of both lanes, who give back a part of their bookings, and is reached',
     async (ratePerSecond) => {
       const id = await store.newEndpoint(tenant, { ratePerSecond });
       const startMs = await now();
@@ -113,7 +113,7 @@ describe('the rate of an endpoint', () => {
       atMs.push(...more);
       await sleep(opensInMs);
     }
-    // The first goes at once, the last 39 intervals later: all that is lost is what one beginning took.
+    // The first goes at once, the last 39 intervals later: all that is lost is the time of one beginning.
     expect(Math.max(...atMs) - startMs).toBeLessThan(39 * 50 + patient(250));
     expect(mostInASecond(atMs)).toBe(20);
   });
@@ -124,7 +124,7 @@ describe('the rate of an endpoint', () => {
       while ((await granted(id, 100, by('bulk'))) > 0);
       const { atMs, arrivalMs } = await booked(id, 1, by('live'));
       expect(atMs).toEqual([arrivalMs.before]);
-      // What bulk work had booked, and one interval.
+      // The bookings of bulk work, and one interval.
       expect((atMs[0] ?? Infinity) - (await now())).toBeLessThanOrEqual(AHEAD_MS.bulk + 50);
       await sleep(100);
     }
@@ -235,7 +235,7 @@ describe('the concurrency of an endpoint', () => {
 });
 
 describe('a reservation', () => {
-  test('is what operation and endpoints allow together, and what is not used goes back to both', async () => {
+  test('is as much as operation and endpoints allow together, and the unused rest goes back to both', async () => {
     const slow = await store.newEndpoint(tenant, { maxConcurrency: 2 });
     const free = await store.newEndpoint(tenant);
     const { operationId } = await store.retry(tenant, { filter: {} }, { options: { maxConcurrency: 5 } });

@@ -21,7 +21,7 @@ beforeAll(async () => {
   tenant = await store.newTenant();
 });
 
-/** Prepares a claim as the sender does, and ends what is refused; what is left is released. */
+/** Prepares a claim as the sender does, and ends the refused items; the others are released. */
 async function prepare(held: HeldClaim): Promise<(Refusal | undefined)[]> {
   const found = await loadPreparation(
     store.pool,

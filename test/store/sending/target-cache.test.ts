@@ -16,7 +16,7 @@ import { eventually } from '../../support/eventually.ts';
 import { changeEndpoint, ENDPOINT, type TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
-/** What a sender keeps of an endpoint is as old as the endpoint says, and not as a clock says. */
+/** A sender's copy of an endpoint is as old as the endpoint says, and not as a clock says. */
 
 const sealer = createSealer(randomBytes(32));
 const store = useStore({ connections: 4 });
@@ -37,7 +37,7 @@ function sealedSecret(): Buffer {
   return sealer.seal(generateSecret(), endpointSecretContext(endpointId));
 }
 
-/** The target of what is claimed now, by this cache. */
+/** The target of an item that is claimed now, by this cache. */
 async function claimed(by = cache) {
   await store.ingest(tenant, 1);
   const claim = await store.claim({ endpointIds: [endpointId] });
@@ -60,7 +60,7 @@ function keysOf({ secrets }: Awaited<ReturnType<typeof claimed>>): string[] {
   return secrets.map(({ key }) => key.export().toString('hex'));
 }
 
-describe('what a sender keeps of an endpoint', () => {
+describe('a sender’s copy of an endpoint', () => {
   test('is not read again as long as nothing has changed', async () => {
     expect(await claimed()).toBe(await claimed());
   });
@@ -73,7 +73,7 @@ describe('what a sender keeps of an endpoint', () => {
     expect(now).not.toContain(old);
   });
 
-  test('has both from a rotation on that leaves it some, and the new one alone when that is over', async () => {
+  test('has both secrets from a rotation on that leaves the old one some time, and the new one alone when that is over', async () => {
     const [old] = keysOf(await claimed());
     await rotate(60_000);
     const both = keysOf(await claimed());
@@ -91,9 +91,9 @@ describe('what a sender keeps of an endpoint', () => {
   });
 
   const changes: [string, Partial<EndpointConfig>, object][] = [
-    ['what a 202 means', { requireAck: true }, { requireAck: true }],
+    ['the meaning of a 202', { requireAck: true }, { requireAck: true }],
     ['its policy', { retry: { ...ENDPOINT.retry, maxAttempts: 1 } }, { policy: { maxAttempts: 1 } }],
-    ['what is done when nobody knows', { onAmbiguous: 'hold' }, { onAmbiguous: 'hold' }],
+    ['its policy for unknown outcomes', { onAmbiguous: 'hold' }, { onAmbiguous: 'hold' }],
     ['its window', { reconcileWithinMs: 7 }, { reconcileWithinMs: 7 }],
     ['its time limit', { timeoutMs: 77 }, { timeoutMs: 77 }],
     ['its order', { ordered: true }, { ordered: true }],
@@ -129,7 +129,7 @@ describe('what a sender keeps of an endpoint', () => {
   });
 });
 
-describe('a grant that was made by what an endpoint was', () => {
+describe('a grant that was made for an earlier revision of an endpoint', () => {
   async function listed() {
     const found = (await readyEndpoints(store.pool, LIVE_LANE)).find((e) => e.endpointId === endpointId);
     if (!found) throw new Error('the endpoint has no work');
@@ -154,7 +154,7 @@ describe('a grant that was made by what an endpoint was', () => {
   });
 });
 
-test('a rotation waits for what was claimed before and is not recorded yet, and not for what comes later', async () => {
+test('a rotation waits for items that were claimed before and are not recorded yet, and not for later ones', async () => {
   await store.ingest(tenant, 2);
   const before = await store.claim({ endpointIds: [endpointId], count: 1 });
   let answered = false;

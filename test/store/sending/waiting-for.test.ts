@@ -19,7 +19,7 @@ import { createLogger } from '../../../src/telemetry/log.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
-/** What is said to hold a delivery back, against what a slice does when it looks. */
+/** The reasons that are named for a delivery's wait, against what a slice does when it looks. */
 
 const store = useStore({ connections: 6 });
 let attempts: SendingContext['attempts'];
@@ -178,15 +178,15 @@ async function slots(pacedId: string, count: number, until: string): Promise<voi
   );
 }
 
-/** A slice that has looked so often has claimed what it can: all that there is fits into its first claims. */
+/** A slice that has looked so often has claimed all that it can: everything there is fits into its first claims. */
 const LOOKS = 8;
 
-/** Lets a real slice do what it can, and returns what it claimed. */
+/** Lets a real slice do all that it can, and returns its claims. */
 async function claimedBy(workedBy: Id<'operation'>): Promise<Set<string>> {
   const log = createLogger({ level: 'silent' });
   const stop = new AbortController();
   let looks = 0;
-  // What the sweeper would end, or a pause holds in the live lane, is asked for again and again.
+  // A delivery that the sweeper would end, or that a pause holds in the live lane, is asked for again and again.
   const looking = () => {
     looks += 1;
     if (looks > LOOKS) stop.abort();
@@ -230,7 +230,7 @@ async function claimedBy(workedBy: Id<'operation'>): Promise<Set<string>> {
   return new Set(rows.map((row) => row.execution_id));
 }
 
-test('a slice claims exactly what nothing is said to hold back', async () => {
+test('a slice claims exactly the deliveries that nothing is said to hold back', async () => {
   const seen = new Map<string, number>();
   let free = 0;
   await fc.assert(

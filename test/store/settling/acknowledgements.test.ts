@@ -17,7 +17,7 @@ import { NO_ID } from '../../support/store/any-id.ts';
 import { type Ending, outcomeOf, type TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
-/** A receiver may acknowledge at any time: first deliveries, retries, replays of what is delivered, in every state. */
+/** A receiver may acknowledge at any time: first deliveries, retries, replays of delivered ones, in every state. */
 
 const store = useStore({ connections: 4 });
 let tenant: TestTenant;
@@ -125,7 +125,7 @@ describe.each(MODES)('an acknowledgement of a delivery (%s)', (mode) => {
     expect(await acknowledge(id)).toBe('already_delivered');
   });
 
-  test('that is queued settles what waits after a request, and nothing that none was ever made for', async () => {
+  test('that is queued settles it where a request was made before, and nothing where none ever was', async () => {
     const { id } = await queued(mode);
     expect(await acknowledge(id)).toBe(mode === 'first' ? 'never_sent' : 'settled');
     expect(await newest(id)).toMatchObject({
@@ -154,7 +154,7 @@ describe.each(MODES)('an acknowledgement of a delivery (%s)', (mode) => {
     const claim = await claimed(id);
     expect(await acknowledge(id)).toBe('remembered');
     await store.record(claim, 'released');
-    // What no request was ever made for cannot have been processed.
+    // A delivery that no request was ever made for cannot have been processed.
     const state = mode === 'first' ? 'queued' : 'delivered';
     expect(await newest(id)).toMatchObject({
       execution: { state },
@@ -162,7 +162,7 @@ describe.each(MODES)('an acknowledgement of a delivery (%s)', (mode) => {
     });
   });
 
-  test('of whose execution is delivered changes nothing', async () => {
+  test('whose execution is delivered changes nothing', async () => {
     const { id } = await queued(mode);
     await sent(id, 200);
     expect(await acknowledge(id)).toBe('already_delivered');

@@ -41,7 +41,7 @@ async function ended(after = START, limit = 100, lagMs = 0) {
 
 const END = `update executions set state = 'ignored', reason = 'endpoint_disabled', finished_at = now() where id = $1`;
 
-describe('what ended', () => {
+describe('an ended execution', () => {
   test('is not read past a transaction that runs, written or not, and is read in order once that has ended', async () => {
     const [slow, quick] = [await open(), await open()];
     const pool = createPool(store.url, { max: 1 });
@@ -50,7 +50,7 @@ describe('what ended', () => {
       await session.query('begin');
       await session.query('select now()');
       await store.rows(END, [quick]);
-      // It has written nothing yet, and will end something at a time before that of what has long been committed.
+      // It has written nothing yet, and will end an execution at an earlier time than one that was committed long ago.
       expect(await ended()).toEqual([]);
       await session.query(END, [slow]);
       expect(await ended()).toEqual([]);
@@ -62,7 +62,7 @@ describe('what ended', () => {
     }
   });
 
-  test('is read once each, while many end things in transactions far longer than the lag', async () => {
+  test('is read once, while many sessions end executions in transactions far longer than the lag', async () => {
     const ids = await Promise.all(Array.from({ length: 120 }, open));
     const read = async () => {
       const seen: string[] = [];
@@ -91,7 +91,7 @@ describe('what ended', () => {
     for (const seen of await Promise.all(readers)) expect([...seen].sort()).toEqual([...ids].sort());
   });
 
-  test('is nothing of the last lag', async () => {
+  test('is not read within the last lag', async () => {
     await store.rows(END, [await open()]);
     expect(await ended(START, 10, 3_600_000)).toEqual([]);
     expect(await ended(START, 10, 0)).toHaveLength(1);

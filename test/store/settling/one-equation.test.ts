@@ -25,7 +25,7 @@ describe('at every commit, whatever happens in whatever order', () => {
   });
 
   test('the same holds while many do these things at once, and no deadlock is left to them', async () => {
-    // What happens depends on luck here: a seed need not fail again, and there is nothing to shrink.
+    // The course of things depends on luck here: a seed need not fail again, and there is nothing to shrink.
     const anySeed = fc.noShrink(fc.integer());
     await fc.assert(
       fc.asyncProperty(anySeed, async (seed) => {

@@ -150,7 +150,7 @@ describe('recording', () => {
     ).toEqual([{ resend: false }, { resend: true }, { resend: true }]);
   });
 
-  test('what may have arrived is held where the policy says so, and never given up by time', async () => {
+  test('holds an attempt that may have arrived where the policy says so, and never gives it up by time', async () => {
     endpointId = await store.newEndpoint(tenant, { onAmbiguous: 'hold' });
     const id = (await store.ingest(tenant, 1)).at(-1);
     await store.claim();
@@ -197,7 +197,7 @@ describe('recording', () => {
 });
 
 describe('a lease that has ended', () => {
-  test('is settled as an attempt that may have arrived, and what its sender says later changes nothing', async () => {
+  test('is settled as an attempt that may have arrived, and a later word of its sender changes nothing', async () => {
     const [id] = await store.ingest(tenant, 1);
     const claim = await claimOwn();
     expect(await settleExpiredClaims(store.pool)).toBe(0);
@@ -219,7 +219,7 @@ describe('a lease that has ended', () => {
     expect(await delivery(id)).toMatchObject({ state: 'pending', attempts: 1, fault_code: 'lease_lost' });
   });
 
-  test('does not touch what its sender has recorded, nor a later claim of the same item', async () => {
+  test('does not touch outcomes that its sender has recorded, nor a later claim of the same item', async () => {
     const [recorded, lost] = await store.ingest(tenant, 2);
     const claim = await claimOwn();
     const first = claim.items.filter((item) => item.deliveryId === recorded);
@@ -267,7 +267,7 @@ describe('a lease that has ended', () => {
 });
 
 describe('giving up', () => {
-  test('ends what nobody sent in time, and says so on a delivery that was never attempted', async () => {
+  test('ends executions that nobody sent in time, and says so on a delivery that was never attempted', async () => {
     const [id] = await store.ingest(tenant, 1);
     await store.rows(
       `update executions set give_up_at = now() - interval '1 second' where delivery_id = $1`,
@@ -278,7 +278,7 @@ describe('giving up', () => {
     expect(await delivery(id)).toMatchObject({ state: 'failed', fault_code: 'gave_up' });
   });
 
-  test('of a retry that was never sent leaves what the last attempt said', async () => {
+  test('of a retry that was never sent leaves the word of the last attempt', async () => {
     const [id] = await store.ingest(tenant, 1);
     await store.attempt(404, { endpointIds: [endpointId] });
     await store.retry(tenant, { deliveryIds: [id ?? NO_ID] });

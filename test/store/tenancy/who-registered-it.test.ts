@@ -5,7 +5,7 @@ import { createTestDatabase } from '../../support/store/test-database.ts';
 /** The files that made the schema before it was asked who had registered something. */
 const EARLIER = new URL('../../fixtures/schema-of-november/', import.meta.url);
 
-test('what tenants registered before it was asked who did is listed when the schema is brought up to date', async () => {
+test('issuers and keys that tenants registered before it was asked who did are listed when the schema is brought up to date', async () => {
   const database = await createTestDatabase({ empty: true });
   try {
     await migrate(database.url, { directory: EARLIER });

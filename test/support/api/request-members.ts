@@ -14,7 +14,7 @@ type Operation = {
   requestBody?: { content: Record<string, { schema: Schema }> };
 };
 
-/** A member of a body or a parameter of a query, as `post /path a.b[]`, with what the document says of it. */
+/** A member of a body or a parameter of a query, as `post /path a.b[]`, with its format and example in the document. */
 export type RequestMember = { key: string; name: string; format?: string; example?: unknown };
 
 /** Every parameter of a query and every member of a body that an OpenAPI document knows. */

@@ -4,7 +4,7 @@ import formatsPlugin from 'ajv-formats';
 /** An answer as far as its form goes. */
 type Checked = { status: number; headers: Headers; text: string; body: unknown };
 
-/** Says whether answers are what an OpenAPI document promises. */
+/** Says whether answers are as an OpenAPI document promises. */
 export type ResponseCheck = {
   /** Throws where the answer is not as documented; a path that is not documented must answer a problem. */
   assert(method: string, path: string, answer: Checked): void;

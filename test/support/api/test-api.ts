@@ -46,7 +46,7 @@ export type TestApi = {
   tenant: Tenant;
   /** A key of the tenant with every scope. */
   key: string;
-  /** What was logged, a line each. */
+  /** The lines of the log. */
   log: string[];
   /** How often the live lane was poked, and the operations whose start was asked for. */
   poked: { liveLane: number; started: string[]; nudged: string[] };

@@ -2,7 +2,7 @@ import { startService } from '../../../src/service.ts';
 import { type CrashPoint, installCrashPoints } from '../../../src/telemetry/crash-points.ts';
 import { createLogger } from '../../../src/telemetry/log.ts';
 
-// An API or a worker in a process of its own; what it is to run on, and where it is to crash, is in the environment.
+// An API or a worker in a process of its own; its servers, and the point where it is to crash, are in the environment.
 const { masterKey, ...options } = JSON.parse(process.env.SERVICE_OPTIONS ?? '');
 const crash: { at: CrashPoint; after: number } | null = JSON.parse(process.env.CRASH ?? 'null');
 

@@ -38,7 +38,7 @@ async function replayOf(
   return found;
 }
 
-/** Requests of FlowRelay: what is executed was previewed and confirmed before. */
+/** Requests of FlowRelay: a replay that is executed was previewed and confirmed before. */
 export function flowRelay(send: Send): Record<string, Entry> {
   return {
     [`${FLOWRELAY}/receipts/{id}/replay/preview`]: entry(8, place, (n, world) => previewOf(n, world)),

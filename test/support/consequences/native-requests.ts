@@ -149,7 +149,7 @@ export const NATIVE: Record<string, Entry> = {
   ),
 };
 
-/** Only what is unknown can be settled, and a filter says so or nothing. */
+/** Only unknown deliveries can be settled: a filter names that state and no other. */
 function unknownOnly(select: Record<string, unknown>): Record<string, unknown> {
   return select.filter ? { filter: { ...select.filter, state: ['unknown'] } } : select;
 }

@@ -6,7 +6,7 @@ import { controls, NATIVE } from './native-requests.ts';
 import { stedi } from './stedi-requests.ts';
 import { ZEN_MESH } from './zen-mesh-requests.ts';
 
-/** Every route that starts work, steers it or changes what it meets, with valid requests of it; `send` sends what goes before. */
+/** Every route that starts work, steers it or changes what it meets, with valid requests; `send` sends earlier ones. */
 export function startingRequests(send: Send): Record<string, Entry> {
   return {
     ...NATIVE,
@@ -20,7 +20,7 @@ export function startingRequests(send: Send): Record<string, Entry> {
   };
 }
 
-/** Routes that are posted to and start nothing: what they make is a credential, a name, a search or a record. */
+/** Routes that are posted to and start nothing: they make a credential, a name, a search or a record. */
 export const STARTS_NOTHING = [
   '/api/v1/tenants',
   '/api/v1/keys',

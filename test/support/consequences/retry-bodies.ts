@@ -5,12 +5,12 @@ import { uuidIn } from '../api/retries.ts';
 import { listOf, longAgo, optional, range, textAmong, timeFromNow } from './awkward.ts';
 import { BATCHES, EXTERNAL_IDS, KEYS, SOURCES, TYPES, type World } from './world.ts';
 
-/** Something of a request that depends on what there is when it is sent. */
+/** A part of a request that depends on the world at the time it is sent. */
 export type InWorld<T> = (world: World) => T;
 
 type Body = Record<string, unknown>;
 
-/** A place in a list of the world: the n-th of what is there, counted around. */
+/** A place in a list of the world: the n-th entry, counted around. */
 export const place = fc.nat(10_000);
 
 /** The n-th of a list that is not empty. */
@@ -65,7 +65,7 @@ export const filterBody: fc.Arbitrary<InWorld<Body>> = fc
     range('lastAttemptAfter', 'lastAttemptBefore'),
     optional(endpointNames),
     optional(listOf(place)),
-    // Most of what has many members selects nothing: so many of them are left out.
+    // A filter of many members mostly selects nothing: so many of them are left out.
     fc.integer({ min: 0, max: 0xfff }),
   )
   .map(([members, accepted, attempted, endpoints, batches, kept]) => (world) => {
@@ -114,7 +114,7 @@ const ofOperation = fc.tuple(fc.constantFrom('failuresOf', 'remainderOf'), place
       operations.length > 0 ? { [member]: nth(operations, n) } : { filter: {} },
 );
 
-/** What can be settled, or retried. */
+/** A selection that can be settled, or retried. */
 export const selectBody = fc.oneof(explicit, filtered);
 
 const rate = fc.constantFrom(0.01, 0.5, 20, 1_000, 100_000);
@@ -153,7 +153,7 @@ export const retryBody: fc.Arbitrary<InWorld<Body>> = fc
         withoutContradictions(select(world), options ?? {}, others),
   );
 
-/** What contradicts itself is refused, and left out here. */
+/** Leaves out members that contradict each other: they would be refused. */
 function withoutContradictions(select: Body, asked: object, others: { mode: string } & Body): Body {
   const { filter, deliveryIds, executionIds } = select as {
     filter?: { state?: string[] };

@@ -38,9 +38,9 @@ export type World = {
   eventNumbers: string[];
   executions: string[];
   operations: string[];
-  /** What FlowRelay has previewed, with the key that it was previewed under. */
+  /** The previews of FlowRelay, each with the key that it was made under. */
   previews: { id: string; key: string }[];
-  /** Reads what there is by now. */
+  /** Reads everything that is there by now. */
   refresh(): Promise<void>;
   /** From now on everything is answered well. */
   recover(): void;
@@ -54,7 +54,7 @@ export const KEYS = ['account-1', 'account-2'];
 export const BATCHES = ['import-7', 'импорт'];
 export const EXTERNAL_IDS = ['inv-1', 'inv-2', '発注-3', 'inv-4'];
 
-/** What waits is given up soon, so that everything is over within seconds. */
+/** Waiting deliveries are given up soon, so that everything is over within seconds. */
 const BRIEF = {
   timeoutMs: 400,
   retry: { maxAttempts: 3, initialMs: 20, factor: 2, capMs: 200 },

@@ -2,7 +2,7 @@ import type { Pool } from '../../../src/store/db/pool.ts';
 import { createLogger, type Log } from '../../../src/telemetry/log.ts';
 import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts';
 
-/** What the loops of operations say of themselves, kept to be looked at. */
+/** The context of the loops of operations; the lines that they log are kept to be looked at. */
 export type QuietContext = { pool: Pool; log: Log; metrics: Metrics; lines: string[] };
 
 /** A pool with a log that is kept in memory, and metrics of its own. */

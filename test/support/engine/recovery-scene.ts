@@ -21,7 +21,7 @@ export type Scene = {
   close(): Promise<void>;
 };
 
-/** What selects every failure of the tenant. */
+/** The request that selects every failure of the tenant. */
 export const ALL_FAILURES = { select: { filter: {} } };
 
 let scenes = 0;

@@ -1,6 +1,6 @@
 import type { Pool } from '../../../src/store/db/pool.ts';
 
-/** What is to be seeded. Ids are uuids. */
+/** The failures to seed. Ids are uuids. */
 export interface Failures {
   tenantId: string;
   endpointIds: string[];
@@ -10,8 +10,8 @@ export interface Failures {
 }
 
 /**
- * Loads failed deliveries set-based, as if each had been dispatched once and failed: for tests and benchmarks of what
- * comes after a failure, at sizes that nobody wants to wait for. Events are spread over the endpoints in turn.
+ * Loads failed deliveries set-based, as if each had been dispatched once and failed: for tests and benchmarks of
+ * recoveries, at sizes that nobody wants to wait for. Events are spread over the endpoints in turn.
  */
 export async function seedFailures(pool: Pool, failures: Failures): Promise<void> {
   const { tenantId, endpointIds, count, bodyBytes = 100, faultCode = 'http_5xx' } = failures;

@@ -99,7 +99,7 @@ export function anyFilter(endpointIds: string[]): fc.Arbitrary<DeliveryFilter> {
     .map(([names, all]) => Object.fromEntries(Object.entries(all).filter(([name]) => names.includes(name))));
 }
 
-/** What a filter means, said without SQL. */
+/** The meaning of a filter, said without SQL. */
 export function matches(delivery: Varied, filter: DeliveryFilter): boolean {
   const among = <T>(list: readonly T[] | undefined, value: T | null) =>
     list === undefined || (value !== null && list.includes(value));

@@ -65,7 +65,7 @@ export async function stillRunning(pids: readonly number[]): Promise<number[]> {
   return pids.filter((_, index) => running[index]);
 }
 
-/** Ends what a test that failed has left behind. */
+/** Ends the processes that a failed test has left behind. */
 export async function endAll(pids: readonly number[]): Promise<void> {
   await Promise.all(pids.map((pid) => endProcess(pid, [{ signal: 'SIGKILL', waitMs: 5_000 }])));
 }

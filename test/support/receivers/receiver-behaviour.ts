@@ -94,7 +94,7 @@ export const halfAnswer: Behaviour = raw('HTTP/1.1 200 OK\r\ncontent-length: 100
 /** Closes within the header of its answer. */
 export const halfHeader: Behaviour = raw('HTTP/1.1 200 OK\r\ncontent-le');
 
-/** What no HTTP parser takes. */
+/** Bytes that no HTTP parser takes. */
 export const malformed: Behaviour = raw('NOT HTTP AT ALL\r\n\r\n');
 
 /** A status line, then a byte of the body a second. */

@@ -44,7 +44,7 @@ export type ReceiverOptions = { tls?: SelfSigned; port?: number; paths?: Record<
 
 /**
  * A request that its sender has ended is only seen to be ended some turns of the event loop later, and when this process is
- * busy the next one may be read before that: what overlaps for no longer than this was not sent side by side.
+ * busy the next one may be read before that: requests that overlap for no longer than this were not sent side by side.
  */
 const TURNS_TO_SEE_AN_END = 12;
 

@@ -4,7 +4,7 @@ import type { Pool } from '../../../src/store/db/pool.ts';
 /** Where a process dies: before or after its n-th statement, COMMIT being one like the others. */
 export type CrashPoint = { statement: number; after: boolean };
 
-/** What a process that died says to nobody; a test catches it. */
+/** The death of a process, which nobody is told of; a test catches it. */
 export class Crashed extends Error {}
 
 /**

@@ -94,7 +94,7 @@ export async function readLedger(db: Queryable): Promise<Ledger> {
   return onlyRow(answer).ledger;
 }
 
-/** What in a ledger contradicts the rules of the product; empty where all of them hold. */
+/** The contradictions between a ledger and the rules of the product; empty where all of them hold. */
 export function violationsOf(ledger: Ledger): string[] {
   const index = indexOf(ledger);
   return [
@@ -107,7 +107,7 @@ export function violationsOf(ledger: Ledger): string[] {
   ];
 }
 
-/** What became of a ledger that must never become so. */
+/** The changes of a ledger that must never happen. */
 export function forbiddenChanges(before: Ledger, after: Ledger): string[] {
   const faults: string[] = [];
   const deliveries = new Map(after.deliveries.map((d) => [d.id, d]));
@@ -125,7 +125,7 @@ export function forbiddenChanges(before: Ledger, after: Ledger): string[] {
   }
   const delivered = new Set(before.deliveries.filter((d) => d.state === 'delivered').map((d) => d.id));
   const attempts = new Map(before.executions.map((e) => [e.id, e.attempts]));
-  // An acknowledgement and a freeze do not see each other: what was selected meanwhile is there, and is never sent.
+  // An acknowledgement and a freeze do not see each other: an item selected meanwhile is there, and is never sent.
   const unsent = new Map(
     before.executions.map((e) => [e.id, e.state === 'queued' || e.state === 'scheduled']),
   );
@@ -148,7 +148,7 @@ export function forbiddenChanges(before: Ledger, after: Ledger): string[] {
   return faults;
 }
 
-/** Recounts what an operation is made of from its executions and exclusions. */
+/** Recounts the parts of an operation from its executions and exclusions. */
 export function recount({ executions, exclusions }: Ledger, operationId: string): OperationCounts {
   const own = executions.filter((e) => e.operation_id === operationId);
   const excluded = exclusions.filter((x) => x.operation_id === operationId).length;
@@ -220,7 +220,7 @@ function countViolations(ledger: Ledger): string[] {
   return faults;
 }
 
-/** Rule 2, the child slots, and that what is being sent is exactly what claims say. */
+/** Rule 2, the child slots, and that the executions being sent are exactly those of the claims. */
 function ownerViolations(ledger: Ledger, { byDelivery, children, operations }: Index): string[] {
   const faults: string[] = [];
   for (const [id, executions] of byDelivery) {
@@ -273,7 +273,7 @@ function foldViolations(ledger: Ledger, index: Index): string[] {
   });
 }
 
-/** What the missing foreign keys would say, and that nothing crosses from one tenant to another. */
+/** Violations that the missing foreign keys would find, and rows that cross from one tenant to another. */
 function orphanViolations(ledger: Ledger, { executions, deliveries, operations }: Index): string[] {
   const faults: string[] = [];
   const events = new Map(ledger.events.map((v) => [v.id, v]));
@@ -303,7 +303,7 @@ function orphanViolations(ledger: Ledger, { executions, deliveries, operations }
     if (!withExecution.has(d.id)) faults.push(`delivery ${d.id} has no execution`);
   for (const x of ledger.exclusions) {
     const owner = operations.get(x.operation_id)?.tenant_id;
-    // What the platform selects keeps the tenant it has.
+    // A delivery that the platform selects keeps its tenant.
     const tenantId = owner === PLATFORM_TENANT.id ? deliveries.get(x.delivery_id)?.tenant_id : owner;
     need(deliveries.get(x.delivery_id), tenantId, `exclusion of ${x.delivery_id}`);
     if (x.joined_execution_id)
@@ -379,7 +379,7 @@ function laneBehind(
   return undefined;
 }
 
-/** Cancelling never strands a delivery: what had taken over the live lane's work leaves that work behind. */
+/** Cancelling never strands a delivery: an item that had taken over the live lane's work leaves that work behind. */
 function strandedViolations(ledger: Ledger, { executions, children }: Index): string[] {
   const faults: string[] = [];
   for (const e of ledger.executions) {

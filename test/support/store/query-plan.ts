@@ -10,7 +10,7 @@ type PlanNode = {
   Plans?: PlanNode[];
 };
 
-/** What a statement would read, and how. */
+/** The tables and indexes that a statement would read. */
 export type QueryPlan = {
   /** Tables that are read from beginning to end. */
   scanned: string[];
@@ -36,7 +36,7 @@ export async function planOf(
     await client.query(`set plan_cache_mode = ${generic ? 'force_generic_plan' : 'force_custom_plan'}`);
     return await explain(client, statement.values);
   } finally {
-    // Whatever was set or prepared here belongs to this question alone.
+    // Settings and prepared statements of this connection belong to this question alone.
     client.release(true);
   }
 }

@@ -72,12 +72,12 @@ const PAGE = 2;
 const HELD_CLAIMS = 6;
 const MAX_ENDPOINTS = 5;
 
-/** Two endpoints that resend and hold, one tenant, and what its senders hold. */
+/** One tenant, two endpoints, of which one resends and one holds, and the claims of their senders. */
 export class World {
   readonly store: TestStore;
   readonly tenant: TestTenant;
   readonly endpointIds: Id<'endpoint'>[];
-  /** As it was after the last step: what the next one chooses from. */
+  /** As it was after the last step: the next one chooses from it. */
   ledger: Ledger;
   /** Claims of senders that still live, those among them whose lease has ended too. */
   readonly claims: HeldClaim[] = [];
@@ -109,13 +109,13 @@ export class World {
     return new World(store, tenant, endpointIds, await readLedger(store.pool));
   }
 
-  /** An operation: one that is open as a rule, now and then any, for what comes too late. */
+  /** An operation: one that is open as a rule, now and then any, for steps that come too late. */
   anOperation(n: number): Id<'operation'> | undefined {
     const open = this.ledger.operations.filter((operation) => !operation.closed_at);
     return (n % 6 === 5 ? undefined : pick(open, n)?.id) ?? pick(this.ledger.operations, n)?.id;
   }
 
-  /** Does a step; one that crashes has done what it had committed. */
+  /** Does a step; one that crashes has done no more than it had committed. */
   async take(step: Step): Promise<void> {
     const pool = step.crash ? crashingPool(this.store.pool, step.crash) : this.store.pool;
     try {
@@ -149,7 +149,7 @@ export class World {
       await timePasses(store.pool);
       for (const workedBy of [LIVE_LANE, ...rows.map((row) => row.id)]) {
         await ignoreClosed(this, workedBy, store.pool);
-        // First nobody knows what became of it, which makes operations close over what is unknown.
+        // At first nobody knows the outcomes, which makes operations close over unknown items.
         await store.record(await claim(this, workedBy, 100, store.pool), round === 0 ? 'timeout' : 200);
       }
       for (const { id } of rows) await close(id, store.pool);
@@ -160,7 +160,7 @@ export class World {
     throw new Error('what was accepted does not come to its end');
   }
 
-  /** Has what nobody knows sent again, after the operations it belonged to have closed; then nothing is open at all. */
+  /** Has unknown deliveries sent again, after their operations have closed; then nothing is open at all. */
   async #resolveAll(): Promise<void> {
     const { store } = this;
     for (const { delivery_id: id } of await store.rows(
@@ -340,7 +340,7 @@ const ACTS = {
     await ignoreClosed(world, workedBy, pool);
   },
 
-  /** What is there already it gets only by a fresh match. */
+  /** It gets the events that are there already only by a fresh match. */
   async newEndpoint(world: World) {
     if (world.endpointIds.length < MAX_ENDPOINTS)
       world.endpointIds.push(await world.store.newEndpoint(world.tenant));
@@ -374,7 +374,7 @@ const ACTS = {
   },
 };
 
-/** What an activity does to close an operation, as far as it is not Temporal's; one that comes too late does it too. */
+/** Closes an operation as an activity does, without Temporal's part; one that comes too late does so, too. */
 async function close(operationId: Id<'operation'>, pool: Pool): Promise<void> {
   const operation = await loadOperation(pool, operationId);
   if (operation?.control === 'cancel')
@@ -413,7 +413,7 @@ async function record(world: World, held: HeldClaim, b: number, c: number, pool:
       onAmbiguous: item.endpointId === world.endpointIds[1] ? 'hold' : 'resend',
     }),
   );
-  // A token is never given out again: what is not under it now is nobody's to record with it.
+  // A token is never given out again: an item that is not under it now is nobody's to record with it.
   const rows = await world.store.rows('select id from executions where lease_token = $1', [held.token]);
   const own = new Set(rows.map((row) => row.id));
   const recorded = outcomes.length > 0 ? await untilTaken(() => recordOutcomes(pool, outcomes)) : [];
@@ -428,7 +428,7 @@ async function record(world: World, held: HeldClaim, b: number, c: number, pool:
   if (told.size === held.items.length) await endClaims(pool, [held.token]);
 }
 
-/** Ends some of a claim's items unsent, as the recorder does with what its preparation refused. */
+/** Ends some of a claim's items unsent, as the recorder does with those that their preparation refused. */
 async function refuse(world: World, held: HeldClaim, b: number, c: number, pool: Pool): Promise<void> {
   const some = b % 3 === 0 ? held.items.slice(0, 1) : held.items;
   const refusal = REFUSALS[c % REFUSALS.length] ?? REFUSALS[0];

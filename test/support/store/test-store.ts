@@ -40,10 +40,10 @@ export type HeldClaim = Claim & { token: string };
 /** How one attempt ends, in short. */
 export type Ending = number | 'timeout' | 'refused' | 'released' | { status: number; retryAfterMs: number };
 
-/** What an accepted operation is, and what each delivery of an explicit list became. */
+/** An accepted operation, and the fate of each delivery of an explicit list. */
 export type Accepted = { operationId: Id<'operation'>; items: AcceptedItem[] };
 
-/** The store over a database of its own, without Temporal: what the engine does at its level, step by step. */
+/** The store over a database of its own, without Temporal: the engine's work at its level, step by step. */
 export type TestStore = {
   url: string;
   pool: TestPool;
@@ -61,7 +61,7 @@ export type TestStore = {
     workedBy?: Id<'operation'>;
     endpointIds?: Id<'endpoint'>[];
     count?: number;
-    /** What is granted, in the place of `count` at each of `endpointIds`. */
+    /** The grants, in the place of `count` at each of `endpointIds`. */
     grants?: Grant[];
     leaseMs?: number;
     maxBytes?: number;
@@ -70,7 +70,7 @@ export type TestStore = {
   record(claim: HeldClaim, ending: Ending | ((item: ClaimedItem) => Ending)): Promise<Recorded[]>;
   /** Claims and records in one go. */
   attempt(ending: Ending, options?: Parameters<TestStore['claim']>[0]): Promise<Recorded[]>;
-  /** Lets what waits be due at once. */
+  /** Makes everything that waits due at once. */
   timePasses(): Promise<void>;
   /** Lets every lease that is out have ended. */
   leasesEnd(): Promise<void>;
@@ -79,7 +79,7 @@ export type TestStore = {
   close(): Promise<void>;
 };
 
-/** What a test's endpoint is unless it says otherwise. */
+/** The configuration of a test's endpoint unless it says otherwise. */
 export const ENDPOINT: EndpointConfig = {
   url: 'http://127.0.0.1:9/',
   timeoutMs: 1_000,
@@ -205,7 +205,7 @@ export async function changeEndpoint(
   });
 }
 
-/** What the recovery services need, where nobody listens. */
+/** The dependencies of the recovery services, where nobody listens. */
 export function quietDeps(pool: Pool): RecoveryDeps {
   return {
     pool,
@@ -238,7 +238,7 @@ export async function acceptOn(
   return { operationId: result.operationId, items: JSON.parse(result.body) };
 }
 
-/** Lets what waits be due, and the wait for what is unknown be over. */
+/** Makes everything that waits due, and ends the wait for unknown outcomes. */
 export async function timePasses(db: Queryable): Promise<void> {
   // Here and wherever a test plays the clock: rows that others hold are left alone, so that the clock never waits.
   await db.query(

@@ -23,7 +23,7 @@ export type SurfaceCall =
 /** Asks for the retry of one delivery, named by the uuids of itself and its event. */
 export type SurfaceCaller = (deliveryId: string, eventId: string) => Promise<SurfaceAnswer>;
 
-/** Lets every surface retry what goes to the first endpoint of a scene, each in its own words and with its own credentials. */
+/** Lets every surface retry deliveries to a scene's first endpoint, in its own words and with its own credentials. */
 export async function everySurface(
   engine: TestEngine,
   it: Pick<Scene, 'tenant' | 'endpoints'>,

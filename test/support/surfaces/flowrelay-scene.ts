@@ -58,7 +58,7 @@ export async function createFlowRelayScene(
       : await client.newEndpoint(tenant.key, {
           url: receiver.url('/hook'),
           preset: 'flowrelay',
-          // What never answers is to be given up soon, what answers is not, however busy the machine is.
+          // A receiver that never answers is to be given up soon, any other is not, however busy the machine is.
           timeoutMs: behaviour === hang ? 400 : 10_000,
           retry: { maxAttempts: 1 },
           ...endpoint,

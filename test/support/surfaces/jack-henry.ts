@@ -59,7 +59,7 @@ export type JackHenryRequest = {
 export type JackHenry = {
   /** Posts, unless another method is said, to a path below {@link BASE}. */
   call(path: string, request?: JackHenryRequest): Promise<RawAnswer>;
-  /** The same, for what must be accepted; returns the `retryId`. */
+  /** The same, for a request that must be accepted; returns the `retryId`. */
   retry(path: string, body?: unknown, request?: JackHenryRequest): Promise<Id<'operation'>>;
 };
 

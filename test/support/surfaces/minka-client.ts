@@ -2,7 +2,7 @@ import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, sign
 import { readFile } from 'node:fs/promises';
 import { canonicalJson } from '../../../src/domain/json/canonical-json.ts';
 
-/** A key pair as a client of the ledger has one; its name is that of the signer. */
+/** A key pair as a client of the ledger has one, under the name of the signer. */
 export interface TestSigner {
   handle: string;
   /** Base64 of 32 bytes. */
@@ -27,7 +27,7 @@ export function newTestSigner(handle = 'mint'): TestSigner {
   return { handle, public: Buffer.from(x ?? '', 'base64url').toString('base64'), key };
 }
 
-/** What registers the public key of a signer with a tenant, with the proof that it is theirs. */
+/** The body that registers the public key of a signer with a tenant, with the proof that it is theirs. */
 export function registrationOf({ handle, public: publicKey, key }: TestSigner, tenant: string) {
   const statement = `{"handle":"${handle}","public":"${publicKey}","tenant":"${tenant}"}`;
   return {
@@ -70,7 +70,7 @@ export function signedWithoutMoment(signer: TestSigner, data: unknown) {
   return { hash, data, meta: { proofs: [proofOf(signer, hash)] } };
 }
 
-/** A JWT of the signer; what is given replaces its claims and its header, undefined leaves one out. */
+/** A JWT of the signer; `claims` and `header` replace its own, and undefined leaves one out. */
 export function tokenOf(
   signer: TestSigner,
   claims: Record<string, unknown> = {},

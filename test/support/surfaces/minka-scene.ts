@@ -22,7 +22,7 @@ export interface MinkaScene {
   retry(data: unknown, change?: RetryChange): Promise<RawAnswer>;
 }
 
-/** What of a retry is not as usual. */
+/** The parts of a retry that are not as usual. */
 export interface RetryChange {
   body?: unknown;
   bridge?: string;

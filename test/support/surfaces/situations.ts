@@ -243,8 +243,8 @@ async function close(engine: TestEngine, it: Scene, endpoint: EndpointSituation)
 }
 
 /**
- * Lets everything go that goes by itself: what waits is due, and what was on the wire is given up and tried again. Ends
- * when nothing is left at endpoints that take something but what a stopped operation holds.
+ * Lets everything go that goes by itself: waiting deliveries are due, and requests on the wire are given up and tried
+ * again. Ends when endpoints that take something have nothing left but the items of stopped operations.
  */
 export async function settle(engine: TestEngine, tenantIds: string[]): Promise<void> {
   const { pool } = engine.database;

@@ -31,7 +31,7 @@ export interface StediWorld {
   children(): Promise<Map<string, string>>;
   // biome-ignore lint/suspicious/noExplicitAny: rows as the driver gives them
   rows(sql: string, values?: unknown[]): Promise<any[]>;
-  /** Takes away what was seeded, but not the tenant. */
+  /** Takes the seeded rows away, but not the tenant. */
   empty(): Promise<void>;
 }
 

@@ -138,7 +138,7 @@ const HANDOFFS: Record<
   },
 };
 
-/** What can be wrong around it. */
+/** The circumstances of a handoff. */
 const AROUND: Record<string, (at: Scene) => Promise<unknown>> = {
   'as it is': async () => {},
   'its endpoint disabled': (at) => setState(at, 'disabled'),
@@ -248,7 +248,7 @@ describe.each(Object.keys(HANDOFFS))('of a handoff that is %s', (handoff) => {
   );
 
   test.each(['same', 'changed'])(
-    'a resend of the sender with the %s payload becomes what was said',
+    'a resend of the sender with the %s payload becomes what the receipt said',
     async (payload) => {
       for (const around of Object.keys(AROUND)) {
         const at = await walk(handoff, around);
@@ -290,7 +290,7 @@ describe('after an answer of the endpoint', () => {
   });
 });
 
-test('the sender resends what can no longer be delivered, and both receipts say which is which', async () => {
+test('the sender resends an event that can no longer be delivered, and both receipts say which is which', async () => {
   const at = await walk('refused by 422', 'its payload gone');
   expect((await at.get(`/receipts/${at.receiptId}/guide`)).body).toMatchObject({
     recommended: 'sender_resend',

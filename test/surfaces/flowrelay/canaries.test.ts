@@ -68,7 +68,7 @@ test('Do not include raw payloads, endpoint secrets, auth headers, HMAC values, 
   const sent = { ...event(), id: canary('external id of a repeat') };
   const first = await it.sent('failed', sent);
   const repeat = await it.send(sent);
-  // What the API refuses can still be in a database that is older than the refusal.
+  // A URL that the API refuses can still be in a database that is older than the refusal.
   await engine.database.pool.query(
     `update endpoint_versions set url = replace(url, '://', '://' || $2 || ':' || $3 || '@') where endpoint_id = $1`,
     [uuidIn('endpoint', endpoint.id), canary('user of a URL'), canary('password of a URL')],
@@ -153,7 +153,7 @@ test('Do not include raw payloads, endpoint secrets, auth headers, HMAC values, 
     shown.set(`table ${table}`, text);
 
   expect(canaries.size).toBeGreaterThan(30);
-  // They are where they were planted: what was sent had them.
+  // They are where they were planted: the requests that were sent had them.
   const wire = it.receiver.requests
     .map(({ path, headers, body }) => `${path}${JSON.stringify(headers)}${body}`)
     .join('');

@@ -63,7 +63,7 @@ describe.each(GRANTS)('the grant %s', (grant) => {
       const lowest = LOWEST[name];
       const allowed = lowest !== undefined && GRANTS.indexOf(grant) >= GRANTS.indexOf(lowest);
       const takesBody = route.method === 'post' || route.method === 'patch';
-      // A body that no call takes: what is allowed is refused for the body, or not found, and nothing is done.
+      // A body that no call takes: an allowed call is refused for the body, or not found, and nothing is done.
       const body = name.startsWith('post /api/v1/events') ? { wrong: 1 } : { 'no such member': 1 };
       const answer = await fetch(`${api.url}${pathFor(route, ours)}`, {
         method: route.method.toUpperCase(),
@@ -149,7 +149,7 @@ describe('no grant', () => {
     }
   });
 
-  test('is given by who has less, together with scopes, or unknown', async () => {
+  test('is given by a key that has less, together with scopes, or unknown', async () => {
     const { api } = world;
     const limited = await api.newKey(api.tenant.id, ['write:keys', 'read:deliveries', 'read:endpoints']);
     const make = (body: object) =>

@@ -40,7 +40,7 @@ const HISTORY: Partial<HandoffFacts>[] = [
   { attempted: true, answered: true, failedThere: true, mayHaveArrived: true },
 ];
 
-/** What a sentence claims, and when that is true. */
+/** The claims of a sentence, and when each of them is true. */
 const CLAIMS: [RegExp, (of: HandoffFacts) => boolean][] = [
   [/nothing was sent|before anything was sent/i, ({ attempted }) => !attempted],
   [/was not reached/, ({ attempted, answered, mayHaveArrived }) => attempted && !answered && !mayHaveArrived],
@@ -60,8 +60,8 @@ const CLAIMS: [RegExp, (of: HandoffFacts) => boolean][] = [
   [/sent the event again/, ({ resentAs }) => resentAs !== undefined],
 ];
 
-describe('what is said of a handoff', () => {
-  test('is true, whatever is known of it, and hides no risk', () => {
+describe('the words for a handoff', () => {
+  test('are true, whatever is known of it, and hide no risk', () => {
     for (const state of [...ENDS, ...OPENS, { state: 'delivered' as const }])
       for (const history of HISTORY)
         for (const more of [{}, { resentAs: anyId('later') }]) {
@@ -93,17 +93,17 @@ describe('what is said of a handoff', () => {
       { state: 'ignored', reason: 'endpoint_disabled', attempted: false },
       'The endpoint was disabled: nothing was sent.',
     ],
-  ])('of %j is: %s', (known, told) => {
+  ])('of %j are: %s', (known, told) => {
     expect(meaningOf(facts(known))).toBe(told);
   });
 
-  test('of what an operator called delivered does not put it into the endpoint’s mouth', () => {
+  test('that an operator called delivered do not put that into the endpoint’s mouth', () => {
     expect(meaningOf(facts({ state: 'delivered', acceptedBy: 'resolution' }))).toMatch(
       /its own answer did not/,
     );
   });
 
-  test('gives a status of its own to each state that is open, ended or delivered', () => {
+  test('give a status of its own to each state that is open, ended or delivered', () => {
     expect(new Set([...ENDS, ...OPENS].map((each) => handoffStatus(facts(each))))).toEqual(
       new Set(['failed', 'cancelled', 'not_ready', 'retention_expired', 'processing', 'uncertain']),
     );

@@ -104,7 +104,7 @@ describe('one handoff', () => {
 });
 
 describe('an event that nothing was ready for', () => {
-  test('goes to what wants it now and is enabled', () => {
+  test('goes to the endpoints that want it now and are enabled', () => {
     const planned = plan({
       handoffs: [handoff('a', ignored)],
       endpoints: [
@@ -126,7 +126,7 @@ describe('an event that nothing was ready for', () => {
     });
   });
 
-  test('does not go to what has an event of the same id already', () => {
+  test('does not go to an endpoint that has an event of the same id already', () => {
     expect(
       plan({ handoffs: [], endpoints: [endpoint('a'), endpoint('b')], heldElsewhere: ['a'] }),
     ).toMatchObject({ plan: { targets: [{ endpoint: { endpointId: 'b' } }] } });
@@ -152,7 +152,7 @@ describe('an event that nothing was ready for', () => {
   });
 });
 
-test('what is suppressed is not replayed and names the first event; without a payload nothing is, nor beyond the limit', () => {
+test('a suppressed duplicate is not replayed and names the first event; nothing is without a payload, nor beyond the limit', () => {
   const one = { handoffs: [handoff('a')], endpoints: [endpoint('a')] };
   expect(plan({ ...one, receipt: { ...receipt, suppressed: true, duplicateOf: anyId('first') } })).toEqual({
     refusal: { reason: 'suppressed_duplicate', firstEventId: 'first' },

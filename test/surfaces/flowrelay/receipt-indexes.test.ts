@@ -72,8 +72,8 @@ test.each<[string, (db: Queryable) => Promise<unknown>, string]>([
   ],
   ['its handoffs', (db) => handoffsOfEvent(db, tenant.id, eventId, 201), 'deliveries_once'],
   ['its steps', (db) => timelineSteps(db, tenant.id, eventId, 501), 'deliveries_once'],
-  ['what its replay finds', (db) => handoffTips(db, tenant.id, eventId), 'deliveries_once'],
-  ['what a repeat of it finds', (db) => idHistories(db, tenant.id, [eventId]), 'deliveries_once'],
+  ['the search of its replay', (db) => handoffTips(db, tenant.id, eventId), 'deliveries_once'],
+  ['the search of a repeat of it', (db) => idHistories(db, tenant.id, [eventId]), 'deliveries_once'],
   ['its erasure', (db) => erasePayload(db, tenant.id, eventId), 'payloads_pkey'],
 ])('of receipts, %s is read by an index', async (_, run, index) => {
   const { scanned, indexes } = await planOf(store.pool, run);

@@ -443,7 +443,7 @@ describe('Decision guide', () => {
   });
 
   test.each(['queued', 'sending', 'scheduled'])(
-    'what is %s is unsafe to replay, even if confirmed',
+    'a handoff that is %s is unsafe to replay, even if confirmed',
     async (state) => {
       const it = await scene(status(422));
       const receiptId = await it.sent('failed');

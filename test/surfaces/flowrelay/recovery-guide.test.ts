@@ -87,7 +87,7 @@ test.each([
   [failedLate, true],
   [failedThere, true],
   [delivered, true],
-])('what is behind the endpoint of %j may have begun: %s', (facts, started) => {
+])('the processing behind the endpoint of %j may have started: %s', (facts, started) => {
   expect(mayHaveStarted(facts)).toBe(started);
 });
 

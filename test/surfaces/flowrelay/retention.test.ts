@@ -66,7 +66,7 @@ describe('Retention', () => {
     expect(event.body.payloadKept).toBe(false);
   });
 
-  test('what is younger, what belongs to a tenant without a setting, and what is open keeps its payload', async () => {
+  test('an event that is younger, belongs to a tenant without a setting or is open keeps its payload', async () => {
     const [it, unlimited] = [await scene(), await scene()];
     const open = await scene(hang);
     const old = await it.sent('failed');

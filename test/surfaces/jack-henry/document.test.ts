@@ -192,7 +192,7 @@ describe('Retry Single Subscription Event', () => {
     expect(new Set(got(it)).size).toBe(2);
   });
 
-  test('takes over what is scheduled, sends it now, and starts its backoff again', async () => {
+  test('takes over a scheduled delivery, sends it now, and starts its backoff again', async () => {
     const it = await institution([status(500)], {
       retry: { maxAttempts: 5, initialMs: 600_000, capMs: 600_000 },
     });
@@ -211,7 +211,7 @@ describe('Retry Single Subscription Event', () => {
     expect(sent('redrive-execution-attempt')).toEqual(['1', '1']);
   });
 
-  test('never sends what may have arrived and nobody has settled: it is excluded, with the reason', async () => {
+  test('never sends a delivery that may have arrived and nobody has settled: it is excluded, with the reason', async () => {
     const it = await institution([hang], { onAmbiguous: 'hold', timeoutMs: 200 });
     const [eventId] = await it.publish([{}]);
     await eventually(
@@ -294,7 +294,7 @@ describe('Retry Bulk Subscription Events', () => {
     expect(forced.counts).toMatchObject({ expected: 1, delivered: 1 });
   });
 
-  test('sends what has succeeded again only where it is named, by its status or by itself', async () => {
+  test('sends a succeeded event again only where it is named, by its status or by itself', async () => {
     const it = await institution([ok]);
     const [eventId] = await it.publish([{}, {}]);
     await it.settled();
@@ -362,7 +362,7 @@ describe('Retry Single Raw Event', () => {
     expect(it.sent()).toBe(2);
   });
 
-  test('joins what will be sent without it, and does not hurry it', async () => {
+  test('joins a delivery that will be sent without it, and does not hurry it', async () => {
     const it = await institution([status(500)], {
       retry: { maxAttempts: 5, initialMs: 600_000, capMs: 600_000 },
     });
@@ -370,7 +370,7 @@ describe('Retry Single Raw Event', () => {
     await it.receivers[0]?.waitFor(({ requests }) => requests.length === 1);
     const path = `${it.retriesPath}/events/${eventId}`;
     const retryId = await it.api.retry(path, { replayMatchedSubscriptions: false });
-    // It stays open for as long as what it joined is to be sent.
+    // It stays open for as long as the execution that it joined is to be sent.
     await eventually(
       'it waits for that',
       async () => (await it.retries.show(retryId)).nextEvent?.what === 'joined',

@@ -212,7 +212,7 @@ describe('Retry Bulk Subscription Events', () => {
     expect(await bulk({ dispatchStatus: [] })).toEqual([]);
   });
 
-  test('without dispatchStatus those that failed or are pending are meant, or what is named whatever became of it', async () => {
+  test('without dispatchStatus those that failed or are pending are meant, or events that are named, whatever became of them', async () => {
     await ofEachState();
     const eventNum = ['1', '2', '3', '4', '5', '6'];
     expect(await bulk({ eventNum, dispatchStatus: ['failed'] })).toEqual([2, 4]);
@@ -263,7 +263,7 @@ describe('Retry Bulk Subscription Events', () => {
     },
   );
 
-  test('takes over what is scheduled where pending is selected, and only there', async () => {
+  test('takes over scheduled deliveries where pending is selected, and only there', async () => {
     await store.ingest(tenant, 2);
     const path = `/${tenant.id}/retries/subscriptions/${subscription}`;
     const left = await client.retry(path, { eventNum: ['1'], dispatchStatus: ['failed'] });

@@ -21,7 +21,7 @@ let client: JackHenry;
 let ours: Things;
 let theirs: Things;
 
-/** What an institution has. */
+/** The things of an institution. */
 type Things = { institution: string; key: string; subscription: string; event: string };
 
 beforeAll(async () => {
@@ -111,7 +111,7 @@ async function operations(): Promise<number> {
   return rows[0].n;
 }
 
-/** Sends what must be refused without a byte, and makes sure that nothing is done. */
+/** Sends a request that must be refused without a byte, and makes sure that nothing is done. */
 async function refusedEmpty(status: number, sent: () => ReturnType<typeof send>) {
   const before = await operations();
   const answer = await sent();
@@ -125,7 +125,7 @@ async function refusedEmpty(status: number, sent: () => ReturnType<typeof send>)
   return answer;
 }
 
-/** Sends what must be refused as a bad request, and returns what it says. */
+/** Sends a request that must be refused as a bad one, and returns the details of the refusal. */
 async function refused400(
   sent: () => ReturnType<typeof send>,
   type = 'jackhenry/invalid-request',
@@ -359,7 +359,7 @@ describe('BadRequest: The server could not understand the request due to an inva
   });
 });
 
-describe('what is refused before a route is found, or before it is read', () => {
+describe('before a route is found or a body is read', () => {
   const [, bulk, , bulkRaw] = RETRIES as [Named, Named, Named, Named];
 
   test('another media type, a coded body and one that is too large are bad requests', async () => {
@@ -432,7 +432,7 @@ describe('UnexpectedError: An unexpected internal server error occurred while pr
     }
   });
 
-  test('is also what is answered while Postgres is away', async () => {
+  test('is also the answer while Postgres is away', async () => {
     const other = await startTestApi();
     try {
       await other.database.pool.end();
@@ -542,7 +542,7 @@ describe('bearerAuth: OpenIDConnect JWT Token', () => {
   const SECRET = 'a secret of thirty-two bytes, or more';
   const ISSUER = 'https://id.bank.example/';
 
-  /** Registers an issuer for an audience of its own, and returns what signs its tokens. */
+  /** Registers an issuer for an audience of its own, and returns a signer of its tokens. */
   async function issuer(audience: string, scopes: string[], key: string) {
     const body = { name: 'idp', issuer: ISSUER, audience, algorithm: 'HS256', secret: SECRET, scopes };
     const made = await api.call('POST', '/api/v1/jwt-issuers', { key, body });
@@ -584,6 +584,6 @@ test('an administrator of the installation may act for every institution', async
       expect((await send(each, { key: api.adminKey, things })).status).toBeLessThan(300);
 });
 
-test('what goes wrong leaves nothing of the request in the log', () => {
+test('a request that goes wrong leaves nothing of itself in the log', () => {
   expect(api.log.join()).not.toMatch(/customer-4711|core-banking/);
 });

@@ -130,7 +130,7 @@ describe('a key proves that it is the tenant’s', () => {
       [{ ...right, proof: registrationOf(signer, tenant.handle).proof }],
       [{ ...right, handle: 'another' }],
       [{ ...right, public: newTestSigner().public }],
-      // What it signs as a client of the ledger is no proof.
+      // Its signature as a client of the ledger is no proof.
       [{ ...right, proof: signed(signer, { handle: 'unproved', tenant: 'acme' }).meta.proofs[0]?.result }],
       [{ ...right, proof: Buffer.alloc(64).toString('base64') }],
       [{ ...right, proof: right.proof.slice(0, 40) }],
@@ -144,7 +144,7 @@ describe('a key proves that it is the tenant’s', () => {
     expect((await post(right)).status).toBe(201);
   });
 
-  test('so that what a stranger registers never makes a call of its owner ambiguous', async () => {
+  test('so that a stranger’s registration never makes a call of its owner ambiguous', async () => {
     const stranger = await api.newTenant();
     const { signer } = scene;
     const retry = () => ask(api.url, 'POST', `${PATH}/retry`, { body: signed(signer, {}) });
@@ -292,7 +292,7 @@ describe('access rules', () => {
     expect((await its.retry({}, { body: signed(clerk, {}), headers: as(clerk) })).status).toBe(403);
   });
 
-  test('what a token says of its subject grants nothing', async () => {
+  test('grant nothing for a token’s word on its subject', async () => {
     const its = await closedScene();
     await its.register(other);
     await its.allow({ action: 'any', bearer: 'mint' });

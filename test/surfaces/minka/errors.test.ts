@@ -126,7 +126,7 @@ describe('the installation signs', () => {
         expectError(answer, 500, 'api.unexpected-error', 'An unexpected error occurred');
         expect(answer.headers.get('retry-after')).toBe('2');
       }
-      // What needs no look into Postgres is still said.
+      // Refusals that need no look into Postgres are still told.
       expectError(
         await ask(away.url, 'POST', `${path}/retry`, { body: {} }),
         422,
@@ -141,7 +141,7 @@ describe('the installation signs', () => {
   });
 });
 
-describe('what is refused before a route, below /v2', () => {
+describe('below /v2, before a route is called', () => {
   test.each([
     ['POST', '/v2'],
     ['GET', '/v2/'],

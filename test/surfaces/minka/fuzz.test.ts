@@ -41,10 +41,10 @@ function expectSigned(answer: RawAnswer): void {
 /** Half a surrogate pair cannot be in a URL. */
 const wellFormed = (text: string) => Buffer.from(text).toString();
 
-/** As a client sends it: what was parsed is what is signed. */
+/** As a client sends it: the parsed value is the one that is signed. */
 const parsed = (data: unknown) => JSON.parse(JSON.stringify(data));
 
-test('whatever is signed and sent as a retry, the answer is signed or the success, and no 5xx', async () => {
+test('any signed retry gets a signed answer or the success, and no 5xx', async () => {
   await fc.assert(
     fc.asyncProperty(members, members, strange, fc.boolean(), async (data, custom, bridge, right) => {
       const body = signed(scene.signer, parsed(data), parsed(custom));
@@ -55,7 +55,7 @@ test('whatever is signed and sent as a retry, the answer is signed or the succes
   );
 });
 
-test('whatever an envelope is like, the answer is signed or the success, and no 5xx', async () => {
+test('any envelope gets a signed answer or the success, and no 5xx', async () => {
   const hash = sha256(canonicalJson({}));
   await fc.assert(
     fc.asyncProperty(members, members, members, async (envelope, meta, proof) => {
@@ -68,7 +68,7 @@ test('whatever an envelope is like, the answer is signed or the success, and no 
   );
 });
 
-test('whatever is asked of a list, the answer is signed, and no 5xx', async () => {
+test('any query of a list gets a signed answer, and no 5xx', async () => {
   const names = fc.constantFrom(
     ...['data.handle', 'data.bridge', 'meta.status', 'meta.replay', 'meta.moment'].flatMap((path) =>
       ['', '.$eq', '.$gt', '.$in', '.$nin', '.$regex', '.$x'].map((operator) => path + operator),

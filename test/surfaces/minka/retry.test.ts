@@ -190,7 +190,7 @@ describe('POST /bridges/{id}/events/retry', () => {
     expect(endpoint.retry).toEqual({ maxAttempts: 5, initialMs: 1_000, factor: 1.2, capMs: 3_600_000 });
   });
 
-  test('what is being sent is left to itself, and what is delivered is not sent again', async () => {
+  test('a delivery that is being sent is left to itself, and one that is delivered is not sent again', async () => {
     const it = await bridges([slow(5_000)], { timeoutMs: 30_000 });
     const sending = await it.dispatch();
     await reaches(it, sending, 'sending');
@@ -204,7 +204,7 @@ describe('POST /bridges/{id}/events/retry', () => {
     expect(it.receivers[0]?.maxOverlap).toBe(1);
   });
 
-  test('what nobody knows the outcome of is not sent', async () => {
+  test('a delivery whose outcome nobody knows is not sent', async () => {
     const it = await bridges([hang], { onAmbiguous: 'hold', timeoutMs: 300 });
     const id = await it.dispatch();
     await reaches(it, id, 'unknown');
@@ -217,7 +217,7 @@ describe('POST /bridges/{id}/events/retry', () => {
     expect(it.sent()).toBe(1);
   });
 
-  test('what a bridge missed while it was disabled is sent once it is enabled, and not before', async () => {
+  test('a delivery that a bridge missed while it was disabled is sent once it is enabled, and not before', async () => {
     const it = await bridges([ok]);
     await engine.client.expect(200, 'POST', `/api/v1/endpoints/${it.endpoints[0].id}/disable`, {
       key: it.tenant.key,
@@ -234,7 +234,7 @@ describe('POST /bridges/{id}/events/retry', () => {
     expect(it.sent()).toBe(2);
   });
 
-  test('what was cancelled, or ignored for another reason, is neither failed nor scheduled', async () => {
+  test('a delivery that was cancelled, or ignored for another reason, is neither failed nor scheduled', async () => {
     const it = await bridges([ok]);
     await engine.client.expect(200, 'POST', `/api/v1/endpoints/${it.endpoints[0].id}/disable`, {
       key: it.tenant.key,
@@ -416,7 +416,7 @@ describe('the same signed request', () => {
     expect(operation).toMatchObject({ counts: { failed: 2 } });
     expectDone(await it.retry({}, { body }));
     expectDone(await it.retry({}, { body: JSON.stringify(body, null, 2) }));
-    // Only what is signed counts: who it was signed by is not.
+    // Only the signed part counts: the name of the signer is not in it.
     const named = { ...body, meta: { proofs: [{ ...body.meta.proofs[0], signer: it.signer.handle }] } };
     expectDone(await it.retry({}, { body: named }));
     expect(await it.operations()).toHaveLength(1);

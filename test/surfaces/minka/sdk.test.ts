@@ -89,7 +89,7 @@ describe('the SDK reads', () => {
     expect(isVerified(answer.body)).toBe(true);
   });
 
-  test('no bridge without a token, without the action, of another ledger, or with what is secret in its address', async () => {
+  test('no bridge without a token, without the action, of another ledger, or with a secret in its address', async () => {
     const unsigned = await ask(api.url, 'GET', '/v2/bridges/mint', { headers: { 'x-ledger': 'acme' } });
     expect(unsigned).toMatchObject({ status: 422, body: { data: { reason: 'crypto.signature-missing' } } });
     const { tenant, key } = await api.newTenant();
@@ -124,7 +124,7 @@ describe('the SDK lists', () => {
     ['ids in upper case', ([a]) => `data.handle=${a?.toUpperCase()}`, [0]],
     ['ids in upper case, in arrays', ([, b]) => `data.handle.$in[]=${b?.toUpperCase()}`, [1]],
     ['an order of ids in upper case', ([a]) => `data.handle.$lte=${a?.toUpperCase()}`, [0]],
-    ['what is no id', () => 'data.handle.$in[]=nobody', []],
+    ['a text that is no id', () => 'data.handle.$in[]=nobody', []],
   ])('by %s', async (_, query, found) => {
     const answer = await sdkRequest('GET', `/bridges/mint/events?${query(ids)}`);
     expect(answer.status).toBe(200);
@@ -188,8 +188,8 @@ describe('the SDK retries', () => {
   });
 });
 
-describe('what the SDK registers', () => {
-  test('signers have a format', async () => {
+describe('the SDK registers', () => {
+  test('signers with a format', async () => {
     const made = await api.call('POST', '/api/v1/signers', {
       body: { ...registrationOf(newTestSigner('formatted'), 'acme'), format: 'ed25519-raw' },
     });
@@ -212,7 +212,7 @@ describe('what the SDK registers', () => {
     [{ bearer: { $signer: { $in: ['teller', { handle: 'mint' }] } } }, true],
     [{ bearer: { $signer: { handle: 'teller' } } }, false],
     [{ bearer: { public: 'KEY' } }, true],
-  ])('a rule for %j grants a read: %s', async (rule, granted) => {
+  ])('a rule for %j, which grants a read: %s', async (rule, granted) => {
     const { tenant, key } = await api.newTenant();
     const own = await createMinkaScene(api, { ...tenant, key }, 'ruled', { rules: [] });
     const asked = JSON.parse(JSON.stringify(rule).replaceAll('KEY', own.signer.public));
@@ -237,14 +237,14 @@ describe('what the SDK registers', () => {
     { signer: { public: 'mint' } },
     { bearer: { $signer: { public: 'mint' } } },
     { signer: { $in: ['mint', { handle: 'system' }] } },
-  ])('a rule that names nobody, or what grants nothing, is refused: %j', async (rule) => {
+  ])('no rule that names nobody, or grants nothing: %j', async (rule) => {
     const refused = await api.call('POST', '/api/v1/access-rules', { body: { action: 'read', ...rule } });
     expect(refused).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
   });
 });
 
-describe('what a disabled bridge missed', () => {
-  test('is retried once it is enabled, and left alone before; with what else was ignored it has nothing to do', async () => {
+describe('a delivery that a disabled bridge missed', () => {
+  test('is retried once the bridge is enabled, and left alone before; others that were ignored are left alone', async () => {
     const { tenant, key } = await api.newTenant();
     const own = await createMinkaScene(api, { ...tenant, key }, 'missed');
     const event = async (id: string) =>

@@ -375,7 +375,7 @@ describe('POST /events/{eventId}/retry', () => {
     expect(other).toMatchObject({ status: 422, body: { code: 'IDEMPOTENCY_KEY_REUSED' } });
   });
 
-  test('what is at an endpoint that is disabled or deleted is ignored', async () => {
+  test('a delivery at an endpoint that is disabled or deleted is ignored', async () => {
     const it = await scene();
     const eventId = await it.send();
     await it.statuses('COMPLETED');

@@ -222,7 +222,7 @@ describe('Poll: GET /polling/executions', () => {
 
 describe('List: GET /executions', () => {
   test.each(['/executions', '/2023-08-01/executions'])(
-    'newest first, what is open before that, at %s',
+    'newest first, open ones before them, at %s',
     async (path) => {
       const ids: string[] = [];
       for (const minutes of [9, 8, 7]) ids.push(await one({ ...FAILED, endedAgoMs: minutes * MINUTE }));
@@ -492,7 +492,7 @@ describe('GET /executions/{id}/faults', () => {
     });
   });
 
-  test('what did not fail has none', async () => {
+  test('items: none for an execution that did not fail', async () => {
     for (const state of ['ignored', 'queued', 'cancelled'] as const)
       expect((await world.call('GET', `/executions/${await one({ state })}/faults`)).body).toEqual({
         items: [],

@@ -19,7 +19,7 @@ async function told(tenant: TestTenant) {
   );
 }
 
-/** What a sweeper does. */
+/** Tells of failed files, as a sweeper does. */
 async function sweep(): Promise<void> {
   for (const tenantId of await tenantsToTell(store.pool)) await tellFailedFiles(store.pool, tenantId);
 }
@@ -131,7 +131,7 @@ describe('the feed of failed files', () => {
     expect((await told(tenant)).map((row) => row.key).sort()).toEqual(failed.map((row) => row.id).sort());
   });
 
-  test('tells nobody of what failed while nobody asked', async () => {
+  test('tells nobody of files that failed while nobody asked', async () => {
     const tenant = await store.newTenant();
     const endpointId = await store.newEndpoint(tenant);
     const listener = await store.newEndpoint(tenant, { eventTypes: [FAILED_FILE_TYPE] });

@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterEach(() => world.empty());
 
-/** Posts the condition, which must be answered as printed, lets the workflow's part select, and returns what became of it. */
+/** Posts the condition, which must be answered as printed, lets the workflow's part select, and returns the parents. */
 async function retried(condition: unknown): Promise<Set<string>> {
   const answer = await world.retry(condition);
   expect(answer).toMatchObject({ status: 200, text: '' });
@@ -120,7 +120,7 @@ describe('How retries work', () => {
     expect(await retried({ status: 'IGNORED' })).toEqual(new Set([executionIds[2], ignored.executionIds[1]]));
   });
 
-  test('why an id was not retried is said in the native API, and uses up nothing', async () => {
+  test('the native API says why an id was not retried, which uses up nothing', async () => {
     const { executionIds } = await world.file(plain, [FAILED, FAILED]);
     const delivered = await one([DELIVERED]);
     const open = await one([OPEN]);
@@ -143,7 +143,7 @@ describe('How retries work', () => {
     expect(await world.children()).toEqual(new Map());
   });
 
-  test('what is queued or scheduled elsewhere is left to that', async () => {
+  test('an execution that is queued or scheduled elsewhere is left to that', async () => {
     const id = await one([FAILED, { state: 'queued' }]);
     expect(await retried({})).toEqual(new Set());
     expect(await retried({ executionIds: [id] })).toEqual(new Set());
@@ -294,7 +294,7 @@ describe('condition ObjectRequired: "Stedi will retry all executions matching th
     },
   );
 
-  test('what was cancelled before its first attempt and gave its slot back matches no condition; its parent does', async () => {
+  test('an execution that was cancelled before its first attempt and gave its slot back matches no condition; its parent does', async () => {
     const { executionIds } = await world.file(plain, [FAILED, { state: 'cancelled' }]);
     expect(await retried({ executionIds: [executionIds[1]] })).toEqual(new Set());
     expect(await retried({ status: 'IGNORED' })).toEqual(new Set());
@@ -309,7 +309,7 @@ describe('condition ObjectRequired: "Stedi will retry all executions matching th
     expect(await retried({ executionIds: [executionIds[0]] })).toEqual(new Set([executionIds[0]]));
   });
 
-  test('what was taken over by a retry that was cancelled unsent ends its chain again, as ignored', async () => {
+  test('an execution that was taken over by a retry that was cancelled unsent ends its chain again, as ignored', async () => {
     const id = await one([OPEN]);
     const { rows } = await world.api.database.pool.query('select delivery_id from executions where id = $1', [
       id,
@@ -393,7 +393,7 @@ describe('condition ObjectRequired: "Stedi will retry all executions matching th
     expect(executionIds).toHaveLength(4);
   });
 
-  test('a fault belongs to what failed: with status IGNORED nothing matches', async () => {
+  test('a fault belongs to a failed execution: with status IGNORED nothing matches', async () => {
     await one([{ state: 'failed', reason: PREPARATION_FAULTS[0] }]);
     await one([IGNORED]);
     expect(await retried({ status: 'IGNORED', faultCode: 'FAILED_TO_FIND_LOCAL_PROFILE' })).toEqual(
@@ -401,7 +401,7 @@ describe('condition ObjectRequired: "Stedi will retry all executions matching th
     );
   });
 
-  test('what is delivered is not sent again, whatever its newest execution', async () => {
+  test('a delivered file is not sent again, whatever its newest execution', async () => {
     const replayed = await world.file(plain, [DELIVERED, FAILED]);
     expect(await retried({})).toEqual(new Set());
     expect(await retried({ executionIds: replayed.executionIds })).toEqual(new Set());
@@ -448,7 +448,7 @@ describe('a request that is not as it must be is refused, and nothing is done', 
     expect(await world.rows('select from operations')).toEqual([]);
   });
 
-  test('whatever else is sent: never a 5xx', async () => {
+  test('any other condition: never a 5xx', async () => {
     const strange = fc.oneof(
       fc.constantFrom(
         '\0',

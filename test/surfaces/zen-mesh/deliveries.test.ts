@@ -102,7 +102,7 @@ describe('GET /v1/tenants/{tid}/deliveries', () => {
     expect(only).toMatchObject({ status: 'failed', response_code: 0 });
   });
 
-  test('filters by destination_id and event_id, each in both spellings; what names nothing matches nothing', async () => {
+  test('filters by destination_id and event_id, each in both spellings; an id of nothing matches nothing', async () => {
     const [down] = await list({ destination_id: endpoints.down ?? '' });
     for (const id of [endpoints.down ?? '', uuidIn('endpoint', endpoints.down ?? '')])
       expect(destinations(await list({ destination_id: id }))).toEqual(['down', 'down', 'down']);
@@ -217,7 +217,7 @@ describe('the dead letter queue', () => {
     expect(await within('2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')).toEqual([]);
   });
 
-  test('does not hold what failed and is being retried', async () => {
+  test('does not hold deliveries that failed and are being retried', async () => {
     const [failed] = await list({ status: 'failed', destination_id: endpoints.chatty ?? '' });
     const receiver = scene.receivers[Object.keys(BEHAVIOURS).indexOf('chatty')];
     receiver?.switchTo(hang);

@@ -84,7 +84,7 @@ describe('POST /v1/replays', () => {
     expect(bodies).toEqual([1, 2]);
   });
 
-  test('skips what is delivered: a destination sees one copy of each event', async () => {
+  test('skips delivered ones: a destination sees one copy of each event', async () => {
     const it = await world(3);
     await ended(it, (await replay(it, { ...ALL, until: '2026-01-01T01:00:00Z' })).body.replay_id);
     const all = await replay(it);
@@ -98,7 +98,7 @@ describe('POST /v1/replays', () => {
     expect(new Set(ids).size).toBe(3);
   });
 
-  test('only within the retention window: what has no payload is neither counted nor sent', async () => {
+  test('only within the retention window: an event without a payload is neither counted nor sent', async () => {
     const it = await world(2);
     await engine.database.pool.query(
       'delete from payloads where event_id = (select id from events where tenant_id = $1 and number = 1)',
@@ -146,7 +146,7 @@ describe('POST /v1/replays', () => {
     expect(it.scene.sent()).toBe(0);
   });
 
-  test('joins what waits for its own retry', async () => {
+  test('joins a delivery that waits for its own retry', async () => {
     const it = await world(1, status(500));
     await engine.database.pool.query(
       `insert into executions (tenant_id, delivery_id, endpoint_id, parent_id, state, due_at, give_up_at)
@@ -269,7 +269,7 @@ describe('GET /v1/replays/{replay_id}', () => {
     });
   });
 
-  test('does not find what is unknown, another tenant’s or no replay', async () => {
+  test('does not find an id that is unknown, another tenant’s or no replay', async () => {
     const [it, theirs] = [await world(1), await world()];
     const { replay_id } = (await replay(it)).body;
     const operation = await it.scene.retries.start({ select: { filter: {} } });

@@ -10,7 +10,7 @@ import {
 } from '../../support/engine/failed-deliveries.ts';
 import { createZenClient, type ZenAnswer, type ZenClient } from '../../support/surfaces/zen-mesh.ts';
 
-/** What the document leaves open, and what those send who did not read it. */
+/** Cases that the document leaves open, and requests of clients that did not read it. */
 
 const ERRORS = 'https://api.zen-mesh.io/errors/';
 const UNKNOWN = '01k9z3e5hbe7r9qk2m4n6p8r0s';
@@ -136,7 +136,7 @@ describe('a single retry', () => {
       expect(await executions(it.ids[index] ?? '')).toHaveLength(made);
   });
 
-  test('takes the place of what is scheduled, and sends it now to the original target', async () => {
+  test('takes the place of a scheduled execution, and sends it now to the original target', async () => {
     const it = await failures(1);
     await api.database.pool.query(
       `insert into executions (tenant_id, delivery_id, endpoint_id, parent_id, state, due_at, give_up_at)
@@ -175,7 +175,7 @@ describe('a single retry', () => {
     },
   );
 
-  test('never sends what is unknown: it counts as open', async () => {
+  test('never sends an unknown delivery: it counts as open', async () => {
     const it = await eventWith('unknown');
     await retry(it, it.eventId);
     await batch(it, { delivery_ids: it.ids });
@@ -285,7 +285,7 @@ describe('a single retry', () => {
       for (const id of it.ids) expect(await executions(id)).toHaveLength(1);
     });
 
-    test.each(Object.keys(PUT))('%s: counts only what goes to the others', async (how) => {
+    test.each(Object.keys(PUT))('%s: counts only deliveries to the others', async (how) => {
       const it = await eventWith('failed', 'failed', 'failed');
       const [first] = await endpointsOf(it);
       await PUT[how]?.(first ?? '', it.key);
@@ -344,7 +344,7 @@ describe('a batch', () => {
     expect(await operations(it)).toBe(1);
   });
 
-  test('tells each delivery’s own state, and leaves alone what was delivered or dropped', async () => {
+  test('tells each delivery’s own state, and leaves delivered and dropped ones alone', async () => {
     const it = await eventWith('failed', 'delivered', 'ignored', 'pending', 'unknown', 'cancelled');
     const answer = await batch(it, { delivery_ids: it.ids });
     const expected = ['queued', 'delivered', 'dropped', 'queued', 'dropped', 'queued'];
@@ -501,7 +501,7 @@ describe('an Idempotency-Key', () => {
     expect((await retry(it, other.eventId, headers)).body.delivery_id).toBe(other.deliveryId);
   });
 
-  test('is not used up by what was refused', async () => {
+  test('is not used up by a refused request', async () => {
     const it = await failures(1);
     expect((await retry(it, 'evt_abc123', headers)).status).toBe(404);
     expect((await batch(it, { delivery_ids: ['del_abc123'] }, headers)).status).toBe(404);
@@ -529,8 +529,8 @@ describe('an Idempotency-Key', () => {
   });
 });
 
-describe('what is refused before a route is called', () => {
-  test('has the order credential, tenant, scope, plan, body, idempotency, target', async () => {
+describe('before a route is called', () => {
+  test('the order of the checks is credential, tenant, scope, plan, body, idempotency, target', async () => {
     const it = await failures(1);
     await api.call('PATCH', `/api/v1/tenants/${it.handle}`, { key: api.adminKey, body: { plan: 'free' } });
     const reader = await api.newKey(it.tenant, ['read:deliveries']);

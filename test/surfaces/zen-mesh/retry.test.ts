@@ -11,7 +11,7 @@ import { type Behaviour, flaky, ok, slow, status } from '../../support/receivers
 import { createZenClient, type ZenClient } from '../../support/surfaces/zen-mesh.ts';
 import { closedAfterEach } from '../../support/use.ts';
 
-/** The document from top to bottom; each title is its sentence. What it leaves open is in the other files. */
+/** The document from top to bottom; each title is its sentence. Cases that it leaves open are in the other files. */
 
 const REQUEST_ID = /^req_[0-9a-f]{32}$/;
 const UNKNOWN_EVENT = 'evt_01k9z3e5hbe7r9qk2m4n6p8r0s';

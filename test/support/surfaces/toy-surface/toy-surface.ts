@@ -10,7 +10,7 @@ import type { Surface } from '../../../../src/api/surface.ts';
 import { readId, showId } from '../../../../src/domain/tenancy/typed-id.ts';
 import { acceptOperation } from '../../../../src/operations/accept-operation.ts';
 
-/** What one more surface is made of: nothing outside this folder knows it, but for the list that it is added to. */
+/** One more surface: nothing outside this folder knows it, but for the list that it is added to. */
 export function createToySurface(): Surface & { choresDone: number } {
   const toy: Surface & { choresDone: number } = {
     name: 'toy',
