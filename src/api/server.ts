@@ -73,7 +73,7 @@ function docsPage(surfaces: readonly Surface[]) {
   });
 }
 
-/** Answers the errors of express itself, such as a path with broken percent-encoding. */
+/** Answers errors outside of routes: those of express, such as a path with broken percent-encoding, and unexpected ones. */
 function funnel(
   deps: ApiDeps,
   surfaces: readonly Surface[],

@@ -84,7 +84,7 @@ export const ENVIRONMENT = {
   },
   REDRIVE_TRUSTED_PROXIES: {
     description:
-      'Networks of the proxies before the API, as CIDRs with commas between them. From them alone the header X-Forwarded-For is read: requests that fail authentication are limited by the address they come from, which behind a proxy that is not named here is that of the proxy.',
+      'Networks of the proxies before the API, as CIDRs with commas between them. From them alone the header X-Forwarded-For is read: requests that fail authentication are limited by the address they come from; behind a proxy that is not named here this is the address of the proxy.',
     default: '',
     secret: false,
     expected: 'use networks with their prefix lengths and commas between them, such as 10.20.0.0/16,fd00::/8',
@@ -116,7 +116,7 @@ export const ENVIRONMENT = {
   },
   REDRIVE_TASK_QUEUE_PREFIX: {
     description:
-      'What the names of the Temporal task queues begin with; two installations on one namespace need two.',
+      'Beginning of the names of the Temporal task queues; two installations on one namespace need two.',
     default: 'redrive',
     secret: false,
     expected: 'use at most 64 letters, digits, dashes and underscores',

@@ -3,7 +3,7 @@ import { type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import type { TestPool } from '../support/store/test-database.ts';
 import type { ChaosReceiver } from './chaos-receivers.ts';
 
-/** The receivers' own ledger compared with the service's; every list must be empty but `doubled`. */
+/** The receivers' own ledger compared with the service's; no faults may be found. */
 export interface Findings {
   state: string;
   counts: OperationCounts;

@@ -7,7 +7,7 @@ import { connectTestTemporal } from '../support/engine/temporal-client.ts';
 import type { TestEngine } from '../support/engine/test-engine.ts';
 import { useEngine } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { patient } from '../support/patience.ts';
+import { patient, TIME_TO_ANSWER_MS } from '../support/patience.ts';
 import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
 import {
   type Behaviour,
@@ -44,7 +44,12 @@ async function receiverWith(behaviour: Behaviour = ok): Promise<Receiver> {
 }
 
 function newEndpoint({ key }: Tenant, url: string, more: Record<string, unknown> = {}) {
-  return engine.client.newEndpoint(key, { url, timeoutMs: 2_000, retry: { maxAttempts: 1 }, ...more });
+  return engine.client.newEndpoint(key, {
+    url,
+    timeoutMs: TIME_TO_ANSWER_MS,
+    retry: { maxAttempts: 1 },
+    ...more,
+  });
 }
 
 async function send({ key }: Tenant, body: unknown) {

@@ -3,6 +3,7 @@ import { retriesOf } from '../support/api/retries.ts';
 import { useEngine } from '../support/engine/use-engine.ts';
 import { startWorkerProcess } from '../support/engine/worker-process.ts';
 import { eventually } from '../support/eventually.ts';
+import { TIME_TO_ANSWER_MS } from '../support/patience.ts';
 import { postAck, signAck } from '../support/receivers/acknowledge.ts';
 import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
 import { type Behaviour, moody, ok, reset, status } from '../support/receivers/receiver-behaviour.ts';
@@ -23,7 +24,7 @@ async function scene(behaviour: Behaviour, endpoint: Record<string, unknown> = {
   const made = await engine.client.newEndpoint(tenant.key, {
     url: receiver.url('/hook'),
     ordered: true,
-    timeoutMs: 2_000,
+    timeoutMs: TIME_TO_ANSWER_MS,
     retry: { maxAttempts: 3, initialMs: 20, factor: 1, capMs: 20 },
     ...endpoint,
   });

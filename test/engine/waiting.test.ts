@@ -40,7 +40,7 @@ async function nothingOnItsWay(): Promise<void> {
 
 const reasons = (waits: { what: string }[]): string[] => waits.map(({ what }) => what);
 
-/** Fails again after 2 s, for good after the second attempt. */
+/** Tried again after 2 s, five times in all. */
 const again = { protect: false, retry: { maxAttempts: 5, initialMs: 2_000, factor: 1, capMs: 2_000 } };
 
 describe('an item at an endpoint that is disabled', () => {

@@ -5,3 +5,6 @@ const PATIENCE = Number(process.env.REDRIVE_TEST_PATIENCE ?? 4);
 export function patient(ms: number): number {
   return ms * PATIENCE;
 }
+
+/** A time limit of requests that no receiver which answers exceeds, however busy the machine is. */
+export const TIME_TO_ANSWER_MS = patient(5_000);

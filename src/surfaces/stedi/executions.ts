@@ -34,7 +34,7 @@ const ListQuery = z
       .enum(FILE_STATUSES)
       .optional()
       .meta({ description: 'The status; nothing is ever STARTED.', example: 'FAILED' }),
-    ...processedRange,
+    ...processedRange('included'),
     displayName: textField(255, 'A part of the name.', 'inv-2026')
       .min(MIN_NAME_PART)
       .optional()

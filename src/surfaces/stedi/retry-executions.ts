@@ -42,7 +42,7 @@ const Condition = z
       .enum(['COMPLETED', 'PARTIALLY_COMPLETED', 'FAILED', 'IGNORED', 'IN_PROGRESS'])
       .optional()
       .meta({ description: 'The status. Only FAILED and IGNORED are retried.', example: 'FAILED' }),
-    ...processedRange,
+    ...processedRange('left out'),
   })
   .superRefine(refuseReversed)
   .meta({

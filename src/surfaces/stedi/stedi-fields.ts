@@ -24,9 +24,12 @@ export const partnershipId = z
   .meta({ description: 'Handle of the endpoint.', example: 'acme_billing' });
 
 /** The members `from` and `to`; whether a range includes its ends differs by call. */
-export const processedRange = {
-  from: timeField('Processed after this time.').optional(),
-  to: timeField('Processed before this time.').optional(),
+export const processedRange = (ends: 'included' | 'left out') => {
+  const or = ends === 'included' ? ' or at' : '';
+  return {
+    from: timeField(`Processed after${or} this time.`).optional(),
+    to: timeField(`Processed before${or} this time.`).optional(),
+  };
 };
 
 /** Refuses a range that ends before it begins: it selects nothing and is always a mistake. */

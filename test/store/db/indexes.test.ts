@@ -50,7 +50,7 @@ let tenant: TestTenant;
 let endpointIds: Id<'endpoint'>[];
 let operationId: Id<'operation'>;
 
-/** Deliveries of many tenants, a tenth of them failed, and one operation with the items of a retry of thousands. */
+/** Deliveries of two tenants, a tenth of them failed, and one operation with the items of a retry of thousands. */
 beforeAll(async () => {
   // An autovacuum that looks on would keep pages from being all-visible, and plans from trusting an index alone.
   for (const table of LARGE) await store.rows(`alter table ${table} set (autovacuum_enabled = false)`);

@@ -1,5 +1,6 @@
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { type Retries, retriesOf, uuidIn } from '../api/retries.ts';
+import { TIME_TO_ANSWER_MS } from '../patience.ts';
 import { type Receiver, startReceiver } from '../receivers/receiver.ts';
 import type { Behaviour } from '../receivers/receiver-behaviour.ts';
 import { seedFailures } from './seed-failures.ts';
@@ -26,7 +27,7 @@ export const ALL_FAILURES = { select: { filter: {} } };
 
 let scenes = 0;
 
-/** Makes a tenant with an endpoint for each behaviour; requests are given up after 2 s and not tried again by themselves. */
+/** Makes a tenant with an endpoint for each behaviour; requests are not tried again by themselves. */
 export async function createScene(
   engine: TestEngine,
   behaviours: Behaviour[],
@@ -40,7 +41,7 @@ export async function createScene(
     endpoints.push(
       await engine.client.newEndpoint(tenant.key, {
         url: receiver.url('/hook'),
-        timeoutMs: 2_000,
+        timeoutMs: TIME_TO_ANSWER_MS,
         retry: { maxAttempts: 1 },
         ...endpoint,
       }),

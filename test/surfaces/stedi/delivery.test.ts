@@ -5,6 +5,7 @@ import type { Answer } from '../../support/api/test-client.ts';
 import { seedFailures } from '../../support/engine/seed-failures.ts';
 import { useEngine } from '../../support/engine/use-engine.ts';
 import { eventually } from '../../support/eventually.ts';
+import { TIME_TO_ANSWER_MS } from '../../support/patience.ts';
 import { type Receiver, startReceiver } from '../../support/receivers/receiver.ts';
 import { ok, status } from '../../support/receivers/receiver-behaviour.ts';
 
@@ -23,7 +24,7 @@ async function scene(endpoint: object = {}, behaviour = ok) {
   const made = await engine.client.newEndpoint(tenant.key, {
     handle: 'partner_1',
     url: receiver.url('/in'),
-    timeoutMs: 2_000,
+    timeoutMs: TIME_TO_ANSWER_MS,
     retry: { maxAttempts: 1 },
     ...endpoint,
   });
