@@ -185,7 +185,18 @@ CREATE OR REPLACE FUNCTION public.operation_may_become(from_state text, to_state
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN CASE from_state WHEN 'planned'::text THEN (to_state = ANY (ARRAY['awaiting_approval'::text, 'accepted'::text, 'cancelled'::text])) WHEN 'awaiting_approval'::text THEN (to_state = ANY (ARRAY['accepted'::text, 'cancelled'::text])) WHEN 'accepted'::text THEN (to_state = ANY (ARRAY['selecting'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'selecting'::text THEN (to_state = ANY (ARRAY['running'::text, 'paused'::text, 'halted'::text, 'closing'::text])) WHEN 'running'::text THEN (to_state = ANY (ARRAY['paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'paused'::text THEN (to_state = ANY (ARRAY['selecting'::text, 'running'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'halted'::text THEN (to_state = ANY (ARRAY['selecting'::text, 'running'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'closing'::text THEN (to_state = ANY (ARRAY['halted'::text, 'cancelled'::text])) ELSE false END;
+RETURN CASE from_state WHEN 'planned'::text THEN (to_state = ANY (ARRAY['awaiting_approval'::text, 'accepted'::text, 'halted'::text, 'closing'::text, 'cancelled'::text])) WHEN 'awaiting_approval'::text THEN (to_state = ANY (ARRAY['accepted'::text, 'halted'::text, 'closing'::text, 'cancelled'::text])) WHEN 'accepted'::text THEN (to_state = ANY (ARRAY['planned'::text, 'selecting'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'selecting'::text THEN (to_state = ANY (ARRAY['planned'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text])) WHEN 'running'::text THEN (to_state = ANY (ARRAY['paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'paused'::text THEN (to_state = ANY (ARRAY['selecting'::text, 'running'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'halted'::text THEN (to_state = ANY (ARRAY['planned'::text, 'selecting'::text, 'running'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'closing'::text THEN (to_state = ANY (ARRAY['halted'::text, 'cancelled'::text])) ELSE false END;
+
+CREATE OR REPLACE FUNCTION public.refuse_change_of_plan()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if (select p.planned_at from plans p where p.operation_id = new.operation_id) is not null then
+    raise exception 'a plan that was shown does not change' using errcode = 'RD009';
+  end if;
+  return new;
+end $function$;
 
 CREATE OR REPLACE FUNCTION public.refuse_transition(from_state text, to_state text)
  RETURNS bigint
@@ -596,6 +607,46 @@ create table payloads (
   body text not null
 );
 
+create table plan_endpoints (
+  operation_id uuid not null,
+  endpoint_id uuid not null,
+  version integer not null,
+  original_versions integer[] default '{}'::integer[] not null,
+  items integer not null,
+  sends integer not null,
+  risks integer[] not null
+);
+
+create table plan_pages (
+  operation_id uuid not null,
+  number integer not null,
+  ids uuid[] not null,
+  risks smallint[] not null,
+  any_risks smallint not null,
+  digest bytea not null
+);
+
+create table plans (
+  operation_id uuid not null,
+  tenant_id uuid not null,
+  origin text not null,
+  life_ms double precision not null,
+  planned_at timestamp with time zone,
+  items integer default 0 not null,
+  pages integer default 0 not null,
+  items_digest bytea,
+  risks_digest bytea,
+  plan_hash bytea,
+  pin_from timestamp with time zone,
+  pin_to timestamp with time zone,
+  executed_at timestamp with time zone,
+  executed_by text,
+  max_drift_percent double precision,
+  drift jsonb,
+  refused_drift jsonb,
+  expired boolean default false not null
+);
+
 create table receipt_diagnostics (
   id uuid default uuidv7() not null,
   tenant_id uuid not null,
@@ -831,7 +882,7 @@ alter table exclusions add constraint exclusions_check CHECK (((reason = ANY (AR
 
 alter table exclusions add constraint exclusions_check1 CHECK (((reason = 'held'::text) = (held_by IS NOT NULL)));
 
-alter table exclusions add constraint exclusions_reason_check CHECK ((reason = ANY (ARRAY['coalesced'::text, 'already_delivered'::text, 'changed_since'::text, 'held'::text, 'outcome_unknown'::text, 'suppressed_duplicate'::text, 'resent'::text, 'payload_expired'::text, 'endpoint_disabled'::text, 'endpoint_deleted'::text, 'no_longer_matches'::text, 'already_retried'::text, 'not_retryable'::text])));
+alter table exclusions add constraint exclusions_reason_check CHECK ((reason = ANY (ARRAY['coalesced'::text, 'already_delivered'::text, 'changed_since'::text, 'held'::text, 'outcome_unknown'::text, 'suppressed_duplicate'::text, 'resent'::text, 'payload_expired'::text, 'endpoint_disabled'::text, 'endpoint_deleted'::text, 'endpoint_changed'::text, 'no_longer_matches'::text, 'already_retried'::text, 'not_retryable'::text])));
 
 alter table executions add constraint executions_pkey PRIMARY KEY (id);
 
@@ -883,7 +934,7 @@ alter table operation_controls add constraint operation_controls_pkey PRIMARY KE
 
 alter table operation_controls add constraint operation_controls_check CHECK (((did = 'halt'::text) = (halt IS NOT NULL)));
 
-alter table operation_controls add constraint operation_controls_did_check CHECK ((did = ANY (ARRAY['pause'::text, 'resume'::text, 'rate'::text, 'cancel'::text, 'halt'::text])));
+alter table operation_controls add constraint operation_controls_did_check CHECK ((did = ANY (ARRAY['pause'::text, 'resume'::text, 'rate'::text, 'cancel'::text, 'halt'::text, 'execute'::text])));
 
 alter table operation_controls add constraint operation_controls_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
@@ -962,6 +1013,56 @@ alter table payload_sweeps add constraint payload_sweeps_pkey PRIMARY KEY (tenan
 alter table payload_sweeps add constraint payload_sweeps_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table payloads add constraint payloads_pkey PRIMARY KEY (event_id);
+
+alter table plan_endpoints add constraint plan_endpoints_pkey PRIMARY KEY (operation_id, endpoint_id);
+
+alter table plan_endpoints add constraint plan_endpoints_check CHECK (((sends >= 0) AND (sends <= items)));
+
+alter table plan_endpoints add constraint plan_endpoints_items_check CHECK ((items >= 0));
+
+alter table plan_endpoints add constraint plan_endpoints_risks_check CHECK ((cardinality(risks) = 14));
+
+alter table plan_endpoints add constraint plan_endpoints_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES plans(operation_id);
+
+alter table plan_pages add constraint plan_pages_pkey PRIMARY KEY (operation_id, number);
+
+alter table plan_pages add constraint plan_pages_check CHECK ((cardinality(ids) = cardinality(risks)));
+
+alter table plan_pages add constraint plan_pages_digest_check CHECK ((length(digest) = 32));
+
+alter table plan_pages add constraint plan_pages_ids_check CHECK ((cardinality(ids) <= 1000));
+
+alter table plan_pages add constraint plan_pages_number_check CHECK ((number >= 0));
+
+alter table plan_pages add constraint plan_pages_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES plans(operation_id);
+
+alter table plans add constraint plans_pkey PRIMARY KEY (operation_id);
+
+alter table plans add constraint plans_executed CHECK ((((executed_at IS NULL) = (executed_by IS NULL)) AND ((executed_at IS NULL) OR (planned_at IS NOT NULL)) AND ((executed_at IS NULL) OR (NOT expired)) AND ((drift IS NULL) OR (executed_at IS NOT NULL))));
+
+alter table plans add constraint plans_items_check CHECK ((items >= 0));
+
+alter table plans add constraint plans_items_digest_check CHECK ((length(items_digest) = 32));
+
+alter table plans add constraint plans_life_ms_check CHECK ((life_ms > (0)::double precision));
+
+alter table plans add constraint plans_max_drift_percent_check CHECK (((max_drift_percent >= (0)::double precision) AND (max_drift_percent <= (100)::double precision)));
+
+alter table plans add constraint plans_origin_check CHECK ((origin = ANY (ARRAY['plan'::text, 'dry_run'::text])));
+
+alter table plans add constraint plans_pages_check CHECK ((pages >= 0));
+
+alter table plans add constraint plans_pin CHECK ((((pin_from IS NULL) = (pin_to IS NULL)) AND ((origin = 'plan'::text) OR (pin_from IS NULL))));
+
+alter table plans add constraint plans_plan_hash_check CHECK ((length(plan_hash) = 32));
+
+alter table plans add constraint plans_planned CHECK ((((planned_at IS NULL) = (plan_hash IS NULL)) AND ((planned_at IS NULL) = (items_digest IS NULL)) AND ((planned_at IS NULL) = (risks_digest IS NULL))));
+
+alter table plans add constraint plans_risks_digest_check CHECK ((length(risks_digest) = 32));
+
+alter table plans add constraint plans_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
+
+alter table plans add constraint plans_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table receipt_diagnostics add constraint receipt_diagnostics_pkey PRIMARY KEY (id);
 
@@ -1119,6 +1220,8 @@ CREATE INDEX pace_slots_by_token ON public.pace_slots USING btree (token);
 
 CREATE INDEX payload_sweep_held_by_look ON public.payload_sweep_held USING btree (tenant_id, looked_at);
 
+CREATE INDEX plans_pinning ON public.plans USING btree (tenant_id) WHERE (pin_from IS NOT NULL);
+
 CREATE INDEX receipt_diagnostics_drafts ON public.receipt_diagnostics USING btree (expires_at) WHERE (state = 'previewed'::text);
 
 CREATE INDEX receipt_replays_by_event ON public.receipt_replays USING btree (tenant_id, event_id, id);
@@ -1156,6 +1259,10 @@ CREATE TRIGGER account_inserts AFTER INSERT ON public.executions REFERENCING NEW
 CREATE TRIGGER account_updates AFTER UPDATE ON public.executions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_updated_executions();
 
 CREATE TRIGGER check_transition BEFORE UPDATE ON public.operations FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state)) EXECUTE FUNCTION check_operation_transition();
+
+CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE ON public.plan_endpoints FOR EACH ROW EXECUTE FUNCTION refuse_change_of_plan();
+
+CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE ON public.plan_pages FOR EACH ROW EXECUTE FUNCTION refuse_change_of_plan();
 
 CREATE TRIGGER keep_frozen BEFORE DELETE OR UPDATE ON public.receipt_diagnostics FOR EACH ROW EXECUTE FUNCTION keep_frozen_diagnostics();
 

@@ -28,7 +28,7 @@ export type ControlResult =
 const TAKEN_IN: Record<ControlCommand['do'], OperationState[]> = {
   pause: ['accepted', 'selecting', 'running', 'paused'],
   resume: ['paused', 'halted'],
-  cancel: ['accepted', 'selecting', 'running', 'paused', 'halted'],
+  cancel: ['planned', 'awaiting_approval', 'accepted', 'selecting', 'running', 'paused', 'halted'],
   rate: ['accepted', 'selecting', 'running', 'paused', 'halted'],
 };
 

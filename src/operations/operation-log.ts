@@ -12,6 +12,7 @@ const DONE = {
   rate: 'paced',
   cancel: 'cancelled',
   halt: 'halted',
+  execute: 'executed',
 } as const;
 
 type Subject = Pick<Operation, 'id' | 'tenantId'>;
@@ -21,10 +22,10 @@ const ids = ({ id, tenantId }: Subject) => ({
   tenantId: showId('tenant', tenantId),
 });
 
-/** Says that an operation was accepted. */
+/** Says that an operation was accepted, or is being planned. */
 export function logAccepted(log: Log, operation: Operation, by: ActBy): void {
-  const { kind, surface, interactive, counts } = operation;
-  logAct(log, 'operation.accepted', by, {
+  const { kind, state, surface, interactive, counts } = operation;
+  logAct(log, state === 'planned' ? 'operation.planned' : 'operation.accepted', by, {
     ...ids(operation),
     kind,
     surface,

@@ -72,6 +72,8 @@ describe('an act leaves one line', () => {
       'post /api/v1/deliveries/{id}/resolve',
       'post /api/v1/events',
       'post /api/v1/retries',
+      'post /api/v1/retries/plans',
+      'post /api/v1/retries/plans/{id}/execute',
       'post /api/v1/retries/{id}/cancel',
       'post /api/v1/retries/{id}/pause',
       'post /api/v1/retries/{id}/rate',

@@ -12,6 +12,7 @@ export const SCOPES = [
   'delete:endpoints',
   'replay:receipts',
   'write:diagnostics',
+  'recover:plans',
 ] as const;
 
 /** One of {@link SCOPES}. */
@@ -34,6 +35,7 @@ const PART_OF: Partial<Record<Scope, Scope>> = {
   'delete:endpoints': 'write:endpoints',
   'replay:receipts': 'write:deliveries',
   'write:diagnostics': 'write:deliveries',
+  'recover:plans': 'write:deliveries',
 };
 
 /** Whether a key with `granted` may do what `needed` names. */

@@ -62,9 +62,10 @@ export function fixedId<Kind extends IdKind>(_kind: Kind, uuid: string): Id<Kind
 
 /** Kinds that name the same row: some surfaces have names of their own for events and operations. */
 interface OtherName {
+  plan: 'operation';
   event: 'receipt';
   receipt: 'event';
-  operation: 'replay';
+  operation: 'replay' | 'plan';
   replay: 'operation';
 }
 

@@ -10,6 +10,8 @@ import { executionRoutes } from './deliveries/executions.ts';
 import { resolutionRoutes } from './deliveries/resolutions.ts';
 import { endpointRoutes } from './endpoints/endpoints.ts';
 import { takeNames } from './names.ts';
+import { planItemRoutes } from './plans/plan-items.ts';
+import { planRoutes } from './plans/plans.ts';
 import { ProgressRate } from './retries/progress-rate.ts';
 import { retryRoutes } from './retries/retries.ts';
 import { retryControlRoutes } from './retries/retry-control.ts';
@@ -39,6 +41,8 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...deliveryRoutes(deps, inTurn),
     ...executionRoutes(deps),
     ...ackRoutes(deps),
+    ...planRoutes(deps),
+    ...planItemRoutes(deps),
     ...retryRoutes(deps, rate),
     ...retryControlRoutes(deps, rate),
     ...retryItemRoutes(deps, inTurn),

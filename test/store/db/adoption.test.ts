@@ -46,9 +46,11 @@ test('a database of the earlier files is taken over with its rows, and is what t
   expect(await pendingMigrations(earlier.url)).toMatchObject({ ok: false });
   // All of them at once, as replicas start.
   const results = await Promise.all(Array.from({ length: 3 }, () => migrate(earlier.url)));
-  expect(results.flatMap((result) => (result.ok ? result.applied : [result.problem]))).toEqual([
-    'the changes since 0.1.0',
-  ]);
+  const later = (await readdir(new URL('../../../migrations/', import.meta.url))).filter(
+    (name) => /^\d{4}-/.test(name) && name > '0007',
+  );
+  const applied = results.flatMap((result) => (result.ok ? result.applied : [result.problem]));
+  expect(applied.sort()).toEqual([...later.sort(), 'the changes since 0.1.0']);
   expect(await pendingMigrations(earlier.url)).toEqual({ ok: true, applied: [] });
   const { rows } = await earlier.pool.query(
     'select t.handle, n.handle as endpoint from tenants t join endpoints n on n.tenant_id = t.id',
