@@ -40,8 +40,8 @@ export function riskBit(risk: PlanRisk): number {
   return 1 << PLAN_RISKS.indexOf(risk);
 }
 
-/** The bit behind the risks: it would not have been sent, had the plan been executed at once. */
-export const LEFT_OUT = 1 << PLAN_RISKS.length;
+/** The last bit: it would not have been sent, had the plan been executed at once. */
+export const LEFT_OUT = 1 << 14;
 
 /** The risks in the bits of a delivery. */
 export function risksIn(bits: number): PlanRisk[] {
