@@ -128,6 +128,39 @@ describe('a plan', () => {
     expect(await it.retries.ended(id)).toMatchObject({ counts: { delivered: 3 } });
   });
 
+  test('sends nothing more where its endpoint gets another address in the middle; what was shown is sent on under a new policy', async () => {
+    const it = await scene([ok]);
+    const plans = plansOf(engine, it);
+    await it.seed(40);
+    const plan = await plans.made((await plans.ask({ ...ALL_FAILURES, options: { ratePerSecond: 10 } })).id);
+    const change = (body: object) =>
+      engine.client.expect(200, 'PATCH', `/api/v1/endpoints/${it.endpoints[0].id}`, {
+        key: it.tenant.key,
+        body,
+      });
+    await plans.execute(plan);
+    await eventually('it is under way', () => it.sent() > 2);
+    await change({ giveUpAfterMs: 3_600_000 });
+    const sent = it.sent();
+    await eventually('it goes on', () => it.sent() > sent + 2);
+    await change({ url: it.receivers[0]?.url('/moved') });
+    const ended = await it.retries.ended(plan.operationId);
+    const { delivered, ignored, expected } = ended.counts;
+    expect([expected, delivered + ignored]).toEqual([40, 40]);
+    expect(ignored).toBeGreaterThan(0);
+    expect(ended.remainder).toEqual({ count: ignored, byReason: { endpoint_changed: ignored } });
+    expect(it.receivers[0]?.requests.filter(({ path }) => path !== '/hook')).toEqual([]);
+    // A plan of what is left shows the new address.
+    const rest = await plans.made((await plans.ask({ select: { remainderOf: plan.operationId } })).id);
+    expect(rest).toMatchObject({
+      count: { items: ignored, sends: ignored },
+      endpoints: [{ plannedVersion: 3 }],
+    });
+    await plans.execute(rest);
+    expect(await it.retries.ended(rest.operationId)).toMatchObject({ counts: { delivered: ignored } });
+    expect(it.receivers[0]?.requests.filter(({ path }) => path === '/moved')).toHaveLength(ignored);
+  });
+
   test('whose drift the workflow finds too large waits again', async () => {
     const it = await scene([ok]);
     const plans = plansOf(engine, it);
