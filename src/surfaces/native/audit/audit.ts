@@ -105,7 +105,11 @@ export function auditRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
       responses: {
         200: {
           description: 'A page of checkpoints, and the end of the chain.',
-          schema: pageOf(AuditCheckpointView).extend({ head: AuditCheckpointView.nullable() }),
+          schema: pageOf(AuditCheckpointView).extend({
+            head: z.union([AuditCheckpointView, z.null()]).meta({
+              description: 'The end of the chain now; null before the first entry.',
+            }),
+          }),
         },
       },
       problems: ['invalid_cursor'],
