@@ -1,3 +1,6 @@
+import { spawnSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { SealedEntry } from '../../src/domain/audit/audit-entry.ts';
 import { verifyAudit } from '../../src/domain/audit/verify-audit.ts';
@@ -7,6 +10,7 @@ import { sha256Hex } from '../../src/store/audit/sha256.ts';
 import { useApi } from '../support/api/use-api.ts';
 import { seedEndpoint } from '../support/engine/failed-deliveries.ts';
 import { newSealer } from '../support/store/audit.ts';
+import { inTemporaryDirectory } from '../support/temporary-directory.ts';
 
 const NDJSON = 'application/x-ndjson';
 const PATH = '/api/v1/audit';
@@ -144,6 +148,29 @@ describe('the export', () => {
       ok: false,
       fault: 'missing',
       number: 3,
+    });
+  });
+
+  test('is verified by the script, which asks the service nothing', async () => {
+    const lines = await exported();
+    const checkpoints = (await api.call('GET', `${PATH}/checkpoints`)).text;
+    await inTemporaryDirectory(async (directory) => {
+      const [file, kept] = [join(directory, 'audit.ndjson'), join(directory, 'checkpoints.json')];
+      await writeFile(file, `${lines.join('\n')}\n`);
+      await writeFile(kept, checkpoints);
+      const verify = () =>
+        spawnSync(process.execPath, ['scripts/verify-audit.mjs', file, kept], { encoding: 'utf8' });
+      const whole = verify();
+      expect({ status: whole.status, said: JSON.parse(whole.stdout) }).toMatchObject({
+        status: 0,
+        said: { ok: true, entries: 6 },
+      });
+      await writeFile(file, lines.slice(0, 4).join('\n'));
+      const cut = verify();
+      expect({ status: cut.status, said: JSON.parse(cut.stdout) }).toEqual({
+        status: 1,
+        said: { ok: false, fault: 'missing', number: 5 },
+      });
     });
   });
 

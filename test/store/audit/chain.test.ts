@@ -1,8 +1,9 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { cancelAsInTemporal } from '../../../src/operations/cancel-unasked.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
+import { replaceAdminKey } from '../../../src/operations/replace-admin-key.ts';
 import { checkpointOf, listCheckpoints } from '../../../src/store/audit/checkpoints.ts';
 import { noteAct } from '../../../src/store/audit/entries.ts';
 import { sealEntries } from '../../../src/store/audit/sealing.ts';
@@ -197,6 +198,26 @@ describe('an entry', () => {
     await tamper('delete from audit_entries where tenant_id = $1 and number in (3, 4)', [tenant.id]);
     expect(await verdict()).toEqual({ ok: false, fault: 'missing', number: 3 });
   });
+});
+
+test('a new admin key of the installation is entered once, with how many it replaced', async () => {
+  const entries = async () =>
+    (await store.rows(`select actor, detail from audit_entries where action = 'key.made' order by id`)).map(
+      ({ actor, detail }) => ({ actor, ...detail }),
+    );
+  const [first, second] = [randomBytes(32), randomBytes(32)];
+  for (const hash of [first, first, second, second]) await replaceAdminKey(store.pool, hash);
+  const made = { actor: 'installation', scopes: ['admin'] };
+  expect(await entries()).toEqual([
+    { ...made, revoked: 0 },
+    { ...made, revoked: 1 },
+  ]);
+  await replaceAdminKey(store.pool, first);
+  expect(await entries()).toHaveLength(3);
+  const { rows } = await store.pool.query(
+    'select count(*)::int as keys from api_keys where revoked_at is null',
+  );
+  expect(rows[0].keys).toBe(1);
 });
 
 describe('a checkpoint', () => {
