@@ -12,6 +12,7 @@ export const SCOPES = [
   'delete:endpoints',
   'replay:receipts',
   'write:diagnostics',
+  'read:audit',
 ] as const;
 
 /** One of {@link SCOPES}. */
@@ -25,6 +26,7 @@ export const TENANT_SCOPES = [
   'write:events',
   'read:deliveries',
   'write:deliveries',
+  'read:audit',
 ] as const satisfies readonly Scope[];
 
 /** The scopes that are a part of another one, with that one. */

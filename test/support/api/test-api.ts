@@ -66,6 +66,7 @@ const ALL_SCOPES: Scope[] = [
   'write:events',
   'read:deliveries',
   'write:deliveries',
+  'read:audit',
 ];
 
 /** Names that resolve without a network: `*.example` to a public address, everything else to nothing. */

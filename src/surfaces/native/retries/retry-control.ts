@@ -3,7 +3,7 @@ import type { ApiDeps } from '../../../api/api-deps.ts';
 import type { Caller, TenantRef } from '../../../api/authentication/caller.ts';
 import { type Problem, problem } from '../../../api/problems/problem.ts';
 import type { Reply } from '../../../api/reply.ts';
-import { type Call, type Route, route } from '../../../api/route.ts';
+import { type Route, route } from '../../../api/route.ts';
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { type ControlCommand, controlOperation } from '../../../operations/control-operation.ts';
 import { withWaits } from '../../../store/reading/waits.ts';
@@ -42,7 +42,7 @@ const RateChange = z
   })
   .meta({ id: 'RateChange' });
 
-type ControlCall = Pick<Call, 'requestId'> & {
+type ControlCall = {
   params: { id: Id<'operation'> };
   tenant: TenantRef;
   caller: Caller;
@@ -84,10 +84,10 @@ export function retryControlRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
   ];
 
   async function control(
-    { params: { id }, tenant, caller: { actor }, requestId }: ControlCall,
+    { params: { id }, tenant, caller }: ControlCall,
     command: ControlCommand,
   ): Promise<Reply | Problem> {
-    const result = await controlOperation(deps, tenant.id, id, command, { actor, requestId });
+    const result = await controlOperation(deps, tenant.id, id, command, caller);
     if (result.ok) {
       const [operation = result.operation] = await withWaits(deps.pool, [result.operation]);
       return {
