@@ -163,6 +163,45 @@ AS $function$
       'pending') end
 $function$;
 
+CREATE OR REPLACE FUNCTION public.keep_audit_checkpoint()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'UPDATE' and (new.tenant_id, new.number, new.hash, new.at)
+    is not distinct from (old.tenant_id, old.number, old.hash, old.at)
+  then return new;
+  end if;
+  raise exception 'audit checkpoints do not change' using errcode = 'RD004';
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.keep_audit_entry()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'UPDATE' and to_jsonb(new) - '{number,prev,hash,words,salt}'::text[]
+      = to_jsonb(old) - '{number,prev,hash,words,salt}'::text[]
+    and ((new.number, new.prev, new.hash) is not distinct from (old.number, old.prev, old.hash)
+      or (old.number is null and new.number is not null))
+    and ((new.words, new.salt) is not distinct from (old.words, old.salt) or (new.words is null and new.salt is null))
+  then return new;
+  end if;
+  raise exception 'audit entries do not change' using errcode = 'RD004';
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.keep_audit_head()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'UPDATE' and new.tenant_id = old.tenant_id and new.number >= old.number
+    and (new.number > old.number or new.hash = old.hash)
+  then return new;
+  end if;
+  raise exception 'the head of an audit chain does not go back' using errcode = 'RD004';
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.keep_frozen_diagnostics()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -273,6 +312,40 @@ create table attempts (
   resend boolean default false not null,
   response_excerpt bytea
 );
+
+create table audit_checkpoints (
+  tenant_id uuid not null,
+  number bigint not null,
+  hash bytea not null,
+  at timestamp with time zone default date_trunc('milliseconds'::text, clock_timestamp()) not null
+);
+
+create table audit_entries (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  at timestamp with time zone default date_trunc('milliseconds'::text, clock_timestamp()) not null,
+  actor text not null,
+  key_id uuid,
+  action text not null,
+  target_kind text not null,
+  target_id uuid not null,
+  detail jsonb default '{}'::jsonb not null,
+  words jsonb,
+  salt bytea,
+  words_digest bytea,
+  number bigint,
+  prev bytea,
+  hash bytea
+);
+
+create table audit_heads (
+  tenant_id uuid not null,
+  number bigint default 0 not null,
+  hash bytea default decode(repeat('00'::text, 32), 'hex'::text) not null,
+  sealed_at timestamp with time zone,
+  checkpoint_number bigint default 0 not null,
+  checkpoint_at timestamp with time zone
+) with (fillfactor=50);
 
 create table canaries (
   operation_id uuid not null,
@@ -776,6 +849,54 @@ alter table attempts add constraint attempts_outcome_check CHECK ((outcome = ANY
 
 alter table attempts add constraint attempts_response_excerpt_check CHECK ((length(response_excerpt) <= 1024));
 
+alter table audit_checkpoints add constraint audit_checkpoints_pkey PRIMARY KEY (tenant_id, number);
+
+alter table audit_checkpoints add constraint audit_checkpoints_hash_check CHECK ((length(hash) = 32));
+
+alter table audit_checkpoints add constraint audit_checkpoints_number_check CHECK ((number > 0));
+
+alter table audit_checkpoints add constraint audit_checkpoints_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table audit_entries add constraint audit_entries_pkey PRIMARY KEY (id);
+
+alter table audit_entries add constraint audit_entries_tenant_id_number_key UNIQUE (tenant_id, number);
+
+alter table audit_entries add constraint audit_entries_action_check CHECK ((action ~ '^[a-z_]+\.[a-z_]+$'::text));
+
+alter table audit_entries add constraint audit_entries_actor_check CHECK ((actor <> ''::text));
+
+alter table audit_entries add constraint audit_entries_at_check CHECK ((at = date_trunc('milliseconds'::text, at)));
+
+alter table audit_entries add constraint audit_entries_detail_check CHECK (((jsonb_typeof(detail) = 'object'::text) AND (octet_length((detail)::text) <= 8192)));
+
+alter table audit_entries add constraint audit_entries_hash_check CHECK ((length(hash) = 32));
+
+alter table audit_entries add constraint audit_entries_number_check CHECK ((number > 0));
+
+alter table audit_entries add constraint audit_entries_prev_check CHECK ((length(prev) = 32));
+
+alter table audit_entries add constraint audit_entries_salt_check CHECK ((length(salt) = 16));
+
+alter table audit_entries add constraint audit_entries_sealed CHECK ((num_nonnulls(number, prev, hash) = ANY (ARRAY[0, 3])));
+
+alter table audit_entries add constraint audit_entries_words CHECK ((((words IS NULL) = (salt IS NULL)) AND ((words IS NULL) OR (words_digest IS NOT NULL))));
+
+alter table audit_entries add constraint audit_entries_words_check CHECK ((jsonb_typeof(words) = 'object'::text));
+
+alter table audit_entries add constraint audit_entries_words_digest_check CHECK ((length(words_digest) = 32));
+
+alter table audit_entries add constraint audit_entries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table audit_heads add constraint audit_heads_pkey PRIMARY KEY (tenant_id);
+
+alter table audit_heads add constraint audit_heads_check CHECK ((checkpoint_number <= number));
+
+alter table audit_heads add constraint audit_heads_hash_check CHECK ((length(hash) = 32));
+
+alter table audit_heads add constraint audit_heads_number_check CHECK ((number >= 0));
+
+alter table audit_heads add constraint audit_heads_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
 alter table canaries add constraint canaries_pkey PRIMARY KEY (operation_id, endpoint_id);
 
 alter table canaries add constraint canaries_allowed_check CHECK ((allowed > 0));
@@ -1150,6 +1271,12 @@ CREATE INDEX access_rules_by_tenant ON public.access_rules USING btree (tenant_i
 
 CREATE INDEX api_keys_by_tenant ON public.api_keys USING btree (tenant_id, id);
 
+CREATE INDEX audit_entries_by_target ON public.audit_entries USING btree (target_id, tenant_id, number);
+
+CREATE INDEX audit_entries_by_time ON public.audit_entries USING btree (tenant_id, at);
+
+CREATE INDEX audit_entries_unsealed ON public.audit_entries USING btree (tenant_id, id) WHERE (number IS NULL);
+
 CREATE INDEX claims_by_lease ON public.claims USING btree (lease_until);
 
 CREATE INDEX claims_by_owner ON public.claims USING btree (worked_by);
@@ -1245,6 +1372,18 @@ CREATE INDEX signers_by_key ON public.signers USING btree (public_key);
 CREATE UNIQUE INDEX tenants_platform ON public.tenants USING btree (platform) WHERE platform;
 
 -- Triggers
+
+CREATE TRIGGER keep_checkpoint BEFORE DELETE OR UPDATE ON public.audit_checkpoints FOR EACH ROW EXECUTE FUNCTION keep_audit_checkpoint();
+
+CREATE TRIGGER keep_checkpoints BEFORE TRUNCATE ON public.audit_checkpoints FOR EACH STATEMENT EXECUTE FUNCTION keep_audit_checkpoint();
+
+CREATE TRIGGER keep_entries BEFORE TRUNCATE ON public.audit_entries FOR EACH STATEMENT EXECUTE FUNCTION keep_audit_entry();
+
+CREATE TRIGGER keep_entry BEFORE DELETE OR UPDATE ON public.audit_entries FOR EACH ROW EXECUTE FUNCTION keep_audit_entry();
+
+CREATE TRIGGER keep_head BEFORE DELETE OR UPDATE ON public.audit_heads FOR EACH ROW EXECUTE FUNCTION keep_audit_head();
+
+CREATE TRIGGER keep_heads BEFORE TRUNCATE ON public.audit_heads FOR EACH STATEMENT EXECUTE FUNCTION keep_audit_head();
 
 CREATE TRIGGER revise_endpoint_of_secret AFTER INSERT OR DELETE OR UPDATE ON public.endpoint_secrets FOR EACH ROW EXECUTE FUNCTION revise_endpoint_of_secret();
 

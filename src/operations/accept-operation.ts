@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { ActBy } from '../domain/audit/audit-action.ts';
+import type { AuditDetail } from '../domain/audit/audit-entry.ts';
 import type { Operation, OperationOptions } from '../domain/operations/operation.ts';
 import type { OperationKind } from '../domain/operations/operation-state.ts';
 import { PLAN_LIFE_MS, type Plan, type PlanOrigin } from '../domain/operations/plan.ts';
@@ -7,6 +9,7 @@ import { isWatched } from '../domain/operations/watch.ts';
 import { present } from '../domain/present.ts';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
 import { type Id, newId } from '../domain/tenancy/typed-id.ts';
+import { noteAct } from '../store/audit/entries.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import type { Queryable, Transaction } from '../store/db/queryable.ts';
 import { lockKey, storeAnswer } from '../store/operations/idempotency-keys.ts';
@@ -42,7 +45,7 @@ export interface AcceptRequest<Refusal = never> {
   /** Events that it is expected to send, where the surface tells. */
   estimatedEvents?: number;
   /** Who asks, with which API key, and in which request. */
-  caller: { actor: string; keyId?: Id<'key'>; requestId?: string };
+  caller: ActBy;
   /** `scope` and `fingerprint` are declared by the surface. */
   idempotency?: { scope: string; key: string; fingerprint: Buffer; keep: KeepAnswer };
   /**
@@ -180,6 +183,15 @@ async function acceptIn<Refusal>(
   if (explicit) await freezeExplicit(tx, inserted);
   const operation = explicit ? await mustLoad(tx, id) : inserted;
   const items = explicit ? await acceptedItems(tx, id) : undefined;
+  await noteAct(tx, {
+    tenantId: request.tenant.id,
+    by: request.caller,
+    action: request.plan ? 'operation.planned' : 'operation.accepted',
+    target: id,
+    detail: { ...detailOf(operation), ...(request.plan ? { plan: request.plan } : {}) },
+    words: present({ reason: request.reason, ticket: request.ticket }),
+    ...present({ spans: 'tenants' in request.selection ? request.selection.tenants : undefined }),
+  });
   const regret = await request.after?.(tx, { operationId: id, items: items ?? [] });
   if (regret !== undefined) throw new TakenBack(regret);
   const plan = request.plan && (await loadPlan(tx, id));
@@ -201,6 +213,21 @@ async function acceptIn<Refusal>(
       ...present({ expiresAt }),
     });
   return { ok: true, body, operationId: id, operation };
+}
+
+/** The facts of an operation that its audit has; what it selects by may be a customer's words, and is not told. */
+function detailOf({ kind, state, surface, target, selection, options, counts }: Operation): AuditDetail {
+  const [select = ''] = Object.keys(selection);
+  const { canary, ramp, ...others } = options;
+  return {
+    kind,
+    surface,
+    target,
+    select,
+    options: { ...others, ...present({ canary: canary && { ...canary }, ramp: ramp && { ...ramp } }) },
+    // A filter selects later.
+    ...(isExplicit(selection) && state !== 'planned' ? { expected: counts.expected } : {}),
+  };
 }
 
 async function isInteractive(

@@ -1,8 +1,9 @@
+import type { ActBy } from '../domain/audit/audit-action.ts';
 import type { Operation } from '../domain/operations/operation.ts';
 import type { Halt } from '../domain/operations/watch.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
 import type { OperationControl } from '../store/operations/operation-controls.ts';
-import { type ActBy, logAct } from '../telemetry/act-log.ts';
+import { logAct } from '../telemetry/act-log.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /** Words of an act in the log. */

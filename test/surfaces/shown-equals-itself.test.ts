@@ -11,6 +11,7 @@ import { requestMembers } from '../support/api/request-members.ts';
 import { uuidIn } from '../support/api/retries.ts';
 import { useApi } from '../support/api/use-api.ts';
 import { seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
+import { anyId } from '../support/store/any-id.ts';
 import { ask, type RawAnswer, tokenOf } from '../support/surfaces/minka-client.ts';
 import { createMinkaScene, type MinkaScene } from '../support/surfaces/minka-scene.ts';
 
@@ -20,7 +21,7 @@ import { createMinkaScene, type MinkaScene } from '../support/surfaces/minka-sce
  * nothing. The tables below are compared with the OpenAPI document: a parameter that is missing here fails.
  */
 
-type Clock = 'accepted' | 'attempted' | 'ended' | 'received';
+type Clock = 'accepted' | 'attempted' | 'ended' | 'received' | 'audited';
 type Bound = ['from' | 'to', 'closed' | 'open', Clock];
 
 const JH = '/a/api/enterprise-event/v1';
@@ -64,6 +65,8 @@ const BOUNDS = new Map<string, Bound>([
   ...both('post /executions/retry condition.to', ['to', 'open', 'ended']),
   ['get /flowrelay/v1/receipts from', ['from', 'closed', 'received']],
   ['get /flowrelay/v1/receipts to', ['to', 'open', 'received']],
+  ['get /api/v1/audit from', ['from', 'closed', 'audited']],
+  ['get /api/v1/audit to', ['to', 'open', 'audited']],
 ]);
 
 /** Times that bound no rows of this scene: they are kept, or say when to begin. */
@@ -109,6 +112,8 @@ const IDS = new Map<string, (row: Row) => string>([
   ['post /executions/retry condition.executionIds[]', ({ execution }) => execution],
   ['post /2023-08-01/executions/retry condition.executionIds[]', ({ execution }) => execution],
   ['get /flowrelay/v1/receipts eventId', ({ event }) => showId('event', event)],
+  ['get /api/v1/audit target[]', ({ delivery }) => showId('delivery', delivery)],
+  ['get /api/v1/audit actor[]', actorOf],
   // The document shows no example that says that these are ids.
   [`${JH_BULK} eventId[]`, ({ event }) => event],
   [`${JH_BULK} eventNum[]`, ({ number }) => number],
@@ -154,6 +159,11 @@ let rejected: { requestId: Id<'delivery'>; received: string };
 let shownTimes: string[];
 let operationId: string;
 let planId: string;
+/** Each row has an act of its own, by a key of its own. */
+function actorOf({ delivery }: Pick<Row, 'delivery'>): string {
+  return showId('key', anyId(delivery));
+}
+
 const members = requestMembers(
   openApiDocument(apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0], SURFACES), 'test'),
 );
@@ -188,6 +198,16 @@ beforeAll(async () => {
     await pool.query(
       `update executions set finished_at = ${at('ended')} where id = '${api.uuid(executionId)}'`,
     );
+    await pool.query(
+      `insert into audit_entries (tenant_id, at, actor, action, target_kind, target_id, number, prev, hash)
+       values ($1, date_trunc('milliseconds', ${at('accepted')}), $2, 'delivery.resolved', 'delivery', $3, $4,
+         sha256('x'), sha256('y'))`,
+      [api.tenant.id, actorOf({ delivery: api.uuid(deliveryId) }), api.uuid(deliveryId), index + 1],
+    );
+    await pool.query(`insert into audit_checkpoints (tenant_id, number, hash) values ($1, $2, sha256('y'))`, [
+      api.tenant.id,
+      index + 1,
+    ]);
   }
   await api.call('POST', '/api/v1/events', { body: { type: 'a' } });
   await pool.query(`update rejections set rejected_at = timestamptz '${SECOND}' + interval '1 millisecond'`);
@@ -210,6 +230,7 @@ beforeAll(async () => {
         batch: event.dispatchBatchId,
         accepted: shown.acceptedAt,
         received: shown.acceptedAt,
+        audited: shown.acceptedAt,
         attempted: shown.lastAttemptAt,
         ended: file.body.processedAt,
       };

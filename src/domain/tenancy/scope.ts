@@ -13,6 +13,7 @@ export const SCOPES = [
   'replay:receipts',
   'write:diagnostics',
   'recover:plans',
+  'read:audit',
 ] as const;
 
 /** One of {@link SCOPES}. */
@@ -26,6 +27,7 @@ export const TENANT_SCOPES = [
   'write:events',
   'read:deliveries',
   'write:deliveries',
+  'read:audit',
 ] as const satisfies readonly Scope[];
 
 /** The scopes that are a part of another one, with that one. */

@@ -20,6 +20,7 @@ export const ID_PREFIXES = {
   receiptReplay: 'rrp',
   diagnostics: 'dgn',
   resolution: 'rsl',
+  auditEntry: 'aud',
 } as const;
 
 /** The kind of thing that a shown id stands for. */
@@ -48,6 +49,12 @@ export function readId<Kind extends IdKind>(kind: Kind, text: string): Id<Kind> 
   } catch {
     return undefined;
   }
+}
+
+/** Reads an id of any kind, in either spelling; undefined where it is none. */
+export function readAnyId(text: string): Id<IdKind> | undefined {
+  const kinds = Object.keys(ID_PREFIXES) as IdKind[];
+  return kinds.map((kind) => readId(kind, text)).find((id) => id !== undefined);
 }
 
 /** Makes the id of something new; later ids sort later. */

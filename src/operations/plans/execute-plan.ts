@@ -1,13 +1,15 @@
+import type { ActBy } from '../../domain/audit/audit-action.ts';
 import type { Operation } from '../../domain/operations/operation.ts';
 import type { OperationState } from '../../domain/operations/operation-state.ts';
 import { driftsTooFar, type Plan, type PlanDrift } from '../../domain/operations/plan.ts';
+import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { noteAct } from '../../store/audit/entries.ts';
 import { withTransaction } from '../../store/db/pool.ts';
 import { noteControl } from '../../store/operations/operation-controls.ts';
 import { acceptPlanned } from '../../store/operations/operation-states.ts';
 import { findOperation } from '../../store/operations/operations.ts';
 import { findPlan, lockPlan, noteExecution, noteRefusedDrift } from '../../store/plans/plans.ts';
-import type { ActBy } from '../../telemetry/act-log.ts';
 import { logControl } from '../operation-log.ts';
 import type { RecoveryDeps } from '../recovery-deps.ts';
 import { measureDrift } from './measure-drift.ts';
@@ -62,6 +64,13 @@ export async function executePlan(
     if (!plan?.planned || plan.executed || !(await acceptPlanned(tx, operationId))) return false;
     await noteExecution(tx, operationId, { by: by.actor, maxDriftPercent });
     await noteControl(tx, operationId, { did: 'execute', actor: by.actor });
+    await noteAct(tx, {
+      tenantId,
+      by,
+      action: 'operation.executed',
+      target: operationId,
+      detail: { planHash, items: plan.items, ...present({ maxDriftPercent }) },
+    });
     return true;
   });
   const operation = await findOperation(pool, tenantId, operationId);

@@ -1,3 +1,4 @@
+import type { ActBy } from '../../domain/audit/audit-action.ts';
 import type { ClosureReport, Operation, OperationOptions } from '../../domain/operations/operation.ts';
 import type { OperationCounts } from '../../domain/operations/operation-counts.ts';
 import type { Control, OperationKind, OperationState } from '../../domain/operations/operation-state.ts';
@@ -23,7 +24,7 @@ export type NewOperation = Pick<
   reason?: string;
   ticket?: string;
   estimatedEvents?: number;
-  caller: { actor: string; keyId?: Id<'key'> };
+  caller: ActBy;
   selected: boolean;
   /** It waits as a plan; it is cancelled by itself where nobody executes it for so long. */
   plannedForMs?: number;

@@ -3,6 +3,7 @@ import { createTurns } from '../../api/limits/turns.ts';
 import { logActs } from '../../api/log-acts.ts';
 import type { Route } from '../../api/route.ts';
 import { ACTS } from './acts.ts';
+import { auditRoutes } from './audit/audit.ts';
 import { ackRoutes } from './deliveries/acks.ts';
 import { deliveryRoutes } from './deliveries/deliveries.ts';
 import { eventRoutes } from './deliveries/events.ts';
@@ -47,5 +48,6 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...retryControlRoutes(deps, rate),
     ...retryItemRoutes(deps, inTurn),
     ...retryProgressRoutes(deps, rate),
+    ...auditRoutes(deps, inTurn),
   ];
 }

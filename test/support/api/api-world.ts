@@ -134,6 +134,9 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
     'plan_endpoints',
     'resolutions',
     'resolved_executions',
+    'audit_entries',
+    'audit_heads',
+    'audit_checkpoints',
   ];
   const { rows } = await database.pool.query(
     `select ${tables.map((table) => `(select count(*)::int from ${table}) as ${table}`).join(', ')},

@@ -151,14 +151,14 @@ export function planRoutes(deps: ApiDeps): Route[] {
       request: { params: planParams, body: Execution },
       responses: { 202: { description: 'It goes on as its operation.', schema: PlanSummary } },
       problems: ['state_conflict', 'plan_changed', 'drift_too_large'],
-      async handler({ params: { id }, body, tenant, caller, requestId }) {
+      async handler({ params: { id }, body, tenant, caller }) {
         const { planHash, maxDriftPercent } = body;
         const result = await executePlan(
           deps,
           tenant.id,
           id,
           { planHash, ...(maxDriftPercent === undefined ? {} : { maxDriftPercent }) },
-          { actor: caller.actor, requestId },
+          caller,
         );
         return result.ok
           ? { status: 202, body: planSummary(result.operation, result.plan) }

@@ -4,7 +4,7 @@ import { refusedScope } from '../../../api/authentication/authentication.ts';
 import type { Caller, TenantRef } from '../../../api/authentication/caller.ts';
 import { type Problem, problem } from '../../../api/problems/problem.ts';
 import type { Reply } from '../../../api/reply.ts';
-import { type Call, type Route, route } from '../../../api/route.ts';
+import { type Route, route } from '../../../api/route.ts';
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { type ControlCommand, controlOperation } from '../../../operations/control-operation.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
@@ -67,7 +67,7 @@ async function refusedControl(
       };
 }
 
-type ControlCall = Pick<Call, 'requestId'> & {
+type ControlCall = {
   params: { id: Id<'operation'> };
   tenant: TenantRef;
   caller: Caller;
@@ -112,13 +112,12 @@ export function retryControlRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
   ];
 
   async function control(
-    { params: { id }, tenant, caller, requestId }: ControlCall,
+    { params: { id }, tenant, caller }: ControlCall,
     command: ControlCommand,
   ): Promise<Reply | Problem> {
-    const { actor } = caller;
     const refused = await refusedControl(deps.pool, tenant.id, id, caller);
     if (refused) return refused;
-    const result = await controlOperation(deps, tenant.id, id, command, { actor, requestId });
+    const result = await controlOperation(deps, tenant.id, id, command, caller);
     if (result.ok) {
       const [operation = result.operation] = await withWaits(deps.pool, [result.operation]);
       return {
