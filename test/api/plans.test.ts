@@ -176,6 +176,20 @@ describe('executing a plan', () => {
     expect((await execute(shown.planHash)).text).toBe(done.text);
     const operation = await api.call('GET', shown.links.operation);
     expect(operation.body.controls).toMatchObject([{ did: 'execute', by: done.body.executedBy }]);
+    expect(operation.body.plan).toMatchObject({
+      id: shown.id,
+      items: 5,
+      planHash: shown.planHash,
+      drift: null,
+    });
+    const { rows: entered } = await api.database.pool.query(
+      'select action, detail from audit_entries where target_id = $1 order by id',
+      [uuidIn('plan', shown.id)],
+    );
+    expect(entered).toMatchObject([
+      { action: 'operation.planned', detail: { plan: 'plan', select: 'filter' } },
+      { action: 'operation.executed', detail: { planHash: shown.planHash, items: 5, maxDriftPercent: 0 } },
+    ]);
   });
 
   test('beyond the drift that is allowed is refused with what has changed, and the plan stays', async () => {
