@@ -264,9 +264,17 @@ function amissIn(outcomes: Outcome[]): string[] {
 /** Waits until everything has ended that names no wait, lifts the waits, and waits until the rest has ended. */
 async function consequences(): Promise<void> {
   await allAtRest('each operation has ended or says what it waits for');
+  let silent: Shown[] = [];
   await eventually(
     'each delivery has ended or says what it waits for',
-    async () => (await silentDeliveries()).length === 0,
+    async () => {
+      silent = await silentDeliveries();
+      return silent.length === 0;
+    },
+    {
+      otherwise: () =>
+        silent.map(({ id, endpointId, attempts }) => `${id} at ${endpointId} (${attempts})`).join('\n'),
+    },
   );
   world.recover();
   for (const { id, handle } of world.endpoints)
