@@ -20,6 +20,7 @@ export const ID_PREFIXES = {
   receiptReplay: 'rrp',
   diagnostics: 'dgn',
   resolution: 'rsl',
+  signingKey: 'sgk',
 } as const;
 
 /** The kind of thing that a shown id stands for. */

@@ -14,5 +14,7 @@ export const ACTS: Acts = {
   'post /api/v1/endpoints/{id}/disable': { event: 'endpoint.disabled', of: 'endpoint' },
   'post /api/v1/endpoints/{id}/rotate-secret': { event: 'endpoint.secret_rotated', of: 'endpoint' },
   'delete /api/v1/endpoints/{id}': { event: 'endpoint.deleted', of: 'endpoint' },
+  'post /api/v1/signing-keys/rotate': { event: 'signing_key.rotated', of: 'signingKey' },
+  'post /api/v1/signing-keys/{id}/revoke': { event: 'signing_key.revoked', of: 'signingKey' },
   'delete /api/v1/events/{id}/payload': { event: 'event.payload_erased', of: 'event' },
 };

@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto';
+import type { ClosureReport } from '../../../src/domain/operations/operation.ts';
+import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
+import { endHashed, freezeAndMaybeEnd } from '../../../src/proof/end-operation.ts';
+import { hashNextLines } from '../../../src/proof/hash-ledger.ts';
+import { ReportSigner } from '../../../src/proof/report-signer.ts';
+import { createSealer } from '../../../src/sealing/sealing.ts';
+import { type Pool, withTransaction } from '../../../src/store/db/pool.ts';
+import type { FreezeRefused } from '../../../src/store/operations/closing.ts';
+import { loadOperation } from '../../../src/store/operations/operations.ts';
+
+const SEALER = createSealer(randomBytes(32));
+
+/** A signer as a worker has one, which remembers nothing of other databases. */
+export function newSigner(): ReportSigner {
+  return new ReportSigner(SEALER);
+}
+
+/** Closes an operation by the steps of an activity, each in its transaction, or says why that is not to be done yet. */
+export async function closeOperation(
+  pool: Pool,
+  operationId: Id<'operation'>,
+  linesOfChunk?: number,
+): Promise<{ closed: true; report: ClosureReport } | { closed: false; why: FreezeRefused }> {
+  const frozen = await freeze(pool, operationId, linesOfChunk);
+  if (frozen.became === 'refused') return { closed: false, why: frozen.why };
+  if (frozen.became !== 'closed' && frozen.became !== 'closed_already')
+    await hashAndEnd(pool, operationId, linesOfChunk);
+  const { report } = (await loadOperation(pool, operationId)) ?? {};
+  if (!report) throw new Error('an operation that has closed has no report');
+  return { closed: true, report };
+}
+
+/** The first of these steps, with which everything is done where the lines make one chunk. */
+export function freeze(pool: Pool, operationId: Id<'operation'>, linesOfChunk?: number) {
+  return withTransaction(pool, (tx) => freezeAndMaybeEnd(tx, newSigner(), operationId, linesOfChunk));
+}
+
+/** What follows a freeze. */
+export async function hashAndEnd(
+  pool: Pool,
+  operationId: Id<'operation'>,
+  linesOfChunk?: number,
+): Promise<boolean> {
+  while (await hashNextLines(pool, operationId, linesOfChunk));
+  return withTransaction(pool, (tx) => endHashed(tx, newSigner(), operationId));
+}
