@@ -11,37 +11,44 @@ import { loadOperation } from '../../../src/store/operations/operations.ts';
 
 const SEALER = createSealer(randomBytes(32));
 
-/** A signer as a worker has one, which remembers nothing of other databases. */
-export function newSigner(): ReportSigner {
-  return new ReportSigner(SEALER);
+/** How an operation is closed: with chunks of a size, and by a signer. */
+type Closing = { linesOfChunk?: number; signer?: ReportSigner };
+
+/** A signer as a worker has one: it has opened no key yet. */
+export function newSigner(sealer = SEALER): ReportSigner {
+  return new ReportSigner(sealer);
 }
 
 /** Closes an operation by the steps of an activity, each in its transaction, or says why that is not to be done yet. */
 export async function closeOperation(
   pool: Pool,
   operationId: Id<'operation'>,
-  linesOfChunk?: number,
+  closing?: Closing,
 ): Promise<{ closed: true; report: ClosureReport } | { closed: false; why: FreezeRefused }> {
-  const frozen = await freeze(pool, operationId, linesOfChunk);
+  const frozen = await freeze(pool, operationId, closing);
   if (frozen.became === 'refused') return { closed: false, why: frozen.why };
   if (frozen.became !== 'closed' && frozen.became !== 'closed_already')
-    await hashAndEnd(pool, operationId, linesOfChunk);
+    await hashAndEnd(pool, operationId, closing);
   const { report } = (await loadOperation(pool, operationId)) ?? {};
   if (!report) throw new Error('an operation that has closed has no report');
   return { closed: true, report };
 }
 
 /** The first of these steps, with which everything is done where the lines make one chunk. */
-export function freeze(pool: Pool, operationId: Id<'operation'>, linesOfChunk?: number) {
-  return withTransaction(pool, (tx) => freezeAndMaybeEnd(tx, newSigner(), operationId, linesOfChunk));
+export function freeze(
+  pool: Pool,
+  operationId: Id<'operation'>,
+  { linesOfChunk, signer = newSigner() }: Closing = {},
+) {
+  return withTransaction(pool, (tx) => freezeAndMaybeEnd(tx, signer, operationId, linesOfChunk));
 }
 
-/** What follows a freeze. */
+/** What follows a freeze; false where somebody else has ended the operation. */
 export async function hashAndEnd(
   pool: Pool,
   operationId: Id<'operation'>,
-  linesOfChunk?: number,
+  { linesOfChunk, signer = newSigner() }: Closing = {},
 ): Promise<boolean> {
   while (await hashNextLines(pool, operationId, linesOfChunk));
-  return withTransaction(pool, (tx) => endHashed(tx, newSigner(), operationId));
+  return withTransaction(pool, (tx) => endHashed(tx, signer, operationId));
 }

@@ -392,10 +392,11 @@ async function close(operationId: Id<'operation'>, pool: Pool): Promise<void> {
   else if (operation) await withTransaction(pool, (db) => selectAgain(db, operation, 2));
   const facts = await operationFacts(pool, operationId);
   if (!facts || nextStep(facts).do !== 'close') return;
-  const frozen = await freeze(pool, operationId, LINES_OF_CHUNK);
+  const frozen = await freeze(pool, operationId, { linesOfChunk: LINES_OF_CHUNK });
   if (frozen.became === 'refused' && frozen.why === 'counts_disagree')
     throw new Error(`the counts of ${operationId} disagree`);
-  if (frozen.became === 'frozen_already') await hashAndEnd(pool, operationId, LINES_OF_CHUNK);
+  if (frozen.became === 'frozen_already')
+    await hashAndEnd(pool, operationId, { linesOfChunk: LINES_OF_CHUNK });
 }
 
 async function claim(
