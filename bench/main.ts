@@ -16,6 +16,7 @@ import { memory } from './scenarios/memory.ts';
 import { naiveCases } from './scenarios/naive.ts';
 import { neighbours } from './scenarios/neighbours.ts';
 import { rawCases } from './scenarios/raw.ts';
+import { report as closureReport } from './scenarios/report.ts';
 import { select } from './scenarios/select.ts';
 import { single } from './scenarios/single.ts';
 import { workers } from './scenarios/workers.ts';
@@ -34,6 +35,7 @@ const OTHERS: Record<string, (bench: Bench) => Promise<void>> = {
   memory,
   neighbours,
   workers,
+  report: closureReport,
   select,
 };
 const NAMES = [...Object.keys(RATES), ...Object.keys(OTHERS)];

@@ -8,6 +8,7 @@ import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { requestMembers } from '../support/api/request-members.ts';
 import { useApi } from '../support/api/use-api.ts';
 import { seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
+import { closeOperation } from '../support/store/close-operation.ts';
 import { ask, type RawAnswer, tokenOf } from '../support/surfaces/minka-client.ts';
 import { createMinkaScene, type MinkaScene } from '../support/surfaces/minka-scene.ts';
 
@@ -301,6 +302,23 @@ async function frozen(id: Id<'operation'>): Promise<string[]> {
   return taken.map((row) => row.delivery_id).sort();
 }
 
+/** Closes an operation whose items were cancelled, and adds two addenda to its report. */
+async function closeWithAddenda(id: Id<'operation'>): Promise<void> {
+  const { pool } = api.database;
+  await pool.query(
+    `update executions set state = 'cancelled', reason = 'operation_cancelled', finished_at = clock_timestamp()
+     where operation_id = $1 and open`,
+    [id],
+  );
+  await closeOperation(pool, id, { linesOfChunk: 2 });
+  await pool.query(
+    `insert into report_addenda (operation_id, number, signing_key_id, digest, jws, changes)
+     select operation_id, n, signing_key_id, digest, jws, 1 from closure_reports, generate_series(1, 2) n
+     where operation_id = $1`,
+    [id],
+  );
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: whatever a surface calls its items
 function listed(body: any): any[] {
   return Object.values(body).find(Array.isArray) ?? [];
@@ -526,6 +544,7 @@ describe('a cursor', () => {
   beforeAll(async () => {
     const { pool } = api.database;
     while (await freezeNext(pool, api.uuid(operationId)));
+    await closeWithAddenda(api.uuid(operationId));
   });
 
   test.each(CURSORS)(

@@ -31,6 +31,8 @@ const LOWEST: Record<string, Grant> = {
   'get /api/v1/retries': 'observer',
   'get /api/v1/retries/{id}': 'observer',
   'get /api/v1/retries/{id}/items': 'observer',
+  'get /api/v1/retries/{id}/items/{deliveryId}/proof': 'observer',
+  'get /api/v1/retries/{id}/report/addenda': 'observer',
   'get /api/v1/retries/{id}/report': 'observer',
   'post /api/v1/endpoints': 'operator',
   'patch /api/v1/endpoints/{id}': 'operator',
