@@ -139,6 +139,8 @@ let rows: Row[];
 let rejected: { requestId: Id<'delivery'>; received: string };
 let shownTimes: string[];
 let operationId: string;
+/** One that has closed. */
+let closedId: string;
 const members = requestMembers(
   openApiDocument(apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0], SURFACES), 'test'),
 );
@@ -199,6 +201,7 @@ beforeAll(async () => {
   );
   const receipts = await call('get', '/flowrelay/v1/receipts?request=rejected');
   rejected = { requestId: receipts.body.items[0].requestId, received: receipts.body.items[0].receivedAt };
+  closedId = await closedWithAddenda();
   shownTimes = await timesShown();
 });
 
@@ -241,6 +244,7 @@ function call(method: string, path: string, body?: object): Promise<RawAnswer> {
     .replace('{tid}', api.tenant.handle)
     .replace('{institutionId}', api.tenant.id)
     .replace('{subscriptionId}', scene.bridge.id)
+    .replace('/api/v1/retries/{id}/report', `/api/v1/retries/${closedId}/report`)
     .replace('/api/v1/retries/{id}', `/api/v1/retries/${operationId}`);
   const stedi = /^\/(2023-08-01\/)?(executions|polling)/.test(full);
   const admin = full === `${JH}/retries/events` || full.startsWith('/api/v1/tenants');
@@ -302,21 +306,18 @@ async function frozen(id: Id<'operation'>): Promise<string[]> {
   return taken.map((row) => row.delivery_id).sort();
 }
 
-/** Closes an operation whose items were cancelled, and adds two addenda to its report. */
-async function closeWithAddenda(id: Id<'operation'>): Promise<void> {
+/** Closes an operation of nothing, and adds two addenda to its report. */
+async function closedWithAddenda(): Promise<string> {
   const { pool } = api.database;
-  await pool.query(
-    `update executions set state = 'cancelled', reason = 'operation_cancelled', finished_at = clock_timestamp()
-     where operation_id = $1 and open`,
-    [id],
-  );
-  await closeOperation(pool, id, { linesOfChunk: 2 });
+  const { body } = await call('post', '/api/v1/retries', { select: { deliveryIds: [] } });
+  await closeOperation(pool, api.uuid(body.id));
   await pool.query(
     `insert into report_addenda (operation_id, number, signing_key_id, digest, jws, changes)
      select operation_id, n, signing_key_id, digest, jws, 1 from closure_reports, generate_series(1, 2) n
      where operation_id = $1`,
-    [id],
+    [api.uuid(body.id)],
   );
+  return body.id;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever a surface calls its items
@@ -544,7 +545,6 @@ describe('a cursor', () => {
   beforeAll(async () => {
     const { pool } = api.database;
     while (await freezeNext(pool, api.uuid(operationId)));
-    await closeWithAddenda(api.uuid(operationId));
   });
 
   test.each(CURSORS)(
