@@ -15,6 +15,7 @@ import { live } from './scenarios/live.ts';
 import { memory } from './scenarios/memory.ts';
 import { naiveCases } from './scenarios/naive.ts';
 import { neighbours } from './scenarios/neighbours.ts';
+import { plan } from './scenarios/plan.ts';
 import { rawCases } from './scenarios/raw.ts';
 import { report as closureReport } from './scenarios/report.ts';
 import { select } from './scenarios/select.ts';
@@ -23,7 +24,7 @@ import { workers } from './scenarios/workers.ts';
 
 /**
  * `npm run bench`: everything that is measured of Redrive, in one go on one rig. Rates are measured in turn with their
- * limits; `select` comes last, as it makes the tables large. `--only bulk,single --items 20000 --rounds 1` for a quick
+ * limits; `plan` and `select` come last, as they make the tables large. `--only bulk,single --items 20000 --rounds 1` for a quick
  * look.
  */
 const RATES: Record<string, (bench: Bench) => Case[]> = { raw: rawCases, naive: naiveCases, bulk: bulkCases };
@@ -36,6 +37,7 @@ const OTHERS: Record<string, (bench: Bench) => Promise<void>> = {
   neighbours,
   workers,
   report: closureReport,
+  plan,
   select,
 };
 const NAMES = [...Object.keys(RATES), ...Object.keys(OTHERS)];

@@ -186,6 +186,45 @@ AS $function$
       'pending') end
 $function$;
 
+CREATE OR REPLACE FUNCTION public.keep_audit_checkpoint()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'UPDATE' and (new.tenant_id, new.number, new.hash, new.at)
+    is not distinct from (old.tenant_id, old.number, old.hash, old.at)
+  then return new;
+  end if;
+  raise exception 'audit checkpoints do not change' using errcode = 'RD004';
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.keep_audit_entry()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'UPDATE' and to_jsonb(new) - '{number,prev,hash,words,salt}'::text[]
+      = to_jsonb(old) - '{number,prev,hash,words,salt}'::text[]
+    and ((new.number, new.prev, new.hash) is not distinct from (old.number, old.prev, old.hash)
+      or (old.number is null and new.number is not null))
+    and ((new.words, new.salt) is not distinct from (old.words, old.salt) or (new.words is null and new.salt is null))
+  then return new;
+  end if;
+  raise exception 'audit entries do not change' using errcode = 'RD004';
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.keep_audit_head()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'UPDATE' and new.tenant_id = old.tenant_id and new.number >= old.number
+    and (new.number > old.number or new.hash = old.hash)
+  then return new;
+  end if;
+  raise exception 'the head of an audit chain does not go back' using errcode = 'RD004';
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.keep_frozen_diagnostics()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -208,7 +247,7 @@ CREATE OR REPLACE FUNCTION public.operation_may_become(from_state text, to_state
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN CASE from_state WHEN 'planned'::text THEN (to_state = ANY (ARRAY['awaiting_approval'::text, 'accepted'::text, 'cancelled'::text])) WHEN 'awaiting_approval'::text THEN (to_state = ANY (ARRAY['accepted'::text, 'cancelled'::text])) WHEN 'accepted'::text THEN (to_state = ANY (ARRAY['selecting'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'selecting'::text THEN (to_state = ANY (ARRAY['running'::text, 'paused'::text, 'halted'::text, 'closing'::text])) WHEN 'running'::text THEN (to_state = ANY (ARRAY['paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'paused'::text THEN (to_state = ANY (ARRAY['selecting'::text, 'running'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'halted'::text THEN (to_state = ANY (ARRAY['selecting'::text, 'running'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'closing'::text THEN (to_state = ANY (ARRAY['halted'::text, 'cancelled'::text])) ELSE false END;
+RETURN CASE from_state WHEN 'planned'::text THEN (to_state = ANY (ARRAY['awaiting_approval'::text, 'accepted'::text, 'halted'::text, 'closing'::text, 'cancelled'::text])) WHEN 'awaiting_approval'::text THEN (to_state = ANY (ARRAY['accepted'::text, 'halted'::text, 'closing'::text, 'cancelled'::text])) WHEN 'accepted'::text THEN (to_state = ANY (ARRAY['planned'::text, 'selecting'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'selecting'::text THEN (to_state = ANY (ARRAY['planned'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text])) WHEN 'running'::text THEN (to_state = ANY (ARRAY['paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'paused'::text THEN (to_state = ANY (ARRAY['selecting'::text, 'running'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'halted'::text THEN (to_state = ANY (ARRAY['planned'::text, 'selecting'::text, 'running'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'closing'::text THEN (to_state = ANY (ARRAY['halted'::text, 'cancelled'::text])) ELSE false END;
 
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger
@@ -216,6 +255,17 @@ CREATE OR REPLACE FUNCTION public.refuse_change()
 AS $function$
 begin
   raise exception 'a row of % is never changed', tg_table_name using errcode = 'RD004';
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.refuse_change_of_plan()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if (select p.planned_at from plans p where p.operation_id = new.operation_id) is not null then
+    raise exception 'a plan that was shown does not change' using errcode = 'RD009';
+  end if;
+  return new;
 end $function$;
 
 CREATE OR REPLACE FUNCTION public.refuse_transition(from_state text, to_state text)
@@ -293,6 +343,40 @@ create table attempts (
   resend boolean default false not null,
   response_excerpt bytea
 );
+
+create table audit_checkpoints (
+  tenant_id uuid not null,
+  number bigint not null,
+  hash bytea not null,
+  at timestamp with time zone default date_trunc('milliseconds'::text, clock_timestamp()) not null
+);
+
+create table audit_entries (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  at timestamp with time zone default date_trunc('milliseconds'::text, clock_timestamp()) not null,
+  actor text not null,
+  key_id uuid,
+  action text not null,
+  target_kind text not null,
+  target_id uuid not null,
+  detail jsonb default '{}'::jsonb not null,
+  words jsonb,
+  salt bytea,
+  words_digest bytea,
+  number bigint,
+  prev bytea,
+  hash bytea
+);
+
+create table audit_heads (
+  tenant_id uuid not null,
+  number bigint default 0 not null,
+  hash bytea default decode(repeat('00'::text, 32), 'hex'::text) not null,
+  sealed_at timestamp with time zone,
+  checkpoint_number bigint default 0 not null,
+  checkpoint_at timestamp with time zone
+) with (fillfactor=50);
 
 create table canaries (
   operation_id uuid not null,
@@ -675,6 +759,46 @@ create table payloads (
   body text not null
 );
 
+create table plan_endpoints (
+  operation_id uuid not null,
+  endpoint_id uuid not null,
+  version integer not null,
+  original_versions integer[] default '{}'::integer[] not null,
+  items integer not null,
+  sends integer not null,
+  risks integer[] not null
+);
+
+create table plan_pages (
+  operation_id uuid not null,
+  number integer not null,
+  ids uuid[] not null,
+  risks smallint[] not null,
+  any_risks smallint not null,
+  digest bytea not null
+);
+
+create table plans (
+  operation_id uuid not null,
+  tenant_id uuid not null,
+  origin text not null,
+  life_ms double precision not null,
+  planned_at timestamp with time zone,
+  items integer default 0 not null,
+  pages integer default 0 not null,
+  items_digest bytea,
+  risks_digest bytea,
+  plan_hash bytea,
+  pin_from timestamp with time zone,
+  pin_to timestamp with time zone,
+  executed_at timestamp with time zone,
+  executed_by text,
+  max_drift_percent double precision,
+  drift jsonb,
+  refused_drift jsonb,
+  expired boolean default false not null
+);
+
 create table receipt_diagnostics (
   id uuid default uuidv7() not null,
   tenant_id uuid not null,
@@ -829,6 +953,54 @@ alter table attempts add constraint attempts_outcome_check CHECK ((outcome = ANY
 
 alter table attempts add constraint attempts_response_excerpt_check CHECK ((length(response_excerpt) <= 1024));
 
+alter table audit_checkpoints add constraint audit_checkpoints_pkey PRIMARY KEY (tenant_id, number);
+
+alter table audit_checkpoints add constraint audit_checkpoints_hash_check CHECK ((length(hash) = 32));
+
+alter table audit_checkpoints add constraint audit_checkpoints_number_check CHECK ((number > 0));
+
+alter table audit_checkpoints add constraint audit_checkpoints_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table audit_entries add constraint audit_entries_pkey PRIMARY KEY (id);
+
+alter table audit_entries add constraint audit_entries_tenant_id_number_key UNIQUE (tenant_id, number);
+
+alter table audit_entries add constraint audit_entries_action_check CHECK ((action ~ '^[a-z_]+\.[a-z_]+$'::text));
+
+alter table audit_entries add constraint audit_entries_actor_check CHECK ((actor <> ''::text));
+
+alter table audit_entries add constraint audit_entries_at_check CHECK ((at = date_trunc('milliseconds'::text, at)));
+
+alter table audit_entries add constraint audit_entries_detail_check CHECK (((jsonb_typeof(detail) = 'object'::text) AND (octet_length((detail)::text) <= 8192)));
+
+alter table audit_entries add constraint audit_entries_hash_check CHECK ((length(hash) = 32));
+
+alter table audit_entries add constraint audit_entries_number_check CHECK ((number > 0));
+
+alter table audit_entries add constraint audit_entries_prev_check CHECK ((length(prev) = 32));
+
+alter table audit_entries add constraint audit_entries_salt_check CHECK ((length(salt) = 16));
+
+alter table audit_entries add constraint audit_entries_sealed CHECK ((num_nonnulls(number, prev, hash) = ANY (ARRAY[0, 3])));
+
+alter table audit_entries add constraint audit_entries_words CHECK ((((words IS NULL) = (salt IS NULL)) AND ((words IS NULL) OR (words_digest IS NOT NULL))));
+
+alter table audit_entries add constraint audit_entries_words_check CHECK ((jsonb_typeof(words) = 'object'::text));
+
+alter table audit_entries add constraint audit_entries_words_digest_check CHECK ((length(words_digest) = 32));
+
+alter table audit_entries add constraint audit_entries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table audit_heads add constraint audit_heads_pkey PRIMARY KEY (tenant_id);
+
+alter table audit_heads add constraint audit_heads_check CHECK ((checkpoint_number <= number));
+
+alter table audit_heads add constraint audit_heads_hash_check CHECK ((length(hash) = 32));
+
+alter table audit_heads add constraint audit_heads_number_check CHECK ((number >= 0));
+
+alter table audit_heads add constraint audit_heads_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
 alter table canaries add constraint canaries_pkey PRIMARY KEY (operation_id, endpoint_id);
 
 alter table canaries add constraint canaries_allowed_check CHECK ((allowed > 0));
@@ -949,7 +1121,7 @@ alter table exclusions add constraint exclusions_check CHECK (((reason = ANY (AR
 
 alter table exclusions add constraint exclusions_check1 CHECK (((reason = 'held'::text) = (held_by IS NOT NULL)));
 
-alter table exclusions add constraint exclusions_reason_check CHECK ((reason = ANY (ARRAY['coalesced'::text, 'already_delivered'::text, 'changed_since'::text, 'held'::text, 'outcome_unknown'::text, 'suppressed_duplicate'::text, 'resent'::text, 'payload_expired'::text, 'endpoint_disabled'::text, 'endpoint_deleted'::text, 'no_longer_matches'::text, 'already_retried'::text, 'not_retryable'::text])));
+alter table exclusions add constraint exclusions_reason_check CHECK ((reason = ANY (ARRAY['coalesced'::text, 'already_delivered'::text, 'changed_since'::text, 'held'::text, 'outcome_unknown'::text, 'suppressed_duplicate'::text, 'resent'::text, 'payload_expired'::text, 'endpoint_disabled'::text, 'endpoint_deleted'::text, 'endpoint_changed'::text, 'no_longer_matches'::text, 'already_retried'::text, 'not_retryable'::text])));
 
 alter table executions add constraint executions_pkey PRIMARY KEY (id);
 
@@ -1021,7 +1193,7 @@ alter table operation_controls add constraint operation_controls_pkey PRIMARY KE
 
 alter table operation_controls add constraint operation_controls_check CHECK (((did = 'halt'::text) = (halt IS NOT NULL)));
 
-alter table operation_controls add constraint operation_controls_did_check CHECK ((did = ANY (ARRAY['pause'::text, 'resume'::text, 'rate'::text, 'cancel'::text, 'halt'::text])));
+alter table operation_controls add constraint operation_controls_did_check CHECK ((did = ANY (ARRAY['pause'::text, 'resume'::text, 'rate'::text, 'cancel'::text, 'halt'::text, 'execute'::text])));
 
 alter table operation_controls add constraint operation_controls_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
@@ -1100,6 +1272,56 @@ alter table payload_sweeps add constraint payload_sweeps_pkey PRIMARY KEY (tenan
 alter table payload_sweeps add constraint payload_sweeps_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table payloads add constraint payloads_pkey PRIMARY KEY (event_id);
+
+alter table plan_endpoints add constraint plan_endpoints_pkey PRIMARY KEY (operation_id, endpoint_id);
+
+alter table plan_endpoints add constraint plan_endpoints_check CHECK (((sends >= 0) AND (sends <= items)));
+
+alter table plan_endpoints add constraint plan_endpoints_items_check CHECK ((items >= 0));
+
+alter table plan_endpoints add constraint plan_endpoints_risks_check CHECK ((cardinality(risks) = 14));
+
+alter table plan_endpoints add constraint plan_endpoints_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES plans(operation_id);
+
+alter table plan_pages add constraint plan_pages_pkey PRIMARY KEY (operation_id, number);
+
+alter table plan_pages add constraint plan_pages_check CHECK ((cardinality(ids) = cardinality(risks)));
+
+alter table plan_pages add constraint plan_pages_digest_check CHECK ((length(digest) = 32));
+
+alter table plan_pages add constraint plan_pages_ids_check CHECK ((cardinality(ids) <= 1000));
+
+alter table plan_pages add constraint plan_pages_number_check CHECK ((number >= 0));
+
+alter table plan_pages add constraint plan_pages_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES plans(operation_id);
+
+alter table plans add constraint plans_pkey PRIMARY KEY (operation_id);
+
+alter table plans add constraint plans_executed CHECK ((((executed_at IS NULL) = (executed_by IS NULL)) AND ((executed_at IS NULL) OR (planned_at IS NOT NULL)) AND ((executed_at IS NULL) OR (NOT expired)) AND ((drift IS NULL) OR (executed_at IS NOT NULL))));
+
+alter table plans add constraint plans_items_check CHECK ((items >= 0));
+
+alter table plans add constraint plans_items_digest_check CHECK ((length(items_digest) = 32));
+
+alter table plans add constraint plans_life_ms_check CHECK ((life_ms > (0)::double precision));
+
+alter table plans add constraint plans_max_drift_percent_check CHECK (((max_drift_percent >= (0)::double precision) AND (max_drift_percent <= (100)::double precision)));
+
+alter table plans add constraint plans_origin_check CHECK ((origin = ANY (ARRAY['plan'::text, 'dry_run'::text])));
+
+alter table plans add constraint plans_pages_check CHECK ((pages >= 0));
+
+alter table plans add constraint plans_pin CHECK ((((pin_from IS NULL) = (pin_to IS NULL)) AND ((origin = 'plan'::text) OR (pin_from IS NULL))));
+
+alter table plans add constraint plans_plan_hash_check CHECK ((length(plan_hash) = 32));
+
+alter table plans add constraint plans_planned CHECK ((((planned_at IS NULL) = (plan_hash IS NULL)) AND ((planned_at IS NULL) = (items_digest IS NULL)) AND ((planned_at IS NULL) = (risks_digest IS NULL))));
+
+alter table plans add constraint plans_risks_digest_check CHECK ((length(risks_digest) = 32));
+
+alter table plans add constraint plans_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
+
+alter table plans add constraint plans_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table receipt_diagnostics add constraint receipt_diagnostics_pkey PRIMARY KEY (id);
 
@@ -1211,6 +1433,12 @@ CREATE INDEX access_rules_by_tenant ON public.access_rules USING btree (tenant_i
 
 CREATE INDEX api_keys_by_tenant ON public.api_keys USING btree (tenant_id, id);
 
+CREATE INDEX audit_entries_by_target ON public.audit_entries USING btree (target_id, tenant_id, number);
+
+CREATE INDEX audit_entries_by_time ON public.audit_entries USING btree (tenant_id, at);
+
+CREATE INDEX audit_entries_unsealed ON public.audit_entries USING btree (tenant_id, id) WHERE (number IS NULL);
+
 CREATE INDEX claims_by_lease ON public.claims USING btree (lease_until);
 
 CREATE INDEX claims_by_owner ON public.claims USING btree (worked_by);
@@ -1281,6 +1509,8 @@ CREATE INDEX pace_slots_by_token ON public.pace_slots USING btree (token);
 
 CREATE INDEX payload_sweep_held_by_look ON public.payload_sweep_held USING btree (tenant_id, looked_at);
 
+CREATE INDEX plans_pinning ON public.plans USING btree (tenant_id) WHERE (pin_from IS NOT NULL);
+
 CREATE INDEX receipt_diagnostics_drafts ON public.receipt_diagnostics USING btree (expires_at) WHERE (state = 'previewed'::text);
 
 CREATE INDEX receipt_replays_by_event ON public.receipt_replays USING btree (tenant_id, event_id, id);
@@ -1307,6 +1537,18 @@ CREATE UNIQUE INDEX tenants_platform ON public.tenants USING btree (platform) WH
 
 -- Triggers
 
+CREATE TRIGGER keep_checkpoint BEFORE DELETE OR UPDATE ON public.audit_checkpoints FOR EACH ROW EXECUTE FUNCTION keep_audit_checkpoint();
+
+CREATE TRIGGER keep_checkpoints BEFORE TRUNCATE ON public.audit_checkpoints FOR EACH STATEMENT EXECUTE FUNCTION keep_audit_checkpoint();
+
+CREATE TRIGGER keep_entries BEFORE TRUNCATE ON public.audit_entries FOR EACH STATEMENT EXECUTE FUNCTION keep_audit_entry();
+
+CREATE TRIGGER keep_entry BEFORE DELETE OR UPDATE ON public.audit_entries FOR EACH ROW EXECUTE FUNCTION keep_audit_entry();
+
+CREATE TRIGGER keep_head BEFORE DELETE OR UPDATE ON public.audit_heads FOR EACH ROW EXECUTE FUNCTION keep_audit_head();
+
+CREATE TRIGGER keep_heads BEFORE TRUNCATE ON public.audit_heads FOR EACH STATEMENT EXECUTE FUNCTION keep_audit_head();
+
 CREATE TRIGGER never_changed BEFORE UPDATE ON public.closure_reports FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER revise_endpoint_of_secret AFTER INSERT OR DELETE OR UPDATE ON public.endpoint_secrets FOR EACH ROW EXECUTE FUNCTION revise_endpoint_of_secret();
@@ -1326,6 +1568,10 @@ CREATE TRIGGER never_changed BEFORE UPDATE ON public.ledger_chunks FOR EACH ROW 
 CREATE TRIGGER frozen_counts BEFORE UPDATE ON public.operation_counts FOR EACH ROW WHEN ((old.frozen AND (new.* IS DISTINCT FROM old.*))) EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER check_transition BEFORE UPDATE ON public.operations FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state)) EXECUTE FUNCTION check_operation_transition();
+
+CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE ON public.plan_endpoints FOR EACH ROW EXECUTE FUNCTION refuse_change_of_plan();
+
+CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE ON public.plan_pages FOR EACH ROW EXECUTE FUNCTION refuse_change_of_plan();
 
 CREATE TRIGGER keep_frozen BEFORE DELETE OR UPDATE ON public.receipt_diagnostics FOR EACH ROW EXECUTE FUNCTION keep_frozen_diagnostics();
 

@@ -10,8 +10,8 @@ import { type Behaviour, ok, retryAfter, slow } from '../test/support/receivers/
 import { startTestEnvironment } from '../test/support/test-environment.ts';
 
 /**
- * Records histories of real runs for the replay test: `npx tsx scripts/record-histories.ts`. To be run when a path is
- * new, and beside the old files, not in their place, once a version has been deployed: those are the runs it must not
+ * Records histories of real runs for the replay test: `npx tsx scripts/record-histories.ts`, or those that are
+ * named behind it, which leaves the others alone. To be run when a path is new, and beside the old files, not in their place, once a version has been deployed: those are the runs it must not
  * break.
  */
 const DIRECTORY = fileURLToPath(new URL('../test/fixtures/histories/', import.meta.url));
@@ -21,16 +21,26 @@ Object.assign(process.env, environment.variables);
 const temporal = await connectTestTemporal();
 const engine = await startTestEngine({ sizes: { sliceBudgetMs: 2_000 } });
 try {
-  await rm(DIRECTORY, { recursive: true, force: true });
+  const scenes: Record<string, () => Promise<string>> = {
+    single,
+    'bulk-paused-resumed-paced': commanded,
+    cancelled,
+    'waiting-for-retry-after': waiting,
+    terminated,
+    'cancelled-in-the-temporal-ui': cancelledOutside,
+    'several-slices': severalSlices,
+    superfluous,
+    'plan-executed': planned,
+    'plan-expired': expired,
+  };
+  const named = process.argv.slice(2);
+  if (named.length === 0) await rm(DIRECTORY, { recursive: true, force: true });
   await mkdir(DIRECTORY, { recursive: true });
-  await record('single', single);
-  await record('bulk-paused-resumed-paced', commanded);
-  await record('cancelled', cancelled);
-  await record('waiting-for-retry-after', waiting);
-  await record('terminated', terminated);
-  await record('cancelled-in-the-temporal-ui', cancelledOutside);
-  await record('several-slices', severalSlices);
-  await record('superfluous', superfluous);
+  for (const name of named.length > 0 ? named : Object.keys(scenes)) {
+    const play = scenes[name];
+    if (!play) throw new Error(`there is no scene ${name}`);
+    await record(name, play);
+  }
 } finally {
   await engine.close();
   await temporal.close();
@@ -140,6 +150,38 @@ async function superfluous(): Promise<string> {
     args: [uuidIn('operation', id), `${queues}-interactive`],
   });
   return workflowId;
+}
+
+/** A plan that waits, and its id and links. */
+async function planOf(scene: Scene) {
+  const { key } = scene.tenant;
+  const path = '/api/v1/retries/plans';
+  const { body: asked } = await engine.client.expect(201, 'POST', path, { key, body: ALL_FAILURES });
+  let plan = asked;
+  await eventually('it waits', async () => {
+    plan = (await engine.client.expect(200, 'GET', `${path}/${asked.id}`, { key })).body;
+    return (await scene.retries.show(asked.operationId)).nextEvent?.what === 'expiry' && plan.planHash;
+  });
+  return { ...plan, workflowId: (await scene.retries.show(asked.operationId)).workflowId };
+}
+
+async function planned(): Promise<string> {
+  const scene = await sceneOf([ok], 30);
+  const plan = await planOf(scene);
+  await engine.client.expect(202, 'POST', plan.links.execute, {
+    key: scene.tenant.key,
+    body: { planHash: plan.planHash },
+  });
+  return endOf(scene, plan.operationId, plan.workflowId);
+}
+
+async function expired(): Promise<string> {
+  const scene = await sceneOf([ok], 3);
+  const plan = await planOf(scene);
+  await engine.database.pool.query('update operations set expires_at = now() where id = $1', [
+    uuidIn('operation', plan.operationId),
+  ]);
+  return endOf(scene, plan.operationId, plan.workflowId);
 }
 
 async function endOf(scene: Scene, id: string, workflowId: string): Promise<string> {

@@ -8,6 +8,7 @@ import type { Config } from './config/config.ts';
 import { StartupProblem } from './embedded/startup-problem.ts';
 import { createIngest } from './ingest/create-ingest.ts';
 import { createRecoveryDeps } from './operations/recovery-client.ts';
+import { replaceAdminKey } from './operations/replace-admin-key.ts';
 import { createAddressGuard } from './outbound/address-guard.ts';
 import { createKeySets } from './outbound/key-sets.ts';
 import { createSealer } from './sealing/sealing.ts';
@@ -15,7 +16,7 @@ import { isMasterKeyOf } from './store/db/installation.ts';
 import type { Pool } from './store/db/pool.ts';
 import { createPool } from './store/db/pool.ts';
 import { countWorkers } from './store/sending/workers.ts';
-import { hasAdminKey, installAdminKey } from './store/tenancy/api-keys.ts';
+import { hasAdminKey } from './store/tenancy/api-keys.ts';
 import { presetsOf, SURFACES } from './surfaces/surfaces.ts';
 import { createLogger, type Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
@@ -147,12 +148,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 /** Makes the configured admin key the one that works, or a new one where there is none at all. */
 async function prepareAdminKey(pool: Pool, configured: string | undefined): Promise<string | undefined> {
   if (configured !== undefined) {
-    await installAdminKey(pool, hashApiKey(configured));
+    await replaceAdminKey(pool, hashApiKey(configured));
     return undefined;
   }
   if (await hasAdminKey(pool)) return undefined;
   const made = makeApiKey();
-  await installAdminKey(pool, hashApiKey(made));
+  await replaceAdminKey(pool, hashApiKey(made));
   return made;
 }
 

@@ -7,9 +7,15 @@ export interface Listening {
   close(graceMs: number): Promise<void>;
 }
 
+/**
+ * An idle connection stays longer than the minute after which proxies and clients close theirs. Where the server is first,
+ * as by Node's 5 s, a request that was just written on it is lost, and its sender cannot know whether it was read.
+ */
+const KEEP_ALIVE_MS = 75_000;
+
 /** Listens on host and port (0 = any free one); rejects where that is not possible. */
 export async function listen(app: RequestListener, host: string, port: number): Promise<Listening> {
-  const server = createServer(app);
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, app);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {

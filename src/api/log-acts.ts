@@ -1,17 +1,19 @@
+import { AUDIT_ACTIONS, type AuditAction } from '../domain/audit/audit-action.ts';
 import { type IdKind, readId, showId } from '../domain/tenancy/typed-id.ts';
 import { logAct } from '../telemetry/act-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Reply } from './reply.ts';
 import type { Route } from './route.ts';
 
-/** The changes, by route (`post /path`): the event of the line in the log, and the kind of its subject. */
-export type Acts = Readonly<Record<string, { event: string; of: IdKind }>>;
+/** The changes, by route (`post /path`): the event of the line in the log, which the audit has, too. */
+export type Acts = Readonly<Record<string, AuditAction>>;
 
 /** Lets routes that change something write one line for each change. */
 export function logActs(log: Log, acts: Acts, routes: readonly Route[]): Route[] {
   return routes.map((each) => {
     const act = acts[`${each.method} ${each.path}`];
     if (!act) return each;
+    const kind = AUDIT_ACTIONS[act];
     return {
       ...each,
       async handler(call) {
@@ -19,11 +21,11 @@ export function logActs(log: Log, acts: Acts, routes: readonly Route[]): Route[]
         if ('status' in outcome && call.caller)
           logAct(
             log,
-            act.event,
+            act,
             { actor: call.caller.actor, requestId: call.requestId },
             {
               ...(call.tenant ? { tenantId: showId('tenant', call.tenant.id) } : {}),
-              [`${act.of}Id`]: subjectOf(act.of, outcome, call.params),
+              [`${kind}Id`]: subjectOf(kind, outcome, call.params),
             },
           );
         return outcome;

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import swaggerUi from 'swagger-ui-express';
@@ -33,6 +34,8 @@ export function apiRoutes(deps: ApiDeps, surfaces: readonly Surface[]): ServedRo
 
 /** The API as an express application; the caller listens, and aborts `deps.shutdown` before it closes the server. */
 export function createApi(deps: ApiDeps, surfaces: readonly Surface[]): Express {
+  // Every stream listens to it; as many as there are is no leak.
+  setMaxListeners(0, deps.shutdown);
   const routes = apiRoutes(deps, surfaces);
   const app = express();
   app.disable('x-powered-by');

@@ -1,16 +1,21 @@
 import { createHash } from 'node:crypto';
+import type { ActBy } from '../domain/audit/audit-action.ts';
+import type { AuditDetail } from '../domain/audit/audit-entry.ts';
 import type { Operation, OperationOptions } from '../domain/operations/operation.ts';
 import type { OperationKind } from '../domain/operations/operation-state.ts';
+import { PLAN_LIFE_MS, type Plan, type PlanOrigin } from '../domain/operations/plan.ts';
 import { type ExclusionReason, isExplicit, type Selection } from '../domain/operations/selection.ts';
 import { isWatched } from '../domain/operations/watch.ts';
 import { present } from '../domain/present.ts';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
 import { type Id, newId } from '../domain/tenancy/typed-id.ts';
+import { noteAct } from '../store/audit/entries.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import type { Queryable, Transaction } from '../store/db/queryable.ts';
 import { lockKey, storeAnswer } from '../store/operations/idempotency-keys.ts';
 import { pageOperationItems } from '../store/operations/operation-items.ts';
 import { insertOperation, loadOperation } from '../store/operations/operations.ts';
+import { insertPlan, loadPlan } from '../store/plans/plans.ts';
 import { countExplicit, unknownIds } from '../store/selection/known-ids.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import { freezeExplicit } from './freeze-explicit.ts';
@@ -35,10 +40,12 @@ export interface AcceptRequest<Refusal = never> {
   options: OperationOptions;
   reason?: string;
   ticket?: string;
+  /** It is only planned: nothing is sent before somebody executes the plan. */
+  plan?: PlanOrigin;
   /** Events that it is expected to send, where the surface tells. */
   estimatedEvents?: number;
   /** Who asks, with which API key, and in which request. */
-  caller: { actor: string; keyId?: Id<'key'>; requestId?: string };
+  caller: ActBy;
   /** `scope` and `fingerprint` are declared by the surface. */
   idempotency?: { scope: string; key: string; fingerprint: Buffer; keep: KeepAnswer };
   /**
@@ -57,6 +64,8 @@ export interface AcceptRequest<Refusal = never> {
   /** Renders the answer; it is stored as JSON and given alike, now and to every repeat. */
   render(accepted: {
     operation: Operation;
+    /** Where it is only planned. */
+    plan?: Plan;
     /** The fate of each delivery of an explicit list. */
     items?: AcceptedItem[];
     idempotencyExpiresAt?: Date;
@@ -153,7 +162,8 @@ async function acceptIn<Refusal>(
   if (refusal !== undefined) return { ok: false, code: 'refused', refusal };
 
   const id = newId('operation');
-  const explicit = isExplicit(request.selection);
+  // A plan is made by its workflow, whatever it selects: making it may take as long as it needs.
+  const explicit = isExplicit(request.selection) && request.plan === undefined;
   await insertOperation(tx, {
     ...request,
     id,
@@ -165,31 +175,59 @@ async function acceptIn<Refusal>(
     }`,
     interactive: explicit && (await isInteractive(tx, request)),
     selected: explicit,
+    ...(request.plan ? { plannedForMs: PLAN_LIFE_MS[request.plan] } : {}),
   });
+  if (request.plan)
+    await insertPlan(tx, { operationId: id, tenantId: request.tenant.id, origin: request.plan });
   const inserted = await mustLoad(tx, id);
   if (explicit) await freezeExplicit(tx, inserted);
   const operation = explicit ? await mustLoad(tx, id) : inserted;
   const items = explicit ? await acceptedItems(tx, id) : undefined;
+  await noteAct(tx, {
+    tenantId: request.tenant.id,
+    by: request.caller,
+    action: request.plan ? 'operation.planned' : 'operation.accepted',
+    target: id,
+    detail: { ...detailOf(operation), ...(request.plan ? { plan: request.plan } : {}) },
+    words: present({ reason: request.reason, ticket: request.ticket }),
+    ...present({ spans: 'tenants' in request.selection ? request.selection.tenants : undefined }),
+  });
   const regret = await request.after?.(tx, { operationId: id, items: items ?? [] });
   if (regret !== undefined) throw new TakenBack(regret);
+  const plan = request.plan && (await loadPlan(tx, id));
   const keep = request.idempotency?.keep;
   const expiresAt = typeof keep === 'object' ? new Date(operation.createdAt.getTime() + keep.ms) : undefined;
   const body = JSON.stringify(
     request.render({
       operation,
-      ...present({ items, idempotencyExpiresAt: expiresAt }),
+      ...present({ items, plan, idempotencyExpiresAt: expiresAt }),
     }),
   );
   if (key && held)
     await storeAnswer(tx, key, {
       use: held.use,
       operationId: id,
-      status: 202,
+      status: request.plan ? 201 : 202,
       body,
       whileOpen: keep === 'while_open',
       ...present({ expiresAt }),
     });
   return { ok: true, body, operationId: id, operation };
+}
+
+/** The facts of an operation that its audit has; what it selects by may be a customer's words, and is not told. */
+function detailOf({ kind, state, surface, target, selection, options, counts }: Operation): AuditDetail {
+  const [select = ''] = Object.keys(selection);
+  const { canary, ramp, ...others } = options;
+  return {
+    kind,
+    surface,
+    target,
+    select,
+    options: { ...others, ...present({ canary: canary && { ...canary }, ramp: ramp && { ...ramp } }) },
+    // A filter selects later.
+    ...(isExplicit(selection) && state !== 'planned' ? { expected: counts.expected } : {}),
+  };
 }
 
 async function isInteractive(

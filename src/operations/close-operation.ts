@@ -4,6 +4,7 @@ import type { Id } from '../domain/tenancy/typed-id.ts';
 import { endHashed, freezeAndMaybeEnd } from '../proof/end-operation.ts';
 import { hashNextLines } from '../proof/hash-ledger.ts';
 import type { ReportSigner } from '../proof/report-signer.ts';
+import { sealActsOf } from '../proof/seal-acts.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { cancelUnsent } from '../store/operations/cancelling.ts';
@@ -39,7 +40,7 @@ export async function bringToEnd(
   const operation = await loadOperation(pool, operationId);
   if (!operation || operation.closedAt) return;
   const closed = operation.report
-    ? await hashAndSign(context, operationId, stop)
+    ? await hashAndSign(context, operation, stop)
     : await closeAfresh(context, operation, stop);
   const ended = closed ? await loadOperation(pool, operationId) : undefined;
   if (ended) logClosed(log, ended);
@@ -57,6 +58,7 @@ async function closeAfresh(
   else if ((await withTransaction(pool, (tx) => selectAgain(tx, operation, REOPEN_BATCH))) > 0) return false;
   const facts = await operationFacts(pool, id);
   if (!facts || nextStep(facts).do !== 'close') return false;
+  await sealActsOf(pool, operation, stop);
   const frozen = await withTransaction(pool, (tx) => freezeAndMaybeEnd(tx, context.signer, id));
   if (frozen.became === 'refused' && frozen.why === 'counts_disagree') throw new CountsDisagree();
   if (frozen.became === 'refused' || frozen.became === 'closed_already') return false;
@@ -65,24 +67,25 @@ async function closeAfresh(
     return true;
   }
   crashPoint('frozen');
-  return hashAndSign(context, id, stop);
+  return hashAndSign(context, operation, stop);
 }
 
 /** Hashes what is left of the lines and signs the report; false where it was stopped before, or somebody else did it. */
 async function hashAndSign(
   { sending: { pool, liveTraffic }, signer }: ClosingContext,
-  operationId: Id<'operation'>,
+  operation: Operation,
   stop: AbortSignal,
 ): Promise<boolean> {
   const until = performance.now() + HASHING_BUDGET_MS;
   for (let more = true; more; ) {
     const beganMs = performance.now();
     if (stop.aborted || beganMs > until) return false;
-    more = await hashNextLines(pool, operationId);
+    more = await hashNextLines(pool, operation.id);
     crashPoint('hashed');
     if (more && liveTraffic.flows) await liveTraffic.rest(beganMs, stop);
   }
-  const closed = await withTransaction(pool, (tx) => endHashed(tx, signer, operationId));
+  await sealActsOf(pool, operation, stop);
+  const closed = await withTransaction(pool, (tx) => endHashed(tx, signer, operation.id));
   if (closed) crashPoint('closed');
   return closed;
 }

@@ -1,11 +1,13 @@
+import type { ActBy, AuditAction } from '../domain/audit/audit-action.ts';
 import type { Operation } from '../domain/operations/operation.ts';
 import type { OperationState } from '../domain/operations/operation-state.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
+import { noteAct, tenantsWithOperation } from '../store/audit/entries.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
 import { commitControl } from '../store/operations/operation-states.ts';
 import { findOperation } from '../store/operations/operations.ts';
-import type { ActBy } from '../telemetry/act-log.ts';
+import { PLATFORM_TENANT } from '../store/tenancy/tenants.ts';
 import { logControl } from './operation-log.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
@@ -28,9 +30,17 @@ export type ControlResult =
 const TAKEN_IN: Record<ControlCommand['do'], OperationState[]> = {
   pause: ['accepted', 'selecting', 'running', 'paused'],
   resume: ['paused', 'halted'],
-  cancel: ['accepted', 'selecting', 'running', 'paused', 'halted'],
+  cancel: ['planned', 'awaiting_approval', 'accepted', 'selecting', 'running', 'paused', 'halted'],
   rate: ['accepted', 'selecting', 'running', 'paused', 'halted'],
 };
+
+/** How the audit calls each command. */
+const ENTERED_AS = {
+  pause: 'operation.paused',
+  resume: 'operation.resumed',
+  cancel: 'operation.cancelled',
+  rate: 'operation.paced',
+} as const satisfies Record<ControlCommand['do'], AuditAction>;
 
 /**
  * Commits a command to Postgres, where every slice reads it at its next claim, with who gave it, and then offers it to
@@ -49,8 +59,19 @@ export async function controlOperation(
   };
   const taken = await withTransaction(deps.pool, async (db) => {
     const changed = await commitControl(db, tenantId, operationId, changeOf(command), TAKEN_IN[command.do]);
-    if (changed) await noteControl(db, operationId, { ...act, actor: by.actor });
-    return changed;
+    if (!changed) return false;
+    await noteControl(db, operationId, { ...act, actor: by.actor });
+    await noteAct(db, {
+      tenantId,
+      by,
+      action: ENTERED_AS[command.do],
+      target: operationId,
+      detail: { ...(command.do === 'rate' ? { ratePerSecond: command.ratePerSecond } : {}) },
+      ...(tenantId === PLATFORM_TENANT.id
+        ? { spans: await tenantsWithOperation(db, { id: operationId, tenantId }) }
+        : {}),
+    });
+    return true;
   });
   const operation = await findOperation(deps.pool, tenantId, operationId);
   if (!operation) return { ok: false, code: 'not_found' };

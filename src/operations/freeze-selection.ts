@@ -5,11 +5,13 @@ import type { Transaction } from '../store/db/queryable.ts';
 import { moveSelection } from '../store/operations/operation-progress.ts';
 import { endSelection, lockSelection } from '../store/operations/operation-states.ts';
 import { loadOperation } from '../store/operations/operations.ts';
+import { loadPlan } from '../store/plans/plans.ts';
 import { type Frozen, type FrozenOperation, freezePage } from '../store/selection/freeze.ts';
 import { partitionsOf, type SelectionCursor, type Stretch } from '../store/selection/selection-page.ts';
 import { nextStretches } from '../store/selection/selection-stretches.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import { freezeAfresh } from './freeze-afresh.ts';
+import { checkFrozen, freezePlanned } from './plans/freeze-plan.ts';
 import { settleRaced } from './settle-raced.ts';
 
 /** How much is frozen before an operation is asked again whether it may go on. */
@@ -40,6 +42,13 @@ export function freezeNext(
     const cursor = await lockSelection(db, operationId);
     const operation = cursor && (await loadOperation(db, operationId));
     if (!cursor || !operation) return false;
+    const plan = await loadPlan(db, operationId);
+    if (plan) {
+      const next = await freezePlanned(db, operation, plan, cursor);
+      const frozen = next === undefined ? await loadOperation(db, operationId) : undefined;
+      if (frozen) checkFrozen(plan, frozen);
+      return move(db, operationId, next);
+    }
     if ('afresh' in operation.selection) {
       const next = await freezeAfresh(db, operation, operation.selection, cursor);
       return move(db, operationId, next);

@@ -58,7 +58,7 @@ export async function lookAtOperation(
 
 /** Whether it waits for a human: without this check its expiry would be asked for in vain at each look. */
 function mayExpire({ control, state }: Operation): boolean {
-  return control === 'pause' || state === 'halted';
+  return control === 'pause' || state === 'halted' || state === 'planned' || state === 'awaiting_approval';
 }
 
 /** Claims that have ended may be anybody's: where they cannot be settled, this operation is not to blame. */

@@ -1,8 +1,9 @@
+import type { ActBy } from '../domain/audit/audit-action.ts';
 import type { Operation } from '../domain/operations/operation.ts';
 import type { Halt } from '../domain/operations/watch.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
 import type { OperationControl } from '../store/operations/operation-controls.ts';
-import { type ActBy, logAct } from '../telemetry/act-log.ts';
+import { logAct } from '../telemetry/act-log.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /** Words of an act in the log. */
@@ -12,6 +13,7 @@ const DONE = {
   rate: 'paced',
   cancel: 'cancelled',
   halt: 'halted',
+  execute: 'executed',
 } as const;
 
 type Subject = Pick<Operation, 'id' | 'tenantId'>;
@@ -21,10 +23,10 @@ const ids = ({ id, tenantId }: Subject) => ({
   tenantId: showId('tenant', tenantId),
 });
 
-/** Says that an operation was accepted. */
+/** Says that an operation was accepted, or is being planned. */
 export function logAccepted(log: Log, operation: Operation, by: ActBy): void {
-  const { kind, surface, interactive, counts } = operation;
-  logAct(log, 'operation.accepted', by, {
+  const { kind, state, surface, interactive, counts } = operation;
+  logAct(log, state === 'planned' ? 'operation.planned' : 'operation.accepted', by, {
     ...ids(operation),
     kind,
     surface,

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { ActBy } from '../domain/audit/audit-action.ts';
 import type { Resolvable } from '../domain/operations/selection.ts';
 import { type Id, showId } from '../domain/tenancy/typed-id.ts';
+import { noteAct } from '../store/audit/entries.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { type UnknownInFilter, unknownIds, unknownInFilter } from '../store/selection/known-ids.ts';
 import { dueNext } from '../store/sending/ordering.ts';
@@ -11,7 +13,7 @@ import {
   type ResolutionOutcome,
   resolveSelected,
 } from '../store/settling/resolution-acts.ts';
-import { type ActBy, logAct } from '../telemetry/act-log.ts';
+import { logAct } from '../telemetry/act-log.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
 /** Deliveries that are settled in one transaction: others wait for them for some tens of milliseconds. */
@@ -63,17 +65,25 @@ export async function resolveDeliveries(
     if (unknown.length > 0) return { unknown };
     const unknownMembers = 'filter' in selection ? await unknownInFilter(db, tenantId, selection.filter) : [];
     if (unknownMembers.length > 0) return { unknownMembers };
-    return {
-      act: await beginResolution(
-        db,
-        { tenantId, selection, outcome, reason, actor: by.actor },
-        idempotency && {
-          hash: createHash('sha256').update(`${idempotency.scope}\n${idempotency.key}`).digest(),
-          fingerprint: idempotency.fingerprint,
-          keepMs: idempotency.keepMs,
-        },
-      ),
-    };
+    const act = await beginResolution(
+      db,
+      { tenantId, selection, outcome, reason, actor: by.actor },
+      idempotency && {
+        hash: createHash('sha256').update(`${idempotency.scope}\n${idempotency.key}`).digest(),
+        fingerprint: idempotency.fingerprint,
+        keepMs: idempotency.keepMs,
+      },
+    );
+    if (act && !act.repeated)
+      await noteAct(db, {
+        tenantId,
+        by,
+        action: 'resolution.begun',
+        target: act.id,
+        detail: { outcome, select: Object.keys(selection)[0] },
+        words: { reason },
+      });
+    return { act };
   });
   if (begun.unknown) return { ok: false, code: 'unknown_ids', ids: begun.unknown };
   if (begun.unknownMembers) return { ok: false, code: 'unknown_in_filter', unknown: begun.unknownMembers };
@@ -90,6 +100,18 @@ export async function resolveDeliveries(
   }
   const counts = await countResolved(deps.pool, act);
   const answer = JSON.stringify(render({ id: act.id, outcome, ...counts, more }));
+  const ended = await withTransaction(deps.pool, async (db) => {
+    const end = await endResolution(db, act.id, answer);
+    if (end.first)
+      await noteAct(db, {
+        tenantId,
+        by,
+        action: 'deliveries.resolved',
+        target: act.id,
+        detail: { outcome, ...counts, more },
+      });
+    return end;
+  });
   logAct(deps.log, 'deliveries.resolved', by, {
     resolutionId: showId('resolution', act.id),
     tenantId: showId('tenant', tenantId),
@@ -97,5 +119,5 @@ export async function resolveDeliveries(
     ...counts,
     more,
   });
-  return { ok: true, body: await endResolution(deps.pool, act.id, answer), replayed: false };
+  return { ok: true, body: ended.answer, replayed: false };
 }

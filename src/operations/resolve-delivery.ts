@@ -1,11 +1,13 @@
+import type { ActBy } from '../domain/audit/audit-action.ts';
 import type { ExecutionState } from '../domain/sending/execution-state.ts';
 import { type Id, showId } from '../domain/tenancy/typed-id.ts';
+import { noteAct } from '../store/audit/entries.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { ITSELF } from '../store/operations/operation-controls.ts';
 import { dueNext } from '../store/sending/ordering.ts';
 import { noteResolution, type ResolutionOutcome } from '../store/settling/resolution-acts.ts';
 import { deliveryExists, resolveUnknown } from '../store/settling/resolutions.ts';
-import { type ActBy, logAct } from '../telemetry/act-log.ts';
+import { logAct } from '../telemetry/act-log.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
 /** The new state of the unknown execution, or why nothing was done. */
@@ -23,15 +25,17 @@ export async function resolveDelivery(
 ): Promise<ResolveResult> {
   const resolved = await withTransaction(deps.pool, async (db) => {
     const settled = await resolveUnknown(db, tenantId, deliveryId, outcome);
-    if (settled)
-      await noteResolution(db, {
-        tenantId,
-        deliveryId,
-        executionId: settled.executionId,
-        outcome,
-        actor: by.actor,
-        reason,
-      });
+    if (!settled) return undefined;
+    const { executionId } = settled;
+    await noteResolution(db, { tenantId, deliveryId, executionId, outcome, actor: by.actor, reason });
+    await noteAct(db, {
+      tenantId,
+      by,
+      action: 'delivery.resolved',
+      target: deliveryId,
+      detail: { outcome, executionId: showId('execution', executionId) },
+      words: { reason },
+    });
     return settled;
   });
   if (resolved) {

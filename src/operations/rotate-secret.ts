@@ -1,6 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ActBy } from '../domain/audit/audit-action.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
+import { noteAct } from '../store/audit/entries.ts';
 import { type Pool, withTransaction } from '../store/db/pool.ts';
+import { ITSELF } from '../store/operations/operation-controls.ts';
 import { databaseTime, isClaimedBy, isClaiming, tokensAt } from '../store/sending/claims.ts';
 import { expireEndpointSecrets, insertEndpointSecret } from '../store/tenancy/endpoint-secrets.ts';
 import { lockEndpoint } from '../store/tenancy/endpoints.ts';
@@ -21,11 +24,19 @@ export async function rotateSecret(
   tenantId: Id<'tenant'>,
   endpointId: Id<'endpoint'>,
   { sealed, oldValidForMs }: { sealed: Buffer; oldValidForMs: number },
+  by: ActBy = { actor: ITSELF },
 ): Promise<{ oldValidUntil?: Date } | undefined> {
   const rotated = await withTransaction(pool, async (db) => {
     if ((await lockEndpoint(db, tenantId, endpointId)) === undefined) return undefined;
     const until = await expireEndpointSecrets(db, endpointId, oldValidForMs);
     await insertEndpointSecret(db, endpointId, sealed);
+    await noteAct(db, {
+      tenantId,
+      by,
+      action: 'endpoint.secret_rotated',
+      target: endpointId,
+      detail: { oldValidForMs },
+    });
     return until ? { oldValidUntil: until } : {};
   });
   if (!rotated) return undefined;

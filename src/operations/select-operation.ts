@@ -10,6 +10,8 @@ import { crashPoint } from '../telemetry/crash-points.ts';
 import { errorCode } from '../telemetry/error-code.ts';
 import { freezeNext } from './freeze-selection.ts';
 import type { OperationContext } from './operation-context.ts';
+import { isBeingPlanned, planNext } from './plans/make-plan.ts';
+import { mayBeFrozen } from './plans/measure-drift.ts';
 import { haltsWhenRefused } from './send-operation.ts';
 
 const PAGES_TOGETHER = 2;
@@ -24,8 +26,14 @@ export class Selector {
     this.#context = context;
   }
 
-  /** Freezes a selection page by page, and sends from it meanwhile, until all is selected or it is stopped. */
+  /**
+   * Freezes a selection page by page, and sends from it meanwhile, until all is selected or it is stopped. Of an operation
+   * that is to be planned the plan is made instead.
+   */
   async select(operationId: Id<'operation'>, stop: AbortSignal): Promise<void> {
+    const { pool } = this.#context.sending;
+    if (await isBeingPlanned(pool, operationId)) return this.#plan(operationId, stop);
+    if (!(await mayBeFrozen(pool, operationId, stop))) return;
     let early: EarlySlice | undefined;
     const wake = new Wake(stop);
     try {
@@ -40,6 +48,16 @@ export class Selector {
       wake.poke();
     }
     await renew(this.#context.sending);
+  }
+
+  /** Makes a plan page by page; during live traffic it rests between two of them. */
+  async #plan(operationId: Id<'operation'>, stop: AbortSignal): Promise<void> {
+    const { liveTraffic, pool } = this.#context.sending;
+    for (let more = true; more && !stop.aborted; ) {
+      const beganMs = performance.now();
+      more = await planNext(pool, operationId);
+      if (more && liveTraffic.flows) await liveTraffic.rest(beganMs, stop);
+    }
   }
 
   /**

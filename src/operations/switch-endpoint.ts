@@ -1,7 +1,10 @@
+import type { ActBy } from '../domain/audit/audit-action.ts';
 import type { EndpointState } from '../domain/endpoints/endpoint-state.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
+import { noteAct } from '../store/audit/entries.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { beginCanariesAgain } from '../store/operations/canaries.ts';
+import { ITSELF } from '../store/operations/operation-controls.ts';
 import {
   handBackWaiting,
   itemsWaitingAt,
@@ -25,6 +28,7 @@ export async function enableEndpoint(
   deps: RecoveryDeps,
   tenantId: Id<'tenant'>,
   id: Id<'endpoint'>,
+  by: ActBy = { actor: ITSELF },
 ): Promise<boolean> {
   const enabled = await withTransaction(deps.pool, async (db) => {
     if (!(await setEndpointState(db, tenantId, id, 'enabled'))) return false;
@@ -32,6 +36,7 @@ export async function enableEndpoint(
     await makeRetryAftersDue(db, tenantId, id);
     await handBackWaiting(db, tenantId, id);
     await beginCanariesAgain(db, id);
+    await noteAct(db, { tenantId, by, action: 'endpoint.enabled', target: id });
     return true;
   });
   if (!enabled) return false;
@@ -49,8 +54,14 @@ export async function disableEndpoint(
   deps: RecoveryDeps,
   tenantId: Id<'tenant'>,
   id: Id<'endpoint'>,
+  by: ActBy = { actor: ITSELF },
 ): Promise<WaitingItems[] | undefined> {
-  if (!(await setEndpointState(deps.pool, tenantId, id, 'disabled'))) return undefined;
+  const disabled = await withTransaction(deps.pool, async (db) => {
+    if (!(await setEndpointState(db, tenantId, id, 'disabled'))) return false;
+    await noteAct(db, { tenantId, by, action: 'endpoint.disabled', target: id });
+    return true;
+  });
+  if (!disabled) return undefined;
   deps.pokeLiveLane();
   await wakeOperations(deps, tenantId, id);
   return itemsWaitingAt(deps.pool, tenantId, id);
@@ -65,8 +76,14 @@ export async function deleteEndpoint(
   tenantId: Id<'tenant'>,
   id: Id<'endpoint'>,
   from: readonly EndpointState[],
+  by: ActBy = { actor: ITSELF },
 ): Promise<boolean> {
-  if (!(await setEndpointState(deps.pool, tenantId, id, 'deleted', from))) return false;
+  const deleted = await withTransaction(deps.pool, async (db) => {
+    if (!(await setEndpointState(db, tenantId, id, 'deleted', from))) return false;
+    await noteAct(db, { tenantId, by, action: 'endpoint.deleted', target: id });
+    return true;
+  });
+  if (!deleted) return false;
   deps.pokeLiveLane();
   await wakeOperations(deps, tenantId, id);
   return true;

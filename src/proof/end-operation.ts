@@ -4,6 +4,7 @@ import type { Transaction } from '../store/db/queryable.ts';
 import { type Frozen, freezeCounts, keepForHashing } from '../store/operations/closing.ts';
 import { endOperation, holdForClosing } from '../store/operations/operation-states.ts';
 import { loadOperation } from '../store/operations/operations.ts';
+import { loadPlan } from '../store/plans/plans.ts';
 import { type Draft, takeDraft } from '../store/proof/closure-reports.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import { LINES_OF_CHUNK } from './chunk-lines.ts';
@@ -52,7 +53,14 @@ async function signAndEnd(
   const remainder = operation?.report?.remainder;
   if (!operation?.report || !remainder) throw new Error('the counts of an operation that ends are frozen');
   const endedAs = closingState(remainder, operation.control === 'cancel');
-  await signClosure(tx, signer, { ...operation, report: operation.report }, draft, { endedAs, closedAt });
+  const plan = await loadPlan(tx, operationId);
+  // A plan that nobody executed has no result.
+  if (!plan || plan.executed)
+    await signClosure(tx, signer, { ...operation, report: operation.report }, draft, {
+      endedAs,
+      closedAt,
+      plan,
+    });
   await endOperation(tx, operationId, endedAs, closedAt);
   crashPoint('closing');
 }

@@ -1,8 +1,10 @@
 import { ADDENDUM_TYPE, addendumPayload } from '../domain/proof/addendum-payload.ts';
 import { toHex } from '../domain/proof/hex.ts';
-import type { Id } from '../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../domain/tenancy/typed-id.ts';
+import { noteAct } from '../store/audit/entries.ts';
 import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
+import { ITSELF } from '../store/operations/operation-controls.ts';
 import {
   insertAddendum,
   lockForAddendum,
@@ -46,6 +48,19 @@ function signAddendum(pool: Pool, signer: ReportSigner, operationId: Id<'operati
     });
     const signed = await signer.sign(tx, payload, ADDENDUM_TYPE);
     await insertAddendum(tx, operationId, { ...signed, number, changes: changes.length, signedAt });
+    await noteAct(tx, {
+      tenantId,
+      by: { actor: ITSELF },
+      action: 'addendum.signed',
+      target: operationId,
+      detail: {
+        report: toHex(digest),
+        number,
+        digest: toHex(signed.digest),
+        kid: showId('signingKey', signed.keyId),
+        changes: changes.length,
+      },
+    });
     return true;
   });
 }

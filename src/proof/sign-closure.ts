@@ -1,14 +1,15 @@
 import type { ClosureReport, Operation } from '../domain/operations/operation.ts';
-import {
-  type AuditCheckpoint,
-  CLOSURE_TYPE,
-  type ClosureFacts,
-  closurePayload,
-} from '../domain/proof/closure-payload.ts';
+import type { Plan } from '../domain/operations/plan.ts';
+import { present } from '../domain/present.ts';
+import { CLOSURE_TYPE, type ClosureFacts, closurePayload } from '../domain/proof/closure-payload.ts';
 import { toHex } from '../domain/proof/hex.ts';
 import { rootOf } from '../domain/proof/merkle-tree.ts';
+import { showId } from '../domain/tenancy/typed-id.ts';
+import { checkpointOf } from '../store/audit/checkpoints.ts';
+import { noteAct } from '../store/audit/entries.ts';
+import { hasUnsealedActs } from '../store/audit/sealing.ts';
 import type { Transaction } from '../store/db/queryable.ts';
-import { controlsOf } from '../store/operations/operation-controls.ts';
+import { controlsOf, ITSELF } from '../store/operations/operation-controls.ts';
 import {
   type Draft,
   insertSignedReport,
@@ -31,7 +32,7 @@ export async function signClosure(
   signer: ReportSigner,
   operation: Operation & { report: ClosureReport },
   { details }: Draft,
-  end: Pick<ClosureFacts, 'endedAs' | 'closedAt'>,
+  { plan, ...end }: Pick<ClosureFacts, 'endedAs' | 'closedAt'> & { plan: Plan | undefined },
 ): Promise<SignedReport> {
   const chunks = await chunkHashes(tx, operation.id);
   const lines = chunks.reduce((sum, chunk) => sum + chunk.lines, 0);
@@ -42,7 +43,7 @@ export async function signClosure(
       chunks.map(({ hash }) => hash),
     ),
   );
-  const audit = await auditCheckpoint(tx, operation);
+  const audit = await auditOf(tx, operation);
   const signed = await signer.sign(
     tx,
     closurePayload({
@@ -57,19 +58,33 @@ export async function signClosure(
       })),
       ledger: { lines, merkleRoot: toHex(merkleRoot) },
       version: VERSION,
-      ...(audit ? { audit } : {}),
+      ...present({ audit, plan }),
     }),
     CLOSURE_TYPE,
   );
   const report = { ...signed, lines, merkleRoot, signedAt: end.closedAt };
   await insertSignedReport(tx, operation, report);
+  await noteAct(tx, {
+    tenantId: operation.tenantId,
+    by: { actor: ITSELF },
+    action: 'report.signed',
+    target: operation.id,
+    detail: {
+      digest: toHex(signed.digest),
+      kid: showId('signingKey', signed.keyId),
+      lines,
+      merkleRoot: toHex(merkleRoot),
+    },
+  });
   return report;
 }
 
-/** The one place where a report learns of the audit chain: there is none yet. */
-async function auditCheckpoint(
-  _tx: Transaction,
-  _operation: Pick<Operation, 'tenantId'>,
-): Promise<AuditCheckpoint | undefined> {
-  return undefined;
+async function auditOf(
+  tx: Transaction,
+  { id, tenantId }: Pick<Operation, 'id' | 'tenantId'>,
+): Promise<ClosureFacts['audit']> {
+  const checkpoint = await checkpointOf(tx, tenantId);
+  if (!checkpoint) return undefined;
+  const { number, hash, at } = checkpoint;
+  return { number, hash, at, complete: !(await hasUnsealedActs(tx, tenantId, id)) };
 }

@@ -1,11 +1,5 @@
 import type { Logger } from 'pino';
-
-/** Who did something, and in which request. */
-export interface ActBy {
-  /** As credentials name it, such as `key_…` or `jwt:iss_…:<subject>`. */
-  actor: string;
-  requestId?: string | undefined;
-}
+import type { ActBy } from '../domain/audit/audit-action.ts';
 
 /** The part of an actor that is Redrive's own, or an id: the rest may be the name of a person. */
 const NAMELESS = /^(?:key_[0-9a-z]+|jwt:iss_[0-9a-z]+|[a-z]+)/;

@@ -17,6 +17,7 @@ export type Metrics = {
   readonly httpRequestDuration: Histogram<'method' | 'route' | 'status'>;
   readonly eventsAccepted: Counter;
   readonly sliceClaims: Counter;
+  readonly auditUnsealedAge: Gauge;
   readonly sweeperActions: Counter<'action'>;
 };
 
@@ -88,6 +89,11 @@ export function createMetrics(): Metrics {
     sliceClaims: new Counter({
       name: 'redrive_slice_claims_total',
       help: 'Executions claimed by the slices of this process.',
+      registers,
+    }),
+    auditUnsealedAge: new Gauge({
+      name: 'redrive_audit_unsealed_age_seconds',
+      help: 'How long the oldest act has had no place in its audit chain.',
       registers,
     }),
     sweeperActions: new Counter({

@@ -27,6 +27,7 @@ import { errorCode } from '../telemetry/error-code.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
+import { AuditSealer } from './audit-sealer.ts';
 import { LeftBehind } from './left-behind.ts';
 import { LiveLane } from './live-lane.ts';
 import { Prober } from './prober.ts';
@@ -77,6 +78,9 @@ const DEFAULT_SIZES: WorkerSizes = {
 const CONNECT_TIMEOUT_MS = 4_000;
 const CHECK_IN_MS = 1_000;
 const GAUGES_MS = 5_000;
+/** An act has its place in the audit chain within a second. */
+const SEAL_MS = 500;
+const CHECKPOINT_LOOK_MS = 15_000;
 
 /** A running worker. */
 export interface RunningWorker {
@@ -134,6 +138,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     ...{ pool, temporal, queues, log, metrics, chores, stop },
     everyMs: sizes.sweepEveryMs,
   });
+  const audit = new AuditSealer({ pool, log, stop });
   const workers = new TemporalWorkers({
     temporal,
     queues,
@@ -164,6 +169,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       share = await checkIn(pool, { ...self, polling: workers.polling, operations: running.operations });
     }),
     every(CHECK_IN_MS, new Wake(stop), stop, log, 'left_behind', () => leftBehind.look()),
+    every(SEAL_MS, new Wake(stop), stop, log, 'audit', () => audit.seal()),
+    every(CHECKPOINT_LOOK_MS, new Wake(stop), stop, log, 'audit', () => audit.checkpoint()),
     every(GAUGES_MS, new Wake(stop), stop, log, 'gauges', async () =>
       showGauges(metrics, await readGauges(pool)),
     ),
@@ -198,6 +205,7 @@ function showGauges(metrics: Metrics, gauges: Awaited<ReturnType<typeof readGaug
     for (const state of ['queued', 'scheduled'] as const)
       metrics.queueDepth.set({ lane, state }, gauges[lane][state]);
   metrics.queueOldestAge.set({ lane: 'live' }, gauges.live.oldestAgeSeconds);
+  metrics.auditUnsealedAge.set(gauges.unsealedSeconds);
   metrics.operations.reset();
   for (const { state, count } of gauges.operations) metrics.operations.set({ state }, count);
 }

@@ -36,6 +36,10 @@ describe('the service', () => {
     }
   });
 
+  test('keeps an idle connection for longer than its clients do', async () => {
+    expect((await api.call('GET', '/healthz')).headers.get('keep-alive')).toBe('timeout=75');
+  });
+
   test('counts its requests by route, never by id', async () => {
     await api.call('GET', '/api/v1/deliveries/dlv_01k9z3e5hbe7r9qk2m4n6p8r0s');
     const metrics = await api.call('GET', '/metrics', { key: undefined });

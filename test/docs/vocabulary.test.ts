@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
+import { AUDIT_ACTIONS } from '../../src/domain/audit/audit-action.ts';
 import { EXCLUSION_REASONS } from '../../src/domain/operations/selection.ts';
 import { WAIT_REASONS } from '../../src/domain/sending/waiting-for.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
@@ -33,6 +34,23 @@ test('docs/operations.md names every metric and every search attribute', async (
   const own = metrics.filter((name) => name.startsWith('redrive_'));
   expect(own.length).toBeGreaterThan(0);
   expect([...own, ...SEARCH_ATTRIBUTES].filter((name) => !text.includes(`\`${name}`))).toEqual([]);
+});
+
+test('docs/audit.md names every action, and no other', async () => {
+  const text = await readFile('docs/audit.md', 'utf8');
+  const named = text
+    .split('\n')
+    .filter((line) => /^\| `[a-z_]+\./.test(line))
+    .flatMap((line) => {
+      let family = '';
+      return [...(line.split('|')[1] ?? '').matchAll(/`([a-z_]*)\.([a-z_]+|…)`/g)].flatMap(([, of, did]) => {
+        family = of || family;
+        return did === '…'
+          ? Object.keys(AUDIT_ACTIONS).filter((each) => each.startsWith(`${family}.`))
+          : `${family}.${did}`;
+      });
+    });
+  expect(named.sort()).toEqual(Object.keys(AUDIT_ACTIONS).sort());
 });
 
 /** A document from one of its headings to the next of the same rank. */

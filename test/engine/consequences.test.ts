@@ -202,11 +202,14 @@ async function allAtRest(what: string): Promise<{ operation: Shown; waits: strin
 
 /** Lifts the wait that an operation names; an operation whose wait is far off is cancelled. */
 async function lift({ operation, waits: said }: { operation: Shown; waits: string[] }): Promise<void> {
-  const verb = said.some((each) => ['pause', 'halt', 'expiry'].includes(each))
-    ? 'resume'
-    : said.includes('rate')
-      ? 'rate'
-      : 'cancel';
+  const verb =
+    operation.state === 'planned'
+      ? 'cancel'
+      : said.some((each) => ['pause', 'halt', 'expiry'].includes(each))
+        ? 'resume'
+        : said.includes('rate')
+          ? 'rate'
+          : 'cancel';
   // It may have ended meanwhile, which is as good.
   await engine.client.call('POST', `/api/v1/retries/${operation.id}/${verb}`, {
     ...callerOf(operation.caller),

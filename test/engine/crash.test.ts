@@ -54,7 +54,7 @@ describe('a worker process that is killed in the middle of a bulk retry', () => 
     const engine = await engineWith({ roles: { api: true, worker: false } });
     const child = await workerProcess(engine);
     const it = await sceneOn(engine, Array(4).fill(slow(60)), {
-      timeoutMs: 500,
+      timeoutMs: patient(1_000),
       retry: { maxAttempts: 5, initialMs: 10, factor: 1, capMs: 10 },
     });
     await it.seed(ITEMS);
@@ -117,7 +117,7 @@ describe('an endpoint that is tried once, and a worker that is killed', () => {
     const engine = await engineWith({ roles: { api: true, worker: false } });
     const child = await workerProcess(engine);
     const it = await sceneOn(engine, Array(2).fill(slow(100)), {
-      timeoutMs: 500,
+      timeoutMs: patient(1_000),
       retry: { maxAttempts: 1, initialMs: 10, factor: 1, capMs: 10 },
     });
     await it.seed(ITEMS);
@@ -196,7 +196,7 @@ describe('connections to Postgres that are cut in the middle of a bulk retry', (
     const ITEMS = 1_000;
     const engine = await engineWith({ sizes: { lease: { startWithinMs: 800, marginMs: 400 } } });
     const it = await sceneOn(engine, Array(3).fill(slow(80)), {
-      timeoutMs: 600,
+      timeoutMs: patient(1_000),
       retry: { maxAttempts: 9, initialMs: 10, factor: 1, capMs: 10 },
     });
     await it.seed(ITEMS);

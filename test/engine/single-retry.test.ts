@@ -160,7 +160,8 @@ describe('a retry of one delivery', () => {
   });
 
   test('waits for an endpoint that asked for a pause without looking again and again', async () => {
-    const it = await scene(retryAfter(7));
+    const PAUSE_SECONDS = patient(3);
+    const it = await scene(retryAfter(PAUSE_SECONDS));
     await it.seed(2);
     const [first, second] = await it.ids();
     await it.retries.ended((await it.retries.start({ select: { deliveryIds: [first] } })).id);
@@ -172,7 +173,7 @@ describe('a retry of one delivery', () => {
     );
     expect(await it.retries.ended(waiting.id)).toMatchObject({ counts: { delivered: 1 } });
     const [refused, sent] = it.receivers[0]?.requests.map(({ at }) => at) ?? [];
-    expect((sent ?? 0) - (refused ?? 0)).toBeGreaterThanOrEqual(7_000);
+    expect((sent ?? 0) - (refused ?? 0)).toBeGreaterThanOrEqual(PAUSE_SECONDS * 1_000);
     expect(await temporal.historyLength(waiting.workflowId)).toBeLessThan(60);
   });
 

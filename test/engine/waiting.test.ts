@@ -4,6 +4,7 @@ import { ALL_FAILURES, type Scene } from '../support/engine/recovery-scene.ts';
 import { connectTestTemporal, type TemporalClient } from '../support/engine/temporal-client.ts';
 import { useEngine, useScenes } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { patient } from '../support/patience.ts';
 import { ok, retryAfter, slow, status } from '../support/receivers/receiver-behaviour.ts';
 
 /** Each reason for waiting is shown by its name, and deliveries go on at once when an operator lifts it. */
@@ -40,8 +41,11 @@ async function nothingOnItsWay(): Promise<void> {
 
 const reasons = (waits: { what: string }[]): string[] => waits.map(({ what }) => what);
 
-/** Tried again after 2 s, five times in all. */
-const again = { protect: false, retry: { maxAttempts: 5, initialMs: 2_000, factor: 1, capMs: 2_000 } };
+/** Tried again and again, with waits that are long enough to be seen. */
+const again = {
+  protect: false,
+  retry: { maxAttempts: 50, initialMs: patient(1_000), factor: 1, capMs: patient(1_000) },
+};
 
 describe('an item at an endpoint that is disabled', () => {
   test('waits for it to be enabled, and is delivered then', async () => {

@@ -9,17 +9,15 @@ import { selectAgain } from '../../src/operations/freeze-explicit.ts';
 import { resolveDelivery } from '../../src/operations/resolve-delivery.ts';
 import { hashNextLines } from '../../src/proof/hash-ledger.ts';
 import { sha256 } from '../../src/proof/sha256.ts';
-import { LiveTraffic } from '../../src/sending/live-traffic.ts';
 import { withTransaction } from '../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
 import { pageOperationItems } from '../../src/store/operations/operation-items.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
 import { findSeal } from '../../src/store/proof/closure-reports.ts';
 import { installCrashPoints } from '../../src/telemetry/crash-points.ts';
-import { quietContext } from '../support/engine/quiet-context.ts';
 import { seedFailures } from '../support/engine/seed-failures.ts';
 import { NO_ID } from '../support/store/any-id.ts';
-import { closeOperation, freeze, hashAndEnd, newSigner } from '../support/store/close-operation.ts';
+import { closeOperation, closingContext, freeze, hashAndEnd } from '../support/store/close-operation.ts';
 import { storedLines } from '../support/store/ledger-lines.ts';
 import type { TestStore, TestTenant } from '../support/store/test-store.ts';
 import { useStore } from '../support/store/use-store.ts';
@@ -251,10 +249,7 @@ describe('a ledger of many lines', () => {
 
   test('is hashed chunk by chunk, goes on after a crash in the middle, and holds one chunk at a time', async () => {
     const operationId = await seedClosable(ITEMS);
-    const context = {
-      sending: { ...quietContext(store.pool), liveTraffic: new LiveTraffic() },
-      signer: newSigner(),
-    };
+    const context = closingContext(store.pool);
     const stop = new AbortController().signal;
     let chunks = 0;
     installCrashPoints((point) => {

@@ -4,10 +4,14 @@ import { openApiDocument } from '../../src/api/documents/openapi.ts';
 import { apiRoutes } from '../../src/api/server.ts';
 import { alias, type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { freezeNext } from '../../src/operations/freeze-selection.ts';
+import { planNext } from '../../src/operations/plans/make-plan.ts';
+import { loadPlan } from '../../src/store/plans/plans.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { requestMembers } from '../support/api/request-members.ts';
+import { uuidIn } from '../support/api/retries.ts';
 import { useApi } from '../support/api/use-api.ts';
 import { seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
+import { anyId } from '../support/store/any-id.ts';
 import { closeOperation } from '../support/store/close-operation.ts';
 import { ask, type RawAnswer, tokenOf } from '../support/surfaces/minka-client.ts';
 import { createMinkaScene, type MinkaScene } from '../support/surfaces/minka-scene.ts';
@@ -18,7 +22,7 @@ import { createMinkaScene, type MinkaScene } from '../support/surfaces/minka-sce
  * nothing. The tables below are compared with the OpenAPI document: a parameter that is missing here fails.
  */
 
-type Clock = 'accepted' | 'attempted' | 'ended' | 'received';
+type Clock = 'accepted' | 'attempted' | 'ended' | 'received' | 'audited';
 type Bound = ['from' | 'to', 'closed' | 'open', Clock];
 
 const JH = '/a/api/enterprise-event/v1';
@@ -40,9 +44,13 @@ const BOUNDS = new Map<string, Bound>([
   ['get /api/v1/deliveries lastAttemptAfter', ['from', 'open', 'attempted']],
   ['get /api/v1/deliveries lastAttemptBefore', ['to', 'open', 'attempted']],
   ['post /api/v1/retries select.filter.from', ['from', 'closed', 'accepted']],
+  ['post /api/v1/retries/plans select.filter.from', ['from', 'closed', 'accepted']],
   ['post /api/v1/retries select.filter.to', ['to', 'open', 'accepted']],
+  ['post /api/v1/retries/plans select.filter.to', ['to', 'open', 'accepted']],
   ['post /api/v1/retries select.filter.lastAttemptAfter', ['from', 'open', 'attempted']],
+  ['post /api/v1/retries/plans select.filter.lastAttemptAfter', ['from', 'open', 'attempted']],
   ['post /api/v1/retries select.filter.lastAttemptBefore', ['to', 'open', 'attempted']],
+  ['post /api/v1/retries/plans select.filter.lastAttemptBefore', ['to', 'open', 'attempted']],
   ['get /v1/tenants/{tid}/deliveries from', ['from', 'closed', 'accepted']],
   ['get /v1/tenants/{tid}/deliveries to', ['to', 'open', 'accepted']],
   ['post /v1/replays time_range.since', ['from', 'closed', 'accepted']],
@@ -58,6 +66,8 @@ const BOUNDS = new Map<string, Bound>([
   ...both('post /executions/retry condition.to', ['to', 'open', 'ended']),
   ['get /flowrelay/v1/receipts from', ['from', 'closed', 'received']],
   ['get /flowrelay/v1/receipts to', ['to', 'open', 'received']],
+  ['get /api/v1/audit from', ['from', 'closed', 'audited']],
+  ['get /api/v1/audit to', ['to', 'open', 'audited']],
 ]);
 
 /** Times that bound no rows of this scene: they are kept, or say when to begin. */
@@ -66,6 +76,7 @@ const KEPT = [
   'post /api/v1/events occurredAt',
   'post /api/v1/events [].occurredAt',
   'post /api/v1/retries options.notBefore',
+  'post /api/v1/retries/plans options.notBefore',
   // Bounds of unknown deliveries: there are none here. The filter is the one of retries.
   `${RESOLVE} select.filter.from`,
   `${RESOLVE} select.filter.to`,
@@ -87,16 +98,23 @@ const IDS = new Map<string, (row: Row) => string>([
   ['get /api/v1/deliveries endpointIds[]', () => showId('endpoint', scene.bridge.id)],
   ['get /api/v1/deliveries dispatchBatchIds[]', ({ batch }) => batch],
   ['post /api/v1/retries select.deliveryIds[]', ({ delivery }) => showId('delivery', delivery)],
+  ['post /api/v1/retries/plans select.deliveryIds[]', ({ delivery }) => showId('delivery', delivery)],
   ['post /api/v1/retries select.eventIds[]', ({ event }) => showId('event', event)],
+  ['post /api/v1/retries/plans select.eventIds[]', ({ event }) => showId('event', event)],
   ['post /api/v1/retries select.executionIds[]', ({ execution }) => showId('execution', execution)],
+  ['post /api/v1/retries/plans select.executionIds[]', ({ execution }) => showId('execution', execution)],
   ['post /api/v1/retries select.filter.endpointIds[]', () => showId('endpoint', scene.bridge.id)],
+  ['post /api/v1/retries/plans select.filter.endpointIds[]', () => showId('endpoint', scene.bridge.id)],
   ['post /api/v1/retries select.filter.dispatchBatchIds[]', ({ batch }) => batch],
+  ['post /api/v1/retries/plans select.filter.dispatchBatchIds[]', ({ batch }) => batch],
   ['post /v1/tenants/{tid}/retry/batch delivery_ids[]', ({ delivery }) => showId('delivery', delivery)],
   ['get /v1/tenants/{tid}/deliveries destination_id', () => showId('endpoint', scene.bridge.id)],
   ['get /v1/tenants/{tid}/deliveries event_id', ({ event }) => showId('event', event)],
   ['post /executions/retry condition.executionIds[]', ({ execution }) => execution],
   ['post /2023-08-01/executions/retry condition.executionIds[]', ({ execution }) => execution],
   ['get /flowrelay/v1/receipts eventId', ({ event }) => showId('event', event)],
+  ['get /api/v1/audit target[]', ({ delivery }) => showId('delivery', delivery)],
+  ['get /api/v1/audit actor[]', actorOf],
   // The document shows no example that says that these are ids.
   [`${JH_BULK} eventId[]`, ({ event }) => event],
   [`${JH_BULK} eventNum[]`, ({ number }) => number],
@@ -116,7 +134,9 @@ const OTHER_IDS = [
   'post /api/v1/acks [].endpointId',
   'post /api/v1/acks [].webhookId',
   'post /api/v1/retries select.failuresOf',
+  'post /api/v1/retries/plans select.failuresOf',
   'post /api/v1/retries select.remainderOf',
+  'post /api/v1/retries/plans select.remainderOf',
   `${RESOLVE} select.deliveryIds[]`,
   `${RESOLVE} select.executionIds[]`,
   `${RESOLVE} select.filter.dispatchBatchIds[]`,
@@ -141,6 +161,12 @@ let shownTimes: string[];
 let operationId: string;
 /** One that has closed. */
 let closedId: string;
+let planId: string;
+/** Each row has an act of its own, by a key of its own. */
+function actorOf({ delivery }: Pick<Row, 'delivery'>): string {
+  return showId('key', anyId(delivery));
+}
+
 const members = requestMembers(
   openApiDocument(apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0], SURFACES), 'test'),
 );
@@ -175,12 +201,25 @@ beforeAll(async () => {
     await pool.query(
       `update executions set finished_at = ${at('ended')} where id = '${api.uuid(executionId)}'`,
     );
+    await pool.query(
+      `insert into audit_entries (tenant_id, at, actor, action, target_kind, target_id, number, prev, hash)
+       values ($1, date_trunc('milliseconds', ${at('accepted')}), $2, 'delivery.resolved', 'delivery', $3, $4,
+         sha256('x'), sha256('y'))`,
+      [api.tenant.id, actorOf({ delivery: api.uuid(deliveryId) }), api.uuid(deliveryId), index + 1],
+    );
+    await pool.query(`insert into audit_checkpoints (tenant_id, number, hash) values ($1, $2, sha256('y'))`, [
+      api.tenant.id,
+      index + 1,
+    ]);
   }
   await api.call('POST', '/api/v1/events', { body: { type: 'a' } });
   await pool.query(`update rejections set rejected_at = timestamptz '${SECOND}' + interval '1 millisecond'`);
   await furnish();
   const started = await call('post', '/api/v1/retries', { select: { filter: {} } });
   operationId = started.body.id;
+  const planned = await call('post', '/api/v1/retries/plans', { select: { filter: {} } });
+  planId = planned.body.id;
+  await plannedIds(uuidIn('operation', planned.body.operationId));
   rows = await Promise.all(
     seeded.map(async ({ deliveryId, eventId, executionId }): Promise<Row> => {
       const { body: shown } = await api.call('GET', `/api/v1/deliveries/${deliveryId}`);
@@ -194,6 +233,7 @@ beforeAll(async () => {
         batch: event.dispatchBatchId,
         accepted: shown.acceptedAt,
         received: shown.acceptedAt,
+        audited: shown.acceptedAt,
         attempted: shown.lastAttemptAt,
         ended: file.body.processedAt,
       };
@@ -245,6 +285,7 @@ function call(method: string, path: string, body?: object): Promise<RawAnswer> {
     .replace('{institutionId}', api.tenant.id)
     .replace('{subscriptionId}', scene.bridge.id)
     .replace('/api/v1/retries/{id}/report', `/api/v1/retries/${closedId}/report`)
+    .replace('/api/v1/retries/plans/{id}', `/api/v1/retries/plans/${planId}`)
     .replace('/api/v1/retries/{id}', `/api/v1/retries/${operationId}`);
   const stedi = /^\/(2023-08-01\/)?(executions|polling)/.test(full);
   const admin = full === `${JH}/retries/events` || full.startsWith('/api/v1/tenants');
@@ -296,6 +337,7 @@ const isList = (key: string) => key.startsWith('get') || key.startsWith(JH_SEARC
 /** The deliveries that an operation takes up; afterwards it is as if it had never been. */
 async function frozen(id: Id<'operation'>): Promise<string[]> {
   const { pool } = api.database;
+  if (await loadPlan(pool, id)) return plannedIds(id);
   while (await freezeNext(pool, id));
   const { rows: taken } = await pool.query(
     `select delivery_id from executions where operation_id = $1 union select delivery_id from exclusions where operation_id = $1`,
@@ -318,6 +360,17 @@ async function closedWithAddenda(): Promise<string> {
     [api.uuid(body.id)],
   );
   return body.id;
+}
+
+/** Makes a plan as its workflow would; the deliveries in it. */
+async function plannedIds(id: Id<'operation'>): Promise<string[]> {
+  const { pool } = api.database;
+  while (await planNext(pool, id));
+  const { rows: found } = await pool.query(
+    'select unnest(ids) as id from plan_pages where operation_id = $1 order by 1',
+    [id],
+  );
+  return found.map((row) => row.id);
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever a surface calls its items
@@ -462,7 +515,7 @@ describe.each([...BOUNDS.keys(), ...KEPT])('a time given to %s', (key) => {
       const [method, path, body] = request(key, time);
       const answer = await call(method, path, body);
       // A poll begins in the past; requests that keep a time lack other members here.
-      const may = KEPT.includes(key) || key.includes('startDateTime') ? [200, 400] : [200, 202, 429];
+      const may = KEPT.includes(key) || key.includes('startDateTime') ? [200, 400] : [200, 201, 202, 429];
       expect([time, may.includes(answer.status), answer.text]).toEqual([time, true, answer.text]);
       if (answer.status > 299 || isList(key)) continue;
       const { rows: operations } = await api.database.pool.query(

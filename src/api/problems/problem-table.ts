@@ -111,6 +111,17 @@ export const PROBLEMS = {
     title: 'State conflict',
     advice: 'The present state does not allow this; `detail` names it.',
   },
+  drift_too_large: {
+    status: 409,
+    title: 'Drift too large',
+    advice:
+      'More has changed since the plan was made than `maxDriftPercent` allows; `drift` says what. Nothing was sent, and the plan stays: allow more, or make a new one.',
+  },
+  plan_changed: {
+    status: 412,
+    title: 'Plan changed',
+    advice: 'Nothing was sent: this is not the hash of the plan. Look at the plan and send its `planHash`.',
+  },
   body_too_large: {
     status: 413,
     title: 'Body too large',

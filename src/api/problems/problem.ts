@@ -19,6 +19,8 @@ export interface Problem {
   problem: ProblemCode;
   detail?: string;
   errors?: FieldError[];
+  /** What has changed since a plan was made, as it is shown. */
+  drift?: object;
   /** The scope that was missing. */
   scope?: Scope;
   /** The part of it that is enough, and that a grant can have. */
@@ -43,7 +45,7 @@ export const MAX_ERRORS = 100;
 
 /** A problem as the native API words it (RFC 9457). */
 export function renderNativeProblem(
-  { problem: code, detail, errors, headers }: Problem,
+  { problem: code, detail, errors, drift, headers }: Problem,
   requestId: string,
 ): RenderedProblem {
   const kind = PROBLEMS[code];
@@ -55,6 +57,7 @@ export function renderNativeProblem(
     detail: detail ?? kind.advice,
     instance: requestId,
     ...(errors ? { errors: errors.slice(0, MAX_ERRORS) } : {}),
+    ...(drift ? { drift: { ...drift } } : {}),
   };
   return {
     status: kind.status,
@@ -116,6 +119,14 @@ export const ProblemSchema = z
       )
       .optional()
       .meta({ description: `The parts of the request at fault, ${MAX_ERRORS} at most.` }),
+    drift: z
+      .looseObject({})
+      .optional()
+      .meta({
+        description:
+          'With `drift_too_large`: what has changed since the plan was made, as the plan shows it.',
+        example: { gone: { already_delivered: 120 }, endpointChanged: [], added: 3 },
+      }),
   })
   .meta({ id: 'Problem', description: 'An error (RFC 9457).' });
 

@@ -31,7 +31,7 @@ export type PreparationFault = (typeof PREPARATION_FAULTS)[number];
 
 /** Why an item is not sent although it was claimed. */
 export type Refusal =
-  | { state: 'ignored'; reason: 'no_longer_matches' }
+  | { state: 'ignored'; reason: 'no_longer_matches' | 'endpoint_changed' }
   | { state: 'failed'; reason: PreparationFault };
 
 /** The facts that the preparation of an item looks at, as they are now. */
@@ -41,10 +41,13 @@ export interface Preparable {
   /** The endpoint's types and filter, where they are to be applied once more. */
   match?: { eventTypes?: string[]; filter?: EventFilter };
   partner?: Partner;
+  /** A plan has shown it with another address than its endpoint has. */
+  moved?: true;
 }
 
 /** Prepares an item for sending: why it is not to be sent, or undefined where it is. */
-export function refusalOf({ eventType, body, match, partner }: Preparable): Refusal | undefined {
+export function refusalOf({ eventType, body, match, partner, moved }: Preparable): Refusal | undefined {
+  if (moved) return { state: 'ignored', reason: 'endpoint_changed' };
   const payload = match?.filter || partner?.keyPath !== undefined ? JSON.parse(body) : undefined;
   if (match && !wantsEvent(match, { type: eventType, payload }))
     return { state: 'ignored', reason: 'no_longer_matches' };

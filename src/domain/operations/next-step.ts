@@ -8,6 +8,8 @@ export interface OperationFacts {
   state: OperationState;
   control: Control;
   selected: boolean;
+  /** It is a plan that has been made and waits; absent for what is no plan. */
+  planned?: boolean;
   interactive: boolean;
   counts: OperationCounts;
   /** When an unsent item of it can be claimed next; absent when none of its items is unsent. */
@@ -76,6 +78,9 @@ export function nextStep(facts: OperationFacts): NextStep {
   if (facts.frozen) return { do: 'close' };
   const unsent = unsentItems(counts);
   if (control === 'cancel') return unsent > 0 ? { do: 'close' } : afterSending(facts);
+  if (facts.state === 'planned' && !facts.planned && control === 'run') return { do: 'select' };
+  if (facts.state === 'planned' || facts.state === 'awaiting_approval')
+    return { do: 'wait', ms: atLeast(facts.expiresInMs), until: 'expiry' };
   // A pause holds back unsent items: where there are none, nothing has to wait for a human.
   if (control === 'pause' && (!facts.selected || unsent > 0))
     return { do: 'wait', ms: atLeast(facts.expiresInMs), until: 'expiry' };

@@ -30,6 +30,8 @@ export interface RetryFacts {
   resent?: boolean;
   /** It changed after the operation was accepted, and was selected by a filter. */
   changedSince?: boolean;
+  /** A plan has shown it with another address than its endpoint has now. */
+  addressMoved?: boolean;
 }
 
 /** The powers of the request. */
@@ -61,6 +63,7 @@ export type CannotReason = Extract<
   | 'payload_expired'
   | 'endpoint_disabled'
   | 'endpoint_deleted'
+  | 'endpoint_changed'
 >;
 
 /** The fate of a retry of one delivery. */
@@ -75,6 +78,11 @@ export type RetryFate =
 
 /** Decides the fate of a retry; the freeze decides the same of many at once, in SQL, and a test compares the two. */
 export function retryFate(facts: RetryFacts, request: RetryRequest): RetryFate {
+  const fate = fateOf(facts, request);
+  return fate.fate === 'will_be_sent' && facts.addressMoved ? cannot('endpoint_changed') : fate;
+}
+
+function fateOf(facts: RetryFacts, request: RetryRequest): RetryFate {
   const { delivery, open } = facts;
   // Not even where a replay of it is open: to join that, or to take it over, would send the delivery again.
   if (delivery === 'delivered' && request.kind === 'retry') return cannot('already_delivered');

@@ -59,6 +59,10 @@ const WORDS: Record<ExclusionReason, (of: Required<WordsFor>) => Words> = {
     why: 'Its endpoint is deleted.',
     next: 'Create an endpoint that takes its place and send the event again from its source (POST /api/v1/events).',
   }),
+  endpoint_changed: () => ({
+    why: 'Its endpoint has another address than the plan showed.',
+    next: 'Make a plan of what is left (POST /api/v1/retries/plans with remainderOf), which shows the new address.',
+  }),
   no_longer_matches: ({ endpointId }) => ({
     why: 'Its endpoint no longer wants such events.',
     next: `Change what it wants (PATCH /api/v1/endpoints/${endpointId}), or retry without matching afresh.`,

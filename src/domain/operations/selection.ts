@@ -148,6 +148,7 @@ export const EXCLUSION_REASONS = [
   'payload_expired',
   'endpoint_disabled',
   'endpoint_deleted',
+  'endpoint_changed',
   'no_longer_matches',
   'already_retried',
   'not_retryable',

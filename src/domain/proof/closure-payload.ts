@@ -1,7 +1,9 @@
+import type { AuditCheckpoint } from '../audit/audit-entry.ts';
 import type { ClosureReport, Operation } from '../operations/operation.ts';
 import type { OperationKind } from '../operations/operation-state.ts';
+import type { Plan } from '../operations/plan.ts';
 import type { Halt } from '../operations/watch.ts';
-import { type Id, showId } from '../tenancy/typed-id.ts';
+import { alias, type Id, showId } from '../tenancy/typed-id.ts';
 import type { LedgerDetails } from './ledger-details.ts';
 import type { LedgerSeal } from './verification.ts';
 
@@ -13,21 +15,6 @@ export interface TimelineEntry {
   by: string;
   ratePerSecond?: number | null;
   halt?: Halt;
-}
-
-/** The head of the tenant's audit chain when a report was signed: a copy of it leaves the database with each report. */
-export interface AuditCheckpoint {
-  number: number;
-  hash: string;
-  at: Date;
-}
-
-/** The plan that an operation was executed from. */
-export interface ExecutedPlan {
-  id: string;
-  planHash: string;
-  itemsDigest: string;
-  drift: object;
 }
 
 /** Everything that a signed report says. */
@@ -54,8 +41,13 @@ export interface ClosureFacts {
   closedAt: Date;
   ledger: LedgerSeal;
   version: string;
-  plan?: ExecutedPlan;
-  audit?: AuditCheckpoint;
+  /** The plan that it was executed from. */
+  plan?: Plan;
+  /**
+   * The end of the tenant's audit chain, of which a copy leaves the database with each report; `complete` where every act
+   * on the operation is in it.
+   */
+  audit?: Pick<AuditCheckpoint, 'number' | 'hash' | 'at'> & { complete: boolean };
 }
 
 /** The name of the form of this payload, in the header of its signature. */
@@ -75,7 +67,7 @@ export function closurePayload(facts: ClosureFacts) {
     surface: operation.surface,
     target: operation.target,
     state: facts.endedAs,
-    ...(facts.plan ? { plan: facts.plan } : {}),
+    ...(facts.plan?.planned ? { plan: planOf(facts.plan, facts.plan.planned) } : {}),
     requestedBy: operation.requestedBy,
     approvals: [],
     reason: operation.reason ?? null,
@@ -104,9 +96,27 @@ export function closurePayload(facts: ClosureFacts) {
       items,
     })),
     ledger: facts.ledger,
-    ...(facts.audit ? { audit: { ...facts.audit, at: facts.audit.at.toISOString() } } : {}),
+    ...(facts.audit ? { audit: facts.audit } : {}),
     closedAt: closedAt.toISOString(),
     version: facts.version,
+  };
+}
+
+function planOf({ operationId, items, drift }: Plan, planned: NonNullable<Plan['planned']>) {
+  return {
+    id: showId('plan', alias('plan', operationId)),
+    planHash: planned.planHash,
+    itemsDigest: planned.itemsDigest,
+    items,
+    drift: drift
+      ? {
+          ...drift,
+          endpointChanged: drift.endpointChanged.map(({ endpointId, ...change }) => ({
+            endpointId: showEndpoint(endpointId),
+            ...change,
+          })),
+        }
+      : null,
   };
 }
 

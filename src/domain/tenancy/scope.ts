@@ -12,6 +12,8 @@ export const SCOPES = [
   'delete:endpoints',
   'replay:receipts',
   'write:diagnostics',
+  'recover:plans',
+  'read:audit',
 ] as const;
 
 /** One of {@link SCOPES}. */
@@ -25,6 +27,7 @@ export const TENANT_SCOPES = [
   'write:events',
   'read:deliveries',
   'write:deliveries',
+  'read:audit',
 ] as const satisfies readonly Scope[];
 
 /** The scopes that are a part of another one, with that one. */
@@ -34,6 +37,7 @@ const PART_OF: Partial<Record<Scope, Scope>> = {
   'delete:endpoints': 'write:endpoints',
   'replay:receipts': 'write:deliveries',
   'write:diagnostics': 'write:deliveries',
+  'recover:plans': 'write:deliveries',
 };
 
 /** Whether a key with `granted` may do what `needed` names. */

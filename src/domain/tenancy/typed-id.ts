@@ -21,6 +21,7 @@ export const ID_PREFIXES = {
   diagnostics: 'dgn',
   resolution: 'rsl',
   signingKey: 'sgk',
+  auditEntry: 'aud',
 } as const;
 
 /** The kind of thing that a shown id stands for. */
@@ -51,6 +52,12 @@ export function readId<Kind extends IdKind>(kind: Kind, text: string): Id<Kind> 
   }
 }
 
+/** Reads an id of any kind, in either spelling; undefined where it is none. */
+export function readAnyId(text: string): Id<IdKind> | undefined {
+  const kinds = Object.keys(ID_PREFIXES) as IdKind[];
+  return kinds.map((kind) => readId(kind, text)).find((id) => id !== undefined);
+}
+
 /** Makes the id of something new; later ids sort later. */
 export function newId<Kind extends IdKind>(kind: Kind): Id<Kind> {
   return typeid(ID_PREFIXES[kind]).toUUID() as Id<Kind>;
@@ -63,9 +70,10 @@ export function fixedId<Kind extends IdKind>(_kind: Kind, uuid: string): Id<Kind
 
 /** Kinds that name the same row: some surfaces have names of their own for events and operations. */
 interface OtherName {
+  plan: 'operation';
   event: 'receipt';
   receipt: 'event';
-  operation: 'replay';
+  operation: 'replay' | 'plan';
   replay: 'operation';
 }
 

@@ -4,7 +4,7 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 
 /** Acts on an operation: by its owner, or by Redrive itself, which halts and lets pauses expire. */
-export const CONTROL_ACTS = ['pause', 'resume', 'rate', 'cancel', 'halt'] as const;
+export const CONTROL_ACTS = ['pause', 'resume', 'rate', 'cancel', 'halt', 'execute'] as const;
 
 /** One act of steering an operation, with who did it. */
 export interface OperationControl {

@@ -24,6 +24,7 @@ type FactsRow = {
   due_in_ms: number | null;
   arrival_in_ms: number | null;
   judge_in_ms: number | null;
+  planned: boolean | null;
 };
 
 /** Reads the facts that decide an operation's next step; undefined where there is no such operation. */
@@ -50,7 +51,8 @@ export async function operationFacts(
         where o.interactive and e.operation_id = o.id and e.state in ('queued', 'scheduled')) as due_in_ms,
       (select extract(epoch from p.arrival_at - clock_timestamp())::float8 * 1000 from operation_pacing p
         where p.operation_id = o.id and o.rate_per_second is not null and p.arrival_at > clock_timestamp()) as arrival_in_ms,
-      ${JUDGE_IN_MS} as judge_in_ms
+      ${JUDGE_IN_MS} as judge_in_ms,
+      (select p.planned_at is not null from plans p where p.operation_id = o.id) as planned
      from operations o where o.id = $1`,
     [operationId],
   );
@@ -82,6 +84,7 @@ export async function operationFacts(
       joinedInMs: joined?.dueInMs,
       joinedExecutionId: joined?.executionId,
       expiresInMs: row.expires_in_ms,
+      planned: row.planned,
     }),
     ageMs: row.age_ms,
     aliveWorkers: (await countWorkers(db)).polling,

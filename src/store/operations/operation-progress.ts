@@ -15,6 +15,18 @@ export async function moveSelection(
   );
 }
 
+/** Where a selection stands; undefined at its beginning. */
+export async function selectionCursor(
+  tx: Transaction,
+  operationId: Id<'operation'>,
+): Promise<SelectionCursor | undefined> {
+  const { rows } = await tx.query<{ selection_cursor: SelectionCursor | null }>(
+    'select selection_cursor from operations where id = $1',
+    [operationId],
+  );
+  return rows[0]?.selection_cursor ?? undefined;
+}
+
 /**
  * Renews the planner's statistics after a large selection. Without them the first claims are planned for a table that
  * was empty a moment ago: measured, 860 µs an item instead of 50.

@@ -17,6 +17,12 @@ const RUNNING_SINCE = `running_since = clock_timestamp(), ended_before = (
        select c.expected - c.excluded - c.queued - c.scheduled - c.sending - c.unknown
        from operation_counts c where c.operation_id = operations.id)`;
 
+/** The condition that an operation is a plan that nobody has executed. */
+const UNEXECUTED = `exists (select from plans q where q.operation_id = operations.id and q.executed_at is null)`;
+
+/** How long a plan waits for its execution. */
+const LIFE_OF_PLAN = `(select q.life_ms * interval '1 millisecond' from plans q where q.operation_id = operations.id)`;
+
 /** Locks an operation for its selection and returns where it stands; undefined when it may not go on selecting. */
 export async function lockSelection(
   tx: Transaction,
@@ -24,7 +30,7 @@ export async function lockSelection(
 ): Promise<SelectionCursor | undefined> {
   const { rows } = await tx.query<{ selection_cursor: SelectionCursor | null }>(
     `update operations set state = 'selecting' where id = $1 and control = 'run' and selected_at is null
-       and closed_at is null
+       and closed_at is null and state not in ('planned', 'awaiting_approval')
      returning selection_cursor`,
     [operationId],
   );
@@ -74,6 +80,7 @@ export async function commitControl(
       state = case when $3 is null then operations.state
         when $3 = 'pause' then 'paused'
         when $3 = 'cancel' or operations.control = 'cancel' then 'closing'
+        when ${UNEXECUTED} then 'planned'
         when selected_at is null then 'selecting'
         else 'running' end,
       running_since = case when $3 = 'run' then clock_timestamp() else running_since end,
@@ -81,6 +88,7 @@ export async function commitControl(
         select c.expected - c.excluded - c.queued - c.scheduled - c.sending - c.unknown
         from operation_counts c where c.operation_id = operations.id) else ended_before end,
       expires_at = case when $3 = 'pause' then now() + $6::float8 * interval '1 millisecond'
+        when $3 = 'run' and ${UNEXECUTED} then now() + ${LIFE_OF_PLAN}
         when $3 is not null then null else expires_at end,
       next_event = 'control', next_event_at = now()
     from before b where operations.id = b.id returning operations.id
@@ -109,12 +117,22 @@ export async function commitControl(
   return rowCount === 1;
 }
 
-/** Asks for the cancel of an operation whose pause or halt has expired; true when it was this call that did. */
+/**
+ * Asks for the cancel of an operation whose pause, halt or plan has expired; true when it was this call that did. A plan
+ * that nobody has executed is noted as expired.
+ */
 export async function cancelExpired(db: Queryable, operationId: Id<'operation'>): Promise<boolean> {
   const { rowCount } = await db.query(
-    `update operations set control = 'cancel', control_revision = control_revision + 1, state = 'closing',
-       expires_at = null
-     where id = $1 and (control = 'pause' or state = 'halted') and expires_at < clock_timestamp() and closed_at is null`,
+    `with cancelled as (
+      update operations set control = 'cancel', control_revision = control_revision + 1, state = 'closing',
+        expires_at = null
+      where id = $1 and (control = 'pause' or state in ('halted', 'planned', 'awaiting_approval'))
+        and expires_at < clock_timestamp() and closed_at is null
+      returning id
+    ), noted as (
+      update plans p set expired = true from cancelled c where p.operation_id = c.id and p.executed_at is null
+    )
+    select id from cancelled`,
     [operationId],
   );
   return rowCount === 1;
@@ -127,6 +145,36 @@ export async function cancelFromOutside(db: Queryable, operationId: Id<'operatio
   const { rowCount } = await db.query(
     `update operations set control = 'cancel', control_revision = control_revision + 1, state = 'closing', expires_at = null
      where id = $1 and (control <> 'cancel' or state = 'halted') and closed_at is null`,
+    [operationId],
+  );
+  return rowCount === 1;
+}
+
+/** Lets an operation that was planned wait for its execution, until its life ends. */
+export async function awaitExecution(tx: Transaction, operationId: Id<'operation'>): Promise<void> {
+  await tx.query(
+    `update operations set selection_cursor = null, expires_at = now() + ${LIFE_OF_PLAN} where id = $1`,
+    [operationId],
+  );
+}
+
+/** Accepts an operation that was planned; false where it does not wait, or its life is over. */
+export async function acceptPlanned(tx: Transaction, operationId: Id<'operation'>): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `update operations set state = 'accepted', control_revision = control_revision + 1, expires_at = null,
+       next_event = 'control', next_event_at = now()
+     where id = $1 and state = 'planned' and control = 'run' and expires_at > clock_timestamp()`,
+    [operationId],
+  );
+  return rowCount === 1;
+}
+
+/** Takes an execution back before anything of it was selected: the operation is planned as it was. */
+export async function planAgain(tx: Transaction, operationId: Id<'operation'>): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `update operations set state = 'planned', expires_at = now() + ${LIFE_OF_PLAN}
+     where id = $1 and state in ('accepted', 'selecting') and control = 'run' and selected_at is null
+       and selection_cursor is null`,
     [operationId],
   );
   return rowCount === 1;

@@ -1,3 +1,4 @@
+import type { ActBy } from '../../domain/audit/audit-action.ts';
 import type { ClosureReport, Operation, OperationOptions } from '../../domain/operations/operation.ts';
 import type { OperationCounts } from '../../domain/operations/operation-counts.ts';
 import type { Control, OperationKind, OperationState } from '../../domain/operations/operation-state.ts';
@@ -23,19 +24,22 @@ export type NewOperation = Pick<
   reason?: string;
   ticket?: string;
   estimatedEvents?: number;
-  caller: { actor: string; keyId?: Id<'key'> };
+  caller: ActBy;
   selected: boolean;
+  /** It waits as a plan; it is cancelled by itself where nobody executes it for so long. */
+  plannedForMs?: number;
 };
 
-/** Writes an accepted operation down, with its counts and its pace. */
+/** Writes an operation down that is accepted, or that is to be planned, with its counts and its pace. */
 export async function insertOperation(db: Queryable, operation: NewOperation): Promise<void> {
   await db.query(
     `with o as (
       insert into operations (id, tenant_id, kind, surface, workflow_id, interactive, target, selection, options, reason,
         ticket, requested_by, actor, watched, state, rate_per_second, max_concurrency, not_before, watermark, selected_at,
-        next_event, next_event_at, estimated_events)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $17, $18, 'accepted', $13, $14, $15, clock_timestamp(),
-        case when $16 then now() end, 'start', now(), $19)
+        next_event, next_event_at, estimated_events, expires_at)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $17, $18, case when $20::float8 is null then 'accepted' else 'planned' end, $13, $14, $15, clock_timestamp(),
+        case when $16 then now() end, 'start', now(), $19,
+        now() + $20::float8 * interval '1 millisecond')
       returning id
     ), counts as (insert into operation_counts (operation_id) select id from o)
     insert into operation_pacing (operation_id) select id from o`,
@@ -60,6 +64,7 @@ export async function insertOperation(db: Queryable, operation: NewOperation): P
       operation.caller.actor,
       isWatched(operation.options),
       operation.estimatedEvents ?? null,
+      operation.plannedForMs ?? null,
     ],
   );
 }

@@ -24,7 +24,7 @@ export async function findOverdue(db: Queryable, limit: number, samples: number)
       select o.id, case
           when o.start_confirmed_at is null and o.created_at < now() - interval '2 seconds' then 'not_started'
           when (o.next_event_at < now() - interval '30 seconds' and o.nudged_at < now() - interval '30 seconds')
-            or ((o.control = 'pause' or o.state = 'halted') and o.expires_at < now() and o.nudged_at < now() - interval '5 seconds')
+            or ((o.control = 'pause' or o.state in ('halted', 'planned', 'awaiting_approval')) and o.expires_at < now() and o.nudged_at < now() - interval '5 seconds')
             then 'overdue'
           when o.control_revision > o.control_seen and o.start_confirmed_at is not null
             and o.nudged_at < now() - interval '5 seconds' then 'control_behind'

@@ -8,6 +8,8 @@ export interface QueueGauges {
   live: { queued: number; scheduled: number; oldestAgeSeconds: number };
   operations: { state: OperationState; count: number }[];
   bulk: { queued: number; scheduled: number };
+  /** Age of the oldest act that has no place in its audit chain yet. */
+  unsealedSeconds: number;
 }
 
 const COUNT_UP_TO = 100_000;
@@ -38,11 +40,16 @@ export async function readGauges(db: Queryable): Promise<QueueGauges> {
     `select o.state, count(*)::int as count, sum(c.queued)::int as queued, sum(c.scheduled)::int as scheduled
      from operations o join operation_counts c on c.operation_id = o.id where o.closed_at is null group by 1`,
   );
+  const unsealed = await db.query<{ seconds: number }>(
+    `select coalesce(greatest(0, extract(epoch from clock_timestamp() - min(at))), 0)::float8 as seconds
+     from (select at from audit_entries where number is null limit ${COUNT_UP_TO}) e`,
+  );
   const sum = (part: 'queued' | 'scheduled') => operations.rows.reduce((total, row) => total + row[part], 0);
   const { queued, scheduled, oldest } = onlyRow(live);
   return {
     live: { queued, scheduled, oldestAgeSeconds: oldest },
     operations: operations.rows.map((row) => ({ state: row.state, count: row.count })),
     bulk: { queued: sum('queued'), scheduled: sum('scheduled') },
+    unsealedSeconds: onlyRow(unsealed).seconds,
   };
 }

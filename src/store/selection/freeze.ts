@@ -1,17 +1,19 @@
 import type { Operation } from '../../domain/operations/operation.ts';
-import { isExplicit, isSingle } from '../../domain/operations/selection.ts';
+import { isExplicit } from '../../domain/operations/selection.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
+import { type DecidedBy, decisionSql, seenSql } from './fate.ts';
 import {
   deliveriesPage,
   orderOf,
   type SelectionPlace,
   type Stretch,
   selectionPage,
+  stillMatching,
   stillSelected,
 } from './selection-page.ts';
 
@@ -42,7 +44,20 @@ interface FreezeOptions {
    * where one does.
    */
   unopposed?: boolean;
+  /** They are `only` these because a plan has shown them: what no longer matches is excluded, nothing is left out. */
+  planned?: PlannedFreeze;
 }
+
+/** Decides what a plan has shown, as the world is now. */
+export interface PlannedFreeze {
+  /** Deliveries of the plan. */
+  ids: Id<'delivery'>[];
+  /** Endpoints that have another address than the plan showed. */
+  moved: Id<'endpoint'>[];
+}
+
+/** Nothing that changed excludes a delivery that was selected in time. */
+const NO_MATTER: DecidedBy = { changed: 'false' };
 
 /** The place of the last delivery is null as a whole, where nothing was selected. */
 type FrozenRow = {
@@ -64,74 +79,38 @@ export async function freezePage(
   tx: Transaction,
   operation: FrozenOperation,
   stretch: Stretch,
-  { only, again = false, unopposed = false }: FreezeOptions = {},
+  { only, again = false, unopposed = false, planned }: FreezeOptions = {},
 ): Promise<Frozen> {
   const p = new Parameters();
   const { tenantId, selection, watermark } = operation;
   const page =
-    only && !again && 'filter' in selection && selection.filter.newest
+    only && !again && !planned && 'filter' in selection && selection.filter.newest
       ? // Who asked for newest executions did not ask for the ones that others have made of them meanwhile.
         stillSelected(tenantId, selection, only, p, watermark)
       : only
         ? deliveriesPage(tenantId, selection, only, p)
         : selectionPage(tenantId, selection, stretch, p, watermark);
   const op = p.add(operation.id);
-  const { takeOverScheduled: takesOver = false, giveUpAfterMs, matchFilter, onAmbiguous } = operation.options;
-  const takesResent = operation.kind === 'replay' && operation.options.includeResent === true;
-  const takesStopped = takesOver || isSingle(selection);
+  const { giveUpAfterMs, matchFilter, onAmbiguous } = operation.options;
+  const decision = decisionSql(
+    operation,
+    op,
+    planned ? plannedBy(operation, planned, p) : again ? NO_MATTER : {},
+  );
+  const original = operation.target === 'original' ? 'd.original_version' : 'null';
+  // Also where a joined execution was cancelled since: its operation may have been a plan.
+  const shown =
+    planned || again
+      ? `(select w.version from plan_endpoints w where w.operation_id = ${op} and w.endpoint_id = d.endpoint_id)`
+      : 'null';
   const result = await tx.query<FrozenRow>(
     `with op as materialized (
       select watermark, not_before > now() as waits, greatest(not_before, now()) as due_at from operations
       where id = ${op}
     ),
     page as materialized (${page}),
-    seen as (
-      select d.id, d.tenant_id, d.endpoint_id, d.event_id, d.state, d.state_changed_at, d.original_version, d.resent_by,
-        tip.id as tip_id, tip.state as tip_state, tip.reason as tip_reason, coalesce(tip.open, false) as tip_open,
-        tip.attempts as tip_attempts,
-        holder.id as holder_id, holder.control as holder_control, holder.state as holder_state,
-        (select c.state from canaries c where c.operation_id = holder.id and c.endpoint_id = d.endpoint_id) as holder_canary,
-        (select n.state from endpoints n where n.id = d.endpoint_id) as endpoint_state
-      -- Lateral with a limit: one look-up each, whatever the planner thinks of the size of the tables.
-      from page cross join lateral (select x.* from deliveries x where x.id = page.id limit 1) d
-      left join lateral (
-        select e.id, e.state, e.reason, e.open, e.attempts, e.operation_id from executions e
-        where e.delivery_id = d.id and (e.keeps_slot or e.parent_id is null)
-          and not exists (select from executions c where c.parent_id = e.id and c.keeps_slot)
-        order by e.id desc limit 1
-      ) tip on true
-      -- An execution that a closed operation left unknown and that was resolved to be sent again is the live lane's.
-      left join operations holder on holder.id = tip.operation_id and tip.open and holder.report is null
-    ),
-    -- The rules of retryFate, in its order.
-    decided as materialized (
-      select s.*, case
-        -- Look-ups by delivery and event alone, here and below: EXISTS may be hashed, and the operation may be looked
-        -- up first: each page would then read all items that it has already, or the payloads of every event there is.
-        when (select x.delivery_id from exclusions x where x.operation_id = ${op} and x.delivery_id = s.id) is not null
-          or ${op} = any (array(select x.operation_id from executions x where x.delivery_id = s.id)) then 'mine'
-        when s.state = 'delivered' and ${operation.kind === 'retry'} then 'already_delivered'
-        when s.tip_state = 'sending' then 'coalesced'
-        when s.tip_state = 'unknown' then 'outcome_unknown'
-        when not s.tip_open and s.tip_reason = 'suppressed_duplicate' then ${
-          // Where filters run again, so does the search for a first event: it gets a child that says the same.
-          matchFilter ? `'repeat'` : `'suppressed_duplicate'`
-        }
-        ${takesResent ? '' : `when not s.tip_open and s.resent_by is not null then 'resent'`}
-        ${
-          isExplicit(selection) || again
-            ? ''
-            : `when not s.tip_open and s.state_changed_at > (select watermark from op) then 'changed_since'`
-        }
-        when (select b.event_id from payloads b where b.event_id = s.event_id) is null then 'payload_expired'
-        when s.endpoint_state <> 'enabled' then 'endpoint_' || s.endpoint_state
-        when not s.tip_open then 'new'
-        when s.holder_control = 'cancel' or s.holder_state = 'closing' then 'take'
-        when s.holder_control = 'pause' or s.holder_state = 'halted' or s.holder_canary = 'held'
-          then ${takesStopped ? `'take'` : `'held'`}
-        else ${takesOver ? `'take'` : `'coalesced'`} end as decision
-      from seen s
-    ),
+    seen as (${seenSql()}),
+    decided as materialized (select s.*, ${decision} as decision from seen s),
     taken as (
       update executions e set state = 'superseded', finished_at = clock_timestamp()
       from decided d
@@ -145,7 +124,7 @@ export async function freezePage(
         ${operation.interactive ? `'${LIVE_LANE}'::uuid` : `${op}::uuid`},
         case when d.decision = 'repeat' then 'ignored' when op.waits then 'scheduled' else 'queued' end,
         case when d.decision = 'repeat' then 'suppressed_duplicate' end, case when d.decision = 'repeat' then now() end,
-        ${operation.target === 'original' ? 'd.original_version' : 'null'}, op.due_at,
+        coalesce(${original}, ${shown})::int, op.due_at,
         op.due_at + coalesce(${p.add(giveUpAfterMs ?? null)}::float8, v.give_up_after_ms) * interval '1 millisecond',
         ${p.add(matchFilter ?? false)}::boolean, ${p.add(onAmbiguous ?? null)}
       from decided d cross join op
@@ -190,6 +169,30 @@ export async function freezePage(
     ...(row.last_id !== null
       ? { last: { tenantId: row.last_tenant_id, acceptedAt: row.last_accepted_at, id: row.last_id } }
       : {}),
+  };
+}
+
+/**
+ * How deliveries of a plan are decided: by whether the selection would still find them, not by whether they changed. One
+ * that failed once more is what was shown; one whose endpoint has moved is not, unless it goes to its first address.
+ */
+export function plannedBy(
+  { tenantId, kind, target, selection, watermark }: Omit<FrozenOperation, 'id' | 'interactive'>,
+  { ids, moved }: PlannedFreeze,
+  p: Parameters,
+): DecidedBy {
+  const still = isExplicit(selection)
+    ? undefined
+    : stillMatching(tenantId, kind, selection, ids, p, watermark);
+  return {
+    changed: still === undefined ? 'false' : `s.id not in (${still})`,
+    ...(moved.length === 0
+      ? {}
+      : {
+          moved: `s.endpoint_id = any(${p.add(moved)}::uuid[])${
+            target === 'original' ? ' and s.original_version is null' : ''
+          }`,
+        }),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { OperationKind } from '../../domain/operations/operation-state.ts';
 import {
   type DeliveryFilter,
   type EventSelection,
@@ -100,6 +101,29 @@ export function stillSelected(
   const where = filterConditions(tenantId, filter, {}, p, { tenants, asOf });
   where.push(`d.id = any(${p.add(ids)}::uuid[])`);
   return `select d.id, d.accepted_at, d.tenant_id from deliveries d where ${where.join('\n      and ')}`;
+}
+
+/** A statement that reads the ids of those of these deliveries that a selection would find at present. */
+export function stillMatching(
+  tenantId: Id<'tenant'>,
+  kind: OperationKind,
+  selection: Selection,
+  ids: Id<'delivery'>[],
+  p: Parameters,
+  asOf: Date,
+): string {
+  if ('filter' in selection)
+    return `select m.id from (${stillSelected(tenantId, selection, ids, p, asOf)}) m`;
+  const among = `d.tenant_id = ${p.add(tenantId)} and d.id = any(${p.add(ids)}::uuid[])`;
+  if ('failuresOf' in selection)
+    return `select d.id from deliveries d where ${among} and d.state = 'failed' and ${p.add(selection.failuresOf)} = any (
+        array(select x.operation_id from executions x where x.delivery_id = d.id and x.state = 'failed'))`;
+  if ('remainderOf' in selection)
+    return `select d.id from deliveries d where ${among}
+        and (d.state <> 'delivered' or ${p.add(kind === 'replay')}::boolean) and not ${p.add(selection.remainderOf)} = any (
+        array(select x.operation_id from executions x where x.delivery_id = d.id
+          and x.state in ('delivered', 'queued', 'scheduled', 'sending')))`;
+  return `select d.id from deliveries d where ${among}`;
 }
 
 /** The conditions of a selection of `events v`. */

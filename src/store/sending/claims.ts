@@ -159,7 +159,8 @@ export async function claimItems(
       case when exists (select from endpoint_fences f where f.endpoint_id = t.endpoint_id)
         then least(fenced_version(t.endpoint_id, t.event_id), coalesce(t.target_version, n.current_version))
         else coalesce(t.target_version, n.current_version) end as version, n.revision,
-      t.match_filter or n.prepares as prepares,
+      -- An item that was shown with an address is looked at once more where its endpoint has another version by now.
+      t.match_filter or n.prepares or coalesce(t.target_version <> n.current_version, false) as prepares,
       false as arrived
     from taken t join endpoints n on n.id = t.endpoint_id
     union all

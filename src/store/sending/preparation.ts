@@ -13,7 +13,18 @@ interface PreparationRow {
   event_types: string[] | null;
   filter: EventFilter | null;
   partner: Partner | null;
+  moved: boolean;
 }
+
+/**
+ * Whether the execution `e` is for another URL, or has other headers, than its endpoint has now (`c`), although a plan has
+ * shown it with those; an item that goes to where it went first is shown with its first version.
+ */
+const MOVED = `select was.url <> c.url or was.sealed_headers is distinct from c.sealed_headers
+       from plans a join operations o on o.id = a.operation_id
+       join endpoint_versions was on was.endpoint_id = e.endpoint_id and was.version = e.target_version
+       where a.operation_id = e.operation_id and e.target_version <> n.current_version
+         and (o.target = 'current' or d.original_version is null)`;
 
 /** The facts, as they are now, that the preparation of claimed executions looks at, by execution; without bodies. */
 export async function loadPreparation(
@@ -21,7 +32,8 @@ export async function loadPreparation(
   executionIds: Id<'execution'>[],
 ): Promise<Map<Id<'execution'>, Omit<Preparable, 'body'>>> {
   const { rows } = await db.query<PreparationRow>(
-    `select e.id, e.match_filter, v.type, c.event_types, c.filter, c.partner
+    `select e.id, e.match_filter, v.type, c.event_types, c.filter, c.partner,
+       coalesce((${MOVED}), false) as moved
      from executions e
      join deliveries d on d.id = e.delivery_id
      join events v on v.id = d.event_id
@@ -36,7 +48,7 @@ export async function loadPreparation(
       {
         eventType: row.type,
         ...(row.match_filter ? { match: present({ eventTypes: row.event_types, filter: row.filter }) } : {}),
-        ...present({ partner: row.partner }),
+        ...present({ partner: row.partner, moved: row.moved ? (true as const) : undefined }),
       },
     ]),
   );

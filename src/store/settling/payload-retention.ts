@@ -1,3 +1,4 @@
+import { PIN_DAYS } from '../../domain/operations/plan.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { onlyRow } from '../db/only-row.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
@@ -28,7 +29,7 @@ interface SweepRow {
 /**
  * Removes payloads of a tenant that are older than its setting, looking at up to `limit` events, oldest first from
  * where the last round stopped. An event with an open execution keeps its payload and is looked at again in later
- * rounds. While another process does the same, there is nothing to do.
+ * rounds; so does one that is within the span of an open plan, for some days past its term. While another process does the same, there is nothing to do.
  */
 export async function expirePayloads(
   db: Transaction,
@@ -72,9 +73,16 @@ export async function expirePayloads(
 async function removeIdle(db: Transaction, tenantId: Id<'tenant'>, eventIds: Id<'event'>[]): Promise<number> {
   if (eventIds.length === 0) return 0;
   const answer = await db.query<{ removed: number }>(
-    `with candidate as materialized (
+    `with pinning as materialized (
+      select p.pin_from, p.pin_to, clock_timestamp() - ${PIN_DAYS} * interval '1 day'
+        - (t.settings->>'payloadRetentionDays')::int * interval '1 day' as keeps_from
+      from plans p join operations o on o.id = p.operation_id and o.closed_at is null
+      join tenants t on t.id = p.tenant_id where p.tenant_id = $1 and p.pin_from is not null
+    ), candidate as materialized (
       select u.id, exists (select from deliveries d join executions e on e.delivery_id = d.id and e.open
-        where d.event_id = u.id and d.replay_of is null) as busy
+        where d.event_id = u.id and d.replay_of is null)
+        or exists (select from pinning p join events v on v.id = u.id
+          where v.accepted_at between p.pin_from and p.pin_to and v.accepted_at > p.keeps_from) as busy
       from unnest($2::uuid[]) as u(id)
     ), gone as (
       delete from payloads p using candidate c

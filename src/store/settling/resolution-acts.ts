@@ -20,6 +20,8 @@ export interface ResolutionAct {
   selection: Resolvable;
   /** The answer, once the act was done. */
   answer?: string;
+  /** It had been begun before. */
+  repeated?: true;
 }
 
 /** The key by which a repeat of an act is known. */
@@ -35,7 +37,7 @@ export interface ResolutionKey {
  */
 export async function beginResolution(
   db: Transaction,
-  act: Omit<ResolutionAct, 'id' | 'answer'> & { actor: string; reason?: string },
+  act: Omit<ResolutionAct, 'id' | 'answer' | 'repeated'> & { actor: string; reason?: string },
   key?: ResolutionKey,
 ): Promise<ResolutionAct | undefined> {
   if (key) {
@@ -56,7 +58,7 @@ export async function beginResolution(
     const [row] = found.rows;
     if (row)
       return row.fingerprint.equals(key.fingerprint)
-        ? { ...act, id: row.id, ...(row.answer === null ? {} : { answer: row.answer }) }
+        ? { ...act, id: row.id, repeated: true, ...(row.answer === null ? {} : { answer: row.answer }) }
         : undefined;
   }
   const made = await db.query<{ id: Id<'resolution'> }>(
@@ -102,12 +104,18 @@ export async function noteResolution(
 }
 
 /** Keeps the answer for repeats; of two that were under way together the first one's answer stays. */
-export async function endResolution(db: Queryable, id: Id<'resolution'>, answer: string): Promise<string> {
-  const { rows } = await db.query<{ answer: string }>(
-    'update resolutions set answer = coalesce(answer, $2) where id = $1 returning answer',
-    [id, answer],
-  );
-  return rows[0]?.answer ?? answer;
+export async function endResolution(
+  db: Queryable,
+  id: Id<'resolution'>,
+  answer: string,
+): Promise<{ answer: string; first: boolean }> {
+  const { rowCount } = await db.query('update resolutions set answer = $2 where id = $1 and answer is null', [
+    id,
+    answer,
+  ]);
+  if (rowCount === 1) return { answer, first: true };
+  const { rows } = await db.query<{ answer: string }>('select answer from resolutions where id = $1', [id]);
+  return { answer: rows[0]?.answer ?? answer, first: false };
 }
 
 /**

@@ -112,16 +112,28 @@ export async function hasAdminKey(db: Queryable): Promise<boolean> {
   return rowCount === 1;
 }
 
-/** Makes this the one admin key of the installation: any other one is revoked, and none is made twice. */
-export async function installAdminKey(db: Queryable, hash: Buffer): Promise<void> {
-  await db.query(
+/**
+ * Makes this the one admin key of the installation: any other one is revoked, and none is made twice. Returns the key
+ * and how many were revoked, or undefined where it was the one already.
+ */
+export async function installAdminKey(
+  db: Queryable,
+  hash: Buffer,
+): Promise<{ id: Id<'key'>; revoked: number } | undefined> {
+  const { rows } = await db.query<{ id: Id<'key'>; revoked: number }>(
     `with others as (
       update api_keys set revoked_at = now() where tenant_id is null and revoked_at is null and key_hash <> $1
+      returning id
+    ), made as (
+      insert into api_keys (name, key_hash, scopes) values ('admin', $1, array['admin'])
+      on conflict (key_hash) do update set revoked_at = null
+        where api_keys.tenant_id is null and api_keys.revoked_at is not null
+      returning id
     )
-    insert into api_keys (name, key_hash, scopes) values ('admin', $1, array['admin'])
-    on conflict (key_hash) do update set revoked_at = null where api_keys.tenant_id is null`,
+    select id, (select count(*)::int from others) as revoked from made`,
     [hash],
   );
+  return rows[0];
 }
 
 interface ApiKeyRow {

@@ -4,6 +4,8 @@ import { problem } from '../../api/problems/problem.ts';
 import { type Route, route } from '../../api/route.ts';
 import { hasScope } from '../../domain/tenancy/scope.ts';
 import { showId } from '../../domain/tenancy/typed-id.ts';
+import { noteAct } from '../../store/audit/entries.ts';
+import { withTransaction } from '../../store/db/pool.ts';
 import { idParams } from '../native/fields.ts';
 import { type DiagnosticsContent, DiagnosticsView } from './diagnostics-schema.ts';
 import { type Guidance, guidanceFor } from './domain/recovery-guide.ts';
@@ -52,11 +54,21 @@ export function diagnosticsRoutes({ pool }: ApiDeps): Route[] {
           standing: await standingFacts(pool, tenant.id, receipt),
         });
         const content = contentOf(receipt, parts, guidance);
-        const previewed = await insertDiagnostics(pool, tenant.id, {
-          receiptId: id,
-          actor: caller.actor,
-          content: JSON.stringify(content),
-          validForMs: PREVIEW_VALID_MS,
+        const previewed = await withTransaction(pool, async (db) => {
+          const made = await insertDiagnostics(db, tenant.id, {
+            receiptId: id,
+            actor: caller.actor,
+            content: JSON.stringify(content),
+            validForMs: PREVIEW_VALID_MS,
+          });
+          await noteAct(db, {
+            tenantId: tenant.id,
+            by: caller,
+            action: 'diagnostics.previewed',
+            target: made.id,
+            detail: { receiptId: showId('receipt', id) },
+          });
+          return made;
         });
         return { status: 201, json: view(previewed, true) };
       },
@@ -72,9 +84,13 @@ export function diagnosticsRoutes({ pool }: ApiDeps): Route[] {
         200: { description: 'They are frozen.', schema: DiagnosticsView },
         ...errorResponses(...BODY_ERRORS),
       },
-      async handler({ params: { id }, tenant }) {
-        const frozen =
-          (await freezeDiagnostics(pool, tenant.id, id)) ?? (await findDiagnostics(pool, tenant.id, id));
+      async handler({ params: { id }, tenant, caller }) {
+        const frozen = await withTransaction(pool, async (db) => {
+          const kept = await freezeDiagnostics(db, tenant.id, id);
+          if (!kept) return findDiagnostics(db, tenant.id, id);
+          await noteAct(db, { tenantId: tenant.id, by: caller, action: 'diagnostics.frozen', target: id });
+          return kept;
+        });
         return frozen ? { status: 200, json: view(frozen, true) } : problem('not_found');
       },
     }),

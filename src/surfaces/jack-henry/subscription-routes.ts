@@ -122,11 +122,9 @@ export function subscriptionRoutes(deps: ApiDeps): Route[] {
         200: { description: 'The subscription, with its secret.', schema: CreatedSubscription },
         ...errorResponses(400, 401, 403, 404, 500),
       },
-      async handler({ body: { name, ...asked }, tenant }) {
-        const made = await createEndpoint(deps, tenant.id, {
-          ...asked,
-          ...(name === undefined ? {} : { handle: name }),
-        });
+      async handler({ body: { name, ...asked }, tenant, caller }) {
+        const endpoint = { ...asked, ...(name === undefined ? {} : { handle: name }) };
+        const made = await createEndpoint(deps, tenant.id, endpoint, caller);
         if (!isProblem(made)) return jsonAnswer({ ...view(made.endpoint), secret: made.secret });
         if (made.problem !== 'handle_taken') return made;
         return problem('handle_taken', {

@@ -7,6 +7,7 @@ import { authorize, type Quota, readPresented } from './ledger-access.ts';
 import { errorReply, isLedgerError, type LedgerError, ledgerErrors } from './ledger-error.ts';
 import { checkEmptyQuery } from './retry-schemas.ts';
 import {
+  BRIDGE_PARAMS,
   BridgeRecord,
   ERROR_RESPONSES,
   LEDGER_HEADERS,
@@ -95,12 +96,7 @@ export function readRoutes(deps: ApiDeps, quota: Quota): Route[] {
       tag: 'Minka',
       access: { of: 'anyone' },
       request: {
-        params: z.strictObject({
-          id: z.string().meta({
-            description: 'Luid or handle (address) of the bridge.',
-            example: '$brg.-0cL_Ii6_QQ57H9N7',
-          }),
-        }),
+        params: BRIDGE_PARAMS,
         query: z.looseObject({}),
       },
       headers: LEDGER_HEADERS,

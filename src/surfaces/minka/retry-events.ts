@@ -10,7 +10,7 @@ import { type Envelope, envelopeFault, type Proof } from './envelope.ts';
 import { type Access, authorize, type Quota, readPresented } from './ledger-access.ts';
 import { errorReply, isLedgerError, type LedgerError, ledgerErrors } from './ledger-error.ts';
 import { checkEmptyQuery, checkEnvelope, checkRetryData, ENVELOPE, type RetryData } from './retry-schemas.ts';
-import { ERROR_RESPONSES, LEDGER_HEADERS } from './route-schemas.ts';
+import { BRIDGE_PARAMS, ERROR_RESPONSES, LEDGER_HEADERS } from './route-schemas.ts';
 import { type Bridge, isOfBridge } from './store/bridges.ts';
 import { systemSigner } from './system-signer.ts';
 
@@ -31,12 +31,7 @@ export function retryEventsRoute(deps: ApiDeps, quota: Quota): Route {
     tag: 'Minka',
     access: { of: 'anyone' },
     request: {
-      params: z.strictObject({
-        id: z.string().meta({
-          description: 'Luid or handle (address) of the bridge.',
-          example: '$brg.-0cL_Ii6_QQ57H9N7',
-        }),
-      }),
+      params: BRIDGE_PARAMS,
       query: z.looseObject({}),
       body: z.unknown().meta({ ...ENVELOPE, description: 'The signed options of the retry.' }),
     },

@@ -228,6 +228,14 @@ export const LEDGER_HEADERS = {
   },
 };
 
+/** The bridge that a path names. */
+export const BRIDGE_PARAMS = z.strictObject({
+  id: z.string().meta({
+    description: 'Luid or handle (address) of the bridge.',
+    example: '$brg.-0cL_Ii6_QQ57H9N7',
+  }),
+});
+
 /** The errors that any route can answer. */
 export const ERROR_RESPONSES: Record<number, RouteResponse> = {
   400: { description: '`api.body-malformed`.', schema: LedgerErrorBody },

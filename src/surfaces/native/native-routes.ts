@@ -3,6 +3,7 @@ import { createTurns } from '../../api/limits/turns.ts';
 import { logActs } from '../../api/log-acts.ts';
 import type { Route } from '../../api/route.ts';
 import { ACTS } from './acts.ts';
+import { auditRoutes } from './audit/audit.ts';
 import { ackRoutes } from './deliveries/acks.ts';
 import { deliveryRoutes } from './deliveries/deliveries.ts';
 import { eventRoutes } from './deliveries/events.ts';
@@ -10,6 +11,8 @@ import { executionRoutes } from './deliveries/executions.ts';
 import { resolutionRoutes } from './deliveries/resolutions.ts';
 import { endpointRoutes } from './endpoints/endpoints.ts';
 import { takeNames } from './names.ts';
+import { planItemRoutes } from './plans/plan-items.ts';
+import { planRoutes } from './plans/plans.ts';
 import { ledgerProofRoutes } from './proof/ledger-proofs.ts';
 import { signingKeyRoutes } from './proof/signing-keys.ts';
 import { ProgressRate } from './retries/progress-rate.ts';
@@ -42,6 +45,8 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...deliveryRoutes(deps, inTurn),
     ...executionRoutes(deps),
     ...ackRoutes(deps),
+    ...planRoutes(deps),
+    ...planItemRoutes(deps),
     ...retryRoutes(deps, rate),
     ...retryControlRoutes(deps, rate),
     ...retryItemRoutes(deps, inTurn),
@@ -49,5 +54,6 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...retryReportRoutes(deps),
     ...ledgerProofRoutes(deps),
     ...acting(signingKeyRoutes(deps)),
+    ...auditRoutes(deps, inTurn),
   ];
 }

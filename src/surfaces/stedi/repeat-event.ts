@@ -9,7 +9,9 @@ import {
   requestFingerprint,
 } from '../../api/requests/idempotency.ts';
 import { type Route, route } from '../../api/route.ts';
-import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { ActBy } from '../../domain/audit/audit-action.ts';
+import { type Id, showId } from '../../domain/tenancy/typed-id.ts';
+import { noteAct } from '../../store/audit/entries.ts';
 import { withTransaction } from '../../store/db/pool.ts';
 import type { Transaction } from '../../store/db/queryable.ts';
 import { lockKey, storeAnswer } from '../../store/operations/idempotency-keys.ts';
@@ -46,11 +48,13 @@ export function repeatEventRoutes(deps: ApiDeps): Route[] {
         200: { description: 'The new event is accepted.', schema: RepeatedEvent },
         ...ERROR_RESPONSES,
       },
-      async handler({ params: { eventId }, header, tenant }) {
+      async handler({ params: { eventId }, header, tenant, caller }) {
         const key = readIdempotencyKey(header('idempotency-key'));
         if (typeof key === 'object') return key;
         const repeated = await withTransaction(deps.pool, (db) =>
-          key === undefined ? repeat(db, tenant.id, eventId) : repeatOnce(db, tenant.id, eventId, key),
+          key === undefined
+            ? repeat(db, tenant.id, eventId, caller)
+            : repeatOnce(db, tenant.id, eventId, caller, key),
         );
         if (isProblem(repeated)) return repeated;
         if (repeated.queued > 0) deps.pokeLiveLane();
@@ -73,9 +77,17 @@ async function repeat(
   db: Transaction,
   tenantId: Id<'tenant'>,
   eventId: Id<'event'>,
+  by: ActBy,
 ): Promise<Repeated | Problem> {
   const repeated = await repeatEvent(db, tenantId, eventId);
   if (repeated.ok) {
+    await noteAct(db, {
+      tenantId,
+      by,
+      action: 'event.repeated',
+      target: eventId,
+      detail: { eventId: showId('event', repeated.eventId), deliveries: repeated.queued },
+    });
     const body: z.input<typeof RepeatedEvent> = { eventId: repeated.eventId };
     return { eventId: repeated.eventId, queued: repeated.queued, json: JSON.stringify(body) };
   }
@@ -90,6 +102,7 @@ async function repeatOnce(
   db: Transaction,
   tenantId: Id<'tenant'>,
   eventId: Id<'event'>,
+  by: ActBy,
   key: string,
 ): Promise<Repeated | Problem> {
   const use = {
@@ -103,7 +116,7 @@ async function repeatOnce(
     return held.fingerprint.equals(use.fingerprint)
       ? { eventId: held.operationId, queued: 0, json: held.body }
       : problem('idempotency_key_reused');
-  const repeated = await repeat(db, tenantId, eventId);
+  const repeated = await repeat(db, tenantId, eventId, by);
   if (isProblem(repeated)) return repeated;
   await storeAnswer(db, use, {
     use: held.use,

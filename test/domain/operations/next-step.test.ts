@@ -49,6 +49,7 @@ const anyFacts: fc.Arbitrary<OperationFacts> = fc
     state: fc.constantFrom(...OPERATION_STATES),
     control: fc.constantFrom('run', 'pause', 'cancel'),
     selected: fc.boolean(),
+    planned: fc.option(fc.boolean(), { nil: undefined }),
     interactive: fc.boolean(),
     counts: anyCounts,
     claimableInMs: fc.option(
@@ -176,6 +177,16 @@ describe('the wait of an operation', () => {
       ms: 200,
       until: 'judged',
     });
+  });
+
+  test('is for a human, once it is planned or awaits approval; before that the plan is made', () => {
+    const waits = { do: 'wait', ms: 9_000, until: 'expiry' };
+    const planned = { state: 'planned', selected: false, expiresInMs: 9_000 } as const;
+    expect(step({ ...planned, planned: false })).toEqual({ do: 'select' });
+    expect(step({ ...planned, planned: true })).toEqual(waits);
+    expect(step({ ...planned, state: 'awaiting_approval' })).toEqual(waits);
+    expect(step({ ...planned, planned: true, control: 'cancel', state: 'closing' })).toEqual({ do: 'close' });
+    expect(step({ ...planned, planned: true, state: 'accepted' })).toEqual({ do: 'select' });
   });
 
   test('is for the executions that it joined, once nothing of its own is left, and they are asked after ever less often', () => {

@@ -7,7 +7,6 @@ import { createTestDatabase, type TestDatabase } from '../../support/store/test-
 
 /** The files that made the schema before they were written by subject, as they were. */
 const EARLIER = new URL('../../fixtures/schema-of-november/', import.meta.url);
-const MIGRATIONS = new URL('../../../migrations/', import.meta.url);
 const databases: TestDatabase[] = [];
 
 afterEach(() => Promise.all(databases.splice(0).map((database) => database.drop())));
@@ -37,6 +36,12 @@ function withoutColumnOrder(dump: string): string {
   );
 }
 
+/** The files that follow those by subject: an adopted database gets them as every other one does. */
+async function filesSinceThen(): Promise<string[]> {
+  const files = await readdir(new URL('../../../migrations/', import.meta.url));
+  return files.filter((file) => /^\d{4}-/.test(file) && file > '0007').sort();
+}
+
 test('a database of the earlier files is taken over with its rows, and is what the files by subject make', async () => {
   const earlier = await emptyDatabase();
   expect(await migrate(earlier.url, { directory: EARLIER })).toMatchObject({ ok: true });
@@ -47,13 +52,9 @@ test('a database of the earlier files is taken over with its rows, and is what t
   expect(await pendingMigrations(earlier.url)).toMatchObject({ ok: false });
   // All of them at once, as replicas start.
   const results = await Promise.all(Array.from({ length: 3 }, () => migrate(earlier.url)));
-  const later = (await readdir(MIGRATIONS)).filter(
-    (name) => /^\d{4}-/.test(name) && name > '0006-surfaces.sql',
-  );
-  // One adopts it; what came later is applied by that one or by another.
-  expect(results.flatMap((result) => (result.ok ? result.applied : [result.problem])).sort()).toEqual(
-    [...later, 'the changes since 0.1.0'].sort(),
-  );
+  const applied = results.flatMap((result) => (result.ok ? result.applied : [result.problem]));
+  // Another process may go on with the files behind.
+  expect(applied.sort()).toEqual([...(await filesSinceThen()), 'the changes since 0.1.0']);
   expect(await pendingMigrations(earlier.url)).toEqual({ ok: true, applied: [] });
   const { rows } = await earlier.pool.query(
     'select t.handle, n.handle as endpoint from tenants t join endpoints n on n.tenant_id = t.id',

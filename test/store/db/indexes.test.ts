@@ -9,6 +9,8 @@ import { LIVE_LANE, type Queryable, type Transaction } from '../../../src/store/
 import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
 import { reopenCoalesced } from '../../../src/store/operations/operation-progress.ts';
 import { loadOperation } from '../../../src/store/operations/operations.ts';
+import { countExcluded, countGone } from '../../../src/store/plans/plan-drift.ts';
+import { planStretch } from '../../../src/store/plans/plan-pages.ts';
 import { listDeliveries } from '../../../src/store/reading/delivery-reads.ts';
 import { countWaitingAt, waitsOfExecutions, withWaits } from '../../../src/store/reading/waits.ts';
 import { freezePage } from '../../../src/store/selection/freeze.ts';
@@ -256,6 +258,32 @@ describe('a page of a selection', () => {
       (db) => freezePage(db, operation, { ...WHOLE, limit: 5_000 }),
       'deliveries_failed_by_endpoint',
     );
+  });
+});
+
+describe('a plan', () => {
+  test('is made, told of, measured and frozen by look-ups for each delivery of its pages', async () => {
+    const operation = await loadOperation(store.pool, operationId);
+    if (!operation) throw new Error('no such operation');
+    const { rows } = await store.pool.query<{ id: Id<'delivery'> }>(
+      'select delivery_id as id from executions where operation_id = $1 limit 5000',
+      [operationId],
+    );
+    const ids = rows.map(({ id }) => id);
+    const planned = { ids, moved: endpointIds };
+    await expectPlan(
+      (db) => planStretch(db, operation, { ...WHOLE, limit: 5_000 }, { items: 0, pages: 0 }),
+      'deliveries_failed_by_endpoint',
+    );
+    await expectPlan(
+      (db) => countGone(db, operation, { ...planned, risks: ids.map(() => 0) }),
+      'deliveries_pkey',
+    );
+    await expectPlan(
+      (db) => countExcluded(db, operationId, { ids, risks: ids.map(() => 0) }),
+      'exclusions_pkey',
+    );
+    await expectPlan((db) => freezePage(db, operation, WHOLE, { only: ids, planned }), 'deliveries_pkey');
   });
 });
 

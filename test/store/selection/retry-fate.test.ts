@@ -216,6 +216,7 @@ interface FateRow {
 async function frozen(
   db: Transaction,
   { asked, selection }: (typeof REQUESTS)[number],
+  moved?: Id<'endpoint'>[],
 ): Promise<Map<string, { became: string; supersedes: boolean; joined: boolean; heldBy: string | null }>> {
   const operation = await loadOperation(
     db,
@@ -223,6 +224,7 @@ async function frozen(
   );
   if (!operation) throw new Error('the operation is not there');
   const { kind, takesOverScheduled, matchesFilters } = asked;
+  const ids = scenes.map(({ deliveryId }) => deliveryId);
   await freezePage(
     db,
     {
@@ -232,7 +234,7 @@ async function frozen(
       options: { takeOverScheduled: takesOverScheduled, matchFilter: matchesFilters },
     },
     WHOLE,
-    { only: scenes.map(({ deliveryId }) => deliveryId) },
+    { only: ids, ...(moved ? { planned: { ids, moved } } : {}) },
   );
   const { rows } = await db.query<FateRow>(
     `select e.delivery_id, 'item' as became, exists (select from executions p where p.id = e.parent_id
@@ -291,4 +293,28 @@ test('for every delivery, holder, endpoint and request the freeze decides as the
     'waits outcome_unknown',
     'will_be_sent undefined',
   ]);
+});
+
+test('of a plan it excludes what would go to another address than was shown, and nothing for having changed', async () => {
+  const endpoints = [...new Set(scenes.map(({ endpointId }) => endpointId))];
+  const explicit = REQUESTS.filter(({ selection }) => 'deliveryIds' in selection);
+  for (const request of explicit)
+    for (const moved of [[], endpoints]) {
+      const client = await store.pool.connect();
+      try {
+        await client.query('begin');
+        const became = await frozen(client as unknown as Transaction, request, moved);
+        for (const { deliveryId, facts } of scenes) {
+          const told = { ...facts, changedSince: false, addressMoved: moved.length > 0 };
+          const reason = exclusionOf(retryFate(told, request.asked), request.asked);
+          expect({ ...told, became: became.get(deliveryId)?.became }).toEqual({
+            ...told,
+            became: reason ?? 'item',
+          });
+        }
+        await client.query('rollback');
+      } finally {
+        client.release();
+      }
+    }
 });

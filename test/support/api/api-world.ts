@@ -18,6 +18,7 @@ export type TenantThings = {
   endpointId: string;
   delivery: SeededDelivery;
   operationId: string;
+  planId: string;
 };
 
 /** An API in which two tenants have the same things. */
@@ -95,6 +96,10 @@ export function bodyFor(
         options: { ratePerSecond: 5 },
         reason: 'a test',
       };
+    case 'post /api/v1/retries/plans':
+      return { select: { filter: { eventTypes: ['nobody.asks'] } }, reason: 'a test' };
+    case 'post /api/v1/retries/plans/{id}/execute':
+      return { planHash: 'f'.repeat(64) };
     case 'post /api/v1/retries/{id}/rate':
       return { ratePerSecond: 5 };
     default:
@@ -126,6 +131,9 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
     'exclusions',
     'idempotency_keys',
     'operation_controls',
+    'plans',
+    'plan_pages',
+    'plan_endpoints',
     'resolutions',
     'resolved_executions',
     'signing_keys',
@@ -135,6 +143,9 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
     'closure_reports',
     'late_changes',
     'report_addenda',
+    'audit_entries',
+    'audit_heads',
+    'audit_checkpoints',
   ];
   const { rows } = await database.pool.query(
     `select ${tables.map((table) => `(select count(*)::int from ${table}) as ${table}`).join(', ')},
@@ -158,6 +169,7 @@ function idFor(path: string, things: TenantThings): string {
   if (path.includes('/events/')) return things.delivery.eventId;
   if (path.includes('/deliveries/')) return things.delivery.deliveryId;
   if (path.includes('/executions/')) return things.delivery.executionId;
+  if (path.includes('/plans/')) return things.planId;
   return things.operationId;
 }
 
@@ -187,6 +199,10 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
     body: { select: { deliveryIds: [delivery.deliveryId] } },
   });
   if (operation.status !== 202) throw new Error(operation.text);
+  const plan = await api.call('POST', '/api/v1/retries/plans', {
+    key,
+    body: { select: { deliveryIds: [delivery.deliveryId] } },
+  });
   return {
     tenantId: tenant.body.id,
     handle,
@@ -199,6 +215,7 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
     endpointId,
     delivery,
     operationId: operation.body.id,
+    planId: plan.body.id,
   };
 }
 

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { ApiDeps } from '../../../src/api/api-deps.ts';
 import { hashApiKey, makeApiKey } from '../../../src/api/authentication/api-key.ts';
 import { openApiDocument } from '../../../src/api/documents/openapi.ts';
+import { listen } from '../../../src/api/listen.ts';
 import { apiRoutes, createApi } from '../../../src/api/server.ts';
 import type { Scope } from '../../../src/domain/tenancy/scope.ts';
 import { ID_PREFIXES, type Id, readId } from '../../../src/domain/tenancy/typed-id.ts';
@@ -67,6 +66,7 @@ const ALL_SCOPES: Scope[] = [
   'write:events',
   'read:deliveries',
   'write:deliveries',
+  'read:audit',
 ];
 
 /** Names that resolve without a network: `*.example` to a public address, everything else to nothing. */
@@ -104,8 +104,8 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
     ...overrides,
   };
   const check = createResponseCheck(openApiDocument(apiRoutes(deps, SURFACES), deps.version));
-  const server = await listen(createApi(deps, SURFACES));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const server = await listen(createApi(deps, SURFACES), '127.0.0.1', 0);
+  const url = `http://127.0.0.1:${server.port}`;
   const adminKey = makeApiKey();
   await installAdminKey(database.pool, hashApiKey(adminKey));
 
@@ -174,8 +174,7 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
     },
     async close() {
       shutdown.abort();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await server.close(0);
       await database.drop();
     },
   };
@@ -197,11 +196,4 @@ function uuidOf(shown: string): Id<never> {
   const uuid = kind && readId(kind, shown);
   if (!uuid) throw new Error(`not an id: ${shown}`);
   return anyId(uuid);
-}
-
-function listen(app: ReturnType<typeof createApi>): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = app.listen(0, '127.0.0.1', () => resolve(server));
-    server.once('error', reject);
-  });
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
+import { eventually } from '../eventually.ts';
 import { signAck } from '../receivers/acknowledge.ts';
 import { type Entry, entry, filled, present, type Send, withKey } from './asked.ts';
 import { anyTime, optional, textAmong } from './awkward.ts';
@@ -28,6 +29,7 @@ const newEvent = fc.record(
 );
 
 const RETRIES = '/api/v1/retries';
+const PLANS = `${RETRIES}/plans`;
 
 /** An operation of before; or one of its own that lies in the future, and that was paused where that is asked for. */
 async function steered(
@@ -72,6 +74,44 @@ export function controls(send: Send): Record<string, Entry> {
         path: `${RETRIES}/${await steered(n, world, send, { paused: false })}/rate`,
         body: { [earlier ? 'perSecond' : 'ratePerSecond']: limit },
       }),
+    ),
+  };
+}
+
+/** Makes a plan and looks at it until it is made; its id and hash. */
+async function planOf(
+  body: unknown,
+  { engine: { client }, tenant: { key } }: World,
+  send: Send,
+): Promise<{ id: string; planHash: string }> {
+  let id = 'pln_01k9z3e5hbe7r9qk2m4n6p8r0s';
+  await send({
+    path: PLANS,
+    body,
+    accepted: (plan) => {
+      id = plan.id;
+    },
+  });
+  let planHash = 'f'.repeat(64);
+  await eventually('the plan is made', async () => {
+    const { status, body: plan } = await client.call('GET', `${PLANS}/${id}?wait=5`, { key });
+    planHash = plan.planHash ?? planHash;
+    return status === 404 || plan.planHash !== null;
+  });
+  return { id, planHash };
+}
+
+/** Plans, and executes what was planned. */
+export function planRequests(send: Send): Record<string, Entry> {
+  return {
+    [PLANS]: entry(12, retryBody, (of, world) => ({ path: PLANS, body: of(world) })),
+    [`${PLANS}/{id}/execute`]: entry(
+      12,
+      fc.tuple(retryBody, optional(fc.constantFrom(0, 5, 100))),
+      async ([of, maxDriftPercent], world) => {
+        const { id, planHash } = await planOf(of(world), world, send);
+        return { path: `${PLANS}/${id}/execute`, body: present({ planHash, maxDriftPercent }) };
+      },
     ),
   };
 }

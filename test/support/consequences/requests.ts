@@ -2,7 +2,7 @@ import type { Entry, Send } from './asked.ts';
 import { FLOWRELAY, flowRelay } from './flowrelay-requests.ts';
 import { JACK_HENRY, JACK_HENRY_ENTRIES } from './jack-henry-requests.ts';
 import { MINKA } from './minka-requests.ts';
-import { controls, NATIVE } from './native-requests.ts';
+import { controls, NATIVE, planRequests } from './native-requests.ts';
 import { stedi } from './stedi-requests.ts';
 import { ZEN_MESH } from './zen-mesh-requests.ts';
 
@@ -11,6 +11,7 @@ export function startingRequests(send: Send): Record<string, Entry> {
   return {
     ...NATIVE,
     ...controls(send),
+    ...planRequests(send),
     ...ZEN_MESH,
     ...MINKA,
     ...JACK_HENRY_ENTRIES,

@@ -114,6 +114,8 @@ export async function startReceiver(
 
   const server =
     options.tls === undefined ? http.createServer(onRequest) : https.createServer(options.tls, onRequest);
+  // A busy machine closes an idle connection later than it says, in the middle of the next request.
+  server.keepAliveTimeout = 60_000;
   server.on('connection', (socket: Socket) => {
     connections += 1;
     sockets.add(socket);

@@ -1,13 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import type { ClosureReport } from '../../../src/domain/operations/operation.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
+import type { ClosingContext } from '../../../src/operations/close-operation.ts';
 import { endHashed, freezeAndMaybeEnd } from '../../../src/proof/end-operation.ts';
 import { hashNextLines } from '../../../src/proof/hash-ledger.ts';
 import { ReportSigner } from '../../../src/proof/report-signer.ts';
 import { createSealer } from '../../../src/sealing/sealing.ts';
+import { LiveTraffic } from '../../../src/sending/live-traffic.ts';
 import { type Pool, withTransaction } from '../../../src/store/db/pool.ts';
 import type { FreezeRefused } from '../../../src/store/operations/closing.ts';
 import { loadOperation } from '../../../src/store/operations/operations.ts';
+
+import { quietContext } from '../engine/quiet-context.ts';
 
 const SEALER = createSealer(randomBytes(32));
 
@@ -17,6 +21,11 @@ type Closing = { linesOfChunk?: number; signer?: ReportSigner };
 /** A signer as a worker has one: it has opened no key yet. */
 export function newSigner(sealer = SEALER): ReportSigner {
   return new ReportSigner(sealer);
+}
+
+/** What closing takes in a worker, where nobody listens. */
+export function closingContext(pool: Pool): ClosingContext {
+  return { sending: { ...quietContext(pool), liveTraffic: new LiveTraffic() }, signer: newSigner() };
 }
 
 /** Closes an operation by the steps of an activity, each in its transaction, or says why that is not to be done yet. */

@@ -102,6 +102,8 @@ export class World {
       delete from deliveries; delete from payloads; delete from event_identities; delete from event_resends;
       delete from events;
       delete from endpoint_pacing; delete from endpoint_versions; delete from endpoints;
+      alter table audit_entries disable trigger keep_entry; delete from audit_entries;
+      alter table audit_entries enable trigger keep_entry;
       delete from tenant_counters; delete from tenants`);
     const tenant = await store.newTenant();
     const endpointIds = [

@@ -147,7 +147,8 @@ test('Do not include raw payloads, endpoint secrets, auth headers, HMAC values, 
     `select (select json_agg(r)::text from rejections r) as rejections,
       (select json_agg(r)::text from receipt_replays r) as replays,
       (select json_agg(r)::text from receipt_diagnostics r) as diagnostics,
-      (select json_agg(o)::text from operations o) as operations`,
+      (select json_agg(o)::text from operations o) as operations,
+      (select json_agg(a)::text from audit_entries a) as audit`,
   );
   for (const [table, text] of Object.entries(rows[0] as Record<string, string>))
     shown.set(`table ${table}`, text);

@@ -46,6 +46,7 @@ const NOT_READY: Record<string, string> = {
   endpoint_disabled: 'The endpoint was disabled',
   endpoint_deleted: 'The endpoint was deleted',
   no_longer_matches: 'The endpoint no longer wanted it',
+  endpoint_changed: 'The endpoint was moved to another address',
   resent: 'It was not handed off',
 };
 

@@ -1,5 +1,6 @@
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { RecoveryDeps } from '../../../operations/recovery-deps.ts';
+import { noteAct } from '../../../store/audit/entries.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
 import { confirmReplay, lockReplay } from '../store/receipt-replays.ts';
 import {
@@ -29,6 +30,13 @@ export async function confirmReceiptReplay(
     if (replay.duplicateRisk && !duplicateRisk) return refuse({ reason: 'duplicate_risk_not_confirmed' });
     const confirmed = await confirmReplay(db, tenant.id, replayId, duplicateRisk);
     if (!confirmed) throw new Error('a replay that is held was changed by somebody else');
+    await noteAct(db, {
+      tenantId: tenant.id,
+      by: caller,
+      action: 'receipt_replay.confirmed',
+      target: replayId,
+      detail: { duplicateRiskConfirmed: duplicateRisk },
+    });
     return { ok: true, replay: confirmed, repeated: false };
   });
 }

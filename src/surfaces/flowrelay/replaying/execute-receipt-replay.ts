@@ -1,7 +1,9 @@
+import type { ActBy } from '../../../domain/audit/audit-action.ts';
 import type { Selection } from '../../../domain/operations/selection.ts';
 import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
 import { type AcceptedItem, acceptOperation } from '../../../operations/accept-operation.ts';
 import type { RecoveryDeps } from '../../../operations/recovery-deps.ts';
+import { noteAct } from '../../../store/audit/entries.ts';
 import type { Transaction } from '../../../store/db/queryable.ts';
 import { noteResolution } from '../../../store/settling/resolution-acts.ts';
 import { resolveUnknown } from '../../../store/settling/resolutions.ts';
@@ -44,7 +46,7 @@ export async function executeReceiptReplay(
       before: async (db) => {
         const replay = await lockReplay(db, tenant.id, replayId);
         if (replay?.state === 'executed') return 'executed_meanwhile';
-        return replay && beforeExecution(db, tenant.id, replay, caller.actor);
+        return replay && beforeExecution(db, tenant.id, replay, caller);
       },
       after: async (db, { operationId, items }) => {
         if (!sendsEach(found, items))
@@ -56,6 +58,13 @@ export async function executeReceiptReplay(
           };
         if (!(await markExecuted(db, tenant.id, replayId, operationId)))
           throw new Error('a replay that is held was changed by somebody else');
+        await noteAct(db, {
+          tenantId: tenant.id,
+          by: caller,
+          action: 'receipt_replay.executed',
+          target: replayId,
+          detail: { operationId: showId('operation', operationId) },
+        });
         return undefined;
       },
       render: ({ operation }) => ({ operationId: operation.id }),
@@ -101,7 +110,7 @@ async function beforeExecution(
   db: Transaction,
   tenantId: Id<'tenant'>,
   replay: ReceiptReplay,
-  actor: string,
+  by: ActBy,
 ): Promise<ReplayRefusal | undefined> {
   await holdTargets(db, tenantId, {
     eventId: replay.eventId,
@@ -109,22 +118,32 @@ async function beforeExecution(
   });
   if (replay.state !== 'confirmed') return { reason: 'not_confirmed' };
   await lockReplayUsage(db, tenantId);
-  const stale = await staleness(db, tenantId, replay, actor, { mustBeReady: true });
+  const stale = await staleness(db, tenantId, replay, by.actor, { mustBeReady: true });
   if (stale) return stale;
   // The confirmation is the operator's word on an unknown outcome; nothing may refuse after this.
-  for (const { deliveryId } of replay.targets)
-    if (deliveryId !== undefined) {
-      const resolved = await resolveUnknown(db, tenantId, deliveryId, 'failed');
-      if (resolved)
-        await noteResolution(db, {
-          tenantId,
-          deliveryId,
-          executionId: resolved.executionId,
-          outcome: 'failed',
-          actor,
-          reason: `replay ${showId('receiptReplay', replay.id)} was confirmed`,
-        });
-    }
+  for (const { deliveryId } of replay.targets) {
+    if (deliveryId === undefined) continue;
+    const resolved = await resolveUnknown(db, tenantId, deliveryId, 'failed');
+    if (!resolved) continue;
+    const { executionId } = resolved;
+    const replayId = showId('receiptReplay', replay.id);
+    const outcome = 'failed';
+    await noteResolution(db, {
+      tenantId,
+      deliveryId,
+      executionId,
+      outcome,
+      actor: by.actor,
+      reason: `replay ${replayId} was confirmed`,
+    });
+    await noteAct(db, {
+      tenantId,
+      by,
+      action: 'delivery.resolved',
+      target: deliveryId,
+      detail: { outcome, executionId: showId('execution', executionId), replayId },
+    });
+  }
   return undefined;
 }
 

@@ -1,5 +1,6 @@
-import type { Id } from '../../../domain/tenancy/typed-id.ts';
+import { alias, type Id, showId } from '../../../domain/tenancy/typed-id.ts';
 import type { RecoveryDeps } from '../../../operations/recovery-deps.ts';
+import { noteAct } from '../../../store/audit/entries.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import { insertReplay, type ReceiptReplay, replayByKey } from '../store/receipt-replays.ts';
@@ -50,7 +51,21 @@ export async function previewReceiptReplay(
       preview: render(planned),
       validForMs: PREVIEW_VALID_MS,
     });
-    if (replay) return { ok: true, replay, repeated: false };
+    if (replay) {
+      await noteAct(db, {
+        tenantId: tenant.id,
+        by: caller,
+        action: 'receipt_replay.previewed',
+        target: replay.id,
+        detail: {
+          receiptId: showId('receipt', alias('receipt', asked.eventId)),
+          kind: replay.kind,
+          targets: replay.targets.length,
+          duplicateRisk: replay.duplicateRisk,
+        },
+      });
+      return { ok: true, replay, repeated: false };
+    }
     // Somebody else used the key between the two statements.
     const raced = await replayByKey(db, tenant.id, keyHash);
     return raced

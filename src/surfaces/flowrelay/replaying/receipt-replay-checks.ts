@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { ActBy } from '../../../domain/audit/audit-action.ts';
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import type { ReplayRefusal } from '../domain/replay-refusal.ts';
@@ -8,7 +9,7 @@ import { planReceiptReplay } from './plan-receipt-replay.ts';
 /** Who replays, and under which key from the preview to the execution. */
 export interface ReplayCaller {
   tenant: { id: Id<'tenant'>; handle: string };
-  caller: { actor: string; keyId?: Id<'key'> };
+  caller: ActBy;
   key: string;
 }
 

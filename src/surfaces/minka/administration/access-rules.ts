@@ -2,7 +2,10 @@ import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { isProblem, problem } from '../../../api/problems/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
+import { namesOf } from '../../../domain/audit/audit-entry.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { noteAct } from '../../../store/audit/entries.ts';
+import { withTransaction } from '../../../store/db/pool.ts';
 import { idParams, shownId, shownTime, textField } from '../../native/fields.ts';
 import { ownerNamed } from '../../native/owner.ts';
 import { idCursor, pageFrom, pageOf, pageParameters } from '../../native/page.ts';
@@ -135,7 +138,18 @@ export function accessRuleRoutes({ pool }: ApiDeps): Route[] {
       async handler({ body: { tenantId, ...rule }, caller, tenant }) {
         const owner = await ownerNamed(pool, tenantId, caller, tenant);
         if (isProblem(owner)) return owner;
-        const made = await insertAccessRule(pool, owner.id, rule as AccessRule);
+        const made = await withTransaction(pool, async (db) => {
+          const kept = await insertAccessRule(db, owner.id, rule as AccessRule);
+          if (kept)
+            await noteAct(db, {
+              tenantId: owner.id,
+              by: caller,
+              action: 'access_rule.made',
+              target: kept.id,
+              detail: { action: rule.action, members: namesOf(rule) },
+            });
+          return kept;
+        });
         return made
           ? { status: 201, body: { ...view(made), tenantId: showId('tenant', owner.id) } }
           : problem('state_conflict', { detail: `A tenant has at most ${MAX_ACCESS_RULES} rules.` });
@@ -167,8 +181,13 @@ export function accessRuleRoutes({ pool }: ApiDeps): Route[] {
       access: { of: 'tenant', scope: 'write:keys' },
       request: { params: idParams('accessRule', 'Id of the rule.') },
       responses: { 204: { description: 'It is removed.' } },
-      async handler({ params: { id }, tenant }) {
-        return (await deleteAccessRule(pool, tenant.id, id)) ? { status: 204 } : problem('not_found');
+      async handler({ params: { id }, tenant, caller }) {
+        const removed = await withTransaction(pool, async (db) => {
+          if (!(await deleteAccessRule(db, tenant.id, id))) return false;
+          await noteAct(db, { tenantId: tenant.id, by: caller, action: 'access_rule.removed', target: id });
+          return true;
+        });
+        return removed ? { status: 204 } : problem('not_found');
       },
     }),
   ];

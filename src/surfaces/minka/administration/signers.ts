@@ -6,6 +6,8 @@ import { isProblem, type Problem, problem } from '../../../api/problems/problem.
 import { type Route, route } from '../../../api/route.ts';
 import { SIGNER_PROOFS, type SignerProof } from '../../../domain/tenancy/signer-proof.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { noteAct } from '../../../store/audit/entries.ts';
+import { withTransaction } from '../../../store/db/pool.ts';
 import { idParams, shownId, shownTime } from '../../native/fields.ts';
 import { ownerNamed } from '../../native/owner.ts';
 import { idCursor, pageFrom, pageOf, pageParameters } from '../../native/page.ts';
@@ -156,7 +158,18 @@ export function signerRoutes({ pool, sealer }: ApiDeps): Route[] {
           publicKey: Buffer.from(body.public, 'base64'),
           provedBy,
         };
-        const made = (await insertSigner(pool, signer)) ?? (await proveSigner(pool, signer));
+        const made = await withTransaction(pool, async (db) => {
+          const kept = (await insertSigner(db, signer)) ?? (await proveSigner(db, signer));
+          if (kept)
+            await noteAct(db, {
+              tenantId: owner.id,
+              by: caller,
+              action: 'signer.made',
+              target: kept.id,
+              detail: { provedBy },
+            });
+          return kept;
+        });
         if (!made)
           return problem('handle_taken', {
             detail: 'The tenant has a signer with this handle or this key.',
@@ -191,8 +204,13 @@ export function signerRoutes({ pool, sealer }: ApiDeps): Route[] {
       access: { of: 'tenant', scope: 'write:keys' },
       request: { params: idParams('signer', 'Id of the signer.') },
       responses: { 204: { description: 'It is removed.' } },
-      async handler({ params: { id }, tenant }) {
-        return (await deleteSigner(pool, tenant.id, id)) ? { status: 204 } : problem('not_found');
+      async handler({ params: { id }, tenant, caller }) {
+        const removed = await withTransaction(pool, async (db) => {
+          if (!(await deleteSigner(db, tenant.id, id))) return false;
+          await noteAct(db, { tenantId: tenant.id, by: caller, action: 'signer.removed', target: id });
+          return true;
+        });
+        return removed ? { status: 204 } : problem('not_found');
       },
     }),
   ];

@@ -10,6 +10,8 @@ import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { MAX_EVENTS_PER_CALL } from '../../../ingest/create-ingest.ts';
 import type { IncomingEvent } from '../../../ingest/matched-event.ts';
 import type { AcceptedEvent } from '../../../ingest/write-calls.ts';
+import { noteAct } from '../../../store/audit/entries.ts';
+import { withTransaction } from '../../../store/db/pool.ts';
 import { insertRejection } from '../../../store/ingest/rejections.ts';
 import { deliveriesOfEvent, findEvent, findPayload } from '../../../store/reading/event-reads.ts';
 import { erasePayload } from '../../../store/settling/payload-retention.ts';
@@ -150,8 +152,13 @@ export function eventRoutes(deps: ApiDeps): Route[] {
       request: { params: nameParams('event', 'Id of the event, ours or yours.') },
       responses: { 204: { description: 'It is gone, now or since earlier.' } },
       problems: ['state_conflict'],
-      async handler({ params: { id }, tenant }) {
-        return (await erasePayload(deps.pool, tenant.id, id)) ? { status: 204 } : problem('not_found');
+      async handler({ params: { id }, tenant, caller }) {
+        const erased = await withTransaction(deps.pool, async (db) => {
+          if (!(await erasePayload(db, tenant.id, id))) return false;
+          await noteAct(db, { tenantId: tenant.id, by: caller, action: 'event.payload_erased', target: id });
+          return true;
+        });
+        return erased ? { status: 204 } : problem('not_found');
       },
     }),
   ];

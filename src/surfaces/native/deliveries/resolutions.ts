@@ -131,7 +131,7 @@ export function resolutionRoutes(deps: ApiDeps): Route[] {
         'idempotency_key_reused',
         'unknown_ids',
       ],
-      async handler({ body, rawBody, rawParams, header, tenant, caller, requestId }) {
+      async handler({ body, rawBody, rawParams, header, tenant, caller }) {
         const key = readIdempotencyKey(header('idempotency-key'));
         if (typeof key === 'object') return key;
         if (key === undefined && body.select.filter)
@@ -147,7 +147,7 @@ export function resolutionRoutes(deps: ApiDeps): Route[] {
           selection: selectionOf(select) as Resolvable,
           outcome: body.outcome,
           reason: body.reason,
-          by: { actor: caller.actor, requestId },
+          by: caller,
           ...(key === undefined
             ? {}
             : {
@@ -187,8 +187,8 @@ export function resolutionRoutes(deps: ApiDeps): Route[] {
       request: { params: idParams('delivery', 'Id of the delivery.'), body: Resolution },
       responses: { 200: { description: 'It is settled.', schema: Resolved } },
       problems: ['state_conflict'],
-      async handler({ params: { id }, body, tenant, caller: { actor }, requestId }) {
-        const by = { actor, requestId, reason: body.reason };
+      async handler({ params: { id }, body, tenant, caller }) {
+        const by = { ...caller, reason: body.reason };
         const result = await resolveDelivery(deps, tenant.id, id, body.outcome, by);
         if (result.ok)
           return {

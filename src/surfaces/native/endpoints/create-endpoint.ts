@@ -1,10 +1,13 @@
 import type { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { type Problem, problem } from '../../../api/problems/problem.ts';
+import type { ActBy } from '../../../domain/audit/audit-action.ts';
+import { namesOf } from '../../../domain/audit/audit-entry.ts';
 import type { Endpoint } from '../../../domain/endpoints/endpoint.ts';
 import { type Id, newId } from '../../../domain/tenancy/typed-id.ts';
 import { generateSecret } from '../../../outbound/signature.ts';
 import { endpointSecretContext } from '../../../sealing/sealing-contexts.ts';
+import { noteAct } from '../../../store/audit/entries.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
 import { fenceEarlierEvents } from '../../../store/tenancy/endpoint-fences.ts';
 import { insertEndpointSecret } from '../../../store/tenancy/endpoint-secrets.ts';
@@ -25,6 +28,7 @@ export async function createEndpoint(
   { pool, sealer, guard, presets }: Pick<ApiDeps, 'pool' | 'sealer' | 'guard' | 'presets'>,
   tenantId: Id<'tenant'>,
   { handle, secret = generateSecret(), ...asked }: z.output<typeof NewEndpoint>,
+  by: ActBy,
   /** Whether events that were accepted before it may be matched to it afresh. */
   { takesEarlier }: { takesEarlier: boolean } = { takesEarlier: true },
 ): Promise<{ endpoint: Endpoint; secret: string } | Problem> {
@@ -43,6 +47,13 @@ export async function createEndpoint(
     await insertEndpointVersion(db, tenantId, id, 1, config);
     if (!takesEarlier) await fenceEarlierEvents(db, id, undefined);
     await insertEndpointSecret(db, id, sealer.seal(secret, endpointSecretContext(id)));
+    await noteAct(db, {
+      tenantId,
+      by,
+      action: 'endpoint.made',
+      target: id,
+      detail: { version: 1, members: namesOf(asked) },
+    });
     return findEndpoint(db, tenantId, id);
   });
   return endpoint

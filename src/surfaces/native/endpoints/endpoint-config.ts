@@ -186,7 +186,8 @@ export function endpointView(sealer: Sealer, endpoint: Endpoint): z.input<typeof
   };
 }
 
-function headerNames(sealer: Sealer, { id, config }: Endpoint): string[] {
+/** The names of an endpoint's custom headers. */
+export function headerNames(sealer: Sealer, { id, config }: Pick<Endpoint, 'id' | 'config'>): string[] {
   if (config.sealedHeaders === undefined) return [];
   const opened = sealer.open(config.sealedHeaders, endpointHeadersContext(id)).toString('utf8');
   return Object.keys(JSON.parse(opened) as Record<string, string>);

@@ -3,6 +3,7 @@ import type { ApiDeps } from '../../../api/api-deps.ts';
 import { isProblem, type Problem, problem } from '../../../api/problems/problem.ts';
 import type { Reply } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
+import { namesOf } from '../../../domain/audit/audit-entry.ts';
 import type { Endpoint } from '../../../domain/endpoints/endpoint.ts';
 import { movesDeliveries } from '../../../domain/endpoints/new-origin.ts';
 import { hasScope } from '../../../domain/tenancy/scope.ts';
@@ -11,6 +12,7 @@ import { rotateSecret } from '../../../operations/rotate-secret.ts';
 import { deleteEndpoint, disableEndpoint, enableEndpoint } from '../../../operations/switch-endpoint.ts';
 import { generateSecret } from '../../../outbound/signature.ts';
 import { endpointSecretContext } from '../../../sealing/sealing-contexts.ts';
+import { noteAct } from '../../../store/audit/entries.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
 import { countWaitingAt } from '../../../store/reading/waits.ts';
 import { forgetProtection } from '../../../store/sending/endpoint-health.ts';
@@ -83,7 +85,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       responses: { 201: { description: 'The endpoint, with its secret.', schema: CreatedEndpoint } },
       problems: ['endpoint_url_refused', 'handle_taken'],
       async handler({ body, tenant, caller }) {
-        const made = await createEndpoint({ pool, sealer, guard, presets }, tenant.id, body, {
+        const made = await createEndpoint({ pool, sealer, guard, presets }, tenant.id, body, caller, {
           takesEarlier: hasScope(caller.scopes, 'write:endpoints'),
         });
         if (isProblem(made)) return made;
@@ -156,6 +158,13 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
           if (!(await advanceVersion(db, tenant.id, id, version + 1)))
             throw new Error('an endpoint that is held was changed by somebody else');
           if (before.config.protect && !config.protect) await forgetProtection(db, id);
+          await noteAct(db, {
+            tenantId: tenant.id,
+            by: caller,
+            action: 'endpoint.changed',
+            target: id,
+            detail: { version: version + 1, members: namesOf(body) },
+          });
           return findEndpoint(db, tenant.id, id);
         });
         if (changed === undefined) return goneOrDeleted(tenant.id, id);
@@ -174,7 +183,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       problems: ['state_conflict'],
       async handler({ params: { id }, tenant, caller }) {
         const from = caller.grant ? (['disabled'] as const) : (['enabled', 'disabled'] as const);
-        if (await deleteEndpoint(deps, tenant.id, id, from)) return { status: 204 };
+        if (await deleteEndpoint(deps, tenant.id, id, from, caller)) return { status: 204 };
         const endpoint = await findEndpoint(pool, tenant.id, id);
         if (!endpoint) return problem('not_found');
         if (endpoint.state === 'deleted') return { status: 204 };
@@ -193,8 +202,8 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       request: { params },
       responses: { 200: { description: 'The endpoint.', schema: EndpointDetails } },
       problems: ['state_conflict'],
-      async handler({ params: { id }, tenant }) {
-        return (await enableEndpoint(deps, tenant.id, id))
+      async handler({ params: { id }, tenant, caller }) {
+        return (await enableEndpoint(deps, tenant.id, id, caller))
           ? show(tenant.id, id)
           : goneOrDeleted(tenant.id, id);
       },
@@ -214,8 +223,8 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
         },
       },
       problems: ['state_conflict'],
-      async handler({ params: { id }, tenant }) {
-        const waiting = await disableEndpoint(deps, tenant.id, id);
+      async handler({ params: { id }, tenant, caller }) {
+        const waiting = await disableEndpoint(deps, tenant.id, id, caller);
         const endpoint = waiting && (await findEndpoint(pool, tenant.id, id));
         if (!waiting || !endpoint) return goneOrDeleted(tenant.id, id);
         return {
@@ -254,11 +263,11 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       bodyOptional: true,
       responses: { 200: { description: 'The new secret, shown once.', schema: RotatedSecret } },
       problems: ['state_conflict'],
-      async handler({ params: { id }, body, tenant }) {
+      async handler({ params: { id }, body, tenant, caller }) {
         const secret = body.secret ?? generateSecret();
         const sealed = sealer.seal(secret, endpointSecretContext(id));
         const oldValidForMs = body.oldValidForMs ?? OLD_SECRET_VALID_MS;
-        const rotated = await rotateSecret({ pool }, tenant.id, id, { sealed, oldValidForMs });
+        const rotated = await rotateSecret({ pool }, tenant.id, id, { sealed, oldValidForMs }, caller);
         if (!rotated) return goneOrDeleted(tenant.id, id);
         const { oldValidUntil } = rotated;
         return { status: 200, body: { secret, previousValidUntil: oldValidUntil?.toISOString() ?? null } };

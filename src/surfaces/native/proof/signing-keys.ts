@@ -4,8 +4,10 @@ import { problem } from '../../../api/problems/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { ReportSigner } from '../../../proof/report-signer.ts';
+import { noteAct } from '../../../store/audit/entries.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
 import { listSigningKeys, revokeSigningKey, type SigningKey } from '../../../store/proof/signing-keys.ts';
+import { PLATFORM_TENANT } from '../../../store/tenancy/tenants.ts';
 import { idParams, shownId, shownTime } from '../fields.ts';
 
 const Jwk = z
@@ -35,6 +37,9 @@ const KeyView = z
   .strictObject({ id: shownId('signingKey', 'The key.'), jwk: Jwk })
   .meta({ id: 'SigningKey', description: 'A key that reports are signed with.' });
 
+/** They are no tenant's. */
+const OF_THE_PLATFORM = { tenantId: PLATFORM_TENANT.id };
+
 /** The keys of the installation that reports are signed with: published, rotated and revoked. */
 export function signingKeyRoutes({ pool, sealer }: ApiDeps): Route[] {
   const signer = new ReportSigner(sealer);
@@ -59,10 +64,19 @@ export function signingKeyRoutes({ pool, sealer }: ApiDeps): Route[] {
       description:
         'Makes a key and retires the one before, whose private part is forgotten. Reports that it signed stay valid.',
       responses: { 201: { description: 'The new key.', schema: KeyView } },
-      handler: async () => ({
-        status: 201,
-        body: view(await withTransaction(pool, (tx) => signer.rotate(tx))),
-      }),
+      async handler({ caller }) {
+        const made = await withTransaction(pool, async (tx) => {
+          const key = await signer.rotate(tx);
+          await noteAct(tx, {
+            ...OF_THE_PLATFORM,
+            by: caller,
+            action: 'signing_key.rotated',
+            target: key.id,
+          });
+          return key;
+        });
+        return { status: 201, body: view(made) };
+      },
     }),
     route({
       ...keep,
@@ -73,8 +87,13 @@ export function signingKeyRoutes({ pool, sealer }: ApiDeps): Route[] {
         'For a key whose private part may be known to others. Nothing is signed with it any more; the next report makes a new one. The key set shows when it was revoked.',
       request: { params: idParams('signingKey', 'Id of the key.') },
       responses: { 200: { description: 'It is revoked, now or since earlier.', schema: KeyView } },
-      async handler({ params: { id } }) {
-        const revoked = await withTransaction(pool, (tx) => revokeSigningKey(tx, id));
+      async handler({ params: { id }, caller }) {
+        const revoked = await withTransaction(pool, async (tx) => {
+          const key = await revokeSigningKey(tx, id);
+          if (key)
+            await noteAct(tx, { ...OF_THE_PLATFORM, by: caller, action: 'signing_key.revoked', target: id });
+          return key;
+        });
         return revoked ? { status: 200, body: view(revoked) } : problem('not_found');
       },
     }),

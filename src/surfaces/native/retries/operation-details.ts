@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Operation, OperationBreakdown } from '../../../domain/operations/operation.ts';
+import type { Plan } from '../../../domain/operations/plan.ts';
 import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
@@ -9,7 +10,9 @@ import {
   controlsOf,
   type OperationControl,
 } from '../../../store/operations/operation-controls.ts';
+import { findPlan } from '../../../store/plans/plans.ts';
 import { shownId, shownTime } from '../fields.ts';
+import { PlanSummary, planSummary } from '../plans/plan-view.ts';
 import { HaltView, haltView } from './operation-view.ts';
 
 /** An operation of more items than this is broken down when it closes, for that reads every one of them. */
@@ -75,6 +78,17 @@ export const OPERATION_DETAILS = {
     )
     .nullable()
     .meta({ description: 'Why items are not delivered, the largest 100 groups; null like `endpoints`.' }),
+  plan: z
+    .strictObject({
+      id: shownId('plan', 'The plan.'),
+      items: items('Deliveries that it showed, whether it was executed or not.'),
+      planHash: PlanSummary.shape.planHash,
+      itemsDigest: PlanSummary.shape.itemsDigest,
+      executedAt: PlanSummary.shape.executedAt,
+      drift: PlanSummary.shape.drift,
+    })
+    .nullable()
+    .meta({ description: 'The plan that it was, or still is; null where it was started without one.' }),
 };
 
 const Details = z.strictObject(OPERATION_DETAILS);
@@ -94,7 +108,14 @@ export async function operationDetails(
     controls: controls.map(controlView),
     halts: controls.flatMap(({ halt, at }) => (halt ? [haltView({ ...halt, at: at.toISOString() })] : [])),
     ...breakdownView(breakdown),
+    plan: planOf(operation, await findPlan(db, operation.tenantId, operation.id)),
   };
+}
+
+function planOf(operation: Operation, plan: Plan | undefined): z.input<typeof Details>['plan'] {
+  if (!plan) return null;
+  const { id, count, planHash, itemsDigest, executedAt, drift } = planSummary(operation, plan);
+  return { id, items: count.items, planHash, itemsDigest, executedAt, drift };
 }
 
 function controlView({

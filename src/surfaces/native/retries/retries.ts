@@ -1,38 +1,23 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { isProblem, problem } from '../../../api/problems/problem.ts';
-import {
-  IDEMPOTENCY_KEEP_MS,
-  idempotencyScope,
-  readIdempotencyKey,
-  requestFingerprint,
-} from '../../../api/requests/idempotency.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Operation } from '../../../domain/operations/operation.ts';
 import { OPERATION_STATES } from '../../../domain/operations/operation-state.ts';
-import { acceptOperation } from '../../../operations/accept-operation.ts';
 import { findOperation, listOperations } from '../../../store/operations/operations.ts';
 import { withWaits } from '../../../store/reading/waits.ts';
-import { type UnknownInFilter, unknownInFilter } from '../../../store/selection/known-ids.ts';
 import { idParams, shownTime } from '../fields.ts';
-import { unknownNames } from '../names.ts';
 import { idCursor, listParameter, pageFrom, pageOf, pageParameters } from '../page.ts';
+import { acceptPlan, PLAN_PROBLEMS } from '../plans/accept-plan.ts';
+import { PlanSummary } from '../plans/plan-view.ts';
+import { acceptRetry } from './accept-retry.ts';
 import { AcceptedItemView, acceptedItemView } from './item-view.ts';
 import { OPERATION_DETAILS, operationDetails } from './operation-details.ts';
 import { OperationSummary, OperationView, operationSummary, operationView } from './operation-view.ts';
 import type { ProgressRate } from './progress-rate.ts';
-import {
-  needsKey,
-  optionsOf,
-  pointersInFilter,
-  pointersOf,
-  RetryRequest,
-  selectionOf,
-  withoutNames,
-} from './retry-request.ts';
+import { RetryRequest } from './retry-request.ts';
 
 const PATH = '/api/v1/retries';
-const SURFACE = 'native';
 
 const AcceptedOperation = OperationView.omit({ waitingFor: true })
   .extend({
@@ -61,7 +46,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
       path: PATH,
       summary: 'Retry or replay deliveries',
       description:
-        'Starts one operation for any selection. The answer is durable: where Temporal is away, the operation begins when Temporal is back. A delivery that is being retried elsewhere is joined, not sent twice.',
+        'Starts one operation for any selection. The answer is durable: where Temporal is away, the operation begins when Temporal is back. A delivery that is being retried elsewhere is joined, not sent twice. With `dryRun: true` nothing is sent: the answer is a plan, which can be looked at, and executed, for 15 minutes.',
       request: { body: RetryRequest },
       headers: {
         'Idempotency-Key': {
@@ -71,6 +56,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
         },
       },
       responses: {
+        201: { description: 'With `dryRun`: the plan, which is being made.', schema: PlanSummary },
         202: {
           description: 'It is accepted.',
           schema: AcceptedOperation,
@@ -79,70 +65,17 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
           },
         },
       },
-      problems: [
-        'idempotency_key_required',
-        'idempotency_key_invalid',
-        'idempotency_key_reused',
-        'unknown_ids',
-      ],
-      async handler({ body, rawBody, rawParams, header, tenant, caller }) {
-        const key = readIdempotencyKey(header('idempotency-key'));
-        if (typeof key === 'object') return key;
-        if (key === undefined && needsKey(body.select))
-          return problem('idempotency_key_required', {
-            errors: [
-              { parameter: 'Idempotency-Key', code: 'required', message: 'This header is required here.' },
-            ],
-          });
-        const select = await withoutNames(pool, tenant.id, body.select);
-        if (isProblem(select)) return select;
-        const selection = selectionOf(select);
-        const result = await acceptOperation<UnknownInFilter[]>(deps, {
-          tenant,
-          surface: SURFACE,
-          kind: body.mode,
-          target: body.target,
-          selection,
-          options: optionsOf(body),
-          caller,
-          async before(db) {
-            if (!('filter' in selection)) return undefined;
-            const unknown = await unknownInFilter(db, tenant.id, selection.filter);
-            return unknown.length === 0 ? undefined : unknown;
-          },
-          ...(body.reason === undefined ? {} : { reason: body.reason }),
-          ...(body.ticket === undefined ? {} : { ticket: body.ticket }),
-          ...(key === undefined
-            ? {}
-            : {
-                idempotency: {
-                  scope: idempotencyScope(tenant.id, SURFACE, `POST ${PATH}`),
-                  key,
-                  fingerprint: requestFingerprint({
-                    method: 'POST',
-                    routeTemplate: PATH,
-                    params: rawParams,
-                    body: rawBody,
-                  }),
-                  keep: { ms: IDEMPOTENCY_KEEP_MS },
-                },
-              }),
+      problems: ['idempotency_key_required', ...PLAN_PROBLEMS],
+      async handler(call) {
+        if (call.body.dryRun) return acceptPlan(deps, call, 'dry_run');
+        const accepted = await acceptRetry(deps, call, {
           render: ({ operation, items, idempotencyExpiresAt }) => ({
             ...acceptedView(operation),
             ...(items ? { items: items.map(acceptedItemView) } : {}),
             ...(idempotencyExpiresAt ? { idempotencyExpiresAt: idempotencyExpiresAt.toISOString() } : {}),
           }),
         });
-        if (result.ok)
-          return {
-            status: 202,
-            json: result.body,
-            headers: result.replayed ? { 'idempotency-replayed': 'true' } : {},
-          };
-        if (result.code === 'idempotency_key_reused') return problem('idempotency_key_reused');
-        const pointers =
-          result.code === 'refused' ? pointersInFilter(body, result.refusal) : pointersOf(body, result.ids);
-        return unknownNames(pointers.map((pointer) => ({ pointer })));
+        return isProblem(accepted) ? accepted : { status: 202, ...accepted };
       },
     }),
     route({

@@ -1,11 +1,15 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
+import { refusedScope } from '../../../api/authentication/authentication.ts';
 import type { Caller, TenantRef } from '../../../api/authentication/caller.ts';
 import { type Problem, problem } from '../../../api/problems/problem.ts';
 import type { Reply } from '../../../api/reply.ts';
-import { type Call, type Route, route } from '../../../api/route.ts';
+import { type Route, route } from '../../../api/route.ts';
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { type ControlCommand, controlOperation } from '../../../operations/control-operation.ts';
+import type { Queryable } from '../../../store/db/queryable.ts';
+import { findOperation } from '../../../store/operations/operations.ts';
+import { findPlan } from '../../../store/plans/plans.ts';
 import { withWaits } from '../../../store/reading/waits.ts';
 import { idParams } from '../fields.ts';
 import { OperationView, operationView } from './operation-view.ts';
@@ -42,7 +46,28 @@ const RateChange = z
   })
   .meta({ id: 'RateChange' });
 
-type ControlCall = Pick<Call, 'requestId'> & {
+/** Who may only recover by plans steers the plans that are their own. */
+async function refusedControl(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  operationId: Id<'operation'>,
+  caller: Caller,
+): Promise<Problem | undefined> {
+  const refusal = refusedScope(caller, 'write:deliveries');
+  if (!refusal) return undefined;
+  const operation = await findOperation(db, tenantId, operationId);
+  if (!operation) return problem('not_found');
+  const isOwn = operation.requestedBy === caller.actor && (await findPlan(db, tenantId, operationId));
+  return isOwn
+    ? undefined
+    : {
+        ...refusal,
+        detail:
+          'With the scope `recover:plans` one steers the plans that one has made: this is none of them.',
+      };
+}
+
+type ControlCall = {
   params: { id: Id<'operation'> };
   tenant: TenantRef;
   caller: Caller;
@@ -53,7 +78,10 @@ const params = idParams('operation', 'Id of the operation.');
 
 /** Steers operations: each command is committed first, and then followed within a second. */
 export function retryControlRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
-  const write = { tag: 'Retries', access: { of: 'tenant', scope: 'write:deliveries' } } as const;
+  const write = {
+    tag: 'Retries',
+    access: { of: 'tenant', scope: 'write:deliveries', part: 'recover:plans' },
+  } as const;
   return [
     ...CONTROLS.map(({ verb, summary }) =>
       route({
@@ -84,10 +112,12 @@ export function retryControlRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
   ];
 
   async function control(
-    { params: { id }, tenant, caller: { actor }, requestId }: ControlCall,
+    { params: { id }, tenant, caller }: ControlCall,
     command: ControlCommand,
   ): Promise<Reply | Problem> {
-    const result = await controlOperation(deps, tenant.id, id, command, { actor, requestId });
+    const refused = await refusedControl(deps.pool, tenant.id, id, caller);
+    if (refused) return refused;
+    const result = await controlOperation(deps, tenant.id, id, command, caller);
     if (result.ok) {
       const [operation = result.operation] = await withWaits(deps.pool, [result.operation]);
       return {

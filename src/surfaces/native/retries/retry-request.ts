@@ -193,6 +193,10 @@ export const RetryRequest = z
       'endpoint was down from 02:00 to 05:00',
     ).optional(),
     ticket: textField(255, 'Where this is tracked.', 'OPS-42').optional(),
+    dryRun: z.boolean().optional().meta({
+      description: 'Nothing is sent: it becomes a plan that can be executed for 15 minutes.',
+      example: false,
+    }),
   })
   .superRefine(refuseContradictions)
   .refine(({ mode, options }) => mode === 'replay' || options.includeResent !== true, {

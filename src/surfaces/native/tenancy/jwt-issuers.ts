@@ -6,12 +6,15 @@ import { type Route, route } from '../../../api/route.ts';
 import { hasScope, SCOPES } from '../../../domain/tenancy/scope.ts';
 import { newId, showId } from '../../../domain/tenancy/typed-id.ts';
 import { jwtIssuerSecretContext } from '../../../sealing/sealing-contexts.ts';
+import { noteAct } from '../../../store/audit/entries.ts';
+import { withTransaction } from '../../../store/db/pool.ts';
 import {
   insertJwtIssuer,
   type JwtIssuer,
   listJwtIssuers,
   revokeJwtIssuer,
 } from '../../../store/tenancy/jwt-issuers.ts';
+import { PLATFORM_TENANT } from '../../../store/tenancy/tenants.ts';
 import { idParams, shownId, shownTime } from '../fields.ts';
 import { ownerNamed } from '../owner.ts';
 import { idCursor, pageFrom, pageOf, pageParameters } from '../page.ts';
@@ -76,7 +79,7 @@ export function jwtIssuerRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
         if (keys && !keys.ok) return problem('invalid_request', { errors: keys.errors });
         const id = newId('jwtIssuer');
         const generated = randomBytes(32).toString('base64url');
-        const registered = await insertJwtIssuer(pool, {
+        const issuer = {
           id,
           name: body.name,
           issuer: body.issuer,
@@ -90,6 +93,22 @@ export function jwtIssuerRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
           ...(url ? { jwksUrl: url.url.href } : {}),
           byInstallation: caller.tenant === undefined,
           ...(owner ? { tenant: owner } : {}),
+        };
+        const registered = await withTransaction(pool, async (db) => {
+          const inserted = await insertJwtIssuer(db, issuer);
+          if (inserted)
+            await noteAct(db, {
+              tenantId: (owner ?? PLATFORM_TENANT).id,
+              by: caller,
+              action: 'jwt_issuer.made',
+              target: id,
+              detail: {
+                algorithm: issuer.algorithm,
+                scopes: issuer.scopes,
+                byInstallation: issuer.byInstallation,
+              },
+            });
+          return inserted;
         });
         if (!registered)
           return problem('state_conflict', {
@@ -125,8 +144,14 @@ export function jwtIssuerRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
       summary: 'Revoke an issuer of tokens, at once',
       request: { params: idParams('jwtIssuer', 'Id of the issuer.') },
       responses: { 204: { description: 'It is revoked, now or since earlier: its tokens are refused.' } },
-      async handler({ params: { id }, tenant }) {
-        return (await revokeJwtIssuer(pool, tenant?.id, id)) ? { status: 204 } : problem('not_found');
+      async handler({ params: { id }, tenant, caller }) {
+        const tenantId = (tenant ?? PLATFORM_TENANT).id;
+        const revoked = await withTransaction(pool, async (db) => {
+          if (!(await revokeJwtIssuer(db, tenant?.id, id))) return false;
+          await noteAct(db, { tenantId, by: caller, action: 'jwt_issuer.revoked', target: id });
+          return true;
+        });
+        return revoked ? { status: 204 } : problem('not_found');
       },
     }),
   ];

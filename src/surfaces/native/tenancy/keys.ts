@@ -6,6 +6,8 @@ import { type Route, route } from '../../../api/route.ts';
 import { GRANT_SCOPES, GRANTS } from '../../../domain/tenancy/grant.ts';
 import { hasScope, SCOPES, TENANT_SCOPES } from '../../../domain/tenancy/scope.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { noteAct } from '../../../store/audit/entries.ts';
+import { withTransaction } from '../../../store/db/pool.ts';
 import { type ApiKey, insertApiKey, listApiKeys, revokeApiKey } from '../../../store/tenancy/api-keys.ts';
 import { idParams, shownId, shownTime, textField, timeField } from '../fields.ts';
 import { ownerNamed } from '../owner.ts';
@@ -101,13 +103,24 @@ export function keyRoutes({ pool }: ApiDeps): Route[] {
             detail: `A key cannot grant \`${beyond}\`, which it does not have.`,
           });
         const key = makeApiKey();
-        const made = await insertApiKey(pool, {
-          tenantId: owner.id,
-          name: body.name,
-          hash: hashApiKey(key),
-          scopes,
-          grant: body.grant,
-          expiresAt: body.expiresAt === undefined ? undefined : new Date(body.expiresAt),
+        const made = await withTransaction(pool, async (db) => {
+          const inserted = await insertApiKey(db, {
+            tenantId: owner.id,
+            name: body.name,
+            hash: hashApiKey(key),
+            scopes,
+            grant: body.grant,
+            expiresAt: body.expiresAt === undefined ? undefined : new Date(body.expiresAt),
+          });
+          if (inserted)
+            await noteAct(db, {
+              tenantId: owner.id,
+              by: caller,
+              action: 'key.made',
+              target: inserted.id,
+              detail: { scopes: inserted.scopes, grant: body.grant, expiresAt: body.expiresAt },
+            });
+          return inserted;
         });
         if (!made)
           return problem('invalid_request', {
@@ -142,8 +155,13 @@ export function keyRoutes({ pool }: ApiDeps): Route[] {
       access: { of: 'tenant', scope: 'write:keys' },
       request: { params: idParams('key', 'Id of the key.') },
       responses: { 204: { description: 'It is revoked, now or since earlier.' } },
-      async handler({ params: { id }, tenant }) {
-        return (await revokeApiKey(pool, tenant.id, id)) ? { status: 204 } : problem('not_found');
+      async handler({ params: { id }, tenant, caller }) {
+        const revoked = await withTransaction(pool, async (db) => {
+          if (!(await revokeApiKey(db, tenant.id, id))) return false;
+          await noteAct(db, { tenantId: tenant.id, by: caller, action: 'key.revoked', target: id });
+          return true;
+        });
+        return revoked ? { status: 204 } : problem('not_found');
       },
     }),
   ];

@@ -2,7 +2,10 @@ import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { isProblem, problem } from '../../../api/problems/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
+import { namesOf } from '../../../domain/audit/audit-entry.ts';
 import { readId, showId } from '../../../domain/tenancy/typed-id.ts';
+import { noteAct } from '../../../store/audit/entries.ts';
+import { withTransaction } from '../../../store/db/pool.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
 import {
   findTenant,
@@ -95,8 +98,19 @@ export function tenantRoutes({ pool }: ApiDeps): Route[] {
       },
       responses: { 201: { description: 'The tenant.', schema: TenantView } },
       problems: ['handle_taken'],
-      async handler({ body }) {
-        const tenant = await insertTenant(pool, body as Parameters<typeof insertTenant>[1]);
+      async handler({ body, caller }) {
+        const tenant = await withTransaction(pool, async (db) => {
+          const made = await insertTenant(db, body as Parameters<typeof insertTenant>[1]);
+          if (made)
+            await noteAct(db, {
+              tenantId: made.id,
+              by: caller,
+              action: 'tenant.made',
+              target: made.id,
+              detail: { plan: body.plan, settings: body.settings },
+            });
+          return made;
+        });
         if (!tenant)
           return problem('handle_taken', {
             errors: [{ pointer: '#/handle', code: 'taken', message: 'This handle is taken.' }],
@@ -158,9 +172,20 @@ export function tenantRoutes({ pool }: ApiDeps): Route[] {
           }),
       },
       responses: { 200: { description: 'The tenant.', schema: TenantView } },
-      async handler({ params: { id }, body }) {
-        const found = await tenantNamed(pool, id);
-        const tenant = found && (await updateTenant(pool, found.id, body));
+      async handler({ params: { id }, body, caller }) {
+        const tenant = await withTransaction(pool, async (db) => {
+          const found = await tenantNamed(db, id);
+          const changed = found && (await updateTenant(db, found.id, body));
+          if (changed)
+            await noteAct(db, {
+              tenantId: changed.id,
+              by: caller,
+              action: 'tenant.changed',
+              target: changed.id,
+              detail: { members: namesOf(body), plan: body.plan, settings: body.settings },
+            });
+          return changed;
+        });
         return tenant ? { status: 200, body: view(tenant) } : problem('not_found');
       },
     }),

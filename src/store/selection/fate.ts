@@ -1,0 +1,79 @@
+import type { Operation } from '../../domain/operations/operation.ts';
+import { isExplicit, isSingle } from '../../domain/operations/selection.ts';
+
+/*
+ * The fate of each delivery of a page, in SQL: the facts (`seen`) and the decision, by the rules of `retryFate` in their
+ * order. A freeze makes items and exclusions of it, a plan only shows it.
+ */
+
+/** The facts that decide each delivery of `page`, a row each; with it those `columns` of the page. */
+export function seenSql(columns: string[] = []): string {
+  return `select ${columns.map((column) => `page.${column}, `).join('')}d.id, d.tenant_id, d.endpoint_id, d.event_id, d.state, d.state_changed_at, d.original_version,
+        d.resent_by, d.accepted_at, d.last_attempt_at,
+        tip.id as tip_id, tip.state as tip_state, tip.reason as tip_reason, coalesce(tip.open, false) as tip_open,
+        tip.attempts as tip_attempts,
+        holder.id as holder_id, holder.control as holder_control, holder.state as holder_state,
+        (select c.state from canaries c where c.operation_id = holder.id and c.endpoint_id = d.endpoint_id) as holder_canary,
+        (select n.state from endpoints n where n.id = d.endpoint_id) as endpoint_state
+      -- Lateral with a limit: one look-up each, whatever the planner thinks of the size of the tables.
+      from page cross join lateral (select x.* from deliveries x where x.id = page.id limit 1) d
+      left join lateral (
+        select e.id, e.state, e.reason, e.open, e.attempts, e.operation_id from executions e
+        where e.delivery_id = d.id and (e.keeps_slot or e.parent_id is null)
+          and not exists (select from executions c where c.parent_id = e.id and c.keeps_slot)
+        order by e.id desc limit 1
+      ) tip on true
+      -- An execution that a closed operation left unknown and that was resolved to be sent again is the live lane's.
+      left join operations holder on holder.id = tip.operation_id and tip.open and holder.report is null`;
+}
+
+/** The operation that decides, as the decision needs it. */
+export type Deciding = Pick<Operation, 'kind' | 'selection' | 'options'>;
+
+/** What is different about a decision; each is a condition on `s`, a row of the facts. */
+export interface DecidedBy {
+  /** It changed since it was selected; by default since the watermark of `op`, for what a filter selected. */
+  changed?: string;
+  /** Its endpoint has another address than it was shown with. */
+  moved?: string;
+}
+
+/** Whether an operation takes over what stopped operations hold. */
+const takesStopped = ({ selection, options }: Deciding): boolean =>
+  options.takeOverScheduled === true || isSingle(selection);
+
+/** The condition that an operation that was stopped holds the open execution of `s`. */
+export const HELD = `(s.holder_control = 'pause' or s.holder_state = 'halted' or s.holder_canary = 'held')`;
+
+/** The decision on `s`; `op` is the placeholder of the operation's id. */
+export function decisionSql(operation: Deciding, op: string, { changed, moved }: DecidedBy = {}): string {
+  const { kind, selection, options } = operation;
+  const { takeOverScheduled: takesOver = false, matchFilter } = options;
+  const takesResent = kind === 'replay' && options.includeResent === true;
+  const changedSince =
+    changed ?? (isExplicit(selection) ? undefined : 's.state_changed_at > (select watermark from op)');
+  const decision = `case
+        -- Look-ups by delivery and event alone, here and below: EXISTS may be hashed, and the operation may be looked
+        -- up first: each page would then read all items that it has already, or the payloads of every event there is.
+        when (select x.delivery_id from exclusions x where x.operation_id = ${op} and x.delivery_id = s.id) is not null
+          or ${op} = any (array(select x.operation_id from executions x where x.delivery_id = s.id)) then 'mine'
+        when s.state = 'delivered' and ${kind === 'retry'} then 'already_delivered'
+        when s.tip_state = 'sending' then 'coalesced'
+        when s.tip_state = 'unknown' then 'outcome_unknown'
+        when not s.tip_open and s.tip_reason = 'suppressed_duplicate' then ${
+          // Where filters run again, so does the search for a first event: it gets a child that says the same.
+          matchFilter ? `'repeat'` : `'suppressed_duplicate'`
+        }
+        ${takesResent ? '' : `when not s.tip_open and s.resent_by is not null then 'resent'`}
+        ${changedSince === undefined ? '' : `when not s.tip_open and ${changedSince} then 'changed_since'`}
+        when (select b.event_id from payloads b where b.event_id = s.event_id) is null then 'payload_expired'
+        when s.endpoint_state <> 'enabled' then 'endpoint_' || s.endpoint_state
+        when not s.tip_open then 'new'
+        when s.holder_control = 'cancel' or s.holder_state = 'closing' then 'take'
+        when ${HELD}
+          then ${takesStopped(operation) ? `'take'` : `'held'`}
+        else ${takesOver ? `'take'` : `'coalesced'`} end`;
+  if (moved === undefined) return decision;
+  return `(select case when f.fate in ('new', 'take') and ${moved} then 'endpoint_changed' else f.fate end
+        from (select ${decision} as fate) f)`;
+}

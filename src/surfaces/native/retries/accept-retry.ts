@@ -1,0 +1,94 @@
+import type { z } from 'zod';
+import type { ApiDeps } from '../../../api/api-deps.ts';
+import { isProblem, type Problem, problem } from '../../../api/problems/problem.ts';
+import {
+  IDEMPOTENCY_KEEP_MS,
+  idempotencyScope,
+  readIdempotencyKey,
+  requestFingerprint,
+} from '../../../api/requests/idempotency.ts';
+import type { Call } from '../../../api/route.ts';
+import type { PlanOrigin } from '../../../domain/operations/plan.ts';
+import { type AcceptRequest, acceptOperation } from '../../../operations/accept-operation.ts';
+import { type UnknownInFilter, unknownInFilter } from '../../../store/selection/known-ids.ts';
+import { unknownNames } from '../names.ts';
+import {
+  needsKey,
+  optionsOf,
+  pointersInFilter,
+  pointersOf,
+  type RetryRequest,
+  selectionOf,
+  withoutNames,
+} from './retry-request.ts';
+
+const SURFACE = 'native';
+
+/** A call with the body of a retry. */
+export type RetryCall = Pick<Call, 'rawBody' | 'rawParams' | 'header'> & {
+  body: Omit<z.output<typeof RetryRequest>, 'dryRun'>;
+  tenant: AcceptRequest['tenant'];
+  caller: AcceptRequest['caller'];
+};
+
+/** The answer to a retry that was accepted; `path` is that of the route, to which an idempotency key belongs. */
+export async function acceptRetry(
+  deps: ApiDeps,
+  { body, rawBody, rawParams, header, tenant, caller }: RetryCall,
+  {
+    path = '/api/v1/retries',
+    plan,
+    render,
+  }: { path?: string; plan?: PlanOrigin; render: AcceptRequest['render'] },
+): Promise<{ json: string; headers: Record<string, string> } | Problem> {
+  const { pool } = deps;
+  const key = readIdempotencyKey(header('idempotency-key'));
+  if (typeof key === 'object') return key;
+  // A plan sends nothing: two of them do no harm.
+  if (key === undefined && plan === undefined && needsKey(body.select))
+    return problem('idempotency_key_required', {
+      errors: [{ parameter: 'Idempotency-Key', code: 'required', message: 'This header is required here.' }],
+    });
+  const select = await withoutNames(pool, tenant.id, body.select);
+  if (isProblem(select)) return select;
+  const selection = selectionOf(select);
+  const result = await acceptOperation<UnknownInFilter[]>(deps, {
+    tenant,
+    surface: SURFACE,
+    kind: body.mode,
+    target: body.target,
+    selection,
+    options: optionsOf(body),
+    caller,
+    async before(db) {
+      if (!('filter' in selection)) return undefined;
+      const unknown = await unknownInFilter(db, tenant.id, selection.filter);
+      return unknown.length === 0 ? undefined : unknown;
+    },
+    ...(plan === undefined ? {} : { plan }),
+    ...(body.reason === undefined ? {} : { reason: body.reason }),
+    ...(body.ticket === undefined ? {} : { ticket: body.ticket }),
+    ...(key === undefined
+      ? {}
+      : {
+          idempotency: {
+            scope: idempotencyScope(tenant.id, SURFACE, `POST ${path}`),
+            key,
+            fingerprint: requestFingerprint({
+              method: 'POST',
+              routeTemplate: path,
+              params: rawParams,
+              body: rawBody,
+            }),
+            keep: { ms: IDEMPOTENCY_KEEP_MS },
+          },
+        }),
+    render,
+  });
+  if (result.ok)
+    return { json: result.body, headers: result.replayed ? { 'idempotency-replayed': 'true' } : {} };
+  if (result.code === 'idempotency_key_reused') return problem('idempotency_key_reused');
+  const pointers =
+    result.code === 'refused' ? pointersInFilter(body, result.refusal) : pointersOf(body, result.ids);
+  return unknownNames(pointers.map((pointer) => ({ pointer })));
+}
