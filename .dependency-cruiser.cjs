@@ -17,9 +17,14 @@ const MAY_IMPORT = {
     types: ['config'],
   },
   ingest: { values: ['domain', 'store', 'telemetry'], types: ['config'] },
+  // The steps that close an operation with a signed report, and what is told of it later.
+  proof: {
+    values: ['domain', 'sealing', 'store', 'telemetry'],
+    types: ['loops'],
+  },
   // The loops of an operation send by slices.
   operations: {
-    values: ['domain', 'loops', 'sending', 'store', 'temporal', 'telemetry'],
+    values: ['domain', 'loops', 'sending', 'proof', 'store', 'temporal', 'telemetry'],
     types: ['config'],
   },
   activities: {
@@ -36,6 +41,7 @@ const MAY_IMPORT = {
       'outbound',
       'ingest',
       'operations',
+      'proof',
       'temporal',
       'telemetry',
     ],
@@ -51,6 +57,7 @@ const MAY_IMPORT = {
       'outbound',
       'ingest',
       'operations',
+      'proof',
       'temporal',
       'telemetry',
       'api',
@@ -68,6 +75,7 @@ const MAY_IMPORT = {
       'sending',
       'ingest',
       'operations',
+      'proof',
       'activities',
       'temporal',
       'telemetry',

@@ -17,6 +17,7 @@ import { naiveCases } from './scenarios/naive.ts';
 import { neighbours } from './scenarios/neighbours.ts';
 import { plan } from './scenarios/plan.ts';
 import { rawCases } from './scenarios/raw.ts';
+import { report as closureReport } from './scenarios/report.ts';
 import { select } from './scenarios/select.ts';
 import { single } from './scenarios/single.ts';
 import { workers } from './scenarios/workers.ts';
@@ -35,6 +36,7 @@ const OTHERS: Record<string, (bench: Bench) => Promise<void>> = {
   memory,
   neighbours,
   workers,
+  report: closureReport,
   plan,
   select,
 };

@@ -30,6 +30,7 @@ const SECTIONS: [title: string, figures: RegExp][] = [
   ['Latencies (milliseconds)', /^(wireMs|deliveredMs|acceptedMs)\./],
   ['CPU (microseconds a delivery)', /^cpuUs\./],
   ['Peak memory (MiB)', /^(peakMiB\.|workerPeakMiB$)/],
+  ['Ledger (bytes a line)', /^bytesPerLine$/],
   ['Temporal', /^(historyEvents|historyEventsPerThousand|actionsPerThousand)$/],
   ['Workers', /^(kills|added|claimedAtKills|twice|takenByWorker\..*)$/],
   ['Sockets of the worker', /^(peakSockets|hung)$/],

@@ -44,6 +44,8 @@ CREATE OR REPLACE FUNCTION public.account_updated_executions()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
+declare
+  frozen_ones uuid[];
 begin
   with moved as materialized (
     select n.operation_id, o.state as from_state, n.state as to_state, count(*) as items
@@ -58,7 +60,7 @@ begin
     select operation_id, from_state as state, -items as items from checked
     union all
     select operation_id, to_state, items from checked
-  ), delta as (
+  ), delta as materialized (
     select operation_id,
       coalesce(sum(items) filter (where state = 'queued'), 0) as queued,
       coalesce(sum(items) filter (where state = 'scheduled'), 0) as scheduled,
@@ -75,14 +77,35 @@ begin
     select c.operation_id from operation_counts c
     where c.operation_id in (select operation_id from delta where operation_id is not null) and not c.frozen
     order by c.operation_id for update
+  ), counted as (
+    update operation_counts c set
+      queued = c.queued + d.queued, scheduled = c.scheduled + d.scheduled, sending = c.sending + d.sending,
+      unknown = c.unknown + d.unknown, delivered = c.delivered + d.delivered, failed = c.failed + d.failed,
+      ignored = c.ignored + d.ignored, cancelled = c.cancelled + d.cancelled, superseded = c.superseded + d.superseded
+    from delta d join locked l on l.operation_id = d.operation_id
+    where c.operation_id = d.operation_id
   )
-  update operation_counts c set
-    queued = c.queued + d.queued, scheduled = c.scheduled + d.scheduled, sending = c.sending + d.sending,
-    unknown = c.unknown + d.unknown, delivered = c.delivered + d.delivered, failed = c.failed + d.failed,
-    ignored = c.ignored + d.ignored, cancelled = c.cancelled + d.cancelled, superseded = c.superseded + d.superseded
-  from delta d join locked l on l.operation_id = d.operation_id
+  select array_agg(d.operation_id) into frozen_ones from delta d
   -- The last condition makes every plan check first, also one that finds no operation and would look no further.
-  where c.operation_id = d.operation_id and (select count(*) from checked) >= 0;
+  where d.operation_id is not null and d.operation_id not in (select operation_id from locked)
+    and (select count(*) from checked) >= 0;
+  if frozen_ones is null then return null; end if;
+
+  insert into frozen_items (operation_id, execution_id, state, reason, attempts, due_at, may_have_arrived, finished_at)
+  select o.operation_id, o.id, o.state, o.reason, o.attempts, o.due_at, o.may_have_arrived, o.finished_at
+  from old_rows o join new_rows n on n.id = o.id
+  where o.operation_id = any(frozen_ones) and o.state <> n.state
+    and exists (select from report_drafts d where d.operation_id = o.operation_id)
+  on conflict do nothing;
+
+  insert into late_changes (operation_id, execution_id, delivery_id, from_state, to_state)
+  select o.operation_id, o.id, o.delivery_id, o.state, n.state
+  from old_rows o join new_rows n on n.id = o.id
+  where o.operation_id = any(frozen_ones) and o.state <> n.state
+    and (exists (select from report_drafts d where d.operation_id = o.operation_id)
+      or exists (select from closure_reports r where r.operation_id = o.operation_id))
+  order by o.operation_id, o.id
+  on conflict (operation_id, execution_id) do update set to_state = excluded.to_state, at = excluded.at;
   return null;
 end $function$;
 
@@ -226,6 +249,14 @@ CREATE OR REPLACE FUNCTION public.operation_may_become(from_state text, to_state
  IMMUTABLE PARALLEL SAFE
 RETURN CASE from_state WHEN 'planned'::text THEN (to_state = ANY (ARRAY['awaiting_approval'::text, 'accepted'::text, 'halted'::text, 'closing'::text, 'cancelled'::text])) WHEN 'awaiting_approval'::text THEN (to_state = ANY (ARRAY['accepted'::text, 'halted'::text, 'closing'::text, 'cancelled'::text])) WHEN 'accepted'::text THEN (to_state = ANY (ARRAY['planned'::text, 'selecting'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'selecting'::text THEN (to_state = ANY (ARRAY['planned'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text])) WHEN 'running'::text THEN (to_state = ANY (ARRAY['paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'paused'::text THEN (to_state = ANY (ARRAY['selecting'::text, 'running'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'halted'::text THEN (to_state = ANY (ARRAY['planned'::text, 'selecting'::text, 'running'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'closing'::text THEN (to_state = ANY (ARRAY['halted'::text, 'cancelled'::text])) ELSE false END;
 
+CREATE OR REPLACE FUNCTION public.refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception 'a row of % is never changed', tg_table_name using errcode = 'RD004';
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.refuse_change_of_plan()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -363,6 +394,17 @@ create table claims (
   execution_ids uuid[] not null
 );
 
+create table closure_reports (
+  operation_id uuid not null,
+  tenant_id uuid not null,
+  signing_key_id uuid not null,
+  digest bytea not null,
+  jws text not null,
+  lines integer not null,
+  merkle_root bytea not null,
+  signed_at timestamp with time zone not null
+);
+
 create table deliveries (
   id uuid default uuidv7() not null,
   tenant_id uuid not null,
@@ -493,7 +535,8 @@ create table exclusions (
   reason text not null,
   joined_execution_id uuid,
   held_by uuid,
-  created_at timestamp with time zone default now() not null
+  created_at timestamp with time zone default now() not null,
+  resent_by uuid
 );
 
 create table executions (
@@ -535,6 +578,18 @@ create table failed_file_feeds (
   created_at timestamp with time zone default now() not null
 );
 
+create table frozen_items (
+  operation_id uuid not null,
+  execution_id uuid not null,
+  state text not null,
+  reason text,
+  attempts integer not null,
+  due_at timestamp with time zone not null,
+  may_have_arrived boolean not null,
+  finished_at timestamp with time zone,
+  superseded_by uuid
+);
+
 create table idempotency_keys (
   scope text not null,
   key_hash bytea not null,
@@ -555,6 +610,11 @@ create table installation (
   created_at timestamp with time zone default now() not null
 );
 
+create table installation_id (
+  only_one boolean default true not null,
+  id uuid default uuidv7() not null
+);
+
 create table jwt_issuers (
   id uuid default uuidv7() not null,
   tenant_id uuid,
@@ -569,6 +629,25 @@ create table jwt_issuers (
   scopes text[] not null,
   created_at timestamp with time zone default now() not null,
   revoked_at timestamp with time zone
+);
+
+create table late_changes (
+  operation_id uuid not null,
+  execution_id uuid not null,
+  delivery_id uuid not null,
+  from_state text not null,
+  to_state text not null,
+  at timestamp with time zone default clock_timestamp() not null
+);
+
+create table ledger_chunks (
+  operation_id uuid not null,
+  number integer not null,
+  lines integer not null,
+  last_position text collate "C" not null,
+  states text[] not null,
+  hash bytea not null,
+  packed bytea not null
 );
 
 create table operation_controls (
@@ -761,6 +840,22 @@ create table rejections (
   rejected_at timestamp with time zone default now() not null
 );
 
+create table report_addenda (
+  operation_id uuid not null,
+  number integer not null,
+  signing_key_id uuid not null,
+  digest bytea not null,
+  jws text not null,
+  changes integer not null,
+  signed_at timestamp with time zone default clock_timestamp() not null
+);
+
+create table report_drafts (
+  operation_id uuid not null,
+  details jsonb not null,
+  frozen_at timestamp with time zone not null
+);
+
 create table resolutions (
   id uuid default uuidv7() not null,
   tenant_id uuid not null,
@@ -793,6 +888,15 @@ create table signers (
   public_key bytea not null,
   proved_by text,
   created_at timestamp with time zone default now() not null
+);
+
+create table signing_keys (
+  id uuid not null,
+  public_key bytea not null,
+  sealed_private_key bytea,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  retired_at timestamp with time zone,
+  revoked_at timestamp with time zone
 );
 
 create table tenant_counters (
@@ -906,6 +1010,20 @@ alter table canaries add constraint canaries_claimed_check CHECK ((claimed >= 0)
 alter table canaries add constraint canaries_state_check CHECK ((state = ANY (ARRAY['testing'::text, 'passed'::text, 'held'::text])));
 
 alter table claims add constraint claims_pkey PRIMARY KEY (token);
+
+alter table closure_reports add constraint closure_reports_pkey PRIMARY KEY (operation_id);
+
+alter table closure_reports add constraint closure_reports_digest_check CHECK ((length(digest) = 32));
+
+alter table closure_reports add constraint closure_reports_lines_check CHECK ((lines >= 0));
+
+alter table closure_reports add constraint closure_reports_merkle_root_check CHECK ((length(merkle_root) = 32));
+
+alter table closure_reports add constraint closure_reports_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
+
+alter table closure_reports add constraint closure_reports_signing_key_id_fkey FOREIGN KEY (signing_key_id) REFERENCES signing_keys(id);
+
+alter table closure_reports add constraint closure_reports_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table deliveries add constraint deliveries_pkey PRIMARY KEY (id);
 
@@ -1027,6 +1145,8 @@ alter table failed_file_feeds add constraint failed_file_feeds_pkey PRIMARY KEY 
 
 alter table failed_file_feeds add constraint failed_file_feeds_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
+alter table frozen_items add constraint frozen_items_pkey PRIMARY KEY (operation_id, execution_id);
+
 alter table idempotency_keys add constraint idempotency_keys_pkey PRIMARY KEY (scope, key_hash);
 
 alter table idempotency_keys add constraint idempotency_keys_key_hash_check CHECK ((length(key_hash) = 32));
@@ -1034,6 +1154,10 @@ alter table idempotency_keys add constraint idempotency_keys_key_hash_check CHEC
 alter table installation add constraint installation_pkey PRIMARY KEY (only_one);
 
 alter table installation add constraint installation_only_one_check CHECK (only_one);
+
+alter table installation_id add constraint installation_id_pkey PRIMARY KEY (only_one);
+
+alter table installation_id add constraint installation_id_only_one_check CHECK (only_one);
 
 alter table jwt_issuers add constraint jwt_issuers_pkey PRIMARY KEY (id);
 
@@ -1050,6 +1174,20 @@ alter table jwt_issuers add constraint jwt_issuers_of_installation CHECK (((tena
 alter table jwt_issuers add constraint jwt_issuers_scopes_check CHECK ((cardinality(scopes) > 0));
 
 alter table jwt_issuers add constraint jwt_issuers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table late_changes add constraint late_changes_pkey PRIMARY KEY (operation_id, execution_id);
+
+alter table ledger_chunks add constraint ledger_chunks_pkey PRIMARY KEY (operation_id, number);
+
+alter table ledger_chunks add constraint ledger_chunks_operation_id_last_position_key UNIQUE (operation_id, last_position);
+
+alter table ledger_chunks add constraint ledger_chunks_hash_check CHECK ((length(hash) = 32));
+
+alter table ledger_chunks add constraint ledger_chunks_lines_check CHECK (((lines >= 1) AND (lines <= 1024)));
+
+alter table ledger_chunks add constraint ledger_chunks_number_check CHECK ((number >= 0));
+
+alter table ledger_chunks add constraint ledger_chunks_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
 alter table operation_controls add constraint operation_controls_pkey PRIMARY KEY (operation_id, number);
 
@@ -1219,6 +1357,22 @@ alter table rejections add constraint rejections_pkey PRIMARY KEY (id);
 
 alter table rejections add constraint rejections_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
+alter table report_addenda add constraint report_addenda_pkey PRIMARY KEY (operation_id, number);
+
+alter table report_addenda add constraint report_addenda_changes_check CHECK ((changes >= 1));
+
+alter table report_addenda add constraint report_addenda_digest_check CHECK ((length(digest) = 32));
+
+alter table report_addenda add constraint report_addenda_number_check CHECK ((number >= 1));
+
+alter table report_addenda add constraint report_addenda_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES closure_reports(operation_id);
+
+alter table report_addenda add constraint report_addenda_signing_key_id_fkey FOREIGN KEY (signing_key_id) REFERENCES signing_keys(id);
+
+alter table report_drafts add constraint report_drafts_pkey PRIMARY KEY (operation_id);
+
+alter table report_drafts add constraint report_drafts_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
+
 alter table resolutions add constraint resolutions_pkey PRIMARY KEY (id);
 
 alter table resolutions add constraint resolutions_check CHECK ((((key_hash IS NULL) = (fingerprint IS NULL)) AND ((key_hash IS NULL) = (key_expires_at IS NULL))));
@@ -1248,6 +1402,14 @@ alter table signers add constraint signers_proved_by_check CHECK ((proved_by = A
 alter table signers add constraint signers_public_key_check CHECK ((length(public_key) = 32));
 
 alter table signers add constraint signers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table signing_keys add constraint signing_keys_pkey PRIMARY KEY (id);
+
+alter table signing_keys add constraint signing_keys_check CHECK (((retired_at IS NULL) = (sealed_private_key IS NOT NULL)));
+
+alter table signing_keys add constraint signing_keys_check1 CHECK (((revoked_at IS NULL) OR (retired_at IS NOT NULL)));
+
+alter table signing_keys add constraint signing_keys_public_key_check CHECK ((length(public_key) = 32));
 
 alter table tenant_counters add constraint tenant_counters_pkey PRIMARY KEY (tenant_id);
 
@@ -1369,6 +1531,8 @@ CREATE INDEX signers_by_handle ON public.signers USING btree (handle);
 
 CREATE INDEX signers_by_key ON public.signers USING btree (public_key);
 
+CREATE UNIQUE INDEX signing_keys_one_active ON public.signing_keys USING btree ((true)) WHERE (retired_at IS NULL);
+
 CREATE UNIQUE INDEX tenants_platform ON public.tenants USING btree (platform) WHERE platform;
 
 -- Triggers
@@ -1385,6 +1549,8 @@ CREATE TRIGGER keep_head BEFORE DELETE OR UPDATE ON public.audit_heads FOR EACH 
 
 CREATE TRIGGER keep_heads BEFORE TRUNCATE ON public.audit_heads FOR EACH STATEMENT EXECUTE FUNCTION keep_audit_head();
 
+CREATE TRIGGER never_changed BEFORE UPDATE ON public.closure_reports FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER revise_endpoint_of_secret AFTER INSERT OR DELETE OR UPDATE ON public.endpoint_secrets FOR EACH ROW EXECUTE FUNCTION revise_endpoint_of_secret();
 
 CREATE TRIGGER revise_endpoint BEFORE UPDATE ON public.endpoints FOR EACH ROW WHEN (((((old.state IS DISTINCT FROM new.state) OR (old.current_version IS DISTINCT FROM new.current_version)) OR (old.prepares IS DISTINCT FROM new.prepares)) OR (old.ordered IS DISTINCT FROM new.ordered))) EXECUTE FUNCTION revise_endpoint();
@@ -1397,6 +1563,10 @@ CREATE TRIGGER account_inserts AFTER INSERT ON public.executions REFERENCING NEW
 
 CREATE TRIGGER account_updates AFTER UPDATE ON public.executions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_updated_executions();
 
+CREATE TRIGGER never_changed BEFORE UPDATE ON public.ledger_chunks FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER frozen_counts BEFORE UPDATE ON public.operation_counts FOR EACH ROW WHEN ((old.frozen AND (new.* IS DISTINCT FROM old.*))) EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER check_transition BEFORE UPDATE ON public.operations FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state)) EXECUTE FUNCTION check_operation_transition();
 
 CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE ON public.plan_endpoints FOR EACH ROW EXECUTE FUNCTION refuse_change_of_plan();
@@ -1404,6 +1574,8 @@ CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE ON public.plan_endpoints FO
 CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE ON public.plan_pages FOR EACH ROW EXECUTE FUNCTION refuse_change_of_plan();
 
 CREATE TRIGGER keep_frozen BEFORE DELETE OR UPDATE ON public.receipt_diagnostics FOR EACH ROW EXECUTE FUNCTION keep_frozen_diagnostics();
+
+CREATE TRIGGER never_changed BEFORE UPDATE ON public.report_addenda FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 -- Comments
 

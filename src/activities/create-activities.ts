@@ -57,7 +57,7 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
 
     close: (operationId) =>
       halting(sending, operationId, 'close', async () => {
-        await beating(stopping, (stop) => bringToEnd(sending, operationId, stop));
+        await beating(stopping, (stop) => bringToEnd(deps, operationId, stop));
         return look(operationId);
       }),
 

@@ -12,3 +12,8 @@ export function endpointHeadersContext(endpointId: string): string {
 export function jwtIssuerSecretContext(issuerId: string): string {
   return `jwt-issuer-secret:${issuerId}`;
 }
+
+/** The context of the sealed private key that reports are signed with. */
+export function signingKeyContext(keyId: string): string {
+  return `signing-key:${keyId}`;
+}

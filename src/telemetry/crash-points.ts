@@ -17,7 +17,11 @@ export const CRASH_POINTS = [
   'answered',
   /** Outcomes are recorded, their claim not ended. */
   'recorded',
-  /** The report is written, not committed. */
+  /** The counts are frozen, no line is hashed. */
+  'frozen',
+  /** Some lines are hashed and stored, what follows not begun. */
+  'hashed',
+  /** The report is signed, not committed. */
   'closing',
   /** The operation is closed, its workflow does not know. */
   'closed',

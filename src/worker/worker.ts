@@ -9,6 +9,8 @@ import { Wake } from '../loops/wake.ts';
 import { watchedControl } from '../operations/send-operation.ts';
 import type { AddressGuard } from '../outbound/address-guard.ts';
 import { createAttemptClient } from '../outbound/attempt.ts';
+import { addendaChore } from '../proof/addenda-chore.ts';
+import { ReportSigner } from '../proof/report-signer.ts';
 import type { Sealer } from '../sealing/sealing.ts';
 import { EarlySlices } from '../sending/early-slices.ts';
 import { EndpointMemory } from '../sending/endpoint-memory.ts';
@@ -111,6 +113,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     userAgent: `Redrive/${deps.version}`,
     lease: sizes.lease,
   };
+  const signer = new ReportSigner(deps.sealer);
   const early = new EarlySlices(sizes.bulkSlices, stop);
   const running = new RunningSlices();
   const self = { id: uuidv7(), host: hostname(), pid: process.pid };
@@ -130,7 +133,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     share: () => share,
     stop,
   });
-  const { chores } = deps;
+  const chores = (of: ChoreDeps): Chore[] => [...deps.chores(of), addendaChore(of, signer)];
   const sweeper = new Sweeper({
     ...{ pool, temporal, queues, log, metrics, chores, stop },
     everyMs: sizes.sweepEveryMs,
@@ -141,6 +144,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     queues,
     activities: {
       sending,
+      signer,
       early,
       running,
       socketsPerSlice: sizes.socketsPerSlice,

@@ -12,6 +12,8 @@ import { slow } from '../support/receivers/receiver-behaviour.ts';
 
 // A step that died with its worker is taken up again when Temporal misses its heartbeat, after 30 s.
 const ITEMS = 400;
+/** More lines than a chunk of the ledger: they are hashed by steps of their own. */
+const ITEMS_OF_CHUNKS = 1_100;
 const SIZES = { lease: { startWithinMs: 800, marginMs: 400 } };
 
 /** A process of the engine that crashes by itself when it comes to this point for the `after`th time. */
@@ -30,18 +32,23 @@ function crashing(
   });
 }
 
-async function scene(engine: TestEngine) {
+function itemsFor(point: CrashPoint): number {
+  return point === 'frozen' || point === 'hashed' ? ITEMS_OF_CHUNKS : ITEMS;
+}
+
+async function scene(engine: TestEngine, items: number) {
   const it = await createScene(engine, [slow(20), slow(20)], {
     timeoutMs: 600,
     retry: { maxAttempts: 9, initialMs: 10, factor: 1, capMs: 10 },
   });
-  await it.seed(ITEMS);
+  await it.seed(items);
   return it;
 }
 
 async function survives(point: Exclude<CrashPoint, 'accepted'>) {
   const engine = await startTestEngine({ roles: { api: true, worker: false }, sizes: SIZES });
-  const it = await scene(engine);
+  const items = itemsFor(point);
+  const it = await scene(engine, items);
   const worker = crashing(engine, { api: false, worker: true }, point, point === 'requested' ? 30 : 0);
   try {
     await worker.firstLine;
@@ -51,7 +58,10 @@ async function survives(point: Exclude<CrashPoint, 'accepted'>) {
     await engine.addWorker();
     const ended = await it.retries.ended(id, 120_000);
     const { rows } = await engine.database.pool.query(
-      `select count(*)::int as unknown from attempts a join executions e on e.id = a.execution_id
+      `select count(*)::int as unknown,
+         (select r.lines from closure_reports r where r.operation_id = $1) as lines,
+         (select sum(c.lines)::int from ledger_chunks c where c.operation_id = $1) as hashed
+       from attempts a join executions e on e.id = a.execution_id
        where a.outcome = 'ambiguous' and e.operation_id = $1`,
       [uuidIn('operation', id)],
     );
@@ -59,8 +69,8 @@ async function survives(point: Exclude<CrashPoint, 'accepted'>) {
       point,
       state: ended.state,
       counts: ended.counts,
-      sentTwice: it.sent() - ITEMS,
-      unknown: rows[0].unknown,
+      sentTwice: it.sent() - items,
+      ...rows[0],
       overlap: Math.max(...it.receivers.map(({ maxOverlap }) => maxOverlap)),
     };
   } finally {
@@ -73,15 +83,16 @@ async function survives(point: Exclude<CrashPoint, 'accepted'>) {
 test('a worker that crashes at any of them leaves nothing undone, nothing lost, and nothing doubled unknowingly', async () => {
   const points = CRASH_POINTS.filter((point) => point !== 'accepted');
   const results = await Promise.all(points.map(survives));
-  for (const { point, state, counts, sentTwice, unknown, overlap } of results) {
-    expect([point, state, counts.delivered, overlap]).toEqual([point, 'completed', ITEMS, 1]);
+  for (const { point, state, counts, sentTwice, unknown, overlap, lines, hashed } of results) {
+    expect([point, state, counts.delivered, overlap]).toEqual([point, 'completed', itemsFor(point), 1]);
     expect([point, sentTwice <= unknown]).toEqual([point, true]);
+    expect([point, lines, hashed]).toEqual([point, itemsFor(point), itemsFor(point)]);
   }
 });
 
 test('an API that crashes after the commit has accepted: the repeat gets its answer, and a sweeper starts the run', async () => {
   const engine = await startTestEngine({ roles: { api: true, worker: true }, sizes: SIZES });
-  const it = await scene(engine);
+  const it = await scene(engine, ITEMS);
   const api = crashing(engine, { api: true, worker: false }, 'accepted', 0);
   try {
     const url = (await api.firstLine).split(' ')[1];

@@ -20,17 +20,18 @@ test('a worker seals what was done, and its log has the end of the chain', async
   let items: SealedEntry[] = [];
   await eventually('the acts are sealed', async () => {
     ({ items } = (await read('/api/v1/audit')).body);
-    return items.some(({ target }) => target === id);
+    return items.some(({ action, target }) => action === 'report.signed' && target === id);
   });
   expect(items.map(({ action }) => action)).toEqual([
     'tenant.made',
     'key.made',
     'endpoint.made',
     'operation.accepted',
+    'report.signed',
   ]);
-  expect(verdictOf(items)).toMatchObject({ ok: true, entries: 4, number: 4 });
+  expect(verdictOf(items)).toMatchObject({ ok: true, entries: 5, number: 5 });
   const { head } = (await read('/api/v1/audit/checkpoints')).body;
-  expect(head).toMatchObject({ number: 4, hash: items[3]?.hash });
+  expect(head).toMatchObject({ number: 5, hash: items[4]?.hash });
   await eventually(
     'a checkpoint is logged',
     () => engine.log.some((line) => line.includes('"audit.checkpoint"') && line.includes(it.tenant.id)),

@@ -38,6 +38,7 @@ const TABLES: Partial<Record<IdKind, string>> = {
   resolution: 'resolutions',
   receiptReplay: 'receipt_replays',
   diagnostics: 'receipt_diagnostics',
+  signingKey: 'signing_keys',
 };
 
 /** The transaction that wrote a row last; undefined where there is no such row. */

@@ -12,6 +12,7 @@ import { uuidIn } from '../support/api/retries.ts';
 import { useApi } from '../support/api/use-api.ts';
 import { seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
 import { anyId } from '../support/store/any-id.ts';
+import { closeOperation } from '../support/store/close-operation.ts';
 import { ask, type RawAnswer, tokenOf } from '../support/surfaces/minka-client.ts';
 import { createMinkaScene, type MinkaScene } from '../support/surfaces/minka-scene.ts';
 
@@ -158,6 +159,8 @@ let rows: Row[];
 let rejected: { requestId: Id<'delivery'>; received: string };
 let shownTimes: string[];
 let operationId: string;
+/** One that has closed. */
+let closedId: string;
 let planId: string;
 /** Each row has an act of its own, by a key of its own. */
 function actorOf({ delivery }: Pick<Row, 'delivery'>): string {
@@ -238,6 +241,7 @@ beforeAll(async () => {
   );
   const receipts = await call('get', '/flowrelay/v1/receipts?request=rejected');
   rejected = { requestId: receipts.body.items[0].requestId, received: receipts.body.items[0].receivedAt };
+  closedId = await closedWithAddenda();
   shownTimes = await timesShown();
 });
 
@@ -280,6 +284,7 @@ function call(method: string, path: string, body?: object): Promise<RawAnswer> {
     .replace('{tid}', api.tenant.handle)
     .replace('{institutionId}', api.tenant.id)
     .replace('{subscriptionId}', scene.bridge.id)
+    .replace('/api/v1/retries/{id}/report', `/api/v1/retries/${closedId}/report`)
     .replace('/api/v1/retries/plans/{id}', `/api/v1/retries/plans/${planId}`)
     .replace('/api/v1/retries/{id}', `/api/v1/retries/${operationId}`);
   const stedi = /^\/(2023-08-01\/)?(executions|polling)/.test(full);
@@ -341,6 +346,20 @@ async function frozen(id: Id<'operation'>): Promise<string[]> {
   await pool.query('delete from executions where operation_id = $1', [id]);
   await pool.query('delete from exclusions where operation_id = $1', [id]);
   return taken.map((row) => row.delivery_id).sort();
+}
+
+/** Closes an operation of nothing, and adds two addenda to its report. */
+async function closedWithAddenda(): Promise<string> {
+  const { pool } = api.database;
+  const { body } = await call('post', '/api/v1/retries', { select: { deliveryIds: [] } });
+  await closeOperation(pool, api.uuid(body.id));
+  await pool.query(
+    `insert into report_addenda (operation_id, number, signing_key_id, digest, jws, changes)
+     select operation_id, n, signing_key_id, digest, jws, 1 from closure_reports, generate_series(1, 2) n
+     where operation_id = $1`,
+    [api.uuid(body.id)],
+  );
+  return body.id;
 }
 
 /** Makes a plan as its workflow would; the deliveries in it. */

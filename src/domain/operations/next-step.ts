@@ -24,6 +24,8 @@ export interface OperationFacts {
   joinedInMs?: number;
   /** When a paused or halted one is cancelled by itself. */
   expiresInMs?: number;
+  /** Its counts are frozen: nothing is left but to hash its lines and sign its report. */
+  frozen?: boolean;
   /** A step of it failed, and nothing is tried again before its owner, or its expiry, says so. */
   stuck: boolean;
   /** How long ago it was accepted. */
@@ -73,6 +75,7 @@ export function nextStep(facts: OperationFacts): NextStep {
   const { counts, control } = facts;
   if (hasEnded(facts.state)) return { do: 'end' };
   if (facts.stuck) return { do: 'wait', ms: atLeast(facts.expiresInMs), until: 'expiry' };
+  if (facts.frozen) return { do: 'close' };
   const unsent = unsentItems(counts);
   if (control === 'cancel') return unsent > 0 ? { do: 'close' } : afterSending(facts);
   if (facts.state === 'planned' && !facts.planned && control === 'run') return { do: 'select' };

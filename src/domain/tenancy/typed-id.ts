@@ -20,6 +20,7 @@ export const ID_PREFIXES = {
   receiptReplay: 'rrp',
   diagnostics: 'dgn',
   resolution: 'rsl',
+  signingKey: 'sgk',
   auditEntry: 'aud',
 } as const;
 

@@ -18,6 +18,19 @@ export async function tenantsToSeal(
   return rows.map((row) => row.tenant_id);
 }
 
+/** Whether acts on something have no place in the chain of a tenant yet. */
+export async function hasUnsealedActs(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  target: Id<'operation'>,
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    'select from audit_entries where target_id = $2 and tenant_id = $1 and number is null limit 1',
+    [tenantId, target],
+  );
+  return rowCount === 1;
+}
+
 /**
  * Gives up to `limit` entries of a tenant their numbers and hashes, in the order in which they are found. The head is
  * locked first, and the entries are read by a later statement, so that none is sealed twice; returns how many, and none

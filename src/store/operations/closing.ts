@@ -4,33 +4,40 @@ import {
   type OperationCounts,
   type Remainder,
 } from '../../domain/operations/operation-counts.ts';
-import type { Control, OPERATION_ENDS, OperationKind } from '../../domain/operations/operation-state.ts';
+import type { OperationKind } from '../../domain/operations/operation-state.ts';
 import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { onlyRow } from '../db/only-row.ts';
 import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
+import { type Draft, keepDraft } from '../proof/closure-reports.ts';
+import { ledgerDetails } from '../proof/ledger-details.ts';
 import { operationBreakdown } from './operation-breakdown.ts';
-import { endOperation } from './operation-states.ts';
+import { writeFrozen } from './operation-states.ts';
 
-/** Why an operation could not be closed. */
-export type CloseRefused = 'still_open' | 'counts_disagree';
+/** Why the counts of an operation could not be frozen. */
+export type FreezeRefused = 'still_open' | 'counts_disagree';
+
+/** What became of freezing: done now, done before, not to be done yet, or the operation has closed. */
+export type Frozen =
+  | ({ became: 'frozen'; lines: number } & Draft)
+  | { became: 'frozen_already' | 'closed_already' }
+  | { became: 'refused'; why: FreezeRefused };
 
 /**
- * Closes an operation: recounts its ledger under a lock on its counts, refuses where they disagree, writes the report
- * and freezes the counts. Executions that are still unknown go to the live lane. An operation that has closed is left
- * as it is, and its report is given again.
+ * Freezes the counts of an operation, the first step of its closing: recounts its ledger under a lock on its counts,
+ * refuses where they disagree, and writes down the report, which nothing changes from then on. Executions that are still
+ * unknown go to the live lane. Nothing is frozen twice.
  */
-export async function closeOperation(
-  tx: Transaction,
-  operationId: Id<'operation'>,
-  endIn: (remainder: Remainder, cancelled: boolean) => (typeof OPERATION_ENDS)[number],
-): Promise<{ closed: true; report: ClosureReport } | { closed: false; why: CloseRefused }> {
-  const found = await tx.query<{ kind: OperationKind; control: Control; report: ClosureReport | null }>(
-    'select kind, control, report from operations where id = $1 for no key update',
+export async function freezeCounts(tx: Transaction, operationId: Id<'operation'>): Promise<Frozen> {
+  const found = await tx.query<{ kind: OperationKind; frozen: boolean; closed: boolean }>(
+    `select kind, report is not null as frozen, closed_at is not null as closed from operations
+     where id = $1 for no key update`,
     [operationId],
   );
   const operation = found.rows[0];
   if (!operation) throw new Error('an operation that is being closed is not there');
-  if (operation.report) return { closed: true, report: operation.report };
+  if (operation.closed) return { became: 'closed_already' };
+  if (operation.frozen) return { became: 'frozen_already' };
   const counted = await tx.query<OperationCounts>(
     'select * from operation_counts where operation_id = $1 for update',
     [operationId],
@@ -43,18 +50,18 @@ export async function closeOperation(
   const agrees =
     excluded === counts.excluded &&
     COUNTED_PARTS.every((part) => part === 'excluded' || (states[part] ?? 0) === counts[part]);
-  if (!agrees) return { closed: false, why: 'counts_disagree' };
-  if (counts.queued + counts.scheduled + counts.sending > 0) return { closed: false, why: 'still_open' };
-  const remainder = await remainderOf(tx, operationId, operation.kind);
+  if (!agrees) return { became: 'refused', why: 'counts_disagree' };
+  if (counts.queued + counts.scheduled + counts.sending > 0) return { became: 'refused', why: 'still_open' };
+  const { totals, details } = await ledgerDetails(tx, operationId);
   const report: ClosureReport = {
     counts,
     mayHaveArrived: ledger.may_have_arrived,
     exclusions,
-    remainder,
-    attempts: ledger.attempts,
+    remainder: await remainderOf(tx, operationId, operation.kind),
+    attempts: totals.attempts,
     ...present({
-      firstAttemptAt: ledger.first_at?.toISOString(),
-      lastAttemptAt: ledger.last_at?.toISOString(),
+      firstAttemptAt: totals.firstAt?.toISOString(),
+      lastAttemptAt: totals.lastAt?.toISOString(),
     }),
     breakdown: await operationBreakdown(tx, operationId),
   };
@@ -62,33 +69,58 @@ export async function closeOperation(
     `update executions set worked_by = '${LIVE_LANE}' where operation_id = $1 and state = 'unknown' and worked_by = $1`,
     [operationId],
   );
-  await endOperation(tx, operationId, endIn(remainder, operation.control === 'cancel'), report);
-  return { closed: true, report };
+  await tx.query(
+    `update exclusions x set resent_by = (select d.resent_by from deliveries d where d.id = x.delivery_id)
+     where x.operation_id = $1 and x.reason = 'resent'`,
+    [operationId],
+  );
+  return {
+    became: 'frozen',
+    lines: counts.expected,
+    details,
+    frozenAt: await writeFrozen(tx, operationId, report),
+  };
+}
+
+/**
+ * Keeps what hashing needs after the freeze has been committed: the draft of the report, and the items that were taken
+ * over by executions that somebody may still cancel unsent, after which their lines would name others.
+ */
+export async function keepForHashing(
+  tx: Transaction,
+  operationId: Id<'operation'>,
+  draft: Draft,
+): Promise<void> {
+  await keepDraft(tx, operationId, draft);
+  await tx.query(
+    `insert into frozen_items (operation_id, execution_id, state, reason, attempts, due_at, may_have_arrived, finished_at,
+       superseded_by)
+     select e.operation_id, e.id, e.state, e.reason, e.attempts, e.due_at, e.may_have_arrived, e.finished_at, c.id
+     from executions e left join lateral (
+       select x.id, x.open, x.attempts from executions x where x.parent_id = e.id and x.keeps_slot limit 1) c on true
+     where e.operation_id = $1 and e.state = 'superseded' and (c.id is null or (c.open and c.attempts = 0))`,
+    [operationId],
+  );
 }
 
 type LedgerRow = {
   states: Record<string, number> | null;
   exclusions: Record<string, number> | null;
   may_have_arrived: number;
-  attempts: number;
-  first_at: Date | null;
-  last_at: Date | null;
 };
 
 async function readLedger(db: Queryable, operationId: Id<'operation'>): Promise<LedgerRow> {
-  const { rows } = await db.query<LedgerRow>(
-    `select
+  return onlyRow(
+    await db.query<LedgerRow>(
+      `select
       (select jsonb_object_agg(state, n) from (
         select state, count(*)::int as n from executions where operation_id = $1 group by 1) s) as states,
       (select count(*)::int from executions where operation_id = $1 and state = 'failed' and may_have_arrived) as may_have_arrived,
       (select jsonb_object_agg(reason, n) from (
-        select reason, count(*)::int as n from exclusions where operation_id = $1 group by 1) r) as exclusions,
-      a.attempts, a.first_at, a.last_at
-     from (select count(*)::int as attempts, min(a.started_at) as first_at, max(a.started_at) as last_at
-       from executions e join attempts a on a.execution_id = e.id where e.operation_id = $1) a`,
-    [operationId],
+        select reason, count(*)::int as n from exclusions where operation_id = $1 group by 1) r) as exclusions`,
+      [operationId],
+    ),
   );
-  return rows[0] as LedgerRow;
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Queryable } from '../db/queryable.ts';
 /** A condition that an execution `j` will be sent, or is being sent, without a human having to act first. */
 export const GOES_BY_ITSELF = `(j.state = 'sending' or (j.state in ('queued', 'scheduled')
   and (select n.state from endpoints n where n.id = j.endpoint_id) = 'enabled'
-  and not exists (select from operations w where w.id = j.operation_id and w.closed_at is null
+  and not exists (select from operations w where w.id = j.operation_id and w.report is null
     and (w.control <> 'run' or w.state = 'halted'))))`;
 
 /** An execution of others that an operation waits for, and when it can be sent. */

@@ -72,6 +72,7 @@ export async function operationFacts(
     selected,
     interactive,
     counts,
+    frozen: operation.report !== undefined,
     stuck: state === 'halted' && halt?.reason === 'failed_step',
     ...(dueInMs === undefined || dueInMs === null
       ? {}

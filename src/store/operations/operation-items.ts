@@ -1,59 +1,19 @@
+import type { ItemEvent, OperationItem } from '../../domain/operations/operation-item.ts';
 import type { ExclusionReason } from '../../domain/operations/selection.ts';
 import { present } from '../../domain/present.ts';
+import { positionOf } from '../../domain/proof/ledger-line.ts';
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
-import type { Wait } from '../../domain/sending/waiting-for.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { waitsOfExecutions } from '../reading/waits.ts';
 
-/** One line of an operation's ledger: an execution that it made, or an exclusion. */
-export type OperationItem = ItemEvent &
-  (
-    | {
-        kind: 'item';
-        executionId: Id<'execution'>;
-        deliveryId: Id<'delivery'>;
-        endpointId: Id<'endpoint'>;
-        state: ExecutionState;
-        reason?: string;
-        attempts: number;
-        dueAt: Date;
-        mayHaveArrived: boolean;
-        faultCode?: string;
-        httpStatus?: number;
-        /** The execution that this one superseded. */
-        tookOver?: Id<'execution'>;
-        supersededBy?: Id<'execution'>;
-        finishedAt?: Date;
-        /** The reasons for waiting, where it is queued or scheduled. */
-        waitingFor: Wait[];
-      }
-    | {
-        kind: 'exclusion';
-        deliveryId: Id<'delivery'>;
-        endpointId: Id<'endpoint'>;
-        reason: ExclusionReason;
-        joinedExecutionId?: Id<'execution'>;
-        /** The delivery that stands for it since its sender sent the event again. */
-        resentBy?: Id<'delivery'>;
-        heldBy?: Id<'operation'>;
-        createdAt: Date;
-      }
-  );
-
-/** The event of a line, as its sender knows it. */
-interface ItemEvent {
-  eventId: Id<'event'>;
-  externalId?: string;
-  eventType: string;
-  key?: string;
-}
-
 /** A page of a ledger to read: its states (all where absent; `excluded` stands for exclusions), and where to go on. */
-export interface ItemsPage {
+interface ItemsPage {
   state?: (ExecutionState | 'excluded')[];
   after?: string;
   limit: number;
+  /** As the items were when the counts were frozen; as they are where absent. */
+  frozen?: true;
 }
 
 /**
@@ -70,7 +30,12 @@ export async function pageOperationItems(
   const wantsItems = phase === 'i' && (states === undefined || states.length > 0);
   const wantsExclusions = page.state === undefined || page.state.includes('excluded');
   const items: OperationItem[] = wantsItems
-    ? await executionsOf(db, operationId, states, phase === 'i' ? after : undefined, page.limit + 1)
+    ? await executionsOf(
+        db,
+        operationId,
+        { states, after: phase === 'i' ? after : undefined, limit: page.limit + 1 },
+        page.frozen ? FROZEN : PRESENT,
+      )
     : [];
   if (items.length > page.limit) return cut(items, page.limit);
   if (wantsExclusions)
@@ -80,6 +45,7 @@ export async function pageOperationItems(
         operationId,
         phase === 'x' ? after : undefined,
         page.limit + 1 - items.length,
+        page.frozen ? 'x.resent_by' : PRESENT_RESENT,
       )),
     );
   return items.length > page.limit ? cut(items, page.limit) : { items };
@@ -88,7 +54,7 @@ export async function pageOperationItems(
 function cut(items: OperationItem[], limit: number): { items: OperationItem[]; next: string } {
   const kept = items.slice(0, limit);
   const last = kept.at(-1) as OperationItem;
-  return { items: kept, next: last.kind === 'item' ? `i:${last.executionId}` : `x:${last.deliveryId}` };
+  return { items: kept, next: positionOf(last) };
 }
 
 interface ItemRow extends EventRow {
@@ -107,12 +73,30 @@ interface ItemRow extends EventRow {
   finished_at: Date | null;
 }
 
+/** How the changeable columns of items are read: as they are. */
+const PRESENT = {
+  columns: `e.state, e.reason, e.attempts, e.due_at, e.may_have_arrived, e.finished_at, c.id as superseded_by`,
+  join: '',
+  attempts: 'e.attempts',
+};
+
+/** The same as they were when the counts were frozen. */
+const FROZEN: typeof PRESENT = {
+  columns: `coalesce(f.state, e.state) as state, case when f.state is null then e.reason else f.reason end as reason,
+       coalesce(f.attempts, e.attempts) as attempts, coalesce(f.due_at, e.due_at) as due_at,
+       coalesce(f.may_have_arrived, e.may_have_arrived) as may_have_arrived,
+       case when f.state is null then e.finished_at else f.finished_at end as finished_at,
+       case when f.state is null then c.id else f.superseded_by end as superseded_by`,
+  join: `left join lateral (
+       select x.* from frozen_items x where x.operation_id = $1 and x.execution_id = e.id limit 1) f on true`,
+  attempts: 'coalesce(f.attempts, e.attempts)',
+};
+
 async function executionsOf(
   db: Queryable,
   operationId: Id<'operation'>,
-  states: string[] | undefined,
-  after: string | undefined,
-  limit: number,
+  { states, after, limit }: { states: string[] | undefined; after: string | undefined; limit: number },
+  as: typeof PRESENT,
 ): Promise<OperationItem[]> {
   const { rows } = await db.query<ItemRow>(
     // The page first, then a look-up a line: as plain joins the planner may read the whole of the other tables.
@@ -121,8 +105,9 @@ async function executionsOf(
        where e.operation_id = $1 and ($2::text[] is null or e.state = any($2)) and ($3::uuid is null or e.id > $3)
        order by e.id limit $4
      )
-     select e.*, d.event_id, v.external_id, v.type, v.key, c.id as superseded_by, p.id as took_over, a.fault_code, a.http_status
-     from page e
+     select e.id, e.delivery_id, e.endpoint_id, ${as.columns}, d.event_id, v.external_id, v.type, v.key,
+       p.id as took_over, a.fault_code, a.http_status
+     from page e ${as.join}
      cross join lateral (select x.event_id from deliveries x where x.id = e.delivery_id limit 1) d
      cross join lateral (select x.external_id, x.type, x.key from events x where x.id = d.event_id limit 1) v
      left join lateral (select x.id from executions x
@@ -130,7 +115,7 @@ async function executionsOf(
      left join lateral (select x.id from executions x
        where x.id = e.parent_id and x.state = 'superseded' limit 1) p on true
      left join lateral (select x.fault_code, x.http_status from attempts x
-       where x.execution_id = e.id and x.number = e.attempts limit 1) a on true
+       where x.execution_id = e.id and x.number = ${as.attempts} limit 1) a on true
      order by e.id`,
     [operationId, states ?? null, after ?? null, limit],
   );
@@ -170,15 +155,18 @@ interface ExclusionRow extends EventRow {
   created_at: Date;
 }
 
+const PRESENT_RESENT = `case when x.reason = 'resent' then d.resent_by end`;
+
 async function exclusionsOf(
   db: Queryable,
   operationId: Id<'operation'>,
   after: string | undefined,
   limit: number,
+  resentBy: string,
 ): Promise<OperationItem[]> {
   const { rows } = await db.query<ExclusionRow>(
-    `select x.*, d.endpoint_id, d.event_id, v.external_id, v.type, v.key,
-       case when x.reason = 'resent' then d.resent_by end as resent_by
+    `select x.delivery_id, x.reason, x.joined_execution_id, x.held_by, x.created_at, d.endpoint_id, d.event_id,
+       v.external_id, v.type, v.key, ${resentBy} as resent_by
      from exclusions x join deliveries d on d.id = x.delivery_id
      cross join lateral (select e.external_id, e.type, e.key from events e where e.id = d.event_id limit 1) v
      where x.operation_id = $1 and ($2::uuid is null or x.delivery_id > $2)

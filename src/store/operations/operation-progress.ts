@@ -37,7 +37,7 @@ export async function renewStatistics(db: Queryable): Promise<void> {
 
 /**
  * Takes back the exclusion of coalesced deliveries whose joined execution ended cancelled unsent; returns them. Of an
- * operation that has closed nothing is taken back: it is locked, so that it does not close meanwhile.
+ * operation whose counts are frozen nothing is taken back: it is locked, so that they are not frozen meanwhile.
  */
 export async function reopenCoalesced(
   tx: Transaction,
@@ -46,7 +46,7 @@ export async function reopenCoalesced(
 ): Promise<Id<'delivery'>[]> {
   const { rows } = await tx.query<{ delivery_id: Id<'delivery'> }>(
     `with open as materialized (
-       select id from operations where id = $1 and closed_at is null for no key update
+       select id from operations where id = $1 and report is null for no key update
      )
      delete from exclusions x using (
        select x.delivery_id from exclusions x join executions j on j.id = x.joined_execution_id

@@ -3,6 +3,7 @@ import type { Control, OPERATION_ENDS, OperationState } from '../../domain/opera
 import type { Halt } from '../../domain/operations/watch.ts';
 import { BOOKED_AT_MOST_MS } from '../../domain/sending/pacing.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { onlyRow } from '../db/only-row.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import type { SelectionCursor } from '../selection/selection-page.ts';
 
@@ -243,18 +244,45 @@ export async function haltStuck(
   return row && { became: row.became, found: row.found, tenantId: row.tenant_id };
 }
 
-/** Ends an operation with its report; its counts, which its transaction has recounted, are frozen from then on. */
+/**
+ * Writes down the report of an operation, whose transaction has recounted its ledger, and freezes its counts with it;
+ * says when. From then on nothing works its items for it, and all that is left is to hash and sign.
+ */
+export async function writeFrozen(
+  tx: Transaction,
+  operationId: Id<'operation'>,
+  report: ClosureReport,
+): Promise<Date> {
+  await tx.query('update operation_counts set frozen = true where operation_id = $1', [operationId]);
+  return onlyRow(
+    await tx.query<{ at: Date }>(
+      'update operations set report = $2 where id = $1 returning clock_timestamp() as at',
+      [operationId, JSON.stringify(report)],
+    ),
+  ).at;
+}
+
+/** Ends an operation whose report is written. */
 export async function endOperation(
   tx: Transaction,
   operationId: Id<'operation'>,
   end: (typeof OPERATION_ENDS)[number],
-  report: ClosureReport,
+  closedAt: Date,
 ): Promise<void> {
-  await tx.query('update operation_counts set frozen = true where operation_id = $1', [operationId]);
   await tx.query(
-    `update operations set state = $2, closed_at = clock_timestamp(), report = $3, next_event = null,
-       next_event_at = null, awaited_execution_id = null
+    `update operations set state = $2, closed_at = $3, next_event = null, next_event_at = null,
+       awaited_execution_id = null
      where id = $1 and closed_at is null`,
-    [operationId, end, JSON.stringify(report)],
+    [operationId, end, closedAt],
   );
+}
+
+/** Holds an operation that is being closed until the end of the transaction, and says what time it is. */
+export async function holdForClosing(tx: Transaction, operationId: Id<'operation'>): Promise<Date> {
+  return onlyRow(
+    await tx.query<{ at: Date }>(
+      'select clock_timestamp() as at from operations where id = $1 for no key update',
+      [operationId],
+    ),
+  ).at;
 }

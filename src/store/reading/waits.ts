@@ -77,12 +77,12 @@ const factsOf = (head: string): string => `with items as materialized (${head}),
     join endpoint_pacing p on p.endpoint_id = n.id
     where n.id in (select endpoint_id from items)
   ), operation as materialized (
-    select o.id, o.control, o.state as operation_state, o.created_at, o.closed_at, o.disabled_patience_ms,
+    select o.id, o.control, o.state as operation_state, o.created_at, o.report, o.disabled_patience_ms,
       o.watched and o.options ? 'canary' as has_canary, ${ms('o.expires_at')} as expires_at_ms,
       o.rate_per_second as operation_rate, o.max_concurrency as operation_concurrency,
       ${ms('p.arrival_at')} as operation_arrival_ms, ${slotsOf('o.id')} as operation_slots
     from operations o join operation_pacing p on p.operation_id = o.id
-    where o.id in (select operation_id from items) and o.closed_at is null
+    where o.id in (select operation_id from items) and o.report is null
   )
   select i.id, i.operation_id, i.worked_by, ${ms('i.due_at')} as due_at_ms, ${ms('i.put_off_from')} as put_off_from_ms,
     ${ms('i.give_up_at')} as give_up_at_ms,

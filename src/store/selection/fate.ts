@@ -24,7 +24,7 @@ export function seenSql(columns: string[] = []): string {
         order by e.id desc limit 1
       ) tip on true
       -- An execution that a closed operation left unknown and that was resolved to be sent again is the live lane's.
-      left join operations holder on holder.id = tip.operation_id and tip.open and holder.closed_at is null`;
+      left join operations holder on holder.id = tip.operation_id and tip.open and holder.report is null`;
 }
 
 /** The operation that decides, as the decision needs it. */

@@ -126,7 +126,7 @@ export async function claimItems(
           ${
             live
               ? `and (x.operation_id is null or exists (select from operations o where o.id = x.operation_id
-            and (o.control = 'run' or o.closed_at is not null)))`
+            and (o.control = 'run' or o.report is not null)))`
               : ''
           }
         order by x.due_at, x.id limit g.count for update of x skip locked

@@ -10,7 +10,7 @@ import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
  * operation.
  */
 export const WAITS_UNTIL = `case when n.state = 'disabled' and n.disabled_reason = 'operator'
-    and o.closed_at is null and n.disabled_at >= o.created_at
+    and o.report is null and n.disabled_at >= o.created_at
   then n.disabled_at + o.disabled_patience_ms * interval '1 millisecond' else '-infinity'::timestamptz end`;
 
 /** Holds these endpoints as they are until the end of the transaction: enabling one comes before or after it. */

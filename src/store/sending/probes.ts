@@ -99,7 +99,7 @@ export async function recordProbe(
       due_at = case $2 when 'scheduled' then now() else e.due_at end,
       give_up_at = case $2 when 'scheduled' then greatest(e.give_up_at, now() + interval '1 hour') else e.give_up_at end,
       worked_by = case when $2 = 'scheduled' and not exists (
-        select from operations o where o.id = e.operation_id and o.closed_at is null)
+        select from operations o where o.id = e.operation_id and o.report is null)
         then '${LIVE_LANE}' else e.worked_by end,
       -- Nothing has arrived, by the endpoint's own word.
       may_have_arrived = e.may_have_arrived and $2 not in ('failed', 'scheduled'),

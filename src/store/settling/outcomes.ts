@@ -66,7 +66,7 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
           else t.next end as state
       from told t
       join executions e on e.id = t.execution_id
-      left join operations o on o.id = e.operation_id and o.closed_at is null
+      left join operations o on o.id = e.operation_id and o.report is null
       -- Not a join, which would be planned as a loop over both: it only makes the locks come first.
       where (select count(*) from locked) >= 0 and e.lease_token = t.token and e.state = 'sending'
     ), moved as (

@@ -149,7 +149,7 @@ export async function resolveSelected(
         finished_at = case when ${state} <> 'scheduled' then clock_timestamp() end,
         due_at = now(),
         give_up_at = greatest(e.give_up_at, now() + interval '24 hours'),
-        worked_by = case when exists (select from operations o where o.id = e.operation_id and o.closed_at is null)
+        worked_by = case when exists (select from operations o where o.id = e.operation_id and o.report is null)
           then e.worked_by else '${LIVE_LANE}' end,
         reconcile_until = null, probe_at = null
       from locked l where e.delivery_id = l.id and e.state = 'unknown'

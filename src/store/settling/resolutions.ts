@@ -21,7 +21,7 @@ export async function resolveUnknown(
       finished_at = case when $3 <> 'scheduled' then clock_timestamp() end,
       due_at = now(),
       give_up_at = greatest(e.give_up_at, now() + interval '24 hours'),
-      worked_by = case when exists (select from operations o where o.id = e.operation_id and o.closed_at is null)
+      worked_by = case when exists (select from operations o where o.id = e.operation_id and o.report is null)
         then e.worked_by else '${LIVE_LANE}' end,
       -- Nobody asks any more.
       reconcile_until = null, probe_at = null

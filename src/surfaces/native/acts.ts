@@ -14,5 +14,7 @@ export const ACTS: Acts = {
   'post /api/v1/endpoints/{id}/disable': 'endpoint.disabled',
   'post /api/v1/endpoints/{id}/rotate-secret': 'endpoint.secret_rotated',
   'delete /api/v1/endpoints/{id}': 'endpoint.deleted',
+  'post /api/v1/signing-keys/rotate': 'signing_key.rotated',
+  'post /api/v1/signing-keys/{id}/revoke': 'signing_key.revoked',
   'delete /api/v1/events/{id}/payload': 'event.payload_erased',
 };

@@ -13,11 +13,14 @@ import { endpointRoutes } from './endpoints/endpoints.ts';
 import { takeNames } from './names.ts';
 import { planItemRoutes } from './plans/plan-items.ts';
 import { planRoutes } from './plans/plans.ts';
+import { ledgerProofRoutes } from './proof/ledger-proofs.ts';
+import { signingKeyRoutes } from './proof/signing-keys.ts';
 import { ProgressRate } from './retries/progress-rate.ts';
 import { retryRoutes } from './retries/retries.ts';
 import { retryControlRoutes } from './retries/retry-control.ts';
 import { retryItemRoutes } from './retries/retry-items.ts';
 import { retryProgressRoutes } from './retries/retry-progress.ts';
+import { retryReportRoutes } from './retries/retry-report.ts';
 import { jwtIssuerRoutes } from './tenancy/jwt-issuers.ts';
 import { keyRoutes } from './tenancy/keys.ts';
 import { tenantRoutes } from './tenancy/tenants.ts';
@@ -48,6 +51,9 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...retryControlRoutes(deps, rate),
     ...retryItemRoutes(deps, inTurn),
     ...retryProgressRoutes(deps, rate),
+    ...retryReportRoutes(deps),
+    ...ledgerProofRoutes(deps),
+    ...acting(signingKeyRoutes(deps)),
     ...auditRoutes(deps, inTurn),
   ];
 }

@@ -123,6 +123,16 @@ describe('the next step of an operation', () => {
     });
   });
 
+  test('is to close it once its counts are frozen, whatever its owner asks for, unless that step has failed', () => {
+    fc.assert(
+      fc.property(anyFacts, (facts) => {
+        const step = nextStep({ ...facts, frozen: true });
+        if (hasEnded(facts.state)) expect(step).toEqual({ do: 'end' });
+        else expect(step).toMatchObject(facts.stuck ? { do: 'wait', until: 'expiry' } : { do: 'close' });
+      }),
+    );
+  });
+
   test('cancels unsent items before anything else once that is asked for', () => {
     always((facts, step) => {
       if (

@@ -1,18 +1,17 @@
 import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { closingState } from '../../../src/domain/operations/operation-counts.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { cancelAsInTemporal, cancelWhenExpired } from '../../../src/operations/cancel-unasked.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { resolveDeliveries } from '../../../src/operations/resolve-deliveries.ts';
 import { resolveDelivery } from '../../../src/operations/resolve-delivery.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
-import { closeOperation } from '../../../src/store/operations/closing.ts';
 import { controlsOf } from '../../../src/store/operations/operation-controls.ts';
 import { loadOperation } from '../../../src/store/operations/operations.ts';
 import { unsentEndpoints } from '../../../src/store/operations/unsent-endpoints.ts';
 import { beginResolution, resolveSelected } from '../../../src/store/settling/resolution-acts.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
+import { closeOperation } from '../../support/store/close-operation.ts';
 import type { TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
@@ -99,7 +98,7 @@ describe('the report of an operation', () => {
        where operation_id = $1 and open`,
       [operationId],
     );
-    await withTransaction(store.pool, (db) => closeOperation(db, operationId, closingState));
+    await closeOperation(store.pool, operationId);
     const { report } = (await loadOperation(store.pool, operationId)) ?? {};
     expect(report?.breakdown?.endpointCount).toBe(2);
     expect(report?.breakdown?.endpoints).toEqual(

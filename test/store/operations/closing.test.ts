@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { closingState } from '../../../src/domain/operations/operation-counts.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { selectAgain } from '../../../src/operations/freeze-explicit.ts';
@@ -7,10 +6,10 @@ import { resolveDelivery } from '../../../src/operations/resolve-delivery.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../../src/store/db/queryable.ts';
 import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
-import { closeOperation } from '../../../src/store/operations/closing.ts';
 import { loadOperation } from '../../../src/store/operations/operations.ts';
 import { setEndpointState } from '../../../src/store/tenancy/endpoints.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
+import { closeOperation } from '../../support/store/close-operation.ts';
 import type { TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
@@ -24,7 +23,7 @@ beforeEach(async () => {
 });
 
 function close(operationId: Id<'operation'>) {
-  return withTransaction(store.pool, (db) => closeOperation(db, operationId, closingState));
+  return closeOperation(store.pool, operationId);
 }
 
 /** Looks again at coalesced deliveries, as an operation does before it closes; returns how many were reopened. */

@@ -1,13 +1,12 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { nextStep } from '../../../src/domain/operations/next-step.ts';
-import { closingState } from '../../../src/domain/operations/operation-counts.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
-import { closeOperation } from '../../../src/store/operations/closing.ts';
 import { operationFacts } from '../../../src/store/operations/operation-facts.ts';
 import { ignoreAtClosedEndpoints } from '../../../src/store/settling/settlement.ts';
+import { closeOperation } from '../../support/store/close-operation.ts';
 import type { TestStore, TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
@@ -49,7 +48,7 @@ async function stepOf(operationId: Id<'operation'>) {
 
 /** Closes it and says how it ended. */
 async function close(operationId: Id<'operation'>) {
-  const closed = await withTransaction(store.pool, (db) => closeOperation(db, operationId, closingState));
+  const closed = await closeOperation(store.pool, operationId);
   if (!closed.closed) throw new Error(closed.why);
   const [{ state }] = await store.rows('select state from operations where id = $1', [operationId]);
   return { state, remainder: closed.report.remainder };

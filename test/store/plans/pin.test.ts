@@ -4,6 +4,7 @@ import { bringToEnd } from '../../../src/operations/close-operation.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { erasePayload, expirePayloads } from '../../../src/store/settling/payload-retention.ts';
+import { closingContext } from '../../support/store/close-operation.ts';
 import { plansOf } from '../../support/store/plans.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
@@ -43,7 +44,7 @@ test('a plan keeps the payloads of its span for a week past their term, until it
   await erasePayload(store.pool, tenant.id, eventId);
   expect(await kept()).toEqual(ids.slice(1, 2));
   await controlOperation(store.deps, tenant.id, operationId, { do: 'cancel' });
-  await bringToEnd(store.deps, operationId, new AbortController().signal);
+  await bringToEnd(closingContext(store.pool), operationId, new AbortController().signal);
   expect(await kept()).toEqual([]);
 });
 

@@ -4,7 +4,6 @@ import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { resolveDelivery } from '../../../src/operations/resolve-delivery.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
-import { closeOperation } from '../../../src/store/operations/closing.ts';
 import { pageOperationItems } from '../../../src/store/operations/operation-items.ts';
 import { loadOperation } from '../../../src/store/operations/operations.ts';
 import { type FrozenOperation, freezePage } from '../../../src/store/selection/freeze.ts';
@@ -13,6 +12,7 @@ import { giveUpOverdue } from '../../../src/store/settling/settlement.ts';
 import { setEndpointState } from '../../../src/store/tenancy/endpoints.ts';
 import { eventually } from '../../support/eventually.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
+import { closeOperation } from '../../support/store/close-operation.ts';
 import { readLedger, violationsOf } from '../../support/store/ledger.ts';
 import type { TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
@@ -176,7 +176,7 @@ describe('a delivery whose execution is open elsewhere', () => {
     await store.attempt('timeout', { workedBy: cancelled, endpointIds: [held] });
     await control(cancelled, 'cancel');
     await withTransaction(store.pool, (db) => cancelUnsent(db, cancelled, 10));
-    await withTransaction(store.pool, (db) => closeOperation(db, cancelled, () => 'cancelled'));
+    await closeOperation(store.pool, cancelled);
     const unknown = (
       await store.rows(
         `select delivery_id as id from executions where operation_id = $1 and state = 'unknown'`,

@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { closingState } from '../../../src/domain/operations/operation-counts.ts';
 import { classify, demandAcknowledgement } from '../../../src/domain/sending/classification.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { acknowledgeDeliveries } from '../../../src/operations/acknowledge-deliveries.ts';
@@ -7,13 +6,13 @@ import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../../src/store/db/queryable.ts';
 import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
-import { closeOperation } from '../../../src/store/operations/closing.ts';
 import { loadOperation } from '../../../src/store/operations/operations.ts';
 import { freezePage } from '../../../src/store/selection/freeze.ts';
 import { WHOLE } from '../../../src/store/selection/selection-page.ts';
 import { recordOutcomes } from '../../../src/store/settling/outcomes.ts';
 import { settleAcknowledged } from '../../../src/store/settling/settlement.ts';
 import { NO_ID } from '../../support/store/any-id.ts';
+import { closeOperation } from '../../support/store/close-operation.ts';
 import { type Ending, outcomeOf, type TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
@@ -174,7 +173,7 @@ describe.each(MODES)('an acknowledgement of a delivery (%s)', (mode) => {
     if (!operationId) return;
     await takenOnly(id);
     await store.timePasses();
-    await withTransaction(store.pool, (db) => closeOperation(db, operationId, closingState));
+    await closeOperation(store.pool, operationId);
     expect(await countsOf(operationId)).toMatchObject({ frozen: true, unknown: 1 });
     expect(await acknowledge(id)).toBe('settled');
     expect(await newest(id)).toMatchObject({ execution: { state: 'delivered' }, delivery: 'delivered' });

@@ -13,6 +13,8 @@ export type TenantThings = {
   jwtIssuerId: string;
   signerId: string;
   accessRuleId: string;
+  /** Of the installation: there is one for each tenant here, of which the newest is active. */
+  signingKeyId: string;
   endpointId: string;
   delivery: SeededDelivery;
   operationId: string;
@@ -30,7 +32,7 @@ export async function startApiWorld(overrides: Parameters<typeof startTestApi>[0
 
 /** The path of a route with the ids of this tenant in it. */
 export function pathFor({ path }: Pick<Route, 'path'>, things: TenantThings): string {
-  return path.replace('{id}', idFor(path, things));
+  return path.replace('{id}', idFor(path, things)).replace('{deliveryId}', things.delivery.deliveryId);
 }
 
 /** A body that the route takes, or undefined where it takes none. */
@@ -134,6 +136,13 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
     'plan_endpoints',
     'resolutions',
     'resolved_executions',
+    'signing_keys',
+    'report_drafts',
+    'frozen_items',
+    'ledger_chunks',
+    'closure_reports',
+    'late_changes',
+    'report_addenda',
     'audit_entries',
     'audit_heads',
     'audit_checkpoints',
@@ -141,6 +150,7 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
   const { rows } = await database.pool.query(
     `select ${tables.map((table) => `(select count(*)::int from ${table}) as ${table}`).join(', ')},
       (select count(*)::int from api_keys where revoked_at is not null) as revoked,
+      (select count(*)::int from signing_keys where retired_at is not null) as retired_keys,
       (select count(*)::int from jwt_issuers where revoked_at is not null) as revoked_issuers,
       (select sum(last_event_number)::int from tenant_counters) as numbers,
       (select sum(control_revision)::int from operations) as controls`,
@@ -150,6 +160,7 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
 
 function idFor(path: string, things: TenantThings): string {
   if (path.includes('/tenants/')) return things.tenantId;
+  if (path.includes('/signing-keys/')) return things.signingKeyId;
   if (path.includes('/keys/')) return things.keyId;
   if (path.includes('/jwt-issuers/')) return things.jwtIssuerId;
   if (path.includes('/signers/')) return things.signerId;
@@ -182,6 +193,7 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
   });
   const signer = await api.call('POST', '/api/v1/signers', { key, body: newSigner(handle) });
   const rule = await api.call('POST', '/api/v1/access-rules', { key, body: { action: 'any' } });
+  const signingKey = await api.call('POST', '/api/v1/signing-keys/rotate', { key: api.adminKey });
   const operation = await api.call('POST', '/api/v1/retries', {
     key,
     body: { select: { deliveryIds: [delivery.deliveryId] } },
@@ -199,6 +211,7 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
     jwtIssuerId: issuer.body.id,
     signerId: signer.body.id,
     accessRuleId: rule.body.id,
+    signingKeyId: signingKey.body.id,
     endpointId,
     delivery,
     operationId: operation.body.id,

@@ -114,6 +114,17 @@ const NATIVE: Record<string, Audited> = {
     acts: ['jwt_issuer.revoked'],
     call: (world) => made('/api/v1/jwt-issuers', newIssuer(), remove)(world),
   },
+  'post /api/v1/signing-keys/rotate': {
+    acts: ['signing_key.rotated'],
+    call: ({ api }) => api.call('POST', '/api/v1/signing-keys/rotate', { key: api.adminKey }),
+  },
+  'post /api/v1/signing-keys/{id}/revoke': {
+    acts: ['signing_key.revoked'],
+    async call({ api }) {
+      const { body } = await api.call('POST', '/api/v1/signing-keys/rotate', { key: api.adminKey });
+      return api.call('POST', `/api/v1/signing-keys/${body.id}/revoke`, { key: api.adminKey });
+    },
+  },
   'post /api/v1/signers': {
     acts: ['signer.made'],
     call: ({ api }) => api.call('POST', '/api/v1/signers', { body: newSigner() }),

@@ -26,6 +26,8 @@ export const STARTS_NOTHING = [
   '/api/v1/tenants',
   '/api/v1/keys',
   '/api/v1/jwt-issuers',
+  '/api/v1/signing-keys/rotate',
+  '/api/v1/signing-keys/{id}/revoke',
   '/api/v1/signers',
   '/api/v1/access-rules',
   '/api/v1/endpoints',

@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import type { Refusal } from '../../../src/domain/endpoints/preparation.ts';
 import { nextStep } from '../../../src/domain/operations/next-step.ts';
 import type { OperationOptions } from '../../../src/domain/operations/operation.ts';
-import { closingState } from '../../../src/domain/operations/operation-counts.ts';
 import type { Selection } from '../../../src/domain/operations/selection.ts';
 import type { DeliveryState } from '../../../src/domain/sending/delivery-state.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
@@ -18,7 +17,6 @@ import { deleteEndpoint, disableEndpoint, enableEndpoint } from '../../../src/op
 import { type Pool, withTransaction } from '../../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../../src/store/db/queryable.ts';
 import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
-import { closeOperation } from '../../../src/store/operations/closing.ts';
 import { operationFacts } from '../../../src/store/operations/operation-facts.ts';
 import { cancelExpired } from '../../../src/store/operations/operation-states.ts';
 import { loadOperation } from '../../../src/store/operations/operations.ts';
@@ -34,8 +32,10 @@ import {
   settleAcknowledged,
 } from '../../../src/store/settling/settlement.ts';
 import { NO_ID } from './any-id.ts';
+import { freeze, hashAndEnd } from './close-operation.ts';
 import { Crashed, type CrashPoint, crashingPool } from './crashing-pool.ts';
 import { forbiddenChanges, type Ledger, readLedger, violationsOf } from './ledger.ts';
+import { lineViolations } from './ledger-lines.ts';
 import {
   acceptOn,
   ENDPOINT,
@@ -69,6 +69,7 @@ const REFUSALS: [Refusal, ...Refusal[]] = [
   { state: 'ignored', reason: 'no_longer_matches' },
 ];
 const PAGE = 2;
+const LINES_OF_CHUNK = 1;
 const HELD_CLAIMS = 6;
 const MAX_ENDPOINTS = 5;
 
@@ -82,6 +83,7 @@ export class World {
   /** Claims of senders that still live, those among them whose lease has ended too. */
   readonly claims: HeldClaim[] = [];
   readonly told = new Map<string, Set<string>>();
+  readonly #linesChecked = new Set<string>();
 
   private constructor(store: TestStore, tenant: TestTenant, endpointIds: Id<'endpoint'>[], ledger: Ledger) {
     this.store = store;
@@ -93,8 +95,9 @@ export class World {
   /** A world of two events for both endpoints in an emptied store. */
   static async create(store: TestStore): Promise<World> {
     await store.pool.query(`
-      delete from attempts; delete from executions; delete from exclusions; delete from claims; delete from pace_slots;
-      delete from operation_pacing; delete from operation_counts; delete from operation_controls;
+      delete from operation_counts; delete from attempts; delete from executions; delete from exclusions; delete from claims; delete from pace_slots;
+      delete from report_addenda; delete from closure_reports; delete from ledger_chunks; delete from report_drafts;
+      delete from frozen_items; delete from late_changes; delete from operation_pacing; delete from operation_controls;
       delete from resolved_executions; delete from resolutions; delete from operations; delete from idempotency_keys;
       delete from deliveries; delete from payloads; delete from event_identities; delete from event_resends;
       delete from events;
@@ -131,7 +134,11 @@ export class World {
   async check(): Promise<void> {
     const before = this.ledger;
     this.ledger = await readLedger(this.store.pool);
-    const faults = [...violationsOf(this.ledger), ...forbiddenChanges(before, this.ledger)];
+    const faults = [
+      ...violationsOf(this.ledger),
+      ...forbiddenChanges(before, this.ledger),
+      ...(await lineViolations(this.store.pool, this.#linesChecked)),
+    ];
     if (faults.length > 0) throw new Error(faults.join('\n'));
   }
 
@@ -376,7 +383,10 @@ const ACTS = {
   },
 };
 
-/** Closes an operation as an activity does, without Temporal's part; one that comes too late does so, too. */
+/**
+ * Closes an operation as an activity does, without Temporal's part; one that comes too late does so, too. One of more
+ * lines than a chunk is frozen first, and closed by the next step that would: items change in between.
+ */
 async function close(operationId: Id<'operation'>, pool: Pool): Promise<void> {
   const operation = await loadOperation(pool, operationId);
   if (operation?.control === 'cancel')
@@ -384,9 +394,11 @@ async function close(operationId: Id<'operation'>, pool: Pool): Promise<void> {
   else if (operation) await withTransaction(pool, (db) => selectAgain(db, operation, 2));
   const facts = await operationFacts(pool, operationId);
   if (!facts || nextStep(facts).do !== 'close') return;
-  const closed = await withTransaction(pool, (db) => closeOperation(db, operationId, closingState));
-  if (!closed.closed && closed.why === 'counts_disagree')
+  const frozen = await freeze(pool, operationId, { linesOfChunk: LINES_OF_CHUNK });
+  if (frozen.became === 'refused' && frozen.why === 'counts_disagree')
     throw new Error(`the counts of ${operationId} disagree`);
+  if (frozen.became === 'frozen_already')
+    await hashAndEnd(pool, operationId, { linesOfChunk: LINES_OF_CHUNK });
 }
 
 async function claim(

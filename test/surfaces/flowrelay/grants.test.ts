@@ -31,6 +31,8 @@ const LOWEST: Record<string, Grant> = {
   'get /api/v1/retries': 'observer',
   'get /api/v1/retries/{id}': 'observer',
   'get /api/v1/retries/{id}/items': 'observer',
+  'get /api/v1/retries/{id}/items/{deliveryId}/proof': 'observer',
+  'get /api/v1/retries/{id}/report/addenda': 'observer',
   'get /api/v1/retries/{id}/report': 'observer',
   'get /api/v1/retries/plans/{id}': 'observer',
   'get /api/v1/retries/plans/{id}/items': 'observer',

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { retryWords } from '../../../domain/operations/retry-words.ts';
+import type { OperationItem } from '../../../domain/operations/operation-item.ts';
 import { EXCLUSION_REASONS } from '../../../domain/operations/selection.ts';
+import { ledgerLine, shownReason } from '../../../domain/proof/ledger-line.ts';
 import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import type { AcceptedItem } from '../../../operations/accept-operation.ts';
-import type { OperationItem } from '../../../store/operations/operation-items.ts';
 import { shownId, shownTime } from '../fields.ts';
 import { waitsField, waitsView } from '../waits.ts';
 
@@ -108,47 +108,12 @@ export const AcceptedItemView = z
   ])
   .meta({ id: 'AcceptedItem', description: 'The fate of one delivery of an explicit list.' });
 
-type Excluded = Pick<
-  Extract<AcceptedItem, { became: 'excluded' }>,
-  'reason' | 'deliveryId' | 'endpointId' | 'heldBy' | 'resentBy'
->;
-
-/** Shows a line of a ledger. */
+/** Shows a line of a ledger as it is at present. */
 export function itemView(item: OperationItem): z.input<typeof ItemView> {
-  const common = {
-    deliveryId: showId('delivery', item.deliveryId),
-    endpointId: showId('endpoint', item.endpointId),
-    eventId: showId('event', item.eventId),
-    externalId: item.externalId ?? null,
-    eventType: item.eventType,
-    key: item.key ?? null,
-  };
-  if (item.kind === 'exclusion')
-    return {
-      kind: 'exclusion',
-      ...common,
-      ...reasonView(item),
-      joinedExecutionId: item.joinedExecutionId ? showId('execution', item.joinedExecutionId) : null,
-      resentBy: item.resentBy ? showId('delivery', item.resentBy) : null,
-      heldBy: item.heldBy ? showId('operation', item.heldBy) : null,
-      createdAt: item.createdAt.toISOString(),
-    };
-  return {
-    kind: 'item',
-    executionId: showId('execution', item.executionId),
-    ...common,
-    state: item.state,
-    reason: item.reason ?? null,
-    attempts: item.attempts,
-    dueAt: item.dueAt.toISOString(),
-    mayHaveArrived: item.mayHaveArrived,
-    faultCode: item.faultCode ?? null,
-    httpStatus: item.httpStatus ?? null,
-    tookOver: item.tookOver ? showId('execution', item.tookOver) : null,
-    supersededBy: item.supersededBy ? showId('execution', item.supersededBy) : null,
-    finishedAt: item.finishedAt?.toISOString() ?? null,
-    waitingFor: waitsView(item.waitingFor),
-  };
+  const line = ledgerLine(item);
+  return line.kind === 'item' && item.kind === 'item'
+    ? { ...line, waitingFor: waitsView(item.waitingFor) }
+    : line;
 }
 
 /** Shows the fate of a delivery. */
@@ -158,7 +123,7 @@ export function acceptedItemView(item: AcceptedItem): z.input<typeof AcceptedIte
     return {
       deliveryId,
       became: 'excluded',
-      ...reasonView(item),
+      ...shownReason(item),
       ...(item.joinedExecutionId ? { joinedExecutionId: showId('execution', item.joinedExecutionId) } : {}),
       ...(item.resentBy ? { resentBy: showId('delivery', item.resentBy) } : {}),
       ...(item.heldBy ? { heldBy: showId('operation', item.heldBy) } : {}),
@@ -171,14 +136,4 @@ export function acceptedItemView(item: AcceptedItem): z.input<typeof AcceptedIte
       ? { supersededExecutionId: showId('execution', item.supersededExecutionId) }
       : {}),
   };
-}
-
-function reasonView({ reason, deliveryId, endpointId, heldBy, resentBy: by }: Excluded) {
-  const ids = {
-    deliveryId: showId('delivery', deliveryId),
-    endpointId: showId('endpoint', endpointId),
-    ...(heldBy === undefined ? {} : { heldBy: showId('operation', heldBy) }),
-    ...(by === undefined ? {} : { resentBy: showId('delivery', by) }),
-  };
-  return { reason, ...retryWords(reason, ids) };
 }

@@ -240,7 +240,7 @@ export function operationSummary(operation: Operation, eta?: Eta): z.input<typeo
     etaSeconds: eta?.seconds ?? null,
     etaLeavesOut: eta?.leavesOut ?? null,
     nothingSelected: operation.selected && operation.counts.expected === 0,
-    remainder: remainderView(operation.report?.remainder),
+    remainder: remainderView(operation.closedAt ? operation.report?.remainder : undefined),
     options: operation.options,
     reason: operation.reason ?? null,
     ticket: operation.ticket ?? null,

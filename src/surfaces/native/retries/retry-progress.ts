@@ -6,21 +6,12 @@ import { problem } from '../../../api/problems/problem.ts';
 import type { StreamOutput } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Operation } from '../../../domain/operations/operation.ts';
-import { hasEnded, OPERATION_ENDS } from '../../../domain/operations/operation-state.ts';
-import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
-import { addendumTo } from '../../../store/operations/addenda.ts';
+import { hasEnded } from '../../../domain/operations/operation-state.ts';
+import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
 import { withWaits } from '../../../store/reading/waits.ts';
-import { idParams, shownId, shownTime } from '../fields.ts';
-import { OPERATION_DETAILS, operationDetails } from './operation-details.ts';
-import {
-  OperationSummary,
-  OperationView,
-  operationSummary,
-  RemainderView,
-  remainderView,
-  selectionView,
-} from './operation-view.ts';
+import { idParams } from '../fields.ts';
+import { operationSummary } from './operation-view.ts';
 import { fingerprintOf, OperationWatch } from './operation-watch.ts';
 import type { ProgressRate } from './progress-rate.ts';
 
@@ -29,50 +20,7 @@ const HEARTBEAT_MS = 15_000;
 /** Operations that are looked at at a time, of all that are followed in a process: others want connections, too. */
 const LOOKS_AT_ONCE = 4;
 
-const Report = z
-  .strictObject({
-    operationId: shownId('operation', 'The operation.'),
-    state: z.enum(OPERATION_ENDS).meta({ description: 'How it ended.', example: 'completed' }),
-    createdAt: shownTime('When it was accepted.'),
-    closedAt: shownTime('When it ended.'),
-    counts: OperationSummary.shape.counts,
-    mayHaveArrived: z.int().meta({ description: 'Failed although an attempt may have arrived.', example: 0 }),
-    exclusions: z
-      .record(z.string(), z.int())
-      .meta({ description: 'Exclusions by reason.', example: { already_delivered: 3 } }),
-    kind: OperationSummary.shape.kind,
-    target: OperationSummary.shape.target,
-    select: OperationView.shape.select,
-    options: OperationSummary.shape.options,
-    reason: OperationSummary.shape.reason,
-    ticket: OperationSummary.shape.ticket,
-    requestedBy: OperationSummary.shape.requestedBy,
-    ...OPERATION_DETAILS,
-    remainder: RemainderView.nullable().meta({
-      description:
-        'The selected deliveries that were not delivered when it closed; null in reports that are older than this member. `{"select": {"remainderOf": …}}` takes all of them.',
-    }),
-    addendum: z.record(z.string(), z.int()).meta({
-      description:
-        'By how much each count differs now, because an acknowledgement, a status request or an operator settled items after it had closed. Empty where none was settled.',
-      example: { unknown: -2, delivered: 2 },
-    }),
-    attempts: z.int().meta({ description: 'HTTP requests in all.', example: 100 }),
-    firstAttemptAt: z
-      .string()
-      .nullable()
-      .meta({ description: 'When the first request began.', example: '2026-11-03T02:00:00.000Z' }),
-    lastAttemptAt: z
-      .string()
-      .nullable()
-      .meta({ description: 'When the last request began.', example: '2026-11-03T02:10:00.000Z' }),
-  })
-  .meta({
-    id: 'ClosureReport',
-    description: 'The result of an operation, frozen when it closed; its counts add up.',
-  });
-
-/** An operation's progress as it happens, and its result. */
+/** An operation's progress as it happens. */
 export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Route[] {
   const inTurn = createTurns(LOOKS_AT_ONCE);
   const watch = new OperationWatch((tenantId, id) =>
@@ -112,27 +60,6 @@ export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Rout
           headers: { 'x-accel-buffering': 'no' },
           stream: (output) => follow(output, tenant.id, id, lastSeen),
         };
-      },
-    }),
-    route({
-      ...common,
-      method: 'get',
-      path: '/api/v1/retries/{id}/report',
-      summary: "Show an operation's closure report",
-      request: { params },
-      responses: { 200: { description: 'The report.', schema: Report } },
-      problems: ['state_conflict'],
-      async handler({ params: { id }, tenant }) {
-        const operation = await findOperation(pool, tenant.id, id);
-        if (!operation) return problem('not_found');
-        const closed = operation.report?.counts;
-        const addendum = closed ? await addendumTo(pool, tenant.id, id, closed) : {};
-        const report = reportView(operation, addendum);
-        return report
-          ? { status: 200, body: { ...report, ...(await operationDetails(pool, operation)) } }
-          : problem('state_conflict', {
-              detail: `The operation is \`${operation.state}\`: its report is written when it ends.`,
-            });
       },
     }),
   ];
@@ -181,35 +108,4 @@ function revisionOf(operation: Operation): string {
 
 function closedId(operation: Operation): string {
   return `${revisionOf(operation)}-closed`;
-}
-
-function reportView(
-  operation: Operation,
-  addendum: Partial<Record<string, number>>,
-): Omit<z.input<typeof Report>, keyof typeof OPERATION_DETAILS> | undefined {
-  const { report, closedAt, state } = operation;
-  if (!report || !closedAt || !hasEnded(state)) return undefined;
-  return {
-    operationId: showId('operation', operation.id),
-    state: state as (typeof OPERATION_ENDS)[number],
-    createdAt: operation.createdAt.toISOString(),
-    closedAt: closedAt.toISOString(),
-    kind: operation.kind,
-    target: operation.target,
-    select: selectionView(operation.selection),
-    options: operation.options,
-    reason: operation.reason ?? null,
-    ticket: operation.ticket ?? null,
-    requestedBy: operation.requestedBy,
-    counts: report.counts,
-    mayHaveArrived: report.mayHaveArrived,
-    exclusions: Object.fromEntries(
-      Object.entries(report.exclusions).map(([reason, count]) => [reason, count ?? 0]),
-    ),
-    remainder: remainderView(report.remainder),
-    addendum: Object.fromEntries(Object.entries(addendum).map(([part, change]) => [part, change ?? 0])),
-    attempts: report.attempts,
-    firstAttemptAt: report.firstAttemptAt ?? null,
-    lastAttemptAt: report.lastAttemptAt ?? null,
-  };
 }

@@ -1,0 +1,66 @@
+import { closingState } from '../domain/operations/operation-counts.ts';
+import type { Id } from '../domain/tenancy/typed-id.ts';
+import type { Transaction } from '../store/db/queryable.ts';
+import { type Frozen, freezeCounts, keepForHashing } from '../store/operations/closing.ts';
+import { endOperation, holdForClosing } from '../store/operations/operation-states.ts';
+import { loadOperation } from '../store/operations/operations.ts';
+import { loadPlan } from '../store/plans/plans.ts';
+import { type Draft, takeDraft } from '../store/proof/closure-reports.ts';
+import { crashPoint } from '../telemetry/crash-points.ts';
+import { LINES_OF_CHUNK } from './chunk-lines.ts';
+import { hashNextLines } from './hash-ledger.ts';
+import type { ReportSigner } from './report-signer.ts';
+import { signClosure } from './sign-closure.ts';
+
+/** Freezes the counts; where the lines make one chunk, all that follows is done at once, and nothing has to be kept. */
+export async function freezeAndMaybeEnd(
+  tx: Transaction,
+  signer: ReportSigner,
+  operationId: Id<'operation'>,
+  linesOfChunk = LINES_OF_CHUNK,
+): Promise<Exclude<Frozen, { became: 'frozen' }> | { became: 'frozen' | 'closed' }> {
+  const frozen = await freezeCounts(tx, operationId);
+  if (frozen.became !== 'frozen') return frozen;
+  if (frozen.lines > linesOfChunk) {
+    await keepForHashing(tx, operationId, frozen);
+    return { became: 'frozen' };
+  }
+  await hashNextLines(tx, operationId);
+  await signAndEnd(tx, signer, operationId, frozen);
+  return { became: 'closed' };
+}
+
+/** Signs and ends an operation whose lines are all hashed; false where somebody else has. */
+export async function endHashed(
+  tx: Transaction,
+  signer: ReportSigner,
+  operationId: Id<'operation'>,
+): Promise<boolean> {
+  await holdForClosing(tx, operationId);
+  const draft = await takeDraft(tx, operationId);
+  if (draft) await signAndEnd(tx, signer, operationId, draft);
+  return draft !== undefined;
+}
+
+async function signAndEnd(
+  tx: Transaction,
+  signer: ReportSigner,
+  operationId: Id<'operation'>,
+  draft: Draft,
+): Promise<void> {
+  const closedAt = await holdForClosing(tx, operationId);
+  const operation = await loadOperation(tx, operationId);
+  const remainder = operation?.report?.remainder;
+  if (!operation?.report || !remainder) throw new Error('the counts of an operation that ends are frozen');
+  const endedAs = closingState(remainder, operation.control === 'cancel');
+  const plan = await loadPlan(tx, operationId);
+  // A plan that nobody executed has no result.
+  if (!plan || plan.executed)
+    await signClosure(tx, signer, { ...operation, report: operation.report }, draft, {
+      endedAs,
+      closedAt,
+      plan,
+    });
+  await endOperation(tx, operationId, endedAs, closedAt);
+  crashPoint('closing');
+}
