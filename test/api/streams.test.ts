@@ -125,9 +125,9 @@ describe('exports', () => {
         if (!over) answered += 1;
       }
     expect(await readers).toEqual(Array(2).fill(ITEMS + 2));
-    // One that had to wait for the exports would be answered once or twice.
+    // Each waits behind a page at most; one that had to wait for the exports would be answered once or twice.
     console.log(`${answered} calls were answered while two exports went on`);
-    expect(answered).toBeGreaterThan(100);
+    expect(answered).toBeGreaterThan(20);
   });
 
   test('are cut off, and not ended as if they were whole, when their key is revoked', async () => {

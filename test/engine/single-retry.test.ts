@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
 import { uuidIn } from '../support/api/retries.ts';
 import { createScene, type Scene } from '../support/engine/recovery-scene.ts';
@@ -83,7 +84,8 @@ describe('a retry of one delivery', () => {
   });
 
   test('joins an execution that is being sent elsewhere, and names it', async () => {
-    const it = await scene(slow(600));
+    const held: ServerResponse[] = [];
+    const it = await scene({ answer: (response) => void held.push(response) });
     await it.seed(1);
     const select = { deliveryIds: await it.ids() };
     const first = await it.retries.start({ select });
@@ -97,6 +99,7 @@ describe('a retry of one delivery', () => {
         joinedExecutionId: first.items[0].executionId,
       },
     ]);
+    for (const response of held) response.end('ok');
     expect(await it.retries.ended(second.id)).toMatchObject({ state: 'completed', counts: { excluded: 1 } });
     expect(await it.retries.ended(first.id)).toMatchObject({ counts: { delivered: 1 } });
     expect(it.sent()).toBe(1);

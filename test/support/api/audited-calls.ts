@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { AuditAction } from '../../../src/domain/audit/audit-action.ts';
+import { planNext } from '../../../src/operations/plans/make-plan.ts';
 import { type SeededDelivery, seedEndpoint, seedFailedDeliveries } from '../engine/failed-deliveries.ts';
 import { newTestSigner, registrationOf } from '../surfaces/minka-client.ts';
 import { createMinkaScene, type MinkaScene } from '../surfaces/minka-scene.ts';
@@ -70,6 +71,8 @@ const newIssuer = () => ({
 });
 const newSigner = () => registrationOf(newTestSigner(`${CANARY}-${randomUUID().slice(0, 8)}`), 'acme');
 const newRule = { action: 'retry-event', signer: CANARY };
+const PLANS = '/api/v1/retries/plans';
+const aPlan = { select: { filter: { sources: [CANARY] } }, reason: CANARY, ticket: CANARY };
 const later = () => ({ notBefore: new Date(Date.now() + 3_600_000).toISOString() });
 
 /** Does something to an operation that begins in an hour. */
@@ -212,6 +215,18 @@ const NATIVE: Record<string, Audited> = {
         },
         ...once(),
       }),
+  },
+  'post /api/v1/retries/plans': {
+    acts: ['operation.planned'],
+    call: ({ api }) => api.call('POST', PLANS, { body: aPlan }),
+  },
+  'post /api/v1/retries/plans/{id}/execute': {
+    acts: ['operation.executed'],
+    call: made(PLANS, aPlan, async (api, path) => {
+      const id = api.uuid((await api.call('GET', path)).body.operationId);
+      while (await planNext(api.database.pool, id));
+      return post('execute', { planHash: (await api.call('GET', path)).body.planHash })(api, path);
+    }),
   },
   'post /api/v1/retries/{id}/pause': { acts: ['operation.paused'], call: steered('pause') },
   'post /api/v1/retries/{id}/resume': {
