@@ -40,7 +40,8 @@ export async function findOverdue(db: Queryable, limit: number, samples: number)
                 select from executions j where j.id = o.awaited_execution_id and ${GOES_BY_ITSELF})))
             then 'settled'
           when o.start_confirmed_at is not null and o.control = 'run' and o.nudged_at < now() - interval '5 seconds'
-            and o.next_event in ('due', 'lease', 'reconciled', 'judged') and o.next_event_at > now() + interval '1 second'
+            -- Also while it waits for what it joined: an item of unknown outcome can be settled to be sent again.
+            and o.next_event in ('due', 'lease', 'reconciled', 'judged', 'joined') and o.next_event_at > now() + interval '1 second'
             and (exists (select from executions e join endpoint_pacing p on p.endpoint_id = e.endpoint_id
                 join endpoints n on n.id = e.endpoint_id and n.state = 'enabled'
                 where e.in_queue and e.worked_by = o.id and e.state in ('queued', 'scheduled')

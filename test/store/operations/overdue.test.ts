@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { lookAtOperation } from '../../../src/operations/look-at-operation.ts';
+import { resolveDelivery } from '../../../src/operations/resolve-delivery.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
 import { findOverdue } from '../../../src/store/operations/overdue-operations.ts';
@@ -101,4 +102,20 @@ test('a paused operation is woken when nothing is left that the pause holds back
   await withTransaction(store.pool, (db) => giveUpOverdue(db, 10));
   expect(await woken(operationId)).toBe('settled');
   expect(await waitsFor(operationId)).toBe('close');
+});
+
+test('an operation that waits for an execution it joined is woken when an item of its own is to be sent again', async () => {
+  const [{ id: joined }, { id: own }] = await store.rows(
+    'select id from deliveries where tenant_id = $1 order by id',
+    [tenant.id],
+  );
+  await store.retry(tenant, { deliveryIds: [joined] });
+  const operationId = await bulk();
+  await store.record(await store.claim({ workedBy: operationId, endpointIds: [endpointId] }), 'timeout');
+  await store.rows(`update executions set reconcile_until = now() where operation_id = $1`, [operationId]);
+  expect(await waitsFor(operationId)).toBe('joined');
+  expect(await woken(operationId)).toBeUndefined();
+  await resolveDelivery(store.deps, tenant.id, own, 'retry');
+  expect(await woken(operationId)).toBe('settled');
+  expect(await waitsFor(operationId)).toBe('dispatch');
 });
