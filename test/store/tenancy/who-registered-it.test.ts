@@ -20,7 +20,7 @@ test('issuers and keys that tenants registered before it was asked who did are l
         insert into signers (tenant_id, handle, public_key)
           select id, 'alone', decode(repeat('08', 32), 'hex') from tenants where handle = 'acme'`);
     const result = await migrate(database.url);
-    expect(result).toMatchObject({ ok: true, applied: ['the changes since 0.1.0'] });
+    expect(result).toMatchObject({ ok: true, applied: expect.arrayContaining(['the changes since 0.1.0']) });
     const { warnings = [] } = result as { warnings?: string[] };
     expect(warnings).toEqual([
       expect.stringMatching(
