@@ -9,6 +9,7 @@ import { uuidIn } from '../support/api/retries.ts';
 import { createTestClient } from '../support/api/test-client.ts';
 import { type ChildScript, startChildScript } from '../support/child-script.ts';
 import { seedFailures } from '../support/engine/seed-failures.ts';
+import { eventually } from '../support/eventually.ts';
 import { NO_ID } from '../support/store/any-id.ts';
 import type { TestPool } from '../support/store/test-database.ts';
 import { type ChaosParts, startChaosParts } from './chaos-parts.ts';
@@ -71,8 +72,11 @@ export async function runChaos(plan: ChaosPlan): Promise<ChaosResult> {
     const ended = whenClosed(pool, operationId, plan, herd);
     await Promise.all([ended, herd.torment(random, ended)]);
     const seconds = (performance.now() - startedAt) / 1_000;
-    // A request that was on its way to a receiver when the last outcome was recorded has long arrived.
-    await delay(2 * TIMEOUT_MS);
+    // A request that is on its way when its sender has ended arrives before its connection is seen to be closed.
+    await herd.stop();
+    await eventually('everything that was sent has arrived', () =>
+      receivers.every(({ receiver }) => receiver.openConnections === 0),
+    );
     const findings = await checkLedgers(pool, operationId, receivers);
     return { seconds, kills: herd.kills, findings };
   } finally {

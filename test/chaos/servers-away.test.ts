@@ -42,7 +42,8 @@ test('Temporal away for a minute: retries are accepted and run when it is back, 
   await parts.temporal.kill();
   const away = performance.now();
   const accepted: string[] = [];
-  while (performance.now() - away < 60_000) {
+  // A minute of absence, and on a busy machine as long as so many take.
+  while (performance.now() - away < 60_000 || accepted.length < 6) {
     accepted.push((await it.retries.start({ ...ALL_FAILURES, reason: 'while it is away' })).id);
     expect((await publish()).status).toBe(202);
     await eventually(
@@ -56,7 +57,6 @@ test('Temporal away for a minute: retries are accepted and run when it is back, 
     expect((await it.retries.show(id)).state).toBe('running');
     await new Promise((resolve) => setTimeout(resolve, 5_000));
   }
-  expect(accepted.length).toBeGreaterThan(5);
   await parts.temporal.restart();
   expect(await it.retries.ended(id, 90_000)).toMatchObject({
     state: 'completed',

@@ -4,7 +4,7 @@ import { hashApiKey, makeApiKey } from '../../../src/api/authentication/api-key.
 import { openApiDocument } from '../../../src/api/documents/openapi.ts';
 import { listen } from '../../../src/api/listen.ts';
 import { apiRoutes, createApi } from '../../../src/api/server.ts';
-import type { Scope } from '../../../src/domain/tenancy/scope.ts';
+import { type Scope, TENANT_SCOPES } from '../../../src/domain/tenancy/scope.ts';
 import { ID_PREFIXES, type Id, readId } from '../../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../../src/ingest/create-ingest.ts';
 import { createAddressGuard, type Resolve } from '../../../src/outbound/address-guard.ts';
@@ -58,16 +58,6 @@ export type TestApi = {
   uuid(shown: string): Id<never>;
   close(): Promise<void>;
 };
-
-const ALL_SCOPES: Scope[] = [
-  'write:keys',
-  'read:endpoints',
-  'write:endpoints',
-  'write:events',
-  'read:deliveries',
-  'write:deliveries',
-  'read:audit',
-];
 
 /** Names that resolve without a network: `*.example` to a public address, everything else to nothing. */
 const resolveExamples: Resolve = (hostname, _options, callback) => {
@@ -127,7 +117,7 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
   const newTenant: TestApi['newTenant'] = async (handle = `t-${randomBytes(4).toString('hex')}`) => {
     const tenant = await insertTenant(database.pool, { handle });
     if (!tenant) throw new Error(`the handle ${handle} is taken`);
-    return { tenant, key: await newKey(tenant.id, ALL_SCOPES) };
+    return { tenant, key: await newKey(tenant.id, TENANT_SCOPES) };
   };
   const { tenant, key } = await newTenant('acme');
 
