@@ -208,6 +208,11 @@ describe('an acknowledgement', () => {
       counts: { unknown: 1, delivered: 0 },
       addendum: { unknown: -1, delivered: 1 },
     });
+    await eventually('a worker has signed the addendum', async () => {
+      const path = `/api/v1/retries/${started.id}/report/addenda`;
+      const { body } = await engine.client.expect(200, 'GET', path, { key: it.tenant.key });
+      return body.items.length === 1;
+    });
   });
 
   test('can be demanded of an endpoint that answers 202', async () => {
