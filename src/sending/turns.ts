@@ -12,11 +12,12 @@ const MAX_PACES = 10_000;
 
 /**
  * Keeps the sends of this process apart as they were booked: one that comes late, because its claim or its timer took
- * long, must not go together with the one behind it.
+ * long, must not go together with the one behind it. The order is that in which they ask: of two that are late, the
+ * timer of the second may ring first.
  */
 export class Turns {
-  /** The last send of each pace, and how late it was for its turn. */
-  readonly #last = new Map<string, { atMs: number; lateMs: number }>();
+  /** The last send of each pace, and the interval that it was booked with. */
+  readonly #last = new Map<string, { atMs: number; intervalMs: number }>();
 
   /**
    * Lets a send go now, which returns 0, or says how long it waits before it asks again; undefined where that is too
@@ -27,13 +28,13 @@ export class Turns {
     let freeAtMs = atMs;
     for (const { id, intervalMs } of paces) {
       const last = this.#last.get(id);
-      // No later for its turn than the last one was, whatever the rate is now: turns are apart as their rates were.
-      if (last) freeAtMs = Math.max(freeAtMs, Math.min(last.atMs + intervalMs, atMs + last.lateMs));
+      // The shorter interval of both: where a rate became slower, the turns around the change are apart as the faster.
+      if (last) freeAtMs = Math.max(freeAtMs, last.atMs + Math.min(last.intervalMs, intervalMs));
     }
     if (freeAtMs > atMs + LATEST_MS && freeAtMs > nowMs) return undefined;
     if (freeAtMs > nowMs) return freeAtMs - nowMs;
     if (this.#last.size > MAX_PACES) this.#forget(nowMs);
-    for (const { id } of paces) this.#last.set(id, { atMs: nowMs, lateMs: nowMs - atMs });
+    for (const { id, intervalMs } of paces) this.#last.set(id, { atMs: nowMs, intervalMs });
     return 0;
   }
 

@@ -10,7 +10,7 @@ import { closedAfterEach } from '../support/use.ts';
  * A receiver sees no more than the rate in any second, the first one included, and the rate is reached. `store/sending/pacing`
  * shows that grants never exceed it by the database's clock; here a request takes its time, and a busy machine pauses.
  */
-const ON_THE_WAY_MS = 150;
+const ON_THE_WAY_MS = patient(100);
 
 const engine = useEngine();
 const own = closedAfterEach();

@@ -52,20 +52,32 @@ test('sends that stood still with the whole process go apart, too', async () => 
   for (const gap of gaps(await sending)) expect(gap).toBeGreaterThanOrEqual(30 - SLACK_MS);
 });
 
-test('a send of two paces goes when both allow it', () => {
+test('sends go apart in whatever order they ask, and whatever their turns are', () => {
   const turns = new Turns();
-  const atMs = performance.now() - 300;
-  expect(turns.go({ atMs, paces: [pace(50), pace(80, 'b')] })).toBe(0);
-  expect(turns.go({ atMs: atMs + 90, paces: [pace(80, 'b')] })).toBeGreaterThan(60);
-  expect(turns.go({ atMs: atMs + 90, paces: [pace(50)] })).toBeGreaterThan(30);
-  expect(turns.go({ atMs: atMs + 90, paces: [pace(50, 'c')] })).toBe(0);
+  const nowMs = performance.now();
+  expect(turns.go({ atMs: nowMs - 100, paces: [pace(800)] })).toBe(0);
+  for (const lateMs of [160, 130, 101, 100, 99, 50, 0])
+    expect(turns.go({ atMs: nowMs - lateMs, paces: [pace(800)] })).toBeGreaterThan(400);
 });
 
-test('a rate that has become slower or faster holds no send back longer than the one before was late', () => {
+test('a send of two paces goes when both allow it', () => {
   const turns = new Turns();
-  const atMs = performance.now();
-  expect(turns.go({ atMs, paces: [pace(1)] })).toBe(0);
-  expect(turns.go({ atMs: performance.now(), paces: [pace(100_000)] })).toBeLessThan(50);
+  const atMs = performance.now() - 100;
+  expect(turns.go({ atMs, paces: [pace(600), pace(800, 'b')] })).toBe(0);
+  expect(turns.go({ atMs, paces: [pace(800, 'b')] })).toBeGreaterThan(500);
+  expect(turns.go({ atMs, paces: [pace(600)] })).toBeGreaterThan(200);
+  expect(turns.go({ atMs, paces: [pace(600, 'c')] })).toBe(0);
+});
+
+test('a rate that has become slower or faster holds no send back longer than the faster one would', () => {
+  for (const [before, after] of [
+    [1, 100_000],
+    [100_000, 1],
+  ] as const) {
+    const turns = new Turns();
+    expect(turns.go({ atMs: performance.now(), paces: [pace(before)] })).toBe(0);
+    expect(turns.go({ atMs: performance.now(), paces: [pace(after)] })).toBeLessThanOrEqual(1);
+  }
 });
 
 test('a single late send is never given back; one that would have to wait far beyond its turn is', async () => {
