@@ -405,6 +405,19 @@ create table closure_reports (
   signed_at timestamp with time zone not null
 );
 
+create table console_sessions (
+  id uuid default uuidv7() not null,
+  token_hash bytea not null,
+  key_id uuid,
+  jwt_issuer_id uuid,
+  actor text,
+  scopes text[],
+  token_expires_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  seen_at timestamp with time zone default now() not null,
+  ended_at timestamp with time zone
+);
+
 create table deliveries (
   id uuid default uuidv7() not null,
   tenant_id uuid not null,
@@ -881,6 +894,12 @@ create table schema_migrations (
   applied_at timestamp with time zone default now() not null
 );
 
+create table sign_in_codes (
+  code_hash bytea not null,
+  key_id uuid not null,
+  expires_at timestamp with time zone not null
+);
+
 create table signers (
   id uuid default uuidv7() not null,
   tenant_id uuid not null,
@@ -1024,6 +1043,20 @@ alter table closure_reports add constraint closure_reports_operation_id_fkey FOR
 alter table closure_reports add constraint closure_reports_signing_key_id_fkey FOREIGN KEY (signing_key_id) REFERENCES signing_keys(id);
 
 alter table closure_reports add constraint closure_reports_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table console_sessions add constraint console_sessions_pkey PRIMARY KEY (id);
+
+alter table console_sessions add constraint console_sessions_token_hash_key UNIQUE (token_hash);
+
+alter table console_sessions add constraint console_sessions_actor_check CHECK ((actor <> ''::text));
+
+alter table console_sessions add constraint console_sessions_credential CHECK (((num_nonnulls(key_id, jwt_issuer_id) = 1) AND (num_nonnulls(jwt_issuer_id, actor, scopes, token_expires_at) = ANY (ARRAY[0, 4]))));
+
+alter table console_sessions add constraint console_sessions_token_hash_check CHECK ((length(token_hash) = 32));
+
+alter table console_sessions add constraint console_sessions_jwt_issuer_id_fkey FOREIGN KEY (jwt_issuer_id) REFERENCES jwt_issuers(id);
+
+alter table console_sessions add constraint console_sessions_key_id_fkey FOREIGN KEY (key_id) REFERENCES api_keys(id);
 
 alter table deliveries add constraint deliveries_pkey PRIMARY KEY (id);
 
@@ -1389,6 +1422,12 @@ alter table resolved_executions add constraint resolved_executions_resolution_id
 
 alter table schema_migrations add constraint schema_migrations_pkey PRIMARY KEY (name);
 
+alter table sign_in_codes add constraint sign_in_codes_pkey PRIMARY KEY (code_hash);
+
+alter table sign_in_codes add constraint sign_in_codes_code_hash_check CHECK ((length(code_hash) = 32));
+
+alter table sign_in_codes add constraint sign_in_codes_key_id_fkey FOREIGN KEY (key_id) REFERENCES api_keys(id);
+
 alter table signers add constraint signers_pkey PRIMARY KEY (id);
 
 alter table signers add constraint signers_tenant_id_handle_key UNIQUE (tenant_id, handle);
@@ -1442,6 +1481,8 @@ CREATE INDEX audit_entries_unsealed ON public.audit_entries USING btree (tenant_
 CREATE INDEX claims_by_lease ON public.claims USING btree (lease_until);
 
 CREATE INDEX claims_by_owner ON public.claims USING btree (worked_by);
+
+CREATE INDEX console_sessions_by_age ON public.console_sessions USING btree (created_at);
 
 CREATE INDEX deliveries_by_endpoint ON public.deliveries USING btree (endpoint_id, accepted_at, id);
 

@@ -5,6 +5,7 @@ import { type Listening, listen } from './api/listen.ts';
 import { createApi } from './api/server.ts';
 import type { Surface } from './api/surface.ts';
 import type { Config } from './config/config.ts';
+import { isLoopback } from './config/loopback.ts';
 import { StartupProblem } from './embedded/startup-problem.ts';
 import { createIngest } from './ingest/create-ingest.ts';
 import { createRecoveryDeps } from './operations/recovery-client.ts';
@@ -29,7 +30,7 @@ import { type RunningWorker, startWorker, type WorkerSizes } from './worker/work
 /** The servers that the service runs on, and which of its parts run in this process. */
 export interface ServiceOptions {
   config: Pick<Config, 'host' | 'port' | 'allowedNetworks' | 'adminKey' | 'logLevel' | 'taskQueuePrefix'> &
-    Partial<Pick<Config, 'trustedProxies'>>;
+    Partial<Pick<Config, 'publicOrigin' | 'trustedProxies'>>;
   databaseUrl: string;
   /** Without an address the environment says where it is, by Temporal's own rules. */
   temporal: { address?: string };
@@ -38,6 +39,8 @@ export interface ServiceOptions {
   /** File of the workflow bundle; that of the build where absent. */
   workflowBundle?: string;
   sizes?: Partial<WorkerSizes>;
+  /** The folder of the built console; that of this repository where absent. */
+  consoleFiles?: string;
   /** The surfaces that are served; every one that there is where absent. */
   surfaces?: readonly Surface[];
   log?: Log;
@@ -80,6 +83,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const shutdown = new AbortController();
   let worker: RunningWorker | undefined;
   let listening: Listening | undefined;
+
+  const ownUrl = () => {
+    const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+    return `http://${host}:${listening?.port ?? config.port}`;
+  };
 
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => {
@@ -132,13 +140,15 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         readiness: () => readiness(healthPool, temporal),
         version: VERSION,
         shutdown: shutdown.signal,
+        publicOrigin: () =>
+          config.publicOrigin ?? (isLoopback(config.host) ? new URL(ownUrl()).origin : undefined),
+        consoleFiles: options.consoleFiles ?? fileURLToPath(new URL('../console/dist', import.meta.url)),
         ...(config.trustedProxies ? { trustedProxies: config.trustedProxies } : {}),
       },
       surfaces,
     );
     listening = await listen(api, config.host, config.port);
-    const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-    return { url: `http://${host}:${listening.port}`, ...(newAdminKey ? { newAdminKey } : {}), stop };
+    return { url: ownUrl(), ...(newAdminKey ? { newAdminKey } : {}), stop };
   } catch (error) {
     await stop();
     throw error;

@@ -36,6 +36,10 @@ export interface ApiDeps extends RecoveryDeps {
   shutdown: AbortSignal;
   rateLimit?: RateLimit;
   streamLimits?: StreamLimits;
+  /** The origin that browsers know the service by; undefined where nobody can tell, as others reach it by names of theirs. */
+  publicOrigin(): string | undefined;
+  /** The folder of the built console. */
+  consoleFiles: string;
   /** CIDRs of the proxies whose `X-Forwarded-For` says where a request comes from; none where left out. */
   trustedProxies?: readonly string[];
 }

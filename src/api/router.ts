@@ -217,7 +217,7 @@ async function stillMay(
 ): Promise<boolean> {
   if (access.of === 'anyone') return true;
   try {
-    const now = await surface.authenticate(deps, access, request);
+    const now = await surface.authenticate(deps, access, { ...request, again: true });
     return isProblem(now) ? PROBLEMS[now.problem].status >= 500 : now.tenant?.id === tenant?.id;
   } catch {
     return true;

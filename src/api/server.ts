@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
-import swaggerUi from 'swagger-ui-express';
 import type { ApiDeps } from './api-deps.ts';
 import { openApiDocument, surfaceDocument } from './documents/openapi.ts';
+import { consolePage } from './pages/console-page.ts';
+import { docsPage } from './pages/docs-page.ts';
+import { NO_PAGE, setPolicy } from './pages/policy.ts';
 import { problem } from './problems/problem.ts';
 import { codeOfException, problemOfException } from './problems/unexpected-failure.ts';
 import type { Route } from './route.ts';
@@ -40,21 +42,15 @@ export function createApi(deps: ApiDeps, surfaces: readonly Surface[]): Express 
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  app.use(helmet({ contentSecurityPolicy: false, strictTransportSecurity: false }));
   app.use((_, res, next) => {
     res.setHeader('request-id', `req_${randomBytes(16).toString('hex')}`);
+    setPolicy(res, NO_PAGE);
     next();
   });
-  app.use(
-    helmet({
-      contentSecurityPolicy: {
-        // Without TLS of our own a page must be able to load its own files over plain http.
-        directives: { 'upgrade-insecure-requests': null, 'script-src': ["'self'"] },
-      },
-      strictTransportSecurity: false,
-    }),
-  );
   app.use(createRouter(deps, routes));
-  app.use('/docs', swaggerUi.serve, docsPage(surfaces));
+  app.use(consolePage(deps));
+  app.use(docsPage(surfaces));
   app.use((req, res) =>
     sendProblem(deps, surfaceOf(surfaces, req.path), problem('route_not_found'), req, res),
   );
@@ -62,18 +58,6 @@ export function createApi(deps: ApiDeps, surfaces: readonly Surface[]): Express 
     funnel(deps, surfaces, error, req, res, next),
   );
   return app;
-}
-
-function docsPage(surfaces: readonly Surface[]) {
-  return swaggerUi.setup(undefined, {
-    customSiteTitle: 'Redrive API',
-    explorer: true,
-    swaggerOptions: {
-      urls: surfaces.map(({ name, title }) => ({ url: `/openapi/${name}.json`, name: title })),
-      persistAuthorization: false,
-      displayRequestDuration: true,
-    },
-  });
 }
 
 /** Answers errors outside of routes: those of express, such as a path with broken percent-encoding, and unexpected ones. */

@@ -22,6 +22,8 @@ export interface CredentialRequest {
   method: string;
   /** Path and query as they were sent. */
   url: string;
+  /** Asked again while its answer goes on: nobody has done anything. */
+  again?: true;
 }
 
 /** Where an error happened; the route is absent where none was found. */

@@ -13,6 +13,8 @@ export type Config = {
   adminKey?: string | undefined;
   /** CIDRs that the guard against requests to internal addresses lets through. */
   allowedNetworks: readonly string[];
+  /** The origin that browsers know the service by; absent where it is simply the address that it listens on. */
+  publicOrigin?: string | undefined;
   /** CIDRs of the proxies whose word is taken for where a request comes from. */
   trustedProxies: readonly string[];
   /** 32 bytes; made in the data directory when it is left out and Postgres is embedded. */
@@ -51,6 +53,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role = 'all'): ConfigRe
     demo,
     adminKey: optional('REDRIVE_ADMIN_KEY', ENVIRONMENT.REDRIVE_ADMIN_KEY),
     allowedNetworks: allowedNetworks(networks, { demo, host: host ?? '' }),
+    publicOrigin: optional('REDRIVE_PUBLIC_URL', ENVIRONMENT.REDRIVE_PUBLIC_URL),
     trustedProxies: required('REDRIVE_TRUSTED_PROXIES', ENVIRONMENT.REDRIVE_TRUSTED_PROXIES) ?? [],
     masterKey: optional('REDRIVE_MASTER_KEY', ENVIRONMENT.REDRIVE_MASTER_KEY),
     temporalCli: optional('REDRIVE_TEMPORAL_CLI', ENVIRONMENT.REDRIVE_TEMPORAL_CLI),

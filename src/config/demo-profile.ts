@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { isLoopback } from './loopback.ts';
 
 /** The roles of a process of Redrive: one half of the service, both with all they need, or the change of the schema. */
 export const ROLES = ['api', 'worker', 'all', 'migrate'] as const;
@@ -29,8 +30,4 @@ export function reachesLoopback(networks: readonly string[]): boolean {
     .some(([base, bits]) => {
       return base.kind() === address.kind() && address.match(base, bits);
     });
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || (ipaddr.isValid(host) && ipaddr.parse(host).range() === 'loopback');
 }

@@ -82,6 +82,16 @@ export const ENVIRONMENT = {
     expected: 'use networks with their prefix lengths and commas between them, such as 10.20.0.0/16,fd00::/8',
     schema: networks,
   },
+  REDRIVE_PUBLIC_URL: {
+    description:
+      'The address that browsers know the service by, such as https://redrive.example.com: one signs in to the console there and nowhere else, by https, or by http on this machine alone. Where it is left out it is the address that REDRIVE_HOST and REDRIVE_PORT make, if that is a loopback address.',
+    secret: false,
+    expected: 'use an http or https address without a path, such as https://redrive.example.com',
+    schema: z
+      .string()
+      .transform(originOf)
+      .refine((origin) => origin !== ''),
+  },
   REDRIVE_TRUSTED_PROXIES: {
     description:
       'Networks of the proxies before the API, as CIDRs with commas between them. From them alone the header X-Forwarded-For is read: requests that fail authentication are limited by the address they come from; behind a proxy that is not named here this is the address of the proxy.',
@@ -140,6 +150,16 @@ export const ENVIRONMENT = {
 function decodeKey(text: string): Buffer {
   if (/^[0-9a-fA-F]{64}$/.test(text)) return Buffer.from(text, 'hex');
   return /^[A-Za-z0-9+/_-]{43}=?$/.test(text) ? Buffer.from(text, 'base64') : Buffer.alloc(0);
+}
+
+/** The origin that an address stands for; nothing where it says more than that, which nobody would heed. */
+function originOf(text: string): string {
+  try {
+    const { protocol, origin, href } = new URL(text);
+    return /^https?:$/.test(protocol) && href === `${origin}/` ? origin : '';
+  } catch {
+    return '';
+  }
 }
 
 function protocolOf(text: string): string {

@@ -68,7 +68,7 @@ describe('the service', () => {
   test('answers with headers that protect browsers', async () => {
     const { headers } = await api.call('GET', '/healthz');
     expect(headers.get('x-content-type-options')).toBe('nosniff');
-    expect(headers.get('content-security-policy')).toContain("default-src 'self'");
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'");
     expect(headers.get('x-powered-by')).toBeNull();
   });
 

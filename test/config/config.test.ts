@@ -35,6 +35,28 @@ test('a master key is read as base64 or as hex', () => {
   }
 });
 
+test.each([
+  ['https://redrive.example.com', 'https://redrive.example.com'],
+  ['https://Redrive.example.com:443/', 'https://redrive.example.com'],
+  ['http://localhost:4400', 'http://localhost:4400'],
+])('the public address %s stands for its origin', (text, publicOrigin) => {
+  expect(loadConfig({ REDRIVE_PUBLIC_URL: text })).toMatchObject({ ok: true, config: { publicOrigin } });
+});
+
+test.each([
+  'redrive.example.com',
+  'https://redrive.example.com/console',
+  'https://redrive.example.com/?a',
+  'https://user:word@redrive.example.com',
+  'ftp://redrive.example.com',
+  'javascript:alert(1)',
+])('the public address %s is refused', (text) => {
+  expect(loadConfig({ REDRIVE_PUBLIC_URL: text })).toMatchObject({
+    ok: false,
+    problems: [expect.stringContaining('without a path')],
+  });
+});
+
 test('networks are read with spaces around them', () => {
   const env = { REDRIVE_DEMO: '0', REDRIVE_ALLOWED_NETWORKS: '10.20.0.0/16, fd00::/8' };
   expect(loadConfig(env)).toMatchObject({

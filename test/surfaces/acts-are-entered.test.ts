@@ -29,6 +29,7 @@ const TABLES: Partial<Record<IdKind, string>> = {
   tenant: 'tenants',
   key: 'api_keys',
   jwtIssuer: 'jwt_issuers',
+  session: 'console_sessions',
   signer: 'signers',
   accessRule: 'access_rules',
   endpoint: 'endpoints',

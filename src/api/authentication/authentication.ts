@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { hasScope, type Scope } from '../../domain/tenancy/scope.ts';
 import { readId, showId } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
-import { findApiKey } from '../../store/tenancy/api-keys.ts';
+import { findApiKey, type KnownKey } from '../../store/tenancy/api-keys.ts';
 import { findTenant } from '../../store/tenancy/tenants.ts';
 import type { ApiDeps } from '../api-deps.ts';
 import { type Problem, problem } from '../problems/problem.ts';
@@ -47,12 +47,17 @@ export async function callerOf(
   if (found === undefined || !timingSafeEqual(found.hash, hash)) return refuse('credential_invalid');
   if (found.revoked) return refuse('credential_revoked');
   if (found.expired) return refuse('credential_expired');
+  return callerOfKey(found);
+}
+
+/** Who calls with a key that works. */
+export function callerOfKey(key: KnownKey): Caller {
   return {
-    actor: showId('key', found.id),
-    keyId: found.id,
-    scopes: found.scopes,
-    ...(found.grant ? { grant: found.grant } : {}),
-    ...(found.tenant ? { tenant: found.tenant } : {}),
+    actor: showId('key', key.id),
+    keyId: key.id,
+    scopes: key.scopes,
+    ...(key.grant ? { grant: key.grant } : {}),
+    ...(key.tenant ? { tenant: key.tenant } : {}),
   };
 }
 

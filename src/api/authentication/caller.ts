@@ -1,4 +1,5 @@
 import type { Grant } from '../../domain/tenancy/grant.ts';
+import type { Scope } from '../../domain/tenancy/scope.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 
 /** The tenant that a call is about. */
@@ -18,7 +19,9 @@ export interface Caller {
   requestId?: string;
   /** Set where the credential is an API key. */
   keyId?: Id<'key'>;
-  scopes: readonly string[];
+  /** Set where the credential is a token: who issued it, and when it expires. */
+  token?: { issuerId: Id<'jwtIssuer'>; expiresAt: Date };
+  scopes: readonly Scope[];
   /** Set where the key was made with a grant: it reads no bodies, and only surfaces that say so take it. */
   grant?: Grant;
   /** The tenant the credential belongs to; one of the installation has none. */

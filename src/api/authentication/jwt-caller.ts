@@ -36,6 +36,8 @@ const LEEWAY_SECONDS = 30;
 /** Limits that an ordinary token stays far below. */
 const MAX_CLAIM_LENGTH = 2_048;
 const MAX_AUDIENCES = 20;
+/** The last millisecond of the year 9999. */
+const END_OF_TIME_MS = Date.UTC(10_000, 0) - 1;
 /** A longer or stranger subject is named by its digest: an actor is stored, shown and compared. */
 const PLAIN_SUBJECT = /^[\x21-\x7e]{1,128}$/;
 
@@ -168,9 +170,15 @@ function isComparable(claim: unknown): claim is string {
 function callerFrom(issuer: JwtIssuer, payload: JWTPayload): Caller {
   return {
     actor: `jwt:${showId('jwtIssuer', issuer.id)}:${subjectOf(payload)}`,
+    token: { issuerId: issuer.id, expiresAt: expiryOf(payload) },
     scopes: grantedScopes(issuer.scopes, payload),
     ...(issuer.tenant ? { tenant: issuer.tenant } : {}),
   };
+}
+
+/** Verified, it is a number; one that no clock reaches stands for the end of time. */
+function expiryOf({ exp = 0 }: JWTPayload): Date {
+  return new Date(Math.min(exp * 1_000, END_OF_TIME_MS));
 }
 
 function subjectOf({ sub }: JWTPayload): string {

@@ -1,9 +1,10 @@
+import type { Queryable } from '../../store/db/queryable.ts';
 import type { ApiDeps } from '../api-deps.ts';
 import { isProblem, type Problem, problem } from '../problems/problem.ts';
 import type { Access } from '../route.ts';
 import type { CredentialRequest, Surface } from '../surface.ts';
 import { bearerToken, callerOf, refusedScope, tenantFor } from './authentication.ts';
-import type { Authenticated } from './caller.ts';
+import type { Authenticated, Caller } from './caller.ts';
 
 /** The credential that {@link authenticateByKey} reads. */
 export const API_KEY_CREDENTIAL: Surface['credentials'] = {
@@ -29,13 +30,22 @@ export async function authenticateByKey(
     named,
     installation: access.of === 'installation',
   });
-  if (isProblem(caller)) return caller;
+  return isProblem(caller) ? caller : admitted(deps.pool, access, caller, named);
+}
+
+/** The tenant that a caller calls for, its own or the one it names, or why it may not make the call. */
+export async function admitted(
+  db: Queryable,
+  access: Exclude<Access, { of: 'anyone' }>,
+  caller: Caller,
+  named: string | undefined,
+): Promise<Authenticated | Problem> {
   const tenant =
     access.of === 'installation'
       ? undefined
       : named === undefined || named === ''
         ? caller.tenant
-        : await tenantFor(deps.pool, caller, named);
+        : await tenantFor(db, caller, named);
   if (access.of === 'tenant' && named && !tenant)
     return problem('not_found', {
       detail: 'The tenant named in the header `Redrive-Tenant` does not exist.',

@@ -1,6 +1,7 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { MAX_JSON_DEPTH } from '../../domain/json/json-depth.ts';
 import { authenticateByKey } from '../authentication/key-authentication.ts';
+import { authenticateByKeyOrSession } from '../authentication/session-authentication.ts';
 import { ProblemSchema } from '../problems/problem.ts';
 import { PROBLEMS, type ProblemCode } from '../problems/problem-table.ts';
 import type { RouteResponse } from '../route.ts';
@@ -67,6 +68,10 @@ export function problemsOf(route: ServedRoute): ProblemCode[] {
       'insufficient_scope',
       'rate_limited',
     );
+  if (route.access.of !== 'anyone' && route.surface.authenticate === authenticateByKeyOrSession) {
+    add('session_ended');
+    if (route.method !== 'get') add('cross_origin_refused');
+  }
   if (route.access.of === 'tenant') {
     add('not_found');
     if (route.access.tenant !== 'optional') add('tenant_required');
@@ -121,9 +126,11 @@ function scopeOf({ access, surface }: ServedRoute): string {
   }
 }
 
+const BY_KEY: Surface['authenticate'][] = [authenticateByKey, authenticateByKeyOrSession];
+
 function headerParameters(route: ServedRoute) {
   const headers = {
-    ...(route.access.of === 'tenant' && route.surface.authenticate === authenticateByKey
+    ...(route.access.of === 'tenant' && BY_KEY.includes(route.surface.authenticate)
       ? {
           'Redrive-Tenant': {
             description:

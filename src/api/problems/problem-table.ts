@@ -70,6 +70,17 @@ export const PROBLEMS = {
     title: 'Credential revoked',
     advice: 'This API key was revoked; ask for a new one.',
   },
+  session_ended: {
+    status: 401,
+    title: 'Session ended',
+    advice: 'The session of the console is over, `detail` says why: sign in again.',
+  },
+  sign_in_code_refused: {
+    status: 401,
+    title: 'Sign-in code refused',
+    advice:
+      'A link signs in once, within a minute: print a fresh one by pressing Enter where `npm start` runs, or paste a key.',
+  },
   ack_refused: {
     status: 401,
     title: 'Acknowledgement refused',
@@ -80,6 +91,18 @@ export const PROBLEMS = {
     status: 403,
     title: 'Insufficient scope',
     advice: 'Use an API key that has the scope named in `detail`.',
+  },
+  tls_required: {
+    status: 403,
+    title: 'TLS required',
+    advice:
+      'Nobody signs in over plain http, except on the machine itself: serve the console by https, and set REDRIVE_PUBLIC_URL to that address.',
+  },
+  cross_origin_refused: {
+    status: 403,
+    title: 'Cross-origin request refused',
+    advice:
+      'What is done by a session is done by the console itself, at the address in REDRIVE_PUBLIC_URL; `detail` says what was missing. Any other client sends an API key.',
   },
   not_found: {
     status: 404,

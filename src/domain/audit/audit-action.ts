@@ -11,6 +11,8 @@ export const AUDIT_ACTIONS = {
   'key.revoked': 'key',
   'jwt_issuer.made': 'jwtIssuer',
   'jwt_issuer.revoked': 'jwtIssuer',
+  'session.opened': 'session',
+  'session.ended': 'session',
   'signer.made': 'signer',
   'signer.removed': 'signer',
   'access_rule.made': 'accessRule',

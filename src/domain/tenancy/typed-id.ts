@@ -15,6 +15,7 @@ export const ID_PREFIXES = {
   receipt: 'rcp',
   key: 'key',
   jwtIssuer: 'iss',
+  session: 'ses',
   signer: 'sgn',
   accessRule: 'acr',
   receiptReplay: 'rrp',

@@ -23,6 +23,7 @@ export interface KnownKey {
   grant?: Grant;
   /** By the database's clock. */
   expired: boolean;
+  expiresAt?: Date;
   revoked: boolean;
   tenant?: { id: Id<'tenant'>; handle: string };
 }
@@ -54,31 +55,46 @@ interface KnownKeyRow {
   made_with_grant: Grant | null;
   tenant_id: Id<'tenant'> | null;
   handle: string | null;
+  expires_at: Date | null;
   expired: boolean;
   revoked: boolean;
 }
+
+const KNOWN_KEYS = `select k.id, k.key_hash, k.scopes, k.made_with_grant, k.tenant_id, t.handle, k.expires_at,
+      coalesce(k.expires_at <= now(), false) as expired, k.revoked_at is not null as revoked
+     from api_keys k left join tenants t on t.id = k.tenant_id`;
 
 /** The key with this hash, also an expired or revoked one, with its tenant. */
 export async function findApiKey(db: Queryable, hash: Buffer): Promise<KnownKey | undefined> {
   const { rows } = await db.query<KnownKeyRow>({
     name: 'find-api-key',
-    text: `select k.id, k.key_hash, k.scopes, k.made_with_grant, k.tenant_id, t.handle,
-      coalesce(k.expires_at <= now(), false) as expired, k.revoked_at is not null as revoked
-     from api_keys k left join tenants t on t.id = k.tenant_id where k.key_hash = $1`,
+    text: `${KNOWN_KEYS} where k.key_hash = $1`,
     values: [hash],
   });
-  const row = rows[0];
-  return (
-    row && {
-      id: row.id,
-      hash: row.key_hash,
-      scopes: row.scopes,
-      ...(row.made_with_grant ? { grant: row.made_with_grant } : {}),
-      expired: row.expired,
-      revoked: row.revoked,
-      ...(row.tenant_id && row.handle ? { tenant: { id: row.tenant_id, handle: row.handle } } : {}),
-    }
-  );
+  return rows[0] && knownKeyFrom(rows[0]);
+}
+
+/** The key with this id, as {@link findApiKey} finds it. */
+export async function findApiKeyById(db: Queryable, id: Id<'key'>): Promise<KnownKey | undefined> {
+  const { rows } = await db.query<KnownKeyRow>({
+    name: 'find-api-key-by-id',
+    text: `${KNOWN_KEYS} where k.id = $1`,
+    values: [id],
+  });
+  return rows[0] && knownKeyFrom(rows[0]);
+}
+
+function knownKeyFrom(row: KnownKeyRow): KnownKey {
+  return {
+    id: row.id,
+    hash: row.key_hash,
+    scopes: row.scopes,
+    ...(row.made_with_grant ? { grant: row.made_with_grant } : {}),
+    expired: row.expired,
+    ...(row.expires_at ? { expiresAt: row.expires_at } : {}),
+    revoked: row.revoked,
+    ...(row.tenant_id && row.handle ? { tenant: { id: row.tenant_id, handle: row.handle } } : {}),
+  };
 }
 
 /** A tenant's keys, newest first, before a given one. */

@@ -87,6 +87,16 @@ export async function findJwtIssuers(
   return rows.map(issuerFrom);
 }
 
+/** The issuer with this id, also a revoked one. */
+export async function findJwtIssuer(db: Queryable, id: Id<'jwtIssuer'>): Promise<JwtIssuer | undefined> {
+  const { rows } = await db.query<IssuerRow>({
+    name: 'find-jwt-issuer',
+    text: `select i.*, t.handle from jwt_issuers i left join tenants t on t.id = i.tenant_id where i.id = $1`,
+    values: [id],
+  });
+  return rows[0] && issuerFrom(rows[0]);
+}
+
 /** Some issuers, of any tenants, that a token with these claims may be of. */
 export async function findIssuersOfTenants(
   db: Queryable,

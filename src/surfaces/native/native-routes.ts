@@ -4,6 +4,7 @@ import { logActs } from '../../api/log-acts.ts';
 import type { Route } from '../../api/route.ts';
 import { ACTS } from './acts.ts';
 import { auditRoutes } from './audit/audit.ts';
+import { sessionRoutes } from './console/sessions.ts';
 import { ackRoutes } from './deliveries/acks.ts';
 import { deliveryRoutes } from './deliveries/deliveries.ts';
 import { eventRoutes } from './deliveries/events.ts';
@@ -55,5 +56,6 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...ledgerProofRoutes(deps),
     ...acting(signingKeyRoutes(deps)),
     ...auditRoutes(deps, inTurn),
+    ...sessionRoutes(deps),
   ];
 }

@@ -113,6 +113,8 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
     'tenants',
     'api_keys',
     'jwt_issuers',
+    'console_sessions',
+    'sign_in_codes',
     'signers',
     'access_rules',
     'endpoints',

@@ -4,6 +4,7 @@ import { planNext } from '../../../src/operations/plans/make-plan.ts';
 import { type SeededDelivery, seedEndpoint, seedFailedDeliveries } from '../engine/failed-deliveries.ts';
 import { newTestSigner, registrationOf } from '../surfaces/minka-client.ts';
 import { createMinkaScene, type MinkaScene } from '../surfaces/minka-scene.ts';
+import { signIn } from './console-client.ts';
 import type { TestApi } from './test-api.ts';
 
 /** A word of a customer, in every place of a request that takes one: it must be in no entry but as `words`. */
@@ -227,6 +228,14 @@ const NATIVE: Record<string, Audited> = {
       while (await planNext(api.database.pool, id));
       return post('execute', { planHash: (await api.call('GET', path)).body.planHash })(api, path);
     }),
+  },
+  'post /console/session': {
+    acts: ['session.opened'],
+    call: async ({ api }) => (await signIn(api, { credential: api.key })).answer,
+  },
+  'delete /console/session': {
+    acts: ['session.ended'],
+    call: async ({ api }) => (await signIn(api, { credential: api.key })).call('DELETE', '/console/session'),
   },
   'post /api/v1/retries/{id}/pause': { acts: ['operation.paused'], call: steered('pause') },
   'post /api/v1/retries/{id}/resume': {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
 import type { ApiDeps } from '../../../src/api/api-deps.ts';
 import { hashApiKey, makeApiKey } from '../../../src/api/authentication/api-key.ts';
 import { openApiDocument } from '../../../src/api/documents/openapi.ts';
@@ -89,13 +90,16 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
     shutdown: shutdown.signal,
     pokeLiveLane,
     acceptEvents: createIngest({ pool: database.pool, pokeLiveLane }),
+    publicOrigin: () => url,
+    consoleFiles: fileURLToPath(new URL('../../fixtures/console', import.meta.url)),
     startOperation: async ({ id }) => void poked.started.push(id),
     nudgeOperation: async ({ id }) => void poked.nudged.push(id),
     ...overrides,
   };
+  let url = '';
   const check = createResponseCheck(openApiDocument(apiRoutes(deps, SURFACES), deps.version));
   const server = await listen(createApi(deps, SURFACES), '127.0.0.1', 0);
-  const url = `http://127.0.0.1:${server.port}`;
+  url = `http://127.0.0.1:${server.port}`;
   const adminKey = makeApiKey();
   await installAdminKey(database.pool, hashApiKey(adminKey));
 

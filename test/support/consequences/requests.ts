@@ -23,6 +23,7 @@ export function startingRequests(send: Send): Record<string, Entry> {
 
 /** Routes that are posted to and start nothing: they make a credential, a name, a search or a record. */
 export const STARTS_NOTHING = [
+  '/console/session',
   '/api/v1/tenants',
   '/api/v1/keys',
   '/api/v1/jwt-issuers',
