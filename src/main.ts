@@ -3,11 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { type Config, loadConfig } from './config/config.ts';
 import { ROLES, type Role } from './config/demo-profile.ts';
+import { linkOriginOf } from './config/public-origin.ts';
 import { type Demo, startDemo } from './embedded/demo/demo.ts';
 import { type Parts, startEmbeddedParts } from './embedded/embedded-parts.ts';
 import { describeListenError, listenProblem } from './embedded/listen-problem.ts';
 import { StartupProblem } from './embedded/startup-problem.ts';
 import { createReport, type Report, silentReport } from './embedded/steps.ts';
+import { terminalInput } from './embedded/terminal-input.ts';
 import { type Service, startService } from './service.ts';
 import { listenForStopSignals, type StopSignals } from './stop-signals.ts';
 import { databaseProblem } from './store/db/database-problem.ts';
@@ -87,6 +89,8 @@ async function run(role: Role, config: Config, signals: StopSignals): Promise<nu
       demo = startDemo({
         ...{ config, url, report, uiUrl: parts.temporal.uiUrl, databaseUrl: parts.databaseUrl },
         adminKey: config.adminKey ?? newAdminKey,
+        linkOrigin: linkOriginOf(config, url),
+        input: await terminalInput(),
         logFile: logFile(config),
         output: process.stdout,
         signal: ending.signal,

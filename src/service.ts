@@ -5,7 +5,7 @@ import { type Listening, listen } from './api/listen.ts';
 import { createApi } from './api/server.ts';
 import type { Surface } from './api/surface.ts';
 import type { Config } from './config/config.ts';
-import { isLoopback } from './config/loopback.ts';
+import { publicOriginOf } from './config/public-origin.ts';
 import { StartupProblem } from './embedded/startup-problem.ts';
 import { createIngest } from './ingest/create-ingest.ts';
 import { createRecoveryDeps } from './operations/recovery-client.ts';
@@ -140,8 +140,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         readiness: () => readiness(healthPool, temporal),
         version: VERSION,
         shutdown: shutdown.signal,
-        publicOrigin: () =>
-          config.publicOrigin ?? (isLoopback(config.host) ? new URL(ownUrl()).origin : undefined),
+        publicOrigin: () => publicOriginOf(config, ownUrl()),
         consoleFiles: options.consoleFiles ?? fileURLToPath(new URL('../console/dist', import.meta.url)),
         ...(config.trustedProxies ? { trustedProxies: config.trustedProxies } : {}),
       },

@@ -62,6 +62,16 @@ export async function parentOf(pid: number): Promise<number | undefined> {
   return Number.isNaN(parent) ? undefined : parent;
 }
 
+/** Whether a process is in the foreground of its terminal: what is typed there is meant for it. */
+export async function inForeground(pid: number): Promise<boolean> {
+  if (process.platform === 'linux') {
+    const fields = fieldsAfterName(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''));
+    return fields[2] !== undefined && fields[2] === fields[5];
+  }
+  const [group, foreground] = (await ps('-o', 'pgid=,tpgid=', '-p', String(pid))).trim().split(/\s+/);
+  return group !== undefined && group === foreground;
+}
+
 /** The name of the program that a process runs. */
 export async function commandName(pid: number): Promise<string | undefined> {
   if (process.platform === 'linux') {

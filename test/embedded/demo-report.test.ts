@@ -112,6 +112,7 @@ test('only addresses that exist are shown', () => {
   const addresses = { url: 'http://127.0.0.1:4400', logFile: '.redrive/redrive.log' };
   expect(addressLines(addresses)).toEqual([
     'API       http://127.0.0.1:4400/api/v1',
+    'console   http://127.0.0.1:4400/console',
     'docs      http://127.0.0.1:4400/docs',
     'metrics   http://127.0.0.1:4400/metrics',
     'log       .redrive/redrive.log',

@@ -45,6 +45,11 @@ test(
           { state: 'completed_with_failures', counts: { expected: report.expected } },
           { state: expect.any(String), items: [{ became: 'queued' }] },
         ]);
+        await redrive.says('#code=', 5_000);
+        expect(await signInTwice(redrive.output())).toEqual([
+          { status: 201, tenant: 'demo' },
+          { status: 401, tenant: undefined },
+        ]);
         processes = await redrive.descendants();
         // Postgres with its own, Temporal and the receiver, where processes can be listed.
         if (process.platform === 'linux') expect(processes.length).toBeGreaterThan(3);
@@ -107,6 +112,22 @@ test(
 async function start(directory: string): Promise<StartedRedrive> {
   const { api } = await freePorts('api');
   return startRedrive({ REDRIVE_DATA_DIR: join(directory, 'data'), REDRIVE_PORT: String(api) });
+}
+
+/** What the link that it printed is good for, the first time and the second. */
+async function signInTwice(output: string): Promise<{ status: number; tenant: string | undefined }[]> {
+  const [, origin = '', code] = /(http:\S+)\/console#code=([\w-]+)/.exec(output) ?? [];
+  const answers: { status: number; tenant: string | undefined }[] = [];
+  for (let time = 0; time < 2; time += 1) {
+    const response = await fetch(`${origin}/console/session`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin, 'redrive-console': '1' },
+      body: JSON.stringify({ code }),
+    });
+    const { tenant } = (await response.json()) as { tenant?: { handle: string } };
+    answers.push({ status: response.status, tenant: tenant?.handle });
+  }
+  return answers;
 }
 
 /** The lines of the equation, by name. */

@@ -114,6 +114,7 @@ export function addressLines(addresses: {
 }): string[] {
   return table([
     ['API', `${addresses.url}/api/v1`],
+    ['console', `${addresses.url}/console`],
     ['docs', `${addresses.url}/docs`],
     ['metrics', `${addresses.url}/metrics`],
     ...(addresses.uiUrl === undefined ? [] : [['Temporal', addresses.uiUrl]]),

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { OperationCounts } from '../../domain/operations/operation-counts.ts';
 import { hasEnded, type OperationState } from '../../domain/operations/operation-state.ts';
-import { TENANT_SCOPES } from '../../domain/tenancy/scope.ts';
 import type { Step } from '../steps.ts';
 import { allPages, createDemoClient, type DemoClient, type Page } from './demo-client.ts';
 import { DEMO_ENDPOINTS, DEMO_HANDLES, type DemoHandle, demoUrl } from './demo-endpoints.ts';
 import { demoEvents, inCalls, readExamples } from './demo-events.ts';
+import { DEMO_KEYS, type DemoKey } from './demo-keys.ts';
 import { DemoProblem } from './demo-problem.ts';
 import { type DemoOutput, showProgress } from './demo-progress.ts';
 import type { ClosureReport, FailedDelivery } from './demo-report.ts';
@@ -38,13 +38,12 @@ export async function setStage(
   const { url, adminKey, port, signal } = asked;
   const admin = createDemoClient(url, adminKey, signal);
   await waitUntilReady(url, signal, step);
-  const name = 'Redrive demo';
-  await admin.post('/api/v1/tenants', { handle: DEMO_TENANT, name });
-  const { key } = await admin.post<{ key: string }>('/api/v1/keys', {
-    tenantId: DEMO_TENANT,
-    name,
-    scopes: TENANT_SCOPES,
-  });
+  await admin.post('/api/v1/tenants', { handle: DEMO_TENANT, name: 'Redrive demo' });
+  const newKey = (of: DemoKey) =>
+    admin.post<{ key: string }>('/api/v1/keys', { tenantId: DEMO_TENANT, ...DEMO_KEYS[of] });
+  const { key } = await newKey('operator');
+  // Nobody needs to see this one: a link signs in as it.
+  await newKey('approver');
   const client = createDemoClient(url, key, signal);
   const made: [DemoHandle, string][] = [];
   for (const handle of DEMO_HANDLES) {

@@ -28,6 +28,7 @@ import {
   setStage,
   waitForFailures,
 } from './demo-story.ts';
+import { offerSignInLinks, saySignInLink } from './sign-in-links.ts';
 
 /** The parts of the service that the demo may use. */
 export type DemoOptions = {
@@ -38,6 +39,10 @@ export type DemoOptions = {
   /** Absent where an earlier start made it: nobody has it here any more. */
   adminKey?: string | undefined;
   databaseUrl: string;
+  /** Where the console is on this machine; without it no link signs in. */
+  linkOrigin?: string | undefined;
+  /** What people type, where they can. */
+  input?: NodeJS.ReadableStream | undefined;
   report: Report;
   output: DemoOutput;
   signal: AbortSignal;
@@ -64,7 +69,13 @@ export function startDemo(options: DemoOptions): Demo {
   };
 }
 
-async function play(run: DemoRun, { url, uiUrl, logFile, signal }: DemoOptions): Promise<void> {
+async function play(run: DemoRun, options: DemoOptions): Promise<void> {
+  const { url, uiUrl, logFile, linkOrigin, databaseUrl, input, signal } = options;
+  const links = linkOrigin && {
+    ...{ origin: linkOrigin, databaseUrl, input, signal },
+    say: (...lines: string[]) => run.say(...lines),
+  };
+  if (links) offerSignInLinks(links);
   let commands: Command[] = [];
   try {
     commands = await run.play();
@@ -75,11 +86,14 @@ async function play(run: DemoRun, { url, uiUrl, logFile, signal }: DemoOptions):
   const addresses = addressLines({ url, uiUrl, logFile: shownPath(logFile) });
   run.say('', 'Redrive is running; Ctrl-C ends it.', ...indented(addresses));
   for (const { what, command } of commands) run.say('', `# ${what}`, command);
+  if (links && run.loaded) await saySignInLink(links, 'operator');
 }
 
 class DemoRun {
   readonly #options: DemoOptions;
   #receiver: DemoReceiver | undefined;
+  /** The database holds it, now or since an earlier start. */
+  loaded = false;
 
   constructor(options: DemoOptions) {
     this.#options = options;
@@ -99,6 +113,7 @@ class DemoRun {
     const found = await tenantsIn(databaseUrl);
     if (found === 'others') return [];
     if (found === 'demo') {
+      this.loaded = true;
       await this.#reopen();
       return [];
     }
@@ -134,6 +149,7 @@ class DemoRun {
       const made = await setStage({ url, adminKey, port: receiver.port, signal }, step);
       return [made, `${Object.keys(made.endpointIds).length} of the tenant ${DEMO_TENANT}`];
     });
+    this.loaded = true;
     const deliveries = await this.#step('Events', async (step) => {
       const sent = await sendEvents(stage, step);
       const what = `${count(sent.events)}, each of the ${count(sent.examples)} webhooks of @octokit/webhooks-examples ${sent.times} times`;
