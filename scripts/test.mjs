@@ -40,6 +40,7 @@ async function testWithParts(args, closingLineFile) {
   const { register } = await import('tsx/esm/api');
   register();
   const { startTestEnvironment } = await import('../test/support/test-environment.ts');
+  const { chromiumPath, NO_CHROMIUM } = await import('../test/support/browser/chromium.ts');
   const interruption = interrupted();
   const parts = await startTestEnvironment();
   try {
@@ -50,6 +51,8 @@ async function testWithParts(args, closingLineFile) {
     );
   } finally {
     await parts.stop();
+    // Behind everything else that was said: tests that were left out are easily taken for tests that passed.
+    if (chromiumPath() === undefined) process.stderr.write(`\n✘ ${NO_CHROMIUM}\n`);
   }
 }
 
@@ -69,12 +72,17 @@ function runJest(args, variables, interruption) {
   });
 }
 
+const PASSED_ON = [
+  'REDRIVE_TEMPORAL_CLI',
+  'REDRIVE_TEST_PATIENCE',
+  'REDRIVE_TEST_CHROMIUM',
+  'REDRIVE_TEST_BROWSER',
+];
+
 /** Variables of the person's shell must not decide what is tested. */
 function environment(variables) {
   const inherited = Object.entries(process.env).filter(
-    ([name]) =>
-      !/^(REDRIVE_|TEMPORAL_|DATABASE_URL$|PG[A-Z]+$)/.test(name) ||
-      ['REDRIVE_TEMPORAL_CLI', 'REDRIVE_TEST_PATIENCE'].includes(name),
+    ([name]) => !/^(REDRIVE_|TEMPORAL_|DATABASE_URL$|PG[A-Z]+$)/.test(name) || PASSED_ON.includes(name),
   );
   // Through the environment, so that the processes jest starts have them too.
   const flags = [

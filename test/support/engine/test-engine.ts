@@ -25,12 +25,15 @@ export async function startTestEngine({
   temporal = { address: environment('REDRIVE_TEST_TEMPORAL_ADDRESS') },
   database,
   surfaces,
+  consoleFiles,
 }: {
   sizes?: Partial<WorkerSizes>;
   roles?: ServiceOptions['roles'];
   /** Another way to Temporal, such as through a proxy that can be cut. */
   temporal?: ServiceOptions['temporal'];
   surfaces?: NonNullable<ServiceOptions['surfaces']>;
+  /** The folder of a built console. */
+  consoleFiles?: string;
   /** A database elsewhere; by default one of its own on the run's Postgres. */
   database?: TestDatabase;
 } = {}): Promise<TestEngine> {
@@ -54,6 +57,7 @@ export async function startTestEngine({
     sizes: { sweepEveryMs: 500, socketsPerSlice: 32, liveSockets: 32, ...sizes },
     log: collecting(log),
     ...(surfaces ? { surfaces } : {}),
+    ...(consoleFiles === undefined ? {} : { consoleFiles }),
   };
   const service = await startService(options);
   const client = await createTestClient(service.url ?? '', adminKey);

@@ -1,0 +1,39 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { makeSignInCode } from '../../../src/store/tenancy/sign-in-codes.ts';
+import { startTestEngine, type TestEngine } from '../engine/test-engine.ts';
+import { use } from '../use.ts';
+
+/** The whole service with the console that it serves. */
+export interface TestConsole {
+  engine: TestEngine;
+  url: string;
+  /** The address that opens the console signed in, once, as the key that a tenant has under this name. */
+  signedIn(tenant: string, key?: string): Promise<string>;
+}
+
+/** Starts the service with the built console, or with other files in its place, for the tests of a file or `describe`. */
+export function useConsole({ files }: { files?: string } = {}): TestConsole {
+  return use(
+    async () => {
+      const engine = await startTestEngine({ consoleFiles: files ?? builtConsole() });
+      const url = engine.service.url ?? '';
+      return {
+        engine,
+        url,
+        async signedIn(tenant: string, key = 'test') {
+          const code = await makeSignInCode(engine.database.pool, { tenant, name: key });
+          if (code === undefined) throw new Error(`the tenant ${tenant} has no working key named ${key}`);
+          return `${url}/console#code=${code}`;
+        },
+      };
+    },
+    ({ engine }) => engine.close(),
+  );
+}
+
+function builtConsole(): string {
+  const folder = fileURLToPath(new URL('../../../console/dist', import.meta.url));
+  if (!existsSync(`${folder}/index.html`)) throw new Error('The console is not built: run `npm run build`.');
+  return folder;
+}
