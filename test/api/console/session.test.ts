@@ -161,7 +161,7 @@ describe('signing in', () => {
     expect(session.answer.body.grant).toBe('observer');
     const withPayload = await session.call(
       'GET',
-      `/api/v1/deliveries/${world.ours.delivery.deliveryId}?include=payload`,
+      `/api/v1/events/${world.ours.delivery.eventId}?include=payload`,
     );
     expect(withPayload.status).toBe(403);
   });
