@@ -1,6 +1,12 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import { afterEach, expect } from '@jest/globals';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from 'playwright-core';
 import { patient } from '../patience.ts';
 import { use } from '../use.ts';
 import { chromiumPath, NO_CHROMIUM } from './chromium.ts';
@@ -13,7 +19,7 @@ export interface PageOptions extends BrowserContextOptions {
 
 /** A browser for the tests of a file or `describe`. */
 export interface TestBrowser {
-  /** Opens a page with nothing of an earlier one, neither cookies nor storage. */
+  /** Opens a page with nothing of an earlier one, neither cookies nor storage; its context opens further tabs. */
   newPage(options?: PageOptions): Promise<Page>;
 }
 
@@ -30,11 +36,11 @@ const TELL_VIOLATIONS = `addEventListener('securitypolicyviolation', (event) =>
  */
 export function useBrowser(): TestBrowser {
   const faults: string[] = [];
-  const pages: Page[] = [];
+  const contexts: BrowserContext[] = [];
   const running = use(launch, ({ browser }) => browser.close());
 
   afterEach(async () => {
-    await Promise.all(pages.splice(0).map((page) => page.context().close()));
+    await Promise.all(contexts.splice(0).map((context) => context.close()));
     expect(faults.splice(0)).toEqual([]);
   });
 
@@ -46,13 +52,13 @@ export function useBrowser(): TestBrowser {
       const note = (fault: string) => {
         if (!expects.some((expected) => expected.test(fault))) faults.push(fault);
       };
-      const page = await context.newPage();
-      page.on('console', (message) => {
+      context.on('console', (message) => {
         if (message.type() === 'error') note(message.text());
       });
-      page.on('pageerror', (error) => note(String(error)));
+      context.on('weberror', (error) => note(String(error.error())));
+      contexts.push(context);
+      const page = await context.newPage();
       page.on('crash', () => note('the page crashed'));
-      pages.push(page);
       return page;
     },
   };
