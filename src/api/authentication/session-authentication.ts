@@ -89,7 +89,10 @@ const ENDS: Record<SessionEnd, string> = {
   idle: 'This session was not used for 12 hours',
 };
 
-/** Refuses a session that is over. The cookie stays where it is: by now another tab may have a new one, which this answer would take away. */
+/**
+ * Refuses a session that is over. The cookie stays where it is: by now another tab may have a new one, which this answer
+ * would take away.
+ */
 export function sessionOver(end: SessionEnd): Problem {
   return problem('session_ended', {
     detail: `${ENDS[end]}: sign in again at /console.`,
