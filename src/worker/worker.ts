@@ -27,6 +27,7 @@ import { errorCode } from '../telemetry/error-code.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
+import { announcingChore } from './announcing.ts';
 import { AuditSealer } from './audit-sealer.ts';
 import { LeftBehind } from './left-behind.ts';
 import { LiveLane } from './live-lane.ts';
@@ -133,7 +134,11 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     share: () => share,
     stop,
   });
-  const chores = (of: ChoreDeps): Chore[] => [...deps.chores(of), addendaChore(of, signer)];
+  const chores = (of: ChoreDeps): Chore[] => [
+    ...deps.chores(of),
+    addendaChore(of, signer),
+    announcingChore(of, signer),
+  ];
   const sweeper = new Sweeper({
     ...{ pool, temporal, queues, log, metrics, chores, stop },
     everyMs: sizes.sweepEveryMs,

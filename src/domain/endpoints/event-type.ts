@@ -1,8 +1,23 @@
 /** Tells of a file that failed; shaped by `failedFileEvent`. */
 export const FAILED_FILE_TYPE = 'file.failed.v2';
 
+/** Facts of operations and outages that Redrive tells; the index over endpoints that name one lists them, too. */
+export const ANNOUNCED_TYPES = [
+  'operation.awaiting_approval',
+  'operation.approved',
+  'operation.rejected',
+  'operation.halted',
+  'operation.closed',
+  'operation.drift_too_large',
+  'outage.opened',
+  'outage.recovered',
+] as const;
+
+/** One of {@link ANNOUNCED_TYPES}. */
+export type AnnouncedType = (typeof ANNOUNCED_TYPES)[number];
+
 /** Events that Redrive itself makes; only endpoints that name them exactly get them. */
-export const SYSTEM_EVENT_TYPES = [FAILED_FILE_TYPE, 'operation.closed'] as const;
+export const SYSTEM_EVENT_TYPES = [FAILED_FILE_TYPE, ...ANNOUNCED_TYPES] as const;
 
 /** Whether Redrive itself makes events of this type: their outcomes are told to nobody. */
 export function isSystemEventType(type: string): boolean {

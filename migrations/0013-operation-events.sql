@@ -1,0 +1,27 @@
+-- Why: who runs a recovery wants to be told, by Redrive itself, when one waits for an approval, halts or has closed, and
+-- when an endpoint is down or back. A fact is written down in the transaction that commits it, and told by an event of its
+-- tenant behind it: so the fact never waits for the counter of the tenant's events, which every sender locks, and what is
+-- told can name the end of an audit chain that has the act in it.
+
+-- Facts that are to be told; a row goes when its event is accepted, in one transaction.
+create table announcements (
+  id uuid primary key default uuidv7(),
+  tenant_id uuid not null references tenants,
+  -- Which types there are is said by the code.
+  type text not null check (type ~ '^(operation|outage)\.[a-z_]+$'),
+  -- Tells a fact from the others of its type; the event has it as its external id, which keeps it from being told again.
+  fact text not null check (length(fact) between 1 and 255),
+  -- The endpoint that it is about, which is not told of itself.
+  except_endpoint_id uuid,
+  -- Ids, counts and codes: nothing that a customer, a sender or a receiver wrote.
+  data jsonb not null check (jsonb_typeof(data) = 'object' and octet_length(data::text) <= 8192),
+  at timestamptz not null default date_trunc('milliseconds', clock_timestamp()),
+  unique (tenant_id, type, fact)
+);
+create index announcements_by_tenant on announcements (tenant_id, id);
+
+-- Who is to be told: few endpoints name one of these types, and each fact looks whether there is one. The list is that of
+-- ANNOUNCED_TYPES in src/domain/endpoints/event-type.ts; a test compares the two.
+create index endpoint_versions_told on endpoint_versions (tenant_id)
+  where event_types && array['operation.awaiting_approval', 'operation.approved', 'operation.rejected', 'operation.halted',
+    'operation.closed', 'operation.drift_too_large', 'outage.opened', 'outage.recovered'];
