@@ -25,3 +25,21 @@ create index announcements_by_tenant on announcements (tenant_id, id);
 create index endpoint_versions_told on endpoint_versions (tenant_id)
   where event_types && array['operation.awaiting_approval', 'operation.approved', 'operation.rejected', 'operation.halted',
     'operation.closed', 'operation.drift_too_large', 'outage.opened', 'outage.recovered'];
+
+-- A checkpoint is signed when it is kept, by the key of reports: a copy of it is worth something wherever it is. Those that
+-- were kept before are not.
+alter table audit_checkpoints
+  add column signing_key_id uuid references signing_keys,
+  -- Flattened JSON (RFC 7515), as it is answered.
+  add column jws text,
+  add constraint audit_checkpoints_signed check ((jws is null) = (signing_key_id is null));
+
+create or replace function keep_audit_checkpoint() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'UPDATE' and (new.tenant_id, new.number, new.hash, new.at)
+    is not distinct from (old.tenant_id, old.number, old.hash, old.at)
+    and (old.jws is null or (new.jws, new.signing_key_id) is not distinct from (old.jws, old.signing_key_id))
+  then return new;
+  end if;
+  raise exception 'audit checkpoints do not change' using errcode = 'RD004';
+end $$;

@@ -1,18 +1,18 @@
 import { announcedEvent } from '../domain/announcements/announcement.ts';
+import type { SignedCheckpoint } from '../domain/audit/signed-checkpoint.ts';
 import { wantsEvent } from '../domain/endpoints/endpoint-match.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { MatchedEvent } from '../ingest/matched-event.ts';
 import { writeCallsIn } from '../ingest/write-calls.ts';
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import type { ReportSigner } from '../proof/report-signer.ts';
-import { signCheckpoint } from '../proof/sign-checkpoint.ts';
+import { signedEndOf } from '../proof/sign-checkpoint.ts';
 import { OWN_SOURCE } from '../store/announcements/announce.ts';
 import {
   type DueAnnouncement,
   takeAnnouncements,
   tenantsToTell,
 } from '../store/announcements/due-announcements.ts';
-import { checkpointOf } from '../store/audit/checkpoints.ts';
 import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import type { Transaction } from '../store/db/queryable.ts';
@@ -69,7 +69,7 @@ async function tellPage(
   const due = await takeAnnouncements(tx, tenantId, PAGE);
   if (due.length === 0) return { taken: 0, told: 0 };
   const endpoints = await matchableEndpoints(tx, tenantId);
-  const audit = await signedEnd(tx, signer, tenantId);
+  const audit = (await signedEndOf(tx, signer, tenantId)) ?? null;
   const events = due
     .map((announcement) => eventOf(tenantId, announcement, audit, endpoints))
     .filter((event) => event.endpoints.length > 0);
@@ -78,23 +78,10 @@ async function tellPage(
   return { taken: due.length, told: events.length };
 }
 
-type SignedEnd = NonNullable<Parameters<typeof announcedEvent>[0]['audit']>;
-
-async function signedEnd(
-  tx: Transaction,
-  signer: ReportSigner,
-  tenantId: Id<'tenant'>,
-): Promise<SignedEnd | null> {
-  const end = await checkpointOf(tx, tenantId);
-  if (!end) return null;
-  const { number, hash, at } = end;
-  return { number, hash, at, jws: JSON.parse((await signCheckpoint(tx, signer, end)).jws) };
-}
-
 function eventOf(
   tenantId: Id<'tenant'>,
   { type, fact, exceptEndpointId, data, at }: DueAnnouncement,
-  audit: SignedEnd | null,
+  audit: SignedCheckpoint | null,
   endpoints: readonly Matchable[],
 ): MatchedEvent {
   const payload = announcedEvent({ type, tenantId, at, data, audit });

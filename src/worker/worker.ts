@@ -143,7 +143,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     ...{ pool, temporal, queues, log, metrics, chores, stop },
     everyMs: sizes.sweepEveryMs,
   });
-  const audit = new AuditSealer({ pool, log, stop });
+  const audit = new AuditSealer({ pool, signer, log, stop });
   const workers = new TemporalWorkers({
     temporal,
     queues,

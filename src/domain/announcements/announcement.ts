@@ -1,4 +1,5 @@
-import type { AuditDetail, AuditFact } from '../audit/audit-entry.ts';
+import type { AuditDetail } from '../audit/audit-entry.ts';
+import type { SignedCheckpoint } from '../audit/signed-checkpoint.ts';
 import type { AnnouncedType } from '../endpoints/event-type.ts';
 import { type Id, showId } from '../tenancy/typed-id.ts';
 
@@ -70,7 +71,7 @@ export function announcedEvent({
   at: Date;
   data: AuditDetail;
   /** The end of the tenant's audit chain, signed; null before its first entry. */
-  audit: { readonly [name: string]: AuditFact } | null;
+  audit: SignedCheckpoint | null;
 }) {
   return { type, timestamp: at.toISOString(), tenant: showId('tenant', tenantId), data, audit };
 }

@@ -35,6 +35,13 @@ export function typeFault(type: string): string | undefined {
   return type.includes('*') ? 'Expected a type without `*`, which stands for any in patterns.' : undefined;
 }
 
+/** Why nobody may send an event of this type; undefined where one may. */
+export function sentTypeFault(type: string): string | undefined {
+  return isSystemEventType(type)
+    ? 'Redrive itself makes the events of this type, which its receivers rely on. Choose another type.'
+    : typeFault(type);
+}
+
 /** Why a pattern can match no event; undefined where it can. */
 export function typePatternFault(pattern: string): string | undefined {
   if (pattern === ALL) return undefined;

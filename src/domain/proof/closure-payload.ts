@@ -1,4 +1,4 @@
-import type { AuditCheckpoint } from '../audit/audit-entry.ts';
+import type { SignedCheckpoint } from '../audit/signed-checkpoint.ts';
 import type { ClosureReport, Operation } from '../operations/operation.ts';
 import type { OperationKind } from '../operations/operation-state.ts';
 import type { Plan } from '../operations/plan.ts';
@@ -44,10 +44,10 @@ export interface ClosureFacts {
   /** The plan that it was executed from. */
   plan?: Plan;
   /**
-   * The end of the tenant's audit chain, of which a copy leaves the database with each report; `complete` where every act
-   * on the operation is in it.
+   * The end of the tenant's audit chain, of which a copy leaves the database with each report, signed by itself as well;
+   * `complete` where every act on the operation is in it.
    */
-  audit?: Pick<AuditCheckpoint, 'number' | 'hash' | 'at'> & { complete: boolean };
+  audit?: Pick<SignedCheckpoint, 'number' | 'hash' | 'at' | 'jws'> & { complete: boolean };
 }
 
 /** The name of the form of this payload, in the header of its signature. */
