@@ -43,3 +43,16 @@ begin
   end if;
   raise exception 'audit checkpoints do not change' using errcode = 'RD004';
 end $$;
+
+-- A replay under a new identity makes deliveries of its own, one for each that it selected, and items of these.
+alter table operations
+  add column new_identity boolean not null default false,
+  add constraint operations_new_identity check (not new_identity or kind = 'replay');
+
+-- The operation that made it, and `replay_of` the delivery that was selected. Once, however often a page is frozen.
+alter table deliveries
+  add column operation_id uuid,
+  add constraint deliveries_new_identity check (operation_id is null or replay_of is not null);
+create unique index deliveries_once_replayed on deliveries (operation_id, replay_of) where operation_id is not null;
+-- The deliveries of an event that are not its first ones: few, and they keep its payload while they are open, too.
+create index deliveries_replayed on deliveries (event_id, id) where replay_of is not null;

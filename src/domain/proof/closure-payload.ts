@@ -27,6 +27,7 @@ export interface ClosureFacts {
     | 'kind'
     | 'surface'
     | 'target'
+    | 'newIdentity'
     | 'options'
     | 'ratePerSecond'
     | 'requestedBy'
@@ -66,6 +67,7 @@ export function closurePayload(facts: ClosureFacts) {
     mode: operation.kind,
     surface: operation.surface,
     target: operation.target,
+    newIdentity: operation.newIdentity,
     state: facts.endedAs,
     ...(facts.plan?.planned ? { plan: planOf(facts.plan, facts.plan.planned) } : {}),
     requestedBy: operation.requestedBy,
