@@ -60,7 +60,7 @@ function valuesIn(text: string): unknown[] | undefined {
   } catch {
     try {
       const lines = text.split('\n').filter((line) => line.trim() !== '');
-      return lines.map((line) => JSON.parse(line));
+      return lines.length === 0 ? undefined : lines.map((line) => JSON.parse(line));
     } catch {
       return undefined;
     }
