@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { useEngine, useScenes } from '../support/engine/use-engine.ts';
-import { ok } from '../support/receivers/receiver-behaviour.ts';
+import { useEngine, useScenes } from '../../support/engine/use-engine.ts';
+import { ok } from '../../support/receivers/receiver-behaviour.ts';
 
 /** A bulk replay under a new identity, as receivers and callers see it. */
 

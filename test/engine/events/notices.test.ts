@@ -1,13 +1,13 @@
 import { expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
-import { readCheckpoints } from '../../src/proof/verify-checkpoints.ts';
-import type { Scene } from '../support/engine/recovery-scene.ts';
-import { useEngine, useScenes } from '../support/engine/use-engine.ts';
-import { eventually } from '../support/eventually.ts';
-import { TIME_TO_ANSWER_MS } from '../support/patience.ts';
-import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
-import { ok, status } from '../support/receivers/receiver-behaviour.ts';
-import { closedAfterEach } from '../support/use.ts';
+import { readCheckpoints } from '../../../src/proof/verify-checkpoints.ts';
+import type { Scene } from '../../support/engine/recovery-scene.ts';
+import { useEngine, useScenes } from '../../support/engine/use-engine.ts';
+import { eventually } from '../../support/eventually.ts';
+import { TIME_TO_ANSWER_MS } from '../../support/patience.ts';
+import { type Receiver, startReceiver } from '../../support/receivers/receiver.ts';
+import { ok, status } from '../../support/receivers/receiver-behaviour.ts';
+import { closedAfterEach } from '../../support/use.ts';
 
 /** Notices of operations, as events through Redrive itself. */
 
