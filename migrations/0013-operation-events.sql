@@ -56,3 +56,15 @@ alter table deliveries
 create unique index deliveries_once_replayed on deliveries (operation_id, replay_of) where operation_id is not null;
 -- The deliveries of an event that are not its first ones: few, and they keep its payload while they are open, too.
 create index deliveries_replayed on deliveries (event_id, id) where replay_of is not null;
+
+-- What nobody looks at any more goes: the lines of ledgers behind the time that their tenant keeps them for, and the pages
+-- of plans. Reports, counts, digests and roots stay. Of both the first part goes first: without it, nothing is served.
+create index closure_reports_by_signing on closure_reports (tenant_id, signed_at, operation_id);
+-- Up to which report the lines of a tenant have gone, in the order of signing.
+create table ledger_sweeps (
+  tenant_id uuid primary key references tenants,
+  signed_at timestamptz not null default '-infinity',
+  operation_id uuid not null default '00000000-0000-0000-0000-000000000000'
+);
+alter table plans add column pages_gone_at timestamptz;
+create index plans_with_pages on plans (operation_id) where executed_at is null and pages_gone_at is null;

@@ -664,6 +664,12 @@ create table ledger_chunks (
   packed bytea not null
 );
 
+create table ledger_sweeps (
+  tenant_id uuid not null,
+  signed_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  operation_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null
+);
+
 create table operation_controls (
   operation_id uuid not null,
   number integer not null,
@@ -811,7 +817,8 @@ create table plans (
   max_drift_percent double precision,
   drift jsonb,
   refused_drift jsonb,
-  expired boolean default false not null
+  expired boolean default false not null,
+  pages_gone_at timestamp with time zone
 );
 
 create table receipt_diagnostics (
@@ -1222,6 +1229,10 @@ alter table ledger_chunks add constraint ledger_chunks_number_check CHECK ((numb
 
 alter table ledger_chunks add constraint ledger_chunks_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
+alter table ledger_sweeps add constraint ledger_sweeps_pkey PRIMARY KEY (tenant_id);
+
+alter table ledger_sweeps add constraint ledger_sweeps_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
 alter table operation_controls add constraint operation_controls_pkey PRIMARY KEY (operation_id, number);
 
 alter table operation_controls add constraint operation_controls_check CHECK (((did = 'halt'::text) = (halt IS NOT NULL)));
@@ -1480,6 +1491,8 @@ CREATE INDEX claims_by_lease ON public.claims USING btree (lease_until);
 
 CREATE INDEX claims_by_owner ON public.claims USING btree (worked_by);
 
+CREATE INDEX closure_reports_by_signing ON public.closure_reports USING btree (tenant_id, signed_at, operation_id);
+
 CREATE INDEX deliveries_by_endpoint ON public.deliveries USING btree (endpoint_id, accepted_at, id);
 
 CREATE INDEX deliveries_by_tenant ON public.deliveries USING btree (tenant_id, accepted_at, id);
@@ -1553,6 +1566,8 @@ CREATE INDEX pace_slots_by_token ON public.pace_slots USING btree (token);
 CREATE INDEX payload_sweep_held_by_look ON public.payload_sweep_held USING btree (tenant_id, looked_at);
 
 CREATE INDEX plans_pinning ON public.plans USING btree (tenant_id) WHERE (pin_from IS NOT NULL);
+
+CREATE INDEX plans_with_pages ON public.plans USING btree (operation_id) WHERE ((executed_at IS NULL) AND (pages_gone_at IS NULL));
 
 CREATE INDEX receipt_diagnostics_drafts ON public.receipt_diagnostics USING btree (expires_at) WHERE (state = 'previewed'::text);
 

@@ -10,6 +10,7 @@ import { watchedControl } from '../operations/send-operation.ts';
 import type { AddressGuard } from '../outbound/address-guard.ts';
 import { createAttemptClient } from '../outbound/attempt.ts';
 import { addendaChore } from '../proof/addenda-chore.ts';
+import { pruningChore } from '../proof/pruning-chore.ts';
 import { ReportSigner } from '../proof/report-signer.ts';
 import type { Sealer } from '../sealing/sealing.ts';
 import { EarlySlices } from '../sending/early-slices.ts';
@@ -138,6 +139,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     ...deps.chores(of),
     addendaChore(of, signer),
     announcingChore(of, signer),
+    pruningChore(of),
   ];
   const sweeper = new Sweeper({
     ...{ pool, temporal, queues, log, metrics, chores, stop },
