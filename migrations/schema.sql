@@ -193,6 +193,7 @@ AS $function$
 begin
   if tg_op = 'UPDATE' and (new.tenant_id, new.number, new.hash, new.at)
     is not distinct from (old.tenant_id, old.number, old.hash, old.at)
+    and (old.jws is null or (new.jws, new.signing_key_id) is not distinct from (old.jws, old.signing_key_id))
   then return new;
   end if;
   raise exception 'audit checkpoints do not change' using errcode = 'RD004';
@@ -316,6 +317,16 @@ create table access_rules (
   created_at timestamp with time zone default now() not null
 );
 
+create table announcements (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  type text not null,
+  fact text not null,
+  except_endpoint_id uuid,
+  data jsonb not null,
+  at timestamp with time zone default date_trunc('milliseconds'::text, clock_timestamp()) not null
+);
+
 create table api_keys (
   id uuid default uuidv7() not null,
   tenant_id uuid,
@@ -348,7 +359,9 @@ create table audit_checkpoints (
   tenant_id uuid not null,
   number bigint not null,
   hash bytea not null,
-  at timestamp with time zone default date_trunc('milliseconds'::text, clock_timestamp()) not null
+  at timestamp with time zone default date_trunc('milliseconds'::text, clock_timestamp()) not null,
+  signing_key_id uuid,
+  jws text
 );
 
 create table audit_entries (
@@ -422,7 +435,8 @@ create table deliveries (
   replay_of uuid,
   order_key text,
   order_number bigint,
-  resent_by uuid
+  resent_by uuid,
+  operation_id uuid
 ) with (fillfactor=85);
 
 create table endpoint_fences (
@@ -650,6 +664,12 @@ create table ledger_chunks (
   packed bytea not null
 );
 
+create table ledger_sweeps (
+  tenant_id uuid not null,
+  signed_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  operation_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null
+);
+
 create table operation_controls (
   operation_id uuid not null,
   number integer not null,
@@ -731,7 +751,8 @@ create table operations (
   nudged_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
   created_at timestamp with time zone default now() not null,
   closed_at timestamp with time zone,
-  report jsonb
+  report jsonb,
+  new_identity boolean default false not null
 );
 
 create table pace_slots (
@@ -796,7 +817,8 @@ create table plans (
   max_drift_percent double precision,
   drift jsonb,
   refused_drift jsonb,
-  expired boolean default false not null
+  expired boolean default false not null,
+  pages_gone_at timestamp with time zone
 );
 
 create table receipt_diagnostics (
@@ -933,6 +955,18 @@ alter table access_rules add constraint access_rules_rule_check CHECK ((jsonb_ty
 
 alter table access_rules add constraint access_rules_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
+alter table announcements add constraint announcements_pkey PRIMARY KEY (id);
+
+alter table announcements add constraint announcements_tenant_id_type_fact_key UNIQUE (tenant_id, type, fact);
+
+alter table announcements add constraint announcements_data_check CHECK (((jsonb_typeof(data) = 'object'::text) AND (octet_length((data)::text) <= 8192)));
+
+alter table announcements add constraint announcements_fact_check CHECK (((length(fact) >= 1) AND (length(fact) <= 255)));
+
+alter table announcements add constraint announcements_type_check CHECK ((type ~ '^(operation|outage)\.[a-z_]+$'::text));
+
+alter table announcements add constraint announcements_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
 alter table api_keys add constraint api_keys_pkey PRIMARY KEY (id);
 
 alter table api_keys add constraint api_keys_key_hash_key UNIQUE (key_hash);
@@ -958,6 +992,10 @@ alter table audit_checkpoints add constraint audit_checkpoints_pkey PRIMARY KEY 
 alter table audit_checkpoints add constraint audit_checkpoints_hash_check CHECK ((length(hash) = 32));
 
 alter table audit_checkpoints add constraint audit_checkpoints_number_check CHECK ((number > 0));
+
+alter table audit_checkpoints add constraint audit_checkpoints_signed CHECK (((jws IS NULL) = (signing_key_id IS NULL)));
+
+alter table audit_checkpoints add constraint audit_checkpoints_signing_key_id_fkey FOREIGN KEY (signing_key_id) REFERENCES signing_keys(id);
 
 alter table audit_checkpoints add constraint audit_checkpoints_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
@@ -1030,6 +1068,8 @@ alter table deliveries add constraint deliveries_pkey PRIMARY KEY (id);
 alter table deliveries add constraint deliveries_check CHECK (((attempts > 0) = (last_attempt_at IS NOT NULL)));
 
 alter table deliveries add constraint deliveries_check1 CHECK (((state <> 'delivered'::text) OR (attempts > 0)));
+
+alter table deliveries add constraint deliveries_new_identity CHECK (((operation_id IS NULL) OR (replay_of IS NOT NULL)));
 
 alter table deliveries add constraint deliveries_order_whole CHECK (((order_key IS NULL) = (order_number IS NULL)));
 
@@ -1189,6 +1229,10 @@ alter table ledger_chunks add constraint ledger_chunks_number_check CHECK ((numb
 
 alter table ledger_chunks add constraint ledger_chunks_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
+alter table ledger_sweeps add constraint ledger_sweeps_pkey PRIMARY KEY (tenant_id);
+
+alter table ledger_sweeps add constraint ledger_sweeps_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
 alter table operation_controls add constraint operation_controls_pkey PRIMARY KEY (operation_id, number);
 
 alter table operation_controls add constraint operation_controls_check CHECK (((did = 'halt'::text) = (halt IS NOT NULL)));
@@ -1248,6 +1292,8 @@ alter table operations add constraint operations_halted CHECK (((state <> 'halte
 alter table operations add constraint operations_kind_check CHECK ((kind = ANY (ARRAY['retry'::text, 'replay'::text])));
 
 alter table operations add constraint operations_max_concurrency_check CHECK ((max_concurrency > 0));
+
+alter table operations add constraint operations_new_identity CHECK (((NOT new_identity) OR (kind = 'replay'::text)));
 
 alter table operations add constraint operations_rate_per_second_check CHECK ((rate_per_second > (0)::double precision));
 
@@ -1431,6 +1477,8 @@ alter table workers add constraint workers_pkey PRIMARY KEY (id);
 
 CREATE INDEX access_rules_by_tenant ON public.access_rules USING btree (tenant_id, id);
 
+CREATE INDEX announcements_by_tenant ON public.announcements USING btree (tenant_id, id);
+
 CREATE INDEX api_keys_by_tenant ON public.api_keys USING btree (tenant_id, id);
 
 CREATE INDEX audit_entries_by_target ON public.audit_entries USING btree (target_id, tenant_id, number);
@@ -1442,6 +1490,8 @@ CREATE INDEX audit_entries_unsealed ON public.audit_entries USING btree (tenant_
 CREATE INDEX claims_by_lease ON public.claims USING btree (lease_until);
 
 CREATE INDEX claims_by_owner ON public.claims USING btree (worked_by);
+
+CREATE INDEX closure_reports_by_signing ON public.closure_reports USING btree (tenant_id, signed_at, operation_id);
 
 CREATE INDEX deliveries_by_endpoint ON public.deliveries USING btree (endpoint_id, accepted_at, id);
 
@@ -1455,17 +1505,23 @@ CREATE INDEX deliveries_failed_by_tenant ON public.deliveries USING btree (tenan
 
 CREATE UNIQUE INDEX deliveries_once ON public.deliveries USING btree (event_id, endpoint_id) WHERE (replay_of IS NULL);
 
+CREATE UNIQUE INDEX deliveries_once_replayed ON public.deliveries USING btree (operation_id, replay_of) WHERE (operation_id IS NOT NULL);
+
 CREATE INDEX deliveries_order ON public.deliveries USING btree (endpoint_id, order_key, order_number) WHERE ((order_key IS NOT NULL) AND (state <> 'delivered'::text));
 
 CREATE INDEX deliveries_rare_by_endpoint ON public.deliveries USING btree (endpoint_id, accepted_at, id) WHERE (state = ANY (ARRAY['unknown'::text, 'cancelled'::text, 'ignored'::text]));
 
 CREATE INDEX deliveries_rare_by_tenant ON public.deliveries USING btree (tenant_id, accepted_at, id) WHERE (state = ANY (ARRAY['unknown'::text, 'cancelled'::text, 'ignored'::text]));
 
+CREATE INDEX deliveries_replayed ON public.deliveries USING btree (event_id, id) WHERE (replay_of IS NOT NULL);
+
 CREATE INDEX deliveries_undelivered_by_endpoint ON public.deliveries USING btree (endpoint_id, accepted_at, id) WHERE (state = ANY (ARRAY['failed'::text, 'pending'::text]));
 
 CREATE INDEX endpoint_secrets_by_endpoint ON public.endpoint_secrets USING btree (endpoint_id, id);
 
 CREATE INDEX endpoint_versions_failed_files ON public.endpoint_versions USING btree (tenant_id, created_at) WHERE ('file.failed.v2'::text = ANY (event_types));
+
+CREATE INDEX endpoint_versions_told ON public.endpoint_versions USING btree (tenant_id) WHERE (event_types && ARRAY['operation.awaiting_approval'::text, 'operation.approved'::text, 'operation.rejected'::text, 'operation.halted'::text, 'operation.closed'::text, 'operation.drift_too_large'::text, 'outage.opened'::text, 'outage.recovered'::text]);
 
 CREATE UNIQUE INDEX endpoints_by_handle ON public.endpoints USING btree (tenant_id, handle) WHERE (state <> 'deleted'::text);
 
@@ -1510,6 +1566,8 @@ CREATE INDEX pace_slots_by_token ON public.pace_slots USING btree (token);
 CREATE INDEX payload_sweep_held_by_look ON public.payload_sweep_held USING btree (tenant_id, looked_at);
 
 CREATE INDEX plans_pinning ON public.plans USING btree (tenant_id) WHERE (pin_from IS NOT NULL);
+
+CREATE INDEX plans_with_pages ON public.plans USING btree (operation_id) WHERE ((executed_at IS NULL) AND (pages_gone_at IS NULL));
 
 CREATE INDEX receipt_diagnostics_drafts ON public.receipt_diagnostics USING btree (expires_at) WHERE (state = 'previewed'::text);
 

@@ -36,6 +36,8 @@ export interface AcceptRequest<Refusal = never> {
   surface: SurfaceName;
   kind: OperationKind;
   target: 'original' | 'current';
+  /** A replay that sends new deliveries, which point to those that it selects. */
+  newIdentity?: boolean;
   selection: Selection;
   options: OperationOptions;
   reason?: string;
@@ -76,6 +78,8 @@ export interface AcceptRequest<Refusal = never> {
 export type AcceptedItem =
   | {
       deliveryId: Id<'delivery'>;
+      /** The delivery that is sent in its place, under a new identity. */
+      newDeliveryId?: Id<'delivery'>;
       endpointId: Id<'endpoint'>;
       /** Ignored: it repeats another event, and where filters run again an item says so. */
       became: 'queued' | 'scheduled' | 'ignored';
@@ -216,13 +220,15 @@ async function acceptIn<Refusal>(
 }
 
 /** The facts of an operation that its audit has; what it selects by may be a customer's words, and is not told. */
-function detailOf({ kind, state, surface, target, selection, options, counts }: Operation): AuditDetail {
+function detailOf(operation: Operation): AuditDetail {
+  const { kind, state, surface, target, newIdentity, selection, options, counts } = operation;
   const [select = ''] = Object.keys(selection);
   const { canary, ramp, ...others } = options;
   return {
     kind,
     surface,
     target,
+    ...(newIdentity ? { newIdentity } : {}),
     select,
     options: { ...others, ...present({ canary: canary && { ...canary }, ramp: ramp && { ...ramp } }) },
     // A filter selects later.
@@ -248,7 +254,7 @@ async function acceptedItems(db: Queryable, operationId: Id<'operation'>): Promi
           endpointId: item.endpointId,
           became: item.state === 'scheduled' || item.state === 'ignored' ? item.state : 'queued',
           executionId: item.executionId,
-          ...present({ supersededExecutionId: item.tookOver }),
+          ...present({ supersededExecutionId: item.tookOver, newDeliveryId: item.newDeliveryId }),
         }
       : {
           deliveryId: item.deliveryId,

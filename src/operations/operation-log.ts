@@ -1,4 +1,5 @@
 import type { ActBy } from '../domain/audit/audit-action.ts';
+import type { AuditDetail } from '../domain/audit/audit-entry.ts';
 import type { Operation } from '../domain/operations/operation.ts';
 import type { Halt } from '../domain/operations/watch.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
@@ -45,7 +46,7 @@ export function logControl(
   const fields = {
     ...ids(operation),
     ...(did === 'rate' ? { ratePerSecond: ratePerSecond ?? null } : {}),
-    ...(halt ? evidenceOf(halt) : {}),
+    ...(halt ? haltEvidence(halt) : {}),
   };
   logAct(log, `operation.${DONE[did]}`, by, fields, did === 'halt' ? 'error' : 'info');
 }
@@ -55,7 +56,8 @@ export function logClosed(log: Log, { counts, state, ...operation }: Operation):
   log.info({ event: 'operation.closed', ...ids(operation), state, counts });
 }
 
-function evidenceOf(halt: Halt): Record<string, unknown> {
+/** The evidence of a halt in numbers and codes: of endpoints the sums alone. */
+export function haltEvidence(halt: Halt): AuditDetail {
   if (!('endpoints' in halt)) return { ...halt };
   const { endpoints, ...said } = halt;
   const sum = (part: 'attempts' | 'bad') => endpoints.reduce((total, tally) => total + tally[part], 0);

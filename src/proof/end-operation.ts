@@ -1,5 +1,7 @@
 import { closingState } from '../domain/operations/operation-counts.ts';
-import type { Id } from '../domain/tenancy/typed-id.ts';
+import { toHex } from '../domain/proof/hex.ts';
+import { type Id, showId } from '../domain/tenancy/typed-id.ts';
+import { announce } from '../store/announcements/announce.ts';
 import type { Transaction } from '../store/db/queryable.ts';
 import { type Frozen, freezeCounts, keepForHashing } from '../store/operations/closing.ts';
 import { endOperation, holdForClosing } from '../store/operations/operation-states.ts';
@@ -55,12 +57,23 @@ async function signAndEnd(
   const endedAs = closingState(remainder, operation.control === 'cancel');
   const plan = await loadPlan(tx, operationId);
   // A plan that nobody executed has no result.
-  if (!plan || plan.executed)
-    await signClosure(tx, signer, { ...operation, report: operation.report }, draft, {
-      endedAs,
-      closedAt,
-      plan,
+  if (!plan || plan.executed) {
+    const closed = { ...operation, report: operation.report };
+    const signed = await signClosure(tx, signer, closed, draft, { endedAs, closedAt, plan });
+    await announce(tx, {
+      type: 'operation.closed',
+      tenantId: operation.tenantId,
+      operationId,
+      data: {
+        kind: operation.kind,
+        state: endedAs,
+        counts: operation.report.counts,
+        mayHaveArrived: operation.report.mayHaveArrived,
+        remainder: remainder.byReason,
+        report: { digest: toHex(signed.digest), kid: showId('signingKey', signed.keyId) },
+      },
     });
+  }
   await endOperation(tx, operationId, endedAs, closedAt);
   crashPoint('closing');
 }

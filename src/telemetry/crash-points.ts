@@ -25,6 +25,8 @@ export const CRASH_POINTS = [
   'closing',
   /** The operation is closed, its workflow does not know. */
   'closed',
+  /** The events that tell facts are written, not committed. */
+  'telling',
 ] as const;
 
 /** One of {@link CRASH_POINTS}. */

@@ -10,6 +10,7 @@ import { watchedControl } from '../operations/send-operation.ts';
 import type { AddressGuard } from '../outbound/address-guard.ts';
 import { createAttemptClient } from '../outbound/attempt.ts';
 import { addendaChore } from '../proof/addenda-chore.ts';
+import { pruningChore } from '../proof/pruning-chore.ts';
 import { ReportSigner } from '../proof/report-signer.ts';
 import type { Sealer } from '../sealing/sealing.ts';
 import { EarlySlices } from '../sending/early-slices.ts';
@@ -27,6 +28,7 @@ import { errorCode } from '../telemetry/error-code.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
+import { announcingChore } from './announcing.ts';
 import { AuditSealer } from './audit-sealer.ts';
 import { LeftBehind } from './left-behind.ts';
 import { LiveLane } from './live-lane.ts';
@@ -133,12 +135,17 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     share: () => share,
     stop,
   });
-  const chores = (of: ChoreDeps): Chore[] => [...deps.chores(of), addendaChore(of, signer)];
+  const chores = (of: ChoreDeps): Chore[] => [
+    ...deps.chores(of),
+    addendaChore(of, signer),
+    announcingChore(of, signer),
+    pruningChore(of),
+  ];
   const sweeper = new Sweeper({
     ...{ pool, temporal, queues, log, metrics, chores, stop },
     everyMs: sizes.sweepEveryMs,
   });
-  const audit = new AuditSealer({ pool, log, stop });
+  const audit = new AuditSealer({ pool, signer, log, stop });
   const workers = new TemporalWorkers({
     temporal,
     queues,

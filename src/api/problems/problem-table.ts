@@ -117,6 +117,12 @@ export const PROBLEMS = {
     advice:
       'More has changed since the plan was made than `maxDriftPercent` allows; `drift` says what. Nothing was sent, and the plan stays: allow more, or make a new one.',
   },
+  pruned: {
+    status: 410,
+    title: 'Pruned',
+    advice:
+      'These lines are gone: they were kept for as long as `ledgerRetentionDays` of the tenant says, those of a plan that nobody executed for a week after its end. Counts, digests and the signed report stay; `as=now` lists the items of an operation as they are.',
+  },
   plan_changed: {
     status: 412,
     title: 'Plan changed',

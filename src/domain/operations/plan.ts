@@ -76,17 +76,17 @@ export interface PlanIdentity {
 
 /** The identity of a plan of an operation. */
 export function planIdentity(
-  operation: Pick<Operation, 'tenantId' | 'kind' | 'target' | 'selection' | 'options'>,
+  operation: Pick<Operation, 'tenantId' | 'kind' | 'target' | 'newIdentity' | 'selection' | 'options'>,
   found: Pick<PlanIdentity, 'watermark' | 'items' | 'itemsDigest' | 'risksDigest' | 'endpointVersions'>,
 ): PlanIdentity {
-  const { tenantId, kind, target, selection, options } = operation;
+  const { tenantId, kind, target, newIdentity, selection, options } = operation;
   return {
     v: 1,
     tenant: tenantId,
     kind,
     mode: kind,
     target,
-    newIdentity: false,
+    newIdentity,
     selection,
     options,
     ...found,

@@ -45,6 +45,8 @@ export interface RetryRequest {
   matchesFilters: boolean;
   /** A replay of deliveries that were sent again was confirmed. */
   includesResent?: boolean;
+  /** A replay that sends new deliveries: an execution that is open is another delivery's, and stays as it is. */
+  newIdentity?: boolean;
 }
 
 /** The obstacle that somebody has to remove, or the outcome that has to become known, before it can be sent. */
@@ -97,12 +99,15 @@ function fateOf(facts: RetryFacts, request: RetryRequest): RetryFate {
   if (!facts.payloadKept) return cannot('payload_expired');
   if (facts.endpoint !== 'enabled') return cannot(`endpoint_${facts.endpoint}`);
   if (open?.holder === undefined) return { fate: 'will_be_sent', takesOver: false };
-  const taken = { fate: 'will_be_sent', takesOver: true } as const;
+  const taken = request.newIdentity
+    ? ({ fate: 'joins' } as const)
+    : ({ fate: 'will_be_sent', takesOver: true } as const);
   const { holder } = open;
   if (holder.by === 'operation') {
     if (holder.control === 'cancel' || holder.state === 'closing') return taken;
     const stopped = stoppedBy(holder);
-    if (stopped) return request.takesOverStopped ? taken : { fate: 'waits', for: stopped };
+    if (stopped)
+      return request.takesOverStopped && !request.newIdentity ? taken : { fate: 'waits', for: stopped };
   }
   return request.takesOverScheduled ? taken : { fate: 'joins' };
 }

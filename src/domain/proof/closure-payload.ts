@@ -1,4 +1,4 @@
-import type { AuditCheckpoint } from '../audit/audit-entry.ts';
+import type { SignedCheckpoint } from '../audit/signed-checkpoint.ts';
 import type { ClosureReport, Operation } from '../operations/operation.ts';
 import type { OperationKind } from '../operations/operation-state.ts';
 import type { Plan } from '../operations/plan.ts';
@@ -27,6 +27,7 @@ export interface ClosureFacts {
     | 'kind'
     | 'surface'
     | 'target'
+    | 'newIdentity'
     | 'options'
     | 'ratePerSecond'
     | 'requestedBy'
@@ -44,10 +45,10 @@ export interface ClosureFacts {
   /** The plan that it was executed from. */
   plan?: Plan;
   /**
-   * The end of the tenant's audit chain, of which a copy leaves the database with each report; `complete` where every act
-   * on the operation is in it.
+   * The end of the tenant's audit chain, of which a copy leaves the database with each report, signed by itself as well;
+   * `complete` where every act on the operation is in it.
    */
-  audit?: Pick<AuditCheckpoint, 'number' | 'hash' | 'at'> & { complete: boolean };
+  audit?: Pick<SignedCheckpoint, 'number' | 'hash' | 'at' | 'jws'> & { complete: boolean };
 }
 
 /** The name of the form of this payload, in the header of its signature. */
@@ -66,6 +67,7 @@ export function closurePayload(facts: ClosureFacts) {
     mode: operation.kind,
     surface: operation.surface,
     target: operation.target,
+    newIdentity: operation.newIdentity,
     state: facts.endedAs,
     ...(facts.plan?.planned ? { plan: planOf(facts.plan, facts.plan.planned) } : {}),
     requestedBy: operation.requestedBy,

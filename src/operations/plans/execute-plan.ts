@@ -12,7 +12,7 @@ import { findOperation } from '../../store/operations/operations.ts';
 import { findPlan, lockPlan, noteExecution, noteRefusedDrift } from '../../store/plans/plans.ts';
 import { logControl } from '../operation-log.ts';
 import type { RecoveryDeps } from '../recovery-deps.ts';
-import { measureDrift } from './measure-drift.ts';
+import { announceDrift, measureDrift } from './measure-drift.ts';
 
 /** The execution of what a plan has shown. */
 export interface PlanExecution {
@@ -54,7 +54,10 @@ export async function executePlan(
   if (before.state === 'planned' && maxDriftPercent !== undefined && found.items <= MEASURED_AT_ONCE) {
     const drift = await measureDrift(pool, before, found, { counted: true, addedWithinMs: ADDED_WITHIN_MS });
     if (drift && driftsTooFar(drift, found.items, maxDriftPercent)) {
-      await noteRefusedDrift(pool, operationId, drift);
+      await withTransaction(pool, async (tx) => {
+        await noteRefusedDrift(tx, operationId, drift);
+        await announceDrift(tx, before, found, drift);
+      });
       return { ok: false, code: 'drift_too_large', drift };
     }
   }

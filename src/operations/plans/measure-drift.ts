@@ -1,8 +1,11 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import { driftsTooFar, type Plan, type PlanDrift } from '../../domain/operations/plan.ts';
+import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { announce } from '../../store/announcements/announce.ts';
 import type { Pool } from '../../store/db/pool.ts';
 import { withTransaction } from '../../store/db/pool.ts';
+import type { Transaction } from '../../store/db/queryable.ts';
 import { planAgain } from '../../store/operations/operation-states.ts';
 import { loadOperation } from '../../store/operations/operations.ts';
 import { countAdded, countGone, movedEndpoints } from '../../store/plans/plan-drift.ts';
@@ -73,11 +76,36 @@ export async function mayBeFrozen(
   return withTransaction(pool, async (tx) => {
     if (!(await lockPlan(tx, undefined, operationId))) return false;
     if (driftsTooFar(drift, plan.items, maxDriftPercent)) {
-      if (await planAgain(tx, operationId)) await takeBackExecution(tx, operationId, drift);
+      if (await planAgain(tx, operationId)) {
+        await takeBackExecution(tx, operationId, drift);
+        await announceDrift(tx, operation, plan, drift);
+      }
       return false;
     }
     // What is gone is counted once more, page by page, when its items are made: that is the drift that stays.
     await writeDrift(tx, operationId, { ...drift, gone: {} });
     return true;
+  });
+}
+
+/** Has it told that more of a plan has changed than an execution of it allows; once for each execution that is refused. */
+export async function announceDrift(
+  tx: Transaction,
+  { id, tenantId, controlRevision }: Pick<Operation, 'id' | 'tenantId' | 'controlRevision'>,
+  { items, planned }: Plan,
+  drift: PlanDrift,
+): Promise<void> {
+  await announce(tx, {
+    type: 'operation.drift_too_large',
+    tenantId,
+    operationId: id,
+    once: controlRevision,
+    data: {
+      planHash: planned?.planHash,
+      items,
+      gone: drift.gone,
+      endpointsChanged: drift.endpointChanged.length,
+      ...present({ added: drift.added }),
+    },
   });
 }

@@ -21,6 +21,7 @@ export type NewOperation = Pick<
   Operation,
   'id' | 'tenantId' | 'kind' | 'surface' | 'workflowId' | 'interactive' | 'target' | 'selection' | 'options'
 > & {
+  newIdentity?: boolean;
   reason?: string;
   ticket?: string;
   estimatedEvents?: number;
@@ -36,10 +37,10 @@ export async function insertOperation(db: Queryable, operation: NewOperation): P
     `with o as (
       insert into operations (id, tenant_id, kind, surface, workflow_id, interactive, target, selection, options, reason,
         ticket, requested_by, actor, watched, state, rate_per_second, max_concurrency, not_before, watermark, selected_at,
-        next_event, next_event_at, estimated_events, expires_at)
+        next_event, next_event_at, estimated_events, expires_at, new_identity)
       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $17, $18, case when $20::float8 is null then 'accepted' else 'planned' end, $13, $14, $15, clock_timestamp(),
         case when $16 then now() end, 'start', now(), $19,
-        now() + $20::float8 * interval '1 millisecond')
+        now() + $20::float8 * interval '1 millisecond', $21)
       returning id
     ), counts as (insert into operation_counts (operation_id) select id from o)
     insert into operation_pacing (operation_id) select id from o`,
@@ -65,6 +66,7 @@ export async function insertOperation(db: Queryable, operation: NewOperation): P
       isWatched(operation.options),
       operation.estimatedEvents ?? null,
       operation.plannedForMs ?? null,
+      operation.newIdentity ?? false,
     ],
   );
 }
@@ -128,6 +130,7 @@ type OperationRow = OperationCounts &
     workflow_id: string;
     interactive: boolean;
     target: Operation['target'];
+    new_identity: boolean;
     selection: Selection;
     options: OperationOptions;
     reason: string | null;
@@ -161,6 +164,7 @@ function operationFrom(row: OperationRow): Operation {
     workflowId: row.workflow_id,
     interactive: row.interactive,
     target: row.target,
+    newIdentity: row.new_identity,
     selection: row.selection,
     options: row.options,
     requestedBy: row.actor ?? ITSELF,

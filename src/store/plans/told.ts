@@ -5,7 +5,7 @@ import type { Parameters } from '../db/parameters.ts';
 import { type DecidedBy, decisionSql, HELD, seenSql } from '../selection/fate.ts';
 
 /** The operation whose plan is told of. */
-export type Telling = Pick<Operation, 'id' | 'kind' | 'selection' | 'options'>;
+export type Telling = Pick<Operation, 'id' | 'kind' | 'newIdentity' | 'selection' | 'options'>;
 
 /** How the deliveries of a page are told of. */
 export interface TellOptions {

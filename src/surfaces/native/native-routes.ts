@@ -5,6 +5,7 @@ import type { Route } from '../../api/route.ts';
 import { ACTS } from './acts.ts';
 import { auditRoutes } from './audit/audit.ts';
 import { ackRoutes } from './deliveries/acks.ts';
+import { adviceRoutes } from './deliveries/advice.ts';
 import { deliveryRoutes } from './deliveries/deliveries.ts';
 import { eventRoutes } from './deliveries/events.ts';
 import { executionRoutes } from './deliveries/executions.ts';
@@ -43,6 +44,7 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...takeNames(deps.pool, 'event', acting(eventRoutes(deps))),
     ...resolutionRoutes(deps),
     ...deliveryRoutes(deps, inTurn),
+    ...adviceRoutes(deps),
     ...executionRoutes(deps),
     ...ackRoutes(deps),
     ...planRoutes(deps),

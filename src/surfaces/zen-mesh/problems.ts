@@ -55,6 +55,7 @@ const KIND_OF: Record<ProblemCode, Kind> = {
   handle_taken: 'conflict',
   state_conflict: 'conflict',
   drift_too_large: 'conflict',
+  pruned: 'conflict',
   plan_changed: 'conflict',
   body_too_large: 'invalid-parameters',
   payload_too_large: 'invalid-parameters',

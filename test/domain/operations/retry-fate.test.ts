@@ -71,6 +71,23 @@ describe('a retry of a delivery', () => {
     });
   });
 
+  test('under a new identity leaves alone what is open, whoever holds it and whatever it may', () => {
+    const replay = { ...taking, kind: 'replay', newIdentity: true } as const;
+    for (const holder of [
+      { by: 'live_lane' } as const,
+      operation(),
+      operation({ control: 'cancel' }),
+      operation({ state: 'closing' }),
+    ])
+      expect(retryFate(heldBy(holder), replay)).toEqual({ fate: 'joins' });
+    expect(retryFate(heldBy(operation({ control: 'pause', state: 'paused' })), replay)).toEqual({
+      fate: 'waits',
+      for: 'pause',
+    });
+    for (const delivery of ['failed', 'delivered'] as const)
+      expect(retryFate({ ...failed, delivery }, replay)).toEqual({ fate: 'will_be_sent', takesOver: false });
+  });
+
   test('that somebody else will send joins, or takes over where it may', () => {
     for (const holder of [{ by: 'live_lane' } as const, operation(), operation({ state: 'selecting' })]) {
       expect(retryFate(heldBy(holder), single)).toEqual({ fate: 'joins' });

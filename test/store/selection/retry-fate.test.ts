@@ -186,23 +186,31 @@ async function seed(
   };
 }
 
+type Request = { asked: RetryRequest; selection: Selection };
+
 /** Requests, each with the selection that the function does not see: an explicit list is told nothing of changes. */
-const REQUESTS: { asked: RetryRequest; selection: Selection }[] = [true, false].flatMap(
-  (takesOverScheduled) =>
-    [true, false].flatMap((matchesFilters) =>
-      (['retry', 'replay'] as const).flatMap((kind) =>
-        [true, false].map((isSingle) => ({
-          asked: {
-            kind,
-            takesOverScheduled,
-            takesOverStopped: takesOverScheduled || isSingle,
-            matchesFilters,
-          },
-          selection: isSingle ? { deliveryIds: [anyId(randomUUID())] } : { filter: {} },
-        })),
-      ),
+const SAME_IDENTITY: Request[] = [true, false].flatMap((takesOverScheduled) =>
+  [true, false].flatMap((matchesFilters) =>
+    (['retry', 'replay'] as const).flatMap((kind) =>
+      [true, false].map((isSingle) => ({
+        asked: {
+          kind,
+          takesOverScheduled,
+          takesOverStopped: takesOverScheduled || isSingle,
+          matchesFilters,
+        },
+        selection: isSingle ? { deliveryIds: [anyId(randomUUID())] } : { filter: {} },
+      })),
     ),
+  ),
 );
+
+/** A replay that makes new deliveries takes nothing over, whatever it selects. */
+const NEW_IDENTITY: Request[] = SAME_IDENTITY.filter(
+  ({ asked }) => asked.kind === 'replay' && !asked.takesOverScheduled && !asked.matchesFilters,
+).map(({ asked, selection }) => ({ asked: { ...asked, newIdentity: true }, selection }));
+
+const REQUESTS = [...SAME_IDENTITY, ...NEW_IDENTITY];
 
 /** The fate of a delivery as the freeze decides it under a request, in a transaction that leaves nothing behind. */
 interface FateRow {
@@ -215,7 +223,7 @@ interface FateRow {
 
 async function frozen(
   db: Transaction,
-  { asked, selection }: (typeof REQUESTS)[number],
+  { asked, selection }: Request,
   moved?: Id<'endpoint'>[],
 ): Promise<Map<string, { became: string; supersedes: boolean; joined: boolean; heldBy: string | null }>> {
   const operation = await loadOperation(
@@ -223,13 +231,14 @@ async function frozen(
     (await store.retry(tenant, { filter: { state: [] } })).operationId,
   );
   if (!operation) throw new Error('the operation is not there');
-  const { kind, takesOverScheduled, matchesFilters } = asked;
+  const { kind, takesOverScheduled, matchesFilters, newIdentity = false } = asked;
   const ids = scenes.map(({ deliveryId }) => deliveryId);
   await freezePage(
     db,
     {
       ...operation,
       kind,
+      newIdentity,
       selection,
       options: { takeOverScheduled: takesOverScheduled, matchFilter: matchesFilters },
     },
@@ -237,9 +246,9 @@ async function frozen(
     { only: ids, ...(moved ? { planned: { ids, moved } } : {}) },
   );
   const { rows } = await db.query<FateRow>(
-    `select e.delivery_id, 'item' as became, exists (select from executions p where p.id = e.parent_id
+    `select coalesce(d.replay_of, e.delivery_id) as delivery_id, 'item' as became, exists (select from executions p where p.id = e.parent_id
         and p.state = 'superseded') as supersedes, false as joined, null as held_by
-     from executions e where e.operation_id = $1
+     from executions e join deliveries d on d.id = e.delivery_id where e.operation_id = $1
      union all
      select x.delivery_id, x.reason, false, x.joined_execution_id is not null, x.held_by::text
      from exclusions x where x.operation_id = $1`,

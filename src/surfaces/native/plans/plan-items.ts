@@ -10,6 +10,7 @@ import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
 import { listPlanItems, type PlanItem } from '../../../store/plans/plan-items.ts';
 import { findPlan } from '../../../store/plans/plans.ts';
+import { pagesAreGone } from '../../../store/proof/ledger-retention.ts';
 import { shownId } from '../fields.ts';
 import { listParameter, pageOf, pageParameters } from '../page.ts';
 import { ListedRisk } from './plan-view.ts';
@@ -58,7 +59,7 @@ export function planItemRoutes({ pool }: ApiDeps): Route[] {
         }),
       },
       responses: { 200: { description: 'A page of them.', schema: pageOf(PlanItemView) } },
-      problems: ['invalid_cursor'],
+      problems: ['invalid_cursor', 'pruned'],
       async handler({ params: { id }, query: { risk, limit, cursor }, tenant }) {
         const listed = ['plan-items', tenant.id, id, risk ?? null];
         const position = cursor === undefined ? undefined : readCursor(listed, cursor, [/^\d{1,9}$/]);
@@ -66,6 +67,7 @@ export function planItemRoutes({ pool }: ApiDeps): Route[] {
         const plan = await findPlan(pool, tenant.id, id);
         const operation = plan && (await findOperation(pool, tenant.id, id));
         if (!operation || !plan) return problem('not_found');
+        if (await pagesAreGone(pool, id, plan)) return problem('pruned');
         const found = await listPlanItems(pool, operation, plan, {
           limit: limit + 1,
           ...(risk ? { risks: risk } : {}),

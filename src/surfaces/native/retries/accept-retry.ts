@@ -57,6 +57,7 @@ export async function acceptRetry(
     surface: SURFACE,
     kind: body.mode,
     target: body.target,
+    newIdentity: body.newIdentity ?? false,
     selection,
     options: optionsOf(body),
     caller,

@@ -186,6 +186,11 @@ export const RetryRequest = z
       .enum(['original', 'current'])
       .default('current')
       .meta({ description: 'Send to where it went first, or to where it would go now.', example: 'current' }),
+    newIdentity: z.boolean().optional().meta({
+      description:
+        'Each delivery that is selected is sent as a new one, with a `webhook-id` of its own and `replayOf`: its receiver takes it for something that it has not had. With `mode: replay` only.',
+      example: false,
+    }),
     options: Options.default({}),
     reason: textField(
       1_000,
@@ -203,6 +208,21 @@ export const RetryRequest = z
     path: ['options', 'includeResent'],
     message: 'Expected `mode: replay` with it: a retry never sends what was sent again.',
     params: { code: 'not_allowed' },
+  })
+  .superRefine(({ mode, newIdentity, options }, context) => {
+    if (newIdentity !== true) return;
+    const refuse = (path: string[], message: string) =>
+      context.addIssue({ code: 'custom', path, message, params: { code: 'not_allowed' } });
+    if (mode !== 'replay')
+      refuse(
+        ['newIdentity'],
+        'Expected `mode: replay` with it: a retry goes on with the delivery that it is of.',
+      );
+    if (options.takeOverScheduled === true)
+      refuse(
+        ['options', 'takeOverScheduled'],
+        'A new delivery takes nothing over: leave this out, or `newIdentity`.',
+      );
   })
   .meta({ id: 'RetryRequest' });
 
