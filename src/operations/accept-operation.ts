@@ -4,7 +4,12 @@ import type { AuditDetail } from '../domain/audit/audit-entry.ts';
 import type { Operation, OperationOptions } from '../domain/operations/operation.ts';
 import type { OperationKind } from '../domain/operations/operation-state.ts';
 import { PLAN_LIFE_MS, type Plan, type PlanOrigin } from '../domain/operations/plan.ts';
-import { type ExclusionReason, isExplicit, type Selection } from '../domain/operations/selection.ts';
+import {
+  type ExclusionReason,
+  isExplicit,
+  isSingle,
+  type Selection,
+} from '../domain/operations/selection.ts';
 import { isWatched } from '../domain/operations/watch.ts';
 import { present } from '../domain/present.ts';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
@@ -16,6 +21,7 @@ import { lockKey, storeAnswer } from '../store/operations/idempotency-keys.ts';
 import { pageOperationItems } from '../store/operations/operation-items.ts';
 import { insertOperation, loadOperation } from '../store/operations/operations.ts';
 import { insertPlan, loadPlan } from '../store/plans/plans.ts';
+import { hasFreezeWindows } from '../store/policy/freeze-spans.ts';
 import { countExplicit, unknownIds } from '../store/selection/known-ids.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import { freezeExplicit } from './freeze-explicit.ts';
@@ -236,6 +242,8 @@ async function isInteractive(
 ): Promise<boolean> {
   if (options.ratePerSecond !== undefined || options.maxConcurrency !== undefined || isWatched(options))
     return false;
+  // The live lane would look past what a window holds again and again; its own slices wait for the end.
+  if (!isSingle(selection) && (await hasFreezeWindows(db, tenant.id))) return false;
   return (await countExplicit(db, tenant.id, selection, INTERACTIVE_ITEMS + 1)) <= INTERACTIVE_ITEMS;
 }
 
