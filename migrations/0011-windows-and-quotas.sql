@@ -103,3 +103,12 @@ create table quota_charges (
   primary key (operation_id, tenant_id),
   foreign key (tenant_id, day) references quota_days
 );
+
+-- What no operation exceeds, whoever approves it: the ceilings of the installation. An absent one limits nothing.
+create table platform_limits (
+  only_one boolean primary key default true check (only_one),
+  items_per_operation int check (items_per_operation > 0),
+  items_per_day int check (items_per_day > 0),
+  open_operations int check (open_operations > 0),
+  rate_per_second double precision check (rate_per_second > 0)
+);

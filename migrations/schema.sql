@@ -880,6 +880,14 @@ create table plans (
   expired boolean default false not null
 );
 
+create table platform_limits (
+  only_one boolean default true not null,
+  items_per_operation integer,
+  items_per_day integer,
+  open_operations integer,
+  rate_per_second double precision
+);
+
 create table quota_charges (
   operation_id uuid not null,
   tenant_id uuid not null,
@@ -1432,6 +1440,18 @@ alter table plans add constraint plans_risks_digest_check CHECK ((length(risks_d
 alter table plans add constraint plans_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
 alter table plans add constraint plans_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table platform_limits add constraint platform_limits_pkey PRIMARY KEY (only_one);
+
+alter table platform_limits add constraint platform_limits_items_per_day_check CHECK ((items_per_day > 0));
+
+alter table platform_limits add constraint platform_limits_items_per_operation_check CHECK ((items_per_operation > 0));
+
+alter table platform_limits add constraint platform_limits_only_one_check CHECK (only_one);
+
+alter table platform_limits add constraint platform_limits_open_operations_check CHECK ((open_operations > 0));
+
+alter table platform_limits add constraint platform_limits_rate_per_second_check CHECK ((rate_per_second > (0)::double precision));
 
 alter table quota_charges add constraint quota_charges_pkey PRIMARY KEY (operation_id, tenant_id);
 

@@ -11,6 +11,7 @@ import {
   type Selection,
 } from '../domain/operations/selection.ts';
 import { isWatched } from '../domain/operations/watch.ts';
+import type { QuotaExceeded } from '../domain/policy/quotas.ts';
 import { present } from '../domain/present.ts';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
 import { type Id, newId } from '../domain/tenancy/typed-id.ts';
@@ -26,6 +27,7 @@ import { countExplicit, unknownIds } from '../store/selection/known-ids.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import { freezeExplicit } from './freeze-explicit.ts';
 import { logAccepted } from './operation-log.ts';
+import { beyondLimits } from './policy/within-limits.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
 /** Explicit lists of at most so many deliveries are sent by the live lane at once. */
@@ -103,6 +105,8 @@ export type AcceptResult<Refusal = never> =
   | { ok: true; body: string; replayed: boolean; operationId: Id<'operation'> }
   | { ok: false; code: 'refused'; refusal: Refusal }
   | { ok: false; code: 'idempotency_key_reused' }
+  /** It is above ceilings of the installation. */
+  | { ok: false; code: 'quota_exceeded'; beyond: QuotaExceeded[] }
   | { ok: false; code: 'unknown_ids'; ids: string[] };
 
 /**
@@ -114,8 +118,7 @@ export async function acceptOperation<Refusal = never>(
   request: AcceptRequest<Refusal>,
 ): Promise<AcceptResult<Refusal>> {
   const accepted = await withTransaction(deps.pool, (db) => acceptIn(db, request)).catch((error: unknown) => {
-    if (error instanceof TakenBack)
-      return { ok: false, code: 'refused', refusal: error.refusal as Refusal } as const;
+    if (error instanceof TakenBack) return error.result as Refused<Refusal>;
     throw error;
   });
   if (!accepted.ok) return accepted;
@@ -135,17 +138,19 @@ export async function acceptOperation<Refusal = never>(
 
 /** Carries a refusal out of the transaction, which only an exception rolls back. */
 class TakenBack extends Error {
-  readonly refusal: unknown;
+  readonly result: Refused<unknown>;
 
-  constructor(refusal: unknown) {
+  constructor(result: Refused<unknown>) {
     super('the operation was taken back');
-    this.refusal = refusal;
+    this.result = result;
   }
 }
 
+type Refused<Refusal> = Extract<AcceptResult<Refusal>, { ok: false }>;
+
 type Accepted<Refusal> =
   | { ok: true; body: string; operationId: Id<'operation'>; operation?: Operation }
-  | Extract<AcceptResult<Refusal>, { ok: false }>;
+  | Refused<Refusal>;
 
 async function acceptIn<Refusal>(
   tx: Transaction,
@@ -189,6 +194,11 @@ async function acceptIn<Refusal>(
   if (explicit) await freezeExplicit(tx, inserted);
   const operation = explicit ? await mustLoad(tx, id) : inserted;
   const items = explicit ? await acceptedItems(tx, id) : undefined;
+  // A plan sends nothing yet; what a filter selects is not known yet.
+  const beyond = request.plan
+    ? []
+    : await beyondLimits(tx, operation, explicit ? takenBy(operation) : undefined);
+  if (beyond.length > 0) throw new TakenBack({ ok: false, code: 'quota_exceeded', beyond });
   await noteAct(tx, {
     tenantId: request.tenant.id,
     by: request.caller,
@@ -199,7 +209,7 @@ async function acceptIn<Refusal>(
     ...present({ spans: 'tenants' in request.selection ? request.selection.tenants : undefined }),
   });
   const regret = await request.after?.(tx, { operationId: id, items: items ?? [] });
-  if (regret !== undefined) throw new TakenBack(regret);
+  if (regret !== undefined) throw new TakenBack({ ok: false, code: 'refused', refusal: regret });
   const plan = request.plan && (await loadPlan(tx, id));
   const keep = request.idempotency?.keep;
   const expiresAt = typeof keep === 'object' ? new Date(operation.createdAt.getTime() + keep.ms) : undefined;
@@ -219,6 +229,11 @@ async function acceptIn<Refusal>(
       ...present({ expiresAt }),
     });
   return { ok: true, body, operationId: id, operation };
+}
+
+/** The deliveries that an operation has taken, those left out that it excluded. */
+function takenBy({ counts }: Operation): number {
+  return counts.expected - counts.excluded;
 }
 
 /** The facts of an operation that its audit has; what it selects by may be a customer's words, and is not told. */

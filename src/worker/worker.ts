@@ -6,7 +6,7 @@ import type { EndpointPresets } from '../domain/endpoints/preset.ts';
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import { repeat } from '../loops/repeat.ts';
 import { Wake } from '../loops/wake.ts';
-import { freezeWindowsChore } from '../operations/freeze-windows-chore.ts';
+import { freezeWindowsChore } from '../operations/policy/freeze-windows-chore.ts';
 import { watchedControl } from '../operations/send-operation.ts';
 import type { AddressGuard } from '../outbound/address-guard.ts';
 import { createAttemptClient } from '../outbound/attempt.ts';

@@ -17,10 +17,10 @@ export const CLOCK_TIME = /^(([01]\d|2[0-3]):[0-5]\d|24:00)$/;
  */
 export interface FreezeWindow {
   zone: string;
-  days: Weekday[];
+  days: readonly Weekday[];
   from: string;
   to: string;
-  endpoints?: Id<'endpoint'>[];
+  endpoints?: readonly Id<'endpoint'>[];
 }
 
 /** A stretch of time, its end excluded. Milliseconds since 1970. */

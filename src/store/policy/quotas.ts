@@ -1,65 +1,98 @@
-import { type Asked, exceededQuotas, type QuotaExceeded, type Quotas } from '../../domain/policy/quotas.ts';
+import {
+  type Asked,
+  exceededQuotas,
+  type QuotaExceeded,
+  type Quotas,
+  type Used,
+} from '../../domain/policy/quotas.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { onlyRow } from '../db/only-row.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
+import { platformLimits } from './platform-limits.ts';
 
-/** An operation that is to be charged to a tenant, and the limits for it. */
+const TODAY = `(clock_timestamp() at time zone 'UTC')::date`;
+
+/**
+ * What the other operations of the tenant $1 have taken, on a day ($3) or today: those that span it are among them, single
+ * retries and what only waits are not.
+ */
+const USED = `select
+  coalesce((select q.items from quota_days q where q.tenant_id = $1 and q.day = coalesce($3, ${TODAY})), 0)::float8 as items,
+  (select count(*)::int from operations o
+    where o.closed_at is null and o.id <> $2 and not o.single and o.state not in ('planned', 'awaiting_approval')
+      and (o.tenant_id = $1
+        or exists (select from quota_charges c where c.operation_id = o.id and c.tenant_id = $1))) as "openOperations"`;
+
+/** An operation that is to be charged to a tenant, and the quotas of that tenant. */
 export interface QuotaCharge extends Asked {
   tenantId: Id<'tenant'>;
   operationId: Id<'operation'>;
   /** Above these it needs an approval. */
   quotas: Quotas;
-  /** Above these nobody can approve it. */
-  ceilings?: Quotas;
-  /** It was approved: it is charged, whatever it exceeds. */
-  approved?: boolean;
 }
 
-/** Whether an operation was charged, or has been before; and what it exceeds of the quotas, and of the ceilings. */
-export interface Charged {
-  charged: boolean;
+/** What an operation exceeds: of the quotas, and of the ceilings of the installation, above which nobody can approve it. */
+export interface OverQuota {
   exceeded: QuotaExceeded[];
   beyond: QuotaExceeded[];
 }
 
+/** What an operation would exceed now, where it was not charged; nothing is charged, and nothing kept from changing. */
+export async function lookAtQuotas(
+  db: Queryable,
+  { tenantId, operationId, items, ratePerSecond, quotas }: QuotaCharge,
+  day?: string,
+): Promise<OverQuota> {
+  const used = onlyRow(await db.query<Used>(USED, [tenantId, operationId, day ?? null]));
+  const asked = { items, ...(ratePerSecond === undefined ? {} : { ratePerSecond }) };
+  return {
+    exceeded: exceededQuotas(quotas, asked, used),
+    beyond: exceededQuotas(await platformLimits(db), asked, used),
+  };
+}
+
 /**
  * Charges an operation to its tenant, once: to the day of this moment, in UTC, by the database's clock. Where it would
- * exceed a quota and was not approved, or a ceiling, nothing is charged. The tenant's row of the day is locked until the
+ * exceed a quota and was not `approved`, or a ceiling, nothing is charged. The tenant's row of the day is locked until the
  * transaction ends, so that of several at once each sees those before it. Where an operation spans tenants, each is
  * charged with its own items, in the order of their ids.
  */
 export async function chargeQuotas(
   tx: Transaction,
-  { tenantId, operationId, items, ratePerSecond, quotas, ceilings = {}, approved = false }: QuotaCharge,
-): Promise<Charged> {
-  const day = onlyRow(
-    await tx.query<{ day: string; items: number }>(
-      `insert into quota_days as q (tenant_id, day) values ($1, (clock_timestamp() at time zone 'UTC')::date)
-       on conflict (tenant_id, day) do update set items = q.items returning day::text, items`,
-      [tenantId],
-    ),
-  );
+  charge: QuotaCharge & { approved?: boolean },
+): Promise<OverQuota & { charged: boolean }> {
+  const { tenantId, operationId, items, approved = false } = charge;
+  const day = await lockDay(tx, tenantId);
   // Statements of their own, so that they see what those have written who held the row before.
   const before = await tx.query('select from quota_charges where operation_id = $1 and tenant_id = $2', [
     operationId,
     tenantId,
   ]);
   if (before.rowCount === 1) return { charged: true, exceeded: [], beyond: [] };
-  const asked = { items, ...(ratePerSecond === undefined ? {} : { ratePerSecond }) };
-  const used = { items: day.items, openOperations: await countOpen(tx, tenantId, operationId) };
-  const exceeded = exceededQuotas(quotas, asked, used);
-  const beyond = exceededQuotas(ceilings, asked, used);
-  if (beyond.length > 0 || (exceeded.length > 0 && !approved)) return { charged: false, exceeded, beyond };
+  const over = await lookAtQuotas(tx, charge, day);
+  if (over.beyond.length > 0 || (over.exceeded.length > 0 && !approved)) return { charged: false, ...over };
   await tx.query('update quota_days set items = items + $3 where tenant_id = $1 and day = $2', [
     tenantId,
-    day.day,
+    day,
     items,
   ]);
   await tx.query(
     'insert into quota_charges (operation_id, tenant_id, day, items, approved) values ($1, $2, $3, $4, $5)',
-    [operationId, tenantId, day.day, items, exceeded.length > 0],
+    [operationId, tenantId, day, items, over.exceeded.length > 0],
   );
-  return { charged: true, exceeded, beyond };
+  return { charged: true, ...over };
+}
+
+/** Locks what a tenant has asked for today until the transaction ends; returns the day. */
+export async function lockDay(tx: Transaction, tenantId: Id<'tenant'>): Promise<string> {
+  const { day } = onlyRow(
+    await tx.query<{ day: string }>(
+      `insert into quota_days as q (tenant_id, day) values ($1, ${TODAY})
+       on conflict (tenant_id, day) do update set items = q.items returning day::text`,
+      [tenantId],
+    ),
+  );
+  return day;
 }
 
 /** Gives back to its day what an operation was charged; nothing where that was done before. */
@@ -72,22 +105,4 @@ export async function giveBackQuotas(tx: Transaction, operationId: Id<'operation
     update quota_days q set items = q.items - g.items from given g where q.tenant_id = g.tenant_id and q.day = g.day`,
     [operationId],
   );
-}
-
-/** The other open operations of a tenant, those that span it among them; neither single retries nor what only waits. */
-async function countOpen(
-  db: Queryable,
-  tenantId: Id<'tenant'>,
-  operationId: Id<'operation'>,
-): Promise<number> {
-  const { open } = onlyRow(
-    await db.query<{ open: number }>(
-      `select count(*)::int as open from operations o
-       where o.closed_at is null and o.id <> $2 and not o.single and o.state not in ('planned', 'awaiting_approval')
-         and (o.tenant_id = $1
-           or exists (select from quota_charges c where c.operation_id = o.id and c.tenant_id = $1))`,
-      [tenantId, operationId],
-    ),
-  );
-  return open;
 }

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type FreezeWindow, frozenTimes, WEEKDAYS } from '../../../src/domain/policy/freeze-windows.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
-import { freezeWindowsChore } from '../../../src/operations/freeze-windows-chore.ts';
+import { freezeWindowsChore } from '../../../src/operations/policy/freeze-windows-chore.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import {
   extendFreezeSpans,

@@ -3,6 +3,7 @@ import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { createPool, type Pool, withTransaction } from '../../../src/store/db/pool.ts';
 import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
+import { setPlatformLimits } from '../../../src/store/policy/platform-limits.ts';
 import { chargeQuotas, giveBackQuotas, type QuotaCharge } from '../../../src/store/policy/quotas.ts';
 import { PLATFORM_TENANT } from '../../../src/store/tenancy/tenants.ts';
 import { closeOperation } from '../../support/store/close-operation.ts';
@@ -26,7 +27,7 @@ beforeEach(async () => {
   endpointId = await store.newEndpoint(tenant);
 });
 
-type Charge = Partial<QuotaCharge> & Pick<QuotaCharge, 'items'>;
+type Charge = Partial<Parameters<typeof chargeQuotas>[1]> & Pick<QuotaCharge, 'items'>;
 
 /** An open operation, without items. */
 async function operation(of = tenant): Promise<Id<'operation'>> {
@@ -90,16 +91,17 @@ describe('an operation is charged', () => {
   });
 
   test('never above a ceiling, approved or not', async () => {
-    const ceilings = { itemsPerOperation: 10, ratePerSecond: 5 };
+    await setPlatformLimits(store.pool, { itemsPerOperation: 10, ratePerSecond: 5 });
     for (const approved of [true, false])
-      expect(await charge({ items: 11, ratePerSecond: 6, ceilings, approved })).toMatchObject({
+      expect(await charge({ items: 11, ratePerSecond: 6, approved })).toMatchObject({
         charged: false,
         beyond: [
           { quota: 'itemsPerOperation', limit: 10, would: 11 },
           { quota: 'ratePerSecond', limit: 5, would: 6 },
         ],
       });
-    expect(await charge({ items: 10, ratePerSecond: 5, ceilings })).toMatchObject({ charged: true });
+    expect(await charge({ items: 10, ratePerSecond: 5 })).toMatchObject({ charged: true });
+    await setPlatformLimits(store.pool, {});
   });
 
   test('with the other open operations of its tenant: neither single retries, nor plans, nor those of others', async () => {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Id } from '../../src/domain/tenancy/typed-id.ts';
-import { uuidIn } from '../support/api/retries.ts';
-import { ALL_FAILURES, type Scene } from '../support/engine/recovery-scene.ts';
-import { useEngine, useScenes } from '../support/engine/use-engine.ts';
-import { eventually } from '../support/eventually.ts';
-import { patient } from '../support/patience.ts';
-import { ok, slow, status } from '../support/receivers/receiver-behaviour.ts';
-import { type Freeze, freeze } from '../support/store/freeze.ts';
+import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
+import { uuidIn } from '../../support/api/retries.ts';
+import { ALL_FAILURES, type Scene } from '../../support/engine/recovery-scene.ts';
+import { useEngine, useScenes } from '../../support/engine/use-engine.ts';
+import { eventually } from '../../support/eventually.ts';
+import { patient } from '../../support/patience.ts';
+import { ok, slow, status } from '../../support/receivers/receiver-behaviour.ts';
+import { type Freeze, freeze } from '../../support/store/freeze.ts';
 
 /** Operations that meet a freeze window: they wait for its end, and go on by themselves. */
 

@@ -1,6 +1,6 @@
-import type { Chore, ChoreDeps } from '../loops/chore.ts';
-import { withTransaction } from '../store/db/pool.ts';
-import { extendFreezeSpans, forgetFreezeSpans, tenantsToExtend } from '../store/policy/freeze-spans.ts';
+import type { Chore, ChoreDeps } from '../../loops/chore.ts';
+import { withTransaction } from '../../store/db/pool.ts';
+import { extendFreezeSpans, forgetFreezeSpans, tenantsToExtend } from '../../store/policy/freeze-spans.ts';
 
 /** The chore that works out the next spans of freeze windows, days before they are needed. */
 export function freezeWindowsChore({ pool, stop, count, attempt }: ChoreDeps): Chore {
