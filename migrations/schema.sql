@@ -186,6 +186,45 @@ AS $function$
       'pending') end
 $function$;
 
+CREATE OR REPLACE FUNCTION public.freeze_times(of_tenant uuid, of_endpoint uuid)
+ RETURNS tstzmultirange
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select coalesce(range_agg(tstzrange(s.from_at, s.to_at)), '{}') from freeze_spans s
+  where s.tenant_id = of_tenant and (s.endpoint_id is null or s.endpoint_id = of_endpoint)
+$function$;
+
+CREATE OR REPLACE FUNCTION public.freeze_times_of(of_operation uuid)
+ RETURNS tstzmultirange
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  with recursive hop as (
+    (select endpoint_id, 1 as n from executions where in_queue and worked_by = of_operation order by endpoint_id limit 1)
+    union all
+    select (select e.endpoint_id from executions e
+      where e.in_queue and e.worked_by = of_operation and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1), n + 1
+    from hop where hop.endpoint_id is not null and n < 20
+  )
+  select coalesce(range_intersect_agg(freeze_times(n.tenant_id, n.id)), '{}')
+  from hop join endpoints n on n.id = hop.endpoint_id
+$function$;
+
+CREATE OR REPLACE FUNCTION public.gives_up_at(x executions)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select coalesce((
+    select runs_out_at(freeze_times(x.tenant_id, x.endpoint_id), b.began_at,
+      extract(epoch from x.give_up_at - b.began_at)::float8 * 1000 - coalesce(x.put_off_ms, 0))
+    from operations o cross join lateral (select greatest(x.created_at, o.not_before) as began_at) b
+    where o.id = x.operation_id and not o.single and o.report is null
+      and exists (select from freeze_spans s where s.tenant_id = x.tenant_id)
+  ), x.give_up_at)
+$function$;
+
 CREATE OR REPLACE FUNCTION public.keep_audit_checkpoint()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -250,6 +289,15 @@ CREATE OR REPLACE FUNCTION public.operation_may_become(from_state text, to_state
  IMMUTABLE PARALLEL SAFE
 RETURN CASE from_state WHEN 'planned'::text THEN (to_state = ANY (ARRAY['awaiting_approval'::text, 'accepted'::text, 'halted'::text, 'closing'::text, 'cancelled'::text])) WHEN 'awaiting_approval'::text THEN (to_state = ANY (ARRAY['accepted'::text, 'halted'::text, 'closing'::text, 'cancelled'::text])) WHEN 'accepted'::text THEN (to_state = ANY (ARRAY['planned'::text, 'selecting'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'selecting'::text THEN (to_state = ANY (ARRAY['planned'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text])) WHEN 'running'::text THEN (to_state = ANY (ARRAY['paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'paused'::text THEN (to_state = ANY (ARRAY['selecting'::text, 'running'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'halted'::text THEN (to_state = ANY (ARRAY['planned'::text, 'selecting'::text, 'running'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'closing'::text THEN (to_state = ANY (ARRAY['halted'::text, 'cancelled'::text])) ELSE false END;
 
+CREATE OR REPLACE FUNCTION public.ran_ms(still tstzmultirange, since timestamp with time zone, upto timestamp with time zone)
+ RETURNS double precision
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select coalesce(sum(extract(epoch from upper(r) - lower(r))), 0)::float8 * 1000
+  from unnest(tstzmultirange(tstzrange(since, greatest(since, upto))) - still) r
+$function$;
+
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -307,6 +355,24 @@ AS $function$
   )
   select id from line where state <> 'superseded' limit 1
 $function$;
+
+CREATE OR REPLACE FUNCTION public.runs_out_at(still tstzmultirange, since timestamp with time zone, lasting_ms double precision)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE
+AS $function$
+declare
+  -- In seconds: a day that is added to a time has as many hours as the zone of the session says.
+  ends_at timestamptz := since + lasting_ms / 1000 * interval '1 second';
+  span tstzrange;
+begin
+  for span in select unnest(still * tstzmultirange(tstzrange(since, null))) loop
+    exit when lower(span) >= ends_at;
+    if upper(span) = 'infinity' then return 'infinity'; end if;
+    ends_at := ends_at + extract(epoch from upper(span) - lower(span))::float8 * interval '1 second';
+  end loop;
+  return ends_at;
+end $function$;
 
 -- Tables
 
@@ -582,7 +648,8 @@ create table executions (
   acknowledged_at timestamp with time zone,
   lease_token uuid,
   created_at timestamp with time zone default now() not null,
-  finished_at timestamp with time zone
+  finished_at timestamp with time zone,
+  put_off_ms double precision
 ) with (fillfactor=50);
 
 create table failed_file_feeds (
@@ -590,6 +657,19 @@ create table failed_file_feeds (
   finished_at timestamp with time zone not null,
   execution_id uuid not null,
   created_at timestamp with time zone default now() not null
+);
+
+create table freeze_calendars (
+  tenant_id uuid not null,
+  windows jsonb not null,
+  known_until timestamp with time zone not null
+);
+
+create table freeze_spans (
+  tenant_id uuid not null,
+  endpoint_id uuid,
+  from_at timestamp with time zone not null,
+  to_at timestamp with time zone not null
 );
 
 create table frozen_items (
@@ -752,6 +832,7 @@ create table operations (
   created_at timestamp with time zone default now() not null,
   closed_at timestamp with time zone,
   report jsonb,
+  single boolean default false not null,
   new_identity boolean default false not null
 );
 
@@ -819,6 +900,29 @@ create table plans (
   refused_drift jsonb,
   expired boolean default false not null,
   pages_gone_at timestamp with time zone
+);
+
+create table platform_limits (
+  only_one boolean default true not null,
+  items_per_operation integer,
+  items_per_day integer,
+  open_operations integer,
+  rate_per_second double precision
+);
+
+create table quota_charges (
+  operation_id uuid not null,
+  tenant_id uuid not null,
+  day date not null,
+  items integer not null,
+  approved boolean default false not null,
+  given_back_at timestamp with time zone
+);
+
+create table quota_days (
+  tenant_id uuid not null,
+  day date not null,
+  items bigint default 0 not null
 );
 
 create table receipt_diagnostics (
@@ -1179,11 +1283,25 @@ alter table executions add constraint executions_on_ambiguous_check CHECK ((on_a
 
 alter table executions add constraint executions_probe_unknown CHECK (((probe_at IS NULL) OR (state = 'unknown'::text)));
 
+alter table executions add constraint executions_put_off_ms_check CHECK ((put_off_ms >= (0)::double precision));
+
 alter table executions add constraint executions_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'scheduled'::text, 'sending'::text, 'unknown'::text, 'superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])));
 
 alter table failed_file_feeds add constraint failed_file_feeds_pkey PRIMARY KEY (tenant_id);
 
 alter table failed_file_feeds add constraint failed_file_feeds_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table freeze_calendars add constraint freeze_calendars_pkey PRIMARY KEY (tenant_id);
+
+alter table freeze_calendars add constraint freeze_calendars_windows_check CHECK (((jsonb_typeof(windows) = 'array'::text) AND (jsonb_array_length(windows) > 0)));
+
+alter table freeze_calendars add constraint freeze_calendars_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table freeze_spans add constraint freeze_spans_key UNIQUE NULLS NOT DISTINCT (tenant_id, endpoint_id, from_at);
+
+alter table freeze_spans add constraint freeze_spans_check CHECK ((from_at < to_at));
+
+alter table freeze_spans add constraint freeze_spans_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table frozen_items add constraint frozen_items_pkey PRIMARY KEY (operation_id, execution_id);
 
@@ -1368,6 +1486,32 @@ alter table plans add constraint plans_risks_digest_check CHECK ((length(risks_d
 alter table plans add constraint plans_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
 alter table plans add constraint plans_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table platform_limits add constraint platform_limits_pkey PRIMARY KEY (only_one);
+
+alter table platform_limits add constraint platform_limits_items_per_day_check CHECK ((items_per_day > 0));
+
+alter table platform_limits add constraint platform_limits_items_per_operation_check CHECK ((items_per_operation > 0));
+
+alter table platform_limits add constraint platform_limits_only_one_check CHECK (only_one);
+
+alter table platform_limits add constraint platform_limits_open_operations_check CHECK ((open_operations > 0));
+
+alter table platform_limits add constraint platform_limits_rate_per_second_check CHECK ((rate_per_second > (0)::double precision));
+
+alter table quota_charges add constraint quota_charges_pkey PRIMARY KEY (operation_id, tenant_id);
+
+alter table quota_charges add constraint quota_charges_items_check CHECK ((items >= 0));
+
+alter table quota_charges add constraint quota_charges_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
+
+alter table quota_charges add constraint quota_charges_tenant_id_day_fkey FOREIGN KEY (tenant_id, day) REFERENCES quota_days(tenant_id, day);
+
+alter table quota_days add constraint quota_days_pkey PRIMARY KEY (tenant_id, day);
+
+alter table quota_days add constraint quota_days_items_check CHECK ((items >= 0));
+
+alter table quota_days add constraint quota_days_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table receipt_diagnostics add constraint receipt_diagnostics_pkey PRIMARY KEY (id);
 

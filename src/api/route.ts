@@ -63,7 +63,7 @@ export interface Call<R extends RequestSchemas = RequestSchemas, A extends Acces
 
 /** A route as data: it is registered, validated and documented from this alone. */
 export interface RouteDefinition<R extends RequestSchemas, A extends Access> {
-  method: 'get' | 'post' | 'patch' | 'delete';
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** With parameters in braces, as in OpenAPI. */
   path: string;
   summary: string;

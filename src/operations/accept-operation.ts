@@ -4,8 +4,14 @@ import type { AuditDetail } from '../domain/audit/audit-entry.ts';
 import type { Operation, OperationOptions } from '../domain/operations/operation.ts';
 import type { OperationKind } from '../domain/operations/operation-state.ts';
 import { PLAN_LIFE_MS, type Plan, type PlanOrigin } from '../domain/operations/plan.ts';
-import { type ExclusionReason, isExplicit, type Selection } from '../domain/operations/selection.ts';
+import {
+  type ExclusionReason,
+  isExplicit,
+  isSingle,
+  type Selection,
+} from '../domain/operations/selection.ts';
 import { isWatched } from '../domain/operations/watch.ts';
+import type { QuotaExceeded } from '../domain/policy/quotas.ts';
 import { present } from '../domain/present.ts';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
 import { type Id, newId } from '../domain/tenancy/typed-id.ts';
@@ -16,10 +22,12 @@ import { lockKey, storeAnswer } from '../store/operations/idempotency-keys.ts';
 import { pageOperationItems } from '../store/operations/operation-items.ts';
 import { insertOperation, loadOperation } from '../store/operations/operations.ts';
 import { insertPlan, loadPlan } from '../store/plans/plans.ts';
+import { hasFreezeWindows } from '../store/policy/freeze-spans.ts';
 import { countExplicit, unknownIds } from '../store/selection/known-ids.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import { freezeExplicit } from './freeze-explicit.ts';
 import { logAccepted } from './operation-log.ts';
+import { beyondLimits } from './policy/within-limits.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
 /** Explicit lists of at most so many deliveries are sent by the live lane at once. */
@@ -101,6 +109,8 @@ export type AcceptResult<Refusal = never> =
   | { ok: true; body: string; replayed: boolean; operationId: Id<'operation'> }
   | { ok: false; code: 'refused'; refusal: Refusal }
   | { ok: false; code: 'idempotency_key_reused' }
+  /** It is above ceilings of the installation. */
+  | { ok: false; code: 'quota_exceeded'; beyond: QuotaExceeded[] }
   | { ok: false; code: 'unknown_ids'; ids: string[] };
 
 /**
@@ -112,8 +122,7 @@ export async function acceptOperation<Refusal = never>(
   request: AcceptRequest<Refusal>,
 ): Promise<AcceptResult<Refusal>> {
   const accepted = await withTransaction(deps.pool, (db) => acceptIn(db, request)).catch((error: unknown) => {
-    if (error instanceof TakenBack)
-      return { ok: false, code: 'refused', refusal: error.refusal as Refusal } as const;
+    if (error instanceof TakenBack) return error.result as Refused<Refusal>;
     throw error;
   });
   if (!accepted.ok) return accepted;
@@ -133,17 +142,19 @@ export async function acceptOperation<Refusal = never>(
 
 /** Carries a refusal out of the transaction, which only an exception rolls back. */
 class TakenBack extends Error {
-  readonly refusal: unknown;
+  readonly result: Refused<unknown>;
 
-  constructor(refusal: unknown) {
+  constructor(result: Refused<unknown>) {
     super('the operation was taken back');
-    this.refusal = refusal;
+    this.result = result;
   }
 }
 
+type Refused<Refusal> = Extract<AcceptResult<Refusal>, { ok: false }>;
+
 type Accepted<Refusal> =
   | { ok: true; body: string; operationId: Id<'operation'>; operation?: Operation }
-  | Extract<AcceptResult<Refusal>, { ok: false }>;
+  | Refused<Refusal>;
 
 async function acceptIn<Refusal>(
   tx: Transaction,
@@ -187,6 +198,11 @@ async function acceptIn<Refusal>(
   if (explicit) await freezeExplicit(tx, inserted);
   const operation = explicit ? await mustLoad(tx, id) : inserted;
   const items = explicit ? await acceptedItems(tx, id) : undefined;
+  // A plan sends nothing yet; what a filter selects is not known yet.
+  const beyond = request.plan
+    ? []
+    : await beyondLimits(tx, operation, explicit ? takenBy(operation) : undefined);
+  if (beyond.length > 0) throw new TakenBack({ ok: false, code: 'quota_exceeded', beyond });
   await noteAct(tx, {
     tenantId: request.tenant.id,
     by: request.caller,
@@ -197,7 +213,7 @@ async function acceptIn<Refusal>(
     ...present({ spans: 'tenants' in request.selection ? request.selection.tenants : undefined }),
   });
   const regret = await request.after?.(tx, { operationId: id, items: items ?? [] });
-  if (regret !== undefined) throw new TakenBack(regret);
+  if (regret !== undefined) throw new TakenBack({ ok: false, code: 'refused', refusal: regret });
   const plan = request.plan && (await loadPlan(tx, id));
   const keep = request.idempotency?.keep;
   const expiresAt = typeof keep === 'object' ? new Date(operation.createdAt.getTime() + keep.ms) : undefined;
@@ -217,6 +233,11 @@ async function acceptIn<Refusal>(
       ...present({ expiresAt }),
     });
   return { ok: true, body, operationId: id, operation };
+}
+
+/** The deliveries that an operation has taken, those left out that it excluded. */
+function takenBy({ counts }: Operation): number {
+  return counts.expected - counts.excluded;
 }
 
 /** The facts of an operation that its audit has; what it selects by may be a customer's words, and is not told. */
@@ -242,6 +263,8 @@ async function isInteractive(
 ): Promise<boolean> {
   if (options.ratePerSecond !== undefined || options.maxConcurrency !== undefined || isWatched(options))
     return false;
+  // The live lane would look past what a window holds again and again; its own slices wait for the end.
+  if (!isSingle(selection) && (await hasFreezeWindows(db, tenant.id))) return false;
   return (await countExplicit(db, tenant.id, selection, INTERACTIVE_ITEMS + 1)) <= INTERACTIVE_ITEMS;
 }
 

@@ -7,6 +7,7 @@ import { type Frozen, freezeCounts, keepForHashing } from '../store/operations/c
 import { endOperation, holdForClosing } from '../store/operations/operation-states.ts';
 import { loadOperation } from '../store/operations/operations.ts';
 import { loadPlan } from '../store/plans/plans.ts';
+import { giveBackQuotas } from '../store/policy/quotas.ts';
 import { type Draft, takeDraft } from '../store/proof/closure-reports.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import { LINES_OF_CHUNK } from './chunk-lines.ts';
@@ -74,6 +75,8 @@ async function signAndEnd(
       },
     });
   }
+  // What was never sent was not used.
+  if (endedAs === 'cancelled' && operation.report.attempts === 0) await giveBackQuotas(tx, operationId);
   await endOperation(tx, operationId, endedAs, closedAt);
   crashPoint('closing');
 }

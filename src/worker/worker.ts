@@ -6,6 +6,7 @@ import type { EndpointPresets } from '../domain/endpoints/preset.ts';
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import { repeat } from '../loops/repeat.ts';
 import { Wake } from '../loops/wake.ts';
+import { freezeWindowsChore } from '../operations/policy/freeze-windows-chore.ts';
 import { watchedControl } from '../operations/send-operation.ts';
 import type { AddressGuard } from '../outbound/address-guard.ts';
 import { createAttemptClient } from '../outbound/attempt.ts';
@@ -140,6 +141,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     addendaChore(of, signer),
     announcingChore(of, signer),
     pruningChore(of),
+    freezeWindowsChore(of),
   ];
   const sweeper = new Sweeper({
     ...{ pool, temporal, queues, log, metrics, chores, stop },

@@ -72,7 +72,7 @@ export function problemsOf(route: ServedRoute): ProblemCode[] {
     if (route.access.tenant !== 'optional') add('tenant_required');
   }
   if (route.request?.params) add('not_found');
-  if (route.method === 'post' || route.method === 'patch')
+  if (route.method === 'post' || route.method === 'put' || route.method === 'patch')
     add(
       'malformed_json',
       'nested_too_deep',

@@ -81,6 +81,12 @@ export const PROBLEMS = {
     title: 'Insufficient scope',
     advice: 'Use an API key that has the scope named in `detail`.',
   },
+  quota_exceeded: {
+    status: 403,
+    title: 'Quota exceeded',
+    advice:
+      'A ceiling of the installation, which `detail` names, does not allow this, and nobody can approve it: ask for less, or later.',
+  },
   not_found: {
     status: 404,
     title: 'Not found',

@@ -7,6 +7,7 @@ import type { Id, IdKind } from '../tenancy/typed-id.ts';
 export const AUDIT_ACTIONS = {
   'tenant.made': 'tenant',
   'tenant.changed': 'tenant',
+  'platform_limits.changed': 'tenant',
   'key.made': 'key',
   'key.revoked': 'key',
   'jwt_issuer.made': 'jwtIssuer',

@@ -14,6 +14,8 @@ export interface OperationFacts {
   counts: OperationCounts;
   /** When an unsent item of it can be claimed next; absent when none of its items is unsent. */
   claimableInMs?: number;
+  /** It is the end of a freeze window that has to come for that. */
+  windowHolds?: boolean;
   /** When the first lease of its claims ends. */
   leaseInMs?: number;
   /** When the last of its unknown items stops being waited for. */
@@ -40,7 +42,7 @@ export type NextStep =
   | {
       do: 'wait';
       ms: number;
-      until: 'lease' | 'due' | 'reconciled' | 'judged' | 'joined' | 'expiry' | 'sent';
+      until: 'lease' | 'due' | 'window_ends' | 'reconciled' | 'judged' | 'joined' | 'expiry' | 'sent';
     }
   | { do: 'close' }
   | { do: 'end' };
@@ -90,7 +92,7 @@ export function nextStep(facts: OperationFacts): NextStep {
   if (facts.claimableInMs === undefined) return { do: 'wait', ms: MIN_WAIT_MS, until: 'sent' };
   const { claimableInMs } = facts;
   if (claimableInMs > WORTH_WAITING_MS)
-    return firstOf({ do: 'wait', ms: claimableInMs, until: 'due' }, [
+    return firstOf({ do: 'wait', ms: claimableInMs, until: facts.windowHolds ? 'window_ends' : 'due' }, [
       [counts.sending > 0 ? facts.leaseInMs : undefined, 'lease'],
       [facts.judgeInMs, 'judged'],
     ]);

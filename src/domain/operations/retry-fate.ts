@@ -12,6 +12,8 @@ export type Holder =
       state: OperationState;
       /** Its canary at this endpoint did badly: nothing more goes there until somebody resumes it. */
       canaryHeld: boolean;
+      /** A freeze window holds it at this endpoint, and will let it go by itself. */
+      windowHolds?: boolean;
     };
 
 /** The facts of a delivery before it is retried. */
@@ -106,8 +108,10 @@ function fateOf(facts: RetryFacts, request: RetryRequest): RetryFate {
   if (holder.by === 'operation') {
     if (holder.control === 'cancel' || holder.state === 'closing') return taken;
     const stopped = stoppedBy(holder);
-    if (stopped)
-      return request.takesOverStopped && !request.newIdentity ? taken : { fate: 'waits', for: stopped };
+    const takes = request.takesOverStopped && !request.newIdentity;
+    if (stopped) return takes ? taken : { fate: 'waits', for: stopped };
+    // No window holds a single retry: it does not wait with the item of another.
+    if (holder.windowHolds && takes) return taken;
   }
   return request.takesOverScheduled ? taken : { fate: 'joins' };
 }

@@ -11,6 +11,7 @@ export const WAIT_REASONS = [
   'halt',
   'pause',
   'canary',
+  'freeze_window',
   'circuit',
   'retry_after',
   'window',
@@ -79,6 +80,8 @@ export interface WaitFacts {
   operation?: OwnerFacts;
   /** Until when it waits for its endpoint to be enabled; it does not where that is past. */
   waitsUntilMs: number;
+  /** Until when a freeze window holds it; infinite where nobody knows. */
+  heldUntilMs?: number;
 }
 
 /** The waits of an unsent execution; empty: a slice that looks now may claim it. */
@@ -88,10 +91,11 @@ export function waitingFor(facts: WaitFacts): Wait[] {
   if (facts.giveUpAtMs <= nowMs || operation?.control === 'cancel' || (shut && facts.waitsUntilMs <= nowMs))
     return [{ what: 'end' }];
   return [
-    ...(shut
-      ? [{ what: 'endpoint_disabled' as const, untilMs: Math.min(facts.waitsUntilMs, facts.giveUpAtMs) }]
-      : []),
+    ...(shut ? [until('endpoint_disabled', Math.min(facts.waitsUntilMs, facts.giveUpAtMs), nowMs)] : []),
     ...(operation ? ownerWaits(operation, nowMs) : []),
+    ...(facts.heldUntilMs !== undefined && facts.heldUntilMs > nowMs
+      ? [until('freeze_window', facts.heldUntilMs, nowMs)]
+      : []),
     ...troubleWaits(endpoint, nowMs),
     ...paceWaits(endpoint, nowMs, lane),
     ...(operation ? paceWaits(operation, nowMs, 'bulk', 'whole') : []),

@@ -2,6 +2,7 @@ import type { ActBy } from '../../domain/audit/audit-action.ts';
 import type { Operation } from '../../domain/operations/operation.ts';
 import type { OperationState } from '../../domain/operations/operation-state.ts';
 import { driftsTooFar, type Plan, type PlanDrift } from '../../domain/operations/plan.ts';
+import type { QuotaExceeded } from '../../domain/policy/quotas.ts';
 import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { noteAct } from '../../store/audit/entries.ts';
@@ -11,6 +12,7 @@ import { acceptPlanned } from '../../store/operations/operation-states.ts';
 import { findOperation } from '../../store/operations/operations.ts';
 import { findPlan, lockPlan, noteExecution, noteRefusedDrift } from '../../store/plans/plans.ts';
 import { logControl } from '../operation-log.ts';
+import { beyondLimits } from '../policy/within-limits.ts';
 import type { RecoveryDeps } from '../recovery-deps.ts';
 import { announceDrift, measureDrift } from './measure-drift.ts';
 
@@ -28,6 +30,8 @@ export type ExecuteResult =
   | { ok: false; code: 'not_found' }
   | { ok: false; code: 'state_conflict'; state: OperationState; why: 'planning' | 'expired' | 'state' }
   | { ok: false; code: 'plan_changed' }
+  /** It is above ceilings of the installation. */
+  | { ok: false; code: 'quota_exceeded'; beyond: QuotaExceeded[] }
   | { ok: false; code: 'drift_too_large'; drift: PlanDrift };
 
 /** Of a plan up to so many deliveries the drift is measured before the answer; of others by the workflow. */
@@ -64,7 +68,10 @@ export async function executePlan(
   const accepted = await withTransaction(pool, async (tx) => {
     await lockPlan(tx, tenantId, operationId);
     const plan = await findPlan(tx, tenantId, operationId);
-    if (!plan?.planned || plan.executed || !(await acceptPlanned(tx, operationId))) return false;
+    if (!plan?.planned || plan.executed) return false;
+    const beyond = await beyondLimits(tx, before, plan.items);
+    if (beyond.length > 0) return beyond;
+    if (!(await acceptPlanned(tx, operationId))) return false;
     await noteExecution(tx, operationId, { by: by.actor, maxDriftPercent });
     await noteControl(tx, operationId, { did: 'execute', actor: by.actor });
     await noteAct(tx, {
@@ -76,6 +83,7 @@ export async function executePlan(
     });
     return true;
   });
+  if (Array.isArray(accepted)) return { ok: false, code: 'quota_exceeded', beyond: accepted };
   const operation = await findOperation(pool, tenantId, operationId);
   const plan = await findPlan(pool, tenantId, operationId);
   if (!operation || !plan) return { ok: false, code: 'not_found' };

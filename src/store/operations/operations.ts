@@ -2,7 +2,7 @@ import type { ActBy } from '../../domain/audit/audit-action.ts';
 import type { ClosureReport, Operation, OperationOptions } from '../../domain/operations/operation.ts';
 import type { OperationCounts } from '../../domain/operations/operation-counts.ts';
 import type { Control, OperationKind, OperationState } from '../../domain/operations/operation-state.ts';
-import type { Selection } from '../../domain/operations/selection.ts';
+import { isSingle, type Selection } from '../../domain/operations/selection.ts';
 import { isWatched } from '../../domain/operations/watch.ts';
 import { present } from '../../domain/present.ts';
 import type { SurfaceName } from '../../domain/tenancy/surface-name.ts';
@@ -37,10 +37,10 @@ export async function insertOperation(db: Queryable, operation: NewOperation): P
     `with o as (
       insert into operations (id, tenant_id, kind, surface, workflow_id, interactive, target, selection, options, reason,
         ticket, requested_by, actor, watched, state, rate_per_second, max_concurrency, not_before, watermark, selected_at,
-        next_event, next_event_at, estimated_events, expires_at, new_identity)
+        next_event, next_event_at, estimated_events, expires_at, new_identity, single)
       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $17, $18, case when $20::float8 is null then 'accepted' else 'planned' end, $13, $14, $15, clock_timestamp(),
         case when $16 then now() end, 'start', now(), $19,
-        now() + $20::float8 * interval '1 millisecond', $21)
+        now() + $20::float8 * interval '1 millisecond', $21, $22)
       returning id
     ), counts as (insert into operation_counts (operation_id) select id from o)
     insert into operation_pacing (operation_id) select id from o`,
@@ -67,6 +67,7 @@ export async function insertOperation(db: Queryable, operation: NewOperation): P
       operation.estimatedEvents ?? null,
       operation.plannedForMs ?? null,
       operation.newIdentity ?? false,
+      isSingle(operation.selection),
     ],
   );
 }

@@ -1,5 +1,6 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import { isExplicit, isSingle } from '../../domain/operations/selection.ts';
+import { heldUntil } from '../policy/held-by-windows.ts';
 
 /*
  * The fate of each delivery of a page, in SQL: the facts (`seen`) and the decision, by the rules of `retryFate` in their
@@ -45,6 +46,10 @@ const takesStopped = ({ newIdentity, selection, options }: Deciding): boolean =>
 /** The condition that an operation that was stopped holds the open execution of `s`. */
 export const HELD = `(s.holder_control = 'pause' or s.holder_state = 'halted' or s.holder_canary = 'held')`;
 
+/** The condition that a freeze window holds the open execution of `s`, which is not that of a single retry. */
+const HELD_BY_WINDOW = `(s.holder_id is not null and not (select h.single from operations h where h.id = s.holder_id)
+          and ${heldUntil('s.tenant_id', 's.endpoint_id')} is not null)`;
+
 /** The decision on `s`; `op` is the placeholder of the operation's id. */
 export function decisionSql(operation: Deciding, op: string, { changed, moved }: DecidedBy = {}): string {
   const { kind, newIdentity, selection, options } = operation;
@@ -78,6 +83,7 @@ export function decisionSql(operation: Deciding, op: string, { changed, moved }:
         when s.holder_control = 'cancel' or s.holder_state = 'closing' then ${take}
         when ${HELD}
           then ${takesStopped(operation) ? `'take'` : `'held'`}
+        ${takesStopped(operation) && !takesOver ? `when ${HELD_BY_WINDOW} then 'take'` : ''}
         else ${takesOver ? take : `'coalesced'`} end`;
   if (moved === undefined) return decision;
   return `(select case when f.fate in ('new', 'take') and ${moved} then 'endpoint_changed' else f.fate end

@@ -14,6 +14,7 @@ import { endpointRoutes } from './endpoints/endpoints.ts';
 import { takeNames } from './names.ts';
 import { planItemRoutes } from './plans/plan-items.ts';
 import { planRoutes } from './plans/plans.ts';
+import { platformLimitRoutes } from './policy/platform-limits.ts';
 import { ledgerProofRoutes } from './proof/ledger-proofs.ts';
 import { signingKeyRoutes } from './proof/signing-keys.ts';
 import { ProgressRate } from './retries/progress-rate.ts';
@@ -38,6 +39,7 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
   const acting = (routes: Route[]) => logActs(deps.log, ACTS, routes);
   return [
     ...acting(tenantRoutes(deps)),
+    ...acting(platformLimitRoutes(deps)),
     ...acting(keyRoutes(deps)),
     ...acting(jwtIssuerRoutes(deps)),
     ...takeNames(deps.pool, 'endpoint', acting(endpointRoutes(deps))),

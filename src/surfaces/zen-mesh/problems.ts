@@ -48,6 +48,8 @@ const KIND_OF: Record<ProblemCode, Kind> = {
   credential_revoked: 'authentication',
   ack_refused: 'authentication',
   insufficient_scope: 'insufficient-scope',
+  // Its own 403 names a scope or a plan that would do: here none would.
+  quota_exceeded: 'rate-limited',
   not_found: 'not-found',
   unknown_ids: 'not-found',
   route_not_found: 'not-found',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
 import { type FieldError, MAX_ERRORS, type Problem, problem } from '../../api/problems/problem.ts';
+import { quotaExceeded } from '../../api/problems/quota-exceeded.ts';
 import { readIdempotencyKey } from '../../api/requests/idempotency.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
@@ -85,6 +86,7 @@ export function retryRoutes(deps: ApiDeps): Route[] {
           render: ({ items = [] }) => eventAnswer(items, oldest),
         });
         if (result.ok) return { status: 202, json: result.body };
+        if (result.code === 'quota_exceeded') return quotaExceeded(result.beyond);
         return result.code === 'refused' ? result.refusal : keyConflict(key);
       },
     }),
@@ -120,6 +122,7 @@ export function retryRoutes(deps: ApiDeps): Route[] {
         });
         if (result.ok) return { status: 202, json: result.body };
         if (result.code === 'refused') return result.refusal;
+        if (result.code === 'quota_exceeded') return quotaExceeded(result.beyond);
         return result.code === 'unknown_ids'
           ? unknownDeliveries(body.delivery_ids, result.ids)
           : keyConflict(key);

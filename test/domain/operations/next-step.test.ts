@@ -172,6 +172,11 @@ describe('the wait of an operation', () => {
       ms: 242_000,
       until: 'due',
     });
+    expect(step({ ...facts, judgeInMs: 300_000, windowHolds: true }, { queued: 9 })).toEqual({
+      do: 'wait',
+      ms: 242_000,
+      until: 'window_ends',
+    });
     expect(step({ ...facts, judgeInMs: -5_000 }, { queued: 9 })).toEqual({
       do: 'wait',
       ms: 200,

@@ -113,6 +113,13 @@ describe('a retry of a delivery', () => {
     }
   });
 
+  test('that a freeze window holds takes over if it is single, and otherwise joins what goes on by itself', () => {
+    const held = heldBy(operation({ windowHolds: true }));
+    expect(retryFate(held, plain)).toEqual({ fate: 'joins' });
+    for (const request of [single, taking])
+      expect(retryFate(held, request)).toEqual({ fate: 'will_be_sent', takesOver: true });
+  });
+
   test('whose endpoint takes nothing, or whose payload is gone, does nothing, and leaves an open execution alone', () => {
     for (const facts of [failed, heldBy({ by: 'live_lane' }), heldBy(operation({ control: 'pause' }))]) {
       expect(retryFate({ ...facts, endpoint: 'disabled' }, taking)).toEqual({

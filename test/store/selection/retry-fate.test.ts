@@ -49,8 +49,8 @@ interface Standing {
   changedSince?: boolean;
 }
 
-/** An operation that holds something open. */
-type Stopped = { control: Control; state: OperationState; canaryHeld: boolean };
+/** An operation that holds something open, which it may not send for a while. */
+type Stopped = { control: Control; state: OperationState; canaryHeld: boolean; windowHolds?: boolean };
 
 const CLOSED: Standing[] = [
   { delivery: 'failed', tip: 'failed' },
@@ -82,10 +82,14 @@ const HOLDERS: Stopped[] = [
 
 async function furnish(): Promise<Scene[]> {
   const made: Scene[] = [];
-  for (const endpoint of ENDPOINT_STATES) {
+  for (const [endpoint, windowHolds] of ENDPOINT_STATES.flatMap((state) =>
+    [false, true].map((held) => [state, held] as const),
+  )) {
     const endpointId = await store.newEndpoint(tenant);
+    if (windowHolds) await newWindow(endpointId);
     const holders: { id?: string; holder?: Stopped }[] = [{}];
-    for (const holder of HOLDERS) holders.push({ id: await newHolder(holder, endpointId), holder });
+    for (const holder of HOLDERS)
+      holders.push({ id: await newHolder(holder, endpointId), holder: { ...holder, windowHolds } });
     for (const payloadKept of [true, false]) {
       for (const standing of CLOSED)
         for (const changedSince of [true, false])
@@ -99,6 +103,14 @@ async function furnish(): Promise<Scene[]> {
     if (endpoint !== 'enabled') await setEndpointState(store.pool, tenant.id, endpointId, endpoint);
   }
   return made;
+}
+
+async function newWindow(endpointId: Id<'endpoint'>): Promise<void> {
+  await store.rows(
+    `insert into freeze_spans (tenant_id, endpoint_id, from_at, to_at)
+     values ($1, $2, now() - interval '1 hour', now() + interval '1 day')`,
+    [tenant.id, endpointId],
+  );
 }
 
 async function newHolder(

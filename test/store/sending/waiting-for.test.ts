@@ -78,6 +78,17 @@ const anyEndpoint = fc.record({
     { weight: 1, arbitrary: fc.constant(BEFORE) },
   ),
   canary: fc.constantFrom(null, 'testing', 'spent', 'passed', 'held'),
+  freeze: fc.oneof(
+    { weight: 5, arbitrary: fc.constant(null) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(
+        `${BEFORE}, ${LATER}`,
+        `${BEFORE}, now() - interval '1 second'`,
+        `${LATER}, 'infinity'`,
+      ),
+    },
+  ),
 });
 
 const anyWorld = fc.record({
@@ -148,6 +159,11 @@ async function make(world: AnyWorld): Promise<{ workedBy: Id<'operation'>; ids: 
          put_off_from = ${facts.due === LATER ? facts.putOff : 'null'} where endpoint_id = $1 and open`,
       [id],
     );
+    if (facts.freeze)
+      await store.rows(
+        `insert into freeze_spans (tenant_id, endpoint_id, from_at, to_at) values ($1, $2, ${facts.freeze})`,
+        [tenant.id, id],
+      );
     if (!facts.ordered)
       await store.rows(
         `update executions set due_at = ${LATER} where id = (select id from executions where endpoint_id = $1 and open order by id desc limit 1)`,
@@ -238,6 +254,7 @@ const MET = [
   'due',
   'end',
   'endpoint_disabled',
+  'freeze_window',
   'halt',
   'order',
   'pause',

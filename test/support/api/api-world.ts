@@ -45,6 +45,8 @@ export function bodyFor(
       return { handle: `fresh-${Math.random().toString(36).slice(2)}`, name: 'Fresh', plan: 'pro' };
     case 'patch /api/v1/tenants/{id}':
       return { name: 'Renamed' };
+    case 'put /api/v1/platform/limits':
+      return { itemsPerOperation: 1_000_000, ratePerSecond: 100_000 };
     case 'post /api/v1/keys':
       return { name: 'another', scopes: ['read:deliveries'], expiresAt: '2126-01-01T00:00:00Z' };
     case 'post /api/v1/jwt-issuers':
@@ -134,6 +136,11 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
     'plans',
     'plan_pages',
     'plan_endpoints',
+    'freeze_calendars',
+    'freeze_spans',
+    'quota_days',
+    'quota_charges',
+    'platform_limits',
     'resolutions',
     'resolved_executions',
     'signing_keys',

@@ -104,6 +104,11 @@ const NATIVE: Record<string, Audited> = {
         body: { name: CANARY, settings: { replaysPerDay: 9 } },
       }),
   },
+  'put /api/v1/platform/limits': {
+    acts: ['platform_limits.changed'],
+    call: ({ api }) =>
+      api.call('PUT', '/api/v1/platform/limits', { key: api.adminKey, body: { itemsPerDay: 1_000_000 } }),
+  },
   'post /api/v1/keys': {
     acts: ['key.made'],
     call: ({ api }) => api.call('POST', '/api/v1/keys', { body: newKey }),

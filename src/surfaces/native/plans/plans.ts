@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { type Problem, problem } from '../../../api/problems/problem.ts';
+import { quotaExceeded } from '../../../api/problems/quota-exceeded.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Operation } from '../../../domain/operations/operation.ts';
 import { type Plan, planIdentity } from '../../../domain/operations/plan.ts';
@@ -150,7 +151,7 @@ export function planRoutes(deps: ApiDeps): Route[] {
         'Each of its deliveries becomes an item of its operation or is left out with the reason; nothing else is sent. Another execution of the same plan answers as the first.',
       request: { params: planParams, body: Execution },
       responses: { 202: { description: 'It goes on as its operation.', schema: PlanSummary } },
-      problems: ['state_conflict', 'plan_changed', 'drift_too_large'],
+      problems: ['quota_exceeded', 'state_conflict', 'plan_changed', 'drift_too_large'],
       async handler({ params: { id }, body, tenant, caller }) {
         const { planHash, maxDriftPercent } = body;
         const result = await executePlan(
@@ -203,6 +204,8 @@ function refusalOf(refused: Extract<ExecuteResult, { ok: false }>): Problem {
   switch (refused.code) {
     case 'drift_too_large':
       return problem('drift_too_large', { drift: driftView(refused.drift) });
+    case 'quota_exceeded':
+      return quotaExceeded(refused.beyond);
     case 'state_conflict':
       return problem('state_conflict', {
         detail:

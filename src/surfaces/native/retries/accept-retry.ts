@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { isProblem, type Problem, problem } from '../../../api/problems/problem.ts';
+import { quotaExceeded } from '../../../api/problems/quota-exceeded.ts';
 import {
   IDEMPOTENCY_KEEP_MS,
   idempotencyScope,
@@ -89,6 +90,7 @@ export async function acceptRetry(
   if (result.ok)
     return { json: result.body, headers: result.replayed ? { 'idempotency-replayed': 'true' } : {} };
   if (result.code === 'idempotency_key_reused') return problem('idempotency_key_reused');
+  if (result.code === 'quota_exceeded') return quotaExceeded(result.beyond);
   const pointers =
     result.code === 'refused' ? pointersInFilter(body, result.refusal) : pointersOf(body, result.ids);
   return unknownNames(pointers.map((pointer) => ({ pointer })));

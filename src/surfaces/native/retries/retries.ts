@@ -65,7 +65,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
           },
         },
       },
-      problems: ['idempotency_key_required', ...PLAN_PROBLEMS],
+      problems: ['idempotency_key_required', 'quota_exceeded', ...PLAN_PROBLEMS],
       async handler(call) {
         if (call.body.dryRun) return acceptPlan(deps, call, 'dry_run');
         const accepted = await acceptRetry(deps, call, {
