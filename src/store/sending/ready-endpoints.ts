@@ -17,6 +17,10 @@ export interface ReadyEndpoint {
   /** When an operator last lifted the restrictions on it, by the database's clock. */
   liftedAtMs: number;
   paced: boolean;
+  /** Its last attempts were not delivered. */
+  missed: boolean;
+  /** It has an open outage. */
+  out: boolean;
   /** The revision of the endpoint that these facts are of. */
   revision: number;
   /** Events of one key go there in their order. */
@@ -33,6 +37,8 @@ interface ReadyRow {
   claimable_in_ms: number;
   lifted_at_ms: number;
   paced: boolean;
+  missed: boolean;
+  out: boolean;
   ordered: boolean;
   timeout_ms: number;
 }
@@ -64,7 +70,7 @@ export async function readyEndpoints(
     )
     select n.id as endpoint_id, n.tenant_id, n.state, n.revision, n.ordered, v.timeout_ms,
       (v.rate_per_second is not null or v.max_concurrency is not null or p.window_size is not null or p.streak > 0)
-        as paced, extract(epoch from p.lifted_at)::float8 * 1000 as lifted_at_ms,
+        as paced, p.missed > 0 as missed, p.outage_id is not null as out, extract(epoch from p.lifted_at)::float8 * 1000 as lifted_at_ms,
       (extract(epoch from case
         when n.state = 'enabled' then greatest(first.due_at, p.floor_until, p.trial_until,
           case when v.rate_per_second is not null
@@ -92,6 +98,8 @@ export async function readyEndpoints(
     claimableInMs: row.claimable_in_ms,
     liftedAtMs: row.lifted_at_ms,
     paced: row.paced,
+    missed: row.missed,
+    out: row.out,
     revision: row.revision,
     ordered: row.ordered,
     timeoutMs: row.timeout_ms,

@@ -11,6 +11,7 @@ import { executionRoutes } from './deliveries/executions.ts';
 import { resolutionRoutes } from './deliveries/resolutions.ts';
 import { endpointRoutes } from './endpoints/endpoints.ts';
 import { takeNames } from './names.ts';
+import { outageRoutes } from './outages/outages.ts';
 import { planItemRoutes } from './plans/plan-items.ts';
 import { planRoutes } from './plans/plans.ts';
 import { ledgerProofRoutes } from './proof/ledger-proofs.ts';
@@ -54,6 +55,7 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...retryReportRoutes(deps),
     ...ledgerProofRoutes(deps),
     ...acting(signingKeyRoutes(deps)),
+    ...acting(outageRoutes(deps)),
     ...auditRoutes(deps, inTurn),
   ];
 }
