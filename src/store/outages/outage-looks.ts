@@ -149,7 +149,11 @@ export async function recoveredFacts(tx: Transaction, outage: Outage): Promise<O
   const id = p.add(outage.id);
   const open = openInWindow(outage, p);
   const left = inWindow(outage, LEFT_STATES, p);
-  const failedSince = inWindow(outage, ['failed', 'ignored'], p, ['d.state_changed_at > w.recovered_at']);
+  // The state of a delivery that fails once more does not change.
+  const failedSince = inWindow(outage, ['failed', 'ignored'], p, [
+    `exists (select from executions x where x.delivery_id = d.id and x.state in ('failed', 'ignored')
+      and x.finished_at > w.recovered_at)`,
+  ]);
   const row = onlyRow(
     await tx.query<RecoveredRow>(
       // Every failure of the window is read for the last of them: only where it is asked for.
