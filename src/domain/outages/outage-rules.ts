@@ -24,6 +24,8 @@ export interface OutageRules {
   looksEveryMs: number;
   canary: Canary;
   ramp: Ramp;
+  /** How long the deliveries of its plan are tried, where their endpoint says less: a ramp takes its time. */
+  triedForMs: number;
 }
 
 const SECOND_MS = 1_000;
@@ -44,4 +46,5 @@ export const OUTAGE_RULES: Readonly<OutageRules> = {
   looksEveryMs: 5 * SECOND_MS,
   canary: { count: 25, maxFailurePercent: 10 },
   ramp: { startPerSecond: 10, everySeconds: 15 },
+  triedForMs: 24 * HOUR_MS,
 };

@@ -5,6 +5,7 @@ import type { Transaction } from '../../store/db/queryable.ts';
 import { ITSELF } from '../../store/operations/operation-controls.ts';
 import { linkOperation, waitingMadePlans } from '../../store/outages/outage-operations.ts';
 import { type Outage, selectionOfOutage } from '../../store/outages/outages.ts';
+import { findEndpoint } from '../../store/tenancy/endpoints.ts';
 import { findTenant } from '../../store/tenancy/tenants.ts';
 import { acceptWithin } from '../accept-operation.ts';
 import { cancelWithin } from '../control-operation.ts';
@@ -20,19 +21,20 @@ export const BY_ITSELF = { actor: ITSELF } as const;
 export async function planWindow(
   tx: Transaction,
   outage: Outage,
-  { canary, ramp }: Pick<OutageRules, 'canary' | 'ramp'>,
+  { canary, ramp, triedForMs }: Pick<OutageRules, 'canary' | 'ramp' | 'triedForMs'>,
   { runs }: { runs: boolean },
 ): Promise<{ planned?: Operation; cancelled: Operation[] }> {
   const cancelled = await cancelWaiting(tx, outage);
   const tenant = await findTenant(tx, { id: outage.tenantId });
-  if (!tenant) return { cancelled };
+  const endpoint = await findEndpoint(tx, outage.tenantId, outage.endpointId);
+  if (!tenant || !endpoint) return { cancelled };
   const accepted = await acceptWithin(tx, {
     tenant,
     surface: 'native',
     kind: 'retry',
     target: 'current',
     selection: selectionOfOutage(outage),
-    options: { canary, ramp },
+    options: { canary, ramp, giveUpAfterMs: Math.max(triedForMs, endpoint.config.giveUpAfterMs) },
     reason: `recovery from ${showId('outage', outage.id)}`,
     plan: 'plan',
     caller: BY_ITSELF,

@@ -116,11 +116,14 @@ export interface WindowCounts {
   more: boolean;
 }
 
+/** So many deliveries that were accepted before a window are looked at. */
+const LOOKED_AT_BEFORE = 100_000;
+
 const NOT_DELIVERED = ['pending', 'failed', 'unknown', 'cancelled', 'ignored'] as const;
 
 /**
- * Counts the deliveries of a window by state and cause, up to `limit` in all. Of those that were delivered the ones that
- * were accepted within it are counted: the others before it are too many to be looked at.
+ * Counts the deliveries of a window by state and cause, up to `limit` in all. Of those that were accepted before it and
+ * are delivered by now they are found among the last ones: all would be too many to be looked at.
  */
 export async function countWindow(
   db: Queryable,
@@ -130,24 +133,28 @@ export async function countWindow(
 ): Promise<WindowCounts> {
   const p = new Parameters();
   const filter = windowFilter(window, NOT_DELIVERED);
-  const delivered: DeliveryFilter = {
-    endpointIds: [window.endpointId],
-    state: ['delivered'],
-    ...filter.caughtBetween,
-  };
-  const ranges = [
-    ...rangesOf([...NOT_DELIVERED]).map((states) =>
+  const delivered = windowFilter(window, ['delivered']);
+  const within: DeliveryFilter = { endpointIds: [window.endpointId], state: ['delivered'] };
+  const from = p.add(window.from);
+  const before = `(select x.* from deliveries x where x.endpoint_id = ${p.add(window.endpointId)}
+      and x.accepted_at < ${from}::timestamptz and x.accepted_at >= ${p.add(window.reachesBackTo)}::timestamptz
+      order by x.accepted_at desc, x.id desc limit ${LOOKED_AT_BEFORE})`;
+  const ranges: [string, string[]][] = [
+    ...rangesOf([...NOT_DELIVERED]).map((states): [string, string[]] => [
+      'deliveries',
       filterConditions(tenantId, filter, present({ states }), p),
-    ),
-    filterConditions(tenantId, delivered, {}, p),
-  ].map(
-    (where) =>
+    ]),
+    ['deliveries', filterConditions(tenantId, { ...within, ...delivered.caughtBetween }, {}, p)],
+    [before, filterConditions(tenantId, delivered, {}, p)],
+  ];
+  const union = ranges.map(
+    ([table, where]) =>
       `select d.state, case when d.state <> 'delivered' then d.fault_code end as fault_code
-        from deliveries d where ${where.join(' and ')}`,
+        from ${table} d where ${where.join(' and ')}`,
   );
   const { rows } = await db.query<{ state: DeliveryState; fault_code: string | null; deliveries: number }>(
     `select state, fault_code, count(*)::int as deliveries
-     from (${ranges.join(' union all ')} limit ${p.add(limit + 1)}) w group by 1, 2 order by 3 desc, 1, 2`,
+     from (${union.join(' union all ')} limit ${p.add(limit + 1)}) w group by 1, 2 order by 3 desc, 1, 2`,
     p.values,
   );
   const counts = rows.map(({ fault_code: faultCode, ...row }) => ({ ...row, ...present({ faultCode }) }));

@@ -71,7 +71,7 @@ const Deliveries = z
       )
       .meta({
         description:
-          'By their state now. Of those that are delivered by now the ones are counted that were accepted within the window.',
+          'By their state now. Those that were accepted before the window and are delivered by now are looked for among the last 100,000 before it.',
       }),
     byFault: z.record(z.string(), z.int()).meta({
       description: 'Those that are not delivered, by the cause of their last failure.',
