@@ -137,6 +137,17 @@ begin
   return new;
 end $function$;
 
+CREATE OR REPLACE FUNCTION public.check_outage_transition()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if not outage_may_become(old.state, new.state) then
+    raise exception 'an outage may not go from % to %', old.state, new.state using errcode = 'RD012';
+  end if;
+  return new;
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.execution_may_become(from_state text, to_state text)
  RETURNS boolean
  LANGUAGE sql
@@ -288,6 +299,12 @@ CREATE OR REPLACE FUNCTION public.operation_may_become(from_state text, to_state
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN CASE from_state WHEN 'planned'::text THEN (to_state = ANY (ARRAY['awaiting_approval'::text, 'accepted'::text, 'halted'::text, 'closing'::text, 'cancelled'::text])) WHEN 'awaiting_approval'::text THEN (to_state = ANY (ARRAY['accepted'::text, 'halted'::text, 'closing'::text, 'cancelled'::text])) WHEN 'accepted'::text THEN (to_state = ANY (ARRAY['planned'::text, 'selecting'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'selecting'::text THEN (to_state = ANY (ARRAY['planned'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text])) WHEN 'running'::text THEN (to_state = ANY (ARRAY['paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'paused'::text THEN (to_state = ANY (ARRAY['selecting'::text, 'running'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'halted'::text THEN (to_state = ANY (ARRAY['planned'::text, 'selecting'::text, 'running'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'closing'::text THEN (to_state = ANY (ARRAY['halted'::text, 'cancelled'::text])) ELSE false END;
+
+CREATE OR REPLACE FUNCTION public.outage_may_become(from_state text, to_state text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE from_state WHEN 'open'::text THEN (to_state = ANY (ARRAY['recovered'::text, 'closed'::text, 'dismissed'::text])) WHEN 'recovered'::text THEN (to_state = ANY (ARRAY['open'::text, 'closed'::text, 'dismissed'::text])) ELSE false END;
 
 CREATE OR REPLACE FUNCTION public.ran_ms(still tstzmultirange, since timestamp with time zone, upto timestamp with time zone)
  RETURNS double precision
@@ -521,7 +538,10 @@ create table endpoint_pacing (
   halved_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
   streak integer default 0 not null,
   openings integer default 0 not null,
-  trial_until timestamp with time zone default '-infinity'::timestamp with time zone not null
+  trial_until timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  missed integer default 0 not null,
+  missed_from timestamp with time zone,
+  outage_id uuid
 ) with (fillfactor=50);
 
 create table endpoint_secrets (
@@ -558,7 +578,8 @@ create table endpoint_versions (
   on_exhausted text default 'block'::text not null,
   preset text,
   partner jsonb,
-  created_at timestamp with time zone default now() not null
+  created_at timestamp with time zone default now() not null,
+  on_recovered text default 'propose'::text not null
 );
 
 create table endpoints (
@@ -835,6 +856,38 @@ create table operations (
   single boolean default false not null,
   new_identity boolean default false not null
 );
+
+create table outage_operations (
+  outage_id uuid not null,
+  operation_id uuid not null,
+  made boolean default false not null,
+  runs boolean default false not null
+);
+
+create table outages (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  endpoint_id uuid not null,
+  cause text not null,
+  state text default 'open'::text not null,
+  began_at timestamp with time zone not null,
+  reaches_back_to timestamp with time zone not null,
+  opened_at timestamp with time zone default clock_timestamp() not null,
+  openings integer default 1 not null,
+  good_from timestamp with time zone,
+  good integer default 0 not null,
+  bad integer default 0 not null,
+  enabled_at timestamp with time zone,
+  quiet_since timestamp with time zone default clock_timestamp() not null,
+  trials integer default 0 not null,
+  recovered_at timestamp with time zone,
+  on_recovered text,
+  had_open boolean default false not null,
+  planned_again boolean default false not null,
+  ended_at timestamp with time zone,
+  ended_for text,
+  look_at timestamp with time zone default clock_timestamp() not null
+) with (fillfactor=50);
 
 create table pace_slots (
   paced_id uuid not null,
@@ -1185,9 +1238,15 @@ alter table endpoint_fences add constraint endpoint_fences_endpoint_id_fkey FORE
 
 alter table endpoint_pacing add constraint endpoint_pacing_pkey PRIMARY KEY (endpoint_id);
 
+alter table endpoint_pacing add constraint endpoint_pacing_missed CHECK (((missed = 0) = (missed_from IS NULL)));
+
+alter table endpoint_pacing add constraint endpoint_pacing_missed_check CHECK ((missed >= 0));
+
 alter table endpoint_pacing add constraint endpoint_pacing_window_size_check CHECK ((window_size >= (1)::double precision));
 
 alter table endpoint_pacing add constraint endpoint_pacing_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES endpoints(id);
+
+alter table endpoint_pacing add constraint endpoint_pacing_outage_id_fkey FOREIGN KEY (outage_id) REFERENCES outages(id);
 
 alter table endpoint_secrets add constraint endpoint_secrets_pkey PRIMARY KEY (id);
 
@@ -1210,6 +1269,8 @@ alter table endpoint_versions add constraint endpoint_versions_max_concurrency_c
 alter table endpoint_versions add constraint endpoint_versions_on_ambiguous_check CHECK ((on_ambiguous = ANY (ARRAY['resend'::text, 'probe'::text, 'hold'::text])));
 
 alter table endpoint_versions add constraint endpoint_versions_on_exhausted_check CHECK ((on_exhausted = ANY (ARRAY['block'::text, 'skip'::text])));
+
+alter table endpoint_versions add constraint endpoint_versions_on_recovered_check CHECK ((on_recovered = ANY (ARRAY['none'::text, 'propose'::text, 'run'::text])));
 
 alter table endpoint_versions add constraint endpoint_versions_partner_check CHECK ((jsonb_typeof(partner) = 'object'::text));
 
@@ -1422,6 +1483,44 @@ alter table operations add constraint operations_target_check CHECK ((target = A
 alter table operations add constraint operations_requested_by_fkey FOREIGN KEY (requested_by) REFERENCES api_keys(id);
 
 alter table operations add constraint operations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table outage_operations add constraint outage_operations_pkey PRIMARY KEY (operation_id);
+
+alter table outage_operations add constraint outage_operations_check CHECK ((made OR (NOT runs)));
+
+alter table outage_operations add constraint outage_operations_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
+
+alter table outage_operations add constraint outage_operations_outage_id_fkey FOREIGN KEY (outage_id) REFERENCES outages(id);
+
+alter table outages add constraint outages_pkey PRIMARY KEY (id);
+
+alter table outages add constraint outages_bad_check CHECK ((bad >= 0));
+
+alter table outages add constraint outages_cause_check CHECK ((cause = ANY (ARRAY['circuit_open'::text, 'gone'::text, 'disabled'::text, 'not_delivered'::text])));
+
+alter table outages add constraint outages_check CHECK ((reaches_back_to <= began_at));
+
+alter table outages add constraint outages_ended CHECK ((((state = ANY (ARRAY['closed'::text, 'dismissed'::text])) = (ended_at IS NOT NULL)) AND ((ended_at IS NULL) = (ended_for IS NULL)) AND ((state = 'dismissed'::text) = (NOT (ended_for IS DISTINCT FROM 'dismissed'::text)))));
+
+alter table outages add constraint outages_ended_for_check CHECK ((ended_for = ANY (ARRAY['nothing_left'::text, 'dismissed'::text, 'retention'::text, 'endpoint_deleted'::text])));
+
+alter table outages add constraint outages_good_check CHECK ((good >= 0));
+
+alter table outages add constraint outages_on_recovered_check CHECK ((on_recovered = ANY (ARRAY['none'::text, 'propose'::text, 'run'::text])));
+
+alter table outages add constraint outages_openings_check CHECK ((openings > 0));
+
+alter table outages add constraint outages_recovered CHECK ((((state = 'open'::text) <= ((recovered_at IS NULL) AND (on_recovered IS NULL))) AND ((state = 'recovered'::text) <= (recovered_at IS NOT NULL)) AND ((recovered_at IS NULL) = (on_recovered IS NULL))));
+
+alter table outages add constraint outages_spell CHECK ((((good_from IS NULL) = (good = 0)) AND ((good_from IS NOT NULL) OR (bad = 0))));
+
+alter table outages add constraint outages_state_check CHECK ((state = ANY (ARRAY['open'::text, 'recovered'::text, 'closed'::text, 'dismissed'::text])));
+
+alter table outages add constraint outages_trials_check CHECK ((trials >= 0));
+
+alter table outages add constraint outages_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES endpoints(id);
+
+alter table outages add constraint outages_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table pace_slots add constraint pace_slots_pkey PRIMARY KEY (paced_id, token);
 
@@ -1705,6 +1804,16 @@ CREATE INDEX operations_by_tenant ON public.operations USING btree (tenant_id, i
 
 CREATE INDEX operations_open ON public.operations USING btree (next_event_at) WHERE (closed_at IS NULL);
 
+CREATE INDEX outage_operations_by_outage ON public.outage_operations USING btree (outage_id, operation_id);
+
+CREATE INDEX outages_by_endpoint ON public.outages USING btree (endpoint_id, id);
+
+CREATE INDEX outages_by_tenant ON public.outages USING btree (tenant_id, id);
+
+CREATE UNIQUE INDEX outages_one_open ON public.outages USING btree (endpoint_id) WHERE (state = 'open'::text);
+
+CREATE INDEX outages_unended ON public.outages USING btree (look_at) WHERE (state = ANY (ARRAY['open'::text, 'recovered'::text]));
+
 CREATE INDEX pace_slots_by_token ON public.pace_slots USING btree (token);
 
 CREATE INDEX payload_sweep_held_by_look ON public.payload_sweep_held USING btree (tenant_id, looked_at);
@@ -1770,6 +1879,8 @@ CREATE TRIGGER never_changed BEFORE UPDATE ON public.ledger_chunks FOR EACH ROW 
 CREATE TRIGGER frozen_counts BEFORE UPDATE ON public.operation_counts FOR EACH ROW WHEN ((old.frozen AND (new.* IS DISTINCT FROM old.*))) EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER check_transition BEFORE UPDATE ON public.operations FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state)) EXECUTE FUNCTION check_operation_transition();
+
+CREATE TRIGGER check_transition BEFORE UPDATE ON public.outages FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state)) EXECUTE FUNCTION check_outage_transition();
 
 CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE ON public.plan_endpoints FOR EACH ROW EXECUTE FUNCTION refuse_change_of_plan();
 

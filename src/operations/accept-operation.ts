@@ -21,6 +21,7 @@ import type { Queryable, Transaction } from '../store/db/queryable.ts';
 import { lockKey, storeAnswer } from '../store/operations/idempotency-keys.ts';
 import { pageOperationItems } from '../store/operations/operation-items.ts';
 import { insertOperation, loadOperation } from '../store/operations/operations.ts';
+import { linkOperation } from '../store/outages/outage-operations.ts';
 import { insertPlan, loadPlan } from '../store/plans/plans.ts';
 import { hasFreezeWindows } from '../store/policy/freeze-spans.ts';
 import { countExplicit, unknownIds } from '../store/selection/known-ids.ts';
@@ -121,23 +122,28 @@ export async function acceptOperation<Refusal = never>(
   deps: RecoveryDeps,
   request: AcceptRequest<Refusal>,
 ): Promise<AcceptResult<Refusal>> {
-  const accepted = await withTransaction(deps.pool, (db) => acceptIn(db, request)).catch((error: unknown) => {
-    if (error instanceof TakenBack) return error.result as Refused<Refusal>;
-    throw error;
-  });
+  const accepted = await withTransaction(deps.pool, (db) => acceptWithin(db, request)).catch(
+    (error: unknown) => {
+      if (error instanceof TakenBack) return error.result as Refused<Refusal>;
+      throw error;
+    },
+  );
   if (!accepted.ok) return accepted;
-  if (accepted.operation) {
-    crashPoint('accepted');
-    logAccepted(deps.log, accepted.operation, request.caller);
-    if (accepted.operation.interactive) deps.pokeLiveLane();
-    await deps.startOperation(accepted.operation);
-  }
+  if (accepted.operation) await beginAccepted(deps, accepted.operation, request.caller);
   return {
     ok: true,
     body: accepted.body,
     replayed: accepted.operation === undefined,
     operationId: accepted.operationId,
   };
+}
+
+/** Begins an operation whose acceptance is committed; where Temporal is away, the sweeper does it later. */
+export async function beginAccepted(deps: RecoveryDeps, operation: Operation, caller: ActBy): Promise<void> {
+  crashPoint('accepted');
+  logAccepted(deps.log, operation, caller);
+  if (operation.interactive) deps.pokeLiveLane();
+  await deps.startOperation(operation);
 }
 
 /** Carries a refusal out of the transaction, which only an exception rolls back. */
@@ -156,7 +162,11 @@ type Accepted<Refusal> =
   | { ok: true; body: string; operationId: Id<'operation'>; operation?: Operation }
   | Refused<Refusal>;
 
-async function acceptIn<Refusal>(
+/**
+ * Accepts an operation in the transaction of something else that happens with it; {@link beginAccepted} follows once that
+ * is committed.
+ */
+export async function acceptWithin<Refusal>(
   tx: Transaction,
   request: AcceptRequest<Refusal>,
 ): Promise<Accepted<Refusal>> {
@@ -194,6 +204,8 @@ async function acceptIn<Refusal>(
   });
   if (request.plan)
     await insertPlan(tx, { operationId: id, tenantId: request.tenant.id, origin: request.plan });
+  if ('outage' in request.selection && request.selection.outage)
+    await linkOperation(tx, request.selection.outage, id);
   const inserted = await mustLoad(tx, id);
   if (explicit) await freezeExplicit(tx, inserted);
   const operation = explicit ? await mustLoad(tx, id) : inserted;
@@ -243,7 +255,7 @@ function takenBy({ counts }: Operation): number {
 /** The facts of an operation that its audit has; what it selects by may be a customer's words, and is not told. */
 function detailOf(operation: Operation): AuditDetail {
   const { kind, state, surface, target, newIdentity, selection, options, counts } = operation;
-  const [select = ''] = Object.keys(selection);
+  const [select = ''] = 'outage' in selection ? ['outage'] : Object.keys(selection);
   const { canary, ramp, ...others } = options;
   return {
     kind,

@@ -4,6 +4,7 @@ import type { OperationState } from '../domain/operations/operation-state.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import { noteAct, tenantsWithOperation } from '../store/audit/entries.ts';
 import { withTransaction } from '../store/db/pool.ts';
+import type { Transaction } from '../store/db/queryable.ts';
 import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
 import { commitControl } from '../store/operations/operation-states.ts';
 import { findOperation } from '../store/operations/operations.ts';
@@ -57,22 +58,9 @@ export async function controlOperation(
     did: command.do,
     ...(command.do === 'rate' ? { ratePerSecond: command.ratePerSecond } : {}),
   };
-  const taken = await withTransaction(deps.pool, async (db) => {
-    const changed = await commitControl(db, tenantId, operationId, changeOf(command), TAKEN_IN[command.do]);
-    if (!changed) return false;
-    await noteControl(db, operationId, { ...act, actor: by.actor });
-    await noteAct(db, {
-      tenantId,
-      by,
-      action: ENTERED_AS[command.do],
-      target: operationId,
-      detail: { ...(command.do === 'rate' ? { ratePerSecond: command.ratePerSecond } : {}) },
-      ...(tenantId === PLATFORM_TENANT.id
-        ? { spans: await tenantsWithOperation(db, { id: operationId, tenantId }) }
-        : {}),
-    });
-    return true;
-  });
+  const taken = await withTransaction(deps.pool, (db) =>
+    controlWithin(db, tenantId, operationId, command, by),
+  );
   const operation = await findOperation(deps.pool, tenantId, operationId);
   if (!operation) return { ok: false, code: 'not_found' };
   if (!taken) return { ok: false, code: 'state_conflict', state: operation.state };
@@ -80,6 +68,42 @@ export async function controlOperation(
   await deps.nudgeOperation(operation);
   if (operation.interactive && command.do === 'resume') deps.pokeLiveLane();
   return { ok: true, operation, inFlight: operation.counts.sending };
+}
+
+/** Cancels an operation in the transaction of what leads to it; undefined where it cannot be cancelled any more. */
+export async function cancelWithin(
+  tx: Transaction,
+  tenantId: Id<'tenant'>,
+  operationId: Id<'operation'>,
+  by: ActBy,
+): Promise<Operation | undefined> {
+  return (await controlWithin(tx, tenantId, operationId, { do: 'cancel' }, by))
+    ? findOperation(tx, tenantId, operationId)
+    : undefined;
+}
+
+async function controlWithin(
+  tx: Transaction,
+  tenantId: Id<'tenant'>,
+  operationId: Id<'operation'>,
+  command: ControlCommand,
+  by: ActBy,
+): Promise<boolean> {
+  const changed = await commitControl(tx, tenantId, operationId, changeOf(command), TAKEN_IN[command.do]);
+  if (!changed) return false;
+  const rate = command.do === 'rate' ? { ratePerSecond: command.ratePerSecond } : {};
+  await noteControl(tx, operationId, { did: command.do, ...rate, actor: by.actor });
+  await noteAct(tx, {
+    tenantId,
+    by,
+    action: ENTERED_AS[command.do],
+    target: operationId,
+    detail: rate,
+    ...(tenantId === PLATFORM_TENANT.id
+      ? { spans: await tenantsWithOperation(tx, { id: operationId, tenantId }) }
+      : {}),
+  });
+  return true;
 }
 
 function changeOf(command: ControlCommand): Parameters<typeof commitControl>[3] {

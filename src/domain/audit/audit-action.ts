@@ -43,6 +43,7 @@ export const AUDIT_ACTIONS = {
   'receipt_replay.executed': 'receiptReplay',
   'diagnostics.previewed': 'diagnostics',
   'diagnostics.frozen': 'diagnostics',
+  'outage.dismissed': 'outage',
 } as const satisfies Record<string, IdKind>;
 
 /** One of {@link AUDIT_ACTIONS}. */

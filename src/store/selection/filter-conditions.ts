@@ -76,6 +76,7 @@ const CONDITIONS = {
   open: ofDelivery((open) => `${open ? '' : 'not '}exists (${OPEN})`),
   attempted: ofDelivery((attempted) => `d.attempts ${attempted ? '>' : '='} 0`),
   newest: ofDelivery(newestCondition),
+  caughtBetween: ofDelivery(caughtCondition),
 } satisfies { [Member in keyof DeliveryFilter]-?: MemberCondition<NonNullable<DeliveryFilter[Member]>> };
 
 /**
@@ -171,6 +172,20 @@ function oneOf(column: string, type: 'uuid' | 'text', values: string[], p: Param
 function ago(ms: number, p: Parameters, { asOf }: FilterScope): string {
   return `date_trunc('milliseconds', coalesce(${p.add(asOf ?? null)}::timestamptz, now())
       - ${p.add(ms)}::float8 * interval '1 millisecond')`;
+}
+
+/**
+ * Accepted within; or accepted before, and an attempt of it was in vain, or an execution of it ended, within. What has not
+ * changed since is passed over without a look at its executions.
+ */
+function caughtCondition({ from, to }: NonNullable<DeliveryFilter['caughtBetween']>, p: Parameters): string {
+  const within = (column: string) => `${bound(column, '>', from, p)} and ${bound(column, '<', to, p)}`;
+  return `(${bound('d.accepted_at', '>', from, p)}
+      or (${bound('greatest(d.state_changed_at, d.last_attempt_at)', '>', from, p)} and exists (
+        select from executions x where x.delivery_id = d.id and (
+          (${within('x.finished_at')} and (x.state = 'failed' or x.reason = 'endpoint_disabled'))
+          or exists (select from attempts a where a.execution_id = x.id and a.outcome <> 'delivered'
+            and ${within('a.started_at')})))))`;
 }
 
 /** An execution without a child: the end of its chain, and the parent of a further retry. */

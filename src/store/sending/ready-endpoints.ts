@@ -20,6 +20,10 @@ export interface ReadyEndpoint {
   /** When an operator last lifted the restrictions on it, by the database's clock. */
   liftedAtMs: number;
   paced: boolean;
+  /** Its last attempts were not delivered. */
+  missed: boolean;
+  /** It has an open outage. */
+  out: boolean;
   /** The revision of the endpoint that these facts are of. */
   revision: number;
   /** Events of one key go there in their order. */
@@ -37,6 +41,8 @@ interface ReadyRow {
   window_holds: boolean;
   lifted_at_ms: number;
   paced: boolean;
+  missed: boolean;
+  out: boolean;
   ordered: boolean;
   timeout_ms: number;
 }
@@ -77,7 +83,8 @@ export async function readyEndpoints(
     )
     select n.id as endpoint_id, n.tenant_id, n.state, n.revision, n.ordered, v.timeout_ms,
       (v.rate_per_second is not null or v.max_concurrency is not null or p.window_size is not null or p.streak > 0)
-        as paced, extract(epoch from p.lifted_at)::float8 * 1000 as lifted_at_ms,
+        as paced, p.missed > 0 as missed, p.outage_id is not null as out,
+      extract(epoch from p.lifted_at)::float8 * 1000 as lifted_at_ms,
       coalesce(n.state = 'enabled' and held.until > free.at, false) as window_holds,
       (extract(epoch from case
         when n.state = 'enabled' then greatest(free.at, held.until)
@@ -109,6 +116,8 @@ export async function readyEndpoints(
     windowHolds: row.window_holds,
     liftedAtMs: row.lifted_at_ms,
     paced: row.paced,
+    missed: row.missed,
+    out: row.out,
     revision: row.revision,
     ordered: row.ordered,
     timeoutMs: row.timeout_ms,

@@ -1,6 +1,6 @@
 import type { OnAmbiguous, RetryPolicy } from '../../domain/sending/retry-policy.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-import type { Queryable, Transaction } from '../db/queryable.ts';
+import type { Transaction } from '../db/queryable.ts';
 import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
 import { isCurrent, type RetryPolicyRow, retryPolicyOf } from '../tenancy/endpoint-versions.ts';
 import { refoldDeliveries } from './folding.ts';
@@ -189,8 +189,8 @@ export async function settleAcknowledged(db: Transaction, executionIds: Id<'exec
  * Disables endpoints that answered 410 Gone; one that an operator already disabled or deleted stays as it is. Returns
  * those that it disabled.
  */
-export async function disableGone(db: Queryable, endpointIds: Id<'endpoint'>[]): Promise<Id<'endpoint'>[]> {
-  const { rows } = await db.query<{ id: Id<'endpoint'> }>(
+export async function disableGone(tx: Transaction, endpointIds: Id<'endpoint'>[]): Promise<Id<'endpoint'>[]> {
+  const { rows } = await tx.query<{ id: Id<'endpoint'> }>(
     `with enabled as (
       select id from endpoints where id = any($1::uuid[]) and state = 'enabled' order by id for no key update
     )

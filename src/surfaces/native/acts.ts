@@ -18,4 +18,5 @@ export const ACTS: Acts = {
   'post /api/v1/signing-keys/rotate': 'signing_key.rotated',
   'post /api/v1/signing-keys/{id}/revoke': 'signing_key.revoked',
   'delete /api/v1/events/{id}/payload': 'event.payload_erased',
+  'post /api/v1/outages/{id}/dismiss': 'outage.dismissed',
 };

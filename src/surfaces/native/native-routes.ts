@@ -12,6 +12,7 @@ import { executionRoutes } from './deliveries/executions.ts';
 import { resolutionRoutes } from './deliveries/resolutions.ts';
 import { endpointRoutes } from './endpoints/endpoints.ts';
 import { takeNames } from './names.ts';
+import { outageRoutes } from './outages/outages.ts';
 import { planItemRoutes } from './plans/plan-items.ts';
 import { planRoutes } from './plans/plans.ts';
 import { platformLimitRoutes } from './policy/platform-limits.ts';
@@ -58,6 +59,7 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...retryReportRoutes(deps),
     ...ledgerProofRoutes(deps),
     ...acting(signingKeyRoutes(deps)),
+    ...acting(outageRoutes(deps)),
     ...auditRoutes(deps, inTurn),
   ];
 }

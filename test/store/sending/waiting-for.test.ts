@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { OUTAGE_RULES } from '../../../src/domain/outages/outage-rules.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { Wake } from '../../../src/loops/wake.ts';
 import { createAddressGuard } from '../../../src/outbound/address-guard.ts';
@@ -219,6 +220,7 @@ async function claimedBy(workedBy: Id<'operation'>): Promise<Set<string>> {
     metrics: createMetrics(),
     userAgent: 'test',
     lease: { startWithinMs: 60_000, marginMs: 60_000 },
+    outages: OUTAGE_RULES,
   };
   await new Slice(context, {
     workedBy,

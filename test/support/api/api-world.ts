@@ -19,6 +19,7 @@ export type TenantThings = {
   delivery: SeededDelivery;
   operationId: string;
   planId: string;
+  outageId: string;
 };
 
 /** An API in which two tenants have the same things. */
@@ -104,6 +105,8 @@ export function bodyFor(
       return { planHash: 'f'.repeat(64) };
     case 'post /api/v1/retries/{id}/rate':
       return { ratePerSecond: 5 };
+    case 'post /api/v1/outages/{id}/dismiss':
+      return { reason: 'a test' };
     default:
       return undefined;
   }
@@ -141,6 +144,8 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
     'quota_days',
     'quota_charges',
     'platform_limits',
+    'outages',
+    'outage_operations',
     'resolutions',
     'resolved_executions',
     'signing_keys',
@@ -177,6 +182,7 @@ function idFor(path: string, things: TenantThings): string {
   if (path.includes('/deliveries/')) return things.delivery.deliveryId;
   if (path.includes('/executions/')) return things.delivery.executionId;
   if (path.includes('/plans/')) return things.planId;
+  if (path.includes('/outages/')) return things.outageId;
   return things.operationId;
 }
 
@@ -210,6 +216,9 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
     key,
     body: { select: { deliveryIds: [delivery.deliveryId] } },
   });
+  const down = await seedEndpoint(api, key, { eventTypes: ['nobody.sends'] });
+  await api.call('POST', `/api/v1/endpoints/${down}/disable`, { key });
+  const outages = await api.call('GET', '/api/v1/outages', { key });
   return {
     tenantId: tenant.body.id,
     handle,
@@ -223,6 +232,7 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
     delivery,
     operationId: operation.body.id,
     planId: plan.body.id,
+    outageId: outages.body.items[0].id,
   };
 }
 

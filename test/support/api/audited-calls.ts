@@ -243,6 +243,15 @@ const NATIVE: Record<string, Audited> = {
     acts: ['operation.paced'],
     call: steered('rate', { body: { ratePerSecond: 7 } }),
   },
+  'post /api/v1/outages/{id}/dismiss': {
+    acts: ['outage.dismissed'],
+    call: async ({ api }) => {
+      const endpoint = await api.call('POST', '/api/v1/endpoints', { body: newEndpoint() });
+      await api.call('POST', `/api/v1/endpoints/${endpoint.body.id}/disable`);
+      const { body } = await api.call('GET', `/api/v1/outages?endpointIds=${endpoint.body.id}`);
+      return api.call('POST', body.items[0].links.dismiss, { body: { reason: CANARY } });
+    },
+  },
 };
 
 /** The one execution of a delivery is of unknown outcome from now on. */

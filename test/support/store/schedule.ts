@@ -435,7 +435,7 @@ async function record(world: World, held: HeldClaim, b: number, c: number, pool:
   if (stolen) throw new Error(`execution ${stolen.executionId} was recorded by a zombie`);
   const gone = outcomes.filter((o) => o.classification.outcome === 'gone').map((o) => o.executionId);
   const goneAt = some.filter((item) => gone.includes(item.executionId)).map((item) => item.endpointId);
-  if (goneAt.length > 0) await disableGone(pool, goneAt);
+  if (goneAt.length > 0) await withTransaction(pool, (tx) => disableGone(tx, goneAt));
   const told = world.told.get(held.token) ?? new Set();
   world.told.set(held.token, told);
   for (const item of some) told.add(item.executionId);

@@ -11,6 +11,7 @@ import {
 import type { Call } from '../../../api/route.ts';
 import type { PlanOrigin } from '../../../domain/operations/plan.ts';
 import { type AcceptRequest, acceptOperation } from '../../../operations/accept-operation.ts';
+import { outageSelection } from '../../../store/outages/outages.ts';
 import { type UnknownInFilter, unknownInFilter } from '../../../store/selection/known-ids.ts';
 import { unknownNames } from '../names.ts';
 import {
@@ -52,7 +53,9 @@ export async function acceptRetry(
     });
   const select = await withoutNames(pool, tenant.id, body.select);
   if (isProblem(select)) return select;
-  const selection = selectionOf(select);
+  const selection =
+    select.outage === undefined ? selectionOf(select) : await outageSelection(pool, tenant.id, select.outage);
+  if (selection === undefined) return unknownNames([{ pointer: '#/select/outage' }]);
   const result = await acceptOperation<UnknownInFilter[]>(deps, {
     tenant,
     surface: SURFACE,

@@ -315,7 +315,10 @@ export function selectionView(selection: Selection): Record<string, unknown> {
       : selection.tenants.map((id) => showId('tenant', id));
   return {
     ...('filter' in selection
-      ? { filter: filterView(selection.filter) }
+      ? {
+          ...(selection.outage ? { outage: showId('outage', selection.outage) } : {}),
+          filter: filterView(selection.filter),
+        }
       : {
           afresh: eventSelectionView(selection.afresh),
           ...(selection.endpoints

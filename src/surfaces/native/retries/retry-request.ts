@@ -49,11 +49,15 @@ const Select = z
       'operation',
       'All deliveries that this operation selected and did not deliver, for whatever reason they are left.',
     ).optional(),
+    outage: idField(
+      'outage',
+      'What an endpoint missed in this outage and has not got yet: the deliveries of its window that failed, that nobody knows of, or that were ignored because it was disabled. What is still to be sent by itself is left alone.',
+    ).optional(),
     filter: DeliveryFilterBody.optional(),
   })
   .refine((select) => Object.values(select).filter((member) => member !== undefined).length === 1, {
     message:
-      'Expected exactly one of deliveryIds, eventIds, executionIds, failuresOf, remainderOf and filter.',
+      'Expected exactly one of deliveryIds, eventIds, executionIds, failuresOf, remainderOf, outage and filter.',
     params: { code: 'exactly_one' },
   })
   .meta({
@@ -258,8 +262,8 @@ export async function withoutNames<Selected extends WithNames>(
 }
 
 /** Whether a repeat of the request would select something else: the operation that it starts must be known by a key. */
-export function needsKey({ filter, failuresOf, remainderOf }: Parsed['select']): boolean {
-  return filter !== undefined || failuresOf !== undefined || remainderOf !== undefined;
+export function needsKey({ filter, failuresOf, remainderOf, outage }: Parsed['select']): boolean {
+  return [filter, failuresOf, remainderOf, outage].some((member) => member !== undefined);
 }
 
 /** The selection of the domain. */
