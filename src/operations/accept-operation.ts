@@ -3,9 +3,10 @@ import type { ActBy } from '../domain/audit/audit-action.ts';
 import type { AuditDetail } from '../domain/audit/audit-entry.ts';
 import type { Operation, OperationOptions } from '../domain/operations/operation.ts';
 import type { OperationKind } from '../domain/operations/operation-state.ts';
-import { PLAN_LIFE_MS, type Plan, type PlanOrigin } from '../domain/operations/plan.ts';
+import { type AskedPlan, PLAN_LIFE_MS, type Plan } from '../domain/operations/plan.ts';
 import { type ExclusionReason, isExplicit, type Selection } from '../domain/operations/selection.ts';
 import { isWatched } from '../domain/operations/watch.ts';
+import { canHoldUpTo } from '../domain/policy/policy.ts';
 import { present } from '../domain/present.ts';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
 import { type Id, newId } from '../domain/tenancy/typed-id.ts';
@@ -16,11 +17,15 @@ import { lockKey, storeAnswer } from '../store/operations/idempotency-keys.ts';
 import { pageOperationItems } from '../store/operations/operation-items.ts';
 import { insertOperation, loadOperation } from '../store/operations/operations.ts';
 import { insertPlan, loadPlan } from '../store/plans/plans.ts';
+import { policyInForce } from '../store/policy/policies.ts';
 import { countExplicit, unknownIds } from '../store/selection/known-ids.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
-import { freezeExplicit } from './freeze-explicit.ts';
+import { freezeExplicit, freezeJudged } from './freeze-explicit.ts';
 import { logAccepted } from './operation-log.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
+
+/** An event of a list may have been delivered to more endpoints; then the number counts as larger than any limit does. */
+const MAX_NAMED_DELIVERIES = 100_000;
 
 /** Explicit lists of at most so many deliveries are sent by the live lane at once. */
 const INTERACTIVE_ITEMS = 16;
@@ -41,7 +46,9 @@ export interface AcceptRequest<Refusal = never> {
   reason?: string;
   ticket?: string;
   /** It is only planned: nothing is sent before somebody executes the plan. */
-  plan?: PlanOrigin;
+  plan?: AskedPlan;
+  /** It does not wait for approval, whatever the policy says; only of who may say so, and with a reason. */
+  emergency?: boolean;
   /** Events that it is expected to send, where the surface tells. */
   estimatedEvents?: number;
   /** Who asks, with which API key, and in which request. */
@@ -115,7 +122,7 @@ export async function acceptOperation<Refusal = never>(
   if (!accepted.ok) return accepted;
   if (accepted.operation) {
     crashPoint('accepted');
-    logAccepted(deps.log, accepted.operation, request.caller);
+    logAccepted(deps.log, accepted.operation, request.caller, { planned: request.plan !== undefined });
     if (accepted.operation.interactive) deps.pokeLiveLane();
     await deps.startOperation(accepted.operation);
   }
@@ -164,6 +171,8 @@ async function acceptIn<Refusal>(
   const id = newId('operation');
   // A plan is made by its workflow, whatever it selects: making it may take as long as it needs.
   const explicit = isExplicit(request.selection) && request.plan === undefined;
+  const plan = request.plan ?? ((await mayBeHeld(tx, request)) ? 'policy' : undefined);
+  const judged = plan === 'policy';
   await insertOperation(tx, {
     ...request,
     id,
@@ -175,12 +184,18 @@ async function acceptIn<Refusal>(
     }`,
     interactive: explicit && (await isInteractive(tx, request)),
     selected: explicit,
-    ...(request.plan ? { plannedForMs: PLAN_LIFE_MS[request.plan] } : {}),
+    held: judged,
+    ...(plan ? { plannedForMs: PLAN_LIFE_MS[plan] } : {}),
   });
-  if (request.plan)
-    await insertPlan(tx, { operationId: id, tenantId: request.tenant.id, origin: request.plan });
+  if (plan)
+    await insertPlan(tx, {
+      operationId: id,
+      tenantId: request.tenant.id,
+      origin: plan,
+      emergency: judged && request.emergency === true,
+    });
   const inserted = await mustLoad(tx, id);
-  if (explicit) await freezeExplicit(tx, inserted);
+  if (explicit) await (judged ? freezeJudged(tx, id) : freezeExplicit(tx, inserted));
   const operation = explicit ? await mustLoad(tx, id) : inserted;
   const items = explicit ? await acceptedItems(tx, id) : undefined;
   await noteAct(tx, {
@@ -192,15 +207,24 @@ async function acceptIn<Refusal>(
     words: present({ reason: request.reason, ticket: request.ticket }),
     ...present({ spans: 'tenants' in request.selection ? request.selection.tenants : undefined }),
   });
+  if (request.emergency)
+    await noteAct(tx, {
+      tenantId: request.tenant.id,
+      by: request.caller,
+      action: 'operation.emergency',
+      target: id,
+      detail: { atStart: true },
+      words: present({ reason: request.reason }),
+    });
   const regret = await request.after?.(tx, { operationId: id, items: items ?? [] });
   if (regret !== undefined) throw new TakenBack(regret);
-  const plan = request.plan && (await loadPlan(tx, id));
+  const shown = request.plan && (await loadPlan(tx, id));
   const keep = request.idempotency?.keep;
   const expiresAt = typeof keep === 'object' ? new Date(operation.createdAt.getTime() + keep.ms) : undefined;
   const body = JSON.stringify(
     request.render({
       operation,
-      ...present({ items, plan, idempotencyExpiresAt: expiresAt }),
+      ...present({ items, plan: shown, idempotencyExpiresAt: expiresAt }),
     }),
   );
   if (key && held)
@@ -228,6 +252,21 @@ function detailOf({ kind, state, surface, target, selection, options, counts }: 
     // A filter selects later.
     ...(isExplicit(selection) && state !== 'planned' ? { expected: counts.expected } : {}),
   };
+}
+
+/**
+ * Whether the policy in force may let it wait: then it is planned whole before anything of it is sent. What spans tenants
+ * belongs to the platform, and waits for none of them.
+ */
+async function mayBeHeld(
+  tx: Transaction,
+  { tenant, selection, plan }: AcceptRequest<unknown>,
+): Promise<boolean> {
+  if (plan !== undefined || ('tenants' in selection && selection.tenants !== undefined)) return false;
+  const policy = await policyInForce(tx, tenant.id);
+  if (!policy || !canHoldUpTo(policy.rules, Number.POSITIVE_INFINITY)) return false;
+  if (!isExplicit(selection)) return true;
+  return canHoldUpTo(policy.rules, await countExplicit(tx, tenant.id, selection, MAX_NAMED_DELIVERIES));
 }
 
 async function isInteractive(

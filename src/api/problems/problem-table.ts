@@ -81,6 +81,12 @@ export const PROBLEMS = {
     title: 'Insufficient scope',
     advice: 'Use an API key that has the scope named in `detail`.',
   },
+  approver_refused: {
+    status: 403,
+    title: 'Approver refused',
+    advice:
+      'Nobody approves what they have asked for themselves, nor with a credential that the requester made or that names nobody; `detail` says which. Let somebody else approve.',
+  },
   not_found: {
     status: 404,
     title: 'Not found',
@@ -110,6 +116,12 @@ export const PROBLEMS = {
     status: 409,
     title: 'State conflict',
     advice: 'The present state does not allow this; `detail` names it.',
+  },
+  needs_approval: {
+    status: 409,
+    title: 'Needs approval',
+    advice:
+      'The operation was approved as it was planned, and this would make it sharper. Slower, pause and cancel are not held: for more, cancel it, plan what is left (`remainderOf`) with these options, and let that be approved.',
   },
   drift_too_large: {
     status: 409,

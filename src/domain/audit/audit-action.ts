@@ -7,6 +7,7 @@ import type { Id, IdKind } from '../tenancy/typed-id.ts';
 export const AUDIT_ACTIONS = {
   'tenant.made': 'tenant',
   'tenant.changed': 'tenant',
+  'policy.changed': 'tenant',
   'key.made': 'key',
   'key.revoked': 'key',
   'jwt_issuer.made': 'jwtIssuer',
@@ -30,6 +31,10 @@ export const AUDIT_ACTIONS = {
   'operation.resumed': 'operation',
   'operation.paced': 'operation',
   'operation.cancelled': 'operation',
+  'operation.explained': 'operation',
+  'operation.approved': 'operation',
+  'operation.rejected': 'operation',
+  'operation.emergency': 'operation',
   'delivery.resolved': 'delivery',
   'resolution.begun': 'resolution',
   'deliveries.resolved': 'resolution',

@@ -8,6 +8,7 @@ import { loadOperation } from '../../store/operations/operations.ts';
 import { countAdded, countGone, movedEndpoints } from '../../store/plans/plan-drift.ts';
 import { pagesFrom } from '../../store/plans/plan-pages.ts';
 import { loadPlan, lockPlan, takeBackExecution, writeDrift } from '../../store/plans/plans.ts';
+import { voidHold } from '../../store/policy/holds.ts';
 
 const PAGES_AT_ONCE = 5;
 const ADDED_WITHIN_MS = 5_000;
@@ -53,7 +54,7 @@ export function sumOf(one: PlanDrift['gone'], other: PlanDrift['gone']): PlanDri
 
 /**
  * Measures the drift of an executed plan before the first of its items is made. Where it is too large, the execution is
- * taken back and the plan waits again. False where nothing may be selected now.
+ * taken back, with the approvals that it had, and the plan waits again. False where nothing may be selected now.
  */
 export async function mayBeFrozen(
   pool: Pool,
@@ -73,7 +74,10 @@ export async function mayBeFrozen(
   return withTransaction(pool, async (tx) => {
     if (!(await lockPlan(tx, undefined, operationId))) return false;
     if (driftsTooFar(drift, plan.items, maxDriftPercent)) {
-      if (await planAgain(tx, operationId)) await takeBackExecution(tx, operationId, drift);
+      if (await planAgain(tx, operationId)) {
+        await takeBackExecution(tx, operationId, drift);
+        await voidHold(tx, operationId);
+      }
       return false;
     }
     // What is gone is counted once more, page by page, when its items are made: that is the drift that stays.

@@ -13,6 +13,9 @@ import { endpointRoutes } from './endpoints/endpoints.ts';
 import { takeNames } from './names.ts';
 import { planItemRoutes } from './plans/plan-items.ts';
 import { planRoutes } from './plans/plans.ts';
+import { meRoutes } from './policy/me.ts';
+import { policyRoutes } from './policy/policies.ts';
+import { verdictRoutes } from './policy/verdicts.ts';
 import { ledgerProofRoutes } from './proof/ledger-proofs.ts';
 import { signingKeyRoutes } from './proof/signing-keys.ts';
 import { ProgressRate } from './retries/progress-rate.ts';
@@ -39,6 +42,8 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...acting(tenantRoutes(deps)),
     ...acting(keyRoutes(deps)),
     ...acting(jwtIssuerRoutes(deps)),
+    ...meRoutes(deps),
+    ...acting(policyRoutes(deps)),
     ...takeNames(deps.pool, 'endpoint', acting(endpointRoutes(deps))),
     ...takeNames(deps.pool, 'event', acting(eventRoutes(deps))),
     ...resolutionRoutes(deps),
@@ -49,6 +54,7 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...planItemRoutes(deps),
     ...retryRoutes(deps, rate),
     ...retryControlRoutes(deps, rate),
+    ...verdictRoutes(deps, rate),
     ...retryItemRoutes(deps, inTurn),
     ...retryProgressRoutes(deps, rate),
     ...retryReportRoutes(deps),

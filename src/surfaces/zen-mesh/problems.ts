@@ -54,6 +54,8 @@ const KIND_OF: Record<ProblemCode, Kind> = {
   method_not_allowed: 'not-found',
   handle_taken: 'conflict',
   state_conflict: 'conflict',
+  approver_refused: 'insufficient-scope',
+  needs_approval: 'conflict',
   drift_too_large: 'conflict',
   plan_changed: 'conflict',
   body_too_large: 'invalid-parameters',
