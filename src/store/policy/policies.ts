@@ -35,7 +35,8 @@ export async function writePolicy(
   changedBy: string,
 ): Promise<KeptPolicy> {
   const { rows } = await tx.query<PolicyRow>(
-    `insert into tenant_policies (tenant_id, reason_above, ticket_pattern, approve_above, approve_when, approvers,
+    `with changed as (update tenants set updated_at = now() where id = $1)
+     insert into tenant_policies (tenant_id, reason_above, ticket_pattern, approve_above, approve_when, approvers,
        items_per_operation, items_per_day, open_operations, rate_per_second, freeze_windows, digest, changed_by)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
      on conflict (tenant_id) do update set reason_above = excluded.reason_above, ticket_pattern = excluded.ticket_pattern,

@@ -26,7 +26,10 @@ export const HoldView = z
       .strictObject({
         needed: z.int().meta({ description: 'How many distinct actors have to approve.', example: 2 }),
         given: z.int().meta({ description: 'How many have.', example: 1 }),
-        scope: z.literal('approve:retries').meta({ description: 'The scope of those who may.' }),
+        scope: z.literal('approve:retries').meta({
+          description: 'The scope of those who may.',
+          example: 'approve:retries',
+        }),
       })
       .meta({ description: 'Who approves: never who asked for it.' }),
     verdicts: z

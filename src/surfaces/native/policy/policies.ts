@@ -6,13 +6,13 @@ import type { Reply } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { namesOf } from '../../../domain/audit/audit-entry.ts';
 import { NO_POLICY, type Policy } from '../../../domain/policy/policy.ts';
-import type { Id } from '../../../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
 import { noteAct } from '../../../store/audit/entries.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
 import { findPolicy, type KeptPolicy, policyInForce, writePolicy } from '../../../store/policy/policies.ts';
 import { unknownInFilter } from '../../../store/selection/known-ids.ts';
 import { PLATFORM_TENANT } from '../../../store/tenancy/tenants.ts';
-import { shownTime } from '../fields.ts';
+import { shownId, shownTime } from '../fields.ts';
 import {
   inForceView,
   PolicyBody,
@@ -27,6 +27,7 @@ const PLATFORM_PATH = '/api/v1/platform/policy';
 
 const Shown = z
   .strictObject({
+    id: shownId('tenant', 'The tenant whose policy it is; that of the platform for the floor.'),
     policy: PolicyView,
     inForce: PolicyInForceView.nullable().meta({
       description: 'What holds, with the floor of the platform; null where neither has ever been set.',
@@ -89,7 +90,7 @@ export function policyRoutes({ pool }: ApiDeps): Route[] {
   async function show(tenantId: Id<'tenant'>): Promise<Reply> {
     const kept = await findPolicy(pool, tenantId);
     const forced = await policyInForce(pool, tenantId);
-    return { status: 200, body: view(kept, forced && inForceView(forced.rules, forced.digest)) };
+    return { status: 200, body: view(tenantId, kept, forced && inForceView(forced.rules, forced.digest)) };
   }
 
   async function set(
@@ -151,10 +152,12 @@ async function setPolicy(
 }
 
 function view(
+  tenantId: Id<'tenant'>,
   kept: KeptPolicy | undefined,
   forced: z.input<typeof PolicyInForceView> | undefined,
 ): z.input<typeof Shown> {
   return {
+    id: showId('tenant', tenantId),
     policy: policyView(kept?.policy ?? NO_POLICY),
     inForce: forced ?? null,
     changedAt: kept?.changedAt.toISOString() ?? null,

@@ -129,11 +129,16 @@ const SHOWN = {
   approveAbove: approveAbove.nullable(),
   approveWhen,
   approvers: Approvers,
-  quotas: z.strictObject(
-    Object.fromEntries(QUOTAS.map((quota) => [quota, Quotas[quota].nullable()])) as {
-      [Quota in keyof typeof Quotas]: z.ZodNullable<(typeof Quotas)[Quota]>;
-    },
-  ),
+  quotas: z
+    .strictObject(
+      Object.fromEntries(QUOTAS.map((quota) => [quota, Quotas[quota].nullable()])) as {
+        [Quota in keyof typeof Quotas]: z.ZodNullable<(typeof Quotas)[Quota]>;
+      },
+    )
+    .meta({
+      description: 'An operation that exceeds one waits for approval.',
+      example: { itemsPerDay: 100_000 },
+    }),
   freezeWindows: z.array(ShownWindow).meta({ description: 'Spans within which no bulk item is sent.' }),
 };
 
