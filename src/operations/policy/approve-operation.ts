@@ -17,6 +17,7 @@ import { loadPlan } from '../../store/plans/plans.ts';
 import { endHold, freeItems, insertVerdict, lastHold, noteGiven } from '../../store/policy/holds.ts';
 import { policyInForce } from '../../store/policy/policies.ts';
 import { approverOf, requestersOf } from '../../store/policy/requesters.ts';
+import { crashPoint } from '../../telemetry/crash-points.ts';
 import { logControl } from '../operation-log.ts';
 import type { RecoveryDeps } from '../recovery-deps.ts';
 import { passHold } from './judge-operation.ts';
@@ -72,6 +73,7 @@ export async function sayTo(
   if (!hold || (!said && !hasApproved(hold, command, by)))
     return { ok: false, code: 'state_conflict', state: operation.state };
   if (said && 'act' in said) {
+    crashPoint('said');
     logControl(deps.log, operation, { did: said.act }, by);
     await deps.nudgeOperation(operation);
   }
