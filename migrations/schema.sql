@@ -287,6 +287,25 @@ begin
   return case tg_op when 'DELETE' then old else new end;
 end $function$;
 
+CREATE OR REPLACE FUNCTION public.keep_hold()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if (new.plan_hash, new.policy_digest, new.because, new.approvers)
+      is distinct from (old.plan_hash, old.policy_digest, old.because, old.approvers)
+    or (new.ended_for = 'approved' and old.ended_for is null and (new.needs_reason or new.needs_ticket
+      or (select count(*) from operation_verdicts v where v.operation_id = new.operation_id and v.hold = new.number
+        and v.verdict = 'approve') < new.approvers))
+    or (new.ended_for = 'explained' and (new.needs_reason or new.needs_ticket))
+    or (old.ended_for is not null and (old.ended_for, new.ended_for) is distinct from ('approved', 'void')
+      and new.ended_for is distinct from old.ended_for)
+  then
+    raise exception 'a hold does not end without what it asked for' using errcode = 'RD010';
+  end if;
+  return new;
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.make_bridge_luid()
  RETURNS text
  LANGUAGE sql
@@ -298,7 +317,7 @@ CREATE OR REPLACE FUNCTION public.operation_may_become(from_state text, to_state
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN CASE from_state WHEN 'planned'::text THEN (to_state = ANY (ARRAY['awaiting_approval'::text, 'accepted'::text, 'halted'::text, 'closing'::text, 'cancelled'::text])) WHEN 'awaiting_approval'::text THEN (to_state = ANY (ARRAY['accepted'::text, 'halted'::text, 'closing'::text, 'cancelled'::text])) WHEN 'accepted'::text THEN (to_state = ANY (ARRAY['planned'::text, 'selecting'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'selecting'::text THEN (to_state = ANY (ARRAY['planned'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text])) WHEN 'running'::text THEN (to_state = ANY (ARRAY['paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'paused'::text THEN (to_state = ANY (ARRAY['selecting'::text, 'running'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'halted'::text THEN (to_state = ANY (ARRAY['planned'::text, 'selecting'::text, 'running'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'closing'::text THEN (to_state = ANY (ARRAY['halted'::text, 'cancelled'::text])) ELSE false END;
+RETURN CASE from_state WHEN 'planned'::text THEN (to_state = ANY (ARRAY['awaiting_approval'::text, 'accepted'::text, 'halted'::text, 'closing'::text, 'cancelled'::text])) WHEN 'awaiting_approval'::text THEN (to_state = ANY (ARRAY['accepted'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text, 'cancelled'::text])) WHEN 'accepted'::text THEN (to_state = ANY (ARRAY['planned'::text, 'selecting'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'selecting'::text THEN (to_state = ANY (ARRAY['planned'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text])) WHEN 'running'::text THEN (to_state = ANY (ARRAY['paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'paused'::text THEN (to_state = ANY (ARRAY['selecting'::text, 'running'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'halted'::text THEN (to_state = ANY (ARRAY['planned'::text, 'awaiting_approval'::text, 'selecting'::text, 'running'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'closing'::text THEN (to_state = ANY (ARRAY['halted'::text, 'cancelled'::text])) ELSE false END;
 
 CREATE OR REPLACE FUNCTION public.outage_may_become(from_state text, to_state text)
  RETURNS boolean
@@ -330,6 +349,32 @@ AS $function$
 begin
   if (select p.planned_at from plans p where p.operation_id = new.operation_id) is not null then
     raise exception 'a plan that was shown does not change' using errcode = 'RD009';
+  end if;
+  return new;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.refuse_held_run()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if exists (select from operation_holds h where h.operation_id = new.id and h.ended_at is null) then
+    raise exception 'an operation that is held does not run' using errcode = 'RD010';
+  end if;
+  return new;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.refuse_self_approval()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if exists (
+    select from operations o left join plans p on p.operation_id = o.id
+    where o.id = new.operation_id
+      and (new.actor in (o.actor, p.executed_by) or new.key_id in (o.requested_by, p.executed_key))
+  ) then
+    raise exception 'nobody approves an operation of one''s own' using errcode = 'RD011';
   end if;
   return new;
 end $function$;
@@ -419,7 +464,10 @@ create table api_keys (
   made_with_grant text,
   created_at timestamp with time zone default now() not null,
   expires_at timestamp with time zone,
-  revoked_at timestamp with time zone
+  revoked_at timestamp with time zone,
+  actor text,
+  made_by text,
+  made_by_key uuid
 );
 
 create table attempts (
@@ -743,7 +791,9 @@ create table jwt_issuers (
   jwks_url text,
   scopes text[] not null,
   created_at timestamp with time zone default now() not null,
-  revoked_at timestamp with time zone
+  revoked_at timestamp with time zone,
+  made_by text,
+  made_by_key uuid
 );
 
 create table late_changes (
@@ -797,6 +847,21 @@ create table operation_counts (
   frozen boolean default false not null
 ) with (fillfactor=50);
 
+create table operation_holds (
+  operation_id uuid not null,
+  number integer not null,
+  tenant_id uuid not null,
+  plan_hash bytea not null,
+  policy_digest bytea not null,
+  needs_reason boolean not null,
+  needs_ticket boolean not null,
+  because text[] not null,
+  approvers integer not null,
+  opened_at timestamp with time zone default clock_timestamp() not null,
+  ended_at timestamp with time zone,
+  ended_for text
+);
+
 create table operation_pacing (
   operation_id uuid not null,
   arrival_at timestamp with time zone default '-infinity'::timestamp with time zone not null
@@ -810,6 +875,18 @@ create table operation_pulses (
   first_attempts integer not null,
   first_bad integer not null
 ) with (fillfactor=50);
+
+create table operation_verdicts (
+  operation_id uuid not null,
+  hold integer not null,
+  verdict text not null,
+  actor text not null,
+  key_id uuid,
+  comment text,
+  salt bytea,
+  comment_digest bytea,
+  at timestamp with time zone default clock_timestamp() not null
+);
 
 create table operations (
   id uuid default uuidv7() not null,
@@ -952,6 +1029,8 @@ create table plans (
   drift jsonb,
   refused_drift jsonb,
   expired boolean default false not null,
+  executed_key uuid,
+  emergency boolean default false not null,
   pages_gone_at timestamp with time zone
 );
 
@@ -1083,6 +1162,23 @@ create table tenant_counters (
   last_event_number bigint default 0 not null
 ) with (fillfactor=50);
 
+create table tenant_policies (
+  tenant_id uuid not null,
+  reason_above integer,
+  ticket_pattern text,
+  approve_above integer,
+  approve_when text[] default '{}'::text[] not null,
+  approvers integer default 1 not null,
+  items_per_operation integer,
+  items_per_day integer,
+  open_operations integer,
+  rate_per_second double precision,
+  freeze_windows jsonb default '[]'::jsonb not null,
+  digest bytea not null,
+  changed_at timestamp with time zone default clock_timestamp() not null,
+  changed_by text not null
+);
+
 create table tenants (
   id uuid default uuidv7() not null,
   handle text not null,
@@ -1127,6 +1223,8 @@ alter table announcements add constraint announcements_tenant_id_fkey FOREIGN KE
 alter table api_keys add constraint api_keys_pkey PRIMARY KEY (id);
 
 alter table api_keys add constraint api_keys_key_hash_key UNIQUE (key_hash);
+
+alter table api_keys add constraint api_keys_actor_check CHECK (((length(actor) >= 1) AND (length(actor) <= 200)));
 
 alter table api_keys add constraint api_keys_check CHECK (((tenant_id IS NOT NULL) OR (scopes = ARRAY['admin'::text])));
 
@@ -1416,7 +1514,7 @@ alter table operation_controls add constraint operation_controls_pkey PRIMARY KE
 
 alter table operation_controls add constraint operation_controls_check CHECK (((did = 'halt'::text) = (halt IS NOT NULL)));
 
-alter table operation_controls add constraint operation_controls_did_check CHECK ((did = ANY (ARRAY['pause'::text, 'resume'::text, 'rate'::text, 'cancel'::text, 'halt'::text, 'execute'::text])));
+alter table operation_controls add constraint operation_controls_did_check CHECK ((did = ANY (ARRAY['pause'::text, 'resume'::text, 'rate'::text, 'cancel'::text, 'halt'::text, 'execute'::text, 'hold'::text, 'explain'::text, 'approve'::text, 'reject'::text, 'emergency'::text])));
 
 alter table operation_controls add constraint operation_controls_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
@@ -1446,15 +1544,55 @@ alter table operation_counts add constraint the_one_equation CHECK ((expected = 
 
 alter table operation_counts add constraint operation_counts_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
+alter table operation_holds add constraint operation_holds_pkey PRIMARY KEY (operation_id, number);
+
+alter table operation_holds add constraint operation_holds_approvers CHECK (((approvers > 0) = (cardinality(because) > 0)));
+
+alter table operation_holds add constraint operation_holds_approvers_check CHECK (((approvers >= 0) AND (approvers <= 5)));
+
+alter table operation_holds add constraint operation_holds_ended CHECK (((ended_at IS NULL) = (ended_for IS NULL)));
+
+alter table operation_holds add constraint operation_holds_ended_for_check CHECK ((ended_for = ANY (ARRAY['approved'::text, 'explained'::text, 'emergency'::text, 'rejected'::text, 'expired'::text, 'cancelled'::text, 'void'::text])));
+
+alter table operation_holds add constraint operation_holds_explained CHECK (((ended_for IS DISTINCT FROM 'explained'::text) OR (approvers = 0)));
+
+alter table operation_holds add constraint operation_holds_number_check CHECK ((number > 0));
+
+alter table operation_holds add constraint operation_holds_plan_hash_check CHECK ((length(plan_hash) = 32));
+
+alter table operation_holds add constraint operation_holds_policy_digest_check CHECK ((length(policy_digest) = 32));
+
+alter table operation_holds add constraint operation_holds_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
+
+alter table operation_holds add constraint operation_holds_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
 alter table operation_pacing add constraint operation_pacing_pkey PRIMARY KEY (operation_id);
 
 alter table operation_pacing add constraint operation_pacing_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
 alter table operation_pulses add constraint operation_pulses_pkey PRIMARY KEY (operation_id, second);
 
+alter table operation_verdicts add constraint operation_verdicts_pkey PRIMARY KEY (operation_id, hold, actor, verdict);
+
+alter table operation_verdicts add constraint operation_verdicts_actor_check CHECK ((actor <> ''::text));
+
+alter table operation_verdicts add constraint operation_verdicts_comment CHECK ((((comment IS NULL) = (salt IS NULL)) AND ((comment IS NULL) OR (comment_digest IS NOT NULL))));
+
+alter table operation_verdicts add constraint operation_verdicts_comment_check CHECK (((length(comment) >= 1) AND (length(comment) <= 1000)));
+
+alter table operation_verdicts add constraint operation_verdicts_comment_digest_check CHECK ((length(comment_digest) = 32));
+
+alter table operation_verdicts add constraint operation_verdicts_salt_check CHECK ((length(salt) = 16));
+
+alter table operation_verdicts add constraint operation_verdicts_verdict_check CHECK ((verdict = ANY (ARRAY['approve'::text, 'reject'::text, 'emergency'::text])));
+
+alter table operation_verdicts add constraint operation_verdicts_operation_id_hold_fkey FOREIGN KEY (operation_id, hold) REFERENCES operation_holds(operation_id, number);
+
 alter table operations add constraint operations_pkey PRIMARY KEY (id);
 
 alter table operations add constraint operations_workflow_id_key UNIQUE (workflow_id);
+
+alter table operations add constraint operations_awaiting CHECK (((state <> 'awaiting_approval'::text) OR (control <> 'run'::text)));
 
 alter table operations add constraint operations_check CHECK (((state = ANY (ARRAY['completed'::text, 'completed_with_failures'::text, 'cancelled'::text])) = (closed_at IS NOT NULL)));
 
@@ -1560,6 +1698,8 @@ alter table plan_pages add constraint plan_pages_operation_id_fkey FOREIGN KEY (
 
 alter table plans add constraint plans_pkey PRIMARY KEY (operation_id);
 
+alter table plans add constraint plans_check CHECK (((origin = 'policy'::text) OR (NOT emergency)));
+
 alter table plans add constraint plans_executed CHECK ((((executed_at IS NULL) = (executed_by IS NULL)) AND ((executed_at IS NULL) OR (planned_at IS NOT NULL)) AND ((executed_at IS NULL) OR (NOT expired)) AND ((drift IS NULL) OR (executed_at IS NOT NULL))));
 
 alter table plans add constraint plans_items_check CHECK ((items >= 0));
@@ -1570,11 +1710,11 @@ alter table plans add constraint plans_life_ms_check CHECK ((life_ms > (0)::doub
 
 alter table plans add constraint plans_max_drift_percent_check CHECK (((max_drift_percent >= (0)::double precision) AND (max_drift_percent <= (100)::double precision)));
 
-alter table plans add constraint plans_origin_check CHECK ((origin = ANY (ARRAY['plan'::text, 'dry_run'::text])));
+alter table plans add constraint plans_origin_check CHECK ((origin = ANY (ARRAY['plan'::text, 'dry_run'::text, 'policy'::text])));
 
 alter table plans add constraint plans_pages_check CHECK ((pages >= 0));
 
-alter table plans add constraint plans_pin CHECK ((((pin_from IS NULL) = (pin_to IS NULL)) AND ((origin = 'plan'::text) OR (pin_from IS NULL))));
+alter table plans add constraint plans_pin CHECK ((((pin_from IS NULL) = (pin_to IS NULL)) AND ((origin <> 'dry_run'::text) OR (pin_from IS NULL))));
 
 alter table plans add constraint plans_plan_hash_check CHECK ((length(plan_hash) = 32));
 
@@ -1704,6 +1844,34 @@ alter table tenant_counters add constraint tenant_counters_pkey PRIMARY KEY (ten
 
 alter table tenant_counters add constraint tenant_counters_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
+alter table tenant_policies add constraint tenant_policies_pkey PRIMARY KEY (tenant_id);
+
+alter table tenant_policies add constraint tenant_policies_approve_above_check CHECK ((approve_above >= 0));
+
+alter table tenant_policies add constraint tenant_policies_approve_when_check CHECK ((approve_when <@ ARRAY['mayHaveArrived'::text, 'endpointChanged'::text, 'replayOfDelivered'::text]));
+
+alter table tenant_policies add constraint tenant_policies_approvers_check CHECK (((approvers >= 1) AND (approvers <= 5)));
+
+alter table tenant_policies add constraint tenant_policies_digest_check CHECK ((length(digest) = 32));
+
+alter table tenant_policies add constraint tenant_policies_freeze_windows_check CHECK (((jsonb_typeof(freeze_windows) = 'array'::text) AND (jsonb_array_length(freeze_windows) <= 50)));
+
+alter table tenant_policies add constraint tenant_policies_items_per_day_check CHECK ((items_per_day >= 0));
+
+alter table tenant_policies add constraint tenant_policies_items_per_operation_check CHECK ((items_per_operation >= 0));
+
+alter table tenant_policies add constraint tenant_policies_open_operations_check CHECK ((open_operations >= 0));
+
+alter table tenant_policies add constraint tenant_policies_rate_per_second_check CHECK ((rate_per_second > (0)::double precision));
+
+alter table tenant_policies add constraint tenant_policies_reason_above_check CHECK ((reason_above >= 0));
+
+alter table tenant_policies add constraint tenant_policies_ticket CHECK (((ticket_pattern IS NULL) OR (reason_above IS NOT NULL)));
+
+alter table tenant_policies add constraint tenant_policies_ticket_pattern_check CHECK (((length(ticket_pattern) >= 1) AND (length(ticket_pattern) <= 200)));
+
+alter table tenant_policies add constraint tenant_policies_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
 alter table tenants add constraint tenants_pkey PRIMARY KEY (id);
 
 alter table tenants add constraint tenants_handle_key UNIQUE (handle);
@@ -1800,6 +1968,8 @@ CREATE INDEX jwt_issuers_by_tenant ON public.jwt_issuers USING btree (tenant_id,
 
 CREATE UNIQUE INDEX jwt_issuers_unnamed ON public.jwt_issuers USING btree (issuer, audience) WHERE (by_installation AND (revoked_at IS NULL));
 
+CREATE UNIQUE INDEX operation_holds_open ON public.operation_holds USING btree (operation_id) WHERE (ended_at IS NULL);
+
 CREATE INDEX operations_by_tenant ON public.operations USING btree (tenant_id, id);
 
 CREATE INDEX operations_open ON public.operations USING btree (next_event_at) WHERE (closed_at IS NULL);
@@ -1878,7 +2048,13 @@ CREATE TRIGGER never_changed BEFORE UPDATE ON public.ledger_chunks FOR EACH ROW 
 
 CREATE TRIGGER frozen_counts BEFORE UPDATE ON public.operation_counts FOR EACH ROW WHEN ((old.frozen AND (new.* IS DISTINCT FROM old.*))) EXECUTE FUNCTION refuse_change();
 
+CREATE TRIGGER keep_hold BEFORE UPDATE ON public.operation_holds FOR EACH ROW EXECUTE FUNCTION keep_hold();
+
+CREATE TRIGGER refuse_self_approval BEFORE INSERT ON public.operation_verdicts FOR EACH ROW WHEN ((new.verdict = 'approve'::text)) EXECUTE FUNCTION refuse_self_approval();
+
 CREATE TRIGGER check_transition BEFORE UPDATE ON public.operations FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state)) EXECUTE FUNCTION check_operation_transition();
+
+CREATE TRIGGER refuse_held_run BEFORE UPDATE OF state, control ON public.operations FOR EACH ROW WHEN (((new.control = 'run'::text) AND ((old.control <> 'run'::text) OR (old.state IS DISTINCT FROM new.state)))) EXECUTE FUNCTION refuse_held_run();
 
 CREATE TRIGGER check_transition BEFORE UPDATE ON public.outages FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state)) EXECUTE FUNCTION check_outage_transition();
 

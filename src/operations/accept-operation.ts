@@ -3,7 +3,7 @@ import type { ActBy } from '../domain/audit/audit-action.ts';
 import type { AuditDetail } from '../domain/audit/audit-entry.ts';
 import type { Operation, OperationOptions } from '../domain/operations/operation.ts';
 import type { OperationKind } from '../domain/operations/operation-state.ts';
-import { PLAN_LIFE_MS, type Plan, type PlanOrigin } from '../domain/operations/plan.ts';
+import { type AskedPlan, PLAN_LIFE_MS, type Plan } from '../domain/operations/plan.ts';
 import {
   type ExclusionReason,
   isExplicit,
@@ -11,6 +11,7 @@ import {
   type Selection,
 } from '../domain/operations/selection.ts';
 import { isWatched } from '../domain/operations/watch.ts';
+import { canHoldUpTo } from '../domain/policy/policy.ts';
 import type { QuotaExceeded } from '../domain/policy/quotas.ts';
 import { present } from '../domain/present.ts';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
@@ -24,12 +25,16 @@ import { insertOperation, loadOperation } from '../store/operations/operations.t
 import { linkOperation } from '../store/outages/outage-operations.ts';
 import { insertPlan, loadPlan } from '../store/plans/plans.ts';
 import { hasFreezeWindows } from '../store/policy/freeze-spans.ts';
+import { policyInForce } from '../store/policy/policies.ts';
 import { countExplicit, unknownIds } from '../store/selection/known-ids.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
-import { freezeExplicit } from './freeze-explicit.ts';
+import { freezeExplicit, freezeJudged } from './freeze-explicit.ts';
 import { logAccepted } from './operation-log.ts';
 import { beyondLimits } from './policy/within-limits.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
+
+/** An event of a list may have been delivered to more endpoints; then the number counts as larger than any limit does. */
+const MAX_NAMED_DELIVERIES = 100_000;
 
 /** Explicit lists of at most so many deliveries are sent by the live lane at once. */
 const INTERACTIVE_ITEMS = 16;
@@ -52,7 +57,9 @@ export interface AcceptRequest<Refusal = never> {
   reason?: string;
   ticket?: string;
   /** It is only planned: nothing is sent before somebody executes the plan. */
-  plan?: PlanOrigin;
+  plan?: AskedPlan;
+  /** It does not wait for approval, whatever the policy says; only of who may say so, and with a reason. */
+  emergency?: boolean;
   /** Events that it is expected to send, where the surface tells. */
   estimatedEvents?: number;
   /** Who asks, with which API key, and in which request. */
@@ -129,7 +136,8 @@ export async function acceptOperation<Refusal = never>(
     },
   );
   if (!accepted.ok) return accepted;
-  if (accepted.operation) await beginAccepted(deps, accepted.operation, request.caller);
+  if (accepted.operation)
+    await beginAccepted(deps, accepted.operation, request.caller, { planned: request.plan !== undefined });
   return {
     ok: true,
     body: accepted.body,
@@ -139,9 +147,14 @@ export async function acceptOperation<Refusal = never>(
 }
 
 /** Begins an operation whose acceptance is committed; where Temporal is away, the sweeper does it later. */
-export async function beginAccepted(deps: RecoveryDeps, operation: Operation, caller: ActBy): Promise<void> {
+export async function beginAccepted(
+  deps: RecoveryDeps,
+  operation: Operation,
+  caller: ActBy,
+  { planned }: { planned: boolean },
+): Promise<void> {
   crashPoint('accepted');
-  logAccepted(deps.log, operation, caller);
+  logAccepted(deps.log, operation, caller, { planned });
   if (operation.interactive) deps.pokeLiveLane();
   await deps.startOperation(operation);
 }
@@ -189,6 +202,8 @@ export async function acceptWithin<Refusal>(
   const id = newId('operation');
   // A plan is made by its workflow, whatever it selects: making it may take as long as it needs.
   const explicit = isExplicit(request.selection) && request.plan === undefined;
+  const plan = request.plan ?? ((await mayBeHeld(tx, request)) ? 'policy' : undefined);
+  const judged = plan === 'policy';
   await insertOperation(tx, {
     ...request,
     id,
@@ -200,14 +215,20 @@ export async function acceptWithin<Refusal>(
     }`,
     interactive: explicit && (await isInteractive(tx, request)),
     selected: explicit,
-    ...(request.plan ? { plannedForMs: PLAN_LIFE_MS[request.plan] } : {}),
+    held: judged,
+    ...(plan ? { plannedForMs: PLAN_LIFE_MS[plan] } : {}),
   });
-  if (request.plan)
-    await insertPlan(tx, { operationId: id, tenantId: request.tenant.id, origin: request.plan });
+  if (plan)
+    await insertPlan(tx, {
+      operationId: id,
+      tenantId: request.tenant.id,
+      origin: plan,
+      emergency: judged && request.emergency === true,
+    });
   if ('outage' in request.selection && request.selection.outage)
     await linkOperation(tx, request.selection.outage, id);
   const inserted = await mustLoad(tx, id);
-  if (explicit) await freezeExplicit(tx, inserted);
+  if (explicit) await (judged ? freezeJudged(tx, id) : freezeExplicit(tx, inserted));
   const operation = explicit ? await mustLoad(tx, id) : inserted;
   const items = explicit ? await acceptedItems(tx, id) : undefined;
   // A plan sends nothing yet; what a filter selects is not known yet.
@@ -224,15 +245,24 @@ export async function acceptWithin<Refusal>(
     words: present({ reason: request.reason, ticket: request.ticket }),
     ...present({ spans: 'tenants' in request.selection ? request.selection.tenants : undefined }),
   });
+  if (request.emergency)
+    await noteAct(tx, {
+      tenantId: request.tenant.id,
+      by: request.caller,
+      action: 'operation.emergency',
+      target: id,
+      detail: { atStart: true },
+      words: present({ reason: request.reason }),
+    });
   const regret = await request.after?.(tx, { operationId: id, items: items ?? [] });
   if (regret !== undefined) throw new TakenBack({ ok: false, code: 'refused', refusal: regret });
-  const plan = request.plan && (await loadPlan(tx, id));
+  const shown = request.plan && (await loadPlan(tx, id));
   const keep = request.idempotency?.keep;
   const expiresAt = typeof keep === 'object' ? new Date(operation.createdAt.getTime() + keep.ms) : undefined;
   const body = JSON.stringify(
     request.render({
       operation,
-      ...present({ items, plan, idempotencyExpiresAt: expiresAt }),
+      ...present({ items, plan: shown, idempotencyExpiresAt: expiresAt }),
     }),
   );
   if (key && held)
@@ -267,6 +297,21 @@ function detailOf(operation: Operation): AuditDetail {
     // A filter selects later.
     ...(isExplicit(selection) && state !== 'planned' ? { expected: counts.expected } : {}),
   };
+}
+
+/**
+ * Whether the policy in force may let it wait: then it is planned whole before anything of it is sent. What spans tenants
+ * belongs to the platform, and waits for none of them.
+ */
+async function mayBeHeld(
+  tx: Transaction,
+  { tenant, selection, plan }: AcceptRequest<unknown>,
+): Promise<boolean> {
+  if (plan !== undefined || ('tenants' in selection && selection.tenants !== undefined)) return false;
+  const policy = await policyInForce(tx, tenant.id);
+  if (!policy || !canHoldUpTo(policy.rules, Number.POSITIVE_INFINITY)) return false;
+  if (!isExplicit(selection)) return true;
+  return canHoldUpTo(policy.rules, await countExplicit(tx, tenant.id, selection, MAX_NAMED_DELIVERIES));
 }
 
 async function isInteractive(

@@ -1,6 +1,6 @@
 import type { ActBy, AuditAction } from '../domain/audit/audit-action.ts';
 import type { Operation } from '../domain/operations/operation.ts';
-import type { OperationState } from '../domain/operations/operation-state.ts';
+import { hasEnded, type OperationState } from '../domain/operations/operation-state.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import { noteAct, tenantsWithOperation } from '../store/audit/entries.ts';
 import { withTransaction } from '../store/db/pool.ts';
@@ -8,6 +8,8 @@ import type { Transaction } from '../store/db/queryable.ts';
 import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
 import { commitControl } from '../store/operations/operation-states.ts';
 import { findOperation } from '../store/operations/operations.ts';
+import { lastHold } from '../store/policy/holds.ts';
+import { policyInForce } from '../store/policy/policies.ts';
 import { PLATFORM_TENANT } from '../store/tenancy/tenants.ts';
 import { logControl } from './operation-log.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
@@ -26,6 +28,8 @@ export type ControlCommand =
 export type ControlResult =
   | { ok: true; operation: Operation; inFlight: number }
   | { ok: false; code: 'not_found' }
+  /** It was approved as it was, and this would be more than that. */
+  | { ok: false; code: 'needs_approval' }
   | { ok: false; code: 'state_conflict'; state: OperationState };
 
 const TAKEN_IN: Record<ControlCommand['do'], OperationState[]> = {
@@ -58,11 +62,14 @@ export async function controlOperation(
     did: command.do,
     ...(command.do === 'rate' ? { ratePerSecond: command.ratePerSecond } : {}),
   };
-  const taken = await withTransaction(deps.pool, (db) =>
-    controlWithin(db, tenantId, operationId, command, by),
+  const taken = await withTransaction(deps.pool, async (db) =>
+    command.do === 'rate' && (await isBeyondApproval(db, tenantId, operationId, command))
+      ? 'beyond_approval'
+      : controlWithin(db, tenantId, operationId, command, by),
   );
   const operation = await findOperation(deps.pool, tenantId, operationId);
   if (!operation) return { ok: false, code: 'not_found' };
+  if (taken === 'beyond_approval') return { ok: false, code: 'needs_approval' };
   if (!taken) return { ok: false, code: 'state_conflict', state: operation.state };
   logControl(deps.log, operation, act, by);
   await deps.nudgeOperation(operation);
@@ -104,6 +111,31 @@ async function controlWithin(
       : {}),
   });
   return true;
+}
+
+/**
+ * Whether a rate is more than what was approved, or, where nothing had to be approved, more than the policy lets pass
+ * without. An emergency was let run as a whole.
+ */
+async function isBeyondApproval(
+  tx: Transaction,
+  tenantId: Id<'tenant'>,
+  operationId: Id<'operation'>,
+  { ratePerSecond }: Extract<ControlCommand, { do: 'rate' }>,
+): Promise<boolean> {
+  const operation = await findOperation(tx, tenantId, operationId);
+  if (!operation || hasEnded(operation.state)) return false;
+  const hold = await lastHold(tx, operationId);
+  if (hold?.ended?.for === 'emergency') return false;
+  // Slower and then as fast again is no more than was approved.
+  if (hold?.ended?.for === 'approved') return isFaster(ratePerSecond, operation.options.ratePerSecond);
+  const quota = (await policyInForce(tx, tenantId))?.rules.quotas.ratePerSecond;
+  return quota !== undefined && isFaster(ratePerSecond, quota);
+}
+
+/** Without a limit it is as fast as can be. */
+function isFaster(ratePerSecond: number | null, than: number | undefined): boolean {
+  return (ratePerSecond ?? Number.POSITIVE_INFINITY) > (than ?? Number.POSITIVE_INFINITY);
 }
 
 function changeOf(command: ControlCommand): Parameters<typeof commitControl>[3] {

@@ -15,6 +15,11 @@ const DONE = {
   cancel: 'cancelled',
   halt: 'halted',
   execute: 'executed',
+  hold: 'held',
+  explain: 'explained',
+  approve: 'approved',
+  reject: 'rejected',
+  emergency: 'emergency',
 } as const;
 
 type Subject = Pick<Operation, 'id' | 'tenantId'>;
@@ -24,15 +29,21 @@ const ids = ({ id, tenantId }: Subject) => ({
   tenantId: showId('tenant', tenantId),
 });
 
-/** Says that an operation was accepted, or is being planned. */
-export function logAccepted(log: Log, operation: Operation, by: ActBy): void {
+/** Says that an operation was accepted, or is only planned. */
+export function logAccepted(
+  log: Log,
+  operation: Operation,
+  by: ActBy,
+  { planned }: { planned: boolean },
+): void {
   const { kind, state, surface, interactive, counts } = operation;
-  logAct(log, state === 'planned' ? 'operation.planned' : 'operation.accepted', by, {
+  logAct(log, planned ? 'operation.planned' : 'operation.accepted', by, {
     ...ids(operation),
     kind,
     surface,
     interactive,
     expected: counts.expected,
+    ...(state === 'awaiting_approval' ? { waits: true } : {}),
   });
 }
 

@@ -9,6 +9,7 @@ import { noteAct } from '../store/audit/entries.ts';
 import { hasUnsealedActs } from '../store/audit/sealing.ts';
 import type { Transaction } from '../store/db/queryable.ts';
 import { controlsOf, ITSELF } from '../store/operations/operation-controls.ts';
+import { lastHold } from '../store/policy/holds.ts';
 import {
   type Draft,
   insertSignedReport,
@@ -58,7 +59,7 @@ export async function signClosure(
       })),
       ledger: { lines, merkleRoot: toHex(merkleRoot) },
       version: VERSION,
-      ...present({ audit, plan }),
+      ...present({ audit, plan, hold: await lastHold(tx, operation.id) }),
     }),
     CLOSURE_TYPE,
   );

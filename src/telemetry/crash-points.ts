@@ -5,6 +5,8 @@
 export const CRASH_POINTS = [
   /** The operation is committed, its workflow not started. */
   'accepted',
+  /** What somebody said to an operation that waits is committed, its workflow not told. */
+  'said',
   /** A page of a selection is written, not committed. */
   'selecting',
   /** A page of a selection is committed, what follows not begun. */

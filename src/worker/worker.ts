@@ -7,8 +7,8 @@ import { OUTAGE_RULES, type OutageRules } from '../domain/outages/outage-rules.t
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import { repeat } from '../loops/repeat.ts';
 import { Wake } from '../loops/wake.ts';
-import { freezeWindowsChore } from '../operations/policy/freeze-windows-chore.ts';
 import { outagesChore } from '../operations/outages/outages-chore.ts';
+import { freezeWindowsChore } from '../operations/policy/freeze-windows-chore.ts';
 import { createRecoveryDeps } from '../operations/recovery-client.ts';
 import { watchedControl } from '../operations/send-operation.ts';
 import type { AddressGuard } from '../outbound/address-guard.ts';

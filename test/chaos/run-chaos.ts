@@ -48,7 +48,7 @@ const SIZES = {
 };
 const TIMEOUT_MS = 800;
 /** Crash points of a worker; the others are the API's. */
-const WORKER_POINTS = CRASH_POINTS.filter((point) => point !== 'accepted');
+const WORKER_POINTS = CRASH_POINTS.filter((point) => point !== 'accepted' && point !== 'said');
 
 /**
  * Retries failures over a mixed bag of receivers while workers, the API, Postgres and Temporal are killed at random and at

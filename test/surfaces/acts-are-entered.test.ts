@@ -95,7 +95,7 @@ describe('a call that does something leaves its entries', () => {
       last.action.endsWith('.removed') ? undefined : last.xmin,
     );
     for (const entry of found) {
-      expect(entry.actor).toMatch(/^(key_|signer:mint$)/);
+      expect(entry.actor).toMatch(/^(key_|actor:bob$|signer:mint$)/);
       expect(entry.key_id === null).toBe(entry.actor.startsWith('signer:'));
     }
   });

@@ -140,6 +140,8 @@ const OTHER_IDS = [
   'post /api/v1/retries select.outage',
   'post /api/v1/retries/plans select.outage',
   'get /api/v1/outages endpointIds[]',
+  'put /api/v1/policy freezeWindows[].endpoints[]',
+  'put /api/v1/platform/policy freezeWindows[].endpoints[]',
   `${RESOLVE} select.deliveryIds[]`,
   `${RESOLVE} select.executionIds[]`,
   `${RESOLVE} select.filter.dispatchBatchIds[]`,
@@ -291,12 +293,14 @@ function call(method: string, path: string, body?: object): Promise<RawAnswer> {
     .replace('/api/v1/retries/plans/{id}', `/api/v1/retries/plans/${planId}`)
     .replace('/api/v1/retries/{id}', `/api/v1/retries/${operationId}`);
   const stedi = /^\/(2023-08-01\/)?(executions|polling)/.test(full);
-  const admin = full === `${JH}/retries/events` || full.startsWith('/api/v1/tenants');
+  const ofPolicy = full.startsWith('/api/v1/policy') || full.startsWith('/api/v1/platform');
+  const admin = ofPolicy || full === `${JH}/retries/events` || full.startsWith('/api/v1/tenants');
   const key = admin ? api.adminKey : api.key;
   return ask(api.url, method.toUpperCase(), full, {
     ...(body === undefined ? {} : { body }),
     headers: {
       authorization: stedi ? key : `Bearer ${key}`,
+      ...(ofPolicy ? { 'redrive-tenant': api.tenant.handle } : {}),
       ...(method === 'post' ? { 'idempotency-key': randomUUID() } : {}),
     },
   });

@@ -87,6 +87,12 @@ export const PROBLEMS = {
     advice:
       'A ceiling of the installation, which `detail` names, does not allow this, and nobody can approve it: ask for less, or later.',
   },
+  approver_refused: {
+    status: 403,
+    title: 'Approver refused',
+    advice:
+      'Nobody approves what they have asked for themselves, nor with a credential that the requester made or that names nobody; `detail` says which. Let somebody else approve.',
+  },
   not_found: {
     status: 404,
     title: 'Not found',
@@ -116,6 +122,12 @@ export const PROBLEMS = {
     status: 409,
     title: 'State conflict',
     advice: 'The present state does not allow this; `detail` names it.',
+  },
+  needs_approval: {
+    status: 409,
+    title: 'Needs approval',
+    advice:
+      'The operation was approved as it was planned, and this would make it sharper. Slower, pause and cancel are not held: for more, cancel it, plan what is left (`remainderOf`) with these options, and let that be approved.',
   },
   drift_too_large: {
     status: 409,

@@ -80,11 +80,11 @@ export function nextStep(facts: OperationFacts): NextStep {
   if (facts.frozen) return { do: 'close' };
   const unsent = unsentItems(counts);
   if (control === 'cancel') return unsent > 0 ? { do: 'close' } : afterSending(facts);
-  if (facts.state === 'planned' && !facts.planned && control === 'run') return { do: 'select' };
-  if (facts.state === 'planned' || facts.state === 'awaiting_approval')
-    return { do: 'wait', ms: atLeast(facts.expiresInMs), until: 'expiry' };
-  // A pause holds back unsent items: where there are none, nothing has to wait for a human.
-  if (control === 'pause' && (!facts.selected || unsent > 0))
+  if (facts.state === 'planned')
+    return facts.planned ? { do: 'wait', ms: atLeast(facts.expiresInMs), until: 'expiry' } : { do: 'select' };
+  // A pause, or a policy, holds back unsent items: where there are none, nothing has to wait for a human.
+  const stopped = control === 'pause' || facts.state === 'awaiting_approval';
+  if (stopped && (!facts.selected || unsent > 0))
     return { do: 'wait', ms: atLeast(facts.expiresInMs), until: 'expiry' };
   if (!facts.selected) return { do: 'select' };
   if (unsent === 0) return afterSending(facts);

@@ -52,7 +52,7 @@ export interface RetryRequest {
 }
 
 /** The obstacle that somebody has to remove, or the outcome that has to become known, before it can be sent. */
-export type WaitsFor = 'outcome' | 'pause' | 'halt' | 'canary';
+export type WaitsFor = 'outcome' | 'pause' | 'halt' | 'approval' | 'canary';
 
 /**
  * Why a retry of a delivery can send nothing. Under a request that matches filters a suppressed duplicate becomes an
@@ -122,9 +122,9 @@ function stoppedBy({
   state,
   canaryHeld,
 }: Extract<Holder, { by: 'operation' }>): WaitsFor | undefined {
-  // A halted one is paused, too.
+  // One that was halted, or that a policy holds, is paused, too.
   if (state === 'halted') return 'halt';
-  if (control === 'pause') return 'pause';
+  if (control === 'pause') return state === 'awaiting_approval' || state === 'planned' ? 'approval' : 'pause';
   return canaryHeld ? 'canary' : undefined;
 }
 

@@ -8,6 +8,9 @@ import { concurrencyShare, opensInMs } from './pacing.ts';
  */
 export const WAIT_REASONS = [
   'endpoint_disabled',
+  'approval',
+  'reason',
+  'ticket',
   'halt',
   'pause',
   'canary',
@@ -26,6 +29,8 @@ export const WAIT_REASONS = [
 export interface Wait {
   what: (typeof WAIT_REASONS)[number];
   untilMs?: number;
+  /** Of an operation that waits for approval: how many are still to approve. */
+  missing?: number;
 }
 
 /** Who sends: the live lane is let through where bulk work has to wait. */
@@ -125,11 +130,16 @@ export function anyOf(waits: readonly Wait[][]): Wait[] {
 }
 
 function ownerWaits({ control, state, expiresAtMs, canary }: OwnerFacts, nowMs: number): Wait[] {
-  const stopped =
-    control === 'pause' ? [until(state === 'halted' ? 'halt' : 'pause', expiresAtMs, nowMs)] : [];
+  const stopped = control === 'pause' ? [until(stopOf(state), expiresAtMs, nowMs)] : [];
   if (canary === undefined || canary.state === 'passed') return stopped;
   if (canary.state === 'held') return [...stopped, { what: 'canary' }];
   return canary.room > 0 ? stopped : [...stopped, until('canary', canary.judgedAtMs, nowMs)];
+}
+
+/** Why an operation that is stopped is: its owner has paused it, it was halted, or a policy holds it. */
+export function stopOf(state: OperationState): 'halt' | 'approval' | 'pause' {
+  if (state === 'halted') return 'halt';
+  return state === 'awaiting_approval' || state === 'planned' ? 'approval' : 'pause';
 }
 
 /** An open circuit and a Retry-After share one floor; the other facts tell them apart. */

@@ -146,7 +146,7 @@ async function follow(
 ): Promise<void> {
   if (change) logOutage(deps.log, change);
   if (tried) deps.pokeLiveLane();
-  if (planned) await beginAccepted(deps, planned, BY_ITSELF);
+  if (planned) await beginAccepted(deps, planned, BY_ITSELF, { planned: true });
   for (const operation of cancelled ?? []) await deps.nudgeOperation(operation);
   if (!execute) return;
   const { tenantId, operationId, planHash } = execute;

@@ -2,16 +2,18 @@ import type { ActBy } from '../../domain/audit/audit-action.ts';
 import type { Operation } from '../../domain/operations/operation.ts';
 import type { OperationState } from '../../domain/operations/operation-state.ts';
 import { driftsTooFar, type Plan, type PlanDrift } from '../../domain/operations/plan.ts';
+import { goesOn } from '../../domain/policy/judgement.ts';
 import type { QuotaExceeded } from '../../domain/policy/quotas.ts';
 import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { noteAct } from '../../store/audit/entries.ts';
 import { withTransaction } from '../../store/db/pool.ts';
 import { noteControl } from '../../store/operations/operation-controls.ts';
-import { acceptPlanned } from '../../store/operations/operation-states.ts';
+import { acceptPlanned, holdExecution } from '../../store/operations/operation-states.ts';
 import { findOperation } from '../../store/operations/operations.ts';
 import { findPlan, lockPlan, noteExecution, noteRefusedDrift } from '../../store/plans/plans.ts';
 import { logControl } from '../operation-log.ts';
+import { holdPlanned, judgePlan } from '../policy/judge-operation.ts';
 import { beyondLimits } from '../policy/within-limits.ts';
 import type { RecoveryDeps } from '../recovery-deps.ts';
 import { announceDrift, measureDrift } from './measure-drift.ts';
@@ -39,7 +41,8 @@ const MEASURED_AT_ONCE = 20_000;
 const ADDED_WITHIN_MS = 1_000;
 
 /**
- * Executes a plan by the hash of what it showed: nothing but that becomes an item. It is committed first, and works while
+ * Executes a plan by the hash of what it showed: nothing but that becomes an item, and, where a policy says so, not before
+ * others have approved it. It is committed first, and works while
  * Temporal is away. A second execution of the same plan is the first one.
  */
 export async function executePlan(
@@ -68,12 +71,16 @@ export async function executePlan(
   const accepted = await withTransaction(pool, async (tx) => {
     await lockPlan(tx, tenantId, operationId);
     const plan = await findPlan(tx, tenantId, operationId);
-    if (!plan?.planned || plan.executed) return false;
-    const beyond = await beyondLimits(tx, before, plan.items);
+    const planned = await findOperation(tx, tenantId, operationId);
+    if (!plan?.planned || plan.executed || !planned) return false;
+    const beyond = await beyondLimits(tx, planned, plan.items);
     if (beyond.length > 0) return beyond;
-    if (!(await acceptPlanned(tx, operationId))) return false;
-    await noteExecution(tx, operationId, { by: by.actor, maxDriftPercent });
+    if (!(await holdExecution(tx, operationId))) return false;
+    await noteExecution(tx, operationId, { by, maxDriftPercent });
     await noteControl(tx, operationId, { did: 'execute', actor: by.actor });
+    const judged = await judgePlan(tx, planned, plan, { charges: true });
+    if (!judged || goesOn(judged)) await acceptPlanned(tx, operationId);
+    else await holdPlanned(tx, planned, plan, judged);
     await noteAct(tx, {
       tenantId,
       by,

@@ -11,6 +11,7 @@ import { loadOperation } from '../../store/operations/operations.ts';
 import { countAdded, countGone, movedEndpoints } from '../../store/plans/plan-drift.ts';
 import { pagesFrom } from '../../store/plans/plan-pages.ts';
 import { loadPlan, lockPlan, takeBackExecution, writeDrift } from '../../store/plans/plans.ts';
+import { voidHold } from '../../store/policy/holds.ts';
 
 const PAGES_AT_ONCE = 5;
 const ADDED_WITHIN_MS = 5_000;
@@ -56,7 +57,7 @@ export function sumOf(one: PlanDrift['gone'], other: PlanDrift['gone']): PlanDri
 
 /**
  * Measures the drift of an executed plan before the first of its items is made. Where it is too large, the execution is
- * taken back and the plan waits again. False where nothing may be selected now.
+ * taken back, with the approvals that it had, and the plan waits again. False where nothing may be selected now.
  */
 export async function mayBeFrozen(
   pool: Pool,
@@ -79,6 +80,7 @@ export async function mayBeFrozen(
       if (await planAgain(tx, operationId)) {
         await takeBackExecution(tx, operationId, drift);
         await announceDrift(tx, operation, plan, drift);
+        await voidHold(tx, operationId);
       }
       return false;
     }

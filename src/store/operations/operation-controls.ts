@@ -4,8 +4,23 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { onlyRow } from '../db/only-row.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 
-/** Acts on an operation: by its owner, or by Redrive itself, which halts and lets pauses expire. */
-export const CONTROL_ACTS = ['pause', 'resume', 'rate', 'cancel', 'halt', 'execute'] as const;
+/**
+ * Acts on an operation: by its owner and those who approve it, or by Redrive itself, which halts, holds by a policy, and
+ * lets pauses expire.
+ */
+export const CONTROL_ACTS = [
+  'pause',
+  'resume',
+  'rate',
+  'cancel',
+  'halt',
+  'execute',
+  'hold',
+  'explain',
+  'approve',
+  'reject',
+  'emergency',
+] as const;
 
 /** One act of steering an operation, with who did it. */
 export interface OperationControl {

@@ -2,12 +2,14 @@ import type { EndpointState } from '../../domain/endpoints/endpoint-state.ts';
 import type { Operation } from '../../domain/operations/operation.ts';
 import type { Control, OperationState } from '../../domain/operations/operation-state.ts';
 import { CANARY_WAITS_MS } from '../../domain/operations/watch.ts';
+import { approvals, HOLD_EXPIRES_MS, type Hold } from '../../domain/policy/hold.ts';
 import { present } from '../../domain/present.ts';
 import {
   anyOf,
   type EndpointFacts,
   endpointWaits,
   type OwnerFacts,
+  stopOf,
   type Wait,
   type WaitFacts,
   waitingFor,
@@ -15,6 +17,7 @@ import {
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
 import { clockRunsOut, heldUntil } from '../policy/held-by-windows.ts';
+import { lastHolds } from '../policy/holds.ts';
 import { waitsUntil } from '../sending/disabled-endpoints.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
@@ -161,22 +164,46 @@ async function waitsOfOperations(
   return new Map([...found].map(([id, waits]) => [id, anyOf(waits)]));
 }
 
-/** Operations with their reasons for waiting; the pause or halt of one is shown also where nothing is unsent. */
+/**
+ * Operations with their reasons for waiting; what stops one as a whole is shown also where nothing is unsent, and of one
+ * that a policy holds each thing that is still lacking.
+ */
 export async function withWaits(db: Queryable, operations: readonly Operation[]): Promise<Operation[]> {
   const open = operations.filter(({ closedAt }) => closedAt === undefined);
   const waits = await waitsOfOperations(
     db,
     open.map(({ id }) => id),
   );
-  return operations.map((operation) => ({
-    ...operation,
-    waitingFor: anyOf([stopOf(operation), waits.get(operation.id) ?? []]),
-  }));
+  const holds = await lastHolds(
+    db,
+    open.filter(({ state }) => state === 'awaiting_approval').map(({ id }) => id),
+  );
+  return operations.map((operation) => {
+    const { id } = operation;
+    const ofItems = waits.get(id) ?? [];
+    const hold = holds.get(id);
+    return {
+      ...operation,
+      waitingFor:
+        hold && !hold.ended
+          ? [...holdWaits(hold), ...anyOf([ofItems]).filter(({ what }) => what !== 'approval')]
+          : anyOf([stopsOf(operation), ofItems]),
+    };
+  });
 }
 
-function stopOf({ closedAt, control, state }: Operation): Wait[] {
-  if (closedAt !== undefined || control !== 'pause') return [];
-  return [{ what: state === 'halted' ? 'halt' : 'pause' }];
+function stopsOf({ closedAt, control, state }: Operation): Wait[] {
+  if (closedAt !== undefined || control !== 'pause' || state === 'planned') return [];
+  return [{ what: stopOf(state) }];
+}
+
+function holdWaits(hold: Hold): Wait[] {
+  const untilMs = hold.openedAt.getTime() + HOLD_EXPIRES_MS;
+  const missing = hold.approvers - approvals(hold);
+  return [
+    ...(missing > 0 ? [{ what: 'approval' as const, untilMs, missing }] : []),
+    ...hold.missing.map((what) => ({ what, untilMs })),
+  ];
 }
 
 /** How many deliveries are to be sent to an endpoint and are not on the wire; counted up to `limit`. */

@@ -153,3 +153,19 @@ export async function excludeUnmatched(
     [operationId, ids],
   );
 }
+
+/** The deliveries of these events that are in the ledger of an operation, as items or as exclusions. */
+export async function ledgerOfEvents(
+  db: Queryable,
+  operationId: Id<'operation'>,
+  eventIds: readonly Id<'event'>[],
+): Promise<Id<'delivery'>[]> {
+  const { rows } = await db.query<{ id: Id<'delivery'> }>(
+    `select d.id from deliveries d where d.event_id = any($2::uuid[])
+       and ($1 = any (array(select x.operation_id from executions x where x.delivery_id = d.id))
+         or (select x.delivery_id from exclusions x where x.operation_id = $1 and x.delivery_id = d.id) is not null)
+     order by d.id`,
+    [operationId, eventIds],
+  );
+  return rows.map((row) => row.id);
+}

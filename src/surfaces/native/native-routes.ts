@@ -15,7 +15,10 @@ import { takeNames } from './names.ts';
 import { outageRoutes } from './outages/outages.ts';
 import { planItemRoutes } from './plans/plan-items.ts';
 import { planRoutes } from './plans/plans.ts';
+import { meRoutes } from './policy/me.ts';
 import { platformLimitRoutes } from './policy/platform-limits.ts';
+import { policyRoutes } from './policy/policies.ts';
+import { verdictRoutes } from './policy/verdicts.ts';
 import { ledgerProofRoutes } from './proof/ledger-proofs.ts';
 import { signingKeyRoutes } from './proof/signing-keys.ts';
 import { ProgressRate } from './retries/progress-rate.ts';
@@ -43,6 +46,8 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...acting(platformLimitRoutes(deps)),
     ...acting(keyRoutes(deps)),
     ...acting(jwtIssuerRoutes(deps)),
+    ...meRoutes(deps),
+    ...acting(policyRoutes(deps)),
     ...takeNames(deps.pool, 'endpoint', acting(endpointRoutes(deps))),
     ...takeNames(deps.pool, 'event', acting(eventRoutes(deps))),
     ...resolutionRoutes(deps),
@@ -54,6 +59,7 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...planItemRoutes(deps),
     ...retryRoutes(deps, rate),
     ...retryControlRoutes(deps, rate),
+    ...verdictRoutes(deps, rate),
     ...retryItemRoutes(deps, inTurn),
     ...retryProgressRoutes(deps, rate),
     ...retryReportRoutes(deps),

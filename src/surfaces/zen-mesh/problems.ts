@@ -56,6 +56,8 @@ const KIND_OF: Record<ProblemCode, Kind> = {
   method_not_allowed: 'not-found',
   handle_taken: 'conflict',
   state_conflict: 'conflict',
+  approver_refused: 'insufficient-scope',
+  needs_approval: 'conflict',
   drift_too_large: 'conflict',
   pruned: 'conflict',
   plan_changed: 'conflict',

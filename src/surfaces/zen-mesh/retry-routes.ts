@@ -83,7 +83,7 @@ export function retryRoutes(deps: ApiDeps): Route[] {
             oldest = first.id;
             return undefined;
           },
-          render: ({ items = [] }) => eventAnswer(items, oldest),
+          render: ({ items = [], operation }) => eventAnswer(items, oldest, operation),
         });
         if (result.ok) return { status: 202, json: result.body };
         if (result.code === 'quota_exceeded') return quotaExceeded(result.beyond);
@@ -118,7 +118,7 @@ export function retryRoutes(deps: ApiDeps): Route[] {
           ...idempotencyOf(tenant, key, { route: 'batch', of: [...ids, ...named.unread].sort() }),
           before: async () =>
             named.unread.length > 0 ? unknownDeliveries(body.delivery_ids, []) : undefined,
-          render: ({ items = [] }) => batchAnswer(named.spelled, items),
+          render: ({ items = [], operation }) => batchAnswer(named.spelled, items, operation),
         });
         if (result.ok) return { status: 202, json: result.body };
         if (result.code === 'refused') return result.refusal;

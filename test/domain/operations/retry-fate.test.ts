@@ -105,6 +105,7 @@ describe('a retry of a delivery', () => {
       [operation({ control: 'pause', state: 'paused' }), 'pause'],
       [operation({ control: 'pause' }), 'pause'],
       [operation({ control: 'pause', state: 'halted' }), 'halt'],
+      [operation({ control: 'pause', state: 'awaiting_approval' }), 'approval'],
       [operation({ canaryHeld: true }), 'canary'],
     ] as const) {
       expect(retryFate(heldBy(stopped), plain)).toEqual({ fate: 'waits', for: word });

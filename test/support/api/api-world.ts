@@ -36,6 +36,18 @@ export function pathFor({ path }: Pick<Route, 'path'>, things: TenantThings): st
   return path.replace('{id}', idFor(path, things)).replace('{deliveryId}', things.delivery.deliveryId);
 }
 
+/** The key of whoever may call a route of this tenant's, and the headers that it takes with that. */
+export function credentialsFor(
+  { access }: Pick<Route, 'access'>,
+  api: Pick<TestApi, 'adminKey'>,
+  things: TenantThings,
+): { key: string; headers: Record<string, string> } {
+  if (access.of === 'installation') return { key: api.adminKey, headers: {} };
+  return access.of === 'tenant' && access.scope === 'admin'
+    ? { key: api.adminKey, headers: { 'redrive-tenant': things.handle } }
+    : { key: things.key, headers: {} };
+}
+
 /** A body that the route takes, or undefined where it takes none. */
 export function bodyFor(
   { method, path }: Pick<Route, 'method' | 'path'>,
@@ -107,6 +119,17 @@ export function bodyFor(
       return { ratePerSecond: 5 };
     case 'post /api/v1/outages/{id}/dismiss':
       return { reason: 'a test' };
+    case 'put /api/v1/policy':
+    case 'put /api/v1/platform/policy':
+      return { approveWhen: [], approvers: { count: 2 } };
+    case 'post /api/v1/retries/{id}/approve':
+      return { planHash: 'f'.repeat(64), comment: 'a test' };
+    case 'post /api/v1/retries/{id}/reject':
+      return { comment: 'a test' };
+    case 'post /api/v1/retries/{id}/emergency':
+      return { reason: 'a test' };
+    case 'post /api/v1/retries/{id}/explain':
+      return { reason: 'a test', ticket: 'OPS-1' };
     default:
       return undefined;
   }
@@ -146,6 +169,9 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
     'platform_limits',
     'outages',
     'outage_operations',
+    'tenant_policies',
+    'operation_holds',
+    'operation_verdicts',
     'resolutions',
     'resolved_executions',
     'signing_keys',

@@ -32,6 +32,11 @@ export const STARTS_NOTHING = [
   '/api/v1/access-rules',
   '/api/v1/outages/{id}/dismiss',
   '/api/v1/endpoints',
+  // What they are said to waits for them; there is no policy here.
+  '/api/v1/retries/{id}/approve',
+  '/api/v1/retries/{id}/reject',
+  '/api/v1/retries/{id}/emergency',
+  '/api/v1/retries/{id}/explain',
   `${JACK_HENRY}/{institutionId}/subscriptions`,
   `${JACK_HENRY}/{institutionId}/events/{subscriptionId}/search`,
   `${FLOWRELAY}/receipts/{id}/diagnostics/preview`,

@@ -9,15 +9,17 @@ import { type Plan, planIdentity } from '../../../domain/operations/plan.ts';
 import { hasScope } from '../../../domain/tenancy/scope.ts';
 import { type Id, readId } from '../../../domain/tenancy/typed-id.ts';
 import { type ExecuteResult, executePlan } from '../../../operations/plans/execute-plan.ts';
+import { judgePlan } from '../../../operations/policy/judge-operation.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
 import { planEndpoints } from '../../../store/plans/plan-endpoints.ts';
 import { endpointVersionsOf } from '../../../store/plans/plan-pages.ts';
 import { findPlan } from '../../../store/plans/plans.ts';
+import { lastHold } from '../../../store/policy/holds.ts';
 import { countParameter } from '../page.ts';
 import { RetryRequest } from '../retries/retry-request.ts';
 import { acceptPlan, PLAN_PROBLEMS } from './accept-plan.ts';
 import { PLAN_ENDPOINTS, planEndpointsView } from './plan-endpoints-view.ts';
-import { driftView, PlanSummary, planSummary } from './plan-view.ts';
+import { driftView, type PlanPolicy, PlanSummary, planSummary } from './plan-view.ts';
 
 const PATH = '/api/v1/retries/plans';
 const MAX_ENDPOINTS = 100;
@@ -126,17 +128,19 @@ export function planRoutes(deps: ApiDeps): Route[] {
         const found = await planned(tenant.id, id, wait * 1_000);
         if (!found) return problem('not_found');
         const { operation, plan } = found;
+        const policy = await policyOf(operation, plan);
         const endpoints = await planEndpoints(pool, id, MAX_ENDPOINTS);
         return {
           status: 200,
           body: {
-            ...planSummary(operation, plan),
+            ...planSummary(operation, plan, policy),
             identity: plan.planned ? await identityOf(operation, plan) : null,
             ...planEndpointsView(endpoints, {
               sealer,
               operation,
               endpointCount: plan.endpointCount,
               mayRead: hasScope(caller.scopes, 'read:endpoints'),
+              awaitsApproval: policy.awaitsApproval,
             }),
           },
         };
@@ -148,7 +152,7 @@ export function planRoutes(deps: ApiDeps): Route[] {
       path: `${PATH}/{id}/execute`,
       summary: 'Execute a plan',
       description:
-        'Each of its deliveries becomes an item of its operation or is left out with the reason; nothing else is sent. Another execution of the same plan answers as the first.',
+        'Each of its deliveries becomes an item of its operation or is left out with the reason; nothing else is sent. Where a policy asks for words or approval, it waits for these first (`awaiting_approval`). Another execution of the same plan answers as the first.',
       request: { params: planParams, body: Execution },
       responses: { 202: { description: 'It goes on as its operation.', schema: PlanSummary } },
       problems: ['quota_exceeded', 'state_conflict', 'plan_changed', 'drift_too_large'],
@@ -162,7 +166,10 @@ export function planRoutes(deps: ApiDeps): Route[] {
           caller,
         );
         return result.ok
-          ? { status: 202, body: planSummary(result.operation, result.plan) }
+          ? {
+              status: 202,
+              body: planSummary(result.operation, result.plan, await policyOf(result.operation, result.plan)),
+            }
           : refusalOf(result);
       },
     }),
@@ -183,6 +190,17 @@ export function planRoutes(deps: ApiDeps): Route[] {
       if (isMade || performance.now() >= untilMs || deps.shutdown.aborted) return { operation, plan };
       await delay(POLL_MS);
     }
+  }
+
+  /** Whether it would have to be approved, were it executed now; or waits for that, or did. */
+  async function policyOf(operation: Operation, plan: Plan): Promise<PlanPolicy> {
+    const hold = await lastHold(pool, operation.id);
+    const waits = hold && !hold.ended && hold.approvers > 0;
+    const judged =
+      operation.state === 'planned' && plan.planned
+        ? await judgePlan(pool, operation, plan, { charges: false })
+        : undefined;
+    return { awaitsApproval: waits || (judged?.approvers ?? 0) > 0, ...(hold ? { hold } : {}) };
   }
 
   async function identityOf(operation: Operation, { planned, ...plan }: Plan) {

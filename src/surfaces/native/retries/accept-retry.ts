@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
+import { refusedScope } from '../../../api/authentication/authentication.ts';
+import type { Caller } from '../../../api/authentication/caller.ts';
 import { isProblem, type Problem, problem } from '../../../api/problems/problem.ts';
 import { quotaExceeded } from '../../../api/problems/quota-exceeded.ts';
 import {
@@ -9,7 +11,7 @@ import {
   requestFingerprint,
 } from '../../../api/requests/idempotency.ts';
 import type { Call } from '../../../api/route.ts';
-import type { PlanOrigin } from '../../../domain/operations/plan.ts';
+import type { AskedPlan } from '../../../domain/operations/plan.ts';
 import { type AcceptRequest, acceptOperation } from '../../../operations/accept-operation.ts';
 import { outageSelection } from '../../../store/outages/outages.ts';
 import { type UnknownInFilter, unknownInFilter } from '../../../store/selection/known-ids.ts';
@@ -30,7 +32,7 @@ const SURFACE = 'native';
 export type RetryCall = Pick<Call, 'rawBody' | 'rawParams' | 'header'> & {
   body: Omit<z.output<typeof RetryRequest>, 'dryRun'>;
   tenant: AcceptRequest['tenant'];
-  caller: AcceptRequest['caller'];
+  caller: Caller;
 };
 
 /** The answer to a retry that was accepted; `path` is that of the route, to which an idempotency key belongs. */
@@ -41,9 +43,23 @@ export async function acceptRetry(
     path = '/api/v1/retries',
     plan,
     render,
-  }: { path?: string; plan?: PlanOrigin; render: AcceptRequest['render'] },
+  }: { path?: string; plan?: AskedPlan; render: AcceptRequest['render'] },
 ): Promise<{ json: string; headers: Record<string, string> } | Problem> {
   const { pool } = deps;
+  if (body.emergency) {
+    if (plan !== undefined)
+      return problem('invalid_request', {
+        errors: [
+          {
+            pointer: '#/emergency',
+            code: 'not_allowed',
+            message: 'A plan sends nothing: once it waits for approval, `POST …/emergency` lets it run.',
+          },
+        ],
+      });
+    const refused = refusedScope(caller, 'approve:emergency');
+    if (refused) return refused;
+  }
   const key = readIdempotencyKey(header('idempotency-key'));
   if (typeof key === 'object') return key;
   // A plan sends nothing: two of them do no harm.
@@ -71,6 +87,7 @@ export async function acceptRetry(
       return unknown.length === 0 ? undefined : unknown;
     },
     ...(plan === undefined ? {} : { plan }),
+    ...(body.emergency ? { emergency: true } : {}),
     ...(body.reason === undefined ? {} : { reason: body.reason }),
     ...(body.ticket === undefined ? {} : { ticket: body.ticket }),
     ...(key === undefined

@@ -202,6 +202,11 @@ export const RetryRequest = z
       'endpoint was down from 02:00 to 05:00',
     ).optional(),
     ticket: textField(255, 'Where this is tracked.', 'OPS-42').optional(),
+    emergency: z.boolean().optional().meta({
+      description:
+        'It does not wait for approval, whatever the policy says: needs the scope `approve:emergency` and a `reason`, and stays on the report.',
+      example: false,
+    }),
     dryRun: z.boolean().optional().meta({
       description: 'Nothing is sent: it becomes a plan that can be executed for 15 minutes.',
       example: false,
@@ -227,6 +232,11 @@ export const RetryRequest = z
         ['options', 'takeOverScheduled'],
         'A new delivery takes nothing over: leave this out, or `newIdentity`.',
       );
+  })
+  .refine(({ emergency, reason }) => emergency !== true || reason !== undefined, {
+    path: ['reason'],
+    message: 'An emergency needs a reason.',
+    params: { code: 'required' },
   })
   .meta({ id: 'RetryRequest' });
 
