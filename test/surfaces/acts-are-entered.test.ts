@@ -39,6 +39,7 @@ const TABLES: Partial<Record<IdKind, string>> = {
   receiptReplay: 'receipt_replays',
   diagnostics: 'receipt_diagnostics',
   signingKey: 'signing_keys',
+  outage: 'outages',
 };
 
 /** The transaction that wrote a row last; undefined where there is no such row. */

@@ -259,6 +259,9 @@ async function furnish(): Promise<void> {
   await api.newTenant();
   for (const n of [1, 2]) {
     await made('/api/v1/endpoints', { url: 'https://hooks.example/other', eventTypes: ['other'] });
+    const handle = `down-${n}`;
+    await made('/api/v1/endpoints', { handle, url: 'https://hooks.example/other', eventTypes: ['other'] });
+    await made(`/api/v1/endpoints/${handle}/disable`, {});
     await made('/api/v1/keys', { name: `key ${n}`, scopes: ['read:deliveries'] });
     await made('/api/v1/jwt-issuers', {
       name: 'idp',

@@ -1,14 +1,14 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { OutageRules } from '../../src/domain/outages/outage-rules.ts';
-import { uuidIn } from '../support/api/retries.ts';
-import type { ChildScript } from '../support/child-script.ts';
-import type { Scene } from '../support/engine/recovery-scene.ts';
-import type { TestEngine } from '../support/engine/test-engine.ts';
-import { useEngine, useScenes } from '../support/engine/use-engine.ts';
-import { startWorkerProcess } from '../support/engine/worker-process.ts';
-import { eventually } from '../support/eventually.ts';
-import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
-import { ok, status } from '../support/receivers/receiver-behaviour.ts';
+import type { OutageRules } from '../../../src/domain/outages/outage-rules.ts';
+import { uuidIn } from '../../support/api/retries.ts';
+import type { ChildScript } from '../../support/child-script.ts';
+import type { Scene } from '../../support/engine/recovery-scene.ts';
+import type { TestEngine } from '../../support/engine/test-engine.ts';
+import { useEngine, useScenes } from '../../support/engine/use-engine.ts';
+import { startWorkerProcess } from '../../support/engine/worker-process.ts';
+import { eventually } from '../../support/eventually.ts';
+import { type Receiver, startReceiver } from '../../support/receivers/receiver.ts';
+import { ok, status } from '../../support/receivers/receiver-behaviour.ts';
 
 /** An endpoint is down, events come, its attempts are used up, and it is back: what it missed comes by one outage. */
 
