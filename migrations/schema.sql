@@ -232,7 +232,8 @@ AS $function$
       extract(epoch from x.give_up_at - b.began_at)::float8 * 1000 - coalesce(x.put_off_ms, 0))
     from operations o cross join lateral (select greatest(x.created_at, o.not_before) as began_at) b
     where o.id = x.operation_id and not o.single and o.report is null
-      and exists (select from freeze_spans s where s.tenant_id = x.tenant_id)
+      and (select s.from_at from freeze_spans s where s.tenant_id = x.tenant_id
+        order by s.endpoint_id, s.from_at limit 1) is not null
   ), x.give_up_at)
 $function$;
 
