@@ -1,17 +1,13 @@
 import type { ActBy } from '../domain/audit/audit-action.ts';
 import type { EndpointState } from '../domain/endpoints/endpoint-state.ts';
 import { OUTAGE_RULES } from '../domain/outages/outage-rules.ts';
+import type { OutageChange } from '../domain/outages/outage-state.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import { noteAct } from '../store/audit/entries.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { beginCanariesAgain } from '../store/operations/canaries.ts';
 import { ITSELF } from '../store/operations/operation-controls.ts';
-import {
-  forgetRecovery,
-  noteEnabled,
-  type OutageChange,
-  openOutage,
-} from '../store/outages/outage-states.ts';
+import { forgetRecovery, noteEnabled, openOutage } from '../store/outages/outage-states.ts';
 import {
   handBackWaiting,
   itemsWaitingAt,

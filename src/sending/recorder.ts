@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { isGood, NOTHING_TOLD, type ToldAttempts, withAttempt } from '../domain/outages/attempts-told.ts';
 import type { OutageRules } from '../domain/outages/outage-rules.ts';
-import type { OutageCause } from '../domain/outages/outage-state.ts';
+import type { OutageCause, OutageChange } from '../domain/outages/outage-state.ts';
 import { type HealthSigns, signOf } from '../domain/sending/endpoint-health.ts';
 import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { isOutage } from '../store/db/outage.ts';
@@ -10,7 +10,7 @@ import { isConnectionLost, withTransaction } from '../store/db/pool.ts';
 import type { Transaction } from '../store/db/queryable.ts';
 import { ITSELF } from '../store/operations/operation-controls.ts';
 import { addPulses } from '../store/operations/operation-watch.ts';
-import { type OutageChange, openOutage } from '../store/outages/outage-states.ts';
+import { openOutage } from '../store/outages/outage-states.ts';
 import { tellAttempts } from '../store/outages/told-attempts.ts';
 import { type CircuitChange, reactToSigns } from '../store/sending/endpoint-health.ts';
 import { dueNext } from '../store/sending/ordering.ts';

@@ -1,3 +1,5 @@
+import type { Id } from '../tenancy/typed-id.ts';
+
 /** Why an outage was opened. */
 export const OUTAGE_CAUSES = ['circuit_open', 'gone', 'disabled', 'not_delivered'] as const;
 
@@ -33,3 +35,15 @@ export const ON_RECOVERED = ['none', 'propose', 'run'] as const;
 
 /** One of {@link ON_RECOVERED}. */
 export type OnRecovered = (typeof ON_RECOVERED)[number];
+
+/** A change of an outage, as it is told and logged. */
+export interface OutageChange {
+  outageId: Id<'outage'>;
+  tenantId: Id<'tenant'>;
+  endpointId: Id<'endpoint'>;
+  cause: OutageCause;
+  now: OutageState;
+  /** How often it was opened, and since when it is. */
+  openings: number;
+  beganAt: Date;
+}

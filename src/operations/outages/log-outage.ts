@@ -1,5 +1,5 @@
+import type { OutageChange } from '../../domain/outages/outage-state.ts';
 import { showId } from '../../domain/tenancy/typed-id.ts';
-import type { OutageChange } from '../../store/outages/outage-states.ts';
 import type { Log } from '../../telemetry/log.ts';
 
 const SAYS = {

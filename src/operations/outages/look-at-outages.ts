@@ -1,11 +1,12 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import { nextOfOpen, nextOfRecovered, runsAtOnce } from '../../domain/outages/outage-look.ts';
 import type { OutageRules } from '../../domain/outages/outage-rules.ts';
-import type { OnRecovered, OutageEnd } from '../../domain/outages/outage-state.ts';
+import type { OnRecovered, OutageChange, OutageEnd } from '../../domain/outages/outage-state.ts';
 import { present } from '../../domain/present.ts';
-import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { alias, type Id, showId } from '../../domain/tenancy/typed-id.ts';
 import { withTransaction } from '../../store/db/pool.ts';
 import type { Transaction } from '../../store/db/queryable.ts';
+import { announceOutage } from '../../store/outages/announce-outage.ts';
 import {
   lookInWindow,
   notePlannedAgain,
@@ -14,7 +15,7 @@ import {
   takeLooks,
 } from '../../store/outages/outage-looks.ts';
 import { newestMadePlan } from '../../store/outages/outage-operations.ts';
-import { endOutage, holdPace, type OutageChange, recoverOutage } from '../../store/outages/outage-states.ts';
+import { endOutage, holdPace, recoverOutage } from '../../store/outages/outage-states.ts';
 import { loadOutage, type Outage } from '../../store/outages/outages.ts';
 import { queueTrial } from '../../store/outages/trials.ts';
 import { beginAccepted } from '../accept-operation.ts';
@@ -95,8 +96,15 @@ async function recover(
   // With its window, which ends now.
   const outage = change && (await loadOutage(tx, before.id));
   if (!change || !outage) return {};
-  if (onRecovered === 'none' || !toSend) return { change };
-  return { change, ...(await planWindow(tx, outage, rules, { runs: runs(outage, onRecovered, rules) })) };
+  const asked = onRecovered !== 'none' && toSend;
+  const made = asked
+    ? await planWindow(tx, outage, rules, { runs: runs(outage, onRecovered, rules) })
+    : undefined;
+  await announceOutage(tx, change, 'outage.recovered', {
+    to: outage.window.to.toISOString(),
+    ...(made?.planned ? { plan: showId('plan', alias('plan', made.planned.id)) } : {}),
+  });
+  return { change, ...made };
 }
 
 /**

@@ -7,6 +7,7 @@ import { HOLD_EXPIRES_MS, type Hold, releasedBy } from '../../domain/policy/hold
 import { missingWords } from '../../domain/policy/judgement.ts';
 import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { announce } from '../../store/announcements/announce.ts';
 import { noteAct } from '../../store/audit/entries.ts';
 import { withTransaction } from '../../store/db/pool.ts';
 import type { Transaction } from '../../store/db/queryable.ts';
@@ -44,6 +45,8 @@ type Done = {
   action: Extract<AuditAction, `operation.${string}`>;
   detail: AuditDetail;
   words: AuditWords;
+  /** Where it settled whether the operation runs. */
+  tells?: { type: 'operation.approved' | 'operation.rejected' };
 };
 
 /** The same actor has said the same before: that counts once, and is no second act. */
@@ -94,7 +97,14 @@ async function sayIn(
   await noteControl(tx, operationId, { did: done.act, actor: by.actor });
   const { action, detail, words } = done;
   await noteAct(tx, { tenantId, by, action, target: operationId, detail, words });
-  // The one place where what was said is committed: an event of it belongs here.
+  if (done.tells)
+    await announce(tx, {
+      ...done.tells,
+      tenantId,
+      operationId,
+      once: hold.number,
+      data: { planHash: hold.planHash, because: hold.because },
+    });
   return done;
 }
 
@@ -149,12 +159,12 @@ async function approve(
   const { actor, keyId } = by;
   const counts = await insertVerdict(tx, hold, { verdict: 'approve', actor, ...present({ keyId, comment }) });
   if (!counts) return { again: true };
-  await releaseWhereDone(tx, hold.operationId);
   return {
     act: 'approve',
     action: 'operation.approved',
     detail: { planHash, policy: hold.policyDigest },
     words: present({ reason: comment }),
+    ...(await releaseWhereDone(tx, hold.operationId)),
   };
 }
 
@@ -172,17 +182,18 @@ async function reject(
     action: 'operation.rejected',
     detail: { planHash: hold.planHash, policy: hold.policyDigest, code: 'rejected' },
     words: { reason: comment },
+    tells: { type: 'operation.rejected' },
   };
 }
 
 /** Whoever may do so lets it run without approval; words that were missing are given with that. */
 async function emergency(
   tx: Transaction,
-  { hold, by }: Saying,
+  { tenantId, hold, by }: Saying,
   { reason }: Extract<VerdictCommand, { do: 'emergency' }>,
 ): Promise<Done | Refused> {
   if (hold.missing.includes('reason')) await giveWords(tx, hold.operationId, { reason });
-  await passHold(tx, hold, by, reason);
+  await passHold(tx, tenantId, hold, by, reason);
   return {
     act: 'emergency',
     action: 'operation.emergency',
@@ -217,16 +228,22 @@ async function explain(
       : hold.missing.filter((each) => words[each] === undefined);
   if (words.ticket !== undefined && missing.includes('ticket')) return { ok: false, code: 'ticket_form' };
   await noteGiven(tx, hold, missing);
-  await releaseWhereDone(tx, operationId);
-  return { act: 'explain', action: 'operation.explained', detail: { planHash: hold.planHash }, words };
+  return {
+    act: 'explain',
+    action: 'operation.explained',
+    detail: { planHash: hold.planHash },
+    words,
+    ...(await releaseWhereDone(tx, operationId)),
+  };
 }
 
-/** Accepts an operation whose hold has all that it asked for. */
-async function releaseWhereDone(tx: Transaction, operationId: Id<'operation'>): Promise<void> {
+/** Accepts an operation whose hold has all that it asked for, which is told where it asked for approval. */
+async function releaseWhereDone(tx: Transaction, operationId: Id<'operation'>): Promise<Pick<Done, 'tells'>> {
   const hold = await lastHold(tx, operationId);
   const released = hold && releasedBy(hold);
-  if (!hold || !released) return;
+  if (!hold || !released) return {};
   await freeItems(tx, hold, HOLD_EXPIRES_MS);
   await endHold(tx, operationId, released);
   await acceptJudged(tx, operationId);
+  return released === 'approved' ? { tells: { type: 'operation.approved' } } : {};
 }

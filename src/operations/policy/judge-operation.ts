@@ -6,6 +6,7 @@ import { goesOn, type Judgement, judge } from '../../domain/policy/judgement.ts'
 import type { PolicyInForce, Quota } from '../../domain/policy/policy.ts';
 import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { announce } from '../../store/announcements/announce.ts';
 import type { Queryable, Transaction } from '../../store/db/queryable.ts';
 import { ITSELF, noteControl } from '../../store/operations/operation-controls.ts';
 import { acceptJudged, awaitApproval } from '../../store/operations/operation-states.ts';
@@ -45,7 +46,8 @@ export async function judgeStarted(tx: Transaction, operationId: Id<'operation'>
   if (!plan.emergency) return;
   const hold = await lastHold(tx, operationId);
   const [requester] = await requestersOf(tx, operationId);
-  if (!hold || !requester || !(await passHold(tx, hold, requester, operation.reason))) return;
+  if (!hold || !requester || !(await passHold(tx, operation.tenantId, hold, requester, operation.reason)))
+    return;
   await noteControl(tx, operationId, { did: 'emergency', actor: requester.actor });
 }
 
@@ -96,7 +98,14 @@ export async function holdPlanned(
     { operationId: id, tenantId, planHash: plan.planned.planHash, policyDigest: policy.digest },
     judgement,
   );
-  await noteControl(tx, id, { did: 'hold', actor: ITSELF });
+  const { number } = await noteControl(tx, id, { did: 'hold', actor: ITSELF });
+  await announce(tx, {
+    type: 'operation.awaiting_approval',
+    tenantId,
+    operationId: id,
+    once: number,
+    data: { planHash: plan.planned.planHash, items: plan.items, ...judgement },
+  });
   // What was matched afresh has items by now; what was named gets them later.
   await holdItems(tx, id, HOLD_EXPIRES_MS);
   return true;
@@ -105,13 +114,21 @@ export async function holdPlanned(
 /** Ends a hold as an emergency of somebody's, and accepts the operation. */
 export async function passHold(
   tx: Transaction,
+  tenantId: Id<'tenant'>,
   hold: Hold,
   { actor, keyId }: Party,
   comment: string | undefined,
 ): Promise<boolean> {
-  const { operationId } = hold;
+  const { operationId, number, planHash, because } = hold;
   await insertVerdict(tx, hold, { verdict: 'emergency', actor, ...present({ keyId, comment }) });
   await freeItems(tx, hold, HOLD_EXPIRES_MS);
   if (!(await endHold(tx, operationId, 'emergency'))) return false;
+  await announce(tx, {
+    type: 'operation.approved',
+    tenantId,
+    operationId,
+    once: number,
+    data: { planHash, because, emergency: true },
+  });
   return acceptJudged(tx, operationId);
 }

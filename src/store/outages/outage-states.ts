@@ -1,21 +1,13 @@
-import type { OutageCause, OutageEnd, OutageState } from '../../domain/outages/outage-state.ts';
+import type { OutageCause, OutageChange, OutageEnd, OutageState } from '../../domain/outages/outage-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Transaction } from '../db/queryable.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
+import { announceOutage } from './announce-outage.ts';
 
 /*
  * Every change of an outage's state, one verb each. The database refuses every change that the transition table of the
  * domain does not name (RD012). Whoever changes one holds the pace of its endpoint first.
  */
-
-/** A change of an outage: what `announce` is told, and the log. */
-export interface OutageChange {
-  outageId: Id<'outage'>;
-  tenantId: Id<'tenant'>;
-  endpointId: Id<'endpoint'>;
-  cause: OutageCause;
-  now: OutageState;
-}
 
 interface ChangeRow {
   id: Id<'outage'>;
@@ -23,9 +15,11 @@ interface ChangeRow {
   endpoint_id: Id<'endpoint'>;
   cause: OutageCause;
   state: OutageState;
+  openings: number;
+  began_at: Date;
 }
 
-const CHANGED = 'o.id, o.tenant_id, o.endpoint_id, o.cause, o.state';
+const CHANGED = 'o.id, o.tenant_id, o.endpoint_id, o.cause, o.state, o.openings, o.began_at';
 
 /**
  * Opens an outage of an endpoint, unless one is open. One that had recovered within `reopensWithinMs` is opened again, for
@@ -73,7 +67,9 @@ export async function openOutage(
     select * from opened`,
     [endpointId, cause, reopensWithinMs],
   );
-  return rows[0] && changeFrom(rows[0]);
+  const opened = rows[0] && changeFrom(rows[0]);
+  if (opened) await announceOutage(tx, opened, 'outage.opened');
+  return opened;
 }
 
 /** Begins the wait for the recovery of an open outage anew: its endpoint takes nothing any more. */
@@ -150,5 +146,7 @@ function changeFrom(row: ChangeRow): OutageChange {
     endpointId: row.endpoint_id,
     cause: row.cause,
     now: row.state,
+    openings: row.openings,
+    beganAt: row.began_at,
   };
 }

@@ -7,9 +7,10 @@ import {
   type ToldAttempts,
 } from '../../domain/outages/attempts-told.ts';
 import type { OutageRules } from '../../domain/outages/outage-rules.ts';
+import type { OutageChange } from '../../domain/outages/outage-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Transaction } from '../db/queryable.ts';
-import { type OutageChange, openOutage } from './outage-states.ts';
+import { openOutage } from './outage-states.ts';
 
 interface ToldRow {
   endpoint_id: Id<'endpoint'>;
