@@ -228,13 +228,15 @@ export async function acceptWithin<Refusal>(
   if ('outage' in request.selection && request.selection.outage)
     await linkOperation(tx, request.selection.outage, id);
   const inserted = await mustLoad(tx, id);
-  if (explicit) await (judged ? freezeJudged(tx, id) : freezeExplicit(tx, inserted));
+  const overLimits = explicit && judged ? await freezeJudged(tx, id) : [];
+  if (explicit && !judged) await freezeExplicit(tx, inserted);
   const operation = explicit ? await mustLoad(tx, id) : inserted;
   const items = explicit ? await acceptedItems(tx, id) : undefined;
   // A plan sends nothing yet; what a filter selects is not known yet.
-  const beyond = request.plan
-    ? []
-    : await beyondLimits(tx, operation, explicit ? takenBy(operation) : undefined);
+  const beyond =
+    request.plan || (explicit && judged)
+      ? overLimits
+      : await beyondLimits(tx, operation, explicit ? takenBy(operation) : undefined);
   if (beyond.length > 0) throw new TakenBack({ ok: false, code: 'quota_exceeded', beyond });
   await noteAct(tx, {
     tenantId: request.tenant.id,

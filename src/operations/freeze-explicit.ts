@@ -1,6 +1,7 @@
 import type { Operation } from '../domain/operations/operation.ts';
 import type { Plan } from '../domain/operations/plan.ts';
 import { HOLD_EXPIRES_MS } from '../domain/policy/hold.ts';
+import type { QuotaExceeded } from '../domain/policy/quotas.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Transaction } from '../store/db/queryable.ts';
 import { reopenCoalesced } from '../store/operations/operation-progress.ts';
@@ -28,19 +29,24 @@ export async function freezeExplicit(tx: Transaction, operation: Operation): Pro
 
 /**
  * Plans an explicit list and lets the policy judge it, inside the same transaction, before its items are made; where it
- * waits for somebody, they are stopped.
+ * waits for somebody, they are stopped. Returns the ceilings of the installation that it exceeds, which no approval helps.
  */
-export async function freezeJudged(tx: Transaction, operationId: Id<'operation'>): Promise<void> {
-  while (await planNextIn(tx, operationId));
+export async function freezeJudged(tx: Transaction, operationId: Id<'operation'>): Promise<QuotaExceeded[]> {
+  let beyond: QuotaExceeded[] = [];
+  const judged = (over: QuotaExceeded[]) => {
+    beyond = over;
+  };
+  while (await planNextIn(tx, operationId, { judged }));
   const operation = await loadOperation(tx, operationId);
   const plan = await loadPlan(tx, operationId);
   if (!operation || !plan) throw new Error('an operation that was just planned is not there');
   // What is matched afresh has its items since it was planned.
-  if ('afresh' in operation.selection) return;
+  if ('afresh' in operation.selection) return beyond;
   let cursor: SelectionCursor | undefined = { partition: 0 };
   while (cursor) cursor = await freezePlanned(tx, operation, await mustPlan(tx, plan), cursor);
   await excludeNamed(tx, operation);
   if (operation.state === 'awaiting_approval') await holdItems(tx, operationId, HOLD_EXPIRES_MS);
+  return beyond;
 }
 
 /** Of executions that were named those that are not retried are told of, too. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { WEEKDAYS } from '../../src/domain/policy/freeze-windows.ts';
 import type { Scope } from '../../src/domain/tenancy/scope.ts';
 import type { Id } from '../../src/domain/tenancy/typed-id.ts';
 import { planNext } from '../../src/operations/plans/make-plan.ts';
@@ -92,7 +93,15 @@ describe('a policy', () => {
       changedBy: expect.stringMatching(/^key_/),
     });
     expect((await api.call('GET', '/api/v1/policy', it.asAdmin)).body).toEqual(set);
+    const spans = async () =>
+      (
+        await api.database.pool.query('select from freeze_spans where tenant_id = $1 and to_at > now()', [
+          uuidIn('tenant', it.tenant.id),
+        ])
+      ).rowCount;
+    expect(await spans()).toBeGreaterThan(1);
     const again = await it.set({});
+    expect(await spans()).toBe(0);
     expect(again.policy).toMatchObject({ reasonAbove: null, approveWhen: [], approvers: { count: 1 } });
     const { body } = await api.call('GET', '/api/v1/audit?action=policy.changed&order=newest', it.asAdmin);
     expect(JSON.stringify(body)).not.toContain('A-Z');
@@ -118,8 +127,16 @@ describe('a policy', () => {
     [{ approveWhen: ['always'] }, '#/approveWhen/0'],
     [{ approveAbove: -1 }, '#/approveAbove'],
     [
-      { freezeWindows: [{ zone: 'UTC', days: ['mon'], from: '24:00', to: '01:00' }] },
+      { freezeWindows: [{ zone: 'UTC', days: ['mon'], from: '25:00', to: '01:00' }] },
       '#/freezeWindows/0/from',
+    ],
+    [
+      { freezeWindows: [{ zone: 'Mars/Base', days: ['mon'], from: '01:00', to: '02:00' }] },
+      '#/freezeWindows/0/zone',
+    ],
+    [
+      { freezeWindows: [{ zone: 'UTC', days: [...WEEKDAYS], from: '00:00', to: '24:00' }] },
+      '#/freezeWindows',
     ],
     [{ quotas: { other: 1 } }, '#/quotas/other'],
   ])('that cannot be is refused: %j', async (body, pointer) => {
@@ -151,6 +168,11 @@ describe('the floor of the platform', () => {
     try {
       expect(await it.start({ select: { deliveryIds: it.ids } })).toMatchObject({
         state: 'awaiting_approval',
+      });
+      const window = { zone: 'UTC', days: ['mon'], from: '01:00', to: '02:00' };
+      expect(await floor({ freezeWindows: [window] })).toMatchObject({
+        status: 400,
+        body: { errors: [{ pointer: '#/freezeWindows', code: 'not_allowed' }] },
       });
       const set = await it.set({ approveAbove: 500, reasonAbove: 7 });
       expect(set.inForce).toMatchObject({ approveAbove: 1, reasonAbove: 7, approvers: { count: 2 } });

@@ -1,45 +1,19 @@
+import type { FreezeWindow } from './freeze-windows.ts';
+import type { Quotas } from './quotas.ts';
+
 /** What of a plan can make an approval necessary, whatever its size. */
 export const APPROVE_WHEN = ['mayHaveArrived', 'endpointChanged', 'replayOfDelivered'] as const;
 
 /** One of {@link APPROVE_WHEN}. */
 export type ApproveWhen = (typeof APPROVE_WHEN)[number];
 
-/** A span of each week, in a zone's own clock, within which no bulk item is claimed. */
-export interface FreezeWindow {
-  /** IANA name. */
-  zone: string;
-  days: readonly Weekday[];
-  /** `HH:MM`; a window whose end is not after its beginning passes midnight. */
-  from: string;
-  to: string;
-  /** All endpoints where absent. */
-  endpoints?: readonly string[];
-}
-
-/** The days of a week, as windows name them. */
-export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
-
-/** One of {@link WEEKDAYS}. */
-export type Weekday = (typeof WEEKDAYS)[number];
-
-/** Limits of the bulk work of a tenant; above one an operation waits for approval. */
-export interface OperationQuotas {
-  itemsPerOperation?: number;
-  /** Over all operations of a day in UTC. */
-  itemsPerDay?: number;
-  /** At the same time. */
-  openOperations?: number;
-  /** Of one operation; one without a rate of its own is above it. */
-  ratePerSecond?: number;
-}
-
-/** The members of {@link OperationQuotas}. */
+/** The members of quotas, in the order in which they are told. */
 export const QUOTAS = [
   'itemsPerOperation',
   'itemsPerDay',
   'openOperations',
   'ratePerSecond',
-] as const satisfies readonly (keyof OperationQuotas)[];
+] as const satisfies readonly (keyof Quotas)[];
 
 /** One of {@link QUOTAS}. */
 export type Quota = (typeof QUOTAS)[number];
@@ -55,7 +29,7 @@ export interface Policy {
   approveWhen: ApproveWhen[];
   /** How many distinct actors approve. */
   approvers: { count: number };
-  quotas: OperationQuotas;
+  quotas: Quotas;
   freezeWindows: FreezeWindow[];
 }
 
@@ -78,7 +52,7 @@ export function inForce(policies: readonly Policy[]): PolicyInForce {
   const least = (of: (policy: Policy) => number | undefined) => smallest(policies.map(of));
   const reasonAbove = least((policy) => policy.reasonAbove);
   const approveAbove = least((policy) => policy.approveAbove);
-  const quotas: OperationQuotas = Object.fromEntries(
+  const quotas: Quotas = Object.fromEntries(
     QUOTAS.map((quota) => [quota, least((policy) => policy.quotas[quota])] as const).filter(
       ([, limit]) => limit !== undefined,
     ),

@@ -72,13 +72,12 @@ export async function executePlan(
     await lockPlan(tx, tenantId, operationId);
     const plan = await findPlan(tx, tenantId, operationId);
     const planned = await findOperation(tx, tenantId, operationId);
-    if (!plan?.planned || plan.executed || !planned) return false;
-    const beyond = await beyondLimits(tx, planned, plan.items);
+    if (!plan?.planned || plan.executed || !planned || !(await holdExecution(tx, operationId))) return false;
+    const judged = await judgePlan(tx, planned, plan);
+    const beyond = judged?.beyond ?? (await beyondLimits(tx, planned, plan.items));
     if (beyond.length > 0) return beyond;
-    if (!(await holdExecution(tx, operationId))) return false;
     await noteExecution(tx, operationId, { by, maxDriftPercent });
     await noteControl(tx, operationId, { did: 'execute', actor: by.actor });
-    const judged = await judgePlan(tx, planned, plan, { charges: true });
     if (!judged || goesOn(judged)) await acceptPlanned(tx, operationId);
     else await holdPlanned(tx, planned, plan, judged);
     await noteAct(tx, {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Operation } from '../../domain/operations/operation.ts';
 import { hashedText, type Plan, planIdentity } from '../../domain/operations/plan.ts';
 import { isExplicit } from '../../domain/operations/selection.ts';
+import type { QuotaExceeded } from '../../domain/policy/quotas.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Pool } from '../../store/db/pool.ts';
 import { withTransaction } from '../../store/db/pool.ts';
@@ -36,14 +37,14 @@ export async function isBeingPlanned(pool: Pool, operationId: Id<'operation'>): 
  * the plan, which waits from then on. False when nothing is left to do, or it may not go on.
  */
 export function planNext(pool: Pool, operationId: Id<'operation'>, stretch = STRETCH): Promise<boolean> {
-  return withTransaction(pool, (tx) => planNextIn(tx, operationId, stretch));
+  return withTransaction(pool, (tx) => planNextIn(tx, operationId, { stretch }));
 }
 
-/** The same in a transaction of the caller's. */
+/** The same in a transaction of the caller's, who is told of the ceilings that the plan exceeds where a policy judges it. */
 export async function planNextIn(
   tx: Transaction,
   operationId: Id<'operation'>,
-  stretch = STRETCH,
+  { stretch = STRETCH, judged }: { stretch?: number; judged?: (beyond: QuotaExceeded[]) => void } = {},
 ): Promise<boolean> {
   if (!(await lockPlan(tx, undefined, operationId))) return false;
   const operation = await loadOperation(tx, operationId);
@@ -53,6 +54,10 @@ export async function planNextIn(
   const after = cursor ?? { partition: 0 };
   if (after.partition >= partitionsOf(operation.selection).length) {
     await finish(tx, operation);
+    if (plan.origin === 'policy') {
+      const beyond = await judgeStarted(tx, operationId);
+      judged?.(beyond);
+    }
     return false;
   }
   await moveSelection(
@@ -132,7 +137,6 @@ async function finish(tx: Transaction, operation: Operation): Promise<void> {
   // What is matched afresh has its items by now.
   if ('afresh' in selection) await endSelection(tx, id);
   await awaitExecution(tx, id);
-  if (plan?.origin === 'policy') await judgeStarted(tx, id);
 }
 
 /** Two bytes each, the higher one first. */

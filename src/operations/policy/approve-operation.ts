@@ -3,8 +3,9 @@ import type { AuditDetail, AuditWords } from '../../domain/audit/audit-entry.ts'
 import type { Operation } from '../../domain/operations/operation.ts';
 import type { OperationState } from '../../domain/operations/operation-state.ts';
 import { type ApproverRefusal, refusedApprover } from '../../domain/policy/approver.ts';
-import { HOLD_EXPIRES_MS, type Hold, releasedBy } from '../../domain/policy/hold.ts';
+import { type Hold, releasedBy } from '../../domain/policy/hold.ts';
 import { missingWords } from '../../domain/policy/judgement.ts';
+import type { QuotaExceeded } from '../../domain/policy/quotas.ts';
 import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { announce } from '../../store/announcements/announce.ts';
@@ -12,16 +13,16 @@ import { noteAct } from '../../store/audit/entries.ts';
 import { withTransaction } from '../../store/db/pool.ts';
 import type { Transaction } from '../../store/db/queryable.ts';
 import { noteControl, type OperationControl } from '../../store/operations/operation-controls.ts';
-import { acceptJudged, cancelRejected, lockAwaiting } from '../../store/operations/operation-states.ts';
+import { cancelRejected, lockAwaiting } from '../../store/operations/operation-states.ts';
 import { findOperation, giveWords } from '../../store/operations/operations.ts';
 import { loadPlan } from '../../store/plans/plans.ts';
-import { endHold, freeItems, insertVerdict, lastHold, noteGiven } from '../../store/policy/holds.ts';
+import { endHold, insertVerdict, lastHold, noteGiven } from '../../store/policy/holds.ts';
 import { policyInForce } from '../../store/policy/policies.ts';
 import { approverOf, requestersOf } from '../../store/policy/requesters.ts';
 import { crashPoint } from '../../telemetry/crash-points.ts';
 import { logControl } from '../operation-log.ts';
 import type { RecoveryDeps } from '../recovery-deps.ts';
-import { passHold } from './judge-operation.ts';
+import { passHold, releaseHold } from './judge-operation.ts';
 
 /** What somebody says to an operation that waits. */
 export type VerdictCommand =
@@ -35,6 +36,8 @@ export type VerdictResult =
   | { ok: true; operation: Operation; hold: Hold }
   | { ok: false; code: 'not_found' | 'plan_changed' | 'ticket_form' | 'nothing_missing' }
   | { ok: false; code: 'approver_refused'; why: ApproverRefusal }
+  /** Above a ceiling of the installation nobody lets it run. */
+  | { ok: false; code: 'quota_exceeded'; beyond: QuotaExceeded[] }
   | { ok: false; code: 'state_conflict'; state: OperationState };
 
 type Refused = Extract<VerdictResult, { ok: false }>;
@@ -193,7 +196,8 @@ async function emergency(
   { reason }: Extract<VerdictCommand, { do: 'emergency' }>,
 ): Promise<Done | Refused> {
   if (hold.missing.includes('reason')) await giveWords(tx, hold.operationId, { reason });
-  await passHold(tx, tenantId, hold, by, reason);
+  const beyond = await passHold(tx, tenantId, hold, by, reason);
+  if (beyond) return { ok: false, code: 'quota_exceeded', beyond };
   return {
     act: 'emergency',
     action: 'operation.emergency',
@@ -242,8 +246,7 @@ async function releaseWhereDone(tx: Transaction, operationId: Id<'operation'>): 
   const hold = await lastHold(tx, operationId);
   const released = hold && releasedBy(hold);
   if (!hold || !released) return {};
-  await freeItems(tx, hold, HOLD_EXPIRES_MS);
-  await endHold(tx, operationId, released);
-  await acceptJudged(tx, operationId);
+  const beyond = await releaseHold(tx, hold, released);
+  if (beyond) throw new Untold({ ok: false, code: 'quota_exceeded', beyond });
   return released === 'approved' ? { tells: { type: 'operation.approved' } } : {};
 }

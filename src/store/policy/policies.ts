@@ -1,11 +1,6 @@
 import { canonicalJson } from '../../domain/json/canonical-json.ts';
-import {
-  type ApproveWhen,
-  type FreezeWindow,
-  inForce,
-  type Policy,
-  type PolicyInForce,
-} from '../../domain/policy/policy.ts';
+import type { FreezeWindow } from '../../domain/policy/freeze-windows.ts';
+import { type ApproveWhen, inForce, type Policy, type PolicyInForce } from '../../domain/policy/policy.ts';
 import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { sha256Hex } from '../audit/sha256.ts';

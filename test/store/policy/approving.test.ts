@@ -416,6 +416,68 @@ describe('Postgres itself refuses', () => {
   });
 });
 
+describe('quotas', () => {
+  const day = async () =>
+    (await store.rows('select items::int from quota_days where tenant_id = $1', [tenant.id]))[0]?.items ?? 0;
+
+  test('are charged by what goes on by itself; what exceeds them waits, and is charged with its approval', async () => {
+    await failed(3);
+    await policy.set({ quotas: { itemsPerDay: 4 } });
+    const first = await store.retry(tenant, ALL);
+    expect(await policy.judged(first.operationId)).toMatchObject({ state: 'accepted' });
+    expect(await day()).toBe(3);
+    const second = await store.retry(tenant, ALL);
+    expect(await policy.judged(second.operationId)).toMatchObject({ state: 'awaiting_approval' });
+    expect(await lastHold(store.pool, second.operationId)).toMatchObject({ because: ['itemsPerDay'] });
+    expect(await day()).toBe(3);
+    const bob = await policy.person('bob');
+    expect(await policy.say(second.operationId, bob, { do: 'approve' })).toMatchObject({
+      operation: { state: 'accepted' },
+    });
+    expect(await day()).toBe(6);
+    const [id] = await failed(1);
+    const single = await store.retry(tenant, { deliveryIds: [id as Id<'delivery'>] });
+    expect(await show(single.operationId)).toMatchObject({ state: 'accepted' });
+  });
+
+  test('that other operations have used up hold an explicit list, too', async () => {
+    const ids = await failed(3);
+    await policy.set({ quotas: { openOperations: 1 } });
+    const first = await store.retry(tenant, { deliveryIds: ids.slice(0, 2) });
+    expect(await show(first.operationId)).toMatchObject({ state: 'accepted' });
+    const second = await store.retry(tenant, { deliveryIds: ids.slice(1) });
+    expect(await show(second.operationId)).toEqual(WAITS);
+    expect(await lastHold(store.pool, second.operationId)).toMatchObject({ because: ['openOperations'] });
+  });
+
+  test('of the installation refuse a list at once; nobody approves what is above them', async () => {
+    const ids = await failed(3);
+    await policy.set({ approveAbove: 1 });
+    const { operationId } = await store.retry(tenant, ALL);
+    await policy.judged(operationId);
+    await store.rows('insert into platform_limits (items_per_operation) values (2)');
+    try {
+      const list = store.retry(tenant, { deliveryIds: ids });
+      await expect(list).rejects.toThrow('quota_exceeded');
+      const bob = await policy.person('bob');
+      for (const said of [{ do: 'approve' }, { do: 'emergency', reason: 'now' }] as const)
+        expect(await policy.say(operationId, bob, said)).toMatchObject({
+          code: 'quota_exceeded',
+          beyond: [{ quota: 'itemsPerOperation', limit: 2, would: 3 }],
+        });
+      expect(await show(operationId)).toEqual(WAITS);
+      expect(await lastHold(store.pool, operationId)).toMatchObject({ verdicts: [] });
+      const plan = await plans.make(ALL);
+      expect(await plans.execute(plan)).toMatchObject({ code: 'quota_exceeded' });
+    } finally {
+      await store.rows('delete from platform_limits');
+    }
+    expect(await policy.say(operationId, await policy.person('carol'), { do: 'approve' })).toMatchObject({
+      ok: true,
+    });
+  });
+});
+
 describe('once it is approved', () => {
   test('it can be made slower, and as fast as it was, but not faster than what was approved', async () => {
     const operationId = await held({ actor: 'test' }, { options: { ratePerSecond: 10 } });

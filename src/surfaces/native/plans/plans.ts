@@ -9,7 +9,7 @@ import { type Plan, planIdentity } from '../../../domain/operations/plan.ts';
 import { hasScope } from '../../../domain/tenancy/scope.ts';
 import { type Id, readId } from '../../../domain/tenancy/typed-id.ts';
 import { type ExecuteResult, executePlan } from '../../../operations/plans/execute-plan.ts';
-import { judgePlan } from '../../../operations/policy/judge-operation.ts';
+import { foreseeJudgement } from '../../../operations/policy/judge-operation.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
 import { planEndpoints } from '../../../store/plans/plan-endpoints.ts';
 import { endpointVersionsOf } from '../../../store/plans/plan-pages.ts';
@@ -198,7 +198,7 @@ export function planRoutes(deps: ApiDeps): Route[] {
     const waits = hold && !hold.ended && hold.approvers > 0;
     const judged =
       operation.state === 'planned' && plan.planned
-        ? await judgePlan(pool, operation, plan, { charges: false })
+        ? await foreseeJudgement(pool, operation, plan)
         : undefined;
     return { awaitsApproval: waits || (judged?.approvers ?? 0) > 0, ...(hold ? { hold } : {}) };
   }

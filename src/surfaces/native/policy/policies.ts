@@ -5,10 +5,14 @@ import { type Problem, problem } from '../../../api/problems/problem.ts';
 import type { Reply } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { namesOf } from '../../../domain/audit/audit-entry.ts';
+import type { RunnableOperation } from '../../../domain/operations/operation.ts';
+import { freezeWindowFaults } from '../../../domain/policy/freeze-windows.ts';
 import { NO_POLICY, type Policy } from '../../../domain/policy/policy.ts';
 import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
 import { noteAct } from '../../../store/audit/entries.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
+import type { Transaction } from '../../../store/db/queryable.ts';
+import { replaceFreezeSpans } from '../../../store/policy/freeze-spans.ts';
 import { findPolicy, type KeptPolicy, policyInForce, writePolicy } from '../../../store/policy/policies.ts';
 import { unknownInFilter } from '../../../store/selection/known-ids.ts';
 import { PLATFORM_TENANT } from '../../../store/tenancy/tenants.ts';
@@ -43,7 +47,8 @@ const Shown = z
 const RESPONSES = { 200: { description: 'The policy.', schema: Shown } };
 
 /** Policies of tenants, and of the platform, which sharpens each of them. */
-export function policyRoutes({ pool }: ApiDeps): Route[] {
+export function policyRoutes(deps: ApiDeps): Route[] {
+  const { pool } = deps;
   const tag = 'Policy';
   const ofTenant = { tag, access: { of: 'tenant', scope: 'admin' } } as const;
   const ofPlatform = { tag, access: { of: 'installation' } } as const;
@@ -99,9 +104,10 @@ export function policyRoutes({ pool }: ApiDeps): Route[] {
     by: Caller,
   ): Promise<Reply | Problem> {
     const policy = policyOf(body);
-    const refused = await refusedEndpoints(tenantId, body);
+    const refused = refusedWindows(tenantId, policy) ?? (await refusedEndpoints(tenantId, body));
     if (refused) return refused;
-    await withTransaction(pool, (tx) => setPolicy(tenantId, policy, by, tx));
+    const woken = await withTransaction(pool, (tx) => setPolicy(tenantId, policy, by, tx));
+    await Promise.all(woken.map((operation) => deps.nudgeOperation(operation)));
     return show(tenantId);
   }
 
@@ -133,15 +139,18 @@ export function policyRoutes({ pool }: ApiDeps): Route[] {
   }
 }
 
-/** Sets a policy, and enters that: by its digest and the names of its members, for a form of tickets may be words. */
+/**
+ * Sets a policy, and enters that: by its digest and the names of its members, for a form of tickets may be words. Returns
+ * the operations that are to look again, since other windows hold them.
+ */
 async function setPolicy(
   tenantId: Id<'tenant'>,
   policy: Policy,
   by: Caller,
-  tx: Parameters<typeof writePolicy>[0],
-): Promise<void> {
+  tx: Transaction,
+): Promise<RunnableOperation[]> {
   const { digest } = await writePolicy(tx, tenantId, policy, by.actor);
-  // The spans of its freeze windows are made anew here, in the same transaction.
+  const woken = await replaceFreezeSpans(tx, tenantId, policy.freezeWindows);
   await noteAct(tx, {
     tenantId,
     by,
@@ -149,6 +158,37 @@ async function setPolicy(
     target: tenantId,
     detail: { digest, members: namesOf(policy) },
   });
+  return woken;
+}
+
+/** Refuses windows of no zone, or that leave no time; and those of the platform, which has no endpoints of its own. */
+function refusedWindows(tenantId: Id<'tenant'>, { freezeWindows }: Policy): Problem | undefined {
+  if (freezeWindows.length === 0) return undefined;
+  if (tenantId === PLATFORM_TENANT.id)
+    return refusedWindow('#/freezeWindows', 'not_allowed', 'Windows are set by each tenant.');
+  const [fault] = freezeWindowFaults(freezeWindows, Date.now());
+  switch (fault?.code) {
+    case 'unknown_zone':
+      return refusedWindow(
+        `#/freezeWindows/${fault.window}/zone`,
+        fault.code,
+        'Expected the name of a zone (IANA), such as Europe/Berlin.',
+      );
+    case 'no_hour_left': {
+      const where = fault.at === 'all' ? 'all endpoints' : showId('endpoint', fault.at);
+      return refusedWindow(
+        '#/freezeWindows',
+        fault.code,
+        `Expected windows that leave an hour in each week of the next year at ${where}.`,
+      );
+    }
+    default:
+      return undefined;
+  }
+}
+
+function refusedWindow(pointer: string, code: string, message: string): Problem {
+  return problem('invalid_request', { errors: [{ pointer, code, message }] });
 }
 
 function view(

@@ -1,16 +1,15 @@
 import { z } from 'zod';
+import { CLOCK_TIME, type FreezeWindow, WEEKDAYS } from '../../../domain/policy/freeze-windows.ts';
 import {
   APPROVE_WHEN,
-  type FreezeWindow,
   NO_POLICY,
   type Policy,
   type PolicyInForce,
   QUOTAS,
-  WEEKDAYS,
 } from '../../../domain/policy/policy.ts';
 import { MAX_PATTERN, readTicketPattern } from '../../../domain/policy/ticket-pattern.ts';
 import { present } from '../../../domain/present.ts';
-import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
+import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { idField, shownId } from '../fields.ts';
 
 const MOST = 1_000_000_000;
@@ -30,10 +29,7 @@ const Quotas = {
 };
 
 const clock = (description: string, example: string) =>
-  z
-    .string()
-    .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'Expected a time such as 22:00.')
-    .meta({ description, example });
+  z.string().regex(CLOCK_TIME, 'Expected a time such as 22:00.').meta({ description, example });
 
 const Window = z.strictObject({
   zone: z.string().min(1).max(64).meta({ description: 'Name of a zone (IANA).', example: 'Europe/Berlin' }),
@@ -203,7 +199,7 @@ function windowView({ endpoints, days, ...window }: FreezeWindow) {
   return {
     ...window,
     days: [...days],
-    endpoints: endpoints?.map((id) => showId('endpoint', id as Id<'endpoint'>)) ?? null,
+    endpoints: endpoints?.map((id) => showId('endpoint', id)) ?? null,
   };
 }
 

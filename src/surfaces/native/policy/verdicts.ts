@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import type { Caller, TenantRef } from '../../../api/authentication/caller.ts';
 import { type Problem, problem } from '../../../api/problems/problem.ts';
+import { quotaExceeded } from '../../../api/problems/quota-exceeded.ts';
 import type { Reply } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { ApproverRefusal } from '../../../domain/policy/approver.ts';
@@ -74,7 +75,7 @@ export function verdictRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
         'By the hash of what its plan shows. Each actor counts once; never who has asked for it, by whatever credential, nor who has a credential that the requester made: administrators included. With the last approval it goes on, after its drift was looked at once more.',
       request: { params, body: Approve },
       responses,
-      problems: ['state_conflict', 'plan_changed', 'approver_refused'],
+      problems: ['state_conflict', 'plan_changed', 'approver_refused', 'quota_exceeded'],
       handler: ({ body, ...call }) =>
         say(call, {
           do: 'approve',
@@ -103,7 +104,7 @@ export function verdictRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
       description: 'Whoever may do this may do it for what they have asked for, too. It stays on the report.',
       request: { params, body: Emergency },
       responses,
-      problems: ['state_conflict'],
+      problems: ['state_conflict', 'quota_exceeded'],
       handler: ({ body, ...call }) => say(call, { do: 'emergency', reason: body.reason }),
     }),
     route({
@@ -114,7 +115,7 @@ export function verdictRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
       summary: 'Give the reason or the ticket that an operation waits for',
       request: { params, body: Explain },
       responses,
-      problems: ['state_conflict'],
+      problems: ['state_conflict', 'quota_exceeded'],
       async handler({ body, ...call }) {
         const refused = await refusedControl(deps.pool, call.tenant.id, call.params.id, call.caller);
         if (refused) return refused;
@@ -167,6 +168,8 @@ function refusalOf(refused: Extract<VerdictResult, { ok: false }>): Problem {
           },
         ],
       });
+    case 'quota_exceeded':
+      return quotaExceeded(refused.beyond);
     case 'nothing_missing':
       return problem('state_conflict', { detail: 'The operation lacks none of these words.' });
     case 'state_conflict':
