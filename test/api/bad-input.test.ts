@@ -20,7 +20,7 @@ const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0],
 );
 const guarded = routes.filter(({ access }) => access.of !== 'anyone');
 const withBody = guarded.filter(({ method, path }) => bodyFor({ method, path }, placeholder()) !== undefined);
-const posts = guarded.filter(({ method }) => method === 'post' || method === 'patch');
+const posts = guarded.filter(({ method }) => method === 'post' || method === 'put' || method === 'patch');
 const withId = guarded.filter(({ path, access }) => path.includes('{id}') && access.of === 'tenant');
 
 const named = (list: Route[]) =>
@@ -181,27 +181,36 @@ describe.each(named(withBody))('%s', (_, route) => {
   });
 });
 
-describe.each(named(guarded.filter(({ path, method }) => method === 'get' && !path.includes('{id}'))))(
-  '%s',
-  (_, route) => {
-    test.each(['limit=0', 'limit=501', 'limit=x', 'limit=1e2', 'limit=1&limit=2', 'limit='])(
-      'refuses %s',
-      (query) => refused(() => send(route, { path: `${route.path}?${query}` }), 'invalid_request'),
-    );
-
-    test.each([
-      '',
-      'x',
-      'bnVsbA',
-      Buffer.from('["x","y"]').toString('base64url'),
-      Buffer.from('[1]').toString('base64url'),
-      '%00',
-      'e30',
-    ])('refuses the cursor "%s"', (cursor) =>
-      refused(() => send(route, { path: `${route.path}?cursor=${cursor}` }), 'invalid_cursor'),
-    );
-  },
+const lists = guarded.filter(
+  ({ path, method, request }) =>
+    method === 'get' && !path.includes('{id}') && request?.query?.shape.cursor !== undefined,
 );
+
+test('what is listed is listed in pages, but for what there is one of', () => {
+  const others = guarded.filter(
+    (route) => route.method === 'get' && !route.path.includes('{id}') && !lists.includes(route),
+  );
+  expect(others.map(({ path }) => path).sort()).toEqual(['/api/v1/platform/limits']);
+});
+
+describe.each(named(lists))('%s', (_, route) => {
+  test.each(['limit=0', 'limit=501', 'limit=x', 'limit=1e2', 'limit=1&limit=2', 'limit='])(
+    'refuses %s',
+    (query) => refused(() => send(route, { path: `${route.path}?${query}` }), 'invalid_request'),
+  );
+
+  test.each([
+    '',
+    'x',
+    'bnVsbA',
+    Buffer.from('["x","y"]').toString('base64url'),
+    Buffer.from('[1]').toString('base64url'),
+    '%00',
+    'e30',
+  ])('refuses the cursor "%s"', (cursor) =>
+    refused(() => send(route, { path: `${route.path}?cursor=${cursor}` }), 'invalid_cursor'),
+  );
+});
 
 describe('the paths of the API', () => {
   test('that do not exist are not found', async () => {
