@@ -1,7 +1,9 @@
+import { availableParallelism } from 'node:os';
+
 export default {
   testEnvironment: 'node',
-  // Most of a test is waiting for servers: a worker for each core keeps none of them idle.
-  maxWorkers: '100%',
+  // Much of a test is waiting for servers, for leases and heartbeats: half as many again as cores keep those at work.
+  maxWorkers: Math.ceil(1.5 * availableParallelism()),
   // Tests wait for conditions, each with a deadline and a name of its own: this one only ends what hangs.
   testTimeout: 150_000 * Number(process.env.REDRIVE_TEST_PATIENCE ?? 4),
   roots: ['<rootDir>/test'],

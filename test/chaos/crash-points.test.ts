@@ -97,7 +97,10 @@ async function survives(point: Exclude<CrashPoint, 'accepted'>) {
 
 test('a worker that crashes at any of them leaves nothing undone, nothing lost, and nothing doubled unknowingly', async () => {
   const points = CRASH_POINTS.filter((point) => point !== 'accepted');
-  const results = await Promise.all(points.map(survives));
+  const results: Awaited<ReturnType<typeof survives>>[] = [];
+  // Each has three services with their pools, beside the other tests of this Postgres.
+  while (points.length > 0) results.push(...(await Promise.all(points.splice(0, 5).map(survives))));
+  expect(results).toHaveLength(CRASH_POINTS.length - 1);
   for (const { point, state, counts, sentTwice, unknown, overlap, lines, hashed, told } of results) {
     expect([point, told]).toEqual([point, 1]);
     expect([point, state, counts.delivered, overlap]).toEqual([point, 'completed', itemsFor(point), 1]);

@@ -106,6 +106,7 @@ export async function startReceiver(
       requests.push(received);
       response.on('finish', () => {
         received.answered = response.statusCode;
+        changed();
       });
       (byPath.get(path) ?? current).answer(response);
       changed();
