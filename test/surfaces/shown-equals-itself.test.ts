@@ -591,6 +591,11 @@ describe('an id that is shown', () => {
   });
 });
 
+/** A page but for what time alone changes: that nobody has worked on an operation for long. */
+function whateverTheTime({ text }: { text: string }): string {
+  return text.replaceAll('"stalled":true', '"stalled":false');
+}
+
 describe('a cursor', () => {
   const sizeOf = (key: string) => (key.endsWith('pageToken') ? 'pageSize' : 'limit');
   const page = (key: string, cursor?: string) => {
