@@ -257,11 +257,12 @@ export class Recorder {
   }
 
   #tellOutages(changes: OutageChange[]): void {
-    for (const { outageId, endpointId, cause } of changes) {
+    for (const { outageId, tenantId, endpointId, cause } of changes) {
       this.#memory.of(endpointId).out = true;
       this.#log.info({
         event: 'outage.opened',
         outageId: showId('outage', outageId),
+        tenantId: showId('tenant', tenantId),
         endpointId: showId('endpoint', endpointId),
         cause,
       });

@@ -196,6 +196,7 @@ test('what is listed is listed in pages, but for what there is one of', () => {
   );
   expect(others.map(({ path }) => path).sort()).toEqual([
     '/api/v1/me',
+    '/api/v1/platform/limits',
     '/api/v1/platform/policy',
     '/api/v1/policy',
   ]);

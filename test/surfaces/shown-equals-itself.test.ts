@@ -591,6 +591,11 @@ describe('an id that is shown', () => {
   });
 });
 
+/** A page but for what time alone changes: that nobody has worked on an operation for long. */
+function whateverTheTime({ text }: { text: string }): string {
+  return text.replaceAll('"stalled":true', '"stalled":false');
+}
+
 describe('a cursor', () => {
   const sizeOf = (key: string) => (key.endsWith('pageToken') ? 'pageSize' : 'limit');
   const page = (key: string, cursor?: string) => {
@@ -622,7 +627,7 @@ describe('a cursor', () => {
         if (cursor === undefined) break;
         given.set(key, cursor);
         const next = await page(key, cursor);
-        expect((await page(key, cursor)).text).toBe(next.text);
+        expect(whateverTheTime(await page(key, cursor))).toBe(whateverTheTime(next));
         // Polling goes on for ever: rows behind the last page may still come.
         if (key.includes('polling') && listed(next.body).length === 0) {
           expect(nextOf(next)).toBe(cursor);

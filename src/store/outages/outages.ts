@@ -135,9 +135,9 @@ export async function countWindow(
   const filter = windowFilter(window, NOT_DELIVERED);
   const delivered = windowFilter(window, ['delivered']);
   const within: DeliveryFilter = { endpointIds: [window.endpointId], state: ['delivered'] };
-  const from = p.add(window.from);
+  const from = p.add(window.from.toISOString());
   const before = `(select x.* from deliveries x where x.endpoint_id = ${p.add(window.endpointId)}
-      and x.accepted_at < ${from}::timestamptz and x.accepted_at >= ${p.add(window.reachesBackTo)}::timestamptz
+      and x.accepted_at < ${from}::timestamptz and x.accepted_at >= ${p.add(window.reachesBackTo.toISOString())}::timestamptz
       order by x.accepted_at desc, x.id desc limit ${LOOKED_AT_BEFORE})`;
   const ranges: [string, string[]][] = [
     ...rangesOf([...NOT_DELIVERED]).map((states): [string, string[]] => [

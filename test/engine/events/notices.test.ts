@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { readCheckpoints } from '../../../src/proof/verify-checkpoints.ts';
-import type { Scene } from '../../support/engine/recovery-scene.ts';
+import { govern } from '../../support/api/governed.ts';
+import { ALL_FAILURES, type Scene } from '../../support/engine/recovery-scene.ts';
 import { useEngine, useScenes } from '../../support/engine/use-engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { TIME_TO_ANSWER_MS } from '../../support/patience.ts';
@@ -104,6 +105,42 @@ test('a canary that fails is told with its numbers', async () => {
   await it.retries.ended(id);
   await receiver.waitFor(({ requests }) => requests.length === 2);
   expect(bodies(receiver)[1]).toMatchObject({ type: 'operation.closed', data: { state: 'cancelled' } });
+});
+
+test('approvers are told what waits for them, with its hash, and others what was said to it', async () => {
+  const it = await newScene([ok]);
+  const { receiver } = await listener(it, [
+    'operation.awaiting_approval',
+    'operation.approved',
+    'operation.rejected',
+  ]);
+  const by = govern(engine, it.tenant);
+  await by.set({ approveAbove: 2 });
+  await it.seed(5, [0]);
+  const told = async (count: number) => {
+    await receiver.waitFor(({ requests }) => requests.length === count);
+    return bodies(receiver).slice(count - 2);
+  };
+  const first = await it.retries.start(ALL_FAILURES);
+  const { planHash } = (await by.waiting(first.id)).approval;
+  const carol = await by.person('carol');
+  await by.say(first.id, 'reject', carol, { comment: 'not tonight' });
+  const sorted = (some: { type: string }[]) => [...some].sort((a, b) => a.type.localeCompare(b.type));
+  expect(sorted(await told(2))).toMatchObject([
+    {
+      type: 'operation.awaiting_approval',
+      data: { operationId: first.id, planHash, items: 5, because: ['items'], approvers: 1 },
+    },
+    { type: 'operation.rejected', data: { operationId: first.id, planHash } },
+  ]);
+  const second = await it.retries.start(ALL_FAILURES);
+  await by.approve(second.id);
+  await it.retries.ended(second.id);
+  expect(sorted(await told(4))).toMatchObject([
+    { type: 'operation.approved', data: { operationId: second.id } },
+    { type: 'operation.awaiting_approval', data: { operationId: second.id } },
+  ]);
+  expect(receiver.requests.map(({ body }) => body.toString()).join()).not.toContain('not tonight');
 });
 
 test('nobody else sends an event of these types', async () => {

@@ -198,6 +198,12 @@ describe('an endpoint', () => {
 
   test('that an operator disables has what it missed proposed when it is enabled', async () => {
     const it = await scene([ok]);
+    const listener = await startReceiver(ok);
+    others.push(listener);
+    await engine.client.newEndpoint(it.tenant.key, {
+      url: listener.url('/told'),
+      eventTypes: ['outage.opened', 'outage.recovered'],
+    });
     const outages = outagesOf(engine, it);
     await outages.switch('disable');
     await outages.send(300);
@@ -207,9 +213,17 @@ describe('an endpoint', () => {
     const plan = await outages.plan();
     expect(plan.count).toMatchObject({ items: 300, sends: 300 });
     expect(it.sent()).toBe(0);
+    await listener.waitFor(({ requests }) => requests.length === 2);
+    const told = listener.requests.map(({ body }) => JSON.parse(body.toString()));
+    const of = (type: string) => told.filter((each) => each.type === type).map(({ data }) => data);
+    const { id: outageId } = await outages.show();
+    expect(of('outage.opened')).toMatchObject([
+      { outageId, endpointId: it.endpoints[0].id, cause: 'disabled' },
+    ]);
+    expect(of('outage.recovered')).toMatchObject([{ outageId, plan: plan.id }]);
     await outages.execute(plan);
     await outages.is('closed', 60_000);
-    await onceEach(it, it.receivers);
+    await onceEach(it, [...it.receivers, listener]);
   });
 
   test('that comes and goes has one outage until it stays', async () => {

@@ -91,16 +91,17 @@ describe('an operation is charged', () => {
   });
 
   test('never above a ceiling, approved or not', async () => {
+    const operationId = await operation();
     await setPlatformLimits(store.pool, { itemsPerOperation: 10, ratePerSecond: 5 });
     for (const approved of [true, false])
-      expect(await charge({ items: 11, ratePerSecond: 6, approved })).toMatchObject({
+      expect(await charge({ operationId, items: 11, ratePerSecond: 6, approved })).toMatchObject({
         charged: false,
         beyond: [
           { quota: 'itemsPerOperation', limit: 10, would: 11 },
           { quota: 'ratePerSecond', limit: 5, would: 6 },
         ],
       });
-    expect(await charge({ items: 10, ratePerSecond: 5 })).toMatchObject({ charged: true });
+    expect(await charge({ operationId, items: 10, ratePerSecond: 5 })).toMatchObject({ charged: true });
     await setPlatformLimits(store.pool, {});
   });
 

@@ -1,11 +1,12 @@
 import { NOTHING_TOLD, withAttempt } from '../../../src/domain/outages/attempts-told.ts';
 import { OUTAGE_RULES, type OutageRules } from '../../../src/domain/outages/outage-rules.ts';
+import type { OutageChange } from '../../../src/domain/outages/outage-state.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { lookAtOutage } from '../../../src/operations/outages/look-at-outages.ts';
 import { planNext } from '../../../src/operations/plans/make-plan.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { newestMadePlan } from '../../../src/store/outages/outage-operations.ts';
-import { type OutageChange, openOutage } from '../../../src/store/outages/outage-states.ts';
+import { openOutage } from '../../../src/store/outages/outage-states.ts';
 import { loadOutage, type Outage } from '../../../src/store/outages/outages.ts';
 import { tellAttempts } from '../../../src/store/outages/told-attempts.ts';
 import type { TestStore } from './test-store.ts';

@@ -36,6 +36,7 @@ import { freeze, hashAndEnd } from './close-operation.ts';
 import { Crashed, type CrashPoint, crashingPool } from './crashing-pool.ts';
 import { forbiddenChanges, type Ledger, readLedger, violationsOf } from './ledger.ts';
 import { lineViolations } from './ledger-lines.ts';
+import { outageViolations, stepOutage } from './outage-steps.ts';
 import {
   acceptOn,
   ENDPOINT,
@@ -98,10 +99,11 @@ export class World {
       delete from operation_counts; delete from attempts; delete from executions; delete from exclusions; delete from claims; delete from pace_slots;
       delete from report_addenda; delete from closure_reports; delete from ledger_chunks; delete from report_drafts;
       delete from frozen_items; delete from late_changes; delete from operation_pacing; delete from operation_controls;
-      delete from resolved_executions; delete from resolutions; delete from operations; delete from idempotency_keys;
+      delete from resolved_executions; delete from resolutions; delete from outage_operations; delete from plan_pages;
+      delete from plan_endpoints; delete from plans; delete from operations; delete from idempotency_keys;
       delete from deliveries; delete from payloads; delete from event_identities; delete from event_resends;
       delete from events;
-      delete from endpoint_pacing; delete from endpoint_versions; delete from endpoints;
+      delete from endpoint_pacing; delete from outages; delete from endpoint_versions; delete from endpoints;
       alter table audit_entries disable trigger keep_entry; delete from audit_entries;
       alter table audit_entries enable trigger keep_entry;
       delete from tenant_counters; delete from tenants`);
@@ -138,6 +140,7 @@ export class World {
       ...violationsOf(this.ledger),
       ...forbiddenChanges(before, this.ledger),
       ...(await lineViolations(this.store.pool, this.#linesChecked)),
+      ...(await outageViolations(this.store.pool)),
     ];
     if (faults.length > 0) throw new Error(faults.join('\n'));
   }
@@ -147,8 +150,11 @@ export class World {
     const { store } = this;
     for (const id of this.endpointIds) await enableEndpoint(store.deps, this.tenant.id, id);
     for (let round = 0; round < 20; round++) {
-      const { rows } = await store.pool.query(`select id, control from operations where closed_at is null`);
-      for (const { id, control } of rows) {
+      const { rows } = await store.pool.query(
+        `select id, control, state from operations where closed_at is null`,
+      );
+      for (const { id, control, state } of rows) {
+        if (state === 'planned') await controlOperation(store.deps, this.tenant.id, id, { do: 'cancel' });
         if (control === 'pause') await controlOperation(store.deps, this.tenant.id, id, { do: 'resume' });
         await store.select(id, PAGE);
       }
@@ -209,6 +215,7 @@ export const anyStep: fc.Arbitrary<Step> = fc
           ['pauseExpires', 1],
           ['giveUp', 1],
           ['endpoint', 3],
+          ['outage', 8],
           ['erase', 1],
           ['newEndpoint', 2],
           ['close', 10],
@@ -347,6 +354,10 @@ const ACTS = {
     else await enableEndpoint(deps, world.tenant.id, id);
     const workedBy = c % 2 === 0 ? LIVE_LANE : (world.anOperation(c) ?? LIVE_LANE);
     await ignoreClosed(world, workedBy, pool);
+  },
+
+  async outage(world: World, { a, b, c }: Step, pool: Pool) {
+    await stepOutage(pool, world.tenant, pick(world.endpointIds, a) ?? NO_ID, { b, c });
   },
 
   /** It gets the events that are there already only by a fresh match. */
