@@ -47,6 +47,16 @@ export function triesAfterMs(
   return Math.min(rules.triesAtMostAfterMs, rules.triesAfterMs * 2 ** Math.min(trials, 20));
 }
 
+/** So long after it was back only a human does something about an outage, as a rule. */
+const SETTLED_AFTER_MS = 3_600_000;
+
+/** Whether an outage about which there is nothing to be done is looked at rarely: enabling its endpoint has it looked at. */
+export function isRarelyLookedAt(facts: OpenOutageFacts | Omit<RecoveredFacts, 'plan'>): boolean {
+  return 'quietForMs' in facts
+    ? facts.endpoint === 'disabled'
+    : facts.forMs >= SETTLED_AFTER_MS && !facts.open;
+}
+
 /** The newest plan that a recovery has led to. */
 export type RecoveryPlan =
   /** Being made, or waiting for its execution, which is due at once where it `runs`. */

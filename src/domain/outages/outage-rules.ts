@@ -20,8 +20,10 @@ export interface OutageRules {
   reopensWithinMs: number;
   /** A longer window is proposed even where it is to be run. */
   runsUpToMs: number;
-  /** How often the sweeper looks at one. */
+  /** How often the sweeper looks at one, */
   looksEveryMs: number;
+  /** and at one about which only a human does something: its endpoint is disabled, or has been back for an hour. */
+  looksRarelyEveryMs: number;
   canary: Canary;
   ramp: Ramp;
   /** How long the deliveries of its plan are tried, where their endpoint says less: a ramp takes its time. */
@@ -44,6 +46,7 @@ export const OUTAGE_RULES: Readonly<OutageRules> = {
   reopensWithinMs: 24 * HOUR_MS,
   runsUpToMs: 72 * HOUR_MS,
   looksEveryMs: 5 * SECOND_MS,
+  looksRarelyEveryMs: MINUTE_MS,
   canary: { count: 25, maxFailurePercent: 10 },
   ramp: { startPerSecond: 10, everySeconds: 15 },
   triedForMs: 24 * HOUR_MS,

@@ -1,5 +1,10 @@
 import type { Operation } from '../../domain/operations/operation.ts';
-import { nextOfOpen, nextOfRecovered, runsAtOnce } from '../../domain/outages/outage-look.ts';
+import {
+  isRarelyLookedAt,
+  nextOfOpen,
+  nextOfRecovered,
+  runsAtOnce,
+} from '../../domain/outages/outage-look.ts';
 import type { OutageRules } from '../../domain/outages/outage-rules.ts';
 import type { OnRecovered, OutageChange, OutageEnd } from '../../domain/outages/outage-state.ts';
 import { present } from '../../domain/present.ts';
@@ -11,6 +16,7 @@ import {
   lookInWindow,
   notePlannedAgain,
   openFacts,
+  putOffLook,
   recoveredFacts,
   takeLooks,
 } from '../../store/outages/outage-looks.ts';
@@ -74,6 +80,7 @@ async function lookAtOpen(tx: Transaction, outage: Outage, rules: OutageRules): 
   const step = nextOfOpen(facts, rules);
   switch (step.do) {
     case 'wait':
+      if (isRarelyLookedAt(facts)) await putOffLook(tx, outage.id, rules.looksRarelyEveryMs);
       return {};
     case 'end':
       return end(tx, outage, step.for);
@@ -124,6 +131,7 @@ async function lookAtRecovered(tx: Transaction, outage: Outage, rules: OutageRul
   const step = nextOfRecovered({ ...facts, ...present({ plan: plan?.stands }) });
   switch (step.do) {
     case 'wait':
+      if (isRarelyLookedAt(facts)) await putOffLook(tx, outage.id, rules.looksRarelyEveryMs);
       return {};
     case 'end':
       return end(tx, outage, step.for);

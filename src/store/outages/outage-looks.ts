@@ -31,6 +31,14 @@ export async function takeLooks(
   return rows.map((row) => ({ id: row.id, endpointId: row.endpoint_id }));
 }
 
+/** Has an outage looked at later than others are. */
+export async function putOffLook(tx: Transaction, id: Id<'outage'>, ms: number): Promise<void> {
+  await tx.query(
+    `update outages set look_at = clock_timestamp() + $2::float8 * interval '1 millisecond' where id = $1`,
+    [id, ms],
+  );
+}
+
 /** SQL: who may have work at an endpoint that goes on by itself: the live lane and the operations that run. */
 const OWNERS = (tenantIds: string) => `(select '${LIVE_LANE}'::uuid as id
       union all select o.id from operations o

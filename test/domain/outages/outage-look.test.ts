@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  isRarelyLookedAt,
   nextOfOpen,
   nextOfRecovered,
   type OpenOutageFacts,
@@ -112,6 +113,17 @@ describe('an outage that has recovered', () => {
       }),
     );
   });
+});
+
+test('an outage is looked at rarely where only a human does something about it', () => {
+  expect([down, { ...down, endpoint: 'disabled' as const }].map(isRarelyLookedAt)).toEqual([false, true]);
+  const hour = 60 * MINUTE_MS;
+  const settled = [
+    { ...back, forMs: hour - 1 },
+    { ...back, forMs: hour },
+    { ...back, forMs: hour, open: true },
+  ];
+  expect(settled.map(isRarelyLookedAt)).toEqual([false, true, false]);
 });
 
 test('a plan runs at once where that is asked for, and its window is three days at most', () => {
