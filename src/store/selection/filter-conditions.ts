@@ -3,6 +3,7 @@ import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { millisecondEdge, type TimeBound } from '../../domain/time/instant.ts';
 import type { Parameters } from '../db/parameters.ts';
+import { ofEvents } from './of-events.ts';
 
 /** A part of a filter's selection that is read by itself: of one endpoint, one fault, or some states. */
 export type Partition = { endpointId?: Id<'endpoint'>; faultCode?: string; states?: DeliveryState[] };
@@ -68,10 +69,13 @@ const CONDITIONS = {
   ),
   // Ids as arrays, so that the look-up begins at them and not at every delivery of the tenant.
   deliveryIds: ofDelivery((ids, p) => `d.id = any(${p.add(ids)}::uuid[])`),
-  eventIds: ofDelivery((ids, p) => `d.event_id = any(${p.add(ids)}::uuid[])`),
-  eventNumbers: ofDelivery(
-    (numbers, p, scope) => `d.event_id = any(array(select v.id from events v
-      where ${tenantCondition('v.tenant_id', scope, p)} and v.number = any(${p.add(numbers)}::bigint[])))`,
+  eventIds: ofDelivery((ids, p) => ofEvents('d', `${p.add(ids)}::uuid[]`)),
+  eventNumbers: ofDelivery((numbers, p, scope) =>
+    ofEvents(
+      'd',
+      `array(select v.id from events v
+      where ${tenantCondition('v.tenant_id', scope, p)} and v.number = any(${p.add(numbers)}::bigint[]))`,
+    ),
   ),
   open: ofDelivery((open) => `${open ? '' : 'not '}exists (${OPEN})`),
   attempted: ofDelivery((attempted) => `d.attempts ${attempted ? '>' : '='} 0`),

@@ -12,6 +12,7 @@ import { loadOperation } from '../../../src/store/operations/operations.ts';
 import { countExcluded, countGone } from '../../../src/store/plans/plan-drift.ts';
 import { planStretch } from '../../../src/store/plans/plan-pages.ts';
 import { listDeliveries } from '../../../src/store/reading/delivery-reads.ts';
+import { deliveriesOfEvent } from '../../../src/store/reading/event-reads.ts';
 import { countWaitingAt, waitsOfExecutions, withWaits } from '../../../src/store/reading/waits.ts';
 import { freezePage } from '../../../src/store/selection/freeze.ts';
 import {
@@ -218,6 +219,16 @@ describe('a page of a selection', () => {
       listDispatches(db, tenant.id, endpointIds[0] ?? NO_ID, filter, { after, limit: 100 });
     await expectPlan(list, 'deliveries_rare_by_endpoint');
     await expectPlan(list, 'deliveries_failed_by_endpoint');
+  });
+
+  test('of all that was made of some events reads the index of first deliveries, and that of repeats', async () => {
+    const eventIds = [anyId(randomUUID()), anyId(randomUUID())] as Id<'event'>[];
+    for (const run of [
+      page({ eventIds }, { partition: 0 }),
+      page({ filter: { eventIds, state: ['failed', 'delivered'] } }, { partition: 0 }),
+      (db: Queryable) => deliveriesOfEvent(db, tenant.id, eventIds[0] as Id<'event'>, 200),
+    ])
+      for (const index of ['deliveries_once', 'deliveries_replayed']) await expectPlan(run, index);
   });
 
   test('of the events of a batch reads their index', async () => {

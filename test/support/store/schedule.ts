@@ -252,14 +252,15 @@ const ACTS = {
   async retry(world: World, { a, b, c }: Step, pool: Pool) {
     const selection = someSelection(world, a, b);
     if (!selection) return;
+    const kind = c % 7 === 0 ? 'replay' : 'retry';
+    const newIdentity = kind === 'replay' && a % 2 === 0;
     const options: OperationOptions = {
       ...(c % 2 === 0 ? { takeOverScheduled: true } : {}),
       ...(c % 5 === 0 ? { ratePerSecond: 1_000 } : {}),
-      ...(c % 3 === 0 ? { matchFilter: true } : {}),
+      ...(c % 3 === 0 && !newIdentity ? { matchFilter: true } : {}),
       ...(c % 11 === 0 ? { notBefore: new Date(Date.now() + 3_600_000).toISOString() } : {}),
     };
-    const kind = c % 7 === 0 ? 'replay' : 'retry';
-    await acceptOn(quietDeps(pool), world.tenant, selection, { kind, options });
+    await acceptOn(quietDeps(pool), world.tenant, selection, { kind, newIdentity, options });
   },
 
   async freeze(world: World, { a, b }: Step, pool: Pool) {
