@@ -75,7 +75,7 @@ export interface RecoveredFacts {
   forMs: number;
   /** How long its tenant keeps payloads; for ever where absent. */
   retentionMs?: number;
-  /** Something of its window is to be sent by itself, or is on the wire. */
+  /** Something of its window is queued, scheduled or on the wire. */
   open: boolean;
   /** Something of its window is failed, unknown or ignored. */
   left: boolean;

@@ -39,10 +39,10 @@ export async function putOffLook(tx: Transaction, id: Id<'outage'>, ms: number):
   );
 }
 
-/** SQL: who may have work at an endpoint that goes on by itself: the live lane and the operations that run. */
-const OWNERS = (tenantIds: string) => `(select '${LIVE_LANE}'::uuid as id
-      union all select o.id from operations o
-      where o.closed_at is null and o.control = 'run' and o.tenant_id = any(${tenantIds}::uuid[]))`;
+/** SQL: who may have work at an endpoint: the live lane, and the operations that are open, or those of them that run. */
+const owners = (tenantIds: string, { running }: { running: boolean }) => `(select '${LIVE_LANE}'::uuid as id
+      union all select o.id from operations o where o.closed_at is null
+        ${running ? "and o.control = 'run'" : ''} and o.tenant_id = any(${tenantIds}::uuid[]))`;
 
 interface OpenRow {
   endpoint_state: EndpointState;
@@ -71,8 +71,10 @@ export async function openFacts(
          ${msSince('u.good_from')} as good_for_ms, ${msSince('u.enabled_at')} as enabled_for_ms,
          ${msSince('u.quiet_since')} as quiet_for_ms,
          greatest(p.floor_until, p.trial_until) > clock_timestamp() as rests_now,
-         exists (select from ${OWNERS('$2')} w join executions e on e.in_queue and e.worked_by = w.id
-           where e.endpoint_id = $3 and e.due_at <= clock_timestamp() + $4::float8 * interval '1 millisecond') as due_soon
+         -- What waits for its order is not: the one before it may have failed for good.
+         exists (select from ${owners('$2', { running: true })} w join executions e on e.in_queue and e.worked_by = w.id
+           where e.endpoint_id = $3 and e.put_off_from is null
+             and e.due_at <= clock_timestamp() + $4::float8 * interval '1 millisecond') as due_soon
        from outages u join endpoints n on n.id = u.endpoint_id
        join endpoint_versions v on ${isCurrent('v', 'n')}
        join endpoint_pacing p on p.endpoint_id = n.id
@@ -94,10 +96,10 @@ export async function openFacts(
 
 const ANY_STATE = ['pending', 'failed', 'unknown', 'cancelled', 'ignored'] as const satisfies DeliveryState[];
 
-/** SQL: whether something of a window is to be sent by itself, or is on the wire. */
+/** SQL: whether something of a window is queued, scheduled or on the wire, be it held by a pause. */
 function openInWindow({ tenantId, endpointId, window }: Outage, p: Parameters): string {
   const where = filterConditions(tenantId, windowFilter(window, ANY_STATE), {}, p);
-  return `exists (select from ${OWNERS(p.add([tenantId, PLATFORM_TENANT.id]))} w
+  return `exists (select from ${owners(p.add([tenantId, PLATFORM_TENANT.id]), { running: false })} w
     join executions e on e.in_queue and e.worked_by = w.id and e.endpoint_id = ${p.add(endpointId)}
     join deliveries d on d.id = e.delivery_id where ${where.join(' and ')})`;
 }
@@ -118,7 +120,7 @@ function inWindow(
 
 /** What there is in the window of an outage. */
 export interface WindowLook {
-  /** Something is to be sent by itself, or is on the wire. */
+  /** Something is queued, scheduled or on the wire. */
   open: boolean;
   /** Something could be sent by a retry. */
   toSend: boolean;

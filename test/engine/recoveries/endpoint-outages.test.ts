@@ -27,6 +27,9 @@ const RULES: Partial<OutageRules> = {
 // biome-ignore lint/suspicious/noExplicitAny: tests read what they expect and fail where it is not there
 type Shown = any;
 
+/** More of them by hand: EVENTS=5000. */
+const EVENTS = Number(process.env.EVENTS ?? 500);
+
 /** Two attempts, and little time for them. */
 const IMPATIENT = { retry: { maxAttempts: 2, initialMs: 50, factor: 1, capMs: 50 }, giveUpAfterMs: 2_000 };
 
@@ -117,7 +120,7 @@ describe('an endpoint', () => {
   const engine = useEngine({ checked: true, sizes: { outages: RULES } });
   const scene = useScenes(engine);
 
-  test('that dies while 500 events come has one outage, a plan of exactly what is left of it, and gets everything once', async () => {
+  test('that dies while events come has one outage, a plan of exactly what is left of it, and gets everything once', async () => {
     const it = await scene([ok], IMPATIENT);
     const outages = outagesOf(engine, it);
     await outages.send(5);
@@ -125,10 +128,10 @@ describe('an endpoint', () => {
     const port = it.receivers[0]?.port ?? 0;
     const before = it.receivers[0] as Receiver;
     await before.close();
-    await outages.send(500);
+    await outages.send(EVENTS);
     const open = await outages.is('open');
     expect(open).toMatchObject({ cause: 'circuit_open', onRecovered: null });
-    await outages.are(500, 'failed');
+    await outages.are(EVENTS, 'failed', 60_000);
     const back = await startReceiver(ok, { port });
     others.push(back);
     const recovered = await outages.is('recovered');
@@ -142,15 +145,15 @@ describe('an endpoint', () => {
     // One delivery was the trial that showed that it is back.
     expect(back.requests).toHaveLength(1);
     expect(await outages.planned(plan)).toEqual(await it.ids(`state = 'failed'`));
-    expect(plan.count).toEqual({ items: 499, basis: 'exact', sends: 499 });
+    expect(plan.count).toEqual({ items: EVENTS - 1, basis: 'exact', sends: EVENTS - 1 });
     await outages.execute(plan);
     expect(await it.retries.ended(plan.operationId, 60_000)).toMatchObject({
       state: 'completed',
-      counts: { expected: 499, delivered: 499 },
+      counts: { expected: EVENTS - 1, delivered: EVENTS - 1 },
     });
     expect(await outages.is('closed')).toMatchObject({
       endedFor: 'nothing_left',
-      deliveries: { byState: { delivered: 500, failed: 0 } },
+      deliveries: { byState: { delivered: EVENTS, failed: 0 } },
     });
     await onceEach(it, [before, back]);
   });

@@ -8,6 +8,7 @@ import { withTransaction } from '../../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../../src/store/db/queryable.ts';
 import { loadOperation } from '../../../src/store/operations/operations.ts';
 import { newestMadePlan, operationsOfOutage } from '../../../src/store/outages/outage-operations.ts';
+import { putOffBlocked } from '../../../src/store/sending/ordering.ts';
 import { ignoreAtClosedEndpoints } from '../../../src/store/settling/settlement.ts';
 import { closeOperation } from '../../support/store/close-operation.ts';
 import { outagesOf } from '../../support/store/outages.ts';
@@ -293,6 +294,22 @@ describe('where nothing is due', () => {
     expect(await planOf(id)).toMatchObject({ items: 3, sends: 3 });
   });
 
+  test('what waits for its order behind a failure keeps no trial back', async () => {
+    await newEndpoint({ ordered: true });
+    const id = await outages.opened(endpointId);
+    await store.ingest(tenant, 2, { key: 'k' });
+    await attempt(404, 1);
+    await withTransaction(store.pool, (tx) => putOffBlocked(tx, LIVE_LANE, [endpointId]));
+    await outages.ages(id, '1 minute');
+    await outages.look(id);
+    const [first] = await idsOf('failed');
+    const queued = await store.rows(
+      `select delivery_id from executions where endpoint_id = $1 and open and put_off_from is null`,
+      [endpointId],
+    );
+    expect(queued).toEqual([{ delivery_id: first }]);
+  });
+
   test('nothing is tried of an endpoint that asked for nothing, nor against its Retry-After', async () => {
     await newEndpoint({ onRecovered: 'none' });
     const quiet = await failing(1);
@@ -341,6 +358,24 @@ describe('an outage ends', () => {
     await days(1);
     expect(await outages.look(id)).toMatchObject({ state: 'closed', endedFor: 'retention' });
     expect(await made(id)).toMatchObject([{ state: 'closing' }]);
+  });
+
+  test('not while an operation that was paused holds something of it', async () => {
+    await newEndpoint({ retry: { maxAttempts: 2, initialMs: 3_600_000, factor: 1, capMs: 3_600_000 } });
+    const id = await failing(1);
+    const held = await store.retry(
+      tenant,
+      { filter: { state: ['pending'], endpointIds: [endpointId] } },
+      { options: { takeOverScheduled: true } },
+    );
+    await store.select(held.operationId);
+    await controlOperation(store.deps, tenant.id, held.operationId, { do: 'pause' });
+    await outages.tell(endpointId, [true]);
+    expect(await outages.look(id)).toMatchObject({ state: 'recovered' });
+    expect(await outages.look(id)).toMatchObject({ state: 'recovered' });
+    await controlOperation(store.deps, tenant.id, held.operationId, { do: 'resume' });
+    await store.attempt(200, { workedBy: held.operationId, endpointIds: [endpointId] });
+    expect(await outages.look(id)).toMatchObject({ state: 'closed' });
   });
 
   test('where it is dismissed, with the plan that nobody has executed; a plan of a human stays', async () => {
