@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { SignJWT } from 'jose';
 import { WEEKDAYS } from '../../src/domain/policy/freeze-windows.ts';
 import type { Scope } from '../../src/domain/tenancy/scope.ts';
 import type { Id } from '../../src/domain/tenancy/typed-id.ts';
@@ -327,6 +328,40 @@ describe('an operation that a policy holds', () => {
     });
   });
 
+  test('is approved by tokens of a person, but of no issuer that the requester has registered', async () => {
+    const it = await scene();
+    await it.set({ approveAbove: 1 });
+    const alice = await it.person('alice', ['write:deliveries', 'write:keys', 'approve:retries']);
+    const { id } = await it.start({ select: { deliveryIds: it.ids } }, alice);
+    const { planHash } = (await it.show(id)).approval;
+    const secret = 'a-secret-of-at-least-thirty-two-bytes';
+    const token = async (by: object, audience: string) => {
+      const issuer = 'https://id.example/';
+      const body = { name: 'idp', issuer, audience, algorithm: 'HS256', secret, scopes: MAY_APPROVE };
+      expect((await api.call('POST', '/api/v1/jwt-issuers', { ...by, body })).status).toBe(201);
+      return new SignJWT({ sub: 'bob' })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setIssuer(issuer)
+        .setAudience(audience)
+        .setExpirationTime('5m')
+        .sign(Buffer.from(secret));
+    };
+    const approve = (key: string) =>
+      api.call('POST', `/api/v1/retries/${id}/approve`, {
+        key,
+        headers: { 'redrive-tenant': it.tenant.handle },
+        body: { planHash },
+      });
+    expect(await approve(await token({ key: alice }, `own-${it.tenant.handle}`))).toMatchObject({
+      status: 403,
+      body: { code: 'approver_refused' },
+    });
+    expect(await approve(await token(it.asAdmin, `others-${it.tenant.handle}`))).toMatchObject({
+      status: 200,
+      body: { approval: { verdicts: [{ by: expect.stringMatching(/^jwt:iss_\w+:bob$/) }] } },
+    });
+  });
+
   test('is approved by its hash alone, and by no other tenant', async () => {
     const [it, other] = [await scene(), await scene()];
     await it.set({ approveAbove: 1 });
@@ -434,6 +469,12 @@ describe('a plan under a policy', () => {
     const plan = await seen();
     expect(plan).toMatchObject({ state: 'planned', risks: { awaitsApproval: 3 } });
     expect(plan.endpoints).toMatchObject([{ risks: { awaitsApproval: 3 } }]);
+    const listed = async () =>
+      (await api.call('GET', `${path}/items?risk=awaitsApproval`, { key: it.key })).body.items;
+    expect(await listed()).toHaveLength(3);
+    await it.set({ approveAbove: 3 });
+    expect(await listed()).toEqual([]);
+    await it.set({ approveAbove: 2 });
     const { planHash } = plan;
     const executed = await api.call('POST', `${path}/execute`, { key: it.key, body: { planHash } });
     expect(executed).toMatchObject({

@@ -13,7 +13,8 @@ import { findPlan } from '../../../store/plans/plans.ts';
 import { pagesAreGone } from '../../../store/proof/ledger-retention.ts';
 import { shownId } from '../fields.ts';
 import { listParameter, pageOf, pageParameters } from '../page.ts';
-import { ListedRisk } from './plan-view.ts';
+import { planPolicy } from './plan-policy.ts';
+import { AskedRisk, ListedRisk } from './plan-view.ts';
 import { planParams } from './plans.ts';
 
 const risks = (description: string) => z.array(ListedRisk).meta({ description, example: ['mayHaveArrived'] });
@@ -54,7 +55,7 @@ export function planItemRoutes({ pool }: ApiDeps): Route[] {
       request: {
         params: planParams,
         query: z.strictObject({
-          risk: listParameter(ListedRisk, 'Risks; all deliveries where left out.'),
+          risk: listParameter(AskedRisk, 'Risks; all deliveries where left out.'),
           ...pageParameters,
         }),
       },
@@ -68,9 +69,13 @@ export function planItemRoutes({ pool }: ApiDeps): Route[] {
         const operation = plan && (await findOperation(pool, tenant.id, id));
         if (!operation || !plan) return problem('not_found');
         if (await pagesAreGone(pool, id, plan)) return problem('pruned');
+        // All of a plan has to be approved, or nothing.
+        const all =
+          risk?.includes('awaitsApproval') && (await planPolicy(pool, operation, plan)).awaitsApproval;
+        const risks = all ? undefined : risk?.filter((each) => each !== 'awaitsApproval');
         const found = await listPlanItems(pool, operation, plan, {
           limit: limit + 1,
-          ...(risk ? { risks: risk } : {}),
+          ...(risks ? { risks } : {}),
           ...(position ? { after: Number(position[0]) } : {}),
         });
         const shown = found.slice(0, limit);

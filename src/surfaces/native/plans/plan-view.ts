@@ -242,3 +242,8 @@ function endedFor(
 
 /** The risks that deliveries of a plan can be listed by. */
 export const ListedRisk = z.enum(PLAN_RISKS).meta({ description: 'A risk.', example: 'mayHaveArrived' });
+
+/** The same with the one that no delivery has by itself. */
+export const AskedRisk = z
+  .enum([...PLAN_RISKS, 'awaitsApproval'])
+  .meta({ description: 'A risk.', example: 'mayHaveArrived' });

@@ -9,17 +9,16 @@ import { type Plan, planIdentity } from '../../../domain/operations/plan.ts';
 import { hasScope } from '../../../domain/tenancy/scope.ts';
 import { type Id, readId } from '../../../domain/tenancy/typed-id.ts';
 import { type ExecuteResult, executePlan } from '../../../operations/plans/execute-plan.ts';
-import { foreseeJudgement } from '../../../operations/policy/judge-operation.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
 import { planEndpoints } from '../../../store/plans/plan-endpoints.ts';
 import { endpointVersionsOf } from '../../../store/plans/plan-pages.ts';
 import { findPlan } from '../../../store/plans/plans.ts';
-import { lastHold } from '../../../store/policy/holds.ts';
 import { countParameter } from '../page.ts';
 import { RetryRequest } from '../retries/retry-request.ts';
 import { acceptPlan, PLAN_PROBLEMS } from './accept-plan.ts';
 import { PLAN_ENDPOINTS, planEndpointsView } from './plan-endpoints-view.ts';
-import { driftView, type PlanPolicy, PlanSummary, planSummary } from './plan-view.ts';
+import { planPolicy } from './plan-policy.ts';
+import { driftView, PlanSummary, planSummary } from './plan-view.ts';
 
 const PATH = '/api/v1/retries/plans';
 const MAX_ENDPOINTS = 100;
@@ -128,7 +127,7 @@ export function planRoutes(deps: ApiDeps): Route[] {
         const found = await planned(tenant.id, id, wait * 1_000);
         if (!found) return problem('not_found');
         const { operation, plan } = found;
-        const policy = await policyOf(operation, plan);
+        const policy = await planPolicy(pool, operation, plan);
         const endpoints = await planEndpoints(pool, id, MAX_ENDPOINTS);
         return {
           status: 200,
@@ -168,7 +167,11 @@ export function planRoutes(deps: ApiDeps): Route[] {
         return result.ok
           ? {
               status: 202,
-              body: planSummary(result.operation, result.plan, await policyOf(result.operation, result.plan)),
+              body: planSummary(
+                result.operation,
+                result.plan,
+                await planPolicy(pool, result.operation, result.plan),
+              ),
             }
           : refusalOf(result);
       },
@@ -190,17 +193,6 @@ export function planRoutes(deps: ApiDeps): Route[] {
       if (isMade || performance.now() >= untilMs || deps.shutdown.aborted) return { operation, plan };
       await delay(POLL_MS);
     }
-  }
-
-  /** Whether it would have to be approved, were it executed now; or waits for that, or did. */
-  async function policyOf(operation: Operation, plan: Plan): Promise<PlanPolicy> {
-    const hold = await lastHold(pool, operation.id);
-    const waits = hold && !hold.ended && hold.approvers > 0;
-    const judged =
-      operation.state === 'planned' && plan.planned
-        ? await foreseeJudgement(pool, operation, plan)
-        : undefined;
-    return { awaitsApproval: waits || (judged?.approvers ?? 0) > 0, ...(hold ? { hold } : {}) };
   }
 
   async function identityOf(operation: Operation, { planned, ...plan }: Plan) {
