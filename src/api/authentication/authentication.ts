@@ -53,7 +53,7 @@ export async function callerOf(
 /** Who calls with a key that works. */
 export function callerOfKey(key: KnownKey): Caller {
   return {
-    actor: showId('key', key.id),
+    actor: key.actor ?? showId('key', key.id),
     keyId: key.id,
     scopes: key.scopes,
     ...(key.grant ? { grant: key.grant } : {}),

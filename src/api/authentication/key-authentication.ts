@@ -46,7 +46,7 @@ export async function admitted(
       : named === undefined || named === ''
         ? caller.tenant
         : await tenantFor(db, caller, named);
-  if (access.of === 'tenant' && named && !tenant)
+  if (access.of !== 'installation' && named && !tenant)
     return problem('not_found', {
       detail: 'The tenant named in the header `Redrive-Tenant` does not exist.',
       errors: [
@@ -57,6 +57,7 @@ export async function admitted(
         },
       ],
     });
+  if (access.of === 'caller') return tenant ? { caller, tenant } : { caller };
   const refused =
     access.of === 'installation'
       ? refusedScope(caller, 'admin')

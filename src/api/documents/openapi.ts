@@ -72,12 +72,13 @@ export function problemsOf(route: ServedRoute): ProblemCode[] {
     add('session_ended');
     if (route.method !== 'get') add('cross_origin_refused');
   }
+  if (route.access.of === 'caller') add('not_found');
   if (route.access.of === 'tenant') {
     add('not_found');
     if (route.access.tenant !== 'optional') add('tenant_required');
   }
   if (route.request?.params) add('not_found');
-  if (route.method === 'post' || route.method === 'patch')
+  if (route.method === 'post' || route.method === 'put' || route.method === 'patch')
     add(
       'malformed_json',
       'nested_too_deep',
@@ -119,6 +120,8 @@ function scopeOf({ access, surface }: ServedRoute): string {
     case 'anyone':
       // Routes of other surfaces may look for credentials in the body themselves, and say so.
       return surface.name === 'native' ? 'Needs no credential.' : '';
+    case 'caller':
+      return 'Needs a credential of any scope.';
     case 'installation':
       return 'Scope: `admin`.';
     case 'tenant':
@@ -130,7 +133,8 @@ const BY_KEY: Surface['authenticate'][] = [authenticateByKey, authenticateByKeyO
 
 function headerParameters(route: ServedRoute) {
   const headers = {
-    ...(route.access.of === 'tenant' && BY_KEY.includes(route.surface.authenticate)
+    ...((route.access.of === 'tenant' || route.access.of === 'caller') &&
+    BY_KEY.includes(route.surface.authenticate)
       ? {
           'Redrive-Tenant': {
             description:

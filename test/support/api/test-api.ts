@@ -186,6 +186,7 @@ function uuidOf(shown: string): Id<never> {
     'key',
     'jwtIssuer',
     'session',
+    'outage',
   ] as const;
   const kind = kinds.find((each) => shown.startsWith(`${ID_PREFIXES[each]}_`));
   const uuid = kind && readId(kind, shown);
