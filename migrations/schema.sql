@@ -243,6 +243,17 @@ AS $function$
   select '$brg.' || translate(left(encode(uuid_send(gen_random_uuid()), 'base64'), 17), '+/', '-_')
 $function$;
 
+CREATE OR REPLACE FUNCTION public.note_operation_endpoints()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  insert into operation_endpoints (endpoint_id, operation_id)
+  select distinct endpoint_id, operation_id from new_rows where operation_id is not null order by 1, 2
+  on conflict do nothing;
+  return null;
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.operation_may_become(from_state text, to_state text)
  RETURNS boolean
  LANGUAGE sql
@@ -328,6 +339,42 @@ create table api_keys (
   revoked_at timestamp with time zone
 );
 
+create table attempt_deltas (
+  tenant_id uuid not null,
+  minute timestamp with time zone not null,
+  endpoint_id uuid not null,
+  event_type text not null,
+  outcome text not null,
+  fault_code text not null,
+  attempts integer not null
+) with (vacuum_truncate=off, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=20000);
+
+create table attempt_folds (
+  only_one boolean default true not null,
+  began_at timestamp with time zone default now() not null,
+  pruned_at timestamp with time zone default '-infinity'::timestamp with time zone not null
+);
+
+create table attempt_hours (
+  tenant_id uuid not null,
+  hour timestamp with time zone not null,
+  endpoint_id uuid not null,
+  event_type text not null,
+  outcome text not null,
+  fault_code text not null,
+  attempts bigint not null
+) with (fillfactor=80);
+
+create table attempt_minutes (
+  tenant_id uuid not null,
+  minute timestamp with time zone not null,
+  endpoint_id uuid not null,
+  event_type text not null,
+  outcome text not null,
+  fault_code text not null,
+  attempts bigint not null
+) with (fillfactor=80);
+
 create table attempts (
   execution_id uuid not null,
   number integer not null,
@@ -384,7 +431,9 @@ create table canaries (
   state text default 'testing'::text not null,
   allowed integer not null,
   claimed integer default 0 not null,
-  began_at timestamp with time zone default clock_timestamp() not null
+  began_at timestamp with time zone default clock_timestamp() not null,
+  judged_attempts integer,
+  judged_bad integer
 );
 
 create table claims (
@@ -657,7 +706,8 @@ create table operation_controls (
   actor text not null,
   rate_per_second double precision,
   halt jsonb,
-  at timestamp with time zone default clock_timestamp() not null
+  at timestamp with time zone default clock_timestamp() not null,
+  endpoint_ids uuid[]
 );
 
 create table operation_counts (
@@ -676,6 +726,11 @@ create table operation_counts (
   frozen boolean default false not null
 ) with (fillfactor=50);
 
+create table operation_endpoints (
+  endpoint_id uuid not null,
+  operation_id uuid not null
+);
+
 create table operation_pacing (
   operation_id uuid not null,
   arrival_at timestamp with time zone default '-infinity'::timestamp with time zone not null
@@ -689,6 +744,22 @@ create table operation_pulses (
   first_attempts integer not null,
   first_bad integer not null
 ) with (fillfactor=50);
+
+create table operation_samples (
+  operation_id uuid not null,
+  at timestamp with time zone not null,
+  expected integer not null,
+  queued integer not null,
+  scheduled integer not null,
+  sending integer not null,
+  unknown integer not null,
+  delivered integer not null,
+  failed integer not null,
+  ignored integer not null,
+  cancelled integer not null,
+  superseded integer not null,
+  excluded integer not null
+);
 
 create table operations (
   id uuid default uuidv7() not null,
@@ -946,6 +1017,18 @@ alter table api_keys add constraint api_keys_made_with_grant_check CHECK ((made_
 alter table api_keys add constraint api_keys_scopes_check CHECK ((cardinality(scopes) > 0));
 
 alter table api_keys add constraint api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table attempt_folds add constraint attempt_folds_pkey PRIMARY KEY (only_one);
+
+alter table attempt_folds add constraint attempt_folds_only_one_check CHECK (only_one);
+
+alter table attempt_hours add constraint attempt_hours_pkey PRIMARY KEY (tenant_id, hour, endpoint_id, event_type, outcome, fault_code);
+
+alter table attempt_hours add constraint attempt_hours_attempts_check CHECK ((attempts > 0));
+
+alter table attempt_minutes add constraint attempt_minutes_pkey PRIMARY KEY (tenant_id, minute, endpoint_id, event_type, outcome, fault_code);
+
+alter table attempt_minutes add constraint attempt_minutes_attempts_check CHECK ((attempts > 0));
 
 alter table attempts add constraint attempts_pkey PRIMARY KEY (execution_id, number);
 
@@ -1223,11 +1306,17 @@ alter table operation_counts add constraint the_one_equation CHECK ((expected = 
 
 alter table operation_counts add constraint operation_counts_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
+alter table operation_endpoints add constraint operation_endpoints_pkey PRIMARY KEY (endpoint_id, operation_id);
+
 alter table operation_pacing add constraint operation_pacing_pkey PRIMARY KEY (operation_id);
 
 alter table operation_pacing add constraint operation_pacing_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
 alter table operation_pulses add constraint operation_pulses_pkey PRIMARY KEY (operation_id, second);
+
+alter table operation_samples add constraint operation_samples_pkey PRIMARY KEY (operation_id, at);
+
+alter table operation_samples add constraint operation_samples_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
 alter table operations add constraint operations_pkey PRIMARY KEY (id);
 
@@ -1501,6 +1590,8 @@ CREATE INDEX jwt_issuers_by_tenant ON public.jwt_issuers USING btree (tenant_id,
 
 CREATE UNIQUE INDEX jwt_issuers_unnamed ON public.jwt_issuers USING btree (issuer, audience) WHERE (by_installation AND (revoked_at IS NULL));
 
+CREATE INDEX operations_by_actor ON public.operations USING btree (tenant_id, actor, id);
+
 CREATE INDEX operations_by_tenant ON public.operations USING btree (tenant_id, id);
 
 CREATE INDEX operations_open ON public.operations USING btree (next_event_at) WHERE (closed_at IS NULL);
@@ -1562,6 +1653,8 @@ CREATE TRIGGER account_inserts AFTER INSERT ON public.exclusions REFERENCING NEW
 CREATE TRIGGER account_inserts AFTER INSERT ON public.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_inserted_executions();
 
 CREATE TRIGGER account_updates AFTER UPDATE ON public.executions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_updated_executions();
+
+CREATE TRIGGER note_endpoints AFTER INSERT ON public.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_operation_endpoints();
 
 CREATE TRIGGER never_changed BEFORE UPDATE ON public.ledger_chunks FOR EACH ROW EXECUTE FUNCTION refuse_change();
 

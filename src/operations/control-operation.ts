@@ -1,9 +1,10 @@
 import type { ActBy, AuditAction } from '../domain/audit/audit-action.ts';
 import type { Operation } from '../domain/operations/operation.ts';
 import type { OperationState } from '../domain/operations/operation-state.ts';
-import type { Id } from '../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { noteAct, tenantsWithOperation } from '../store/audit/entries.ts';
 import { withTransaction } from '../store/db/pool.ts';
+import { holdOthers } from '../store/operations/canaries.ts';
 import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
 import { commitControl } from '../store/operations/operation-states.ts';
 import { findOperation } from '../store/operations/operations.ts';
@@ -14,10 +15,13 @@ import type { RecoveryDeps } from './recovery-deps.ts';
 /** How long a paused operation waits for a human before it cancels its unsent items and closes. */
 const PAUSE_EXPIRES_MS = 7 * 24 * 3_600_000;
 
-/** The commands of an owner to a running operation; `ratePerSecond: null` lifts the limit. */
+/**
+ * The commands of an owner to a running operation; `ratePerSecond: null` lifts the limit. An operation with canaries can
+ * be resumed at some endpoints alone.
+ */
 export type ControlCommand =
   | { do: 'pause' }
-  | { do: 'resume' }
+  | { do: 'resume'; only?: Id<'endpoint'>[] }
   | { do: 'cancel' }
   | { do: 'rate'; ratePerSecond: number | null };
 
@@ -56,17 +60,22 @@ export async function controlOperation(
   const act = {
     did: command.do,
     ...(command.do === 'rate' ? { ratePerSecond: command.ratePerSecond } : {}),
+    ...(command.do === 'resume' && command.only ? { endpointIds: command.only } : {}),
   };
   const taken = await withTransaction(deps.pool, async (db) => {
     const changed = await commitControl(db, tenantId, operationId, changeOf(command), TAKEN_IN[command.do]);
     if (!changed) return false;
+    if (act.endpointIds) await holdOthers(db, operationId, act.endpointIds);
     await noteControl(db, operationId, { ...act, actor: by.actor });
     await noteAct(db, {
       tenantId,
       by,
       action: ENTERED_AS[command.do],
       target: operationId,
-      detail: { ...(command.do === 'rate' ? { ratePerSecond: command.ratePerSecond } : {}) },
+      detail: {
+        ...(command.do === 'rate' ? { ratePerSecond: command.ratePerSecond } : {}),
+        ...(act.endpointIds ? { endpointIds: act.endpointIds.map((id) => showId('endpoint', id)) } : {}),
+      },
       ...(tenantId === PLATFORM_TENANT.id
         ? { spans: await tenantsWithOperation(db, { id: operationId, tenantId }) }
         : {}),
@@ -87,7 +96,7 @@ function changeOf(command: ControlCommand): Parameters<typeof commitControl>[3] 
     case 'pause':
       return { control: 'pause', pausedForMs: PAUSE_EXPIRES_MS };
     case 'resume':
-      return { control: 'run' };
+      return { control: 'run', ...(command.only ? { only: command.only } : {}) };
     case 'cancel':
       return { control: 'cancel' };
     case 'rate':

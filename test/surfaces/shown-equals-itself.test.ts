@@ -82,6 +82,14 @@ const KEPT = [
   `${RESOLVE} select.filter.to`,
   `${RESOLVE} select.filter.lastAttemptAfter`,
   `${RESOLVE} select.filter.lastAttemptBefore`,
+  // Numbers, and operations, which are no rows of this scene: `store/figures` compares them.
+  ...['deliveries/count', 'failures/groups'].flatMap((path) =>
+    ['from', 'to', 'lastAttemptAfter', 'lastAttemptBefore'].map((bound) => `get /api/v1/${path} ${bound}`),
+  ),
+  ...['stats/attempts', 'stats/events', 'retries'].flatMap((path) => [
+    `get /api/v1/${path} from`,
+    `get /api/v1/${path} to`,
+  ]),
 ];
 
 /** A row as the answers show it; ids are uuids. */
@@ -137,6 +145,9 @@ const OTHER_IDS = [
   'post /api/v1/retries/plans select.failuresOf',
   'post /api/v1/retries select.remainderOf',
   'post /api/v1/retries/plans select.remainderOf',
+  'get /api/v1/deliveries/count dispatchBatchIds[]',
+  'get /api/v1/failures/groups dispatchBatchIds[]',
+  'get /api/v1/retries actor[]',
   `${RESOLVE} select.deliveryIds[]`,
   `${RESOLVE} select.executionIds[]`,
   `${RESOLVE} select.filter.dispatchBatchIds[]`,

@@ -10,6 +10,8 @@ import { eventRoutes } from './deliveries/events.ts';
 import { executionRoutes } from './deliveries/executions.ts';
 import { resolutionRoutes } from './deliveries/resolutions.ts';
 import { endpointRoutes } from './endpoints/endpoints.ts';
+import { statsRoutes } from './figures/attempt-stats.ts';
+import { deliveryFigureRoutes } from './figures/delivery-figures.ts';
 import { takeNames } from './names.ts';
 import { planItemRoutes } from './plans/plan-items.ts';
 import { planRoutes } from './plans/plans.ts';
@@ -18,6 +20,7 @@ import { signingKeyRoutes } from './proof/signing-keys.ts';
 import { ProgressRate } from './retries/progress-rate.ts';
 import { retryRoutes } from './retries/retries.ts';
 import { retryControlRoutes } from './retries/retry-control.ts';
+import { retryFigureRoutes } from './retries/retry-figures.ts';
 import { retryItemRoutes } from './retries/retry-items.ts';
 import { retryProgressRoutes } from './retries/retry-progress.ts';
 import { retryReportRoutes } from './retries/retry-report.ts';
@@ -42,6 +45,9 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...takeNames(deps.pool, 'endpoint', acting(endpointRoutes(deps))),
     ...takeNames(deps.pool, 'event', acting(eventRoutes(deps))),
     ...resolutionRoutes(deps),
+    ...statsRoutes(deps),
+    // Before those of one delivery, whose id could be any word.
+    ...deliveryFigureRoutes(deps),
     ...deliveryRoutes(deps, inTurn),
     ...executionRoutes(deps),
     ...ackRoutes(deps),
@@ -49,6 +55,7 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...planItemRoutes(deps),
     ...retryRoutes(deps, rate),
     ...retryControlRoutes(deps, rate),
+    ...retryFigureRoutes(deps),
     ...retryItemRoutes(deps, inTurn),
     ...retryProgressRoutes(deps, rate),
     ...retryReportRoutes(deps),
