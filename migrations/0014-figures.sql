@@ -94,3 +94,11 @@ alter table canaries add column judged_attempts int, add column judged_bad int;
 
 -- The endpoints that alone go on after a resume; all where null.
 alter table operation_controls add column endpoint_ids uuid[];
+
+-- A delivery that an operator asked for to try an endpoint: it is sent like any other, says nothing about the endpoint's
+-- health, and is selected only by who names it.
+alter table deliveries add column test boolean not null default false;
+
+-- What is looked up by its exact words.
+create index events_by_key on events (tenant_id, key, accepted_at, id) where key is not null;
+create index operations_by_ticket on operations (tenant_id, ticket, id) where ticket is not null;

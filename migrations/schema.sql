@@ -471,7 +471,8 @@ create table deliveries (
   replay_of uuid,
   order_key text,
   order_number bigint,
-  resent_by uuid
+  resent_by uuid,
+  test boolean default false not null
 ) with (fillfactor=85);
 
 create table endpoint_fences (
@@ -1564,6 +1565,8 @@ CREATE INDEX events_by_acceptance ON public.events USING btree (tenant_id, accep
 
 CREATE INDEX events_by_batch ON public.events USING btree (tenant_id, ingestion_batch_id, accepted_at, id) WHERE (ingestion_batch_id IS NOT NULL);
 
+CREATE INDEX events_by_key ON public.events USING btree (tenant_id, key, accepted_at, id) WHERE (key IS NOT NULL);
+
 CREATE INDEX executions_by_delivery ON public.executions USING btree (delivery_id, id);
 
 CREATE INDEX executions_by_end ON public.executions USING btree (tenant_id, finished_at, id);
@@ -1593,6 +1596,8 @@ CREATE UNIQUE INDEX jwt_issuers_unnamed ON public.jwt_issuers USING btree (issue
 CREATE INDEX operations_by_actor ON public.operations USING btree (tenant_id, actor, id);
 
 CREATE INDEX operations_by_tenant ON public.operations USING btree (tenant_id, id);
+
+CREATE INDEX operations_by_ticket ON public.operations USING btree (tenant_id, ticket, id) WHERE (ticket IS NOT NULL);
 
 CREATE INDEX operations_open ON public.operations USING btree (next_event_at) WHERE (closed_at IS NULL);
 

@@ -27,6 +27,8 @@ export interface PendingOutcome extends Outcome {
   watched?: { first: boolean };
   /** Events of its key go to its endpoint in their order. */
   ordered: boolean;
+  /** It tries its endpoint: it disables nothing, and opens no circuit. */
+  test: boolean;
   onRecorded(recorded: Recorded | undefined, effects: { orderMoved: boolean }): void;
 }
 
@@ -171,7 +173,7 @@ export class Recorder {
       const { retryAfterMs, outcome: kind } = outcome.classification;
       if (retryAfterMs !== undefined)
         floors.set(outcome.endpointId, Math.max(retryAfterMs, floors.get(outcome.endpointId) ?? 0));
-      if (kind === 'gone') gone.add(outcome.endpointId);
+      if (kind === 'gone' && !outcome.test) gone.add(outcome.endpointId);
       if (!outcome.slotted) continue;
       const own = slots.get(outcome.token) ?? new Map<string, number>();
       slots.set(outcome.token, own);
@@ -258,7 +260,9 @@ function lateSuccesses(batch: PendingOutcome[], recorded: Map<Id<'execution'>, R
 function signsOf(batch: PendingOutcome[]): Map<Id<'endpoint'>, HealthSigns> {
   const attempted = batch
     .filter(({ classification }) => classification.outcome !== 'released')
-    .map((outcome) => ({ ...outcome, said: signOf(outcome.classification) }));
+    .map((outcome) => ({ ...outcome, said: signOf(outcome.classification) }))
+    // The answer to a test shows that somebody is there; that there is none says nothing that others would wait for.
+    .filter(({ test, said }) => !test || !(said.has('overloaded') || said.has('down')));
   const telling = new Set(
     attempted
       .filter(({ slotted, said }) => slotted || said.has('overloaded') || said.has('down'))

@@ -77,7 +77,7 @@ describe.each(named(guarded))('%s', (_, route) => {
 
   test('refuses unknown parameters', async () => {
     const answer = await refused(
-      () => send(route, { path: `${pathFor(route, world.ours)}?surprise=1` }),
+      () => send(route, { path: `${pathFor(route, world.ours)}?${requiredQuery(route)}surprise=1` }),
       'invalid_request',
     );
     expect(answer.body.errors).toMatchObject([{ parameter: 'surprise', code: 'unknown_field' }]);
@@ -181,27 +181,34 @@ describe.each(named(withBody))('%s', (_, route) => {
   });
 });
 
-describe.each(named(guarded.filter(({ path, method }) => method === 'get' && !path.includes('{id}'))))(
-  '%s',
-  (_, route) => {
-    test.each(['limit=0', 'limit=501', 'limit=x', 'limit=1e2', 'limit=1&limit=2', 'limit='])(
-      'refuses %s',
-      (query) => refused(() => send(route, { path: `${route.path}?${query}` }), 'invalid_request'),
-    );
+/** The parameters that a route cannot do without. */
+function requiredQuery({ path }: Route): string {
+  return path === '/api/v1/search' ? 'q=anything&' : '';
+}
 
-    test.each([
-      '',
-      'x',
-      'bnVsbA',
-      Buffer.from('["x","y"]').toString('base64url'),
-      Buffer.from('[1]').toString('base64url'),
-      '%00',
-      'e30',
-    ])('refuses the cursor "%s"', (cursor) =>
-      refused(() => send(route, { path: `${route.path}?cursor=${cursor}` }), 'invalid_cursor'),
-    );
-  },
+/** What is read page by page. */
+const lists = guarded.filter(
+  ({ path, problems }) => !path.includes('{id}') && problems?.includes('invalid_cursor'),
 );
+
+describe.each(named(lists))('%s', (_, route) => {
+  test.each(['limit=0', 'limit=501', 'limit=x', 'limit=1e2', 'limit=1&limit=2', 'limit='])(
+    'refuses %s',
+    (query) => refused(() => send(route, { path: `${route.path}?${query}` }), 'invalid_request'),
+  );
+
+  test.each([
+    '',
+    'x',
+    'bnVsbA',
+    Buffer.from('["x","y"]').toString('base64url'),
+    Buffer.from('[1]').toString('base64url'),
+    '%00',
+    'e30',
+  ])('refuses the cursor "%s"', (cursor) =>
+    refused(() => send(route, { path: `${route.path}?cursor=${cursor}` }), 'invalid_cursor'),
+  );
+});
 
 describe('the paths of the API', () => {
   test('that do not exist are not found', async () => {

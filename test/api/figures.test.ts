@@ -124,9 +124,10 @@ describe('GET /deliveries/count and /failures/groups', () => {
       { eventType: 'seeded', count: 3 },
     ]);
     expect((await get('failures/groups?by=endpoint', stranger)).body).toMatchObject({ count: 0, groups: [] });
-    expect((await get('failures/groups')).body).toMatchObject({
-      errors: [{ parameter: 'by', code: 'required' }],
-    });
+    expect((await get('failures/groups')).body.groups).toMatchObject([
+      { endpointId: endpoints[1], faultCode: 'http_5xx', count: 4 },
+      { endpointId: endpoints[0], faultCode: 'http_4xx', count: 3 },
+    ]);
   });
 });
 
@@ -211,4 +212,157 @@ describe('an operation', () => {
     });
     expect(refused.body).toMatchObject({ code: 'state_conflict', detail: expect.stringContaining('canary') });
   });
+});
+
+describe('GET /events', () => {
+  test('lists what was accepted, newest first, with the states of its deliveries', async () => {
+    const all = (await get('events')).body.items;
+    expect(all.map(({ number }: { number: number }) => number)).toEqual([7, 6, 5, 4, 3, 2, 1]);
+    expect(all[0]).toMatchObject({
+      type: 'sent',
+      deliveries: { delivered: 1, failed: 1 },
+      payloadKept: true,
+    });
+    expect((await get('events?eventTypes=seeded&key=k1')).body.items).toMatchObject([
+      { id: seeded[1]?.eventId, key: 'k1', source: 'seed' },
+    ]);
+    const first = await get('events?limit=4');
+    const rest = await get(`events?limit=4&cursor=${first.body.nextCursor}`);
+    expect([...first.body.items, ...rest.body.items]).toEqual(all);
+    expect((await get('events', stranger)).body.items).toEqual([]);
+  });
+});
+
+describe('GET /endpoints/{id}/versions', () => {
+  test('shows each version with what it changed', async () => {
+    const id = await seedEndpoint(api, api.key, {
+      handle: 'changing',
+      eventTypes: ['never'],
+      headers: { 'x-key': 'one' },
+    });
+    const change = (body: object) => api.call('PATCH', `/api/v1/endpoints/${id}`, { body });
+    await change({ url: 'https://hooks.example/moved', retry: { maxAttempts: 2 } });
+    await change({ headers: { 'x-key': 'another' } });
+    const { body, text } = await get('endpoints/changing/versions');
+    expect(body.items).toMatchObject([
+      { version: 3, current: true, changed: [], headersChanged: true },
+      {
+        version: 2,
+        current: false,
+        changed: [
+          { member: 'url', was: 'https://hooks.example/in', now: 'https://hooks.example/moved' },
+          { member: 'retry', was: { maxAttempts: expect.anything() }, now: { maxAttempts: 2 } },
+        ],
+        headersChanged: false,
+      },
+      { version: 1, changed: [], config: { url: 'https://hooks.example/in', headerNames: ['x-key'] } },
+    ]);
+    expect(text).not.toContain('another');
+    const page = await get(`endpoints/${id}/versions?limit=1`);
+    const next = await get(`endpoints/${id}/versions?limit=1&cursor=${page.body.nextCursor}`);
+    expect([...page.body.items, ...next.body.items]).toEqual(body.items.slice(0, 2));
+    expect((await get(`endpoints/${id}/versions`, stranger)).status).toBe(404);
+  });
+});
+
+describe('POST /endpoints/{id}/test', () => {
+  const test_ = (id: string, key = api.key) => api.call('POST', `/api/v1/endpoints/${id}/test`, { key });
+
+  test('makes a marked delivery to this endpoint alone, whatever it asks for', async () => {
+    const before = api.poked.liveLane;
+    const { status, body } = await test_('two');
+    expect(status).toBe(202);
+    expect(api.poked.liveLane).toBe(before + 1);
+    const delivery = (await get(`deliveries/${body.deliveryId}`)).body;
+    expect(delivery).toMatchObject({
+      test: true,
+      state: 'pending',
+      endpointId: endpoints[1],
+      event: { id: body.eventId, type: 'endpoint.test', source: 'redrive' },
+    });
+    const event = (await get(`events/${body.eventId}?include=payload`)).body;
+    expect(event.deliveries).toHaveLength(1);
+    expect(event.payload).toMatchObject({ type: 'endpoint.test', data: { endpointId: endpoints[1] } });
+    // Nothing else is selected by who does not name it.
+    expect((await get('deliveries?state=pending')).body.items).toEqual([]);
+    expect((await get('deliveries?eventTypes=endpoint.test')).body.items).toMatchObject([
+      { id: body.deliveryId },
+    ]);
+    expect((await get('deliveries/count?state=pending')).body.count).toBe(0);
+    expect((await test_('two', stranger)).status).toBe(404);
+  });
+
+  test('is refused where the endpoint takes nothing', async () => {
+    const id = await seedEndpoint(api, api.key, { eventTypes: ['never'] });
+    await api.call('POST', `/api/v1/endpoints/${id}/disable`);
+    expect((await test_(id)).body).toMatchObject({
+      code: 'state_conflict',
+      detail: expect.stringContaining('enable'),
+    });
+    await api.call('DELETE', `/api/v1/endpoints/${id}`);
+    expect((await test_(id)).body.code).toBe('state_conflict');
+  });
+});
+
+describe('GET /search', () => {
+  const found = async (q: string, key = api.key) =>
+    (await get(`search?q=${encodeURIComponent(q)}`, key)).body.items as {
+      kind: string;
+      id: string;
+      link: string;
+    }[];
+
+  test('finds any id in either spelling, and exact names, and shows where they are', async () => {
+    const one = seeded[0] as SeededDelivery;
+    for (const [id, kind, link] of [
+      [one.deliveryId, 'delivery', 'deliveries'],
+      [one.executionId, 'execution', 'executions'],
+      [one.eventId, 'event', 'events'],
+      [endpoints[0] as string, 'endpoint', 'endpoints'],
+    ] as const)
+      for (const spelling of [id, api.uuid(id)])
+        expect(await found(spelling)).toEqual([
+          expect.objectContaining({ kind, id, matched: 'id', link: `/api/v1/${link}/${id}` }),
+        ]);
+    expect(await found(one.eventId.replace(/^evt/, 'rcp'))).toMatchObject([
+      { kind: 'event', id: one.eventId },
+    ]);
+    expect(await found(' one ')).toMatchObject([{ kind: 'endpoint', id: endpoints[0], matched: 'handle' }]);
+    expect(await found('k2')).toMatchObject([{ kind: 'event', id: seeded[2]?.eventId, matched: 'key' }]);
+    expect(await found('OPS-7')).toMatchObject([{ kind: 'operation', matched: 'ticket' }]);
+    expect(await found('operation.paused')).toMatchObject([
+      { kind: 'action', link: '/api/v1/audit?action=operation.paused' },
+    ]);
+    const named = await api.call('POST', '/api/v1/events', { body: { id: 'inv-1', type: 'x', payload: 1 } });
+    expect(await found('inv-1')).toMatchObject([
+      { kind: 'event', id: named.body.eventId, matched: 'externalId' },
+    ]);
+    for (const nothing of ['k', 'OPS', 'dlv_01k9z3e5hbe7r9qk2m4n6p8r0s', "'; drop table events; --"])
+      expect(await found(nothing)).toEqual([]);
+  });
+
+  test('finds nothing of another tenant, and nothing that the credential may not read', async () => {
+    for (const q of [seeded[0]?.deliveryId ?? '', endpoints[0] ?? '', 'k2', 'one', 'OPS-7'])
+      expect(await found(q, stranger)).toEqual([]);
+    const reader = await api.newKey(api.tenant.id, ['read:deliveries']);
+    expect(await found('one', reader)).toEqual([]);
+    expect(await found('operation.paused', reader)).toEqual([]);
+    expect(await found('k2', reader)).toHaveLength(1);
+  });
+});
+
+test('the items of an operation are a table, in which no word is a formula', async () => {
+  const event = { type: 'seeded', id: '=1+1', key: '@SUM(A1)', payload: 1 };
+  const { body } = await api.call('POST', '/api/v1/events', { body: event });
+  const started = await api.call('POST', '/api/v1/retries', {
+    body: { select: { eventIds: [body.eventId] } },
+  });
+  const answer = await api.call('GET', `/api/v1/retries/${started.body.id}/items`, {
+    headers: { accept: 'text/csv' },
+  });
+  expect(answer.headers.get('content-type')).toMatch(/^text\/csv/);
+  const [head, line, end] = answer.text.split('\r\n');
+  expect(head).toMatch(/^kind,deliveryId,executionId,/);
+  expect(line).toContain(`,${body.eventId},'=1+1,seeded,'@SUM(A1),`);
+  expect(end).toBe('');
 });

@@ -66,6 +66,8 @@ const BOUNDS = new Map<string, Bound>([
   ...both('post /executions/retry condition.to', ['to', 'open', 'ended']),
   ['get /flowrelay/v1/receipts from', ['from', 'closed', 'received']],
   ['get /flowrelay/v1/receipts to', ['to', 'open', 'received']],
+  ['get /api/v1/events from', ['from', 'closed', 'accepted']],
+  ['get /api/v1/events to', ['to', 'open', 'accepted']],
   ['get /api/v1/audit from', ['from', 'closed', 'audited']],
   ['get /api/v1/audit to', ['to', 'open', 'audited']],
 ]);
@@ -263,6 +265,7 @@ async function furnish(): Promise<void> {
     if (answer.status > 299) throw new Error(answer.text);
   };
   await api.newTenant();
+  await api.call('PATCH', `/api/v1/endpoints/${scene.bridge.id}`, { body: { maxConcurrency: 9 } });
   for (const n of [1, 2]) {
     await made('/api/v1/endpoints', { url: 'https://hooks.example/other', eventTypes: ['other'] });
     await made('/api/v1/keys', { name: `key ${n}`, scopes: ['read:deliveries'] });
@@ -297,7 +300,8 @@ function call(method: string, path: string, body?: object): Promise<RawAnswer> {
     .replace('{subscriptionId}', scene.bridge.id)
     .replace('/api/v1/retries/{id}/report', `/api/v1/retries/${closedId}/report`)
     .replace('/api/v1/retries/plans/{id}', `/api/v1/retries/plans/${planId}`)
-    .replace('/api/v1/retries/{id}', `/api/v1/retries/${operationId}`);
+    .replace('/api/v1/retries/{id}', `/api/v1/retries/${operationId}`)
+    .replace('/api/v1/endpoints/{id}', `/api/v1/endpoints/${scene.bridge.id}`);
   const stedi = /^\/(2023-08-01\/)?(executions|polling)/.test(full);
   const admin = full === `${JH}/retries/events` || full.startsWith('/api/v1/tenants');
   const key = admin ? api.adminKey : api.key;

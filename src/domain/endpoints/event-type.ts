@@ -1,8 +1,11 @@
 /** Tells of a file that failed; shaped by `failedFileEvent`. */
 export const FAILED_FILE_TYPE = 'file.failed.v2';
 
+/** Tries an endpoint, which gets it whatever it asks for. */
+export const TEST_TYPE = 'endpoint.test';
+
 /** Events that Redrive itself makes; only endpoints that name them exactly get them. */
-export const SYSTEM_EVENT_TYPES = [FAILED_FILE_TYPE, 'operation.closed'] as const;
+export const SYSTEM_EVENT_TYPES = [FAILED_FILE_TYPE, TEST_TYPE, 'operation.closed'] as const;
 
 /** Whether Redrive itself makes events of this type: their outcomes are told to nobody. */
 export function isSystemEventType(type: string): boolean {

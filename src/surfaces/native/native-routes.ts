@@ -6,12 +6,16 @@ import { ACTS } from './acts.ts';
 import { auditRoutes } from './audit/audit.ts';
 import { ackRoutes } from './deliveries/acks.ts';
 import { deliveryRoutes } from './deliveries/deliveries.ts';
+import { eventListRoutes } from './deliveries/event-list.ts';
 import { eventRoutes } from './deliveries/events.ts';
 import { executionRoutes } from './deliveries/executions.ts';
 import { resolutionRoutes } from './deliveries/resolutions.ts';
+import { endpointTestRoutes } from './endpoints/endpoint-tests.ts';
+import { endpointVersionRoutes } from './endpoints/endpoint-versions.ts';
 import { endpointRoutes } from './endpoints/endpoints.ts';
 import { statsRoutes } from './figures/attempt-stats.ts';
 import { deliveryFigureRoutes } from './figures/delivery-figures.ts';
+import { searchRoutes } from './figures/search.ts';
 import { takeNames } from './names.ts';
 import { planItemRoutes } from './plans/plan-items.ts';
 import { planRoutes } from './plans/plans.ts';
@@ -42,10 +46,15 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...acting(tenantRoutes(deps)),
     ...acting(keyRoutes(deps)),
     ...acting(jwtIssuerRoutes(deps)),
-    ...takeNames(deps.pool, 'endpoint', acting(endpointRoutes(deps))),
+    ...takeNames(deps.pool, 'endpoint', [
+      ...acting([...endpointRoutes(deps), ...endpointTestRoutes(deps)]),
+      ...endpointVersionRoutes(deps),
+    ]),
     ...takeNames(deps.pool, 'event', acting(eventRoutes(deps))),
     ...resolutionRoutes(deps),
+    ...eventListRoutes(deps),
     ...statsRoutes(deps),
+    ...searchRoutes(deps),
     // Before those of one delivery, whose id could be any word.
     ...deliveryFigureRoutes(deps),
     ...deliveryRoutes(deps, inTurn),

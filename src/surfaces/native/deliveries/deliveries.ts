@@ -5,6 +5,7 @@ import { isProblem, problem } from '../../../api/problems/problem.ts';
 import type { StreamOutput } from '../../../api/reply.ts';
 import { idForm, MICROS_FORM, readCursor } from '../../../api/requests/cursor.ts';
 import { type Route, route } from '../../../api/route.ts';
+import { TEST_TYPE } from '../../../domain/endpoints/event-type.ts';
 import type { DeliveryFilter } from '../../../domain/operations/selection.ts';
 import { DELIVERY_STATES } from '../../../domain/sending/delivery-state.ts';
 import type { Wait } from '../../../domain/sending/waiting-for.ts';
@@ -60,6 +61,10 @@ const DeliveryView = z
       .nullable()
       .meta({ description: 'Version of the endpoint that its first attempt used.', example: 1 }),
     replayOf: shownId('delivery', 'The delivery that this one repeats under a new identity.').nullable(),
+    test: z.boolean().meta({
+      description: 'It was asked for to try its endpoint (`POST /api/v1/endpoints/{id}/test`).',
+      example: false,
+    }),
     waitingFor: waitsField('The reasons why it waits, where it is to be sent and is not on the wire.'),
   })
   .meta({ id: 'Delivery', description: 'One event for one endpoint; stable for ever.' });
@@ -84,7 +89,7 @@ export function deliveryRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
       method: 'get',
       path: '/api/v1/deliveries',
       summary: 'List deliveries, newest first',
-      description: `With \`Accept: ${NDJSON}\` all of them are streamed, one JSON object a line, however many there are; \`limit\` does not apply then. A stream that ends early is cut off without its last chunk. With \`state=unknown\` these are the \`webhookId\`s to ask a receiver for.`,
+      description: `Those that try an endpoint are left out unless \`eventTypes\` names \`${TEST_TYPE}\`, here and in every other filter over deliveries. With \`Accept: ${NDJSON}\` all of them are streamed, one JSON object a line, however many there are; \`limit\` does not apply then. A stream that ends early is cut off without its last chunk. With \`state=unknown\` these are the \`webhookId\`s to ask a receiver for.`,
       request: {
         query: z
           .strictObject({ ...deliveryFilterParameters, ...pageParameters })
@@ -211,6 +216,7 @@ function view(delivery: Delivery, waits: Map<string, Wait[]>): z.input<typeof De
     payloadBytes: delivery.payloadBytes,
     originalVersion: delivery.originalVersion ?? null,
     replayOf: delivery.replayOf ? showId('delivery', delivery.replayOf) : null,
+    test: delivery.test,
     waitingFor: waitsView(waits.get(delivery.openExecutionId ?? '')),
   };
 }

@@ -8,6 +8,7 @@ import { DELIVERY_STATES } from '../../../domain/sending/delivery-state.ts';
 import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
 import {
   DELIVERY_DIMENSIONS,
+  type DeliveryDimension,
   type DeliveryGroup,
   type DeliveryGroups,
   groupDeliveries,
@@ -25,6 +26,7 @@ import { byParameter } from './by.ts';
 const COUNTS_WITHIN_MS = 400;
 /** Groups that are told apart; the rest is summed. */
 const MAX_GROUPS = 500;
+const GROUPED_BY: readonly DeliveryDimension[] = ['endpoint', 'fault'];
 
 const CountView = {
   count: z.int().min(0).meta({ description: 'Deliveries that match.', example: 12_431 }),
@@ -106,14 +108,18 @@ export function deliveryFigureRoutes({ pool }: ApiDeps): Route[] {
       request: {
         query: z
           .strictObject({
-            by: byParameter(DELIVERY_DIMENSIONS, 'What they are grouped by.', 'endpoint,fault'),
+            by: byParameter(
+              DELIVERY_DIMENSIONS,
+              'What they are grouped by; `endpoint,fault` where left out.',
+              'endpoint,fault',
+            ).optional(),
             ...deliveryFilterParameters,
           })
           .superRefine(refuseReversedRanges),
       },
       responses: { 200: { description: 'The groups.', schema: FailureGroups } },
       problems: ['unknown_ids'],
-      async handler({ query: { by, ...query }, tenant }) {
+      async handler({ query: { by = GROUPED_BY, ...query }, tenant }) {
         const filter = await named(tenant.id, query);
         if (isProblem(filter)) return filter;
         const found = await groupDeliveries(pool, tenant.id, filter, { by, withinMs: COUNTS_WITHIN_MS });
