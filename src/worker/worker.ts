@@ -29,6 +29,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
 import { AuditSealer } from './audit-sealer.ts';
+import { ChangeTeller } from './change-teller.ts';
 import { figuresChore } from './figures-chore.ts';
 import { LeftBehind } from './left-behind.ts';
 import { LiveLane } from './live-lane.ts';
@@ -80,6 +81,8 @@ const DEFAULT_SIZES: WorkerSizes = {
 const CONNECT_TIMEOUT_MS = 4_000;
 const CHECK_IN_MS = 1_000;
 const GAUGES_MS = 5_000;
+/** How often those who follow a tenant are told that something has moved. */
+const CHANGES_MS = 250;
 /** How often the counts of operations are looked at for their charts. */
 const SAMPLE_MS = 1_000;
 /** An act has its place in the audit chain within a second. */
@@ -160,6 +163,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     log,
     stop,
   });
+  const changes = new ChangeTeller(pool);
   const seen = new Wake(stop);
   // At once, and not at the next turn: a worker that dies within that second would leave work behind without a word.
   running.onNew = () => seen.poke();
@@ -176,6 +180,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     every(SEAL_MS, new Wake(stop), stop, log, 'audit', () => audit.seal()),
     every(CHECKPOINT_LOOK_MS, new Wake(stop), stop, log, 'audit', () => audit.checkpoint()),
     every(SAMPLE_MS, new Wake(stop), stop, log, 'samples', () => sampleOperations(pool)),
+    every(CHANGES_MS, new Wake(stop), stop, log, 'changes', () => changes.look()),
     every(GAUGES_MS, new Wake(stop), stop, log, 'gauges', async () =>
       showGauges(metrics, await readGauges(pool)),
     ),

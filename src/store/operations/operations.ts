@@ -149,6 +149,24 @@ export async function listOperations(
   return rows.map(operationFrom);
 }
 
+/** The newest operations of a tenant, those that are open, of each so many at most, and those named; newest first. */
+export async function presentOperations(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  { newest, open, named }: { newest: number; open: number; named: readonly Id<'operation'>[] },
+): Promise<Operation[]> {
+  const { rows } = await db.query<OperationRow>(
+    `with open as materialized (select id from operations where closed_at is null and tenant_id = $1)
+     select ${COLUMNS} from ${TABLES} where o.id in (
+       (select n.id from operations n where n.tenant_id = $1 order by n.id desc limit $2)
+       union (select p.id from open p order by p.id desc limit $3)
+       union select m.id from operations m where m.id = any($4::uuid[]) and m.tenant_id = $1)
+     order by o.id desc`,
+    [tenantId, newest, open, named],
+  );
+  return rows.map(operationFrom);
+}
+
 type OperationRow = OperationCounts &
   RunningRow & {
     id: Id<'operation'>;
