@@ -95,8 +95,8 @@ alter table canaries add column judged_attempts int, add column judged_bad int;
 -- The endpoints that alone go on after a resume; all where null.
 alter table operation_controls add column endpoint_ids uuid[];
 
--- A delivery that an operator asked for to try an endpoint: it is sent like any other, says nothing about the endpoint's
--- health, and is selected only by who names it.
+-- A delivery that an operator asked for to try an endpoint: it is sent like any other, and says nothing about the
+-- endpoint's health.
 alter table deliveries add column test boolean not null default false;
 
 -- What is looked up by its exact words.

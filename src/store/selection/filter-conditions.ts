@@ -1,4 +1,3 @@
-import { TEST_TYPE } from '../../domain/endpoints/event-type.ts';
 import type { DeliveryFilter, NewestExecution, SelectedTenants } from '../../domain/operations/selection.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
@@ -108,15 +107,9 @@ export function filterConditions(
     if (!condition) throw new Error('a filter has a member that this version does not know');
     on[condition.on].push(condition.sql(value, p, scope));
   }
-  if (!namesTests(filter)) on.d.push('not d.test');
   return on.v.length === 0
     ? on.d
     : [...on.d, `exists (select from events v where v.id = d.event_id and ${on.v.join(' and ')})`];
-}
-
-/** Whether a filter names deliveries, or the type of those that try an endpoint: others select none of these. */
-function namesTests({ deliveryIds, eventIds, eventNumbers, eventTypes, newest }: DeliveryFilter): boolean {
-  return Boolean(deliveryIds ?? eventIds ?? eventNumbers ?? newest?.ids ?? eventTypes?.includes(TEST_TYPE));
 }
 
 /** The condition that binds a statement to the tenants of an operation: its own, or those that the platform named. */

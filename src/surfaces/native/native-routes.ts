@@ -28,6 +28,7 @@ import { retryFigureRoutes } from './retries/retry-figures.ts';
 import { retryItemRoutes } from './retries/retry-items.ts';
 import { retryProgressRoutes } from './retries/retry-progress.ts';
 import { retryReportRoutes } from './retries/retry-report.ts';
+import { retryWorkflowRoutes } from './retries/retry-workflow.ts';
 import { streamRoutes } from './stream/stream.ts';
 import { jwtIssuerRoutes } from './tenancy/jwt-issuers.ts';
 import { keyRoutes } from './tenancy/keys.ts';
@@ -69,6 +70,7 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...retryItemRoutes(deps, inTurn),
     ...retryProgressRoutes(deps, rate),
     ...retryReportRoutes(deps),
+    ...retryWorkflowRoutes(deps),
     ...streamRoutes(deps, rate),
     ...ledgerProofRoutes(deps),
     ...acting(signingKeyRoutes(deps)),

@@ -2,7 +2,6 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { testEndpoint } from '../../../src/ingest/test-endpoint.ts';
 import { Recorder } from '../../../src/sending/recorder.ts';
-import type { groupDeliveries } from '../../../src/store/figures/delivery-groups.ts';
 import { findExactly } from '../../../src/store/reading/search.ts';
 import { quietContext } from '../../support/engine/quiet-context.ts';
 import { planOf } from '../../support/store/query-plan.ts';
@@ -63,28 +62,6 @@ describe('a delivery that tries its endpoint', () => {
     await store.ingest(tenant, 25);
     await send('refused');
     expect((await health()).openings).toBe(1);
-  });
-
-  test('is selected by who names it, and by no other', async () => {
-    const id = await tried();
-    await send(404);
-    const [failed] = await store.ingest(tenant, 1);
-    await send(404);
-    const selected = async (filter: Parameters<typeof groupDeliveries>[2]) => {
-      const { operationId } = await store.retry(tenant, { filter });
-      await store.select(operationId);
-      const rows = await store.rows('select delivery_id from executions where operation_id = $1', [
-        operationId,
-      ]);
-      await store.rows(
-        `update executions set state = 'cancelled', reason = 'x', finished_at = now() where operation_id = $1`,
-        [operationId],
-      );
-      return rows.map((row) => row.delivery_id);
-    };
-    expect(await selected({})).toEqual([failed]);
-    expect(await selected({ eventTypes: ['endpoint.test'] })).toEqual([id]);
-    expect(await selected({ deliveryIds: [id] })).toEqual([id]);
   });
 
   test('has a minute, whatever its endpoint gives others', async () => {

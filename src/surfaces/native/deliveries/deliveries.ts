@@ -5,7 +5,6 @@ import { isProblem, problem } from '../../../api/problems/problem.ts';
 import type { StreamOutput } from '../../../api/reply.ts';
 import { idForm, MICROS_FORM, readCursor } from '../../../api/requests/cursor.ts';
 import { type Route, route } from '../../../api/route.ts';
-import { TEST_TYPE } from '../../../domain/endpoints/event-type.ts';
 import type { DeliveryFilter } from '../../../domain/operations/selection.ts';
 import { DELIVERY_STATES } from '../../../domain/sending/delivery-state.ts';
 import type { Wait } from '../../../domain/sending/waiting-for.ts';
@@ -89,7 +88,7 @@ export function deliveryRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
       method: 'get',
       path: '/api/v1/deliveries',
       summary: 'List deliveries, newest first',
-      description: `Those that try an endpoint are left out unless \`eventTypes\` names \`${TEST_TYPE}\`, here and in every other filter over deliveries. With \`Accept: ${NDJSON}\` all of them are streamed, one JSON object a line, however many there are; \`limit\` does not apply then. A stream that ends early is cut off without its last chunk. With \`state=unknown\` these are the \`webhookId\`s to ask a receiver for.`,
+      description: `With \`Accept: ${NDJSON}\` all of them are streamed, one JSON object a line, however many there are; \`limit\` does not apply then. A stream that ends early is cut off without its last chunk. With \`state=unknown\` these are the \`webhookId\`s to ask a receiver for.`,
       request: {
         query: z
           .strictObject({ ...deliveryFilterParameters, ...pageParameters })

@@ -22,7 +22,7 @@ export function endpointTestRoutes(deps: ApiDeps): Route[] {
       method: 'post',
       path: '/api/v1/endpoints/{id}/test',
       summary: 'Send a test event to an endpoint',
-      description: `Makes an event of the type \`${TEST_TYPE}\` and delivers it to this endpoint, whatever it asks for: signed, paced, recorded and tried again like any other, for a minute. Whatever becomes of it counts for nothing that protects the endpoint, and opens no outage. It is marked \`test\`, and filters leave it out unless they name its type.`,
+      description: `Makes an event of the type \`${TEST_TYPE}\` and delivers it to this endpoint, whatever it asks for: signed, paced, recorded and tried again like any other, for a minute. Whatever becomes of it counts for nothing that protects the endpoint, and opens no outage. It is marked \`test\`, and otherwise a delivery like any other.`,
       tag: 'Endpoints',
       access: { of: 'tenant', scope: 'write:endpoints', part: 'edit:endpoints' },
       request: { params: nameParams('endpoint', 'Id or handle of the endpoint.') },
