@@ -265,6 +265,15 @@ describe('GET /endpoints/{id}/versions', () => {
   });
 });
 
+test('an endpoint is shown with how long its newest answers took', async () => {
+  expect((await get(`endpoints/${endpoints[0]}`)).body).toMatchObject({
+    window: null,
+    latency: { p50Ms: expect.any(Number), p95Ms: expect.any(Number), answers: 7 },
+  });
+  const id = await seedEndpoint(api, api.key, { eventTypes: ['never'] });
+  expect((await get(`endpoints/${id}`)).body).toMatchObject({ window: null, latency: null });
+});
+
 describe('POST /endpoints/{id}/test', () => {
   const test_ = (id: string, key = api.key) => api.call('POST', `/api/v1/endpoints/${id}/test`, { key });
 

@@ -65,7 +65,7 @@ export const EventView = z
 export const EventSummary = EventView.omit({ deliveries: true, payload: true })
   .extend({
     deliveries: z
-      .partialRecord(z.enum(DELIVERY_STATES), z.int())
+      .record(z.string(), z.int())
       .meta({ description: 'How many deliveries of it are in each state.', example: { delivered: 2 } }),
   })
   .meta({ id: 'EventSummary', description: 'An event that was accepted, in a list.' });
