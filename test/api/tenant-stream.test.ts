@@ -23,7 +23,11 @@ afterEach(() => {
 interface Told {
   event: string;
   id: string;
-  data: { asOf: string; operations: { id: string; state: string; counts: { expected: number } }[] };
+  data: {
+    asOf: string;
+    operations: { id: string; state: string; counts: { expected: number } }[];
+    outages: { id: string; state: string }[];
+  };
 }
 
 /** Follows a tenant; what was told so far, as it comes. */
@@ -140,6 +144,23 @@ describe('GET /stream', () => {
     expect(new Set(told.flatMap(({ data }) => data.operations.map((each) => each.id)))).toEqual(
       new Set([own]),
     );
+  });
+
+  test('tells of outages, and of their end', async () => {
+    const { told } = await follow();
+    await eventually('it has begun', () => told.length === 1);
+    const id = await seedEndpoint(api, api.key, { eventTypes: ['never'] });
+    await api.call('POST', `/api/v1/endpoints/${id}/disable`);
+    await look();
+    const states = () => told.flatMap(({ data }) => data.outages.map(({ state }) => state));
+    await eventually('it is told', () => states().at(-1) === 'open');
+    const outage = told.flatMap(({ data }) => data.outages).at(-1)?.id ?? '';
+    await api.call('POST', `/api/v1/outages/${outage}/dismiss`);
+    await look();
+    await eventually('its end is told', () => states().at(-1) === 'dismissed');
+    expect((await api.call('GET', `/api/v1/search?q=${outage}`)).body.items).toMatchObject([
+      { kind: 'outage', id: outage, link: `/api/v1/outages/${outage}` },
+    ]);
   });
 
   test('has so many places for a credential, and ends with it', async () => {

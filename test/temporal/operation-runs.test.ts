@@ -19,13 +19,18 @@ test('the run of an operation is shown as Temporal tells it, while it waits and 
     (await engine.client.expect(200, 'GET', `/api/v1/retries/${id}/workflow`, { headers })).body;
   await eventually('it waits', async () => {
     const { run } = await shown();
-    return run?.status === 'running' && run.pendingActivities.length === 0 && run.historyLength > 3;
+    return run?.progress?.step === 'wait' && run.pendingActivities.length === 0;
   });
   const waiting = await shown();
   expect(waiting).toMatchObject({
     answers: true,
     workflowId: expect.stringContaining(it.tenant.handle),
-    run: { taskQueue: expect.stringContaining('bulk'), closedAt: null },
+    run: {
+      status: 'running',
+      taskQueue: expect.stringContaining('bulk'),
+      closedAt: null,
+      progress: { state: 'running', step: 'wait', until: 'due' },
+    },
   });
   await it.retries.control(id, 'cancel');
   await it.retries.ended(id);

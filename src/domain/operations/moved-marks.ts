@@ -1,13 +1,13 @@
 import type { Id } from '../tenancy/typed-id.ts';
 
-/** How an operation stood when it was looked at. */
+/** How an operation or an outage stood when it was looked at. */
 interface Mark {
-  id: Id<'operation'>;
+  id: Id<'operation' | 'outage'>;
   tenantId: Id<'tenant'>;
   mark: string;
 }
 
-/** The tenants of operations that have moved between two looks: changed, new, or not among those looked at any more. */
+/** The tenants of what has moved between two looks: changed, new, or not among those looked at any more. */
 export function tenantsMoved(before: readonly Mark[], now: readonly Mark[]): Id<'tenant'>[] {
   const known = new Map(before.map((each) => [each.id, each]));
   const moved = new Set<Id<'tenant'>>();
@@ -19,10 +19,10 @@ export function tenantsMoved(before: readonly Mark[], now: readonly Mark[]): Id<
   return [...moved];
 }
 
-/** The newest of some operations, and of one that was known before: ids of later ones sort later. */
+/** The newest of what was looked at, and of what was known before: ids of later ones sort later. */
 export function newestOf(
   marks: readonly Pick<Mark, 'id'>[],
-  before: Id<'operation'> | undefined,
-): Id<'operation'> | undefined {
+  before: Mark['id'] | undefined,
+): Mark['id'] | undefined {
   return marks.reduce((newest, { id }) => (newest === undefined || id > newest ? id : newest), before);
 }

@@ -9,6 +9,7 @@ export type Found = { title: string; state?: string } & (
   | { kind: 'operation'; id: Id<'operation'>; matched: 'id' | 'ticket' }
   | { kind: 'plan'; id: Id<'operation'>; matched: 'id' | 'ticket' }
   | { kind: 'endpoint'; id: Id<'endpoint'>; matched: 'id' | 'handle' }
+  | { kind: 'outage'; id: Id<'outage'>; matched: 'id' }
   | { kind: 'key'; id: Id<'key'>; matched: 'id' }
   | { kind: 'auditEntry'; id: Id<'auditEntry'>; matched: 'id' }
 );
@@ -61,6 +62,8 @@ export async function findExactly(
      (select 'endpoint', n.id, 'handle', n.handle, n.state from endpoints n
        where n.tenant_id = $1 and n.handle = $2 and n.state <> 'deleted')
      union all
+     select 'outage', u.id, 'id', u.cause, u.state from outages u where u.id = $11 and u.tenant_id = $1
+     union all
      select 'key', k.id, 'id', k.name, case when k.revoked_at is null then 'valid' else 'revoked' end from api_keys k
        where k.id = $8 and k.tenant_id = $1
      union all
@@ -76,6 +79,7 @@ export async function findExactly(
       ids.key ?? null,
       most,
       ids.auditEntry ?? null,
+      ids.outage ?? null,
     ],
   );
   return rows

@@ -5,6 +5,7 @@ import type { Route } from '../../api/route.ts';
 import { ACTS } from './acts.ts';
 import { auditRoutes } from './audit/audit.ts';
 import { ackRoutes } from './deliveries/acks.ts';
+import { adviceRoutes } from './deliveries/advice.ts';
 import { deliveryRoutes } from './deliveries/deliveries.ts';
 import { eventListRoutes } from './deliveries/event-list.ts';
 import { eventRoutes } from './deliveries/events.ts';
@@ -17,8 +18,13 @@ import { statsRoutes } from './figures/attempt-stats.ts';
 import { deliveryFigureRoutes } from './figures/delivery-figures.ts';
 import { searchRoutes } from './figures/search.ts';
 import { takeNames } from './names.ts';
+import { outageRoutes } from './outages/outages.ts';
 import { planItemRoutes } from './plans/plan-items.ts';
 import { planRoutes } from './plans/plans.ts';
+import { meRoutes } from './policy/me.ts';
+import { platformLimitRoutes } from './policy/platform-limits.ts';
+import { policyRoutes } from './policy/policies.ts';
+import { verdictRoutes } from './policy/verdicts.ts';
 import { ledgerProofRoutes } from './proof/ledger-proofs.ts';
 import { signingKeyRoutes } from './proof/signing-keys.ts';
 import { ProgressRate } from './retries/progress-rate.ts';
@@ -46,8 +52,11 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
   const acting = (routes: Route[]) => logActs(deps.log, ACTS, routes);
   return [
     ...acting(tenantRoutes(deps)),
+    ...acting(platformLimitRoutes(deps)),
     ...acting(keyRoutes(deps)),
     ...acting(jwtIssuerRoutes(deps)),
+    ...meRoutes(deps),
+    ...acting(policyRoutes(deps)),
     ...takeNames(deps.pool, 'endpoint', [
       ...acting([...endpointRoutes(deps), ...endpointTestRoutes(deps)]),
       ...endpointVersionRoutes(deps),
@@ -60,12 +69,14 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     // Before those of one delivery, whose id could be any word.
     ...deliveryFigureRoutes(deps),
     ...deliveryRoutes(deps, inTurn),
+    ...adviceRoutes(deps),
     ...executionRoutes(deps),
     ...ackRoutes(deps),
     ...planRoutes(deps),
     ...planItemRoutes(deps),
     ...retryRoutes(deps, rate),
     ...retryControlRoutes(deps, rate),
+    ...verdictRoutes(deps, rate),
     ...retryFigureRoutes(deps),
     ...retryItemRoutes(deps, inTurn),
     ...retryProgressRoutes(deps, rate),
@@ -74,6 +85,7 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...streamRoutes(deps, rate),
     ...ledgerProofRoutes(deps),
     ...acting(signingKeyRoutes(deps)),
+    ...acting(outageRoutes(deps)),
     ...auditRoutes(deps, inTurn),
   ];
 }

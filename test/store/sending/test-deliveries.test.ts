@@ -1,7 +1,11 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { OUTAGE_RULES } from '../../../src/domain/outages/outage-rules.ts';
+import type { OutageWindow } from '../../../src/domain/outages/outage-window.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { testEndpoint } from '../../../src/ingest/test-endpoint.ts';
+import { EndpointMemory } from '../../../src/sending/endpoint-memory.ts';
 import { Recorder } from '../../../src/sending/recorder.ts';
+import { countWindow, findOutage } from '../../../src/store/outages/outages.ts';
 import { findExactly } from '../../../src/store/reading/search.ts';
 import { quietContext } from '../../support/engine/quiet-context.ts';
 import { planOf } from '../../support/store/query-plan.ts';
@@ -26,10 +30,10 @@ const tried = async () => {
 };
 
 /** Sends what is due as a sender would, with all that follows from the outcomes. */
-async function send(ending: Ending): Promise<void> {
+async function send(ending: Ending, agoMs = 0): Promise<void> {
   const claim = await store.claim({ endpointIds: [endpointId] });
   const { pool, log } = quietContext(store.pool);
-  const recorder = new Recorder(pool, log);
+  const recorder = new Recorder({ pool, log, memory: new EndpointMemory(), outages: OUTAGE_RULES });
   recorder.open({ token: claim.token, left: claim.items.length, slotted: false });
   for (const item of claim.items)
     recorder.add({
@@ -37,6 +41,7 @@ async function send(ending: Ending): Promise<void> {
       endpointId,
       slotted: false,
       inFlight: 1,
+      beganMs: performance.now() - agoMs,
       ordered: false,
       test: item.test,
       onRecorded: () => {},
@@ -62,6 +67,21 @@ describe('a delivery that tries its endpoint', () => {
     await store.ingest(tenant, 25);
     await send('refused');
     expect((await health()).openings).toBe(1);
+  });
+
+  test('opens no outage, and is of none, where others are', async () => {
+    const outages = () => store.rows('select id from outages where endpoint_id = $1', [endpointId]);
+    for (let n = 0; n < 25; n += 1) await tried();
+    await send(500, 120_000);
+    expect(await outages()).toEqual([]);
+    await store.ingest(tenant, 25);
+    await send(500, 120_000);
+    const [outage] = await outages();
+    await tried();
+    await send(500);
+    const found = await findOutage(store.pool, tenant.id, outage.id);
+    const { counts } = await countWindow(store.pool, tenant.id, found?.window as OutageWindow, 100);
+    expect(counts).toEqual([{ state: 'pending', faultCode: 'http_5xx', deliveries: 25 }]);
   });
 
   test('has a minute, whatever its endpoint gives others', async () => {

@@ -28,6 +28,7 @@ export function configMembers(
     protect: config.protect,
     ordered: config.ordered,
     onExhausted: config.onExhausted,
+    onRecovered: config.onRecovered,
     preset: config.preset ?? null,
     partner: config.partner ?? null,
   };

@@ -17,6 +17,7 @@ const KINDS = [
   'operation',
   'plan',
   'endpoint',
+  'outage',
   'key',
   'auditEntry',
   'action',
@@ -60,6 +61,7 @@ const NAMED_BY: Record<Exclude<Found['kind'], 'plan'>, readonly IdKind[]> = {
   event: ['event', 'receipt'],
   operation: ['operation', 'plan', 'replay'],
   endpoint: ['endpoint'],
+  outage: ['outage'],
   key: ['key'],
   auditEntry: ['auditEntry'],
 };
@@ -127,6 +129,7 @@ const SHOWN: Record<Found['kind'], { as: IdKind; path: string; one: boolean }> =
   operation: { as: 'operation', path: '/api/v1/retries', one: true },
   plan: { as: 'plan', path: '/api/v1/retries/plans', one: true },
   endpoint: { as: 'endpoint', path: '/api/v1/endpoints', one: true },
+  outage: { as: 'outage', path: '/api/v1/outages', one: true },
   // Only their lists are shown.
   key: { as: 'key', path: '/api/v1/keys', one: false },
   auditEntry: { as: 'auditEntry', path: '/api/v1/audit', one: false },

@@ -1,21 +1,32 @@
 import { createHash } from 'node:crypto';
 import type { Operation } from '../../../domain/operations/operation.ts';
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
+import type { Outage } from '../../../store/outages/outages.ts';
 import { fingerprintOf } from '../retries/operation-watch.ts';
 
-/** What a tenant has at one moment, as those who follow it see it. */
-export interface TenantState {
-  asOf: Date;
+/** Operations and outages of a tenant. */
+interface Things {
   operations: Operation[];
+  outages: Outage[];
+}
+
+/** What a tenant has at one moment, as those who follow it see it. */
+export interface TenantState extends Things {
+  asOf: Date;
+}
+
+/** What was open the last time: it is told once more when it has ended. */
+export interface WasOpen {
+  operations: readonly Id<'operation'>[];
+  outages: readonly Id<'outage'>[];
 }
 
 /** What has moved since a state: everything, where that state is not known. */
-export interface TenantChange {
+export interface TenantChange extends Things {
   /** Names the state that this leads to, in every process alike. */
   id: string;
   asOf: Date;
   whole: boolean;
-  operations: Operation[];
 }
 
 /** Between two looks at one tenant at least, however many notices come. */
@@ -25,8 +36,8 @@ const NET_MS = 5_000;
 
 /** Where states come from, and what tells that one has moved. */
 export interface TenantSource {
-  /** The state now, with these operations in any case: they were open the last time. */
-  load(tenantId: Id<'tenant'>, named: readonly Id<'operation'>[]): Promise<TenantState>;
+  /** The state now, with what was open the last time in any case. */
+  load(tenantId: Id<'tenant'>, wasOpen: WasOpen): Promise<TenantState>;
   /** Begins to hear of changes; the function that ends it. */
   listen(onChange: (tenantId: Id<'tenant'>) => void): () => void;
 }
@@ -34,7 +45,7 @@ export interface TenantSource {
 interface Followed {
   watchers: number;
   state?: TenantState;
-  prints: Map<Id<'operation'>, string>;
+  prints: Map<string, string>;
   id: string;
   /** Grows with each state. */
   revision: number;
@@ -67,7 +78,7 @@ export class TenantWatch {
   ): AsyncGenerator<TenantChange> {
     const followed = this.#join(tenantId);
     try {
-      let seen: Map<Id<'operation'>, string> | undefined;
+      let seen: Map<string, string> | undefined;
       let revision = 0;
       while (!ended.aborted) {
         const { state } = followed;
@@ -77,12 +88,13 @@ export class TenantWatch {
         }
         revision = followed.revision;
         const known = seen ?? (followed.id === lastSeen ? followed.prints : undefined);
-        const moved = known
-          ? state.operations.filter(({ id }) => known.get(id) !== followed.prints.get(id))
-          : state.operations;
-        seen = followed.prints;
-        if (known && moved.length === 0) continue;
-        yield { id: followed.id, asOf: state.asOf, whole: known === undefined, operations: moved };
+        const { prints } = followed;
+        const hasMoved = ({ id }: { id: string }) => known?.get(id) !== prints.get(id);
+        const operations = state.operations.filter(hasMoved);
+        const outages = state.outages.filter(hasMoved);
+        seen = prints;
+        if (known && operations.length + outages.length === 0) continue;
+        yield { id: followed.id, asOf: state.asOf, whole: known === undefined, operations, outages };
       }
     } finally {
       this.#leave(tenantId, followed);
@@ -131,17 +143,11 @@ export class TenantWatch {
     followed.looking = true;
     followed.again = false;
     // While Postgres is away those who follow simply see no change.
-    const open = followed.state?.operations.filter(({ closedAt }) => closedAt === undefined) ?? [];
-    const state = await this.#source
-      .load(
-        tenantId,
-        open.map(({ id }) => id),
-      )
-      .catch(() => undefined);
+    const state = await this.#source.load(tenantId, openIn(followed.state)).catch(() => undefined);
     followed.looking = false;
     followed.lookedAtMs = performance.now();
     if (state) {
-      const prints = new Map(state.operations.map((each) => [each.id, fingerprintOf(each)]));
+      const prints = printsOf(state);
       const id = digestOf(prints);
       if (id !== followed.id || followed.state === undefined) {
         Object.assign(followed, { state, prints, id, revision: followed.revision + 1 });
@@ -150,6 +156,21 @@ export class TenantWatch {
     }
     if (followed.watchers > 0) this.#lookIn(tenantId, followed, followed.again ? LEAST_MS : NET_MS);
   }
+}
+
+function openIn(state: TenantState | undefined): WasOpen {
+  return {
+    operations: (state?.operations ?? []).filter(({ closedAt }) => !closedAt).map(({ id }) => id),
+    outages: (state?.outages ?? []).filter(({ endedAt }) => !endedAt).map(({ id }) => id),
+  };
+}
+
+function printsOf({ operations, outages }: Things): Map<string, string> {
+  return new Map<string, string>([
+    ...operations.map((each): [string, string] => [each.id, fingerprintOf(each)]),
+    // The end of the window of one that is open moves with the clock.
+    ...outages.map(({ window: _, ...each }): [string, string] => [each.id, JSON.stringify(each)]),
+  ]);
 }
 
 /** Names a state, in every process alike. */
