@@ -23,7 +23,7 @@ import { withNamedEndpoints } from '../names.ts';
 import { byParameter } from './by.ts';
 
 /** A count is answered within half a second: what was counted by then is a lower bound. */
-const COUNTS_WITHIN_MS = 400;
+const COUNTS_WITHIN_MS = 450;
 /** Groups that are told apart; the rest is summed. */
 const MAX_GROUPS = 500;
 const GROUPED_BY: readonly DeliveryDimension[] = ['endpoint', 'fault'];
