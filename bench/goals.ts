@@ -140,6 +140,21 @@ const GOALS: readonly Goal[] = [
     value: (of) => of('ingest, wanted by nobody', 'perSecond'),
   },
   {
+    measure: 'counting attempts: of the CPU of a delivery (worker + Postgres)',
+    value: (of) =>
+      (of('record, counted', 'cpuUs.record') +
+        of('record, counted', 'cpuUs.fold') -
+        of('record, not counted', 'cpuUs.record') -
+        of('record, not counted', 'cpuUs.fold')) /
+      (of('bulk', 'cpuUs.workers') + of('bulk', 'cpuUs.postgres')),
+    atMost: 0.03,
+  },
+  ...['count, failed', 'groups, endpoint and fault', 'groups, type'].map((name) => ({
+    measure: `${name}: of 1M, p95, ms`,
+    value: (of: Read) => of(name, 'answerMs.p95'),
+    atMost: 500,
+  })),
+  {
     measure: 'neighbours: deliveries a second beside endpoints that hang ÷ alone',
     value: (of) => of('neighbours, beside', 'perSecond') / of('neighbours, alone', 'perSecond'),
   },

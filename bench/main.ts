@@ -10,6 +10,7 @@ import { type Rig, startRig } from './rig.ts';
 import { alternate, type Bench, type Case, FULL_ITEMS, type Sample, type Settings } from './scenario.ts';
 import { bulkCases } from './scenarios/bulk.ts';
 import { cost } from './scenarios/cost.ts';
+import { figures } from './scenarios/figures.ts';
 import { ingest } from './scenarios/ingest.ts';
 import { live } from './scenarios/live.ts';
 import { memory } from './scenarios/memory.ts';
@@ -37,6 +38,7 @@ const OTHERS: Record<string, (bench: Bench) => Promise<void>> = {
   neighbours,
   workers,
   report: closureReport,
+  figures,
   plan,
   select,
 };

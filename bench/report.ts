@@ -27,11 +27,12 @@ export function line({ name, round, figures }: Sample): string {
 const SECTIONS: [title: string, figures: RegExp][] = [
   ['Rates (a second)', /^(perSecond|deliveredPerSecond)$/],
   ['Times (seconds)', /^(seconds|selectSeconds)$/],
-  ['Latencies (milliseconds)', /^(wireMs|deliveredMs|acceptedMs)\./],
+  ['Latencies (milliseconds)', /^(wireMs|deliveredMs|acceptedMs|answerMs)\./],
   ['CPU (microseconds a delivery)', /^cpuUs\./],
   ['Peak memory (MiB)', /^(peakMiB\.|workerPeakMiB$)/],
   ['Ledger (bytes a line)', /^bytesPerLine$/],
   ['Temporal', /^(historyEvents|historyEventsPerThousand|actionsPerThousand)$/],
+  ['Counts', /^(counted|exact)$/],
   ['Workers', /^(kills|added|claimedAtKills|twice|takenByWorker\..*)$/],
   ['Sockets of the worker', /^(peakSockets|hung)$/],
 ];

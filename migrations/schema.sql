@@ -314,6 +314,17 @@ AS $function$
   select '$brg.' || translate(left(encode(uuid_send(gen_random_uuid()), 'base64'), 17), '+/', '-_')
 $function$;
 
+CREATE OR REPLACE FUNCTION public.note_operation_endpoints()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  insert into operation_endpoints (endpoint_id, operation_id)
+  select distinct endpoint_id, operation_id from new_rows where operation_id is not null order by 1, 2
+  on conflict do nothing;
+  return null;
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.operation_may_become(from_state text, to_state text)
  RETURNS boolean
  LANGUAGE sql
@@ -471,6 +482,42 @@ create table api_keys (
   made_by_key uuid
 );
 
+create table attempt_deltas (
+  tenant_id uuid not null,
+  minute timestamp with time zone not null,
+  endpoint_id uuid not null,
+  event_type text not null,
+  outcome text not null,
+  fault_code text not null,
+  attempts integer not null
+) with (vacuum_truncate=off, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=20000);
+
+create table attempt_folds (
+  only_one boolean default true not null,
+  began_at timestamp with time zone default now() not null,
+  pruned_at timestamp with time zone default '-infinity'::timestamp with time zone not null
+);
+
+create table attempt_hours (
+  tenant_id uuid not null,
+  hour timestamp with time zone not null,
+  endpoint_id uuid not null,
+  event_type text not null,
+  outcome text not null,
+  fault_code text not null,
+  attempts bigint not null
+) with (fillfactor=80);
+
+create table attempt_minutes (
+  tenant_id uuid not null,
+  minute timestamp with time zone not null,
+  endpoint_id uuid not null,
+  event_type text not null,
+  outcome text not null,
+  fault_code text not null,
+  attempts bigint not null
+) with (fillfactor=80);
+
 create table attempts (
   execution_id uuid not null,
   number integer not null,
@@ -529,7 +576,9 @@ create table canaries (
   state text default 'testing'::text not null,
   allowed integer not null,
   claimed integer default 0 not null,
-  began_at timestamp with time zone default clock_timestamp() not null
+  began_at timestamp with time zone default clock_timestamp() not null,
+  judged_attempts integer,
+  judged_bad integer
 );
 
 create table claims (
@@ -581,7 +630,8 @@ create table deliveries (
   order_key text,
   order_number bigint,
   resent_by uuid,
-  operation_id uuid
+  operation_id uuid,
+  test boolean default false not null
 ) with (fillfactor=85);
 
 create table endpoint_fences (
@@ -842,7 +892,8 @@ create table operation_controls (
   actor text not null,
   rate_per_second double precision,
   halt jsonb,
-  at timestamp with time zone default clock_timestamp() not null
+  at timestamp with time zone default clock_timestamp() not null,
+  endpoint_ids uuid[]
 );
 
 create table operation_counts (
@@ -860,6 +911,11 @@ create table operation_counts (
   excluded integer default 0 not null,
   frozen boolean default false not null
 ) with (fillfactor=50);
+
+create table operation_endpoints (
+  endpoint_id uuid not null,
+  operation_id uuid not null
+);
 
 create table operation_holds (
   operation_id uuid not null,
@@ -889,6 +945,22 @@ create table operation_pulses (
   first_attempts integer not null,
   first_bad integer not null
 ) with (fillfactor=50);
+
+create table operation_samples (
+  operation_id uuid not null,
+  at timestamp with time zone not null,
+  expected integer not null,
+  queued integer not null,
+  scheduled integer not null,
+  sending integer not null,
+  unknown integer not null,
+  delivered integer not null,
+  failed integer not null,
+  ignored integer not null,
+  cancelled integer not null,
+  superseded integer not null,
+  excluded integer not null
+);
 
 create table operation_verdicts (
   operation_id uuid not null,
@@ -1256,6 +1328,18 @@ alter table api_keys add constraint api_keys_scopes_check CHECK ((cardinality(sc
 
 alter table api_keys add constraint api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
+alter table attempt_folds add constraint attempt_folds_pkey PRIMARY KEY (only_one);
+
+alter table attempt_folds add constraint attempt_folds_only_one_check CHECK (only_one);
+
+alter table attempt_hours add constraint attempt_hours_pkey PRIMARY KEY (tenant_id, hour, endpoint_id, event_type, outcome, fault_code);
+
+alter table attempt_hours add constraint attempt_hours_attempts_check CHECK ((attempts > 0));
+
+alter table attempt_minutes add constraint attempt_minutes_pkey PRIMARY KEY (tenant_id, minute, endpoint_id, event_type, outcome, fault_code);
+
+alter table attempt_minutes add constraint attempt_minutes_attempts_check CHECK ((attempts > 0));
+
 alter table attempts add constraint attempts_pkey PRIMARY KEY (execution_id, number);
 
 alter table attempts add constraint attempts_outcome_check CHECK ((outcome = ANY (ARRAY['delivered'::text, 'retryable'::text, 'permanent'::text, 'gone'::text, 'ambiguous'::text, 'unsent'::text])));
@@ -1578,6 +1662,8 @@ alter table operation_counts add constraint the_one_equation CHECK ((expected = 
 
 alter table operation_counts add constraint operation_counts_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
+alter table operation_endpoints add constraint operation_endpoints_pkey PRIMARY KEY (endpoint_id, operation_id);
+
 alter table operation_holds add constraint operation_holds_pkey PRIMARY KEY (operation_id, number);
 
 alter table operation_holds add constraint operation_holds_approvers CHECK (((approvers > 0) = (cardinality(because) > 0)));
@@ -1605,6 +1691,10 @@ alter table operation_pacing add constraint operation_pacing_pkey PRIMARY KEY (o
 alter table operation_pacing add constraint operation_pacing_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
 alter table operation_pulses add constraint operation_pulses_pkey PRIMARY KEY (operation_id, second);
+
+alter table operation_samples add constraint operation_samples_pkey PRIMARY KEY (operation_id, at);
+
+alter table operation_samples add constraint operation_samples_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
 alter table operation_verdicts add constraint operation_verdicts_pkey PRIMARY KEY (operation_id, hold, actor, verdict);
 
@@ -1984,6 +2074,8 @@ CREATE INDEX events_by_acceptance ON public.events USING btree (tenant_id, accep
 
 CREATE INDEX events_by_batch ON public.events USING btree (tenant_id, ingestion_batch_id, accepted_at, id) WHERE (ingestion_batch_id IS NOT NULL);
 
+CREATE INDEX events_by_key ON public.events USING btree (tenant_id, key, accepted_at, id) WHERE (key IS NOT NULL);
+
 CREATE INDEX executions_by_delivery ON public.executions USING btree (delivery_id, id);
 
 CREATE INDEX executions_by_end ON public.executions USING btree (tenant_id, finished_at, id);
@@ -2012,7 +2104,11 @@ CREATE UNIQUE INDEX jwt_issuers_unnamed ON public.jwt_issuers USING btree (issue
 
 CREATE UNIQUE INDEX operation_holds_open ON public.operation_holds USING btree (operation_id) WHERE (ended_at IS NULL);
 
+CREATE INDEX operations_by_actor ON public.operations USING btree (tenant_id, actor, id);
+
 CREATE INDEX operations_by_tenant ON public.operations USING btree (tenant_id, id);
+
+CREATE INDEX operations_by_ticket ON public.operations USING btree (tenant_id, ticket, id) WHERE (ticket IS NOT NULL);
 
 CREATE INDEX operations_open ON public.operations USING btree (next_event_at) WHERE (closed_at IS NULL);
 
@@ -2085,6 +2181,8 @@ CREATE TRIGGER account_inserts AFTER INSERT ON public.exclusions REFERENCING NEW
 CREATE TRIGGER account_inserts AFTER INSERT ON public.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_inserted_executions();
 
 CREATE TRIGGER account_updates AFTER UPDATE ON public.executions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_updated_executions();
+
+CREATE TRIGGER note_endpoints AFTER INSERT ON public.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_operation_endpoints();
 
 CREATE TRIGGER never_changed BEFORE UPDATE ON public.ledger_chunks FOR EACH ROW EXECUTE FUNCTION refuse_change();
 

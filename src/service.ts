@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import type { PartState } from './api/api-deps.ts';
+import type { LookedAtRun, PartState } from './api/api-deps.ts';
 import { hashApiKey, makeApiKey } from './api/authentication/api-key.ts';
 import { type Listening, listen } from './api/listen.ts';
 import { createApi } from './api/server.ts';
@@ -22,7 +22,8 @@ import { presetsOf, SURFACES } from './surfaces/surfaces.ts';
 import { createLogger, type Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { temporalAnswers } from './temporal/connection.ts';
-import { taskQueues } from './temporal/task-queues.ts';
+import { OperationRuns } from './temporal/operation-runs.ts';
+import { type TaskQueues, taskQueues } from './temporal/task-queues.ts';
 import { TemporalHolder } from './temporal/temporal-holder.ts';
 import { VERSION } from './version.ts';
 import { type RunningWorker, startWorker, type WorkerSizes } from './worker/worker.ts';
@@ -138,6 +139,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         log,
         metrics,
         readiness: () => readiness(healthPool, temporal),
+        lookAtRun: (workflowId) => lookAtRun(temporal, queues, workflowId),
         version: VERSION,
         shutdown: shutdown.signal,
         publicOrigin: () => publicOriginOf(config, ownUrl()),
@@ -164,6 +166,20 @@ async function prepareAdminKey(pool: Pool, configured: string | undefined): Prom
   const made = makeApiKey();
   await replaceAdminKey(pool, hashApiKey(made));
   return made;
+}
+
+async function lookAtRun(
+  { link }: TemporalHolder,
+  queues: TaskQueues,
+  workflowId: string,
+): Promise<LookedAtRun> {
+  if (!link) return { answers: false };
+  try {
+    const run = await new OperationRuns(link, queues).look(workflowId);
+    return { answers: true, ...(run ? { run } : {}) };
+  } catch {
+    return { answers: false };
+  }
 }
 
 async function readiness(pool: Pool, temporal: TemporalHolder): Promise<PartState[]> {

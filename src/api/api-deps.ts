@@ -6,6 +6,7 @@ import type { KeySets } from '../outbound/key-sets.ts';
 import type { Sealer } from '../sealing/sealing.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { SeenRun } from '../temporal/operation-runs.ts';
 import type { RateLimit } from './limits/rate-limit.ts';
 import type { StreamLimits } from './limits/stream-places.ts';
 
@@ -15,6 +16,12 @@ export interface PartState {
   ready: boolean;
   /** A word for people, such as `connected` or `no poller`; shown to anyone, so nothing secret. */
   state: string;
+}
+
+/** The run of an operation; no run where Temporal knows none, and neither where it does not answer. */
+export interface LookedAtRun {
+  answers: boolean;
+  run?: SeenRun;
 }
 
 /** The parts that the API works with. */
@@ -31,6 +38,8 @@ export interface ApiDeps extends RecoveryDeps {
   metrics: Metrics;
   /** Postgres, Temporal and a polling worker, each with its state; never throws. */
   readiness(): Promise<PartState[]>;
+  /** The run of an operation as Temporal tells it, or that it does not answer; never throws. */
+  lookAtRun(workflowId: string): Promise<LookedAtRun>;
   version: string;
   /** Aborted when the server shuts down: streams end, so that connections can. */
   shutdown: AbortSignal;

@@ -42,7 +42,8 @@ function ownerOf(kind: IdKind, tenant: { id: Id<'tenant'> } | undefined): string
 
 /** The id of the subject: the one that was made, as it is answered, or the one that the path names. */
 function subjectOf(kind: IdKind, outcome: Reply, params: unknown): string | undefined {
-  const answered = 'body' in outcome ? (outcome.body as { id?: unknown } | undefined)?.id : undefined;
+  const body = 'body' in outcome ? (outcome.body as Record<string, unknown> | undefined) : undefined;
+  const answered = body?.id ?? body?.[`${kind}Id`];
   if (typeof answered === 'string') return answered;
   const { id = '' } = (params ?? {}) as { id?: string };
   const read = readId(kind, id);

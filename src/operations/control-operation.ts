@@ -1,10 +1,11 @@
 import type { ActBy, AuditAction } from '../domain/audit/audit-action.ts';
 import type { Operation } from '../domain/operations/operation.ts';
 import { hasEnded, type OperationState } from '../domain/operations/operation-state.ts';
-import type { Id } from '../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { noteAct, tenantsWithOperation } from '../store/audit/entries.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import type { Transaction } from '../store/db/queryable.ts';
+import { holdOthers } from '../store/operations/canaries.ts';
 import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
 import { commitControl } from '../store/operations/operation-states.ts';
 import { findOperation } from '../store/operations/operations.ts';
@@ -17,10 +18,13 @@ import type { RecoveryDeps } from './recovery-deps.ts';
 /** How long a paused operation waits for a human before it cancels its unsent items and closes. */
 const PAUSE_EXPIRES_MS = 7 * 24 * 3_600_000;
 
-/** The commands of an owner to a running operation; `ratePerSecond: null` lifts the limit. */
+/**
+ * The commands of an owner to a running operation; `ratePerSecond: null` lifts the limit. An operation with canaries can
+ * be resumed at some endpoints alone.
+ */
 export type ControlCommand =
   | { do: 'pause' }
-  | { do: 'resume' }
+  | { do: 'resume'; only?: Id<'endpoint'>[] }
   | { do: 'cancel' }
   | { do: 'rate'; ratePerSecond: number | null };
 
@@ -99,13 +103,20 @@ async function controlWithin(
   const changed = await commitControl(tx, tenantId, operationId, changeOf(command), TAKEN_IN[command.do]);
   if (!changed) return false;
   const rate = command.do === 'rate' ? { ratePerSecond: command.ratePerSecond } : {};
-  await noteControl(tx, operationId, { did: command.do, ...rate, actor: by.actor });
+  const only = command.do === 'resume' ? command.only : undefined;
+  if (only) await holdOthers(tx, operationId, only);
+  await noteControl(tx, operationId, {
+    did: command.do,
+    ...rate,
+    ...(only ? { endpointIds: only } : {}),
+    actor: by.actor,
+  });
   await noteAct(tx, {
     tenantId,
     by,
     action: ENTERED_AS[command.do],
     target: operationId,
-    detail: rate,
+    detail: { ...rate, ...(only ? { endpointIds: only.map((id) => showId('endpoint', id)) } : {}) },
     ...(tenantId === PLATFORM_TENANT.id
       ? { spans: await tenantsWithOperation(tx, { id: operationId, tenantId }) }
       : {}),
@@ -143,7 +154,7 @@ function changeOf(command: ControlCommand): Parameters<typeof commitControl>[3] 
     case 'pause':
       return { control: 'pause', pausedForMs: PAUSE_EXPIRES_MS };
     case 'resume':
-      return { control: 'run' };
+      return { control: 'run', ...(command.only ? { only: command.only } : {}) };
     case 'cancel':
       return { control: 'cancel' };
     case 'rate':

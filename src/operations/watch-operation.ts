@@ -50,7 +50,8 @@ async function judgeCanaries(
 ): Promise<Halt | undefined> {
   const ended = (await canaryFacts(tx, operationId)).flatMap((facts) => {
     const state = judgeCanary(facts, canary);
-    return state === 'testing' ? [] : [{ endpointId: facts.endpointId, state }];
+    const { endpointId, attempts, bad } = facts;
+    return state === 'testing' ? [] : [{ endpointId, state, attempts, bad }];
   });
   if (ended.length > 0) await endCanaries(tx, operationId, ended);
   const endpoints = await heldAlone(tx, operationId);

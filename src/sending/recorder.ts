@@ -37,6 +37,8 @@ export interface PendingOutcome extends Outcome {
   watched?: { first: boolean };
   /** Events of its key go to its endpoint in their order. */
   ordered: boolean;
+  /** It tries its endpoint: it disables nothing, and opens no circuit. */
+  test: boolean;
   onRecorded(recorded: Recorded | undefined, effects: { orderMoved: boolean }): void;
 }
 
@@ -188,7 +190,7 @@ export class Recorder {
       const { retryAfterMs, outcome: kind } = outcome.classification;
       if (retryAfterMs !== undefined)
         floors.set(outcome.endpointId, Math.max(retryAfterMs, floors.get(outcome.endpointId) ?? 0));
-      if (kind === 'gone') gone.add(outcome.endpointId);
+      if (kind === 'gone' && !outcome.test) gone.add(outcome.endpointId);
       if (!outcome.slotted) continue;
       const own = slots.get(outcome.token) ?? new Map<string, number>();
       slots.set(outcome.token, own);
@@ -326,7 +328,9 @@ function lateSuccesses(batch: PendingOutcome[], recorded: Map<Id<'execution'>, R
 function signsOf(batch: PendingOutcome[]): Map<Id<'endpoint'>, HealthSigns> {
   const attempted = batch
     .filter(({ classification }) => classification.outcome !== 'released')
-    .map((outcome) => ({ ...outcome, said: signOf(outcome.classification) }));
+    .map((outcome) => ({ ...outcome, said: signOf(outcome.classification) }))
+    // The answer to a test shows that somebody is there; that there is none says nothing that others would wait for.
+    .filter(({ test, said }) => !test || !(said.has('overloaded') || said.has('down')));
   const telling = new Set(
     attempted
       .filter(({ slotted, said }) => slotted || said.has('overloaded') || said.has('down'))
@@ -350,8 +354,8 @@ function signsOf(batch: PendingOutcome[]): Map<Id<'endpoint'>, HealthSigns> {
 function toldOf(batch: PendingOutcome[], memory: EndpointMemory): Map<Id<'endpoint'>, ToldAttempts> {
   const nowMs = performance.now();
   const told = new Map<Id<'endpoint'>, ToldAttempts>();
-  for (const { endpointId, classification, beganMs } of batch) {
-    const good = isGood(classification);
+  for (const { endpointId, classification, beganMs, test } of batch) {
+    const good = test ? undefined : isGood(classification);
     if (good !== undefined)
       told.set(endpointId, withAttempt(told.get(endpointId) ?? NOTHING_TOLD, good, nowMs - beganMs));
   }

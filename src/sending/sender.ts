@@ -261,6 +261,7 @@ export class Sender {
       ...(refusal ? { refusal } : {}),
       reconcileWithinMs: target?.reconcileWithinMs ?? 0,
       ordered: target?.ordered ?? false,
+      test: item.test,
       onRecorded: (recorded, { orderMoved }) => {
         this.#orderMoved ||= orderMoved;
         this.#unrecorded -= 1;

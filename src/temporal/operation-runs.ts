@@ -1,6 +1,11 @@
-import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  WorkflowExecutionAlreadyStartedError,
+  type WorkflowExecutionDescription,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
 import type { RunnableOperation } from '../domain/operations/operation.ts';
+import { present } from '../domain/present.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
 import type { TemporalLink } from './connection.ts';
 import {
@@ -15,6 +20,35 @@ import type { TaskQueues } from './task-queues.ts';
 export type StartOutcome = 'started' | 'already_started';
 
 const CALL_MS = 5_000;
+/** A look at a run is for somebody who waits for the answer. */
+const LOOK_MS = 2_000;
+/** A query is answered by a worker, which may be away or busy. */
+const QUERY_MS = 1_000;
+
+/** A step of a run that is under way. */
+export interface PendingStep {
+  type: string;
+  state: 'scheduled' | 'started' | 'cancelling' | 'paused';
+  attempt: number;
+  scheduledAt?: Date;
+  startedAt?: Date;
+  heartbeatAt?: Date;
+}
+
+/** A run as Temporal tells it. */
+export interface SeenRun {
+  runId: string;
+  /** In lower case, such as `running` or `continued_as_new`. */
+  status: string;
+  taskQueue: string;
+  startedAt: Date;
+  closedAt?: Date;
+  historyLength: number;
+  historyBytes?: number;
+  pending: PendingStep[];
+  /** What the run saw of its operation last; absent where no worker answers. */
+  progress?: { state: string; step: string; until?: string };
+}
 
 /** The runs of operations in Temporal: started by derived ids, so that a repeat never makes a second one. */
 export class OperationRuns {
@@ -65,6 +99,37 @@ export class OperationRuns {
     );
   }
 
+  /** The run of an operation, with its steps that are under way; undefined where Temporal knows none. */
+  async look(workflowId: string): Promise<SeenRun | undefined> {
+    const { client } = this.#link;
+    const handle = client.workflow.getHandle(workflowId);
+    try {
+      const found = await client.withDeadline(Date.now() + LOOK_MS, () => handle.describe());
+      const progress =
+        found.status.name === 'RUNNING'
+          ? await client
+              .withDeadline(Date.now() + QUERY_MS, () => handle.query<QueriedProgress | null>('progress'))
+              .catch(() => undefined)
+          : undefined;
+      return {
+        runId: found.runId,
+        status: found.status.name.toLowerCase(),
+        taskQueue: found.taskQueue,
+        startedAt: found.startTime,
+        historyLength: found.historyLength,
+        pending: (found.raw.pendingActivities ?? []).map(pendingStep),
+        ...present({
+          closedAt: found.closeTime,
+          historyBytes: found.historySize,
+          progress: progress && progressFrom(progress),
+        }),
+      };
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
   /** Whether a run is there, and how it ended where it is not running. */
   async describe(workflowId: string): Promise<'running' | 'cancelled' | 'gone'> {
     try {
@@ -78,4 +143,42 @@ export class OperationRuns {
       throw error;
     }
   }
+}
+
+/** The answer of a run to the query `progress`. */
+interface QueriedProgress {
+  state: string;
+  step: { do: string; until?: string };
+}
+
+function progressFrom({ state, step }: QueriedProgress): NonNullable<SeenRun['progress']> {
+  return { state, step: step.do, ...present({ until: step.until }) };
+}
+
+type PendingActivity = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
+
+/** By their numbers in the protocol. */
+const PENDING_STATES: Record<number, PendingStep['state']> = {
+  1: 'scheduled',
+  2: 'started',
+  3: 'cancelling',
+  4: 'paused',
+  5: 'paused',
+};
+
+function pendingStep(activity: PendingActivity): PendingStep {
+  return {
+    type: activity.activityType?.name ?? '',
+    state: PENDING_STATES[activity.state ?? 1] ?? 'scheduled',
+    attempt: activity.attempt ?? 1,
+    ...present({
+      scheduledAt: timeOf(activity.scheduledTime),
+      startedAt: timeOf(activity.lastStartedTime),
+      heartbeatAt: timeOf(activity.lastHeartbeatTime),
+    }),
+  };
+}
+
+function timeOf(time: PendingActivity['scheduledTime']): Date | undefined {
+  return time ? new Date(Number(time.seconds ?? 0) * 1_000 + Math.floor((time.nanos ?? 0) / 1e6)) : undefined;
 }

@@ -25,6 +25,7 @@ import type { LeaseTimes, SendingContext } from '../sending/sending-context.ts';
 import { TargetCache } from '../sending/target-cache.ts';
 import { Turns } from '../sending/turns.ts';
 import type { Pool } from '../store/db/pool.ts';
+import { sampleOperations } from '../store/figures/operation-samples.ts';
 import { readGauges } from '../store/reading/gauges.ts';
 import { listenForLiveWork } from '../store/sending/live-notices.ts';
 import { checkIn, checkOut } from '../store/sending/workers.ts';
@@ -34,6 +35,8 @@ import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
 import { announcingChore } from './announcing.ts';
 import { AuditSealer } from './audit-sealer.ts';
+import { ChangeTeller } from './change-teller.ts';
+import { figuresChore } from './figures-chore.ts';
 import { LeftBehind } from './left-behind.ts';
 import { LiveLane } from './live-lane.ts';
 import { Prober } from './prober.ts';
@@ -86,6 +89,10 @@ const DEFAULT_SIZES: WorkerSizes = {
 const CONNECT_TIMEOUT_MS = 4_000;
 const CHECK_IN_MS = 1_000;
 const GAUGES_MS = 5_000;
+/** How often those who follow a tenant are told that something has moved. */
+const CHANGES_MS = 250;
+/** How often the counts of operations are looked at for their charts. */
+const SAMPLE_MS = 1_000;
 /** An act has its place in the audit chain within a second. */
 const SEAL_MS = 500;
 const CHECKPOINT_LOOK_MS = 15_000;
@@ -151,6 +158,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     pruningChore(of),
     freezeWindowsChore(of),
     outagesChore(of, recovery, outages),
+    figuresChore(of),
   ];
   const sweeper = new Sweeper({
     ...{ pool, temporal, queues, log, metrics, chores, stop },
@@ -174,6 +182,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     log,
     stop,
   });
+  const changes = new ChangeTeller(pool);
   const seen = new Wake(stop);
   // At once, and not at the next turn: a worker that dies within that second would leave work behind without a word.
   running.onNew = () => seen.poke();
@@ -189,6 +198,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     every(CHECK_IN_MS, new Wake(stop), stop, log, 'left_behind', () => leftBehind.look()),
     every(SEAL_MS, new Wake(stop), stop, log, 'audit', () => audit.seal()),
     every(CHECKPOINT_LOOK_MS, new Wake(stop), stop, log, 'audit', () => audit.checkpoint()),
+    every(SAMPLE_MS, new Wake(stop), stop, log, 'samples', () => sampleOperations(pool)),
+    every(CHANGES_MS, new Wake(stop), stop, log, 'changes', () => changes.look()),
     every(GAUGES_MS, new Wake(stop), stop, log, 'gauges', async () =>
       showGauges(metrics, await readGauges(pool)),
     ),

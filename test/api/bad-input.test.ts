@@ -81,7 +81,7 @@ describe.each(named(guarded))('%s', (_, route) => {
 
   test('refuses unknown parameters', async () => {
     const answer = await refused(
-      () => send(route, { path: `${pathFor(route, world.ours)}?surprise=1` }),
+      () => send(route, { path: `${pathFor(route, world.ours)}?${requiredQuery(route)}surprise=1` }),
       'invalid_request',
     );
     expect(answer.body.errors).toMatchObject([{ parameter: 'surprise', code: 'unknown_field' }]);
@@ -185,20 +185,31 @@ describe.each(named(withBody))('%s', (_, route) => {
   });
 });
 
+/** The parameters that a route cannot do without. */
+function requiredQuery({ path }: Route): string {
+  return path === '/api/v1/search' ? 'q=anything&' : '';
+}
+
 const lists = guarded.filter(
   ({ path, method, request }) =>
     method === 'get' && !path.includes('{id}') && request?.query?.shape.cursor !== undefined,
 );
 
-test('what is listed is listed in pages, but for what there is one of', () => {
+test('what is listed is listed in pages, but for what there is one of, and for figures', () => {
   const others = guarded.filter(
     (route) => route.method === 'get' && !route.path.includes('{id}') && !lists.includes(route),
   );
   expect(others.map(({ path }) => path).sort()).toEqual([
+    '/api/v1/deliveries/count',
+    '/api/v1/failures/groups',
     '/api/v1/me',
     '/api/v1/platform/limits',
     '/api/v1/platform/policy',
     '/api/v1/policy',
+    '/api/v1/search',
+    '/api/v1/stats/attempts',
+    '/api/v1/stats/events',
+    '/api/v1/stream',
   ]);
 });
 

@@ -66,6 +66,8 @@ const BOUNDS = new Map<string, Bound>([
   ...both('post /executions/retry condition.to', ['to', 'open', 'ended']),
   ['get /flowrelay/v1/receipts from', ['from', 'closed', 'received']],
   ['get /flowrelay/v1/receipts to', ['to', 'open', 'received']],
+  ['get /api/v1/events from', ['from', 'closed', 'accepted']],
+  ['get /api/v1/events to', ['to', 'open', 'accepted']],
   ['get /api/v1/audit from', ['from', 'closed', 'audited']],
   ['get /api/v1/audit to', ['to', 'open', 'audited']],
 ]);
@@ -82,6 +84,14 @@ const KEPT = [
   `${RESOLVE} select.filter.to`,
   `${RESOLVE} select.filter.lastAttemptAfter`,
   `${RESOLVE} select.filter.lastAttemptBefore`,
+  // Numbers, and operations, which are no rows of this scene: `store/figures` compares them.
+  ...['deliveries/count', 'failures/groups'].flatMap((path) =>
+    ['from', 'to', 'lastAttemptAfter', 'lastAttemptBefore'].map((bound) => `get /api/v1/${path} ${bound}`),
+  ),
+  ...['stats/attempts', 'stats/events', 'retries'].flatMap((path) => [
+    `get /api/v1/${path} from`,
+    `get /api/v1/${path} to`,
+  ]),
 ];
 
 /** A row as the answers show it; ids are uuids. */
@@ -137,6 +147,9 @@ const OTHER_IDS = [
   'post /api/v1/retries/plans select.failuresOf',
   'post /api/v1/retries select.remainderOf',
   'post /api/v1/retries/plans select.remainderOf',
+  'get /api/v1/deliveries/count dispatchBatchIds[]',
+  'get /api/v1/failures/groups dispatchBatchIds[]',
+  'get /api/v1/retries actor[]',
   'post /api/v1/retries select.outage',
   'post /api/v1/retries/plans select.outage',
   'get /api/v1/outages endpointIds[]',
@@ -257,6 +270,7 @@ async function furnish(): Promise<void> {
     if (answer.status > 299) throw new Error(answer.text);
   };
   await api.newTenant();
+  await api.call('PATCH', `/api/v1/endpoints/${scene.bridge.id}`, { body: { maxConcurrency: 9 } });
   for (const n of [1, 2]) {
     await made('/api/v1/endpoints', { url: 'https://hooks.example/other', eventTypes: ['other'] });
     const handle = `down-${n}`;
@@ -294,7 +308,8 @@ function call(method: string, path: string, body?: object): Promise<RawAnswer> {
     .replace('{subscriptionId}', scene.bridge.id)
     .replace('/api/v1/retries/{id}/report', `/api/v1/retries/${closedId}/report`)
     .replace('/api/v1/retries/plans/{id}', `/api/v1/retries/plans/${planId}`)
-    .replace('/api/v1/retries/{id}', `/api/v1/retries/${operationId}`);
+    .replace('/api/v1/retries/{id}', `/api/v1/retries/${operationId}`)
+    .replace('/api/v1/endpoints/{id}', `/api/v1/endpoints/${scene.bridge.id}`);
   const stedi = /^\/(2023-08-01\/)?(executions|polling)/.test(full);
   const ofPolicy = full.startsWith('/api/v1/policy') || full.startsWith('/api/v1/platform');
   const admin = ofPolicy || full === `${JH}/retries/events` || full.startsWith('/api/v1/tenants');

@@ -25,6 +25,7 @@ export const AUDIT_ACTIONS = {
   'endpoint.disabled': 'endpoint',
   'endpoint.secret_rotated': 'endpoint',
   'endpoint.deleted': 'endpoint',
+  'endpoint.tested': 'delivery',
   'event.payload_erased': 'event',
   'event.repeated': 'event',
   'operation.planned': 'operation',

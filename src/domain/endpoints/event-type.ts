@@ -1,6 +1,9 @@
 /** Tells of a file that failed; shaped by `failedFileEvent`. */
 export const FAILED_FILE_TYPE = 'file.failed.v2';
 
+/** Tries an endpoint, which gets it whatever it asks for. */
+export const TEST_TYPE = 'endpoint.test';
+
 /** Facts of operations and outages that Redrive tells; the index over endpoints that name one lists them, too. */
 export const ANNOUNCED_TYPES = [
   'operation.awaiting_approval',
@@ -17,7 +20,7 @@ export const ANNOUNCED_TYPES = [
 export type AnnouncedType = (typeof ANNOUNCED_TYPES)[number];
 
 /** Events that Redrive itself makes; only endpoints that name them exactly get them. */
-export const SYSTEM_EVENT_TYPES = [FAILED_FILE_TYPE, ...ANNOUNCED_TYPES] as const;
+export const SYSTEM_EVENT_TYPES = [FAILED_FILE_TYPE, TEST_TYPE, ...ANNOUNCED_TYPES] as const;
 
 /** Whether Redrive itself makes events of this type: their outcomes are told to nobody. */
 export function isSystemEventType(type: string): boolean {

@@ -123,16 +123,48 @@ export async function canaryFacts(
   }));
 }
 
-/** Writes down how canaries ended. */
+/** Writes down how canaries ended, and by what. */
 export async function endCanaries(
   tx: Transaction,
   operationId: Id<'operation'>,
-  ended: { endpointId: Id<'endpoint'>; state: 'passed' | 'held' }[],
+  ended: ({ endpointId: Id<'endpoint'>; state: 'passed' | 'held' } & Tally)[],
 ): Promise<void> {
   await tx.query(
-    `update canaries c set state = t.state from unnest($2::uuid[], $3::text[]) as t(id, state)
+    `update canaries c set state = t.state, judged_attempts = t.attempts, judged_bad = t.bad
+     from unnest($2::uuid[], $3::text[], $4::int[], $5::int[]) as t(id, state, attempts, bad)
      where c.operation_id = $1 and c.endpoint_id = t.id and c.state = 'testing'`,
-    [operationId, ended.map(({ endpointId }) => endpointId), ended.map(({ state }) => state)],
+    [
+      operationId,
+      ended.map(({ endpointId }) => endpointId),
+      ended.map(({ state }) => state),
+      ended.map(({ attempts }) => attempts),
+      ended.map(({ bad }) => bad),
+    ],
+  );
+}
+
+/**
+ * Lets an operation with canaries go on at some endpoints alone: what it has unsent for others is held, with the results
+ * that their canaries had. The operation is held by the transaction.
+ */
+export async function holdOthers(
+  tx: Transaction,
+  operationId: Id<'operation'>,
+  only: readonly Id<'endpoint'>[],
+): Promise<void> {
+  await tx.query(
+    `with recursive hop as (
+      (select endpoint_id from executions where in_queue and worked_by = $1 order by endpoint_id limit 1)
+      union all
+      select (select e.endpoint_id from executions e
+        where e.in_queue and e.worked_by = $1 and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
+      from hop where hop.endpoint_id is not null
+    )
+    insert into canaries as c (operation_id, endpoint_id, state, allowed)
+    select $1, h.endpoint_id, 'held', 1 from hop h
+    where h.endpoint_id is not null and h.endpoint_id <> all($2::uuid[]) order by h.endpoint_id
+    on conflict (operation_id, endpoint_id) do update set state = 'held'`,
+    [operationId, only],
   );
 }
 

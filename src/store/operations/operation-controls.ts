@@ -31,6 +31,8 @@ export interface OperationControl {
   ratePerSecond?: number | null;
   /** Why it was halted. */
   halt?: Halt;
+  /** The endpoints that alone went on. */
+  endpointIds?: Id<'endpoint'>[];
   at: Date;
 }
 
@@ -44,13 +46,20 @@ export const ITSELF = 'redrive';
 export async function noteControl(
   tx: Transaction,
   operationId: Id<'operation'>,
-  { did, actor, ratePerSecond, halt }: Omit<OperationControl, 'at'>,
+  { did, actor, ratePerSecond, halt, endpointIds }: Omit<OperationControl, 'at'>,
 ): Promise<{ number: number }> {
   return onlyRow(
     await tx.query<{ number: number }>(
-      `insert into operation_controls (operation_id, number, did, actor, rate_per_second, halt)
-       select id, control_revision, $2, $3, $4, $5 from operations where id = $1 returning number`,
-      [operationId, did, actor, ratePerSecond ?? null, halt ? JSON.stringify(halt) : null],
+      `insert into operation_controls (operation_id, number, did, actor, rate_per_second, halt, endpoint_ids)
+       select id, control_revision, $2, $3, $4, $5, $6 from operations where id = $1 returning number`,
+      [
+        operationId,
+        did,
+        actor,
+        ratePerSecond ?? null,
+        halt ? JSON.stringify(halt) : null,
+        endpointIds ?? null,
+      ],
     ),
   );
 }
@@ -60,6 +69,7 @@ type ControlRow = {
   actor: string;
   rate_per_second: number | null;
   halt: Halt | null;
+  endpoint_ids: Id<'endpoint'>[] | null;
   at: Date;
 };
 
@@ -71,14 +81,16 @@ export async function controlsOf(
   limit = 500,
 ): Promise<OperationControl[]> {
   const { rows } = await db.query<ControlRow>(
-    `select c.did, c.actor, c.rate_per_second, c.halt, c.at from operation_controls c
+    `select c.did, c.actor, c.rate_per_second, c.halt, c.endpoint_ids, c.at from operation_controls c
      where c.operation_id = $1 and exists (select from operations o where o.id = $1 and o.tenant_id = $2)
      order by c.number desc limit $3`,
     [operationId, tenantId, limit],
   );
-  return rows.reverse().map(({ rate_per_second: ratePerSecond, halt, ...control }) => ({
-    ...control,
-    ...(control.did === 'rate' ? { ratePerSecond } : {}),
-    ...present({ halt }),
-  }));
+  return rows
+    .reverse()
+    .map(({ rate_per_second: ratePerSecond, endpoint_ids: endpointIds, halt, ...control }) => ({
+      ...control,
+      ...(control.did === 'rate' ? { ratePerSecond } : {}),
+      ...present({ halt, endpointIds }),
+    }));
 }

@@ -76,7 +76,13 @@ export async function commitControl(
   db: Queryable,
   tenantId: Id<'tenant'>,
   operationId: Id<'operation'>,
-  change: { control?: Control; rate?: { perSecond: number | null }; pausedForMs?: number },
+  change: {
+    control?: Control;
+    rate?: { perSecond: number | null };
+    pausedForMs?: number;
+    /** The only endpoints whose canaries begin again. */
+    only?: Id<'endpoint'>[];
+  },
   from: OperationState[],
 ): Promise<boolean> {
   const { rowCount } = await db.query(
@@ -109,6 +115,7 @@ export async function commitControl(
       -- The next canaries are judged by themselves: those held or still out begin again, and after a halt all do.
       delete from canaries k using before b
       where k.operation_id = b.id and $3 = 'run' and (k.state <> 'passed' or b.state = 'halted')
+        and ($8::uuid[] is null or k.endpoint_id = any($8))
     ), forgotten as (
       delete from operation_pulses u using before b where u.operation_id = b.id and $3 = 'run'
     ), paced as (
@@ -127,6 +134,7 @@ export async function commitControl(
       change.rate?.perSecond ?? null,
       change.pausedForMs ?? null,
       from,
+      change.only ?? null,
     ],
   );
   return rowCount === 1;

@@ -7,7 +7,10 @@ import { isWatched } from '../../domain/operations/watch.ts';
 import { present } from '../../domain/present.ts';
 import type { SurfaceName } from '../../domain/tenancy/surface-name.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { TimeBound } from '../../domain/time/instant.ts';
+import { Parameters } from '../db/parameters.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
+import { bound } from '../selection/filter-conditions.ts';
 import { ITSELF } from './operation-controls.ts';
 
 const COLUMNS = `o.*, c.expected, c.queued, c.scheduled, c.sending, c.unknown, c.delivered, c.failed, c.ignored,
@@ -111,28 +114,73 @@ export async function giveWords(
   );
 }
 
-/**
- * Operations of a tenant, newest first, before a given one: all, those of a surface, or those that came with an
- * estimate.
- */
+/** Which operations of a tenant are listed; members join by AND, the entries of a list by OR. */
+export interface OperationFilter {
+  state?: OperationState[];
+  kind?: OperationKind;
+  surface?: SurfaceName;
+  /** Who asked for them, as credentials name them. */
+  actors?: string[];
+  /** They have items for one of these. */
+  endpointIds?: Id<'endpoint'>[];
+  /** When they were accepted. */
+  from?: TimeBound;
+  to?: TimeBound;
+  /** In the reason or the ticket, in upper or lower case. */
+  text?: string;
+  /** They came with an estimate. */
+  estimated?: true;
+}
+
+/** Operations of a tenant, newest first, before a given one. */
 export async function listOperations(
   db: Queryable,
   tenantId: Id<'tenant'>,
-  page: { state?: OperationState[]; surface?: SurfaceName; estimated?: true; before?: string; limit: number },
+  { before, limit, ...filter }: OperationFilter & { before?: string; limit: number },
+): Promise<Operation[]> {
+  const p = new Parameters();
+  const where = [`o.tenant_id = ${p.add(tenantId)}`];
+  if (before) where.push(`o.id < ${p.add(before)}::uuid`);
+  if (filter.state) where.push(`o.state = any(${p.add(filter.state)})`);
+  if (filter.kind) where.push(`o.kind = ${p.add(filter.kind)}`);
+  if (filter.surface) where.push(`o.surface = ${p.add(filter.surface)}`);
+  // Those that nobody asked for have no actor of their own.
+  if (filter.actors) {
+    const actors = p.add(filter.actors);
+    const mine = filter.actors.includes(ITSELF) ? ' or o.actor is null' : '';
+    where.push(`(o.actor = any(${actors})${mine})`);
+  }
+  if (filter.endpointIds)
+    where.push(`exists (select from operation_endpoints x
+      where x.operation_id = o.id and x.endpoint_id = any(${p.add(filter.endpointIds)}::uuid[]))`);
+  if (filter.from) where.push(bound('o.created_at', '>', filter.from, p));
+  if (filter.to) where.push(bound('o.created_at', '<', filter.to, p));
+  if (filter.text !== undefined) {
+    const pattern = p.add(`%${filter.text.replace(/[\\%_]/g, '\\$&')}%`);
+    where.push(`(o.reason ilike ${pattern} or o.ticket ilike ${pattern})`);
+  }
+  if (filter.estimated) where.push('o.estimated_events is not null');
+  const { rows } = await db.query<OperationRow>(
+    `select ${COLUMNS} from ${TABLES} where ${where.join('\n and ')} order by o.id desc limit ${p.add(limit)}`,
+    p.values,
+  );
+  return rows.map(operationFrom);
+}
+
+/** The newest operations of a tenant, those that are open, of each so many at most, and those named; newest first. */
+export async function presentOperations(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  { newest, open, named }: { newest: number; open: number; named: readonly Id<'operation'>[] },
 ): Promise<Operation[]> {
   const { rows } = await db.query<OperationRow>(
-    `select ${COLUMNS} from ${TABLES}
-     where o.tenant_id = $1 and ($2::text[] is null or o.state = any($2)) and ($3::uuid is null or o.id < $3)
-       and ($5::text is null or o.surface = $5) and (not $6 or o.estimated_events is not null)
-     order by o.id desc limit $4`,
-    [
-      tenantId,
-      page.state ?? null,
-      page.before ?? null,
-      page.limit,
-      page.surface ?? null,
-      page.estimated ?? false,
-    ],
+    `with open as materialized (select id from operations where closed_at is null and tenant_id = $1)
+     select ${COLUMNS} from ${TABLES} where o.id in (
+       (select n.id from operations n where n.tenant_id = $1 order by n.id desc limit $2)
+       union (select p.id from open p order by p.id desc limit $3)
+       union select m.id from operations m where m.id = any($4::uuid[]) and m.tenant_id = $1)
+     order by o.id desc`,
+    [tenantId, newest, open, named],
   );
   return rows.map(operationFrom);
 }

@@ -150,7 +150,7 @@ export async function countWindow(
   const union = ranges.map(
     ([table, where]) =>
       `select d.state, case when d.state <> 'delivered' then d.fault_code end as fault_code
-        from ${table} d where ${where.join(' and ')}`,
+        from ${table} d where ${where.join(' and ')} and not d.test`,
   );
   const { rows } = await db.query<{ state: DeliveryState; fault_code: string | null; deliveries: number }>(
     `select state, fault_code, count(*)::int as deliveries

@@ -29,6 +29,8 @@ export interface Delivery {
   payloadBytes: number;
   originalVersion?: number;
   replayOf?: Id<'delivery'>;
+  /** It tries its endpoint. */
+  test: boolean;
   /** An execution of it is open: it will be sent, is being sent, or waits to be settled. */
   open: boolean;
   /** That execution. */
@@ -105,6 +107,7 @@ interface DeliveryRow {
   payload_bytes: number;
   original_version: number | null;
   replay_of: Id<'delivery'> | null;
+  test: boolean;
   open_execution_id: Id<'execution'> | null;
 }
 
@@ -131,6 +134,7 @@ function deliveryFrom(row: DeliveryRow): Delivery {
     payloadBytes: row.payload_bytes,
     ...(row.original_version !== null ? { originalVersion: row.original_version } : {}),
     ...(row.replay_of ? { replayOf: row.replay_of } : {}),
+    test: row.test,
     open: row.open_execution_id !== null,
     ...(row.open_execution_id === null ? {} : { openExecutionId: row.open_execution_id }),
   };

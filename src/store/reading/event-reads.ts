@@ -1,6 +1,9 @@
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { TimeBound } from '../../domain/time/instant.ts';
+import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
+import { bound } from '../selection/filter-conditions.ts';
 import { ofEvents } from '../selection/of-events.ts';
 
 /** One accepted event, without its payload. */
@@ -33,6 +36,24 @@ export interface EventDelivery {
   state: DeliveryState;
 }
 
+/** An event in a list: with the states of its deliveries. */
+export interface ListedEvent extends Event {
+  /** Acceptance in whole microseconds since 1970, for the cursor: a Date has milliseconds only. */
+  acceptedAtMicros: string;
+  deliveries: Partial<Record<DeliveryState, number>>;
+}
+
+/** Which events of a tenant are listed; members join by AND, the entries of a list by OR. */
+export interface EventFilter {
+  eventTypes?: string[];
+  sources?: string[];
+  ingestionBatchIds?: string[];
+  key?: string;
+  /** Acceptance. */
+  from?: TimeBound;
+  to?: TimeBound;
+}
+
 interface EventRow {
   id: Id<'event'>;
   number: number;
@@ -58,32 +79,72 @@ export async function findEvent(
   id: Id<'event'>,
 ): Promise<Event | undefined> {
   const { rows } = await db.query<EventRow>(
-    `select v.*, exists (select from payloads p where p.event_id = v.id and p.tenant_id = $1) as payload_kept,
-       (select r.event_id from event_resends r where r.first_event_id = coalesce(v.duplicate_of, v.id) and r.event_id > v.id
-         order by r.event_id desc limit 1) as resent_as
-     from events v where v.tenant_id = $1 and v.id = $2`,
+    `select ${COLUMNS} from events v where v.tenant_id = $1 and v.id = $2`,
     [tenantId, id],
   );
-  const row = rows[0];
-  return (
-    row && {
-      id: row.id,
-      number: row.number,
-      ...(row.external_id !== null ? { externalId: row.external_id } : {}),
-      ...(row.duplicate_of ? { duplicateOf: row.duplicate_of } : {}),
-      type: row.type,
-      ...(row.source !== null ? { source: row.source } : {}),
-      ...(row.key !== null ? { key: row.key } : {}),
-      ...(row.occurred_at ? { occurredAt: row.occurred_at } : {}),
-      acceptedAt: row.accepted_at,
-      ...(row.ingestion_batch_id !== null ? { ingestionBatchId: row.ingestion_batch_id } : {}),
-      ingestCallId: row.ingest_call_id,
-      payloadBytes: row.payload_bytes,
-      payloadKept: row.payload_kept,
-      suppressed: row.duplicate_of !== null && !row.payload_kept && row.payload_removed_at === null,
-      ...(row.resent_as ? { resentAs: row.resent_as } : {}),
-    }
+  return rows[0] && eventFrom(rows[0]);
+}
+
+/** Events of a tenant that a filter selects, newest first, behind a given one. */
+export async function listEvents(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  filter: EventFilter,
+  page: { after?: { acceptedAtMicros: string; id: Id<'event'> }; limit: number },
+): Promise<ListedEvent[]> {
+  const p = new Parameters();
+  const where = [`v.tenant_id = ${p.add(tenantId)}`];
+  if (filter.eventTypes) where.push(`v.type = any(${p.add(filter.eventTypes)})`);
+  if (filter.sources) where.push(`v.source = any(${p.add(filter.sources)})`);
+  if (filter.ingestionBatchIds) where.push(`v.ingestion_batch_id = any(${p.add(filter.ingestionBatchIds)})`);
+  if (filter.key !== undefined) where.push(`v.key = ${p.add(filter.key)}`);
+  if (filter.from) where.push(bound('v.accepted_at', '>', filter.from, p));
+  if (filter.to) where.push(bound('v.accepted_at', '<', filter.to, p));
+  if (page.after)
+    where.push(`(v.accepted_at, v.id) < (
+      timestamptz 'epoch' + ${p.add(page.after.acceptedAtMicros)}::bigint * interval '1 microsecond',
+      ${p.add(page.after.id)}::uuid)`);
+  const { rows } = await db.query<ListedRow>(
+    `select ${COLUMNS}, (extract(epoch from v.accepted_at) * 1000000)::bigint::text as accepted_at_micros,
+       (select jsonb_object_agg(s.state, s.n) from (
+         select d.state, count(*)::int as n from deliveries d where d.event_id = v.id group by 1) s) as deliveries
+     from events v where ${where.join('\n and ')} order by v.accepted_at desc, v.id desc limit ${p.add(page.limit)}`,
+    p.values,
   );
+  return rows.map((row) => ({
+    ...eventFrom(row),
+    acceptedAtMicros: row.accepted_at_micros,
+    deliveries: row.deliveries ?? {},
+  }));
+}
+
+const COLUMNS = `v.*, exists (select from payloads p where p.event_id = v.id and p.tenant_id = v.tenant_id) as payload_kept,
+       (select r.event_id from event_resends r where r.first_event_id = coalesce(v.duplicate_of, v.id) and r.event_id > v.id
+         order by r.event_id desc limit 1) as resent_as`;
+
+type ListedRow = EventRow & {
+  accepted_at_micros: string;
+  deliveries: ListedEvent['deliveries'] | null;
+};
+
+function eventFrom(row: EventRow): Event {
+  return {
+    id: row.id,
+    number: row.number,
+    ...(row.external_id !== null ? { externalId: row.external_id } : {}),
+    ...(row.duplicate_of ? { duplicateOf: row.duplicate_of } : {}),
+    type: row.type,
+    ...(row.source !== null ? { source: row.source } : {}),
+    ...(row.key !== null ? { key: row.key } : {}),
+    ...(row.occurred_at ? { occurredAt: row.occurred_at } : {}),
+    acceptedAt: row.accepted_at,
+    ...(row.ingestion_batch_id !== null ? { ingestionBatchId: row.ingestion_batch_id } : {}),
+    ingestCallId: row.ingest_call_id,
+    payloadBytes: row.payload_bytes,
+    payloadKept: row.payload_kept,
+    suppressed: row.duplicate_of !== null && !row.payload_kept && row.payload_removed_at === null,
+    ...(row.resent_as ? { resentAs: row.resent_as } : {}),
+  };
 }
 
 interface EventDeliveryRow {

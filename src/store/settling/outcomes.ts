@@ -37,11 +37,12 @@ interface RecordedRow {
 }
 
 /**
- * Records outcomes in one statement: attempts appended, executions moved on, deliveries folded, counts moved by the
- * trigger. Fenced by token and `sending`: an outcome whose execution the sweeper has settled meanwhile is not in the
- * answer and changes nothing. A retryable outcome under a cancelled operation ends `cancelled`, an ambiguous one
- * `unknown`, until the operation has closed: nobody can cancel an execution that is sent again after that. One that
- * would only be due after its time to give up is given up. Deliveries are locked first, in the order of their ids.
+ * Records outcomes in one statement: attempts appended, and counted for the figures, executions moved on, deliveries
+ * folded, counts moved by the trigger. Fenced by token and `sending`: an outcome whose execution the sweeper has settled
+ * meanwhile is not in the answer and changes nothing. A retryable outcome under a cancelled operation ends `cancelled`,
+ * an ambiguous one `unknown`, until the operation has closed: nobody can cancel an execution that is sent again after
+ * that. One that would only be due after its time to give up is given up. Deliveries are locked first, in the order of
+ * their ids.
  */
 export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promise<Recorded[]> {
   const { rows } = await db.query<RecordedRow>({
@@ -52,7 +53,8 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
         as t(execution_id, delivery_id, token, next, reason, delay_ms, outcome, fault_code,
           http_status, retry_after_ms, endpoint_version, duration_ms, excerpt, reconcile_ms, probes)
     ), locked as materialized (
-      select d.id, d.attempts from deliveries d where d.id in (select delivery_id from told) order by d.id for no key update
+      select d.id, d.attempts, d.event_id from deliveries d
+      where d.id in (select delivery_id from told) order by d.id for no key update
     ), decided as materialized (
       -- One time for the end of the attempt and of the execution: no execution ends before its attempts.
       select t.*, e.may_have_arrived as had_arrived, clock_timestamp() as ended_at,
@@ -87,8 +89,8 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
         lease_token = null
       from decided d
       where e.id = d.execution_id and e.lease_token = d.token and e.state = 'sending'
-      returning e.id, e.delivery_id, e.tenant_id, e.operation_id, e.state, e.attempts, d.next, d.had_arrived, d.outcome,
-        d.fault_code, d.http_status, d.retry_after_ms, d.endpoint_version, d.duration_ms, d.excerpt,
+      returning e.id, e.delivery_id, e.endpoint_id, e.tenant_id, e.operation_id, e.state, e.attempts, d.next, d.had_arrived,
+        d.outcome, d.fault_code, d.http_status, d.retry_after_ms, d.endpoint_version, d.duration_ms, d.excerpt,
         d.ended_at - d.duration_ms * interval '1 millisecond' as started_at
     ), appended as (
       insert into attempts (execution_id, number, tenant_id, endpoint_version, started_at, duration_ms, outcome,
@@ -97,6 +99,13 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
         retry_after_ms, had_arrived, excerpt
       from moved where next <> 'queued'
       on conflict do nothing
+    ), counted as (
+      insert into attempt_deltas (tenant_id, minute, endpoint_id, event_type, outcome, fault_code, attempts)
+      select m.tenant_id, date_bin('1 minute', m.started_at, 'epoch'), m.endpoint_id, v.type, m.outcome,
+        coalesce(m.fault_code, ''), count(*)
+      from moved m join locked l on l.id = m.delivery_id
+      cross join lateral (select x.type from events x where x.id = l.event_id limit 1) v
+      where m.next <> 'queued' group by 1, 2, 3, 4, 5, 6
     ), folded as (
       -- Delivered once is delivered for ever; the result of a later replay stays on its execution.
       update deliveries x set

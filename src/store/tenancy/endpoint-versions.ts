@@ -56,6 +56,29 @@ export async function insertEndpointVersion(
   );
 }
 
+/** One version of an endpoint. */
+export interface EndpointVersion {
+  version: number;
+  createdAt: Date;
+  config: EndpointConfig;
+}
+
+/** The versions of an endpoint of a tenant, newest first, before a given one. */
+export async function listEndpointVersions(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  endpointId: Id<'endpoint'>,
+  page: { before?: number; limit: number },
+): Promise<EndpointVersion[]> {
+  const { rows } = await db.query<VersionRow & { version: number; created_at: Date }>(
+    `select * from endpoint_versions
+     where endpoint_id = $2 and tenant_id = $1 and ($3::int is null or version < $3)
+     order by version desc limit $4`,
+    [tenantId, endpointId, page.before ?? null, page.limit],
+  );
+  return rows.map((row) => ({ version: row.version, createdAt: row.created_at, config: configFrom(row) }));
+}
+
 /** The fields of an endpoint that matching an event needs. */
 export interface Matchable {
   endpointId: Id<'endpoint'>;

@@ -13,6 +13,7 @@ export const ACTS: Acts = {
   'delete /api/v1/jwt-issuers/{id}': 'jwt_issuer.revoked',
   'post /api/v1/endpoints': 'endpoint.made',
   'patch /api/v1/endpoints/{id}': 'endpoint.changed',
+  'post /api/v1/endpoints/{id}/test': 'endpoint.tested',
   'post /api/v1/endpoints/{id}/enable': 'endpoint.enabled',
   'post /api/v1/endpoints/{id}/disable': 'endpoint.disabled',
   'post /api/v1/endpoints/{id}/rotate-secret': 'endpoint.secret_rotated',

@@ -8,10 +8,16 @@ import { sessionRoutes } from './console/sessions.ts';
 import { ackRoutes } from './deliveries/acks.ts';
 import { adviceRoutes } from './deliveries/advice.ts';
 import { deliveryRoutes } from './deliveries/deliveries.ts';
+import { eventListRoutes } from './deliveries/event-list.ts';
 import { eventRoutes } from './deliveries/events.ts';
 import { executionRoutes } from './deliveries/executions.ts';
 import { resolutionRoutes } from './deliveries/resolutions.ts';
+import { endpointTestRoutes } from './endpoints/endpoint-tests.ts';
+import { endpointVersionRoutes } from './endpoints/endpoint-versions.ts';
 import { endpointRoutes } from './endpoints/endpoints.ts';
+import { statsRoutes } from './figures/attempt-stats.ts';
+import { deliveryFigureRoutes } from './figures/delivery-figures.ts';
+import { searchRoutes } from './figures/search.ts';
 import { takeNames } from './names.ts';
 import { outageRoutes } from './outages/outages.ts';
 import { planItemRoutes } from './plans/plan-items.ts';
@@ -25,9 +31,12 @@ import { signingKeyRoutes } from './proof/signing-keys.ts';
 import { ProgressRate } from './retries/progress-rate.ts';
 import { retryRoutes } from './retries/retries.ts';
 import { retryControlRoutes } from './retries/retry-control.ts';
+import { retryFigureRoutes } from './retries/retry-figures.ts';
 import { retryItemRoutes } from './retries/retry-items.ts';
 import { retryProgressRoutes } from './retries/retry-progress.ts';
 import { retryReportRoutes } from './retries/retry-report.ts';
+import { retryWorkflowRoutes } from './retries/retry-workflow.ts';
+import { streamRoutes } from './stream/stream.ts';
 import { jwtIssuerRoutes } from './tenancy/jwt-issuers.ts';
 import { keyRoutes } from './tenancy/keys.ts';
 import { tenantRoutes } from './tenancy/tenants.ts';
@@ -49,9 +58,17 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...acting(jwtIssuerRoutes(deps)),
     ...meRoutes(deps),
     ...acting(policyRoutes(deps)),
-    ...takeNames(deps.pool, 'endpoint', acting(endpointRoutes(deps))),
+    ...takeNames(deps.pool, 'endpoint', [
+      ...acting([...endpointRoutes(deps), ...endpointTestRoutes(deps)]),
+      ...endpointVersionRoutes(deps),
+    ]),
     ...takeNames(deps.pool, 'event', acting(eventRoutes(deps))),
     ...resolutionRoutes(deps),
+    ...eventListRoutes(deps),
+    ...statsRoutes(deps),
+    ...searchRoutes(deps),
+    // Before those of one delivery, whose id could be any word.
+    ...deliveryFigureRoutes(deps),
     ...deliveryRoutes(deps, inTurn),
     ...adviceRoutes(deps),
     ...executionRoutes(deps),
@@ -61,9 +78,12 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...retryRoutes(deps, rate),
     ...retryControlRoutes(deps, rate),
     ...verdictRoutes(deps, rate),
+    ...retryFigureRoutes(deps),
     ...retryItemRoutes(deps, inTurn),
     ...retryProgressRoutes(deps, rate),
     ...retryReportRoutes(deps),
+    ...retryWorkflowRoutes(deps),
+    ...streamRoutes(deps, rate),
     ...ledgerProofRoutes(deps),
     ...acting(signingKeyRoutes(deps)),
     ...acting(outageRoutes(deps)),

@@ -186,6 +186,11 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
     'audit_entries',
     'audit_heads',
     'audit_checkpoints',
+    'attempt_deltas',
+    'attempt_minutes',
+    'attempt_hours',
+    'operation_endpoints',
+    'operation_samples',
   ];
   const { rows } = await database.pool.query(
     `select ${tables.map((table) => `(select count(*)::int from ${table}) as ${table}`).join(', ')},

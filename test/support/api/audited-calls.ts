@@ -221,6 +221,10 @@ const NATIVE: Record<string, Audited> = {
     acts: ['endpoint.deleted'],
     call: made('/api/v1/endpoints', newEndpoint(), remove),
   },
+  'post /api/v1/endpoints/{id}/test': {
+    acts: ['endpoint.tested'],
+    call: made('/api/v1/endpoints', newEndpoint(), post('test')),
+  },
   'post /api/v1/endpoints/{id}/enable': {
     acts: ['endpoint.enabled'],
     call: made('/api/v1/endpoints', newEndpoint(), post('enable')),

@@ -86,6 +86,7 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
     log: createLogger({ level: 'warn', destination: { write: (line) => void log.push(line) } }),
     metrics: createMetrics(),
     readiness: async () => [{ name: 'postgres', ready: true, state: 'connected' }],
+    lookAtRun: async () => ({ answers: false }),
     version: '0.0.0-test',
     shutdown: shutdown.signal,
     pokeLiveLane,

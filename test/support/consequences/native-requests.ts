@@ -158,6 +158,7 @@ export const NATIVE: Record<string, Entry> = {
     }),
   ),
   ...ofEndpoint('enable', 6),
+  ...ofEndpoint('test', 4),
   ...ofEndpoint('disable', 3),
   '/api/v1/endpoints/{id}/rotate-secret': entry(
     3,

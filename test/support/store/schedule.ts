@@ -16,6 +16,7 @@ import { settleExpiredClaims } from '../../../src/operations/settle-expired.ts';
 import { deleteEndpoint, disableEndpoint, enableEndpoint } from '../../../src/operations/switch-endpoint.ts';
 import { type Pool, withTransaction } from '../../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../../src/store/db/queryable.ts';
+import { foldAttempts } from '../../../src/store/figures/attempt-folds.ts';
 import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
 import { operationFacts } from '../../../src/store/operations/operation-facts.ts';
 import { cancelExpired } from '../../../src/store/operations/operation-states.ts';
@@ -34,6 +35,7 @@ import {
 import { NO_ID } from './any-id.ts';
 import { freeze, hashAndEnd } from './close-operation.ts';
 import { Crashed, type CrashPoint, crashingPool } from './crashing-pool.ts';
+import { figureViolations } from './figures.ts';
 import { forbiddenChanges, type Ledger, readLedger, violationsOf } from './ledger.ts';
 import { lineViolations } from './ledger-lines.ts';
 import { outageViolations, stepOutage } from './outage-steps.ts';
@@ -140,6 +142,7 @@ export class World {
       ...violationsOf(this.ledger),
       ...forbiddenChanges(before, this.ledger),
       ...(await lineViolations(this.store.pool, this.#linesChecked)),
+      ...(await figureViolations(this.store.pool, this.tenant.id)),
       ...(await outageViolations(this.store.pool)),
     ];
     if (faults.length > 0) throw new Error(faults.join('\n'));
@@ -221,6 +224,7 @@ export const anyStep: fc.Arbitrary<Step> = fc
           ['close', 10],
           ['resolve', 4],
           ['acknowledge', 4],
+          ['fold', 2],
         ] as const
       ).map(([act, weight]) => ({ weight, arbitrary: fc.constant(act) })),
     ),
@@ -301,6 +305,10 @@ const ACTS = {
       [a % 2],
     );
     await settleExpiredClaims(pool);
+  },
+
+  async fold(_: World, { a }: Step, pool: Pool) {
+    await withTransaction(pool, (db) => foldAttempts(db, 1 + (a % 3)));
   },
 
   async timePasses({ store }: World) {

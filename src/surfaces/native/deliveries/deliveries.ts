@@ -60,6 +60,10 @@ const DeliveryView = z
       .nullable()
       .meta({ description: 'Version of the endpoint that its first attempt used.', example: 1 }),
     replayOf: shownId('delivery', 'The delivery that this one repeats under a new identity.').nullable(),
+    test: z.boolean().meta({
+      description: 'It was asked for to try its endpoint (`POST /api/v1/endpoints/{id}/test`).',
+      example: false,
+    }),
     waitingFor: waitsField('The reasons why it waits, where it is to be sent and is not on the wire.'),
   })
   .meta({ id: 'Delivery', description: 'One event for one endpoint; stable for ever.' });
@@ -211,6 +215,7 @@ function view(delivery: Delivery, waits: Map<string, Wait[]>): z.input<typeof De
     payloadBytes: delivery.payloadBytes,
     originalVersion: delivery.originalVersion ?? null,
     replayOf: delivery.replayOf ? showId('delivery', delivery.replayOf) : null,
+    test: delivery.test,
     waitingFor: waitsView(waits.get(delivery.openExecutionId ?? '')),
   };
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DELIVERY_STATES } from '../../../domain/sending/delivery-state.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
-import type { Event, EventDelivery } from '../../../store/reading/event-reads.ts';
+import type { Event, EventDelivery, ListedEvent } from '../../../store/reading/event-reads.ts';
 import { shownId, shownTime } from '../fields.ts';
 
 /** An event for more endpoints than this shows the others in the list of deliveries. */
@@ -61,8 +61,33 @@ export const EventView = z
   })
   .meta({ id: 'Event', description: 'An event that was accepted.' });
 
+/** An event in a list. */
+export const EventSummary = EventView.omit({ deliveries: true, payload: true })
+  .extend({
+    deliveries: z
+      .record(z.string(), z.int())
+      .meta({ description: 'How many deliveries of it are in each state.', example: { delivered: 2 } }),
+  })
+  .meta({ id: 'EventSummary', description: 'An event that was accepted, in a list.' });
+
+/** Shows an event in a list. */
+export function eventSummary({ deliveries, ...event }: ListedEvent): z.input<typeof EventSummary> {
+  return { ...factsOf(event), deliveries };
+}
+
 /** Shows an event. */
 export function eventView(event: Event, deliveries: EventDelivery[]): z.input<typeof EventView> {
+  return {
+    ...factsOf(event),
+    deliveries: deliveries.map(({ id, endpointId, state }) => ({
+      id: showId('delivery', id),
+      endpointId: showId('endpoint', endpointId),
+      state,
+    })),
+  };
+}
+
+function factsOf(event: Event): Omit<z.input<typeof EventView>, 'deliveries' | 'payload'> {
   return {
     id: showId('event', event.id),
     number: event.number,
@@ -78,10 +103,5 @@ export function eventView(event: Event, deliveries: EventDelivery[]): z.input<ty
     dispatchBatchId: event.ingestCallId,
     payloadBytes: event.payloadBytes,
     payloadKept: event.payloadKept,
-    deliveries: deliveries.map(({ id, endpointId, state }) => ({
-      id: showId('delivery', id),
-      endpointId: showId('endpoint', endpointId),
-      state,
-    })),
   };
 }

@@ -370,6 +370,20 @@ export const EndpointDetails = EndpointView.extend({
       more: z.boolean().meta({ description: 'There are more than that.', example: false }),
     })
     .meta({ description: 'Deliveries that are to be sent to it, now or later, and are not on the wire.' }),
+  window: z.number().nullable().meta({
+    description: 'Requests at a time that it bears at present; null where nothing narrows them.',
+    example: 16,
+  }),
+  latency: z
+    .strictObject({
+      p50Ms: z.number().meta({ description: 'Half of them took no longer.', example: 42 }),
+      p95Ms: z.number().meta({ description: 'Of twenty all but one took no longer.', example: 180 }),
+      answers: z.int().meta({ description: 'How many answers that is.', example: 100 }),
+    })
+    .nullable()
+    .meta({
+      description: 'How long the answers to its newest 100 deliveries took; null where it gave none.',
+    }),
 }).meta({ id: 'EndpointDetails' });
 
 /** An endpoint with its secret, which is shown on creation only. */

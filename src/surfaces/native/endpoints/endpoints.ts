@@ -14,6 +14,7 @@ import { generateSecret } from '../../../outbound/signature.ts';
 import { endpointSecretContext } from '../../../sealing/sealing-contexts.ts';
 import { noteAct } from '../../../store/audit/entries.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
+import { endpointPresent } from '../../../store/figures/endpoint-latency.ts';
 import { countWaitingAt } from '../../../store/reading/waits.ts';
 import { forgetProtection } from '../../../store/sending/endpoint-health.ts';
 import { fenceEarlierEvents, liftFences } from '../../../store/tenancy/endpoint-fences.ts';
@@ -279,11 +280,14 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
     const endpoint = await findEndpoint(pool, tenantId, id);
     if (!endpoint) return problem('not_found');
     const waiting = await countWaitingAt(pool, tenantId, id, MAX_COUNTED + 1);
+    const { window, latency } = await endpointPresent(pool, tenantId, id);
     return {
       status: 200,
       body: {
         ...endpointView(sealer, endpoint),
         waiting: { deliveries: Math.min(waiting, MAX_COUNTED), more: waiting > MAX_COUNTED },
+        window: window ?? null,
+        latency: latency ?? null,
       },
     };
   }

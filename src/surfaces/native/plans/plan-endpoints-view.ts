@@ -1,7 +1,5 @@
 import { z } from 'zod';
-import type { EndpointConfig } from '../../../domain/endpoints/endpoint.ts';
 import { ENDPOINT_STATES } from '../../../domain/endpoints/endpoint-state.ts';
-import { canonicalJson } from '../../../domain/json/canonical-json.ts';
 import type { Operation } from '../../../domain/operations/operation.ts';
 import { type TimeToFinish, timeToFinish } from '../../../domain/operations/plan-time.ts';
 import { present } from '../../../domain/present.ts';
@@ -9,7 +7,7 @@ import { LIVE_HEADROOM } from '../../../domain/sending/pacing.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import type { Sealer } from '../../../sealing/sealing.ts';
 import type { PlanEndpoint } from '../../../store/plans/plan-endpoints.ts';
-import { headerNames } from '../endpoints/endpoint-config.ts';
+import { changedMembers, configMembers } from '../endpoints/config-members.ts';
 import { shownId } from '../fields.ts';
 import { Risks, risksView } from './plan-view.ts';
 
@@ -115,8 +113,9 @@ export function planEndpointsView(
     timeToFinish: endpoints.length < endpointCount ? null : rangeView(times.total),
     liveHeadroomPercent: LIVE_HEADROOM * 100,
     endpoints: endpoints.map((endpoint, n) => {
-      const was = endpoint.was && membersOf(sealer, endpoint, endpoint.was);
-      const now = membersOf(sealer, endpoint, endpoint.now);
+      const { endpointId: id } = endpoint;
+      const was = endpoint.was && configMembers(sealer, { id, config: endpoint.was });
+      const now = configMembers(sealer, { id, config: endpoint.now });
       return {
         endpointId: showId('endpoint', endpoint.endpointId),
         handle: endpoint.handle,
@@ -127,36 +126,12 @@ export function planEndpointsView(
         originalVersions: endpoint.originalVersions,
         plannedVersion: endpoint.plannedVersion,
         currentVersion: endpoint.currentVersion,
-        changed: was
-          ? Object.keys(now).filter((member) => canonicalJson(was[member]) !== canonicalJson(now[member]))
-          : [],
+        changed: was ? changedMembers(was, now) : [],
         was: mayRead ? (was ?? null) : null,
         now: mayRead ? now : null,
         timeToFinish: rangeView(times.each[n] as TimeToFinish),
       };
     }),
-  };
-}
-
-function membersOf(
-  sealer: Sealer,
-  { endpointId: id }: PlanEndpoint,
-  config: EndpointConfig,
-): Record<string, unknown> {
-  return {
-    url: config.url,
-    eventTypes: config.eventTypes ?? null,
-    filter: config.filter ?? null,
-    headerNames: headerNames(sealer, { id, config }),
-    timeoutMs: config.timeoutMs,
-    retry: { ...config.retry },
-    giveUpAfterMs: config.giveUpAfterMs,
-    onAmbiguous: config.onAmbiguous,
-    ratePerSecond: config.ratePerSecond ?? null,
-    maxConcurrency: config.maxConcurrency ?? null,
-    requireAck: config.requireAck,
-    ordered: config.ordered,
-    onExhausted: config.onExhausted,
   };
 }
 

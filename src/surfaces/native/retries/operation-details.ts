@@ -38,6 +38,10 @@ export const OPERATION_DETAILS = {
           description: 'With `rate`: the rate that it was set to; null lifts the limit.',
           example: 50,
         }),
+        endpointIds: z
+          .array(shownId('endpoint', 'An endpoint.'))
+          .optional()
+          .meta({ description: 'With `resume`: the endpoints that alone went on.' }),
       }),
     )
     .meta({ description: 'The acts on it, in their order; the newest 500.' }),
@@ -130,12 +134,14 @@ function controlView({
   actor,
   at,
   ratePerSecond,
+  endpointIds,
 }: OperationControl): z.input<typeof OPERATION_DETAILS.controls>[number] {
   return {
     did,
     by: actor,
     at: at.toISOString(),
     ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
+    ...(endpointIds ? { endpointIds: endpointIds.map((id) => showId('endpoint', id)) } : {}),
   };
 }
 

@@ -1,7 +1,11 @@
 import { z } from 'zod';
 import type { Eta } from '../../../domain/operations/eta.ts';
 import type { Operation } from '../../../domain/operations/operation.ts';
-import { COUNTED_PARTS, type Remainder } from '../../../domain/operations/operation-counts.ts';
+import {
+  COUNTED_PARTS,
+  type OperationCounts,
+  type Remainder,
+} from '../../../domain/operations/operation-counts.ts';
 import { OPERATION_STATES } from '../../../domain/operations/operation-state.ts';
 import type { Selection } from '../../../domain/operations/selection.ts';
 import { ON_AMBIGUOUS } from '../../../domain/sending/retry-policy.ts';
@@ -12,7 +16,8 @@ import { waitsField, waitsView } from '../waits.ts';
 
 const count = (description: string) => z.int().min(0).meta({ description, example: 0 });
 
-const Counts = z
+/** The counts of an operation. */
+export const Counts = z
   .strictObject({
     expected: count('All that was selected: always the sum of the others.'),
     queued: count('Due and unsent.'),
@@ -239,9 +244,7 @@ export function operationSummary(operation: Operation, eta?: Eta): z.input<typeo
     newIdentity: operation.newIdentity,
     state: operation.state,
     control: operation.control,
-    counts: Object.fromEntries(
-      (['expected', ...COUNTED_PARTS] as const).map((part) => [part, operation.counts[part]]),
-    ) as Operation['counts'],
+    counts: countsView(operation.counts),
     ratePerSecond: operation.ratePerSecond ?? null,
     etaSeconds: eta?.seconds ?? null,
     etaLeavesOut: eta?.leavesOut ?? null,
@@ -265,6 +268,13 @@ export function operationSummary(operation: Operation, eta?: Eta): z.input<typeo
     closedAt: operation.closedAt?.toISOString() ?? null,
     links: { self, items: `${self}/items`, stream: `${self}/stream`, report: `${self}/report` },
   };
+}
+
+/** Shows counts, in the order in which they are explained. */
+export function countsView(counts: OperationCounts): z.input<typeof Counts> {
+  return Object.fromEntries(
+    (['expected', ...COUNTED_PARTS] as const).map((part) => [part, counts[part]]),
+  ) as OperationCounts;
 }
 
 /** Shows the remainder of an operation. */

@@ -3,16 +3,18 @@ import type { ApiDeps } from '../../../api/api-deps.ts';
 import { isProblem, problem } from '../../../api/problems/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Operation } from '../../../domain/operations/operation.ts';
-import { OPERATION_STATES } from '../../../domain/operations/operation-state.ts';
 import { findOperation, listOperations } from '../../../store/operations/operations.ts';
 import { withWaits } from '../../../store/reading/waits.ts';
+import { refuseReversedRanges } from '../deliveries/delivery-filter.ts';
 import { idParams, shownTime } from '../fields.ts';
-import { idCursor, listParameter, pageFrom, pageOf, pageParameters } from '../page.ts';
+import { withNamedEndpoints } from '../names.ts';
+import { idCursor, pageFrom, pageOf, pageParameters } from '../page.ts';
 import { acceptPlan, PLAN_PROBLEMS } from '../plans/accept-plan.ts';
 import { PlanSummary } from '../plans/plan-view.ts';
 import { acceptRetry } from './accept-retry.ts';
 import { AcceptedItemView, acceptedItemView } from './item-view.ts';
 import { OPERATION_DETAILS, operationDetails } from './operation-details.ts';
+import { operationFilter, operationFilterParameters } from './operation-filter.ts';
 import { OperationSummary, OperationView, operationSummary, operationView } from './operation-view.ts';
 import type { ProgressRate } from './progress-rate.ts';
 import { RetryRequest } from './retry-request.ts';
@@ -84,23 +86,22 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
       path: PATH,
       summary: 'List operations, newest first',
       request: {
-        query: z.strictObject({
-          state: listParameter(
-            z.enum(OPERATION_STATES).meta({ description: 'A state of operations.', example: 'running' }),
-            'States; all where left out.',
-          ),
-          ...pageParameters,
-        }),
+        query: z
+          .strictObject({ ...operationFilterParameters, ...pageParameters })
+          .superRefine(refuseReversedRanges),
       },
       responses: { 200: { description: 'A page of operations.', schema: pageOf(OperationSummary) } },
-      problems: ['invalid_cursor'],
-      async handler({ query: { limit, cursor, state }, tenant }) {
-        const listed = ['operations', tenant.id, state ?? null];
+      problems: ['invalid_cursor', 'unknown_ids'],
+      async handler({ query: { limit, cursor, ...asked }, tenant }) {
+        const named = await withNamedEndpoints(pool, tenant.id, asked, () => ({ parameter: 'endpointIds' }));
+        if (isProblem(named)) return named;
+        const filter = operationFilter(named);
+        const listed = ['operations', tenant.id, filter];
         const position = idCursor('operation', listed, cursor);
         if (isProblem(position)) return position;
         const rows = await listOperations(pool, tenant.id, {
+          ...filter,
           limit: limit + 1,
-          ...(state ? { state } : {}),
           ...(position.id ? { before: position.id } : {}),
         });
         return {

@@ -12,6 +12,7 @@ import { findOperation } from '../../../store/operations/operations.ts';
 import { findPlan } from '../../../store/plans/plans.ts';
 import { withWaits } from '../../../store/reading/waits.ts';
 import { idParams } from '../fields.ts';
+import { idsOfNames, nameField, unknownNames } from '../names.ts';
 import { OperationView, operationView } from './operation-view.ts';
 import type { ProgressRate } from './progress-rate.ts';
 
@@ -23,7 +24,6 @@ const ControlledOperation = OperationView.extend({
 
 const CONTROLS = [
   { verb: 'pause', summary: 'Pause an operation: nothing more is sent until it is resumed' },
-  { verb: 'resume', summary: 'Resume a paused or halted operation' },
   { verb: 'cancel', summary: 'Cancel the unsent items of an operation, and close it' },
 ] as const;
 
@@ -45,6 +45,17 @@ const RateChange = z
     params: { code: 'required' },
   })
   .meta({ id: 'RateChange' });
+
+const Resumption = z
+  .strictObject({
+    endpointIds: z
+      .array(nameField('endpoint', 'An endpoint, by id or handle.'))
+      .min(1)
+      .max(1_000)
+      .optional()
+      .meta({ description: 'The endpoints that alone go on; all where left out.' }),
+  })
+  .meta({ id: 'Resumption' });
 
 /** Who may only recover by plans steers the plans that are their own. */
 export async function refusedControl(
@@ -95,6 +106,31 @@ export function retryControlRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
         handler: (call) => control(call, { do: verb }),
       }),
     ),
+    route({
+      ...write,
+      method: 'post',
+      path: `${PATH}/{id}/resume`,
+      summary: 'Resume a paused or halted operation',
+      description:
+        'With `endpointIds` an operation that has a canary goes on at these endpoints alone, where a new canary goes first; what it has unsent for others is held until it is resumed again. Once nothing but that is left, it is halted.',
+      request: { params, body: Resumption },
+      bodyOptional: true,
+      responses: { 200: { description: 'The operation as it is now.', schema: ControlledOperation } },
+      problems: ['state_conflict', 'unknown_ids'],
+      async handler({ body: { endpointIds }, ...call }) {
+        if (!endpointIds) return control(call, { do: 'resume' });
+        const named = await idsOfNames(deps.pool, call.tenant.id, 'endpoint', endpointIds);
+        if ('unknown' in named)
+          return unknownNames(named.unknown.map((index) => ({ pointer: `#/endpointIds/${index}` })));
+        const operation = await findOperation(deps.pool, call.tenant.id, call.params.id);
+        if (operation && !operation.options.canary)
+          return problem('state_conflict', {
+            detail:
+              'This operation has no canary, by which endpoints are held: leave `endpointIds` out to resume it as a whole.',
+          });
+        return control(call, { do: 'resume', only: named.ids });
+      },
+    }),
     route({
       ...write,
       method: 'post',

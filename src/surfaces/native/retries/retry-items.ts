@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
+import { csvLine } from '../../../api/csv.ts';
 import type { Turns } from '../../../api/limits/turns.ts';
 import { isProblem, problem } from '../../../api/problems/problem.ts';
 import type { StreamOutput } from '../../../api/reply.ts';
@@ -7,7 +8,7 @@ import { readCursor, writeCursor } from '../../../api/requests/cursor.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { canonicalJson } from '../../../domain/json/canonical-json.ts';
 import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
-import type { Id } from '../../../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
 import { LINES_OF_CHUNK } from '../../../proof/chunk-lines.ts';
 import { pageClosedLines } from '../../../proof/closed-ledger.ts';
 import { pageOperationItems } from '../../../store/operations/operation-items.ts';
@@ -19,6 +20,34 @@ import { listParameter, MAX_PAGE, pageOf, pageParameters } from '../page.ts';
 import { ItemView, itemView } from './item-view.ts';
 
 const NDJSON = 'application/x-ndjson';
+const CSV = 'text/csv';
+
+/** The columns of a ledger as a table: members of items and of exclusions, empty where a line has none. */
+const COLUMNS = [
+  'kind',
+  'deliveryId',
+  'executionId',
+  'endpointId',
+  'eventId',
+  'externalId',
+  'eventType',
+  'key',
+  'state',
+  'reason',
+  'why',
+  'attempts',
+  'mayHaveArrived',
+  'faultCode',
+  'httpStatus',
+  'dueAt',
+  'finishedAt',
+  'tookOver',
+  'supersededBy',
+  'joinedExecutionId',
+  'resentBy',
+  'heldBy',
+  'createdAt',
+] as const;
 const ITEM_STATES = [...EXECUTION_STATES, 'excluded'] as const;
 /** As the ledger writes it: where it stands, among items or exclusions. */
 const POSITION_FORM = /^[ix]:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -42,7 +71,7 @@ export function retryItemRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
       method: 'get',
       path: '/api/v1/retries/{id}/items',
       summary: "List an operation's items and exclusions",
-      description: `Once the operation has closed, its lines are served as they were hashed for its report: what was settled since is in the addenda, and in \`as=now\`. With \`Accept: ${NDJSON}\` all of them are streamed, one JSON object a line, however many there are; \`limit\` does not apply then. A stream that ends early is cut off without its last chunk.`,
+      description: `Once the operation has closed, its lines are served as they were hashed for its report: what was settled since is in the addenda, and in \`as=now\`. With \`Accept: ${NDJSON}\` all of them are streamed, one JSON object a line, however many there are, and with \`Accept: ${CSV}\` as a table; \`limit\` does not apply then. In the table a text that a spreadsheet would take for a formula stands behind an apostrophe. A stream that ends early is cut off without its last chunk.`,
       tag: 'Retries',
       access: { of: 'tenant', scope: 'read:deliveries' },
       request: {
@@ -63,7 +92,7 @@ export function retryItemRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
         200: {
           description: 'A page of items, or all of them.',
           schema: pageOf(ItemView),
-          alternatives: { [NDJSON]: ItemView },
+          alternatives: { [NDJSON]: ItemView, [CSV]: z.string() },
         },
       },
       problems: ['invalid_cursor', 'pruned'],
@@ -76,12 +105,23 @@ export function retryItemRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
         if (seal && (await linesAreGone(pool, id, seal))) return problem('pruned');
         const read = seal ? closedLines : presentLines;
         const from = { ...(state ? { state } : {}), ...(position ? { after: position[0] } : {}) };
-        if (header('accept')?.includes(NDJSON))
+        const accept = header('accept') ?? '';
+        if (accept.includes(NDJSON))
           return {
             status: 200,
             contentType: NDJSON,
             kind: 'export',
-            stream: (output) => streamLines(output, read, id, from),
+            stream: (output) => streamLines(output, read, id, from, (line) => `${line}\n`),
+          };
+        if (accept.includes(CSV))
+          return {
+            status: 200,
+            contentType: `${CSV}; charset=utf-8; header=present`,
+            kind: 'export',
+            headers: { 'content-disposition': `attachment; filename="${showId('operation', id)}.csv"` },
+            stream: async (output) => {
+              if (await output.write(csvLine(COLUMNS))) await streamLines(output, read, id, from, csvOf);
+            },
           };
         const { lines, next } = await read(id, { ...from, limit });
         const nextCursor = JSON.stringify(next === undefined ? null : writeCursor(listed, [next]));
@@ -108,6 +148,7 @@ export function retryItemRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
     read: typeof closedLines,
     operationId: Id<'operation'>,
     from: Omit<Page, 'limit'>,
+    written: (line: string) => string,
   ): Promise<void> {
     let { after } = from;
     do {
@@ -118,10 +159,16 @@ export function retryItemRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
           ...(after === undefined ? {} : { after }),
           limit: read === closedLines ? LINES_OF_CHUNK : MAX_PAGE,
         });
-        return { text: page.lines.map((line) => `${line}\n`).join(''), next: page.next };
+        return { text: page.lines.map(written).join(''), next: page.next };
       });
       if (text !== '' && !(await output.write(text))) return;
       after = next;
     } while (after !== undefined);
   }
+}
+
+/** A line of the ledger as a line of the table. */
+function csvOf(line: string): string {
+  const members = JSON.parse(line) as Partial<Record<(typeof COLUMNS)[number], unknown>>;
+  return csvLine(COLUMNS.map((column) => members[column]));
 }
