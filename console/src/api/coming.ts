@@ -1,0 +1,184 @@
+import { errorOf } from '@redrive/client';
+import { client } from './client.ts';
+
+/**
+ * The calls that the committed document does not have yet, typed by hand: policy and approval, outages, figures and the
+ * session. Each moves to `queries.ts`, with the generated types, as soon as `openapi/native.json` has it.
+ */
+
+/** Who is calling (`GET /me`). */
+export interface Me {
+  actor: string;
+  keyId: string | null;
+  tenant: { id: string; handle: string } | null;
+  scopes: string[];
+  policy: PolicyInForce | null;
+}
+
+/** The rules that hold for a tenant. */
+export interface PolicyInForce {
+  reasonAbove: number | null;
+  approveAbove: number | null;
+  approveWhen: string[];
+  approvers: { count: number };
+  quotas: Record<string, number | null>;
+  freezeWindows: { zone: string; days: string[]; from: string; to: string; endpoints: string[] | null }[];
+  ticketPatterns: string[];
+  digest: string;
+}
+
+/** What a policy asked of an operation, and what was said to it. */
+export interface Approval {
+  planHash: string;
+  because: string[];
+  missing: string[];
+  approvers: { needed: number; given: number };
+  verdicts: { verdict: 'approve' | 'reject' | 'emergency'; by: string; at: string; comment: string | null }[];
+  openedAt: string;
+  endedAt: string | null;
+  endedFor: string | null;
+}
+
+/** An outage of an endpoint, as the list shows it. */
+export interface OutageSummary {
+  id: string;
+  endpointId: string;
+  cause: 'circuit_open' | 'gone' | 'disabled' | 'not_delivered';
+  state: 'open' | 'recovered' | 'closed' | 'dismissed';
+  window: { from: string; to: string | null };
+  openings: number;
+  recoveredAt: string | null;
+  endedAt: string | null;
+  endedFor: string | null;
+}
+
+/** An outage with what it left. */
+export interface Outage extends OutageSummary {
+  deliveries: {
+    count: number;
+    basis: 'exact' | 'atLeast';
+    byState: Record<string, number>;
+    byFault: Record<string, number>;
+  };
+  missedWhileDisabled: number;
+  operations: {
+    operationId: string;
+    planId: string | null;
+    kind: string;
+    state: string;
+    madeByRecovery: boolean;
+  }[];
+}
+
+/** A number of deliveries, and how sure it is. */
+export interface Counted {
+  count: number;
+  basis: 'exact' | 'atLeast';
+  asOf: string;
+}
+
+/** Failures in groups, largest first. */
+export interface FailureGroups extends Counted {
+  groups: {
+    endpointId?: string;
+    faultCode?: string | null;
+    httpStatus?: number | null;
+    eventType?: string | null;
+    hour?: string;
+    count: number;
+  }[];
+  /** The groups that are not shown: with them, the numbers add up. */
+  others: { groups: number; count: number };
+}
+
+/** What is common to figures of time. */
+interface Figures {
+  asOf: string;
+  from: string;
+  to: string;
+  granularity: 'minute' | 'hour' | 'day';
+  /** The beginnings of the spans: each is there, also where nothing happened. */
+  buckets: string[];
+  total: number;
+}
+
+/** Attempts by the time at which they began. */
+export interface AttemptStats extends Figures {
+  series: {
+    outcome?: string;
+    endpointId?: string;
+    faultCode?: string | null;
+    eventType?: string;
+    total: number;
+    counts: number[];
+  }[];
+  others: { groups: number; total: number; counts: number[] };
+  truncated: boolean;
+  countedSince: string;
+}
+
+/** Events by the time at which they were accepted. */
+export interface EventStats extends Figures {
+  counts: number[];
+}
+
+/** Something that an id, a key or a ticket was found to be. */
+export interface Found {
+  kind: string;
+  id: string;
+  label: string;
+}
+
+/** A sample of an operation's counts. */
+export interface Sample {
+  at: string;
+  counts: Record<string, number>;
+}
+
+/** The endpoints of an operation, with their canaries. */
+export interface OperationEndpoint {
+  endpointId: string;
+  handle: string;
+  counts: Record<string, number>;
+  canary: { verdict: 'running' | 'good' | 'held'; sent: number; of: number; bad: number } | null;
+}
+
+/** A version of an endpoint, with what it changed. */
+export interface EndpointVersion {
+  version: number;
+  createdAt: string;
+  changed: { member: string; was: unknown; now: unknown }[];
+}
+
+type Query = Record<string, string | number | readonly (string | number)[] | undefined>;
+
+/** The path with its parameters; lists are repeated. */
+export function pathWith(path: string, query: Query): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query))
+    for (const each of Array.isArray(value) ? value : [value])
+      if (each !== undefined) parameters.append(name, String(each));
+  const text = parameters.toString();
+  return text === '' ? path : `${path}?${text}`;
+}
+
+/** Reads what a path answers. */
+export async function read<Answer>(path: string, signal?: AbortSignal): Promise<Answer> {
+  return answered(await client.raw(path, signal ? { signal } : {}));
+}
+
+/** Sends a body of JSON to a path. */
+export async function send<Answer>(
+  method: 'POST' | 'PUT' | 'DELETE',
+  path: string,
+  body?: unknown,
+): Promise<Answer> {
+  const content = { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body ?? {}) };
+  return answered(await client.raw(path, { method, ...(method === 'DELETE' ? {} : content) }));
+}
+
+async function answered<Answer>(response: Response): Promise<Answer> {
+  const body: unknown = await response.json().catch(() => undefined);
+  if (!response.ok) throw errorOf(body, response);
+  return body as Answer;
+}

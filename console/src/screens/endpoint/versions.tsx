@@ -1,0 +1,48 @@
+import { useQuery } from '@tanstack/react-query';
+import { endpointVersionsQuery } from '../../api/queries.ts';
+import { words } from '../../format/words.ts';
+import { Loaded } from '../../ui/notice.tsx';
+import { Section } from '../../ui/page.tsx';
+import { Table } from '../../ui/table.tsx';
+import { Quiet, Time } from '../../ui/text.tsx';
+import { Changes } from '../recover/changes.tsx';
+
+/** The versions of an endpoint, each with what it changed. */
+export function Versions({ endpointId }: { endpointId: string }) {
+  const query = useQuery(endpointVersionsQuery(endpointId));
+  return (
+    <Section title="Versions">
+      <Loaded query={query} what="the versions">
+        {({ items }) => (
+          <Table
+            label="Versions"
+            rows={items}
+            rowKey={({ version }) => String(version)}
+            columns={[
+              { key: 'version', head: 'Version', width: '88px', cell: ({ version }) => version },
+              {
+                key: 'at',
+                head: 'Made',
+                width: '208px',
+                cell: ({ createdAt }) => <Time at={createdAt} whole />,
+              },
+              {
+                key: 'changed',
+                head: 'Changed',
+                cell: ({ changed }) =>
+                  changed.length === 0 ? (
+                    <Quiet>its first</Quiet>
+                  ) : (
+                    <details>
+                      <summary>{changed.map(({ member }) => words(member)).join(', ')}</summary>
+                      <Changes changes={changed} />
+                    </details>
+                  ),
+              },
+            ]}
+          />
+        )}
+      </Loaded>
+    </Section>
+  );
+}
