@@ -65,7 +65,7 @@ async function* eventsOf(
 ): AsyncGenerator<StreamEvent, void, undefined> {
   const parsed = body
     // The types of the platforms disagree about which bytes a decoder takes.
-    .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
+    .pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>)
     .pipeThrough(new EventSourceParserStream({ onRetry }));
   const reader = parsed.getReader();
   try {

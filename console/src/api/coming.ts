@@ -1,5 +1,5 @@
 import { errorOf } from '@redrive/client';
-import { client } from './client.ts';
+import { client, type Schema } from './client.ts';
 
 /**
  * The calls that the committed document does not have yet, typed by hand: policy and approval, outages, figures and the
@@ -129,18 +129,33 @@ export interface Found {
   label: string;
 }
 
-/** A sample of an operation's counts. */
+/** The counts of an operation at a moment. */
 export interface Sample {
   at: string;
-  counts: Record<string, number>;
+  counts: Schema<'OperationCounts'>;
 }
 
-/** The endpoints of an operation, with their canaries. */
+/** The counts of an operation at an endpoint, with its canary. */
 export interface OperationEndpoint {
   endpointId: string;
   handle: string;
-  counts: Record<string, number>;
-  canary: { verdict: 'running' | 'good' | 'held'; sent: number; of: number; bad: number } | null;
+  counts: Schema<'OperationCounts'>;
+  canary: {
+    state: 'testing' | 'passed' | 'held';
+    allowed: number;
+    claimed: number;
+    attempts: number | null;
+    bad: number | null;
+  } | null;
+}
+
+/** An operation by endpoint: with the others the counts add up. */
+export interface OperationEndpoints {
+  asOf: string;
+  basis: 'exact' | 'atLeast';
+  endpointCount: number;
+  endpoints: OperationEndpoint[];
+  others: Schema<'OperationCounts'>;
 }
 
 /** A version of an endpoint, with what it changed. */

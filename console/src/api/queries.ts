@@ -1,6 +1,6 @@
 import { answerOf } from '@redrive/client';
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
-import type { Pages } from '../ui/paged-rows.ts';
+import type { Pages } from '../ui/tables/paged-rows.ts';
 import { calls, type Schema } from './client.ts';
 import {
   type AttemptStats,
@@ -10,7 +10,7 @@ import {
   type FailureGroups,
   type Found,
   type Me,
-  type OperationEndpoint,
+  type OperationEndpoints,
   type Outage,
   type OutageSummary,
   pathWith,
@@ -175,7 +175,7 @@ type Operation = Schema<'OperationDetails'>;
 export function operationEndpointsQuery(id: string) {
   return queryOptions({
     queryKey: ['operation-endpoints', id],
-    queryFn: ({ signal }) => read<{ items: OperationEndpoint[] }>(`/api/v1/retries/${id}/endpoints`, signal),
+    queryFn: ({ signal }) => read<OperationEndpoints>(`/api/v1/retries/${id}/endpoints`, signal),
   });
 }
 
@@ -183,7 +183,7 @@ export function operationEndpointsQuery(id: string) {
 export function samplesQuery(id: string) {
   return queryOptions({
     queryKey: ['samples', id],
-    queryFn: ({ signal }) => read<{ items: Sample[] }>(`/api/v1/retries/${id}/samples`, signal),
+    queryFn: ({ signal }) => read<{ points: Sample[] }>(`/api/v1/retries/${id}/samples`, signal),
   });
 }
 

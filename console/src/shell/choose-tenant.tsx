@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { calls } from '../api/client.ts';
 import { Empty, Loaded } from '../ui/notice.tsx';
-import { Table } from '../ui/table.tsx';
+import { Table } from '../ui/tables/table.tsx';
 import styles from './shell.module.css';
 
 /** Asks a session of the installation which tenant it is about; that stands in the URL from then on. */

@@ -1,5 +1,5 @@
 import { Dialog } from '../ui/dialog.tsx';
-import { Table } from '../ui/table.tsx';
+import { Table } from '../ui/tables/table.tsx';
 
 const KEYS = [
   ['Ctrl K or ⌘K', 'Find any id, key, ticket, screen or action'],

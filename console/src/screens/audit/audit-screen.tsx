@@ -12,7 +12,7 @@ import { type Chip, Chips } from '../../ui/chips.tsx';
 import { DownloadButton } from '../../ui/download.tsx';
 import { Empty, Loaded, Notice } from '../../ui/notice.tsx';
 import { PageHead, Section } from '../../ui/page.tsx';
-import { Table } from '../../ui/table.tsx';
+import { Table } from '../../ui/tables/table.tsx';
 import { IdText, Time } from '../../ui/text.tsx';
 import { isLinked } from './chain.ts';
 

@@ -9,7 +9,7 @@ import { buttonClass } from '../../ui/button.tsx';
 import { Loaded } from '../../ui/notice.tsx';
 import { Facts, PageHead, Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
-import { Table } from '../../ui/table.tsx';
+import { Table } from '../../ui/tables/table.tsx';
 import { Count, IdText, Quiet, Time } from '../../ui/text.tsx';
 import { EndpointActs } from './endpoint-acts.tsx';
 import { Traffic } from './traffic.tsx';

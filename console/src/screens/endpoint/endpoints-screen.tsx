@@ -9,7 +9,7 @@ import { Field } from '../../ui/field.tsx';
 import { Empty, Loaded } from '../../ui/notice.tsx';
 import { PageHead } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
-import { Table } from '../../ui/table.tsx';
+import { Table } from '../../ui/tables/table.tsx';
 import { Quiet } from '../../ui/text.tsx';
 
 /** All endpoints of the tenant. */

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { attemptStatsQuery } from '../../api/queries.ts';
+import { TimeChart } from '../../ui/charts/time-chart.tsx';
 import { Section } from '../../ui/page.tsx';
-import { TimeChart } from '../../ui/time-chart.tsx';
 import { outcomeLines } from '../now/outcome-lines.ts';
 import { useRange } from '../now/use-range.ts';
 

@@ -3,7 +3,7 @@ import { endpointVersionsQuery } from '../../api/queries.ts';
 import { words } from '../../format/words.ts';
 import { Loaded } from '../../ui/notice.tsx';
 import { Section } from '../../ui/page.tsx';
-import { Table } from '../../ui/table.tsx';
+import { Table } from '../../ui/tables/table.tsx';
 import { Quiet, Time } from '../../ui/text.tsx';
 import { Changes } from '../recover/changes.tsx';
 

@@ -4,7 +4,7 @@ import { useEndpointNames } from '../../api/endpoint-names.ts';
 import { whole } from '../../format/numbers.ts';
 import { words } from '../../format/words.ts';
 import { State } from '../../ui/state.tsx';
-import type { Column } from '../../ui/table.tsx';
+import type { Column } from '../../ui/tables/table.tsx';
 import { IdText, Time } from '../../ui/text.tsx';
 
 /** The columns of a list of deliveries. */

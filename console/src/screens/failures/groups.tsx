@@ -8,7 +8,7 @@ import { percent, whole } from '../../format/numbers.ts';
 import { sentence } from '../../format/words.ts';
 import { Loaded } from '../../ui/notice.tsx';
 import { Section } from '../../ui/page.tsx';
-import { Table } from '../../ui/table.tsx';
+import { Table } from '../../ui/tables/table.tsx';
 import { Count, Quiet, Time } from '../../ui/text.tsx';
 
 /** A screen of groups; the rest is summed up below it. */

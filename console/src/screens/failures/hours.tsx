@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import type { DeliveryQuery } from '../../api/delivery-query.ts';
 import { failureGroupsQuery } from '../../api/queries.ts';
-import { type Bucket, Histogram } from '../../ui/histogram.tsx';
+import { type Bucket, Histogram } from '../../ui/charts/histogram.tsx';
 
 const HOUR_MS = 3_600_000;
 const MOST_HOURS = 24 * 31;

@@ -1,5 +1,5 @@
 import type { AttemptStats } from '../../api/coming.ts';
-import type { Line } from '../../ui/time-chart.tsx';
+import type { Line } from '../../ui/charts/time-chart.tsx';
 
 /** Attempts that delivered, that did not, and of which nobody knows, as lines of a chart. */
 export function outcomeLines({

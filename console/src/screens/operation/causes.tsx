@@ -3,7 +3,7 @@ import { whole } from '../../format/numbers.ts';
 import { sentence } from '../../format/words.ts';
 import { Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
-import { Table } from '../../ui/table.tsx';
+import { Table } from '../../ui/tables/table.tsx';
 import type { Operation } from './operation-screen.tsx';
 
 /** Why items are not delivered, the most frequent causes first. */

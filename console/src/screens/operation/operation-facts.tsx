@@ -62,7 +62,7 @@ export function OperationFacts({ operation }: { operation: Operation }) {
         ),
         'As a command': (
           <CopyButton
-            text={curlFor('GET', `/api/v1/retries/${operation.id}`)}
+            text={curlFor(location.origin, 'GET', `/api/v1/retries/${operation.id}`)}
             what="a command that shows this"
             label="Copy as curl"
           />

@@ -6,7 +6,7 @@ import { usePolling } from '../../api/live.ts';
 import { hasEnded } from '../../api/newer.ts';
 import { operationQuery } from '../../api/queries.ts';
 import { sentence } from '../../format/words.ts';
-import { Equation } from '../../ui/equation.tsx';
+import { Equation } from '../../ui/charts/equation.tsx';
 import { Loaded } from '../../ui/notice.tsx';
 import { PageHead, Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';

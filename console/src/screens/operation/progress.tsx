@@ -2,14 +2,15 @@ import { useQuery } from '@tanstack/react-query';
 import type { Sample } from '../../api/coming.ts';
 import { hasEnded } from '../../api/newer.ts';
 import { samplesQuery } from '../../api/queries.ts';
+import type { Part } from '../../ui/charts/equation.tsx';
+import { TimeChart } from '../../ui/charts/time-chart.tsx';
 import { Section } from '../../ui/page.tsx';
-import { TimeChart } from '../../ui/time-chart.tsx';
 import type { Operation } from './operation-screen.tsx';
 
 /** How fast it went, and how much of that was bad. */
 export function Progress({ operation: { id, state } }: { operation: Operation }) {
   const { data } = useQuery({ ...samplesQuery(id), refetchInterval: hasEnded(state) ? false : 5_000 });
-  const samples = data?.items ?? [];
+  const samples = data?.points ?? [];
   if (samples.length < 2) return null;
   const { times, delivered, bad } = ratesOf(samples);
   return (
@@ -36,12 +37,11 @@ export function ratesOf(samples: readonly Sample[]): { times: string[]; delivere
     const before = samples[n - 1];
     if (!before) return;
     const seconds = Math.max(0.001, (Date.parse(at) - Date.parse(before.at)) / 1_000);
-    const gained = (...parts: string[]) =>
+    const gained = (...parts: Part[]) =>
       Math.max(
         0,
         Math.round(
-          (10 * parts.reduce((sum, part) => sum + (counts[part] ?? 0) - (before.counts[part] ?? 0), 0)) /
-            seconds,
+          (10 * parts.reduce((sum, part) => sum + counts[part] - before.counts[part], 0)) / seconds,
         ) / 10,
       );
     times.push(at);

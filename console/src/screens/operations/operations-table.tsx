@@ -1,9 +1,9 @@
 import { Link } from '@tanstack/react-router';
 import type { Schema } from '../../api/client.ts';
 import { whole } from '../../format/numbers.ts';
-import { Bar } from '../../ui/equation.tsx';
+import { Bar } from '../../ui/charts/equation.tsx';
 import { State } from '../../ui/state.tsx';
-import { Table } from '../../ui/table.tsx';
+import { Table } from '../../ui/tables/table.tsx';
 import { IdText, Quiet, Time } from '../../ui/text.tsx';
 
 /** Operations in rows: state, who, why, how far. */

@@ -1,5 +1,5 @@
 import { words } from '../../format/words.ts';
-import { Table } from '../../ui/table.tsx';
+import { Table } from '../../ui/tables/table.tsx';
 
 /** A member that differs. */
 export interface Change {

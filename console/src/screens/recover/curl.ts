@@ -4,20 +4,12 @@ export function quoted(text: string): string {
 }
 
 /** The call as a curl command line; the key stays in the environment. */
-export function curlFor(
-  method: string,
-  path: string,
-  body?: unknown,
-  headers: Record<string, string> = {},
-): string {
-  const all = Object.entries({
-    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    ...headers,
-  });
+export function curlFor(origin: string, method: string, path: string, body?: object): string {
   return [
-    `curl -X ${method} ${quoted(`${location.origin}${path}`)}`,
+    `curl -X ${method} ${quoted(`${origin}${path}`)}`,
     '-H "authorization: Bearer $REDRIVE_KEY"',
-    ...all.map(([name, value]) => `-H ${quoted(`${name}: ${value}`)}`),
-    ...(body === undefined ? [] : [`-d ${quoted(JSON.stringify(body))}`]),
+    ...(body === undefined
+      ? []
+      : ["-H 'content-type: application/json'", `-d ${quoted(JSON.stringify(body))}`]),
   ].join(' \\\n  ');
 }

@@ -122,7 +122,7 @@ export function Draft({ search }: { search: SearchInput }) {
       </Section>
       <Words reason={reason} setReason={setReason} ticket={ticket} setTicket={setTicket} />
       <Section title="The same as a command">
-        <Command text={curlFor('POST', '/api/v1/retries/plans', body)} />
+        <Command text={curlFor(location.origin, 'POST', '/api/v1/retries/plans', body)} />
       </Section>
     </>
   );

@@ -6,7 +6,7 @@ import { counted, whole } from '../../format/numbers.ts';
 import { words } from '../../format/words.ts';
 import { Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
-import { Table } from '../../ui/table.tsx';
+import { Table } from '../../ui/tables/table.tsx';
 import { Quiet } from '../../ui/text.tsx';
 import { Changes } from './changes.tsx';
 import { RiskCount, risksIn } from './plan-risks.tsx';

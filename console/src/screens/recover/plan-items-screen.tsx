@@ -5,10 +5,10 @@ import { inputText } from '../../api/search-input.ts';
 import { sentence, words } from '../../format/words.ts';
 import { useUrl } from '../../shell/url.ts';
 import { buttonClass } from '../../ui/button.tsx';
-import { LongTable } from '../../ui/long-table.tsx';
 import { Empty, Failure, Loading } from '../../ui/notice.tsx';
 import { PageHead } from '../../ui/page.tsx';
-import { usePagedRows } from '../../ui/paged-rows.ts';
+import { LongTable } from '../../ui/tables/long-table.tsx';
+import { usePagedRows } from '../../ui/tables/paged-rows.ts';
 import { IdText } from '../../ui/text.tsx';
 
 /** The deliveries of a plan, of one risk or of all, as they were planned and as they are. */

@@ -4,7 +4,7 @@ import { whole } from '../../format/numbers.ts';
 import { sentence } from '../../format/words.ts';
 import { Section } from '../../ui/page.tsx';
 import { Sign, type Tone } from '../../ui/state.tsx';
-import { Table } from '../../ui/table.tsx';
+import { Table } from '../../ui/tables/table.tsx';
 import { Quiet } from '../../ui/text.tsx';
 
 type Risks = Schema<'PlanRisks'>;

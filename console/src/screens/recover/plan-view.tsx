@@ -102,7 +102,9 @@ export function PlanView({ plan }: { plan: Plan }) {
       {plan.planHash === null ? null : (
         <Section title="The same as a command">
           <Command
-            text={curlFor('POST', `/api/v1/retries/plans/${plan.id}/execute`, { planHash: plan.planHash })}
+            text={curlFor(location.origin, 'POST', `/api/v1/retries/plans/${plan.id}/execute`, {
+              planHash: plan.planHash,
+            })}
           />
         </Section>
       )}

@@ -45,9 +45,7 @@ export async function sealOfStream(
   onLines: (lines: number) => void,
 ): Promise<LedgerSeal> {
   const sealer = ledgerSealer();
-  const reader = body
-    .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
-    .getReader();
+  const reader = body.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>).getReader();
   let rest = '';
   let lines = 0;
   for (;;) {

@@ -1,10 +1,10 @@
 import { Link } from '@tanstack/react-router';
 import { counted, rate, whole } from '../../format/numbers.ts';
 import { sentence, words } from '../../format/words.ts';
-import { Equation } from '../../ui/equation.tsx';
+import { Equation } from '../../ui/charts/equation.tsx';
 import { Facts, Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
-import { Table } from '../../ui/table.tsx';
+import { Table } from '../../ui/tables/table.tsx';
 import { IdText, Quiet, Time } from '../../ui/text.tsx';
 import type { Closure } from './closure.ts';
 

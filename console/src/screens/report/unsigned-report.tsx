@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import type { Schema } from '../../api/client.ts';
 import { whole } from '../../format/numbers.ts';
-import { Equation } from '../../ui/equation.tsx';
+import { Equation } from '../../ui/charts/equation.tsx';
 import { Notice } from '../../ui/notice.tsx';
 import { Facts, Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';

@@ -9,7 +9,7 @@ import { Confirm } from '../../ui/confirm.tsx';
 import { Loaded, Notice } from '../../ui/notice.tsx';
 import { Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
-import { Table } from '../../ui/table.tsx';
+import { Table } from '../../ui/tables/table.tsx';
 import { Time } from '../../ui/text.tsx';
 import { NewKey } from './new-key.tsx';
 

@@ -5,7 +5,7 @@ import { endpointsQuery, jwksQuery } from '../../api/queries.ts';
 import { Loaded, Notice } from '../../ui/notice.tsx';
 import { Facts, PageHead, Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
-import { Table } from '../../ui/table.tsx';
+import { Table } from '../../ui/tables/table.tsx';
 import { IdText, Quiet, Time } from '../../ui/text.tsx';
 import { Keys } from './keys.tsx';
 import { Policy } from './policy.tsx';

@@ -1,9 +1,9 @@
 import { useState } from 'react';
-import { usePreferences } from '../api/preferences.tsx';
-import { counted, whole } from '../format/numbers.ts';
-import { dateAndTime, shortTime, zoneName } from '../format/times.ts';
+import { usePreferences } from '../../api/preferences.tsx';
+import { counted, whole } from '../../format/numbers.ts';
+import { dateAndTime, shortTime, zoneName } from '../../format/times.ts';
+import { Table } from '../tables/table.tsx';
 import styles from './chart.module.css';
-import { Table } from './table.tsx';
 
 /** A span of time and how many fell into it. */
 export interface Bucket {

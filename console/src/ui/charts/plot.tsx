@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'react';
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { shortTime, type Zone } from '../format/times.ts';
+import { shortTime, type Zone } from '../../format/times.ts';
 import type { Line } from './time-chart.tsx';
 
 interface PlotProps {

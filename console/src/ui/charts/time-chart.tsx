@@ -1,10 +1,10 @@
 import { lazy, type ReactNode, Suspense, useState } from 'react';
-import { usePreferences } from '../api/preferences.tsx';
-import { whole } from '../format/numbers.ts';
-import { dateAndTime, zoneName } from '../format/times.ts';
+import { usePreferences } from '../../api/preferences.tsx';
+import { whole } from '../../format/numbers.ts';
+import { dateAndTime, zoneName } from '../../format/times.ts';
+import type { Tone } from '../state.tsx';
+import { Table } from '../tables/table.tsx';
 import styles from './chart.module.css';
-import type { Tone } from './state.tsx';
-import { Table } from './table.tsx';
 
 /** A line of a chart; its dashes tell it apart where colours do not. */
 export interface Line {

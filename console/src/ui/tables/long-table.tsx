@@ -1,6 +1,6 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef } from 'react';
-import { useKeys } from '../keys/use-keys.ts';
+import { useKeys } from '../../keys/use-keys.ts';
 import type { PagedRows } from './paged-rows.ts';
 import styles from './table.module.css';
 import { type Column, cellClass, Heads } from './table.tsx';

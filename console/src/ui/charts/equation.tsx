@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
-import type { Schema } from '../api/client.ts';
-import { percent, whole } from '../format/numbers.ts';
-import { words } from '../format/words.ts';
+import type { Schema } from '../../api/client.ts';
+import { percent, whole } from '../../format/numbers.ts';
+import { words } from '../../format/words.ts';
 import styles from './equation.module.css';
 
 type Counts = Schema<'OperationCounts'>;
