@@ -122,6 +122,23 @@ export interface EventStats extends Figures {
   counts: number[];
 }
 
+/** The safest next step about a delivery, and why. */
+export interface Advice {
+  happened: string;
+  step:
+    | 'none'
+    | 'wait'
+    | 'follow'
+    | 'settle'
+    | 'release'
+    | 'fix_endpoint'
+    | 'retry'
+    | 'confirm'
+    | 'send_again';
+  why: string;
+  next: string;
+}
+
 /** Something that an id, a key or a ticket was found to be. */
 export interface Found {
   kind: string;

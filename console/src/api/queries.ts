@@ -3,6 +3,7 @@ import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/
 import type { Pages } from '../ui/tables/paged-rows.ts';
 import { calls, type Schema } from './client.ts';
 import {
+  type Advice,
   type AttemptStats,
   type Counted,
   type EndpointVersion,
@@ -86,6 +87,14 @@ export function deliveryQuery(id: string) {
     queryKey: ['delivery', id],
     queryFn: ({ signal }) =>
       answerOf(calls.GET('/api/v1/deliveries/{id}', { params: { path: { id } }, signal })),
+  });
+}
+
+/** What to do about a delivery; asked again when its state is another. */
+export function adviceQuery(id: string, state: string) {
+  return queryOptions({
+    queryKey: ['advice', id, state],
+    queryFn: ({ signal }) => read<Advice>(`/api/v1/deliveries/${id}/advice`, signal),
   });
 }
 

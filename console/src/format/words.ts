@@ -36,6 +36,8 @@ const WORDS: Readonly<Record<string, string>> = {
   end: 'about to be ended',
   approval: 'approval',
   freeze_window: 'freeze window',
+  reason: 'a reason',
+  ticket: 'a ticket',
   // Exclusions.
   coalesced: 'joined another execution',
   already_delivered: 'delivered already',

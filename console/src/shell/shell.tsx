@@ -16,19 +16,23 @@ import { KeyHelp } from './key-help.tsx';
 import styles from './shell.module.css';
 import { Side } from './side.tsx';
 import { SignIn } from './sign-in.tsx';
+import { givenSignInCode } from './sign-in-code.ts';
 
 /** The frame of all screens; without a session it asks for one, and the address stays for afterwards. */
 export function Shell() {
   const tenant = inputText(useSearch({ from: '__root__' }).tenant);
   // Before the first call of a screen below: each names the tenant that stands in the URL.
   setTenant(tenant);
-  const me = useQuery(meQuery);
+  // A link that signs in comes before the question who is here, which would only be refused.
+  const [code, setCode] = useState(givenSignInCode);
+  const me = useQuery({ ...meQuery, enabled: code === undefined });
   const signedOut = me.error instanceof ProblemError && me.error.problem.status === 401;
   const ready = me.data !== undefined && !signedOut;
   const liveness = useStream(
     tenant,
     ready && me.data.tenant !== null && allows(me.data.scopes, 'read:deliveries'),
   );
+  if (code !== undefined) return <SignIn code={code} onSignedIn={() => setCode(undefined)} />;
   if (signedOut) return <SignIn ended={me.error} />;
   if (me.data === undefined)
     return (

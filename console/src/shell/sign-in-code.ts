@@ -8,9 +8,7 @@ export function takeSignInCode(): void {
   history.replaceState(history.state, '', `${location.pathname}${location.search}`);
 }
 
-/** The code that was taken, once. */
+/** The code that was taken; undefined where the page was not opened by such a link. */
 export function givenSignInCode(): string | undefined {
-  const given = code;
-  code = undefined;
-  return given;
+  return code;
 }

@@ -8,16 +8,24 @@ import { Button } from '../ui/button.tsx';
 import { Field } from '../ui/field.tsx';
 import { Notice, Refusal } from '../ui/notice.tsx';
 import styles from './shell.module.css';
-import { givenSignInCode } from './sign-in-code.ts';
 
 /** Asks for a key or a token, which is exchanged for a cookie and kept nowhere. */
-export function SignIn({ ended }: { ended: unknown }) {
+export function SignIn({
+  ended,
+  code,
+  onSignedIn,
+}: {
+  ended?: unknown;
+  code?: string;
+  onSignedIn?: () => void;
+}) {
   const queries = useQueryClient();
   const [credential, setCredential] = useState('');
   const signIn = useMutation({
     mutationFn: (body: { credential: string } | { code: string }) => send('POST', '/console/session', body),
     onSuccess: () => {
       setCredential('');
+      onSignedIn?.();
       return queries.resetQueries();
     },
   });
@@ -25,10 +33,10 @@ export function SignIn({ ended }: { ended: unknown }) {
   const tried = useRef(false);
   useEffect(() => {
     document.title = 'Sign in · Redrive';
-    const code = tried.current ? undefined : givenSignInCode();
+    if (tried.current || code === undefined) return;
     tried.current = true;
-    if (code !== undefined) mutate({ code });
-  }, [mutate]);
+    mutate({ code });
+  }, [mutate, code]);
   const over = ended instanceof ProblemError && ended.code !== 'credential_missing';
   return (
     <main className={styles.alone}>

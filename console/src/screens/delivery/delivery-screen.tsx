@@ -7,11 +7,11 @@ import { deliveryQuery } from '../../api/queries.ts';
 import { bytes, whole } from '../../format/numbers.ts';
 import { words } from '../../format/words.ts';
 import { CopyButton } from '../../ui/copy.tsx';
-import { Loaded, Notice } from '../../ui/notice.tsx';
+import { Loaded } from '../../ui/notice.tsx';
 import { Facts, PageHead, Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { IdText, Time } from '../../ui/text.tsx';
-import { adviceFor } from './advice.ts';
+import { Advice } from './advice.tsx';
 import { DeliveryActs } from './delivery-acts.tsx';
 import { Payload } from './payload.tsx';
 import { Waterfall } from './waterfall.tsx';
@@ -43,7 +43,6 @@ export function DeliveryScreen() {
 function Shown({ delivery }: { delivery: Delivery }) {
   const nameOf = useEndpointNames();
   const { event } = delivery;
-  const { tone, title, next } = adviceFor(delivery);
   return (
     <>
       <PageHead
@@ -58,9 +57,7 @@ function Shown({ delivery }: { delivery: Delivery }) {
         actions={<DeliveryActs delivery={delivery} />}
       />
       <Section title="What to do">
-        <Notice tone={tone} title={title}>
-          <p>{next}</p>
-        </Notice>
+        <Advice deliveryId={delivery.id} state={delivery.state} />
       </Section>
       <Section title="About it">
         <Facts

@@ -22,6 +22,8 @@ const DID: Readonly<Record<string, string>> = {
   approve: 'Approved',
   reject: 'Rejected',
   emergency: 'Let run as an emergency',
+  hold: 'Held by the policy',
+  explain: 'Explained',
   close: 'Closed',
 };
 
@@ -45,6 +47,7 @@ export function Timeline({ operation }: { operation: Operation }) {
 /** In the order in which it happened. */
 function happenings(operation: Operation): Happened[] {
   const halts = [...operation.halts];
+  const said = operation.approval?.verdicts ?? [];
   return [
     {
       at: operation.createdAt,
@@ -61,13 +64,8 @@ function happenings(operation: Operation): Happened[] {
             : rate(control.ratePerSecond)
           : control.did === 'halt'
             ? words(halts.shift()?.reason ?? 'for a reason that is not known')
-            : undefined,
-    })),
-    ...(operation.approval?.verdicts ?? []).map(({ verdict, by, at, comment }) => ({
-      at,
-      did: verdict,
-      by,
-      note: comment ?? undefined,
+            : (said.find(({ verdict, by }) => verdict === (control.did as string) && by === control.by)
+                ?.comment ?? undefined),
     })),
     ...(operation.closedAt === null ? [] : [{ at: operation.closedAt, did: 'close', by: 'redrive' }]),
   ].sort((one, other) => one.at.localeCompare(other.at));

@@ -22,7 +22,8 @@ import { PaceFields } from './pace-fields.tsx';
 import { filterIn, selectionOf } from './selection.ts';
 import { SelectionSentence } from './selection-sentence.tsx';
 
-type Request = Schema<'RetryRequest'>;
+/** A request; new identities come with the document of a later day. */
+type Request = Schema<'RetryRequest'> & { newIdentity?: boolean };
 
 /** What is to be recovered, and how; nothing is sent yet. */
 export function Draft({ search }: { search: SearchInput }) {
@@ -34,11 +35,13 @@ export function Draft({ search }: { search: SearchInput }) {
   const few = Array.isArray(selection.deliveryIds) ? selection.deliveryIds.length : Number.POSITIVE_INFINITY;
   const pace = fitting(paceOf(search), few);
   const mode = inputText(search.mode) === 'replay' ? 'replay' : 'retry';
+  const newIdentity = mode === 'replay' && inputText(search.identity) === 'new';
   const target = inputText(search.target) === 'original' ? 'original' : 'current';
   const body: Request = {
     select: selection,
     mode,
     target,
+    ...(newIdentity ? { newIdentity } : {}),
     options: pace,
     ...(reason.trim() === '' ? {} : { reason: reason.trim() }),
     ...(ticket.trim() === '' ? {} : { ticket: ticket.trim() }),
@@ -111,11 +114,24 @@ export function Draft({ search }: { search: SearchInput }) {
               />
             </Toolbar>
             {mode === 'replay' ? (
-              <Notice tone="care" title="A replay sends again what was delivered">
-                <p>
-                  Receivers see the same webhook-id again. Those that do not look at it do the work twice.
-                </p>
-              </Notice>
+              <>
+                <Choose
+                  label="As"
+                  value={newIdentity ? 'new' : 'same'}
+                  onValue={(value) => change({ identity: value === 'same' ? undefined : value })}
+                  choices={[
+                    { value: 'same', text: 'the same delivery, same webhook-id' },
+                    { value: 'new', text: 'a new delivery of its own' },
+                  ]}
+                />
+                <Notice tone="care" title="A replay sends again what was delivered">
+                  <p>
+                    {newIdentity
+                      ? 'Under a new webhook-id no receiver can notice the repeat: each of them does the work twice.'
+                      : 'Receivers see the same webhook-id again. Those that do not look at it do the work twice.'}
+                  </p>
+                </Notice>
+              </>
             ) : null}
           </Stack>
         </Panel>

@@ -26,6 +26,7 @@ export function NewKey({ onClose }: { onClose: () => void }) {
   const me = useMe();
   const queries = useQueryClient();
   const [name, setName] = useState('');
+  const [actor, setActor] = useState('');
   const [scopes, setScopes] = useState<string[]>(['read:deliveries']);
   const make = useMutation({
     mutationFn: () =>
@@ -34,6 +35,7 @@ export function NewKey({ onClose }: { onClose: () => void }) {
           body: {
             name: name.trim(),
             scopes: scopes as Schema<'NewKey'>['scopes'] & object,
+            ...(actor.trim() === '' ? {} : { actor: actor.trim() }),
             ...(me.scopes.includes('admin') && me.tenant ? { tenantId: me.tenant.id } : {}),
           } as Schema<'NewKey'>,
         }),
@@ -77,6 +79,13 @@ export function NewKey({ onClose }: { onClose: () => void }) {
     >
       <Stack>
         <Field label="Name" hint="Who or what uses it." value={name} onValue={setName} maxLength={100} />
+        <Field
+          label="Person or service"
+          hint="Whoever approves has to be somebody: approvals count once for each."
+          value={actor}
+          onValue={setActor}
+          maxLength={200}
+        />
         <ChooseSome
           label="It may"
           choices={SCOPES.map((scope) => ({ value: scope, text: scope }))}
