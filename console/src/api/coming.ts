@@ -178,7 +178,9 @@ export interface OperationEndpoints {
 /** A version of an endpoint, with what it changed. */
 export interface EndpointVersion {
   version: number;
+  current: boolean;
   createdAt: string;
+  headersChanged: boolean;
   changed: { member: string; was: unknown; now: unknown }[];
 }
 

@@ -44,7 +44,7 @@ export function EndpointActs({ endpoint }: { endpoint: Endpoint }) {
   return (
     <>
       {error && asked === undefined ? <Refusal error={error} /> : null}
-      <Button needs="write:endpoints" busy={test.isPending} onClick={() => test.mutate()}>
+      <Button needs="edit:endpoints" busy={test.isPending} onClick={() => test.mutate()}>
         Send a test
       </Button>
       <Button needs="rotate:secrets" onClick={() => setAsked('rotate')}>

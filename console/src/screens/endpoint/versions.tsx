@@ -3,6 +3,7 @@ import { endpointVersionsQuery } from '../../api/queries.ts';
 import { words } from '../../format/words.ts';
 import { Loaded } from '../../ui/notice.tsx';
 import { Section } from '../../ui/page.tsx';
+import { State } from '../../ui/state.tsx';
 import { Table } from '../../ui/tables/table.tsx';
 import { Quiet, Time } from '../../ui/text.tsx';
 import { Changes } from '../recover/changes.tsx';
@@ -19,22 +20,34 @@ export function Versions({ endpointId }: { endpointId: string }) {
             rows={items}
             rowKey={({ version }) => String(version)}
             columns={[
-              { key: 'version', head: 'Version', width: '88px', cell: ({ version }) => version },
               {
-                key: 'at',
-                head: 'Made',
-                width: '208px',
-                cell: ({ createdAt }) => <Time at={createdAt} whole />,
+                key: 'version',
+                head: 'Version',
+                cell: ({ version, current }) => (
+                  <>
+                    {version} {current ? <State state="enabled" text="In use" /> : null}
+                  </>
+                ),
               },
+              { key: 'at', head: 'Made', cell: ({ createdAt }) => <Time at={createdAt} whole /> },
               {
                 key: 'changed',
                 head: 'Changed',
-                cell: ({ changed }) =>
+                cell: ({ version, changed, headersChanged }) =>
                   changed.length === 0 ? (
-                    <Quiet>its first</Quiet>
+                    <Quiet>
+                      {version === 1
+                        ? 'its first'
+                        : headersChanged
+                          ? 'values of headers'
+                          : 'nothing that is shown'}
+                    </Quiet>
                   ) : (
                     <details>
-                      <summary>{changed.map(({ member }) => words(member)).join(', ')}</summary>
+                      <summary>
+                        {changed.map(({ member }) => words(member)).join(', ')}
+                        {headersChanged ? ', values of headers' : ''}
+                      </summary>
                       <Changes changes={changed} />
                     </details>
                   ),
