@@ -2,7 +2,7 @@ import type { StreamEvent } from '@redrive/client';
 import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { createContext, useContext, useEffect, useState } from 'react';
 import { chosenTenant, client, type Schema } from './client.ts';
-import { hasEnded, newer } from './newer.ts';
+import { newer } from './newer.ts';
 
 /** How the numbers on the screen are kept fresh. */
 export type Liveness = 'connecting' | 'live' | 'polling';
@@ -25,6 +25,7 @@ export function followStream(queries: QueryClient, onState: (state: Liveness) =>
   const ended = new AbortController();
   const name = `redrive-stream:${chosenTenant() ?? ''}`;
   const channel = new BroadcastChannel(name);
+  const told: Told = new Map();
   let state: Liveness = 'connecting';
   let reads = false;
   const tell = (next: Liveness) => {
@@ -32,7 +33,7 @@ export function followStream(queries: QueryClient, onState: (state: Liveness) =>
     onState(next);
   };
   channel.onmessage = ({ data }: MessageEvent<Message>) => {
-    if (data.kind === 'events') apply(queries, data.events);
+    if (data.kind === 'events') apply(queries, data.events, told);
     else if (data.kind === 'state') tell(data.state);
     else if (reads) channel.postMessage({ kind: 'state', state } satisfies Message);
   };
@@ -45,7 +46,7 @@ export function followStream(queries: QueryClient, onState: (state: Liveness) =>
         channel.postMessage({ kind: 'state', state: next } satisfies Message);
       };
       const gathered = gather((events) => {
-        apply(queries, events);
+        apply(queries, events, told);
         channel.postMessage({ kind: 'events', events } satisfies Message);
       });
       try {
@@ -85,46 +86,62 @@ function gather(hand: (events: StreamEvent[]) => void): (event: StreamEvent) => 
 
 type Operation = Schema<'OperationSummary'>;
 
+/** The states that were told last: lists are asked for again where one changes, not with each number. */
+type Told = Map<string, string>;
+
 /** Puts events where the screens read: into the answers that are kept. */
-function apply(queries: QueryClient, events: StreamEvent[]): void {
+function apply(queries: QueryClient, events: StreamEvent[], told: Told): void {
   const changed: Operation[] = [];
   let outages = false;
   for (const { event, data } of events) {
     if (event.startsWith('outage')) outages = true;
-    else if (isOperation(data)) changed.push(data);
+    else changed.push(...operationsIn(data));
   }
-  for (const operation of changed) {
-    queries.setQueryData(['operation', operation.id], (kept: Operation | undefined) =>
+  const byId = new Map(changed.map((operation) => [operation.id, operation]));
+  let listsDiffer = false;
+  for (const operation of byId.values()) {
+    const { id, state } = operation;
+    queries.setQueryData(['operation', id], (kept: Operation | undefined) =>
       kept ? { ...kept, ...newer(kept, operation) } : undefined,
     );
-    if (hasEnded(operation.state)) void queries.invalidateQueries({ queryKey: ['operation', operation.id] });
+    if (told.get(id) === state) continue;
+    told.set(id, state);
+    listsDiffer = true;
+    // What the stream does not tell, such as acts and causes.
+    void queries.invalidateQueries({ queryKey: ['operation', id] });
   }
-  if (changed.length > 0) {
-    const byId = new Map(changed.map((operation) => [operation.id, operation]));
-    let unknown = byId.size;
+  if (byId.size > 0)
     queries.setQueriesData(
       { queryKey: ['operations'] },
-      (kept: { pages: { items: Operation[] }[]; pageParams: unknown[] } | undefined) =>
-        kept && {
-          ...kept,
-          pages: kept.pages.map((page) => ({
-            ...page,
-            items: page.items.map((item) => {
-              const operation = byId.get(item.id);
-              if (operation) unknown -= 1;
-              return operation ? newer(item, operation) : item;
-            }),
-          })),
-        },
+      (kept: OperationPages | undefined) => kept && withNewer(kept, byId),
     );
-    if (unknown > 0) void queries.invalidateQueries({ queryKey: ['operations'] });
-    void queries.invalidateQueries({ queryKey: ['samples'], refetchType: 'none' });
-  }
+  if (listsDiffer) void queries.invalidateQueries({ queryKey: ['operations'] });
   if (outages) void queries.invalidateQueries({ queryKey: ['outages'] });
 }
 
-function isOperation(data: unknown): data is Operation {
-  return typeof data === 'object' && data !== null && 'counts' in data && 'state' in data;
+interface OperationPages {
+  pages: { items: Operation[] }[];
+  pageParams: unknown[];
+}
+
+function withNewer(kept: OperationPages, byId: ReadonlyMap<string, Operation>): OperationPages {
+  return {
+    ...kept,
+    pages: kept.pages.map((page) => ({
+      ...page,
+      items: page.items.map((item) => {
+        const come = byId.get(item.id);
+        return come ? newer(item, come) : item;
+      }),
+    })),
+  };
+}
+
+/** The operations of an event: one, or after a gap all that are open. */
+function operationsIn(data: unknown): Operation[] {
+  if (typeof data !== 'object' || data === null) return [];
+  if ('operations' in data && Array.isArray(data.operations)) return data.operations.flatMap(operationsIn);
+  return 'counts' in data && 'state' in data ? [data as Operation] : [];
 }
 
 export const LivenessContext = createContext<Liveness>('connecting');

@@ -18,7 +18,7 @@ interface Entry {
 /** Finds anything by its id, key or ticket, and leads to every screen. */
 export function CommandPalette({ open, onClose }: { open: boolean; onClose: () => void }) {
   const [text, setText] = useState('');
-  const [at, setAt] = useState(0);
+  const [chosen, setChosen] = useState(0);
   const list = useId();
   const wanted = useDeferredValue(text.trim());
   const found = useQuery({ ...searchQuery(wanted), enabled: open && wanted.length > 1 });
@@ -28,7 +28,7 @@ export function CommandPalette({ open, onClose }: { open: boolean; onClose: () =
     if (!open) setText('');
   }, [open]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: other words, other entries
-  useEffect(() => setAt(0), [text]);
+  useEffect(() => setChosen(0), [text]);
 
   const named = byForm(wanted);
   const results = [...(found.data?.items ?? []), ...(named && !found.data?.items.length ? [named] : [])];
@@ -46,7 +46,7 @@ export function CommandPalette({ open, onClose }: { open: boolean; onClose: () =
     onClose();
     entry.open();
   };
-  const current = entries[Math.min(at, entries.length - 1)];
+  const current = entries[Math.min(chosen, entries.length - 1)];
   return (
     <Dialog open={open} onClose={onClose} title="Find">
       <Field
@@ -54,36 +54,38 @@ export function CommandPalette({ open, onClose }: { open: boolean; onClose: () =
         value={text}
         onValue={setText}
         role="combobox"
-        aria-expanded
-        aria-controls={list}
-        aria-activedescendant={current ? `${list} ${current.key}` : undefined}
+        aria-expanded={entries.length > 0}
+        {...(entries.length > 0 ? { 'aria-controls': list } : {})}
+        aria-activedescendant={current ? `${list}-${entries.indexOf(current)}` : undefined}
         autoComplete="off"
         spellCheck={false}
         onKeyDown={(event) => {
-          if (event.key === 'ArrowDown') setAt((now) => Math.min(entries.length - 1, now + 1));
-          else if (event.key === 'ArrowUp') setAt((now) => Math.max(0, now - 1));
+          if (event.key === 'ArrowDown') setChosen((now) => Math.min(entries.length - 1, now + 1));
+          else if (event.key === 'ArrowUp') setChosen((now) => Math.max(0, now - 1));
           else if (event.key === 'Enter') take(current);
           else return;
           event.preventDefault();
         }}
       />
-      <div id={list} role="listbox" aria-label="Found" className={styles.list}>
-        {entries.map((entry) => (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are those of the field, which keeps the focus
-          <div
-            key={entry.key}
-            id={`${list} ${entry.key}`}
-            role="option"
-            tabIndex={-1}
-            aria-selected={entry === current}
-            className={styles.entry}
-            onClick={() => take(entry)}
-          >
-            <span>{entry.text}</span>
-            <span className={styles.kind}>{entry.kind}</span>
-          </div>
-        ))}
-      </div>
+      {entries.length > 0 ? (
+        <div id={list} role="listbox" aria-label="Found" className={styles.list}>
+          {entries.map((entry, at) => (
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are those of the field, which keeps the focus
+            <div
+              key={entry.key}
+              id={`${list}-${at}`}
+              role="option"
+              tabIndex={-1}
+              aria-selected={entry === current}
+              className={styles.entry}
+              onClick={() => take(entry)}
+            >
+              <span>{entry.text}</span>
+              <span className={styles.kind}>{entry.kind}</span>
+            </div>
+          ))}
+        </div>
+      ) : null}
       {entries.length === 0 ? (
         <p role="status">
           <Quiet>

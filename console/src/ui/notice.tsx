@@ -22,10 +22,10 @@ export function Notice({
       className={`${styles.notice} ${styles[tone]}`}
       role={live ? (tone === 'bad' ? 'alert' : 'status') : undefined}
     >
-      <h3>
+      <p className={styles.title}>
         <Sign tone={tone} />
         {title}
-      </h3>
+      </p>
       {children}
     </div>
   );

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId } from 'react';
+import { type ReactNode, useEffect } from 'react';
 import styles from './page.module.css';
 
 /** The head of a screen: its title has the focus when one comes to it. */
@@ -38,11 +38,10 @@ export function Section({
   aside?: ReactNode;
   children: ReactNode;
 }) {
-  const id = useId();
   return (
-    <section className={styles.section} aria-labelledby={id}>
+    <section className={styles.section}>
       <div className={styles.sectionHead}>
-        <h2 id={id}>{title}</h2>
+        <h2>{title}</h2>
         {aside === undefined ? null : <div className={styles.aside}>{aside}</div>}
       </div>
       {children}

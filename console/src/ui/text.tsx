@@ -50,8 +50,8 @@ export function Quiet({ children }: { children: ReactNode }) {
 export function Verbatim({ text, label }: { text: string; label: string }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
-    <section className={styles.frame} tabIndex={0} aria-label={label}>
+    <figure className={styles.frame} tabIndex={0} aria-label={label}>
       <pre className={styles.pre}>{text}</pre>
-    </section>
+    </figure>
   );
 }

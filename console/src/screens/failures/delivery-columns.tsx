@@ -22,7 +22,7 @@ export function useDeliveryColumns(): readonly Column<Schema<'Delivery'>>[] {
       ),
     },
     { key: 'state', head: 'State', width: '120px', cell: ({ state }) => <State state={state} /> },
-    { key: 'endpoint', head: 'Endpoint', cell: ({ endpointId }) => nameOf(endpointId) },
+    { key: 'endpoint', head: 'Endpoint', wide: true, cell: ({ endpointId }) => nameOf(endpointId) },
     {
       key: 'why',
       head: 'Why',

@@ -83,7 +83,7 @@ function useItemColumns(): readonly Column<Item>[] {
       width: '128px',
       cell: (item) => <State state={item.kind === 'item' ? item.state : 'excluded'} />,
     },
-    { key: 'endpoint', head: 'Endpoint', cell: ({ endpointId }) => nameOf(endpointId) },
+    { key: 'endpoint', head: 'Endpoint', wide: true, cell: ({ endpointId }) => nameOf(endpointId) },
     {
       key: 'why',
       head: 'Why',

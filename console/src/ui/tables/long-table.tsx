@@ -64,7 +64,7 @@ export function LongTable<Row>({
   const width = columns.length + (picking ? 1 : 0);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
-    <section ref={frame} className={`${styles.frame} ${styles.long}`} tabIndex={0} aria-label={label}>
+    <figure ref={frame} className={`${styles.frame} ${styles.long}`} tabIndex={0} aria-label={label}>
       <table className={styles.table} aria-label={label} aria-rowcount={rows.more ? -1 : count + 1}>
         <Heads
           columns={columns}
@@ -114,7 +114,7 @@ export function LongTable<Row>({
           <Filler height={virtual.getTotalSize() - (last?.end ?? 0)} width={width} />
         </tbody>
       </table>
-    </section>
+    </figure>
   );
 }
 

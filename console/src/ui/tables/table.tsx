@@ -25,7 +25,12 @@ export function Heads<Row>({ columns, before }: { columns: readonly Column<Row>[
       <tr>
         {before}
         {columns.map((column) => (
-          <th key={column.key} scope="col" className={cellClass(column)} style={{ width: column.width }}>
+          <th
+            key={column.key}
+            scope="col"
+            className={cellClass(column)}
+            style={{ '--width': column.width } as React.CSSProperties}
+          >
             {column.head}
           </th>
         ))}
@@ -48,7 +53,7 @@ export function Table<Row>({
 }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
-    <section className={styles.frame} tabIndex={0} aria-label={label}>
+    <figure className={styles.frame} tabIndex={0} aria-label={label}>
       <table className={`${styles.table} ${styles.loose}`} aria-label={label}>
         <Heads columns={columns} />
         <tbody>
@@ -63,6 +68,6 @@ export function Table<Row>({
           ))}
         </tbody>
       </table>
-    </section>
+    </figure>
   );
 }
