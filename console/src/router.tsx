@@ -5,6 +5,7 @@ import { AuditScreen } from './screens/audit/audit-screen.tsx';
 import { DeliveryScreen } from './screens/delivery/delivery-screen.tsx';
 import { EndpointScreen } from './screens/endpoint/endpoint-screen.tsx';
 import { EndpointsScreen } from './screens/endpoint/endpoints-screen.tsx';
+import { EventScreen } from './screens/event/event-screen.tsx';
 import { FailuresScreen } from './screens/failures/failures-screen.tsx';
 import { NowScreen } from './screens/now/now-screen.tsx';
 import { ItemsScreen } from './screens/operation/items-screen.tsx';
@@ -49,6 +50,7 @@ const routeTree = root.addChildren([
   at('/operations/$id/report', ReportScreen),
   at('/approvals', ApprovalsScreen),
   at('/deliveries/$id', DeliveryScreen),
+  at('/events/$id', EventScreen),
   at('/endpoints', EndpointsScreen),
   at('/endpoints/$id', EndpointScreen),
   at('/audit', AuditScreen),

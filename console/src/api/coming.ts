@@ -139,11 +139,24 @@ export interface Advice {
   next: string;
 }
 
-/** Something that an id, a key or a ticket was found to be. */
+/** Something that was found by an id or an exact name. */
 export interface Found {
-  kind: string;
+  kind:
+    | 'delivery'
+    | 'execution'
+    | 'event'
+    | 'operation'
+    | 'plan'
+    | 'endpoint'
+    | 'key'
+    | 'auditEntry'
+    | 'action';
   id: string;
-  label: string;
+  /** What of it is as it was asked for. */
+  matched: string;
+  /** A word that tells it from others. */
+  title: string;
+  state: string | null;
 }
 
 /** The counts of an operation at a moment. */

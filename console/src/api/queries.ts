@@ -90,6 +90,14 @@ export function deliveryQuery(id: string) {
   });
 }
 
+/** An event. */
+export function eventQuery(id: string) {
+  return queryOptions({
+    queryKey: ['event', id],
+    queryFn: ({ signal }) => answerOf(calls.GET('/api/v1/events/{id}', { params: { path: { id } }, signal })),
+  });
+}
+
 /** What to do about a delivery; asked again when its state is another. */
 export function adviceQuery(id: string, state: string) {
   return queryOptions({

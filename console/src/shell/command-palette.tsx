@@ -1,8 +1,12 @@
+import { answerOf } from '@redrive/client';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useDeferredValue, useEffect, useId, useState } from 'react';
+import { calls } from '../api/client.ts';
 import type { Found } from '../api/coming.ts';
 import { searchQuery } from '../api/queries.ts';
+import { shortId } from '../format/ids.ts';
+import { words } from '../format/words.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { Field } from '../ui/field.tsx';
 import { Quiet } from '../ui/text.tsx';
@@ -35,8 +39,8 @@ export function CommandPalette({ open, onClose }: { open: boolean; onClose: () =
   const entries: Entry[] = [
     ...results.map((result) => ({
       key: `${result.kind} ${result.id}`,
-      text: result.label,
-      kind: result.kind,
+      text: result.title === result.id ? result.id : `${result.title}, ${shortId(result.id)}`,
+      kind: [words(result.kind), result.state && words(result.state)].filter(Boolean).join(', '),
       open: () => openFound(result),
     })),
     ...screens.filter(({ text: name }) => name.toLowerCase().includes(text.trim().toLowerCase())),
@@ -99,33 +103,41 @@ export function CommandPalette({ open, onClose }: { open: boolean; onClose: () =
   );
 }
 
-const PREFIXES: Readonly<Record<string, string>> = {
+const KINDS: Readonly<Record<string, Found['kind']>> = {
   dlv: 'delivery',
+  exe: 'execution',
+  evt: 'event',
   op: 'operation',
   pln: 'plan',
   end: 'endpoint',
 };
 
-/** What an id names by its form alone, where the search does not know it. */
+/** What an id names by its form alone, where the search has not answered. */
 function byForm(text: string): Found | undefined {
-  const prefix = /^(dlv|op|pln|end)_[0-9a-z]{26}$/.exec(text)?.[1];
-  const kind = prefix && PREFIXES[prefix];
-  return kind ? { kind, id: text, label: text } : undefined;
+  const kind = KINDS[/^([a-z]+)_[0-9a-z]{26}$/.exec(text)?.[1] ?? ''];
+  return kind && { kind, id: text, matched: 'id', title: text, state: null };
 }
 
 function useOpenFound(): (found: Found) => void {
   const navigate = useNavigate();
-  return ({ kind, id }) => {
-    if (kind === 'delivery') void navigate({ to: '/deliveries/$id', params: { id } });
-    else if (kind === 'operation') void navigate({ to: '/operations/$id', params: { id } });
-    else if (kind === 'plan') void navigate({ to: '/recover', search: { plan: id } });
-    else if (kind === 'endpoint') void navigate({ to: '/endpoints/$id', params: { id } });
-    else if (kind === 'outage') void navigate({ to: '/recover', search: { outage: id } });
-    else if (kind === 'action') void navigate({ to: '/audit', search: { action: id } });
-    else if (kind === 'ticket') void navigate({ to: '/operations', search: { text: id } });
-    else if (kind === 'key') void navigate({ to: '/failures', search: { key: id, state: 'any' } });
-    else void navigate({ to: '/audit', search: { target: id } });
+  const delivery = (id: string) => void navigate({ to: '/deliveries/$id', params: { id } });
+  const open: Record<Found['kind'], (id: string) => void> = {
+    delivery,
+    // An execution is shown on the screen of its delivery, which it alone knows.
+    execution: (id) =>
+      void answerOf(calls.GET('/api/v1/executions/{id}', { params: { path: { id } } })).then(
+        ({ deliveryId }) => delivery(deliveryId),
+        () => delivery(id),
+      ),
+    event: (id) => void navigate({ to: '/events/$id', params: { id } }),
+    operation: (id) => void navigate({ to: '/operations/$id', params: { id } }),
+    plan: (id) => void navigate({ to: '/recover', search: { plan: id } }),
+    endpoint: (id) => void navigate({ to: '/endpoints/$id', params: { id } }),
+    key: () => void navigate({ to: '/settings' }),
+    auditEntry: () => void navigate({ to: '/audit' }),
+    action: (id) => void navigate({ to: '/audit', search: { action: id } }),
   };
+  return ({ kind, id }) => open[kind](id);
 }
 
 function useScreens(): Entry[] {

@@ -72,7 +72,11 @@ function Shown({ delivery }: { delivery: Delivery }) {
                 ? 'not sent yet'
                 : `version ${delivery.originalVersion} of the endpoint`,
             Type: event.type,
-            'Number of the event': whole(event.number),
+            Event: (
+              <Link to="/events/$id" params={{ id: event.id }}>
+                number {whole(event.number)}
+              </Link>
+            ),
             'Your id': event.externalId ?? undefined,
             Source: event.source ?? undefined,
             Key: event.key ?? undefined,
