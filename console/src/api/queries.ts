@@ -19,7 +19,7 @@ import {
   type Sample,
 } from './coming.ts';
 import type { DeliveryQuery } from './delivery-query.ts';
-import { newer } from './newer.ts';
+import { hasEnded, newer } from './newer.ts';
 
 /** Who is calling, and what they may do. */
 export const meQuery = queryOptions({
@@ -81,12 +81,15 @@ export function eventStatsQuery(range: Range) {
   });
 }
 
-/** A delivery with its executions. */
+/** A delivery with its executions; as long as it is open it is asked for again, for no stream tells of it. */
 export function deliveryQuery(id: string) {
   return queryOptions({
     queryKey: ['delivery', id],
     queryFn: ({ signal }) =>
       answerOf(calls.GET('/api/v1/deliveries/{id}', { params: { path: { id } }, signal })),
+    // Behind what it is the answer of: the compiler reads from the top.
+    refetchInterval: ({ state: { data } }) =>
+      data && ['pending', 'unknown'].includes(data.state) ? 3_000 : false,
   });
 }
 
@@ -171,12 +174,13 @@ export function operationsQuery(filter: OperationFilter) {
   });
 }
 
-/** An operation; an answer that is older than what the stream has told changes nothing. */
-export function operationQuery(id: string) {
+/** An operation, asked for again until it has ended; an answer that is older than what the stream has told changes nothing. */
+export function operationQuery(id: string, everyMs: number | false = false) {
   return queryOptions({
     queryKey: ['operation', id],
     queryFn: ({ signal }) =>
       answerOf(calls.GET('/api/v1/retries/{id}', { params: { path: { id } }, signal })),
+    refetchInterval: ({ state: { data } }) => (data && hasEnded(data.state) ? false : everyMs),
     structuralSharing: (kept: unknown, come: unknown) => {
       const [before, after] = [kept as Operation | undefined, come as Operation];
       return before && newer(before, after) === before

@@ -21,7 +21,7 @@ export function PageHead({
       <div className={styles.title}>
         <h1 tabIndex={-1}>{title}</h1>
         {beside}
-        {about === undefined ? null : <p className={styles.about}>{about}</p>}
+        {about === undefined ? null : <div className={styles.about}>{about}</div>}
       </div>
       {actions === undefined ? null : <div className={styles.actions}>{actions}</div>}
     </header>

@@ -2,7 +2,6 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import type { Schema } from '../../api/client.ts';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
-import { usePolling } from '../../api/live.ts';
 import { deliveryQuery } from '../../api/queries.ts';
 import { bytes, whole } from '../../format/numbers.ts';
 import { words } from '../../format/words.ts';
@@ -21,13 +20,7 @@ type Delivery = Schema<'DeliveryDetails'>;
 /** One delivery: each attempt that was ever made of it, who owned it then, and what to do now. */
 export function DeliveryScreen() {
   const { id } = useParams({ from: '/deliveries/$id' });
-  const polling = usePolling(3_000);
-  const query = useQuery({
-    ...deliveryQuery(id),
-    // One delivery is not in the stream: while it is open the screen asks.
-    refetchInterval: ({ state: { data } }) =>
-      data && ['pending', 'unknown'].includes(data.state) ? polling || 3_000 : false,
-  });
+  const query = useQuery(deliveryQuery(id));
   return query.data ? (
     <Shown delivery={query.data} />
   ) : (

@@ -6,7 +6,7 @@ import { inputList } from '../../api/search-input.ts';
 import { counted } from '../../format/numbers.ts';
 import { useUrl } from '../../shell/url.ts';
 import { buttonClass } from '../../ui/button.tsx';
-import { Empty, Failure, Loading } from '../../ui/notice.tsx';
+import { Empty } from '../../ui/notice.tsx';
 import { PageHead, Section } from '../../ui/page.tsx';
 import { LongTable } from '../../ui/tables/long-table.tsx';
 import { usePagedRows } from '../../ui/tables/paged-rows.ts';
@@ -88,18 +88,6 @@ function Deliveries({
 }) {
   const rows = usePagedRows(deliveryPages(query));
   const columns = useDeliveryColumns();
-  if (rows.count === 0 && rows.isPending) return <Loading what="the deliveries" />;
-  if (rows.count === 0 && rows.error !== null)
-    return <Failure error={rows.error} what="the deliveries" retry={rows.refetch} />;
-  if (rows.count === 0)
-    return (
-      <Empty
-        title="Nothing matches"
-        command={`curl "${location.origin}/api/v1/deliveries?state=failed" -H "authorization: Bearer $REDRIVE_KEY"`}
-      >
-        <p>No delivery is like this now. Take a part of the filter away, or ask the API for the same list:</p>
-      </Empty>
-    );
   return (
     <LongTable
       label="Deliveries"
@@ -107,6 +95,16 @@ function Deliveries({
       columns={columns}
       rowKey={({ id }) => id}
       picking={{ picked, toggle }}
+      empty={
+        <Empty
+          title="Nothing matches"
+          command={`curl "${location.origin}/api/v1/deliveries?state=failed" -H "authorization: Bearer $REDRIVE_KEY"`}
+        >
+          <p>
+            No delivery is like this now. Take a part of the filter away, or ask the API for the same list:
+          </p>
+        </Empty>
+      }
     />
   );
 }

@@ -10,7 +10,7 @@ import { buttonClass } from '../../ui/button.tsx';
 import { PARTS } from '../../ui/charts/equation.tsx';
 import { DownloadButton } from '../../ui/download.tsx';
 import { ChooseSome } from '../../ui/field.tsx';
-import { Empty, Failure, Loading } from '../../ui/notice.tsx';
+import { Empty } from '../../ui/notice.tsx';
 import { PageHead, Toolbar } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { LongTable } from '../../ui/tables/long-table.tsx';
@@ -49,17 +49,17 @@ export function ItemsScreen() {
           Download as CSV
         </DownloadButton>
       </Toolbar>
-      {rows.count > 0 ? (
-        <LongTable label="Items" rows={rows} columns={columns} rowKey={({ deliveryId }) => deliveryId} />
-      ) : rows.isPending ? (
-        <Loading what="the items" />
-      ) : rows.error === null ? (
-        <Empty title="No items">
-          <p>Nothing of this operation is in such a state now. Choose another state, or none for all.</p>
-        </Empty>
-      ) : (
-        <Failure error={rows.error} what="the items" retry={rows.refetch} />
-      )}
+      <LongTable
+        label="Items"
+        rows={rows}
+        columns={columns}
+        rowKey={({ deliveryId }) => deliveryId}
+        empty={
+          <Empty title="No items">
+            <p>Nothing of this operation is in such a state now. Choose another state, or none for all.</p>
+          </Empty>
+        }
+      />
     </>
   );
 }

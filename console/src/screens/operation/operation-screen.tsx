@@ -3,7 +3,6 @@ import { Link, useParams } from '@tanstack/react-router';
 import type { Schema } from '../../api/client.ts';
 import type { Approval } from '../../api/coming.ts';
 import { usePolling } from '../../api/live.ts';
-import { hasEnded } from '../../api/newer.ts';
 import { operationQuery } from '../../api/queries.ts';
 import { sentence } from '../../format/words.ts';
 import { Equation } from '../../ui/charts/equation.tsx';
@@ -28,10 +27,7 @@ export type Operation = Schema<'OperationDetails'> & { approval?: Approval | nul
 export function OperationScreen() {
   const { id } = useParams({ from: '/operations/$id' });
   const polling = usePolling(2_000);
-  const query = useQuery({
-    ...operationQuery(id),
-    refetchInterval: ({ state: { data } }) => (data && hasEnded(data.state) ? false : polling),
-  });
+  const query = useQuery(operationQuery(id, polling));
   return query.data ? (
     <Shown operation={query.data} />
   ) : (

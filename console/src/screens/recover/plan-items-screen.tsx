@@ -5,7 +5,7 @@ import { inputText } from '../../api/search-input.ts';
 import { sentence, words } from '../../format/words.ts';
 import { useUrl } from '../../shell/url.ts';
 import { buttonClass } from '../../ui/button.tsx';
-import { Empty, Failure, Loading } from '../../ui/notice.tsx';
+import { Empty } from '../../ui/notice.tsx';
 import { PageHead } from '../../ui/page.tsx';
 import { LongTable } from '../../ui/tables/long-table.tsx';
 import { usePagedRows } from '../../ui/tables/paged-rows.ts';
@@ -29,53 +29,48 @@ export function PlanItemsScreen() {
           </Link>
         }
       />
-      {rows.count > 0 ? (
-        <LongTable
-          label="Deliveries of the plan"
-          rows={rows}
-          rowKey={({ deliveryId }) => deliveryId}
-          columns={[
-            {
-              key: 'id',
-              head: 'Delivery',
-              width: '144px',
-              cell: ({ deliveryId }) => (
-                <Link to="/deliveries/$id" params={{ id: deliveryId }}>
-                  <IdText id={deliveryId} />
-                </Link>
-              ),
-            },
-            { key: 'endpoint', head: 'Endpoint', cell: ({ endpointId }) => nameOf(endpointId) },
-            { key: 'type', head: 'Type', wide: true, cell: ({ eventType }) => eventType },
-            { key: 'yours', head: 'Your id', wide: true, cell: ({ externalId }) => externalId ?? '–' },
-            {
-              key: 'then',
-              head: 'Risks when planned',
-              cell: ({ risks }) => risks.map(words).join(', ') || 'none',
-            },
-            {
-              key: 'now',
-              head: 'Now',
-              wide: true,
-              cell: ({ risksNow }) => risksNow.map(words).join(', ') || 'none',
-            },
-            {
-              key: 'left',
-              head: 'Would be sent',
-              cell: ({ leftOutFor, why }) =>
-                leftOutFor === null ? 'yes' : <span title={why ?? ''}>no: {words(leftOutFor)}</span>,
-            },
-          ]}
-        />
-      ) : rows.isPending ? (
-        <Loading what="the deliveries of the plan" />
-      ) : rows.error === null ? (
-        <Empty title="None">
-          <p>The plan has no delivery with this risk.</p>
-        </Empty>
-      ) : (
-        <Failure error={rows.error} what="the deliveries of the plan" retry={rows.refetch} />
-      )}
+      <LongTable
+        label="Deliveries of the plan"
+        rows={rows}
+        rowKey={({ deliveryId }) => deliveryId}
+        columns={[
+          {
+            key: 'id',
+            head: 'Delivery',
+            width: '144px',
+            cell: ({ deliveryId }) => (
+              <Link to="/deliveries/$id" params={{ id: deliveryId }}>
+                <IdText id={deliveryId} />
+              </Link>
+            ),
+          },
+          { key: 'endpoint', head: 'Endpoint', cell: ({ endpointId }) => nameOf(endpointId) },
+          { key: 'type', head: 'Type', wide: true, cell: ({ eventType }) => eventType },
+          { key: 'yours', head: 'Your id', wide: true, cell: ({ externalId }) => externalId ?? '–' },
+          {
+            key: 'then',
+            head: 'Risks when planned',
+            cell: ({ risks }) => risks.map(words).join(', ') || 'none',
+          },
+          {
+            key: 'now',
+            head: 'Now',
+            wide: true,
+            cell: ({ risksNow }) => risksNow.map(words).join(', ') || 'none',
+          },
+          {
+            key: 'left',
+            head: 'Would be sent',
+            cell: ({ leftOutFor, why }) =>
+              leftOutFor === null ? 'yes' : <span title={why ?? ''}>no: {words(leftOutFor)}</span>,
+          },
+        ]}
+        empty={
+          <Empty title="None">
+            <p>The plan has no delivery with this risk.</p>
+          </Empty>
+        }
+      />
     </>
   );
 }

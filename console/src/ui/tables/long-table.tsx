@@ -1,6 +1,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useRef } from 'react';
+import { type ReactNode, useEffect, useRef } from 'react';
 import { useKeys } from '../../keys/use-keys.ts';
+import { Failure, Loading } from '../notice.tsx';
 import type { PagedRows } from './paged-rows.ts';
 import styles from './table.module.css';
 import { type Column, cellClass, Heads } from './table.tsx';
@@ -23,12 +24,15 @@ export function LongTable<Row>({
   rows,
   rowKey,
   picking,
+  empty,
 }: {
   label: string;
   columns: readonly Column<Row>[];
   rows: PagedRows<Row>;
   rowKey: (row: Row) => string;
   picking?: Picking | undefined;
+  /** Shown where the list has no row at all. */
+  empty: ReactNode;
 }) {
   const frame = useRef<HTMLElement>(null);
   const active = useRef(-1);
@@ -62,6 +66,19 @@ export function LongTable<Row>({
     e: () => linkOf(frame.current, active.current)?.click(),
   });
   const width = columns.length + (picking ? 1 : 0);
+  // The frame keeps its place meanwhile: what is below it does not jump.
+  if (count === 0)
+    return (
+      <div className={`${styles.long} ${styles.bare}`}>
+        {rows.error !== null ? (
+          <Failure error={rows.error} what={label.toLowerCase()} retry={rows.refetch} />
+        ) : rows.isPending ? (
+          <Loading what={label.toLowerCase()} />
+        ) : (
+          empty
+        )}
+      </div>
+    );
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
     <figure ref={frame} className={`${styles.frame} ${styles.long}`} tabIndex={0} aria-label={label}>

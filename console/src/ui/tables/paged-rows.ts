@@ -1,4 +1,4 @@
-import { keepPreviousData, useQueries } from '@tanstack/react-query';
+import { useQueries } from '@tanstack/react-query';
 import { useCallback, useEffect, useState } from 'react';
 
 /** A list that is read page by page, however long it is. */
@@ -47,7 +47,6 @@ export function usePagedRows<Row>(pages: Pages<Row>): PagedRows<Row> {
     queries: inSight.map((page) => ({
       queryKey: [...pages.key, current.cursors[page] ?? null, SIZE],
       queryFn: ({ signal }: { signal: AbortSignal }) => pages.fetch(current.cursors[page], SIZE, signal),
-      placeholderData: keepPreviousData,
       gcTime: 60_000,
     })),
   });
