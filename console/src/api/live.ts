@@ -1,7 +1,7 @@
 import type { StreamEvent } from '@redrive/client';
 import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { createContext, useContext, useEffect, useState } from 'react';
-import { chosenTenant, client, type Schema } from './client.ts';
+import { client, type Schema } from './client.ts';
 import { newer } from './newer.ts';
 
 /** How the numbers on the screen are kept fresh. */
@@ -21,9 +21,14 @@ const PATH = '/api/v1/stream';
  * Follows the tenant's event stream for all tabs of the browser: the one that holds the lock reads it and tells the
  * others, for a browser has only six connections to a server. Where its holder closes, the next tab takes over.
  */
-export function followStream(queries: QueryClient, onState: (state: Liveness) => void): () => void {
+export function followStream(
+  queries: QueryClient,
+  tenantId: string,
+  onState: (state: Liveness) => void,
+): () => void {
   const ended = new AbortController();
-  const name = `redrive-stream:${chosenTenant() ?? ''}`;
+  // Tabs of another tenant, by another session or another URL, follow a stream of their own.
+  const name = `redrive-stream:${tenantId}`;
   const channel = new BroadcastChannel(name);
   const told: Told = new Map();
   let state: Liveness = 'connecting';
@@ -46,6 +51,7 @@ export function followStream(queries: QueryClient, onState: (state: Liveness) =>
         channel.postMessage({ kind: 'state', state: next } satisfies Message);
       };
       const gathered = gather((events) => {
+        if (ended.signal.aborted) return;
         apply(queries, events, told);
         channel.postMessage({ kind: 'events', events } satisfies Message);
       });
@@ -68,17 +74,15 @@ export function followStream(queries: QueryClient, onState: (state: Liveness) =>
   };
 }
 
-/** Hands on what came within a moment, of each thing only the newest. */
+/** Hands on together what came within a moment. */
 function gather(hand: (events: StreamEvent[]) => void): (event: StreamEvent) => void {
-  const waiting = new Map<string, StreamEvent>();
+  let waiting: StreamEvent[] = [];
   return (event) => {
-    const { id } = event.data as { id?: string };
-    const first = waiting.size === 0;
-    waiting.set(`${event.event} ${id ?? event.id ?? waiting.size}`, event);
-    if (!first) return;
+    waiting.push(event);
+    if (waiting.length > 1) return;
     setTimeout(() => {
-      const events = [...waiting.values()];
-      waiting.clear();
+      const events = waiting;
+      waiting = [];
       hand(events);
     }, GATHER_MS);
   };
@@ -91,13 +95,8 @@ type Told = Map<string, string>;
 
 /** Puts events where the screens read: into the answers that are kept. */
 function apply(queries: QueryClient, events: StreamEvent[], told: Told): void {
-  const changed: Operation[] = [];
-  let outages = false;
-  for (const { event, data } of events) {
-    if (event.startsWith('outage')) outages = true;
-    else changed.push(...operationsIn(data));
-  }
-  const byId = new Map(changed.map((operation) => [operation.id, operation]));
+  // Of each operation only the newest: the events are in the order in which they came.
+  const byId = new Map(events.flatMap(({ data }) => operationsIn(data)).map((each) => [each.id, each]));
   let listsDiffer = false;
   for (const operation of byId.values()) {
     const { id, state } = operation;
@@ -116,7 +115,6 @@ function apply(queries: QueryClient, events: StreamEvent[], told: Told): void {
       (kept: OperationPages | undefined) => kept && withNewer(kept, byId),
     );
   if (listsDiffer) void queries.invalidateQueries({ queryKey: ['operations'] });
-  if (outages) void queries.invalidateQueries({ queryKey: ['outages'] });
 }
 
 interface OperationPages {
@@ -137,21 +135,23 @@ function withNewer(kept: OperationPages, byId: ReadonlyMap<string, Operation>): 
   };
 }
 
-/** The operations of an event: one, or after a gap all that are open. */
+/** The operations of an event: after a gap the newest and all that are open, then those that have moved. */
 function operationsIn(data: unknown): Operation[] {
-  if (typeof data !== 'object' || data === null) return [];
-  if ('operations' in data && Array.isArray(data.operations)) return data.operations.flatMap(operationsIn);
-  return 'counts' in data && 'state' in data ? [data as Operation] : [];
+  return typeof data === 'object' && data !== null && 'operations' in data && Array.isArray(data.operations)
+    ? (data.operations as Operation[])
+    : [];
 }
 
 export const LivenessContext = createContext<Liveness>('connecting');
 
-/** Follows the stream as long as the shell is there. */
-export function useStream(tenant: string | undefined, enabled: boolean): Liveness {
+/** Follows the stream of a tenant as long as the shell is there; of none where there is nothing to follow. */
+export function useStream(tenantId: string | undefined): Liveness {
   const queries = useQueryClient();
   const [state, setState] = useState<Liveness>('connecting');
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another tenant has another stream
-  useEffect(() => (enabled ? followStream(queries, setState) : undefined), [queries, tenant, enabled]);
+  useEffect(
+    () => (tenantId === undefined ? undefined : followStream(queries, tenantId, setState)),
+    [queries, tenantId],
+  );
   return state;
 }
 

@@ -27,11 +27,8 @@ export function Shell() {
   const [code, setCode] = useState(givenSignInCode);
   const me = useQuery({ ...meQuery, enabled: code === undefined });
   const signedOut = me.error instanceof ProblemError && me.error.problem.status === 401;
-  const ready = me.data !== undefined && !signedOut;
-  const liveness = useStream(
-    tenant,
-    ready && me.data.tenant !== null && allows(me.data.scopes, 'read:deliveries'),
-  );
+  const mayFollow = !signedOut && allows(me.data?.scopes ?? [], 'read:deliveries');
+  const liveness = useStream(mayFollow ? me.data?.tenant?.id : undefined);
   if (code !== undefined) return <SignIn code={code} onSignedIn={() => setCode(undefined)} />;
   if (signedOut) return <SignIn ended={me.error} />;
   if (me.data === undefined)
