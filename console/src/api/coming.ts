@@ -194,7 +194,7 @@ export interface EndpointVersion {
   current: boolean;
   createdAt: string;
   headersChanged: boolean;
-  changed: { member: string; was: unknown; now: unknown }[];
+  changed: { member: string; was?: unknown; now?: unknown }[];
 }
 
 type Query = Record<string, string | number | readonly (string | number)[] | undefined>;

@@ -4,8 +4,8 @@ import { Table } from '../../ui/tables/table.tsx';
 /** A member that differs. */
 export interface Change {
   member: string;
-  was: unknown;
-  now: unknown;
+  was?: unknown;
+  now?: unknown;
 }
 
 /** What differs, member by member. */
