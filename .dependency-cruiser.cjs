@@ -166,7 +166,8 @@ module.exports = {
     },
     {
       name: 'console-stands-alone',
-      comment: 'The console is a client like any other: it knows the API by its document, and nothing behind it.',
+      comment:
+        'The console is a client like any other: it knows the API by its document, and nothing behind it.',
       severity: 'error',
       from: { path: '^console/' },
       to: { path: '^(src|test|bench|scripts)/' },
@@ -179,7 +180,7 @@ module.exports = {
       to: { path: '^(src|test|bench|scripts|console)/' },
     },
     {
-      name: 'client-has-no-node',
+      name: 'clients-have-no-node',
       comment: 'Browsers have none of it.',
       severity: 'error',
       from: { path: '^(clients|console/src)/' },
