@@ -1,11 +1,12 @@
 import { ProblemError } from '@redrive/client';
-import { hashKey, QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { hashKey, MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { Tooltip } from 'radix-ui';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { chosenTenant } from './api/client.ts';
 import { PreferencesProvider } from './api/preferences.tsx';
+import { meQuery } from './api/queries.ts';
 import { router } from './router.tsx';
 import { takeSignInCode } from './shell/sign-in-code.ts';
 import './ui/tokens.css';
@@ -18,7 +19,17 @@ Object.assign(globalThis, { __webpack_nonce__: nonce });
 // Before anything else: the code must not stay in the address, where a screenshot or a bookmark would keep it.
 takeSignInCode();
 
-const queries = new QueryClient({
+/** A session that is over shows at any call: who is here is asked again, and the sign-in comes. */
+const onError = (error: unknown) => {
+  const over = error instanceof ProblemError && error.problem.status === 401;
+  const { queryKey } = meQuery;
+  if (over && queries.getQueryState(queryKey)?.status === 'success')
+    void queries.invalidateQueries({ queryKey });
+};
+
+const queries: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError }),
+  mutationCache: new MutationCache({ onError }),
   defaultOptions: {
     queries: {
       // An answer for one tenant is none for another.

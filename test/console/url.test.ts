@@ -35,10 +35,16 @@ describe('a selection', () => {
       { outage: 'out_1' },
       { failuresOf: 'op_1' },
       { remainderOf: 'op_1' },
+      { filter: { endpointIds: ['end_1'] } },
       { filter: { state: ['failed', 'unknown'], endpointIds: ['end_1'], httpStatus: [503] } },
     ];
     for (const selection of selections)
       expect(selectionOf(readSearch(writeSearch(selectionSearch(selection))))).toEqual(selection);
+  });
+
+  test('of any state is written as such, for without one failures are meant', () => {
+    expect(selectionSearch({ filter: { key: 'k1' } })).toEqual({ key: 'k1', state: 'any' });
+    expect(deliveryQueryOf({ key: 'k1', state: 'any' })).toEqual({ key: 'k1' });
   });
 
   test('of a filter that names no state is of failures', () => {

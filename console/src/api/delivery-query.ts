@@ -24,7 +24,9 @@ export function deliveryQueryOf(search: SearchInput): DeliveryQuery {
   const found: Record<string, unknown> = {};
   for (const name of LISTS) {
     const values = inputList(search[name]);
-    if (values) found[name] = name === 'httpStatus' ? values.map(Number).filter(Number.isInteger) : values;
+    // `state=any` is in URLs only: it says that no state is meant where none would mean failures.
+    if (values && !(name === 'state' && values.includes('any')))
+      found[name] = name === 'httpStatus' ? values.map(Number).filter(Number.isInteger) : values;
   }
   for (const name of TEXTS) {
     const value = inputText(search[name]);

@@ -19,6 +19,7 @@ import {
   type Sample,
 } from './coming.ts';
 import type { DeliveryQuery } from './delivery-query.ts';
+import { STATES } from './delivery-states.ts';
 import { hasEnded, newer } from './newer.ts';
 
 /** Who is calling, and what they may do. */
@@ -51,7 +52,9 @@ export function deliveryCountQuery(query: DeliveryQuery) {
 }
 
 /** Failures by groups. */
-export function failureGroupsQuery(query: DeliveryQuery, by: readonly string[]) {
+export function failureGroupsQuery(filter: DeliveryQuery, by: readonly string[]) {
+  // Where no state is named the API means failures, and the list beside it all states.
+  const query = { ...filter, state: filter.state ?? [...STATES] };
   return queryOptions({
     queryKey: ['failure-groups', query, by],
     queryFn: ({ signal }) =>

@@ -111,7 +111,10 @@ function Foot({ onHelp }: { onHelp: () => void }) {
       </p>
       <Button
         small
-        onClick={() => void send('DELETE', '/console/session').finally(() => queries.resetQueries())}
+        onClick={() => {
+          const asked = () => void queries.resetQueries();
+          send('DELETE', '/console/session').then(asked, asked);
+        }}
       >
         Sign out
       </Button>

@@ -1,4 +1,4 @@
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { whole } from '../format/numbers.ts';
 import { type Confirmation, typedNumber } from './blast-radius.ts';
 import { Button } from './button.tsx';
@@ -33,6 +33,9 @@ export function Confirm({
   children: ReactNode;
 }) {
   const [typed, setTyped] = useState('');
+  useEffect(() => {
+    if (!open) setTyped('');
+  }, [open]);
   const ready = confirmation !== 'number' || typedNumber(typed, deliveries);
   return (
     <Dialog

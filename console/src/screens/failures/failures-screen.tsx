@@ -51,13 +51,13 @@ export function FailuresScreen() {
                 Recover the {counted(Math.min(ids.length, MOST_PICKED), 'picked one', 'picked ones')}…
               </Link>
             )}
-            <Link to="/recover" search={{ ...query }} className={buttonClass('primary')}>
+            <Link to="/recover" search={{ ...query, state: states }} className={buttonClass('primary')}>
               Recover all that match…
             </Link>
           </>
         }
       />
-      <FilterBar search={{ ...search, state: query.state }} change={change} />
+      <FilterBar search={{ ...search, state: states }} change={change} />
       <Hours query={query} onRange={(from, to) => change({ from, to })} />
       <Groups query={query} />
       <Section title="Deliveries" aside={<Matching query={query} picked={ids.length} />}>

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { type DeliveryQuery, deliveryQueryOf } from '../../api/delivery-query.ts';
+import { deliveryQueryOf } from '../../api/delivery-query.ts';
+import { STATES } from '../../api/delivery-states.ts';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
 import { useMissing } from '../../api/me.tsx';
 import { usePreferences } from '../../api/preferences.tsx';
@@ -12,7 +13,7 @@ import { sentence, words } from '../../format/words.ts';
 import { Button } from '../../ui/button.tsx';
 import { type Chip, Chips } from '../../ui/chips.tsx';
 import styles from './filter-bar.module.css';
-import { FAULTS, STATES } from './filter-values.ts';
+import { FAULTS } from './filter-values.ts';
 
 const NAMES: Readonly<Record<string, string>> = {
   state: 'State',
@@ -64,7 +65,8 @@ export function FilterBar({
       value: shown(member, String(each)),
       remove: () => {
         const left = inputList(search[member])?.filter((other) => other !== String(each));
-        change({ [member]: left && left.length > 0 ? left : undefined });
+        // Without a state the screen would mean failures again.
+        change({ [member]: left && left.length > 0 ? left : member === 'state' ? 'any' : undefined });
       },
     })),
   );
@@ -82,7 +84,7 @@ export function FilterBar({
           </Button>
         ))}
       </Chips>
-      <AddFilter query={query} search={search} change={change} />
+      <AddFilter search={search} change={change} />
     </div>
   );
 }
@@ -99,15 +101,7 @@ const ADDED = [
   'sources',
 ] as const;
 
-function AddFilter({
-  query,
-  search,
-  change,
-}: {
-  query: DeliveryQuery;
-  search: SearchInput;
-  change: (change: SearchInput) => void;
-}) {
+function AddFilter({ search, change }: { search: SearchInput; change: (change: SearchInput) => void }) {
   const [member, setMember] = useState<string>('endpointIds');
   const [value, setValue] = useState('');
   const { zone } = usePreferences();
@@ -126,7 +120,7 @@ function AddFilter({
     if (one === undefined || one === '') return;
     setValue('');
     const single = TIMES.has(member) || member === 'key';
-    const before = inputList(search[member]) ?? (member === 'state' ? (query.state ?? []) : []);
+    const before = (inputList(search[member]) ?? []).filter((each) => each !== 'any');
     change({ [member]: single ? one : [...new Set([...before, one])] });
   };
   return (

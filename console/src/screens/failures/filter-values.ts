@@ -1,6 +1,3 @@
-/** The states of deliveries. */
-export const STATES = ['failed', 'unknown', 'pending', 'cancelled', 'ignored', 'delivered'] as const;
-
 /** The causes by which one filters, the frequent ones first. */
 export const FAULTS = [
   'http_5xx',

@@ -20,6 +20,7 @@ type Group = FailureGroups['groups'][number];
 export function Groups({ query }: { query: DeliveryQuery }) {
   const groups = useQuery(failureGroupsQuery(query, ['endpoint', 'fault', 'status']));
   const nameOf = useEndpointNames();
+  const shown = { ...query, state: query.state ?? 'any' };
   return (
     <Section
       title="By endpoint and cause"
@@ -66,7 +67,7 @@ export function Groups({ query }: { query: DeliveryQuery }) {
                     head: 'Deliveries',
                     right: true,
                     cell: (group) => (
-                      <Link to="/failures" search={{ ...query, ...narrowed(group) }} resetScroll={false}>
+                      <Link to="/failures" search={{ ...shown, ...narrowed(group) }} resetScroll={false}>
                         <Count of={group.count} />
                       </Link>
                     ),
@@ -76,7 +77,7 @@ export function Groups({ query }: { query: DeliveryQuery }) {
                     head: <span className="hidden-text">Recover</span>,
                     right: true,
                     cell: (group) => (
-                      <Link to="/recover" search={{ ...query, ...narrowed(group) }}>
+                      <Link to="/recover" search={{ ...shown, ...narrowed(group) }}>
                         Recover…
                       </Link>
                     ),

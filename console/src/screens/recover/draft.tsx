@@ -17,7 +17,7 @@ import { PageHead, Panel, Section, Stack, Toolbar } from '../../ui/page.tsx';
 import { Count, Quiet } from '../../ui/text.tsx';
 import { curlFor } from './curl.ts';
 import { OutageBox } from './outage-box.tsx';
-import { type Pace, paceOf, secondsAt } from './pace.ts';
+import { type Pace, paceOf, paceSearch, secondsAt } from './pace.ts';
 import { PaceFields } from './pace-fields.tsx';
 import { filterIn, selectionOf } from './selection.ts';
 import { SelectionSentence } from './selection-sentence.tsx';
@@ -33,7 +33,9 @@ export function Draft({ search }: { search: SearchInput }) {
   const [ticket, setTicket] = useState('');
   const selection = selectionOf(search);
   const few = Array.isArray(selection.deliveryIds) ? selection.deliveryIds.length : Number.POSITIVE_INFINITY;
-  const pace = fitting(paceOf(search), few);
+  // The URL follows what is on the screen, and the plan is made of what is on the screen.
+  const [chosen, setChosen] = useState(() => paceOf(search));
+  const pace = fitting(chosen, few);
   const mode = inputText(search.mode) === 'replay' ? 'replay' : 'retry';
   const newIdentity = mode === 'replay' && inputText(search.identity) === 'new';
   const target = inputText(search.target) === 'original' ? 'original' : 'current';
@@ -92,7 +94,13 @@ export function Draft({ search }: { search: SearchInput }) {
       <Section title="How">
         <Panel>
           <Stack>
-            <PaceFields pace={pace} onPace={(next) => change(next, { replace: true })} />
+            <PaceFields
+              pace={pace}
+              onPace={(next) => {
+                setChosen(next);
+                change(paceSearch(next), { replace: true });
+              }}
+            />
             <Toolbar>
               <Choose
                 label="Send to"
@@ -158,7 +166,9 @@ function Estimate({ query, pace }: { query: DeliveryQuery; pace: Pace }) {
   return (
     <p role="status">
       <strong>
-        <Count of={data.count} basis={data.basis} />
+        <Link to="/failures" search={{ ...query, state: query.state ?? 'any' }}>
+          <Count of={data.count} basis={data.basis} />
+        </Link>
       </strong>{' '}
       match now
       {seconds === undefined ? '.' : `: at this pace that takes ${duration(seconds * 1_000)} or more.`}

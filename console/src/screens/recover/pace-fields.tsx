@@ -1,15 +1,12 @@
-import { useEffect, useState } from 'react';
-import type { SearchInput } from '../../api/search-input.ts';
+import { useState } from 'react';
 import { Check, Field, Fields } from '../../ui/field.tsx';
-import { CAREFUL, type Pace, paceSearch } from './pace.ts';
+import { CAREFUL, type Pace } from './pace.ts';
 
-/** The pace as fields; each change goes into the URL. */
-export function PaceFields({ pace, onPace }: { pace: Pace; onPace: (search: SearchInput) => void }) {
+/** The pace as fields. */
+export function PaceFields({ pace, onPace }: { pace: Pace; onPace: (pace: Pace) => void }) {
   const set = (change: { [Member in keyof Pace]?: Pace[Member] | undefined }) => {
     const next = { ...pace, ...change };
-    onPace(
-      paceSearch(Object.fromEntries(Object.entries(next).filter(([, value]) => value !== undefined)) as Pace),
-    );
+    onPace(Object.fromEntries(Object.entries(next).filter(([, value]) => value !== undefined)) as Pace);
   };
   const { canary, ramp } = pace;
   return (
@@ -38,12 +35,14 @@ export function PaceFields({ pace, onPace }: { pace: Pace; onPace: (search: Sear
           <NumberField
             label="Canary, deliveries of each endpoint"
             value={canary.count}
-            onValue={(count) => set({ canary: { ...canary, count: Math.max(1, Math.round(count ?? 1)) } })}
+            needed
+            onValue={(count = 1) => set({ canary: { ...canary, count: Math.max(1, Math.round(count)) } })}
           />
           <NumberField
             label="Hold the others above, % bad"
             value={canary.maxFailurePercent}
-            onValue={(percent) => set({ canary: { ...canary, maxFailurePercent: percent ?? 0 } })}
+            needed
+            onValue={(percent = 0) => set({ canary: { ...canary, maxFailurePercent: percent } })}
           />
         </Fields>
       ) : null}
@@ -57,14 +56,14 @@ export function PaceFields({ pace, onPace }: { pace: Pace; onPace: (search: Sear
           <NumberField
             label="Begin with, requests a second"
             value={ramp.startPerSecond}
-            onValue={(start) => set({ ramp: { ...ramp, startPerSecond: start ?? 1 } })}
+            needed
+            onValue={(start = 1) => set({ ramp: { ...ramp, startPerSecond: start } })}
           />
           <NumberField
             label="Double every, seconds"
             value={ramp.everySeconds}
-            onValue={(every) =>
-              set({ ramp: { ...ramp, everySeconds: Math.max(1, Math.round(every ?? 60)) } })
-            }
+            needed
+            onValue={(every = 60) => set({ ramp: { ...ramp, everySeconds: Math.max(1, Math.round(every)) } })}
           />
         </Fields>
       ) : null}
@@ -72,34 +71,35 @@ export function PaceFields({ pace, onPace }: { pace: Pace; onPace: (search: Sear
   );
 }
 
-/** A number that may be empty; what is half typed stays until it is one. */
+/** A number that may be empty, unless it is needed; it counts as it is typed, and what is none is put right afterwards. */
 function NumberField({
   label,
   hint,
   value,
+  needed = false,
   onValue,
 }: {
   label: string;
   hint?: string;
   value: number | undefined;
+  needed?: boolean;
   onValue: (value: number | undefined) => void;
 }) {
-  const shown = value === undefined ? '' : String(value);
-  const [text, setText] = useState(shown);
-  useEffect(() => setText(shown), [shown]);
+  const [typed, setTyped] = useState<string>();
   return (
     <Field
       label={label}
       {...(hint === undefined ? {} : { hint })}
       inputMode="decimal"
-      value={text}
-      onValue={setText}
-      onBlur={() => {
-        const number = parseFloat(text.replace(',', '.'));
-        const next = text.trim() === '' || !(number >= 0) ? undefined : number;
-        if (next !== value) onValue(next);
-        setText(next === undefined ? '' : String(next));
+      value={typed ?? (value === undefined ? '' : String(value))}
+      onValue={(text) => {
+        setTyped(text);
+        const number = Number(text.replace(',', '.'));
+        if (text.trim() === '') {
+          if (!needed) onValue(undefined);
+        } else if (number > 0 || (number === 0 && needed)) onValue(number);
       }}
+      onBlur={() => setTyped(undefined)}
     />
   );
 }

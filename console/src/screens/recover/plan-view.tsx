@@ -1,12 +1,11 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
 import type { Schema } from '../../api/client.ts';
 import { duration, timeRange } from '../../format/durations.ts';
 import { shortDigest } from '../../format/ids.ts';
-import { counted, rate, whole } from '../../format/numbers.ts';
+import { rate, whole } from '../../format/numbers.ts';
 import { sentence, words } from '../../format/words.ts';
-import { Button, buttonClass } from '../../ui/button.tsx';
+import { buttonClass } from '../../ui/button.tsx';
 import { CopyButton } from '../../ui/copy.tsx';
 import { Command, Notice } from '../../ui/notice.tsx';
 import { Facts, PageHead, Section } from '../../ui/page.tsx';
@@ -24,12 +23,10 @@ type Plan = Schema<'Plan'>;
 
 /** A frozen plan: what it would do, its risks, and the way to let it run. */
 export function PlanView({ plan }: { plan: Plan }) {
-  const [asked, setAsked] = useState(false);
   const navigate = useNavigate();
   const queries = useQueryClient();
   const { count, state } = plan;
   const ready = state === 'planned' && plan.planHash !== null;
-  const approval = plan.risks.awaitsApproval > 0;
   const refused = !ready
     ? state === 'planning'
       ? 'The plan is still being made.'
@@ -48,9 +45,14 @@ export function PlanView({ plan }: { plan: Plan }) {
             <Link to="/recover" search={draftOf(plan)} className={buttonClass()}>
               Change it
             </Link>
-            <Button look="primary" needs="recover:plans" refused={refused} onClick={() => setAsked(true)}>
-              {approval ? 'Ask for approval…' : count.sends < 100 ? `Run ${whole(count.sends)}` : 'Run…'}
-            </Button>
+            <Execute
+              plan={plan}
+              refused={refused}
+              onDone={(operationId) => {
+                void queries.invalidateQueries({ queryKey: ['operations'] });
+                void navigate({ to: '/operations/$id', params: { id: operationId } });
+              }}
+            />
           </>
         }
       />
@@ -108,15 +110,6 @@ export function PlanView({ plan }: { plan: Plan }) {
           />
         </Section>
       )}
-      <Execute
-        plan={plan}
-        open={asked}
-        onClose={() => setAsked(false)}
-        onDone={(operationId) => {
-          void queries.invalidateQueries({ queryKey: ['operations'] });
-          void navigate({ to: '/operations/$id', params: { id: operationId } });
-        }}
-      />
     </>
   );
 }
@@ -125,11 +118,7 @@ export function PlanView({ plan }: { plan: Plan }) {
 function Standing({ plan }: { plan: Plan }) {
   if (plan.state === 'planning')
     return (
-      <Notice
-        tone="going"
-        title={`Looking at deliveries: ${counted(plan.count.items, 'one', '')} so far`.trim()}
-        live
-      >
+      <Notice tone="going" title={`Looking at deliveries: ${whole(plan.count.items)} so far`} live>
         <p>Nothing is sent. The numbers below become exact when all have been looked at.</p>
       </Notice>
     );

@@ -15,7 +15,8 @@ export function selectionOf(search: SearchInput): Selection {
     if (id !== undefined) return { [member]: id };
   }
   const filter = selectionFilter(deliveryQueryOf(search));
-  return { filter: 'state' in filter ? filter : { state: ['failed'], ...filter } };
+  const any = inputList(search.state)?.includes('any') === true;
+  return { filter: any || 'state' in filter ? filter : { state: ['failed'], ...filter } };
 }
 
 /** The parameters of a URL that say a selection. */
@@ -24,7 +25,8 @@ export function selectionSearch(selection: Selection): SearchInput {
   for (const member of Object.values(SINGLE))
     if (typeof selection[member] === 'string') return { [member]: selection[member] };
   const { filter } = selection;
-  return typeof filter === 'object' && filter !== null ? { ...filter } : {};
+  if (typeof filter !== 'object' || filter === null) return {};
+  return 'state' in filter ? { ...filter } : { ...filter, state: 'any' };
 }
 
 /** The filter of a selection, where it is one. */

@@ -42,6 +42,8 @@ export function LongTable<Row>({
     getScrollElement: () => frame.current,
     estimateSize: () => ROW_PX,
     overscan: 12,
+    // The heads of the columns stay in sight above the rows.
+    scrollPaddingStart: 32,
   });
   const items = virtual.getVirtualItems();
   const first = items[0];

@@ -1,5 +1,6 @@
 import { useQueries } from '@tanstack/react-query';
 import { useCallback, useEffect, useState } from 'react';
+import { pagesFor } from './pages-for.ts';
 
 /** A list that is read page by page, however long it is. */
 export interface Pages<Row> {
@@ -24,56 +25,64 @@ export interface PagedRows<Row> {
   more: boolean;
 }
 
+/** How far a list is known: where each of its pages begins, and how many rows the last one has. */
+interface Known {
+  identity: string;
+  cursors: readonly (string | undefined)[];
+  lastLength: number;
+}
+
 const SIZE = 100;
 
 /** Reads the pages in sight; a page that was left behind is dropped, and read again when one comes back to it. */
 export function usePagedRows<Row>(pages: Pages<Row>): PagedRows<Row> {
+  // Each look begins anew: pages of two looks would not fit together where rows came in between.
+  const [look] = useState(() => Date.now());
   const identity = JSON.stringify(pages.key);
-  const [known, setKnown] = useState({
-    identity,
-    cursors: [undefined] as (string | undefined)[],
-    lastLength: 0,
-  });
+  const [known, setKnown] = useState<Known>(() => unknown(identity));
   const [sight, setSight] = useState({ first: 0, last: 0 });
-  const current = known.identity === identity ? known : { identity, cursors: [undefined], lastLength: 0 };
-  if (known.identity !== identity) {
+  const current = known.identity === identity ? known : unknown(identity);
+  if (known !== current) {
     setKnown(current);
     setSight({ first: 0, last: 0 });
   }
-  const last = Math.min(sight.last, current.cursors.length - 1);
-  const first = Math.min(sight.first, last);
-  const inSight = Array.from({ length: last - first + 1 }, (_, n) => first + n);
+  const lastKnown = current.cursors.length - 1;
+  const wanted = pagesFor(sight, lastKnown);
   const results = useQueries({
-    queries: inSight.map((page) => ({
-      queryKey: [...pages.key, current.cursors[page] ?? null, SIZE],
+    queries: wanted.map((page) => ({
+      queryKey: [...pages.key, look, current.cursors[page] ?? null],
       queryFn: ({ signal }: { signal: AbortSignal }) => pages.fetch(current.cursors[page], SIZE, signal),
+      staleTime: Number.POSITIVE_INFINITY,
       gcTime: 60_000,
     })),
   });
-  const end = results[inSight.indexOf(current.cursors.length - 1)]?.data;
+  const end = results[wanted.indexOf(lastKnown)]?.data;
   useEffect(() => {
     if (!end) return;
     setKnown((before) => {
       if (before.identity !== identity) return before;
-      if (end.nextCursor === null || before.cursors.includes(end.nextCursor))
-        return before.lastLength === end.items.length ? before : { ...before, lastLength: end.items.length };
-      return { ...before, cursors: [...before.cursors, end.nextCursor], lastLength: 0 };
+      if (end.nextCursor !== null && !before.cursors.includes(end.nextCursor))
+        return { ...before, cursors: [...before.cursors, end.nextCursor], lastLength: 0 };
+      return before.lastLength === end.items.length ? before : { ...before, lastLength: end.items.length };
     });
   }, [end, identity]);
   const show = useCallback((from: number, to: number) => {
     const next = { first: Math.floor(from / SIZE), last: Math.floor(to / SIZE) };
     setSight((before) => (before.first === next.first && before.last === next.last ? before : next));
   }, []);
-  const failed = results.find(({ error }) => error !== null);
   return {
-    count: (current.cursors.length - 1) * SIZE + current.lastLength,
-    at: (index) => results[Math.floor(index / SIZE) - first]?.data?.items[index % SIZE],
+    count: lastKnown * SIZE + (end?.items.length ?? current.lastLength),
+    at: (index) => results[wanted.indexOf(Math.floor(index / SIZE))]?.data?.items[index % SIZE],
     show,
     isPending: results[0]?.isPending === true,
-    error: failed?.error ?? null,
+    error: results.find(({ error }) => error !== null)?.error ?? null,
     refetch: () => {
-      for (const result of results) void result.refetch();
+      for (const result of results) if (result.error !== null) void result.refetch();
     },
-    more: current.cursors.length > 1 && current.lastLength === 0,
+    more: end ? end.nextCursor !== null : current.lastLength === 0,
   };
+}
+
+function unknown(identity: string): Known {
+  return { identity, cursors: [undefined], lastLength: 0 };
 }
