@@ -97,7 +97,7 @@ const EXCEPT = {
 const ROOT_DATA = '^src/version[.]ts$';
 
 /** Packages without I/O, clock and randomness of their own choosing. */
-const PURE_PACKAGES = ['^node_modules/typeid-js/'];
+const PURE_PACKAGES = ['^node_modules/typeid-js/', '^node_modules/luxon/'];
 
 const only = (names) => `^src/(${names.join('|')})/`;
 

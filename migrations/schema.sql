@@ -137,6 +137,17 @@ begin
   return new;
 end $function$;
 
+CREATE OR REPLACE FUNCTION public.check_outage_transition()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if not outage_may_become(old.state, new.state) then
+    raise exception 'an outage may not go from % to %', old.state, new.state using errcode = 'RD012';
+  end if;
+  return new;
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.execution_may_become(from_state text, to_state text)
  RETURNS boolean
  LANGUAGE sql
@@ -186,6 +197,46 @@ AS $function$
       'pending') end
 $function$;
 
+CREATE OR REPLACE FUNCTION public.freeze_times(of_tenant uuid, of_endpoint uuid)
+ RETURNS tstzmultirange
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select coalesce(range_agg(tstzrange(s.from_at, s.to_at)), '{}') from freeze_spans s
+  where s.tenant_id = of_tenant and (s.endpoint_id is null or s.endpoint_id = of_endpoint)
+$function$;
+
+CREATE OR REPLACE FUNCTION public.freeze_times_of(of_operation uuid)
+ RETURNS tstzmultirange
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  with recursive hop as (
+    (select endpoint_id, 1 as n from executions where in_queue and worked_by = of_operation order by endpoint_id limit 1)
+    union all
+    select (select e.endpoint_id from executions e
+      where e.in_queue and e.worked_by = of_operation and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1), n + 1
+    from hop where hop.endpoint_id is not null and n < 20
+  )
+  select coalesce(range_intersect_agg(freeze_times(n.tenant_id, n.id)), '{}')
+  from hop join endpoints n on n.id = hop.endpoint_id
+$function$;
+
+CREATE OR REPLACE FUNCTION public.gives_up_at(x executions)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select coalesce((
+    select runs_out_at(freeze_times(x.tenant_id, x.endpoint_id), b.began_at,
+      extract(epoch from x.give_up_at - b.began_at)::float8 * 1000 - coalesce(x.put_off_ms, 0))
+    from operations o cross join lateral (select greatest(x.created_at, o.not_before) as began_at) b
+    where o.id = x.operation_id and not o.single and o.report is null
+      and (select s.from_at from freeze_spans s where s.tenant_id = x.tenant_id
+        order by s.endpoint_id, s.from_at limit 1) is not null
+  ), x.give_up_at)
+$function$;
+
 CREATE OR REPLACE FUNCTION public.keep_audit_checkpoint()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -193,6 +244,7 @@ AS $function$
 begin
   if tg_op = 'UPDATE' and (new.tenant_id, new.number, new.hash, new.at)
     is not distinct from (old.tenant_id, old.number, old.hash, old.at)
+    and (old.jws is null or (new.jws, new.signing_key_id) is not distinct from (old.jws, old.signing_key_id))
   then return new;
   end if;
   raise exception 'audit checkpoints do not change' using errcode = 'RD004';
@@ -236,6 +288,25 @@ begin
   return case tg_op when 'DELETE' then old else new end;
 end $function$;
 
+CREATE OR REPLACE FUNCTION public.keep_hold()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if (new.plan_hash, new.policy_digest, new.because, new.approvers)
+      is distinct from (old.plan_hash, old.policy_digest, old.because, old.approvers)
+    or (new.ended_for = 'approved' and old.ended_for is null and (new.needs_reason or new.needs_ticket
+      or (select count(*) from operation_verdicts v where v.operation_id = new.operation_id and v.hold = new.number
+        and v.verdict = 'approve') < new.approvers))
+    or (new.ended_for = 'explained' and (new.needs_reason or new.needs_ticket))
+    or (old.ended_for is not null and (old.ended_for, new.ended_for) is distinct from ('approved', 'void')
+      and new.ended_for is distinct from old.ended_for)
+  then
+    raise exception 'a hold does not end without what it asked for' using errcode = 'RD010';
+  end if;
+  return new;
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.make_bridge_luid()
  RETURNS text
  LANGUAGE sql
@@ -247,7 +318,22 @@ CREATE OR REPLACE FUNCTION public.operation_may_become(from_state text, to_state
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN CASE from_state WHEN 'planned'::text THEN (to_state = ANY (ARRAY['awaiting_approval'::text, 'accepted'::text, 'halted'::text, 'closing'::text, 'cancelled'::text])) WHEN 'awaiting_approval'::text THEN (to_state = ANY (ARRAY['accepted'::text, 'halted'::text, 'closing'::text, 'cancelled'::text])) WHEN 'accepted'::text THEN (to_state = ANY (ARRAY['planned'::text, 'selecting'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'selecting'::text THEN (to_state = ANY (ARRAY['planned'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text])) WHEN 'running'::text THEN (to_state = ANY (ARRAY['paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'paused'::text THEN (to_state = ANY (ARRAY['selecting'::text, 'running'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'halted'::text THEN (to_state = ANY (ARRAY['planned'::text, 'selecting'::text, 'running'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'closing'::text THEN (to_state = ANY (ARRAY['halted'::text, 'cancelled'::text])) ELSE false END;
+RETURN CASE from_state WHEN 'planned'::text THEN (to_state = ANY (ARRAY['awaiting_approval'::text, 'accepted'::text, 'halted'::text, 'closing'::text, 'cancelled'::text])) WHEN 'awaiting_approval'::text THEN (to_state = ANY (ARRAY['accepted'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text, 'cancelled'::text])) WHEN 'accepted'::text THEN (to_state = ANY (ARRAY['planned'::text, 'selecting'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'selecting'::text THEN (to_state = ANY (ARRAY['planned'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text])) WHEN 'running'::text THEN (to_state = ANY (ARRAY['paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'paused'::text THEN (to_state = ANY (ARRAY['selecting'::text, 'running'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'halted'::text THEN (to_state = ANY (ARRAY['planned'::text, 'awaiting_approval'::text, 'selecting'::text, 'running'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text])) WHEN 'closing'::text THEN (to_state = ANY (ARRAY['halted'::text, 'cancelled'::text])) ELSE false END;
+
+CREATE OR REPLACE FUNCTION public.outage_may_become(from_state text, to_state text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE from_state WHEN 'open'::text THEN (to_state = ANY (ARRAY['recovered'::text, 'closed'::text, 'dismissed'::text])) WHEN 'recovered'::text THEN (to_state = ANY (ARRAY['open'::text, 'closed'::text, 'dismissed'::text])) ELSE false END;
+
+CREATE OR REPLACE FUNCTION public.ran_ms(still tstzmultirange, since timestamp with time zone, upto timestamp with time zone)
+ RETURNS double precision
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select coalesce(sum(extract(epoch from upper(r) - lower(r))), 0)::float8 * 1000
+  from unnest(tstzmultirange(tstzrange(since, greatest(since, upto))) - still) r
+$function$;
 
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger
@@ -264,6 +350,32 @@ AS $function$
 begin
   if (select p.planned_at from plans p where p.operation_id = new.operation_id) is not null then
     raise exception 'a plan that was shown does not change' using errcode = 'RD009';
+  end if;
+  return new;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.refuse_held_run()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if exists (select from operation_holds h where h.operation_id = new.id and h.ended_at is null) then
+    raise exception 'an operation that is held does not run' using errcode = 'RD010';
+  end if;
+  return new;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.refuse_self_approval()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if exists (
+    select from operations o left join plans p on p.operation_id = o.id
+    where o.id = new.operation_id
+      and (new.actor in (o.actor, p.executed_by) or new.key_id in (o.requested_by, p.executed_key))
+  ) then
+    raise exception 'nobody approves an operation of one''s own' using errcode = 'RD011';
   end if;
   return new;
 end $function$;
@@ -307,6 +419,24 @@ AS $function$
   select id from line where state <> 'superseded' limit 1
 $function$;
 
+CREATE OR REPLACE FUNCTION public.runs_out_at(still tstzmultirange, since timestamp with time zone, lasting_ms double precision)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE
+AS $function$
+declare
+  -- In seconds: a day that is added to a time has as many hours as the zone of the session says.
+  ends_at timestamptz := since + lasting_ms / 1000 * interval '1 second';
+  span tstzrange;
+begin
+  for span in select unnest(still * tstzmultirange(tstzrange(since, null))) loop
+    exit when lower(span) >= ends_at;
+    if upper(span) = 'infinity' then return 'infinity'; end if;
+    ends_at := ends_at + extract(epoch from upper(span) - lower(span))::float8 * interval '1 second';
+  end loop;
+  return ends_at;
+end $function$;
+
 -- Tables
 
 create table access_rules (
@@ -314,6 +444,16 @@ create table access_rules (
   tenant_id uuid not null,
   rule jsonb not null,
   created_at timestamp with time zone default now() not null
+);
+
+create table announcements (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  type text not null,
+  fact text not null,
+  except_endpoint_id uuid,
+  data jsonb not null,
+  at timestamp with time zone default date_trunc('milliseconds'::text, clock_timestamp()) not null
 );
 
 create table api_keys (
@@ -325,7 +465,10 @@ create table api_keys (
   made_with_grant text,
   created_at timestamp with time zone default now() not null,
   expires_at timestamp with time zone,
-  revoked_at timestamp with time zone
+  revoked_at timestamp with time zone,
+  actor text,
+  made_by text,
+  made_by_key uuid
 );
 
 create table attempts (
@@ -348,7 +491,9 @@ create table audit_checkpoints (
   tenant_id uuid not null,
   number bigint not null,
   hash bytea not null,
-  at timestamp with time zone default date_trunc('milliseconds'::text, clock_timestamp()) not null
+  at timestamp with time zone default date_trunc('milliseconds'::text, clock_timestamp()) not null,
+  signing_key_id uuid,
+  jws text
 );
 
 create table audit_entries (
@@ -422,7 +567,8 @@ create table deliveries (
   replay_of uuid,
   order_key text,
   order_number bigint,
-  resent_by uuid
+  resent_by uuid,
+  operation_id uuid
 ) with (fillfactor=85);
 
 create table endpoint_fences (
@@ -441,7 +587,10 @@ create table endpoint_pacing (
   halved_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
   streak integer default 0 not null,
   openings integer default 0 not null,
-  trial_until timestamp with time zone default '-infinity'::timestamp with time zone not null
+  trial_until timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  missed integer default 0 not null,
+  missed_from timestamp with time zone,
+  outage_id uuid
 ) with (fillfactor=50);
 
 create table endpoint_secrets (
@@ -478,7 +627,8 @@ create table endpoint_versions (
   on_exhausted text default 'block'::text not null,
   preset text,
   partner jsonb,
-  created_at timestamp with time zone default now() not null
+  created_at timestamp with time zone default now() not null,
+  on_recovered text default 'propose'::text not null
 );
 
 create table endpoints (
@@ -568,7 +718,8 @@ create table executions (
   acknowledged_at timestamp with time zone,
   lease_token uuid,
   created_at timestamp with time zone default now() not null,
-  finished_at timestamp with time zone
+  finished_at timestamp with time zone,
+  put_off_ms double precision
 ) with (fillfactor=50);
 
 create table failed_file_feeds (
@@ -576,6 +727,19 @@ create table failed_file_feeds (
   finished_at timestamp with time zone not null,
   execution_id uuid not null,
   created_at timestamp with time zone default now() not null
+);
+
+create table freeze_calendars (
+  tenant_id uuid not null,
+  windows jsonb not null,
+  known_until timestamp with time zone not null
+);
+
+create table freeze_spans (
+  tenant_id uuid not null,
+  endpoint_id uuid,
+  from_at timestamp with time zone not null,
+  to_at timestamp with time zone not null
 );
 
 create table frozen_items (
@@ -628,7 +792,9 @@ create table jwt_issuers (
   jwks_url text,
   scopes text[] not null,
   created_at timestamp with time zone default now() not null,
-  revoked_at timestamp with time zone
+  revoked_at timestamp with time zone,
+  made_by text,
+  made_by_key uuid
 );
 
 create table late_changes (
@@ -648,6 +814,12 @@ create table ledger_chunks (
   states text[] not null,
   hash bytea not null,
   packed bytea not null
+);
+
+create table ledger_sweeps (
+  tenant_id uuid not null,
+  signed_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  operation_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null
 );
 
 create table operation_controls (
@@ -676,6 +848,21 @@ create table operation_counts (
   frozen boolean default false not null
 ) with (fillfactor=50);
 
+create table operation_holds (
+  operation_id uuid not null,
+  number integer not null,
+  tenant_id uuid not null,
+  plan_hash bytea not null,
+  policy_digest bytea not null,
+  needs_reason boolean not null,
+  needs_ticket boolean not null,
+  because text[] not null,
+  approvers integer not null,
+  opened_at timestamp with time zone default clock_timestamp() not null,
+  ended_at timestamp with time zone,
+  ended_for text
+);
+
 create table operation_pacing (
   operation_id uuid not null,
   arrival_at timestamp with time zone default '-infinity'::timestamp with time zone not null
@@ -689,6 +876,18 @@ create table operation_pulses (
   first_attempts integer not null,
   first_bad integer not null
 ) with (fillfactor=50);
+
+create table operation_verdicts (
+  operation_id uuid not null,
+  hold integer not null,
+  verdict text not null,
+  actor text not null,
+  key_id uuid,
+  comment text,
+  salt bytea,
+  comment_digest bytea,
+  at timestamp with time zone default clock_timestamp() not null
+);
 
 create table operations (
   id uuid default uuidv7() not null,
@@ -731,8 +930,42 @@ create table operations (
   nudged_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
   created_at timestamp with time zone default now() not null,
   closed_at timestamp with time zone,
-  report jsonb
+  report jsonb,
+  single boolean default false not null,
+  new_identity boolean default false not null
 );
+
+create table outage_operations (
+  outage_id uuid not null,
+  operation_id uuid not null,
+  made boolean default false not null,
+  runs boolean default false not null
+);
+
+create table outages (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  endpoint_id uuid not null,
+  cause text not null,
+  state text default 'open'::text not null,
+  began_at timestamp with time zone not null,
+  reaches_back_to timestamp with time zone not null,
+  opened_at timestamp with time zone default clock_timestamp() not null,
+  openings integer default 1 not null,
+  good_from timestamp with time zone,
+  good integer default 0 not null,
+  bad integer default 0 not null,
+  enabled_at timestamp with time zone,
+  quiet_since timestamp with time zone default clock_timestamp() not null,
+  trials integer default 0 not null,
+  recovered_at timestamp with time zone,
+  on_recovered text,
+  had_open boolean default false not null,
+  planned_again boolean default false not null,
+  ended_at timestamp with time zone,
+  ended_for text,
+  look_at timestamp with time zone default clock_timestamp() not null
+) with (fillfactor=50);
 
 create table pace_slots (
   paced_id uuid not null,
@@ -796,7 +1029,33 @@ create table plans (
   max_drift_percent double precision,
   drift jsonb,
   refused_drift jsonb,
-  expired boolean default false not null
+  expired boolean default false not null,
+  executed_key uuid,
+  emergency boolean default false not null,
+  pages_gone_at timestamp with time zone
+);
+
+create table platform_limits (
+  only_one boolean default true not null,
+  items_per_operation integer,
+  items_per_day integer,
+  open_operations integer,
+  rate_per_second double precision
+);
+
+create table quota_charges (
+  operation_id uuid not null,
+  tenant_id uuid not null,
+  day date not null,
+  items integer not null,
+  approved boolean default false not null,
+  given_back_at timestamp with time zone
+);
+
+create table quota_days (
+  tenant_id uuid not null,
+  day date not null,
+  items bigint default 0 not null
 );
 
 create table receipt_diagnostics (
@@ -904,6 +1163,23 @@ create table tenant_counters (
   last_event_number bigint default 0 not null
 ) with (fillfactor=50);
 
+create table tenant_policies (
+  tenant_id uuid not null,
+  reason_above integer,
+  ticket_pattern text,
+  approve_above integer,
+  approve_when text[] default '{}'::text[] not null,
+  approvers integer default 1 not null,
+  items_per_operation integer,
+  items_per_day integer,
+  open_operations integer,
+  rate_per_second double precision,
+  freeze_windows jsonb default '[]'::jsonb not null,
+  digest bytea not null,
+  changed_at timestamp with time zone default clock_timestamp() not null,
+  changed_by text not null
+);
+
 create table tenants (
   id uuid default uuidv7() not null,
   handle text not null,
@@ -933,9 +1209,23 @@ alter table access_rules add constraint access_rules_rule_check CHECK ((jsonb_ty
 
 alter table access_rules add constraint access_rules_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
+alter table announcements add constraint announcements_pkey PRIMARY KEY (id);
+
+alter table announcements add constraint announcements_tenant_id_type_fact_key UNIQUE (tenant_id, type, fact);
+
+alter table announcements add constraint announcements_data_check CHECK (((jsonb_typeof(data) = 'object'::text) AND (octet_length((data)::text) <= 8192)));
+
+alter table announcements add constraint announcements_fact_check CHECK (((length(fact) >= 1) AND (length(fact) <= 255)));
+
+alter table announcements add constraint announcements_type_check CHECK ((type ~ '^(operation|outage)\.[a-z_]+$'::text));
+
+alter table announcements add constraint announcements_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
 alter table api_keys add constraint api_keys_pkey PRIMARY KEY (id);
 
 alter table api_keys add constraint api_keys_key_hash_key UNIQUE (key_hash);
+
+alter table api_keys add constraint api_keys_actor_check CHECK (((length(actor) >= 1) AND (length(actor) <= 200)));
 
 alter table api_keys add constraint api_keys_check CHECK (((tenant_id IS NOT NULL) OR (scopes = ARRAY['admin'::text])));
 
@@ -958,6 +1248,10 @@ alter table audit_checkpoints add constraint audit_checkpoints_pkey PRIMARY KEY 
 alter table audit_checkpoints add constraint audit_checkpoints_hash_check CHECK ((length(hash) = 32));
 
 alter table audit_checkpoints add constraint audit_checkpoints_number_check CHECK ((number > 0));
+
+alter table audit_checkpoints add constraint audit_checkpoints_signed CHECK (((jws IS NULL) = (signing_key_id IS NULL)));
+
+alter table audit_checkpoints add constraint audit_checkpoints_signing_key_id_fkey FOREIGN KEY (signing_key_id) REFERENCES signing_keys(id);
 
 alter table audit_checkpoints add constraint audit_checkpoints_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
@@ -1031,6 +1325,8 @@ alter table deliveries add constraint deliveries_check CHECK (((attempts > 0) = 
 
 alter table deliveries add constraint deliveries_check1 CHECK (((state <> 'delivered'::text) OR (attempts > 0)));
 
+alter table deliveries add constraint deliveries_new_identity CHECK (((operation_id IS NULL) OR (replay_of IS NOT NULL)));
+
 alter table deliveries add constraint deliveries_order_whole CHECK (((order_key IS NULL) = (order_number IS NULL)));
 
 alter table deliveries add constraint deliveries_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text, 'unknown'::text, 'cancelled'::text, 'ignored'::text])));
@@ -1041,9 +1337,15 @@ alter table endpoint_fences add constraint endpoint_fences_endpoint_id_fkey FORE
 
 alter table endpoint_pacing add constraint endpoint_pacing_pkey PRIMARY KEY (endpoint_id);
 
+alter table endpoint_pacing add constraint endpoint_pacing_missed CHECK (((missed = 0) = (missed_from IS NULL)));
+
+alter table endpoint_pacing add constraint endpoint_pacing_missed_check CHECK ((missed >= 0));
+
 alter table endpoint_pacing add constraint endpoint_pacing_window_size_check CHECK ((window_size >= (1)::double precision));
 
 alter table endpoint_pacing add constraint endpoint_pacing_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES endpoints(id);
+
+alter table endpoint_pacing add constraint endpoint_pacing_outage_id_fkey FOREIGN KEY (outage_id) REFERENCES outages(id);
 
 alter table endpoint_secrets add constraint endpoint_secrets_pkey PRIMARY KEY (id);
 
@@ -1066,6 +1368,8 @@ alter table endpoint_versions add constraint endpoint_versions_max_concurrency_c
 alter table endpoint_versions add constraint endpoint_versions_on_ambiguous_check CHECK ((on_ambiguous = ANY (ARRAY['resend'::text, 'probe'::text, 'hold'::text])));
 
 alter table endpoint_versions add constraint endpoint_versions_on_exhausted_check CHECK ((on_exhausted = ANY (ARRAY['block'::text, 'skip'::text])));
+
+alter table endpoint_versions add constraint endpoint_versions_on_recovered_check CHECK ((on_recovered = ANY (ARRAY['none'::text, 'propose'::text, 'run'::text])));
 
 alter table endpoint_versions add constraint endpoint_versions_partner_check CHECK ((jsonb_typeof(partner) = 'object'::text));
 
@@ -1139,11 +1443,25 @@ alter table executions add constraint executions_on_ambiguous_check CHECK ((on_a
 
 alter table executions add constraint executions_probe_unknown CHECK (((probe_at IS NULL) OR (state = 'unknown'::text)));
 
+alter table executions add constraint executions_put_off_ms_check CHECK ((put_off_ms >= (0)::double precision));
+
 alter table executions add constraint executions_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'scheduled'::text, 'sending'::text, 'unknown'::text, 'superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])));
 
 alter table failed_file_feeds add constraint failed_file_feeds_pkey PRIMARY KEY (tenant_id);
 
 alter table failed_file_feeds add constraint failed_file_feeds_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table freeze_calendars add constraint freeze_calendars_pkey PRIMARY KEY (tenant_id);
+
+alter table freeze_calendars add constraint freeze_calendars_windows_check CHECK (((jsonb_typeof(windows) = 'array'::text) AND (jsonb_array_length(windows) > 0)));
+
+alter table freeze_calendars add constraint freeze_calendars_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table freeze_spans add constraint freeze_spans_key UNIQUE NULLS NOT DISTINCT (tenant_id, endpoint_id, from_at);
+
+alter table freeze_spans add constraint freeze_spans_check CHECK ((from_at < to_at));
+
+alter table freeze_spans add constraint freeze_spans_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table frozen_items add constraint frozen_items_pkey PRIMARY KEY (operation_id, execution_id);
 
@@ -1189,11 +1507,15 @@ alter table ledger_chunks add constraint ledger_chunks_number_check CHECK ((numb
 
 alter table ledger_chunks add constraint ledger_chunks_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
+alter table ledger_sweeps add constraint ledger_sweeps_pkey PRIMARY KEY (tenant_id);
+
+alter table ledger_sweeps add constraint ledger_sweeps_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
 alter table operation_controls add constraint operation_controls_pkey PRIMARY KEY (operation_id, number);
 
 alter table operation_controls add constraint operation_controls_check CHECK (((did = 'halt'::text) = (halt IS NOT NULL)));
 
-alter table operation_controls add constraint operation_controls_did_check CHECK ((did = ANY (ARRAY['pause'::text, 'resume'::text, 'rate'::text, 'cancel'::text, 'halt'::text, 'execute'::text])));
+alter table operation_controls add constraint operation_controls_did_check CHECK ((did = ANY (ARRAY['pause'::text, 'resume'::text, 'rate'::text, 'cancel'::text, 'halt'::text, 'execute'::text, 'hold'::text, 'explain'::text, 'approve'::text, 'reject'::text, 'emergency'::text])));
 
 alter table operation_controls add constraint operation_controls_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
@@ -1223,15 +1545,55 @@ alter table operation_counts add constraint the_one_equation CHECK ((expected = 
 
 alter table operation_counts add constraint operation_counts_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
+alter table operation_holds add constraint operation_holds_pkey PRIMARY KEY (operation_id, number);
+
+alter table operation_holds add constraint operation_holds_approvers CHECK (((approvers > 0) = (cardinality(because) > 0)));
+
+alter table operation_holds add constraint operation_holds_approvers_check CHECK (((approvers >= 0) AND (approvers <= 5)));
+
+alter table operation_holds add constraint operation_holds_ended CHECK (((ended_at IS NULL) = (ended_for IS NULL)));
+
+alter table operation_holds add constraint operation_holds_ended_for_check CHECK ((ended_for = ANY (ARRAY['approved'::text, 'explained'::text, 'emergency'::text, 'rejected'::text, 'expired'::text, 'cancelled'::text, 'void'::text])));
+
+alter table operation_holds add constraint operation_holds_explained CHECK (((ended_for IS DISTINCT FROM 'explained'::text) OR (approvers = 0)));
+
+alter table operation_holds add constraint operation_holds_number_check CHECK ((number > 0));
+
+alter table operation_holds add constraint operation_holds_plan_hash_check CHECK ((length(plan_hash) = 32));
+
+alter table operation_holds add constraint operation_holds_policy_digest_check CHECK ((length(policy_digest) = 32));
+
+alter table operation_holds add constraint operation_holds_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
+
+alter table operation_holds add constraint operation_holds_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
 alter table operation_pacing add constraint operation_pacing_pkey PRIMARY KEY (operation_id);
 
 alter table operation_pacing add constraint operation_pacing_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
 alter table operation_pulses add constraint operation_pulses_pkey PRIMARY KEY (operation_id, second);
 
+alter table operation_verdicts add constraint operation_verdicts_pkey PRIMARY KEY (operation_id, hold, actor, verdict);
+
+alter table operation_verdicts add constraint operation_verdicts_actor_check CHECK ((actor <> ''::text));
+
+alter table operation_verdicts add constraint operation_verdicts_comment CHECK ((((comment IS NULL) = (salt IS NULL)) AND ((comment IS NULL) OR (comment_digest IS NOT NULL))));
+
+alter table operation_verdicts add constraint operation_verdicts_comment_check CHECK (((length(comment) >= 1) AND (length(comment) <= 1000)));
+
+alter table operation_verdicts add constraint operation_verdicts_comment_digest_check CHECK ((length(comment_digest) = 32));
+
+alter table operation_verdicts add constraint operation_verdicts_salt_check CHECK ((length(salt) = 16));
+
+alter table operation_verdicts add constraint operation_verdicts_verdict_check CHECK ((verdict = ANY (ARRAY['approve'::text, 'reject'::text, 'emergency'::text])));
+
+alter table operation_verdicts add constraint operation_verdicts_operation_id_hold_fkey FOREIGN KEY (operation_id, hold) REFERENCES operation_holds(operation_id, number);
+
 alter table operations add constraint operations_pkey PRIMARY KEY (id);
 
 alter table operations add constraint operations_workflow_id_key UNIQUE (workflow_id);
+
+alter table operations add constraint operations_awaiting CHECK (((state <> 'awaiting_approval'::text) OR (control <> 'run'::text)));
 
 alter table operations add constraint operations_check CHECK (((state = ANY (ARRAY['completed'::text, 'completed_with_failures'::text, 'cancelled'::text])) = (closed_at IS NOT NULL)));
 
@@ -1249,6 +1611,8 @@ alter table operations add constraint operations_kind_check CHECK ((kind = ANY (
 
 alter table operations add constraint operations_max_concurrency_check CHECK ((max_concurrency > 0));
 
+alter table operations add constraint operations_new_identity CHECK (((NOT new_identity) OR (kind = 'replay'::text)));
+
 alter table operations add constraint operations_rate_per_second_check CHECK ((rate_per_second > (0)::double precision));
 
 alter table operations add constraint operations_state_check CHECK ((state = ANY (ARRAY['planned'::text, 'awaiting_approval'::text, 'accepted'::text, 'selecting'::text, 'running'::text, 'paused'::text, 'halted'::text, 'closing'::text, 'completed'::text, 'completed_with_failures'::text, 'cancelled'::text])));
@@ -1258,6 +1622,44 @@ alter table operations add constraint operations_target_check CHECK ((target = A
 alter table operations add constraint operations_requested_by_fkey FOREIGN KEY (requested_by) REFERENCES api_keys(id);
 
 alter table operations add constraint operations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table outage_operations add constraint outage_operations_pkey PRIMARY KEY (operation_id);
+
+alter table outage_operations add constraint outage_operations_check CHECK ((made OR (NOT runs)));
+
+alter table outage_operations add constraint outage_operations_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
+
+alter table outage_operations add constraint outage_operations_outage_id_fkey FOREIGN KEY (outage_id) REFERENCES outages(id);
+
+alter table outages add constraint outages_pkey PRIMARY KEY (id);
+
+alter table outages add constraint outages_bad_check CHECK ((bad >= 0));
+
+alter table outages add constraint outages_cause_check CHECK ((cause = ANY (ARRAY['circuit_open'::text, 'gone'::text, 'disabled'::text, 'not_delivered'::text])));
+
+alter table outages add constraint outages_check CHECK ((reaches_back_to <= began_at));
+
+alter table outages add constraint outages_ended CHECK ((((state = ANY (ARRAY['closed'::text, 'dismissed'::text])) = (ended_at IS NOT NULL)) AND ((ended_at IS NULL) = (ended_for IS NULL)) AND ((state = 'dismissed'::text) = (NOT (ended_for IS DISTINCT FROM 'dismissed'::text)))));
+
+alter table outages add constraint outages_ended_for_check CHECK ((ended_for = ANY (ARRAY['nothing_left'::text, 'dismissed'::text, 'retention'::text, 'endpoint_deleted'::text])));
+
+alter table outages add constraint outages_good_check CHECK ((good >= 0));
+
+alter table outages add constraint outages_on_recovered_check CHECK ((on_recovered = ANY (ARRAY['none'::text, 'propose'::text, 'run'::text])));
+
+alter table outages add constraint outages_openings_check CHECK ((openings > 0));
+
+alter table outages add constraint outages_recovered CHECK ((((state = 'open'::text) <= ((recovered_at IS NULL) AND (on_recovered IS NULL))) AND ((state = 'recovered'::text) <= (recovered_at IS NOT NULL)) AND ((recovered_at IS NULL) = (on_recovered IS NULL))));
+
+alter table outages add constraint outages_spell CHECK ((((good_from IS NULL) = (good = 0)) AND ((good_from IS NOT NULL) OR (bad = 0))));
+
+alter table outages add constraint outages_state_check CHECK ((state = ANY (ARRAY['open'::text, 'recovered'::text, 'closed'::text, 'dismissed'::text])));
+
+alter table outages add constraint outages_trials_check CHECK ((trials >= 0));
+
+alter table outages add constraint outages_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES endpoints(id);
+
+alter table outages add constraint outages_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table pace_slots add constraint pace_slots_pkey PRIMARY KEY (paced_id, token);
 
@@ -1297,6 +1699,8 @@ alter table plan_pages add constraint plan_pages_operation_id_fkey FOREIGN KEY (
 
 alter table plans add constraint plans_pkey PRIMARY KEY (operation_id);
 
+alter table plans add constraint plans_check CHECK (((origin = 'policy'::text) OR (NOT emergency)));
+
 alter table plans add constraint plans_executed CHECK ((((executed_at IS NULL) = (executed_by IS NULL)) AND ((executed_at IS NULL) OR (planned_at IS NOT NULL)) AND ((executed_at IS NULL) OR (NOT expired)) AND ((drift IS NULL) OR (executed_at IS NOT NULL))));
 
 alter table plans add constraint plans_items_check CHECK ((items >= 0));
@@ -1307,11 +1711,11 @@ alter table plans add constraint plans_life_ms_check CHECK ((life_ms > (0)::doub
 
 alter table plans add constraint plans_max_drift_percent_check CHECK (((max_drift_percent >= (0)::double precision) AND (max_drift_percent <= (100)::double precision)));
 
-alter table plans add constraint plans_origin_check CHECK ((origin = ANY (ARRAY['plan'::text, 'dry_run'::text])));
+alter table plans add constraint plans_origin_check CHECK ((origin = ANY (ARRAY['plan'::text, 'dry_run'::text, 'policy'::text])));
 
 alter table plans add constraint plans_pages_check CHECK ((pages >= 0));
 
-alter table plans add constraint plans_pin CHECK ((((pin_from IS NULL) = (pin_to IS NULL)) AND ((origin = 'plan'::text) OR (pin_from IS NULL))));
+alter table plans add constraint plans_pin CHECK ((((pin_from IS NULL) = (pin_to IS NULL)) AND ((origin <> 'dry_run'::text) OR (pin_from IS NULL))));
 
 alter table plans add constraint plans_plan_hash_check CHECK ((length(plan_hash) = 32));
 
@@ -1322,6 +1726,32 @@ alter table plans add constraint plans_risks_digest_check CHECK ((length(risks_d
 alter table plans add constraint plans_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
 alter table plans add constraint plans_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table platform_limits add constraint platform_limits_pkey PRIMARY KEY (only_one);
+
+alter table platform_limits add constraint platform_limits_items_per_day_check CHECK ((items_per_day > 0));
+
+alter table platform_limits add constraint platform_limits_items_per_operation_check CHECK ((items_per_operation > 0));
+
+alter table platform_limits add constraint platform_limits_only_one_check CHECK (only_one);
+
+alter table platform_limits add constraint platform_limits_open_operations_check CHECK ((open_operations > 0));
+
+alter table platform_limits add constraint platform_limits_rate_per_second_check CHECK ((rate_per_second > (0)::double precision));
+
+alter table quota_charges add constraint quota_charges_pkey PRIMARY KEY (operation_id, tenant_id);
+
+alter table quota_charges add constraint quota_charges_items_check CHECK ((items >= 0));
+
+alter table quota_charges add constraint quota_charges_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
+
+alter table quota_charges add constraint quota_charges_tenant_id_day_fkey FOREIGN KEY (tenant_id, day) REFERENCES quota_days(tenant_id, day);
+
+alter table quota_days add constraint quota_days_pkey PRIMARY KEY (tenant_id, day);
+
+alter table quota_days add constraint quota_days_items_check CHECK ((items >= 0));
+
+alter table quota_days add constraint quota_days_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table receipt_diagnostics add constraint receipt_diagnostics_pkey PRIMARY KEY (id);
 
@@ -1415,6 +1845,34 @@ alter table tenant_counters add constraint tenant_counters_pkey PRIMARY KEY (ten
 
 alter table tenant_counters add constraint tenant_counters_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
+alter table tenant_policies add constraint tenant_policies_pkey PRIMARY KEY (tenant_id);
+
+alter table tenant_policies add constraint tenant_policies_approve_above_check CHECK ((approve_above >= 0));
+
+alter table tenant_policies add constraint tenant_policies_approve_when_check CHECK ((approve_when <@ ARRAY['mayHaveArrived'::text, 'endpointChanged'::text, 'replayOfDelivered'::text]));
+
+alter table tenant_policies add constraint tenant_policies_approvers_check CHECK (((approvers >= 1) AND (approvers <= 5)));
+
+alter table tenant_policies add constraint tenant_policies_digest_check CHECK ((length(digest) = 32));
+
+alter table tenant_policies add constraint tenant_policies_freeze_windows_check CHECK (((jsonb_typeof(freeze_windows) = 'array'::text) AND (jsonb_array_length(freeze_windows) <= 50)));
+
+alter table tenant_policies add constraint tenant_policies_items_per_day_check CHECK ((items_per_day >= 0));
+
+alter table tenant_policies add constraint tenant_policies_items_per_operation_check CHECK ((items_per_operation >= 0));
+
+alter table tenant_policies add constraint tenant_policies_open_operations_check CHECK ((open_operations >= 0));
+
+alter table tenant_policies add constraint tenant_policies_rate_per_second_check CHECK ((rate_per_second > (0)::double precision));
+
+alter table tenant_policies add constraint tenant_policies_reason_above_check CHECK ((reason_above >= 0));
+
+alter table tenant_policies add constraint tenant_policies_ticket CHECK (((ticket_pattern IS NULL) OR (reason_above IS NOT NULL)));
+
+alter table tenant_policies add constraint tenant_policies_ticket_pattern_check CHECK (((length(ticket_pattern) >= 1) AND (length(ticket_pattern) <= 200)));
+
+alter table tenant_policies add constraint tenant_policies_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
 alter table tenants add constraint tenants_pkey PRIMARY KEY (id);
 
 alter table tenants add constraint tenants_handle_key UNIQUE (handle);
@@ -1431,6 +1889,8 @@ alter table workers add constraint workers_pkey PRIMARY KEY (id);
 
 CREATE INDEX access_rules_by_tenant ON public.access_rules USING btree (tenant_id, id);
 
+CREATE INDEX announcements_by_tenant ON public.announcements USING btree (tenant_id, id);
+
 CREATE INDEX api_keys_by_tenant ON public.api_keys USING btree (tenant_id, id);
 
 CREATE INDEX audit_entries_by_target ON public.audit_entries USING btree (target_id, tenant_id, number);
@@ -1442,6 +1902,8 @@ CREATE INDEX audit_entries_unsealed ON public.audit_entries USING btree (tenant_
 CREATE INDEX claims_by_lease ON public.claims USING btree (lease_until);
 
 CREATE INDEX claims_by_owner ON public.claims USING btree (worked_by);
+
+CREATE INDEX closure_reports_by_signing ON public.closure_reports USING btree (tenant_id, signed_at, operation_id);
 
 CREATE INDEX deliveries_by_endpoint ON public.deliveries USING btree (endpoint_id, accepted_at, id);
 
@@ -1455,17 +1917,23 @@ CREATE INDEX deliveries_failed_by_tenant ON public.deliveries USING btree (tenan
 
 CREATE UNIQUE INDEX deliveries_once ON public.deliveries USING btree (event_id, endpoint_id) WHERE (replay_of IS NULL);
 
+CREATE UNIQUE INDEX deliveries_once_replayed ON public.deliveries USING btree (operation_id, replay_of) WHERE (operation_id IS NOT NULL);
+
 CREATE INDEX deliveries_order ON public.deliveries USING btree (endpoint_id, order_key, order_number) WHERE ((order_key IS NOT NULL) AND (state <> 'delivered'::text));
 
 CREATE INDEX deliveries_rare_by_endpoint ON public.deliveries USING btree (endpoint_id, accepted_at, id) WHERE (state = ANY (ARRAY['unknown'::text, 'cancelled'::text, 'ignored'::text]));
 
 CREATE INDEX deliveries_rare_by_tenant ON public.deliveries USING btree (tenant_id, accepted_at, id) WHERE (state = ANY (ARRAY['unknown'::text, 'cancelled'::text, 'ignored'::text]));
 
+CREATE INDEX deliveries_replayed ON public.deliveries USING btree (event_id, id) WHERE (replay_of IS NOT NULL);
+
 CREATE INDEX deliveries_undelivered_by_endpoint ON public.deliveries USING btree (endpoint_id, accepted_at, id) WHERE (state = ANY (ARRAY['failed'::text, 'pending'::text]));
 
 CREATE INDEX endpoint_secrets_by_endpoint ON public.endpoint_secrets USING btree (endpoint_id, id);
 
 CREATE INDEX endpoint_versions_failed_files ON public.endpoint_versions USING btree (tenant_id, created_at) WHERE ('file.failed.v2'::text = ANY (event_types));
+
+CREATE INDEX endpoint_versions_told ON public.endpoint_versions USING btree (tenant_id) WHERE (event_types && ARRAY['operation.awaiting_approval'::text, 'operation.approved'::text, 'operation.rejected'::text, 'operation.halted'::text, 'operation.closed'::text, 'operation.drift_too_large'::text, 'outage.opened'::text, 'outage.recovered'::text]);
 
 CREATE UNIQUE INDEX endpoints_by_handle ON public.endpoints USING btree (tenant_id, handle) WHERE (state <> 'deleted'::text);
 
@@ -1501,15 +1969,29 @@ CREATE INDEX jwt_issuers_by_tenant ON public.jwt_issuers USING btree (tenant_id,
 
 CREATE UNIQUE INDEX jwt_issuers_unnamed ON public.jwt_issuers USING btree (issuer, audience) WHERE (by_installation AND (revoked_at IS NULL));
 
+CREATE UNIQUE INDEX operation_holds_open ON public.operation_holds USING btree (operation_id) WHERE (ended_at IS NULL);
+
 CREATE INDEX operations_by_tenant ON public.operations USING btree (tenant_id, id);
 
 CREATE INDEX operations_open ON public.operations USING btree (next_event_at) WHERE (closed_at IS NULL);
+
+CREATE INDEX outage_operations_by_outage ON public.outage_operations USING btree (outage_id, operation_id);
+
+CREATE INDEX outages_by_endpoint ON public.outages USING btree (endpoint_id, id);
+
+CREATE INDEX outages_by_tenant ON public.outages USING btree (tenant_id, id);
+
+CREATE UNIQUE INDEX outages_one_open ON public.outages USING btree (endpoint_id) WHERE (state = 'open'::text);
+
+CREATE INDEX outages_unended ON public.outages USING btree (look_at) WHERE (state = ANY (ARRAY['open'::text, 'recovered'::text]));
 
 CREATE INDEX pace_slots_by_token ON public.pace_slots USING btree (token);
 
 CREATE INDEX payload_sweep_held_by_look ON public.payload_sweep_held USING btree (tenant_id, looked_at);
 
 CREATE INDEX plans_pinning ON public.plans USING btree (tenant_id) WHERE (pin_from IS NOT NULL);
+
+CREATE INDEX plans_with_pages ON public.plans USING btree (operation_id) WHERE ((executed_at IS NULL) AND (pages_gone_at IS NULL));
 
 CREATE INDEX receipt_diagnostics_drafts ON public.receipt_diagnostics USING btree (expires_at) WHERE (state = 'previewed'::text);
 
@@ -1567,7 +2049,15 @@ CREATE TRIGGER never_changed BEFORE UPDATE ON public.ledger_chunks FOR EACH ROW 
 
 CREATE TRIGGER frozen_counts BEFORE UPDATE ON public.operation_counts FOR EACH ROW WHEN ((old.frozen AND (new.* IS DISTINCT FROM old.*))) EXECUTE FUNCTION refuse_change();
 
+CREATE TRIGGER keep_hold BEFORE UPDATE ON public.operation_holds FOR EACH ROW EXECUTE FUNCTION keep_hold();
+
+CREATE TRIGGER refuse_self_approval BEFORE INSERT ON public.operation_verdicts FOR EACH ROW WHEN ((new.verdict = 'approve'::text)) EXECUTE FUNCTION refuse_self_approval();
+
 CREATE TRIGGER check_transition BEFORE UPDATE ON public.operations FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state)) EXECUTE FUNCTION check_operation_transition();
+
+CREATE TRIGGER refuse_held_run BEFORE UPDATE OF state, control ON public.operations FOR EACH ROW WHEN (((new.control = 'run'::text) AND ((old.control <> 'run'::text) OR (old.state IS DISTINCT FROM new.state)))) EXECUTE FUNCTION refuse_held_run();
+
+CREATE TRIGGER check_transition BEFORE UPDATE ON public.outages FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state)) EXECUTE FUNCTION check_outage_transition();
 
 CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE ON public.plan_endpoints FOR EACH ROW EXECUTE FUNCTION refuse_change_of_plan();
 

@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { govern } from '../test/support/api/governed.ts';
 import { uuidIn } from '../test/support/api/retries.ts';
 import { ALL_FAILURES, createScene, type Scene } from '../test/support/engine/recovery-scene.ts';
 import { connectTestTemporal } from '../test/support/engine/temporal-client.ts';
@@ -32,6 +33,9 @@ try {
     superfluous,
     'plan-executed': planned,
     'plan-expired': expired,
+    approved,
+    'approval-expired': approvalExpired,
+    rejected,
   };
   const named = process.argv.slice(2);
   if (named.length === 0) await rm(DIRECTORY, { recursive: true, force: true });
@@ -182,6 +186,37 @@ async function expired(): Promise<string> {
     uuidIn('operation', plan.operationId),
   ]);
   return endOf(scene, plan.operationId, plan.workflowId);
+}
+
+/** An operation that its policy holds, and those who govern it. */
+async function heldBy(policy: object, failures: number) {
+  const scene = await sceneOf([ok], failures);
+  const governed = govern(engine, scene.tenant);
+  await governed.set(policy);
+  const { id, workflowId } = await scene.retries.start(ALL_FAILURES);
+  await governed.waiting(id);
+  await eventually('it waits', async () => (await scene.retries.show(id)).nextEvent?.what === 'expiry');
+  return { scene, governed, id, workflowId };
+}
+
+async function approved(): Promise<string> {
+  const { scene, governed, id, workflowId } = await heldBy({ approveAbove: 10 }, 30);
+  await governed.approve(id);
+  return endOf(scene, id, workflowId);
+}
+
+async function approvalExpired(): Promise<string> {
+  const { scene, id, workflowId } = await heldBy({ approveAbove: 1 }, 3);
+  await engine.database.pool.query('update operations set expires_at = now() where id = $1', [
+    uuidIn('operation', id),
+  ]);
+  return endOf(scene, id, workflowId);
+}
+
+async function rejected(): Promise<string> {
+  const { scene, governed, id, workflowId } = await heldBy({ approveAbove: 1 }, 3);
+  await governed.say(id, 'reject', await governed.person('carol'), { comment: 'no' });
+  return endOf(scene, id, workflowId);
 }
 
 async function endOf(scene: Scene, id: string, workflowId: string): Promise<string> {

@@ -1,5 +1,6 @@
 import { AUDIT_ACTIONS, type AuditAction } from '../domain/audit/audit-action.ts';
-import { type IdKind, readId, showId } from '../domain/tenancy/typed-id.ts';
+import { type Id, type IdKind, readId, showId } from '../domain/tenancy/typed-id.ts';
+import { PLATFORM_TENANT } from '../store/tenancy/tenants.ts';
 import { logAct } from '../telemetry/act-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Reply } from './reply.ts';
@@ -25,13 +26,18 @@ export function logActs(log: Log, acts: Acts, routes: readonly Route[]): Route[]
             { actor: call.caller.actor, requestId: call.requestId },
             {
               ...(call.tenant ? { tenantId: showId('tenant', call.tenant.id) } : {}),
-              [`${kind}Id`]: subjectOf(kind, outcome, call.params),
+              [`${kind}Id`]: subjectOf(kind, outcome, call.params) ?? ownerOf(kind, call.tenant),
             },
           );
         return outcome;
       },
     };
   });
+}
+
+/** The id of a tenant that changes something of its own; what is the installation's belongs to the platform. */
+function ownerOf(kind: IdKind, tenant: { id: Id<'tenant'> } | undefined): string | undefined {
+  return kind === 'tenant' ? showId('tenant', tenant?.id ?? PLATFORM_TENANT.id) : undefined;
 }
 
 /** The id of the subject: the one that was made, as it is answered, or the one that the path names. */

@@ -7,9 +7,11 @@ import type { ProblemCode } from './problems/problem-table.ts';
 import type { Reply } from './reply.ts';
 import type { BodyLimits } from './requests/body-meter.ts';
 
-/** Who may call a route: anyone, a key of the installation, or a key with a scope over one tenant. */
+/** Who may call a route: anyone, anyone with a credential, a key of the installation, or a key with a scope over one tenant. */
 export type Access =
   | { of: 'anyone' }
+  /** Its own scopes are what it asks for; the tenant is the one that it belongs to, or names. */
+  | { of: 'caller' }
   | { of: 'installation' }
   /** With `tenant: 'optional'` a key of the installation need not name one. */
   | {
@@ -63,7 +65,7 @@ export interface Call<R extends RequestSchemas = RequestSchemas, A extends Acces
 
 /** A route as data: it is registered, validated and documented from this alone. */
 export interface RouteDefinition<R extends RequestSchemas, A extends Access> {
-  method: 'get' | 'post' | 'patch' | 'delete';
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** With parameters in braces, as in OpenAPI. */
   path: string;
   summary: string;

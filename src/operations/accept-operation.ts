@@ -3,9 +3,16 @@ import type { ActBy } from '../domain/audit/audit-action.ts';
 import type { AuditDetail } from '../domain/audit/audit-entry.ts';
 import type { Operation, OperationOptions } from '../domain/operations/operation.ts';
 import type { OperationKind } from '../domain/operations/operation-state.ts';
-import { PLAN_LIFE_MS, type Plan, type PlanOrigin } from '../domain/operations/plan.ts';
-import { type ExclusionReason, isExplicit, type Selection } from '../domain/operations/selection.ts';
+import { type AskedPlan, PLAN_LIFE_MS, type Plan } from '../domain/operations/plan.ts';
+import {
+  type ExclusionReason,
+  isExplicit,
+  isSingle,
+  type Selection,
+} from '../domain/operations/selection.ts';
 import { isWatched } from '../domain/operations/watch.ts';
+import { canHoldUpTo } from '../domain/policy/policy.ts';
+import type { QuotaExceeded } from '../domain/policy/quotas.ts';
 import { present } from '../domain/present.ts';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
 import { type Id, newId } from '../domain/tenancy/typed-id.ts';
@@ -15,12 +22,19 @@ import type { Queryable, Transaction } from '../store/db/queryable.ts';
 import { lockKey, storeAnswer } from '../store/operations/idempotency-keys.ts';
 import { pageOperationItems } from '../store/operations/operation-items.ts';
 import { insertOperation, loadOperation } from '../store/operations/operations.ts';
+import { linkOperation } from '../store/outages/outage-operations.ts';
 import { insertPlan, loadPlan } from '../store/plans/plans.ts';
+import { hasFreezeWindows } from '../store/policy/freeze-spans.ts';
+import { policyInForce } from '../store/policy/policies.ts';
 import { countExplicit, unknownIds } from '../store/selection/known-ids.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
-import { freezeExplicit } from './freeze-explicit.ts';
+import { freezeExplicit, freezeJudged } from './freeze-explicit.ts';
 import { logAccepted } from './operation-log.ts';
+import { beyondLimits } from './policy/within-limits.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
+
+/** An event of a list may have been delivered to more endpoints; then the number counts as larger than any limit does. */
+const MAX_NAMED_DELIVERIES = 100_000;
 
 /** Explicit lists of at most so many deliveries are sent by the live lane at once. */
 const INTERACTIVE_ITEMS = 16;
@@ -36,12 +50,16 @@ export interface AcceptRequest<Refusal = never> {
   surface: SurfaceName;
   kind: OperationKind;
   target: 'original' | 'current';
+  /** A replay that sends new deliveries, which point to those that it selects. */
+  newIdentity?: boolean;
   selection: Selection;
   options: OperationOptions;
   reason?: string;
   ticket?: string;
   /** It is only planned: nothing is sent before somebody executes the plan. */
-  plan?: PlanOrigin;
+  plan?: AskedPlan;
+  /** It does not wait for approval, whatever the policy says; only of who may say so, and with a reason. */
+  emergency?: boolean;
   /** Events that it is expected to send, where the surface tells. */
   estimatedEvents?: number;
   /** Who asks, with which API key, and in which request. */
@@ -76,6 +94,8 @@ export interface AcceptRequest<Refusal = never> {
 export type AcceptedItem =
   | {
       deliveryId: Id<'delivery'>;
+      /** The delivery that is sent in its place, under a new identity. */
+      newDeliveryId?: Id<'delivery'>;
       endpointId: Id<'endpoint'>;
       /** Ignored: it repeats another event, and where filters run again an item says so. */
       became: 'queued' | 'scheduled' | 'ignored';
@@ -97,6 +117,8 @@ export type AcceptResult<Refusal = never> =
   | { ok: true; body: string; replayed: boolean; operationId: Id<'operation'> }
   | { ok: false; code: 'refused'; refusal: Refusal }
   | { ok: false; code: 'idempotency_key_reused' }
+  /** It is above ceilings of the installation. */
+  | { ok: false; code: 'quota_exceeded'; beyond: QuotaExceeded[] }
   | { ok: false; code: 'unknown_ids'; ids: string[] };
 
 /**
@@ -107,18 +129,15 @@ export async function acceptOperation<Refusal = never>(
   deps: RecoveryDeps,
   request: AcceptRequest<Refusal>,
 ): Promise<AcceptResult<Refusal>> {
-  const accepted = await withTransaction(deps.pool, (db) => acceptIn(db, request)).catch((error: unknown) => {
-    if (error instanceof TakenBack)
-      return { ok: false, code: 'refused', refusal: error.refusal as Refusal } as const;
-    throw error;
-  });
+  const accepted = await withTransaction(deps.pool, (db) => acceptWithin(db, request)).catch(
+    (error: unknown) => {
+      if (error instanceof TakenBack) return error.result as Refused<Refusal>;
+      throw error;
+    },
+  );
   if (!accepted.ok) return accepted;
-  if (accepted.operation) {
-    crashPoint('accepted');
-    logAccepted(deps.log, accepted.operation, request.caller);
-    if (accepted.operation.interactive) deps.pokeLiveLane();
-    await deps.startOperation(accepted.operation);
-  }
+  if (accepted.operation)
+    await beginAccepted(deps, accepted.operation, request.caller, { planned: request.plan !== undefined });
   return {
     ok: true,
     body: accepted.body,
@@ -127,21 +146,40 @@ export async function acceptOperation<Refusal = never>(
   };
 }
 
+/** Begins an operation whose acceptance is committed; where Temporal is away, the sweeper does it later. */
+export async function beginAccepted(
+  deps: RecoveryDeps,
+  operation: Operation,
+  caller: ActBy,
+  { planned }: { planned: boolean },
+): Promise<void> {
+  crashPoint('accepted');
+  logAccepted(deps.log, operation, caller, { planned });
+  if (operation.interactive) deps.pokeLiveLane();
+  await deps.startOperation(operation);
+}
+
 /** Carries a refusal out of the transaction, which only an exception rolls back. */
 class TakenBack extends Error {
-  readonly refusal: unknown;
+  readonly result: Refused<unknown>;
 
-  constructor(refusal: unknown) {
+  constructor(result: Refused<unknown>) {
     super('the operation was taken back');
-    this.refusal = refusal;
+    this.result = result;
   }
 }
 
+type Refused<Refusal> = Extract<AcceptResult<Refusal>, { ok: false }>;
+
 type Accepted<Refusal> =
   | { ok: true; body: string; operationId: Id<'operation'>; operation?: Operation }
-  | Extract<AcceptResult<Refusal>, { ok: false }>;
+  | Refused<Refusal>;
 
-async function acceptIn<Refusal>(
+/**
+ * Accepts an operation in the transaction of something else that happens with it; {@link beginAccepted} follows once that
+ * is committed.
+ */
+export async function acceptWithin<Refusal>(
   tx: Transaction,
   request: AcceptRequest<Refusal>,
 ): Promise<Accepted<Refusal>> {
@@ -164,6 +202,8 @@ async function acceptIn<Refusal>(
   const id = newId('operation');
   // A plan is made by its workflow, whatever it selects: making it may take as long as it needs.
   const explicit = isExplicit(request.selection) && request.plan === undefined;
+  const plan = request.plan ?? ((await mayBeHeld(tx, request)) ? 'policy' : undefined);
+  const judged = plan === 'policy';
   await insertOperation(tx, {
     ...request,
     id,
@@ -175,14 +215,29 @@ async function acceptIn<Refusal>(
     }`,
     interactive: explicit && (await isInteractive(tx, request)),
     selected: explicit,
-    ...(request.plan ? { plannedForMs: PLAN_LIFE_MS[request.plan] } : {}),
+    held: judged,
+    ...(plan ? { plannedForMs: PLAN_LIFE_MS[plan] } : {}),
   });
-  if (request.plan)
-    await insertPlan(tx, { operationId: id, tenantId: request.tenant.id, origin: request.plan });
+  if (plan)
+    await insertPlan(tx, {
+      operationId: id,
+      tenantId: request.tenant.id,
+      origin: plan,
+      emergency: judged && request.emergency === true,
+    });
+  if ('outage' in request.selection && request.selection.outage)
+    await linkOperation(tx, request.selection.outage, id);
   const inserted = await mustLoad(tx, id);
-  if (explicit) await freezeExplicit(tx, inserted);
+  const overLimits = explicit && judged ? await freezeJudged(tx, id) : [];
+  if (explicit && !judged) await freezeExplicit(tx, inserted);
   const operation = explicit ? await mustLoad(tx, id) : inserted;
   const items = explicit ? await acceptedItems(tx, id) : undefined;
+  // A plan sends nothing yet; what a filter selects is not known yet.
+  const beyond =
+    request.plan || (explicit && judged)
+      ? overLimits
+      : await beyondLimits(tx, operation, explicit ? takenBy(operation) : undefined);
+  if (beyond.length > 0) throw new TakenBack({ ok: false, code: 'quota_exceeded', beyond });
   await noteAct(tx, {
     tenantId: request.tenant.id,
     by: request.caller,
@@ -192,15 +247,24 @@ async function acceptIn<Refusal>(
     words: present({ reason: request.reason, ticket: request.ticket }),
     ...present({ spans: 'tenants' in request.selection ? request.selection.tenants : undefined }),
   });
+  if (request.emergency)
+    await noteAct(tx, {
+      tenantId: request.tenant.id,
+      by: request.caller,
+      action: 'operation.emergency',
+      target: id,
+      detail: { atStart: true },
+      words: present({ reason: request.reason }),
+    });
   const regret = await request.after?.(tx, { operationId: id, items: items ?? [] });
-  if (regret !== undefined) throw new TakenBack(regret);
-  const plan = request.plan && (await loadPlan(tx, id));
+  if (regret !== undefined) throw new TakenBack({ ok: false, code: 'refused', refusal: regret });
+  const shown = request.plan && (await loadPlan(tx, id));
   const keep = request.idempotency?.keep;
   const expiresAt = typeof keep === 'object' ? new Date(operation.createdAt.getTime() + keep.ms) : undefined;
   const body = JSON.stringify(
     request.render({
       operation,
-      ...present({ items, plan, idempotencyExpiresAt: expiresAt }),
+      ...present({ items, plan: shown, idempotencyExpiresAt: expiresAt }),
     }),
   );
   if (key && held)
@@ -215,19 +279,41 @@ async function acceptIn<Refusal>(
   return { ok: true, body, operationId: id, operation };
 }
 
+/** The deliveries that an operation has taken, those left out that it excluded. */
+function takenBy({ counts }: Operation): number {
+  return counts.expected - counts.excluded;
+}
+
 /** The facts of an operation that its audit has; what it selects by may be a customer's words, and is not told. */
-function detailOf({ kind, state, surface, target, selection, options, counts }: Operation): AuditDetail {
-  const [select = ''] = Object.keys(selection);
+function detailOf(operation: Operation): AuditDetail {
+  const { kind, state, surface, target, newIdentity, selection, options, counts } = operation;
+  const [select = ''] = 'outage' in selection ? ['outage'] : Object.keys(selection);
   const { canary, ramp, ...others } = options;
   return {
     kind,
     surface,
     target,
+    ...(newIdentity ? { newIdentity } : {}),
     select,
     options: { ...others, ...present({ canary: canary && { ...canary }, ramp: ramp && { ...ramp } }) },
     // A filter selects later.
     ...(isExplicit(selection) && state !== 'planned' ? { expected: counts.expected } : {}),
   };
+}
+
+/**
+ * Whether the policy in force may let it wait: then it is planned whole before anything of it is sent. What spans tenants
+ * belongs to the platform, and waits for none of them.
+ */
+async function mayBeHeld(
+  tx: Transaction,
+  { tenant, selection, plan }: AcceptRequest<unknown>,
+): Promise<boolean> {
+  if (plan !== undefined || ('tenants' in selection && selection.tenants !== undefined)) return false;
+  const policy = await policyInForce(tx, tenant.id);
+  if (!policy || !canHoldUpTo(policy.rules, Number.POSITIVE_INFINITY)) return false;
+  if (!isExplicit(selection)) return true;
+  return canHoldUpTo(policy.rules, await countExplicit(tx, tenant.id, selection, MAX_NAMED_DELIVERIES));
 }
 
 async function isInteractive(
@@ -236,6 +322,8 @@ async function isInteractive(
 ): Promise<boolean> {
   if (options.ratePerSecond !== undefined || options.maxConcurrency !== undefined || isWatched(options))
     return false;
+  // The live lane would look past what a window holds again and again; its own slices wait for the end.
+  if (!isSingle(selection) && (await hasFreezeWindows(db, tenant.id))) return false;
   return (await countExplicit(db, tenant.id, selection, INTERACTIVE_ITEMS + 1)) <= INTERACTIVE_ITEMS;
 }
 
@@ -248,7 +336,7 @@ async function acceptedItems(db: Queryable, operationId: Id<'operation'>): Promi
           endpointId: item.endpointId,
           became: item.state === 'scheduled' || item.state === 'ignored' ? item.state : 'queued',
           executionId: item.executionId,
-          ...present({ supersededExecutionId: item.tookOver }),
+          ...present({ supersededExecutionId: item.tookOver, newDeliveryId: item.newDeliveryId }),
         }
       : {
           deliveryId: item.deliveryId,

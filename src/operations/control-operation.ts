@@ -1,12 +1,15 @@
 import type { ActBy, AuditAction } from '../domain/audit/audit-action.ts';
 import type { Operation } from '../domain/operations/operation.ts';
-import type { OperationState } from '../domain/operations/operation-state.ts';
+import { hasEnded, type OperationState } from '../domain/operations/operation-state.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import { noteAct, tenantsWithOperation } from '../store/audit/entries.ts';
 import { withTransaction } from '../store/db/pool.ts';
+import type { Transaction } from '../store/db/queryable.ts';
 import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
 import { commitControl } from '../store/operations/operation-states.ts';
 import { findOperation } from '../store/operations/operations.ts';
+import { lastHold } from '../store/policy/holds.ts';
+import { policyInForce } from '../store/policy/policies.ts';
 import { PLATFORM_TENANT } from '../store/tenancy/tenants.ts';
 import { logControl } from './operation-log.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
@@ -25,6 +28,8 @@ export type ControlCommand =
 export type ControlResult =
   | { ok: true; operation: Operation; inFlight: number }
   | { ok: false; code: 'not_found' }
+  /** It was approved as it was, and this would be more than that. */
+  | { ok: false; code: 'needs_approval' }
   | { ok: false; code: 'state_conflict'; state: OperationState };
 
 const TAKEN_IN: Record<ControlCommand['do'], OperationState[]> = {
@@ -57,29 +62,80 @@ export async function controlOperation(
     did: command.do,
     ...(command.do === 'rate' ? { ratePerSecond: command.ratePerSecond } : {}),
   };
-  const taken = await withTransaction(deps.pool, async (db) => {
-    const changed = await commitControl(db, tenantId, operationId, changeOf(command), TAKEN_IN[command.do]);
-    if (!changed) return false;
-    await noteControl(db, operationId, { ...act, actor: by.actor });
-    await noteAct(db, {
-      tenantId,
-      by,
-      action: ENTERED_AS[command.do],
-      target: operationId,
-      detail: { ...(command.do === 'rate' ? { ratePerSecond: command.ratePerSecond } : {}) },
-      ...(tenantId === PLATFORM_TENANT.id
-        ? { spans: await tenantsWithOperation(db, { id: operationId, tenantId }) }
-        : {}),
-    });
-    return true;
-  });
+  const taken = await withTransaction(deps.pool, async (db) =>
+    command.do === 'rate' && (await isBeyondApproval(db, tenantId, operationId, command))
+      ? 'beyond_approval'
+      : controlWithin(db, tenantId, operationId, command, by),
+  );
   const operation = await findOperation(deps.pool, tenantId, operationId);
   if (!operation) return { ok: false, code: 'not_found' };
+  if (taken === 'beyond_approval') return { ok: false, code: 'needs_approval' };
   if (!taken) return { ok: false, code: 'state_conflict', state: operation.state };
   logControl(deps.log, operation, act, by);
   await deps.nudgeOperation(operation);
   if (operation.interactive && command.do === 'resume') deps.pokeLiveLane();
   return { ok: true, operation, inFlight: operation.counts.sending };
+}
+
+/** Cancels an operation in the transaction of what leads to it; undefined where it cannot be cancelled any more. */
+export async function cancelWithin(
+  tx: Transaction,
+  tenantId: Id<'tenant'>,
+  operationId: Id<'operation'>,
+  by: ActBy,
+): Promise<Operation | undefined> {
+  return (await controlWithin(tx, tenantId, operationId, { do: 'cancel' }, by))
+    ? findOperation(tx, tenantId, operationId)
+    : undefined;
+}
+
+async function controlWithin(
+  tx: Transaction,
+  tenantId: Id<'tenant'>,
+  operationId: Id<'operation'>,
+  command: ControlCommand,
+  by: ActBy,
+): Promise<boolean> {
+  const changed = await commitControl(tx, tenantId, operationId, changeOf(command), TAKEN_IN[command.do]);
+  if (!changed) return false;
+  const rate = command.do === 'rate' ? { ratePerSecond: command.ratePerSecond } : {};
+  await noteControl(tx, operationId, { did: command.do, ...rate, actor: by.actor });
+  await noteAct(tx, {
+    tenantId,
+    by,
+    action: ENTERED_AS[command.do],
+    target: operationId,
+    detail: rate,
+    ...(tenantId === PLATFORM_TENANT.id
+      ? { spans: await tenantsWithOperation(tx, { id: operationId, tenantId }) }
+      : {}),
+  });
+  return true;
+}
+
+/**
+ * Whether a rate is more than what was approved, or, where nothing had to be approved, more than the policy lets pass
+ * without. An emergency was let run as a whole.
+ */
+async function isBeyondApproval(
+  tx: Transaction,
+  tenantId: Id<'tenant'>,
+  operationId: Id<'operation'>,
+  { ratePerSecond }: Extract<ControlCommand, { do: 'rate' }>,
+): Promise<boolean> {
+  const operation = await findOperation(tx, tenantId, operationId);
+  if (!operation || hasEnded(operation.state)) return false;
+  const hold = await lastHold(tx, operationId);
+  if (hold?.ended?.for === 'emergency') return false;
+  // Slower and then as fast again is no more than was approved.
+  if (hold?.ended?.for === 'approved') return isFaster(ratePerSecond, operation.options.ratePerSecond);
+  const quota = (await policyInForce(tx, tenantId))?.rules.quotas.ratePerSecond;
+  return quota !== undefined && isFaster(ratePerSecond, quota);
+}
+
+/** Without a limit it is as fast as can be. */
+function isFaster(ratePerSecond: number | null, than: number | undefined): boolean {
+  return (ratePerSecond ?? Number.POSITIVE_INFINITY) > (than ?? Number.POSITIVE_INFINITY);
 }
 
 function changeOf(command: ControlCommand): Parameters<typeof commitControl>[3] {

@@ -13,15 +13,16 @@ import { type SelectionCursor, WHOLE } from '../store/selection/selection-page.t
 import { type Matchable, matchableEndpoints } from '../store/tenancy/endpoint-versions.ts';
 import { settleRaced } from './settle-raced.ts';
 
-type AfreshSelection = Extract<Selection, { afresh: EventSelection }>;
+/** A selection of events that are matched afresh. */
+export type AfreshSelection = Extract<Selection, { afresh: EventSelection }>;
 
 /** Events of one page; their payloads are in memory while it is matched. */
 const PAGE = { limit: 200, maxBytes: 16 * 1024 * 1024 };
 
 /**
  * Matches the next page of events afresh: an event that an endpoint wants and never had gets its first delivery, a
- * delivery that it had is decided as in every other retry, and one that it no longer wants is excluded. Returns where
- * the next page begins, or undefined behind the last one.
+ * delivery that it had is decided as in every other retry, and one that it no longer wants is excluded. Returns its events
+ * and where the next page begins, undefined behind the last one.
  */
 export async function freezeAfresh(
   tx: Transaction,
@@ -29,7 +30,7 @@ export async function freezeAfresh(
   selection: AfreshSelection,
   cursor: SelectionCursor,
   page = PAGE,
-): Promise<SelectionCursor | undefined> {
+): Promise<{ eventIds: Id<'event'>[]; next?: SelectionCursor }> {
   const { events, next } = await eventsToMatch(tx, operation, selection, cursor, page);
   const unmatched: Id<'delivery'>[] = [];
   const again: Id<'delivery'>[] = [];
@@ -49,7 +50,7 @@ export async function freezeAfresh(
   });
   await settleRaced(tx, operation, raced);
   await excludeUnmatched(tx, operation.id, unmatched);
-  return next;
+  return { eventIds: events.map(({ id }) => id), ...(next ? { next } : {}) };
 }
 
 /** An endpoint that was made under a grant has the events accepted since then; shown times are cut to milliseconds. */

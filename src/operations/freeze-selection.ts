@@ -50,7 +50,7 @@ export function freezeNext(
       return move(db, operationId, next);
     }
     if ('afresh' in operation.selection) {
-      const next = await freezeAfresh(db, operation, operation.selection, cursor);
+      const { next } = await freezeAfresh(db, operation, operation.selection, cursor);
       return move(db, operationId, next);
     }
     const stretches = await nextStretches(db, operation, cursor, page, pages);

@@ -2,10 +2,12 @@ import type { Operation } from '../domain/operations/operation.ts';
 import type { Halt } from '../domain/operations/watch.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
+import { announce } from '../store/announcements/announce.ts';
 import { withTransaction } from '../store/db/pool.ts';
+import type { Transaction } from '../store/db/queryable.ts';
 import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
 import { haltStuck, type Stuck } from '../store/operations/operation-states.ts';
-import { logControl } from './operation-log.ts';
+import { haltEvidence, logControl } from './operation-log.ts';
 
 /** How long a halted operation waits for a human before it cancels its unsent items and closes. */
 export const HALT_EXPIRES_MS = 7 * 24 * 3_600_000;
@@ -28,11 +30,27 @@ export async function haltAfter(
       waitsMs: HALT_EXPIRES_MS,
       looking: failed.step === 'look',
     });
-    if (found?.became === 'halted') await noteControl(db, operationId, { did: 'halt', actor: ITSELF, halt });
+    if (found?.became === 'halted') await noteHalt(db, { id: operationId, tenantId: found.tenantId }, halt);
     return found;
   });
   if (stuck?.became === 'halted') tellHalt(context, { id: operationId, tenantId: stuck.tenantId }, halt);
   return stuck;
+}
+
+/** Enters a halt among the acts on its operation, and has it told, in the transaction that halts. */
+export async function noteHalt(
+  tx: Transaction,
+  { id, tenantId }: Pick<Operation, 'id' | 'tenantId'>,
+  halt: Halt,
+): Promise<void> {
+  const { number } = await noteControl(tx, id, { did: 'halt', actor: ITSELF, halt });
+  await announce(tx, {
+    type: 'operation.halted',
+    tenantId,
+    operationId: id,
+    once: number,
+    data: { halt: haltEvidence(halt) },
+  });
 }
 
 /** Counts and logs that an operation was halted. */

@@ -1,4 +1,5 @@
 import type { ActBy } from '../domain/audit/audit-action.ts';
+import type { AuditDetail } from '../domain/audit/audit-entry.ts';
 import type { Operation } from '../domain/operations/operation.ts';
 import type { Halt } from '../domain/operations/watch.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
@@ -14,6 +15,11 @@ const DONE = {
   cancel: 'cancelled',
   halt: 'halted',
   execute: 'executed',
+  hold: 'held',
+  explain: 'explained',
+  approve: 'approved',
+  reject: 'rejected',
+  emergency: 'emergency',
 } as const;
 
 type Subject = Pick<Operation, 'id' | 'tenantId'>;
@@ -23,15 +29,21 @@ const ids = ({ id, tenantId }: Subject) => ({
   tenantId: showId('tenant', tenantId),
 });
 
-/** Says that an operation was accepted, or is being planned. */
-export function logAccepted(log: Log, operation: Operation, by: ActBy): void {
+/** Says that an operation was accepted, or is only planned. */
+export function logAccepted(
+  log: Log,
+  operation: Operation,
+  by: ActBy,
+  { planned }: { planned: boolean },
+): void {
   const { kind, state, surface, interactive, counts } = operation;
-  logAct(log, state === 'planned' ? 'operation.planned' : 'operation.accepted', by, {
+  logAct(log, planned ? 'operation.planned' : 'operation.accepted', by, {
     ...ids(operation),
     kind,
     surface,
     interactive,
     expected: counts.expected,
+    ...(state === 'awaiting_approval' ? { waits: true } : {}),
   });
 }
 
@@ -45,7 +57,7 @@ export function logControl(
   const fields = {
     ...ids(operation),
     ...(did === 'rate' ? { ratePerSecond: ratePerSecond ?? null } : {}),
-    ...(halt ? evidenceOf(halt) : {}),
+    ...(halt ? haltEvidence(halt) : {}),
   };
   logAct(log, `operation.${DONE[did]}`, by, fields, did === 'halt' ? 'error' : 'info');
 }
@@ -55,7 +67,8 @@ export function logClosed(log: Log, { counts, state, ...operation }: Operation):
   log.info({ event: 'operation.closed', ...ids(operation), state, counts });
 }
 
-function evidenceOf(halt: Halt): Record<string, unknown> {
+/** The evidence of a halt in numbers and codes: of endpoints the sums alone. */
+export function haltEvidence(halt: Halt): AuditDetail {
   if (!('endpoints' in halt)) return { ...halt };
   const { endpoints, ...said } = halt;
   const sum = (part: 'attempts' | 'bad') => endpoints.reduce((total, tally) => total + tally[part], 0);

@@ -1,10 +1,13 @@
 import type { ActBy } from '../domain/audit/audit-action.ts';
 import type { EndpointState } from '../domain/endpoints/endpoint-state.ts';
+import { OUTAGE_RULES } from '../domain/outages/outage-rules.ts';
+import type { OutageChange } from '../domain/outages/outage-state.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import { noteAct } from '../store/audit/entries.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import { beginCanariesAgain } from '../store/operations/canaries.ts';
 import { ITSELF } from '../store/operations/operation-controls.ts';
+import { forgetRecovery, noteEnabled, openOutage } from '../store/outages/outage-states.ts';
 import {
   handBackWaiting,
   itemsWaitingAt,
@@ -13,6 +16,7 @@ import {
 } from '../store/sending/disabled-endpoints.ts';
 import { liftAll, makeRetryAftersDue } from '../store/sending/endpoint-health.ts';
 import { setEndpointState } from '../store/tenancy/endpoints.ts';
+import { logOutage } from './outages/log-outage.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
 /** So many operations are nudged side by side. */
@@ -33,6 +37,7 @@ export async function enableEndpoint(
   const enabled = await withTransaction(deps.pool, async (db) => {
     if (!(await setEndpointState(db, tenantId, id, 'enabled'))) return false;
     await liftAll(db, id);
+    await noteEnabled(db, id);
     await makeRetryAftersDue(db, tenantId, id);
     await handBackWaiting(db, tenantId, id);
     await beginCanariesAgain(db, id);
@@ -56,12 +61,16 @@ export async function disableEndpoint(
   id: Id<'endpoint'>,
   by: ActBy = { actor: ITSELF },
 ): Promise<WaitingItems[] | undefined> {
+  let opened: OutageChange | undefined;
   const disabled = await withTransaction(deps.pool, async (db) => {
     if (!(await setEndpointState(db, tenantId, id, 'disabled'))) return false;
+    opened = await openOutage(db, id, 'disabled', OUTAGE_RULES);
+    await forgetRecovery(db, id);
     await noteAct(db, { tenantId, by, action: 'endpoint.disabled', target: id });
     return true;
   });
   if (!disabled) return undefined;
+  if (opened) logOutage(deps.log, opened);
   deps.pokeLiveLane();
   await wakeOperations(deps, tenantId, id);
   return itemsWaitingAt(deps.pool, tenantId, id);

@@ -4,10 +4,9 @@ import type { SendingContext } from '../sending/sending-context.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import type { Transaction } from '../store/db/queryable.ts';
 import { canaryFacts, endCanaries, heldAlone } from '../store/operations/canaries.ts';
-import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
 import { haltOperation } from '../store/operations/operation-states.ts';
 import { lockWatched, moveRamp } from '../store/operations/operation-watch.ts';
-import { HALT_EXPIRES_MS, tellHalt } from './halt-operation.ts';
+import { HALT_EXPIRES_MS, noteHalt, tellHalt } from './halt-operation.ts';
 
 /**
  * Judges a watched operation by its attempts so far: ends canaries, doubles the rate of a ramp, and halts an operation
@@ -36,7 +35,7 @@ async function judge(
       : canary && (await judgeCanaries(tx, operationId, canary));
   if (halt) {
     if (!(await haltOperation(tx, operationId, halt, HALT_EXPIRES_MS))) return undefined;
-    await noteControl(tx, operationId, { did: 'halt', actor: ITSELF, halt });
+    await noteHalt(tx, { id: operationId, tenantId }, halt);
     return { tenantId, halt };
   }
   if (ramp && ratePerSecond !== undefined && spanMs >= ramp.everySeconds * 1_000)

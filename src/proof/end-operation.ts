@@ -1,10 +1,13 @@
 import { closingState } from '../domain/operations/operation-counts.ts';
-import type { Id } from '../domain/tenancy/typed-id.ts';
+import { toHex } from '../domain/proof/hex.ts';
+import { type Id, showId } from '../domain/tenancy/typed-id.ts';
+import { announce } from '../store/announcements/announce.ts';
 import type { Transaction } from '../store/db/queryable.ts';
 import { type Frozen, freezeCounts, keepForHashing } from '../store/operations/closing.ts';
 import { endOperation, holdForClosing } from '../store/operations/operation-states.ts';
 import { loadOperation } from '../store/operations/operations.ts';
 import { loadPlan } from '../store/plans/plans.ts';
+import { giveBackQuotas } from '../store/policy/quotas.ts';
 import { type Draft, takeDraft } from '../store/proof/closure-reports.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import { LINES_OF_CHUNK } from './chunk-lines.ts';
@@ -55,12 +58,25 @@ async function signAndEnd(
   const endedAs = closingState(remainder, operation.control === 'cancel');
   const plan = await loadPlan(tx, operationId);
   // A plan that nobody executed has no result.
-  if (!plan || plan.executed)
-    await signClosure(tx, signer, { ...operation, report: operation.report }, draft, {
-      endedAs,
-      closedAt,
-      plan,
+  if (!plan || plan.executed) {
+    const closed = { ...operation, report: operation.report };
+    const signed = await signClosure(tx, signer, closed, draft, { endedAs, closedAt, plan });
+    await announce(tx, {
+      type: 'operation.closed',
+      tenantId: operation.tenantId,
+      operationId,
+      data: {
+        kind: operation.kind,
+        state: endedAs,
+        counts: operation.report.counts,
+        mayHaveArrived: operation.report.mayHaveArrived,
+        remainder: remainder.byReason,
+        report: { digest: toHex(signed.digest), kid: showId('signingKey', signed.keyId) },
+      },
     });
+  }
+  // What was never sent was not used.
+  if (endedAs === 'cancelled' && operation.report.attempts === 0) await giveBackQuotas(tx, operationId);
   await endOperation(tx, operationId, endedAs, closedAt);
   crashPoint('closing');
 }

@@ -5,11 +5,11 @@ import { CLOSURE_TYPE, type ClosureFacts, closurePayload } from '../domain/proof
 import { toHex } from '../domain/proof/hex.ts';
 import { rootOf } from '../domain/proof/merkle-tree.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
-import { checkpointOf } from '../store/audit/checkpoints.ts';
 import { noteAct } from '../store/audit/entries.ts';
 import { hasUnsealedActs } from '../store/audit/sealing.ts';
 import type { Transaction } from '../store/db/queryable.ts';
 import { controlsOf, ITSELF } from '../store/operations/operation-controls.ts';
+import { lastHold } from '../store/policy/holds.ts';
 import {
   type Draft,
   insertSignedReport,
@@ -20,6 +20,7 @@ import { chunkHashes } from '../store/proof/ledger-chunks.ts';
 import { VERSION } from '../version.ts';
 import type { ReportSigner } from './report-signer.ts';
 import { sha256 } from './sha256.ts';
+import { signedEndOf } from './sign-checkpoint.ts';
 
 /** The lines of a ledger are not as many as were counted: its operation is not closed, and halts. */
 class LinesDisagree extends Error {
@@ -43,7 +44,7 @@ export async function signClosure(
       chunks.map(({ hash }) => hash),
     ),
   );
-  const audit = await auditOf(tx, operation);
+  const audit = await auditOf(tx, signer, operation);
   const signed = await signer.sign(
     tx,
     closurePayload({
@@ -58,7 +59,7 @@ export async function signClosure(
       })),
       ledger: { lines, merkleRoot: toHex(merkleRoot) },
       version: VERSION,
-      ...present({ audit, plan }),
+      ...present({ audit, plan, hold: await lastHold(tx, operation.id) }),
     }),
     CLOSURE_TYPE,
   );
@@ -81,10 +82,11 @@ export async function signClosure(
 
 async function auditOf(
   tx: Transaction,
+  signer: ReportSigner,
   { id, tenantId }: Pick<Operation, 'id' | 'tenantId'>,
 ): Promise<ClosureFacts['audit']> {
-  const checkpoint = await checkpointOf(tx, tenantId);
-  if (!checkpoint) return undefined;
-  const { number, hash, at } = checkpoint;
-  return { number, hash, at, complete: !(await hasUnsealedActs(tx, tenantId, id)) };
+  const end = await signedEndOf(tx, signer, tenantId);
+  if (!end) return undefined;
+  const { number, hash, at, jws } = end;
+  return { number, hash, at, jws, complete: !(await hasUnsealedActs(tx, tenantId, id)) };
 }

@@ -15,6 +15,10 @@ export interface EndpointSigns {
   floorUntilMs: number;
   /** It was in trouble a moment ago: the ledger may limit it by now, even if it did not when it was read. */
   troubledUntilMs: number;
+  /** The ledger has misses of it: the next attempt that is delivered is told. */
+  missed: boolean;
+  /** It has an open outage, as far as is known here: what becomes of each attempt is told. */
+  out: boolean;
   /** When an operator last lifted the restrictions on it, by the database's clock, as far as is known here. */
   liftedAtMs?: number;
 }
@@ -49,6 +53,8 @@ export class EndpointMemory {
       provenUntilMs: 0,
       floorUntilMs: 0,
       troubledUntilMs: 0,
+      missed: false,
+      out: false,
     };
     this.#signs.set(endpointId, signs);
     return signs;

@@ -182,6 +182,8 @@ export class ReadyList {
   #candidate(endpoint: ReadyEndpoint, readAtMs: number): Candidate {
     const signs = this.#memory.of(endpoint.endpointId);
     heedLifting(signs, endpoint.liftedAtMs);
+    signs.missed ||= endpoint.missed;
+    signs.out = endpoint.out;
     const proven = signs.provenUntilMs > performance.now();
     return {
       ...endpoint,

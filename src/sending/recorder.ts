@@ -1,11 +1,17 @@
 import type { Logger } from 'pino';
+import { isGood, NOTHING_TOLD, type ToldAttempts, withAttempt } from '../domain/outages/attempts-told.ts';
+import type { OutageRules } from '../domain/outages/outage-rules.ts';
+import type { OutageCause, OutageChange } from '../domain/outages/outage-state.ts';
 import { type HealthSigns, signOf } from '../domain/sending/endpoint-health.ts';
 import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { isOutage } from '../store/db/outage.ts';
 import type { Pool } from '../store/db/pool.ts';
 import { isConnectionLost, withTransaction } from '../store/db/pool.ts';
+import type { Transaction } from '../store/db/queryable.ts';
 import { ITSELF } from '../store/operations/operation-controls.ts';
 import { addPulses } from '../store/operations/operation-watch.ts';
+import { openOutage } from '../store/outages/outage-states.ts';
+import { tellAttempts } from '../store/outages/told-attempts.ts';
 import { type CircuitChange, reactToSigns } from '../store/sending/endpoint-health.ts';
 import { dueNext } from '../store/sending/ordering.ts';
 import { forgetSlots, freeSlots, raiseFloors } from '../store/sending/pacing.ts';
@@ -14,6 +20,8 @@ import { acknowledge } from '../store/settling/acknowledgements.ts';
 import { endClaims, type Outcome, type Recorded, recordOutcomes } from '../store/settling/outcomes.ts';
 import { disableGone } from '../store/settling/settlement.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
+import type { EndpointMemory } from './endpoint-memory.ts';
+import type { SendingContext } from './sending-context.ts';
 
 /** An outcome on its way to the ledger, with its other effects once it is there. */
 export interface PendingOutcome extends Outcome {
@@ -23,6 +31,8 @@ export interface PendingOutcome extends Outcome {
   slotted: boolean;
   /** Requests that were on the wire to its endpoint when it ended, itself among them. */
   inFlight: number;
+  /** When it began, on the clock of `performance.now()`. */
+  beganMs: number;
   /** Present where its operation is watched: whether it was the item's first attempt. */
   watched?: { first: boolean };
   /** Events of its key go to its endpoint in their order. */
@@ -53,6 +63,8 @@ const ENDS = new Set(['delivered', 'failed', 'ignored', 'cancelled']);
 export class Recorder {
   readonly #pool: Pool;
   readonly #log: Logger;
+  readonly #memory: EndpointMemory;
+  readonly #outages: OutageRules;
   readonly #refused: ((error: unknown) => void) | undefined;
   readonly #claims = new Map<string, OpenClaim>();
   #waiting: PendingOutcome[] = [];
@@ -60,9 +72,14 @@ export class Recorder {
   #flushing: Promise<void> | undefined;
 
   /** `refused` is told of each write that Postgres refuses, which is tried on all the same. */
-  constructor(pool: Pool, log: Logger, refused?: (error: unknown) => void) {
+  constructor(
+    { pool, log, memory, outages }: Pick<SendingContext, 'pool' | 'log' | 'memory' | 'outages'>,
+    refused?: (error: unknown) => void,
+  ) {
     this.#pool = pool;
     this.#log = log;
+    this.#memory = memory;
+    this.#outages = outages;
     this.#refused = refused;
   }
 
@@ -178,12 +195,15 @@ export class Recorder {
       for (const id of [outcome.endpointId, outcome.operationId]) if (id) own.set(id, (own.get(id) ?? 0) + 1);
     }
     if (floors.size > 0) await raiseFloors(this.#pool, floors);
+    // Before the circuits: an outage begins with the first of the attempts that are told here.
+    const told = toldOf(batch, this.#memory);
+    if (told.size > 0)
+      this.#tellOutages(await withTransaction(this.#pool, (tx) => tellAttempts(tx, told, this.#outages)));
     const signs = signsOf(batch);
-    if (signs.size > 0)
-      this.#tellCircuits(await withTransaction(this.#pool, (db) => reactToSigns(db, signs)));
+    if (signs.size > 0) await this.#reactTo(signs);
     const pulses = pulsesOf(batch);
     if (pulses.length > 0) await addPulses(this.#pool, pulses);
-    if (gone.size > 0) this.#tellGone(await disableGone(this.#pool, [...gone]));
+    if (gone.size > 0) await this.#disable([...gone]);
     if (late.length > 0) await withTransaction(this.#pool, (db) => acknowledge(db, late));
     for (const [token, freed] of slots)
       await freeSlots(
@@ -198,6 +218,54 @@ export class Recorder {
       );
       const slotted = ended.filter((claim) => claim.slotted).map((claim) => claim.token);
       if (slotted.length > 0) await forgetSlots(this.#pool, slotted);
+    }
+  }
+
+  /** A circuit that opens opens an outage in the same transaction; one that opens again has one. */
+  async #reactTo(signs: Map<Id<'endpoint'>, HealthSigns>): Promise<void> {
+    const { changes, opened } = await withTransaction(this.#pool, async (tx) => {
+      const changes = await reactToSigns(tx, signs);
+      const down = changes.flatMap((change) =>
+        change.now === 'open' && change.openings === 1 ? [change.endpointId] : [],
+      );
+      return { changes, opened: await this.#openOutages(tx, down, 'circuit_open') };
+    });
+    this.#tellCircuits(changes);
+    this.#tellOutages(opened);
+  }
+
+  async #disable(endpointIds: Id<'endpoint'>[]): Promise<void> {
+    const { gone, opened } = await withTransaction(this.#pool, async (tx) => {
+      const gone = await disableGone(tx, endpointIds);
+      return { gone, opened: await this.#openOutages(tx, gone, 'gone') };
+    });
+    this.#tellGone(gone);
+    this.#tellOutages(opened);
+  }
+
+  async #openOutages(
+    tx: Transaction,
+    endpointIds: Id<'endpoint'>[],
+    cause: OutageCause,
+  ): Promise<OutageChange[]> {
+    const opened: OutageChange[] = [];
+    for (const endpointId of endpointIds.sort()) {
+      const change = await openOutage(tx, endpointId, cause, this.#outages);
+      if (change) opened.push(change);
+    }
+    return opened;
+  }
+
+  #tellOutages(changes: OutageChange[]): void {
+    for (const { outageId, tenantId, endpointId, cause } of changes) {
+      this.#memory.of(endpointId).out = true;
+      this.#log.info({
+        event: 'outage.opened',
+        outageId: showId('outage', outageId),
+        tenantId: showId('tenant', tenantId),
+        endpointId: showId('endpoint', endpointId),
+        cause,
+      });
     }
   }
 
@@ -273,6 +341,26 @@ function signsOf(batch: PendingOutcome[]): Map<Id<'endpoint'>, HealthSigns> {
     signs.set(endpointId, sum);
   }
   return signs;
+}
+
+/**
+ * What the ledger is told of a batch, by endpoint. One is left out whose last attempt was delivered, of which the ledger
+ * has no misses, and which has no outage: nothing is written of a healthy endpoint.
+ */
+function toldOf(batch: PendingOutcome[], memory: EndpointMemory): Map<Id<'endpoint'>, ToldAttempts> {
+  const nowMs = performance.now();
+  const told = new Map<Id<'endpoint'>, ToldAttempts>();
+  for (const { endpointId, classification, beganMs } of batch) {
+    const good = isGood(classification);
+    if (good !== undefined)
+      told.set(endpointId, withAttempt(told.get(endpointId) ?? NOTHING_TOLD, good, nowMs - beganMs));
+  }
+  for (const [endpointId, { trailing }] of told) {
+    const signs = memory.of(endpointId);
+    if (trailing === 0 && !signs.missed && !signs.out) told.delete(endpointId);
+    signs.missed = trailing > 0;
+  }
+  return told;
 }
 
 /** The counts of a batch for operations that are watched. */

@@ -55,7 +55,7 @@ export class Sender {
     this.#context = context;
     this.#lane = lane;
     this.#refused = refused;
-    this.#recorder = new Recorder(context.pool, context.log, refused);
+    this.#recorder = new Recorder(context, refused);
   }
 
   /** Requests that have not ended yet. */
@@ -244,6 +244,7 @@ export class Sender {
       token,
       slotted,
       inFlight,
+      beganMs: performance.now() - durationMs,
       ...(watched ? { watched: { first: item.attempts === 0 } } : {}),
       classification,
       next: decideNext({

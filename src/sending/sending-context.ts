@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { EndpointPresets } from '../domain/endpoints/preset.ts';
+import type { OutageRules } from '../domain/outages/outage-rules.ts';
 import type { AttemptClient } from '../outbound/attempt.ts';
 import type { Pool } from '../store/db/pool.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -21,6 +22,7 @@ export interface SendingContext {
   metrics: Metrics;
   userAgent: string;
   lease: LeaseTimes;
+  outages: OutageRules;
 }
 
 /** The parts of a claim's lease, in addition to the time limit of its slowest request. */

@@ -5,6 +5,8 @@
 export const CRASH_POINTS = [
   /** The operation is committed, its workflow not started. */
   'accepted',
+  /** What somebody said to an operation that waits is committed, its workflow not told. */
+  'said',
   /** A page of a selection is written, not committed. */
   'selecting',
   /** A page of a selection is committed, what follows not begun. */
@@ -25,6 +27,8 @@ export const CRASH_POINTS = [
   'closing',
   /** The operation is closed, its workflow does not know. */
   'closed',
+  /** The events that tell facts are written, not committed. */
+  'telling',
 ] as const;
 
 /** One of {@link CRASH_POINTS}. */

@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { Id } from '../domain/tenancy/typed-id.ts';
-import { checkpointsDue, keepCheckpoint } from '../store/audit/checkpoints.ts';
+import type { ReportSigner } from '../proof/report-signer.ts';
+import { keepSignedCheckpoint } from '../proof/sign-checkpoint.ts';
+import { checkpointsDue } from '../store/audit/checkpoints.ts';
 import { sealEntries, tenantsToSeal } from '../store/audit/sealing.ts';
 import { type Pool, withTransaction } from '../store/db/pool.ts';
 import { errorCode } from '../telemetry/error-code.ts';
@@ -8,6 +10,8 @@ import { errorCode } from '../telemetry/error-code.ts';
 /** The dependencies of a sealer. */
 export interface AuditSealerOptions {
   pool: Pool;
+  /** Signs the checkpoints. */
+  signer: ReportSigner;
   log: Logger;
   stop: AbortSignal;
   /** Between two checkpoints of a tenant. */
@@ -45,10 +49,10 @@ export class AuditSealer {
 
   /** Keeps a checkpoint of each tenant that has acted since the last one, at most one an hour. */
   async checkpoint(): Promise<void> {
-    const { pool, log, checkpointEveryMs = CHECKPOINT_EVERY_MS } = this.#options;
+    const { pool, log, signer, checkpointEveryMs = CHECKPOINT_EVERY_MS } = this.#options;
     for (const tenantId of await checkpointsDue(pool, checkpointEveryMs))
       await this.#try('checkpoint', async () => {
-        const kept = await withTransaction(pool, (tx) => keepCheckpoint(tx, tenantId));
+        const kept = await withTransaction(pool, (tx) => keepSignedCheckpoint(tx, signer, tenantId));
         if (kept) {
           const { tenant, ...end } = kept;
           log.info({ event: 'audit.checkpoint', tenantId: tenant, ...end });

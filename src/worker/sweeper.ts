@@ -93,11 +93,13 @@ export class Sweeper {
   }
 
   async #giveUp(): Promise<void> {
-    for (let ended = GIVE_UP_BATCH; ended === GIVE_UP_BATCH; ) {
-      const deliveryIds = await withTransaction(this.#options.pool, (db) => giveUpOverdue(db, GIVE_UP_BATCH));
-      ended = deliveryIds.length;
-      if (ended > 0) this.#options.metrics.sweeperActions.inc({ action: 'gave_up' }, ended);
-      await dueNext(this.#options.pool, deliveryIds);
+    for (let overdue = GIVE_UP_BATCH; overdue === GIVE_UP_BATCH; ) {
+      const { gaveUp, putOff } = await withTransaction(this.#options.pool, (db) =>
+        giveUpOverdue(db, GIVE_UP_BATCH),
+      );
+      overdue = gaveUp.length + putOff;
+      if (gaveUp.length > 0) this.#options.metrics.sweeperActions.inc({ action: 'gave_up' }, gaveUp.length);
+      await dueNext(this.#options.pool, gaveUp);
     }
   }
 

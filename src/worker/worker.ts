@@ -3,13 +3,18 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import type { EndpointPresets } from '../domain/endpoints/preset.ts';
+import { OUTAGE_RULES, type OutageRules } from '../domain/outages/outage-rules.ts';
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import { repeat } from '../loops/repeat.ts';
 import { Wake } from '../loops/wake.ts';
+import { outagesChore } from '../operations/outages/outages-chore.ts';
+import { freezeWindowsChore } from '../operations/policy/freeze-windows-chore.ts';
+import { createRecoveryDeps } from '../operations/recovery-client.ts';
 import { watchedControl } from '../operations/send-operation.ts';
 import type { AddressGuard } from '../outbound/address-guard.ts';
 import { createAttemptClient } from '../outbound/attempt.ts';
 import { addendaChore } from '../proof/addenda-chore.ts';
+import { pruningChore } from '../proof/pruning-chore.ts';
 import { ReportSigner } from '../proof/report-signer.ts';
 import type { Sealer } from '../sealing/sealing.ts';
 import { EarlySlices } from '../sending/early-slices.ts';
@@ -27,6 +32,7 @@ import { errorCode } from '../telemetry/error-code.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
+import { announcingChore } from './announcing.ts';
 import { AuditSealer } from './audit-sealer.ts';
 import { LeftBehind } from './left-behind.ts';
 import { LiveLane } from './live-lane.ts';
@@ -62,6 +68,7 @@ export interface WorkerSizes {
   sliceBudgetMs: number;
   sweepEveryMs: number;
   lease: LeaseTimes;
+  outages: Partial<OutageRules>;
 }
 
 const DEFAULT_SIZES: WorkerSizes = {
@@ -72,6 +79,7 @@ const DEFAULT_SIZES: WorkerSizes = {
   sliceBudgetMs: 60_000,
   sweepEveryMs: 5_000,
   lease: { startWithinMs: 5_000, marginMs: 2_000 },
+  outages: {},
 };
 
 /** Below the time within which a claimed item must be on the wire, so that a slow connection ends as an attempt. */
@@ -92,6 +100,7 @@ export interface RunningWorker {
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { pool, log, metrics, temporal, queues } = deps;
   const sizes = { ...DEFAULT_SIZES, ...deps.sizes };
+  const outages: OutageRules = { ...OUTAGE_RULES, ...sizes.outages };
   const stopping = new AbortController();
   const stop = stopping.signal;
   // Every step that runs listens to it; as many as there are is no leak.
@@ -112,6 +121,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     metrics,
     userAgent: `Redrive/${deps.version}`,
     lease: sizes.lease,
+    outages,
   };
   const signer = new ReportSigner(deps.sealer);
   const early = new EarlySlices(sizes.bulkSlices, stop);
@@ -133,12 +143,20 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     share: () => share,
     stop,
   });
-  const chores = (of: ChoreDeps): Chore[] => [...deps.chores(of), addendaChore(of, signer)];
+  const recovery = createRecoveryDeps(pool, temporal, queues, log);
+  const chores = (of: ChoreDeps): Chore[] => [
+    ...deps.chores(of),
+    addendaChore(of, signer),
+    announcingChore(of, signer),
+    pruningChore(of),
+    freezeWindowsChore(of),
+    outagesChore(of, recovery, outages),
+  ];
   const sweeper = new Sweeper({
     ...{ pool, temporal, queues, log, metrics, chores, stop },
     everyMs: sizes.sweepEveryMs,
   });
-  const audit = new AuditSealer({ pool, log, stop });
+  const audit = new AuditSealer({ pool, signer, log, stop });
   const workers = new TemporalWorkers({
     temporal,
     queues,

@@ -14,7 +14,7 @@ import {
 import type { OperationActivities, Progress } from '../activities/operation-activities.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import { HALT_ATTRIBUTE, STATE_ATTRIBUTE } from '../temporal/search-attributes.ts';
-import { controlUpdate } from './messages.ts';
+import { controlUpdate, progressQuery } from './messages.ts';
 
 const OPTIONS: ActivityOptions = {
   startToCloseTimeout: '20 minutes',
@@ -40,13 +40,26 @@ export async function operation(operationId: Id<'operation'>, stepsQueue: string
     taskQueue: stepsQueue,
   });
   let nudges = 0;
-  setHandler(controlUpdate, () => {
-    nudges += 1;
+  setHandler(
+    controlUpdate,
+    () => {
+      nudges += 1;
+    },
+    {
+      description:
+        'Has the run look at its operation now. It decides nothing: what is to be done is committed in Redrive, by its API.',
+    },
+  );
+  let seenLast: Progress | null = null;
+  setHandler(progressQuery, () => seenLast, {
+    description: 'The state of the operation and the next step, as the run saw them last.',
   });
 
   let shown: string | undefined;
   let haltShown = workflowInfo().typedSearchAttributes.get(HALT_ATTRIBUTE) !== undefined;
-  const show = ({ state, details, halt }: Progress): void => {
+  const show = (progress: Progress): void => {
+    seenLast = progress;
+    const { state, details, halt } = progress;
     setCurrentDetails(details);
     // One command, at the moments at which it has always been one: runs that began before there was a halt to show
     // replay.

@@ -10,6 +10,7 @@ import { sha256Hex } from '../../src/store/audit/sha256.ts';
 import { useApi } from '../support/api/use-api.ts';
 import { seedEndpoint } from '../support/engine/failed-deliveries.ts';
 import { newSealer } from '../support/store/audit.ts';
+import { newSigner } from '../support/store/close-operation.ts';
 import { inTemporaryDirectory } from '../support/temporary-directory.ts';
 
 const NDJSON = 'application/x-ndjson';
@@ -132,7 +133,7 @@ describe('the list', () => {
 
 describe('the export', () => {
   test('is the whole chain, which verifies offline with the checkpoints', async () => {
-    await newSealer(api.database.pool).sealer.checkpoint();
+    await newSealer(api.database.pool, undefined, newSigner(api.sealer)).sealer.checkpoint();
     const checkpoints = await api.call('GET', `${PATH}/checkpoints`);
     const [kept] = checkpoints.body.items;
     expect(checkpoints.body).toMatchObject({ head: { number: 6, hash: kept.hash }, nextCursor: null });
@@ -158,12 +159,22 @@ describe('the export', () => {
       const [file, kept] = [join(directory, 'audit.ndjson'), join(directory, 'checkpoints.json')];
       await writeFile(file, `${lines.join('\n')}\n`);
       await writeFile(kept, checkpoints);
-      const verify = () =>
-        spawnSync(process.execPath, ['scripts/verify-audit.mjs', file, kept], { encoding: 'utf8' });
+      const verify = (...more: string[]) =>
+        spawnSync(process.execPath, ['scripts/verify-audit.mjs', file, kept, ...more], { encoding: 'utf8' });
       const whole = verify();
       expect({ status: whole.status, said: JSON.parse(whole.stdout) }).toMatchObject({
         status: 0,
-        said: { ok: true, entries: 6 },
+        said: { ok: true, entries: 6, checkpoints: 1, signed: 0 },
+      });
+      const keys = join(directory, 'jwks.json');
+      const published = await api.call('GET', '/.well-known/redrive/jwks.json', { key: undefined });
+      await writeFile(keys, published.text);
+      expect(JSON.parse(verify('--keys', keys).stdout)).toMatchObject({ ok: true, signed: 1 });
+      await writeFile(keys, '{"keys":[]}');
+      const unknown = verify('--keys', keys);
+      expect({ status: unknown.status, said: JSON.parse(unknown.stdout) }).toEqual({
+        status: 1,
+        said: { ok: false, fault: 'checkpoint', file: kept, index: 0, why: 'unknown_key' },
       });
       await writeFile(file, lines.slice(0, 4).join('\n'));
       const cut = verify();
@@ -199,7 +210,7 @@ test('checkpoints are paged, newest first', async () => {
   const { key } = await api.newTenant();
   for (let n = 0; n < 3; n += 1) {
     await seedEndpoint(api, key);
-    const { sealer } = newSealer(api.database.pool, 0);
+    const { sealer } = newSealer(api.database.pool, 0, newSigner(api.sealer));
     await sealer.seal();
     await sealer.checkpoint();
   }

@@ -8,7 +8,7 @@ import type { Route } from '../../src/api/route.ts';
 import { apiRoutes } from '../../src/api/server.ts';
 import { type Scope, TENANT_SCOPES } from '../../src/domain/tenancy/scope.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
-import { bodyFor, pathFor, rowCounts, type TenantThings } from '../support/api/api-world.ts';
+import { bodyFor, credentialsFor, pathFor, rowCounts, type TenantThings } from '../support/api/api-world.ts';
 import type { TestAnswer, TestRequest } from '../support/api/test-api.ts';
 import { useApiWorld } from '../support/api/use-api.ts';
 import { eventually } from '../support/eventually.ts';
@@ -20,7 +20,7 @@ const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0],
 );
 const guarded = routes.filter(({ access }) => access.of !== 'anyone');
 const withBody = guarded.filter(({ method, path }) => bodyFor({ method, path }, placeholder()) !== undefined);
-const posts = guarded.filter(({ method }) => method === 'post' || method === 'patch');
+const posts = guarded.filter(({ method }) => method === 'post' || method === 'put' || method === 'patch');
 const withId = guarded.filter(({ path, access }) => path.includes('{id}') && access.of === 'tenant');
 
 const named = (list: Route[]) =>
@@ -28,12 +28,14 @@ const named = (list: Route[]) =>
 
 function send(route: Route, request: TestRequest & { path?: string } = {}): Promise<TestAnswer> {
   const { api, ours } = world;
-  const key = route.access.of === 'installation' ? api.adminKey : ours.key;
+  const { key, headers } = credentialsFor(route, api, ours);
   const body = bodyFor(route, ours);
   return api.call(route.method.toUpperCase(), request.path ?? pathFor(route, ours), {
     key,
     ...(body === undefined ? {} : { body }),
     ...request,
+    // A key of a tenant names none.
+    headers: { ...('key' in request ? {} : headers), ...request.headers },
   });
 }
 
@@ -67,6 +69,8 @@ describe.each(named(guarded))('%s', (_, route) => {
 
   test('refuses keys without its scope', async () => {
     const { api } = world;
+    // Who one is, everybody may ask.
+    if (route.access.of === 'caller') return;
     const scope: Scope = route.access.of === 'tenant' ? route.access.scope : 'admin';
     const without = await api.newKey(
       api.tenant.id,
@@ -181,27 +185,41 @@ describe.each(named(withBody))('%s', (_, route) => {
   });
 });
 
-describe.each(named(guarded.filter(({ path, method }) => method === 'get' && !path.includes('{id}'))))(
-  '%s',
-  (_, route) => {
-    test.each(['limit=0', 'limit=501', 'limit=x', 'limit=1e2', 'limit=1&limit=2', 'limit='])(
-      'refuses %s',
-      (query) => refused(() => send(route, { path: `${route.path}?${query}` }), 'invalid_request'),
-    );
-
-    test.each([
-      '',
-      'x',
-      'bnVsbA',
-      Buffer.from('["x","y"]').toString('base64url'),
-      Buffer.from('[1]').toString('base64url'),
-      '%00',
-      'e30',
-    ])('refuses the cursor "%s"', (cursor) =>
-      refused(() => send(route, { path: `${route.path}?cursor=${cursor}` }), 'invalid_cursor'),
-    );
-  },
+const lists = guarded.filter(
+  ({ path, method, request }) =>
+    method === 'get' && !path.includes('{id}') && request?.query?.shape.cursor !== undefined,
 );
+
+test('what is listed is listed in pages, but for what there is one of', () => {
+  const others = guarded.filter(
+    (route) => route.method === 'get' && !route.path.includes('{id}') && !lists.includes(route),
+  );
+  expect(others.map(({ path }) => path).sort()).toEqual([
+    '/api/v1/me',
+    '/api/v1/platform/limits',
+    '/api/v1/platform/policy',
+    '/api/v1/policy',
+  ]);
+});
+
+describe.each(named(lists))('%s', (_, route) => {
+  test.each(['limit=0', 'limit=501', 'limit=x', 'limit=1e2', 'limit=1&limit=2', 'limit='])(
+    'refuses %s',
+    (query) => refused(() => send(route, { path: `${route.path}?${query}` }), 'invalid_request'),
+  );
+
+  test.each([
+    '',
+    'x',
+    'bnVsbA',
+    Buffer.from('["x","y"]').toString('base64url'),
+    Buffer.from('[1]').toString('base64url'),
+    '%00',
+    'e30',
+  ])('refuses the cursor "%s"', (cursor) =>
+    refused(() => send(route, { path: `${route.path}?cursor=${cursor}` }), 'invalid_cursor'),
+  );
+});
 
 describe('the paths of the API', () => {
   test('that do not exist are not found', async () => {

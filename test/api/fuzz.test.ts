@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { apiRoutes } from '../../src/api/server.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
-import { bodyFor, pathFor } from '../support/api/api-world.ts';
+import { bodyFor, credentialsFor, pathFor } from '../support/api/api-world.ts';
 import { useApiWorld } from '../support/api/use-api.ts';
 
 const world = useApiWorld();
@@ -93,6 +93,8 @@ test('any request gets a documented answer, and no 5xx', async () => {
       async (route, changed, parameters, idempotencyKey) => {
         const { api, ours } = world;
         const right = bodyFor(route, ours);
+        const { key, headers } = credentialsFor(route, api, ours);
+        const takesBody = route.method !== 'get' && route.method !== 'delete';
         const isMap = typeof changed === 'object' && changed !== null && !Array.isArray(changed);
         const body = isMap ? { ...right, ...changed } : changed;
         const search = new URLSearchParams(route.method === 'get' ? parameters : []).toString();
@@ -100,10 +102,9 @@ test('any request gets a documented answer, and no 5xx', async () => {
           route.method.toUpperCase(),
           `${pathFor(route, ours)}${search && `?${search}`}`,
           {
-            key: route.access.of === 'installation' ? api.adminKey : ours.key,
-            ...(route.method === 'get' || route.method === 'delete'
-              ? {}
-              : { body: JSON.stringify(body), headers: headersFor(idempotencyKey) }),
+            key,
+            headers: { ...headers, ...(takesBody ? headersFor(idempotencyKey) : {}) },
+            ...(takesBody ? { body: JSON.stringify(body) } : {}),
           },
         );
         expect(answer.status).toBeLessThan(500);

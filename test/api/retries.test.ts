@@ -257,7 +257,17 @@ describe('a retry', () => {
     [{ select: { filter: { httpStatus: [1e9] } } }, '#/select/filter/httpStatus/0', 'out_of_range'],
     [{ select: { deliveryIds: [] }, mode: 'again' }, '#/mode', 'not_allowed'],
     [{ select: { deliveryIds: [] }, target: 'best' }, '#/target', 'not_allowed'],
-    [{ select: { deliveryIds: [] }, newIdentity: true }, '#/newIdentity', 'unknown_field'],
+    [{ select: { deliveryIds: [] }, newIdentity: true }, '#/newIdentity', 'not_allowed'],
+    [
+      {
+        select: { deliveryIds: [] },
+        mode: 'replay',
+        newIdentity: true,
+        options: { takeOverScheduled: true },
+      },
+      '#/options/takeOverScheduled',
+      'not_allowed',
+    ],
     ...['giveUpAfter', 'canaries'].map((name): [object, string, string] => [
       { select: { deliveryIds: [] }, options: { [name]: 1 } },
       `#/options/${name}`,

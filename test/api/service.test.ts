@@ -160,7 +160,9 @@ describe('an unexpected failure', () => {
         ({ access, surface }) => surface.name === 'native' && access.of !== 'anyone',
       )) {
         const answer = await other.call(route.method.toUpperCase(), route.path.replace('{id}', 'x'), {
-          ...(route.method === 'post' || route.method === 'patch' ? { body: {} } : {}),
+          ...(route.method === 'post' || route.method === 'put' || route.method === 'patch'
+            ? { body: {} }
+            : {}),
         });
         expect(answer).toMatchObject({ status: 503, body: { code: 'temporarily_unavailable' } });
         expect(answer.headers.get('retry-after')).toBe('2');

@@ -46,6 +46,15 @@ export async function checkLedgers(
     [operationId],
   );
   const { rows: left } = await pool.query('select count(*)::int as claims from claims');
+  const { rows: planned } = await pool.query(
+    `select count(*)::int as planned,
+       (count(*) filter (where e.delivery_id is null and x.delivery_id is null))::int as lost
+     from plan_pages g cross join lateral unnest(g.ids) as u(id)
+     left join executions e on e.operation_id = g.operation_id and e.delivery_id = u.id
+     left join exclusions x on x.operation_id = g.operation_id and x.delivery_id = u.id
+     where g.operation_id = $1`,
+    [operationId],
+  );
   const operation = operations[0];
   const faults: string[] = [];
   const counts = Object.fromEntries(
@@ -54,6 +63,10 @@ export async function checkLedgers(
   if (!addsUp(counts)) faults.push(`the counts do not add up: ${JSON.stringify(counts)}`);
   if (items.length !== counts.expected - counts.excluded)
     faults.push(`${items.length} items of ${counts.expected}`);
+  if (planned[0].planned !== counts.expected || planned[0].lost > 0)
+    faults.push(
+      `of ${planned[0].planned} planned ${counts.expected} are accounted for, ${planned[0].lost} are lost`,
+    );
   if (left[0].claims > 0) faults.push(`${left[0].claims} claims are left`);
   if (JSON.stringify(operation.report.counts) !== JSON.stringify(sorted(operation.report.counts, counts)))
     faults.push('the report says something else than the counts');

@@ -6,7 +6,9 @@ import { startChildScript } from '../support/child-script.ts';
 import { createScene } from '../support/engine/recovery-scene.ts';
 import { startTestEngine, type TestEngine } from '../support/engine/test-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { slow } from '../support/receivers/receiver-behaviour.ts';
+import { TIME_TO_ANSWER_MS } from '../support/patience.ts';
+import { startReceiver } from '../support/receivers/receiver.ts';
+import { ok, slow } from '../support/receivers/receiver-behaviour.ts';
 
 /** A crash at every durable step: nothing is lost, and only what had been claimed can have been sent twice. */
 
@@ -41,11 +43,22 @@ async function scene(engine: TestEngine, items: number) {
     timeoutMs: 600,
     retry: { maxAttempts: 9, initialMs: 10, factor: 1, capMs: 10 },
   });
-  await it.seed(items);
-  return it;
+  // Told at the end, once, whatever has crashed.
+  const listener = await startReceiver(ok);
+  await engine.client.newEndpoint(it.tenant.key, {
+    ...{ url: listener.url('/told'), eventTypes: ['operation.closed'], timeoutMs: TIME_TO_ANSWER_MS },
+  });
+  await it.seed(items, [0, 1]);
+  return {
+    ...it,
+    listener,
+    close: async () => {
+      await Promise.all([it.close(), listener.close()]);
+    },
+  };
 }
 
-async function survives(point: Exclude<CrashPoint, 'accepted'>) {
+async function survives(point: Exclude<CrashPoint, 'accepted' | 'said'>) {
   const engine = await startTestEngine({ roles: { api: true, worker: false }, sizes: SIZES });
   const items = itemsFor(point);
   const it = await scene(engine, items);
@@ -57,6 +70,7 @@ async function survives(point: Exclude<CrashPoint, 'accepted'>) {
     expect([point, signal]).toEqual([point, 'SIGKILL']);
     await engine.addWorker();
     const ended = await it.retries.ended(id, 120_000);
+    await it.listener.waitFor(({ requests }) => requests.length > 0, 60_000);
     const { rows } = await engine.database.pool.query(
       `select count(*)::int as unknown,
          (select r.lines from closure_reports r where r.operation_id = $1) as lines,
@@ -70,6 +84,7 @@ async function survives(point: Exclude<CrashPoint, 'accepted'>) {
       state: ended.state,
       counts: ended.counts,
       sentTwice: it.sent() - items,
+      told: new Set(it.listener.requests.map((request) => request.id)).size,
       ...rows[0],
       overlap: Math.max(...it.receivers.map(({ maxOverlap }) => maxOverlap)),
     };
@@ -81,12 +96,14 @@ async function survives(point: Exclude<CrashPoint, 'accepted'>) {
 }
 
 test('a worker that crashes at any of them leaves nothing undone, nothing lost, and nothing doubled unknowingly', async () => {
-  const points = CRASH_POINTS.filter((point) => point !== 'accepted');
+  // Two of them are the API's.
+  const points = CRASH_POINTS.filter((point) => point !== 'accepted' && point !== 'said');
   const results: Awaited<ReturnType<typeof survives>>[] = [];
   // Each has three services with their pools, beside the other tests of this Postgres.
   while (points.length > 0) results.push(...(await Promise.all(points.splice(0, 5).map(survives))));
-  expect(results).toHaveLength(CRASH_POINTS.length - 1);
-  for (const { point, state, counts, sentTwice, unknown, overlap, lines, hashed } of results) {
+  expect(results).toHaveLength(CRASH_POINTS.length - 2);
+  for (const { point, state, counts, sentTwice, unknown, overlap, lines, hashed, told } of results) {
+    expect([point, told]).toEqual([point, 1]);
     expect([point, state, counts.delivered, overlap]).toEqual([point, 'completed', itemsFor(point), 1]);
     expect([point, sentTwice <= unknown]).toEqual([point, true]);
     expect([point, lines, hashed]).toEqual([point, itemsFor(point), itemsFor(point)]);

@@ -5,6 +5,7 @@ import { makeApiKey } from '../../src/api/authentication/api-key.ts';
 import { type Id, readId, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { createPool, type Pool } from '../../src/store/db/pool.ts';
 import { CRASH_POINTS, type CrashPoint } from '../../src/telemetry/crash-points.ts';
+import { govern } from '../support/api/governed.ts';
 import { uuidIn } from '../support/api/retries.ts';
 import { createTestClient } from '../support/api/test-client.ts';
 import { type ChildScript, startChildScript } from '../support/child-script.ts';
@@ -48,12 +49,15 @@ const SIZES = {
 };
 const TIMEOUT_MS = 800;
 /** Crash points of a worker; the others are the API's. */
-const WORKER_POINTS = CRASH_POINTS.filter((point) => point !== 'accepted');
+const WORKER_POINTS = CRASH_POINTS.filter((point) => point !== 'accepted' && point !== 'said');
+
+/** So many kills come before somebody approves: while it is planned, and while it waits. */
+const KILLS_BEFORE_APPROVAL = 2;
 
 /**
- * Retries failures over a mixed bag of receivers while workers, the API, Postgres and Temporal are killed at random and at
- * crash points, and compares the receivers' own ledger with the service's. The only help is that killed processes are
- * started again, as a supervisor would.
+ * Retries failures over a mixed bag of receivers, planned and approved first, while workers, the API, Postgres and Temporal
+ * are killed at random and at crash points, and compares the receivers' own ledger with the service's. The only help is
+ * that killed processes are started again, as a supervisor would.
  */
 export async function runChaos(plan: ChaosPlan): Promise<ChaosResult> {
   const random = seeded(plan.seed);
@@ -64,13 +68,18 @@ export async function runChaos(plan: ChaosPlan): Promise<ChaosResult> {
   const herd = new Herd(parts, plan);
   try {
     await herd.startApi();
-    const key = await furnish(pool, herd, receivers, plan.items);
+    const { key, approver } = await furnish(pool, herd, receivers, plan.items);
     for (let n = 0; n < plan.workers; n++) await herd.startWorker();
     const startedAt = performance.now();
     const operationId = await herd.retryAll(key, plan);
     plan.say(`operation ${showId('operation', operationId)}: ${plan.items} items, seed ${plan.seed}`);
     const ended = whenClosed(pool, operationId, plan, herd);
-    await Promise.all([ended, herd.torment(random, ended)]);
+    const sent = () => receivers.reduce((sum, { receiver }) => sum + receiver.requests.length, 0);
+    const [sentBefore] = await Promise.all([
+      herd.approve(operationId, approver, sent),
+      ended,
+      herd.torment(random, ended),
+    ]);
     const seconds = (performance.now() - startedAt) / 1_000;
     // A request that is on its way when its sender has ended arrives before its connection is seen to be closed.
     await herd.stop();
@@ -78,6 +87,7 @@ export async function runChaos(plan: ChaosPlan): Promise<ChaosResult> {
       receivers.every(({ receiver }) => receiver.openConnections === 0),
     );
     const findings = await checkLedgers(pool, operationId, receivers);
+    if (sentBefore > 0) findings.faults.push(`${sentBefore} requests went out before anybody had approved`);
     return { seconds, kills: herd.kills, findings };
   } finally {
     await herd.stop();
@@ -87,8 +97,13 @@ export async function runChaos(plan: ChaosPlan): Promise<ChaosResult> {
   }
 }
 
-/** A tenant with an endpoint for each receiver, and its failures; returns its key. */
-async function furnish(pool: Pool, herd: Herd, receivers: ChaosReceiver[], items: number): Promise<string> {
+/** A tenant with an endpoint for each receiver, and its failures, nothing of which goes out unless it is approved. */
+async function furnish(
+  pool: Pool,
+  herd: Herd,
+  receivers: ChaosReceiver[],
+  items: number,
+): Promise<{ key: string; approver: string }> {
   const client = await createTestClient(herd.apiUrl, herd.adminKey);
   const tenant = await client.newTenant('chaos');
   const endpointIds: string[] = [];
@@ -109,7 +124,9 @@ async function furnish(pool: Pool, herd: Herd, receivers: ChaosReceiver[], items
     count: items,
     bodyBytes: 200,
   });
-  return tenant.key;
+  const by = govern({ client, adminKey: herd.adminKey }, tenant);
+  await by.set({ approveAbove: 0 });
+  return { key: tenant.key, approver: await by.person('approver', ['approve:retries', 'read:deliveries']) };
 }
 
 async function whenClosed(pool: TestPool, operationId: string, plan: ChaosPlan, herd: Herd): Promise<void> {
@@ -226,6 +243,29 @@ class Herd {
     }
   }
 
+  /**
+   * Approves an operation that waits, as somebody who asks again where nobody answers; returns how many requests had been
+   * sent by then.
+   */
+  async approve(id: Id<'operation'>, key: string, sent: () => number): Promise<number> {
+    const path = `${this.apiUrl}/api/v1/retries/${showId('operation', id)}`;
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+    let before = 0;
+    await eventually(
+      'it is approved',
+      async () => {
+        const shown = await answered(path, { headers });
+        if (shown?.state !== 'awaiting_approval') return shown?.approval?.endedFor === 'approved';
+        if (Object.values(this.kills).reduce((sum, n) => sum + n, 0) < KILLS_BEFORE_APPROVAL) return false;
+        before = sent();
+        const body = JSON.stringify({ planHash: shown.approval.planHash });
+        return (await answered(`${path}/approve`, { method: 'POST', headers, body })) !== undefined;
+      },
+      { withinMs: 60_000 },
+    );
+    return before;
+  }
+
   /** Kills something every second or so until the plan is fulfilled or the operation has ended. */
   async torment(random: () => number, ended: Promise<void>): Promise<void> {
     let over = false;
@@ -290,6 +330,13 @@ class Herd {
     for (const { process: child } of children) child.kill('SIGKILL');
     await Promise.all(children.map(({ ended }) => ended));
   }
+}
+
+/** The answer where it is a success; undefined where there is none, or another. */
+// biome-ignore lint/suspicious/noExplicitAny: tests read what they expect and fail where it is not there
+async function answered(url: string, init: RequestInit): Promise<any> {
+  const answer = await fetch(url, init).catch(() => undefined);
+  return answer?.ok ? answer.json().catch(() => undefined) : undefined;
 }
 
 function freePort(): Promise<number> {

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { SealedEntry } from '../../src/domain/audit/audit-entry.ts';
+import { readCheckpoints } from '../../src/proof/verify-checkpoints.ts';
 import { createScene } from '../support/engine/recovery-scene.ts';
 import { useEngine } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
@@ -40,4 +41,13 @@ test('a worker seals what was done, and its log has the end of the chain', async
   const kept = (await read('/api/v1/audit/checkpoints')).body.items;
   expect(verdictOf(items, kept)).toMatchObject({ ok: true });
   expect(kept.length).toBe(1);
+  const [line] = engine.log.filter(
+    (each) => each.includes('"audit.checkpoint"') && each.includes(it.tenant.id),
+  );
+  const keys = (await engine.client.expect(200, 'GET', '/.well-known/redrive/jwks.json')).body;
+  const verified = await readCheckpoints(
+    [JSON.stringify(head), JSON.stringify(kept), line ?? ''].map((text, n) => ({ name: `${n}`, text })),
+    keys,
+  );
+  expect(verified).toMatchObject({ ok: true, signed: 3 });
 });

@@ -114,8 +114,26 @@ describe('the record of an operation in Temporal', () => {
       RedriveOperation: id,
     });
     expect(await attributes()).not.toHaveProperty('RedriveHalt');
-    const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+    const { currentDetails, definition } = await handle.query<{
+      currentDetails: string;
+      definition: Record<string, { name: string; description?: string }[]>;
+    }>('__temporal_workflow_metadata');
+    expect(await handle.query('progress')).toMatchObject({
+      state: 'paused',
+      step: { do: 'wait', until: 'expiry' },
+      details: currentDetails,
+    });
+    const described = [...(definition.queryDefinitions ?? []), ...(definition.updateDefinitions ?? [])];
+    for (const name of ['progress', 'control'])
+      expect(described.find((each) => each.name === name)?.description).toMatch(/^.+\.$/);
+    // As somebody sends it in the UI: the run looks, and goes on as it is asked to in Postgres.
+    await handle.executeUpdate('control', { args: [{ revision: 0, control: 'run' }] });
+    await eventually('it has looked', async () => {
+      const seen = await handle.query<{ state: string } | null>('progress');
+      return seen?.state === 'paused';
+    });
     const { counts } = await it.retries.show(id);
+    expect(counts.delivered).toBeLessThan(200);
     expect(currentDetails).toContain('**next:** wait for a human');
     expect(currentDetails).toContain('**rate:** no limit of its own');
     expect(currentDetails).toContain(`**unsent for:** \`${it.endpoints[0].id}\``);

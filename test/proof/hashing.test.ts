@@ -250,12 +250,16 @@ describe('a ledger of many lines', () => {
   test('is hashed chunk by chunk, goes on after a crash in the middle, and holds one chunk at a time', async () => {
     const operationId = await seedClosable(ITEMS);
     const context = closingContext(store.pool);
-    const stop = new AbortController().signal;
+    // As its workflow does: a step of a busy machine ends before all is hashed.
+    const close = async () => {
+      while (!(await loadOperation(store.pool, operationId))?.closedAt)
+        await bringToEnd(context, operationId, new AbortController().signal);
+    };
     let chunks = 0;
     installCrashPoints((point) => {
       if (point === 'hashed' && ++chunks === 40) throw new Error('the process dies here');
     });
-    await expect(bringToEnd(context, operationId, stop)).rejects.toThrow('dies here');
+    await expect(close()).rejects.toThrow('dies here');
     expect(
       await store.rows('select number from ledger_chunks where operation_id = $1', [operationId]),
     ).toHaveLength(40);
@@ -264,7 +268,7 @@ describe('a ledger of many lines', () => {
     installCrashPoints((point) => {
       if (point === 'hashed') most = Math.max(most, heapBytes() - before);
     });
-    await bringToEnd(context, operationId, stop);
+    await close();
     const chunksStored = await store.rows(
       'select lines from ledger_chunks where operation_id = $1 order by number',
       [operationId],
@@ -276,7 +280,7 @@ describe('a ledger of many lines', () => {
     expect(await sealFor(operationId)).toEqual(sealOf(sha256, await storedLines(store.pool, operationId)));
     // The lines are some 60 MB of text, and several times that as rows: what one chunk needs, and garbage, is less.
     expect(most).toBeLessThan(150e6);
-  }, 300_000);
+  });
 });
 
 function heapBytes(): number {

@@ -39,6 +39,7 @@ const TABLES: Partial<Record<IdKind, string>> = {
   receiptReplay: 'receipt_replays',
   diagnostics: 'receipt_diagnostics',
   signingKey: 'signing_keys',
+  outage: 'outages',
 };
 
 /** The transaction that wrote a row last; undefined where there is no such row. */
@@ -95,7 +96,7 @@ describe('a call that does something leaves its entries', () => {
       last.action.endsWith('.removed') ? undefined : last.xmin,
     );
     for (const entry of found) {
-      expect(entry.actor).toMatch(/^(key_|signer:mint$)/);
+      expect(entry.actor).toMatch(/^(key_|actor:bob$|signer:mint$)/);
       expect(entry.key_id === null).toBe(entry.actor.startsWith('signer:'));
     }
   });

@@ -4,7 +4,7 @@ import { apiRoutes } from '../../src/api/server.ts';
 import type { ServedRoute } from '../../src/api/surface.ts';
 import { createPool } from '../../src/store/db/pool.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
-import { rowCounts } from '../support/api/api-world.ts';
+import { credentialsFor, rowCounts } from '../support/api/api-world.ts';
 import { startTestApi } from '../support/api/test-api.ts';
 import { useApiWorld } from '../support/api/use-api.ts';
 
@@ -33,8 +33,9 @@ async function send(
 
 /** Every form of credential at once: each surface reads its own. */
 function credentials(route: ServedRoute): Record<string, string> {
-  const key = route.access.of === 'installation' ? world.api.adminKey : world.ours.key;
+  const { key, headers } = credentialsFor(route, world.api, world.ours);
   return {
+    ...headers,
     authorization: route.surface.name === 'stedi' ? key : `Bearer ${key}`,
     'x-api-key': key,
     'x-tenant-id': world.ours.handle,
@@ -56,7 +57,7 @@ function pathOf(route: ServedRoute): string {
   });
 }
 
-const withBody = routes.filter(({ method }) => method === 'post' || method === 'patch');
+const withBody = routes.filter(({ method }) => method === 'post' || method === 'put' || method === 'patch');
 
 describe.each(others.map((surface) => [surface.name, surface] as const))('%s', (name, surface) => {
   const own = routes.filter((route) => route.surface.name === name);

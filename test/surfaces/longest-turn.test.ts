@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { apiRoutes } from '../../src/api/server.ts';
 import type { ServedRoute } from '../../src/api/surface.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
-import { rowCounts } from '../support/api/api-world.ts';
+import { credentialsFor, rowCounts } from '../support/api/api-world.ts';
 import { useApiWorld } from '../support/api/use-api.ts';
 import { patient } from '../support/patience.ts';
 
@@ -57,7 +57,7 @@ parentPort.on('message', async ({ url, method, headers, body }) => {
 const world = useApiWorld();
 let client: Worker;
 const routes = apiRoutes({ version: 'test' } as Parameters<typeof apiRoutes>[0], SURFACES).filter(
-  ({ method }) => method === 'post' || method === 'patch',
+  ({ method }) => method === 'post' || method === 'put' || method === 'patch',
 );
 /** Many routes of the native API are alike; these differ in what becomes of their bodies. */
 const NATIVE = ['events', 'retries', 'endpoints', 'acks', 'jwt-issuers', 'access-rules'];
@@ -141,8 +141,9 @@ function send(route: ServedRoute, body: string, headers: Record<string, string>)
 
 /** Every form of credential at once: each surface reads its own. */
 function credentials({ surface, access }: ServedRoute): Record<string, string> {
-  const key = access.of === 'installation' ? world.api.adminKey : world.ours.key;
+  const { key, headers } = credentialsFor({ access }, world.api, world.ours);
   return {
+    ...headers,
     authorization: surface.name === 'stedi' ? key : `Bearer ${key}`,
     'x-tenant-id': world.ours.handle,
     ...(surface.name === 'minka' ? { authorization: '' } : {}),

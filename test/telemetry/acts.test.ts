@@ -6,7 +6,7 @@ import { ACTS as NATIVE_ACTS } from '../../src/surfaces/native/acts.ts';
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { loggedActor } from '../../src/telemetry/act-log.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
-import { bodyFor, pathFor } from '../support/api/api-world.ts';
+import { bodyFor, credentialsFor, pathFor } from '../support/api/api-world.ts';
 import { useApi, useApiWorld } from '../support/api/use-api.ts';
 import { seedEndpoint, seedFailedDeliveries } from '../support/engine/failed-deliveries.ts';
 import { ask } from '../support/surfaces/minka-client.ts';
@@ -40,7 +40,7 @@ describe('an act leaves one line', () => {
     if (!route) throw new Error('no such route');
     const from = written.length;
     const answer = await world.api.call(route.method.toUpperCase(), pathFor(route, world.ours), {
-      key: route.access.of === 'installation' ? world.api.adminKey : world.ours.key,
+      ...credentialsFor(route, world.api, world.ours),
       body: bodyFor(route, world.ours),
     });
     expect(answer.status).toBeLessThan(300);
@@ -75,9 +75,13 @@ describe('an act leaves one line', () => {
       'post /api/v1/retries',
       'post /api/v1/retries/plans',
       'post /api/v1/retries/plans/{id}/execute',
+      'post /api/v1/retries/{id}/approve',
       'post /api/v1/retries/{id}/cancel',
+      'post /api/v1/retries/{id}/emergency',
+      'post /api/v1/retries/{id}/explain',
       'post /api/v1/retries/{id}/pause',
       'post /api/v1/retries/{id}/rate',
+      'post /api/v1/retries/{id}/reject',
       'post /api/v1/retries/{id}/resume',
     ]);
   });

@@ -167,6 +167,36 @@ export interface paths {
         patch: operations["patchTenantsById"];
         trace?: never;
     };
+    "/api/v1/platform/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the ceilings of the installation
+         * @description Scope: `admin`.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`.
+         */
+        get: operations["getPlatformLimits"];
+        /**
+         * Set the ceilings of the installation
+         * @description They hold for every tenant, for what is accepted or executed from then on. What is above one is refused; nothing is cut off. Single retries are never above one.
+         *
+         *     Scope: `admin`.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        put: operations["putPlatformLimits"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/keys": {
         parameters: {
             query?: never;
@@ -268,6 +298,88 @@ export interface paths {
          *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`.
          */
         delete: operations["deleteJwtIssuersById"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show who is calling
+         * @description Needs a credential of any scope.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`.
+         */
+        get: operations["getMe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the policy of a tenant
+         * @description Scope: `admin`.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         */
+        get: operations["getPolicy"];
+        /**
+         * Set the policy of a tenant
+         * @description Takes the place of the one before, as a whole: what is left out sets no limit. It counts for operations that are accepted, or plans that are executed, from then on. The floor of the platform can only be sharper.
+         *
+         *     Scope: `admin`.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        put: operations["putPolicy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/platform/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the floor under all policies
+         * @description Scope: `admin`.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`.
+         */
+        get: operations["getPlatformPolicy"];
+        /**
+         * Set the floor under all policies
+         * @description Holds for every tenant, with its own policy: of each member the sharper one.
+         *
+         *     Scope: `admin`.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        put: operations["putPlatformPolicy"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -575,6 +687,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deliveries/{id}/advice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The safest next step about a delivery, and why
+         * @description Decided by the same function as every retry, and then by why the last attempt failed. It is advice: nothing is changed, and what is so now may be otherwise at the next call.
+         *
+         *     Scope: `read:deliveries`.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         */
+        get: operations["getDeliveriesByIdAdvice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/executions/{id}": {
         parameters: {
             query?: never;
@@ -678,11 +814,11 @@ export interface paths {
         put?: never;
         /**
          * Execute a plan
-         * @description Each of its deliveries becomes an item of its operation or is left out with the reason; nothing else is sent. Another execution of the same plan answers as the first.
+         * @description Each of its deliveries becomes an item of its operation or is left out with the reason; nothing else is sent. Where a policy asks for words or approval, it waits for these first (`awaiting_approval`). Another execution of the same plan answers as the first.
          *
          *     Scope: `write:deliveries`, or its part `recover:plans`.
          *
-         *     Problems: `state_conflict`, `plan_changed`, `drift_too_large`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `quota_exceeded`, `state_conflict`, `plan_changed`, `drift_too_large`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postRetriesPlansByIdExecute"];
         delete?: never;
@@ -704,7 +840,7 @@ export interface paths {
          *
          *     Scope: `read:deliveries`.
          *
-         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_cursor`, `pruned`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
          */
         get: operations["getRetriesPlansByIdItems"];
         put?: never;
@@ -736,7 +872,7 @@ export interface paths {
          *
          *     Scope: `write:deliveries`.
          *
-         *     Problems: `idempotency_key_required`, `idempotency_key_invalid`, `idempotency_key_reused`, `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `idempotency_key_required`, `quota_exceeded`, `idempotency_key_invalid`, `idempotency_key_reused`, `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postRetries"];
         delete?: never;
@@ -846,9 +982,103 @@ export interface paths {
          * Change how fast an operation sends
          * @description Scope: `write:deliveries`, or its part `recover:plans`.
          *
-         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `state_conflict`, `needs_approval`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postRetriesByIdRate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retries/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve an operation that waits for it
+         * @description By the hash of what its plan shows. Each actor counts once; never who has asked for it, by whatever credential, nor who has a credential that the requester made: administrators included. With the last approval it goes on, after its drift was looked at once more.
+         *
+         *     Scope: `approve:retries`.
+         *
+         *     Problems: `state_conflict`, `plan_changed`, `approver_refused`, `quota_exceeded`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        post: operations["postRetriesByIdApprove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retries/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reject an operation that waits for approval, and end it
+         * @description One rejection is enough: it is cancelled, and nothing of it was sent.
+         *
+         *     Scope: `approve:retries`.
+         *
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        post: operations["postRetriesByIdReject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retries/{id}/emergency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let an operation run that waits for approval
+         * @description Whoever may do this may do it for what they have asked for, too. It stays on the report.
+         *
+         *     Scope: `approve:emergency`.
+         *
+         *     Problems: `state_conflict`, `quota_exceeded`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        post: operations["postRetriesByIdEmergency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retries/{id}/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give the reason or the ticket that an operation waits for
+         * @description Scope: `write:deliveries`, or its part `recover:plans`.
+         *
+         *     Problems: `state_conflict`, `quota_exceeded`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        post: operations["postRetriesByIdExplain"];
         delete?: never;
         options?: never;
         head?: never;
@@ -868,7 +1098,7 @@ export interface paths {
          *
          *     Scope: `read:deliveries`.
          *
-         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_cursor`, `pruned`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
          */
         get: operations["getRetriesByIdItems"];
         put?: never;
@@ -940,7 +1170,7 @@ export interface paths {
          *
          *     Scope: `read:deliveries`.
          *
-         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `state_conflict`, `pruned`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
          */
         get: operations["getRetriesByIdItemsByDeliveryIdProof"];
         put?: never;
@@ -1047,6 +1277,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/outages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List outages, newest first
+         * @description Scope: `read:deliveries`.
+         *
+         *     Problems: `invalid_cursor`, `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         */
+        get: operations["getOutages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/outages/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show an outage, with what it left
+         * @description Scope: `read:deliveries`.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         */
+        get: operations["getOutagesById"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/outages/{id}/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Dismiss an outage
+         * @description Nothing more follows from it, and a plan that its recovery has led to and that nobody has executed is cancelled. Its deliveries stay as they are and can still be selected by it. While its endpoint stays down no other outage is opened.
+         *
+         *     Scope: `write:deliveries`.
+         *
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        post: operations["postOutagesByIdDismiss"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -1080,7 +1378,7 @@ export interface paths {
         };
         /**
          * List the checkpoints of the audit, newest first
-         * @description A checkpoint is kept, and written to the log, once an hour where there are new entries. One that was stored elsewhere shows whether the chain was written anew since then; `head` is the end of the chain now.
+         * @description A checkpoint is kept, signed, and written to the log, once an hour where there are new entries. One that was stored elsewhere shows whether the chain was written anew since then; `head` is the end of the chain now, signed when it is asked for.
          *
          *     Scope: `read:audit`.
          *
@@ -1258,7 +1556,7 @@ export interface components {
              * @example invalid_request
              * @enum {string}
              */
-            code: "malformed_json" | "nested_too_deep" | "invalid_request" | "invalid_cursor" | "tenant_required" | "idempotency_key_required" | "idempotency_key_invalid" | "endpoint_url_refused" | "credential_missing" | "credential_invalid" | "credential_expired" | "credential_revoked" | "ack_refused" | "insufficient_scope" | "not_found" | "unknown_ids" | "route_not_found" | "method_not_allowed" | "handle_taken" | "state_conflict" | "drift_too_large" | "plan_changed" | "body_too_large" | "payload_too_large" | "too_many_members" | "unsupported_media_type" | "unsupported_content_encoding" | "idempotency_key_reused" | "rate_limited" | "internal" | "temporarily_unavailable";
+            code: "malformed_json" | "nested_too_deep" | "invalid_request" | "invalid_cursor" | "tenant_required" | "idempotency_key_required" | "idempotency_key_invalid" | "endpoint_url_refused" | "credential_missing" | "credential_invalid" | "credential_expired" | "credential_revoked" | "ack_refused" | "insufficient_scope" | "quota_exceeded" | "approver_refused" | "not_found" | "unknown_ids" | "route_not_found" | "method_not_allowed" | "handle_taken" | "state_conflict" | "needs_approval" | "drift_too_large" | "pruned" | "plan_changed" | "body_too_large" | "payload_too_large" | "too_many_members" | "unsupported_media_type" | "unsupported_content_encoding" | "idempotency_key_reused" | "rate_limited" | "internal" | "temporarily_unavailable";
             /**
              * @description Explains this error, and says what to do about it.
              * @example Correct the members that `errors` names and send the request again.
@@ -1362,6 +1660,11 @@ export interface components {
                  */
                 payloadRetentionDays: number | null;
                 /**
+                 * @description Lines of closed ledgers go when they are older, with the plans of their operations; signed reports, counts and roots stay. No limit where null.
+                 * @example 730
+                 */
+                ledgerRetentionDays: number | null;
+                /**
                  * @description Replays of receipts in 24 hours at most. No limit where null.
                  * @example 100
                  */
@@ -1407,6 +1710,11 @@ export interface components {
              */
             payloadRetentionDays?: number | null;
             /**
+             * @description Lines of closed ledgers go when they are older, with the plans of their operations; signed reports, counts and roots stay. No limit where null.
+             * @example 730
+             */
+            ledgerRetentionDays?: number | null;
+            /**
              * @description Replays of receipts in 24 hours at most. No limit where null.
              * @example 100
              */
@@ -1427,6 +1735,52 @@ export interface components {
             plan?: "free" | "pro" | "business" | null;
             settings?: components["schemas"]["TenantSettingsChange"];
         };
+        /** @description Ceilings of the installation: above one an operation is refused (`quota_exceeded`). */
+        PlatformLimits: {
+            /**
+             * @description Deliveries that one operation takes at most. No ceiling where null.
+             * @example 5000000
+             */
+            itemsPerOperation: number | null;
+            /**
+             * @description Deliveries that the operations of a tenant take on a day at most, in UTC. No ceiling where null.
+             * @example 20000000
+             */
+            itemsPerDay: number | null;
+            /**
+             * @description Operations of a tenant that are open at a time at most. No ceiling where null.
+             * @example 50
+             */
+            openOperations: number | null;
+            /**
+             * @description Rate of one operation at most; one that names no rate is above it. No ceiling where null.
+             * @example 2000
+             */
+            ratePerSecond: number | null;
+        };
+        /** @description All ceilings: one that is left out is taken away. */
+        NewPlatformLimits: {
+            /**
+             * @description Deliveries that one operation takes at most. No ceiling where null.
+             * @example 5000000
+             */
+            itemsPerOperation?: number | null;
+            /**
+             * @description Deliveries that the operations of a tenant take on a day at most, in UTC. No ceiling where null.
+             * @example 20000000
+             */
+            itemsPerDay?: number | null;
+            /**
+             * @description Operations of a tenant that are open at a time at most. No ceiling where null.
+             * @example 50
+             */
+            openOperations?: number | null;
+            /**
+             * @description Rate of one operation at most; one that names no rate is above it. No ceiling where null.
+             * @example 2000
+             */
+            ratePerSecond?: number | null;
+        };
         CreatedKey: {
             /**
              * @description Id of the key; not the key itself.
@@ -1444,13 +1798,18 @@ export interface components {
              *       "write:events"
              *     ]
              */
-            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit")[];
+            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency")[];
             /**
              * @description The grant that it was made with; such a key reads no bodies.
              * @example observer
              * @enum {string|null}
              */
             grant: "observer" | "operator" | "recovery_operator" | "admin" | null;
+            /**
+             * @description The person or service that it stands for; it approves nothing without one.
+             * @example actor:alice
+             */
+            actor: string | null;
             /**
              * Format: date-time
              * @description When it was made.
@@ -1497,13 +1856,18 @@ export interface components {
              *       "write:events"
              *     ]
              */
-            scopes?: ("write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "read:audit")[];
+            scopes?: ("write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "read:audit" | "approve:retries" | "approve:emergency")[];
             /**
              * @description In the place of scopes: observer, operator, recovery_operator or admin (docs/credentials.md).
              * @example observer
              * @enum {string}
              */
             grant?: "observer" | "operator" | "recovery_operator" | "admin";
+            /**
+             * @description The person or service that the key stands for: two keys of one actor are one actor in approvals and in the audit. Shown as `actor:<name>`; the actor of a token, `jwt:iss_…:<subject>`, is taken as it is.
+             * @example alice
+             */
+            actor?: string;
             /**
              * Format: date-time
              * @description From when on it is refused; never where left out.
@@ -1529,13 +1893,18 @@ export interface components {
              *       "write:events"
              *     ]
              */
-            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit")[];
+            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency")[];
             /**
              * @description The grant that it was made with; such a key reads no bodies.
              * @example observer
              * @enum {string|null}
              */
             grant: "observer" | "operator" | "recovery_operator" | "admin" | null;
+            /**
+             * @description The person or service that it stands for; it approves nothing without one.
+             * @example actor:alice
+             */
+            actor: string | null;
             /**
              * Format: date-time
              * @description When it was made.
@@ -1599,7 +1968,7 @@ export interface components {
              *       "write:deliveries"
              *     ]
              */
-            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit")[];
+            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency")[];
             /**
              * Format: date-time
              * @description When it was registered.
@@ -1678,7 +2047,7 @@ export interface components {
              *       "write:deliveries"
              *     ]
              */
-            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit")[];
+            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency")[];
         };
         /** @description An issuer whose tokens are accepted as credentials. */
         JwtIssuer: {
@@ -1725,7 +2094,7 @@ export interface components {
              *       "write:deliveries"
              *     ]
              */
-            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit")[];
+            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency")[];
             /**
              * Format: date-time
              * @description When it was registered.
@@ -1738,6 +2107,429 @@ export interface components {
              * @example 2026-11-03T02:00:00.000Z
              */
             revokedAt: string | null;
+        };
+        /** @description The caller. */
+        Me: {
+            /**
+             * @description Who one is, as audit, operations and approvals name it: a key, the actor that it carries, or the issuer and subject of a token.
+             * @example actor:alice
+             */
+            actor: string;
+            /**
+             * @description The key, where the credential is one.
+             * @example key_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            keyId: string | null;
+            /**
+             * @description The grant that the key was made with.
+             * @example null
+             * @enum {string|null}
+             */
+            grant: "observer" | "operator" | "recovery_operator" | "admin" | null;
+            /** @description The tenant of the call; null for a key of the installation that names none. */
+            tenant: {
+                /**
+                 * @description Its id.
+                 * @example ten_01k9z3e5hbe7r9qk2m4n6p8r0s
+                 */
+                id: string;
+                /**
+                 * @description Its handle.
+                 * @example acme
+                 */
+                handle: string;
+            } | null;
+            /**
+             * @description What one may do.
+             * @example [
+             *       "read:deliveries"
+             *     ]
+             */
+            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency")[];
+            /** @description The rules that hold for the tenant; null where there are none. */
+            policy: {
+                /**
+                 * @description An operation of more deliveries needs a reason.
+                 * @example 100
+                 */
+                reasonAbove: number | null;
+                /**
+                 * @description An operation of more deliveries waits for approval.
+                 * @example 1000
+                 */
+                approveAbove: number | null;
+                /**
+                 * @description It waits for approval, however small it is: where a delivery of it may have arrived, was first sent to another address, or was delivered and is replayed.
+                 * @example [
+                 *       "mayHaveArrived"
+                 *     ]
+                 */
+                approveWhen: ("mayHaveArrived" | "endpointChanged" | "replayOfDelivered")[];
+                /** @description Who approves: never who asked for it, whatever they may do otherwise. */
+                approvers: {
+                    /**
+                     * @description How many distinct actors approve.
+                     * @example 2
+                     */
+                    count: number;
+                };
+                /**
+                 * @description An operation that exceeds one waits for approval.
+                 * @example {
+                 *       "itemsPerDay": 100000
+                 *     }
+                 */
+                quotas: {
+                    /**
+                     * @description Deliveries of one operation.
+                     * @example 10000
+                     */
+                    itemsPerOperation: number | null;
+                    /**
+                     * @description Deliveries of all operations of a day, in UTC.
+                     * @example 100000
+                     */
+                    itemsPerDay: number | null;
+                    /**
+                     * @description Operations at the same time.
+                     * @example 5
+                     */
+                    openOperations: number | null;
+                    /**
+                     * @description Requests per second of one operation; one without a rate of its own is above it.
+                     * @example 100
+                     */
+                    ratePerSecond: number | null;
+                };
+                /** @description Spans within which no bulk item is sent. */
+                freezeWindows: {
+                    /**
+                     * @description Name of a zone (IANA).
+                     * @example Europe/Berlin
+                     */
+                    zone: string;
+                    /**
+                     * @description The days on which it begins.
+                     * @example [
+                     *       "mon",
+                     *       "tue"
+                     *     ]
+                     */
+                    days: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+                    /**
+                     * @description When it begins, by the clocks of its zone.
+                     * @example 22:00
+                     */
+                    from: string;
+                    /**
+                     * @description When it ends; a window whose end is not after its beginning passes midnight.
+                     * @example 06:00
+                     */
+                    to: string;
+                    /** @description The endpoints that it is for; all where null. */
+                    endpoints: string[] | null;
+                }[];
+                /**
+                 * @description The forms of a ticket: it has each of them.
+                 * @example [
+                 *       "[A-Z]{2,5}-\\d+"
+                 *     ]
+                 */
+                ticketPatterns: string[];
+                /**
+                 * @description SHA-256 by which reports and audit name it.
+                 * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+                 */
+                digest: string;
+            } | null;
+        };
+        /** @description The rules for what may run by itself. */
+        TenantPolicy: {
+            /**
+             * @description The tenant whose policy it is; that of the platform for the floor.
+             * @example ten_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            id: string;
+            policy: components["schemas"]["Policy"];
+            /** @description What holds, with the floor of the platform; null where neither has ever been set. */
+            inForce: {
+                /**
+                 * @description An operation of more deliveries needs a reason.
+                 * @example 100
+                 */
+                reasonAbove: number | null;
+                /**
+                 * @description An operation of more deliveries waits for approval.
+                 * @example 1000
+                 */
+                approveAbove: number | null;
+                /**
+                 * @description It waits for approval, however small it is: where a delivery of it may have arrived, was first sent to another address, or was delivered and is replayed.
+                 * @example [
+                 *       "mayHaveArrived"
+                 *     ]
+                 */
+                approveWhen: ("mayHaveArrived" | "endpointChanged" | "replayOfDelivered")[];
+                /** @description Who approves: never who asked for it, whatever they may do otherwise. */
+                approvers: {
+                    /**
+                     * @description How many distinct actors approve.
+                     * @example 2
+                     */
+                    count: number;
+                };
+                /**
+                 * @description An operation that exceeds one waits for approval.
+                 * @example {
+                 *       "itemsPerDay": 100000
+                 *     }
+                 */
+                quotas: {
+                    /**
+                     * @description Deliveries of one operation.
+                     * @example 10000
+                     */
+                    itemsPerOperation: number | null;
+                    /**
+                     * @description Deliveries of all operations of a day, in UTC.
+                     * @example 100000
+                     */
+                    itemsPerDay: number | null;
+                    /**
+                     * @description Operations at the same time.
+                     * @example 5
+                     */
+                    openOperations: number | null;
+                    /**
+                     * @description Requests per second of one operation; one without a rate of its own is above it.
+                     * @example 100
+                     */
+                    ratePerSecond: number | null;
+                };
+                /** @description Spans within which no bulk item is sent. */
+                freezeWindows: {
+                    /**
+                     * @description Name of a zone (IANA).
+                     * @example Europe/Berlin
+                     */
+                    zone: string;
+                    /**
+                     * @description The days on which it begins.
+                     * @example [
+                     *       "mon",
+                     *       "tue"
+                     *     ]
+                     */
+                    days: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+                    /**
+                     * @description When it begins, by the clocks of its zone.
+                     * @example 22:00
+                     */
+                    from: string;
+                    /**
+                     * @description When it ends; a window whose end is not after its beginning passes midnight.
+                     * @example 06:00
+                     */
+                    to: string;
+                    /** @description The endpoints that it is for; all where null. */
+                    endpoints: string[] | null;
+                }[];
+                /**
+                 * @description The forms of a ticket: it has each of them.
+                 * @example [
+                 *       "[A-Z]{2,5}-\\d+"
+                 *     ]
+                 */
+                ticketPatterns: string[];
+                /**
+                 * @description SHA-256 by which reports and audit name it.
+                 * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+                 */
+                digest: string;
+            } | null;
+            /**
+             * Format: date-time
+             * @description When it was set.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            changedAt: string | null;
+            /**
+             * @description By whom, as the credential names them.
+             * @example key_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            changedBy: string | null;
+        };
+        /** @description Rules for what may run by itself; null sets no limit. */
+        Policy: {
+            /**
+             * @description An operation of more deliveries needs a reason.
+             * @example 100
+             */
+            reasonAbove: number | null;
+            /**
+             * @description An operation of more deliveries waits for approval.
+             * @example 1000
+             */
+            approveAbove: number | null;
+            /**
+             * @description It waits for approval, however small it is: where a delivery of it may have arrived, was first sent to another address, or was delivered and is replayed.
+             * @example [
+             *       "mayHaveArrived"
+             *     ]
+             */
+            approveWhen: ("mayHaveArrived" | "endpointChanged" | "replayOfDelivered")[];
+            /** @description Who approves: never who asked for it, whatever they may do otherwise. */
+            approvers: {
+                /**
+                 * @description How many distinct actors approve.
+                 * @example 2
+                 */
+                count: number;
+            };
+            /**
+             * @description An operation that exceeds one waits for approval.
+             * @example {
+             *       "itemsPerDay": 100000
+             *     }
+             */
+            quotas: {
+                /**
+                 * @description Deliveries of one operation.
+                 * @example 10000
+                 */
+                itemsPerOperation: number | null;
+                /**
+                 * @description Deliveries of all operations of a day, in UTC.
+                 * @example 100000
+                 */
+                itemsPerDay: number | null;
+                /**
+                 * @description Operations at the same time.
+                 * @example 5
+                 */
+                openOperations: number | null;
+                /**
+                 * @description Requests per second of one operation; one without a rate of its own is above it.
+                 * @example 100
+                 */
+                ratePerSecond: number | null;
+            };
+            /** @description Spans within which no bulk item is sent. */
+            freezeWindows: {
+                /**
+                 * @description Name of a zone (IANA).
+                 * @example Europe/Berlin
+                 */
+                zone: string;
+                /**
+                 * @description The days on which it begins.
+                 * @example [
+                 *       "mon",
+                 *       "tue"
+                 *     ]
+                 */
+                days: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+                /**
+                 * @description When it begins, by the clocks of its zone.
+                 * @example 22:00
+                 */
+                from: string;
+                /**
+                 * @description When it ends; a window whose end is not after its beginning passes midnight.
+                 * @example 06:00
+                 */
+                to: string;
+                /** @description The endpoints that it is for; all where null. */
+                endpoints: string[] | null;
+            }[];
+            /**
+             * @description It needs a ticket of this form, too: a small part of regular expressions, which has to match the whole ticket (docs/policy.md). Only with `reasonAbove`.
+             * @example [A-Z]{2,5}-\d+
+             */
+            ticketPattern: string | null;
+        };
+        PolicyBody: {
+            /**
+             * @description An operation of more deliveries needs a reason.
+             * @example 100
+             */
+            reasonAbove?: number;
+            /**
+             * @description It needs a ticket of this form, too: a small part of regular expressions, which has to match the whole ticket (docs/policy.md). Only with `reasonAbove`.
+             * @example [A-Z]{2,5}-\d+
+             */
+            ticketPattern?: string;
+            /**
+             * @description An operation of more deliveries waits for approval.
+             * @example 1000
+             */
+            approveAbove?: number;
+            /**
+             * @description It waits for approval, however small it is: where a delivery of it may have arrived, was first sent to another address, or was delivered and is replayed.
+             * @example [
+             *       "mayHaveArrived"
+             *     ]
+             */
+            approveWhen?: ("mayHaveArrived" | "endpointChanged" | "replayOfDelivered")[];
+            /** @description Who approves: never who asked for it, whatever they may do otherwise. */
+            approvers?: {
+                /**
+                 * @description How many distinct actors approve.
+                 * @example 2
+                 */
+                count: number;
+            };
+            /** @description An operation that exceeds one waits for approval. */
+            quotas?: {
+                /**
+                 * @description Deliveries of one operation.
+                 * @example 10000
+                 */
+                itemsPerOperation?: number;
+                /**
+                 * @description Deliveries of all operations of a day, in UTC.
+                 * @example 100000
+                 */
+                itemsPerDay?: number;
+                /**
+                 * @description Operations at the same time.
+                 * @example 5
+                 */
+                openOperations?: number;
+                /**
+                 * @description Requests per second of one operation; one without a rate of its own is above it.
+                 * @example 100
+                 */
+                ratePerSecond?: number;
+            };
+            /** @description Spans of the week within which no bulk item is sent. */
+            freezeWindows?: {
+                /**
+                 * @description Name of a zone (IANA).
+                 * @example Europe/Berlin
+                 */
+                zone: string;
+                /**
+                 * @description The days on which it begins.
+                 * @example [
+                 *       "mon",
+                 *       "tue"
+                 *     ]
+                 */
+                days: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+                /**
+                 * @description When it begins, by the clocks of its zone.
+                 * @example 22:00
+                 */
+                from: string;
+                /**
+                 * @description When it ends; a window whose end is not after its beginning passes midnight.
+                 * @example 06:00
+                 */
+                to: string;
+                /** @description The endpoints that it is for; all where left out. */
+                endpoints?: string[];
+            }[];
         };
         CreatedEndpoint: {
             /**
@@ -1873,6 +2665,12 @@ export interface components {
              */
             onExhausted: "block" | "skip";
             /**
+             * @description When it is back after an outage: `propose` plans a retry of what it missed, `run` executes that plan, too, `none` does nothing (docs/outages.md).
+             * @example propose
+             * @enum {string}
+             */
+            onRecovered: "none" | "propose" | "run";
+            /**
              * @description `open`: nothing is sent for a while; `half_open`: the next request is sent alone, to see.
              * @example closed
              * @enum {string}
@@ -1917,13 +2715,24 @@ export interface components {
              * @example retry_after
              * @enum {string}
              */
-            what: "endpoint_disabled" | "halt" | "pause" | "canary" | "circuit" | "retry_after" | "window" | "rate" | "concurrency" | "order" | "due" | "end";
+            what: "endpoint_disabled" | "approval" | "reason" | "ticket" | "halt" | "pause" | "canary" | "freeze_window" | "circuit" | "retry_after" | "window" | "rate" | "concurrency" | "order" | "due" | "end";
             /**
              * Format: date-time
              * @description Until when at the latest, where that is known.
              * @example 2026-11-03T02:00:00.000Z
              */
             until?: string;
+            /**
+             * @description With `approval`: the scope of those who may give it.
+             * @example approve:retries
+             * @enum {string}
+             */
+            scope?: "approve:retries";
+            /**
+             * @description With `approval`, of an operation: how many are still to approve.
+             * @example 1
+             */
+            missing?: number;
         };
         /** @description The status request behind `onAmbiguous: probe`. */
         ProbeRequest: {
@@ -2065,6 +2874,12 @@ export interface components {
              * @enum {string}
              */
             onExhausted?: "block" | "skip";
+            /**
+             * @description When it is back after an outage: `propose` plans a retry of what it missed, `run` executes that plan, too, `none` does nothing (docs/outages.md).
+             * @example propose
+             * @enum {string}
+             */
+            onRecovered?: "none" | "propose" | "run";
             probe?: components["schemas"]["ProbeRequest"];
             /**
              * @description An answer 202 settles nothing: the delivery is unknown until it is acknowledged.
@@ -2236,6 +3051,12 @@ export interface components {
              */
             onExhausted: "block" | "skip";
             /**
+             * @description When it is back after an outage: `propose` plans a retry of what it missed, `run` executes that plan, too, `none` does nothing (docs/outages.md).
+             * @example propose
+             * @enum {string}
+             */
+            onRecovered: "none" | "propose" | "run";
+            /**
              * @description `open`: nothing is sent for a while; `half_open`: the next request is sent alone, to see.
              * @example closed
              * @enum {string}
@@ -2402,6 +3223,12 @@ export interface components {
              */
             onExhausted: "block" | "skip";
             /**
+             * @description When it is back after an outage: `propose` plans a retry of what it missed, `run` executes that plan, too, `none` does nothing (docs/outages.md).
+             * @example propose
+             * @enum {string}
+             */
+            onRecovered: "none" | "propose" | "run";
+            /**
              * @description `open`: nothing is sent for a while; `half_open`: the next request is sent alone, to see.
              * @example closed
              * @enum {string}
@@ -2528,6 +3355,12 @@ export interface components {
              * @enum {string}
              */
             onExhausted?: "block" | "skip";
+            /**
+             * @description When it is back after an outage: `propose` plans a retry of what it missed, `run` executes that plan, too, `none` does nothing (docs/outages.md).
+             * @example propose
+             * @enum {string}
+             */
+            onRecovered?: "none" | "propose" | "run";
             probe?: components["schemas"]["ProbeRequest"];
             /**
              * @description An answer 202 settles nothing: the delivery is unknown until it is acknowledged.
@@ -2679,6 +3512,12 @@ export interface components {
              * @enum {string}
              */
             onExhausted: "block" | "skip";
+            /**
+             * @description When it is back after an outage: `propose` plans a retry of what it missed, `run` executes that plan, too, `none` does nothing (docs/outages.md).
+             * @example propose
+             * @enum {string}
+             */
+            onRecovered: "none" | "propose" | "run";
             /**
              * @description `open`: nothing is sent for a while; `half_open`: the next request is sent alone, to see.
              * @example closed
@@ -3462,6 +4301,68 @@ export interface components {
              */
             responseExcerpt: string | null;
         };
+        /** @description The safest next step about a delivery, and why. */
+        Advice: {
+            /**
+             * @description The delivery.
+             * @example dlv_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            deliveryId: string;
+            /**
+             * @description Its state.
+             * @example failed
+             * @enum {string}
+             */
+            state: "pending" | "delivered" | "failed" | "unknown" | "cancelled" | "ignored";
+            /**
+             * @description What became of it, and why it failed, as a sentence.
+             * @example Its receiver had an error of its own.
+             */
+            happened: string;
+            /**
+             * @description The same as a code, as filters take it.
+             * @example http_5xx
+             */
+            faultCode: string | null;
+            /**
+             * @description An attempt of it may have arrived.
+             * @example false
+             */
+            mayHaveArrived: boolean;
+            /**
+             * @description `none`: it is delivered. `wait`: it will be sent, or its endpoint has to answer first. `follow`: another delivery stands for it, or is in its way. `settle`: its outcome is not known. `release`: an operation that was stopped holds it. `fix_endpoint`: the same request would end the same way. `retry`: nothing speaks against it. `confirm`: it may arrive twice. `send_again`: only its source has it.
+             * @example retry
+             * @enum {string}
+             */
+            step: "none" | "wait" | "follow" | "settle" | "release" | "fix_endpoint" | "retry" | "confirm" | "send_again";
+            /**
+             * @description Why this is the safest step, as a sentence.
+             * @example Nothing speaks against sending it again.
+             */
+            why: string;
+            /**
+             * @description The next call, as a sentence.
+             * @example POST /api/v1/retries with dlv_01k9z3e5hbe7r9qk2m4n6p8r0s.
+             */
+            next: string;
+            /** @description What a retry of it alone would do now. */
+            retry: {
+                /**
+                 * @description Its fate; `joins` another execution that is open, `waits` for somebody or something.
+                 * @example will_be_sent
+                 * @enum {string}
+                 */
+                fate: "will_be_sent" | "joins" | "waits" | "cannot";
+                /**
+                 * @description As what it would be left out; null where it would be sent.
+                 * @example null
+                 * @enum {string|null}
+                 */
+                reason: "coalesced" | "already_delivered" | "changed_since" | "held" | "outcome_unknown" | "suppressed_duplicate" | "resent" | "payload_expired" | "endpoint_disabled" | "endpoint_deleted" | "endpoint_changed" | "no_longer_matches" | "already_retried" | "not_retryable" | null;
+            };
+            /** @description What its open execution waits for. Empty: nothing holds it back. */
+            waitingFor: components["schemas"]["Wait"][];
+        };
         AcknowledgementOutcome: {
             /**
              * @description The delivery.
@@ -3510,11 +4411,11 @@ export interface components {
              */
             operationId: string;
             /**
-             * @description How it was asked for.
+             * @description How it was asked for; `policy` where it was made because a policy looks at what was started without a plan.
              * @example plan
              * @enum {string}
              */
-            origin: "plan" | "dry_run";
+            origin: "plan" | "dry_run" | "policy";
             /**
              * @description `planning` while it is made, then `planned`; from its execution on the state of its operation.
              * @example planned
@@ -3534,7 +4435,7 @@ export interface components {
              */
             target: "original" | "current";
             /**
-             * @description It would make new deliveries; always false at present.
+             * @description It sends new deliveries, with a `webhook-id` of their own, in the place of those it selects.
              * @example false
              */
             newIdentity: boolean;
@@ -3627,11 +4528,11 @@ export interface components {
              */
             expiresAt: string | null;
             /**
-             * @description Why it ended, where nobody executed it.
+             * @description Why it ended, where nobody executed it, or where it was not approved.
              * @example null
              * @enum {string|null}
              */
-            endedFor: "plan_expired" | "cancelled" | null;
+            endedFor: "plan_expired" | "approval_expired" | "rejected" | "cancelled" | null;
             /**
              * Format: date-time
              * @description When it was executed.
@@ -3930,6 +4831,11 @@ export interface components {
              * @enum {string}
              */
             target: "original" | "current";
+            /**
+             * @description Each delivery that is selected is sent as a new one, with a `webhook-id` of its own and `replayOf`: its receiver takes it for something that it has not had. With `mode: replay` only.
+             * @example false
+             */
+            newIdentity?: boolean;
             options?: components["schemas"]["RetryOptions"];
             /**
              * @description The reason, which the record keeps.
@@ -3941,6 +4847,11 @@ export interface components {
              * @example OPS-42
              */
             ticket?: string;
+            /**
+             * @description It does not wait for approval, whatever the policy says: needs the scope `approve:emergency` and a `reason`, and stays on the report.
+             * @example false
+             */
+            emergency?: boolean;
             /**
              * @description Nothing is sent: it becomes a plan that can be executed for 15 minutes.
              * @example false
@@ -3965,6 +4876,11 @@ export interface components {
              * @example op_01k9z3e5hbe7r9qk2m4n6p8r0s
              */
             remainderOf?: string;
+            /**
+             * @description What an endpoint missed in this outage and has not got yet: the deliveries of its window that failed, that nobody knows of, or that were ignored because it was disabled. What is still to be sent by itself is left alone.
+             * @example out_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            outage?: string;
             filter?: components["schemas"]["DeliveryFilter"];
         };
         /** @default {} */
@@ -4056,11 +4972,11 @@ export interface components {
              */
             operationId: string;
             /**
-             * @description How it was asked for.
+             * @description How it was asked for; `policy` where it was made because a policy looks at what was started without a plan.
              * @example plan
              * @enum {string}
              */
-            origin: "plan" | "dry_run";
+            origin: "plan" | "dry_run" | "policy";
             /**
              * @description `planning` while it is made, then `planned`; from its execution on the state of its operation.
              * @example planned
@@ -4080,7 +4996,7 @@ export interface components {
              */
             target: "original" | "current";
             /**
-             * @description It would make new deliveries; always false at present.
+             * @description It sends new deliveries, with a `webhook-id` of their own, in the place of those it selects.
              * @example false
              */
             newIdentity: boolean;
@@ -4173,11 +5089,11 @@ export interface components {
              */
             expiresAt: string | null;
             /**
-             * @description Why it ended, where nobody executed it.
+             * @description Why it ended, where nobody executed it, or where it was not approved.
              * @example null
              * @enum {string|null}
              */
-            endedFor: "plan_expired" | "cancelled" | null;
+            endedFor: "plan_expired" | "approval_expired" | "rejected" | "cancelled" | null;
             /**
              * Format: date-time
              * @description When it was executed.
@@ -4515,6 +5431,11 @@ export interface components {
              */
             target: "original" | "current";
             /**
+             * @description It sends new deliveries, with a `webhook-id` of their own, in the place of those it selects.
+             * @example false
+             */
+            newIdentity: boolean;
+            /**
              * @description State of the operation.
              * @example running
              * @enum {string}
@@ -4789,6 +5710,11 @@ export interface components {
              */
             deliveryId: string;
             /**
+             * @description The delivery that is sent in its place, under a new identity; only of a replay with `newIdentity`.
+             * @example dlv_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            newDeliveryId?: string;
+            /**
              * @description It is an item of the operation; `ignored` is one that can send nothing.
              * @example queued
              * @enum {string}
@@ -4872,6 +5798,11 @@ export interface components {
              * @enum {string}
              */
             target: "original" | "current";
+            /**
+             * @description It sends new deliveries, with a `webhook-id` of their own, in the place of those it selects.
+             * @example false
+             */
+            newIdentity: boolean;
             /**
              * @description State of the operation.
              * @example running
@@ -5090,6 +6021,11 @@ export interface components {
              */
             target: "original" | "current";
             /**
+             * @description It sends new deliveries, with a `webhook-id` of their own, in the place of those it selects.
+             * @example false
+             */
+            newIdentity: boolean;
+            /**
              * @description State of the operation.
              * @example running
              * @enum {string}
@@ -5298,7 +6234,7 @@ export interface components {
                  * @example pause
                  * @enum {string}
                  */
-                did: "pause" | "resume" | "rate" | "cancel" | "halt" | "execute";
+                did: "pause" | "resume" | "rate" | "cancel" | "halt" | "execute" | "hold" | "explain" | "approve" | "reject" | "emergency";
                 /**
                  * @description Who did it, as its credential names it; `redrive` where nobody asked, `temporal` where it was cancelled there.
                  * @example key_01k9z3e5hbe7r9qk2m4n6p8r0s
@@ -5517,6 +6453,98 @@ export interface components {
                     added: number | null;
                 } | null;
             } | null;
+            /** @description What a policy asked of it, the last time, and who approved; null where none held it. */
+            approval: {
+                /**
+                 * @description What is approved: the hash of the plan.
+                 * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+                 */
+                planHash: string;
+                /**
+                 * @description The policy that held it, by its digest.
+                 * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+                 */
+                policy: string;
+                /**
+                 * @description Why it has to be approved: its number of items, a risk, or a quota.
+                 * @example [
+                 *       "items"
+                 *     ]
+                 */
+                because: ("items" | "mayHaveArrived" | "endpointChanged" | "replayOfDelivered" | "itemsPerOperation" | "itemsPerDay" | "openOperations" | "ratePerSecond")[];
+                /**
+                 * @description Words that are still to be given: `POST …/explain`.
+                 * @example []
+                 */
+                missing: ("reason" | "ticket")[];
+                /** @description Who approves: never who asked for it. */
+                approvers: {
+                    /**
+                     * @description How many distinct actors have to approve.
+                     * @example 2
+                     */
+                    needed: number;
+                    /**
+                     * @description How many have.
+                     * @example 1
+                     */
+                    given: number;
+                    /**
+                     * @description The scope of those who may.
+                     * @example approve:retries
+                     * @enum {string}
+                     */
+                    scope: "approve:retries";
+                };
+                /** @description What was said, in its order. */
+                verdicts: {
+                    /**
+                     * @description What was said.
+                     * @example approve
+                     * @enum {string}
+                     */
+                    verdict: "approve" | "reject" | "emergency";
+                    /**
+                     * @description Who said it, as the credential names it.
+                     * @example actor:bob
+                     */
+                    by: string;
+                    /**
+                     * Format: date-time
+                     * @description When.
+                     * @example 2026-11-03T02:00:00.000Z
+                     */
+                    at: string;
+                    /**
+                     * @description With which words; null without any.
+                     * @example checked with support
+                     */
+                    comment: string | null;
+                    /**
+                     * @description Their digest, as the signed report has it.
+                     * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+                     */
+                    commentDigest: string | null;
+                }[];
+                /**
+                 * Format: date-time
+                 * @description Since when it waited.
+                 * @example 2026-11-03T02:00:00.000Z
+                 */
+                openedAt: string;
+                /**
+                 * Format: date-time
+                 * @description Until when it waited.
+                 * @example 2026-11-03T02:00:00.000Z
+                 */
+                endedAt: string | null;
+                /**
+                 * @description How that ended: `explained` where only words were missing, `void` where it was approved and too much had changed by then; null while it waits.
+                 * @example approved
+                 * @enum {string|null}
+                 */
+                endedFor: "approved" | "explained" | "emergency" | "rejected" | "expired" | "cancelled" | "void" | null;
+            } | null;
         };
         ControlledOperation: {
             /**
@@ -5541,6 +6569,11 @@ export interface components {
              * @enum {string}
              */
             target: "original" | "current";
+            /**
+             * @description It sends new deliveries, with a `webhook-id` of their own, in the place of those it selects.
+             * @example false
+             */
+            newIdentity: boolean;
             /**
              * @description State of the operation.
              * @example running
@@ -5762,6 +6795,368 @@ export interface components {
              */
             perSecond?: number | null;
         };
+        JudgedOperation: {
+            /**
+             * @description Id of the operation.
+             * @example op_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            id: string;
+            /**
+             * @description The API that it was asked for by.
+             * @example native
+             */
+            surface: string;
+            /**
+             * @description `retry` leaves delivered deliveries alone, `replay` sends them again.
+             * @example retry
+             * @enum {string}
+             */
+            kind: "retry" | "replay";
+            /**
+             * @description The version of the endpoint it sends with: the first one used, or the current one.
+             * @example current
+             * @enum {string}
+             */
+            target: "original" | "current";
+            /**
+             * @description It sends new deliveries, with a `webhook-id` of their own, in the place of those it selects.
+             * @example false
+             */
+            newIdentity: boolean;
+            /**
+             * @description State of the operation.
+             * @example running
+             * @enum {string}
+             */
+            state: "planned" | "awaiting_approval" | "accepted" | "selecting" | "running" | "paused" | "halted" | "closing" | "completed" | "completed_with_failures" | "cancelled";
+            /**
+             * @description The command of its owner.
+             * @example run
+             * @enum {string}
+             */
+            control: "run" | "pause" | "cancel";
+            counts: components["schemas"]["OperationCounts"];
+            /**
+             * @description Requests per second at most, now; no limit where null.
+             * @example 50
+             */
+            ratePerSecond: number | null;
+            /**
+             * @description Seconds until all that is due is sent, at the rate of the last seconds; null while it does not run, and before anything tells how fast it is.
+             * @example 120
+             */
+            etaSeconds: number | null;
+            /** @description Items that `etaSeconds` says nothing about; null where that is. */
+            etaLeavesOut: {
+                /**
+                 * @description Items that wait for a time of their own.
+                 * @example 0
+                 */
+                scheduled: number;
+                /**
+                 * @description Items that wait until somebody knows their outcome.
+                 * @example 0
+                 */
+                unknown: number;
+            } | null;
+            /**
+             * @description Its selection has ended and found nothing: `expected` is 0, and it is `completed`.
+             * @example false
+             */
+            nothingSelected: boolean;
+            /** @description The deliveries that it selected and that were not delivered when it closed; null until then. `{"select": {"remainderOf": …}}` takes all of them. */
+            remainder: {
+                /**
+                 * @description Deliveries.
+                 * @example 0
+                 */
+                count: number;
+                /**
+                 * @description By the reason why they were ignored or excluded, or else the state they ended in.
+                 * @example {
+                 *       "endpoint_disabled": 97
+                 *     }
+                 */
+                byReason: {
+                    [key: string]: number;
+                };
+            } | null;
+            options: components["schemas"]["OperationOptions"];
+            /**
+             * @description Why, in the words of its owner.
+             * @example endpoint was down
+             */
+            reason: string | null;
+            /**
+             * @description Where this is tracked.
+             * @example OPS-42
+             */
+            ticket: string | null;
+            /**
+             * @description Who asked for it, as its credential names it.
+             * @example key_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            requestedBy: string;
+            /**
+             * @description Its workflow in Temporal.
+             * @example retry/acme/1f0c….1
+             */
+            workflowId: string;
+            /** @description The next event, and its time; null once it has ended. */
+            nextEvent: {
+                /**
+                 * @description The next event, which comes by itself.
+                 * @example due
+                 */
+                what: string;
+                /**
+                 * Format: date-time
+                 * @description When.
+                 * @example 2026-11-03T02:00:00.000Z
+                 */
+                at: string;
+            } | null;
+            /** @description The reasons why something of it waits, at the first twenty endpoints that it has something for; of each reason the first end that is known. Empty: nothing holds it back. */
+            waitingFor: components["schemas"]["Wait"][];
+            /**
+             * @description Its workflow could not be started or had to be revived; this is being seen to.
+             * @example false
+             */
+            stalled: boolean;
+            /** @description Why it was halted, the last time; once resumed, it is judged by its attempts from then on. */
+            halt: {
+                /**
+                 * @description The cause of the halt. After `failed_step` a step of it cannot succeed until its cause is gone: `resume` tries it again, `cancel` ends it.
+                 * @example canary
+                 * @enum {string}
+                 */
+                reason: "failure_rate" | "canary" | "failed_step";
+                /**
+                 * @description The step that failed.
+                 * @example select
+                 */
+                step?: string;
+                /**
+                 * @description Why: a code of Postgres, or the class of the error.
+                 * @example 22008
+                 */
+                code?: string;
+                /**
+                 * @description The share of failures it may have.
+                 * @example 10
+                 */
+                limitPercent?: number;
+                /**
+                 * @description Attempts of the last minute.
+                 * @example 80
+                 */
+                attempts?: number;
+                /**
+                 * @description Those that did not deliver.
+                 * @example 61
+                 */
+                bad?: number;
+                /** @description The results of the canaries. */
+                endpoints?: {
+                    /**
+                     * @description An endpoint whose items are held.
+                     * @example end_01k9z3e5hbe7r9qk2m4n6p8r0s
+                     */
+                    endpointId: string;
+                    /**
+                     * @description First attempts of its canary.
+                     * @example 25
+                     */
+                    attempts: number;
+                    /**
+                     * @description Those that did not deliver.
+                     * @example 25
+                     */
+                    bad: number;
+                }[];
+                /**
+                 * Format: date-time
+                 * @description When.
+                 * @example 2026-11-03T02:00:00.000Z
+                 */
+                at: string;
+            } | null;
+            /**
+             * Format: date-time
+             * @description When it was accepted.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            closedAt: string | null;
+            /** @description Where to go on. */
+            links: {
+                /**
+                 * @description This operation.
+                 * @example /api/v1/retries/op_…
+                 */
+                self: string;
+                /**
+                 * @description Its ledger.
+                 * @example /api/v1/retries/op_…/items
+                 */
+                items: string;
+                /**
+                 * @description Its progress as it happens.
+                 * @example /api/v1/retries/op_…/stream
+                 */
+                stream: string;
+                /**
+                 * @description Its result, once it has ended.
+                 * @example /api/v1/retries/op_…/report
+                 */
+                report: string;
+            };
+            /**
+             * @description Its selection, as it was sent.
+             * @example {
+             *       "failuresOf": "op_…"
+             *     }
+             */
+            select: {
+                [key: string]: unknown;
+            };
+            approval: components["schemas"]["Approval"];
+        };
+        /** @description What a policy asked of an operation, the last time. */
+        Approval: {
+            /**
+             * @description What is approved: the hash of the plan.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            planHash: string;
+            /**
+             * @description The policy that held it, by its digest.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            policy: string;
+            /**
+             * @description Why it has to be approved: its number of items, a risk, or a quota.
+             * @example [
+             *       "items"
+             *     ]
+             */
+            because: ("items" | "mayHaveArrived" | "endpointChanged" | "replayOfDelivered" | "itemsPerOperation" | "itemsPerDay" | "openOperations" | "ratePerSecond")[];
+            /**
+             * @description Words that are still to be given: `POST …/explain`.
+             * @example []
+             */
+            missing: ("reason" | "ticket")[];
+            /** @description Who approves: never who asked for it. */
+            approvers: {
+                /**
+                 * @description How many distinct actors have to approve.
+                 * @example 2
+                 */
+                needed: number;
+                /**
+                 * @description How many have.
+                 * @example 1
+                 */
+                given: number;
+                /**
+                 * @description The scope of those who may.
+                 * @example approve:retries
+                 * @enum {string}
+                 */
+                scope: "approve:retries";
+            };
+            /** @description What was said, in its order. */
+            verdicts: {
+                /**
+                 * @description What was said.
+                 * @example approve
+                 * @enum {string}
+                 */
+                verdict: "approve" | "reject" | "emergency";
+                /**
+                 * @description Who said it, as the credential names it.
+                 * @example actor:bob
+                 */
+                by: string;
+                /**
+                 * Format: date-time
+                 * @description When.
+                 * @example 2026-11-03T02:00:00.000Z
+                 */
+                at: string;
+                /**
+                 * @description With which words; null without any.
+                 * @example checked with support
+                 */
+                comment: string | null;
+                /**
+                 * @description Their digest, as the signed report has it.
+                 * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+                 */
+                commentDigest: string | null;
+            }[];
+            /**
+             * Format: date-time
+             * @description Since when it waited.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            openedAt: string;
+            /**
+             * Format: date-time
+             * @description Until when it waited.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            endedAt: string | null;
+            /**
+             * @description How that ended: `explained` where only words were missing, `void` where it was approved and too much had changed by then; null while it waits.
+             * @example approved
+             * @enum {string|null}
+             */
+            endedFor: "approved" | "explained" | "emergency" | "rejected" | "expired" | "cancelled" | "void" | null;
+        };
+        Approve: {
+            /**
+             * @description `planHash` of what was looked at: nothing else is approved.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            planHash: string;
+            /**
+             * @description Words for the record.
+             * @example checked with support
+             */
+            comment?: string;
+        };
+        Reject: {
+            /**
+             * @description Why not.
+             * @example checked with support
+             */
+            comment: string;
+        };
+        Emergency: {
+            /**
+             * @description Why it cannot wait.
+             * @example customers are without service
+             */
+            reason: string;
+        };
+        Explain: {
+            /**
+             * @description The reason, where it is missing.
+             * @example endpoint was down
+             */
+            reason?: string;
+            /**
+             * @description The ticket, where it is missing.
+             * @example OPS-42
+             */
+            ticket?: string;
+        };
         /** @description One line of the ledger of an operation. */
         OperationItem: {
             /**
@@ -5780,6 +7175,11 @@ export interface components {
              * @example dlv_01k9z3e5hbe7r9qk2m4n6p8r0s
              */
             deliveryId: string;
+            /**
+             * @description The delivery that is sent in its place, under a new identity; only of a replay with `newIdentity`.
+             * @example dlv_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            newDeliveryId?: string;
             /**
              * @description The endpoint it is for.
              * @example end_01k9z3e5hbe7r9qk2m4n6p8r0s
@@ -5988,6 +7388,11 @@ export interface components {
              */
             target: "original" | "current";
             /**
+             * @description It sends new deliveries, with a `webhook-id` of their own, in the place of those it selects.
+             * @example false
+             */
+            newIdentity: boolean;
+            /**
              * @description Its selection, as it was sent.
              * @example {
              *       "failuresOf": "op_…"
@@ -6019,7 +7424,7 @@ export interface components {
                  * @example pause
                  * @enum {string}
                  */
-                did: "pause" | "resume" | "rate" | "cancel" | "halt" | "execute";
+                did: "pause" | "resume" | "rate" | "cancel" | "halt" | "execute" | "hold" | "explain" | "approve" | "reject" | "emergency";
                 /**
                  * @description Who did it, as its credential names it; `redrive` where nobody asked, `temporal` where it was cancelled there.
                  * @example key_01k9z3e5hbe7r9qk2m4n6p8r0s
@@ -6237,6 +7642,98 @@ export interface components {
                      */
                     added: number | null;
                 } | null;
+            } | null;
+            /** @description What a policy asked of it, the last time, and who approved; null where none held it. */
+            approval: {
+                /**
+                 * @description What is approved: the hash of the plan.
+                 * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+                 */
+                planHash: string;
+                /**
+                 * @description The policy that held it, by its digest.
+                 * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+                 */
+                policy: string;
+                /**
+                 * @description Why it has to be approved: its number of items, a risk, or a quota.
+                 * @example [
+                 *       "items"
+                 *     ]
+                 */
+                because: ("items" | "mayHaveArrived" | "endpointChanged" | "replayOfDelivered" | "itemsPerOperation" | "itemsPerDay" | "openOperations" | "ratePerSecond")[];
+                /**
+                 * @description Words that are still to be given: `POST …/explain`.
+                 * @example []
+                 */
+                missing: ("reason" | "ticket")[];
+                /** @description Who approves: never who asked for it. */
+                approvers: {
+                    /**
+                     * @description How many distinct actors have to approve.
+                     * @example 2
+                     */
+                    needed: number;
+                    /**
+                     * @description How many have.
+                     * @example 1
+                     */
+                    given: number;
+                    /**
+                     * @description The scope of those who may.
+                     * @example approve:retries
+                     * @enum {string}
+                     */
+                    scope: "approve:retries";
+                };
+                /** @description What was said, in its order. */
+                verdicts: {
+                    /**
+                     * @description What was said.
+                     * @example approve
+                     * @enum {string}
+                     */
+                    verdict: "approve" | "reject" | "emergency";
+                    /**
+                     * @description Who said it, as the credential names it.
+                     * @example actor:bob
+                     */
+                    by: string;
+                    /**
+                     * Format: date-time
+                     * @description When.
+                     * @example 2026-11-03T02:00:00.000Z
+                     */
+                    at: string;
+                    /**
+                     * @description With which words; null without any.
+                     * @example checked with support
+                     */
+                    comment: string | null;
+                    /**
+                     * @description Their digest, as the signed report has it.
+                     * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+                     */
+                    commentDigest: string | null;
+                }[];
+                /**
+                 * Format: date-time
+                 * @description Since when it waited.
+                 * @example 2026-11-03T02:00:00.000Z
+                 */
+                openedAt: string;
+                /**
+                 * Format: date-time
+                 * @description Until when it waited.
+                 * @example 2026-11-03T02:00:00.000Z
+                 */
+                endedAt: string | null;
+                /**
+                 * @description How that ended: `explained` where only words were missing, `void` where it was approved and too much had changed by then; null while it waits.
+                 * @example approved
+                 * @enum {string|null}
+                 */
+                endedFor: "approved" | "explained" | "emergency" | "rejected" | "expired" | "cancelled" | "void" | null;
             } | null;
             /** @description The selected deliveries that were not delivered when it closed; null in reports that are older than this member. `{"select": {"remainderOf": …}}` takes all of them. */
             remainder: {
@@ -6459,6 +7956,280 @@ export interface components {
             id: string;
             jwk: components["schemas"]["SigningJwk"];
         };
+        /** @description An outage of an endpoint, without its counts. */
+        OutageSummary: {
+            /**
+             * @description Id of the outage.
+             * @example out_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            id: string;
+            /**
+             * @description The endpoint that was down.
+             * @example end_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            endpointId: string;
+            /**
+             * @description What opened it: its circuit, its answer 410, an operator who disabled it, or 20 attempts in a row over a minute that were not delivered.
+             * @example circuit_open
+             * @enum {string}
+             */
+            cause: "circuit_open" | "gone" | "disabled" | "not_delivered";
+            /**
+             * @description `open` while the endpoint is down, `recovered` once it is back, `closed` when nothing of its window is left, or `dismissed`.
+             * @example recovered
+             * @enum {string}
+             */
+            state: "open" | "recovered" | "closed" | "dismissed";
+            /** @description From the first failure to the recovery. */
+            window: {
+                /**
+                 * Format: date-time
+                 * @description The first failure, or when it was disabled.
+                 * @example 2026-11-03T02:00:00.000Z
+                 */
+                from: string;
+                /**
+                 * Format: date-time
+                 * @description When it was back, or the outage ended; null while it is open.
+                 * @example 2026-11-03T02:00:00.000Z
+                 */
+                to: string | null;
+            };
+            /**
+             * Format: date-time
+             * @description When it was opened.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            openedAt: string;
+            /**
+             * @description How often: again where the endpoint failed within a day after it was back.
+             * @example 1
+             */
+            openings: number;
+            /**
+             * Format: date-time
+             * @description When the endpoint was back.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            recoveredAt: string | null;
+            /**
+             * @description What its endpoint asked for then; null while it is open.
+             * @example propose
+             * @enum {string|null}
+             */
+            onRecovered: "none" | "propose" | "run" | null;
+            /**
+             * Format: date-time
+             * @description When it was closed or dismissed.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            endedAt: string | null;
+            /**
+             * @description Why.
+             * @example null
+             * @enum {string|null}
+             */
+            endedFor: "nothing_left" | "dismissed" | "retention" | "endpoint_deleted" | null;
+            /** @description Where to go on. */
+            links: {
+                /**
+                 * @description This outage.
+                 * @example /api/v1/outages/out_…
+                 */
+                self: string;
+                /**
+                 * @description To dismiss it.
+                 * @example /api/v1/outages/out_…/dismiss
+                 */
+                dismiss: string;
+            };
+        };
+        /** @description An outage of an endpoint. */
+        Outage: {
+            /**
+             * @description Id of the outage.
+             * @example out_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            id: string;
+            /**
+             * @description The endpoint that was down.
+             * @example end_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            endpointId: string;
+            /**
+             * @description What opened it: its circuit, its answer 410, an operator who disabled it, or 20 attempts in a row over a minute that were not delivered.
+             * @example circuit_open
+             * @enum {string}
+             */
+            cause: "circuit_open" | "gone" | "disabled" | "not_delivered";
+            /**
+             * @description `open` while the endpoint is down, `recovered` once it is back, `closed` when nothing of its window is left, or `dismissed`.
+             * @example recovered
+             * @enum {string}
+             */
+            state: "open" | "recovered" | "closed" | "dismissed";
+            /** @description From the first failure to the recovery. */
+            window: {
+                /**
+                 * Format: date-time
+                 * @description The first failure, or when it was disabled.
+                 * @example 2026-11-03T02:00:00.000Z
+                 */
+                from: string;
+                /**
+                 * Format: date-time
+                 * @description When it was back, or the outage ended; null while it is open.
+                 * @example 2026-11-03T02:00:00.000Z
+                 */
+                to: string | null;
+            };
+            /**
+             * Format: date-time
+             * @description When it was opened.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            openedAt: string;
+            /**
+             * @description How often: again where the endpoint failed within a day after it was back.
+             * @example 1
+             */
+            openings: number;
+            /**
+             * Format: date-time
+             * @description When the endpoint was back.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            recoveredAt: string | null;
+            /**
+             * @description What its endpoint asked for then; null while it is open.
+             * @example propose
+             * @enum {string|null}
+             */
+            onRecovered: "none" | "propose" | "run" | null;
+            /**
+             * Format: date-time
+             * @description When it was closed or dismissed.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            endedAt: string | null;
+            /**
+             * @description Why.
+             * @example null
+             * @enum {string|null}
+             */
+            endedFor: "nothing_left" | "dismissed" | "retention" | "endpoint_deleted" | null;
+            /** @description Where to go on. */
+            links: {
+                /**
+                 * @description This outage.
+                 * @example /api/v1/outages/out_…
+                 */
+                self: string;
+                /**
+                 * @description To dismiss it.
+                 * @example /api/v1/outages/out_…/dismiss
+                 */
+                dismiss: string;
+            };
+            /** @description The deliveries of its window. */
+            deliveries: {
+                /**
+                 * @description Deliveries of its window.
+                 * @example 0
+                 */
+                count: number;
+                /**
+                 * @description `atLeast` where there are more than are counted (100,000).
+                 * @example exact
+                 * @enum {string}
+                 */
+                basis: "exact" | "atLeast";
+                /** @description By their state now. Those that were accepted before the window and are delivered by now are looked for among the last 100,000 before it. */
+                byState: {
+                    /**
+                     * @description Those that are pending now.
+                     * @example 0
+                     */
+                    pending: number;
+                    /**
+                     * @description Those that are delivered now.
+                     * @example 0
+                     */
+                    delivered: number;
+                    /**
+                     * @description Those that are failed now.
+                     * @example 0
+                     */
+                    failed: number;
+                    /**
+                     * @description Those that are unknown now.
+                     * @example 0
+                     */
+                    unknown: number;
+                    /**
+                     * @description Those that are cancelled now.
+                     * @example 0
+                     */
+                    cancelled: number;
+                    /**
+                     * @description Those that are ignored now.
+                     * @example 0
+                     */
+                    ignored: number;
+                };
+                /**
+                 * @description Those that are not delivered, by the cause of their last failure.
+                 * @example {
+                 *       "http_5xx": 480
+                 *     }
+                 */
+                byFault: {
+                    [key: string]: number;
+                };
+            };
+            /**
+             * @description Those of them that were ignored because the endpoint was disabled, and that it has not got yet.
+             * @example 0
+             */
+            missedWhileDisabled: number;
+            /** @description The operations that selected what it left, newest first; the newest 50. */
+            operations: {
+                /**
+                 * @description The operation.
+                 * @example op_01k9z3e5hbe7r9qk2m4n6p8r0s
+                 */
+                operationId: string;
+                /**
+                 * @description The same as a plan; null where it is none.
+                 * @example pln_01k9z3e5hbe7r9qk2m4n6p8r0s
+                 */
+                planId: string | null;
+                /**
+                 * @description Its kind.
+                 * @example retry
+                 * @enum {string}
+                 */
+                kind: "retry" | "replay";
+                /**
+                 * @description Its state now.
+                 * @example planned
+                 * @enum {string}
+                 */
+                state: "planned" | "awaiting_approval" | "accepted" | "selecting" | "running" | "paused" | "halted" | "closing" | "completed" | "completed_with_failures" | "cancelled";
+                /**
+                 * @description The recovery has led to it, and nobody asked for it.
+                 * @example true
+                 */
+                madeByRecovery: boolean;
+            }[];
+        };
+        OutageDismissal: {
+            /**
+             * @description The reason, which the record keeps.
+             * @example the customer has it from elsewhere
+             */
+            reason?: string;
+        };
         /** @description One act of a person or a client, sealed. */
         AuditEntry: {
             /**
@@ -6493,7 +8264,7 @@ export interface components {
              */
             keyId: string | null;
             /**
-             * @description What was done: tenant.made, tenant.changed, key.made, key.revoked, jwt_issuer.made, jwt_issuer.revoked, signer.made, signer.removed, access_rule.made, access_rule.removed, endpoint.made, endpoint.changed, endpoint.enabled, endpoint.disabled, endpoint.secret_rotated, endpoint.deleted, event.payload_erased, event.repeated, operation.planned, operation.executed, operation.accepted, operation.paused, operation.resumed, operation.paced, operation.cancelled, delivery.resolved, resolution.begun, deliveries.resolved, report.signed, addendum.signed, signing_key.rotated, signing_key.revoked, receipt_replay.previewed, receipt_replay.confirmed, receipt_replay.executed, diagnostics.previewed, diagnostics.frozen.
+             * @description What was done: tenant.made, tenant.changed, platform_limits.changed, policy.changed, key.made, key.revoked, jwt_issuer.made, jwt_issuer.revoked, signer.made, signer.removed, access_rule.made, access_rule.removed, endpoint.made, endpoint.changed, endpoint.enabled, endpoint.disabled, endpoint.secret_rotated, endpoint.deleted, event.payload_erased, event.repeated, operation.planned, operation.executed, operation.accepted, operation.paused, operation.resumed, operation.paced, operation.cancelled, operation.explained, operation.approved, operation.rejected, operation.emergency, delivery.resolved, resolution.begun, deliveries.resolved, report.signed, addendum.signed, signing_key.rotated, signing_key.revoked, receipt_replay.previewed, receipt_replay.confirmed, receipt_replay.executed, diagnostics.previewed, diagnostics.frozen, outage.dismissed.
              * @example operation.accepted
              */
             action: string;
@@ -6568,6 +8339,24 @@ export interface components {
              * @example 2026-11-03T02:00:00.000Z
              */
             at: string;
+            /** @description The same, signed by a key of reports (`typ: redrive-checkpoint+json`); null where it was kept before checkpoints were signed. */
+            jws: {
+                /**
+                 * @description The payload, in base64url.
+                 * @example eyJ2IjoxfQ
+                 */
+                payload: string;
+                /**
+                 * @description The header, in base64url: `alg`, `kid` and `typ`.
+                 * @example eyJhbGciOiJFZERTQSJ9
+                 */
+                protected: string;
+                /**
+                 * @description Ed25519, in base64url.
+                 * @example aGVsbG8
+                 */
+                signature: string;
+            } | null;
         };
         /** @description The key that the answers of the Minka surface are signed with. */
         SystemSigner: {
@@ -7265,6 +9054,15 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description A problem, whose `code` says which. */
+        PreconditionFailed: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The request is too large. */
         TooLarge: {
             headers: {
@@ -7323,6 +9121,8 @@ export interface components {
     parameters: {
         /** @description `nextCursor` of the page before, with the same filter. */
         Cursor: string;
+        /** @description Endpoints. Can be repeated. */
+        EndpointIds: string[];
         /** @description Rows of the page at most. */
         Limit: number;
         /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
@@ -7638,6 +9438,70 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getPlatformLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The ceilings. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlatformLimits"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putPlatformLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPlatformLimits"];
+            };
+        };
+        responses: {
+            /** @description The ceilings. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlatformLimits"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getKeys: {
         parameters: {
             query?: {
@@ -7872,6 +9736,175 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getMe: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The caller. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getPolicy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The policy. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantPolicy"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putPolicy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyBody"];
+            };
+        };
+        responses: {
+            /** @description The policy. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantPolicy"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getPlatformPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The policy. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantPolicy"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putPlatformPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyBody"];
+            };
+        };
+        responses: {
+            /** @description The policy. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantPolicy"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8403,7 +10436,7 @@ export interface operations {
                 /** @description States; all where left out. Can be repeated. */
                 state?: ("pending" | "delivered" | "failed" | "unknown" | "cancelled" | "ignored")[];
                 /** @description Endpoints. Can be repeated. */
-                endpointIds?: string[];
+                endpointIds?: components["parameters"]["EndpointIds"];
                 /** @description Types of event, exactly. Can be repeated. */
                 eventTypes?: string[];
                 /** @description Sources of events. Can be repeated. */
@@ -8499,6 +10532,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeliveryDetails"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getDeliveriesByIdAdvice: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the delivery. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The advice. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Advice"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -8696,15 +10765,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
-            /** @description A problem, whose `code` says which. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            412: components["responses"]["PreconditionFailed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
@@ -8716,7 +10777,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Risks; all deliveries where left out. Can be repeated. */
-                risk?: ("mayHaveArrived" | "unknown" | "openElsewhere" | "heldByPaused" | "alreadyDelivered" | "endpointDisabled" | "endpointDeleted" | "circuitOpen" | "payloadExpired" | "payloadExpiresBeforeItsTurn" | "addressChanged" | "secretRotated" | "filterChanged" | "orderBlocked")[];
+                risk?: ("mayHaveArrived" | "unknown" | "openElsewhere" | "heldByPaused" | "alreadyDelivered" | "endpointDisabled" | "endpointDeleted" | "circuitOpen" | "payloadExpired" | "payloadExpiresBeforeItsTurn" | "addressChanged" | "secretRotated" | "filterChanged" | "orderBlocked" | "awaitsApproval")[];
                 /** @description Rows of the page at most. */
                 limit?: components["parameters"]["Limit"];
                 /** @description `nextCursor` of the page before, with the same filter. */
@@ -8758,6 +10819,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            410: components["responses"]["PreconditionFailed"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8817,7 +10879,7 @@ export interface operations {
             header?: {
                 /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
                 "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
-                /** @description Makes repeating the request safe for 24 hours. Required with `filter`, `failuresOf` and `remainderOf`. */
+                /** @description Makes repeating the request safe for 24 hours. Required with `filter`, `failuresOf`, `remainderOf` and `outage`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -9062,6 +11124,179 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    postRetriesByIdApprove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the operation. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Approve"];
+            };
+        };
+        responses: {
+            /** @description The operation as it is now. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JudgedOperation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    postRetriesByIdReject: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the operation. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reject"];
+            };
+        };
+        responses: {
+            /** @description The operation as it is now. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JudgedOperation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    postRetriesByIdEmergency: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the operation. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Emergency"];
+            };
+        };
+        responses: {
+            /** @description The operation as it is now. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JudgedOperation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    postRetriesByIdExplain: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the operation. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Explain"];
+            };
+        };
+        responses: {
+            /** @description The operation as it is now. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JudgedOperation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getRetriesByIdItems: {
         parameters: {
             query?: {
@@ -9111,6 +11346,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            410: components["responses"]["PreconditionFailed"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9236,6 +11472,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            410: components["responses"]["PreconditionFailed"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9379,13 +11616,142 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getOutages: {
+        parameters: {
+            query?: {
+                /** @description Endpoints. Can be repeated. */
+                endpointIds?: components["parameters"]["EndpointIds"];
+                /** @description States; all where left out. Can be repeated. */
+                state?: ("open" | "recovered" | "closed" | "dismissed")[];
+                /** @description Rows of the page at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description `nextCursor` of the page before, with the same filter. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of outages. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description The rows of this page. */
+                        items: components["schemas"]["OutageSummary"][];
+                        /**
+                         * @description Where the next page begins; null on the last one.
+                         * @example WyI1dW1…
+                         */
+                        nextCursor: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getOutagesById: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the outage. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The outage. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    postOutagesByIdDismiss: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the outage. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OutageDismissal"];
+            };
+        };
+        responses: {
+            /** @description It is dismissed, now or since earlier. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getAudit: {
         parameters: {
             query?: {
                 /** @description Who did it; anybody where left out. Can be repeated. */
                 actor?: string[];
                 /** @description What was done; anything where left out. Can be repeated. */
-                action?: ("tenant.made" | "tenant.changed" | "key.made" | "key.revoked" | "jwt_issuer.made" | "jwt_issuer.revoked" | "signer.made" | "signer.removed" | "access_rule.made" | "access_rule.removed" | "endpoint.made" | "endpoint.changed" | "endpoint.enabled" | "endpoint.disabled" | "endpoint.secret_rotated" | "endpoint.deleted" | "event.payload_erased" | "event.repeated" | "operation.planned" | "operation.executed" | "operation.accepted" | "operation.paused" | "operation.resumed" | "operation.paced" | "operation.cancelled" | "delivery.resolved" | "resolution.begun" | "deliveries.resolved" | "report.signed" | "addendum.signed" | "signing_key.rotated" | "signing_key.revoked" | "receipt_replay.previewed" | "receipt_replay.confirmed" | "receipt_replay.executed" | "diagnostics.previewed" | "diagnostics.frozen")[];
+                action?: ("tenant.made" | "tenant.changed" | "platform_limits.changed" | "policy.changed" | "key.made" | "key.revoked" | "jwt_issuer.made" | "jwt_issuer.revoked" | "signer.made" | "signer.removed" | "access_rule.made" | "access_rule.removed" | "endpoint.made" | "endpoint.changed" | "endpoint.enabled" | "endpoint.disabled" | "endpoint.secret_rotated" | "endpoint.deleted" | "event.payload_erased" | "event.repeated" | "operation.planned" | "operation.executed" | "operation.accepted" | "operation.paused" | "operation.resumed" | "operation.paced" | "operation.cancelled" | "operation.explained" | "operation.approved" | "operation.rejected" | "operation.emergency" | "delivery.resolved" | "resolution.begun" | "deliveries.resolved" | "report.signed" | "addendum.signed" | "signing_key.rotated" | "signing_key.revoked" | "receipt_replay.previewed" | "receipt_replay.confirmed" | "receipt_replay.executed" | "diagnostics.previewed" | "diagnostics.frozen" | "outage.dismissed")[];
                 /** @description What it was done to; anything where left out. Can be repeated. */
                 target?: string[];
                 /** @description Done at this time or later. */

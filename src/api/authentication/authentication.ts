@@ -48,7 +48,7 @@ export async function callerOf(
   if (found.revoked) return refuse('credential_revoked');
   if (found.expired) return refuse('credential_expired');
   return {
-    actor: showId('key', found.id),
+    actor: found.actor ?? showId('key', found.id),
     keyId: found.id,
     scopes: found.scopes,
     ...(found.grant ? { grant: found.grant } : {}),

@@ -10,8 +10,8 @@ export interface TenantRef {
 /** Who is calling. */
 export interface Caller {
   /**
-   * Stable name of the caller, such as `key_…` or `jwt:iss_…:<sub>`: for quotas, audit and records that are bound to
-   * their actor.
+   * Stable name of the caller, such as `key_…`, `actor:<name>` of a key that stands for somebody, or `jwt:iss_…:<sub>`:
+   * for quotas, audit and records that are bound to their actor.
    */
   actor: string;
   /** The request that it came with. */

@@ -36,7 +36,7 @@ export async function authenticateByKey(
       : named === undefined || named === ''
         ? caller.tenant
         : await tenantFor(deps.pool, caller, named);
-  if (access.of === 'tenant' && named && !tenant)
+  if (access.of !== 'installation' && named && !tenant)
     return problem('not_found', {
       detail: 'The tenant named in the header `Redrive-Tenant` does not exist.',
       errors: [
@@ -47,6 +47,7 @@ export async function authenticateByKey(
         },
       ],
     });
+  if (access.of === 'caller') return tenant ? { caller, tenant } : { caller };
   const refused =
     access.of === 'installation'
       ? refusedScope(caller, 'admin')

@@ -67,12 +67,13 @@ export function problemsOf(route: ServedRoute): ProblemCode[] {
       'insufficient_scope',
       'rate_limited',
     );
+  if (route.access.of === 'caller') add('not_found');
   if (route.access.of === 'tenant') {
     add('not_found');
     if (route.access.tenant !== 'optional') add('tenant_required');
   }
   if (route.request?.params) add('not_found');
-  if (route.method === 'post' || route.method === 'patch')
+  if (route.method === 'post' || route.method === 'put' || route.method === 'patch')
     add(
       'malformed_json',
       'nested_too_deep',
@@ -114,6 +115,8 @@ function scopeOf({ access, surface }: ServedRoute): string {
     case 'anyone':
       // Routes of other surfaces may look for credentials in the body themselves, and say so.
       return surface.name === 'native' ? 'Needs no credential.' : '';
+    case 'caller':
+      return 'Needs a credential of any scope.';
     case 'installation':
       return 'Scope: `admin`.';
     case 'tenant':
@@ -123,7 +126,8 @@ function scopeOf({ access, surface }: ServedRoute): string {
 
 function headerParameters(route: ServedRoute) {
   const headers = {
-    ...(route.access.of === 'tenant' && route.surface.authenticate === authenticateByKey
+    ...((route.access.of === 'tenant' || route.access.of === 'caller') &&
+    route.surface.authenticate === authenticateByKey
       ? {
           'Redrive-Tenant': {
             description:

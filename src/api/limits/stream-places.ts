@@ -36,7 +36,8 @@ export class StreamPlaces {
     stillMay: () => Promise<boolean>,
   ): StreamPlace | Problem {
     const ofTenant = `${kind} of tenant ${tenant?.id}`;
-    const ofCredential = `${kind} of credential ${caller.actor}`;
+    // The key before its actor: two tenants may give keys of theirs the same one.
+    const ofCredential = `${kind} of credential ${caller.keyId ?? caller.actor}`;
     const most: [string, number][] =
       kind === 'export'
         ? [[ofTenant, this.#limits.exportsOfTenant]]

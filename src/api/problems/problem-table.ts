@@ -81,6 +81,18 @@ export const PROBLEMS = {
     title: 'Insufficient scope',
     advice: 'Use an API key that has the scope named in `detail`.',
   },
+  quota_exceeded: {
+    status: 403,
+    title: 'Quota exceeded',
+    advice:
+      'A ceiling of the installation, which `detail` names, does not allow this, and nobody can approve it: ask for less, or later.',
+  },
+  approver_refused: {
+    status: 403,
+    title: 'Approver refused',
+    advice:
+      'Nobody approves what they have asked for themselves, nor with a credential that the requester made or that names nobody; `detail` says which. Let somebody else approve.',
+  },
   not_found: {
     status: 404,
     title: 'Not found',
@@ -111,11 +123,23 @@ export const PROBLEMS = {
     title: 'State conflict',
     advice: 'The present state does not allow this; `detail` names it.',
   },
+  needs_approval: {
+    status: 409,
+    title: 'Needs approval',
+    advice:
+      'The operation was approved as it was planned, and this would make it sharper. Slower, pause and cancel are not held: for more, cancel it, plan what is left (`remainderOf`) with these options, and let that be approved.',
+  },
   drift_too_large: {
     status: 409,
     title: 'Drift too large',
     advice:
       'More has changed since the plan was made than `maxDriftPercent` allows; `drift` says what. Nothing was sent, and the plan stays: allow more, or make a new one.',
+  },
+  pruned: {
+    status: 410,
+    title: 'Pruned',
+    advice:
+      'These lines are gone: they were kept for as long as `ledgerRetentionDays` of the tenant says, those of a plan that nobody executed for a week after its end. Counts, digests and the signed report stay; `as=now` lists the items of an operation as they are.',
   },
   plan_changed: {
     status: 412,

@@ -7,6 +7,8 @@ import type { Id, IdKind } from '../tenancy/typed-id.ts';
 export const AUDIT_ACTIONS = {
   'tenant.made': 'tenant',
   'tenant.changed': 'tenant',
+  'platform_limits.changed': 'tenant',
+  'policy.changed': 'tenant',
   'key.made': 'key',
   'key.revoked': 'key',
   'jwt_issuer.made': 'jwtIssuer',
@@ -30,6 +32,10 @@ export const AUDIT_ACTIONS = {
   'operation.resumed': 'operation',
   'operation.paced': 'operation',
   'operation.cancelled': 'operation',
+  'operation.explained': 'operation',
+  'operation.approved': 'operation',
+  'operation.rejected': 'operation',
+  'operation.emergency': 'operation',
   'delivery.resolved': 'delivery',
   'resolution.begun': 'resolution',
   'deliveries.resolved': 'resolution',
@@ -42,6 +48,7 @@ export const AUDIT_ACTIONS = {
   'receipt_replay.executed': 'receiptReplay',
   'diagnostics.previewed': 'diagnostics',
   'diagnostics.frozen': 'diagnostics',
+  'outage.dismissed': 'outage',
 } as const satisfies Record<string, IdKind>;
 
 /** One of {@link AUDIT_ACTIONS}. */

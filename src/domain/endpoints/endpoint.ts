@@ -1,3 +1,4 @@
+import type { OnRecovered } from '../outages/outage-state.ts';
 import type { CircuitState } from '../sending/endpoint-health.ts';
 import type { ProbeRequest } from '../sending/probe.ts';
 import type { OnAmbiguous, RetryPolicy } from '../sending/retry-policy.ts';
@@ -37,6 +38,8 @@ export interface EndpointConfig {
   ordered: boolean;
   /** The effect of a delivery that failed for good on those behind it. */
   onExhausted: OnExhausted;
+  /** What follows when it is back after an outage. */
+  onRecovered: OnRecovered;
   /** Custom headers, name to value, sealed under the master key. */
   sealedHeaders?: Buffer;
   /** Name of the preset whose documented policy it was made with. */

@@ -1,8 +1,23 @@
 /** Tells of a file that failed; shaped by `failedFileEvent`. */
 export const FAILED_FILE_TYPE = 'file.failed.v2';
 
+/** Facts of operations and outages that Redrive tells; the index over endpoints that name one lists them, too. */
+export const ANNOUNCED_TYPES = [
+  'operation.awaiting_approval',
+  'operation.approved',
+  'operation.rejected',
+  'operation.halted',
+  'operation.closed',
+  'operation.drift_too_large',
+  'outage.opened',
+  'outage.recovered',
+] as const;
+
+/** One of {@link ANNOUNCED_TYPES}. */
+export type AnnouncedType = (typeof ANNOUNCED_TYPES)[number];
+
 /** Events that Redrive itself makes; only endpoints that name them exactly get them. */
-export const SYSTEM_EVENT_TYPES = [FAILED_FILE_TYPE, 'operation.closed'] as const;
+export const SYSTEM_EVENT_TYPES = [FAILED_FILE_TYPE, ...ANNOUNCED_TYPES] as const;
 
 /** Whether Redrive itself makes events of this type: their outcomes are told to nobody. */
 export function isSystemEventType(type: string): boolean {
@@ -18,6 +33,13 @@ const ANY_BELOW = '.*';
 export function typeFault(type: string): string | undefined {
   if (type.trim() !== type) return 'Expected a type without a blank before or behind it.';
   return type.includes('*') ? 'Expected a type without `*`, which stands for any in patterns.' : undefined;
+}
+
+/** Why nobody may send an event of this type; undefined where one may. */
+export function sentTypeFault(type: string): string | undefined {
+  return isSystemEventType(type)
+    ? 'Redrive itself makes the events of this type, which its receivers rely on. Choose another type.'
+    : typeFault(type);
 }
 
 /** Why a pattern can match no event; undefined where it can. */

@@ -14,6 +14,8 @@ export interface OperationFacts {
   counts: OperationCounts;
   /** When an unsent item of it can be claimed next; absent when none of its items is unsent. */
   claimableInMs?: number;
+  /** It is the end of a freeze window that has to come for that. */
+  windowHolds?: boolean;
   /** When the first lease of its claims ends. */
   leaseInMs?: number;
   /** When the last of its unknown items stops being waited for. */
@@ -40,7 +42,7 @@ export type NextStep =
   | {
       do: 'wait';
       ms: number;
-      until: 'lease' | 'due' | 'reconciled' | 'judged' | 'joined' | 'expiry' | 'sent';
+      until: 'lease' | 'due' | 'window_ends' | 'reconciled' | 'judged' | 'joined' | 'expiry' | 'sent';
     }
   | { do: 'close' }
   | { do: 'end' };
@@ -78,11 +80,11 @@ export function nextStep(facts: OperationFacts): NextStep {
   if (facts.frozen) return { do: 'close' };
   const unsent = unsentItems(counts);
   if (control === 'cancel') return unsent > 0 ? { do: 'close' } : afterSending(facts);
-  if (facts.state === 'planned' && !facts.planned && control === 'run') return { do: 'select' };
-  if (facts.state === 'planned' || facts.state === 'awaiting_approval')
-    return { do: 'wait', ms: atLeast(facts.expiresInMs), until: 'expiry' };
-  // A pause holds back unsent items: where there are none, nothing has to wait for a human.
-  if (control === 'pause' && (!facts.selected || unsent > 0))
+  if (facts.state === 'planned')
+    return facts.planned ? { do: 'wait', ms: atLeast(facts.expiresInMs), until: 'expiry' } : { do: 'select' };
+  // A pause, or a policy, holds back unsent items: where there are none, nothing has to wait for a human.
+  const stopped = control === 'pause' || facts.state === 'awaiting_approval';
+  if (stopped && (!facts.selected || unsent > 0))
     return { do: 'wait', ms: atLeast(facts.expiresInMs), until: 'expiry' };
   if (!facts.selected) return { do: 'select' };
   if (unsent === 0) return afterSending(facts);
@@ -90,7 +92,7 @@ export function nextStep(facts: OperationFacts): NextStep {
   if (facts.claimableInMs === undefined) return { do: 'wait', ms: MIN_WAIT_MS, until: 'sent' };
   const { claimableInMs } = facts;
   if (claimableInMs > WORTH_WAITING_MS)
-    return firstOf({ do: 'wait', ms: claimableInMs, until: 'due' }, [
+    return firstOf({ do: 'wait', ms: claimableInMs, until: facts.windowHolds ? 'window_ends' : 'due' }, [
       [counts.sending > 0 ? facts.leaseInMs : undefined, 'lease'],
       [facts.judgeInMs, 'judged'],
     ]);

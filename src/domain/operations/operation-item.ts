@@ -9,7 +9,10 @@ export type OperationItem = ItemEvent &
     | {
         kind: 'item';
         executionId: Id<'execution'>;
+        /** The delivery that was selected. */
         deliveryId: Id<'delivery'>;
+        /** The one that is sent in its place, under a new identity. */
+        newDeliveryId?: Id<'delivery'>;
         endpointId: Id<'endpoint'>;
         state: ExecutionState;
         reason?: string;

@@ -24,13 +24,14 @@ export const OPERATION_ENDS = [
 ] as const satisfies readonly OperationState[];
 
 /**
- * The one transition table; `operation_may_become` in migrations/0009-plans.sql mirrors it and a test compares
+ * The one transition table; `operation_may_become` in migrations/0010-policy.sql mirrors it and a test compares
  * them. A plan is `planned` again where a step of making it failed, or where too much had changed when it was executed. Items of the live lane may have ended before their operation has changed its state at all. A step of a cancel
  * can fail: `closing` is then `halted`, and goes on when it is asked for again.
  */
 export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly OperationState[]>> = {
   planned: ['awaiting_approval', 'accepted', 'halted', 'closing', 'cancelled'],
-  awaiting_approval: ['accepted', 'halted', 'closing', 'cancelled'],
+  // Its items may be acknowledged meanwhile, or taken over by others.
+  awaiting_approval: ['accepted', 'halted', 'closing', 'completed', 'completed_with_failures', 'cancelled'],
   accepted: [
     'planned',
     'selecting',
@@ -44,7 +45,15 @@ export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly Ope
   selecting: ['planned', 'running', 'paused', 'halted', 'closing'],
   running: ['paused', 'halted', 'closing', 'completed', 'completed_with_failures'],
   paused: ['selecting', 'running', 'halted', 'closing', 'completed', 'completed_with_failures'],
-  halted: ['planned', 'selecting', 'running', 'closing', 'completed', 'completed_with_failures'],
+  halted: [
+    'planned',
+    'awaiting_approval',
+    'selecting',
+    'running',
+    'closing',
+    'completed',
+    'completed_with_failures',
+  ],
   closing: ['halted', 'cancelled'],
   completed: [],
   completed_with_failures: [],

@@ -36,6 +36,8 @@ export interface Operation {
   workflowId: string;
   interactive: boolean;
   target: 'original' | 'current';
+  /** Of a replay: each delivery that it selects is sent as a new one, which points to it. */
+  newIdentity: boolean;
   selection: Selection;
   options: OperationOptions;
   reason?: string;

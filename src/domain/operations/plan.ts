@@ -1,11 +1,21 @@
 import { canonicalJson } from '../json/canonical-json.ts';
+import { HOLD_EXPIRES_MS } from '../policy/hold.ts';
 import type { Id } from '../tenancy/typed-id.ts';
 import type { Operation } from './operation.ts';
 import type { RiskCounts } from './plan-risks.ts';
 import type { ExclusionReason } from './selection.ts';
 
-/** How a plan came to be: asked for as a plan, or as a look at what a retry would do. */
-export type PlanOrigin = 'plan' | 'dry_run';
+/**
+ * How a plan came to be: asked for as a plan, or as a look at what a retry would do; or made because a policy looks at what
+ * was started without one.
+ */
+export const PLAN_ORIGINS = ['plan', 'dry_run', 'policy'] as const;
+
+/** One of {@link PLAN_ORIGINS}. */
+export type PlanOrigin = (typeof PLAN_ORIGINS)[number];
+
+/** The origins of plans that somebody asked for. */
+export type AskedPlan = Exclude<PlanOrigin, 'policy'>;
 
 const MINUTE_MS = 60_000;
 
@@ -13,6 +23,7 @@ const MINUTE_MS = 60_000;
 export const PLAN_LIFE_MS: Readonly<Record<PlanOrigin, number>> = {
   plan: 24 * 60 * MINUTE_MS,
   dry_run: 15 * MINUTE_MS,
+  policy: HOLD_EXPIRES_MS,
 };
 
 /** How long a plan keeps payloads past their term. */
@@ -33,6 +44,8 @@ export interface Plan {
   operationId: Id<'operation'>;
   tenantId: Id<'tenant'>;
   origin: PlanOrigin;
+  /** Its requester called it an emergency from the start. */
+  emergency: boolean;
   /** Absent while it is being made. */
   planned?: { at: Date; planHash: string; itemsDigest: string; risksDigest: string };
   /** Deliveries that were found, so far. */
@@ -76,17 +89,17 @@ export interface PlanIdentity {
 
 /** The identity of a plan of an operation. */
 export function planIdentity(
-  operation: Pick<Operation, 'tenantId' | 'kind' | 'target' | 'selection' | 'options'>,
+  operation: Pick<Operation, 'tenantId' | 'kind' | 'target' | 'newIdentity' | 'selection' | 'options'>,
   found: Pick<PlanIdentity, 'watermark' | 'items' | 'itemsDigest' | 'risksDigest' | 'endpointVersions'>,
 ): PlanIdentity {
-  const { tenantId, kind, target, selection, options } = operation;
+  const { tenantId, kind, target, newIdentity, selection, options } = operation;
   return {
     v: 1,
     tenant: tenantId,
     kind,
     mode: kind,
     target,
-    newIdentity: false,
+    newIdentity,
     selection,
     options,
     ...found,

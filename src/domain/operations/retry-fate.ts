@@ -12,6 +12,8 @@ export type Holder =
       state: OperationState;
       /** Its canary at this endpoint did badly: nothing more goes there until somebody resumes it. */
       canaryHeld: boolean;
+      /** A freeze window holds it at this endpoint, and will let it go by itself. */
+      windowHolds?: boolean;
     };
 
 /** The facts of a delivery before it is retried. */
@@ -45,10 +47,12 @@ export interface RetryRequest {
   matchesFilters: boolean;
   /** A replay of deliveries that were sent again was confirmed. */
   includesResent?: boolean;
+  /** A replay that sends new deliveries: an execution that is open is another delivery's, and stays as it is. */
+  newIdentity?: boolean;
 }
 
 /** The obstacle that somebody has to remove, or the outcome that has to become known, before it can be sent. */
-export type WaitsFor = 'outcome' | 'pause' | 'halt' | 'canary';
+export type WaitsFor = 'outcome' | 'pause' | 'halt' | 'approval' | 'canary';
 
 /**
  * Why a retry of a delivery can send nothing. Under a request that matches filters a suppressed duplicate becomes an
@@ -97,12 +101,17 @@ function fateOf(facts: RetryFacts, request: RetryRequest): RetryFate {
   if (!facts.payloadKept) return cannot('payload_expired');
   if (facts.endpoint !== 'enabled') return cannot(`endpoint_${facts.endpoint}`);
   if (open?.holder === undefined) return { fate: 'will_be_sent', takesOver: false };
-  const taken = { fate: 'will_be_sent', takesOver: true } as const;
+  const taken = request.newIdentity
+    ? ({ fate: 'joins' } as const)
+    : ({ fate: 'will_be_sent', takesOver: true } as const);
   const { holder } = open;
   if (holder.by === 'operation') {
     if (holder.control === 'cancel' || holder.state === 'closing') return taken;
     const stopped = stoppedBy(holder);
-    if (stopped) return request.takesOverStopped ? taken : { fate: 'waits', for: stopped };
+    const takes = request.takesOverStopped && !request.newIdentity;
+    if (stopped) return takes ? taken : { fate: 'waits', for: stopped };
+    // No window holds a single retry: it does not wait with the item of another.
+    if (holder.windowHolds && takes) return taken;
   }
   return request.takesOverScheduled ? taken : { fate: 'joins' };
 }
@@ -113,9 +122,9 @@ function stoppedBy({
   state,
   canaryHeld,
 }: Extract<Holder, { by: 'operation' }>): WaitsFor | undefined {
-  // A halted one is paused, too.
+  // One that was halted, or that a policy holds, is paused, too.
   if (state === 'halted') return 'halt';
-  if (control === 'pause') return 'pause';
+  if (control === 'pause') return state === 'awaiting_approval' || state === 'planned' ? 'approval' : 'pause';
   return canaryHeld ? 'canary' : undefined;
 }
 

@@ -24,8 +24,8 @@ const WORDS: Record<ExclusionReason, (of: Required<WordsFor>) => Words> = {
     next: 'Nothing is to be done; `GET` the execution that is named to follow it.',
   }),
   held: ({ heldBy }) => ({
-    why: 'An operation that was stopped holds it.',
-    next: `Resume or cancel that operation (POST /api/v1/retries/${heldBy}/resume or …/cancel), or retry it alone.`,
+    why: 'An operation that was stopped, or waits for approval, holds it.',
+    next: `Resume, approve or cancel that operation (POST /api/v1/retries/${heldBy}/resume, …/approve or …/cancel), or retry it alone.`,
   }),
   outcome_unknown: ({ deliveryId }) => ({
     why: 'Its last attempt may have arrived, and nothing is sent before that is known.',

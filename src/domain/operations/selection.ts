@@ -38,6 +38,8 @@ export interface DeliveryFilter {
   /** Only deliveries that were attempted, or only those that never were. */
   attempted?: boolean;
   newest?: NewestExecution;
+  /** Accepted at `from` or later; or earlier, and tried in vain, given up or ignored between the two. */
+  caughtBetween?: { from: TimeBound; to: TimeBound };
 }
 
 /** Conditions on the newest execution of a delivery: the one that has no child. */
@@ -83,7 +85,8 @@ export type Selection =
   | { failuresOf: Id<'operation'> }
   /** Deliveries that an operation selected and did not deliver, for whatever reason. */
   | { remainderOf: Id<'operation'> }
-  | { filter: DeliveryFilter; tenants?: SelectedTenants }
+  /** With `outage` the filter is the window of that one, as it was when this was asked for. */
+  | { outage?: Id<'outage'>; filter: DeliveryFilter; tenants?: SelectedTenants }
   /**
    * These events are matched afresh: an endpoint that wants one and never had it gets its first delivery; where it had
    * one, that delivery is decided as in every other retry, or excluded where the endpoint no longer wants the event.

@@ -13,6 +13,8 @@ export interface AddendumFacts {
   changes: readonly {
     executionId: Id<'execution'>;
     deliveryId: Id<'delivery'>;
+    /** The one that was sent in its place, under a new identity. */
+    newDeliveryId?: Id<'delivery'>;
     from: ExecutionState;
     to: ExecutionState;
     at: Date;
@@ -34,9 +36,10 @@ export function addendumPayload(facts: AddendumFacts) {
     report: facts.reportDigest,
     number: facts.number,
     counts: changeOfCounts(facts.changes),
-    items: facts.changes.map(({ executionId, deliveryId, from, to, at }) => ({
+    items: facts.changes.map(({ executionId, deliveryId, newDeliveryId, from, to, at }) => ({
       executionId: showId('execution', executionId),
       deliveryId: showId('delivery', deliveryId),
+      ...(newDeliveryId ? { newDeliveryId: showId('delivery', newDeliveryId) } : {}),
       from,
       to,
       at: at.toISOString(),

@@ -1,8 +1,9 @@
-import type { AuditCheckpoint } from '../audit/audit-entry.ts';
+import type { SignedCheckpoint } from '../audit/signed-checkpoint.ts';
 import type { ClosureReport, Operation } from '../operations/operation.ts';
 import type { OperationKind } from '../operations/operation-state.ts';
 import type { Plan } from '../operations/plan.ts';
 import type { Halt } from '../operations/watch.ts';
+import type { Hold } from '../policy/hold.ts';
 import { alias, type Id, showId } from '../tenancy/typed-id.ts';
 import type { LedgerDetails } from './ledger-details.ts';
 import type { LedgerSeal } from './verification.ts';
@@ -27,6 +28,7 @@ export interface ClosureFacts {
     | 'kind'
     | 'surface'
     | 'target'
+    | 'newIdentity'
     | 'options'
     | 'ratePerSecond'
     | 'requestedBy'
@@ -43,11 +45,13 @@ export interface ClosureFacts {
   version: string;
   /** The plan that it was executed from. */
   plan?: Plan;
+  /** What a policy asked of it, and who said what to that. */
+  hold?: Hold;
   /**
-   * The end of the tenant's audit chain, of which a copy leaves the database with each report; `complete` where every act
-   * on the operation is in it.
+   * The end of the tenant's audit chain, of which a copy leaves the database with each report, signed by itself as well;
+   * `complete` where every act on the operation is in it.
    */
-  audit?: Pick<AuditCheckpoint, 'number' | 'hash' | 'at'> & { complete: boolean };
+  audit?: Pick<SignedCheckpoint, 'number' | 'hash' | 'at' | 'jws'> & { complete: boolean };
 }
 
 /** The name of the form of this payload, in the header of its signature. */
@@ -66,10 +70,11 @@ export function closurePayload(facts: ClosureFacts) {
     mode: operation.kind,
     surface: operation.surface,
     target: operation.target,
+    newIdentity: operation.newIdentity,
     state: facts.endedAs,
     ...(facts.plan?.planned ? { plan: planOf(facts.plan, facts.plan.planned) } : {}),
     requestedBy: operation.requestedBy,
-    approvals: [],
+    ...policyOf(facts.hold),
     reason: operation.reason ?? null,
     ticket: operation.ticket ?? null,
     timeline: timelineOf(facts),
@@ -117,6 +122,32 @@ function planOf({ operationId, items, drift }: Plan, planned: NonNullable<Plan['
           })),
         }
       : null,
+  };
+}
+
+/**
+ * What the policy asked for and what was said, by whom and when; the words by their digest, for a signed report cannot be
+ * made to forget them.
+ */
+function policyOf(hold: Hold | undefined) {
+  const said = (hold?.verdicts ?? []).map(({ verdict, actor, at, commentDigest }) => ({
+    verdict,
+    entry: { by: actor, at: at.toISOString(), commentDigest: commentDigest ?? null },
+  }));
+  const all = (of: string) => said.filter(({ verdict }) => verdict === of).map(({ entry }) => entry);
+  return {
+    approvals: hold?.ended?.for === 'void' ? [] : all('approve'),
+    policy: hold
+      ? {
+          digest: hold.policyDigest,
+          planHash: hold.planHash,
+          because: hold.because,
+          approvers: hold.approvers,
+          endedFor: hold.ended?.for ?? null,
+        }
+      : null,
+    rejection: all('reject')[0] ?? null,
+    emergency: all('emergency')[0] ?? null,
   };
 }
 

@@ -27,6 +27,7 @@ export function ledgerLine(item: OperationItem) {
     kind: 'item' as const,
     executionId: showId('execution', item.executionId),
     ...common,
+    ...(item.newDeliveryId ? { newDeliveryId: showId('delivery', item.newDeliveryId) } : {}),
     state: item.state,
     reason: item.reason ?? null,
     attempts: item.attempts,

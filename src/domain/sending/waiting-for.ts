@@ -8,9 +8,13 @@ import { concurrencyShare, opensInMs } from './pacing.ts';
  */
 export const WAIT_REASONS = [
   'endpoint_disabled',
+  'approval',
+  'reason',
+  'ticket',
   'halt',
   'pause',
   'canary',
+  'freeze_window',
   'circuit',
   'retry_after',
   'window',
@@ -25,6 +29,8 @@ export const WAIT_REASONS = [
 export interface Wait {
   what: (typeof WAIT_REASONS)[number];
   untilMs?: number;
+  /** Of an operation that waits for approval: how many are still to approve. */
+  missing?: number;
 }
 
 /** Who sends: the live lane is let through where bulk work has to wait. */
@@ -79,6 +85,8 @@ export interface WaitFacts {
   operation?: OwnerFacts;
   /** Until when it waits for its endpoint to be enabled; it does not where that is past. */
   waitsUntilMs: number;
+  /** Until when a freeze window holds it; infinite where nobody knows. */
+  heldUntilMs?: number;
 }
 
 /** The waits of an unsent execution; empty: a slice that looks now may claim it. */
@@ -88,10 +96,11 @@ export function waitingFor(facts: WaitFacts): Wait[] {
   if (facts.giveUpAtMs <= nowMs || operation?.control === 'cancel' || (shut && facts.waitsUntilMs <= nowMs))
     return [{ what: 'end' }];
   return [
-    ...(shut
-      ? [{ what: 'endpoint_disabled' as const, untilMs: Math.min(facts.waitsUntilMs, facts.giveUpAtMs) }]
-      : []),
+    ...(shut ? [until('endpoint_disabled', Math.min(facts.waitsUntilMs, facts.giveUpAtMs), nowMs)] : []),
     ...(operation ? ownerWaits(operation, nowMs) : []),
+    ...(facts.heldUntilMs !== undefined && facts.heldUntilMs > nowMs
+      ? [until('freeze_window', facts.heldUntilMs, nowMs)]
+      : []),
     ...troubleWaits(endpoint, nowMs),
     ...paceWaits(endpoint, nowMs, lane),
     ...(operation ? paceWaits(operation, nowMs, 'bulk', 'whole') : []),
@@ -121,11 +130,16 @@ export function anyOf(waits: readonly Wait[][]): Wait[] {
 }
 
 function ownerWaits({ control, state, expiresAtMs, canary }: OwnerFacts, nowMs: number): Wait[] {
-  const stopped =
-    control === 'pause' ? [until(state === 'halted' ? 'halt' : 'pause', expiresAtMs, nowMs)] : [];
+  const stopped = control === 'pause' ? [until(stopOf(state), expiresAtMs, nowMs)] : [];
   if (canary === undefined || canary.state === 'passed') return stopped;
   if (canary.state === 'held') return [...stopped, { what: 'canary' }];
   return canary.room > 0 ? stopped : [...stopped, until('canary', canary.judgedAtMs, nowMs)];
+}
+
+/** Why an operation that is stopped is: its owner has paused it, it was halted, or a policy holds it. */
+export function stopOf(state: OperationState): 'halt' | 'approval' | 'pause' {
+  if (state === 'halted') return 'halt';
+  return state === 'awaiting_approval' || state === 'planned' ? 'approval' : 'pause';
 }
 
 /** An open circuit and a Retry-After share one floor; the other facts tell them apart. */

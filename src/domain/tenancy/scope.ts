@@ -14,6 +14,8 @@ export const SCOPES = [
   'write:diagnostics',
   'recover:plans',
   'read:audit',
+  'approve:retries',
+  'approve:emergency',
 ] as const;
 
 /** One of {@link SCOPES}. */
@@ -28,6 +30,8 @@ export const TENANT_SCOPES = [
   'read:deliveries',
   'write:deliveries',
   'read:audit',
+  'approve:retries',
+  'approve:emergency',
 ] as const satisfies readonly Scope[];
 
 /** The scopes that are a part of another one, with that one. */

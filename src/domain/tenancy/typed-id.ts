@@ -22,6 +22,7 @@ export const ID_PREFIXES = {
   resolution: 'rsl',
   signingKey: 'sgk',
   auditEntry: 'aud',
+  outage: 'out',
 } as const;
 
 /** The kind of thing that a shown id stands for. */

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Operation } from '../../domain/operations/operation.ts';
-import { hashedText, planIdentity } from '../../domain/operations/plan.ts';
+import { hashedText, type Plan, planIdentity } from '../../domain/operations/plan.ts';
 import { isExplicit } from '../../domain/operations/selection.ts';
+import type { QuotaExceeded } from '../../domain/policy/quotas.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Pool } from '../../store/db/pool.ts';
 import { withTransaction } from '../../store/db/pool.ts';
 import type { Transaction } from '../../store/db/queryable.ts';
 import { moveSelection, selectionCursor } from '../../store/operations/operation-progress.ts';
-import { awaitExecution } from '../../store/operations/operation-states.ts';
+import { awaitExecution, endSelection } from '../../store/operations/operation-states.ts';
 import { loadOperation } from '../../store/operations/operations.ts';
 import {
   eachPlanned,
@@ -17,8 +18,11 @@ import {
   removeRepeats,
 } from '../../store/plans/plan-pages.ts';
 import { growPlan, loadPlan, lockPlan, writePlanned } from '../../store/plans/plans.ts';
+import { ledgerOfEvents } from '../../store/selection/fresh-matches.ts';
 import { partitionsOf, type SelectionCursor } from '../../store/selection/selection-page.ts';
 import { crashPoint } from '../../telemetry/crash-points.ts';
+import { type AfreshSelection, freezeAfresh } from '../freeze-afresh.ts';
+import { judgeStarted } from '../policy/judge-operation.ts';
 
 const STRETCH = 5_000;
 
@@ -33,24 +37,69 @@ export async function isBeingPlanned(pool: Pool, operationId: Id<'operation'>): 
  * the plan, which waits from then on. False when nothing is left to do, or it may not go on.
  */
 export function planNext(pool: Pool, operationId: Id<'operation'>, stretch = STRETCH): Promise<boolean> {
-  return withTransaction(pool, async (tx) => {
-    if (!(await lockPlan(tx, undefined, operationId))) return false;
-    const operation = await loadOperation(tx, operationId);
-    const plan = await loadPlan(tx, operationId);
-    if (operation?.state !== 'planned' || operation.control !== 'run' || !plan || plan.planned) return false;
-    const cursor = await selectionCursor(tx, operationId);
-    const after = cursor ?? { partition: 0 };
-    if (after.partition >= partitionsOf(operation.selection).length) {
-      await finish(tx, operation);
-      return false;
+  return withTransaction(pool, (tx) => planNextIn(tx, operationId, { stretch }));
+}
+
+/** The same in a transaction of the caller's, who is told of the ceilings that the plan exceeds where a policy judges it. */
+export async function planNextIn(
+  tx: Transaction,
+  operationId: Id<'operation'>,
+  { stretch = STRETCH, judged }: { stretch?: number; judged?: (beyond: QuotaExceeded[]) => void } = {},
+): Promise<boolean> {
+  if (!(await lockPlan(tx, undefined, operationId))) return false;
+  const operation = await loadOperation(tx, operationId);
+  const plan = await loadPlan(tx, operationId);
+  if (operation?.state !== 'planned' || operation.control === 'cancel' || !plan || plan.planned) return false;
+  const cursor = await selectionCursor(tx, operationId);
+  const after = cursor ?? { partition: 0 };
+  if (after.partition >= partitionsOf(operation.selection).length) {
+    await finish(tx, operation);
+    if (plan.origin === 'policy') {
+      const beyond = await judgeStarted(tx, operationId);
+      judged?.(beyond);
     }
-    const limit = isExplicit(operation.selection) ? undefined : stretch;
-    const made = await planStretch(tx, operation, { after, ...(limit ? { limit } : {}) }, plan);
-    await growPlan(tx, operationId, made);
-    await moveSelection(tx, operationId, next(after, made, limit));
-    crashPoint('selecting');
-    return true;
-  });
+    return false;
+  }
+  await moveSelection(
+    tx,
+    operationId,
+    'afresh' in operation.selection
+      ? await planAfresh(tx, operation, operation.selection, plan, after)
+      : await planFound(tx, operation, plan, after, stretch),
+  );
+  crashPoint('selecting');
+  return true;
+}
+
+/** Plans the next stretch of deliveries that are there; returns where the one behind it begins. */
+async function planFound(
+  tx: Transaction,
+  operation: Operation,
+  plan: Plan,
+  after: SelectionCursor,
+  stretch: number,
+): Promise<SelectionCursor> {
+  const limit = isExplicit(operation.selection) ? undefined : stretch;
+  const made = await planStretch(tx, operation, { after, ...(limit ? { limit } : {}) }, plan);
+  await growPlan(tx, operation.id, made);
+  return next(after, made, limit);
+}
+
+/**
+ * Matches the next page of events afresh, and plans what came of it: the first deliveries have to be made before anybody
+ * can say which they are, and with them the other items. The operation does not run meanwhile.
+ */
+async function planAfresh(
+  tx: Transaction,
+  operation: Operation,
+  selection: AfreshSelection,
+  plan: Plan,
+  after: SelectionCursor,
+): Promise<SelectionCursor> {
+  const { eventIds, next: behind } = await freezeAfresh(tx, operation, selection, after);
+  const only = await ledgerOfEvents(tx, operation.id, eventIds);
+  await growPlan(tx, operation.id, await planStretch(tx, operation, { after, only }, plan));
+  return behind ?? { partition: after.partition + 1 };
 }
 
 /** Where the next stretch begins; a partition behind the last where nothing is left. */
@@ -85,6 +134,8 @@ async function finish(tx: Transaction, operation: Operation): Promise<void> {
   });
   const planHash = createHash('sha256').update(hashedText(identity)).digest();
   await writePlanned(tx, id, { items, itemsDigest, risksDigest, planHash });
+  // What is matched afresh has its items by now.
+  if ('afresh' in selection) await endSelection(tx, id);
   await awaitExecution(tx, id);
 }
 

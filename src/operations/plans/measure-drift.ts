@@ -1,13 +1,17 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import { driftsTooFar, type Plan, type PlanDrift } from '../../domain/operations/plan.ts';
+import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { announce } from '../../store/announcements/announce.ts';
 import type { Pool } from '../../store/db/pool.ts';
 import { withTransaction } from '../../store/db/pool.ts';
+import type { Transaction } from '../../store/db/queryable.ts';
 import { planAgain } from '../../store/operations/operation-states.ts';
 import { loadOperation } from '../../store/operations/operations.ts';
 import { countAdded, countGone, movedEndpoints } from '../../store/plans/plan-drift.ts';
 import { pagesFrom } from '../../store/plans/plan-pages.ts';
 import { loadPlan, lockPlan, takeBackExecution, writeDrift } from '../../store/plans/plans.ts';
+import { voidHold } from '../../store/policy/holds.ts';
 
 const PAGES_AT_ONCE = 5;
 const ADDED_WITHIN_MS = 5_000;
@@ -53,7 +57,7 @@ export function sumOf(one: PlanDrift['gone'], other: PlanDrift['gone']): PlanDri
 
 /**
  * Measures the drift of an executed plan before the first of its items is made. Where it is too large, the execution is
- * taken back and the plan waits again. False where nothing may be selected now.
+ * taken back, with the approvals that it had, and the plan waits again. False where nothing may be selected now.
  */
 export async function mayBeFrozen(
   pool: Pool,
@@ -73,11 +77,37 @@ export async function mayBeFrozen(
   return withTransaction(pool, async (tx) => {
     if (!(await lockPlan(tx, undefined, operationId))) return false;
     if (driftsTooFar(drift, plan.items, maxDriftPercent)) {
-      if (await planAgain(tx, operationId)) await takeBackExecution(tx, operationId, drift);
+      if (await planAgain(tx, operationId)) {
+        await takeBackExecution(tx, operationId, drift);
+        await announceDrift(tx, operation, plan, drift);
+        await voidHold(tx, operationId);
+      }
       return false;
     }
     // What is gone is counted once more, page by page, when its items are made: that is the drift that stays.
     await writeDrift(tx, operationId, { ...drift, gone: {} });
     return true;
+  });
+}
+
+/** Has it told that more of a plan has changed than an execution of it allows; once for each execution that is refused. */
+export async function announceDrift(
+  tx: Transaction,
+  { id, tenantId, controlRevision }: Pick<Operation, 'id' | 'tenantId' | 'controlRevision'>,
+  { items, planned }: Plan,
+  drift: PlanDrift,
+): Promise<void> {
+  await announce(tx, {
+    type: 'operation.drift_too_large',
+    tenantId,
+    operationId: id,
+    once: controlRevision,
+    data: {
+      planHash: planned?.planHash,
+      items,
+      gone: drift.gone,
+      endpointsChanged: drift.endpointChanged.length,
+      ...present({ added: drift.added }),
+    },
   });
 }

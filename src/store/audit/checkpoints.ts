@@ -1,4 +1,5 @@
 import type { AuditCheckpoint } from '../../domain/audit/audit-entry.ts';
+import type { SignedCheckpoint } from '../../domain/audit/signed-checkpoint.ts';
 import { type Id, showId } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 
@@ -46,18 +47,34 @@ export async function keepCheckpoint(
   return rows[0] && checkpointFrom(rows[0]);
 }
 
+/** Keeps the signature of a checkpoint that was just kept. */
+export async function keepSignature(
+  tx: Transaction,
+  tenantId: Id<'tenant'>,
+  number: number,
+  { keyId, jws }: { keyId: Id<'signingKey'>; jws: string },
+): Promise<void> {
+  await tx.query(
+    'update audit_checkpoints set signing_key_id = $3, jws = $4 where tenant_id = $1 and number = $2',
+    [tenantId, number, keyId, jws],
+  );
+}
+
 /** Checkpoints of a tenant, newest first, before one of a number. */
 export async function listCheckpoints(
   db: Queryable,
   tenantId: Id<'tenant'>,
   page: { before?: number; limit: number },
-): Promise<AuditCheckpoint[]> {
-  const { rows } = await db.query<CheckpointRow>(
-    `select tenant_id, number, hash, at from audit_checkpoints
+): Promise<SignedCheckpoint[]> {
+  const { rows } = await db.query<CheckpointRow & { jws: string | null }>(
+    `select tenant_id, number, hash, at, jws from audit_checkpoints
      where tenant_id = $1 and ($2::bigint is null or number < $2) order by number desc limit $3`,
     [tenantId, page.before ?? null, page.limit],
   );
-  return rows.map(checkpointFrom);
+  return rows.map((row) => ({
+    ...checkpointFrom(row),
+    jws: row.jws === null ? null : JSON.parse(row.jws),
+  }));
 }
 
 interface CheckpointRow {

@@ -1,6 +1,7 @@
 import type { CanaryFacts, Tally } from '../../domain/operations/watch.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
+import { clockRanMs } from '../policy/held-by-windows.ts';
 
 /** How many items of an endpoint a slice wants, or gets. */
 type Wanted = { endpointId: Id<'endpoint'>; count: number };
@@ -99,13 +100,15 @@ export async function canaryFacts(
 ): Promise<({ endpointId: Id<'endpoint'> } & CanaryFacts)[]> {
   const { rows } = await db.query<CanaryFactsRow>(
     `select c.endpoint_id, c.allowed, c.claimed,
-       extract(epoch from clock_timestamp() - c.began_at)::float8 * 1000 as age_ms,
+       -- Its minute stands still while freeze windows hold its endpoint.
+       ${clockRanMs({ tenant: 'n.tenant_id', endpoint: 'c.endpoint_id', operation: 'o', since: 'c.began_at' })} as age_ms,
        f.attempts, f.bad,
        (select count(*)::int from (select from executions q where q.in_queue and q.worked_by = c.operation_id
          and q.endpoint_id = c.endpoint_id and q.state in ('queued', 'scheduled') and (q.attempts = 0
            or not exists (select from attempts a where a.execution_id = q.id and a.started_at >= c.began_at))
          limit 1) u) as unclaimed
-     from canaries c cross join lateral (${FIRST_ATTEMPTS}) f
+     from canaries c join operations o on o.id = c.operation_id join endpoints n on n.id = c.endpoint_id
+     cross join lateral (${FIRST_ATTEMPTS}) f
      where c.operation_id = $1 and c.state = 'testing'`,
     [operationId],
   );

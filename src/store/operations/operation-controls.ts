@@ -1,10 +1,26 @@
 import type { Halt } from '../../domain/operations/watch.ts';
 import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { onlyRow } from '../db/only-row.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 
-/** Acts on an operation: by its owner, or by Redrive itself, which halts and lets pauses expire. */
-export const CONTROL_ACTS = ['pause', 'resume', 'rate', 'cancel', 'halt', 'execute'] as const;
+/**
+ * Acts on an operation: by its owner and those who approve it, or by Redrive itself, which halts, holds by a policy, and
+ * lets pauses expire.
+ */
+export const CONTROL_ACTS = [
+  'pause',
+  'resume',
+  'rate',
+  'cancel',
+  'halt',
+  'execute',
+  'hold',
+  'explain',
+  'approve',
+  'reject',
+  'emergency',
+] as const;
 
 /** One act of steering an operation, with who did it. */
 export interface OperationControl {
@@ -22,17 +38,20 @@ export interface OperationControl {
 export const ITSELF = 'redrive';
 
 /**
- * Writes down an act on an operation, under the revision of control that it has led to; the act holds the operation.
+ * Writes down an act on an operation, under the revision of control that it has led to, its number; the act holds the
+ * operation.
  */
 export async function noteControl(
   tx: Transaction,
   operationId: Id<'operation'>,
   { did, actor, ratePerSecond, halt }: Omit<OperationControl, 'at'>,
-): Promise<void> {
-  await tx.query(
-    `insert into operation_controls (operation_id, number, did, actor, rate_per_second, halt)
-     select id, control_revision, $2, $3, $4, $5 from operations where id = $1`,
-    [operationId, did, actor, ratePerSecond ?? null, halt ? JSON.stringify(halt) : null],
+): Promise<{ number: number }> {
+  return onlyRow(
+    await tx.query<{ number: number }>(
+      `insert into operation_controls (operation_id, number, did, actor, rate_per_second, halt)
+       select id, control_revision, $2, $3, $4, $5 from operations where id = $1 returning number`,
+      [operationId, did, actor, ratePerSecond ?? null, halt ? JSON.stringify(halt) : null],
+    ),
   );
 }
 

@@ -6,8 +6,9 @@ import { OPENS_MS } from '../../domain/sending/pacing.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
+import { clockRunsOut, heldUntil, wholeClockRunsOut } from '../policy/held-by-windows.ts';
 import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
-import { readyEndpoints } from '../sending/ready-endpoints.ts';
+import { lookedAtInMs, readyEndpoints } from '../sending/ready-endpoints.ts';
 import { countWorkers } from '../sending/workers.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { firstJoined } from './joined.ts';
@@ -22,6 +23,7 @@ type FactsRow = {
   lease_in_ms: number | null;
   reconcile_in_ms: number | null;
   due_in_ms: number | null;
+  due_window_holds: boolean | null;
   arrival_in_ms: number | null;
   judge_in_ms: number | null;
   planned: boolean | null;
@@ -42,23 +44,17 @@ export async function operationFacts(
         where c.worked_by = case when o.interactive then '${LIVE_LANE}'::uuid else o.id end) as lease_in_ms,
       (select extract(epoch from max(e.reconcile_until) - clock_timestamp())::float8 * 1000 from executions e
         where e.operation_id = o.id and e.state = 'unknown') as reconcile_in_ms,
-      (select extract(epoch from min(case when n.state = 'enabled' then greatest(e.due_at, p.floor_until,
-            case when v.rate_per_second is not null then p.arrival_at end) else greatest(now(), ${WAITS_UNTIL}) end)
-          - clock_timestamp())::float8 * 1000
-        from executions e join endpoints n on n.id = e.endpoint_id
-        join endpoint_versions v on ${isCurrent('v', 'n')}
-        join endpoint_pacing p on p.endpoint_id = n.id
-        where o.interactive and e.operation_id = o.id and e.state in ('queued', 'scheduled')) as due_in_ms,
+      (extract(epoch from due.at - clock_timestamp()) * 1000)::float8 as due_in_ms, due.window_holds as due_window_holds,
       (select extract(epoch from p.arrival_at - clock_timestamp())::float8 * 1000 from operation_pacing p
         where p.operation_id = o.id and o.rate_per_second is not null and p.arrival_at > clock_timestamp()) as arrival_in_ms,
       ${JUDGE_IN_MS} as judge_in_ms,
       (select p.planned_at is not null from plans p where p.operation_id = o.id) as planned
-     from operations o where o.id = $1`,
+     from operations o left join lateral (${FIRST_INTERACTIVE}) due on true where o.id = $1`,
     [operationId],
   );
   const row = rows[0] as FactsRow;
   const { state, control, interactive, selected, counts, kind, halt } = operation;
-  const dueInMs = interactive ? row.due_in_ms : await firstClaimable(db, operationId);
+  const due = interactive ? firstDue(row) : await firstClaimable(db, operationId);
   // In a replay only its own executions count, and while an operation sends items of its own nobody asks about others.
   const waitsForOthers = kind === 'retry' && counts.excluded + counts.superseded > 0;
   const joined =
@@ -74,9 +70,10 @@ export async function operationFacts(
     counts,
     frozen: operation.report !== undefined,
     stuck: state === 'halted' && halt?.reason === 'failed_step',
-    ...(dueInMs === undefined || dueInMs === null
-      ? {}
-      : { claimableInMs: Math.max(0, dueInMs, row.arrival_in_ms ?? 0) }),
+    ...(due && {
+      claimableInMs: Math.max(0, due.inMs, row.arrival_in_ms ?? 0),
+      windowHolds: due.windowHolds,
+    }),
     ...present({
       leaseInMs: row.lease_in_ms,
       reconcileInMs: row.reconcile_in_ms,
@@ -91,24 +88,52 @@ export async function operationFacts(
   };
 }
 
+/** The first of the items of the interactive operation `o`, when it may be claimed, and whether a window holds it. */
+const FIRST_INTERACTIVE = `select greatest(f.at, f.held_until) as at, coalesce(f.held_until > f.at, false) as window_holds
+      from (
+        select case when n.state = 'enabled' then greatest(e.due_at, p.floor_until,
+            case when v.rate_per_second is not null then p.arrival_at end) else greatest(now(), ${WAITS_UNTIL}) end as at,
+          case when n.state = 'enabled' and not o.single then ${heldUntil('n.tenant_id', 'n.id')} end as held_until
+        from executions e join endpoints n on n.id = e.endpoint_id
+        join endpoint_versions v on ${isCurrent('v', 'n')}
+        join endpoint_pacing p on p.endpoint_id = n.id
+        where o.interactive and e.operation_id = o.id and e.state in ('queued', 'scheduled')
+      ) f order by 1 limit 1`;
+
+/** A canary's minute, which stands still while freeze windows hold its endpoint. */
+const CANARY_LATE_AT = clockRunsOut(
+  { tenant: 'n.tenant_id', endpoint: 'k.endpoint_id', operation: 'o', since: 'k.began_at' },
+  `${CANARY_WAITS_MS}`,
+);
+
 /**
  * When the first of its canaries that are out is late, or the span of a ramp with something to judge is over; null
  * where nothing of it is judged.
  */
 const JUDGE_IN_MS = `(case when o.watched and o.control = 'run' and o.state = 'running' then extract(epoch from least(
-        (select min(k.began_at) from canaries k where k.operation_id = o.id and k.state = 'testing' and k.claimed > 0)
-          + interval '${CANARY_WAITS_MS} milliseconds',
+        (select min(${CANARY_LATE_AT}) from canaries k join endpoints n on n.id = k.endpoint_id
+          where k.operation_id = o.id and k.state = 'testing' and k.claimed > 0),
         case when o.rate_per_second < coalesce((o.options->>'ratePerSecond')::float8, 'infinity')
             and exists (select from operation_pulses u where u.operation_id = o.id and u.first_attempts > 0
               and u.second >= date_trunc('second', o.ramped_at))
-          then o.ramped_at + (o.options->'ramp'->>'everySeconds')::float8 * interval '1 second' end
+          then ${wholeClockRunsOut('o.ramped_at', "(o.options->'ramp'->>'everySeconds')::float8 * 1000")} end
       ) - clock_timestamp())::float8 * 1000 end)`;
 
-async function firstClaimable(db: Queryable, operationId: Id<'operation'>): Promise<number | undefined> {
+/** When something of an operation may be claimed, and whether it is a freeze window that has to end before. */
+interface Due {
+  inMs: number;
+  windowHolds: boolean;
+}
+
+function firstDue({ due_in_ms: inMs, due_window_holds: windowHolds }: FactsRow): Due | undefined {
+  return inMs === null ? undefined : { inMs: lookedAtInMs(inMs), windowHolds: windowHolds ?? false };
+}
+
+async function firstClaimable(db: Queryable, operationId: Id<'operation'>): Promise<Due | undefined> {
   const endpoints = await readyEndpoints(db, operationId);
-  return endpoints.length === 0
-    ? undefined
-    : Math.min(...endpoints.map(({ claimableInMs }) => claimableInMs));
+  return endpoints
+    .map(({ claimableInMs: inMs, windowHolds }) => ({ inMs, windowHolds }))
+    .reduce<Due | undefined>((first, each) => (first && first.inMs <= each.inMs ? first : each), undefined);
 }
 
 /** The next step of a run, as it is written down. */

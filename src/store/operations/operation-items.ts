@@ -60,6 +60,8 @@ function cut(items: OperationItem[], limit: number): { items: OperationItem[]; n
 interface ItemRow extends EventRow {
   id: Id<'execution'>;
   delivery_id: Id<'delivery'>;
+  /** The delivery that was selected, where that is another one. */
+  replay_of: Id<'delivery'> | null;
   endpoint_id: Id<'endpoint'>;
   state: ExecutionState;
   reason: string | null;
@@ -106,9 +108,10 @@ async function executionsOf(
        order by e.id limit $4
      )
      select e.id, e.delivery_id, e.endpoint_id, ${as.columns}, d.event_id, v.external_id, v.type, v.key,
-       p.id as took_over, a.fault_code, a.http_status
+       d.replay_of, p.id as took_over, a.fault_code, a.http_status
      from page e ${as.join}
-     cross join lateral (select x.event_id from deliveries x where x.id = e.delivery_id limit 1) d
+     cross join lateral (select x.event_id, case when x.operation_id = $1 then x.replay_of end as replay_of
+       from deliveries x where x.id = e.delivery_id limit 1) d
      cross join lateral (select x.external_id, x.type, x.key from events x where x.id = d.event_id limit 1) v
      left join lateral (select x.id from executions x
        where e.state = 'superseded' and x.parent_id = e.id and x.keeps_slot limit 1) c on true
@@ -126,7 +129,8 @@ async function executionsOf(
   return rows.map((row) => ({
     kind: 'item',
     executionId: row.id,
-    deliveryId: row.delivery_id,
+    deliveryId: row.replay_of ?? row.delivery_id,
+    ...(row.replay_of === null ? {} : { newDeliveryId: row.delivery_id }),
     endpointId: row.endpoint_id,
     ...eventFrom(row),
     state: row.state,

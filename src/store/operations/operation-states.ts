@@ -1,6 +1,7 @@
 import type { ClosureReport } from '../../domain/operations/operation.ts';
 import type { Control, OPERATION_ENDS, OperationState } from '../../domain/operations/operation-state.ts';
 import type { Halt } from '../../domain/operations/watch.ts';
+import { HOLD_EXPIRES_MS, type HoldEnd } from '../../domain/policy/hold.ts';
 import { BOOKED_AT_MOST_MS } from '../../domain/sending/pacing.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { onlyRow } from '../db/only-row.ts';
@@ -20,8 +21,17 @@ const RUNNING_SINCE = `running_since = clock_timestamp(), ended_before = (
 /** The condition that an operation is a plan that nobody has executed. */
 const UNEXECUTED = `exists (select from plans q where q.operation_id = operations.id and q.executed_at is null)`;
 
+/** The condition that a policy holds an operation, or has not judged it yet: it does not run, whoever wants it to. */
+const HELD_BY_POLICY = `(exists (select from operation_holds h where h.operation_id = operations.id and h.ended_at is null)
+        or exists (select from plans q where q.operation_id = operations.id and q.origin = 'policy' and q.executed_at is null))`;
+
 /** How long a plan waits for its execution. */
 const LIFE_OF_PLAN = `(select q.life_ms * interval '1 millisecond' from plans q where q.operation_id = operations.id)`;
+
+/** The statement that ends the open holds of the operations in `of`, whose ids it returned. */
+const endsHold = (of: string, endedFor: HoldEnd): string =>
+  `update operation_holds h set ended_at = clock_timestamp(), ended_for = '${endedFor}'
+      from ${of} c where h.operation_id = c.id and h.ended_at is null`;
 
 /** Locks an operation for its selection and returns where it stands; undefined when it may not go on selecting. */
 export async function lockSelection(
@@ -74,13 +84,15 @@ export async function commitControl(
       select id, state, control from operations
       where id = $1 and tenant_id = $2 and state = any($7) and (control <> 'cancel' or state = 'halted') for no key update
     ), changed as (update operations set
-      control = case when operations.control = 'cancel' then 'cancel' else coalesce($3, operations.control) end,
+      control = case when operations.control = 'cancel' then 'cancel'
+        when $3 = 'run' and ${HELD_BY_POLICY} then 'pause' else coalesce($3, operations.control) end,
       control_revision = control_revision + 1,
       rate_per_second = case when $4 then $5::float8 else rate_per_second end,
       state = case when $3 is null then operations.state
         when $3 = 'pause' then 'paused'
         when $3 = 'cancel' or operations.control = 'cancel' then 'closing'
         when ${UNEXECUTED} then 'planned'
+        when ${HELD_BY_POLICY} then 'awaiting_approval'
         when selected_at is null then 'selecting'
         else 'running' end,
       running_since = case when $3 = 'run' then clock_timestamp() else running_since end,
@@ -89,6 +101,7 @@ export async function commitControl(
         from operation_counts c where c.operation_id = operations.id) else ended_before end,
       expires_at = case when $3 = 'pause' then now() + $6::float8 * interval '1 millisecond'
         when $3 = 'run' and ${UNEXECUTED} then now() + ${LIFE_OF_PLAN}
+        when $3 = 'run' and ${HELD_BY_POLICY} then now() + interval '${HOLD_EXPIRES_MS} milliseconds'
         when $3 is not null then null else expires_at end,
       next_event = 'control', next_event_at = now()
     from before b where operations.id = b.id returning operations.id
@@ -102,6 +115,8 @@ export async function commitControl(
       -- A new rate counts from the end of the sends booked under the old one, whose next free time may be minutes away.
       update operation_pacing p set arrival_at = least(p.arrival_at, now() + ${BOOKED_AT_MOST_MS} * interval '1 millisecond')
       from changed c where p.operation_id = c.id and $4
+    ), unheld as (
+      ${endsHold('changed', 'cancelled')} and $3 = 'cancel'
     )
     select id from changed`,
     [
@@ -118,8 +133,8 @@ export async function commitControl(
 }
 
 /**
- * Asks for the cancel of an operation whose pause, halt or plan has expired; true when it was this call that did. A plan
- * that nobody has executed is noted as expired.
+ * Asks for the cancel of an operation whose pause, halt, plan or wait for approval has expired; true when it was this call
+ * that did. A plan that nobody has executed is noted as expired, and so is the hold of one that nobody has approved.
  */
 export async function cancelExpired(db: Queryable, operationId: Id<'operation'>): Promise<boolean> {
   const { rowCount } = await db.query(
@@ -131,6 +146,8 @@ export async function cancelExpired(db: Queryable, operationId: Id<'operation'>)
       returning id
     ), noted as (
       update plans p set expired = true from cancelled c where p.operation_id = c.id and p.executed_at is null
+    ), unheld as (
+      ${endsHold('cancelled', 'expired')}
     )
     select id from cancelled`,
     [operationId],
@@ -143,8 +160,13 @@ export async function cancelExpired(db: Queryable, operationId: Id<'operation'>)
  */
 export async function cancelFromOutside(db: Queryable, operationId: Id<'operation'>): Promise<boolean> {
   const { rowCount } = await db.query(
-    `update operations set control = 'cancel', control_revision = control_revision + 1, state = 'closing', expires_at = null
-     where id = $1 and (control <> 'cancel' or state = 'halted') and closed_at is null`,
+    `with cancelled as (
+      update operations set control = 'cancel', control_revision = control_revision + 1, state = 'closing', expires_at = null
+      where id = $1 and (control <> 'cancel' or state = 'halted') and closed_at is null returning id
+    ), unheld as (
+      ${endsHold('cancelled', 'cancelled')}
+    )
+    select id from cancelled`,
     [operationId],
   );
   return rowCount === 1;
@@ -158,13 +180,76 @@ export async function awaitExecution(tx: Transaction, operationId: Id<'operation
   );
 }
 
-/** Accepts an operation that was planned; false where it does not wait, or its life is over. */
-export async function acceptPlanned(tx: Transaction, operationId: Id<'operation'>): Promise<boolean> {
+/**
+ * Holds a plan that waits for its execution until the end of the transaction, and counts that act; false where it does not
+ * wait, or its life is over.
+ */
+export async function holdExecution(tx: Transaction, operationId: Id<'operation'>): Promise<boolean> {
   const { rowCount } = await tx.query(
-    `update operations set state = 'accepted', control_revision = control_revision + 1, expires_at = null,
-       next_event = 'control', next_event_at = now()
+    `update operations set control_revision = control_revision + 1
      where id = $1 and state = 'planned' and control = 'run' and expires_at > clock_timestamp()`,
     [operationId],
+  );
+  return rowCount === 1;
+}
+
+/** Accepts an operation that was planned, whose execution is being written down. */
+export async function acceptPlanned(tx: Transaction, operationId: Id<'operation'>): Promise<void> {
+  await tx.query(
+    `update operations set state = 'accepted', expires_at = null, next_event = 'control', next_event_at = now()
+     where id = $1 and state = 'planned' and control = 'run'`,
+    [operationId],
+  );
+}
+
+/**
+ * Lets an operation wait for the words or the approval that a policy asks for, until that expires. Nothing of it runs: its
+ * control says so to whoever looks.
+ */
+export async function awaitApproval(tx: Transaction, operationId: Id<'operation'>): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `update operations set state = 'awaiting_approval', control = 'pause', control_revision = control_revision + 1,
+       expires_at = now() + interval '${HOLD_EXPIRES_MS} milliseconds',
+       -- It has been looked at by then: what the live lane is for is over.
+       interactive = false, next_event = 'expiry', next_event_at = now() + interval '${HOLD_EXPIRES_MS} milliseconds'
+     where id = $1 and state = 'planned' and control <> 'cancel'`,
+    [operationId],
+  );
+  return rowCount === 1;
+}
+
+/** Accepts an operation that a policy has looked at, or that was approved; its hold, if any, has ended. */
+export async function acceptJudged(tx: Transaction, operationId: Id<'operation'>): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `update operations set state = 'accepted', control = 'run', control_revision = control_revision + 1,
+       expires_at = null, next_event = 'control', next_event_at = now()
+     where id = $1 and state in ('planned', 'awaiting_approval') and control <> 'cancel'`,
+    [operationId],
+  );
+  return rowCount === 1;
+}
+
+/** Asks for the cancel of an operation that was rejected. */
+export async function cancelRejected(tx: Transaction, operationId: Id<'operation'>): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `update operations set control = 'cancel', control_revision = control_revision + 1, state = 'closing',
+       expires_at = null, next_event = 'control', next_event_at = now()
+     where id = $1 and state = 'awaiting_approval'`,
+    [operationId],
+  );
+  return rowCount === 1;
+}
+
+/** Holds an operation that waits for approval until the end of the transaction, and counts one more act on it. */
+export async function lockAwaiting(
+  tx: Transaction,
+  tenantId: Id<'tenant'>,
+  operationId: Id<'operation'>,
+): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `update operations set control_revision = control_revision + 1
+     where id = $1 and tenant_id = $2 and state = 'awaiting_approval'`,
+    [operationId, tenantId],
   );
   return rowCount === 1;
 }

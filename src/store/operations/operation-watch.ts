@@ -3,6 +3,7 @@ import type { Tally } from '../../domain/operations/watch.ts';
 import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
+import { wholeClockRanMs } from '../policy/held-by-windows.ts';
 
 /** The facts that a watched operation is judged by. */
 export interface Watched {
@@ -37,10 +38,11 @@ export async function lockWatched(
   operationId: Id<'operation'>,
 ): Promise<Watched | undefined> {
   const { rows } = await tx.query<WatchedRow>(
-    `select tenant_id, options, rate_per_second, ramped_at,
-       extract(epoch from clock_timestamp() - ramped_at)::float8 * 1000 as span_ms
-     from operations where id = $1 and watched and control = 'run' and state = 'running'
-     for no key update skip locked`,
+    `select o.tenant_id, o.options, o.rate_per_second, o.ramped_at,
+       -- The span of a ramp stands still while freeze windows hold all that is left to send.
+       case when o.options ? 'ramp' then ${wholeClockRanMs('o.ramped_at')} else 0 end as span_ms
+     from operations o where o.id = $1 and o.watched and o.control = 'run' and o.state = 'running'
+     for no key update of o skip locked`,
     [operationId],
   );
   const operation = rows[0];

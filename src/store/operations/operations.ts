@@ -2,12 +2,12 @@ import type { ActBy } from '../../domain/audit/audit-action.ts';
 import type { ClosureReport, Operation, OperationOptions } from '../../domain/operations/operation.ts';
 import type { OperationCounts } from '../../domain/operations/operation-counts.ts';
 import type { Control, OperationKind, OperationState } from '../../domain/operations/operation-state.ts';
-import type { Selection } from '../../domain/operations/selection.ts';
+import { isSingle, type Selection } from '../../domain/operations/selection.ts';
 import { isWatched } from '../../domain/operations/watch.ts';
 import { present } from '../../domain/present.ts';
 import type { SurfaceName } from '../../domain/tenancy/surface-name.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-import type { Queryable } from '../db/queryable.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 import { ITSELF } from './operation-controls.ts';
 
 const COLUMNS = `o.*, c.expected, c.queued, c.scheduled, c.sending, c.unknown, c.delivered, c.failed, c.ignored,
@@ -21,6 +21,7 @@ export type NewOperation = Pick<
   Operation,
   'id' | 'tenantId' | 'kind' | 'surface' | 'workflowId' | 'interactive' | 'target' | 'selection' | 'options'
 > & {
+  newIdentity?: boolean;
   reason?: string;
   ticket?: string;
   estimatedEvents?: number;
@@ -28,6 +29,8 @@ export type NewOperation = Pick<
   selected: boolean;
   /** It waits as a plan; it is cancelled by itself where nobody executes it for so long. */
   plannedForMs?: number;
+  /** It does not run before a policy has looked at it. */
+  held?: boolean;
 };
 
 /** Writes an operation down that is accepted, or that is to be planned, with its counts and its pace. */
@@ -36,10 +39,10 @@ export async function insertOperation(db: Queryable, operation: NewOperation): P
     `with o as (
       insert into operations (id, tenant_id, kind, surface, workflow_id, interactive, target, selection, options, reason,
         ticket, requested_by, actor, watched, state, rate_per_second, max_concurrency, not_before, watermark, selected_at,
-        next_event, next_event_at, estimated_events, expires_at)
+        next_event, next_event_at, estimated_events, expires_at, new_identity, single, control)
       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $17, $18, case when $20::float8 is null then 'accepted' else 'planned' end, $13, $14, $15, clock_timestamp(),
         case when $16 then now() end, 'start', now(), $19,
-        now() + $20::float8 * interval '1 millisecond')
+        now() + $20::float8 * interval '1 millisecond', $21, $22, case when $23 then 'pause' else 'run' end)
       returning id
     ), counts as (insert into operation_counts (operation_id) select id from o)
     insert into operation_pacing (operation_id) select id from o`,
@@ -65,6 +68,9 @@ export async function insertOperation(db: Queryable, operation: NewOperation): P
       isWatched(operation.options),
       operation.estimatedEvents ?? null,
       operation.plannedForMs ?? null,
+      operation.newIdentity ?? false,
+      isSingle(operation.selection),
+      operation.held ?? false,
     ],
   );
 }
@@ -91,6 +97,18 @@ export async function loadOperation(
     operationId,
   ]);
   return rows[0] && operationFrom(rows[0]);
+}
+
+/** Gives an operation the words that it was started without. */
+export async function giveWords(
+  tx: Transaction,
+  operationId: Id<'operation'>,
+  { reason, ticket }: Pick<Operation, 'reason' | 'ticket'>,
+): Promise<void> {
+  await tx.query(
+    `update operations set reason = coalesce($2, reason), ticket = coalesce($3, ticket) where id = $1`,
+    [operationId, reason ?? null, ticket ?? null],
+  );
 }
 
 /**
@@ -128,6 +146,7 @@ type OperationRow = OperationCounts &
     workflow_id: string;
     interactive: boolean;
     target: Operation['target'];
+    new_identity: boolean;
     selection: Selection;
     options: OperationOptions;
     reason: string | null;
@@ -161,6 +180,7 @@ function operationFrom(row: OperationRow): Operation {
     workflowId: row.workflow_id,
     interactive: row.interactive,
     target: row.target,
+    newIdentity: row.new_identity,
     selection: row.selection,
     options: row.options,
     requestedBy: row.actor ?? ITSELF,

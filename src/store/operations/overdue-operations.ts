@@ -1,6 +1,7 @@
 import type { RunnableOperation } from '../../domain/operations/operation.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
+import { heldUntil } from '../policy/held-by-windows.ts';
 import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 import { GOES_BY_ITSELF } from './joined.ts';
@@ -30,7 +31,7 @@ export async function findOverdue(db: Queryable, limit: number, samples: number)
             and o.nudged_at < now() - interval '5 seconds' then 'control_behind'
           when o.start_confirmed_at is not null and o.nudged_at < now() - interval '5 seconds'
             and o.next_event_at > now() + interval '1 second' and (
-              (o.next_event in ('due', 'lease', 'reconciled', 'judged')
+              (o.next_event in ('due', 'window_ends', 'lease', 'reconciled', 'judged')
                 and (c.queued + c.scheduled + c.sending + c.unknown = 0
                   or (o.control = 'cancel' and c.queued + c.scheduled + c.sending = 0)))
               -- A pause holds back unsent items: where there are none, it waits for nobody.
@@ -41,11 +42,12 @@ export async function findOverdue(db: Queryable, limit: number, samples: number)
             then 'settled'
           when o.start_confirmed_at is not null and o.control = 'run' and o.nudged_at < now() - interval '5 seconds'
             -- Also while it waits for what it joined: an item of unknown outcome can be settled to be sent again.
-            and o.next_event in ('due', 'lease', 'reconciled', 'judged', 'joined') and o.next_event_at > now() + interval '1 second'
+            and o.next_event in ('due', 'window_ends', 'lease', 'reconciled', 'judged', 'joined') and o.next_event_at > now() + interval '1 second'
             and (exists (select from executions e join endpoint_pacing p on p.endpoint_id = e.endpoint_id
                 join endpoints n on n.id = e.endpoint_id and n.state = 'enabled'
                 where e.in_queue and e.worked_by = o.id and e.state in ('queued', 'scheduled')
-                  and e.due_at <= now() and p.floor_until <= now() limit 1)
+                  and e.due_at <= now() and p.floor_until <= now()
+                  and (o.single or ${heldUntil('n.tenant_id', 'n.id')} is null) limit 1)
               or exists (select from endpoints n where n.state <> 'enabled' and ${WAITS_UNTIL} <= now()
                 and (n.tenant_id = o.tenant_id or o.tenant_id = '${PLATFORM_TENANT.id}')
                 and exists (select from executions e where e.in_queue and e.worked_by = o.id and e.endpoint_id = n.id

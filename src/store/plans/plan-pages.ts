@@ -5,7 +5,13 @@ import { onlyRow } from '../db/only-row.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import type { FrozenOperation } from '../selection/freeze.ts';
-import { orderOf, type SelectionPlace, type Stretch, selectionPage } from '../selection/selection-page.ts';
+import {
+  deliveriesPage,
+  orderOf,
+  type SelectionPlace,
+  type Stretch,
+  selectionPage,
+} from '../selection/selection-page.ts';
 import { toldSql } from './told.ts';
 
 /** The most ids of a page. */
@@ -40,19 +46,21 @@ const COUNTS = PLAN_RISKS.map((risk) => `count(*) filter (where t.risks & ${risk
 );
 
 /**
- * Writes the deliveries of a stretch down as the next pages of a plan, in one statement: their ids in the order of
+ * Writes the deliveries of a stretch, or `only` these, down as the next pages of a plan, in one statement: their ids in the order of
  * selection, their risks, and the sums by endpoint. What came in after the plan was asked for is left out, or making it
  * would run after it without an end.
  */
 export async function planStretch(
   tx: Transaction,
   operation: FrozenOperation,
-  stretch: Stretch,
+  { only, ...stretch }: Stretch & { only?: Id<'delivery'>[] },
   sofar: { items: number; pages: number },
 ): Promise<PlannedStretch> {
   const p = new Parameters();
   const { tenantId, selection, watermark } = operation;
-  const found = selectionPage(tenantId, selection, stretch, p, watermark);
+  const found = only
+    ? deliveriesPage(tenantId, selection, only, p)
+    : selectionPage(tenantId, selection, stretch, p, watermark);
   const op = p.add(operation.id);
   const order = orderOf(selection).map((column) => `f.${column}`);
   const told = toldSql(operation, p, { before: sofar.items });

@@ -1,5 +1,6 @@
 import { PLAN_LIFE_MS, type Plan, type PlanDrift, type PlanOrigin } from '../../domain/operations/plan.ts';
 import { PLAN_RISKS, riskCounts } from '../../domain/operations/plan-risks.ts';
+import type { Party } from '../../domain/policy/approver.ts';
 import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
@@ -7,20 +8,19 @@ import type { Queryable, Transaction } from '../db/queryable.ts';
 /** Writes down that an operation is a plan, in the transaction that makes it. */
 export async function insertPlan(
   tx: Transaction,
-  plan: { operationId: Id<'operation'>; tenantId: Id<'tenant'>; origin: PlanOrigin },
+  plan: Pick<Plan, 'operationId' | 'tenantId' | 'origin' | 'emergency'>,
 ): Promise<void> {
-  await tx.query('insert into plans (operation_id, tenant_id, origin, life_ms) values ($1, $2, $3, $4)', [
-    plan.operationId,
-    plan.tenantId,
-    plan.origin,
-    PLAN_LIFE_MS[plan.origin],
-  ]);
+  await tx.query(
+    'insert into plans (operation_id, tenant_id, origin, life_ms, emergency) values ($1, $2, $3, $4, $5)',
+    [plan.operationId, plan.tenantId, plan.origin, PLAN_LIFE_MS[plan.origin], plan.emergency],
+  );
 }
 
 interface PlanRow {
   operation_id: Id<'operation'>;
   tenant_id: Id<'tenant'>;
   origin: PlanOrigin;
+  emergency: boolean;
   planned_at: Date | null;
   items: number;
   sends: number;
@@ -42,7 +42,7 @@ interface PlanRow {
 
 const SUMS = PLAN_RISKS.map((_, n) => `coalesce(sum(w.risks[${n + 1}]), 0)::int`).join(', ');
 
-const SELECT = `select p.operation_id, p.tenant_id, p.origin, p.planned_at, p.items, p.pages, p.executed_at, p.executed_by,
+const SELECT = `select p.operation_id, p.tenant_id, p.origin, p.emergency, p.planned_at, p.items, p.pages, p.executed_at, p.executed_by,
     p.max_drift_percent, p.drift, p.refused_drift, p.expired, encode(p.plan_hash, 'hex') as plan_hash,
     encode(p.items_digest, 'hex') as items_digest, encode(p.risks_digest, 'hex') as risks_digest,
     to_char(o.watermark at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as watermark,
@@ -95,8 +95,8 @@ export async function growPlan(
 ): Promise<void> {
   await tx.query(
     `update plans set items = items + $2, pages = pages + $3,
-       pin_from = case when origin = 'plan' then least(pin_from, $4::timestamptz) end,
-       pin_to = case when origin = 'plan' then greatest(pin_to, $5::timestamptz) end
+       pin_from = case when origin <> 'dry_run' then least(pin_from, $4::timestamptz) end,
+       pin_to = case when origin <> 'dry_run' then greatest(pin_to, $5::timestamptz) end
      where operation_id = $1 and planned_at is null`,
     [operationId, by.items, by.pages, by.from, by.to],
   );
@@ -115,16 +115,26 @@ export async function writePlanned(
   );
 }
 
+/** Notes that an operation goes on, or waits, as its plan was made for it: whoever started it has executed that. */
+export async function noteOwnExecution(tx: Transaction, operationId: Id<'operation'>): Promise<void> {
+  await tx.query(
+    `update plans p set executed_at = clock_timestamp(), executed_by = coalesce(o.actor, ''), executed_key = o.requested_by
+     from operations o where o.id = $1 and p.operation_id = $1 and p.executed_at is null`,
+    [operationId],
+  );
+}
+
 /** Notes who executed a plan. */
 export async function noteExecution(
   tx: Transaction,
   operationId: Id<'operation'>,
-  { by, maxDriftPercent }: { by: string; maxDriftPercent?: number | undefined },
+  { by, maxDriftPercent }: { by: Party; maxDriftPercent?: number | undefined },
 ): Promise<void> {
   await tx.query(
-    `update plans set executed_at = clock_timestamp(), executed_by = $2, max_drift_percent = $3, refused_drift = null
+    `update plans set executed_at = clock_timestamp(), executed_by = $2, executed_key = $4, max_drift_percent = $3,
+       refused_drift = null
      where operation_id = $1 and executed_at is null`,
-    [operationId, by, maxDriftPercent ?? null],
+    [operationId, by.actor, maxDriftPercent ?? null, by.keyId ?? null],
   );
 }
 
@@ -135,7 +145,7 @@ export async function takeBackExecution(
   drift: PlanDrift,
 ): Promise<void> {
   await tx.query(
-    `update plans set executed_at = null, executed_by = null, max_drift_percent = null, drift = null, refused_drift = $2
+    `update plans set executed_at = null, executed_by = null, executed_key = null, max_drift_percent = null, drift = null, refused_drift = $2
      where operation_id = $1`,
     [operationId, JSON.stringify(drift)],
   );
@@ -170,6 +180,7 @@ function planFrom(row: PlanRow): Plan {
     operationId: row.operation_id,
     tenantId: row.tenant_id,
     origin: row.origin,
+    emergency: row.emergency,
     items: row.items,
     sends: row.sends,
     pages: row.pages,

@@ -5,7 +5,7 @@ import type { Parameters } from '../db/parameters.ts';
 import { type DecidedBy, decisionSql, HELD, seenSql } from '../selection/fate.ts';
 
 /** The operation whose plan is told of. */
-export type Telling = Pick<Operation, 'id' | 'kind' | 'selection' | 'options'>;
+export type Telling = Pick<Operation, 'id' | 'kind' | 'newIdentity' | 'selection' | 'options'>;
 
 /** How the deliveries of a page are told of. */
 export interface TellOptions {
@@ -17,13 +17,14 @@ export interface TellOptions {
 }
 
 /** The condition of each risk, on a delivery `s`, its endpoint `n` and the version `w` that it was first sent with. */
-const CONDITIONS: Record<PlanRisk, (turn: string) => string> = {
+const CONDITIONS: Record<PlanRisk, (turn: string, op: string) => string> = {
   mayHaveArrived: () => `s.state <> 'delivered' and s.tip_state is distinct from 'unknown'
         and (select x.id from executions x where x.delivery_id = s.id and x.may_have_arrived limit 1) is not null`,
   unknown: () => `s.tip_state = 'unknown'`,
-  openElsewhere: () =>
-    `s.tip_state = 'sending' or (s.tip_state in ('queued', 'scheduled') and not ${ENDING} and not ${held()})`,
-  heldByPaused: () => `s.tip_state in ('queued', 'scheduled') and not ${ENDING} and ${held()}`,
+  openElsewhere: (_, op) =>
+    `s.tip_state = 'sending' or (s.tip_state in ('queued', 'scheduled') and not ${ENDING} and not ${held()} and not ${own(op)})`,
+  heldByPaused: (_, op) =>
+    `s.tip_state in ('queued', 'scheduled') and not ${ENDING} and ${held()} and not ${own(op)}`,
   alreadyDelivered: () => `s.state = 'delivered'`,
   endpointDisabled: () => `n.state = 'disabled'`,
   endpointDeleted: () => `n.state = 'deleted'`,
@@ -40,6 +41,11 @@ const CONDITIONS: Record<PlanRisk, (turn: string) => string> = {
 /** Its holder is about to let go of it. */
 const ENDING = `coalesce(s.holder_control = 'cancel' or s.holder_state = 'closing', false)`;
 
+/** It is an item of the operation already: what is matched afresh is made before it is planned. */
+function own(op: string): string {
+  return `coalesce(s.decision = 'mine' and s.holder_id = ${op}, false)`;
+}
+
 function held(): string {
   return `coalesce(${HELD}, false)`;
 }
@@ -53,7 +59,7 @@ export function toldSql(operation: Telling, p: Parameters, options: TellOptions)
   const op = p.add(operation.id);
   const turn = turnSql(operation, p, options.before);
   const bits = (Object.keys(CONDITIONS) as PlanRisk[]).map(
-    (risk) => `case when ${CONDITIONS[risk](turn)} then ${riskBit(risk)} else 0 end`,
+    (risk) => `case when ${CONDITIONS[risk](turn, op)} then ${riskBit(risk)} else 0 end`,
   );
   const version = options.present
     ? 'y.current_version'
@@ -74,7 +80,7 @@ export function toldSql(operation: Telling, p: Parameters, options: TellOptions)
         (select max(k.created_at) from endpoint_secrets k where k.endpoint_id = y.id) as secret_at,
         coalesce((select q.items from plan_endpoints q where q.operation_id = ${op} and q.endpoint_id = y.id), 0) as items,
         -- Without a term nothing expires. A plan, but no dry run, keeps payloads for some days longer.
-        (op.kept_days + case op.origin when 'plan' then ${PIN_DAYS} else 0 end) * interval '1 day' as kept
+        (op.kept_days + case when op.origin <> 'dry_run' then ${PIN_DAYS} else 0 end) * interval '1 day' as kept
       from (select distinct endpoint_id as id from decided) e
       cross join lateral (select x.* from endpoints x where x.id = e.id limit 1) y
       cross join lateral (select x.* from endpoint_versions x where x.endpoint_id = y.id and x.version = ${version} limit 1) v
@@ -84,7 +90,7 @@ export function toldSql(operation: Telling, p: Parameters, options: TellOptions)
     told as materialized (
       select s.id, s.n, s.endpoint_id, n.version, s.original_version, s.accepted_at, s.decision, s.tip_id, s.tip_open, s.holder_id,
         (${bits.join('\n        + ')}
-        + case when s.decision in ('new', 'take', 'repeat') then 0 else ${LEFT_OUT} end)::smallint as risks
+        + case when s.decision in ('new', 'take', 'repeat') or ${own(op)} then 0 else ${LEFT_OUT} end)::smallint as risks
       from (
         select d.*, row_number() over (partition by d.endpoint_id order by d.n) as nth from decided d
       ) s

@@ -9,6 +9,8 @@ const EVERY = `interval '1 minute'`;
 export interface LateChange {
   executionId: Id<'execution'>;
   deliveryId: Id<'delivery'>;
+  /** The one that was sent in its place, under a new identity. */
+  newDeliveryId?: Id<'delivery'>;
   from: ExecutionState;
   to: ExecutionState;
   at: Date;
@@ -87,6 +89,7 @@ export async function takeLateChanges(
   const { rows } = await tx.query<{
     execution_id: Id<'execution'>;
     delivery_id: Id<'delivery'>;
+    replay_of: Id<'delivery'> | null;
     from_state: ExecutionState;
     to_state: ExecutionState;
     at: Date;
@@ -98,12 +101,14 @@ export async function takeLateChanges(
       ) t where l.operation_id = $1 and l.execution_id = t.execution_id
       returning l.execution_id, l.delivery_id, l.from_state, l.to_state, l.at
     )
-    select * from taken where from_state <> to_state order by execution_id`,
+    select t.*, (select d.replay_of from deliveries d where d.id = t.delivery_id and d.operation_id = $1) as replay_of
+    from taken t where t.from_state <> t.to_state order by t.execution_id`,
     [operationId, limit],
   );
   return rows.map((row) => ({
     executionId: row.execution_id,
-    deliveryId: row.delivery_id,
+    deliveryId: row.replay_of ?? row.delivery_id,
+    ...(row.replay_of === null ? {} : { newDeliveryId: row.delivery_id }),
     from: row.from_state,
     to: row.to_state,
     at: row.at,

@@ -90,7 +90,10 @@ export async function chunkAt(
   return rows[0] && chunkFrom(rows[0]);
 }
 
-/** Where the line of a delivery stands in the ledger of an operation; undefined where it has none. */
+/**
+ * Where the line of a delivery stands in the ledger of an operation, by the delivery that was selected or the one that was
+ * sent in its place; undefined where it has none.
+ */
 export async function positionIn(
   db: Queryable,
   operationId: Id<'operation'>,
@@ -98,6 +101,9 @@ export async function positionIn(
 ): Promise<string | undefined> {
   const { rows } = await db.query<{ position: string }>(
     `select 'i:' || e.id as position from executions e where e.delivery_id = $2 and e.operation_id = $1
+     union all
+     select 'i:' || e.id from deliveries n join executions e on e.delivery_id = n.id and e.operation_id = $1
+     where n.operation_id = $1 and n.replay_of = $2
      union all
      select 'x:' || x.delivery_id from exclusions x where x.operation_id = $1 and x.delivery_id = $2
      limit 1`,

@@ -1,6 +1,7 @@
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
+import { ofEvents } from '../selection/of-events.ts';
 
 /** One accepted event, without its payload. */
 export interface Event {
@@ -99,8 +100,9 @@ export async function deliveriesOfEvent(
   limit: number,
 ): Promise<EventDelivery[]> {
   const { rows } = await db.query<EventDeliveryRow>(
-    `select id, endpoint_id, state from deliveries where event_id = $2 and tenant_id = $1 order by id limit $3`,
-    [tenantId, eventId, limit],
+    `select d.id, d.endpoint_id, d.state from deliveries d
+     where ${ofEvents('d', '$2::uuid[]')} and d.tenant_id = $1 order by d.id limit $3`,
+    [tenantId, [eventId], limit],
   );
   return rows.map((row) => ({ id: row.id, endpointId: row.endpoint_id, state: row.state }));
 }

@@ -2,18 +2,23 @@ import type { EndpointState } from '../../domain/endpoints/endpoint-state.ts';
 import type { Operation } from '../../domain/operations/operation.ts';
 import type { Control, OperationState } from '../../domain/operations/operation-state.ts';
 import { CANARY_WAITS_MS } from '../../domain/operations/watch.ts';
+import { approvals, HOLD_EXPIRES_MS, type Hold } from '../../domain/policy/hold.ts';
+import { present } from '../../domain/present.ts';
 import {
   anyOf,
   type EndpointFacts,
   endpointWaits,
   type OwnerFacts,
+  stopOf,
   type Wait,
   type WaitFacts,
   waitingFor,
 } from '../../domain/sending/waiting-for.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { LIVE_LANE, type Queryable } from '../db/queryable.ts';
-import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
+import { clockRunsOut, heldUntil } from '../policy/held-by-windows.ts';
+import { lastHolds } from '../policy/holds.ts';
+import { waitsUntil } from '../sending/disabled-endpoints.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 
@@ -55,6 +60,7 @@ interface FactsRow extends EndpointFactsRow {
   give_up_at_ms: number;
   blocked: boolean;
   waits_until_ms: number;
+  held_until_ms: number | null;
   open_operation_id: Id<'operation'> | null;
   control: Control;
   operation_state: OperationState;
@@ -65,19 +71,25 @@ interface FactsRow extends EndpointFactsRow {
   operation_slots: number;
   canary_state: 'testing' | 'passed' | 'held' | null;
   canary_room: number;
-  canary_began_at_ms: number;
+  canary_late_at_ms: number;
 }
+
+/** When the minute of the canary `c` is over: it stands still while freeze windows hold its endpoint. */
+const CANARY_LATE_AT = clockRunsOut(
+  { tenant: 'n.tenant_id', endpoint: 'n.endpoint_id', operation: 'o', since: 'c.began_at' },
+  `${CANARY_WAITS_MS}`,
+);
 
 /** The facts of some unsent executions, which `head` selects: each endpoint and operation is looked at once. */
 const factsOf = (head: string): string => `with items as materialized (${head}),
   endpoint as materialized (
-    select n.id as endpoint_id, n.state, n.ordered, n.disabled_reason, n.disabled_at, ${ENDPOINT_FACTS}
+    select n.id as endpoint_id, n.tenant_id, n.state, n.ordered, n.disabled_reason, n.disabled_at, ${ENDPOINT_FACTS}
     from endpoints n
     join endpoint_versions v on ${isCurrent('v', 'n')}
     join endpoint_pacing p on p.endpoint_id = n.id
     where n.id in (select endpoint_id from items)
   ), operation as materialized (
-    select o.id, o.control, o.state as operation_state, o.created_at, o.report, o.disabled_patience_ms,
+    select o.id, o.single, o.control, o.state as operation_state, o.created_at, o.report, o.disabled_patience_ms,
       o.watched and o.options ? 'canary' as has_canary, ${ms('o.expires_at')} as expires_at_ms,
       o.rate_per_second as operation_rate, o.max_concurrency as operation_concurrency,
       ${ms('p.arrival_at')} as operation_arrival_ms, ${slotsOf('o.id')} as operation_slots
@@ -85,11 +97,14 @@ const factsOf = (head: string): string => `with items as materialized (${head}),
     where o.id in (select operation_id from items) and o.report is null
   )
   select i.id, i.operation_id, i.worked_by, ${ms('i.due_at')} as due_at_ms, ${ms('i.put_off_from')} as put_off_from_ms,
-    ${ms('i.give_up_at')} as give_up_at_ms,
+    ${ms(`case when o.single is false then coalesce((select gives_up_at(e) from executions e where e.id = i.id), i.give_up_at)
+      else i.give_up_at end`)} as give_up_at_ms,
     case when n.ordered then blocked_by(i.delivery_id) is not null else false end as blocked,
-    ${ms(WAITS_UNTIL)} as waits_until_ms, n.*, o.id as open_operation_id, o.control, o.operation_state, o.expires_at_ms, o.operation_rate,
+    ${ms(waitsUntil('n.endpoint_id'))} as waits_until_ms,
+    case when o.single is false then ${ms(heldUntil('n.tenant_id', 'n.endpoint_id'))} end as held_until_ms,
+    n.*, o.id as open_operation_id, o.control, o.operation_state, o.expires_at_ms, o.operation_rate,
     o.operation_concurrency, o.operation_arrival_ms, o.operation_slots,
-    c.state as canary_state, c.allowed - c.claimed as canary_room, ${ms('c.began_at')} as canary_began_at_ms
+    c.state as canary_state, c.allowed - c.claimed as canary_room, ${ms(CANARY_LATE_AT)} as canary_late_at_ms
   from items i join endpoint n on n.endpoint_id = i.endpoint_id
   left join operation o on o.id = i.operation_id
   left join canaries c on o.has_canary and c.operation_id = o.id and c.endpoint_id = i.endpoint_id`;
@@ -149,22 +164,46 @@ async function waitsOfOperations(
   return new Map([...found].map(([id, waits]) => [id, anyOf(waits)]));
 }
 
-/** Operations with their reasons for waiting; the pause or halt of one is shown also where nothing is unsent. */
+/**
+ * Operations with their reasons for waiting; what stops one as a whole is shown also where nothing is unsent, and of one
+ * that a policy holds each thing that is still lacking.
+ */
 export async function withWaits(db: Queryable, operations: readonly Operation[]): Promise<Operation[]> {
   const open = operations.filter(({ closedAt }) => closedAt === undefined);
   const waits = await waitsOfOperations(
     db,
     open.map(({ id }) => id),
   );
-  return operations.map((operation) => ({
-    ...operation,
-    waitingFor: anyOf([stopOf(operation), waits.get(operation.id) ?? []]),
-  }));
+  const holds = await lastHolds(
+    db,
+    open.filter(({ state }) => state === 'awaiting_approval').map(({ id }) => id),
+  );
+  return operations.map((operation) => {
+    const { id } = operation;
+    const ofItems = waits.get(id) ?? [];
+    const hold = holds.get(id);
+    return {
+      ...operation,
+      waitingFor:
+        hold && !hold.ended
+          ? [...holdWaits(hold), ...anyOf([ofItems]).filter(({ what }) => what !== 'approval')]
+          : anyOf([stopsOf(operation), ofItems]),
+    };
+  });
 }
 
-function stopOf({ closedAt, control, state }: Operation): Wait[] {
-  if (closedAt !== undefined || control !== 'pause') return [];
-  return [{ what: state === 'halted' ? 'halt' : 'pause' }];
+function stopsOf({ closedAt, control, state }: Operation): Wait[] {
+  if (closedAt !== undefined || control !== 'pause' || state === 'planned') return [];
+  return [{ what: stopOf(state) }];
+}
+
+function holdWaits(hold: Hold): Wait[] {
+  const untilMs = hold.openedAt.getTime() + HOLD_EXPIRES_MS;
+  const missing = hold.approvers - approvals(hold);
+  return [
+    ...(missing > 0 ? [{ what: 'approval' as const, untilMs, missing }] : []),
+    ...hold.missing.map((what) => ({ what, untilMs })),
+  ];
 }
 
 /** How many deliveries are to be sent to an endpoint and are not on the wire; counted up to `limit`. */
@@ -204,6 +243,7 @@ function waitFacts(row: FactsRow): WaitFacts {
     endpoint: endpointFacts(row),
     ...(row.open_operation_id === null ? {} : { operation: ownerFacts(row) }),
     waitsUntilMs: row.waits_until_ms,
+    ...present({ heldUntilMs: row.held_until_ms }),
   };
 }
 
@@ -237,7 +277,7 @@ function ownerFacts(row: FactsRow): OwnerFacts {
           canary: {
             state: row.canary_state,
             room: row.canary_room,
-            judgedAtMs: row.canary_began_at_ms + CANARY_WAITS_MS,
+            judgedAtMs: row.canary_late_at_ms,
           },
         }),
   };

@@ -1,5 +1,6 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import { isExplicit, isSingle } from '../../domain/operations/selection.ts';
+import { heldUntil } from '../policy/held-by-windows.ts';
 
 /*
  * The fate of each delivery of a page, in SQL: the facts (`seen`) and the decision, by the rules of `retryFate` in their
@@ -9,7 +10,7 @@ import { isExplicit, isSingle } from '../../domain/operations/selection.ts';
 /** The facts that decide each delivery of `page`, a row each; with it those `columns` of the page. */
 export function seenSql(columns: string[] = []): string {
   return `select ${columns.map((column) => `page.${column}, `).join('')}d.id, d.tenant_id, d.endpoint_id, d.event_id, d.state, d.state_changed_at, d.original_version,
-        d.resent_by, d.accepted_at, d.last_attempt_at,
+        d.resent_by, d.accepted_at, d.last_attempt_at, d.operation_id as made_by,
         tip.id as tip_id, tip.state as tip_state, tip.reason as tip_reason, coalesce(tip.open, false) as tip_open,
         tip.attempts as tip_attempts,
         holder.id as holder_id, holder.control as holder_control, holder.state as holder_state,
@@ -28,7 +29,7 @@ export function seenSql(columns: string[] = []): string {
 }
 
 /** The operation that decides, as the decision needs it. */
-export type Deciding = Pick<Operation, 'kind' | 'selection' | 'options'>;
+export type Deciding = Pick<Operation, 'kind' | 'newIdentity' | 'selection' | 'options'>;
 
 /** What is different about a decision; each is a condition on `s`, a row of the facts. */
 export interface DecidedBy {
@@ -39,24 +40,34 @@ export interface DecidedBy {
 }
 
 /** Whether an operation takes over what stopped operations hold. */
-const takesStopped = ({ selection, options }: Deciding): boolean =>
-  options.takeOverScheduled === true || isSingle(selection);
+const takesStopped = ({ newIdentity, selection, options }: Deciding): boolean =>
+  !newIdentity && (options.takeOverScheduled === true || isSingle(selection));
 
 /** The condition that an operation that was stopped holds the open execution of `s`. */
 export const HELD = `(s.holder_control = 'pause' or s.holder_state = 'halted' or s.holder_canary = 'held')`;
 
+/** The condition that a freeze window holds the open execution of `s`, which is not that of a single retry. */
+const HELD_BY_WINDOW = `(s.holder_id is not null and not (select h.single from operations h where h.id = s.holder_id)
+          and ${heldUntil('s.tenant_id', 's.endpoint_id')} is not null)`;
+
 /** The decision on `s`; `op` is the placeholder of the operation's id. */
 export function decisionSql(operation: Deciding, op: string, { changed, moved }: DecidedBy = {}): string {
-  const { kind, selection, options } = operation;
+  const { kind, newIdentity, selection, options } = operation;
   const { takeOverScheduled: takesOver = false, matchFilter } = options;
   const takesResent = kind === 'replay' && options.includeResent === true;
+  // A new delivery takes nothing over: what is open is another delivery's.
+  const take = newIdentity ? `'coalesced'` : `'take'`;
+  const own = newIdentity
+    ? // One that it has made is met by a filter that is still at work.
+      `s.made_by = ${op} or (select n.id from deliveries n where n.operation_id = ${op} and n.replay_of = s.id) is not null`
+    : `${op} = any (array(select x.operation_id from executions x where x.delivery_id = s.id))`;
   const changedSince =
     changed ?? (isExplicit(selection) ? undefined : 's.state_changed_at > (select watermark from op)');
   const decision = `case
         -- Look-ups by delivery and event alone, here and below: EXISTS may be hashed, and the operation may be looked
         -- up first: each page would then read all items that it has already, or the payloads of every event there is.
         when (select x.delivery_id from exclusions x where x.operation_id = ${op} and x.delivery_id = s.id) is not null
-          or ${op} = any (array(select x.operation_id from executions x where x.delivery_id = s.id)) then 'mine'
+          or ${own} then 'mine'
         when s.state = 'delivered' and ${kind === 'retry'} then 'already_delivered'
         when s.tip_state = 'sending' then 'coalesced'
         when s.tip_state = 'unknown' then 'outcome_unknown'
@@ -69,10 +80,11 @@ export function decisionSql(operation: Deciding, op: string, { changed, moved }:
         when (select b.event_id from payloads b where b.event_id = s.event_id) is null then 'payload_expired'
         when s.endpoint_state <> 'enabled' then 'endpoint_' || s.endpoint_state
         when not s.tip_open then 'new'
-        when s.holder_control = 'cancel' or s.holder_state = 'closing' then 'take'
+        when s.holder_control = 'cancel' or s.holder_state = 'closing' then ${take}
         when ${HELD}
           then ${takesStopped(operation) ? `'take'` : `'held'`}
-        else ${takesOver ? `'take'` : `'coalesced'`} end`;
+        ${takesStopped(operation) && !takesOver ? `when ${HELD_BY_WINDOW} then 'take'` : ''}
+        else ${takesOver ? take : `'coalesced'`} end`;
   if (moved === undefined) return decision;
   return `(select case when f.fate in ('new', 'take') and ${moved} then 'endpoint_changed' else f.fate end
         from (select ${decision} as fate) f)`;

@@ -3,6 +3,7 @@ import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { millisecondEdge, type TimeBound } from '../../domain/time/instant.ts';
 import type { Parameters } from '../db/parameters.ts';
+import { ofEvents } from './of-events.ts';
 
 /** A part of a filter's selection that is read by itself: of one endpoint, one fault, or some states. */
 export type Partition = { endpointId?: Id<'endpoint'>; faultCode?: string; states?: DeliveryState[] };
@@ -68,14 +69,18 @@ const CONDITIONS = {
   ),
   // Ids as arrays, so that the look-up begins at them and not at every delivery of the tenant.
   deliveryIds: ofDelivery((ids, p) => `d.id = any(${p.add(ids)}::uuid[])`),
-  eventIds: ofDelivery((ids, p) => `d.event_id = any(${p.add(ids)}::uuid[])`),
-  eventNumbers: ofDelivery(
-    (numbers, p, scope) => `d.event_id = any(array(select v.id from events v
-      where ${tenantCondition('v.tenant_id', scope, p)} and v.number = any(${p.add(numbers)}::bigint[])))`,
+  eventIds: ofDelivery((ids, p) => ofEvents('d', `${p.add(ids)}::uuid[]`)),
+  eventNumbers: ofDelivery((numbers, p, scope) =>
+    ofEvents(
+      'd',
+      `array(select v.id from events v
+      where ${tenantCondition('v.tenant_id', scope, p)} and v.number = any(${p.add(numbers)}::bigint[]))`,
+    ),
   ),
   open: ofDelivery((open) => `${open ? '' : 'not '}exists (${OPEN})`),
   attempted: ofDelivery((attempted) => `d.attempts ${attempted ? '>' : '='} 0`),
   newest: ofDelivery(newestCondition),
+  caughtBetween: ofDelivery(caughtCondition),
 } satisfies { [Member in keyof DeliveryFilter]-?: MemberCondition<NonNullable<DeliveryFilter[Member]>> };
 
 /**
@@ -171,6 +176,20 @@ function oneOf(column: string, type: 'uuid' | 'text', values: string[], p: Param
 function ago(ms: number, p: Parameters, { asOf }: FilterScope): string {
   return `date_trunc('milliseconds', coalesce(${p.add(asOf ?? null)}::timestamptz, now())
       - ${p.add(ms)}::float8 * interval '1 millisecond')`;
+}
+
+/**
+ * Accepted within; or accepted before, and an attempt of it was in vain, or an execution of it ended, within. What has not
+ * changed since is passed over without a look at its executions.
+ */
+function caughtCondition({ from, to }: NonNullable<DeliveryFilter['caughtBetween']>, p: Parameters): string {
+  const within = (column: string) => `${bound(column, '>', from, p)} and ${bound(column, '<', to, p)}`;
+  return `(${bound('d.accepted_at', '>', from, p)}
+      or (${bound('greatest(d.state_changed_at, d.last_attempt_at)', '>', from, p)} and exists (
+        select from executions x where x.delivery_id = d.id and (
+          (${within('x.finished_at')} and (x.state = 'failed' or x.reason = 'endpoint_disabled'))
+          or exists (select from attempts a where a.execution_id = x.id and a.outcome <> 'delivered'
+            and ${within('a.started_at')})))))`;
 }
 
 /** An execution without a child: the end of its chain, and the parent of a further retry. */

@@ -30,7 +30,15 @@ export interface Frozen {
 /** The fields of an operation that freezing needs. */
 export type FrozenOperation = Pick<
   Operation,
-  'id' | 'tenantId' | 'kind' | 'target' | 'interactive' | 'selection' | 'options' | 'watermark'
+  | 'id'
+  | 'tenantId'
+  | 'kind'
+  | 'target'
+  | 'newIdentity'
+  | 'interactive'
+  | 'selection'
+  | 'options'
+  | 'watermark'
 >;
 
 /** Options of a freeze: other deliveries than a stretch, and how they are decided. */
@@ -71,7 +79,8 @@ type FrozenRow = {
 
 /**
  * Decides each delivery of a stretch and makes it an item of the operation or an exclusion with its reason, in one
- * set-based statement. An open execution elsewhere is joined (`coalesced`), or superseded where this request may take
+ * set-based statement. Under a new identity the item is an execution of a new delivery, which is made here and points to
+ * the one that was selected. An open execution elsewhere is joined (`coalesced`), or superseded where this request may take
  * it over; one that is being sent is never taken over. A conflict with a concurrent statement is left undecided and
  * returned as raced.
  */
@@ -103,6 +112,8 @@ export async function freezePage(
     planned || again
       ? `(select w.version from plan_endpoints w where w.operation_id = ${op} and w.endpoint_id = d.endpoint_id)`
       : 'null';
+  const { newIdentity } = operation;
+  const undisputed = unopposed ? '' : 'on conflict do nothing';
   const result = await tx.query<FrozenRow>(
     `with op as materialized (
       select watermark, not_before > now() as waits, greatest(not_before, now()) as due_at from operations
@@ -117,10 +128,11 @@ export async function freezePage(
       where d.decision = 'take' and e.id = d.tip_id and e.state in ('queued', 'scheduled')
       returning e.id, e.delivery_id
     ),
+    ${newIdentity ? `${newDeliveries(op, undisputed)},` : ''}
     inserted as (
       insert into executions (tenant_id, delivery_id, endpoint_id, operation_id, parent_id, worked_by, state, reason,
         finished_at, target_version, due_at, give_up_at, match_filter, on_ambiguous)
-      select d.tenant_id, d.id, d.endpoint_id, ${op}, d.tip_id,
+      select d.tenant_id, ${newIdentity ? 'm.id' : 'd.id'}, d.endpoint_id, ${op}, ${newIdentity ? 'null' : 'd.tip_id'},
         ${operation.interactive ? `'${LIVE_LANE}'::uuid` : `${op}::uuid`},
         case when d.decision = 'repeat' then 'ignored' when op.waits then 'scheduled' else 'queued' end,
         case when d.decision = 'repeat' then 'suppressed_duplicate' end, case when d.decision = 'repeat' then now() end,
@@ -130,11 +142,17 @@ export async function freezePage(
       from decided d cross join op
       join endpoints n on n.id = d.endpoint_id
       join endpoint_versions v on ${isCurrent('v', 'n')}
-      left join taken t on t.delivery_id = d.id
-      where d.decision in ('new', 'repeat') or t.id is not null
-      ${unopposed ? '' : 'on conflict do nothing'}
+      ${
+        newIdentity
+          ? 'join made m on m.replay_of = d.id'
+          : `left join taken t on t.delivery_id = d.id
+      where d.decision in ('new', 'repeat') or t.id is not null`
+      }
+      ${undisputed}
       returning delivery_id
     ),
+    -- The deliveries that were selected, of those that have an item now.
+    done as (${newIdentity ? 'select replay_of as delivery_id from made' : 'select delivery_id from inserted'}),
     excluded as (
       insert into exclusions (operation_id, delivery_id, reason, joined_execution_id, held_by)
       select ${op}, d.id, d.decision,
@@ -151,9 +169,9 @@ export async function freezePage(
       -- By a hashed list: the number of inserted rows is not known when this is planned, and a join would compare all
       -- with all.
       array(select d.id from decided d where d.decision in ('new', 'take', 'repeat')
-        and d.id not in (select i.delivery_id from inserted i)) as raced,
+        and d.id not in (select i.delivery_id from done i)) as raced,
       array(select d.id from decided d
-        where (d.id not in (select i.delivery_id from inserted i)) is false
+        where ${newIdentity ? 'false' : '(d.id not in (select i.delivery_id from inserted i)) is false'}
           and d.state not in ('delivered', 'pending') and d.decision <> 'repeat'
           and (coalesce(d.tip_attempts, 0) = 0 or d.tip_state = 'superseded')) as pending`,
     p.values,
@@ -172,12 +190,30 @@ export async function freezePage(
   };
 }
 
+/** Makes a delivery under a new identity for each that is decided to be sent; it has no place in the order of a key. */
+function newDeliveries(op: string, undisputed: string): string {
+  return `made as (
+      insert into deliveries (tenant_id, event_id, endpoint_id, state, accepted_at, payload_bytes, replay_of, operation_id)
+      select d.tenant_id, d.event_id, d.endpoint_id, 'pending', clock_timestamp(),
+        (select x.payload_bytes from deliveries x where x.id = d.id), d.id, ${op}
+      from decided d where d.decision = 'new'
+      ${undisputed}
+      returning id, replay_of
+    )`;
+}
+
 /**
  * How deliveries of a plan are decided: by whether the selection would still find them, not by whether they changed. One
  * that failed once more is what was shown; one whose endpoint has moved is not, unless it goes to its first address.
  */
 export function plannedBy(
-  { tenantId, kind, target, selection, watermark }: Omit<FrozenOperation, 'id' | 'interactive'>,
+  {
+    tenantId,
+    kind,
+    target,
+    selection,
+    watermark,
+  }: Omit<FrozenOperation, 'id' | 'interactive' | 'newIdentity'>,
   { ids, moved }: PlannedFreeze,
   p: Parameters,
 ): DecidedBy {

@@ -61,7 +61,7 @@ export async function eventsToMatch(
      select v.id, v.tenant_id, v.type, v.accepted_at::text as accepted_at, v.found, first_accepted_at(v.id) as first_accepted_at,
        (select b.body from payloads b where b.event_id = v.id) as body,
        (select json_agg(json_build_object('id', d.id, 'endpointId', d.endpoint_id)) from deliveries d
-         where d.event_id = v.id and (d.replay_of is null or v.replay_of is not null)) as deliveries,
+         where d.event_id = v.id and d.operation_id is null and (d.replay_of is null or v.replay_of is not null)) as deliveries,
        exists (select from event_resends r where r.first_event_id = coalesce(v.duplicate_of, v.id) and r.event_id > v.id)
          as resent,
        array(select d.endpoint_id from event_resends r
@@ -152,4 +152,20 @@ export async function excludeUnmatched(
      on conflict do nothing`,
     [operationId, ids],
   );
+}
+
+/** The deliveries of these events that are in the ledger of an operation, as items or as exclusions. */
+export async function ledgerOfEvents(
+  db: Queryable,
+  operationId: Id<'operation'>,
+  eventIds: readonly Id<'event'>[],
+): Promise<Id<'delivery'>[]> {
+  const { rows } = await db.query<{ id: Id<'delivery'> }>(
+    `select d.id from deliveries d where d.event_id = any($2::uuid[])
+       and ($1 = any (array(select x.operation_id from executions x where x.delivery_id = d.id))
+         or (select x.delivery_id from exclusions x where x.operation_id = $1 and x.delivery_id = d.id) is not null)
+     order by d.id`,
+    [operationId, eventIds],
+  );
+  return rows.map((row) => row.id);
 }

@@ -10,6 +10,7 @@ import {
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Parameters } from '../db/parameters.ts';
 import { bound, filterConditions, type Partition, rangesOf, tenantCondition } from './filter-conditions.ts';
+import { ofEvents } from './of-events.ts';
 
 /** Where a selection stands. Times are texts of the database: a Date would lose its microseconds. */
 export interface SelectionCursor {
@@ -193,7 +194,7 @@ export function selectionPage(
   if ('deliveryIds' in selection) return deliveriesPage(tenantId, selection, selection.deliveryIds, p);
   if ('eventIds' in selection)
     return `select d.id, d.accepted_at, d.tenant_id from deliveries d
-      where d.tenant_id = ${p.add(tenantId)} and d.event_id = any(${p.add(selection.eventIds)}::uuid[])`;
+      where d.tenant_id = ${p.add(tenantId)} and ${ofEvents('d', `${p.add(selection.eventIds)}::uuid[]`)}`;
   if ('executionIds' in selection)
     return `select distinct d.id, d.accepted_at, d.tenant_id from executions x join deliveries d on d.id = x.delivery_id
       where d.tenant_id = ${p.add(tenantId)} and x.id = any(${p.add(selection.executionIds)}::uuid[])

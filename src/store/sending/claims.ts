@@ -4,6 +4,7 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { withRetries } from '../db/pool.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
+import { hasWindows, heldUntil } from '../policy/held-by-windows.ts';
 
 /** How many items of one endpoint a sender may claim. */
 export interface Grant {
@@ -91,7 +92,8 @@ interface ClaimRow {
 /**
  * Claims due items of `workedBy` up to each endpoint's grant and `maxBytes` of payload (at least one item), under a
  * lease of `leaseMs` by the database's clock. Nothing is claimed of an operation whose control does not say run, nor at
- * an endpoint that has changed since its grant, and no retry of a delivery that has arrived: a freeze does not lock the
+ * an endpoint that has changed since its grant, nor, save for a single retry, of an operation at an endpoint that a
+ * freeze window holds, and no retry of a delivery that has arrived: a freeze does not lock the
  * deliveries that it reads, so that an acknowledgement can be written while it runs, and neither sees the other. Runs
  * outside a transaction, and again where it met a deadlock: a freeze that looks at something twice can hold counts
  * while it waits for an item.
@@ -108,17 +110,20 @@ export async function claimItems(
   const statement = {
     name: live ? 'claim-live' : 'claim-bulk',
     text: `${CLAIM_MARK} with granted as materialized (
-      select g.*, coalesce(g.known = n.revision, true) as fresh
+      select g.*, n.tenant_id, coalesce(g.known = n.revision, true) as fresh, ${hasWindows('n.tenant_id')} as has_windows,
+        -- Also where the endpoint was found ready: those that are in force now count.
+        ${live ? 'false' : `not (select o.single from operations o where o.id = $1) and ${heldUntil('n.tenant_id', 'g.endpoint_id')} is not null`} as held
       from unnest($2::uuid[], $3::int[], $7::boolean[], $8::timestamptz[], $9::uuid[], $10::int[])
         as g(endpoint_id, count, ordered, after_due, after_id, known)
-      cross join lateral (select x.revision from endpoints x where x.id = g.endpoint_id limit 1) n
+      cross join lateral (select x.revision, x.tenant_id from endpoints x where x.id = g.endpoint_id limit 1) n
     ), picked as materialized (
       select e.id, e.delivery_id, e.operation_id, row_number() over () as n
       from granted g
       cross join lateral (
         select x.id, x.delivery_id, x.operation_id from executions x
         where x.in_queue and x.worked_by = $1 and x.endpoint_id = g.endpoint_id
-          and x.state in ('queued', 'scheduled') and x.due_at <= now() and x.give_up_at > now()
+          and x.state in ('queued', 'scheduled') and x.due_at <= now()
+          and (x.give_up_at > now() or (g.has_windows and x.operation_id is not null and gives_up_at(x) > now()))
           and (x.due_at, x.id) > (g.after_due, g.after_id)
           -- Again here, since a Retry-After may have come since the endpoint was found ready.
           and case when g.ordered then blocked_by(x.delivery_id) is null else true end
@@ -126,12 +131,13 @@ export async function claimItems(
           ${
             live
               ? `and (x.operation_id is null or exists (select from operations o where o.id = x.operation_id
-            and (o.control = 'run' or o.report is not null)))`
+            and (o.report is not null or (o.control = 'run'
+              and (o.single or not g.has_windows or ${heldUntil('g.tenant_id', 'g.endpoint_id')} is null)))))`
               : ''
           }
         order by x.due_at, x.id limit g.count for update of x skip locked
       ) e
-      where g.fresh ${live ? '' : `and exists (select from operations o where o.id = $1 and o.control = 'run')`}
+      where g.fresh and not g.held ${live ? '' : `and exists (select from operations o where o.id = $1 and o.control = 'run')`}
     ), sized as (
       select p.id, p.n, d.event_id, d.attempts, d.payload_bytes, sum(d.payload_bytes) over (order by p.n) as running,
         d.state = 'delivered'

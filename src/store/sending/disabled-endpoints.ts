@@ -2,16 +2,24 @@ import type { RunnableOperation } from '../../domain/operations/operation.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { type RunnableRow, runnableFrom } from '../operations/runnable.ts';
+import { clockRunsOut } from '../policy/held-by-windows.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 
 /**
  * SQL: until when items of the operation `o` wait at the endpoint `n`, which an operator disabled after the operation
  * was accepted; `-infinity` where they do not wait: it is enabled, gone or deleted, or they belong to no open
- * operation.
+ * operation. Its patience stands still while freeze windows hold the endpoint, and `infinity` is for as long as nobody
+ * knows when they end. `endpoint` is the column with the endpoint's id.
  */
-export const WAITS_UNTIL = `case when n.state = 'disabled' and n.disabled_reason = 'operator'
+export function waitsUntil(endpoint = 'n.id'): string {
+  const clock = { tenant: 'n.tenant_id', endpoint, operation: 'o', since: 'n.disabled_at' };
+  return `case when n.state = 'disabled' and n.disabled_reason = 'operator'
     and o.report is null and n.disabled_at >= o.created_at
-  then n.disabled_at + o.disabled_patience_ms * interval '1 millisecond' else '-infinity'::timestamptz end`;
+  then ${clockRunsOut(clock, 'o.disabled_patience_ms')} else '-infinity'::timestamptz end`;
+}
+
+/** SQL: the same where the endpoint is a row of `endpoints`. */
+export const WAITS_UNTIL = waitsUntil();
 
 /** Holds these endpoints as they are until the end of the transaction: enabling one comes before or after it. */
 export async function holdEndpoints(tx: Transaction, endpointIds: Id<'endpoint'>[]): Promise<void> {

@@ -106,7 +106,8 @@ export async function forgetProtection(db: Queryable, endpointId: Id<'endpoint'>
 export async function liftAll(db: Queryable, endpointId: Id<'endpoint'>): Promise<void> {
   await db.query(
     `update endpoint_pacing set window_size = null, streak = 0, openings = 0, trial_until = '-infinity',
-       floor_until = '-infinity', retry_after_until = '-infinity', lifted_at = clock_timestamp()
+       floor_until = '-infinity', retry_after_until = '-infinity', lifted_at = clock_timestamp(),
+       missed = 0, missed_from = null
      where endpoint_id = $1`,
     [endpointId],
   );

@@ -62,7 +62,9 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
             where l.id = t.delivery_id) > 0) then 'delivered'
           when t.next in ('scheduled', 'unknown') and o.control = 'cancel'
             then case when t.outcome = 'ambiguous' then 'unknown' else 'cancelled' end
-          when t.next = 'scheduled' and now() + t.delay_ms * interval '1 millisecond' >= e.give_up_at then 'failed'
+          when t.next = 'scheduled' and now() + t.delay_ms * interval '1 millisecond' >= e.give_up_at
+            -- Later than that where freeze windows have held it: asked only where it matters.
+            then case when now() + t.delay_ms * interval '1 millisecond' >= gives_up_at(e) then 'failed' else t.next end
           else t.next end as state
       from told t
       join executions e on e.id = t.execution_id

@@ -4,6 +4,7 @@ import { onlyRow } from '../db/only-row.ts';
 import { Parameters } from '../db/parameters.ts';
 import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
 import { filterConditions } from '../selection/filter-conditions.ts';
+import { ofEvents } from '../selection/of-events.ts';
 import { refoldDeliveries } from './folding.ts';
 
 /** The outcomes of a delivery that an operator can state. */
@@ -188,7 +189,7 @@ function conditionsOf(tenantId: Id<'tenant'>, selection: Resolvable, p: Paramete
     return filterConditions(tenantId, { ...selection.filter, state: ['unknown'] }, {}, p);
   const own = `d.tenant_id = ${p.add(tenantId)}`;
   if ('deliveryIds' in selection) return [own, `d.id = any(${p.add(selection.deliveryIds)}::uuid[])`];
-  if ('eventIds' in selection) return [own, `d.event_id = any(${p.add(selection.eventIds)}::uuid[])`];
+  if ('eventIds' in selection) return [own, ofEvents('d', `${p.add(selection.eventIds)}::uuid[]`)];
   return [
     own,
     `d.id = any(array(select y.delivery_id from executions y where y.id = any(${p.add(selection.executionIds)}::uuid[])))`,

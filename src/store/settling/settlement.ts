@@ -1,6 +1,6 @@
 import type { OnAmbiguous, RetryPolicy } from '../../domain/sending/retry-policy.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-import type { Queryable, Transaction } from '../db/queryable.ts';
+import type { Transaction } from '../db/queryable.ts';
 import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
 import { isCurrent, type RetryPolicyRow, retryPolicyOf } from '../tenancy/endpoint-versions.ts';
 import { refoldDeliveries } from './folding.ts';
@@ -83,30 +83,49 @@ export async function lockExpiredClaims(
   };
 }
 
+/** What became of executions that were overdue. */
+export interface Overdue {
+  /** The deliveries of those that were given up. */
+  gaveUp: Id<'delivery'>[];
+  /** Freeze windows have held them, and their time to give up is later. */
+  putOff: number;
+}
+
 /**
  * Ends executions that nobody sent before their time to give up: `failed` (`gave_up`), up to `limit` of them. Unknown
- * ones never become failed by time. A delivery that was attempted keeps the fault of its last attempt. Returns the
- * deliveries.
+ * ones never become failed by time. A delivery that was attempted keeps the fault of its last attempt. The time to give
+ * up of an item stands still while freeze windows hold it: that is made up for here, when it would be over, and costs
+ * the items nothing before.
  */
-export async function giveUpOverdue(db: Transaction, limit: number): Promise<Id<'delivery'>[]> {
-  const { rows } = await db.query<EndedRow>(
-    `with overdue as (
-      select id from executions
-      where in_queue and give_up_at > '-infinity' and give_up_at < now() and state in ('queued', 'scheduled')
-      order by give_up_at limit $1 for update skip locked
+export async function giveUpOverdue(db: Transaction, limit: number): Promise<Overdue> {
+  const { rows } = await db.query<EndedRow & { gave_up: boolean }>(
+    `with overdue as materialized (
+      select e.id, gives_up_at(e) as ends_at from executions e
+      where e.in_queue and e.give_up_at > '-infinity' and e.give_up_at < now() and e.state in ('queued', 'scheduled')
+      order by e.give_up_at limit $1 for update skip locked
+    ), judged as (
+      -- Where nobody knows when the window ends, it is asked again.
+      select o.id, case when o.ends_at = 'infinity' then now() + interval '1 minute' else o.ends_at end as ends_at
+      from overdue o
     )
-    update executions e set state = 'failed', reason = 'gave_up', finished_at = clock_timestamp()
-    from overdue o where e.id = o.id returning e.delivery_id`,
+    update executions e set
+      state = case when j.ends_at > now() then e.state else 'failed' end,
+      reason = case when j.ends_at > now() then e.reason else 'gave_up' end,
+      finished_at = case when j.ends_at > now() then null else clock_timestamp() end,
+      give_up_at = greatest(e.give_up_at, j.ends_at),
+      put_off_ms = case when j.ends_at > e.give_up_at
+        then coalesce(e.put_off_ms, 0) + extract(epoch from j.ends_at - e.give_up_at)::float8 * 1000 else e.put_off_ms end
+    from judged j where e.id = j.id returning e.delivery_id, e.state = 'failed' as gave_up`,
     [limit],
   );
-  const ids = rows.map((row) => row.delivery_id);
+  const ids = rows.flatMap((row) => (row.gave_up ? [row.delivery_id] : []));
   await refoldDeliveries(db, ids);
   if (ids.length > 0)
     await db.query(
       `update deliveries set fault_code = 'gave_up' where id = any($1::uuid[]) and attempts = 0`,
       [ids],
     );
-  return ids;
+  return { gaveUp: ids, putOff: rows.length - ids.length };
 }
 
 /**
@@ -170,8 +189,8 @@ export async function settleAcknowledged(db: Transaction, executionIds: Id<'exec
  * Disables endpoints that answered 410 Gone; one that an operator already disabled or deleted stays as it is. Returns
  * those that it disabled.
  */
-export async function disableGone(db: Queryable, endpointIds: Id<'endpoint'>[]): Promise<Id<'endpoint'>[]> {
-  const { rows } = await db.query<{ id: Id<'endpoint'> }>(
+export async function disableGone(tx: Transaction, endpointIds: Id<'endpoint'>[]): Promise<Id<'endpoint'>[]> {
+  const { rows } = await tx.query<{ id: Id<'endpoint'> }>(
     `with enabled as (
       select id from endpoints where id = any($1::uuid[]) and state = 'enabled' order by id for no key update
     )

@@ -1,3 +1,4 @@
+import type { Party } from '../../domain/policy/approver.ts';
 import type { Grant } from '../../domain/tenancy/grant.ts';
 import type { Scope } from '../../domain/tenancy/scope.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
@@ -10,6 +11,8 @@ export interface ApiKey {
   scopes: Scope[];
   /** The grant that it was made with in the place of scopes. */
   grant?: Grant;
+  /** The person or service that it stands for. */
+  actor?: string;
   createdAt: Date;
   expiresAt?: Date;
   revokedAt?: Date;
@@ -21,6 +24,7 @@ export interface KnownKey {
   hash: Buffer;
   scopes: Scope[];
   grant?: Grant;
+  actor?: string;
   /** By the database's clock. */
   expired: boolean;
   revoked: boolean;
@@ -36,13 +40,26 @@ export async function insertApiKey(
     hash: Buffer;
     scopes: readonly Scope[];
     grant?: Grant | undefined;
+    actor?: string | undefined;
     expiresAt?: Date | undefined;
+    /** Who makes it. */
+    maker?: Party | undefined;
   },
 ): Promise<ApiKey | undefined> {
   const { rows } = await db.query<ApiKeyRow>(
-    `insert into api_keys (tenant_id, name, key_hash, scopes, expires_at, made_with_grant)
-     select $1, $2, $3, $4, $5, $6 where $5::timestamptz is null or $5 > now() returning *`,
-    [key.tenantId, key.name, key.hash, key.scopes, key.expiresAt ?? null, key.grant ?? null],
+    `insert into api_keys (tenant_id, name, key_hash, scopes, expires_at, made_with_grant, actor, made_by, made_by_key)
+     select $1, $2, $3, $4, $5, $6, $7, $8, $9 where $5::timestamptz is null or $5 > now() returning *`,
+    [
+      key.tenantId,
+      key.name,
+      key.hash,
+      key.scopes,
+      key.expiresAt ?? null,
+      key.grant ?? null,
+      key.actor ?? null,
+      key.maker?.actor ?? null,
+      key.maker?.keyId ?? null,
+    ],
   );
   return rows[0] && apiKeyFrom(rows[0]);
 }
@@ -52,6 +69,7 @@ interface KnownKeyRow {
   key_hash: Buffer;
   scopes: Scope[];
   made_with_grant: Grant | null;
+  actor: string | null;
   tenant_id: Id<'tenant'> | null;
   handle: string | null;
   expired: boolean;
@@ -62,7 +80,7 @@ interface KnownKeyRow {
 export async function findApiKey(db: Queryable, hash: Buffer): Promise<KnownKey | undefined> {
   const { rows } = await db.query<KnownKeyRow>({
     name: 'find-api-key',
-    text: `select k.id, k.key_hash, k.scopes, k.made_with_grant, k.tenant_id, t.handle,
+    text: `select k.id, k.key_hash, k.scopes, k.made_with_grant, k.actor, k.tenant_id, t.handle,
       coalesce(k.expires_at <= now(), false) as expired, k.revoked_at is not null as revoked
      from api_keys k left join tenants t on t.id = k.tenant_id where k.key_hash = $1`,
     values: [hash],
@@ -74,6 +92,7 @@ export async function findApiKey(db: Queryable, hash: Buffer): Promise<KnownKey 
       hash: row.key_hash,
       scopes: row.scopes,
       ...(row.made_with_grant ? { grant: row.made_with_grant } : {}),
+      ...(row.actor === null ? {} : { actor: row.actor }),
       expired: row.expired,
       revoked: row.revoked,
       ...(row.tenant_id && row.handle ? { tenant: { id: row.tenant_id, handle: row.handle } } : {}),
@@ -141,6 +160,7 @@ interface ApiKeyRow {
   name: string;
   scopes: Scope[];
   made_with_grant: Grant | null;
+  actor: string | null;
   created_at: Date;
   expires_at: Date | null;
   revoked_at: Date | null;
@@ -152,6 +172,7 @@ function apiKeyFrom(row: ApiKeyRow): ApiKey {
     name: row.name,
     scopes: row.scopes,
     ...(row.made_with_grant ? { grant: row.made_with_grant } : {}),
+    ...(row.actor === null ? {} : { actor: row.actor }),
     createdAt: row.created_at,
     ...(row.expires_at ? { expiresAt: row.expires_at } : {}),
     ...(row.revoked_at ? { revokedAt: row.revoked_at } : {}),

@@ -2,6 +2,7 @@ import type { EndpointConfig, OnExhausted } from '../../domain/endpoints/endpoin
 import type { EndpointState } from '../../domain/endpoints/endpoint-state.ts';
 import type { EventFilter } from '../../domain/endpoints/event-filter.ts';
 import type { Partner } from '../../domain/endpoints/preparation.ts';
+import type { OnRecovered } from '../../domain/outages/outage-state.ts';
 import type { OnAmbiguous, RetryPolicy } from '../../domain/sending/retry-policy.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
@@ -22,8 +23,8 @@ export async function insertEndpointVersion(
     insert into endpoint_versions (endpoint_id, version, tenant_id, url, event_types, filter, timeout_ms, max_attempts,
       initial_ms, factor, cap_ms, give_up_after_ms, on_ambiguous, reconcile_within_ms, rate_per_second, max_concurrency,
       sealed_headers, preset, partner, probe_url, probe_field, require_ack, protect,
-      ordered, on_exhausted)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19::jsonb, $20, $21, $22, $23, $24, $25)`,
+      ordered, on_exhausted, on_recovered)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19::jsonb, $20, $21, $22, $23, $24, $25, $26)`,
     [
       endpointId,
       version,
@@ -50,6 +51,7 @@ export async function insertEndpointVersion(
       config.protect,
       config.ordered,
       config.onExhausted,
+      config.onRecovered,
     ],
   );
 }
@@ -135,6 +137,7 @@ export interface VersionRow extends RetryPolicyRow {
   protect: boolean;
   ordered: boolean;
   on_exhausted: OnExhausted;
+  on_recovered: OnRecovered;
   rate_per_second: number | null;
   max_concurrency: number | null;
   sealed_headers: Buffer | null;
@@ -160,6 +163,7 @@ export function configFrom(row: VersionRow): EndpointConfig {
     protect: row.protect,
     ordered: row.ordered,
     onExhausted: row.on_exhausted,
+    onRecovered: row.on_recovered,
     ...(row.rate_per_second !== null ? { ratePerSecond: row.rate_per_second } : {}),
     ...(row.max_concurrency !== null ? { maxConcurrency: row.max_concurrency } : {}),
     ...(row.sealed_headers ? { sealedHeaders: row.sealed_headers } : {}),

@@ -1,4 +1,5 @@
 import type { JSONWebKeySet } from 'jose';
+import type { Party } from '../../domain/policy/approver.ts';
 import type { JwtAlgorithm } from '../../domain/tenancy/jwt-algorithm.ts';
 import type { Scope } from '../../domain/tenancy/scope.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
@@ -32,12 +33,13 @@ export type TenantName = { id: Id<'tenant'> } | { handle: string };
 export async function insertJwtIssuer(
   db: Queryable,
   issuer: Omit<JwtIssuer, 'createdAt' | 'revokedAt'>,
+  maker?: Party,
 ): Promise<JwtIssuer | undefined> {
   const { rows } = await db.query<IssuerRow>(
     `with made as (
       insert into jwt_issuers (id, tenant_id, name, issuer, audience, algorithm, sealed_secret, jwks, jwks_url, scopes,
-        by_installation)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        by_installation, made_by, made_by_key)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
       on conflict do nothing returning *
     ) select i.*, t.handle from made i left join tenants t on t.id = i.tenant_id`,
     [
@@ -52,6 +54,8 @@ export async function insertJwtIssuer(
       issuer.jwksUrl ?? null,
       issuer.scopes,
       issuer.byInstallation,
+      maker?.actor ?? null,
+      maker?.keyId ?? null,
     ],
   );
   return rows[0] && issuerFrom(rows[0]);

@@ -8,6 +8,8 @@ export const TENANT_PLANS = ['free', 'pro', 'business'] as const;
 export interface TenantSettings {
   /** Payloads older than this go; the receipts stay. */
   payloadRetentionDays?: number;
+  /** Lines of closed ledgers older than this go, with the plans of their operations; the signed reports stay. */
+  ledgerRetentionDays?: number;
   /** Replays of receipts in 24 hours. */
   replaysPerDay?: number;
 }

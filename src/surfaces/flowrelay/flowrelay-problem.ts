@@ -55,6 +55,8 @@ const DETAILS: Record<RefusalReason, string> = {
     'The payload is no longer kept, and the receipt stays. Ask the sender to resend; `senderResend` says what becomes of that under the same id.',
   replays_per_day:
     'As many replays as the tenant may have in 24 hours were executed: come back after `Retry-After`, or have the limit raised.',
+  quota_exceeded:
+    'This installation does not allow so much at a time, or so fast: replay to fewer endpoints, or later.',
   rejected_request:
     'This request was rejected: there is no trusted accepted event to replay. Ask the sender to resend.',
   other_target:

@@ -41,7 +41,8 @@ export const jackHenrySurface: Surface = {
     if (id === undefined) return refusedParameter('institutionId');
     const tenant = id === PLATFORM_TENANT.id ? undefined : await tenantFor(deps.pool, caller, id);
     if (!tenant) return problem('not_found');
-    return refusedScope(caller, access.scope) ?? { caller, tenant };
+    const refused = access.of === 'tenant' ? refusedScope(caller, access.scope) : undefined;
+    return refused ?? { caller, tenant };
   },
   renderProblem: renderStandardError,
   routes: (deps) => [...retryRoutes(deps), ...dispatchRoutes(deps), ...subscriptionRoutes(deps)],

@@ -1,6 +1,7 @@
 import type { ApiDeps } from '../../api/api-deps.ts';
 import type { Caller, TenantRef } from '../../api/authentication/caller.ts';
 import { type Problem, problem } from '../../api/problems/problem.ts';
+import { quotaExceeded } from '../../api/problems/quota-exceeded.ts';
 import type { Reply } from '../../api/reply.ts';
 import {
   IDEMPOTENCY_KEEP_MS,
@@ -77,6 +78,7 @@ export async function startRetry(
       headers: result.replayed ? { 'idempotency-replayed': 'true' } : {},
     };
   if (result.code === 'idempotency_key_reused') return problem('idempotency_key_reused');
+  if (result.code === 'quota_exceeded') return quotaExceeded(result.beyond);
   return result.code === 'refused' && result.refusal === 'payload_expired'
     ? operationFailed('The payload of this event is not kept any more: there is nothing to send.')
     : problem('not_found');

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
+import { quotaExceededWords } from '../../api/problems/quota-exceeded.ts';
 import { idempotencyScope } from '../../api/requests/idempotency.ts';
 import { type Call, type Route, route } from '../../api/route.ts';
 import type { DeliveryFilter } from '../../domain/operations/selection.ts';
@@ -130,6 +131,8 @@ async function acceptRetry(
   });
   if (result.ok) return { body: result.body };
   if (result.code === 'refused') return ledgerErrors.notFound('Event');
+  if (result.code === 'quota_exceeded')
+    return { ...ledgerErrors.forbidden, detail: quotaExceededWords(result.beyond) };
   throw new Error(`a retry of a bridge was refused: ${result.code}`);
 }
 

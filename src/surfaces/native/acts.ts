@@ -4,6 +4,9 @@ import type { Acts } from '../../api/log-acts.ts';
 export const ACTS: Acts = {
   'post /api/v1/tenants': 'tenant.made',
   'patch /api/v1/tenants/{id}': 'tenant.changed',
+  'put /api/v1/platform/limits': 'platform_limits.changed',
+  'put /api/v1/policy': 'policy.changed',
+  'put /api/v1/platform/policy': 'policy.changed',
   'post /api/v1/keys': 'key.made',
   'delete /api/v1/keys/{id}': 'key.revoked',
   'post /api/v1/jwt-issuers': 'jwt_issuer.made',
@@ -17,4 +20,5 @@ export const ACTS: Acts = {
   'post /api/v1/signing-keys/rotate': 'signing_key.rotated',
   'post /api/v1/signing-keys/{id}/revoke': 'signing_key.revoked',
   'delete /api/v1/events/{id}/payload': 'event.payload_erased',
+  'post /api/v1/outages/{id}/dismiss': 'outage.dismissed',
 };

@@ -5,14 +5,20 @@ import type { Route } from '../../api/route.ts';
 import { ACTS } from './acts.ts';
 import { auditRoutes } from './audit/audit.ts';
 import { ackRoutes } from './deliveries/acks.ts';
+import { adviceRoutes } from './deliveries/advice.ts';
 import { deliveryRoutes } from './deliveries/deliveries.ts';
 import { eventRoutes } from './deliveries/events.ts';
 import { executionRoutes } from './deliveries/executions.ts';
 import { resolutionRoutes } from './deliveries/resolutions.ts';
 import { endpointRoutes } from './endpoints/endpoints.ts';
 import { takeNames } from './names.ts';
+import { outageRoutes } from './outages/outages.ts';
 import { planItemRoutes } from './plans/plan-items.ts';
 import { planRoutes } from './plans/plans.ts';
+import { meRoutes } from './policy/me.ts';
+import { platformLimitRoutes } from './policy/platform-limits.ts';
+import { policyRoutes } from './policy/policies.ts';
+import { verdictRoutes } from './policy/verdicts.ts';
 import { ledgerProofRoutes } from './proof/ledger-proofs.ts';
 import { signingKeyRoutes } from './proof/signing-keys.ts';
 import { ProgressRate } from './retries/progress-rate.ts';
@@ -37,23 +43,29 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
   const acting = (routes: Route[]) => logActs(deps.log, ACTS, routes);
   return [
     ...acting(tenantRoutes(deps)),
+    ...acting(platformLimitRoutes(deps)),
     ...acting(keyRoutes(deps)),
     ...acting(jwtIssuerRoutes(deps)),
+    ...meRoutes(deps),
+    ...acting(policyRoutes(deps)),
     ...takeNames(deps.pool, 'endpoint', acting(endpointRoutes(deps))),
     ...takeNames(deps.pool, 'event', acting(eventRoutes(deps))),
     ...resolutionRoutes(deps),
     ...deliveryRoutes(deps, inTurn),
+    ...adviceRoutes(deps),
     ...executionRoutes(deps),
     ...ackRoutes(deps),
     ...planRoutes(deps),
     ...planItemRoutes(deps),
     ...retryRoutes(deps, rate),
     ...retryControlRoutes(deps, rate),
+    ...verdictRoutes(deps, rate),
     ...retryItemRoutes(deps, inTurn),
     ...retryProgressRoutes(deps, rate),
     ...retryReportRoutes(deps),
     ...ledgerProofRoutes(deps),
     ...acting(signingKeyRoutes(deps)),
+    ...acting(outageRoutes(deps)),
     ...auditRoutes(deps, inTurn),
   ];
 }

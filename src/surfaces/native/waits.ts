@@ -10,6 +10,14 @@ const WaitView = z
       example: 'retry_after',
     }),
     until: shownTime('Until when at the latest, where that is known.').optional(),
+    scope: z.literal('approve:retries').optional().meta({
+      description: 'With `approval`: the scope of those who may give it.',
+      example: 'approve:retries',
+    }),
+    missing: z.int().optional().meta({
+      description: 'With `approval`, of an operation: how many are still to approve.',
+      example: 1,
+    }),
   })
   .meta({ id: 'Wait', description: 'Something that holds deliveries back.' });
 
@@ -20,8 +28,10 @@ export function waitsField(description: string) {
 
 /** Shows the reasons why something waits. */
 export function waitsView(waits: readonly Wait[] = []): z.input<typeof WaitView>[] {
-  return waits.map(({ what, untilMs }) => ({
+  return waits.map(({ what, untilMs, missing }) => ({
     what,
     ...(untilMs === undefined ? {} : { until: new Date(untilMs).toISOString() }),
+    ...(what === 'approval' ? { scope: 'approve:retries' as const } : {}),
+    ...(missing === undefined ? {} : { missing }),
   }));
 }

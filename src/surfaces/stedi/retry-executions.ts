@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
 import { problem } from '../../api/problems/problem.ts';
+import { quotaExceeded } from '../../api/problems/quota-exceeded.ts';
 import {
   IDEMPOTENCY_KEEP_MS,
   idempotencyScope,
@@ -114,7 +115,10 @@ export function retryExecutionsRoutes(deps: ApiDeps): Route[] {
               }),
           render: () => null,
         });
-        return result.ok ? { status: 200 } : problem('idempotency_key_reused');
+        if (result.ok) return { status: 200 };
+        return result.code === 'quota_exceeded'
+          ? quotaExceeded(result.beyond)
+          : problem('idempotency_key_reused');
       },
     }),
   ];

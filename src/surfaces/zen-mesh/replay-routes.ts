@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
 import { isProblem, problem } from '../../api/problems/problem.ts';
+import { quotaExceeded } from '../../api/problems/quota-exceeded.ts';
 import { readIdempotencyKey } from '../../api/requests/idempotency.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { Operation } from '../../domain/operations/operation.ts';
@@ -136,7 +137,8 @@ export function replayRoutes(deps: ApiDeps): Route[] {
           }),
           render: ({ operation }) => view(operation),
         });
-        return result.ok ? { status: 202, json: result.body } : keyConflict(key);
+        if (result.ok) return { status: 202, json: result.body };
+        return result.code === 'quota_exceeded' ? quotaExceeded(result.beyond) : keyConflict(key);
       },
     }),
     route({

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Operation } from '../../domain/operations/operation.ts';
 import { retryWords } from '../../domain/operations/retry-words.ts';
 import { type Id, showId } from '../../domain/tenancy/typed-id.ts';
 import type { AcceptedItem } from '../../operations/accept-operation.ts';
@@ -54,15 +55,25 @@ export const BatchRetried = z
 export function eventAnswer(
   items: readonly AcceptedItem[],
   oldest: Id<'delivery'>,
+  operation: Held,
 ): z.input<typeof EventRetried> {
-  const found = STATUSES.find((of) => items.some((item) => statusOf(item) === of)) ?? 'dropped';
+  const isHeld = operation.state === 'awaiting_approval';
+  const found = STATUSES.find((of) => items.some((item) => statusOf(item, isHeld) === of)) ?? 'dropped';
   const sent = items.filter(({ became }) => became === 'queued' || became === 'scheduled');
-  const told = sent.length > 0 ? sent : items.filter((item) => statusOf(item) === found);
+  const told = sent.length > 0 ? sent : items.filter((item) => statusOf(item, isHeld) === found);
   return {
     status: found,
     delivery_id: showId('delivery', told.map(({ deliveryId }) => deliveryId).sort()[0] ?? oldest),
-    message: messageOf(found, items, sent.length),
+    message: isHeld && sent.length > 0 ? heldMessage(operation) : messageOf(found, items, sent.length),
   };
+}
+
+/** The operation that was accepted; one that a policy holds sends nothing before somebody has said so. */
+type Held = Pick<Operation, 'id' | 'state'>;
+
+function heldMessage({ id }: Held): string {
+  const path = `/api/v1/retries/${showId('operation', id)}`;
+  return `Not sent before it is approved: GET ${path} says what it waits for, POST ${path}/approve approves it.`;
 }
 
 function messageOf(status: Status, items: readonly AcceptedItem[], sent: number): string {
@@ -117,8 +128,10 @@ function sentencesOf({ reason, deliveryId, endpointId, heldBy, resentBy }: Exclu
 export function batchAnswer(
   spelled: ReadonlyMap<Id<'delivery'>, string>,
   items: readonly AcceptedItem[],
+  { state }: Held,
 ): z.input<typeof BatchRetried> {
-  const became = new Map(items.map((item) => [item.deliveryId, statusOf(item)]));
+  const isHeld = state === 'awaiting_approval';
+  const became = new Map(items.map((item) => [item.deliveryId, statusOf(item, isHeld)]));
   const deliveries = [...spelled].map(([id, text]) => ({
     delivery_id: text,
     status: became.get(id) ?? 'dropped',
@@ -126,10 +139,13 @@ export function batchAnswer(
   return { queued: deliveries.filter((each) => each.status === 'queued').length, deliveries };
 }
 
-/** A delivery that somebody sends without being asked again is answered like one that is queued now; no other is. */
-function statusOf(item: AcceptedItem): Status {
+/**
+ * A delivery that somebody sends without being asked again is answered like one that is queued now; no other is, nor one
+ * that has to be approved first.
+ */
+function statusOf(item: AcceptedItem, isHeld = false): Status {
   if (item.became === 'ignored') return 'dropped';
-  if (item.became !== 'excluded') return 'queued';
+  if (item.became !== 'excluded') return isHeld ? 'dropped' : 'queued';
   switch (item.reason) {
     case 'coalesced':
       return 'queued';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
 import { type FieldError, MAX_ERRORS, type Problem, problem } from '../../api/problems/problem.ts';
+import { quotaExceeded } from '../../api/problems/quota-exceeded.ts';
 import { readIdempotencyKey } from '../../api/requests/idempotency.ts';
 import { type Route, route } from '../../api/route.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
@@ -82,9 +83,10 @@ export function retryRoutes(deps: ApiDeps): Route[] {
             oldest = first.id;
             return undefined;
           },
-          render: ({ items = [] }) => eventAnswer(items, oldest),
+          render: ({ items = [], operation }) => eventAnswer(items, oldest, operation),
         });
         if (result.ok) return { status: 202, json: result.body };
+        if (result.code === 'quota_exceeded') return quotaExceeded(result.beyond);
         return result.code === 'refused' ? result.refusal : keyConflict(key);
       },
     }),
@@ -116,10 +118,11 @@ export function retryRoutes(deps: ApiDeps): Route[] {
           ...idempotencyOf(tenant, key, { route: 'batch', of: [...ids, ...named.unread].sort() }),
           before: async () =>
             named.unread.length > 0 ? unknownDeliveries(body.delivery_ids, []) : undefined,
-          render: ({ items = [] }) => batchAnswer(named.spelled, items),
+          render: ({ items = [], operation }) => batchAnswer(named.spelled, items, operation),
         });
         if (result.ok) return { status: 202, json: result.body };
         if (result.code === 'refused') return result.refusal;
+        if (result.code === 'quota_exceeded') return quotaExceeded(result.beyond);
         return result.code === 'unknown_ids'
           ? unknownDeliveries(body.delivery_ids, result.ids)
           : keyConflict(key);

@@ -1,7 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type EventFilter, filterFaults, matchesFilter } from '../../../src/domain/endpoints/event-filter.ts';
-import { matchesType, typeFault, typePatternFault } from '../../../src/domain/endpoints/event-type.ts';
+import {
+  matchesType,
+  SYSTEM_EVENT_TYPES,
+  sentTypeFault,
+  typeFault,
+  typePatternFault,
+} from '../../../src/domain/endpoints/event-type.ts';
 
 const payload = {
   data: { amount: 100, currency: 'EUR', vip: true, note: null, 'a.b': 1 },
@@ -111,3 +117,15 @@ test('a pattern that is taken matches some type that is taken', () => {
     }),
   );
 });
+
+test.each(SYSTEM_EVENT_TYPES)(
+  '%s is Redrive’s own: named exactly or not at all, and sent by nobody',
+  (type) => {
+    expect(matchesType([type], type)).toBe(true);
+    for (const patterns of [undefined, ['*'], [`${type.split('.')[0]}.*`], [`${type}.*`]])
+      expect(matchesType(patterns, type)).toBe(false);
+    expect(sentTypeFault(type)).toContain('Redrive itself makes');
+    expect(typePatternFault(type)).toBeUndefined();
+    expect(sentTypeFault(`${type}.more`)).toBeUndefined();
+  },
+);

@@ -98,8 +98,10 @@ describe('the next step of an operation', () => {
   });
 
   test('never selects nor sends for an operation that its owner has stopped', () => {
-    always(({ control, interactive }, step) => {
-      if (control !== 'run') expect(step.do).not.toBe('select');
+    always(({ control, interactive, state, planned }, step) => {
+      // A plan is made also where a policy keeps it from running.
+      if (control === 'cancel' || (control === 'pause' && (state !== 'planned' || planned)))
+        expect(step.do).not.toBe('select');
       // Requests that the live lane has on the wire are seen through; nothing of the operation is claimed then.
       if (control !== 'run' && !interactive) expect(step.do).not.toBe('dispatch');
     });
@@ -172,6 +174,11 @@ describe('the wait of an operation', () => {
       ms: 242_000,
       until: 'due',
     });
+    expect(step({ ...facts, judgeInMs: 300_000, windowHolds: true }, { queued: 9 })).toEqual({
+      do: 'wait',
+      ms: 242_000,
+      until: 'window_ends',
+    });
     expect(step({ ...facts, judgeInMs: -5_000 }, { queued: 9 })).toEqual({
       do: 'wait',
       ms: 200,
@@ -184,7 +191,17 @@ describe('the wait of an operation', () => {
     const planned = { state: 'planned', selected: false, expiresInMs: 9_000 } as const;
     expect(step({ ...planned, planned: false })).toEqual({ do: 'select' });
     expect(step({ ...planned, planned: true })).toEqual(waits);
-    expect(step({ ...planned, state: 'awaiting_approval' })).toEqual(waits);
+    expect(step({ ...planned, state: 'awaiting_approval', control: 'pause' })).toEqual(waits);
+    expect(step({ ...planned, planned: false, control: 'pause' })).toEqual({ do: 'select' });
+    // Its items may be acknowledged meanwhile: then nobody has to approve anything.
+    const named = {
+      state: 'awaiting_approval',
+      control: 'pause',
+      selected: true,
+      expiresInMs: 9_000,
+    } as const;
+    expect(step(named, { queued: 1 })).toEqual(waits);
+    expect(step(named, { delivered: 1 })).toEqual({ do: 'close' });
     expect(step({ ...planned, planned: true, control: 'cancel', state: 'closing' })).toEqual({ do: 'close' });
     expect(step({ ...planned, planned: true, state: 'accepted' })).toEqual({ do: 'select' });
   });

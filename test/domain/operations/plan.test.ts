@@ -38,6 +38,7 @@ test('the identity is one text, whatever the order of its members, and differs w
     tenantId: anyId('t'),
     kind: 'retry',
     target: 'current',
+    newIdentity: false,
     selection: { filter: {} },
     options: { ratePerSecond: 5 },
   } as const;
@@ -54,6 +55,7 @@ test('the identity is one text, whatever the order of its members, and differs w
   );
   for (const other of [
     planIdentity({ ...operation, kind: 'replay' }, found),
+    planIdentity({ ...operation, newIdentity: true }, found),
     planIdentity({ ...operation, options: { ratePerSecond: 6 } }, found),
     planIdentity(operation, { ...found, risksDigest: 'c' }),
     planIdentity(operation, { ...found, endpointVersions: { [anyId('e') as string]: 2 } }),

@@ -71,6 +71,23 @@ describe('a retry of a delivery', () => {
     });
   });
 
+  test('under a new identity leaves alone what is open, whoever holds it and whatever it may', () => {
+    const replay = { ...taking, kind: 'replay', newIdentity: true } as const;
+    for (const holder of [
+      { by: 'live_lane' } as const,
+      operation(),
+      operation({ control: 'cancel' }),
+      operation({ state: 'closing' }),
+    ])
+      expect(retryFate(heldBy(holder), replay)).toEqual({ fate: 'joins' });
+    expect(retryFate(heldBy(operation({ control: 'pause', state: 'paused' })), replay)).toEqual({
+      fate: 'waits',
+      for: 'pause',
+    });
+    for (const delivery of ['failed', 'delivered'] as const)
+      expect(retryFate({ ...failed, delivery }, replay)).toEqual({ fate: 'will_be_sent', takesOver: false });
+  });
+
   test('that somebody else will send joins, or takes over where it may', () => {
     for (const holder of [{ by: 'live_lane' } as const, operation(), operation({ state: 'selecting' })]) {
       expect(retryFate(heldBy(holder), single)).toEqual({ fate: 'joins' });
@@ -88,12 +105,20 @@ describe('a retry of a delivery', () => {
       [operation({ control: 'pause', state: 'paused' }), 'pause'],
       [operation({ control: 'pause' }), 'pause'],
       [operation({ control: 'pause', state: 'halted' }), 'halt'],
+      [operation({ control: 'pause', state: 'awaiting_approval' }), 'approval'],
       [operation({ canaryHeld: true }), 'canary'],
     ] as const) {
       expect(retryFate(heldBy(stopped), plain)).toEqual({ fate: 'waits', for: word });
       for (const request of [single, taking])
         expect(retryFate(heldBy(stopped), request)).toEqual({ fate: 'will_be_sent', takesOver: true });
     }
+  });
+
+  test('that a freeze window holds takes over if it is single, and otherwise joins what goes on by itself', () => {
+    const held = heldBy(operation({ windowHolds: true }));
+    expect(retryFate(held, plain)).toEqual({ fate: 'joins' });
+    for (const request of [single, taking])
+      expect(retryFate(held, request)).toEqual({ fate: 'will_be_sent', takesOver: true });
   });
 
   test('whose endpoint takes nothing, or whose payload is gone, does nothing, and leaves an open execution alone', () => {

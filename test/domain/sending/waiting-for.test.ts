@@ -143,6 +143,12 @@ describe('an item', () => {
     expect(waits({}, { giveUpAtMs: NOW })).toEqual([{ what: 'end' }]);
   });
 
+  test('waits for the end of a freeze window, where that is known', () => {
+    expect(waits({}, { heldUntilMs: NOW + 9 }, {})).toEqual([{ what: 'freeze_window', untilMs: NOW + 9 }]);
+    expect(waits({}, { heldUntilMs: Number.POSITIVE_INFINITY }, {})).toEqual([{ what: 'freeze_window' }]);
+    expect(waits({}, { heldUntilMs: NOW }, {})).toEqual([]);
+  });
+
   test('names one wait where its endpoint and its operation both hold it: the longer one', () => {
     const rate = (arrivalMs: number) => ({ ratePerSecond: 1, arrivalMs });
     const longer = [{ what: 'rate', untilMs: NOW + 700 - OPENS_MS.bulk }];

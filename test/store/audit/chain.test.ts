@@ -1,13 +1,16 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
+import { showId } from '../../../src/domain/tenancy/typed-id.ts';
 import { cancelAsInTemporal } from '../../../src/operations/cancel-unasked.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { replaceAdminKey } from '../../../src/operations/replace-admin-key.ts';
+import { readCheckpoints } from '../../../src/proof/verify-checkpoints.ts';
 import { checkpointOf, listCheckpoints } from '../../../src/store/audit/checkpoints.ts';
 import { noteAct } from '../../../src/store/audit/entries.ts';
 import { sealEntries } from '../../../src/store/audit/sealing.ts';
 import { createPool, withTransaction } from '../../../src/store/db/pool.ts';
+import { listSigningKeys } from '../../../src/store/proof/signing-keys.ts';
 import { insertTenant, PLATFORM_TENANT } from '../../../src/store/tenancy/tenants.ts';
 import { anyId } from '../../support/store/any-id.ts';
 import { act, chainOf, newSealer, verdictOf } from '../../support/store/audit.ts';
@@ -147,6 +150,7 @@ describe('an entry', () => {
     'truncate audit_entries',
     'update audit_checkpoints set number = number + 1',
     `update audit_checkpoints set hash = sha256('x')`,
+    `update audit_checkpoints set jws = '{}'`,
     'delete from audit_checkpoints',
     'truncate audit_checkpoints',
     'update audit_heads set number = number - 1',
@@ -242,6 +246,28 @@ describe('a checkpoint', () => {
     const kept = await listCheckpoints(store.pool, tenant.id, { limit: 10 });
     expect(kept.map(({ number }) => number)).toEqual([3, 2]);
     expect(verdictOf(await chainOf(store.pool, tenant.id), kept)).toMatchObject({ ok: true });
+  });
+
+  test('is signed where it is kept and where it is logged, and read from either', async () => {
+    await sealed([undefined, undefined]);
+    const { sealer, lines } = newSealer(store.pool, 0);
+    await sealer.checkpoint();
+    const keys = {
+      keys: (await listSigningKeys(store.pool)).map(({ id, publicKey }) => ({
+        ...{ kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', kid: showId('signingKey', id) },
+        x: publicKey.toString('base64url'),
+      })),
+    };
+    const kept = await listCheckpoints(store.pool, tenant.id, { limit: 10 });
+    const logged = lines.filter((line) => line.includes(showId('tenant', tenant.id)));
+    for (const text of [JSON.stringify(kept), logged.join('')]) {
+      const read = await readCheckpoints([{ name: 'kept', text }], keys);
+      expect(read).toMatchObject({ ok: true, signed: 1, checkpoints: [{ number: 2, hash: kept[0]?.hash }] });
+    }
+    const forged = logged.join('').replace(/"number":2/, '"number":3');
+    expect(await readCheckpoints([{ name: 'kept', text: forged }], keys)).toMatchObject({
+      why: 'bad_signature',
+    });
   });
 
   test('is none before the first entry', async () => {

@@ -12,6 +12,7 @@ import { loadOperation } from '../../../src/store/operations/operations.ts';
 import { countExcluded, countGone } from '../../../src/store/plans/plan-drift.ts';
 import { planStretch } from '../../../src/store/plans/plan-pages.ts';
 import { listDeliveries } from '../../../src/store/reading/delivery-reads.ts';
+import { deliveriesOfEvent } from '../../../src/store/reading/event-reads.ts';
 import { countWaitingAt, waitsOfExecutions, withWaits } from '../../../src/store/reading/waits.ts';
 import { freezePage } from '../../../src/store/selection/freeze.ts';
 import {
@@ -45,7 +46,7 @@ import { outcomeOf, type TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
 const ROWS = 50_000;
-const LARGE = ['executions', 'deliveries', 'payloads', 'events', 'attempts', 'exclusions'];
+const LARGE = ['executions', 'deliveries', 'payloads', 'events', 'attempts', 'exclusions', 'freeze_spans'];
 
 const store = useStore();
 let tenant: TestTenant;
@@ -79,6 +80,13 @@ beforeAll(async () => {
   // Exclusions, so that their table is not read for being empty.
   await store.select(
     (await store.retry(tenant, { filter: { endpointIds: endpointIds.slice(0, 10) } })).operationId,
+  );
+  // The windows of others, for two weeks.
+  await store.rows(
+    `insert into freeze_spans (tenant_id, endpoint_id, from_at, to_at)
+     select $1, e.id, now() + n * interval '1 day', now() + n * interval '1 day' + interval '1 hour'
+     from (select gen_random_uuid() as id from generate_series(1, 1000)) e, generate_series(-6, 7) n`,
+    [stranger.id],
   );
   // Commits are asynchronous here: vacuum knows only of flushed ones that everybody sees them.
   await store.rows('checkpoint');
@@ -213,6 +221,16 @@ describe('a page of a selection', () => {
     await expectPlan(list, 'deliveries_failed_by_endpoint');
   });
 
+  test('of all that was made of some events reads the index of first deliveries, and that of repeats', async () => {
+    const eventIds = [anyId(randomUUID()), anyId(randomUUID())] as Id<'event'>[];
+    for (const run of [
+      page({ eventIds }, { partition: 0 }),
+      page({ filter: { eventIds, state: ['failed', 'delivered'] } }, { partition: 0 }),
+      (db: Queryable) => deliveriesOfEvent(db, tenant.id, eventIds[0] as Id<'event'>, 200),
+    ])
+      for (const index of ['deliveries_once', 'deliveries_replayed']) await expectPlan(run, index);
+  });
+
   test('of the events of a batch reads their index', async () => {
     const p = new Parameters();
     const selection = { afresh: { ingestionBatchIds: ['b-1'] } };
@@ -308,6 +326,20 @@ describe.each([{ generic: false }, { generic: true }])('planned for any paramete
   test('looking for ready endpoints hops through the queue', async () => {
     for (const workedBy of [LIVE_LANE, operationId])
       await expectPlan((db) => readyEndpoints(db, workedBy), 'executions_queue', options);
+  });
+
+  test('freeze windows are looked up by the spans that began last', async () => {
+    const claim = (db: Queryable) =>
+      claimItems(
+        db,
+        operationId,
+        randomUUID(),
+        [{ endpointId: endpointIds[0] ?? NO_ID, count: 8 }],
+        1_000,
+        1e6,
+      );
+    await expectPlan(claim, 'freeze_spans_key', options);
+    await expectPlan((db) => readyEndpoints(db, operationId), 'freeze_spans_key', options);
   });
 
   test('recording looks up the executions that it records', async () => {

@@ -110,7 +110,9 @@ describe('events that are matched afresh', () => {
     let pages = 0;
     while (cursor) {
       const at: SelectionCursor = cursor;
-      cursor = await withTransaction(store.pool, (db) => freezeAfresh(db, operation, selection, at, page));
+      ({ next: cursor } = await withTransaction(store.pool, (db) =>
+        freezeAfresh(db, operation, selection, at, page),
+      ));
       pages += 1;
     }
     expect(pages).toBeGreaterThan(3);

@@ -49,8 +49,8 @@ interface Standing {
   changedSince?: boolean;
 }
 
-/** An operation that holds something open. */
-type Stopped = { control: Control; state: OperationState; canaryHeld: boolean };
+/** An operation that holds something open, which it may not send for a while. */
+type Stopped = { control: Control; state: OperationState; canaryHeld: boolean; windowHolds?: boolean };
 
 const CLOSED: Standing[] = [
   { delivery: 'failed', tip: 'failed' },
@@ -82,10 +82,14 @@ const HOLDERS: Stopped[] = [
 
 async function furnish(): Promise<Scene[]> {
   const made: Scene[] = [];
-  for (const endpoint of ENDPOINT_STATES) {
+  for (const [endpoint, windowHolds] of ENDPOINT_STATES.flatMap((state) =>
+    [false, true].map((held) => [state, held] as const),
+  )) {
     const endpointId = await store.newEndpoint(tenant);
+    if (windowHolds) await newWindow(endpointId);
     const holders: { id?: string; holder?: Stopped }[] = [{}];
-    for (const holder of HOLDERS) holders.push({ id: await newHolder(holder, endpointId), holder });
+    for (const holder of HOLDERS)
+      holders.push({ id: await newHolder(holder, endpointId), holder: { ...holder, windowHolds } });
     for (const payloadKept of [true, false]) {
       for (const standing of CLOSED)
         for (const changedSince of [true, false])
@@ -99,6 +103,14 @@ async function furnish(): Promise<Scene[]> {
     if (endpoint !== 'enabled') await setEndpointState(store.pool, tenant.id, endpointId, endpoint);
   }
   return made;
+}
+
+async function newWindow(endpointId: Id<'endpoint'>): Promise<void> {
+  await store.rows(
+    `insert into freeze_spans (tenant_id, endpoint_id, from_at, to_at)
+     values ($1, $2, now() - interval '1 hour', now() + interval '1 day')`,
+    [tenant.id, endpointId],
+  );
 }
 
 async function newHolder(
@@ -186,23 +198,31 @@ async function seed(
   };
 }
 
+type Request = { asked: RetryRequest; selection: Selection };
+
 /** Requests, each with the selection that the function does not see: an explicit list is told nothing of changes. */
-const REQUESTS: { asked: RetryRequest; selection: Selection }[] = [true, false].flatMap(
-  (takesOverScheduled) =>
-    [true, false].flatMap((matchesFilters) =>
-      (['retry', 'replay'] as const).flatMap((kind) =>
-        [true, false].map((isSingle) => ({
-          asked: {
-            kind,
-            takesOverScheduled,
-            takesOverStopped: takesOverScheduled || isSingle,
-            matchesFilters,
-          },
-          selection: isSingle ? { deliveryIds: [anyId(randomUUID())] } : { filter: {} },
-        })),
-      ),
+const SAME_IDENTITY: Request[] = [true, false].flatMap((takesOverScheduled) =>
+  [true, false].flatMap((matchesFilters) =>
+    (['retry', 'replay'] as const).flatMap((kind) =>
+      [true, false].map((isSingle) => ({
+        asked: {
+          kind,
+          takesOverScheduled,
+          takesOverStopped: takesOverScheduled || isSingle,
+          matchesFilters,
+        },
+        selection: isSingle ? { deliveryIds: [anyId(randomUUID())] } : { filter: {} },
+      })),
     ),
+  ),
 );
+
+/** A replay that makes new deliveries takes nothing over, whatever it selects. */
+const NEW_IDENTITY: Request[] = SAME_IDENTITY.filter(
+  ({ asked }) => asked.kind === 'replay' && !asked.takesOverScheduled && !asked.matchesFilters,
+).map(({ asked, selection }) => ({ asked: { ...asked, newIdentity: true }, selection }));
+
+const REQUESTS = [...SAME_IDENTITY, ...NEW_IDENTITY];
 
 /** The fate of a delivery as the freeze decides it under a request, in a transaction that leaves nothing behind. */
 interface FateRow {
@@ -215,7 +235,7 @@ interface FateRow {
 
 async function frozen(
   db: Transaction,
-  { asked, selection }: (typeof REQUESTS)[number],
+  { asked, selection }: Request,
   moved?: Id<'endpoint'>[],
 ): Promise<Map<string, { became: string; supersedes: boolean; joined: boolean; heldBy: string | null }>> {
   const operation = await loadOperation(
@@ -223,13 +243,14 @@ async function frozen(
     (await store.retry(tenant, { filter: { state: [] } })).operationId,
   );
   if (!operation) throw new Error('the operation is not there');
-  const { kind, takesOverScheduled, matchesFilters } = asked;
+  const { kind, takesOverScheduled, matchesFilters, newIdentity = false } = asked;
   const ids = scenes.map(({ deliveryId }) => deliveryId);
   await freezePage(
     db,
     {
       ...operation,
       kind,
+      newIdentity,
       selection,
       options: { takeOverScheduled: takesOverScheduled, matchFilter: matchesFilters },
     },
@@ -237,9 +258,9 @@ async function frozen(
     { only: ids, ...(moved ? { planned: { ids, moved } } : {}) },
   );
   const { rows } = await db.query<FateRow>(
-    `select e.delivery_id, 'item' as became, exists (select from executions p where p.id = e.parent_id
+    `select coalesce(d.replay_of, e.delivery_id) as delivery_id, 'item' as became, exists (select from executions p where p.id = e.parent_id
         and p.state = 'superseded') as supersedes, false as joined, null as held_by
-     from executions e where e.operation_id = $1
+     from executions e join deliveries d on d.id = e.delivery_id where e.operation_id = $1
      union all
      select x.delivery_id, x.reason, false, x.joined_execution_id is not null, x.held_by::text
      from exclusions x where x.operation_id = $1`,

@@ -117,7 +117,7 @@ describe('an endpoint that an operator disables', () => {
   test('keeps no item that its own 410, or its deletion, meets', async () => {
     await failed(3);
     const gone = await bulk();
-    await disableGone(store.pool, [endpointId]);
+    await withTransaction(store.pool, (tx) => disableGone(tx, [endpointId]));
     expect((await readyEndpoints(store.pool, gone))[0]?.claimableInMs).toBeLessThanOrEqual(0);
     expect(await settle(gone)).toBe(3);
 

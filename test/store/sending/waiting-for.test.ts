@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { OUTAGE_RULES } from '../../../src/domain/outages/outage-rules.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { Wake } from '../../../src/loops/wake.ts';
 import { createAddressGuard } from '../../../src/outbound/address-guard.ts';
@@ -78,6 +79,17 @@ const anyEndpoint = fc.record({
     { weight: 1, arbitrary: fc.constant(BEFORE) },
   ),
   canary: fc.constantFrom(null, 'testing', 'spent', 'passed', 'held'),
+  freeze: fc.oneof(
+    { weight: 5, arbitrary: fc.constant(null) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(
+        `${BEFORE}, ${LATER}`,
+        `${BEFORE}, now() - interval '1 second'`,
+        `${LATER}, 'infinity'`,
+      ),
+    },
+  ),
 });
 
 const anyWorld = fc.record({
@@ -148,6 +160,11 @@ async function make(world: AnyWorld): Promise<{ workedBy: Id<'operation'>; ids: 
          put_off_from = ${facts.due === LATER ? facts.putOff : 'null'} where endpoint_id = $1 and open`,
       [id],
     );
+    if (facts.freeze)
+      await store.rows(
+        `insert into freeze_spans (tenant_id, endpoint_id, from_at, to_at) values ($1, $2, ${facts.freeze})`,
+        [tenant.id, id],
+      );
     if (!facts.ordered)
       await store.rows(
         `update executions set due_at = ${LATER} where id = (select id from executions where endpoint_id = $1 and open order by id desc limit 1)`,
@@ -203,6 +220,7 @@ async function claimedBy(workedBy: Id<'operation'>): Promise<Set<string>> {
     metrics: createMetrics(),
     userAgent: 'test',
     lease: { startWithinMs: 60_000, marginMs: 60_000 },
+    outages: OUTAGE_RULES,
   };
   await new Slice(context, {
     workedBy,
@@ -238,6 +256,7 @@ const MET = [
   'due',
   'end',
   'endpoint_disabled',
+  'freeze_window',
   'halt',
   'order',
   'pause',

@@ -273,7 +273,7 @@ describe('giving up', () => {
       `update executions set give_up_at = now() - interval '1 second' where delivery_id = $1`,
       [id],
     );
-    expect(await withTransaction(store.pool, (db) => giveUpOverdue(db, 100))).toHaveLength(1);
+    expect((await withTransaction(store.pool, (db) => giveUpOverdue(db, 100))).gaveUp).toHaveLength(1);
     expect(await execution(id)).toMatchObject({ state: 'failed', reason: 'gave_up' });
     expect(await delivery(id)).toMatchObject({ state: 'failed', fault_code: 'gave_up' });
   });
@@ -286,7 +286,7 @@ describe('giving up', () => {
       `update executions set give_up_at = now() - interval '1 second' where delivery_id = $1 and open`,
       [id],
     );
-    expect(await withTransaction(store.pool, (db) => giveUpOverdue(db, 100))).toHaveLength(1);
+    expect((await withTransaction(store.pool, (db) => giveUpOverdue(db, 100))).gaveUp).toHaveLength(1);
     expect(await delivery(id)).toMatchObject({ state: 'failed', fault_code: 'http_4xx', http_status: 404 });
   });
 });

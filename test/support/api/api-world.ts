@@ -19,6 +19,7 @@ export type TenantThings = {
   delivery: SeededDelivery;
   operationId: string;
   planId: string;
+  outageId: string;
 };
 
 /** An API in which two tenants have the same things. */
@@ -35,6 +36,18 @@ export function pathFor({ path }: Pick<Route, 'path'>, things: TenantThings): st
   return path.replace('{id}', idFor(path, things)).replace('{deliveryId}', things.delivery.deliveryId);
 }
 
+/** The key of whoever may call a route of this tenant's, and the headers that it takes with that. */
+export function credentialsFor(
+  { access }: Pick<Route, 'access'>,
+  api: Pick<TestApi, 'adminKey'>,
+  things: TenantThings,
+): { key: string; headers: Record<string, string> } {
+  if (access.of === 'installation') return { key: api.adminKey, headers: {} };
+  return access.of === 'tenant' && access.scope === 'admin'
+    ? { key: api.adminKey, headers: { 'redrive-tenant': things.handle } }
+    : { key: things.key, headers: {} };
+}
+
 /** A body that the route takes, or undefined where it takes none. */
 export function bodyFor(
   { method, path }: Pick<Route, 'method' | 'path'>,
@@ -45,6 +58,8 @@ export function bodyFor(
       return { handle: `fresh-${Math.random().toString(36).slice(2)}`, name: 'Fresh', plan: 'pro' };
     case 'patch /api/v1/tenants/{id}':
       return { name: 'Renamed' };
+    case 'put /api/v1/platform/limits':
+      return { itemsPerOperation: 1_000_000, ratePerSecond: 100_000 };
     case 'post /api/v1/keys':
       return { name: 'another', scopes: ['read:deliveries'], expiresAt: '2126-01-01T00:00:00Z' };
     case 'post /api/v1/jwt-issuers':
@@ -102,6 +117,19 @@ export function bodyFor(
       return { planHash: 'f'.repeat(64) };
     case 'post /api/v1/retries/{id}/rate':
       return { ratePerSecond: 5 };
+    case 'post /api/v1/outages/{id}/dismiss':
+      return { reason: 'a test' };
+    case 'put /api/v1/policy':
+    case 'put /api/v1/platform/policy':
+      return { approveWhen: [], approvers: { count: 2 } };
+    case 'post /api/v1/retries/{id}/approve':
+      return { planHash: 'f'.repeat(64), comment: 'a test' };
+    case 'post /api/v1/retries/{id}/reject':
+      return { comment: 'a test' };
+    case 'post /api/v1/retries/{id}/emergency':
+      return { reason: 'a test' };
+    case 'post /api/v1/retries/{id}/explain':
+      return { reason: 'a test', ticket: 'OPS-1' };
     default:
       return undefined;
   }
@@ -134,6 +162,16 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
     'plans',
     'plan_pages',
     'plan_endpoints',
+    'freeze_calendars',
+    'freeze_spans',
+    'quota_days',
+    'quota_charges',
+    'platform_limits',
+    'outages',
+    'outage_operations',
+    'tenant_policies',
+    'operation_holds',
+    'operation_verdicts',
     'resolutions',
     'resolved_executions',
     'signing_keys',
@@ -170,6 +208,7 @@ function idFor(path: string, things: TenantThings): string {
   if (path.includes('/deliveries/')) return things.delivery.deliveryId;
   if (path.includes('/executions/')) return things.delivery.executionId;
   if (path.includes('/plans/')) return things.planId;
+  if (path.includes('/outages/')) return things.outageId;
   return things.operationId;
 }
 
@@ -203,6 +242,9 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
     key,
     body: { select: { deliveryIds: [delivery.deliveryId] } },
   });
+  const down = await seedEndpoint(api, key, { eventTypes: ['nobody.sends'] });
+  await api.call('POST', `/api/v1/endpoints/${down}/disable`, { key });
+  const outages = await api.call('GET', '/api/v1/outages', { key });
   return {
     tenantId: tenant.body.id,
     handle,
@@ -216,6 +258,7 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
     delivery,
     operationId: operation.body.id,
     planId: plan.body.id,
+    outageId: outages.body.items[0].id,
   };
 }
 

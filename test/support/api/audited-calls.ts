@@ -87,7 +87,61 @@ const steered =
     })(world);
   };
 
+const aPolicy = { reasonAbove: 0, ticketPattern: CANARY, approveAbove: 0 };
+
+/** An operation of a tenant of its own that its policy holds, and what somebody else says to it. */
+const heldAnd =
+  (verb: string, body: (planHash: string) => object): Call =>
+  async ({ api }) => {
+    const { tenant, key } = await api.newTenant();
+    const asAdmin = { key: api.adminKey, headers: { 'redrive-tenant': tenant.handle } };
+    await api.call('PUT', '/api/v1/policy', { ...asAdmin, body: aPolicy });
+    await seedEndpoint(api, key);
+    const [delivery] = await seedFailedDeliveries(api, 1, key);
+    const select = { deliveryIds: [delivery?.deliveryId] };
+    const path = `/api/v1/retries/${(await api.call('POST', '/api/v1/retries', { key, body: { select } })).body.id}`;
+    const person = await api.call('POST', '/api/v1/keys', {
+      ...asAdmin,
+      body: {
+        name: CANARY,
+        actor: 'bob',
+        scopes: ['approve:retries', 'approve:emergency', 'write:deliveries'],
+      },
+    });
+    const { approval } = (await api.call('GET', path, { key })).body;
+    return api.call('POST', `${path}/${verb}`, { key: person.body.key, body: body(approval.planHash) });
+  };
+
 const NATIVE: Record<string, Audited> = {
+  'put /api/v1/policy': {
+    acts: ['policy.changed'],
+    call: async ({ api }) =>
+      api.call('PUT', '/api/v1/policy', {
+        key: api.adminKey,
+        headers: { 'redrive-tenant': (await api.newTenant()).tenant.handle },
+        body: aPolicy,
+      }),
+  },
+  'put /api/v1/platform/policy': {
+    acts: ['policy.changed'],
+    call: ({ api }) => api.call('PUT', '/api/v1/platform/policy', { key: api.adminKey, body: {} }),
+  },
+  'post /api/v1/retries/{id}/approve': {
+    acts: ['operation.approved'],
+    call: heldAnd('approve', (planHash) => ({ planHash, comment: CANARY })),
+  },
+  'post /api/v1/retries/{id}/reject': {
+    acts: ['operation.rejected'],
+    call: heldAnd('reject', () => ({ comment: CANARY })),
+  },
+  'post /api/v1/retries/{id}/emergency': {
+    acts: ['operation.emergency'],
+    call: heldAnd('emergency', () => ({ reason: CANARY })),
+  },
+  'post /api/v1/retries/{id}/explain': {
+    acts: ['operation.explained'],
+    call: heldAnd('explain', () => ({ reason: CANARY, ticket: CANARY })),
+  },
   'post /api/v1/tenants': {
     acts: ['tenant.made'],
     call: ({ api }) =>
@@ -103,6 +157,11 @@ const NATIVE: Record<string, Audited> = {
         key: api.adminKey,
         body: { name: CANARY, settings: { replaysPerDay: 9 } },
       }),
+  },
+  'put /api/v1/platform/limits': {
+    acts: ['platform_limits.changed'],
+    call: ({ api }) =>
+      api.call('PUT', '/api/v1/platform/limits', { key: api.adminKey, body: { itemsPerDay: 1_000_000 } }),
   },
   'post /api/v1/keys': {
     acts: ['key.made'],
@@ -237,6 +296,15 @@ const NATIVE: Record<string, Audited> = {
   'post /api/v1/retries/{id}/rate': {
     acts: ['operation.paced'],
     call: steered('rate', { body: { ratePerSecond: 7 } }),
+  },
+  'post /api/v1/outages/{id}/dismiss': {
+    acts: ['outage.dismissed'],
+    call: async ({ api }) => {
+      const endpoint = await api.call('POST', '/api/v1/endpoints', { body: newEndpoint() });
+      await api.call('POST', `/api/v1/endpoints/${endpoint.body.id}/disable`);
+      const { body } = await api.call('GET', `/api/v1/outages?endpointIds=${endpoint.body.id}`);
+      return api.call('POST', body.items[0].links.dismiss, { body: { reason: CANARY } });
+    },
   },
 };
 

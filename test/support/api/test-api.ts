@@ -181,6 +181,7 @@ function uuidOf(shown: string): Id<never> {
     'operation',
     'key',
     'jwtIssuer',
+    'outage',
   ] as const;
   const kind = kinds.find((each) => shown.startsWith(`${ID_PREFIXES[each]}_`));
   const uuid = kind && readId(kind, shown);

@@ -21,7 +21,7 @@ export function startingRequests(send: Send): Record<string, Entry> {
   };
 }
 
-/** Routes that are posted to and start nothing: they make a credential, a name, a search or a record. */
+/** Routes that are posted to and start nothing: they make a credential, a name, a search or a record, or end one. */
 export const STARTS_NOTHING = [
   '/api/v1/tenants',
   '/api/v1/keys',
@@ -30,7 +30,13 @@ export const STARTS_NOTHING = [
   '/api/v1/signing-keys/{id}/revoke',
   '/api/v1/signers',
   '/api/v1/access-rules',
+  '/api/v1/outages/{id}/dismiss',
   '/api/v1/endpoints',
+  // What they are said to waits for them; there is no policy here.
+  '/api/v1/retries/{id}/approve',
+  '/api/v1/retries/{id}/reject',
+  '/api/v1/retries/{id}/emergency',
+  '/api/v1/retries/{id}/explain',
   `${JACK_HENRY}/{institutionId}/subscriptions`,
   `${JACK_HENRY}/{institutionId}/events/{subscriptionId}/search`,
   `${FLOWRELAY}/receipts/{id}/diagnostics/preview`,

@@ -143,6 +143,7 @@ export const retryBody: fc.Arbitrary<InWorld<Body>> = fc
     select: fc.oneof(explicit, filtered, filtered, ofOperation),
     mode: fc.constantFrom('retry', 'replay'),
     target: optional(fc.constantFrom('original', 'current')),
+    newIdentity: optional(fc.boolean()),
     options: optional(optionsBody),
     reason: optional(textAmong('endpoint was down')),
     ticket: optional(textAmong('OPS-42')),
@@ -165,6 +166,7 @@ function withoutContradictions(select: Body, asked: object, others: { mode: stri
     ramp?: { startPerSecond: number } | undefined;
     ratePerSecond?: number | undefined;
     includeResent?: boolean | undefined;
+    takeOverScheduled?: boolean | undefined;
   };
   const named = deliveryIds ?? executionIds;
   const distinct = new Set(named?.map((id) => id.toLowerCase())).size;
@@ -174,5 +176,7 @@ function withoutContradictions(select: Body, asked: object, others: { mode: stri
   const leftAlone = filter?.state?.length !== 0 && filter?.state?.every((state) => state === 'delivered');
   const mode = leftAlone ? 'replay' : others.mode;
   if (mode !== 'replay') delete options.includeResent;
-  return { ...others, mode, select, options };
+  const newIdentity = others.newIdentity === true && mode === 'replay';
+  if (newIdentity) delete options.takeOverScheduled;
+  return { ...others, mode, select, options, newIdentity };
 }

@@ -10,13 +10,18 @@ import type { Queryable } from '../../../src/store/db/queryable.ts';
 import { createLogger } from '../../../src/telemetry/log.ts';
 import { AuditSealer } from '../../../src/worker/audit-sealer.ts';
 import { anyId } from './any-id.ts';
+import { newSigner } from './close-operation.ts';
 
 /** A sealer as a worker has one, and the lines that it logs. */
-export function newSealer(pool: Pool, checkpointEveryMs?: number): { sealer: AuditSealer; lines: string[] } {
+export function newSealer(
+  pool: Pool,
+  checkpointEveryMs?: number,
+  signer = newSigner(),
+): { sealer: AuditSealer; lines: string[] } {
   const lines: string[] = [];
   const log = createLogger({ level: 'info', destination: { write: (line) => void lines.push(line) } });
   const sealer = new AuditSealer({
-    ...{ pool, log, stop: new AbortController().signal },
+    ...{ pool, signer, log, stop: new AbortController().signal },
     ...(checkpointEveryMs === undefined ? {} : { checkpointEveryMs }),
   });
   return { sealer, lines };

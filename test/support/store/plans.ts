@@ -1,4 +1,4 @@
-import type { Plan, PlanOrigin } from '../../../src/domain/operations/plan.ts';
+import type { AskedPlan, Plan } from '../../../src/domain/operations/plan.ts';
 import type { Selection } from '../../../src/domain/operations/selection.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { type AcceptRequest, acceptOperation } from '../../../src/operations/accept-operation.ts';
@@ -14,12 +14,12 @@ export interface Plans {
   /** Asks for a plan that is not made yet. */
   ask(
     selection: Selection,
-    request?: Partial<AcceptRequest> & { plan?: PlanOrigin },
+    request?: Partial<AcceptRequest> & { plan?: AskedPlan },
   ): Promise<Id<'operation'>>;
   /** Makes a plan, by stretches of a size. */
   make(
     selection: Selection,
-    request?: Partial<AcceptRequest> & { plan?: PlanOrigin },
+    request?: Partial<AcceptRequest> & { plan?: AskedPlan },
     stretch?: number,
   ): Promise<Plan>;
   show(operationId: Id<'operation'>): Promise<Plan>;

@@ -36,6 +36,7 @@ import { freeze, hashAndEnd } from './close-operation.ts';
 import { Crashed, type CrashPoint, crashingPool } from './crashing-pool.ts';
 import { forbiddenChanges, type Ledger, readLedger, violationsOf } from './ledger.ts';
 import { lineViolations } from './ledger-lines.ts';
+import { outageViolations, stepOutage } from './outage-steps.ts';
 import {
   acceptOn,
   ENDPOINT,
@@ -98,10 +99,11 @@ export class World {
       delete from operation_counts; delete from attempts; delete from executions; delete from exclusions; delete from claims; delete from pace_slots;
       delete from report_addenda; delete from closure_reports; delete from ledger_chunks; delete from report_drafts;
       delete from frozen_items; delete from late_changes; delete from operation_pacing; delete from operation_controls;
-      delete from resolved_executions; delete from resolutions; delete from operations; delete from idempotency_keys;
+      delete from resolved_executions; delete from resolutions; delete from outage_operations; delete from plan_pages;
+      delete from plan_endpoints; delete from plans; delete from operations; delete from idempotency_keys;
       delete from deliveries; delete from payloads; delete from event_identities; delete from event_resends;
       delete from events;
-      delete from endpoint_pacing; delete from endpoint_versions; delete from endpoints;
+      delete from endpoint_pacing; delete from outages; delete from endpoint_versions; delete from endpoints;
       alter table audit_entries disable trigger keep_entry; delete from audit_entries;
       alter table audit_entries enable trigger keep_entry;
       delete from tenant_counters; delete from tenants`);
@@ -138,6 +140,7 @@ export class World {
       ...violationsOf(this.ledger),
       ...forbiddenChanges(before, this.ledger),
       ...(await lineViolations(this.store.pool, this.#linesChecked)),
+      ...(await outageViolations(this.store.pool)),
     ];
     if (faults.length > 0) throw new Error(faults.join('\n'));
   }
@@ -147,8 +150,11 @@ export class World {
     const { store } = this;
     for (const id of this.endpointIds) await enableEndpoint(store.deps, this.tenant.id, id);
     for (let round = 0; round < 20; round++) {
-      const { rows } = await store.pool.query(`select id, control from operations where closed_at is null`);
-      for (const { id, control } of rows) {
+      const { rows } = await store.pool.query(
+        `select id, control, state from operations where closed_at is null`,
+      );
+      for (const { id, control, state } of rows) {
+        if (state === 'planned') await controlOperation(store.deps, this.tenant.id, id, { do: 'cancel' });
         if (control === 'pause') await controlOperation(store.deps, this.tenant.id, id, { do: 'resume' });
         await store.select(id, PAGE);
       }
@@ -209,6 +215,7 @@ export const anyStep: fc.Arbitrary<Step> = fc
           ['pauseExpires', 1],
           ['giveUp', 1],
           ['endpoint', 3],
+          ['outage', 8],
           ['erase', 1],
           ['newEndpoint', 2],
           ['close', 10],
@@ -245,14 +252,15 @@ const ACTS = {
   async retry(world: World, { a, b, c }: Step, pool: Pool) {
     const selection = someSelection(world, a, b);
     if (!selection) return;
+    const kind = c % 7 === 0 ? 'replay' : 'retry';
+    const newIdentity = kind === 'replay' && a % 2 === 0;
     const options: OperationOptions = {
       ...(c % 2 === 0 ? { takeOverScheduled: true } : {}),
       ...(c % 5 === 0 ? { ratePerSecond: 1_000 } : {}),
-      ...(c % 3 === 0 ? { matchFilter: true } : {}),
+      ...(c % 3 === 0 && !newIdentity ? { matchFilter: true } : {}),
       ...(c % 11 === 0 ? { notBefore: new Date(Date.now() + 3_600_000).toISOString() } : {}),
     };
-    const kind = c % 7 === 0 ? 'replay' : 'retry';
-    await acceptOn(quietDeps(pool), world.tenant, selection, { kind, options });
+    await acceptOn(quietDeps(pool), world.tenant, selection, { kind, newIdentity, options });
   },
 
   async freeze(world: World, { a, b }: Step, pool: Pool) {
@@ -349,6 +357,10 @@ const ACTS = {
     await ignoreClosed(world, workedBy, pool);
   },
 
+  async outage(world: World, { a, b, c }: Step, pool: Pool) {
+    await stepOutage(pool, world.tenant, pick(world.endpointIds, a) ?? NO_ID, { b, c });
+  },
+
   /** It gets the events that are there already only by a fresh match. */
   async newEndpoint(world: World) {
     if (world.endpointIds.length < MAX_ENDPOINTS)
@@ -435,7 +447,7 @@ async function record(world: World, held: HeldClaim, b: number, c: number, pool:
   if (stolen) throw new Error(`execution ${stolen.executionId} was recorded by a zombie`);
   const gone = outcomes.filter((o) => o.classification.outcome === 'gone').map((o) => o.executionId);
   const goneAt = some.filter((item) => gone.includes(item.executionId)).map((item) => item.endpointId);
-  if (goneAt.length > 0) await disableGone(pool, goneAt);
+  if (goneAt.length > 0) await withTransaction(pool, (tx) => disableGone(tx, goneAt));
   const told = world.told.get(held.token) ?? new Set();
   world.told.set(held.token, told);
   for (const item of some) told.add(item.executionId);

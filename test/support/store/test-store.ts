@@ -90,6 +90,7 @@ export const ENDPOINT: EndpointConfig = {
   protect: true,
   ordered: false,
   onExhausted: 'block',
+  onRecovered: 'propose',
   reconcileWithinMs: 3_600_000,
 };
 

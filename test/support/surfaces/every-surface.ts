@@ -82,7 +82,7 @@ export async function everySurface(
         headers,
       );
       if (preview.status !== 201) return preview;
-      const { id } = JSON.parse(preview.text);
+      const { replayId: id } = JSON.parse(preview.text);
       const confirmed = await post(
         `/flowrelay/v1/replays/${id}/confirm`,
         { confirmDuplicateRisk: true },

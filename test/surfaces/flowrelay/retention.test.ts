@@ -160,19 +160,26 @@ describe('Settings of a tenant', () => {
     const made = await engine.client.expect(201, 'POST', '/api/v1/tenants', {
       body: { handle: 'with-settings', settings: { payloadRetentionDays: 7 } },
     });
-    expect(made.body.settings).toEqual({ payloadRetentionDays: 7, replaysPerDay: null });
+    expect(made.body.settings).toEqual({
+      payloadRetentionDays: 7,
+      ledgerRetentionDays: null,
+      replaysPerDay: null,
+    });
     const patch = async (settings: unknown) =>
       engine.client.call('PATCH', '/api/v1/tenants/with-settings', { body: { settings } });
     expect((await patch({ replaysPerDay: 0 })).body.settings).toEqual({
       payloadRetentionDays: 7,
+      ledgerRetentionDays: null,
       replaysPerDay: 0,
     });
     expect((await patch({ payloadRetentionDays: null })).body.settings).toEqual({
       payloadRetentionDays: null,
+      ledgerRetentionDays: null,
       replaysPerDay: 0,
     });
     for (const [wrong, pointer] of [
       [{ payloadRetentionDays: 0 }, '#/settings/payloadRetentionDays'],
+      [{ ledgerRetentionDays: 6 }, '#/settings/ledgerRetentionDays'],
       [{ replaysPerDay: -1 }, '#/settings/replaysPerDay'],
       [{ retries: 1 }, '#/settings/retries'],
       [null, '#/settings'],

@@ -28,6 +28,7 @@ export const REFUSAL_REASONS = {
   nothing_to_send: 'unsafe_state',
   payload_gone: 'expired_retention',
   replays_per_day: 'usage_limit',
+  quota_exceeded: 'usage_limit',
   rejected_request: 'product_boundary',
   other_target: 'product_boundary',
   not_offered: 'product_boundary',

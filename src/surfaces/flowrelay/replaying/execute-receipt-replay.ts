@@ -71,6 +71,7 @@ export async function executeReceiptReplay(
     });
     if (!accepted.ok && accepted.code === 'refused' && accepted.refusal !== 'executed_meanwhile')
       return refuse(accepted.refusal);
+    if (!accepted.ok && accepted.code === 'quota_exceeded') return refuse({ reason: 'quota_exceeded' });
     if (!accepted.ok && accepted.code !== 'refused') return refuse({ reason: 'nothing_to_send' });
   }
   const replay = await findReplay(deps.pool, tenant.id, replayId);

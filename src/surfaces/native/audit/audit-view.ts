@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AUDIT_ACTIONS } from '../../../domain/audit/audit-action.ts';
 import { shownId, shownTime } from '../fields.ts';
+import { Jws } from '../proof/signed-view.ts';
 
 const hash = (description: string) =>
   z
@@ -66,5 +67,9 @@ export const AuditCheckpointView = z
     number: z.int().meta({ description: 'The newest entry then.', example: 42 }),
     hash: hash('Its hash.'),
     at: shownTime('When.'),
+    jws: Jws.nullable().meta({
+      description:
+        'The same, signed by a key of reports (`typ: redrive-checkpoint+json`); null where it was kept before checkpoints were signed.',
+    }),
   })
   .meta({ id: 'AuditCheckpoint', description: 'The end of the chain of a tenant at some time.' });

@@ -7,8 +7,11 @@ import { readCursor } from '../../../api/requests/cursor.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { AUDIT_ACTIONS, type AuditAction } from '../../../domain/audit/audit-action.ts';
 import { type Id, readAnyId } from '../../../domain/tenancy/typed-id.ts';
-import { checkpointOf, listCheckpoints } from '../../../store/audit/checkpoints.ts';
+import { ReportSigner } from '../../../proof/report-signer.ts';
+import { signedEndOf } from '../../../proof/sign-checkpoint.ts';
+import { listCheckpoints } from '../../../store/audit/checkpoints.ts';
 import { type AuditFilter, type AuditPage, listAuditEntries } from '../../../store/audit/reading.ts';
+import { withTransaction } from '../../../store/db/pool.ts';
 import { refuseReversedRanges } from '../deliveries/delivery-filter.ts';
 import { textField, timeField } from '../fields.ts';
 import { listParameter, MAX_PAGE, pageFrom, pageOf, pageParameters } from '../page.ts';
@@ -58,7 +61,8 @@ const query = z
   .superRefine(refuseReversedRanges);
 
 /** Who did what: the acts of a tenant, chained, and the checkpoints of the chain; `inTurn` are the turns of exports. */
-export function auditRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
+export function auditRoutes({ pool, sealer }: ApiDeps, inTurn: Turns): Route[] {
+  const signer = new ReportSigner(sealer);
   const read = { tag: 'Audit', access: { of: 'tenant', scope: 'read:audit' } } as const;
   return [
     route({
@@ -100,7 +104,7 @@ export function auditRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
       path: `${PATH}/checkpoints`,
       summary: 'List the checkpoints of the audit, newest first',
       description:
-        'A checkpoint is kept, and written to the log, once an hour where there are new entries. One that was stored elsewhere shows whether the chain was written anew since then; `head` is the end of the chain now.',
+        'A checkpoint is kept, signed, and written to the log, once an hour where there are new entries. One that was stored elsewhere shows whether the chain was written anew since then; `head` is the end of the chain now, signed when it is asked for.',
       request: { query: z.strictObject(pageParameters) },
       responses: {
         200: {
@@ -128,7 +132,8 @@ export function auditRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
           ({ number }) => [String(number)],
           (checkpoint) => checkpoint,
         );
-        return { status: 200, body: { ...page, head: (await checkpointOf(pool, tenant.id)) ?? null } };
+        const head = await withTransaction(pool, (tx) => signedEndOf(tx, signer, tenant.id));
+        return { status: 200, body: { ...page, head: head ?? null } };
       },
     }),
   ];

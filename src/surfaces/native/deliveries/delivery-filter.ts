@@ -20,7 +20,7 @@ interface FilterMember<Kept> {
   shown(kept: Kept): unknown;
 }
 
-/** Members that only other surfaces offer; they are shown where they have started an operation. */
+/** Members that only other surfaces, or outages, select by; they are shown where they have started an operation. */
 type OfOtherSurfaces =
   | 'deliveryIds'
   | 'eventIds'
@@ -30,7 +30,8 @@ type OfOtherSurfaces =
   | 'ignoredFor'
   | 'open'
   | 'attempted'
-  | 'newest';
+  | 'newest'
+  | 'caughtBetween';
 
 const same = <Value>(value: Value): Value => value;
 
@@ -199,6 +200,7 @@ export function filterView({
   deliveryIds,
   eventIds,
   newest,
+  caughtBetween,
   ...filter
 }: DeliveryFilter): Record<string, unknown> {
   return {
@@ -214,6 +216,7 @@ export function filterView({
           },
         }
       : {}),
+    ...(caughtBetween ? { caughtBetween: { from: caughtBetween.from.at, to: caughtBetween.to.at } } : {}),
   };
 }
 

@@ -3,7 +3,7 @@ import type { ApiDeps } from '../../../api/api-deps.ts';
 import { isProblem, type Problem, problem } from '../../../api/problems/problem.ts';
 import { BODY_LIMITS } from '../../../api/requests/read-body.ts';
 import { type Route, route } from '../../../api/route.ts';
-import { typeFault } from '../../../domain/endpoints/event-type.ts';
+import { sentTypeFault } from '../../../domain/endpoints/event-type.ts';
 import { MAX_JSON_DEPTH } from '../../../domain/json/json-depth.ts';
 import { payloadSlices } from '../../../domain/json/payload-slices.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
@@ -30,7 +30,7 @@ const NewEvent = z
       'inv-2026-000123',
     ).optional(),
     type: textField(255, 'Type, which endpoints choose by.', 'invoice.paid').superRefine((type, context) => {
-      const fault = typeFault(type);
+      const fault = sentTypeFault(type);
       if (fault !== undefined)
         context.addIssue({ code: 'custom', message: fault, params: { code: 'wrong_format' } });
     }),

@@ -54,6 +54,7 @@ export function changedConfig(
     protect: change.protect ?? before.protect,
     ordered: change.ordered ?? before.ordered,
     onExhausted: change.onExhausted ?? before.onExhausted,
+    onRecovered: change.onRecovered ?? before.onRecovered,
     ...(Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)) as Pick<
       EndpointConfig,
       | 'eventTypes'
@@ -175,6 +176,7 @@ export function endpointView(sealer: Sealer, endpoint: Endpoint): z.input<typeof
     protect: config.protect,
     ordered: config.ordered,
     onExhausted: config.onExhausted,
+    onRecovered: config.onRecovered,
     circuit: endpoint.circuit,
     waitingFor: waitsView(endpoint.waitingFor),
     probe: config.probe ?? null,

@@ -6,6 +6,7 @@ import { type EventFilter, filterFaults, pathFault } from '../../../domain/endpo
 import { typePatternFault } from '../../../domain/endpoints/event-type.ts';
 import { contradictions } from '../../../domain/endpoints/filter-contradiction.ts';
 import { PARTNER_DIRECTIONS } from '../../../domain/endpoints/preparation.ts';
+import { ON_RECOVERED } from '../../../domain/outages/outage-state.ts';
 import { CIRCUIT_STATES } from '../../../domain/sending/endpoint-health.ts';
 import { namesDelivery } from '../../../domain/sending/probe.ts';
 import { DEFAULT_RETRY_POLICY, ON_AMBIGUOUS } from '../../../domain/sending/retry-policy.ts';
@@ -26,6 +27,7 @@ export const ENDPOINT_DEFAULTS = {
   protect: true,
   ordered: false,
   onExhausted: 'block',
+  onRecovered: 'propose',
 } as const;
 
 /** A path cannot hold them: clients take them for the directory, and the one above. */
@@ -200,6 +202,11 @@ const onExhausted = z.enum(ON_EXHAUSTED).meta({
     'Where it is ordered: a delivery that failed for good keeps those of its key behind it waiting (`block`), or lets them pass (`skip`).',
   example: 'block',
 });
+const onRecovered = z.enum(ON_RECOVERED).meta({
+  description:
+    'When it is back after an outage: `propose` plans a retry of what it missed, `run` executes that plan, too, `none` does nothing (docs/outages.md).',
+  example: 'propose',
+});
 const protect = z.boolean().meta({
   description:
     'While it is overloaded (429, 502 to 504, no answer in time) it is sent less at a time; after 20 failures to reach it in a row nothing for a while, and then one request alone. Switched off it is sent everything at once.',
@@ -264,6 +271,7 @@ export const NewEndpoint = z
     protect: protect.optional(),
     ordered: ordered.optional(),
     onExhausted: onExhausted.optional(),
+    onRecovered: onRecovered.optional(),
     probe: probe.nullable().optional(),
     requireAck: requireAck.optional(),
     preset: preset.nullable().optional(),
@@ -338,6 +346,7 @@ export const EndpointView = z
     protect,
     ordered,
     onExhausted,
+    onRecovered,
     circuit: z.enum(CIRCUIT_STATES).meta({
       description:
         '`open`: nothing is sent for a while; `half_open`: the next request is sent alone, to see.',

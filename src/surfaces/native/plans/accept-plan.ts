@@ -1,7 +1,7 @@
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { isProblem, type Problem } from '../../../api/problems/problem.ts';
 import type { Reply } from '../../../api/reply.ts';
-import type { PlanOrigin } from '../../../domain/operations/plan.ts';
+import type { AskedPlan } from '../../../domain/operations/plan.ts';
 import { acceptRetry, type RetryCall } from '../retries/accept-retry.ts';
 import { planSummary } from './plan-view.ts';
 
@@ -12,7 +12,7 @@ export const PLAN_PROBLEMS = ['idempotency_key_invalid', 'idempotency_key_reused
 export async function acceptPlan(
   deps: ApiDeps,
   call: RetryCall,
-  origin: PlanOrigin,
+  origin: AskedPlan,
   path?: string,
 ): Promise<Reply | Problem> {
   const accepted = await acceptRetry(deps, call, {

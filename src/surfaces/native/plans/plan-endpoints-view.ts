@@ -81,12 +81,14 @@ export interface EndpointsShown {
   endpointCount: number;
   /** The caller may read endpoints, and so what they were and are. */
   mayRead: boolean;
+  /** All of it has to be approved first. */
+  awaitsApproval: boolean;
 }
 
 /** Shows the endpoints of a plan, as they were and as they are, and how long it takes. */
 export function planEndpointsView(
   endpoints: PlanEndpoint[],
-  { sealer, operation, endpointCount, mayRead }: EndpointsShown,
+  { sealer, operation, endpointCount, mayRead, awaitsApproval }: EndpointsShown,
 ): z.input<typeof Parts> {
   const times = timeToFinish(
     endpoints.map(({ sends, now, window, latencyMs }) => ({
@@ -121,7 +123,7 @@ export function planEndpointsView(
         state: endpoint.state,
         items: endpoint.items,
         sends: endpoint.sends,
-        risks: risksView(endpoint.risks),
+        risks: risksView(endpoint.risks, awaitsApproval ? endpoint.items : 0),
         originalVersions: endpoint.originalVersions,
         plannedVersion: endpoint.plannedVersion,
         currentVersion: endpoint.currentVersion,

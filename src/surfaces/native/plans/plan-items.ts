@@ -10,9 +10,11 @@ import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
 import { listPlanItems, type PlanItem } from '../../../store/plans/plan-items.ts';
 import { findPlan } from '../../../store/plans/plans.ts';
+import { pagesAreGone } from '../../../store/proof/ledger-retention.ts';
 import { shownId } from '../fields.ts';
 import { listParameter, pageOf, pageParameters } from '../page.ts';
-import { ListedRisk } from './plan-view.ts';
+import { planPolicy } from './plan-policy.ts';
+import { AskedRisk, ListedRisk } from './plan-view.ts';
 import { planParams } from './plans.ts';
 
 const risks = (description: string) => z.array(ListedRisk).meta({ description, example: ['mayHaveArrived'] });
@@ -53,12 +55,12 @@ export function planItemRoutes({ pool }: ApiDeps): Route[] {
       request: {
         params: planParams,
         query: z.strictObject({
-          risk: listParameter(ListedRisk, 'Risks; all deliveries where left out.'),
+          risk: listParameter(AskedRisk, 'Risks; all deliveries where left out.'),
           ...pageParameters,
         }),
       },
       responses: { 200: { description: 'A page of them.', schema: pageOf(PlanItemView) } },
-      problems: ['invalid_cursor'],
+      problems: ['invalid_cursor', 'pruned'],
       async handler({ params: { id }, query: { risk, limit, cursor }, tenant }) {
         const listed = ['plan-items', tenant.id, id, risk ?? null];
         const position = cursor === undefined ? undefined : readCursor(listed, cursor, [/^\d{1,9}$/]);
@@ -66,9 +68,14 @@ export function planItemRoutes({ pool }: ApiDeps): Route[] {
         const plan = await findPlan(pool, tenant.id, id);
         const operation = plan && (await findOperation(pool, tenant.id, id));
         if (!operation || !plan) return problem('not_found');
+        if (await pagesAreGone(pool, id, plan)) return problem('pruned');
+        // All of a plan has to be approved, or nothing.
+        const all =
+          risk?.includes('awaitsApproval') && (await planPolicy(pool, operation, plan)).awaitsApproval;
+        const risks = all ? undefined : risk?.filter((each) => each !== 'awaitsApproval');
         const found = await listPlanItems(pool, operation, plan, {
           limit: limit + 1,
-          ...(risk ? { risks: risk } : {}),
+          ...(risks ? { risks } : {}),
           ...(position ? { after: Number(position[0]) } : {}),
         });
         const shown = found.slice(0, limit);

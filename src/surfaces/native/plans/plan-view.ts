@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { Operation } from '../../../domain/operations/operation.ts';
 import { OPERATION_STATES } from '../../../domain/operations/operation-state.ts';
-import type { Plan, PlanDrift } from '../../../domain/operations/plan.ts';
+import { PLAN_ORIGINS, type Plan, type PlanDrift } from '../../../domain/operations/plan.ts';
 import { PLAN_RISKS, type RiskCounts } from '../../../domain/operations/plan-risks.ts';
+import type { Hold } from '../../../domain/policy/hold.ts';
 import { alias, showId } from '../../../domain/tenancy/typed-id.ts';
 import { shownId, shownTime } from '../fields.ts';
 import { OperationSummary, OperationView, selectionView } from '../retries/operation-view.ts';
@@ -46,8 +47,8 @@ export const Risks = z
   .meta({ id: 'PlanRisks', description: 'How many deliveries have each risk; none of them is an error.' });
 
 /** Shows deliveries by risk. */
-export function risksView(risks: RiskCounts): z.input<typeof Risks> {
-  return { ...risks, awaitsApproval: 0 };
+export function risksView(risks: RiskCounts, awaitsApproval: number): z.input<typeof Risks> {
+  return { ...risks, awaitsApproval };
 }
 
 const Drift = z
@@ -93,7 +94,11 @@ export const PlanSummary = z
   .strictObject({
     id: shownId('plan', 'Id of the plan.'),
     operationId: shownId('operation', 'The same under the name of its operation.'),
-    origin: z.enum(['plan', 'dry_run']).meta({ description: 'How it was asked for.', example: 'plan' }),
+    origin: z.enum(PLAN_ORIGINS).meta({
+      description:
+        'How it was asked for; `policy` where it was made because a policy looks at what was started without a plan.',
+      example: 'plan',
+    }),
     state: z.enum(['planning', ...OPERATION_STATES]).meta({
       description:
         '`planning` while it is made, then `planned`; from its execution on the state of its operation.',
@@ -101,10 +106,7 @@ export const PlanSummary = z
     }),
     kind: OperationSummary.shape.kind,
     target: OperationSummary.shape.target,
-    newIdentity: z.boolean().meta({
-      description: 'It would make new deliveries; always false at present.',
-      example: false,
-    }),
+    newIdentity: OperationSummary.shape.newIdentity,
     select: OperationView.shape.select,
     options: OperationSummary.shape.options,
     reason: OperationSummary.shape.reason,
@@ -132,8 +134,8 @@ export const PlanSummary = z
     createdAt: shownTime('When it was asked for.'),
     plannedAt: shownTime('When it was made.').nullable(),
     expiresAt: shownTime('When it is cancelled by itself.').nullable(),
-    endedFor: z.enum(['plan_expired', 'cancelled']).nullable().meta({
-      description: 'Why it ended, where nobody executed it.',
+    endedFor: z.enum(['plan_expired', 'approval_expired', 'rejected', 'cancelled']).nullable().meta({
+      description: 'Why it ended, where nobody executed it, or where it was not approved.',
       example: null,
     }),
     executedAt: shownTime('When it was executed.').nullable(),
@@ -166,8 +168,19 @@ export const PlanSummary = z
   })
   .meta({ id: 'PlanSummary', description: 'What a retry or replay would do, without its endpoints.' });
 
+/** How the policy stands to a plan. */
+export interface PlanPolicy {
+  /** All of its deliveries have to be approved before any of them is sent. */
+  awaitsApproval: boolean;
+  hold?: Hold;
+}
+
 /** Shows a plan without its endpoints. */
-export function planSummary(operation: Operation, plan: Plan): z.input<typeof PlanSummary> {
+export function planSummary(
+  operation: Operation,
+  plan: Plan,
+  { awaitsApproval, hold }: PlanPolicy = { awaitsApproval: false },
+): z.input<typeof PlanSummary> {
   const { planned, executed, drift, refusedDrift } = plan;
   const id = showId('plan', alias('plan', operation.id));
   const self = `/api/v1/retries/plans/${id}`;
@@ -178,7 +191,7 @@ export function planSummary(operation: Operation, plan: Plan): z.input<typeof Pl
     state: operation.state === 'planned' && !planned ? 'planning' : operation.state,
     kind: operation.kind,
     target: operation.target,
-    newIdentity: false,
+    newIdentity: operation.newIdentity,
     select: selectionView(operation.selection),
     options: operation.options,
     reason: operation.reason ?? null,
@@ -189,16 +202,12 @@ export function planSummary(operation: Operation, plan: Plan): z.input<typeof Pl
     planHash: planned?.planHash ?? null,
     itemsDigest: planned?.itemsDigest ?? null,
     risksDigest: planned?.risksDigest ?? null,
-    risks: risksView(plan.risks),
+    risks: risksView(plan.risks, awaitsApproval ? plan.items : 0),
     endpointCount: plan.endpointCount,
     createdAt: operation.createdAt.toISOString(),
     plannedAt: planned?.at.toISOString() ?? null,
     expiresAt: plan.expiresAt?.toISOString() ?? null,
-    endedFor: plan.expired
-      ? 'plan_expired'
-      : !executed && operation.state === 'cancelled'
-        ? 'cancelled'
-        : null,
+    endedFor: endedFor(operation, plan, hold),
     executedAt: executed?.at.toISOString() ?? null,
     executedBy: executed?.by ?? null,
     maxDriftPercent: executed?.maxDriftPercent ?? null,
@@ -213,5 +222,28 @@ export function planSummary(operation: Operation, plan: Plan): z.input<typeof Pl
   };
 }
 
+function endedFor(
+  { state }: Operation,
+  { expired, executed }: Plan,
+  hold: Hold | undefined,
+): z.input<typeof PlanSummary>['endedFor'] {
+  if (expired) return 'plan_expired';
+  switch (hold?.ended?.for) {
+    case 'rejected':
+      return 'rejected';
+    case 'expired':
+      return 'approval_expired';
+    case 'cancelled':
+      return 'cancelled';
+    default:
+      return !executed && state === 'cancelled' ? 'cancelled' : null;
+  }
+}
+
 /** The risks that deliveries of a plan can be listed by. */
 export const ListedRisk = z.enum(PLAN_RISKS).meta({ description: 'A risk.', example: 'mayHaveArrived' });
+
+/** The same with the one that no delivery has by itself. */
+export const AskedRisk = z
+  .enum([...PLAN_RISKS, 'awaitsApproval'])
+  .meta({ description: 'A risk.', example: 'mayHaveArrived' });

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { type Problem, problem } from '../../../api/problems/problem.ts';
+import { quotaExceeded } from '../../../api/problems/quota-exceeded.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Operation } from '../../../domain/operations/operation.ts';
 import { type Plan, planIdentity } from '../../../domain/operations/plan.ts';
@@ -16,6 +17,7 @@ import { countParameter } from '../page.ts';
 import { RetryRequest } from '../retries/retry-request.ts';
 import { acceptPlan, PLAN_PROBLEMS } from './accept-plan.ts';
 import { PLAN_ENDPOINTS, planEndpointsView } from './plan-endpoints-view.ts';
+import { planPolicy } from './plan-policy.ts';
 import { driftView, PlanSummary, planSummary } from './plan-view.ts';
 
 const PATH = '/api/v1/retries/plans';
@@ -125,17 +127,19 @@ export function planRoutes(deps: ApiDeps): Route[] {
         const found = await planned(tenant.id, id, wait * 1_000);
         if (!found) return problem('not_found');
         const { operation, plan } = found;
+        const policy = await planPolicy(pool, operation, plan);
         const endpoints = await planEndpoints(pool, id, MAX_ENDPOINTS);
         return {
           status: 200,
           body: {
-            ...planSummary(operation, plan),
+            ...planSummary(operation, plan, policy),
             identity: plan.planned ? await identityOf(operation, plan) : null,
             ...planEndpointsView(endpoints, {
               sealer,
               operation,
               endpointCount: plan.endpointCount,
               mayRead: hasScope(caller.scopes, 'read:endpoints'),
+              awaitsApproval: policy.awaitsApproval,
             }),
           },
         };
@@ -147,10 +151,10 @@ export function planRoutes(deps: ApiDeps): Route[] {
       path: `${PATH}/{id}/execute`,
       summary: 'Execute a plan',
       description:
-        'Each of its deliveries becomes an item of its operation or is left out with the reason; nothing else is sent. Another execution of the same plan answers as the first.',
+        'Each of its deliveries becomes an item of its operation or is left out with the reason; nothing else is sent. Where a policy asks for words or approval, it waits for these first (`awaiting_approval`). Another execution of the same plan answers as the first.',
       request: { params: planParams, body: Execution },
       responses: { 202: { description: 'It goes on as its operation.', schema: PlanSummary } },
-      problems: ['state_conflict', 'plan_changed', 'drift_too_large'],
+      problems: ['quota_exceeded', 'state_conflict', 'plan_changed', 'drift_too_large'],
       async handler({ params: { id }, body, tenant, caller }) {
         const { planHash, maxDriftPercent } = body;
         const result = await executePlan(
@@ -161,7 +165,14 @@ export function planRoutes(deps: ApiDeps): Route[] {
           caller,
         );
         return result.ok
-          ? { status: 202, body: planSummary(result.operation, result.plan) }
+          ? {
+              status: 202,
+              body: planSummary(
+                result.operation,
+                result.plan,
+                await planPolicy(pool, result.operation, result.plan),
+              ),
+            }
           : refusalOf(result);
       },
     }),
@@ -203,6 +214,8 @@ function refusalOf(refused: Extract<ExecuteResult, { ok: false }>): Problem {
   switch (refused.code) {
     case 'drift_too_large':
       return problem('drift_too_large', { drift: driftView(refused.drift) });
+    case 'quota_exceeded':
+      return quotaExceeded(refused.beyond);
     case 'state_conflict':
       return problem('state_conflict', {
         detail:

@@ -8,6 +8,7 @@ import { proveLine } from '../../../proof/closed-ledger.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
 import { listAddenda, type SignedAddendum } from '../../../store/proof/addenda.ts';
 import { findSeal } from '../../../store/proof/closure-reports.ts';
+import { linesAreGone } from '../../../store/proof/ledger-retention.ts';
 import { idField, idParams, shownId, shownTime } from '../fields.ts';
 import { countParameter, pageFrom, pageOf, pageParameters } from '../page.ts';
 import { hash, Jws, notSigned, signatureView } from './signed-view.ts';
@@ -63,7 +64,7 @@ export function ledgerProofRoutes({ pool }: ApiDeps): Route[] {
         }),
       },
       responses: { 200: { description: 'The proof.', schema: Proof } },
-      problems: ['state_conflict'],
+      problems: ['state_conflict', 'pruned'],
       async handler({ params: { id, deliveryId }, tenant }) {
         const operation = await findOperation(pool, tenant.id, id);
         if (!operation) return problem('not_found');
@@ -73,6 +74,7 @@ export function ledgerProofRoutes({ pool }: ApiDeps): Route[] {
           });
         const seal = await findSeal(pool, tenant.id, id);
         if (!seal) return notSigned();
+        if (await linesAreGone(pool, id, seal)) return problem('pruned');
         const proved = await proveLine(pool, id, deliveryId);
         if (!proved) return problem('not_found');
         return {

@@ -1,6 +1,9 @@
 import type { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
+import { refusedScope } from '../../../api/authentication/authentication.ts';
+import type { Caller } from '../../../api/authentication/caller.ts';
 import { isProblem, type Problem, problem } from '../../../api/problems/problem.ts';
+import { quotaExceeded } from '../../../api/problems/quota-exceeded.ts';
 import {
   IDEMPOTENCY_KEEP_MS,
   idempotencyScope,
@@ -8,8 +11,9 @@ import {
   requestFingerprint,
 } from '../../../api/requests/idempotency.ts';
 import type { Call } from '../../../api/route.ts';
-import type { PlanOrigin } from '../../../domain/operations/plan.ts';
+import type { AskedPlan } from '../../../domain/operations/plan.ts';
 import { type AcceptRequest, acceptOperation } from '../../../operations/accept-operation.ts';
+import { outageSelection } from '../../../store/outages/outages.ts';
 import { type UnknownInFilter, unknownInFilter } from '../../../store/selection/known-ids.ts';
 import { unknownNames } from '../names.ts';
 import {
@@ -28,7 +32,7 @@ const SURFACE = 'native';
 export type RetryCall = Pick<Call, 'rawBody' | 'rawParams' | 'header'> & {
   body: Omit<z.output<typeof RetryRequest>, 'dryRun'>;
   tenant: AcceptRequest['tenant'];
-  caller: AcceptRequest['caller'];
+  caller: Caller;
 };
 
 /** The answer to a retry that was accepted; `path` is that of the route, to which an idempotency key belongs. */
@@ -39,9 +43,23 @@ export async function acceptRetry(
     path = '/api/v1/retries',
     plan,
     render,
-  }: { path?: string; plan?: PlanOrigin; render: AcceptRequest['render'] },
+  }: { path?: string; plan?: AskedPlan; render: AcceptRequest['render'] },
 ): Promise<{ json: string; headers: Record<string, string> } | Problem> {
   const { pool } = deps;
+  if (body.emergency) {
+    if (plan !== undefined)
+      return problem('invalid_request', {
+        errors: [
+          {
+            pointer: '#/emergency',
+            code: 'not_allowed',
+            message: 'A plan sends nothing: once it waits for approval, `POST …/emergency` lets it run.',
+          },
+        ],
+      });
+    const refused = refusedScope(caller, 'approve:emergency');
+    if (refused) return refused;
+  }
   const key = readIdempotencyKey(header('idempotency-key'));
   if (typeof key === 'object') return key;
   // A plan sends nothing: two of them do no harm.
@@ -51,12 +69,15 @@ export async function acceptRetry(
     });
   const select = await withoutNames(pool, tenant.id, body.select);
   if (isProblem(select)) return select;
-  const selection = selectionOf(select);
+  const selection =
+    select.outage === undefined ? selectionOf(select) : await outageSelection(pool, tenant.id, select.outage);
+  if (selection === undefined) return unknownNames([{ pointer: '#/select/outage' }]);
   const result = await acceptOperation<UnknownInFilter[]>(deps, {
     tenant,
     surface: SURFACE,
     kind: body.mode,
     target: body.target,
+    newIdentity: body.newIdentity ?? false,
     selection,
     options: optionsOf(body),
     caller,
@@ -66,6 +87,7 @@ export async function acceptRetry(
       return unknown.length === 0 ? undefined : unknown;
     },
     ...(plan === undefined ? {} : { plan }),
+    ...(body.emergency ? { emergency: true } : {}),
     ...(body.reason === undefined ? {} : { reason: body.reason }),
     ...(body.ticket === undefined ? {} : { ticket: body.ticket }),
     ...(key === undefined
@@ -88,6 +110,7 @@ export async function acceptRetry(
   if (result.ok)
     return { json: result.body, headers: result.replayed ? { 'idempotency-replayed': 'true' } : {} };
   if (result.code === 'idempotency_key_reused') return problem('idempotency_key_reused');
+  if (result.code === 'quota_exceeded') return quotaExceeded(result.beyond);
   const pointers =
     result.code === 'refused' ? pointersInFilter(body, result.refusal) : pointersOf(body, result.ids);
   return unknownNames(pointers.map((pointer) => ({ pointer })));

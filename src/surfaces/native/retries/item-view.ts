@@ -9,6 +9,10 @@ import { shownId, shownTime } from '../fields.ts';
 import { waitsField, waitsView } from '../waits.ts';
 
 const deliveryId = shownId('delivery', 'The delivery.');
+const newDeliveryId = shownId(
+  'delivery',
+  'The delivery that is sent in its place, under a new identity; only of a replay with `newIdentity`.',
+).optional();
 const reason = z.enum(EXCLUSION_REASONS).meta({ description: 'Why it was not run.', example: 'coalesced' });
 const why = z.string().meta({
   description: 'The reason as a sentence.',
@@ -45,6 +49,7 @@ export const ItemView = z
       kind: z.literal('item').meta({ description: 'An execution that the operation made.', example: 'item' }),
       executionId: shownId('execution', 'The execution.'),
       deliveryId,
+      newDeliveryId,
       endpointId: shownId('endpoint', 'The endpoint it is for.'),
       ...event,
       state: z.enum(EXECUTION_STATES).meta({ description: 'State of the execution.', example: 'delivered' }),
@@ -88,6 +93,7 @@ export const AcceptedItemView = z
   .discriminatedUnion('became', [
     z.strictObject({
       deliveryId,
+      newDeliveryId,
       became: z.enum(['queued', 'scheduled', 'ignored']).meta({
         description: 'It is an item of the operation; `ignored` is one that can send nothing.',
         example: 'queued',
@@ -130,6 +136,7 @@ export function acceptedItemView(item: AcceptedItem): z.input<typeof AcceptedIte
     };
   return {
     deliveryId,
+    ...(item.newDeliveryId ? { newDeliveryId: showId('delivery', item.newDeliveryId) } : {}),
     became: item.became,
     executionId: showId('execution', item.executionId),
     ...(item.supersededExecutionId

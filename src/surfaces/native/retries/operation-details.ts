@@ -11,8 +11,10 @@ import {
   type OperationControl,
 } from '../../../store/operations/operation-controls.ts';
 import { findPlan } from '../../../store/plans/plans.ts';
+import { lastHold } from '../../../store/policy/holds.ts';
 import { shownId, shownTime } from '../fields.ts';
 import { PlanSummary, planSummary } from '../plans/plan-view.ts';
+import { HoldView, holdView } from '../policy/hold-view.ts';
 import { HaltView, haltView } from './operation-view.ts';
 
 /** An operation of more items than this is broken down when it closes, for that reads every one of them. */
@@ -89,6 +91,9 @@ export const OPERATION_DETAILS = {
     })
     .nullable()
     .meta({ description: 'The plan that it was, or still is; null where it was started without one.' }),
+  approval: HoldView.nullable().meta({
+    description: 'What a policy asked of it, the last time, and who approved; null where none held it.',
+  }),
 };
 
 const Details = z.strictObject(OPERATION_DETAILS);
@@ -104,11 +109,13 @@ export async function operationDetails(
     (operation.report === undefined && operation.counts.expected <= MOST_ITEMS
       ? await operationBreakdown(db, operation.id)
       : undefined);
+  const hold = await lastHold(db, operation.id);
   return {
     controls: controls.map(controlView),
     halts: controls.flatMap(({ halt, at }) => (halt ? [haltView({ ...halt, at: at.toISOString() })] : [])),
     ...breakdownView(breakdown),
     plan: planOf(operation, await findPlan(db, operation.tenantId, operation.id)),
+    approval: hold ? holdView(hold) : null,
   };
 }
 

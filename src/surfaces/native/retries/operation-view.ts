@@ -141,6 +141,11 @@ export const OperationSummary = z
       description: 'The version of the endpoint it sends with: the first one used, or the current one.',
       example: 'current',
     }),
+    newIdentity: z.boolean().meta({
+      description:
+        'It sends new deliveries, with a `webhook-id` of their own, in the place of those it selects.',
+      example: false,
+    }),
     state: z.enum(OPERATION_STATES).meta({ description: 'State of the operation.', example: 'running' }),
     control: z
       .enum(['run', 'pause', 'cancel'])
@@ -231,6 +236,7 @@ export function operationSummary(operation: Operation, eta?: Eta): z.input<typeo
     surface: operation.surface,
     kind: operation.kind,
     target: operation.target,
+    newIdentity: operation.newIdentity,
     state: operation.state,
     control: operation.control,
     counts: Object.fromEntries(
@@ -309,7 +315,10 @@ export function selectionView(selection: Selection): Record<string, unknown> {
       : selection.tenants.map((id) => showId('tenant', id));
   return {
     ...('filter' in selection
-      ? { filter: filterView(selection.filter) }
+      ? {
+          ...(selection.outage ? { outage: showId('outage', selection.outage) } : {}),
+          filter: filterView(selection.filter),
+        }
       : {
           afresh: eventSelectionView(selection.afresh),
           ...(selection.endpoints

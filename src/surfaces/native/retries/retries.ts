@@ -51,7 +51,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
       headers: {
         'Idempotency-Key': {
           description:
-            'Makes repeating the request safe for 24 hours. Required with `filter`, `failuresOf` and `remainderOf`.',
+            'Makes repeating the request safe for 24 hours. Required with `filter`, `failuresOf`, `remainderOf` and `outage`.',
           example: 'a7f3c1d2-outage-2026-11-03',
         },
       },
@@ -65,7 +65,7 @@ export function retryRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
           },
         },
       },
-      problems: ['idempotency_key_required', ...PLAN_PROBLEMS],
+      problems: ['idempotency_key_required', 'quota_exceeded', ...PLAN_PROBLEMS],
       async handler(call) {
         if (call.body.dryRun) return acceptPlan(deps, call, 'dry_run');
         const accepted = await acceptRetry(deps, call, {

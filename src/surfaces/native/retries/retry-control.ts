@@ -47,7 +47,7 @@ const RateChange = z
   .meta({ id: 'RateChange' });
 
 /** Who may only recover by plans steers the plans that are their own. */
-async function refusedControl(
+export async function refusedControl(
   db: Queryable,
   tenantId: Id<'tenant'>,
   operationId: Id<'operation'>,
@@ -105,7 +105,7 @@ export function retryControlRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
         body: RateChange,
       },
       responses: { 200: { description: 'The operation as it is now.', schema: ControlledOperation } },
-      problems: ['state_conflict'],
+      problems: ['state_conflict', 'needs_approval'],
       handler: ({ body: { ratePerSecond, perSecond }, ...call }) =>
         control(call, { do: 'rate', ratePerSecond: ratePerSecond ?? perSecond ?? null }),
     }),
@@ -128,7 +128,7 @@ export function retryControlRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
         },
       };
     }
-    if (result.code === 'not_found') return problem('not_found');
+    if (result.code !== 'state_conflict') return problem(result.code);
     return problem('state_conflict', {
       detail: `The operation is \`${result.state}\`, where this is not possible.`,
     });

@@ -13,6 +13,7 @@ import { pageClosedLines } from '../../../proof/closed-ledger.ts';
 import { pageOperationItems } from '../../../store/operations/operation-items.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
 import { findSeal } from '../../../store/proof/closure-reports.ts';
+import { linesAreGone } from '../../../store/proof/ledger-retention.ts';
 import { idParams } from '../fields.ts';
 import { listParameter, MAX_PAGE, pageOf, pageParameters } from '../page.ts';
 import { ItemView, itemView } from './item-view.ts';
@@ -65,13 +66,15 @@ export function retryItemRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
           alternatives: { [NDJSON]: ItemView },
         },
       },
-      problems: ['invalid_cursor'],
+      problems: ['invalid_cursor', 'pruned'],
       async handler({ params: { id }, query: { state, as, limit, cursor }, header, tenant }) {
         const listed = ['items', tenant.id, id, state ?? null, as ?? null];
         const position = cursor === undefined ? undefined : readCursor(listed, cursor, [POSITION_FORM]);
         if (position && isProblem(position)) return position;
         if (!(await findOperation(pool, tenant.id, id))) return problem('not_found');
-        const read = as === undefined && (await findSeal(pool, tenant.id, id)) ? closedLines : presentLines;
+        const seal = as === undefined ? await findSeal(pool, tenant.id, id) : undefined;
+        if (seal && (await linesAreGone(pool, id, seal))) return problem('pruned');
+        const read = seal ? closedLines : presentLines;
         const from = { ...(state ? { state } : {}), ...(position ? { after: position[0] } : {}) };
         if (header('accept')?.includes(NDJSON))
           return {

@@ -49,11 +49,15 @@ const Select = z
       'operation',
       'All deliveries that this operation selected and did not deliver, for whatever reason they are left.',
     ).optional(),
+    outage: idField(
+      'outage',
+      'What an endpoint missed in this outage and has not got yet: the deliveries of its window that failed, that nobody knows of, or that were ignored because it was disabled. What is still to be sent by itself is left alone.',
+    ).optional(),
     filter: DeliveryFilterBody.optional(),
   })
   .refine((select) => Object.values(select).filter((member) => member !== undefined).length === 1, {
     message:
-      'Expected exactly one of deliveryIds, eventIds, executionIds, failuresOf, remainderOf and filter.',
+      'Expected exactly one of deliveryIds, eventIds, executionIds, failuresOf, remainderOf, outage and filter.',
     params: { code: 'exactly_one' },
   })
   .meta({
@@ -186,6 +190,11 @@ export const RetryRequest = z
       .enum(['original', 'current'])
       .default('current')
       .meta({ description: 'Send to where it went first, or to where it would go now.', example: 'current' }),
+    newIdentity: z.boolean().optional().meta({
+      description:
+        'Each delivery that is selected is sent as a new one, with a `webhook-id` of its own and `replayOf`: its receiver takes it for something that it has not had. With `mode: replay` only.',
+      example: false,
+    }),
     options: Options.default({}),
     reason: textField(
       1_000,
@@ -193,6 +202,11 @@ export const RetryRequest = z
       'endpoint was down from 02:00 to 05:00',
     ).optional(),
     ticket: textField(255, 'Where this is tracked.', 'OPS-42').optional(),
+    emergency: z.boolean().optional().meta({
+      description:
+        'It does not wait for approval, whatever the policy says: needs the scope `approve:emergency` and a `reason`, and stays on the report.',
+      example: false,
+    }),
     dryRun: z.boolean().optional().meta({
       description: 'Nothing is sent: it becomes a plan that can be executed for 15 minutes.',
       example: false,
@@ -203,6 +217,26 @@ export const RetryRequest = z
     path: ['options', 'includeResent'],
     message: 'Expected `mode: replay` with it: a retry never sends what was sent again.',
     params: { code: 'not_allowed' },
+  })
+  .superRefine(({ mode, newIdentity, options }, context) => {
+    if (newIdentity !== true) return;
+    const refuse = (path: string[], message: string) =>
+      context.addIssue({ code: 'custom', path, message, params: { code: 'not_allowed' } });
+    if (mode !== 'replay')
+      refuse(
+        ['newIdentity'],
+        'Expected `mode: replay` with it: a retry goes on with the delivery that it is of.',
+      );
+    if (options.takeOverScheduled === true)
+      refuse(
+        ['options', 'takeOverScheduled'],
+        'A new delivery takes nothing over: leave this out, or `newIdentity`.',
+      );
+  })
+  .refine(({ emergency, reason }) => emergency !== true || reason !== undefined, {
+    path: ['reason'],
+    message: 'An emergency needs a reason.',
+    params: { code: 'required' },
   })
   .meta({ id: 'RetryRequest' });
 
@@ -238,8 +272,8 @@ export async function withoutNames<Selected extends WithNames>(
 }
 
 /** Whether a repeat of the request would select something else: the operation that it starts must be known by a key. */
-export function needsKey({ filter, failuresOf, remainderOf }: Parsed['select']): boolean {
-  return filter !== undefined || failuresOf !== undefined || remainderOf !== undefined;
+export function needsKey({ filter, failuresOf, remainderOf, outage }: Parsed['select']): boolean {
+  return [filter, failuresOf, remainderOf, outage].some((member) => member !== undefined);
 }
 
 /** The selection of the domain. */

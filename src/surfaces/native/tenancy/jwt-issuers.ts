@@ -95,7 +95,7 @@ export function jwtIssuerRoutes({ pool, sealer, guard }: ApiDeps): Route[] {
           ...(owner ? { tenant: owner } : {}),
         };
         const registered = await withTransaction(pool, async (db) => {
-          const inserted = await insertJwtIssuer(db, issuer);
+          const inserted = await insertJwtIssuer(db, issuer, caller);
           if (inserted)
             await noteAct(db, {
               tenantId: (owner ?? PLATFORM_TENANT).id,

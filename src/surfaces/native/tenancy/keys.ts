@@ -15,6 +15,24 @@ import { idCursor, pageFrom, pageOf, pageParameters } from '../page.ts';
 
 const name = textField(200, 'Name for people: who or what uses the key.', 'orders service');
 
+/** The form of an actor: a prefix that no other credential has, or the subject of a token, spelled as it is shown. */
+const ACTOR = /^(?:actor:[!-~]{1,150}|jwt:iss_[0-7][0-9a-hjkmnp-tv-z]{25}:[!-~]{1,128})$/;
+
+const actor = z
+  .string()
+  .max(200)
+  .transform((text) => (text.startsWith('jwt:') || text.startsWith('actor:') ? text : `actor:${text}`))
+  .refine((text) => ACTOR.test(text), {
+    message:
+      'Expected up to 150 visible ASCII characters, or the actor of a token as `GET /api/v1/me` shows it.',
+    params: { code: 'wrong_format' },
+  })
+  .meta({
+    description:
+      'The person or service that the key stands for: two keys of one actor are one actor in approvals and in the audit. Shown as `actor:<name>`; the actor of a token, `jwt:iss_…:<subject>`, is taken as it is.',
+    example: 'alice',
+  });
+
 const KeyView = z
   .strictObject({
     id: shownId('key', 'Id of the key; not the key itself.'),
@@ -25,6 +43,10 @@ const KeyView = z
     grant: z.enum(GRANTS).nullable().meta({
       description: 'The grant that it was made with; such a key reads no bodies.',
       example: 'observer',
+    }),
+    actor: z.string().nullable().meta({
+      description: 'The person or service that it stands for; it approves nothing without one.',
+      example: 'actor:alice',
     }),
     createdAt: shownTime('When it was made.'),
     expiresAt: shownTime('From when on it is refused.').nullable(),
@@ -60,6 +82,7 @@ const NewKey = z
         'In the place of scopes: observer, operator, recovery_operator or admin (docs/credentials.md).',
       example: 'observer',
     }),
+    actor: actor.optional(),
     expiresAt: timeField('From when on it is refused; never where left out.').optional(),
   })
   .superRefine(({ scopes, grant }, context) => {
@@ -110,7 +133,9 @@ export function keyRoutes({ pool }: ApiDeps): Route[] {
             hash: hashApiKey(key),
             scopes,
             grant: body.grant,
+            actor: body.actor,
             expiresAt: body.expiresAt === undefined ? undefined : new Date(body.expiresAt),
+            maker: caller,
           });
           if (inserted)
             await noteAct(db, {
@@ -118,7 +143,13 @@ export function keyRoutes({ pool }: ApiDeps): Route[] {
               by: caller,
               action: 'key.made',
               target: inserted.id,
-              detail: { scopes: inserted.scopes, grant: body.grant, expiresAt: body.expiresAt },
+              detail: {
+                scopes: inserted.scopes,
+                grant: body.grant,
+                expiresAt: body.expiresAt,
+                // A name may be a person's: whether there is one is a fact, which one is not told here.
+                actor: body.actor !== undefined,
+              },
             });
           return inserted;
         });
@@ -173,6 +204,7 @@ function view(key: ApiKey): z.input<typeof KeyView> {
     name: key.name,
     scopes: key.scopes,
     grant: key.grant ?? null,
+    actor: key.actor ?? null,
     createdAt: key.createdAt.toISOString(),
     expiresAt: key.expiresAt?.toISOString() ?? null,
     revokedAt: key.revokedAt?.toISOString() ?? null,

@@ -45,6 +45,11 @@ const days = z.int().min(1).max(3_650).nullable().meta({
   description: 'Payloads go when they are older; events, deliveries and receipts stay. No limit where null.',
   example: 30,
 });
+const ledgerDays = z.int().min(7).max(3_650).nullable().meta({
+  description:
+    'Lines of closed ledgers go when they are older, with the plans of their operations; signed reports, counts and roots stay. No limit where null.',
+  example: 730,
+});
 const replays = z
   .int()
   .min(0)
@@ -53,7 +58,11 @@ const replays = z
   .meta({ description: 'Replays of receipts in 24 hours at most. No limit where null.', example: 100 });
 
 const Settings = z
-  .strictObject({ payloadRetentionDays: days.optional(), replaysPerDay: replays.optional() })
+  .strictObject({
+    payloadRetentionDays: days.optional(),
+    ledgerRetentionDays: ledgerDays.optional(),
+    replaysPerDay: replays.optional(),
+  })
   .meta({
     id: 'TenantSettingsChange',
     description: 'Retention and quotas. A member that is left out stays as it is; null takes the limit away.',
@@ -66,7 +75,11 @@ const TenantView = z
     name: name.nullable(),
     plan: plan.nullable(),
     settings: z
-      .strictObject({ payloadRetentionDays: days, replaysPerDay: replays })
+      .strictObject({
+        payloadRetentionDays: days,
+        ledgerRetentionDays: ledgerDays,
+        replaysPerDay: replays,
+      })
       .meta({ description: 'Retention and quotas.' }),
     createdAt: shownTime('When it was made.'),
     updatedAt: shownTime('When it was last changed.'),
@@ -207,6 +220,7 @@ function view(tenant: Tenant): z.input<typeof TenantView> {
     plan: tenant.plan ?? null,
     settings: {
       payloadRetentionDays: tenant.settings.payloadRetentionDays ?? null,
+      ledgerRetentionDays: tenant.settings.ledgerRetentionDays ?? null,
       replaysPerDay: tenant.settings.replaysPerDay ?? null,
     },
     createdAt: tenant.createdAt.toISOString(),

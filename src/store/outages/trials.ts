@@ -1,0 +1,61 @@
+import { windowFilter } from '../../domain/outages/outage-window.ts';
+import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { Parameters } from '../db/parameters.ts';
+import type { Transaction } from '../db/queryable.ts';
+import { filterConditions } from '../selection/filter-conditions.ts';
+import { refoldDeliveries } from '../settling/folding.ts';
+import type { Outage } from './outages.ts';
+
+/** A trial that was not sent within this time is none. */
+const TRIAL_LASTS_MS = 60_000;
+
+/** The states that a trial is taken from, one after the other: each has an index of its own. */
+const TRIED_STATES: readonly DeliveryState[] = ['failed', 'ignored'];
+
+/**
+ * Queues one delivery of the window of an outage, to see whether its endpoint is back: as an automatic retry, by the live
+ * lane, and of no operation. Returns it; undefined where the window has none that can be sent.
+ */
+export async function queueTrial(tx: Transaction, outage: Outage): Promise<Id<'delivery'> | undefined> {
+  await tx.query('update outages set trials = trials + 1, quiet_since = clock_timestamp() where id = $1', [
+    outage.id,
+  ]);
+  for (const state of TRIED_STATES) {
+    const deliveryId = await queueOne(tx, outage, state);
+    if (deliveryId) return deliveryId;
+  }
+  return undefined;
+}
+
+async function queueOne(
+  tx: Transaction,
+  { tenantId, window }: Outage,
+  state: DeliveryState,
+): Promise<Id<'delivery'> | undefined> {
+  const p = new Parameters();
+  const where = filterConditions(tenantId, windowFilter(window, [state]), {}, p);
+  const { rows } = await tx.query<{ delivery_id: Id<'delivery'> }>(
+    `with chosen as materialized (
+      select d.id, d.tenant_id, d.endpoint_id from deliveries d
+      where ${where.join('\n        and ')} and d.resent_by is null
+        and exists (select from payloads y where y.event_id = d.event_id)
+        and not exists (select from executions x where x.delivery_id = d.id and x.open)
+        and blocked_by(d.id) is null
+      order by d.accepted_at, d.id limit 1 for no key update of d skip locked
+    )
+    insert into executions (tenant_id, delivery_id, endpoint_id, parent_id, state, due_at, give_up_at)
+    select d.tenant_id, d.id, d.endpoint_id, tip.id, 'queued', now(),
+      now() + ${p.add(TRIAL_LASTS_MS)}::float8 * interval '1 millisecond'
+    from chosen d cross join lateral (
+      select e.id from executions e where e.delivery_id = d.id and (e.keeps_slot or e.parent_id is null)
+        and not exists (select from executions c where c.parent_id = e.id and c.keeps_slot)
+      order by e.id desc limit 1
+    ) tip
+    on conflict do nothing returning delivery_id`,
+    p.values,
+  );
+  const deliveryId = rows[0]?.delivery_id;
+  if (deliveryId) await refoldDeliveries(tx, [deliveryId]);
+  return deliveryId;
+}
