@@ -2,73 +2,9 @@ import { errorOf } from '@redrive/client';
 import { client, type Schema } from './client.ts';
 
 /**
- * The calls that the committed document does not have yet, typed by hand: policy and approval, outages, figures and the
- * session. Each moves to `queries.ts`, with the generated types, as soon as `openapi/native.json` has it.
+ * The calls that the committed document does not have yet, typed by hand: the figures and the session. Each moves to
+ * `queries.ts`, with the generated types, as soon as `openapi/native.json` has it.
  */
-
-/** Who is calling (`GET /me`). */
-export interface Me {
-  actor: string;
-  keyId: string | null;
-  tenant: { id: string; handle: string } | null;
-  scopes: string[];
-  policy: PolicyInForce | null;
-}
-
-/** The rules that hold for a tenant. */
-export interface PolicyInForce {
-  reasonAbove: number | null;
-  approveAbove: number | null;
-  approveWhen: string[];
-  approvers: { count: number };
-  quotas: Record<string, number | null>;
-  freezeWindows: { zone: string; days: string[]; from: string; to: string; endpoints: string[] | null }[];
-  ticketPatterns: string[];
-  digest: string;
-}
-
-/** What a policy asked of an operation, and what was said to it. */
-export interface Approval {
-  planHash: string;
-  because: string[];
-  missing: string[];
-  approvers: { needed: number; given: number };
-  verdicts: { verdict: 'approve' | 'reject' | 'emergency'; by: string; at: string; comment: string | null }[];
-  openedAt: string;
-  endedAt: string | null;
-  endedFor: string | null;
-}
-
-/** An outage of an endpoint, as the list shows it. */
-export interface OutageSummary {
-  id: string;
-  endpointId: string;
-  cause: 'circuit_open' | 'gone' | 'disabled' | 'not_delivered';
-  state: 'open' | 'recovered' | 'closed' | 'dismissed';
-  window: { from: string; to: string | null };
-  openings: number;
-  recoveredAt: string | null;
-  endedAt: string | null;
-  endedFor: string | null;
-}
-
-/** An outage with what it left. */
-export interface Outage extends OutageSummary {
-  deliveries: {
-    count: number;
-    basis: 'exact' | 'atLeast';
-    byState: Record<string, number>;
-    byFault: Record<string, number>;
-  };
-  missedWhileDisabled: number;
-  operations: {
-    operationId: string;
-    planId: string | null;
-    kind: string;
-    state: string;
-    madeByRecovery: boolean;
-  }[];
-}
 
 /** A number of deliveries, and how sure it is. */
 export interface Counted {
@@ -120,23 +56,6 @@ export interface AttemptStats extends Figures {
 /** Events by the time at which they were accepted. */
 export interface EventStats extends Figures {
   counts: number[];
-}
-
-/** The safest next step about a delivery, and why. */
-export interface Advice {
-  happened: string;
-  step:
-    | 'none'
-    | 'wait'
-    | 'follow'
-    | 'settle'
-    | 'release'
-    | 'fix_endpoint'
-    | 'retry'
-    | 'confirm'
-    | 'send_again';
-  why: string;
-  next: string;
 }
 
 /** Something that was found by an id or an exact name. */

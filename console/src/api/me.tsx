@@ -1,5 +1,7 @@
 import { createContext, type ReactNode, useContext } from 'react';
-import type { Me } from './coming.ts';
+import type { Schema } from './client.ts';
+
+type Me = Schema<'Me'>;
 
 const MeContext = createContext<Me | undefined>(undefined);
 

@@ -1,19 +1,15 @@
-import { answerOf } from '@redrive/client';
+import { answerOf, type paths } from '@redrive/client';
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import type { Pages } from '../ui/tables/paged-rows.ts';
 import { calls, type Schema } from './client.ts';
 import {
-  type Advice,
   type AttemptStats,
   type Counted,
   type EndpointVersion,
   type EventStats,
   type FailureGroups,
   type Found,
-  type Me,
   type OperationEndpoints,
-  type Outage,
-  type OutageSummary,
   pathWith,
   read,
   type Sample,
@@ -25,7 +21,7 @@ import { hasEnded, newer } from './newer.ts';
 /** Who is calling, and what they may do. */
 export const meQuery = queryOptions({
   queryKey: ['me'],
-  queryFn: ({ signal }) => read<Me>('/api/v1/me', signal),
+  queryFn: ({ signal }) => answerOf(calls.GET('/api/v1/me', { signal })),
   staleTime: 60_000,
 });
 
@@ -108,7 +104,8 @@ export function eventQuery(id: string) {
 export function adviceQuery(id: string, state: string) {
   return queryOptions({
     queryKey: ['advice', id, state],
-    queryFn: ({ signal }) => read<Advice>(`/api/v1/deliveries/${id}/advice`, signal),
+    queryFn: ({ signal }) =>
+      answerOf(calls.GET('/api/v1/deliveries/{id}/advice', { params: { path: { id } }, signal })),
   });
 }
 
@@ -241,15 +238,14 @@ export function planItemPages(id: string, risk: string | undefined): Pages<Schem
   };
 }
 
+type OutageFilter = NonNullable<paths['/api/v1/outages']['get']['parameters']['query']>;
+
 /** Outages, newest first. */
-export function outagesQuery(filter: { state?: string[]; endpointIds?: string[] }) {
+export function outagesQuery(filter: OutageFilter) {
   return queryOptions({
     queryKey: ['outages', filter],
     queryFn: ({ signal }) =>
-      read<{ items: OutageSummary[]; nextCursor: string | null }>(
-        pathWith('/api/v1/outages', { ...filter, limit: 20 }),
-        signal,
-      ),
+      answerOf(calls.GET('/api/v1/outages', { params: { query: { ...filter, limit: 20 } }, signal })),
   });
 }
 
@@ -257,7 +253,8 @@ export function outagesQuery(filter: { state?: string[]; endpointIds?: string[] 
 export function outageQuery(id: string) {
   return queryOptions({
     queryKey: ['outage', id],
-    queryFn: ({ signal }) => read<Outage>(`/api/v1/outages/${id}`, signal),
+    queryFn: ({ signal }) =>
+      answerOf(calls.GET('/api/v1/outages/{id}', { params: { path: { id } }, signal })),
   });
 }
 

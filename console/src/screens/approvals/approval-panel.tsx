@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
-import { type Approval, send } from '../../api/coming.ts';
+import type { Schema } from '../../api/client.ts';
 import { useMe } from '../../api/me.tsx';
 import { planQuery } from '../../api/queries.ts';
 import { timeRange } from '../../format/durations.ts';
@@ -16,6 +16,7 @@ import { IdText, Time } from '../../ui/text.tsx';
 import type { Operation } from '../operation/operation-screen.tsx';
 import { PlanRisks } from '../recover/plan-risks.tsx';
 import { SelectionSentence } from '../recover/selection-sentence.tsx';
+import { type Said, type Saying, say } from './say.ts';
 
 /** What an operation waits for, what it would do, and the ways to say yes or no. */
 export function ApprovalPanel({ operation, approval }: { operation: Operation; approval: Approval }) {
@@ -64,7 +65,7 @@ export function ApprovalPanel({ operation, approval }: { operation: Operation; a
   );
 }
 
-type Saying = 'approve' | 'reject' | 'emergency' | 'explain';
+type Approval = Schema<'Approval'>;
 
 function Verdicts({
   operation: { id, requestedBy },
@@ -76,9 +77,8 @@ function Verdicts({
   const me = useMe();
   const queries = useQueryClient();
   const [asked, setAsked] = useState<Saying>();
-  const say = useMutation({
-    mutationFn: ({ verb, body }: { verb: Saying; body: object }) =>
-      send('POST', `/api/v1/retries/${id}/${verb}`, body),
+  const saying = useMutation({
+    mutationFn: (said: Said) => say(id, approval.planHash, said),
     onSuccess: () => {
       setAsked(undefined);
       void queries.invalidateQueries({ queryKey: ['operations'] });
@@ -116,14 +116,13 @@ function Verdicts({
         <Say
           key={asked}
           verb={asked}
-          planHash={approval.planHash}
-          busy={say.isPending}
-          error={say.error}
+          busy={saying.isPending}
+          error={saying.error}
           onClose={() => {
-            say.reset();
+            saying.reset();
             setAsked(undefined);
           }}
-          onSay={(body) => say.mutate({ verb: asked, body })}
+          onSay={saying.mutate}
         />
       )}
     </>
@@ -166,34 +165,23 @@ const SAYINGS: Readonly<
 
 function Say({
   verb,
-  planHash,
   busy,
   error,
   onClose,
   onSay,
 }: {
   verb: Saying;
-  planHash: string;
   busy: boolean;
   error: unknown;
   onClose: () => void;
-  onSay: (body: object) => void;
+  onSay: (said: Said) => void;
 }) {
   const [text, setText] = useState('');
   const [ticket, setTicket] = useState('');
   const saying = SAYINGS[verb];
-  const said = text.trim();
-  const bodyOf = () => {
-    if (verb === 'approve') return { planHash, ...(said === '' ? {} : { comment: said }) };
-    if (verb === 'reject') return { comment: said };
-    if (verb === 'emergency') return { reason: said };
-    return {
-      ...(said === '' ? {} : { reason: said }),
-      ...(ticket.trim() === '' ? {} : { ticket: ticket.trim() }),
-    };
-  };
+  const said = { verb, text: text.trim(), ticket: ticket.trim() };
   const lacking =
-    (saying.needed && said === '') || (verb === 'explain' && said === '' && ticket.trim() === '');
+    (saying.needed && said.text === '') || (verb === 'explain' && said.text === '' && said.ticket === '');
   return (
     <Dialog
       open
@@ -219,7 +207,7 @@ function Say({
         id="say"
         onSubmit={(event) => {
           event.preventDefault();
-          if (!lacking && !busy) onSay(bodyOf());
+          if (!lacking && !busy) onSay(said);
         }}
       >
         <Fields>

@@ -1,10 +1,10 @@
 import { useQuery } from '@tanstack/react-query';
-import type { Advice as Advised } from '../../api/coming.ts';
+import type { Schema } from '../../api/client.ts';
 import { adviceQuery } from '../../api/queries.ts';
 import { Loaded, Notice } from '../../ui/notice.tsx';
 import type { Tone } from '../../ui/state.tsx';
 
-const STEPS: Readonly<Record<Advised['step'], { tone: Tone; title: string }>> = {
+const STEPS: Readonly<Record<Schema<'Advice'>['step'], { tone: Tone; title: string }>> = {
   none: { tone: 'good', title: 'Nothing is to be done' },
   wait: { tone: 'going', title: 'Wait' },
   follow: { tone: 'going', title: 'Follow the one that stands for it' },

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import type { OutageSummary } from '../../api/coming.ts';
+import type { Schema } from '../../api/client.ts';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
 import { usePolling } from '../../api/live.ts';
 import { outageQuery, outagesQuery } from '../../api/queries.ts';
@@ -37,7 +37,7 @@ export function Outages() {
   );
 }
 
-function Card({ outage }: { outage: OutageSummary }) {
+function Card({ outage }: { outage: Schema<'OutageSummary'> }) {
   const { id, endpointId, cause, state, window } = outage;
   const nameOf = useEndpointNames();
   const { data } = useQuery({ ...outageQuery(id), refetchInterval: 10_000 });

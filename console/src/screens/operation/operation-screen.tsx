@@ -1,7 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import type { Schema } from '../../api/client.ts';
-import type { Approval } from '../../api/coming.ts';
 import { usePolling } from '../../api/live.ts';
 import { operationQuery } from '../../api/queries.ts';
 import { sentence } from '../../format/words.ts';
@@ -20,8 +19,8 @@ import { OperationFacts } from './operation-facts.tsx';
 import { Progress } from './progress.tsx';
 import { Timeline } from './timeline.tsx';
 
-/** An operation, and what a policy asked of it where one did. */
-export type Operation = Schema<'OperationDetails'> & { approval?: Approval | null };
+/** An operation as it is shown by itself. */
+export type Operation = Schema<'OperationDetails'>;
 
 /** An operation as it goes: how far it is, what holds it up, and what can be done about it. */
 export function OperationScreen() {

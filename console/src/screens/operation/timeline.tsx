@@ -64,8 +64,8 @@ function happenings(operation: Operation): Happened[] {
             : rate(control.ratePerSecond)
           : control.did === 'halt'
             ? words(halts.shift()?.reason ?? 'for a reason that is not known')
-            : (said.find(({ verdict, by }) => verdict === (control.did as string) && by === control.by)
-                ?.comment ?? undefined),
+            : (said.find(({ verdict, by }) => verdict === control.did && by === control.by)?.comment ??
+              undefined),
     })),
     ...(operation.closedAt === null ? [] : [{ at: operation.closedAt, did: 'close', by: 'redrive' }]),
   ].sort((one, other) => one.at.localeCompare(other.at));

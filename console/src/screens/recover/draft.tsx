@@ -22,8 +22,7 @@ import { PaceFields } from './pace-fields.tsx';
 import { filterIn, selectionOf } from './selection.ts';
 import { SelectionSentence } from './selection-sentence.tsx';
 
-/** A request; new identities come with the document of a later day. */
-type Request = Schema<'RetryRequest'> & { newIdentity?: boolean };
+type Request = Schema<'RetryRequest'>;
 
 /** What is to be recovered, and how; nothing is sent yet. */
 export function Draft({ search }: { search: SearchInput }) {

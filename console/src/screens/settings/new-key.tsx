@@ -10,6 +10,8 @@ import { ChooseSome, Field } from '../../ui/field.tsx';
 import { Refusal } from '../../ui/notice.tsx';
 import { Stack } from '../../ui/page.tsx';
 
+type KeyScope = NonNullable<Schema<'NewKey'>['scopes']>[number];
+
 const SCOPES = [
   'read:deliveries',
   'write:deliveries',
@@ -19,7 +21,7 @@ const SCOPES = [
   'read:audit',
   'approve:retries',
   'write:keys',
-] as const;
+] as const satisfies readonly KeyScope[];
 
 /** Makes a key; it is shown once, and never again. */
 export function NewKey({ onClose }: { onClose: () => void }) {
@@ -27,17 +29,17 @@ export function NewKey({ onClose }: { onClose: () => void }) {
   const queries = useQueryClient();
   const [name, setName] = useState('');
   const [actor, setActor] = useState('');
-  const [scopes, setScopes] = useState<string[]>(['read:deliveries']);
+  const [scopes, setScopes] = useState<KeyScope[]>(['read:deliveries']);
   const make = useMutation({
     mutationFn: () =>
       answerOf(
         calls.POST('/api/v1/keys', {
           body: {
             name: name.trim(),
-            scopes: scopes as Schema<'NewKey'>['scopes'] & object,
+            scopes,
             ...(actor.trim() === '' ? {} : { actor: actor.trim() }),
             ...(me.scopes.includes('admin') && me.tenant ? { tenantId: me.tenant.id } : {}),
-          } as Schema<'NewKey'>,
+          },
         }),
       ),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['keys'] }),
@@ -90,7 +92,7 @@ export function NewKey({ onClose }: { onClose: () => void }) {
           label="It may"
           choices={SCOPES.map((scope) => ({ value: scope, text: scope }))}
           values={scopes}
-          onValues={setScopes}
+          onValues={(values) => setScopes(values as KeyScope[])}
         />
         {make.error ? <Refusal error={make.error} /> : null}
       </Stack>

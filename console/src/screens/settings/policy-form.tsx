@@ -1,6 +1,7 @@
+import { answerOf } from '@redrive/client';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { read, send } from '../../api/coming.ts';
+import { calls, type Schema } from '../../api/client.ts';
 import { words } from '../../format/words.ts';
 import { Button } from '../../ui/button.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
@@ -8,16 +9,8 @@ import { ChooseSome, Field, Fields } from '../../ui/field.tsx';
 import { Loaded, Refusal } from '../../ui/notice.tsx';
 import { Stack } from '../../ui/page.tsx';
 
-/** The tenant's own policy; null sets no limit. */
-interface Kept {
-  reasonAbove: number | null;
-  ticketPattern: string | null;
-  approveAbove: number | null;
-  approveWhen: string[];
-  approvers: { count: number };
-  quotas: Record<string, number | null>;
-  freezeWindows: { endpoints: string[] | null }[];
-}
+type Kept = Schema<'Policy'>;
+type When = Kept['approveWhen'][number];
 
 const WHEN = ['mayHaveArrived', 'endpointChanged', 'replayOfDelivered'] as const;
 const QUOTAS = ['itemsPerOperation', 'itemsPerDay', 'openOperations', 'ratePerSecond'] as const;
@@ -26,7 +19,7 @@ const QUOTAS = ['itemsPerOperation', 'itemsPerDay', 'openOperations', 'ratePerSe
 export function PolicyForm({ onClose }: { onClose: () => void }) {
   const query = useQuery({
     queryKey: ['policy'],
-    queryFn: ({ signal }) => read<{ policy: Kept }>('/api/v1/policy', signal),
+    queryFn: ({ signal }) => answerOf(calls.GET('/api/v1/policy', { signal })),
     staleTime: 0,
   });
   return (
@@ -45,21 +38,25 @@ function Form({ kept, onClose }: { kept: Kept; onClose: () => void }) {
     ...Object.fromEntries(QUOTAS.map((quota) => [quota, textOf(kept.quotas[quota] ?? null)])),
   }));
   const [pattern, setPattern] = useState(kept.ticketPattern ?? '');
-  const [when, setWhen] = useState<string[]>(kept.approveWhen);
+  const [when, setWhen] = useState(kept.approveWhen);
   const save = useMutation({
     mutationFn: () =>
-      send('PUT', '/api/v1/policy', {
-        ...given('reasonAbove', numberOf(numbers.reasonAbove)),
-        ...given('ticketPattern', pattern.trim() === '' ? undefined : pattern.trim()),
-        ...given('approveAbove', numberOf(numbers.approveAbove)),
-        approveWhen: when,
-        approvers: { count: numberOf(numbers.approvers) ?? 1 },
-        quotas: Object.assign({}, ...QUOTAS.map((quota) => given(quota, numberOf(numbers[quota])))),
-        freezeWindows: kept.freezeWindows.map(({ endpoints, ...window }) => ({
-          ...window,
-          ...given('endpoints', endpoints ?? undefined),
-        })),
-      }),
+      answerOf(
+        calls.PUT('/api/v1/policy', {
+          body: {
+            ...given('reasonAbove', numberOf(numbers.reasonAbove)),
+            ...given('ticketPattern', pattern.trim() === '' ? undefined : pattern.trim()),
+            ...given('approveAbove', numberOf(numbers.approveAbove)),
+            approveWhen: when,
+            approvers: { count: numberOf(numbers.approvers) ?? 1 },
+            quotas: Object.assign({}, ...QUOTAS.map((quota) => given(quota, numberOf(numbers[quota])))),
+            freezeWindows: kept.freezeWindows.map(({ endpoints, ...window }) => ({
+              ...window,
+              ...given('endpoints', endpoints ?? undefined),
+            })),
+          },
+        }),
+      ),
     onSuccess: async () => {
       await queries.invalidateQueries({ queryKey: ['me'] });
       onClose();
@@ -110,7 +107,7 @@ function Form({ kept, onClose }: { kept: Kept; onClose: () => void }) {
           label="Approval, however small, where it"
           choices={WHEN.map((value) => ({ value, text: words(value) }))}
           values={when}
-          onValues={setWhen}
+          onValues={(values) => setWhen(values as When[])}
         />
         <Fields>
           {QUOTAS.map((quota) => (

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { PolicyInForce } from '../../api/coming.ts';
+import type { Schema } from '../../api/client.ts';
 import { useMe, useMissing } from '../../api/me.tsx';
 import { whole } from '../../format/numbers.ts';
 import { words } from '../../format/words.ts';
@@ -7,6 +7,8 @@ import { Button } from '../../ui/button.tsx';
 import { Facts, Section } from '../../ui/page.tsx';
 import { IdText, Quiet } from '../../ui/text.tsx';
 import { PolicyForm } from './policy-form.tsx';
+
+type PolicyInForce = NonNullable<Schema<'Me'>['policy']>;
 
 /** The rules for what may run by itself. */
 export function Policy() {
