@@ -80,6 +80,9 @@ export function eventStatsQuery(range: Range) {
   });
 }
 
+/** The states in which an execution owns its delivery. */
+const OPEN: ReadonlySet<string> = new Set(['queued', 'scheduled', 'sending', 'unknown']);
+
 /** A delivery with its executions; as long as it is open it is asked for again, for no stream tells of it. */
 export function deliveryQuery(id: string) {
   return queryOptions({
@@ -88,7 +91,7 @@ export function deliveryQuery(id: string) {
       answerOf(calls.GET('/api/v1/deliveries/{id}', { params: { path: { id } }, signal })),
     // Behind what it is the answer of: the compiler reads from the top.
     refetchInterval: ({ state: { data } }) =>
-      data && ['pending', 'unknown'].includes(data.state) ? 3_000 : false,
+      data?.executions.some(({ state }) => OPEN.has(state)) ? 3_000 : false,
   });
 }
 
@@ -217,14 +220,12 @@ export function itemPages(id: string, state: string[] | undefined): Pages<Schema
   };
 }
 
-/** A plan; asks for it to be made while the call waits. */
+/** A plan; asked for again as it grows until it is made. */
 export function planQuery(id: string) {
   return queryOptions({
     queryKey: ['plan', id],
     queryFn: ({ signal }) =>
-      answerOf(
-        calls.GET('/api/v1/retries/plans/{id}', { params: { path: { id }, query: { wait: 5 } }, signal }),
-      ),
+      answerOf(calls.GET('/api/v1/retries/plans/{id}', { params: { path: { id } }, signal })),
     refetchInterval: ({ state: { data } }) => (data?.state === 'planning' ? 500 : false),
   });
 }

@@ -28,7 +28,7 @@ export function Side({ onFind, onHelp }: { onFind: () => void; onHelp: () => voi
   // biome-ignore lint/correctness/useExhaustiveDependencies: another screen closes the menu
   useEffect(() => setOpen(false), [pathname]);
   return (
-    <div className={styles.side} data-open={open}>
+    <header className={styles.side} data-open={open}>
       <div className={styles.top}>
         <Link to="/" className={styles.brand} aria-label="Redrive, to the screen Now">
           <img src={mark} width="24" height="24" alt="" />
@@ -55,7 +55,7 @@ export function Side({ onFind, onHelp }: { onFind: () => void; onHelp: () => voi
         ))}
       </nav>
       <Foot onHelp={onHelp} />
-    </div>
+    </header>
   );
 }
 

@@ -53,7 +53,7 @@ const SIGNS: Readonly<Record<Tone, string>> = {
 /** The sign of a tone. */
 export function Sign({ tone }: { tone: Tone }) {
   return (
-    <svg width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">
+    <svg width="12" height="12" viewBox="0 0 12 12" aria-hidden="true" style={{ color: `var(--${tone})` }}>
       <path
         d={SIGNS[tone]}
         fill={tone === 'going' ? 'currentColor' : 'none'}

@@ -20,10 +20,16 @@ export function Time({ at, whole: all }: { at: string | null | undefined; whole?
 /** An id, cut where there is little room; its whole shows on a longer look. */
 export function IdText({ id, whole: all }: { id: string; whole?: boolean }) {
   return (
-    <span className={styles.id} title={id}>
+    <span className={all ? styles.id : `${styles.id} ${styles.short}`} title={id}>
       {all ? id : shortId(id)}
     </span>
   );
+}
+
+/** Who did something, as the credential names them: a key in little room, a person by name. */
+export function Actor({ actor }: { actor: string }) {
+  if (actor === 'redrive') return 'Redrive itself';
+  return actor.startsWith('key_') ? <IdText id={actor} /> : actor.replace(/^actor:/, '');
 }
 
 /** A number, and how sure it is. */

@@ -12,7 +12,7 @@ import { Dialog } from '../../ui/dialog.tsx';
 import { Field, Fields } from '../../ui/field.tsx';
 import { Refusal } from '../../ui/notice.tsx';
 import { Facts, Panel, Stack, Toolbar } from '../../ui/page.tsx';
-import { IdText, Time } from '../../ui/text.tsx';
+import { Actor, IdText, Time } from '../../ui/text.tsx';
 import type { Operation } from '../operation/operation-screen.tsx';
 import { PlanRisks } from '../recover/plan-risks.tsx';
 import { SelectionSentence } from '../recover/selection-sentence.tsx';
@@ -38,7 +38,7 @@ export function ApprovalPanel({ operation, approval }: { operation: Operation; a
             ),
             'Would be sent': plan.data ? whole(plan.data.count.sends) : undefined,
             'Time to finish': plan.data?.timeToFinish ? timeRange(plan.data.timeToFinish) : undefined,
-            'Asked for by': operation.requestedBy,
+            'Asked for by': <Actor actor={operation.requestedBy} />,
             Reason: operation.reason ?? undefined,
             Ticket: operation.ticket ?? undefined,
             Because: approval.because.map(words).join(', ') || undefined,

@@ -13,7 +13,7 @@ import { DownloadButton } from '../../ui/download.tsx';
 import { Empty, Loaded, Notice } from '../../ui/notice.tsx';
 import { PageHead, Section } from '../../ui/page.tsx';
 import { Table } from '../../ui/tables/table.tsx';
-import { IdText, Time } from '../../ui/text.tsx';
+import { Actor, IdText, Time } from '../../ui/text.tsx';
 import { isLinked } from './chain.ts';
 
 type Entry = Schema<'AuditEntry'>;
@@ -130,7 +130,11 @@ function Entries() {
                     cell: ({ number }) => whole(number),
                   },
                   { key: 'at', head: 'When', cell: ({ at }) => <Time at={at} /> },
-                  { key: 'actor', head: 'Who', cell: ({ actor }) => narrow('actor', actor, actor) },
+                  {
+                    key: 'actor',
+                    head: 'Who',
+                    cell: ({ actor }) => narrow('actor', actor, <Actor actor={actor} />),
+                  },
                   { key: 'action', head: 'Did', cell: ({ action }) => narrow('action', action, action) },
                   {
                     key: 'target',

@@ -1,7 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import type { Schema } from '../../api/client.ts';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
-import { whole } from '../../format/numbers.ts';
 import { words } from '../../format/words.ts';
 import { State } from '../../ui/state.tsx';
 import type { Column } from '../../ui/tables/table.tsx';
@@ -21,24 +20,16 @@ export function useDeliveryColumns(): readonly Column<Schema<'Delivery'>>[] {
         </Link>
       ),
     },
-    { key: 'state', head: 'State', width: '120px', cell: ({ state }) => <State state={state} /> },
+    { key: 'state', head: 'State', width: '112px', cell: ({ state }) => <State state={state} /> },
     { key: 'endpoint', head: 'Endpoint', wide: true, cell: ({ endpointId }) => nameOf(endpointId) },
     {
       key: 'why',
       head: 'Why',
+      width: '22%',
       cell: ({ faultCode, httpStatus }) =>
         [faultCode && words(faultCode), httpStatus].filter(Boolean).join(' · ') || '–',
     },
     { key: 'type', head: 'Type', wide: true, cell: ({ event }) => event.type },
-    { key: 'key', head: 'Key', wide: true, cell: ({ event }) => event.key ?? '–' },
-    {
-      key: 'attempts',
-      head: 'Attempts',
-      width: '80px',
-      right: true,
-      wide: true,
-      cell: ({ attempts }) => whole(attempts),
-    },
     {
       key: 'accepted',
       head: 'Accepted',

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { DeliveryQuery } from '../../api/delivery-query.ts';
 import { failureGroupsQuery } from '../../api/queries.ts';
 import { type Bucket, Histogram } from '../../ui/charts/histogram.tsx';
+import { Section } from '../../ui/page.tsx';
 
 const HOUR_MS = 3_600_000;
 const MOST_HOURS = 24 * 31;
@@ -18,7 +19,11 @@ export function Hours({
   const counts = new Map(
     data?.groups.flatMap(({ hour, count }) => (hour ? [[Date.parse(hour), count] as const] : [])),
   );
-  return <Histogram label="Failures by the hour" buckets={bucketsOf(counts)} onRange={onRange} />;
+  return (
+    <Section title="By the hour of acceptance" aside="drag over the hours to choose a time">
+      <Histogram label="Failures by the hour" buckets={bucketsOf(counts)} onRange={onRange} />
+    </Section>
+  );
 }
 
 /** Each hour between the first and the last, also where nothing failed. */

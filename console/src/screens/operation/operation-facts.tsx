@@ -4,7 +4,7 @@ import { rate, whole } from '../../format/numbers.ts';
 import { words } from '../../format/words.ts';
 import { CopyButton } from '../../ui/copy.tsx';
 import { Facts } from '../../ui/page.tsx';
-import { IdText, Time } from '../../ui/text.tsx';
+import { Actor, IdText, Time } from '../../ui/text.tsx';
 import { curlFor } from '../recover/curl.ts';
 import type { Operation } from './operation-screen.tsx';
 import { useCountdown } from './use-countdown.ts';
@@ -44,7 +44,7 @@ export function OperationFacts({ operation }: { operation: Operation }) {
         Canary: options.canary
           ? `${options.canary.count} of each endpoint, held above ${options.canary.maxFailurePercent} % bad`
           : undefined,
-        'Asked for by': operation.requestedBy,
+        'Asked for by': <Actor actor={operation.requestedBy} />,
         Reason: operation.reason ?? undefined,
         Ticket: operation.ticket ?? undefined,
         Began: <Time at={operation.createdAt} whole />,

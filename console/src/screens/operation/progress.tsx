@@ -11,7 +11,8 @@ import type { Operation } from './operation-screen.tsx';
 export function Progress({ operation: { id, state } }: { operation: Operation }) {
   const { data } = useQuery({ ...samplesQuery(id), refetchInterval: hasEnded(state) ? false : 5_000 });
   const samples = data?.points ?? [];
-  if (samples.length < 2) return null;
+  // One step alone has no course.
+  if (samples.length < 3) return null;
   const { times, delivered, bad } = ratesOf(samples);
   return (
     <Section title="Over time" aside="deliveries a second">

@@ -1,6 +1,6 @@
 import { rate } from '../../format/numbers.ts';
 import { sentence, words } from '../../format/words.ts';
-import { Time } from '../../ui/text.tsx';
+import { Actor, Time } from '../../ui/text.tsx';
 import type { Operation } from './operation-screen.tsx';
 import styles from './timeline.module.css';
 
@@ -35,7 +35,7 @@ export function Timeline({ operation }: { operation: Operation }) {
         <li key={`${at} ${did} ${by}`}>
           <Time at={at} whole />
           <span>
-            <strong>{DID[did] ?? sentence(did)}</strong> by {by === 'redrive' ? 'Redrive itself' : by}
+            <strong>{DID[did] ?? sentence(did)}</strong> by <Actor actor={by} />
             {note === undefined ? null : `: ${note}`}
           </span>
         </li>

@@ -12,7 +12,7 @@ import { useUrl } from '../../shell/url.ts';
 import { Button } from '../../ui/button.tsx';
 import { Choose, ChooseSome, Field, Fields } from '../../ui/field.tsx';
 import { Empty, Loaded } from '../../ui/notice.tsx';
-import { PageHead, Section } from '../../ui/page.tsx';
+import { PageHead, Section, Stack } from '../../ui/page.tsx';
 import { OperationsTable } from './operations-table.tsx';
 
 const STATES = [
@@ -96,35 +96,37 @@ function Filters({ search, change }: { search: SearchInput; change: (change: Sea
   const { zone } = usePreferences();
   return (
     <Section title="Filter">
-      <ChooseSome
-        label="State"
-        choices={STATES.map((state) => ({ value: state, text: sentence(state) }))}
-        values={inputList(search.state) ?? []}
-        onValues={(state) => change({ state: state.length > 0 ? state : undefined })}
-      />
-      <Choose
-        label="Kind"
-        value={inputText(search.kind) ?? ''}
-        onValue={(kind) => change({ kind: kind === '' ? undefined : kind })}
-        choices={[
-          { value: '', text: 'Any' },
-          { value: 'retry', text: 'Retry' },
-          { value: 'replay', text: 'Replay' },
-        ]}
-      />
-      <Fields>
-        <Typed label="Reason or ticket" name="text" search={search} change={change} />
-        <Typed label="Asked for by" name="actor" search={search} change={change} />
-        {(['from', 'to'] as const).map((name) => (
-          <Field
-            key={name}
-            label={`${name === 'from' ? 'Since' : 'Before'} (${zoneName(zone)})`}
-            type="datetime-local"
-            value={inputValue(inputText(search[name]), zone)}
-            onValue={(value) => change({ [name]: fromInput(value, zone) })}
-          />
-        ))}
-      </Fields>
+      <Stack>
+        <ChooseSome
+          label="State"
+          choices={STATES.map((state) => ({ value: state, text: sentence(state) }))}
+          values={inputList(search.state) ?? []}
+          onValues={(state) => change({ state: state.length > 0 ? state : undefined })}
+        />
+        <Choose
+          label="Kind"
+          value={inputText(search.kind) ?? ''}
+          onValue={(kind) => change({ kind: kind === '' ? undefined : kind })}
+          choices={[
+            { value: '', text: 'Any' },
+            { value: 'retry', text: 'Retry' },
+            { value: 'replay', text: 'Replay' },
+          ]}
+        />
+        <Fields>
+          <Typed label="Reason or ticket" name="text" search={search} change={change} />
+          <Typed label="Asked for by" name="actor" search={search} change={change} />
+          {(['from', 'to'] as const).map((name) => (
+            <Field
+              key={name}
+              label={`${name === 'from' ? 'Since' : 'Before'} (${zoneName(zone)})`}
+              type="datetime-local"
+              value={inputValue(inputText(search[name]), zone)}
+              onValue={(value) => change({ [name]: fromInput(value, zone) })}
+            />
+          ))}
+        </Fields>
+      </Stack>
     </Section>
   );
 }

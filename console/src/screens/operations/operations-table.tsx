@@ -4,7 +4,7 @@ import { whole } from '../../format/numbers.ts';
 import { Bar } from '../../ui/charts/equation.tsx';
 import { State } from '../../ui/state.tsx';
 import { Table } from '../../ui/tables/table.tsx';
-import { IdText, Quiet, Time } from '../../ui/text.tsx';
+import { Actor, IdText, Quiet, Time } from '../../ui/text.tsx';
 
 /** Operations in rows: state, who, why, how far. */
 export function OperationsTable({ operations }: { operations: readonly Schema<'OperationSummary'>[] }) {
@@ -41,7 +41,7 @@ export function OperationsTable({ operations }: { operations: readonly Schema<'O
           width: '176px',
           cell: ({ counts }) => <Bar counts={counts} thin />,
         },
-        { key: 'who', head: 'Who', wide: true, cell: ({ requestedBy }) => requestedBy },
+        { key: 'who', head: 'Who', wide: true, cell: ({ requestedBy }) => <Actor actor={requestedBy} /> },
         {
           key: 'why',
           head: 'Why',

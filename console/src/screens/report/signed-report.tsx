@@ -5,7 +5,7 @@ import { Equation } from '../../ui/charts/equation.tsx';
 import { Facts, Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { Table } from '../../ui/tables/table.tsx';
-import { IdText, Quiet, Time } from '../../ui/text.tsx';
+import { Actor, IdText, Quiet, Time } from '../../ui/text.tsx';
 import type { Closure } from './closure.ts';
 
 /** A report whose signature holds: every number is from what was signed. */
@@ -114,7 +114,7 @@ export function SignedReport({ closure }: { closure: Closure }) {
                   .filter(Boolean)
                   .join(': '),
             },
-            { key: 'by', head: 'Who', cell: ({ by }) => (by === 'redrive' ? 'Redrive itself' : by) },
+            { key: 'by', head: 'Who', cell: ({ by }) => <Actor actor={by} /> },
           ]}
         />
       </Section>

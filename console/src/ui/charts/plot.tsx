@@ -86,9 +86,8 @@ function optionsFor(
       {
         ...quiet,
         font,
-        space: 80,
-        values: (_, seconds) =>
-          seconds.map((at) => shortTime(new Date(at * 1_000).toISOString(), zone, new Date()).slice(0, 16)),
+        space: 120,
+        values: (_, seconds) => seconds.map((at) => axisTime(at, zone)),
       },
       {
         ...quiet,
@@ -119,6 +118,12 @@ function optionsFor(
       ],
     },
   };
+}
+
+/** A time in the little room of an axis: without its year. */
+function axisTime(seconds: number, zone: Zone): string {
+  const text = shortTime(new Date(seconds * 1_000).toISOString(), zone, new Date());
+  return text.length > 8 ? text.slice(5) : text;
 }
 
 /** The colour behind a custom property as it is in the theme in force. */
