@@ -30,7 +30,7 @@ export function SignedReport({ closure }: { closure: Closure }) {
         <Facts
           facts={{
             Kind: sentence(closure.kind),
-            'Asked for by': closure.requestedBy,
+            'Asked for by': <Actor actor={closure.requestedBy} />,
             Reason: closure.reason ?? undefined,
             Ticket: closure.ticket ?? undefined,
             Surface: closure.surface,

@@ -5,7 +5,7 @@ import { Equation } from '../../ui/charts/equation.tsx';
 import { Notice } from '../../ui/notice.tsx';
 import { Facts, Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
-import { Time } from '../../ui/text.tsx';
+import { Actor, Time } from '../../ui/text.tsx';
 
 /** The result of an operation that was not signed, said to be so. */
 export function UnsignedReport({ report, detail }: { report: Schema<'ClosureReport'>; detail: string }) {
@@ -28,7 +28,7 @@ export function UnsignedReport({ report, detail }: { report: Schema<'ClosureRepo
       <Section title="About it">
         <Facts
           facts={{
-            'Asked for by': report.requestedBy,
+            'Asked for by': <Actor actor={report.requestedBy} />,
             Reason: report.reason ?? undefined,
             Ticket: report.ticket ?? undefined,
             Requests: whole(report.attempts),
