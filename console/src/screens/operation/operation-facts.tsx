@@ -56,7 +56,7 @@ export function OperationFacts({ operation }: { operation: Operation }) {
         ) : undefined,
         Workflow: (
           <>
-            <IdText id={operation.workflowId} />{' '}
+            <IdText id={operation.workflowId} whole />{' '}
             <CopyButton text={operation.workflowId} what="the workflow id, for the Temporal UI" />
           </>
         ),
