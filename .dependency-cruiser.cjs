@@ -165,6 +165,28 @@ module.exports = {
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     {
+      name: 'console-stands-alone',
+      comment:
+        'The console is a client like any other: it knows the API by its document, and nothing behind it.',
+      severity: 'error',
+      from: { path: '^console/' },
+      to: { path: '^(src|test|bench|scripts)/' },
+    },
+    {
+      name: 'client-stands-alone',
+      comment: 'The client runs in a browser, and in the code of others.',
+      severity: 'error',
+      from: { path: '^clients/' },
+      to: { path: '^(src|test|bench|scripts|console)/' },
+    },
+    {
+      name: 'clients-have-no-node',
+      comment: 'Browsers have none of it.',
+      severity: 'error',
+      from: { path: '^(clients|console/src)/' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
       name: 'resolves',
       comment: 'Every import leads somewhere.',
       severity: 'error',

@@ -4,15 +4,22 @@
 FROM node:20-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY clients/typescript/package.json clients/typescript/
+COPY console/package.json console/
 RUN npm ci --include=dev
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts scripts
 COPY src src
+COPY clients clients
+COPY console console
 RUN node scripts/build.mjs
 
 FROM node:20-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+# What the console is made of is in its files.
+COPY clients/typescript/package.json clients/typescript/
+COPY console/package.json console/
 # The optional ones are the embedded Postgres and what only the bundler needs.
 RUN npm ci --omit=dev --omit=optional
 
@@ -21,6 +28,7 @@ ENV NODE_ENV=production REDRIVE_HOST=0.0.0.0 REDRIVE_DEMO=0
 WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
+COPY --from=build /app/console/dist console/dist
 COPY package.json ./
 COPY migrations migrations
 USER node

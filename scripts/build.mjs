@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildConsole } from './console.mjs';
 import { ensureInstalled } from './install.mjs';
 import { run } from './run.mjs';
 import { step } from './step.mjs';
@@ -15,8 +16,14 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await build();
 }
 
-/** Compiles `src` and bundles the workflows into `dist`, unless it holds just that already. */
+/** Builds the service into `dist` and the console into `console/dist`, each unless it is there already. */
 export async function build() {
+  await buildService();
+  await buildConsole();
+}
+
+/** Compiles `src` and bundles the workflows. */
+async function buildService() {
   const hash = await sourcesHash();
   if ((await readFile(join(DIST, '.sources'), 'utf8').catch(() => '')) === hash) return;
   // Beside `dist`, as source maps are relative, and moved at the end: a copy that is running keeps what it has.

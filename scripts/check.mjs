@@ -12,8 +12,16 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 /** A program of a package, started by its file: no shell, and no search along the PATH. */
 const program = (...path) => join(ROOT, 'node_modules', ...path);
 
+/** What is checked for who imports whom. */
+const PARTS = ['src', 'clients/typescript/src', 'console/src'];
+
 const STEPS = [
   { title: 'Types', args: [program('@typescript', 'native', 'bin', 'tsc'), '-p', 'tsconfig.json'] },
+  {
+    title: 'Types of the client',
+    args: [program('@typescript', 'native', 'bin', 'tsc'), '-p', 'clients/typescript'],
+  },
+  { title: 'Types of the console', args: [program('@typescript', 'native', 'bin', 'tsc'), '-p', 'console'] },
   {
     title: 'Lint and format',
     args: [program('@biomejs', 'biome', 'bin', 'biome'), 'check', '--error-on-warnings', '.'],
@@ -21,11 +29,12 @@ const STEPS = [
   { title: 'Unused code', args: [program('knip', 'bin', 'knip.js')] },
   {
     title: 'Architecture',
-    args: [program('dependency-cruiser', 'bin', 'dependency-cruise.mjs'), 'src', '--config'],
+    args: [program('dependency-cruiser', 'bin', 'dependency-cruise.mjs'), ...PARTS, '--config'],
   },
   { title: 'Generated: .env.example', args: ['scripts/env-example.mjs', '--check'] },
   { title: 'Generated: migrations/schema.sql', args: ['scripts/schema.mjs', '--check'] },
   { title: 'Generated: openapi/', args: ['scripts/openapi.mjs', '--check'] },
+  { title: 'Generated: types of the client', args: ['scripts/client-types.mjs', '--check'] },
 ];
 
 process.exitCode = await main();

@@ -3,11 +3,11 @@ import { dirname, join, normalize } from 'node:path';
 import { expect, test } from '@jest/globals';
 
 /** A path of the repository, as docs and comments write it. */
-const PATH = /^(?:src|test|docs|migrations|scripts|bench|openapi)\/[^\s`]*$/;
+const PATH = /^(?:src|test|docs|migrations|scripts|bench|openapi|clients|console\/src)\/[^\s`]*$/;
 
 /** The same without backticks, as comments write it; the name of a file has an ending. */
 const FILE_IN_A_COMMENT =
-  /\b(?:src|test|docs|migrations|scripts|bench|openapi)\/[\w./-]*\w\.(?:tsx?|mjs|sql|md|json)\b/g;
+  /\b(?:console\/src|clients|src|test|docs|migrations|scripts|bench|openapi)\/[\w./-]*\w\.(?:tsx?|mjs|sql|md|json)\b/g;
 
 /** A file by its name alone: it is looked for in the whole repository. */
 const MARKDOWN_NAME = /(?<![\w./-])[\w-]+\.md\b/g;
@@ -52,6 +52,9 @@ test('no comment names a file that the repository does not hold', async () => {
     ...(await filesBelow('src', '.ts')),
     ...(await filesBelow('test', '.ts')),
     ...(await filesBelow('bench', '.ts')),
+    ...(await filesBelow('clients', '.ts')),
+    ...(await filesBelow('console/src', '.ts')),
+    ...(await filesBelow('console/src', '.tsx')),
   ])
     for (const line of comments(await readFile(file, 'utf8'))) {
       for (const [path] of line.matchAll(FILE_IN_A_COMMENT))

@@ -1,0 +1,318 @@
+import { answerOf, type paths } from '@redrive/client';
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
+import type { Pages } from '../ui/tables/paged-rows.ts';
+import { calls, type Schema } from './client.ts';
+import {
+  type AttemptStats,
+  type Counted,
+  type EndpointVersion,
+  type EventStats,
+  type FailureGroups,
+  type Found,
+  type OperationEndpoints,
+  pathWith,
+  read,
+  type Sample,
+} from './coming.ts';
+import type { DeliveryQuery } from './delivery-query.ts';
+import { STATES } from './delivery-states.ts';
+import { hasEnded, newer } from './newer.ts';
+
+/** Who is calling, and what they may do. */
+export const meQuery = queryOptions({
+  queryKey: ['me'],
+  queryFn: ({ signal }) => answerOf(calls.GET('/api/v1/me', { signal })),
+  staleTime: 60_000,
+});
+
+/** Deliveries, newest first. */
+export function deliveryPages(query: DeliveryQuery): Pages<Schema<'Delivery'>> {
+  return {
+    key: ['deliveries', query],
+    fetch: (cursor, limit, signal) =>
+      answerOf(
+        calls.GET('/api/v1/deliveries', {
+          params: { query: { ...query, limit, ...(cursor === undefined ? {} : { cursor }) } },
+          signal,
+        }),
+      ),
+  };
+}
+
+/** How many deliveries match. */
+export function deliveryCountQuery(query: DeliveryQuery) {
+  return queryOptions({
+    queryKey: ['delivery-count', query],
+    queryFn: ({ signal }) => read<Counted>(pathWith('/api/v1/deliveries/count', { ...query }), signal),
+  });
+}
+
+/** Failures by groups. */
+export function failureGroupsQuery(filter: DeliveryQuery, by: readonly string[]) {
+  // Where no state is named the API means failures, and the list beside it all states.
+  const query = { ...filter, state: filter.state ?? [...STATES] };
+  return queryOptions({
+    queryKey: ['failure-groups', query, by],
+    queryFn: ({ signal }) =>
+      read<FailureGroups>(pathWith('/api/v1/failures/groups', { ...query, by: by.join(',') }), signal),
+  });
+}
+
+/** A range of time in spans. */
+export type Range = { from: string; to: string; granularity: 'minute' | 'hour' };
+
+/** Attempts over time, at some endpoints or at all. */
+export function attemptStatsQuery(range: Range, by: string, endpointIds?: string[]) {
+  return queryOptions({
+    queryKey: ['attempt-stats', range, by, endpointIds ?? null],
+    queryFn: ({ signal }) =>
+      read<AttemptStats>(pathWith('/api/v1/stats/attempts', { ...range, by, endpointIds }), signal),
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** Accepted events over time. */
+export function eventStatsQuery(range: Range) {
+  return queryOptions({
+    queryKey: ['event-stats', range],
+    queryFn: ({ signal }) => read<EventStats>(pathWith('/api/v1/stats/events', range), signal),
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** The states in which an execution owns its delivery. */
+const OPEN: ReadonlySet<string> = new Set(['queued', 'scheduled', 'sending', 'unknown']);
+
+/** A delivery with its executions; as long as it is open it is asked for again, for no stream tells of it. */
+export function deliveryQuery(id: string) {
+  return queryOptions({
+    queryKey: ['delivery', id],
+    queryFn: ({ signal }) =>
+      answerOf(calls.GET('/api/v1/deliveries/{id}', { params: { path: { id } }, signal })),
+    // Behind what it is the answer of: the compiler reads from the top.
+    refetchInterval: ({ state: { data } }) =>
+      data?.executions.some(({ state }) => OPEN.has(state)) ? 3_000 : false,
+  });
+}
+
+/** An event. */
+export function eventQuery(id: string) {
+  return queryOptions({
+    queryKey: ['event', id],
+    queryFn: ({ signal }) => answerOf(calls.GET('/api/v1/events/{id}', { params: { path: { id } }, signal })),
+  });
+}
+
+/** What to do about a delivery; asked again when its state is another. */
+export function adviceQuery(id: string, state: string) {
+  return queryOptions({
+    queryKey: ['advice', id, state],
+    queryFn: ({ signal }) =>
+      answerOf(calls.GET('/api/v1/deliveries/{id}/advice', { params: { path: { id } }, signal })),
+  });
+}
+
+/** All endpoints, by which the console writes handles in the place of ids. */
+export const endpointsQuery = queryOptions({
+  queryKey: ['endpoints'],
+  staleTime: 30_000,
+  async queryFn({ signal }) {
+    const found: Schema<'Endpoint'>[] = [];
+    let cursor: string | undefined;
+    do {
+      const query = { limit: 500, ...(cursor === undefined ? {} : { cursor }) };
+      const page = await answerOf(calls.GET('/api/v1/endpoints', { params: { query }, signal }));
+      found.push(...page.items);
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined && found.length < MOST_ENDPOINTS);
+    return found;
+  },
+});
+
+const MOST_ENDPOINTS = 5_000;
+
+/** An endpoint. */
+export function endpointQuery(id: string) {
+  return queryOptions({
+    queryKey: ['endpoint', id],
+    queryFn: ({ signal }) =>
+      answerOf(calls.GET('/api/v1/endpoints/{id}', { params: { path: { id } }, signal })),
+  });
+}
+
+/** The versions of an endpoint, newest first. */
+export function endpointVersionsQuery(id: string) {
+  return queryOptions({
+    queryKey: ['endpoint-versions', id],
+    queryFn: ({ signal }) =>
+      read<{ items: EndpointVersion[] }>(pathWith(`/api/v1/endpoints/${id}/versions`, {}), signal),
+  });
+}
+
+/** Filters over operations; those beyond `state` come with the figures. */
+export interface OperationFilter {
+  state?: string[];
+  actor?: string;
+  kind?: string;
+  endpointIds?: string[];
+  from?: string;
+  to?: string;
+  text?: string;
+}
+
+/** A page of operations. */
+export interface OperationPage {
+  items: Schema<'OperationSummary'>[];
+  nextCursor: string | null;
+}
+
+/** Operations, newest first. */
+export function operationsQuery(filter: OperationFilter) {
+  return infiniteQueryOptions({
+    queryKey: ['operations', filter],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) =>
+      read<OperationPage>(pathWith('/api/v1/retries', { ...filter, limit: 50, cursor: pageParam }), signal),
+    getNextPageParam: (page) => page.nextCursor ?? undefined,
+  });
+}
+
+/** An operation, asked for again until it has ended; an answer that is older than what the stream has told changes nothing. */
+export function operationQuery(id: string, everyMs: number | false = false) {
+  return queryOptions({
+    queryKey: ['operation', id],
+    queryFn: ({ signal }) =>
+      answerOf(calls.GET('/api/v1/retries/{id}', { params: { path: { id } }, signal })),
+    refetchInterval: ({ state: { data } }) => (data && hasEnded(data.state) ? false : everyMs),
+    structuralSharing: (kept: unknown, come: unknown) => {
+      const [before, after] = [kept as Operation | undefined, come as Operation];
+      return before && newer(before, after) === before
+        ? { ...after, counts: before.counts, state: before.state }
+        : after;
+    },
+  });
+}
+
+type Operation = Schema<'OperationDetails'>;
+
+/** The endpoints of an operation. */
+export function operationEndpointsQuery(id: string) {
+  return queryOptions({
+    queryKey: ['operation-endpoints', id],
+    queryFn: ({ signal }) => read<OperationEndpoints>(`/api/v1/retries/${id}/endpoints`, signal),
+  });
+}
+
+/** Samples of the counts of an operation. */
+export function samplesQuery(id: string) {
+  return queryOptions({
+    queryKey: ['samples', id],
+    queryFn: ({ signal }) => read<{ points: Sample[] }>(`/api/v1/retries/${id}/samples`, signal),
+  });
+}
+
+/** The ledger of an operation: its items and exclusions. */
+export function itemPages(id: string, state: string[] | undefined): Pages<Schema<'OperationItem'>> {
+  return {
+    key: ['items', id, state ?? null],
+    fetch: (cursor, limit, signal) =>
+      read(pathWith(`/api/v1/retries/${id}/items`, { state, limit, cursor }), signal),
+  };
+}
+
+/** A plan; asked for again as it grows until it is made. */
+export function planQuery(id: string) {
+  return queryOptions({
+    queryKey: ['plan', id],
+    queryFn: ({ signal }) =>
+      answerOf(calls.GET('/api/v1/retries/plans/{id}', { params: { path: { id } }, signal })),
+    refetchInterval: ({ state: { data } }) => (data?.state === 'planning' ? 500 : false),
+  });
+}
+
+/** The deliveries of a plan, of one risk or of all. */
+export function planItemPages(id: string, risk: string | undefined): Pages<Schema<'PlanItem'>> {
+  return {
+    key: ['plan-items', id, risk ?? null],
+    fetch: (cursor, limit, signal) =>
+      read(pathWith(`/api/v1/retries/plans/${id}/items`, { risk, limit, cursor }), signal),
+  };
+}
+
+type OutageFilter = NonNullable<paths['/api/v1/outages']['get']['parameters']['query']>;
+
+/** Outages, newest first. */
+export function outagesQuery(filter: OutageFilter) {
+  return queryOptions({
+    queryKey: ['outages', filter],
+    queryFn: ({ signal }) =>
+      answerOf(calls.GET('/api/v1/outages', { params: { query: { ...filter, limit: 20 } }, signal })),
+  });
+}
+
+/** An outage, with what it left. */
+export function outageQuery(id: string) {
+  return queryOptions({
+    queryKey: ['outage', id],
+    queryFn: ({ signal }) =>
+      answerOf(calls.GET('/api/v1/outages/{id}', { params: { path: { id } }, signal })),
+  });
+}
+
+/** What a text is the id, key or ticket of. */
+export function searchQuery(text: string) {
+  return queryOptions({
+    queryKey: ['search', text],
+    queryFn: ({ signal }) => read<{ items: Found[] }>(pathWith('/api/v1/search', { q: text }), signal),
+    enabled: text.length > 1,
+  });
+}
+
+/** The plain report of an operation. */
+export function reportQuery(id: string) {
+  return queryOptions({
+    queryKey: ['report', id],
+    queryFn: ({ signal }) =>
+      answerOf(calls.GET('/api/v1/retries/{id}/report', { params: { path: { id } }, signal })),
+  });
+}
+
+/** The keys by which reports are signed. */
+export const jwksQuery = queryOptions({
+  queryKey: ['jwks'],
+  queryFn: ({ signal }) => answerOf(calls.GET('/.well-known/redrive/jwks.json', { signal })),
+  staleTime: 300_000,
+});
+
+/** A page of the audit. */
+export function auditQuery(filter: {
+  actor?: string;
+  action?: string;
+  target?: string;
+  from?: string;
+  to?: string;
+}) {
+  return infiniteQueryOptions({
+    queryKey: ['audit', filter],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) =>
+      read<{ items: Schema<'AuditEntry'>[]; nextCursor: string | null }>(
+        pathWith('/api/v1/audit', { ...filter, order: 'newest', limit: 100, cursor: pageParam }),
+        signal,
+      ),
+    getNextPageParam: (page) => page.nextCursor ?? undefined,
+  });
+}
+
+/** The signed heads of the audit chain. */
+export const checkpointsQuery = queryOptions({
+  queryKey: ['checkpoints'],
+  queryFn: ({ signal }) =>
+    answerOf(calls.GET('/api/v1/audit/checkpoints', { params: { query: { limit: 20 } }, signal })),
+});
+
+/** The keys of the tenant. */
+export const keysQuery = queryOptions({
+  queryKey: ['keys'],
+  queryFn: ({ signal }) => answerOf(calls.GET('/api/v1/keys', { params: { query: { limit: 100 } }, signal })),
+});

@@ -1,0 +1,107 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import type { Schema } from '../../api/client.ts';
+import { useEndpointNames } from '../../api/endpoint-names.ts';
+import { usePolling } from '../../api/live.ts';
+import { outageQuery, outagesQuery } from '../../api/queries.ts';
+import { sentence } from '../../format/words.ts';
+import { buttonClass } from '../../ui/button.tsx';
+import { Loaded, Notice } from '../../ui/notice.tsx';
+import { Section } from '../../ui/page.tsx';
+import { State } from '../../ui/state.tsx';
+import { Count, Time } from '../../ui/text.tsx';
+import styles from './now.module.css';
+
+/** A card for each outage that still has something to be done: where, why, when, how many. */
+export function Outages() {
+  const query = useQuery({
+    ...outagesQuery({ state: ['open', 'recovered'] }),
+    refetchInterval: usePolling(5_000) || 15_000,
+  });
+  return (
+    <Section title="Outages">
+      <Loaded query={query} what="the outages">
+        {({ items }) =>
+          items.length === 0 ? (
+            <Notice tone="good" title="No endpoint is down, and none has left anything to recover" />
+          ) : (
+            <div className={styles.cards}>
+              {items.map((outage) => (
+                <Card key={outage.id} outage={outage} />
+              ))}
+            </div>
+          )
+        }
+      </Loaded>
+    </Section>
+  );
+}
+
+function Card({ outage }: { outage: Schema<'OutageSummary'> }) {
+  const { id, endpointId, cause, state, window } = outage;
+  const nameOf = useEndpointNames();
+  const { data } = useQuery({ ...outageQuery(id), refetchInterval: 10_000 });
+  const states = data?.deliveries.byState;
+  const left = states ? (states.failed ?? 0) + (states.unknown ?? 0) + (states.ignored ?? 0) : undefined;
+  const plan = data?.operations.find(({ planId, state: at }) => planId !== null && at === 'planned')?.planId;
+  const down = state === 'open';
+  return (
+    <article className={`${styles.card} ${down ? '' : styles.back}`}>
+      <div className={styles.cardHead}>
+        <h3>
+          <Link to="/endpoints/$id" params={{ id: endpointId }}>
+            {nameOf(endpointId)}
+          </Link>
+        </h3>
+        <State state={state} text={down ? 'Still failing' : 'Back'} tone={down ? 'bad' : 'good'} />
+      </div>
+      <p>
+        {sentence(cause)}, from <Time at={window.from} /> {window.to === null ? 'until now' : 'to '}
+        {window.to === null ? null : <Time at={window.to} />}
+      </p>
+      <p>
+        {left === undefined ? (
+          'counting…'
+        ) : (
+          <>
+            <strong>
+              <Link
+                to="/failures"
+                search={{
+                  endpointIds: [endpointId],
+                  state: ['failed', 'unknown', 'ignored'],
+                  from: window.from,
+                  to: window.to ?? undefined,
+                }}
+              >
+                <Count of={left} basis={data?.deliveries.basis} />
+              </Link>
+            </strong>{' '}
+            not delivered
+          </>
+        )}
+      </p>
+      <p>
+        {plan ? (
+          <Link
+            to="/recover"
+            search={{ plan }}
+            className={buttonClass('primary')}
+            aria-label={`Look at the plan for ${nameOf(endpointId)}`}
+          >
+            Look at the plan
+          </Link>
+        ) : (
+          <Link
+            to="/recover"
+            search={{ outage: id }}
+            className={buttonClass(down ? undefined : 'primary')}
+            aria-label={`Recover ${nameOf(endpointId)}`}
+          >
+            Recover…
+          </Link>
+        )}
+      </p>
+    </article>
+  );
+}

@@ -1,0 +1,180 @@
+import { answerOf } from '@redrive/client';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { calls } from '../../api/client.ts';
+import { hasEnded } from '../../api/newer.ts';
+import { counted, whole } from '../../format/numbers.ts';
+import { confirmationFor } from '../../ui/blast-radius.ts';
+import { Button, buttonClass } from '../../ui/button.tsx';
+import { Confirm } from '../../ui/confirm.tsx';
+import { Dialog } from '../../ui/dialog.tsx';
+import { Field } from '../../ui/field.tsx';
+import { Refusal } from '../../ui/notice.tsx';
+import { Quiet } from '../../ui/text.tsx';
+import type { Operation } from './operation-screen.tsx';
+
+const SCOPE = 'recover:plans';
+type Verb = 'pause' | 'resume' | 'cancel';
+
+/** Steers an operation in place, and says what is on the wire meanwhile. */
+export function Controls({ operation }: { operation: Operation }) {
+  const { id, state, counts } = operation;
+  const queries = useQueryClient();
+  const [asked, setAsked] = useState<'cancel' | 'rate'>();
+  const control = useMutation({
+    mutationFn: (verb: Verb) =>
+      answerOf(calls.POST(`/api/v1/retries/{id}/${verb}`, { params: { path: { id } } })),
+    onSuccess: () => {
+      setAsked(undefined);
+      return queries.invalidateQueries({ queryKey: ['operation', id] });
+    },
+  });
+  const ended = hasEnded(state);
+  const unsent = counts.queued + counts.scheduled;
+  const left = counts.failed + counts.unknown + counts.cancelled + counts.ignored;
+  return (
+    <>
+      {control.error && asked === undefined ? <Refusal error={control.error} /> : null}
+      {control.data && !ended ? (
+        <output>
+          <Quiet>
+            {control.data.inFlight === 0
+              ? 'Nothing is on the wire.'
+              : `${counted(control.data.inFlight, 'request is', 'requests are')} on the wire and will end.`}
+          </Quiet>
+        </output>
+      ) : null}
+      {['accepted', 'selecting', 'running'].includes(state) ? (
+        <>
+          <Button needs={SCOPE} busy={control.isPending} onClick={() => control.mutate('pause')}>
+            Pause
+          </Button>
+          <Button needs={SCOPE} onClick={() => setAsked('rate')}>
+            Rate…
+          </Button>
+        </>
+      ) : null}
+      {state === 'paused' || state === 'halted' ? (
+        <>
+          <Button
+            look="primary"
+            needs={SCOPE}
+            busy={control.isPending}
+            onClick={() => control.mutate('resume')}
+          >
+            Resume
+          </Button>
+          <Button needs={SCOPE} onClick={() => setAsked('rate')}>
+            Rate…
+          </Button>
+        </>
+      ) : null}
+      {ended || state === 'closing' ? null : (
+        <Button look="danger" needs={SCOPE} onClick={() => setAsked('cancel')}>
+          Cancel…
+        </Button>
+      )}
+      {ended ? (
+        <>
+          {left > 0 ? (
+            <Link to="/recover" search={{ remainderOf: id }} className={buttonClass()}>
+              Recover what is left…
+            </Link>
+          ) : null}
+          <Link to="/operations/$id/report" params={{ id }} className={buttonClass('primary')}>
+            Report
+          </Link>
+        </>
+      ) : null}
+      <Confirm
+        open={asked === 'cancel'}
+        onClose={() => setAsked(undefined)}
+        onConfirm={() => control.mutate('cancel')}
+        title="Cancel what is left?"
+        verb={`Cancel ${whole(unsent)}`}
+        deliveries={unsent}
+        confirmation={confirmationFor(unsent, false)}
+        danger
+        busy={control.isPending}
+        error={control.error}
+      >
+        <p>
+          {counted(unsent, 'delivery', 'deliveries')} will not be sent by this operation.{' '}
+          {counts.sending === 0
+            ? 'Nothing is on the wire.'
+            : `${whole(counts.sending)} on the wire will end as they end.`}{' '}
+          What was delivered stays delivered; what is left can be recovered again.
+        </p>
+      </Confirm>
+      <RateDialog operation={operation} open={asked === 'rate'} onClose={() => setAsked(undefined)} />
+    </>
+  );
+}
+
+function RateDialog({
+  operation,
+  open,
+  onClose,
+}: {
+  operation: Operation;
+  open: boolean;
+  onClose: () => void;
+}) {
+  const { id, ratePerSecond } = operation;
+  const queries = useQueryClient();
+  const [text, setText] = useState<string>();
+  const change = useMutation({
+    mutationFn: (limit: number | null) =>
+      answerOf(
+        calls.POST('/api/v1/retries/{id}/rate', { params: { path: { id } }, body: { ratePerSecond: limit } }),
+      ),
+    onSuccess: () => {
+      onClose();
+      setText(undefined);
+      return queries.invalidateQueries({ queryKey: ['operation', id] });
+    },
+  });
+  const shown = text ?? (ratePerSecond === null ? '' : String(ratePerSecond));
+  const limit = shown.trim() === '' ? null : parseFloat(shown.replace(',', '.'));
+  const usable = limit === null || limit > 0;
+  return (
+    <Dialog
+      open={open}
+      onClose={onClose}
+      title="Change the rate"
+      about={<p>It counts half a second later, for all workers together.</p>}
+      actions={
+        <>
+          <Button onClick={onClose}>Not now</Button>
+          <Button
+            look="primary"
+            type="submit"
+            form="rate"
+            busy={change.isPending}
+            refused={usable ? undefined : 'Write a number above 0, or nothing.'}
+          >
+            Set the rate
+          </Button>
+        </>
+      }
+    >
+      <form
+        id="rate"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (usable) change.mutate(limit);
+        }}
+      >
+        <Field
+          label="Requests a second, over all endpoints"
+          hint="Empty lifts the limit of the operation; those of the endpoints stay."
+          inputMode="decimal"
+          value={shown}
+          onValue={setText}
+        />
+      </form>
+      {change.error ? <Refusal error={change.error} /> : null}
+    </Dialog>
+  );
+}

@@ -1,0 +1,124 @@
+import { Link, useParams } from '@tanstack/react-router';
+import type { Schema } from '../../api/client.ts';
+import { useEndpointNames } from '../../api/endpoint-names.ts';
+import { itemPages } from '../../api/queries.ts';
+import { inputList } from '../../api/search-input.ts';
+import { whole } from '../../format/numbers.ts';
+import { sentence, words } from '../../format/words.ts';
+import { useUrl } from '../../shell/url.ts';
+import { buttonClass } from '../../ui/button.tsx';
+import { PARTS } from '../../ui/charts/equation.tsx';
+import { DownloadButton } from '../../ui/download.tsx';
+import { ChooseSome } from '../../ui/field.tsx';
+import { Empty } from '../../ui/notice.tsx';
+import { PageHead, Toolbar } from '../../ui/page.tsx';
+import { State } from '../../ui/state.tsx';
+import { LongTable } from '../../ui/tables/long-table.tsx';
+import { usePagedRows } from '../../ui/tables/paged-rows.ts';
+import type { Column } from '../../ui/tables/table.tsx';
+import { IdText, Time } from '../../ui/text.tsx';
+
+type Item = Schema<'OperationItem'>;
+
+/** The ledger of an operation: each delivery that it selected, with what became of it. */
+export function ItemsScreen() {
+  const { id } = useParams({ from: '/operations/$id/items' });
+  const [search, change] = useUrl();
+  const states = inputList(search.state);
+  const rows = usePagedRows(itemPages(id, states));
+  const columns = useItemColumns();
+  return (
+    <>
+      <PageHead
+        title="Items"
+        beside={<IdText id={id} />}
+        actions={
+          <Link to="/operations/$id" params={{ id }} className={buttonClass()}>
+            Back to the operation
+          </Link>
+        }
+      />
+      <Toolbar>
+        <ChooseSome
+          label="State"
+          choices={PARTS.map(({ part }) => ({ value: part, text: sentence(part) }))}
+          values={states ?? []}
+          onValues={(state) => change({ state: state.length > 0 ? state : undefined }, { replace: true })}
+        />
+        <DownloadButton path={`/api/v1/retries/${id}/items`} accept="text/csv" name={`${id}.csv`}>
+          Download as CSV
+        </DownloadButton>
+      </Toolbar>
+      <LongTable
+        label="Items"
+        rows={rows}
+        columns={columns}
+        rowKey={({ deliveryId }) => deliveryId}
+        empty={
+          <Empty title="No items">
+            <p>Nothing of this operation is in such a state now. Choose another state, or none for all.</p>
+          </Empty>
+        }
+      />
+    </>
+  );
+}
+
+function useItemColumns(): readonly Column<Item>[] {
+  const nameOf = useEndpointNames();
+  return [
+    {
+      key: 'id',
+      head: 'Delivery',
+      width: '144px',
+      cell: ({ deliveryId }) => (
+        <Link to="/deliveries/$id" params={{ id: deliveryId }}>
+          <IdText id={deliveryId} />
+        </Link>
+      ),
+    },
+    {
+      key: 'state',
+      head: 'State',
+      width: '128px',
+      cell: (item) => <State state={item.kind === 'item' ? item.state : 'excluded'} />,
+    },
+    { key: 'endpoint', head: 'Endpoint', wide: true, cell: ({ endpointId }) => nameOf(endpointId) },
+    {
+      key: 'why',
+      head: 'Why',
+      cell: (item) =>
+        item.kind === 'exclusion' ? (
+          <span title={`${item.why} ${item.next}`}>{sentence(item.reason)}</span>
+        ) : (
+          [
+            item.faultCode && words(item.faultCode),
+            item.httpStatus,
+            item.mayHaveArrived ? 'may have arrived' : undefined,
+            item.waitingFor.length > 0
+              ? `waits: ${item.waitingFor.map(({ what }) => words(what)).join(', ')}`
+              : undefined,
+          ]
+            .filter(Boolean)
+            .join(' · ') || '–'
+        ),
+    },
+    { key: 'type', head: 'Type', wide: true, cell: ({ eventType }) => eventType },
+    { key: 'yours', head: 'Your id', wide: true, cell: ({ externalId }) => externalId ?? '–' },
+    {
+      key: 'attempts',
+      head: 'Attempts',
+      width: '80px',
+      right: true,
+      wide: true,
+      cell: (item) => (item.kind === 'item' ? whole(item.attempts) : '–'),
+    },
+    {
+      key: 'finished',
+      head: 'Ended',
+      width: '144px',
+      wide: true,
+      cell: (item) => <Time at={item.kind === 'item' ? item.finishedAt : item.createdAt} />,
+    },
+  ];
+}

@@ -1,0 +1,73 @@
+import { Link } from '@tanstack/react-router';
+import { duration } from '../../format/durations.ts';
+import { rate, whole } from '../../format/numbers.ts';
+import { words } from '../../format/words.ts';
+import { CopyButton } from '../../ui/copy.tsx';
+import { Facts } from '../../ui/page.tsx';
+import { Actor, IdText, Time } from '../../ui/text.tsx';
+import { curlFor } from '../recover/curl.ts';
+import type { Operation } from './operation-screen.tsx';
+import { useCountdown } from './use-countdown.ts';
+
+/** What one asks first: how fast, until when, what it waits for, who wanted it. */
+export function OperationFacts({ operation }: { operation: Operation }) {
+  const { nextEvent, waitingFor, etaSeconds, etaLeavesOut, options } = operation;
+  const left = useCountdown(nextEvent?.at);
+  return (
+    <Facts
+      facts={{
+        'Rate limit': operation.ratePerSecond === null ? 'none of its own' : rate(operation.ratePerSecond),
+        'Time left':
+          operation.closedAt !== null
+            ? undefined
+            : etaSeconds === null
+              ? 'not known'
+              : `${duration(etaSeconds * 1_000)}${etaLeavesOut ? `, without ${whole(etaLeavesOut.scheduled)} scheduled and ${whole(etaLeavesOut.unknown)} unknown` : ''}`,
+        'Waits for':
+          waitingFor.length === 0
+            ? undefined
+            : waitingFor.map(({ what, until }, at) => (
+                <span key={what}>
+                  {at === 0 ? '' : ', '}
+                  {words(what)}
+                  {until === undefined ? null : (
+                    <>
+                      {' '}
+                      until <Time at={until} />
+                    </>
+                  )}
+                </span>
+              )),
+        'Next event': nextEvent
+          ? `${words(nextEvent.what)}${left === undefined ? '' : ` in ${left}`}`
+          : undefined,
+        Canary: options.canary
+          ? `${options.canary.count} of each endpoint, held above ${options.canary.maxFailurePercent} % bad`
+          : undefined,
+        'Asked for by': <Actor actor={operation.requestedBy} />,
+        Reason: operation.reason ?? undefined,
+        Ticket: operation.ticket ?? undefined,
+        Began: <Time at={operation.createdAt} whole />,
+        Ended: operation.closedAt === null ? undefined : <Time at={operation.closedAt} whole />,
+        Plan: operation.plan ? (
+          <Link to="/plans/$id/items" params={{ id: operation.plan.id }}>
+            {whole(operation.plan.items)} planned
+          </Link>
+        ) : undefined,
+        Workflow: (
+          <>
+            <IdText id={operation.workflowId} whole />{' '}
+            <CopyButton text={operation.workflowId} what="the workflow id, for the Temporal UI" />
+          </>
+        ),
+        'As a command': (
+          <CopyButton
+            text={curlFor(location.origin, 'GET', `/api/v1/retries/${operation.id}`)}
+            what="a command that shows this"
+            label="Copy as curl"
+          />
+        ),
+      }}
+    />
+  );
+}

@@ -1,0 +1,165 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { usePolling } from '../../api/live.ts';
+import { useMe } from '../../api/me.tsx';
+import { usePreferences } from '../../api/preferences.tsx';
+import { type OperationFilter, operationsQuery } from '../../api/queries.ts';
+import { inputList, inputText, type SearchInput } from '../../api/search-input.ts';
+import { fromInput, inputValue, zoneName } from '../../format/times.ts';
+import { sentence } from '../../format/words.ts';
+import { useUrl } from '../../shell/url.ts';
+import { Button } from '../../ui/button.tsx';
+import { Choose, ChooseSome, Field, Fields } from '../../ui/field.tsx';
+import { Empty, Loaded } from '../../ui/notice.tsx';
+import { PageHead, Section, Stack } from '../../ui/page.tsx';
+import { OperationsTable } from './operations-table.tsx';
+
+const STATES = [
+  'planned',
+  'awaiting_approval',
+  'running',
+  'paused',
+  'halted',
+  'completed',
+  'completed_with_failures',
+  'cancelled',
+] as const;
+
+/** All operations, newest first; those that wait for this session's approval before them. */
+export function OperationsScreen() {
+  const [search, change] = useUrl();
+  const me = useMe();
+  const filter = filterOf(search);
+  const query = useInfiniteQuery({ ...operationsQuery(filter), refetchInterval: usePolling(3_000) });
+  const waiting = useInfiniteQuery(operationsQuery({ state: ['awaiting_approval'] }));
+  const mine =
+    waiting.data?.pages.flatMap(({ items }) => items).filter(({ requestedBy }) => requestedBy !== me.actor) ??
+    [];
+  return (
+    <>
+      <PageHead
+        title="Operations"
+        about="Every retry and replay, whoever started it and by whichever surface."
+      />
+      {mine.length > 0 && filter.state === undefined ? (
+        <Section title="Waiting for your approval">
+          <OperationsTable operations={mine} />
+        </Section>
+      ) : null}
+      <Filters search={search} change={change} />
+      <Loaded query={query} what="the operations">
+        {({ pages }) => {
+          const operations = pages.flatMap(({ items }) => items);
+          return operations.length === 0 ? (
+            <Empty
+              title={
+                Object.keys(filter).length > 0 ? 'No operation is like this' : 'Nothing was recovered yet'
+              }
+              command={`curl -X POST ${location.origin}/api/v1/retries/plans -H "authorization: Bearer $REDRIVE_KEY" -H "content-type: application/json" -d '{"select":{"filter":{"state":["failed"]}}}'`}
+            >
+              <p>
+                Start at <Link to="/failures">Failures</Link>, or make a plan by the API:
+              </p>
+            </Empty>
+          ) : (
+            <>
+              <OperationsTable operations={operations} />
+              {query.hasNextPage ? (
+                <p>
+                  <Button busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                    Show more
+                  </Button>
+                </p>
+              ) : null}
+            </>
+          );
+        }}
+      </Loaded>
+    </>
+  );
+}
+
+function filterOf(search: SearchInput): OperationFilter {
+  const state = inputList(search.state);
+  const endpointIds = inputList(search.endpointIds);
+  const texts = Object.fromEntries(
+    (['actor', 'kind', 'from', 'to', 'text'] as const).flatMap((name) => {
+      const value = inputText(search[name]);
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+  return { ...(state ? { state } : {}), ...(endpointIds ? { endpointIds } : {}), ...texts };
+}
+
+function Filters({ search, change }: { search: SearchInput; change: (change: SearchInput) => void }) {
+  const { zone } = usePreferences();
+  return (
+    <Section title="Filter">
+      <Stack>
+        <ChooseSome
+          label="State"
+          choices={STATES.map((state) => ({ value: state, text: sentence(state) }))}
+          values={inputList(search.state) ?? []}
+          onValues={(state) => change({ state: state.length > 0 ? state : undefined })}
+        />
+        <Choose
+          label="Kind"
+          value={inputText(search.kind) ?? ''}
+          onValue={(kind) => change({ kind: kind === '' ? undefined : kind })}
+          choices={[
+            { value: '', text: 'Any' },
+            { value: 'retry', text: 'Retry' },
+            { value: 'replay', text: 'Replay' },
+          ]}
+        />
+        <Fields>
+          <Typed label="Reason or ticket" name="text" search={search} change={change} />
+          <Typed label="Asked for by" name="actor" search={search} change={change} />
+          {(['from', 'to'] as const).map((name) => (
+            <Field
+              key={name}
+              label={`${name === 'from' ? 'Since' : 'Before'} (${zoneName(zone)})`}
+              type="datetime-local"
+              value={inputValue(inputText(search[name]), zone)}
+              onValue={(value) => change({ [name]: fromInput(value, zone) })}
+            />
+          ))}
+        </Fields>
+      </Stack>
+    </Section>
+  );
+}
+
+/** A text that goes into the URL once it is written. */
+function Typed({
+  label,
+  name,
+  search,
+  change,
+}: {
+  label: string;
+  name: string;
+  search: SearchInput;
+  change: (change: SearchInput) => void;
+}) {
+  const kept = inputText(search[name]) ?? '';
+  const [draft, setDraft] = useState<string>();
+  const take = () => {
+    if (draft === undefined) return;
+    setDraft(undefined);
+    if (draft.trim() !== kept) change({ [name]: draft.trim() === '' ? undefined : draft.trim() });
+  };
+  return (
+    <Field
+      label={label}
+      {...(name === 'text' ? { 'data-filter': true } : {})}
+      value={draft ?? kept}
+      onValue={setDraft}
+      onBlur={take}
+      onKeyDown={({ key }) => {
+        if (key === 'Enter') take();
+      }}
+    />
+  );
+}

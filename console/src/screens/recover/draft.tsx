@@ -1,0 +1,218 @@
+import { answerOf } from '@redrive/client';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { calls, type Schema } from '../../api/client.ts';
+import type { DeliveryQuery } from '../../api/delivery-query.ts';
+import { useMe } from '../../api/me.tsx';
+import { deliveryCountQuery, planQuery } from '../../api/queries.ts';
+import { inputText, type SearchInput } from '../../api/search-input.ts';
+import { duration } from '../../format/durations.ts';
+import { whole } from '../../format/numbers.ts';
+import { useUrl } from '../../shell/url.ts';
+import { Button } from '../../ui/button.tsx';
+import { Choose, Field, Fields } from '../../ui/field.tsx';
+import { Command, Notice, Refusal } from '../../ui/notice.tsx';
+import { PageHead, Panel, Section, Stack, Toolbar } from '../../ui/page.tsx';
+import { Count, Quiet } from '../../ui/text.tsx';
+import { curlFor } from './curl.ts';
+import { OutageBox } from './outage-box.tsx';
+import { type Pace, paceOf, paceSearch, secondsAt } from './pace.ts';
+import { PaceFields } from './pace-fields.tsx';
+import { filterIn, selectionOf } from './selection.ts';
+import { SelectionSentence } from './selection-sentence.tsx';
+
+type Request = Schema<'RetryRequest'>;
+
+/** What is to be recovered, and how; nothing is sent yet. */
+export function Draft({ search }: { search: SearchInput }) {
+  const [, change] = useUrl();
+  const queries = useQueryClient();
+  const [reason, setReason] = useState('');
+  const [ticket, setTicket] = useState('');
+  const selection = selectionOf(search);
+  const few = Array.isArray(selection.deliveryIds) ? selection.deliveryIds.length : Number.POSITIVE_INFINITY;
+  // The URL follows what is on the screen, and the plan is made of what is on the screen.
+  const [chosen, setChosen] = useState(() => paceOf(search));
+  const pace = fitting(chosen, few);
+  const mode = inputText(search.mode) === 'replay' ? 'replay' : 'retry';
+  const newIdentity = mode === 'replay' && inputText(search.identity) === 'new';
+  const target = inputText(search.target) === 'original' ? 'original' : 'current';
+  const body: Request = {
+    select: selection,
+    mode,
+    target,
+    ...(newIdentity ? { newIdentity } : {}),
+    options: pace,
+    ...(reason.trim() === '' ? {} : { reason: reason.trim() }),
+    ...(ticket.trim() === '' ? {} : { ticket: ticket.trim() }),
+  };
+  const freeze = useMutation({
+    mutationFn: () => answerOf(calls.POST('/api/v1/retries/plans', { body })),
+    onSuccess: ({ id }) => {
+      void queries.prefetchQuery(planQuery(id));
+      change({ plan: id });
+    },
+  });
+  const filter = filterIn(selection);
+  return (
+    <>
+      <PageHead
+        title="Recover"
+        about="Say what and how. A plan is frozen first: it counts, names the risks, and sends nothing."
+        actions={
+          <Button
+            look="primary"
+            needs="recover:plans"
+            busy={freeze.isPending}
+            onClick={() => freeze.mutate()}
+          >
+            Freeze a plan
+          </Button>
+        }
+      />
+      {freeze.error ? <Refusal error={freeze.error} /> : null}
+      <Section
+        title="What"
+        aside={
+          filter ? (
+            <Link to="/failures" search={filter}>
+              Change the filter
+            </Link>
+          ) : null
+        }
+      >
+        <Panel>
+          <Stack>
+            <SelectionSentence selection={selection} />
+            {filter ? <Estimate query={filter as DeliveryQuery} pace={pace} /> : null}
+            {typeof selection.outage === 'string' ? <OutageBox id={selection.outage} /> : null}
+          </Stack>
+        </Panel>
+      </Section>
+      <Section title="How">
+        <Panel>
+          <Stack>
+            <PaceFields
+              pace={pace}
+              onPace={(next) => {
+                setChosen(next);
+                change(paceSearch(next), { replace: true });
+              }}
+            />
+            <Toolbar>
+              <Choose
+                label="Send to"
+                value={target}
+                onValue={(value) => change({ target: value === 'current' ? undefined : value })}
+                choices={[
+                  { value: 'current', text: 'endpoints as they are now' },
+                  { value: 'original', text: 'endpoints as they were' },
+                ]}
+              />
+              <Choose
+                label="Which of them"
+                value={mode}
+                onValue={(value) => change({ mode: value === 'retry' ? undefined : value })}
+                choices={[
+                  { value: 'retry', text: 'retry what is not delivered' },
+                  { value: 'replay', text: 'replay, also what was delivered' },
+                ]}
+              />
+            </Toolbar>
+            {mode === 'replay' ? (
+              <>
+                <Choose
+                  label="As"
+                  value={newIdentity ? 'new' : 'same'}
+                  onValue={(value) => change({ identity: value === 'same' ? undefined : value })}
+                  choices={[
+                    { value: 'same', text: 'the same delivery, same webhook-id' },
+                    { value: 'new', text: 'a new delivery of its own' },
+                  ]}
+                />
+                <Notice tone="care" title="A replay sends again what was delivered">
+                  <p>
+                    {newIdentity
+                      ? 'Under a new webhook-id no receiver can notice the repeat: each of them does the work twice.'
+                      : 'Receivers see the same webhook-id again. Those that do not look at it do the work twice.'}
+                  </p>
+                </Notice>
+              </>
+            ) : null}
+          </Stack>
+        </Panel>
+      </Section>
+      <Words reason={reason} setReason={setReason} ticket={ticket} setTicket={setTicket} />
+      <Section title="The same as a command">
+        <Command text={curlFor(location.origin, 'POST', '/api/v1/retries/plans', body)} />
+      </Section>
+    </>
+  );
+}
+
+/** All of a short list would be its canary: then there is none. */
+function fitting(pace: Pace, few: number): Pace {
+  if (!pace.canary || few > pace.canary.count) return pace;
+  const { canary: _, ...rest } = pace;
+  return rest;
+}
+
+function Estimate({ query, pace }: { query: DeliveryQuery; pace: Pace }) {
+  const { data } = useQuery(deliveryCountQuery(query));
+  if (!data) return <Quiet>Counting what matches now…</Quiet>;
+  const seconds = secondsAt(data.count, pace);
+  return (
+    <p role="status">
+      <strong>
+        <Link to="/failures" search={{ ...query, state: query.state ?? 'any' }}>
+          <Count of={data.count} basis={data.basis} />
+        </Link>
+      </strong>{' '}
+      match now
+      {seconds === undefined ? '.' : `: at this pace that takes ${duration(seconds * 1_000)} or more.`}
+    </p>
+  );
+}
+
+function Words({
+  reason,
+  setReason,
+  ticket,
+  setTicket,
+}: {
+  reason: string;
+  setReason: (value: string) => void;
+  ticket: string;
+  setTicket: (value: string) => void;
+}) {
+  const { policy } = useMe();
+  const above = policy?.reasonAbove;
+  const patterns = policy?.ticketPatterns ?? [];
+  return (
+    <Section title="Why">
+      <Panel>
+        <Fields>
+          <Field
+            label="Reason"
+            value={reason}
+            onValue={setReason}
+            maxLength={1_000}
+            hint={
+              above === null || above === undefined
+                ? 'Stands on the report and in the audit.'
+                : `Needed above ${whole(above)} deliveries; stands on the report and in the audit.`
+            }
+          />
+          <Field
+            label="Ticket"
+            value={ticket}
+            onValue={setTicket}
+            maxLength={255}
+            hint={patterns.length > 0 ? `Of the form ${patterns.join(' and ')}.` : 'Where this is tracked.'}
+          />
+        </Fields>
+      </Panel>
+    </Section>
+  );
+}

@@ -1,0 +1,76 @@
+import { Link, useParams } from '@tanstack/react-router';
+import { useEndpointNames } from '../../api/endpoint-names.ts';
+import { planItemPages } from '../../api/queries.ts';
+import { inputText } from '../../api/search-input.ts';
+import { sentence, words } from '../../format/words.ts';
+import { useUrl } from '../../shell/url.ts';
+import { buttonClass } from '../../ui/button.tsx';
+import { Empty } from '../../ui/notice.tsx';
+import { PageHead } from '../../ui/page.tsx';
+import { LongTable } from '../../ui/tables/long-table.tsx';
+import { usePagedRows } from '../../ui/tables/paged-rows.ts';
+import { IdText } from '../../ui/text.tsx';
+
+/** The deliveries of a plan, of one risk or of all, as they were planned and as they are. */
+export function PlanItemsScreen() {
+  const { id } = useParams({ from: '/plans/$id/items' });
+  const [search] = useUrl();
+  const risk = inputText(search.risk);
+  const rows = usePagedRows(planItemPages(id, risk));
+  const nameOf = useEndpointNames();
+  return (
+    <>
+      <PageHead
+        title={risk === undefined ? 'Deliveries of the plan' : `${sentence(risk)}: deliveries of the plan`}
+        about="Exactly those that the plan counts. What is so now stands beside it."
+        actions={
+          <Link to="/recover" search={{ plan: id }} className={buttonClass()}>
+            Back to the plan
+          </Link>
+        }
+      />
+      <LongTable
+        label="Deliveries of the plan"
+        rows={rows}
+        rowKey={({ deliveryId }) => deliveryId}
+        columns={[
+          {
+            key: 'id',
+            head: 'Delivery',
+            width: '144px',
+            cell: ({ deliveryId }) => (
+              <Link to="/deliveries/$id" params={{ id: deliveryId }}>
+                <IdText id={deliveryId} />
+              </Link>
+            ),
+          },
+          { key: 'endpoint', head: 'Endpoint', cell: ({ endpointId }) => nameOf(endpointId) },
+          { key: 'type', head: 'Type', wide: true, cell: ({ eventType }) => eventType },
+          { key: 'yours', head: 'Your id', wide: true, cell: ({ externalId }) => externalId ?? '–' },
+          {
+            key: 'then',
+            head: 'Risks when planned',
+            cell: ({ risks }) => risks.map(words).join(', ') || 'none',
+          },
+          {
+            key: 'now',
+            head: 'Now',
+            wide: true,
+            cell: ({ risksNow }) => risksNow.map(words).join(', ') || 'none',
+          },
+          {
+            key: 'left',
+            head: 'Would be sent',
+            cell: ({ leftOutFor, why }) =>
+              leftOutFor === null ? 'yes' : <span title={why ?? ''}>no: {words(leftOutFor)}</span>,
+          },
+        ]}
+        empty={
+          <Empty title="None">
+            <p>The plan has no delivery with this risk.</p>
+          </Empty>
+        }
+      />
+    </>
+  );
+}

@@ -1,0 +1,47 @@
+import { errorOf } from '@redrive/client';
+import { useMutation } from '@tanstack/react-query';
+import { useState } from 'react';
+import { client } from '../../api/client.ts';
+import { counted, whole } from '../../format/numbers.ts';
+import { Button } from '../../ui/button.tsx';
+import { Notice, Refusal } from '../../ui/notice.tsx';
+import { Section } from '../../ui/page.tsx';
+import { IdText, Quiet } from '../../ui/text.tsx';
+import { type LedgerSeal, sealOfStream } from './ledger.ts';
+
+/** Reads every line of the ledger and compares its hash tree with the one that was signed. */
+export function LedgerCheck({ operationId, ledger }: { operationId: string; ledger: LedgerSeal }) {
+  const [lines, setLines] = useState(0);
+  const check = useMutation({
+    mutationFn: async () => {
+      const response = await client.raw(`/api/v1/retries/${operationId}/items`, {
+        headers: { accept: 'application/x-ndjson' },
+      });
+      if (!response.ok || !response.body)
+        throw errorOf(await response.json().catch(() => undefined), response);
+      const seal = await sealOfStream(response.body, setLines);
+      return seal.lines === ledger.lines && seal.merkleRoot === ledger.merkleRoot;
+    },
+  });
+  return (
+    <Section title="The ledger" aside={counted(ledger.lines, 'line')}>
+      <p>
+        Root <IdText id={ledger.merkleRoot} whole />
+      </p>
+      <p>
+        <Button busy={check.isPending} onClick={() => check.mutate()}>
+          Check every line
+        </Button>{' '}
+        {check.isPending ? <Quiet>{whole(lines)} read…</Quiet> : null}
+      </p>
+      {check.data === undefined ? null : check.data ? (
+        <Notice tone="good" title={`All ${whole(ledger.lines)} lines are those that were signed`} live />
+      ) : (
+        <Notice tone="bad" title="These lines are not those that were signed" live>
+          <p>Some are missing, added or changed. Download both and compare them elsewhere.</p>
+        </Notice>
+      )}
+      {check.error ? <Refusal error={check.error} /> : null}
+    </Section>
+  );
+}

@@ -1,0 +1,118 @@
+import { errorOf, hasCode } from '@redrive/client';
+import { useQuery } from '@tanstack/react-query';
+import { Link, useParams } from '@tanstack/react-router';
+import { useState } from 'react';
+import { client } from '../../api/client.ts';
+import { jwksQuery, reportQuery } from '../../api/queries.ts';
+import { Button, buttonClass } from '../../ui/button.tsx';
+import { DownloadButton } from '../../ui/download.tsx';
+import { Loaded, Notice } from '../../ui/notice.tsx';
+import { PageHead, Section } from '../../ui/page.tsx';
+import { State } from '../../ui/state.tsx';
+import { IdText } from '../../ui/text.tsx';
+import { CLOSURE_TYPE, isClosureOf } from './closure.ts';
+import { type Jwk, type Jws, verifyJws } from './jws.ts';
+import { LedgerCheck } from './ledger-check.tsx';
+import styles from './report.module.css';
+import { SignedReport } from './signed-report.tsx';
+import { UnsignedReport } from './unsigned-report.tsx';
+import { Verification } from './verification.tsx';
+
+const JOSE = 'application/jose+json';
+
+/** The closure report of an operation: what was signed is what is shown, and it is verified here. */
+export function ReportScreen() {
+  const { id } = useParams({ from: '/operations/$id/report' });
+  const signed = useQuery({
+    queryKey: ['jws', id],
+    queryFn: async ({ signal }): Promise<Jws> => {
+      const response = await client.raw(`/api/v1/retries/${id}/report`, {
+        headers: { accept: JOSE },
+        signal,
+      });
+      const body: unknown = await response.json().catch(() => undefined);
+      if (!response.ok) throw errorOf(body, response);
+      return body as Jws;
+    },
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  const refusal = hasCode(signed.error, 'state_conflict') ? signed.error.problem.detail : undefined;
+  const plain = useQuery({ ...reportQuery(id), enabled: refusal !== undefined });
+  return (
+    <article className={styles.report}>
+      <PageHead
+        title="Closure report"
+        beside={<IdText id={id} whole />}
+        actions={
+          <>
+            <Link to="/operations/$id" params={{ id }} className={buttonClass()}>
+              Back to the operation
+            </Link>
+            {signed.data ? (
+              <>
+                <DownloadButton path={`/api/v1/retries/${id}/report`} accept={JOSE} name={`${id}.jws.json`}>
+                  Download the JWS
+                </DownloadButton>
+                <DownloadButton
+                  path={`/api/v1/retries/${id}/items`}
+                  accept="application/x-ndjson"
+                  name={`${id}.ledger.ndjson`}
+                >
+                  Download the ledger
+                </DownloadButton>
+                <Button onClick={() => print()}>Print</Button>
+              </>
+            ) : null}
+          </>
+        }
+      />
+      {refusal !== undefined ? (
+        <Loaded query={plain} what="the report">
+          {(report) => <UnsignedReport report={report} detail={refusal} />}
+        </Loaded>
+      ) : (
+        <Loaded query={signed} what="the report">
+          {(jws) => <Verified id={id} jws={jws} />}
+        </Loaded>
+      )}
+    </article>
+  );
+}
+
+function Verified({ id, jws }: { id: string; jws: Jws }) {
+  const served = useQuery(jwksQuery);
+  const [pinned, setPinned] = useState<{ name: string; keys: Jwk[] }>();
+  return (
+    <Loaded query={served} what="the keys">
+      {({ keys }) => {
+        const verdict = verifyJws(jws, pinned?.keys ?? keys);
+        const closure =
+          verdict.holds && verdict.type === CLOSURE_TYPE && isClosureOf(verdict.payload, id)
+            ? verdict.payload
+            : undefined;
+        return (
+          <>
+            <Verification verdict={verdict} pinned={pinned?.name} onPin={setPinned} />
+            {closure ? (
+              <>
+                <SignedReport closure={closure} />
+                <LedgerCheck operationId={id} ledger={closure.ledger} />
+              </>
+            ) : verdict.holds ? (
+              <Notice tone="bad" title="It is signed, but it is no report about this operation" live>
+                <p>What was signed names another operation or another form. Do not rely on it.</p>
+              </Notice>
+            ) : (
+              <Section title="The report" aside={<State state="failed" text="Not shown" />}>
+                <p>
+                  A report that cannot be verified is not shown. Load it again, or ask whoever runs this
+                  server.
+                </p>
+              </Section>
+            )}
+          </>
+        );
+      }}
+    </Loaded>
+  );
+}

@@ -1,0 +1,135 @@
+import { type InputHTMLAttributes, type ReactNode, useId } from 'react';
+import styles from './field.module.css';
+
+interface FieldProps extends Omit<InputHTMLAttributes<HTMLInputElement>, 'onChange' | 'value'> {
+  label: string;
+  hint?: ReactNode;
+  value: string;
+  onValue: (value: string) => void;
+  lines?: number;
+}
+
+/** An input with its label. */
+export function Field({ label, hint, value, onValue, lines, ...rest }: FieldProps) {
+  const id = useId();
+  const described = hint === undefined ? {} : { 'aria-describedby': `${id}-hint` };
+  return (
+    <div className={styles.field}>
+      <label htmlFor={id}>{label}</label>
+      {lines === undefined ? (
+        <input
+          {...rest}
+          {...described}
+          id={id}
+          className={styles.input}
+          value={value}
+          onChange={({ target }) => onValue(target.value)}
+        />
+      ) : (
+        <textarea
+          {...described}
+          id={id}
+          rows={lines}
+          className={styles.input}
+          value={value}
+          onChange={({ target }) => onValue(target.value)}
+        />
+      )}
+      {hint === undefined ? null : (
+        <p id={`${id}-hint`} className={styles.hint}>
+          {hint}
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** Fields beside each other where there is room. */
+export function Fields({ children }: { children: ReactNode }) {
+  return <div className={styles.row}>{children}</div>;
+}
+
+interface Choice {
+  value: string;
+  text: ReactNode;
+}
+
+/** One of several. */
+export function Choose({
+  label,
+  choices,
+  value,
+  onValue,
+}: {
+  label: string;
+  choices: readonly Choice[];
+  value: string;
+  onValue: (value: string) => void;
+}) {
+  const name = useId();
+  return (
+    <fieldset className={styles.choices}>
+      <legend>{label}</legend>
+      {choices.map((choice) => (
+        <label key={choice.value} className={styles.choice}>
+          <input
+            type="radio"
+            name={name}
+            checked={choice.value === value}
+            onChange={() => onValue(choice.value)}
+          />
+          <span>{choice.text}</span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+/** Some of several. */
+export function ChooseSome({
+  label,
+  choices,
+  values,
+  onValues,
+}: {
+  label: string;
+  choices: readonly Choice[];
+  values: readonly string[];
+  onValues: (values: string[]) => void;
+}) {
+  return (
+    <fieldset className={styles.choices}>
+      <legend>{label}</legend>
+      {choices.map(({ value, text }) => (
+        <label key={value} className={styles.choice}>
+          <input
+            type="checkbox"
+            checked={values.includes(value)}
+            onChange={({ target }) =>
+              onValues(target.checked ? [...values, value] : values.filter((each) => each !== value))
+            }
+          />
+          <span>{text}</span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+/** Yes or no. */
+export function Check({
+  label,
+  value,
+  onValue,
+}: {
+  label: ReactNode;
+  value: boolean;
+  onValue: (value: boolean) => void;
+}) {
+  return (
+    <label className={styles.check}>
+      <input type="checkbox" checked={value} onChange={({ target }) => onValue(target.checked)} />
+      <span>{label}</span>
+    </label>
+  );
+}

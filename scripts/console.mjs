@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { ensureInstalled } from './install.mjs';
+import { run } from './run.mjs';
+import { step } from './step.mjs';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const CONSOLE = join(ROOT, 'console');
+const DIST = join(CONSOLE, 'dist');
+const SOURCES = ['console/src', 'clients/typescript/src'];
+const INPUTS = ['console/index.html', 'console/vite.config.ts', 'console/package.json', 'package-lock.json'];
+
+/** The first screen has to be there within a second on a slow line, too: its files, compressed, without the charts. */
+const BUDGET_BYTES = 230 * 1_024;
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await ensureInstalled();
+  await buildConsole();
+}
+
+/** Builds the console into `console/dist`, unless it holds just that already. */
+export async function buildConsole() {
+  const hash = await sourcesHash();
+  if ((await readFile(join(DIST, '.sources'), 'utf8').catch(() => '')) === hash) return;
+  const unfinished = join(CONSOLE, `.dist-${process.pid}`);
+  try {
+    await step('Building the console', () => bundle(unfinished));
+    await keepBudget(unfinished);
+    await writeFile(join(unfinished, '.sources'), hash);
+    await replaceDist(unfinished);
+  } finally {
+    await rm(unfinished, { recursive: true, force: true });
+  }
+}
+
+function bundle(outDir) {
+  const vite = join(ROOT, 'node_modules', 'vite', 'bin', 'vite.js');
+  return run(process.execPath, [vite, 'build', '--outDir', outDir, '--logLevel', 'warn'], { cwd: CONSOLE });
+}
+
+/** Fails where what the first screen loads has grown over the budget: what is loaded later is not counted. */
+async function keepBudget(directory) {
+  const manifest = JSON.parse(await readFile(join(directory, '.vite', 'manifest.json'), 'utf8'));
+  const files = new Set();
+  const take = (name) => {
+    const { file, css = [], imports = [] } = manifest[name];
+    for (const each of [file, ...css]) files.add(each);
+    imports.forEach(take);
+  };
+  take('index.html');
+  let total = 0;
+  for (const file of files) total += gzipSync(await readFile(join(directory, file)), { level: 9 }).length;
+  const kib = (bytes) => `${(bytes / 1_024).toFixed(1)} KiB`;
+  if (total > BUDGET_BYTES)
+    throw new Error(
+      `The console takes ${kib(total)} compressed before its charts, more than ${kib(BUDGET_BYTES)}: load a part later.`,
+    );
+  process.stdout.write(`  ${kib(total)} compressed of ${kib(BUDGET_BYTES)}\n`);
+}
+
+async function replaceDist(finished) {
+  const old = `${finished}-old`;
+  await rename(DIST, old).catch((error) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  await rename(finished, DIST).catch((error) => {
+    // Another build of the same sources was faster.
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+  });
+  await rm(old, { recursive: true, force: true });
+}
+
+async function sourcesHash() {
+  const files = [];
+  for (const folder of SOURCES) {
+    const entries = await readdir(join(ROOT, folder), { recursive: true, withFileTypes: true });
+    files.push(
+      ...entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)),
+    );
+  }
+  const hash = createHash('sha256').update(process.version);
+  for (const file of [...files.sort(), ...INPUTS.map((name) => join(ROOT, name))]) {
+    hash.update(`\0${relative(ROOT, file)}\0`).update(await readFile(file));
+  }
+  return hash.digest('hex');
+}
