@@ -122,7 +122,7 @@ export interface paths {
          * List tenants, oldest first
          * @description Scope: `admin`.
          *
-         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`.
+         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`.
          */
         get: operations["getTenants"];
         put?: never;
@@ -130,7 +130,7 @@ export interface paths {
          * Make a tenant
          * @description Scope: `admin`.
          *
-         *     Problems: `handle_taken`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `handle_taken`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postTenants"];
         delete?: never;
@@ -150,7 +150,7 @@ export interface paths {
          * Show a tenant
          * @description Scope: `admin`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`.
          */
         get: operations["getTenantsById"];
         put?: never;
@@ -162,7 +162,7 @@ export interface paths {
          * Change a tenant's name, plan or settings
          * @description Scope: `admin`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         patch: operations["patchTenantsById"];
         trace?: never;
@@ -178,7 +178,7 @@ export interface paths {
          * Show the ceilings of the installation
          * @description Scope: `admin`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`.
          */
         get: operations["getPlatformLimits"];
         /**
@@ -187,7 +187,7 @@ export interface paths {
          *
          *     Scope: `admin`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         put: operations["putPlatformLimits"];
         post?: never;
@@ -208,7 +208,7 @@ export interface paths {
          * List a tenant's API keys, newest first
          * @description Scope: `write:keys`.
          *
-         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getKeys"];
         put?: never;
@@ -218,7 +218,7 @@ export interface paths {
          *
          *     Scope: `write:keys`.
          *
-         *     Problems: `tenant_required`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `tenant_required`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postKeys"];
         delete?: never;
@@ -241,7 +241,7 @@ export interface paths {
          * Revoke an API key, at once
          * @description Scope: `write:keys`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`.
          */
         delete: operations["deleteKeysById"];
         options?: never;
@@ -262,7 +262,7 @@ export interface paths {
          *
          *     Scope: `write:keys`.
          *
-         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`.
+         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`.
          */
         get: operations["getJwtIssuers"];
         put?: never;
@@ -272,7 +272,7 @@ export interface paths {
          *
          *     Scope: `write:keys`.
          *
-         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postJwtIssuers"];
         delete?: never;
@@ -295,7 +295,7 @@ export interface paths {
          * Revoke an issuer of tokens, at once
          * @description Scope: `write:keys`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`.
          */
         delete: operations["deleteJwtIssuersById"];
         options?: never;
@@ -314,7 +314,7 @@ export interface paths {
          * Show who is calling
          * @description Needs a credential of any scope.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`.
          */
         get: operations["getMe"];
         put?: never;
@@ -336,7 +336,7 @@ export interface paths {
          * Show the policy of a tenant
          * @description Scope: `admin`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getPolicy"];
         /**
@@ -345,7 +345,7 @@ export interface paths {
          *
          *     Scope: `admin`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         put: operations["putPolicy"];
         post?: never;
@@ -366,7 +366,7 @@ export interface paths {
          * Show the floor under all policies
          * @description Scope: `admin`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`.
          */
         get: operations["getPlatformPolicy"];
         /**
@@ -375,7 +375,7 @@ export interface paths {
          *
          *     Scope: `admin`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         put: operations["putPlatformPolicy"];
         post?: never;
@@ -396,7 +396,7 @@ export interface paths {
          * List endpoints, oldest first, without those that are deleted
          * @description Scope: `read:endpoints`.
          *
-         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getEndpoints"];
         put?: never;
@@ -406,7 +406,7 @@ export interface paths {
          *
          *     Scope: `write:endpoints`, or its part `edit:endpoints`.
          *
-         *     Problems: `endpoint_url_refused`, `handle_taken`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `endpoint_url_refused`, `handle_taken`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postEndpoints"];
         delete?: never;
@@ -426,7 +426,7 @@ export interface paths {
          * Show an endpoint, deleted ones too
          * @description Scope: `read:endpoints`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getEndpointsById"];
         put?: never;
@@ -437,7 +437,7 @@ export interface paths {
          *
          *     Scope: `write:endpoints`, or its part `delete:endpoints`.
          *
-         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`.
          */
         delete: operations["deleteEndpointsById"];
         options?: never;
@@ -448,7 +448,7 @@ export interface paths {
          *
          *     Scope: `write:endpoints`, or its part `edit:endpoints`.
          *
-         *     Problems: `endpoint_url_refused`, `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `endpoint_url_refused`, `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         patch: operations["patchEndpointsById"];
         trace?: never;
@@ -468,7 +468,7 @@ export interface paths {
          *
          *     Scope: `write:endpoints`, or its part `edit:endpoints`.
          *
-         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postEndpointsByIdEnable"];
         delete?: never;
@@ -492,7 +492,7 @@ export interface paths {
          *
          *     Scope: `write:endpoints`, or its part `edit:endpoints`.
          *
-         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postEndpointsByIdDisable"];
         delete?: never;
@@ -516,9 +516,57 @@ export interface paths {
          *
          *     Scope: `write:endpoints`, or its part `rotate:secrets`.
          *
-         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postEndpointsByIdRotateSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/endpoints/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test event to an endpoint
+         * @description Makes an event of the type `endpoint.test` and delivers it to this endpoint, whatever it asks for: signed, paced, recorded and tried again like any other, for a minute. Whatever becomes of it counts for nothing that protects the endpoint, and opens no outage. It is marked `test`, and otherwise a delivery like any other.
+         *
+         *     Scope: `write:endpoints`, or its part `edit:endpoints`.
+         *
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        post: operations["postEndpointsByIdTest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/endpoints/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the versions of an endpoint, newest first
+         * @description Each with the members that it changed. Who changed them is in the audit (`endpoint.changed`).
+         *
+         *     Scope: `read:endpoints`.
+         *
+         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
+         */
+        get: operations["getEndpointsByIdVersions"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -532,7 +580,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * List events, newest first
+         * @description Each with the states of its deliveries, and without its payload.
+         *
+         *     Scope: `read:deliveries`.
+         *
+         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
+         */
+        get: operations["getEvents"];
         put?: never;
         /**
          * Accept one event, or up to 1,000
@@ -540,7 +596,7 @@ export interface paths {
          *
          *     Scope: `write:events`.
          *
-         *     Problems: `payload_too_large`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `payload_too_large`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postEvents"];
         delete?: never;
@@ -560,7 +616,7 @@ export interface paths {
          * Show an event with its deliveries
          * @description Scope: `read:deliveries`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getEventsById"];
         put?: never;
@@ -587,7 +643,7 @@ export interface paths {
          *
          *     Scope: `write:deliveries`.
          *
-         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`.
          */
         delete: operations["deleteEventsByIdPayload"];
         options?: never;
@@ -610,7 +666,7 @@ export interface paths {
          *
          *     Scope: `write:deliveries`.
          *
-         *     Problems: `idempotency_key_required`, `idempotency_key_invalid`, `idempotency_key_reused`, `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `idempotency_key_required`, `idempotency_key_invalid`, `idempotency_key_reused`, `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postDeliveriesResolve"];
         delete?: never;
@@ -632,9 +688,129 @@ export interface paths {
          * Settle a delivery whose outcome is unknown
          * @description Scope: `write:deliveries`.
          *
-         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postDeliveriesByIdResolve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stats/attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count attempts by time
+         * @description Every attempt that is recorded is counted, also the last of them. Minutes are kept for 48 hours, hours and days for 90 days. One answer has at most 1500 buckets.
+         *
+         *     Scope: `read:deliveries`.
+         *
+         *     Problems: `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
+         */
+        get: operations["getStatsAttempts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stats/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count accepted events by time
+         * @description Events are numbered in the order of their acceptance: each count is the difference of two numbers, whatever the range. One answer has at most 1500 buckets.
+         *
+         *     Scope: `read:deliveries`.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
+         */
+        get: operations["getStatsEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find something by an id or an exact name
+         * @description Takes any id (ten_, end_, evt_ and so on, or a uuid), a `webhook-id`, your id of an event, the key of an event, the handle of an endpoint, a ticket of an operation, and the name of an action. Only exact names are found. Endpoints, keys and acts are found by credentials that may read them.
+         *
+         *     Scope: `read:deliveries`.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
+         */
+        get: operations["getSearch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count deliveries
+         * @description Counts what `GET /api/v1/deliveries` lists with the same filter, within half a second. A number that is `atLeast` is never too large.
+         *
+         *     Scope: `read:deliveries`.
+         *
+         *     Problems: `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
+         */
+        get: operations["getDeliveriesCount"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/failures/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Group what failed
+         * @description Groups the deliveries that a filter selects, the failed ones where it names no state, within half a second. Where the numbers are `atLeast` they are those of the newest deliveries. The answer is one snapshot: the groups add up to `count`.
+         *
+         *     Scope: `read:deliveries`.
+         *
+         *     Problems: `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
+         */
+        get: operations["getFailuresGroups"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -654,7 +830,7 @@ export interface paths {
          *
          *     Scope: `read:deliveries`.
          *
-         *     Problems: `invalid_cursor`, `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_cursor`, `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getDeliveries"];
         put?: never;
@@ -676,7 +852,7 @@ export interface paths {
          * Show a delivery with its executions and their attempts
          * @description Scope: `read:deliveries`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getDeliveriesById"];
         put?: never;
@@ -700,7 +876,7 @@ export interface paths {
          *
          *     Scope: `read:deliveries`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getDeliveriesByIdAdvice"];
         put?: never;
@@ -722,7 +898,7 @@ export interface paths {
          * Show an execution with its attempts
          * @description Scope: `read:deliveries`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getExecutionsById"];
         put?: never;
@@ -772,7 +948,7 @@ export interface paths {
          *
          *     Scope: `write:deliveries`, or its part `recover:plans`.
          *
-         *     Problems: `idempotency_key_invalid`, `idempotency_key_reused`, `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `idempotency_key_invalid`, `idempotency_key_reused`, `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postRetriesPlans"];
         delete?: never;
@@ -792,7 +968,7 @@ export interface paths {
          * Show a plan
          * @description Scope: `read:deliveries`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getRetriesPlansById"];
         put?: never;
@@ -818,7 +994,7 @@ export interface paths {
          *
          *     Scope: `write:deliveries`, or its part `recover:plans`.
          *
-         *     Problems: `quota_exceeded`, `state_conflict`, `plan_changed`, `drift_too_large`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `quota_exceeded`, `state_conflict`, `plan_changed`, `drift_too_large`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postRetriesPlansByIdExecute"];
         delete?: never;
@@ -840,7 +1016,7 @@ export interface paths {
          *
          *     Scope: `read:deliveries`.
          *
-         *     Problems: `invalid_cursor`, `pruned`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_cursor`, `pruned`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getRetriesPlansByIdItems"];
         put?: never;
@@ -862,7 +1038,7 @@ export interface paths {
          * List operations, newest first
          * @description Scope: `read:deliveries`.
          *
-         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_cursor`, `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getRetries"];
         put?: never;
@@ -872,7 +1048,7 @@ export interface paths {
          *
          *     Scope: `write:deliveries`.
          *
-         *     Problems: `idempotency_key_required`, `quota_exceeded`, `idempotency_key_invalid`, `idempotency_key_reused`, `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `idempotency_key_required`, `quota_exceeded`, `idempotency_key_invalid`, `idempotency_key_reused`, `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postRetries"];
         delete?: never;
@@ -892,7 +1068,7 @@ export interface paths {
          * Show an operation
          * @description Scope: `read:deliveries`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getRetriesById"];
         put?: never;
@@ -916,31 +1092,9 @@ export interface paths {
          * Pause an operation: nothing more is sent until it is resumed
          * @description Scope: `write:deliveries`, or its part `recover:plans`.
          *
-         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postRetriesByIdPause"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/retries/{id}/resume": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Resume a paused or halted operation
-         * @description Scope: `write:deliveries`, or its part `recover:plans`.
-         *
-         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
-         */
-        post: operations["postRetriesByIdResume"];
         delete?: never;
         options?: never;
         head?: never;
@@ -960,9 +1114,33 @@ export interface paths {
          * Cancel the unsent items of an operation, and close it
          * @description Scope: `write:deliveries`, or its part `recover:plans`.
          *
-         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postRetriesByIdCancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retries/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a paused or halted operation
+         * @description With `endpointIds` an operation that has a canary goes on at these endpoints alone, where a new canary goes first; what it has unsent for others is held until it is resumed again. Once nothing but that is left, it is halted.
+         *
+         *     Scope: `write:deliveries`, or its part `recover:plans`.
+         *
+         *     Problems: `state_conflict`, `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        post: operations["postRetriesByIdResume"];
         delete?: never;
         options?: never;
         head?: never;
@@ -982,7 +1160,7 @@ export interface paths {
          * Change how fast an operation sends
          * @description Scope: `write:deliveries`, or its part `recover:plans`.
          *
-         *     Problems: `state_conflict`, `needs_approval`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `state_conflict`, `needs_approval`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postRetriesByIdRate"];
         delete?: never;
@@ -1006,7 +1184,7 @@ export interface paths {
          *
          *     Scope: `approve:retries`.
          *
-         *     Problems: `state_conflict`, `plan_changed`, `approver_refused`, `quota_exceeded`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `state_conflict`, `plan_changed`, `approver_refused`, `quota_exceeded`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postRetriesByIdApprove"];
         delete?: never;
@@ -1030,7 +1208,7 @@ export interface paths {
          *
          *     Scope: `approve:retries`.
          *
-         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postRetriesByIdReject"];
         delete?: never;
@@ -1054,7 +1232,7 @@ export interface paths {
          *
          *     Scope: `approve:emergency`.
          *
-         *     Problems: `state_conflict`, `quota_exceeded`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `state_conflict`, `quota_exceeded`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postRetriesByIdEmergency"];
         delete?: never;
@@ -1076,9 +1254,57 @@ export interface paths {
          * Give the reason or the ticket that an operation waits for
          * @description Scope: `write:deliveries`, or its part `recover:plans`.
          *
-         *     Problems: `state_conflict`, `quota_exceeded`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `state_conflict`, `quota_exceeded`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postRetriesByIdExplain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retries/{id}/endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show an operation by endpoint
+         * @description The counts of each endpoint and how its canary stands. Of an operation that has closed they are as they were then. Counting reads its items: an answer is given again for a second, or for ten times as long as it took.
+         *
+         *     Scope: `read:deliveries`.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
+         */
+        get: operations["getRetriesByIdEndpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retries/{id}/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show an operation's counts over time
+         * @description Samples are taken at most once a second while the counts move, and thinned out: the longer it takes, the further apart they are.
+         *
+         *     Scope: `read:deliveries`.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
+         */
+        get: operations["getRetriesByIdSamples"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1094,11 +1320,11 @@ export interface paths {
         };
         /**
          * List an operation's items and exclusions
-         * @description Once the operation has closed, its lines are served as they were hashed for its report: what was settled since is in the addenda, and in `as=now`. With `Accept: application/x-ndjson` all of them are streamed, one JSON object a line, however many there are; `limit` does not apply then. A stream that ends early is cut off without its last chunk.
+         * @description Once the operation has closed, its lines are served as they were hashed for its report: what was settled since is in the addenda, and in `as=now`. With `Accept: application/x-ndjson` all of them are streamed, one JSON object a line, however many there are, and with `Accept: text/csv` as a table; `limit` does not apply then. In the table a text that a spreadsheet would take for a formula stands behind an apostrophe. A stream that ends early is cut off without its last chunk.
          *
          *     Scope: `read:deliveries`.
          *
-         *     Problems: `invalid_cursor`, `pruned`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_cursor`, `pruned`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getRetriesByIdItems"];
         put?: never;
@@ -1122,7 +1348,7 @@ export interface paths {
          *
          *     Scope: `read:deliveries`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getRetriesByIdStream"];
         put?: never;
@@ -1146,9 +1372,57 @@ export interface paths {
          *
          *     Scope: `read:deliveries`.
          *
-         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getRetriesByIdReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retries/{id}/workflow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the workflow of an operation, as Temporal tells it
+         * @description Asks Temporal, and a worker for what the run saw last. The facts of the operation and its items are those of `GET /api/v1/retries/{id}`, whatever this says.
+         *
+         *     Scope: `read:deliveries`.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
+         */
+        get: operations["getRetriesByIdWorkflow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow everything of a tenant (server-sent events)
+         * @description Sends an event `snapshot` with the newest 50 operations and those that are open, 100 of them at most, without their selections, and the outages that have not ended, without their counts; and then an event `changes` with those that have moved, several times a second at most. Each is `{asOf, operations, outages}`. Comments in between keep the connection open. Each event has an id: with the last one in `Last-Event-ID` a stream that was cut goes on with what has moved where nothing else has moved meanwhile, and begins with a snapshot otherwise. It ends when its credential does. 20 go on at a time for a credential and 200 for a tenant; a further one is `rate_limited`.
+         *
+         *     Scope: `read:deliveries`.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
+         */
+        get: operations["getStream"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1170,7 +1444,7 @@ export interface paths {
          *
          *     Scope: `read:deliveries`.
          *
-         *     Problems: `state_conflict`, `pruned`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `state_conflict`, `pruned`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getRetriesByIdItemsByDeliveryIdProof"];
         put?: never;
@@ -1194,7 +1468,7 @@ export interface paths {
          *
          *     Scope: `read:deliveries`.
          *
-         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getRetriesByIdReportAddenda"];
         put?: never;
@@ -1244,7 +1518,7 @@ export interface paths {
          *
          *     Scope: `admin`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postSigningKeysRotate"];
         delete?: never;
@@ -1268,7 +1542,7 @@ export interface paths {
          *
          *     Scope: `admin`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postSigningKeysByIdRevoke"];
         delete?: never;
@@ -1288,7 +1562,7 @@ export interface paths {
          * List outages, newest first
          * @description Scope: `read:deliveries`.
          *
-         *     Problems: `invalid_cursor`, `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_cursor`, `unknown_ids`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getOutages"];
         put?: never;
@@ -1310,7 +1584,7 @@ export interface paths {
          * Show an outage, with what it left
          * @description Scope: `read:deliveries`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getOutagesById"];
         put?: never;
@@ -1336,7 +1610,7 @@ export interface paths {
          *
          *     Scope: `write:deliveries`.
          *
-         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postOutagesByIdDismiss"];
         delete?: never;
@@ -1358,7 +1632,7 @@ export interface paths {
          *
          *     Scope: `read:audit`.
          *
-         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getAudit"];
         put?: never;
@@ -1382,12 +1656,42 @@ export interface paths {
          *
          *     Scope: `read:audit`.
          *
-         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getAuditCheckpoints"];
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in to the console
+         * @description Exchanges a credential, or the code of a link, for a cookie that only the console can use. The session is over after 12 hours without use, after 24 hours, or when the key, the token or its issuer expires or is revoked.
+         *
+         *     Needs no credential.
+         *
+         *     Problems: `tls_required`, `cross_origin_refused`, `credential_invalid`, `credential_expired`, `credential_revoked`, `sign_in_code_refused`, `not_found`, `rate_limited`, `temporarily_unavailable`, `invalid_request`, `internal`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        post: operations["postConsoleSession"];
+        /**
+         * Sign out of the console
+         * @description Needs no credential.
+         *
+         *     Problems: `tls_required`, `cross_origin_refused`, `rate_limited`, `temporarily_unavailable`, `invalid_request`, `internal`.
+         */
+        delete: operations["deleteConsoleSession"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1426,7 +1730,7 @@ export interface paths {
          * List a tenant's signers, newest first
          * @description Scope: `write:keys`.
          *
-         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getSigners"];
         put?: never;
@@ -1436,7 +1740,7 @@ export interface paths {
          *
          *     Scope: `write:keys`.
          *
-         *     Problems: `tenant_required`, `handle_taken`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `tenant_required`, `handle_taken`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postSigners"];
         delete?: never;
@@ -1459,7 +1763,7 @@ export interface paths {
          * Remove a signer, at once
          * @description Scope: `write:keys`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`.
          */
         delete: operations["deleteSignersById"];
         options?: never;
@@ -1478,7 +1782,7 @@ export interface paths {
          * List a tenant's access rules, newest first
          * @description Scope: `write:keys`.
          *
-         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
          */
         get: operations["getAccessRules"];
         put?: never;
@@ -1486,7 +1790,7 @@ export interface paths {
          * Make an access rule
          * @description Scope: `write:keys`.
          *
-         *     Problems: `tenant_required`, `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `tenant_required`, `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postAccessRules"];
         delete?: never;
@@ -1509,7 +1813,7 @@ export interface paths {
          * Remove an access rule, at once
          * @description Scope: `write:keys`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `not_found`, `tenant_required`.
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`.
          */
         delete: operations["deleteAccessRulesById"];
         options?: never;
@@ -1556,7 +1860,7 @@ export interface components {
              * @example invalid_request
              * @enum {string}
              */
-            code: "malformed_json" | "nested_too_deep" | "invalid_request" | "invalid_cursor" | "tenant_required" | "idempotency_key_required" | "idempotency_key_invalid" | "endpoint_url_refused" | "credential_missing" | "credential_invalid" | "credential_expired" | "credential_revoked" | "ack_refused" | "insufficient_scope" | "quota_exceeded" | "approver_refused" | "not_found" | "unknown_ids" | "route_not_found" | "method_not_allowed" | "handle_taken" | "state_conflict" | "needs_approval" | "drift_too_large" | "pruned" | "plan_changed" | "body_too_large" | "payload_too_large" | "too_many_members" | "unsupported_media_type" | "unsupported_content_encoding" | "idempotency_key_reused" | "rate_limited" | "internal" | "temporarily_unavailable";
+            code: "malformed_json" | "nested_too_deep" | "invalid_request" | "invalid_cursor" | "tenant_required" | "idempotency_key_required" | "idempotency_key_invalid" | "endpoint_url_refused" | "credential_missing" | "credential_invalid" | "credential_expired" | "credential_revoked" | "session_ended" | "sign_in_code_refused" | "ack_refused" | "insufficient_scope" | "tls_required" | "cross_origin_refused" | "quota_exceeded" | "approver_refused" | "not_found" | "unknown_ids" | "route_not_found" | "method_not_allowed" | "handle_taken" | "state_conflict" | "needs_approval" | "drift_too_large" | "pruned" | "plan_changed" | "body_too_large" | "payload_too_large" | "too_many_members" | "unsupported_media_type" | "unsupported_content_encoding" | "idempotency_key_reused" | "rate_limited" | "internal" | "temporarily_unavailable";
             /**
              * @description Explains this error, and says what to do about it.
              * @example Correct the members that `errors` names and send the request again.
@@ -3273,6 +3577,29 @@ export interface components {
                  */
                 more: boolean;
             };
+            /**
+             * @description Requests at a time that it bears at present; null where nothing narrows them.
+             * @example 16
+             */
+            window: number | null;
+            /** @description How long the answers to its newest 100 deliveries took; null where it gave none. */
+            latency: {
+                /**
+                 * @description Half of them took no longer.
+                 * @example 42
+                 */
+                p50Ms: number;
+                /**
+                 * @description Of twenty all but one took no longer.
+                 * @example 180
+                 */
+                p95Ms: number;
+                /**
+                 * @description How many answers that is.
+                 * @example 100
+                 */
+                answers: number;
+            } | null;
         };
         /** @description A member that is left out stays as it is; null takes a limit, a filter or the headers away. */
         EndpointChange: {
@@ -3588,6 +3915,68 @@ export interface components {
              * @example 86400000
              */
             oldValidForMs?: number;
+        };
+        EndpointTest: {
+            /**
+             * @description The event that was made.
+             * @example evt_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            eventId: string;
+            /**
+             * @description Its delivery: `GET` it to see what became of it.
+             * @example dlv_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            deliveryId: string;
+        };
+        EndpointVersion: {
+            /**
+             * @description Its number.
+             * @example 2
+             */
+            version: number;
+            /**
+             * @description The endpoint has this version now.
+             * @example true
+             */
+            current: boolean;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * @description Its members; headers by name only.
+             * @example {
+             *       "url": "https://hooks.example/new"
+             *     }
+             */
+            config: {
+                [key: string]: unknown;
+            };
+            /** @description The members that differ from the version before, with both values; none in the first one. */
+            changed: {
+                /**
+                 * @description A member that differs.
+                 * @example url
+                 */
+                member: string;
+                /**
+                 * @description Its value before.
+                 * @example https://hooks.example/old
+                 */
+                was?: unknown;
+                /**
+                 * @description Its value in this version.
+                 * @example https://hooks.example/new
+                 */
+                now?: unknown;
+            }[];
+            /**
+             * @description Its headers were set anew, whether their names differ or not.
+             * @example false
+             */
+            headersChanged: boolean;
         };
         AcceptedEvent: {
             /**
@@ -3914,6 +4303,380 @@ export interface components {
              */
             confirm: true;
         };
+        /** @description An event that was accepted, in a list. */
+        EventSummary: {
+            /**
+             * @description Id of the event.
+             * @example evt_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            id: string;
+            /**
+             * @description Its number within the tenant.
+             * @example 1
+             */
+            number: number;
+            /**
+             * @description Your id of it.
+             * @example inv-2026-000123
+             */
+            externalId: string | null;
+            /**
+             * @description The first event with the same external id, type and source. This one is sent only where that one cannot be.
+             * @example evt_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            duplicateOf: string | null;
+            /**
+             * @description The newest event with the same external id, type and source that was accepted later and is sent: it stands for this one.
+             * @example evt_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            resentAs: string | null;
+            /**
+             * @description Its type.
+             * @example invoice.paid
+             */
+            type: string;
+            /**
+             * @description Where it comes from.
+             * @example billing
+             */
+            source: string | null;
+            /**
+             * @description The subject of the event.
+             * @example account-42
+             */
+            key: string | null;
+            /**
+             * Format: date-time
+             * @description When it happened, by your clock.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            occurredAt: string | null;
+            /**
+             * Format: date-time
+             * @description When it was accepted.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            acceptedAt: string;
+            /**
+             * @description Your name for its batch.
+             * @example import-7
+             */
+            ingestionBatchId: string | null;
+            /**
+             * Format: uuid
+             * @description The batch that its first deliveries were dispatched in: the call that brought it.
+             * @example 0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f
+             */
+            dispatchBatchId: string;
+            /**
+             * @description Length of the payload in bytes.
+             * @example 512
+             */
+            payloadBytes: number;
+            /**
+             * @description False once the payload has expired or was erased, and for suppressed repeats, which keep none.
+             * @example true
+             */
+            payloadKept: boolean;
+            /**
+             * @description How many deliveries of it are in each state.
+             * @example {
+             *       "delivered": 2
+             *     }
+             */
+            deliveries: {
+                [key: string]: number;
+            };
+        };
+        /** @description Attempts by the time at which they began. */
+        AttemptStats: {
+            /**
+             * Format: date-time
+             * @description The moment that all these numbers are of.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            asOf: string;
+            /**
+             * Format: date-time
+             * @description Beginning of the first bucket.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description End of the last bucket.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            to: string;
+            /**
+             * @description The length of the buckets, in UTC.
+             * @default minute
+             * @example minute
+             * @enum {string}
+             */
+            granularity: "minute" | "hour" | "day";
+            /**
+             * @description Beginning of each bucket.
+             * @example [
+             *       "2026-11-03T02:00:00.000Z"
+             *     ]
+             */
+            buckets: string[];
+            /** @description Attempts that agree in what was asked `by`, the largest 50. */
+            series: components["schemas"]["AttemptSeries"][];
+            /** @description The sum of the series that are not shown: with it, the numbers add up. */
+            others: {
+                /**
+                 * @description How many series that is.
+                 * @example 0
+                 */
+                groups: number;
+                /**
+                 * @description All of their attempts.
+                 * @example 0
+                 */
+                total: number;
+                /**
+                 * @description One number a bucket, 0 where there was none.
+                 * @example [
+                 *       12,
+                 *       0,
+                 *       7
+                 *     ]
+                 */
+                counts: number[];
+            };
+            /**
+             * @description All attempts of the range.
+             * @example 19
+             */
+            total: number;
+            /**
+             * @description There are series that are not told apart, or the range begins before `countedSince`.
+             * @example false
+             */
+            truncated: boolean;
+            /**
+             * Format: date-time
+             * @description Attempts that began earlier are not counted here, or not any more.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            countedSince: string;
+            /**
+             * @description Attempts among `total` that the worker has not summed up yet; they are counted.
+             * @example 3
+             */
+            unfolded: number;
+        };
+        AttemptSeries: {
+            /**
+             * @description The endpoint, by `endpoint`.
+             * @example end_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            endpointId?: string;
+            /**
+             * @description What the attempts meant, by `outcome`.
+             * @example delivered
+             */
+            outcome?: string;
+            /**
+             * @description Why they did not deliver, by `fault`; null for those that delivered.
+             * @example http_5xx
+             */
+            faultCode?: string | null;
+            /**
+             * @description The type of their events, by `type`.
+             * @example invoice.paid
+             */
+            eventType?: string;
+            /**
+             * @description All of them.
+             * @example 19
+             */
+            total: number;
+            /**
+             * @description One number a bucket, 0 where there was none.
+             * @example [
+             *       12,
+             *       0,
+             *       7
+             *     ]
+             */
+            counts: number[];
+        };
+        /** @description Events by the time at which they were accepted. */
+        EventStats: {
+            /**
+             * Format: date-time
+             * @description The moment that all these numbers are of.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            asOf: string;
+            /**
+             * Format: date-time
+             * @description Beginning of the first bucket.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description End of the last bucket.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            to: string;
+            /**
+             * @description The length of the buckets, in UTC.
+             * @default minute
+             * @example minute
+             * @enum {string}
+             */
+            granularity: "minute" | "hour" | "day";
+            /**
+             * @description Beginning of each bucket.
+             * @example [
+             *       "2026-11-03T02:00:00.000Z"
+             *     ]
+             */
+            buckets: string[];
+            /**
+             * @description One number a bucket, 0 where there was none.
+             * @example [
+             *       12,
+             *       0,
+             *       7
+             *     ]
+             */
+            counts: number[];
+            /**
+             * @description All events of the range.
+             * @example 19
+             */
+            total: number;
+        };
+        SearchResult: {
+            /** @description What was found, ids first; of each kind and name the newest 10. */
+            items: components["schemas"]["Found"][];
+        };
+        Found: {
+            /**
+             * @description The kind of thing.
+             * @example delivery
+             * @enum {string}
+             */
+            kind: "delivery" | "execution" | "event" | "operation" | "plan" | "endpoint" | "outage" | "key" | "auditEntry" | "action";
+            /**
+             * @description Its id; of an action its name.
+             * @example dlv_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            id: string;
+            /**
+             * @description What of it is as it was asked for.
+             * @example id
+             * @enum {string}
+             */
+            matched: "id" | "externalId" | "key" | "handle" | "ticket" | "action";
+            /**
+             * @description A word that tells it from others.
+             * @example invoice.paid
+             */
+            title: string;
+            /**
+             * @description Its state, where it has one.
+             * @example failed
+             */
+            state: string | null;
+            /**
+             * @description Where it is shown.
+             * @example /api/v1/deliveries/dlv_…
+             */
+            link: string;
+        };
+        DeliveryCount: {
+            /**
+             * @description Deliveries that match.
+             * @example 12431
+             */
+            count: number;
+            /**
+             * @description `exact`, or `atLeast` where there are more than 100,000, or counting took too long.
+             * @example exact
+             * @enum {string}
+             */
+            basis: "exact" | "atLeast";
+            /**
+             * Format: date-time
+             * @description The moment that all these numbers are of.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            asOf: string;
+        };
+        FailureGroups: {
+            /**
+             * @description Deliveries that match.
+             * @example 12431
+             */
+            count: number;
+            /**
+             * @description `exact`, or `atLeast` where there are more than 100,000, or counting took too long.
+             * @example exact
+             * @enum {string}
+             */
+            basis: "exact" | "atLeast";
+            /**
+             * Format: date-time
+             * @description The moment that all these numbers are of.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            asOf: string;
+            /** @description Deliveries that agree in what was asked `by`, the largest 500. */
+            groups: components["schemas"]["FailureGroup"][];
+            /** @description The groups that are not shown: with them, the numbers add up to `count`. */
+            others: {
+                /**
+                 * @description How many groups that is.
+                 * @example 0
+                 */
+                groups: number;
+                /**
+                 * @description Their deliveries.
+                 * @example 0
+                 */
+                count: number;
+            };
+        };
+        FailureGroup: {
+            /**
+             * @description The endpoint, by `endpoint`.
+             * @example end_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            endpointId?: string;
+            /**
+             * @description Why the last attempts did not deliver, by `fault`.
+             * @example http_5xx
+             */
+            faultCode?: string | null;
+            /**
+             * @description Status of the last answers, by `status`.
+             * @example 503
+             */
+            httpStatus?: number | null;
+            /**
+             * @description Type of the events, by `type`.
+             * @example invoice.paid
+             */
+            eventType?: string | null;
+            /**
+             * Format: date-time
+             * @description Beginning of the hour in which the events were accepted, by `hour`.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            hour?: string;
+            /**
+             * @description Deliveries of the group.
+             * @example 700
+             */
+            count: number;
+        };
         /** @description One event for one endpoint; stable for ever. */
         Delivery: {
             /**
@@ -4018,6 +4781,11 @@ export interface components {
              * @example dlv_01k9z3e5hbe7r9qk2m4n6p8r0s
              */
             replayOf: string | null;
+            /**
+             * @description It was asked for to try its endpoint (`POST /api/v1/endpoints/{id}/test`).
+             * @example false
+             */
+            test: boolean;
             /** @description The reasons why it waits, where it is to be sent and is not on the wire. Empty: nothing holds it back. */
             waitingFor: components["schemas"]["Wait"][];
         };
@@ -4124,6 +4892,11 @@ export interface components {
              * @example dlv_01k9z3e5hbe7r9qk2m4n6p8r0s
              */
             replayOf: string | null;
+            /**
+             * @description It was asked for to try its endpoint (`POST /api/v1/endpoints/{id}/test`).
+             * @example false
+             */
+            test: boolean;
             /** @description The reasons why it waits, where it is to be sent and is not on the wire. Empty: nothing holds it back. */
             waitingFor: components["schemas"]["Wait"][];
             /** @description Its executions, oldest first; the newest 200 where there are more. */
@@ -6251,6 +7024,8 @@ export interface components {
                  * @example 50
                  */
                 ratePerSecond?: number | null;
+                /** @description With `resume`: the endpoints that alone went on. */
+                endpointIds?: string[];
             }[];
             /** @description Each time that it was halted, with the numbers. */
             halts: {
@@ -6782,6 +7557,10 @@ export interface components {
              */
             inFlight: number;
         };
+        Resumption: {
+            /** @description The endpoints that alone go on; all where left out. */
+            endpointIds?: string[];
+        };
         RateChange: {
             /**
              * @description Requests per second at most, over all endpoints; null lifts the limit.
@@ -7157,6 +7936,209 @@ export interface components {
              */
             ticket?: string;
         };
+        OperationEndpoints: {
+            /**
+             * Format: date-time
+             * @description The moment that all these numbers are of.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            asOf: string;
+            /**
+             * @description `exact`, or `atLeast` where it has more than 100,000 items or exclusions.
+             * @example exact
+             * @enum {string}
+             */
+            basis: "exact" | "atLeast";
+            /** @description The sum over all endpoints. */
+            counts: {
+                /**
+                 * @description All that was selected: always the sum of the others.
+                 * @example 0
+                 */
+                expected: number;
+                /**
+                 * @description Due and unsent.
+                 * @example 0
+                 */
+                queued: number;
+                /**
+                 * @description On the wire.
+                 * @example 0
+                 */
+                sending: number;
+                /**
+                 * @description Waiting for a time.
+                 * @example 0
+                 */
+                scheduled: number;
+                /**
+                 * @description Acknowledged.
+                 * @example 0
+                 */
+                delivered: number;
+                /**
+                 * @description Given up.
+                 * @example 0
+                 */
+                failed: number;
+                /**
+                 * @description May have arrived; waiting to be settled.
+                 * @example 0
+                 */
+                unknown: number;
+                /**
+                 * @description Not sent, with a reason.
+                 * @example 0
+                 */
+                ignored: number;
+                /**
+                 * @description Not sent because the operation was cancelled.
+                 * @example 0
+                 */
+                cancelled: number;
+                /**
+                 * @description Taken over by another retry.
+                 * @example 0
+                 */
+                superseded: number;
+                /**
+                 * @description Selected but not run, with a reason.
+                 * @example 0
+                 */
+                excluded: number;
+            };
+            /**
+             * @description How many endpoints they are.
+             * @example 3
+             */
+            endpointCount: number;
+            /** @description The largest 500. */
+            endpoints: {
+                /**
+                 * @description The endpoint.
+                 * @example end_01k9z3e5hbe7r9qk2m4n6p8r0s
+                 */
+                endpointId: string;
+                /**
+                 * @description Its handle.
+                 * @example warehouse
+                 */
+                handle: string;
+                /**
+                 * @description Its state now.
+                 * @example enabled
+                 * @enum {string}
+                 */
+                state: "enabled" | "disabled" | "deleted";
+                counts: components["schemas"]["OperationCounts"];
+                /** @description Its canary; null where the operation has none, or it has not begun. */
+                canary: components["schemas"]["OperationCanary"] | null;
+            }[];
+            /** @description The sum over the endpoints that are not shown. */
+            others: {
+                /**
+                 * @description All that was selected: always the sum of the others.
+                 * @example 0
+                 */
+                expected: number;
+                /**
+                 * @description Due and unsent.
+                 * @example 0
+                 */
+                queued: number;
+                /**
+                 * @description On the wire.
+                 * @example 0
+                 */
+                sending: number;
+                /**
+                 * @description Waiting for a time.
+                 * @example 0
+                 */
+                scheduled: number;
+                /**
+                 * @description Acknowledged.
+                 * @example 0
+                 */
+                delivered: number;
+                /**
+                 * @description Given up.
+                 * @example 0
+                 */
+                failed: number;
+                /**
+                 * @description May have arrived; waiting to be settled.
+                 * @example 0
+                 */
+                unknown: number;
+                /**
+                 * @description Not sent, with a reason.
+                 * @example 0
+                 */
+                ignored: number;
+                /**
+                 * @description Not sent because the operation was cancelled.
+                 * @example 0
+                 */
+                cancelled: number;
+                /**
+                 * @description Taken over by another retry.
+                 * @example 0
+                 */
+                superseded: number;
+                /**
+                 * @description Selected but not run, with a reason.
+                 * @example 0
+                 */
+                excluded: number;
+            };
+        };
+        OperationCanary: {
+            /**
+             * @description `testing` until it is judged; `held`: nothing more is sent there until it is resumed.
+             * @example passed
+             * @enum {string}
+             */
+            state: "testing" | "passed" | "held";
+            /**
+             * @description Items that go first.
+             * @example 25
+             */
+            allowed: number;
+            /**
+             * @description Those of them that were taken.
+             * @example 25
+             */
+            claimed: number;
+            /**
+             * @description First attempts, so far or when it was judged; null where it was held by hand.
+             * @example 25
+             */
+            attempts: number | null;
+            /**
+             * @description Those of them that did not deliver; null like `attempts`.
+             * @example 0
+             */
+            bad: number | null;
+        };
+        OperationSamples: {
+            /**
+             * Format: date-time
+             * @description The moment of the last point, unless the operation has ended before.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            asOf: string;
+            /** @description Its counts over time, oldest first: when it was accepted, at most 500 points in between, and now or when it ended. */
+            points: {
+                /**
+                 * Format: date-time
+                 * @description When.
+                 * @example 2026-11-03T02:00:00.000Z
+                 */
+                at: string;
+                counts: components["schemas"]["OperationCounts"];
+            }[];
+        };
         /** @description One line of the ledger of an operation. */
         OperationItem: {
             /**
@@ -7441,6 +8423,8 @@ export interface components {
                  * @example 50
                  */
                 ratePerSecond?: number | null;
+                /** @description With `resume`: the endpoints that alone went on. */
+                endpointIds?: string[];
             }[];
             /** @description Each time that it was halted, with the numbers. */
             halts: {
@@ -7827,6 +8811,114 @@ export interface components {
              * @example aGVsbG8
              */
             signature: string;
+        };
+        OperationWorkflow: {
+            /**
+             * @description Its workflow.
+             * @example retry/acme/1f0c….1
+             */
+            workflowId: string;
+            /**
+             * @description Temporal answers. Where it does not, the operation is sent on all the same as far as it was begun.
+             * @example true
+             */
+            answers: boolean;
+            /** @description Its run; null where Temporal does not answer, or knows none: one that closed long ago, or is not started yet. */
+            run: components["schemas"]["WorkflowRun"] | null;
+        };
+        WorkflowRun: {
+            /**
+             * @description Its run, the last one.
+             * @example 0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f
+             */
+            runId: string;
+            /**
+             * @description Its status, in lower case.
+             * @example running
+             */
+            status: string;
+            /**
+             * @description The queue of its slices.
+             * @example redrive-bulk
+             */
+            taskQueue: string;
+            /**
+             * Format: date-time
+             * @description When this run began.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            startedAt: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            closedAt: string | null;
+            /**
+             * @description Events of its history.
+             * @example 32
+             */
+            historyLength: number;
+            /**
+             * @description Size of its history.
+             * @example 9120
+             */
+            historyBytes: number | null;
+            /** @description Its steps that are under way. */
+            pendingActivities: {
+                /**
+                 * @description The step.
+                 * @example dispatchSlice
+                 */
+                type: string;
+                /**
+                 * @description `scheduled`: no worker has taken it yet.
+                 * @example started
+                 * @enum {string}
+                 */
+                state: "scheduled" | "started" | "cancelling" | "paused";
+                /**
+                 * @description How often it was begun.
+                 * @example 1
+                 */
+                attempt: number;
+                /**
+                 * Format: date-time
+                 * @description When it was, or is, to begin.
+                 * @example 2026-11-03T02:00:00.000Z
+                 */
+                scheduledAt: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was begun last.
+                 * @example 2026-11-03T02:00:00.000Z
+                 */
+                startedAt: string | null;
+                /**
+                 * Format: date-time
+                 * @description When its worker was heard of last.
+                 * @example 2026-11-03T02:00:00.000Z
+                 */
+                heartbeatAt: string | null;
+            }[];
+            /** @description What the run saw of its operation last; null where it has ended, or no worker answers. */
+            progress: {
+                /**
+                 * @description The state that it saw.
+                 * @example running
+                 */
+                state: string;
+                /**
+                 * @description The step that follows.
+                 * @example wait
+                 */
+                step: string;
+                /**
+                 * @description What it waits for, where it waits.
+                 * @example due
+                 */
+                until: string | null;
+            } | null;
         };
         /** @description Proves one line of a closed ledger without the others. */
         LedgerProof: {
@@ -8264,7 +9356,7 @@ export interface components {
              */
             keyId: string | null;
             /**
-             * @description What was done: tenant.made, tenant.changed, platform_limits.changed, policy.changed, key.made, key.revoked, jwt_issuer.made, jwt_issuer.revoked, signer.made, signer.removed, access_rule.made, access_rule.removed, endpoint.made, endpoint.changed, endpoint.enabled, endpoint.disabled, endpoint.secret_rotated, endpoint.deleted, event.payload_erased, event.repeated, operation.planned, operation.executed, operation.accepted, operation.paused, operation.resumed, operation.paced, operation.cancelled, operation.explained, operation.approved, operation.rejected, operation.emergency, delivery.resolved, resolution.begun, deliveries.resolved, report.signed, addendum.signed, signing_key.rotated, signing_key.revoked, receipt_replay.previewed, receipt_replay.confirmed, receipt_replay.executed, diagnostics.previewed, diagnostics.frozen, outage.dismissed.
+             * @description What was done: tenant.made, tenant.changed, platform_limits.changed, policy.changed, key.made, key.revoked, jwt_issuer.made, jwt_issuer.revoked, session.opened, session.ended, signer.made, signer.removed, access_rule.made, access_rule.removed, endpoint.made, endpoint.changed, endpoint.enabled, endpoint.disabled, endpoint.secret_rotated, endpoint.deleted, endpoint.tested, event.payload_erased, event.repeated, operation.planned, operation.executed, operation.accepted, operation.paused, operation.resumed, operation.paced, operation.cancelled, operation.explained, operation.approved, operation.rejected, operation.emergency, delivery.resolved, resolution.begun, deliveries.resolved, report.signed, addendum.signed, signing_key.rotated, signing_key.revoked, receipt_replay.previewed, receipt_replay.confirmed, receipt_replay.executed, diagnostics.previewed, diagnostics.frozen, outage.dismissed.
              * @example operation.accepted
              */
             action: string;
@@ -8357,6 +9449,68 @@ export interface components {
                  */
                 signature: string;
             } | null;
+        };
+        /** @description A session of the console. */
+        Session: {
+            /**
+             * @description Id of the session; not the cookie.
+             * @example ses_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            id: string;
+            /**
+             * @description Who is signed in, as the audit names them.
+             * @example key_01k9z3…
+             */
+            actor: string;
+            /** @description The tenant that the credential belongs to; null for one of the installation, whose calls name a tenant in `Redrive-Tenant`. */
+            tenant: {
+                /**
+                 * @description Its id.
+                 * @example ten_01k9z3e5hbe7r9qk2m4n6p8r0s
+                 */
+                id: string;
+                /**
+                 * @description Its handle.
+                 * @example acme
+                 */
+                handle: string;
+            } | null;
+            /**
+             * @description What the credential may do now; each call asks again.
+             * @example [
+             *       "read:deliveries"
+             *     ]
+             */
+            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency")[];
+            /**
+             * @description The grant that a key was made with.
+             * @example observer
+             * @enum {string|null}
+             */
+            grant: "observer" | "operator" | "recovery_operator" | "admin" | null;
+            /**
+             * Format: date-time
+             * @description When it is over at the latest.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            endsAt: string;
+            /**
+             * @description It is over earlier where it is not used for as long.
+             * @example 43200000
+             */
+            idleMs: number;
+        };
+        SignIn: {
+            /**
+             * @description An API key, or a token of a registered issuer.
+             * @example rdk_…
+             */
+            credential?: string;
+            /**
+             * @description The code of a link that signs in once.
+             * @example q6urq6…
+             */
+            code?: string;
         };
         /** @description The key that the answers of the Minka surface are signed with. */
         SystemSigner: {
@@ -9119,14 +10273,48 @@ export interface components {
         };
     };
     parameters: {
+        /** @description Only deliveries that others of their key wait for. */
+        Blocking: "true";
         /** @description `nextCursor` of the page before, with the same filter. */
         Cursor: string;
+        /** @description Batches that were dispatched together. Can be repeated. */
+        DispatchBatchIds: string[];
         /** @description Endpoints. Can be repeated. */
         EndpointIds: string[];
+        /** @description Types of event, exactly. Can be repeated. */
+        EventTypes: string[];
+        /** @description Causes of the last failure. Can be repeated. */
+        FaultCodes: ("http_3xx" | "http_4xx" | "http_408" | "http_409" | "http_410" | "http_425" | "http_429" | "http_5xx" | "timeout" | "connect_timeout" | "connection_refused" | "connection_reset" | "connection_failed" | "dns_failure" | "tls_failure" | "address_blocked" | "invalid_request" | "invalid_response" | "lease_lost" | "unacknowledged" | "gave_up" | "sender_profile_missing" | "partner_profile_missing" | "guide_missing" | "business_identifier_missing")[];
+        /** @description Accepted at this time or later. */
+        From: string;
+        /** @description The length of the buckets, in UTC. */
+        Granularity: "minute" | "hour" | "day";
+        /** @description Statuses of the last answer. Can be repeated. */
+        HttpStatus: number[];
+        /** @description Batches as they were named on ingest. Can be repeated. */
+        IngestionBatchIds: string[];
+        /** @description The key of the event. */
+        Key: string;
+        /** @description Last attempt after this time. */
+        LastAttemptAfter: string;
+        /** @description Last attempt before this time. */
+        LastAttemptBefore: string;
         /** @description Rows of the page at most. */
         Limit: number;
+        /** @description The origin of the console (REDRIVE_PUBLIC_URL), as browsers send it. */
+        Origin: string;
+        /** @description Open for longer than so many milliseconds. */
+        PendingLongerThanMs: number;
+        /** @description `1`: no foreign page can send it. */
+        RedriveConsole: string;
         /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
         RedriveTenant: string;
+        /** @description Sources of events. Can be repeated. */
+        Sources: string[];
+        /** @description States; all where left out. Can be repeated. */
+        State: ("pending" | "delivered" | "failed" | "unknown" | "cancelled" | "ignored")[];
+        /** @description Accepted before this time. */
+        To: string;
     };
     requestBodies: never;
     headers: {
@@ -10231,6 +11419,152 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    postEndpointsByIdTest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id or handle of the endpoint. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is accepted, and on its way. */
+            202: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointTest"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getEndpointsByIdVersions: {
+        parameters: {
+            query?: {
+                /** @description Rows of the page at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description `nextCursor` of the page before, with the same filter. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id or handle of the endpoint. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of versions. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description The rows of this page. */
+                        items: components["schemas"]["EndpointVersion"][];
+                        /**
+                         * @description Where the next page begins; null on the last one.
+                         * @example WyI1dW1…
+                         */
+                        nextCursor: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getEvents: {
+        parameters: {
+            query?: {
+                /** @description Types of event, exactly; all where left out. Can be repeated. */
+                eventTypes?: string[];
+                /** @description Sources of events; all where left out. Can be repeated. */
+                sources?: string[];
+                /** @description Batches as they were named on ingest. Can be repeated. */
+                ingestionBatchIds?: components["parameters"]["IngestionBatchIds"];
+                /** @description The subject of the event. */
+                key?: string;
+                /** @description Accepted at this time or later. */
+                from?: components["parameters"]["From"];
+                /** @description Accepted before this time. */
+                to?: components["parameters"]["To"];
+                /** @description Rows of the page at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description `nextCursor` of the page before, with the same filter. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of events. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description The rows of this page. */
+                        items: components["schemas"]["EventSummary"][];
+                        /**
+                         * @description Where the next page begins; null on the last one.
+                         * @example WyI1dW1…
+                         */
+                        nextCursor: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     postEvents: {
         parameters: {
             query?: never;
@@ -10430,39 +11764,289 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getStatsAttempts: {
+        parameters: {
+            query?: {
+                /** @description Beginning of the range; a day before its end where left out. */
+                from?: string;
+                /** @description End of the range, which does not belong to it; now where left out. */
+                to?: string;
+                /** @description The length of the buckets, in UTC. */
+                granularity?: components["parameters"]["Granularity"];
+                /** @description What they are told apart by; one series where left out. One or more of `endpoint`, `outcome`, `fault`, `type`, joined by commas. */
+                by?: string;
+                /** @description Only attempts at these endpoints. Can be repeated. */
+                endpointIds?: string[];
+            };
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The counts. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttemptStats"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getStatsEvents: {
+        parameters: {
+            query?: {
+                /** @description Beginning of the range; a day before its end where left out. */
+                from?: string;
+                /** @description End of the range, which does not belong to it; now where left out. */
+                to?: string;
+                /** @description The length of the buckets, in UTC. */
+                granularity?: components["parameters"]["Granularity"];
+            };
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The counts. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventStats"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getSearch: {
+        parameters: {
+            query: {
+                /** @description The id or name, whole. */
+                q: string;
+            };
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchResult"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getDeliveriesCount: {
+        parameters: {
+            query?: {
+                /** @description States; all where left out. Can be repeated. */
+                state?: components["parameters"]["State"];
+                /** @description Endpoints. Can be repeated. */
+                endpointIds?: components["parameters"]["EndpointIds"];
+                /** @description Types of event, exactly. Can be repeated. */
+                eventTypes?: components["parameters"]["EventTypes"];
+                /** @description Sources of events. Can be repeated. */
+                sources?: components["parameters"]["Sources"];
+                /** @description Causes of the last failure. Can be repeated. */
+                faultCodes?: components["parameters"]["FaultCodes"];
+                /** @description Statuses of the last answer. Can be repeated. */
+                httpStatus?: components["parameters"]["HttpStatus"];
+                /** @description Batches as they were named on ingest. Can be repeated. */
+                ingestionBatchIds?: components["parameters"]["IngestionBatchIds"];
+                /** @description Batches that were dispatched together. Can be repeated. */
+                dispatchBatchIds?: components["parameters"]["DispatchBatchIds"];
+                /** @description The key of the event. */
+                key?: components["parameters"]["Key"];
+                /** @description Accepted at this time or later. */
+                from?: components["parameters"]["From"];
+                /** @description Accepted before this time. */
+                to?: components["parameters"]["To"];
+                /** @description Last attempt before this time. */
+                lastAttemptBefore?: components["parameters"]["LastAttemptBefore"];
+                /** @description Last attempt after this time. */
+                lastAttemptAfter?: components["parameters"]["LastAttemptAfter"];
+                /** @description Open for longer than so many milliseconds. */
+                pendingLongerThanMs?: components["parameters"]["PendingLongerThanMs"];
+                /** @description Only deliveries that others of their key wait for. */
+                blocking?: components["parameters"]["Blocking"];
+            };
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The count. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryCount"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getFailuresGroups: {
+        parameters: {
+            query?: {
+                /** @description What they are grouped by; `endpoint,fault` where left out. One or more of `endpoint`, `fault`, `status`, `type`, `hour`, joined by commas. */
+                by?: string;
+                /** @description States; all where left out. Can be repeated. */
+                state?: components["parameters"]["State"];
+                /** @description Endpoints. Can be repeated. */
+                endpointIds?: components["parameters"]["EndpointIds"];
+                /** @description Types of event, exactly. Can be repeated. */
+                eventTypes?: components["parameters"]["EventTypes"];
+                /** @description Sources of events. Can be repeated. */
+                sources?: components["parameters"]["Sources"];
+                /** @description Causes of the last failure. Can be repeated. */
+                faultCodes?: components["parameters"]["FaultCodes"];
+                /** @description Statuses of the last answer. Can be repeated. */
+                httpStatus?: components["parameters"]["HttpStatus"];
+                /** @description Batches as they were named on ingest. Can be repeated. */
+                ingestionBatchIds?: components["parameters"]["IngestionBatchIds"];
+                /** @description Batches that were dispatched together. Can be repeated. */
+                dispatchBatchIds?: components["parameters"]["DispatchBatchIds"];
+                /** @description The key of the event. */
+                key?: components["parameters"]["Key"];
+                /** @description Accepted at this time or later. */
+                from?: components["parameters"]["From"];
+                /** @description Accepted before this time. */
+                to?: components["parameters"]["To"];
+                /** @description Last attempt before this time. */
+                lastAttemptBefore?: components["parameters"]["LastAttemptBefore"];
+                /** @description Last attempt after this time. */
+                lastAttemptAfter?: components["parameters"]["LastAttemptAfter"];
+                /** @description Open for longer than so many milliseconds. */
+                pendingLongerThanMs?: components["parameters"]["PendingLongerThanMs"];
+                /** @description Only deliveries that others of their key wait for. */
+                blocking?: components["parameters"]["Blocking"];
+            };
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The groups. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureGroups"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getDeliveries: {
         parameters: {
             query?: {
                 /** @description States; all where left out. Can be repeated. */
-                state?: ("pending" | "delivered" | "failed" | "unknown" | "cancelled" | "ignored")[];
+                state?: components["parameters"]["State"];
                 /** @description Endpoints. Can be repeated. */
                 endpointIds?: components["parameters"]["EndpointIds"];
                 /** @description Types of event, exactly. Can be repeated. */
-                eventTypes?: string[];
+                eventTypes?: components["parameters"]["EventTypes"];
                 /** @description Sources of events. Can be repeated. */
-                sources?: string[];
+                sources?: components["parameters"]["Sources"];
                 /** @description Causes of the last failure. Can be repeated. */
-                faultCodes?: ("http_3xx" | "http_4xx" | "http_408" | "http_409" | "http_410" | "http_425" | "http_429" | "http_5xx" | "timeout" | "connect_timeout" | "connection_refused" | "connection_reset" | "connection_failed" | "dns_failure" | "tls_failure" | "address_blocked" | "invalid_request" | "invalid_response" | "lease_lost" | "unacknowledged" | "gave_up" | "sender_profile_missing" | "partner_profile_missing" | "guide_missing" | "business_identifier_missing")[];
+                faultCodes?: components["parameters"]["FaultCodes"];
                 /** @description Statuses of the last answer. Can be repeated. */
-                httpStatus?: number[];
+                httpStatus?: components["parameters"]["HttpStatus"];
                 /** @description Batches as they were named on ingest. Can be repeated. */
-                ingestionBatchIds?: string[];
+                ingestionBatchIds?: components["parameters"]["IngestionBatchIds"];
                 /** @description Batches that were dispatched together. Can be repeated. */
-                dispatchBatchIds?: string[];
+                dispatchBatchIds?: components["parameters"]["DispatchBatchIds"];
                 /** @description The key of the event. */
-                key?: string;
+                key?: components["parameters"]["Key"];
                 /** @description Accepted at this time or later. */
-                from?: string;
+                from?: components["parameters"]["From"];
                 /** @description Accepted before this time. */
-                to?: string;
+                to?: components["parameters"]["To"];
                 /** @description Last attempt before this time. */
-                lastAttemptBefore?: string;
+                lastAttemptBefore?: components["parameters"]["LastAttemptBefore"];
                 /** @description Last attempt after this time. */
-                lastAttemptAfter?: string;
+                lastAttemptAfter?: components["parameters"]["LastAttemptAfter"];
                 /** @description Open for longer than so many milliseconds. */
-                pendingLongerThanMs?: number;
+                pendingLongerThanMs?: components["parameters"]["PendingLongerThanMs"];
                 /** @description Only deliveries that others of their key wait for. */
-                blocking?: "true";
+                blocking?: components["parameters"]["Blocking"];
                 /** @description Rows of the page at most. */
                 limit?: components["parameters"]["Limit"];
                 /** @description `nextCursor` of the page before, with the same filter. */
@@ -10830,6 +12414,18 @@ export interface operations {
             query?: {
                 /** @description States; all where left out. Can be repeated. */
                 state?: ("planned" | "awaiting_approval" | "accepted" | "selecting" | "running" | "paused" | "halted" | "closing" | "completed" | "completed_with_failures" | "cancelled")[];
+                /** @description Only retries, or only replays. */
+                kind?: "retry" | "replay";
+                /** @description Only operations that one of these asked for. Can be repeated. */
+                actor?: string[];
+                /** @description Only operations with items for one of these endpoints. Can be repeated. */
+                endpointIds?: string[];
+                /** @description Accepted at this time or later. */
+                from?: components["parameters"]["From"];
+                /** @description Accepted before this time. */
+                to?: components["parameters"]["To"];
+                /** @description A part of the reason or the ticket, in upper or lower case. */
+                text?: string;
                 /** @description Rows of the page at most. */
                 limit?: components["parameters"]["Limit"];
                 /** @description `nextCursor` of the page before, with the same filter. */
@@ -11003,7 +12599,7 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    postRetriesByIdResume: {
+    postRetriesByIdCancel: {
         parameters: {
             query?: never;
             header?: {
@@ -11042,7 +12638,7 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    postRetriesByIdCancel: {
+    postRetriesByIdResume: {
         parameters: {
             query?: never;
             header?: {
@@ -11055,7 +12651,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Resumption"];
+            };
+        };
         responses: {
             /** @description The operation as it is now. */
             200: {
@@ -11297,6 +12897,78 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getRetriesByIdEndpoints: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the operation. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its endpoints. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationEndpoints"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRetriesByIdSamples: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the operation. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its samples. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationSamples"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getRetriesByIdItems: {
         parameters: {
             query?: {
@@ -11340,6 +13012,7 @@ export interface operations {
                         nextCursor: string | null;
                     };
                     "application/x-ndjson": components["schemas"]["OperationItem"];
+                    "text/csv": string;
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -11433,6 +13106,77 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRetriesByIdWorkflow: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the operation. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its workflow. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationWorkflow"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getStream: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+                /** @description Id of the last event that was received. */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11751,7 +13495,7 @@ export interface operations {
                 /** @description Who did it; anybody where left out. Can be repeated. */
                 actor?: string[];
                 /** @description What was done; anything where left out. Can be repeated. */
-                action?: ("tenant.made" | "tenant.changed" | "platform_limits.changed" | "policy.changed" | "key.made" | "key.revoked" | "jwt_issuer.made" | "jwt_issuer.revoked" | "signer.made" | "signer.removed" | "access_rule.made" | "access_rule.removed" | "endpoint.made" | "endpoint.changed" | "endpoint.enabled" | "endpoint.disabled" | "endpoint.secret_rotated" | "endpoint.deleted" | "event.payload_erased" | "event.repeated" | "operation.planned" | "operation.executed" | "operation.accepted" | "operation.paused" | "operation.resumed" | "operation.paced" | "operation.cancelled" | "operation.explained" | "operation.approved" | "operation.rejected" | "operation.emergency" | "delivery.resolved" | "resolution.begun" | "deliveries.resolved" | "report.signed" | "addendum.signed" | "signing_key.rotated" | "signing_key.revoked" | "receipt_replay.previewed" | "receipt_replay.confirmed" | "receipt_replay.executed" | "diagnostics.previewed" | "diagnostics.frozen" | "outage.dismissed")[];
+                action?: ("tenant.made" | "tenant.changed" | "platform_limits.changed" | "policy.changed" | "key.made" | "key.revoked" | "jwt_issuer.made" | "jwt_issuer.revoked" | "session.opened" | "session.ended" | "signer.made" | "signer.removed" | "access_rule.made" | "access_rule.removed" | "endpoint.made" | "endpoint.changed" | "endpoint.enabled" | "endpoint.disabled" | "endpoint.secret_rotated" | "endpoint.deleted" | "endpoint.tested" | "event.payload_erased" | "event.repeated" | "operation.planned" | "operation.executed" | "operation.accepted" | "operation.paused" | "operation.resumed" | "operation.paced" | "operation.cancelled" | "operation.explained" | "operation.approved" | "operation.rejected" | "operation.emergency" | "delivery.resolved" | "resolution.begun" | "deliveries.resolved" | "report.signed" | "addendum.signed" | "signing_key.rotated" | "signing_key.revoked" | "receipt_replay.previewed" | "receipt_replay.confirmed" | "receipt_replay.executed" | "diagnostics.previewed" | "diagnostics.frozen" | "outage.dismissed")[];
                 /** @description What it was done to; anything where left out. Can be repeated. */
                 target?: string[];
                 /** @description Done at this time or later. */
@@ -11847,6 +13591,80 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    postConsoleSession: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description `1`: no foreign page can send it. */
+                "Redrive-Console": components["parameters"]["RedriveConsole"];
+                /** @description The origin of the console (REDRIVE_PUBLIC_URL), as browsers send it. */
+                Origin: components["parameters"]["Origin"];
+                /** @description Handle or id of the tenant, with a token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            /** @description The session; its secret is in the cookie. */
+            201: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    /** @description The cookie: `HttpOnly`, `SameSite=Strict`. */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteConsoleSession: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description `1`: no foreign page can send it. */
+                "Redrive-Console": components["parameters"]["RedriveConsole"];
+                /** @description The origin of the console (REDRIVE_PUBLIC_URL), as browsers send it. */
+                Origin: components["parameters"]["Origin"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session is over, and the cookie is taken away. */
+            204: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    /** @description An empty cookie that has expired. */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
