@@ -1,6 +1,7 @@
 import type { ActBy, AuditAction } from '../domain/audit/audit-action.ts';
 import type { Operation } from '../domain/operations/operation.ts';
 import { hasEnded, type OperationState } from '../domain/operations/operation-state.ts';
+import type { QuotaExceeded } from '../domain/policy/quotas.ts';
 import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { noteAct, tenantsWithOperation } from '../store/audit/entries.ts';
 import { withTransaction } from '../store/db/pool.ts';
@@ -9,10 +10,12 @@ import { holdOthers } from '../store/operations/canaries.ts';
 import { ITSELF, noteControl } from '../store/operations/operation-controls.ts';
 import { commitControl } from '../store/operations/operation-states.ts';
 import { findOperation } from '../store/operations/operations.ts';
+import { loadPlan } from '../store/plans/plans.ts';
 import { lastHold } from '../store/policy/holds.ts';
 import { policyInForce } from '../store/policy/policies.ts';
 import { PLATFORM_TENANT } from '../store/tenancy/tenants.ts';
 import { logControl } from './operation-log.ts';
+import { rateBeyondLimits } from './policy/within-limits.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
 
 /** How long a paused operation waits for a human before it cancels its unsent items and closes. */
@@ -28,12 +31,16 @@ export type ControlCommand =
   | { do: 'cancel' }
   | { do: 'rate'; ratePerSecond: number | null };
 
+type RateCommand = Extract<ControlCommand, { do: 'rate' }>;
+
 /** The operation after the command, with the number of items in flight, or why the command was not taken. */
 export type ControlResult =
   | { ok: true; operation: Operation; inFlight: number }
   | { ok: false; code: 'not_found' }
   /** It was approved as it was, and this would be more than that. */
   | { ok: false; code: 'needs_approval' }
+  /** Above a ceiling of the installation, whatever was approved. */
+  | { ok: false; code: 'quota_exceeded'; beyond: QuotaExceeded[] }
   | { ok: false; code: 'state_conflict'; state: OperationState };
 
 const TAKEN_IN: Record<ControlCommand['do'], OperationState[]> = {
@@ -66,14 +73,15 @@ export async function controlOperation(
     did: command.do,
     ...(command.do === 'rate' ? { ratePerSecond: command.ratePerSecond } : {}),
   };
-  const taken = await withTransaction(deps.pool, async (db) =>
-    command.do === 'rate' && (await isBeyondApproval(db, tenantId, operationId, command))
-      ? 'beyond_approval'
-      : controlWithin(db, tenantId, operationId, command, by),
+  const taken = await withTransaction(
+    deps.pool,
+    async (tx) =>
+      (command.do === 'rate' && (await refusedRate(tx, tenantId, operationId, command))) ||
+      controlWithin(tx, tenantId, operationId, command, by),
   );
   const operation = await findOperation(deps.pool, tenantId, operationId);
   if (!operation) return { ok: false, code: 'not_found' };
-  if (taken === 'beyond_approval') return { ok: false, code: 'needs_approval' };
+  if (typeof taken === 'object') return taken;
   if (!taken) return { ok: false, code: 'state_conflict', state: operation.state };
   logControl(deps.log, operation, act, by);
   await deps.nudgeOperation(operation);
@@ -124,23 +132,40 @@ async function controlWithin(
   return true;
 }
 
-/**
- * Whether a rate is more than what was approved, or, where nothing had to be approved, more than the policy lets pass
- * without. An emergency was let run as a whole.
- */
-async function isBeyondApproval(
+/** Why a rate is not taken; undefined where it is, or the operation cannot be paced anyway. */
+async function refusedRate(
   tx: Transaction,
   tenantId: Id<'tenant'>,
   operationId: Id<'operation'>,
-  { ratePerSecond }: Extract<ControlCommand, { do: 'rate' }>,
-): Promise<boolean> {
+  command: RateCommand,
+): Promise<Extract<ControlResult, { code: 'needs_approval' | 'quota_exceeded' }> | undefined> {
   const operation = await findOperation(tx, tenantId, operationId);
-  if (!operation || hasEnded(operation.state)) return false;
+  if (!operation || hasEnded(operation.state)) return undefined;
+  const beyond = await rateBeyondLimits(tx, operation, command.ratePerSecond);
+  if (beyond.length > 0) return { ok: false, code: 'quota_exceeded', beyond };
+  return (await isBeyondApproval(tx, operation, command)) ? { ok: false, code: 'needs_approval' } : undefined;
+}
+
+/**
+ * Whether a rate is more than what was approved, or is still to be: of a plan that was halted, too, for it is shown and
+ * judged by the rate that was asked for. Where nothing had to be approved it is whether it is more than the policy lets
+ * pass without. An emergency was let run as a whole.
+ */
+async function isBeyondApproval(
+  tx: Transaction,
+  { id: operationId, tenantId, options }: Operation,
+  { ratePerSecond }: RateCommand,
+): Promise<boolean> {
   const hold = await lastHold(tx, operationId);
   if (hold?.ended?.for === 'emergency') return false;
   // Slower and then as fast again is no more than was approved.
-  if (hold?.ended?.for === 'approved') return isFaster(ratePerSecond, operation.options.ratePerSecond);
-  const quota = (await policyInForce(tx, tenantId))?.rules.quotas.ratePerSecond;
+  const asShown = isFaster(ratePerSecond, options.ratePerSecond);
+  if (hold && (!hold.ended || hold.ended.for === 'approved')) return asShown;
+  const policy = await policyInForce(tx, tenantId);
+  if (!policy) return false;
+  const plan = await loadPlan(tx, operationId);
+  if (plan && !plan.executed) return asShown;
+  const quota = policy.rules.quotas.ratePerSecond;
   return quota !== undefined && isFaster(ratePerSecond, quota);
 }
 

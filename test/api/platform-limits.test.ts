@@ -88,8 +88,14 @@ describe('the ceilings of the installation', () => {
 
   test('refuse a rate that is higher, and one that is not named', async () => {
     await set({ ratePerSecond: 10 });
-    expect((await retry({ filter: {} }, { ratePerSecond: 10 })).status).toBe(202);
+    const accepted = await retry({ filter: {} }, { ratePerSecond: 10 });
+    expect(accepted.status).toBe(202);
     expect(await retry({ filter: {} }, { ratePerSecond: 11 })).toMatchObject({ status: 403 });
+    const pace = (ratePerSecond: number | null) =>
+      api.call('POST', `/api/v1/retries/${accepted.body.id}/rate`, { body: { ratePerSecond } });
+    for (const faster of [11, null])
+      expect(await pace(faster)).toMatchObject({ status: 403, body: { code: 'quota_exceeded' } });
+    expect(await pace(9)).toMatchObject({ status: 200 });
     expect(await retry({ filter: {} })).toMatchObject({
       status: 403,
       body: { detail: expect.stringContaining('names no rate') },

@@ -6,7 +6,7 @@ import { eventually } from '../support/eventually.ts';
 import { TIME_TO_ANSWER_MS } from '../support/patience.ts';
 import { postAck, signAck } from '../support/receivers/acknowledge.ts';
 import { type Receiver, startReceiver } from '../support/receivers/receiver.ts';
-import { type Behaviour, moody, ok, reset, status } from '../support/receivers/receiver-behaviour.ts';
+import { type Behaviour, moody, ok, reset, slow, status } from '../support/receivers/receiver-behaviour.ts';
 
 /** An ordered endpoint gets the events of one key in the order of their numbers, whatever fails; other keys flow on. */
 
@@ -172,7 +172,7 @@ test('a bulk retry keeps the order, too, on two workers of which one is killed i
     withinMs: 60_000,
   });
   const before = it.receiver.requests.length;
-  it.receiver.switchTo({ answer: (response) => void setTimeout(() => response.end('ok'), 20) });
+  it.receiver.switchTo(slow(20));
   const other = await startWorkerProcess(engine, { lease: { startWithinMs: 800, marginMs: 400 } });
   try {
     const { id } = await it.retries.start({ select: { filter: {} } });

@@ -156,9 +156,10 @@ export async function passHold(
   comment: string | undefined,
 ): Promise<QuotaExceeded[] | undefined> {
   const { operationId, number, planHash, because } = hold;
-  await insertVerdict(tx, hold, { verdict: 'emergency', actor, ...present({ keyId, comment }) });
   const beyond = await releaseHold(tx, hold, 'emergency');
   if (beyond) return beyond;
+  // Behind it: where a ceiling forbids it, nobody's emergency is left on an operation that goes on waiting.
+  await insertVerdict(tx, hold, { verdict: 'emergency', actor, ...present({ keyId, comment }) });
   await announce(tx, {
     type: 'operation.approved',
     tenantId,

@@ -1,8 +1,8 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import { isSingle } from '../../domain/operations/selection.ts';
-import type { QuotaExceeded } from '../../domain/policy/quotas.ts';
+import { exceededQuotas, type QuotaExceeded } from '../../domain/policy/quotas.ts';
 import { present } from '../../domain/present.ts';
-import type { Transaction } from '../../store/db/queryable.ts';
+import type { Queryable, Transaction } from '../../store/db/queryable.ts';
 import { platformLimits } from '../../store/policy/platform-limits.ts';
 import { chargeQuotas, lockDay, lookAtQuotas } from '../../store/policy/quotas.ts';
 
@@ -24,4 +24,19 @@ export async function beyondLimits(
   if (items !== undefined) return (await chargeQuotas(tx, { ...asked, items })).beyond;
   await lockDay(tx, tenantId);
   return (await lookAtQuotas(tx, { ...asked, items: 0 })).beyond;
+}
+
+/** The ceiling of the installation that a rate is above, to which an operation is to be set; null is any rate. */
+export async function rateBeyondLimits(
+  db: Queryable,
+  { selection }: Pick<Operation, 'selection'>,
+  ratePerSecond: number | null,
+): Promise<QuotaExceeded[]> {
+  if (isSingle(selection)) return [];
+  const limits = await platformLimits(db);
+  return exceededQuotas(
+    present({ ratePerSecond: limits.ratePerSecond }),
+    { items: 0, ...present({ ratePerSecond }) },
+    { items: 0, openOperations: 0 },
+  );
 }

@@ -388,6 +388,28 @@ describe('while it waits', () => {
   });
 });
 
+describe('one that is halted is not made faster', () => {
+  const rate = (operationId: Id<'operation'>, ratePerSecond: number | null) =>
+    controlOperation(store.deps, tenant.id, operationId, { do: 'rate', ratePerSecond });
+
+  test('while it is held: who approves it has seen its rate', async () => {
+    const operationId = await held({ actor: 'test' }, { options: { ratePerSecond: 10 } });
+    await haltAfter(quietContext(store.pool), operationId, { step: 'look', code: '22008' });
+    for (const faster of [11, null])
+      expect(await rate(operationId, faster)).toEqual({ ok: false, code: 'needs_approval' });
+    expect(await rate(operationId, 9)).toMatchObject({ ok: true });
+  });
+
+  test('while it is planned: it is judged by the rate that was asked for', async () => {
+    await failed(2);
+    await policy.set({ quotas: { ratePerSecond: 50 } });
+    const { operationId } = await store.retry(tenant, ALL, { options: { ratePerSecond: 10 } });
+    await haltAfter(quietContext(store.pool), operationId, { step: 'select', code: '22008' });
+    expect(await rate(operationId, 20)).toEqual({ ok: false, code: 'needs_approval' });
+    expect(await rate(operationId, 10)).toMatchObject({ ok: true });
+  });
+});
+
 describe('Postgres itself refuses', () => {
   test('to run what is held, to end a hold without what it asked for, and an approval of one’s own', async () => {
     const alice = await policy.person('alice');

@@ -3,6 +3,7 @@ import type { ApiDeps } from '../../../api/api-deps.ts';
 import { refusedScope } from '../../../api/authentication/authentication.ts';
 import type { Caller, TenantRef } from '../../../api/authentication/caller.ts';
 import { type Problem, problem } from '../../../api/problems/problem.ts';
+import { quotaExceeded } from '../../../api/problems/quota-exceeded.ts';
 import type { Reply } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
@@ -141,7 +142,7 @@ export function retryControlRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
         body: RateChange,
       },
       responses: { 200: { description: 'The operation as it is now.', schema: ControlledOperation } },
-      problems: ['state_conflict', 'needs_approval'],
+      problems: ['state_conflict', 'needs_approval', 'quota_exceeded'],
       handler: ({ body: { ratePerSecond, perSecond }, ...call }) =>
         control(call, { do: 'rate', ratePerSecond: ratePerSecond ?? perSecond ?? null }),
     }),
@@ -164,6 +165,7 @@ export function retryControlRoutes(deps: ApiDeps, rate: ProgressRate): Route[] {
         },
       };
     }
+    if (result.code === 'quota_exceeded') return quotaExceeded(result.beyond);
     if (result.code !== 'state_conflict') return problem(result.code);
     return problem('state_conflict', {
       detail: `The operation is \`${result.state}\`, where this is not possible.`,
