@@ -126,8 +126,7 @@ async function tellStretches(
   stretches: Stretch[],
   readers: PlanStep['readers'],
 ): Promise<ToldStretch[]> {
-  const [first] = stretches;
-  if (!readers || first === undefined || stretches.length === 1)
+  if (!readers || stretches.length < 2)
     return Promise.all(stretches.map((stretch) => tellStretch(tx, operation, stretch, { items })));
   const snapshot = await exportSnapshot(tx);
   const size = stretches.at(-1)?.limit ?? 0;
