@@ -82,7 +82,7 @@ export async function tellStretch(
     ...present({ unsummed }),
     // Only what is matched afresh has items before it is planned.
     by: only ? {} : { mine: 'false' },
-    page: { whole: only === undefined },
+    whole: only === undefined,
   });
   const answer = await db.query<ToldRow>(
     `with found as materialized (${found}),

@@ -2,7 +2,7 @@ import type { Operation } from '../../domain/operations/operation.ts';
 import { PIN_DAYS } from '../../domain/operations/plan.ts';
 import { LEFT_OUT, type PlanRisk, riskBit } from '../../domain/operations/plan-risks.ts';
 import type { Parameters } from '../db/parameters.ts';
-import { type DecidedBy, decisionSql, HELD, type PageColumns, seenSql } from '../selection/fate.ts';
+import { type DecidedBy, decisionSql, HELD, seenSql } from '../selection/fate.ts';
 
 /** The operation whose plan is told of. */
 export type Telling = Pick<Operation, 'id' | 'kind' | 'newIdentity' | 'selection' | 'options'>;
@@ -16,13 +16,13 @@ export interface TellOptions {
   /** How many of them the plan has not summed up by endpoint yet; each endpoint has its share so far of them. */
   unsummed?: number;
   by?: DecidedBy;
-  page?: PageColumns;
+  /** The page has `WHOLE_DELIVERY`. */
+  whole?: boolean;
 }
 
 /** The condition of each risk, on a delivery `s`, its endpoint `n` and the version `w` that it was first sent with. */
 const CONDITIONS: Record<PlanRisk, (turn: string, op: string) => string> = {
-  mayHaveArrived: () => `s.state <> 'delivered' and s.tip_state is distinct from 'unknown'
-        and (select x.id from executions x where x.delivery_id = s.id and x.may_have_arrived limit 1) is not null`,
+  mayHaveArrived: () => `s.state <> 'delivered' and s.tip_state is distinct from 'unknown' and s.arrived`,
   unknown: () => `s.tip_state = 'unknown'`,
   openElsewhere: (_, op) =>
     `s.tip_state = 'sending' or (s.tip_state in ('queued', 'scheduled') and not ${ENDING} and not ${held()} and not ${own(op)})`,
@@ -76,7 +76,7 @@ export function toldSql(operation: Telling, p: Parameters, options: TellOptions)
     ),
     -- Each fact is looked up once, however many conditions ask for it.
     seen as materialized (
-      select f.*, (select b.event_id from payloads b where b.event_id = f.event_id) as payload from (${seenSql({ own: ['n'], ...options.page })}) f
+      select f.*, (select b.event_id from payloads b where b.event_id = f.event_id) as payload from (${seenSql({ own: ['n'], whole: options.whole ?? false, arrived: true })}) f
     ),
     decided as materialized (
       select s.*, ${decisionSql(operation, op, { changed: 'false', expired: 's.payload is null', ...options.by })} as decision

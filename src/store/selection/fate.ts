@@ -22,28 +22,35 @@ export interface PageColumns {
   own?: string[];
   /** It has `WHOLE_DELIVERY`, read in the same statement. */
   whole?: boolean;
+  /** Asks whether any execution may have arrived, too (`arrived`). */
+  arrived?: boolean;
 }
 
 /** The facts that decide each delivery of `page`, a row each; with it those columns of the page. */
-export function seenSql({ own = [], whole = false }: PageColumns = {}): string {
+export function seenSql({ own = [], whole = false, arrived = false }: PageColumns = {}): string {
   const columns = [...own.map((column) => `${whole ? 'd' : 'page'}.${column}`), WHOLE_DELIVERY].join(', ');
   // Lateral with a limit: one look-up each, whatever the planner thinks of the size of the tables.
   const delivery = whole
     ? 'page d'
     : 'page cross join lateral (select x.* from deliveries x where x.id = page.id limit 1) d';
-  return `select ${columns}, d.operation_id as made_by,
+  // By one look-up with the tip: a delivery has few executions.
+  const executions = arrived
+    ? `(select x.*, bool_or(x.may_have_arrived) over () as arrived from executions x where x.delivery_id = d.id order by x.id desc)`
+    : 'executions';
+  return `select ${columns}, d.operation_id as made_by, ${arrived ? 'tip.arrived, ' : ''}
         tip.id as tip_id, tip.state as tip_state, tip.reason as tip_reason, coalesce(tip.open, false) as tip_open,
         tip.attempts as tip_attempts,
         holder.id as holder_id, holder.control as holder_control, holder.state as holder_state,
         (select c.state from canaries c where c.operation_id = holder.id and c.endpoint_id = d.endpoint_id) as holder_canary,
-        (select n.state from endpoints n where n.id = d.endpoint_id) as endpoint_state
+        endpoint.state as endpoint_state
       from ${delivery}
       left join lateral (
-        select e.id, e.state, e.reason, e.open, e.attempts, e.operation_id from executions e
+        select e.* from ${executions} e
         where e.delivery_id = d.id and (e.keeps_slot or e.parent_id is null)
           and not exists (select from executions c where c.parent_id = e.id and c.keeps_slot)
         order by e.id desc limit 1
       ) tip on true
+      left join lateral (select n.state from endpoints n where n.id = d.endpoint_id limit 1) endpoint on true
       -- An execution that a closed operation left unknown and that was resolved to be sent again is the live lane's.
       left join operations holder on holder.id = tip.operation_id and tip.open and holder.report is null`;
 }
