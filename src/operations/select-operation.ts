@@ -20,7 +20,7 @@ const PAGE_BESIDE_LIVE = 500;
 /** Selects for the operations of one worker. */
 export class Selector {
   readonly #context: OperationContext;
-  #freezingTogether = false;
+  #isTogether = false;
 
   constructor(context: OperationContext) {
     this.#context = context;
@@ -50,13 +50,15 @@ export class Selector {
     await renew(this.#context.sending);
   }
 
-  /** Makes a plan page by page; during live traffic it rests between two of them. */
+  /** Makes a plan page by page, two at a time as for a freeze; during live traffic it rests between two of them. */
   async #plan(operationId: Id<'operation'>, stop: AbortSignal): Promise<void> {
     const { liveTraffic, pool } = this.#context.sending;
     for (let more = true; more && !stop.aborted; ) {
       const beganMs = performance.now();
-      more = await planNext(pool, operationId);
-      if (more && liveTraffic.flows) await liveTraffic.rest(beganMs, stop);
+      if (liveTraffic.flows) {
+        more = await planNext(pool, operationId);
+        if (more) await liveTraffic.rest(beganMs, stop);
+      } else more = await this.#together((together) => planNext(pool, operationId, { together }));
     }
   }
 
@@ -72,12 +74,17 @@ export class Selector {
       if (more) await liveTraffic.rest(beganMs, stop);
       return more;
     }
-    if (this.#freezingTogether) return freezeNext(pool, operationId);
-    this.#freezingTogether = true;
+    return this.#together((pages) => freezeNext(pool, operationId, { pages }));
+  }
+
+  /** Runs a step of a selection on several connections, where no other selection of this worker does. */
+  async #together(step: (pages: number) => Promise<boolean>): Promise<boolean> {
+    if (this.#isTogether) return step(1);
+    this.#isTogether = true;
     try {
-      return await freezeNext(pool, operationId, { pages: PAGES_TOGETHER });
+      return await step(PAGES_TOGETHER);
     } finally {
-      this.#freezingTogether = false;
+      this.#isTogether = false;
     }
   }
 

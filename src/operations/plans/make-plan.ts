@@ -5,7 +5,7 @@ import { isExplicit } from '../../domain/operations/selection.ts';
 import type { QuotaExceeded } from '../../domain/policy/quotas.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Pool } from '../../store/db/pool.ts';
-import { withTransaction } from '../../store/db/pool.ts';
+import { allOf, exportSnapshot, withTransaction } from '../../store/db/pool.ts';
 import type { Transaction } from '../../store/db/queryable.ts';
 import { moveSelection, selectionCursor } from '../../store/operations/operation-progress.ts';
 import { awaitExecution, endSelection } from '../../store/operations/operation-states.ts';
@@ -13,18 +13,28 @@ import { loadOperation } from '../../store/operations/operations.ts';
 import {
   eachPlanned,
   endpointVersionsOf,
-  type PlannedStretch,
-  planStretch,
   removeRepeats,
+  type ToldStretch,
+  tellStretch,
+  writeStretch,
 } from '../../store/plans/plan-pages.ts';
 import { growPlan, loadPlan, lockPlan, writePlanned } from '../../store/plans/plans.ts';
 import { ledgerOfEvents } from '../../store/selection/fresh-matches.ts';
-import { partitionsOf, type SelectionCursor } from '../../store/selection/selection-page.ts';
+import { partitionsOf, type SelectionCursor, type Stretch } from '../../store/selection/selection-page.ts';
+import { nextStretches } from '../../store/selection/selection-stretches.ts';
 import { crashPoint } from '../../telemetry/crash-points.ts';
 import { type AfreshSelection, freezeAfresh } from '../freeze-afresh.ts';
 import { judgeStarted } from '../policy/judge-operation.ts';
 
 const STRETCH = 5_000;
+
+/** How much of a plan is made before its operation is asked again whether it may go on. */
+export interface PlanSteps {
+  /** Deliveries of one stretch. */
+  stretch?: number;
+  /** Stretches that are read at the same time, each on a connection of its own, apart from the one that writes them. */
+  together?: number;
+}
 
 /** Whether an operation is a plan that is still being made. */
 export async function isBeingPlanned(pool: Pool, operationId: Id<'operation'>): Promise<boolean> {
@@ -32,19 +42,35 @@ export async function isBeingPlanned(pool: Pool, operationId: Id<'operation'>): 
   return operation?.state === 'planned' && (await loadPlan(pool, operationId))?.planned === undefined;
 }
 
-/**
- * Makes the next pages of a plan and moves its cursor, in one transaction; behind the last one it computes the identity of
- * the plan, which waits from then on. False when nothing is left to do, or it may not go on.
- */
-export function planNext(pool: Pool, operationId: Id<'operation'>, stretch = STRETCH): Promise<boolean> {
-  return withTransaction(pool, (tx) => planNextIn(tx, operationId, { stretch }));
+/** How a step of a plan is made. */
+interface PlanStep {
+  stretch?: number;
+  /** Reads several stretches at once; without it the transaction reads one. */
+  readers?: { pool: Pool; together: number };
+  /** Is told of the ceilings that the plan exceeds where a policy judges it. */
+  judged?: (beyond: QuotaExceeded[]) => void;
 }
 
-/** The same in a transaction of the caller's, who is told of the ceilings that the plan exceeds where a policy judges it. */
+/**
+ * Makes the next pages of a plan and moves its cursor, in one transaction; behind the last one it computes the identity of
+ * the plan, which waits from then on. False when nothing is left to do, or it may not go on. Other connections may read
+ * for it, all as of one moment; they write nothing.
+ */
+export function planNext(
+  pool: Pool,
+  operationId: Id<'operation'>,
+  { stretch = STRETCH, together = 1 }: PlanSteps = {},
+): Promise<boolean> {
+  return withTransaction(pool, (tx) =>
+    planNextIn(tx, operationId, { stretch, ...(together > 1 ? { readers: { pool, together } } : {}) }),
+  );
+}
+
+/** The same in a transaction of the caller's. */
 export async function planNextIn(
   tx: Transaction,
   operationId: Id<'operation'>,
-  { stretch = STRETCH, judged }: { stretch?: number; judged?: (beyond: QuotaExceeded[]) => void } = {},
+  { stretch = STRETCH, readers, judged }: PlanStep = {},
 ): Promise<boolean> {
   if (!(await lockPlan(tx, undefined, operationId))) return false;
   const operation = await loadOperation(tx, operationId);
@@ -65,24 +91,69 @@ export async function planNextIn(
     operationId,
     'afresh' in operation.selection
       ? await planAfresh(tx, operation, operation.selection, plan, after)
-      : await planFound(tx, operation, plan, after, stretch),
+      : await planFound(tx, operation, plan, after, stretch, readers),
   );
   crashPoint('selecting');
   return true;
 }
 
-/** Plans the next stretch of deliveries that are there; returns where the one behind it begins. */
+/** Plans the next stretches of deliveries that are there; returns where the one behind them begins. */
 async function planFound(
   tx: Transaction,
   operation: Operation,
   plan: Plan,
   after: SelectionCursor,
-  stretch: number,
+  limit: number,
+  readers: PlanStep['readers'],
 ): Promise<SelectionCursor> {
-  const limit = isExplicit(operation.selection) ? undefined : stretch;
-  const made = await planStretch(tx, operation, { after, ...(limit ? { limit } : {}) }, plan);
-  await growPlan(tx, operation.id, made);
-  return next(after, made, limit);
+  if (isExplicit(operation.selection)) {
+    await write(tx, operation.id, plan, [await tellStretch(tx, operation, { after }, plan)]);
+    return { partition: after.partition + 1 };
+  }
+  const stretches = readers
+    ? await nextStretches(tx, operation, after, limit, readers.together)
+    : [{ after, limit }];
+  const told = await tellStretches(tx, operation, plan, stretches, readers);
+  await write(tx, operation.id, plan, told);
+  return next(stretches.at(-1) as Stretch, told.at(-1) as ToldStretch);
+}
+
+/** Reads stretches, several of them at the same time and as of the same moment: they meet an endpoint in one version. */
+async function tellStretches(
+  tx: Transaction,
+  operation: Operation,
+  { items }: Plan,
+  stretches: Stretch[],
+  readers: PlanStep['readers'],
+): Promise<ToldStretch[]> {
+  if (!readers || stretches.length < 2)
+    return Promise.all(stretches.map((stretch) => tellStretch(tx, operation, stretch, { items })));
+  const snapshot = await exportSnapshot(tx);
+  const size = stretches.at(-1)?.limit ?? 0;
+  return allOf(
+    stretches.map((stretch, n) =>
+      withTransaction(
+        readers.pool,
+        (reader) => tellStretch(reader, operation, stretch, { items: items + n * size, unsummed: n * size }),
+        { snapshot },
+      ),
+    ),
+  );
+}
+
+/** Writes stretches down in their order. */
+async function write(
+  tx: Transaction,
+  operationId: Id<'operation'>,
+  plan: Pick<Plan, 'pages'>,
+  told: ToldStretch[],
+): Promise<void> {
+  let { pages } = plan;
+  for (const each of told) {
+    const written = await writeStretch(tx, operationId, each, pages);
+    await growPlan(tx, operationId, { ...each, pages: written });
+    pages += written;
+  }
 }
 
 /**
@@ -98,15 +169,14 @@ async function planAfresh(
 ): Promise<SelectionCursor> {
   const { eventIds, next: behind } = await freezeAfresh(tx, operation, selection, after);
   const only = await ledgerOfEvents(tx, operation.id, eventIds);
-  await growPlan(tx, operation.id, await planStretch(tx, operation, { after, only }, plan));
+  await write(tx, operation.id, plan, [await tellStretch(tx, operation, { after, only }, plan)]);
   return behind ?? { partition: after.partition + 1 };
 }
 
 /** Where the next stretch begins; a partition behind the last where nothing is left. */
 function next(
-  { partition }: SelectionCursor,
-  { selected, items, last }: PlannedStretch,
-  limit?: number,
+  { after: { partition }, limit }: Stretch,
+  { selected, items, last }: ToldStretch,
 ): SelectionCursor {
   // Behind what came in after the plan was asked for there is nothing but more of that.
   const more = last !== undefined && selected === limit && items === selected;
@@ -119,8 +189,8 @@ async function finish(tx: Transaction, operation: Operation): Promise<void> {
   const ids = createHash('sha256');
   const risks = createHash('sha256');
   const items = await eachPlanned(tx, id, (some) => {
-    ids.update(Buffer.from(some.map((each) => each.id.replaceAll('-', '')).join(''), 'hex'));
-    risks.update(bitsOf(some.map((each) => each.risks)));
+    ids.update(some.ids);
+    risks.update(some.risks);
   });
   const itemsDigest = ids.digest();
   const risksDigest = risks.digest();
@@ -137,11 +207,4 @@ async function finish(tx: Transaction, operation: Operation): Promise<void> {
   // What is matched afresh has its items by now.
   if ('afresh' in selection) await endSelection(tx, id);
   await awaitExecution(tx, id);
-}
-
-/** Two bytes each, the higher one first. */
-function bitsOf(risks: number[]): Buffer {
-  const bytes = Buffer.alloc(2 * risks.length);
-  for (const [n, bits] of risks.entries()) bytes.writeUInt16BE(bits, 2 * n);
-  return bytes;
 }

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { onlyRow } from './only-row.ts';
 import type { Queryable, Transaction } from './queryable.ts';
 
 /** Connections to Postgres; a statement names the type of its rows. */
@@ -19,6 +20,8 @@ export type TransactionOptions = {
   /** Runs of `fn` at most, the first one included. */
   maxAttempts?: number;
   isolation?: 'read committed' | 'repeatable read' | 'serializable';
+  /** Reads as of the moment that another transaction exported, which is still open; writes nothing. */
+  snapshot?: string;
 };
 
 /** Serialization failure and deadlock: the server has undone everything, so that running it again is right. */
@@ -79,8 +82,25 @@ export async function withTransaction<Result>(
   options: TransactionOptions = {},
 ): Promise<Result> {
   const maxAttempts = options.maxAttempts ?? 5;
-  const begin = options.isolation === undefined ? 'begin' : `begin isolation level ${options.isolation}`;
-  return again(maxAttempts, () => runOnce(pool, begin, fn));
+  return again(maxAttempts, () => runOnce(pool, beginning(options), fn));
+}
+
+function beginning({ isolation, snapshot }: TransactionOptions): string {
+  // The name of a snapshot comes from Postgres itself; the statement takes no parameters.
+  if (snapshot !== undefined)
+    return `begin isolation level repeatable read read only; set transaction snapshot '${snapshot}'`;
+  return isolation === undefined ? 'begin' : `begin isolation level ${isolation}`;
+}
+
+/** Exports what a transaction sees now to others, until it ends. */
+export async function exportSnapshot(tx: Transaction): Promise<string> {
+  return onlyRow(await tx.query<{ snapshot: string }>('select pg_export_snapshot() as snapshot')).snapshot;
+}
+
+/** Waits for every one, also when one has failed: none may still be at work when what they stand on is let go. */
+export async function allOf<Result>(running: Promise<Result>[]): Promise<Result[]> {
+  await Promise.allSettled(running);
+  return Promise.all(running);
 }
 
 /**

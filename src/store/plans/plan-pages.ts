@@ -1,9 +1,11 @@
 import type { PlanIdentity } from '../../domain/operations/plan.ts';
 import { LEFT_OUT, PLAN_RISKS, riskBit } from '../../domain/operations/plan-risks.ts';
+import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { onlyRow } from '../db/only-row.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
+import { WHOLE_DELIVERY } from '../selection/fate.ts';
 import type { FrozenOperation } from '../selection/freeze.ts';
 import {
   deliveriesPage,
@@ -17,96 +19,130 @@ import { toldSql } from './told.ts';
 /** The most ids of a page. */
 export const PAGE_IDS = 1_000;
 
-/** The result of planning one stretch of a selection. */
-export interface PlannedStretch {
+/** A stretch of a selection as it was read: what of it becomes pages of a plan. */
+export interface ToldStretch {
   /** Deliveries that were read; those that came in later than the plan was asked for are no items of it. */
   selected: number;
   items: number;
-  pages: number;
   /** The last of them. */
   last?: SelectionPlace;
   /** The span of acceptance, as texts of the database. */
   from: string | null;
   to: string | null;
+  /** Their ids in the order of selection, their risks, and the sums by endpoint: texts of the database, to be written as they are. */
+  ids: string;
+  risks: string;
+  endpoints: string;
 }
 
-interface PlannedRow {
+interface ToldRow {
   selected: number;
   items: number;
-  pages: number;
   last_id: Id<'delivery'> | null;
   last_tenant_id: Id<'tenant'> | null;
   last_accepted_at: string | null;
   from: string | null;
   to: string | null;
+  ids: string;
+  risks: string;
+  endpoints: string;
 }
 
 const COUNTS = PLAN_RISKS.map((risk) => `count(*) filter (where t.risks & ${riskBit(risk)} <> 0)::int`).join(
   ', ',
 );
 
+/** Where the pages of a stretch begin in their plan. */
+export interface PlaceInPlan {
+  /** How many items are before them, as far as that is known. */
+  items: number;
+  /** How many of these are not summed up by endpoint yet. */
+  unsummed?: number;
+}
+
 /**
- * Writes the deliveries of a stretch, or `only` these, down as the next pages of a plan, in one statement: their ids in the order of
- * selection, their risks, and the sums by endpoint. What came in after the plan was asked for is left out, or making it
- * would run after it without an end.
+ * Reads the deliveries of a stretch, or `only` these, with the risks of each, in one statement. What came in after the plan
+ * was asked for is left out, or making it would run after it without an end.
  */
-export async function planStretch(
-  tx: Transaction,
+export async function tellStretch(
+  db: Queryable,
   operation: FrozenOperation,
   { only, ...stretch }: Stretch & { only?: Id<'delivery'>[] },
-  sofar: { items: number; pages: number },
-): Promise<PlannedStretch> {
+  { items, unsummed }: PlaceInPlan,
+): Promise<ToldStretch> {
   const p = new Parameters();
   const { tenantId, selection, watermark } = operation;
   const found = only
     ? deliveriesPage(tenantId, selection, only, p)
-    : selectionPage(tenantId, selection, stretch, p, watermark);
+    : selectionPage(tenantId, selection, stretch, p, watermark, WHOLE_DELIVERY);
   const op = p.add(operation.id);
   const order = orderOf(selection).map((column) => `f.${column}`);
-  const told = toldSql(operation, p, { before: sofar.items });
-  const answer = await tx.query<PlannedRow>(
+  const told = toldSql(operation, p, {
+    before: items,
+    ...present({ unsummed }),
+    // Only what is matched afresh has items before it is planned.
+    by: only ? {} : { mine: 'false' },
+    whole: only === undefined,
+  });
+  const answer = await db.query<ToldRow>(
     `with found as materialized (${found}),
     page as materialized (
       select f.*, row_number() over (order by ${order.join(', ')}) as n from found f
       where f.accepted_at <= (select o.watermark from operations o where o.id = ${op})
     ),
     ${told},
-    made as (
-      insert into plan_pages (operation_id, number, ids, risks, any_risks, digest)
-      select ${op}, ${p.add(sofar.pages)}::int + ((t.n - 1) / ${PAGE_IDS})::int, array_agg(t.id order by t.n),
-        array_agg(t.risks order by t.n), bit_or(t.risks), sha256(string_agg(uuid_send(t.id), ''::bytea order by t.n))
-      from told t group by (t.n - 1) / ${PAGE_IDS}
-      returning number
-    ),
     summed as (
+      select t.endpoint_id, max(t.version) as version,
+        coalesce(array_agg(distinct t.original_version) filter (where t.original_version is not null), '{}') as original_versions,
+        count(*) as items, count(*) filter (where t.risks & ${LEFT_OUT} = 0) as sends, array[${COUNTS}] as risks
+      from told t group by t.endpoint_id
+    ),
+    last as (select * from found f order by ${order.map((column) => `${column} desc`).join(', ')} limit 1),
+    listed as (
+      select coalesce(array_agg(t.id order by t.n), '{}')::text as ids, coalesce(array_agg(t.risks order by t.n), '{}')::text as risks,
+        count(*)::int as items, min(t.accepted_at)::text as from, max(t.accepted_at)::text as to
+      from told t
+    )
+    select (select count(*)::int from found) as selected, l.*, (select id from last) as last_id,
+      (select tenant_id from last) as last_tenant_id, (select accepted_at::text from last) as last_accepted_at,
+      (select coalesce(json_agg(s), '[]')::text from summed s) as endpoints
+    from listed l`,
+    p.values,
+  );
+  const { last_id: id, last_tenant_id: tenant, last_accepted_at: acceptedAt, ...row } = onlyRow(answer);
+  return {
+    ...row,
+    ...(id !== null && tenant !== null && acceptedAt !== null
+      ? { last: { id, tenantId: tenant, acceptedAt } }
+      : {}),
+  };
+}
+
+/** Writes a stretch down as the next pages of a plan, with its sums by endpoint; returns how many pages it became. */
+export async function writeStretch(
+  tx: Transaction,
+  operationId: Id<'operation'>,
+  { ids, risks, endpoints }: ToldStretch,
+  pagesBefore: number,
+): Promise<number> {
+  const { rowCount } = await tx.query(
+    `with summed as (
       insert into plan_endpoints as w (operation_id, endpoint_id, version, original_versions, items, sends, risks)
-      select ${op}, t.endpoint_id, max(t.version),
-        coalesce(array_agg(distinct t.original_version) filter (where t.original_version is not null), '{}'), count(*)::int,
-        count(*) filter (where t.risks & ${LEFT_OUT} = 0)::int, array[${COUNTS}]
-      from told t group by t.endpoint_id order by t.endpoint_id
+      select $1, s.endpoint_id, s.version, s.original_versions, s.items, s.sends, s.risks
+      from json_to_recordset($2::json) as s(endpoint_id uuid, version int, original_versions int[], items int, sends int, risks int[])
+      order by s.endpoint_id
       on conflict (operation_id, endpoint_id) do update set
         items = w.items + excluded.items, sends = w.sends + excluded.sends,
         original_versions = array(select distinct u from unnest(w.original_versions || excluded.original_versions) u order by u),
         risks = array(select a + b from unnest(w.risks, excluded.risks) with ordinality as pair(a, b, i) order by i)
-    ),
-    last as (select * from found f order by ${order.map((column) => `${column} desc`).join(', ')} limit 1)
-    select (select count(*)::int from found) as selected, (select count(*)::int from told) as items, (select count(*)::int from made) as pages,
-      (select id from last) as last_id, (select tenant_id from last) as last_tenant_id,
-      (select accepted_at::text from last) as last_accepted_at,
-      (select min(accepted_at)::text from told) as from, (select max(accepted_at)::text from told) as to`,
-    p.values,
+    )
+    insert into plan_pages (operation_id, number, ids, risks, any_risks, digest)
+    select $1, $5::int + ((u.n - 1) / ${PAGE_IDS})::int, array_agg(u.id order by u.n), array_agg(u.risks order by u.n), bit_or(u.risks),
+      sha256(string_agg(uuid_send(u.id), ''::bytea order by u.n))
+    from unnest($3::uuid[], $4::smallint[]) with ordinality as u(id, risks, n) group by (u.n - 1) / ${PAGE_IDS}`,
+    [operationId, endpoints, ids, risks, pagesBefore],
   );
-  const row = onlyRow(answer);
-  return {
-    selected: row.selected,
-    items: row.items,
-    pages: row.pages,
-    from: row.from,
-    to: row.to,
-    ...(row.last_id !== null && row.last_tenant_id !== null && row.last_accepted_at !== null
-      ? { last: { id: row.last_id, tenantId: row.last_tenant_id, acceptedAt: row.last_accepted_at } }
-      : {}),
-  };
+  return rowCount ?? 0;
 }
 
 /**
@@ -149,32 +185,38 @@ export async function removeRepeats(tx: Transaction, operationId: Id<'operation'
   return rows[0]?.removed ?? 0;
 }
 
-const IDS_AT_ONCE = 5_000;
+const IDS_AT_ONCE = 10_000;
 
 /**
- * Reads the ids and risks of a plan, ascending by id, a few thousand at a time, for the digests over all of them. Postgres
- * sorts; neither it nor this process holds all of them in memory.
+ * Reads the ids and risks of a plan, ascending by id, some thousands at a time, for the digests over all of them: ids of 16
+ * bytes each, risks of two, the higher one first. Postgres sorts; neither it nor this process holds all of them in memory.
  */
 export async function eachPlanned(
   tx: Transaction,
   operationId: Id<'operation'>,
-  take: (some: { id: Id<'delivery'>; risks: number }[]) => void,
+  take: (some: { ids: Buffer; risks: Buffer }) => void,
 ): Promise<number> {
   // The sort of ten million takes longer than a statement may otherwise take.
   await tx.query(`set local statement_timeout = '10min'`);
   await tx.query(
     `declare planned_ids no scroll cursor for
-     select u.id, u.risks from plan_pages g cross join lateral unnest(g.ids, g.risks) as u(id, risks)
-     where g.operation_id = '${operationId}' order by u.id`,
+     select count(*)::int as items, string_agg(uuid_send(s.id), ''::bytea order by s.id) as ids,
+       string_agg(int2send(s.risks), ''::bytea order by s.id) as risks
+     from (
+       select u.id, u.risks, (row_number() over (order by u.id) - 1) / ${IDS_AT_ONCE} as some
+       from plan_pages g cross join lateral unnest(g.ids, g.risks) as u(id, risks) where g.operation_id = '${operationId}'
+     ) s group by s.some order by s.some`,
   );
   let items = 0;
   for (;;) {
-    const { rows } = await tx.query<{ id: Id<'delivery'>; risks: number }>(
-      `fetch ${IDS_AT_ONCE} from planned_ids`,
+    const { rows } = await tx.query<{ items: number; ids: Buffer; risks: Buffer }>(
+      'fetch 10 from planned_ids',
     );
     if (rows.length === 0) break;
-    items += rows.length;
-    take(rows);
+    for (const row of rows) {
+      items += row.items;
+      take(row);
+    }
   }
   await tx.query('close planned_ids');
   return items;

@@ -13,13 +13,16 @@ export interface TellOptions {
   present?: boolean;
   /** How many deliveries are before the first of the page. */
   before: number;
+  /** How many of them the plan has not summed up by endpoint yet; each endpoint has its share so far of them. */
+  unsummed?: number;
   by?: DecidedBy;
+  /** The page has `WHOLE_DELIVERY`. */
+  whole?: boolean;
 }
 
 /** The condition of each risk, on a delivery `s`, its endpoint `n` and the version `w` that it was first sent with. */
 const CONDITIONS: Record<PlanRisk, (turn: string, op: string) => string> = {
-  mayHaveArrived: () => `s.state <> 'delivered' and s.tip_state is distinct from 'unknown'
-        and (select x.id from executions x where x.delivery_id = s.id and x.may_have_arrived limit 1) is not null`,
+  mayHaveArrived: () => `s.state <> 'delivered' and s.tip_state is distinct from 'unknown' and s.arrived`,
   unknown: () => `s.tip_state = 'unknown'`,
   openElsewhere: (_, op) =>
     `s.tip_state = 'sending' or (s.tip_state in ('queued', 'scheduled') and not ${ENDING} and not ${held()} and not ${own(op)})`,
@@ -61,6 +64,8 @@ export function toldSql(operation: Telling, p: Parameters, options: TellOptions)
   const bits = (Object.keys(CONDITIONS) as PlanRisk[]).map(
     (risk) => `case when ${CONDITIONS[risk](turn, op)} then ${riskBit(risk)} else 0 end`,
   );
+  const { before, unsummed = 0 } = options;
+  const share = unsummed > 0 && unsummed < before ? `${p.add(before / (before - unsummed))}::float8` : '1';
   const version = options.present
     ? 'y.current_version'
     : `coalesce((select q.version from plan_endpoints q where q.operation_id = ${op} and q.endpoint_id = y.id), y.current_version)`;
@@ -69,16 +74,19 @@ export function toldSql(operation: Telling, p: Parameters, options: TellOptions)
         (t.settings->>'payloadRetentionDays')::int as kept_days
       from operations o join tenants t on t.id = o.tenant_id join plans a on a.operation_id = o.id where o.id = ${op}
     ),
-    seen as (${seenSql(['n'])}),
+    -- Each fact is looked up once, however many conditions ask for it.
+    seen as materialized (
+      select f.*, (select b.event_id from payloads b where b.event_id = f.event_id) as payload from (${seenSql({ own: ['n'], whole: options.whole ?? false, arrived: true })}) f
+    ),
     decided as materialized (
-      select s.*, ${decisionSql(operation, op, options.by ?? { changed: 'false' })} as decision,
-        (select b.event_id from payloads b where b.event_id = s.event_id) as payload
+      select s.*, ${decisionSql(operation, op, { changed: 'false', expired: 's.payload is null', ...options.by })} as decision
       from seen s
     ),
     met as materialized (
       select y.id, y.state, y.ordered, v.version, v.url, v.event_types, v.filter, v.rate_per_second, c.openings,
         (select max(k.created_at) from endpoint_secrets k where k.endpoint_id = y.id) as secret_at,
-        coalesce((select q.items from plan_endpoints q where q.operation_id = ${op} and q.endpoint_id = y.id), 0) as items,
+        coalesce((select q.items from plan_endpoints q where q.operation_id = ${op} and q.endpoint_id = y.id), 0)
+          * ${share} as items,
         -- Without a term nothing expires. A plan, but no dry run, keeps payloads for some days longer.
         (op.kept_days + case when op.origin <> 'dry_run' then ${PIN_DAYS} else 0 end) * interval '1 day' as kept
       from (select distinct endpoint_id as id from decided) e

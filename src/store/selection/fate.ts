@@ -7,23 +7,50 @@ import { heldUntil } from '../policy/held-by-windows.ts';
  * order. A freeze makes items and exclusions of it, a plan only shows it.
  */
 
-/** The facts that decide each delivery of `page`, a row each; with it those `columns` of the page. */
-export function seenSql(columns: string[] = []): string {
-  return `select ${columns.map((column) => `page.${column}, `).join('')}d.id, d.tenant_id, d.endpoint_id, d.event_id, d.state, d.state_changed_at, d.original_version,
-        d.resent_by, d.accepted_at, d.last_attempt_at, d.operation_id as made_by,
+/** The columns of a delivery that the facts need. */
+const OF_DELIVERY = [
+  ...['id', 'tenant_id', 'endpoint_id', 'event_id', 'state', 'state_changed_at', 'original_version'],
+  ...['resent_by', 'accepted_at', 'last_attempt_at', 'operation_id'],
+];
+
+/** The columns that a page has whose deliveries are not looked up again, as SQL. */
+export const WHOLE_DELIVERY = OF_DELIVERY.map((column) => `d.${column}`).join(', ');
+
+/** What a page of deliveries has. */
+export interface PageColumns {
+  /** Columns of its own that go with the facts. */
+  own?: string[];
+  /** It has `WHOLE_DELIVERY`, read in the same statement. */
+  whole?: boolean;
+  /** Asks whether any execution may have arrived, too (`arrived`). */
+  arrived?: boolean;
+}
+
+/** The facts that decide each delivery of `page`, a row each; with it those columns of the page. */
+export function seenSql({ own = [], whole = false, arrived = false }: PageColumns = {}): string {
+  const columns = [...own.map((column) => `${whole ? 'd' : 'page'}.${column}`), WHOLE_DELIVERY].join(', ');
+  // Lateral with a limit: one look-up each, whatever the planner thinks of the size of the tables.
+  const delivery = whole
+    ? 'page d'
+    : 'page cross join lateral (select x.* from deliveries x where x.id = page.id limit 1) d';
+  // By one look-up with the tip: a delivery has few executions.
+  const executions = arrived
+    ? `(select x.*, bool_or(x.may_have_arrived) over () as arrived from executions x where x.delivery_id = d.id order by x.id desc)`
+    : 'executions';
+  return `select ${columns}, d.operation_id as made_by, ${arrived ? 'tip.arrived, ' : ''}
         tip.id as tip_id, tip.state as tip_state, tip.reason as tip_reason, coalesce(tip.open, false) as tip_open,
         tip.attempts as tip_attempts,
         holder.id as holder_id, holder.control as holder_control, holder.state as holder_state,
         (select c.state from canaries c where c.operation_id = holder.id and c.endpoint_id = d.endpoint_id) as holder_canary,
-        (select n.state from endpoints n where n.id = d.endpoint_id) as endpoint_state
-      -- Lateral with a limit: one look-up each, whatever the planner thinks of the size of the tables.
-      from page cross join lateral (select x.* from deliveries x where x.id = page.id limit 1) d
+        endpoint.state as endpoint_state
+      from ${delivery}
       left join lateral (
-        select e.id, e.state, e.reason, e.open, e.attempts, e.operation_id from executions e
+        select e.* from ${executions} e
         where e.delivery_id = d.id and (e.keeps_slot or e.parent_id is null)
           and not exists (select from executions c where c.parent_id = e.id and c.keeps_slot)
         order by e.id desc limit 1
       ) tip on true
+      left join lateral (select n.state from endpoints n where n.id = d.endpoint_id limit 1) endpoint on true
       -- An execution that a closed operation left unknown and that was resolved to be sent again is the live lane's.
       left join operations holder on holder.id = tip.operation_id and tip.open and holder.report is null`;
 }
@@ -37,6 +64,10 @@ export interface DecidedBy {
   changed?: string;
   /** Its endpoint has another address than it was shown with. */
   moved?: string;
+  /** The operation has decided it already; by default looked up. */
+  mine?: string;
+  /** It has no payload any more; by default looked up. */
+  expired?: string;
 }
 
 /** Whether an operation takes over what stopped operations hold. */
@@ -51,7 +82,11 @@ const HELD_BY_WINDOW = `(s.holder_id is not null and not (select h.single from o
           and ${heldUntil('s.tenant_id', 's.endpoint_id')} is not null)`;
 
 /** The decision on `s`; `op` is the placeholder of the operation's id. */
-export function decisionSql(operation: Deciding, op: string, { changed, moved }: DecidedBy = {}): string {
+export function decisionSql(
+  operation: Deciding,
+  op: string,
+  { changed, moved, mine, expired }: DecidedBy = {},
+): string {
   const { kind, newIdentity, selection, options } = operation;
   const { takeOverScheduled: takesOver = false, matchFilter } = options;
   const takesResent = kind === 'replay' && options.includeResent === true;
@@ -63,11 +98,16 @@ export function decisionSql(operation: Deciding, op: string, { changed, moved }:
     : `${op} = any (array(select x.operation_id from executions x where x.delivery_id = s.id))`;
   const changedSince =
     changed ?? (isExplicit(selection) ? undefined : 's.state_changed_at > (select watermark from op)');
+  // Look-ups by delivery and event alone: EXISTS may be hashed, and the operation may be looked up first: each page would
+  // then read all items that it has already, or the payloads of every event there is.
+  const decidedBefore =
+    mine ??
+    `(select x.delivery_id from exclusions x where x.operation_id = ${op} and x.delivery_id = s.id) is not null
+          or ${own}`;
+  const withoutPayload =
+    expired ?? '(select b.event_id from payloads b where b.event_id = s.event_id) is null';
   const decision = `case
-        -- Look-ups by delivery and event alone, here and below: EXISTS may be hashed, and the operation may be looked
-        -- up first: each page would then read all items that it has already, or the payloads of every event there is.
-        when (select x.delivery_id from exclusions x where x.operation_id = ${op} and x.delivery_id = s.id) is not null
-          or ${own} then 'mine'
+        when ${decidedBefore} then 'mine'
         when s.state = 'delivered' and ${kind === 'retry'} then 'already_delivered'
         when s.tip_state = 'sending' then 'coalesced'
         when s.tip_state = 'unknown' then 'outcome_unknown'
@@ -77,7 +117,7 @@ export function decisionSql(operation: Deciding, op: string, { changed, moved }:
         }
         ${takesResent ? '' : `when not s.tip_open and s.resent_by is not null then 'resent'`}
         ${changedSince === undefined ? '' : `when not s.tip_open and ${changedSince} then 'changed_since'`}
-        when (select b.event_id from payloads b where b.event_id = s.event_id) is null then 'payload_expired'
+        when ${withoutPayload} then 'payload_expired'
         when s.endpoint_state <> 'enabled' then 'endpoint_' || s.endpoint_state
         when not s.tip_open then 'new'
         when s.holder_control = 'cancel' or s.holder_state = 'closing' then ${take}

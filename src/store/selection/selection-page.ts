@@ -32,6 +32,9 @@ export interface Stretch {
   limit?: number;
 }
 
+/** The columns of a page: a delivery, and its place in the order of a selection. */
+const PLACE = 'd.id, d.accepted_at, d.tenant_id';
+
 /** The whole selection. */
 export const WHOLE: Stretch = { after: { partition: 0 } };
 
@@ -101,7 +104,7 @@ export function stillSelected(
 ): string {
   const where = filterConditions(tenantId, filter, {}, p, { tenants, asOf });
   where.push(`d.id = any(${p.add(ids)}::uuid[])`);
-  return `select d.id, d.accepted_at, d.tenant_id from deliveries d where ${where.join('\n      and ')}`;
+  return `select ${PLACE} from deliveries d where ${where.join('\n      and ')}`;
 }
 
 /** A statement that reads the ids of those of these deliveries that a selection would find at present. */
@@ -172,8 +175,9 @@ export function deliveriesPage(
   selection: Selection,
   deliveryIds: Id<'delivery'>[],
   p: Parameters,
+  columns = PLACE,
 ): string {
-  return `select d.id, d.accepted_at, d.tenant_id from deliveries d
+  return `select ${columns} from deliveries d
       where ${tenantCondition('d.tenant_id', { tenantId, tenants: tenantsOf(selection) }, p)}
         and d.id = any(${p.add(deliveryIds)}::uuid[])`;
 }
@@ -181,6 +185,7 @@ export function deliveriesPage(
 /**
  * A statement that reads a stretch of the selected deliveries, with their tenants, in the order of an index, or, for an
  * explicit list, all of them. Every form is bound to the tenant, or to those that it names; ages count back from `asOf`, or now.
+ * It reads other `columns` of them, which the places are among, where that saves a look-up later.
  */
 export function selectionPage(
   tenantId: Id<'tenant'>,
@@ -188,23 +193,25 @@ export function selectionPage(
   stretch: Stretch,
   p: Parameters,
   asOf?: Date,
+  columns = PLACE,
 ): string {
   const { after, upTo, limit } = stretch;
   if ('afresh' in selection) throw new Error('events that are matched afresh are read by themselves');
-  if ('deliveryIds' in selection) return deliveriesPage(tenantId, selection, selection.deliveryIds, p);
+  if ('deliveryIds' in selection)
+    return deliveriesPage(tenantId, selection, selection.deliveryIds, p, columns);
   if ('eventIds' in selection)
-    return `select d.id, d.accepted_at, d.tenant_id from deliveries d
+    return `select ${columns} from deliveries d
       where d.tenant_id = ${p.add(tenantId)} and ${ofEvents('d', `${p.add(selection.eventIds)}::uuid[]`)}`;
   if ('executionIds' in selection)
-    return `select distinct d.id, d.accepted_at, d.tenant_id from executions x join deliveries d on d.id = x.delivery_id
+    return `select distinct ${columns} from executions x join deliveries d on d.id = x.delivery_id
       where d.tenant_id = ${p.add(tenantId)} and x.id = any(${p.add(selection.executionIds)}::uuid[])
         and (x.keeps_slot or x.parent_id is null)`;
   if ('failuresOf' in selection)
-    return `select d.id, d.accepted_at, d.tenant_id from executions x join deliveries d on d.id = x.delivery_id
+    return `select ${columns} from executions x join deliveries d on d.id = x.delivery_id
       where x.operation_id = ${p.add(selection.failuresOf)} and x.tenant_id = ${p.add(tenantId)} and x.state = 'failed'
         and d.state = 'failed' ${after.id ? `and d.id > ${p.add(after.id)}` : ''} ${upTo?.id ? `and d.id <= ${p.add(upTo.id)}` : ''}
       order by d.id limit ${p.add(limit ?? null)}`;
-  if ('remainderOf' in selection) return remainderPage(tenantId, selection.remainderOf, stretch, p);
+  if ('remainderOf' in selection) return remainderPage(tenantId, selection.remainderOf, stretch, p, columns);
   const partition = partitionsOf(selection)[after.partition] ?? {};
   const { filter, tenants } = selection;
   const where = [
@@ -212,7 +219,7 @@ export function selectionPage(
     ...beside('d', '>', selection, after, p),
     ...beside('d', '<=', selection, upTo, p),
   ];
-  return `select d.id, d.accepted_at, d.tenant_id from deliveries d where ${where.join('\n      and ')}
+  return `select ${columns} from deliveries d where ${where.join('\n      and ')}
       order by ${orderBy('d', selection)} limit ${p.add(limit ?? null)}`;
 }
 
@@ -225,9 +232,10 @@ function remainderPage(
   operationId: Id<'operation'>,
   { after, upTo, limit }: Stretch,
   p: Parameters,
+  columns: string,
 ): string {
   const of = p.add(operationId);
-  return `select d.id, d.accepted_at, d.tenant_id from (
+  return `select ${columns} from (
         select e.delivery_id from executions e where e.operation_id = ${of}
           and e.state not in ('delivered', 'queued', 'scheduled', 'sending')
         union all

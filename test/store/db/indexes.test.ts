@@ -10,7 +10,7 @@ import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
 import { reopenCoalesced } from '../../../src/store/operations/operation-progress.ts';
 import { loadOperation } from '../../../src/store/operations/operations.ts';
 import { countExcluded, countGone } from '../../../src/store/plans/plan-drift.ts';
-import { planStretch } from '../../../src/store/plans/plan-pages.ts';
+import { tellStretch } from '../../../src/store/plans/plan-pages.ts';
 import { listDeliveries } from '../../../src/store/reading/delivery-reads.ts';
 import { deliveriesOfEvent } from '../../../src/store/reading/event-reads.ts';
 import { countWaitingAt, waitsOfExecutions, withWaits } from '../../../src/store/reading/waits.ts';
@@ -290,7 +290,7 @@ describe('a plan', () => {
     const ids = rows.map(({ id }) => id);
     const planned = { ids, moved: endpointIds };
     await expectPlan(
-      (db) => planStretch(db, operation, { ...WHOLE, limit: 5_000 }, { items: 0, pages: 0 }),
+      (db) => tellStretch(db, operation, { ...WHOLE, limit: 5_000 }, { items: 0 }),
       'deliveries_failed_by_endpoint',
     );
     await expectPlan(

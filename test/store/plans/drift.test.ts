@@ -50,7 +50,7 @@ const anyCase = fc.record({
   kind: fc.constantFrom('retry' as const, 'replay' as const),
   target: fc.constantFrom('current' as const, 'original' as const),
   takeOverScheduled: fc.boolean(),
-  stretch: fc.integer({ min: 1, max: 6 }),
+  steps: fc.record({ stretch: fc.integer({ min: 1, max: 6 }), together: fc.integer({ min: 1, max: 3 }) }),
   changes: fc.array(change, { maxLength: 8 }),
 });
 
@@ -152,7 +152,7 @@ test('what was planned is what becomes items and exclusions, one by one; what wa
       const plan = await plans.make(
         selectionOf(of, world),
         { kind: of.kind, target: of.target, options: { takeOverScheduled: of.takeOverScheduled } },
-        of.stretch,
+        of.steps,
       );
       const planned = await plans.ids(plan);
       for (const each of of.changes) await world.happens(each);

@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { canonicalJson } from '../../../src/domain/json/canonical-json.ts';
 import { planIdentity } from '../../../src/domain/operations/plan.ts';
+import type { Selection } from '../../../src/domain/operations/selection.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { planNext } from '../../../src/operations/plans/make-plan.ts';
 import { loadOperation } from '../../../src/store/operations/operations.ts';
 import { endpointVersionsOf } from '../../../src/store/plans/plan-pages.ts';
+import { Crashed, crashingPool } from '../../support/store/crashing-pool.ts';
 import { type Plans, plansOf } from '../../support/store/plans.ts';
 import { changeEndpoint, ENDPOINT, type TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
@@ -33,7 +35,7 @@ async function failed(count: number): Promise<Id<'delivery'>[]> {
 describe('making a plan', () => {
   test('keeps each delivery that matches, in the order of selection, and makes nothing of them', async () => {
     const ids = await failed(7);
-    const plan = await plans.make(FAILED, {}, 3);
+    const plan = await plans.make(FAILED, {}, { stretch: 3 });
     expect(plan).toMatchObject({ items: 7, sends: 7, endpointCount: 1 });
     expect((await plans.ids(plan)).map(({ id }) => id)).toEqual(ids);
     const operation = await loadOperation(store.pool, plan.operationId);
@@ -42,7 +44,7 @@ describe('making a plan', () => {
 
   test('is hashed by what it is, whatever its pages: anybody can compute the hash again', async () => {
     const ids = await failed(7);
-    const plan = await plans.make(FAILED, {}, 3);
+    const plan = await plans.make(FAILED, {}, { stretch: 3 });
     const bytes = Buffer.concat([...ids].sort().map((id) => Buffer.from(id.replaceAll('-', ''), 'hex')));
     const itemsDigest = createHash('sha256').update(bytes).digest('hex');
     const risksDigest = createHash('sha256').update(Buffer.alloc(14)).digest('hex');
@@ -59,7 +61,7 @@ describe('making a plan', () => {
     expect(identity).toMatchObject({ v: 1, tenant: tenant.id, endpointVersions: { [endpointId]: 1 } });
     expect(plan.watermark).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
     expect(plan.planned?.planHash).toBe(createHash('sha256').update(canonicalJson(identity)).digest('hex'));
-    const again = await plans.make(FAILED, {}, 5_000);
+    const again = await plans.make(FAILED, {}, { stretch: 5_000 });
     expect(again.planned).toMatchObject({ itemsDigest, risksDigest });
   });
 
@@ -73,13 +75,13 @@ describe('making a plan', () => {
   test('a delivery that is met twice is kept once', async () => {
     await failed(4);
     const operationId = await plans.ask({ filter: { faultCodes: ['http_4xx', 'http_5xx'] } });
-    await planNext(store.pool, operationId, 2);
+    await planNext(store.pool, operationId, { stretch: 2 });
     const [moved] = await store.rows(
       `update deliveries set fault_code = 'http_5xx' where id in (
         select id from deliveries where tenant_id = $1 order by accepted_at, id limit 1) returning id`,
       [tenant.id],
     );
-    while (await planNext(store.pool, operationId, 2));
+    while (await planNext(store.pool, operationId, { stretch: 2 }));
     const plan = await plans.show(operationId);
     const ids = await plans.ids(plan);
     expect(ids).toHaveLength(4);
@@ -91,16 +93,62 @@ describe('making a plan', () => {
     const ids = await failed(3);
     const operationId = await plans.ask(FAILED);
     await failed(2);
-    while (await planNext(store.pool, operationId, 2));
+    while (await planNext(store.pool, operationId, { stretch: 2 }));
     expect((await plans.ids(await plans.show(operationId))).map(({ id }) => id)).toEqual(ids);
+  });
+
+  test('is the same however many stretches are read at once, over endpoints and ranges', async () => {
+    const other = await store.newEndpoint(tenant);
+    await failed(23);
+    await store.attempt('timeout', { endpointIds: [other], count: 19 });
+    await changeEndpoint(store.pool, tenant, endpointId, 2, { ...ENDPOINT, url: 'http://127.0.0.1:9/other' });
+    const selections = [
+      FAILED,
+      { filter: { endpointIds: [other, endpointId] } },
+      { filter: { faultCodes: ['http_4xx', 'timeout'] } },
+      { filter: { state: ['failed', 'pending'] } },
+    ];
+    for (const selection of selections as Selection[]) {
+      const alone = await plans.make(selection, {}, { stretch: 4 });
+      const ids = await plans.ids(alone);
+      expect(ids.length).toBeGreaterThan(22);
+      for (const together of [2, 3]) {
+        const plan = await plans.make(selection, {}, { stretch: 4, together });
+        const { items, sends, risks, endpointCount } = alone;
+        expect(plan).toMatchObject({ items, sends, risks, endpointCount });
+        expect(await plans.ids(plan)).toEqual(ids);
+        expect(plan.planned).toMatchObject({
+          itemsDigest: alone.planned?.itemsDigest,
+          risksDigest: alone.planned?.risksDigest,
+        });
+      }
+    }
+  });
+
+  test('is the same wherever a worker dies that reads several stretches at once', async () => {
+    const ids = await failed(9);
+    const steps = { stretch: 2, together: 3 };
+    let died = true;
+    for (let statement = 0; died; statement += 1) {
+      const operationId = await plans.ask(FAILED);
+      const dying = crashingPool(store.pool, { statement, after: statement % 2 === 0 });
+      died = await planNext(dying, operationId, steps).then(
+        () => false,
+        (error) => error instanceof Crashed || Promise.reject(error),
+      );
+      while (await planNext(store.pool, operationId, steps));
+      const plan = await plans.show(operationId);
+      expect((await plans.ids(plan)).map(({ id }) => id)).toEqual(ids);
+      expect(plan).toMatchObject({ items: 9, sends: 9 });
+    }
   });
 
   test('goes on where it was broken off, and two at a time make one plan', async () => {
     const ids = await failed(9);
     const operationId = await plans.ask(FAILED);
-    await planNext(store.pool, operationId, 2);
+    await planNext(store.pool, operationId, { stretch: 2 });
     const run = async () => {
-      while (await planNext(store.pool, operationId, 2));
+      while (await planNext(store.pool, operationId, { stretch: 2 }));
     };
     await Promise.all([run(), run(), run()]);
     const plan = await plans.show(operationId);

@@ -44,7 +44,7 @@ export async function stepOutage(
 async function goOn(pool: Pool, tenant: TestTenant, id: Id<'outage'>, c: number): Promise<void> {
   const plan = await newestMadePlan(pool, id);
   if (!plan) return;
-  await planNext(pool, plan.operationId, 2);
+  await planNext(pool, plan.operationId, { stretch: 2 });
   if (c % 2 === 0 && plan.planHash)
     await executePlan(
       quietDeps(pool),

@@ -4,7 +4,7 @@ import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { type AcceptRequest, acceptOperation } from '../../../src/operations/accept-operation.ts';
 import { freezeNext } from '../../../src/operations/freeze-selection.ts';
 import { type ExecuteResult, executePlan } from '../../../src/operations/plans/execute-plan.ts';
-import { planNext } from '../../../src/operations/plans/make-plan.ts';
+import { type PlanSteps, planNext } from '../../../src/operations/plans/make-plan.ts';
 import { mayBeFrozen } from '../../../src/operations/plans/measure-drift.ts';
 import { loadPlan } from '../../../src/store/plans/plans.ts';
 import type { TestStore, TestTenant } from './test-store.ts';
@@ -20,7 +20,7 @@ export interface Plans {
   make(
     selection: Selection,
     request?: Partial<AcceptRequest> & { plan?: AskedPlan },
-    stretch?: number,
+    steps?: PlanSteps,
   ): Promise<Plan>;
   show(operationId: Id<'operation'>): Promise<Plan>;
   /** Executes one by the hash that it shows. */
@@ -59,9 +59,9 @@ export function plansOf(store: TestStore, tenant: TestTenant): Plans {
   return {
     ask,
     show,
-    async make(selection, request, stretch) {
+    async make(selection, request, steps) {
       const operationId = await ask(selection, request);
-      while (await planNext(store.pool, operationId, stretch));
+      while (await planNext(store.pool, operationId, steps));
       return show(operationId);
     },
     execute: ({ operationId, planned }, maxDriftPercent) =>

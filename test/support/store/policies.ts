@@ -58,7 +58,7 @@ export function policyOf(store: TestStore, tenant: TestTenant): TestPolicy {
       return { actor, keyId: made.id };
     },
     async judged(operationId) {
-      while (await planNext(store.pool, operationId, 2));
+      while (await planNext(store.pool, operationId, { stretch: 2 }));
       return load(operationId);
     },
     async say(operationId, by, said) {
