@@ -17,6 +17,7 @@ import {
 import type { DeliveryQuery } from './delivery-query.ts';
 import { STATES } from './delivery-states.ts';
 import { hasEnded, newer } from './newer.ts';
+import { withTold } from './told.ts';
 
 /** Who is calling, and what they may do. */
 export const meQuery = queryOptions({
@@ -171,8 +172,13 @@ export function operationsQuery(filter: OperationFilter) {
   return infiniteQueryOptions({
     queryKey: ['operations', filter],
     initialPageParam: undefined as string | undefined,
-    queryFn: ({ pageParam, signal }) =>
-      read<OperationPage>(pathWith('/api/v1/retries', { ...filter, limit: 50, cursor: pageParam }), signal),
+    queryFn: async ({ pageParam, signal }) => {
+      const page = await read<OperationPage>(
+        pathWith('/api/v1/retries', { ...filter, limit: 50, cursor: pageParam }),
+        signal,
+      );
+      return { ...page, items: page.items.map(withTold) };
+    },
     getNextPageParam: (page) => page.nextCursor ?? undefined,
   });
 }
@@ -181,8 +187,8 @@ export function operationsQuery(filter: OperationFilter) {
 export function operationQuery(id: string, everyMs: number | false = false) {
   return queryOptions({
     queryKey: ['operation', id],
-    queryFn: ({ signal }) =>
-      answerOf(calls.GET('/api/v1/retries/{id}', { params: { path: { id } }, signal })),
+    queryFn: async ({ signal }) =>
+      withTold(await answerOf(calls.GET('/api/v1/retries/{id}', { params: { path: { id } }, signal }))),
     refetchInterval: ({ state: { data } }) => (data && hasEnded(data.state) ? false : everyMs),
     structuralSharing: (kept: unknown, come: unknown) => {
       const [before, after] = [kept as Operation | undefined, come as Operation];
