@@ -21,18 +21,27 @@ export function useConsole({ files }: { files?: string } = {}): TestConsole {
       return {
         engine,
         url,
-        async signedIn(tenant: string, key = 'test') {
-          const code = await makeSignInCode(engine.database.pool, { tenant, name: key });
-          if (code === undefined) throw new Error(`the tenant ${tenant} has no working key named ${key}`);
-          return `${url}/console#code=${code}`;
-        },
+        signedIn: (tenant: string, key = 'test') => signInAddress(engine, url, tenant, key),
       };
     },
     ({ engine }) => engine.close(),
   );
 }
 
-function builtConsole(): string {
+/** The address that opens the console at `url` signed in, once. */
+export async function signInAddress(
+  engine: TestEngine,
+  url: string,
+  tenant: string,
+  key: string,
+): Promise<string> {
+  const code = await makeSignInCode(engine.database.pool, { tenant, name: key });
+  if (code === undefined) throw new Error(`the tenant ${tenant} has no working key named ${key}`);
+  return `${url}/console#code=${code}`;
+}
+
+/** The folder of the built console. */
+export function builtConsole(): string {
   const folder = fileURLToPath(new URL('../../../console/dist', import.meta.url));
   if (!existsSync(`${folder}/index.html`)) throw new Error('The console is not built: run `npm run build`.');
   return folder;

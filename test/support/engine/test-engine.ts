@@ -26,6 +26,7 @@ export async function startTestEngine({
   database,
   surfaces,
   consoleFiles,
+  publicOrigin,
 }: {
   sizes?: Partial<WorkerSizes>;
   roles?: ServiceOptions['roles'];
@@ -34,6 +35,8 @@ export async function startTestEngine({
   surfaces?: NonNullable<ServiceOptions['surfaces']>;
   /** The folder of a built console. */
   consoleFiles?: string;
+  /** Where it is reached, if not by its own address. */
+  publicOrigin?: string;
   /** A database elsewhere; by default one of its own on the run's Postgres. */
   database?: TestDatabase;
 } = {}): Promise<TestEngine> {
@@ -48,6 +51,7 @@ export async function startTestEngine({
       adminKey,
       logLevel: 'info',
       taskQueuePrefix: `test-${randomBytes(6).toString('hex')}`,
+      ...(publicOrigin === undefined ? {} : { publicOrigin }),
     },
     databaseUrl: database.url,
     temporal,

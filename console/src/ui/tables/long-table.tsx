@@ -1,12 +1,10 @@
-import { useVirtualizer } from '@tanstack/react-virtual';
 import { type ReactNode, useEffect, useRef } from 'react';
 import { useKeys } from '../../keys/use-keys.ts';
 import { Failure, Loading } from '../notice.tsx';
 import type { PagedRows } from './paged-rows.ts';
 import styles from './table.module.css';
 import { type Column, cellClass, Heads } from './table.tsx';
-
-const ROW_PX = 36;
+import { useRowWindow } from './use-row-window.ts';
 
 /** The rows that were picked one by one. */
 export interface Picking {
@@ -37,25 +35,13 @@ export function LongTable<Row>({
   const frame = useRef<HTMLElement>(null);
   const active = useRef(-1);
   const { count, show } = rows;
-  const virtual = useVirtualizer({
-    count,
-    getScrollElement: () => frame.current,
-    estimateSize: () => ROW_PX,
-    overscan: 12,
-    // The heads of the columns stay in sight above the rows.
-    scrollPaddingStart: 32,
-  });
-  const items = virtual.getVirtualItems();
-  const first = items[0];
-  const last = items.at(-1);
-  const firstIndex = first?.index ?? 0;
-  const lastIndex = last?.index ?? 0;
-  useEffect(() => show(firstIndex, lastIndex), [show, firstIndex, lastIndex]);
+  const { first, end, abovePx, belowPx, scrollTo } = useRowWindow(frame, count);
+  useEffect(() => show(first, Math.max(first, end - 1)), [show, first, end]);
 
   const moveTo = (index: number) => {
     if (count === 0) return;
     active.current = Math.max(0, Math.min(count - 1, index));
-    virtual.scrollToIndex(active.current);
+    scrollTo(active.current);
     focusRow(frame.current, active.current);
   };
   useKeys({
@@ -96,8 +82,8 @@ export function LongTable<Row>({
           }
         />
         <tbody>
-          <Filler height={first?.start ?? 0} width={width} />
-          {items.map(({ index }) => {
+          <Filler height={abovePx} width={width} />
+          {Array.from({ length: end - first }, (_, n) => first + n).map((index) => {
             const row = rows.at(index);
             const id = row && rowKey(row);
             return (
@@ -130,7 +116,7 @@ export function LongTable<Row>({
               </tr>
             );
           })}
-          <Filler height={virtual.getTotalSize() - (last?.end ?? 0)} width={width} />
+          <Filler height={belowPx} width={width} />
         </tbody>
       </table>
     </figure>
