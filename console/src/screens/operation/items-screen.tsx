@@ -1,4 +1,5 @@
 import { Link, useParams } from '@tanstack/react-router';
+import { useMemo } from 'react';
 import type { Schema } from '../../api/client.ts';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
 import { itemPages } from '../../api/queries.ts';
@@ -66,59 +67,62 @@ export function ItemsScreen() {
 
 function useItemColumns(): readonly Column<Item>[] {
   const nameOf = useEndpointNames();
-  return [
-    {
-      key: 'id',
-      head: 'Delivery',
-      width: '144px',
-      cell: ({ deliveryId }) => (
-        <Link to="/deliveries/$id" params={{ id: deliveryId }}>
-          <IdText id={deliveryId} />
-        </Link>
-      ),
-    },
-    {
-      key: 'state',
-      head: 'State',
-      width: '128px',
-      cell: (item) => <State state={item.kind === 'item' ? item.state : 'excluded'} />,
-    },
-    { key: 'endpoint', head: 'Endpoint', wide: true, cell: ({ endpointId }) => nameOf(endpointId) },
-    {
-      key: 'why',
-      head: 'Why',
-      cell: (item) =>
-        item.kind === 'exclusion' ? (
-          <span title={`${item.why} ${item.next}`}>{sentence(item.reason)}</span>
-        ) : (
-          [
-            item.faultCode && words(item.faultCode),
-            item.httpStatus,
-            item.mayHaveArrived ? 'may have arrived' : undefined,
-            item.waitingFor.length > 0
-              ? `waits: ${item.waitingFor.map(({ what }) => words(what)).join(', ')}`
-              : undefined,
-          ]
-            .filter(Boolean)
-            .join(' · ') || '–'
+  return useMemo(
+    () => [
+      {
+        key: 'id',
+        head: 'Delivery',
+        width: '144px',
+        cell: ({ deliveryId }) => (
+          <Link to="/deliveries/$id" params={{ id: deliveryId }}>
+            <IdText id={deliveryId} />
+          </Link>
         ),
-    },
-    { key: 'type', head: 'Type', wide: true, cell: ({ eventType }) => eventType },
-    { key: 'yours', head: 'Your id', wide: true, cell: ({ externalId }) => externalId ?? '–' },
-    {
-      key: 'attempts',
-      head: 'Attempts',
-      width: '80px',
-      right: true,
-      wide: true,
-      cell: (item) => (item.kind === 'item' ? whole(item.attempts) : '–'),
-    },
-    {
-      key: 'finished',
-      head: 'Ended',
-      width: '144px',
-      wide: true,
-      cell: (item) => <Time at={item.kind === 'item' ? item.finishedAt : item.createdAt} />,
-    },
-  ];
+      },
+      {
+        key: 'state',
+        head: 'State',
+        width: '128px',
+        cell: (item) => <State state={item.kind === 'item' ? item.state : 'excluded'} />,
+      },
+      { key: 'endpoint', head: 'Endpoint', wide: true, cell: ({ endpointId }) => nameOf(endpointId) },
+      {
+        key: 'why',
+        head: 'Why',
+        cell: (item) =>
+          item.kind === 'exclusion' ? (
+            <span title={`${item.why} ${item.next}`}>{sentence(item.reason)}</span>
+          ) : (
+            [
+              item.faultCode && words(item.faultCode),
+              item.httpStatus,
+              item.mayHaveArrived ? 'may have arrived' : undefined,
+              item.waitingFor.length > 0
+                ? `waits: ${item.waitingFor.map(({ what }) => words(what)).join(', ')}`
+                : undefined,
+            ]
+              .filter(Boolean)
+              .join(' · ') || '–'
+          ),
+      },
+      { key: 'type', head: 'Type', wide: true, cell: ({ eventType }) => eventType },
+      { key: 'yours', head: 'Your id', wide: true, cell: ({ externalId }) => externalId ?? '–' },
+      {
+        key: 'attempts',
+        head: 'Attempts',
+        width: '80px',
+        right: true,
+        wide: true,
+        cell: (item) => (item.kind === 'item' ? whole(item.attempts) : '–'),
+      },
+      {
+        key: 'finished',
+        head: 'Ended',
+        width: '144px',
+        wide: true,
+        cell: (item) => <Time at={item.kind === 'item' ? item.finishedAt : item.createdAt} />,
+      },
+    ],
+    [nameOf],
+  );
 }

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useRef } from 'react';
+import { memo, type ReactNode, useCallback, useEffect, useRef } from 'react';
 import { useKeys } from '../../keys/use-keys.ts';
 import { Failure, Loading } from '../notice.tsx';
 import type { PagedRows } from './paged-rows.ts';
@@ -53,6 +53,9 @@ export function LongTable<Row>({
     },
     e: () => linkOf(frame.current, active.current)?.click(),
   });
+  const activate = useCallback((index: number) => {
+    active.current = index;
+  }, []);
   const width = columns.length + (picking ? 1 : 0);
   // The frame keeps its place meanwhile: what is below it does not jump.
   if (count === 0)
@@ -87,33 +90,12 @@ export function LongTable<Row>({
             const row = rows.at(index);
             const id = row && rowKey(row);
             return (
-              <tr
+              <TableRow
                 key={index}
-                data-row={index}
-                aria-rowindex={index + 2}
-                aria-selected={id !== undefined && picking ? picking.picked.has(id) : undefined}
-                onFocus={() => {
-                  active.current = index;
-                }}
-              >
-                {picking && (
-                  <td className={styles.pick}>
-                    {id === undefined ? null : (
-                      <input
-                        type="checkbox"
-                        aria-label={`Pick ${id}`}
-                        checked={picking.picked.has(id)}
-                        onChange={() => picking.toggle(id)}
-                      />
-                    )}
-                  </td>
-                )}
-                {columns.map((column) => (
-                  <td key={column.key} className={cellClass(column)}>
-                    {row === undefined ? <span className={styles.ghost} /> : column.cell(row)}
-                  </td>
-                ))}
-              </tr>
+                {...{ index, row, id, columns, activate }}
+                isPicked={id !== undefined && picking?.picked.has(id)}
+                toggle={picking?.toggle}
+              />
             );
           })}
           <Filler height={belowPx} width={width} />
@@ -122,6 +104,50 @@ export function LongTable<Row>({
     </figure>
   );
 }
+
+interface RowProps<Row> {
+  index: number;
+  /** Undefined until its page is there. */
+  row: Row | undefined;
+  id: string | undefined;
+  columns: readonly Column<Row>[];
+  isPicked: boolean | undefined;
+  toggle: ((id: string) => void) | undefined;
+  activate: (index: number) => void;
+}
+
+/** Drawn again only where something of it has changed: while a list is scrolled most rows have not. */
+const TableRow = memo(function TableRow<Row>({
+  index,
+  row,
+  id,
+  columns,
+  isPicked,
+  toggle,
+  activate,
+}: RowProps<Row>) {
+  return (
+    <tr
+      data-row={index}
+      aria-rowindex={index + 2}
+      aria-selected={id !== undefined && toggle ? isPicked : undefined}
+      onFocus={() => activate(index)}
+    >
+      {toggle && (
+        <td className={styles.pick}>
+          {id === undefined ? null : (
+            <input type="checkbox" aria-label={`Pick ${id}`} checked={isPicked} onChange={() => toggle(id)} />
+          )}
+        </td>
+      )}
+      {columns.map((column) => (
+        <td key={column.key} className={cellClass(column)}>
+          {row === undefined ? <span className={styles.ghost} /> : column.cell(row)}
+        </td>
+      ))}
+    </tr>
+  );
+}) as <Row>(props: RowProps<Row>) => ReactNode;
 
 function Filler({ height, width }: { height: number; width: number }) {
   if (height <= 0) return null;
