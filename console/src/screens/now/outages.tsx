@@ -4,6 +4,8 @@ import type { Schema } from '../../api/client.ts';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
 import { usePolling } from '../../api/live.ts';
 import { outageQuery, outagesQuery } from '../../api/queries.ts';
+import type { SearchInput } from '../../api/search-input.ts';
+import { whole } from '../../format/numbers.ts';
 import { sentence } from '../../format/words.ts';
 import { buttonClass } from '../../ui/button.tsx';
 import { Loaded, Notice } from '../../ui/notice.tsx';
@@ -67,12 +69,8 @@ function Card({ outage }: { outage: Schema<'OutageSummary'> }) {
             <strong>
               <Link
                 to="/failures"
-                search={{
-                  endpointIds: [endpointId],
-                  state: ['failed', 'unknown', 'ignored'],
-                  from: window.from,
-                  to: window.to ?? undefined,
-                }}
+                search={leftBy(outage)}
+                aria-label={`${whole(left)} not delivered to ${nameOf(endpointId)}`}
               >
                 <Count of={left} basis={data?.deliveries.basis} />
               </Link>
@@ -104,4 +102,20 @@ function Card({ outage }: { outage: Schema<'OutageSummary'> }) {
       </p>
     </article>
   );
+}
+
+/**
+ * The filter whose list an outage left. Its window begins with its first attempt in vain: what was accepted a moment
+ * before belongs to it, too. Where the endpoint was switched off there was no attempt, and acceptance is what counts.
+ */
+function leftBy({ endpointId, cause, window }: Schema<'OutageSummary'>): SearchInput {
+  return {
+    endpointIds: [endpointId],
+    state: ['failed', 'unknown', 'ignored'],
+    ...(cause === 'disabled'
+      ? { from: window.from }
+      : // An open bound leaves out what stands at it.
+        { lastAttemptAfter: new Date(Date.parse(window.from) - 1).toISOString() }),
+    to: window.to ?? undefined,
+  };
 }
