@@ -18,7 +18,7 @@ import styles from './now.module.css';
 export function Outages() {
   const query = useQuery({
     ...outagesQuery({ state: ['open', 'recovered'] }),
-    refetchInterval: usePolling(5_000) || 15_000,
+    refetchInterval: usePolling(5_000),
   });
   return (
     <Section title="Outages">
@@ -42,7 +42,11 @@ export function Outages() {
 function Card({ outage }: { outage: Schema<'OutageSummary'> }) {
   const { id, endpointId, cause, state, window } = outage;
   const nameOf = useEndpointNames();
-  const { data } = useQuery({ ...outageQuery(id), refetchInterval: 10_000 });
+  const { data } = useQuery({
+    ...outageQuery(id),
+    // The stream tells of the outage, not of each delivery in it.
+    refetchInterval: usePolling(10_000) || 30_000,
+  });
   const states = data?.deliveries.byState;
   const left = states ? (states.failed ?? 0) + (states.unknown ?? 0) + (states.ignored ?? 0) : undefined;
   const plan = data?.operations.find(({ planId, state: at }) => planId !== null && at === 'planned')?.planId;

@@ -1,6 +1,7 @@
+import { answerOf } from '@redrive/client';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { type OperationEndpoint, send } from '../../api/coming.ts';
+import { calls, type Schema } from '../../api/client.ts';
 import { usePolling } from '../../api/live.ts';
 import { hasEnded } from '../../api/newer.ts';
 import { operationEndpointsQuery } from '../../api/queries.ts';
@@ -13,6 +14,8 @@ import { State } from '../../ui/state.tsx';
 import { type Column, Table } from '../../ui/tables/table.tsx';
 import { Quiet, Time } from '../../ui/text.tsx';
 import type { Operation } from './operation-screen.tsx';
+
+type OperationEndpoint = Schema<'OperationEndpoints'>['endpoints'][number];
 
 /** A screen of endpoints; the rest is summed up below it. */
 const SHOWN = 100;
@@ -28,7 +31,12 @@ export function EndpointLanes({ operation }: { operation: Operation }) {
   const queries = useQueryClient();
   const resume = useMutation({
     mutationFn: (endpointId: string) =>
-      send('POST', `/api/v1/retries/${id}/resume`, { endpointIds: [endpointId] }),
+      answerOf(
+        calls.POST('/api/v1/retries/{id}/resume', {
+          params: { path: { id } },
+          body: { endpointIds: [endpointId] },
+        }),
+      ),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['operation', id] }),
   });
   const columns = columnsFor(operation, (endpointId, handle) => (

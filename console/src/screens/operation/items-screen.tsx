@@ -2,7 +2,7 @@ import { Link, useParams } from '@tanstack/react-router';
 import type { Schema } from '../../api/client.ts';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
 import { itemPages } from '../../api/queries.ts';
-import { inputList } from '../../api/search-input.ts';
+import { inputSome } from '../../api/search-input.ts';
 import { whole } from '../../format/numbers.ts';
 import { sentence, words } from '../../format/words.ts';
 import { useUrl } from '../../shell/url.ts';
@@ -24,7 +24,10 @@ type Item = Schema<'OperationItem'>;
 export function ItemsScreen() {
   const { id } = useParams({ from: '/operations/$id/items' });
   const [search, change] = useUrl();
-  const states = inputList(search.state);
+  const states = inputSome(
+    search.state,
+    PARTS.map(({ part }) => part),
+  );
   const rows = usePagedRows(itemPages(id, states));
   const columns = useItemColumns();
   return (

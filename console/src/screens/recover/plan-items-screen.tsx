@@ -1,7 +1,7 @@
 import { Link, useParams } from '@tanstack/react-router';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
 import { planItemPages } from '../../api/queries.ts';
-import { inputText } from '../../api/search-input.ts';
+import { inputSome } from '../../api/search-input.ts';
 import { sentence, words } from '../../format/words.ts';
 import { useUrl } from '../../shell/url.ts';
 import { buttonClass } from '../../ui/button.tsx';
@@ -10,12 +10,13 @@ import { PageHead } from '../../ui/page.tsx';
 import { LongTable } from '../../ui/tables/long-table.tsx';
 import { usePagedRows } from '../../ui/tables/paged-rows.ts';
 import { IdText } from '../../ui/text.tsx';
+import { RISKS } from './plan-risks.tsx';
 
 /** The deliveries of a plan, of one risk or of all, as they were planned and as they are. */
 export function PlanItemsScreen() {
   const { id } = useParams({ from: '/plans/$id/items' });
   const [search] = useUrl();
-  const risk = inputText(search.risk);
+  const [risk] = inputSome(search.risk, RISKS) ?? [];
   const rows = usePagedRows(planItemPages(id, risk));
   const nameOf = useEndpointNames();
   return (
