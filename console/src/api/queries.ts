@@ -191,6 +191,15 @@ export function operationEndpointsQuery(id: string) {
   });
 }
 
+/** The workflow of an operation, as Temporal tells it now. */
+export function workflowQuery(id: string) {
+  return queryOptions({
+    queryKey: ['workflow', id],
+    queryFn: ({ signal }) =>
+      answerOf(calls.GET('/api/v1/retries/{id}/workflow', { params: { path: { id } }, signal })),
+  });
+}
+
 /** Samples of the counts of an operation. */
 export function samplesQuery(id: string) {
   return queryOptions({

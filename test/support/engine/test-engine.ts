@@ -26,12 +26,15 @@ export async function startTestEngine({
   database,
   surfaces,
   consoleFiles,
+  temporalUiUrl,
 }: {
   sizes?: Partial<WorkerSizes>;
   roles?: ServiceOptions['roles'];
   /** Another way to Temporal, such as through a proxy that can be cut. */
   temporal?: ServiceOptions['temporal'];
   surfaces?: NonNullable<ServiceOptions['surfaces']>;
+  /** Where the Temporal UI is said to be. */
+  temporalUiUrl?: string;
   /** The folder of a built console. */
   consoleFiles?: string;
   /** A database elsewhere; by default one of its own on the run's Postgres. */
@@ -47,6 +50,7 @@ export async function startTestEngine({
       allowedNetworks: ['127.0.0.0/8'],
       adminKey,
       logLevel: 'info',
+      ...(temporalUiUrl === undefined ? {} : { temporalUiUrl }),
       taskQueuePrefix: `test-${randomBytes(6).toString('hex')}`,
     },
     databaseUrl: database.url,
