@@ -11,7 +11,7 @@ import { buttonClass } from '../../ui/button.tsx';
 import { Loaded, Notice } from '../../ui/notice.tsx';
 import { Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
-import { Count, Time } from '../../ui/text.tsx';
+import { Count, Quiet, Time } from '../../ui/text.tsx';
 import styles from './now.module.css';
 
 /** A card for each outage that still has something to be done: where, why, when, how many. */
@@ -84,7 +84,9 @@ function Card({ outage }: { outage: Schema<'OutageSummary'> }) {
         )}
       </p>
       <p>
-        {plan ? (
+        {left === 0 ? (
+          <Quiet>{down ? 'Nothing is left to recover so far.' : 'Nothing is left to recover.'}</Quiet>
+        ) : plan ? (
           <Link
             to="/recover"
             search={{ plan }}

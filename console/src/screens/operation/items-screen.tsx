@@ -73,7 +73,8 @@ function useItemColumns(): readonly Column<Item>[] {
     {
       key: 'id',
       head: 'Delivery',
-      width: '144px',
+      width: '136px',
+      narrow: '108px',
       cell: ({ deliveryId }) => (
         <Link to="/deliveries/$id" params={{ id: deliveryId }}>
           <IdText id={deliveryId} />
@@ -83,7 +84,8 @@ function useItemColumns(): readonly Column<Item>[] {
     {
       key: 'state',
       head: 'State',
-      width: '128px',
+      width: '120px',
+      narrow: '104px',
       cell: (item) => <State state={item.kind === 'item' ? item.state : 'excluded'} />,
     },
     { key: 'endpoint', head: 'Endpoint', wide: true, cell: ({ endpointId }) => nameOf(endpointId) },
@@ -119,7 +121,7 @@ function useItemColumns(): readonly Column<Item>[] {
     {
       key: 'finished',
       head: 'Ended',
-      width: '144px',
+      width: '136px',
       wide: true,
       cell: (item) => <Time at={item.kind === 'item' ? item.finishedAt : item.createdAt} />,
     },

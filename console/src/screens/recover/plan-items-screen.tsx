@@ -38,30 +38,34 @@ export function PlanItemsScreen() {
           {
             key: 'id',
             head: 'Delivery',
-            width: '144px',
+            width: '136px',
+            narrow: '108px',
             cell: ({ deliveryId }) => (
               <Link to="/deliveries/$id" params={{ id: deliveryId }}>
                 <IdText id={deliveryId} />
               </Link>
             ),
           },
-          { key: 'endpoint', head: 'Endpoint', cell: ({ endpointId }) => nameOf(endpointId) },
+          { key: 'endpoint', head: 'Endpoint', wide: true, cell: ({ endpointId }) => nameOf(endpointId) },
           { key: 'type', head: 'Type', wide: true, cell: ({ eventType }) => eventType },
           { key: 'yours', head: 'Your id', wide: true, cell: ({ externalId }) => externalId ?? '–' },
           {
             key: 'then',
             head: 'Risks when planned',
+            width: '20%',
             cell: ({ risks }) => risks.map(words).join(', ') || 'none',
           },
           {
             key: 'now',
             head: 'Now',
+            width: '20%',
             wide: true,
             cell: ({ risksNow }) => risksNow.map(words).join(', ') || 'none',
           },
           {
             key: 'left',
             head: 'Would be sent',
+            narrow: '96px',
             cell: ({ leftOutFor, why }) =>
               leftOutFor === null ? 'yes' : <span title={why ?? ''}>no: {words(leftOutFor)}</span>,
           },

@@ -67,7 +67,6 @@ export function LongTable<Row>({
     },
     e: () => linkOf(frame.current, active.current)?.click(),
   });
-  const width = columns.length + (picking ? 1 : 0);
   // The frame keeps its place meanwhile: what is below it does not jump.
   if (count === 0)
     return (
@@ -96,7 +95,7 @@ export function LongTable<Row>({
           }
         />
         <tbody>
-          <Filler height={first?.start ?? 0} width={width} />
+          <Filler height={first?.start ?? 0} />
           {items.map(({ index }) => {
             const row = rows.at(index);
             const id = row && rowKey(row);
@@ -130,19 +129,20 @@ export function LongTable<Row>({
               </tr>
             );
           })}
-          <Filler height={virtual.getTotalSize() - (last?.end ?? 0)} width={width} />
+          <Filler height={virtual.getTotalSize() - (last?.end ?? 0)} />
         </tbody>
       </table>
     </figure>
   );
 }
 
-function Filler({ height, width }: { height: number; width: number }) {
+/** One cell is enough: a wider one would make columns of those that are left out on a narrow screen. */
+function Filler({ height }: { height: number }) {
   if (height <= 0) return null;
   return (
     // biome-ignore lint/a11y/noAriaHiddenOnFocusable: it holds the place of rows, and takes no focus
     <tr aria-hidden="true">
-      <td className={styles.filler} colSpan={width} style={{ height }} />
+      <td className={styles.filler} style={{ height }} />
     </tr>
   );
 }
