@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { makeSignInCode } from '../../../src/store/tenancy/sign-in-codes.ts';
+import type { WorkerSizes } from '../../../src/worker/worker.ts';
 import { startTestEngine, type TestEngine } from '../engine/test-engine.ts';
 import { use } from '../use.ts';
 
@@ -13,10 +14,16 @@ export interface TestConsole {
 }
 
 /** Starts the service with the built console, or with other files in its place, for the tests of a file or `describe`. */
-export function useConsole({ files }: { files?: string } = {}): TestConsole {
+export function useConsole({
+  files,
+  sizes = {},
+}: {
+  files?: string;
+  sizes?: Partial<WorkerSizes>;
+} = {}): TestConsole {
   return use(
     async () => {
-      const engine = await startTestEngine({ consoleFiles: files ?? builtConsole() });
+      const engine = await startTestEngine({ consoleFiles: files ?? builtConsole(), sizes });
       const url = engine.service.url ?? '';
       return {
         engine,

@@ -16,19 +16,25 @@ export function useDeliveryColumns(): readonly Column<Schema<'Delivery'>>[] {
       {
         key: 'id',
         head: 'Delivery',
-        width: '144px',
+        width: '136px',
+        narrow: '108px',
         cell: ({ id }) => (
           <Link to="/deliveries/$id" params={{ id }}>
             <IdText id={id} />
           </Link>
         ),
       },
-      { key: 'state', head: 'State', width: '112px', cell: ({ state }) => <State state={state} /> },
+      {
+        key: 'state',
+        head: 'State',
+        width: '104px',
+        narrow: '96px',
+        cell: ({ state }) => <State state={state} />,
+      },
       { key: 'endpoint', head: 'Endpoint', wide: true, cell: ({ endpointId }) => nameOf(endpointId) },
       {
         key: 'why',
         head: 'Why',
-        width: '22%',
         cell: ({ faultCode, httpStatus }) =>
           [faultCode && words(faultCode), httpStatus].filter(Boolean).join(' · ') || '–',
       },
@@ -36,14 +42,14 @@ export function useDeliveryColumns(): readonly Column<Schema<'Delivery'>>[] {
       {
         key: 'accepted',
         head: 'Accepted',
-        width: '144px',
+        width: '136px',
         wide: true,
         cell: ({ acceptedAt }) => <Time at={acceptedAt} />,
       },
       {
         key: 'last',
         head: 'Last try',
-        width: '144px',
+        width: '136px',
         wide: true,
         cell: ({ lastAttemptAt }) => <Time at={lastAttemptAt} />,
       },

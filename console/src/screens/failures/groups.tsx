@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import type { FailureGroups } from '../../api/coming.ts';
+import type { Schema } from '../../api/client.ts';
 import type { DeliveryQuery } from '../../api/delivery-query.ts';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
 import { failureGroupsQuery } from '../../api/queries.ts';
@@ -15,7 +15,7 @@ import { isSelectedAlone, narrowed } from './narrowed.ts';
 /** A screen of groups; the rest is summed up below it. */
 const SHOWN = 50;
 
-type Group = FailureGroups['groups'][number];
+type Group = Schema<'FailureGroup'>;
 
 /** The deliveries that match by endpoint, cause and status: each number leads to its list. */
 export function Groups({ query }: { query: DeliveryQuery }) {

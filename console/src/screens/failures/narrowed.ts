@@ -1,7 +1,7 @@
-import type { FailureGroups } from '../../api/coming.ts';
+import type { Schema } from '../../api/client.ts';
 import type { DeliveryQuery } from '../../api/delivery-query.ts';
 
-type Group = FailureGroups['groups'][number];
+type Group = Schema<'FailureGroup'>;
 
 /** The members of the filter that a group adds. */
 export function narrowed({ endpointId, faultCode, httpStatus }: Group): DeliveryQuery {
@@ -16,7 +16,7 @@ export function narrowed({ endpointId, faultCode, httpStatus }: Group): Delivery
  * Whether the filter of a group selects its deliveries and no others: no filter asks for those without a cause or a status,
  * so that it may select what is in another group, too.
  */
-export function isSelectedAlone(group: Group, { groups, others }: FailureGroups): boolean {
+export function isSelectedAlone(group: Group, { groups, others }: Schema<'FailureGroups'>): boolean {
   const { endpointId, faultCode, httpStatus } = group;
   if (endpointId && faultCode && httpStatus) return true;
   return (

@@ -3,7 +3,7 @@ import { useMemo } from 'react';
 import type { Schema } from '../../api/client.ts';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
 import { itemPages } from '../../api/queries.ts';
-import { inputList } from '../../api/search-input.ts';
+import { inputSome } from '../../api/search-input.ts';
 import { whole } from '../../format/numbers.ts';
 import { sentence, words } from '../../format/words.ts';
 import { useUrl } from '../../shell/url.ts';
@@ -25,7 +25,10 @@ type Item = Schema<'OperationItem'>;
 export function ItemsScreen() {
   const { id } = useParams({ from: '/operations/$id/items' });
   const [search, change] = useUrl();
-  const states = inputList(search.state);
+  const states = inputSome(
+    search.state,
+    PARTS.map(({ part }) => part),
+  );
   const rows = usePagedRows(itemPages(id, states));
   const columns = useItemColumns();
   return (
@@ -72,7 +75,8 @@ function useItemColumns(): readonly Column<Item>[] {
       {
         key: 'id',
         head: 'Delivery',
-        width: '144px',
+        width: '136px',
+        narrow: '108px',
         cell: ({ deliveryId }) => (
           <Link to="/deliveries/$id" params={{ id: deliveryId }}>
             <IdText id={deliveryId} />
@@ -82,7 +86,8 @@ function useItemColumns(): readonly Column<Item>[] {
       {
         key: 'state',
         head: 'State',
-        width: '128px',
+        width: '120px',
+        narrow: '104px',
         cell: (item) => <State state={item.kind === 'item' ? item.state : 'excluded'} />,
       },
       { key: 'endpoint', head: 'Endpoint', wide: true, cell: ({ endpointId }) => nameOf(endpointId) },
@@ -118,7 +123,7 @@ function useItemColumns(): readonly Column<Item>[] {
       {
         key: 'finished',
         head: 'Ended',
-        width: '144px',
+        width: '136px',
         wide: true,
         cell: (item) => <Time at={item.kind === 'item' ? item.finishedAt : item.createdAt} />,
       },

@@ -56,7 +56,6 @@ export function LongTable<Row>({
   const activate = useCallback((index: number) => {
     active.current = index;
   }, []);
-  const width = columns.length + (picking ? 1 : 0);
   // The frame keeps its place meanwhile: what is below it does not jump.
   if (count === 0)
     return (
@@ -85,7 +84,7 @@ export function LongTable<Row>({
           }
         />
         <tbody>
-          <Filler height={abovePx} width={width} />
+          <Filler height={abovePx} />
           {Array.from({ length: end - first }, (_, n) => first + n).map((index) => {
             const row = rows.at(index);
             const id = row && rowKey(row);
@@ -98,7 +97,7 @@ export function LongTable<Row>({
               />
             );
           })}
-          <Filler height={belowPx} width={width} />
+          <Filler height={belowPx} />
         </tbody>
       </table>
     </figure>
@@ -140,21 +139,30 @@ const TableRow = memo(function TableRow<Row>({
           )}
         </td>
       )}
-      {columns.map((column) => (
-        <td key={column.key} className={cellClass(column)}>
-          {row === undefined ? <span className={styles.ghost} /> : column.cell(row)}
-        </td>
-      ))}
+      {columns.map((column) => {
+        const cell = row && column.cell(row);
+        return (
+          // What has no room here shows on a longer look.
+          <td
+            key={column.key}
+            className={cellClass(column)}
+            title={typeof cell === 'string' ? cell : undefined}
+          >
+            {row === undefined ? <span className={styles.ghost} /> : cell}
+          </td>
+        );
+      })}
     </tr>
   );
 }) as <Row>(props: RowProps<Row>) => ReactNode;
 
-function Filler({ height, width }: { height: number; width: number }) {
+/** One cell is enough: a wider one would make columns of those that are left out on a narrow screen. */
+function Filler({ height }: { height: number }) {
   if (height <= 0) return null;
   return (
     // biome-ignore lint/a11y/noAriaHiddenOnFocusable: it holds the place of rows, and takes no focus
     <tr aria-hidden="true">
-      <td className={styles.filler} colSpan={width} style={{ height }} />
+      <td className={styles.filler} style={{ height }} />
     </tr>
   );
 }
