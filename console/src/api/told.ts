@@ -44,7 +44,7 @@ export class Told {
     for (const operation of byId.values()) {
       const { id } = operation;
       const known = remembered.get(id);
-      remember(operation);
+      keep(remembered, id, operation);
       this.#queries.setQueryData(['operation', id], (kept: Operation | undefined) =>
         kept ? { ...kept, ...newer(kept, operation) } : undefined,
       );
@@ -79,7 +79,7 @@ export class Told {
 
   #differs(id: string, facts: string): boolean {
     const differs = this.#facts.get(id) !== facts;
-    this.#facts.set(id, facts);
+    keep(this.#facts, id, facts);
     return differs;
   }
 
@@ -120,11 +120,12 @@ function newestOf<Thing extends { id: string }>(
   );
 }
 
-function remember(operation: Operation): void {
-  remembered.delete(operation.id);
-  remembered.set(operation.id, operation);
-  const [oldest] = remembered.keys();
-  if (remembered.size > REMEMBERED && oldest !== undefined) remembered.delete(oldest);
+/** Keeps the newest, so that a tab that is open for weeks does not grow. */
+function keep<Value>(map: Map<string, Value>, id: string, value: Value): void {
+  map.delete(id);
+  map.set(id, value);
+  const [oldest] = map.keys();
+  if (map.size > REMEMBERED && oldest !== undefined) map.delete(oldest);
 }
 
 /** Without what moves all the time, by itself or with the numbers. */
