@@ -28,6 +28,7 @@ const SECTIONS: [title: string, figures: RegExp][] = [
   ['Rates (a second)', /^(perSecond|deliveredPerSecond)$/],
   ['Times (seconds)', /^(seconds|selectSeconds)$/],
   ['Latencies (milliseconds)', /^(wireMs|deliveredMs|acceptedMs|answerMs)\./],
+  ['Console', /^(paintMs\.|cpuShare$|commits\.|taskMs\.|rowsInDocument$|cpuMsPerPage$|heapMiB$)/],
   ['CPU (microseconds a delivery)', /^cpuUs\./],
   ['Peak memory (MiB)', /^(peakMiB\.|workerPeakMiB$)/],
   ['Ledger (bytes a line)', /^bytesPerLine$/],

@@ -6,6 +6,7 @@ import type { Rig } from './rig.ts';
 /** A tenant with endpoints of its own, at one behaviour of the receiver. Ids are uuids. */
 export interface Scene {
   key: string;
+  handle: string;
   tenantId: string;
   endpointIds: Id<'endpoint'>[];
   retries: Retries;
@@ -43,6 +44,7 @@ export async function newScene(
   const tenantId = readId('tenant', tenant.id) ?? '';
   return {
     key: tenant.key,
+    handle: tenant.handle,
     tenantId,
     endpointIds,
     path,

@@ -8,6 +8,15 @@ import { ensureInstalled } from './install.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
+// Before the run, which waits here until it has ended.
+const PASSED_ON = [
+  'REDRIVE_TEMPORAL_CLI',
+  'REDRIVE_TEST_PATIENCE',
+  'REDRIVE_TEST_CHROMIUM',
+  'REDRIVE_TEST_BROWSER',
+  'REDRIVE_TEST_PICTURES',
+];
+
 process.exitCode = await main(process.argv.slice(2));
 
 /** Starts what the tests need, runs jest with these arguments, and stops it all whatever happens. */
@@ -73,13 +82,6 @@ function runJest(args, variables, interruption) {
     child.once('exit', (code) => resolve(code ?? 1));
   });
 }
-
-const PASSED_ON = [
-  'REDRIVE_TEMPORAL_CLI',
-  'REDRIVE_TEST_PATIENCE',
-  'REDRIVE_TEST_CHROMIUM',
-  'REDRIVE_TEST_BROWSER',
-];
 
 /** Variables of the person's shell must not decide what is tested. */
 function environment(variables) {

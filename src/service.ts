@@ -23,6 +23,7 @@ import { createLogger, type Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { temporalAnswers } from './temporal/connection.ts';
 import { OperationRuns } from './temporal/operation-runs.ts';
+import { pageOfRun } from './temporal/run-page.ts';
 import { type TaskQueues, taskQueues } from './temporal/task-queues.ts';
 import { TemporalHolder } from './temporal/temporal-holder.ts';
 import { VERSION } from './version.ts';
@@ -31,10 +32,10 @@ import { type RunningWorker, startWorker, type WorkerSizes } from './worker/work
 /** The servers that the service runs on, and which of its parts run in this process. */
 export interface ServiceOptions {
   config: Pick<Config, 'host' | 'port' | 'allowedNetworks' | 'adminKey' | 'logLevel' | 'taskQueuePrefix'> &
-    Partial<Pick<Config, 'publicOrigin' | 'trustedProxies'>>;
+    Partial<Pick<Config, 'publicOrigin' | 'temporalUiUrl' | 'trustedProxies'>>;
   databaseUrl: string;
   /** Without an address the environment says where it is, by Temporal's own rules. */
-  temporal: { address?: string };
+  temporal: { address?: string; uiUrl?: string };
   roles: { api: boolean; worker: boolean };
   masterKey: Buffer;
   /** File of the workflow bundle; that of the build where absent. */
@@ -139,7 +140,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         log,
         metrics,
         readiness: () => readiness(healthPool, temporal),
-        lookAtRun: (workflowId) => lookAtRun(temporal, queues, workflowId),
+        lookAtRun: (workflowId) =>
+          lookAtRun(temporal, queues, workflowId, config.temporalUiUrl ?? options.temporal.uiUrl),
         version: VERSION,
         shutdown: shutdown.signal,
         publicOrigin: () => publicOriginOf(config, ownUrl()),
@@ -172,11 +174,14 @@ async function lookAtRun(
   { link }: TemporalHolder,
   queues: TaskQueues,
   workflowId: string,
+  uiUrl: string | undefined,
 ): Promise<LookedAtRun> {
   if (!link) return { answers: false };
   try {
     const run = await new OperationRuns(link, queues).look(workflowId);
-    return { answers: true, ...(run ? { run } : {}) };
+    if (!run) return { answers: true };
+    const page = uiUrl && pageOfRun(uiUrl, { namespace: link.namespace, workflowId, runId: run.runId });
+    return { answers: true, run, ...(page ? { page } : {}) };
   } catch {
     return { answers: false };
   }

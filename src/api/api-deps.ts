@@ -22,6 +22,8 @@ export interface PartState {
 export interface LookedAtRun {
   answers: boolean;
   run?: SeenRun;
+  /** Its page in the Temporal UI, where that is known. */
+  page?: string;
 }
 
 /** The parts that the API works with. */

@@ -15,6 +15,8 @@ export type Config = {
   allowedNetworks: readonly string[];
   /** The origin that browsers know the service by; absent where it is simply the address that it listens on. */
   publicOrigin?: string | undefined;
+  /** Where the Temporal UI is. */
+  temporalUiUrl?: string | undefined;
   /** CIDRs of the proxies whose word is taken for where a request comes from. */
   trustedProxies: readonly string[];
   /** 32 bytes; made in the data directory when it is left out and Postgres is embedded. */
@@ -54,6 +56,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role = 'all'): ConfigRe
     adminKey: optional('REDRIVE_ADMIN_KEY', ENVIRONMENT.REDRIVE_ADMIN_KEY),
     allowedNetworks: allowedNetworks(networks, { demo, host: host ?? '' }),
     publicOrigin: optional('REDRIVE_PUBLIC_URL', ENVIRONMENT.REDRIVE_PUBLIC_URL),
+    temporalUiUrl: optional('REDRIVE_TEMPORAL_UI_URL', ENVIRONMENT.REDRIVE_TEMPORAL_UI_URL),
     trustedProxies: required('REDRIVE_TRUSTED_PROXIES', ENVIRONMENT.REDRIVE_TRUSTED_PROXIES) ?? [],
     masterKey: optional('REDRIVE_MASTER_KEY', ENVIRONMENT.REDRIVE_MASTER_KEY),
     temporalCli: optional('REDRIVE_TEMPORAL_CLI', ENVIRONMENT.REDRIVE_TEMPORAL_CLI),

@@ -92,6 +92,16 @@ export const ENVIRONMENT = {
       .transform(originOf)
       .refine((origin) => origin !== ''),
   },
+  REDRIVE_TEMPORAL_UI_URL: {
+    description:
+      'The address of the Temporal UI, such as https://temporal.example.com: the console leads from an operation to its workflow there. Who may read deliveries sees this address. Where it is left out it is that of the embedded Temporal server, if that is used.',
+    secret: false,
+    expected: 'use an http or https address without parameters, such as https://temporal.example.com',
+    schema: z
+      .string()
+      .transform(pageAddressOf)
+      .refine((address) => address !== ''),
+  },
   REDRIVE_TRUSTED_PROXIES: {
     description:
       'Networks of the proxies before the API, as CIDRs with commas between them. From them alone the header X-Forwarded-For is read: requests that fail authentication are limited by the address they come from; behind a proxy that is not named here this is the address of the proxy.',
@@ -157,6 +167,17 @@ function originOf(text: string): string {
   try {
     const { protocol, origin, href } = new URL(text);
     return /^https?:$/.test(protocol) && href === `${origin}/` ? origin : '';
+  } catch {
+    return '';
+  }
+}
+
+/** An address to which paths are added; empty where it is none. */
+function pageAddressOf(text: string): string {
+  try {
+    const { protocol, search, hash, username, password, href } = new URL(text);
+    const plain = search === '' && hash === '' && username === '' && password === '';
+    return /^https?:$/.test(protocol) && plain ? href.replace(/\/+$/, '') : '';
   } catch {
     return '';
   }

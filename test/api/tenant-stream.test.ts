@@ -163,6 +163,40 @@ describe('GET /stream', () => {
     ]);
   });
 
+  test('tells of what waits for approval, and of each word about it', async () => {
+    const asAdmin = { key: api.adminKey, headers: { 'redrive-tenant': api.tenant.handle } };
+    const { body: approver } = await api.call('POST', '/api/v1/keys', {
+      key: api.adminKey,
+      body: {
+        ...{ tenantId: api.tenant.id, name: 'approver', actor: 'bob' },
+        scopes: ['read:deliveries', 'approve:retries'],
+      },
+    });
+    await api.call('PUT', '/api/v1/policy', {
+      ...asAdmin,
+      body: { approveAbove: 0, approvers: { count: 2 } },
+    });
+    const id = await startRetry();
+    const { told } = await follow();
+    await eventually('it has begun', () => told.length === 1);
+    await look();
+    await eventually('it waits', () => latest(told, id)?.state === 'awaiting_approval');
+    const before = told.length;
+    const { body } = await api.call('GET', `/api/v1/retries/${id}`);
+    const { status } = await api.call('POST', `/api/v1/retries/${id}/approve`, {
+      key: approver.key,
+      body: { planHash: body.approval.planHash },
+    });
+    expect(status).toBe(200);
+    await look();
+    await eventually('the first of two approvals is told', () => told.length > before);
+    expect(latest(told.slice(before), id)?.state).toBe('awaiting_approval');
+    await api.call('POST', `/api/v1/retries/${id}/cancel`);
+    await look();
+    await eventually('its end is told', () => /closing|cancelled/.test(latest(told, id)?.state ?? ''));
+    await api.call('PUT', '/api/v1/policy', { ...asAdmin, body: {} });
+  });
+
   test('has so many places for a credential, and ends with it', async () => {
     const key = await api.newKey(api.tenant.id, ['read:deliveries']);
     const begun = await Promise.all([follow(key), follow(key), follow(key)]);

@@ -57,6 +57,28 @@ test.each([
   });
 });
 
+test.each([
+  ['https://temporal.example.com', 'https://temporal.example.com'],
+  ['https://example.com/temporal/', 'https://example.com/temporal'],
+])('the address of the Temporal UI %s is taken without its last slash', (text, temporalUiUrl) => {
+  expect(loadConfig({ REDRIVE_TEMPORAL_UI_URL: text })).toMatchObject({
+    ok: true,
+    config: { temporalUiUrl },
+  });
+});
+
+test.each([
+  'temporal.example.com',
+  'https://temporal.example.com/?a',
+  'https://user:word@temporal.example.com',
+  'javascript:alert(1)',
+])('the address of the Temporal UI %s is refused', (text) => {
+  expect(loadConfig({ REDRIVE_TEMPORAL_UI_URL: text })).toMatchObject({
+    ok: false,
+    problems: [expect.stringContaining('without parameters')],
+  });
+});
+
 test('networks are read with spaces around them', () => {
   const env = { REDRIVE_DEMO: '0', REDRIVE_ALLOWED_NETWORKS: '10.20.0.0/16, fd00::/8' };
   expect(loadConfig(env)).toMatchObject({

@@ -3,7 +3,8 @@ import { useEngine, useScenes } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { ok } from '../support/receivers/receiver-behaviour.ts';
 
-const engine = useEngine();
+const UI = 'https://temporal.example/ui';
+const engine = useEngine({ temporalUiUrl: UI });
 const createScene = useScenes(engine);
 
 test('the run of an operation is shown as Temporal tells it, while it waits and when it has ended', async () => {
@@ -22,10 +23,12 @@ test('the run of an operation is shown as Temporal tells it, while it waits and 
     return run?.progress?.step === 'wait' && run.pendingActivities.length === 0;
   });
   const waiting = await shown();
+  const workflow = encodeURIComponent(waiting.workflowId);
   expect(waiting).toMatchObject({
     answers: true,
     workflowId: expect.stringContaining(it.tenant.handle),
     run: {
+      page: `${UI}/namespaces/default/workflows/${workflow}/${waiting.run.runId}/history`,
       status: 'running',
       taskQueue: expect.stringContaining('bulk'),
       closedAt: null,

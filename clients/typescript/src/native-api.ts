@@ -8833,6 +8833,11 @@ export interface components {
              */
             runId: string;
             /**
+             * @description Its page in the Temporal UI; null where the installation names none.
+             * @example https://temporal.example.com/namespaces/default/workflows/retry%2Facme%2F1f0c/0190f3c2/history
+             */
+            page: string | null;
+            /**
              * @description Its status, in lower case.
              * @example running
              */

@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import { useMemo } from 'react';
 import { shortId } from '../format/ids.ts';
 import { useMissing } from './me.tsx';
 import { endpointsQuery } from './queries.ts';
@@ -7,5 +8,8 @@ import { endpointsQuery } from './queries.ts';
 export function useEndpointNames(): (id: string) => string {
   const missing = useMissing('read:endpoints');
   const { data } = useQuery({ ...endpointsQuery, enabled: missing === undefined });
-  return (id) => data?.find((endpoint) => endpoint.id === id)?.handle ?? shortId(id);
+  return useMemo(() => {
+    const handles = new Map(data?.map(({ id, handle }) => [id, handle]));
+    return (id) => handles.get(id) ?? shortId(id);
+  }, [data]);
 }

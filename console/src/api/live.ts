@@ -1,16 +1,13 @@
 import type { StreamEvent } from '@redrive/client';
 import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { createContext, useContext, useEffect, useState } from 'react';
-import { client, type Schema } from './client.ts';
-import { newer } from './newer.ts';
+import { client } from './client.ts';
+import { Told } from './told.ts';
 
 /** How the numbers on the screen are kept fresh. */
 export type Liveness = 'connecting' | 'live' | 'polling';
 
-type Message =
-  | { kind: 'events'; events: StreamEvent[] }
-  | { kind: 'state'; state: Liveness }
-  | { kind: 'who' };
+type Message = { kind: 'event'; event: StreamEvent } | { kind: 'state'; state: Liveness } | { kind: 'who' };
 
 /** At most ten times a second, however many events arrive: a screen that changes faster cannot be read. */
 const GATHER_MS = 100;
@@ -19,7 +16,8 @@ const PATH = '/api/v1/stream';
 
 /**
  * Follows the tenant's event stream for all tabs of the browser: the one that holds the lock reads it and tells the
- * others, for a browser has only six connections to a server. Where its holder closes, the next tab takes over.
+ * others, for a browser has only six connections to a server. Where its holder closes, the next tab takes over behind the
+ * last event that it was told of.
  */
 export function followStream(
   queries: QueryClient,
@@ -30,37 +28,48 @@ export function followStream(
   // Tabs of another tenant, by another session or another URL, follow a stream of their own.
   const name = `redrive-stream:${tenantId}`;
   const channel = new BroadcastChannel(name);
-  const told: Told = new Map();
+  const told = new Told(queries);
   let state: Liveness = 'connecting';
   let reads = false;
+  let lastEventId: string | undefined;
   const tell = (next: Liveness) => {
     state = next;
     onState(next);
   };
-  channel.onmessage = ({ data }: MessageEvent<Message>) => {
-    if (data.kind === 'events') apply(queries, data.events, told);
-    else if (data.kind === 'state') tell(data.state);
-    else if (reads) channel.postMessage({ kind: 'state', state } satisfies Message);
+  // Each tab gathers for itself: the timers of one that is out of sight are slow, and it may be the one that reads.
+  const gathered = gather((events) => {
+    if (!ended.signal.aborted) told.take(events);
+  });
+  const take = (event: StreamEvent) => {
+    lastEventId = event.id ?? lastEventId;
+    gathered(event);
   };
-  channel.postMessage({ kind: 'who' } satisfies Message);
+  const send = (message: Message) => channel.postMessage(message);
+  channel.onmessage = ({ data }: MessageEvent<Message>) => {
+    if (data.kind === 'event') take(data.event);
+    else if (data.kind === 'state') tell(data.state);
+    else if (reads) send({ kind: 'state', state });
+  };
+  send({ kind: 'who' });
   void navigator.locks
     .request(name, { signal: ended.signal }, async () => {
       reads = true;
       const share = (next: Liveness) => {
-        tell(next);
-        channel.postMessage({ kind: 'state', state: next } satisfies Message);
-      };
-      const gathered = gather((events) => {
         if (ended.signal.aborted) return;
-        apply(queries, events, told);
-        channel.postMessage({ kind: 'events', events } satisfies Message);
-      });
+        tell(next);
+        send({ kind: 'state', state: next });
+      };
       try {
         const events = client.watch(PATH, {
           signal: ended.signal,
+          ...(lastEventId === undefined ? {} : { lastEventId }),
           onConnection: ({ up }) => share(up ? 'live' : 'polling'),
         });
-        for await (const event of events) gathered(event);
+        for await (const event of events) {
+          if (ended.signal.aborted) return;
+          take(event);
+          send({ kind: 'event', event });
+        }
       } catch {
         // A server without the stream, or a session without the right to it: the screens ask by themselves.
         share('polling');
@@ -86,60 +95,6 @@ function gather(hand: (events: StreamEvent[]) => void): (event: StreamEvent) => 
       hand(events);
     }, GATHER_MS);
   };
-}
-
-type Operation = Schema<'OperationSummary'>;
-
-/** The states that were told last: lists are asked for again where one changes, not with each number. */
-type Told = Map<string, string>;
-
-/** Puts events where the screens read: into the answers that are kept. */
-function apply(queries: QueryClient, events: StreamEvent[], told: Told): void {
-  // Of each operation only the newest: the events are in the order in which they came.
-  const byId = new Map(events.flatMap(({ data }) => operationsIn(data)).map((each) => [each.id, each]));
-  let listsDiffer = false;
-  for (const operation of byId.values()) {
-    const { id, state } = operation;
-    queries.setQueryData(['operation', id], (kept: Operation | undefined) =>
-      kept ? { ...kept, ...newer(kept, operation) } : undefined,
-    );
-    if (told.get(id) === state) continue;
-    told.set(id, state);
-    listsDiffer = true;
-    // What the stream does not tell, such as acts and causes.
-    void queries.invalidateQueries({ queryKey: ['operation', id] });
-  }
-  if (byId.size > 0)
-    queries.setQueriesData(
-      { queryKey: ['operations'] },
-      (kept: OperationPages | undefined) => kept && withNewer(kept, byId),
-    );
-  if (listsDiffer) void queries.invalidateQueries({ queryKey: ['operations'] });
-}
-
-interface OperationPages {
-  pages: { items: Operation[] }[];
-  pageParams: unknown[];
-}
-
-function withNewer(kept: OperationPages, byId: ReadonlyMap<string, Operation>): OperationPages {
-  return {
-    ...kept,
-    pages: kept.pages.map((page) => ({
-      ...page,
-      items: page.items.map((item) => {
-        const come = byId.get(item.id);
-        return come ? newer(item, come) : item;
-      }),
-    })),
-  };
-}
-
-/** The operations of an event: after a gap the newest and all that are open, then those that have moved. */
-function operationsIn(data: unknown): Operation[] {
-  return typeof data === 'object' && data !== null && 'operations' in data && Array.isArray(data.operations)
-    ? (data.operations as Operation[])
-    : [];
 }
 
 export const LivenessContext = createContext<Liveness>('connecting');

@@ -2,21 +2,10 @@ import { answerOf, type paths } from '@redrive/client';
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import type { Pages } from '../ui/tables/paged-rows.ts';
 import { calls, type Schema } from './client.ts';
-import {
-  type AttemptStats,
-  type Counted,
-  type EndpointVersion,
-  type EventStats,
-  type FailureGroups,
-  type Found,
-  type OperationEndpoints,
-  pathWith,
-  read,
-  type Sample,
-} from './coming.ts';
 import type { DeliveryQuery } from './delivery-query.ts';
 import { STATES } from './delivery-states.ts';
 import { hasEnded, newer } from './newer.ts';
+import { withTold } from './told.ts';
 
 /** Who is calling, and what they may do. */
 export const meQuery = queryOptions({
@@ -32,7 +21,7 @@ export function deliveryPages(query: DeliveryQuery): Pages<Schema<'Delivery'>> {
     fetch: (cursor, limit, signal) =>
       answerOf(
         calls.GET('/api/v1/deliveries', {
-          params: { query: { ...query, limit, ...(cursor === undefined ? {} : { cursor }) } },
+          params: { query: { ...query, ...pageOf(cursor, limit) } },
           signal,
         }),
       ),
@@ -43,7 +32,7 @@ export function deliveryPages(query: DeliveryQuery): Pages<Schema<'Delivery'>> {
 export function deliveryCountQuery(query: DeliveryQuery) {
   return queryOptions({
     queryKey: ['delivery-count', query],
-    queryFn: ({ signal }) => read<Counted>(pathWith('/api/v1/deliveries/count', { ...query }), signal),
+    queryFn: ({ signal }) => answerOf(calls.GET('/api/v1/deliveries/count', { params: { query }, signal })),
   });
 }
 
@@ -54,7 +43,9 @@ export function failureGroupsQuery(filter: DeliveryQuery, by: readonly string[])
   return queryOptions({
     queryKey: ['failure-groups', query, by],
     queryFn: ({ signal }) =>
-      read<FailureGroups>(pathWith('/api/v1/failures/groups', { ...query, by: by.join(',') }), signal),
+      answerOf(
+        calls.GET('/api/v1/failures/groups', { params: { query: { ...query, by: by.join(',') } }, signal }),
+      ),
   });
 }
 
@@ -66,7 +57,12 @@ export function attemptStatsQuery(range: Range, by: string, endpointIds?: string
   return queryOptions({
     queryKey: ['attempt-stats', range, by, endpointIds ?? null],
     queryFn: ({ signal }) =>
-      read<AttemptStats>(pathWith('/api/v1/stats/attempts', { ...range, by, endpointIds }), signal),
+      answerOf(
+        calls.GET('/api/v1/stats/attempts', {
+          params: { query: { ...range, by, ...(endpointIds ? { endpointIds } : {}) } },
+          signal,
+        }),
+      ),
     placeholderData: keepPreviousData,
   });
 }
@@ -75,7 +71,8 @@ export function attemptStatsQuery(range: Range, by: string, endpointIds?: string
 export function eventStatsQuery(range: Range) {
   return queryOptions({
     queryKey: ['event-stats', range],
-    queryFn: ({ signal }) => read<EventStats>(pathWith('/api/v1/stats/events', range), signal),
+    queryFn: ({ signal }) =>
+      answerOf(calls.GET('/api/v1/stats/events', { params: { query: range }, signal })),
     placeholderData: keepPreviousData,
   });
 }
@@ -120,7 +117,7 @@ export const endpointsQuery = queryOptions({
     const found: Schema<'Endpoint'>[] = [];
     let cursor: string | undefined;
     do {
-      const query = { limit: 500, ...(cursor === undefined ? {} : { cursor }) };
+      const query = pageOf(cursor, 500);
       const page = await answerOf(calls.GET('/api/v1/endpoints', { params: { query }, signal }));
       found.push(...page.items);
       cursor = page.nextCursor ?? undefined;
@@ -145,34 +142,27 @@ export function endpointVersionsQuery(id: string) {
   return queryOptions({
     queryKey: ['endpoint-versions', id],
     queryFn: ({ signal }) =>
-      read<{ items: EndpointVersion[] }>(pathWith(`/api/v1/endpoints/${id}/versions`, {}), signal),
+      answerOf(calls.GET('/api/v1/endpoints/{id}/versions', { params: { path: { id } }, signal })),
   });
 }
 
-/** Filters over operations; those beyond `state` come with the figures. */
-export interface OperationFilter {
-  state?: string[];
-  actor?: string;
-  kind?: string;
-  endpointIds?: string[];
-  from?: string;
-  to?: string;
-  text?: string;
-}
-
-/** A page of operations. */
-export interface OperationPage {
-  items: Schema<'OperationSummary'>[];
-  nextCursor: string | null;
-}
+/** The filter over operations. */
+export type OperationFilter = Omit<
+  NonNullable<paths['/api/v1/retries']['get']['parameters']['query']>,
+  'limit' | 'cursor'
+>;
 
 /** Operations, newest first. */
 export function operationsQuery(filter: OperationFilter) {
   return infiniteQueryOptions({
     queryKey: ['operations', filter],
     initialPageParam: undefined as string | undefined,
-    queryFn: ({ pageParam, signal }) =>
-      read<OperationPage>(pathWith('/api/v1/retries', { ...filter, limit: 50, cursor: pageParam }), signal),
+    queryFn: async ({ pageParam, signal }) => {
+      const page = await answerOf(
+        calls.GET('/api/v1/retries', { params: { query: { ...filter, ...pageOf(pageParam, 50) } }, signal }),
+      );
+      return { ...page, items: page.items.map(withTold) };
+    },
     getNextPageParam: (page) => page.nextCursor ?? undefined,
   });
 }
@@ -181,8 +171,8 @@ export function operationsQuery(filter: OperationFilter) {
 export function operationQuery(id: string, everyMs: number | false = false) {
   return queryOptions({
     queryKey: ['operation', id],
-    queryFn: ({ signal }) =>
-      answerOf(calls.GET('/api/v1/retries/{id}', { params: { path: { id } }, signal })),
+    queryFn: async ({ signal }) =>
+      withTold(await answerOf(calls.GET('/api/v1/retries/{id}', { params: { path: { id } }, signal }))),
     refetchInterval: ({ state: { data } }) => (data && hasEnded(data.state) ? false : everyMs),
     structuralSharing: (kept: unknown, come: unknown) => {
       const [before, after] = [kept as Operation | undefined, come as Operation];
@@ -199,7 +189,17 @@ type Operation = Schema<'OperationDetails'>;
 export function operationEndpointsQuery(id: string) {
   return queryOptions({
     queryKey: ['operation-endpoints', id],
-    queryFn: ({ signal }) => read<OperationEndpoints>(`/api/v1/retries/${id}/endpoints`, signal),
+    queryFn: ({ signal }) =>
+      answerOf(calls.GET('/api/v1/retries/{id}/endpoints', { params: { path: { id } }, signal })),
+  });
+}
+
+/** The workflow of an operation, as Temporal tells it now. */
+export function workflowQuery(id: string) {
+  return queryOptions({
+    queryKey: ['workflow', id],
+    queryFn: ({ signal }) =>
+      answerOf(calls.GET('/api/v1/retries/{id}/workflow', { params: { path: { id } }, signal })),
   });
 }
 
@@ -207,16 +207,27 @@ export function operationEndpointsQuery(id: string) {
 export function samplesQuery(id: string) {
   return queryOptions({
     queryKey: ['samples', id],
-    queryFn: ({ signal }) => read<{ points: Sample[] }>(`/api/v1/retries/${id}/samples`, signal),
+    queryFn: ({ signal }) =>
+      answerOf(calls.GET('/api/v1/retries/{id}/samples', { params: { path: { id } }, signal })),
   });
 }
 
+/** What a line of a ledger can stand at. */
+export type ItemState = NonNullable<
+  NonNullable<paths['/api/v1/retries/{id}/items']['get']['parameters']['query']>['state']
+>[number];
+
 /** The ledger of an operation: its items and exclusions. */
-export function itemPages(id: string, state: string[] | undefined): Pages<Schema<'OperationItem'>> {
+export function itemPages(id: string, state: ItemState[] | undefined): Pages<Schema<'OperationItem'>> {
   return {
     key: ['items', id, state ?? null],
     fetch: (cursor, limit, signal) =>
-      read(pathWith(`/api/v1/retries/${id}/items`, { state, limit, cursor }), signal),
+      answerOf(
+        calls.GET('/api/v1/retries/{id}/items', {
+          params: { path: { id }, query: { ...(state ? { state } : {}), ...pageOf(cursor, limit) } },
+          signal,
+        }),
+      ),
   };
 }
 
@@ -230,12 +241,20 @@ export function planQuery(id: string) {
   });
 }
 
+/** A risk of a plan. */
+export type Risk = keyof Schema<'PlanRisks'>;
+
 /** The deliveries of a plan, of one risk or of all. */
-export function planItemPages(id: string, risk: string | undefined): Pages<Schema<'PlanItem'>> {
+export function planItemPages(id: string, risk: Risk | undefined): Pages<Schema<'PlanItem'>> {
   return {
     key: ['plan-items', id, risk ?? null],
     fetch: (cursor, limit, signal) =>
-      read(pathWith(`/api/v1/retries/plans/${id}/items`, { risk, limit, cursor }), signal),
+      answerOf(
+        calls.GET('/api/v1/retries/plans/{id}/items', {
+          params: { path: { id }, query: { ...(risk ? { risk: [risk] } : {}), ...pageOf(cursor, limit) } },
+          signal,
+        }),
+      ),
   };
 }
 
@@ -263,7 +282,8 @@ export function outageQuery(id: string) {
 export function searchQuery(text: string) {
   return queryOptions({
     queryKey: ['search', text],
-    queryFn: ({ signal }) => read<{ items: Found[] }>(pathWith('/api/v1/search', { q: text }), signal),
+    queryFn: ({ signal }) =>
+      answerOf(calls.GET('/api/v1/search', { params: { query: { q: text } }, signal })),
     enabled: text.length > 1,
   });
 }
@@ -284,21 +304,23 @@ export const jwksQuery = queryOptions({
   staleTime: 300_000,
 });
 
+/** The filter over the audit. */
+export type AuditFilter = Omit<
+  NonNullable<paths['/api/v1/audit']['get']['parameters']['query']>,
+  'order' | 'limit' | 'cursor'
+>;
+
 /** A page of the audit. */
-export function auditQuery(filter: {
-  actor?: string;
-  action?: string;
-  target?: string;
-  from?: string;
-  to?: string;
-}) {
+export function auditQuery(filter: AuditFilter) {
   return infiniteQueryOptions({
     queryKey: ['audit', filter],
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam, signal }) =>
-      read<{ items: Schema<'AuditEntry'>[]; nextCursor: string | null }>(
-        pathWith('/api/v1/audit', { ...filter, order: 'newest', limit: 100, cursor: pageParam }),
-        signal,
+      answerOf(
+        calls.GET('/api/v1/audit', {
+          params: { query: { ...filter, order: 'newest', ...pageOf(pageParam, 100) } },
+          signal,
+        }),
       ),
     getNextPageParam: (page) => page.nextCursor ?? undefined,
   });
@@ -316,3 +338,8 @@ export const keysQuery = queryOptions({
   queryKey: ['keys'],
   queryFn: ({ signal }) => answerOf(calls.GET('/api/v1/keys', { params: { query: { limit: 100 } }, signal })),
 });
+
+/** The parameters of a page. */
+function pageOf(cursor: string | undefined, limit: number): { limit: number; cursor?: string } {
+  return { limit, ...(cursor === undefined ? {} : { cursor }) };
+}

@@ -15,6 +15,15 @@ export function inputList(value: unknown): string[] | undefined {
   return all.length > 0 ? all : undefined;
 }
 
+/** A parameter that can be repeated, of which each is one of these; what is none of them is left out. */
+export function inputSome<Known extends string>(
+  value: unknown,
+  known: readonly Known[],
+): Known[] | undefined {
+  const some = known.filter((each) => inputList(value)?.includes(each));
+  return some.length > 0 ? some : undefined;
+}
+
 /** Reads the parameters of a URL: each a text, or texts where it is repeated. */
 export function readSearch(text: string): SearchInput {
   const found: SearchInput = {};

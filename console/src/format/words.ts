@@ -68,6 +68,13 @@ const WORDS: Readonly<Record<string, string>> = {
   filterChanged: 'filter changed',
   orderBlocked: 'blocked by order',
   awaitsApproval: 'needs approval',
+  // Members of endpoints.
+  url: 'address',
+  timeoutMs: 'time to answer',
+  ratePerSecond: 'rate limit',
+  maxConcurrency: 'requests at a time',
+  onAmbiguous: 'when nobody knows',
+  eventTypes: 'event types',
   // Acts, events to come, causes of outages and of halts.
   failure_rate: 'too many failed',
   failed_step: 'a step failed',

@@ -2,8 +2,7 @@ import { answerOf } from '@redrive/client';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useDeferredValue, useEffect, useId, useState } from 'react';
-import { calls } from '../api/client.ts';
-import type { Found } from '../api/coming.ts';
+import { calls, type Schema } from '../api/client.ts';
 import { searchQuery } from '../api/queries.ts';
 import { shortId } from '../format/ids.ts';
 import { words } from '../format/words.ts';
@@ -11,6 +10,8 @@ import { Dialog } from '../ui/dialog.tsx';
 import { Field } from '../ui/field.tsx';
 import { Quiet } from '../ui/text.tsx';
 import styles from './command-palette.module.css';
+
+type Found = Schema<'Found'>;
 
 interface Entry {
   key: string;
@@ -110,15 +111,16 @@ const KINDS: Readonly<Record<string, Found['kind']>> = {
   op: 'operation',
   pln: 'plan',
   end: 'endpoint',
+  out: 'outage',
 };
 
 /** What an id names by its form alone, where the search has not answered. */
-function byForm(text: string): Found | undefined {
+function byForm(text: string): Omit<Found, 'link'> | undefined {
   const kind = KINDS[/^([a-z]+)_[0-9a-z]{26}$/.exec(text)?.[1] ?? ''];
   return kind && { kind, id: text, matched: 'id', title: text, state: null };
 }
 
-function useOpenFound(): (found: Found) => void {
+function useOpenFound(): (found: Pick<Found, 'kind' | 'id'>) => void {
   const navigate = useNavigate();
   const delivery = (id: string) => void navigate({ to: '/deliveries/$id', params: { id } });
   const open: Record<Found['kind'], (id: string) => void> = {
@@ -133,6 +135,7 @@ function useOpenFound(): (found: Found) => void {
     operation: (id) => void navigate({ to: '/operations/$id', params: { id } }),
     plan: (id) => void navigate({ to: '/recover', search: { plan: id } }),
     endpoint: (id) => void navigate({ to: '/endpoints/$id', params: { id } }),
+    outage: (id) => void navigate({ to: '/recover', search: { outage: id } }),
     key: () => void navigate({ to: '/settings' }),
     auditEntry: () => void navigate({ to: '/audit' }),
     action: (id) => void navigate({ to: '/audit', search: { action: id } }),

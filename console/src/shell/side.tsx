@@ -1,11 +1,11 @@
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useLocation } from '@tanstack/react-router';
 import { useContext, useEffect, useState } from 'react';
-import { send } from '../api/coming.ts';
 import { LivenessContext, usePolling } from '../api/live.ts';
 import { useMe } from '../api/me.tsx';
 import { type Theme, usePreferences } from '../api/preferences.tsx';
 import { operationsQuery } from '../api/queries.ts';
+import { signOut } from '../api/session.ts';
 import mark from '../mark.svg';
 import { Button } from '../ui/button.tsx';
 import { Sign } from '../ui/state.tsx';
@@ -113,7 +113,7 @@ function Foot({ onHelp }: { onHelp: () => void }) {
         small
         onClick={() => {
           const asked = () => void queries.resetQueries();
-          send('DELETE', '/console/session').then(asked, asked);
+          signOut().then(asked, asked);
         }}
       >
         Sign out

@@ -2,7 +2,7 @@ import { ProblemError } from '@redrive/client';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { chosenTenant } from '../api/client.ts';
-import { send } from '../api/coming.ts';
+import { signIn as open } from '../api/session.ts';
 import mark from '../mark.svg';
 import { Button } from '../ui/button.tsx';
 import { Field } from '../ui/field.tsx';
@@ -22,7 +22,7 @@ export function SignIn({
   const queries = useQueryClient();
   const [credential, setCredential] = useState('');
   const signIn = useMutation({
-    mutationFn: (body: { credential: string } | { code: string }) => send('POST', '/console/session', body),
+    mutationFn: open,
     onSuccess: () => {
       setCredential('');
       onSignedIn?.();

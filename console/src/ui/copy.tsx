@@ -2,7 +2,7 @@ import { useEffect, useState } from 'react';
 import { Button } from './button.tsx';
 
 /** Copies a text, and says that it did. */
-export function CopyButton({ text, what, label = 'Copy' }: { text: string; what: string; label?: string }) {
+export function CopyButton({ text, what, label }: { text: string; what: string; label?: string }) {
   const [copied, setCopied] = useState<boolean>();
   useEffect(() => {
     if (copied === undefined) return;
@@ -12,7 +12,7 @@ export function CopyButton({ text, what, label = 'Copy' }: { text: string; what:
   return (
     <Button
       small
-      look="plain"
+      look={label === undefined ? 'plain' : undefined}
       aria-label={`Copy ${what}`}
       onClick={() =>
         void copyText(text).then(
@@ -21,7 +21,9 @@ export function CopyButton({ text, what, label = 'Copy' }: { text: string; what:
         )
       }
     >
-      <span aria-live="polite">{copied === undefined ? label : copied ? 'Copied' : 'Not copied'}</span>
+      <span aria-live="polite">
+        {copied === undefined ? (label ?? 'Copy') : copied ? 'Copied' : 'Not copied'}
+      </span>
     </Button>
   );
 }

@@ -121,15 +121,18 @@ export function Check({
   label,
   value,
   onValue,
+  silent,
 }: {
   label: ReactNode;
+  /** The label is for those who do not see what the box stands beside. */
+  silent?: boolean;
   value: boolean;
   onValue: (value: boolean) => void;
 }) {
   return (
     <label className={styles.check}>
       <input type="checkbox" checked={value} onChange={({ target }) => onValue(target.checked)} />
-      <span>{label}</span>
+      <span className={silent ? 'hidden-text' : undefined}>{label}</span>
     </label>
   );
 }

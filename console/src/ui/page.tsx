@@ -50,12 +50,19 @@ export function Section({
 }
 
 /** Facts by their names; what is undefined is left out. */
-export function Facts({ facts }: { facts: Readonly<Record<string, ReactNode>> }) {
+export function Facts({
+  facts,
+  whole = [],
+}: {
+  facts: Readonly<Record<string, ReactNode>>;
+  /** Those that need a line of their own. */
+  whole?: readonly string[];
+}) {
   return (
     <dl className={styles.facts}>
       {Object.entries(facts).map(([name, value]) =>
         value === undefined ? null : (
-          <div key={name}>
+          <div key={name} className={whole.includes(name) ? styles.whole : undefined}>
             <dt>{name}</dt>
             <dd>{value ?? '–'}</dd>
           </div>

@@ -32,9 +32,10 @@ export async function createScene(
   engine: TestEngine,
   behaviours: Behaviour[],
   endpoint: Record<string, unknown> = {},
+  { tenant: handle }: { tenant?: string } = {},
 ): Promise<Scene> {
   scenes += 1;
-  const tenant = await engine.client.newTenant(`scene-${scenes}`);
+  const tenant = await engine.client.newTenant(handle ?? `scene-${scenes}`);
   const receivers = await Promise.all(behaviours.map((behaviour) => startReceiver(behaviour)));
   const endpoints: Scene['endpoints'] = [];
   for (const receiver of receivers)

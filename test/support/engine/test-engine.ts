@@ -26,14 +26,20 @@ export async function startTestEngine({
   database,
   surfaces,
   consoleFiles,
+  publicOrigin,
+  temporalUiUrl,
 }: {
   sizes?: Partial<WorkerSizes>;
   roles?: ServiceOptions['roles'];
   /** Another way to Temporal, such as through a proxy that can be cut. */
   temporal?: ServiceOptions['temporal'];
   surfaces?: NonNullable<ServiceOptions['surfaces']>;
+  /** Where the Temporal UI is said to be. */
+  temporalUiUrl?: string;
   /** The folder of a built console. */
   consoleFiles?: string;
+  /** Where it is reached, if not by its own address. */
+  publicOrigin?: string;
   /** A database elsewhere; by default one of its own on the run's Postgres. */
   database?: TestDatabase;
 } = {}): Promise<TestEngine> {
@@ -47,7 +53,9 @@ export async function startTestEngine({
       allowedNetworks: ['127.0.0.0/8'],
       adminKey,
       logLevel: 'info',
+      ...(temporalUiUrl === undefined ? {} : { temporalUiUrl }),
       taskQueuePrefix: `test-${randomBytes(6).toString('hex')}`,
+      ...(publicOrigin === undefined ? {} : { publicOrigin }),
     },
     databaseUrl: database.url,
     temporal,

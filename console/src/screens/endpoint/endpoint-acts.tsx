@@ -3,7 +3,6 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { calls, type Schema } from '../../api/client.ts';
-import { send } from '../../api/coming.ts';
 import { whole } from '../../format/numbers.ts';
 import { confirmationFor } from '../../ui/blast-radius.ts';
 import { Button } from '../../ui/button.tsx';
@@ -36,7 +35,7 @@ export function EndpointActs({ endpoint }: { endpoint: Endpoint }) {
     onSuccess: changed,
   });
   const test = useMutation({
-    mutationFn: () => send<{ deliveryId: string }>('POST', `/api/v1/endpoints/${id}/test`),
+    mutationFn: () => answerOf(calls.POST('/api/v1/endpoints/{id}/test', { params: { path: { id } } })),
     onSuccess: ({ deliveryId }) => void navigate({ to: '/deliveries/$id', params: { id: deliveryId } }),
   });
   const error = act.error ?? test.error;

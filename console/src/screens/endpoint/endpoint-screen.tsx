@@ -34,7 +34,7 @@ export function EndpointScreen() {
 }
 
 function Shown({ endpoint }: { endpoint: Endpoint }) {
-  const { id, handle, state, circuit, waiting, waitingFor, retry } = endpoint;
+  const { id, handle, state, circuit, waiting, waitingFor, retry, latency } = endpoint;
   return (
     <>
       <PageHead
@@ -79,9 +79,15 @@ function Shown({ endpoint }: { endpoint: Endpoint }) {
               </Link>
             ) : undefined,
             'Disabled for': endpoint.disabledReason === null ? undefined : words(endpoint.disabledReason),
+            'Half answer within': latency ? duration(latency.p50Ms) : undefined,
+            '95 of 100 within': latency ? duration(latency.p95Ms) : undefined,
             'Rate limit': endpoint.ratePerSecond === null ? 'none' : rate(endpoint.ratePerSecond),
-            'Requests at a time':
-              endpoint.maxConcurrency === null ? 'as it bears' : whole(endpoint.maxConcurrency),
+            'Requests at a time': [
+              endpoint.maxConcurrency === null ? 'as it bears' : `at most ${whole(endpoint.maxConcurrency)}`,
+              endpoint.window === null ? undefined : `${whole(endpoint.window)} now`,
+            ]
+              .filter(Boolean)
+              .join(', '),
             'Time to answer': duration(endpoint.timeoutMs),
             Attempts: `${retry.maxAttempts}, the first wait ${duration(retry.initialMs)}`,
             'When nobody knows': words(endpoint.onAmbiguous),

@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { endpointsQuery } from '../../api/queries.ts';
 import { inputText } from '../../api/search-input.ts';
 import { rate, whole } from '../../format/numbers.ts';
-import { words } from '../../format/words.ts';
+import { sentence, words } from '../../format/words.ts';
 import { useUrl } from '../../shell/url.ts';
 import { Field } from '../../ui/field.tsx';
 import { Empty, Loaded } from '../../ui/notice.tsx';
@@ -66,7 +66,7 @@ export function EndpointsScreen() {
                     cell: ({ circuit }) => (
                       <State
                         state={circuit}
-                        text={circuit === 'open' ? 'Open: left alone' : words(circuit)}
+                        text={circuit === 'open' ? 'Open: left alone' : sentence(circuit)}
                       />
                     ),
                   },

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import type { FailureGroups } from '../../api/coming.ts';
+import type { Schema } from '../../api/client.ts';
 import type { DeliveryQuery } from '../../api/delivery-query.ts';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
 import { failureGroupsQuery } from '../../api/queries.ts';
@@ -10,11 +10,12 @@ import { Loaded } from '../../ui/notice.tsx';
 import { Section } from '../../ui/page.tsx';
 import { Table } from '../../ui/tables/table.tsx';
 import { Count, Quiet, Time } from '../../ui/text.tsx';
+import { isSelectedAlone, narrowed } from './narrowed.ts';
 
 /** A screen of groups; the rest is summed up below it. */
 const SHOWN = 50;
 
-type Group = FailureGroups['groups'][number];
+type Group = Schema<'FailureGroup'>;
 
 /** The deliveries that match by endpoint, cause and status: each number leads to its list. */
 export function Groups({ query }: { query: DeliveryQuery }) {
@@ -34,8 +35,9 @@ export function Groups({ query }: { query: DeliveryQuery }) {
       }
     >
       <Loaded query={groups} what="the groups">
-        {({ groups: found, count, others }) =>
-          found.length === 0 ? (
+        {(answer) => {
+          const { groups: found, count, others } = answer;
+          return found.length === 0 ? (
             <Quiet>Nothing matches.</Quiet>
           ) : (
             <>
@@ -66,21 +68,25 @@ export function Groups({ query }: { query: DeliveryQuery }) {
                     key: 'count',
                     head: 'Deliveries',
                     right: true,
-                    cell: (group) => (
-                      <Link to="/failures" search={{ ...shown, ...narrowed(group) }} resetScroll={false}>
+                    cell: (group) =>
+                      isSelectedAlone(group, answer) ? (
+                        <Link to="/failures" search={{ ...shown, ...narrowed(group) }} resetScroll={false}>
+                          <Count of={group.count} />
+                        </Link>
+                      ) : (
                         <Count of={group.count} />
-                      </Link>
-                    ),
+                      ),
                   },
                   {
                     key: 'recover',
                     head: <span className="hidden-text">Recover</span>,
                     right: true,
-                    cell: (group) => (
-                      <Link to="/recover" search={{ ...shown, ...narrowed(group) }}>
-                        Recover…
-                      </Link>
-                    ),
+                    cell: (group) =>
+                      isSelectedAlone(group, answer) ? (
+                        <Link to="/recover" search={{ ...shown, ...narrowed(group) }}>
+                          Recover…
+                        </Link>
+                      ) : null,
                   },
                 ]}
               />
@@ -91,20 +97,11 @@ export function Groups({ query }: { query: DeliveryQuery }) {
                 </Quiet>
               ) : null}
             </>
-          )
-        }
+          );
+        }}
       </Loaded>
     </Section>
   );
-}
-
-/** The members of the filter that a group adds. */
-function narrowed({ endpointId, faultCode, httpStatus }: Group): DeliveryQuery {
-  return {
-    ...(endpointId ? { endpointIds: [endpointId] } : {}),
-    ...(faultCode ? { faultCodes: [faultCode] as NonNullable<DeliveryQuery['faultCodes']> } : {}),
-    ...(httpStatus ? { httpStatus: [httpStatus] as NonNullable<DeliveryQuery['httpStatus']> } : {}),
-  };
 }
 
 function keyOf({ endpointId, faultCode, httpStatus }: Group): string {

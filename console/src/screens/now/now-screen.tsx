@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { usePolling } from '../../api/live.ts';
+import { OPEN_STATES } from '../../api/operation-states.ts';
 import { attemptStatsQuery, eventStatsQuery, operationsQuery } from '../../api/queries.ts';
 import { whole } from '../../format/numbers.ts';
 import { TimeChart } from '../../ui/charts/time-chart.tsx';
@@ -12,17 +13,6 @@ import { Outages } from './outages.tsx';
 import { outcomeLines } from './outcome-lines.ts';
 import { Standing } from './standing.tsx';
 import { useRange } from './use-range.ts';
-
-const OPEN = [
-  'planned',
-  'awaiting_approval',
-  'accepted',
-  'selecting',
-  'running',
-  'paused',
-  'halted',
-  'closing',
-];
 
 /** What is broken now, what is being done about it, and how the last day went. */
 export function NowScreen() {
@@ -38,7 +28,10 @@ export function NowScreen() {
 }
 
 function OpenOperations() {
-  const query = useInfiniteQuery({ ...operationsQuery({ state: OPEN }), refetchInterval: usePolling(3_000) });
+  const query = useInfiniteQuery({
+    ...operationsQuery({ state: [...OPEN_STATES] }),
+    refetchInterval: usePolling(3_000),
+  });
   return (
     <Section title="Open operations" aside={<Link to="/operations">All operations</Link>}>
       <Loaded query={query} what="the open operations">

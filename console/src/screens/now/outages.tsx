@@ -4,19 +4,21 @@ import type { Schema } from '../../api/client.ts';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
 import { usePolling } from '../../api/live.ts';
 import { outageQuery, outagesQuery } from '../../api/queries.ts';
+import type { SearchInput } from '../../api/search-input.ts';
+import { whole } from '../../format/numbers.ts';
 import { sentence } from '../../format/words.ts';
 import { buttonClass } from '../../ui/button.tsx';
 import { Loaded, Notice } from '../../ui/notice.tsx';
 import { Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
-import { Count, Time } from '../../ui/text.tsx';
+import { Count, Quiet, Time } from '../../ui/text.tsx';
 import styles from './now.module.css';
 
 /** A card for each outage that still has something to be done: where, why, when, how many. */
 export function Outages() {
   const query = useQuery({
     ...outagesQuery({ state: ['open', 'recovered'] }),
-    refetchInterval: usePolling(5_000) || 15_000,
+    refetchInterval: usePolling(5_000),
   });
   return (
     <Section title="Outages">
@@ -40,7 +42,11 @@ export function Outages() {
 function Card({ outage }: { outage: Schema<'OutageSummary'> }) {
   const { id, endpointId, cause, state, window } = outage;
   const nameOf = useEndpointNames();
-  const { data } = useQuery({ ...outageQuery(id), refetchInterval: 10_000 });
+  const { data } = useQuery({
+    ...outageQuery(id),
+    // The stream tells of the outage, not of each delivery in it.
+    refetchInterval: usePolling(10_000) || 30_000,
+  });
   const states = data?.deliveries.byState;
   const left = states ? (states.failed ?? 0) + (states.unknown ?? 0) + (states.ignored ?? 0) : undefined;
   const plan = data?.operations.find(({ planId, state: at }) => planId !== null && at === 'planned')?.planId;
@@ -67,12 +73,8 @@ function Card({ outage }: { outage: Schema<'OutageSummary'> }) {
             <strong>
               <Link
                 to="/failures"
-                search={{
-                  endpointIds: [endpointId],
-                  state: ['failed', 'unknown', 'ignored'],
-                  from: window.from,
-                  to: window.to ?? undefined,
-                }}
+                search={leftBy(outage)}
+                aria-label={`${whole(left)} not delivered to ${nameOf(endpointId)}`}
               >
                 <Count of={left} basis={data?.deliveries.basis} />
               </Link>
@@ -82,7 +84,9 @@ function Card({ outage }: { outage: Schema<'OutageSummary'> }) {
         )}
       </p>
       <p>
-        {plan ? (
+        {left === 0 ? (
+          <Quiet>{down ? 'Nothing is left to recover so far.' : 'Nothing is left to recover.'}</Quiet>
+        ) : plan ? (
           <Link
             to="/recover"
             search={{ plan }}
@@ -104,4 +108,20 @@ function Card({ outage }: { outage: Schema<'OutageSummary'> }) {
       </p>
     </article>
   );
+}
+
+/**
+ * The filter whose list an outage left. Its window begins with its first attempt in vain: what was accepted a moment
+ * before belongs to it, too. Where the endpoint was switched off there was no attempt, and acceptance is what counts.
+ */
+function leftBy({ endpointId, cause, window }: Schema<'OutageSummary'>): SearchInput {
+  return {
+    endpointIds: [endpointId],
+    state: ['failed', 'unknown', 'ignored'],
+    ...(cause === 'disabled'
+      ? { from: window.from }
+      : // An open bound leaves out what stands at it.
+        { lastAttemptAfter: new Date(Date.parse(window.from) - 1).toISOString() }),
+    to: window.to ?? undefined,
+  };
 }

@@ -1,4 +1,4 @@
-import type { AttemptStats } from '../../api/coming.ts';
+import type { Schema } from '../../api/client.ts';
 import type { Line } from '../../ui/charts/time-chart.tsx';
 
 /** Attempts that delivered, that did not, and of which nobody knows, as lines of a chart. */
@@ -6,7 +6,7 @@ export function outcomeLines({
   series,
   others,
   buckets,
-}: Pick<AttemptStats, 'series' | 'others' | 'buckets'>): Line[] {
+}: Pick<Schema<'AttemptStats'>, 'series' | 'others' | 'buckets'>): Line[] {
   const sum = (takes: (outcome: string | undefined) => boolean, more?: readonly number[]) =>
     buckets.map(
       (_, at) =>

@@ -10,8 +10,8 @@ const NUMBERS: readonly { name: string; query: DeliveryQuery }[] = [
   { name: 'Failed', query: { state: ['failed'] } },
   { name: 'Unknown', query: { state: ['unknown'] } },
   { name: 'Pending', query: { state: ['pending'] } },
-  { name: 'Pending for over a minute', query: { state: ['pending'], pendingLongerThanMs: 60_000 } },
-  { name: 'Pending for over an hour', query: { state: ['pending'], pendingLongerThanMs: 3_600_000 } },
+  { name: 'Pending over 1 min', query: { state: ['pending'], pendingLongerThanMs: 60_000 } },
+  { name: 'Pending over 1 h', query: { state: ['pending'], pendingLongerThanMs: 3_600_000 } },
 ];
 
 /** How many deliveries stand where, and how old the queue is; each number leads to its list. */

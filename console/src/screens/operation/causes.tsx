@@ -27,11 +27,15 @@ export function Causes({ operation: { id, causes } }: { operation: Operation }) 
             key: 'items',
             head: 'Deliveries',
             right: true,
-            cell: ({ items, state }) => (
-              <Link to="/operations/$id/items" params={{ id }} search={{ state }}>
-                {whole(items)}
-              </Link>
-            ),
+            // Items are listed by their state: where it has several causes none of them has a list of its own.
+            cell: ({ items, state }) =>
+              causes.filter((cause) => cause.state === state).length > 1 ? (
+                whole(items)
+              ) : (
+                <Link to="/operations/$id/items" params={{ id }} search={{ state }}>
+                  {whole(items)}
+                </Link>
+              ),
           },
         ]}
       />

@@ -55,6 +55,11 @@ export function Controls({ operation }: { operation: Operation }) {
           </Button>
         </>
       ) : null}
+      {state === 'planned' && operation.plan ? (
+        <Link to="/recover" search={{ plan: operation.plan.id }} className={buttonClass('primary')}>
+          Look at the plan
+        </Link>
+      ) : null}
       {state === 'paused' || state === 'halted' ? (
         <>
           <Button
@@ -77,7 +82,12 @@ export function Controls({ operation }: { operation: Operation }) {
       )}
       {ended ? (
         <>
-          {left > 0 ? (
+          {counts.failed > 0 ? (
+            <Link to="/recover" search={{ failuresOf: id }} className={buttonClass()}>
+              Retry what failed…
+            </Link>
+          ) : null}
+          {left > counts.failed ? (
             <Link to="/recover" search={{ remainderOf: id }} className={buttonClass()}>
               Recover what is left…
             </Link>

@@ -1,18 +1,23 @@
+import { answerOf } from '@redrive/client';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { type OperationEndpoint, send } from '../../api/coming.ts';
+import { useState } from 'react';
+import { calls, type Schema } from '../../api/client.ts';
 import { usePolling } from '../../api/live.ts';
 import { hasEnded } from '../../api/newer.ts';
 import { operationEndpointsQuery } from '../../api/queries.ts';
 import { counted, whole } from '../../format/numbers.ts';
 import { Button } from '../../ui/button.tsx';
 import { Bar, PARTS } from '../../ui/charts/equation.tsx';
+import { Check } from '../../ui/field.tsx';
 import { Loaded, Refusal } from '../../ui/notice.tsx';
-import { Section } from '../../ui/page.tsx';
+import { Section, Toolbar } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { type Column, Table } from '../../ui/tables/table.tsx';
 import { Quiet, Time } from '../../ui/text.tsx';
 import type { Operation } from './operation-screen.tsx';
+
+type OperationEndpoint = Schema<'OperationEndpoints'>['endpoints'][number];
 
 /** A screen of endpoints; the rest is summed up below it. */
 const SHOWN = 100;
@@ -26,21 +31,27 @@ export function EndpointLanes({ operation }: { operation: Operation }) {
     refetchInterval: hasEnded(state) ? false : polling || 5_000,
   });
   const queries = useQueryClient();
+  const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
   const resume = useMutation({
-    mutationFn: (endpointId: string) =>
-      send('POST', `/api/v1/retries/${id}/resume`, { endpointIds: [endpointId] }),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ['operation', id] }),
+    mutationFn: (endpointIds: readonly string[]) =>
+      answerOf(
+        calls.POST('/api/v1/retries/{id}/resume', {
+          params: { path: { id } },
+          body: { endpointIds: [...endpointIds] },
+        }),
+      ),
+    onSuccess: () => {
+      setPicked(new Set());
+      return queries.invalidateQueries({ queryKey: ['operation', id] });
+    },
   });
   const columns = columnsFor(operation, (endpointId, handle) => (
-    <Button
-      small
-      needs="recover:plans"
-      aria-label={`Resume at ${handle} only`}
-      busy={resume.isPending && resume.variables === endpointId}
-      onClick={() => resume.mutate(endpointId)}
-    >
-      Resume here only
-    </Button>
+    <Check
+      silent
+      label={`Resume at ${handle}`}
+      value={picked.has(endpointId)}
+      onValue={() => setPicked((before) => toggled(before, endpointId))}
+    />
   ));
   return (
     <Section
@@ -55,6 +66,19 @@ export function EndpointLanes({ operation }: { operation: Operation }) {
       }
     >
       {resume.error ? <Refusal error={resume.error} /> : null}
+      {heldByEndpoint(operation) ? (
+        <Toolbar>
+          <Button
+            small
+            needs="recover:plans"
+            busy={resume.isPending}
+            refused={picked.size === 0 ? 'Pick endpoints first: the others stay as they are.' : undefined}
+            onClick={() => resume.mutate([...picked])}
+          >
+            {picked.size === 0 ? 'Resume at some only' : `Resume at ${counted(picked.size, 'endpoint')} only`}
+          </Button>
+        </Toolbar>
+      ) : null}
       <Loaded query={query} what="the endpoints of the operation">
         {({ endpoints, endpointCount }) =>
           endpoints.length === 0 ? (
@@ -77,11 +101,9 @@ export function EndpointLanes({ operation }: { operation: Operation }) {
 }
 
 function columnsFor(
-  { state, options }: Operation,
-  resumeAt: (endpointId: string, handle: string) => React.ReactNode,
+  operation: Operation,
+  pick: (endpointId: string, handle: string) => React.ReactNode,
 ): readonly Column<OperationEndpoint>[] {
-  // Endpoints are held one by one by their canaries: without one an operation stands still as a whole.
-  const byEndpoint = (state === 'halted' || state === 'paused') && options.canary !== undefined;
   return [
     {
       key: 'endpoint',
@@ -121,17 +143,27 @@ function columnsFor(
           ),
         ),
     },
-    ...(byEndpoint
+    ...(heldByEndpoint(operation)
       ? [
           {
             key: 'resume',
-            head: <span className="hidden-text">Resume</span>,
-            right: true,
-            cell: ({ endpointId, handle }: OperationEndpoint) => resumeAt(endpointId, handle),
+            head: 'Resume',
+            cell: ({ endpointId, handle }: OperationEndpoint) => pick(endpointId, handle),
           },
         ]
       : []),
   ];
+}
+
+/** Endpoints are held one by one by their canaries: without one an operation stands still as a whole. */
+function heldByEndpoint({ state, options }: Operation): boolean {
+  return (state === 'halted' || state === 'paused') && options.canary !== undefined;
+}
+
+function toggled(picked: ReadonlySet<string>, id: string): ReadonlySet<string> {
+  const after = new Set(picked);
+  if (!after.delete(id)) after.add(id);
+  return after;
 }
 
 function Canary({ canary }: Pick<OperationEndpoint, 'canary'>) {

@@ -1,8 +1,9 @@
 import { Link, useParams } from '@tanstack/react-router';
+import { useMemo } from 'react';
 import type { Schema } from '../../api/client.ts';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
 import { itemPages } from '../../api/queries.ts';
-import { inputList } from '../../api/search-input.ts';
+import { inputSome } from '../../api/search-input.ts';
 import { whole } from '../../format/numbers.ts';
 import { sentence, words } from '../../format/words.ts';
 import { useUrl } from '../../shell/url.ts';
@@ -24,7 +25,10 @@ type Item = Schema<'OperationItem'>;
 export function ItemsScreen() {
   const { id } = useParams({ from: '/operations/$id/items' });
   const [search, change] = useUrl();
-  const states = inputList(search.state);
+  const states = inputSome(
+    search.state,
+    PARTS.map(({ part }) => part),
+  );
   const rows = usePagedRows(itemPages(id, states));
   const columns = useItemColumns();
   return (
@@ -66,59 +70,64 @@ export function ItemsScreen() {
 
 function useItemColumns(): readonly Column<Item>[] {
   const nameOf = useEndpointNames();
-  return [
-    {
-      key: 'id',
-      head: 'Delivery',
-      width: '144px',
-      cell: ({ deliveryId }) => (
-        <Link to="/deliveries/$id" params={{ id: deliveryId }}>
-          <IdText id={deliveryId} />
-        </Link>
-      ),
-    },
-    {
-      key: 'state',
-      head: 'State',
-      width: '128px',
-      cell: (item) => <State state={item.kind === 'item' ? item.state : 'excluded'} />,
-    },
-    { key: 'endpoint', head: 'Endpoint', wide: true, cell: ({ endpointId }) => nameOf(endpointId) },
-    {
-      key: 'why',
-      head: 'Why',
-      cell: (item) =>
-        item.kind === 'exclusion' ? (
-          <span title={`${item.why} ${item.next}`}>{sentence(item.reason)}</span>
-        ) : (
-          [
-            item.faultCode && words(item.faultCode),
-            item.httpStatus,
-            item.mayHaveArrived ? 'may have arrived' : undefined,
-            item.waitingFor.length > 0
-              ? `waits: ${item.waitingFor.map(({ what }) => words(what)).join(', ')}`
-              : undefined,
-          ]
-            .filter(Boolean)
-            .join(' · ') || '–'
+  return useMemo(
+    () => [
+      {
+        key: 'id',
+        head: 'Delivery',
+        width: '136px',
+        narrow: '108px',
+        cell: ({ deliveryId }) => (
+          <Link to="/deliveries/$id" params={{ id: deliveryId }}>
+            <IdText id={deliveryId} />
+          </Link>
         ),
-    },
-    { key: 'type', head: 'Type', wide: true, cell: ({ eventType }) => eventType },
-    { key: 'yours', head: 'Your id', wide: true, cell: ({ externalId }) => externalId ?? '–' },
-    {
-      key: 'attempts',
-      head: 'Attempts',
-      width: '80px',
-      right: true,
-      wide: true,
-      cell: (item) => (item.kind === 'item' ? whole(item.attempts) : '–'),
-    },
-    {
-      key: 'finished',
-      head: 'Ended',
-      width: '144px',
-      wide: true,
-      cell: (item) => <Time at={item.kind === 'item' ? item.finishedAt : item.createdAt} />,
-    },
-  ];
+      },
+      {
+        key: 'state',
+        head: 'State',
+        width: '120px',
+        narrow: '104px',
+        cell: (item) => <State state={item.kind === 'item' ? item.state : 'excluded'} />,
+      },
+      { key: 'endpoint', head: 'Endpoint', wide: true, cell: ({ endpointId }) => nameOf(endpointId) },
+      {
+        key: 'why',
+        head: 'Why',
+        cell: (item) =>
+          item.kind === 'exclusion' ? (
+            <span title={`${item.why} ${item.next}`}>{sentence(item.reason)}</span>
+          ) : (
+            [
+              item.faultCode && words(item.faultCode),
+              item.httpStatus,
+              item.mayHaveArrived ? 'may have arrived' : undefined,
+              item.waitingFor.length > 0
+                ? `waits: ${item.waitingFor.map(({ what }) => words(what)).join(', ')}`
+                : undefined,
+            ]
+              .filter(Boolean)
+              .join(' · ') || '–'
+          ),
+      },
+      { key: 'type', head: 'Type', wide: true, cell: ({ eventType }) => eventType },
+      { key: 'yours', head: 'Your id', wide: true, cell: ({ externalId }) => externalId ?? '–' },
+      {
+        key: 'attempts',
+        head: 'Attempts',
+        width: '80px',
+        right: true,
+        wide: true,
+        cell: (item) => (item.kind === 'item' ? whole(item.attempts) : '–'),
+      },
+      {
+        key: 'finished',
+        head: 'Ended',
+        width: '136px',
+        wide: true,
+        cell: (item) => <Time at={item.kind === 'item' ? item.finishedAt : item.createdAt} />,
+      },
+    ],
+    [nameOf],
+  );
 }

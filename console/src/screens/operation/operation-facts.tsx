@@ -4,7 +4,7 @@ import { rate, whole } from '../../format/numbers.ts';
 import { words } from '../../format/words.ts';
 import { CopyButton } from '../../ui/copy.tsx';
 import { Facts } from '../../ui/page.tsx';
-import { Actor, IdText, Time } from '../../ui/text.tsx';
+import { Actor, Time } from '../../ui/text.tsx';
 import { curlFor } from '../recover/curl.ts';
 import type { Operation } from './operation-screen.tsx';
 import { useCountdown } from './use-countdown.ts';
@@ -15,6 +15,7 @@ export function OperationFacts({ operation }: { operation: Operation }) {
   const left = useCountdown(nextEvent?.at);
   return (
     <Facts
+      whole={['Reason']}
       facts={{
         'Rate limit': operation.ratePerSecond === null ? 'none of its own' : rate(operation.ratePerSecond),
         'Time left':
@@ -54,12 +55,6 @@ export function OperationFacts({ operation }: { operation: Operation }) {
             {whole(operation.plan.items)} planned
           </Link>
         ) : undefined,
-        Workflow: (
-          <>
-            <IdText id={operation.workflowId} whole />{' '}
-            <CopyButton text={operation.workflowId} what="the workflow id, for the Temporal UI" />
-          </>
-        ),
         'As a command': (
           <CopyButton
             text={curlFor(location.origin, 'GET', `/api/v1/retries/${operation.id}`)}

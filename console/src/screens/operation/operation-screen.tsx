@@ -18,6 +18,7 @@ import { HaltNotice } from './halt-notice.tsx';
 import { OperationFacts } from './operation-facts.tsx';
 import { Progress } from './progress.tsx';
 import { Timeline } from './timeline.tsx';
+import { Workflow } from './workflow.tsx';
 
 /** An operation as it is shown by itself. */
 export type Operation = Schema<'OperationDetails'>;
@@ -80,6 +81,7 @@ function Shown({ operation }: { operation: Operation }) {
       <Section title="What happened" aside={sentence(state)}>
         <Timeline operation={operation} />
       </Section>
+      <Workflow operation={operation} />
     </>
   );
 }

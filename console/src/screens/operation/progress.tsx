@@ -1,11 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
-import type { Sample } from '../../api/coming.ts';
+import type { Schema } from '../../api/client.ts';
 import { hasEnded } from '../../api/newer.ts';
 import { samplesQuery } from '../../api/queries.ts';
 import type { Part } from '../../ui/charts/equation.tsx';
 import { TimeChart } from '../../ui/charts/time-chart.tsx';
 import { Section } from '../../ui/page.tsx';
 import type { Operation } from './operation-screen.tsx';
+
+type Sample = Schema<'OperationSamples'>['points'][number];
 
 /** How fast it went, and how much of that was bad. */
 export function Progress({ operation: { id, state } }: { operation: Operation }) {

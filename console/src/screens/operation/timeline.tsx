@@ -11,13 +11,14 @@ interface Happened {
   note?: string | undefined;
 }
 
-const DID: Readonly<Record<string, string>> = {
+export const DID: Readonly<Record<string, string>> = {
   accept: 'Accepted',
+  plan: 'Planned',
   pause: 'Paused',
   resume: 'Resumed',
   cancel: 'Cancelled',
   halt: 'Halted',
-  execute: 'Plan executed',
+  execute: 'Let run',
   rate: 'Rate changed',
   approve: 'Approved',
   reject: 'Rejected',
@@ -51,7 +52,7 @@ function happenings(operation: Operation): Happened[] {
   return [
     {
       at: operation.createdAt,
-      did: 'accept',
+      did: operation.plan === null ? 'accept' : 'plan',
       by: operation.requestedBy,
       note: operation.reason ?? undefined,
     },

@@ -3,9 +3,10 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { usePolling } from '../../api/live.ts';
 import { useMe } from '../../api/me.tsx';
+import { OPERATION_STATES } from '../../api/operation-states.ts';
 import { usePreferences } from '../../api/preferences.tsx';
 import { type OperationFilter, operationsQuery } from '../../api/queries.ts';
-import { inputList, inputText, type SearchInput } from '../../api/search-input.ts';
+import { inputList, inputSome, inputText, type SearchInput } from '../../api/search-input.ts';
 import { fromInput, inputValue, zoneName } from '../../format/times.ts';
 import { sentence } from '../../format/words.ts';
 import { useUrl } from '../../shell/url.ts';
@@ -15,6 +16,7 @@ import { Empty, Loaded } from '../../ui/notice.tsx';
 import { PageHead, Section, Stack } from '../../ui/page.tsx';
 import { OperationsTable } from './operations-table.tsx';
 
+/** Those that are worth a choice: the others pass within a moment. */
 const STATES = [
   'planned',
   'awaiting_approval',
@@ -81,15 +83,23 @@ export function OperationsScreen() {
 }
 
 function filterOf(search: SearchInput): OperationFilter {
-  const state = inputList(search.state);
+  const state = inputSome(search.state, OPERATION_STATES);
   const endpointIds = inputList(search.endpointIds);
+  const kind = inputSome(search.kind, ['retry', 'replay'])?.[0];
+  const actor = inputList(search.actor);
   const texts = Object.fromEntries(
-    (['actor', 'kind', 'from', 'to', 'text'] as const).flatMap((name) => {
+    (['from', 'to', 'text'] as const).flatMap((name) => {
       const value = inputText(search[name]);
       return value === undefined ? [] : [[name, value]];
     }),
   );
-  return { ...(state ? { state } : {}), ...(endpointIds ? { endpointIds } : {}), ...texts };
+  return {
+    ...(state ? { state } : {}),
+    ...(endpointIds ? { endpointIds } : {}),
+    ...(kind ? { kind } : {}),
+    ...(actor ? { actor } : {}),
+    ...texts,
+  };
 }
 
 function Filters({ search, change }: { search: SearchInput; change: (change: SearchInput) => void }) {

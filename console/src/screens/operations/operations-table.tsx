@@ -28,11 +28,15 @@ export function OperationsTable({ operations }: { operations: readonly Schema<'O
           key: 'expected',
           head: 'Deliveries',
           right: true,
-          cell: ({ id, counts }) => (
-            <Link to="/operations/$id/items" params={{ id }}>
-              {whole(counts.expected)}
-            </Link>
-          ),
+          cell: ({ id, state, counts }) =>
+            // A plan has selected nothing yet: what it would take stands with it.
+            state === 'planned' ? (
+              <Quiet>–</Quiet>
+            ) : (
+              <Link to="/operations/$id/items" params={{ id }}>
+                {whole(counts.expected)}
+              </Link>
+            ),
         },
         {
           key: 'bar',

@@ -1,7 +1,9 @@
 import { Link, useParams } from '@tanstack/react-router';
+import { useMemo } from 'react';
+import type { Schema } from '../../api/client.ts';
 import { useEndpointNames } from '../../api/endpoint-names.ts';
 import { planItemPages } from '../../api/queries.ts';
-import { inputText } from '../../api/search-input.ts';
+import { inputSome } from '../../api/search-input.ts';
 import { sentence, words } from '../../format/words.ts';
 import { useUrl } from '../../shell/url.ts';
 import { buttonClass } from '../../ui/button.tsx';
@@ -9,15 +11,17 @@ import { Empty } from '../../ui/notice.tsx';
 import { PageHead } from '../../ui/page.tsx';
 import { LongTable } from '../../ui/tables/long-table.tsx';
 import { usePagedRows } from '../../ui/tables/paged-rows.ts';
+import type { Column } from '../../ui/tables/table.tsx';
 import { IdText } from '../../ui/text.tsx';
+import { RISKS } from './plan-risks.tsx';
 
 /** The deliveries of a plan, of one risk or of all, as they were planned and as they are. */
 export function PlanItemsScreen() {
   const { id } = useParams({ from: '/plans/$id/items' });
   const [search] = useUrl();
-  const risk = inputText(search.risk);
+  const [risk] = inputSome(search.risk, RISKS) ?? [];
   const rows = usePagedRows(planItemPages(id, risk));
-  const nameOf = useEndpointNames();
+  const columns = useColumns();
   return (
     <>
       <PageHead
@@ -33,38 +37,7 @@ export function PlanItemsScreen() {
         label="Deliveries of the plan"
         rows={rows}
         rowKey={({ deliveryId }) => deliveryId}
-        columns={[
-          {
-            key: 'id',
-            head: 'Delivery',
-            width: '144px',
-            cell: ({ deliveryId }) => (
-              <Link to="/deliveries/$id" params={{ id: deliveryId }}>
-                <IdText id={deliveryId} />
-              </Link>
-            ),
-          },
-          { key: 'endpoint', head: 'Endpoint', cell: ({ endpointId }) => nameOf(endpointId) },
-          { key: 'type', head: 'Type', wide: true, cell: ({ eventType }) => eventType },
-          { key: 'yours', head: 'Your id', wide: true, cell: ({ externalId }) => externalId ?? '–' },
-          {
-            key: 'then',
-            head: 'Risks when planned',
-            cell: ({ risks }) => risks.map(words).join(', ') || 'none',
-          },
-          {
-            key: 'now',
-            head: 'Now',
-            wide: true,
-            cell: ({ risksNow }) => risksNow.map(words).join(', ') || 'none',
-          },
-          {
-            key: 'left',
-            head: 'Would be sent',
-            cell: ({ leftOutFor, why }) =>
-              leftOutFor === null ? 'yes' : <span title={why ?? ''}>no: {words(leftOutFor)}</span>,
-          },
-        ]}
+        columns={columns}
         empty={
           <Empty title="None">
             <p>The plan has no delivery with this risk.</p>
@@ -72,5 +45,48 @@ export function PlanItemsScreen() {
         }
       />
     </>
+  );
+}
+
+function useColumns(): readonly Column<Schema<'PlanItem'>>[] {
+  const nameOf = useEndpointNames();
+  return useMemo(
+    () => [
+      {
+        key: 'id',
+        head: 'Delivery',
+        width: '136px',
+        narrow: '108px',
+        cell: ({ deliveryId }) => (
+          <Link to="/deliveries/$id" params={{ id: deliveryId }}>
+            <IdText id={deliveryId} />
+          </Link>
+        ),
+      },
+      { key: 'endpoint', head: 'Endpoint', wide: true, cell: ({ endpointId }) => nameOf(endpointId) },
+      { key: 'type', head: 'Type', wide: true, cell: ({ eventType }) => eventType },
+      { key: 'yours', head: 'Your id', wide: true, cell: ({ externalId }) => externalId ?? '–' },
+      {
+        key: 'then',
+        head: 'Risks when planned',
+        width: '20%',
+        cell: ({ risks }) => risks.map(words).join(', ') || 'none',
+      },
+      {
+        key: 'now',
+        head: 'Now',
+        width: '20%',
+        wide: true,
+        cell: ({ risksNow }) => risksNow.map(words).join(', ') || 'none',
+      },
+      {
+        key: 'left',
+        head: 'Would be sent',
+        narrow: '96px',
+        cell: ({ leftOutFor, why }) =>
+          leftOutFor === null ? 'yes' : <span title={why ?? ''}>no: {words(leftOutFor)}</span>,
+      },
+    ],
+    [nameOf],
   );
 }

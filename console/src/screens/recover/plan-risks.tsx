@@ -70,9 +70,12 @@ export function PlanRisks({ plan }: { plan: Schema<'Plan'> }) {
   );
 }
 
+/** The risks that a plan can have, the gravest first. */
+export const RISKS = Object.keys(MEANING) as (keyof Risks)[];
+
 /** The risks that some deliveries have. */
 export function risksIn(risks: Risks): (keyof Risks)[] {
-  return (Object.keys(MEANING) as (keyof Risks)[]).filter((risk) => risks[risk] > 0);
+  return RISKS.filter((risk) => risks[risk] > 0);
 }
 
 /** A number of deliveries with a risk, as a link to them; approval is about all, and no list of its own. */

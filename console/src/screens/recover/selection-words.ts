@@ -45,8 +45,8 @@ function filterWords(filter: Readonly<Record<string, unknown>>, names: Names): s
     part('of the batch', list('ingestionBatchIds')),
     part('of the dispatch batch', list('dispatchBatchIds')),
   ].filter((each) => each !== undefined);
-  const states = list('state', words) ?? 'any state';
-  return `All deliveries that are ${states}${parts.length > 0 ? `, ${parts.join(', ')}` : ''}.`;
+  const states = list('state', words);
+  return `All deliveries${states === undefined ? ', whatever their state' : ` that are ${states}`}${parts.length > 0 ? `, ${parts.join(', ')}` : ''}.`;
 }
 
 function part(before: string, value: string | undefined): string | undefined {

@@ -5,7 +5,7 @@ import { client } from '../../api/client.ts';
 import { counted, whole } from '../../format/numbers.ts';
 import { Button } from '../../ui/button.tsx';
 import { Notice, Refusal } from '../../ui/notice.tsx';
-import { Section } from '../../ui/page.tsx';
+import { Section, Stack } from '../../ui/page.tsx';
 import { IdText, Quiet } from '../../ui/text.tsx';
 import { type LedgerSeal, sealOfStream } from './ledger.ts';
 
@@ -25,23 +25,25 @@ export function LedgerCheck({ operationId, ledger }: { operationId: string; ledg
   });
   return (
     <Section title="The ledger" aside={counted(ledger.lines, 'line')}>
-      <p>
-        Root <IdText id={ledger.merkleRoot} whole />
-      </p>
-      <p>
-        <Button busy={check.isPending} onClick={() => check.mutate()}>
-          Check every line
-        </Button>{' '}
-        {check.isPending ? <Quiet>{whole(lines)} read…</Quiet> : null}
-      </p>
-      {check.data === undefined ? null : check.data ? (
-        <Notice tone="good" title={`All ${whole(ledger.lines)} lines are those that were signed`} live />
-      ) : (
-        <Notice tone="bad" title="These lines are not those that were signed" live>
-          <p>Some are missing, added or changed. Download both and compare them elsewhere.</p>
-        </Notice>
-      )}
-      {check.error ? <Refusal error={check.error} /> : null}
+      <Stack>
+        <p>
+          Root <IdText id={ledger.merkleRoot} whole />
+        </p>
+        <p>
+          <Button busy={check.isPending} onClick={() => check.mutate()}>
+            Check every line
+          </Button>{' '}
+          {check.isPending ? <Quiet>{whole(lines)} read…</Quiet> : null}
+        </p>
+        {check.data === undefined ? null : check.data ? (
+          <Notice tone="good" title={`All ${whole(ledger.lines)} lines are those that were signed`} live />
+        ) : (
+          <Notice tone="bad" title="These lines are not those that were signed" live>
+            <p>Some are missing, added or changed. Download both and compare them elsewhere.</p>
+          </Notice>
+        )}
+        {check.error ? <Refusal error={check.error} /> : null}
+      </Stack>
     </Section>
   );
 }

@@ -6,6 +6,7 @@ import { Facts, Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { Table } from '../../ui/tables/table.tsx';
 import { Actor, IdText, Quiet, Time } from '../../ui/text.tsx';
+import { DID } from '../operation/timeline.tsx';
 import type { Closure } from './closure.ts';
 
 /** A report whose signature holds: every number is from what was signed. */
@@ -103,7 +104,7 @@ export function SignedReport({ closure }: { closure: Closure }) {
               head: 'What',
               cell: ({ did, halt, ratePerSecond }) =>
                 [
-                  sentence(did),
+                  DID[did] ?? sentence(did),
                   halt ? words(halt.reason) : undefined,
                   ratePerSecond === undefined
                     ? undefined

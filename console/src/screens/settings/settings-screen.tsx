@@ -6,7 +6,7 @@ import { Loaded, Notice } from '../../ui/notice.tsx';
 import { Facts, PageHead, Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { Table } from '../../ui/tables/table.tsx';
-import { IdText, Quiet, Time } from '../../ui/text.tsx';
+import { Actor, IdText, Quiet, Time } from '../../ui/text.tsx';
 import { Keys } from './keys.tsx';
 import { Policy } from './policy.tsx';
 
@@ -18,10 +18,11 @@ export function SettingsScreen() {
       <PageHead title="Settings" />
       <Section title="This session">
         <Facts
+          whole={['May do']}
           facts={{
             Tenant: me.tenant?.handle,
             'Id of the tenant': me.tenant ? <IdText id={me.tenant.id} whole /> : undefined,
-            'Signed in as': me.actor,
+            'Signed in as': <Actor actor={me.actor} />,
             Key: me.keyId === null ? undefined : <IdText id={me.keyId} whole />,
             'May do': me.scopes.join(', '),
           }}

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { usePreferences } from '../../api/preferences.tsx';
 import { counted, whole } from '../../format/numbers.ts';
-import { dateAndTime, shortTime, zoneName } from '../../format/times.ts';
+import { axisTime, dateAndTime, zoneName } from '../../format/times.ts';
 import { Table } from '../tables/table.tsx';
 import styles from './chart.module.css';
 
@@ -77,9 +77,9 @@ export function Histogram({
         })}
       </svg>
       <div className={styles.axis} aria-hidden="true">
-        <span>{first ? shortTime(first.from, zone, new Date()) : ''}</span>
+        <span>{first ? axisTime(first.from, zone, new Date()) : ''}</span>
         <span>at most {whole(most)} an hour</span>
-        <span>{last ? shortTime(last.to, zone, new Date()) : ''}</span>
+        <span>{last ? axisTime(last.to, zone, new Date()) : ''}</span>
       </div>
       <details className={styles.twin}>
         <summary>As a table</summary>

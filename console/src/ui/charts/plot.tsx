@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'react';
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { shortTime, type Zone } from '../../format/times.ts';
+import { axisTime, type Zone } from '../../format/times.ts';
 import type { Line } from './time-chart.tsx';
 
 interface PlotProps {
@@ -87,7 +87,9 @@ function optionsFor(
         ...quiet,
         font,
         space: 120,
-        values: (_, seconds) => seconds.map((at) => axisTime(at, zone)),
+        size: 32,
+        values: (_, seconds) =>
+          seconds.map((at) => axisTime(new Date(at * 1_000).toISOString(), zone, new Date())),
       },
       {
         ...quiet,
@@ -118,12 +120,6 @@ function optionsFor(
       ],
     },
   };
-}
-
-/** A time in the little room of an axis: without its year. */
-function axisTime(seconds: number, zone: Zone): string {
-  const text = shortTime(new Date(seconds * 1_000).toISOString(), zone, new Date());
-  return text.length > 8 ? text.slice(5) : text;
 }
 
 /** The colour behind a custom property as it is in the theme in force. */

@@ -1,12 +1,10 @@
-import { useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, useEffect, useRef } from 'react';
+import { memo, type ReactNode, useCallback, useEffect, useRef } from 'react';
 import { useKeys } from '../../keys/use-keys.ts';
 import { Failure, Loading } from '../notice.tsx';
 import type { PagedRows } from './paged-rows.ts';
 import styles from './table.module.css';
 import { type Column, cellClass, Heads } from './table.tsx';
-
-const ROW_PX = 36;
+import { useRowWindow } from './use-row-window.ts';
 
 /** The rows that were picked one by one. */
 export interface Picking {
@@ -37,25 +35,13 @@ export function LongTable<Row>({
   const frame = useRef<HTMLElement>(null);
   const active = useRef(-1);
   const { count, show } = rows;
-  const virtual = useVirtualizer({
-    count,
-    getScrollElement: () => frame.current,
-    estimateSize: () => ROW_PX,
-    overscan: 12,
-    // The heads of the columns stay in sight above the rows.
-    scrollPaddingStart: 32,
-  });
-  const items = virtual.getVirtualItems();
-  const first = items[0];
-  const last = items.at(-1);
-  const firstIndex = first?.index ?? 0;
-  const lastIndex = last?.index ?? 0;
-  useEffect(() => show(firstIndex, lastIndex), [show, firstIndex, lastIndex]);
+  const { first, end, abovePx, belowPx, scrollTo } = useRowWindow(frame, count);
+  useEffect(() => show(first, Math.max(first, end - 1)), [show, first, end]);
 
   const moveTo = (index: number) => {
     if (count === 0) return;
     active.current = Math.max(0, Math.min(count - 1, index));
-    virtual.scrollToIndex(active.current);
+    scrollTo(active.current);
     focusRow(frame.current, active.current);
   };
   useKeys({
@@ -67,7 +53,9 @@ export function LongTable<Row>({
     },
     e: () => linkOf(frame.current, active.current)?.click(),
   });
-  const width = columns.length + (picking ? 1 : 0);
+  const activate = useCallback((index: number) => {
+    active.current = index;
+  }, []);
   // The frame keeps its place meanwhile: what is below it does not jump.
   if (count === 0)
     return (
@@ -96,53 +84,85 @@ export function LongTable<Row>({
           }
         />
         <tbody>
-          <Filler height={first?.start ?? 0} width={width} />
-          {items.map(({ index }) => {
+          <Filler height={abovePx} />
+          {Array.from({ length: end - first }, (_, n) => first + n).map((index) => {
             const row = rows.at(index);
             const id = row && rowKey(row);
             return (
-              <tr
+              <TableRow
                 key={index}
-                data-row={index}
-                aria-rowindex={index + 2}
-                aria-selected={id !== undefined && picking ? picking.picked.has(id) : undefined}
-                onFocus={() => {
-                  active.current = index;
-                }}
-              >
-                {picking && (
-                  <td className={styles.pick}>
-                    {id === undefined ? null : (
-                      <input
-                        type="checkbox"
-                        aria-label={`Pick ${id}`}
-                        checked={picking.picked.has(id)}
-                        onChange={() => picking.toggle(id)}
-                      />
-                    )}
-                  </td>
-                )}
-                {columns.map((column) => (
-                  <td key={column.key} className={cellClass(column)}>
-                    {row === undefined ? <span className={styles.ghost} /> : column.cell(row)}
-                  </td>
-                ))}
-              </tr>
+                {...{ index, row, id, columns, activate }}
+                isPicked={id !== undefined && picking?.picked.has(id)}
+                toggle={picking?.toggle}
+              />
             );
           })}
-          <Filler height={virtual.getTotalSize() - (last?.end ?? 0)} width={width} />
+          <Filler height={belowPx} />
         </tbody>
       </table>
     </figure>
   );
 }
 
-function Filler({ height, width }: { height: number; width: number }) {
+interface RowProps<Row> {
+  index: number;
+  /** Undefined until its page is there. */
+  row: Row | undefined;
+  id: string | undefined;
+  columns: readonly Column<Row>[];
+  isPicked: boolean | undefined;
+  toggle: ((id: string) => void) | undefined;
+  activate: (index: number) => void;
+}
+
+/** Drawn again only where something of it has changed: while a list is scrolled most rows have not. */
+const TableRow = memo(function TableRow<Row>({
+  index,
+  row,
+  id,
+  columns,
+  isPicked,
+  toggle,
+  activate,
+}: RowProps<Row>) {
+  return (
+    <tr
+      data-row={index}
+      aria-rowindex={index + 2}
+      aria-selected={id !== undefined && toggle ? isPicked : undefined}
+      onFocus={() => activate(index)}
+    >
+      {toggle && (
+        <td className={styles.pick}>
+          {id === undefined ? null : (
+            <input type="checkbox" aria-label={`Pick ${id}`} checked={isPicked} onChange={() => toggle(id)} />
+          )}
+        </td>
+      )}
+      {columns.map((column) => {
+        const cell = row && column.cell(row);
+        return (
+          // What has no room here shows on a longer look.
+          <td
+            key={column.key}
+            className={cellClass(column)}
+            title={typeof cell === 'string' ? cell : undefined}
+          >
+            {row === undefined ? <span className={styles.ghost} /> : cell}
+          </td>
+        );
+      })}
+    </tr>
+  );
+}) as <Row>(props: RowProps<Row>) => ReactNode;
+
+/** One cell is enough: a wider one would make columns of those that are left out on a narrow screen. */
+function Filler({ height }: { height: number }) {
   if (height <= 0) return null;
   return (
     // biome-ignore lint/a11y/noAriaHiddenOnFocusable: it holds the place of rows, and takes no focus
     <tr aria-hidden="true">
-      <td className={styles.filler} colSpan={width} style={{ height }} />
+      <td className={styles.filler} style={{ height }} />
     </tr>
   );
 }

@@ -8,6 +8,8 @@ export interface Column<Row> {
   cell: (row: Row) => ReactNode;
   /** Its width, where the columns of the table do not share what there is. */
   width?: string;
+  /** Its width where there is little room. */
+  narrow?: string;
   right?: boolean;
   /** Left out where there is little room. */
   wide?: boolean;
@@ -29,7 +31,7 @@ export function Heads<Row>({ columns, before }: { columns: readonly Column<Row>[
             key={column.key}
             scope="col"
             className={cellClass(column)}
-            style={{ '--width': column.width } as React.CSSProperties}
+            style={{ '--width': column.width, '--narrow': column.narrow } as React.CSSProperties}
           >
             {column.head}
           </th>

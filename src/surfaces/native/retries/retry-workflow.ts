@@ -11,6 +11,11 @@ const Run = z
     runId: z
       .string()
       .meta({ description: 'Its run, the last one.', example: '0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f' }),
+    page: z.string().nullable().meta({
+      description: 'Its page in the Temporal UI; null where the installation names none.',
+      example:
+        'https://temporal.example.com/namespaces/default/workflows/retry%2Facme%2F1f0c/0190f3c2/history',
+    }),
     status: z.string().meta({ description: 'Its status, in lower case.', example: 'running' }),
     taskQueue: z.string().meta({ description: 'The queue of its slices.', example: 'redrive-bulk' }),
     startedAt: shownTime('When this run began.'),
@@ -86,7 +91,7 @@ export function retryWorkflowRoutes({ pool, lookAtRun }: ApiDeps): Route[] {
 
 function workflowView(
   { workflowId }: Operation,
-  { answers, run }: LookedAtRun,
+  { answers, run, page }: LookedAtRun,
 ): z.input<typeof WorkflowView> {
   const shown = (at: Date | undefined) => at?.toISOString() ?? null;
   return {
@@ -95,6 +100,7 @@ function workflowView(
     run: run
       ? {
           runId: run.runId,
+          page: page ?? null,
           status: run.status,
           taskQueue: run.taskQueue,
           startedAt: run.startedAt.toISOString(),

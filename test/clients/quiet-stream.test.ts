@@ -1,0 +1,35 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, test } from '@jest/globals';
+import { redriveClient } from '../../clients/typescript/src/index.ts';
+
+/** A stream that its sender never ended, as after a sleep of the machine or behind a router that has forgotten it. */
+test('a stream on which nothing comes any more is connected again behind its last event', async () => {
+  const asked: (string | undefined)[] = [];
+  const server = createServer((req, res) => {
+    asked.push(req.headers['last-event-id'] as string | undefined);
+    res.writeHead(200, { 'content-type': 'text/event-stream' });
+    res.write(`retry: 1\n\ndata: ${asked.length}\nid: at-${asked.length}\n\n`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const { watch } = redriveClient({
+      baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    });
+    const losses: string[] = [];
+    const seen: unknown[] = [];
+    const onConnection = (connection: { up: boolean; error?: unknown }) => {
+      if (!connection.up) losses.push(String(connection.error));
+    };
+    for await (const { data } of watch('/stream', { quietMs: 200, onConnection })) {
+      seen.push(data);
+      if (seen.length === 3) break;
+    }
+    expect(seen).toEqual([1, 2, 3]);
+    expect(asked).toEqual([undefined, 'at-1', 'at-2']);
+    expect(losses[0]).toMatch(/Nothing came for 200 ms/);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
