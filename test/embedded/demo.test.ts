@@ -16,7 +16,7 @@ const DEMO_WITHIN_MS = 120_000;
 const TIMEOUT_MS = 200_000;
 
 test(
-  'a first start shows an outage and its recovery, whose report adds up and whose commands work; Ctrl-C leaves nothing',
+  'a first start shows an outage and its recovery, whose report adds up and whose commands work, and leaves an outage to the console; Ctrl-C leaves nothing',
   async () => {
     await inTemporaryDirectory(async (directory) => {
       const redrive = await start(directory);
@@ -33,7 +33,10 @@ test(
         expect(report.expected).toBeGreaterThan(1_800);
         expect(report.expected).toBeLessThan(2_200);
         expect(report.expected).toBe(sumOf(report) - report.expected);
-        expect(Number(/^ {2}all +([\d,]+)$/m.exec(output)?.[1]?.replace(',', ''))).toBe(report.expected);
+        const left = failedAt(output, 'deploys');
+        // Its circuit opens at the twentieth in a row.
+        expect(left).toBeGreaterThanOrEqual(20);
+        expect(failedAt(output, 'all')).toBe(report.expected + left);
         // A machine that is busy enough can time out a slow one once more.
         expect(report['+ failed']).toBeGreaterThanOrEqual(9);
         expect(output).toContain('9 at search: HTTP 422');
@@ -45,7 +48,12 @@ test(
           { state: 'completed_with_failures', counts: { expected: report.expected } },
           { state: expect.any(String), items: [{ became: 'queued' }] },
         ]);
-        await redrive.says('#code=', 5_000);
+        await redrive.says('Redrive has planned a retry of the ', 5_000);
+        const planned = Number(/planned a retry of the (\d+)$/m.exec(output)?.[1]);
+        // Its circuit tried it in between.
+        expect(planned).toBeGreaterThanOrEqual(left);
+        await linkAtTheEnd(redrive);
+        expect(output.indexOf('#code=')).toBeLessThan(output.indexOf('Closure report'));
         expect(await signInTwice(redrive.output())).toEqual([
           { status: 201, tenant: 'demo' },
           { status: 401, tenant: undefined },
@@ -114,9 +122,20 @@ async function start(directory: string): Promise<StartedRedrive> {
   return startRedrive({ REDRIVE_DATA_DIR: join(directory, 'data'), REDRIVE_PORT: String(api) });
 }
 
-/** What the link that it printed is good for, the first time and the second. */
+/** Waits for the second link: the first comes while the outage lasts. */
+function linkAtTheEnd(redrive: StartedRedrive): Promise<unknown> {
+  return eventually('it gives a fresh link', () => redrive.output().split('#code=').length === 3);
+}
+
+/** How many deliveries failed at an endpoint, or at all, in the outage. */
+function failedAt(output: string, endpoint: string): number {
+  const line = new RegExp(`^ {2}${endpoint} .*?([\\d,]+)$`, 'm').exec(output);
+  return Number(line?.[1]?.replaceAll(',', ''));
+}
+
+/** What the newest link that it printed is good for, the first time and the second. */
 async function signInTwice(output: string): Promise<{ status: number; tenant: string | undefined }[]> {
-  const [, origin = '', code] = /(http:\S+)\/console#code=([\w-]+)/.exec(output) ?? [];
+  const [, origin = '', code] = [...output.matchAll(/(http:\S+)\/console#code=([\w-]+)/g)].at(-1) ?? [];
   const answers: { status: number; tenant: string | undefined }[] = [];
   for (let time = 0; time < 2; time += 1) {
     const response = await fetch(`${origin}/console/session`, {
