@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import type { Locator } from 'playwright-core';
-import { freePorts } from '../../src/embedded/free-port.ts';
 import { describeInBrowser } from '../support/browser/describe-in-browser.ts';
 import { useBrowser } from '../support/browser/use-browser.ts';
 import { endAll, startRedrive } from '../support/engine/started-redrive.ts';
@@ -14,11 +13,7 @@ describeInBrowser('the link of the demo', () => {
 
   test('leads a newcomer to a verified report in ten clicks, with nothing to type', () =>
     inTemporaryDirectory(async (directory) => {
-      const { api } = await freePorts('api');
-      const redrive = startRedrive({
-        REDRIVE_DATA_DIR: join(directory, 'data'),
-        REDRIVE_PORT: String(api),
-      });
+      const redrive = startRedrive({ REDRIVE_DATA_DIR: join(directory, 'data'), REDRIVE_PORT: '0' });
       let processes: number[] = [];
       try {
         // The first link comes while the outage lasts; what follows is seen in the browser.
@@ -41,6 +36,7 @@ describeInBrowser('the link of the demo', () => {
         await click(page.getByRole('button', { name: 'Check every line' }));
         await page.getByText(/^All \d+ lines are those that were signed$/).waitFor();
         expect(clicks).toBeLessThanOrEqual(10);
+        await page.close();
         await redrive.end('SIGINT');
       } finally {
         processes.push(...(await redrive.descendants()));

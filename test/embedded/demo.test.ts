@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
-import { freePorts } from '../../src/embedded/free-port.ts';
 import {
   endAll,
   type StartedRedrive,
@@ -19,7 +18,7 @@ test(
   'a first start shows an outage and its recovery, whose report adds up and whose commands work, and leaves an outage to the console; Ctrl-C leaves nothing',
   async () => {
     await inTemporaryDirectory(async (directory) => {
-      const redrive = await start(directory);
+      const redrive = start(directory);
       let processes: number[] = [];
       try {
         await redrive.says('# retry one delivery', DEMO_WITHIN_MS);
@@ -79,7 +78,7 @@ test(
   'when it is killed in the middle of the demo the receiver ends, and the next start serves what there is',
   async () => {
     await inTemporaryDirectory(async (directory) => {
-      const first = await start(directory);
+      const first = start(directory);
       let processes: number[] = [];
       try {
         await first.says('of the tenant demo', DEMO_WITHIN_MS);
@@ -88,7 +87,7 @@ test(
         await first.end('SIGKILL');
         await eventually('the receiver has ended', async () => (await stillRunning([receiver])).length === 0);
 
-        const second = await start(directory);
+        const second = start(directory);
         try {
           await second.says('Redrive is running', DEMO_WITHIN_MS);
           const output = second.output();
@@ -117,9 +116,8 @@ test(
   TIMEOUT_MS,
 );
 
-async function start(directory: string): Promise<StartedRedrive> {
-  const { api } = await freePorts('api');
-  return startRedrive({ REDRIVE_DATA_DIR: join(directory, 'data'), REDRIVE_PORT: String(api) });
+function start(directory: string): StartedRedrive {
+  return startRedrive({ REDRIVE_DATA_DIR: join(directory, 'data'), REDRIVE_PORT: '0' });
 }
 
 /** Waits for the second link: the first comes while the outage lasts. */

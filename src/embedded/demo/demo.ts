@@ -6,7 +6,7 @@ import { findTenant, listTenants } from '../../store/tenancy/tenants.ts';
 import type { Report, Step } from '../steps.ts';
 import type { Page } from './demo-client.ts';
 import { LEFT_TO_THE_CONSOLE } from './demo-endpoints.ts';
-import { enableProtected, leftByOutage } from './demo-outage.ts';
+import { enableProtected, leftByOutage, outageBegins } from './demo-outage.ts';
 import { DemoProblem } from './demo-problem.ts';
 import type { DemoOutput } from './demo-progress.ts';
 import { type DemoReceiver, keptPort, startDemoReceiver } from './demo-receiver-process.ts';
@@ -164,12 +164,13 @@ class DemoRun {
       const what = `${count(sent.events)}, each of the ${count(sent.examples)} webhooks of @octokit/webhooks-examples ${sent.times} times`;
       return [sent.deliveries, what];
     });
+    await outageBegins(stage);
+    await inOutage();
     const failed = await this.#step('First deliveries', async (step) => {
       const failures = await waitForFailures(stage, step);
       return [failures, `${count(failures.length)} of ${count(deliveries)} failed and were given up`];
     });
-    this.say('', ...indented(outageTable(failed, stage.endpointIds)));
-    await inOutage();
+    this.say('', ...indented(outageTable(failed, stage.endpointIds)), '');
     return this.#recover(stage, receiver);
   }
 
@@ -178,7 +179,6 @@ class DemoRun {
     await receiver.recover();
     await enableProtected(stage);
     this.say(
-      '',
       `The receiver is back, still a little flaky and slow. All that failed is retried by one request, but for ${LEFT_TO_THE_CONSOLE}:`,
     );
     const operationId = await postRetry(stage);
@@ -194,7 +194,8 @@ class DemoRun {
     );
     const failures = await remainingFailures(stage.client, stage.endpointIds, operationId);
     this.say('', ...remainingLines(failures, operationId));
-    this.say('', ...leftLines(LEFT_TO_THE_CONSOLE, await leftByOutage(stage)));
+    const left = await leftByOutage(stage);
+    if (left !== undefined) this.say('', ...leftLines(LEFT_TO_THE_CONSOLE, left));
     const [failure] = failures;
     const example = failure?.exampleId ?? (await anyDelivered(stage));
     return curlLines({
