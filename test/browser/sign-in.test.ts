@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { describeInBrowser } from '../support/browser/describe-in-browser.ts';
+import { found } from '../support/browser/found.ts';
 import { expectAccessible, useBrowser } from '../support/browser/use-browser.ts';
 import { useConsole } from '../support/browser/use-console.ts';
 import { eventually } from '../support/eventually.ts';
@@ -45,17 +46,6 @@ describeInBrowser('signing in', () => {
   });
 
   const says = (page: Page, id: string, text: RegExp) => page.locator(`#${id}`, { hasText: text }).waitFor();
-
-  /**
-   * All that a page's scripts can find of what a browser keeps, and its address and history; but for the address that it
-   * was opened with, which it remembers until it is left, and whose code is used up by then.
-   */
-  const found = (page: Page): Promise<string> =>
-    page.evaluate(`(async () => JSON.stringify([
-      location.href, document.cookie, document.documentElement.outerHTML, history.state, document.referrer,
-      { ...localStorage }, { ...sessionStorage }, await indexedDB.databases(), await caches.keys(),
-      performance.getEntriesByType('resource').map(({ name }) => name), [...document.querySelectorAll('input')].map(({ value }) => value),
-    ]))()`);
 
   /** Serves a page of somebody else, and returns its port. */
   async function pageOfOthers(html: string): Promise<number> {

@@ -31,4 +31,24 @@ describeInBrowser('a page', () => {
       { otherwise: () => seen.join() },
     );
   });
+
+  test('that violates its content security policy fails, in words that do not change', async () => {
+    const seen: string[] = [];
+    const expects = [{ test: (fault: string) => seen.push(fault) > 0 } as RegExp];
+    const page = await browser.newPage({ expects });
+    await page.route('http://page.example/', (route) =>
+      route.fulfill({
+        contentType: 'text/html',
+        headers: { 'content-security-policy': "default-src 'none'" },
+        body: '<!doctype html><title>x</title><style>h1 { color: red }</style><img src="/x.png">',
+      }),
+    );
+    await page.goto('http://page.example/');
+    for (const directive of ['style-src-elem', 'img-src'])
+      await eventually(
+        `the violation of ${directive} is seen`,
+        () => seen.some((fault) => fault.startsWith(`CSP: ${directive} refused `)),
+        { otherwise: () => seen.join() },
+      );
+  });
 });

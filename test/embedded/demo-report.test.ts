@@ -6,6 +6,7 @@ import {
   type ClosureReport,
   closureTable,
   curlLines,
+  leftLines,
   outageTable,
   type RemainingFailure,
   remainingLines,
@@ -106,6 +107,11 @@ test('deliveries that still fail come with the next step', () => {
     '  Then retry what is left, with an Idempotency-Key: POST /api/v1/retries {"select":{"remainderOf":"op_1"}}',
   ]);
   expect(remainingLines([], 'op_1')).toEqual(['Nothing is failing any more.']);
+});
+
+test('says how many deliveries are left to the console', () => {
+  expect(leftLines('deploys', 1_204).join(' ')).toContain('deploys was protected');
+  expect(leftLines('deploys', 1_204).join(' ')).toContain('a retry of the 1,204 that had failed');
 });
 
 test('only addresses that exist are shown', () => {

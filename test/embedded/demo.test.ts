@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
-import { freePorts } from '../../src/embedded/free-port.ts';
 import {
   endAll,
   type StartedRedrive,
@@ -16,10 +15,10 @@ const DEMO_WITHIN_MS = 120_000;
 const TIMEOUT_MS = 200_000;
 
 test(
-  'a first start shows an outage and its recovery, whose report adds up and whose commands work; Ctrl-C leaves nothing',
+  'a first start shows an outage and its recovery, whose report adds up and whose commands work, and leaves an outage to the console; Ctrl-C leaves nothing',
   async () => {
     await inTemporaryDirectory(async (directory) => {
-      const redrive = await start(directory);
+      const redrive = start(directory);
       let processes: number[] = [];
       try {
         await redrive.says('# retry one delivery', DEMO_WITHIN_MS);
@@ -33,7 +32,10 @@ test(
         expect(report.expected).toBeGreaterThan(1_800);
         expect(report.expected).toBeLessThan(2_200);
         expect(report.expected).toBe(sumOf(report) - report.expected);
-        expect(Number(/^ {2}all +([\d,]+)$/m.exec(output)?.[1]?.replace(',', ''))).toBe(report.expected);
+        const left = failedAt(output, 'deploys');
+        // Its circuit opens at the twentieth in a row.
+        expect(left).toBeGreaterThanOrEqual(20);
+        expect(failedAt(output, 'all')).toBe(report.expected + left);
         // A machine that is busy enough can time out a slow one once more.
         expect(report['+ failed']).toBeGreaterThanOrEqual(9);
         expect(output).toContain('9 at search: HTTP 422');
@@ -45,7 +47,12 @@ test(
           { state: 'completed_with_failures', counts: { expected: report.expected } },
           { state: expect.any(String), items: [{ became: 'queued' }] },
         ]);
-        await redrive.says('#code=', 5_000);
+        await redrive.says('Redrive has planned a retry of the ', 5_000);
+        const planned = Number(/planned a retry of the (\d+)$/m.exec(output)?.[1]);
+        // Its circuit tried it in between.
+        expect(planned).toBeGreaterThanOrEqual(left);
+        await linkAtTheEnd(redrive);
+        expect(output.indexOf('#code=')).toBeLessThan(output.indexOf('Closure report'));
         expect(await signInTwice(redrive.output())).toEqual([
           { status: 201, tenant: 'demo' },
           { status: 401, tenant: undefined },
@@ -71,7 +78,7 @@ test(
   'when it is killed in the middle of the demo the receiver ends, and the next start serves what there is',
   async () => {
     await inTemporaryDirectory(async (directory) => {
-      const first = await start(directory);
+      const first = start(directory);
       let processes: number[] = [];
       try {
         await first.says('of the tenant demo', DEMO_WITHIN_MS);
@@ -80,7 +87,7 @@ test(
         await first.end('SIGKILL');
         await eventually('the receiver has ended', async () => (await stillRunning([receiver])).length === 0);
 
-        const second = await start(directory);
+        const second = start(directory);
         try {
           await second.says('Redrive is running', DEMO_WITHIN_MS);
           const output = second.output();
@@ -109,14 +116,24 @@ test(
   TIMEOUT_MS,
 );
 
-async function start(directory: string): Promise<StartedRedrive> {
-  const { api } = await freePorts('api');
-  return startRedrive({ REDRIVE_DATA_DIR: join(directory, 'data'), REDRIVE_PORT: String(api) });
+function start(directory: string): StartedRedrive {
+  return startRedrive({ REDRIVE_DATA_DIR: join(directory, 'data'), REDRIVE_PORT: '0' });
 }
 
-/** What the link that it printed is good for, the first time and the second. */
+/** Waits for the second link: the first comes while the outage lasts. */
+function linkAtTheEnd(redrive: StartedRedrive): Promise<unknown> {
+  return eventually('it gives a fresh link', () => redrive.output().split('#code=').length === 3);
+}
+
+/** How many deliveries failed at an endpoint, or at all, in the outage. */
+function failedAt(output: string, endpoint: string): number {
+  const line = new RegExp(`^ {2}${endpoint} .*?([\\d,]+)$`, 'm').exec(output);
+  return Number(line?.[1]?.replaceAll(',', ''));
+}
+
+/** What the newest link that it printed is good for, the first time and the second. */
 async function signInTwice(output: string): Promise<{ status: number; tenant: string | undefined }[]> {
-  const [, origin = '', code] = /(http:\S+)\/console#code=([\w-]+)/.exec(output) ?? [];
+  const [, origin = '', code] = [...output.matchAll(/(http:\S+)\/console#code=([\w-]+)/g)].at(-1) ?? [];
   const answers: { status: number; tenant: string | undefined }[] = [];
   for (let time = 0; time < 2; time += 1) {
     const response = await fetch(`${origin}/console/session`, {

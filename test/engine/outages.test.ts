@@ -101,7 +101,9 @@ test('a pool without a free connection is answered 503 with Retry-After, and ser
   for (const { body } of accepted) await it.retries.ended(body.id);
   // A refused request did nothing.
   expect(await it.ids(`state = 'delivered'`)).toHaveLength(accepted.length);
-  expect(it.sent()).toBe(accepted.length);
+  // On a busy machine the short leases of this engine end before their answer: then one is sent again.
+  const sent = new Set(it.receivers.flatMap(({ requests }) => requests.map(({ id }) => id)));
+  expect(sent.size).toBe(accepted.length);
 });
 
 test('a clock of the database that jumps ahead costs at most attempts whose outcome nobody knows', async () => {

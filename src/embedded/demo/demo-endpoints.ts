@@ -1,8 +1,11 @@
 /** The endpoints of the demo, in the order they are shown. */
-export const DEMO_HANDLES = ['warehouse', 'search', 'chat', 'reports', 'builds', 'audit'] as const;
+export const DEMO_HANDLES = ['warehouse', 'search', 'chat', 'reports', 'builds', 'deploys', 'audit'] as const;
 
 /** Name of an endpoint of the demo, and the path it has at the receiver. */
 export type DemoHandle = (typeof DEMO_HANDLES)[number];
+
+/** The endpoint that is protected, whose outage is left to whoever opens the console. */
+export const LEFT_TO_THE_CONSOLE: DemoHandle = 'deploys';
 
 /** An endpoint as the demo asks the API for it, and its words about it. */
 type DemoEndpoint = {
@@ -10,6 +13,8 @@ type DemoEndpoint = {
   outage: string;
   /** Its receiver has a port of its own, on which nothing listens during the outage. */
   ownPort?: true;
+  /** Most of what it would have missed waits for it. The story of the others needs an outage in which all has failed. */
+  protect?: true;
   eventTypes?: readonly string[];
   timeoutMs: number;
   /** Short waits, so that a delivery is given up within seconds and not within hours. */
@@ -18,7 +23,7 @@ type DemoEndpoint = {
 
 const ONCE_MORE = { maxAttempts: 2, initialMs: 250, factor: 1, capMs: 250 };
 
-/** Six customers of one tenant, five of whom have a bad night, each in another way. */
+/** Seven customers of one tenant, six of whom have a bad night, each in another way. */
 export const DEMO_ENDPOINTS: Readonly<Record<DemoHandle, DemoEndpoint>> = {
   warehouse: {
     outage: 'down: refuses connections',
@@ -85,6 +90,26 @@ export const DEMO_ENDPOINTS: Readonly<Record<DemoHandle, DemoEndpoint>> = {
     eventTypes: ['check_run.*', 'check_suite.*', 'workflow_run.*', 'status'],
     timeoutMs: 5_000,
     retry: ONCE_MORE,
+  },
+  deploys: {
+    outage: 'down, and protected',
+    ownPort: true,
+    protect: true,
+    eventTypes: [
+      'branch_protection_rule.*',
+      'check_run.*',
+      'check_suite.*',
+      'code_scanning_alert.*',
+      'deployment.*',
+      'deployment_status.*',
+      'create',
+      'delete',
+      'push',
+      'release.*',
+    ],
+    timeoutMs: 5_000,
+    // A second attempt would wait for it, too: something has to be left to recover.
+    retry: { ...ONCE_MORE, maxAttempts: 1 },
   },
   audit: {
     outage: 'healthy',

@@ -106,6 +106,14 @@ function nextStep({ permanent, endpoint, eventTypes }: RemainingFailure): string
     : `the cause may have passed by now; look at the attempts and whether ${endpoint} is well.`;
 }
 
+/** What is left to whoever opens the console. */
+export function leftLines(endpoint: string, left: number): string[] {
+  return [
+    `${endpoint} was protected: what waited for it went out by itself when it was back. Redrive has planned a retry of the ${count(left)}`,
+    'that had failed before, and leaves it to you: open the console, look at the plan, run it, and check its report.',
+  ];
+}
+
 /** Where everything is. */
 export function addressLines(addresses: {
   url: string;

@@ -3,7 +3,13 @@ import type { OperationCounts } from '../../domain/operations/operation-counts.t
 import { hasEnded, type OperationState } from '../../domain/operations/operation-state.ts';
 import type { Step } from '../steps.ts';
 import { allPages, createDemoClient, type DemoClient, type Page } from './demo-client.ts';
-import { DEMO_ENDPOINTS, DEMO_HANDLES, type DemoHandle, demoUrl } from './demo-endpoints.ts';
+import {
+  DEMO_ENDPOINTS,
+  DEMO_HANDLES,
+  type DemoHandle,
+  demoUrl,
+  LEFT_TO_THE_CONSOLE,
+} from './demo-endpoints.ts';
 import { demoEvents, inCalls, readExamples } from './demo-events.ts';
 import { DEMO_KEYS, type DemoKey } from './demo-keys.ts';
 import { DemoProblem } from './demo-problem.ts';
@@ -47,9 +53,8 @@ export async function setStage(
   const client = createDemoClient(url, key, signal);
   const made: [DemoHandle, string][] = [];
   for (const handle of DEMO_HANDLES) {
-    const { eventTypes, timeoutMs, retry } = DEMO_ENDPOINTS[handle];
-    // The story needs an outage in which everything has failed; protection would have kept most of it back.
-    const endpoint = { handle, url: demoUrl(handle, port), timeoutMs, retry, protect: false };
+    const { eventTypes, timeoutMs, retry, protect = false } = DEMO_ENDPOINTS[handle];
+    const endpoint = { handle, url: demoUrl(handle, port), timeoutMs, retry, protect };
     const { id } = await client.post<{ id: string }>('/api/v1/endpoints', {
       ...endpoint,
       ...(eventTypes === undefined ? {} : { eventTypes }),
@@ -86,11 +91,16 @@ export async function sendEvents(
   return { events: events.length, examples: events.length / times, times, deliveries };
 }
 
-/** Waits until every delivery has been made or given up, and answers with those that failed. */
+/** The endpoints whose deliveries the demo recovers itself. */
+const RECOVERED_HERE = DEMO_HANDLES.filter((handle) => handle !== LEFT_TO_THE_CONSOLE);
+
+const RECOVERED_QUERY = RECOVERED_HERE.map((handle) => `endpointIds=${handle}`).join('&');
+
+/** Waits until every delivery that nothing holds back has been made or given up, and answers with those that failed. */
 export async function waitForFailures({ client, signal }: DemoStage, step: Step): Promise<FailedDelivery[]> {
   await until('the first deliveries did not end', OUTAGE_WITHIN_MS, signal, async () => {
     const { items, nextCursor } = await client.get<Page<unknown>>(
-      '/api/v1/deliveries?state=pending&limit=500',
+      `/api/v1/deliveries?state=pending&${RECOVERED_QUERY}&limit=500`,
     );
     step.doing(`waiting for ${nextCursor === null ? items.length : 'more than 500'} deliveries`);
     return items.length === 0;
@@ -99,7 +109,7 @@ export async function waitForFailures({ client, signal }: DemoStage, step: Step)
 }
 
 const RETRY_REQUEST = {
-  select: { filter: { state: ['failed'] } },
+  select: { filter: { state: ['failed'], endpointIds: RECOVERED_HERE } },
   // A safe pace is the point of a bulk retry; this one also leaves time to watch.
   options: { ratePerSecond: 250 },
   reason: 'the outage is over',
@@ -147,7 +157,8 @@ export async function follow(
   }
 }
 
-async function until(
+/** Asks again and again until it is so; the demo stops where that takes too long. */
+export async function until(
   otherwise: string,
   withinMs: number,
   signal: AbortSignal,

@@ -5,6 +5,8 @@ import { createPool } from '../../store/db/pool.ts';
 import { findTenant, listTenants } from '../../store/tenancy/tenants.ts';
 import type { Report, Step } from '../steps.ts';
 import type { Page } from './demo-client.ts';
+import { LEFT_TO_THE_CONSOLE } from './demo-endpoints.ts';
+import { enableProtected, leftByOutage, outageBegins } from './demo-outage.ts';
 import { DemoProblem } from './demo-problem.ts';
 import type { DemoOutput } from './demo-progress.ts';
 import { type DemoReceiver, keptPort, startDemoReceiver } from './demo-receiver-process.ts';
@@ -15,6 +17,7 @@ import {
   closureTable,
   count,
   curlLines,
+  leftLines,
   outageTable,
   remainingLines,
 } from './demo-report.ts';
@@ -75,10 +78,13 @@ async function play(run: DemoRun, options: DemoOptions): Promise<void> {
     ...{ origin: linkOrigin, databaseUrl, input, signal },
     say: (...lines: string[]) => run.say(...lines),
   };
+  const link = async () => {
+    if (links && run.loaded) await saySignInLink(links, 'operator');
+  };
   if (links) offerSignInLinks(links);
   let commands: Command[] = [];
   try {
-    commands = await run.play();
+    commands = await run.play(link);
   } catch (error) {
     if (!signal.aborted) run.say(`✘ The demo stopped: ${reasonOf(error).replace(/\.$/, '')}.`);
   }
@@ -86,7 +92,7 @@ async function play(run: DemoRun, options: DemoOptions): Promise<void> {
   const addresses = addressLines({ url, uiUrl, logFile: shownPath(logFile) });
   run.say('', 'Redrive is running; Ctrl-C ends it.', ...indented(addresses));
   for (const { what, command } of commands) run.say('', `# ${what}`, command);
-  if (links && run.loaded) await saySignInLink(links, 'operator');
+  await link();
 }
 
 class DemoRun {
@@ -107,8 +113,11 @@ class DemoRun {
     await this.#receiver?.stop();
   }
 
-  /** Looks at the database, and plays, reopens or leaves out the demo accordingly. */
-  async play(): Promise<Command[]> {
+  /**
+   * Looks at the database, and plays, reopens or leaves out the demo accordingly. `inOutage` is called as soon as there is
+   * something to see.
+   */
+  async play(inOutage: () => Promise<void>): Promise<Command[]> {
     const { adminKey, config, databaseUrl } = this.#options;
     const found = await tenantsIn(databaseUrl);
     if (found === 'others') return [];
@@ -131,10 +140,10 @@ class DemoRun {
       );
       return [];
     }
-    return this.#tell(adminKey);
+    return this.#tell(adminKey, inOutage);
   }
 
-  async #tell(adminKey: string): Promise<Command[]> {
+  async #tell(adminKey: string, inOutage: () => Promise<void>): Promise<Command[]> {
     const { url, config, signal } = this.#options;
     this.say(
       '',
@@ -155,6 +164,8 @@ class DemoRun {
       const what = `${count(sent.events)}, each of the ${count(sent.examples)} webhooks of @octokit/webhooks-examples ${sent.times} times`;
       return [sent.deliveries, what];
     });
+    await outageBegins(stage);
+    await inOutage();
     const failed = await this.#step('First deliveries', async (step) => {
       const failures = await waitForFailures(stage, step);
       return [failures, `${count(failures.length)} of ${count(deliveries)} failed and were given up`];
@@ -166,8 +177,9 @@ class DemoRun {
   async #recover(stage: DemoStage, receiver: DemoReceiver): Promise<Command[]> {
     const { url, output } = this.#options;
     await receiver.recover();
+    await enableProtected(stage);
     this.say(
-      'The receiver is back, still a little flaky and slow. All that failed is retried by one request:',
+      `The receiver is back, still a little flaky and slow. All that failed is retried by one request, but for ${LEFT_TO_THE_CONSOLE}:`,
     );
     const operationId = await postRetry(stage);
     this.say('', ...indented(RETRY_LINES), '');
@@ -182,6 +194,8 @@ class DemoRun {
     );
     const failures = await remainingFailures(stage.client, stage.endpointIds, operationId);
     this.say('', ...remainingLines(failures, operationId));
+    const left = await leftByOutage(stage);
+    if (left !== undefined) this.say('', ...leftLines(LEFT_TO_THE_CONSOLE, left));
     const [failure] = failures;
     const example = failure?.exampleId ?? (await anyDelivered(stage));
     return curlLines({

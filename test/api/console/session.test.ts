@@ -151,6 +151,28 @@ describe('signing in', () => {
     expect((await second.call('GET', LIST)).status).toBe(200);
   });
 
+  test('never goes on with a session that somebody planted in the browser', async () => {
+    const { api } = world;
+    const theirs = await newSession();
+    const name = theirs.cookie.split('=')[0];
+    const unknown = 'q'.repeat(43);
+    for (const planted of [theirs.secret, unknown]) {
+      const own = await signIn(
+        api,
+        { credential: await api.newKey(api.tenant.id, ['read:endpoints']) },
+        { cookie: `${name}=${planted}` },
+      );
+      expect(own.secret).not.toBe(planted);
+      // Who knows what was planted gets nowhere by it.
+      const other = await api.call('GET', LIST, {
+        key: undefined,
+        headers: { ...fromConsole(api.url), cookie: `${name}=${planted}` },
+      });
+      expect(other).toMatchObject({ status: 401, body: { code: 'session_ended' } });
+      expect((await own.call('GET', LIST)).status).toBe(200);
+    }
+  });
+
   test('takes keys that were made with a grant, and they stay as narrow', async () => {
     const { api } = world;
     const { body } = await api.call('POST', '/api/v1/keys', {
@@ -273,10 +295,10 @@ describe('a session is over', () => {
   });
 
   describe('and its event streams end with it', () => {
-    const begin = async (session: SignedIn) => {
-      const { api, ours } = world;
+    const ofOperation = () => `/api/v1/retries/${world.ours.operationId}/stream`;
+    const begin = async (session: SignedIn, path = ofOperation()) => {
+      const { api } = world;
       const headers = { accept: 'text/event-stream', cookie: session.cookie, 'redrive-console': '1' };
-      const path = `/api/v1/retries/${ours.operationId}/stream`;
       const response = await new Promise<IncomingMessage>((resolve, reject) => {
         get(`${api.url}${path}`, { agent: false, headers }, resolve).on('error', reject);
       });
@@ -286,9 +308,12 @@ describe('a session is over', () => {
       return { ended };
     };
 
-    test('when its key is revoked', async () => {
+    test.each([
+      ['of an operation', ofOperation],
+      ['of a tenant', () => '/api/v1/stream'],
+    ])('%s when its key is revoked', async (_, path) => {
       const session = await newSession(['read:deliveries']);
-      const { ended } = await begin(session);
+      const { ended } = await begin(session, path());
       await world.api.call('DELETE', `/api/v1/keys/${session.answer.body.actor}`);
       await ended;
     });
@@ -351,6 +376,8 @@ describe('a session of one tenant', () => {
 
   test('and one of the installation says which tenant it is about', async () => {
     const { api, theirs } = world;
+    const own = await api.call('GET', LIST, { key: theirs.key });
+    expect(own.body.items.map(({ id }: { id: string }) => id)).toContain(theirs.endpointId);
     const session = await signIn(api, { credential: api.adminKey });
     expect(session.answer.body.tenant).toBeNull();
     expect(await session.call('GET', LIST)).toMatchObject({
@@ -359,7 +386,7 @@ describe('a session of one tenant', () => {
     });
     for (const tenant of [theirs.handle, theirs.tenantId]) {
       const answer = await session.call('GET', LIST, { headers: { 'redrive-tenant': tenant } });
-      expect(answer.body.items.map(({ id }: { id: string }) => id)).toEqual([theirs.endpointId]);
+      expect(answer.body).toEqual(own.body);
     }
     expect((await session.call('GET', '/api/v1/tenants')).status).toBe(200);
   });
