@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import { useApi } from '../support/api/use-api.ts';
+import { eventually } from '../support/eventually.ts';
 import { ask, newTestSigner, signed } from '../support/surfaces/minka-client.ts';
 import { createMinkaScene, type MinkaScene } from '../support/surfaces/minka-scene.ts';
 
@@ -28,7 +29,10 @@ test.each(failing)(
   async (_, fail, failure, refusal) => {
     const [theirs, others] = [nextAddress(), nextAddress()];
     const valid = () => status('GET', '/api/v1/endpoints', theirs, `Bearer ${api.key}`);
-    const storm = Promise.all(Array.from({ length: 200 }, () => fail(theirs)));
+    const storm = stormUntil(
+      (answer) => answer === refusal,
+      () => fail(theirs),
+    );
     // From the address of the storm, while it goes on, and behind it.
     for (let n = 0; n < 10; n += 1) expect(await valid()).toBe(200);
     const answers = await storm;
@@ -49,10 +53,9 @@ test('a valid signature is not refused during a storm of invalid ones', async ()
 
 test('the refusal says when to come back', async () => {
   const address = nextAddress();
-  const answers = await Promise.all(
-    Array.from({ length: 200 }, () =>
-      api.call('GET', '/api/v1/endpoints', { key: 'rdk_wrong', headers: { 'x-forwarded-for': address } }),
-    ),
+  const answers = await stormUntil(
+    (answer) => answer.status === 429,
+    () => api.call('GET', '/api/v1/endpoints', { key: 'rdk_wrong', headers: { 'x-forwarded-for': address } }),
   );
   const refused = answers.find((answer) => answer.status === 429);
   expect(refused?.body).toMatchObject({ code: 'rate_limited', detail: expect.stringContaining('address') });
@@ -64,6 +67,19 @@ test('an address that fails one by one is slowed down and never refused', async 
   for (let n = 0; n < 130; n += 1)
     expect(await status('GET', '/api/v1/endpoints', address, 'Bearer rdk_wrong')).toBe(401);
 });
+
+/** Calls by the hundred until one is refused: a machine that is busy may call so slowly that each has its turn. */
+async function stormUntil<Answer>(
+  isRefused: (answer: Answer) => boolean,
+  call: () => Promise<Answer>,
+): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  await eventually('a call is refused', async () => {
+    answers.push(...(await Promise.all(Array.from({ length: 200 }, call))));
+    return answers.some(isRefused);
+  });
+  return answers;
+}
 
 let addresses = 0;
 function nextAddress(): string {
