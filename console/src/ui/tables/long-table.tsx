@@ -121,11 +121,19 @@ export function LongTable<Row>({
                     )}
                   </td>
                 )}
-                {columns.map((column) => (
-                  <td key={column.key} className={cellClass(column)}>
-                    {row === undefined ? <span className={styles.ghost} /> : column.cell(row)}
-                  </td>
-                ))}
+                {columns.map((column) => {
+                  const cell = row && column.cell(row);
+                  return (
+                    // What has no room here shows on a longer look.
+                    <td
+                      key={column.key}
+                      className={cellClass(column)}
+                      title={typeof cell === 'string' ? cell : undefined}
+                    >
+                      {row === undefined ? <span className={styles.ghost} /> : cell}
+                    </td>
+                  );
+                })}
               </tr>
             );
           })}
