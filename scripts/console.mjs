@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -11,7 +11,10 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const CONSOLE = join(ROOT, 'console');
 const DIST = join(CONSOLE, 'dist');
 const SOURCES = ['console/src', 'clients/typescript/src'];
-const INPUTS = ['console/index.html', 'console/vite.config.ts', 'console/package.json', 'package-lock.json'];
+const INPUTS = [
+  ...['console/index.html', 'console/vite.config.ts', 'console/package.json', 'package-lock.json'],
+  'scripts/console.mjs',
+];
 
 /** The first screen has to be there within a second on a slow line, too: its files, compressed, without the charts. */
 const BUDGET_BYTES = 230 * 1_024;
@@ -28,6 +31,7 @@ export async function buildConsole() {
   const unfinished = join(CONSOLE, `.dist-${process.pid}`);
   try {
     await step('Building the console', () => bundle(unfinished));
+    await compress(unfinished);
     await keepBudget(unfinished);
     await writeFile(join(unfinished, '.sources'), hash);
     await replaceDist(unfinished);
@@ -41,6 +45,13 @@ function bundle(outDir) {
   return run(process.execPath, [vite, 'build', '--outDir', outDir, '--logLevel', 'warn'], { cwd: CONSOLE });
 }
 
+/** Puts what a browser loads beside itself as it goes over the line: once, and not for each browser. */
+async function compress(directory) {
+  const assets = join(directory, 'assets');
+  for (const file of await readdir(assets))
+    await writeFile(join(assets, `${file}.gz`), gzipSync(await readFile(join(assets, file)), { level: 9 }));
+}
+
 /** Fails where what the first screen loads has grown over the budget: what is loaded later is not counted. */
 async function keepBudget(directory) {
   const manifest = JSON.parse(await readFile(join(directory, '.vite', 'manifest.json'), 'utf8'));
@@ -52,7 +63,7 @@ async function keepBudget(directory) {
   };
   take('index.html');
   let total = 0;
-  for (const file of files) total += gzipSync(await readFile(join(directory, file)), { level: 9 }).length;
+  for (const file of files) total += (await stat(join(directory, `${file}.gz`))).size;
   const kib = (bytes) => `${(bytes / 1_024).toFixed(1)} KiB`;
   if (total > BUDGET_BYTES)
     throw new Error(

@@ -198,9 +198,12 @@ export class Recorder {
     }
     if (floors.size > 0) await raiseFloors(this.#pool, floors);
     // Before the circuits: an outage begins with the first of the attempts that are told here.
-    const told = toldOf(batch, this.#memory);
+    const nowMs = performance.now();
+    const told = toldOf(batch, this.#memory, nowMs);
     if (told.size > 0)
-      this.#tellOutages(await withTransaction(this.#pool, (tx) => tellAttempts(tx, told, this.#outages)));
+      this.#tellOutages(
+        await withTransaction(this.#pool, (tx) => tellAttempts(tx, told, this.#outages, nowMs)),
+      );
     const signs = signsOf(batch);
     if (signs.size > 0) await this.#reactTo(signs);
     const pulses = pulsesOf(batch);
@@ -351,8 +354,11 @@ function signsOf(batch: PendingOutcome[]): Map<Id<'endpoint'>, HealthSigns> {
  * What the ledger is told of a batch, by endpoint. One is left out whose last attempt was delivered, of which the ledger
  * has no misses, and which has no outage: nothing is written of a healthy endpoint.
  */
-function toldOf(batch: PendingOutcome[], memory: EndpointMemory): Map<Id<'endpoint'>, ToldAttempts> {
-  const nowMs = performance.now();
+function toldOf(
+  batch: PendingOutcome[],
+  memory: EndpointMemory,
+  nowMs: number,
+): Map<Id<'endpoint'>, ToldAttempts> {
   const told = new Map<Id<'endpoint'>, ToldAttempts>();
   for (const { endpointId, classification, beganMs, test } of batch) {
     const good = test ? undefined : isGood(classification);

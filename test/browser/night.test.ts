@@ -102,7 +102,7 @@ describeInBrowser('a night with the console', () => {
     await button(approver, 'Approve').click();
     await says(approver, 'Nothing waits for approval');
 
-    await says(page, 'Halted: canary');
+    await says(page, 'Halted: its canary did badly');
     await says(page, '25 of 25 bad: held');
     await keepPicture(page, '4-halted');
     expect(scene.sent()).toBeLessThan(30 + 2 * FAILURES);
@@ -115,6 +115,7 @@ describeInBrowser('a night with the console', () => {
     await click(button(page, 'Check every line'));
     await says(page, `All ${FAILURES} lines are those that were signed`);
     await keepPicture(page, '6-report');
+    await fitsOnPaper(page);
     expect(clicks).toBeLessThanOrEqual(10);
   });
 
@@ -151,7 +152,7 @@ describeInBrowser('a night with the console', () => {
     await approver.keyboard.press('Enter');
     await says(approver, 'Nothing waits for approval');
 
-    await says(page, 'Halted: canary');
+    await says(page, 'Halted: its canary did badly');
     scene.receivers[0]?.switchTo(ok);
     await tabTo(page, /^Resume$/);
     await page.keyboard.press('Enter');
@@ -175,6 +176,23 @@ describeInBrowser('a night with the console', () => {
     await page.getByRole('dialog').waitFor({ state: 'detached' });
   });
 });
+
+/** The width of A4 without its margins, in the pixels of print. */
+const PAPER_PX = 673;
+
+/** That a report can be printed: nothing that is pressed is on it, and nothing of it is cut off. */
+async function fitsOnPaper(page: Page): Promise<void> {
+  await page.emulateMedia({ media: 'print' });
+  await page.setViewportSize({ width: PAPER_PX, height: 900 });
+  for (const name of [/^Print$/, /^Check every line$/, /^Find/])
+    expect(await page.getByRole('button', { name }).isVisible()).toBe(false);
+  expect(await page.getByRole('navigation').isVisible()).toBe(false);
+  const cut = await page.evaluate(
+    `[...document.querySelectorAll('main *')].filter((e) => e.getBoundingClientRect().right > document.body.clientWidth + 1).map((e) => e.textContent)`,
+  );
+  expect(cut).toEqual([]);
+  await page.emulateMedia({ media: 'screen' });
+}
 
 /** Goes on by the tabulator until that has the focus, as somebody does who sees only where they are. */
 async function tabTo(page: Page, name: RegExp): Promise<void> {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { deliveryQueryOf } from '../../console/src/api/delivery-query.ts';
-import { readSearch, writeSearch } from '../../console/src/api/search-input.ts';
+import { inputSome, readSearch, writeSearch } from '../../console/src/api/search-input.ts';
 import { curlFor, quoted } from '../../console/src/screens/recover/curl.ts';
 import { selectionOf, selectionSearch } from '../../console/src/screens/recover/selection.ts';
 import { selectionWords } from '../../console/src/screens/recover/selection-words.ts';
@@ -9,6 +9,13 @@ import { selectionWords } from '../../console/src/screens/recover/selection-word
 const text = fc.string({ minLength: 1 });
 
 describe('the parameters of a URL', () => {
+  test('of which only some are known leave out the others', () => {
+    expect(inputSome(['failed', 'lost'], ['failed', 'delivered'])).toEqual(['failed']);
+    expect(inputSome('delivered', ['failed', 'delivered'])).toEqual(['delivered']);
+    expect(inputSome(undefined, ['failed'])).toBeUndefined();
+    expect(inputSome('lost', ['failed'])).toBeUndefined();
+  });
+
   test('are read as they were written: a text each, or several', () => {
     const name = fc.stringMatching(/^[a-z][A-Za-z]{0,9}$/);
     const search = fc.dictionary(name, fc.oneof(text, fc.array(text, { minLength: 2 })), {
@@ -69,6 +76,7 @@ describe('a selection', () => {
     ).toBe(
       'All deliveries that are failed, for warehouse, because of server error (5xx) or no answer in time, accepted from 02:00 to 05:00.',
     );
+    expect(words({ filter: {} })).toBe('All deliveries, whatever their state.');
     expect(words({ deliveryIds: ['dlv_1'] })).toBe('1 delivery that you picked.');
   });
 });

@@ -31,7 +31,7 @@ const WORDS: Readonly<Record<string, string>> = {
   order: 'an earlier delivery of its key',
   pause: 'paused',
   halt: 'halted',
-  canary: 'canary is running',
+  canary: 'its canary',
   due: 'its time has not come',
   end: 'about to be ended',
   approval: 'approval',
@@ -95,7 +95,12 @@ export function words(code: string): string {
   );
 }
 
-/** The same, with a capital at its start. */
+/** Why an operation was halted. */
+export function haltWords(reason: string): string {
+  return reason === 'canary' ? 'its canary did badly' : words(reason);
+}
+
+/** A code as words, with a capital at its start. */
 export function sentence(code: string): string {
   const text = words(code);
   return text.charAt(0).toUpperCase() + text.slice(1);

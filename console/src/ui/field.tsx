@@ -85,6 +85,37 @@ export function Choose({
   );
 }
 
+/** One of many, or none. */
+export function Select({
+  label,
+  any,
+  choices,
+  value,
+  onValue,
+}: {
+  label: string;
+  /** What it is called when none is chosen. */
+  any: string;
+  choices: readonly { value: string; text: string }[];
+  value: string;
+  onValue: (value: string) => void;
+}) {
+  const id = useId();
+  return (
+    <div className={styles.field}>
+      <label htmlFor={id}>{label}</label>
+      <select id={id} className={styles.input} value={value} onChange={({ target }) => onValue(target.value)}>
+        <option value="">{any}</option>
+        {choices.map((choice) => (
+          <option key={choice.value} value={choice.value}>
+            {choice.text}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
 /** Some of several. */
 export function ChooseSome({
   label,

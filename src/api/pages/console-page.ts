@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import express, { type Request, type Response, Router } from 'express';
 import { isLoopback } from '../../config/loopback.ts';
 import type { ApiDeps } from '../api-deps.ts';
@@ -8,6 +8,9 @@ import { type Policy, setPolicy } from './policy.ts';
 
 /** Stands in `index.html` wherever the nonce of the answer comes; the console's build puts it there. */
 const NONCE_PLACE = '__NONCE__';
+
+/** The build puts each file there compressed as well, under its name and this. */
+const COMPRESSED = '.gz';
 
 const YEAR_SECONDS = 365 * 24 * 60 * 60;
 
@@ -31,14 +34,27 @@ function policy(nonce: string): Policy {
  */
 export function consolePage({ consoleFiles, publicOrigin }: ApiDeps): Router {
   const router = Router({ caseSensitive: true });
-  router.use(
-    '/console/assets',
-    express.static(join(consoleFiles, 'assets'), {
-      index: false,
-      redirect: false,
-      setHeaders: (res) => void res.setHeader('cache-control', `public, max-age=${YEAR_SECONDS}, immutable`),
-    }),
-  );
+  const files = express.static(join(consoleFiles, 'assets'), {
+    index: false,
+    redirect: false,
+    setHeaders(res, path) {
+      res.setHeader('cache-control', `public, max-age=${YEAR_SECONDS}, immutable`);
+      if (!path.endsWith(COMPRESSED)) return;
+      res.setHeader('content-encoding', 'gzip');
+      res.setHeader('content-type', contentType(extname(path.slice(0, -COMPRESSED.length))));
+    },
+  });
+  router.use('/console/assets', (req, res, next) => {
+    res.vary('accept-encoding');
+    const asked = req.url;
+    const plain = () => {
+      req.url = asked;
+      files(req, res, next);
+    };
+    if (!req.acceptsEncodings('gzip')) return plain();
+    req.url = asked.replace(/(?=\?|$)/, COMPRESSED);
+    files(req, res, plain);
+  });
   router.get(/^\/console(?:\/(?!assets\/).*)?$/, async (req: Request, res: Response) => {
     const elsewhere = addressForCookies(publicOrigin(), req);
     if (elsewhere !== undefined) {
@@ -71,6 +87,16 @@ function addressForCookies(origin: string | undefined, req: Request): string | u
     known.host !== asked.host;
   return otherName ? `${origin}${req.originalUrl}` : undefined;
 }
+
+function contentType(extension: string): string {
+  return TYPES[extension] ?? 'application/octet-stream';
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
 
 function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error;

@@ -26,11 +26,15 @@ interface ToldRow {
  * Tells the ledger what became of some attempts: it counts those in a row that were not delivered, and opens an outage
  * where these are too many for too long; while one is open it notes whether the endpoint does well again. Endpoints are
  * locked in the order of their ids.
+ *
+ * Attempts grow older from `takenAtMs` (of the monotonic clock), when their ages were taken, while this waits for a
+ * connection and for locks: an outage that began so much too late would leave out its first deliveries.
  */
 export async function tellAttempts(
   tx: Transaction,
   told: ReadonlyMap<Id<'endpoint'>, ToldAttempts>,
   rules: OutageRules,
+  takenAtMs = performance.now(),
 ): Promise<OutageChange[]> {
   const ids = [...told.keys()];
   // A statement of its own: what is read behind it is as those left it who held these before.
@@ -46,9 +50,11 @@ export async function tellAttempts(
      where p.endpoint_id = any($1::uuid[]) order by p.endpoint_id`,
     [ids],
   );
+  const agedMs = performance.now() - takenAtMs;
   const seen = rows.flatMap((row) => {
-    const attempts = told.get(row.endpoint_id);
-    if (!attempts) return [];
+    const known = told.get(row.endpoint_id);
+    if (!known) return [];
+    const attempts = { ...known, trailingForMs: known.trailing > 0 ? known.trailingForMs + agedMs : 0 };
     const run = runAfter({ missed: row.missed, forMs: row.missed_for_ms }, attempts);
     return [{ row, attempts, run, spell: spellAfter(spellOf(row), attempts, rules) }];
   });

@@ -81,6 +81,22 @@ describe('the console', () => {
     expect((await ask('/consoles')).status).toBe(404);
   });
 
+  test('has its files compressed where the build made them so, for those who take them', async () => {
+    const path = '/console/assets/page-3f9a.css';
+    const plain = await ask(path);
+    const packed = await ask(path, { headers: { 'accept-encoding': 'gzip' } });
+    expect([plain.headers['content-encoding'], packed.headers['content-encoding']]).toEqual([
+      undefined,
+      'gzip',
+    ]);
+    expect(packed.headers['content-type']).toBe(plain.headers['content-type']);
+    expect(packed.headers['cache-control']).toBe(plain.headers['cache-control']);
+    expect(packed.headers.vary).toMatch(/accept-encoding/i);
+    // One that was not packed is there all the same.
+    const script = await ask('/console/assets/page-3f9a.js', { headers: { 'accept-encoding': 'gzip' } });
+    expect([script.status, script.headers['content-encoding']]).toEqual([200, undefined]);
+  });
+
   test('is at one name of this machine, the one that sessions know', async () => {
     const { port } = new URL(api.url);
     const answer = await ask('/console/t/acme?x=1', { headers: { host: `localhost:${port}` } });

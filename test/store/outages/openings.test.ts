@@ -60,6 +60,17 @@ describe('attempts in a row that are not delivered', () => {
     expect(await pace()).toMatchObject({ missed: 0, missed_from: null });
   });
 
+  test('grow older while their telling waits, so that the window begins no later than they did', async () => {
+    const [{ at }] = (await store.rows('select clock_timestamp() as at')) as [{ at: Date }];
+    const missed = { delivered: 0, missed: 1, trailing: 1, trailingForMs: 5 };
+    const aMinuteAgoMs = performance.now() - MINUTE_MS;
+    await withTransaction(store.pool, (tx) =>
+      tellAttempts(tx, new Map([[endpointId, missed]]), OUTAGE_RULES, aMinuteAgoMs),
+    );
+    const { missed_from: from } = await pace();
+    expect(from.getTime()).toBeLessThan(at.getTime() - MINUTE_MS / 2);
+  });
+
   test('are counted over all senders', async () => {
     const senders = Array.from({ length: 10 }, () => outages.tell(endpointId, [false, false], MINUTE_MS));
     const opened = (await Promise.all(senders)).flat();

@@ -16,7 +16,7 @@ export function useDeliveryColumns(): readonly Column<Schema<'Delivery'>>[] {
       {
         key: 'id',
         head: 'Delivery',
-        width: '136px',
+        width: '128px',
         narrow: '108px',
         cell: ({ id }) => (
           <Link to="/deliveries/$id" params={{ id }}>
@@ -35,6 +35,7 @@ export function useDeliveryColumns(): readonly Column<Schema<'Delivery'>>[] {
       {
         key: 'why',
         head: 'Why',
+        width: '192px',
         cell: ({ faultCode, httpStatus }) =>
           [faultCode && words(faultCode), httpStatus].filter(Boolean).join(' · ') || '–',
       },

@@ -110,18 +110,20 @@ function Card({ outage }: { outage: Schema<'OutageSummary'> }) {
   );
 }
 
+/** An attempt takes no longer than an endpoint can be given to answer. */
+const LONGEST_ATTEMPT_MS = 60_000;
+
 /**
- * The filter whose list an outage left. Its window begins with its first attempt in vain: what was accepted a moment
- * before belongs to it, too. Where the endpoint was switched off there was no attempt, and acceptance is what counts.
+ * The filter whose list is what an outage left: what was last tried in it. Its window begins where the first attempt in
+ * vain was written, and others began a moment before. Where the endpoint was switched off there was no attempt: what was
+ * accepted meanwhile is left.
  */
 function leftBy({ endpointId, cause, window }: Schema<'OutageSummary'>): SearchInput {
+  const lastAttemptAfter = new Date(Date.parse(window.from) - LONGEST_ATTEMPT_MS).toISOString();
   return {
     endpointIds: [endpointId],
     state: ['failed', 'unknown', 'ignored'],
-    ...(cause === 'disabled'
-      ? { from: window.from }
-      : // An open bound leaves out what stands at it.
-        { lastAttemptAfter: new Date(Date.parse(window.from) - 1).toISOString() }),
+    ...(cause === 'disabled' ? { from: window.from } : { lastAttemptAfter }),
     to: window.to ?? undefined,
   };
 }

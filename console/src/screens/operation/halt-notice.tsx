@@ -1,6 +1,6 @@
 import { useEndpointNames } from '../../api/endpoint-names.ts';
 import { percent, whole } from '../../format/numbers.ts';
-import { sentence } from '../../format/words.ts';
+import { haltWords } from '../../format/words.ts';
 import { Notice } from '../../ui/notice.tsx';
 import { Time } from '../../ui/text.tsx';
 import type { Operation } from './operation-screen.tsx';
@@ -10,7 +10,7 @@ export function HaltNotice({ operation: { state, halt, stalled } }: { operation:
   const nameOf = useEndpointNames();
   if (state === 'halted' && halt)
     return (
-      <Notice tone="bad" title={`Halted: ${sentence(halt.reason).toLowerCase()}`} live>
+      <Notice tone="bad" title={`Halted: ${haltWords(halt.reason)}`} live>
         <p>
           <Time at={halt.at} whole />
           {halt.attempts === undefined

@@ -46,7 +46,6 @@ export function OperationFacts({ operation }: { operation: Operation }) {
           ? `${options.canary.count} of each endpoint, held above ${options.canary.maxFailurePercent} % bad`
           : undefined,
         'Asked for by': <Actor actor={operation.requestedBy} />,
-        Reason: operation.reason ?? undefined,
         Ticket: operation.ticket ?? undefined,
         Began: <Time at={operation.createdAt} whole />,
         Ended: operation.closedAt === null ? undefined : <Time at={operation.closedAt} whole />,
@@ -62,6 +61,7 @@ export function OperationFacts({ operation }: { operation: Operation }) {
             label="Copy as curl"
           />
         ),
+        Reason: operation.reason ?? undefined,
       }}
     />
   );

@@ -1,5 +1,5 @@
 import { rate } from '../../format/numbers.ts';
-import { sentence, words } from '../../format/words.ts';
+import { haltWords, sentence } from '../../format/words.ts';
 import { Actor, Time } from '../../ui/text.tsx';
 import type { Operation } from './operation-screen.tsx';
 import styles from './timeline.module.css';
@@ -64,7 +64,7 @@ function happenings(operation: Operation): Happened[] {
             ? 'no limit of its own'
             : rate(control.ratePerSecond)
           : control.did === 'halt'
-            ? words(halts.shift()?.reason ?? 'for a reason that is not known')
+            ? haltWords(halts.shift()?.reason ?? 'for a reason that is not known')
             : (said.find(({ verdict, by }) => verdict === control.did && by === control.by)?.comment ??
               undefined),
     })),

@@ -1,17 +1,17 @@
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { usePolling } from '../../api/live.ts';
-import { useMe } from '../../api/me.tsx';
+import { useMe, useMissing } from '../../api/me.tsx';
 import { OPERATION_STATES } from '../../api/operation-states.ts';
 import { usePreferences } from '../../api/preferences.tsx';
-import { type OperationFilter, operationsQuery } from '../../api/queries.ts';
+import { endpointsQuery, type OperationFilter, operationsQuery } from '../../api/queries.ts';
 import { inputList, inputSome, inputText, type SearchInput } from '../../api/search-input.ts';
 import { fromInput, inputValue, zoneName } from '../../format/times.ts';
 import { sentence } from '../../format/words.ts';
 import { useUrl } from '../../shell/url.ts';
 import { Button } from '../../ui/button.tsx';
-import { Choose, ChooseSome, Field, Fields } from '../../ui/field.tsx';
+import { Choose, ChooseSome, Field, Fields, Select } from '../../ui/field.tsx';
 import { Empty, Loaded } from '../../ui/notice.tsx';
 import { PageHead, Section, Stack } from '../../ui/page.tsx';
 import { OperationsTable } from './operations-table.tsx';
@@ -104,6 +104,8 @@ function filterOf(search: SearchInput): OperationFilter {
 
 function Filters({ search, change }: { search: SearchInput; change: (change: SearchInput) => void }) {
   const { zone } = usePreferences();
+  const mayRead = useMissing('read:endpoints') === undefined;
+  const endpoints = useQuery({ ...endpointsQuery, enabled: mayRead });
   return (
     <Section title="Filter">
       <Stack>
@@ -124,6 +126,15 @@ function Filters({ search, change }: { search: SearchInput; change: (change: Sea
           ]}
         />
         <Fields>
+          {mayRead ? (
+            <Select
+              label="Endpoint"
+              any="Any"
+              value={inputText(search.endpointIds) ?? ''}
+              onValue={(id) => change({ endpointIds: id === '' ? undefined : [id] })}
+              choices={(endpoints.data ?? []).map(({ id, handle }) => ({ value: id, text: handle }))}
+            />
+          ) : null}
           <Typed label="Reason or ticket" name="text" search={search} change={change} />
           <Typed label="Asked for by" name="actor" search={search} change={change} />
           {(['from', 'to'] as const).map((name) => (

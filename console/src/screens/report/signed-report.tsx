@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { counted, rate, whole } from '../../format/numbers.ts';
-import { sentence, words } from '../../format/words.ts';
+import { haltWords, sentence, words } from '../../format/words.ts';
 import { Equation } from '../../ui/charts/equation.tsx';
 import { Facts, Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
@@ -29,6 +29,7 @@ export function SignedReport({ closure }: { closure: Closure }) {
       </Section>
       <Section title="About it">
         <Facts
+          whole={['Hash of the plan']}
           facts={{
             Kind: sentence(closure.kind),
             'Asked for by': <Actor actor={closure.requestedBy} />,
@@ -45,7 +46,6 @@ export function SignedReport({ closure }: { closure: Closure }) {
                 {whole(plan.items)} planned
               </Link>
             ) : undefined,
-            'Hash of the plan': plan ? <IdText id={plan.planHash} whole /> : undefined,
             Installation: closure.installation,
             'Version of Redrive': closure.version,
             'Audit chain': audit ? (
@@ -54,6 +54,7 @@ export function SignedReport({ closure }: { closure: Closure }) {
                 {audit.complete ? '' : ', not complete yet when it was signed'}
               </Link>
             ) : undefined,
+            'Hash of the plan': plan ? <IdText id={plan.planHash} whole /> : undefined,
           }}
         />
       </Section>
@@ -105,7 +106,7 @@ export function SignedReport({ closure }: { closure: Closure }) {
               cell: ({ did, halt, ratePerSecond }) =>
                 [
                   DID[did] ?? sentence(did),
-                  halt ? words(halt.reason) : undefined,
+                  halt ? haltWords(halt.reason) : undefined,
                   ratePerSecond === undefined
                     ? undefined
                     : ratePerSecond === null
