@@ -10,12 +10,14 @@ import { type Rig, startRig } from './rig.ts';
 import { alternate, type Bench, type Case, FULL_ITEMS, type Sample, type Settings } from './scenario.ts';
 import { bulkCases } from './scenarios/bulk.ts';
 import { cost } from './scenarios/cost.ts';
+import { finish } from './scenarios/finish.ts';
 import { ingest } from './scenarios/ingest.ts';
 import { live } from './scenarios/live.ts';
 import { memory } from './scenarios/memory.ts';
 import { naiveCases } from './scenarios/naive.ts';
 import { neighbours } from './scenarios/neighbours.ts';
 import { plan } from './scenarios/plan.ts';
+import { planning } from './scenarios/planning.ts';
 import { rawCases } from './scenarios/raw.ts';
 import { report as closureReport } from './scenarios/report.ts';
 import { select } from './scenarios/select.ts';
@@ -37,6 +39,8 @@ const OTHERS: Record<string, (bench: Bench) => Promise<void>> = {
   neighbours,
   workers,
   report: closureReport,
+  finish,
+  planning,
   plan,
   select,
 };

@@ -25,16 +25,15 @@ export async function plannedRests(
      from operations o join endpoints n on n.id = any($2::uuid[])
      cross join lateral (select extract(epoch from now())::float8 * 1000 as now_ms) c
      cross join lateral (
-       select s.from_at, s.to_at from freeze_spans s
-       where s.tenant_id = n.tenant_id and (s.endpoint_id is null or s.endpoint_id = n.id) and s.to_at > now() and not o.single
+       select lower(held) as from_at, upper(held) as to_at from unnest(freeze_times(n.tenant_id, n.id)) held
+       where upper(held) > now() and not o.single
        union all select now(), o.not_before where o.not_before > now()
        union all select now(), p.floor_until from endpoint_pacing p where p.endpoint_id = n.id and p.floor_until > now()
      ) r
      where o.id = $1`,
     [operationId, endpointIds],
   );
-  const rests = new Map<Id<'endpoint'>, Span[]>();
-  for (const { endpoint_id: id, from_ms: fromMs, to_ms: toMs } of rows)
-    rests.set(id, [...(rests.get(id) ?? []), { fromMs, toMs }]);
+  const rests = new Map(endpointIds.map((id): [Id<'endpoint'>, Span[]] => [id, []]));
+  for (const { endpoint_id: id, from_ms: fromMs, to_ms: toMs } of rows) rests.get(id)?.push({ fromMs, toMs });
   return rests;
 }
