@@ -1,5 +1,6 @@
 import { flat, median } from './figures.ts';
 import type { Sample } from './scenario.ts';
+import { FINISH_CASES } from './scenarios/finish.ts';
 
 /** The goal of a figure, and the values that it reached in the rounds. */
 export interface Judged {
@@ -129,6 +130,16 @@ const GOALS: readonly Goal[] = [
     measure: 'first delivery, p95, beside a bulk operation ÷ idle',
     value: (of) => of('live, beside a bulk operation', 'wireMs.p95') / of('live, idle', 'wireMs.p95'),
     atMost: 2,
+  },
+  {
+    measure: 'first delivery, p95, beside the making of a plan ÷ idle',
+    value: (of) => of('planning, beside', 'wireMs.p95') / of('planning, idle', 'wireMs.p95'),
+    atMost: 2,
+  },
+  {
+    measure: 'time to finish: seconds outside of its range, all cases together',
+    value: (of) => FINISH_CASES.reduce((sum, name) => sum + of(`finish, ${name}`, 'outsideSeconds'), 0),
+    atMost: 0,
   },
   {
     measure: 'ingest, events a second, to an endpoint',

@@ -12,12 +12,14 @@ import { bulkCases } from './scenarios/bulk.ts';
 import { consoleScreens } from './scenarios/console.ts';
 import { cost } from './scenarios/cost.ts';
 import { figures } from './scenarios/figures.ts';
+import { finish } from './scenarios/finish.ts';
 import { ingest } from './scenarios/ingest.ts';
 import { live } from './scenarios/live.ts';
 import { memory } from './scenarios/memory.ts';
 import { naiveCases } from './scenarios/naive.ts';
 import { neighbours } from './scenarios/neighbours.ts';
 import { plan } from './scenarios/plan.ts';
+import { planning } from './scenarios/planning.ts';
 import { rawCases } from './scenarios/raw.ts';
 import { report as closureReport } from './scenarios/report.ts';
 import { select } from './scenarios/select.ts';
@@ -41,6 +43,8 @@ const OTHERS: Record<string, (bench: Bench) => Promise<void>> = {
   report: closureReport,
   console: consoleScreens,
   figures,
+  finish,
+  planning,
   plan,
   select,
 };

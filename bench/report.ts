@@ -25,8 +25,9 @@ export function line({ name, round, figures }: Sample): string {
 
 /** Figures by their names, or by the beginning of their names; a case stands in a section that has figures of it. */
 const SECTIONS: [title: string, figures: RegExp][] = [
-  ['Rates (a second)', /^(perSecond|deliveredPerSecond)$/],
+  ['Rates (a second)', /^(perSecond|deliveredPerSecond|plannedPerSecond)$/],
   ['Times (seconds)', /^(seconds|selectSeconds)$/],
+  ['Time to finish (seconds)', /^(minSeconds|maxSeconds|sentSeconds|outsideSeconds)$/],
   ['Latencies (milliseconds)', /^(wireMs|deliveredMs|acceptedMs|answerMs)\./],
   ['Console', /^(paintMs\.|cpuShare$|commits\.|taskMs\.|rowsInDocument$|cpuMsPerPage$|heapMiB$)/],
   ['CPU (microseconds a delivery)', /^cpuUs\./],

@@ -27,7 +27,7 @@ let scenes = 0;
 /** Makes a tenant with so many endpoints, which want the events of one type only. */
 export async function newScene(
   rig: Rig,
-  { behaviour = 'ok', endpoints = 1, eventTypes = ['bench'] }: SceneOptions = {},
+  { behaviour = 'ok', endpoints = 1, eventTypes = ['bench'], config }: SceneOptions = {},
 ): Promise<Scene> {
   scenes += 1;
   const path = `/${behaviour}/${scenes}`;
@@ -38,6 +38,7 @@ export async function newScene(
       url: rig.receiver.urlOf(`${path}/${n}`),
       eventTypes,
       retry: { maxAttempts: 12, initialMs: 100, factor: 1, capMs: 100 },
+      ...config?.(n),
     });
     endpointIds.push(readId('endpoint', made.id) ?? ('' as Id<'endpoint'>));
   }
@@ -66,4 +67,6 @@ interface SceneOptions {
   behaviour?: 'ok' | 'slow30' | 'fail20' | 'hang';
   endpoints?: number;
   eventTypes?: string[];
+  /** What is otherwise of its endpoints, by their numbers. */
+  config?: (n: number) => Record<string, unknown>;
 }

@@ -3,6 +3,7 @@ import { isGood, NOTHING_TOLD, type ToldAttempts, withAttempt } from '../domain/
 import type { OutageRules } from '../domain/outages/outage-rules.ts';
 import type { OutageCause, OutageChange } from '../domain/outages/outage-state.ts';
 import { type HealthSigns, signOf } from '../domain/sending/endpoint-health.ts';
+import { RECORDED_EVERY_MS } from '../domain/sending/pacing.ts';
 import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { isOutage } from '../store/db/outage.ts';
 import type { Pool } from '../store/db/pool.ts';
@@ -49,7 +50,6 @@ export interface OpenClaim {
   slotted: boolean;
 }
 
-const FLUSH_MS = 50;
 const FLUSH_ITEMS = 256;
 const MAX_BACKOFF_MS = 2_000;
 /** Tries of the same write before its operation is told that it is refused. */
@@ -94,7 +94,7 @@ export class Recorder {
   add(outcome: PendingOutcome): void {
     this.#waiting.push(outcome);
     if (this.#waiting.length >= FLUSH_ITEMS) this.#flushSoon(0);
-    else this.#flushSoon(FLUSH_MS);
+    else this.#flushSoon(RECORDED_EVERY_MS);
   }
 
   /** Resolves when everything taken so far is written. */
@@ -124,7 +124,7 @@ export class Recorder {
     this.#flushing = this.#write(batch).finally(() => {
       this.#flushing = undefined;
       if (this.#waiting.length >= FLUSH_ITEMS) this.#flush();
-      else if (this.#waiting.length > 0) this.#flushSoon(FLUSH_MS);
+      else if (this.#waiting.length > 0) this.#flushSoon(RECORDED_EVERY_MS);
     });
   }
 

@@ -101,7 +101,7 @@ describe('a plan', () => {
         was: { url: 'https://hooks.example/in', headerNames: ['x-secret-name'] },
         now: { url: 'https://hooks.example/moved', headerNames: ['x-secret-name'] },
         risks: { addressChanged: 2, filterChanged: 0 },
-        timeToFinish: { minSeconds: 2, maxSeconds: 3 },
+        timeToFinish: { minSeconds: 1, maxSeconds: 8 },
       },
     ]);
     expect(JSON.stringify(shown)).not.toContain('hidden');

@@ -6003,12 +6003,12 @@ export interface components {
             /** @description How long all of it takes; null where it has more endpoints than are shown. */
             timeToFinish: {
                 /**
-                 * @description Where nothing gets in the way.
+                 * @description At best, where nothing but its limits gets in the way.
                  * @example 120
                  */
                 minSeconds: number;
                 /**
-                 * @description Where each answer takes as long as it may and live traffic takes its headroom; null where nothing that is known limits it.
+                 * @description Where each answer takes as long as it may, live traffic takes its headroom and the service is busy; null where nothing that is known limits it.
                  * @example 900
                  */
                 maxSeconds: number | null;
@@ -6090,15 +6090,15 @@ export interface components {
                 now: {
                     [key: string]: unknown;
                 } | null;
-                /** @description How long it takes, from the execution on. */
+                /** @description How long it takes from now on, if it is executed now and no attempt fails. */
                 timeToFinish: {
                     /**
-                     * @description Where nothing gets in the way.
+                     * @description At best, where nothing but its limits gets in the way.
                      * @example 120
                      */
                     minSeconds: number;
                     /**
-                     * @description Where each answer takes as long as it may and live traffic takes its headroom; null where nothing that is known limits it.
+                     * @description Where each answer takes as long as it may, live traffic takes its headroom and the service is busy; null where nothing that is known limits it.
                      * @example 900
                      */
                     maxSeconds: number | null;

@@ -84,9 +84,14 @@ export function rampedRate(
 ): number | null {
   const limit = options.haltAtFailurePercent ?? options.canary?.maxFailurePercent ?? RAMP_BEARS_PERCENT;
   if (span.attempts === 0 || exceeds(span, limit)) return ratePerSecond;
-  const doubled = ratePerSecond * 2;
-  if (options.ratePerSecond !== undefined) return Math.min(options.ratePerSecond, doubled);
-  return doubled >= FREE_RATE ? null : doubled;
+  return doubled(ratePerSecond, options.ratePerSecond);
+}
+
+/** The rate of a ramp behind a span that did well. */
+export function doubled(ratePerSecond: number, upTo?: number): number | null {
+  const next = ratePerSecond * 2;
+  if (upTo !== undefined) return Math.min(upTo, next);
+  return next >= FREE_RATE ? null : next;
 }
 
 function exceeds({ attempts, bad }: Tally, percent: number): boolean {

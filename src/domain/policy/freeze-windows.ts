@@ -1,4 +1,5 @@
 import type { Id } from '../tenancy/typed-id.ts';
+import { type Span, united } from '../time/spans.ts';
 import { isZone, zoneSegments } from '../time/zone-segments.ts';
 
 /** The days of a week, as a freeze window names them. */
@@ -21,12 +22,6 @@ export interface FreezeWindow {
   from: string;
   to: string;
   endpoints?: readonly Id<'endpoint'>[];
-}
-
-/** A stretch of time, its end excluded. Milliseconds since 1970. */
-export interface Span {
-  fromMs: number;
-  toMs: number;
 }
 
 /** The frozen times of one endpoint, or of all those that no window names. */
@@ -89,17 +84,6 @@ function clockMs(time: string): number {
   if (!CLOCK_TIME.test(time)) throw new Error('this is no time on a clock');
   const [hours = 0, minutes = 0] = time.split(':').map(Number);
   return hours * HOUR_MS + minutes * MINUTE_MS;
-}
-
-/** The same times in spans that are in order and do not touch. */
-function united(spans: readonly Span[]): Span[] {
-  const result: Span[] = [];
-  for (const span of [...spans].sort((a, b) => a.fromMs - b.fromMs)) {
-    const last = result.at(-1);
-    if (last && span.fromMs <= last.toMs) last.toMs = Math.max(last.toMs, span.toMs);
-    else result.push({ ...span });
-  }
-  return result;
 }
 
 /** What a week has to leave: an hour in which bulk work can go on. */

@@ -1,3 +1,4 @@
+import { present } from '../present.ts';
 import type { FaultCode } from './fault-code.ts';
 
 /** The states of a circuit. */
@@ -107,7 +108,12 @@ export function reactTo(
 
 function grown(health: EndpointHealth, alive: number): EndpointHealth {
   if (health.window === undefined) return health;
-  const window = health.window + alive * (1 / health.window + 1 / 16);
-  const { window: _, ...rest } = health;
-  return window >= FREE_WINDOW ? rest : { ...rest, window };
+  const { window, ...rest } = health;
+  return { ...rest, ...present({ window: grownWindow(window, alive) }) };
+}
+
+/** A window behind so many answers; absent once it limits nothing any more. */
+export function grownWindow(window: number, alive: number): number | undefined {
+  const next = window + alive * (1 / window + 1 / 16);
+  return next >= FREE_WINDOW ? undefined : next;
 }

@@ -26,6 +26,12 @@ export const BOOKED_AT_MOST_MS = 500;
 /** The share of an endpoint's concurrency that bulk work leaves to live work. */
 export const LIVE_HEADROOM = 0.25;
 
+/**
+ * How often outcomes are written down, unless there are many. A request holds its slot until that is done, so a slot
+ * serves fewer requests than answers alone would allow.
+ */
+export const RECORDED_EVERY_MS = 50;
+
 /** The pace of an endpoint or operation; times are milliseconds of one clock, the database's. */
 export interface Pace {
   id: string;

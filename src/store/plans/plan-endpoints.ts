@@ -3,8 +3,10 @@ import type { EndpointState } from '../../domain/endpoints/endpoint-state.ts';
 import { type RiskCounts, riskCounts } from '../../domain/operations/plan-risks.ts';
 import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Span } from '../../domain/time/spans.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { configFrom, type VersionRow } from '../tenancy/endpoint-versions.ts';
+import { plannedRests } from './plan-rests.ts';
 
 /** An endpoint of a plan: its part of it, and how it was and is. */
 export interface PlanEndpoint {
@@ -23,12 +25,16 @@ export interface PlanEndpoint {
   now: EndpointConfig;
   /** Requests at a time that it bears at present. */
   window?: number;
-  /** How long its newest answers took, in the middle. */
+  /** How long the quickest of its newest answers took. */
   latencyMs?: number;
+  /** When nothing of the plan is sent there, in milliseconds from now; they may overlap. */
+  rests: Span[];
 }
 
 /** Newest deliveries of an endpoint by whose answers its latency is measured. */
 const MEASURED = 20;
+/** The quickest tenth: an endpoint that was overloaded answered slowly, and one that is well again does not. */
+const QUICKEST = 0.1;
 
 interface EndpointRow {
   endpoint_id: Id<'endpoint'>;
@@ -55,7 +61,7 @@ export async function planEndpoints(
   const { rows } = await db.query<EndpointRow>(
     `select w.endpoint_id, w.items, w.sends, w.risks, w.original_versions, w.version, n.handle, n.state, n.current_version,
        p.window_size, (
-         select percentile_cont(0.5) within group (order by a.duration_ms) from (
+         select percentile_disc(${QUICKEST}) within group (order by a.duration_ms) from (
            select d.id from deliveries d where d.endpoint_id = w.endpoint_id order by d.accepted_at desc, d.id desc limit ${MEASURED}
          ) d
          join executions e on e.delivery_id = d.id
@@ -82,6 +88,11 @@ export async function planEndpoints(
   const found = new Map<string, EndpointConfig>(
     configs.rows.map((row) => [`${row.endpoint_id}/${row.version}`, configFrom(row)] as const),
   );
+  const rests = await plannedRests(
+    db,
+    operationId,
+    rows.map((row) => row.endpoint_id),
+  );
   return rows.flatMap((row) => {
     const now = found.get(`${row.endpoint_id}/${row.current_version}`);
     if (!now) return [];
@@ -97,6 +108,7 @@ export async function planEndpoints(
         plannedVersion: row.version,
         currentVersion: row.current_version,
         now,
+        rests: rests.get(row.endpoint_id) ?? [],
         ...present({
           was: found.get(`${row.endpoint_id}/${row.original_versions[0]}`),
           window: row.window_size,

@@ -4,10 +4,10 @@ import {
   type FreezeWindow,
   freezeWindowFaults,
   frozenTimes,
-  type Span,
   WEEKDAYS,
 } from '../../../src/domain/policy/freeze-windows.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
+import type { Span } from '../../../src/domain/time/spans.ts';
 import { anyId } from '../../support/store/any-id.ts';
 
 const MINUTE = 60_000;

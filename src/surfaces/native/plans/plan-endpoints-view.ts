@@ -13,14 +13,16 @@ import { Risks, risksView } from './plan-view.ts';
 
 const TimeRange = z
   .strictObject({
-    minSeconds: z.int().meta({ description: 'Where nothing gets in the way.', example: 120 }),
+    minSeconds: z
+      .int()
+      .meta({ description: 'At best, where nothing but its limits gets in the way.', example: 120 }),
     maxSeconds: z.int().nullable().meta({
       description:
-        'Where each answer takes as long as it may and live traffic takes its headroom; null where nothing that is known limits it.',
+        'Where each answer takes as long as it may, live traffic takes its headroom and the service is busy; null where nothing that is known limits it.',
       example: 900,
     }),
   })
-  .meta({ description: 'How long it takes, from the execution on.' });
+  .meta({ description: 'How long it takes from now on, if it is executed now and no attempt fails.' });
 
 const Config = z.looseObject({}).nullable();
 
@@ -88,26 +90,21 @@ export function planEndpointsView(
   endpoints: PlanEndpoint[],
   { sealer, operation, endpointCount, mayRead, awaitsApproval }: EndpointsShown,
 ): z.input<typeof Parts> {
+  const { ratePerSecond, ramp, maxConcurrency, canary } = operation.options;
   const times = timeToFinish(
-    endpoints.map(({ sends, now, window, latencyMs }) => ({
+    endpoints.map(({ sends, now, window, latencyMs, rests }) => ({
       sends,
       timeoutMs: now.timeoutMs,
+      ordered: now.ordered,
+      rests,
       ...present({
         ratePerSecond: now.ratePerSecond,
-        concurrency:
-          now.maxConcurrency === undefined && window === undefined
-            ? undefined
-            : Math.max(
-                1,
-                Math.min(now.maxConcurrency ?? Number.POSITIVE_INFINITY, Math.floor(window ?? Infinity)),
-              ),
+        maxConcurrency: now.maxConcurrency,
+        window,
         latencyMs,
       }),
     })),
-    present({
-      ratePerSecond: operation.options.ratePerSecond,
-      maxConcurrency: operation.options.maxConcurrency,
-    }),
+    { canary: canary !== undefined, ...present({ ratePerSecond, ramp, maxConcurrency }) },
   );
   return {
     timeToFinish: endpoints.length < endpointCount ? null : rangeView(times.total),
