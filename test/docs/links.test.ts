@@ -3,7 +3,8 @@ import { dirname, join, normalize } from 'node:path';
 import { expect, test } from '@jest/globals';
 
 /** A path of the repository, as docs and comments write it. */
-const PATH = /^(?:src|test|docs|migrations|scripts|bench|openapi|clients|console\/src)\/[^\s`]*$/;
+const PATH =
+  /^(?:src|test|docs|migrations|scripts|bench|openapi|clients\/typescript\/src|console\/src)\/[^\s`]*$/;
 
 /** The same without backticks, as comments write it; the name of a file has an ending. */
 const FILE_IN_A_COMMENT =

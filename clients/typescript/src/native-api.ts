@@ -4414,7 +4414,7 @@ export interface components {
              * @example minute
              * @enum {string}
              */
-            granularity: "minute" | "hour" | "day";
+            granularity?: "minute" | "hour" | "day";
             /**
              * @description Beginning of each bucket.
              * @example [
@@ -4530,7 +4530,7 @@ export interface components {
              * @example minute
              * @enum {string}
              */
-            granularity: "minute" | "hour" | "day";
+            granularity?: "minute" | "hour" | "day";
             /**
              * @description Beginning of each bucket.
              * @example [
@@ -5596,14 +5596,14 @@ export interface components {
              * @example retry
              * @enum {string}
              */
-            mode: "retry" | "replay";
+            mode?: "retry" | "replay";
             /**
              * @description Send to where it went first, or to where it would go now.
              * @default current
              * @example current
              * @enum {string}
              */
-            target: "original" | "current";
+            target?: "original" | "current";
             /**
              * @description Each delivery that is selected is sent as a new one, with a `webhook-id` of its own and `replayOf`: its receiver takes it for something that it has not had. With `mode: replay` only.
              * @example false

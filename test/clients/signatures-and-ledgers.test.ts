@@ -2,8 +2,10 @@ import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { calculateJwkThumbprint, exportJWK, FlattenedSign } from 'jose';
-import { type Jwk, keysIn, verifyJws } from '../../console/src/screens/report/jws.ts';
-import { ledgerSealer, sealOfStream } from '../../console/src/screens/report/ledger.ts';
+import { type Jwk, keysIn, verifyJws } from '../../clients/typescript/src/proof/jws.ts';
+import { isInLedger, ledgerSealer, sealOfStream } from '../../clients/typescript/src/proof/ledger.ts';
+import { toHex } from '../../src/domain/proof/hex.ts';
+import { leafHash, pathOf } from '../../src/domain/proof/merkle-tree.ts';
 import { sealOf } from '../../src/domain/proof/verification.ts';
 
 const PAYLOAD = { operation: 'op_1', counts: { expected: 2 }, reason: 'ünd so weiter' };
@@ -26,7 +28,7 @@ async function signed(alg = 'EdDSA', payload = JSON.stringify(PAYLOAD)) {
 describe('a signature', () => {
   test('by a key of the set holds, and names its thumbprint as RFC 7638 does', async () => {
     const { jws, key } = await signed();
-    expect(verifyJws(jws, [key])).toMatchObject({
+    expect(verifyJws(jws, { keys: [key] })).toMatchObject({
       holds: true,
       payload: PAYLOAD,
       type: 'redrive-closure+json',
@@ -49,7 +51,7 @@ describe('a signature', () => {
           const place = at % (text.length - 1);
           fc.pre(text[place] !== character);
           const changed = { ...jws, [part]: `${text.slice(0, place)}${character}${text.slice(place + 1)}` };
-          expect(verifyJws(changed, [key]).holds).toBe(false);
+          expect(verifyJws(changed, { keys: [key] }).holds).toBe(false);
         },
       ),
     );
@@ -58,19 +60,21 @@ describe('a signature', () => {
   test('does not hold by another key of the same name, by no key, by a revoked one, or by another algorithm', async () => {
     const { jws, key } = await signed();
     const other = await signed();
-    expect(verifyJws(jws, [other.key]).holds).toBe(false);
-    expect(verifyJws(jws, []).holds).toBe(false);
-    expect(verifyJws(jws, [{ ...key, revokedAt: '2026-11-03T02:00:00.000Z' }])).toMatchObject({
+    expect(verifyJws(jws, { keys: [other.key] }).holds).toBe(false);
+    expect(verifyJws(jws, { keys: [] }).holds).toBe(false);
+    expect(verifyJws(jws, { keys: [{ ...key, revokedAt: '2026-11-03T02:00:00.000Z' }] })).toMatchObject({
       holds: false,
       why: expect.stringContaining('revoked'),
     });
     const none = { ...jws, protected: Buffer.from('{"alg":"none","kid":"key_1"}').toString('base64url') };
-    expect(verifyJws({ ...none, signature: '' }, [key]).holds).toBe(false);
+    expect(verifyJws({ ...none, signature: '' }, { keys: [key] }).holds).toBe(false);
   });
 
   test('is read from the text of a key set, which has to be one', async () => {
     const { jws, key } = await signed();
-    expect(verifyJws(jws, keysIn(JSON.stringify({ keys: [key, { kty: 'RSA' }] }))).holds).toBe(true);
+    expect(verifyJws(jws, { keys: keysIn(JSON.stringify({ keys: [key, { kty: 'RSA' }] })) }).holds).toBe(
+      true,
+    );
     expect(() => keysIn('{}')).toThrow('keys');
   });
 });
@@ -111,6 +115,27 @@ describe('the seal of a ledger', () => {
         });
         expect(seal).toEqual(sealOf(sha256, ['{"a":"ü"}', '{"b":2}', '{"c":3}']));
         expect(told).toBe(3);
+      }),
+    );
+  });
+
+  test('holds each of its lines by their paths, and no other line, place or path', () => {
+    const hashes = (each: readonly string[]) => each.map((line) => leafHash(sha256, Buffer.from(line)));
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.string(), { minLength: 1, maxLength: 40 }), fc.nat(), (each, at) => {
+        const leafIndex = at % each.length;
+        const path = pathOf(sha256, hashes(each), leafIndex).map(toHex);
+        const proof = { line: each[leafIndex] ?? '', leafIndex, treeSize: each.length, path };
+        const ledger = sealOf(sha256, each);
+        expect(isInLedger(proof, ledger)).toBe(true);
+        expect(isInLedger({ ...proof, line: `${proof.line}.` }, ledger)).toBe(false);
+        expect(isInLedger({ ...proof, path: [...path, '00'.repeat(32)] }, ledger)).toBe(false);
+        expect(
+          isInLedger({ ...proof, path: path.slice(1).concat(path.length > 0 ? [] : ['x']) }, ledger),
+        ).toBe(false);
+        expect(isInLedger({ ...proof, treeSize: each.length + 1 }, ledger)).toBe(false);
+        for (const leafIndex of [-1, 0.5, each.length, Number.NaN])
+          expect(isInLedger({ ...proof, leafIndex }, ledger)).toBe(false);
       }),
     );
   });

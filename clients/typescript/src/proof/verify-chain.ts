@@ -1,17 +1,10 @@
-import {
-  type AuditCheckpoint,
-  entryHash,
-  NO_HASH,
-  type SealedEntry,
-  type Sha256,
-  wordsDigest,
-} from './audit-entry.ts';
+import { type AuditCheckpoint, entryHash, NO_HASH, type SealedEntry, wordsDigest } from './audit-chain.ts';
 
 /**
  * The first fault of a chain. `number` is the place: of the entry that was changed, slipped in or exchanged, of the one
  * that is missing, or of the checkpoint that a rewritten chain does not agree with.
  */
-export type AuditFault =
+export type ChainFault =
   | { fault: 'changed'; number: number }
   | { fault: 'missing'; number: number }
   | { fault: 'inserted'; number: number }
@@ -21,20 +14,19 @@ export type AuditFault =
   | { fault: 'unreadable'; line: number };
 
 /** The result: how far the chain is whole, or its first fault. */
-export type AuditVerdict =
+export type ChainVerdict =
   | { ok: true; entries: number; number: number; hash: string; erased: number }
-  | ({ ok: false } & AuditFault);
+  | ({ ok: false } & ChainFault);
 
 /**
  * Verifies the export of a chain, oldest entry first, as `GET /api/v1/audit` streams it without a filter. It begins with
  * the first entry, or behind one of the checkpoints. An old checkpoint, kept elsewhere, finds a chain that was written
  * and hashed anew.
  */
-export function verifyAudit(
-  sha256: Sha256,
+export function verifyChain(
   lines: readonly string[],
   checkpoints: readonly AuditCheckpoint[] = [],
-): AuditVerdict {
+): ChainVerdict {
   const entries: SealedEntry[] = [];
   for (const [index, line] of lines.entries()) {
     const entry = readEntry(line);
@@ -42,7 +34,7 @@ export function verifyAudit(
     entries.push(entry);
   }
   const known = [...checkpoints].sort((a, b) => a.number - b.number);
-  const fault = firstFault(sha256, entries, known) ?? disagreement(entries, known);
+  const fault = firstFault(entries, known) ?? disagreement(entries, known);
   if (fault) return { ok: false, ...fault };
   const last = entries.at(-1);
   return {
@@ -55,10 +47,9 @@ export function verifyAudit(
 }
 
 function firstFault(
-  sha256: Sha256,
   entries: readonly SealedEntry[],
   checkpoints: readonly AuditCheckpoint[],
-): AuditFault | undefined {
+): ChainFault | undefined {
   const [first] = entries;
   const begin =
     first && checkpoints.find(({ number, hash }) => number === first.number - 1 && hash === first.prev);
@@ -69,17 +60,17 @@ function firstFault(
     number += 1;
     if (entry.number !== number) return misplaced(entries, index, number);
     if (entry.tenant !== tenant) return { fault: 'inserted', number };
-    if (!isSealed(sha256, entry, number)) return brokenAt(sha256, entries, index);
+    if (!isSealed(entry, number)) return brokenAt(entries, index);
     // It fits the hash that it was sealed behind: so the one before it is another than was there then.
     if (entry.prev !== prev) return { fault: 'changed', number: Math.max(number - 1, 1) };
-    if (!fitsItsWords(sha256, entry)) return { fault: 'changed', number };
+    if (!fitsItsWords(entry)) return { fault: 'changed', number };
     prev = entry.hash;
   }
   return undefined;
 }
 
 /** Tells the fault of a line whose number is not the next one. */
-function misplaced(entries: readonly SealedEntry[], index: number, expected: number): AuditFault {
+function misplaced(entries: readonly SealedEntry[], index: number, expected: number): ChainFault {
   const found = entries[index]?.number ?? expected;
   if (found < expected) return { fault: 'inserted', number: found };
   const isLater = entries.slice(index + 1).some(({ number }) => number === expected);
@@ -89,50 +80,48 @@ function misplaced(entries: readonly SealedEntry[], index: number, expected: num
 }
 
 /** Tells what became of an entry that does not fit its hash, by the place that it or its content does fit. */
-function brokenAt(sha256: Sha256, entries: readonly SealedEntry[], index: number): AuditFault {
+function brokenAt(entries: readonly SealedEntry[], index: number): ChainFault {
   const entry = entries[index] as SealedEntry;
   const { number } = entry;
   const highest = entries.at(-1)?.number ?? number;
-  const home = placeOf(sha256, entry, number, highest);
+  const home = placeOf(entry, number, highest);
   if (home !== undefined) {
     const there = entries[index + home - number];
-    if (there && home !== number && isSealed(sha256, there, number))
+    if (there && home !== number && isSealed(there, number))
       return { fault: 'exchanged', number: Math.min(number, home), with: Math.max(number, home) };
     return home > number ? { fault: 'missing', number } : { fault: 'inserted', number: home };
   }
   const other = entries.find(
     ({ number: place, prev, hash }) =>
-      place !== number && entryHash(sha256, prev, { ...entry, number: place }) === hash,
+      place !== number && entryHash(prev, { ...entry, number: place }) === hash,
   );
   if (other) return { fault: 'exchanged', number, with: other.number };
   const next = entries[index + 1];
-  return next && isSealed(sha256, next, number)
-    ? { fault: 'inserted', number }
-    : { fault: 'changed', number };
+  return next && isSealed(next, number) ? { fault: 'inserted', number } : { fault: 'changed', number };
 }
 
 /** The number under which an entry was sealed, where that is not the one it has. */
-function placeOf(sha256: Sha256, entry: SealedEntry, number: number, highest: number): number | undefined {
+function placeOf(entry: SealedEntry, number: number, highest: number): number | undefined {
   for (let place = 1; place <= highest + 1; place += 1)
-    if (place !== number && isSealed(sha256, entry, place)) return place;
+    if (place !== number && isSealed(entry, place)) return place;
   return undefined;
 }
 
-function isSealed(sha256: Sha256, entry: SealedEntry, number: number): boolean {
-  return entryHash(sha256, entry.prev, { ...entry, number }) === entry.hash;
+function isSealed(entry: SealedEntry, number: number): boolean {
+  return entryHash(entry.prev, { ...entry, number }) === entry.hash;
 }
 
 /** Words that are there must be those that were sealed; erased ones leave their digest. */
-function fitsItsWords(sha256: Sha256, { words, salt, wordsDigest: digest }: SealedEntry): boolean {
+function fitsItsWords({ words, salt, wordsDigest: digest }: SealedEntry): boolean {
   if (words === null) return true;
-  return salt !== null && wordsDigest(sha256, salt, words) === digest;
+  return salt !== null && wordsDigest(salt, words) === digest;
 }
 
 /** The first checkpoint that the chain does not agree with. */
 function disagreement(
   entries: readonly SealedEntry[],
   checkpoints: readonly AuditCheckpoint[],
-): AuditFault | undefined {
+): ChainFault | undefined {
   const byNumber = new Map(entries.map((entry) => [entry.number, entry.hash]));
   const first = entries[0]?.number ?? 1;
   const last = entries.at(-1)?.number ?? 0;

@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { exportJWK, type FlattenedJWS, FlattenedSign, generateKeyPair, type JSONWebKeySet } from 'jose';
+import { readCheckpoints } from '../../clients/typescript/src/proof/checkpoints.ts';
 import { CHECKPOINT_TYPE, checkpointPayload } from '../../src/domain/audit/signed-checkpoint.ts';
 import { canonicalJson } from '../../src/domain/json/canonical-json.ts';
 import { ADDENDUM_TYPE } from '../../src/domain/proof/addendum-payload.ts';
 import { CLOSURE_TYPE } from '../../src/domain/proof/closure-payload.ts';
-import { readCheckpoints } from '../../src/proof/verify-checkpoints.ts';
 
 const CHECKPOINT = {
   tenant: 'ten_01k9z3e5hbe7r9qk2m4n6p8r0s',
@@ -96,7 +96,7 @@ describe('a signed checkpoint', () => {
   );
 
   test('names the file and the place of the first fault', async () => {
-    const answer = await readCheckpoints(
+    const answer = readCheckpoints(
       [
         { name: 'good.json', text: JSON.stringify({ ...CHECKPOINT, jws }) },
         { name: 'bad.json', text: JSON.stringify([{ ...CHECKPOINT, jws }, CHECKPOINT]) },

@@ -1,4 +1,6 @@
-import type { components } from './native-api.ts';
+import type { components } from '../native-api.ts';
+import type { ProblemStatuses } from '../native-facts.ts';
+import { retryAfterMs } from './retry-after.ts';
 
 type Shown = components['schemas']['Problem'];
 
@@ -10,8 +12,9 @@ interface Beside {
   drift_too_large: { drift: NonNullable<Shown['drift']> };
 }
 
-type Known<Code extends ProblemCode> = Omit<Shown, 'code' | 'drift'> & {
+type Known<Code extends ProblemCode> = Omit<Shown, 'code' | 'status' | 'drift'> & {
   code: Code;
+  status: ProblemStatuses[Code];
 } & (Code extends keyof Beside ? Beside[Code] : unknown);
 
 /** An error that the API answered (RFC 9457): narrowed by its `code`. */
@@ -64,9 +67,4 @@ export function errorOf(body: unknown, response: Response): ProblemError | Unexp
 
 function isProblem(body: unknown): body is Problem {
   return typeof body === 'object' && body !== null && 'code' in body && 'detail' in body && 'title' in body;
-}
-
-function retryAfterMs({ headers }: Response): number | undefined {
-  const seconds = Number(headers.get('retry-after') ?? Number.NaN);
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : undefined;
 }

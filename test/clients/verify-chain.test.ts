@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { type ChainVerdict, verifyChain } from '../../clients/typescript/src/proof/verify-chain.ts';
 import {
   type AuditCheckpoint,
   type AuditWords,
@@ -8,8 +9,7 @@ import {
   NO_HASH,
   type SealedEntry,
   wordsDigest,
-} from '../../../src/domain/audit/audit-entry.ts';
-import { type AuditVerdict, verifyAudit } from '../../../src/domain/audit/verify-audit.ts';
+} from '../../src/domain/audit/audit-entry.ts';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const TENANT = 'ten_01k9z3e5hbe7r9qk2m4n6p8r0s';
@@ -38,9 +38,8 @@ function chain(acts: readonly (AuditWords | null)[], { tenant = TENANT, seed = '
   });
 }
 
-function verify(entries: readonly SealedEntry[], checkpoints?: AuditCheckpoint[]): AuditVerdict {
-  return verifyAudit(
-    sha256,
+function verify(entries: readonly SealedEntry[], checkpoints?: AuditCheckpoint[]): ChainVerdict {
+  return verifyChain(
     entries.map((entry) => JSON.stringify(entry)),
     checkpoints,
   );
@@ -230,7 +229,7 @@ test.each(['', '{', 'null', '[]', '{"number":1}', '{"number":"1","prev":"","hash
   'a line that is no entry is named: %s',
   (line) => {
     const [first] = chain([null]);
-    expect(verifyAudit(sha256, [JSON.stringify(first), line])).toEqual({
+    expect(verifyChain([JSON.stringify(first), line])).toEqual({
       ok: false,
       fault: 'unreadable',
       line: 2,

@@ -1,8 +1,8 @@
-import { createLocalJWKSet, errors, type FlattenedJWS, flattenedVerify, type JSONWebKeySet } from 'jose';
-import type { AuditCheckpoint } from '../domain/audit/audit-entry.ts';
-import { CHECKPOINT_TYPE, checkpointPayload } from '../domain/audit/signed-checkpoint.ts';
-import { canonicalJson } from '../domain/json/canonical-json.ts';
-import { CLOSURE_TYPE } from '../domain/proof/closure-payload.ts';
+import { toBase64Url } from '../bytes.ts';
+import type { AuditCheckpoint } from './audit-chain.ts';
+import { CLOSURE_TYPE } from './closure.ts';
+import { canonicalJson, isObject, type Members } from './json.ts';
+import { isJws, type Jws, type KeySet, unverifiedPayload, verifyJws } from './jws.ts';
 
 /** Why a checkpoint that was kept counts for nothing. */
 export type CheckpointFault =
@@ -18,25 +18,30 @@ export type CheckpointFault =
   /** What was signed says something else than what stands beside it. */
   | 'other_content';
 
+/** A file in which checkpoints were kept. */
+export interface KeptFile {
+  name: string;
+  text: string;
+}
+
 /** The checkpoints that were kept, or the first fault: in which file, and which of those in it. */
 export type KeptCheckpoints =
   | { ok: true; checkpoints: AuditCheckpoint[]; signed: number }
   | { ok: false; fault: 'checkpoint'; file: string; index: number; why: CheckpointFault };
 
+const CHECKPOINT_TYPE = 'redrive-checkpoint+json';
+
 /**
  * Reads checkpoints wherever they were kept: by themselves, in a page of them, in the event of an operation, in a signed
  * report, or in lines of the log. With keys each of them has to be signed by one; without, signatures are not looked at.
  */
-export async function readCheckpoints(
-  files: readonly { name: string; text: string }[],
-  keys?: JSONWebKeySet,
-): Promise<KeptCheckpoints> {
+export function readCheckpoints(files: readonly KeptFile[], keys?: KeySet): KeptCheckpoints {
   const checkpoints: AuditCheckpoint[] = [];
   let signed = 0;
   for (const { name, text } of files) {
     const kept = valuesIn(text)?.flatMap(keptIn) ?? [undefined];
     for (const [index, each] of kept.entries()) {
-      const read = each ? await verified(each, keys) : 'unreadable';
+      const read = each ? verified(each, keys) : 'unreadable';
       if (typeof read === 'string') return { ok: false, fault: 'checkpoint', file: name, index, why: read };
       checkpoints.push(read);
       if (keys) signed += 1;
@@ -46,12 +51,10 @@ export async function readCheckpoints(
 }
 
 /** What was kept of one checkpoint: what stands there, and what was signed. */
-type Kept = { said?: Partial<AuditCheckpoint>; jws?: FlattenedJWS };
-
-type Members = Record<string, unknown>;
-
-const isObject = (value: unknown): value is Members =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+interface Kept {
+  said?: Members;
+  jws?: Jws;
+}
 
 /** The JSON of a file: one value, or one a line. */
 function valuesIn(text: string): unknown[] | undefined {
@@ -73,69 +76,52 @@ function keptIn(value: unknown): (Kept | undefined)[] {
   if (Array.isArray(value.items)) return value.items.flatMap(keptIn);
   if (isObject(value.audit)) return keptIn(value.audit);
   if (typeof value.ed25519 === 'string') return [loggedIn(value)];
-  if (typeof value.protected === 'string') return [{ jws: value as unknown as FlattenedJWS }];
+  if (isJws(value)) return [{ jws: value }];
   if (typeof value.number !== 'number' || typeof value.hash !== 'string') return [undefined];
-  return [{ said: value, ...(isObject(value.jws) ? { jws: value.jws as unknown as FlattenedJWS } : {}) }];
+  return [{ said: value, ...(isJws(value.jws) ? { jws: value.jws } : {}) }];
 }
 
 /** A line of the log has the members of what was signed, and the signature: nothing that a log would cut out. */
-function loggedIn(line: Members): Kept {
-  const { tenantId, number, hash, at, installation, kid, ed25519 } = line;
-  const said = { tenant: tenantId, number, hash, at } as AuditCheckpoint;
+function loggedIn({ tenantId: tenant, number, hash, at, installation, kid, ed25519 }: Members): Kept {
+  const payload = { v: 1, installation, tenant, number, hash, at };
   return {
-    said,
+    said: { tenant, number, hash, at },
     jws: {
-      protected: base64url({ alg: 'EdDSA', kid, typ: CHECKPOINT_TYPE }, JSON.stringify),
-      payload: base64url(checkpointPayload(String(installation), said), canonicalJson),
+      protected: encoded(JSON.stringify({ alg: 'EdDSA', kid, typ: CHECKPOINT_TYPE })),
+      payload: encoded(canonicalJson(payload)),
       signature: String(ed25519),
     },
   };
 }
 
-function base64url(value: object, write: (value: object) => string): string {
-  return Buffer.from(write(value)).toString('base64url');
+function encoded(text: string): string {
+  return toBase64Url(new TextEncoder().encode(text));
 }
 
-async function verified(
-  { said, jws }: Kept,
-  keys: JSONWebKeySet | undefined,
-): Promise<AuditCheckpoint | CheckpointFault> {
-  if (!keys) return checkpointOf(jws ? payloadOf(jws) : said) ?? 'unreadable';
+function verified({ said, jws }: Kept, keys: KeySet | undefined): AuditCheckpoint | CheckpointFault {
+  if (!keys) return checkpointOf(jws ? unverifiedPayload(jws) : said) ?? 'unreadable';
   if (!jws) return 'unsigned';
-  let payload: unknown;
-  try {
-    const { protectedHeader } = await flattenedVerify(jws, createLocalJWKSet(keys));
-    if (keys.keys.some((key) => key.kid === protectedHeader?.kid && 'revokedAt' in key)) return 'revoked_key';
-    if (protectedHeader?.typ !== CHECKPOINT_TYPE && protectedHeader?.typ !== CLOSURE_TYPE)
-      return 'unreadable';
-    payload = payloadOf(jws);
-  } catch (error) {
-    return error instanceof errors.JWKSNoMatchingKey ? 'unknown_key' : 'bad_signature';
+  const verdict = verifyJws(jws, keys);
+  if (!verdict.holds) {
+    const { fault } = verdict;
+    return fault === 'unknown_key' || fault === 'revoked_key' ? fault : 'bad_signature';
   }
-  const checkpoint = checkpointOf(payload);
+  if (verdict.type !== CHECKPOINT_TYPE && verdict.type !== CLOSURE_TYPE) return 'unreadable';
+  const checkpoint = checkpointOf(verdict.payload);
   if (!checkpoint) return 'unreadable';
   return said && !agrees(said, checkpoint) ? 'other_content' : checkpoint;
 }
 
-function payloadOf({ payload }: FlattenedJWS): unknown {
-  try {
-    return JSON.parse(Buffer.from(String(payload), 'base64url').toString());
-  } catch {
-    return undefined;
-  }
-}
-
 /** The checkpoint in what was signed: that itself, or the end of the chain that a report names. */
-function checkpointOf(payload: unknown): AuditCheckpoint | undefined {
-  if (!isObject(payload)) return undefined;
+function checkpointOf(payload: Members | undefined): AuditCheckpoint | undefined {
+  if (!payload) return undefined;
   const { number, hash, at } = isObject(payload.audit) ? payload.audit : payload;
-  const { tenant } = payload;
   return typeof number === 'number' && typeof hash === 'string'
-    ? { tenant: String(tenant), number, hash, at: String(at) }
+    ? { tenant: String(payload.tenant), number, hash, at: String(at) }
     : undefined;
 }
 
 /** Whether what stands beside a signature is what was signed; a report names no tenant beside its checkpoint. */
-function agrees(said: Partial<AuditCheckpoint>, { tenant, number, hash }: AuditCheckpoint): boolean {
+function agrees(said: Members, { tenant, number, hash }: AuditCheckpoint): boolean {
   return said.number === number && said.hash === hash && (said.tenant ?? tenant) === tenant;
 }

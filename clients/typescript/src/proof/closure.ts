@@ -1,4 +1,6 @@
-import type { Schema } from '../../api/client.ts';
+import type { components } from '../native-api.ts';
+import { isObject } from './json.ts';
+import type { LedgerSeal } from './ledger.ts';
 
 /** What a signed report says: the payload of its signature. */
 export interface Closure {
@@ -21,7 +23,7 @@ export interface Closure {
     ratePerSecond?: number | null;
     halt?: { reason: string };
   }[];
-  counts: Schema<'OperationCounts'>;
+  counts: components['schemas']['OperationCounts'];
   mayHaveArrived: number;
   exclusions: Record<string, number>;
   attempts: { total: number; firstAt: string | null; lastAt: string | null };
@@ -37,7 +39,7 @@ export interface Closure {
   faults: Record<string, number>;
   rate: { askedPerSecond: number | null; limitPerSecond: number | null; meanPerSecond: number | null };
   canaries: { endpointId: string; verdict: string; items: number }[];
-  ledger: { lines: number; merkleRoot: string };
+  ledger: LedgerSeal;
   audit?: { number: number; hash: string; at: string; complete: boolean };
   closedAt: string;
   version: string;
@@ -46,14 +48,15 @@ export interface Closure {
 /** The form that the header of a signed report names. */
 export const CLOSURE_TYPE = 'redrive-closure+json';
 
-/** Whether a payload is that of a report about this operation. */
-export function isClosureOf(payload: unknown, operationId: string): payload is Closure {
+/** Whether a payload is that of a report, and of this operation where one is named. */
+export function isClosureOf(payload: unknown, operationId?: string): payload is Closure {
   return (
-    typeof payload === 'object' &&
-    payload !== null &&
-    'operation' in payload &&
-    payload.operation === operationId &&
-    'counts' in payload &&
-    'ledger' in payload
+    isObject(payload) &&
+    typeof payload.operation === 'string' &&
+    payload.operation === (operationId ?? payload.operation) &&
+    isObject(payload.counts) &&
+    isObject(payload.ledger) &&
+    typeof payload.ledger.lines === 'number' &&
+    typeof payload.ledger.merkleRoot === 'string'
   );
 }

@@ -1,4 +1,5 @@
 import { EventSourceParserStream } from 'eventsource-parser/stream';
+import { pause } from './pause.ts';
 import { errorOf, ProblemError, UnexpectedAnswerError } from './problem.ts';
 
 /** An event of a stream; `data` is parsed JSON. */
@@ -99,16 +100,4 @@ function retryAfterOf(error: unknown): number | undefined {
 
 function jsonOf(response: Response): Promise<unknown> {
   return response.json().catch(() => undefined);
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-  });
 }
