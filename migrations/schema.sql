@@ -885,6 +885,32 @@ create table ledger_sweeps (
   operation_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null
 );
 
+create table listener_requests (
+  id uuid not null,
+  listener_id uuid not null,
+  tenant_id uuid not null,
+  delivery_id uuid not null,
+  headers jsonb not null,
+  made_at timestamp with time zone default clock_timestamp() not null,
+  expires_at timestamp with time zone not null,
+  handed_at timestamp with time zone,
+  token_hash bytea,
+  answered_at timestamp with time zone,
+  status smallint,
+  excerpt bytea
+);
+
+create table listeners (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  endpoint_id uuid not null,
+  place smallint not null,
+  connected boolean default false not null,
+  expires_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null
+);
+
 create table operation_controls (
   operation_id uuid not null,
   number integer not null,
@@ -1628,6 +1654,38 @@ alter table ledger_sweeps add constraint ledger_sweeps_pkey PRIMARY KEY (tenant_
 
 alter table ledger_sweeps add constraint ledger_sweeps_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
+alter table listener_requests add constraint listener_requests_pkey PRIMARY KEY (id);
+
+alter table listener_requests add constraint listener_requests_token_hash_key UNIQUE (token_hash);
+
+alter table listener_requests add constraint listener_requests_answered CHECK (((answered_at IS NULL) OR (handed_at IS NOT NULL)));
+
+alter table listener_requests add constraint listener_requests_excerpt CHECK (((status IS NULL) = (excerpt IS NULL)));
+
+alter table listener_requests add constraint listener_requests_excerpt_check CHECK ((length(excerpt) <= 1024));
+
+alter table listener_requests add constraint listener_requests_handed CHECK (((handed_at IS NULL) = (token_hash IS NULL)));
+
+alter table listener_requests add constraint listener_requests_headers_check CHECK ((jsonb_typeof(headers) = 'object'::text));
+
+alter table listener_requests add constraint listener_requests_status CHECK (((status IS NULL) OR (answered_at IS NOT NULL)));
+
+alter table listener_requests add constraint listener_requests_status_check CHECK (((status >= 200) AND (status <= 599)));
+
+alter table listener_requests add constraint listener_requests_token_hash_check CHECK ((length(token_hash) = 32));
+
+alter table listener_requests add constraint listener_requests_listener_id_fkey FOREIGN KEY (listener_id) REFERENCES listeners(id);
+
+alter table listeners add constraint listeners_pkey PRIMARY KEY (id);
+
+alter table listeners add constraint listeners_endpoint_id_key UNIQUE (endpoint_id);
+
+alter table listeners add constraint listeners_place_check CHECK (((place >= 1) AND (place <= 5)));
+
+alter table listeners add constraint listeners_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES endpoints(id);
+
+alter table listeners add constraint listeners_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
 alter table operation_controls add constraint operation_controls_pkey PRIMARY KEY (operation_id, number);
 
 alter table operation_controls add constraint operation_controls_check CHECK (((did = 'halt'::text) = (halt IS NOT NULL)));
@@ -2101,6 +2159,14 @@ CREATE UNIQUE INDEX jwt_issuers_by_claims ON public.jwt_issuers USING btree (ten
 CREATE INDEX jwt_issuers_by_tenant ON public.jwt_issuers USING btree (tenant_id, id);
 
 CREATE UNIQUE INDEX jwt_issuers_unnamed ON public.jwt_issuers USING btree (issuer, audience) WHERE (by_installation AND (revoked_at IS NULL));
+
+CREATE INDEX listener_requests_expiring ON public.listener_requests USING btree (expires_at);
+
+CREATE INDEX listener_requests_waiting ON public.listener_requests USING btree (listener_id, id) WHERE (handed_at IS NULL);
+
+CREATE INDEX listeners_expiring ON public.listeners USING btree (expires_at) WHERE (ended_at IS NULL);
+
+CREATE UNIQUE INDEX listeners_places ON public.listeners USING btree (tenant_id, place) WHERE (ended_at IS NULL);
 
 CREATE UNIQUE INDEX operation_holds_open ON public.operation_holds USING btree (operation_id) WHERE (ended_at IS NULL);
 

@@ -15,7 +15,9 @@ import { BUILT_CLIENT, blocksOfReadme, useInstalledClient } from '../support/cli
 import type { Scene } from '../support/engine/recovery-scene.ts';
 import { useEngine, useScenes } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { startReceiver } from '../support/receivers/receiver.ts';
 import { ok, status } from '../support/receivers/receiver-behaviour.ts';
+import { closedAfterEach } from '../support/use.ts';
 
 const execute = promisify(execFile);
 
@@ -96,12 +98,13 @@ describe('TypeScript', () => {
 describe('the README', () => {
   const engine = useEngine();
   const scene = useScenes(engine);
+  const own = closedAfterEach();
   const children: ChildProcess[] = [];
   let environment: Record<string, string>;
 
   beforeAll(async () => {
     const blocks = await blocksOfReadme('ts');
-    expect(blocks).toHaveLength(5);
+    expect(blocks).toHaveLength(6);
     for (const [index, block] of blocks.entries()) await project.write(`task${index + 1}.ts`, block);
     await project.compile();
   });
@@ -126,6 +129,19 @@ describe('the README', () => {
       env: environment,
     });
     return stdout.trim().split('\n');
+  }
+
+  /** Starts a task that goes on, and keeps what it prints. */
+  function start(number: number, more: Record<string, string>): { lines: string[] } {
+    const child = spawn(process.execPath, [`task${number}.js`], {
+      cwd: project.directory,
+      env: { ...environment, ...more },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    children.push(child);
+    const lines: string[] = [];
+    createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
+    return { lines };
   }
 
   test('sends an event', async () => {
@@ -159,14 +175,7 @@ describe('the README', () => {
       url: `http://127.0.0.1:${port}/`,
       requireAck: true,
     });
-    const child = spawn(process.execPath, ['task4.js'], {
-      cwd: project.directory,
-      env: { ...environment, REDRIVE_SECRET: endpoint.secret, PORT: String(port) },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    children.push(child);
-    const lines: string[] = [];
-    createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
+    const { lines } = start(4, { REDRIVE_SECRET: endpoint.secret, PORT: String(port) });
     await eventually('it listens', () => lines.includes('ready'));
     await engine.client.expect(202, 'POST', '/api/v1/events', {
       key: it.tenant.key,
@@ -220,6 +229,26 @@ describe('the README', () => {
     expect((await task(5))[0]).toBe(
       'A line of the ledger is not as it was signed: its lines have another root.',
     );
+  });
+
+  test('listens on a machine that nobody can reach', async () => {
+    const it = await withScene([]);
+    const receiver = own(await startReceiver(status(202)));
+    const { lines } = start(6, { LOCAL: receiver.url('/hooks') });
+    await eventually('it listens', () => lines.length === 1);
+    await engine.client.expect(202, 'POST', '/api/v1/events', {
+      key: it.tenant.key,
+      body: { type: 'invoice.paid', payload: { amount: 100 } },
+    });
+    await eventually('it has answered', () => lines.length === 2, { otherwise: () => lines.join('\n') });
+    expect(lines[1]).toMatch(/^dlv_\w+: 202$/);
+    expect(receiver.requests[0]?.body.toString()).toBe('{"amount":100}');
+    await eventually('it is delivered', async () => {
+      const { body } = await engine.client.call('GET', '/api/v1/deliveries?state=delivered', {
+        key: it.tenant.key,
+      });
+      return body.items.length === 1;
+    });
   });
 
   describeInBrowser('a page', () => {

@@ -1,4 +1,5 @@
 export { answerOf, type ClientOptions, type RedriveClient, redriveClient } from './calls/client.ts';
+export type { StreamEvent } from './calls/events-of.ts';
 export { newIdempotencyKey } from './calls/idempotency-keys.ts';
 export { type Page, paginate } from './calls/paginate.ts';
 export {
@@ -10,7 +11,10 @@ export {
   UnexpectedAnswerError,
 } from './calls/problem.ts';
 export type { RetryOptions } from './calls/retrying-fetch.ts';
-export { type StreamEvent, type WatchOptions, watch } from './calls/watch.ts';
+export { type WatchOptions, watch } from './calls/watch.ts';
+export { forward } from './listening/forward.ts';
+export { type ListenOptions, listen } from './listening/listen.ts';
+export type { ListenedRequest, ReceiverAnswer } from './listening/listened-request.ts';
 export type { components, paths } from './native-api.ts';
 export type { CheckpointFault, KeptFile } from './proof/checkpoints.ts';
 export { CLOSURE_TYPE, type Closure, isClosureOf } from './proof/closure.ts';

@@ -573,6 +573,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/listeners": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a listener
+         * @description Makes an endpoint of its own that gets the events which are accepted from now on, signed with the secret of the answer. It ends with its connection, or after 60 seconds without one. What fails there is not tried again by itself, opens no outage, and is marked `test`. 5 of a tenant are open at a time.
+         *
+         *     Scope: `write:endpoints`.
+         *
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        post: operations["postListeners"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/listeners/{id}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Receive the requests of a listener (server-sent events)
+         * @description Holds the listener: it ends with this connection, and cannot be connected to again. Sends an event `listening`, and then for each request an event `request` with `{token, deliveryId, headers, body, answerBy}`: the headers with the signature, and the body as text, to be sent byte for byte in UTF-8. Each is answered with its token at `…/answers`; where that does not come until `answerBy`, the request has failed and may have arrived. An event `ended` says that the listener has ended, and `why`: `expired`, `endpoint_deleted` or `connected_elsewhere`. Comments in between keep the connection open.
+         *
+         *     Scope: `write:endpoints`.
+         *
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
+         */
+        get: operations["getListenersByIdStream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/listeners/{id}/answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer a request of a listener
+         * @description Hands the answer of the receiver to the sender, which treats it as that of any endpoint. An answer counts once, and in time.
+         *
+         *     Scope: `write:endpoints`.
+         *
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        post: operations["postListenersByIdAnswers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -3978,6 +4050,100 @@ export interface components {
              */
             headersChanged: boolean;
         };
+        OpenedListener: {
+            /**
+             * @description Id of the listener.
+             * @example lsn_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            id: string;
+            /**
+             * @description Its endpoint, which is deleted when it ends.
+             * @example end_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            endpointId: string;
+            /**
+             * @description The secret that its requests are signed with. It is shown now and never again.
+             * @example whsec_…
+             */
+            secret: string;
+            /**
+             * Format: date-time
+             * @description When it ends, unless a connection holds it: 60 seconds from now.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            expiresAt: string;
+            /** @description What follows. */
+            links: {
+                /**
+                 * @description Hands its requests down.
+                 * @example /api/v1/listeners/lsn_01k9z3e5hbe7r9qk2m4n6p8r0s/stream
+                 */
+                stream: string;
+                /**
+                 * @description Takes the answers to them.
+                 * @example /api/v1/listeners/lsn_01k9z3e5hbe7r9qk2m4n6p8r0s/answers
+                 */
+                answers: string;
+            };
+        };
+        /** @description Defaults of members that are left out: timeoutMs 30000; every event; a secret is made. */
+        NewListener: {
+            /**
+             * @description Types of event it wants: exact, by a prefix such as `invoice.*`, or `*` for all; all where null, too.
+             * @example [
+             *       "invoice.*"
+             *     ]
+             */
+            eventTypes?: string[] | null;
+            /**
+             * @description Conditions on the payload by path, all of which must hold (docs/filters.md); none where null. Strings, times among them, are compared as text.
+             * @example {
+             *       "data.amount": {
+             *         "$gte": 100
+             *       },
+             *       "data.currency": {
+             *         "$in": [
+             *           "EUR",
+             *           "USD"
+             *         ]
+             *       }
+             *     }
+             */
+            filter?: Record<string, never> | null;
+            /**
+             * @description Signing secret (Standard Webhooks); made where left out.
+             * @example whsec_…
+             */
+            secret?: string;
+            /**
+             * @description Time for the answer to one request, from when it was sent. In milliseconds.
+             * @example 30000
+             */
+            timeoutMs?: number;
+        };
+        ListenerAnswer: {
+            /**
+             * @description The token of the request.
+             * @example q1Zk0Xh2bT5cA8rT…
+             */
+            token: string;
+            /**
+             * @description The status that the receiver answered.
+             * @example 200
+             */
+            status?: number;
+            /**
+             * @description The body that it answered, in base64; its first 1,024 bytes are kept.
+             * @example b2s=
+             */
+            body?: string;
+            /**
+             * @description The receiver could not be reached: the request certainly did not arrive.
+             * @example true
+             * @enum {boolean}
+             */
+            unreachable?: true;
+        };
         AcceptedEvent: {
             /**
              * @description Id of the event.
@@ -4782,7 +4948,7 @@ export interface components {
              */
             replayOf: string | null;
             /**
-             * @description It was asked for to try its endpoint (`POST /api/v1/endpoints/{id}/test`).
+             * @description It was asked for to try its endpoint (`POST /api/v1/endpoints/{id}/test`), or went to a listener.
              * @example false
              */
             test: boolean;
@@ -4893,7 +5059,7 @@ export interface components {
              */
             replayOf: string | null;
             /**
-             * @description It was asked for to try its endpoint (`POST /api/v1/endpoints/{id}/test`).
+             * @description It was asked for to try its endpoint (`POST /api/v1/endpoints/{id}/test`), or went to a listener.
              * @example false
              */
             test: boolean;
@@ -11502,6 +11668,124 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    postListeners: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewListener"];
+            };
+        };
+        responses: {
+            /** @description The listener, with its secret. */
+            201: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenedListener"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getListenersByIdStream: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the listener. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    postListenersByIdAnswers: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the listener. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ListenerAnswer"];
+            };
+        };
+        responses: {
+            /** @description The sender has it. */
+            204: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];

@@ -12,6 +12,7 @@ export const ACTS: Acts = {
   'post /api/v1/jwt-issuers': 'jwt_issuer.made',
   'delete /api/v1/jwt-issuers/{id}': 'jwt_issuer.revoked',
   'post /api/v1/endpoints': 'endpoint.made',
+  'post /api/v1/listeners': 'endpoint.made',
   'patch /api/v1/endpoints/{id}': 'endpoint.changed',
   'post /api/v1/endpoints/{id}/test': 'endpoint.tested',
   'post /api/v1/endpoints/{id}/enable': 'endpoint.enabled',

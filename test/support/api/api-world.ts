@@ -20,6 +20,7 @@ export type TenantThings = {
   operationId: string;
   planId: string;
   outageId: string;
+  listenerId: string;
 };
 
 /** An API in which two tenants have the same things. */
@@ -83,6 +84,10 @@ export function bodyFor(
         timeoutMs: 500,
         retry: { factor: 2 },
       };
+    case 'post /api/v1/listeners':
+      return { eventTypes: ['a.*'], filter: { a: { $gt: 1 } }, timeoutMs: 500 };
+    case 'post /api/v1/listeners/{id}/answers':
+      return { token: 'of-no-request', status: 200, body: 'b2s=' };
     case 'patch /api/v1/endpoints/{id}':
       return { timeoutMs: 700, headers: { 'x-a': 'b' } };
     case 'post /api/v1/endpoints/{id}/rotate-secret':
@@ -149,6 +154,8 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
     'endpoint_versions',
     'endpoint_secrets',
     'endpoint_pacing',
+    'listeners',
+    'listener_requests',
     'events',
     'event_identities',
     'event_resends',
@@ -216,6 +223,7 @@ function idFor(path: string, things: TenantThings): string {
   if (path.includes('/executions/')) return things.delivery.executionId;
   if (path.includes('/plans/')) return things.planId;
   if (path.includes('/outages/')) return things.outageId;
+  if (path.includes('/listeners/')) return things.listenerId;
   return things.operationId;
 }
 
@@ -252,6 +260,11 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
   const down = await seedEndpoint(api, key, { eventTypes: ['nobody.sends'] });
   await api.call('POST', `/api/v1/endpoints/${down}/disable`, { key });
   const outages = await api.call('GET', '/api/v1/outages', { key });
+  const listener = await api.call('POST', '/api/v1/listeners', {
+    key,
+    body: { eventTypes: ['nobody.sends'] },
+  });
+  if (listener.status !== 201) throw new Error(listener.text);
   return {
     tenantId: tenant.body.id,
     handle,
@@ -266,6 +279,7 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
     operationId: operation.body.id,
     planId: plan.body.id,
     outageId: outages.body.items[0].id,
+    listenerId: listener.body.id,
   };
 }
 

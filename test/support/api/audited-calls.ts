@@ -211,6 +211,10 @@ const NATIVE: Record<string, Audited> = {
         body: { ...newEndpoint(), handle: named, eventTypes: [CANARY] },
       }),
   },
+  'post /api/v1/listeners': {
+    acts: ['endpoint.made'],
+    call: ({ api }) => api.call('POST', '/api/v1/listeners', { body: { eventTypes: [CANARY], secret } }),
+  },
   'patch /api/v1/endpoints/{id}': {
     acts: ['endpoint.changed'],
     call: made('/api/v1/endpoints', newEndpoint(), (api, path) =>
@@ -466,6 +470,8 @@ export const AUDITED: Record<string, Audited> = {
 /** Routes that are no act of a person or a client, each with the reason. */
 export const NOT_AUDITED: Record<string, string> = {
   'post /api/v1/events': 'data, and no act: each event is a row of its own, numbered within the tenant',
+  'post /api/v1/listeners/{id}/answers':
+    'the word of a receiver about what it got; it is part of the attempt',
   'post /api/v1/acks': 'the word of a receiver about what it got; it is part of the delivery',
   [`post ${JACK_HENRY}/{institutionId}/events/{subscriptionId}/search`]: 'reads',
 };

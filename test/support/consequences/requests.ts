@@ -33,6 +33,9 @@ export const STARTS_NOTHING = [
   '/api/v1/access-rules',
   '/api/v1/outages/{id}/dismiss',
   '/api/v1/endpoints',
+  // New events go there alone, and what it answers is that of a receiver.
+  '/api/v1/listeners',
+  '/api/v1/listeners/{id}/answers',
   // What they are said to waits for them; there is no policy here.
   '/api/v1/retries/{id}/approve',
   '/api/v1/retries/{id}/reject',

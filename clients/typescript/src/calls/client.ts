@@ -1,9 +1,10 @@
 import createClient, { type Client } from 'openapi-fetch';
 import type { paths } from '../native-api.ts';
+import type { StreamEvent } from './events-of.ts';
 import { idempotencyKeys } from './idempotency-keys.ts';
 import { errorOf } from './problem.ts';
 import { type RetryOptions, retryingFetch } from './retrying-fetch.ts';
-import { type StreamEvent, type WatchOptions, watch } from './watch.ts';
+import { type WatchOptions, watch } from './watch.ts';
 
 /** Where the API is, and who calls it. */
 export interface ClientOptions extends RetryOptions {

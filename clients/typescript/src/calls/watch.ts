@@ -1,14 +1,6 @@
-import { EventSourceParserStream } from 'eventsource-parser/stream';
+import { eventsOf, type StreamEvent } from './events-of.ts';
 import { pause } from './pause.ts';
 import { errorOf, ProblemError, UnexpectedAnswerError } from './problem.ts';
-
-/** An event of a stream; `data` is parsed JSON. */
-export interface StreamEvent {
-  event: string;
-  data: unknown;
-  /** By which the stream goes on behind it. */
-  id: string | undefined;
-}
 
 /** How a stream is followed. */
 export interface WatchOptions {
@@ -60,29 +52,8 @@ export async function* watch(
   }
 }
 
-async function* eventsOf(
-  body: ReadableStream<Uint8Array>,
-  onRetry: (waitMs: number) => void,
-): AsyncGenerator<StreamEvent, void, undefined> {
-  const parsed = body
-    // The types of the platforms disagree about which bytes a decoder takes.
-    .pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>)
-    .pipeThrough(new EventSourceParserStream({ onRetry }));
-  const reader = parsed.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield { event: value.event ?? 'message', data: JSON.parse(value.data) as unknown, id: value.id };
-    }
-  } finally {
-    // Whoever stops listening closes the connection.
-    await reader.cancel().catch(() => {});
-  }
-}
-
 /** A refusal that asking again does not change. */
-function isFinal(error: unknown): boolean {
+export function isFinal(error: unknown): boolean {
   const status =
     error instanceof ProblemError
       ? error.problem.status
@@ -92,7 +63,8 @@ function isFinal(error: unknown): boolean {
   return status !== undefined && status >= 400 && status < 500 && status !== 429;
 }
 
-function retryAfterOf(error: unknown): number | undefined {
+/** The wait that a refusal asks for. */
+export function retryAfterOf(error: unknown): number | undefined {
   return error instanceof ProblemError || error instanceof UnexpectedAnswerError
     ? error.retryAfterMs
     : undefined;

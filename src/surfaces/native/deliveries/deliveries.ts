@@ -61,7 +61,8 @@ const DeliveryView = z
       .meta({ description: 'Version of the endpoint that its first attempt used.', example: 1 }),
     replayOf: shownId('delivery', 'The delivery that this one repeats under a new identity.').nullable(),
     test: z.boolean().meta({
-      description: 'It was asked for to try its endpoint (`POST /api/v1/endpoints/{id}/test`).',
+      description:
+        'It was asked for to try its endpoint (`POST /api/v1/endpoints/{id}/test`), or went to a listener.',
       example: false,
     }),
     waitingFor: waitsField('The reasons why it waits, where it is to be sent and is not on the wire.'),
