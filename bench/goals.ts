@@ -96,6 +96,17 @@ const GOALS: readonly Goal[] = [
     atMost: 350,
   },
   {
+    measure: 'redrive --version, p50, ms',
+    value: (of) => of('redrive --version', 'startMs.p50'),
+    atMost: 150,
+  },
+  {
+    measure: 'redrive deliveries export: peak memory, 1M lines ÷ 10k',
+    value: (of) =>
+      of('redrive deliveries export, 1M', 'peakMiB') / of('redrive deliveries export, 10k', 'peakMiB'),
+    atMost: 1.2,
+  },
+  {
     measure: 'Temporal actions per 1,000 deliveries, 10k items',
     value: (of) => of('cost, 10k items', 'actionsPerThousand'),
     atMost: 10,

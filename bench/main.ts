@@ -9,6 +9,7 @@ import { line, report } from './report.ts';
 import { type Rig, startRig } from './rig.ts';
 import { alternate, type Bench, type Case, FULL_ITEMS, type Sample, type Settings } from './scenario.ts';
 import { bulkCases } from './scenarios/bulk.ts';
+import { commandLine } from './scenarios/command-line.ts';
 import { cost } from './scenarios/cost.ts';
 import { figures } from './scenarios/figures.ts';
 import { ingest } from './scenarios/ingest.ts';
@@ -35,6 +36,7 @@ const OTHERS: Record<string, (bench: Bench) => Promise<void>> = {
   ingest,
   cost,
   memory,
+  'command-line': commandLine,
   neighbours,
   workers,
   report: closureReport,
