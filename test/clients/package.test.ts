@@ -54,6 +54,10 @@ test('it holds its code, types and README, and needs two libraries and the curve
   ]);
 });
 
+test('its types and tables are those of the committed document', async () => {
+  await execute(process.execPath, ['scripts/client-types.mjs', '--check']);
+});
+
 test('plain JavaScript takes it as a module', async () => {
   const script = `import { paginate, redriveClient, verifyWebhook } from '@redrive/client';
     console.log(typeof paginate, typeof redriveClient({}).watch, typeof verifyWebhook);`;

@@ -11769,7 +11769,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The sender has it. */
+            /** @description It is taken. */
             204: {
                 headers: {
                     "Request-Id": components["headers"]["RequestId"];

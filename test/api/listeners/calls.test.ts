@@ -1,11 +1,16 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { listenersChore } from '../../src/operations/listeners/listeners-chore.ts';
-import { handOver, isSettled, settleHanded, takeHanded } from '../../src/store/listeners/handed-requests.ts';
-import { keepListener } from '../../src/store/listeners/listeners.ts';
-import { useApi } from '../support/api/use-api.ts';
-import { seedEndpoint } from '../support/engine/failed-deliveries.ts';
-import { eventually } from '../support/eventually.ts';
+import { listenersChore } from '../../../src/operations/listeners/listeners-chore.ts';
+import {
+  handOver,
+  isSettled,
+  settleHanded,
+  takeHanded,
+} from '../../../src/store/listeners/handed-requests.ts';
+import { keepListener } from '../../../src/store/listeners/listeners.ts';
+import { useApi } from '../../support/api/use-api.ts';
+import { seedEndpoint } from '../../support/engine/failed-deliveries.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const PATH = '/api/v1/listeners';
 const api = useApi();
