@@ -85,7 +85,7 @@ describe('a listener', () => {
       url: `redrive-listener:${listener.id}`,
       retry: { maxAttempts: 1 },
       protect: false,
-      maxConcurrency: 10,
+      maxConcurrency: 5,
     });
     expect(endpoint.text).not.toContain('whsec_');
     const { rows } = await api.database.pool.query(
