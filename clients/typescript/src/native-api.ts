@@ -4124,7 +4124,7 @@ export interface components {
         ListenerAnswer: {
             /**
              * @description The token of the request.
-             * @example q1Zk0Xh2bT5cA8rT…
+             * @example q1Zk0Xh2bT5cA8rT
              */
             token: string;
             /**
