@@ -54,6 +54,10 @@ test('it holds its code, types and README, and needs two libraries and the curve
   ]);
 });
 
+test('its types and tables are those of the committed document', async () => {
+  await execute(process.execPath, ['scripts/client-types.mjs', '--check']);
+});
+
 test('plain JavaScript takes it as a module', async () => {
   const script = `import { paginate, redriveClient, verifyWebhook } from '@redrive/client';
     console.log(typeof paginate, typeof redriveClient({}).watch, typeof verifyWebhook);`;
@@ -123,8 +127,11 @@ describe('the README', () => {
     return it;
   }
 
-  async function task(number: number): Promise<string[]> {
-    const { stdout } = await execute(process.execPath, [`task${number}.js`], {
+  async function task(
+    number: number,
+    [program, ...args]: readonly string[] = [process.execPath],
+  ): Promise<string[]> {
+    const { stdout } = await execute(program ?? '', [...args, `task${number}.js`], {
       cwd: project.directory,
       env: environment,
     });
@@ -250,6 +257,21 @@ describe('the README', () => {
       return body.items.length === 1;
     });
   });
+
+  test.each([['bun'], ['deno', 'run', '--allow-all', '--node-modules-dir=manual']])(
+    'finds and recovers in %s, where it is installed',
+    async (...runtime) => {
+      const [name = ''] = runtime;
+      if (!(await execute(name, ['--version']).catch(() => undefined))) {
+        process.stderr.write(`\n  SKIPPED: there is no ${name}; the client stays untried there.\n\n`);
+        return;
+      }
+      const it = await withScene([ok]);
+      await it.seed(3);
+      expect((await task(2, runtime)).at(-1)).toBe('There is no such delivery (404).');
+      expect((await task(3, runtime)).at(-1)).toBe('completed: 3 of 3 delivered');
+    },
+  );
 
   describeInBrowser('a page', () => {
     const browser = useBrowser();

@@ -4124,7 +4124,7 @@ export interface components {
         ListenerAnswer: {
             /**
              * @description The token of the request.
-             * @example q1Zk0Xh2bT5cA8rT…
+             * @example q1Zk0Xh2bT5cA8rT
              */
             token: string;
             /**
@@ -11769,7 +11769,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The sender has it. */
+            /** @description It is taken. */
             204: {
                 headers: {
                     "Request-Id": components["headers"]["RequestId"];

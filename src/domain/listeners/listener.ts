@@ -6,8 +6,8 @@ export const LISTENER_LASTS_MS = 60_000;
 /** Listeners of a tenant at a time. */
 export const LISTENERS_OF_TENANT = 5;
 
-/** Requests to one listener at a time: each holds its payload in memory, and a person is at the other end. */
-export const REQUESTS_AT_ONCE = 10;
+/** Requests to one listener at a time: a person is at the other end, and each holds a place of the live lane meanwhile. */
+export const REQUESTS_AT_ONCE = 5;
 
 /** The bytes of an answer's body that are kept, as of any answer. */
 export const EXCERPT_BYTES = 1_024;

@@ -59,6 +59,8 @@ async function install(): Promise<Project> {
   );
   await run('npm', ['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund'], {
     cwd: directory,
+    // Of its own, and empty: what is installed is what was packed.
+    env: { ...process.env, npm_config_cache: join(directory, '.npm') },
   });
   return {
     directory,

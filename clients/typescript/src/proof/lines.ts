@@ -5,7 +5,7 @@ const NEWLINE = 0x0a;
 
 /** The lines of a text, in bytes as they are and without their newlines; empty ones are left out. */
 export async function* linesOf(source: Lines): AsyncGenerator<Uint8Array, void, undefined> {
-  let rest = new Uint8Array(0);
+  let rest: Uint8Array = new Uint8Array(0);
   for await (const part of partsOf(source)) {
     let begin = 0;
     for (let end = part.indexOf(NEWLINE); end !== -1; end = part.indexOf(NEWLINE, begin)) {
@@ -14,7 +14,8 @@ export async function* linesOf(source: Lines): AsyncGenerator<Uint8Array, void, 
       begin = end + 1;
       if (line.length > 0) yield line;
     }
-    rest = joined(rest, part.subarray(begin));
+    // A copy: whoever reads may use the same memory for the next part.
+    rest = new Uint8Array(joined(rest, part.subarray(begin)));
   }
   if (rest.length > 0) yield rest;
 }
@@ -43,7 +44,8 @@ async function* partsOf(source: Lines): AsyncGenerator<Uint8Array, void, undefin
   }
 }
 
-function joined(first: Uint8Array<ArrayBuffer>, second: Uint8Array): Uint8Array<ArrayBuffer> {
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  if (first.length === 0) return second;
   const both = new Uint8Array(first.length + second.length);
   both.set(first);
   both.set(second, first.length);

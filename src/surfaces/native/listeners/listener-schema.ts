@@ -61,9 +61,8 @@ export const ListenerAnswerBody = z
   .strictObject({
     token: z
       .string()
-      .min(1)
-      .max(100)
-      .meta({ description: 'The token of the request.', example: 'q1Zk0Xh2bT5cA8rT…' }),
+      .regex(/^[A-Za-z0-9_-]{1,100}$/, 'Expected the token of a request.')
+      .meta({ description: 'The token of the request.', example: 'q1Zk0Xh2bT5cA8rT' }),
     status: z
       .int()
       .min(200)

@@ -82,7 +82,7 @@ export function listenerRoutes(deps: ApiDeps): Route[] {
       description:
         'Hands the answer of the receiver to the sender, which treats it as that of any endpoint. An answer counts once, and in time.',
       request: { params, body: ListenerAnswerBody },
-      responses: { 204: { description: 'The sender has it.' } },
+      responses: { 204: { description: 'It is taken.' } },
       problems: ['state_conflict'],
       async handler({ params: { id }, body, tenant }) {
         if (!(await findListener(deps.pool, tenant.id, id))) return problem('not_found');

@@ -6,13 +6,15 @@ import {
   listen,
   redriveClient,
   verifyWebhook,
-} from '../../clients/typescript/src/index.ts';
-import { useEngine } from '../support/engine/use-engine.ts';
-import { eventually } from '../support/eventually.ts';
-import { TIME_TO_ANSWER_MS } from '../support/patience.ts';
-import { startReceiver } from '../support/receivers/receiver.ts';
-import { ok, status } from '../support/receivers/receiver-behaviour.ts';
-import { closedAfterEach } from '../support/use.ts';
+} from '../../../clients/typescript/src/index.ts';
+import type { TestEngine } from '../../support/engine/test-engine.ts';
+import { useEngine } from '../../support/engine/use-engine.ts';
+import { startWorkerProcess } from '../../support/engine/worker-process.ts';
+import { eventually } from '../../support/eventually.ts';
+import { patient, TIME_TO_ANSWER_MS } from '../../support/patience.ts';
+import { startReceiver } from '../../support/receivers/receiver.ts';
+import { ok, status } from '../../support/receivers/receiver-behaviour.ts';
+import { closedAfterEach } from '../../support/use.ts';
 
 /** Listeners over the whole service, where worker and API know of each other by the database alone. */
 
@@ -28,16 +30,16 @@ afterEach(() => {
 /** A tenant that listens; `onRequest` is told of each request. */
 async function listener(
   onRequest: (request: ListenedRequest) => unknown,
-  options: ListenOptions & { fetch?: typeof fetch } = {},
+  options: ListenOptions & { fetch?: typeof fetch; on?: TestEngine } = {},
 ) {
-  const { fetch: fetched, ...wanted } = options;
+  const { fetch: fetched, on = engine, ...wanted } = options;
   tenants += 1;
-  const { key } = await engine.client.newTenant(`listening-${tenants}`);
+  const { key } = await on.client.newTenant(`listening-${tenants}`);
   const leaving = new AbortController();
   listening.push(leaving);
   const opened: { id: string; endpointId: string; secret: string }[] = [];
   const client = redriveClient({
-    baseUrl: engine.service.url,
+    baseUrl: on.service.url,
     key,
     ...(fetched ? { fetch: (request: Request) => fetched(request) } : {}),
   });
@@ -57,7 +59,7 @@ async function listener(
     leaving,
     ended,
     async send(payload: unknown = { n: 1 }): Promise<string> {
-      const { body } = await engine.client.expect(202, 'POST', '/api/v1/events', {
+      const { body } = await on.client.expect(202, 'POST', '/api/v1/events', {
         key,
         body: { type: 'invoice.paid', payload },
       });
@@ -69,13 +71,13 @@ async function listener(
       await eventually(
         'its delivery has ended',
         async () => {
-          const { body } = await engine.client.expect(200, 'GET', `/api/v1/events/${eventId}`, { key });
+          const { body } = await on.client.expect(200, 'GET', `/api/v1/events/${eventId}`, { key });
           shown = body.deliveries[0];
           return shown !== undefined && shown.state !== 'pending';
         },
         { withinMs: 20_000, otherwise: () => JSON.stringify(shown) },
       );
-      return (await engine.client.expect(200, 'GET', `/api/v1/deliveries/${shown?.id}`, { key })).body;
+      return (await on.client.expect(200, 'GET', `/api/v1/deliveries/${shown?.id}`, { key })).body;
     },
   };
 }
@@ -206,5 +208,37 @@ describe('a listener', () => {
     expect(deliveries.map(({ httpStatus }) => httpStatus)).toEqual(
       Array.from({ length: 40 }, (_, n) => (n % 2 === 0 ? 200 : 422)),
     );
+  });
+});
+
+describe('a listener of a worker in another process', () => {
+  const apart = useEngine({ checked: true, roles: { api: true, worker: false } });
+
+  test('gets what it was handed once more where that worker dies, as a further attempt', async () => {
+    const worker = await startWorkerProcess(apart, { lease: { startWithinMs: 800, marginMs: 400 } });
+    try {
+      const seen: ListenedRequest[] = [];
+      const it = await listener(
+        (request) => {
+          seen.push(request);
+          if (seen.length > 1) void request.answer({ status: 200 });
+        },
+        { on: apart, timeoutMs: patient(2_000) },
+      );
+      const eventId = await it.send();
+      await eventually('it has the request', () => seen.length === 1);
+      worker.process.kill('SIGKILL');
+      await worker.ended;
+      // Taken in time, but whoever waited for it is gone.
+      expect(await seen[0]?.answer({ status: 200 })).toBe(true);
+      await apart.addWorker();
+      const delivery = await it.became(eventId);
+      expect(delivery).toMatchObject({ state: 'delivered', attempts: 2 });
+      expect(seen.map(({ headers }) => headers['redrive-attempt'])).toEqual(['1', '2']);
+      expect(new Set(seen.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+    } finally {
+      if (worker.process.exitCode === null) worker.process.kill('SIGKILL');
+      await worker.ended;
+    }
   });
 });

@@ -1,11 +1,16 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { listenersChore } from '../../src/operations/listeners/listeners-chore.ts';
-import { handOver, isSettled, settleHanded, takeHanded } from '../../src/store/listeners/handed-requests.ts';
-import { keepListener } from '../../src/store/listeners/listeners.ts';
-import { useApi } from '../support/api/use-api.ts';
-import { seedEndpoint } from '../support/engine/failed-deliveries.ts';
-import { eventually } from '../support/eventually.ts';
+import { listenersChore } from '../../../src/operations/listeners/listeners-chore.ts';
+import {
+  handOver,
+  isSettled,
+  settleHanded,
+  takeHanded,
+} from '../../../src/store/listeners/handed-requests.ts';
+import { keepListener } from '../../../src/store/listeners/listeners.ts';
+import { useApi } from '../../support/api/use-api.ts';
+import { seedEndpoint } from '../../support/engine/failed-deliveries.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const PATH = '/api/v1/listeners';
 const api = useApi();
@@ -80,7 +85,7 @@ describe('a listener', () => {
       url: `redrive-listener:${listener.id}`,
       retry: { maxAttempts: 1 },
       protect: false,
-      maxConcurrency: 10,
+      maxConcurrency: 5,
     });
     expect(endpoint.text).not.toContain('whsec_');
     const { rows } = await api.database.pool.query(
