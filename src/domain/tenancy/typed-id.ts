@@ -24,6 +24,7 @@ export const ID_PREFIXES = {
   signingKey: 'sgk',
   auditEntry: 'aud',
   outage: 'out',
+  import: 'imp',
 } as const;
 
 /** The kind of thing that a shown id stands for. */
