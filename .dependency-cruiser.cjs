@@ -16,7 +16,7 @@ const MAY_IMPORT = {
     values: ['domain', 'loops', 'sealing', 'outbound', 'store', 'telemetry'],
     types: ['config'],
   },
-  ingest: { values: ['domain', 'store', 'telemetry'], types: ['config'] },
+  ingest: { values: ['domain', 'store', 'telemetry'], types: ['config', 'loops'] },
   // The steps that close an operation with a signed report, and what is told of it later.
   proof: {
     values: ['domain', 'sealing', 'store', 'telemetry'],

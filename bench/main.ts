@@ -12,6 +12,7 @@ import { bulkCases } from './scenarios/bulk.ts';
 import { commandLine } from './scenarios/command-line.ts';
 import { cost } from './scenarios/cost.ts';
 import { figures } from './scenarios/figures.ts';
+import { imports } from './scenarios/import.ts';
 import { ingest } from './scenarios/ingest.ts';
 import { live } from './scenarios/live.ts';
 import { memory } from './scenarios/memory.ts';
@@ -26,7 +27,7 @@ import { workers } from './scenarios/workers.ts';
 
 /**
  * `npm run bench`: everything that is measured of Redrive, in one go on one rig. Rates are measured in turn with their
- * limits; `plan` and `select` come last, as they make the tables large. `--only bulk,single --items 20000 --rounds 1` for a quick
+ * limits; `plan`, `import` and `select` come last, as they make the tables large. `--only bulk,single --items 20000 --rounds 1` for a quick
  * look.
  */
 const RATES: Record<string, (bench: Bench) => Case[]> = { raw: rawCases, naive: naiveCases, bulk: bulkCases };
@@ -42,6 +43,7 @@ const OTHERS: Record<string, (bench: Bench) => Promise<void>> = {
   report: closureReport,
   figures,
   plan,
+  import: imports,
   select,
 };
 const NAMES = [...Object.keys(RATES), ...Object.keys(OTHERS)];

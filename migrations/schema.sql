@@ -531,7 +531,8 @@ create table attempts (
   http_status integer,
   retry_after_ms integer,
   resend boolean default false not null,
-  response_excerpt bytea
+  response_excerpt bytea,
+  imported boolean default false not null
 );
 
 create table audit_checkpoints (
@@ -631,7 +632,9 @@ create table deliveries (
   order_number bigint,
   resent_by uuid,
   operation_id uuid,
-  test boolean default false not null
+  test boolean default false not null,
+  import_id uuid,
+  webhook_id text
 ) with (fillfactor=85);
 
 create table endpoint_fences (
@@ -739,7 +742,8 @@ create table events (
   ingest_call_id uuid not null,
   payload_bytes integer not null,
   payload_removed_at timestamp with time zone,
-  payload_removed_for text
+  payload_removed_for text,
+  import_id uuid
 );
 
 create table exclusions (
@@ -829,6 +833,52 @@ create table idempotency_keys (
   expires_at timestamp with time zone not null,
   while_open boolean default false not null,
   created_at timestamp with time zone default now() not null
+);
+
+create table import_batches (
+  tenant_id uuid not null,
+  accepted_at timestamp with time zone not null,
+  import_id uuid not null,
+  events integer not null
+);
+
+create table import_lines (
+  import_id uuid not null,
+  line bigint not null,
+  result text not null,
+  reason text,
+  member text,
+  theirs text,
+  event_id uuid,
+  delivery_id uuid
+);
+
+create table import_targets (
+  import_id uuid not null,
+  theirs text not null,
+  endpoint_id uuid not null
+);
+
+create table imports (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  format text not null,
+  state text default 'open'::text not null,
+  keep_ids boolean not null,
+  event_type text,
+  source text,
+  ingestion_batch_id text not null,
+  opened_by text not null,
+  lines bigint default 0 not null,
+  accepted bigint default 0 not null,
+  duplicates bigint default 0 not null,
+  refused bigint default 0 not null,
+  blank bigint default 0 not null,
+  bytes bigint default 0 not null,
+  opened_at timestamp with time zone default now() not null,
+  expires_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  lines_removed_at timestamp with time zone
 );
 
 create table installation (
@@ -1100,7 +1150,8 @@ create table payload_sweeps (
 create table payloads (
   event_id uuid not null,
   tenant_id uuid not null,
-  body text not null
+  body text not null,
+  import_members text
 );
 
 create table plan_endpoints (
@@ -1468,11 +1519,15 @@ alter table deliveries add constraint deliveries_check CHECK (((attempts > 0) = 
 
 alter table deliveries add constraint deliveries_check1 CHECK (((state <> 'delivered'::text) OR (attempts > 0)));
 
+alter table deliveries add constraint deliveries_imported CHECK (((import_id IS NULL) OR ((order_key IS NULL) AND (replay_of IS NULL))));
+
 alter table deliveries add constraint deliveries_new_identity CHECK (((operation_id IS NULL) OR (replay_of IS NOT NULL)));
 
 alter table deliveries add constraint deliveries_order_whole CHECK (((order_key IS NULL) = (order_number IS NULL)));
 
 alter table deliveries add constraint deliveries_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text, 'unknown'::text, 'cancelled'::text, 'ignored'::text])));
+
+alter table deliveries add constraint deliveries_webhook_id CHECK (((webhook_id IS NULL) OR (import_id IS NOT NULL)));
 
 alter table endpoint_fences add constraint endpoint_fences_pkey PRIMARY KEY (endpoint_id, accepted_before);
 
@@ -1611,6 +1666,42 @@ alter table frozen_items add constraint frozen_items_pkey PRIMARY KEY (operation
 alter table idempotency_keys add constraint idempotency_keys_pkey PRIMARY KEY (scope, key_hash);
 
 alter table idempotency_keys add constraint idempotency_keys_key_hash_check CHECK ((length(key_hash) = 32));
+
+alter table import_batches add constraint import_batches_pkey PRIMARY KEY (tenant_id, accepted_at, import_id);
+
+alter table import_batches add constraint import_batches_events_check CHECK ((events > 0));
+
+alter table import_lines add constraint import_lines_pkey PRIMARY KEY (import_id, line);
+
+alter table import_lines add constraint import_lines_line_check CHECK ((line > 0));
+
+alter table import_lines add constraint import_lines_member_check CHECK ((length(member) <= 128));
+
+alter table import_lines add constraint import_lines_reason CHECK (((result = 'accepted'::text) = (reason IS NULL)));
+
+alter table import_lines add constraint import_lines_reason_check CHECK ((length(reason) <= 64));
+
+alter table import_lines add constraint import_lines_result_check CHECK ((result = ANY (ARRAY['accepted'::text, 'duplicate'::text, 'refused'::text])));
+
+alter table import_lines add constraint import_lines_theirs_check CHECK ((length(theirs) <= 255));
+
+alter table import_targets add constraint import_targets_pkey PRIMARY KEY (import_id, theirs);
+
+alter table import_targets add constraint import_targets_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES endpoints(id);
+
+alter table import_targets add constraint import_targets_import_id_fkey FOREIGN KEY (import_id) REFERENCES imports(id);
+
+alter table imports add constraint imports_pkey PRIMARY KEY (id);
+
+alter table imports add constraint imports_add_up CHECK (((lines = (((accepted + duplicates) + refused) + blank)) AND (LEAST(accepted, duplicates, refused, blank) >= 0)));
+
+alter table imports add constraint imports_ended CHECK (((state = 'open'::text) = (ended_at IS NULL)));
+
+alter table imports add constraint imports_removed CHECK (((lines_removed_at IS NULL) OR (ended_at IS NOT NULL)));
+
+alter table imports add constraint imports_state_check CHECK ((state = ANY (ARRAY['open'::text, 'closed'::text, 'abandoned'::text, 'expired'::text])));
+
+alter table imports add constraint imports_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table installation add constraint installation_pkey PRIMARY KEY (only_one);
 
@@ -2098,6 +2189,8 @@ CREATE INDEX deliveries_by_endpoint ON public.deliveries USING btree (endpoint_i
 
 CREATE INDEX deliveries_by_tenant ON public.deliveries USING btree (tenant_id, accepted_at, id);
 
+CREATE UNIQUE INDEX deliveries_by_webhook_id ON public.deliveries USING btree (endpoint_id, webhook_id) WHERE (webhook_id IS NOT NULL);
+
 CREATE INDEX deliveries_failed_by_endpoint ON public.deliveries USING btree (endpoint_id, accepted_at, id) WHERE (state = 'failed'::text);
 
 CREATE INDEX deliveries_failed_by_fault ON public.deliveries USING btree (tenant_id, fault_code, accepted_at, id) WHERE (state = 'failed'::text);
@@ -2151,6 +2244,16 @@ CREATE INDEX executions_probe ON public.executions USING btree (probe_at) WHERE 
 CREATE INDEX executions_queue ON public.executions USING btree (worked_by, endpoint_id, due_at, id) WHERE in_queue;
 
 CREATE INDEX executions_undelivered_by_end ON public.executions USING btree (tenant_id, finished_at, id) WHERE undelivered;
+
+CREATE INDEX import_lines_not_accepted ON public.import_lines USING btree (import_id, result, line) WHERE (result <> 'accepted'::text);
+
+CREATE INDEX imports_by_tenant ON public.imports USING btree (tenant_id, id);
+
+CREATE UNIQUE INDEX imports_one_open ON public.imports USING btree (tenant_id) WHERE (state = 'open'::text);
+
+CREATE INDEX imports_open ON public.imports USING btree (expires_at) WHERE (state = 'open'::text);
+
+CREATE INDEX imports_with_lines ON public.imports USING btree (ended_at) WHERE ((ended_at IS NOT NULL) AND (lines_removed_at IS NULL));
 
 CREATE INDEX jwt_issuers_by_audience ON public.jwt_issuers USING btree (issuer, audience);
 

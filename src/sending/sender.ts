@@ -211,7 +211,7 @@ export class Sender {
         'redrive-execution-attempt': String(item.attempts + 1),
         'redrive-endpoint': target.shownId,
         ...signatureHeaders({
-          id,
+          id: item.webhookId ?? id,
           timestampSeconds: Math.floor(Date.now() / 1_000),
           body: item.body,
           secrets: target.secrets,

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import type { EndpointPresets } from '../domain/endpoints/preset.ts';
 import { OUTAGE_RULES, type OutageRules } from '../domain/outages/outage-rules.ts';
+import { importsChore } from '../ingest/imports/imports-chore.ts';
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import { repeat } from '../loops/repeat.ts';
 import { Wake } from '../loops/wake.ts';
@@ -156,6 +157,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const recovery = createRecoveryDeps(pool, temporal, queues, log);
   const chores = (of: ChoreDeps): Chore[] => [
     ...deps.chores(of),
+    importsChore(of),
     addendaChore(of, signer),
     announcingChore(of, signer),
     pruningChore(of),

@@ -64,6 +64,11 @@ interface ListOptions<Value> {
   commas?: boolean;
 }
 
+/** All names of a type of the API; one that is forgotten does not compile. */
+export function allOf<Name extends string>(names: Readonly<Record<Name, true>>): readonly Name[] {
+  return Object.keys(names) as Name[];
+}
+
 /** An argument: required unless it is optional; a rest takes all that follow. */
 export interface Argument<Value = unknown> {
   text: string;

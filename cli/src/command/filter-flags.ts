@@ -2,12 +2,19 @@ import type { components } from '@redrive/client';
 import { parseDuration } from '../core/durations.ts';
 import { usage } from '../core/stop.ts';
 import { parseWhen } from '../core/times.ts';
-import { type Flag, list, onOff, type Values, value } from './command.ts';
+import { allOf, type Flag, list, onOff, type Values, value } from './command.ts';
 
 type DeliveryFilter = components['schemas']['DeliveryFilter'];
 
 /** States of deliveries. */
-export const DELIVERY_STATES = ['pending', 'delivered', 'failed', 'unknown', 'cancelled', 'ignored'] as const;
+const DELIVERY_STATES = allOf<NonNullable<DeliveryFilter['state']>[number]>({
+  pending: true,
+  delivered: true,
+  failed: true,
+  unknown: true,
+  cancelled: true,
+  ignored: true,
+});
 
 const when = (hint: string, text: string) => value(hint, text, (given) => parseWhen(given, new Date()));
 
@@ -19,7 +26,7 @@ const status = (text: string) => {
 /** The flag of each member of a filter over deliveries; one that has none does not compile. */
 const MEMBERS = {
   state: {
-    state: list<(typeof DELIVERY_STATES)[number]>('<state>', 'states of deliveries', {
+    state: list('<state>', 'states of deliveries', {
       choices: DELIVERY_STATES,
     }),
   },

@@ -1,21 +1,24 @@
-import { answerOf } from '@redrive/client';
-import { argument, type Command, choice, command, list, value } from '../command/command.ts';
+import { answerOf, type components } from '@redrive/client';
+import { allOf, argument, type Command, choice, command, list, value } from '../command/command.ts';
 import { LIMIT_FLAG, writeList } from '../command/listing.ts';
 import { SECRET_FLAG, secretPlace, writeSecret } from '../command/secrets.ts';
 import { usage } from '../core/stop.ts';
 import { parseAhead, shownTime } from '../core/times.ts';
 
-const SCOPES = [
-  'write:keys',
-  'read:endpoints',
-  'write:endpoints',
-  'write:events',
-  'read:deliveries',
-  'write:deliveries',
-  'read:audit',
-  'approve:retries',
-  'approve:emergency',
-] as const;
+type Scope = NonNullable<components['schemas']['NewKey']['scopes']>[number];
+
+const SCOPES = allOf<Scope>({
+  'write:keys': true,
+  'read:endpoints': true,
+  'write:endpoints': true,
+  'write:events': true,
+  'read:deliveries': true,
+  'write:deliveries': true,
+  'read:audit': true,
+  'approve:retries': true,
+  'approve:emergency': true,
+  'write:imports': true,
+});
 
 const create = command({
   path: ['keys', 'create'],

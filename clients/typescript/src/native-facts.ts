@@ -28,6 +28,8 @@ export interface ProblemStatuses {
   method_not_allowed: 405;
   handle_taken: 409;
   state_conflict: 409;
+  import_open: 409;
+  lines_missing: 409;
   needs_approval: 409;
   drift_too_large: 409;
   pruned: 410;

@@ -25,6 +25,7 @@ export const ID_PREFIXES = {
   auditEntry: 'aud',
   outage: 'out',
   listener: 'lsn',
+  import: 'imp',
 } as const;
 
 /** The kind of thing that a shown id stands for. */

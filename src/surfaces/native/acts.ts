@@ -23,4 +23,8 @@ export const ACTS: Acts = {
   'post /api/v1/signing-keys/{id}/revoke': 'signing_key.revoked',
   'delete /api/v1/events/{id}/payload': 'event.payload_erased',
   'post /api/v1/outages/{id}/dismiss': 'outage.dismissed',
+  'put /api/v1/imports/{id}/lines': 'import.continued',
+  'post /api/v1/imports/{id}/close': 'import.closed',
+  'post /api/v1/imports/{id}/abandon': 'import.abandoned',
+  'post /api/v1/imports': 'import.opened',
 };

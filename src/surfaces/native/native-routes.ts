@@ -18,6 +18,7 @@ import { endpointRoutes } from './endpoints/endpoints.ts';
 import { statsRoutes } from './figures/attempt-stats.ts';
 import { deliveryFigureRoutes } from './figures/delivery-figures.ts';
 import { searchRoutes } from './figures/search.ts';
+import { importRoutes } from './imports/imports.ts';
 import { listenerRoutes } from './listeners/listeners.ts';
 import { takeNames } from './names.ts';
 import { outageRoutes } from './outages/outages.ts';
@@ -89,6 +90,7 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...ledgerProofRoutes(deps),
     ...acting(signingKeyRoutes(deps)),
     ...acting(outageRoutes(deps)),
+    ...acting(importRoutes(deps, inTurn)),
     ...auditRoutes(deps, inTurn),
     ...sessionRoutes(deps),
   ];

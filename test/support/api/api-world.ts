@@ -21,6 +21,7 @@ export type TenantThings = {
   planId: string;
   outageId: string;
   listenerId: string;
+  importId: string;
 };
 
 /** An API in which two tenants have the same things. */
@@ -122,6 +123,10 @@ export function bodyFor(
       return { planHash: 'f'.repeat(64) };
     case 'post /api/v1/retries/{id}/rate':
       return { ratePerSecond: 5 };
+    case 'post /api/v1/imports':
+      return { from: 'ndjson', map: { theirs: things.endpointId } };
+    case 'post /api/v1/imports/{id}/close':
+      return { lines: 0 };
     case 'post /api/v1/outages/{id}/dismiss':
       return { reason: 'a test' };
     case 'put /api/v1/policy':
@@ -198,6 +203,10 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
     'attempt_hours',
     'operation_endpoints',
     'operation_samples',
+    'imports',
+    'import_targets',
+    'import_lines',
+    'import_batches',
   ];
   const { rows } = await database.pool.query(
     `select ${tables.map((table) => `(select count(*)::int from ${table}) as ${table}`).join(', ')},
@@ -205,7 +214,8 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
       (select count(*)::int from signing_keys where retired_at is not null) as retired_keys,
       (select count(*)::int from jwt_issuers where revoked_at is not null) as revoked_issuers,
       (select sum(last_event_number)::int from tenant_counters) as numbers,
-      (select sum(control_revision)::int from operations) as controls`,
+      (select sum(control_revision)::int from operations) as controls,
+      (select count(*)::int from imports where ended_at is not null) as ended_imports`,
   );
   return rows[0];
 }
@@ -224,6 +234,7 @@ function idFor(path: string, things: TenantThings): string {
   if (path.includes('/plans/')) return things.planId;
   if (path.includes('/outages/')) return things.outageId;
   if (path.includes('/listeners/')) return things.listenerId;
+  if (path.includes('/imports/')) return things.importId;
   return things.operationId;
 }
 
@@ -265,6 +276,10 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
     body: { eventTypes: ['nobody.sends'] },
   });
   if (listener.status !== 201) throw new Error(listener.text);
+  const imported = await api.call('POST', '/api/v1/imports', {
+    key,
+    body: { from: 'svix', map: { ep_1: endpointId } },
+  });
   return {
     tenantId: tenant.body.id,
     handle,
@@ -280,6 +295,7 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
     planId: plan.body.id,
     outageId: outages.body.items[0].id,
     listenerId: listener.body.id,
+    importId: imported.body.id,
   };
 }
 

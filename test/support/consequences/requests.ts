@@ -31,6 +31,9 @@ export const STARTS_NOTHING = [
   '/api/v1/signing-keys/{id}/revoke',
   '/api/v1/signers',
   '/api/v1/access-rules',
+  '/api/v1/imports',
+  '/api/v1/imports/{id}/close',
+  '/api/v1/imports/{id}/abandon',
   '/api/v1/outages/{id}/dismiss',
   '/api/v1/endpoints',
   // New events go there alone, and what it answers is that of a receiver.

@@ -1,33 +1,11 @@
-import { errorOf } from '@redrive/client';
+import { type components, errorOf } from '@redrive/client';
 import type { Api } from '../../shell/api.ts';
 
 /** An import as the API shows it. */
-export interface Import {
-  id: string;
-  from: string;
-  state: string;
-  nextLine: number;
-  lines: number;
-  accepted: number;
-  duplicates: number;
-  refused: number;
-  blank: number;
-  bytes: number;
-  ingestionBatchId: string;
-  openedAt: string;
-  endedAt: string | null;
-}
+export type Import = components['schemas']['Import'];
 
 /** A line of its report. */
-export interface ImportLine {
-  line: number;
-  result: string;
-  reason: string | null;
-  why: string | null;
-  member: string | null;
-  theirs: string | null;
-  deliveryId: string | null;
-}
+export type ImportLine = components['schemas']['ImportLine'];
 
 /** A call of the imports; one that is refused throws. */
 export async function importCall<Answer>(

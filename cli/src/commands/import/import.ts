@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import {
+  allOf,
   argument,
   type Command,
   choice,
@@ -21,7 +22,14 @@ import type { Context } from '../../shell/context.ts';
 import { type Import, type ImportLine, importCall } from './import-calls.ts';
 import { upload, uploadOf } from './upload.ts';
 
-const FORMATS = ['ndjson', 'svix', 'hookdeck', 'convoy', 'sqs', 'stripe'] as const;
+const FORMATS = allOf<Import['from']>({
+  ndjson: true,
+  svix: true,
+  hookdeck: true,
+  convoy: true,
+  sqs: true,
+  stripe: true,
+});
 /** Refused lines that are said at the end. */
 const SAID = 10;
 
@@ -85,7 +93,7 @@ const importing = command({
 });
 
 interface Asked {
-  from: (typeof FORMATS)[number] | undefined;
+  from: Import['from'] | undefined;
   map: string[] | undefined;
   mapFile: string | undefined;
   keepIds: boolean | undefined;

@@ -1,5 +1,5 @@
-import { answerOf, errorOf } from '@redrive/client';
-import { argument, type Command, choice, command, list, onOff, value } from '../../command/command.ts';
+import { answerOf, type components, errorOf } from '@redrive/client';
+import { allOf, argument, type Command, choice, command, list, onOff, value } from '../../command/command.ts';
 import { LIMIT_FLAG, writeList } from '../../command/listing.ts';
 import { queryString } from '../../command/query.ts';
 import { usage } from '../../core/stop.ts';
@@ -7,36 +7,38 @@ import type { Column } from '../../core/table.ts';
 import { rate, whole } from '../../core/text.ts';
 import { parseWhen, shownTime } from '../../core/times.ts';
 import { getPlan } from './make-plan.ts';
-import { planLines } from './plan-view.ts';
+import { planLines, RISK_NAMES } from './plan-view.ts';
 import { equation, operationLines, type Progress } from './progress-view.ts';
 import { getOperation } from './wait.ts';
 
-const OPERATION_STATES = [
-  'planned',
-  'awaiting_approval',
-  'accepted',
-  'selecting',
-  'running',
-  'paused',
-  'halted',
-  'closing',
-  'completed',
-  'completed_with_failures',
-  'cancelled',
-] as const;
+type Item = Extract<components['schemas']['OperationItem'], { kind: 'item' }>;
 
-const ITEM_STATES = [
-  'queued',
-  'scheduled',
-  'sending',
-  'unknown',
-  'superseded',
-  'cancelled',
-  'ignored',
-  'failed',
-  'delivered',
-  'excluded',
-] as const;
+const OPERATION_STATES = allOf<Progress['state']>({
+  planned: true,
+  awaiting_approval: true,
+  accepted: true,
+  selecting: true,
+  running: true,
+  paused: true,
+  halted: true,
+  closing: true,
+  completed: true,
+  completed_with_failures: true,
+  cancelled: true,
+});
+
+const ITEM_STATES = allOf<Item['state'] | 'excluded'>({
+  queued: true,
+  scheduled: true,
+  sending: true,
+  unknown: true,
+  superseded: true,
+  cancelled: true,
+  ignored: true,
+  failed: true,
+  delivered: true,
+  excluded: true,
+});
 
 const operation = { operation: argument('the operation, op_…') };
 const at = (text: string) => parseWhen(text, new Date());
@@ -107,24 +109,6 @@ const get = command({
   },
 });
 
-const RISKS = [
-  'mayHaveArrived',
-  'unknown',
-  'openElsewhere',
-  'heldByPaused',
-  'alreadyDelivered',
-  'endpointDisabled',
-  'endpointDeleted',
-  'circuitOpen',
-  'payloadExpired',
-  'payloadExpiresBeforeItsTurn',
-  'addressChanged',
-  'secretRotated',
-  'filterChanged',
-  'orderBlocked',
-  'awaitsApproval',
-] as const;
-
 const items = command({
   path: ['retry', 'items'],
   summary: 'List the items of an operation, or the deliveries of a plan',
@@ -139,7 +123,7 @@ const items = command({
   args: { operation: argument('the operation or plan') },
   flags: {
     state: list('<state>', 'items in these states', { choices: ITEM_STATES }),
-    risk: list('<risk>', 'deliveries of a plan with these risks', { choices: RISKS }),
+    risk: list('<risk>', 'deliveries of a plan with these risks', { choices: RISK_NAMES }),
     asNow: onOff('as they are now, where the ledger is closed'),
     csv: onOff('as a table for spreadsheets'),
     ...LIMIT_FLAG,

@@ -27,6 +27,9 @@ const RISKS: Readonly<Record<Risk, string>> = {
   awaitsApproval: 'have to be approved first, by the policy',
 };
 
+/** The names of the risks. */
+export const RISK_NAMES = Object.keys(RISKS) as Risk[];
+
 /** How many a plan could deliver twice. */
 export function duplicatesOf({ risks, kind, newIdentity }: Plan): number {
   return risks.mayHaveArrived + (kind === 'replay' && !newIdentity ? risks.alreadyDelivered : 0);
@@ -55,7 +58,7 @@ export function planLines(plan: Plan): string[] {
 }
 
 function riskLines({ risks }: Plan): string[] {
-  const found = (Object.keys(RISKS) as Risk[]).filter((risk) => risks[risk] > 0);
+  const found = RISK_NAMES.filter((risk) => risks[risk] > 0);
   if (found.length === 0) return ['risks  none'];
   const columns: Column<Risk>[] = [
     { head: 'risk', cell: (risk) => risk },
