@@ -8,13 +8,12 @@ import type { Api } from '../../shell/api.ts';
 import type { Context } from '../../shell/context.ts';
 import { getPlan } from './make-plan.ts';
 import { haltWords, operationLines, type Progress, progressBlock, progressLine } from './progress-view.ts';
+import { type Waiting, WaitLimits } from './wait-limits.ts';
 
 /** Between two lines where nothing can be drawn again. */
 const LINE_EVERY_MS = 5_000;
 /** Between two pictures of a terminal, for the clock that runs on them. */
 const DRAW_EVERY_MS = 1_000;
-/** How long a server may be away before a command gives up on it. */
-const PATIENCE_MS = 5 * 60_000;
 
 /** The flags of whatever waits. */
 export const WAIT_FLAGS = {
@@ -27,12 +26,6 @@ export const WAIT_FLAGS = {
   throughApproval: onOff('wait for approvals, too'),
 };
 
-interface Waiting {
-  timeout?: number | undefined;
-  patience?: number | undefined;
-  throughApproval?: boolean | undefined;
-}
-
 /** How an operation ended, or why nobody waits for it any more. */
 export interface Waited {
   operation: Progress;
@@ -44,89 +37,85 @@ export async function waitFor(context: Context, api: Api, id: string, waiting: W
   const { speaker, out } = context;
   const back = `redrive retry watch ${id}`;
   context.comeBack = () => ['', `Detached: ${id} goes on. Come back by: ${back}`];
-  const ended = new AbortController();
-  let timedOut = false;
-  let given: unknown;
-  let operation: Progress | undefined;
-  const began = performance.now();
-  const end = (why?: unknown) => {
-    given ??= why;
-    ended.abort();
-  };
-  const show = () => {
-    if (!operation) return;
-    if (speaker.screen.redraws)
-      speaker.draw(
-        progressBlock(operation, (performance.now() - began) / 1_000, speaker.screen.columns, speaker.style),
-      );
-    else speaker.say(progressLine(operation, context.now()));
-  };
-  const timers = [
-    setInterval(show, speaker.screen.redraws ? DRAW_EVERY_MS : LINE_EVERY_MS),
-    ...(waiting.timeout === undefined
-      ? []
-      : [
-          setTimeout(() => {
-            timedOut = true;
-            end();
-          }, waiting.timeout),
-        ]),
-  ];
-  let giveUp: NodeJS.Timeout | undefined;
+  const limits = new WaitLimits(
+    waiting,
+    () => new Stop('failed', `The server was away for too long; ${id} goes on without being watched.`, back),
+  );
+  const view = new ProgressView(context);
   try {
     const stream = api.watch(`/api/v1/retries/${encodeURIComponent(id)}/stream`, {
-      signal: ended.signal,
+      signal: limits.signal,
       onConnection(connection) {
-        if (connection.up) {
-          clearTimeout(giveUp);
-          giveUp = undefined;
-          return;
-        }
-        speaker.say(
-          `${connection.error === undefined ? 'The stream ended' : `The connection was lost (${mistakeOf(connection.error).what})`}: once more in ${Math.ceil(connection.waitMs / 1_000)} s.`,
-        );
-        giveUp ??= setTimeout(
-          () =>
-            end(
-              new Stop(
-                'failed',
-                `The server was away for too long; ${id} goes on without being watched.`,
-                back,
-              ),
-            ),
-          waiting.patience ?? PATIENCE_MS,
-        );
+        if (connection.up) return limits.found();
+        limits.lost();
+        speaker.say(lossWords(connection));
       },
     });
     for await (const { event, data } of stream) {
-      const first = operation === undefined;
-      operation = data as Progress;
+      const operation = data as Progress;
       if (out.form === 'ndjson') await out.one(operation);
-      if (first || speaker.screen.redraws) show();
+      view.show(operation);
       if (event === 'closed' || (await standsStill(api, operation, waiting))) break;
     }
   } finally {
-    for (const timer of timers) clearInterval(timer);
-    clearTimeout(giveUp);
-    ended.abort();
+    limits.end();
+    view.end();
     context.comeBack = undefined;
   }
-  if (given !== undefined) throw given;
-  if (timedOut) {
-    speaker.keep();
+  if (limits.given) throw limits.given;
+  const operation = view.operation ?? (await getOperation(api, id));
+  if (limits.timedOut) {
     speaker.say(`Still running after --timeout. Come back by: ${back}`);
-    return { operation: operation ?? (await getOperation(api, id)), exit: 'running' };
+    return { operation, exit: 'running' };
   }
-  const last = operation ?? (await getOperation(api, id));
-  const exit = exitOfState(last.state);
+  const exit = exitOfState(operation.state);
   if (exit === 'running')
     throw new Stop(
       'failed',
-      `${id} is ${last.state}: a state in which this version does not know what to do.`,
+      `${id} is ${operation.state}: a state in which this version does not know what to do.`,
       back,
     );
-  speaker.keep();
-  return { operation: last, exit };
+  return { operation, exit };
+}
+
+/** Shows how an operation goes: a block in its place on a terminal, a line now and then elsewhere. */
+class ProgressView {
+  operation: Progress | undefined;
+  readonly #context: Context;
+  readonly #began = performance.now();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(context: Context) {
+    this.#context = context;
+    const everyMs = context.speaker.screen.redraws ? DRAW_EVERY_MS : LINE_EVERY_MS;
+    this.#timer = setInterval(() => this.#draw(), everyMs);
+  }
+
+  show(operation: Progress): void {
+    const isFirst = this.operation === undefined;
+    this.operation = operation;
+    if (isFirst || this.#context.speaker.screen.redraws) this.#draw();
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+    this.#context.speaker.keep();
+  }
+
+  #draw(): void {
+    const { speaker, now } = this.#context;
+    if (!this.operation) return;
+    const seconds = (performance.now() - this.#began) / 1_000;
+    if (speaker.screen.redraws)
+      speaker.draw(progressBlock(this.operation, seconds, speaker.screen.columns, speaker.style));
+    else speaker.say(progressLine(this.operation, now()));
+  }
+}
+
+function lossWords({ waitMs, error }: { waitMs: number; error: unknown }): string {
+  const what =
+    error === undefined ? 'The stream ended' : `The connection was lost (${mistakeOf(error).what})`;
+  return `${what}: once more in ${Math.ceil(waitMs / 1_000)} s.`;
 }
 
 /** Whether nothing follows before somebody does something. */
