@@ -42,10 +42,14 @@ async function file(name: string, lines: readonly string[]): Promise<string> {
 
 const many = (count: number) => Array.from({ length: count }, (_, n) => line(n));
 
-const taken = async (it: Scene) => {
-  const { stdout } = await run(it, ['imports', 'list']).ended;
-  return JSON.parse(stdout)[0]?.nextLine ?? 1;
-};
+/** Lines that were taken so far; asked of the database, for a process that asks starts too slowly. */
+async function taken(it: Scene): Promise<number> {
+  const { rows } = await engine.database.pool.query(
+    'select lines from imports where tenant_id = (select id from tenants where handle = $1)',
+    [it.tenant.handle],
+  );
+  return Number(rows[0]?.lines ?? 0);
+}
 
 describe('an import', () => {
   test('makes failed deliveries, says which lines it refused, sends nothing, and is recovered by its batch', async () => {
@@ -57,7 +61,7 @@ describe('an import', () => {
     const imported = JSON.parse(stdout);
     expect(imported).toMatchObject({ state: 'closed', lines: 7, accepted: 5, refused: 2 });
     expect(stderr).toMatch(/line 6: /);
-    expect(stderr).toMatch(/line 7: unmapped nobody/);
+    expect(stderr).toMatch(/line 7: unmapped.*nobody/);
     expect(it.sent()).toBe(0);
     const lines = JSON.parse(
       (await run(it, ['imports', 'lines', imported.id, '--result', 'refused']).ended).stdout,
@@ -92,13 +96,13 @@ describe('an import', () => {
 
   test('whose connection breaks goes on by itself, and doubles nothing', async () => {
     const it = await scene([ok]);
-    const path = await file('broken.ndjson', many(30_000));
+    const path = await file('broken.ndjson', many(60_000));
     const { port } = new URL(engine.service.url ?? '');
     const proxy = await startTcpProxy(`127.0.0.1:${port}`);
     try {
       const args = ['import', path, '--from', 'ndjson', '--map', `theirs=${it.endpoints[0].id}`];
       const importing = run(it, args, `http://${proxy.address}`);
-      await eventually('some was taken', async () => (await taken(it)) > 1);
+      await eventually('some was taken', async () => (await taken(it)) > 0);
       proxy.cut();
       proxy.forward();
       const { code, stdout, stderr } = await importing.ended;
@@ -106,8 +110,8 @@ describe('an import', () => {
         code: 0,
         stderr: expect.stringContaining('The connection was lost'),
       });
-      expect(JSON.parse(stdout)).toMatchObject({ lines: 30_000, accepted: 30_000, duplicates: 0 });
-      expect(await it.ids()).toHaveLength(30_000);
+      expect(JSON.parse(stdout)).toMatchObject({ lines: 60_000, accepted: 60_000, duplicates: 0 });
+      expect(await it.ids()).toHaveLength(60_000);
     } finally {
       await proxy.close();
     }
@@ -115,16 +119,16 @@ describe('an import', () => {
 
   test('that is interrupted says how to go on, and goes on there', async () => {
     const it = await scene([ok]);
-    const path = await file('interrupted.ndjson', many(30_000));
+    const path = await file('interrupted.ndjson', many(60_000));
     const importing = run(it, ['import', path, '--from', 'ndjson', '--map', `theirs=${it.endpoints[0].id}`]);
-    await eventually('some was taken', async () => (await taken(it)) > 1);
+    await eventually('some was taken', async () => (await taken(it)) > 0);
     importing.process.kill('SIGINT');
     const { code, stderr } = await importing.ended;
     expect(code).toBe(130);
     const [, id = ''] = /--resume (imp_\S+)/.exec(stderr) ?? [];
     const resumed = await run(it, ['import', path, '--resume', id]).ended;
     expect(resumed).toMatchObject({ code: 0, stderr: expect.stringContaining('It goes on at line') });
-    expect(JSON.parse(resumed.stdout)).toMatchObject({ lines: 30_000, accepted: 30_000, duplicates: 0 });
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ lines: 60_000, accepted: 60_000, duplicates: 0 });
   });
 
   test('that says too little is refused before anything is opened', async () => {

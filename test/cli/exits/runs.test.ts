@@ -91,7 +91,7 @@ describe('a run under --wait', () => {
     expect(code).toBe(8);
     const { id } = JSON.parse(stdout);
     expect(stderr).toContain(`Come back by: redrive retry watch ${id}`);
-    expect((await it.retries.show(id)).state).toBe('running');
+    await it.retries.reaches(id, ['running']);
     await it.retries.control(id, 'cancel');
   });
 
@@ -188,11 +188,6 @@ describe('a plan that is not what it was', () => {
     const planned = await cli.run(as(it.tenant.key), ['retry', 'plan', '--all-failed', '-o', 'json']);
     const { id, planHash } = JSON.parse(planned.stdout);
     const [one = ''] = await it.ids();
-    expect(
-      await cli.run(as(it.tenant.key), ['retry', 'run', '--ids', `dlv_${one}`, '--dry-run']),
-    ).toMatchObject({
-      code: expect.any(Number),
-    });
     await it.retries.start({ select: { deliveryIds: [one] } });
     await eventually('one is delivered', () => it.sent() === 1);
     await eventually('and recorded', async () => (await it.ids("state = 'delivered'")).length === 1);
