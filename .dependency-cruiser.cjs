@@ -16,7 +16,7 @@ const MAY_IMPORT = {
     values: ['domain', 'loops', 'sealing', 'outbound', 'store', 'telemetry'],
     types: ['config'],
   },
-  ingest: { values: ['domain', 'store', 'telemetry'], types: ['config'] },
+  ingest: { values: ['domain', 'store', 'telemetry'], types: ['config', 'loops'] },
   // The steps that close an operation with a signed report, and what is told of it later.
   proof: {
     values: ['domain', 'sealing', 'store', 'telemetry'],
@@ -111,7 +111,7 @@ function directionRules([part, { values, types }]) {
       severity: 'error',
       from,
       to: {
-        path: [only(others([...values, ...types])), '^src/[^/]+[.]ts$', '^(test|bench|scripts|console)/'],
+        path: [only(others([...values, ...types])), '^src/[^/]+[.]ts$', '^(test|bench|scripts|console|cli)/'],
         pathNot: [ROOT_DATA, ...(EXCEPT[part] ?? [])],
       },
     },
@@ -173,11 +173,18 @@ module.exports = {
       to: { path: '^(src|test|bench|scripts)/' },
     },
     {
+      name: 'command-line-stands-alone',
+      comment: 'The command line is a client like any other, and is installed without the service.',
+      severity: 'error',
+      from: { path: '^cli/' },
+      to: { path: '^(src|test|bench|scripts|console)/' },
+    },
+    {
       name: 'client-stands-alone',
       comment: 'The client runs in a browser, and in the code of others.',
       severity: 'error',
       from: { path: '^clients/' },
-      to: { path: '^(src|test|bench|scripts|console)/' },
+      to: { path: '^(src|test|bench|scripts|console|cli)/' },
     },
     {
       name: 'clients-have-no-node',

@@ -6,12 +6,15 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY clients/typescript/package.json clients/typescript/
 COPY console/package.json console/
+COPY cli/package.json cli/
+COPY cli/bin cli/bin
 RUN npm ci --include=dev
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts scripts
 COPY src src
 COPY clients clients
 COPY console console
+COPY cli cli
 RUN node scripts/build.mjs
 
 FROM node:20-bookworm-slim AS dependencies
@@ -20,6 +23,7 @@ COPY package.json package-lock.json .npmrc ./
 # What the console is made of is in its files.
 COPY clients/typescript/package.json clients/typescript/
 COPY console/package.json console/
+COPY cli/package.json cli/
 # The optional ones are the embedded Postgres and what only the bundler needs.
 RUN npm ci --omit=dev --omit=optional
 

@@ -97,6 +97,17 @@ const GOALS: readonly Goal[] = [
     atMost: 350,
   },
   {
+    measure: 'redrive --version, p50, ms',
+    value: (of) => of('redrive --version', 'startMs.p50'),
+    atMost: 150,
+  },
+  {
+    measure: 'redrive deliveries export: peak memory, 1M lines ÷ 10k',
+    value: (of) =>
+      of('redrive deliveries export, 1M', 'peakMiB') / of('redrive deliveries export, 10k', 'peakMiB'),
+    atMost: 1.2,
+  },
+  {
     measure: 'Temporal actions per 1,000 deliveries, 10k items',
     value: (of) => of('cost, 10k items', 'actionsPerThousand'),
     atMost: 10,
@@ -145,6 +156,16 @@ const GOALS: readonly Goal[] = [
     measure: 'ingest, events a second, to an endpoint',
     value: (of) => of('ingest, delivered', 'perSecond'),
     atLeast: 5_000,
+  },
+  {
+    measure: 'import of 1M lines, seconds',
+    value: (of) => of('import, 1M lines', 'seconds'),
+    atMost: 120,
+  },
+  {
+    measure: 'import, the API’s peak memory, 1M lines ÷ 100k',
+    value: (of) => of('import, 1M lines', 'peakMiB.api') / of('import, 100k lines', 'peakMiB.api'),
+    atMost: 1.2,
   },
   {
     measure: 'ingest, events a second, wanted by nobody',

@@ -9,10 +9,12 @@ import { line, report } from './report.ts';
 import { type Rig, startRig } from './rig.ts';
 import { alternate, type Bench, type Case, FULL_ITEMS, type Sample, type Settings } from './scenario.ts';
 import { bulkCases } from './scenarios/bulk.ts';
+import { commandLine } from './scenarios/command-line.ts';
 import { consoleScreens } from './scenarios/console.ts';
 import { cost } from './scenarios/cost.ts';
 import { figures } from './scenarios/figures.ts';
 import { finish } from './scenarios/finish.ts';
+import { imports } from './scenarios/import.ts';
 import { ingest } from './scenarios/ingest.ts';
 import { live } from './scenarios/live.ts';
 import { memory } from './scenarios/memory.ts';
@@ -28,7 +30,7 @@ import { workers } from './scenarios/workers.ts';
 
 /**
  * `npm run bench`: everything that is measured of Redrive, in one go on one rig. Rates are measured in turn with their
- * limits; `plan` and `select` come last, as they make the tables large. `--only bulk,single --items 20000 --rounds 1` for a quick
+ * limits; `plan`, `import` and `select` come last, as they make the tables large. `--only bulk,single --items 20000 --rounds 1` for a quick
  * look.
  */
 const RATES: Record<string, (bench: Bench) => Case[]> = { raw: rawCases, naive: naiveCases, bulk: bulkCases };
@@ -38,6 +40,7 @@ const OTHERS: Record<string, (bench: Bench) => Promise<void>> = {
   ingest,
   cost,
   memory,
+  'command-line': commandLine,
   neighbours,
   workers,
   report: closureReport,
@@ -46,6 +49,7 @@ const OTHERS: Record<string, (bench: Bench) => Promise<void>> = {
   finish,
   planning,
   plan,
+  import: imports,
   select,
 };
 const NAMES = [...Object.keys(RATES), ...Object.keys(OTHERS)];

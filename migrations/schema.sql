@@ -531,7 +531,8 @@ create table attempts (
   http_status integer,
   retry_after_ms integer,
   resend boolean default false not null,
-  response_excerpt bytea
+  response_excerpt bytea,
+  imported boolean default false not null
 );
 
 create table audit_checkpoints (
@@ -631,7 +632,9 @@ create table deliveries (
   order_number bigint,
   resent_by uuid,
   operation_id uuid,
-  test boolean default false not null
+  test boolean default false not null,
+  import_id uuid,
+  webhook_id text
 ) with (fillfactor=85);
 
 create table endpoint_fences (
@@ -739,7 +742,8 @@ create table events (
   ingest_call_id uuid not null,
   payload_bytes integer not null,
   payload_removed_at timestamp with time zone,
-  payload_removed_for text
+  payload_removed_for text,
+  import_id uuid
 );
 
 create table exclusions (
@@ -831,6 +835,52 @@ create table idempotency_keys (
   created_at timestamp with time zone default now() not null
 );
 
+create table import_batches (
+  tenant_id uuid not null,
+  accepted_at timestamp with time zone not null,
+  import_id uuid not null,
+  events integer not null
+);
+
+create table import_lines (
+  import_id uuid not null,
+  line bigint not null,
+  result text not null,
+  reason text,
+  member text,
+  theirs text,
+  event_id uuid,
+  delivery_id uuid
+);
+
+create table import_targets (
+  import_id uuid not null,
+  theirs text not null,
+  endpoint_id uuid not null
+);
+
+create table imports (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  format text not null,
+  state text default 'open'::text not null,
+  keep_ids boolean not null,
+  event_type text,
+  source text,
+  ingestion_batch_id text not null,
+  opened_by text not null,
+  lines bigint default 0 not null,
+  accepted bigint default 0 not null,
+  duplicates bigint default 0 not null,
+  refused bigint default 0 not null,
+  blank bigint default 0 not null,
+  bytes bigint default 0 not null,
+  opened_at timestamp with time zone default now() not null,
+  expires_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  lines_removed_at timestamp with time zone
+);
+
 create table installation (
   only_one boolean default true not null,
   master_key_check bytea not null,
@@ -883,6 +933,32 @@ create table ledger_sweeps (
   tenant_id uuid not null,
   signed_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
   operation_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null
+);
+
+create table listener_requests (
+  id uuid not null,
+  listener_id uuid not null,
+  tenant_id uuid not null,
+  delivery_id uuid not null,
+  headers jsonb not null,
+  made_at timestamp with time zone default clock_timestamp() not null,
+  expires_at timestamp with time zone not null,
+  handed_at timestamp with time zone,
+  token_hash bytea,
+  answered_at timestamp with time zone,
+  status smallint,
+  excerpt bytea
+);
+
+create table listeners (
+  id uuid default uuidv7() not null,
+  tenant_id uuid not null,
+  endpoint_id uuid not null,
+  place smallint not null,
+  connected boolean default false not null,
+  expires_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null
 );
 
 create table operation_controls (
@@ -1074,7 +1150,8 @@ create table payload_sweeps (
 create table payloads (
   event_id uuid not null,
   tenant_id uuid not null,
-  body text not null
+  body text not null,
+  import_members text
 );
 
 create table plan_endpoints (
@@ -1442,11 +1519,15 @@ alter table deliveries add constraint deliveries_check CHECK (((attempts > 0) = 
 
 alter table deliveries add constraint deliveries_check1 CHECK (((state <> 'delivered'::text) OR (attempts > 0)));
 
+alter table deliveries add constraint deliveries_imported CHECK (((import_id IS NULL) OR ((order_key IS NULL) AND (replay_of IS NULL))));
+
 alter table deliveries add constraint deliveries_new_identity CHECK (((operation_id IS NULL) OR (replay_of IS NOT NULL)));
 
 alter table deliveries add constraint deliveries_order_whole CHECK (((order_key IS NULL) = (order_number IS NULL)));
 
 alter table deliveries add constraint deliveries_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text, 'unknown'::text, 'cancelled'::text, 'ignored'::text])));
+
+alter table deliveries add constraint deliveries_webhook_id CHECK (((webhook_id IS NULL) OR (import_id IS NOT NULL)));
 
 alter table endpoint_fences add constraint endpoint_fences_pkey PRIMARY KEY (endpoint_id, accepted_before);
 
@@ -1586,6 +1667,42 @@ alter table idempotency_keys add constraint idempotency_keys_pkey PRIMARY KEY (s
 
 alter table idempotency_keys add constraint idempotency_keys_key_hash_check CHECK ((length(key_hash) = 32));
 
+alter table import_batches add constraint import_batches_pkey PRIMARY KEY (tenant_id, accepted_at, import_id);
+
+alter table import_batches add constraint import_batches_events_check CHECK ((events > 0));
+
+alter table import_lines add constraint import_lines_pkey PRIMARY KEY (import_id, line);
+
+alter table import_lines add constraint import_lines_line_check CHECK ((line > 0));
+
+alter table import_lines add constraint import_lines_member_check CHECK ((length(member) <= 128));
+
+alter table import_lines add constraint import_lines_reason CHECK (((result = 'accepted'::text) = (reason IS NULL)));
+
+alter table import_lines add constraint import_lines_reason_check CHECK ((length(reason) <= 64));
+
+alter table import_lines add constraint import_lines_result_check CHECK ((result = ANY (ARRAY['accepted'::text, 'duplicate'::text, 'refused'::text])));
+
+alter table import_lines add constraint import_lines_theirs_check CHECK ((length(theirs) <= 255));
+
+alter table import_targets add constraint import_targets_pkey PRIMARY KEY (import_id, theirs);
+
+alter table import_targets add constraint import_targets_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES endpoints(id);
+
+alter table import_targets add constraint import_targets_import_id_fkey FOREIGN KEY (import_id) REFERENCES imports(id);
+
+alter table imports add constraint imports_pkey PRIMARY KEY (id);
+
+alter table imports add constraint imports_add_up CHECK (((lines = (((accepted + duplicates) + refused) + blank)) AND (LEAST(accepted, duplicates, refused, blank) >= 0)));
+
+alter table imports add constraint imports_ended CHECK (((state = 'open'::text) = (ended_at IS NULL)));
+
+alter table imports add constraint imports_removed CHECK (((lines_removed_at IS NULL) OR (ended_at IS NOT NULL)));
+
+alter table imports add constraint imports_state_check CHECK ((state = ANY (ARRAY['open'::text, 'closed'::text, 'abandoned'::text, 'expired'::text])));
+
+alter table imports add constraint imports_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
 alter table installation add constraint installation_pkey PRIMARY KEY (only_one);
 
 alter table installation add constraint installation_only_one_check CHECK (only_one);
@@ -1627,6 +1744,38 @@ alter table ledger_chunks add constraint ledger_chunks_operation_id_fkey FOREIGN
 alter table ledger_sweeps add constraint ledger_sweeps_pkey PRIMARY KEY (tenant_id);
 
 alter table ledger_sweeps add constraint ledger_sweeps_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table listener_requests add constraint listener_requests_pkey PRIMARY KEY (id);
+
+alter table listener_requests add constraint listener_requests_token_hash_key UNIQUE (token_hash);
+
+alter table listener_requests add constraint listener_requests_answered CHECK (((answered_at IS NULL) OR (handed_at IS NOT NULL)));
+
+alter table listener_requests add constraint listener_requests_excerpt CHECK (((status IS NULL) = (excerpt IS NULL)));
+
+alter table listener_requests add constraint listener_requests_excerpt_check CHECK ((length(excerpt) <= 1024));
+
+alter table listener_requests add constraint listener_requests_handed CHECK (((handed_at IS NULL) = (token_hash IS NULL)));
+
+alter table listener_requests add constraint listener_requests_headers_check CHECK ((jsonb_typeof(headers) = 'object'::text));
+
+alter table listener_requests add constraint listener_requests_status CHECK (((status IS NULL) OR (answered_at IS NOT NULL)));
+
+alter table listener_requests add constraint listener_requests_status_check CHECK (((status >= 200) AND (status <= 599)));
+
+alter table listener_requests add constraint listener_requests_token_hash_check CHECK ((length(token_hash) = 32));
+
+alter table listener_requests add constraint listener_requests_listener_id_fkey FOREIGN KEY (listener_id) REFERENCES listeners(id);
+
+alter table listeners add constraint listeners_pkey PRIMARY KEY (id);
+
+alter table listeners add constraint listeners_endpoint_id_key UNIQUE (endpoint_id);
+
+alter table listeners add constraint listeners_place_check CHECK (((place >= 1) AND (place <= 5)));
+
+alter table listeners add constraint listeners_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES endpoints(id);
+
+alter table listeners add constraint listeners_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table operation_controls add constraint operation_controls_pkey PRIMARY KEY (operation_id, number);
 
@@ -2040,6 +2189,8 @@ CREATE INDEX deliveries_by_endpoint ON public.deliveries USING btree (endpoint_i
 
 CREATE INDEX deliveries_by_tenant ON public.deliveries USING btree (tenant_id, accepted_at, id);
 
+CREATE UNIQUE INDEX deliveries_by_webhook_id ON public.deliveries USING btree (endpoint_id, webhook_id) WHERE (webhook_id IS NOT NULL);
+
 CREATE INDEX deliveries_failed_by_endpoint ON public.deliveries USING btree (endpoint_id, accepted_at, id) WHERE (state = 'failed'::text);
 
 CREATE INDEX deliveries_failed_by_fault ON public.deliveries USING btree (tenant_id, fault_code, accepted_at, id) WHERE (state = 'failed'::text);
@@ -2094,6 +2245,16 @@ CREATE INDEX executions_queue ON public.executions USING btree (worked_by, endpo
 
 CREATE INDEX executions_undelivered_by_end ON public.executions USING btree (tenant_id, finished_at, id) WHERE undelivered;
 
+CREATE INDEX import_lines_not_accepted ON public.import_lines USING btree (import_id, result, line) WHERE (result <> 'accepted'::text);
+
+CREATE INDEX imports_by_tenant ON public.imports USING btree (tenant_id, id);
+
+CREATE UNIQUE INDEX imports_one_open ON public.imports USING btree (tenant_id) WHERE (state = 'open'::text);
+
+CREATE INDEX imports_open ON public.imports USING btree (expires_at) WHERE (state = 'open'::text);
+
+CREATE INDEX imports_with_lines ON public.imports USING btree (ended_at) WHERE ((ended_at IS NOT NULL) AND (lines_removed_at IS NULL));
+
 CREATE INDEX jwt_issuers_by_audience ON public.jwt_issuers USING btree (issuer, audience);
 
 CREATE UNIQUE INDEX jwt_issuers_by_claims ON public.jwt_issuers USING btree (tenant_id, issuer, audience) NULLS NOT DISTINCT WHERE (revoked_at IS NULL);
@@ -2101,6 +2262,14 @@ CREATE UNIQUE INDEX jwt_issuers_by_claims ON public.jwt_issuers USING btree (ten
 CREATE INDEX jwt_issuers_by_tenant ON public.jwt_issuers USING btree (tenant_id, id);
 
 CREATE UNIQUE INDEX jwt_issuers_unnamed ON public.jwt_issuers USING btree (issuer, audience) WHERE (by_installation AND (revoked_at IS NULL));
+
+CREATE INDEX listener_requests_expiring ON public.listener_requests USING btree (expires_at);
+
+CREATE INDEX listener_requests_waiting ON public.listener_requests USING btree (listener_id, id) WHERE (handed_at IS NULL);
+
+CREATE INDEX listeners_expiring ON public.listeners USING btree (expires_at) WHERE (ended_at IS NULL);
+
+CREATE UNIQUE INDEX listeners_places ON public.listeners USING btree (tenant_id, place) WHERE (ended_at IS NULL);
 
 CREATE UNIQUE INDEX operation_holds_open ON public.operation_holds USING btree (operation_id) WHERE (ended_at IS NULL);
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildCli } from './cli.mjs';
 import { buildConsole } from './console.mjs';
 import { ensureInstalled } from './install.mjs';
 import { run } from './run.mjs';
@@ -16,10 +17,11 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await build();
 }
 
-/** Builds the service into `dist` and the console into `console/dist`, each unless it is there already. */
+/** Builds the service into `dist`, the console and the command line into theirs, each unless it is there already. */
 export async function build() {
   await buildService();
   await buildConsole();
+  await buildCli();
 }
 
 /** Compiles `src` and bundles the workflows. */

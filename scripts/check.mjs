@@ -13,7 +13,7 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const program = (...path) => join(ROOT, 'node_modules', ...path);
 
 /** What is checked for who imports whom. */
-const PARTS = ['src', 'clients/typescript/src', 'console/src'];
+const PARTS = ['src', 'clients/typescript/src', 'console/src', 'cli/src'];
 
 const STEPS = [
   { title: 'Types', args: [program('@typescript', 'native', 'bin', 'tsc'), '-p', 'tsconfig.json'] },
@@ -22,6 +22,7 @@ const STEPS = [
     args: [program('@typescript', 'native', 'bin', 'tsc'), '-p', 'clients/typescript'],
   },
   { title: 'Types of the console', args: [program('@typescript', 'native', 'bin', 'tsc'), '-p', 'console'] },
+  { title: 'Types of the command line', args: [program('@typescript', 'native', 'bin', 'tsc'), '-p', 'cli'] },
   {
     title: 'Lint and format',
     args: [program('@biomejs', 'biome', 'bin', 'biome'), 'check', '--error-on-warnings', '.'],
@@ -35,6 +36,7 @@ const STEPS = [
   { title: 'Generated: migrations/schema.sql', args: ['scripts/schema.mjs', '--check'] },
   { title: 'Generated: openapi/', args: ['scripts/openapi.mjs', '--check'] },
   { title: 'Generated: types of the client', args: ['scripts/client-types.mjs', '--check'] },
+  { title: 'Generated: docs/cli.md', args: ['scripts/cli-docs.mjs', '--check'] },
 ];
 
 process.exitCode = await main();

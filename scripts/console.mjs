@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
-import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { ensureInstalled } from './install.mjs';
 import { run } from './run.mjs';
+import { replaceFolder, sourcesHash } from './sources-hash.mjs';
 import { step } from './step.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
@@ -26,7 +26,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
 
 /** Builds the console into `console/dist`, unless it holds just that already. */
 export async function buildConsole() {
-  const hash = await sourcesHash();
+  const hash = await sourcesHash(ROOT, SOURCES, INPUTS);
   if ((await readFile(join(DIST, '.sources'), 'utf8').catch(() => '')) === hash) return;
   const unfinished = join(CONSOLE, `.dist-${process.pid}`);
   try {
@@ -34,7 +34,7 @@ export async function buildConsole() {
     await compress(unfinished);
     await keepBudget(unfinished);
     await writeFile(join(unfinished, '.sources'), hash);
-    await replaceDist(unfinished);
+    await replaceFolder(DIST, unfinished);
   } finally {
     await rm(unfinished, { recursive: true, force: true });
   }
@@ -70,31 +70,4 @@ async function keepBudget(directory) {
       `The console takes ${kib(total)} compressed before its charts, more than ${kib(BUDGET_BYTES)}: load a part later.`,
     );
   process.stdout.write(`  ${kib(total)} compressed of ${kib(BUDGET_BYTES)}\n`);
-}
-
-async function replaceDist(finished) {
-  const old = `${finished}-old`;
-  await rename(DIST, old).catch((error) => {
-    if (error.code !== 'ENOENT') throw error;
-  });
-  await rename(finished, DIST).catch((error) => {
-    // Another build of the same sources was faster.
-    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-  });
-  await rm(old, { recursive: true, force: true });
-}
-
-async function sourcesHash() {
-  const files = [];
-  for (const folder of SOURCES) {
-    const entries = await readdir(join(ROOT, folder), { recursive: true, withFileTypes: true });
-    files.push(
-      ...entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)),
-    );
-  }
-  const hash = createHash('sha256').update(process.version);
-  for (const file of [...files.sort(), ...INPUTS.map((name) => join(ROOT, name))]) {
-    hash.update(`\0${relative(ROOT, file)}\0`).update(await readFile(file));
-  }
-  return hash.digest('hex');
 }

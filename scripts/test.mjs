@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildCli } from './cli.mjs';
 import { buildConsole } from './console.mjs';
 import { ensureInstalled } from './install.mjs';
 
@@ -27,6 +28,7 @@ async function main(args) {
   try {
     await ensureInstalled();
     await buildConsole();
+    await buildCli();
     code = await testWithParts(args, closingLineFile);
   } catch (error) {
     process.stderr.write(

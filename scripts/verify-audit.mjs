@@ -8,26 +8,22 @@ import { parseArgs } from 'node:util';
 import { register } from 'tsx/esm/api';
 
 register();
-const { verifyAudit } = await import('../src/domain/audit/verify-audit.ts');
-const { readCheckpoints } = await import('../src/proof/verify-checkpoints.ts');
-const { sha256Hex } = await import('../src/store/audit/sha256.ts');
+const { verifyAudit } = await import('../clients/typescript/src/proof/verify-audit.ts');
 
 const { values, positionals } = parseArgs({
   options: { keys: { type: 'string' } },
   allowPositionals: true,
 });
-const [file, ...kept] = positionals;
+const [file, ...names] = positionals;
 if (file === undefined) {
   console.error('Expected the file of an export, and files of checkpoints that were kept elsewhere.');
   process.exit(2);
 }
 const read = (name) => readFile(name, 'utf8');
-const lines = (await read(file)).split('\n').filter((line) => line !== '');
-const files = await Promise.all(kept.map(async (name) => ({ name, text: await read(name) })));
-const known = await readCheckpoints(files, values.keys && JSON.parse(await read(values.keys)));
-const verdict = known.ok ? verifyAudit(sha256Hex, lines, known.checkpoints) : known;
-const said = verdict.ok
-  ? { ...verdict, checkpoints: known.checkpoints.length, signed: known.signed }
-  : verdict;
-console.log(JSON.stringify(said));
+const verdict = verifyAudit({
+  entries: await read(file),
+  kept: await Promise.all(names.map(async (name) => ({ name, text: await read(name) }))),
+  keys: values.keys === undefined ? undefined : JSON.parse(await read(values.keys)),
+});
+console.log(JSON.stringify(verdict));
 process.exitCode = verdict.ok ? 0 : 1;

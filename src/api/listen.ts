@@ -15,7 +15,8 @@ const KEEP_ALIVE_MS = 75_000;
 
 /** Listens on host and port (0 = any free one); rejects where that is not possible. */
 export async function listen(app: RequestListener, host: string, port: number): Promise<Listening> {
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, app);
+  // An upload arrives for as long as it takes; how long any other request may take is watched where its route is known.
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 }, app);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {

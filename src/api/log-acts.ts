@@ -43,7 +43,7 @@ function ownerOf(kind: IdKind, tenant: { id: Id<'tenant'> } | undefined): string
 /** The id of the subject: the one that was made, as it is answered, or the one that the path names. */
 function subjectOf(kind: IdKind, outcome: Reply, params: unknown): string | undefined {
   const body = 'body' in outcome ? (outcome.body as Record<string, unknown> | undefined) : undefined;
-  const answered = body?.id ?? body?.[`${kind}Id`];
+  const answered = body?.[`${kind}Id`] ?? body?.id;
   if (typeof answered === 'string') return answered;
   const { id = '' } = (params ?? {}) as { id?: string };
   const read = readId(kind, id);

@@ -56,6 +56,8 @@ export interface Call<R extends RequestSchemas = RequestSchemas, A extends Acces
   bodyText: string;
   /** Path parameters as they were spelled. */
   rawParams: Record<string, string>;
+  /** The body of an upload, as it arrives. */
+  chunks?: AsyncIterable<Buffer>;
   /** Path and query as they were sent. */
   url: string;
   header(name: string): string | undefined;
@@ -75,6 +77,8 @@ export interface RouteDefinition<R extends RequestSchemas, A extends Access> {
   request?: R;
   /** The body may be left out, which means `{}`. */
   bodyOptional?: true;
+  /** Its body is read by the handler while it arrives, however long it is: its content types, and the words for it. */
+  upload?: { types: readonly string[]; description: string };
   /** Limits of its body, where they differ from those of every body. */
   bodyLimits?: BodyLimits;
   /** Headers that the call reads, by name, with their meanings. */

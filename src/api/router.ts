@@ -23,7 +23,7 @@ import { fieldErrors, pointerTo } from './problems/validation.ts';
 import { type Reply, sendReply } from './reply.ts';
 import type { BodyLimits } from './requests/body-meter.ts';
 import { readQuery } from './requests/query.ts';
-import { BODY_LIMITS, OPEN_BODY_LIMITS, readJsonBody } from './requests/read-body.ts';
+import { BODY_LIMITS, OPEN_BODY_LIMITS, readJsonBody, readUpload } from './requests/read-body.ts';
 import type { Call, Route } from './route.ts';
 import type { CredentialRequest, ProblemContext, ServedRoute, Surface } from './surface.ts';
 
@@ -118,6 +118,7 @@ async function serve(
   res: Response,
 ): Promise<void> {
   const startedAt = performance.now();
+  if (!route.upload) endLate(req);
   res.once('close', () => {
     const labels = { method: route.method.toUpperCase(), route: route.path, status: String(res.statusCode) };
     deps.metrics.httpRequestDuration.observe(labels, (performance.now() - startedAt) / 1_000);
@@ -135,6 +136,22 @@ async function serve(
   } catch (error) {
     failed(deps, route, req, res, error);
   }
+}
+
+/** How long a request may take to arrive, where it is no upload. */
+const ARRIVES_WITHIN_MS = 300_000;
+
+/** Gives up a request that does not arrive; Node's own limit counts for each request of a server, uploads among them. */
+function endLate(req: Request): void {
+  if (req.complete) return;
+  // One that has arrived may take longer to be answered, such as a stream of events.
+  const late = setTimeout(() => {
+    if (!req.complete) req.destroy();
+  }, ARRIVES_WITHIN_MS);
+  late.unref();
+  const arrived = () => clearTimeout(late);
+  req.once('end', arrived);
+  req.once('close', arrived);
 }
 
 /** An answer that says that authentication failed waits where its address has failed too often, or is refused. */
@@ -246,13 +263,13 @@ function limitsOf({ access, bodyLimits }: Route): BodyLimits {
   return bodyLimits ?? (access.of === 'anyone' ? OPEN_BODY_LIMITS : BODY_LIMITS);
 }
 
-type Validated = Pick<Call, 'params' | 'query' | 'body' | 'rawBody' | 'bodyText'>;
+type Validated = Pick<Call, 'params' | 'query' | 'body' | 'rawBody' | 'bodyText' | 'chunks'>;
 
 /** Body and query first, then the ids of the path: a text that does not parse as one of our ids names nothing. */
 async function validate(route: Route, req: Request): Promise<Validated | Problem> {
   const { params, query, body } = route.request ?? {};
   const sent =
-    route.method === 'get' || route.method === 'delete'
+    route.method === 'get' || route.method === 'delete' || route.upload
       ? undefined
       : await readJsonBody(req, limitsOf(route));
   if (sent && isProblem(sent)) return sent;
@@ -288,7 +305,10 @@ async function validate(route: Route, req: Request): Promise<Validated | Problem
       detail:
         'No call has this path, and what stands in the place of an id is none: see /openapi.json or /docs.',
     });
+  const chunks = route.upload && readUpload(req, route.upload.types);
+  if (chunks && isProblem(chunks)) return chunks;
   return {
+    ...(chunks ? { chunks } : {}),
     params: parsedParams?.data as Validated['params'],
     query: parsedQuery?.data as Validated['query'],
     body: parsedBody?.data as Validated['body'],

@@ -4,6 +4,7 @@ import { withTransaction } from '../store/db/pool.ts';
 import type { Transaction } from '../store/db/queryable.ts';
 import { allotNumbers, insertEvents } from '../store/ingest/events.ts';
 import { insertResends, replaceDeliveries } from '../store/ingest/resends.ts';
+import { markTestsAt } from '../store/ingest/test-deliveries.ts';
 import { type FoundRepeat, findRepeats } from './find-repeats.ts';
 import type { MatchedEvent } from './matched-event.ts';
 
@@ -49,6 +50,7 @@ export async function writeCallsIn(
     repeat: repeats[index],
   }));
   await insertEvents(db, tenantId, allotted, events, events.flatMap(deliveriesOf));
+  await markTests(db, events);
   await noteResends(db, tenantId, events);
   const accepted = events.map(({ id, repeat, endpoints }, index) => ({
     eventId: id,
@@ -77,6 +79,16 @@ function deliveriesOf({ id, endpoints, payloadBytes, repeat }: RepeatedEvent) {
         ? undefined
         : ('endpoint_disabled' as const),
   }));
+}
+
+/** What goes to a listener says nothing about the tenant's endpoints: no outage and no circuit comes of it. */
+async function markTests(db: Transaction, events: RepeatedEvent[]): Promise<void> {
+  const listening = events.flatMap(({ endpoints }) =>
+    endpoints.flatMap(({ endpointId, listens }) => (listens ? [endpointId] : [])),
+  );
+  if (listening.length === 0) return;
+  const ids = events.map(({ id }) => id);
+  await markTestsAt(db, ids, [...new Set(listening)]);
 }
 
 async function noteResends(db: Transaction, tenantId: Id<'tenant'>, events: RepeatedEvent[]): Promise<void> {

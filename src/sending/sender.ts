@@ -201,9 +201,7 @@ export class Sender {
 
   #attempt(claim: ClaimToSend, item: ClaimedItem, target: Target): Promise<AttemptResult> {
     const id = showId('delivery', item.deliveryId);
-    return this.#context.attempts.send({
-      url: target.url,
-      body: item.body,
+    const request = {
       headers: {
         ...target.headers,
         ...(target.preset ? this.#context.presets.get(target.preset)?.headers?.(id) : {}),
@@ -213,7 +211,7 @@ export class Sender {
         'redrive-execution-attempt': String(item.attempts + 1),
         'redrive-endpoint': target.shownId,
         ...signatureHeaders({
-          id,
+          id: item.webhookId ?? id,
           timestampSeconds: Math.floor(Date.now() / 1_000),
           body: item.body,
           secrets: target.secrets,
@@ -221,7 +219,11 @@ export class Sender {
       },
       timeoutMs: Math.min(target.timeoutMs, claim.longestMs),
       deadline: claim.deadline,
-    });
+    };
+    const { attempts, handOvers } = this.#context;
+    return target.listenerId
+      ? handOvers.send({ ...request, listenerId: target.listenerId, deliveryId: item.deliveryId })
+      : attempts.send({ ...request, url: target.url, body: item.body });
   }
 
   #finish(

@@ -5,6 +5,7 @@ import type { AttemptClient } from '../outbound/attempt.ts';
 import type { Pool } from '../store/db/pool.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { EndpointMemory } from './endpoint-memory.ts';
+import type { HandOvers } from './hand-over.ts';
 import type { LiveTraffic } from './live-traffic.ts';
 import type { TargetCache } from './target-cache.ts';
 import type { Turns } from './turns.ts';
@@ -13,6 +14,8 @@ import type { Turns } from './turns.ts';
 export interface SendingContext {
   pool: Pool;
   attempts: AttemptClient;
+  /** In the place of an attempt, where an endpoint is a listener's. */
+  handOvers: HandOvers;
   targets: TargetCache;
   presets: EndpointPresets;
   memory: EndpointMemory;

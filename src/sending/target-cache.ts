@@ -1,3 +1,4 @@
+import { listenerOf } from '../domain/listeners/listener.ts';
 import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { createDeadline, type Deadline } from '../outbound/deadline.ts';
 import { parseSecret, type SigningSecret } from '../outbound/signature.ts';
@@ -12,6 +13,8 @@ export type Target = Omit<SealedTarget, 'sealedHeaders' | 'sealedSecrets'> & {
   shownId: string;
   headers: Record<string, string>;
   secrets: SigningSecret[];
+  /** There where its requests go down the connection of a listener. */
+  listenerId?: Id<'listener'>;
 };
 
 /** Looks a prepared target up; throws where it cannot be read. */
@@ -90,8 +93,10 @@ export class TargetCache {
   }
 
   #open({ sealedHeaders, sealedSecrets, ...rest }: SealedTarget): Target {
+    const listenerId = listenerOf(rest.url);
     return {
       ...rest,
+      ...(listenerId ? { listenerId } : {}),
       shownId: showId('endpoint', rest.endpointId),
       headers: sealedHeaders
         ? JSON.parse(

@@ -29,10 +29,20 @@ export const CRASH_POINTS = [
   'closed',
   /** The events that tell facts are written, not committed. */
   'telling',
+  /** A batch of imported lines is written, not committed. */
+  'importing',
 ] as const;
 
 /** One of {@link CRASH_POINTS}. */
 export type CrashPoint = (typeof CRASH_POINTS)[number];
+
+/** One that a worker reaches; the others are the API's. */
+export type WorkerCrashPoint = Exclude<CrashPoint, 'accepted' | 'said' | 'importing'>;
+
+/** Whether a worker reaches a crash point. */
+export function isOfWorker(point: CrashPoint): point is WorkerCrashPoint {
+  return point !== 'accepted' && point !== 'said' && point !== 'importing';
+}
 
 let reached: ((point: CrashPoint) => void) | undefined;
 

@@ -62,7 +62,7 @@ export class Prober {
   async #outcomeOf(probe: DueProbe): Promise<ProbeOutcome> {
     const { targets, attempts, userAgent } = this.#sending;
     const target = (await targets.prepare([probe]))(probe.endpointId, probe.version);
-    const id = showId('delivery', probe.deliveryId);
+    const id = probe.webhookId ?? showId('delivery', probe.deliveryId);
     const result = await attempts.send({
       method: 'GET',
       url: probeUrl(probe.request, id),

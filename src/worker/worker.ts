@@ -4,9 +4,11 @@ import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import type { EndpointPresets } from '../domain/endpoints/preset.ts';
 import { OUTAGE_RULES, type OutageRules } from '../domain/outages/outage-rules.ts';
+import { importsChore } from '../ingest/imports/imports-chore.ts';
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import { repeat } from '../loops/repeat.ts';
 import { Wake } from '../loops/wake.ts';
+import { listenersChore } from '../operations/listeners/listeners-chore.ts';
 import { outagesChore } from '../operations/outages/outages-chore.ts';
 import { freezeWindowsChore } from '../operations/policy/freeze-windows-chore.ts';
 import { createRecoveryDeps } from '../operations/recovery-client.ts';
@@ -19,6 +21,7 @@ import { ReportSigner } from '../proof/report-signer.ts';
 import type { Sealer } from '../sealing/sealing.ts';
 import { EarlySlices } from '../sending/early-slices.ts';
 import { EndpointMemory } from '../sending/endpoint-memory.ts';
+import { HandOvers } from '../sending/hand-over.ts';
 import { LiveTraffic } from '../sending/live-traffic.ts';
 import { RunningSlices } from '../sending/running-slices.ts';
 import type { LeaseTimes, SendingContext } from '../sending/sending-context.ts';
@@ -119,6 +122,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       maxSocketsPerOrigin: sizes.liveSockets + sizes.bulkSlices * sizes.socketsPerSlice,
     }),
+    handOvers: new HandOvers(pool),
     targets: new TargetCache(pool, deps.sealer),
     presets: deps.presets,
     memory: new EndpointMemory(),
@@ -153,11 +157,13 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const recovery = createRecoveryDeps(pool, temporal, queues, log);
   const chores = (of: ChoreDeps): Chore[] => [
     ...deps.chores(of),
+    importsChore(of),
     addendaChore(of, signer),
     announcingChore(of, signer),
     pruningChore(of),
     freezeWindowsChore(of),
     outagesChore(of, recovery, outages),
+    listenersChore(of, recovery),
     figuresChore(of),
   ];
   const sweeper = new Sweeper({

@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
-import { CRASH_POINTS, type CrashPoint } from '../../src/telemetry/crash-points.ts';
+import {
+  CRASH_POINTS,
+  type CrashPoint,
+  isOfWorker,
+  type WorkerCrashPoint,
+} from '../../src/telemetry/crash-points.ts';
 import { uuidIn } from '../support/api/retries.ts';
 import { startChildScript } from '../support/child-script.ts';
 import { createScene } from '../support/engine/recovery-scene.ts';
@@ -58,7 +63,7 @@ async function scene(engine: TestEngine, items: number) {
   };
 }
 
-async function survives(point: Exclude<CrashPoint, 'accepted' | 'said'>) {
+async function survives(point: WorkerCrashPoint) {
   const engine = await startTestEngine({ roles: { api: true, worker: false }, sizes: SIZES });
   const items = itemsFor(point);
   const it = await scene(engine, items);
@@ -96,12 +101,11 @@ async function survives(point: Exclude<CrashPoint, 'accepted' | 'said'>) {
 }
 
 test('a worker that crashes at any of them leaves nothing undone, nothing lost, and nothing doubled unknowingly', async () => {
-  // Two of them are the API's.
-  const points = CRASH_POINTS.filter((point) => point !== 'accepted' && point !== 'said');
+  const points = CRASH_POINTS.filter(isOfWorker);
   const results: Awaited<ReturnType<typeof survives>>[] = [];
   // Each has three services with their pools, beside the other tests of this Postgres.
   while (points.length > 0) results.push(...(await Promise.all(points.splice(0, 5).map(survives))));
-  expect(results).toHaveLength(CRASH_POINTS.length - 2);
+  expect(results).toHaveLength(CRASH_POINTS.filter(isOfWorker).length);
   for (const { point, state, counts, sentTwice, unknown, overlap, lines, hashed, told } of results) {
     expect([point, told]).toEqual([point, 1]);
     expect([point, state, counts.delivered, overlap]).toEqual([point, 'completed', itemsFor(point), 1]);

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { makeApiKey } from '../../src/api/authentication/api-key.ts';
 import { type Id, readId, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { createPool, type Pool } from '../../src/store/db/pool.ts';
-import { CRASH_POINTS, type CrashPoint } from '../../src/telemetry/crash-points.ts';
+import { CRASH_POINTS, type CrashPoint, isOfWorker } from '../../src/telemetry/crash-points.ts';
 import { govern } from '../support/api/governed.ts';
 import { uuidIn } from '../support/api/retries.ts';
 import { createTestClient } from '../support/api/test-client.ts';
@@ -48,8 +48,7 @@ const SIZES = {
   lease: { startWithinMs: 1_500, marginMs: 1_000 },
 };
 const TIMEOUT_MS = 800;
-/** Crash points of a worker; the others are the API's. */
-const WORKER_POINTS = CRASH_POINTS.filter((point) => point !== 'accepted' && point !== 'said');
+const WORKER_POINTS = CRASH_POINTS.filter(isOfWorker);
 
 /** So many kills come before somebody approves: while it is planned, and while it waits. */
 const KILLS_BEFORE_APPROVAL = 2;

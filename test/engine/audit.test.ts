@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
+import { readCheckpoints } from '../../clients/typescript/src/proof/checkpoints.ts';
 import type { SealedEntry } from '../../src/domain/audit/audit-entry.ts';
-import { readCheckpoints } from '../../src/proof/verify-checkpoints.ts';
 import { createScene } from '../support/engine/recovery-scene.ts';
 import { useEngine } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
@@ -45,7 +45,7 @@ test('a worker seals what was done, and its log has the end of the chain', async
     (each) => each.includes('"audit.checkpoint"') && each.includes(it.tenant.id),
   );
   const keys = (await engine.client.expect(200, 'GET', '/.well-known/redrive/jwks.json')).body;
-  const verified = await readCheckpoints(
+  const verified = readCheckpoints(
     [JSON.stringify(head), JSON.stringify(kept), line ?? ''].map((text, n) => ({ name: `${n}`, text })),
     keys,
   );

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { readCheckpoints } from '../../clients/typescript/src/proof/checkpoints.ts';
 import { alias, type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import { sealActsOf } from '../../src/proof/seal-acts.ts';
-import { readCheckpoints } from '../../src/proof/verify-checkpoints.ts';
 import { checkpointOf } from '../../src/store/audit/checkpoints.ts';
 import { findJws } from '../../src/store/proof/closure-reports.ts';
 import { newSealer } from '../support/store/audit.ts';
@@ -100,7 +100,7 @@ describe('of the audit', () => {
     const { payload, end } = await closed(true);
     const { tenant: _, ...head } = end ?? {};
     expect(payload.audit).toEqual({ ...head, complete: true, jws: expect.any(Object) });
-    const read = await readCheckpoints([{ name: 'r', text: JSON.stringify(payload.audit.jws) }]);
+    const read = readCheckpoints([{ name: 'r', text: JSON.stringify(payload.audit.jws) }]);
     expect(read).toMatchObject({ ok: true, checkpoints: [end] });
   });
 

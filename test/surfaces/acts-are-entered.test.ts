@@ -41,6 +41,7 @@ const TABLES: Partial<Record<IdKind, string>> = {
   diagnostics: 'receipt_diagnostics',
   signingKey: 'signing_keys',
   outage: 'outages',
+  import: 'imports',
 };
 
 /** The transaction that wrote a row last; undefined where there is no such row. */

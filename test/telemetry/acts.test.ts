@@ -72,6 +72,7 @@ describe('an act leaves one line', () => {
       'post /api/v1/deliveries/resolve',
       'post /api/v1/deliveries/{id}/resolve',
       'post /api/v1/events',
+      'post /api/v1/listeners/{id}/answers',
       'post /api/v1/retries',
       'post /api/v1/retries/plans',
       'post /api/v1/retries/plans/{id}/execute',

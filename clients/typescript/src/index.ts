@@ -1,6 +1,7 @@
-export { answerOf, type ClientOptions, type RedriveClient, redriveClient } from './client.ts';
-export type { components, paths } from './native-api.ts';
-export { type Page, paginate } from './paginate.ts';
+export { answerOf, type ClientOptions, type RedriveClient, redriveClient } from './calls/client.ts';
+export type { StreamEvent } from './calls/events-of.ts';
+export { newIdempotencyKey } from './calls/idempotency-keys.ts';
+export { type Page, paginate } from './calls/paginate.ts';
 export {
   errorOf,
   hasCode,
@@ -8,5 +9,41 @@ export {
   type ProblemCode,
   ProblemError,
   UnexpectedAnswerError,
-} from './problem.ts';
-export { type StreamEvent, type WatchOptions, watch } from './watch.ts';
+} from './calls/problem.ts';
+export type { RetryOptions } from './calls/retrying-fetch.ts';
+export { type WatchOptions, watch } from './calls/watch.ts';
+export { forward } from './listening/forward.ts';
+export { type ListenOptions, listen } from './listening/listen.ts';
+export type { ListenedRequest, ReceiverAnswer } from './listening/listened-request.ts';
+export type { components, paths } from './native-api.ts';
+export type { CheckpointFault, KeptFile } from './proof/checkpoints.ts';
+export { CLOSURE_TYPE, type Closure, isClosureOf } from './proof/closure.ts';
+export {
+  type Jwk,
+  type Jws,
+  type KeySet,
+  keysIn,
+  type SignatureFault,
+  type Verdict,
+  verifyJws,
+} from './proof/jws.ts';
+export { isInLedger, type LedgerSeal, type LineProof, sealOfStream } from './proof/ledger.ts';
+export type { Lines } from './proof/lines.ts';
+export { type AuditEvidence, type AuditVerdict, verifyAudit } from './proof/verify-audit.ts';
+export type { ChainFault } from './proof/verify-chain.ts';
+export { type ReportEvidence, type ReportVerdict, verifyReport } from './proof/verify-report.ts';
+export {
+  type Acknowledgement,
+  type AcknowledgementOutcome,
+  acknowledge,
+  type ReceivedDelivery,
+  signAcknowledgement,
+} from './webhooks/acknowledge.ts';
+export {
+  type ReceivedHeaders,
+  type ReceivedWebhook,
+  verifyWebhook,
+  type Webhook,
+  type WebhookFault,
+  WebhookVerificationError,
+} from './webhooks/verify-webhook.ts';

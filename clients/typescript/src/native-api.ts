@@ -573,6 +573,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/listeners": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a listener
+         * @description Makes an endpoint of its own that gets the events which are accepted from now on, signed with the secret of the answer. It ends with its connection, or after 60 seconds without one. What fails there is not tried again by itself, opens no outage, and is marked `test`. 5 of a tenant are open at a time.
+         *
+         *     Scope: `write:endpoints`.
+         *
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        post: operations["postListeners"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/listeners/{id}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Receive the requests of a listener (server-sent events)
+         * @description Holds the listener: it ends with this connection, and cannot be connected to again. Sends an event `listening`, and then for each request an event `request` with `{token, deliveryId, headers, body, answerBy}`: the headers with the signature, and the body as text, to be sent byte for byte in UTF-8. Each is answered with its token at `…/answers`; where that does not come until `answerBy`, the request has failed and may have arrived. An event `ended` says that the listener has ended, and `why`: `expired`, `endpoint_deleted` or `connected_elsewhere`. Comments in between keep the connection open.
+         *
+         *     Scope: `write:endpoints`.
+         *
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
+         */
+        get: operations["getListenersByIdStream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/listeners/{id}/answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer a request of a listener
+         * @description Hands the answer of the receiver to the sender, which treats it as that of any endpoint. An answer counts once, and in time.
+         *
+         *     Scope: `write:endpoints`.
+         *
+         *     Problems: `state_conflict`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        post: operations["postListenersByIdAnswers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -1619,6 +1691,134 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List imports, newest first
+         * @description Scope: `write:imports`.
+         *
+         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
+         */
+        get: operations["getImports"];
+        put?: never;
+        /**
+         * Open an import of failures from another system
+         * @description Says what the lines are and which endpoints of this tenant they are for. A tenant has one open import at a time. Nothing is sent by an import: it ends in deliveries that have failed, ready for a plan (`{"select": {"filter": {"ingestionBatchIds": ["imp_…"]}}}`).
+         *
+         *     Scope: `write:imports`.
+         *
+         *     Problems: `unknown_ids`, `import_open`, `quota_exceeded`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        post: operations["postImports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show an import, with the line to go on with
+         * @description Scope: `write:imports`.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
+         */
+        get: operations["getImportsById"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{id}/lines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report on the lines of an import, in their order
+         * @description With `Accept: application/x-ndjson` all of them are streamed, one JSON object a line, however many there are; `limit` does not apply then. Blank lines are counted only. The report is kept for 30 days after the end of the import. A stream that ends early is cut off without its last chunk.
+         *
+         *     Scope: `write:imports`.
+         *
+         *     Problems: `invalid_cursor`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `not_found`, `tenant_required`.
+         */
+        get: operations["getImportsByIdLines"];
+        /**
+         * Send lines of the file
+         * @description The body is the file, one JSON object a line, or its part from line `from` on. It is taken while it arrives, in batches: where the connection breaks off, send the file again, from `nextLine` or from line 1; lines that were taken are passed over. A line has at most 4 MiB and its payload 1 MiB, an import 16 GiB.
+         *
+         *     Scope: `write:imports`.
+         *
+         *     Problems: `state_conflict`, `lines_missing`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `unsupported_media_type`, `unsupported_content_encoding`, `body_too_large`.
+         */
+        put: operations["putImportsByIdLines"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close an import whose lines have all been sent
+         * @description Scope: `write:imports`.
+         *
+         *     Problems: `state_conflict`, `lines_missing`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        post: operations["postImportsByIdClose"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{id}/abandon": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Abandon an import: it takes no further lines, and what it took stays
+         * @description Scope: `write:imports`.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `tenant_required`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        post: operations["postImportsByIdAbandon"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -1860,7 +2060,7 @@ export interface components {
              * @example invalid_request
              * @enum {string}
              */
-            code: "malformed_json" | "nested_too_deep" | "invalid_request" | "invalid_cursor" | "tenant_required" | "idempotency_key_required" | "idempotency_key_invalid" | "endpoint_url_refused" | "credential_missing" | "credential_invalid" | "credential_expired" | "credential_revoked" | "session_ended" | "sign_in_code_refused" | "ack_refused" | "insufficient_scope" | "tls_required" | "cross_origin_refused" | "quota_exceeded" | "approver_refused" | "not_found" | "unknown_ids" | "route_not_found" | "method_not_allowed" | "handle_taken" | "state_conflict" | "needs_approval" | "drift_too_large" | "pruned" | "plan_changed" | "body_too_large" | "payload_too_large" | "too_many_members" | "unsupported_media_type" | "unsupported_content_encoding" | "idempotency_key_reused" | "rate_limited" | "internal" | "temporarily_unavailable";
+            code: "malformed_json" | "nested_too_deep" | "invalid_request" | "invalid_cursor" | "tenant_required" | "idempotency_key_required" | "idempotency_key_invalid" | "endpoint_url_refused" | "credential_missing" | "credential_invalid" | "credential_expired" | "credential_revoked" | "session_ended" | "sign_in_code_refused" | "ack_refused" | "insufficient_scope" | "tls_required" | "cross_origin_refused" | "quota_exceeded" | "approver_refused" | "not_found" | "unknown_ids" | "route_not_found" | "method_not_allowed" | "handle_taken" | "state_conflict" | "import_open" | "lines_missing" | "needs_approval" | "drift_too_large" | "pruned" | "plan_changed" | "body_too_large" | "payload_too_large" | "too_many_members" | "unsupported_media_type" | "unsupported_content_encoding" | "idempotency_key_reused" | "rate_limited" | "internal" | "temporarily_unavailable";
             /**
              * @description Explains this error, and says what to do about it.
              * @example Correct the members that `errors` names and send the request again.
@@ -2102,7 +2302,7 @@ export interface components {
              *       "write:events"
              *     ]
              */
-            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency")[];
+            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency" | "write:imports")[];
             /**
              * @description The grant that it was made with; such a key reads no bodies.
              * @example observer
@@ -2160,7 +2360,7 @@ export interface components {
              *       "write:events"
              *     ]
              */
-            scopes?: ("write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "read:audit" | "approve:retries" | "approve:emergency")[];
+            scopes?: ("write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "read:audit" | "approve:retries" | "approve:emergency" | "write:imports")[];
             /**
              * @description In the place of scopes: observer, operator, recovery_operator or admin (docs/credentials.md).
              * @example observer
@@ -2197,7 +2397,7 @@ export interface components {
              *       "write:events"
              *     ]
              */
-            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency")[];
+            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency" | "write:imports")[];
             /**
              * @description The grant that it was made with; such a key reads no bodies.
              * @example observer
@@ -2272,7 +2472,7 @@ export interface components {
              *       "write:deliveries"
              *     ]
              */
-            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency")[];
+            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency" | "write:imports")[];
             /**
              * Format: date-time
              * @description When it was registered.
@@ -2351,7 +2551,7 @@ export interface components {
              *       "write:deliveries"
              *     ]
              */
-            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency")[];
+            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency" | "write:imports")[];
         };
         /** @description An issuer whose tokens are accepted as credentials. */
         JwtIssuer: {
@@ -2398,7 +2598,7 @@ export interface components {
              *       "write:deliveries"
              *     ]
              */
-            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency")[];
+            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency" | "write:imports")[];
             /**
              * Format: date-time
              * @description When it was registered.
@@ -2449,7 +2649,7 @@ export interface components {
              *       "read:deliveries"
              *     ]
              */
-            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency")[];
+            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency" | "write:imports")[];
             /** @description The rules that hold for the tenant; null where there are none. */
             policy: {
                 /**
@@ -3978,6 +4178,100 @@ export interface components {
              */
             headersChanged: boolean;
         };
+        OpenedListener: {
+            /**
+             * @description Id of the listener.
+             * @example lsn_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            id: string;
+            /**
+             * @description Its endpoint, which is deleted when it ends.
+             * @example end_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            endpointId: string;
+            /**
+             * @description The secret that its requests are signed with. It is shown now and never again.
+             * @example whsec_…
+             */
+            secret: string;
+            /**
+             * Format: date-time
+             * @description When it ends, unless a connection holds it: 60 seconds from now.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            expiresAt: string;
+            /** @description What follows. */
+            links: {
+                /**
+                 * @description Hands its requests down.
+                 * @example /api/v1/listeners/lsn_01k9z3e5hbe7r9qk2m4n6p8r0s/stream
+                 */
+                stream: string;
+                /**
+                 * @description Takes the answers to them.
+                 * @example /api/v1/listeners/lsn_01k9z3e5hbe7r9qk2m4n6p8r0s/answers
+                 */
+                answers: string;
+            };
+        };
+        /** @description Defaults of members that are left out: timeoutMs 30000; every event; a secret is made. */
+        NewListener: {
+            /**
+             * @description Types of event it wants: exact, by a prefix such as `invoice.*`, or `*` for all; all where null, too.
+             * @example [
+             *       "invoice.*"
+             *     ]
+             */
+            eventTypes?: string[] | null;
+            /**
+             * @description Conditions on the payload by path, all of which must hold (docs/filters.md); none where null. Strings, times among them, are compared as text.
+             * @example {
+             *       "data.amount": {
+             *         "$gte": 100
+             *       },
+             *       "data.currency": {
+             *         "$in": [
+             *           "EUR",
+             *           "USD"
+             *         ]
+             *       }
+             *     }
+             */
+            filter?: Record<string, never> | null;
+            /**
+             * @description Signing secret (Standard Webhooks); made where left out.
+             * @example whsec_…
+             */
+            secret?: string;
+            /**
+             * @description Time for the answer to one request, from when it was sent. In milliseconds.
+             * @example 30000
+             */
+            timeoutMs?: number;
+        };
+        ListenerAnswer: {
+            /**
+             * @description The token of the request.
+             * @example q1Zk0Xh2bT5cA8rT
+             */
+            token: string;
+            /**
+             * @description The status that the receiver answered.
+             * @example 200
+             */
+            status?: number;
+            /**
+             * @description The body that it answered, in base64; its first 1,024 bytes are kept.
+             * @example b2s=
+             */
+            body?: string;
+            /**
+             * @description The receiver could not be reached: the request certainly did not arrive.
+             * @example true
+             * @enum {boolean}
+             */
+            unreachable?: true;
+        };
         AcceptedEvent: {
             /**
              * @description Id of the event.
@@ -4106,6 +4400,11 @@ export interface components {
              */
             ingestionBatchId: string | null;
             /**
+             * @description The import that brought it from another system.
+             * @example imp_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            importId: string | null;
+            /**
              * Format: uuid
              * @description The batch that its first deliveries were dispatched in: the call that brought it.
              * @example 0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f
@@ -4140,6 +4439,15 @@ export interface components {
                  */
                 state: "pending" | "delivered" | "failed" | "unknown" | "cancelled" | "ignored";
             }[];
+            /**
+             * @description The members of the imported line that its format does not know; only where the payload was asked for.
+             * @example {
+             *       "tags": [
+             *         "billing"
+             *       ]
+             *     }
+             */
+            importMembers?: unknown;
             /**
              * @description The payload byte for byte as it was accepted; only where it was asked for and is kept.
              * @example {
@@ -4218,7 +4526,7 @@ export interface components {
             /** @description Sources of events. An empty list selects nothing. */
             sources?: string[];
             /** @description Causes of the last failure. An empty list selects nothing. */
-            faultCodes?: ("http_3xx" | "http_4xx" | "http_408" | "http_409" | "http_410" | "http_425" | "http_429" | "http_5xx" | "timeout" | "connect_timeout" | "connection_refused" | "connection_reset" | "connection_failed" | "dns_failure" | "tls_failure" | "address_blocked" | "invalid_request" | "invalid_response" | "lease_lost" | "unacknowledged" | "gave_up" | "sender_profile_missing" | "partner_profile_missing" | "guide_missing" | "business_identifier_missing")[];
+            faultCodes?: ("http_3xx" | "http_4xx" | "http_408" | "http_409" | "http_410" | "http_425" | "http_429" | "http_5xx" | "timeout" | "connect_timeout" | "connection_refused" | "connection_reset" | "connection_failed" | "dns_failure" | "tls_failure" | "address_blocked" | "invalid_request" | "invalid_response" | "lease_lost" | "unacknowledged" | "gave_up" | "no_answer" | "sender_profile_missing" | "partner_profile_missing" | "guide_missing" | "business_identifier_missing")[];
             /** @description Statuses of the last answer. An empty list selects nothing. */
             httpStatus?: number[];
             /** @description Batches as they were named on ingest. An empty list selects nothing. */
@@ -4363,6 +4671,11 @@ export interface components {
              */
             ingestionBatchId: string | null;
             /**
+             * @description The import that brought it from another system.
+             * @example imp_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            importId: string | null;
+            /**
              * Format: uuid
              * @description The batch that its first deliveries were dispatched in: the call that brought it.
              * @example 0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f
@@ -4414,7 +4727,7 @@ export interface components {
              * @example minute
              * @enum {string}
              */
-            granularity: "minute" | "hour" | "day";
+            granularity?: "minute" | "hour" | "day";
             /**
              * @description Beginning of each bucket.
              * @example [
@@ -4530,7 +4843,7 @@ export interface components {
              * @example minute
              * @enum {string}
              */
-            granularity: "minute" | "hour" | "day";
+            granularity?: "minute" | "hour" | "day";
             /**
              * @description Beginning of each bucket.
              * @example [
@@ -4685,7 +4998,7 @@ export interface components {
              */
             id: string;
             /**
-             * @description The header `webhook-id` of all its requests: its receiver knows it by this.
+             * @description The header `webhook-id` of all its requests: its receiver knows it by this. The id of the delivery, or that of another system which an import has kept.
              * @example dlv_01k9z3e5hbe7r9qk2m4n6p8r0s
              */
             webhookId: string;
@@ -4782,10 +5095,15 @@ export interface components {
              */
             replayOf: string | null;
             /**
-             * @description It was asked for to try its endpoint (`POST /api/v1/endpoints/{id}/test`).
+             * @description It was asked for to try its endpoint (`POST /api/v1/endpoints/{id}/test`), or went to a listener.
              * @example false
              */
             test: boolean;
+            /**
+             * @description The import that brought it from another system: its attempts before were made there.
+             * @example imp_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            importId: string | null;
             /** @description The reasons why it waits, where it is to be sent and is not on the wire. Empty: nothing holds it back. */
             waitingFor: components["schemas"]["Wait"][];
         };
@@ -4796,7 +5114,7 @@ export interface components {
              */
             id: string;
             /**
-             * @description The header `webhook-id` of all its requests: its receiver knows it by this.
+             * @description The header `webhook-id` of all its requests: its receiver knows it by this. The id of the delivery, or that of another system which an import has kept.
              * @example dlv_01k9z3e5hbe7r9qk2m4n6p8r0s
              */
             webhookId: string;
@@ -4893,10 +5211,15 @@ export interface components {
              */
             replayOf: string | null;
             /**
-             * @description It was asked for to try its endpoint (`POST /api/v1/endpoints/{id}/test`).
+             * @description It was asked for to try its endpoint (`POST /api/v1/endpoints/{id}/test`), or went to a listener.
              * @example false
              */
             test: boolean;
+            /**
+             * @description The import that brought it from another system: its attempts before were made there.
+             * @example imp_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            importId: string | null;
             /** @description The reasons why it waits, where it is to be sent and is not on the wire. Empty: nothing holds it back. */
             waitingFor: components["schemas"]["Wait"][];
             /** @description Its executions, oldest first; the newest 200 where there are more. */
@@ -5068,6 +5391,11 @@ export interface components {
              * @example false
              */
             resend: boolean;
+            /**
+             * @description Another system made it, before it was imported.
+             * @example false
+             */
+            imported: boolean;
             /**
              * @description The first KiB of the answer as text; bytes that are no UTF-8 show as U+FFFD.
              * @example Service Unavailable
@@ -5596,14 +5924,14 @@ export interface components {
              * @example retry
              * @enum {string}
              */
-            mode: "retry" | "replay";
+            mode?: "retry" | "replay";
             /**
              * @description Send to where it went first, or to where it would go now.
              * @default current
              * @example current
              * @enum {string}
              */
-            target: "original" | "current";
+            target?: "original" | "current";
             /**
              * @description Each delivery that is selected is sent as a new one, with a `webhook-id` of its own and `replayOf`: its receiver takes it for something that it has not had. With `mode: replay` only.
              * @example false
@@ -9327,6 +9655,230 @@ export interface components {
              */
             reason?: string;
         };
+        /** @description Failures of another system, and how far they have been taken. */
+        Import: {
+            /**
+             * @description Id of the import.
+             * @example imp_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            id: string;
+            /**
+             * @description What the lines are: `ndjson` Redrive’s own format, `svix` messages and attempts, `hookdeck` events, `convoy` event deliveries, `sqs` messages of a dead-letter queue, `stripe` events.
+             * @example svix
+             * @enum {string}
+             */
+            from: "ndjson" | "svix" | "hookdeck" | "convoy" | "sqs" | "stripe";
+            /**
+             * @description `open` while it takes lines; `closed`, `abandoned` or, where nobody has gone on with it for a day, `expired`. What it took stays in any case.
+             * @example open
+             * @enum {string}
+             */
+            state: "open" | "closed" | "abandoned" | "expired";
+            /**
+             * @description The line of the file to go on with, counted from 1.
+             * @example 1
+             */
+            nextLine: number;
+            /**
+             * @description Lines that were taken: the sum of the four that follow.
+             * @example 0
+             */
+            lines: number;
+            /**
+             * @description Lines that made a delivery or an event, or added an attempt to one.
+             * @example 0
+             */
+            accepted: number;
+            /**
+             * @description Lines that changed nothing, for their content is known.
+             * @example 0
+             */
+            duplicates: number;
+            /**
+             * @description Lines that were not taken; the report says why.
+             * @example 0
+             */
+            refused: number;
+            /**
+             * @description Lines with nothing in them.
+             * @example 0
+             */
+            blank: number;
+            /**
+             * @description Length of these lines in bytes.
+             * @example 0
+             */
+            bytes: number;
+            /** @description The endpoints that its deliveries are for. */
+            map: {
+                /**
+                 * @description An endpoint as the lines name it.
+                 * @example ep_2bX
+                 */
+                theirs: string;
+                /**
+                 * @description The endpoint that it stands for.
+                 * @example end_01k9z3e5hbe7r9qk2m4n6p8r0s
+                 */
+                endpointId: string;
+            }[];
+            /**
+             * @description The id of the other system is sent as `webhook-id`.
+             * @example true
+             */
+            keepIds: boolean;
+            /**
+             * @description Type of events whose lines name none.
+             * @example null
+             */
+            eventType: string | null;
+            /**
+             * @description Source of its events, unless a line names another one.
+             * @example svix
+             */
+            source: string | null;
+            /**
+             * @description Name of the batch that its events belong to: plans and lists select by it.
+             * @example imp_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            ingestionBatchId: string;
+            /**
+             * @description Who opened it.
+             * @example key_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            openedBy: string;
+            /**
+             * Format: date-time
+             * @description When it was opened.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            openedAt: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself unless lines come before.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            expiresAt: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            endedAt: string | null;
+            /**
+             * @description The report is gone: it is kept for 30 days.
+             * @example false
+             */
+            linesRemoved: boolean;
+            /** @description Where to go on. */
+            links: {
+                /**
+                 * @description This import.
+                 * @example /api/v1/imports/imp_…
+                 */
+                self: string;
+                /**
+                 * @description To send lines, and its report.
+                 * @example /api/v1/imports/imp_…/lines
+                 */
+                lines: string;
+                /**
+                 * @description To close it.
+                 * @example /api/v1/imports/imp_…/close
+                 */
+                close: string;
+            };
+        };
+        NewImport: {
+            /**
+             * @description What the lines are: `ndjson` Redrive’s own format, `svix` messages and attempts, `hookdeck` events, `convoy` event deliveries, `sqs` messages of a dead-letter queue, `stripe` events.
+             * @example svix
+             * @enum {string}
+             */
+            from: "ndjson" | "svix" | "hookdeck" | "convoy" | "sqs" | "stripe";
+            /**
+             * @description The endpoints of this tenant that the endpoints of the other system stand for. Lines of any other endpoint are refused. Where lines name no endpoint (`sqs`, `stripe`) the only name is `*`.
+             * @example {
+             *       "ep_2bX": "warehouse"
+             *     }
+             */
+            map: {
+                [key: string]: string;
+            };
+            /**
+             * @description Sends the id of the other system as `webhook-id`, so that receivers know what they have had. Ids with a full stop or a character that headers do not carry are refused.
+             * @default false
+             * @example true
+             */
+            keepIds?: boolean;
+            /**
+             * @description The type of events whose lines name none.
+             * @example order.created
+             */
+            eventType?: string;
+            /**
+             * @description The source of events whose lines name none; the name of the format where left out.
+             * @example svix
+             */
+            source?: string;
+            /**
+             * @description Your name for the batch; the id of the import where left out.
+             * @example from-svix
+             */
+            ingestionBatchId?: string;
+        };
+        /** @description The fate of one line of an import. */
+        ImportLine: {
+            /**
+             * @description Number of the line in the file.
+             * @example 17
+             */
+            line: number;
+            /**
+             * @description The fate of the line.
+             * @example refused
+             * @enum {string}
+             */
+            result: "accepted" | "duplicate" | "refused";
+            /**
+             * @description Why it was not taken; null where it was.
+             * @example missing
+             * @enum {string|null}
+             */
+            reason: "line_too_long" | "not_utf8" | "not_json" | "not_an_object" | "nested_too_deep" | "too_many_members" | "missing" | "wrong_member" | "payload_too_large" | "payload_not_json" | "members_too_large" | "not_ended" | "was_delivered" | "unmapped" | "event_unknown" | "known" | "event_exists" | "sent_since" | "id_taken" | null;
+            /**
+             * @description The same as a sentence.
+             * @example A member is missing that the format needs.
+             */
+            why: string | null;
+            /**
+             * @description The member that it is about.
+             * @example attempts.0.at
+             */
+            member: string | null;
+            /**
+             * @description The endpoint that nothing stands for.
+             * @example null
+             */
+            theirs: string | null;
+            /**
+             * @description The event that it made, or that was known.
+             * @example evt_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            eventId: string | null;
+            /**
+             * @description The delivery that it made, or that was known.
+             * @example dlv_01k9z3e5hbe7r9qk2m4n6p8r0s
+             */
+            deliveryId: string | null;
+        };
+        ImportClosing: {
+            /**
+             * @description Lines of the file: it is closed only where all of them were taken.
+             * @example 1000
+             */
+            lines?: number;
+        };
         /** @description One act of a person or a client, sealed. */
         AuditEntry: {
             /**
@@ -9361,7 +9913,7 @@ export interface components {
              */
             keyId: string | null;
             /**
-             * @description What was done: tenant.made, tenant.changed, platform_limits.changed, policy.changed, key.made, key.revoked, jwt_issuer.made, jwt_issuer.revoked, session.opened, session.ended, signer.made, signer.removed, access_rule.made, access_rule.removed, endpoint.made, endpoint.changed, endpoint.enabled, endpoint.disabled, endpoint.secret_rotated, endpoint.deleted, endpoint.tested, event.payload_erased, event.repeated, operation.planned, operation.executed, operation.accepted, operation.paused, operation.resumed, operation.paced, operation.cancelled, operation.explained, operation.approved, operation.rejected, operation.emergency, delivery.resolved, resolution.begun, deliveries.resolved, report.signed, addendum.signed, signing_key.rotated, signing_key.revoked, receipt_replay.previewed, receipt_replay.confirmed, receipt_replay.executed, diagnostics.previewed, diagnostics.frozen, outage.dismissed.
+             * @description What was done: tenant.made, tenant.changed, platform_limits.changed, policy.changed, key.made, key.revoked, jwt_issuer.made, jwt_issuer.revoked, session.opened, session.ended, signer.made, signer.removed, access_rule.made, access_rule.removed, endpoint.made, endpoint.changed, endpoint.enabled, endpoint.disabled, endpoint.secret_rotated, endpoint.deleted, endpoint.tested, event.payload_erased, event.repeated, operation.planned, operation.executed, operation.accepted, operation.paused, operation.resumed, operation.paced, operation.cancelled, operation.explained, operation.approved, operation.rejected, operation.emergency, delivery.resolved, resolution.begun, deliveries.resolved, report.signed, addendum.signed, signing_key.rotated, signing_key.revoked, receipt_replay.previewed, receipt_replay.confirmed, receipt_replay.executed, diagnostics.previewed, diagnostics.frozen, outage.dismissed, import.opened, import.continued, import.closed, import.abandoned, import.expired.
              * @example operation.accepted
              */
             action: string;
@@ -9486,7 +10038,7 @@ export interface components {
              *       "read:deliveries"
              *     ]
              */
-            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency")[];
+            scopes: ("admin" | "write:keys" | "read:endpoints" | "write:endpoints" | "write:events" | "read:deliveries" | "write:deliveries" | "edit:endpoints" | "rotate:secrets" | "delete:endpoints" | "replay:receipts" | "write:diagnostics" | "recover:plans" | "read:audit" | "approve:retries" | "approve:emergency" | "write:imports")[];
             /**
              * @description The grant that a key was made with.
              * @example observer
@@ -10289,7 +10841,7 @@ export interface components {
         /** @description Types of event, exactly. Can be repeated. */
         EventTypes: string[];
         /** @description Causes of the last failure. Can be repeated. */
-        FaultCodes: ("http_3xx" | "http_4xx" | "http_408" | "http_409" | "http_410" | "http_425" | "http_429" | "http_5xx" | "timeout" | "connect_timeout" | "connection_refused" | "connection_reset" | "connection_failed" | "dns_failure" | "tls_failure" | "address_blocked" | "invalid_request" | "invalid_response" | "lease_lost" | "unacknowledged" | "gave_up" | "sender_profile_missing" | "partner_profile_missing" | "guide_missing" | "business_identifier_missing")[];
+        FaultCodes: ("http_3xx" | "http_4xx" | "http_408" | "http_409" | "http_410" | "http_425" | "http_429" | "http_5xx" | "timeout" | "connect_timeout" | "connection_refused" | "connection_reset" | "connection_failed" | "dns_failure" | "tls_failure" | "address_blocked" | "invalid_request" | "invalid_response" | "lease_lost" | "unacknowledged" | "gave_up" | "no_answer" | "sender_profile_missing" | "partner_profile_missing" | "guide_missing" | "business_identifier_missing")[];
         /** @description Accepted at this time or later. */
         From: string;
         /** @description The length of the buckets, in UTC. */
@@ -11507,6 +12059,124 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    postListeners: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewListener"];
+            };
+        };
+        responses: {
+            /** @description The listener, with its secret. */
+            201: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenedListener"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getListenersByIdStream: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the listener. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    postListenersByIdAnswers: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the listener. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ListenerAnswer"];
+            };
+        };
+        responses: {
+            /** @description It is taken. */
+            204: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -13494,13 +14164,317 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getImports: {
+        parameters: {
+            query?: {
+                /** @description Rows of the page at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description `nextCursor` of the page before, with the same filter. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of imports. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description The rows of this page. */
+                        items: components["schemas"]["Import"][];
+                        /**
+                         * @description Where the next page begins; null on the last one.
+                         * @example WyI1dW1…
+                         */
+                        nextCursor: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    postImports: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewImport"];
+            };
+        };
+        responses: {
+            /** @description The import, which takes lines. */
+            201: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getImportsById: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the import. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The import. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getImportsByIdLines: {
+        parameters: {
+            query?: {
+                /** @description Fates; all where left out. Can be repeated. */
+                result?: ("accepted" | "duplicate" | "refused")[];
+                /** @description Rows of the page at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description `nextCursor` of the page before, with the same filter. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the import. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of lines, or all of them. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description The rows of this page. */
+                        items: components["schemas"]["ImportLine"][];
+                        /**
+                         * @description Where the next page begins; null on the last one.
+                         * @example WyI1dW1…
+                         */
+                        nextCursor: string | null;
+                    };
+                    "application/x-ndjson": components["schemas"]["ImportLine"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putImportsByIdLines: {
+        parameters: {
+            query?: {
+                /** @description The number of the first line of the body, counted from 1. */
+                from?: number;
+            };
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the import. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Lines of the format of the import, in UTF-8. */
+        requestBody: {
+            content: {
+                "application/x-ndjson": string;
+                "application/jsonl": string;
+                "application/json-lines": string;
+            };
+        };
+        responses: {
+            /** @description The import, with what was taken. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    postImportsByIdClose: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the import. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ImportClosing"];
+            };
+        };
+        responses: {
+            /** @description It is closed, now or since earlier. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    postImportsByIdAbandon: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Handle or id of the tenant: where the key has scope `admin` and so belongs to none, and with every token of an issuer that a tenant registered. */
+                "Redrive-Tenant"?: components["parameters"]["RedriveTenant"];
+            };
+            path: {
+                /** @description Id of the import. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has ended, now or since earlier. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getAudit: {
         parameters: {
             query?: {
                 /** @description Who did it; anybody where left out. Can be repeated. */
                 actor?: string[];
                 /** @description What was done; anything where left out. Can be repeated. */
-                action?: ("tenant.made" | "tenant.changed" | "platform_limits.changed" | "policy.changed" | "key.made" | "key.revoked" | "jwt_issuer.made" | "jwt_issuer.revoked" | "session.opened" | "session.ended" | "signer.made" | "signer.removed" | "access_rule.made" | "access_rule.removed" | "endpoint.made" | "endpoint.changed" | "endpoint.enabled" | "endpoint.disabled" | "endpoint.secret_rotated" | "endpoint.deleted" | "endpoint.tested" | "event.payload_erased" | "event.repeated" | "operation.planned" | "operation.executed" | "operation.accepted" | "operation.paused" | "operation.resumed" | "operation.paced" | "operation.cancelled" | "operation.explained" | "operation.approved" | "operation.rejected" | "operation.emergency" | "delivery.resolved" | "resolution.begun" | "deliveries.resolved" | "report.signed" | "addendum.signed" | "signing_key.rotated" | "signing_key.revoked" | "receipt_replay.previewed" | "receipt_replay.confirmed" | "receipt_replay.executed" | "diagnostics.previewed" | "diagnostics.frozen" | "outage.dismissed")[];
+                action?: ("tenant.made" | "tenant.changed" | "platform_limits.changed" | "policy.changed" | "key.made" | "key.revoked" | "jwt_issuer.made" | "jwt_issuer.revoked" | "session.opened" | "session.ended" | "signer.made" | "signer.removed" | "access_rule.made" | "access_rule.removed" | "endpoint.made" | "endpoint.changed" | "endpoint.enabled" | "endpoint.disabled" | "endpoint.secret_rotated" | "endpoint.deleted" | "endpoint.tested" | "event.payload_erased" | "event.repeated" | "operation.planned" | "operation.executed" | "operation.accepted" | "operation.paused" | "operation.resumed" | "operation.paced" | "operation.cancelled" | "operation.explained" | "operation.approved" | "operation.rejected" | "operation.emergency" | "delivery.resolved" | "resolution.begun" | "deliveries.resolved" | "report.signed" | "addendum.signed" | "signing_key.rotated" | "signing_key.revoked" | "receipt_replay.previewed" | "receipt_replay.confirmed" | "receipt_replay.executed" | "diagnostics.previewed" | "diagnostics.frozen" | "outage.dismissed" | "import.opened" | "import.continued" | "import.closed" | "import.abandoned" | "import.expired")[];
                 /** @description What it was done to; anything where left out. Can be repeated. */
                 target?: string[];
                 /** @description Done at this time or later. */

@@ -19,6 +19,8 @@ export function chosenTenant(): string | undefined {
 export const client = redriveClient({
   // Other origins cannot send this header, so that a form elsewhere writes nothing.
   headers: { 'redrive-console': '1' },
+  // Screens ask again by themselves, and say meanwhile what was refused.
+  retries: 0,
   fetch(request) {
     if (tenant !== undefined) request.headers.set('redrive-tenant', tenant);
     return fetch(request);

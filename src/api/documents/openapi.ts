@@ -78,7 +78,8 @@ export function problemsOf(route: ServedRoute): ProblemCode[] {
     if (route.access.tenant !== 'optional') add('tenant_required');
   }
   if (route.request?.params) add('not_found');
-  if (route.method === 'post' || route.method === 'put' || route.method === 'patch')
+  if (route.upload) add('unsupported_media_type', 'unsupported_content_encoding', 'body_too_large');
+  else if (route.method === 'post' || route.method === 'put' || route.method === 'patch')
     add(
       'malformed_json',
       'nested_too_deep',
@@ -109,10 +110,20 @@ function pathOf(route: ServedRoute): RouteConfig {
       ...(body
         ? { body: { required: !route.bodyOptional, content: { 'application/json': { schema: body } } } }
         : {}),
+      ...(route.upload ? { body: uploadOf(route.upload) } : {}),
     },
     ...(headerParameters(route).length > 0 ? { parameters: headerParameters(route) } : {}),
     responses: { ...successes(route), ...(route.surface.name === 'native' ? failures(route) : {}) },
   } as RouteConfig;
+}
+
+function uploadOf({ types, description }: NonNullable<ServedRoute['upload']>) {
+  const schema = { type: 'string' as const, format: 'binary' };
+  return {
+    required: true,
+    description,
+    content: Object.fromEntries(types.map((type) => [type, { schema }])),
+  };
 }
 
 function scopeOf({ access, surface }: ServedRoute): string {

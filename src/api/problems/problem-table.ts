@@ -146,6 +146,18 @@ export const PROBLEMS = {
     title: 'State conflict',
     advice: 'The present state does not allow this; `detail` names it.',
   },
+  import_open: {
+    status: 409,
+    title: 'Import open',
+    advice:
+      'A tenant has one open import at a time, which `detail` names: go on with it (`PUT /api/v1/imports/{id}/lines`), close it, or abandon it.',
+  },
+  lines_missing: {
+    status: 409,
+    title: 'Lines missing',
+    advice:
+      'Nothing was taken: send the lines from `nextLine` of the import on, or the whole file from line 1.',
+  },
   needs_approval: {
     status: 409,
     title: 'Needs approval',

@@ -34,6 +34,27 @@ export async function readJsonBody(
   return untyped ? problem('unsupported_media_type') : parseJson(bytes);
 }
 
+/** How long an upload may stand still before it is given up; what came before is taken. */
+const STANDS_STILL_MS = 60_000;
+
+/** The body of an upload, chunk by chunk, or why it is refused; it rejects when the client goes away, or stands still. */
+export function readUpload(
+  req: IncomingMessage,
+  types: readonly string[],
+  standsStillMs = STANDS_STILL_MS,
+): AsyncIterable<Buffer> | Problem {
+  const [type] = (req.headers['content-type'] ?? '').toLowerCase().split(';');
+  const refused = refusedEncoding(req);
+  if (refused) return refused;
+  if (type?.trim() && !types.includes(type.trim()))
+    return problem('unsupported_media_type', {
+      detail: `Send \`Content-Type: ${types[0]}\`, in UTF-8, or leave it out.`,
+    });
+  req.setTimeout(standsStillMs, () => req.destroy(new Error('an upload stood still')));
+  req.once('end', () => req.setTimeout(0));
+  return req;
+}
+
 function refusedEncoding(req: IncomingMessage): Problem | undefined {
   const encoding = req.headers['content-encoding']?.trim().toLowerCase();
   return encoding === undefined || encoding === '' || encoding === 'identity'

@@ -52,6 +52,11 @@ export const AUDIT_ACTIONS = {
   'diagnostics.previewed': 'diagnostics',
   'diagnostics.frozen': 'diagnostics',
   'outage.dismissed': 'outage',
+  'import.opened': 'import',
+  'import.continued': 'import',
+  'import.closed': 'import',
+  'import.abandoned': 'import',
+  'import.expired': 'import',
 } as const satisfies Record<string, IdKind>;
 
 /** One of {@link AUDIT_ACTIONS}. */

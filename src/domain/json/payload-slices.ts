@@ -63,7 +63,8 @@ function isPayload(name: string): boolean {
   return name.length <= 42 && name.includes('\\') && JSON.parse(`"${name}"`) === 'payload';
 }
 
-function afterValue(text: string, start: number): number {
+/** The index behind the value that begins at `start`. */
+export function afterValue(text: string, start: number): number {
   const first = text.charCodeAt(start);
   if (first === QUOTE) return afterString(text, start);
   if (first !== 0x7b && first !== 0x5b) return afterScalar(text, start);

@@ -22,6 +22,8 @@ export const ADVICE_STEPS = [
 /** Everything that decides what is to be done about a delivery. */
 export interface AdviceFacts extends RetryFacts {
   attempts: number;
+  /** It was imported from another system. */
+  imported: boolean;
   /** Why its last attempt, or its preparation, did not deliver it. */
   faultCode?: FaultCode;
   /** An attempt of it may have arrived. */
@@ -145,11 +147,13 @@ function sendable({ faultCode, mayHaveArrived, circuit }: AdviceFacts, ids: Advi
   return { step: 'retry', why: 'Nothing speaks against sending it again.', next: `${retry}.` };
 }
 
-function happened({ delivery, attempts, faultCode, mayHaveArrived }: AdviceFacts): string {
+function happened({ delivery, attempts, imported, faultCode, mayHaveArrived }: AdviceFacts): string {
   if (delivery === 'delivered') return 'Its receiver has it.';
   const fault = faultCode === undefined ? undefined : FAULT_WORDS[faultCode].what;
   const arrived = mayHaveArrived ? ' It may have arrived all the same.' : '';
   if (fault !== undefined) return `${fault}${arrived}`;
+  if (attempts === 0 && imported && delivery === 'failed')
+    return `It failed in the system that it was imported from, which did not say why.${arrived}`;
   if (attempts === 0)
     return delivery === 'pending' ? 'No request was made for it yet.' : 'No request was ever made for it.';
   return `Its last attempt did not deliver it.${arrived}`;

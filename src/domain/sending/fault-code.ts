@@ -3,7 +3,8 @@ import { PREPARATION_FAULTS } from '../endpoints/preparation.ts';
 /**
  * Why an attempt or an execution did not deliver, as recorded in the ledger and offered as a filter. `http_*` name an
  * answer; `unacknowledged` is a 202 of an endpoint that has to acknowledge; `lease_lost` and `gave_up` are written by
- * the engine, the others by the sender; the faults of preparation belong to executions that were never attempted.
+ * the engine, `no_answer` by imports, the others by the sender; the faults of preparation belong to executions that were
+ * never attempted.
  */
 export const FAULT_CODES = [
   'http_3xx',
@@ -27,6 +28,7 @@ export const FAULT_CODES = [
   'lease_lost',
   'unacknowledged',
   'gave_up',
+  'no_answer',
   ...PREPARATION_FAULTS,
 ] as const;
 

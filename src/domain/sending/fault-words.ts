@@ -48,6 +48,7 @@ export const FAULT_WORDS: Readonly<Record<FaultCode, FaultWords>> = {
   invalid_response: { what: 'The answer of its receiver could not be read.' },
   lease_lost: { what: 'The worker that was sending it was lost.' },
   unacknowledged: { what: 'Its receiver took it, and has not acknowledged it.' },
+  no_answer: { what: 'The system that sent it had no answer, and did not say why.' },
   gave_up: { what: 'It was given up before its turn came.' },
   sender_profile_missing: {
     what: 'The endpoint has no profile of the sender to prepare it with.',

@@ -16,6 +16,7 @@ export const SCOPES = [
   'read:audit',
   'approve:retries',
   'approve:emergency',
+  'write:imports',
 ] as const;
 
 /** One of {@link SCOPES}. */
@@ -32,6 +33,7 @@ export const TENANT_SCOPES = [
   'read:audit',
   'approve:retries',
   'approve:emergency',
+  'write:imports',
 ] as const satisfies readonly Scope[];
 
 /** The scopes that are a part of another one, with that one. */

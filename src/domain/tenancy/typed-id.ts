@@ -24,6 +24,8 @@ export const ID_PREFIXES = {
   signingKey: 'sgk',
   auditEntry: 'aud',
   outage: 'out',
+  listener: 'lsn',
+  import: 'imp',
 } as const;
 
 /** The kind of thing that a shown id stands for. */

@@ -9,3 +9,15 @@ export async function markTest(tx: Transaction, eventId: Id<'event'>): Promise<I
   );
   return rows.map(({ id }) => id);
 }
+
+/** Marks the deliveries of events to some endpoints as tests, in the transaction that accepts the events. */
+export async function markTestsAt(
+  tx: Transaction,
+  eventIds: readonly Id<'event'>[],
+  endpointIds: readonly Id<'endpoint'>[],
+): Promise<void> {
+  await tx.query(
+    'update deliveries set test = true where event_id = any($1::uuid[]) and endpoint_id = any($2::uuid[])',
+    [eventIds, endpointIds],
+  );
+}

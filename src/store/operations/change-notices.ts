@@ -1,56 +1,22 @@
-import type { PoolClient } from 'pg';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { listenOn, notify } from '../db/notices.ts';
 import type { Pool } from '../db/pool.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 const CHANNEL = 'redrive_changed';
-const AGAIN_MS = 500;
 
 /** Tells whoever follows these tenants that something of theirs has moved, without saying what. */
-export async function notifyChanged(db: Queryable, tenantIds: readonly Id<'tenant'>[]): Promise<void> {
-  if (tenantIds.length === 0) return;
-  await db.query(`select pg_notify('${CHANNEL}', t.id::text) from unnest($1::uuid[]) as t(id)`, [tenantIds]);
+export function notifyChanged(db: Queryable, tenantIds: readonly Id<'tenant'>[]): Promise<void> {
+  return notify(db, CHANNEL, tenantIds);
 }
 
-/**
- * Listens on a connection of the pool until stopped, and takes another when that is lost. Missed notices are no loss:
- * who follows also looks by itself now and then.
- */
-export async function listenForChanges(
+/** Listens for changes of tenants until stopped. */
+export function listenForChanges(
   pool: Pool,
   onChange: (tenantId: Id<'tenant'>) => void,
   stop: AbortSignal,
 ): Promise<void> {
-  while (!stop.aborted) {
-    let client: PoolClient | undefined;
-    try {
-      client = await pool.connect();
-      await heard(client, onChange, stop);
-    } catch {
-      // The next round tries again.
-    }
-    // Never handed to another: it would go on listening.
-    client?.release(true);
-    if (!stop.aborted) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS).unref());
-  }
-}
-
-async function heard(
-  client: PoolClient,
-  onChange: (tenantId: Id<'tenant'>) => void,
-  stop: AbortSignal,
-): Promise<void> {
-  const over = new Promise<void>((resolve) => {
-    client.once('error', () => resolve());
-    client.once('end', () => resolve());
-    stop.addEventListener('abort', () => resolve(), { once: true });
-    if (stop.aborted) resolve();
-  });
-  client.on('notification', ({ payload }) => {
-    if (payload) onChange(payload as Id<'tenant'>);
-  });
-  await client.query(`listen ${CHANNEL}`);
-  await over;
+  return listenOn(pool, CHANNEL, (tenantId) => onChange(tenantId as Id<'tenant'>), stop);
 }
 
 /** How an operation or an outage stands, as far as somebody could see it move. */

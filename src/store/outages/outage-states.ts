@@ -41,6 +41,8 @@ export async function openOutage(
       from endpoints n join endpoint_versions v on ${isCurrent('v', 'n')}
       join endpoint_pacing p on p.endpoint_id = n.id
       where n.id = $1 and n.state <> 'deleted'
+        -- A listener comes and goes with a person: nothing of it is an outage.
+        and not exists (select from listeners l where l.endpoint_id = n.id)
     ), newest as materialized (
       select o.id, o.state, o.recovered_at, o.ended_at from outages o where o.endpoint_id = $1 order by o.id desc limit 1
     ), again as (

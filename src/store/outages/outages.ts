@@ -144,7 +144,13 @@ export async function countWindow(
       'deliveries',
       filterConditions(tenantId, filter, present({ states }), p),
     ]),
-    ['deliveries', filterConditions(tenantId, { ...within, ...delivered.caughtBetween }, {}, p)],
+    [
+      'deliveries',
+      [
+        ...filterConditions(tenantId, { ...within, ...delivered.caughtBetween }, {}, p),
+        'd.import_id is null',
+      ],
+    ],
     [before, filterConditions(tenantId, delivered, {}, p)],
   ];
   const union = ranges.map(

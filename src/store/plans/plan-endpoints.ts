@@ -65,7 +65,7 @@ export async function planEndpoints(
            select d.id from deliveries d where d.endpoint_id = w.endpoint_id order by d.accepted_at desc, d.id desc limit ${MEASURED}
          ) d
          join executions e on e.delivery_id = d.id
-         join attempts a on a.execution_id = e.id and a.http_status is not null
+         join attempts a on a.execution_id = e.id and a.http_status is not null and not a.imported
        ) as latency_ms
      from plan_endpoints w join endpoints n on n.id = w.endpoint_id
      left join endpoint_pacing p on p.endpoint_id = n.id

@@ -31,6 +31,10 @@ export interface Delivery {
   replayOf?: Id<'delivery'>;
   /** It tries its endpoint. */
   test: boolean;
+  /** The import that brought it. */
+  importId?: Id<'import'>;
+  /** What its receiver knows it by, where that is not its own id. */
+  webhookId?: string;
   /** An execution of it is open: it will be sent, is being sent, or waits to be settled. */
   open: boolean;
   /** That execution. */
@@ -108,6 +112,8 @@ interface DeliveryRow {
   original_version: number | null;
   replay_of: Id<'delivery'> | null;
   test: boolean;
+  import_id: Id<'import'> | null;
+  webhook_id: string | null;
   open_execution_id: Id<'execution'> | null;
 }
 
@@ -135,6 +141,8 @@ function deliveryFrom(row: DeliveryRow): Delivery {
     ...(row.original_version !== null ? { originalVersion: row.original_version } : {}),
     ...(row.replay_of ? { replayOf: row.replay_of } : {}),
     test: row.test,
+    ...(row.import_id ? { importId: row.import_id } : {}),
+    ...(row.webhook_id !== null ? { webhookId: row.webhook_id } : {}),
     open: row.open_execution_id !== null,
     ...(row.open_execution_id === null ? {} : { openExecutionId: row.open_execution_id }),
   };

@@ -18,6 +18,8 @@ export interface Event {
   occurredAt?: Date;
   acceptedAt: Date;
   ingestionBatchId?: string;
+  /** The import that brought it. */
+  importId?: Id<'import'>;
   /** The call that brought it: the first deliveries of all its events were dispatched together. */
   ingestCallId: string;
   payloadBytes: number;
@@ -65,6 +67,7 @@ interface EventRow {
   occurred_at: Date | null;
   accepted_at: Date;
   ingestion_batch_id: string | null;
+  import_id: Id<'import'> | null;
   ingest_call_id: string;
   payload_bytes: number;
   payload_kept: boolean;
@@ -139,6 +142,7 @@ function eventFrom(row: EventRow): Event {
     ...(row.occurred_at ? { occurredAt: row.occurred_at } : {}),
     acceptedAt: row.accepted_at,
     ...(row.ingestion_batch_id !== null ? { ingestionBatchId: row.ingestion_batch_id } : {}),
+    ...(row.import_id ? { importId: row.import_id } : {}),
     ingestCallId: row.ingest_call_id,
     payloadBytes: row.payload_bytes,
     payloadKept: row.payload_kept,
@@ -168,15 +172,18 @@ export async function deliveriesOfEvent(
   return rows.map((row) => ({ id: row.id, endpointId: row.endpoint_id, state: row.state }));
 }
 
-/** The payload of an event as it was accepted; undefined where it is not kept. */
+/** The payload of an event as it was accepted, and the members that an import kept; undefined where it is not kept. */
 export async function findPayload(
   db: Queryable,
   tenantId: Id<'tenant'>,
   eventId: Id<'event'>,
-): Promise<string | undefined> {
-  const { rows } = await db.query<{ body: string }>(
-    'select body from payloads where event_id = $2 and tenant_id = $1',
+): Promise<{ body: string; importMembers?: string } | undefined> {
+  const { rows } = await db.query<{ body: string; import_members: string | null }>(
+    'select body, import_members from payloads where event_id = $2 and tenant_id = $1',
     [tenantId, eventId],
   );
-  return rows[0]?.body;
+  const [row] = rows;
+  return (
+    row && { body: row.body, ...(row.import_members === null ? {} : { importMembers: row.import_members }) }
+  );
 }

@@ -16,6 +16,8 @@ export interface Attempt {
   retryAfterMs?: number;
   /** Sent although an earlier attempt may have arrived. */
   resend: boolean;
+  /** Another system made it. */
+  imported: boolean;
   /** The first bytes of the answer. */
   responseExcerpt?: Buffer;
 }
@@ -106,7 +108,9 @@ async function withAttempts(
 ): Promise<Execution[]> {
   if (executions.length === 0) return [];
   const { rows } = await db.query<AttemptRow>(
-    `select * from attempts where tenant_id = $1 and execution_id = any($2::uuid[]) order by execution_id, number`,
+    `select * from attempts where tenant_id = $1 and execution_id = any($2::uuid[]) 
+     -- Attempts of another system may have come in any order.
+     order by execution_id, case when imported then started_at end, number`,
     [tenantId, executions.map((row) => row.id)],
   );
   const byExecution = new Map<Id<'execution'>, Attempt[]>();
@@ -153,6 +157,7 @@ interface AttemptRow {
   http_status: number | null;
   retry_after_ms: number | null;
   resend: boolean;
+  imported: boolean;
   response_excerpt: Buffer | null;
 }
 
@@ -168,6 +173,7 @@ function attemptFrom(row: AttemptRow): Attempt {
     ...(row.http_status !== null ? { httpStatus: row.http_status } : {}),
     ...(row.retry_after_ms !== null ? { retryAfterMs: row.retry_after_ms } : {}),
     resend: row.resend,
+    imported: row.imported,
     ...(row.response_excerpt ? { responseExcerpt: row.response_excerpt } : {}),
   };
 }

@@ -184,12 +184,13 @@ function ago(ms: number, p: Parameters, { asOf }: FilterScope): string {
  */
 function caughtCondition({ from, to }: NonNullable<DeliveryFilter['caughtBetween']>, p: Parameters): string {
   const within = (column: string) => `${bound(column, '>', from, p)} and ${bound(column, '<', to, p)}`;
-  // One that was sent to try the endpoint is of no outage.
-  return `not d.test and (${bound('d.accepted_at', '>', from, p)}
+  // One that was sent to try the endpoint is of no outage, nor is what failed in another system.
+  return `not d.test and ((d.import_id is null and ${bound('d.accepted_at', '>', from, p)})
       or (${bound('greatest(d.state_changed_at, d.last_attempt_at)', '>', from, p)} and exists (
         select from executions x where x.delivery_id = d.id and (
-          (${within('x.finished_at')} and (x.state = 'failed' or x.reason = 'endpoint_disabled'))
-          or exists (select from attempts a where a.execution_id = x.id and a.outcome <> 'delivered'
+          (${within('x.finished_at')} and (x.reason = 'endpoint_disabled'
+            or (x.state = 'failed' and x.reason is distinct from 'imported')))
+          or exists (select from attempts a where a.execution_id = x.id and a.outcome <> 'delivered' and not a.imported
             and ${within('a.started_at')})))))`;
 }
 

@@ -54,6 +54,8 @@ export interface ClaimedItem {
   prepares: boolean;
   /** It tries its endpoint: its failure is none of the endpoint's health. */
   test: boolean;
+  /** What its receiver knows it by from another system, in the place of its own id. */
+  webhookId?: string;
   body: string;
 }
 
@@ -89,6 +91,7 @@ interface ClaimRow {
   revision: number;
   prepares: boolean;
   test: boolean;
+  webhook_id: string | null;
   arrived: boolean;
 }
 
@@ -142,14 +145,14 @@ export async function claimItems(
       ) e
       where g.fresh and not g.held ${live ? '' : `and exists (select from operations o where o.id = $1 and o.control = 'run')`}
     ), sized as (
-      select p.id, p.n, d.event_id, d.attempts, d.test, d.payload_bytes, sum(d.payload_bytes) over (order by p.n) as running,
+      select p.id, p.n, d.event_id, d.attempts, d.test, d.webhook_id, d.payload_bytes, sum(d.payload_bytes) over (order by p.n) as running,
         d.state = 'delivered'
           and exists (select from operations o where o.id = p.operation_id and o.kind = 'retry') as arrived
       -- Lateral with a limit: one look-up an item, whatever the planner thinks of the size of the tables.
       from picked p cross join lateral (
-        select x.event_id, x.attempts, x.test, x.payload_bytes, x.state from deliveries x where x.id = p.delivery_id limit 1) d
+        select x.event_id, x.attempts, x.test, x.webhook_id, x.payload_bytes, x.state from deliveries x where x.id = p.delivery_id limit 1) d
     ), chosen as materialized (
-      select s.id, s.attempts, s.test, s.event_id, s.arrived, b.body from sized s left join lateral (
+      select s.id, s.attempts, s.test, s.webhook_id, s.event_id, s.arrived, b.body from sized s left join lateral (
         select y.body from payloads y where y.event_id = s.event_id limit 1) b on true
       where s.running <= $6 or s.n = 1
     ), taken as (
@@ -157,7 +160,7 @@ export async function claimItems(
       from chosen c where e.id = c.id and c.body is not null and not c.arrived
       returning e.id, e.delivery_id, e.endpoint_id, e.operation_id, e.target_version, e.attempts, e.lost_attempts,
         e.may_have_arrived, e.match_filter, e.on_ambiguous, e.due_at::text as due_text,
-        c.attempts as delivery_attempts, c.test, c.body, c.event_id
+        c.attempts as delivery_attempts, c.test, c.webhook_id, c.body, c.event_id
     ), claim as (
       insert into claims (token, worked_by, lease_until, execution_ids)
       select $4, $1, clock_timestamp() + $5::float8 * interval '1 millisecond', array_agg(id)
@@ -170,13 +173,13 @@ export async function claimItems(
         else coalesce(t.target_version, n.current_version) end as version, n.revision,
       -- An item that was shown with an address is looked at once more where its endpoint has another version by now.
       t.match_filter or n.prepares or coalesce(t.target_version <> n.current_version, false) as prepares,
-      t.test, false as arrived
+      t.test, t.webhook_id, false as arrived
     from taken t join endpoints n on n.id = t.endpoint_id
     union all
-    select c.id, null, null, null, null, null, null, null, null, null, null, null, null, null, null, c.arrived
+    select c.id, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, c.arrived
     from chosen c where c.body is null or c.arrived
     union all
-    select null, null, g.endpoint_id, null, null, null, null, null, null, null, null, null, null, null, null, null
+    select null, null, g.endpoint_id, null, null, null, null, null, null, null, null, null, null, null, null, null, null
     from granted g where not g.fresh`,
     values: [
       workedBy,
@@ -218,7 +221,11 @@ function claimedItem(row: ClaimRow): ClaimedItem | undefined {
     prepares: row.prepares,
     test: row.test,
     body: row.body,
-    ...present({ operationId: row.operation_id, onAmbiguous: row.on_ambiguous }),
+    ...present({
+      operationId: row.operation_id,
+      onAmbiguous: row.on_ambiguous,
+      webhookId: row.webhook_id,
+    }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { present } from '../../domain/present.ts';
 import type { ProbeRequest } from '../../domain/sending/probe.ts';
 import type { RetryPolicy } from '../../domain/sending/retry-policy.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
@@ -9,6 +10,8 @@ import { isCurrent, type RetryPolicyRow, retryPolicyOf } from '../tenancy/endpoi
 export interface DueProbe {
   executionId: Id<'execution'>;
   deliveryId: Id<'delivery'>;
+  /** What its receiver knows it by, where that is not its own id. */
+  webhookId?: string;
   endpointId: Id<'endpoint'>;
   /** The current version of the endpoint, whose headers and secrets are used. */
   version: number;
@@ -26,6 +29,7 @@ export interface DueProbe {
 interface ProbeRow extends RetryPolicyRow {
   id: Id<'execution'>;
   delivery_id: Id<'delivery'>;
+  webhook_id: string | null;
   endpoint_id: Id<'endpoint'>;
   attempts: number;
   probes: number;
@@ -53,7 +57,7 @@ export async function takeDueProbes(db: Queryable, limit: number, holdMs: number
       from due d where e.id = d.id
       returning e.*
     )
-    select t.id, t.delivery_id, t.endpoint_id, t.attempts - t.lost_attempts as attempts, t.probes, n.current_version as version, n.revision, v.probe_url,
+    select t.id, t.delivery_id, (select d.webhook_id from deliveries d where d.id = t.delivery_id) as webhook_id, t.endpoint_id, t.attempts - t.lost_attempts as attempts, t.probes, n.current_version as version, n.revision, v.probe_url,
       v.probe_field, v.timeout_ms, v.max_attempts, v.initial_ms, v.factor, v.cap_ms
     from taken t join endpoints n on n.id = t.endpoint_id
     join endpoint_versions v on ${isCurrent('v', 'n')}
@@ -63,6 +67,7 @@ export async function takeDueProbes(db: Queryable, limit: number, holdMs: number
   return rows.map((row) => ({
     executionId: row.id,
     deliveryId: row.delivery_id,
+    ...present({ webhookId: row.webhook_id }),
     endpointId: row.endpoint_id,
     version: row.version,
     revision: row.revision,

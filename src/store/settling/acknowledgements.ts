@@ -65,25 +65,50 @@ export async function acknowledge(
 }
 
 interface AcknowledgeableRow {
-  endpoint_id: Id<'endpoint'>;
+  n: number;
   id: Id<'delivery'>;
   secrets: Buffer[];
 }
 
+/** What a receiver names: the `webhook-id` that it got, and the id of ours that this can be read as. */
+export interface AskedAcknowledgement {
+  endpointId: Id<'endpoint'>;
+  webhookId: string;
+  deliveryId?: Id<'delivery'> | undefined;
+}
+
+/** A delivery that can be acknowledged, with the sealed secrets that may sign for it. */
+export interface Acknowledgeable {
+  deliveryId: Id<'delivery'>;
+  secrets: Buffer[];
+}
+
 /**
- * The sealed secrets that an acknowledgement of these deliveries may be signed with, by `<endpoint>/<delivery>`; the
- * delivery must be the endpoint's. The holder of the secret speaks for the endpoint, which binds it to its tenant.
+ * The deliveries that receivers name, in the order of what was asked, each with the sealed secrets that it may be signed
+ * with; the delivery must be the endpoint's. An id that an import has kept comes before ours. The holder of the secret
+ * speaks for the endpoint, which binds it to its tenant.
  */
 export async function findAcknowledgeable(
   db: Queryable,
-  asked: { endpointId: Id<'endpoint'>; deliveryId: Id<'delivery'> }[],
-): Promise<Map<string, Buffer[]>> {
+  asked: readonly AskedAcknowledgement[],
+): Promise<(Acknowledgeable | undefined)[]> {
   const { rows } = await db.query<AcknowledgeableRow>(
-    `select d.endpoint_id, d.id, array(select s.sealed from endpoint_secrets s where s.endpoint_id = d.endpoint_id
+    `select a.n::int, d.id, array(select s.sealed from endpoint_secrets s where s.endpoint_id = d.endpoint_id
        and (s.expires_at is null or s.expires_at > now())) as secrets
-     from unnest($1::uuid[], $2::uuid[]) as a(endpoint_id, delivery_id)
-     join deliveries d on d.id = a.delivery_id and d.endpoint_id = a.endpoint_id`,
-    [asked.map(({ endpointId }) => endpointId), asked.map(({ deliveryId }) => deliveryId)],
+     from unnest($1::uuid[], $2::text[], $3::uuid[]) with ordinality as a(endpoint_id, webhook_id, delivery_id, n)
+     cross join lateral (
+       (select x.id, x.endpoint_id, 1 as place from deliveries x
+        where x.endpoint_id = a.endpoint_id and x.webhook_id = a.webhook_id)
+       union all
+       (select x.id, x.endpoint_id, 2 from deliveries x where x.id = a.delivery_id and x.endpoint_id = a.endpoint_id)
+       order by place limit 1
+     ) d`,
+    [
+      asked.map(({ endpointId }) => endpointId),
+      asked.map(({ webhookId }) => webhookId),
+      asked.map(({ deliveryId }) => deliveryId ?? null),
+    ],
   );
-  return new Map(rows.map((row) => [`${row.endpoint_id}/${row.id}`, row.secrets]));
+  const found = new Map(rows.map(({ n, id, secrets }) => [n, { deliveryId: id, secrets }]));
+  return asked.map((_, index) => found.get(index + 1));
 }

@@ -2,6 +2,7 @@ import type { EndpointConfig, OnExhausted } from '../../domain/endpoints/endpoin
 import type { EndpointState } from '../../domain/endpoints/endpoint-state.ts';
 import type { EventFilter } from '../../domain/endpoints/event-filter.ts';
 import type { Partner } from '../../domain/endpoints/preparation.ts';
+import { listenerOf } from '../../domain/listeners/listener.ts';
 import type { OnRecovered } from '../../domain/outages/outage-state.ts';
 import type { OnAmbiguous, RetryPolicy } from '../../domain/sending/retry-policy.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
@@ -89,10 +90,13 @@ export interface Matchable {
   filter?: EventFilter;
   giveUpAfterMs: number;
   ordered: boolean;
+  /** It is a listener's: its deliveries are tests. */
+  listens?: true;
 }
 
 interface MatchableRow {
   id: Id<'endpoint'>;
+  url: string;
   state: EndpointState;
   event_types: string[] | null;
   filter: EventFilter | null;
@@ -105,7 +109,7 @@ interface MatchableRow {
 export async function matchableEndpoints(db: Queryable, tenantId: Id<'tenant'>): Promise<Matchable[]> {
   const { rows } = await db.query<MatchableRow>({
     name: 'matchable-endpoints',
-    text: `select e.id, e.state, v.event_types, v.filter, v.give_up_after_ms, v.ordered,
+    text: `select e.id, e.state, v.url, v.event_types, v.filter, v.give_up_after_ms, v.ordered,
        (select f.accepted_before from endpoint_fences f where f.endpoint_id = e.id and f.version is null) as takes_from
      from endpoints e join endpoint_versions v on ${isCurrent('v', 'e')}
      where e.tenant_id = $1 and e.state <> 'deleted' order by e.id`,
@@ -119,6 +123,7 @@ export async function matchableEndpoints(db: Queryable, tenantId: Id<'tenant'>):
     ...(row.filter ? { filter: row.filter } : {}),
     giveUpAfterMs: row.give_up_after_ms,
     ordered: row.ordered,
+    ...(listenerOf(row.url) ? { listens: true } : {}),
   }));
 }
 

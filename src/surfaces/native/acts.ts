@@ -12,6 +12,7 @@ export const ACTS: Acts = {
   'post /api/v1/jwt-issuers': 'jwt_issuer.made',
   'delete /api/v1/jwt-issuers/{id}': 'jwt_issuer.revoked',
   'post /api/v1/endpoints': 'endpoint.made',
+  'post /api/v1/listeners': 'endpoint.made',
   'patch /api/v1/endpoints/{id}': 'endpoint.changed',
   'post /api/v1/endpoints/{id}/test': 'endpoint.tested',
   'post /api/v1/endpoints/{id}/enable': 'endpoint.enabled',
@@ -22,4 +23,8 @@ export const ACTS: Acts = {
   'post /api/v1/signing-keys/{id}/revoke': 'signing_key.revoked',
   'delete /api/v1/events/{id}/payload': 'event.payload_erased',
   'post /api/v1/outages/{id}/dismiss': 'outage.dismissed',
+  'put /api/v1/imports/{id}/lines': 'import.continued',
+  'post /api/v1/imports/{id}/close': 'import.closed',
+  'post /api/v1/imports/{id}/abandon': 'import.abandoned',
+  'post /api/v1/imports': 'import.opened',
 };

@@ -18,6 +18,8 @@ import { endpointRoutes } from './endpoints/endpoints.ts';
 import { statsRoutes } from './figures/attempt-stats.ts';
 import { deliveryFigureRoutes } from './figures/delivery-figures.ts';
 import { searchRoutes } from './figures/search.ts';
+import { importRoutes } from './imports/imports.ts';
+import { listenerRoutes } from './listeners/listeners.ts';
 import { takeNames } from './names.ts';
 import { outageRoutes } from './outages/outages.ts';
 import { planItemRoutes } from './plans/plan-items.ts';
@@ -62,6 +64,7 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
       ...acting([...endpointRoutes(deps), ...endpointTestRoutes(deps)]),
       ...endpointVersionRoutes(deps),
     ]),
+    ...acting(listenerRoutes(deps)),
     ...takeNames(deps.pool, 'event', acting(eventRoutes(deps))),
     ...resolutionRoutes(deps),
     ...eventListRoutes(deps),
@@ -87,6 +90,7 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...ledgerProofRoutes(deps),
     ...acting(signingKeyRoutes(deps)),
     ...acting(outageRoutes(deps)),
+    ...acting(importRoutes(deps, inTurn)),
     ...auditRoutes(deps, inTurn),
     ...sessionRoutes(deps),
   ];

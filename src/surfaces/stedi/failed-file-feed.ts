@@ -81,7 +81,8 @@ async function tellPage(db: Transaction, tenantId: Id<'tenant'>): Promise<{ read
   const told = await tell(
     db,
     tenantId,
-    failed.filter(({ event }) => !isSystemEventType(event.type)),
+    // Nor is what failed in another system, and was imported.
+    failed.filter(({ event, reason }) => !isSystemEventType(event.type) && reason !== 'imported'),
   );
   await moveFailedFileFeed(db, tenantId, { processedAtMicros: last.processedAtMicros, id: last.id });
   return { read: failed.length, told };

@@ -61,6 +61,8 @@ const KIND_OF: Record<ProblemCode, Kind> = {
   handle_taken: 'conflict',
   state_conflict: 'conflict',
   approver_refused: 'insufficient-scope',
+  import_open: 'conflict',
+  lines_missing: 'conflict',
   needs_approval: 'conflict',
   drift_too_large: 'conflict',
   pruned: 'conflict',

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
-import { readCheckpoints } from '../../../src/proof/verify-checkpoints.ts';
+import { readCheckpoints } from '../../../clients/typescript/src/proof/checkpoints.ts';
 import { govern } from '../../support/api/governed.ts';
 import { ALL_FAILURES, type Scene } from '../../support/engine/recovery-scene.ts';
 import { useEngine, useScenes } from '../../support/engine/use-engine.ts';
@@ -52,7 +52,7 @@ test('who names the type is told of the end of an operation: signed as every del
   });
   expect(text).not.toContain('the receiver was down');
   const keys = (await engine.client.expect(200, 'GET', '/.well-known/redrive/jwks.json')).body;
-  expect(await readCheckpoints([{ name: 'told', text }], keys)).toMatchObject({
+  expect(readCheckpoints([{ name: 'told', text }], keys)).toMatchObject({
     ok: true,
     signed: 1,
     checkpoints: [{ tenant: it.tenant.id, number: told.audit.number, hash: told.audit.hash }],

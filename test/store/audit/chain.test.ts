@@ -1,11 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { readCheckpoints } from '../../../clients/typescript/src/proof/checkpoints.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { showId } from '../../../src/domain/tenancy/typed-id.ts';
 import { cancelAsInTemporal } from '../../../src/operations/cancel-unasked.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { replaceAdminKey } from '../../../src/operations/replace-admin-key.ts';
-import { readCheckpoints } from '../../../src/proof/verify-checkpoints.ts';
 import { checkpointOf, listCheckpoints } from '../../../src/store/audit/checkpoints.ts';
 import { noteAct } from '../../../src/store/audit/entries.ts';
 import { sealEntries } from '../../../src/store/audit/sealing.ts';
@@ -261,11 +261,11 @@ describe('a checkpoint', () => {
     const kept = await listCheckpoints(store.pool, tenant.id, { limit: 10 });
     const logged = lines.filter((line) => line.includes(showId('tenant', tenant.id)));
     for (const text of [JSON.stringify(kept), logged.join('')]) {
-      const read = await readCheckpoints([{ name: 'kept', text }], keys);
+      const read = readCheckpoints([{ name: 'kept', text }], keys);
       expect(read).toMatchObject({ ok: true, signed: 1, checkpoints: [{ number: 2, hash: kept[0]?.hash }] });
     }
     const forged = logged.join('').replace(/"number":2/, '"number":3');
-    expect(await readCheckpoints([{ name: 'kept', text: forged }], keys)).toMatchObject({
+    expect(readCheckpoints([{ name: 'kept', text: forged }], keys)).toMatchObject({
       why: 'bad_signature',
     });
   });

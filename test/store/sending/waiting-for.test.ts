@@ -8,6 +8,7 @@ import { createAddressGuard } from '../../../src/outbound/address-guard.ts';
 import { createAttemptClient } from '../../../src/outbound/attempt.ts';
 import { createSealer } from '../../../src/sealing/sealing.ts';
 import { EndpointMemory } from '../../../src/sending/endpoint-memory.ts';
+import { HandOvers } from '../../../src/sending/hand-over.ts';
 import { LiveTraffic } from '../../../src/sending/live-traffic.ts';
 import type { SendingContext } from '../../../src/sending/sending-context.ts';
 import { Slice } from '../../../src/sending/slice.ts';
@@ -211,6 +212,7 @@ async function claimedBy(workedBy: Id<'operation'>): Promise<Set<string>> {
   const context: SendingContext = {
     pool: store.pool,
     attempts,
+    handOvers: new HandOvers(store.pool),
     presets: new Map(),
     turns: new Turns(),
     targets: new TargetCache(store.pool, createSealer(randomBytes(32))),

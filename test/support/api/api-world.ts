@@ -20,6 +20,8 @@ export type TenantThings = {
   operationId: string;
   planId: string;
   outageId: string;
+  listenerId: string;
+  importId: string;
 };
 
 /** An API in which two tenants have the same things. */
@@ -83,6 +85,10 @@ export function bodyFor(
         timeoutMs: 500,
         retry: { factor: 2 },
       };
+    case 'post /api/v1/listeners':
+      return { eventTypes: ['a.*'], filter: { a: { $gt: 1 } }, timeoutMs: 500 };
+    case 'post /api/v1/listeners/{id}/answers':
+      return { token: 'of-no-request', status: 200, body: 'b2s=' };
     case 'patch /api/v1/endpoints/{id}':
       return { timeoutMs: 700, headers: { 'x-a': 'b' } };
     case 'post /api/v1/endpoints/{id}/rotate-secret':
@@ -117,6 +123,10 @@ export function bodyFor(
       return { planHash: 'f'.repeat(64) };
     case 'post /api/v1/retries/{id}/rate':
       return { ratePerSecond: 5 };
+    case 'post /api/v1/imports':
+      return { from: 'ndjson', map: { theirs: things.endpointId } };
+    case 'post /api/v1/imports/{id}/close':
+      return { lines: 0 };
     case 'post /api/v1/outages/{id}/dismiss':
       return { reason: 'a test' };
     case 'put /api/v1/policy':
@@ -149,6 +159,8 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
     'endpoint_versions',
     'endpoint_secrets',
     'endpoint_pacing',
+    'listeners',
+    'listener_requests',
     'events',
     'event_identities',
     'event_resends',
@@ -191,6 +203,10 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
     'attempt_hours',
     'operation_endpoints',
     'operation_samples',
+    'imports',
+    'import_targets',
+    'import_lines',
+    'import_batches',
   ];
   const { rows } = await database.pool.query(
     `select ${tables.map((table) => `(select count(*)::int from ${table}) as ${table}`).join(', ')},
@@ -198,7 +214,8 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
       (select count(*)::int from signing_keys where retired_at is not null) as retired_keys,
       (select count(*)::int from jwt_issuers where revoked_at is not null) as revoked_issuers,
       (select sum(last_event_number)::int from tenant_counters) as numbers,
-      (select sum(control_revision)::int from operations) as controls`,
+      (select sum(control_revision)::int from operations) as controls,
+      (select count(*)::int from imports where ended_at is not null) as ended_imports`,
   );
   return rows[0];
 }
@@ -216,6 +233,8 @@ function idFor(path: string, things: TenantThings): string {
   if (path.includes('/executions/')) return things.delivery.executionId;
   if (path.includes('/plans/')) return things.planId;
   if (path.includes('/outages/')) return things.outageId;
+  if (path.includes('/listeners/')) return things.listenerId;
+  if (path.includes('/imports/')) return things.importId;
   return things.operationId;
 }
 
@@ -252,6 +271,15 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
   const down = await seedEndpoint(api, key, { eventTypes: ['nobody.sends'] });
   await api.call('POST', `/api/v1/endpoints/${down}/disable`, { key });
   const outages = await api.call('GET', '/api/v1/outages', { key });
+  const listener = await api.call('POST', '/api/v1/listeners', {
+    key,
+    body: { eventTypes: ['nobody.sends'] },
+  });
+  if (listener.status !== 201) throw new Error(listener.text);
+  const imported = await api.call('POST', '/api/v1/imports', {
+    key,
+    body: { from: 'svix', map: { ep_1: endpointId } },
+  });
   return {
     tenantId: tenant.body.id,
     handle,
@@ -266,6 +294,8 @@ async function furnish(api: TestApi, handle: string, key: string): Promise<Tenan
     operationId: operation.body.id,
     planId: plan.body.id,
     outageId: outages.body.items[0].id,
+    listenerId: listener.body.id,
+    importId: imported.body.id,
   };
 }
 

@@ -211,6 +211,10 @@ const NATIVE: Record<string, Audited> = {
         body: { ...newEndpoint(), handle: named, eventTypes: [CANARY] },
       }),
   },
+  'post /api/v1/listeners': {
+    acts: ['endpoint.made'],
+    call: ({ api }) => api.call('POST', '/api/v1/listeners', { body: { eventTypes: [CANARY], secret } }),
+  },
   'patch /api/v1/endpoints/{id}': {
     acts: ['endpoint.changed'],
     call: made('/api/v1/endpoints', newEndpoint(), (api, path) =>
@@ -319,7 +323,34 @@ const NATIVE: Record<string, Audited> = {
       return api.call('POST', body.items[0].links.dismiss, { body: { reason: CANARY } });
     },
   },
+  'post /api/v1/imports': { acts: ['import.opened'], call: openImport },
+  'put /api/v1/imports/{id}/lines': {
+    acts: ['import.continued'],
+    call: async (world) =>
+      world.api.call('PUT', `${(await openImport(world)).path}/lines`, {
+        body: `{"id":"${CANARY}","endpoint":"${CANARY}","payload":{"word":"${CANARY}"},"note":"${CANARY}"}\n`,
+        headers: { 'content-type': 'application/x-ndjson' },
+      }),
+  },
+  'post /api/v1/imports/{id}/close': {
+    acts: ['import.closed'],
+    call: async (world) => world.api.call('POST', `${(await openImport(world)).path}/close`),
+  },
+  'post /api/v1/imports/{id}/abandon': {
+    acts: ['import.abandoned'],
+    call: async (world) => world.api.call('POST', `${(await openImport(world)).path}/abandon`),
+  },
 };
+
+/** Opens an import, in the place of one that is open: a tenant has one at a time. */
+async function openImport({ api, endpointId }: AuditedWorld): Promise<Answered & { path: string }> {
+  const open = await api.call('GET', '/api/v1/imports');
+  for (const { links } of open.body.items.filter(({ state }: { state: string }) => state === 'open'))
+    await api.call('POST', `${links.self}/abandon`);
+  const body = { from: 'ndjson', map: { [CANARY]: endpointId }, eventType: CANARY, ingestionBatchId: CANARY };
+  const answer = await api.call('POST', '/api/v1/imports', { body });
+  return { ...answer, path: answer.body.links.self };
+}
 
 /** The one execution of a delivery is of unknown outcome from now on. */
 async function outcomeGetsUnknown({ database: { pool }, uuid }: TestApi, deliveryId: string): Promise<void> {
@@ -466,6 +497,8 @@ export const AUDITED: Record<string, Audited> = {
 /** Routes that are no act of a person or a client, each with the reason. */
 export const NOT_AUDITED: Record<string, string> = {
   'post /api/v1/events': 'data, and no act: each event is a row of its own, numbered within the tenant',
+  'post /api/v1/listeners/{id}/answers':
+    'the word of a receiver about what it got; it is part of the attempt',
   'post /api/v1/acks': 'the word of a receiver about what it got; it is part of the delivery',
   [`post ${JACK_HENRY}/{institutionId}/events/{subscriptionId}/search`]: 'reads',
 };

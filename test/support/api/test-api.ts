@@ -188,6 +188,7 @@ function uuidOf(shown: string): Id<never> {
     'jwtIssuer',
     'session',
     'outage',
+    'listener',
   ] as const;
   const kind = kinds.find((each) => shown.startsWith(`${ID_PREFIXES[each]}_`));
   const uuid = kind && readId(kind, shown);

@@ -31,8 +31,14 @@ export const STARTS_NOTHING = [
   '/api/v1/signing-keys/{id}/revoke',
   '/api/v1/signers',
   '/api/v1/access-rules',
+  '/api/v1/imports',
+  '/api/v1/imports/{id}/close',
+  '/api/v1/imports/{id}/abandon',
   '/api/v1/outages/{id}/dismiss',
   '/api/v1/endpoints',
+  // New events go there alone, and what it answers is that of a receiver.
+  '/api/v1/listeners',
+  '/api/v1/listeners/{id}/answers',
   // What they are said to waits for them; there is no policy here.
   '/api/v1/retries/{id}/approve',
   '/api/v1/retries/{id}/reject',

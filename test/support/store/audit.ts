@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { type ChainVerdict, verifyChain } from '../../../clients/typescript/src/proof/verify-chain.ts';
 import type { AuditCheckpoint, SealedEntry } from '../../../src/domain/audit/audit-entry.ts';
-import { type AuditVerdict, verifyAudit } from '../../../src/domain/audit/verify-audit.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { noteAct } from '../../../src/store/audit/entries.ts';
 import { listAuditEntries } from '../../../src/store/audit/reading.ts';
-import { sha256Hex } from '../../../src/store/audit/sha256.ts';
 import { type Pool, withTransaction } from '../../../src/store/db/pool.ts';
 import type { Queryable } from '../../../src/store/db/queryable.ts';
 import { createLogger } from '../../../src/telemetry/log.ts';
@@ -46,9 +45,8 @@ export function chainOf(db: Queryable, tenantId: Id<'tenant'>): Promise<SealedEn
 }
 
 /** The verdict over entries, as an export has them. */
-export function verdictOf(entries: readonly SealedEntry[], checkpoints?: AuditCheckpoint[]): AuditVerdict {
-  return verifyAudit(
-    sha256Hex,
+export function verdictOf(entries: readonly SealedEntry[], checkpoints?: AuditCheckpoint[]): ChainVerdict {
+  return verifyChain(
     entries.map((entry) => JSON.stringify(entry)),
     checkpoints,
   );

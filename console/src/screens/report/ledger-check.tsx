@@ -1,4 +1,4 @@
-import { errorOf } from '@redrive/client';
+import { errorOf, type LedgerSeal, sealOfStream } from '@redrive/client';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { client } from '../../api/client.ts';
@@ -7,7 +7,6 @@ import { Button } from '../../ui/button.tsx';
 import { Notice, Refusal } from '../../ui/notice.tsx';
 import { Section, Stack } from '../../ui/page.tsx';
 import { IdText, Quiet } from '../../ui/text.tsx';
-import { type LedgerSeal, sealOfStream } from './ledger.ts';
 
 /** Reads every line of the ledger and compares its hash tree with the one that was signed. */
 export function LedgerCheck({ operationId, ledger }: { operationId: string; ledger: LedgerSeal }) {

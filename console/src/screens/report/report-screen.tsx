@@ -1,4 +1,4 @@
-import { errorOf, hasCode } from '@redrive/client';
+import { CLOSURE_TYPE, errorOf, hasCode, isClosureOf, type Jwk, type Jws, verifyJws } from '@redrive/client';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -10,8 +10,6 @@ import { Loaded, Notice } from '../../ui/notice.tsx';
 import { PageHead, Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { IdText } from '../../ui/text.tsx';
-import { CLOSURE_TYPE, isClosureOf } from './closure.ts';
-import { type Jwk, type Jws, verifyJws } from './jws.ts';
 import { LedgerCheck } from './ledger-check.tsx';
 import styles from './report.module.css';
 import { SignedReport } from './signed-report.tsx';
@@ -85,7 +83,7 @@ function Verified({ id, jws }: { id: string; jws: Jws }) {
   return (
     <Loaded query={served} what="the keys">
       {({ keys }) => {
-        const verdict = verifyJws(jws, pinned?.keys ?? keys);
+        const verdict = verifyJws(jws, { keys: pinned?.keys ?? keys });
         const closure =
           verdict.holds && verdict.type === CLOSURE_TYPE && isClosureOf(verdict.payload, id)
             ? verdict.payload

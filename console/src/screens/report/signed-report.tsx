@@ -1,3 +1,4 @@
+import type { Closure } from '@redrive/client';
 import { Link } from '@tanstack/react-router';
 import { counted, rate, whole } from '../../format/numbers.ts';
 import { haltWords, sentence, words } from '../../format/words.ts';
@@ -7,7 +8,6 @@ import { State } from '../../ui/state.tsx';
 import { Table } from '../../ui/tables/table.tsx';
 import { Actor, IdText, Quiet, Time } from '../../ui/text.tsx';
 import { DID } from '../operation/timeline.tsx';
-import type { Closure } from './closure.ts';
 
 /** A report whose signature holds: every number is from what was signed. */
 export function SignedReport({ closure }: { closure: Closure }) {

@@ -1,8 +1,8 @@
+import { type Jwk, keysIn, type Verdict } from '@redrive/client';
 import { useState } from 'react';
 import { CopyButton } from '../../ui/copy.tsx';
 import { Notice } from '../../ui/notice.tsx';
 import { Time } from '../../ui/text.tsx';
-import { type Jwk, keysIn, type Verdict } from './jws.ts';
 import styles from './report.module.css';
 
 /** Says whether the signature holds, by which key, and how much that is worth. */

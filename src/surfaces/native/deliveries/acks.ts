@@ -2,10 +2,10 @@ import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { problem } from '../../../api/problems/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
-import { showId } from '../../../domain/tenancy/typed-id.ts';
+import { readId, showId } from '../../../domain/tenancy/typed-id.ts';
 import { acknowledgeDeliveries } from '../../../operations/acknowledge-deliveries.ts';
 import { findAcknowledgeable } from '../../../store/settling/acknowledgements.ts';
-import { idField } from '../fields.ts';
+import { idField, textField } from '../fields.ts';
 import { acknowledgementSignatures } from './acknowledgement.ts';
 
 const MAX_ACKS = 1_000;
@@ -13,7 +13,7 @@ const MAX_ACKS = 1_000;
 const Ack = z
   .strictObject({
     endpointId: idField('endpoint', 'The endpoint that received it: the header `redrive-endpoint`.'),
-    webhookId: idField('delivery', 'The delivery: the header `webhook-id`.'),
+    webhookId: textField(255, 'The delivery: the header `webhook-id`.', 'dlv_01k9z3e5hbe7r9qk2m4n6p8r0s'),
     timestamp: z
       .int()
       .min(0)
@@ -58,28 +58,34 @@ export function ackRoutes(deps: ApiDeps): Route[] {
       problems: ['ack_refused', 'rate_limited', 'temporarily_unavailable', 'malformed_json'],
       async handler({ body, rawBody }) {
         const asked = [body].flat();
-        const spelled = [rawBody].flat() as { endpointId: string; webhookId: string }[];
+        const spelled = [rawBody].flat() as { endpointId: string }[];
         const known = await findAcknowledgeable(
           deps.pool,
-          asked.map(({ endpointId, webhookId }) => ({ endpointId, deliveryId: webhookId })),
+          asked.map(({ endpointId, webhookId }) => ({
+            endpointId,
+            webhookId,
+            deliveryId: readId('delivery', webhookId),
+          })),
         );
-        const signed = asked.map((ack, index) => {
-          const sealed = known.get(`${ack.endpointId}/${ack.webhookId}`) ?? [];
-          const said = spelled[index];
-          return acknowledgementSignatures(deps.sealer, ack.endpointId, sealed, {
-            endpoint: said?.endpointId ?? '',
-            webhookId: said?.webhookId ?? '',
-            timestamp: ack.timestamp,
-          }).some((expected) => expected(ack.signature));
+        const signed = asked.map(({ endpointId, webhookId, timestamp, signature }, index) => {
+          const { deliveryId, secrets = [] } = known[index] ?? {};
+          const valid = acknowledgementSignatures(deps.sealer, endpointId, secrets, {
+            endpoint: spelled[index]?.endpointId ?? '',
+            webhookId,
+            timestamp,
+          }).some((expected) => expected(signature));
+          return valid ? deliveryId : undefined;
         });
         const became = await acknowledgeDeliveries(
           deps,
-          asked.filter((_, index) => signed[index]).map(({ webhookId }) => webhookId),
+          signed.flatMap((deliveryId) => deliveryId ?? []),
         );
         const outcomes = asked.map(({ webhookId }, index) => {
-          const outcome = signed[index] ? became.get(webhookId) : undefined;
+          const deliveryId = signed[index];
+          const outcome = deliveryId ? became.get(deliveryId) : undefined;
+          const id = readId('delivery', webhookId);
           return {
-            webhookId: showId('delivery', webhookId),
+            webhookId: id && (!deliveryId || deliveryId === id) ? showId('delivery', id) : webhookId,
             outcome: outcome === undefined || outcome === 'never_sent' ? ('refused' as const) : outcome,
           };
         });

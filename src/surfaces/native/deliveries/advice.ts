@@ -83,7 +83,8 @@ export function adviceRoutes({ pool }: ApiDeps): Route[] {
         const { retry, ...advice } = advise(
           {
             ...facts,
-            ...{ attempts: delivery.attempts, mayHaveArrived, waitingFor, circuit: endpoint.circuit },
+            ...{ attempts: delivery.attempts, imported: delivery.importId !== undefined },
+            ...{ mayHaveArrived, waitingFor, circuit: endpoint.circuit },
             ...present({ faultCode }),
           },
           {

@@ -27,10 +27,11 @@ const MAX_EXECUTIONS = 200;
 const DeliveryView = z
   .strictObject({
     id: shownId('delivery', 'Id of the delivery.'),
-    webhookId: shownId(
-      'delivery',
-      'The header `webhook-id` of all its requests: its receiver knows it by this.',
-    ),
+    webhookId: z.string().meta({
+      description:
+        'The header `webhook-id` of all its requests: its receiver knows it by this. The id of the delivery, or that of another system which an import has kept.',
+      example: 'dlv_01k9z3e5hbe7r9qk2m4n6p8r0s',
+    }),
     endpointId: shownId('endpoint', 'The endpoint it is for.'),
     event: z
       .strictObject({
@@ -61,9 +62,14 @@ const DeliveryView = z
       .meta({ description: 'Version of the endpoint that its first attempt used.', example: 1 }),
     replayOf: shownId('delivery', 'The delivery that this one repeats under a new identity.').nullable(),
     test: z.boolean().meta({
-      description: 'It was asked for to try its endpoint (`POST /api/v1/endpoints/{id}/test`).',
+      description:
+        'It was asked for to try its endpoint (`POST /api/v1/endpoints/{id}/test`), or went to a listener.',
       example: false,
     }),
+    importId: shownId(
+      'import',
+      'The import that brought it from another system: its attempts before were made there.',
+    ).nullable(),
     waitingFor: waitsField('The reasons why it waits, where it is to be sent and is not on the wire.'),
   })
   .meta({ id: 'Delivery', description: 'One event for one endpoint; stable for ever.' });
@@ -195,7 +201,7 @@ function view(delivery: Delivery, waits: Map<string, Wait[]>): z.input<typeof De
   const { event } = delivery;
   return {
     id: showId('delivery', delivery.id),
-    webhookId: showId('delivery', delivery.id),
+    webhookId: delivery.webhookId ?? showId('delivery', delivery.id),
     endpointId: showId('endpoint', delivery.endpointId),
     event: {
       id: showId('event', event.id),
@@ -216,6 +222,7 @@ function view(delivery: Delivery, waits: Map<string, Wait[]>): z.input<typeof De
     originalVersion: delivery.originalVersion ?? null,
     replayOf: delivery.replayOf ? showId('delivery', delivery.replayOf) : null,
     test: delivery.test,
+    importId: delivery.importId ? showId('import', delivery.importId) : null,
     waitingFor: waitsView(waits.get(delivery.openExecutionId ?? '')),
   };
 }

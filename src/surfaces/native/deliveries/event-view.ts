@@ -30,6 +30,7 @@ export const EventView = z
       .string()
       .nullable()
       .meta({ description: 'Your name for its batch.', example: 'import-7' }),
+    importId: shownId('import', 'The import that brought it from another system.').nullable(),
     dispatchBatchId: z.uuid().meta({
       description: 'The batch that its first deliveries were dispatched in: the call that brought it.',
       example: '0190f3c2-a5b8-7c1e-9d3f-4a5b6c7d8e9f',
@@ -51,6 +52,14 @@ export const EventView = z
         }),
       )
       .meta({ description: `Its deliveries, the first ${MAX_SHOWN_DELIVERIES} of them.` }),
+    importMembers: z
+      .unknown()
+      .optional()
+      .meta({
+        description:
+          'The members of the imported line that its format does not know; only where the payload was asked for.',
+        example: { tags: ['billing'] },
+      }),
     payload: z
       .unknown()
       .optional()
@@ -62,7 +71,7 @@ export const EventView = z
   .meta({ id: 'Event', description: 'An event that was accepted.' });
 
 /** An event in a list. */
-export const EventSummary = EventView.omit({ deliveries: true, payload: true })
+export const EventSummary = EventView.omit({ deliveries: true, payload: true, importMembers: true })
   .extend({
     deliveries: z
       .record(z.string(), z.int())
@@ -87,7 +96,7 @@ export function eventView(event: Event, deliveries: EventDelivery[]): z.input<ty
   };
 }
 
-function factsOf(event: Event): Omit<z.input<typeof EventView>, 'deliveries' | 'payload'> {
+function factsOf(event: Event): Omit<z.input<typeof EventView>, 'deliveries' | 'payload' | 'importMembers'> {
   return {
     id: showId('event', event.id),
     number: event.number,
@@ -100,6 +109,7 @@ function factsOf(event: Event): Omit<z.input<typeof EventView>, 'deliveries' | '
     occurredAt: event.occurredAt?.toISOString() ?? null,
     acceptedAt: event.acceptedAt.toISOString(),
     ingestionBatchId: event.ingestionBatchId ?? null,
+    importId: event.importId ? showId('import', event.importId) : null,
     dispatchBatchId: event.ingestCallId,
     payloadBytes: event.payloadBytes,
     payloadKept: event.payloadKept,

@@ -134,11 +134,11 @@ export function eventRoutes(deps: ApiDeps): Route[] {
         const deliveries = await deliveriesOfEvent(deps.pool, tenant.id, id, MAX_SHOWN_DELIVERIES);
         const payload = include === 'payload' ? await findPayload(deps.pool, tenant.id, id) : undefined;
         const json = JSON.stringify(eventView(event, deliveries));
+        if (payload === undefined) return { status: 200, json };
+        const { body, importMembers } = payload;
+        const kept = importMembers === undefined ? '' : `,"importMembers":${importMembers}`;
         // Parsing the payload to write it again would not show the bytes that are delivered.
-        return {
-          status: 200,
-          json: payload === undefined ? json : `${json.slice(0, -1)},"payload":${payload}}`,
-        };
+        return { status: 200, json: `${json.slice(0, -1)}${kept},"payload":${body}}` };
       },
     }),
     route({

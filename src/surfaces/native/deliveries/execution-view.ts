@@ -30,6 +30,9 @@ const AttemptView = z
     resend: z
       .boolean()
       .meta({ description: 'It was sent although an earlier attempt may have arrived.', example: false }),
+    imported: z
+      .boolean()
+      .meta({ description: 'Another system made it, before it was imported.', example: false }),
     responseExcerpt: z.string().nullable().meta({
       description: 'The first KiB of the answer as text; bytes that are no UTF-8 show as U+FFFD.',
       example: 'Service Unavailable',
@@ -132,6 +135,7 @@ function attemptView(attempt: Attempt, withBodies: boolean): z.input<typeof Atte
     httpStatus: attempt.httpStatus ?? null,
     retryAfterMs: attempt.retryAfterMs ?? null,
     resend: attempt.resend,
+    imported: attempt.imported,
     responseExcerpt: (withBodies && attempt.responseExcerpt?.toString('utf8')) || null,
   };
 }

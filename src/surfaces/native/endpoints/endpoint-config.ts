@@ -140,6 +140,13 @@ export function refusedOrigin(
   });
 }
 
+/** Why the endpoint of a listener is not changed. */
+export function refusedListener(): Problem {
+  return problem('state_conflict', {
+    detail: 'This endpoint is a listener’s, and ends with it: open another listener with what you want.',
+  });
+}
+
 /** Why a policy whose waits could never be as it says is refused. */
 export function refusedRetry({ retry }: Pick<EndpointConfig, 'retry'>): Problem | undefined {
   if (retry.initialMs <= retry.capMs) return undefined;

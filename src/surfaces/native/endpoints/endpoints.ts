@@ -6,6 +6,7 @@ import { type Route, route } from '../../../api/route.ts';
 import { namesOf } from '../../../domain/audit/audit-entry.ts';
 import type { Endpoint } from '../../../domain/endpoints/endpoint.ts';
 import { movesDeliveries } from '../../../domain/endpoints/new-origin.ts';
+import { listenerOf } from '../../../domain/listeners/listener.ts';
 import { hasScope } from '../../../domain/tenancy/scope.ts';
 import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
 import { rotateSecret } from '../../../operations/rotate-secret.ts';
@@ -32,6 +33,7 @@ import { createEndpoint } from './create-endpoint.ts';
 import {
   changedConfig,
   endpointView,
+  refusedListener,
   refusedOrigin,
   refusedPreset,
   refusedProbeUrl,
@@ -146,6 +148,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
           const version = await lockEndpoint(db, tenant.id, id);
           const before = version === undefined ? undefined : await findEndpoint(db, tenant.id, id);
           if (version === undefined || before === undefined) return undefined;
+          if (listenerOf(before.config.url)) return refusedListener();
           const config = changedConfig({ sealer, presets }, id, body, before.config);
           const refusedChange =
             refusedProbing(config) ??

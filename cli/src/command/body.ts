@@ -1,0 +1,37 @@
+import { readFile } from 'node:fs/promises';
+import { usage } from '../core/stop.ts';
+import type { Context } from '../shell/context.ts';
+import { readAll } from '../shell/prompt.ts';
+
+/** The JSON of a file, or of standard input where it is `-`. */
+export async function readBody(context: Context, file: string): Promise<unknown> {
+  const text = await readInput(context, file);
+  try {
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch (error) {
+    throw usage(`${file === '-' ? 'Standard input' : file} is no JSON: ${(error as Error).message}`);
+  }
+}
+
+/** The text of a file, or of standard input where it is `-`. */
+export async function readInput({ stdin }: Context, file: string): Promise<string> {
+  if (file === '-') {
+    if (stdin.isTTY) throw usage('Standard input is a terminal: give a file, or pipe something in.');
+    return readAll(stdin);
+  }
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw usage(
+      `${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}.`,
+    );
+  }
+}
+
+/** The same as an object. */
+export async function readObject(context: Context, file: string): Promise<Record<string, unknown>> {
+  const body = await readBody(context, file);
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw usage(`${file} holds no JSON object.`);
+  return body as Record<string, unknown>;
+}

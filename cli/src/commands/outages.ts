@@ -1,0 +1,90 @@
+import { answerOf, type components } from '@redrive/client';
+import { argument, type Command, command, list, value } from '../command/command.ts';
+import { LIMIT_FLAG, writeList } from '../command/listing.ts';
+import type { Column } from '../core/table.ts';
+import { whole } from '../core/text.ts';
+import { shownTime } from '../core/times.ts';
+
+/** An outage in a list. */
+export type OutageSummary = components['schemas']['OutageSummary'];
+
+/** Columns of outages. */
+export const OUTAGE_COLUMNS: Column<OutageSummary>[] = [
+  { head: 'outage', cell: ({ id }) => id },
+  { head: 'endpoint', cell: ({ endpointId }) => endpointId },
+  { head: 'cause', cell: ({ cause }) => cause },
+  { head: 'state', cell: ({ state }) => state },
+  { head: 'from', cell: ({ window }) => shownTime(window.from) },
+  { head: 'to', cell: ({ window }) => shownTime(window.to) },
+];
+
+const listing = command({
+  path: ['outages', 'list'],
+  summary: 'List outages, newest first',
+  flags: {
+    endpoint: list('<endpoint>', 'of these endpoints'),
+    state: list('<state>', 'in these states', {
+      choices: ['open', 'recovered', 'closed', 'dismissed'] as const,
+    }),
+    ...LIMIT_FLAG,
+  },
+  covers: ['GET /api/v1/outages'],
+  async run(context, { flags }) {
+    const { calls } = await context.api();
+    const query = {
+      ...(flags.endpoint ? { endpointIds: flags.endpoint } : {}),
+      ...(flags.state ? { state: flags.state } : {}),
+    };
+    await writeList(
+      context,
+      flags,
+      (page) => answerOf(calls.GET('/api/v1/outages', { params: { query: { ...query, ...page } } })),
+      OUTAGE_COLUMNS,
+    );
+  },
+});
+
+const get = command({
+  path: ['outages', 'get'],
+  summary: 'Show an outage with what it left, and what follows from it',
+  args: { outage: argument('the outage, out_…') },
+  covers: ['GET /api/v1/outages/{id}'],
+  async run({ api, out, speaker }, { args }) {
+    const { calls } = await api();
+    const shown = await answerOf(
+      calls.GET('/api/v1/outages/{id}', { params: { path: { id: args.outage } } }),
+    );
+    if (out.form !== 'table') return out.one(shown);
+    const { deliveries, operations, window, links: _, ...facts } = shown;
+    await out.one(shown, [
+      ...Object.entries(facts),
+      ['from', shownTime(window.from)],
+      ['to', shownTime(window.to)],
+      ['deliveries', `${deliveries.basis === 'atLeast' ? '≥ ' : ''}${whole(deliveries.count)}`],
+      ...Object.entries(deliveries.byState).map(([state, count]) => [`  ${state}`, whole(count)] as const),
+      ['operations', operations.map(({ operationId, state }) => `${operationId} ${state}`)],
+    ]);
+    speaker.say(`Take what it left by: redrive retry run --outage ${shown.id}`);
+  },
+});
+
+const dismiss = command({
+  path: ['outages', 'dismiss'],
+  summary: 'Say that nothing more is to follow from an outage',
+  args: { outage: argument('the outage, out_…') },
+  flags: { reason: value('<text>', 'why') },
+  covers: ['POST /api/v1/outages/{id}/dismiss'],
+  async run({ api, out }, { args, flags }) {
+    const { calls } = await api();
+    await out.one(
+      await answerOf(
+        calls.POST('/api/v1/outages/{id}/dismiss', {
+          params: { path: { id: args.outage } },
+          body: flags.reason ? { reason: flags.reason } : {},
+        }),
+      ),
+    );
+  },
+});
+
+export const OUTAGES: readonly Command[] = [listing, get, dismiss];

@@ -1,0 +1,62 @@
+import { answerOf, type components } from '@redrive/client';
+import { readObject } from '../command/body.ts';
+import { argument, type Command, command, onOff } from '../command/command.ts';
+
+const platform = { platform: onOff('the floor of the platform, in the place of that of a tenant') };
+
+const get = command({
+  path: ['policy', 'get'],
+  summary: 'Show the policy, and what is in force',
+  flags: platform,
+  covers: ['GET /api/v1/policy', 'GET /api/v1/platform/policy'],
+  async run({ api, out }, { flags }) {
+    const { calls } = await api();
+    await out.one(
+      await answerOf(flags.platform ? calls.GET('/api/v1/platform/policy') : calls.GET('/api/v1/policy')),
+    );
+  },
+});
+
+const set = command({
+  path: ['policy', 'set'],
+  summary: 'Set the policy as a whole: what the file leaves out is asked for no more',
+  args: { file: argument('its members as JSON; - is standard input') },
+  flags: platform,
+  covers: ['PUT /api/v1/policy', 'PUT /api/v1/platform/policy'],
+  async run(context, { args, flags }) {
+    const { calls } = await context.api();
+    const body = (await readObject(context, args.file)) as components['schemas']['PolicyBody'];
+    await context.out.one(
+      await answerOf(
+        flags.platform
+          ? calls.PUT('/api/v1/platform/policy', { body })
+          : calls.PUT('/api/v1/policy', { body }),
+      ),
+    );
+  },
+});
+
+const limits = command({
+  path: ['limits', 'get'],
+  summary: 'Show the ceilings of the installation',
+  covers: ['GET /api/v1/platform/limits'],
+  async run({ api, out }) {
+    const { calls } = await api();
+    await out.one(await answerOf(calls.GET('/api/v1/platform/limits')));
+  },
+});
+
+const setLimits = command({
+  path: ['limits', 'set'],
+  summary: 'Set the ceilings: one that the file leaves out is taken away',
+  args: { file: argument('the ceilings as JSON; - is standard input') },
+  covers: ['PUT /api/v1/platform/limits'],
+  async run(context, { args }) {
+    const { calls } = await context.api();
+    const body = (await readObject(context, args.file)) as components['schemas']['NewPlatformLimits'];
+    await context.out.one(await answerOf(calls.PUT('/api/v1/platform/limits', { body })));
+  },
+});
+
+export const POLICY: readonly Command[] = [get, set];
+export const LIMITS: readonly Command[] = [limits, setLimits];

@@ -1,0 +1,31 @@
+import { argument, type Command, command, value } from '../command/command.ts';
+
+const verify = command({
+  path: ['report', 'verify'],
+  summary: 'Verify a signed report offline: files only, nobody is asked',
+  details: [
+    'The key set is the one thing to have from earlier, and from somebody else: a server that shows a report can show a key as well. With --items every line of the ledger is hashed and compared with what was signed, with --proof one of them. Exits with 11 where something does not hold, and says what in one sentence.',
+  ],
+  examples: [
+    'redrive report verify report.json --jwks jwks.json',
+    'redrive report verify report.json --jwks jwks.json --items ledger.ndjson --proof proof.json',
+  ],
+  args: { file: argument('the report as it was signed: `retry report --signed`') },
+  flags: {
+    jwks: value('<file>', 'the key set that you keep: `signing-keys list -o json`'),
+    items: value('<file>', 'the ledger: `retry items -o ndjson`'),
+    proof: value('<file>', 'the proof of one line: `retry proof -o json`'),
+    addenda: value('<file>', 'what was settled later: `retry addenda -o json`'),
+    operation: value('<op_…>', 'the operation that it has to be about'),
+  },
+  async run(context, { args, flags }) {
+    const { verifyReportFiles } = await import('../proof/verify.ts');
+    const verdict = await verifyReportFiles({ report: args.file, ...flags });
+    await context.out.one(verdict.facts);
+    if (!verdict.ok) context.speaker.must(`${context.speaker.style.red('Not verified:')} ${verdict.says}`);
+    else context.speaker.say(`${context.speaker.style.green('Verified.')} ${verdict.says}`);
+    return verdict.ok ? 'done' : 'notVerified';
+  },
+});
+
+export const REPORT: readonly Command[] = [verify];

@@ -1,0 +1,114 @@
+import { hasCode } from '@redrive/client';
+import { command, onOff } from '../../command/command.ts';
+import { Stop } from '../../core/stop.ts';
+import type { Api } from '../../shell/api.ts';
+import type { Context } from '../../shell/context.ts';
+import { confirmPlan, GO_FLAGS, goOn } from './execute.ts';
+import { getPlan, makePlan } from './make-plan.ts';
+import { PACE_FLAGS, retryBody } from './options.ts';
+import { withIdsRead } from './plan.ts';
+import { type Plan, planLines } from './plan-view.ts';
+import { SELECTION_FLAGS, selectionOf, selectionWords } from './selection.ts';
+import { UnfinishedRun } from './unfinished.ts';
+
+export const retryRun = command({
+  path: ['retry', 'run'],
+  summary: 'Plan a retry, show it, have it confirmed, and run it',
+  details: [
+    'What is sent is what the plan showed, and nothing else. Nothing is sent before it is confirmed: at the terminal, or by --yes (up to 10,000 deliveries), --confirm-items (the number of the plan), and --accept-duplicates where some may arrive twice.',
+    'The same command again joins a run that was cut off before it could say how it ended.',
+  ],
+  examples: [
+    'redrive retry run --since 6h --canary 25:10% --wait',
+    'redrive retry run --outage out_… --ramp 5/60s --rate 200 --halt-at 50% --reason "the outage is over"',
+    'redrive deliveries list --fault timeout -o ndjson | jq -r .id | redrive retry run --ids - --yes',
+  ],
+  flags: {
+    ...SELECTION_FLAGS,
+    ...PACE_FLAGS,
+    dryRun: onOff('stop after the plan'),
+    fresh: onOff('do not join a run of the same command that was cut off'),
+    ...GO_FLAGS,
+  },
+  covers: [
+    'POST /api/v1/retries/plans',
+    'GET /api/v1/retries/plans/{id}',
+    'POST /api/v1/retries/plans/{id}/execute',
+    'POST /api/v1/retries/{id}/emergency',
+    'GET /api/v1/retries/{id}/stream',
+  ],
+  async run(context, { flags }) {
+    const { out, speaker } = context;
+    const read = await withIdsRead(context, flags);
+    const select = selectionOf(read);
+    if (flags.emergency && !flags.reason) throw new Stop('usage', 'An emergency needs a --reason.');
+    const api = await context.api();
+    const unfinished = new UnfinishedRun(context.env, [
+      api.connection.origin,
+      // Somebody else at this machine runs something else; only a digest of all this is kept.
+      api.connection.key,
+      api.connection.tenant,
+      ...process.argv.slice(2),
+      ...(read.ids ?? []),
+    ]);
+    const joined = flags.fresh || flags.dryRun ? undefined : await executedBefore(api, unfinished);
+    if (joined) {
+      speaker.say(`This command was cut off before: it joins ${joined.operationId}, which goes on.`);
+      return told(unfinished, context, api, joined, flags);
+    }
+    speaker.say(`Selected: ${selectionWords(select)}.`);
+    const plan = await makePlan(context, api, { select, ...retryBody(flags) });
+    const show = flags.dryRun && out.form === 'table' ? (lines: string[]) => out.lines(lines) : say(context);
+    await show(planLines(plan));
+    if (plan.count.items === 0) {
+      if (out.form !== 'table') await out.one(plan);
+      speaker.say('Nothing matches: there is nothing to send.');
+      return 'done';
+    }
+    if (flags.dryRun) {
+      if (out.form !== 'table') await out.one(plan);
+      speaker.say(`Run it by: redrive retry execute ${plan.id} --hash ${plan.planHash}`);
+      return 'done';
+    }
+    await confirmPlan(context, plan, flags);
+    await unfinished.begin({ planId: plan.id, planHash: plan.planHash ?? '' });
+    return told(unfinished, context, api, plan, flags);
+  },
+});
+
+/** Runs it; once its outcome is told, or the server has said no, the same command is a new run. */
+async function told(
+  unfinished: UnfinishedRun,
+  context: Context,
+  api: Api,
+  plan: Plan,
+  flags: Parameters<typeof goOn>[3],
+) {
+  try {
+    const exit = await goOn(context, api, plan, flags);
+    if (exit !== 'running') await unfinished.told();
+    return exit;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ProblemError') await unfinished.told();
+    throw error;
+  }
+}
+
+async function executedBefore(api: Api, unfinished: UnfinishedRun): Promise<Plan | undefined> {
+  const before = await unfinished.read();
+  if (!before) return undefined;
+  try {
+    const plan = await getPlan(api, before.planId);
+    if (plan.executedAt !== null && plan.planHash === before.planHash) return plan;
+  } catch (error) {
+    if (!hasCode(error, 'not_found')) throw error;
+  }
+  await unfinished.told();
+  return undefined;
+}
+
+function say({ speaker }: Context) {
+  return (lines: string[]) => {
+    for (const line of lines) speaker.say(line);
+  };
+}

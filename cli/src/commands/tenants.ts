@@ -1,0 +1,110 @@
+import { answerOf } from '@redrive/client';
+import { argument, type Command, choice, command, value } from '../command/command.ts';
+import { LIMIT_FLAG, writeList } from '../command/listing.ts';
+import { parseCount } from '../core/pace.ts';
+import { usage } from '../core/stop.ts';
+import { shownTime } from '../core/times.ts';
+
+const tenant = { tenant: argument('the tenant, by id or handle') };
+
+/** A number, or none to take the limit away; the parser of flags knows no null. */
+type Limit = number | 'none';
+const limit = (text: string): Limit => (text === 'none' ? text : parseCount(text));
+
+const SETTING_FLAGS = {
+  name: value('<name>', 'its name for people'),
+  plan: choice(['free', 'pro', 'business'], 'its plan'),
+  payloadRetentionDays: value('<n|none>', 'how long payloads are kept', limit),
+  ledgerRetentionDays: value('<n|none>', 'how long lines of ledgers are kept', limit),
+  replaysPerDay: value('<n|none>', 'replays of receipts in 24 hours', limit),
+};
+
+interface Settings {
+  name: string | undefined;
+  plan: 'free' | 'pro' | 'business' | undefined;
+  payloadRetentionDays: Limit | undefined;
+  ledgerRetentionDays: Limit | undefined;
+  replaysPerDay: Limit | undefined;
+}
+
+const orNull = (said: Limit): number | null => (said === 'none' ? null : said);
+
+function bodyOf({ name, plan, payloadRetentionDays, ledgerRetentionDays, replaysPerDay }: Settings) {
+  const settings = {
+    ...(payloadRetentionDays === undefined ? {} : { payloadRetentionDays: orNull(payloadRetentionDays) }),
+    ...(ledgerRetentionDays === undefined ? {} : { ledgerRetentionDays: orNull(ledgerRetentionDays) }),
+    ...(replaysPerDay === undefined ? {} : { replaysPerDay: orNull(replaysPerDay) }),
+  };
+  return {
+    ...(name ? { name } : {}),
+    ...(plan ? { plan } : {}),
+    ...(Object.keys(settings).length > 0 ? { settings } : {}),
+  };
+}
+
+const listing = command({
+  path: ['tenants', 'list'],
+  summary: 'List tenants',
+  flags: LIMIT_FLAG,
+  covers: ['GET /api/v1/tenants'],
+  async run(context, { flags }) {
+    const { calls } = await context.api();
+    await writeList(
+      context,
+      flags,
+      (page) => answerOf(calls.GET('/api/v1/tenants', { params: { query: page } })),
+      [
+        { head: 'tenant', cell: ({ id }) => id },
+        { head: 'handle', cell: ({ handle }) => handle },
+        { head: 'name', cell: ({ name }) => name },
+        { head: 'plan', cell: ({ plan }) => plan },
+        { head: 'made', cell: ({ createdAt }) => shownTime(createdAt) },
+      ],
+    );
+  },
+});
+
+const get = command({
+  path: ['tenants', 'get'],
+  summary: 'Show a tenant',
+  args: tenant,
+  covers: ['GET /api/v1/tenants/{id}'],
+  async run({ api, out }, { args }) {
+    const { calls } = await api();
+    await out.one(
+      await answerOf(calls.GET('/api/v1/tenants/{id}', { params: { path: { id: args.tenant } } })),
+    );
+  },
+});
+
+const create = command({
+  path: ['tenants', 'create'],
+  summary: 'Make a tenant',
+  args: { handle: argument('its name in calls: it never changes') },
+  flags: SETTING_FLAGS,
+  covers: ['POST /api/v1/tenants'],
+  async run({ api, out }, { args, flags }) {
+    const { calls } = await api();
+    await out.one(
+      await answerOf(calls.POST('/api/v1/tenants', { body: { handle: args.handle, ...bodyOf(flags) } })),
+    );
+  },
+});
+
+const update = command({
+  path: ['tenants', 'update'],
+  summary: 'Change a tenant; what is left out stays',
+  args: tenant,
+  flags: SETTING_FLAGS,
+  covers: ['PATCH /api/v1/tenants/{id}'],
+  async run({ api, out }, { args, flags }) {
+    const { calls } = await api();
+    const body = bodyOf(flags);
+    if (Object.keys(body).length === 0) throw usage('Nothing is to be changed.');
+    await out.one(
+      await answerOf(calls.PATCH('/api/v1/tenants/{id}', { params: { path: { id: args.tenant } }, body })),
+    );
+  },
+});
+
+export const TENANTS: readonly Command[] = [listing, get, create, update];

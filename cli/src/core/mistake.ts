@@ -1,0 +1,114 @@
+import { type Exit, exitOfProblem } from './exit-codes.ts';
+import { Stop } from './stop.ts';
+
+/** What went wrong, as it is told: in one line what, then what belongs to it. */
+export interface Mistake {
+  exit: Exit;
+  what: string;
+  /** Its stable code, where the API gave one. */
+  code: string | undefined;
+  requestId: string | undefined;
+  /** The parts of the request at fault. */
+  parts: readonly string[];
+  next: string | undefined;
+}
+
+interface ProblemLike {
+  code: string;
+  title: string;
+  detail: string;
+  instance?: string;
+  errors?: readonly { pointer?: string; parameter?: string; message: string }[];
+  drift?: { gone?: Record<string, number>; endpointChanged?: unknown[] };
+}
+
+const NEXT: Readonly<Record<string, string>> = {
+  credential_missing: 'redrive auth login',
+  credential_invalid: 'redrive auth login, with a key that was copied whole',
+  credential_expired: 'ask for a new key, and redrive auth login',
+  credential_revoked: 'ask for a new key, and redrive auth login',
+  insufficient_scope: 'redrive auth status says what this key may do',
+  approver_refused: 'let somebody else approve',
+  tenant_required: 'name the tenant: --tenant <handle>',
+  drift_too_large: 'make a new plan, or allow more by --max-drift',
+  plan_changed: 'redrive retry get shows the plan and its hash as they are',
+  route_not_found: 'compare the versions: redrive status',
+};
+
+/** Turns an error into what is told of it. `kind` is the name of the error, for its class may be of another bundle. */
+export function mistakeOf(error: unknown): Mistake {
+  if (error instanceof Stop)
+    return {
+      exit: error.exit,
+      what: error.message,
+      code: undefined,
+      requestId: undefined,
+      parts: [],
+      next: error.next,
+    };
+  const problem = problemIn(error);
+  if (problem)
+    return {
+      exit: exitOfProblem(problem.code),
+      what: `${problem.title}. ${problem.detail}`,
+      code: problem.code,
+      requestId: problem.instance,
+      parts: [
+        ...(problem.errors ?? []).map(
+          ({ pointer, parameter, message }) => `${parameter ?? pointer ?? 'the request'}: ${message}`,
+        ),
+        ...driftParts(problem.drift),
+      ],
+      next: NEXT[problem.code],
+    };
+  return plain(error);
+}
+
+function problemIn(error: unknown): ProblemLike | undefined {
+  return error instanceof Error && error.name === 'ProblemError' && 'problem' in error
+    ? (error.problem as ProblemLike)
+    : undefined;
+}
+
+function driftParts(drift: ProblemLike['drift']): string[] {
+  if (!drift) return [];
+  const gone = Object.entries(drift.gone ?? {}).map(([reason, count]) => `${count} are gone: ${reason}`);
+  const changed = drift.endpointChanged?.length ?? 0;
+  return changed === 0 ? gone : [...gone, `${changed} endpoints have another address`];
+}
+
+function plain(error: unknown): Mistake {
+  const failed = {
+    exit: 'failed',
+    code: undefined,
+    requestId: undefined,
+    parts: [],
+    next: undefined,
+  } as const;
+  if (!(error instanceof Error)) return { ...failed, what: String(error) };
+  if (error.name === 'UnexpectedAnswerError')
+    return {
+      ...failed,
+      what: error.message,
+      next: 'is this the address of Redrive? redrive auth status says which is used',
+    };
+  const cause = rootOf(error);
+  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
+  const network = error instanceof TypeError && error.message === 'fetch failed';
+  const cut = error.message === 'terminated';
+  if (network || cut)
+    return {
+      ...failed,
+      what: cut
+        ? 'The connection broke in the middle of the answer: what was written is not all of it.'
+        : `The server cannot be reached: ${code ?? cause.message}.`,
+      next: cut ? 'run it again' : 'redrive auth status says which address is used',
+    };
+  return { ...failed, what: error.message };
+}
+
+function rootOf(error: Error): Error {
+  let at = error;
+  while (at.cause instanceof Error) at = at.cause;
+  return at;
+}

@@ -1,0 +1,152 @@
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { type KeySet, keysIn, verifyAudit, verifyReport } from '@redrive/client';
+import { usage } from '../core/stop.ts';
+import { counted } from '../core/text.ts';
+
+/** What a look at files came to: as data, and in one sentence. */
+export interface FilesVerdict {
+  ok: boolean;
+  says: string;
+  facts: Record<string, unknown>;
+}
+
+/** The files of a report. */
+export interface ReportFiles {
+  report: string;
+  jwks?: string | undefined;
+  items?: string | undefined;
+  proof?: string | undefined;
+  addenda?: string | undefined;
+  operation?: string | undefined;
+}
+
+/** Verifies a report by files alone. */
+export async function verifyReportFiles(files: ReportFiles): Promise<FilesVerdict> {
+  if (files.jwks === undefined)
+    throw usage(
+      'A report proves nothing without the keys that you keep.',
+      'say --jwks jwks.json: `redrive signing-keys list -o json` fetches it, best of all early',
+    );
+  const verdict = await verifyReport({
+    report: await objectIn(files.report),
+    keys: await keySet(files.jwks),
+    operation: files.operation,
+    // As a stream: a ledger of ten million lines is not held.
+    items: files.items === undefined ? undefined : createReadStream(await readable(files.items)),
+    proof: files.proof === undefined ? undefined : await objectIn(files.proof),
+    addenda: files.addenda === undefined ? undefined : listOf(await jsonIn(files.addenda)),
+  });
+  if (!verdict.ok)
+    return {
+      ok: false,
+      says: verdict.why,
+      facts: { verified: false, fault: verdict.fault, why: verdict.why },
+    };
+  const { closure, kid, thumbprint, key, digest, lines, line, addenda } = verdict;
+  const about = `${closure.operation} ${closure.state}`;
+  const ledger =
+    lines === undefined
+      ? 'its ledger was not looked at'
+      : `all ${counted(lines, 'line')} of its ledger are those that were signed`;
+  return {
+    ok: true,
+    says: `The report of ${about}, signed by ${thumbprint}: ${ledger}.`,
+    facts: {
+      verified: true,
+      operation: closure.operation,
+      state: closure.state,
+      tenant: closure.tenant,
+      expected: closure.counts.expected,
+      delivered: closure.counts.delivered,
+      failed: closure.counts.failed,
+      closedAt: closure.closedAt,
+      kid,
+      thumbprint,
+      retiredAt: key.retiredAt,
+      digest,
+      lines,
+      line,
+      addenda: addenda?.length,
+    },
+  };
+}
+
+/** Verifies an export of the audit by files alone. */
+export async function verifyAuditFiles(
+  file: string,
+  kept: readonly string[],
+  jwks: string | undefined,
+): Promise<FilesVerdict> {
+  const verdict = verifyAudit({
+    entries: await textIn(file),
+    kept: await Promise.all(kept.map(async (name) => ({ name, text: await textIn(name) }))),
+    keys: jwks === undefined ? undefined : await keySet(jwks),
+  });
+  if (!verdict.ok) {
+    const { says, ok: _, ...facts } = verdict;
+    return { ok: false, says, facts: { verified: false, ...facts } };
+  }
+  const { ok: _, ...facts } = verdict;
+  const ends =
+    verdict.checkpoints === 0
+      ? 'no end of it that was kept elsewhere was compared: that it was not written anew as a whole is not shown'
+      : `it agrees with ${counted(verdict.checkpoints, 'end')} that ${verdict.checkpoints === 1 ? 'was' : 'were'} kept, ${verdict.signed} of them signed`;
+  return {
+    ok: true,
+    says: `${counted(verdict.entries, 'entry', 'entries')} to number ${verdict.number} follow each other; ${ends}.`,
+    facts: { verified: true, ...facts },
+  };
+}
+
+async function keySet(file: string): Promise<KeySet> {
+  const text = await textIn(file);
+  try {
+    return { keys: keysIn(text) };
+  } catch {
+    throw usage(`${file} is no key set: expected the JSON of /.well-known/redrive/jwks.json.`);
+  }
+}
+
+async function textIn(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw usage(
+      `${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}.`,
+    );
+  }
+}
+
+/** The name of a file that is there: a stream would say so too late. */
+async function readable(file: string): Promise<string> {
+  const { access, constants } = await import('node:fs/promises');
+  await access(file, constants.R_OK).catch((error: NodeJS.ErrnoException) => {
+    throw usage(`${file} cannot be read: ${error.code}.`);
+  });
+  return file;
+}
+
+async function jsonIn(file: string): Promise<unknown> {
+  const text = await textIn(file);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw usage(`${file} is no JSON.`);
+  }
+}
+
+async function objectIn(file: string): Promise<Record<string, unknown>> {
+  const value = await jsonIn(file);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw usage(`${file} holds no JSON object.`);
+  return value as Record<string, unknown>;
+}
+
+/** A page of a list, or the list itself. */
+function listOf(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  if (typeof value === 'object' && value !== null && 'items' in value && Array.isArray(value.items))
+    return value.items;
+  throw usage('Expected a list of addenda.');
+}

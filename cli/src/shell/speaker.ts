@@ -1,0 +1,55 @@
+import type { Writable } from 'node:stream';
+import { type Screen, type Style, styleFor } from './style.ts';
+
+/** Says things to whoever is at the terminal, on standard error. */
+export class Speaker {
+  readonly style: Style;
+  readonly screen: Screen;
+  readonly #stream: Writable;
+  readonly #quiet: boolean;
+  /** Lines of the block that is drawn again. */
+  #drawn = 0;
+
+  constructor(stream: Writable, screen: Screen, quiet: boolean) {
+    this.#stream = stream;
+    this.screen = screen;
+    this.#quiet = quiet;
+    this.style = styleFor(screen.colours);
+  }
+
+  /** A line, unless it is to be quiet. */
+  say(line = ''): void {
+    if (!this.#quiet) this.#write(line);
+  }
+
+  /** A line in any case. */
+  must(line: string): void {
+    this.#write(line);
+  }
+
+  /** A block in the place of the one before. */
+  draw(lines: readonly string[]): void {
+    if (this.#quiet) return;
+    this.#stream.write(`${this.#erased()}${lines.map((line) => `${line}\n`).join('')}`);
+    this.#drawn = lines.length;
+  }
+
+  /** What was drawn last stays, and the next block comes below it. */
+  keep(): void {
+    this.#drawn = 0;
+  }
+
+  /** A question, without the end of its line. */
+  ask(question: string): void {
+    this.#stream.write(question);
+  }
+
+  #write(line: string): void {
+    this.#stream.write(`${this.#erased()}${line}\n`);
+    this.#drawn = 0;
+  }
+
+  #erased(): string {
+    return this.#drawn === 0 ? '' : `\u001b[${this.#drawn}A\u001b[J`;
+  }
+}

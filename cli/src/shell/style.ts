@@ -1,0 +1,48 @@
+/** How texts look on a terminal; elsewhere they stay as they are. */
+export interface Style {
+  bold: (text: string) => string;
+  dim: (text: string) => string;
+  red: (text: string) => string;
+  green: (text: string) => string;
+  yellow: (text: string) => string;
+}
+
+const CODES = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], yellow: [33, 39] } as const;
+
+/** Styles for a stream that takes colours, or for one that does not. */
+export function styleFor(colours: boolean): Style {
+  const style = (name: keyof typeof CODES) => (text: string) =>
+    colours ? `\u001b[${CODES[name][0]}m${text}\u001b[${CODES[name][1]}m` : text;
+  return {
+    bold: style('bold'),
+    dim: style('dim'),
+    red: style('red'),
+    green: style('green'),
+    yellow: style('yellow'),
+  };
+}
+
+/** What a stream of this process can do. */
+export interface Screen {
+  /** It is a terminal: somebody looks at it. */
+  terminal: boolean;
+  /** Lines on it can be drawn again. */
+  redraws: boolean;
+  colours: boolean;
+  columns: number;
+}
+
+/** Judges a stream by what it is and what the environment says of it. */
+export function screenOf(
+  stream: { isTTY?: boolean; columns?: number },
+  env: Readonly<Record<string, string | undefined>>,
+): Screen {
+  const terminal = stream.isTTY === true;
+  const capable = terminal && env.TERM !== 'dumb';
+  return {
+    terminal,
+    redraws: capable,
+    colours: capable && !env.NO_COLOR,
+    columns: stream.columns && stream.columns > 0 ? stream.columns : 80,
+  };
+}

@@ -1,0 +1,25 @@
+import type { FormatReader, ImportFormat } from '../import-record.ts';
+import { readConvoy } from './convoy.ts';
+import { readHookdeck } from './hookdeck.ts';
+import { readNdjson } from './ndjson.ts';
+import { readSqs } from './sqs.ts';
+import { readStripe } from './stripe.ts';
+import { readSvix } from './svix.ts';
+
+interface Format {
+  read: FormatReader;
+  /** Its lines name the endpoint that they are about. */
+  namesEndpoints: boolean;
+  /** The source of its events, where neither the line nor the import names one. */
+  source?: string;
+}
+
+/** The formats by name. */
+export const FORMATS: Record<ImportFormat, Format> = {
+  ndjson: { read: readNdjson, namesEndpoints: true },
+  svix: { read: readSvix, namesEndpoints: true, source: 'svix' },
+  hookdeck: { read: readHookdeck, namesEndpoints: true, source: 'hookdeck' },
+  convoy: { read: readConvoy, namesEndpoints: true, source: 'convoy' },
+  sqs: { read: readSqs, namesEndpoints: false, source: 'sqs' },
+  stripe: { read: readStripe, namesEndpoints: false, source: 'stripe' },
+};

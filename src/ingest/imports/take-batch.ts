@@ -1,0 +1,174 @@
+import { createHash } from 'node:crypto';
+import type { ActBy } from '../../domain/audit/audit-action.ts';
+import { decideLines, type LineToDecide } from '../../domain/imports/decide-lines.ts';
+import { ANY_ENDPOINT, type ImportRecord } from '../../domain/imports/import-record.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { noteAct } from '../../store/audit/entries.ts';
+import { type Pool, withTransaction } from '../../store/db/pool.ts';
+import type { Transaction } from '../../store/db/queryable.ts';
+import { advanceImport, type Import, type LineCounts, lockOpenImport } from '../../store/imports/imports.ts';
+import {
+  type ImportIds,
+  knownDeliveries,
+  knownEvents,
+  lockCounter,
+  takenWebhookIds,
+} from '../../store/imports/known-before.ts';
+import {
+  addAttempts,
+  insertFates,
+  insertImportedDeliveries,
+  insertImportedEvents,
+} from '../../store/imports/write-lines.ts';
+import { crashPoint } from '../../telemetry/crash-points.ts';
+
+/** A line of the file as it was read. */
+export interface ReadLine {
+  line: number;
+  record: ImportRecord | 'blank';
+  /** Its bytes, with its end. */
+  bytes: number;
+}
+
+/** How far an import has come by a batch, or why it has taken nothing of it. */
+export type TakenBatch = { ok: true; lines: number; took: number } | { ok: false; why: 'not_open' };
+
+/**
+ * Takes lines that follow one another, all or none, with what they make and how far the import has come by them: a
+ * connection, or a process, that ends at any moment leaves an import that goes on behind its last batch. Lines that
+ * another connection has taken meanwhile are passed over.
+ */
+export function takeBatch(
+  pool: Pool,
+  tenantId: Id<'tenant'>,
+  to: Import,
+  lines: readonly ReadLine[],
+  begun?: ActBy,
+): Promise<TakenBatch> {
+  return withTransaction(pool, async (tx): Promise<TakenBatch> => {
+    const at = await lockOpenImport(tx, tenantId, to.id);
+    if (!at) return { ok: false, why: 'not_open' };
+    const left = lines.filter(({ line }) => line > at.lines);
+    const last = left.at(-1);
+    if (!last) return { ok: true, lines: at.lines, took: 0 };
+    if (left[0]?.line !== at.lines + 1) throw new Error('a batch of lines does not follow those before it');
+    const fates = await takeLinesIn(tx, tenantId, to, left);
+    const bytes = left.reduce((sum, line) => sum + line.bytes, 0);
+    await advanceImport(tx, to.id, fates, bytes);
+    if (begun)
+      await noteAct(tx, {
+        tenantId,
+        by: begun,
+        action: 'import.continued',
+        target: to.id,
+        detail: { fromLine: at.lines + 1 },
+      });
+    crashPoint('importing');
+    return { ok: true, lines: last.line, took: left.length };
+  });
+}
+
+async function takeLinesIn(
+  tx: Transaction,
+  tenantId: Id<'tenant'>,
+  to: Import,
+  lines: readonly ReadLine[],
+): Promise<LineCounts> {
+  const told = lines.flatMap(({ line, record }) => (record === 'blank' ? [] : [{ line, record }]));
+  const ids = await lockCounter(tx, tenantId, told.length);
+  const endpoints = new Map(to.targets.map(({ theirs, endpointId }) => [theirs, endpointId]));
+  const asked = told.map(({ line, record }, n) => toDecide(line, record, endpoints, ids, n));
+  const known = await knownBefore(tx, tenantId, asked, to.keepIds);
+  const { events, deliveries, added, fates } = decideLines(asked, known, to);
+  const batch = {
+    tenantId,
+    importId: to.id,
+    ingestionBatchId: to.ingestionBatchId,
+    acceptedAt: ids.acceptedAt,
+  };
+  await insertImportedEvents(tx, batch, events);
+  await insertImportedDeliveries(tx, batch, deliveries);
+  await addAttempts(tx, tenantId, added);
+  await insertFates(tx, to.id, fates);
+  const ended = (result: string) => fates.filter((fate) => fate.result === result).length;
+  return {
+    accepted: ended('accepted'),
+    duplicates: ended('duplicate'),
+    refused: ended('refused'),
+    blank: lines.length - told.length,
+  };
+}
+
+function toDecide(
+  line: number,
+  record: ImportRecord,
+  endpoints: ReadonlyMap<string, Id<'endpoint'>>,
+  ids: ImportIds,
+  n: number,
+): LineToDecide {
+  const own = {
+    event: ids.eventIds[n] as Id<'event'>,
+    delivery: ids.deliveryIds[n] as Id<'delivery'>,
+    execution: ids.executionIds[n] as Id<'execution'>,
+  };
+  const delivery = record.kind === 'refused' ? undefined : record.delivery;
+  if (record.kind === 'refused' || !delivery) return { line, record, attemptIds: [], ids: own };
+  const endpointId = endpoints.get(delivery.endpoint);
+  if (!endpointId)
+    return {
+      line,
+      record: {
+        kind: 'refused',
+        reason: 'unmapped',
+        ...(delivery.endpoint === ANY_ENDPOINT ? {} : { theirs: delivery.endpoint }),
+      },
+      attemptIds: [],
+      ids: own,
+    };
+  const of = `${endpointId} ${record.source ?? ''} ${record.externalId}`;
+  return {
+    line,
+    record,
+    endpointId,
+    attemptIds: delivery.attempts.map(({ key }) => attemptId(`${of} ${key}`)),
+    ids: own,
+  };
+}
+
+async function knownBefore(
+  tx: Transaction,
+  tenantId: Id<'tenant'>,
+  asked: readonly LineToDecide[],
+  keepIds: boolean,
+) {
+  const named = asked.flatMap(({ record, endpointId }) =>
+    record.kind === 'refused' ? [] : [{ externalId: record.externalId, endpointId }],
+  );
+  const events = await knownEvents(tx, tenantId, [...new Set(named.map(({ externalId }) => externalId))]);
+  const eventIds = new Map<string, Id<'event'>[]>();
+  for (const { externalId, eventId, imported } of events)
+    if (imported) eventIds.set(externalId, [...(eventIds.get(externalId) ?? []), eventId]);
+  const pairs = named.flatMap(({ externalId, endpointId }) =>
+    endpointId ? (eventIds.get(externalId) ?? []).map((eventId) => ({ eventId, endpointId })) : [],
+  );
+  return {
+    events,
+    deliveries: await knownDeliveries(tx, pairs),
+    webhookIds: keepIds
+      ? await takenWebhookIds(
+          tx,
+          named.flatMap(({ externalId: webhookId, endpointId }) =>
+            endpointId ? [{ endpointId, webhookId }] : [],
+          ),
+        )
+      : [],
+  };
+}
+
+/** An id that follows from what tells an attempt from all others: the same attempt is told once. */
+function attemptId(name: string): Id<'attempt'> {
+  const hex = createHash('sha256').update(name).digest('hex');
+  // Version 8 of RFC 9562: made in a way of its own.
+  const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 0x3) | 0x8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}` as Id<'attempt'>;
+}

@@ -1,0 +1,142 @@
+import type { KnownDelivery, KnownEvent } from '../../domain/imports/decide-lines.ts';
+import { present } from '../../domain/present.ts';
+import type { Id } from '../../domain/tenancy/typed-id.ts';
+import type { Transaction } from '../db/queryable.ts';
+
+/** Ids for what a batch of lines may make, and its time, under the lock of the tenant's counter. */
+export interface ImportIds {
+  eventIds: Id<'event'>[];
+  deliveryIds: Id<'delivery'>[];
+  executionIds: Id<'execution'>[];
+  /** A text of the database: a Date would lose its microseconds. */
+  acceptedAt: string;
+}
+
+/**
+ * Locks the tenant's counter of events until the transaction ends, so that no event takes an id of the lines meanwhile,
+ * and allots ids. The numbers of those events that are made come later.
+ */
+export async function lockCounter(
+  tx: Transaction,
+  tenantId: Id<'tenant'>,
+  lines: number,
+): Promise<ImportIds> {
+  const { rows } = await tx.query<{ ids: string[]; accepted_at: string }>({
+    name: 'lock-counter',
+    text: `select clock_timestamp()::text as accepted_at, array(select uuidv7() from generate_series(1, $2 * 3)) as ids
+     from tenant_counters where tenant_id = $1 for update`,
+    values: [tenantId, lines],
+  });
+  const [row] = rows;
+  if (!row) throw new Error('the tenant has no counter of event numbers');
+  return {
+    eventIds: row.ids.slice(0, lines) as Id<'event'>[],
+    deliveryIds: row.ids.slice(lines, 2 * lines) as Id<'delivery'>[],
+    executionIds: row.ids.slice(2 * lines) as Id<'execution'>[],
+    acceptedAt: row.accepted_at,
+  };
+}
+
+/** The events of a tenant that have one of these ids, whatever their type and source. */
+export async function knownEvents(
+  tx: Transaction,
+  tenantId: Id<'tenant'>,
+  externalIds: readonly string[],
+): Promise<KnownEvent[]> {
+  if (externalIds.length === 0) return [];
+  const { rows } = await tx.query<{
+    external_id: string;
+    type: string;
+    source: string;
+    event_id: Id<'event'>;
+    imported: boolean;
+  }>({
+    name: 'known-events',
+    text: `select i.external_id, i.type, i.source, i.event_id,
+       (select v.import_id from events v where v.id = i.event_id limit 1) is not null as imported
+     from unnest($2::text[]) as u(id)
+     cross join lateral (
+       select x.* from event_identities x where x.tenant_id = $1 and x.external_id = u.id
+     ) i`,
+    values: [tenantId, externalIds],
+  });
+  return rows.map((row) => ({
+    eventId: row.event_id,
+    externalId: row.external_id,
+    type: row.type,
+    imported: row.imported,
+    ...present({ source: row.source || undefined }),
+  }));
+}
+
+/**
+ * The deliveries of these events at these endpoints, locked until the transaction ends, in the order of their ids as
+ * everywhere.
+ */
+export async function knownDeliveries(
+  tx: Transaction,
+  asked: readonly { eventId: Id<'event'>; endpointId: Id<'endpoint'> }[],
+): Promise<KnownDelivery[]> {
+  if (asked.length === 0) return [];
+  const { rows: locked } = await tx.query<{
+    id: Id<'delivery'>;
+    event_id: Id<'event'>;
+    endpoint_id: Id<'endpoint'>;
+    state: string;
+  }>({
+    name: 'lock-imported-deliveries',
+    text: `select d.id, d.event_id, d.endpoint_id, d.state from deliveries d
+     where d.id in (
+       select x.id from unnest($1::uuid[], $2::uuid[]) as u(event_id, endpoint_id)
+       cross join lateral (
+         select y.id from deliveries y
+         where y.event_id = u.event_id and y.endpoint_id = u.endpoint_id and y.replay_of is null
+       ) x
+     ) order by d.id for no key update`,
+    values: [asked.map(({ eventId }) => eventId), asked.map(({ endpointId }) => endpointId)],
+  });
+  if (locked.length === 0) return [];
+  // A statement of its own: it has to see what others have done to them by now.
+  const { rows: runs } = await tx.query<{
+    delivery_id: Id<'delivery'>;
+    untouched: Id<'execution'> | null;
+    attempt_ids: Id<'attempt'>[];
+  }>({
+    name: 'known-attempts',
+    text: `select u.id as delivery_id,
+       (select min(e.id::text)::uuid from executions e where e.delivery_id = u.id
+         having count(*) = 1 and bool_and(e.reason = 'imported')) as untouched,
+       array(select a.id from executions e join attempts a on a.execution_id = e.id and a.imported
+         where e.delivery_id = u.id) as attempt_ids
+     from unnest($1::uuid[]) as u(id)`,
+    values: [locked.map(({ id }) => id)],
+  });
+  const runOf = new Map(runs.map((run) => [run.delivery_id, run]));
+  return locked.map(({ id, event_id: eventId, endpoint_id: endpointId, state }) => ({
+    deliveryId: id,
+    eventId,
+    endpointId,
+    state,
+    attemptIds: runOf.get(id)?.attempt_ids ?? [],
+    ...present({ untouched: runOf.get(id)?.untouched }),
+  }));
+}
+
+/** Which of these ids other deliveries of these endpoints are sent with, as `<endpoint>/<id>`. */
+export async function takenWebhookIds(
+  tx: Transaction,
+  asked: readonly { endpointId: Id<'endpoint'>; webhookId: string }[],
+): Promise<string[]> {
+  if (asked.length === 0) return [];
+  const { rows } = await tx.query<{ taken: string }>({
+    name: 'taken-webhook-ids',
+    text: `select d.endpoint_id || '/' || d.webhook_id as taken
+     from unnest($1::uuid[], $2::text[]) as u(endpoint_id, webhook_id)
+     cross join lateral (
+       select x.endpoint_id, x.webhook_id from deliveries x
+       where x.endpoint_id = u.endpoint_id and x.webhook_id = u.webhook_id
+     ) d`,
+    values: [asked.map(({ endpointId }) => endpointId), asked.map(({ webhookId }) => webhookId)],
+  });
+  return rows.map(({ taken }) => taken);
+}

@@ -1,0 +1,166 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { runCli } from '../../support/cli/run-cli.ts';
+import { useCli } from '../../support/cli/use-cli.ts';
+import { createScene, type Scene } from '../../support/engine/recovery-scene.ts';
+import { useEngine, useScenes } from '../../support/engine/use-engine.ts';
+import { eventually } from '../../support/eventually.ts';
+import { ok, status } from '../../support/receivers/receiver-behaviour.ts';
+import { use } from '../../support/use.ts';
+
+/** Proofs by files alone: what is handed over is fetched once, and verified where there is no server and no key. */
+
+const engine = useEngine();
+useScenes(engine);
+const cli = useCli();
+const it: Scene = use(
+  () => createScene(engine, [ok, status(400)]),
+  (made) => made.close(),
+);
+
+const path = (name: string) => join(cli.home, name);
+const read = (name: string) => readFile(path(name), 'utf8');
+
+/** Somebody with the files and nothing else: no address, no key, no home. */
+const offline = (...args: string[]) =>
+  runCli(args, { cwd: cli.home, env: { HOME: join(cli.home, 'nobody') } });
+
+beforeAll(async () => {
+  await it.seed(20);
+  const us = { url: engine.service.url ?? '', key: it.tenant.key };
+  const admin = { url: us.url, key: engine.adminKey };
+  const keep = async (name: string, who: typeof us, ...args: string[]) => {
+    const { code, stdout, stderr } = await cli.run(who, args);
+    if (code !== 0) throw new Error(`${args.join(' ')}: ${stderr}`);
+    await writeFile(path(name), stdout);
+    return stdout;
+  };
+  const run = await cli.run(us, ['retry', 'run', '--all-failed', '--yes', '--wait', '-o', 'json']);
+  const { id } = JSON.parse(run.stdout);
+  await keep('jwks.json', us, 'signing-keys', 'list', '-o', 'json');
+  await keep('report.json', us, 'retry', 'report', id, '--signed');
+  const ledger = await keep('ledger.ndjson', us, 'retry', 'items', id, '-o', 'ndjson');
+  const [line = ''] = ledger.split('\n');
+  await keep('proof.json', us, 'retry', 'proof', id, JSON.parse(line).deliveryId, '-o', 'json');
+  await keep('addenda.json', us, 'retry', 'addenda', id, '-o', 'json');
+  const audit = ['--tenant', it.tenant.handle];
+  await eventually('the report is in the chain', async () =>
+    (await keep('audit.ndjson', admin, 'audit', 'export', ...audit)).includes('report.signed'),
+  );
+  await keep('checkpoints.json', admin, 'audit', 'checkpoints', '-o', 'json', ...audit);
+});
+
+describe('report verify', () => {
+  const WHOLE = [
+    'report',
+    'verify',
+    'report.json',
+    '--jwks',
+    'jwks.json',
+    '--items',
+    'ledger.ndjson',
+    '--proof',
+    'proof.json',
+    '--addenda',
+    'addenda.json',
+    '-o',
+    'json',
+  ];
+
+  test('exit 0: the report, its ledger and one line of it', async () => {
+    const { code, stdout, stderr } = await offline(...WHOLE);
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('Verified.') });
+    expect(JSON.parse(stdout)).toMatchObject({
+      verified: true,
+      expected: 20,
+      delivered: 10,
+      failed: 10,
+      lines: 20,
+    });
+  });
+
+  const change = (name: string, by: (text: string) => string) => async () => {
+    await writeFile(path('changed'), by(await read(name)));
+    return WHOLE.map((word) => (word === name ? 'changed' : word));
+  };
+
+  test.each([
+    [
+      'a report that says more was delivered',
+      change('report.json', (text) => {
+        const jws = JSON.parse(text);
+        const payload = Buffer.from(jws.payload, 'base64url')
+          .toString()
+          .replace('"delivered":10', '"delivered":20');
+        return JSON.stringify({ ...jws, payload: Buffer.from(payload).toString('base64url') });
+      }),
+      /signature/,
+    ],
+    ['keys of somebody else', change('jwks.json', () => '{"keys": []}'), /No key of the set/],
+    [
+      'a ledger without a line',
+      change('ledger.ndjson', (text) => text.slice(text.indexOf('\n') + 1)),
+      /19 lines/,
+    ],
+    [
+      'a ledger with another line',
+      change('ledger.ndjson', (text) => text.replace('"failed"', '"delivered"')),
+      /not as it was signed/,
+    ],
+    [
+      'a line that is none of it',
+      change('proof.json', (text) => text.replace(/dlv_[^\\"]{4}/, 'dlv_0000')),
+      /not in the ledger/,
+    ],
+  ])('exit 11: %s', async (_, changed, why) => {
+    const { code, stdout, stderr } = await offline(...(await changed()));
+    expect({ code, stderr }).toEqual({ code: 11, stderr: expect.stringMatching(why) });
+    // One sentence.
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(JSON.parse(stdout)).toMatchObject({ verified: false });
+  });
+
+  test('exit 11: the report of another operation', async () => {
+    const { code, stderr } = await offline(...WHOLE, '--operation', 'op_01k9z3e5hbe7r9qk2m4n6p8r0s');
+    expect({ code, stderr }).toMatchObject({ code: 11, stderr: expect.stringContaining('and not of') });
+  });
+
+  test('exit 2: without keys nothing is proved, and a file that is none is named', async () => {
+    expect(await offline('report', 'verify', 'report.json')).toMatchObject({ code: 2 });
+    expect(await offline('report', 'verify', 'ledger.ndjson', '--jwks', 'jwks.json')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('ledger.ndjson is no JSON'),
+    });
+  });
+});
+
+describe('audit verify', () => {
+  const WHOLE = ['audit', 'verify', 'audit.ndjson', 'checkpoints.json', 'report.json', '--jwks', 'jwks.json'];
+
+  test('exit 0: a chain that agrees with the ends that were kept', async () => {
+    const { code, stderr } = await offline(...WHOLE);
+    expect({ code, stderr }).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/agrees with \d+ ends?/),
+    });
+  });
+
+  test('exit 0: without any it says what that does not show', async () => {
+    const { code, stderr } = await offline('audit', 'verify', 'audit.ndjson');
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('is not shown') });
+  });
+
+  test('exit 11: an entry that was removed, or changed', async () => {
+    const lines = (await read('audit.ndjson')).split('\n');
+    await writeFile(path('changed'), [...lines.slice(0, 1), ...lines.slice(2)].join('\n'));
+    const removed = await offline(...WHOLE.map((word) => (word === 'audit.ndjson' ? 'changed' : word)));
+    expect(removed).toMatchObject({ code: 11, stderr: expect.stringContaining('Entry 2 was removed') });
+    await writeFile(
+      path('changed'),
+      (await read('audit.ndjson')).replace(/"actor":"[^"]+"/, '"actor":"nobody"'),
+    );
+    const changed = await offline(...WHOLE.map((word) => (word === 'audit.ndjson' ? 'changed' : word)));
+    expect(changed).toMatchObject({ code: 11, stderr: expect.stringContaining('Not verified:') });
+  });
+});
