@@ -180,6 +180,7 @@ let operationId: string;
 /** One that has closed. */
 let closedId: string;
 let planId: string;
+let importId: string;
 /** Each row has an act of its own, by a key of its own. */
 function actorOf({ delivery }: Pick<Row, 'delivery'>): string {
   return showId('key', anyId(delivery));
@@ -297,7 +298,19 @@ async function furnish(): Promise<void> {
       time_range: { since: AGES, until: EVER },
     });
     expect(replay.status).toBe(202);
+    importId = await refusedImport();
   }
+}
+
+/** An import of lines that are all refused: it adds no row to the scene. */
+async function refusedImport(): Promise<string> {
+  const opened = await api.call('POST', '/api/v1/imports', {
+    body: { from: 'ndjson', map: { theirs: scene.bridge.id } },
+  });
+  const { lines, close } = opened.body.links;
+  await api.call('PUT', lines, { body: '{}\n{}\n', headers: { 'content-type': 'application/x-ndjson' } });
+  await api.call('POST', close, { body: { lines: 2 } });
+  return opened.body.id;
 }
 
 /** Calls any surface with the credentials of each; paths have their placeholders filled. */
@@ -309,6 +322,7 @@ function call(method: string, path: string, body?: object): Promise<RawAnswer> {
     .replace('/api/v1/retries/{id}/report', `/api/v1/retries/${closedId}/report`)
     .replace('/api/v1/retries/plans/{id}', `/api/v1/retries/plans/${planId}`)
     .replace('/api/v1/retries/{id}', `/api/v1/retries/${operationId}`)
+    .replace('/api/v1/imports/{id}', `/api/v1/imports/${importId}`)
     .replace('/api/v1/endpoints/{id}', `/api/v1/endpoints/${scene.bridge.id}`);
   const stedi = /^\/(2023-08-01\/)?(executions|polling)/.test(full);
   const ofPolicy = full.startsWith('/api/v1/policy') || full.startsWith('/api/v1/platform');

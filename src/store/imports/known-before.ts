@@ -37,7 +37,11 @@ export async function lockCounter(
   };
 }
 
-/** The events of a tenant that have one of these ids, whatever their type and source. */
+/**
+ * The events of a tenant that have one of these ids, whatever their type and source. This statement, and the others here
+ * and in `write-lines.ts` that look something up, have no names: an import makes a small table large within a minute, and
+ * a plan that is kept would go on to read all of it.
+ */
 export async function knownEvents(
   tx: Transaction,
   tenantId: Id<'tenant'>,
@@ -51,7 +55,6 @@ export async function knownEvents(
     event_id: Id<'event'>;
     imported: boolean;
   }>({
-    name: 'known-events',
     text: `select i.external_id, i.type, i.source, i.event_id,
        (select v.import_id from events v where v.id = i.event_id limit 1) is not null as imported
      from unnest($2::text[]) as u(id)
@@ -84,7 +87,6 @@ export async function knownDeliveries(
     endpoint_id: Id<'endpoint'>;
     state: string;
   }>({
-    name: 'lock-imported-deliveries',
     text: `select d.id, d.event_id, d.endpoint_id, d.state from deliveries d
      where d.id in (
        select x.id from unnest($1::uuid[], $2::uuid[]) as u(event_id, endpoint_id)
@@ -102,7 +104,6 @@ export async function knownDeliveries(
     untouched: Id<'execution'> | null;
     attempt_ids: Id<'attempt'>[];
   }>({
-    name: 'known-attempts',
     text: `select u.id as delivery_id,
        (select min(e.id::text)::uuid from executions e where e.delivery_id = u.id
          having count(*) = 1 and bool_and(e.reason = 'imported')) as untouched,
@@ -129,7 +130,6 @@ export async function takenWebhookIds(
 ): Promise<string[]> {
   if (asked.length === 0) return [];
   const { rows } = await tx.query<{ taken: string }>({
-    name: 'taken-webhook-ids',
     text: `select d.endpoint_id || '/' || d.webhook_id as taken
      from unnest($1::uuid[], $2::text[]) as u(endpoint_id, webhook_id)
      cross join lateral (

@@ -82,7 +82,6 @@ export async function insertImportedDeliveries(
   if (deliveries.length === 0) return;
   const lasts = deliveries.map(({ attempts }) => attempts.at(-1));
   await tx.query({
-    name: 'insert-imported-deliveries',
     text: `with told as materialized (
       select u.*, (select v.payload_bytes from events v where v.id = u.event_id limit 1) as payload_bytes
       from unnest($4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::text[], $9::boolean[], $10::text[], $11::int[],
@@ -141,7 +140,6 @@ export async function addAttempts(
 ): Promise<void> {
   if (added.length === 0) return;
   const { rows } = await tx.query<{ id: Id<'execution'>; attempts: number; may_have_arrived: boolean }>({
-    name: 'grow-imported-executions',
     text: `update executions e set attempts = e.attempts + u.added, may_have_arrived = e.may_have_arrived or u.doubt,
        state = case when u.delivered then 'delivered' else e.state end
      from unnest($1::uuid[], $2::int[], $3::boolean[], $4::boolean[]) as u(id, added, doubt, delivered)
@@ -172,7 +170,6 @@ export async function addAttempts(
   );
   const lasts = added.map(({ attempts }) => attempts.at(-1));
   await tx.query({
-    name: 'grow-imported-deliveries',
     text: `update deliveries d set attempts = d.attempts + u.added,
        fault_code = case when d.last_attempt_at > u.last_at then d.fault_code else u.fault_code end,
        http_status = case when d.last_attempt_at > u.last_at then d.http_status else u.http_status end,

@@ -7,6 +7,7 @@ import { useEngine, useScenes } from '../../support/engine/use-engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { goodLine } from '../../support/imports/awkward-lines.ts';
 import { lines } from '../../support/imports/take.ts';
+import { postAck, signAck } from '../../support/receivers/acknowledge.ts';
 import { ok } from '../../support/receivers/receiver-behaviour.ts';
 
 const NDJSON = { 'content-type': 'application/x-ndjson' };
@@ -86,6 +87,27 @@ describe('what is imported', () => {
     expect(items).toHaveLength(COUNT);
     const report = await it.retries.report(plan.operationId);
     expect(report).toMatchObject({ counts: { delivered: COUNT } });
+  });
+
+  test('is acknowledged by its receiver under the id that was kept', async () => {
+    const it = await scene([ok]);
+    const key = await importerOf(engine, it);
+    const [endpoint] = it.endpoints;
+    const { body: opened } = await engine.client.expect(201, 'POST', '/api/v1/imports', {
+      key,
+      body: { from: 'svix', map: { theirs: endpoint.id }, keepIds: true },
+    });
+    const file = lines([goodLine('svix', 1)]);
+    await engine.client.expect(200, 'PUT', opened.links.lines, { key, body: file, headers: NDJSON });
+    expect(await postAck(engine, { ...signAck(endpoint, 'msg_1'), webhookId: 'msg_2' })).toMatchObject({
+      status: 401,
+    });
+    expect(await postAck(engine, signAck(endpoint, 'msg_1'))).toEqual({
+      status: 200,
+      body: { webhookId: 'msg_1', outcome: 'settled' },
+    });
+    expect(await it.ids("state = 'delivered'")).toHaveLength(1);
+    expect(it.sent()).toBe(0);
   });
 });
 
