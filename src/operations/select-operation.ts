@@ -16,6 +16,8 @@ import { haltsWhenRefused } from './send-operation.ts';
 
 const PAGES_TOGETHER = 2;
 const PAGE_BESIDE_LIVE = 500;
+/** One page of a plan: five at a time made first deliveries wait two and a half times as long. */
+const STRETCH_BESIDE_LIVE = 1_000;
 
 /** Selects for the operations of one worker. */
 export class Selector {
@@ -50,13 +52,16 @@ export class Selector {
     await renew(this.#context.sending);
   }
 
-  /** Makes a plan page by page, two at a time as for a freeze; during live traffic it rests between two of them. */
+  /**
+   * Makes a plan page by page, two at a time as for a freeze; during live traffic a small one, and then nothing for some
+   * time.
+   */
   async #plan(operationId: Id<'operation'>, stop: AbortSignal): Promise<void> {
     const { liveTraffic, pool } = this.#context.sending;
     for (let more = true; more && !stop.aborted; ) {
       const beganMs = performance.now();
       if (liveTraffic.flows) {
-        more = await planNext(pool, operationId);
+        more = await planNext(pool, operationId, { stretch: STRETCH_BESIDE_LIVE });
         if (more) await liveTraffic.rest(beganMs, stop);
       } else more = await this.#together((together) => planNext(pool, operationId, { together }));
     }
