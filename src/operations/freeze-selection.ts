@@ -1,6 +1,6 @@
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Pool } from '../store/db/pool.ts';
-import { allOf, withTransaction } from '../store/db/pool.ts';
+import { withTransaction } from '../store/db/pool.ts';
 import type { Transaction } from '../store/db/queryable.ts';
 import { moveSelection } from '../store/operations/operation-progress.ts';
 import { endSelection, lockSelection } from '../store/operations/operation-states.ts';
@@ -107,4 +107,10 @@ async function move(
   if (next) await moveSelection(tx, operationId, next);
   else await endSelection(tx, operationId);
   return next !== undefined;
+}
+
+/** Waits for every one, also when one has failed: none may still be at work when the operation is let go. */
+async function allOf<Result>(running: Promise<Result>[]): Promise<Result[]> {
+  await Promise.allSettled(running);
+  return Promise.all(running);
 }

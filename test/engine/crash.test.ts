@@ -62,6 +62,12 @@ describe('a worker process that is killed in the middle of a bulk retry', () => 
     await eventually('it is in the middle', () => it.sent() > ITEMS / 4, { withinMs: 20_000 });
     child.process.kill('SIGKILL');
     await child.ended;
+    await eventually('what it had sent to Postgres is done', async () => {
+      const { rows } = await engine.database.pool.query(
+        `select from pg_stat_activity where datname = current_database() and application_name = 'redrive-worker'`,
+      );
+      return rows.length === 0;
+    });
     const { rows: claimed } = await engine.database.pool.query(
       `select e.id, e.delivery_id, c.lease_until from claims c
        join executions e on e.id = any(c.execution_ids) and e.state = 'sending' and e.lease_token = c.token

@@ -5,7 +5,7 @@ import { isExplicit } from '../../domain/operations/selection.ts';
 import type { QuotaExceeded } from '../../domain/policy/quotas.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Pool } from '../../store/db/pool.ts';
-import { allOf, exportSnapshot, withTransaction } from '../../store/db/pool.ts';
+import { exportSnapshot, withTransaction } from '../../store/db/pool.ts';
 import type { Transaction } from '../../store/db/queryable.ts';
 import { moveSelection, selectionCursor } from '../../store/operations/operation-progress.ts';
 import { awaitExecution, endSelection } from '../../store/operations/operation-states.ts';
@@ -27,6 +27,9 @@ import { type AfreshSelection, freezeAfresh } from '../freeze-afresh.ts';
 import { judgeStarted } from '../policy/judge-operation.ts';
 
 const STRETCH = 5_000;
+
+/** Stretches of one step for each reader: while they read, what they have read is written. */
+const AHEAD = 3;
 
 /** How much of a plan is made before its operation is asked again whether it may go on. */
 export interface PlanSteps {
@@ -107,53 +110,65 @@ async function planFound(
   readers: PlanStep['readers'],
 ): Promise<SelectionCursor> {
   if (isExplicit(operation.selection)) {
-    await write(tx, operation.id, plan, [await tellStretch(tx, operation, { after }, plan)]);
+    await write(tx, operation.id, plan, [tellStretch(tx, operation, { after }, plan)]);
     return { partition: after.partition + 1 };
   }
   const stretches = readers
-    ? await nextStretches(tx, operation, after, limit, readers.together)
+    ? await nextStretches(tx, operation, after, limit, AHEAD * readers.together)
     : [{ after, limit }];
-  const told = await tellStretches(tx, operation, plan, stretches, readers);
-  await write(tx, operation.id, plan, told);
-  return next(stretches.at(-1) as Stretch, told.at(-1) as ToldStretch);
+  const told =
+    readers && stretches.length > 1
+      ? await tellAhead(tx, operation, plan, stretches, readers)
+      : [tellStretch(tx, operation, { after, limit }, plan)];
+  return next(stretches.at(-1) as Stretch, await write(tx, operation.id, plan, told));
 }
 
-/** Reads stretches, several of them at the same time and as of the same moment: they meet an endpoint in one version. */
-async function tellStretches(
+/**
+ * Reads stretches, as many at a time as there are readers, and all as of one moment: they meet an endpoint in one version.
+ * The first of them are written while others are read.
+ */
+async function tellAhead(
   tx: Transaction,
   operation: Operation,
   { items }: Plan,
   stretches: Stretch[],
-  readers: PlanStep['readers'],
-): Promise<ToldStretch[]> {
-  if (!readers || stretches.length < 2)
-    return Promise.all(stretches.map((stretch) => tellStretch(tx, operation, stretch, { items })));
+  { pool, together }: NonNullable<PlanStep['readers']>,
+): Promise<Promise<ToldStretch>[]> {
   const snapshot = await exportSnapshot(tx);
   const size = stretches.at(-1)?.limit ?? 0;
-  return allOf(
-    stretches.map((stretch, n) =>
-      withTransaction(
-        readers.pool,
-        (reader) => tellStretch(reader, operation, stretch, { items: items + n * size, unsummed: n * size }),
-        { snapshot },
-      ),
-    ),
-  );
+  const told: Promise<ToldStretch>[] = [];
+  for (const [n, stretch] of stretches.entries()) {
+    const place = { items: items + n * size, unsummed: n * size };
+    const read = () =>
+      withTransaction(pool, (reader) => tellStretch(reader, operation, stretch, place), { snapshot });
+    told.push((told[n - together] ?? Promise.resolve()).then(read));
+  }
+  return told;
 }
 
-/** Writes stretches down in their order. */
+/** Writes stretches down in their order, and returns the last of them. */
 async function write(
   tx: Transaction,
   operationId: Id<'operation'>,
   plan: Pick<Plan, 'pages'>,
-  told: ToldStretch[],
-): Promise<void> {
+  told: Promise<ToldStretch>[],
+): Promise<ToldStretch> {
+  // Also where one has failed: none may still be read when the transaction that they stand on is let go.
+  const ended = Promise.allSettled(told);
   let { pages } = plan;
-  for (const each of told) {
-    const written = await writeStretch(tx, operationId, each, pages);
-    await growPlan(tx, operationId, { ...each, pages: written });
-    pages += written;
+  let last: ToldStretch | undefined;
+  try {
+    for (const each of told) {
+      last = await each;
+      const written = await writeStretch(tx, operationId, last, pages);
+      await growPlan(tx, operationId, { ...last, pages: written });
+      pages += written;
+    }
+  } finally {
+    await ended;
   }
+  if (last === undefined) throw new Error('a plan has no stretch to write');
+  return last;
 }
 
 /**
@@ -169,7 +184,7 @@ async function planAfresh(
 ): Promise<SelectionCursor> {
   const { eventIds, next: behind } = await freezeAfresh(tx, operation, selection, after);
   const only = await ledgerOfEvents(tx, operation.id, eventIds);
-  await write(tx, operation.id, plan, [await tellStretch(tx, operation, { after, only }, plan)]);
+  await write(tx, operation.id, plan, [tellStretch(tx, operation, { after, only }, plan)]);
   return behind ?? { partition: after.partition + 1 };
 }
 

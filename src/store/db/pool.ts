@@ -97,12 +97,6 @@ export async function exportSnapshot(tx: Transaction): Promise<string> {
   return onlyRow(await tx.query<{ snapshot: string }>('select pg_export_snapshot() as snapshot')).snapshot;
 }
 
-/** Waits for every one, also when one has failed: none may still be at work when what they stand on is let go. */
-export async function allOf<Result>(running: Promise<Result>[]): Promise<Result[]> {
-  await Promise.allSettled(running);
-  return Promise.all(running);
-}
-
 /**
  * Runs one statement that is a transaction of its own, and runs it again after a serialization failure or a deadlock:
  * the server says that nothing happened.
