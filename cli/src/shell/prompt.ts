@@ -26,11 +26,12 @@ export async function askSecret(
   speaker: Speaker,
   question: string,
 ): Promise<string> {
-  speaker.ask(question);
   const terminal = input as ReadStream;
   terminal.setRawMode(true);
   terminal.setEncoding('utf8');
   try {
+    // Behind that: what is pasted as soon as it is asked for would be shown.
+    speaker.ask(question);
     return await new Promise<string>((resolve, reject) => {
       let typed = '';
       const onData = (text: string) => {
