@@ -3,20 +3,18 @@ import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { createTurns } from '../../../api/limits/turns.ts';
 import { problem } from '../../../api/problems/problem.ts';
-import type { StreamOutput } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Operation } from '../../../domain/operations/operation.ts';
 import { hasEnded } from '../../../domain/operations/operation-state.ts';
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { findOperation } from '../../../store/operations/operations.ts';
 import { withWaits } from '../../../store/reading/waits.ts';
+import { EVENT_STREAM_HEADERS, sendEvents } from '../event-stream.ts';
 import { idParams } from '../fields.ts';
 import { operationSummary } from './operation-view.ts';
 import { fingerprintOf, OperationWatch } from './operation-watch.ts';
 import type { ProgressRate } from './progress-rate.ts';
 
-/** Proxies give up on connections on which nothing moves, commonly after a minute. */
-const HEARTBEAT_MS = 15_000;
 /** Operations that are looked at at a time, of all that are followed in a process: others want connections, too. */
 const LOOKS_AT_ONCE = 4;
 
@@ -56,47 +54,31 @@ export function retryProgressRoutes({ pool }: ApiDeps, rate: ProgressRate): Rout
           status: 200,
           kind: 'events',
           contentType: 'text/event-stream',
-          // nginx would keep events back until its buffer is full.
-          headers: { 'x-accel-buffering': 'no' },
-          stream: (output) => follow(output, tenant.id, id, lastSeen),
+          headers: EVENT_STREAM_HEADERS,
+          stream: (output) => sendEvents(output, eventsOf(tenant.id, id, lastSeen, output.ended)),
         };
       },
     }),
   ];
 
-  async function follow(
-    output: StreamOutput,
+  async function* eventsOf(
     tenantId: Id<'tenant'>,
     id: Id<'operation'>,
     lastSeen: string | undefined,
-  ): Promise<void> {
-    let writing = 0;
-    const write = async (text: string) => {
-      writing += 1;
-      const taken = await output.write(text);
-      writing -= 1;
-      return taken;
-    };
-    const heartbeat = setInterval(() => {
-      // A peer that has not taken the last one yet needs no further one.
-      if (writing === 0) void write(': still here\n\n');
-    }, HEARTBEAT_MS);
-    try {
-      await write('retry: 2000\n\n');
-      for await (const operation of watch.changes(tenantId, id, output.ended)) {
-        const data = JSON.stringify(operationSummary(operation, rate.observe(operation, performance.now())));
-        const ended = hasEnded(operation.state);
-        const events = [
-          { id: revisionOf(operation), event: 'progress' },
-          ...(ended ? [{ id: closedId(operation), event: 'closed' }] : []),
-        ];
-        // Events that were seen before a gap are not sent again; where that cannot be told, all are.
-        const unseen = events.slice(events.findIndex((each) => each.id === lastSeen) + 1);
-        const text = unseen.map((each) => `event: ${each.event}\ndata: ${data}\nid: ${each.id}\n\n`).join('');
-        if ((text !== '' && !(await write(text))) || ended) return;
-      }
-    } finally {
-      clearInterval(heartbeat);
+    left: AbortSignal,
+  ): AsyncGenerator<string> {
+    for await (const operation of watch.changes(tenantId, id, left)) {
+      const data = JSON.stringify(operationSummary(operation, rate.observe(operation, performance.now())));
+      const ended = hasEnded(operation.state);
+      const events = [
+        { id: revisionOf(operation), event: 'progress' },
+        ...(ended ? [{ id: closedId(operation), event: 'closed' }] : []),
+      ];
+      // Events that were seen before a gap are not sent again; where that cannot be told, all are.
+      const unseen = events.slice(events.findIndex((each) => each.id === lastSeen) + 1);
+      const text = unseen.map((each) => `event: ${each.event}\ndata: ${data}\nid: ${each.id}\n\n`).join('');
+      if (text !== '') yield text;
+      if (ended) return;
     }
   }
 }

@@ -1,20 +1,18 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { createTurns } from '../../../api/limits/turns.ts';
-import type { StreamOutput } from '../../../api/reply.ts';
 import { type Route, route } from '../../../api/route.ts';
 import type { Id } from '../../../domain/tenancy/typed-id.ts';
 import { listenForChanges } from '../../../store/operations/change-notices.ts';
 import { presentOperations } from '../../../store/operations/operations.ts';
 import { findOutage, listOutages, type Outage } from '../../../store/outages/outages.ts';
 import { withWaits } from '../../../store/reading/waits.ts';
+import { EVENT_STREAM_HEADERS, sendEvents } from '../event-stream.ts';
 import { outageSummary } from '../outages/outage-view.ts';
 import { operationSummary } from '../retries/operation-view.ts';
 import type { ProgressRate } from '../retries/progress-rate.ts';
 import { type TenantChange, TenantWatch } from './tenant-watch.ts';
 
-/** Proxies give up on connections on which nothing moves, commonly after a minute. */
-const HEARTBEAT_MS = 15_000;
 /** Tenants that are looked at at a time, of all that are followed in a process. */
 const LOOKS_AT_ONCE = 4;
 /** Operations of a tenant that are followed, and outages. */
@@ -71,9 +69,8 @@ export function streamRoutes({ pool, shutdown }: ApiDeps, rate: ProgressRate): R
           status: 200,
           kind: 'events',
           contentType: 'text/event-stream',
-          // nginx would keep events back until its buffer is full.
-          headers: { 'x-accel-buffering': 'no' },
-          stream: (output) => follow(output, tenant.id, lastSeen),
+          headers: EVENT_STREAM_HEADERS,
+          stream: (output) => sendEvents(output, eventsOf(tenant.id, lastSeen, output.ended)),
         };
       },
     }),
@@ -90,29 +87,12 @@ export function streamRoutes({ pool, shutdown }: ApiDeps, rate: ProgressRate): R
     return [...present, ...found.filter((outage) => outage !== undefined)];
   }
 
-  async function follow(
-    output: StreamOutput,
+  async function* eventsOf(
     tenantId: Id<'tenant'>,
     lastSeen: string | undefined,
-  ): Promise<void> {
-    let writing = 0;
-    const write = async (text: string) => {
-      writing += 1;
-      const taken = await output.write(text);
-      writing -= 1;
-      return taken;
-    };
-    const heartbeat = setInterval(() => {
-      // A peer that has not taken the last one yet needs no further one.
-      if (writing === 0) void write(': still here\n\n');
-    }, HEARTBEAT_MS);
-    try {
-      await write('retry: 2000\n\n');
-      for await (const change of watch.changes(tenantId, lastSeen, output.ended))
-        if (!(await write(eventOf(change)))) return;
-    } finally {
-      clearInterval(heartbeat);
-    }
+    ended: AbortSignal,
+  ): AsyncGenerator<string> {
+    for await (const change of watch.changes(tenantId, lastSeen, ended)) yield eventOf(change);
   }
 
   function eventOf({ id, asOf, whole, operations, outages }: TenantChange): string {

@@ -1,0 +1,28 @@
+import type { StreamOutput } from '../../api/reply.ts';
+
+/** Proxies give up on connections on which nothing moves, commonly after a minute. */
+const HEARTBEAT_MS = 15_000;
+
+/** The headers of a stream of events: nginx would keep events back until its buffer is full. */
+export const EVENT_STREAM_HEADERS = { 'x-accel-buffering': 'no' };
+
+/** Writes events as they come, and signs of life between them, until there are no more or nobody reads them. */
+export async function sendEvents(output: StreamOutput, events: AsyncIterable<string>): Promise<void> {
+  let writing = 0;
+  const write = async (text: string) => {
+    writing += 1;
+    const taken = await output.write(text);
+    writing -= 1;
+    return taken;
+  };
+  const heartbeat = setInterval(() => {
+    // A peer that has not taken the last one yet needs no further one.
+    if (writing === 0) void write(': still here\n\n');
+  }, HEARTBEAT_MS);
+  try {
+    await write('retry: 2000\n\n');
+    for await (const text of events) if (!(await write(text))) return;
+  } finally {
+    clearInterval(heartbeat);
+  }
+}
