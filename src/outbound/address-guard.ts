@@ -1,5 +1,6 @@
 import dns from 'node:dns';
 import { isIP } from 'node:net';
+import { readUrl } from '../domain/endpoints/url.ts';
 import { inNetworks, type Network, parseAddress, parseNetwork, rangeOf } from './address-range.ts';
 
 /** Why a URL is refused; only `address_blocked` depends on `REDRIVE_ALLOWED_NETWORKS`. */
@@ -73,8 +74,8 @@ export function createAddressGuard(
   function checkUrl(text: string): UrlCheck {
     // WHATWG parsing turns every spelling of an IPv4 host (2130706433, 0x7f.1, 0177.1, full-width digits, a trailing
     // dot) into dotted decimal, so that the literal is compared in the form that the socket would use.
-    if (!URL.canParse(text)) return refuse('url_invalid', 'The URL cannot be parsed.');
-    const url = new URL(text);
+    const url = readUrl(text);
+    if (url === undefined) return refuse('url_invalid', 'The URL cannot be parsed.');
     if (url.protocol !== 'https:' && url.protocol !== 'http:') {
       return refuse('url_scheme', 'Only http and https URLs are delivered to.');
     }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import express, { type Request, type Response, Router } from 'express';
 import { isLoopback } from '../../config/loopback.ts';
+import { readUrl } from '../../domain/endpoints/url.ts';
 import type { ApiDeps } from '../api-deps.ts';
 import { type Policy, setPolicy } from './policy.ts';
 
@@ -77,8 +78,9 @@ export function consolePage({ consoleFiles, publicOrigin }: ApiDeps): Router {
  */
 function addressForCookies(origin: string | undefined, req: Request): string | undefined {
   const host = req.headers.host ?? '';
-  if (origin === undefined || host === '' || !URL.canParse(`http://${host}`)) return undefined;
-  const [known, asked] = [new URL(origin), new URL(`http://${host}`)];
+  const asked = readUrl(`http://${host}`);
+  if (origin === undefined || asked === undefined) return undefined;
+  const known = new URL(origin);
   const otherName =
     known.protocol === 'http:' &&
     isLoopback(known.hostname) &&

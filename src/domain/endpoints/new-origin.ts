@@ -1,4 +1,5 @@
 import type { EndpointConfig } from './endpoint.ts';
+import { originOf } from './url.ts';
 
 /** Where an endpoint's requests go: its deliveries and its status requests carry its custom headers. */
 type Places = Pick<EndpointConfig, 'url' | 'probe'>;
@@ -16,9 +17,4 @@ export function movesDeliveries(before: Pick<Places, 'url'>, after: Pick<Places,
 
 function originsOf({ url, probe }: Places): string[] {
   return [originOf(url), ...(probe ? [originOf(probe.urlTemplate)] : [])];
-}
-
-/** A text that is no URL is an origin of its own. */
-function originOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).origin : url;
 }

@@ -35,8 +35,9 @@ export function common([first = [], ...others]: readonly (readonly Span[])[]): S
 export function endsAt(lastsMs: number, stillIn: readonly Span[]): number {
   let endMs = lastsMs;
   for (const { fromMs, toMs } of stillIn) {
-    if (fromMs >= endMs) break;
-    endMs += Math.max(0, toMs - Math.max(0, fromMs));
+    const standsFromMs = Math.max(0, fromMs);
+    if (standsFromMs >= endMs) break;
+    endMs += Math.max(0, toMs - standsFromMs);
   }
   return endMs;
 }

@@ -25,9 +25,9 @@ const CONDITIONS: Record<PlanRisk, (turn: string, op: string) => string> = {
   mayHaveArrived: () => `s.state <> 'delivered' and s.tip_state is distinct from 'unknown' and s.arrived`,
   unknown: () => `s.tip_state = 'unknown'`,
   openElsewhere: (_, op) =>
-    `s.tip_state = 'sending' or (s.tip_state in ('queued', 'scheduled') and not ${ENDING} and not ${held()} and not ${own(op)})`,
+    `s.tip_state = 'sending' or (s.tip_state in ('queued', 'scheduled') and not ${ENDING} and not ${STOPPED} and not ${own(op)})`,
   heldByPaused: (_, op) =>
-    `s.tip_state in ('queued', 'scheduled') and not ${ENDING} and ${held()} and not ${own(op)}`,
+    `s.tip_state in ('queued', 'scheduled') and not ${ENDING} and ${STOPPED} and not ${own(op)}`,
   alreadyDelivered: () => `s.state = 'delivered'`,
   endpointDisabled: () => `n.state = 'disabled'`,
   endpointDeleted: () => `n.state = 'deleted'`,
@@ -44,13 +44,12 @@ const CONDITIONS: Record<PlanRisk, (turn: string, op: string) => string> = {
 /** Its holder is about to let go of it. */
 const ENDING = `coalesce(s.holder_control = 'cancel' or s.holder_state = 'closing', false)`;
 
+/** Its holder was stopped. */
+const STOPPED = `coalesce(${HELD}, false)`;
+
 /** It is an item of the operation already: what is matched afresh is made before it is planned. */
 function own(op: string): string {
   return `coalesce(s.decision = 'mine' and s.holder_id = ${op}, false)`;
-}
-
-function held(): string {
-  return `coalesce(${HELD}, false)`;
 }
 
 /**

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
+import { publicUrl } from '../../domain/endpoints/url.ts';
 import { alias, type Id, showId } from '../../domain/tenancy/typed-id.ts';
 import { meaningOf } from './domain/handoff-words.ts';
 import type { Readiness, ReadinessReason } from './domain/plan-replay.ts';
-import { publicUrl } from './domain/public-url.ts';
 import {
   checksOf,
   HANDOFF_BOUNDARY,

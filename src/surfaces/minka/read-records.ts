@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../api/api-deps.ts';
 import { type Call, type Route, route } from '../../api/route.ts';
+import { publicUrl } from '../../domain/endpoints/url.ts';
 import { bridgeNamed } from './bridge.ts';
 import { hashOf, systemProof } from './envelope.ts';
 import { authorize, type Quota, readPresented } from './ledger-access.ts';
@@ -130,8 +131,7 @@ async function readBridge(
 
 /** A bridge without its secrets: headers, and the parts of an address other than its place. */
 function bridgeRecord(signer: SystemSigner, { handle, luid, url, enabled, createdAt, updatedAt }: Bridge) {
-  const { origin, pathname } = new URL(url);
-  const data = { handle, schema: 'rest', config: { server: `${origin}${pathname}` } };
+  const data = { handle, schema: 'rest', config: { server: publicUrl(url) } };
   const status = enabled ? 'active' : 'inactive';
   const proof = { moment: updatedAt.toISOString(), status };
   return { luid, ...record(signer, data, proof, { moment: createdAt.toISOString(), status }) };

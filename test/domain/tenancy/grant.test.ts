@@ -2,7 +2,6 @@ import { expect, test } from '@jest/globals';
 import { GRANT_SCOPES, GRANTS } from '../../../src/domain/tenancy/grant.ts';
 import { hasScope, SCOPES, TENANT_SCOPES } from '../../../src/domain/tenancy/scope.ts';
 import { isBeyondProduct } from '../../../src/surfaces/flowrelay/domain/product-boundary.ts';
-import { publicUrl } from '../../../src/surfaces/flowrelay/domain/public-url.ts';
 
 test('each grant has all of the one before, and something of its own', () => {
   for (const [n, grant] of GRANTS.entries()) {
@@ -58,11 +57,3 @@ test.each(['endpoint', 'confirm', 'surprise', 'reason', '', '__proto__'])(
     expect(isBeyondProduct(member)).toBe(false);
   },
 );
-
-test.each([
-  ['https://user:pass@example.com:8443/a/b?token=1#c', 'https://example.com:8443/a/b'],
-  ['http://example.com', 'http://example.com/'],
-  ['nonsense', ''],
-])('%s is shown as %s', (url, shown) => {
-  expect(publicUrl(url)).toBe(shown);
-});

@@ -44,5 +44,6 @@ test('what stands still in spans ends when it has gone on for its time', () => {
     }),
   );
   expect(endsAt(3, [{ fromMs: 1, toMs: Number.POSITIVE_INFINITY }])).toBe(Number.POSITIVE_INFINITY);
+  expect(endsAt(0, [{ fromMs: -1, toMs: 1 }])).toBe(0);
   expect(endsAt(1, [{ fromMs: 1, toMs: Number.POSITIVE_INFINITY }])).toBe(1);
 });

@@ -18,6 +18,7 @@ import { LongTable } from '../../ui/tables/long-table.tsx';
 import { usePagedRows } from '../../ui/tables/paged-rows.ts';
 import type { Column } from '../../ui/tables/table.tsx';
 import { IdText, Time } from '../../ui/text.tsx';
+import { DELIVERY_COLUMN } from '../delivery/delivery-column.tsx';
 
 type Item = Schema<'OperationItem'>;
 
@@ -68,21 +69,11 @@ export function ItemsScreen() {
   );
 }
 
-function useItemColumns(): readonly Column<Item>[] {
+function useItemColumns() {
   const nameOf = useEndpointNames();
-  return useMemo(
+  return useMemo<readonly Column<Item>[]>(
     () => [
-      {
-        key: 'id',
-        head: 'Delivery',
-        width: '136px',
-        narrow: '108px',
-        cell: ({ deliveryId }) => (
-          <Link to="/deliveries/$id" params={{ id: deliveryId }}>
-            <IdText id={deliveryId} />
-          </Link>
-        ),
-      },
+      DELIVERY_COLUMN,
       {
         key: 'state',
         head: 'State',

@@ -12,7 +12,7 @@ import { PageHead } from '../../ui/page.tsx';
 import { LongTable } from '../../ui/tables/long-table.tsx';
 import { usePagedRows } from '../../ui/tables/paged-rows.ts';
 import type { Column } from '../../ui/tables/table.tsx';
-import { IdText } from '../../ui/text.tsx';
+import { DELIVERY_COLUMN } from '../delivery/delivery-column.tsx';
 import { RISKS } from './plan-risks.tsx';
 
 /** The deliveries of a plan, of one risk or of all, as they were planned and as they are. */
@@ -48,21 +48,11 @@ export function PlanItemsScreen() {
   );
 }
 
-function useColumns(): readonly Column<Schema<'PlanItem'>>[] {
+function useColumns() {
   const nameOf = useEndpointNames();
-  return useMemo(
+  return useMemo<readonly Column<Schema<'PlanItem'>>[]>(
     () => [
-      {
-        key: 'id',
-        head: 'Delivery',
-        width: '136px',
-        narrow: '108px',
-        cell: ({ deliveryId }) => (
-          <Link to="/deliveries/$id" params={{ id: deliveryId }}>
-            <IdText id={deliveryId} />
-          </Link>
-        ),
-      },
+      DELIVERY_COLUMN,
       { key: 'endpoint', head: 'Endpoint', wide: true, cell: ({ endpointId }) => nameOf(endpointId) },
       { key: 'type', head: 'Type', wide: true, cell: ({ eventType }) => eventType },
       { key: 'yours', head: 'Your id', wide: true, cell: ({ externalId }) => externalId ?? '–' },
