@@ -35,7 +35,12 @@ describe('an act leaves one line', () => {
     log: createLogger({ level: 'info', destination: { write: (line) => void written.push(line) } }),
   });
 
-  test.each(Object.entries(ACTS))('%s', async (name, event) => {
+  // Deletions last: others need what they take away.
+  const inTurn = Object.entries(ACTS).toSorted(
+    ([one], [other]) => Number(one.startsWith('delete')) - Number(other.startsWith('delete')),
+  );
+
+  test.each(inTurn)('%s', async (name, event) => {
     const route = apiRoutes(world.api.deps, SURFACES).find((each) => `${each.method} ${each.path}` === name);
     if (!route) throw new Error('no such route');
     const from = written.length;

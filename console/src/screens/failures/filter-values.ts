@@ -23,6 +23,7 @@ const IN_ORDER: Readonly<Record<Fault, true>> = {
   invalid_request: true,
   invalid_response: true,
   lease_lost: true,
+  no_answer: true,
   unacknowledged: true,
   gave_up: true,
   sender_profile_missing: true,
