@@ -11,6 +11,7 @@ import { createIngest } from './ingest/create-ingest.ts';
 import { createRecoveryDeps } from './operations/recovery-client.ts';
 import { replaceAdminKey } from './operations/replace-admin-key.ts';
 import { createAddressGuard } from './outbound/address-guard.ts';
+import { readEgressProxy } from './outbound/egress-proxy.ts';
 import { createKeySets } from './outbound/key-sets.ts';
 import { createSealer } from './sealing/sealing.ts';
 import { isMasterKeyOf } from './store/db/installation.ts';
@@ -32,7 +33,7 @@ import { type RunningWorker, startWorker, type WorkerSizes } from './worker/work
 /** The servers that the service runs on, and which of its parts run in this process. */
 export interface ServiceOptions {
   config: Pick<Config, 'host' | 'port' | 'allowedNetworks' | 'adminKey' | 'logLevel' | 'taskQueuePrefix'> &
-    Partial<Pick<Config, 'publicOrigin' | 'temporalUiUrl' | 'trustedProxies'>>;
+    Partial<Pick<Config, 'publicOrigin' | 'temporalUiUrl' | 'trustedProxies' | 'egressProxy'>>;
   databaseUrl: string;
   /** Without an address the environment says where it is, by Temporal's own rules. */
   temporal: { address?: string; uiUrl?: string };
@@ -70,6 +71,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const metrics = createMetrics();
   const sealer = createSealer(masterKey);
   const guard = createAddressGuard([...config.allowedNetworks]);
+  const proxy = config.egressProxy === undefined ? undefined : readEgressProxy(config.egressProxy);
   const queues = taskQueues(config.taskQueuePrefix);
   const presets = presetsOf(surfaces);
   const apiPool = createPool(databaseUrl, {
@@ -117,6 +119,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         temporal,
         queues,
         guard,
+        proxy,
         sealer,
         presets,
         chores: (of) => surfaces.flatMap((surface) => surface.chores?.(of) ?? []),
@@ -136,7 +139,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         presets,
         sealer,
         guard,
-        keySets: createKeySets(guard),
+        keySets: createKeySets(guard, { proxy }),
         log,
         metrics,
         readiness: () => readiness(healthPool, temporal),

@@ -11,6 +11,8 @@ export type Config = {
   /** Only with the role `all`. */
   demo: boolean;
   adminKey?: string | undefined;
+  /** URL of the proxy that requests to endpoints and to issuers' key sets leave by. */
+  egressProxy?: string | undefined;
   /** CIDRs that the guard against requests to internal addresses lets through. */
   allowedNetworks: readonly string[];
   /** The origin that browsers know the service by; absent where it is simply the address that it listens on. */
@@ -55,6 +57,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role = 'all'): ConfigRe
     demo,
     adminKey: optional('REDRIVE_ADMIN_KEY', ENVIRONMENT.REDRIVE_ADMIN_KEY),
     allowedNetworks: allowedNetworks(networks, { demo, host: host ?? '' }),
+    egressProxy: optional('REDRIVE_EGRESS_PROXY', ENVIRONMENT.REDRIVE_EGRESS_PROXY),
     publicOrigin: optional('REDRIVE_PUBLIC_URL', ENVIRONMENT.REDRIVE_PUBLIC_URL),
     temporalUiUrl: optional('REDRIVE_TEMPORAL_UI_URL', ENVIRONMENT.REDRIVE_TEMPORAL_UI_URL),
     trustedProxies: required('REDRIVE_TRUSTED_PROXIES', ENVIRONMENT.REDRIVE_TRUSTED_PROXIES) ?? [],

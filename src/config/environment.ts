@@ -82,6 +82,13 @@ export const ENVIRONMENT = {
     expected: 'use networks with their prefix lengths and commas between them, such as 10.20.0.0/16,fd00::/8',
     schema: networks,
   },
+  REDRIVE_EGRESS_PROXY: {
+    description:
+      'The proxy by which requests to endpoints, and to the key sets of issuers, leave: an http or https address, with user and password where it asks for them. It is asked by CONNECT for addresses that were checked before, never for names, also for http endpoints and for addresses in REDRIVE_ALLOWED_NETWORKS.',
+    secret: true,
+    expected: 'use an http or https address without a path, such as http://proxy.internal:3128',
+    schema: z.string().refine(isProxyAddress),
+  },
   REDRIVE_PUBLIC_URL: {
     description:
       'The address that browsers know the service by, such as https://redrive.example.com: one signs in to the console there and nowhere else, by https, or by http on this machine alone. Where it is left out it is the address that REDRIVE_HOST and REDRIVE_PORT make, if that is a loopback address.',
@@ -180,6 +187,18 @@ function pageAddressOf(text: string): string {
     return /^https?:$/.test(protocol) && plain ? href.replace(/\/+$/, '') : '';
   } catch {
     return '';
+  }
+}
+
+/** Whether a text is the address of a proxy, and says no more than that. */
+function isProxyAddress(text: string): boolean {
+  try {
+    const { protocol, pathname, search, hash, username, password } = new URL(text);
+    // A user or password that cannot be decoded would end the start with an exception.
+    decodeURIComponent(username + password);
+    return /^https?:$/.test(protocol) && pathname === '/' && search === '' && hash === '';
+  } catch {
+    return false;
   }
 }
 

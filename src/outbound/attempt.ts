@@ -2,6 +2,7 @@ import type { AttemptResult } from '../domain/sending/attempt-result.ts';
 import type { FaultCode } from '../domain/sending/fault-code.ts';
 import type { AddressGuard } from './address-guard.ts';
 import type { Deadline } from './deadline.ts';
+import type { EgressProxy } from './egress-proxy.ts';
 import { Exchange } from './exchange.ts';
 import { createGuardedConnector } from './guarded-connector.ts';
 import { SocketPool } from './socket-pool.ts';
@@ -30,6 +31,8 @@ export type AttemptClientOptions = {
   maxHeadBytes?: number;
   /** Trust anchors (PEM) instead of the built-in ones. */
   ca?: string;
+  /** Every connection goes through it, where there is one. */
+  proxy?: EgressProxy | undefined;
 };
 
 /** Counts for the metrics; `connected` are sockets, idle ones included. */
@@ -57,7 +60,10 @@ const MAX_POOLS_BEFORE_SWEEP = 1_000;
  */
 export function createAttemptClient(options: AttemptClientOptions): AttemptClient {
   const { guard, connectTimeoutMs = 5_000, maxSocketsPerOrigin = 128, maxHeadBytes } = options;
-  const connect = createGuardedConnector({ guard, connectTimeoutMs, ca: options.ca, maxHeadBytes });
+  const connect = createGuardedConnector({
+    ...{ guard, connectTimeoutMs, maxHeadBytes },
+    ...{ ca: options.ca, proxy: options.proxy },
+  });
   const pools = new Map<string, SocketPool>();
   const targets = new Map<string, Target>();
   let inFlight = 0;

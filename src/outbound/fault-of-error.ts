@@ -10,6 +10,9 @@ export type Progress = {
 
 const BY_CODE: Readonly<Record<string, FaultCode>> = {
   ERR_ADDRESS_BLOCKED: 'address_blocked',
+  ERR_EGRESS_PROXY: 'proxy_failed',
+  ERR_PROXY_NO_CONNECTION: 'connection_failed',
+  ERR_PROXY_TIMEOUT: 'connect_timeout',
   ECONNREFUSED: 'connection_refused',
   ECONNRESET: 'connection_reset',
   EPIPE: 'connection_reset',

@@ -1,7 +1,9 @@
 import { isIP } from 'node:net';
 import { buildConnector } from 'undici';
 import { AddressBlockedError, type AddressGuard } from './address-guard.ts';
+import type { EgressProxy } from './egress-proxy.ts';
 import { tellPlainly } from './plain-answers.ts';
+import { createTunnelConnector } from './tunnel-connector.ts';
 
 /** Options of a guarded connector; `ca` adds trust anchors (PEM) for TLS, `maxHeadBytes` bounds an answer's head. */
 export type ConnectorOptions = {
@@ -9,6 +11,8 @@ export type ConnectorOptions = {
   connectTimeoutMs: number;
   ca?: string | undefined;
   maxHeadBytes?: number | undefined;
+  /** Connections go through it, where there is one. */
+  proxy?: EgressProxy | undefined;
 };
 
 /** Far longer than any head that servers accept; a head is never held whole. */
@@ -18,8 +22,9 @@ const MAX_HEAD_BYTES = 262_144;
  * An undici connector that connects to checked addresses only. Three checks, because each alone can be bypassed: of a
  * literal host (Node asks no lookup for those), of the answers of the lookup (the socket is given those very addresses,
  * so that a name that resolves to others after the check changes nothing), and of the address that the socket says it
- * reached. Fails with `AddressBlockedError` before a byte of the request is written. Answers are passed on in the plain
- * form that undici's parser takes.
+ * reached. By a proxy the last one is not to be had, and the tunnel is asked for by the checked address instead. Fails
+ * with `AddressBlockedError` before a byte of the request is written. Answers are passed on in the plain form that
+ * undici's parser takes.
  *
  * No error of ours may carry `UND_ERR_SOCKET` or `UND_ERR_INFO`: undici takes those for a lost keep-alive connection
  * and connects again, for ever.
@@ -29,6 +34,7 @@ export function createGuardedConnector({
   connectTimeoutMs,
   ca,
   maxHeadBytes = MAX_HEAD_BYTES,
+  proxy,
 }: ConnectorOptions): buildConnector.connector {
   const connect = buildConnector({
     timeout: connectTimeoutMs,
@@ -36,6 +42,17 @@ export function createGuardedConnector({
     allowH2: false,
     ...(ca === undefined ? {} : { ca }),
   } as buildConnector.BuildOptions);
+
+  if (proxy !== undefined) {
+    const tunnel = createTunnelConnector({ guard, proxy, connectTimeoutMs, secure: connect });
+    return (options, callback) =>
+      tunnel(options, (...[error, socket]) => {
+        if (error === null) {
+          tellPlainly(socket, maxHeadBytes);
+          callback(null, socket);
+        } else callback(error, null);
+      });
+  }
 
   return (options, callback) => {
     if (isIP(options.hostname) !== 0 && !guard.checkAddress(options.hostname).ok) {

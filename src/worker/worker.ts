@@ -15,6 +15,7 @@ import { createRecoveryDeps } from '../operations/recovery-client.ts';
 import { watchedControl } from '../operations/send-operation.ts';
 import type { AddressGuard } from '../outbound/address-guard.ts';
 import { createAttemptClient } from '../outbound/attempt.ts';
+import type { EgressProxy } from '../outbound/egress-proxy.ts';
 import { addendaChore } from '../proof/addenda-chore.ts';
 import { pruningChore } from '../proof/pruning-chore.ts';
 import { ReportSigner } from '../proof/report-signer.ts';
@@ -55,6 +56,8 @@ export interface WorkerDeps {
   temporal: TemporalHolder;
   queues: TaskQueues;
   guard: AddressGuard;
+  /** Requests leave by it, where there is one. */
+  proxy: EgressProxy | undefined;
   sealer: Sealer;
   /** The surfaces' presets for endpoints of their clients, and their chores. */
   presets: EndpointPresets;
@@ -119,6 +122,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     pool,
     attempts: createAttemptClient({
       guard: deps.guard,
+      proxy: deps.proxy,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       maxSocketsPerOrigin: sizes.liveSockets + sizes.bulkSlices * sizes.socketsPerSlice,
     }),

@@ -15,6 +15,7 @@ export const FAULTS = [
   'connection_failed',
   'dns_failure',
   'tls_failure',
+  'proxy_failed',
   'address_blocked',
   'invalid_response',
   'lease_lost',
