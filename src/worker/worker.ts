@@ -44,6 +44,7 @@ import { figuresChore } from './figures-chore.ts';
 import { LeftBehind } from './left-behind.ts';
 import { LiveLane } from './live-lane.ts';
 import { Prober } from './prober.ts';
+import { rateBucketsChore } from './rate-buckets-chore.ts';
 import { Sweeper } from './sweeper.ts';
 import { TemporalWorkers } from './temporal-workers.ts';
 
@@ -169,6 +170,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     outagesChore(of, recovery, outages),
     listenersChore(of, recovery),
     figuresChore(of),
+    rateBucketsChore(of),
   ];
   const sweeper = new Sweeper({
     ...{ pool, temporal, queues, log, metrics, chores, stop },
