@@ -13,3 +13,13 @@ create unlogged table rate_buckets (
   filled_at timestamptz not null,
   primary key (surface, holder)
 ) with (fillfactor = 50);
+
+-- An endpoint within a company often has a certificate of an authority of its own, and asks for one in return. They belong to
+-- the version, as its address does; the key is sealed.
+alter table endpoint_versions
+  add column ca_certificate text check (length(ca_certificate) between 1 and 65536),
+  add column client_certificate text check (length(client_certificate) between 1 and 65536),
+  add column sealed_client_key bytea,
+  add constraint endpoint_versions_client_key check ((client_certificate is null) = (sealed_client_key is null)),
+  -- Without TLS they would be neither sent nor looked at.
+  add constraint endpoint_versions_certificates check (url ilike 'https:%' or (ca_certificate is null and client_certificate is null));

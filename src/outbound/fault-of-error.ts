@@ -66,6 +66,18 @@ export function faultOf(error: unknown, { started, answerBegan }: Progress): Fau
   );
 }
 
+/**
+ * The alerts by which a server refuses our certificate (RFC 8446 section 4.4.2.4). In TLS 1.3 they come when the client is
+ * done with its handshake and has written its request already, which the server then never reads.
+ */
+const OUR_CERTIFICATE =
+  /^ERR_SSL_.*_ALERT_(?:CERTIFICATE_(?:REQUIRED|REVOKED|EXPIRED|UNKNOWN)|(?:BAD|UNSUPPORTED)_CERTIFICATE|UNKNOWN_CA)$/;
+
+/** Whether an error says that the request was not read, although its bytes may have left. */
+export function isCertainlyUnread(error: unknown): boolean {
+  return OUR_CERTIFICATE.test(codeOf(error));
+}
+
 function codeOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
     ? error.code

@@ -1,15 +1,17 @@
 import { isIP } from 'node:net';
 import { buildConnector } from 'undici';
+import { present } from '../domain/present.ts';
 import { AddressBlockedError, type AddressGuard } from './address-guard.ts';
 import type { EgressProxy } from './egress-proxy.ts';
+import type { EndpointTls } from './endpoint-tls.ts';
 import { tellPlainly } from './plain-answers.ts';
 import { createTunnelConnector } from './tunnel-connector.ts';
 
-/** Options of a guarded connector; `ca` adds trust anchors (PEM) for TLS, `maxHeadBytes` bounds an answer's head. */
+/** Options of a guarded connector; `tls` has trust anchors and a certificate of ours, `maxHeadBytes` bounds an answer's head. */
 export type ConnectorOptions = {
   guard: AddressGuard;
   connectTimeoutMs: number;
-  ca?: string | undefined;
+  tls?: Pick<EndpointTls, 'ca' | 'cert' | 'key'> | undefined;
   maxHeadBytes?: number | undefined;
   /** Connections go through it, where there is one. */
   proxy?: EgressProxy | undefined;
@@ -32,7 +34,7 @@ const MAX_HEAD_BYTES = 262_144;
 export function createGuardedConnector({
   guard,
   connectTimeoutMs,
-  ca,
+  tls: { ca, cert, key } = {},
   maxHeadBytes = MAX_HEAD_BYTES,
   proxy,
 }: ConnectorOptions): buildConnector.connector {
@@ -40,7 +42,7 @@ export function createGuardedConnector({
     timeout: connectTimeoutMs,
     lookup: guard.lookup,
     allowH2: false,
-    ...(ca === undefined ? {} : { ca }),
+    ...present({ ca, cert, key }),
   } as buildConnector.BuildOptions);
 
   if (proxy !== undefined) {

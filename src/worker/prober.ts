@@ -63,9 +63,12 @@ export class Prober {
     const { targets, attempts, userAgent } = this.#sending;
     const target = (await targets.prepare([probe]))(probe.endpointId, probe.version);
     const id = probe.webhookId ?? showId('delivery', probe.deliveryId);
+    const url = probeUrl(probe.request, id);
     const result = await attempts.send({
       method: 'GET',
-      url: probeUrl(probe.request, id),
+      url,
+      // They are for the origin that deliveries go to.
+      tls: isSameOrigin(url, target.url) ? target.tls : undefined,
       body: '',
       headers: {
         ...target.headers,
@@ -89,4 +92,8 @@ export class Prober {
         return { state: 'unknown', askInMs: probeDelayMs(probe.probes) };
     }
   }
+}
+
+function isSameOrigin(one: string, other: string): boolean {
+  return URL.canParse(one) && URL.canParse(other) && new URL(one).origin === new URL(other).origin;
 }
