@@ -23,3 +23,14 @@ alter table endpoint_versions
   add constraint endpoint_versions_client_key check ((client_certificate is null) = (sealed_client_key is null)),
   -- Without TLS they would be neither sent nor looked at.
   add constraint endpoint_versions_certificates check (url ilike 'https:%' or (ca_certificate is null and client_certificate is null));
+
+-- A rotation of the master key: everything sealed is sealed anew in the background, under the key that `rotating_to` is the
+-- check value of, and `master_key_check` follows when nothing is left.
+alter table installation
+  add column rotating_to bytea check (length(rotating_to) = 32);
+
+-- Keys that were derived from a master key which was rotated since, sealed: what others know the installation by stays.
+create table kept_keys (
+  purpose text primary key,
+  sealed bytea not null
+);

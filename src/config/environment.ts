@@ -31,6 +31,11 @@ const networks = z
   )
   .refine((listed) => listed.every((network) => ipaddr.isValidCIDR(network)));
 
+const masterKey = z
+  .string()
+  .transform(decodeKey)
+  .refine((key) => key.length === KEY_BYTES);
+
 /** All variables that Redrive reads; `.env.example` and the documentation are made from them. */
 export const ENVIRONMENT = {
   REDRIVE_PORT: {
@@ -72,6 +77,13 @@ export const ENVIRONMENT = {
     description: 'The API key of the administrator; made and shown once when it is left out.',
     secret: true,
     expected: 'use at least 24 letters, digits, dashes and underscores, or leave it out to have one made',
+    schema: z.string().regex(/^[\w-]{24,}$/),
+  },
+  REDRIVE_OTHER_ADMIN_KEY: {
+    description:
+      'A second key of the administrator that works beside REDRIVE_ADMIN_KEY: the next one, or the one before, while keys are rotated. Ignored without REDRIVE_ADMIN_KEY.',
+    secret: true,
+    expected: 'use at least 24 letters, digits, dashes and underscores, or leave it out',
     schema: z.string().regex(/^[\w-]{24,}$/),
   },
   REDRIVE_ALLOWED_NETWORKS: {
@@ -122,10 +134,14 @@ export const ENVIRONMENT = {
       'Encrypts endpoint secrets in the database: 32 bytes as base64 or hex. Required with DATABASE_URL; made in the data directory otherwise.',
     secret: true,
     expected: 'use 32 random bytes as base64 or hex, such as `openssl rand -base64 32` prints',
-    schema: z
-      .string()
-      .transform(decodeKey)
-      .refine((key) => key.length === KEY_BYTES),
+    schema: masterKey,
+  },
+  REDRIVE_OTHER_MASTER_KEY: {
+    description:
+      'A second master key while keys are rotated: the next one, or the one before. What it has sealed is opened, nothing is sealed with it, and where it is the one before, everything is sealed anew under REDRIVE_MASTER_KEY.',
+    secret: true,
+    expected: 'use 32 random bytes as base64 or hex, or leave it out',
+    schema: masterKey,
   },
   REDRIVE_TEMPORAL_CLI: {
     description:

@@ -18,6 +18,11 @@ export function jwtIssuerSecretContext(issuerId: string): string {
   return `jwt-issuer-secret:${issuerId}`;
 }
 
+/** The context of a sealed key for one purpose that outlives the master key it was derived from. */
+export function keptKeyContext(purpose: string): string {
+  return `kept-key:${purpose}`;
+}
+
 /** The context of the sealed private key that reports are signed with. */
 export function signingKeyContext(keyId: string): string {
   return `signing-key:${keyId}`;

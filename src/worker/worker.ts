@@ -45,6 +45,7 @@ import { LeftBehind } from './left-behind.ts';
 import { LiveLane } from './live-lane.ts';
 import { Prober } from './prober.ts';
 import { rateBucketsChore } from './rate-buckets-chore.ts';
+import { resealingChores } from './resealing-chore.ts';
 import { Sweeper } from './sweeper.ts';
 import { TemporalWorkers } from './temporal-workers.ts';
 
@@ -171,6 +172,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     listenersChore(of, recovery),
     figuresChore(of),
     rateBucketsChore(of),
+    ...resealingChores(of, { sealer: deps.sealer, metrics, log }),
   ];
   const sweeper = new Sweeper({
     ...{ pool, temporal, queues, log, metrics, chores, stop },
