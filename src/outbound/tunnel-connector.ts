@@ -47,6 +47,7 @@ async function reach(
   const port = Number(destination.port) || (destination.protocol === 'https:' ? 443 : 80);
   let failure: unknown;
   for (const address of addresses.slice(0, MAX_ADDRESSES)) {
+    signal.throwIfAborted();
     try {
       const tunnel = await openTunnel(proxy, { address, port }, signal);
       return destination.protocol === 'https:'

@@ -224,6 +224,28 @@ test('a new admin key of the installation is entered once, with how many it repl
   expect(rows[0].keys).toBe(1);
 });
 
+test('two admin keys work beside each other while they are rotated, and the one that goes is entered', async () => {
+  const [before, next] = [randomBytes(32), randomBytes(32)];
+  const working = async () => {
+    const keys = await store.rows(
+      'select key_hash from api_keys where tenant_id is null and revoked_at is null order by key_hash',
+    );
+    return keys.map(({ key_hash }) => key_hash.toString('hex'));
+  };
+  const hex = (...hashes: Buffer[]) => hashes.map((hash) => hash.toString('hex')).sort();
+  await replaceAdminKeys(store.pool, [before]);
+  await replaceAdminKeys(store.pool, [before, next]);
+  expect(await working()).toEqual(hex(before, next));
+  await replaceAdminKeys(store.pool, [next, before]);
+  expect(await working()).toEqual(hex(before, next));
+  const revoked = async () =>
+    (await store.rows(`select target from audit_entries where action = 'key.revoked' order by id`)).length;
+  const earlier = await revoked();
+  await replaceAdminKeys(store.pool, [next]);
+  expect(await working()).toEqual(hex(next));
+  expect(await revoked()).toBe(earlier + 1);
+});
+
 describe('a checkpoint', () => {
   test('is kept and logged once where there are new entries, and then after its time', async () => {
     await sealed([undefined, undefined]);
