@@ -31,7 +31,7 @@ const CONTEXTS: Readonly<Record<SealedKind, (of: string) => string>> = {
 };
 
 /** Owners whose values are sealed anew before the next ones are read. */
-const OWNERS_AT_ONCE = 100;
+const OWNERS_AT_ONCE = 500;
 
 type Rotation = Required<Sealer>['rotation'];
 

@@ -56,7 +56,7 @@ export async function replaceSealed(
   if (table === 'endpoint_versions')
     await tx.query('select from endpoints where id = $1 for update', [owner]);
   const { rowCount } = await tx.query(
-    `update ${table} set ${column} = $3 where ${of}::text = $1 and ${column} = $2`,
+    `update ${table} set ${column} = $3 where ${of} = $1 and ${column} = $2`,
     [owner, sealed, anew],
   );
   return (rowCount ?? 0) > 0;
