@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { buildConnector } from 'undici';
 import { present } from '../domain/present.ts';
 import { AddressBlockedError, type AddressGuard } from './address-guard.ts';
@@ -50,6 +50,7 @@ export function createGuardedConnector({
     return (options, callback) =>
       tunnel(options, (...[error, socket]) => {
         if (error === null) {
+          endByFirstError(socket);
           tellPlainly(socket, maxHeadBytes);
           callback(null, socket);
         } else callback(error, null);
@@ -67,6 +68,7 @@ export function createGuardedConnector({
         return;
       }
       if (guard.checkAddress(socket.remoteAddress ?? '').ok) {
+        endByFirstError(socket);
         tellPlainly(socket, maxHeadBytes);
         callback(null, socket);
         return;
@@ -75,4 +77,12 @@ export function createGuardedConnector({
       callback(new AddressBlockedError(), null);
     });
   };
+}
+
+/**
+ * Lets a socket end by its first error. Node emits an alert of TLS without ending the socket, and undici then takes the
+ * end that follows for the reason.
+ */
+function endByFirstError(socket: Socket): void {
+  socket.once('error', (error) => socket.destroy(error));
 }

@@ -57,7 +57,7 @@ export function resealingChores(
           for (const kind of SEALED_KINDS) unopenable += await sealAnew(kind, rotation);
           const left = await countSealedOtherwise(pool, rotation.sealedPrefix);
           metrics.sealedUnderOtherKey.set(left);
-          if (unopenable > 0) log.warn({ event: 'master_key.unopenable', values: unopenable });
+          if (unopenable > 0) log.warn({ event: 'master_key.unopenable', unopenable });
           // What neither key opens is lost already: it must not keep the old key for ever.
           if (!stop.aborted && left <= unopenable && (await finishRotation(pool, sealer.masterKeyCheck)))
             log.info({ event: 'master_key.rotated', unopenable });

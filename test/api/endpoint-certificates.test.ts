@@ -18,9 +18,7 @@ const shown = ({ cert }: { cert: string }) => {
   return { fingerprint: facts?.fingerprint, subject: 'CN=localhost', validUntil: '2049-12-31T23:59:59.000Z' };
 };
 
-async function make(body: object, key?: string) {
-  return api.call('POST', '/api/v1/endpoints', { body: { url, ...body }, key });
-}
+const make = (body: object) => api.call('POST', '/api/v1/endpoints', { body: { url, ...body } });
 
 /** Nothing of a key, and of a certificate nothing but its facts. */
 function expectNothingOf(text: string): void {
@@ -95,7 +93,7 @@ describe('the certificates of an endpoint', () => {
       key: api.adminKey,
       body: { tenantId: api.tenant.id, name: 'operator', grant: 'operator' },
     });
-    const change = (body: object, key?: string) => api.call('PATCH', path, { body, key });
+    const change = (body: object, key = api.key) => api.call('PATCH', path, { body, key });
     for (const body of [
       { caCertificate: authority.cert },
       { clientCertificate: null },

@@ -166,7 +166,7 @@ test.each([
   });
 });
 
-test.each([['proxy.internal:3128'], ['socks5://proxy'], ['http://proxy/path'], ['http://user:%E0@proxy']])(
+test.each([['proxy.example:3128'], ['socks5://proxy'], ['http://proxy/path'], ['http://user:%E0@proxy']])(
   'refuses %s for the address of an egress proxy, and does not repeat it',
   (text) => {
     const loaded = loadConfig({ REDRIVE_EGRESS_PROXY: text });

@@ -15,7 +15,8 @@ import { closedAfterEach } from '../support/use.ts';
 
 const closing = closedAfterEach();
 const server = createSelfSignedCertificate();
-const [ours, theirs] = [createSelfSignedCertificate(), createSelfSignedCertificate()];
+// One authority of each name: a server looks them up by it.
+const [ours, theirs] = [createSelfSignedCertificate('ours'), createSelfSignedCertificate('theirs')];
 
 /** Answers with the fingerprint of the certificate that its client has shown. */
 const whoCalls: Behaviour = {
@@ -114,7 +115,7 @@ describe('certificates that are given', () => {
     expect(readCertificates(`${ours.cert}\n${theirs.cert}`)).toMatchObject([
       {
         fingerprint: fingerprint(ours.cert),
-        subject: 'CN=localhost',
+        subject: 'CN=ours',
         validUntil: new Date('2049-12-31T23:59:59Z'),
       },
       { fingerprint: fingerprint(theirs.cert) },

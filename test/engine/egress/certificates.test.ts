@@ -12,8 +12,8 @@ const closing = closedAfterEach();
 test('an event goes to an endpoint of a private authority that asks for a certificate, also after that was replaced', async () => {
   const [server, first, second] = [
     createSelfSignedCertificate(),
-    createSelfSignedCertificate(),
-    createSelfSignedCertificate(),
+    createSelfSignedCertificate('first'),
+    createSelfSignedCertificate('second'),
   ];
   const callers: (string | undefined)[] = [];
   const receiver = closing(

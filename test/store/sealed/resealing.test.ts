@@ -79,8 +79,8 @@ describe('a rotation of the master key', () => {
   test('seals everything anew, and says so when nothing is left', async () => {
     const { store, endpointIds } = await sealedStore();
     const [issuer] = await store.rows(
-      `insert into jwt_issuers (name, issuer, audience, algorithm, sealed_secret, scopes)
-       values ('x', 'https://id.example/', 'redrive', 'HS256', '\\x00', '{read:endpoints}') returning id`,
+      `insert into jwt_issuers (by_installation, name, issuer, audience, algorithm, sealed_secret, scopes)
+       values (true, 'x', 'https://id.example/', 'redrive', 'HS256', '\\x00', '{read:endpoints}') returning id`,
     );
     await store.rows('update jwt_issuers set sealed_secret = $2 where id = $1', [
       issuer.id,
@@ -174,7 +174,7 @@ describe('a rotation of the master key', () => {
     expect(await left()).toBe(1);
     expect((await readMasterKeys(store.pool)).sealedUnder).toBe(leading.masterKeyCheck);
     expect(lines.map((line) => JSON.parse(line))).toMatchObject([
-      { event: 'master_key.unopenable', values: 1 },
+      { event: 'master_key.unopenable', unopenable: 1 },
       { event: 'master_key.rotated', unopenable: 1 },
     ]);
   });
