@@ -694,7 +694,10 @@ create table endpoint_versions (
   preset text,
   partner jsonb,
   created_at timestamp with time zone default now() not null,
-  on_recovered text default 'propose'::text not null
+  on_recovered text default 'propose'::text not null,
+  ca_certificate text,
+  client_certificate text,
+  sealed_client_key bytea
 );
 
 create table endpoints (
@@ -884,7 +887,8 @@ create table imports (
 create table installation (
   only_one boolean default true not null,
   master_key_check bytea not null,
-  created_at timestamp with time zone default now() not null
+  created_at timestamp with time zone default now() not null,
+  rotating_to bytea
 );
 
 create table installation_id (
@@ -908,6 +912,11 @@ create table jwt_issuers (
   revoked_at timestamp with time zone,
   made_by text,
   made_by_key uuid
+);
+
+create table kept_keys (
+  purpose text not null,
+  sealed bytea not null
 );
 
 create table late_changes (
@@ -1219,6 +1228,14 @@ create table quota_days (
   day date not null,
   items bigint default 0 not null
 );
+
+create unlogged table rate_buckets (
+  surface text not null,
+  holder text not null,
+  tokens double precision not null,
+  granted integer not null,
+  filled_at timestamp with time zone not null
+) with (fillfactor=50);
 
 create table receipt_diagnostics (
   id uuid default uuidv7() not null,
@@ -1551,7 +1568,15 @@ alter table endpoint_secrets add constraint endpoint_secrets_endpoint_id_fkey FO
 
 alter table endpoint_versions add constraint endpoint_versions_pkey PRIMARY KEY (endpoint_id, version);
 
+alter table endpoint_versions add constraint endpoint_versions_ca_certificate_check CHECK (((length(ca_certificate) >= 1) AND (length(ca_certificate) <= 65536)));
+
 alter table endpoint_versions add constraint endpoint_versions_cap_ms_check CHECK (((cap_ms >= 0) AND (cap_ms <= 86400000)));
+
+alter table endpoint_versions add constraint endpoint_versions_certificates CHECK (((url ~~* 'https:%'::text) OR ((ca_certificate IS NULL) AND (client_certificate IS NULL))));
+
+alter table endpoint_versions add constraint endpoint_versions_client_certificate_check CHECK (((length(client_certificate) >= 1) AND (length(client_certificate) <= 65536)));
+
+alter table endpoint_versions add constraint endpoint_versions_client_key CHECK (((client_certificate IS NULL) = (sealed_client_key IS NULL)));
 
 alter table endpoint_versions add constraint endpoint_versions_factor_check CHECK (((factor >= (1)::double precision) AND (factor <= (100)::double precision)));
 
@@ -1707,6 +1732,8 @@ alter table installation add constraint installation_pkey PRIMARY KEY (only_one)
 
 alter table installation add constraint installation_only_one_check CHECK (only_one);
 
+alter table installation add constraint installation_rotating_to_check CHECK ((length(rotating_to) = 32));
+
 alter table installation_id add constraint installation_id_pkey PRIMARY KEY (only_one);
 
 alter table installation_id add constraint installation_id_only_one_check CHECK (only_one);
@@ -1726,6 +1753,8 @@ alter table jwt_issuers add constraint jwt_issuers_of_installation CHECK (((tena
 alter table jwt_issuers add constraint jwt_issuers_scopes_check CHECK ((cardinality(scopes) > 0));
 
 alter table jwt_issuers add constraint jwt_issuers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table kept_keys add constraint kept_keys_pkey PRIMARY KEY (purpose);
 
 alter table late_changes add constraint late_changes_pkey PRIMARY KEY (operation_id, execution_id);
 
@@ -2024,6 +2053,12 @@ alter table quota_days add constraint quota_days_pkey PRIMARY KEY (tenant_id, da
 alter table quota_days add constraint quota_days_items_check CHECK ((items >= 0));
 
 alter table quota_days add constraint quota_days_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table rate_buckets add constraint rate_buckets_pkey PRIMARY KEY (surface, holder);
+
+alter table rate_buckets add constraint rate_buckets_granted_check CHECK ((granted >= 0));
+
+alter table rate_buckets add constraint rate_buckets_tokens_check CHECK ((tokens >= (0)::double precision));
 
 alter table receipt_diagnostics add constraint receipt_diagnostics_pkey PRIMARY KEY (id);
 

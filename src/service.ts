@@ -6,14 +6,13 @@ import { createApi } from './api/server.ts';
 import type { Surface } from './api/surface.ts';
 import type { Config } from './config/config.ts';
 import { publicOriginOf } from './config/public-origin.ts';
-import { StartupProblem } from './embedded/startup-problem.ts';
 import { createIngest } from './ingest/create-ingest.ts';
+import { openSealer } from './installation-sealer.ts';
 import { createRecoveryDeps } from './operations/recovery-client.ts';
-import { replaceAdminKey } from './operations/replace-admin-key.ts';
+import { replaceAdminKeys } from './operations/replace-admin-keys.ts';
 import { createAddressGuard } from './outbound/address-guard.ts';
+import { readEgressProxy } from './outbound/egress-proxy.ts';
 import { createKeySets } from './outbound/key-sets.ts';
-import { createSealer } from './sealing/sealing.ts';
-import { isMasterKeyOf } from './store/db/installation.ts';
 import type { Pool } from './store/db/pool.ts';
 import { createPool } from './store/db/pool.ts';
 import { countWorkers } from './store/sending/workers.ts';
@@ -32,7 +31,17 @@ import { type RunningWorker, startWorker, type WorkerSizes } from './worker/work
 /** The servers that the service runs on, and which of its parts run in this process. */
 export interface ServiceOptions {
   config: Pick<Config, 'host' | 'port' | 'allowedNetworks' | 'adminKey' | 'logLevel' | 'taskQueuePrefix'> &
-    Partial<Pick<Config, 'publicOrigin' | 'temporalUiUrl' | 'trustedProxies'>>;
+    Partial<
+      Pick<
+        Config,
+        | 'publicOrigin'
+        | 'temporalUiUrl'
+        | 'trustedProxies'
+        | 'egressProxy'
+        | 'otherMasterKey'
+        | 'otherAdminKey'
+      >
+    >;
   databaseUrl: string;
   /** Without an address the environment says where it is, by Temporal's own rules. */
   temporal: { address?: string; uiUrl?: string };
@@ -68,8 +77,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, databaseUrl, masterKey, roles, surfaces = SURFACES } = options;
   const log = options.log ?? createLogger({ level: config.logLevel });
   const metrics = createMetrics();
-  const sealer = createSealer(masterKey);
   const guard = createAddressGuard([...config.allowedNetworks]);
+  const proxy = config.egressProxy === undefined ? undefined : readEgressProxy(config.egressProxy);
   const queues = taskQueues(config.taskQueuePrefix);
   const presets = presetsOf(surfaces);
   const apiPool = createPool(databaseUrl, {
@@ -104,11 +113,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   };
 
   try {
-    if (!(await isMasterKeyOf(apiPool, sealer.masterKeyCheck)))
-      throw new StartupProblem(
-        'REDRIVE_MASTER_KEY is not the key that this database was sealed under: set the one it was first started with.',
-      );
-    const newAdminKey = roles.api ? await prepareAdminKey(apiPool, config.adminKey) : undefined;
+    const sealer = await openSealer(apiPool, { masterKey, otherMasterKey: config.otherMasterKey });
+    const newAdminKey = roles.api ? await prepareAdminKeys(apiPool, config) : undefined;
     if (roles.worker)
       worker = await startWorker({
         pool: workerPool,
@@ -117,6 +123,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         temporal,
         queues,
         guard,
+        proxy,
         sealer,
         presets,
         chores: (of) => surfaces.flatMap((surface) => surface.chores?.(of) ?? []),
@@ -136,7 +143,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         presets,
         sealer,
         guard,
-        keySets: createKeySets(guard),
+        keySets: createKeySets(guard, { proxy }),
         log,
         metrics,
         readiness: () => readiness(healthPool, temporal),
@@ -158,15 +165,21 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   }
 }
 
-/** Makes the configured admin key the one that works, or a new one where there is none at all. */
-async function prepareAdminKey(pool: Pool, configured: string | undefined): Promise<string | undefined> {
-  if (configured !== undefined) {
-    await replaceAdminKey(pool, hashApiKey(configured));
+/** Makes the configured admin keys the ones that work, or a new one where there is none at all. */
+async function prepareAdminKeys(
+  pool: Pool,
+  { adminKey, otherAdminKey }: { adminKey?: string | undefined; otherAdminKey?: string | undefined },
+): Promise<string | undefined> {
+  if (adminKey !== undefined) {
+    await replaceAdminKeys(
+      pool,
+      [adminKey, ...(otherAdminKey === undefined ? [] : [otherAdminKey])].map(hashApiKey),
+    );
     return undefined;
   }
   if (await hasAdminKey(pool)) return undefined;
   const made = makeApiKey();
-  await replaceAdminKey(pool, hashApiKey(made));
+  await replaceAdminKeys(pool, [hashApiKey(made)]);
   return made;
 }
 

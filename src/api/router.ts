@@ -48,7 +48,7 @@ export function createRouter(deps: ApiDeps, routes: readonly ServedRoute[]): Rou
     rate: new Map(
       [...new Set(routes.map(({ surface }) => surface))].map((surface) => [
         surface.name,
-        createRateLimiter(surface.rateLimit ?? deps.rateLimit ?? DEFAULT_RATE_LIMIT),
+        createRateLimiter(deps, surface.name, surface.rateLimit ?? deps.rateLimit ?? DEFAULT_RATE_LIMIT),
       ]),
     ),
     failures: limitFailures(),
@@ -192,11 +192,11 @@ async function answer(
   const request = { header, params: rawParams, method: req.method, url: req.originalUrl };
   const who = access.of === 'anyone' ? undefined : await surface.authenticate(deps, access, request);
   if (who && isProblem(who)) {
-    const rate = who.tenantId && route.onRefused && limits.rate.get(surface.name)?.(who.tenantId);
+    const rate = who.tenantId && route.onRefused && (await limits.rate.get(surface.name)?.(who.tenantId));
     return rate && !rate.refusal ? refused(deps, route, requestId, who.tenantId, who) : who;
   }
   if (who) {
-    const rate = limits.rate.get(surface.name)?.(who.tenant?.id ?? who.caller.actor);
+    const rate = await limits.rate.get(surface.name)?.(who.tenant?.id ?? who.caller.actor);
     for (const [name, value] of Object.entries(rate?.headers ?? {})) res.setHeader(name, value);
     if (rate?.refusal) return rate.refusal;
     if (who.caller.grant && !surface.takesGrants)

@@ -11,6 +11,10 @@ export type Config = {
   /** Only with the role `all`. */
   demo: boolean;
   adminKey?: string | undefined;
+  /** A second admin key that works, too: keys are rotated. */
+  otherAdminKey?: string | undefined;
+  /** URL of the proxy that requests to endpoints and to issuers' key sets leave by. */
+  egressProxy?: string | undefined;
   /** CIDRs that the guard against requests to internal addresses lets through. */
   allowedNetworks: readonly string[];
   /** The origin that browsers know the service by; absent where it is simply the address that it listens on. */
@@ -21,6 +25,8 @@ export type Config = {
   trustedProxies: readonly string[];
   /** 32 bytes; made in the data directory when it is left out and Postgres is embedded. */
   masterKey?: Buffer | undefined;
+  /** A second master key, whose values are opened, too: keys are rotated. */
+  otherMasterKey?: Buffer | undefined;
   /** The program to start the embedded Temporal with; looked for when it is left out. */
   temporalCli?: string | undefined;
   logLevel: LogLevel;
@@ -54,11 +60,14 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role = 'all'): ConfigRe
     dataDir: resolve(required('REDRIVE_DATA_DIR', ENVIRONMENT.REDRIVE_DATA_DIR) ?? ''),
     demo,
     adminKey: optional('REDRIVE_ADMIN_KEY', ENVIRONMENT.REDRIVE_ADMIN_KEY),
+    otherAdminKey: optional('REDRIVE_OTHER_ADMIN_KEY', ENVIRONMENT.REDRIVE_OTHER_ADMIN_KEY),
     allowedNetworks: allowedNetworks(networks, { demo, host: host ?? '' }),
+    egressProxy: optional('REDRIVE_EGRESS_PROXY', ENVIRONMENT.REDRIVE_EGRESS_PROXY),
     publicOrigin: optional('REDRIVE_PUBLIC_URL', ENVIRONMENT.REDRIVE_PUBLIC_URL),
     temporalUiUrl: optional('REDRIVE_TEMPORAL_UI_URL', ENVIRONMENT.REDRIVE_TEMPORAL_UI_URL),
     trustedProxies: required('REDRIVE_TRUSTED_PROXIES', ENVIRONMENT.REDRIVE_TRUSTED_PROXIES) ?? [],
     masterKey: optional('REDRIVE_MASTER_KEY', ENVIRONMENT.REDRIVE_MASTER_KEY),
+    otherMasterKey: optional('REDRIVE_OTHER_MASTER_KEY', ENVIRONMENT.REDRIVE_OTHER_MASTER_KEY),
     temporalCli: optional('REDRIVE_TEMPORAL_CLI', ENVIRONMENT.REDRIVE_TEMPORAL_CLI),
     logLevel: required('REDRIVE_LOG_LEVEL', ENVIRONMENT.REDRIVE_LOG_LEVEL),
     databaseUrl: optional('DATABASE_URL', ENVIRONMENT.DATABASE_URL),

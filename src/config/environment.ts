@@ -31,6 +31,11 @@ const networks = z
   )
   .refine((listed) => listed.every((network) => ipaddr.isValidCIDR(network)));
 
+const masterKey = z
+  .string()
+  .transform(decodeKey)
+  .refine((key) => key.length === KEY_BYTES);
+
 /** All variables that Redrive reads; `.env.example` and the documentation are made from them. */
 export const ENVIRONMENT = {
   REDRIVE_PORT: {
@@ -74,6 +79,13 @@ export const ENVIRONMENT = {
     expected: 'use at least 24 letters, digits, dashes and underscores, or leave it out to have one made',
     schema: z.string().regex(/^[\w-]{24,}$/),
   },
+  REDRIVE_OTHER_ADMIN_KEY: {
+    description:
+      'A second key of the administrator that works beside REDRIVE_ADMIN_KEY: the next one, or the one before, while keys are rotated. Ignored without REDRIVE_ADMIN_KEY.',
+    secret: true,
+    expected: 'use at least 24 letters, digits, dashes and underscores, or leave it out',
+    schema: z.string().regex(/^[\w-]{24,}$/),
+  },
   REDRIVE_ALLOWED_NETWORKS: {
     description:
       'Networks that deliveries may reach although they are private, as CIDRs with commas between them. Where it is left out there are none, save 127.0.0.0/8 and ::1 for the demo: role all, REDRIVE_DEMO=1 and REDRIVE_HOST a loopback address.',
@@ -81,6 +93,13 @@ export const ENVIRONMENT = {
     secret: false,
     expected: 'use networks with their prefix lengths and commas between them, such as 10.20.0.0/16,fd00::/8',
     schema: networks,
+  },
+  REDRIVE_EGRESS_PROXY: {
+    description:
+      'The proxy by which requests to endpoints, and to the key sets of issuers, leave: an http or https address, with user and password where it asks for them. It is asked by CONNECT for addresses that were checked before, never for names, also for http endpoints and for addresses in REDRIVE_ALLOWED_NETWORKS.',
+    secret: true,
+    expected: 'use an http or https address without a path, such as http://proxy.internal:3128',
+    schema: z.string().refine(isProxyAddress),
   },
   REDRIVE_PUBLIC_URL: {
     description:
@@ -115,10 +134,14 @@ export const ENVIRONMENT = {
       'Encrypts endpoint secrets in the database: 32 bytes as base64 or hex. Required with DATABASE_URL; made in the data directory otherwise.',
     secret: true,
     expected: 'use 32 random bytes as base64 or hex, such as `openssl rand -base64 32` prints',
-    schema: z
-      .string()
-      .transform(decodeKey)
-      .refine((key) => key.length === KEY_BYTES),
+    schema: masterKey,
+  },
+  REDRIVE_OTHER_MASTER_KEY: {
+    description:
+      'A second master key while keys are rotated: the next one, or the one before. What it has sealed is opened, nothing is sealed with it, and where it is the one before, everything is sealed anew under REDRIVE_MASTER_KEY.',
+    secret: true,
+    expected: 'use 32 random bytes as base64 or hex, or leave it out',
+    schema: masterKey,
   },
   REDRIVE_TEMPORAL_CLI: {
     description:
@@ -180,6 +203,18 @@ function pageAddressOf(text: string): string {
     return /^https?:$/.test(protocol) && plain ? href.replace(/\/+$/, '') : '';
   } catch {
     return '';
+  }
+}
+
+/** Whether a text is the address of a proxy, and says no more than that. */
+function isProxyAddress(text: string): boolean {
+  try {
+    const { protocol, pathname, search, hash, username, password } = new URL(text);
+    // A user or password that cannot be decoded would end the start with an exception.
+    decodeURIComponent(username + password);
+    return /^https?:$/.test(protocol) && pathname === '/' && search === '' && hash === '';
+  } catch {
+    return false;
   }
 }
 

@@ -2,6 +2,8 @@ import type { AttemptResult } from '../domain/sending/attempt-result.ts';
 import type { FaultCode } from '../domain/sending/fault-code.ts';
 import type { AddressGuard } from './address-guard.ts';
 import type { Deadline } from './deadline.ts';
+import type { EgressProxy } from './egress-proxy.ts';
+import type { EndpointTls } from './endpoint-tls.ts';
 import { Exchange } from './exchange.ts';
 import { createGuardedConnector } from './guarded-connector.ts';
 import { SocketPool } from './socket-pool.ts';
@@ -17,6 +19,8 @@ export type AttemptRequest = {
   headers: Readonly<Record<string, string>>;
   timeoutMs: number;
   deadline: Deadline;
+  /** Where the endpoint has TLS of its own. */
+  tls?: EndpointTls | undefined;
 };
 
 /** The dependencies and limits of the attempt client. */
@@ -30,6 +34,8 @@ export type AttemptClientOptions = {
   maxHeadBytes?: number;
   /** Trust anchors (PEM) instead of the built-in ones. */
   ca?: string;
+  /** Every connection goes through it, where there is one. */
+  proxy?: EgressProxy | undefined;
 };
 
 /** Counts for the metrics; `connected` are sockets, idle ones included. */
@@ -57,7 +63,12 @@ const MAX_POOLS_BEFORE_SWEEP = 1_000;
  */
 export function createAttemptClient(options: AttemptClientOptions): AttemptClient {
   const { guard, connectTimeoutMs = 5_000, maxSocketsPerOrigin = 128, maxHeadBytes } = options;
-  const connect = createGuardedConnector({ guard, connectTimeoutMs, ca: options.ca, maxHeadBytes });
+  const connectorFor = (tls?: EndpointTls) =>
+    createGuardedConnector({
+      ...{ guard, connectTimeoutMs, maxHeadBytes, proxy: options.proxy },
+      tls: { ...(options.ca === undefined ? {} : { ca: options.ca }), ...tls },
+    });
+  const usual = connectorFor();
   const pools = new Map<string, SocketPool>();
   const targets = new Map<string, Target>();
   let inFlight = 0;
@@ -76,18 +87,21 @@ export function createAttemptClient(options: AttemptClientOptions): AttemptClien
     return target;
   }
 
-  function poolOf(origin: string): SocketPool {
-    let pool = pools.get(origin);
+  /** Sockets that were opened with a certificate are for the endpoint that it was given for, and for no other. */
+  function poolOf(origin: string, tls: EndpointTls | undefined): SocketPool {
+    const key = tls === undefined ? origin : `${origin} ${tls.id}`;
+    let pool = pools.get(key);
     if (pool === undefined) {
       if (pools.size >= MAX_POOLS_BEFORE_SWEEP) forgetUnusedPools();
+      const connect = tls === undefined ? usual : connectorFor(tls);
       pool = new SocketPool(origin, { connect, maxSocketsPerOrigin });
-      pools.set(origin, pool);
+      pools.set(key, pool);
     }
     return pool;
   }
 
   function forgetUnusedPools(): void {
-    for (const [origin, pool] of pools) if (pool.unused) pools.delete(origin);
+    for (const [key, pool] of pools) if (pool.unused) pools.delete(key);
   }
 
   function settled(): void {
@@ -118,7 +132,7 @@ export function createAttemptClient(options: AttemptClientOptions): AttemptClien
           durationMs: 0,
         });
       }
-      const pool = poolOf(target.origin);
+      const pool = poolOf(target.origin, request.tls);
       inFlight += 1;
       return new Promise((resolve) => {
         const settle = (result: AttemptResult): void => {

@@ -5,7 +5,7 @@ import type { FaultCode } from '../domain/sending/fault-code.ts';
 import { longestRetryAfter } from '../domain/sending/retry-after.ts';
 import { crashPoint, crashPointsInstalled } from '../telemetry/crash-points.ts';
 import type { Deadline } from './deadline.ts';
-import { faultOf } from './fault-of-error.ts';
+import { faultOf, isCertainlyUnread, type Progress } from './fault-of-error.ts';
 import type { SocketPool } from './socket-pool.ts';
 
 /** The request of an exchange and its time limit, from the wait for a socket to the last byte of the answer. */
@@ -138,8 +138,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
     const progress = { started: this.#started, answerBegan: this.#answerBegan };
-    if (!this.#settled)
-      this.#finish(this.#status !== 0 ? this.#answer() : this.#fault(faultOf(error, progress)));
+    if (!this.#settled) this.#finish(this.#status !== 0 ? this.#answer() : this.#failed(error, progress));
     // Refused in `onRequestStart`: nothing was written, the connection is as good as before.
     if (error === ENDED && !this.#started) this.#release();
     else this.#discard();
@@ -179,8 +178,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
       : { kind: 'answered', ...answer, retryAfterMs: this.#retryAfterMs };
   }
 
-  #fault(fault: FaultCode): AttemptResult {
-    return { kind: 'faulted', fault, mayHaveArrived: this.#started, durationMs: this.#elapsedMs() };
+  #failed(error: Error, progress: Progress): AttemptResult {
+    return this.#fault(faultOf(error, progress), this.#started && !isCertainlyUnread(error));
+  }
+
+  #fault(fault: FaultCode, mayHaveArrived: boolean = this.#started): AttemptResult {
+    return { kind: 'faulted', fault, mayHaveArrived, durationMs: this.#elapsedMs() };
   }
 
   #elapsedMs(): number {

@@ -10,6 +10,9 @@ export type Progress = {
 
 const BY_CODE: Readonly<Record<string, FaultCode>> = {
   ERR_ADDRESS_BLOCKED: 'address_blocked',
+  ERR_EGRESS_PROXY: 'proxy_failed',
+  ERR_PROXY_NO_CONNECTION: 'connection_failed',
+  ERR_PROXY_TIMEOUT: 'connect_timeout',
   ECONNREFUSED: 'connection_refused',
   ECONNRESET: 'connection_reset',
   EPIPE: 'connection_reset',
@@ -61,6 +64,18 @@ export function faultOf(error: unknown, { started, answerBegan }: Progress): Fau
     BY_PREFIX.find(([prefix]) => code.startsWith(prefix))?.[1] ??
     (started ? 'connection_reset' : 'connection_failed')
   );
+}
+
+/**
+ * The alerts by which a server refuses our certificate (RFC 8446 section 4.4.2.4). In TLS 1.3 they come when the client is
+ * done with its handshake and has written its request already, which the server then never reads.
+ */
+const OUR_CERTIFICATE =
+  /^ERR_SSL_.*_ALERT_(?:CERTIFICATE_(?:REQUIRED|REVOKED|EXPIRED|UNKNOWN)|(?:BAD|UNSUPPORTED)_CERTIFICATE|UNKNOWN_CA)$/;
+
+/** Whether an error says that the request was not read, although its bytes may have left. */
+export function isCertainlyUnread(error: unknown): boolean {
+  return OUR_CERTIFICATE.test(codeOf(error));
 }
 
 function codeOf(error: unknown): string {

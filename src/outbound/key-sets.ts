@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from 'jose';
 import { Agent, request } from 'undici';
 import type { AddressGuard } from './address-guard.ts';
+import type { EgressProxy } from './egress-proxy.ts';
 import { createGuardedConnector } from './guarded-connector.ts';
 
 /** Published keys of issuers of tokens, by their URL. */
@@ -37,9 +38,12 @@ export class KeysUnavailableError extends Error {
  * our own network. Redirects are not followed. Anybody can make a token that asks for keys, so even a failure is
  * remembered for the cooldown.
  */
-export function createKeySets(guard: AddressGuard, times: KeySetTimes = TIMES): KeySets {
+export function createKeySets(
+  guard: AddressGuard,
+  { times = TIMES, proxy }: { times?: KeySetTimes; proxy?: EgressProxy | undefined } = {},
+): KeySets {
   const agent = new Agent({
-    connect: createGuardedConnector({ guard, connectTimeoutMs: times.timeoutMs }),
+    connect: createGuardedConnector({ guard, proxy, connectTimeoutMs: times.timeoutMs }),
     // Sets are asked for every few minutes: a connection that is kept would only be one more to close.
     pipelining: 0,
     maxResponseSize: MAX_BYTES,

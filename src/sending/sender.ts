@@ -223,7 +223,7 @@ export class Sender {
     const { attempts, handOvers } = this.#context;
     return target.listenerId
       ? handOvers.send({ ...request, listenerId: target.listenerId, deliveryId: item.deliveryId })
-      : attempts.send({ ...request, url: target.url, body: item.body });
+      : attempts.send({ ...request, url: target.url, tls: target.tls, body: item.body });
   }
 
   #finish(

@@ -1,18 +1,28 @@
 import { listenerOf } from '../domain/listeners/listener.ts';
 import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { createDeadline, type Deadline } from '../outbound/deadline.ts';
+import { type EndpointTls, endpointTls } from '../outbound/endpoint-tls.ts';
 import { parseSecret, type SigningSecret } from '../outbound/signature.ts';
 import type { Sealer } from '../sealing/sealing.ts';
-import { endpointHeadersContext, endpointSecretContext } from '../sealing/sealing-contexts.ts';
+import {
+  endpointClientKeyContext,
+  endpointHeadersContext,
+  endpointSecretContext,
+} from '../sealing/sealing-contexts.ts';
 import type { Pool } from '../store/db/pool.ts';
 import { loadTargets, type SealedTarget } from '../store/sending/sending-targets.ts';
 
 /** Where and how to send to one endpoint version, ready for use. */
-export type Target = Omit<SealedTarget, 'sealedHeaders' | 'sealedSecrets'> & {
+export type Target = Omit<
+  SealedTarget,
+  'sealedHeaders' | 'sealedSecrets' | 'caCertificate' | 'clientCertificate'
+> & {
   /** The endpoint's id as receivers see it. */
   shownId: string;
   headers: Record<string, string>;
   secrets: SigningSecret[];
+  /** Where it has certificates of its own. */
+  tls?: EndpointTls;
   /** There where its requests go down the connection of a listener. */
   listenerId?: Id<'listener'>;
 };
@@ -92,11 +102,23 @@ export class TargetCache {
     }
   }
 
-  #open({ sealedHeaders, sealedSecrets, ...rest }: SealedTarget): Target {
+  #open({ sealedHeaders, sealedSecrets, caCertificate, clientCertificate, ...rest }: SealedTarget): Target {
     const listenerId = listenerOf(rest.url);
+    const tls = endpointTls({
+      ...(caCertificate ? { ca: caCertificate } : {}),
+      ...(clientCertificate
+        ? {
+            cert: clientCertificate.certificate,
+            key: this.#sealer
+              .open(clientCertificate.sealedKey, endpointClientKeyContext(rest.endpointId))
+              .toString('utf8'),
+          }
+        : {}),
+    });
     return {
       ...rest,
       ...(listenerId ? { listenerId } : {}),
+      ...(tls ? { tls } : {}),
       shownId: showId('endpoint', rest.endpointId),
       headers: sealedHeaders
         ? JSON.parse(

@@ -18,6 +18,7 @@ export type Metrics = {
   readonly eventsAccepted: Counter;
   readonly sliceClaims: Counter;
   readonly auditUnsealedAge: Gauge;
+  readonly sealedUnderOtherKey: Gauge;
   readonly sweeperActions: Counter<'action'>;
 };
 
@@ -94,6 +95,11 @@ export function createMetrics(): Metrics {
     auditUnsealedAge: new Gauge({
       name: 'redrive_audit_unsealed_age_seconds',
       help: 'How long the oldest act has had no place in its audit chain.',
+      registers,
+    }),
+    sealedUnderOtherKey: new Gauge({
+      name: 'redrive_sealed_under_other_key',
+      help: 'Secrets that are still to be sealed anew while the master key is rotated.',
       registers,
     }),
     sweeperActions: new Counter({

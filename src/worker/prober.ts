@@ -1,3 +1,4 @@
+import { originOf } from '../domain/endpoints/url.ts';
 import { judgeProbe, probeDelayMs, probeUrl } from '../domain/sending/probe.ts';
 import { showId } from '../domain/tenancy/typed-id.ts';
 import { repeat } from '../loops/repeat.ts';
@@ -63,9 +64,12 @@ export class Prober {
     const { targets, attempts, userAgent } = this.#sending;
     const target = (await targets.prepare([probe]))(probe.endpointId, probe.version);
     const id = probe.webhookId ?? showId('delivery', probe.deliveryId);
+    const url = probeUrl(probe.request, id);
     const result = await attempts.send({
       method: 'GET',
-      url: probeUrl(probe.request, id),
+      url,
+      // They are for the origin that deliveries go to.
+      tls: originOf(url) === originOf(target.url) ? target.tls : undefined,
       body: '',
       headers: {
         ...target.headers,

@@ -15,6 +15,7 @@ import { createRecoveryDeps } from '../operations/recovery-client.ts';
 import { watchedControl } from '../operations/send-operation.ts';
 import type { AddressGuard } from '../outbound/address-guard.ts';
 import { createAttemptClient } from '../outbound/attempt.ts';
+import type { EgressProxy } from '../outbound/egress-proxy.ts';
 import { addendaChore } from '../proof/addenda-chore.ts';
 import { pruningChore } from '../proof/pruning-chore.ts';
 import { ReportSigner } from '../proof/report-signer.ts';
@@ -43,6 +44,8 @@ import { figuresChore } from './figures-chore.ts';
 import { LeftBehind } from './left-behind.ts';
 import { LiveLane } from './live-lane.ts';
 import { Prober } from './prober.ts';
+import { rateBucketsChore } from './rate-buckets-chore.ts';
+import { resealingChores } from './resealing-chore.ts';
 import { Sweeper } from './sweeper.ts';
 import { TemporalWorkers } from './temporal-workers.ts';
 
@@ -55,6 +58,8 @@ export interface WorkerDeps {
   temporal: TemporalHolder;
   queues: TaskQueues;
   guard: AddressGuard;
+  /** Requests leave by it, where there is one. */
+  proxy: EgressProxy | undefined;
   sealer: Sealer;
   /** The surfaces' presets for endpoints of their clients, and their chores. */
   presets: EndpointPresets;
@@ -119,6 +124,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     pool,
     attempts: createAttemptClient({
       guard: deps.guard,
+      proxy: deps.proxy,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       maxSocketsPerOrigin: sizes.liveSockets + sizes.bulkSlices * sizes.socketsPerSlice,
     }),
@@ -165,6 +171,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     outagesChore(of, recovery, outages),
     listenersChore(of, recovery),
     figuresChore(of),
+    rateBucketsChore(of),
+    ...resealingChores(of, { sealer: deps.sealer, metrics, log }),
   ];
   const sweeper = new Sweeper({
     ...{ pool, temporal, queues, log, metrics, chores, stop },

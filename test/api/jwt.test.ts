@@ -17,7 +17,9 @@ type Pair = { privateKey: CryptoKey; jwk: JWK };
 
 const api = useApi(() => {
   const guard = createAddressGuard(['127.0.0.1/32']);
-  const keySets = createKeySets(guard, { timeoutMs: 1_000, cooldownMs: COOLDOWN_MS, keepMs: 60_000 });
+  const keySets = createKeySets(guard, {
+    times: { timeoutMs: 1_000, cooldownMs: COOLDOWN_MS, keepMs: 60_000 },
+  });
   return { guard, keySets };
 });
 let published: { server: Server; url: string; keys: unknown; asked: number; answer?: () => string };

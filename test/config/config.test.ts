@@ -154,3 +154,33 @@ test('a database without a master key is refused', () => {
     problems: [expect.stringMatching(/^REDRIVE_MASTER_KEY is not set although DATABASE_URL is: set it to/)],
   });
 });
+
+test.each([
+  ['http://proxy.internal:3128'],
+  ['https://user:p%40ss@proxy.internal'],
+  ['http://[fd00::1]:3128/'],
+])('takes %s for the address of an egress proxy', (text) => {
+  expect(loadConfig({ REDRIVE_EGRESS_PROXY: text })).toMatchObject({
+    ok: true,
+    config: { egressProxy: text },
+  });
+});
+
+test.each([['proxy.example:3128'], ['socks5://proxy'], ['http://proxy/path'], ['http://user:%E0@proxy']])(
+  'refuses %s for the address of an egress proxy, and does not repeat it',
+  (text) => {
+    const loaded = loadConfig({ REDRIVE_EGRESS_PROXY: text });
+    expect(loaded).toMatchObject({
+      ok: false,
+      problems: [expect.stringMatching(/^REDRIVE_EGRESS_PROXY is not valid/)],
+    });
+    expect(JSON.stringify(loaded)).not.toContain(text);
+  },
+);
+
+test('reads second keys, for the time in which keys are rotated', () => {
+  const key = Buffer.alloc(32, 7);
+  expect(
+    loadConfig({ REDRIVE_OTHER_MASTER_KEY: key.toString('hex'), REDRIVE_OTHER_ADMIN_KEY: 'a'.repeat(24) }),
+  ).toMatchObject({ ok: true, config: { otherMasterKey: key, otherAdminKey: 'a'.repeat(24) } });
+});

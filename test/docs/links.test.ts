@@ -35,9 +35,9 @@ test('every path that the README and the docs name in backticks exists', async (
   expect(missing).toEqual([]);
 });
 
-test('every proof that docs/guarantees.md names is a test', async () => {
+test.each(['docs/guarantees.md', 'SECURITY.md'])('every proof that %s names is a test', async (file) => {
   const missing: string[] = [];
-  const named = [...(await readFile('docs/guarantees.md', 'utf8')).matchAll(/`([a-z]+)\/([a-z/-]*)`/g)];
+  const named = [...(await readFile(file, 'utf8')).matchAll(/`([a-z]+)\/([a-z/-]*)`/g)];
   for (const [, folder = '', name = ''] of named) {
     const path = name === '' ? `test/${folder}` : `test/${folder}/${name}.test.ts`;
     if (!(await exists(path))) missing.push(path);
@@ -82,9 +82,15 @@ test('the index of the decisions names each of them once, by its title', async (
   expect(listed.sort()).toEqual(there.sort());
 });
 
-/** The README and every document below `docs`, each with its text. */
+/** The documents beside the README, and every one below `docs`, each with its text. */
 async function documents(): Promise<[string, string][]> {
-  const files = ['README.md', ...(await filesBelow('docs', '.md'))];
+  const files = [
+    'README.md',
+    'SECURITY.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    ...(await filesBelow('docs', '.md')),
+  ];
   return Promise.all(
     files.map(async (file): Promise<[string, string]> => [file, await readFile(file, 'utf8')]),
   );

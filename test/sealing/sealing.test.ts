@@ -73,3 +73,45 @@ describe('a derived key', () => {
     expect(createSealer(Buffer.alloc(32, 2)).deriveKey('one').equals(key)).toBe(false);
   });
 });
+
+describe('while the master key is rotated', () => {
+  const [before, after] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+  const leading = createSealer(after, { otherMasterKey: before });
+  const waiting = createSealer(before, { otherMasterKey: after });
+
+  test('each of two processes opens what the other has sealed, and what was sealed before', () => {
+    for (const by of [createSealer(before), createSealer(after), waiting, leading])
+      for (const reader of [waiting, leading])
+        expect(reader.open(by.seal('secret', CONTEXT), CONTEXT).toString()).toBe('secret');
+    expect(createSealer(after).open(leading.seal('secret', CONTEXT), CONTEXT).toString()).toBe('secret');
+    expect(() => createSealer(before).open(leading.seal('secret', CONTEXT), CONTEXT)).toThrow(broken);
+  });
+
+  test('what is sealed under the present key is known by its beginning', () => {
+    const { sealedPrefix = Buffer.of(0), otherCheck } = leading.rotation ?? {};
+    const begins = (sealed: Buffer) => sealed.subarray(0, sealedPrefix.length).equals(sealedPrefix);
+    expect(begins(leading.seal('secret', CONTEXT))).toBe(true);
+    for (const other of [waiting, createSealer(before), createSealer(after)])
+      expect(begins(other.seal('secret', CONTEXT))).toBe(false);
+    expect(otherCheck).toBe(createSealer(before).masterKeyCheck);
+    expect(createSealer(after).rotation).toBeUndefined();
+  });
+
+  test('not a bit of a value that names its key may differ', () => {
+    const sealed = leading.seal('secret', CONTEXT);
+    for (let bit = 0; bit < sealed.length * 8; bit += 1) {
+      const damaged = Buffer.from(sealed);
+      damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      expect(() => leading.open(damaged, CONTEXT)).toThrow(broken);
+    }
+    for (let length = 0; length < sealed.length; length += 1)
+      expect(() => leading.open(sealed.subarray(0, length), CONTEXT)).toThrow(broken);
+  });
+
+  test('a key for a purpose stays what it was where it is kept', () => {
+    const kept = new Map([['one', createSealer(before).deriveKey('one')]]);
+    const sealer = createSealer(after, { keptKeys: kept });
+    expect(sealer.deriveKey('one').equals(createSealer(before).deriveKey('one'))).toBe(true);
+    expect(sealer.deriveKey('two').equals(createSealer(after).deriveKey('two'))).toBe(true);
+  });
+});

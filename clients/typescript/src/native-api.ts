@@ -444,7 +444,7 @@ export interface paths {
         head?: never;
         /**
          * Change an endpoint, which makes its next version
-         * @description With a key that was made with a grant, or any credential without `write:endpoints`: a new origin (scheme, host or port of the URL or of the status request) needs the custom headers sent again, and events that were accepted before go on to the old URL until somebody with `write:endpoints` sets it.
+         * @description With a key that was made with a grant, or any credential without `write:endpoints`: a new origin (scheme, host or port of the URL or of the status request) needs the custom headers sent again, certificates stay as they are, and events that were accepted before go on to the old URL until somebody with `write:endpoints` sets it.
          *
          *     Scope: `write:endpoints`, or its part `edit:endpoints`.
          *
@@ -3152,6 +3152,8 @@ export interface components {
              *     ]
              */
             headerNames: string[];
+            caCertificate: components["schemas"]["Certificate"];
+            clientCertificate: components["schemas"]["Certificate"];
             /**
              * @description While it is overloaded (429, 502 to 504, no answer in time) it is sent less at a time; after 20 failures to reach it in a row nothing for a while, and then one request alone. Switched off it is sent everything at once.
              * @example true
@@ -3212,6 +3214,31 @@ export interface components {
              */
             secret: string;
         };
+        /** @description A certificate of an endpoint; of several the first. */
+        Certificate: {
+            /**
+             * @description SHA-256 of the certificate, in hexadecimal digits.
+             * @example b0f94cca4a1b2a3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4
+             */
+            fingerprint: string;
+            /**
+             * @description Whose it is.
+             * @example O=Acme, CN=Acme Internal CA
+             */
+            subject: string;
+            /**
+             * Format: date-time
+             * @description When it begins to be valid.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            validFrom: string;
+            /**
+             * Format: date-time
+             * @description When it runs out: replace it before.
+             * @example 2026-11-03T02:00:00.000Z
+             */
+            validUntil: string;
+        } | null;
         /** @description Something that holds deliveries back. */
         Wait: {
             /**
@@ -3396,6 +3423,14 @@ export interface components {
              */
             preset?: string | null;
             partner?: components["schemas"]["Partner"];
+            /**
+             * @description The authority that its certificate must be from, in PEM: it alone is trusted, and the public ones are not; those where null. Shown by its fingerprint only.
+             * @example -----BEGIN CERTIFICATE-----
+             *     …
+             *     -----END CERTIFICATE-----
+             */
+            caCertificate?: string | null;
+            clientCertificate?: components["schemas"]["NewClientCertificate"];
         };
         /** @description How often and when it is tried again by itself; a member that is left out stays as it is. */
         RetryPolicyChange: {
@@ -3420,6 +3455,23 @@ export interface components {
              */
             capMs?: number;
         };
+        /** @description A certificate with its key, shown to the endpoint where it asks for one (mutual TLS). */
+        NewClientCertificate: {
+            /**
+             * @description The certificate, in PEM, and behind it those between it and its authority.
+             * @example -----BEGIN CERTIFICATE-----
+             *     …
+             *     -----END CERTIFICATE-----
+             */
+            certificate: string;
+            /**
+             * @description Its private key, in PEM without a passphrase; kept encrypted and never shown again.
+             * @example -----BEGIN PRIVATE KEY-----
+             *     …
+             *     -----END PRIVATE KEY-----
+             */
+            key: string;
+        } | null;
         /** @description Where deliveries go. */
         Endpoint: {
             /**
@@ -3538,6 +3590,8 @@ export interface components {
              *     ]
              */
             headerNames: string[];
+            caCertificate: components["schemas"]["Certificate"];
+            clientCertificate: components["schemas"]["Certificate"];
             /**
              * @description While it is overloaded (429, 502 to 504, no answer in time) it is sent less at a time; after 20 failures to reach it in a row nothing for a while, and then one request alone. Switched off it is sent everything at once.
              * @example true
@@ -3710,6 +3764,8 @@ export interface components {
              *     ]
              */
             headerNames: string[];
+            caCertificate: components["schemas"]["Certificate"];
+            clientCertificate: components["schemas"]["Certificate"];
             /**
              * @description While it is overloaded (429, 502 to 504, no answer in time) it is sent less at a time; after 20 failures to reach it in a row nothing for a while, and then one request alone. Switched off it is sent everything at once.
              * @example true
@@ -3901,6 +3957,14 @@ export interface components {
             preset?: string | null;
             partner?: components["schemas"]["Partner"];
             /**
+             * @description The authority that its certificate must be from, in PEM: it alone is trusted, and the public ones are not; those where null. Shown by its fingerprint only.
+             * @example -----BEGIN CERTIFICATE-----
+             *     …
+             *     -----END CERTIFICATE-----
+             */
+            caCertificate?: string | null;
+            clientCertificate?: components["schemas"]["NewClientCertificate"];
+            /**
              * @description Where deliveries are posted to: http or https, a public address.
              * @example https://example.com/hooks
              */
@@ -4023,6 +4087,8 @@ export interface components {
              *     ]
              */
             headerNames: string[];
+            caCertificate: components["schemas"]["Certificate"];
+            clientCertificate: components["schemas"]["Certificate"];
             /**
              * @description While it is overloaded (429, 502 to 504, no answer in time) it is sent less at a time; after 20 failures to reach it in a row nothing for a while, and then one request alone. Switched off it is sent everything at once.
              * @example true
@@ -4526,7 +4592,7 @@ export interface components {
             /** @description Sources of events. An empty list selects nothing. */
             sources?: string[];
             /** @description Causes of the last failure. An empty list selects nothing. */
-            faultCodes?: ("http_3xx" | "http_4xx" | "http_408" | "http_409" | "http_410" | "http_425" | "http_429" | "http_5xx" | "timeout" | "connect_timeout" | "connection_refused" | "connection_reset" | "connection_failed" | "dns_failure" | "tls_failure" | "address_blocked" | "invalid_request" | "invalid_response" | "lease_lost" | "unacknowledged" | "gave_up" | "no_answer" | "sender_profile_missing" | "partner_profile_missing" | "guide_missing" | "business_identifier_missing")[];
+            faultCodes?: ("http_3xx" | "http_4xx" | "http_408" | "http_409" | "http_410" | "http_425" | "http_429" | "http_5xx" | "timeout" | "connect_timeout" | "connection_refused" | "connection_reset" | "connection_failed" | "dns_failure" | "tls_failure" | "proxy_failed" | "address_blocked" | "invalid_request" | "invalid_response" | "lease_lost" | "unacknowledged" | "gave_up" | "no_answer" | "sender_profile_missing" | "partner_profile_missing" | "guide_missing" | "business_identifier_missing")[];
             /** @description Statuses of the last answer. An empty list selects nothing. */
             httpStatus?: number[];
             /** @description Batches as they were named on ingest. An empty list selects nothing. */
@@ -10841,7 +10907,7 @@ export interface components {
         /** @description Types of event, exactly. Can be repeated. */
         EventTypes: string[];
         /** @description Causes of the last failure. Can be repeated. */
-        FaultCodes: ("http_3xx" | "http_4xx" | "http_408" | "http_409" | "http_410" | "http_425" | "http_429" | "http_5xx" | "timeout" | "connect_timeout" | "connection_refused" | "connection_reset" | "connection_failed" | "dns_failure" | "tls_failure" | "address_blocked" | "invalid_request" | "invalid_response" | "lease_lost" | "unacknowledged" | "gave_up" | "no_answer" | "sender_profile_missing" | "partner_profile_missing" | "guide_missing" | "business_identifier_missing")[];
+        FaultCodes: ("http_3xx" | "http_4xx" | "http_408" | "http_409" | "http_410" | "http_425" | "http_429" | "http_5xx" | "timeout" | "connect_timeout" | "connection_refused" | "connection_reset" | "connection_failed" | "dns_failure" | "tls_failure" | "proxy_failed" | "address_blocked" | "invalid_request" | "invalid_response" | "lease_lost" | "unacknowledged" | "gave_up" | "no_answer" | "sender_profile_missing" | "partner_profile_missing" | "guide_missing" | "business_identifier_missing")[];
         /** @description Accepted at this time or later. */
         From: string;
         /** @description The length of the buckets, in UTC. */

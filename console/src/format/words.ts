@@ -16,6 +16,7 @@ const WORDS: Readonly<Record<string, string>> = {
   connection_failed: 'no connection',
   dns_failure: 'name not found',
   tls_failure: 'TLS failed',
+  proxy_failed: 'our proxy failed',
   address_blocked: 'address not allowed',
   invalid_response: 'unreadable answer',
   lease_lost: 'our sender was lost',

@@ -1,7 +1,10 @@
+import type { SurfaceName } from '../../domain/tenancy/surface-name.ts';
+import type { Queryable } from '../../store/db/queryable.ts';
+import { takeFromBucket } from '../../store/tenancy/rate-buckets.ts';
 import { type Problem, problem } from '../problems/problem.ts';
-import { createTokenBuckets } from './token-buckets.ts';
+import { createLeasedBuckets } from './leased-buckets.ts';
 
-/** How many requests a tenant may make to this process in a window. */
+/** How many requests a tenant may make at a surface in a window, to all processes together. */
 export interface RateLimit {
   requests: number;
   windowSeconds: number;
@@ -13,7 +16,7 @@ export interface RateLimit {
 
 /**
  * Enough for some 2,000 single events a second; bulk belongs into arrays. It is a guard against a client that runs
- * wild, not a quota, which is why each process counts for itself.
+ * wild, not a quota.
  */
 export const DEFAULT_RATE_LIMIT: RateLimit = { requests: 20_000, windowSeconds: 10 };
 
@@ -23,15 +26,21 @@ export interface RateDecision {
   refusal?: Problem;
 }
 
-/** Counts a request by its key, in this process. */
-export type RateLimiter = (key: string) => RateDecision;
+/** Counts a request by its key: a tenant, or an actor of the installation. */
+export type RateLimiter = (key: string) => Promise<RateDecision>;
 
-/** Counts requests by key, in this process. */
-export function createRateLimiter({ requests, windowSeconds, burst = requests }: RateLimit): RateLimiter {
-  const take = createTokenBuckets({ requests, windowSeconds, burst });
+/** Counts requests at a surface by key, for all processes together. */
+export function createRateLimiter(
+  { pool }: { pool: Queryable },
+  surface: SurfaceName,
+  { requests, windowSeconds, burst = requests }: RateLimit,
+): RateLimiter {
+  const take = createLeasedBuckets({ requests, windowSeconds, burst }, (holder, wanted) =>
+    takeFromBucket(pool, { surface, holder, burst, perSecond: requests / windowSeconds }, wanted),
+  );
   const policy = `"default";q=${requests};w=${windowSeconds}`;
-  return (key) => {
-    const { allowed, left, waitMs, fullInMs } = take(key);
+  return async (key) => {
+    const { allowed, left, waitMs, fullInMs } = await take(key);
     const headers = {
       'ratelimit-policy': policy,
       ratelimit: `"default";r=${left};t=${Math.ceil(fullInMs / 1_000)}`,

@@ -14,6 +14,13 @@ export const ON_EXHAUSTED = ['block', 'skip'] as const;
 /** One of {@link ON_EXHAUSTED}. */
 export type OnExhausted = (typeof ON_EXHAUSTED)[number];
 
+/** A certificate of ours for one endpoint, with its private key sealed under the master key. */
+export interface ClientCertificate {
+  /** PEM; behind it those between it and its authority. */
+  certificate: string;
+  sealedKey: Buffer;
+}
+
 /** Everything that makes up one immutable version of an endpoint; secrets are apart, for they rotate by themselves. */
 export interface EndpointConfig {
   url: string;
@@ -42,6 +49,10 @@ export interface EndpointConfig {
   onRecovered: OnRecovered;
   /** Custom headers, name to value, sealed under the master key. */
   sealedHeaders?: Buffer;
+  /** PEM of the authorities that its certificate must be from, in the place of the public ones. */
+  caCertificate?: string;
+  /** The certificate that it is shown where it asks for one. */
+  clientCertificate?: ClientCertificate;
   /** Name of the preset whose documented policy it was made with. */
   preset?: string;
   /** The trading partner for which each file is prepared before it goes there. */

@@ -34,13 +34,14 @@ export const NOTHING_TOLD: Readonly<ToldAttempts> = {
 
 /**
  * Whether an attempt shows that its endpoint works. A 2xx that settles nothing yet, because its receiver acknowledges
- * later, does; undefined for one that was never made.
+ * later, does; undefined for one that was never made, or that our own proxy kept from being made.
  */
 export function isGood({
   outcome,
+  faultCode,
   httpStatus,
-}: Pick<Classification, 'outcome' | 'httpStatus'>): boolean | undefined {
-  if (outcome === 'released') return undefined;
+}: Pick<Classification, 'outcome' | 'faultCode' | 'httpStatus'>): boolean | undefined {
+  if (outcome === 'released' || faultCode === 'proxy_failed') return undefined;
   return outcome === 'delivered' || (httpStatus !== undefined && httpStatus >= 200 && httpStatus < 300);
 }
 

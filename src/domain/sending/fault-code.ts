@@ -22,6 +22,7 @@ export const FAULT_CODES = [
   'connection_failed',
   'dns_failure',
   'tls_failure',
+  'proxy_failed',
   'address_blocked',
   'invalid_request',
   'invalid_response',

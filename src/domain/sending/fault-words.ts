@@ -40,6 +40,7 @@ export const FAULT_WORDS: Readonly<Record<FaultCode, FaultWords>> = {
     what: 'No trusted connection to its receiver could be made.',
     fix: 'Correct the certificate of the receiver',
   },
+  proxy_failed: { what: 'The proxy that requests leave by made no way to its receiver.' },
   address_blocked: {
     what: 'The address of its receiver is not one that requests may go to.',
     fix: ENDPOINT,

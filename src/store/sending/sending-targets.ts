@@ -1,3 +1,5 @@
+import type { ClientCertificate } from '../../domain/endpoints/endpoint.ts';
+import { originOf } from '../../domain/endpoints/url.ts';
 import { present } from '../../domain/present.ts';
 import type { OnAmbiguous, RetryPolicy } from '../../domain/sending/retry-policy.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
@@ -14,6 +16,8 @@ export interface SealedTarget {
   secretEndsInMs?: number;
   url: string;
   sealedHeaders?: Buffer;
+  caCertificate?: string;
+  clientCertificate?: ClientCertificate;
   /** Newest first; the ones before it are valid while they rotate out. */
   sealedSecrets: Buffer[];
   timeoutMs: number;
@@ -30,6 +34,13 @@ interface TargetRow extends RetryPolicyRow {
   version: number;
   revision: number;
   url: string;
+  url_now: string;
+  ca: string | null;
+  ca_now: string | null;
+  certificate: string | null;
+  certificate_now: string | null;
+  sealed_key: Buffer | null;
+  sealed_key_now: Buffer | null;
   sealed_headers: Buffer | null;
   timeout_ms: number;
   on_ambiguous: OnAmbiguous;
@@ -43,7 +54,8 @@ interface TargetRow extends RetryPolicyRow {
 
 /**
  * Reads targets by endpoint and version: address and headers are of the version asked for; secrets, time limit and
- * policies are the current ones.
+ * policies are the current ones. So are certificates while the origin is the same: they run out, and an old one must not
+ * come back; those of another origin were given for that one.
  */
 export async function loadTargets(
   db: Queryable,
@@ -51,6 +63,8 @@ export async function loadTargets(
 ): Promise<SealedTarget[]> {
   const { rows } = await db.query<TargetRow>(
     `select n.id, v.version, n.revision, v.url, v.sealed_headers, c.timeout_ms, c.max_attempts, c.initial_ms, c.factor, c.cap_ms,
+      c.url as url_now, v.ca_certificate as ca, c.ca_certificate as ca_now, v.client_certificate as certificate,
+      c.client_certificate as certificate_now, v.sealed_client_key as sealed_key, c.sealed_client_key as sealed_key_now,
       c.on_ambiguous, c.reconcile_within_ms, c.require_ack, c.ordered, c.preset,
       array(select s.sealed from endpoint_secrets s where s.endpoint_id = n.id
         and (s.expires_at is null or s.expires_at > now()) order by s.id desc) as secrets,
@@ -77,7 +91,21 @@ export async function loadTargets(
     ...present({
       secretEndsInMs: row.secret_ends_in_ms,
       sealedHeaders: row.sealed_headers,
+      ...certificatesOf(row),
       preset: row.preset || null,
     }),
   }));
+}
+
+function certificatesOf(row: TargetRow): {
+  caCertificate: string | null;
+  clientCertificate: ClientCertificate | null;
+} {
+  const current = originOf(row.url) === originOf(row.url_now);
+  const certificate = current ? row.certificate_now : row.certificate;
+  const sealedKey = current ? row.sealed_key_now : row.sealed_key;
+  return {
+    caCertificate: current ? row.ca_now : row.ca,
+    clientCertificate: certificate && sealedKey ? { certificate, sealedKey } : null,
+  };
 }

@@ -2,6 +2,7 @@ import type { Party } from '../../domain/policy/approver.ts';
 import type { Grant } from '../../domain/tenancy/grant.ts';
 import type { Scope } from '../../domain/tenancy/scope.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { onlyRow } from '../db/only-row.ts';
 import type { Queryable } from '../db/queryable.ts';
 
 /** An API key without the key: only its hash is kept. */
@@ -148,27 +149,29 @@ export async function hasAdminKey(db: Queryable): Promise<boolean> {
 }
 
 /**
- * Makes this the one admin key of the installation: any other one is revoked, and none is made twice. Returns the key
- * and how many were revoked, or undefined where it was the one already.
+ * Makes these the admin keys of the installation and revokes all others: none is made twice. Returns those that were made
+ * or work again, and those that were revoked.
  */
-export async function installAdminKey(
+export async function installAdminKeys(
   db: Queryable,
-  hash: Buffer,
-): Promise<{ id: Id<'key'>; revoked: number } | undefined> {
-  const { rows } = await db.query<{ id: Id<'key'>; revoked: number }>(
+  hashes: readonly Buffer[],
+): Promise<{ made: Id<'key'>[]; revoked: Id<'key'>[] }> {
+  const changed = await db.query<{ made: Id<'key'>[]; revoked: Id<'key'>[] }>(
     `with others as (
-      update api_keys set revoked_at = now() where tenant_id is null and revoked_at is null and key_hash <> $1
+      update api_keys set revoked_at = now()
+      where tenant_id is null and revoked_at is null and key_hash <> all($1::bytea[])
       returning id
     ), made as (
-      insert into api_keys (name, key_hash, scopes) values ('admin', $1, array['admin'])
+      insert into api_keys (name, key_hash, scopes)
+      select 'admin', hash, array['admin'] from unnest($1::bytea[]) as h(hash) order by hash
       on conflict (key_hash) do update set revoked_at = null
         where api_keys.tenant_id is null and api_keys.revoked_at is not null
       returning id
     )
-    select id, (select count(*)::int from others) as revoked from made`,
-    [hash],
+    select array(select id from made) as made, array(select id from others) as revoked`,
+    [hashes],
   );
-  return rows[0];
+  return onlyRow(changed);
 }
 
 interface ApiKeyRow {

@@ -24,8 +24,9 @@ export async function insertEndpointVersion(
     insert into endpoint_versions (endpoint_id, version, tenant_id, url, event_types, filter, timeout_ms, max_attempts,
       initial_ms, factor, cap_ms, give_up_after_ms, on_ambiguous, reconcile_within_ms, rate_per_second, max_concurrency,
       sealed_headers, preset, partner, probe_url, probe_field, require_ack, protect,
-      ordered, on_exhausted, on_recovered)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19::jsonb, $20, $21, $22, $23, $24, $25, $26)`,
+      ordered, on_exhausted, on_recovered, ca_certificate, client_certificate, sealed_client_key)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19::jsonb, $20, $21, $22, $23, $24, $25, $26,
+       $27, $28, $29)`,
     [
       endpointId,
       version,
@@ -53,6 +54,9 @@ export async function insertEndpointVersion(
       config.ordered,
       config.onExhausted,
       config.onRecovered,
+      config.caCertificate ?? null,
+      config.clientCertificate?.certificate ?? null,
+      config.clientCertificate?.sealedKey ?? null,
     ],
   );
 }
@@ -169,6 +173,9 @@ export interface VersionRow extends RetryPolicyRow {
   rate_per_second: number | null;
   max_concurrency: number | null;
   sealed_headers: Buffer | null;
+  ca_certificate: string | null;
+  client_certificate: string | null;
+  sealed_client_key: Buffer | null;
   preset: string | null;
   partner: Partner | null;
 }
@@ -195,6 +202,10 @@ export function configFrom(row: VersionRow): EndpointConfig {
     ...(row.rate_per_second !== null ? { ratePerSecond: row.rate_per_second } : {}),
     ...(row.max_concurrency !== null ? { maxConcurrency: row.max_concurrency } : {}),
     ...(row.sealed_headers ? { sealedHeaders: row.sealed_headers } : {}),
+    ...(row.ca_certificate ? { caCertificate: row.ca_certificate } : {}),
+    ...(row.client_certificate && row.sealed_client_key
+      ? { clientCertificate: { certificate: row.client_certificate, sealedKey: row.sealed_client_key } }
+      : {}),
     ...(row.preset ? { preset: row.preset } : {}),
     ...(row.partner ? { partner: row.partner } : {}),
   };

@@ -55,7 +55,7 @@ export async function authorize(
 ): Promise<Access | LedgerError> {
   const access = await findAccess(deps, presented, proofs);
   if (isLedgerError(access)) return access;
-  const { refusal } = quota(access.tenant.id);
+  const { refusal } = await quota(access.tenant.id);
   if (refusal)
     return { ...ledgerErrors.rateLimited, ...(refusal.headers ? { headers: refusal.headers } : {}) };
   return (await isAllowed(deps, access, action)) ? access : ledgerErrors.forbidden;

@@ -42,7 +42,7 @@ export const minkaSurface: Surface = {
   preset: { config: { retry: { maxAttempts: 5, initialMs: 1_000, factor: 1.2, capMs: 3_600_000 } } },
   administration: (deps) => logActs(deps.log, ACTS, [...signerRoutes(deps), ...accessRuleRoutes(deps)]),
   routes(deps) {
-    const quota = createRateLimiter(deps.rateLimit ?? DEFAULT_RATE_LIMIT);
+    const quota = createRateLimiter(deps, 'minka', deps.rateLimit ?? DEFAULT_RATE_LIMIT);
     return [retryEventsRoute(deps, quota), listEventsRoute(deps, quota), ...readRoutes(deps, quota)];
   },
 };

@@ -5,7 +5,7 @@ import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { showId } from '../../../src/domain/tenancy/typed-id.ts';
 import { cancelAsInTemporal } from '../../../src/operations/cancel-unasked.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
-import { replaceAdminKey } from '../../../src/operations/replace-admin-key.ts';
+import { replaceAdminKeys } from '../../../src/operations/replace-admin-keys.ts';
 import { checkpointOf, listCheckpoints } from '../../../src/store/audit/checkpoints.ts';
 import { noteAct } from '../../../src/store/audit/entries.ts';
 import { sealEntries } from '../../../src/store/audit/sealing.ts';
@@ -210,18 +210,40 @@ test('a new admin key of the installation is entered once, with how many it repl
       ({ actor, detail }) => ({ actor, ...detail }),
     );
   const [first, second] = [randomBytes(32), randomBytes(32)];
-  for (const hash of [first, first, second, second]) await replaceAdminKey(store.pool, hash);
+  for (const hash of [first, first, second, second]) await replaceAdminKeys(store.pool, [hash]);
   const made = { actor: 'installation', scopes: ['admin'] };
   expect(await entries()).toEqual([
     { ...made, revoked: 0 },
     { ...made, revoked: 1 },
   ]);
-  await replaceAdminKey(store.pool, first);
+  await replaceAdminKeys(store.pool, [first]);
   expect(await entries()).toHaveLength(3);
   const { rows } = await store.pool.query(
     'select count(*)::int as keys from api_keys where revoked_at is null',
   );
   expect(rows[0].keys).toBe(1);
+});
+
+test('two admin keys work beside each other while they are rotated, and the one that goes is entered', async () => {
+  const [before, next] = [randomBytes(32), randomBytes(32)];
+  const working = async () => {
+    const keys = await store.rows(
+      'select key_hash from api_keys where tenant_id is null and revoked_at is null order by key_hash',
+    );
+    return keys.map(({ key_hash }) => key_hash.toString('hex'));
+  };
+  const hex = (...hashes: Buffer[]) => hashes.map((hash) => hash.toString('hex')).sort();
+  await replaceAdminKeys(store.pool, [before]);
+  await replaceAdminKeys(store.pool, [before, next]);
+  expect(await working()).toEqual(hex(before, next));
+  await replaceAdminKeys(store.pool, [next, before]);
+  expect(await working()).toEqual(hex(before, next));
+  const revoked = async () =>
+    (await store.rows(`select id from audit_entries where action = 'key.revoked' order by id`)).length;
+  const earlier = await revoked();
+  await replaceAdminKeys(store.pool, [next]);
+  expect(await working()).toEqual(hex(next));
+  expect(await revoked()).toBe(earlier + 1);
 });
 
 describe('a checkpoint', () => {

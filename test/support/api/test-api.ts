@@ -11,7 +11,7 @@ import { createIngest } from '../../../src/ingest/create-ingest.ts';
 import { createAddressGuard, type Resolve } from '../../../src/outbound/address-guard.ts';
 import { createKeySets } from '../../../src/outbound/key-sets.ts';
 import { createSealer, type Sealer } from '../../../src/sealing/sealing.ts';
-import { insertApiKey, installAdminKey } from '../../../src/store/tenancy/api-keys.ts';
+import { insertApiKey, installAdminKeys } from '../../../src/store/tenancy/api-keys.ts';
 import { insertTenant, type Tenant } from '../../../src/store/tenancy/tenants.ts';
 import { presetsOf, SURFACES } from '../../../src/surfaces/surfaces.ts';
 import { createLogger } from '../../../src/telemetry/log.ts';
@@ -102,7 +102,7 @@ export async function startTestApi(overrides: Partial<ApiDeps> = {}): Promise<Te
   const server = await listen(createApi(deps, SURFACES), '127.0.0.1', 0);
   url = `http://127.0.0.1:${server.port}`;
   const adminKey = makeApiKey();
-  await installAdminKey(database.pool, hashApiKey(adminKey));
+  await installAdminKeys(database.pool, [hashApiKey(adminKey)]);
 
   const newKey: TestApi['newKey'] = async (tenantId, scopes, expiresAt) => {
     const key = makeApiKey();

@@ -40,7 +40,12 @@ export type Receiver = {
 };
 
 /** How a receiver starts; `port` 0 takes a free one, a given one serves "the receiver is back" scenes. */
-export type ReceiverOptions = { tls?: SelfSigned; port?: number; paths?: Record<string, Behaviour> };
+export type ReceiverOptions = {
+  /** With `ca` and what goes with it, it asks its clients for certificates. */
+  tls?: SelfSigned & Pick<https.ServerOptions, 'ca' | 'requestCert' | 'rejectUnauthorized'>;
+  port?: number;
+  paths?: Record<string, Behaviour>;
+};
 
 /**
  * A request that its sender has ended is only seen to be ended some turns of the event loop later, and when this process is

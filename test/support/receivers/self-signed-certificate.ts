@@ -9,10 +9,10 @@ const OID_SUBJECT_ALT_NAME = Buffer.from('0603551d11', 'hex');
 const SEQUENCE = 0x30;
 
 /** Makes a certificate (X.509 v3, ECDSA P-256) at run time, so that no key is committed and no openssl is needed. */
-export function createSelfSignedCertificate(): SelfSigned {
+export function createSelfSignedCertificate(commonName = 'localhost'): SelfSigned {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const algorithm = der(SEQUENCE, OID_ECDSA_SHA256);
-  const name = der(SEQUENCE, der(0x31, der(SEQUENCE, OID_COMMON_NAME, der(0x0c, Buffer.from('localhost')))));
+  const name = der(SEQUENCE, der(0x31, der(SEQUENCE, OID_COMMON_NAME, der(0x0c, Buffer.from(commonName)))));
   const validity = der(
     SEQUENCE,
     der(0x17, Buffer.from('200101000000Z')),

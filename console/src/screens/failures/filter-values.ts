@@ -19,6 +19,7 @@ const IN_ORDER: Readonly<Record<Fault, true>> = {
   connection_failed: true,
   dns_failure: true,
   tls_failure: true,
+  proxy_failed: true,
   address_blocked: true,
   invalid_request: true,
   invalid_response: true,

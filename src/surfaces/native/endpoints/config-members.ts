@@ -1,6 +1,7 @@
 import type { Endpoint } from '../../../domain/endpoints/endpoint.ts';
 import { canonicalJson } from '../../../domain/json/canonical-json.ts';
 import type { Sealer } from '../../../sealing/sealing.ts';
+import { certificatesView } from './endpoint-certificates.ts';
 import { headerNames } from './endpoint-config.ts';
 
 /** The members of a version by which it is compared with another; headers by name only. */
@@ -16,6 +17,7 @@ export function configMembers(
     eventTypes: config.eventTypes ?? null,
     filter: config.filter ?? null,
     headerNames: headerNames(sealer, { id, config }),
+    ...certificatesView(config),
     timeoutMs: config.timeoutMs,
     retry: { ...config.retry },
     giveUpAfterMs: config.giveUpAfterMs,

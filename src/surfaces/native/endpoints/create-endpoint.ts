@@ -13,6 +13,7 @@ import { fenceEarlierEvents } from '../../../store/tenancy/endpoint-fences.ts';
 import { insertEndpointSecret } from '../../../store/tenancy/endpoint-secrets.ts';
 import { insertEndpointVersion } from '../../../store/tenancy/endpoint-versions.ts';
 import { findEndpoint, insertEndpoint } from '../../../store/tenancy/endpoints.ts';
+import { refusedCertificates } from './endpoint-certificates.ts';
 import {
   changedConfig,
   refusedPreset,
@@ -38,6 +39,7 @@ export async function createEndpoint(
     refusedPreset(presets, asked) ??
     refusedProbing(config) ??
     refusedRetry(config) ??
+    refusedCertificates(config) ??
     (await refusedUrl(guard, asked.url)) ??
     (await refusedProbeUrl(guard, asked.probe));
   if (refused) return refused;

@@ -9,6 +9,7 @@ import type { AddressGuard } from '../../../outbound/address-guard.ts';
 import type { Sealer } from '../../../sealing/sealing.ts';
 import { endpointHeadersContext } from '../../../sealing/sealing-contexts.ts';
 import { waitsView } from '../waits.ts';
+import { certificatesView, sealedCertificate } from './endpoint-certificates.ts';
 import { ENDPOINT_DEFAULTS, type EndpointChange, type EndpointView } from './endpoint-schema.ts';
 
 type Change = z.output<typeof EndpointChange>;
@@ -31,6 +32,11 @@ export function changedConfig(
     probe: keep('probe'),
     preset: keep('preset'),
     partner: keep('partner'),
+    caCertificate: keep('caCertificate'),
+    clientCertificate:
+      change.clientCertificate === undefined
+        ? before.clientCertificate
+        : sealedCertificate(sealer, endpointId, change.clientCertificate),
     sealedHeaders:
       change.headers === undefined
         ? before.sealedHeaders
@@ -65,6 +71,8 @@ export function changedConfig(
       | 'probe'
       | 'preset'
       | 'partner'
+      | 'caCertificate'
+      | 'clientCertificate'
     >),
   };
 }
@@ -180,6 +188,7 @@ export function endpointView(sealer: Sealer, endpoint: Endpoint): z.input<typeof
     ratePerSecond: config.ratePerSecond ?? null,
     maxConcurrency: config.maxConcurrency ?? null,
     headerNames: headerNames(sealer, endpoint),
+    ...certificatesView(config),
     protect: config.protect,
     ordered: config.ordered,
     onExhausted: config.onExhausted,

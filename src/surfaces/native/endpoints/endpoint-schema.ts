@@ -13,6 +13,7 @@ import { DEFAULT_RETRY_POLICY, ON_AMBIGUOUS } from '../../../domain/sending/retr
 import { parseSecret } from '../../../outbound/signature.ts';
 import { durationField, shownId, shownTime, textField } from '../fields.ts';
 import { waitsField } from '../waits.ts';
+import { caCertificate, certificateViews, clientCertificate } from './endpoint-certificates.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -276,6 +277,8 @@ export const NewEndpoint = z
     requireAck: requireAck.optional(),
     preset: preset.nullable().optional(),
     partner: partner.nullable().optional(),
+    caCertificate: caCertificate.nullable().optional(),
+    clientCertificate: clientCertificate.nullable().optional(),
   })
   .meta({ id: 'NewEndpoint', description: NEW_ENDPOINT_DESCRIPTION });
 
@@ -343,6 +346,7 @@ export const EndpointView = z
       description: 'Names of the custom headers; their values are never shown.',
       example: ['x-api-key'],
     }),
+    ...certificateViews,
     protect,
     ordered,
     onExhausted,

@@ -30,6 +30,7 @@ import { durationField } from '../fields.ts';
 import { nameParams } from '../names.ts';
 import { idCursor, pageFrom, pageOf, pageParameters } from '../page.ts';
 import { createEndpoint } from './create-endpoint.ts';
+import { refusedCertificates, refusedTrust } from './endpoint-certificates.ts';
 import {
   changedConfig,
   endpointView,
@@ -133,7 +134,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
       path: '/api/v1/endpoints/{id}',
       summary: 'Change an endpoint, which makes its next version',
       description:
-        'With a key that was made with a grant, or any credential without `write:endpoints`: a new origin (scheme, host or port of the URL or of the status request) needs the custom headers sent again, and events that were accepted before go on to the old URL until somebody with `write:endpoints` sets it.',
+        'With a key that was made with a grant, or any credential without `write:endpoints`: a new origin (scheme, host or port of the URL or of the status request) needs the custom headers sent again, certificates stay as they are, and events that were accepted before go on to the old URL until somebody with `write:endpoints` sets it.',
       request: { params, body: EndpointChange },
       responses: { 200: { description: 'The endpoint with its new version.', schema: EndpointView } },
       problems: ['endpoint_url_refused', 'state_conflict'],
@@ -153,7 +154,10 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
           const refusedChange =
             refusedProbing(config) ??
             (body.retry ? refusedRetry(config) : undefined) ??
-            (mayMove ? undefined : refusedOrigin(before.config, config, body));
+            refusedCertificates(config) ??
+            (mayMove
+              ? undefined
+              : (refusedOrigin(before.config, config, body) ?? refusedTrust(before.config, config, body)));
           if (refusedChange) return refusedChange;
           if (mayMove && body.url !== undefined) await liftFences(db, id);
           else if (!mayMove && movesDeliveries(before.config, config))

@@ -1,0 +1,110 @@
+import { isIP, type Socket } from 'node:net';
+import { type buildConnector, errors } from 'undici';
+import { AddressBlockedError, type AddressGuard } from './address-guard.ts';
+import { type EgressProxy, EgressProxyError, openTunnel } from './egress-proxy.ts';
+
+/** The dependencies of a connector that tunnels. */
+type TunnelOptions = {
+  guard: AddressGuard;
+  proxy: EgressProxy;
+  /** Bounds name, tunnels and TLS together. */
+  connectTimeoutMs: number;
+  /** Makes TLS, over the tunnel that it is given. */
+  secure: buildConnector.connector;
+};
+
+type Destination = Parameters<buildConnector.connector>[0];
+
+/** Addresses of a name that are tried, one after another, where the proxy does not reach the one before. */
+const MAX_ADDRESSES = 3;
+
+/**
+ * An undici connector that reaches its destination by tunnels through a proxy. Name and literal are checked as for a
+ * direct connection, and the tunnel is to the address that was checked: the proxy learns no name, and TLS and `Host` go
+ * by name within the tunnel.
+ */
+export function createTunnelConnector(options: TunnelOptions): buildConnector.connector {
+  return (destination, callback) => {
+    const patience = new AbortController();
+    const timer = setTimeout(() => {
+      patience.abort(new errors.ConnectTimeoutError('The connection took too long.'));
+    }, options.connectTimeoutMs);
+    reach(options, destination, patience.signal)
+      .finally(() => clearTimeout(timer))
+      .then(
+        (socket) => callback(null, socket),
+        (error) => callback(patience.signal.aborted ? patience.signal.reason : error, null),
+      );
+  };
+}
+
+async function reach(
+  { guard, proxy, secure }: TunnelOptions,
+  destination: Destination,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const addresses = await unlessAborted(permittedAddresses(guard, destination.hostname), signal);
+  const port = Number(destination.port) || (destination.protocol === 'https:' ? 443 : 80);
+  let failure: unknown;
+  for (const address of addresses.slice(0, MAX_ADDRESSES)) {
+    signal.throwIfAborted();
+    try {
+      const tunnel = await openTunnel(proxy, { address, port }, signal);
+      return destination.protocol === 'https:'
+        ? await secured(secure, { ...destination, httpSocket: tunnel }, tunnel, signal)
+        : tunnel;
+    } catch (error) {
+      if (signal.aborted || !isUnreached(error)) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+/** The addresses that a host stands for and the guard lets through; rejects where there is none. */
+function permittedAddresses(guard: AddressGuard, hostname: string): Promise<string[]> {
+  const host = hostname.replace(/^\[|\]$/g, '');
+  if (isIP(host) !== 0) {
+    return guard.checkAddress(host).ok ? Promise.resolve([host]) : Promise.reject(new AddressBlockedError());
+  }
+  return new Promise((resolve, reject) => {
+    guard.lookup(hostname, { all: true }, (error, found) => {
+      if (error !== null || typeof found === 'string') reject(error);
+      else resolve(found.map(({ address }) => address));
+    });
+  });
+}
+
+function isUnreached(error: unknown): boolean {
+  return error instanceof EgressProxyError && error.code !== 'ERR_EGRESS_PROXY';
+}
+
+function secured(
+  secure: buildConnector.connector,
+  destination: Destination,
+  tunnel: Socket,
+  signal: AbortSignal,
+): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => tunnel.destroy();
+    signal.addEventListener('abort', giveUp, { once: true });
+    secure(destination, (error, socket) => {
+      signal.removeEventListener('abort', giveUp);
+      if (error === null) {
+        resolve(socket);
+        return;
+      }
+      tunnel.destroy();
+      reject(error);
+    });
+  });
+}
+
+/** A question to the resolver cannot be taken back: its answer is then read by nobody. */
+function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(signal.reason);
+    signal.addEventListener('abort', giveUp, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+  });
+}
