@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { buildCli } from './cli.mjs';
 import { buildConsole } from './console.mjs';
 import { ensureInstalled } from './install.mjs';
+import { postgresPackages } from './postgres.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
@@ -55,7 +56,7 @@ async function testWithParts(args, closingLineFile) {
   const { startTestEnvironment } = await import('../test/support/test-environment.ts');
   const { chromiumPath, NO_CHROMIUM } = await import('../test/support/browser/chromium.ts');
   const interruption = interrupted();
-  const parts = await startTestEnvironment();
+  const parts = await startTestEnvironment(await postgresPackages(process.env.REDRIVE_TEST_POSTGRES));
   try {
     return await runJest(
       args,

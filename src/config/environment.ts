@@ -143,7 +143,7 @@ export const ENVIRONMENT = {
     schema: z.string().regex(/^[\w-]{1,64}$/),
   },
   DATABASE_URL: {
-    description: 'A Postgres 18 or newer to use in place of the embedded one.',
+    description: 'A Postgres 16 or newer to use in place of the embedded one.',
     secret: true,
     expected: 'use a URL such as postgres://user:password@host:5432/redrive',
     schema: z.string().refine((text) => /^postgres(ql)?:$/.test(protocolOf(text))),

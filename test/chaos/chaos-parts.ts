@@ -6,6 +6,7 @@ import { silentReport } from '../../src/embedded/steps.ts';
 import { type EmbeddedTemporal, startEmbeddedTemporal } from '../../src/embedded/temporal/temporal.ts';
 import { migrate } from '../../src/store/db/migrate.ts';
 import { startTcpProxy, type TcpProxy } from '../support/receivers/tcp-proxy.ts';
+import { testedPostgres } from '../support/store/tested-postgres.ts';
 
 /** A server that can be killed and comes back with its data, at the same address. */
 export interface KillableServer {
@@ -29,7 +30,8 @@ export async function startChaosParts(): Promise<ChaosParts> {
   const dataDir = await mkdtemp(join(tmpdir(), 'redrive-chaos-'));
   await chmod(dataDir, 0o711);
   const report = silentReport;
-  let postgres = await startEmbeddedPostgres({ dataDir, report });
+  const startPostgres = () => startEmbeddedPostgres({ dataDir, report, ...testedPostgres() });
+  let postgres = await startPostgres();
   let temporal = await startEmbeddedTemporal({ dataDir, report });
   const migrated = await migrate(postgres.url);
   if (!migrated.ok) throw new Error(migrated.problem);
@@ -44,7 +46,7 @@ export async function startChaosParts(): Promise<ChaosParts> {
     postgres: {
       kill: () => kill(postgres, toPostgres),
       async restart() {
-        postgres = await startEmbeddedPostgres({ dataDir, report });
+        postgres = await startPostgres();
         toPostgres.forward(new URL(postgres.url).host);
       },
     },

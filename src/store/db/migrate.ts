@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { ADOPTED, adopt, isOfEarlierFiles } from './adoption.ts';
+import { ensureUuidv7, versionProblem } from './server-version.ts';
 
 /** One numbered file of `migrations/`. */
 type Migration = { name: string; number: string; sql: string; checksum: string };
@@ -13,8 +14,6 @@ export type MigrationResult =
 
 /** Where the migrations of this version are; `src/store` and `dist/store` are equally deep. */
 const MIGRATIONS = new URL('../../../migrations/', import.meta.url);
-
-const LOWEST_VERSION = 180_000;
 
 /** Any constant does, as long as every migrator of every version uses this one. */
 const LOCK = '7210458331';
@@ -86,15 +85,6 @@ async function withMigrations(
   }
 }
 
-async function versionProblem(client: pg.Client): Promise<string | undefined> {
-  const { rows } = await client.query<{ number: number; name: string }>(
-    `select current_setting('server_version_num')::int as number, current_setting('server_version') as name`,
-  );
-  const [version] = rows;
-  if (version === undefined || version.number >= LOWEST_VERSION) return undefined;
-  return `Redrive needs Postgres 18 or newer and this server is ${version.name}: upgrade it, or point DATABASE_URL to another one.`;
-}
-
 async function migrateOnce(
   client: pg.Client,
   migrations: readonly Migration[],
@@ -103,6 +93,7 @@ async function migrateOnce(
   try {
     // Given back by the end of the transaction, however that comes: a killed migrator blocks nobody.
     await client.query('select pg_advisory_xact_lock($1)', [LOCK]);
+    await ensureUuidv7(client);
     await createTable(client);
     const done = await appliedChecksums(client);
     if (isOfEarlierFiles(done, migrations)) {
