@@ -17,6 +17,7 @@ const PASSED_ON = [
   'REDRIVE_TEST_CHROMIUM',
   'REDRIVE_TEST_BROWSER',
   'REDRIVE_TEST_PICTURES',
+  'REDRIVE_TEST_HISTORY',
 ];
 
 process.exitCode = await main(process.argv.slice(2));
@@ -89,7 +90,7 @@ function runJest(args, variables, interruption) {
 /** Variables of the person's shell must not decide what is tested. */
 function environment(variables) {
   const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^(REDRIVE_|TEMPORAL_|DATABASE_URL$|PG[A-Z]+$)/.test(name) || PASSED_ON.includes(name),
+    ([name]) => !/^(REDRIVE_|TEMPORAL_|OTEL_|DATABASE_URL$|PG[A-Z]+$)/.test(name) || PASSED_ON.includes(name),
   );
   // Through the environment, so that the processes jest starts have them too.
   const flags = [
