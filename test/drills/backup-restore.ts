@@ -28,12 +28,12 @@ export async function backupRestore(plan: DrillPlan, loss: Loss = 'planned'): Pr
   const { postgres } = drill.parts;
   const dataDir = await newDataDir();
   try {
-    await drill.reaches(0.2);
+    await drill.reaches(0.1);
     const copyingSince = performance.now();
     await copyRunning(postgres.directUrl(), postgres.dataDir(), dataDir);
     drill.figures.backupMs = Math.round(performance.now() - copyingSince);
     drill.say('the backup is taken');
-    await drill.reaches(0.5);
+    await drill.reaches(0.7);
     await drill.fleet.stop(loss === 'planned' ? 'SIGTERM' : 'SIGKILL');
     drill.say(loss === 'planned' ? 'the service is stopped' : 'everything is lost');
     if (loss === 'planned') await wholeLogArchived(postgres.directUrl());

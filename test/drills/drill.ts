@@ -132,7 +132,7 @@ export class Drill {
       withinMs: this.plan.withinMs,
     });
     const seconds = (performance.now() - this.#startedAt) / 1_000;
-    await this.fleet.stop();
+    await this.fleet.stop('SIGTERM');
     await eventually('everything that was sent has arrived', () =>
       this.#receivers.every(({ receiver }) => receiver.openConnections === 0),
     );
@@ -201,7 +201,9 @@ export class Drill {
   }
 
   async #isIdle(): Promise<boolean> {
-    const { rows } = await this.pool.query('select from executions where open limit 1');
+    const { rows } = await this.pool.query(
+      'select from executions where open union all select from claims limit 1',
+    );
     return rows.length === 0;
   }
 

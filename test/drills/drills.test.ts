@@ -12,7 +12,8 @@ const lines: string[] = [];
 
 const plan = (): DrillPlan => ({
   items: ITEMS,
-  ratePerSecond: 200,
+  // A backup is to be taken and lost within it.
+  ratePerSecond: 120,
   workers: 2,
   workflowBundle: process.env.REDRIVE_TEST_WORKFLOW_BUNDLE ?? '',
   withinMs: 120_000,

@@ -56,13 +56,14 @@ export async function directoryFor(dataDir: string, path: string): Promise<strin
 async function copyTree(from: string, to: string, depth = 0): Promise<void> {
   await mkdir(to);
   await sameOwner(from, to);
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    if (depth === 0 && NOT_COPIED.has(entry.name)) continue;
+  const entries = await readdir(from, { withFileTypes: true });
+  const copied = entries.map(async (entry) => {
+    if (depth === 0 && NOT_COPIED.has(entry.name)) return;
     const [source, target] = [join(from, entry.name), join(to, entry.name)];
     if (depth === 0 && EMPTY_IN_COPY.has(entry.name)) {
       await mkdir(target);
       await sameOwner(source, target);
-      continue;
+      return;
     }
     try {
       if (entry.isDirectory()) await copyTree(source, target, depth + 1);
@@ -71,7 +72,8 @@ async function copyTree(from: string, to: string, depth = 0): Promise<void> {
       // A table or an index was dropped meanwhile: the log drops it in the copy, too.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
-  }
+  });
+  await Promise.all(copied);
 }
 
 async function copyOne(source: string, target: string): Promise<void> {

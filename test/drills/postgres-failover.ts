@@ -13,35 +13,42 @@ const REPLICA = 'replica';
  * not is done again, and the service finds the new primary by the address that it has.
  */
 export async function postgresFailover(plan: DrillPlan): Promise<DrillResult> {
-  const drill = await Drill.start(plan);
   const dataDir = await newDataDir();
-  const { postgres } = drill.parts;
-  let replica: EmbeddedPostgres | undefined;
+  const replicas: EmbeddedPostgres[] = [];
   try {
-    await drill.reaches(0.1);
-    replica = await follow(postgres, dataDir);
-    drill.say('a synchronous replica follows');
-    await drill.reaches(0.4);
-    const killedAt = performance.now();
-    await postgres.kill();
-    const sentBefore = drill.sent();
-    drill.say('the primary is killed');
-    await rowsOf(replica.url, 'select pg_promote()');
-    postgres.replaceBy(replica, dataDir);
-    replica = undefined;
-    drill.figures.promotedAfterMs = Math.round(performance.now() - killedAt);
-    drill.say('the replica is promoted');
-    await eventually('sending goes on', () => drill.sent() > sentBefore + plan.ratePerSecond, {
-      withinMs: 60_000,
+    const drill = await Drill.start(plan, {
+      prepared: async ({ postgres }) => void replicas.push(await follow(postgres, dataDir)),
     });
-    drill.figures.aSecondOfWorkAfterMs = Math.round(performance.now() - killedAt);
-    return await drill.judge();
+    try {
+      return await failOver(drill, replicas, dataDir);
+    } finally {
+      await drill.stop();
+    }
   } finally {
     // One that was not promoted is nobody's.
-    await replica?.stop({ hurry: true });
-    await drill.stop();
+    for (const replica of replicas) await replica.stop({ hurry: true });
     await rm(dataDir, { recursive: true, force: true });
   }
+}
+
+async function failOver(drill: Drill, replicas: EmbeddedPostgres[], dataDir: string): Promise<DrillResult> {
+  const { postgres } = drill.parts;
+  await drill.reaches(0.4);
+  const killedAt = performance.now();
+  await postgres.kill();
+  const sentBefore = drill.sent();
+  drill.say('the primary is killed');
+  const [replica] = replicas;
+  if (!replica) throw new Error('there is no replica');
+  await rowsOf(replica.url, 'select pg_promote()');
+  replicas.pop();
+  postgres.replaceBy(replica, dataDir);
+  drill.figures.promotedAfterMs = Math.round(performance.now() - killedAt);
+  drill.say('the replica is promoted');
+  const aSecondOfWork = sentBefore + drill.plan.ratePerSecond;
+  await eventually('sending goes on', () => drill.sent() > aSecondOfWork, { withinMs: 60_000 });
+  drill.figures.aSecondOfWorkAfterMs = Math.round(performance.now() - killedAt);
+  return drill.judge();
 }
 
 /** Starts a replica of a server in an empty directory; from then on a commit is one only when the replica has it, too. */
