@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 /** The Node processes of a run: none of them may end by itself, and none is left behind. */
 export interface Children {
-  /** Starts a program of the repository; `heard` takes its lines. */
-  start(file: string, args: string[], options?: { flags?: string[]; heard?: Heard }): ChildProcess;
+  /** Starts a program of the repository. */
+  start(file: string, args: string[], options?: StartOptions): ChildProcess;
   /** Starts a script of this directory that answers questions over IPC; settles with its first message. */
   startAnswering<Message>(file: string): Promise<{ child: ChildProcess; first: Message; ask: Ask }>;
   /** Runs a script of this directory until it ends; returns the JSON that it prints. */
@@ -18,6 +18,14 @@ export interface Children {
   endAll(): Promise<void>;
   /** Rejects when one has ended that was not told to. */
   failed: Promise<never>;
+}
+
+/** Options of a program of the repository. */
+export interface StartOptions {
+  flags?: string[];
+  heard?: Heard;
+  /** In addition to the environment that all processes have. */
+  env?: NodeJS.ProcessEnv;
 }
 
 /** Takes the lines that a process prints. */
@@ -58,9 +66,9 @@ export function createChildren(env: NodeJS.ProcessEnv): Children {
   return {
     failed,
     end,
-    start(file, args, { flags = [], heard } = {}) {
+    start(file, args, { flags = [], heard, env: more = {} } = {}) {
       const child = spawn(process.execPath, [...flags, here(`../${file}`), ...args], {
-        env,
+        env: { ...env, ...more },
         stdio: ['ignore', heard ? 'pipe' : 'ignore', 'inherit'],
       });
       if (heard && child.stdout)

@@ -26,6 +26,9 @@ const BEST_PEER_RATIO = 0.091;
 
 const SELECTED_BY = ['endpoint and window', 'fault code', 'state'];
 
+/** CPU of a delivery of a bulk retry. */
+const cpuOf = (of: Read, name: string) => of(name, 'cpuUs.workers') + of(name, 'cpuUs.postgres');
+
 const GOALS: readonly Goal[] = [
   {
     measure: 'bulk ÷ raw request',
@@ -180,6 +183,11 @@ const GOALS: readonly Goal[] = [
         of('record, not counted', 'cpuUs.fold')) /
       (of('a whole delivery', 'cpuUs.workers') + of('a whole delivery', 'cpuUs.postgres')),
     atMost: 0.03,
+  },
+  {
+    measure: 'traces, one of a hundred: more CPU of a delivery (worker + Postgres)',
+    value: (of) => cpuOf(of, 'bulk, traced') / cpuOf(of, 'bulk, not traced') - 1,
+    atMost: 0.02,
   },
   ...[
     'count, failed',

@@ -26,6 +26,7 @@ import { rawCases } from './scenarios/raw.ts';
 import { report as closureReport } from './scenarios/report.ts';
 import { select } from './scenarios/select.ts';
 import { single } from './scenarios/single.ts';
+import { traces } from './scenarios/traces.ts';
 import { workers } from './scenarios/workers.ts';
 
 /**
@@ -48,6 +49,7 @@ const OTHERS: Record<string, (bench: Bench) => Promise<void>> = {
   figures,
   finish,
   planning,
+  traces,
   plan,
   import: imports,
   select,

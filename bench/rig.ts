@@ -10,7 +10,7 @@ import { startEmbeddedTemporal } from '../src/embedded/temporal/temporal.ts';
 import { migrate } from '../src/store/db/migrate.ts';
 import { createPool, type Pool } from '../src/store/db/pool.ts';
 import { createTestClient, type TestClient } from '../test/support/api/test-client.ts';
-import { createChildren, type Heard, until } from './children.ts';
+import { createChildren, type StartOptions, until } from './children.ts';
 import { type MeasuredProcess, measuredProcess, measuredServer } from './measured-process.ts';
 
 /** The ledger of a receiver since it was told to forget; `delivered` and `twice` count the ids that it answered 2xx. */
@@ -55,7 +55,7 @@ export interface Rig {
   /** Runs something on a Temporal server of its own, which is gone with all its histories when that has ended. */
   withTemporal<Result>(run: (address: string) => Promise<Result>): Promise<Result>;
   /** Starts or stops workers until there are so many; `heard` takes the log lines of new ones, with their pid. */
-  setWorkers(count: number, heard?: Heard): Promise<void>;
+  setWorkers(count: number, options?: Pick<StartOptions, 'heard' | 'env'>): Promise<void>;
   /** Runs a script of this directory in a process of its own until it ends; returns the JSON that it prints. */
   script<Result>(file: string, args: (string | number)[]): Promise<Result>;
   /** Ends one worker as `SIGKILL` does, without a word. */
@@ -113,8 +113,8 @@ async function start(
   });
   closing.push(() => children.endAll());
   const flags = process.env.REDRIVE_BENCH_NODE_FLAGS?.split(' ') ?? [];
-  const service = (role: string, heard?: Heard): ChildProcess =>
-    children.start('dist/main.js', [role], { flags, ...(heard && { heard }) });
+  const service = (role: string, options: Pick<StartOptions, 'heard' | 'env'> = {}): ChildProcess =>
+    children.start('dist/main.js', [role], { flags, ...options });
   const { child: receiver, first, ask } = await children.startAnswering<{ port: number }>('receiver.ts');
   const url = `http://127.0.0.1:${apiPort}`;
   const api = service('api');
@@ -165,9 +165,9 @@ async function start(
         await stop();
       }
     },
-    async setWorkers(count, heard) {
+    async setWorkers(count, options) {
       while (workers.length > count) await children.end(workers.pop() as ChildProcess);
-      while (workers.length < count) workers.push(service('worker', heard));
+      while (workers.length < count) workers.push(service('worker', options));
       await until(ready);
     },
     async killWorker(at) {

@@ -1047,6 +1047,11 @@ create table operation_samples (
   excluded integer not null
 );
 
+create table operation_traces (
+  operation_id uuid not null,
+  traceparent text not null
+);
+
 create table operation_verdicts (
   operation_id uuid not null,
   hold integer not null,
@@ -1873,6 +1878,12 @@ alter table operation_pulses add constraint operation_pulses_pkey PRIMARY KEY (o
 alter table operation_samples add constraint operation_samples_pkey PRIMARY KEY (operation_id, at);
 
 alter table operation_samples add constraint operation_samples_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
+
+alter table operation_traces add constraint operation_traces_pkey PRIMARY KEY (operation_id);
+
+alter table operation_traces add constraint operation_traces_traceparent_check CHECK ((traceparent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-01$'::text));
+
+alter table operation_traces add constraint operation_traces_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
 
 alter table operation_verdicts add constraint operation_verdicts_pkey PRIMARY KEY (operation_id, hold, actor, verdict);
 

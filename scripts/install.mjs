@@ -38,7 +38,8 @@ async function install() {
   }
 }
 
-function npm(...command) {
+/** Runs npm in this repository, or where `--prefix` says. */
+export function npm(...command) {
   // Development packages too, whatever NODE_ENV says: the compiler is among them.
   const args = [
     ...command,

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { buildCli } from './cli.mjs';
 import { buildConsole } from './console.mjs';
 import { ensureInstalled } from './install.mjs';
+import { postgresPackages } from './postgres.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
@@ -16,6 +17,7 @@ const PASSED_ON = [
   'REDRIVE_TEST_CHROMIUM',
   'REDRIVE_TEST_BROWSER',
   'REDRIVE_TEST_PICTURES',
+  'REDRIVE_TEST_HISTORY',
 ];
 
 process.exitCode = await main(process.argv.slice(2));
@@ -55,7 +57,7 @@ async function testWithParts(args, closingLineFile) {
   const { startTestEnvironment } = await import('../test/support/test-environment.ts');
   const { chromiumPath, NO_CHROMIUM } = await import('../test/support/browser/chromium.ts');
   const interruption = interrupted();
-  const parts = await startTestEnvironment();
+  const parts = await startTestEnvironment(await postgresPackages(process.env.REDRIVE_TEST_POSTGRES));
   try {
     return await runJest(
       args,
@@ -88,7 +90,7 @@ function runJest(args, variables, interruption) {
 /** Variables of the person's shell must not decide what is tested. */
 function environment(variables) {
   const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^(REDRIVE_|TEMPORAL_|DATABASE_URL$|PG[A-Z]+$)/.test(name) || PASSED_ON.includes(name),
+    ([name]) => !/^(REDRIVE_|TEMPORAL_|OTEL_|DATABASE_URL$|PG[A-Z]+$)/.test(name) || PASSED_ON.includes(name),
   );
   // Through the environment, so that the processes jest starts have them too.
   const flags = [

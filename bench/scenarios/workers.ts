@@ -31,7 +31,7 @@ async function comeAndGo({ rig, size, progress }: Bench): Promise<Figures> {
     if (line.includes('"delivery.attempted"')) attempts.set(worker, (attempts.get(worker) ?? 0) + 1);
   };
   await rig.setWorkers(0);
-  await rig.setWorkers(4, heard);
+  await rig.setWorkers(4, { heard });
   const scene = await newScene(rig, { endpoints: 20 });
   await scene.seed(items);
   await rig.receiver.forget();
@@ -55,7 +55,7 @@ async function comeAndGo({ rig, size, progress }: Bench): Promise<Figures> {
     plan.shift();
     if ('workers' in next) {
       const { length } = rig.processes().workers;
-      await rig.setWorkers(next.workers, heard);
+      await rig.setWorkers(next.workers, { heard });
       added += next.workers - length;
     } else
       for (let n = 0; n < next.kill; n++) {

@@ -36,20 +36,20 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
     assess: (operationId) => halting(sending, operationId, 'look', () => look(operationId)),
 
     select: (operationId) =>
-      halting(sending, operationId, 'select', async () => {
-        await beating(stopping, (stop) => selector.select(operationId, stop));
+      halting(sending, operationId, 'select', async (trace) => {
+        await beating(stopping, (stop) => selector.select(operationId, stop, trace));
         return look(operationId);
       }),
 
     dispatchSlice: (operationId) =>
-      halting(sending, operationId, 'dispatch', async () => {
+      halting(sending, operationId, 'dispatch', async (trace) => {
         const operation = await loadOperation(pool, operationId);
         if (operation?.interactive)
           await beating(stopping, (stop) => watchInteractive(sending, operationId, stop));
         else if (operation)
           await beating(
             stopping,
-            (stop) => sendSlice(deps, operationId, stop),
+            (stop) => sendSlice(deps, operationId, stop, trace),
             () => writeNextEvent(pool, operationId, { what: 'dispatch', inMs: SLICE_SEEN_MS }),
           );
         return look(operationId);

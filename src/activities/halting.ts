@@ -1,9 +1,11 @@
 import { CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
-import type { Id } from '../domain/tenancy/typed-id.ts';
+import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { HALT_EXPIRES_MS, haltAfter, type StepName } from '../operations/halt-operation.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { isOutage } from '../store/db/outage.ts';
+import { traceOf } from '../store/operations/operation-traces.ts';
 import { errorCode } from '../telemetry/error-code.ts';
+import type { TraceSpan } from '../telemetry/tracing.ts';
 import type { Progress } from './operation-activities.ts';
 import { haltedProgress } from './progress.ts';
 
@@ -15,27 +17,47 @@ const LOOK_AGAIN: Progress['step'] = { do: 'wait', ms: 200, until: 'sent' };
 
 /**
  * Runs a step of an operation. An error that says that something is away goes on to Temporal, which tries the step
- * again; any other halts the operation, because the same step would fail again for ever.
+ * again; any other halts the operation, because the same step would fail again for ever. Where the call that asked for the
+ * operation is traced, so is the step.
  */
 export async function halting(
-  context: Pick<SendingContext, 'pool' | 'log' | 'metrics'>,
+  context: Pick<SendingContext, 'pool' | 'log' | 'metrics' | 'tracing'>,
   operationId: Id<'operation'>,
   step: StepName,
-  run: () => Promise<Progress>,
+  run: (trace?: TraceSpan) => Promise<Progress>,
 ): Promise<Progress> {
+  let trace: TraceSpan | undefined;
+  let failed = true;
   try {
-    return await againAfterRace(run);
+    trace = await traced(context, operationId, step);
+    const progress = await againAfterRace(() => run(trace));
+    failed = false;
+    return progress;
   } catch (error) {
     if (error instanceof CancelledFailure || error instanceof CompleteAsyncError || isOutage(error))
       throw error;
-    const failed = { step, code: errorCode(error) };
-    const stuck = await haltAfter(context, operationId, failed);
+    const why = { step, code: errorCode(error) };
+    const stuck = await haltAfter(context, operationId, why);
     if (!stuck || stuck.became === 'ended')
       return { step: { do: 'end' }, state: stuck?.found ?? 'cancelled', details: 'It has ended.' };
     if (stuck.became === 'overtaken')
       return { step: LOOK_AGAIN, state: stuck.found, details: 'It is looked at again: a command has come.' };
-    return haltedProgress(operationId, failed, HALT_EXPIRES_MS);
+    return haltedProgress(operationId, why, HALT_EXPIRES_MS);
+  } finally {
+    trace?.end({ failed });
   }
+}
+
+/** The span of a step, which links to the call: hours may lie between them. */
+async function traced(
+  { pool, tracing }: Pick<SendingContext, 'pool' | 'tracing'>,
+  operationId: Id<'operation'>,
+  step: StepName,
+): Promise<TraceSpan | undefined> {
+  const asked = tracing && (await traceOf(pool, operationId));
+  return asked
+    ? tracing.follow(`operation.${step}`, asked, { 'redrive.operation.id': showId('operation', operationId) })
+    : undefined;
 }
 
 async function againAfterRace(run: () => Promise<Progress>): Promise<Progress> {

@@ -6,6 +6,7 @@ import type { KeySets } from '../outbound/key-sets.ts';
 import type { Sealer } from '../sealing/sealing.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import type { SeenRun } from '../temporal/operation-runs.ts';
 import type { RateLimit } from './limits/rate-limit.ts';
 import type { StreamLimits } from './limits/stream-places.ts';
@@ -38,6 +39,8 @@ export interface ApiDeps extends RecoveryDeps {
   keySets: KeySets;
   log: Log;
   metrics: Metrics;
+  /** Absent where nothing is traced. */
+  tracing?: Tracing | undefined;
   /** Postgres, Temporal and a polling worker, each with its state; never throws. */
   readiness(): Promise<PartState[]>;
   /** The run of an operation as Temporal tells it, or that it does not answer; never throws. */

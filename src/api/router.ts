@@ -3,6 +3,7 @@ import { type Request, type Response, Router } from 'express';
 import type { SurfaceName } from '../domain/tenancy/surface-name.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { TraceSpan } from '../telemetry/tracing.ts';
 import type { ApiDeps } from './api-deps.ts';
 import type { Authenticated } from './authentication/caller.ts';
 import { type ClientAddress, clientAddress } from './authentication/client-address.ts';
@@ -118,13 +119,21 @@ async function serve(
   res: Response,
 ): Promise<void> {
   const startedAt = performance.now();
+  const span = deps.tracing?.begin(`${route.method.toUpperCase()} ${route.path}`, {
+    'http.request.method': route.method.toUpperCase(),
+    'http.route': route.path,
+    'redrive.surface': route.surface.name,
+    'redrive.request.id': requestIdOf(res),
+  });
   if (!route.upload) endLate(req);
   res.once('close', () => {
     const labels = { method: route.method.toUpperCase(), route: route.path, status: String(res.statusCode) };
     deps.metrics.httpRequestDuration.observe(labels, (performance.now() - startedAt) / 1_000);
+    span?.set({ 'http.response.status_code': res.statusCode });
+    span?.end({ failed: res.statusCode >= 500 });
   });
   try {
-    const answered = await answer(deps, limits, route, req, res);
+    const answered = await answer(deps, limits, route, { req, res, span });
     const outcome = (await heldBack(limits, answered, req)) ?? answered;
     if (isProblem(outcome)) sendProblem(deps, route.surface, outcome, req, res, route);
     else {
@@ -182,8 +191,7 @@ async function answer(
   deps: ApiDeps,
   limits: Limits,
   route: ServedRoute,
-  req: Request,
-  res: ServerResponse,
+  { req, res, span }: { req: Request; res: ServerResponse; span: TraceSpan | undefined },
 ): Promise<Reply | Problem> {
   const { access, surface } = route;
   const requestId = requestIdOf(res);
@@ -213,7 +221,7 @@ async function answer(
     rawParams,
     url: req.originalUrl,
     header,
-    caller: (who && { ...who.caller, requestId }) as Call['caller'],
+    caller: (who && { ...who.caller, requestId, traceparent: span?.traceparent }) as Call['caller'],
     tenant: who?.tenant,
   };
   const outcome = await route.handler(call);

@@ -30,10 +30,18 @@ export type Config = {
   /** The program to start the embedded Temporal with; looked for when it is left out. */
   temporalCli?: string | undefined;
   logLevel: LogLevel;
+  /** Where some calls are traced to; absent where none is. */
+  traces?: TracesConfig | undefined;
   databaseUrl?: string | undefined;
   temporalAddress?: string | undefined;
   taskQueuePrefix: string;
 };
+
+/** A collector of traces, and the part of the calls that it is told of. */
+export interface TracesConfig {
+  endpoint: string;
+  ratio: number;
+}
 
 type Name = keyof typeof ENVIRONMENT;
 
@@ -54,6 +62,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role = 'all'): ConfigRe
   const host = required('REDRIVE_HOST', ENVIRONMENT.REDRIVE_HOST);
   const demo = required('REDRIVE_DEMO', ENVIRONMENT.REDRIVE_DEMO) && role === 'all';
   const networks = required('REDRIVE_ALLOWED_NETWORKS', ENVIRONMENT.REDRIVE_ALLOWED_NETWORKS) ?? [];
+  const collector = optional('OTEL_EXPORTER_OTLP_ENDPOINT', ENVIRONMENT.OTEL_EXPORTER_OTLP_ENDPOINT);
+  const ratio = required('OTEL_TRACES_SAMPLER_ARG', ENVIRONMENT.OTEL_TRACES_SAMPLER_ARG);
   const config: Config = {
     port: required('REDRIVE_PORT', ENVIRONMENT.REDRIVE_PORT),
     host,
@@ -70,6 +80,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role = 'all'): ConfigRe
     otherMasterKey: optional('REDRIVE_OTHER_MASTER_KEY', ENVIRONMENT.REDRIVE_OTHER_MASTER_KEY),
     temporalCli: optional('REDRIVE_TEMPORAL_CLI', ENVIRONMENT.REDRIVE_TEMPORAL_CLI),
     logLevel: required('REDRIVE_LOG_LEVEL', ENVIRONMENT.REDRIVE_LOG_LEVEL),
+    traces: collector === undefined ? undefined : { endpoint: collector, ratio },
     databaseUrl: optional('DATABASE_URL', ENVIRONMENT.DATABASE_URL),
     temporalAddress: optional('TEMPORAL_ADDRESS', ENVIRONMENT.TEMPORAL_ADDRESS),
     taskQueuePrefix: required('REDRIVE_TASK_QUEUE_PREFIX', ENVIRONMENT.REDRIVE_TASK_QUEUE_PREFIX),

@@ -166,7 +166,7 @@ export const ENVIRONMENT = {
     schema: z.string().regex(/^[\w-]{1,64}$/),
   },
   DATABASE_URL: {
-    description: 'A Postgres 18 or newer to use in place of the embedded one.',
+    description: 'A Postgres 16 or newer to use in place of the embedded one.',
     secret: true,
     expected: 'use a URL such as postgres://user:password@host:5432/redrive',
     schema: z.string().refine((text) => /^postgres(ql)?:$/.test(protocolOf(text))),
@@ -177,6 +177,26 @@ export const ENVIRONMENT = {
     secret: false,
     expected: 'use host:port, such as temporal.internal:7233',
     schema: z.string().regex(/^(https?:\/\/)?[\w.[\]:-]+:\d{1,5}$/),
+  },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    description:
+      'The collector that traces of some calls go to, by OTLP over HTTP; nothing is traced without it. OTEL_EXPORTER_OTLP_HEADERS and the other variables of that exporter count, too.',
+    secret: false,
+    expected: 'use the address of a collector, such as http://collector:4318',
+    schema: z
+      .string()
+      .transform(pageAddressOf)
+      .refine((address) => address !== ''),
+  },
+  OTEL_TRACES_SAMPLER_ARG: {
+    description: 'The part of the calls, and of the attempts of a traced operation, that is traced.',
+    default: '0.01',
+    secret: false,
+    expected: 'use a number from 0 to 1',
+    schema: z
+      .string()
+      .regex(/^(0?\.\d{1,9}|[01](\.0{0,9})?)$/)
+      .transform(Number),
   },
 } as const satisfies Record<string, EnvironmentVariable<unknown>>;
 

@@ -21,6 +21,7 @@ import { withTransaction } from '../store/db/pool.ts';
 import type { Queryable, Transaction } from '../store/db/queryable.ts';
 import { lockKey, storeAnswer } from '../store/operations/idempotency-keys.ts';
 import { pageOperationItems } from '../store/operations/operation-items.ts';
+import { keepTrace } from '../store/operations/operation-traces.ts';
 import { insertOperation, loadOperation } from '../store/operations/operations.ts';
 import { linkOperation } from '../store/outages/outage-operations.ts';
 import { insertPlan, loadPlan } from '../store/plans/plans.ts';
@@ -218,6 +219,7 @@ export async function acceptWithin<Refusal>(
     held: judged,
     ...(plan ? { plannedForMs: PLAN_LIFE_MS[plan] } : {}),
   });
+  if (request.caller.traceparent) await keepTrace(tx, id, request.caller.traceparent);
   if (plan)
     await insertPlan(tx, {
       operationId: id,

@@ -8,6 +8,7 @@ import { readControl } from '../store/operations/operation-facts.ts';
 import { renewStatistics } from '../store/operations/operation-progress.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import { errorCode } from '../telemetry/error-code.ts';
+import type { TraceSpan } from '../telemetry/tracing.ts';
 import { freezeNext } from './freeze-selection.ts';
 import type { OperationContext } from './operation-context.ts';
 import { isBeingPlanned, planNext } from './plans/make-plan.ts';
@@ -32,7 +33,7 @@ export class Selector {
    * Freezes a selection page by page, and sends from it meanwhile, until all is selected or it is stopped. Of an operation
    * that is to be planned the plan is made instead.
    */
-  async select(operationId: Id<'operation'>, stop: AbortSignal): Promise<void> {
+  async select(operationId: Id<'operation'>, stop: AbortSignal, step?: TraceSpan): Promise<void> {
     const { pool } = this.#context.sending;
     if (await isBeingPlanned(pool, operationId)) return this.#plan(operationId, stop);
     if (!(await mayBeFrozen(pool, operationId, stop))) return;
@@ -42,7 +43,7 @@ export class Selector {
       for (let more = true; more && !stop.aborted; ) {
         more = await this.#freeze(operationId, stop);
         crashPoint('selected_page');
-        if (more) early ??= await this.#sendEarly(operationId, wake);
+        if (more) early ??= await this.#sendEarly(operationId, wake, step);
         wake.poke();
       }
     } finally {
@@ -94,7 +95,11 @@ export class Selector {
   }
 
   /** Sends while the selection goes on; an operation that is watched begins with its canaries, when all is selected. */
-  async #sendEarly(operationId: Id<'operation'>, wake: Wake): Promise<EarlySlice | undefined> {
+  async #sendEarly(
+    operationId: Id<'operation'>,
+    wake: Wake,
+    step?: TraceSpan,
+  ): Promise<EarlySlice | undefined> {
     const { sending, early, running, socketsPerSlice } = this.#context;
     const { watched } = await readControl(sending.pool, operationId);
     if (watched) return undefined;
@@ -109,6 +114,7 @@ export class Selector {
         wake,
         control: () => readControl(sending.pool, operationId),
         refused: haltsWhenRefused(sending, operationId),
+        trace: step,
       });
       return running
         .run(operationId, () => slice.run())

@@ -5,6 +5,7 @@ import type { SendingContext } from '../sending/sending-context.ts';
 import { Slice, type SliceControl } from '../sending/slice.ts';
 import { operationFacts, readControl } from '../store/operations/operation-facts.ts';
 import { errorCode } from '../telemetry/error-code.ts';
+import type { TraceSpan } from '../telemetry/tracing.ts';
 import { haltAfter } from './halt-operation.ts';
 import type { OperationContext } from './operation-context.ts';
 import { watchOperation } from './watch-operation.ts';
@@ -20,6 +21,7 @@ export async function sendSlice(
   { sending, running, socketsPerSlice, sliceBudgetMs }: OperationContext,
   operationId: Id<'operation'>,
   stop: AbortSignal,
+  step?: TraceSpan,
 ): Promise<void> {
   const slice = new Slice(sending, {
     workedBy: operationId,
@@ -31,6 +33,7 @@ export async function sendSlice(
     wake: new Wake(stop),
     control: watchedControl(sending, operationId),
     refused: haltsWhenRefused(sending, operationId),
+    trace: step,
   });
   const { claimed } = await running.run(operationId, () => slice.run());
   sending.log.info({ event: 'slice.ended', operationId: showId('operation', operationId), claimed });

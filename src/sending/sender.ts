@@ -11,6 +11,8 @@ import { isOutage } from '../store/db/outage.ts';
 import type { ClaimedItem } from '../store/sending/claims.ts';
 import { loadPreparation } from '../store/sending/preparation.ts';
 import type { Recorded } from '../store/settling/outcomes.ts';
+import type { TraceSpan } from '../telemetry/tracing.ts';
+import { AttemptTraces } from './attempt-traces.ts';
 import { Recorder } from './recorder.ts';
 import type { SendingContext } from './sending-context.ts';
 import type { Target, TargetLookup } from './target-cache.ts';
@@ -43,6 +45,7 @@ export class Sender {
   readonly #lane: 'bulk' | 'live';
   readonly #recorder: Recorder;
   readonly #refused: ((error: unknown) => void) | undefined;
+  readonly #traces: AttemptTraces;
   readonly #inFlightAt = new Map<Id<'endpoint'>, number>();
   #inFlight = 0;
   #bytesInFlight = 0;
@@ -50,11 +53,19 @@ export class Sender {
   #unrecorded = 0;
   #onFreed: (() => void)[] = [];
 
-  /** `refused` is told of each read or write for its items that Postgres refuses. */
-  constructor(context: SendingContext, lane: 'bulk' | 'live', refused?: (error: unknown) => void) {
+  /** `refused` is told of each read or write for its items that Postgres refuses; `trace` is the span of its slice. */
+  constructor(
+    context: SendingContext,
+    lane: 'bulk' | 'live',
+    {
+      refused,
+      trace,
+    }: { refused?: ((error: unknown) => void) | undefined; trace?: TraceSpan | undefined } = {},
+  ) {
     this.#context = context;
     this.#lane = lane;
     this.#refused = refused;
+    this.#traces = new AttemptTraces(context.tracing, trace, lane);
     this.#recorder = new Recorder(context, refused);
   }
 
@@ -180,6 +191,7 @@ export class Sender {
   async #sendOne(claim: ClaimToSend, item: ClaimedItem, targetOf: TargetLookup, turn?: Turn): Promise<void> {
     let target: Target | undefined;
     let result: AttemptResult;
+    const span = this.#traces.begin(item);
     try {
       target = targetOf(item.endpointId, item.version);
       result =
@@ -196,7 +208,7 @@ export class Sender {
       });
       result = { kind: 'faulted', fault: 'invalid_request', mayHaveArrived: false, durationMs: 0 };
     }
-    this.#finish(claim, item, result, target);
+    this.#finish(claim, item, result, target, undefined, span);
   }
 
   #attempt(claim: ClaimToSend, item: ClaimedItem, target: Target): Promise<AttemptResult> {
@@ -232,8 +244,10 @@ export class Sender {
     result: AttemptResult,
     target?: Target,
     refusal?: Refusal,
+    span?: TraceSpan,
   ): void {
     const classification = target?.requireAck ? demandAcknowledgement(classify(result)) : classify(result);
+    this.#traces.end(item, classification, span);
     const durationMs = result.kind === 'released' ? 0 : result.durationMs;
     this.#unrecorded += 1;
     const inFlight = this.inFlightAt(item.endpointId);

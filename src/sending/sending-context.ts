@@ -4,6 +4,7 @@ import type { OutageRules } from '../domain/outages/outage-rules.ts';
 import type { AttemptClient } from '../outbound/attempt.ts';
 import type { Pool } from '../store/db/pool.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import type { EndpointMemory } from './endpoint-memory.ts';
 import type { HandOvers } from './hand-over.ts';
 import type { LiveTraffic } from './live-traffic.ts';
@@ -23,6 +24,8 @@ export interface SendingContext {
   liveTraffic: LiveTraffic;
   log: Logger;
   metrics: Metrics;
+  /** Absent where nothing is traced. */
+  tracing?: Tracing | undefined;
   userAgent: string;
   lease: LeaseTimes;
   outages: OutageRules;

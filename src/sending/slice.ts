@@ -28,6 +28,7 @@ import {
   settleAcknowledged,
 } from '../store/settling/settlement.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
+import type { TraceSpan } from '../telemetry/tracing.ts';
 import { ReadyList } from './ready-list.ts';
 import { reserveGrants, settleReservation } from './reservation.ts';
 import { Sender } from './sender.ts';
@@ -48,6 +49,8 @@ export interface SliceTask extends SliceLimits {
   control?(): Promise<SliceControl>;
   /** Told of each read or write for its items that Postgres refuses; the slice goes on until its control stops it. */
   refused?(error: unknown): void;
+  /** The step that it belongs to, where that is traced. */
+  trace?: TraceSpan | undefined;
   /** The share of the live lane that is this worker's. */
   share?(): { index: number; of: number };
 }
@@ -80,6 +83,7 @@ export class Slice {
   readonly #task: SliceTask;
   readonly #sender: Sender;
   readonly #list: ReadyList;
+  readonly #trace: TraceSpan | undefined;
   #looks = 0;
   #endAtMs = Number.POSITIVE_INFINITY;
   #memory: SliceMemory = NOTHING_YET;
@@ -89,7 +93,8 @@ export class Slice {
   constructor(context: SendingContext, task: SliceTask) {
     this.#context = context;
     this.#task = task;
-    this.#sender = new Sender(context, task.lane, task.refused);
+    this.#trace = task.trace?.child('slice');
+    this.#sender = new Sender(context, task.lane, { refused: task.refused, trace: this.#trace });
     this.#list = new ReadyList(context.pool, task.workedBy, context.memory, (endpointId) =>
       this.#sender.inFlightAt(endpointId),
     );
@@ -109,6 +114,8 @@ export class Slice {
       }
     } finally {
       await this.#sender.drained();
+      this.#trace?.set({ 'redrive.slice.claimed': this.#claimed });
+      this.#trace?.end();
     }
     const claimableInMs = this.#claimableInMs;
     return { claimed: this.#claimed, ...(claimableInMs === undefined ? {} : { claimableInMs }) };

@@ -35,6 +35,7 @@ import { listenForLiveWork } from '../store/sending/live-notices.ts';
 import { checkIn, checkOut } from '../store/sending/workers.ts';
 import { errorCode } from '../telemetry/error-code.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
 import { announcingChore } from './announcing.ts';
@@ -68,6 +69,7 @@ export interface WorkerDeps {
   version: string;
   log: Logger;
   metrics: Metrics;
+  tracing?: Tracing | undefined;
   sizes?: Partial<WorkerSizes>;
 }
 
@@ -136,6 +138,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     liveTraffic: new LiveTraffic(),
     log,
     metrics,
+    tracing: deps.tracing,
     userAgent: `Redrive/${deps.version}`,
     lease: sizes.lease,
     outages,

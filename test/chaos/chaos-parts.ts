@@ -6,6 +6,7 @@ import { silentReport } from '../../src/embedded/steps.ts';
 import { type EmbeddedTemporal, startEmbeddedTemporal } from '../../src/embedded/temporal/temporal.ts';
 import { migrate } from '../../src/store/db/migrate.ts';
 import { startTcpProxy, type TcpProxy } from '../support/receivers/tcp-proxy.ts';
+import { testedPostgres } from '../support/store/tested-postgres.ts';
 
 /** A server that can be killed and comes back with its data, at the same address. */
 export interface KillableServer {
@@ -15,52 +16,87 @@ export interface KillableServer {
   restart(): Promise<void>;
 }
 
+/** Postgres of a run, whose place another server may take. */
+export interface ReplaceablePostgres extends KillableServer {
+  /** Where it is, past the proxy, as long as it runs. */
+  directUrl(): string;
+  /** The directory that holds its cluster and its password. */
+  dataDir(): string;
+  /** Sends everybody to another server, which is this run's from now on. The one before has ended. */
+  replaceBy(server: EmbeddedPostgres, dataDir: string): void;
+}
+
 /** Postgres and Temporal of one run, behind proxies whose addresses stay. */
 export interface ChaosParts {
   databaseUrl: string;
   temporalAddress: string;
-  postgres: KillableServer;
+  postgres: ReplaceablePostgres;
   temporal: KillableServer;
   stop(): Promise<void>;
 }
 
-/** Starts both in a directory of their own, which `stop` removes. */
-export async function startChaosParts(): Promise<ChaosParts> {
+/** Starts the Postgres of a data directory, in the version that is tested. */
+export function startPostgres(dataDir: string): Promise<EmbeddedPostgres> {
+  return startEmbeddedPostgres({ dataDir, report: silentReport, ...testedPostgres() });
+}
+
+/** Makes an empty directory for the data of servers. */
+export async function newDataDir(): Promise<string> {
   const dataDir = await mkdtemp(join(tmpdir(), 'redrive-chaos-'));
   await chmod(dataDir, 0o711);
+  return dataDir;
+}
+
+/** Starts both in a directory of their own, which `stop` removes; `migrated` brings the schema up to date. */
+export async function startChaosParts(
+  migrated: (url: string) => Promise<void> = migratedByThis,
+): Promise<ChaosParts> {
+  const first = await newDataDir();
+  const dataDirs = [first];
+  const current = { dataDir: first, postgres: await startPostgres(first) };
   const report = silentReport;
-  let postgres = await startEmbeddedPostgres({ dataDir, report });
-  let temporal = await startEmbeddedTemporal({ dataDir, report });
-  const migrated = await migrate(postgres.url);
-  if (!migrated.ok) throw new Error(migrated.problem);
-  const toPostgres = await startTcpProxy(new URL(postgres.url).host);
+  let temporal = await startEmbeddedTemporal({ dataDir: first, report });
+  await migrated(current.postgres.url);
+  const toPostgres = await startTcpProxy(new URL(current.postgres.url).host);
   const toTemporal = await startTcpProxy(temporal.address);
-  const databaseUrl = new URL(postgres.url);
+  const databaseUrl = new URL(current.postgres.url);
   databaseUrl.host = toPostgres.address;
 
   return {
     databaseUrl: databaseUrl.href,
     temporalAddress: toTemporal.address,
     postgres: {
-      kill: () => kill(postgres, toPostgres),
+      directUrl: () => current.postgres.url,
+      dataDir: () => current.dataDir,
+      kill: () => kill(current.postgres, toPostgres),
       async restart() {
-        postgres = await startEmbeddedPostgres({ dataDir, report });
-        toPostgres.forward(new URL(postgres.url).host);
+        current.postgres = await startPostgres(current.dataDir);
+        toPostgres.forward(new URL(current.postgres.url).host);
+      },
+      replaceBy(server, dataDir) {
+        dataDirs.push(dataDir);
+        Object.assign(current, { postgres: server, dataDir });
+        toPostgres.forward(new URL(server.url).host);
       },
     },
     temporal: {
       kill: () => kill(temporal, toTemporal),
       async restart() {
-        temporal = await startEmbeddedTemporal({ dataDir, report });
+        temporal = await startEmbeddedTemporal({ dataDir: first, report });
         toTemporal.forward(temporal.address);
       },
     },
     async stop() {
       await Promise.all([toPostgres.close(), toTemporal.close()]);
-      await Promise.all([postgres.stop({ hurry: true }), temporal.stop({ hurry: true })]);
-      await rm(dataDir, { recursive: true, force: true });
+      await Promise.all([current.postgres.stop({ hurry: true }), temporal.stop({ hurry: true })]);
+      for (const dataDir of dataDirs) await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+async function migratedByThis(url: string): Promise<void> {
+  const result = await migrate(url);
+  if (!result.ok) throw new Error(result.problem);
 }
 
 async function kill(server: EmbeddedPostgres | EmbeddedTemporal, proxy: TcpProxy): Promise<void> {

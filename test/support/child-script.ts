@@ -11,15 +11,18 @@ export type ChildScript = {
   ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; output: string }>;
 };
 
-/** Starts a script; `env` is added to a minimal environment of its own. */
+/**
+ * Starts a script; `env` is added to a minimal environment of its own. A script of another checkout runs in the folder
+ * `root` of that one.
+ */
 export function startChildScript(
   script: URL,
-  options: { args?: readonly string[]; env?: Record<string, string> } = {},
+  options: { args?: readonly string[]; env?: Record<string, string>; root?: URL } = {},
 ): ChildScript {
   const { PATH = '', HOME = '' } = process.env;
   const cache = process.env.XDG_CACHE_HOME;
   const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(script), ...(options.args ?? [])], {
-    cwd: fileURLToPath(new URL('../../', import.meta.url)),
+    cwd: fileURLToPath(options.root ?? new URL('../../', import.meta.url)),
     env: { PATH, HOME, ...(cache !== undefined && { XDG_CACHE_HOME: cache }), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

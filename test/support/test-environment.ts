@@ -17,14 +17,17 @@ export type TestEnvironment = {
 
 const TEMPLATE = 'redrive_template';
 
-/** Starts it all in a temporary directory, which `stop` removes. */
-export async function startTestEnvironment(): Promise<TestEnvironment> {
+/**
+ * Starts it all in a temporary directory, which `stop` removes; Postgres in the version of these packages where they are
+ * given.
+ */
+export async function startTestEnvironment(packages?: URL): Promise<TestEnvironment> {
   const report = createReport(process.stdout);
   const dataDir = await mkdtemp(join(tmpdir(), 'redrive-test-'));
   // As root, Postgres runs under another account, which has to get through here.
   await chmod(dataDir, 0o711);
   const parts = [
-    startEmbeddedPostgres({ dataDir, report }),
+    startEmbeddedPostgres({ dataDir, report, ...(packages && { packages }) }),
     startEmbeddedTemporal({ dataDir, report }),
   ] as const;
   const stop = async () => {
@@ -43,6 +46,7 @@ export async function startTestEnvironment(): Promise<TestEnvironment> {
       REDRIVE_TEST_TEMPLATE: TEMPLATE,
       REDRIVE_TEST_TEMPORAL_ADDRESS: temporal.address,
       ...(bundle && { REDRIVE_TEST_WORKFLOW_BUNDLE: bundle }),
+      ...(packages && { REDRIVE_TEST_POSTGRES_PACKAGES: packages.href }),
     };
     return { variables, stop };
   } catch (error) {

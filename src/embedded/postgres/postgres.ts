@@ -34,7 +34,6 @@ export type EmbeddedPostgres = {
 
 const USER = 'redrive';
 const DATABASE = 'redrive';
-const MAJOR = '18';
 
 const SESSIONS_END_WITHIN_MS = 30_000;
 
@@ -74,10 +73,12 @@ export async function startEmbeddedPostgres(options: {
   report: Report;
   /** Where those who know it already expect it; any free one where left out. */
   port?: number;
+  /** A folder of packages with the binaries of another version; those of this installation where left out. */
+  packages?: URL;
 }): Promise<EmbeddedPostgres> {
   const step = options.report('Postgres');
   try {
-    const started = await start(options.dataDir, step, options.port);
+    const started = await start(options, step);
     step.done(`ready on port ${new URL(started.url).port}`);
     return started;
   } catch (error) {
@@ -86,7 +87,10 @@ export async function startEmbeddedPostgres(options: {
   }
 }
 
-async function start(dataDir: string, step: Step, port: number | undefined): Promise<EmbeddedPostgres> {
+async function start(
+  { dataDir, port, packages }: { dataDir: string; port?: number; packages?: URL },
+  step: Step,
+): Promise<EmbeddedPostgres> {
   const preferred = await postgresAccount();
   const home = await postgresHome(dataDir, preferred);
   const data = join(home, 'data');
@@ -95,10 +99,10 @@ async function start(dataDir: string, step: Step, port: number | undefined): Pro
     () => false,
   );
   const account = preferred && made ? await ownerOf(data) : preferred;
-  const binaries = await postgresBinaries(home, account);
+  const binaries = await postgresBinaries(home, account, packages);
   const password = await passwordIn(dataDir, made);
 
-  if (made) await prepareExisting(data, step);
+  if (made) await prepareExisting(data, binaries, step);
   else await createCluster({ binaries, home, data, password, account }, step);
 
   step.doing('starting');
@@ -132,11 +136,11 @@ async function passwordIn(dataDir: string, clusterExists: boolean): Promise<stri
   return made;
 }
 
-async function prepareExisting(data: string, step: Step): Promise<void> {
+async function prepareExisting(data: string, { major }: PostgresBinaries, step: Step): Promise<void> {
   const version = (await readFile(join(data, 'PG_VERSION'), 'utf8')).trim();
-  if (version !== MAJOR) {
+  if (Number(version) !== major) {
     throw new StartupProblem(
-      `The data in ${data} was written by Postgres ${version}, and this is Postgres ${MAJOR}: set REDRIVE_DATA_DIR to another directory, or move the data with pg_dump first.`,
+      `The data in ${data} was written by Postgres ${version}, and this is Postgres ${major}: set REDRIVE_DATA_DIR to another directory, or move the data with pg_dump first.`,
     );
   }
   for (const pid of await processesWithArguments('-D', data)) {
@@ -205,8 +209,7 @@ async function createCluster(
       `--pwfile=${passwordFile}`,
       '--encoding=UTF8',
     ];
-    const locale = ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
-    await promisify(execFile)(binaries.initdb, [...args, ...locale], {
+    await promisify(execFile)(binaries.initdb, [...args, ...localeOf(binaries)], {
       cwd: home,
       env: environment(),
       ...account,
@@ -220,6 +223,13 @@ async function createCluster(
     await rm(passwordFile, { force: true });
   }
   await rename(unfinished, data);
+}
+
+/** Texts in the order of their code points, upper and lower case of all of Unicode. */
+function localeOf({ major }: PostgresBinaries): string[] {
+  // Before Postgres 17 only the operating system knows such a locale.
+  if (major < 17) return ['--locale=C', '--lc-ctype=C.UTF-8'];
+  return ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
 }
 
 type Server = Cluster & { dataDir: string; port: number | undefined };

@@ -38,7 +38,7 @@ const BY_SUBJECT = 6;
 
 /** Whether a database was made by the earlier files, all of them or some, and the present files are others. */
 export function isOfEarlierFiles(
-  done: ReadonlyMap<string, string>,
+  done: ReadonlyMap<string, unknown>,
   migrations: readonly { name: string }[],
 ): boolean {
   const [first = ''] = BEFORE.names;
@@ -52,7 +52,7 @@ export function isOfEarlierFiles(
  */
 export async function adopt(
   client: pg.Client,
-  done: ReadonlyMap<string, string>,
+  done: ReadonlyMap<string, unknown>,
   migrations: readonly { name: string; checksum: string }[],
 ): Promise<{ problem: string } | undefined> {
   const missing = BEFORE.names.find((name) => !done.has(name));

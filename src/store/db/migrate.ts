@@ -2,9 +2,20 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { ADOPTED, adopt, isOfEarlierFiles } from './adoption.ts';
+import { ensureUuidv7, versionProblem } from './server-version.ts';
 
 /** One numbered file of `migrations/`. */
-type Migration = { name: string; number: string; sql: string; checksum: string };
+type Migration = {
+  name: string;
+  number: string;
+  sql: string;
+  checksum: string;
+  /** The earlier file that a version must know to run on the schema behind this one; any version may where absent. */
+  needs?: string;
+};
+
+/** The files that were applied, each with its checksum and what it needs. */
+type Applied = ReadonlyMap<string, { checksum: string; needs: string | null }>;
 
 /** The result of a migration run, or the one sentence that says why it did not run. */
 export type MigrationResult =
@@ -13,8 +24,6 @@ export type MigrationResult =
 
 /** Where the migrations of this version are; `src/store` and `dist/store` are equally deep. */
 const MIGRATIONS = new URL('../../../migrations/', import.meta.url);
-
-const LOWEST_VERSION = 180_000;
 
 /** Any constant does, as long as every migrator of every version uses this one. */
 const LOCK = '7210458331';
@@ -40,7 +49,10 @@ export async function migrate(url: string, options: { directory?: URL } = {}): P
   });
 }
 
-/** Says whether a database has the schema of this version, and changes nothing. */
+/**
+ * Says whether a database has the schema of this version, or of a later one that this version may run on: an old process is
+ * started again in the middle of a deploy, and all of them after one that was taken back. Changes nothing.
+ */
 export async function pendingMigrations(
   url: string,
   options: { directory?: URL } = {},
@@ -49,11 +61,13 @@ export async function pendingMigrations(
     const { rows } = await client.query<{ there: boolean }>(
       `select to_regclass('schema_migrations') is not null as there`,
     );
-    const done = rows[0]?.there === true ? await appliedChecksums(client) : new Map<string, string>();
-    const problem = isOfEarlierFiles(done, migrations) ? undefined : driftProblem(migrations, done);
+    const done: Applied = rows[0]?.there === true ? await appliedFiles(client) : new Map();
+    const later = laterThan(migrations, done);
+    const ours: Applied = new Map([...done].filter(([name]) => !later.includes(name)));
+    const problem = isOfEarlierFiles(done, migrations) ? undefined : driftProblem(migrations, ours);
     if (problem !== undefined) return { ok: false, problem };
     const missing = migrations.find(({ name }) => !done.has(name));
-    if (missing === undefined) return { ok: true, applied: [] };
+    if (missing === undefined) return { ok: true, applied: [], ...warningOf(later) };
     return {
       ok: false,
       problem: `The database lacks the migration ${missing.name}: run \`node dist/main.js migrate\` first.`,
@@ -86,15 +100,6 @@ async function withMigrations(
   }
 }
 
-async function versionProblem(client: pg.Client): Promise<string | undefined> {
-  const { rows } = await client.query<{ number: number; name: string }>(
-    `select current_setting('server_version_num')::int as number, current_setting('server_version') as name`,
-  );
-  const [version] = rows;
-  if (version === undefined || version.number >= LOWEST_VERSION) return undefined;
-  return `Redrive needs Postgres 18 or newer and this server is ${version.name}: upgrade it, or point DATABASE_URL to another one.`;
-}
-
 async function migrateOnce(
   client: pg.Client,
   migrations: readonly Migration[],
@@ -103,8 +108,9 @@ async function migrateOnce(
   try {
     // Given back by the end of the transaction, however that comes: a killed migrator blocks nobody.
     await client.query('select pg_advisory_xact_lock($1)', [LOCK]);
+    await ensureUuidv7(client);
     await createTable(client);
-    const done = await appliedChecksums(client);
+    const done = await appliedFiles(client);
     if (isOfEarlierFiles(done, migrations)) {
       const refused = await adopt(client, done, migrations);
       await client.query(refused ? 'rollback' : 'commit');
@@ -118,6 +124,7 @@ async function migrateOnce(
         next.name,
         next.checksum,
       ]);
+      if (next.needs !== undefined) await keepNeed(client, next.name, next.needs);
     }
     await client.query('commit');
     if (problem !== undefined) return { problem };
@@ -137,24 +144,49 @@ async function createTable(client: pg.Client): Promise<void> {
   )`);
 }
 
-async function appliedChecksums(client: pg.Client): Promise<Map<string, string>> {
-  const { rows } = await client.query<{ name: string; checksum: string }>(
-    'select name, checksum from schema_migrations',
+/** Writes down what a file needs; the column is made with the first that needs something. */
+async function keepNeed(client: pg.Client, name: string, needs: string): Promise<void> {
+  await client.query('alter table schema_migrations add column if not exists needs text');
+  await client.query('update schema_migrations set needs = $2 where name = $1', [name, needs]);
+}
+
+async function appliedFiles(client: pg.Client): Promise<Applied> {
+  // By its name in a document: the column may not be there.
+  const { rows } = await client.query<{ name: string; checksum: string; needs: string | null }>(
+    `select name, checksum, to_jsonb(m)->>'needs' as needs from schema_migrations m`,
   );
-  return new Map(rows.map((row) => [row.name, row.checksum]));
+  return new Map(rows.map(({ name, ...row }) => [name, row]));
+}
+
+/** The files of a later version behind those of this one, where this version may run on what they made. */
+function laterThan(migrations: readonly Migration[], done: Applied): string[] {
+  const known = new Set(migrations.map(({ name }) => name));
+  const last = migrations.at(-1)?.name ?? '';
+  return [...done]
+    .filter(([name, { needs }]) => name > last && (needs === null || known.has(needs)))
+    .map(([name]) => name)
+    .sort();
+}
+
+function warningOf(later: readonly string[]): { warnings?: string[] } {
+  if (later.length === 0) return {};
+  return {
+    warnings: [
+      `This database has been migrated for a later version (${later.join(', ')}), which this one may run on.`,
+    ],
+  };
 }
 
 /** Forward only: an applied migration is never edited, never removed and never overtaken. */
-function driftProblem(
-  migrations: readonly Migration[],
-  done: ReadonlyMap<string, string>,
-): string | undefined {
+function driftProblem(migrations: readonly Migration[], done: Applied): string | undefined {
   const known = new Set(migrations.map(({ name }) => name));
   const unknown = [...done.keys()].find((name) => !known.has(name));
   if (unknown !== undefined) {
     return `This database has the migration ${unknown}, which this version of Redrive does not know: run the version that made it, or a newer one.`;
   }
-  const edited = migrations.find(({ name, checksum }) => done.has(name) && done.get(name) !== checksum);
+  const edited = migrations.find(
+    ({ name, checksum }) => done.has(name) && done.get(name)?.checksum !== checksum,
+  );
   if (edited !== undefined) {
     return `The migration ${edited.name} was edited after it had been applied: restore the file, and put the change into a new migration.`;
   }
@@ -170,11 +202,13 @@ async function readMigrations(directory: URL): Promise<Migration[]> {
     names.map(async (name) => {
       // A checkout with other line ends is not an edit.
       const sql = (await readFile(new URL(name, directory), 'utf8')).replaceAll('\r\n', '\n');
+      const [, needs] = /^-- Needs: (\d{4}-\S+\.sql)$/m.exec(sql) ?? [];
       return {
         name,
         number: name.slice(0, 4),
         sql,
         checksum: createHash('sha256').update(sql).digest('hex'),
+        ...(needs === undefined ? {} : { needs }),
       };
     }),
   );

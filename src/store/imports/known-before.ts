@@ -23,7 +23,7 @@ export async function lockCounter(
 ): Promise<ImportIds> {
   const { rows } = await tx.query<{ ids: string[]; accepted_at: string }>({
     name: 'lock-counter',
-    text: `select clock_timestamp()::text as accepted_at, array(select uuidv7() from generate_series(1, $2 * 3)) as ids
+    text: `select clock_timestamp()::text as accepted_at, array(select uuidv7() from generate_series(1, $2 * 3) order by 1) as ids
      from tenant_counters where tenant_id = $1 for update`,
     values: [tenantId, lines],
   });

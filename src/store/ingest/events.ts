@@ -22,6 +22,8 @@ interface AllotmentRow {
 /**
  * Allots numbers to the events of some calls. The tenant's counter stays locked until the transaction ends: this makes
  * the order of numbers the order in which events become visible, and repeats of an external id wait for each other.
+ * The ids of events are in the order of their numbers, whatever the server makes of ids of one moment: which of two
+ * repeats was first is asked by their ids.
  */
 export async function allotNumbers(
   db: Transaction,
@@ -32,7 +34,7 @@ export async function allotNumbers(
     name: 'allot-numbers',
     text: `update tenant_counters set last_event_number = last_event_number + $2 where tenant_id = $1
      returning last_event_number, clock_timestamp()::text as accepted_at,
-      array(select uuidv7() from generate_series(1, $2)) as event_ids,
+      array(select uuidv7() from generate_series(1, $2) order by 1) as event_ids,
       array(select uuidv7() from generate_series(1, $3)) as call_ids`,
     values: [tenantId, events, calls],
   });

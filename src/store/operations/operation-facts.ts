@@ -44,8 +44,8 @@ export async function operationFacts(
         where c.worked_by = case when o.interactive then '${LIVE_LANE}'::uuid else o.id end) as lease_in_ms,
       (select extract(epoch from max(e.reconcile_until) - clock_timestamp())::float8 * 1000 from executions e
         where e.operation_id = o.id and e.state = 'unknown') as reconcile_in_ms,
-      (extract(epoch from due.at - clock_timestamp()) * 1000)::float8 as due_in_ms, due.window_holds as due_window_holds,
-      (select extract(epoch from p.arrival_at - clock_timestamp())::float8 * 1000 from operation_pacing p
+      ((extract(epoch from due.at) - extract(epoch from clock_timestamp())) * 1000)::float8 as due_in_ms, due.window_holds as due_window_holds,
+      (select (extract(epoch from p.arrival_at) - extract(epoch from clock_timestamp()))::float8 * 1000 from operation_pacing p
         where p.operation_id = o.id and o.rate_per_second is not null and p.arrival_at > clock_timestamp()) as arrival_in_ms,
       ${JUDGE_IN_MS} as judge_in_ms,
       (select p.planned_at is not null from plans p where p.operation_id = o.id) as planned
@@ -179,7 +179,7 @@ export async function readControl(
     text: `select o.control = 'run' as run, o.rate_per_second is not null or o.max_concurrency is not null as paced,
       o.watched, (o.options->'canary'->>'count')::int as canary,
       case when o.rate_per_second is not null and p.arrival_at > clock_timestamp()
-        then greatest(0, extract(epoch from p.arrival_at - clock_timestamp())::float8 * 1000 - ${OPENS_MS.bulk}) else 0 end
+        then greatest(0, (extract(epoch from p.arrival_at) - extract(epoch from clock_timestamp()))::float8 * 1000 - ${OPENS_MS.bulk}) else 0 end
         as claimable_in_ms
       from operations o join operation_pacing p on p.operation_id = o.id where o.id = $1`,
     values: [operationId],

@@ -40,6 +40,10 @@ export interface UnknownInFilter {
 /** How far the events of an ingest call are from the time in its id. */
 const NEAR = `interval '10 minutes'`;
 
+/** The time in an id of version 7: `uuid_extract_timestamp` reads it since Postgres 18 only. */
+const timeOf = (id: string) =>
+  `to_timestamp(('x' || translate(left(${id}::text, 13), '-', ''))::bit(48)::bigint / 1000.0)`;
+
 /** Which ids of ours in a filter are not the tenant's; names that clients gave may be used before they exist. */
 export async function unknownInFilter(
   db: Queryable,
@@ -56,7 +60,7 @@ export async function unknownInFilter(
      where not exists (select from operations o where o.id = u.id and o.tenant_id = $1)
        and not exists (select from executions e where e.operation_id = u.id and e.tenant_id = $1)
        and not exists (select from events v where v.tenant_id = $1 and v.ingest_call_id = u.id
-         and v.accepted_at between uuid_extract_timestamp(u.id) - ${NEAR} and uuid_extract_timestamp(u.id) + ${NEAR})`,
+         and v.accepted_at between ${timeOf('u.id')} - ${NEAR} and ${timeOf('u.id')} + ${NEAR})`,
     [tenantId, endpointIds, dispatchBatchIds],
   );
   return rows;

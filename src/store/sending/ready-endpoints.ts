@@ -86,11 +86,12 @@ export async function readyEndpoints(
         as paced, p.missed > 0 as missed, p.outage_id is not null as out,
       extract(epoch from p.lifted_at)::float8 * 1000 as lifted_at_ms,
       coalesce(n.state = 'enabled' and held.until > free.at, false) as window_holds,
-      (extract(epoch from case
+      -- Before Postgres 17 a time without end cannot be subtracted, its seconds can.
+      ((extract(epoch from case
         when n.state = 'enabled' then greatest(free.at, held.until)
         -- In the live lane many of the items wait for nobody: those that do wait are handed over at once.
         when $4 then now()
-        else greatest(now(), (select ${WAITS_UNTIL} from operations o where o.id = $1)) end - now()) * 1000)::float8
+        else greatest(now(), (select ${WAITS_UNTIL} from operations o where o.id = $1)) end) - extract(epoch from now())) * 1000)::float8
         as claimable_in_ms
     from hop
     join endpoints n on n.id = hop.endpoint_id

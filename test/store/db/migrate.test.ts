@@ -68,6 +68,32 @@ test('a database of a newer version is left alone', async () => {
   });
 });
 
+test('a role starts on the schema of a later version, unless that says what it needs', async () => {
+  await withMigrations({ ...FIRST, ...SECOND }, async ({ database, directory, write }) => {
+    await migrate(database.url, { directory });
+    await inTemporaryDirectory(async (path) => {
+      const older = pathToFileURL(`${path}/`);
+      await writeFile(join(path, '0001-first.sql'), FIRST['0001-first.sql']);
+      expect(await pendingMigrations(database.url, { directory: older })).toEqual({
+        ok: true,
+        applied: [],
+        warnings: [expect.stringMatching(/migrated for a later version \(0002-second\.sql\)/)],
+      });
+      // The version that knows the second file may run on the third, and this one may not.
+      await write({
+        '0003-third.sql': '-- Why: what nobody reads goes.\n-- Needs: 0002-second.sql\ndrop table runs;',
+      });
+      await migrate(database.url, { directory });
+      expect(await pendingMigrations(database.url, { directory: older })).toMatchObject({
+        ok: false,
+        problem: expect.stringMatching(/^This database has the migration 0003-third\.sql/),
+      });
+      await writeFile(join(path, '0002-second.sql'), SECOND['0002-second.sql']);
+      expect(await pendingMigrations(database.url, { directory: older })).toMatchObject({ ok: true });
+    });
+  });
+});
+
 test('a migration numbered before one that was applied is refused, and so is a number that is used twice', async () => {
   await withMigrations(
     { '0001-first.sql': FIRST['0001-first.sql'], '0003-third.sql': 'select 3;' },

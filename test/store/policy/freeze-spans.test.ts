@@ -47,8 +47,8 @@ const claimed = async (workedBy: Id<'operation'>) =>
 /** The spans of the tenant, in whole hours from now. */
 const spans = (where = 'true') =>
   store.rows(
-    `select endpoint_id, round(extract(epoch from from_at - clock_timestamp()) / 3600)::float8 as from,
-       round(extract(epoch from to_at - clock_timestamp()) / 3600)::float8 as to
+    `select endpoint_id, round((extract(epoch from from_at) - extract(epoch from clock_timestamp())) / 3600)::float8 as from,
+       round((extract(epoch from to_at) - extract(epoch from clock_timestamp())) / 3600)::float8 as to
      from freeze_spans where tenant_id = $1 and ${where} order by endpoint_id nulls first, from_at`,
     [tenant.id],
   );

@@ -160,6 +160,7 @@ export async function rowCounts({ database }: TestApi): Promise<Record<string, n
     'endpoint_secrets',
     'endpoint_pacing',
     'listeners',
+    'operation_traces',
     'listener_requests',
     'events',
     'event_identities',

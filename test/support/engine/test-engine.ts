@@ -28,12 +28,15 @@ export async function startTestEngine({
   consoleFiles,
   publicOrigin,
   temporalUiUrl,
+  traces,
 }: {
   sizes?: Partial<WorkerSizes>;
   roles?: ServiceOptions['roles'];
   /** Another way to Temporal, such as through a proxy that can be cut. */
   temporal?: ServiceOptions['temporal'];
   surfaces?: NonNullable<ServiceOptions['surfaces']>;
+  /** Where calls are traced to. */
+  traces?: ServiceOptions['config']['traces'];
   /** Where the Temporal UI is said to be. */
   temporalUiUrl?: string;
   /** The folder of a built console. */
@@ -56,6 +59,7 @@ export async function startTestEngine({
       ...(temporalUiUrl === undefined ? {} : { temporalUiUrl }),
       taskQueuePrefix: `test-${randomBytes(6).toString('hex')}`,
       ...(publicOrigin === undefined ? {} : { publicOrigin }),
+      ...(traces === undefined ? {} : { traces }),
     },
     databaseUrl: database.url,
     temporal,

@@ -137,7 +137,7 @@ export async function createTestStore(options: { connections?: number } = {}): P
         })),
       );
       const made = await pool.query<{ id: Id<'delivery'> }>(
-        'select id from deliveries where event_id = any($1) order by id',
+        `select d.id from deliveries d join events v on v.id = d.event_id where v.id = any($1) order by v.number, d.id`,
         [accepted.map(({ eventId }) => eventId)],
       );
       return made.rows.map((row) => row.id);

@@ -1,0 +1,47 @@
+import type { Classification } from '../domain/sending/classification.ts';
+import { showId } from '../domain/tenancy/typed-id.ts';
+import type { ClaimedItem } from '../store/sending/claims.ts';
+import type { TraceFacts, TraceSpan, Tracing } from '../telemetry/tracing.ts';
+
+/** Traces the attempts of one slice: some of them, where the slice is traced, and its failures as events in any case. */
+export class AttemptTraces {
+  readonly #tracing: Tracing | undefined;
+  readonly #slice: TraceSpan | undefined;
+  readonly #lane: 'bulk' | 'live';
+
+  constructor(tracing: Tracing | undefined, slice: TraceSpan | undefined, lane: 'bulk' | 'live') {
+    this.#tracing = tracing;
+    this.#slice = slice;
+    this.#lane = lane;
+  }
+
+  /** Begins the span of an attempt that is picked; the live lane has no slice that ends, and its attempts begin traces. */
+  begin(item: ClaimedItem): TraceSpan | undefined {
+    if (this.#tracing === undefined) return undefined;
+    if (this.#slice === undefined)
+      return this.#lane === 'live' ? this.#tracing.begin('attempt', factsOf(item)) : undefined;
+    return this.#tracing.picks() ? this.#slice.child('attempt', factsOf(item)) : undefined;
+  }
+
+  /** Ends it with its outcome. */
+  end(item: ClaimedItem, { outcome, faultCode, httpStatus }: Classification, span?: TraceSpan): void {
+    if (span === undefined && this.#slice === undefined) return;
+    const facts: TraceFacts = {
+      'redrive.outcome': outcome,
+      ...(faultCode === undefined ? {} : { 'error.type': faultCode }),
+      ...(httpStatus === undefined ? {} : { 'http.response.status_code': httpStatus }),
+    };
+    const failed = outcome !== 'delivered' && outcome !== 'released';
+    if (failed) this.#slice?.event('attempt.failed', { ...factsOf(item), ...facts });
+    span?.set(facts);
+    span?.end({ failed });
+  }
+}
+
+function factsOf(item: ClaimedItem): TraceFacts {
+  return {
+    'redrive.delivery.id': showId('delivery', item.deliveryId),
+    'redrive.endpoint.id': showId('endpoint', item.endpointId),
+    'redrive.attempt': item.attempts + 1,
+  };
+}

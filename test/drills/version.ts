@@ -1,0 +1,88 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { silentReport } from '../../src/embedded/steps.ts';
+import { workflowBundleFile } from '../support/engine/workflow-bundle.ts';
+
+/** A version of Redrive whose processes a drill can start. */
+export interface Version {
+  name: string;
+  /** The folder of its sources. */
+  root: URL;
+  workflowBundle: string;
+}
+
+/** An earlier version, in a directory of its own until it is removed. */
+export interface EarlierVersion extends Version {
+  remove(): Promise<void>;
+}
+
+const ROOT = new URL('../../', import.meta.url);
+
+/** This version. */
+export function present(workflowBundle: string): Version {
+  return { name: 'this version', root: ROOT, workflowBundle };
+}
+
+/**
+ * The version before this one: that of the last tag, or where there is none (or it has the same migrations) that before the
+ * newest migration came. It runs on the packages of this one.
+ */
+export async function earlier(): Promise<EarlierVersion> {
+  const commit = await commitBefore();
+  const directory = await mkdtemp(join(tmpdir(), 'redrive-earlier-'));
+  const remove = () => rm(directory, { recursive: true, force: true });
+  try {
+    const archive = join(directory, 'sources.tar');
+    await git('archive', '--output', archive, commit);
+    const root = join(directory, 'sources');
+    await mkdir(root);
+    await promisify(execFile)('tar', ['-xf', archive, '-C', root]);
+    await symlink(fileURLToPath(new URL('node_modules', ROOT)), join(root, 'node_modules'));
+    const url = pathToFileURL(`${root}/`);
+    const workflowBundle = await workflowBundleFile({
+      entry: new URL('src/workflows/index.ts', url),
+      directory,
+      report: silentReport,
+    });
+    return { name: commit.slice(0, 7), root: url, workflowBundle, remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** Whether this checkout has the history that an earlier version is taken from. */
+export async function hasEarlier(): Promise<boolean> {
+  return commitBefore().then(
+    () => true,
+    () => false,
+  );
+}
+
+async function commitBefore(): Promise<string> {
+  const brought = await git(
+    ...['log', '--first-parent', '-m', '-1', '--diff-filter=A', '--format=%H'],
+    ...['--', 'migrations/0*.sql'],
+  );
+  const newest = brought.split('\n', 1)[0] ?? '';
+  const tag = await git('describe', '--tags', '--abbrev=0').catch(() => '');
+  // A tag that has the newest migration is no earlier version in the sense of a deploy.
+  if (tag !== '' && !(await isAncestor(newest, tag))) return git('rev-parse', `${tag}^{commit}`);
+  return git('rev-parse', '--verify', `${newest}^1`);
+}
+
+function isAncestor(commit: string, of: string): Promise<boolean> {
+  return git('merge-base', '--is-ancestor', commit, of).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function git(...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)('git', args, { cwd: fileURLToPath(ROOT) });
+  return stdout.trim();
+}

@@ -1,0 +1,144 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { ALL_FAILURES } from '../support/engine/recovery-scene.ts';
+import { startTestEngine } from '../support/engine/test-engine.ts';
+import { useScenes } from '../support/engine/use-engine.ts';
+import { eventually } from '../support/eventually.ts';
+import { type OtlpCollector, startOtlpCollector } from '../support/receivers/otlp-collector.ts';
+import { ok, status } from '../support/receivers/receiver-behaviour.ts';
+import { use } from '../support/use.ts';
+
+/** What a collector of somebody else is told, and that nothing is told without one. */
+
+/** More than are sent by the live lane. */
+const ITEMS = 60;
+
+const named = ({ spans }: OtlpCollector, name: string) => spans.filter((span) => span.name === name);
+
+describe('with a collector', () => {
+  const collector = use(startOtlpCollector, (each) => each.close());
+  const engine = use(
+    () => startTestEngine({ traces: { endpoint: collector.url, ratio: 1 } }),
+    (each) => each.close(),
+  );
+  const newScene = useScenes(engine);
+
+  test('a sampled call leads to its operation, its slices and each of its attempts', async () => {
+    const it = await newScene([ok, status(422)]);
+    await it.seed(ITEMS);
+    const { id } = await it.retries.start({ ...ALL_FAILURES, reason: 'the-words-of-a-customer' });
+    await it.retries.ended(id);
+    const attempts = () => named(collector, 'attempt').filter(({ parentSpanId }) => parentSpanId !== '');
+    await eventually('the attempts are told', () => attempts().length >= ITEMS, {
+      withinMs: 20_000,
+      otherwise: () => JSON.stringify(collector.spans.map(({ name }) => name)),
+    });
+    const [call] = named(collector, 'POST /api/v1/retries');
+    expect(call).toMatchObject({
+      parentSpanId: '',
+      facts: {
+        'http.response.status_code': 202,
+        'http.route': '/api/v1/retries',
+        'redrive.surface': 'native',
+      },
+    });
+    await eventually('the steps are told', () => named(collector, 'operation.close').length > 0, {
+      withinMs: 20_000,
+    });
+    const steps = collector.spans.filter(({ name }) => name.startsWith('operation.'));
+    for (const step of steps)
+      expect(step).toMatchObject({
+        links: [{ traceId: call?.traceId, spanId: call?.spanId }],
+        facts: { 'redrive.operation.id': id },
+      });
+    const slices = named(collector, 'slice');
+    for (const { parentSpanId } of slices) expect(steps.map(({ spanId }) => spanId)).toContain(parentSpanId);
+    for (const { parentSpanId } of attempts())
+      expect(slices.map(({ spanId }) => spanId)).toContain(parentSpanId);
+    expect(attempts().filter(({ facts }) => facts['redrive.outcome'] === 'delivered')).toHaveLength(
+      ITEMS / 2,
+    );
+    const failed = attempts().filter((attempt) => attempt.failed);
+    expect(failed).toHaveLength(ITEMS / 2);
+    expect(failed[0]?.facts).toMatchObject({ 'http.response.status_code': 422 });
+    // A slice is told when it has ended.
+    await eventually('failures are events of their slice as well', () => {
+      const events = named(collector, 'slice').flatMap((slice) => slice.events);
+      return events.filter(({ name }) => name === 'attempt.failed').length === ITEMS / 2;
+    });
+    expect(collector.resource).toMatchObject({ 'service.name': 'redrive' });
+  });
+
+  test('a first delivery is traced by itself', async () => {
+    const it = await newScene([ok]);
+    await engine.client.expect(202, 'POST', '/api/v1/events', {
+      key: it.tenant.key,
+      body: { type: 'traced', payload: { secret: 'of-the-payload' } },
+    });
+    const alone = () => named(collector, 'attempt').filter(({ parentSpanId }) => parentSpanId === '');
+    await eventually('the attempt is told', () => alone().length === 1, { withinMs: 20_000 });
+    expect(alone()[0]?.facts).toMatchObject({
+      'redrive.endpoint.id': it.endpoints[0].id,
+      'redrive.outcome': 'delivered',
+      'redrive.attempt': 1,
+    });
+    expect(named(collector, 'POST /api/v1/events')).toHaveLength(1);
+  });
+
+  test('no span has a URL, a header, a payload, a key or a word of a customer', async () => {
+    const told = JSON.stringify(collector.spans);
+    for (const secret of [
+      'http://',
+      'https://',
+      '127.0.0.1',
+      '/hook',
+      'of-the-payload',
+      'the-words',
+      'rdk_',
+      'whsec_',
+    ])
+      expect([secret, told.includes(secret)]).toEqual([secret, false]);
+  });
+});
+
+describe('without one', () => {
+  const engine = use(
+    () => startTestEngine(),
+    (each) => each.close(),
+  );
+  const newScene = useScenes(engine);
+
+  test('nothing is traced, and nothing is kept for it', async () => {
+    const it = await newScene([ok]);
+    await it.seed(ITEMS);
+    const { id } = await it.retries.start(ALL_FAILURES);
+    expect(await it.retries.ended(id)).toMatchObject({ state: 'completed' });
+    const { rows } = await engine.database.pool.query('select from operation_traces');
+    expect(rows).toEqual([]);
+  });
+
+  test('no file loads what traces, but where a collector is named', async () => {
+    const loading: string[] = [];
+    for (const entry of await readdir('src', { recursive: true })) {
+      if (!entry.endsWith('.ts') || entry === join('telemetry', 'open-telemetry.ts')) continue;
+      const text = await readFile(join('src', entry), 'utf8');
+      if (/from '(@opentelemetry\/|[^']*open-telemetry)/.test(text)) loading.push(entry);
+    }
+    expect(loading).toEqual([]);
+  });
+});
+
+test('a collector that is away costs no delivery, and does not hold a stop', async () => {
+  const engine = await startTestEngine({ traces: { endpoint: 'http://127.0.0.1:1', ratio: 1 } });
+  try {
+    const tenant = await engine.client.newTenant('away');
+    const accepted = await engine.client.expect(202, 'POST', '/api/v1/events', {
+      key: tenant.key,
+      body: { type: 'a', payload: {} },
+    });
+    expect(accepted.body.deliveries).toBe(0);
+  } finally {
+    await engine.close();
+  }
+});
