@@ -84,7 +84,7 @@ test('the index of the decisions names each of them once, by its title', async (
 
 /** The README and every document below `docs`, each with its text. */
 async function documents(): Promise<[string, string][]> {
-  const files = ['README.md', ...(await filesBelow('docs', '.md'))];
+  const files = ['README.md', 'deploy/helm/redrive/README.md', ...(await filesBelow('docs', '.md'))];
   return Promise.all(
     files.map(async (file): Promise<[string, string]> => [file, await readFile(file, 'utf8')]),
   );
