@@ -69,6 +69,8 @@ describe('docker-compose.yml', () => {
   test('asks API and worker whether they answer, on the port that they are given', () => {
     for (const name of ['api', 'worker']) {
       const { environment, healthcheck } = service(name);
+      expect([healthcheck?.test].flat().slice(0, 3)).toEqual(['CMD', 'node', '-e']);
+      expect(healthcheck?.test).toHaveLength(4);
       expect(String(healthcheck?.test)).toContain(`127.0.0.1:${environment?.REDRIVE_METRICS_PORT}/healthz`);
     }
     expect(service('migrate').healthcheck).toBeUndefined();
