@@ -216,6 +216,9 @@ describeWith(GO, 'the chart', (go) => {
     const types = spec.triggers.map(({ type }: { type: string }) => type);
     expect(types).toEqual(['prometheus', 'prometheus', 'cpu']);
     expect(spec.fallback).toBeUndefined();
+    expect(spec.triggers[1].metadata.query).toMatch(
+      /^max\(redrive_queue_depth\{.+\}\) \* \(max\(.+\) > bool 1\)$/,
+    );
     expect(spec.triggers[0].metadata.query).toBe(
       'max(redrive_queue_oldest_age_seconds{namespace="events", lane="live"})',
     );
