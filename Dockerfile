@@ -35,7 +35,8 @@ COPY --from=build /app/dist dist
 COPY --from=build /app/console/dist console/dist
 COPY package.json ./
 COPY migrations migrations
-USER node
+# By number: a cluster that forbids root cannot know who `node` is.
+USER 1000:1000
 EXPOSE 4400
 # Exec form: signals reach Node itself, which then stops in order.
 ENTRYPOINT ["node", "dist/main.js"]

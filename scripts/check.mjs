@@ -38,6 +38,7 @@ const STEPS = [
   { title: 'Generated: openapi/', args: ['scripts/openapi.mjs', '--check'] },
   { title: 'Generated: types of the client', args: ['scripts/client-types.mjs', '--check'] },
   { title: 'Generated: docs/cli.md', args: ['scripts/cli-docs.mjs', '--check'] },
+  { title: 'Generated: dashboards and alerts', args: ['scripts/observability.mjs', '--check'] },
 ];
 
 process.exitCode = await main();

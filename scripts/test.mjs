@@ -18,6 +18,8 @@ const PASSED_ON = [
   'REDRIVE_TEST_BROWSER',
   'REDRIVE_TEST_PICTURES',
   'REDRIVE_TEST_HISTORY',
+  'REDRIVE_TEST_PROMTOOL',
+  'REDRIVE_TEST_PROGRAMS',
 ];
 
 process.exitCode = await main(process.argv.slice(2));
@@ -56,6 +58,7 @@ async function testWithParts(args, closingLineFile) {
   register();
   const { startTestEnvironment } = await import('../test/support/test-environment.ts');
   const { chromiumPath, NO_CHROMIUM } = await import('../test/support/browser/chromium.ts');
+  const { missingPrograms } = await import('../test/support/deploy/programs.ts');
   const interruption = interrupted();
   const parts = await startTestEnvironment(await postgresPackages(process.env.REDRIVE_TEST_POSTGRES));
   try {
@@ -67,7 +70,8 @@ async function testWithParts(args, closingLineFile) {
   } finally {
     await parts.stop();
     // Behind everything else that was said: tests that were left out are easily taken for tests that passed.
-    if (chromiumPath() === undefined) process.stderr.write(`\n✘ ${NO_CHROMIUM}\n`);
+    const missing = [...(chromiumPath() === undefined ? [NO_CHROMIUM] : []), ...missingPrograms()];
+    for (const sentence of missing) process.stderr.write(`\n✘ ${sentence}\n`);
   }
 }
 

@@ -2,10 +2,13 @@ import { fileURLToPath } from 'node:url';
 import type { LookedAtRun, PartState } from './api/api-deps.ts';
 import { hashApiKey, makeApiKey } from './api/authentication/api-key.ts';
 import { type Listening, listen } from './api/listen.ts';
+import { type OperatorDeps, operatorPages } from './api/operator-pages.ts';
 import { createApi } from './api/server.ts';
 import type { Surface } from './api/surface.ts';
 import type { Config, TracesConfig } from './config/config.ts';
 import { publicOriginOf } from './config/public-origin.ts';
+import { freePorts } from './embedded/free-port.ts';
+import { StartupProblem } from './embedded/startup-problem.ts';
 import { createIngest } from './ingest/create-ingest.ts';
 import { openSealer } from './installation-sealer.ts';
 import { createRecoveryDeps } from './operations/recovery-client.ts';
@@ -24,6 +27,7 @@ import type { Tracing } from './telemetry/tracing.ts';
 import { temporalAnswers } from './temporal/connection.ts';
 import { OperationRuns } from './temporal/operation-runs.ts';
 import { pageOfRun } from './temporal/run-page.ts';
+import { runtimeMetrics } from './temporal/runtime.ts';
 import { type TaskQueues, taskQueues } from './temporal/task-queues.ts';
 import { TemporalHolder } from './temporal/temporal-holder.ts';
 import { VERSION } from './version.ts';
@@ -35,6 +39,7 @@ export interface ServiceOptions {
     Partial<
       Pick<
         Config,
+        | 'metricsPort'
         | 'publicOrigin'
         | 'temporalUiUrl'
         | 'trustedProxies'
@@ -63,6 +68,8 @@ export interface ServiceOptions {
 export interface Service {
   /** There when it serves the API. */
   url?: string;
+  /** There when it has pages for an operator's tools on a port of their own. */
+  metricsUrl?: string;
   /** There when this start made the admin key; it can never be shown again. */
   newAdminKey?: string;
   stop(): Promise<void>;
@@ -78,7 +85,9 @@ const STATEMENT_TIMEOUT_MS = 30_000;
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, databaseUrl, masterKey, roles, surfaces = SURFACES } = options;
   const log = options.log ?? createLogger({ level: config.logLevel });
-  const metrics = createMetrics();
+  const pools = new Map<string, Pool>();
+  const metrics = createMetrics(pools);
+  metrics.buildInfo.set({ version: VERSION, node: process.version }, 1);
   const guard = createAddressGuard([...config.allowedNetworks]);
   const proxy = config.egressProxy === undefined ? undefined : readEgressProxy(config.egressProxy);
   const queues = taskQueues(config.taskQueuePrefix);
@@ -93,15 +102,19 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   // Asked whether it is there, Postgres answers however busy the others are.
   const healthPool = createPool(databaseUrl, { max: 1, applicationName: 'redrive-health' });
   const livePool = createPool(databaseUrl, { max: LIVE_CONNECTIONS, applicationName: 'redrive-live' });
-  const temporal = new TemporalHolder(options.temporal, log);
+  for (const [name, pool] of Object.entries({ health: healthPool, ...(roles.api ? { api: apiPool } : {}) }))
+    pools.set(name, pool);
+  if (roles.worker) pools.set('worker', workerPool).set('live', livePool);
+  const { core } = await freePorts('core');
+  const temporal = new TemporalHolder(options.temporal, log, core);
   const shutdown = new AbortController();
   let worker: RunningWorker | undefined;
   let listening: Listening | undefined;
+  let operators: Listening | undefined;
 
-  const ownUrl = () => {
-    const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-    return `http://${host}:${listening?.port ?? config.port}`;
-  };
+  const urlAt = (port: number) =>
+    `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+  const ownUrl = () => urlAt(listening?.port ?? config.port);
 
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => {
@@ -111,6 +124,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const stopAll = async (): Promise<void> => {
     shutdown.abort();
     await Promise.all([listening?.close(ANSWER_GRACE_MS), worker?.stop()]);
+    // Last: a worker that drains for a minute is alive, and what it counts is read meanwhile.
+    await operators?.close(0);
     await temporal.close();
     await tracing?.stop();
     await Promise.all([apiPool, workerPool, healthPool, livePool].map((pool) => pool.end()));
@@ -139,7 +154,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         tracing,
         ...(options.sizes ? { sizes: options.sizes } : {}),
       });
-    if (!roles.api) return { stop };
+    const seen = {
+      ...{ log, metrics, version: VERSION, moreMetrics: runtimeMetrics },
+      readiness: () => readiness(healthPool, temporal),
+    };
+    if (config.metricsPort !== undefined)
+      operators = await listenForOperators(seen, config.host, config.metricsPort);
+    const metricsUrl = operators ? { metricsUrl: urlAt(operators.port) } : {};
+    if (!roles.api) return { ...metricsUrl, stop };
     const recovery = createRecoveryDeps(apiPool, temporal, queues, log);
     const api = createApi(
       {
@@ -149,13 +171,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         sealer,
         guard,
         keySets: createKeySets(guard, { proxy }),
-        log,
-        metrics,
         tracing,
-        readiness: () => readiness(healthPool, temporal),
+        ...seen,
         lookAtRun: (workflowId) =>
           lookAtRun(temporal, queues, workflowId, config.temporalUiUrl ?? options.temporal.uiUrl),
-        version: VERSION,
         shutdown: shutdown.signal,
         publicOrigin: () => publicOriginOf(config, ownUrl()),
         consoleFiles: options.consoleFiles ?? fileURLToPath(new URL('../console/dist', import.meta.url)),
@@ -164,10 +183,21 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       surfaces,
     );
     listening = await listen(api, config.host, config.port);
-    return { url: ownUrl(), ...(newAdminKey ? { newAdminKey } : {}), stop };
+    return { url: ownUrl(), ...metricsUrl, ...(newAdminKey ? { newAdminKey } : {}), stop };
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+async function listenForOperators(deps: OperatorDeps, host: string, port: number): Promise<Listening> {
+  try {
+    return await listen(operatorPages(deps), host, port);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new StartupProblem(
+      `The pages for operators cannot listen on port ${port} of ${host} (${code}): set REDRIVE_METRICS_PORT to a free port.`,
+    );
   }
 }
 

@@ -43,6 +43,8 @@ export interface ApiDeps extends RecoveryDeps {
   tracing?: Tracing | undefined;
   /** Postgres, Temporal and a polling worker, each with its state; never throws. */
   readiness(): Promise<PartState[]>;
+  /** What is measured besides `metrics`, in the format of Prometheus. */
+  moreMetrics?(): Promise<string>;
   /** The run of an operation as Temporal tells it, or that it does not answer; never throws. */
   lookAtRun(workflowId: string): Promise<LookedAtRun>;
   version: string;

@@ -77,7 +77,7 @@ function raise(): never {
 
 /** Answers with a problem in the words of the surface that the request belongs to. */
 export function sendProblem(
-  deps: ProblemContext['deps'] & Pick<ApiDeps, 'log'>,
+  deps: ProblemContext['deps'] & Pick<ApiDeps, 'log' | 'metrics'>,
   surface: Surface,
   failure: Problem,
   req: Request,
@@ -87,6 +87,7 @@ export function sendProblem(
   const context = { deps, requestId: requestIdOf(res), method: req.method, url: req.originalUrl };
   const rendered = surface.renderProblem(failure, { ...context, ...(route ? { route } : {}) });
   logRefusal(deps.log, surface, req, res, { status: rendered.status, code: failure.problem }, route);
+  deps.metrics.requestsRefused.inc({ route: route?.path ?? 'none', code: failure.problem });
   sendRendered(res, rendered);
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from './api-deps.ts';
+import { metricsText } from './operator-pages.ts';
 import { problem } from './problems/problem.ts';
 import { type Route, route } from './route.ts';
 
@@ -69,7 +70,7 @@ export function serviceRoutes(deps: ApiDeps, openApi: (surface?: string) => unkn
         200: { description: 'The text exposition format.', schema: z.string(), contentType: 'text/plain' },
       },
       async handler() {
-        const text = await deps.metrics.registry.metrics();
+        const text = await metricsText(deps);
         return {
           status: 200,
           contentType: deps.metrics.registry.contentType,

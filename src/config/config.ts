@@ -6,6 +6,8 @@ import { ENVIRONMENT, type EnvironmentVariable, type LogLevel } from './environm
 export type Config = {
   port: number;
   host: string;
+  /** The port of the pages for an operator's tools; none where it is absent. */
+  metricsPort?: number | undefined;
   /** Absolute; holds the data of the embedded parts. */
   dataDir: string;
   /** Only with the role `all`. */
@@ -67,6 +69,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role = 'all'): ConfigRe
   const config: Config = {
     port: required('REDRIVE_PORT', ENVIRONMENT.REDRIVE_PORT),
     host,
+    metricsPort: optional('REDRIVE_METRICS_PORT', ENVIRONMENT.REDRIVE_METRICS_PORT),
     dataDir: resolve(required('REDRIVE_DATA_DIR', ENVIRONMENT.REDRIVE_DATA_DIR) ?? ''),
     demo,
     adminKey: optional('REDRIVE_ADMIN_KEY', ENVIRONMENT.REDRIVE_ADMIN_KEY),

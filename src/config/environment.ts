@@ -56,6 +56,17 @@ export const ENVIRONMENT = {
     expected: 'use an address of this machine or a host name, such as 127.0.0.1 or 0.0.0.0',
     schema: z.string().regex(/^[\w.:-]+$/),
   },
+  REDRIVE_METRICS_PORT: {
+    description:
+      "A second port of the same address, for an operator's tools: /healthz, /readyz and /metrics without a credential. It is the only port of a worker; where it is left out there is none.",
+    secret: false,
+    expected: 'use a port number from 0 to 65535 that is not that of the API, where 0 takes any free one',
+    schema: z
+      .string()
+      .regex(/^\d{1,5}$/)
+      .transform(Number)
+      .refine((port) => port <= 65_535),
+  },
   REDRIVE_DATA_DIR: {
     description: 'Where the embedded Postgres and Temporal keep their data; two copies need two directories.',
     default: '.redrive',

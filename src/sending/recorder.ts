@@ -21,6 +21,7 @@ import { acknowledge } from '../store/settling/acknowledgements.ts';
 import { endClaims, type Outcome, type Recorded, recordOutcomes } from '../store/settling/outcomes.ts';
 import { disableGone } from '../store/settling/settlement.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { EndpointMemory } from './endpoint-memory.ts';
 import type { SendingContext } from './sending-context.ts';
 
@@ -65,6 +66,7 @@ const ENDS = new Set(['delivered', 'failed', 'ignored', 'cancelled']);
 export class Recorder {
   readonly #pool: Pool;
   readonly #log: Logger;
+  readonly #metrics: Metrics;
   readonly #memory: EndpointMemory;
   readonly #outages: OutageRules;
   readonly #refused: ((error: unknown) => void) | undefined;
@@ -75,11 +77,18 @@ export class Recorder {
 
   /** `refused` is told of each write that Postgres refuses, which is tried on all the same. */
   constructor(
-    { pool, log, memory, outages }: Pick<SendingContext, 'pool' | 'log' | 'memory' | 'outages'>,
+    {
+      pool,
+      log,
+      metrics,
+      memory,
+      outages,
+    }: Pick<SendingContext, 'pool' | 'log' | 'metrics' | 'memory' | 'outages'>,
     refused?: (error: unknown) => void,
   ) {
     this.#pool = pool;
     this.#log = log;
+    this.#metrics = metrics;
     this.#memory = memory;
     this.#outages = outages;
     this.#refused = refused;
@@ -130,7 +139,9 @@ export class Recorder {
 
   async #write(batch: PendingOutcome[]): Promise<void> {
     crashPoint('answered');
+    const written = this.#metrics.recordDuration.startTimer();
     const recorded = await this.#persist('outcomes.record', () => this.#record(batch));
+    written();
     crashPoint('recorded');
     const byExecution = new Map(recorded.map((r) => [r.executionId, r]));
     const ended = this.#countDown(batch);

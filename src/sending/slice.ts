@@ -220,6 +220,7 @@ export class Slice {
         ...(Number.isFinite(opensInMs) ? { opensInMs } : {}),
       };
     }
+    const claimed = metrics.claimDuration.startTimer({ lane });
     const { items, withoutPayload, acknowledged, stale } = await claimItems(
       pool,
       workedBy,
@@ -236,6 +237,7 @@ export class Slice {
       leaseMs,
       MAX_BYTES - this.#sender.bytesInFlight,
     );
+    claimed();
     metrics.sliceClaims.inc(items.length);
     if (lane === 'live' && items.length > 0) this.#context.liveTraffic.note();
     if (items.length > 0) crashPoint('claimed');

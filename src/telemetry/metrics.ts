@@ -1,37 +1,44 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Halt } from '../domain/operations/watch.ts';
+
+/** The connections of a pool, as it counts them itself. */
+export interface PoolCounts {
+  totalCount: number;
+  idleCount: number;
+  /** Those who wait for a connection. */
+  waitingCount: number;
+}
 
 /**
- * Everything that is measured. Labels are of fixed, small sets (lane, outcome, state, action, route *template*,
+ * Everything that is measured. Labels are of fixed, small sets (lane, outcome, state, action, code, route *template*,
  * method, status): never an id, a tenant or a URL, which would be customer data and one series each.
  */
-export type Metrics = {
-  readonly registry: Registry;
-  /** Attempts by outcome (`AttemptOutcome`) and lane (`live` or `bulk`). */
-  readonly attempts: Counter<'outcome' | 'lane'>;
-  readonly attemptDuration: Histogram<'lane'>;
-  readonly queueDepth: Gauge<'lane' | 'state'>;
-  readonly queueOldestAge: Gauge<'lane'>;
-  readonly inFlight: Gauge<'lane'>;
-  readonly operations: Gauge<'state'>;
-  readonly operationsHalted: Counter<'reason'>;
-  readonly httpRequestDuration: Histogram<'method' | 'route' | 'status'>;
-  readonly eventsAccepted: Counter;
-  readonly sliceClaims: Counter;
-  readonly auditUnsealedAge: Gauge;
-  readonly sealedUnderOtherKey: Gauge;
-  readonly sweeperActions: Counter<'action'>;
-};
+export type Metrics = ReturnType<typeof createMetrics>;
 
 const ATTEMPT_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-/** Makes the metrics of one process in a registry of their own; `registry.metrics()` is what `/metrics` answers. */
-export function createMetrics(): Metrics {
+/** Reasons of a halt, all of which are there from the start: a counter that begins at 1 has not increased. */
+const HALT_REASONS = { failed_step: 0, failure_rate: 0, canary: 0 } satisfies Record<Halt['reason'], 0>;
+
+/**
+ * Makes the metrics of one process in a registry of their own; `registry.metrics()` is what `/metrics` answers. The
+ * pools are read whenever that is asked for.
+ */
+export function createMetrics(pools: ReadonlyMap<string, PoolCounts> = new Map()) {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  const metrics = { registry, ...counted(registers), ...seenInPostgres(registers) };
+  for (const reason of Object.keys(HALT_REASONS)) metrics.operationsHalted.inc({ reason }, 0);
+  measurePools(registers, pools);
+  return metrics;
+}
+
+/** Counters and histograms of this process. */
+function counted(registers: Registry[]) {
   return {
-    registry,
+    /** By outcome (`AttemptOutcome`) and lane (`live` or `bulk`). */
     attempts: new Counter({
       name: 'redrive_attempts_total',
       help: 'Attempts by outcome and lane.',
@@ -45,28 +52,23 @@ export function createMetrics(): Metrics {
       buckets: ATTEMPT_SECONDS,
       registers,
     }),
-    queueDepth: new Gauge({
-      name: 'redrive_queue_depth',
-      help: 'Executions that wait, by lane and state.',
-      labelNames: ['lane', 'state'],
+    claimDuration: new Histogram({
+      name: 'redrive_claim_duration_seconds',
+      help: 'Time of a claim of executions in Postgres.',
+      labelNames: ['lane'],
+      buckets: REQUEST_SECONDS,
       registers,
     }),
-    queueOldestAge: new Gauge({
-      name: 'redrive_queue_oldest_age_seconds',
-      help: 'How long the oldest due execution of the lane has been due.',
-      labelNames: ['lane'],
+    recordDuration: new Histogram({
+      name: 'redrive_record_duration_seconds',
+      help: 'Time in which a batch of outcomes was written to Postgres, tries that failed among it.',
+      buckets: ATTEMPT_SECONDS,
       registers,
     }),
     inFlight: new Gauge({
       name: 'redrive_in_flight',
       help: 'Requests of this process that are on the wire.',
       labelNames: ['lane'],
-      registers,
-    }),
-    operations: new Gauge({
-      name: 'redrive_operations',
-      help: 'Operations that have not ended, by state.',
-      labelNames: ['state'],
       registers,
     }),
     operationsHalted: new Counter({
@@ -82,6 +84,12 @@ export function createMetrics(): Metrics {
       buckets: REQUEST_SECONDS,
       registers,
     }),
+    requestsRefused: new Counter({
+      name: 'redrive_requests_refused_total',
+      help: 'Requests that were refused, by route template and code of the problem.',
+      labelNames: ['route', 'code'],
+      registers,
+    }),
     eventsAccepted: new Counter({
       name: 'redrive_events_accepted_total',
       help: 'Events committed, suppressed duplicates not counted.',
@@ -92,9 +100,88 @@ export function createMetrics(): Metrics {
       help: 'Executions claimed by the slices of this process.',
       registers,
     }),
+    sweeperActions: new Counter({
+      name: 'redrive_sweeper_actions_total',
+      help: 'What the sweeper of this process did, by action.',
+      labelNames: ['action'],
+      registers,
+    }),
+    buildInfo: new Gauge({
+      name: 'redrive_build_info',
+      help: 'Always 1, with the version of Redrive and of Node.',
+      labelNames: ['version', 'node'],
+      registers,
+    }),
+  };
+}
+
+/** The state of the whole installation as a worker reads it in Postgres: every worker shows the same. */
+function seenInPostgres(registers: Registry[]) {
+  return {
+    queueDepth: new Gauge({
+      name: 'redrive_queue_depth',
+      help: 'Executions that wait, by lane and state.',
+      labelNames: ['lane', 'state'],
+      registers,
+    }),
+    queueOldestAge: new Gauge({
+      name: 'redrive_queue_oldest_age_seconds',
+      help: 'How long the oldest execution could have been claimed, at endpoints that nothing holds back.',
+      labelNames: ['lane'],
+      registers,
+    }),
+    operations: new Gauge({
+      name: 'redrive_operations',
+      help: 'Operations that have not ended, by state.',
+      labelNames: ['state'],
+      registers,
+    }),
+    operationItems: new Gauge({
+      name: 'redrive_operation_items',
+      help: 'Items of the operations that have not ended, by part of the ledger.',
+      labelNames: ['part'],
+      registers,
+    }),
+    unknownWaiting: new Gauge({
+      name: 'redrive_unknown_waiting',
+      help: 'Deliveries whose outcome is unknown and that wait for somebody to settle them.',
+      registers,
+    }),
+    endpoints: new Gauge({
+      name: 'redrive_endpoints',
+      help: 'Enabled endpoints by the state of their circuit.',
+      labelNames: ['circuit'],
+      registers,
+    }),
+    outagesOpen: new Gauge({
+      name: 'redrive_outages_open',
+      help: 'Outages of endpoints that are open.',
+      registers,
+    }),
+    workers: new Gauge({
+      name: 'redrive_workers',
+      help: 'Workers that were seen within seconds: alive, and polling the queues of Temporal.',
+      labelNames: ['state'],
+      registers,
+    }),
+    temporalConnected: new Gauge({
+      name: 'redrive_temporal_connected',
+      help: 'Whether Temporal answers this worker: 1 or 0.',
+      registers,
+    }),
+    retentionLag: new Gauge({
+      name: 'redrive_retention_lag_seconds',
+      help: 'How long the oldest payload that retention has not looked at is past its time.',
+      registers,
+    }),
     auditUnsealedAge: new Gauge({
       name: 'redrive_audit_unsealed_age_seconds',
       help: 'How long the oldest act has had no place in its audit chain.',
+      registers,
+    }),
+    auditUnsignedAge: new Gauge({
+      name: 'redrive_audit_unsigned_age_seconds',
+      help: 'How long the oldest act of an audit chain has been behind its last signed checkpoint.',
       registers,
     }),
     sealedUnderOtherKey: new Gauge({
@@ -102,11 +189,34 @@ export function createMetrics(): Metrics {
       help: 'Secrets that are still to be sealed anew while the master key is rotated.',
       registers,
     }),
-    sweeperActions: new Counter({
-      name: 'redrive_sweeper_actions_total',
-      help: 'What the sweeper of this process did, by action.',
-      labelNames: ['action'],
+    readAt: new Gauge({
+      name: 'redrive_gauges_read_timestamp_seconds',
+      help: 'When this worker last read the gauges in Postgres; 0 where it has not, or is none.',
       registers,
     }),
   };
+}
+
+function measurePools(registers: Registry[], pools: ReadonlyMap<string, PoolCounts>): void {
+  new Gauge({
+    name: 'redrive_pool_connections',
+    help: 'Connections to Postgres of this process, by pool: used and idle ones.',
+    labelNames: ['pool', 'state'],
+    registers,
+    collect() {
+      for (const [pool, { totalCount, idleCount }] of pools) {
+        this.set({ pool, state: 'used' }, totalCount - idleCount);
+        this.set({ pool, state: 'idle' }, idleCount);
+      }
+    },
+  });
+  new Gauge({
+    name: 'redrive_pool_waiting',
+    help: 'How many wait for a connection to Postgres in this process, by pool.',
+    labelNames: ['pool'],
+    registers,
+    collect() {
+      for (const [pool, { waitingCount }] of pools) this.set({ pool }, waitingCount);
+    },
+  });
 }

@@ -14,8 +14,8 @@ export class TemporalHolder {
   #closed = false;
   readonly #connected: Promise<TemporalLink | undefined>;
 
-  constructor(place: TemporalPlace, log: Logger) {
-    installRuntime(log);
+  constructor(place: TemporalPlace, log: Logger, metricsPort?: number) {
+    installRuntime(log, metricsPort);
     this.#connected = this.#connect(place, log);
   }
 

@@ -30,7 +30,6 @@ import { TargetCache } from '../sending/target-cache.ts';
 import { Turns } from '../sending/turns.ts';
 import type { Pool } from '../store/db/pool.ts';
 import { sampleOperations } from '../store/figures/operation-samples.ts';
-import { readGauges } from '../store/reading/gauges.ts';
 import { listenForLiveWork } from '../store/sending/live-notices.ts';
 import { checkIn, checkOut } from '../store/sending/workers.ts';
 import { errorCode } from '../telemetry/error-code.ts';
@@ -42,6 +41,7 @@ import { announcingChore } from './announcing.ts';
 import { AuditSealer } from './audit-sealer.ts';
 import { ChangeTeller } from './change-teller.ts';
 import { figuresChore } from './figures-chore.ts';
+import { showGauges, showSlowGauges } from './gauges.ts';
 import { LeftBehind } from './left-behind.ts';
 import { LiveLane } from './live-lane.ts';
 import { Prober } from './prober.ts';
@@ -99,6 +99,7 @@ const DEFAULT_SIZES: WorkerSizes = {
 const CONNECT_TIMEOUT_MS = 4_000;
 const CHECK_IN_MS = 1_000;
 const GAUGES_MS = 5_000;
+const SLOW_GAUGES_MS = 15_000;
 /** How often those who follow a tenant are told that something has moved. */
 const CHANGES_MS = 250;
 /** How often the counts of operations are looked at for their charts. */
@@ -217,9 +218,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     every(CHECKPOINT_LOOK_MS, new Wake(stop), stop, log, 'audit', () => audit.checkpoint()),
     every(SAMPLE_MS, new Wake(stop), stop, log, 'samples', () => sampleOperations(pool)),
     every(CHANGES_MS, new Wake(stop), stop, log, 'changes', () => changes.look()),
-    every(GAUGES_MS, new Wake(stop), stop, log, 'gauges', async () =>
-      showGauges(metrics, await readGauges(pool)),
-    ),
+    every(GAUGES_MS, new Wake(stop), stop, log, 'gauges', () => showGauges(metrics, pool, temporal)),
+    every(SLOW_GAUGES_MS, new Wake(stop), stop, log, 'gauges', () => showSlowGauges(metrics, pool)),
   ]);
   return {
     async stop() {
@@ -244,14 +244,4 @@ function every(
 ): Promise<void> {
   const failed = (error: unknown) => log.warn({ event: `${what}.failed`, code: errorCode(error) });
   return repeat(work, { stop, everyMs: ms, wake, failed });
-}
-
-function showGauges(metrics: Metrics, gauges: Awaited<ReturnType<typeof readGauges>>): void {
-  for (const lane of ['live', 'bulk'] as const)
-    for (const state of ['queued', 'scheduled'] as const)
-      metrics.queueDepth.set({ lane, state }, gauges[lane][state]);
-  metrics.queueOldestAge.set({ lane: 'live' }, gauges.live.oldestAgeSeconds);
-  metrics.auditUnsealedAge.set(gauges.unsealedSeconds);
-  metrics.operations.reset();
-  for (const { state, count } of gauges.operations) metrics.operations.set({ state }, count);
 }

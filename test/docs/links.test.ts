@@ -89,6 +89,7 @@ async function documents(): Promise<[string, string][]> {
     'SECURITY.md',
     'CONTRIBUTING.md',
     'CHANGELOG.md',
+    'deploy/helm/redrive/README.md',
     ...(await filesBelow('docs', '.md')),
   ];
   return Promise.all(

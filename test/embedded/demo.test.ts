@@ -9,6 +9,7 @@ import {
   stillRunning,
 } from '../support/engine/started-redrive.ts';
 import { eventually } from '../support/eventually.ts';
+import { queriedButMissing } from '../support/metrics.ts';
 import { inTemporaryDirectory } from '../support/temporary-directory.ts';
 
 const DEMO_WITHIN_MS = 120_000;
@@ -52,6 +53,8 @@ test(
         // Its circuit tried it in between.
         expect(planned).toBeGreaterThanOrEqual(left);
         await linkAtTheEnd(redrive);
+        const url = /(http:\S+)\/console#code=/.exec(redrive.output())?.[1];
+        expect(await queriedButMissing(url)).toEqual([]);
         expect(output.indexOf('#code=')).toBeLessThan(output.indexOf('Closure report'));
         expect(await signInTwice(redrive.output())).toEqual([
           { status: 201, tenant: 'demo' },

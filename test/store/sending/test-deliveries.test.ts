@@ -32,8 +32,8 @@ const tried = async () => {
 /** Sends what is due as a sender would, with all that follows from the outcomes. */
 async function send(ending: Ending, agoMs = 0): Promise<void> {
   const claim = await store.claim({ endpointIds: [endpointId] });
-  const { pool, log } = quietContext(store.pool);
-  const recorder = new Recorder({ pool, log, memory: new EndpointMemory(), outages: OUTAGE_RULES });
+  const { pool, log, metrics } = quietContext(store.pool);
+  const recorder = new Recorder({ pool, log, metrics, memory: new EndpointMemory(), outages: OUTAGE_RULES });
   recorder.open({ token: claim.token, left: claim.items.length, slotted: false });
   for (const item of claim.items)
     recorder.add({

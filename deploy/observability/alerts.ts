@@ -1,0 +1,119 @@
+/** A rule that wakes or tells somebody. Its page in `docs/runbooks` has the name of the alert in lower case. */
+export interface Alert {
+  name: string;
+  expr: string;
+  /** How long it has to hold. */
+  for: string;
+  /** `critical`: events are not delivered, or may be lost to a reader. `warning`: by the next working day. */
+  severity: 'critical' | 'warning';
+  summary: string;
+  /** File of its page in `docs/runbooks`. */
+  runbook: string;
+}
+
+const ENDPOINTS = 'max by (namespace, circuit) (redrive_endpoints)';
+const TROUBLED = 'sum by (namespace) (max by (namespace, circuit) (redrive_endpoints{circuit!="closed"}))';
+const REQUESTS = 'redrive_http_request_duration_seconds_count';
+
+/**
+ * All alerts. What a worker reads in Postgres every worker shows: it is never summed over them. `namespace` keeps the
+ * installations of one cluster apart, and is empty elsewhere.
+ */
+export const ALERTS: readonly Alert[] = [
+  {
+    name: 'RedriveNoWorker',
+    expr: 'absent(redrive_workers{state="polling"}) or max by (namespace) (redrive_workers{state="polling"}) < 1',
+    for: '2m',
+    severity: 'critical',
+    summary: 'No worker polls: nothing is retried in bulk, and without any worker nothing is delivered.',
+    runbook: 'no-worker.md',
+  },
+  {
+    name: 'RedrivePostgresAway',
+    expr: 'time() - max by (namespace) (redrive_gauges_read_timestamp_seconds > 0) > 60',
+    for: '1m',
+    severity: 'critical',
+    summary: 'No worker has read Postgres for a minute: nothing is accepted and nothing is sent.',
+    runbook: 'postgres-away.md',
+  },
+  {
+    name: 'RedriveTemporalAway',
+    expr: 'max by (namespace) (redrive_temporal_connected) == 0 and on (namespace) max by (namespace) (redrive_workers{state="alive"}) > 0',
+    for: '5m',
+    severity: 'warning',
+    summary: 'Temporal answers no worker: bulk work stands still, first deliveries go on.',
+    runbook: 'temporal-away.md',
+  },
+  {
+    name: 'RedriveLiveQueueLate',
+    expr: 'max by (namespace) (redrive_queue_oldest_age_seconds{lane="live"}) > 60',
+    for: '5m',
+    severity: 'critical',
+    summary: 'First deliveries to endpoints that nothing holds back are a minute late.',
+    runbook: 'live-queue-late.md',
+  },
+  {
+    name: 'RedriveOperationHalted',
+    expr: 'max by (namespace) (redrive_operations{state="halted"}) > 0',
+    for: '1m',
+    severity: 'warning',
+    summary: 'An operation is halted and waits for a human; after seven days it cancels what is unsent.',
+    runbook: 'operation-halted.md',
+  },
+  {
+    name: 'RedriveUnknownWaiting',
+    expr: 'max by (namespace) (redrive_unknown_waiting) > 0',
+    for: '1h',
+    severity: 'warning',
+    summary: 'Deliveries whose outcome is unknown have waited for an hour for somebody to settle them.',
+    runbook: 'unknown-waiting.md',
+  },
+  {
+    name: 'RedriveManyEndpointsDown',
+    expr: `${TROUBLED} / sum by (namespace) (${ENDPOINTS}) > 0.2 and ${TROUBLED} >= 3`,
+    for: '10m',
+    severity: 'critical',
+    summary: 'A fifth of all endpoints does not answer: more likely our way out than all of theirs.',
+    runbook: 'many-endpoints-down.md',
+  },
+  {
+    name: 'RedriveApiFailing',
+    expr: `sum by (namespace) (rate(${REQUESTS}{status=~"5..", route!="/readyz"}[5m])) / sum by (namespace) (rate(${REQUESTS}{route!="/readyz"}[5m])) > 0.01`,
+    for: '5m',
+    severity: 'critical',
+    summary: 'More than one request of a hundred is answered by an error of ours.',
+    runbook: 'api-failing.md',
+  },
+  {
+    name: 'RedriveIngestRefused',
+    expr: `sum by (namespace, code) (rate(redrive_requests_refused_total{route="/api/v1/events"}[10m])) / ignoring (code) group_left sum by (namespace) (rate(${REQUESTS}{route="/api/v1/events"}[10m])) > 0.05`,
+    for: '10m',
+    severity: 'warning',
+    summary: 'More than one call of twenty that brings events is refused.',
+    runbook: 'ingest-refused.md',
+  },
+  {
+    name: 'RedrivePoolWaiting',
+    expr: 'max by (namespace, pool) (min_over_time(redrive_pool_waiting[5m])) > 0',
+    for: '1m',
+    severity: 'warning',
+    summary: 'Somebody has been waiting for a connection to Postgres at every look of five minutes.',
+    runbook: 'pool-waiting.md',
+  },
+  {
+    name: 'RedriveRetentionLate',
+    expr: 'max by (namespace) (redrive_retention_lag_seconds) > 86400',
+    for: '1h',
+    severity: 'warning',
+    summary: 'Payloads are kept a day longer than their tenant has set.',
+    runbook: 'retention-late.md',
+  },
+  {
+    name: 'RedriveAuditLate',
+    expr: 'max by (namespace) (redrive_audit_unsealed_age_seconds) > 60 or max by (namespace) (redrive_audit_unsigned_age_seconds) > 7200',
+    for: '5m',
+    severity: 'warning',
+    summary: 'Acts get no place in their audit chain, or no signed checkpoint.',
+    runbook: 'audit-late.md',
+  },
+];

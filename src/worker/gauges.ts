@@ -1,0 +1,35 @@
+import { CIRCUIT_STATES } from '../domain/sending/endpoint-health.ts';
+import type { Pool } from '../store/db/pool.ts';
+import { LEDGER_PARTS, readGauges, readSlowGauges } from '../store/reading/gauges.ts';
+import { countWorkers } from '../store/sending/workers.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { temporalAnswers } from '../temporal/connection.ts';
+import type { TemporalHolder } from '../temporal/temporal-holder.ts';
+
+/** Shows the queues, the workers and whether Temporal answers. */
+export async function showGauges(metrics: Metrics, pool: Pool, { link }: TemporalHolder): Promise<void> {
+  const gauges = await readGauges(pool);
+  for (const lane of ['live', 'bulk'] as const)
+    for (const state of ['queued', 'scheduled'] as const)
+      metrics.queueDepth.set({ lane, state }, gauges[lane][state]);
+  metrics.queueOldestAge.set({ lane: 'live' }, gauges.live.oldestAgeSeconds);
+  metrics.auditUnsealedAge.set(gauges.unsealedSeconds);
+  metrics.operations.reset();
+  for (const { state, count } of gauges.operations) metrics.operations.set({ state }, count);
+  for (const part of LEDGER_PARTS) metrics.operationItems.set({ part }, gauges.items[part]);
+  const workers = await countWorkers(pool);
+  for (const state of ['alive', 'polling'] as const) metrics.workers.set({ state }, workers[state]);
+  metrics.readAt.setToCurrentTime();
+  metrics.temporalConnected.set(link !== undefined && (await temporalAnswers(link)) ? 1 : 0);
+}
+
+/** Shows what is read less often. */
+export async function showSlowGauges(metrics: Metrics, pool: Pool): Promise<void> {
+  const gauges = await readSlowGauges(pool);
+  metrics.unknownWaiting.set(gauges.unknown);
+  metrics.outagesOpen.set(gauges.outagesOpen);
+  metrics.retentionLag.set(gauges.retentionLagSeconds);
+  metrics.auditUnsignedAge.set(gauges.unsignedSeconds);
+  for (const circuit of CIRCUIT_STATES)
+    metrics.endpoints.set({ circuit }, gauges.endpoints.find((each) => each.circuit === circuit)?.count ?? 0);
+}

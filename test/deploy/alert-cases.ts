@@ -1,0 +1,159 @@
+/** Series as promtool writes them: a value a minute from 0 on, `1x9` for ten times 1, `0+60x9` for one that rises. */
+type Series = Readonly<Record<string, string>>;
+
+/** What makes an alert fire, with the labels that it has then, and what comes near and does not. */
+export interface AlertCase {
+  fires: { series: Series; at: string; labels?: Readonly<Record<string, string>> };
+  quiet: { series: Series; at: string };
+}
+
+const OF = 'namespace="events"';
+const labels = { namespace: 'events' };
+const REQUESTS = 'redrive_http_request_duration_seconds_count';
+
+/** A case for each alert, by its name. */
+export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
+  RedriveNoWorker: {
+    fires: { series: { [`redrive_workers{${OF}, state="polling"}`]: '2x3 0x10' }, at: '8m', labels },
+    // Of two workers one has just started, and sees none that polls yet.
+    quiet: {
+      series: {
+        [`redrive_workers{${OF}, pod="a", state="polling"}`]: '1x20',
+        [`redrive_workers{${OF}, pod="b", state="polling"}`]: '0x20',
+      },
+      at: '15m',
+    },
+  },
+  RedrivePostgresAway: {
+    fires: {
+      series: { [`redrive_gauges_read_timestamp_seconds{${OF}}`]: '1 60 120 120x10' },
+      at: '8m',
+      labels,
+    },
+    // An API reads none and shows 0.
+    quiet: {
+      series: {
+        [`redrive_gauges_read_timestamp_seconds{${OF}, pod="worker"}`]: '1+60x20',
+        [`redrive_gauges_read_timestamp_seconds{${OF}, pod="api"}`]: '0x20',
+      },
+      at: '15m',
+    },
+  },
+  RedriveTemporalAway: {
+    fires: {
+      series: {
+        [`redrive_temporal_connected{${OF}}`]: '0x20',
+        [`redrive_workers{${OF}, state="alive"}`]: '2x20',
+      },
+      at: '8m',
+      labels,
+    },
+    quiet: {
+      series: {
+        [`redrive_temporal_connected{${OF}, pod="worker"}`]: '1x20',
+        [`redrive_temporal_connected{${OF}, pod="api"}`]: '0x20',
+        [`redrive_workers{${OF}, state="alive"}`]: '1x20',
+      },
+      at: '15m',
+    },
+  },
+  RedriveLiveQueueLate: {
+    fires: {
+      series: { [`redrive_queue_oldest_age_seconds{${OF}, lane="live"}`]: '0+60x20' },
+      at: '12m',
+      labels,
+    },
+    quiet: { series: { [`redrive_queue_oldest_age_seconds{${OF}, lane="live"}`]: '0 300 0x20' }, at: '12m' },
+  },
+  RedriveOperationHalted: {
+    fires: { series: { [`redrive_operations{${OF}, state="halted"}`]: '0x3 1x10' }, at: '8m', labels },
+    quiet: { series: { [`redrive_operations{${OF}, state="running"}`]: '4x20' }, at: '15m' },
+  },
+  RedriveUnknownWaiting: {
+    fires: { series: { [`redrive_unknown_waiting{${OF}}`]: '3x90' }, at: '70m', labels },
+    quiet: { series: { [`redrive_unknown_waiting{${OF}}`]: '3x50 0x40' }, at: '70m' },
+  },
+  RedriveManyEndpointsDown: {
+    fires: {
+      series: {
+        [`redrive_endpoints{${OF}, circuit="open"}`]: '3x20',
+        [`redrive_endpoints{${OF}, circuit="half_open"}`]: '1x20',
+        [`redrive_endpoints{${OF}, circuit="closed"}`]: '12x20',
+      },
+      at: '15m',
+      labels,
+    },
+    // Two of three: too few to say anything.
+    quiet: {
+      series: {
+        [`redrive_endpoints{${OF}, circuit="open"}`]: '2x20',
+        [`redrive_endpoints{${OF}, circuit="closed"}`]: '1x20',
+      },
+      at: '15m',
+    },
+  },
+  RedriveApiFailing: {
+    fires: {
+      series: {
+        [`${REQUESTS}{${OF}, route="/api/v1/events", status="202"}`]: '0+600x20',
+        [`${REQUESTS}{${OF}, route="/api/v1/events", status="503"}`]: '0+30x20',
+      },
+      at: '15m',
+      labels,
+    },
+    // The probe of somebody who heeds /readyz while Temporal is away.
+    quiet: {
+      series: {
+        [`${REQUESTS}{${OF}, route="/api/v1/events", status="202"}`]: '0+60x20',
+        [`${REQUESTS}{${OF}, route="/readyz", status="503"}`]: '0+60x20',
+      },
+      at: '15m',
+    },
+  },
+  RedriveIngestRefused: {
+    fires: {
+      series: {
+        [`${REQUESTS}{${OF}, route="/api/v1/events", status="401"}`]: '0+60x40',
+        [`${REQUESTS}{${OF}, route="/api/v1/events", status="202"}`]: '0+60x40',
+        [`redrive_requests_refused_total{${OF}, route="/api/v1/events", code="credential_invalid"}`]:
+          '0+60x40',
+      },
+      at: '30m',
+      labels: { ...labels, code: 'credential_invalid' },
+    },
+    quiet: {
+      series: {
+        [`${REQUESTS}{${OF}, route="/api/v1/events", status="202"}`]: '0+600x40',
+        [`redrive_requests_refused_total{${OF}, route="/api/v1/events", code="invalid_request"}`]: '0+6x40',
+        [`redrive_requests_refused_total{${OF}, route="/api/v1/deliveries", code="not_found"}`]: '0+600x40',
+      },
+      at: '30m',
+    },
+  },
+  RedrivePoolWaiting: {
+    fires: {
+      series: { [`redrive_pool_waiting{${OF}, pool="api"}`]: '4x20' },
+      at: '12m',
+      labels: { ...labels, pool: 'api' },
+    },
+    quiet: {
+      series: { [`redrive_pool_waiting{${OF}, pool="api"}`]: '4 0 7 0 4 0 4 0 4 0 4 0 4 0 4' },
+      at: '12m',
+    },
+  },
+  RedriveRetentionLate: {
+    fires: { series: { [`redrive_retention_lag_seconds{${OF}}`]: '90000x90' }, at: '75m', labels },
+    quiet: { series: { [`redrive_retention_lag_seconds{${OF}}`]: '3600x90' }, at: '75m' },
+  },
+  RedriveAuditLate: {
+    fires: { series: { [`redrive_audit_unsealed_age_seconds{${OF}}`]: '0+60x20' }, at: '12m', labels },
+    // A checkpoint is made an hour after the one before it.
+    quiet: {
+      series: {
+        [`redrive_audit_unsealed_age_seconds{${OF}}`]: '0x80',
+        [`redrive_audit_unsigned_age_seconds{${OF}}`]: '0+60x60 0x20',
+      },
+      at: '62m',
+    },
+  },
+};

@@ -1,0 +1,331 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import ipaddr from 'ipaddr.js';
+import { stringify } from 'yaml';
+import { ALERTS } from '../../deploy/observability/alerts.ts';
+import { ENVIRONMENT } from '../../src/config/environment.ts';
+import { inNetworks, type Network, parseNetwork, rangeOf } from '../../src/outbound/address-range.ts';
+import { VERSION } from '../../src/version.ts';
+import { describeWith } from '../support/deploy/describe-with.ts';
+import { type Helm, helmBuiltBy, type Manifest } from '../support/deploy/helm.ts';
+import { GO } from '../support/deploy/programs.ts';
+import { patient } from '../support/patience.ts';
+import { pythonWith } from '../support/python.ts';
+import { inTemporaryDirectory } from '../support/temporary-directory.ts';
+
+/** Compiling it the first time. */
+const BUILT_WITHIN_MS = 600_000;
+
+/** Variables that are read by a package of ours, or by Node. */
+const NOT_OURS = /^(?:TEMPORAL_(?:NAMESPACE|API_KEY|TLS|TLS_\w+)|NODE_EXTRA_CA_CERTS|NODE_OPTIONS)$/;
+
+const VALUES = [undefined, 'minimal-values.yaml', 'full-values.yaml'] as const;
+const WITH_PODS = ['Deployment', 'Job'];
+
+describeWith(GO, 'the chart', (go) => {
+  let helm: Helm;
+  const rendered = new Map<string | undefined, Manifest[]>();
+  const of = (values: string | undefined): Manifest[] => rendered.get(values) ?? [];
+  const podsOf = (values: string | undefined) =>
+    of(values)
+      .filter(({ kind }) => WITH_PODS.includes(kind))
+      .map(({ spec }) => spec.template.spec);
+  const find = (values: string | undefined, kind: string, name: string): Manifest => {
+    const found = of(values).find((each) => each.kind === kind && each.metadata.name === name);
+    if (!found) throw new Error(`no ${kind} ${name}`);
+    return found;
+  };
+
+  beforeAll(async () => {
+    helm = await helmBuiltBy(go);
+    for (const values of VALUES) rendered.set(values, await helm.template(values));
+  }, patient(BUILT_WITHIN_MS));
+
+  describe.each(VALUES.map((values) => ({ values, title: values ?? 'default values' })))(
+    'with $title',
+    ({ values }) => {
+      test('passes helm lint', async () => {
+        expect(await helm.lint(values)).toContain('0 chart(s) failed');
+      });
+
+      test('runs api, worker and migrate, each without rights', () => {
+        const pods = podsOf(values);
+        expect(pods.map((pod) => pod.containers[0].args)).toEqual(
+          expect.arrayContaining([['api'], ['worker'], ['migrate']]),
+        );
+        for (const pod of pods) {
+          expect(pod).toMatchObject({
+            automountServiceAccountToken: false,
+            terminationGracePeriodSeconds: 100,
+            securityContext: {
+              runAsNonRoot: true,
+              runAsUser: 1000,
+              seccompProfile: { type: 'RuntimeDefault' },
+            },
+          });
+          for (const container of pod.containers) {
+            expect(container.securityContext).toEqual({
+              allowPrivilegeEscalation: false,
+              readOnlyRootFilesystem: true,
+              capabilities: { drop: ['ALL'] },
+            });
+            expect(container.resources.requests.cpu).toBeTruthy();
+            expect(container.resources.limits.memory).toBeTruthy();
+          }
+        }
+      });
+
+      test('probes what says that the process answers, and never whether Temporal does', () => {
+        for (const pod of podsOf(values)) {
+          const [container] = pod.containers;
+          if (container.name === 'migrate') continue;
+          for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'])
+            expect(container[probe].httpGet).toEqual({
+              path: '/healthz',
+              port: container.name === 'api' ? 'http' : 'metrics',
+            });
+          const ports = container.ports.map(({ name }: { name: string }) => name);
+          expect(ports).toEqual(container.name === 'api' ? ['http', 'metrics'] : ['metrics']);
+        }
+      });
+
+      test('sets variables that there are, and secrets by reference alone', () => {
+        for (const pod of podsOf(values))
+          for (const { name, value, valueFrom } of pod.containers[0].env) {
+            if (!NOT_OURS.test(name)) expect(Object.keys(ENVIRONMENT)).toContain(name);
+            const secret =
+              name === 'TEMPORAL_API_KEY' ||
+              (ENVIRONMENT as Record<string, { secret: boolean }>)[name]?.secret;
+            if (secret)
+              expect([name, value, valueFrom?.secretKeyRef?.name]).toEqual([
+                name,
+                undefined,
+                expect.any(String),
+              ]);
+          }
+        expect(of(values).filter(({ kind }) => kind === 'Secret')).toEqual([]);
+      });
+
+      test('holds no database and nothing that keeps data', () => {
+        const kinds = of(values).map(({ kind }) => kind);
+        expect(kinds).not.toEqual(expect.arrayContaining(['StatefulSet']));
+        expect(kinds).not.toEqual(expect.arrayContaining(['PersistentVolumeClaim']));
+        for (const pod of podsOf(values))
+          expect(pod.volumes.every((volume: object) => 'emptyDir' in volume || 'secret' in volume)).toBe(
+            true,
+          );
+      });
+    },
+  );
+
+  test('gives the key of the administrator to the API alone', () => {
+    const holders = podsOf(undefined)
+      .filter(({ containers: [{ env }] }) =>
+        env.some(({ name }: { name: string }) => name === 'REDRIVE_ADMIN_KEY'),
+      )
+      .map(({ containers: [{ name }] }) => name);
+    expect(holders).toEqual(['api']);
+  });
+
+  test('is of the version of the package', async () => {
+    const chart = await readFile('deploy/helm/redrive/Chart.yaml', 'utf8');
+    expect(chart).toContain(`version: ${VERSION}\nappVersion: ${VERSION}\n`);
+    expect(podsOf(undefined)[0].containers[0].image).toBe(`redrive:${VERSION}`);
+    expect(podsOf('full-values.yaml')[0].containers[0].image).toMatch(/@sha256:[0-9a-f]{64}$/);
+  });
+
+  test('spreads and keeps one of each', () => {
+    for (const name of ['redrive-api', 'redrive-worker']) {
+      const { spec } = find(undefined, 'Deployment', name);
+      expect(spec.replicas).toBe(2);
+      expect(spec.strategy.rollingUpdate.maxUnavailable).toBe(0);
+      const constraints = spec.template.spec.topologySpreadConstraints;
+      expect(constraints.map(({ topologyKey }: { topologyKey: string }) => topologyKey)).toEqual([
+        'topology.kubernetes.io/zone',
+        'kubernetes.io/hostname',
+      ]);
+      const budget = find(undefined, 'PodDisruptionBudget', name).spec;
+      expect(budget).toEqual({ maxUnavailable: 1, selector: spec.selector });
+    }
+  });
+
+  test('migrates as a hook before everything else, or as an object of its own for each version', () => {
+    const hook = find(undefined, 'Job', 'redrive-migrate');
+    expect(hook.metadata.annotations).toMatchObject({ 'helm.sh/hook': 'pre-install,pre-upgrade' });
+    expect(hook.spec.template.spec.serviceAccountName).toBeUndefined();
+    const job = of('minimal-values.yaml').find(({ kind }) => kind === 'Job');
+    expect(job?.metadata.name).toMatch(/^redrive-migrate-[0-9a-f]{8}$/);
+    expect(job?.metadata.annotations).toBeUndefined();
+  });
+
+  test.each([
+    { values: undefined, allowed: [], reached: ['93.184.216.34', '8.8.8.8', '2606:4700::1111'] },
+    {
+      values: 'full-values.yaml',
+      // The second is a proxy: a rule of the operator's own.
+      allowed: ['10.20.0.0/16', '10.9.0.1/32'],
+      reached: ['93.184.216.34', '10.20.3.4', '2606:4700::1111'],
+    },
+  ])(
+    'lets deliveries out to public addresses and to $allowed, and nowhere else',
+    ({ values, allowed, reached }) => {
+      const blocks = find(values, 'NetworkPolicy', 'redrive')
+        .spec.egress.flatMap(({ to = [] }: { to?: { ipBlock?: { cidr: string; except?: string[] } }[] }) =>
+          to.flatMap(({ ipBlock }) => (ipBlock ? [ipBlock] : [])),
+        )
+        .map(({ cidr, except = [] }: { cidr: string; except?: string[] }) => ({
+          within: [network(cidr)],
+          except: except.map(network),
+        }));
+      const letsOut = (address: ipaddr.IPv4 | ipaddr.IPv6) =>
+        blocks.some(
+          ({ within, except }: { within: Network[]; except: Network[] }) =>
+            inNetworks(address, within) && !inNetworks(address, except),
+        );
+      const networks = allowed.map(network);
+      const leaks: string[] = [];
+      for (const address of addresses())
+        if (rangeOf(address) !== 'public' && !inNetworks(address, networks) && letsOut(address))
+          leaks.push(address.toString());
+      expect(leaks).toEqual([]);
+      expect(reached.filter((address) => !letsOut(ipaddr.parse(address)))).toEqual([]);
+    },
+  );
+
+  test('lets in what the API is asked, and who reads metrics', () => {
+    expect(find('full-values.yaml', 'NetworkPolicy', 'redrive-api').spec).toMatchObject({
+      podSelector: { matchLabels: { 'app.kubernetes.io/component': 'api' } },
+      ingress: [{ ports: [{ port: 'http' }], from: [{ namespaceSelector: {} }] }],
+    });
+    expect(find(undefined, 'NetworkPolicy', 'redrive').spec.ingress).toMatchObject([
+      { ports: [{ port: 'metrics' }], from: [{ namespaceSelector: { matchLabels: {} } }] },
+    ]);
+    expect(find(undefined, 'NetworkPolicy', 'redrive-migrate').spec.ingress).toEqual([]);
+  });
+
+  test('publishes no metrics by its ingress', () => {
+    const ingress = find('full-values.yaml', 'Ingress', 'redrive-api');
+    const paths = ingress.spec.rules[0].http.paths.map(({ path }: { path: string }) => path);
+    for (const path of ['/', '/metrics', '/readyz', '/healthz']) expect(paths).not.toContain(path);
+    expect(paths).toEqual(expect.arrayContaining(['/api', '/console', '/.well-known']));
+  });
+
+  test('scales workers by what waits, as Prometheus has it, and never by a task queue', () => {
+    const { spec } = find('full-values.yaml', 'ScaledObject', 'redrive-worker');
+    const types = spec.triggers.map(({ type }: { type: string }) => type);
+    expect(types).toEqual(['prometheus', 'prometheus', 'cpu']);
+    expect(spec.fallback).toBeUndefined();
+    expect(spec.triggers[1].metadata.query).toMatch(
+      /^max\(redrive_queue_depth\{.+\}\) \* \(max\(.+\) > bool 1\)$/,
+    );
+    expect(spec.triggers[0].metadata.query).toBe(
+      'max(redrive_queue_oldest_age_seconds{namespace="events", lane="live"})',
+    );
+    expect(find('full-values.yaml', 'Deployment', 'redrive-worker').spec.replicas).toBeUndefined();
+  });
+
+  test('scales workers by CPU where it is told to', async () => {
+    const manifests = await helm.template(undefined, 'worker.autoscaling.by="hpa"');
+    expect(manifests.find(({ kind }) => kind === 'HorizontalPodAutoscaler')?.spec).toMatchObject({
+      scaleTargetRef: { name: 'redrive-worker' },
+      metrics: [{ resource: { name: 'cpu' } }],
+    });
+  });
+
+  test('brings the service monitor, the rules and the dashboards as they are in the repository', async () => {
+    const monitor = find('full-values.yaml', 'ServiceMonitor', 'redrive');
+    const service = find('full-values.yaml', 'Service', 'redrive-metrics');
+    expect(service.metadata.labels).toMatchObject(monitor.spec.selector.matchLabels);
+    expect(monitor.spec.endpoints).toMatchObject([{ port: 'metrics', path: '/metrics' }]);
+    const rules = find('full-values.yaml', 'PrometheusRule', 'redrive').spec.groups[0].rules;
+    expect(rules.map(({ alert, expr }: { alert: string; expr: string }) => [alert, expr])).toEqual(
+      ALERTS.map(({ name, expr }) => [name, expr]),
+    );
+    const files = await readdir('deploy/helm/redrive/dashboards');
+    const maps = of('full-values.yaml').filter(({ kind }) => kind === 'ConfigMap');
+    const content = Object.assign({}, ...maps.map(({ data }) => data));
+    expect(Object.keys(content).sort()).toEqual(files.sort());
+    for (const file of files)
+      expect(JSON.parse(content[file])).toEqual(
+        JSON.parse(await readFile(join('deploy/helm/redrive/dashboards', file), 'utf8')),
+      );
+  });
+
+  test.each([
+    ['image.tag="latest"', 'image'],
+    ['secrets.masterKey={"existingSecret":"","key":"k","value":"secret"}', 'value'],
+    ['temporal.address="no-port"', 'address'],
+    ['worker.autoscaling.by="temporal"', 'by'],
+    ['config.allowedNetworks=["10.0.0.0"]', 'allowedNetworks'],
+    ['postgresql={"enabled":true}', 'postgresql'],
+  ])('refuses %s by its schema', async (set, named) => {
+    await expect(helm.template(undefined, set)).rejects.toThrow(named);
+  });
+
+  test('renders what Kubernetes takes, from its oldest version on', async () => {
+    const python = await pythonWith('kubernetes-validate==1.37.0');
+    if (!python) return;
+    try {
+      await inTemporaryDirectory(async (directory) => {
+        const file = join(directory, 'manifests.yaml');
+        // Of objects of the operators these schemas know nothing.
+        const known = VALUES.flatMap(of).filter(
+          ({ apiVersion }) => !/monitoring.coreos.com|keda.sh/.test(apiVersion),
+        );
+        expect(known.length).toBeGreaterThan(20);
+        await writeFile(file, known.map((manifest) => stringify(manifest)).join('---\n'));
+        for (const version of ['1.25', '1.33']) await python.run(VALIDATE, file, version);
+      });
+    } finally {
+      await python.close();
+    }
+  });
+});
+
+const VALIDATE = `
+import sys, yaml, kubernetes_validate
+for document in yaml.safe_load_all(open(sys.argv[1])):
+    kubernetes_validate.validate(document, sys.argv[2], strict=True)
+`;
+
+function network(text: string): Network {
+  const parsed = parseNetwork(text);
+  if (!parsed) throw new Error(`no network: ${text}`);
+  return parsed;
+}
+
+/** Addresses from everywhere: some of each /16 of IPv4, the edges of the special ranges, and some of each /16 of IPv6. */
+function* addresses(): Generator<ipaddr.IPv4 | ipaddr.IPv6> {
+  for (let first = 0; first < 256; first += 1)
+    for (let second = 0; second < 256; second += 1)
+      for (const rest of [
+        [0, 1],
+        [2, 77],
+        [99, 3],
+        [129, 16],
+        [255, 255],
+      ])
+        yield new ipaddr.IPv4([first, second, ...rest]);
+  for (const special of [
+    '192.31.196.1',
+    '192.52.193.1',
+    '192.88.99.1',
+    '192.175.48.1',
+    '198.51.100.9',
+    '203.0.113.1',
+  ])
+    yield ipaddr.parse(special);
+  for (let first = 0; first < 0x10000; first += 0x11) yield new ipaddr.IPv6([first, 0xdb8, 0, 0, 0, 0, 0, 1]);
+  for (const special of [
+    '::1',
+    'fe80::1',
+    'fd00::1',
+    '64:ff9b::a00:1',
+    '2001::1',
+    '2001:db8::1',
+    '2002:a00:1::1',
+    '2620:4f:8000::1',
+  ])
+    yield ipaddr.parse(special);
+}
