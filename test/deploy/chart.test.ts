@@ -23,6 +23,21 @@ const NOT_OURS = /^(?:TEMPORAL_(?:NAMESPACE|API_KEY|TLS|TLS_\w+)|NODE_EXTRA_CA_C
 const VALUES = [undefined, 'minimal-values.yaml', 'full-values.yaml'] as const;
 const WITH_PODS = ['Deployment', 'Job'];
 
+/** A variable of a container. */
+interface Variable {
+  name: string;
+  value?: string;
+  valueFrom?: object;
+}
+
+/** A rule of a NetworkPolicy about what goes out. */
+interface Egress {
+  to?: { ipBlock?: { cidr: string; except?: string[] } }[];
+  ports?: object[];
+}
+
+const variableOf = (env: Variable[], name: string) => env.find((each) => each.name === name);
+
 describeWith(GO, 'the chart', (go) => {
   let helm: Helm;
   const rendered = new Map<string | undefined, Manifest[]>();
@@ -119,13 +134,50 @@ describeWith(GO, 'the chart', (go) => {
     },
   );
 
-  test('gives the key of the administrator to the API alone', () => {
-    const holders = podsOf(undefined)
-      .filter(({ containers: [{ env }] }) =>
-        env.some(({ name }: { name: string }) => name === 'REDRIVE_ADMIN_KEY'),
-      )
-      .map(({ containers: [{ name }] }) => name);
-    expect(holders).toEqual(['api']);
+  test.each(['REDRIVE_ADMIN_KEY', 'REDRIVE_OTHER_ADMIN_KEY'])(
+    'gives the key of the administrator to the API alone: %s',
+    (variable) => {
+      const holders = podsOf('full-values.yaml')
+        .filter(({ containers: [{ env }] }) => variableOf(env, variable) !== undefined)
+        .map(({ containers: [{ name }] }) => name);
+      expect(holders).toEqual(['api']);
+    },
+  );
+
+  test('has a second master key, a proxy and a collector only where it is told to', () => {
+    const variables = ['REDRIVE_OTHER_MASTER_KEY', 'REDRIVE_EGRESS_PROXY', 'OTEL_EXPORTER_OTLP_ENDPOINT'];
+    for (const pod of podsOf(undefined))
+      for (const variable of variables) expect(variableOf(pod.containers[0].env, variable)).toBeUndefined();
+    for (const name of ['redrive-api', 'redrive-worker']) {
+      const [{ env }] = find('full-values.yaml', 'Deployment', name).spec.template.spec.containers;
+      expect(variableOf(env, 'REDRIVE_OTHER_MASTER_KEY')?.valueFrom).toEqual({
+        secretKeyRef: { name: 'redrive', key: 'next-master-key' },
+      });
+      expect(variableOf(env, 'OTEL_EXPORTER_OTLP_ENDPOINT')?.value).toBe('http://collector.monitoring:4318');
+      const { schema } = ENVIRONMENT.OTEL_TRACES_SAMPLER_ARG;
+      expect(schema.parse(variableOf(env, 'OTEL_TRACES_SAMPLER_ARG')?.value ?? '')).toBe(0.001);
+    }
+  });
+
+  test('lets deliveries out by the proxy alone, where there is one', async () => {
+    const manifests = await helm.template(
+      undefined,
+      'secrets.egressProxy={"existingSecret":"way-out","key":"url"}',
+      'networkPolicy.egressProxyTo=[{"ipBlock":{"cidr":"10.9.0.1/32"}}]',
+      'config.allowedNetworks=["10.20.0.0/16"]',
+    );
+    const policy = manifests.find(
+      ({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === 'redrive',
+    );
+    const blocks = ((policy?.spec.egress ?? []) as Egress[]).flatMap(({ to = [], ports }) =>
+      to.flatMap(({ ipBlock }) => (ipBlock ? [{ cidr: ipBlock.cidr, ports }] : [])),
+    );
+    expect(blocks).toEqual([{ cidr: '10.9.0.1/32', ports: [{ port: 3128, protocol: 'TCP' }] }]);
+    for (const { kind, spec } of manifests)
+      if (kind === 'Deployment')
+        expect(variableOf(spec.template.spec.containers[0].env, 'REDRIVE_EGRESS_PROXY')?.valueFrom).toEqual({
+          secretKeyRef: { name: 'way-out', key: 'url' },
+        });
   });
 
   test('is of the version of the package', async () => {
@@ -171,9 +223,7 @@ describeWith(GO, 'the chart', (go) => {
     'lets deliveries out to public addresses and to $allowed, and nowhere else',
     ({ values, allowed, reached }) => {
       const blocks = find(values, 'NetworkPolicy', 'redrive')
-        .spec.egress.flatMap(({ to = [] }: { to?: { ipBlock?: { cidr: string; except?: string[] } }[] }) =>
-          to.flatMap(({ ipBlock }) => (ipBlock ? [ipBlock] : [])),
-        )
+        .spec.egress.flatMap(({ to = [] }: Egress) => to.flatMap(({ ipBlock }) => (ipBlock ? [ipBlock] : [])))
         .map(({ cidr, except = [] }: { cidr: string; except?: string[] }) => ({
           within: [network(cidr)],
           except: except.map(network),
@@ -258,6 +308,8 @@ describeWith(GO, 'the chart', (go) => {
     ['temporal.address="no-port"', 'address'],
     ['worker.autoscaling.by="temporal"', 'by'],
     ['config.allowedNetworks=["10.0.0.0"]', 'allowedNetworks'],
+    ['secrets.egressProxy={"existingSecret":"","key":"","value":"http://me:secret@proxy"}', 'value'],
+    ['config.traces.ratio=2', 'ratio'],
     ['postgresql={"enabled":true}', 'postgresql'],
   ])('refuses %s by its schema', async (set, named) => {
     await expect(helm.template(undefined, set)).rejects.toThrow(named);

@@ -66,8 +66,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 {{- end -}}
 
+{{- /* The same where its Secret has a key, and nothing where it has none. */ -}}
+{{- define "redrive.optionalSecretEnv" -}}
+{{- if (index . 2).key }}
+{{ include "redrive.secretEnv" . }}
+{{- end }}
+{{- end -}}
+
 {{- define "redrive.serviceEnv" -}}
 {{ include "redrive.databaseEnv" . }}
+{{- include "redrive.optionalSecretEnv" (list . "REDRIVE_OTHER_MASTER_KEY" .Values.secrets.otherMasterKey) }}
+{{- include "redrive.optionalSecretEnv" (list . "REDRIVE_EGRESS_PROXY" .Values.secrets.egressProxy) }}
 - name: REDRIVE_HOST
   value: 0.0.0.0
 - name: REDRIVE_METRICS_PORT
@@ -106,6 +115,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- with .Values.config.allowedNetworks }}
 - name: REDRIVE_ALLOWED_NETWORKS
   value: {{ join "," . | quote }}
+{{- end }}
+{{- with .Values.config.traces }}
+{{- if .endpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ .endpoint | quote }}
+- name: OTEL_TRACES_SAMPLER_ARG
+  value: {{ printf "%.6f" (float64 .ratio) | quote }}
+{{- end }}
 {{- end }}
 {{- end -}}
 
