@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeApiKey } from '../../src/api/authentication/api-key.ts';
 import { type Id, readId, showId } from '../../src/domain/tenancy/typed-id.ts';
+import { freePorts } from '../../src/embedded/free-port.ts';
 import { createPool, type Pool } from '../../src/store/db/pool.ts';
 import { CRASH_POINTS, type CrashPoint, isOfWorker } from '../../src/telemetry/crash-points.ts';
 import { govern } from '../support/api/governed.ts';
@@ -191,7 +191,7 @@ class Herd {
   }
 
   async startApi(crash?: { at: CrashPoint; after: number }): Promise<void> {
-    if (this.#apiPort === 0) this.#apiPort = await freePort();
+    if (this.#apiPort === 0) this.#apiPort = (await freePorts('api')).api;
     this.#api = this.#start({ api: true, worker: false }, this.#apiPort, crash);
     await this.#api.firstLine;
   }
@@ -336,15 +336,4 @@ class Herd {
 async function answered(url: string, init: RequestInit): Promise<any> {
   const answer = await fetch(url, init).catch(() => undefined);
   return answer?.ok ? answer.json().catch(() => undefined) : undefined;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }

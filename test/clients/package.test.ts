@@ -9,6 +9,7 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
+import { freePorts } from '../../src/embedded/free-port.ts';
 import { describeInBrowser } from '../support/browser/describe-in-browser.ts';
 import { useBrowser } from '../support/browser/use-browser.ts';
 import { BUILT_CLIENT, blocksOfReadme, useInstalledClient } from '../support/clients/installed-client.ts';
@@ -177,7 +178,7 @@ describe('the README', () => {
 
   test('receives what is signed, and acknowledges it', async () => {
     const it = await withScene([]);
-    const port = await freePort();
+    const { port } = await freePorts('port');
     const endpoint = await engine.client.newEndpoint(it.tenant.key, {
       url: `http://127.0.0.1:${port}/`,
       requireAck: true,
@@ -363,12 +364,4 @@ async function startSite(directory: string, api: string, key: string) {
       await new Promise((resolve) => server.close(resolve));
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

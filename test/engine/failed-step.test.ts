@@ -3,6 +3,7 @@ import { uuidIn } from '../support/api/retries.ts';
 import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
 import { useEngine, useTemporal } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { metricsAt, sampleOf } from '../support/metrics.ts';
 import { ok } from '../support/receivers/receiver-behaviour.ts';
 
 /** An operation with a step that Postgres refuses halts and says why: no step that cannot succeed is tried for ever. */
@@ -36,8 +37,8 @@ function permit() {
 }
 
 async function haltsCounted(): Promise<number> {
-  const text = await (await fetch(`${engine.service.url}/metrics`)).text();
-  return Number(/redrive_operations_halted_total\{reason="failed_step"\} (\d+)/.exec(text)?.[1] ?? 0);
+  const text = await metricsAt(engine.service.url);
+  return sampleOf(text, 'redrive_operations_halted_total{reason="failed_step"}') ?? 0;
 }
 
 const linesOf = (id: string) =>

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { freePorts } from '../../../src/embedded/free-port.ts';
 import { useApi } from '../../support/api/use-api.ts';
 import { useCli } from '../../support/cli/use-cli.ts';
 
@@ -102,10 +103,7 @@ describe('exit 1: a server', () => {
   const there = () => ({ url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, key: api.key });
 
   test('that is not there', async () => {
-    const free = createServer();
-    await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve));
-    const { port } = free.address() as AddressInfo;
-    await new Promise((resolve) => free.close(resolve));
+    const { port } = await freePorts('port');
     const { code, stderr } = await cli.run({ url: `http://127.0.0.1:${port}`, key: api.key }, ['status']);
     expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('ECONNREFUSED') });
   });
