@@ -16,6 +16,7 @@ const PACKAGES = [
   'console/package.json',
   'cli/package.json',
 ];
+const CHART = join(ROOT, 'deploy', 'helm', 'redrive', 'Chart.yaml');
 const VERSION = /^\d+\.\d+\.\d+(?:-[\w.]+)?$/;
 
 const [version = ''] = process.argv.slice(2);
@@ -40,6 +41,7 @@ async function reasonAgainst(wanted) {
 
 async function release(wanted) {
   for (const file of PACKAGES) await writeVersion(join(ROOT, file), wanted);
+  await writeChartVersion(wanted);
   await step('Lock file', () => npm('install', '--package-lock-only', '--ignore-scripts'));
   await step('Documents of the API', () => node('scripts/openapi.mjs'));
   await step('Types of the client', () => node('scripts/client-types.mjs'));
@@ -64,6 +66,12 @@ async function writeVersion(file, wanted) {
   found.version = wanted;
   if (found.dependencies?.['@redrive/client']) found.dependencies['@redrive/client'] = wanted;
   await writeFile(file, `${JSON.stringify(found, undefined, 2)}\n`);
+}
+
+/** Writes the version of the chart, which is that of the image that it installs. */
+async function writeChartVersion(wanted) {
+  const chart = await readFile(CHART, 'utf8');
+  await writeFile(CHART, chart.replaceAll(/^(version|appVersion): .+$/gm, `$1: ${wanted}`));
 }
 
 const git = async (...args) => (await run('git', args, { cwd: ROOT })).trim();

@@ -20,6 +20,9 @@ const BUILT_WITHIN_MS = 600_000;
 /** Variables that are read by a package of ours, or by Node. */
 const NOT_OURS = /^(?:TEMPORAL_(?:NAMESPACE|API_KEY|TLS|TLS_\w+)|NODE_EXTRA_CA_CERTS|NODE_OPTIONS)$/;
 
+/** Variables of ours that a cluster has no use for: servers are not embedded there, and the port is the pod's own. */
+const NOT_IN_A_CLUSTER = ['REDRIVE_DATA_DIR', 'REDRIVE_DEMO', 'REDRIVE_PORT', 'REDRIVE_TEMPORAL_CLI'];
+
 const VALUES = [undefined, 'minimal-values.yaml', 'full-values.yaml'] as const;
 const WITH_PODS = ['Deployment', 'Job'];
 
@@ -157,6 +160,23 @@ describeWith(GO, 'the chart', (go) => {
       const { schema } = ENVIRONMENT.OTEL_TRACES_SAMPLER_ARG;
       expect(schema.parse(variableOf(env, 'OTEL_TRACES_SAMPLER_ARG')?.value ?? '')).toBe(0.001);
     }
+  });
+
+  test('has a value for every variable that a cluster has a use for', async () => {
+    const manifests = await helm.template(
+      'full-values.yaml',
+      'secrets.egressProxy={"existingSecret":"way-out","key":"url"}',
+    );
+    const set = manifests
+      .filter(({ kind }) => kind === 'Deployment')
+      .flatMap(({ spec }) => spec.template.spec.containers[0].env as Variable[])
+      .map(({ name }) => name)
+      .filter((name) => !NOT_OURS.test(name));
+    expect([...new Set(set)].sort()).toEqual(
+      Object.keys(ENVIRONMENT)
+        .filter((name) => !NOT_IN_A_CLUSTER.includes(name))
+        .sort(),
+    );
   });
 
   test('lets deliveries out by the proxy alone, where there is one', async () => {

@@ -4,11 +4,11 @@ import { expect, test } from '@jest/globals';
 
 /** A path of the repository, as docs and comments write it. */
 const PATH =
-  /^(?:src|test|docs|migrations|scripts|bench|openapi|clients\/typescript\/src|console\/src|cli\/src)\/[^\s`]*$/;
+  /^(?:src|test|docs|deploy|migrations|scripts|bench|openapi|clients\/typescript\/src|console\/src|cli\/src)\/[^\s`]*$/;
 
 /** The same without backticks, as comments write it; the name of a file has an ending. */
 const FILE_IN_A_COMMENT =
-  /\b(?:console\/src|cli\/src|clients|src|test|docs|migrations|scripts|bench|openapi)\/[\w./-]*\w\.(?:tsx?|mjs|sql|md|json)\b/g;
+  /\b(?:console\/src|cli\/src|clients|src|test|docs|deploy|migrations|scripts|bench|openapi)\/[\w./-]*\w\.(?:tsx?|mjs|sql|md|json|ya?ml)\b/g;
 
 /** A file by its name alone: it is looked for in the whole repository. */
 const MARKDOWN_NAME = /(?<![\w./-])[\w-]+\.md\b/g;
@@ -53,6 +53,7 @@ test('no comment names a file that the repository does not hold', async () => {
     ...(await filesBelow('src', '.ts')),
     ...(await filesBelow('test', '.ts')),
     ...(await filesBelow('bench', '.ts')),
+    ...(await filesBelow('deploy', '.ts')),
     ...(await filesBelow('clients', '.ts')),
     ...(await filesBelow('cli/src', '.ts')),
     ...(await filesBelow('console/src', '.ts')),
