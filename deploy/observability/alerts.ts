@@ -13,6 +13,9 @@ export interface Alert {
 
 const ENDPOINTS = 'max by (namespace, circuit) (redrive_endpoints)';
 const TROUBLED = 'sum by (namespace) (max by (namespace, circuit) (redrive_endpoints{circuit!="closed"}))';
+/** Attempts that our own proxy stops open no circuit. */
+const STOPPED_BY_PROXY =
+  'sum by (namespace) (rate(redrive_egress_proxy_failures_total[5m])) / sum by (namespace) (rate(redrive_attempts_total[5m]))';
 const REQUESTS = 'redrive_http_request_duration_seconds_count';
 
 /**
@@ -70,10 +73,11 @@ export const ALERTS: readonly Alert[] = [
   },
   {
     name: 'RedriveManyEndpointsDown',
-    expr: `${TROUBLED} / sum by (namespace) (${ENDPOINTS}) > 0.2 and ${TROUBLED} >= 3`,
+    expr: `(${TROUBLED} / sum by (namespace) (${ENDPOINTS}) > 0.2 and ${TROUBLED} >= 3) or ${STOPPED_BY_PROXY} > 0.2`,
     for: '10m',
     severity: 'critical',
-    summary: 'A fifth of all endpoints does not answer: more likely our way out than all of theirs.',
+    summary:
+      'A fifth of all endpoints does not answer, or our proxy makes no tunnel: more likely our way out than all of theirs.',
     runbook: 'many-endpoints-down.md',
   },
   {

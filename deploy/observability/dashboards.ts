@@ -214,6 +214,12 @@ export const DASHBOARDS: readonly Dashboard[] = [
         queries: [[seen('redrive_endpoints', '', 'circuit'), '{{circuit}}']],
       },
       {
+        title: 'Stopped by our proxy',
+        unit: 'ops',
+        says: 'Attempts that the egress proxy made no tunnel for: they say nothing of the endpoints.',
+        queries: [[rate('redrive_egress_proxy_failures_total', 'namespace'), 'attempts']],
+      },
+      {
         title: 'Share of attempts that did not deliver',
         unit: 'percentunit',
         says: 'By lane.',

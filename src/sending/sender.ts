@@ -319,6 +319,7 @@ export class Sender {
     if (attempted) {
       metrics.attempts.inc({ outcome, lane: this.#lane });
       metrics.attemptDuration.observe({ lane: this.#lane }, durationMs / 1_000);
+      if (faultCode === 'proxy_failed') metrics.egressProxyFailures.inc();
     }
     const level = this.#lane === 'bulk' && outcome === 'delivered' ? 'debug' : 'info';
     if (!log.isLevelEnabled(level)) return;

@@ -52,6 +52,11 @@ function counted(registers: Registry[]) {
       buckets: ATTEMPT_SECONDS,
       registers,
     }),
+    egressProxyFailures: new Counter({
+      name: 'redrive_egress_proxy_failures_total',
+      help: 'Attempts that the egress proxy made no tunnel for.',
+      registers,
+    }),
     claimDuration: new Histogram({
       name: 'redrive_claim_duration_seconds',
       help: 'Time of a claim of executions in Postgres.',

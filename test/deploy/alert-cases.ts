@@ -1,9 +1,16 @@
 /** Series as promtool writes them: a value a minute from 0 on, `1x9` for ten times 1, `0+60x9` for one that rises. */
 type Series = Readonly<Record<string, string>>;
 
+/** Series that make an alert fire, with the labels that it has then. */
+export interface Fires {
+  series: Series;
+  at: string;
+  labels?: Readonly<Record<string, string>>;
+}
+
 /** What makes an alert fire, with the labels that it has then, and what comes near and does not. */
 export interface AlertCase {
-  fires: { series: Series; at: string; labels?: Readonly<Record<string, string>> };
+  fires: Fires | readonly Fires[];
   quiet: { series: Series; at: string };
 }
 
@@ -74,20 +81,34 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
     quiet: { series: { [`redrive_unknown_waiting{${OF}}`]: '3x50 0x40' }, at: '70m' },
   },
   RedriveManyEndpointsDown: {
-    fires: {
-      series: {
-        [`redrive_endpoints{${OF}, circuit="open"}`]: '3x20',
-        [`redrive_endpoints{${OF}, circuit="half_open"}`]: '1x20',
-        [`redrive_endpoints{${OF}, circuit="closed"}`]: '12x20',
+    fires: [
+      {
+        series: {
+          [`redrive_endpoints{${OF}, circuit="open"}`]: '3x20',
+          [`redrive_endpoints{${OF}, circuit="half_open"}`]: '1x20',
+          [`redrive_endpoints{${OF}, circuit="closed"}`]: '12x20',
+        },
+        at: '15m',
+        labels,
       },
-      at: '15m',
-      labels,
-    },
-    // Two of three: too few to say anything.
+      {
+        series: {
+          [`redrive_endpoints{${OF}, circuit="closed"}`]: '15x20',
+          [`redrive_attempts_total{${OF}, outcome="retry", lane="live"}`]: '0+60x20',
+          [`redrive_attempts_total{${OF}, outcome="delivered", lane="bulk"}`]: '0+60x20',
+          [`redrive_egress_proxy_failures_total{${OF}}`]: '0+60x20',
+        },
+        at: '15m',
+        labels,
+      },
+    ],
+    // Two of three: too few to say anything. A proxy that refuses one endpoint of many.
     quiet: {
       series: {
         [`redrive_endpoints{${OF}, circuit="open"}`]: '2x20',
         [`redrive_endpoints{${OF}, circuit="closed"}`]: '1x20',
+        [`redrive_attempts_total{${OF}, outcome="delivered", lane="bulk"}`]: '0+600x20',
+        [`redrive_egress_proxy_failures_total{${OF}}`]: '0+60x20',
       },
       at: '15m',
     },

@@ -8,7 +8,7 @@ import { ALERTS } from '../../deploy/observability/alerts.ts';
 import { describeWith } from '../support/deploy/describe-with.ts';
 import { PROMTOOL } from '../support/deploy/programs.ts';
 import { inTemporaryDirectory } from '../support/temporary-directory.ts';
-import { ALERT_CASES } from './alert-cases.ts';
+import { ALERT_CASES, type Fires } from './alert-cases.ts';
 
 const RULES = resolve('deploy/helm/redrive/rules/alerts.yaml');
 const HEADINGS = ['## Symptom', '## Look at', '## Do', '## Verify'];
@@ -50,21 +50,22 @@ describeWith(PROMTOOL, 'promtool', (promtool) => {
     async ({ name, severity, summary, runbook }) => {
       const alertCase = ALERT_CASES[name];
       if (!alertCase) throw new Error('no case');
-      const firing = {
-        exp_labels: { ...alertCase.fires.labels, severity },
+      const firing = (labels: Fires['labels']) => ({
+        exp_labels: { ...labels, severity },
         exp_annotations: { summary, runbook: `docs/runbooks/${runbook}` },
-      };
+      });
+      const firingCases = [alertCase.fires].flat() as readonly Fires[];
       await inTemporaryDirectory(async (directory) => {
         const file = join(directory, 'rules.test.yaml');
-        const caseOf = (
-          { series, at }: { series: Readonly<Record<string, string>>; at: string },
-          expected: object[],
-        ) => ({
+        const caseOf = ({ series, at }: Pick<Fires, 'series' | 'at'>, expected: object[]) => ({
           interval: '1m',
           input_series: Object.entries(series).map(([each, values]) => ({ series: each, values })),
           alert_rule_test: [{ eval_time: at, alertname: name, exp_alerts: expected }],
         });
-        const tests = [caseOf(alertCase.fires, [firing]), caseOf(alertCase.quiet, [])];
+        const tests = [
+          ...firingCases.map((each) => caseOf(each, [firing(each.labels)])),
+          caseOf(alertCase.quiet, []),
+        ];
         await writeFile(file, stringify({ rule_files: [RULES], evaluation_interval: '1m', tests }));
         await promisify(execFile)(promtool, ['test', 'rules', file]);
       });
