@@ -15,6 +15,7 @@ import { readLedger, violationsOf } from '../support/store/ledger.ts';
 import type { TestPool } from '../support/store/test-database.ts';
 import { Fleet } from './fleet.ts';
 import { LiveEvents } from './live-events.ts';
+import { type DrillEndpoint, NAME_HEADER, wronglySigned } from './signatures.ts';
 import { present, type Version } from './version.ts';
 
 /** The size of a drill. */
@@ -60,7 +61,9 @@ export class Drill {
   readonly figures: Record<string, number | string> = {};
   readonly #receivers: ChaosReceiver[];
   readonly #startedAt = performance.now();
+  readonly #endpoints = new Map<string, DrillEndpoint>();
   #live: LiveEvents | undefined;
+  #tenant: { id: Id<'tenant'>; key: string } = { id: NO_ID, key: '' };
   #operationId: Id<'operation'> = NO_ID;
 
   private constructor(parts: ChaosParts, receivers: ChaosReceiver[], fleet: Fleet, plan: DrillPlan) {
@@ -84,10 +87,11 @@ export class Drill {
     const { version = present(plan.workflowBundle) } = options;
     const parts = await startChaosParts(options.migrated);
     const receivers = await startChaosReceivers(seeded(1));
-    const fleet = new Fleet({
-      ...{ databaseUrl: parts.databaseUrl, temporalAddress: parts.temporalAddress },
-      ...{ adminKey: makeApiKey(), masterKey: randomBytes(32) },
-    });
+    const { databaseUrl, temporalAddress } = parts;
+    const fleet = new Fleet(
+      { databaseUrl, temporalAddress, adminKey: makeApiKey() },
+      { masterKey: randomBytes(32) },
+    );
     const drill = new Drill(parts, receivers, fleet, plan);
     try {
       await options.prepared?.(parts);
@@ -113,6 +117,22 @@ export class Drill {
       withinMs: this.plan.withinMs,
       otherwise: () => `${this.sent()} were`,
     });
+  }
+
+  get tenantId(): Id<'tenant'> {
+    return this.#tenant.id;
+  }
+
+  /** Gives the endpoint of a receiver a new secret by the API of this moment, in the place of the one before. */
+  async rotateSecret(receiver: string): Promise<void> {
+    const endpoint = this.#endpoints.get(receiver);
+    if (!endpoint) throw new Error(`no receiver ${receiver}`);
+    const client = await createTestClient(this.fleet.apiUrl, this.fleet.adminKey);
+    const { body } = await client.expect(200, 'POST', `/api/v1/endpoints/${endpoint.id}/rotate-secret`, {
+      key: this.#tenant.key,
+      body: { oldValidForMs: 0 },
+    });
+    endpoint.secrets.push(body.secret);
   }
 
   say(line: string): void {
@@ -141,7 +161,7 @@ export class Drill {
     findings.faults.push(...violationsOf(await readLedger(this.pool)));
     const events = (live?.events ?? []).filter(({ answeredAt }) => !isLost(answeredAt, lost));
     findings.faults.push(...(await this.#lostEvents(events.map(({ id }) => id))));
-    findings.faults.push(...this.fleet.surprises);
+    findings.faults.push(...this.fleet.surprises, ...wronglySigned(this.#receivers, this.#endpoints));
     if (lost !== NOTHING_LOST) {
       this.figures.requestsOfTheLostTime = this.sent() - findings.requests;
       this.figures.eventsOfTheLostTime = (live?.events.length ?? 0) - events.length;
@@ -167,7 +187,6 @@ export class Drill {
     const { items, ratePerSecond } = this.plan;
     const client = await createTestClient(this.fleet.apiUrl, this.fleet.adminKey);
     const tenant = await client.newTenant('drill');
-    const endpointIds: string[] = [];
     for (const { name, receiver } of this.#receivers) {
       const endpoint = await client.newEndpoint(tenant.key, {
         handle: name,
@@ -175,10 +194,13 @@ export class Drill {
         timeoutMs: TIMEOUT_MS,
         retry: { maxAttempts: 50, initialMs: 50, factor: 1.5, capMs: 1_000 },
         protect: false,
+        headers: { [NAME_HEADER]: name },
       });
-      endpointIds.push(uuidIn('endpoint', endpoint.id));
+      this.#endpoints.set(name, { id: endpoint.id, secrets: [endpoint.secret] });
     }
+    const endpointIds = [...this.#endpoints.values()].map(({ id }) => uuidIn('endpoint', id));
     const tenantId = uuidIn('tenant', tenant.id);
+    this.#tenant = { id: tenantId, key: tenant.key };
     await seedFailures(this.pool, { tenantId, endpointIds, count: items, bodyBytes: 200 });
     const by = govern({ client, adminKey: this.fleet.adminKey }, tenant);
     await by.set({ approveAbove: 0 });

@@ -3,6 +3,7 @@ import { backupRestore } from './backup-restore.ts';
 import type { DrillPlan, DrillResult } from './drill.ts';
 import { postgresFailover } from './postgres-failover.ts';
 import { rollingDeploy } from './rolling-deploy.ts';
+import { rotateMasterKey } from './rotate-master-key.ts';
 import { hasEarlier } from './version.ts';
 
 /** The short form of each drill: `npm run drill -- <name>` is the long one. */
@@ -50,6 +51,10 @@ describe('backup-restore', () => {
     expectAgreement(result);
     expect(result.figures.requestsOfTheLostTime).toBeGreaterThanOrEqual(0);
   });
+});
+
+test('rotate-master-key: three deploys under load, and nothing that was sealed is lost', async () => {
+  expectAgreement(await rotateMasterKey(plan()));
 });
 
 test('rolling-deploy: two versions at work on one operation lose nothing and double nothing', async () => {

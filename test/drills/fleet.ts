@@ -16,7 +16,12 @@ interface Shared {
   databaseUrl: string;
   temporalAddress: string;
   adminKey: string;
+}
+
+/** The master keys that a process has: the one it seals with, and another one that it opens with. */
+export interface MasterKeys {
   masterKey: Buffer;
+  otherMasterKey?: Buffer;
 }
 
 /** The processes of the service in a drill, of one version or of two. */
@@ -25,13 +30,25 @@ export class Fleet {
   /** Processes that ended though nobody had asked them to, in words. */
   readonly surprises: string[] = [];
   readonly #shared: Shared;
+  #keys: MasterKeys;
   readonly #expected = new Set<ChildScript>();
   readonly #workers: ChildScript[] = [];
   #api: { process: ChildScript; url: string } | undefined;
 
-  constructor(shared: Shared) {
+  constructor(shared: Shared, keys: MasterKeys) {
     this.#shared = shared;
+    this.#keys = keys;
     this.adminKey = shared.adminKey;
+  }
+
+  /** The keys of processes that are started now. */
+  get keys(): MasterKeys {
+    return this.#keys;
+  }
+
+  /** Gives other keys to processes that are started from now on; those that run keep theirs. */
+  useKeys(keys: MasterKeys): void {
+    this.#keys = keys;
   }
 
   /** Where clients find the API at this moment. */
@@ -72,7 +89,8 @@ export class Fleet {
   }
 
   #start(version: Version, roles: { api: boolean; worker: boolean }): ChildScript {
-    const { databaseUrl, temporalAddress, adminKey, masterKey } = this.#shared;
+    const { databaseUrl, temporalAddress, adminKey } = this.#shared;
+    const { masterKey, otherMasterKey } = this.#keys;
     const child = startChildScript(new URL('test/support/child/service.ts', version.root), {
       root: version.root,
       env: {
@@ -85,6 +103,7 @@ export class Fleet {
           temporal: { address: temporalAddress },
           workflowBundle: version.workflowBundle,
           masterKey: masterKey.toString('base64'),
+          otherMasterKey: otherMasterKey?.toString('base64'),
           sizes: SIZES,
           roles,
         }),

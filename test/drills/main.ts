@@ -8,6 +8,7 @@ import { backupRestore } from './backup-restore.ts';
 import type { DrillPlan, DrillResult } from './drill.ts';
 import { postgresFailover } from './postgres-failover.ts';
 import { rollingDeploy } from './rolling-deploy.ts';
+import { rotateMasterKey } from './rotate-master-key.ts';
 
 type Options = { 'lose-tail'?: boolean };
 
@@ -15,6 +16,7 @@ const DRILLS: Record<string, (plan: DrillPlan, options: Options) => Promise<Dril
   'backup-restore': (plan, options) => backupRestore(plan, options['lose-tail'] ? 'sudden' : 'planned'),
   'rolling-deploy': rollingDeploy,
   'postgres-failover': postgresFailover,
+  'rotate-master-key': rotateMasterKey,
 };
 
 process.exitCode = await main();

@@ -3,7 +3,7 @@ import { type CrashPoint, installCrashPoints } from '../../../src/telemetry/cras
 import { createLogger } from '../../../src/telemetry/log.ts';
 
 // An API or a worker in a process of its own; its servers, and the point where it is to crash, are in the environment.
-const { masterKey, ...options } = JSON.parse(process.env.SERVICE_OPTIONS ?? '');
+const { masterKey, otherMasterKey, ...options } = JSON.parse(process.env.SERVICE_OPTIONS ?? '');
 const crash: { at: CrashPoint; after: number } | null = JSON.parse(process.env.CRASH ?? 'null');
 
 if (crash) {
@@ -18,6 +18,10 @@ if (crash) {
 const service = await startService({
   ...options,
   masterKey: Buffer.from(masterKey, 'base64'),
+  config: {
+    ...options.config,
+    ...(otherMasterKey ? { otherMasterKey: Buffer.from(otherMasterKey, 'base64') } : {}),
+  },
   log: createLogger({ level: 'warn', destination: { write: (line) => void process.stderr.write(line) } }),
 });
 process.stdout.write(`started ${service.url ?? ''}\n`);
