@@ -6,6 +6,7 @@ import { useConsole } from '../support/browser/use-console.ts';
 import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
 import { eventually } from '../support/eventually.ts';
 import { okWith } from '../support/receivers/receiver-behaviour.ts';
+import { createSelfSignedCertificate } from '../support/receivers/self-signed-certificate.ts';
 
 /** Each screen with something on it: in both themes, on a narrow screen, and with texts that would be code elsewhere. */
 
@@ -43,6 +44,14 @@ describeInBrowser('every screen', () => {
       url: scene.receivers[0]?.url('/hostile'),
       eventTypes: [HOSTILE],
     });
+    const { cert, key: certKey } = createSelfSignedCertificate(HOSTILE.slice(0, 60));
+    const certified = await client.newEndpoint(key, {
+      handle: 'certified',
+      url: 'https://127.0.0.1:1/',
+      eventTypes: ['none'],
+      caCertificate: cert,
+      clientCertificate: { certificate: cert, key: certKey },
+    });
     const event = { id: HOSTILE, type: HOSTILE, key: HOSTILE, source: HOSTILE, payload: { text: HOSTILE } };
     const sent = await client.expect(202, 'POST', '/api/v1/events', { key, body: event });
     const { body: shown } = await client.expect(200, 'GET', `/api/v1/events/${sent.body.eventId}`, { key });
@@ -77,6 +86,7 @@ describeInBrowser('every screen', () => {
       event: `events/${sent.body.eventId}`,
       endpoints: 'endpoints',
       endpoint: `endpoints/${endpoint.id}`,
+      'endpoint with certificates': `endpoints/${certified.id}`,
       audit: 'audit',
       settings: 'settings',
     };
@@ -138,6 +148,8 @@ describeInBrowser('every screen', () => {
       await open(name);
       await shows(name === 'settings' ? HOSTILE.slice(0, 60) : HOSTILE);
     }
+    await open('endpoint with certificates');
+    await page.getByRole('table', { name: 'Certificates' }).getByText(HOSTILE.slice(0, 60)).first().waitFor();
     await open('event');
     await page.getByRole('button', { name: 'Show the payload' }).click();
     await page.getByLabel('Payload').getByText(JSON.stringify(HOSTILE).slice(1, -1)).waitFor();

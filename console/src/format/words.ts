@@ -76,6 +76,8 @@ const WORDS: Readonly<Record<string, string>> = {
   maxConcurrency: 'requests at a time',
   onAmbiguous: 'when nobody knows',
   eventTypes: 'event types',
+  caCertificate: 'trusted authority',
+  clientCertificate: 'certificate shown to it',
   // Acts, events to come, causes of outages and of halts.
   failure_rate: 'too many failed',
   failed_step: 'a step failed',
@@ -86,6 +88,7 @@ const WORDS: Readonly<Record<string, string>> = {
   awaiting_approval: 'awaiting approval',
   completed_with_failures: 'completed, with failures',
   half_open: 'trying again',
+  not_yet: 'not yet valid',
 };
 
 /** A code as words. */

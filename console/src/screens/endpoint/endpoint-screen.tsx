@@ -11,6 +11,7 @@ import { Facts, PageHead, Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { Table } from '../../ui/tables/table.tsx';
 import { Count, IdText, Quiet, Time } from '../../ui/text.tsx';
+import { Certificates } from './certificates.tsx';
 import { EndpointActs } from './endpoint-acts.tsx';
 import { Traffic } from './traffic.tsx';
 import { Versions } from './versions.tsx';
@@ -95,6 +96,7 @@ function Shown({ endpoint }: { endpoint: Endpoint }) {
           }}
         />
       </Section>
+      <Certificates endpoint={endpoint} />
       <Traffic endpointId={id} />
       <Missed endpointId={id} />
       <Outages endpointId={id} />
