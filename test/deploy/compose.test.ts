@@ -26,7 +26,8 @@ interface ComposeService {
   ports?: string[];
 }
 
-const { services } = parse(await readFile('docker-compose.yml', 'utf8'), { merge: true }) as {
+const compose = await readFile('docker-compose.yml', 'utf8');
+const { services } = parse(compose, { merge: true }) as {
   services: Record<string, ComposeService>;
 };
 const packages = JSON.parse(await readFile('package.json', 'utf8'));
@@ -74,6 +75,17 @@ describe('docker-compose.yml', () => {
       expect(String(healthcheck?.test)).toContain(`127.0.0.1:${environment?.REDRIVE_METRICS_PORT}/healthz`);
     }
     expect(service('migrate').healthcheck).toBeUndefined();
+  });
+
+  test('names the collector of traces as it is, and sends it none unasked', async () => {
+    const { profiles, ports } = service('collector');
+    expect({ profiles, ports }).toEqual({ profiles: ['observability'], ports: ['127.0.0.1:16686:16686'] });
+    const [, advised = ''] = /`OTEL_EXPORTER_OTLP_ENDPOINT=(\S+)`/.exec(compose) ?? [];
+    expect(new URL(advised)).toMatchObject({ hostname: 'collector', port: '4318' });
+    for (const name of ['api', 'worker'])
+      expect(service(name).environment?.OTEL_EXPORTER_OTLP_ENDPOINT).toMatch(/^\$\{\w+:-\}$/);
+    const { datasources } = parse(await readFile('deploy/compose/grafana/datasources/sources.yaml', 'utf8'));
+    for (const { url } of datasources) expect(Object.keys(services)).toContain(new URL(url).hostname);
   });
 
   test('lets nothing listen beyond this machine', () => {
