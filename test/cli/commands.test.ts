@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { allCommands } from '../../cli/src/command/groups.ts';
 import { useApiWorld } from '../support/api/use-api.ts';
 import { useCli } from '../support/cli/use-cli.ts';
+import { createSelfSignedCertificate } from '../support/receivers/self-signed-certificate.ts';
 
 /** Every command against a real API: what it takes is what the server takes, and what it writes is data. */
 
@@ -14,9 +15,13 @@ const ours = () => ({ url: world.api.url, key: world.ours.key });
 const admin = () => ({ url: world.api.url, key: world.api.adminKey });
 
 /** A file with this as JSON; its name. */
-async function file(name: string, value: unknown): Promise<string> {
+function file(name: string, value: unknown): Promise<string> {
+  return textFile(name, JSON.stringify(value));
+}
+
+async function textFile(name: string, text: string): Promise<string> {
   const path = join(cli.home, name);
-  await writeFile(path, JSON.stringify(value));
+  await writeFile(path, text);
   return path;
 }
 
@@ -69,6 +74,20 @@ const CALLS: readonly Call[] = [
     ],
   ],
   ['endpoints update', () => ['made-here', '--rate', '50', '--type', 'a.*', '--timeout', '5s']],
+  [
+    'endpoints update',
+    async () => {
+      const { cert, key } = createSelfSignedCertificate();
+      const [certificate, certificateKey] = [
+        await textFile('cert.pem', cert),
+        await textFile('key.pem', key),
+      ];
+      return [
+        ...['made-here', '--ca', certificate],
+        ...['--certificate', certificate, '--certificate-key', certificateKey],
+      ];
+    },
+  ],
   ['endpoints disable', () => ['made-here']],
   ['endpoints enable', () => ['made-here']],
   ['endpoints test', () => ['made-here']],
@@ -176,7 +195,7 @@ describe('as JSON', () => {
     const lines = path.endsWith('export') || path === 'completion';
     if (!lines && stdout !== '') expect(() => JSON.parse(stdout)).not.toThrow();
     // Nothing that is shown once is shown here.
-    expect(stdout).not.toMatch(/rdk_|whsec_/);
+    expect(stdout).not.toMatch(/rdk_|whsec_|PRIVATE KEY/);
   });
 });
 

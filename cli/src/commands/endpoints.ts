@@ -1,5 +1,5 @@
 import { answerOf, type components } from '@redrive/client';
-import { readObject } from '../command/body.ts';
+import { readInput, readObject } from '../command/body.ts';
 import { argument, type Command, command, list, onOff, value } from '../command/command.ts';
 import { LIMIT_FLAG, writeList } from '../command/listing.ts';
 import { SECRET_FLAG, secretPlace, writeSecret } from '../command/secrets.ts';
@@ -78,12 +78,18 @@ const versions = command({
 
 /** The members that are changed most; a file has all of them. */
 const MEMBER_FLAGS = {
-  file: value('<file>', 'its members as JSON; - is standard input. Headers and secrets are given here only'),
+  file: value(
+    '<file>',
+    'its members as JSON; - is standard input. Headers and secrets are given here only, and what is to go as null',
+  ),
   url: value('<url>', 'where deliveries are posted to'),
   type: list('<type>', 'types of event that it wants: invoice.paid, invoice.*, *', { commas: false }),
   rate: value('<n>', 'requests a second at most', parseRate),
   concurrency: value('<n>', 'requests at a time at most', parseCount),
   timeout: value('<duration>', 'time limit of an attempt', parseDuration),
+  ca: value('<file>', 'certificates in PEM that its own must be from, in the place of the public ones'),
+  certificate: value('<file>', 'a certificate in PEM that it is shown; with --certificate-key'),
+  certificateKey: value('<file>', 'the private key of that, in PEM without a passphrase'),
 };
 
 interface Members {
@@ -93,9 +99,19 @@ interface Members {
   rate: number | undefined;
   concurrency: number | undefined;
   timeout: number | undefined;
+  ca: string | undefined;
+  certificate: string | undefined;
+  certificateKey: string | undefined;
 }
 
 async function membersOf(context: Context, flags: Members): Promise<Record<string, unknown>> {
+  const { certificate, certificateKey: key } = flags;
+  if ((certificate === undefined) !== (key === undefined))
+    throw usage('A certificate and its key belong together: --certificate and --certificate-key.');
+  const clientCertificate =
+    certificate === undefined || key === undefined
+      ? undefined
+      : { certificate: await readInput(context, certificate), key: await readInput(context, key) };
   return {
     ...(flags.file ? await readObject(context, flags.file) : {}),
     ...(flags.url ? { url: flags.url } : {}),
@@ -103,6 +119,8 @@ async function membersOf(context: Context, flags: Members): Promise<Record<strin
     ...(flags.rate ? { ratePerSecond: flags.rate } : {}),
     ...(flags.concurrency ? { maxConcurrency: flags.concurrency } : {}),
     ...(flags.timeout ? { timeoutMs: flags.timeout } : {}),
+    ...(flags.ca === undefined ? {} : { caCertificate: await readInput(context, flags.ca) }),
+    ...(clientCertificate ? { clientCertificate } : {}),
   };
 }
 
