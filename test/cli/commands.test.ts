@@ -83,8 +83,8 @@ const CALLS: readonly Call[] = [
         await textFile('key.pem', key),
       ];
       return [
-        ...['made-here', '--ca', certificate],
-        ...['--certificate', certificate, '--certificate-key', certificateKey],
+        ...['made-here', '--ca-file', certificate],
+        ...['--certificate-file', certificate, '--certificate-key-file', certificateKey],
       ];
     },
   ],

@@ -87,9 +87,9 @@ const MEMBER_FLAGS = {
   rate: value('<n>', 'requests a second at most', parseRate),
   concurrency: value('<n>', 'requests at a time at most', parseCount),
   timeout: value('<duration>', 'time limit of an attempt', parseDuration),
-  ca: value('<file>', 'certificates in PEM that its own must be from, in the place of the public ones'),
-  certificate: value('<file>', 'a certificate in PEM that it is shown; with --certificate-key'),
-  certificateKey: value('<file>', 'the private key of that, in PEM without a passphrase'),
+  caFile: value('<file>', 'certificates in PEM that its own must be from, in the place of the public ones'),
+  certificateFile: value('<file>', 'a certificate in PEM that it is shown; with --certificate-key-file'),
+  certificateKeyFile: value('<file>', 'the private key of that, in PEM without a passphrase'),
 };
 
 interface Members {
@@ -99,15 +99,15 @@ interface Members {
   rate: number | undefined;
   concurrency: number | undefined;
   timeout: number | undefined;
-  ca: string | undefined;
-  certificate: string | undefined;
-  certificateKey: string | undefined;
+  caFile: string | undefined;
+  certificateFile: string | undefined;
+  certificateKeyFile: string | undefined;
 }
 
 async function membersOf(context: Context, flags: Members): Promise<Record<string, unknown>> {
-  const { certificate, certificateKey: key } = flags;
+  const { certificateFile: certificate, certificateKeyFile: key } = flags;
   if ((certificate === undefined) !== (key === undefined))
-    throw usage('A certificate and its key belong together: --certificate and --certificate-key.');
+    throw usage('A certificate and its key belong together: --certificate-file and --certificate-key-file.');
   const clientCertificate =
     certificate === undefined || key === undefined
       ? undefined
@@ -119,7 +119,7 @@ async function membersOf(context: Context, flags: Members): Promise<Record<strin
     ...(flags.rate ? { ratePerSecond: flags.rate } : {}),
     ...(flags.concurrency ? { maxConcurrency: flags.concurrency } : {}),
     ...(flags.timeout ? { timeoutMs: flags.timeout } : {}),
-    ...(flags.ca === undefined ? {} : { caCertificate: await readInput(context, flags.ca) }),
+    ...(flags.caFile === undefined ? {} : { caCertificate: await readInput(context, flags.caFile) }),
     ...(clientCertificate ? { clientCertificate } : {}),
   };
 }

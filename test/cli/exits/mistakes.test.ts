@@ -18,7 +18,7 @@ describe('exit 2: a command that is called wrongly', () => {
     [['retry', 'fly'], /too many arguments|unknown command/],
     [['retri'], /unknown command 'retri'/],
     [['retry', 'get'], /missing required argument/],
-    [['endpoints', 'update', 'a', '--certificate', 'a.pem'], /belong together/],
+    [['endpoints', 'update', 'a', '--certificate-file', 'a.pem'], /belong together/],
     [['retry', 'run'], /Nothing is selected/],
     [['retry', 'run', '--all-failed', '--since', '6h'], /exclude each other/],
     [['retry', 'run', '--since', '6'], /Expected a time with its zone/],
