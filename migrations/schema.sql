@@ -90,6 +90,7 @@ begin
   where d.operation_id is not null and d.operation_id not in (select operation_id from locked)
     and (select count(*) from checked) >= 0;
   if frozen_ones is null then return null; end if;
+  perform from report_drafts d where d.operation_id = any(frozen_ones) order by d.operation_id for key share;
 
   insert into frozen_items (operation_id, execution_id, state, reason, attempts, due_at, may_have_arrived, finished_at)
   select o.operation_id, o.id, o.state, o.reason, o.attempts, o.due_at, o.may_have_arrived, o.finished_at
