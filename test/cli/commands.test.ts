@@ -203,7 +203,7 @@ test('nothing of another tenant is found by its id', async () => {
   ] as const) {
     const { code, stdout, stderr } = await cli.run(ours(), [...path.split(' '), id]);
     expect({ path, code, stdout, stderr }).toMatchObject({
-      code: 1,
+      code: 2,
       stdout: '',
       stderr: expect.stringContaining('not_found'),
     });

@@ -9,8 +9,14 @@ export async function readBody(context: Context, file: string): Promise<unknown>
   try {
     return JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
-    throw usage(`${file === '-' ? 'Standard input' : file} is no JSON: ${(error as Error).message}`);
+    throw usage(`${file === '-' ? 'Standard input' : file} is no JSON${placeOf(error)}.`);
   }
+}
+
+/** Where a text stops being JSON: of what the parser says nothing more, for it quotes the text, which may hold a secret. */
+function placeOf(error: unknown): string {
+  const [, position] = /at position (\d+)/.exec((error as Error).message) ?? [];
+  return position === undefined ? '' : ` from its character ${Number(position) + 1} on`;
 }
 
 /** The text of a file, or of standard input where it is `-`. */

@@ -31,18 +31,21 @@ export type PageQuery = { limit: number; cursor?: string };
 /** Writes a list page by page, and says where it was cut. */
 export async function writeList<Item>(
   { out, speaker }: Context,
-  { limit = STANDARD }: { limit?: number | undefined },
+  { limit }: { limit?: number | undefined },
   page: (query: PageQuery) => Promise<Page<Item>>,
   columns: readonly Column<Item>[],
 ): Promise<number> {
   let isCut = false;
   const written = await out.list(
-    upTo(limit, page, () => {
+    upTo(limit ?? STANDARD, page, () => {
       isCut = true;
     }),
     columns,
   );
-  if (isCut) speaker.say(`The first ${counted(written, 'line')}: --limit all shows all.`);
+  const cut = `The first ${counted(written, 'line')}: --limit all shows all.`;
+  // Said in any case where nobody asked for so few: whatever reads them would take them for all.
+  if (isCut && limit === undefined) speaker.must(cut);
+  else if (isCut) speaker.say(cut);
   else if (written === 0 && out.form === 'table') speaker.say('None.');
   return written;
 }

@@ -1,11 +1,12 @@
 import { answerOf, type components } from '@redrive/client';
 import { readObject } from '../command/body.ts';
 import { argument, type Command, command, list, onOff, value } from '../command/command.ts';
+import { confirmed } from '../command/confirm.ts';
 import { LIMIT_FLAG, writeList } from '../command/listing.ts';
 import { SECRET_FLAG, secretPlace, writeSecret } from '../command/secrets.ts';
 import { parseDuration } from '../core/durations.ts';
 import { parseCount, parseRate } from '../core/pace.ts';
-import { Stop, usage } from '../core/stop.ts';
+import { usage } from '../core/stop.ts';
 import { shownTime } from '../core/times.ts';
 import type { Context } from '../shell/context.ts';
 
@@ -166,15 +167,12 @@ const remove = command({
   args: endpoint,
   flags: { yes: onOff('do not ask') },
   covers: ['DELETE /api/v1/endpoints/{id}'],
-  async run({ api, ask, canAsk, speaker }, { args, flags }) {
-    const { calls } = await api();
-    if (!flags.yes) {
-      if (!canAsk) throw new Stop('notConfirmed', 'Nobody can be asked: there is no terminal.', 'say --yes');
-      const answer = await ask(`Delete ${args.endpoint}? Nothing can be delivered to it again. [y/N] `);
-      if (!/^y(es)?$/i.test(answer.trim())) throw new Stop('notConfirmed', 'Not confirmed: it stays.');
-    }
+  async run(context, { args, flags }) {
+    const { calls } = await context.api();
+    const question = `Delete ${args.endpoint}? Nothing can be delivered to it again.`;
+    await confirmed(context, flags.yes, question, { says: 'Not confirmed: it stays.' });
     await answerOf(calls.DELETE('/api/v1/endpoints/{id}', path(args.endpoint)));
-    speaker.say('Deleted.');
+    context.speaker.say('Deleted.');
   },
 });
 

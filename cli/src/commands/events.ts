@@ -1,8 +1,9 @@
 import { answerOf } from '@redrive/client';
 import { readBody } from '../command/body.ts';
 import { argument, type Command, command, list, onOff, value } from '../command/command.ts';
+import { confirmed } from '../command/confirm.ts';
 import { LIMIT_FLAG, writeList } from '../command/listing.ts';
-import { Stop, usage } from '../core/stop.ts';
+import { usage } from '../core/stop.ts';
 import { whole } from '../core/text.ts';
 import { parseWhen, shownTime } from '../core/times.ts';
 
@@ -163,16 +164,12 @@ const erase = command({
   args: event,
   flags: { yes: onOff('do not ask') },
   covers: ['DELETE /api/v1/events/{id}/payload'],
-  async run({ api, ask, canAsk, speaker }, { args, flags }) {
-    const { calls } = await api();
-    if (!flags.yes) {
-      if (!canAsk) throw new Stop('notConfirmed', 'Nobody can be asked: there is no terminal.', 'say --yes');
-      const answer = await ask(`Erase the payload of ${args.event}? It cannot be delivered again. [y/N] `);
-      if (!/^y(es)?$/i.test(answer.trim()))
-        throw new Stop('notConfirmed', 'Not confirmed: nothing was erased.');
-    }
+  async run(context, { args, flags }) {
+    const { calls } = await context.api();
+    const question = `Erase the payload of ${args.event}? It cannot be delivered again.`;
+    await confirmed(context, flags.yes, question, { says: 'Not confirmed: nothing was erased.' });
     await answerOf(calls.DELETE('/api/v1/events/{id}/payload', { params: { path: { id: args.event } } }));
-    speaker.say('Erased.');
+    context.speaker.say('Erased.');
   },
 });
 

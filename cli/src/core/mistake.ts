@@ -15,6 +15,7 @@ export interface Mistake {
 
 interface ProblemLike {
   code: string;
+  status: number;
   title: string;
   detail: string;
   instance?: string;
@@ -35,7 +36,7 @@ const NEXT: Readonly<Record<string, string>> = {
   route_not_found: 'compare the versions: redrive status',
 };
 
-/** Turns an error into what is told of it. `kind` is the name of the error, for its class may be of another bundle. */
+/** Turns an error into what is told of it. */
 export function mistakeOf(error: unknown): Mistake {
   if (error instanceof Stop)
     return {
@@ -49,7 +50,7 @@ export function mistakeOf(error: unknown): Mistake {
   const problem = problemIn(error);
   if (problem)
     return {
-      exit: exitOfProblem(problem.code),
+      exit: exitOfProblem(problem.code, problem.status),
       what: `${problem.title}. ${problem.detail}`,
       code: problem.code,
       requestId: problem.instance,

@@ -17,7 +17,9 @@ export class Profiles {
     try {
       text = await readFile(this.file, 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { profiles: {} };
+      // No such file, or a home that is no folder (`/dev/null`, of services).
+      if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
+        return { profiles: {} };
       throw new Stop('failed', `${this.file} cannot be read: ${(error as Error).message}`);
     }
     const config = parsed(text);

@@ -7,8 +7,9 @@ export class Speaker {
   readonly screen: Screen;
   readonly #stream: Writable;
   readonly #quiet: boolean;
-  /** Lines of the block that is drawn again. */
+  /** Lines of the block that is drawn again, and the columns that it was drawn for. */
   #drawn = 0;
+  #columns = 0;
 
   constructor(stream: Writable, screen: Screen, quiet: boolean) {
     this.#stream = stream;
@@ -30,6 +31,9 @@ export class Speaker {
   /** A block in the place of the one before. */
   draw(lines: readonly string[]): void {
     if (this.#quiet) return;
+    // A terminal of another width has broken the lines anew: where the block begins is not known any more.
+    if (this.screen.columns !== this.#columns) this.#drawn = 0;
+    this.#columns = this.screen.columns;
     this.#stream.write(`${this.#erased()}${lines.map((line) => `${line}\n`).join('')}`);
     this.#drawn = lines.length;
   }

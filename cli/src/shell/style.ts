@@ -29,7 +29,7 @@ export interface Screen {
   /** Lines on it can be drawn again. */
   redraws: boolean;
   colours: boolean;
-  columns: number;
+  readonly columns: number;
 }
 
 /** Judges a stream by what it is and what the environment says of it. */
@@ -43,6 +43,9 @@ export function screenOf(
     terminal,
     redraws: capable,
     colours: capable && !env.NO_COLOR,
-    columns: stream.columns && stream.columns > 0 ? stream.columns : 80,
+    // As it is now: a window changes its size.
+    get columns() {
+      return stream.columns && stream.columns > 0 ? stream.columns : 80;
+    },
   };
 }

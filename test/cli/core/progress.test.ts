@@ -12,6 +12,7 @@ import { mistakeOf } from '../../../cli/src/core/mistake.ts';
 import { isRepeatable, waitBeforeRepeat } from '../../../cli/src/core/repeatable.ts';
 import { width } from '../../../cli/src/core/text.ts';
 import { styleFor } from '../../../cli/src/shell/style.ts';
+import { PROBLEMS } from '../../../src/api/problems/problem-table.ts';
 
 const plain = styleFor(false);
 
@@ -117,16 +118,26 @@ describe('an exit', () => {
   });
 
   test('is that of a problem of the API', () => {
-    expect(exitOfProblem('credential_expired')).toBe('credentials');
-    expect(exitOfProblem('plan_changed')).toBe('changed');
-    expect(exitOfProblem('invalid_request')).toBe('usage');
-    expect(exitOfProblem('a_code_to_come')).toBe('failed');
+    expect(exitOfProblem('credential_expired', 401)).toBe('credentials');
+    expect(exitOfProblem('plan_changed', 412)).toBe('changed');
+    expect(exitOfProblem('invalid_request', 400)).toBe('usage');
+    expect(exitOfProblem('a_code_to_come', 500)).toBe('failed');
+    expect(exitOfProblem('a_code_to_come', 409)).toBe('usage');
+    expect(exitOfProblem('constructor', 500)).toBe('failed');
+  });
+
+  test('of a refusal that comes again is never that of a failure, behind which scripts try again', () => {
+    const refusals = Object.entries(PROBLEMS).filter(([, { status }]) => status < 500 && status !== 429);
+    const tried = refusals.filter(([code, { status }]) => exitOfProblem(code, status) === 'failed');
+    // Another version of the server: a command of its own version is the cure.
+    expect(tried.map(([code]) => code)).toEqual(['route_not_found', 'method_not_allowed']);
   });
 });
 
 test('a mistake names its code, the request and the next step', () => {
   const problem = {
     code: 'insufficient_scope',
+    status: 403,
     title: 'Insufficient scope',
     detail: 'It needs write:deliveries.',
     instance: 'req_1',
