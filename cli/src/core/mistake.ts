@@ -65,6 +65,15 @@ export function mistakeOf(error: unknown): Mistake {
   return plain(error);
 }
 
+/** The status of the answer that an error stands for. */
+export function statusOf(error: unknown): number | undefined {
+  const status =
+    error instanceof Error && error.name === 'UnexpectedAnswerError' && 'status' in error
+      ? error.status
+      : problemIn(error)?.status;
+  return typeof status === 'number' ? status : undefined;
+}
+
 function problemIn(error: unknown): ProblemLike | undefined {
   return error instanceof Error && error.name === 'ProblemError' && 'problem' in error
     ? (error.problem as ProblemLike)

@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
@@ -11,7 +12,8 @@ import { EXITS, exitOfProblem, exitOfState } from '../../../cli/src/core/exit-co
 import { mistakeOf } from '../../../cli/src/core/mistake.ts';
 import { isRepeatable, waitBeforeRepeat } from '../../../cli/src/core/repeatable.ts';
 import { width } from '../../../cli/src/core/text.ts';
-import { styleFor } from '../../../cli/src/shell/style.ts';
+import { Speaker } from '../../../cli/src/shell/speaker.ts';
+import { screenOf, styleFor } from '../../../cli/src/shell/style.ts';
 import { PROBLEMS } from '../../../src/api/problems/problem-table.ts';
 
 const plain = styleFor(false);
@@ -163,4 +165,28 @@ test('only what is the same act is made again where the connection broke, and no
   expect(of('POST', '/api/v1/keys')).toBe(false);
   expect(of('POST', '/api/v1/endpoints/end_1/rotate-secret')).toBe(false);
   expect([1, 2, 3, 4].map(waitBeforeRepeat)).toEqual([500, 1_000, 2_000, undefined]);
+});
+
+test('a block is drawn in its place, and below it where the window has another width', () => {
+  const written: string[] = [];
+  const stream = { isTTY: true, columns: 80 };
+  const speaker = new Speaker(
+    new Writable({
+      decodeStrings: false,
+      write(text, _, done) {
+        written.push(text);
+        done();
+      },
+    }),
+    screenOf(stream, { TERM: 'xterm' }),
+    false,
+  );
+  speaker.draw(['one', 'two']);
+  speaker.draw(['one', 'two']);
+  stream.columns = 40;
+  speaker.draw(['one', 'two']);
+  speaker.draw(['one', 'two']);
+  const lines = 'one\ntwo\n';
+  const again = `\u001b[2A\u001b[J${lines}`;
+  expect(written).toEqual([lines, again, lines, again]);
 });
