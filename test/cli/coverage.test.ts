@@ -19,7 +19,7 @@ const NOT_FOR_A_TERMINAL: Readonly<Record<string, string>> = {
 const TO_COME = ['/api/v1/imports', '/api/v1/listeners'];
 
 /** Functions that make all calls of a part of the API. */
-const HELPERS = { '/api/v1/imports': 'importCall<', '/api/v1/listeners': 'listen(api' };
+const HELPERS = { '/api/v1/imports/{id}/lines': 'sendLines(', '/api/v1/listeners': 'listen(api' };
 
 let commands: Command[];
 let calls: string[];
