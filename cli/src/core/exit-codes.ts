@@ -61,5 +61,5 @@ const BY_CODE: Readonly<Record<string, Exit>> = {
 
 /** The exit that a problem of the API stands for. */
 export function exitOfProblem(code: string): Exit {
-  return BY_CODE[code] ?? 'failed';
+  return (Object.hasOwn(BY_CODE, code) ? BY_CODE[code] : undefined) ?? 'failed';
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { writePrivately } from '../../shell/profiles.ts';
+import { writePrivately } from '../../shell/private-file.ts';
 
 /** A run whose outcome nobody has been told yet. */
 export interface Unfinished {
