@@ -213,12 +213,9 @@ describe('an import', () => {
     const pipe = join(cli.home, 'pipe');
     makePipe(pipe);
     // Whoever writes into it has more than is taken at once, and stays.
-    const writer = spawn('sh', [
-      '-c',
-      `cat "$0" > "$1"; sleep 600 > "$1"`,
-      await file('piped.ndjson', many(60_000)),
-      pipe,
-    ]);
+    const script = `exec > "$1"; cat "$0"; exec sleep 600`;
+    const lines = await file('piped.ndjson', many(60_000));
+    const writer = spawn('sh', ['-c', script, lines, pipe], { stdio: 'ignore' });
     try {
       const args = ['import', pipe, '--from', 'ndjson', '--map', `theirs=${it.endpoints[0].id}`];
       const importing = run(it, args, `http://${proxy.address}`);

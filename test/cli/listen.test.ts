@@ -85,7 +85,7 @@ test('what it cannot write or read, and an address that gets no request, is said
     code: 2,
     stderr: expect.stringContaining('no plain file'),
   });
-  expect(await listen('--secret-file', '/proc/no/such')).toMatchObject({
+  expect(await listen('--secret-file', join(cli.home, 'no', 'such'))).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('cannot be written'),
   });

@@ -47,7 +47,6 @@ export async function openPrivately(file: string): Promise<PrivateFile> {
   if (there && !there.isFile()) throw usage(`${file} is no plain file.`);
   // A name of its own: in containers each process may have the same number.
   const unfinished = `${file}.${randomBytes(6).toString('hex')}`;
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const handle = await open(unfinished, 'wx', 0o600);
   const opened = new PrivateFile(file, unfinished, handle);
   try {
@@ -62,7 +61,7 @@ export async function openPrivately(file: string): Promise<PrivateFile> {
   return opened;
 }
 
-/** Opens a file that somebody named; that it cannot be written is a mistake of the command line. */
+/** Opens a file that somebody named, in a folder that is there; that it cannot be written is a mistake of the command. */
 export async function openNamed(file: string): Promise<PrivateFile> {
   try {
     return await openPrivately(file);
@@ -73,7 +72,8 @@ export async function openNamed(file: string): Promise<PrivateFile> {
   }
 }
 
-/** Writes a file that only its owner may read, in the place of one that may be there. */
+/** Writes a file of one's own, with its folder: for its owner alone, in the place of one that may be there. */
 export async function writePrivately(file: string, text: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   await (await openPrivately(file)).write(text);
 }

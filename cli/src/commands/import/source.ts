@@ -1,5 +1,8 @@
-import { type FileHandle, open } from 'node:fs/promises';
-import { usage } from '../../core/stop.ts';
+import { constants, open as openFd } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { promisify } from 'node:util';
+import { Stop, usage } from '../../core/stop.ts';
 import type { Context } from '../../shell/context.ts';
 import { unreadable } from '../../shell/files.ts';
 
@@ -20,21 +23,36 @@ export async function openSource({ stdin }: Context, file: string): Promise<Sour
     if (stdin.isTTY) throw usage('Standard input is a terminal: give a file, or pipe something in.');
     return { name: '<file>', size: undefined, read: () => stdin, close: async () => {} };
   }
-  const handle = await opened(file);
-  const stat = await handle.stat();
-  if (stat.isDirectory()) throw usage(`${file} is a folder.`);
+  try {
+    const found = await stat(file);
+    if (found.isDirectory()) throw usage(`${file} is a folder.`);
+    return found.isFile() ? await plain(file) : await piped(file);
+  } catch (error) {
+    throw error instanceof Stop ? error : unreadable(file, error);
+  }
+}
+
+async function plain(file: string): Promise<Source> {
   // By its handle: it stays the same file, whatever is put in its place meanwhile.
+  const handle = await open(file, 'r');
   return {
-    ...(stat.isFile() ? { name: file, size: stat.size } : { name: '<file>', size: undefined }),
-    read: () => handle.createReadStream({ autoClose: false, ...(stat.isFile() ? { start: 0 } : {}) }),
+    name: file,
+    size: (await handle.stat()).size,
+    read: () => handle.createReadStream({ start: 0, autoClose: false }),
     close: () => handle.close(),
   };
 }
 
-async function opened(file: string): Promise<FileHandle> {
-  try {
-    return await open(file, 'r');
-  } catch (error) {
-    throw unreadable(file, error);
-  }
+/** As a socket: a read that waits for whoever writes would keep a process from ending. */
+async function piped(file: string): Promise<Source> {
+  const fd = await promisify(openFd)(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  const pipe = new Socket({ fd, readable: true, writable: false });
+  return {
+    name: '<file>',
+    size: undefined,
+    read: () => pipe,
+    async close() {
+      pipe.destroy();
+    },
+  };
 }
