@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { usage } from '../core/stop.ts';
 import type { Context } from '../shell/context.ts';
+import { textIn } from '../shell/files.ts';
 import { readAll } from '../shell/prompt.ts';
 
 /** The JSON of a file, or of standard input where it is `-`. */
@@ -19,19 +19,11 @@ function placeOf(error: unknown): string {
   return position === undefined ? '' : ` from its character ${Number(position) + 1} on`;
 }
 
-/** The text of a file, or of standard input where it is `-`. */
-export async function readInput({ stdin }: Context, file: string): Promise<string> {
-  if (file === '-') {
-    if (stdin.isTTY) throw usage('Standard input is a terminal: give a file, or pipe something in.');
-    return readAll(stdin);
-  }
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    throw usage(
-      `${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}.`,
-    );
-  }
+/** The text of a file, or of standard input where it is `-`, and then no longer than `most` bytes. */
+export async function readInput({ stdin }: Context, file: string, most?: number): Promise<string> {
+  if (file !== '-') return textIn(file);
+  if (stdin.isTTY) throw usage('Standard input is a terminal: give a file, or pipe something in.');
+  return readAll(stdin, most);
 }
 
 /** The same as an object. */

@@ -53,7 +53,7 @@ export async function writeList<Item>(
 async function* upTo<Item>(
   limit: number,
   page: (query: PageQuery) => Promise<Page<Item>>,
-  onCut: () => void,
+  onCut: (cursor: string) => void,
 ): AsyncGenerator<Item> {
   let left = limit;
   let cursor: string | undefined;
@@ -65,6 +65,22 @@ async function* upTo<Item>(
     yield* items;
     left -= items.length;
     cursor = nextCursor ?? undefined;
-    if (left <= 0 && cursor !== undefined) return onCut();
+    if (left <= 0 && cursor !== undefined) return onCut(cursor);
   } while (cursor !== undefined);
+}
+
+/** A list as one value, for one that is a part of something; says where it was cut. */
+export async function wholeList<Item>(
+  { speaker }: Context,
+  limit: number,
+  page: (query: PageQuery) => Promise<Page<Item>>,
+): Promise<Page<Item>> {
+  const items: Item[] = [];
+  let nextCursor: string | null = null;
+  const all = upTo(limit, page, (cursor) => {
+    nextCursor = cursor;
+  });
+  for await (const item of all) items.push(item);
+  if (nextCursor !== null) speaker.say(`The first ${counted(items.length, 'line')}: --limit all shows all.`);
+  return { items, nextCursor };
 }

@@ -3,7 +3,7 @@ import { readObject } from '../command/body.ts';
 import { argument, type Command, command, list, onOff, value } from '../command/command.ts';
 import { confirmed } from '../command/confirm.ts';
 import { LIMIT_FLAG, writeList } from '../command/listing.ts';
-import { SECRET_FLAG, secretPlace, writeSecret } from '../command/secrets.ts';
+import { makeSecret, SECRET_FLAG } from '../command/secrets.ts';
 import { parseDuration } from '../core/durations.ts';
 import { parseCount, parseRate } from '../core/pace.ts';
 import { usage } from '../core/stop.ts';
@@ -114,12 +114,12 @@ const create = command({
   flags: { handle: value('<handle>', 'its name'), ...MEMBER_FLAGS, ...SECRET_FLAG },
   covers: ['POST /api/v1/endpoints'],
   async run(context, { flags }) {
-    secretPlace(context, flags.secretFile);
     const { calls } = await context.api();
     const body = { ...(flags.handle ? { handle: flags.handle } : {}), ...(await membersOf(context, flags)) };
     if (!('url' in body)) throw usage('Say --url, or give a --file that has it.');
-    const made = await answerOf(calls.POST('/api/v1/endpoints', { body: body as NewEndpoint }));
-    await writeSecret(context, made, 'secret', flags.secretFile);
+    await makeSecret(context, { secretFile: flags.secretFile, member: 'secret' }, () =>
+      answerOf(calls.POST('/api/v1/endpoints', { body: body as NewEndpoint })),
+    );
   },
 });
 
@@ -190,13 +190,11 @@ const rotate = command({
   },
   covers: ['POST /api/v1/endpoints/{id}/rotate-secret'],
   async run(context, { args, flags }) {
-    secretPlace(context, flags.secretFile);
     const { calls } = await context.api();
     const body = flags.oldValidFor === undefined ? {} : { oldValidForMs: flags.oldValidFor };
-    const made = await answerOf(
-      calls.POST('/api/v1/endpoints/{id}/rotate-secret', { ...path(args.endpoint), body }),
+    await makeSecret(context, { secretFile: flags.secretFile, member: 'secret' }, () =>
+      answerOf(calls.POST('/api/v1/endpoints/{id}/rotate-secret', { ...path(args.endpoint), body })),
     );
-    await writeSecret(context, made, 'secret', flags.secretFile);
   },
 });
 

@@ -1,3 +1,5 @@
+import { safe } from '../core/text.ts';
+
 /** How texts look on a terminal; elsewhere they stay as they are. */
 export interface Style {
   bold: (text: string) => string;
@@ -20,6 +22,18 @@ export function styleFor(colours: boolean): Style {
     green: style('green'),
     yellow: style('yellow'),
   };
+}
+
+const OWN = new RegExp(`(\\u001b\\[(?:${Object.values(CODES).flat().join('|')})m)`);
+
+/** A line in which nothing moves a cursor or reads otherwise than it is written: its own colours stay, where there are any. */
+export function guarded(line: string, colours: boolean): string {
+  if (!colours) return safe(line);
+  // Every second part is what was split by.
+  return line
+    .split(OWN)
+    .map((part, at) => (at % 2 === 1 ? part : safe(part)))
+    .join('');
 }
 
 /** What a stream of this process can do. */

@@ -91,6 +91,14 @@ describe('progress', () => {
       }),
     ));
 
+  test('of a server that lies stays in its place, and does nothing to a terminal', () => {
+    const what = `approval\u001b[2J\u202e${'x'.repeat(100)}`;
+    const lying = { ...operation, id: 'op\n1', kind: 'a\u0007', state: '\u001bc', waitingFor: [{ what }] };
+    const lines = progressBlock(lying as unknown as Progress, 42, 40, plain);
+    expect(lines.join('')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    expect(Math.max(...lines.map(width))).toBeLessThanOrEqual(40);
+  });
+
   test('says why it was halted, with the numbers', () => {
     const endpoints = [
       { endpointId: 'end_1', attempts: 3, bad: 3 },

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { mistakeOf, statusOf } from '../../core/mistake.ts';
-import { Stop } from '../../core/stop.ts';
+import { mistakeOf } from '../../core/mistake.ts';
+import { mayPass } from '../../core/patience.ts';
 import type { Context } from '../../shell/context.ts';
 import type { WaitLimits } from './wait-limits.ts';
 
@@ -28,7 +28,7 @@ export async function askUntil<Answer>(
       await pause(PAUSE_MS);
     } catch (error) {
       if (signal.aborted) break;
-      if (error instanceof Stop || isRefusal(error)) throw error;
+      if (!mayPass(error)) throw error;
       limits.lost();
       speaker.say(`${mistakeOf(error).what} Once more in ${AWAY_MS / 1_000} s.`);
       await pause(AWAY_MS);
@@ -36,10 +36,4 @@ export async function askUntil<Answer>(
   }
   if (limits.given) throw limits.given;
   return undefined;
-}
-
-/** Asking again would get the same. */
-function isRefusal(error: unknown): boolean {
-  const status = statusOf(error);
-  return status !== undefined && status < 500 && status !== 429;
 }

@@ -3,7 +3,7 @@ import { readdirSync, rmSync, statSync } from 'node:fs';
 import { readFile, stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { writePrivately } from '../../shell/profiles.ts';
+import { writePrivately } from '../../shell/private-file.ts';
 
 /** A run whose outcome nobody has been told yet. */
 export interface Unfinished {

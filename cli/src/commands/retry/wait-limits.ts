@@ -1,5 +1,6 @@
 import { value } from '../../command/command.ts';
 import { parseDuration } from '../../core/durations.ts';
+import { PATIENCE_MS } from '../../core/patience.ts';
 import type { Stop } from '../../core/stop.ts';
 
 /** How long is waited. */
@@ -23,9 +24,6 @@ export const LIMIT_FLAGS = {
 
 /** The longest that a timer takes, some 24 days: behind a longer one it would be over at once. */
 const LONGEST_MS = 2 ** 31 - 1;
-
-/** How long a server may be away before a command gives up on it. */
-const PATIENCE_MS = 5 * 60_000;
 
 /** The two ends of a wait that are not those of the operation: its time is over, or the server is away for too long. */
 export class WaitLimits {
