@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type ChainVerdict, verifyChain } from '../../clients/typescript/src/proof/verify-chain.ts';
+import {
+  type ChainVerdict,
+  verifyChain,
+  verifyChainStream,
+} from '../../clients/typescript/src/proof/verify-chain.ts';
 import {
   type AuditCheckpoint,
   type AuditWords,
@@ -236,3 +240,30 @@ test.each(['', '{', 'null', '[]', '{"number":1}', '{"number":"1","prev":"","hash
     });
   },
 );
+
+test('an export that is read as it is verified has the same verdict, however it is cut', async () => {
+  const changes: ((entries: SealedEntry[], number: number) => unknown[])[] = [
+    (entries) => entries,
+    (entries, number) => entries.filter((entry) => entry.number !== number),
+    (entries, number) => entries.map((entry) => (entry.number === number ? { ...entry, actor: 'x' } : entry)),
+    (entries, number) => [...entries.slice(0, number), 'no entry', ...entries.slice(number)],
+    (entries) => entries.toReversed(),
+  ];
+  await fc.assert(
+    fc.asyncProperty(
+      picked,
+      fc.constantFrom(...changes),
+      fc.integer({ min: 1, max: 2_000 }),
+      async ({ acts, numbers: [number, later] }, change, size) => {
+        const entries = chain(acts);
+        const checkpoints = [checkpointAt(entries, later)];
+        const lines = change(entries, number).map((entry) => JSON.stringify(entry));
+        const bytes = new TextEncoder().encode(`${lines.join('\n')}\n`);
+        const read = async function* () {
+          for (let at = 0; at < bytes.length; at += size) yield bytes.slice(at, at + size);
+        };
+        expect(await verifyChainStream(read, checkpoints)).toEqual(verifyChain(lines, checkpoints));
+      },
+    ),
+  );
+});
