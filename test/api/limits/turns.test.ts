@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { createTurns, turnsOf } from '../../src/api/limits/turns.ts';
-import { eventually } from '../support/eventually.ts';
+import { createTurns, turnsOf } from '../../../src/api/limits/turns.ts';
+import { eventually } from '../../support/eventually.ts';
 
 /** Work that goes on until it is let go. */
 function piece() {
