@@ -1518,7 +1518,7 @@ alter table deliveries add constraint deliveries_pkey PRIMARY KEY (id);
 
 alter table deliveries add constraint deliveries_check CHECK (((attempts > 0) = (last_attempt_at IS NOT NULL)));
 
-alter table deliveries add constraint deliveries_check1 CHECK (((state <> 'delivered'::text) OR (attempts > 0)));
+alter table deliveries add constraint deliveries_delivered CHECK (((state <> 'delivered'::text) OR (attempts > 0) OR (import_id IS NOT NULL)));
 
 alter table deliveries add constraint deliveries_imported CHECK (((import_id IS NULL) OR ((order_key IS NULL) AND (replay_of IS NULL))));
 

@@ -5466,12 +5466,12 @@ export interface components {
         };
         AcknowledgementOutcome: {
             /**
-             * @description The delivery.
+             * @description The delivery, as it was named.
              * @example dlv_01k9z3e5hbe7r9qk2m4n6p8r0s
              */
             webhookId: string;
             /**
-             * @description `settled`: it is delivered. `remembered`: it is being sent, and will be. `refused`: no such delivery, or not signed by its endpoint.
+             * @description `settled`: it is delivered. `remembered`: it is being sent, and will be. `refused`: no such delivery was sent, or not signed by its endpoint.
              * @example settled
              * @enum {string}
              */
@@ -5896,7 +5896,7 @@ export interface components {
              */
             addressChanged: number;
             /**
-             * @description Its endpoint has got a new signing secret since it was last sent.
+             * @description Its endpoint has got a new signing secret since it was last sent, or another system has sent it last.
              * @example 0
              */
             secretRotated: number;
@@ -9845,7 +9845,7 @@ export interface components {
              * @example missing
              * @enum {string|null}
              */
-            reason: "line_too_long" | "not_utf8" | "not_json" | "not_an_object" | "nested_too_deep" | "too_many_members" | "missing" | "wrong_member" | "payload_too_large" | "payload_not_json" | "members_too_large" | "not_ended" | "was_delivered" | "unmapped" | "event_unknown" | "known" | "event_exists" | "sent_since" | "id_taken" | null;
+            reason: "line_too_long" | "not_utf8" | "not_json" | "not_an_object" | "nested_too_deep" | "too_many_members" | "missing" | "wrong_member" | "payload_too_large" | "payload_not_json" | "members_too_large" | "not_ended" | "was_delivered" | "unmapped" | "event_unknown" | "too_many_attempts" | "payload_gone" | "known" | "event_exists" | "sent_since" | "id_taken" | null;
             /**
              * @description The same as a sentence.
              * @example A member is missing that the format needs.

@@ -1,14 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import { MAX_JSON_DEPTH, tooDeepAt } from '../../domain/json/json-depth.ts';
 import { jsonFaultAt } from '../../domain/json/json-fault.ts';
+import { MAX_JSON_MEMBERS } from '../../domain/json/json-members.ts';
 import { type Problem, problem } from '../problems/problem.ts';
 import { type BodyLimits, BodyMeter } from './body-meter.ts';
 
 /** Limits of the body of a call with a credential; a route can say otherwise. */
-export const BODY_LIMITS: BodyLimits = { bytes: 8 * 1024 * 1024, members: 60_000 };
+export const BODY_LIMITS: BodyLimits = { bytes: 8 * 1024 * 1024, members: MAX_JSON_MEMBERS };
 
 /** Limits of the body of a call that anyone can make: it is read before anything is known of its sender. */
-export const OPEN_BODY_LIMITS: BodyLimits = { bytes: 1024 * 1024, members: 60_000 };
+export const OPEN_BODY_LIMITS: BodyLimits = { bytes: 1024 * 1024, members: MAX_JSON_MEMBERS };
 
 /** A body as text and as the value it stands for; undefined where the request has none. */
 export interface JsonBody {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createTokenBuckets } from '../../src/api/limits/token-buckets.ts';
+import { createTokenBuckets } from '../../../src/api/limits/token-buckets.ts';
 
 function buckets() {
   const clock = { ms: 0 };
