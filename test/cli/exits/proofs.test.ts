@@ -188,7 +188,7 @@ describe('audit verify', () => {
       expect({ code, stderr }).toEqual({ code: 11, stderr: expect.stringContaining('holds no entry') });
       expect(JSON.parse(stdout)).toMatchObject({ verified: false, entries: 0 });
     }
-    const kept = await offline('audit', 'verify', 'changed', 'checkpoints.json', '--jwks', 'jwks.json');
+    const kept = await offline('audit', 'verify', 'changed', 'report.json', '--jwks', 'jwks.json');
     expect(kept).toMatchObject({ code: 11, stderr: expect.stringContaining('Entry 1 was removed') });
   });
 
