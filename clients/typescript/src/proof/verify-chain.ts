@@ -1,4 +1,5 @@
 import { type AuditCheckpoint, entryHash, NO_HASH, type SealedEntry, wordsDigest } from './audit-chain.ts';
+import { objectIn } from './json.ts';
 
 /**
  * The first fault of a chain. `number` is the place: of the entry that was changed, slipped in or exchanged, of the one
@@ -135,17 +136,12 @@ function disagreement(
 }
 
 function readEntry(line: string): SealedEntry | undefined {
-  try {
-    const entry = JSON.parse(line) as Partial<SealedEntry> | null;
-    const isEntry =
-      entry !== null &&
-      typeof entry === 'object' &&
-      Number.isSafeInteger(entry.number) &&
-      typeof entry.prev === 'string' &&
-      typeof entry.hash === 'string' &&
-      typeof entry.tenant === 'string';
-    return isEntry ? (entry as SealedEntry) : undefined;
-  } catch {
-    return undefined;
-  }
+  const entry: Partial<SealedEntry> | undefined = objectIn(line);
+  const isEntry =
+    entry !== undefined &&
+    Number.isSafeInteger(entry.number) &&
+    typeof entry.prev === 'string' &&
+    typeof entry.hash === 'string' &&
+    typeof entry.tenant === 'string';
+  return isEntry ? (entry as SealedEntry) : undefined;
 }
