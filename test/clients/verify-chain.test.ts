@@ -229,6 +229,22 @@ test('the same words have another digest under another salt', () => {
   expect(new Set(digests).size).toBe(2);
 });
 
+test.each([10_000, 200_000])(
+  'a line that nests %d levels is named, and nobody runs out of stack',
+  (levels) => {
+    const [first] = chain([null]) as [SealedEntry];
+    const line = JSON.stringify(first);
+    const deep = `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
+    for (const each of [
+      line.replace(/"detail":\{.*?\}/, `"detail":${deep}`),
+      `${'['.repeat(levels)}${']'.repeat(levels)}`,
+    ]) {
+      expect(each).not.toBe(line);
+      expect(verifyChain([each])).toEqual({ ok: false, fault: 'unreadable', line: 1 });
+    }
+  },
+);
+
 test.each(['', '{', 'null', '[]', '{"number":1}', '{"number":"1","prev":"","hash":"","tenant":""}'])(
   'a line that is no entry is named: %s',
   (line) => {

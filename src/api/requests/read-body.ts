@@ -53,7 +53,19 @@ export function readUpload(
     });
   req.setTimeout(standsStillMs, () => req.destroy(new Error('an upload stood still')));
   req.once('end', () => req.setTimeout(0));
-  return req;
+  // Whoever stops in the middle of it answers: a request that was destroyed cannot be read to its end.
+  return req.iterator({ destroyOnReturn: false });
+}
+
+/** The same chunks, as long as the signal is not aborted: the one behind that throws. */
+export async function* chunksUntil(
+  ended: AbortSignal,
+  chunks: AsyncIterable<Buffer>,
+): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    ended.throwIfAborted();
+    yield chunk;
+  }
 }
 
 function refusedEncoding(req: IncomingMessage): Problem | undefined {

@@ -1,4 +1,5 @@
 import { type AuditCheckpoint, entryHash, NO_HASH, type SealedEntry, wordsDigest } from './audit-chain.ts';
+import { objectIn } from './json.ts';
 import { type Lines, linesOf } from './lines.ts';
 
 /**
@@ -207,17 +208,12 @@ function disagreement(
 }
 
 function readEntry(line: string): SealedEntry | undefined {
-  try {
-    const entry = JSON.parse(line) as Partial<SealedEntry> | null;
-    const isEntry =
-      entry !== null &&
-      typeof entry === 'object' &&
-      Number.isSafeInteger(entry.number) &&
-      typeof entry.prev === 'string' &&
-      typeof entry.hash === 'string' &&
-      typeof entry.tenant === 'string';
-    return isEntry ? (entry as SealedEntry) : undefined;
-  } catch {
-    return undefined;
-  }
+  const entry: Partial<SealedEntry> | undefined = objectIn(line);
+  const isEntry =
+    entry !== undefined &&
+    Number.isSafeInteger(entry.number) &&
+    typeof entry.prev === 'string' &&
+    typeof entry.hash === 'string' &&
+    typeof entry.tenant === 'string';
+  return isEntry ? (entry as SealedEntry) : undefined;
 }
