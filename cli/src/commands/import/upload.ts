@@ -53,7 +53,8 @@ export class Upload {
         await this.#find(error);
         breaks = this.#at.nextLine > before ? 0 : breaks + 1;
         if (breaks === MOST_BREAKS) throw error;
-        if (breaks > 0) await pause(FIRST_WAIT_MS * 2 ** breaks);
+        // Where uploads that broke still have their places, the server says for how long.
+        if (breaks > 0) await pause(Math.max(retryAfterOf(error) ?? 0, FIRST_WAIT_MS * 2 ** breaks));
       }
     }
   }
@@ -110,13 +111,16 @@ export class Upload {
       try {
         return await call();
       } catch (error) {
-        const { retryAfterMs } = error as { retryAfterMs?: number };
-        const waitMs = mayPass(error) ? patience.next(retryAfterMs) : undefined;
+        const waitMs = mayPass(error) ? patience.next(retryAfterOf(error)) : undefined;
         if (waitMs === undefined) throw error;
         await pause(waitMs);
       }
     }
   }
+}
+
+function retryAfterOf(error: unknown): number | undefined {
+  return (error as { retryAfterMs?: number }).retryAfterMs;
 }
 
 /** That an import has ended otherwise than by what was sent to it. */
