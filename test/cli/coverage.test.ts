@@ -18,7 +18,7 @@ const NOT_FOR_A_TERMINAL: Readonly<Record<string, string>> = {
 /** Calls that a function of the client makes, with how they stand in its code: `redrive listen` calls it. */
 const LISTENED: Readonly<Record<string, string>> = {
   'POST /api/v1/listeners': ".POST('/api/v1/listeners'",
-  'GET /api/v1/listeners/{id}/stream': "raw(path, { headers: { accept: 'text/event-stream' }",
+  'GET /api/v1/listeners/{id}/stream': 'raw(links.stream,',
   'POST /api/v1/listeners/{id}/answers': ".POST('/api/v1/listeners/{id}/answers'",
 };
 
