@@ -33,6 +33,9 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY --from=build /app/console/dist console/dist
+# `docker run --rm --entrypoint redrive redrive --help`: the command line, which needs nothing beside it.
+COPY --from=build /app/cli/dist/package /usr/local/lib/redrive
+RUN ln -s ../lib/redrive/bin/redrive.js /usr/local/bin/redrive && chmod +x /usr/local/lib/redrive/bin/redrive.js
 COPY package.json ./
 COPY migrations migrations
 # By number: a cluster that forbids root cannot know who `node` is.

@@ -4,6 +4,8 @@ export default {
   testEnvironment: 'node',
   // Much of a test is waiting for servers, for leases and heartbeats: half as many again as cores keep those at work.
   maxWorkers: Math.ceil(1.5 * availableParallelism()),
+  // Modules of ended files stay in memory, and each collection looks at them.
+  workerIdleMemoryLimit: '1GB',
   // Tests wait for conditions, each with a deadline and a name of its own: this one only ends what hangs.
   testTimeout: 150_000 * Number(process.env.REDRIVE_TEST_PATIENCE ?? 4),
   roots: ['<rootDir>/test'],

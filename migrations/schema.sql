@@ -90,6 +90,7 @@ begin
   where d.operation_id is not null and d.operation_id not in (select operation_id from locked)
     and (select count(*) from checked) >= 0;
   if frozen_ones is null then return null; end if;
+  perform from report_drafts d where d.operation_id = any(frozen_ones) order by d.operation_id for key share;
 
   insert into frozen_items (operation_id, execution_id, state, reason, attempts, due_at, may_have_arrived, finished_at)
   select o.operation_id, o.id, o.state, o.reason, o.attempts, o.due_at, o.may_have_arrived, o.finished_at
@@ -1539,7 +1540,7 @@ alter table deliveries add constraint deliveries_pkey PRIMARY KEY (id);
 
 alter table deliveries add constraint deliveries_check CHECK (((attempts > 0) = (last_attempt_at IS NOT NULL)));
 
-alter table deliveries add constraint deliveries_check1 CHECK (((state <> 'delivered'::text) OR (attempts > 0)));
+alter table deliveries add constraint deliveries_delivered CHECK (((state <> 'delivered'::text) OR (attempts > 0) OR (import_id IS NOT NULL)));
 
 alter table deliveries add constraint deliveries_imported CHECK (((import_id IS NULL) OR ((order_key IS NULL) AND (replay_of IS NULL))));
 

@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
-import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildCli } from './cli.mjs';
 import { buildConsole } from './console.mjs';
 import { ensureInstalled } from './install.mjs';
 import { run } from './run.mjs';
+import { replaceFolder, sourcesHash } from './sources-hash.mjs';
 import { step } from './step.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
@@ -26,7 +26,7 @@ export async function build() {
 
 /** Compiles `src` and bundles the workflows. */
 async function buildService() {
-  const hash = await sourcesHash();
+  const hash = await sourcesHash(ROOT, ['src'], INPUTS);
   if ((await readFile(join(DIST, '.sources'), 'utf8').catch(() => '')) === hash) return;
   // Beside `dist`, as source maps are relative, and moved at the end: a copy that is running keeps what it has.
   const unfinished = join(ROOT, `.dist-${process.pid}`);
@@ -34,7 +34,7 @@ async function buildService() {
     await step('Compiling', () => compile(unfinished));
     await step('Bundling the workflows', () => bundle(unfinished));
     await writeFile(join(unfinished, '.sources'), hash);
-    await replaceDist(unfinished);
+    await replaceFolder(DIST, unfinished);
   } finally {
     await rm(unfinished, { recursive: true, force: true });
   }
@@ -51,26 +51,6 @@ async function bundle(directory) {
   if (!(await exists(entry))) return;
   const script = join(ROOT, 'scripts', 'bundle-workflows.mjs');
   await run(process.execPath, [script, entry, join(directory, 'workflow-bundle.js')], { cwd: ROOT });
-}
-
-async function replaceDist(finished) {
-  const old = `${finished}-old`;
-  if (await exists(DIST)) await rename(DIST, old);
-  await rename(finished, DIST).catch((error) => {
-    // Another build of the same sources was faster.
-    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-  });
-  await rm(old, { recursive: true, force: true });
-}
-
-async function sourcesHash() {
-  const entries = await readdir(join(ROOT, 'src'), { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const hash = createHash('sha256').update(process.version);
-  for (const file of [...files.sort(), ...INPUTS.map((name) => join(ROOT, name))]) {
-    hash.update(`\0${relative(ROOT, file)}\0`).update(await readFile(file));
-  }
-  return hash.digest('hex');
 }
 
 function exists(path) {

@@ -32,10 +32,20 @@ async function commandsPage() {
   return parts.join('\n');
 }
 
+/** The titles of tests: a comment, and a text that a test compares, are none. */
+function titlesIn(text) {
+  const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
+  return [...code.matchAll(/(?:\b(?:test|describe)|\])\(\s*(['"`])(.*?)\1,/g)]
+    .map(([, , title]) => title)
+    .join('\n');
+}
+
 /** The table of exit codes, each with the tests that produce it: their titles begin with it. */
 async function withExitTable(page) {
   const files = (await readdir(new URL(TESTS, ROOT))).filter((file) => file.endsWith('.test.ts'));
-  const texts = await Promise.all(files.map((file) => readFile(new URL(`${TESTS}${file}`, ROOT), 'utf8')));
+  const texts = await Promise.all(
+    files.map(async (file) => titlesIn(await readFile(new URL(`${TESTS}${file}`, ROOT), 'utf8'))),
+  );
   const rows = Object.values(EXITS).map(({ code, says }) => {
     const tried = files.filter((_, at) => new RegExp(`exit ${code}[:,]`).test(texts[at]));
     if (tried.length === 0) throw new Error(`No test in ${TESTS} has a title with "exit ${code}:".`);

@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureInstalled } from './install.mjs';
@@ -10,20 +10,31 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const CLI = join(ROOT, 'cli');
 const DIST = join(CLI, 'dist');
 const SOURCES = ['cli/src', 'clients/typescript/src'];
-const INPUTS = ['scripts/bundle-cli.mjs', 'cli/package.json', 'package-lock.json'];
+const INPUTS = [
+  'scripts/bundle-cli.mjs',
+  'scripts/cli.mjs',
+  'cli/package.json',
+  'cli/README.md',
+  'cli/bin/redrive.js',
+  'package-lock.json',
+];
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await ensureInstalled();
   await buildCli();
 }
 
-/** Builds the command line into `cli/dist`, unless it holds just that already. */
+/**
+ * Builds the command line into `cli/dist`, unless it holds just that already; `cli/dist/package` is it as others get it,
+ * which `npm pack` and `npm publish` take.
+ */
 export async function buildCli() {
   const hash = await sourcesHash(ROOT, SOURCES, INPUTS);
   if ((await readFile(join(DIST, '.sources'), 'utf8').catch(() => '')) === hash) return;
   const unfinished = join(CLI, `.dist-${process.pid}`);
   try {
     await step('Building the command line', () => bundle(unfinished));
+    await pack(unfinished);
     await writeFile(join(unfinished, '.sources'), hash);
     await replaceFolder(DIST, unfinished);
   } finally {
@@ -34,4 +45,20 @@ export async function buildCli() {
 /** In a process of its own, so that a start does not keep the bundler in memory. */
 function bundle(directory) {
   return run(process.execPath, [join(ROOT, 'scripts', 'bundle-cli.mjs'), directory], { cwd: ROOT });
+}
+
+/** Puts the package together: what was bundled needs nothing that would have to be installed with it. */
+async function pack(directory) {
+  const folder = join(directory, 'package');
+  const bundled = await readdir(directory);
+  for (const part of ['bin', 'dist']) await mkdir(join(folder, part), { recursive: true });
+  for (const name of bundled) await copyFile(join(directory, name), join(folder, 'dist', name));
+  await copyFile(join(CLI, 'bin', 'redrive.js'), join(folder, 'bin', 'redrive.js'));
+  await copyFile(join(CLI, 'README.md'), join(folder, 'README.md'));
+  const {
+    private: _,
+    devDependencies: __,
+    ...published
+  } = JSON.parse(await readFile(join(CLI, 'package.json'), 'utf8'));
+  await writeFile(join(folder, 'package.json'), `${JSON.stringify(published, undefined, 2)}\n`);
 }

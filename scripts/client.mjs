@@ -24,7 +24,7 @@ export async function buildClient() {
   const hash = await sourcesHash(
     ROOT,
     ['clients/typescript/src'],
-    [...INPUTS.map((name) => `clients/typescript/${name}`), 'package-lock.json'],
+    [...INPUTS.map((name) => `clients/typescript/${name}`), 'LICENSE', 'package-lock.json'],
   );
   if ((await readFile(join(DIST, '.sources'), 'utf8').catch(() => '')) === hash) return;
   const unfinished = join(CLIENT, `.dist-${process.pid}`);
@@ -33,6 +33,7 @@ export async function buildClient() {
     await endDeclarations(unfinished);
     await writeFile(join(unfinished, 'package.json'), `${JSON.stringify(await published(), undefined, 2)}\n`);
     await copyFile(join(CLIENT, 'README.md'), join(unfinished, 'README.md'));
+    await copyFile(join(ROOT, 'LICENSE'), join(unfinished, 'LICENSE'));
     await writeFile(join(unfinished, '.sources'), hash);
     await replaceFolder(DIST, unfinished);
   } finally {

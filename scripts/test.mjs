@@ -101,6 +101,8 @@ function environment(variables) {
     process.env.NODE_OPTIONS,
     '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
+    // Each file of tests loads all modules anew: most of what is made is garbage at once.
+    '--max-semi-space-size=64',
   ];
   return { ...Object.fromEntries(inherited), NODE_OPTIONS: flags.filter(Boolean).join(' '), ...variables };
 }

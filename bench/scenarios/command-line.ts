@@ -12,7 +12,7 @@ const STARTS = 20;
 const LOOK_EVERY_MS = 20;
 
 /**
- * How soon the built command line starts, and its most memory where it writes a list of a thousand, and of a million:
+ * How soon the built command line starts, and its most memory where it writes a list of a hundred thousand, and of a million:
  * what it holds does not grow with what it writes.
  */
 export async function commandLine(bench: Bench): Promise<void> {
@@ -30,7 +30,7 @@ export async function commandLine(bench: Bench): Promise<void> {
   }
   await bench.rig.setWorkers(0);
   for (const [label, full] of [
-    ['10k', 10_000],
+    ['100k', 100_000],
     ['1M', 1_000_000],
   ] as const)
     await exported(bench, label, bench.size(full, { least: 1_000 }));

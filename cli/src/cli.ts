@@ -14,11 +14,13 @@ let context: Context | undefined;
 
 /** Runs a command line in this process, and ends it with the code that says how it went. */
 export async function cli(argv: readonly string[]): Promise<void> {
-  // A reader that has seen enough, such as `head`, ends this.
   for (const stream of [stdout, stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
+      // A reader that has seen enough, such as `head`, ends this.
       if (error.code === 'EPIPE') process.exit(EXITS.pipeClosed.code);
-      throw error;
+      // A full disk, most likely: what was written is not all of it.
+      if (stream === stdout) stderr.write(`redrive: standard output: ${error.message}.\n`);
+      process.exit(EXITS.failed.code);
     });
   for (const [signal, exit] of Object.entries(SIGNALS))
     process.on(signal, () => {
@@ -34,10 +36,10 @@ async function main(argv: readonly string[]): Promise<Exit> {
       columns: stdout.isTTY ? stdout.columns : undefined,
     });
     if ('print' in asked) {
-      stdout.write(asked.print);
+      (asked.exit === 'done' ? stdout : stderr).write(asked.print);
       return asked.exit;
     }
-    context = contextFor(process, asked.flags as GlobalFlags);
+    context = contextFor(process, asked.flags as GlobalFlags, argv);
     const given = { args: asked.args as never, flags: asked.flags as never };
     return (await asked.run.run(context, given)) ?? 'done';
   } catch (error) {
@@ -48,7 +50,7 @@ async function main(argv: readonly string[]): Promise<Exit> {
 /** Says what went wrong: its code, the id of the request and the next step. */
 async function tell(error: unknown): Promise<Exit> {
   const { exit, what, code, requestId, parts, next } = mistakeOf(error);
-  context ??= contextFor(process, {} as GlobalFlags);
+  context ??= contextFor(process, {} as GlobalFlags, []);
   const { style } = context.speaker;
   const lines = [
     `${style.red('redrive:')} ${code === undefined ? '' : `${code}: `}${safe(what)}`,

@@ -51,7 +51,11 @@ export interface ApiDeps extends RecoveryDeps {
   /** Aborted when the server shuts down: streams end, so that connections can. */
   shutdown: AbortSignal;
   rateLimit?: RateLimit;
-  streamLimits?: StreamLimits;
+  streamLimits?: Partial<StreamLimits>;
+  /** How long a request that is no upload may take to arrive; minutes where left out. */
+  arrivesWithinMs?: number;
+  /** How often a listener is asked whether it is still there; by `LISTENER_ASKED_EVERY_MS` where left out. */
+  listenersAskedEveryMs?: number;
   /** The origin that browsers know the service by; undefined where nobody can tell, as others reach it by names of theirs. */
   publicOrigin(): string | undefined;
   /** The folder of the built console. */

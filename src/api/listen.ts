@@ -13,10 +13,30 @@ export interface Listening {
  */
 const KEEP_ALIVE_MS = 75_000;
 
+/** How long the head of a request may take, and how often those that have not come are looked for. */
+interface HeadLimits {
+  withinMs: number;
+  lookEveryMs: number;
+}
+
+const HEAD_LIMITS: HeadLimits = { withinMs: 60_000, lookEveryMs: 15_000 };
+
 /** Listens on host and port (0 = any free one); rejects where that is not possible. */
-export async function listen(app: RequestListener, host: string, port: number): Promise<Listening> {
-  // An upload arrives for as long as it takes; how long any other request may take is watched where its route is known.
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 }, app);
+export async function listen(
+  app: RequestListener,
+  host: string,
+  port: number,
+  { withinMs, lookEveryMs }: HeadLimits = HEAD_LIMITS,
+): Promise<Listening> {
+  const options = {
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // An upload arrives for as long as it takes; the application watches how long any other request does (`endLate`).
+    requestTimeout: 0,
+    // Left out it would follow the one above, and whoever sends no whole head would hold a socket for ever.
+    headersTimeout: withinMs,
+    connectionsCheckingInterval: lookEveryMs,
+  };
+  const server = createServer(options, app);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {

@@ -9,7 +9,7 @@ import type { Authenticated } from './authentication/caller.ts';
 import { type ClientAddress, clientAddress } from './authentication/client-address.ts';
 import { type FailureLimit, limitFailures } from './authentication/failed-authentication.ts';
 import { createRateLimiter, DEFAULT_RATE_LIMIT, type RateLimiter } from './limits/rate-limit.ts';
-import { StreamPlaces } from './limits/stream-places.ts';
+import { type PlaceKind, StreamPlaces } from './limits/stream-places.ts';
 import {
   type FieldError,
   isProblem,
@@ -21,10 +21,17 @@ import {
 import { PROBLEMS } from './problems/problem-table.ts';
 import { codeOfException, problemOfException } from './problems/unexpected-failure.ts';
 import { fieldErrors, pointerTo } from './problems/validation.ts';
-import { type Reply, sendReply } from './reply.ts';
+import { type Reply, type StreamPlace, sendReply } from './reply.ts';
+import { mayArriveLater } from './requests/arrival.ts';
 import type { BodyLimits } from './requests/body-meter.ts';
 import { readQuery } from './requests/query.ts';
-import { BODY_LIMITS, OPEN_BODY_LIMITS, readJsonBody, readUpload } from './requests/read-body.ts';
+import {
+  BODY_LIMITS,
+  chunksUntil,
+  OPEN_BODY_LIMITS,
+  readJsonBody,
+  readUpload,
+} from './requests/read-body.ts';
 import type { Call, Route } from './route.ts';
 import type { CredentialRequest, ProblemContext, ServedRoute, Surface } from './surface.ts';
 
@@ -126,7 +133,6 @@ async function serve(
     'redrive.surface': route.surface.name,
     'redrive.request.id': requestIdOf(res),
   });
-  if (!route.upload) endLate(req);
   res.once('close', () => {
     const labels = { method: route.method.toUpperCase(), route: route.path, status: String(res.statusCode) };
     deps.metrics.httpRequestDuration.observe(labels, (performance.now() - startedAt) / 1_000);
@@ -146,22 +152,6 @@ async function serve(
   } catch (error) {
     failed(deps, route, req, res, error);
   }
-}
-
-/** How long a request may take to arrive, where it is no upload. */
-const ARRIVES_WITHIN_MS = 300_000;
-
-/** Gives up a request that does not arrive; Node's own limit counts for each request of a server, uploads among them. */
-function endLate(req: Request): void {
-  if (req.complete) return;
-  // One that has arrived may take longer to be answered, such as a stream of events.
-  const late = setTimeout(() => {
-    if (!req.complete) req.destroy();
-  }, ARRIVES_WITHIN_MS);
-  late.unref();
-  const arrived = () => clearTimeout(late);
-  req.once('end', arrived);
-  req.once('close', arrived);
 }
 
 /** An answer that says that authentication failed waits where its address has failed too often, or is refused. */
@@ -225,13 +215,51 @@ async function answer(
     caller: (who && { ...who.caller, requestId, traceparent: span?.traceparent }) as Call['caller'],
     tenant: who?.tenant,
   };
-  const outcome = await route.handler(call);
+  const enter = (kind: PlaceKind, by: Authenticated) =>
+    limits.streams.enter(kind, by, () => stillMay(deps, route, request, by));
+  const upload = route.upload && who && enter('upload', who);
+  if (upload && isProblem(upload)) return refused(deps, route, requestId, who?.tenant?.id, upload);
+  const outcome = upload
+    ? await takeUpload(upload, call, req, route, () => whyEnded(deps, route, request))
+    : await route.handler(call);
   if (isProblem(outcome) && PROBLEMS[outcome.problem].status >= 500)
     deps.log.error({ requestId, route: route.path, code: outcome.problem }, 'api.failed');
   if (isProblem(outcome)) return refused(deps, route, requestId, who?.tenant?.id, outcome);
   if (!('stream' in outcome) || !outcome.kind || !who || req.method === 'HEAD') return outcome;
-  const place = limits.streams.enter(outcome.kind, who, () => stillMay(deps, route, request, who));
+  const place = enter(outcome.kind, who);
   return isProblem(place) ? place : { ...outcome, place };
+}
+
+/** Handles an upload in its place: it arrives for as long as its credential lasts, and what came before is taken. */
+async function takeUpload(
+  { ended, leave }: StreamPlace,
+  call: Call,
+  req: Request,
+  { handler }: Route,
+  why: () => Promise<Problem>,
+): Promise<Reply | Problem> {
+  mayArriveLater(req);
+  try {
+    return await handler({ ...call, ...(call.chunks ? { chunks: chunksUntil(ended, call.chunks) } : {}) });
+  } catch (error) {
+    if (error !== ended.reason) throw error;
+    return await why();
+  } finally {
+    leave();
+  }
+}
+
+/** Why a request that was let in is let in no longer. */
+async function whyEnded(
+  deps: ApiDeps,
+  { access, surface }: ServedRoute,
+  request: CredentialRequest,
+): Promise<Problem> {
+  const now =
+    access.of === 'anyone'
+      ? undefined
+      : await surface.authenticate(deps, access, { ...request, again: true });
+  return now && isProblem(now) ? now : problem('credential_revoked');
 }
 
 /** Whether a request that was let in would be let in now; where nobody can tell, it stays. */

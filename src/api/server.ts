@@ -9,6 +9,7 @@ import { docsPage } from './pages/docs-page.ts';
 import { NO_PAGE, setPolicy } from './pages/policy.ts';
 import { problem } from './problems/problem.ts';
 import { codeOfException, problemOfException } from './problems/unexpected-failure.ts';
+import { endLate } from './requests/arrival.ts';
 import type { Route } from './route.ts';
 import { createRouter, requestIdOf, sendProblem } from './router.ts';
 import { serviceRoutes } from './service-routes.ts';
@@ -42,6 +43,11 @@ export function createApi(deps: ApiDeps, surfaces: readonly Surface[]): Express 
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  // First of all: what has no route, or is refused, arrives no longer than anything else.
+  app.use((req, _, next) => {
+    endLate(req, deps.arrivesWithinMs);
+    next();
+  });
   app.use(helmet({ contentSecurityPolicy: false, strictTransportSecurity: false }));
   app.use((_, res, next) => {
     res.setHeader('request-id', `req_${randomBytes(16).toString('hex')}`);

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
@@ -7,6 +6,7 @@ import type { SealedEntry } from '../../src/domain/audit/audit-entry.ts';
 import { GRANTS } from '../../src/domain/tenancy/grant.ts';
 import { SCOPES } from '../../src/domain/tenancy/scope.ts';
 import { useApi } from '../support/api/use-api.ts';
+import { runCli } from '../support/cli/run-cli.ts';
 import { seedEndpoint } from '../support/engine/failed-deliveries.ts';
 import { newSealer } from '../support/store/audit.ts';
 import { newSigner } from '../support/store/close-operation.ts';
@@ -151,43 +151,32 @@ describe('the export', () => {
     });
   });
 
-  test('is verified by the script, which asks the service nothing', async () => {
+  test('is verified by the command line, which asks the service nothing', async () => {
     const lines = await exported();
     const checkpoints = (await api.call('GET', `${PATH}/checkpoints`)).text;
     await inTemporaryDirectory(async (directory) => {
       const [file, kept] = [join(directory, 'audit.ndjson'), join(directory, 'checkpoints.json')];
       await writeFile(file, `${lines.join('\n')}\n`);
       await writeFile(kept, checkpoints);
-      const verify = (...more: string[]) =>
-        spawnSync(process.execPath, ['scripts/verify-audit.mjs', file, kept, ...more], { encoding: 'utf8' });
-      const whole = verify();
-      expect({ status: whole.status, said: JSON.parse(whole.stdout) }).toMatchObject({
-        status: 0,
-        said: { ok: true, entries: 6, checkpoints: 1, signed: 0 },
+      const verify = async (...more: string[]) => {
+        const { code, stdout } = await runCli(['audit', 'verify', file, kept, '-o', 'json', ...more]);
+        return { code, said: JSON.parse(stdout) };
+      };
+      expect(await verify()).toMatchObject({
+        code: 0,
+        said: { verified: true, entries: 6, checkpoints: 1, signed: 0 },
       });
       const keys = join(directory, 'jwks.json');
       const published = await api.call('GET', '/.well-known/redrive/jwks.json', { key: undefined });
       await writeFile(keys, published.text);
-      expect(JSON.parse(verify('--keys', keys).stdout)).toMatchObject({ ok: true, signed: 1 });
+      expect(await verify('--jwks', keys)).toMatchObject({ code: 0, said: { signed: 1 } });
       await writeFile(keys, '{"keys":[]}');
-      const unknown = verify('--keys', keys);
-      expect({ status: unknown.status, said: JSON.parse(unknown.stdout) }).toEqual({
-        status: 1,
-        said: {
-          ok: false,
-          fault: 'checkpoint',
-          file: kept,
-          index: 0,
-          why: 'unknown_key',
-          says: `The checkpoint at 0 of ${kept} counts for nothing: none of the keys is the one that it names.`,
-        },
+      expect(await verify('--jwks', keys)).toEqual({
+        code: 11,
+        said: { verified: false, fault: 'checkpoint', file: kept, index: 0, why: 'unknown_key' },
       });
       await writeFile(file, lines.slice(0, 4).join('\n'));
-      const cut = verify();
-      expect({ status: cut.status, said: JSON.parse(cut.stdout) }).toEqual({
-        status: 1,
-        said: { ok: false, fault: 'missing', number: 5, says: 'Entry 5 was removed.' },
-      });
+      expect(await verify()).toEqual({ code: 11, said: { verified: false, fault: 'missing', number: 5 } });
     });
   });
 

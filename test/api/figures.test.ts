@@ -347,6 +347,33 @@ describe('GET /search', () => {
       expect(await found(nothing)).toEqual([]);
   });
 
+  test('finds an import, what is sent with an id that it kept, and the endpoint of a listener', async () => {
+    const { key } = await api.newTenant();
+    const endpointId = await seedEndpoint(api, key);
+    const body = { from: 'ndjson', map: { theirs: endpointId }, keepIds: true };
+    const opened = await api.call('POST', '/api/v1/imports', { key, body });
+    const line = { id: 'kept-1', type: 'a.b', endpoint: 'theirs', payload: 1 };
+    await api.call('PUT', `${opened.body.links.self}/lines`, {
+      key,
+      body: JSON.stringify(line),
+      headers: { 'content-type': 'application/x-ndjson' },
+    });
+    const [{ deliveryId, eventId }] = (await api.call('GET', `${opened.body.links.self}/lines`, { key })).body
+      .items;
+    expect(await found('kept-1', key)).toMatchObject([
+      { kind: 'delivery', id: deliveryId, matched: 'webhookId', state: 'failed', title: 'a.b' },
+      { kind: 'event', id: eventId, matched: 'externalId' },
+    ]);
+    const { id } = opened.body;
+    expect(await found(id, key)).toMatchObject([{ kind: 'import', id, link: `/api/v1/imports/${id}` }]);
+    const listener = await api.call('POST', '/api/v1/listeners', { key, body: {} });
+    expect(await found(listener.body.id, key)).toMatchObject([
+      { kind: 'endpoint', id: listener.body.endpointId, matched: 'listener' },
+    ]);
+    for (const q of ['kept-1', id, listener.body.id]) expect(await found(q, stranger)).toEqual([]);
+    expect(await found(id, await api.newKey(api.tenant.id, ['read:deliveries']))).toEqual([]);
+  });
+
   test('finds nothing of another tenant, and nothing that the credential may not read', async () => {
     for (const q of [seeded[0]?.deliveryId ?? '', endpoints[0] ?? '', 'k2', 'one', 'OPS-7'])
       expect(await found(q, stranger)).toEqual([]);

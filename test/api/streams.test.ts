@@ -246,12 +246,11 @@ describe('event streams', () => {
     expect(blocks(afterSame)).toEqual([]);
 
     await api.call('POST', `/api/v1/retries/${operation}/pause`);
-    await eventually('what is new is there', () => blocks(afterSame).length > 0);
-    expect(blocks(afterSame)[0]).toMatchObject({
-      event: 'progress',
-      data: { id: operation, state: 'paused' },
-    });
-    expect(blocks(afterSame)[0]?.id).not.toBe(snapshot?.id);
+    // On a busy machine something else of it may have moved before.
+    const paused = () => blocks(afterSame).find(({ data }) => data.state === 'paused');
+    await eventually('what is new is there', () => paused() !== undefined);
+    expect(paused()).toMatchObject({ event: 'progress', data: { id: operation } });
+    expect(paused()?.id).not.toBe(snapshot?.id);
   });
 
   test('that had ended are answered 204, which tells a browser to stop', async () => {

@@ -5,6 +5,7 @@ import { allCommands } from '../../cli/src/command/groups.ts';
 import { useApiWorld } from '../support/api/use-api.ts';
 import { useCli } from '../support/cli/use-cli.ts';
 import { createSelfSignedCertificate } from '../support/receivers/self-signed-certificate.ts';
+import { newTestSigner, registrationOf } from '../support/surfaces/minka-client.ts';
 
 /** Every command against a real API: what it takes is what the server takes, and what it writes is data. */
 
@@ -124,6 +125,10 @@ const CALLS: readonly Call[] = [
   ['issuers revoke', () => [world.ours.jwtIssuerId]],
   ['signers list', () => []],
   ['signers system', () => []],
+  [
+    'signers create',
+    async () => [await file('signer.json', registrationOf(newTestSigner('made-here'), world.ours.handle))],
+  ],
   ['signers remove', () => [world.ours.signerId]],
   ['access-rules list', () => []],
   ['access-rules create', async () => [await file('rule.json', { action: 'any' })]],
@@ -163,7 +168,6 @@ const ELSEWHERE = [
   'retry proof',
   'report verify',
   'audit verify',
-  'signers create',
   'listen',
   'import',
   'imports list',
@@ -222,11 +226,47 @@ test('nothing of another tenant is found by its id', async () => {
   ] as const) {
     const { code, stdout, stderr } = await cli.run(ours(), [...path.split(' '), id]);
     expect({ path, code, stdout, stderr }).toMatchObject({
-      code: 1,
+      code: 2,
       stdout: '',
       stderr: expect.stringContaining('not_found'),
     });
   }
+});
+
+describe('checkpoints of an audit', () => {
+  test('are all of them as JSON, in the form that a verifier reads, and as many as were asked for', async () => {
+    const { tenant } = await world.api.newTenant('busy');
+    await world.api.database.pool.query(
+      `insert into audit_checkpoints (tenant_id, number, hash)
+       select $1, n, decode(repeat('ab', 32), 'hex') from generate_series(1, 1100) n`,
+      [tenant.id],
+    );
+    const list = async (...more: string[]) => {
+      const args = ['audit', 'checkpoints', '--tenant', tenant.handle, '-o', 'json', ...more];
+      const { code, stdout, stderr } = await cli.run(admin(), args);
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+      return { ...JSON.parse(stdout), stderr };
+    };
+    const all = await list();
+    expect(all).toMatchObject({ nextCursor: null, head: null, stderr: '' });
+    expect(all.items).toHaveLength(1_100);
+    const some = await list('--limit', '3');
+    expect(some).toMatchObject({
+      nextCursor: expect.any(String),
+      stderr: expect.stringMatching(/The first 3/),
+    });
+    expect(some.items).toHaveLength(3);
+    const lines = await cli.run(admin(), [
+      ...['audit', 'checkpoints', '--tenant', tenant.handle, '-o', 'ndjson'],
+    ]);
+    expect(lines.stdout.trimEnd().split('\n')).toHaveLength(1_100);
+  });
+});
+
+test('a ledger is a table for spreadsheets, too', async () => {
+  const args = ['retry', 'items', world.ours.operationId, '--csv'];
+  const { code, stdout } = await cli.run(ours(), args);
+  expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringMatching(/deliveryId.*,/) });
 });
 
 describe('events that are sent', () => {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { verifyWebhook } from '../../clients/typescript/src/index.ts';
@@ -75,4 +75,59 @@ test('a receiver that is not there is told, and what is wrong with the command i
   expect(await cli.run(as(it.tenant.key), ['listen', '--forward', 'localhost:3000'])).toMatchObject({
     code: 2,
   });
+});
+
+test('what it cannot write or read, and an address that gets no request, is said before anything is made', async () => {
+  const it = await scene([]);
+  const listen = (...more: string[]) =>
+    cli.run(as(it.tenant.key), ['listen', '--forward', 'http://127.0.0.1:9', ...more]);
+  expect(await listen('--secret-file', cli.home)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('no plain file'),
+  });
+  expect(await listen('--secret-file', join(cli.home, 'no', 'such'))).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('cannot be written'),
+  });
+  expect(await listen('--secret-from-file', 'none')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('ENOENT'),
+  });
+  const secret = await cli.run(as(it.tenant.key), ['listen', '--forward', 'http://u:hunter2@127.0.0.1:9/']);
+  expect(secret).toMatchObject({ code: 2 });
+  expect(secret.stderr).not.toContain('hunter2');
+  const { body } = await engine.client.expect(200, 'GET', '/api/v1/endpoints', { key: it.tenant.key });
+  expect(body.items).toEqual([]);
+});
+
+test('its secret is shown to whoever looks at the terminal, and to nobody else; one that is known is used', async () => {
+  const it = await scene([]);
+  const args = ['listen', '--forward', 'http://127.0.0.1:9', '-q'];
+  const shown = cli.onTerminal(as(it.tenant.key), args);
+  await shown.says('Signed with whsec_');
+  shown.process.kill('SIGKILL');
+  await shown.ended;
+
+  const receiver = await startReceiver(okWith(''));
+  try {
+    const file = join(cli.home, 'known.secret');
+    const secret = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
+    await writeFile(file, `${secret}\n`);
+    const listening = cli.start(as(it.tenant.key), [
+      ...['listen', '--forward', receiver.url('/'), '--secret-from-file', file, '-o', 'ndjson'],
+    ]);
+    await listening.says('Listening as end_');
+    await engine.client.expect(202, 'POST', '/api/v1/events', {
+      key: it.tenant.key,
+      body: { type: 'a', payload: 1 },
+    });
+    await eventually('it is shown', () => listening.stdout().includes('\n'));
+    const { body, headers } = JSON.parse(listening.stdout());
+    expect(() => verifyWebhook({ body, headers, secret })).not.toThrow();
+    expect(`${listening.stdout()}${listening.stderr()}`).not.toContain('whsec_');
+    listening.process.kill('SIGTERM');
+    await listening.ended;
+  } finally {
+    await receiver.close();
+  }
 });

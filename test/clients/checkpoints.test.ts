@@ -112,3 +112,13 @@ test('without keys signatures are not looked at, and what was signed is what is 
   for (const kept of [CHECKPOINT, { ...CHECKPOINT, jws }, { ...CHECKPOINT, jws: null }, jws])
     expect(await without(kept)).toEqual({ ok: true, checkpoints: [CHECKPOINT], signed: 0 });
 });
+
+test.each([
+  ['an array', '[', ']'],
+  ['an audit', '{"audit":', '}'],
+  ['a page', '{"items":[', ']}'],
+])('%s that nests too deep is unreadable, and nobody runs out of stack', async (_, open, close) => {
+  const text = `${open.repeat(50_000)}1${close.repeat(50_000)}`;
+  expect(await refused(text)).toBe('unreadable');
+  expect(await refused(`${JSON.stringify(jws)}\n${text}`)).toBe('unreadable');
+});

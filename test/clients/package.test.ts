@@ -39,10 +39,11 @@ test('its types are found, and right, wherever modules are', async () => {
   expect(problems).toEqual([]);
 });
 
-test('it holds its code, types and README, and needs two libraries and the curve', async () => {
+test('it holds its code, types, README and licence, and needs two libraries and the curve', async () => {
   const { stdout } = await execute('tar', ['-tzf', project.tarball]);
   const files = stdout.trim().split('\n');
   expect(files.filter((file) => !/\.js$|\.d\.ts$/.test(file)).sort()).toEqual([
+    'package/LICENSE',
     'package/README.md',
     'package/package.json',
   ]);

@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type ChainVerdict, verifyChain } from '../../clients/typescript/src/proof/verify-chain.ts';
+import {
+  type ChainVerdict,
+  verifyChain,
+  verifyChainStream,
+} from '../../clients/typescript/src/proof/verify-chain.ts';
 import {
   type AuditCheckpoint,
   type AuditWords,
@@ -225,6 +229,22 @@ test('the same words have another digest under another salt', () => {
   expect(new Set(digests).size).toBe(2);
 });
 
+test.each([10_000, 200_000])(
+  'a line that nests %d levels is named, and nobody runs out of stack',
+  (levels) => {
+    const [first] = chain([null]) as [SealedEntry];
+    const line = JSON.stringify(first);
+    const deep = `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
+    for (const each of [
+      line.replace(/"detail":\{.*?\}/, `"detail":${deep}`),
+      `${'['.repeat(levels)}${']'.repeat(levels)}`,
+    ]) {
+      expect(each).not.toBe(line);
+      expect(verifyChain([each])).toEqual({ ok: false, fault: 'unreadable', line: 1 });
+    }
+  },
+);
+
 test.each(['', '{', 'null', '[]', '{"number":1}', '{"number":"1","prev":"","hash":"","tenant":""}'])(
   'a line that is no entry is named: %s',
   (line) => {
@@ -236,3 +256,30 @@ test.each(['', '{', 'null', '[]', '{"number":1}', '{"number":"1","prev":"","hash
     });
   },
 );
+
+test('an export that is read as it is verified has the same verdict, however it is cut', async () => {
+  const changes: ((entries: SealedEntry[], number: number) => unknown[])[] = [
+    (entries) => entries,
+    (entries, number) => entries.filter((entry) => entry.number !== number),
+    (entries, number) => entries.map((entry) => (entry.number === number ? { ...entry, actor: 'x' } : entry)),
+    (entries, number) => [...entries.slice(0, number), 'no entry', ...entries.slice(number)],
+    (entries) => entries.toReversed(),
+  ];
+  await fc.assert(
+    fc.asyncProperty(
+      picked,
+      fc.constantFrom(...changes),
+      fc.integer({ min: 1, max: 2_000 }),
+      async ({ acts, numbers: [number, later] }, change, size) => {
+        const entries = chain(acts);
+        const checkpoints = [checkpointAt(entries, later)];
+        const lines = change(entries, number).map((entry) => JSON.stringify(entry));
+        const bytes = new TextEncoder().encode(`${lines.join('\n')}\n`);
+        const read = async function* () {
+          for (let at = 0; at < bytes.length; at += size) yield bytes.slice(at, at + size);
+        };
+        expect(await verifyChainStream(read, checkpoints)).toEqual(verifyChain(lines, checkpoints));
+      },
+    ),
+  );
+});

@@ -135,6 +135,16 @@ describe('a request', () => {
       });
   });
 
+  test('that is signed and no JSON is refused by a fault of its own', () => {
+    const now = seconds();
+    for (const body of ['plain text', '{"a":', '\uFFFD'])
+      expect(ours({ body, headers: headers(now, sign(now, body)), secret: SECRET })).toBe(
+        'refused: body_invalid',
+      );
+    const empty = { body: '', headers: headers(now, sign(now, '')), secret: SECRET };
+    expect(verifyWebhook(empty).payload).toBeUndefined();
+  });
+
   test('is looked at only by a secret that is one', () => {
     expect(() => verifyWebhook({ body: BODY, headers: headers(seconds()), secret: '' })).toThrow(TypeError);
     expect(() => verifyWebhook({ body: BODY, headers: headers(seconds()), secret: 'whsec_!' })).toThrow(

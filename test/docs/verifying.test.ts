@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { useApi } from '../support/api/use-api.ts';
@@ -54,7 +54,7 @@ test(
         KEY: api.key,
         OP: id,
         DLV: deliveryId,
-        REPOSITORY: process.cwd(),
+        PATH: `${join(process.cwd(), 'node_modules', '.bin')}${delimiter}${process.env.PATH}`,
       };
       const shell = (script: string) => execute('bash', ['-euc', script], { cwd: directory, env });
       const change = async (name: string, from: string | RegExp, to: string) => {
@@ -66,7 +66,11 @@ test(
       };
       await shell(fetching);
       expect((await shell(verifying)).stdout).toContain('Signature Verified Successfully');
-      expect(JSON.parse((await shell(chain)).stdout)).toMatchObject({ ok: true, checkpoints: 2, signed: 2 });
+      expect(JSON.parse((await shell(chain)).stdout)).toMatchObject({
+        verified: true,
+        checkpoints: 2,
+        signed: 2,
+      });
 
       const python = await pythonWith('PyJWT==2.15.1', 'joserfc==1.8.0', 'cryptography');
       const inside = (script: string) =>

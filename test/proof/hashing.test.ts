@@ -14,8 +14,10 @@ import { cancelUnsent } from '../../src/store/operations/cancelling.ts';
 import { pageOperationItems } from '../../src/store/operations/operation-items.ts';
 import { loadOperation } from '../../src/store/operations/operations.ts';
 import { findSeal } from '../../src/store/proof/closure-reports.ts';
+import { acknowledge } from '../../src/store/settling/acknowledgements.ts';
 import { installCrashPoints } from '../../src/telemetry/crash-points.ts';
 import { seedFailures } from '../support/engine/seed-failures.ts';
+import { eventually } from '../support/eventually.ts';
 import { NO_ID } from '../support/store/any-id.ts';
 import { closeOperation, closingContext, freeze, hashAndEnd } from '../support/store/close-operation.ts';
 import { storedLines } from '../support/store/ledger-lines.ts';
@@ -143,6 +145,33 @@ describe('a line is hashed as it was when the counts were frozen', () => {
 });
 
 describe('closing', () => {
+  test('waits for a change that is not committed yet, and leaves nothing of it behind', async () => {
+    const operationId = await sent(4);
+    await freeze(store.pool, operationId, SMALL);
+    const lines = await linesNow(operationId);
+    const [{ id }] = await store.rows(
+      `select delivery_id as id from executions where operation_id = $1 and state = 'unknown'`,
+      [operationId],
+    );
+    let ended = Promise.resolve(false);
+    await withTransaction(store.pool, async (tx) => {
+      await acknowledge(tx, [id]);
+      ended = hashAndEnd(store.pool, operationId, SMALL);
+      await eventually('the closing waits for it', async () => {
+        const waiting = await store.rows(
+          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        );
+        return waiting.length > 0;
+      });
+    });
+    expect(await ended).toBe(true);
+    expect(await kept()).toBe(0);
+    expect(await storedLines(store.pool, operationId)).toEqual(lines);
+    expect(await store.rows('select from late_changes where operation_id = $1', [operationId])).toHaveLength(
+      1,
+    );
+  });
+
   test('signs a ledger without any line, whose root is that of nothing', async () => {
     const operationId = await bulk();
     await closeOperation(store.pool, operationId);

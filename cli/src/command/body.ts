@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { usage } from '../core/stop.ts';
 import type { Context } from '../shell/context.ts';
+import { textIn } from '../shell/files.ts';
 import { readAll } from '../shell/prompt.ts';
 
 /** The JSON of a file, or of standard input where it is `-`. */
@@ -9,23 +9,21 @@ export async function readBody(context: Context, file: string): Promise<unknown>
   try {
     return JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
-    throw usage(`${file === '-' ? 'Standard input' : file} is no JSON: ${(error as Error).message}`);
+    throw usage(`${file === '-' ? 'Standard input' : file} is no JSON${placeOf(error)}.`);
   }
 }
 
-/** The text of a file, or of standard input where it is `-`. */
-export async function readInput({ stdin }: Context, file: string): Promise<string> {
-  if (file === '-') {
-    if (stdin.isTTY) throw usage('Standard input is a terminal: give a file, or pipe something in.');
-    return readAll(stdin);
-  }
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    throw usage(
-      `${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}.`,
-    );
-  }
+/** Where a text stops being JSON: of what the parser says nothing more, for it quotes the text, which may hold a secret. */
+function placeOf(error: unknown): string {
+  const [, position] = /at position (\d+)/.exec((error as Error).message) ?? [];
+  return position === undefined ? '' : ` from its character ${Number(position) + 1} on`;
+}
+
+/** The text of a file, or of standard input where it is `-`, and then no longer than `most` bytes. */
+export async function readInput({ stdin }: Context, file: string, most?: number): Promise<string> {
+  if (file !== '-') return textIn(file);
+  if (stdin.isTTY) throw usage('Standard input is a terminal: give a file, or pipe something in.');
+  return readAll(stdin, most);
 }
 
 /** The same as an object. */

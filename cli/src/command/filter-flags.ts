@@ -3,6 +3,7 @@ import { parseDuration } from '../core/durations.ts';
 import { usage } from '../core/stop.ts';
 import { parseWhen } from '../core/times.ts';
 import { allOf, type Flag, list, onOff, type Values, value } from './command.ts';
+import { flagsOf, saidOf } from './members.ts';
 
 type DeliveryFilter = components['schemas']['DeliveryFilter'];
 
@@ -48,28 +49,15 @@ const MEMBERS = {
   blocking: { blocking: onOff('only those that others of their key wait for') },
 } satisfies { [Member in keyof Required<DeliveryFilter>]: Record<string, Flag> };
 
-type FlagsOf<Members> =
-  Members extends Record<string, infer Each>
-    ? (Each extends unknown ? (each: Each) => void : never) extends (all: infer All) => void
-      ? All
-      : never
-    : never;
-
 /** The flags of a filter. */
-export const FILTER_FLAGS = Object.assign({}, ...Object.values(MEMBERS)) as FlagsOf<typeof MEMBERS>;
+export const FILTER_FLAGS = flagsOf(MEMBERS);
 
 /** What was said by them. */
 export type FilterFlags = { [Name in keyof Values<typeof FILTER_FLAGS>]: Values<typeof FILTER_FLAGS>[Name] };
 
 /** The filter that these flags say; a member that was not said is left out. */
 export function filterOf(flags: Partial<FilterFlags>): DeliveryFilter {
-  const filter: Record<string, unknown> = {};
-  for (const [member, named] of Object.entries(MEMBERS)) {
-    const [flag = ''] = Object.keys(named);
-    const said = (flags as Record<string, unknown>)[flag];
-    if (said !== undefined) filter[member] = said;
-  }
-  return filter as DeliveryFilter;
+  return saidOf(MEMBERS, flags) as DeliveryFilter;
 }
 
 /** The same as parameters of a query. */

@@ -50,7 +50,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   },
   imports: {
     summary: 'Look at imports, and at each line of them',
-    load: async () => (await import('../commands/import/import.ts')).IMPORTS,
+    load: async () => (await import('../commands/import/imports.ts')).IMPORTS,
   },
   listen: {
     summary: "Receive a tenant's new events on this machine",

@@ -31,18 +31,21 @@ export type PageQuery = { limit: number; cursor?: string };
 /** Writes a list page by page, and says where it was cut. */
 export async function writeList<Item>(
   { out, speaker }: Context,
-  { limit = STANDARD }: { limit?: number | undefined },
+  { limit }: { limit?: number | undefined },
   page: (query: PageQuery) => Promise<Page<Item>>,
   columns: readonly Column<Item>[],
 ): Promise<number> {
   let isCut = false;
   const written = await out.list(
-    upTo(limit, page, () => {
+    upTo(limit ?? STANDARD, page, () => {
       isCut = true;
     }),
     columns,
   );
-  if (isCut) speaker.say(`The first ${counted(written, 'line')}: --limit all shows all.`);
+  const cut = `The first ${counted(written, 'line')}: --limit all shows all.`;
+  // Said in any case where nobody asked for so few: whatever reads them would take them for all.
+  if (isCut && limit === undefined) speaker.must(cut);
+  else if (isCut) speaker.say(cut);
   else if (written === 0 && out.form === 'table') speaker.say('None.');
   return written;
 }
@@ -50,7 +53,7 @@ export async function writeList<Item>(
 async function* upTo<Item>(
   limit: number,
   page: (query: PageQuery) => Promise<Page<Item>>,
-  onCut: () => void,
+  onCut: (cursor: string) => void,
 ): AsyncGenerator<Item> {
   let left = limit;
   let cursor: string | undefined;
@@ -62,6 +65,22 @@ async function* upTo<Item>(
     yield* items;
     left -= items.length;
     cursor = nextCursor ?? undefined;
-    if (left <= 0 && cursor !== undefined) return onCut();
+    if (left <= 0 && cursor !== undefined) return onCut(cursor);
   } while (cursor !== undefined);
+}
+
+/** A list as one value, for one that is a part of something; says where it was cut. */
+export async function wholeList<Item>(
+  { speaker }: Context,
+  limit: number,
+  page: (query: PageQuery) => Promise<Page<Item>>,
+): Promise<Page<Item>> {
+  const items: Item[] = [];
+  let nextCursor: string | null = null;
+  const all = upTo(limit, page, (cursor) => {
+    nextCursor = cursor;
+  });
+  for await (const item of all) items.push(item);
+  if (nextCursor !== null) speaker.say(`The first ${counted(items.length, 'line')}: --limit all shows all.`);
+  return { items, nextCursor };
 }

@@ -34,10 +34,29 @@ export async function readCommandLine(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.code === 'commander.help') return { print: printed, exit: 'usage' };
+    if (error.code === 'commander.helpDisplayed') refuseUnknown(program);
     if (error.exitCode === 0) return { print: printed, exit: 'done' };
-    throw usage(error.message.replace(/^error: /, ''), nextOf(program, argv));
+    // What is suggested stands on a line of its own.
+    throw usage(error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '), nextOf(program, argv));
   }
   return asked ?? { print: printed, exit: 'done' };
+}
+
+/** Refuses a word that is no command of its group. */
+function refuseUnknown(program: Commander): void {
+  const words = ['redrive'];
+  let at = program;
+  for (;;) {
+    const [word] = at.args;
+    const next = at.commands.find((each) => each.name() === word);
+    if (!next) break;
+    words.push(next.name());
+    at = next;
+  }
+  const [word] = at.args;
+  const takes = at.commands.length === 0 || at.registeredArguments.length > 0;
+  if (word !== undefined && !word.startsWith('-') && !takes)
+    throw usage(`unknown command '${word}'`, [...words, '--help'].join(' '));
 }
 
 /** Where help for what was said is found. */
@@ -87,7 +106,14 @@ async function programFor(argv: readonly string[], version: string, built: Built
     const under = commands?.filter(({ path }) => path.length > 1) ?? [];
     for (const each of under)
       fill(shaped(group.command(each.path.slice(1).join(' ')), built), each, program, built);
-    if (!alone && under.length > 0) group.usage('<command> [flags]').action(() => group.help());
+    if (!alone && under.length > 0)
+      group
+        .usage('<command> [flags]')
+        .allowExcessArguments(true)
+        .action(() => {
+          refuseUnknown(program);
+          group.help();
+        });
   }
   shaped(program.command('help'), built)
     .description('Show help for a command, or about `exit-codes`')
@@ -113,8 +139,9 @@ function shaped(command: Commander, { columns, globals, print }: Built): Command
     .configureHelp({ showGlobalOptions: globals, ...(columns === undefined ? {} : { helpWidth: columns }) })
     .configureOutput({
       writeOut: print,
+      // The help of whoever says too little.
+      writeErr: print,
       // A wrong command is told as every other mistake is.
-      writeErr: () => {},
       outputError: () => {},
       getOutHasColors: () => false,
       getErrHasColors: () => false,
@@ -138,6 +165,8 @@ function fill(commander: Commander, command: Command, program: Commander, built:
     );
   commander.action((...given: unknown[]) => {
     const args = Object.fromEntries(names.map((name, at) => [name, given[at]]));
+    for (const [name, said] of Object.entries(args))
+      if ([said].flat().includes('')) throw usage(`The argument ${kebab(name)} is empty.`);
     built.found({ run: command, args, flags: { ...program.opts(), ...commander.opts() } });
   });
 }
@@ -147,6 +176,8 @@ function optionOf(name: string, { hint, text, parse, many, commas, choices }: Fl
   const option = new Option(`${short}${flagName(name)}${hint ? ` ${hint}` : ''}`, text);
   if (!hint) return option;
   const read = (given: string) => {
+    // Mostly a variable that is not set: left out, it would select everything.
+    if (given === '') throw new InvalidArgumentError('It is empty: give it a value, or leave it out.');
     if (choices && !choices.includes(given))
       throw new InvalidArgumentError(`Expected one of ${choices.join(', ')}.`);
     try {
@@ -157,7 +188,8 @@ function optionOf(name: string, { hint, text, parse, many, commas, choices }: Fl
   };
   return option.argParser((given: string, before: unknown) => {
     if (!many) return read(given);
-    const values = (commas ? given.split(',').filter((part) => part !== '') : [given]).map(read);
+    const parts = commas ? given.split(',').filter((part) => part !== '') : [given];
+    const values = (parts.length === 0 ? [''] : parts).map(read);
     return [...(Array.isArray(before) ? before : []), ...values];
   });
 }

@@ -1,6 +1,7 @@
 import { answerOf, errorOf } from '@redrive/client';
 import { argument, type Command, choice, command, list, rest, value } from '../command/command.ts';
-import { LIMIT_FLAG, writeList } from '../command/listing.ts';
+import { LIMIT_FLAG, type PageQuery, wholeList, writeList } from '../command/listing.ts';
+import { writeVerdict } from '../command/verdict.ts';
 import { parseWhen, shownTime } from '../core/times.ts';
 
 const at = (text: string) => parseWhen(text, new Date());
@@ -65,27 +66,31 @@ const exported = command({
 const checkpoints = command({
   path: ['audit', 'checkpoints'],
   summary: 'List the ends of the chain that were kept, and show its end as it is now',
+  details: ['As JSON, for `audit verify`, all of them are written where no --limit is said.'],
   examples: ['redrive audit checkpoints -o json > checkpoints.json'],
   flags: LIMIT_FLAG,
   covers: ['GET /api/v1/audit/checkpoints'],
   async run(context, { flags }) {
     const { out } = context;
     const { calls } = await context.api();
-    const first = await answerOf(
-      calls.GET('/api/v1/audit/checkpoints', { params: { query: { limit: 500 } } }),
-    );
-    if (out.form === 'json') return out.one(first);
-    await writeList(
-      context,
-      flags,
-      (page) => answerOf(calls.GET('/api/v1/audit/checkpoints', { params: { query: page } })),
-      [
-        { head: 'number', cell: ({ number }) => number, right: true },
-        { head: 'at', cell: (each) => shownTime(each.at) },
-        { head: 'hash', cell: ({ hash }) => hash },
-        { head: 'signed', cell: ({ jws }) => (jws ? 'yes' : 'no') },
-      ],
-    );
+    let head: unknown;
+    const page = async (query: PageQuery) => {
+      const answer = await answerOf(calls.GET('/api/v1/audit/checkpoints', { params: { query } }));
+      head ??= answer.head;
+      return answer;
+    };
+    const { limit = Number.POSITIVE_INFINITY } = flags;
+    // In the form of one answer, which verifiers read.
+    if (out.form === 'json') {
+      const list = await wholeList(context, limit, page);
+      return out.one({ ...list, head });
+    }
+    await writeList(context, out.form === 'ndjson' ? { limit } : flags, page, [
+      { head: 'number', cell: ({ number }) => number, right: true },
+      { head: 'at', cell: (each) => shownTime(each.at) },
+      { head: 'hash', cell: ({ hash }) => hash },
+      { head: 'signed', cell: ({ jws }) => (jws ? 'yes' : 'no') },
+    ]);
   },
 });
 
@@ -100,11 +105,7 @@ const verify = command({
   flags: { jwks: value('<file>', 'the key set by which each of them has to be signed') },
   async run(context, { args, flags }) {
     const { verifyAuditFiles } = await import('../proof/verify.ts');
-    const verdict = await verifyAuditFiles(args.file, args.kept, flags.jwks);
-    await context.out.one(verdict.facts);
-    if (!verdict.ok) context.speaker.must(`${context.speaker.style.red('Not verified:')} ${verdict.says}`);
-    else context.speaker.say(`${context.speaker.style.green('Verified.')} ${verdict.says}`);
-    return verdict.ok ? 'done' : 'notVerified';
+    return writeVerdict(context, await verifyAuditFiles(args.file, args.kept, flags.jwks));
   },
 });
 

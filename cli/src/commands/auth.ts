@@ -31,12 +31,12 @@ const login = command({
   covers: ['GET /api/v1/me'],
   async run(context, { flags }) {
     const { env, globals, profiles, speaker } = context;
-    const origin = originOf(flags.url ?? env.REDRIVE_URL ?? LOCAL_URL);
+    const origin = originOf(flags.url ?? (env.REDRIVE_URL || LOCAL_URL));
     const insecureHttp = globals.insecureHttp === true;
     refusePlainHttp(origin, insecureHttp);
     const key = await readKey(context, flags.keyStdin === true, origin);
-    const tenant = globals.tenant ?? env.REDRIVE_TENANT;
-    const name = globals.profile ?? env.REDRIVE_PROFILE ?? 'default';
+    const tenant = globals.tenant ?? (env.REDRIVE_TENANT || undefined);
+    const name = globals.profile ?? (env.REDRIVE_PROFILE || 'default');
     const me = await whoIs(context, { origin, key, tenant, profile: undefined });
     const config = await profiles.read();
     await profiles.write({
@@ -66,6 +66,11 @@ async function readKey(
       'notConfirmed',
       'Nobody can be asked for a key: there is no terminal.',
       'pipe it in with --key-stdin',
+    );
+  if (piped && stdin.isTTY)
+    throw usage(
+      'Standard input is a terminal, which would show the key.',
+      'leave --key-stdin out: it is asked for',
     );
   const key = (piped ? await readAll(stdin, 16_384) : await askSecret(`Key for ${origin}: `)).trim();
   if (key === '') throw usage('No key was given.');
@@ -139,8 +144,8 @@ const use = command({
   },
 });
 
-function nameOf({ globals }: Context, config: Config, named: string | undefined): string {
-  const name = named ?? globals.profile ?? config.current;
+function nameOf({ env, globals }: Context, config: Config, named: string | undefined): string {
+  const name = named ?? globals.profile ?? (env.REDRIVE_PROFILE || config.current);
   if (name === undefined || !Object.hasOwn(config.profiles, name))
     throw new Stop(
       'credentials',

@@ -2,7 +2,7 @@ import { answerOf, type components } from '@redrive/client';
 import { readObject } from '../command/body.ts';
 import { argument, type Command, command } from '../command/command.ts';
 import { LIMIT_FLAG, writeList } from '../command/listing.ts';
-import { SECRET_FLAG, secretPlace, writeSecret } from '../command/secrets.ts';
+import { makeSecret, SECRET_FLAG } from '../command/secrets.ts';
 import { shownTime } from '../core/times.ts';
 
 type Schemas = components['schemas'];
@@ -44,11 +44,10 @@ const createIssuer = command({
   async run(context, { args, flags }) {
     const body = (await readObject(context, args.file)) as Schemas['NewJwtIssuer'];
     const makesSecret = body.algorithm === 'HS256' && body.secret === undefined;
-    if (makesSecret) secretPlace(context, flags.secretFile);
     const { calls } = await context.api();
-    const made = await answerOf(calls.POST('/api/v1/jwt-issuers', { body }));
-    if (makesSecret) await writeSecret(context, made, 'secret', flags.secretFile);
-    else await context.out.one(made);
+    const make = () => answerOf(calls.POST('/api/v1/jwt-issuers', { body }));
+    if (makesSecret) await makeSecret(context, { secretFile: flags.secretFile, member: 'secret' }, make);
+    else await context.out.one(await make());
   },
 });
 

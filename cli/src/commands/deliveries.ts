@@ -1,5 +1,6 @@
 import { answerOf, errorOf } from '@redrive/client';
-import { argument, type Command, choice, command, onOff, optional, value } from '../command/command.ts';
+import { argument, type Command, choice, command, optional, value } from '../command/command.ts';
+import { CONSENT_FLAGS, confirmedNumber } from '../command/confirm.ts';
 import {
   FILTER_FLAGS,
   type FilterFlags,
@@ -9,6 +10,8 @@ import {
 } from '../command/filter-flags.ts';
 import { LIMIT_FLAG, writeList } from '../command/listing.ts';
 import { queryString } from '../command/query.ts';
+import type { Said } from '../core/consent.ts';
+import type { Exit } from '../core/exit-codes.ts';
 import { Stop, usage } from '../core/stop.ts';
 import { counted, whole } from '../core/text.ts';
 import { shownTime } from '../core/times.ts';
@@ -125,11 +128,16 @@ const execution = command({
   },
 });
 
+/** Only what is unknown can be settled: no state is asked for. */
+const { state: _, ...UNKNOWN_FLAGS } = FILTER_FLAGS;
+
+const NOT_SETTLED = { says: 'Not confirmed: nothing was settled.' };
+
 const resolve = command({
   path: ['deliveries', 'resolve'],
   summary: 'Say what became of what nobody knows: of one delivery, or of all that a filter finds',
   details: [
-    'Only deliveries whose outcome is unknown are settled. What is said is final, and stands in the audit.',
+    'Only deliveries whose outcome is unknown are settled. What is said is final, and stands in the audit. By --outcome retry they are sent again, and may arrive twice: that asks for --accept-duplicates where nobody can be asked.',
   ],
   examples: [
     'redrive deliveries resolve dlv_… --outcome delivered --reason "they confirmed it" --yes',
@@ -137,61 +145,83 @@ const resolve = command({
   ],
   args: { delivery: optional('the delivery, dlv_…') },
   flags: {
-    ...FILTER_FLAGS,
+    ...UNKNOWN_FLAGS,
     outcome: choice(['delivered', 'failed', 'retry'], 'what became of it'),
     reason: value('<text>', 'why; needed for many'),
-    yes: onOff('do not ask'),
+    ...CONSENT_FLAGS,
   },
   covers: ['POST /api/v1/deliveries/{id}/resolve', 'POST /api/v1/deliveries/resolve'],
-  async run(context, { args, flags: { outcome, reason, yes, ...filterFlags } }) {
-    const { calls } = await context.api();
-    const filter = filterOf(filterFlags);
-    const filtered = Object.keys(filter).length > 0;
+  async run(context, { args, flags }) {
+    const { outcome, reason, yes, confirmItems, acceptDuplicates, ...filter } = flags;
+    const said = { yes, confirmItems, acceptDuplicates };
+    const filtered = Object.keys(filterOf(filter)).length > 0;
     if (outcome === undefined) throw usage('Say --outcome delivered, failed or retry.');
     if ((args.delivery === undefined) !== filtered) throw usage('Name one delivery, or say a filter.');
-    if (args.delivery !== undefined) {
-      await confirmed(context, yes, `Settle ${args.delivery} as ${outcome}?`);
-      const body = { outcome, confirm: true as const, ...(reason ? { reason } : {}) };
-      return context.out.one(
-        await answerOf(
-          calls.POST('/api/v1/deliveries/{id}/resolve', { params: { path: { id: args.delivery } }, body }),
-        ),
-      );
+    if (args.delivery === undefined) {
+      if (reason === undefined) throw usage('Settling many needs a --reason.');
+      return settleMany(context, filter, { outcome, reason }, said);
     }
-    if (reason === undefined) throw usage('Settling many needs a --reason.');
-    say(context, filterFlags);
-    const found = await answerOf(
-      calls.GET('/api/v1/deliveries/count', {
-        params: { query: { ...filterQuery(filterFlags), state: ['unknown'] } },
-      }),
+    const { calls } = await context.api();
+    const one = { items: 1, duplicates: outcome === 'retry' ? 1 : 0 };
+    await confirmedNumber(context, one, said, `Settle ${args.delivery} as ${outcome}?`, NOT_SETTLED);
+    const body = { outcome, confirm: true as const, ...(reason ? { reason } : {}) };
+    await context.out.one(
+      await answerOf(
+        calls.POST('/api/v1/deliveries/{id}/resolve', { params: { path: { id: args.delivery } }, body }),
+      ),
     );
-    const many = counted(found.count, 'delivery', 'deliveries');
-    await confirmed(
-      context,
-      yes,
-      `Settle ${found.basis === 'atLeast' ? 'at least ' : ''}${many} as ${outcome}?`,
-    );
-    for (let more = true; more; ) {
-      const settled = await answerOf(
-        calls.POST('/api/v1/deliveries/resolve', {
-          body: { select: { filter: { ...filter, state: ['unknown'] } }, outcome, reason, confirm: true },
-        }),
-      );
-      await context.out.one(settled);
-      more = settled.more && settled.resolved > 0;
-    }
+    return 'done';
   },
 });
 
-async function confirmed(
-  { ask, canAsk }: Context,
-  yes: boolean | undefined,
-  question: string,
-): Promise<void> {
-  if (yes) return;
-  if (!canAsk) throw new Stop('notConfirmed', 'Nobody can be asked: there is no terminal.', 'say --yes');
-  if (!/^y(es)?$/i.test((await ask(`${question} [y/N] `)).trim()))
-    throw new Stop('notConfirmed', 'Not confirmed: nothing was settled.');
+/** Settles all that a filter finds, in as many calls as it takes, and writes one sum. */
+async function settleMany(
+  context: Context,
+  flags: Partial<FilterFlags>,
+  verdict: { outcome: 'delivered' | 'failed' | 'retry'; reason: string },
+  said: Said,
+): Promise<Exit> {
+  const { out, speaker } = context;
+  const { calls } = await context.api();
+  const filter = { ...filterOf(flags), state: ['unknown' as const] };
+  speaker.say(`Selected: ${filterWords(filter)}.`);
+  const found = await answerOf(
+    calls.GET('/api/v1/deliveries/count', {
+      params: { query: { ...filterQuery(flags), state: ['unknown'] } },
+    }),
+  );
+  if (found.basis === 'atLeast')
+    throw new Stop(
+      'notConfirmed',
+      `At least ${whole(found.count)} are unknown, and nobody can confirm them by their number.`,
+      'settle them in parts: by --endpoint, or by --since and --until',
+    );
+  const sum = { outcome: verdict.outcome, resolved: 0, notUnknown: 0, acts: [] as string[] };
+  let more = found.count > 0;
+  if (more) {
+    const sends = { items: found.count, duplicates: verdict.outcome === 'retry' ? found.count : 0 };
+    const many = counted(found.count, 'delivery', 'deliveries');
+    await confirmedNumber(context, sends, said, `Settle ${many} as ${verdict.outcome}?`, NOT_SETTLED);
+  }
+  try {
+    while (more && sum.resolved < found.count) {
+      const settled = await answerOf(
+        calls.POST('/api/v1/deliveries/resolve', { body: { select: { filter }, ...verdict, confirm: true } }),
+      );
+      sum.acts.push(settled.id);
+      sum.resolved += settled.resolved;
+      sum.notUnknown += settled.notUnknown;
+      more = settled.more;
+      if (settled.resolved === 0) break;
+    }
+  } catch (error) {
+    if (sum.resolved > 0) speaker.must(`${whole(sum.resolved)} were settled before that.`);
+    throw error;
+  }
+  await out.one(sum);
+  if (!more) return 'done';
+  speaker.must('More of them are unknown by now, and nobody confirmed those: look, and run it again.');
+  return 'failed';
 }
 
 const exported = command({

@@ -1,11 +1,12 @@
 import { answerOf, type components } from '@redrive/client';
 import { readInput, readObject } from '../command/body.ts';
 import { argument, type Command, command, list, onOff, value } from '../command/command.ts';
+import { confirmed } from '../command/confirm.ts';
 import { LIMIT_FLAG, writeList } from '../command/listing.ts';
-import { SECRET_FLAG, secretPlace, writeSecret } from '../command/secrets.ts';
+import { makeSecret, SECRET_FLAG } from '../command/secrets.ts';
 import { parseDuration } from '../core/durations.ts';
 import { parseCount, parseRate } from '../core/pace.ts';
-import { Stop, usage } from '../core/stop.ts';
+import { usage } from '../core/stop.ts';
 import { shownTime } from '../core/times.ts';
 import type { Context } from '../shell/context.ts';
 
@@ -131,12 +132,12 @@ const create = command({
   flags: { handle: value('<handle>', 'its name'), ...MEMBER_FLAGS, ...SECRET_FLAG },
   covers: ['POST /api/v1/endpoints'],
   async run(context, { flags }) {
-    secretPlace(context, flags.secretFile);
     const { calls } = await context.api();
     const body = { ...(flags.handle ? { handle: flags.handle } : {}), ...(await membersOf(context, flags)) };
     if (!('url' in body)) throw usage('Say --url, or give a --file that has it.');
-    const made = await answerOf(calls.POST('/api/v1/endpoints', { body: body as NewEndpoint }));
-    await writeSecret(context, made, 'secret', flags.secretFile);
+    await makeSecret(context, { secretFile: flags.secretFile, member: 'secret' }, () =>
+      answerOf(calls.POST('/api/v1/endpoints', { body: body as NewEndpoint })),
+    );
   },
 });
 
@@ -184,15 +185,12 @@ const remove = command({
   args: endpoint,
   flags: { yes: onOff('do not ask') },
   covers: ['DELETE /api/v1/endpoints/{id}'],
-  async run({ api, ask, canAsk, speaker }, { args, flags }) {
-    const { calls } = await api();
-    if (!flags.yes) {
-      if (!canAsk) throw new Stop('notConfirmed', 'Nobody can be asked: there is no terminal.', 'say --yes');
-      const answer = await ask(`Delete ${args.endpoint}? Nothing can be delivered to it again. [y/N] `);
-      if (!/^y(es)?$/i.test(answer.trim())) throw new Stop('notConfirmed', 'Not confirmed: it stays.');
-    }
+  async run(context, { args, flags }) {
+    const { calls } = await context.api();
+    const question = `Delete ${args.endpoint}? Nothing can be delivered to it again.`;
+    await confirmed(context, flags.yes, question, { says: 'Not confirmed: it stays.' });
     await answerOf(calls.DELETE('/api/v1/endpoints/{id}', path(args.endpoint)));
-    speaker.say('Deleted.');
+    context.speaker.say('Deleted.');
   },
 });
 
@@ -210,13 +208,11 @@ const rotate = command({
   },
   covers: ['POST /api/v1/endpoints/{id}/rotate-secret'],
   async run(context, { args, flags }) {
-    secretPlace(context, flags.secretFile);
     const { calls } = await context.api();
     const body = flags.oldValidFor === undefined ? {} : { oldValidForMs: flags.oldValidFor };
-    const made = await answerOf(
-      calls.POST('/api/v1/endpoints/{id}/rotate-secret', { ...path(args.endpoint), body }),
+    await makeSecret(context, { secretFile: flags.secretFile, member: 'secret' }, () =>
+      answerOf(calls.POST('/api/v1/endpoints/{id}/rotate-secret', { ...path(args.endpoint), body })),
     );
-    await writeSecret(context, made, 'secret', flags.secretFile);
   },
 });
 

@@ -1,10 +1,11 @@
 import { answerOf } from '@redrive/client';
-import { readBody } from '../command/body.ts';
 import { argument, type Command, command, list, onOff, value } from '../command/command.ts';
+import { confirmed } from '../command/confirm.ts';
 import { LIMIT_FLAG, writeList } from '../command/listing.ts';
-import { Stop, usage } from '../core/stop.ts';
+import { memberIn } from '../core/json-text.ts';
 import { whole } from '../core/text.ts';
 import { parseWhen, shownTime } from '../core/times.ts';
+import { SEND } from './send-events.ts';
 
 const at = (text: string) => parseWhen(text, new Date());
 const event = { event: argument('the event, evt_…, or your id of it') };
@@ -66,96 +67,25 @@ const get = command({
   covers: ['GET /api/v1/events/{id}'],
   async run({ api, out }, { args, flags }) {
     const { calls } = await api();
+    const text = await answerOf(
+      calls.GET('/api/v1/events/{id}', {
+        params: { path: { id: args.event }, query: flags.payload ? { include: 'payload' } : {} },
+        parseAs: 'text',
+      }),
+    );
+    const shown = JSON.parse(text) as object;
+    if (!flags.payload) return out.one(shown);
+    // A payload is shown as it was sent: parsed and written again it has lost digits.
+    if (out.form !== 'table') return out.json(text);
     await out.one(
-      await answerOf(
-        calls.GET('/api/v1/events/{id}', {
-          params: { path: { id: args.event }, query: flags.payload ? { include: 'payload' } : {} },
-        }),
-      ),
+      shown,
+      Object.entries(shown).map(([name, value]) => [
+        name,
+        name === 'payload' ? memberIn(text, name)?.replace(/\s*[\r\n]\s*/g, ' ') : value,
+      ]),
     );
   },
 });
-
-const send = command({
-  path: ['events', 'send'],
-  summary: 'Send an event, or many',
-  details: [
-    'A file holds an event, a list of them, or one a line (NDJSON). Without a file the flags say the event, and its payload is read from standard input.',
-  ],
-  examples: [
-    'redrive events send --file events.ndjson',
-    'echo \'{"id": 7}\' | redrive events send --type invoice.paid --key account-42',
-  ],
-  flags: {
-    file: value('<file>', 'events; - is standard input'),
-    type: value('<type>', 'type of the event'),
-    id: value('<id>', 'your id of it: a repeat is not delivered twice'),
-    source: value('<source>', 'where it comes from'),
-    key: value('<key>', 'its key: what belongs together, in order'),
-    batch: value('<batch>', 'the batch that it belongs to'),
-  },
-  covers: ['POST /api/v1/events'],
-  async run(context, { flags }) {
-    const { calls } = await context.api();
-    const events = flags.file ? await eventsIn(context, flags.file) : [await said(context, flags)];
-    const written = await context.out.list(sent(calls, events), [
-      { head: 'event', cell: ({ eventId }) => eventId },
-      { head: 'number', cell: ({ number }) => number, right: true },
-      { head: 'deliveries', cell: ({ deliveries }) => deliveries, right: true },
-      { head: 'suppressed', cell: ({ suppressed }) => suppressed, right: true },
-      { head: 'duplicate of', cell: ({ duplicateOf }) => duplicateOf },
-    ]);
-    context.speaker.say(`${whole(written)} accepted.`);
-  },
-});
-
-type Calls = Awaited<ReturnType<Parameters<typeof send.run>[0]['api']>>['calls'];
-type NewEvent = { type: string; payload: unknown };
-
-/** Events of one request: more of them would be a body that is too long. */
-const AT_ONCE = 100;
-
-async function* sent(calls: Calls, events: readonly NewEvent[]) {
-  for (let from = 0; from < events.length; from += AT_ONCE) {
-    const body = events.slice(from, from + AT_ONCE);
-    const accepted = await answerOf(calls.POST('/api/v1/events', { body: body as never }));
-    yield* Array.isArray(accepted) ? accepted : [accepted];
-  }
-}
-
-async function said(
-  context: Parameters<typeof readBody>[0],
-  { type, id, source, key, batch }: Record<'type' | 'id' | 'source' | 'key' | 'batch', string | undefined>,
-): Promise<NewEvent> {
-  if (type === undefined) throw usage('Say --type, or give events by --file.');
-  return {
-    type,
-    ...(id ? { id } : {}),
-    ...(source ? { source } : {}),
-    ...(key ? { key } : {}),
-    ...(batch ? { ingestionBatchId: batch } : {}),
-    payload: await readBody(context, '-'),
-  };
-}
-
-async function eventsIn(context: Parameters<typeof readBody>[0], file: string): Promise<NewEvent[]> {
-  const { readInput } = await import('../command/body.ts');
-  const text = (await readInput(context, file)).replace(/^\uFEFF/, '');
-  try {
-    const whole = JSON.parse(text) as NewEvent | NewEvent[];
-    return Array.isArray(whole) ? whole : [whole];
-  } catch {
-    // One a line, then.
-  }
-  return text.split('\n').flatMap((line, index) => {
-    if (line.trim() === '') return [];
-    try {
-      return [JSON.parse(line) as NewEvent];
-    } catch {
-      throw usage(`Line ${index + 1} of ${file} is no JSON: nothing was sent.`);
-    }
-  });
-}
 
 const erase = command({
   path: ['events', 'erase'],
@@ -163,17 +93,13 @@ const erase = command({
   args: event,
   flags: { yes: onOff('do not ask') },
   covers: ['DELETE /api/v1/events/{id}/payload'],
-  async run({ api, ask, canAsk, speaker }, { args, flags }) {
-    const { calls } = await api();
-    if (!flags.yes) {
-      if (!canAsk) throw new Stop('notConfirmed', 'Nobody can be asked: there is no terminal.', 'say --yes');
-      const answer = await ask(`Erase the payload of ${args.event}? It cannot be delivered again. [y/N] `);
-      if (!/^y(es)?$/i.test(answer.trim()))
-        throw new Stop('notConfirmed', 'Not confirmed: nothing was erased.');
-    }
+  async run(context, { args, flags }) {
+    const { calls } = await context.api();
+    const question = `Erase the payload of ${args.event}? It cannot be delivered again.`;
+    await confirmed(context, flags.yes, question, { says: 'Not confirmed: nothing was erased.' });
     await answerOf(calls.DELETE('/api/v1/events/{id}/payload', { params: { path: { id: args.event } } }));
-    speaker.say('Erased.');
+    context.speaker.say('Erased.');
   },
 });
 
-export const EVENTS: readonly Command[] = [listing, get, send, erase];
+export const EVENTS: readonly Command[] = [listing, get, SEND, erase];

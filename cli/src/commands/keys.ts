@@ -1,7 +1,7 @@
 import { answerOf, type components } from '@redrive/client';
 import { allOf, argument, type Command, choice, command, list, value } from '../command/command.ts';
 import { LIMIT_FLAG, writeList } from '../command/listing.ts';
-import { SECRET_FLAG, secretPlace, writeSecret } from '../command/secrets.ts';
+import { makeSecret, SECRET_FLAG } from '../command/secrets.ts';
 import { usage } from '../core/stop.ts';
 import { parseAhead, shownTime } from '../core/times.ts';
 
@@ -38,7 +38,6 @@ const create = command({
   async run(context, { args, flags }) {
     const { scope, grant, actor, expires, secretFile } = flags;
     if ((scope === undefined) === (grant === undefined)) throw usage('Say --scope or --grant.');
-    secretPlace(context, secretFile);
     const { calls } = await context.api();
     const body = {
       name: args.name,
@@ -47,7 +46,9 @@ const create = command({
       ...(actor ? { actor } : {}),
       ...(expires ? { expiresAt: expires } : {}),
     };
-    await writeSecret(context, await answerOf(calls.POST('/api/v1/keys', { body })), 'key', secretFile);
+    await makeSecret(context, { secretFile, member: 'key' }, () =>
+      answerOf(calls.POST('/api/v1/keys', { body })),
+    );
   },
 });
 

@@ -6,7 +6,8 @@ import { usage } from '../core/stop.ts';
 import { safe, safeJson } from '../core/text.ts';
 import { clock } from '../core/times.ts';
 import type { Context } from '../shell/context.ts';
-import { writePrivately } from '../shell/profiles.ts';
+import { textIn } from '../shell/files.ts';
+import { openNamed } from '../shell/private-file.ts';
 
 /** Of a body so much is shown. */
 const SHOWN = 400;
@@ -32,27 +33,46 @@ const listening = command({
     'POST /api/v1/listeners/{id}/answers',
   ],
   async run(context, { flags }) {
-    const { speaker, outIsTerminal } = context;
+    const { speaker } = context;
     if (flags.forward === undefined) throw usage('Say where requests go: --forward http://localhost:3000.');
     const target = targetOf(flags.forward);
-    const secret = flags.secretFromFile ? await secretIn(flags.secretFromFile) : undefined;
+    const secret = flags.secretFromFile === undefined ? undefined : await secretIn(flags.secretFromFile);
+    const file = flags.secretFile === undefined ? undefined : await openNamed(flags.secretFile);
     const api = await context.api();
+    const ended = new AbortController();
+    let failure: unknown;
+    /** Until it was said what requests are signed with, none is forwarded: a receiver may read it from its file. */
+    let told: Promise<void> | undefined;
+    const tell = async (listener: { endpointId: string; secret: string }, isFirst: boolean) => {
+      // From then on it is the same, however often the connection breaks.
+      if (isFirst) await file?.write(`${listener.secret}\n`);
+      speaker.say(`Listening as ${listener.endpointId}, forwarding to ${target}.`);
+      if (isFirst && file === undefined && secret === undefined && speaker.screen.terminal)
+        speaker.must(`Signed with ${listener.secret}`);
+    };
     const requests = listen(api, {
       ...(flags.type ? { eventTypes: flags.type } : {}),
       ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
       ...(secret === undefined ? {} : { secret }),
+      signal: ended.signal,
       onListening(listener) {
-        speaker.say(`Listening as ${listener.endpointId}, forwarding to ${target}.`);
-        if (flags.secretFile) void writePrivately(flags.secretFile, `${listener.secret}\n`);
-        else if (outIsTerminal && secret === undefined) speaker.say(`Signed with ${listener.secret}`);
+        told = tell(listener, told === undefined).catch((error: unknown) => {
+          failure = error;
+          ended.abort();
+        });
       },
       onLost: ({ error, waitMs }) =>
         speaker.say(
           `${error === undefined ? 'The connection ended' : mistakeOf(error).what} Another listener in ${Math.ceil(waitMs / 1_000)} s; what is sent meanwhile does not come here.`,
         ),
     });
-    // Several at a time, as an endpoint gets them: a receiver that waits holds up nobody else.
-    for await (const request of requests) void handle(context, request, target);
+    try {
+      // Several at a time, as an endpoint gets them: a receiver that waits holds up nobody else.
+      for await (const request of requests) void told?.then(() => handle(context, request, target));
+    } finally {
+      if (told === undefined) await file?.discard();
+    }
+    if (failure) throw failure;
     speaker.say('The listener was ended.');
   },
 });
@@ -90,18 +110,25 @@ function shownAnswer(answer: ReceiverAnswer | undefined): { status: number | str
 }
 
 function targetOf(text: string): string {
-  try {
-    const url = new URL(text);
-    if (url.protocol === 'http:' || url.protocol === 'https:') return url.href;
-  } catch {
-    // Said below.
-  }
+  const url = urlIn(text);
+  if (url && (url.username !== '' || url.password !== ''))
+    throw usage('An address to forward to holds no user and no password: no request is sent to such a one.');
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.href;
   throw usage(`Expected an address such as http://localhost:3000/webhooks, not "${text}".`);
 }
 
+function urlIn(text: string): URL | undefined {
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
+}
+
 async function secretIn(file: string): Promise<string> {
-  const { readFile } = await import('node:fs/promises');
-  return (await readFile(file, 'utf8')).trim();
+  const secret = (await textIn(file)).trim();
+  if (secret === '') throw usage(`${file} is empty.`);
+  return secret;
 }
 
 export const LISTEN: readonly Command[] = [listening];

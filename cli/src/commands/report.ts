@@ -1,4 +1,5 @@
 import { argument, type Command, command, value } from '../command/command.ts';
+import { writeVerdict } from '../command/verdict.ts';
 
 const verify = command({
   path: ['report', 'verify'],
@@ -20,11 +21,7 @@ const verify = command({
   },
   async run(context, { args, flags }) {
     const { verifyReportFiles } = await import('../proof/verify.ts');
-    const verdict = await verifyReportFiles({ report: args.file, ...flags });
-    await context.out.one(verdict.facts);
-    if (!verdict.ok) context.speaker.must(`${context.speaker.style.red('Not verified:')} ${verdict.says}`);
-    else context.speaker.say(`${context.speaker.style.green('Verified.')} ${verdict.says}`);
-    return verdict.ok ? 'done' : 'notVerified';
+    return writeVerdict(context, await verifyReportFiles({ report: args.file, ...flags }));
   },
 });
 

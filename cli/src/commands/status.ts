@@ -1,7 +1,7 @@
 import { answerOf } from '@redrive/client';
 import { type Command, command, onOff } from '../command/command.ts';
 import type { Column } from '../core/table.ts';
-import { whole } from '../core/text.ts';
+import { safe, whole } from '../core/text.ts';
 import { shownTime } from '../core/times.ts';
 import type { Context } from '../shell/context.ts';
 import { OUTAGE_COLUMNS, type OutageSummary } from './outages.ts';
@@ -100,6 +100,7 @@ async function section<Row>(
 async function follow(context: Context): Promise<void> {
   const { out, speaker } = context;
   const { watch } = await context.api();
+  const now = () => shownTime(context.now().toISOString());
   const stream = watch('/api/v1/stream', {
     onConnection: (connection) => {
       if (!connection.up) speaker.say('The connection was lost: once more.');
@@ -113,11 +114,10 @@ async function follow(context: Context): Promise<void> {
       await out.lines([
         ...operations.map(
           ({ id, state, counts }) =>
-            `${shownTime(context.now().toISOString())}  ${id}  ${state}  ${whole(counts.delivered)} of ${whole(counts.expected)} delivered, ${whole(counts.failed)} failed`,
+            `${now()}  ${safe(id)}  ${safe(state)}  ${whole(counts.delivered)} of ${whole(counts.expected)} delivered, ${whole(counts.failed)} failed`,
         ),
         ...outages.map(
-          ({ id, state, endpointId }) =>
-            `${shownTime(context.now().toISOString())}  ${id}  ${state}  ${endpointId}`,
+          ({ id, state, endpointId }) => `${now()}  ${safe(id)}  ${safe(state)}  ${safe(endpointId)}`,
         ),
       ]);
   }

@@ -4,10 +4,10 @@ import { counted, whole } from './text.ts';
 /** Above it a yes is not enough: the number has to be said. */
 const MANY = 10_000;
 
-/** What a plan would send. */
+/** How many it is about: what a plan would send, or what is settled. */
 export interface Sends {
   items: number;
-  /** Of these may arrive twice. */
+  /** So many of them may arrive twice. */
   duplicates: number;
 }
 
@@ -22,8 +22,8 @@ export interface Said {
 export type Consent = { go: true } | { go: false; ask: 'yes' | 'number' };
 
 /**
- * Judges what was said against what the plan would send: up to 10,000 `--yes` is enough, above it `--confirm-items` has to
- * name the plan's number, and where some may arrive twice `--accept-duplicates` as well. Without a terminal nothing can
+ * Judges what was said against how many it is about: up to 10,000 `--yes` is enough, above it `--confirm-items` has to
+ * name their number, and where some may arrive twice `--accept-duplicates` as well. Without a terminal nothing can
  * be asked, and what was not said is a no.
  */
 export function judgeConsent({ items, duplicates }: Sends, said: Said, terminal: boolean): Consent {
@@ -31,8 +31,8 @@ export function judgeConsent({ items, duplicates }: Sends, said: Said, terminal:
   if (said.confirmItems !== undefined && said.confirmItems !== items)
     throw new Stop(
       'notConfirmed',
-      `--confirm-items says ${whole(said.confirmItems)}, the plan is of ${counted(items, 'delivery', 'deliveries')}.`,
-      `look at the plan, and say --confirm-items ${items} if that is what you want`,
+      `--confirm-items says ${whole(said.confirmItems)}, and it is about ${counted(items, 'delivery', 'deliveries')}.`,
+      `look at it again, and say --confirm-items ${items} if that is what you want`,
     );
   if (items > MANY) {
     if (said.confirmItems === undefined) missing.push(`--confirm-items ${items}`);

@@ -13,13 +13,15 @@ export interface Mistake {
   next: string | undefined;
 }
 
+/** A problem as it came: whoever answers may be another server than is thought. */
 interface ProblemLike {
   code: string;
+  status: number;
   title: string;
   detail: string;
   instance?: string;
-  errors?: readonly { pointer?: string; parameter?: string; message: string }[];
-  drift?: { gone?: Record<string, number>; endpointChanged?: unknown[] };
+  errors?: unknown;
+  drift?: { gone?: Record<string, number> | null; endpointChanged?: unknown[] } | null;
 }
 
 const NEXT: Readonly<Record<string, string>> = {
@@ -32,10 +34,11 @@ const NEXT: Readonly<Record<string, string>> = {
   tenant_required: 'name the tenant: --tenant <handle>',
   drift_too_large: 'make a new plan, or allow more by --max-drift',
   plan_changed: 'redrive retry get shows the plan and its hash as they are',
+  import_open: 'redrive import <file> --resume imp_…, or redrive imports abandon imp_…',
   route_not_found: 'compare the versions: redrive status',
 };
 
-/** Turns an error into what is told of it. `kind` is the name of the error, for its class may be of another bundle. */
+/** Turns an error into what is told of it. */
 export function mistakeOf(error: unknown): Mistake {
   if (error instanceof Stop)
     return {
@@ -49,25 +52,38 @@ export function mistakeOf(error: unknown): Mistake {
   const problem = problemIn(error);
   if (problem)
     return {
-      exit: exitOfProblem(problem.code),
+      exit: exitOfProblem(problem.code, problem.status),
       what: `${problem.title}. ${problem.detail}`,
       code: problem.code,
       requestId: problem.instance,
       parts: [
-        ...(problem.errors ?? []).map(
+        ...faultsOf(problem).map(
           ({ pointer, parameter, message }) => `${parameter ?? pointer ?? 'the request'}: ${message}`,
         ),
         ...driftParts(problem.drift),
       ],
-      next: NEXT[problem.code],
+      next: Object.hasOwn(NEXT, problem.code) ? NEXT[problem.code] : undefined,
     };
   return plain(error);
+}
+
+/** The status of the answer that an error stands for. */
+export function statusOf(error: unknown): number | undefined {
+  const status =
+    error instanceof Error && error.name === 'UnexpectedAnswerError' && 'status' in error
+      ? error.status
+      : problemIn(error)?.status;
+  return typeof status === 'number' ? status : undefined;
 }
 
 function problemIn(error: unknown): ProblemLike | undefined {
   return error instanceof Error && error.name === 'ProblemError' && 'problem' in error
     ? (error.problem as ProblemLike)
     : undefined;
+}
+
+function faultsOf({ errors }: ProblemLike): { pointer?: string; parameter?: string; message: string }[] {
+  return Array.isArray(errors) ? errors.filter((each) => typeof each === 'object' && each !== null) : [];
 }
 
 function driftParts(drift: ProblemLike['drift']): string[] {
@@ -105,6 +121,12 @@ function plain(error: unknown): Mistake {
       next: cut ? 'run it again' : 'redrive auth status says which address is used',
     };
   return { ...failed, what: error.message };
+}
+
+/** What the system says of a failure: its code, or the words of it. */
+export function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code ?? message;
 }
 
 function rootOf(error: Error): Error {

@@ -5,12 +5,15 @@ export interface Asking {
   idempotencyKey: boolean;
 }
 
-/**
- * Whether a request can be made again where nobody knows whether it arrived: it reads, or the server knows it again. The
- * execution of a plan is known by its plan.
- */
+/** Acts that say the same once more: an execution is known by its plan, and an end of an import is one for ever. */
+const SAME_AGAIN = [
+  /^\/api\/v1\/retries\/plans\/[^/]+\/execute$/,
+  /^\/api\/v1\/imports\/[^/]+\/(close|abandon)$/,
+];
+
+/** Whether a request can be made again where nobody knows whether it arrived: it reads, or the server knows it again. */
 export function isRepeatable({ method, path, idempotencyKey }: Asking): boolean {
-  return method === 'GET' || idempotencyKey || /^\/api\/v1\/retries\/plans\/[^/]+\/execute$/.test(path);
+  return method === 'GET' || idempotencyKey || SAME_AGAIN.some((act) => act.test(path));
 }
 
 const TRIES = 4;

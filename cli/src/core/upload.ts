@@ -2,9 +2,12 @@
 export class LineCounter {
   /** Lines that have ended. */
   ended = 0;
+  /** How long all of it was so far. */
+  bytes = 0;
   #open = false;
 
   add(bytes: Uint8Array): void {
+    this.bytes += bytes.length;
     let from = 0;
     for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, from)) {
       this.ended += 1;

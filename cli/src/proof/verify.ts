@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { type KeySet, keysIn, verifyAudit, verifyReport } from '@redrive/client';
+import { type KeySet, keysIn, verifyAuditStream, verifyReport } from '@redrive/client';
 import { usage } from '../core/stop.ts';
 import { counted } from '../core/text.ts';
+import { isPlain, jsonIn, readable, textIn } from '../shell/files.ts';
 
 /** What a look at files came to: as data, and in one sentence. */
 export interface FilesVerdict {
@@ -78,8 +78,8 @@ export async function verifyAuditFiles(
   kept: readonly string[],
   jwks: string | undefined,
 ): Promise<FilesVerdict> {
-  const verdict = verifyAudit({
-    entries: await textIn(file),
+  const verdict = await verifyAuditStream({
+    read: await again(file),
     kept: await Promise.all(kept.map(async (name) => ({ name, text: await textIn(name) }))),
     keys: jwks === undefined ? undefined : await keySet(jwks),
   });
@@ -88,6 +88,13 @@ export async function verifyAuditFiles(
     return { ok: false, says, facts: { verified: false, ...facts } };
   }
   const { ok: _, ...facts } = verdict;
+  // Most often a file that was cut off, or an export that failed.
+  if (verdict.entries === 0)
+    return {
+      ok: false,
+      says: `${file} holds no entry: nothing was verified.`,
+      facts: { verified: false, ...facts },
+    };
   const ends =
     verdict.checkpoints === 0
       ? 'no end of it that was kept elsewhere was compared: that it was not written anew as a whole is not shown'
@@ -99,40 +106,19 @@ export async function verifyAuditFiles(
   };
 }
 
+/** Reads a file from its beginning as often as that is called; what can be read once is held, a file is not. */
+async function again(file: string): Promise<() => string | AsyncIterable<Uint8Array>> {
+  if (await isPlain(file)) return () => createReadStream(file);
+  const text = await textIn(file);
+  return () => text;
+}
+
 async function keySet(file: string): Promise<KeySet> {
   const text = await textIn(file);
   try {
     return { keys: keysIn(text) };
   } catch {
     throw usage(`${file} is no key set: expected the JSON of /.well-known/redrive/jwks.json.`);
-  }
-}
-
-async function textIn(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    throw usage(
-      `${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}.`,
-    );
-  }
-}
-
-/** The name of a file that is there: a stream would say so too late. */
-async function readable(file: string): Promise<string> {
-  const { access, constants } = await import('node:fs/promises');
-  await access(file, constants.R_OK).catch((error: NodeJS.ErrnoException) => {
-    throw usage(`${file} cannot be read: ${error.code}.`);
-  });
-  return file;
-}
-
-async function jsonIn(file: string): Promise<unknown> {
-  const text = await textIn(file);
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw usage(`${file} is no JSON.`);
   }
 }
 

@@ -12,6 +12,8 @@ import { screenOf } from './style.ts';
 export interface Context {
   env: Readonly<Record<string, string | undefined>>;
   globals: GlobalFlags;
+  /** The command line, word by word. */
+  words: readonly string[];
   /** Data, on standard output. */
   out: Output;
   /** Everything else, on standard error. */
@@ -34,7 +36,7 @@ export interface Context {
 export type Process = Pick<NodeJS.Process, 'env' | 'stdin' | 'stdout' | 'stderr'>;
 
 /** Puts together what a command has at hand; nothing is read or connected before it is asked for. */
-export function contextFor(process: Process, globals: GlobalFlags): Context {
+export function contextFor(process: Process, globals: GlobalFlags, words: readonly string[]): Context {
   const { env, stdin, stdout, stderr } = process;
   const outScreen = screenOf(stdout, env);
   const speaker = new Speaker(stderr, screenOf(stderr, env), globals.quiet === true);
@@ -51,6 +53,7 @@ export function contextFor(process: Process, globals: GlobalFlags): Context {
   return {
     env,
     globals,
+    words,
     out: new Output(stdout, globals.output ?? 'table', outScreen.terminal),
     speaker,
     profiles,

@@ -29,7 +29,7 @@ export class Output {
   }
 
   async lines(lines: readonly string[]): Promise<void> {
-    if (lines.length > 0) await this.text(`${lines.join('\n')}\n`);
+    if (lines.length > 0) await this.text(this.#guard(`${lines.join('\n')}\n`));
   }
 
   /** Writes an object: its facts in a table, or the whole of it as JSON. */
@@ -39,6 +39,13 @@ export class Output {
   ): Promise<void> {
     if (this.form === 'table') await this.lines(factLines(facts));
     else await this.#json(value, this.form === 'json' ? 2 : 0);
+  }
+
+  /** Writes JSON as it came: what is parsed and written again has lost digits. */
+  async json(text: string): Promise<void> {
+    const json = this.#guard(text.trim());
+    // Between two tokens only: within a string they are written otherwise.
+    await this.text(`${this.form === 'ndjson' ? json.replace(/[\r\n]+/g, ' ') : json}\n`);
   }
 
   /** Writes a list as it comes; says how many there were. */

@@ -1,8 +1,9 @@
-import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Config, Profile } from '../core/connection.ts';
 import { Stop } from '../core/stop.ts';
+import { writePrivately } from './private-file.ts';
 
 /** The file of profiles: one's own, and readable for nobody else. */
 export class Profiles {
@@ -17,7 +18,9 @@ export class Profiles {
     try {
       text = await readFile(this.file, 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { profiles: {} };
+      // No such file, or a home that is no folder (`/dev/null`, of services).
+      if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
+        return { profiles: {} };
       throw new Stop('failed', `${this.file} cannot be read: ${(error as Error).message}`);
     }
     const config = parsed(text);
@@ -40,27 +43,6 @@ export class Profiles {
   /** Writes it whole: a process that dies meanwhile leaves what was there. */
   async write(config: Config): Promise<void> {
     await writePrivately(this.file, `${JSON.stringify(config, null, 2)}\n`);
-  }
-}
-
-/** Writes a file that only its owner may read, in the place of one that may be there. */
-export async function writePrivately(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const unfinished = `${file}.${process.pid}`;
-  try {
-    const handle = await open(unfinished, 'wx', 0o600);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    // Whatever the umask took away.
-    await chmod(unfinished, 0o600);
-    await rename(unfinished, file);
-  } catch (error) {
-    await rm(unfinished, { force: true });
-    throw error;
   }
 }
 

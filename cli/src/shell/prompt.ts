@@ -52,7 +52,7 @@ export async function askSecret(
   } finally {
     terminal.setRawMode(false);
     terminal.pause();
-    speaker.ask('\n');
+    speaker.must('');
   }
 }
 

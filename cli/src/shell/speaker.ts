@@ -1,14 +1,15 @@
 import type { Writable } from 'node:stream';
-import { type Screen, type Style, styleFor } from './style.ts';
+import { guarded, type Screen, type Style, styleFor } from './style.ts';
 
-/** Says things to whoever is at the terminal, on standard error. */
+/** Says things to whoever is at the terminal, on standard error; whoever wrote them, they do nothing to it. */
 export class Speaker {
   readonly style: Style;
   readonly screen: Screen;
   readonly #stream: Writable;
   readonly #quiet: boolean;
-  /** Lines of the block that is drawn again. */
+  /** Lines of the block that is drawn again, and the columns that it was drawn for. */
   #drawn = 0;
+  #columns = 0;
 
   constructor(stream: Writable, screen: Screen, quiet: boolean) {
     this.#stream = stream;
@@ -30,7 +31,10 @@ export class Speaker {
   /** A block in the place of the one before. */
   draw(lines: readonly string[]): void {
     if (this.#quiet) return;
-    this.#stream.write(`${this.#erased()}${lines.map((line) => `${line}\n`).join('')}`);
+    // A terminal of another width has broken the lines anew: where the block begins is not known any more.
+    if (this.screen.columns !== this.#columns) this.#drawn = 0;
+    this.#columns = this.screen.columns;
+    this.#stream.write(`${this.#erased()}${lines.map((line) => `${this.#guarded(line)}\n`).join('')}`);
     this.#drawn = lines.length;
   }
 
@@ -41,12 +45,16 @@ export class Speaker {
 
   /** A question, without the end of its line. */
   ask(question: string): void {
-    this.#stream.write(question);
+    this.#stream.write(this.#guarded(question));
   }
 
   #write(line: string): void {
-    this.#stream.write(`${this.#erased()}${line}\n`);
+    this.#stream.write(`${this.#erased()}${this.#guarded(line)}\n`);
     this.#drawn = 0;
+  }
+
+  #guarded(line: string): string {
+    return guarded(line, this.screen.colours);
   }
 
   #erased(): string {

@@ -1,3 +1,5 @@
+import { safe } from '../core/text.ts';
+
 /** How texts look on a terminal; elsewhere they stay as they are. */
 export interface Style {
   bold: (text: string) => string;
@@ -22,6 +24,18 @@ export function styleFor(colours: boolean): Style {
   };
 }
 
+const OWN = new RegExp(`(\\u001b\\[(?:${Object.values(CODES).flat().join('|')})m)`);
+
+/** A line in which nothing moves a cursor or reads otherwise than it is written: its own colours stay, where there are any. */
+export function guarded(line: string, colours: boolean): string {
+  if (!colours) return safe(line);
+  // Every second part is what was split by.
+  return line
+    .split(OWN)
+    .map((part, at) => (at % 2 === 1 ? part : safe(part)))
+    .join('');
+}
+
 /** What a stream of this process can do. */
 export interface Screen {
   /** It is a terminal: somebody looks at it. */
@@ -29,7 +43,7 @@ export interface Screen {
   /** Lines on it can be drawn again. */
   redraws: boolean;
   colours: boolean;
-  columns: number;
+  readonly columns: number;
 }
 
 /** Judges a stream by what it is and what the environment says of it. */
@@ -43,6 +57,9 @@ export function screenOf(
     terminal,
     redraws: capable,
     colours: capable && !env.NO_COLOR,
-    columns: stream.columns && stream.columns > 0 ? stream.columns : 80,
+    // As it is now: a window changes its size.
+    get columns() {
+      return stream.columns && stream.columns > 0 ? stream.columns : 80;
+    },
   };
 }

@@ -29,7 +29,13 @@ export {
 } from './proof/jws.ts';
 export { isInLedger, type LedgerSeal, type LineProof, sealOfStream } from './proof/ledger.ts';
 export type { Lines } from './proof/lines.ts';
-export { type AuditEvidence, type AuditVerdict, verifyAudit } from './proof/verify-audit.ts';
+export {
+  type AuditEvidence,
+  type AuditStreamEvidence,
+  type AuditVerdict,
+  verifyAudit,
+  verifyAuditStream,
+} from './proof/verify-audit.ts';
 export type { ChainFault } from './proof/verify-chain.ts';
 export { type ReportEvidence, type ReportVerdict, verifyReport } from './proof/verify-report.ts';
 export {

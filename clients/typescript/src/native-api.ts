@@ -584,7 +584,7 @@ export interface paths {
         put?: never;
         /**
          * Open a listener
-         * @description Makes an endpoint of its own that gets the events which are accepted from now on, signed with the secret of the answer. It ends with its connection, or after 60 seconds without one. What fails there is not tried again by itself, opens no outage, and is marked `test`. 5 of a tenant are open at a time.
+         * @description Makes an endpoint of its own that gets the events which are accepted from now on, signed with the secret of the answer. It ends with its connection, or after 60 seconds without a word of whoever listens. What fails there is not tried again by itself, opens no outage, and is marked `test`. 5 of a tenant are open at a time.
          *
          *     Scope: `write:endpoints`.
          *
@@ -606,7 +606,7 @@ export interface paths {
         };
         /**
          * Receive the requests of a listener (server-sent events)
-         * @description Holds the listener: it ends with this connection, and cannot be connected to again. Sends an event `listening`, and then for each request an event `request` with `{token, deliveryId, headers, body, answerBy}`: the headers with the signature, and the body as text, to be sent byte for byte in UTF-8. Each is answered with its token at `…/answers`; where that does not come until `answerBy`, the request has failed and may have arrived. An event `ended` says that the listener has ended, and `why`: `expired`, `endpoint_deleted` or `connected_elsewhere`. Comments in between keep the connection open.
+         * @description Holds the listener: it ends with this connection, and cannot be connected to again. Sends an event `listening`, and then for each request an event `request` with `{token, deliveryId, headers, body, answerBy, answerWithinMs}`: the headers with the signature, and the body as text, to be sent byte for byte in UTF-8. Each is answered with its token at `…/answers`; where that does not come until `answerBy`, which is `answerWithinMs` from when the event was sent, the request has failed and may have arrived. An event `check` asks every 15 seconds whether somebody is there: answer it by `{"here": true}` at `…/answers`. Where nobody has for 60 seconds, the listener ends. An event `ended` says that it has ended, and `why`: `expired`, `endpoint_deleted` or `connected_elsewhere`.
          *
          *     Scope: `write:endpoints`.
          *
@@ -632,7 +632,7 @@ export interface paths {
         put?: never;
         /**
          * Answer a request of a listener
-         * @description Hands the answer of the receiver to the sender, which treats it as that of any endpoint. An answer counts once, and in time.
+         * @description Hands the answer of the receiver to the sender, which treats it as that of any endpoint. An answer counts once, and in time. `{"here": true}` answers an event `check` of the stream.
          *
          *     Scope: `write:endpoints`.
          *
@@ -826,7 +826,7 @@ export interface paths {
         };
         /**
          * Find something by an id or an exact name
-         * @description Takes any id (ten_, end_, evt_ and so on, or a uuid), a `webhook-id`, your id of an event, the key of an event, the handle of an endpoint, a ticket of an operation, and the name of an action. Only exact names are found. Endpoints, keys and acts are found by credentials that may read them.
+         * @description Takes the id of a delivery, execution, event, operation, plan, endpoint, listener, outage, import, key or act (end_, evt_, dlv_ and so on, or a uuid), a `webhook-id`, also one that was kept by an import, your id of an event, the key of an event, the handle of an endpoint, a ticket of an operation, and the name of an action. Only exact names are found. Endpoints, imports, keys and acts are found by credentials that may read them.
          *
          *     Scope: `read:deliveries`.
          *
@@ -4262,7 +4262,7 @@ export interface components {
             secret: string;
             /**
              * Format: date-time
-             * @description When it ends, unless a connection holds it: 60 seconds from now.
+             * @description When it ends, unless a connection holds it by then: 60 seconds from now.
              * @example 2026-11-03T02:00:00.000Z
              */
             expiresAt: string;
@@ -4320,7 +4320,7 @@ export interface components {
              * @description The token of the request.
              * @example q1Zk0Xh2bT5cA8rT
              */
-            token: string;
+            token?: string;
             /**
              * @description The status that the receiver answered.
              * @example 200
@@ -4337,6 +4337,12 @@ export interface components {
              * @enum {boolean}
              */
             unreachable?: true;
+            /**
+             * @description Somebody is there: the answer to an event `check`, which has no token.
+             * @example true
+             * @enum {boolean}
+             */
+            here?: true;
         };
         AcceptedEvent: {
             /**
@@ -4942,18 +4948,18 @@ export interface components {
              * @example delivery
              * @enum {string}
              */
-            kind: "delivery" | "execution" | "event" | "operation" | "plan" | "endpoint" | "outage" | "key" | "auditEntry" | "action";
+            kind: "delivery" | "execution" | "event" | "operation" | "plan" | "endpoint" | "outage" | "import" | "key" | "auditEntry" | "action";
             /**
              * @description Its id; of an action its name.
              * @example dlv_01k9z3e5hbe7r9qk2m4n6p8r0s
              */
             id: string;
             /**
-             * @description What of it is as it was asked for.
+             * @description What of it is as it was asked for; `listener` is the id of the listener whose endpoint it is.
              * @example id
              * @enum {string}
              */
-            matched: "id" | "externalId" | "key" | "handle" | "ticket" | "action";
+            matched: "id" | "externalId" | "webhookId" | "key" | "handle" | "ticket" | "listener" | "action";
             /**
              * @description A word that tells it from others.
              * @example invoice.paid
@@ -5532,12 +5538,12 @@ export interface components {
         };
         AcknowledgementOutcome: {
             /**
-             * @description The delivery.
+             * @description The delivery, as it was named.
              * @example dlv_01k9z3e5hbe7r9qk2m4n6p8r0s
              */
             webhookId: string;
             /**
-             * @description `settled`: it is delivered. `remembered`: it is being sent, and will be. `refused`: no such delivery, or not signed by its endpoint.
+             * @description `settled`: it is delivered. `remembered`: it is being sent, and will be. `refused`: no such delivery was sent, or not signed by its endpoint.
              * @example settled
              * @enum {string}
              */
@@ -5962,7 +5968,7 @@ export interface components {
              */
             addressChanged: number;
             /**
-             * @description Its endpoint has got a new signing secret since it was last sent.
+             * @description Its endpoint has got a new signing secret since it was last sent, or another system has sent it last.
              * @example 0
              */
             secretRotated: number;
@@ -9911,7 +9917,7 @@ export interface components {
              * @example missing
              * @enum {string|null}
              */
-            reason: "line_too_long" | "not_utf8" | "not_json" | "not_an_object" | "nested_too_deep" | "too_many_members" | "missing" | "wrong_member" | "payload_too_large" | "payload_not_json" | "members_too_large" | "not_ended" | "was_delivered" | "unmapped" | "event_unknown" | "known" | "event_exists" | "sent_since" | "id_taken" | null;
+            reason: "line_too_long" | "not_utf8" | "not_json" | "not_an_object" | "nested_too_deep" | "too_many_members" | "missing" | "wrong_member" | "payload_too_large" | "payload_not_json" | "members_too_large" | "not_ended" | "was_delivered" | "unmapped" | "event_unknown" | "too_many_attempts" | "payload_gone" | "known" | "event_exists" | "sent_since" | "id_taken" | null;
             /**
              * @description The same as a sentence.
              * @example A member is missing that the format needs.

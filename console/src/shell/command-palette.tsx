@@ -112,6 +112,7 @@ const KINDS: Readonly<Record<string, Found['kind']>> = {
   pln: 'plan',
   end: 'endpoint',
   out: 'outage',
+  imp: 'import',
 };
 
 /** What an id names by its form alone, where the search has not answered. */
@@ -136,6 +137,8 @@ function useOpenFound(): (found: Pick<Found, 'kind' | 'id'>) => void {
     plan: (id) => void navigate({ to: '/recover', search: { plan: id } }),
     endpoint: (id) => void navigate({ to: '/endpoints/$id', params: { id } }),
     outage: (id) => void navigate({ to: '/recover', search: { outage: id } }),
+    // What it took, unless it was told to put that into another batch.
+    import: (id) => void navigate({ to: '/failures', search: { ingestionBatchIds: id } }),
     key: () => void navigate({ to: '/settings' }),
     auditEntry: () => void navigate({ to: '/audit' }),
     action: (id) => void navigate({ to: '/audit', search: { action: id } }),

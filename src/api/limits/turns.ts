@@ -2,6 +2,25 @@
 export type Turns = <Result>(act: () => Promise<Result>) => Promise<Result>;
 
 /**
+ * Waits for a turn among those with the same key before the turn among all: whoever has several pieces of work that must
+ * not go on at a time waits without taking a turn from others.
+ */
+export function turnsOf(inTurn: Turns): (key: string) => Turns {
+  const own = new Map<string, { turns: Turns; users: number }>();
+  return (key) => async (act) => {
+    const mine = own.get(key) ?? { turns: createTurns(1), users: 0 };
+    own.set(key, mine);
+    mine.users += 1;
+    try {
+      return await mine.turns(() => inTurn(act));
+    } finally {
+      mine.users -= 1;
+      if (mine.users === 0) own.delete(key);
+    }
+  };
+}
+
+/**
  * Lets `atOnce` pieces of work go on at a time, first come, first served: a caller with many pieces, one after another,
  * waits behind everybody else for each of them.
  */

@@ -1,14 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import { MAX_JSON_DEPTH, tooDeepAt } from '../../domain/json/json-depth.ts';
 import { jsonFaultAt } from '../../domain/json/json-fault.ts';
+import { MAX_JSON_MEMBERS } from '../../domain/json/json-members.ts';
 import { type Problem, problem } from '../problems/problem.ts';
 import { type BodyLimits, BodyMeter } from './body-meter.ts';
 
 /** Limits of the body of a call with a credential; a route can say otherwise. */
-export const BODY_LIMITS: BodyLimits = { bytes: 8 * 1024 * 1024, members: 60_000 };
+export const BODY_LIMITS: BodyLimits = { bytes: 8 * 1024 * 1024, members: MAX_JSON_MEMBERS };
 
 /** Limits of the body of a call that anyone can make: it is read before anything is known of its sender. */
-export const OPEN_BODY_LIMITS: BodyLimits = { bytes: 1024 * 1024, members: 60_000 };
+export const OPEN_BODY_LIMITS: BodyLimits = { bytes: 1024 * 1024, members: MAX_JSON_MEMBERS };
 
 /** A body as text and as the value it stands for; undefined where the request has none. */
 export interface JsonBody {
@@ -52,7 +53,19 @@ export function readUpload(
     });
   req.setTimeout(standsStillMs, () => req.destroy(new Error('an upload stood still')));
   req.once('end', () => req.setTimeout(0));
-  return req;
+  // Whoever stops in the middle of it answers: a request that was destroyed cannot be read to its end.
+  return req.iterator({ destroyOnReturn: false });
+}
+
+/** The same chunks, as long as the signal is not aborted: the one behind that throws. */
+export async function* chunksUntil(
+  ended: AbortSignal,
+  chunks: AsyncIterable<Buffer>,
+): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    ended.throwIfAborted();
+    yield chunk;
+  }
 }
 
 function refusedEncoding(req: IncomingMessage): Problem | undefined {

@@ -1,6 +1,7 @@
 import { present } from '../present.ts';
 import type { Id } from '../tenancy/typed-id.ts';
-import { anyMayHaveArrived } from './foreign-ending.ts';
+import { EventIndex } from './event-index.ts';
+import { MAX_ATTEMPTS_OF_DELIVERY } from './import-limits.ts';
 import type {
   AttemptsRecord,
   EventRecord,
@@ -21,8 +22,6 @@ export interface LineToDecide {
   record: ImportRecord;
   /** What its endpoint stands for; absent where it has none. */
   endpointId?: Id<'endpoint'>;
-  /** Of its attempts, in their order. */
-  attemptIds: Id<'attempt'>[];
   /** Ids that it takes where it makes something. */
   ids: { event: Id<'event'>; delivery: Id<'delivery'>; execution: Id<'execution'> };
 }
@@ -34,6 +33,8 @@ export interface KnownEvent {
   type: string;
   source?: string;
   imported: boolean;
+  /** Its payload has neither expired nor been erased. */
+  payloadKept: boolean;
 }
 
 /** A delivery of such an event. */
@@ -44,6 +45,8 @@ export interface KnownDelivery {
   state: string;
   /** The execution that was imported, where there is no other one. */
   untouched?: Id<'execution'>;
+  mayHaveArrived: boolean;
+  /** Of the attempts that were imported. */
   attemptIds: readonly Id<'attempt'>[];
 }
 
@@ -74,11 +77,12 @@ export interface ImportedDelivery {
   attempts: IdentifiedAttempt[];
 }
 
-/** Attempts that are added to a delivery that was imported before. */
+/** What is added to a delivery that was imported before; without attempts, that one may have arrived. */
 export interface AddedAttempts {
   deliveryId: Id<'delivery'>;
   executionId: Id<'execution'>;
   delivered: boolean;
+  mayHaveArrived: boolean;
   attempts: IdentifiedAttempt[];
 }
 
@@ -103,49 +107,58 @@ export interface Decided {
   fates: LineFate[];
 }
 
-type EventInHand = { eventId: Id<'event'>; imported: boolean };
-type DeliveryInHand =
+/** What tells an attempt from all others. */
+export interface AttemptIdentity {
+  eventId: Id<'event'>;
+  endpointId: Id<'endpoint'>;
+  key: string;
+}
+
+/** What an import asks of all of its lines. */
+export interface DecidingOptions {
+  keepIds: boolean;
+  /** The member in which its lines have their id. */
+  idMember: string;
+  /** An id that follows from what tells the attempt from all others: told again, it is known by it. */
+  attemptIdOf(attempt: AttemptIdentity): Id<'attempt'>;
+}
+
+type EventInHand = Pick<KnownEvent, 'eventId' | 'imported' | 'payloadKept'>;
+
+/** A delivery as far as it has come by the lines before. */
+type DeliveryInHand = { attemptIds: Set<Id<'attempt'>>; delivered: boolean; mayHaveArrived: boolean } & (
   | { made: ImportedDelivery }
-  | { before: KnownDelivery; attemptIds: Set<string>; added?: AddedAttempts };
+  | { before: KnownDelivery; added?: AddedAttempts }
+);
 
 /** Decides lines one after another, each with what those before it have made. */
 export function decideLines(
   lines: readonly LineToDecide[],
   known: KnownBefore,
-  { keepIds }: { keepIds: boolean },
+  options: DecidingOptions,
 ): Decided {
-  const decider = new Decider(known, keepIds);
+  const decider = new Decider(known, options);
   const fates = lines.map((line) => decider.decide(line));
   return { ...decider.result(), fates };
 }
 
-/** Tells an event from all others of its tenant. */
-export function identityOf({
-  externalId,
-  type,
-  source,
-}: Pick<EventRecord, 'externalId' | 'type' | 'source'>) {
-  return JSON.stringify([externalId, type, source ?? '']);
-}
-
 class Decider {
-  readonly #keepIds: boolean;
-  readonly #events = new Map<string, EventInHand>();
-  /** Of each id and source, whatever the type: attempts do not name it. */
-  readonly #eventsById = new Map<string, EventInHand[]>();
+  readonly #options: DecidingOptions;
+  readonly #events = new EventIndex<EventInHand>();
   readonly #deliveries = new Map<string, DeliveryInHand>();
   readonly #webhookIds: Set<string>;
   readonly #madeEvents: ImportedEvent[] = [];
 
-  constructor(known: KnownBefore, keepIds: boolean) {
-    this.#keepIds = keepIds;
+  constructor(known: KnownBefore, options: DecidingOptions) {
+    this.#options = options;
     this.#webhookIds = new Set(known.webhookIds);
-    for (const { eventId, imported, ...identity } of known.events)
-      this.#take(identity, { eventId, imported });
+    for (const event of known.events) this.#events.add(event, event);
     for (const before of known.deliveries)
       this.#deliveries.set(`${before.eventId}/${before.endpointId}`, {
         before,
         attemptIds: new Set(before.attemptIds),
+        delivered: before.state === 'delivered',
+        mayHaveArrived: before.mayHaveArrived,
       });
   }
 
@@ -175,36 +188,38 @@ class Decider {
 
   #event(asked: LineToDecide, record: EventRecord): LineFate {
     const { line, ids, endpointId } = asked;
-    const identity = identityOf(record);
-    const before = this.#events.get(identity);
-    if (before && !before.imported)
-      return { line, result: 'duplicate', reason: 'event_exists', eventId: before.eventId };
-    const held = before && endpointId ? this.#deliveries.get(`${before.eventId}/${endpointId}`) : undefined;
-    if (before && (held || !record.delivery || !endpointId))
-      return held && record.delivery
-        ? this.#merge(asked, before.eventId, held, record.delivery)
-        : { line, result: 'duplicate', reason: 'known', eventId: before.eventId };
+    const before = this.#events.get(record);
+    if (before) return this.#further(asked, before, record.externalId, record.delivery);
     const refusal = this.#refusedId(asked, record);
     if (refusal) return refusal;
-    const eventId = before?.eventId ?? ids.event;
-    if (!before) {
-      this.#madeEvents.push({ eventId, record });
-      this.#take(record, { eventId, imported: true });
-    }
+    const eventId = ids.event;
+    this.#madeEvents.push({ eventId, record });
+    this.#events.add(record, { eventId, imported: true, payloadKept: true });
     if (!record.delivery || !endpointId) return { line, result: 'accepted', eventId };
     return this.#make(asked, eventId, endpointId, record.externalId, record.delivery);
   }
 
   #attempts(asked: LineToDecide, record: AttemptsRecord): LineFate {
+    const event = this.#events.only(record);
+    if (!event || !asked.endpointId) return { line: asked.line, result: 'refused', reason: 'event_unknown' };
+    return this.#further(asked, event, record.externalId, record.delivery);
+  }
+
+  /** A line about an event that another line has brought, or that was there before. */
+  #further(
+    asked: LineToDecide,
+    { eventId, imported, payloadKept }: EventInHand,
+    externalId: string,
+    told: ForeignDelivery | undefined,
+  ): LineFate {
     const { line, endpointId } = asked;
-    const [event, other] = this.#eventsById.get(idAndSource(record)) ?? [];
-    if (!event || other || !endpointId) return { line, result: 'refused', reason: 'event_unknown' };
-    if (!event.imported) return { line, result: 'duplicate', reason: 'event_exists', eventId: event.eventId };
-    const held = this.#deliveries.get(`${event.eventId}/${endpointId}`);
-    return held
-      ? this.#merge(asked, event.eventId, held, record.delivery)
-      : (this.#refusedId(asked, record) ??
-          this.#make(asked, event.eventId, endpointId, record.externalId, record.delivery));
+    if (!imported) return { line, result: 'duplicate', reason: 'event_exists', eventId };
+    const held = endpointId && this.#deliveries.get(`${eventId}/${endpointId}`);
+    const arrived = told?.state === 'delivered' || held?.delivered;
+    if (!payloadKept && !arrived) return { line, result: 'refused', reason: 'payload_gone', eventId };
+    if (!told || !endpointId) return { line, result: 'duplicate', reason: 'known', eventId };
+    if (held) return this.#merge(asked, { eventId, endpointId }, held, told);
+    return this.#refusedId(asked, { externalId }) ?? this.#make(asked, eventId, endpointId, externalId, told);
   }
 
   /** Why a delivery cannot be sent with the id that it has there. */
@@ -212,20 +227,22 @@ class Decider {
     { line, endpointId }: LineToDecide,
     { externalId }: { externalId: string },
   ): LineFate | undefined {
-    if (!this.#keepIds || !endpointId) return undefined;
-    if (!isWebhookId(externalId)) return { line, result: 'refused', reason: 'wrong_member', member: 'id' };
+    const { keepIds, idMember: member } = this.#options;
+    if (!keepIds || !endpointId) return undefined;
+    if (!isWebhookId(externalId)) return { line, result: 'refused', reason: 'wrong_member', member };
     return this.#webhookIds.has(`${endpointId}/${externalId}`)
       ? { line, result: 'duplicate', reason: 'id_taken' }
       : undefined;
   }
 
   #make(
-    { line, ids, attemptIds }: LineToDecide,
+    { line, ids }: LineToDecide,
     eventId: Id<'event'>,
     endpointId: Id<'endpoint'>,
     externalId: string,
     { state, mayHaveArrived, attempts }: ForeignDelivery,
   ): LineFate {
+    const { keepIds } = this.#options;
     const made: ImportedDelivery = {
       deliveryId: ids.delivery,
       executionId: ids.execution,
@@ -233,65 +250,68 @@ class Decider {
       endpointId,
       state,
       mayHaveArrived,
-      attempts: identified(attempts, attemptIds),
-      ...(this.#keepIds ? { webhookId: externalId } : {}),
+      attempts: this.#identified({ eventId, endpointId }, attempts),
+      ...(keepIds ? { webhookId: externalId } : {}),
     };
-    this.#deliveries.set(`${eventId}/${endpointId}`, { made });
-    if (this.#keepIds) this.#webhookIds.add(`${endpointId}/${externalId}`);
+    this.#deliveries.set(`${eventId}/${endpointId}`, {
+      made,
+      attemptIds: new Set(made.attempts.map(({ id }) => id)),
+      delivered: state === 'delivered',
+      mayHaveArrived,
+    });
+    if (keepIds) this.#webhookIds.add(`${endpointId}/${externalId}`);
     return { line, result: 'accepted', eventId, deliveryId: made.deliveryId };
   }
 
-  /** Adds what a further line tells of a delivery: attempts that are not known, and that it was delivered. */
+  /**
+   * Adds what a further line tells of a delivery: attempts that are not known, that it was delivered, and that it may have
+   * arrived. Doubt is never lost, also where no attempt comes with it.
+   */
   #merge(
-    { line, attemptIds }: LineToDecide,
-    eventId: Id<'event'>,
+    { line }: LineToDecide,
+    of: Omit<AttemptIdentity, 'key'>,
     held: DeliveryInHand,
     told: ForeignDelivery,
   ): LineFate {
     const { deliveryId } = 'made' in held ? held.made : held.before;
-    const has = (id: Id<'attempt'>) =>
-      'made' in held ? held.made.attempts.some((each) => each.id === id) : held.attemptIds.has(id);
-    const fresh = identified(told.attempts, attemptIds).filter(({ id }) => !has(id));
-    if (fresh.length === 0) return { line, result: 'duplicate', reason: 'known', eventId, deliveryId };
-    if ('made' in held) {
-      held.made.attempts.push(...fresh);
-      held.made.mayHaveArrived ||= told.mayHaveArrived;
-      if (told.state === 'delivered') held.made.state = 'delivered';
-      return { line, result: 'accepted', eventId, deliveryId };
-    }
-    const { untouched: executionId } = held.before;
-    if (!executionId) return { line, result: 'duplicate', reason: 'sent_since', eventId, deliveryId };
-    held.added ??= { deliveryId, executionId, delivered: false, attempts: [] };
-    held.added.attempts.push(...fresh);
-    held.added.delivered ||= told.state === 'delivered';
+    const about = { line, eventId: of.eventId, deliveryId };
+    const fresh = this.#identified(of, told.attempts).filter(({ id }) => !held.attemptIds.has(id));
+    const delivered = fresh.some(({ outcome }) => outcome === 'delivered');
+    // An attempt that is known to have failed, and to have delivered by this line: nobody can tell.
+    const doubt = told.mayHaveArrived || (told.state === 'delivered' && !delivered);
+    const isNewDoubt = doubt && !held.mayHaveArrived && !held.delivered;
+    if (fresh.length === 0 && !isNewDoubt) return { ...about, result: 'duplicate', reason: 'known' };
+    if ('before' in held && !held.before.untouched)
+      return { ...about, result: 'duplicate', reason: 'sent_since' };
+    if (held.attemptIds.size + fresh.length > MAX_ATTEMPTS_OF_DELIVERY)
+      return { ...about, result: 'refused', reason: 'too_many_attempts' };
     for (const { id } of fresh) held.attemptIds.add(id);
-    return { line, result: 'accepted', eventId, deliveryId };
+    held.delivered ||= delivered;
+    held.mayHaveArrived ||= doubt;
+    const into = 'made' in held ? held.made : addedTo(held);
+    into.attempts.push(...fresh);
+    into.mayHaveArrived ||= doubt;
+    if ('made' in held) held.made.state = held.delivered ? 'delivered' : 'failed';
+    else if (held.added) held.added.delivered ||= delivered;
+    return { ...about, result: 'accepted' };
   }
 
-  #take(identity: Pick<EventRecord, 'externalId' | 'type' | 'source'>, event: EventInHand): void {
-    this.#events.set(identityOf(identity), event);
-    const named = idAndSource(identity);
-    this.#eventsById.set(named, [...(this.#eventsById.get(named) ?? []), event]);
+  #identified(of: Omit<AttemptIdentity, 'key'>, attempts: readonly ForeignAttempt[]): IdentifiedAttempt[] {
+    const seen = new Set<Id<'attempt'>>();
+    return attempts.flatMap((attempt) => {
+      const id = this.#options.attemptIdOf({ ...of, key: attempt.key });
+      if (seen.has(id)) return [];
+      seen.add(id);
+      return [{ ...attempt, id }];
+    });
   }
 }
 
-/** Whether attempts that are added may have arrived. */
-export function addsDoubt({ attempts }: AddedAttempts): boolean {
-  return anyMayHaveArrived(attempts);
-}
-
-function idAndSource({ externalId, source }: { externalId: string; source?: string }): string {
-  return JSON.stringify([externalId, source ?? '']);
-}
-
-function identified(attempts: readonly ForeignAttempt[], ids: readonly Id<'attempt'>[]): IdentifiedAttempt[] {
-  const seen = new Set<string>();
-  return attempts.flatMap((attempt, n) => {
-    const id = ids[n];
-    if (id === undefined || seen.has(id)) return [];
-    seen.add(id);
-    return [{ ...attempt, id }];
-  });
+function addedTo(held: { before: KnownDelivery; added?: AddedAttempts }): AddedAttempts {
+  const { deliveryId, untouched: executionId } = held.before;
+  if (!executionId) throw new Error('nothing is added to what Redrive has taken up');
+  held.added ??= { deliveryId, executionId, delivered: false, mayHaveArrived: false, attempts: [] };
+  return held.added;
 }
 
 function inOrder<Of extends { attempts: IdentifiedAttempt[] }>(of: Of): Of {

@@ -1,12 +1,10 @@
+import { MAX_PAYLOAD_BYTES } from '../events/payload-limits.ts';
 import { MAX_JSON_DEPTH, tooDeepAt } from '../json/json-depth.ts';
 import { memberSlice } from '../json/member-slice.ts';
 import { present } from '../present.ts';
 import type { EventRecord, ImportRecord, ReadingContext, SourceLine } from './import-record.ts';
-import { keptMembers, utf8Bytes } from './kept-members.ts';
+import { type KnownMembers, keptMembers, utf8Bytes } from './kept-members.ts';
 import type { MemberReader } from './member-reader.ts';
-
-/** The most bytes of a payload. */
-export const MAX_PAYLOAD_BYTES = 1024 * 1024;
 
 /** What a format has read of a line, besides its payload. */
 export type ReadEvent = {
@@ -20,12 +18,12 @@ export type ReadEvent = {
 
 /**
  * Makes the record of an event, or names what is wrong with the line. The body is the text of the line at the path
- * `payload`, byte for byte.
+ * `payload`, byte for byte. Without `known` nothing is kept besides.
  */
 export function eventRecord(
   line: SourceLine,
   members: MemberReader,
-  known: ReadonlySet<string>,
+  known: KnownMembers | undefined,
   payload: { path: readonly string[] } | { text: string; member: string },
   context: ReadingContext,
   event: ReadEvent,
@@ -39,7 +37,7 @@ export function eventRecord(
     return { kind: 'refused', reason: 'payload_too_large', member };
   if (!('path' in payload) && !isSendable(body))
     return { kind: 'refused', reason: 'payload_not_json', member };
-  const kept = keptMembers(line.value, known);
+  const kept = known === undefined ? {} : keptMembers(line.value, known);
   if (kept === 'too_large') return { kind: 'refused', reason: 'members_too_large' };
   return {
     kind: 'event',

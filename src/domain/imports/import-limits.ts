@@ -7,6 +7,12 @@ export const MAX_IMPORT_BYTES = 16 * 1024 ** 3;
 /** The most bytes that the imports of a tenant, opened within a day, have taken when another one is opened. */
 export const MAX_DAY_BYTES = 64 * 1024 ** 3;
 
+/**
+ * The most attempts that a delivery has which are not Redrive's own: whoever shows it shows all of them, and whatever adds
+ * to them looks at all of them.
+ */
+export const MAX_ATTEMPTS_OF_DELIVERY = 200;
+
 /** The most names of endpoints in a mapping. */
 export const MAX_TARGETS = 1_000;
 

@@ -16,6 +16,9 @@ export const REFUSALS = {
   unmapped: 'Nothing in the mapping stands for its endpoint.',
   event_unknown:
     'Its message has not been imported: put the lines of messages before those of their attempts.',
+  too_many_attempts: 'Its delivery would have more than 200 attempts.',
+  payload_gone:
+    'It was imported before, and its payload has expired or was erased since, so that nothing can be sent: under another `source` it is a new event.',
 } as const;
 
 /** Why a line is not taken. */

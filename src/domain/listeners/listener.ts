@@ -1,7 +1,13 @@
 import { type Id, readId, showId } from '../tenancy/typed-id.ts';
 
-/** So long a listener goes on without a connection that tells of itself. */
+/** So long a listener goes on without a word of whoever listens. */
 export const LISTENER_LASTS_MS = 60_000;
+
+/**
+ * So often it is asked down its connection whether somebody is there. What is written to a peer that is gone is taken by
+ * the machines in between for minutes: only an answer says that it was read.
+ */
+export const LISTENER_ASKED_EVERY_MS = 15_000;
 
 /** Listeners of a tenant at a time. */
 export const LISTENERS_OF_TENANT = 5;

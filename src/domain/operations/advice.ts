@@ -36,6 +36,10 @@ export interface AdviceFacts extends RetryFacts {
 /** Ids as the caller reads them. */
 export interface AdviceIds {
   deliveryId: string;
+  /** What its receiver knows it by, where that is not its id: an import has kept it. */
+  webhookId?: string;
+  /** The id of its event in the system that it was imported from, where its receiver knows nothing else of it. */
+  foreignEventId?: string;
   endpointId: string;
   /** The operation that holds it. */
   heldBy?: string;
@@ -138,11 +142,17 @@ function sendable({ faultCode, mayHaveArrived, circuit }: AdviceFacts, ids: Advi
       why: 'The same request would end in the same way.',
       next: `${withIds(words.fix, ids)}. Then: ${retry}.`,
     };
+  if (mayHaveArrived && ids.foreignEventId !== undefined)
+    return {
+      step: 'confirm',
+      why: 'It may have arrived: sent from here, its receiver may get it twice, and under another `webhook-id`.',
+      next: `Ask the receiver whether it has the event ${ids.foreignEventId}. Then: ${retry}.`,
+    };
   if (mayHaveArrived)
     return {
       step: 'confirm',
       why: 'It may have arrived: sent again, its receiver may get it twice, with the same `webhook-id`.',
-      next: `Ask the receiver whether it has ${ids.deliveryId}, or make sure that it knows repeats by their \`webhook-id\`. Then: ${retry}.`,
+      next: `Ask the receiver whether it has ${ids.webhookId ?? ids.deliveryId}, or make sure that it knows repeats by their \`webhook-id\`. Then: ${retry}.`,
     };
   return { step: 'retry', why: 'Nothing speaks against sending it again.', next: `${retry}.` };
 }

@@ -2,7 +2,7 @@ import type { ActBy } from '../../domain/audit/audit-action.ts';
 import { MAX_DAY_BYTES } from '../../domain/imports/import-limits.ts';
 import { type Id, newId, showId } from '../../domain/tenancy/typed-id.ts';
 import { noteAct } from '../../store/audit/entries.ts';
-import { type Pool, withTransaction } from '../../store/db/pool.ts';
+import { BeginAgain, type Pool, withTransaction } from '../../store/db/pool.ts';
 import type { Transaction } from '../../store/db/queryable.ts';
 import {
   bytesOfDay,
@@ -55,8 +55,8 @@ export function openImport(
       openedBy: by.actor,
       ingestionBatchId: asked.ingestionBatchId ?? showId('import', id),
     });
-    // Opened by somebody else at this moment: the transaction begins again, and finds it.
-    if (!opened) throw Object.assign(new Error('another import was opened'), { code: '40001' });
+    // It finds the other one then.
+    if (!opened) throw new BeginAgain('another import was opened at this moment');
     await noteAct(tx, {
       tenantId,
       by,
@@ -100,8 +100,7 @@ export async function closeImport(
       return { ok: false, code: 'not_open', state: found.state };
     const closed = (await findImport(tx, tenantId, id)) ?? found;
     // A batch that was being written when this began is in the counts by now.
-    if (lines !== undefined && closed.lines !== lines)
-      throw Object.assign(new Error('lines were taken meanwhile'), { code: '40001' });
+    if (lines !== undefined && closed.lines !== lines) throw new BeginAgain('lines were taken meanwhile');
     const { accepted, duplicates, refused, blank } = closed;
     await noteAct(tx, {
       tenantId,

@@ -8,12 +8,11 @@ import type {
 import type { RefusalReason } from '../../domain/imports/line-words.ts';
 import { isObject } from '../../domain/imports/member-reader.ts';
 import { MAX_JSON_DEPTH, tooDeepAt } from '../../domain/json/json-depth.ts';
+import { MAX_JSON_MEMBERS } from '../../domain/json/json-members.ts';
 import type { SplitLine } from './line-splitter.ts';
 
-/** The most members and entries of a line: as of the body of any other call. */
-const MAX_MEMBERS = 60_000;
 /** A shorter line cannot have too many members. */
-const COUNTED_FROM = 2 * MAX_MEMBERS;
+const COUNTED_FROM = 2 * MAX_JSON_MEMBERS;
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const BYTE_ORDER_MARK = '\uFEFF';
@@ -45,7 +44,7 @@ export function readLine(
   return FORMATS[format].read({ value, text: text.trim() }, context);
 }
 
-/** Counts commas and opening brackets, also those in strings: a text may have as many, JSON of its length hardly does. */
+/** Counts commas and opening brackets outside of strings; the text need not be JSON. */
 function hasTooManyMembers(text: string): boolean {
   let members = 0;
   let quoted = false;
@@ -54,7 +53,7 @@ function hasTooManyMembers(text: string): boolean {
     if (code === 0x5c && quoted) at += 1;
     else if (code === 0x22) quoted = !quoted;
     else if (!quoted && (code === 0x2c || code === 0x5b || code === 0x7b)) members += 1;
-    if (members > MAX_MEMBERS) return true;
+    if (members > MAX_JSON_MEMBERS) return true;
   }
   return false;
 }

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { ActBy } from '../../domain/audit/audit-action.ts';
-import { decideLines, type LineToDecide } from '../../domain/imports/decide-lines.ts';
+import { type AttemptIdentity, decideLines, type LineToDecide } from '../../domain/imports/decide-lines.ts';
+import { EventIndex, identityOf, nameOf } from '../../domain/imports/event-index.ts';
+import { FORMATS } from '../../domain/imports/formats/formats.ts';
 import { ANY_ENDPOINT, type ImportRecord } from '../../domain/imports/import-record.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { noteAct } from '../../store/audit/entries.ts';
@@ -79,7 +81,11 @@ async function takeLinesIn(
   const endpoints = new Map(to.targets.map(({ theirs, endpointId }) => [theirs, endpointId]));
   const asked = told.map(({ line, record }, n) => toDecide(line, record, endpoints, ids, n));
   const known = await knownBefore(tx, tenantId, asked, to.keepIds);
-  const { events, deliveries, added, fates } = decideLines(asked, known, to);
+  const { events, deliveries, added, fates } = decideLines(asked, known, {
+    keepIds: to.keepIds,
+    idMember: FORMATS[to.format].idMember,
+    attemptIdOf,
+  });
   const batch = {
     tenantId,
     importId: to.id,
@@ -112,7 +118,7 @@ function toDecide(
     execution: ids.executionIds[n] as Id<'execution'>,
   };
   const delivery = record.kind === 'refused' ? undefined : record.delivery;
-  if (record.kind === 'refused' || !delivery) return { line, record, attemptIds: [], ids: own };
+  if (record.kind === 'refused' || !delivery) return { line, record, ids: own };
   const endpointId = endpoints.get(delivery.endpoint);
   if (!endpointId)
     return {
@@ -122,52 +128,65 @@ function toDecide(
         reason: 'unmapped',
         ...(delivery.endpoint === ANY_ENDPOINT ? {} : { theirs: delivery.endpoint }),
       },
-      attemptIds: [],
       ids: own,
     };
-  const of = `${endpointId} ${record.source ?? ''} ${record.externalId}`;
-  return {
-    line,
-    record,
-    endpointId,
-    attemptIds: delivery.attempts.map(({ key }) => attemptId(`${of} ${key}`)),
-    ids: own,
-  };
+  return { line, record, endpointId, ids: own };
 }
 
+/** What the tenant has of what lines are about: for each line at most one event and one delivery. */
 async function knownBefore(
   tx: Transaction,
   tenantId: Id<'tenant'>,
   asked: readonly LineToDecide[],
   keepIds: boolean,
 ) {
-  const named = asked.flatMap(({ record, endpointId }) =>
-    record.kind === 'refused' ? [] : [{ externalId: record.externalId, endpointId }],
+  const records = asked.flatMap(({ record, endpointId }) =>
+    record.kind === 'refused' ? [] : [{ record, endpointId }],
   );
-  const events = await knownEvents(tx, tenantId, [...new Set(named.map(({ externalId }) => externalId))]);
-  const eventIds = new Map<string, Id<'event'>[]>();
-  for (const { externalId, eventId, imported } of events)
-    if (imported) eventIds.set(externalId, [...(eventIds.get(externalId) ?? []), eventId]);
-  const pairs = named.flatMap(({ externalId, endpointId }) =>
-    endpointId ? (eventIds.get(externalId) ?? []).map((eventId) => ({ eventId, endpointId })) : [],
+  const events = await knownEvents(tx, tenantId, {
+    identities: eachOnce(
+      records.flatMap(({ record }) => (record.kind === 'event' ? [record] : [])),
+      identityOf,
+    ),
+    names: eachOnce(
+      records.flatMap(({ record }) => (record.kind === 'attempts' ? [record] : [])),
+      nameOf,
+    ),
+  });
+  const index = new EventIndex<(typeof events)[number]>();
+  for (const event of events) index.add(event, event);
+  const pairs = records.flatMap(({ record, endpointId }) => {
+    const event = record.kind === 'event' ? index.get(record) : index.only(record);
+    return endpointId && event?.imported ? [{ eventId: event.eventId, endpointId }] : [];
+  });
+  const ids = records.flatMap(({ record: { externalId: webhookId }, endpointId }) =>
+    endpointId ? [{ endpointId, webhookId }] : [],
   );
   return {
     events,
-    deliveries: await knownDeliveries(tx, pairs),
+    deliveries: await knownDeliveries(
+      tx,
+      eachOnce(pairs, ({ eventId, endpointId }) => `${eventId}/${endpointId}`),
+    ),
     webhookIds: keepIds
       ? await takenWebhookIds(
           tx,
-          named.flatMap(({ externalId: webhookId, endpointId }) =>
-            endpointId ? [{ endpointId, webhookId }] : [],
-          ),
+          eachOnce(ids, ({ endpointId, webhookId }) => `${endpointId}/${webhookId}`),
         )
       : [],
   };
 }
 
-/** An id that follows from what tells an attempt from all others: the same attempt is told once. */
-function attemptId(name: string): Id<'attempt'> {
-  const hex = createHash('sha256').update(name).digest('hex');
+/** The first of those that have the same name: lines of one event are one look-up. */
+function eachOnce<Of>(all: readonly Of[], nameOfEach: (each: Of) => string): Of[] {
+  return [...new Map(all.map((each) => [nameOfEach(each), each])).values()];
+}
+
+/** Of the event as it is known here: an attempt that comes without its event has the same id as one that comes with it. */
+function attemptIdOf({ eventId, endpointId, key }: AttemptIdentity): Id<'attempt'> {
+  const hex = createHash('sha256')
+    .update(JSON.stringify([eventId, endpointId, key]))
+    .digest('hex');
   // Version 8 of RFC 9562: made in a way of its own.
   const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 0x3) | 0x8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}` as Id<'attempt'>;

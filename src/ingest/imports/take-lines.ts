@@ -5,7 +5,7 @@ import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Pool } from '../../store/db/pool.ts';
 import type { Import } from '../../store/imports/imports.ts';
-import { LineSplitter, type SplitLine } from './line-splitter.ts';
+import { type ArrivedLine, LineSplitter } from './line-splitter.ts';
 import { readLine } from './read-line.ts';
 import { type ReadLine, type TakenBatch, takeBatch } from './take-batch.ts';
 
@@ -36,7 +36,8 @@ export type TakingRefusal = 'not_open' | 'gap' | 'too_large' | 'stopping';
 
 /**
  * Takes the lines of a body as they arrive: one batch is written while the next one is read, and no more is held. Lines
- * that were taken before are passed over, so that whoever does not know how far an import has come sends its file again.
+ * that were taken before are passed over, so that whoever does not know how far an import has come sends its file again. A
+ * body is no longer than an import: what is passed over, and a line that does not end, have arrived all the same.
  */
 export async function takeLines(
   deps: TakingDeps,
@@ -49,20 +50,23 @@ export async function takeLines(
   const { source } = FORMATS[to.format];
   const writer = new BatchWriter(deps, tenantId, to, by);
   let line = from - 1;
-  const add = async (split: SplitLine) => {
+  let arrived = 0;
+  const add = async ({ line: bytesOf, bytes }: ArrivedLine) => {
     line += 1;
     if (line <= writer.lines) return;
     const context = { nowMs: now(), ...present({ eventType: to.eventType, source: to.source ?? source }) };
-    const record = readLine(split, { first: line === 1, format: to.format, context });
-    const bytes = (split === 'too_long' ? MAX_LINE_BYTES : split.length) + 1;
+    const record = readLine(bytesOf, { first: line === 1, format: to.format, context });
     await writer.add({ line, record, bytes });
   };
   try {
     for await (const chunk of chunks) {
-      for (const split of splitter.push(chunk)) {
-        await add(split);
+      for (const each of splitter.push(chunk)) {
+        await add(each);
         if (writer.refusal) return writer.refusal;
       }
+      arrived += chunk.length;
+      const open = line < writer.lines ? 0 : splitter.openBytes;
+      if (arrived > MAX_IMPORT_BYTES || writer.bytes + open > MAX_IMPORT_BYTES) return 'too_large';
       if (deps.stop.aborted) return 'stopping';
       // Chunks that have arrived already would keep everybody else waiting.
       await new Promise(setImmediate);
@@ -100,6 +104,11 @@ class BatchWriter {
   /** Lines that have been taken, as far as is known here. */
   get lines(): number {
     return this.#lines;
+  }
+
+  /** Bytes of the import, with those that are being taken. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Why nothing more is taken. */

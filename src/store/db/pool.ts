@@ -69,12 +69,20 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
 }
 
 /**
+ * Has the transaction that throws it run again from its beginning: what it was decided by has changed meanwhile. Whoever
+ * calls gets it after the last run, as a serialization failure.
+ */
+export class BeginAgain extends Error {
+  readonly code = '40001';
+}
+
+/**
  * Runs `fn` in a transaction and commits it; any error undoes it.
  *
- * `fn` is run again after a serialization failure or a deadlock (the server says that nothing happened), and when the
- * connection is lost before BEGIN was answered. A connection lost later is never retried here: COMMIT may have
- * happened, and only the caller knows whether its work may be done twice. So `fn` must have no effect outside the
- * database.
+ * `fn` is run again after a serialization failure or a deadlock (the server says that nothing happened), where it asks for
+ * it ({@link BeginAgain}), and when the connection is lost before BEGIN was answered. A connection lost later is never
+ * retried here: COMMIT may have happened, and only the caller knows whether its work may be done twice. So `fn` must have
+ * no effect outside the database.
  */
 export async function withTransaction<Result>(
   pool: Pool,

@@ -1,4 +1,5 @@
 import type { KnownDelivery, KnownEvent } from '../../domain/imports/decide-lines.ts';
+import type { EventIdentity, EventName } from '../../domain/imports/event-index.ts';
 import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Transaction } from '../db/queryable.ts';
@@ -37,37 +38,63 @@ export async function lockCounter(
   };
 }
 
+/** So many events of one id are looked at for one of a given source: a sender that gives one to more finds none. */
+const OF_ONE_ID = 200;
+
 /**
- * The events of a tenant that have one of these ids, whatever their type and source. This statement, and the others here
- * and in `write-lines.ts` that look something up, have no names: an import makes a small table large within a minute, and
- * a plan that is kept would go on to read all of it.
+ * The events of a tenant with these identities, and up to two for each of these names: whoever names an event without its
+ * type asks for the only one. Never more for one id, which somebody may have given to any number of events. This statement,
+ * and the others here and in `write-lines.ts` that look something up, have no names: an import makes a small table large
+ * within a minute, and a plan that is kept would go on to read all of it.
  */
 export async function knownEvents(
   tx: Transaction,
   tenantId: Id<'tenant'>,
-  externalIds: readonly string[],
+  { identities, names }: { identities: readonly EventIdentity[]; names: readonly EventName[] },
 ): Promise<KnownEvent[]> {
-  if (externalIds.length === 0) return [];
+  if (identities.length + names.length === 0) return [];
   const { rows } = await tx.query<{
     external_id: string;
     type: string;
     source: string;
     event_id: Id<'event'>;
     imported: boolean;
+    payload_kept: boolean;
   }>({
-    text: `select i.external_id, i.type, i.source, i.event_id,
-       (select v.import_id from events v where v.id = i.event_id limit 1) is not null as imported
-     from unnest($2::text[]) as u(id)
+    text: `select i.external_id, i.type, i.source, i.event_id, v.imported, v.payload_kept
+     from (
+       select x.* from unnest($2::text[], $3::text[], $4::text[]) as u(external_id, type, source)
+       cross join lateral (
+         select y.* from event_identities y
+         where y.tenant_id = $1 and y.external_id = u.external_id and y.type = u.type and y.source = u.source limit 1
+       ) x
+       union
+       select x.* from unnest($5::text[], $6::text[]) as u(external_id, source)
+       cross join lateral (
+         select z.* from (
+           select y.* from event_identities y where y.tenant_id = $1 and y.external_id = u.external_id limit ${OF_ONE_ID}
+         ) z where z.source = u.source limit 2
+       ) x
+     ) i
      cross join lateral (
-       select x.* from event_identities x where x.tenant_id = $1 and x.external_id = u.id
-     ) i`,
-    values: [tenantId, externalIds],
+       select w.import_id is not null as imported, w.payload_removed_at is null as payload_kept
+       from events w where w.id = i.event_id limit 1
+     ) v`,
+    values: [
+      tenantId,
+      identities.map(({ externalId }) => externalId),
+      identities.map(({ type }) => type),
+      identities.map(({ source }) => source ?? ''),
+      names.map(({ externalId }) => externalId),
+      names.map(({ source }) => source ?? ''),
+    ],
   });
   return rows.map((row) => ({
     eventId: row.event_id,
     externalId: row.external_id,
     type: row.type,
     imported: row.imported,
+    payloadKept: row.payload_kept,
     ...present({ source: row.source || undefined }),
   }));
 }
@@ -102,11 +129,13 @@ export async function knownDeliveries(
   const { rows: runs } = await tx.query<{
     delivery_id: Id<'delivery'>;
     untouched: Id<'execution'> | null;
+    may_have_arrived: boolean | null;
     attempt_ids: Id<'attempt'>[];
   }>({
     text: `select u.id as delivery_id,
        (select min(e.id::text)::uuid from executions e where e.delivery_id = u.id
          having count(*) = 1 and bool_and(e.reason = 'imported')) as untouched,
+       (select bool_or(e.may_have_arrived) from executions e where e.delivery_id = u.id) as may_have_arrived,
        array(select a.id from executions e join attempts a on a.execution_id = e.id and a.imported
          where e.delivery_id = u.id) as attempt_ids
      from unnest($1::uuid[]) as u(id)`,
@@ -118,6 +147,7 @@ export async function knownDeliveries(
     eventId,
     endpointId,
     state,
+    mayHaveArrived: runOf.get(id)?.may_have_arrived ?? false,
     attemptIds: runOf.get(id)?.attempt_ids ?? [],
     ...present({ untouched: runOf.get(id)?.untouched }),
   }));

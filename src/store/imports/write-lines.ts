@@ -5,7 +5,6 @@ import type {
   ImportedEvent,
   LineFate,
 } from '../../domain/imports/decide-lines.ts';
-import { addsDoubt } from '../../domain/imports/decide-lines.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { onlyRow } from '../db/only-row.ts';
 import type { Transaction } from '../db/queryable.ts';
@@ -119,19 +118,14 @@ export async function insertImportedDeliveries(
     tx,
     tenantId,
     deliveries.flatMap(({ executionId, attempts }) =>
-      attempts.map((attempt, n) => ({
-        ...attempt,
-        executionId,
-        number: n + 1,
-        resend: attempts.slice(0, n).some(({ outcome }) => outcome === 'ambiguous'),
-      })),
+      numbered(executionId, attempts, { before: 0, arrived: false }),
     ),
   );
 }
 
 /**
- * Adds attempts to deliveries that were imported before and are locked; one that was delivered there is delivered. The
- * last attempt by its time is the one that the delivery shows.
+ * Adds attempts, and doubt, to deliveries that were imported before and are locked; one that was delivered there is
+ * delivered. The last attempt by its time is the one that the delivery shows.
  */
 export async function addAttempts(
   tx: Transaction,
@@ -139,16 +133,17 @@ export async function addAttempts(
   added: readonly AddedAttempts[],
 ): Promise<void> {
   if (added.length === 0) return;
-  const { rows } = await tx.query<{ id: Id<'execution'>; attempts: number; may_have_arrived: boolean }>({
+  const { rows } = await tx.query<{ id: Id<'execution'>; attempts: number; arrived: boolean | null }>({
     text: `update executions e set attempts = e.attempts + u.added, may_have_arrived = e.may_have_arrived or u.doubt,
        state = case when u.delivered then 'delivered' else e.state end
      from unnest($1::uuid[], $2::int[], $3::boolean[], $4::boolean[]) as u(id, added, doubt, delivered)
      where e.id = u.id and e.state in ('failed', 'delivered')
-     returning e.id, e.attempts, e.may_have_arrived`,
+     returning e.id, e.attempts,
+       (select bool_or(a.outcome = 'ambiguous') from attempts a where a.execution_id = e.id) as arrived`,
     values: [
       added.map(({ executionId }) => executionId),
       added.map(({ attempts }) => attempts.length),
-      added.map(addsDoubt),
+      added.map(({ mayHaveArrived }) => mayHaveArrived),
       added.map(({ delivered }) => delivered),
     ],
   });
@@ -160,12 +155,10 @@ export async function addAttempts(
     tenantId,
     added.flatMap(({ executionId, attempts }) => {
       const row = grown.get(executionId);
-      return attempts.map((attempt, n) => ({
-        ...attempt,
-        executionId,
-        number: (row?.attempts ?? 0) - attempts.length + n + 1,
-        resend: row?.may_have_arrived ?? false,
-      }));
+      return numbered(executionId, attempts, {
+        before: (row?.attempts ?? 0) - attempts.length,
+        arrived: row?.arrived ?? false,
+      });
     }),
   );
   const lasts = added.map(({ attempts }) => attempts.at(-1));
@@ -179,7 +172,7 @@ export async function addAttempts(
          else d.state_changed_at end
      from unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::text[], $5::int[], $6::boolean[])
        as u(id, added, last_at, fault_code, http_status, delivered)
-     where d.id = u.id`,
+     where d.id = u.id and u.added > 0`,
     values: [
       added.map(({ deliveryId }) => deliveryId),
       added.map(({ attempts }) => attempts.length),
@@ -192,6 +185,20 @@ export async function addAttempts(
 }
 
 type NewAttempt = IdentifiedAttempt & { executionId: Id<'execution'>; number: number; resend: boolean };
+
+/** Numbers attempts behind those before them; one behind an attempt that may have arrived is a resend. */
+function numbered(
+  executionId: Id<'execution'>,
+  attempts: readonly IdentifiedAttempt[],
+  { before, arrived }: { before: number; arrived: boolean },
+): NewAttempt[] {
+  let resend = arrived;
+  return attempts.map((attempt, n) => {
+    const row = { ...attempt, executionId, number: before + n + 1, resend };
+    resend ||= attempt.outcome === 'ambiguous';
+    return row;
+  });
+}
 
 async function insertAttempts(
   tx: Transaction,

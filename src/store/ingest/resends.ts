@@ -1,6 +1,7 @@
 import type { Held, IdHistory, Standing } from '../../domain/events/repeated-event.ts';
 import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { BeginAgain } from '../db/pool.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 
@@ -100,12 +101,6 @@ export interface Replacement {
   byEventId: Id<'event'>;
 }
 
-/** Has the transaction run again from the start: a delivery that was decided on has changed hands meanwhile. */
-class ChangedHands extends Error {
-  /** A serialization failure, which {@link withTransaction} runs again. */
-  readonly code = '40001';
-}
-
 /**
  * Leaves replaced deliveries out of every retry: names their successor, and ends their chain by an execution that was
  * never to be sent. This is the only child that their newest execution can have, so that a retry which is accepted at
@@ -152,6 +147,6 @@ export async function replaceDeliveries(
     [ids],
   );
   if (ids.length !== replacements.length || ended.rowCount !== replacements.length)
-    throw new ChangedHands('a delivery that is sent again was taken up by somebody else');
+    throw new BeginAgain('a delivery that is sent again was taken up by somebody else');
   await refoldDeliveries(db, ids);
 }

@@ -53,6 +53,8 @@ export interface TakenRequest {
   body: string;
   /** When its sender stops waiting. */
   expiresAt: Date;
+  /** The time until then, for those whose clock says something else. */
+  leftMs: number;
   /** Which of the tokens answers it. */
   token: number;
 }
@@ -71,6 +73,7 @@ export async function takeHanded(
     headers: Record<string, string>;
     body: string;
     expires_at: Date;
+    left_ms: number;
     token: number;
   }>(
     `with present as materialized (
@@ -90,13 +93,16 @@ export async function takeHanded(
       -- Erased meanwhile: there is nothing to send, and its sender hears that it is late.
       select t.*, p.body from taken t join deliveries d on d.id = t.delivery_id join payloads p on p.event_id = d.event_id
     )
-    select s.delivery_id, s.headers, s.body, s.expires_at, s.token::int from present left join sent s on true
+    select s.delivery_id, s.headers, s.body, s.expires_at, s.token::int,
+      greatest(0, extract(epoch from s.expires_at - clock_timestamp()) * 1000)::int as left_ms
+    from present left join sent s on true
     order by s.token`,
     [listenerId, tokenHashes],
   );
   if (rows.length === 0) return undefined;
-  return rows.flatMap(({ delivery_id: deliveryId, headers, body, expires_at: expiresAt, token }) =>
-    deliveryId === null ? [] : [{ deliveryId, headers, body, expiresAt, token: token - 1 }],
+  return rows.flatMap(
+    ({ delivery_id: deliveryId, headers, body, expires_at: expiresAt, left_ms: leftMs, token }) =>
+      deliveryId === null ? [] : [{ deliveryId, headers, body, expiresAt, leftMs, token: token - 1 }],
   );
 }
 

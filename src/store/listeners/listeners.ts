@@ -65,7 +65,7 @@ export async function connectListener(db: Queryable, id: Id<'listener'>): Promis
   return rowCount === 1;
 }
 
-/** Puts the end of a listener off, for its connection is still there; false where it has ended. */
+/** Puts the end of a listener off, for somebody has said that they are there; false where it has ended. */
 export async function keepListener(db: Queryable, id: Id<'listener'>): Promise<boolean> {
   const { rowCount } = await db.query(
     `update listeners l set expires_at = ${EXPIRY} from endpoints n where l.id = $1 and n.id = l.endpoint_id and ${OPEN}`,
@@ -74,7 +74,7 @@ export async function keepListener(db: Queryable, id: Id<'listener'>): Promise<b
   return rowCount === 1;
 }
 
-/** Why a listener has ended while its connection was there: nobody put its end off, or somebody deleted its endpoint. */
+/** Why a listener has ended while its connection was there: nobody said that they are, or somebody deleted its endpoint. */
 export async function whyEnded(db: Queryable, id: Id<'listener'>): Promise<'expired' | 'endpoint_deleted'> {
   const { rows } = await db.query<{ expired: boolean }>(
     'select expires_at <= clock_timestamp() as expired from listeners where id = $1',

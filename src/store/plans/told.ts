@@ -35,7 +35,8 @@ const CONDITIONS: Record<PlanRisk, (turn: string, op: string) => string> = {
   payloadExpired: () => 's.payload is null',
   payloadExpiresBeforeItsTurn: (turn) => `s.payload is not null and s.accepted_at + n.kept < ${turn}`,
   addressChanged: () => 'w.url <> n.url',
-  secretRotated: () => 'n.secret_at > s.last_attempt_at',
+  // What another system sent last was signed with a secret of theirs.
+  secretRotated: () => `s.tip_reason = 'imported' or n.secret_at > s.last_attempt_at`,
   filterChanged: () =>
     'w.url is not null and (w.event_types, w.filter) is distinct from (n.event_types, n.filter)',
   orderBlocked: () => 'n.ordered and blocked_by(s.id) is not null',

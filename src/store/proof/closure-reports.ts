@@ -111,11 +111,12 @@ export interface Draft {
  * Undefined where somebody else has closed it.
  */
 export async function takeDraft(tx: Transaction, operationId: Id<'operation'>): Promise<Draft | undefined> {
-  await tx.query('delete from frozen_items where operation_id = $1', [operationId]);
+  // The draft first: changes that still add to what is frozen hold it, and are waited for.
   const { rows } = await tx.query<{ details: LedgerDetails; frozen_at: Date }>(
     'delete from report_drafts where operation_id = $1 returning details, frozen_at',
     [operationId],
   );
+  await tx.query('delete from frozen_items where operation_id = $1', [operationId]);
   const [row] = rows;
   return row && { details: row.details, frozenAt: row.frozen_at };
 }

@@ -12,6 +12,8 @@ import { seenSql } from '../selection/fate.ts';
 export interface RetryLook {
   facts: RetryFacts;
   mayHaveArrived: boolean;
+  /** Only another system has sent it so far, and it was imported from there. */
+  onlyImported: boolean;
   heldBy?: Id<'operation'>;
   resentBy?: Id<'delivery'>;
   blockedBy?: Id<'delivery'>;
@@ -65,6 +67,7 @@ function lookFrom(row: LookRow): RetryLook {
       ...(open ? { open } : {}),
     },
     mayHaveArrived: row.may_have_arrived,
+    onlyImported: row.tip_reason === 'imported',
     ...present({ heldBy: row.holder_id, resentBy: row.resent_by, blockedBy: row.blocked_by }),
   };
 }

@@ -3,13 +3,14 @@ import type { Queryable } from '../db/queryable.ts';
 
 /** What can be found by its exact words, and by which of them. */
 export type Found = { title: string; state?: string } & (
-  | { kind: 'delivery'; id: Id<'delivery'>; matched: 'id' }
+  | { kind: 'delivery'; id: Id<'delivery'>; matched: 'id' | 'webhookId' }
   | { kind: 'execution'; id: Id<'execution'>; matched: 'id' }
   | { kind: 'event'; id: Id<'event'>; matched: 'id' | 'externalId' | 'key' }
   | { kind: 'operation'; id: Id<'operation'>; matched: 'id' | 'ticket' }
   | { kind: 'plan'; id: Id<'operation'>; matched: 'id' | 'ticket' }
-  | { kind: 'endpoint'; id: Id<'endpoint'>; matched: 'id' | 'handle' }
+  | { kind: 'endpoint'; id: Id<'endpoint'>; matched: 'id' | 'handle' | 'listener' }
   | { kind: 'outage'; id: Id<'outage'>; matched: 'id' }
+  | { kind: 'import'; id: Id<'import'>; matched: 'id' }
   | { kind: 'key'; id: Id<'key'>; matched: 'id' }
   | { kind: 'auditEntry'; id: Id<'auditEntry'>; matched: 'id' }
 );
@@ -17,7 +18,7 @@ export type Found = { title: string; state?: string } & (
 /** A text as it was typed, and the uuid in it for each kind of thing that it can be the id of. */
 export interface Sought {
   text: string;
-  ids: Partial<Record<Found['kind'], string>>;
+  ids: Partial<Record<Found['kind'] | 'listener', string>>;
 }
 
 type FoundRow = Omit<Found, 'state'> & { state: string | null };
@@ -49,6 +50,11 @@ export async function findExactly(
      select 'delivery' as kind, d.id, 'id' as matched, v.type as title, d.state from deliveries d
        join events v on v.id = d.event_id where d.id = $5 and d.tenant_id = $1
      union all
+     -- Sent with the id that it had elsewhere, which is that of its event.
+     (select 'delivery', d.id, 'webhookId', i.type, d.state from event_identities i
+       join deliveries d on d.event_id = i.event_id and d.replay_of is null and d.webhook_id = i.external_id
+       where i.tenant_id = $1 and i.external_id = $2 order by d.id desc limit $9)
+     union all
      select 'execution', e.id, 'id', v.type, e.state from executions e join deliveries d on d.id = e.delivery_id
        join events v on v.id = d.event_id where e.id = $6 and e.tenant_id = $1
      union all
@@ -61,6 +67,11 @@ export async function findExactly(
      union all
      (select 'endpoint', n.id, 'handle', n.handle, n.state from endpoints n
        where n.tenant_id = $1 and n.handle = $2 and n.state <> 'deleted')
+     union all
+     select 'endpoint', n.id, 'listener', n.handle, n.state from listeners l join endpoints n on n.id = l.endpoint_id
+       where l.id = $12 and l.tenant_id = $1
+     union all
+     select 'import', i.id, 'id', i.format, i.state from imports i where i.id = $13 and i.tenant_id = $1
      union all
      select 'outage', u.id, 'id', u.cause, u.state from outages u where u.id = $11 and u.tenant_id = $1
      union all
@@ -80,6 +91,8 @@ export async function findExactly(
       most,
       ids.auditEntry ?? null,
       ids.outage ?? null,
+      ids.listener ?? null,
+      ids.import ?? null,
     ],
   );
   return rows

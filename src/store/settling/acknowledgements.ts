@@ -16,8 +16,9 @@ interface AcknowledgedRow {
  * Acknowledges deliveries, in any state. Settles the open execution, also where another one has delivered before: one
  * that is being sent remembers it, one that waits is delivered and not sent again. Where none is open, the execution
  * that was requested last and had ended otherwise is delivered after all. Returns the effect on each delivery. A
- * delivery that no request was ever made for is left alone. Deliveries are locked in the order of their ids, then their
- * executions, and decided by a later statement: it must not see an execution as queued that is being claimed.
+ * delivery that no request was ever made for is left alone; of one that was imported there may have been one that nobody
+ * tells of. Deliveries are locked in the order of their ids, then their executions, and decided by a later statement: it
+ * must not see an execution as queued that is being claimed.
  */
 export async function acknowledge(
   db: Transaction,
@@ -31,18 +32,19 @@ export async function acknowledge(
   ]);
   const { rows } = await db.query<AcknowledgedRow>(
     `with newest as materialized (
-      select d.id as delivery_id, d.attempts, e.id, e.state
+      select d.id as delivery_id, e.id, e.state, d.attempts > 0
+        or coalesce((select bool_or(x.may_have_arrived) from executions x where x.delivery_id = d.id), false) as sent
       from deliveries d left join lateral (
-        -- The open one; else one that a request was made for, and of several the newest.
+        -- The open one; else one that a request was made for, or may have been, and of several the newest.
         select x.id, x.state from executions x
         where x.delivery_id = d.id and x.state <> 'superseded'
-        order by x.open desc, x.attempts > 0 desc, x.id desc limit 1
+        order by x.open desc, x.attempts > 0 or x.may_have_arrived desc, x.id desc limit 1
       ) e on true
       where d.id = any($1::uuid[])
     ), decided as materialized (
       select n.*, case
         when n.state = 'sending' then 'remembered'
-        when n.attempts = 0 or n.id is null then 'never_sent'
+        when not n.sent or n.id is null then 'never_sent'
         when n.state = 'delivered' then 'already_delivered'
         else 'settled' end as what
       from newest n

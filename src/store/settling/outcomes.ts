@@ -61,7 +61,8 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
         case
           -- A request that certainly never left cannot have been acknowledged: that would be a mistake of the receiver.
           when e.acknowledged_at is not null and (t.next <> 'queued' or (select l.attempts from locked l
-            where l.id = t.delivery_id) > 0) then 'delivered'
+            where l.id = t.delivery_id) > 0 or (select bool_or(x.may_have_arrived)
+            from executions x where x.delivery_id = t.delivery_id)) then 'delivered'
           when t.next in ('scheduled', 'unknown') and o.control = 'cancel'
             then case when t.outcome = 'ambiguous' then 'unknown' else 'cancelled' end
           when t.next = 'scheduled' and now() + t.delay_ms * interval '1 millisecond' >= e.give_up_at

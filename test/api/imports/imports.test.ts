@@ -157,6 +157,8 @@ describe('lines', () => {
     const advice = await api.call('GET', `/api/v1/deliveries/${deliveryId}/advice`, { key: it.key });
     expect(advice.body).toMatchObject({ step: 'confirm', mayHaveArrived: true });
     expect(advice.body.happened).toContain('imported');
+    // Its receiver has seen no id of ours.
+    expect(advice.body.next).toContain('whether it has the event n-1.');
 
     const other = await api.newTenant();
     for (const [method, path] of [
@@ -233,6 +235,46 @@ describe('lines', () => {
       [it.tenant.id],
     );
     expect(rows).toEqual([{ count: 2_000, events: 2_000 }]);
+  });
+});
+
+describe('what a tenant may take', () => {
+  const GIB = 1024 ** 3;
+  const soFar = (id: string, bytes: number, openedHoursAgo = 0) =>
+    api.database.pool.query(
+      `update imports set bytes = $2, opened_at = now() - $3 * interval '1 hour' where id = $1`,
+      [api.uuid(id), bytes, openedHoursAgo],
+    );
+
+  test('in one import is bounded: what is beyond is refused, and taken by another one', async () => {
+    const it = await opened();
+    await soFar(it.shown.id, 16 * GIB - 1_000);
+    const file = Array.from({ length: 40 }, (_, n) => goodLine('ndjson', n));
+    const refused = await it.put(lines(file));
+    expect(refused).toMatchObject({ status: 413, body: { code: 'body_too_large' } });
+    const { body } = await it.get();
+    expect(refused.body.detail).toContain(`Lines up to ${body.lines} were taken`);
+    expect(body.lines).toBeGreaterThan(0);
+    expect(body.bytes).toBeLessThanOrEqual(16 * GIB);
+    await it.post('close', { lines: body.lines });
+    const { key, endpointId } = it;
+    const next = await api.call('POST', PATH, { key, body: { from: 'ndjson', map: { theirs: endpointId } } });
+    const rest = await api.call('PUT', next.body.links.lines, { key, body: lines(file), headers: NDJSON });
+    expect(rest.body).toMatchObject({ lines: 40, accepted: 40 - body.lines, duplicates: body.lines });
+  });
+
+  test('within a day is bounded, for it alone', async () => {
+    const it = await opened();
+    const again = () =>
+      api.call('POST', PATH, { key: it.key, body: { from: 'ndjson', map: { theirs: it.endpointId } } });
+    await it.post('close');
+    await soFar(it.shown.id, 64 * GIB);
+    const refused = await again();
+    expect(refused).toMatchObject({ status: 403, body: { code: 'quota_exceeded' } });
+    expect(refused.body.detail).toContain('64 GiB');
+    await opened();
+    await soFar(it.shown.id, 64 * GIB, 25);
+    expect((await again()).status).toBe(201);
   });
 });
 

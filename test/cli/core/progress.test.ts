@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
@@ -11,7 +12,9 @@ import { EXITS, exitOfProblem, exitOfState } from '../../../cli/src/core/exit-co
 import { mistakeOf } from '../../../cli/src/core/mistake.ts';
 import { isRepeatable, waitBeforeRepeat } from '../../../cli/src/core/repeatable.ts';
 import { width } from '../../../cli/src/core/text.ts';
-import { styleFor } from '../../../cli/src/shell/style.ts';
+import { Speaker } from '../../../cli/src/shell/speaker.ts';
+import { screenOf, styleFor } from '../../../cli/src/shell/style.ts';
+import { PROBLEMS } from '../../../src/api/problems/problem-table.ts';
 
 const plain = styleFor(false);
 
@@ -88,6 +91,14 @@ describe('progress', () => {
       }),
     ));
 
+  test('of a server that lies stays in its place, and does nothing to a terminal', () => {
+    const what = `approval\u001b[2J\u202e${'x'.repeat(100)}`;
+    const lying = { ...operation, id: 'op\n1', kind: 'a\u0007', state: '\u001bc', waitingFor: [{ what }] };
+    const lines = progressBlock(lying as unknown as Progress, 42, 40, plain);
+    expect(lines.join('')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    expect(Math.max(...lines.map(width))).toBeLessThanOrEqual(40);
+  });
+
   test('says why it was halted, with the numbers', () => {
     const endpoints = [
       { endpointId: 'end_1', attempts: 3, bad: 3 },
@@ -117,16 +128,26 @@ describe('an exit', () => {
   });
 
   test('is that of a problem of the API', () => {
-    expect(exitOfProblem('credential_expired')).toBe('credentials');
-    expect(exitOfProblem('plan_changed')).toBe('changed');
-    expect(exitOfProblem('invalid_request')).toBe('usage');
-    expect(exitOfProblem('a_code_to_come')).toBe('failed');
+    expect(exitOfProblem('credential_expired', 401)).toBe('credentials');
+    expect(exitOfProblem('plan_changed', 412)).toBe('changed');
+    expect(exitOfProblem('invalid_request', 400)).toBe('usage');
+    expect(exitOfProblem('a_code_to_come', 500)).toBe('failed');
+    expect(exitOfProblem('a_code_to_come', 409)).toBe('usage');
+    expect(exitOfProblem('constructor', 500)).toBe('failed');
+  });
+
+  test('of a refusal that comes again is never that of a failure, behind which scripts try again', () => {
+    const refusals = Object.entries(PROBLEMS).filter(([, { status }]) => status < 500 && status !== 429);
+    const tried = refusals.filter(([code, { status }]) => exitOfProblem(code, status) === 'failed');
+    // Another version of the server: a command of its own version is the cure.
+    expect(tried.map(([code]) => code)).toEqual(['route_not_found', 'method_not_allowed']);
   });
 });
 
 test('a mistake names its code, the request and the next step', () => {
   const problem = {
     code: 'insufficient_scope',
+    status: 403,
     title: 'Insufficient scope',
     detail: 'It needs write:deliveries.',
     instance: 'req_1',
@@ -152,4 +173,28 @@ test('only what is the same act is made again where the connection broke, and no
   expect(of('POST', '/api/v1/keys')).toBe(false);
   expect(of('POST', '/api/v1/endpoints/end_1/rotate-secret')).toBe(false);
   expect([1, 2, 3, 4].map(waitBeforeRepeat)).toEqual([500, 1_000, 2_000, undefined]);
+});
+
+test('a block is drawn in its place, and below it where the window has another width', () => {
+  const written: string[] = [];
+  const stream = { isTTY: true, columns: 80 };
+  const speaker = new Speaker(
+    new Writable({
+      decodeStrings: false,
+      write(text, _, done) {
+        written.push(text);
+        done();
+      },
+    }),
+    screenOf(stream, { TERM: 'xterm' }),
+    false,
+  );
+  speaker.draw(['one', 'two']);
+  speaker.draw(['one', 'two']);
+  stream.columns = 40;
+  speaker.draw(['one', 'two']);
+  speaker.draw(['one', 'two']);
+  const lines = 'one\ntwo\n';
+  const again = `\u001b[2A\u001b[J${lines}`;
+  expect(written).toEqual([lines, again, lines, again]);
 });

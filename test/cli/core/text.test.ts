@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { tableLines } from '../../../cli/src/core/table.ts';
 import { cell, percent, safe, safeJson, width } from '../../../cli/src/core/text.ts';
+import { guarded, styleFor } from '../../../cli/src/shell/style.ts';
 
 describe('what others have written', () => {
   test('does nothing to a terminal, whatever it is', () =>
@@ -27,6 +28,25 @@ describe('what others have written', () => {
         expect(JSON.parse(safeJson(compact))).toEqual(JSON.parse(compact));
       }),
     ));
+});
+
+const OWN_COLOURS = [1, 2, 22, 31, 32, 33, 39].map((code) => `\u001b[${code}m`);
+
+describe('a line for whoever is at the terminal', () => {
+  test('does nothing to it, whatever it is', () =>
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.boolean(), (text, colours) => {
+        const said = guarded(`a\u001b[2J\u001b]0;title\u0007${text}\n`, colours);
+        const coloursTaken = OWN_COLOURS.reduce((rest, colour) => rest.replaceAll(colour, ''), said);
+        expect(coloursTaken).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+      }),
+    ));
+
+  test('keeps the colours that it was given here', () => {
+    expect(guarded(styleFor(true).red('x'), true)).toBe('\u001b[31mx\u001b[39m');
+    expect(guarded('\u001b[31mx', false)).toBe('\\u001b[31mx');
+    expect(guarded('\u001b[5mx', true)).toBe('\\u001b[5mx');
+  });
 });
 
 describe('a table', () => {

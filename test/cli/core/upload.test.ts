@@ -34,6 +34,8 @@ describe('an upload', () => {
         expect(decoder.decode(Buffer.concat(sent))).toBe(lines.slice(passed).join('\n'));
         // A text that ends with a newline has no line behind it.
         expect(counter.lines).toBe(lines.at(-1) === '' ? lines.length - 1 : lines.length);
+        // What was passed over counts: a share of the file is one of the whole file.
+        expect(counter.bytes).toBe(encoder.encode(text).length);
       }),
     ));
 

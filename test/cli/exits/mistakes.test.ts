@@ -1,5 +1,8 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { freePorts } from '../../../src/embedded/free-port.ts';
 import { useApi } from '../../support/api/use-api.ts';
@@ -14,9 +17,22 @@ const ours = () => ({ url: api.url, key: api.key });
 
 describe('exit 2: a command that is called wrongly', () => {
   test.each([
-    [['retry', 'run', '--al-failed'], /unknown option '--al-failed'/],
-    [['retry', 'fly'], /too many arguments|unknown command/],
-    [['retri'], /unknown command 'retri'/],
+    [['retry', 'run', '--al-failed'], /unknown option '--al-failed' \(Did you mean --all-failed\?\)\n/],
+    [['retry', 'fly'], /unknown command 'fly'\n {2}next: redrive retry --help/],
+    [['retri'], /unknown command 'retri' \(Did you mean retry\?\)\n/],
+    [['help', 'retri'], /unknown command 'retri'/],
+    [['help', 'retry', 'fly'], /unknown command 'fly'/],
+    [['retri', '--help'], /unknown command 'retri'/],
+    [[], /^Usage: redrive <command> \[flags\]/],
+    [['retry'], /^Usage: redrive retry <command> \[flags\]/],
+    // A variable that is not set selects neither everything nor nothing.
+    [['deliveries', 'list', '--endpoint', ''], /'--endpoint <endpoint>'.* is empty/],
+    [['deliveries', 'count', '--state', ','], /'--state <state>'.* is empty/],
+    [['retry', 'run', '--since', '6h', '--outage', '', '--yes'], /'--outage <out_…>'.* is empty/],
+    [['retry', 'run', '--all-failed', '--yes', '--tenant='], /'--tenant <tenant>'.* is empty/],
+    [['endpoints', 'get', ''], /The argument endpoint is empty/],
+    [['deliveries', 'resolve', '--state', 'failed', '--outcome', 'failed'], /unknown option '--state'/],
+    [['retry', 'items', 'op_1', '--csv', '--limit', '5'], /--csv writes all/],
     [['retry', 'get'], /missing required argument/],
     [['endpoints', 'update', 'a', '--certificate-file', 'a.pem'], /belong together/],
     [['retry', 'run'], /Nothing is selected/],
@@ -38,6 +54,56 @@ describe('exit 2: a command that is called wrongly', () => {
     expect(code).toBe(2);
     expect(stderr).toMatch(/invalid_request: .*\n {2}faultCodes/);
     expect(stderr).toMatch(/request req_\w+/);
+  });
+});
+
+test('exit 2: a file that is no JSON is named, and nothing of it is shown', async () => {
+  const file = join(cli.home, 'broken.json');
+  for (const text of ['{"secret": "whsec_hidden"; }', 'whsec_hidden', '{"secret": "whsec_hidden"']) {
+    await writeFile(file, text);
+    const { code, stderr } = await cli.run(ours(), [
+      'endpoints',
+      'create',
+      '--file',
+      file,
+      '--secret-file',
+      'x',
+    ]);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(/broken\.json is no JSON/) });
+    expect(stderr).not.toContain('hidden');
+  }
+});
+
+describe('exit 2: the server refuses it, and would again', () => {
+  test.each([
+    ['what is not there', ['deliveries', 'get', 'dlv_01k9z3e5hbe7r9qk2m4n6p8r0s'], 'not_found'],
+    ['ids that nobody has', ['retry', 'plan', '--ids', 'dlv_01k9z3e5hbe7r9qk2m4n6p8r0s'], 'unknown_ids'],
+  ])('%s', async (_, args, says) => {
+    expect(await cli.run(ours(), args)).toMatchObject({ code: 2, stderr: expect.stringContaining(says) });
+  });
+
+  test('a name that is taken, and a state that does not allow it', async () => {
+    const create = [
+      'endpoints',
+      'create',
+      '--handle',
+      'taken',
+      '--url',
+      'https://hooks.example/x',
+      '-o',
+      'json',
+    ];
+    const secret = ['--secret-file', join(cli.home, 'taken.secret')];
+    const { id } = JSON.parse((await cli.run(ours(), [...create, ...secret])).stdout);
+    expect(await cli.run(ours(), [...create, ...secret])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('handle_taken'),
+    });
+    expect(await cli.run(ours(), ['endpoints', 'delete', id, '--yes'])).toMatchObject({ code: 0 });
+    expect(await cli.run(ours(), ['endpoints', 'enable', id])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('state_conflict'),
+    });
   });
 });
 
@@ -150,11 +216,17 @@ describe('exit 1: a server', () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(/the server is version 0\.1\.0, this command line is \d+\.\d+\.\d+/);
   });
+});
 
-  test('that knows no such thing', async () => {
-    const { code, stderr } = await cli.run(ours(), ['deliveries', 'get', 'dlv_01k9z3e5hbe7r9qk2m4n6p8r0s']);
-    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('not_found') });
-  });
+test('exit 1: a disk that is full is said, in one line', async () => {
+  const ended = await new Promise<{ code: unknown; stderr: string }>((resolve) =>
+    execFile(
+      'sh',
+      ['-c', '"$0" cli/bin/redrive.js help exit-codes > /dev/full', process.execPath],
+      (error, _, stderr) => resolve({ code: error?.code ?? 0, stderr }),
+    ),
+  );
+  expect(ended).toEqual({ code: 1, stderr: expect.stringMatching(/^redrive: .*ENOSPC.*\n$/) });
 });
 
 test('exit 0: help and version go to standard output, whoever is there', async () => {

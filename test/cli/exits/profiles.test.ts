@@ -82,6 +82,28 @@ describe('auth login', () => {
     expect(JSON.parse(await readFile(file, 'utf8')).profiles.default.key).toBe(api.key);
   });
 
+  test('exit 2: reads no key from a terminal that would show it', async () => {
+    const { onTerminal } = home();
+    const { code, stdout } = await onTerminal(['auth', 'login', '--url', api.url, '--key-stdin']).ended;
+    expect({ code, stdout }).toMatchObject({
+      code: 2,
+      stdout: expect.stringContaining('would show the key'),
+    });
+  });
+
+  test('takes a variable that is empty for one that is not there', async () => {
+    const { run, file } = home();
+    const env = { REDRIVE_PROFILE: '', REDRIVE_TENANT: '', REDRIVE_URL: '' };
+    await run(['auth', 'login', '--url', api.url, '--key-stdin'], env, api.key);
+    expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({
+      current: 'default',
+      profiles: { default: { url: api.url, key: api.key } },
+    });
+    // Nothing listens there: the address is that of one's own machine, and not an empty one.
+    const here = await run(['auth', 'login', '--key-stdin', '--profile', 'here'], env, api.key);
+    expect(here.stderr).not.toContain('Expected the address');
+  });
+
   test('exit 130: Ctrl-C at the question ends it', async () => {
     const { onTerminal, file } = home();
     const login = onTerminal(['auth', 'login', '--url', api.url]);
@@ -107,6 +129,10 @@ describe('a profile', () => {
     expect(await readFile(file, 'utf8')).not.toContain('"one"');
     expect(await profile()).toBe('two');
     expect(await run(['auth', 'use', 'one'])).toMatchObject({ code: 4 });
+    // The one that is forgotten is the one that is meant.
+    await run(['auth', 'login', '--profile', 'three', '--url', api.url, '--key-stdin'], {}, api.key);
+    expect(await run(['auth', 'logout'], { REDRIVE_PROFILE: 'two' })).toMatchObject({ code: 0 });
+    expect(Object.keys(JSON.parse(await readFile(file, 'utf8')).profiles)).toEqual(['three']);
   });
 
   test('exit 4: does not give its key to another address, which needs one of its own', async () => {
@@ -117,6 +143,14 @@ describe('a profile', () => {
     expect(elsewhere).toMatchObject({ code: 4, stderr: expect.stringContaining('set REDRIVE_KEY') });
     expect(await run(['deliveries', 'count'], { REDRIVE_URL: other, REDRIVE_KEY: api.key })).toMatchObject({
       code: 0,
+    });
+  });
+
+  test('is not needed where the environment says all, and there is no home', async () => {
+    const env = { HOME: '/dev/null', XDG_CONFIG_HOME: '', XDG_STATE_HOME: '' };
+    expect(await cli.run({ url: api.url, key: api.key }, ['deliveries', 'count'], { env })).toMatchObject({
+      code: 0,
+      stderr: expect.any(String),
     });
   });
 

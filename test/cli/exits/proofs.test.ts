@@ -1,6 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { useInstalledCli } from '../../support/cli/installed-cli.ts';
+import { makePipe } from '../../support/cli/make-pipe.ts';
 import { runCli } from '../../support/cli/run-cli.ts';
 import { useCli } from '../../support/cli/use-cli.ts';
 import { createScene, type Scene } from '../../support/engine/recovery-scene.ts';
@@ -14,6 +16,7 @@ import { use } from '../../support/use.ts';
 const engine = useEngine();
 useScenes(engine);
 const cli = useCli();
+const installed = useInstalledCli();
 const it: Scene = use(
   () => createScene(engine, [ok, status(400)]),
   (made) => made.close(),
@@ -22,9 +25,23 @@ const it: Scene = use(
 const path = (name: string) => join(cli.home, name);
 const read = (name: string) => readFile(path(name), 'utf8');
 
-/** Somebody with the files and nothing else: no address, no key, no home. */
+/** Somebody with the package, the files and nothing else: no checkout, no address, no key, no home. */
 const offline = (...args: string[]) =>
-  runCli(args, { cwd: cli.home, env: { HOME: join(cli.home, 'nobody') } });
+  runCli(args, { cwd: cli.home, bin: installed.bin, env: { HOME: join(cli.home, 'nobody') } });
+
+test('the package is plain files, needs nothing, and is one that can be published', async () => {
+  const { files, directory } = installed;
+  expect(files.filter((file) => !/^dist\/[\w.-]+\.js$/.test(file)).sort()).toEqual([
+    'README.md',
+    'bin/redrive.js',
+    'package.json',
+  ]);
+  const read = async (file: string) => JSON.parse(await readFile(file, 'utf8'));
+  const own = await read(join(directory, 'node_modules', '@redrive', 'cli', 'package.json'));
+  expect(own).not.toHaveProperty('private');
+  expect(own).not.toHaveProperty('dependencies');
+  expect((await offline('--version')).stdout).toBe(`${(await read('cli/package.json')).version}\n`);
+});
 
 beforeAll(async () => {
   await it.seed(20);
@@ -162,5 +179,39 @@ describe('audit verify', () => {
     );
     const changed = await offline(...WHOLE.map((word) => (word === 'audit.ndjson' ? 'changed' : word)));
     expect(changed).toMatchObject({ code: 11, stderr: expect.stringContaining('Not verified:') });
+  });
+
+  test('exit 11: an export without an entry', async () => {
+    for (const text of ['', '\n']) {
+      await writeFile(path('changed'), text);
+      const { code, stdout, stderr } = await offline('audit', 'verify', 'changed', '-o', 'json');
+      expect({ code, stderr }).toEqual({ code: 11, stderr: expect.stringContaining('holds no entry') });
+      expect(JSON.parse(stdout)).toMatchObject({ verified: false, entries: 0 });
+    }
+    const kept = await offline('audit', 'verify', 'changed', 'report.json', '--jwks', 'jwks.json');
+    expect(kept).toMatchObject({ code: 11, stderr: expect.stringContaining('Entry 1 was removed') });
+  });
+
+  test('exit 0: of a pipe, which can be read once', async () => {
+    const verify = async (name: string) => {
+      const pipe = path(`pipe-of-${name}`);
+      makePipe(pipe);
+      const [verdict] = await Promise.all([
+        offline('audit', 'verify', pipe),
+        writeFile(pipe, await read(name)),
+      ]);
+      return verdict;
+    };
+    expect(await verify('audit.ndjson')).toMatchObject({ code: 0 });
+    await writeFile(path('changed'), (await read('audit.ndjson')).split('\n').slice(1).join('\n'));
+    expect(await verify('changed')).toMatchObject({ code: 11, stderr: expect.stringContaining('removed') });
+  });
+
+  test('exit 2: what is no file is named', async () => {
+    for (const name of ['none.ndjson', '.'])
+      expect(await offline('audit', 'verify', name)).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(`${name} cannot be read`),
+      });
   });
 });

@@ -1,10 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { govern } from '../../support/api/governed.ts';
 import { useCli } from '../../support/cli/use-cli.ts';
 import { useEngine, useScenes } from '../../support/engine/use-engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { hang, ok, status } from '../../support/receivers/receiver-behaviour.ts';
-import { startTcpProxy } from '../../support/receivers/tcp-proxy.ts';
 
 /** How a run ends is its exit code: each of them against the whole service, by the built command line. */
 
@@ -81,13 +79,10 @@ describe('a run under --wait', () => {
   test('exit 8: it is still running at --timeout, and goes on', async () => {
     const it = await scene([ok]);
     await it.seed(100);
-    const { code, stderr, stdout } = await cli.run(as(it.tenant.key), [
-      ...RUN,
-      '--rate',
-      '0.05',
-      '--timeout',
-      '1s',
-    ]);
+    const slow = ['retry', 'plan', '--all-failed', '--rate', '0.05', '-o', 'json'];
+    const plan = JSON.parse((await cli.run(as(it.tenant.key), slow)).stdout);
+    const execute = ['retry', 'execute', plan.id, '--hash', plan.planHash, '--yes', '--wait', '-o', 'json'];
+    const { code, stderr, stdout } = await cli.run(as(it.tenant.key), [...execute, '--timeout', '1s']);
     expect(code).toBe(8);
     const { id } = JSON.parse(stdout);
     expect(stderr).toContain(`Come back by: redrive retry watch ${id}`);
@@ -95,10 +90,23 @@ describe('a run under --wait', () => {
     await it.retries.control(id, 'cancel');
   });
 
+  test('exit 8: a plan that is not made by then is kept, and nothing is sent', async () => {
+    const it = await scene([ok]);
+    await it.seed(100);
+    const { code, stderr, stdout } = await cli.run(as(it.tenant.key), [...RUN, '--timeout', '1ms']);
+    expect({ code, stdout }).toEqual({ code: 8, stdout: '' });
+    const [, plan = ''] = /next: redrive retry get (pln_\S+)/.exec(stderr) ?? [];
+    expect(stderr).toContain(`Nothing was sent. The plan ${plan} is kept`);
+    expect(await cli.run(as(it.tenant.key), ['retry', 'get', plan])).toMatchObject({ code: 0 });
+    expect(it.sent()).toBe(0);
+  });
+
   test('exit 130: Ctrl-C detaches, says how to come back, and the operation goes on', async () => {
     const it = await scene([ok]);
     await it.seed(20);
-    const run = cli.start(as(it.tenant.key), [...RUN, '--rate', '0.05']);
+    // Longer than a timer of Node takes.
+    const long = ['--timeout', '4w', '--patience', '4w'];
+    const run = cli.start(as(it.tenant.key), [...RUN, '--rate', '0.05', ...long]);
     await run.says('running:');
     run.process.kill('SIGINT');
     const { code, stderr } = await run.ended;
@@ -140,8 +148,26 @@ describe('a run that is not confirmed', () => {
     const it = await scene([ok]);
     await it.seed(5);
     const { code, stderr } = await cli.run(as(it.tenant.key), [...RUN, '--confirm-items', '4']);
-    expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringContaining('the plan is of 5') });
+    expect({ code, stderr }).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('it is about 5 deliveries'),
+    });
     expect(it.sent()).toBe(0);
+  });
+
+  test('exit 3: what may arrive twice is accepted by name', async () => {
+    const it = await scene([ok]);
+    await it.seed(5);
+    await engine.database.pool.query(
+      'update executions set may_have_arrived = true where tenant_id = (select id from tenants where handle = $1)',
+      [it.tenant.handle],
+    );
+    const refused = await cli.run(as(it.tenant.key), RUN);
+    expect(refused).toMatchObject({ code: 3, stderr: expect.stringContaining('say --accept-duplicates') });
+    expect(refused.stderr).toContain('5 deliveries may arrive twice');
+    expect(it.sent()).toBe(0);
+    expect(await cli.run(as(it.tenant.key), [...RUN, '--accept-duplicates'])).toMatchObject({ code: 0 });
+    expect(it.sent()).toBe(5);
   });
 
   test('exit 0: --dry-run stops after the plan, which can be executed by its hash', async () => {
@@ -205,121 +231,31 @@ describe('a plan that is not what it was', () => {
     expect(drifted.stderr).toContain('1 are gone: already_delivered');
     expect(it.sent()).toBe(1);
   });
-});
 
-describe('under a policy', () => {
-  test('exit 10: it waits for approval, and goes on when it is approved by somebody else; exit 7: or is rejected', async () => {
-    const it = await scene([ok]);
-    await it.seed(5);
-    const by = govern(engine, it.tenant);
-    await by.set({ approveAbove: 1 });
-    const waiting = await cli.run(as(it.tenant.key), RUN);
-    expect({ code: waiting.code, sent: it.sent() }).toEqual({ code: 10, sent: 0 });
-    const { id } = JSON.parse(waiting.stdout);
-    expect(waiting.stderr).toContain(`redrive retry approve ${id}`);
-
-    const approver = as(await by.person('bob', ['approve:retries', 'read:deliveries']));
-    // An approval names what it approves where nobody can be shown it.
-    const blind = await cli.run(approver, ['retry', 'approve', id]);
-    expect(blind.code).toBe(3);
-    const [, hash = ''] = /--hash (\S+)/.exec(blind.stderr) ?? [];
-    expect(await cli.run(approver, ['retry', 'approve', id, '--hash', 'f'.repeat(64)])).toMatchObject({
-      code: 9,
+  // Of more than 20,000 the workflow measures it, behind the answer.
+  test('exit 9: or of a plan that is too long to be measured at once, also where nobody waits for its end', async () => {
+    const it = await scene([ok, ok]);
+    await it.seed(20_001, [0]);
+    const planned = await cli.run(as(it.tenant.key), ['retry', 'plan', '--all-failed', '-o', 'json']);
+    const { id, planHash } = JSON.parse(planned.stdout);
+    const execute = ['retry', 'execute', id, '--hash', planHash, '--max-drift', '5%'];
+    // Above 10,000 a yes is not enough.
+    expect(await cli.run(as(it.tenant.key), [...execute, '--yes'])).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('say --confirm-items 20001'),
     });
-    expect(await cli.run(approver, ['retry', 'approve', id, '--hash', hash])).toMatchObject({ code: 0 });
-    expect(await cli.run(as(it.tenant.key), ['retry', 'watch', id])).toMatchObject({ code: 0 });
-    expect(it.sent()).toBe(5);
-
-    await it.seed(5);
-    const other = cli.start(as(it.tenant.key), [...RUN, '--through-approval']);
-    await other.says('awaiting_approval');
-    const [next] = JSON.parse(
-      (await cli.run(approver, ['retry', 'list', '--state', 'awaiting_approval', '-o', 'json'])).stdout,
-    );
-    expect(await cli.run(approver, ['retry', 'reject', next.id, 'not tonight'])).toMatchObject({ code: 0 });
-    expect(await other.ended).toMatchObject({ code: 7 });
-    expect(it.sent()).toBe(5);
-  });
-});
-
-describe('a connection that breaks', () => {
-  test('in the middle of a watch is made again, and the exit code is that of the operation', async () => {
-    const it = await scene([ok]);
-    await it.seed(20);
-    const { port } = new URL(engine.service.url ?? '');
-    const proxy = await startTcpProxy(`127.0.0.1:${port}`);
-    try {
-      const there = { url: `http://${proxy.address}`, key: it.tenant.key };
-      const run = cli.start(there, [...RUN, '--rate', '0.05']);
-      await run.says('running:');
-      proxy.cut();
-      await run.says('The connection was lost');
-      const [{ id }] = JSON.parse((await cli.run(as(it.tenant.key), ['retry', 'list', '-o', 'json'])).stdout);
-      await it.retries.control(id, 'rate', { ratePerSecond: null });
-      proxy.forward();
-      const { code, stdout } = await run.ended;
-      expect(code).toBe(0);
-      expect(JSON.parse(stdout)).toMatchObject({ id, state: 'completed' });
-    } finally {
-      await proxy.close();
-    }
-  });
-
-  test('exit 1: and for longer than --patience is given up; the same command joins the operation that goes on', async () => {
-    const it = await scene([ok]);
-    await it.seed(20);
-    const { port } = new URL(engine.service.url ?? '');
-    const proxy = await startTcpProxy(`127.0.0.1:${port}`);
-    try {
-      const there = { url: `http://${proxy.address}`, key: it.tenant.key };
-      const args = [...RUN, '--rate', '2', '--patience', '1s'];
-      const run = cli.start(there, args);
-      await run.says('running:');
-      proxy.cut();
-      const { code, stderr } = await run.ended;
-      expect(code).toBe(1);
-      const [, id = ''] = /redrive retry watch (op_\S+)/.exec(stderr) ?? [];
-      proxy.forward();
-      const again = await cli.run(there, args);
-      expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining(`it joins ${id}`) });
-      expect(JSON.parse(again.stdout)).toMatchObject({ id, counts: { delivered: 20 } });
-      expect(it.sent()).toBe(20);
-      // Its outcome is told: the same command is a new run from now on.
-      expect(await cli.run(there, args)).toMatchObject({
-        stderr: expect.stringContaining('Nothing matches'),
+    await engine.client.expect(200, 'PATCH', `/api/v1/endpoints/${it.endpoints[0].id}`, {
+      key: it.tenant.key,
+      body: { url: it.receivers[1]?.url('/elsewhere') },
+    });
+    const numbered = [...execute, '--confirm-items', '20001'];
+    for (const args of [numbered, [...numbered, '--wait']])
+      expect(await cli.run(as(it.tenant.key), args)).toMatchObject({
+        code: 9,
+        stdout: '',
+        stderr: expect.stringContaining('Nothing was sent, and the plan stays'),
       });
-    } finally {
-      await proxy.close();
-    }
-  });
-
-  test('exit 1: in the middle of a list is no list that has ended', async () => {
-    const it = await scene([ok]);
-    await it.seed(20_000);
-    const { port } = new URL(engine.service.url ?? '');
-    const proxy = await startTcpProxy(`127.0.0.1:${port}`);
-    try {
-      const run = cli.start({ url: `http://${proxy.address}`, key: it.tenant.key }, ['deliveries', 'export']);
-      run.process.stdout.once('data', () => proxy.cut());
-      const { code, stderr } = await run.ended;
-      expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('not all of it') });
-    } finally {
-      await proxy.close();
-    }
-  });
-
-  test('exit 4: or whose key has ended meanwhile is not made again', async () => {
-    const it = await scene([ok]);
-    await it.seed(20);
-    const run = cli.start(as(it.tenant.key), [...RUN, '--rate', '0.05']);
-    await run.says('running:');
-    await engine.database.pool.query(
-      'update api_keys set expires_at = now() where tenant_id = (select id from tenants where handle = $1)',
-      [it.tenant.handle],
-    );
-    const { code, stderr } = await run.ended;
-    expect(code).toBe(4);
-    expect(stderr).toContain('credential_expired');
+    expect(it.sent()).toBe(0);
   });
 });
 

@@ -32,6 +32,28 @@ describe('a run', () => {
     expect(it.sent()).toBe(40);
   });
 
+  test('says how many the plan has, and how many of them are sent', async () => {
+    const it = await scene([ok, ok]);
+    await it.seed(10);
+    await engine.client.expect(200, 'POST', `/api/v1/endpoints/${it.endpoints[1].id}/disable`, {
+      key: it.tenant.key,
+    });
+    const run = cli.onTerminal(as(it.tenant.key), RUN, XTERM);
+    await run.says('Run the plan of 10 deliveries, of which 5 are sent, to 2 endpoints? [y/N]');
+    run.process.stdin.write('n\r');
+    expect(await run.ended).toMatchObject({ code: 3 });
+  });
+
+  test('exit 0: erases none of the data that comes to the same terminal', async () => {
+    const it = await scene([ok]);
+    await it.seed(20);
+    const ndjson = [...RUN, '--yes', '--rate', '20', '-o', 'ndjson'];
+    const { code, stdout } = await cli.onTerminal(as(it.tenant.key), ndjson, XTERM).ended;
+    expect(code).toBe(0);
+    expect(stdout).not.toContain(`${ESCAPE}J`);
+    expect(stdout).toMatch(/\{"id":"op_.*"state":"completed"/);
+  });
+
   test('exit 3: is told no, or nothing at all', async () => {
     const it = await scene([ok]);
     await it.seed(3);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import {
+  type AttemptIdentity,
   decideLines,
   type KnownBefore,
   type LineToDecide,
@@ -24,6 +25,7 @@ function toDecide(
     endpoint = 'E',
     state = 'failed' as ForeignState,
     kind = 'event' as 'event' | 'attempts',
+    mayHaveArrived = attempts.some(({ outcome }) => outcome === 'ambiguous'),
   } = {},
 ): LineToDecide {
   line += 1;
@@ -31,7 +33,7 @@ function toDecide(
     endpoint,
     state,
     attempts,
-    mayHaveArrived: attempts.some(({ outcome }) => outcome === 'ambiguous'),
+    mayHaveArrived,
   };
   const record =
     kind === 'attempts'
@@ -41,13 +43,14 @@ function toDecide(
     line,
     record,
     endpointId: id(endpoint),
-    attemptIds: attempts.map(({ key }) => id(`${externalId}/${endpoint}/${key}`)),
     ids: { event: id(`v${line}`), delivery: id(`d${line}`), execution: id(`e${line}`) },
   };
 }
 
+const attemptIdOf = ({ eventId, endpointId, key }: AttemptIdentity) =>
+  id<'attempt'>(`${eventId}/${endpointId}/${key}`);
 const decide = (lines: LineToDecide[], known: Partial<KnownBefore> = {}, keepIds = false) =>
-  decideLines(lines, { ...NOTHING, ...known }, { keepIds });
+  decideLines(lines, { ...NOTHING, ...known }, { keepIds, idMember: 'uid', attemptIdOf });
 const fates = (lines: LineToDecide[], known: Partial<KnownBefore> = {}, keepIds = false) =>
   decide(lines, known, keepIds).fates.map((fate) => ('reason' in fate ? fate.reason : fate.result));
 
@@ -95,6 +98,62 @@ describe('lines of one event', () => {
     ]);
   });
 
+  test('that have the ids of each other’s attempts keep them apart by their types', () => {
+    const { deliveries } = decide([
+      toDecide('x', [attempt('1', '10')]),
+      toDecide('x', [attempt('1', '10')], { type: 'b' }),
+    ]);
+    const ids = deliveries.flatMap(({ attempts }) => attempts.map((each) => each.id));
+    expect(new Set(ids).size).toBe(2);
+  });
+
+  test('that bring an attempt alone and with its event bring the same one', () => {
+    const bare = toDecide('x', [attempt('1', '10')], { kind: 'attempts' });
+    expect(fates([toDecide('x', [attempt('1', '10')]), bare])).toEqual(['accepted', 'known']);
+  });
+
+  test('may make it doubtful that it has not arrived, without any attempt', () => {
+    const sure = toDecide('x', [attempt('1', '10')]);
+    const unsure = toDecide('x', [attempt('1', '10')], { mayHaveArrived: true });
+    const { deliveries, fates: told } = decide([sure, unsure, unsure]);
+    expect(deliveries).toMatchObject([{ mayHaveArrived: true, attempts: [{ key: '1' }] }]);
+    expect(told.map(({ result }) => result)).toEqual(['accepted', 'accepted', 'duplicate']);
+    // Nobody asks whether what was delivered may have arrived.
+    const delivered = toDecide('x', [attempt('ok', '30', 'delivered')], { state: 'delivered' });
+    expect(fates([delivered, unsure, toDecide('x', [], { mayHaveArrived: true })])).toEqual([
+      'accepted',
+      'accepted',
+      'known',
+    ]);
+  });
+
+  test('that say of a failed attempt that it has delivered leave it failed, and doubtful', () => {
+    const lines = [
+      toDecide('x', [attempt('1', '10')]),
+      toDecide('x', [attempt('1', '10', 'delivered')], { state: 'delivered' }),
+    ];
+    expect(decide(lines).deliveries).toMatchObject([
+      { state: 'failed', mayHaveArrived: true, attempts: [{ outcome: 'permanent' }] },
+    ]);
+  });
+
+  test('add attempts up to a number, and none of a line that would exceed it', () => {
+    const of = (from: number, count: number) =>
+      toDecide(
+        'x',
+        Array.from({ length: count }, (_, n) => attempt(`${from + n}`, '10')),
+      );
+    const { deliveries, fates: told } = decide([of(0, 100), of(100, 99), of(199, 2), of(199, 1), of(0, 100)]);
+    expect(told.map((fate) => ('reason' in fate ? fate.reason : fate.result))).toEqual([
+      'accepted',
+      'accepted',
+      'too_many_attempts',
+      'accepted',
+      'known',
+    ]);
+    expect(deliveries[0]?.attempts).toHaveLength(200);
+  });
+
   test('that bring attempts alone need it before them, and only one that has their id', () => {
     const alone = toDecide('x', [attempt('1', '10')], { kind: 'attempts' });
     expect(fates([alone])).toEqual(['event_unknown']);
@@ -104,14 +163,21 @@ describe('lines of one event', () => {
 });
 
 describe('what is known from before', () => {
-  const event = { eventId: id<'event'>('v0'), externalId: 'x', type: 'a', imported: true };
+  const event = {
+    eventId: id<'event'>('v0'),
+    externalId: 'x',
+    type: 'a',
+    imported: true,
+    payloadKept: true,
+  };
   const delivery = {
     deliveryId: id<'delivery'>('d0'),
     eventId: id<'event'>('v0'),
     endpointId: id<'endpoint'>('E'),
     state: 'failed',
     untouched: id<'execution'>('e0'),
-    attemptIds: [id<'attempt'>('x/E/1')],
+    mayHaveArrived: false,
+    attemptIds: [id<'attempt'>('v0/E/1')],
   };
 
   test('is a duplicate, or gets the attempts that are new', () => {
@@ -122,6 +188,38 @@ describe('what is known from before', () => {
       deliveries: [],
       added: [{ deliveryId: 'd0', executionId: 'e0', delivered: false, attempts: [{ key: '2' }] }],
     });
+  });
+
+  test('gets doubt that is new, with or without an attempt', () => {
+    const known = { events: [event], deliveries: [delivery] };
+    const doubt = toDecide('x', [attempt('1', '10')], { mayHaveArrived: true });
+    expect(decide([doubt], known).added).toMatchObject([{ mayHaveArrived: true, attempts: [] }]);
+    const more = toDecide('x', [attempt('2', '20')], { mayHaveArrived: true });
+    expect(decide([more], known).added).toMatchObject([{ mayHaveArrived: true, attempts: [{ key: '2' }] }]);
+    expect(fates([doubt, doubt], known)).toEqual(['accepted', 'known']);
+    const doubted = { ...known, deliveries: [{ ...delivery, mayHaveArrived: true }] };
+    expect(fates([doubt], doubted)).toEqual(['known']);
+    const arrived = { ...known, deliveries: [{ ...delivery, state: 'delivered' }] };
+    expect(fates([doubt], arrived)).toEqual(['known']);
+    const { untouched: _, ...touched } = delivery;
+    expect(fates([doubt], { ...known, deliveries: [touched] })).toEqual(['sent_since']);
+  });
+
+  test('is refused where its payload is gone, unless it was delivered', () => {
+    const gone = [{ ...event, payloadKept: false }];
+    const known = { events: gone, deliveries: [delivery] };
+    const again = toDecide('x', [attempt('1', '10')]);
+    expect(fates([again, toDecide('x', [], { endpoint: 'F' })], known)).toEqual(
+      Array(2).fill('payload_gone'),
+    );
+    expect(fates([toDecide('x', [attempt('2', '20')], { kind: 'attempts' })], known)).toEqual([
+      'payload_gone',
+    ]);
+    expect(fates([again], { events: gone, deliveries: [{ ...delivery, state: 'delivered' }] })).toEqual([
+      'known',
+    ]);
+    const delivered = toDecide('x', [attempt('3', '30', 'delivered')], { state: 'delivered' });
+    expect(decide([delivered], known).added).toMatchObject([{ delivered: true }]);
   });
 
   test('has a delivery for a further endpoint', () => {
@@ -161,6 +259,9 @@ describe('an id that is kept', () => {
     ['dlv_01k9z3e5hbe7r9qk2m4n6p8r0s', false],
   ])('%s can be one: %s', (text, can) => {
     expect(isWebhookId(text)).toBe(can);
-    if (!can && text !== '') expect(fates([toDecide(text)], {}, true)).toEqual(['wrong_member']);
+    if (!can && text !== '')
+      expect(decide([toDecide(text)], {}, true).fates).toMatchObject([
+        { reason: 'wrong_member', member: 'uid' },
+      ]);
   });
 });

@@ -75,6 +75,7 @@ describe('the samples of the documentation are read', () => {
       type: 'order.created',
       source: 'svix',
       body: '{"order":1,"total":"12.90"}',
+      members: '{"msg":{"channels":null,"eventId":"order-1","tags":["eu"]}}',
       delivery: { endpoint: 'ep_2fD8kQ1bN7pYx0cRz3uVw5LaBcD' },
     });
     expect(records[1]).not.toHaveProperty('delivery');
@@ -113,6 +114,14 @@ describe('the samples of the documentation are read', () => {
     });
     expect(records[1]).toMatchObject({ body: '{"payment":2,"amount":1290}' });
     expect(records.map(arrived)).toEqual([true, true, false]);
+    // Its endpoint was switched off: before it was ever sent, or after some attempts.
+    const discarded = (num_trials?: number) =>
+      read('convoy', {
+        ...goodLine('convoy', 1),
+        status: 'Discarded',
+        metadata: { data: {}, ...(num_trials === undefined ? {} : { num_trials }) },
+      });
+    expect([discarded(0), discarded(3), discarded()].map(arrived)).toEqual([false, true, true]);
   });
 
   test('sqs, whose type may be that of the import', async () => {
@@ -185,6 +194,35 @@ describe('the samples have the members that their makers publish', () => {
   });
 });
 
+describe('a member that the format does not know is kept, also within one that it does', () => {
+  test.each([
+    ['ndjson', { attempts: [{ at: '2026-11-03T02:00:00Z', status: 500, region: 'eu' }] }],
+    [
+      'svix',
+      { msg: { id: 'msg_1', eventType: 'a', payload: {}, timestamp: '2026-11-03T02:00:00Z', region: 'eu' } },
+    ],
+    ['hookdeck', { data: { body: {}, path: '/', region: 'eu' } }],
+    ['convoy', { metadata: { data: {}, num_trials: 1, region: 'eu' } }],
+  ] as [ImportFormat, object][])('%s', (format, members) => {
+    const [name] = Object.keys(members);
+    const record = read(format, { ...goodLine(format, 1), ...members }, 'a');
+    const kept = { region: 'eu' };
+    expect(record).toMatchObject({
+      members: JSON.stringify({ [name as string]: format === 'ndjson' ? [kept] : kept }),
+    });
+  });
+
+  test('each at its place in a list', () => {
+    const attempts = [
+      { at: '2026-11-03T02:00:00Z', status: 500 },
+      { at: '2026-11-03T02:01:00Z', status: 500, n: 2 },
+    ];
+    expect(read('ndjson', { ...goodLine('ndjson', 1), attempts })).toMatchObject({
+      members: '{"attempts":[{},{"n":2}]}',
+    });
+  });
+});
+
 describe('nothing of a line is kept that could be a secret', () => {
   test.each(IMPORT_FORMATS.map((format) => [format]))('%s', (format) => {
     const record = read(
@@ -199,5 +237,43 @@ describe('nothing of a line is kept that could be a secret', () => {
     );
     // The whole event of Stripe is its payload, which is sent as it is.
     if (format !== 'stripe') expect(JSON.stringify(record)).not.toContain('hidden');
+  });
+
+  test.each([
+    ...[
+      'auth',
+      'basicAuth',
+      'smtp_auth',
+      'pass',
+      'userPass',
+      'pwd',
+      'bearer',
+      'jwt',
+      'private_key',
+      'privateKey',
+    ],
+    ...[
+      'signing_key',
+      'signing-key',
+      'accessKey',
+      'access_key_id',
+      'password',
+      'passphrase',
+      'Authorization',
+      'pin',
+    ],
+  ])('named %s', (name) => {
+    const record = read('ndjson', {
+      ...goodLine('ndjson', 1),
+      meta: { [name]: 'hidden', n: 1 },
+      [name]: { x: 'hidden' },
+    });
+    expect(record).toMatchObject({ members: '{"meta":{"n":1}}' });
+  });
+
+  test.each(['author', 'authority', 'passenger', 'compass', 'shipping', 'donkey'])('%s is none', (name) => {
+    expect(read('ndjson', { ...goodLine('ndjson', 1), [name]: 1 })).toMatchObject({
+      members: `{"${name}":1}`,
+    });
   });
 });

@@ -64,6 +64,17 @@ describe('the advice about a delivery', () => {
     expect(of({ faultCode: 'http_4xx', mayHaveArrived: true }).step).toBe('fix_endpoint');
   });
 
+  test('that may have arrived names what the receiver knows', () => {
+    const asks = (more: object) =>
+      advise({ ...FAILED, imported: true, mayHaveArrived: true }, { ...IDS, ...more }).next;
+    expect(asks({})).toContain('whether it has dlv_1,');
+    expect(asks({ webhookId: 'msg_1' })).toContain('whether it has msg_1,');
+    expect(asks({ foreignEventId: 'order-1' })).toMatch(
+      /whether it has the event order-1\. Then: POST .* dlv_1/,
+    );
+    expect(asks({ foreignEventId: 'order-1' })).not.toContain('webhook-id');
+  });
+
   test.each([
     ['delivered', { delivery: 'delivered' }, 'none', 'already_delivered'],
     ['without a payload', { payloadKept: false }, 'send_again', 'payload_expired'],

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { createPool, isConnectionLost, withTransaction } from '../../../src/store/db/pool.ts';
+import { BeginAgain, createPool, isConnectionLost, withTransaction } from '../../../src/store/db/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/store/test-database.ts';
 
 let database: TestDatabase;
@@ -44,6 +44,21 @@ test('a transaction that the server undid for concurrency is run again', async (
     );
   await Promise.all(Array.from({ length: 6 }, increment));
   expect((await database.pool.query('select n from counter')).rows).toEqual([{ n: 6 }]);
+});
+
+test('a transaction that asks for it begins again, and fails as one that the server undid', async () => {
+  await database.pool.query('create table begun (n int)');
+  const begin = (until: number) => {
+    let runs = 0;
+    return withTransaction(database.pool, async (client) => {
+      runs += 1;
+      await client.query('insert into begun values ($1)', [runs]);
+      if (runs < until) throw new BeginAgain('not yet');
+    });
+  };
+  await begin(3);
+  expect((await database.pool.query('select n from begun')).rows).toEqual([{ n: 3 }]);
+  await expect(begin(99)).rejects.toMatchObject({ code: '40001' });
 });
 
 test('an error undoes the transaction, is passed on, and leaves the connection usable', async () => {

@@ -2,9 +2,12 @@ import { describe, expect, test } from '@jest/globals';
 import { bucketsOf } from '../../../src/domain/figures/time-buckets.ts';
 import { windowFilter } from '../../../src/domain/outages/outage-window.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
+import { closeImport } from '../../../src/ingest/imports/open-import.ts';
+import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { acceptedEvents } from '../../../src/store/figures/accepted-events.ts';
 import { endpointPresent } from '../../../src/store/figures/endpoint-latency.ts';
+import { cancelUnsent } from '../../../src/store/operations/cancelling.ts';
 import { listDeliveries } from '../../../src/store/reading/delivery-reads.ts';
 import { acknowledge, findAcknowledgeable } from '../../../src/store/settling/acknowledgements.ts';
 import { erasePayload, expirePayloads } from '../../../src/store/settling/payload-retention.ts';
@@ -150,6 +153,57 @@ describe('its receiver', () => {
     const became = await withTransaction(store.pool, (tx) => acknowledge(tx, ids));
     expect([...became.values()]).toEqual(['settled']);
   });
+
+  test('acknowledges also what no attempt is told of, unless it was never sent', async () => {
+    const tenant = await store.newTenant();
+    const acknowledged = async (format: 'sqs' | 'convoy', line: object) => {
+      const endpointId = await store.newEndpoint(tenant);
+      const it = await openTestImport(store, tenant, endpointId, format);
+      await it.send(lines([line]));
+      await closeImport(store.pool, tenant.id, it.id, 'closed', { actor: 'test' });
+      const ids = await idsOf(endpointId);
+      const became = await withTransaction(store.pool, (tx) => acknowledge(tx, ids));
+      return [...became.values()];
+    };
+    const discarded = {
+      ...goodLine('convoy', 2),
+      status: 'Discarded',
+      metadata: { data: {}, num_trials: 0 },
+    };
+    expect(await acknowledged('sqs', goodLine('sqs', 1))).toEqual(['settled']);
+    expect(await acknowledged('convoy', goodLine('convoy', 1))).toEqual(['settled']);
+    expect(await acknowledged('convoy', discarded)).toEqual(['never_sent']);
+  });
+
+  test.each(['queued', 'sending', 'cancelled'])(
+    'acknowledges what no attempt is told of while a retry of it is %s',
+    async (state) => {
+      const tenant = await store.newTenant();
+      const endpointId = await store.newEndpoint(tenant);
+      const it = await openTestImport(store, tenant, endpointId, 'sqs');
+      await it.send(lines([goodLine('sqs', 1)]));
+      const ids = await idsOf(endpointId);
+      const { operationId } = await store.retry(tenant, { deliveryIds: ids });
+      const settle = async () =>
+        [...(await withTransaction(store.pool, (tx) => acknowledge(tx, ids))).values()][0];
+      const claimed = () => store.claim({ endpointIds: [endpointId] });
+      if (state === 'queued') expect(await settle()).toBe('settled');
+      if (state === 'sending') {
+        const claim = await claimed();
+        expect(await settle()).toBe('remembered');
+        await store.record(claim, 'released');
+      }
+      if (state === 'cancelled') {
+        await controlOperation(store.deps, tenant.id, operationId, { do: 'cancel' });
+        await withTransaction(store.pool, (tx) => cancelUnsent(tx, operationId, 10));
+        expect(await settle()).toBe('settled');
+      }
+      expect((await claimed()).items).toEqual([]);
+      expect(await store.rows('select state from deliveries where id = $1', [ids[0]])).toEqual([
+        { state: 'delivered' },
+      ]);
+    },
+  );
 
   test('gets the id that was kept, and in a new delivery a new one', async () => {
     const { tenant, endpointId, ids } = await imported({ asked: { keepIds: true } });

@@ -8,6 +8,8 @@ import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { loadOperation } from '../../../src/store/operations/operations.ts';
 import { listPlanItems } from '../../../src/store/plans/plan-items.ts';
 import { setEndpointState } from '../../../src/store/tenancy/endpoints.ts';
+import { goodLine } from '../../support/imports/awkward-lines.ts';
+import { lines, openTestImport } from '../../support/imports/take.ts';
 import { type Plans, plansOf } from '../../support/store/plans.ts';
 import { changeEndpoint, ENDPOINT, type Ending, type TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
@@ -194,6 +196,19 @@ test('secretRotated: since it was last sent; not before, nor where it was never 
       [endpointId, n === 1 ? -1 : 1],
     );
   expect(await having('secretRotated')).toEqual(of(deliveries[0]));
+});
+
+test('secretRotated: another system sent it last; not where Redrive has sent it since', async () => {
+  const endpointId = await store.newEndpoint(tenant, ONCE);
+  const it = await openTestImport(store, tenant, endpointId);
+  const attempts = [{ at: '2026-11-03T02:00:00Z', status: 404 }];
+  await it.send(lines([{ ...goodLine('ndjson', 1), attempts }, goodLine('ndjson', 2)]));
+  const rows = await store.rows('select id from deliveries where endpoint_id = $1 order by id', [endpointId]);
+  expect(await having('secretRotated')).toEqual(rows.map(({ id }) => id));
+  const [first, second] = rows;
+  await store.retry(tenant, { deliveryIds: [first.id] });
+  await store.attempt(404, { endpointIds: [endpointId] });
+  expect(await having('secretRotated')).toEqual([second.id]);
 });
 
 test('orderBlocked: one of its key before it is in the way; not of another key, nor where failures are passed', async () => {

@@ -189,6 +189,7 @@ function uuidOf(shown: string): Id<never> {
     'session',
     'outage',
     'listener',
+    'import',
   ] as const;
   const kind = kinds.find((each) => shown.startsWith(`${ID_PREFIXES[each]}_`));
   const uuid = kind && readId(kind, shown);

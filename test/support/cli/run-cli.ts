@@ -12,6 +12,8 @@ export interface CliOptions {
   /** What it reads; nothing where left out. */
   input?: string;
   cwd?: string;
+  /** Another one than that of this checkout. */
+  bin?: string;
 }
 
 /** How a command ended, and what it wrote. */
@@ -33,7 +35,7 @@ export interface RunningCli {
 
 /** Starts a command with no terminal. */
 export function startCli(args: readonly string[], options: CliOptions = {}): RunningCli {
-  return started(process.execPath, [BIN, ...args], options);
+  return started(process.execPath, [options.bin ?? BIN, ...args], options);
 }
 
 /** Starts a command on a terminal of its own: what it writes comes as standard output, what is written is typed. */

@@ -1,21 +1,22 @@
 import { answerOf } from '@redrive/client';
 import { argument, command, onOff, value } from '../../command/command.ts';
-import { isConsent, judgeConsent, type Said } from '../../core/consent.ts';
+import { CONSENT_FLAGS, confirmedNumber } from '../../command/confirm.ts';
+import type { Said } from '../../core/consent.ts';
 import { type Exit, exitOfState } from '../../core/exit-codes.ts';
-import { parseCount, parsePercent } from '../../core/pace.ts';
+import { parsePercent } from '../../core/pace.ts';
 import { Stop } from '../../core/stop.ts';
-import { counted } from '../../core/text.ts';
+import { counted, whole } from '../../core/text.ts';
 import type { Api } from '../../shell/api.ts';
 import type { Context } from '../../shell/context.ts';
+import { askUntil } from './ask-until.ts';
 import { getPlan } from './make-plan.ts';
 import { duplicatesOf, type Plan, planLines } from './plan-view.ts';
-import { getOperation, WAIT_FLAGS, waitFor, writeOutcome } from './wait.ts';
+import { approvalLines, driftedTooFar, getOperation, WAIT_FLAGS, waitFor, writeOutcome } from './wait.ts';
+import { type Waiting, WaitLimits } from './wait-limits.ts';
 
 /** The flags by which something is let go. */
 export const GO_FLAGS = {
-  yes: onOff('do not ask, for up to 10,000 deliveries'),
-  confirmItems: value('<n>', "do not ask: the number of the plan's deliveries", parseCount),
-  acceptDuplicates: onOff('do not ask: some may arrive twice'),
+  ...CONSENT_FLAGS,
   maxDrift: value('<share>', 'refuse where more of the plan is gone: 5%', parsePercent),
   emergency: onOff('let it run without approval, for its reason; needs approve:emergency'),
   wait: onOff('wait until it ends, and say by the exit code how'),
@@ -23,37 +24,35 @@ export const GO_FLAGS = {
 };
 
 /** What was said by them. */
-export interface Go extends Said {
+export interface Go extends Said, Waiting {
   maxDrift?: number | undefined;
   emergency?: boolean | undefined;
   reason?: string | undefined;
   wait?: boolean | undefined;
-  timeout?: number | undefined;
-  patience?: number | undefined;
-  throughApproval?: boolean | undefined;
 }
 
 /** Has a plan confirmed, by what was said or by whoever is at the terminal. */
 export async function confirmPlan(context: Context, plan: Plan, said: Said): Promise<void> {
-  const duplicates = duplicatesOf(plan);
-  const { items } = plan.count;
-  const consent = judgeConsent({ items, duplicates }, said, context.canAsk);
-  if (consent.go) return;
-  const what = `Send ${counted(items, 'delivery', 'deliveries')} to ${counted(plan.endpointCount, 'endpoint')}?`;
-  const warned = duplicates > 0 ? ` ${counted(duplicates, 'of them', 'of them')} may arrive twice.` : '';
-  const how = consent.ask === 'yes' ? ' [y/N] ' : ` Type ${items} to go on: `;
-  if (isConsent(await context.ask(`${what}${warned}${how}`), consent.ask, items)) return;
-  throw new Stop(
-    'notConfirmed',
-    'Not confirmed: nothing was sent.',
-    `the plan is kept: redrive retry execute ${plan.id} --hash ${plan.planHash}`,
-  );
+  const { items, sends } = plan.count;
+  const many = counted(items, 'delivery', 'deliveries');
+  const what =
+    sends === items ? `Send ${many}` : `Run the plan of ${many}, of which ${whole(sends)} are sent,`;
+  const question = `${what} to ${counted(plan.endpointCount, 'endpoint')}?`;
+  await confirmedNumber(context, { items, duplicates: duplicatesOf(plan) }, said, question, {
+    says: 'Not confirmed: nothing was sent.',
+    next: `the plan is kept: redrive retry execute ${plan.id} --hash ${plan.planHash}`,
+  });
 }
 
 /** Executes a plan, and waits for its end where that was asked for. */
 export async function goOn(context: Context, api: Api, plan: Plan, go: Go): Promise<Exit> {
   const { out, speaker } = context;
   const id = plan.operationId;
+  const watch = `redrive retry watch ${id}`;
+  context.comeBack = () => {
+    go.onDetach?.();
+    return ['', `Interrupted while ${plan.id} was executed: ${watch} says whether it goes on.`];
+  };
   await answerOf(
     api.calls.POST('/api/v1/retries/plans/{id}/execute', {
       params: { path: { id: plan.id } },
@@ -75,19 +74,43 @@ export async function goOn(context: Context, api: Api, plan: Plan, go: Go): Prom
   }
   if (go.wait) {
     const waited = await waitFor(context, api, id, go);
-    await writeOutcome(context, waited);
+    await writeOutcome(context, api, waited);
     return waited.exit;
+  }
+  if (go.maxDrift !== undefined) {
+    if (!(await isMeasured(context, api, plan, go))) {
+      speaker.must(`How much of ${plan.id} is gone is not measured yet: ${watch} says whether it goes on.`);
+      return 'running';
+    }
+    operation = await getOperation(api, id);
   }
   if (out.form === 'table') await out.one({ operation: id, state: operation.state, plan: plan.id });
   else await out.one(operation);
   const exit = exitOfState(operation.state);
   if (exit === 'awaitingApproval') {
-    const because = operation.approval?.because.join(', ');
-    speaker.say(`It waits for approval${because ? ` (${because})` : ''}: redrive retry approve ${id}`);
+    for (const line of approvalLines(operation)) speaker.say(line);
     return exit;
   }
-  speaker.say(`Follow it by: redrive retry watch ${id}`);
+  speaker.say(`Follow it by: ${watch}`);
   return 'done';
+}
+
+/** Waits until it is known whether too much of a plan has drifted: of many deliveries that is measured behind the answer. */
+async function isMeasured(context: Context, api: Api, { id }: Plan, waiting: Waiting): Promise<boolean> {
+  const away = () =>
+    new Stop('failed', `The server was away for too long, and ${id} is executed.`, `redrive retry get ${id}`);
+  const limits = new WaitLimits(waiting, away);
+  try {
+    const measured = await askUntil(context, limits, async (signal) => {
+      const plan = await getPlan(api, id, 0, signal);
+      const isOpen = plan.drift === null && (plan.state === 'accepted' || plan.state === 'selecting');
+      return isOpen ? undefined : plan;
+    });
+    if (measured?.state === 'planned') throw driftedTooFar(measured);
+    return measured !== undefined;
+  } finally {
+    limits.end();
+  }
 }
 
 export const retryExecute = command({

@@ -1,5 +1,6 @@
 import type { components } from '@redrive/client';
-import { choice, onOff, type Values, value } from '../../command/command.ts';
+import { choice, type Flag, onOff, type Values, value } from '../../command/command.ts';
+import { flagsOf, saidOf } from '../../command/members.ts';
 import { parseDuration } from '../../core/durations.ts';
 import { parseCanary, parseCount, parsePercent, parseRamp, parseRate } from '../../core/pace.ts';
 import { parseAhead } from '../../core/times.ts';
@@ -30,18 +31,11 @@ const OPTION_FLAGS = {
   onAmbiguous: {
     onAmbiguous: choice(['resend', 'probe', 'hold'], 'what follows where nobody knows whether it arrived'),
   },
-} as const satisfies { [Member in keyof Required<RetryOptions>]: Record<string, unknown> };
-
-type FlagsOf<Members> =
-  Members extends Record<string, infer Each>
-    ? (Each extends unknown ? (each: Each) => void : never) extends (all: infer All) => void
-      ? All
-      : never
-    : never;
+} as const satisfies { [Member in keyof Required<RetryOptions>]: Record<string, Flag> };
 
 /** The flags that say how a retry goes. */
 export const PACE_FLAGS = {
-  ...(Object.assign({}, ...Object.values(OPTION_FLAGS)) as FlagsOf<typeof OPTION_FLAGS>),
+  ...flagsOf(OPTION_FLAGS),
   replay: onOff('send what was delivered, too'),
   target: choice(['current', 'original'], 'where it goes: to the endpoint as it is, or as it was'),
   newIdentity: onOff('send each as a new delivery'),
@@ -56,12 +50,7 @@ export type PaceFlags = Partial<{
 
 /** The body of a retry, but for its selection. */
 export function retryBody(flags: PaceFlags): Omit<RetryRequest, 'select'> {
-  const options: Record<string, unknown> = {};
-  for (const [member, named] of Object.entries(OPTION_FLAGS)) {
-    const [flag = ''] = Object.keys(named);
-    const said = (flags as Record<string, unknown>)[flag];
-    if (said !== undefined) options[member] = said;
-  }
+  const options = saidOf(OPTION_FLAGS, flags);
   const { replay, target, newIdentity, reason, ticket } = flags;
   return {
     mode: replay ? 'replay' : 'retry',

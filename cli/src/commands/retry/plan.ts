@@ -5,6 +5,7 @@ import { makePlan } from './make-plan.ts';
 import { PACE_FLAGS, retryBody } from './options.ts';
 import { planLines } from './plan-view.ts';
 import { idsIn, SELECTION_FLAGS, type SelectionFlags, selectionOf, selectionWords } from './selection.ts';
+import { LIMIT_FLAGS } from './wait-limits.ts';
 
 /** `--ids -` becomes the ids on standard input. */
 export async function withIdsRead<Flags extends SelectionFlags>(
@@ -21,14 +22,14 @@ export const retryPlan = command({
   summary: 'Show what a retry would do, and keep it to be executed by its hash',
   details: ['Nothing is sent. The plan is kept for 24 hours; `redrive retry execute` runs it.'],
   examples: ['redrive retry plan --since 6h --endpoint warehouse', 'redrive retry plan --outage out_…'],
-  flags: { ...SELECTION_FLAGS, ...PACE_FLAGS },
+  flags: { ...SELECTION_FLAGS, ...PACE_FLAGS, ...LIMIT_FLAGS },
   covers: ['POST /api/v1/retries/plans', 'GET /api/v1/retries/plans/{id}'],
   async run(context, { flags }) {
     const { out, speaker } = context;
     const select = selectionOf(await withIdsRead(context, flags));
     const api = await context.api();
     speaker.say(`Selected: ${selectionWords(select)}.`);
-    const plan = await makePlan(context, api, { select, ...retryBody(flags) });
+    const plan = await makePlan(context, api, { select, ...retryBody(flags) }, flags);
     if (out.form === 'table') await out.lines(planLines(plan));
     else await out.one(plan);
     speaker.say(`Run it by: redrive retry execute ${plan.id} --hash ${plan.planHash}`);

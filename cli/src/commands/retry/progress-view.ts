@@ -47,8 +47,13 @@ export function equation(counts: Counts): string {
   return `${whole(counts.expected)} = ${parts.length === 0 ? '0' : parts.join(' + ')}`;
 }
 
-/** What it waits for, why it stands still, or what comes next. */
-export function nextWords({ state, halt, waitingFor, nextEvent, etaSeconds }: Progress): string | undefined {
+/** What it waits for, why it stands still, or what comes next: safe to be shown. */
+export function nextWords(operation: Progress): string | undefined {
+  const words = unsafeWords(operation);
+  return words === undefined ? undefined : safe(words);
+}
+
+function unsafeWords({ state, halt, waitingFor, nextEvent, etaSeconds }: Progress): string | undefined {
   if (state === 'halted' && halt) return haltWords(halt);
   if (waitingFor.length > 0)
     return `waits for ${waitingFor
@@ -85,9 +90,10 @@ export function progressBlock(
   const done = counts.expected - counts.queued - counts.scheduled - counts.sending - counts.unknown;
   const share = clip(`  ${percent(done, counts.expected)} of ${whole(counts.expected)}`, columns - 1);
   const bar = Math.max(1, Math.min(50, columns - width(share)));
-  const how = clip(`  ${kind} · ${state} · ${duration(elapsedSeconds)}`, columns - width(id));
+  const name = safe(id);
+  const how = clip(`  ${safe(kind)} · ${safe(state)} · ${duration(elapsedSeconds)}`, columns - width(name));
   return [
-    how === '' ? clip(id, columns) : `${style.bold(id)}${how}`,
+    how === '' ? clip(name, columns) : `${style.bold(name)}${how}`,
     `${equationBar(counts, bar, style)}${share}`,
     clip(equation(counts), columns),
     clip(

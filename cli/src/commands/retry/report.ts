@@ -22,7 +22,7 @@ const report = command({
         headers: { accept: 'application/jose+json' },
       });
       if (!response.ok) throw errorOf(await response.json().catch(() => undefined), response);
-      return out.text(`${(await response.text()).trimEnd()}\n`);
+      return out.json(await response.text());
     }
     const shown = await answerOf(calls.GET('/api/v1/retries/{id}/report', { params: { path: { id } } }));
     if (out.form !== 'table') return out.one(shown);

@@ -1,5 +1,6 @@
 import { hasCode } from '@redrive/client';
 import { command, onOff } from '../../command/command.ts';
+import { statusOf } from '../../core/mistake.ts';
 import { Stop } from '../../core/stop.ts';
 import type { Api } from '../../shell/api.ts';
 import type { Context } from '../../shell/context.ts';
@@ -16,12 +17,12 @@ export const retryRun = command({
   summary: 'Plan a retry, show it, have it confirmed, and run it',
   details: [
     'What is sent is what the plan showed, and nothing else. Nothing is sent before it is confirmed: at the terminal, or by --yes (up to 10,000 deliveries), --confirm-items (the number of the plan), and --accept-duplicates where some may arrive twice.',
-    'The same command again joins a run that was cut off before it could say how it ended.',
+    'The same command again, within an hour, joins a run that was cut off before it could say how it ended or how to come back.',
   ],
   examples: [
     'redrive retry run --since 6h --canary 25:10% --wait',
     'redrive retry run --outage out_… --ramp 5/60s --rate 200 --halt-at 50% --reason "the outage is over"',
-    'redrive deliveries list --fault timeout -o ndjson | jq -r .id | redrive retry run --ids - --yes',
+    'redrive deliveries export --fault timeout | jq -r .id | redrive retry run --ids - --yes',
   ],
   flags: {
     ...SELECTION_FLAGS,
@@ -48,16 +49,22 @@ export const retryRun = command({
       // Somebody else at this machine runs something else; only a digest of all this is kept.
       api.connection.key,
       api.connection.tenant,
-      ...process.argv.slice(2),
+      ...context.words,
       ...(read.ids ?? []),
     ]);
     const joined = flags.fresh || flags.dryRun ? undefined : await executedBefore(api, unfinished);
     if (joined) {
-      speaker.say(`This command was cut off before: it joins ${joined.operationId}, which goes on.`);
+      const { operationId, state } = joined;
+      const how = ENDED.includes(state) ? 'has ended meanwhile' : 'goes on';
+      speaker.must(`This command was cut off before: it joins ${operationId}, which ${how}.`);
+      unfinished.goesOn();
       return told(unfinished, context, api, joined, flags);
     }
     speaker.say(`Selected: ${selectionWords(select)}.`);
-    const plan = await makePlan(context, api, { select, ...retryBody(flags) });
+    const began = performance.now();
+    const plan = await makePlan(context, api, { select, ...retryBody(flags) }, flags);
+    // The time of an answer at the terminal is nobody's wait.
+    const left = flags.timeout && Math.max(1, flags.timeout - (performance.now() - began));
     const show = flags.dryRun && out.form === 'table' ? (lines: string[]) => out.lines(lines) : say(context);
     await show(planLines(plan));
     if (plan.count.items === 0) {
@@ -72,11 +79,17 @@ export const retryRun = command({
     }
     await confirmPlan(context, plan, flags);
     await unfinished.begin({ planId: plan.id, planHash: plan.planHash ?? '' });
-    return told(unfinished, context, api, plan, flags);
+    return told(unfinished, context, api, plan, { ...flags, timeout: left });
   },
 });
 
-/** Runs it; once its outcome is told, or the server has said no, the same command is a new run. */
+/** States in which an operation has come to its end. */
+const ENDED: readonly Plan['state'][] = ['completed', 'completed_with_failures', 'cancelled'];
+
+/**
+ * Runs it; once its outcome was told, or how to follow it, or the server has said no, the same command is a new run. A
+ * server that fails, and a key that has ended meanwhile, say nothing of it.
+ */
 async function told(
   unfinished: UnfinishedRun,
   context: Context,
@@ -85,11 +98,13 @@ async function told(
   flags: Parameters<typeof goOn>[3],
 ) {
   try {
-    const exit = await goOn(context, api, plan, flags);
-    if (exit !== 'running') await unfinished.told();
+    const exit = await goOn(context, api, plan, { ...flags, onDetach: () => unfinished.told() });
+    unfinished.told();
     return exit;
   } catch (error) {
-    if (error instanceof Error && error.name === 'ProblemError') await unfinished.told();
+    const status = statusOf(error);
+    const isRefusal = status !== undefined && status < 500 && status !== 401 && status !== 429;
+    if (isRefusal && error instanceof Error && error.name === 'ProblemError') unfinished.told();
     throw error;
   }
 }
@@ -103,7 +118,7 @@ async function executedBefore(api: Api, unfinished: UnfinishedRun): Promise<Plan
   } catch (error) {
     if (!hasCode(error, 'not_found')) throw error;
   }
-  await unfinished.told();
+  unfinished.told();
   return undefined;
 }
 

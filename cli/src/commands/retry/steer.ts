@@ -1,5 +1,6 @@
 import { answerOf } from '@redrive/client';
 import { argument, type Command, command, list, value } from '../../command/command.ts';
+import { confirmed } from '../../command/confirm.ts';
 import { parseRate } from '../../core/pace.ts';
 import { Stop } from '../../core/stop.ts';
 import type { Context } from '../../shell/context.ts';
@@ -27,7 +28,7 @@ const watch = command({
     const api = await context.api();
     const { id } = await getOperation(api, args.operation);
     const waited = await waitFor(context, api, id, flags);
-    await writeOutcome(context, waited);
+    await writeOutcome(context, api, waited);
     return waited.exit;
   },
 });
@@ -101,7 +102,7 @@ const approve = command({
     const { id, approval, counts } = await getOperation(api, operationId(args.operation));
     const planHash = flags.hash ?? approval?.planHash;
     if (planHash === undefined)
-      throw new Stop('failed', `${id} asks for no approval.`, `redrive retry get ${id}`);
+      throw new Stop('usage', `${id} asks for no approval.`, `redrive retry get ${id}`);
     if (flags.hash === undefined) {
       if (!context.canAsk)
         throw new Stop(
@@ -110,8 +111,7 @@ const approve = command({
           `--hash ${planHash}`,
         );
       context.speaker.say(`${id}: ${counts.expected} deliveries so far, plan ${planHash}`);
-      const answer = await context.ask('Approve it? [y/N] ');
-      if (!/^y(es)?$/i.test(answer.trim())) throw new Stop('notConfirmed', 'Not approved.');
+      await confirmed(context, false, 'Approve it?', { says: 'Not approved.' });
     }
     await write(
       context,

@@ -1,3 +1,6 @@
+import { value } from '../../command/command.ts';
+import { parseDuration } from '../../core/durations.ts';
+import { PATIENCE_MS } from '../../core/patience.ts';
 import type { Stop } from '../../core/stop.ts';
 
 /** How long is waited. */
@@ -5,10 +8,22 @@ export interface Waiting {
   timeout?: number | undefined;
   patience?: number | undefined;
   throughApproval?: boolean | undefined;
+  /** Called where somebody detaches, and was told how to come back. */
+  onDetach?: (() => void) | undefined;
 }
 
-/** How long a server may be away before a command gives up on it. */
-const PATIENCE_MS = 5 * 60_000;
+/** The flags of whatever may take long. */
+export const LIMIT_FLAGS = {
+  timeout: value('<duration>', 'wait no longer than this', parseDuration),
+  patience: value(
+    '<duration>',
+    'how long to try to reach a server that is away; 5m where left out',
+    parseDuration,
+  ),
+};
+
+/** The longest that a timer takes, some 24 days: behind a longer one it would be over at once. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 /** The two ends of a wait that are not those of the operation: its time is over, or the server is away for too long. */
 export class WaitLimits {
@@ -26,10 +41,13 @@ export class WaitLimits {
     this.#away = away;
     this.#patienceMs = patience;
     if (timeout !== undefined)
-      this.#timeout = setTimeout(() => {
-        this.timedOut = true;
-        this.end();
-      }, timeout);
+      this.#timeout = setTimeout(
+        () => {
+          this.timedOut = true;
+          this.end();
+        },
+        Math.min(timeout, LONGEST_MS),
+      );
   }
 
   get signal(): AbortSignal {
@@ -44,10 +62,13 @@ export class WaitLimits {
 
   /** The connection was lost; from the first loss on it has so long to be there again. */
   lost(): void {
-    this.#giveUp ??= setTimeout(() => {
-      this.given = this.#away();
-      this.end();
-    }, this.#patienceMs);
+    this.#giveUp ??= setTimeout(
+      () => {
+        this.given = this.#away();
+        this.end();
+      },
+      Math.min(this.#patienceMs, LONGEST_MS),
+    );
   }
 
   /** Nobody waits any more. */

@@ -1,14 +1,15 @@
 import { answerOf } from '@redrive/client';
-import { onOff, value } from '../../command/command.ts';
-import { parseDuration } from '../../core/durations.ts';
+import { onOff } from '../../command/command.ts';
 import { type Exit, exitOfState } from '../../core/exit-codes.ts';
 import { mistakeOf } from '../../core/mistake.ts';
 import { Stop } from '../../core/stop.ts';
+import { counted } from '../../core/text.ts';
 import type { Api } from '../../shell/api.ts';
 import type { Context } from '../../shell/context.ts';
 import { getPlan } from './make-plan.ts';
+import type { Plan } from './plan-view.ts';
 import { haltWords, operationLines, type Progress, progressBlock, progressLine } from './progress-view.ts';
-import { type Waiting, WaitLimits } from './wait-limits.ts';
+import { LIMIT_FLAGS, type Waiting, WaitLimits } from './wait-limits.ts';
 
 /** Between two lines where nothing can be drawn again. */
 const LINE_EVERY_MS = 5_000;
@@ -17,12 +18,7 @@ const DRAW_EVERY_MS = 1_000;
 
 /** The flags of whatever waits. */
 export const WAIT_FLAGS = {
-  timeout: value('<duration>', 'wait no longer than this', parseDuration),
-  patience: value(
-    '<duration>',
-    'how long to try to reach a server that is away; 5m where left out',
-    parseDuration,
-  ),
+  ...LIMIT_FLAGS,
   throughApproval: onOff('wait for approvals, too'),
 };
 
@@ -36,7 +32,10 @@ export interface Waited {
 export async function waitFor(context: Context, api: Api, id: string, waiting: Waiting): Promise<Waited> {
   const { speaker, out } = context;
   const back = `redrive retry watch ${id}`;
-  context.comeBack = () => ['', `Detached: ${id} goes on. Come back by: ${back}`];
+  context.comeBack = () => {
+    waiting.onDetach?.();
+    return ['', `Detached: ${id} goes on. Come back by: ${back}`];
+  };
   const limits = new WaitLimits(
     waiting,
     () => new Stop('failed', `The server was away for too long; ${id} goes on without being watched.`, back),
@@ -84,17 +83,20 @@ class ProgressView {
   readonly #context: Context;
   readonly #began = performance.now();
   readonly #timer: NodeJS.Timeout;
+  readonly #redraws: boolean;
 
   constructor(context: Context) {
+    const { speaker, out, outIsTerminal } = context;
     this.#context = context;
-    const everyMs = context.speaker.screen.redraws ? DRAW_EVERY_MS : LINE_EVERY_MS;
-    this.#timer = setInterval(() => this.#draw(), everyMs);
+    // A block would erase the lines of data that come to the same terminal between two pictures of it.
+    this.#redraws = speaker.screen.redraws && !(outIsTerminal && out.form === 'ndjson');
+    this.#timer = setInterval(() => this.#draw(), this.#redraws ? DRAW_EVERY_MS : LINE_EVERY_MS);
   }
 
   show(operation: Progress): void {
     const isFirst = this.operation === undefined;
     this.operation = operation;
-    if (isFirst || this.#context.speaker.screen.redraws) this.#draw();
+    if (isFirst || this.#redraws) this.#draw();
   }
 
   end(): void {
@@ -106,7 +108,7 @@ class ProgressView {
     const { speaker, now } = this.#context;
     if (!this.operation) return;
     const seconds = (performance.now() - this.#began) / 1_000;
-    if (speaker.screen.redraws)
+    if (this.#redraws)
       speaker.draw(progressBlock(this.operation, seconds, speaker.screen.columns, speaker.style));
     else speaker.say(progressLine(this.operation, now()));
   }
@@ -128,16 +130,20 @@ async function standsStill(
   if (state === 'awaiting_approval') return throughApproval !== true;
   if (state !== 'planned') return false;
   const plan = await getPlan(api, `pln_${id.slice(3)}`);
-  if (plan.driftTooLarge)
-    throw new Stop(
-      'changed',
-      'More has drifted than --max-drift allows. Nothing was sent, and the plan stays.',
-      `redrive retry get ${plan.id}`,
-    );
+  if (plan.driftTooLarge) throw driftedTooFar(plan);
   throw new Stop(
-    'failed',
+    'usage',
     `${id} is a plan that nobody has executed.`,
     `redrive retry execute ${plan.id} --hash ${plan.planHash}`,
+  );
+}
+
+/** What is said where the execution of a plan was taken back. */
+export function driftedTooFar({ id }: Plan): Stop {
+  return new Stop(
+    'changed',
+    'More has drifted than --max-drift allows. Nothing was sent, and the plan stays.',
+    `redrive retry get ${id}`,
   );
 }
 
@@ -147,7 +153,11 @@ export function getOperation(api: Api, id: string) {
 }
 
 /** Shows how an operation ended: as data. */
-export async function writeOutcome({ out, speaker }: Context, { operation, exit }: Waited): Promise<void> {
+export async function writeOutcome(
+  { out, speaker }: Context,
+  api: Api,
+  { operation, exit }: Waited,
+): Promise<void> {
   if (out.form === 'table') await out.lines(operationLines(operation));
   else if (out.form === 'json') await out.one(operation);
   if (exit === 'done' || exit === 'failures' || exit === 'cancelled')
@@ -157,5 +167,22 @@ export async function writeOutcome({ out, speaker }: Context, { operation, exit 
     speaker.say(`Go on by: redrive retry resume ${operation.id}`);
   }
   if (exit === 'awaitingApproval')
-    speaker.say(`Approve it, as somebody else, by: redrive retry approve ${operation.id}`);
+    for (const line of approvalLines(await getOperation(api, operation.id))) speaker.say(line);
+}
+
+/** What a policy waits for, and the commands that give it. */
+export function approvalLines({ id, approval }: Awaited<ReturnType<typeof getOperation>>): string[] {
+  if (!approval) return [`Look at it by: redrive retry get ${id}`];
+  const { missing, because, approvers } = approval;
+  const words = missing.map((word) => ` --${word} …`).join('');
+  return [
+    ...(missing.length === 0
+      ? []
+      : [`It waits for its ${missing.join(' and its ')}: redrive retry explain ${id}${words}`]),
+    ...(because.length === 0
+      ? []
+      : [
+          `It waits for ${counted(approvers.needed - approvers.given, 'approval')} (${because.join(', ')}), by somebody else: redrive retry approve ${id}`,
+        ]),
+  ];
 }

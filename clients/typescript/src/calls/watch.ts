@@ -1,6 +1,7 @@
 import { eventsOf, type StreamEvent } from './events-of.ts';
 import { pause } from './pause.ts';
-import { errorOf, ProblemError, UnexpectedAnswerError } from './problem.ts';
+import { errorOf } from './problem.ts';
+import { growingWaits, isFinal, QUIET_MS, quietFor } from './reconnecting.ts';
 
 /** How a stream is followed. */
 export interface WatchOptions {
@@ -13,10 +14,6 @@ export interface WatchOptions {
   quietMs?: number;
 }
 
-const FIRST_WAIT_MS = 1_000;
-const LONGEST_WAIT_MS = 30_000;
-const QUIET_MS = 45_000;
-
 /**
  * The events of a stream, which is connected again when it breaks and goes on behind the last event; ends when the
  * server says that nothing follows (204) or the signal is aborted. A refusal other than 429 and 5xx is thrown.
@@ -26,8 +23,8 @@ export async function* watch(
   { signal = new AbortController().signal, lastEventId, onConnection, quietMs = QUIET_MS }: WatchOptions = {},
 ): AsyncGenerator<StreamEvent, void, undefined> {
   let last = lastEventId;
-  let serverWaitMs = FIRST_WAIT_MS;
-  let failures = 0;
+  let serverWaitMs: number | undefined;
+  const waits = growingWaits();
   while (!signal.aborted) {
     let failure: unknown;
     const quiet = quietFor(quietMs);
@@ -41,7 +38,7 @@ export async function* watch(
       onConnection?.({ up: true });
       const body = response.body.pipeThrough(quiet.heard());
       for await (const event of eventsOf(body, (waitMs) => (serverWaitMs = waitMs))) {
-        failures = 0;
+        waits.reset();
         last = event.id ?? last;
         yield event;
       }
@@ -52,52 +49,10 @@ export async function* watch(
     } finally {
       quiet.end();
     }
-    const waitMs = Math.max(
-      retryAfterOf(failure) ?? 0,
-      Math.min(LONGEST_WAIT_MS, serverWaitMs * 2 ** Math.min(failures, 10)),
-    );
-    failures += 1;
+    const waitMs = waits.after(failure, serverWaitMs);
     onConnection?.({ up: false, waitMs, error: failure });
     await pause(waitMs, signal);
   }
-}
-
-/** Aborts when nothing has been heard for so long: the end of a connection does not always reach its other side. */
-function quietFor(ms: number) {
-  const quiet = new AbortController();
-  const wait = () =>
-    setTimeout(() => quiet.abort(new Error(`Nothing came for ${ms} ms: the connection is given up.`)), ms);
-  let timer = wait();
-  return {
-    signal: quiet.signal,
-    heard: () =>
-      new TransformStream<Uint8Array, Uint8Array>({
-        transform(chunk, controller) {
-          clearTimeout(timer);
-          timer = wait();
-          controller.enqueue(chunk);
-        },
-      }),
-    end: () => clearTimeout(timer),
-  };
-}
-
-/** A refusal that asking again does not change. */
-export function isFinal(error: unknown): boolean {
-  const status =
-    error instanceof ProblemError
-      ? error.problem.status
-      : error instanceof UnexpectedAnswerError
-        ? error.status
-        : undefined;
-  return status !== undefined && status >= 400 && status < 500 && status !== 429;
-}
-
-/** The wait that a refusal asks for. */
-export function retryAfterOf(error: unknown): number | undefined {
-  return error instanceof ProblemError || error instanceof UnexpectedAnswerError
-    ? error.retryAfterMs
-    : undefined;
 }
 
 function jsonOf(response: Response): Promise<unknown> {

@@ -12,7 +12,7 @@ export interface ListenedRequest {
   headers: Record<string, string>;
   /** The body as it was accepted, byte for byte in UTF-8. */
   body: string;
-  /** Afterwards it has failed, and may have arrived. */
+  /** Afterwards it has failed, and may have arrived; by the clock of this machine. */
   answerBy: Date;
   /** Answers it; false where that came too late. */
   answer: (answer: ReceiverAnswer) => Promise<boolean>;
@@ -27,13 +27,18 @@ export function listenedRequest(
   listenerId: string,
   data: unknown,
 ): ListenedRequest {
-  const { token, answerBy, ...request } = data as Omit<ListenedRequest, 'answer' | 'answerBy'> & {
+  const { token, answerBy, answerWithinMs, ...request } = data as Omit<
+    ListenedRequest,
+    'answer' | 'answerBy'
+  > & {
     token: string;
     answerBy: string;
+    answerWithinMs?: number;
   };
   return {
     ...request,
-    answerBy: new Date(answerBy),
+    // The clock of the server may say something else than this one.
+    answerBy: answerWithinMs === undefined ? new Date(answerBy) : new Date(Date.now() + answerWithinMs),
     async answer(answer) {
       const { error, response } = await calls.POST('/api/v1/listeners/{id}/answers', {
         params: { path: { id: listenerId } },

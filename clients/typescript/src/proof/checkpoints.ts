@@ -1,7 +1,7 @@
 import { toBase64Url } from '../bytes.ts';
 import type { AuditCheckpoint } from './audit-chain.ts';
 import { CLOSURE_TYPE } from './closure.ts';
-import { canonicalJson, isObject, type Members } from './json.ts';
+import { canonicalJson, isObject, type Members, valueIn } from './json.ts';
 import { isJws, type Jws, type KeySet, unverifiedPayload, verifyJws } from './jws.ts';
 
 /** Why a checkpoint that was kept counts for nothing. */
@@ -58,16 +58,11 @@ interface Kept {
 
 /** The JSON of a file: one value, or one a line. */
 function valuesIn(text: string): unknown[] | undefined {
-  try {
-    return [JSON.parse(text)];
-  } catch {
-    try {
-      const lines = text.split('\n').filter((line) => line.trim() !== '');
-      return lines.length === 0 ? undefined : lines.map((line) => JSON.parse(line));
-    } catch {
-      return undefined;
-    }
-  }
+  const value = valueIn(text);
+  if (value !== undefined) return [value];
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const values = lines.map(valueIn);
+  return values.length === 0 || values.includes(undefined) ? undefined : values;
 }
 
 function keptIn(value: unknown): (Kept | undefined)[] {

@@ -6,14 +6,42 @@ export function isObject(value: unknown): value is Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The object that a text is; undefined where it is something else. */
-export function objectIn(text: string): Members | undefined {
+/** How deep JSON may nest: as the API takes it, and far deeper than anything that is signed or sealed. */
+const MAX_DEPTH = 256;
+
+/**
+ * The value that a text is; undefined where it is no JSON, or nests so deep that whoever walks through it would run out
+ * of stack.
+ */
+export function valueIn(text: string): unknown {
+  if (nestsTooDeep(text)) return undefined;
   try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
+    return JSON.parse(text) as unknown;
   } catch {
     return undefined;
   }
+}
+
+/** The object that a text is; undefined where it is something else. */
+export function objectIn(text: string): Members | undefined {
+  const value = valueIn(text);
+  return isObject(value) ? value : undefined;
+}
+
+/** Reads brackets and strings only, so any text will do. */
+function nestsTooDeep(text: string): boolean {
+  // Each level has two brackets.
+  if (text.length <= 2 * MAX_DEPTH) return false;
+  let depth = 0;
+  let quoted = false;
+  for (let at = 0; at < text.length && depth <= MAX_DEPTH; at += 1) {
+    const char = text[at];
+    if (quoted && char === '\\') at += 1;
+    else if (char === '"') quoted = !quoted;
+    else if (!quoted && (char === '[' || char === '{')) depth += 1;
+    else if (!quoted && (char === ']' || char === '}')) depth -= 1;
+  }
+  return depth > MAX_DEPTH;
 }
 
 /**

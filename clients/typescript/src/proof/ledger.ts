@@ -1,7 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { fromHex } from '../bytes.ts';
-import { type Lines, linesOf } from './lines.ts';
+import { type Lines, piecesOf } from './lines.ts';
 
 /** How many lines a ledger has, and the root of the hash tree over them (RFC 9162). */
 export interface LedgerSeal {
@@ -25,12 +25,17 @@ const NODE = 0x01;
 
 /** Adds lines one after the other; holds a hash for each level of the tree and no more. */
 export function ledgerSealer(): { add: (line: string | Uint8Array) => void; seal: () => LedgerSeal } {
+  const tree = hashTree();
+  return { add: (line) => tree.add(leafHash(line)), seal: tree.seal };
+}
+
+function hashTree(): { add: (leaf: Uint8Array) => void; seal: () => LedgerSeal } {
   const whole: { hash: Uint8Array; size: number }[] = [];
   let lines = 0;
   return {
-    add(line) {
+    add(leaf) {
       lines += 1;
-      let added = { hash: leafHash(line), size: 1 };
+      let added = { hash: leaf, size: 1 };
       for (let last = whole.at(-1); last?.size === added.size; last = whole.at(-1)) {
         whole.pop();
         added = { hash: hashOf(NODE, last.hash, added.hash), size: last.size * 2 };
@@ -54,15 +59,20 @@ const LINES_BETWEEN = 1_000;
 
 /** The seal of a ledger that is read line by line; `onLines` is told how far it is, now and then and at the end. */
 export async function sealOfStream(source: Lines, onLines?: OnLines): Promise<LedgerSeal> {
-  const sealer = ledgerSealer();
+  const tree = hashTree();
   let lines = 0;
-  for await (const line of linesOf(source)) {
-    sealer.add(line);
+  let leaf = newLeaf();
+  // Piece by piece: what is no ledger may have a line of any length, and none is held.
+  for await (const { bytes, isLast } of piecesOf(source)) {
+    leaf.update(bytes);
+    if (!isLast) continue;
+    tree.add(leaf.digest());
+    leaf = newLeaf();
     lines += 1;
     if (lines % LINES_BETWEEN === 0) onLines?.(lines);
   }
   onLines?.(lines);
-  return sealer.seal();
+  return tree.seal();
 }
 
 /** Whether one line is in the ledger that was signed (RFC 9162, section 2.1.3.2). */
@@ -86,6 +96,10 @@ export function isInLedger({ line, leafIndex, treeSize, path }: LineProof, ledge
     last = Math.floor(last / 2);
   }
   return last === 0 && bytesToHex(hash) === ledger.merkleRoot;
+}
+
+function newLeaf() {
+  return sha256.create().update(Uint8Array.of(LEAF));
 }
 
 function leafHash(line: string | Uint8Array): Uint8Array {

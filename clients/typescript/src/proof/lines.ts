@@ -3,21 +3,43 @@ export type Lines = string | Uint8Array | AsyncIterable<string | Uint8Array> | R
 
 const NEWLINE = 0x0a;
 
-/** The lines of a text, in bytes as they are and without their newlines; empty ones are left out. */
-export async function* linesOf(source: Lines): AsyncGenerator<Uint8Array, void, undefined> {
-  let rest: Uint8Array = new Uint8Array(0);
+/** A piece of a line: of one that is long it is not the only one. */
+export interface LinePiece {
+  bytes: Uint8Array;
+  /** The line ends with it. */
+  isLast: boolean;
+}
+
+/**
+ * The lines of a text in pieces, in bytes as they are and without their newlines; empty ones are left out. The last line
+ * need not end. A piece is to be used before the next one is asked for: whoever reads may use its memory again.
+ */
+export async function* piecesOf(source: Lines): AsyncGenerator<LinePiece, void, undefined> {
+  let isOpen = false;
   for await (const part of partsOf(source)) {
     let begin = 0;
     for (let end = part.indexOf(NEWLINE); end !== -1; end = part.indexOf(NEWLINE, begin)) {
-      const line = joined(rest, part.subarray(begin, end));
-      rest = new Uint8Array(0);
+      if (isOpen || end > begin) yield { bytes: part.subarray(begin, end), isLast: true };
+      isOpen = false;
       begin = end + 1;
-      if (line.length > 0) yield line;
     }
-    // A copy: whoever reads may use the same memory for the next part.
-    rest = new Uint8Array(joined(rest, part.subarray(begin)));
+    if (begin === part.length) continue;
+    isOpen = true;
+    yield { bytes: part.subarray(begin), isLast: false };
   }
-  if (rest.length > 0) yield rest;
+  if (isOpen) yield { bytes: new Uint8Array(0), isLast: true };
+}
+
+/** The lines of a text; empty ones are left out. */
+export async function* linesOf(source: Lines): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder();
+  let line = '';
+  for await (const { bytes, isLast } of piecesOf(source)) {
+    line += decoder.decode(bytes, { stream: !isLast });
+    if (!isLast) continue;
+    yield line;
+    line = '';
+  }
 }
 
 async function* partsOf(source: Lines): AsyncGenerator<Uint8Array, void, undefined> {
@@ -42,12 +64,4 @@ async function* partsOf(source: Lines): AsyncGenerator<Uint8Array, void, undefin
   } finally {
     await reader.cancel().catch(() => {});
   }
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  if (first.length === 0) return second;
-  const both = new Uint8Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
 }

@@ -1,6 +1,7 @@
-import { type CheckpointFault, type KeptFile, readCheckpoints } from './checkpoints.ts';
+import { type CheckpointFault, type KeptCheckpoints, type KeptFile, readCheckpoints } from './checkpoints.ts';
 import type { KeySet } from './jws.ts';
-import { type ChainFault, verifyChain } from './verify-chain.ts';
+import type { Lines } from './lines.ts';
+import { type ChainFault, type ChainVerdict, verifyChain, verifyChainStream } from './verify-chain.ts';
 
 /** The export of an audit, and what was kept of it elsewhere. */
 export interface AuditEvidence {
@@ -36,18 +37,39 @@ export type AuditVerdict =
       why: CheckpointFault;
     };
 
+/** The same of an export that is read as it is verified: `read` begins anew with each call. */
+export type AuditStreamEvidence = Omit<AuditEvidence, 'entries'> & { read: () => Lines };
+
 /** Verifies an export of the audit without asking anybody. */
-export function verifyAudit({ entries, kept = [], keys }: AuditEvidence): AuditVerdict {
-  const known = readCheckpoints(kept, keys);
-  if (!known.ok)
-    return {
-      ...known,
-      says: `The checkpoint at ${known.index} of ${known.file} counts for nothing: ${CHECKPOINT_WORDS[known.why]}.`,
-    };
+export function verifyAudit({ entries, ...evidence }: AuditEvidence): AuditVerdict {
+  const known = knownOf(evidence);
+  if (!known.ok) return known;
   const lines = typeof entries === 'string' ? entries.split('\n').filter((line) => line !== '') : entries;
-  const verdict = verifyChain(lines, known.checkpoints);
+  return verdictOf(verifyChain(lines, known.checkpoints), known);
+}
+
+/** The same for an export of any length: one entry is held at a time, unless something is wrong. */
+export async function verifyAuditStream({ read, ...evidence }: AuditStreamEvidence): Promise<AuditVerdict> {
+  const known = knownOf(evidence);
+  if (!known.ok) return known;
+  return verdictOf(await verifyChainStream(read, known.checkpoints), known);
+}
+
+type Known = Extract<KeptCheckpoints, { ok: true }>;
+
+function knownOf({
+  kept = [],
+  keys,
+}: Omit<AuditEvidence, 'entries'>): Known | Extract<AuditVerdict, { fault: 'checkpoint' }> {
+  const known = readCheckpoints(kept, keys);
+  if (known.ok) return known;
+  const says = `The checkpoint at ${known.index} of ${known.file} counts for nothing: ${CHECKPOINT_WORDS[known.why]}.`;
+  return { ...known, says };
+}
+
+function verdictOf(verdict: ChainVerdict, { checkpoints, signed }: Known): AuditVerdict {
   return verdict.ok
-    ? { ...verdict, checkpoints: known.checkpoints.length, signed: known.signed }
+    ? { ...verdict, checkpoints: checkpoints.length, signed }
     : { ...verdict, says: sentenceOf(verdict) };
 }
 

@@ -1,4 +1,6 @@
 import { type AuditCheckpoint, entryHash, NO_HASH, type SealedEntry, wordsDigest } from './audit-chain.ts';
+import { objectIn } from './json.ts';
+import { type Lines, linesOf } from './lines.ts';
 
 /**
  * The first fault of a chain. `number` is the place: of the entry that was changed, slipped in or exchanged, of the one
@@ -27,23 +29,98 @@ export function verifyChain(
   lines: readonly string[],
   checkpoints: readonly AuditCheckpoint[] = [],
 ): ChainVerdict {
+  const walk = new ChainWalk(checkpoints);
+  return lines.every((line) => walk.add(line)) ? walk.end() : diagnosed(lines, checkpoints);
+}
+
+/** The same as it is read, which holds one entry; where something is wrong it is read again, and held, to say what. */
+export async function verifyChainStream(
+  read: () => Lines,
+  checkpoints: readonly AuditCheckpoint[] = [],
+): Promise<ChainVerdict> {
+  const walk = new ChainWalk(checkpoints);
+  for await (const line of linesOf(read())) {
+    if (walk.add(line)) continue;
+    const lines: string[] = [];
+    for await (const each of linesOf(read())) lines.push(each);
+    return diagnosed(lines, checkpoints);
+  }
+  return walk.end();
+}
+
+/** Follows a chain for as long as each entry fits the one before it. */
+class ChainWalk {
+  readonly #known: readonly AuditCheckpoint[];
+  /** Hashes of the entries at which there is a checkpoint. */
+  readonly #hashes = new Map<number, string | undefined>();
+  #first: SealedEntry | undefined;
+  #tenant: string | undefined;
+  #number = 0;
+  #hash = NO_HASH;
+  #entries = 0;
+  #erased = 0;
+
+  constructor(checkpoints: readonly AuditCheckpoint[]) {
+    this.#known = byNumber(checkpoints);
+    for (const { number } of checkpoints) this.#hashes.set(number, undefined);
+  }
+
+  /** False where the line is no entry, or does not fit. */
+  add(line: string): boolean {
+    const entry = readEntry(line);
+    if (!entry) return false;
+    if (!this.#first) {
+      const { number, hash, tenant } = beginOf(entry, this.#known);
+      [this.#first, this.#number, this.#hash, this.#tenant] = [entry, number, hash, tenant];
+    }
+    this.#number += 1;
+    const fits =
+      entry.number === this.#number &&
+      entry.tenant === this.#tenant &&
+      entry.prev === this.#hash &&
+      isSealed(entry, this.#number) &&
+      fitsItsWords(entry);
+    if (!fits) return false;
+    this.#hash = entry.hash;
+    this.#entries += 1;
+    if (entry.wordsDigest !== null && entry.words === null) this.#erased += 1;
+    if (this.#hashes.has(entry.number)) this.#hashes.set(entry.number, entry.hash);
+    return true;
+  }
+
+  end(): ChainVerdict {
+    const last = this.#first === undefined ? 0 : this.#number;
+    const fault = disagreement(this.#known, { first: this.#first?.number ?? 1, last }, this.#hashes);
+    if (fault) return { ok: false, ...fault };
+    return { ok: true, entries: this.#entries, number: last, hash: this.#hash, erased: this.#erased };
+  }
+}
+
+/** Says what is wrong with a chain that does not fit. */
+function diagnosed(lines: readonly string[], checkpoints: readonly AuditCheckpoint[]): ChainVerdict {
   const entries: SealedEntry[] = [];
   for (const [index, line] of lines.entries()) {
     const entry = readEntry(line);
     if (!entry) return { ok: false, fault: 'unreadable', line: index + 1 };
     entries.push(entry);
   }
-  const known = [...checkpoints].sort((a, b) => a.number - b.number);
-  const fault = firstFault(entries, known) ?? disagreement(entries, known);
-  if (fault) return { ok: false, ...fault };
-  const last = entries.at(-1);
-  return {
-    ok: true,
-    entries: entries.length,
-    number: last?.number ?? 0,
-    hash: last?.hash ?? NO_HASH,
-    erased: entries.filter((entry) => entry.wordsDigest !== null && entry.words === null).length,
-  };
+  const fault = firstFault(entries, byNumber(checkpoints));
+  if (!fault) throw new Error('a chain that does not fit has no fault');
+  return { ok: false, ...fault };
+}
+
+function byNumber(checkpoints: readonly AuditCheckpoint[]): AuditCheckpoint[] {
+  return [...checkpoints].sort((a, b) => a.number - b.number);
+}
+
+/** What an export begins behind, and whose it is. */
+function beginOf(
+  first: SealedEntry,
+  checkpoints: readonly AuditCheckpoint[],
+): { number: number; hash: string; tenant: string } {
+  const begin = checkpoints.find(({ number, hash }) => number === first.number - 1 && hash === first.prev);
+  const { number, hash } = begin ?? { number: 0, hash: NO_HASH };
+  return { number, hash, tenant: checkpoints[0]?.tenant ?? first.tenant };
 }
 
 function firstFault(
@@ -51,11 +128,9 @@ function firstFault(
   checkpoints: readonly AuditCheckpoint[],
 ): ChainFault | undefined {
   const [first] = entries;
-  const begin =
-    first && checkpoints.find(({ number, hash }) => number === first.number - 1 && hash === first.prev);
-  const tenant = checkpoints[0]?.tenant ?? first?.tenant;
-  let number = begin?.number ?? 0;
-  let prev = begin?.hash ?? NO_HASH;
+  if (!first) return undefined;
+  const { tenant, ...begin } = beginOf(first, checkpoints);
+  let { number, hash: prev } = begin;
   for (const [index, entry] of entries.entries()) {
     number += 1;
     if (entry.number !== number) return misplaced(entries, index, number);
@@ -117,35 +192,28 @@ function fitsItsWords({ words, salt, wordsDigest: digest }: SealedEntry): boolea
   return salt !== null && wordsDigest(salt, words) === digest;
 }
 
-/** The first checkpoint that the chain does not agree with. */
+/** The first checkpoint that the chain does not agree with; `hashes` are those of the entries at checkpoints. */
 function disagreement(
-  entries: readonly SealedEntry[],
   checkpoints: readonly AuditCheckpoint[],
+  { first, last }: { first: number; last: number },
+  hashes: ReadonlyMap<number, string | undefined>,
 ): ChainFault | undefined {
-  const byNumber = new Map(entries.map((entry) => [entry.number, entry.hash]));
-  const first = entries[0]?.number ?? 1;
-  const last = entries.at(-1)?.number ?? 0;
   let after = 0;
   for (const { number, hash } of checkpoints) {
     if (number > last) return { fault: 'missing', number: last + 1 };
-    if (number >= first && byNumber.get(number) !== hash) return { fault: 'rewritten', number, after };
+    if (number >= first && hashes.get(number) !== hash) return { fault: 'rewritten', number, after };
     after = number;
   }
   return undefined;
 }
 
 function readEntry(line: string): SealedEntry | undefined {
-  try {
-    const entry = JSON.parse(line) as Partial<SealedEntry> | null;
-    const isEntry =
-      entry !== null &&
-      typeof entry === 'object' &&
-      Number.isSafeInteger(entry.number) &&
-      typeof entry.prev === 'string' &&
-      typeof entry.hash === 'string' &&
-      typeof entry.tenant === 'string';
-    return isEntry ? (entry as SealedEntry) : undefined;
-  } catch {
-    return undefined;
-  }
+  const entry: Partial<SealedEntry> | undefined = objectIn(line);
+  const isEntry =
+    entry !== undefined &&
+    Number.isSafeInteger(entry.number) &&
+    typeof entry.prev === 'string' &&
+    typeof entry.hash === 'string' &&
+    typeof entry.tenant === 'string';
+  return isEntry ? (entry as SealedEntry) : undefined;
 }

@@ -36,7 +36,9 @@ export type WebhookFault =
   | 'timestamp_invalid'
   | 'too_old'
   | 'too_new'
-  | 'signature_invalid';
+  | 'signature_invalid'
+  /** Its signature holds, and its body is no JSON: it comes from somebody with the secret, but is no request of Redrive. */
+  | 'body_invalid';
 
 /** Thrown where a request must not be believed. */
 export class WebhookVerificationError extends Error {
@@ -55,6 +57,7 @@ const WORDS: Record<WebhookFault, string> = {
   too_old: 'It was sent too long ago: it may be an old one that somebody sends once more.',
   too_new: 'It was sent in the future: compare the clocks.',
   signature_invalid: 'No signature of it is by this secret over these bytes.',
+  body_invalid: 'Its body is signed, but is no JSON.',
 };
 
 /**
@@ -82,15 +85,23 @@ export function verifyWebhook({
   const expected = [secret].flat().map((each) => signatureOver(keyOf(each), `${id}.${timestamp}.`, body));
   const isSigned = signatures.split(' ').some((given) => expected.some((each) => isSame(given, each)));
   if (!isSigned) throw new WebhookVerificationError('signature_invalid');
-  const text = typeof body === 'string' ? body : new TextDecoder().decode(body);
   const attempt = Number(header('redrive-attempt') ?? Number.NaN);
   return {
     id,
     sentAt: new Date(Number(timestamp) * 1_000),
     attempt: Number.isSafeInteger(attempt) ? attempt : undefined,
     endpointId: header('redrive-endpoint'),
-    payload: text === '' ? undefined : (JSON.parse(text) as unknown),
+    payload: payloadIn(typeof body === 'string' ? body : new TextDecoder().decode(body)),
   };
+}
+
+function payloadIn(text: string): unknown {
+  if (text === '') return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new WebhookVerificationError('body_invalid');
+  }
 }
 
 function keyOf(secret: string): Uint8Array {

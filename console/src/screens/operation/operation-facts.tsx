@@ -5,6 +5,7 @@ import { words } from '../../format/words.ts';
 import { CopyButton } from '../../ui/copy.tsx';
 import { Facts } from '../../ui/page.tsx';
 import { Actor, Time } from '../../ui/text.tsx';
+import { redriveLine } from '../recover/command-line.ts';
 import { curlFor } from '../recover/curl.ts';
 import type { Operation } from './operation-screen.tsx';
 import { useCountdown } from './use-countdown.ts';
@@ -55,11 +56,18 @@ export function OperationFacts({ operation }: { operation: Operation }) {
           </Link>
         ) : undefined,
         'As a command': (
-          <CopyButton
-            text={curlFor(location.origin, 'GET', `/api/v1/retries/${operation.id}`)}
-            what="a command that shows this"
-            label="Copy as curl"
-          />
+          <>
+            <CopyButton
+              text={redriveLine(['retry', 'watch', operation.id])}
+              what="a command that watches this"
+              label="Copy as command line"
+            />{' '}
+            <CopyButton
+              text={curlFor(location.origin, 'GET', `/api/v1/retries/${operation.id}`)}
+              what="a command that shows this"
+              label="Copy as curl"
+            />
+          </>
         ),
         Reason: operation.reason ?? undefined,
       }}

@@ -15,6 +15,7 @@ import { Choose, Field, Fields } from '../../ui/field.tsx';
 import { Command, Notice, Refusal } from '../../ui/notice.tsx';
 import { PageHead, Panel, Section, Stack, Toolbar } from '../../ui/page.tsx';
 import { Count, Quiet } from '../../ui/text.tsx';
+import { planWords, redriveLine } from './command-line.ts';
 import { curlFor } from './curl.ts';
 import { OutageBox } from './outage-box.tsx';
 import { type Pace, paceOf, paceSearch, secondsAt } from './pace.ts';
@@ -145,6 +146,7 @@ export function Draft({ search }: { search: SearchInput }) {
       </Section>
       <Words reason={reason} setReason={setReason} ticket={ticket} setTicket={setTicket} />
       <Section title="The same as a command">
+        <Command text={redriveLine(planWords(body))} />
         <Command text={curlFor(location.origin, 'POST', '/api/v1/retries/plans', body)} />
       </Section>
     </>

@@ -11,6 +11,7 @@ import { Command, Notice } from '../../ui/notice.tsx';
 import { Facts, PageHead, Section } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { Count, Time } from '../../ui/text.tsx';
+import { redriveLine } from './command-line.ts';
 import { curlFor } from './curl.ts';
 import { Execute } from './execute.tsx';
 import { paceSearch } from './pace.ts';
@@ -103,6 +104,7 @@ export function PlanView({ plan }: { plan: Plan }) {
       <PlanEndpoints plan={plan} leaveOut={leavingOut(plan)} />
       {plan.planHash === null ? null : (
         <Section title="The same as a command">
+          <Command text={redriveLine(['retry', 'execute', plan.id, '--hash', plan.planHash])} />
           <Command
             text={curlFor(location.origin, 'POST', `/api/v1/retries/plans/${plan.id}/execute`, {
               planHash: plan.planHash,

@@ -1,29 +1,42 @@
 import { eventRecord } from '../event-record.ts';
 import type { ForeignAttempt, FormatReader } from '../import-record.ts';
+import type { KnownMembers } from '../kept-members.ts';
 import { MemberReader } from '../member-reader.ts';
 
-const KNOWN = new Set([
-  'uid',
-  'endpoint_id',
-  'endpoint_metadata',
-  'event_metadata',
-  'event_type',
-  'metadata',
-  'status',
-  'created_at',
-  'updated_at',
+const KNOWN: KnownMembers = {
+  uid: true,
+  endpoint_id: true,
+  endpoint_metadata: true,
+  event_metadata: true,
+  event_type: true,
+  metadata: {
+    data: true,
+    raw: true,
+    num_trials: true,
+    strategy: true,
+    next_send_time: true,
+    interval_seconds: true,
+    retry_limit: true,
+    max_retry_seconds: true,
+  },
+  status: true,
+  created_at: true,
+  updated_at: true,
   // Addresses and what was sent with them are those of the endpoint there.
-  'target_url',
-  'url_query_params',
-  'source_metadata',
-  'device_metadata',
-  'cli_metadata',
-]);
+  target_url: true,
+  url_query_params: true,
+  source_metadata: true,
+  device_metadata: true,
+  cli_metadata: true,
+};
 
 /** `EventDeliveryStatus` of its API. */
 const STATES = ['Failure', 'Success', 'Discarded', 'Scheduled', 'Processing', 'Retry'] as const;
 
-/** Reads event deliveries of Convoy. Its export tells no attempts, so that nobody can tell whether one has arrived. */
+/**
+ * Reads event deliveries of Convoy. Its export tells no attempts, so that nobody can tell whether one has arrived, unless
+ * none was made. It discards what its endpoint is switched off for, however often that was tried before.
+ */
 export const readConvoy: FormatReader = (line, context) => {
   const members = new MemberReader(line.value, context.nowMs);
   if (!members.has('status')) members.miss('status');
@@ -50,7 +63,7 @@ export const readConvoy: FormatReader = (line, context) => {
         endpoint: members.optionalText('endpoint_id') ?? members.within('endpoint_metadata').text('uid'),
         state: state === 'Success' ? 'delivered' : 'failed',
         attempts: state === 'Success' ? [delivered(members)] : [],
-        mayHaveArrived: state === 'Failure' && trials !== 0,
+        mayHaveArrived: state !== 'Success' && trials !== 0,
       },
     },
   );

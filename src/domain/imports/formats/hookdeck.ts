@@ -2,22 +2,23 @@ import type { FaultCode } from '../../sending/fault-code.ts';
 import { eventRecord } from '../event-record.ts';
 import { anyMayHaveArrived, attemptKey, endedWithFault, endedWithStatus } from '../foreign-ending.ts';
 import type { ForeignAttempt, ForeignEnding, FormatReader } from '../import-record.ts';
+import type { KnownMembers } from '../kept-members.ts';
 import { MemberReader } from '../member-reader.ts';
 
-const KNOWN = new Set([
-  'id',
-  'destination_id',
-  'attempts',
-  'last_attempt_at',
-  'next_attempt_at',
-  'response_status',
-  'error_code',
-  'status',
-  'successful_at',
-  'created_at',
-  'updated_at',
-  'data',
-]);
+const KNOWN: KnownMembers = {
+  id: true,
+  destination_id: true,
+  attempts: true,
+  last_attempt_at: true,
+  next_attempt_at: true,
+  response_status: true,
+  error_code: true,
+  status: true,
+  successful_at: true,
+  created_at: true,
+  updated_at: true,
+  data: { path: true, query: true, parsed_query: true, headers: true, body: true, is_large_payload: true },
+};
 
 /** `EventStatus` of its API, and the one that its events have since it can cancel them. */
 const STATES = ['FAILED', 'SUCCESSFUL', 'SCHEDULED', 'QUEUED', 'HOLD', 'CANCELLED'] as const;

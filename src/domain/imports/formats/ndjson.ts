@@ -2,20 +2,21 @@ import type { FaultCode } from '../../sending/fault-code.ts';
 import { eventRecord } from '../event-record.ts';
 import { anyMayHaveArrived, attemptKey, endedWithFault, endedWithStatus } from '../foreign-ending.ts';
 import type { ForeignAttempt, FormatReader } from '../import-record.ts';
+import type { KnownMembers } from '../kept-members.ts';
 import { MemberReader } from '../member-reader.ts';
 
-const KNOWN = new Set([
-  'id',
-  'type',
-  'source',
-  'key',
-  'occurredAt',
-  'payload',
-  'endpoint',
-  'state',
-  'attempts',
-  'mayHaveArrived',
-]);
+const KNOWN: KnownMembers = {
+  id: true,
+  type: true,
+  source: true,
+  key: true,
+  occurredAt: true,
+  payload: true,
+  endpoint: true,
+  state: true,
+  attempts: { id: true, at: true, status: true, error: true, durationMs: true, response: true },
+  mayHaveArrived: true,
+};
 
 /** The faults that an attempt without an answer can name. */
 export const NDJSON_ERRORS = [

@@ -1,18 +1,19 @@
 import { eventRecord } from '../event-record.ts';
 import { ANY_ENDPOINT, type FormatReader } from '../import-record.ts';
+import type { KnownMembers } from '../kept-members.ts';
 import { MemberReader } from '../member-reader.ts';
 
-const KNOWN = new Set([
-  'MessageId',
+const KNOWN: KnownMembers = {
+  MessageId: true,
   // It deletes the message there.
-  'ReceiptHandle',
-  'MD5OfBody',
-  'MD5OfMessageAttributes',
-  'Body',
-  'Attributes',
+  ReceiptHandle: true,
+  MD5OfBody: true,
+  MD5OfMessageAttributes: true,
+  Body: true,
+  Attributes: true,
   // The headers of a queue.
-  'MessageAttributes',
-]);
+  MessageAttributes: true,
+};
 
 /** Attributes of a message in which senders write the type of their event. */
 const TYPE_ATTRIBUTES = ['eventType', 'EventType', 'event_type', 'type', 'Type'];

@@ -2,7 +2,7 @@ import { eventRecord } from '../event-record.ts';
 import { ANY_ENDPOINT, type FormatReader } from '../import-record.ts';
 import { MemberReader } from '../member-reader.ts';
 
-/** The whole of the event is its payload, so that nothing of it is left to be kept. */
+/** The whole of the event is its payload: nothing of it is left to be kept besides. */
 const PAYLOAD: readonly string[] = [];
 
 /**
@@ -24,5 +24,5 @@ export const readStripe: FormatReader = (line, context) => {
   };
   if (members.optionalCount('pending_webhooks', 0, 1_000_000) === 0 && !members.refusal)
     return { kind: 'refused', reason: 'was_delivered' };
-  return eventRecord(line, members, new Set(Object.keys(line.value)), { path: PAYLOAD }, context, event);
+  return eventRecord(line, members, undefined, { path: PAYLOAD }, context, event);
 };

@@ -1,24 +1,25 @@
 import { eventRecord } from '../event-record.ts';
 import { anyMayHaveArrived, endedWithFault, endedWithStatus } from '../foreign-ending.ts';
 import type { ForeignDelivery, ForeignEnding, FormatReader, ReadingContext } from '../import-record.ts';
+import type { KnownMembers } from '../kept-members.ts';
 import { MemberReader } from '../member-reader.ts';
 
-const KNOWN_OF_MESSAGE = new Set(['id', 'eventType', 'payload', 'timestamp']);
-const KNOWN_OF_ATTEMPT = new Set([
-  'endpointId',
-  'id',
-  'msg',
-  'msgId',
-  'response',
-  'responseDurationMs',
-  'responseStatusCode',
-  'status',
-  'statusText',
-  'timestamp',
-  'triggerType',
+const KNOWN_OF_MESSAGE: KnownMembers = { id: true, eventType: true, payload: true, timestamp: true };
+const KNOWN_OF_ATTEMPT: KnownMembers = {
+  endpointId: true,
+  id: true,
+  msg: KNOWN_OF_MESSAGE,
+  msgId: true,
+  response: true,
+  responseDurationMs: true,
+  responseStatusCode: true,
+  status: true,
+  statusText: true,
+  timestamp: true,
+  triggerType: true,
   // The address there may hold a credential; the endpoint here has its own.
-  'url',
-]);
+  url: true,
+};
 
 /** `MessageStatus` of its API. */
 const STATUS = { success: 0, pending: 1, fail: 2, sending: 3, cancelled: 4 } as const;

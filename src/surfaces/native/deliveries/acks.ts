@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import { problem } from '../../../api/problems/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
-import { readId, showId } from '../../../domain/tenancy/typed-id.ts';
+import { readId } from '../../../domain/tenancy/typed-id.ts';
 import { acknowledgeDeliveries } from '../../../operations/acknowledge-deliveries.ts';
 import { findAcknowledgeable } from '../../../store/settling/acknowledgements.ts';
 import { idField, textField } from '../fields.ts';
@@ -28,10 +28,13 @@ const Ack = z
 
 const Outcome = z
   .strictObject({
-    webhookId: z.string().meta({ description: 'The delivery.', example: 'dlv_01k9z3e5hbe7r9qk2m4n6p8r0s' }),
+    webhookId: z.string().meta({
+      description: 'The delivery, as it was named.',
+      example: 'dlv_01k9z3e5hbe7r9qk2m4n6p8r0s',
+    }),
     outcome: z.enum(['settled', 'remembered', 'already_delivered', 'refused']).meta({
       description:
-        '`settled`: it is delivered. `remembered`: it is being sent, and will be. `refused`: no such delivery, or not signed by its endpoint.',
+        '`settled`: it is delivered. `remembered`: it is being sent, and will be. `refused`: no such delivery was sent, or not signed by its endpoint.',
       example: 'settled',
     }),
   })
@@ -83,9 +86,8 @@ export function ackRoutes(deps: ApiDeps): Route[] {
         const outcomes = asked.map(({ webhookId }, index) => {
           const deliveryId = signed[index];
           const outcome = deliveryId ? became.get(deliveryId) : undefined;
-          const id = readId('delivery', webhookId);
           return {
-            webhookId: id && (!deliveryId || deliveryId === id) ? showId('delivery', id) : webhookId,
+            webhookId,
             outcome: outcome === undefined || outcome === 'never_sent' ? ('refused' as const) : outcome,
           };
         });

@@ -78,7 +78,8 @@ export function adviceRoutes({ pool }: ApiDeps): Route[] {
         const { openExecutionId } = delivery;
         const open = openExecutionId ? [openExecutionId] : [];
         const waitingFor = [...(await waitsOfExecutions(pool, open)).values()].flat();
-        const { facts, mayHaveArrived, heldBy, resentBy, blockedBy } = look;
+        const { facts, mayHaveArrived, onlyImported, heldBy, resentBy, blockedBy } = look;
+        const { webhookId, event } = delivery;
         const faultCode = knownFault(delivery.faultCode);
         const { retry, ...advice } = advise(
           {
@@ -91,6 +92,8 @@ export function adviceRoutes({ pool }: ApiDeps): Route[] {
             deliveryId: showId('delivery', id),
             endpointId: showId('endpoint', delivery.endpointId),
             ...present({
+              webhookId,
+              foreignEventId: onlyImported && webhookId === undefined ? event.externalId : undefined,
               heldBy: heldBy && showId('operation', heldBy),
               resentBy: resentBy && showId('delivery', resentBy),
               blockedBy: blockedBy && showId('delivery', blockedBy),

@@ -4,6 +4,7 @@ import { isProblem, type Problem, problem } from '../../../api/problems/problem.
 import { BODY_LIMITS } from '../../../api/requests/read-body.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { sentTypeFault } from '../../../domain/endpoints/event-type.ts';
+import { MAX_PAYLOAD_BYTES } from '../../../domain/events/payload-limits.ts';
 import { MAX_JSON_DEPTH } from '../../../domain/json/json-depth.ts';
 import { payloadSlices } from '../../../domain/json/payload-slices.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
@@ -18,9 +19,6 @@ import { erasePayload } from '../../../store/settling/payload-retention.ts';
 import { shownId, textField, timeField } from '../fields.ts';
 import { nameParams } from '../names.ts';
 import { EventView, eventView, MAX_SHOWN_DELIVERIES } from './event-view.ts';
-
-/** The most bytes that the payload of one event may have. */
-const MAX_PAYLOAD_BYTES = 1024 * 1024;
 
 const NewEvent = z
   .strictObject({

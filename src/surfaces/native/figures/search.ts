@@ -18,6 +18,7 @@ const KINDS = [
   'plan',
   'endpoint',
   'outage',
+  'import',
   'key',
   'auditEntry',
   'action',
@@ -29,9 +30,11 @@ const FoundView = z
     id: z
       .string()
       .meta({ description: 'Its id; of an action its name.', example: 'dlv_01k9z3e5hbe7r9qk2m4n6p8r0s' }),
-    matched: z
-      .enum(['id', 'externalId', 'key', 'handle', 'ticket', 'action'])
-      .meta({ description: 'What of it is as it was asked for.', example: 'id' }),
+    matched: z.enum(['id', 'externalId', 'webhookId', 'key', 'handle', 'ticket', 'listener', 'action']).meta({
+      description:
+        'What of it is as it was asked for; `listener` is the id of the listener whose endpoint it is.',
+      example: 'id',
+    }),
     title: z.string().meta({ description: 'A word that tells it from others.', example: 'invoice.paid' }),
     state: z.string().nullable().meta({ description: 'Its state, where it has one.', example: 'failed' }),
     link: z.string().meta({ description: 'Where it is shown.', example: '/api/v1/deliveries/dlv_…' }),
@@ -49,19 +52,22 @@ const SearchView = z
 /** Kinds that need a scope besides that of the route. */
 const NEEDS: Partial<Record<(typeof KINDS)[number], Scope>> = {
   endpoint: 'read:endpoints',
+  import: 'write:imports',
   key: 'write:keys',
   auditEntry: 'read:audit',
   action: 'read:audit',
 };
 
 /** The kinds of ids that name each thing: some have more than one name. */
-const NAMED_BY: Record<Exclude<Found['kind'], 'plan'>, readonly IdKind[]> = {
+const NAMED_BY: Record<Exclude<keyof Sought['ids'], 'plan'>, readonly IdKind[]> = {
   delivery: ['delivery'],
   execution: ['execution'],
   event: ['event', 'receipt'],
   operation: ['operation', 'plan', 'replay'],
   endpoint: ['endpoint'],
   outage: ['outage'],
+  listener: ['listener'],
+  import: ['import'],
   key: ['key'],
   auditEntry: ['auditEntry'],
 };
@@ -73,7 +79,7 @@ export function searchRoutes({ pool }: ApiDeps): Route[] {
       method: 'get',
       path: '/api/v1/search',
       summary: 'Find something by an id or an exact name',
-      description: `Takes any id (${Object.values(ID_PREFIXES).slice(0, 3).join('_, ')}_ and so on, or a uuid), a \`webhook-id\`, your id of an event, the key of an event, the handle of an endpoint, a ticket of an operation, and the name of an action. Only exact names are found. Endpoints, keys and acts are found by credentials that may read them.`,
+      description: `Takes the id of a delivery, execution, event, operation, plan, endpoint, listener, outage, import, key or act (${Object.values(ID_PREFIXES).slice(1, 4).join('_, ')}_ and so on, or a uuid), a \`webhook-id\`, also one that was kept by an import, your id of an event, the key of an event, the handle of an endpoint, a ticket of an operation, and the name of an action. Only exact names are found. Endpoints, imports, keys and acts are found by credentials that may read them.`,
       tag: 'Figures',
       access: { of: 'tenant', scope: 'read:deliveries' },
       request: {
@@ -130,6 +136,7 @@ const SHOWN: Record<Found['kind'], { as: IdKind; path: string; one: boolean }> =
   plan: { as: 'plan', path: '/api/v1/retries/plans', one: true },
   endpoint: { as: 'endpoint', path: '/api/v1/endpoints', one: true },
   outage: { as: 'outage', path: '/api/v1/outages', one: true },
+  import: { as: 'import', path: '/api/v1/imports', one: true },
   // Only their lists are shown.
   key: { as: 'key', path: '/api/v1/keys', one: false },
   auditEntry: { as: 'auditEntry', path: '/api/v1/audit', one: false },

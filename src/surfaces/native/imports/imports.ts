@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
-import { createTurns, type Turns } from '../../../api/limits/turns.ts';
+import { createTurns, type Turns, turnsOf } from '../../../api/limits/turns.ts';
 import { isProblem, type Problem, problem } from '../../../api/problems/problem.ts';
 import type { StreamOutput } from '../../../api/reply.ts';
 import { type Form, readCursor } from '../../../api/requests/cursor.ts';
@@ -37,7 +37,9 @@ const params = idParams('import', 'Id of the import.');
 /** Imports: failures of another system, taken line by line; `inTurn` are the turns of exports. */
 export function importRoutes(deps: ApiDeps, inTurn: Turns): Route[] {
   const { pool } = deps;
-  const taking = { pool, inTurn: createTurns(BATCHES_AT_ONCE), stop: deps.shutdown };
+  // Batches of one tenant lock the same rows: those that would wait for them wait outside.
+  const inTurnOf = turnsOf(createTurns(BATCHES_AT_ONCE));
+  const taking = { pool, stop: deps.shutdown };
   const own = { tag: 'Imports', access: { of: 'tenant', scope: 'write:imports' } } as const;
   return [
     route({
@@ -115,7 +117,12 @@ export function importRoutes(deps: ApiDeps, inTurn: Turns): Route[] {
         if (!found) return problem('not_found');
         if (found.state !== 'open') return ended(found.state);
         const by = caller;
-        const refusal = await takeLines(taking, tenant.id, found, { from, chunks, by, now: Date.now });
+        const refusal = await takeLines({ ...taking, inTurn: inTurnOf(tenant.id) }, tenant.id, found, {
+          from,
+          chunks,
+          by,
+          now: Date.now,
+        });
         return refusal ? refused(refusal, tenant.id, id) : shown(tenant.id, id);
       },
     }),

@@ -2,22 +2,15 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { ApiDeps } from '../../../api/api-deps.ts';
 import type { StreamOutput } from '../../../api/reply.ts';
 import type { ActBy } from '../../../domain/audit/audit-action.ts';
-import { REQUESTS_AT_ONCE } from '../../../domain/listeners/listener.ts';
+import { LISTENER_ASKED_EVERY_MS, REQUESTS_AT_ONCE } from '../../../domain/listeners/listener.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
 import { Wake } from '../../../loops/wake.ts';
 import { endListener } from '../../../operations/listeners/end-listener.ts';
 import type { Notices } from '../../../store/db/notices.ts';
 import { type TakenRequest, takeHanded } from '../../../store/listeners/handed-requests.ts';
-import {
-  connectListener,
-  keepListener,
-  type Listener,
-  whyEnded,
-} from '../../../store/listeners/listeners.ts';
+import { connectListener, type Listener, whyEnded } from '../../../store/listeners/listeners.ts';
 import { errorCode } from '../../../telemetry/error-code.ts';
 
-/** Keeps the listener, and tells a peer that is gone: its connection breaks at the second one that it does not take. */
-const HEARTBEAT_MS = 15_000;
 /** Looks by itself, for notices that were missed and for a listener that has ended. */
 const NET_MS = 1_000;
 
@@ -26,7 +19,10 @@ export function hashToken(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }
 
-/** Hands the requests of a listener down its connection; with the connection it ends. */
+/**
+ * Hands the requests of a listener down its connection; with the connection it ends, and where nobody answers that they
+ * are there.
+ */
 export async function followListener(
   deps: ApiDeps,
   notices: Notices,
@@ -34,7 +30,7 @@ export async function followListener(
   listener: Listener,
   by: ActBy,
 ): Promise<void> {
-  const { pool, log } = deps;
+  const { pool, log, listenersAskedEveryMs = LISTENER_ASKED_EVERY_MS } = deps;
   if (!(await connectListener(pool, listener.id))) {
     await output.write(eventOf('ended', { why: 'connected_elsewhere' }));
     return;
@@ -48,12 +44,10 @@ export async function followListener(
     writing -= 1;
     return taken;
   };
-  const heartbeat = setInterval(() => {
-    // A peer that has not taken the last one yet needs no further one, and does not keep its listener.
-    if (writing > 0) return;
-    void write(': still here\n\n');
-    keepListener(pool, listener.id).catch(() => {});
-  }, HEARTBEAT_MS);
+  const asking = setInterval(() => {
+    // A peer that has not taken the last one yet needs no further one.
+    if (writing === 0) void write(eventOf('check', {}));
+  }, listenersAskedEveryMs);
   try {
     await write(
       eventOf('listening', {
@@ -71,7 +65,7 @@ export async function followListener(
       if (taken.length < REQUESTS_AT_ONCE) await wake.wait(NET_MS);
     }
   } finally {
-    clearInterval(heartbeat);
+    clearInterval(asking);
     leave();
     await endListener(deps, listener, 'left', by).catch((error: unknown) =>
       // Found again when its time is over.
@@ -91,13 +85,14 @@ export async function followListener(
   }
 }
 
-function requestEvent({ deliveryId, headers, body, expiresAt }: TakenRequest, token: string): string {
+function requestEvent({ deliveryId, headers, body, expiresAt, leftMs }: TakenRequest, token: string): string {
   return eventOf('request', {
     token,
     deliveryId: showId('delivery', deliveryId),
     headers,
     body,
     answerBy: expiresAt.toISOString(),
+    answerWithinMs: leftMs,
   });
 }
 

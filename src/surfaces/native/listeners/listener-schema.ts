@@ -39,7 +39,7 @@ export const OpenedListener = z
       example: 'whsec_…',
     }),
     expiresAt: shownTime(
-      `When it ends, unless a connection holds it: ${LISTENER_LASTS_MS / 1_000} seconds from now.`,
+      `When it ends, unless a connection holds it by then: ${LISTENER_LASTS_MS / 1_000} seconds from now.`,
     ),
     links: z
       .strictObject({
@@ -56,12 +56,13 @@ export const OpenedListener = z
   })
   .meta({ id: 'OpenedListener' });
 
-/** The answer to one request. */
+/** The answer to one request, or to the question whether somebody is there. */
 export const ListenerAnswerBody = z
   .strictObject({
     token: z
       .string()
       .regex(/^[A-Za-z0-9_-]{1,100}$/, 'Expected the token of a request.')
+      .optional()
       .meta({ description: 'The token of the request.', example: 'q1Zk0Xh2bT5cA8rT' }),
     status: z
       .int()
@@ -82,9 +83,18 @@ export const ListenerAnswerBody = z
       description: 'The receiver could not be reached: the request certainly did not arrive.',
       example: true,
     }),
+    here: z.literal(true).optional().meta({
+      description: 'Somebody is there: the answer to an event `check`, which has no token.',
+      example: true,
+    }),
   })
-  .refine(({ status, unreachable }) => (status === undefined) !== (unreachable === undefined), {
-    message: 'Expected either the status that was answered, or `unreachable`.',
+  .refine(({ token, here }) => (token === undefined) !== (here === undefined), {
+    message: 'Expected the token of a request, or `here`.',
+    path: ['token'],
+    params: { code: 'required' },
+  })
+  .refine(({ status, unreachable, here }) => [status, unreachable, here].filter(isGiven).length === 1, {
+    message: 'Expected either the status that was answered, or `unreachable`, or `here`.',
     path: ['status'],
     params: { code: 'required' },
   })
@@ -94,3 +104,7 @@ export const ListenerAnswerBody = z
     params: { code: 'invalid_value' },
   })
   .meta({ id: 'ListenerAnswer' });
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined;
+}

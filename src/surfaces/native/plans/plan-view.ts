@@ -30,7 +30,8 @@ const RISK_WORDS: Record<keyof RiskCounts | 'awaitsApproval', string> = {
   payloadExpired: 'Its payload is gone.',
   payloadExpiresBeforeItsTurn: 'Its payload will be gone before it is sent, at the rate that is asked for.',
   addressChanged: 'It was first sent to another address than it would go to.',
-  secretRotated: 'Its endpoint has got a new signing secret since it was last sent.',
+  secretRotated:
+    'Its endpoint has got a new signing secret since it was last sent, or another system has sent it last.',
   filterChanged: 'Its endpoint chose events in another way when it was first sent.',
   orderBlocked: 'A delivery of its key before it is in the way.',
   awaitsApproval: 'Somebody has to approve it first.',
