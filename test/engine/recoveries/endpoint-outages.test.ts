@@ -133,7 +133,9 @@ describe('an endpoint', () => {
     await before.close();
     await outages.send(EVENTS);
     const open = await outages.is('open');
-    expect(open).toMatchObject({ cause: 'circuit_open', onRecovered: null });
+    // Whichever is first: on a busy machine half a second without a delivery comes before enough failures in a row.
+    expect(['circuit_open', 'not_delivered']).toContain(open.cause);
+    expect(open.onRecovered).toBeNull();
     await outages.are(EVENTS, 'failed', 60_000);
     const back = await startReceiver(ok, { port });
     others.push(back);
