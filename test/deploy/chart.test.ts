@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { ALERTS } from '../../deploy/observability/alerts.ts';
 import { ENVIRONMENT } from '../../src/config/environment.ts';
 import { inNetworks, type Network, parseNetwork, rangeOf } from '../../src/outbound/address-range.ts';
+import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { VERSION } from '../../src/version.ts';
 import { describeWith } from '../support/deploy/describe-with.ts';
 import { type Helm, helmBuiltBy, type Manifest } from '../support/deploy/helm.ts';
@@ -274,11 +275,22 @@ describeWith(GO, 'the chart', (go) => {
     expect(find(undefined, 'NetworkPolicy', 'redrive-migrate').spec.ingress).toEqual([]);
   });
 
-  test('publishes no metrics by its ingress', () => {
+  test('publishes every surface and every page by its ingress, and nothing of the operator', async () => {
     const ingress = find('full-values.yaml', 'Ingress', 'redrive-api');
-    const paths = ingress.spec.rules[0].http.paths.map(({ path }: { path: string }) => path);
-    for (const path of ['/', '/metrics', '/readyz', '/healthz']) expect(paths).not.toContain(path);
-    expect(paths).toEqual(expect.arrayContaining(['/api', '/console', '/.well-known']));
+    const paths: string[] = ingress.spec.rules[0].http.paths.map(({ path }: { path: string }) => path);
+    // As `pathType: Prefix` compares: by whole elements.
+    const published = (path: string) =>
+      paths.some((prefix) => prefix === '/' || path === prefix || path.startsWith(`${prefix}/`));
+    const served = SURFACES.flatMap(({ prefixes }) => prefixes).filter((prefix) => prefix !== '/');
+    for (const file of await readdir('openapi'))
+      served.push(...Object.keys(JSON.parse(await readFile(join('openapi', file), 'utf8')).paths));
+    expect(served.length).toBeGreaterThan(100);
+    const hidden = ['/metrics', '/readyz', '/healthz'];
+    expect(served).toEqual(expect.arrayContaining(hidden));
+    expect([...served, '/docs', '/console'].filter((path) => !published(path)).sort()).toEqual(hidden.sort());
+    expect(
+      paths.filter((path) => ![...served, '/docs'].some((each) => `${each}/`.startsWith(`${path}/`))),
+    ).toEqual([]);
   });
 
   test('scales workers by what waits, as Prometheus has it, and never by a task queue', () => {

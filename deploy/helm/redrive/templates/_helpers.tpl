@@ -54,7 +54,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
       key: {{ $reference.key }}
 {{- end -}}
 
-{{- /* What every process needs, the migration included: it must not start with the key of another database. */ -}}
+{{- /* What every process needs, the migration included. */ -}}
 {{- define "redrive.databaseEnv" -}}
 {{ include "redrive.secretEnv" (list . "DATABASE_URL" .Values.secrets.databaseUrl) }}
 {{ include "redrive.secretEnv" (list . "REDRIVE_MASTER_KEY" .Values.secrets.masterKey) }}
