@@ -233,6 +233,25 @@ describeWith(GO, 'the chart', (go) => {
   });
 
   test.each([
+    'config.logLevel="debug"',
+    'secrets.databaseUrl={"existingSecret":"other","key":"url"}',
+    'config.extraCa={"existingSecret":"company-ca","key":"ca.crt"}',
+    'extraEnv=[{"name":"NODE_OPTIONS","value":"--trace-warnings"}]',
+    'migrate.resources={"requests":{"cpu":"200m"},"limits":{"memory":"512Mi"}}',
+    'image.pullPolicy="Always"',
+    'image.tag="9.9.9"',
+  ])('has another Job, as its pod cannot be changed, with %s', async (set) => {
+    const jobOf = (manifests: readonly Manifest[]) => manifests.find(({ kind }) => kind === 'Job');
+    const before = jobOf(of('minimal-values.yaml'));
+    const after = jobOf(await helm.template('minimal-values.yaml', set));
+    expect(after?.spec.template).not.toEqual(before?.spec.template);
+    expect(after?.metadata.name).not.toBe(before?.metadata.name);
+    // What its pod has nothing of leaves it as it is: an update that only adds workers migrates nothing.
+    const other = jobOf(await helm.template('minimal-values.yaml', 'worker.replicas=3'));
+    expect(other?.metadata.name).toBe(before?.metadata.name);
+  });
+
+  test.each([
     { values: undefined, allowed: [], reached: ['93.184.216.34', '8.8.8.8', '2606:4700::1111'] },
     {
       values: 'full-values.yaml',
