@@ -294,6 +294,12 @@ describeWith(GO, 'the chart', (go) => {
     expect(find(undefined, 'NetworkPolicy', 'redrive-migrate').spec.ingress).toEqual([]);
   });
 
+  test.each(['redrive', 'redrive-migrate'])('lets out what the operator adds, once: %s', (name) => {
+    const { egress } = find('full-values.yaml', 'NetworkPolicy', name).spec;
+    const own = { to: [{ ipBlock: { cidr: '10.9.0.1/32' } }], ports: [{ port: 3128, protocol: 'TCP' }] };
+    expect(egress.filter((rule: Egress) => JSON.stringify(rule).includes('10.9.0.1'))).toEqual([own]);
+  });
+
   test('publishes every surface and every page by its ingress, and nothing of the operator', async () => {
     const ingress = find('full-values.yaml', 'Ingress', 'redrive-api');
     const paths: string[] = ingress.spec.rules[0].http.paths.map(({ path }: { path: string }) => path);
