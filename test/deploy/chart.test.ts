@@ -148,6 +148,15 @@ describeWith(GO, 'the chart', (go) => {
     },
   );
 
+  test('gives the migration no key of anything', () => {
+    for (const values of VALUES) {
+      const [migrate] = podsOf(values).filter(({ containers: [{ name }] }) => name === 'migrate');
+      const names = migrate.containers[0].env.map(({ name }: Variable) => name);
+      expect(names).toContain('DATABASE_URL');
+      expect(names.filter((name: string) => /KEY/.test(name))).toEqual([]);
+    }
+  });
+
   test('has a second master key, a proxy and a collector only where it is told to', () => {
     const variables = ['REDRIVE_OTHER_MASTER_KEY', 'REDRIVE_EGRESS_PROXY', 'OTEL_EXPORTER_OTLP_ENDPOINT'];
     for (const pod of podsOf(undefined))
