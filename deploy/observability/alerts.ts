@@ -17,6 +17,8 @@ const TROUBLED = 'sum by (namespace) (max by (namespace, circuit) (redrive_endpo
 const STOPPED_BY_PROXY =
   'sum by (namespace) (rate(redrive_egress_proxy_failures_total[5m])) / sum by (namespace) (rate(redrive_attempts_total[5m]))';
 const REQUESTS = 'redrive_http_request_duration_seconds_count';
+/** Events are listed at the route that takes them. */
+const INGEST = 'method="POST", route="/api/v1/events"';
 /**
  * Processes of an installation are there, and no worker among them. `absent` alone would see nothing where another
  * installation has one: it knows only whether there is any series at all.
@@ -100,7 +102,7 @@ export const ALERTS: readonly Alert[] = [
   },
   {
     name: 'RedriveIngestRefused',
-    expr: `sum by (namespace, code) (rate(redrive_requests_refused_total{route="/api/v1/events"}[10m])) / ignoring (code) group_left sum by (namespace) (rate(${REQUESTS}{route="/api/v1/events"}[10m])) > 0.05`,
+    expr: `sum by (namespace, code) (rate(redrive_requests_refused_total{${INGEST}}[10m])) / ignoring (code) group_left sum by (namespace) (rate(${REQUESTS}{${INGEST}}[10m])) > 0.05`,
     for: '10m',
     severity: 'warning',
     summary: 'More than one call of twenty that brings events is refused.',

@@ -178,19 +178,25 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
   RedriveIngestRefused: {
     fires: {
       series: {
-        [`${REQUESTS}{${OF}, route="/api/v1/events", status="401"}`]: '0+60x40',
-        [`${REQUESTS}{${OF}, route="/api/v1/events", status="202"}`]: '0+60x40',
-        [`redrive_requests_refused_total{${OF}, route="/api/v1/events", code="credential_invalid"}`]:
+        [`${REQUESTS}{${OF}, method="POST", route="/api/v1/events", status="401"}`]: '0+60x40',
+        [`${REQUESTS}{${OF}, method="POST", route="/api/v1/events", status="202"}`]: '0+60x40',
+        [`redrive_requests_refused_total{${OF}, method="POST", route="/api/v1/events", code="credential_invalid"}`]:
           '0+60x40',
       },
       at: '30m',
       labels: { ...labels, code: 'credential_invalid' },
     },
+    // Who lists events without a key brings none.
     quiet: {
       series: {
-        [`${REQUESTS}{${OF}, route="/api/v1/events", status="202"}`]: '0+600x40',
-        [`redrive_requests_refused_total{${OF}, route="/api/v1/events", code="invalid_request"}`]: '0+6x40',
-        [`redrive_requests_refused_total{${OF}, route="/api/v1/deliveries", code="not_found"}`]: '0+600x40',
+        [`${REQUESTS}{${OF}, method="GET", route="/api/v1/events", status="401"}`]: '0+600x40',
+        [`redrive_requests_refused_total{${OF}, method="GET", route="/api/v1/events", code="credential_missing"}`]:
+          '0+600x40',
+        [`${REQUESTS}{${OF}, method="POST", route="/api/v1/events", status="202"}`]: '0+600x40',
+        [`redrive_requests_refused_total{${OF}, method="POST", route="/api/v1/events", code="invalid_request"}`]:
+          '0+6x40',
+        [`redrive_requests_refused_total{${OF}, method="POST", route="/api/v1/deliveries", code="not_found"}`]:
+          '0+600x40',
       },
       at: '30m',
     },

@@ -54,10 +54,14 @@ test('it measures claims and the writing of outcomes, by the core of Temporal wh
   );
 });
 
-test('refusals are counted by route and code', async () => {
+test('refusals are counted by method, route and code', async () => {
   const { key } = await engine.client.newTenant('refused');
   await engine.client.expect(400, 'POST', '/api/v1/events', { key, body: { payload: {} } });
-  await shows({ 'redrive_requests_refused_total{route="/api/v1/events",code="invalid_request"}': 1 });
+  await engine.client.expect(401, 'GET', '/api/v1/events', { key: 'rdk_none' });
+  await shows({
+    'redrive_requests_refused_total{method="POST",route="/api/v1/events",code="invalid_request"}': 1,
+    'redrive_requests_refused_total{method="GET",route="/api/v1/events",code="credential_invalid"}': 1,
+  });
 });
 
 test('the state of the whole installation is shown as Postgres has it', async () => {
