@@ -157,6 +157,25 @@ test('a role that may not migrate is told what is missing, and changes nothing',
   });
 });
 
+test('a server that is too old is named, and nothing is done there', async () => {
+  await withMigrations(FIRST, async ({ database, directory }) => {
+    // What this server says of itself, in the place of its own function.
+    await database.pool.query(`create schema old;
+      create function old.current_setting(name text) returns text language sql return
+        case name when 'server_version_num' then '150013' else '15.13' end`);
+    const url = new URL(database.url);
+    url.searchParams.set('options', '-c search_path=old,pg_catalog,public');
+    for (const act of [migrate, pendingMigrations])
+      expect(await act(url.href, { directory })).toEqual({
+        ok: false,
+        problem:
+          'Redrive needs Postgres 16 or newer and this server is 15.13: upgrade it, or point DATABASE_URL to another one.',
+      });
+    const { rows } = await database.pool.query(`select to_regclass('old.schema_migrations') as made`);
+    expect(rows).toEqual([{ made: null }]);
+  });
+});
+
 type Scene = { database: TestDatabase; directory: URL; write(files: Record<string, string>): Promise<void> };
 
 async function withMigrations(
