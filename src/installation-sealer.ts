@@ -25,7 +25,7 @@ export async function openSealer(
     );
   if (verdict === 'rotation_unfinished')
     throw new StartupProblem(
-      'The master key of this database is being rotated, and a part of it is sealed under a key that is not set: set REDRIVE_OTHER_MASTER_KEY, too, until redrive_sealed_under_other_key is 0 (docs/credentials.md).',
+      'The master key of this database is being rotated, and a part of it is sealed under a key that is not set: set REDRIVE_OTHER_MASTER_KEY, too, until a worker has logged master_key.rotated (docs/credentials.md).',
     );
   if (verdict === 'rotates' && otherMasterKey !== undefined) {
     const before = createSealer(otherMasterKey);

@@ -17,6 +17,17 @@ const TROUBLED = 'sum by (namespace) (max by (namespace, circuit) (redrive_endpo
 const STOPPED_BY_PROXY =
   'sum by (namespace) (rate(redrive_egress_proxy_failures_total[5m])) / sum by (namespace) (rate(redrive_attempts_total[5m]))';
 const REQUESTS = 'redrive_http_request_duration_seconds_count';
+/** Events are listed at the route that takes them. */
+const INGEST = 'method="POST", route="/api/v1/events"';
+/**
+ * Processes of an installation are there, and no worker among them. `absent` alone would see nothing where another
+ * installation has one: it knows only whether there is any series at all.
+ */
+const WITHOUT_WORKERS =
+  'count by (namespace) (redrive_build_info) unless on (namespace) redrive_workers{state="polling"}';
+/** Workers of an installation are there, and no API, which alone has that pool. */
+const WITHOUT_API =
+  'max by (namespace) (redrive_workers{state="alive"}) unless on (namespace) redrive_pool_connections{pool="api"}';
 
 /**
  * All alerts. What a worker reads in Postgres every worker shows: it is never summed over them. `namespace` keeps the
@@ -25,7 +36,7 @@ const REQUESTS = 'redrive_http_request_duration_seconds_count';
 export const ALERTS: readonly Alert[] = [
   {
     name: 'RedriveNoWorker',
-    expr: 'absent(redrive_workers{state="polling"}) or max by (namespace) (redrive_workers{state="polling"}) < 1',
+    expr: `absent(redrive_build_info) or (${WITHOUT_WORKERS}) or max by (namespace) (redrive_workers{state="polling"}) < 1`,
     for: '2m',
     severity: 'critical',
     summary: 'No worker polls: nothing is retried in bulk, and without any worker nothing is delivered.',
@@ -65,7 +76,8 @@ export const ALERTS: readonly Alert[] = [
   },
   {
     name: 'RedriveUnknownWaiting',
-    expr: 'max by (namespace) (redrive_unknown_waiting) > 0',
+    // One worker counts at a time: the last word of one that has gone stands until the next has counted.
+    expr: 'max by (namespace) (max_over_time(redrive_unknown_waiting[5m])) > 0',
     for: '1h',
     severity: 'warning',
     summary: 'Deliveries whose outcome is unknown have waited for an hour for somebody to settle them.',
@@ -82,15 +94,16 @@ export const ALERTS: readonly Alert[] = [
   },
   {
     name: 'RedriveApiFailing',
-    expr: `sum by (namespace) (rate(${REQUESTS}{status=~"5..", route!="/readyz"}[5m])) / sum by (namespace) (rate(${REQUESTS}{route!="/readyz"}[5m])) > 0.01`,
+    expr: `sum by (namespace) (rate(${REQUESTS}{status=~"5..", route!="/readyz"}[5m])) / sum by (namespace) (rate(${REQUESTS}{route!="/readyz"}[5m])) > 0.01 or (${WITHOUT_API})`,
     for: '5m',
     severity: 'critical',
-    summary: 'More than one request of a hundred is answered by an error of ours.',
+    summary:
+      'More than one request of a hundred is answered by an error of ours, or no API is there to answer.',
     runbook: 'api-failing.md',
   },
   {
     name: 'RedriveIngestRefused',
-    expr: `sum by (namespace, code) (rate(redrive_requests_refused_total{route="/api/v1/events"}[10m])) / ignoring (code) group_left sum by (namespace) (rate(${REQUESTS}{route="/api/v1/events"}[10m])) > 0.05`,
+    expr: `sum by (namespace, code) (rate(redrive_requests_refused_total{${INGEST}}[10m])) / ignoring (code) group_left sum by (namespace) (rate(${REQUESTS}{${INGEST}}[10m])) > 0.05`,
     for: '10m',
     severity: 'warning',
     summary: 'More than one call of twenty that brings events is refused.',

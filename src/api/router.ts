@@ -94,7 +94,9 @@ export function sendProblem(
   const context = { deps, requestId: requestIdOf(res), method: req.method, url: req.originalUrl };
   const rendered = surface.renderProblem(failure, { ...context, ...(route ? { route } : {}) });
   logRefusal(deps.log, surface, req, res, { status: rendered.status, code: failure.problem }, route);
-  deps.metrics.requestsRefused.inc({ route: route?.path ?? 'none', code: failure.problem });
+  // Of the route, not of the request: a caller may write any method, and would make a series by each.
+  const called = { method: route?.method.toUpperCase() ?? 'none', route: route?.path ?? 'none' };
+  deps.metrics.requestsRefused.inc({ ...called, code: failure.problem });
   sendRendered(res, rendered);
 }
 

@@ -142,7 +142,7 @@ export const ENVIRONMENT = {
   },
   REDRIVE_MASTER_KEY: {
     description:
-      'Encrypts endpoint secrets in the database: 32 bytes as base64 or hex. Required with DATABASE_URL; made in the data directory otherwise.',
+      'Encrypts endpoint secrets in the database: 32 bytes as base64 or hex. Required with DATABASE_URL, save by the role migrate; made in the data directory otherwise.',
     secret: true,
     expected: 'use 32 random bytes as base64 or hex, such as `openssl rand -base64 32` prints',
     schema: masterKey,

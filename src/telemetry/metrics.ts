@@ -91,8 +91,8 @@ function counted(registers: Registry[]) {
     }),
     requestsRefused: new Counter({
       name: 'redrive_requests_refused_total',
-      help: 'Requests that were refused, by route template and code of the problem.',
-      labelNames: ['route', 'code'],
+      help: 'Requests that were refused, by method, route template and code of the problem.',
+      labelNames: ['method', 'route', 'code'],
       registers,
     }),
     eventsAccepted: new Counter({

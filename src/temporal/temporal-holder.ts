@@ -5,6 +5,9 @@ import { registerSearchAttributes } from './search-attributes.ts';
 
 const RETRY_MS = 1_000;
 
+/** Where it is not allowed (Temporal Cloud), an operator does it, and this asks on whether that is done. */
+const REGISTER_AGAIN_MS = { first: 1_000, atMost: 60_000 };
+
 /**
  * Keeps the one link to Temporal of a process and makes it in the background: nothing that is accepted waits for
  * Temporal to be there.
@@ -43,10 +46,10 @@ export class TemporalHolder {
           await link.connection.close();
           return undefined;
         }
-        await registerSearchAttributes(link).catch((error: Error) =>
-          log.warn({ event: 'temporal.search_attributes', code: error.name }, 'could not be registered'),
-        );
+        // Before the first start, where that can be: without them the server refuses every workflow.
+        const registered = await this.#register(link, log, { first: true });
         this.#link = link;
+        if (!registered) void this.#registerOn(link, log);
         return link;
       } catch (error) {
         if (tries === 1)
@@ -54,9 +57,37 @@ export class TemporalHolder {
             { event: 'temporal.away', code: (error as Error).name },
             'Temporal does not answer; trying on',
           );
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+        await pause(RETRY_MS);
       }
     }
     return undefined;
   }
+
+  /** A server that answers may still be making its namespace: it is asked again until it has taken them. */
+  async #registerOn(link: TemporalLink, log: Logger): Promise<void> {
+    let waits = REGISTER_AGAIN_MS.first;
+    do {
+      await pause(waits);
+      waits = Math.min(2 * waits, REGISTER_AGAIN_MS.atMost);
+    } while (!this.#closed && !(await this.#register(link, log, { first: false })));
+  }
+
+  async #register(link: TemporalLink, log: Logger, { first }: { first: boolean }): Promise<boolean> {
+    try {
+      await registerSearchAttributes(link);
+      if (!first) log.info({ event: 'temporal.search_attributes' }, 'registered');
+      return true;
+    } catch (error) {
+      if (first)
+        log.warn(
+          { event: 'temporal.search_attributes', code: (error as Error).name },
+          'could not be registered; trying on',
+        );
+      return false;
+    }
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

@@ -155,6 +155,10 @@ test('a database without a master key is refused', () => {
   });
 });
 
+test('a migration needs no master key: it opens no secret', () => {
+  expect(loadConfig({ DATABASE_URL: 'postgres://host/redrive' }, 'migrate')).toMatchObject({ ok: true });
+});
+
 test.each([
   ['http://proxy.internal:3128'],
   ['https://user:p%40ss@proxy.internal'],

@@ -16,15 +16,42 @@ export interface AlertCase {
 
 const OF = 'namespace="events"';
 const labels = { namespace: 'events' };
+const OTHER = 'namespace="other"';
+const BUILD = 'version="0.2.0", node="v20.20.0"';
 const REQUESTS = 'redrive_http_request_duration_seconds_count';
 
 /** A case for each alert, by its name. */
 export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
   RedriveNoWorker: {
-    fires: { series: { [`redrive_workers{${OF}, state="polling"}`]: '2x3 0x10' }, at: '8m', labels },
+    fires: [
+      {
+        series: {
+          [`redrive_workers{${OF}, state="polling"}`]: '2x3 0x10',
+          [`redrive_build_info{${OF}, ${BUILD}}`]: '1x20',
+        },
+        at: '8m',
+        labels,
+      },
+      // Nothing is there at all.
+      { series: {}, at: '8m' },
+      // The last worker of one installation is gone, its API goes on, and another installation is well.
+      {
+        series: {
+          [`redrive_build_info{${OF}, pod="api", ${BUILD}}`]: '1x20',
+          [`redrive_build_info{${OF}, pod="worker", ${BUILD}}`]: '1x3 stale',
+          [`redrive_workers{${OF}, pod="worker", state="polling"}`]: '1x3 stale',
+          [`redrive_build_info{${OTHER}, pod="worker", ${BUILD}}`]: '1x20',
+          [`redrive_workers{${OTHER}, pod="worker", state="polling"}`]: '1x20',
+        },
+        at: '8m',
+        labels,
+      },
+    ],
     // Of two workers one has just started, and sees none that polls yet.
     quiet: {
       series: {
+        [`redrive_build_info{${OF}, pod="a", ${BUILD}}`]: '1x20',
+        [`redrive_build_info{${OF}, pod="api", ${BUILD}}`]: '1x20',
         [`redrive_workers{${OF}, pod="a", state="polling"}`]: '1x20',
         [`redrive_workers{${OF}, pod="b", state="polling"}`]: '0x20',
       },
@@ -77,7 +104,18 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
     quiet: { series: { [`redrive_operations{${OF}, state="running"}`]: '4x20' }, at: '15m' },
   },
   RedriveUnknownWaiting: {
-    fires: { series: { [`redrive_unknown_waiting{${OF}}`]: '3x90' }, at: '70m', labels },
+    fires: [
+      { series: { [`redrive_unknown_waiting{${OF}}`]: '3x90' }, at: '70m', labels },
+      // The worker that counts ends, and another one begins to.
+      {
+        series: {
+          [`redrive_unknown_waiting{${OF}, pod="a"}`]: '3x30 stale',
+          [`redrive_unknown_waiting{${OF}, pod="b"}`]: '0x33 3x56',
+        },
+        at: '70m',
+        labels,
+      },
+    ],
     quiet: { series: { [`redrive_unknown_waiting{${OF}}`]: '3x50 0x40' }, at: '70m' },
   },
   RedriveManyEndpointsDown: {
@@ -114,19 +152,36 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
     },
   },
   RedriveApiFailing: {
-    fires: {
-      series: {
-        [`${REQUESTS}{${OF}, route="/api/v1/events", status="202"}`]: '0+600x20',
-        [`${REQUESTS}{${OF}, route="/api/v1/events", status="503"}`]: '0+30x20',
+    fires: [
+      {
+        series: {
+          [`${REQUESTS}{${OF}, route="/api/v1/events", status="202"}`]: '0+600x20',
+          [`${REQUESTS}{${OF}, route="/api/v1/events", status="503"}`]: '0+30x20',
+        },
+        at: '15m',
+        labels,
       },
-      at: '15m',
-      labels,
-    },
+      // The last API of one installation is gone, and that of another is well.
+      {
+        series: {
+          [`redrive_workers{${OF}, state="alive"}`]: '2x20',
+          [`redrive_pool_connections{${OF}, pod="worker", pool="worker", state="idle"}`]: '1x20',
+          [`redrive_pool_connections{${OF}, pod="api", pool="api", state="idle"}`]: '1x3 stale',
+          [`${REQUESTS}{${OF}, pod="api", route="/api/v1/events", status="202"}`]: '0+600x3 stale',
+          [`redrive_workers{${OTHER}, state="alive"}`]: '2x20',
+          [`redrive_pool_connections{${OTHER}, pod="api", pool="api", state="idle"}`]: '1x20',
+        },
+        at: '15m',
+        labels,
+      },
+    ],
     // The probe of somebody who heeds /readyz while Temporal is away.
     quiet: {
       series: {
         [`${REQUESTS}{${OF}, route="/api/v1/events", status="202"}`]: '0+60x20',
         [`${REQUESTS}{${OF}, route="/readyz", status="503"}`]: '0+60x20',
+        [`redrive_workers{${OF}, state="alive"}`]: '2x20',
+        [`redrive_pool_connections{${OF}, pool="api", state="idle"}`]: '1x20',
       },
       at: '15m',
     },
@@ -134,19 +189,25 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
   RedriveIngestRefused: {
     fires: {
       series: {
-        [`${REQUESTS}{${OF}, route="/api/v1/events", status="401"}`]: '0+60x40',
-        [`${REQUESTS}{${OF}, route="/api/v1/events", status="202"}`]: '0+60x40',
-        [`redrive_requests_refused_total{${OF}, route="/api/v1/events", code="credential_invalid"}`]:
+        [`${REQUESTS}{${OF}, method="POST", route="/api/v1/events", status="401"}`]: '0+60x40',
+        [`${REQUESTS}{${OF}, method="POST", route="/api/v1/events", status="202"}`]: '0+60x40',
+        [`redrive_requests_refused_total{${OF}, method="POST", route="/api/v1/events", code="credential_invalid"}`]:
           '0+60x40',
       },
       at: '30m',
       labels: { ...labels, code: 'credential_invalid' },
     },
+    // Who lists events without a key brings none.
     quiet: {
       series: {
-        [`${REQUESTS}{${OF}, route="/api/v1/events", status="202"}`]: '0+600x40',
-        [`redrive_requests_refused_total{${OF}, route="/api/v1/events", code="invalid_request"}`]: '0+6x40',
-        [`redrive_requests_refused_total{${OF}, route="/api/v1/deliveries", code="not_found"}`]: '0+600x40',
+        [`${REQUESTS}{${OF}, method="GET", route="/api/v1/events", status="401"}`]: '0+600x40',
+        [`redrive_requests_refused_total{${OF}, method="GET", route="/api/v1/events", code="credential_missing"}`]:
+          '0+600x40',
+        [`${REQUESTS}{${OF}, method="POST", route="/api/v1/events", status="202"}`]: '0+600x40',
+        [`redrive_requests_refused_total{${OF}, method="POST", route="/api/v1/events", code="invalid_request"}`]:
+          '0+6x40',
+        [`redrive_requests_refused_total{${OF}, method="POST", route="/api/v1/deliveries", code="not_found"}`]:
+          '0+600x40',
       },
       at: '30m',
     },

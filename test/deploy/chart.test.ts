@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { ALERTS } from '../../deploy/observability/alerts.ts';
 import { ENVIRONMENT } from '../../src/config/environment.ts';
 import { inNetworks, type Network, parseNetwork, rangeOf } from '../../src/outbound/address-range.ts';
+import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { VERSION } from '../../src/version.ts';
 import { describeWith } from '../support/deploy/describe-with.ts';
 import { type Helm, helmBuiltBy, type Manifest } from '../support/deploy/helm.ts';
@@ -147,6 +148,15 @@ describeWith(GO, 'the chart', (go) => {
     },
   );
 
+  test('gives the migration no key of anything', () => {
+    for (const values of VALUES) {
+      const [migrate] = podsOf(values).filter(({ containers: [{ name }] }) => name === 'migrate');
+      const names = migrate.containers[0].env.map(({ name }: Variable) => name);
+      expect(names).toContain('DATABASE_URL');
+      expect(names.filter((name: string) => /KEY/.test(name))).toEqual([]);
+    }
+  });
+
   test('has a second master key, a proxy and a collector only where it is told to', () => {
     const variables = ['REDRIVE_OTHER_MASTER_KEY', 'REDRIVE_EGRESS_PROXY', 'OTEL_EXPORTER_OTLP_ENDPOINT'];
     for (const pod of podsOf(undefined))
@@ -232,6 +242,25 @@ describeWith(GO, 'the chart', (go) => {
   });
 
   test.each([
+    'config.logLevel="debug"',
+    'secrets.databaseUrl={"existingSecret":"other","key":"url"}',
+    'config.extraCa={"existingSecret":"company-ca","key":"ca.crt"}',
+    'extraEnv=[{"name":"NODE_OPTIONS","value":"--trace-warnings"}]',
+    'migrate.resources={"requests":{"cpu":"200m"},"limits":{"memory":"512Mi"}}',
+    'image.pullPolicy="Always"',
+    'image.tag="9.9.9"',
+  ])('has another Job, as its pod cannot be changed, with %s', async (set) => {
+    const jobOf = (manifests: readonly Manifest[]) => manifests.find(({ kind }) => kind === 'Job');
+    const before = jobOf(of('minimal-values.yaml'));
+    const after = jobOf(await helm.template('minimal-values.yaml', set));
+    expect(after?.spec.template).not.toEqual(before?.spec.template);
+    expect(after?.metadata.name).not.toBe(before?.metadata.name);
+    // What its pod has nothing of leaves it as it is: an update that only adds workers migrates nothing.
+    const other = jobOf(await helm.template('minimal-values.yaml', 'worker.replicas=3'));
+    expect(other?.metadata.name).toBe(before?.metadata.name);
+  });
+
+  test.each([
     { values: undefined, allowed: [], reached: ['93.184.216.34', '8.8.8.8', '2606:4700::1111'] },
     {
       values: 'full-values.yaml',
@@ -274,11 +303,28 @@ describeWith(GO, 'the chart', (go) => {
     expect(find(undefined, 'NetworkPolicy', 'redrive-migrate').spec.ingress).toEqual([]);
   });
 
-  test('publishes no metrics by its ingress', () => {
+  test.each(['redrive', 'redrive-migrate'])('lets out what the operator adds, once: %s', (name) => {
+    const { egress } = find('full-values.yaml', 'NetworkPolicy', name).spec;
+    const own = { to: [{ ipBlock: { cidr: '10.9.0.1/32' } }], ports: [{ port: 3128, protocol: 'TCP' }] };
+    expect(egress.filter((rule: Egress) => JSON.stringify(rule).includes('10.9.0.1'))).toEqual([own]);
+  });
+
+  test('publishes every surface and every page by its ingress, and nothing of the operator', async () => {
     const ingress = find('full-values.yaml', 'Ingress', 'redrive-api');
-    const paths = ingress.spec.rules[0].http.paths.map(({ path }: { path: string }) => path);
-    for (const path of ['/', '/metrics', '/readyz', '/healthz']) expect(paths).not.toContain(path);
-    expect(paths).toEqual(expect.arrayContaining(['/api', '/console', '/.well-known']));
+    const paths: string[] = ingress.spec.rules[0].http.paths.map(({ path }: { path: string }) => path);
+    // As `pathType: Prefix` compares: by whole elements.
+    const published = (path: string) =>
+      paths.some((prefix) => prefix === '/' || path === prefix || path.startsWith(`${prefix}/`));
+    const served = SURFACES.flatMap(({ prefixes }) => prefixes).filter((prefix) => prefix !== '/');
+    for (const file of await readdir('openapi'))
+      served.push(...Object.keys(JSON.parse(await readFile(join('openapi', file), 'utf8')).paths));
+    expect(served.length).toBeGreaterThan(100);
+    const hidden = ['/metrics', '/readyz', '/healthz'];
+    expect(served).toEqual(expect.arrayContaining(hidden));
+    expect([...served, '/docs', '/console'].filter((path) => !published(path)).sort()).toEqual(hidden.sort());
+    expect(
+      paths.filter((path) => ![...served, '/docs'].some((each) => `${each}/`.startsWith(`${path}/`))),
+    ).toEqual([]);
   });
 
   test('scales workers by what waits, as Prometheus has it, and never by a task queue', () => {
@@ -322,6 +368,21 @@ describeWith(GO, 'the chart', (go) => {
       );
   });
 
+  test('leads from an alert to its page, where it is told where the pages are', async () => {
+    const annotationsOf = (manifests: readonly Manifest[]) =>
+      manifests
+        .find(({ kind }) => kind === 'PrometheusRule')
+        ?.spec.groups[0].rules.map(({ annotations }: { annotations: object }) => annotations);
+    const base = 'https://git.example.com/redrive/docs/runbooks';
+    const told = await helm.template('full-values.yaml', `monitoring.rules.runbookBase="${base}/"`);
+    expect(annotationsOf(told)).toEqual(
+      ALERTS.map(({ summary, runbook }) => ({ summary, runbook_url: `${base}/${runbook}` })),
+    );
+    expect(annotationsOf(of('full-values.yaml'))).toEqual(
+      ALERTS.map(({ summary, runbook }) => ({ summary, runbook: `docs/runbooks/${runbook}` })),
+    );
+  });
+
   test.each([
     ['image.tag="latest"', 'image'],
     ['secrets.masterKey={"existingSecret":"","key":"k","value":"secret"}', 'value'],
@@ -330,6 +391,7 @@ describeWith(GO, 'the chart', (go) => {
     ['config.allowedNetworks=["10.0.0.0"]', 'allowedNetworks'],
     ['secrets.egressProxy={"existingSecret":"","key":"","value":"http://me:secret@proxy"}', 'value'],
     ['config.traces.ratio=2', 'ratio'],
+    ['monitoring.rules.runbookBase="docs/runbooks"', 'runbookBase'],
     ['postgresql={"enabled":true}', 'postgresql'],
   ])('refuses %s by its schema', async (set, named) => {
     await expect(helm.template(undefined, set)).rejects.toThrow(named);

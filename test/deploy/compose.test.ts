@@ -48,8 +48,27 @@ describe('docker-compose.yml', () => {
     for (const [name, { command, environment = {} }] of ours) {
       expect(ROLES).toContain(command?.[0]);
       for (const variable of Object.keys(environment))
-        expect([name, Object.keys(ENVIRONMENT)]).toEqual([name, expect.arrayContaining([variable])]);
+        if (variable !== 'OTEL_EXPORTER_OTLP_HEADERS')
+          expect([name, Object.keys(ENVIRONMENT)]).toEqual([name, expect.arrayContaining([variable])]);
     }
+  });
+
+  test('gives each role the keys that it needs, and no others', () => {
+    const keysOf = (name: string) =>
+      Object.keys(service(name).environment ?? {}).filter((variable) => variable.endsWith('_KEY'));
+    const master = ['REDRIVE_MASTER_KEY', 'REDRIVE_OTHER_MASTER_KEY'];
+    expect(keysOf('migrate')).toEqual([]);
+    expect(keysOf('worker')).toEqual(master);
+    expect(keysOf('api')).toEqual([...master, 'REDRIVE_ADMIN_KEY', 'REDRIVE_OTHER_ADMIN_KEY']);
+  });
+
+  test('leads to the UI of the server that does the work, or to none', () => {
+    const [, address = '', uiUrl] =
+      /`TEMPORAL_ADDRESS=(\S+) REDRIVE_TEMPORAL_UI_URL=(\S*) docker compose/.exec(compose) ?? [];
+    expect(Object.keys(services)).toContain(address.split(':')[0]);
+    expect(uiUrl).toBe('');
+    // With `:-` the empty variable of that command would count for nothing.
+    expect(service('api').environment?.REDRIVE_TEMPORAL_UI_URL).toMatch(/^\$\{REDRIVE_TEMPORAL_UI_URL-http/);
   });
 
   test('starts what it needs without a profile, and what only watches or replaces by one', () => {
@@ -83,7 +102,8 @@ describe('docker-compose.yml', () => {
     const [, advised = ''] = /`OTEL_EXPORTER_OTLP_ENDPOINT=(\S+)`/.exec(compose) ?? [];
     expect(new URL(advised)).toMatchObject({ hostname: 'collector', port: '4318' });
     for (const name of ['api', 'worker'])
-      expect(service(name).environment?.OTEL_EXPORTER_OTLP_ENDPOINT).toMatch(/^\$\{\w+:-\}$/);
+      for (const variable of ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_HEADERS'])
+        expect(service(name).environment?.[variable]).toBe(`\${${variable}:-}`);
     const { datasources } = parse(await readFile('deploy/compose/grafana/datasources/sources.yaml', 'utf8'));
     for (const { url } of datasources) expect(Object.keys(services)).toContain(new URL(url).hostname);
   });

@@ -13,6 +13,12 @@ const FILE_IN_A_COMMENT =
 /** A file by its name alone: it is looked for in the whole repository. */
 const MARKDOWN_NAME = /(?<![\w./-])[\w-]+\.md\b/g;
 
+/** A call of the native API with the whole of its path, as docs name it. */
+const CALL = /\b(?:GET|POST|PUT|PATCH|DELETE) (\/(?:api\/v1|\.well-known)\/[\w./{}…-]*[\w}…])/g;
+
+/** A command of the command line, with its subcommand where it has one. */
+const COMMAND = /(?:`|^(?: *\$ )?|--no-install )redrive ([a-z][a-z-]*(?: [a-z][a-z-]*)?)(?![\w-])/gm;
+
 test('every relative link of the README and the docs leads to a file of the repository', async () => {
   const missing: string[] = [];
   for (const [file, text] of await documents())
@@ -33,6 +39,51 @@ test('every path that the README and the docs name in backticks exists', async (
     for (const [, path = ''] of withoutBlocks(text).matchAll(/`([^`\n]+)`/g))
       if (PATH.test(path) && !(await exists(path))) missing.push(`${file}: ${path}`);
   expect(missing).toEqual([]);
+});
+
+test('every call of the API that the docs name is one', async () => {
+  const routes: string[] = [];
+  for (const file of await readdir('openapi')) {
+    const { paths } = JSON.parse(await readFile(join('openapi', file), 'utf8'));
+    for (const [path, methods] of Object.entries<object>(paths))
+      for (const method of Object.keys(methods)) routes.push(`${method.toUpperCase()} ${path}`);
+  }
+  const wrong: string[] = [];
+  let named = 0;
+  // Surfaces and decisions shorten their paths; these do not.
+  for (const [file, text] of await documents())
+    for (const [call, path = ''] of text.matchAll(CALL)) {
+      named += 1;
+      const [method = ''] = call.split(' ');
+      if (!routes.some((route) => isOf(route, `${method} ${path}`))) wrong.push(`${file}: ${call}`);
+    }
+  expect(named).toBeGreaterThan(100);
+  expect(wrong).toEqual([]);
+});
+
+test('every command that the docs name is one: of `redrive`, of npm, and scripts that Node runs', async () => {
+  const own = [...(await readFile('docs/cli-commands.md', 'utf8')).matchAll(/^### redrive (.+)$/gm)].map(
+    ([, command = '']) => command,
+  );
+  const { scripts } = JSON.parse(await readFile('package.json', 'utf8'));
+  const wrong: string[] = [];
+  let named = 0;
+  for (const [file, text] of await documents()) {
+    for (const [call, words = ''] of text.matchAll(COMMAND)) {
+      named += 1;
+      const [first = '', second] = words.split(' ');
+      const isOne = own.includes(first) || own.includes(`${first} ${second}`);
+      // A group by itself, as in "`redrive keys` makes them".
+      const isGroup = second === undefined && own.some((command) => command.startsWith(`${first} `));
+      if (!isOne && !isGroup && !['help', 'completion'].includes(first)) wrong.push(`${file}: ${call}`);
+    }
+    for (const [call, script = ''] of text.matchAll(/\bnpm run (?:-s |--silent )?([\w:-]+)/g))
+      if (scripts[script] === undefined) wrong.push(`${file}: ${call}`);
+    for (const [call, script = ''] of text.matchAll(/\bnode ((?:scripts|bench|test)\/[\w./-]*\w)/g))
+      if (!(await exists(script))) wrong.push(`${file}: ${call}`);
+  }
+  expect(named).toBeGreaterThan(50);
+  expect(wrong).toEqual([]);
 });
 
 test.each(['docs/guarantees.md', 'SECURITY.md'])('every proof that %s names is a test', async (file) => {
@@ -82,6 +133,15 @@ test('the index of the decisions names each of them once, by its title', async (
   }
   expect(listed.sort()).toEqual(there.sort());
 });
+
+/** Whether a call is of a route; a part in braces is any. */
+function isOf(route: string, call: string): boolean {
+  const [wanted, given] = [route.split('/'), call.split('/')];
+  return (
+    wanted.length === given.length &&
+    wanted.every((part, at) => part === given[at] || (part.startsWith('{') && given[at] !== ''))
+  );
+}
 
 /** The documents beside the README, and every one below `docs`, each with its text. */
 async function documents(): Promise<[string, string][]> {

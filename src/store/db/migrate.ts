@@ -30,7 +30,8 @@ const LOCK = '7210458331';
 
 /**
  * Brings a database to the schema of this version: each numbered file once, in a transaction of its own, forward only.
- * Any number of processes may do this at the same moment.
+ * Any number of processes may do this at the same moment. Leaves the schema of a later version as it is where this one
+ * may run on it: a deploy that is taken back migrates first, too.
  */
 export async function migrate(url: string, options: { directory?: URL } = {}): Promise<MigrationResult> {
   return withMigrations(url, options.directory, async (client, migrations) => {
@@ -42,7 +43,10 @@ export async function migrate(url: string, options: { directory?: URL } = {}): P
     // Every step is decided again under the lock, since another migrator may have been faster.
     for (;;) {
       const step = await migrateOnce(client, migrations);
-      if (step === 'nothing left') return { ok: true, applied, ...(warnings.length > 0 ? { warnings } : {}) };
+      if ('later' in step) {
+        warnings.push(...warningsOf(step.later));
+        return { ok: true, applied, ...(warnings.length > 0 ? { warnings } : {}) };
+      }
       if ('problem' in step) return { ok: false, problem: step.problem };
       applied.push(step.applied);
     }
@@ -62,12 +66,13 @@ export async function pendingMigrations(
       `select to_regclass('schema_migrations') is not null as there`,
     );
     const done: Applied = rows[0]?.there === true ? await appliedFiles(client) : new Map();
-    const later = laterThan(migrations, done);
-    const ours: Applied = new Map([...done].filter(([name]) => !later.includes(name)));
-    const problem = isOfEarlierFiles(done, migrations) ? undefined : driftProblem(migrations, ours);
+    const problem = isOfEarlierFiles(done, migrations) ? undefined : driftProblem(migrations, done);
     if (problem !== undefined) return { ok: false, problem };
     const missing = migrations.find(({ name }) => !done.has(name));
-    if (missing === undefined) return { ok: true, applied: [], ...warningOf(later) };
+    if (missing === undefined) {
+      const warnings = warningsOf(laterThan(migrations, done));
+      return { ok: true, applied: [], ...(warnings.length > 0 ? { warnings } : {}) };
+    }
     return {
       ok: false,
       problem: `The database lacks the migration ${missing.name}: run \`node dist/main.js migrate\` first.`,
@@ -88,6 +93,8 @@ async function withMigrations(
       problem: `Two migrations have the number ${twice.number}: give ${twice.name} the next free one.`,
     };
   }
+  const unclear = migrations.map((each) => needProblem(each, migrations)).find((problem) => problem);
+  if (unclear !== undefined) return { ok: false, problem: unclear };
   const client = new pg.Client({ connectionString: url, application_name: 'redrive migrate' });
   // A connection that is lost between two statements is reported by the next one.
   client.on('error', () => {});
@@ -103,7 +110,7 @@ async function withMigrations(
 async function migrateOnce(
   client: pg.Client,
   migrations: readonly Migration[],
-): Promise<{ applied: string } | { problem: string } | 'nothing left'> {
+): Promise<{ applied: string } | { problem: string } | { later: string[] }> {
   await client.query('begin');
   try {
     // Given back by the end of the transaction, however that comes: a killed migrator blocks nobody.
@@ -128,7 +135,7 @@ async function migrateOnce(
     }
     await client.query('commit');
     if (problem !== undefined) return { problem };
-    return next === undefined ? 'nothing left' : { applied: next.name };
+    return next === undefined ? { later: laterThan(migrations, done) } : { applied: next.name };
   } catch (error) {
     await client.query('rollback').catch(() => {});
     throw error;
@@ -168,18 +175,16 @@ function laterThan(migrations: readonly Migration[], done: Applied): string[] {
     .sort();
 }
 
-function warningOf(later: readonly string[]): { warnings?: string[] } {
-  if (later.length === 0) return {};
-  return {
-    warnings: [
-      `This database has been migrated for a later version (${later.join(', ')}), which this one may run on.`,
-    ],
-  };
+function warningsOf(later: readonly string[]): string[] {
+  if (later.length === 0) return [];
+  return [
+    `This database has been migrated for a later version (${later.join(', ')}), whose schema this one may run on.`,
+  ];
 }
 
 /** Forward only: an applied migration is never edited, never removed and never overtaken. */
 function driftProblem(migrations: readonly Migration[], done: Applied): string | undefined {
-  const known = new Set(migrations.map(({ name }) => name));
+  const known = new Set([...migrations.map(({ name }) => name), ...laterThan(migrations, done)]);
   const unknown = [...done.keys()].find((name) => !known.has(name));
   if (unknown !== undefined) {
     return `This database has the migration ${unknown}, which this version of Redrive does not know: run the version that made it, or a newer one.`;
@@ -190,10 +195,22 @@ function driftProblem(migrations: readonly Migration[], done: Applied): string |
   if (edited !== undefined) {
     return `The migration ${edited.name} was edited after it had been applied: restore the file, and put the change into a new migration.`;
   }
-  const last = migrations.findLast(({ name }) => done.has(name));
-  const late = migrations.find(({ name }) => !done.has(name) && last !== undefined && name < last.name);
+  // One of a later version counts, too: this file was written beside it, and has never run on what it makes.
+  const last = [...done.keys()].sort().at(-1) ?? '';
+  const late = migrations.find(({ name }) => !done.has(name) && name < last);
   if (late === undefined) return undefined;
-  return `The migration ${late.name} comes before ${last?.name}, which has already been applied: give it the next free number.`;
+  return `The migration ${late.name} comes before ${last}, which has already been applied: give it the next free number.`;
+}
+
+/**
+ * Says why a line that looks like a need is none. Taken for nothing, it would let every version run on a schema that may
+ * lack what that version reads.
+ */
+function needProblem({ name, sql, needs }: Migration, migrations: readonly Migration[]): string | undefined {
+  const lines = sql.match(/^[ \t]*--[ \t]*needs?(?:[ \t]*:|[ \t]+\d{4}).*$/gim) ?? [];
+  const earlier = migrations.some((each) => each.name === needs && each.name < name);
+  if (lines.length === 0 || (lines.length === 1 && earlier)) return undefined;
+  return `The migration ${name} says "${lines.join('" and "').trim()}": write one line \`-- Needs: 00NN-<subject>.sql\` that names a file before it.`;
 }
 
 async function readMigrations(directory: URL): Promise<Migration[]> {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { migrate, pendingMigrations } from '../../../src/store/db/migrate.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/store/test-database.ts';
 import { inTemporaryDirectory } from '../../support/temporary-directory.ts';
@@ -53,44 +53,78 @@ test('other line ends are no edit', async () => {
   );
 });
 
-test('a database of a newer version is left alone', async () => {
-  await withMigrations({ ...FIRST, ...SECOND }, async ({ database, directory }) => {
-    await migrate(database.url, { directory });
-    await inTemporaryDirectory(async (older) => {
-      await writeFile(join(older, '0001-first.sql'), FIRST['0001-first.sql']);
-      expect(await migrate(database.url, { directory: pathToFileURL(`${older}/`) })).toMatchObject({
-        ok: false,
-        problem: expect.stringMatching(
-          /^This database has the migration 0002-second\.sql, which this version of Redrive does not know/,
-        ),
+describe('on the schema of a later version', () => {
+  const LATER = /migrated for a later version \(0002-second\.sql\)/;
+  const ways = [
+    { title: 'a role starts', act: pendingMigrations },
+    { title: 'the migration of a deploy that is taken back ends well, and changes nothing,', act: migrate },
+  ];
+
+  test.each(ways)('$title unless that says what it needs', async ({ act }) => {
+    await withMigrations({ ...FIRST, ...SECOND }, async ({ database, directory, write }) => {
+      await migrate(database.url, { directory });
+      await inTemporaryDirectory(async (path) => {
+        const older = pathToFileURL(`${path}/`);
+        await writeFile(join(path, '0001-first.sql'), FIRST['0001-first.sql']);
+        expect(await act(database.url, { directory: older })).toEqual({
+          ok: true,
+          applied: [],
+          warnings: [expect.stringMatching(LATER)],
+        });
+        // The version that knows the second file may run on the third, and this one may not.
+        await write({
+          '0003-third.sql': '-- Why: what nobody reads goes.\n-- Needs: 0002-second.sql\ndrop table runs;',
+        });
+        await migrate(database.url, { directory });
+        expect(await act(database.url, { directory: older })).toMatchObject({
+          ok: false,
+          problem: expect.stringMatching(
+            /^This database has the migration 0003-third\.sql, which this version of Redrive does not know/,
+          ),
+        });
+        await writeFile(join(path, '0002-second.sql'), SECOND['0002-second.sql']);
+        expect(await act(database.url, { directory: older })).toMatchObject({ ok: true });
+        expect(await pendingMigrations(database.url, { directory })).toEqual({ ok: true, applied: [] });
+      });
+    });
+  });
+
+  test.each(ways)('$title unless a file of its own would come behind it', async ({ act }) => {
+    await withMigrations({ ...FIRST, '0003-third.sql': 'select 3;' }, async ({ database, directory }) => {
+      await migrate(database.url, { directory });
+      await inTemporaryDirectory(async (path) => {
+        for (const [name, sql] of Object.entries({ ...FIRST, ...SECOND }))
+          await writeFile(join(path, name), sql);
+        expect(await act(database.url, { directory: pathToFileURL(`${path}/`) })).toMatchObject({
+          ok: false,
+          problem: expect.stringMatching(
+            /^The migration 0002-second\.sql comes before 0003-third\.sql, which has already been applied/,
+          ),
+        });
+        expect((await database.pool.query('select n from runs')).rows).toEqual([{ n: 1 }]);
       });
     });
   });
 });
 
-test('a role starts on the schema of a later version, unless that says what it needs', async () => {
-  await withMigrations({ ...FIRST, ...SECOND }, async ({ database, directory, write }) => {
-    await migrate(database.url, { directory });
-    await inTemporaryDirectory(async (path) => {
-      const older = pathToFileURL(`${path}/`);
-      await writeFile(join(path, '0001-first.sql'), FIRST['0001-first.sql']);
-      expect(await pendingMigrations(database.url, { directory: older })).toEqual({
-        ok: true,
-        applied: [],
-        warnings: [expect.stringMatching(/migrated for a later version \(0002-second\.sql\)/)],
-      });
-      // The version that knows the second file may run on the third, and this one may not.
-      await write({
-        '0003-third.sql': '-- Why: what nobody reads goes.\n-- Needs: 0002-second.sql\ndrop table runs;',
-      });
-      await migrate(database.url, { directory });
-      expect(await pendingMigrations(database.url, { directory: older })).toMatchObject({
-        ok: false,
-        problem: expect.stringMatching(/^This database has the migration 0003-third\.sql/),
-      });
-      await writeFile(join(path, '0002-second.sql'), SECOND['0002-second.sql']);
-      expect(await pendingMigrations(database.url, { directory: older })).toMatchObject({ ok: true });
+test.each([
+  ['-- Needs:  0001-first.sql', 'two blanks'],
+  ['-- Needs: 0001-first.sql.', 'a full stop'],
+  ['-- Needs 0001-first.sql', 'no colon'],
+  ['-- needs: 0001-first.sql', 'a small letter'],
+  [' -- Needs: 0001-first.sql', 'an indent'],
+  ['-- Needs: 0001-frist.sql', 'a file that there is not'],
+  ['-- Needs: 0002-second.sql', 'itself'],
+  ['-- Needs: 0001-first.sql\n-- Needs: 0001-first.sql', 'two lines'],
+])('a need that nothing could be told from is refused before anything is done: %j', async (line) => {
+  const files = { ...FIRST, '0002-second.sql': `${line}\nselect 2;` };
+  await withMigrations(files, async ({ database, directory }) => {
+    expect(await migrate(database.url, { directory })).toMatchObject({
+      ok: false,
+      problem: expect.stringMatching(/^The migration 0002-second\.sql says "-- needs/i),
     });
+    const { rows } = await database.pool.query(`select to_regclass('runs') as runs`);
+    expect(rows).toEqual([{ runs: null }]);
   });
 });
 
@@ -120,6 +154,25 @@ test('a role that may not migrate is told what is missing, and changes nothing',
     });
     await migrate(database.url, { directory });
     expect(await pendingMigrations(database.url, { directory })).toEqual({ ok: true, applied: [] });
+  });
+});
+
+test('a server that is too old is named, and nothing is done there', async () => {
+  await withMigrations(FIRST, async ({ database, directory }) => {
+    // What this server says of itself, in the place of its own function.
+    await database.pool.query(`create schema old;
+      create function old.current_setting(name text) returns text language sql return
+        case name when 'server_version_num' then '150013' else '15.13' end`);
+    const url = new URL(database.url);
+    url.searchParams.set('options', '-c search_path=old,pg_catalog,public');
+    for (const act of [migrate, pendingMigrations])
+      expect(await act(url.href, { directory })).toEqual({
+        ok: false,
+        problem:
+          'Redrive needs Postgres 16 or newer and this server is 15.13: upgrade it, or point DATABASE_URL to another one.',
+      });
+    const { rows } = await database.pool.query(`select to_regclass('old.schema_migrations') as made`);
+    expect(rows).toEqual([{ made: null }]);
   });
 });
 

@@ -54,10 +54,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
       key: {{ $reference.key }}
 {{- end -}}
 
-{{- /* What every process needs, the migration included: it must not start with the key of another database. */ -}}
+{{- /* What every process needs, the migration included. */ -}}
 {{- define "redrive.databaseEnv" -}}
 {{ include "redrive.secretEnv" (list . "DATABASE_URL" .Values.secrets.databaseUrl) }}
-{{ include "redrive.secretEnv" (list . "REDRIVE_MASTER_KEY" .Values.secrets.masterKey) }}
 - name: REDRIVE_LOG_LEVEL
   value: {{ .Values.config.logLevel | quote }}
 {{- if .Values.config.extraCa.existingSecret }}
@@ -75,6 +74,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{- define "redrive.serviceEnv" -}}
 {{ include "redrive.databaseEnv" . }}
+{{ include "redrive.secretEnv" (list . "REDRIVE_MASTER_KEY" .Values.secrets.masterKey) }}
 {{- include "redrive.optionalSecretEnv" (list . "REDRIVE_OTHER_MASTER_KEY" .Values.secrets.otherMasterKey) }}
 {{- include "redrive.optionalSecretEnv" (list . "REDRIVE_EGRESS_PROXY" .Values.secrets.egressProxy) }}
 - name: REDRIVE_HOST
