@@ -18,25 +18,36 @@ const MAX_RSA_BITS = 4_096;
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 
 /**
- * The certificates of a PEM text, in its order; undefined where it holds none, too many, one that cannot be read, or
- * anything else than certificates, such as a key that was meant for another member.
+ * The certificates of a PEM text, in its order; undefined where it holds none, too many, one that cannot be read or has
+ * no times, or anything else than certificates, such as a key that was meant for another member.
  */
 export function readCertificates(pem: string): CertificateFacts[] | undefined {
   const texts = pem.match(PEM_CERTIFICATE) ?? [];
   if (texts.length === 0 || texts.length > MAX_CERTIFICATES) return undefined;
   if (pem.replace(PEM_CERTIFICATE, '').trim() !== '') return undefined;
   try {
-    return texts.map((text) => factsOf(new X509Certificate(text)));
+    const facts = texts.map((text) => factsOf(new X509Certificate(text)));
+    return facts.every(hasTimes) ? facts : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Why a certificate of ours and its key cannot be used together; undefined where they can. */
+/** OpenSSL and TLS take a certificate whose times are no times: nobody could be shown until when it holds. */
+function hasTimes({ validFrom, validUntil }: CertificateFacts): boolean {
+  return !Number.isNaN(validFrom.getTime()) && !Number.isNaN(validUntil.getTime());
+}
+
+/**
+ * Why a certificate of ours and its key cannot be used together; undefined where they can, and where the certificate is
+ * at fault by itself.
+ */
 export function clientCertificateFault(certificate: string, key: string): string | undefined {
-  const [first] = certificate.match(PEM_CERTIFICATE) ?? [];
+  const [first] =
+    readCertificates(certificate) === undefined ? [] : (certificate.match(PEM_CERTIFICATE) ?? []);
+  if (first === undefined) return undefined;
   const privateKey = keyOf(key);
-  if (first === undefined || privateKey === undefined)
+  if (privateKey === undefined)
     return 'Expected a private key in PEM without a passphrase (PKCS #8, PKCS #1 or SEC 1).';
   if ((privateKey.asymmetricKeyDetails?.modulusLength ?? 0) > MAX_RSA_BITS)
     return `Expected an RSA key of at most ${MAX_RSA_BITS} bits, or an elliptic one.`;

@@ -11,6 +11,8 @@ const [authority, ours, other] = [
   createSelfSignedCertificate(),
   createSelfSignedCertificate(),
 ];
+// The 32nd day of the 13th month.
+const timeless = createSelfSignedCertificate('localhost', '991332000000Z');
 const given = { certificate: ours.cert, key: ours.key };
 
 const shown = ({ cert }: { cert: string }) => {
@@ -69,6 +71,21 @@ describe('the certificates of an endpoint', () => {
       'a certificate without its key',
       { clientCertificate: { certificate: ours.cert } },
       '#/clientCertificate/key',
+    ],
+    [
+      'a certificate whose end is no time',
+      { caCertificate: `${authority.cert}${timeless.cert}` },
+      '#/caCertificate',
+    ],
+    [
+      'one of ours whose end is no time',
+      { clientCertificate: { certificate: timeless.cert, key: timeless.key } },
+      '#/clientCertificate/certificate',
+    ],
+    [
+      'one of ours that cannot be read',
+      { clientCertificate: { ...given, certificate: ours.cert.replace('MII', 'MIJ') } },
+      '#/clientCertificate/certificate',
     ],
     ['an http URL', { url: 'http://hooks.example/in', caCertificate: authority.cert }, '#/caCertificate'],
   ])('are refused: %s', async (_title, body, pointer) => {
