@@ -2,7 +2,11 @@ import type { TLSSocket } from 'node:tls';
 import { describe, expect, test } from '@jest/globals';
 import { createAddressGuard } from '../../src/outbound/address-guard.ts';
 import { createAttemptClient } from '../../src/outbound/attempt.ts';
-import { clientCertificateFault, readCertificates } from '../../src/outbound/certificates.ts';
+import {
+  clientCertificateFault,
+  firstCertificate,
+  readCertificates,
+} from '../../src/outbound/certificates.ts';
 import { createDeadline } from '../../src/outbound/deadline.ts';
 import { readEgressProxy } from '../../src/outbound/egress-proxy.ts';
 import { type EndpointTls, endpointTls } from '../../src/outbound/endpoint-tls.ts';
@@ -130,6 +134,13 @@ describe('certificates that are given', () => {
       createSelfSignedCertificate('localhost', '991332000000Z').cert,
     ])
       expect(readCertificates(text)).toBeUndefined();
+  });
+
+  test('are told by the first of them, again and again', () => {
+    for (const text of [ours.cert + theirs.cert, ours.cert, ours.cert])
+      expect(firstCertificate(text)).toEqual(readCertificates(ours.cert)?.[0]);
+    for (const text of ['', ours.key, createSelfSignedCertificate('localhost', '991332000000Z').cert])
+      expect(firstCertificate(text)).toBeUndefined();
   });
 
   test('go with their own key alone, and it has no passphrase', () => {

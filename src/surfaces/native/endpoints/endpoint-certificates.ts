@@ -5,6 +5,7 @@ import { movesDeliveries } from '../../../domain/endpoints/new-origin.ts';
 import {
   type CertificateFacts,
   clientCertificateFault,
+  firstCertificate,
   readCertificates,
 } from '../../../outbound/certificates.ts';
 import type { Sealer } from '../../../sealing/sealing.ts';
@@ -80,7 +81,7 @@ export function certificatesView(config: Pick<EndpointConfig, 'caCertificate' | 
 }
 
 function viewOf(pem: string | undefined) {
-  const [first] = (pem === undefined ? undefined : readCertificates(pem)) ?? [];
+  const first = pem === undefined ? undefined : firstCertificate(pem);
   return first === undefined ? null : shown(first);
 }
 
