@@ -11,6 +11,14 @@ export interface CertificateFacts {
   validUntil: Date;
 }
 
+/** What is shown of a PEM text: its first certificate, and by what it is told from another with the same first one. */
+export interface BundleFacts extends CertificateFacts {
+  /** Certificates in it. */
+  certificates: number;
+  /** SHA-256 of the whole text, in hexadecimal digits. */
+  pemFingerprint: string;
+}
+
 /** The text of at most so many certificates; a chain of more is a mistake. */
 const MAX_CERTIFICATES = 10;
 /** A handshake with a longer key takes a sender a tenth of a second and more. */
@@ -35,23 +43,24 @@ export function readCertificates(pem: string): CertificateFacts[] | undefined {
 
 /** So many texts are known by their facts: reading one takes a tenth of a millisecond, and a page of a list has a thousand. */
 const MAX_KNOWN = 5_000;
-const known = new Map<string, CertificateFacts | undefined>();
+const known = new Map<string, BundleFacts | undefined>();
 
-/** The first certificate of a PEM text that was accepted; undefined where it is none that {@link readCertificates} takes. */
-export function firstCertificate(pem: string): CertificateFacts | undefined {
-  const digest = createHash('sha256').update(pem).digest('base64');
-  const facts = known.has(digest) ? known.get(digest) : readFirst(pem);
-  known.delete(digest);
-  known.set(digest, facts);
+/** The facts of a PEM text that was accepted; undefined where its first certificate cannot be shown. */
+export function bundleFacts(pem: string): BundleFacts | undefined {
+  const pemFingerprint = createHash('sha256').update(pem).digest('hex');
+  const facts = known.has(pemFingerprint) ? known.get(pemFingerprint) : readBundle(pem, pemFingerprint);
+  known.delete(pemFingerprint);
+  known.set(pemFingerprint, facts);
   const [oldest] = known.keys();
   if (known.size > MAX_KNOWN && oldest !== undefined) known.delete(oldest);
   return facts;
 }
 
-function readFirst(pem: string): CertificateFacts | undefined {
+function readBundle(pem: string, pemFingerprint: string): BundleFacts | undefined {
   try {
-    const facts = factsOf(new X509Certificate(pem));
-    return hasTimes(facts) ? facts : undefined;
+    const first = factsOf(new X509Certificate(pem));
+    const certificates = pem.match(PEM_CERTIFICATE)?.length ?? 0;
+    return hasTimes(first) ? { ...first, certificates, pemFingerprint } : undefined;
   } catch {
     return undefined;
   }

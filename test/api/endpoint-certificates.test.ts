@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { readCertificates } from '../../src/outbound/certificates.ts';
 import { endpointClientKeyContext } from '../../src/sealing/sealing-contexts.ts';
@@ -61,6 +62,19 @@ describe('the certificates of an endpoint', () => {
     expect(
       body.items.map((item: { changed: { member: string }[] }) => item.changed.map(({ member }) => member)),
     ).toEqual([['caCertificate', 'clientCertificate'], ['clientCertificate'], ['timeoutMs'], []]);
+  });
+
+  test('are shown as changed where only the second of them is another', async () => {
+    const { body: made } = await make({ caCertificate: authority.cert + other.cert });
+    const path = `/api/v1/endpoints/${made.id}`;
+    const body = { caCertificate: authority.cert + ours.cert };
+    const changed = await api.call('PATCH', path, { body });
+    expect(changed.body.caCertificate).toMatchObject({ ...shown(authority), certificates: 2 });
+    expect(changed.body.caCertificate.pemFingerprint).toBe(
+      createHash('sha256').update(body.caCertificate).digest('hex'),
+    );
+    const { body: versions } = await api.call('GET', `${path}/versions`);
+    expect(versions.items[0].changed).toMatchObject([{ member: 'caCertificate' }]);
   });
 
   test.each([

@@ -3,9 +3,9 @@ import { type Problem, problem } from '../../../api/problems/problem.ts';
 import type { ClientCertificate, EndpointConfig } from '../../../domain/endpoints/endpoint.ts';
 import { movesDeliveries } from '../../../domain/endpoints/new-origin.ts';
 import {
-  type CertificateFacts,
+  type BundleFacts,
+  bundleFacts,
   clientCertificateFault,
-  firstCertificate,
   readCertificates,
 } from '../../../outbound/certificates.ts';
 import type { Sealer } from '../../../sealing/sealing.ts';
@@ -63,8 +63,16 @@ const CertificateView = z
     subject: z.string().meta({ description: 'Whose it is.', example: 'O=Acme, CN=Acme Internal CA' }),
     validFrom: shownTime('When it begins to be valid.'),
     validUntil: shownTime('When it runs out: replace it before.'),
+    certificates: z.int().meta({
+      description: 'How many were given together; the other members but the last are of the first.',
+      example: 1,
+    }),
+    pemFingerprint: z.string().meta({
+      description: 'SHA-256 of the text that was given, all of its certificates with it.',
+      example: '5d41402abc4b2a76b9719d911017c592ae2b1c3d4e5f60718293a4b5c6d7e8f9',
+    }),
   })
-  .meta({ id: 'Certificate', description: 'A certificate of an endpoint; of several the first.' });
+  .meta({ id: 'Certificate', description: 'The certificates of an endpoint, by the first of them.' });
 
 /** The certificates of an endpoint, as members of what is shown of it. */
 export const certificateViews = {
@@ -81,11 +89,11 @@ export function certificatesView(config: Pick<EndpointConfig, 'caCertificate' | 
 }
 
 function viewOf(pem: string | undefined) {
-  const first = pem === undefined ? undefined : firstCertificate(pem);
-  return first === undefined ? null : shown(first);
+  const facts = pem === undefined ? undefined : bundleFacts(pem);
+  return facts === undefined ? null : shown(facts);
 }
 
-function shown({ validFrom, validUntil, ...facts }: CertificateFacts) {
+function shown({ validFrom, validUntil, ...facts }: BundleFacts) {
   return { ...facts, validFrom: validFrom.toISOString(), validUntil: validUntil.toISOString() };
 }
 
