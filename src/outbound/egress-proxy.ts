@@ -81,8 +81,11 @@ export function openTunnel(
   });
 }
 
-/** What proxies answer where they cannot reach the destination; any other refusal is for whoever runs the proxy. */
+/**
+ * What proxies answer where they do not reach the destination, or have a rule against it (403): that is this one
+ * destination's, which its tenant chose. Any other refusal is for whoever runs the proxy.
+ */
 function codeOf(status: number): EgressProxyError['code'] {
   if (status === 504) return 'ERR_PROXY_TIMEOUT';
-  return status === 502 || status === 503 ? 'ERR_PROXY_NO_CONNECTION' : 'ERR_EGRESS_PROXY';
+  return status === 403 || status === 502 || status === 503 ? 'ERR_PROXY_NO_CONNECTION' : 'ERR_EGRESS_PROXY';
 }

@@ -161,7 +161,8 @@ describe('the guard holds before the proxy', () => {
 describe('a proxy that makes no tunnel', () => {
   test.each([
     [407, 'proxy_failed'],
-    [403, 'proxy_failed'],
+    [400, 'proxy_failed'],
+    [403, 'connection_failed'],
     [502, 'connection_failed'],
     [503, 'connection_failed'],
     [504, 'connect_timeout'],
