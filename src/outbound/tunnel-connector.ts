@@ -86,16 +86,25 @@ function secured(
   signal: AbortSignal,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const giveUp = () => tunnel.destroy();
+    // TLS over a tunnel that ends under it closes without an error: nobody else would say that it is over.
+    const giveUp = () => {
+      tunnel.destroy();
+      reject(signal.reason);
+    };
+    if (signal.aborted) {
+      giveUp();
+      return;
+    }
     signal.addEventListener('abort', giveUp, { once: true });
     secure(destination, (error, socket) => {
       signal.removeEventListener('abort', giveUp);
-      if (error === null) {
+      if (error === null && !signal.aborted) {
         resolve(socket);
         return;
       }
+      socket?.destroy();
       tunnel.destroy();
-      reject(error);
+      reject(error ?? signal.reason);
     });
   });
 }

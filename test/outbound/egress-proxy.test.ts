@@ -7,6 +7,7 @@ import {
 } from '../../src/outbound/attempt.ts';
 import { createDeadline } from '../../src/outbound/deadline.ts';
 import { readEgressProxy } from '../../src/outbound/egress-proxy.ts';
+import { createGuardedConnector } from '../../src/outbound/guarded-connector.ts';
 import { createKeySets } from '../../src/outbound/key-sets.ts';
 import { patient } from '../support/patience.ts';
 import {
@@ -183,6 +184,19 @@ describe('a proxy that makes no tunnel', () => {
     const proxy = await proxying({ silent: true });
     const result = await sendingBy(proxy.url(), { connectTimeoutMs: 50 }).send(to('http://127.0.0.1:9/'));
     expect(result).toMatchObject({ fault: 'connect_timeout', mayHaveArrived: false });
+  });
+
+  test('that leads to TLS which never begins is given up when the time to connect is over, too', async () => {
+    const proxy = await proxying({ silent: 'in_tunnel' });
+    const connect = createGuardedConnector({
+      guard: createAddressGuard(LOOPBACK),
+      proxy: readEgressProxy(proxy.url()),
+      connectTimeoutMs: 50,
+    });
+    const failure = await new Promise((resolve) =>
+      connect({ hostname: '127.0.0.1', protocol: 'https:', port: '9' }, (...[error]) => resolve(error)),
+    );
+    expect(failure).toMatchObject({ code: 'UND_ERR_CONNECT_TIMEOUT' });
   });
 
   test('over TLS whose certificate nobody vouches for is not used', async () => {
