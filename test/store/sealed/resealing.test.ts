@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Id, showId } from '../../../src/domain/tenancy/typed-id.ts';
+import { openSealer } from '../../../src/installation-sealer.ts';
 import { createSealer, type Sealer } from '../../../src/sealing/sealing.ts';
 import {
   endpointHeadersContext,
@@ -185,6 +186,14 @@ describe('a rotation of the master key', () => {
       },
       { event: 'master_key.rotated', unopenable: 1 },
     ]);
+  });
+
+  test('keeps no key that is derived from the key of the next rotation', async () => {
+    const { store } = await sealedStore();
+    await begin(store);
+    await worker(store, leading).round();
+    await openSealer(store.pool, { masterKey: after, otherMasterKey: Buffer.alloc(32, 3) });
+    expect(await store.rows('select purpose from kept_keys')).toEqual([]);
   });
 
   test('waits for a change of an endpoint that is under way, which copies what is sealed', async () => {
