@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { KnownMasterKeys } from '../../../src/domain/tenancy/master-key.ts';
 import { type Id, showId } from '../../../src/domain/tenancy/typed-id.ts';
 import { openSealer } from '../../../src/installation-sealer.ts';
 import { createSealer, type Sealer } from '../../../src/sealing/sealing.ts';
@@ -14,6 +15,7 @@ import { insertEndpointVersion } from '../../../src/store/tenancy/endpoint-versi
 import { createLogger } from '../../../src/telemetry/log.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { resealingChores } from '../../../src/worker/resealing-chore.ts';
+import { eventually } from '../../support/eventually.ts';
 import { createTestStore, type TestStore } from '../../support/store/test-store.ts';
 import { closedAfterEach } from '../../support/use.ts';
 
@@ -43,9 +45,12 @@ function worker(store: TestStore, sealer: Sealer, stop = new AbortController().s
   };
 }
 
+const admit = (store: TestStore, known: KnownMasterKeys) =>
+  withTransaction(store.pool, (tx) => admitMasterKeys(tx, known));
+
 async function sealedStore() {
   const store = closing(await createTestStore());
-  await admitMasterKeys(store.pool, { present: old.masterKeyCheck });
+  await admit(store, { present: old.masterKeyCheck });
   const tenant = await store.newTenant();
   const endpointIds = [];
   for (let n = 0; n < 3; n += 1) {
@@ -65,7 +70,7 @@ async function sealedStore() {
 }
 
 const begin = (store: TestStore) =>
-  admitMasterKeys(store.pool, { present: leading.masterKeyCheck, other: old.masterKeyCheck });
+  admit(store, { present: leading.masterKeyCheck, other: old.masterKeyCheck });
 
 test('every column that holds something sealed is one of those that a rotation goes through', async () => {
   const store = closing(await createTestStore());
@@ -186,6 +191,26 @@ describe('a rotation of the master key', () => {
       },
       { event: 'master_key.rotated', unopenable: 1 },
     ]);
+  });
+
+  test('is begun by one of two that lead to different keys at once', async () => {
+    const { store } = await sealedStore();
+    const third = createSealer(Buffer.alloc(32, 3)).masterKeyCheck;
+    const other = old.masterKeyCheck;
+    let second: Promise<string> | undefined;
+    const first = await withTransaction(store.pool, async (tx) => {
+      const verdict = await admitMasterKeys(tx, { present: leading.masterKeyCheck, other });
+      second = admit(store, { present: third, other });
+      await eventually('the second waits', async () => {
+        const [{ waiting }] = await store.rows(
+          `select count(*)::int as waiting from pg_stat_activity
+           where datname = current_database() and wait_event_type = 'Lock'`,
+        );
+        return waiting > 0;
+      });
+      return verdict;
+    });
+    expect([first, await second]).toEqual(['rotates', 'rotation_unfinished']);
   });
 
   test('keeps no key that is derived from the key of the next rotation', async () => {
