@@ -1,4 +1,6 @@
-import { isIP, type Socket } from 'node:net';
+import type { LookupAddress } from 'node:dns';
+import { lookup } from 'node:dns/promises';
+import { BlockList, isIP, type Socket } from 'node:net';
 import { type buildConnector, errors } from 'undici';
 import { AddressBlockedError, type AddressGuard } from './address-guard.ts';
 import { type EgressProxy, EgressProxyError, openTunnel } from './egress-proxy.ts';
@@ -21,7 +23,7 @@ const MAX_ADDRESSES = 3;
 /**
  * An undici connector that reaches its destination by tunnels through a proxy. Name and literal are checked as for a
  * direct connection, and the tunnel is to the address that was checked: the proxy learns no name, and TLS and `Host` go
- * by name within the tunnel.
+ * by name within the tunnel. To the proxy itself there is none, also where its network is allowed.
  */
 export function createTunnelConnector(options: TunnelOptions): buildConnector.connector {
   return (destination, callback) => {
@@ -43,8 +45,12 @@ async function reach(
   destination: Destination,
   signal: AbortSignal,
 ): Promise<Socket> {
-  const addresses = await unlessAborted(permittedAddresses(guard, destination.hostname), signal);
   const port = Number(destination.port) || (destination.protocol === 'https:' ? 443 : 80);
+  const permitted = permittedAddresses(guard, destination.hostname);
+  const addresses = await unlessAborted(
+    permitted.then((found) => withoutProxy(proxy, found, port)),
+    signal,
+  );
   let failure: unknown;
   for (const address of addresses.slice(0, MAX_ADDRESSES)) {
     signal.throwIfAborted();
@@ -73,6 +79,26 @@ function permittedAddresses(guard: AddressGuard, hostname: string): Promise<stri
       else resolve(found.map(({ address }) => address));
     });
   });
+}
+
+/** The addresses without those at which this port is the proxy's own: it would ask itself, from within its network. */
+async function withoutProxy(proxy: EgressProxy, addresses: string[], port: number): Promise<string[]> {
+  if (port !== proxy.port) return addresses;
+  const own = new BlockList();
+  for (const { address, family } of await addressesOf(proxy)) own.addAddress(address, familyOf(family));
+  const others = addresses.filter((address) => !own.check(address, familyOf(isIP(address))));
+  if (others.length === 0) throw new AddressBlockedError();
+  return others;
+}
+
+const familyOf = (family: number) => (family === 6 ? 'ipv6' : 'ipv4');
+
+async function addressesOf({ host }: EgressProxy): Promise<LookupAddress[]> {
+  try {
+    return await lookup(host, { all: true });
+  } catch (error) {
+    throw new EgressProxyError('ERR_EGRESS_PROXY', error);
+  }
 }
 
 function isUnreached(error: unknown): boolean {

@@ -151,11 +151,36 @@ describe('the guard holds before the proxy', () => {
     expect(receiver.requests).toHaveLength(2);
   });
 
-  test('the proxy itself is no destination, unless its network is allowed', async () => {
-    const proxy = await proxying();
-    const client = sendingBy(proxy.url(), { guard: createAddressGuard([]) });
-    expect(await client.send(to(proxy.url()))).toMatchObject({ fault: 'address_blocked' });
-    expect(proxy.asked).toEqual([]);
+  test.each([
+    ['its network', []],
+    ['nothing', LOOPBACK],
+  ])(
+    'the proxy itself is no destination, by any of its names, where the guard refuses %s',
+    async (_, allowed) => {
+      const proxy = await proxying();
+      const { port } = new URL(proxy.url());
+      const guard = guardOf([['127.0.0.1']], allowed);
+      for (const own of [proxy.url(), `http://localhost:${port}`])
+        for (const host of ['127.0.0.1', '[::ffff:127.0.0.1]', 'proxy.example.com']) {
+          const url = `http://${host}:${port}/`;
+          expect([own, host, await sendingBy(own, { guard }).send(to(url))]).toMatchObject([
+            own,
+            host,
+            { fault: 'address_blocked', mayHaveArrived: false },
+          ]);
+        }
+      expect(proxy.asked).toEqual([]);
+    },
+  );
+
+  test('beside the proxy another address of a name, and another port, is one', async () => {
+    const receiver = await receiving(ok);
+    const proxy = await proxying({ refuse: (asked) => (asked.startsWith('127.0.0.2') ? 502 : undefined) });
+    const { port } = new URL(proxy.url());
+    const client = sendingBy(proxy.url(), { guard: guardOf([['127.0.0.1', '127.0.0.2']]) });
+    await client.send(to(`http://two.example.com:${port}/`));
+    expect(proxy.asked).toEqual([`127.0.0.2:${port}`]);
+    expect(await client.send(to(receiver.url()))).toMatchObject({ status: 200 });
   });
 });
 
