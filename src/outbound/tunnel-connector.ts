@@ -1,6 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIP, type Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import { type buildConnector, errors } from 'undici';
 import { AddressBlockedError, type AddressGuard } from './address-guard.ts';
 import { type EgressProxy, EgressProxyError, openTunnel } from './egress-proxy.ts';
@@ -35,27 +36,30 @@ export function createTunnelConnector(options: TunnelOptions): buildConnector.co
       .finally(() => clearTimeout(timer))
       .then(
         (socket) => callback(null, socket),
-        (error) => callback(patience.signal.aborted ? patience.signal.reason : error, null),
+        (error) => callback(error, null),
       );
   };
 }
 
 async function reach(
-  { guard, proxy, secure }: TunnelOptions,
+  { guard, proxy, connectTimeoutMs, secure }: TunnelOptions,
   destination: Destination,
   signal: AbortSignal,
 ): Promise<Socket> {
+  const until = performance.now() + connectTimeoutMs;
   const port = Number(destination.port) || (destination.protocol === 'https:' ? 443 : 80);
   const permitted = permittedAddresses(guard, destination.hostname);
   const addresses = await unlessAborted(
     permitted.then((found) => withoutProxy(proxy, found, port)),
     signal,
   );
+  const tried = addresses.slice(0, MAX_ADDRESSES);
   let failure: unknown;
-  for (const address of addresses.slice(0, MAX_ADDRESSES)) {
+  for (const [at, address] of tried.entries()) {
     signal.throwIfAborted();
     try {
-      const tunnel = await openTunnel(proxy, { address, port }, signal);
+      const shareMs = (until - performance.now()) / (tried.length - at);
+      const tunnel = await openTunnelWithin(shareMs, proxy, { address, port }, signal);
       return destination.protocol === 'https:'
         ? await secured(secure, { ...destination, httpSocket: tunnel }, tunnel, signal)
         : tunnel;
@@ -65,6 +69,22 @@ async function reach(
     }
   }
   throw failure;
+}
+
+/** Leaves time for the next address where the proxy says nothing of this one: it may drop what goes by IPv6. */
+async function openTunnelWithin(
+  ms: number,
+  proxy: EgressProxy,
+  to: Parameters<typeof openTunnel>[1],
+  signal: AbortSignal,
+): Promise<Socket> {
+  const share = new AbortController();
+  const timer = setTimeout(() => share.abort(new EgressProxyError('ERR_PROXY_TIMEOUT')), ms);
+  try {
+    return await openTunnel(proxy, to, AbortSignal.any([signal, share.signal]));
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** The addresses that a host stands for and the guard lets through; rejects where there is none. */

@@ -114,6 +114,17 @@ describe('a request by an egress proxy', () => {
     expect(proxy.asked).toEqual([`127.0.0.2:${receiver.port}`, `127.0.0.1:${receiver.port}`]);
   });
 
+  test('goes to the next address of a name, too, where the proxy says nothing of the one before', async () => {
+    const receiver = await receiving(ok);
+    const proxy = await proxying({
+      hangs: (asked) => (asked.startsWith('[::1]') ? 'before' : undefined),
+    });
+    const guard = guardOf([['::1', '127.0.0.1']], [...LOOPBACK, '::1/128']);
+    const client = sendingBy(proxy.url(), { guard, connectTimeoutMs: patient(1_000) });
+    expect(await client.send(to(`http://two.example.com:${receiver.port}/`))).toMatchObject({ status: 200 });
+    expect(proxy.asked).toEqual([`[::1]:${receiver.port}`, `127.0.0.1:${receiver.port}`]);
+  });
+
   test('takes key sets of issuers by it, too', async () => {
     const keys = await receiving(okWith('{"keys":[]}'));
     const proxy = await proxying();
@@ -206,13 +217,13 @@ describe('a proxy that makes no tunnel', () => {
   });
 
   test('because it never answers is given up when the time to connect is over', async () => {
-    const proxy = await proxying({ silent: true });
+    const proxy = await proxying({ hangs: () => 'before' });
     const result = await sendingBy(proxy.url(), { connectTimeoutMs: 50 }).send(to('http://127.0.0.1:9/'));
     expect(result).toMatchObject({ fault: 'connect_timeout', mayHaveArrived: false });
   });
 
   test('that leads to TLS which never begins is given up when the time to connect is over, too', async () => {
-    const proxy = await proxying({ silent: 'in_tunnel' });
+    const proxy = await proxying({ hangs: () => 'within' });
     const connect = createGuardedConnector({
       guard: createAddressGuard(LOOPBACK),
       proxy: readEgressProxy(proxy.url()),

@@ -16,8 +16,8 @@ export type ForwardProxy = {
 export type ForwardProxyOptions = {
   tls?: SelfSigned;
   refuse?: (authority: string, authorization: string | undefined) => number | undefined;
-  /** Takes the question for a tunnel and never answers it; or makes tunnels and lets nothing through. */
-  silent?: boolean | 'in_tunnel';
+  /** Which question for a tunnel it never answers, and which tunnel it makes and lets nothing through. */
+  hangs?: (authority: string) => 'before' | 'within' | undefined;
 };
 
 /** Starts a proxy that resolves names by itself, as any proxy does that is given one. */
@@ -40,13 +40,14 @@ export async function startForwardProxy(options: ForwardProxyOptions = {}): Prom
     keep(incoming);
     const authority = request.url ?? '';
     asked.push(authority);
-    if (options.silent === true) return;
+    const hangs = options.hangs?.(authority);
+    if (hangs === 'before') return;
     const status = options.refuse?.(authority, request.headers['proxy-authorization']);
     if (status !== undefined) {
       incoming.end(`HTTP/1.1 ${status} Refused\r\ncontent-length: 0\r\n\r\n`);
       return;
     }
-    if (options.silent) {
+    if (hangs === 'within') {
       incoming.write('HTTP/1.1 200 Connection established\r\n\r\n');
       return;
     }
