@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createAddressGuard } from '../../src/outbound/address-guard.ts';
 import {
@@ -57,6 +58,21 @@ function sendingBy(proxyUrl: string, options: Partial<AttemptClientOptions> = {}
       ...options,
     }),
   );
+}
+
+/** Accepts connections and says nothing, so that no TLS is ever made with it. */
+async function startSilent() {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => sockets.add(socket.on('error', () => {})));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
 }
 
 function to(url: string, timeoutMs = patient(4_000)) {
@@ -213,6 +229,13 @@ describe('a proxy that makes no tunnel', () => {
     const proxy = await startForwardProxy();
     await proxy.close();
     const result = await sendingBy(proxy.url()).send(to('http://127.0.0.1:9/'));
+    expect(result).toMatchObject({ fault: 'proxy_failed', mayHaveArrived: false });
+  });
+
+  test('because it cannot be reached in time is no fault of the endpoint either', async () => {
+    const accepting = closing(await startSilent());
+    const proxyUrl = `https://127.0.0.1:${accepting.port}`;
+    const result = await sendingBy(proxyUrl, { connectTimeoutMs: 50 }).send(to('http://127.0.0.1:9/'));
     expect(result).toMatchObject({ fault: 'proxy_failed', mayHaveArrived: false });
   });
 
