@@ -1,7 +1,6 @@
 // Checks that every package that the lock file names may be used and given on with Redrive, by the licence that it
 // states: `node scripts/licences.mjs`. A licence that is not in the lists is a decision for a person.
-import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { givenOn, nameOf, readLock } from './given-on.mjs';
 
 /** Given on with the images and packages: they ask for no more than to be named. */
 const GIVEN_ON = new Set([
@@ -34,17 +33,15 @@ const LOOKED_UP = [
   { name: /^unionfs$/, licence: 'Unlicense' },
 ];
 
-const lock = JSON.parse(
-  await readFile(fileURLToPath(new URL('../package-lock.json', import.meta.url)), 'utf8'),
-);
+const lock = await readLock();
+const given = givenOn(lock);
 const counts = new Map();
 const refused = [];
 for (const [path, entry] of Object.entries(lock.packages)) {
-  const at = path.lastIndexOf('node_modules/');
-  if (at === -1 || entry.link) continue;
-  const name = path.slice(at + 'node_modules/'.length);
+  const name = nameOf(path);
+  if (name === undefined || entry.link) continue;
   const licence = entry.license ?? LOOKED_UP.find((known) => known.name.test(name))?.licence;
-  const allowed = entry.dev || entry.devOptional ? TOOLS : GIVEN_ON;
+  const allowed = given.has(path) ? GIVEN_ON : TOOLS;
   if (licence === undefined || !allowed.has(licence))
     refused.push(`${name}: ${licence ?? 'states no licence'}`);
   else counts.set(licence, (counts.get(licence) ?? 0) + 1);

@@ -28,7 +28,10 @@ export type AttemptClientOptions = {
   guard: AddressGuard;
   /** Name, TCP and TLS together, to about half a second; the request's own total is exact. 5 s by default. */
   connectTimeoutMs?: number;
-  /** Requests beyond it wait in line and are released when their total time ends there. 128 by default. */
+  /**
+   * Requests beyond it wait in line and are released when their total time ends there. 128 by default. Endpoints of one
+   * origin whose TLS differs share no sockets, and have so many each.
+   */
   maxSocketsPerOrigin?: number;
   /** Head of one answer, interim ones included; beyond it the answer is `invalid_response`. */
   maxHeadBytes?: number;

@@ -39,7 +39,7 @@ export function readEgressProxy(text: string): EgressProxy {
 /**
  * Asks the proxy for a tunnel to an *address* (RFC 9110 section 9.3.6): given a name it would resolve that itself, after
  * the guard has looked, and reach what the guard forbids. Rejects with an {@link EgressProxyError}, or with the reason
- * of the signal.
+ * of the signal where the proxy was there and has not answered by then: it may still be trying the destination.
  */
 export function openTunnel(
   proxy: EgressProxy,
@@ -59,6 +59,12 @@ export function openTunnel(
       },
       agent: false,
     });
+    let there = false;
+    asked.once('socket', (socket) => {
+      socket.once(proxy.secure ? 'secureConnect' : 'connect', () => {
+        there = true;
+      });
+    });
     const giveUp = () => asked.destroy();
     signal.addEventListener('abort', giveUp, { once: true });
     asked.once('connect', ({ statusCode = 0 }, socket, head) => {
@@ -75,14 +81,17 @@ export function openTunnel(
     });
     asked.on('error', (error) => {
       signal.removeEventListener('abort', giveUp);
-      reject(signal.aborted ? signal.reason : new EgressProxyError('ERR_EGRESS_PROXY', error));
+      reject(signal.aborted && there ? signal.reason : new EgressProxyError('ERR_EGRESS_PROXY', error));
     });
     asked.end();
   });
 }
 
-/** What proxies answer where they cannot reach the destination; any other refusal is for whoever runs the proxy. */
+/**
+ * What proxies answer where they do not reach the destination, or have a rule against it (403): that is this one
+ * destination's, which its tenant chose. Any other refusal is for whoever runs the proxy.
+ */
 function codeOf(status: number): EgressProxyError['code'] {
   if (status === 504) return 'ERR_PROXY_TIMEOUT';
-  return status === 502 || status === 503 ? 'ERR_PROXY_NO_CONNECTION' : 'ERR_EGRESS_PROXY';
+  return status === 403 || status === 502 || status === 503 ? 'ERR_PROXY_NO_CONNECTION' : 'ERR_EGRESS_PROXY';
 }

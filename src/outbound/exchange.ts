@@ -47,6 +47,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #settled: boolean = false;
   #started: boolean = false;
   #answerBegan: boolean = false;
+  #socketWasUsed: boolean = false;
   #status = 0;
   #retryAfterMs: number | undefined;
   #excerpt: Uint8Array = NO_BYTES;
@@ -64,8 +65,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return this.#settled;
   }
 
-  withSocket(client: Client): void {
+  withSocket(client: Client, wasUsed: boolean): void {
     this.#client = client;
+    this.#socketWasUsed = wasUsed;
     const { method, path, headers, body } = this.#request;
     client.dispatch({ path, method, headers, body: method === 'GET' ? null : body }, this);
   }
@@ -137,7 +139,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
-    const progress = { started: this.#started, answerBegan: this.#answerBegan };
+    const progress = {
+      started: this.#started,
+      answerBegan: this.#answerBegan,
+      socketWasUsed: this.#socketWasUsed,
+    };
     if (!this.#settled) this.#finish(this.#status !== 0 ? this.#answer() : this.#failed(error, progress));
     // Refused in `onRequestStart`: nothing was written, the connection is as good as before.
     if (error === ENDED && !this.#started) this.#release();
@@ -179,7 +185,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #failed(error: Error, progress: Progress): AttemptResult {
-    return this.#fault(faultOf(error, progress), this.#started && !isCertainlyUnread(error));
+    return this.#fault(faultOf(error, progress), progress.started && !isCertainlyUnread(error, progress));
   }
 
   #fault(fault: FaultCode, mayHaveArrived: boolean = this.#started): AttemptResult {

@@ -6,6 +6,8 @@ export type Progress = {
   started: boolean;
   /** The first byte of an answer was read. */
   answerBegan: boolean;
+  /** Its socket had carried another request before it. */
+  socketWasUsed: boolean;
 };
 
 const BY_CODE: Readonly<Record<string, FaultCode>> = {
@@ -50,7 +52,10 @@ const BY_PREFIX: readonly (readonly [string, FaultCode])[] = [
  * The fault that an error of the connection stands for, by its `code` and by how far the request had come; never by its
  * message. An unknown error is `connection_failed` before the request left and `connection_reset` after.
  */
-export function faultOf(error: unknown, { started, answerBegan }: Progress): FaultCode {
+export function faultOf(
+  error: unknown,
+  { started, answerBegan }: Pick<Progress, 'started' | 'answerBegan'>,
+): FaultCode {
   const code = codeOf(error);
   // ETIMEDOUT is the kernel giving up: on the handshake, or on bytes that it had accepted and that were never
   // acknowledged.
@@ -73,9 +78,15 @@ export function faultOf(error: unknown, { started, answerBegan }: Progress): Fau
 const OUR_CERTIFICATE =
   /^ERR_SSL_.*_ALERT_(?:CERTIFICATE_(?:REQUIRED|REVOKED|EXPIRED|UNKNOWN)|(?:BAD|UNSUPPORTED)_CERTIFICATE|UNKNOWN_CA)$/;
 
-/** Whether an error says that the request was not read, although its bytes may have left. */
-export function isCertainlyUnread(error: unknown): boolean {
-  return OUR_CERTIFICATE.test(codeOf(error));
+/**
+ * Whether an error says that the request was not read, although its bytes may have left: never behind the beginning of an
+ * answer, nor on a socket whose server has taken our certificate for an earlier request.
+ */
+export function isCertainlyUnread(
+  error: unknown,
+  { answerBegan, socketWasUsed }: Pick<Progress, 'answerBegan' | 'socketWasUsed'>,
+): boolean {
+  return !answerBegan && !socketWasUsed && OUR_CERTIFICATE.test(codeOf(error));
 }
 
 function codeOf(error: unknown): string {

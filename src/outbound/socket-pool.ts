@@ -1,10 +1,14 @@
 import { type buildConnector, Client } from 'undici';
 
 /**
- * A request that waits for a socket; `withSocket` is called once, unless it is `abandoned` by then; `stop` ends the
- * wait.
+ * A request that waits for a socket; `withSocket` is called once, unless it is `abandoned` by then, with whether others
+ * had that client before it; `stop` ends the wait.
  */
-export type SocketUser = { readonly abandoned: boolean; withSocket(client: Client): void; stop(): void };
+export type SocketUser = {
+  readonly abandoned: boolean;
+  withSocket(client: Client, wasUsed: boolean): void;
+  stop(): void;
+};
 
 /** The options that the pools of all origins share. */
 export type SocketPoolOptions = {
@@ -53,7 +57,8 @@ export class SocketPool {
   acquire(user: SocketUser): void {
     if (this.#inUse < this.#options.maxSocketsPerOrigin) {
       this.#inUse += 1;
-      user.withSocket(this.#idle.pop() ?? this.#createClient());
+      const idle = this.#idle.pop();
+      user.withSocket(idle ?? this.#createClient(), idle !== undefined);
     } else {
       this.#waiting.push(user);
     }

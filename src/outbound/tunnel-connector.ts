@@ -1,4 +1,7 @@
-import { isIP, type Socket } from 'node:net';
+import type { LookupAddress } from 'node:dns';
+import { lookup } from 'node:dns/promises';
+import { BlockList, isIP, type Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import { type buildConnector, errors } from 'undici';
 import { AddressBlockedError, type AddressGuard } from './address-guard.ts';
 import { type EgressProxy, EgressProxyError, openTunnel } from './egress-proxy.ts';
@@ -21,7 +24,7 @@ const MAX_ADDRESSES = 3;
 /**
  * An undici connector that reaches its destination by tunnels through a proxy. Name and literal are checked as for a
  * direct connection, and the tunnel is to the address that was checked: the proxy learns no name, and TLS and `Host` go
- * by name within the tunnel.
+ * by name within the tunnel. To the proxy itself there is none, also where its network is allowed.
  */
 export function createTunnelConnector(options: TunnelOptions): buildConnector.connector {
   return (destination, callback) => {
@@ -33,23 +36,30 @@ export function createTunnelConnector(options: TunnelOptions): buildConnector.co
       .finally(() => clearTimeout(timer))
       .then(
         (socket) => callback(null, socket),
-        (error) => callback(patience.signal.aborted ? patience.signal.reason : error, null),
+        (error) => callback(error, null),
       );
   };
 }
 
 async function reach(
-  { guard, proxy, secure }: TunnelOptions,
+  { guard, proxy, connectTimeoutMs, secure }: TunnelOptions,
   destination: Destination,
   signal: AbortSignal,
 ): Promise<Socket> {
-  const addresses = await unlessAborted(permittedAddresses(guard, destination.hostname), signal);
+  const until = performance.now() + connectTimeoutMs;
   const port = Number(destination.port) || (destination.protocol === 'https:' ? 443 : 80);
+  const permitted = permittedAddresses(guard, destination.hostname);
+  const addresses = await unlessAborted(
+    permitted.then((found) => withoutProxy(proxy, found, port)),
+    signal,
+  );
+  const tried = addresses.slice(0, MAX_ADDRESSES);
   let failure: unknown;
-  for (const address of addresses.slice(0, MAX_ADDRESSES)) {
+  for (const [at, address] of tried.entries()) {
     signal.throwIfAborted();
     try {
-      const tunnel = await openTunnel(proxy, { address, port }, signal);
+      const shareMs = (until - performance.now()) / (tried.length - at);
+      const tunnel = await openTunnelWithin(shareMs, proxy, { address, port }, signal);
       return destination.protocol === 'https:'
         ? await secured(secure, { ...destination, httpSocket: tunnel }, tunnel, signal)
         : tunnel;
@@ -59,6 +69,22 @@ async function reach(
     }
   }
   throw failure;
+}
+
+/** Leaves time for the next address where the proxy says nothing of this one: it may drop what goes by IPv6. */
+async function openTunnelWithin(
+  ms: number,
+  proxy: EgressProxy,
+  to: Parameters<typeof openTunnel>[1],
+  signal: AbortSignal,
+): Promise<Socket> {
+  const share = new AbortController();
+  const timer = setTimeout(() => share.abort(new EgressProxyError('ERR_PROXY_TIMEOUT')), ms);
+  try {
+    return await openTunnel(proxy, to, AbortSignal.any([signal, share.signal]));
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** The addresses that a host stands for and the guard lets through; rejects where there is none. */
@@ -75,6 +101,26 @@ function permittedAddresses(guard: AddressGuard, hostname: string): Promise<stri
   });
 }
 
+/** The addresses without those at which this port is the proxy's own: it would ask itself, from within its network. */
+async function withoutProxy(proxy: EgressProxy, addresses: string[], port: number): Promise<string[]> {
+  if (port !== proxy.port) return addresses;
+  const own = new BlockList();
+  for (const { address, family } of await addressesOf(proxy)) own.addAddress(address, familyOf(family));
+  const others = addresses.filter((address) => !own.check(address, familyOf(isIP(address))));
+  if (others.length === 0) throw new AddressBlockedError();
+  return others;
+}
+
+const familyOf = (family: number) => (family === 6 ? 'ipv6' : 'ipv4');
+
+async function addressesOf({ host }: EgressProxy): Promise<LookupAddress[]> {
+  try {
+    return await lookup(host, { all: true });
+  } catch (error) {
+    throw new EgressProxyError('ERR_EGRESS_PROXY', error);
+  }
+}
+
 function isUnreached(error: unknown): boolean {
   return error instanceof EgressProxyError && error.code !== 'ERR_EGRESS_PROXY';
 }
@@ -86,16 +132,25 @@ function secured(
   signal: AbortSignal,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const giveUp = () => tunnel.destroy();
+    // TLS over a tunnel that ends under it closes without an error: nobody else would say that it is over.
+    const giveUp = () => {
+      tunnel.destroy();
+      reject(signal.reason);
+    };
+    if (signal.aborted) {
+      giveUp();
+      return;
+    }
     signal.addEventListener('abort', giveUp, { once: true });
     secure(destination, (error, socket) => {
       signal.removeEventListener('abort', giveUp);
-      if (error === null) {
+      if (error === null && !signal.aborted) {
         resolve(socket);
         return;
       }
+      socket?.destroy();
       tunnel.destroy();
-      reject(error);
+      reject(error ?? signal.reason);
     });
   });
 }

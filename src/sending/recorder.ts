@@ -9,6 +9,7 @@ import { isOutage } from '../store/db/outage.ts';
 import type { Pool } from '../store/db/pool.ts';
 import { isConnectionLost, withTransaction } from '../store/db/pool.ts';
 import type { Transaction } from '../store/db/queryable.ts';
+import { giveBackCanaries } from '../store/operations/canaries.ts';
 import { ITSELF } from '../store/operations/operation-controls.ts';
 import { addPulses } from '../store/operations/operation-watch.ts';
 import { openOutage } from '../store/outages/outage-states.ts';
@@ -24,19 +25,16 @@ import { crashPoint } from '../telemetry/crash-points.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { EndpointMemory } from './endpoint-memory.ts';
 import type { SendingContext } from './sending-context.ts';
+import { keptBackOf, pulsesOf, type WatchedOutcome } from './watched-outcomes.ts';
 
 /** An outcome on its way to the ledger, with its other effects once it is there. */
-export interface PendingOutcome extends Outcome {
-  endpointId: Id<'endpoint'>;
-  operationId?: Id<'operation'>;
+export interface PendingOutcome extends Outcome, WatchedOutcome {
   /** It holds a concurrency slot at its endpoint or operation. */
   slotted: boolean;
   /** Requests that were on the wire to its endpoint when it ended, itself among them. */
   inFlight: number;
   /** When it began, on the clock of `performance.now()`. */
   beganMs: number;
-  /** Present where its operation is watched: whether it was the item's first attempt. */
-  watched?: { first: boolean };
   /** Events of its key go to its endpoint in their order. */
   ordered: boolean;
   /** It tries its endpoint: it disables nothing, and opens no circuit. */
@@ -217,6 +215,8 @@ export class Recorder {
       );
     const signs = signsOf(batch);
     if (signs.size > 0) await this.#reactTo(signs);
+    for (const [operationId, keptBack] of keptBackOf(batch))
+      await giveBackCanaries(this.#pool, operationId, keptBack);
     const pulses = pulsesOf(batch);
     if (pulses.length > 0) await addPulses(this.#pool, pulses);
     if (gone.size > 0) await this.#disable([...gone]);
@@ -382,26 +382,4 @@ function toldOf(
     signs.missed = trailing > 0;
   }
   return told;
-}
-
-/** The counts of a batch for operations that are watched. */
-function pulsesOf(batch: PendingOutcome[]): Parameters<typeof addPulses>[1] {
-  const pulses = new Map<Id<'operation'>, Parameters<typeof addPulses>[1][number]>();
-  for (const { operationId, watched, classification } of batch) {
-    if (!operationId || !watched || classification.outcome === 'released') continue;
-    const pulse = pulses.get(operationId) ?? {
-      operationId,
-      attempts: 0,
-      bad: 0,
-      firstAttempts: 0,
-      firstBad: 0,
-    };
-    const bad = classification.outcome === 'delivered' ? 0 : 1;
-    pulse.attempts += 1;
-    pulse.bad += bad;
-    pulse.firstAttempts += watched.first ? 1 : 0;
-    pulse.firstBad += watched.first ? bad : 0;
-    pulses.set(operationId, pulse);
-  }
-  return [...pulses.values()];
 }

@@ -3,6 +3,7 @@ import { type Refusal, refusalOf } from '../domain/endpoints/preparation.ts';
 import type { AttemptResult } from '../domain/sending/attempt-result.ts';
 import { type Classification, classify, demandAcknowledgement } from '../domain/sending/classification.ts';
 import { decideNext } from '../domain/sending/decide-next.ts';
+import { WAY_OUT_FAULT } from '../domain/sending/fault-code.ts';
 import { DEFAULT_RETRY_POLICY } from '../domain/sending/retry-policy.ts';
 import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import type { Deadline } from '../outbound/deadline.ts';
@@ -261,7 +262,7 @@ export class Sender {
       slotted,
       inFlight,
       beganMs: performance.now() - durationMs,
-      ...(watched ? { watched: { first: item.attempts === 0 } } : {}),
+      ...(watched ? { watched: { first: item.attempts === item.lostAttempts } } : {}),
       classification,
       next: decideNext({
         outcome: classification,
@@ -319,7 +320,7 @@ export class Sender {
     if (attempted) {
       metrics.attempts.inc({ outcome, lane: this.#lane });
       metrics.attemptDuration.observe({ lane: this.#lane }, durationMs / 1_000);
-      if (faultCode === 'proxy_failed') metrics.egressProxyFailures.inc();
+      if (faultCode === WAY_OUT_FAULT) metrics.egressProxyFailures.inc();
     }
     const level = this.#lane === 'bulk' && outcome === 'delivered' ? 'debug' : 'info';
     if (!log.isLevelEnabled(level)) return;

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { type Id, type IdKind, showId } from '../domain/tenancy/typed-id.ts';
 import type { Chore, ChoreDeps } from '../loops/chore.ts';
 import type { Sealer } from '../sealing/sealing.ts';
 import {
@@ -30,8 +31,26 @@ const CONTEXTS: Readonly<Record<SealedKind, (of: string) => string>> = {
   keptKey: keptKeyContext,
 };
 
+/** What the owner of a value is; a purpose is no id. */
+const OWNERS: Readonly<Record<SealedKind, IdKind | undefined>> = {
+  endpointSecret: 'endpoint',
+  endpointHeaders: 'endpoint',
+  endpointClientKey: 'endpoint',
+  jwtIssuerSecret: 'jwtIssuer',
+  signingKey: 'signingKey',
+  keptKey: undefined,
+};
+
+/** Values that neither key opens which a line of the log names. */
+const NAMED_AT_MOST = 20;
+
 /** Owners whose values are sealed anew before the next ones are read. */
 const OWNERS_AT_ONCE = 500;
+
+function nameOf(kind: SealedKind, { of }: SealedValue): string {
+  const owner = OWNERS[kind];
+  return `${kind} ${owner === undefined ? of : showId(owner, of as Id<IdKind>)}`;
+}
 
 type Rotation = Required<Sealer>['rotation'];
 
@@ -46,6 +65,8 @@ export function resealingChores(
 ): Chore[] {
   const { rotation } = sealer;
   if (rotation === undefined) return [];
+  // Nobody takes a 0 that was not counted for the end of the rotation.
+  metrics.sealedUnderOtherKey.remove();
   return [
     {
       name: 'resealing',
@@ -53,34 +74,36 @@ export function resealingChores(
         attempt('resealing', async () => {
           const { rotatingTo } = await readMasterKeys(pool);
           if (rotatingTo !== sealer.masterKeyCheck) return;
-          let unopenable = 0;
-          for (const kind of SEALED_KINDS) unopenable += await sealAnew(kind, rotation);
-          const left = await countSealedOtherwise(pool, rotation.sealedPrefix);
-          metrics.sealedUnderOtherKey.set(left);
-          if (unopenable > 0) log.warn({ event: 'master_key.unopenable', unopenable });
+          const lost: string[] = [];
+          for (const kind of SEALED_KINDS) lost.push(...(await sealAnew(kind, rotation)));
+          const unopenable = lost.length;
           // What neither key opens is lost already: it must not keep the old key for ever.
-          if (!stop.aborted && left <= unopenable && (await finishRotation(pool, sealer.masterKeyCheck)))
+          const left = Math.max(0, (await countSealedOtherwise(pool, rotation.sealedPrefix)) - unopenable);
+          metrics.sealedUnderOtherKey.set(left);
+          if (unopenable > 0)
+            log.warn({ event: 'master_key.unopenable', unopenable, of: lost.slice(0, NAMED_AT_MOST) });
+          if (!stop.aborted && left === 0 && (await finishRotation(pool, sealer.masterKeyCheck)))
             log.info({ event: 'master_key.rotated', unopenable });
         }),
     },
   ];
 
-  /** Goes through one kind, and says how many of its values neither key opens. */
-  async function sealAnew(kind: SealedKind, { sealedPrefix: prefix }: Rotation): Promise<number> {
-    let unopenable = 0;
+  /** Goes through one kind, and names those of its values that neither key opens. */
+  async function sealAnew(kind: SealedKind, { sealedPrefix: prefix }: Rotation): Promise<string[]> {
+    const lost: string[] = [];
     let after: string | undefined;
     while (!stop.aborted) {
       const values = await sealedOtherwise(pool, kind, { prefix, after, owners: OWNERS_AT_ONCE });
       if (values.length === 0) break;
       for (const value of values) {
         const anew = sealedAnew(kind, value);
-        if (anew === undefined) unopenable += 1;
+        if (anew === undefined) lost.push(nameOf(kind, value));
         else if (await withTransaction(pool, (tx) => replaceSealed(tx, kind, value, anew)))
           count('sealed_anew', 1);
       }
       after = values.at(-1)?.of;
     }
-    return unopenable;
+    return lost;
   }
 
   function sealedAnew(kind: SealedKind, { of, sealed }: SealedValue): Buffer | undefined {

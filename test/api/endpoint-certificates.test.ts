@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { readCertificates } from '../../src/outbound/certificates.ts';
 import { endpointClientKeyContext } from '../../src/sealing/sealing-contexts.ts';
@@ -11,6 +12,8 @@ const [authority, ours, other] = [
   createSelfSignedCertificate(),
   createSelfSignedCertificate(),
 ];
+// The 32nd day of the 13th month.
+const timeless = createSelfSignedCertificate('localhost', '991332000000Z');
 const given = { certificate: ours.cert, key: ours.key };
 
 const shown = ({ cert }: { cert: string }) => {
@@ -61,6 +64,19 @@ describe('the certificates of an endpoint', () => {
     ).toEqual([['caCertificate', 'clientCertificate'], ['clientCertificate'], ['timeoutMs'], []]);
   });
 
+  test('are shown as changed where only the second of them is another', async () => {
+    const { body: made } = await make({ caCertificate: authority.cert + other.cert });
+    const path = `/api/v1/endpoints/${made.id}`;
+    const body = { caCertificate: authority.cert + ours.cert };
+    const changed = await api.call('PATCH', path, { body });
+    expect(changed.body.caCertificate).toMatchObject({ ...shown(authority), certificates: 2 });
+    expect(changed.body.caCertificate.pemFingerprint).toBe(
+      createHash('sha256').update(body.caCertificate).digest('hex'),
+    );
+    const { body: versions } = await api.call('GET', `${path}/versions`);
+    expect(versions.items[0].changed).toMatchObject([{ member: 'caCertificate' }]);
+  });
+
   test.each([
     ['a text that is none', { caCertificate: 'trust me' }, '#/caCertificate'],
     ['a key in its place', { caCertificate: ours.key }, '#/caCertificate'],
@@ -69,6 +85,21 @@ describe('the certificates of an endpoint', () => {
       'a certificate without its key',
       { clientCertificate: { certificate: ours.cert } },
       '#/clientCertificate/key',
+    ],
+    [
+      'a certificate whose end is no time',
+      { caCertificate: `${authority.cert}${timeless.cert}` },
+      '#/caCertificate',
+    ],
+    [
+      'one of ours whose end is no time',
+      { clientCertificate: { certificate: timeless.cert, key: timeless.key } },
+      '#/clientCertificate/certificate',
+    ],
+    [
+      'one of ours that cannot be read',
+      { clientCertificate: { ...given, certificate: ours.cert.replace('MII', 'MIJ') } },
+      '#/clientCertificate/certificate',
     ],
     ['an http URL', { url: 'http://hooks.example/in', caCertificate: authority.cert }, '#/caCertificate'],
   ])('are refused: %s', async (_title, body, pointer) => {

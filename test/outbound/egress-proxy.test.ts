@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createAddressGuard } from '../../src/outbound/address-guard.ts';
 import {
@@ -7,6 +8,7 @@ import {
 } from '../../src/outbound/attempt.ts';
 import { createDeadline } from '../../src/outbound/deadline.ts';
 import { readEgressProxy } from '../../src/outbound/egress-proxy.ts';
+import { createGuardedConnector } from '../../src/outbound/guarded-connector.ts';
 import { createKeySets } from '../../src/outbound/key-sets.ts';
 import { patient } from '../support/patience.ts';
 import {
@@ -56,6 +58,21 @@ function sendingBy(proxyUrl: string, options: Partial<AttemptClientOptions> = {}
       ...options,
     }),
   );
+}
+
+/** Accepts connections and says nothing, so that no TLS is ever made with it. */
+async function startSilent() {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => sockets.add(socket.on('error', () => {})));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
 }
 
 function to(url: string, timeoutMs = patient(4_000)) {
@@ -113,6 +130,17 @@ describe('a request by an egress proxy', () => {
     expect(proxy.asked).toEqual([`127.0.0.2:${receiver.port}`, `127.0.0.1:${receiver.port}`]);
   });
 
+  test('goes to the next address of a name, too, where the proxy says nothing of the one before', async () => {
+    const receiver = await receiving(ok);
+    const proxy = await proxying({
+      hangs: (asked) => (asked.startsWith('[::1]') ? 'before' : undefined),
+    });
+    const guard = guardOf([['::1', '127.0.0.1']], [...LOOPBACK, '::1/128']);
+    const client = sendingBy(proxy.url(), { guard, connectTimeoutMs: patient(1_000) });
+    expect(await client.send(to(`http://two.example.com:${receiver.port}/`))).toMatchObject({ status: 200 });
+    expect(proxy.asked).toEqual([`[::1]:${receiver.port}`, `127.0.0.1:${receiver.port}`]);
+  });
+
   test('takes key sets of issuers by it, too', async () => {
     const keys = await receiving(okWith('{"keys":[]}'));
     const proxy = await proxying();
@@ -150,18 +178,44 @@ describe('the guard holds before the proxy', () => {
     expect(receiver.requests).toHaveLength(2);
   });
 
-  test('the proxy itself is no destination, unless its network is allowed', async () => {
-    const proxy = await proxying();
-    const client = sendingBy(proxy.url(), { guard: createAddressGuard([]) });
-    expect(await client.send(to(proxy.url()))).toMatchObject({ fault: 'address_blocked' });
-    expect(proxy.asked).toEqual([]);
+  test.each([
+    ['its network', []],
+    ['nothing', LOOPBACK],
+  ])(
+    'the proxy itself is no destination, by any of its names, where the guard refuses %s',
+    async (_, allowed) => {
+      const proxy = await proxying();
+      const { port } = new URL(proxy.url());
+      const guard = guardOf([['127.0.0.1']], allowed);
+      for (const own of [proxy.url(), `http://localhost:${port}`])
+        for (const host of ['127.0.0.1', '[::ffff:127.0.0.1]', 'proxy.example.com']) {
+          const url = `http://${host}:${port}/`;
+          expect([own, host, await sendingBy(own, { guard }).send(to(url))]).toMatchObject([
+            own,
+            host,
+            { fault: 'address_blocked', mayHaveArrived: false },
+          ]);
+        }
+      expect(proxy.asked).toEqual([]);
+    },
+  );
+
+  test('beside the proxy another address of a name, and another port, is one', async () => {
+    const receiver = await receiving(ok);
+    const proxy = await proxying({ refuse: (asked) => (asked.startsWith('127.0.0.2') ? 502 : undefined) });
+    const { port } = new URL(proxy.url());
+    const client = sendingBy(proxy.url(), { guard: guardOf([['127.0.0.1', '127.0.0.2']]) });
+    await client.send(to(`http://two.example.com:${port}/`));
+    expect(proxy.asked).toEqual([`127.0.0.2:${port}`]);
+    expect(await client.send(to(receiver.url()))).toMatchObject({ status: 200 });
   });
 });
 
 describe('a proxy that makes no tunnel', () => {
   test.each([
     [407, 'proxy_failed'],
-    [403, 'proxy_failed'],
+    [400, 'proxy_failed'],
+    [403, 'connection_failed'],
     [502, 'connection_failed'],
     [503, 'connection_failed'],
     [504, 'connect_timeout'],
@@ -178,10 +232,30 @@ describe('a proxy that makes no tunnel', () => {
     expect(result).toMatchObject({ fault: 'proxy_failed', mayHaveArrived: false });
   });
 
+  test('because it cannot be reached in time is no fault of the endpoint either', async () => {
+    const accepting = closing(await startSilent());
+    const proxyUrl = `https://127.0.0.1:${accepting.port}`;
+    const result = await sendingBy(proxyUrl, { connectTimeoutMs: 50 }).send(to('http://127.0.0.1:9/'));
+    expect(result).toMatchObject({ fault: 'proxy_failed', mayHaveArrived: false });
+  });
+
   test('because it never answers is given up when the time to connect is over', async () => {
-    const proxy = await proxying({ silent: true });
+    const proxy = await proxying({ hangs: () => 'before' });
     const result = await sendingBy(proxy.url(), { connectTimeoutMs: 50 }).send(to('http://127.0.0.1:9/'));
     expect(result).toMatchObject({ fault: 'connect_timeout', mayHaveArrived: false });
+  });
+
+  test('that leads to TLS which never begins is given up when the time to connect is over, too', async () => {
+    const proxy = await proxying({ hangs: () => 'within' });
+    const connect = createGuardedConnector({
+      guard: createAddressGuard(LOOPBACK),
+      proxy: readEgressProxy(proxy.url()),
+      connectTimeoutMs: 50,
+    });
+    const failure = await new Promise((resolve) =>
+      connect({ hostname: '127.0.0.1', protocol: 'https:', port: '9' }, (...[error]) => resolve(error)),
+    );
+    expect(failure).toMatchObject({ code: 'UND_ERR_CONNECT_TIMEOUT' });
   });
 
   test('over TLS whose certificate nobody vouches for is not used', async () => {

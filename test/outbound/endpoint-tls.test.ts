@@ -2,7 +2,7 @@ import type { TLSSocket } from 'node:tls';
 import { describe, expect, test } from '@jest/globals';
 import { createAddressGuard } from '../../src/outbound/address-guard.ts';
 import { createAttemptClient } from '../../src/outbound/attempt.ts';
-import { clientCertificateFault, readCertificates } from '../../src/outbound/certificates.ts';
+import { bundleFacts, clientCertificateFault, readCertificates } from '../../src/outbound/certificates.ts';
 import { createDeadline } from '../../src/outbound/deadline.ts';
 import { readEgressProxy } from '../../src/outbound/egress-proxy.ts';
 import { type EndpointTls, endpointTls } from '../../src/outbound/endpoint-tls.ts';
@@ -127,8 +127,19 @@ describe('certificates that are given', () => {
       ours.cert + ours.key,
       ours.cert.replace('MII', 'MIJ'),
       ours.cert.repeat(11),
+      createSelfSignedCertificate('localhost', '991332000000Z').cert,
     ])
       expect(readCertificates(text)).toBeUndefined();
+  });
+
+  test('are told by the first of them, and from others with the same first one, again and again', () => {
+    const first = readCertificates(ours.cert)?.[0];
+    const texts = [ours.cert + theirs.cert, ours.cert + server.cert, ours.cert];
+    const told = [...texts, ...texts].map(bundleFacts);
+    expect(told).toMatchObject([2, 2, 1, 2, 2, 1].map((certificates) => ({ ...first, certificates })));
+    expect(new Set(told.map((facts) => facts?.pemFingerprint)).size).toBe(3);
+    for (const text of ['', ours.key, createSelfSignedCertificate('localhost', '991332000000Z').cert])
+      expect(bundleFacts(text)).toBeUndefined();
   });
 
   test('go with their own key alone, and it has no passphrase', () => {

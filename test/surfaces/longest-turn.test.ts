@@ -7,6 +7,7 @@ import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { credentialsFor, rowCounts } from '../support/api/api-world.ts';
 import { useApiWorld } from '../support/api/use-api.ts';
 import { patient } from '../support/patience.ts';
+import { createSelfSignedCertificate } from '../support/receivers/self-signed-certificate.ts';
 
 /** An idle machine stays far below this; a body that is turned into a list of errors takes seconds. */
 const LONGEST_TURN_MS = patient(200);
@@ -107,6 +108,26 @@ test.each(['/healthz', '/readyz', '/metrics', '/v2/bridges/b/events', '/api/v1/s
     expect(longestMs).toBeLessThan(LONGEST_TURN_MS);
   },
 );
+
+test('certificates in as many versions as a page has are shown without holding anybody up', async () => {
+  const { api } = world;
+  const pems = Array.from({ length: 10 }, () => createSelfSignedCertificate().cert);
+  const { body: made } = await api.call('POST', '/api/v1/endpoints', {
+    body: { url: 'https://hooks.example/in', caCertificate: pems.join('') },
+  });
+  // Every one another text, as a tenant could make them.
+  await api.database.pool.query(
+    `insert into endpoint_versions select (jsonb_populate_record(v, jsonb_build_object('version', n,
+       'ca_certificate', v.ca_certificate || repeat(E'\n', n)))).*
+     from endpoint_versions v cross join generate_series(2, 500) n where v.endpoint_id = $1`,
+    [api.uuid(made.id)],
+  );
+  const { status, longestMs } = await shortestTurn(
+    async () => (await api.call('GET', `/api/v1/endpoints/${made.id}/versions?limit=500`)).status,
+  );
+  expect(status).toBe(200);
+  expect(longestMs).toBeLessThan(LONGEST_TURN_MS);
+});
 
 /** The same again where it took too long: a body that costs too much does so each time, a busy machine does not. */
 async function shortestTurn(act: () => Promise<number | string>) {

@@ -19,10 +19,15 @@ function placeOf(error: unknown): string {
   return position === undefined ? '' : ` from its character ${Number(position) + 1} on`;
 }
 
+/** Standard inputs that were read: a second one has nothing more to say, and would be taken for empty. */
+const used = new WeakSet<object>();
+
 /** The text of a file, or of standard input where it is `-`, and then no longer than `most` bytes. */
 export async function readInput({ stdin }: Context, file: string, most?: number): Promise<string> {
   if (file !== '-') return textIn(file);
   if (stdin.isTTY) throw usage('Standard input is a terminal: give a file, or pipe something in.');
+  if (used.has(stdin)) throw usage('Standard input can be given once: two files are `-`.');
+  used.add(stdin);
   return readAll(stdin, most);
 }
 

@@ -3214,7 +3214,7 @@ export interface components {
              */
             secret: string;
         };
-        /** @description A certificate of an endpoint; of several the first. */
+        /** @description The certificates of an endpoint, by the first of them. */
         Certificate: {
             /**
              * @description SHA-256 of the certificate, in hexadecimal digits.
@@ -3238,6 +3238,16 @@ export interface components {
              * @example 2026-11-03T02:00:00.000Z
              */
             validUntil: string;
+            /**
+             * @description How many were given together; the other members but the last are of the first.
+             * @example 1
+             */
+            certificates: number;
+            /**
+             * @description SHA-256 of the text that was given, all of its certificates with it.
+             * @example 5d41402abc4b2a76b9719d911017c592ae2b1c3d4e5f60718293a4b5c6d7e8f9
+             */
+            pemFingerprint: string;
         } | null;
         /** @description Something that holds deliveries back. */
         Wait: {

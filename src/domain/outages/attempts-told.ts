@@ -1,4 +1,5 @@
 import type { Classification } from '../sending/classification.ts';
+import { WAY_OUT_FAULT } from '../sending/fault-code.ts';
 import type { OutageRules } from './outage-rules.ts';
 
 /** The results of some attempts at one endpoint, in the order in which they ended. */
@@ -41,7 +42,7 @@ export function isGood({
   faultCode,
   httpStatus,
 }: Pick<Classification, 'outcome' | 'faultCode' | 'httpStatus'>): boolean | undefined {
-  if (outcome === 'released' || faultCode === 'proxy_failed') return undefined;
+  if (outcome === 'released' || faultCode === WAY_OUT_FAULT) return undefined;
   return outcome === 'delivered' || (httpStatus !== undefined && httpStatus >= 200 && httpStatus < 300);
 }
 

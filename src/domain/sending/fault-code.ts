@@ -35,3 +35,9 @@ export const FAULT_CODES = [
 
 /** One of {@link FAULT_CODES}. */
 export type FaultCode = (typeof FAULT_CODES)[number];
+
+/**
+ * Our own way out was shut: certainly unsent, and nothing is said of the endpoint. Such an attempt is none of those that
+ * its policy allows, and none that anything is judged by.
+ */
+export const WAY_OUT_FAULT = 'proxy_failed' satisfies FaultCode;

@@ -12,8 +12,9 @@ export interface DatabaseMasterKeys {
 }
 
 /**
- * Whether a process may work on a database: `rotates` where it seals everything anew under its present key, `refused`
- * where it could not open what is there, or where another rotation has begun that it knows nothing of.
+ * Whether a process may work on a database: `rotates` where it leads it from the other key to its present one,
+ * `unknown_key` where it could not open what is there, `rotation_unfinished` where another rotation has begun that it
+ * knows nothing of.
  */
 export function judgeMasterKeys(
   { present, other }: KnownMasterKeys,
@@ -23,7 +24,6 @@ export function judgeMasterKeys(
   if (!known.includes(sealedUnder)) return 'unknown_key';
   // Some of what is there is sealed under the key that it leads to.
   if (rotatingTo !== undefined && !known.includes(rotatingTo)) return 'rotation_unfinished';
-  if (sealedUnder !== present) return 'rotates';
-  // It is done, but a process that began before may have sealed something under the key before since then.
-  return rotatingTo === present && other !== undefined ? 'rotates' : 'admitted';
+  // Once it is done the other key may be the one before or the next one: nothing may be derived from it.
+  return sealedUnder === present ? 'admitted' : 'rotates';
 }

@@ -4,23 +4,25 @@ import {
   type KnownMasterKeys,
 } from '../../domain/tenancy/master-key.ts';
 import { onlyRow } from './only-row.ts';
-import type { Queryable } from './queryable.ts';
+import type { Queryable, Transaction } from './queryable.ts';
 
 /**
  * Remembers which master key this database is sealed under, at the first start, and says at every later one whether a
- * process with these keys may work on it. A rotation that this begins is remembered, too.
+ * process with these keys may work on it. A rotation that this begins is remembered, too. The row is held, so that of two
+ * processes that begin different rotations at once the second sees the first.
  */
 export async function admitMasterKeys(
-  db: Queryable,
+  tx: Transaction,
   known: KnownMasterKeys,
 ): Promise<ReturnType<typeof judgeMasterKeys>> {
-  await db.query(
+  await tx.query(
     `insert into installation (master_key_check) values (decode($1, 'hex')) on conflict (only_one) do nothing`,
     [known.present],
   );
-  const verdict = judgeMasterKeys(known, await readMasterKeys(db));
+  await tx.query('select from installation for update');
+  const verdict = judgeMasterKeys(known, await readMasterKeys(tx));
   if (verdict === 'rotates')
-    await db.query(
+    await tx.query(
       `update installation set rotating_to = decode($1, 'hex') where rotating_to is distinct from decode($1, 'hex')`,
       [known.present],
     );

@@ -1,4 +1,5 @@
 import type { CanaryFacts, Tally } from '../../domain/operations/watch.ts';
+import { WAY_OUT_FAULT } from '../../domain/sending/fault-code.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { clockRanMs } from '../policy/held-by-windows.ts';
@@ -49,7 +50,7 @@ export async function reserveCanaries(
   return granted.map(({ endpointId, count: given }) => ({ endpointId, count: given }));
 }
 
-/** Gives back items that were reserved of canaries and not claimed. */
+/** Gives back items that were reserved of canaries and not claimed, or that our own way out kept back. */
 export async function giveBackCanaries(
   db: Queryable,
   operationId: Id<'operation'>,
@@ -74,10 +75,13 @@ async function moveClaimed(db: Queryable, operationId: Id<'operation'>, by: Want
   );
 }
 
+/** Whether an attempt says something of its endpoint. */
+export const IS_JUDGED = `fault_code is distinct from '${WAY_OUT_FAULT}'`;
+
 /** An item's first attempt since the canary `c` of its endpoint began: attempts before that are not judged again. */
 const FIRST_ATTEMPTS = `select count(*)::int as attempts, count(*) filter (where a.outcome <> 'delivered')::int as bad
        from executions e cross join lateral (select t.outcome from attempts t
-         where t.execution_id = e.id and t.started_at >= c.began_at order by t.number limit 1) a
+         where t.execution_id = e.id and t.started_at >= c.began_at and t.${IS_JUDGED} order by t.number limit 1) a
        where e.operation_id = c.operation_id and e.endpoint_id = c.endpoint_id and e.attempts > 0`;
 
 interface TallyRow {
@@ -105,7 +109,7 @@ export async function canaryFacts(
        f.attempts, f.bad,
        (select count(*)::int from (select from executions q where q.in_queue and q.worked_by = c.operation_id
          and q.endpoint_id = c.endpoint_id and q.state in ('queued', 'scheduled') and (q.attempts = 0
-           or not exists (select from attempts a where a.execution_id = q.id and a.started_at >= c.began_at))
+           or not exists (select from attempts a where a.execution_id = q.id and a.started_at >= c.began_at and a.${IS_JUDGED}))
          limit 1) u) as unclaimed
      from canaries c join operations o on o.id = c.operation_id join endpoints n on n.id = c.endpoint_id
      cross join lateral (${FIRST_ATTEMPTS}) f

@@ -43,7 +43,7 @@ export interface ClaimedItem {
   revision: number;
   /** Attempts recorded so far of this execution. */
   attempts: number;
-  /** Those of them whose sender was lost. */
+  /** Those of them that were none of the receiver's: their sender was lost, or our own way out was shut. */
   lostAttempts: number;
   /** Attempts recorded so far of its delivery, over all executions. */
   deliveryAttempts: number;

@@ -13,7 +13,7 @@ export interface LostItem {
   token: string;
   version: number;
   attempts: number;
-  /** Attempts of it that were lost, this one included; all of them, and the last ones in a row. */
+  /** Attempts of it that were none of the receiver's, and the last ones in a row that were lost; this one included. */
   lost: { all: number; inARow: number };
   policy: RetryPolicy;
   onAmbiguous: OnAmbiguous;

@@ -163,7 +163,8 @@ export async function installAdminKeys(
       returning id
     ), made as (
       insert into api_keys (name, key_hash, scopes)
-      select 'admin', hash, array['admin'] from unnest($1::bytea[]) as h(hash) order by hash
+      -- Both of a rotation may be the same one.
+      select distinct 'admin', hash, array['admin'] from unnest($1::bytea[]) as h(hash) order by hash
       on conflict (key_hash) do update set revoked_at = null
         where api_keys.tenant_id is null and api_keys.revoked_at is not null
       returning id

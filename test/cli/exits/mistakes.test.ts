@@ -35,6 +35,10 @@ describe('exit 2: a command that is called wrongly', () => {
     [['retry', 'items', 'op_1', '--csv', '--limit', '5'], /--csv writes all/],
     [['retry', 'get'], /missing required argument/],
     [['endpoints', 'update', 'a', '--certificate-file', 'a.pem'], /belong together/],
+    [
+      ['endpoints', 'update', 'a', '--certificate-file', '-', '--certificate-key-file', '-'],
+      /Standard input can be given once/,
+    ],
     [['retry', 'run'], /Nothing is selected/],
     [['retry', 'run', '--all-failed', '--since', '6h'], /exclude each other/],
     [['retry', 'run', '--since', '6'], /Expected a time with its zone/],

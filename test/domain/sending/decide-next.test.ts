@@ -93,6 +93,39 @@ describe('the state after an attempt', () => {
   });
 });
 
+describe('an attempt that our own proxy kept back', () => {
+  const keptBack: Classification = { outcome: 'unsent', faultCode: 'proxy_failed', mayHaveArrived: false };
+  const policy = { maxAttempts: 1, initialMs: 86_400_000, factor: 100, capMs: 86_400_000 };
+  const following = (situation: Partial<Situation>) =>
+    decideNext({ outcome: keptBack, attempts: 1, policy, onAmbiguous: 'resend', random: 0, ...situation });
+
+  test('is made again whatever the policy allows, soon at first and at least every five minutes', () => {
+    const delays = [0, 1, 2, 8, 9, 1_000].map((all) =>
+      following({ attempts: all + 1, lost: { all, inARow: 0 } }),
+    );
+    expect(delays).toEqual(
+      [1_000, 2_000, 4_000, 256_000, 300_000, 300_000].map((delayMs) => ({ state: 'scheduled', delayMs })),
+    );
+  });
+
+  test('leaves the receiver every one of its attempts, also behind senders that were lost', () => {
+    const refused: Classification = {
+      outcome: 'unsent',
+      faultCode: 'connection_refused',
+      mayHaveArrived: false,
+    };
+    const three = { ...policy, maxAttempts: 3 };
+    const lost = { all: 50, inARow: 0 };
+    expect(following({ outcome: refused, attempts: 52, lost, policy: three }).state).toBe('scheduled');
+    expect(following({ outcome: refused, attempts: 53, lost, policy: three }).state).toBe('failed');
+    const lease: Classification = { outcome: 'ambiguous', faultCode: 'lease_lost', mayHaveArrived: true };
+    const fourLost = { all: 54, inARow: 4 };
+    const five = { ...policy, maxAttempts: 5 };
+    expect(following({ outcome: lease, attempts: 54, lost: fourLost, policy: five }).state).toBe('scheduled');
+    expect(following({ outcome: lease, attempts: 54, lost: fourLost, policy: three }).state).toBe('failed');
+  });
+});
+
 describe('an attempt whose sender was lost', () => {
   const lost: Classification = { outcome: 'ambiguous', faultCode: 'lease_lost', mayHaveArrived: true };
   const policy = { maxAttempts: 1, initialMs: 100, factor: 2, capMs: 1_000 };

@@ -33,9 +33,15 @@ test.each([
     { sealedUnder: OLD, rotatingTo: NEW },
     'rotation_unfinished',
   ],
-  ['after it, with both', { present: NEW, other: OLD }, { sealedUnder: NEW, rotatingTo: NEW }, 'rotates'],
+  ['after it, with both', { present: NEW, other: OLD }, { sealedUnder: NEW, rotatingTo: NEW }, 'admitted'],
   ['after it, with the new one', { present: NEW }, { sealedUnder: NEW, rotatingTo: NEW }, 'admitted'],
   ['after it, with the old one', { present: OLD }, { sealedUnder: NEW, rotatingTo: NEW }, 'unknown_key'],
+  [
+    'that knows the key of the next rotation',
+    { present: NEW, other: THIRD },
+    { sealedUnder: NEW, rotatingTo: NEW },
+    'admitted',
+  ],
   [
     'that begins the next rotation',
     { present: THIRD, other: NEW },

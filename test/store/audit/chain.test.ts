@@ -233,7 +233,8 @@ test('two admin keys work beside each other while they are rotated, and the one 
     return keys.map(({ key_hash }) => key_hash.toString('hex'));
   };
   const hex = (...hashes: Buffer[]) => hashes.map((hash) => hash.toString('hex')).sort();
-  await replaceAdminKeys(store.pool, [before]);
+  await replaceAdminKeys(store.pool, [before, before]);
+  expect(await working()).toEqual(hex(before));
   await replaceAdminKeys(store.pool, [before, next]);
   expect(await working()).toEqual(hex(before, next));
   await replaceAdminKeys(store.pool, [next, before]);

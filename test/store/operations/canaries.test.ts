@@ -115,6 +115,25 @@ describe('a canary that is out', () => {
   });
 });
 
+test('a canary is not judged by what our own proxy kept back, and has its items again', async () => {
+  expect(await send(COUNT, 'kept_back')).toBe(COUNT);
+  const kept = await store.rows(
+    'select distinct attempts, lost_attempts, state from executions where operation_id = $1 and attempts > 0',
+    [operationId],
+  );
+  expect(kept).toEqual([{ attempts: 1, lost_attempts: 1, state: 'scheduled' }]);
+  await withTransaction(store.pool, (db) =>
+    giveBackCanaries(db, operationId, [{ endpointId, count: COUNT }]),
+  );
+  await passMs(61_000);
+  await look();
+  expect(await canary()).toEqual([{ state: 'testing', claimed: 0 }]);
+  await store.timePasses();
+  expect(await send(5, 200)).toBe(COUNT);
+  await look();
+  expect(await canary()).toMatchObject([{ state: 'passed' }]);
+});
+
 describe('a canary begins again', () => {
   test.each(['an endpoint that was enabled', 'an operation that was resumed'])(
     'for %s, and is judged by its sends from then on',

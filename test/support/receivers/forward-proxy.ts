@@ -16,8 +16,8 @@ export type ForwardProxy = {
 export type ForwardProxyOptions = {
   tls?: SelfSigned;
   refuse?: (authority: string, authorization: string | undefined) => number | undefined;
-  /** Takes the question for a tunnel and never answers it. */
-  silent?: boolean;
+  /** Which question for a tunnel it never answers, and which tunnel it makes and lets nothing through. */
+  hangs?: (authority: string) => 'before' | 'within' | undefined;
 };
 
 /** Starts a proxy that resolves names by itself, as any proxy does that is given one. */
@@ -40,10 +40,15 @@ export async function startForwardProxy(options: ForwardProxyOptions = {}): Prom
     keep(incoming);
     const authority = request.url ?? '';
     asked.push(authority);
-    if (options.silent) return;
+    const hangs = options.hangs?.(authority);
+    if (hangs === 'before') return;
     const status = options.refuse?.(authority, request.headers['proxy-authorization']);
     if (status !== undefined) {
       incoming.end(`HTTP/1.1 ${status} Refused\r\ncontent-length: 0\r\n\r\n`);
+      return;
+    }
+    if (hangs === 'within') {
+      incoming.write('HTTP/1.1 200 Connection established\r\n\r\n');
       return;
     }
     const { hostname, port } = new URL(`http://${authority}`);

@@ -8,16 +8,18 @@ const OID_COMMON_NAME = Buffer.from('0603550403', 'hex');
 const OID_SUBJECT_ALT_NAME = Buffer.from('0603551d11', 'hex');
 const SEQUENCE = 0x30;
 
-/** Makes a certificate (X.509 v3, ECDSA P-256) at run time, so that no key is committed and no openssl is needed. */
-export function createSelfSignedCertificate(commonName = 'localhost'): SelfSigned {
+/**
+ * Makes a certificate (X.509 v3, ECDSA P-256) at run time, so that no key is committed and no openssl is needed; its end
+ * is a UTCTime, and may be none.
+ */
+export function createSelfSignedCertificate(
+  commonName = 'localhost',
+  notAfter = '491231235959Z',
+): SelfSigned {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const algorithm = der(SEQUENCE, OID_ECDSA_SHA256);
   const name = der(SEQUENCE, der(0x31, der(SEQUENCE, OID_COMMON_NAME, der(0x0c, Buffer.from(commonName)))));
-  const validity = der(
-    SEQUENCE,
-    der(0x17, Buffer.from('200101000000Z')),
-    der(0x17, Buffer.from('491231235959Z')),
-  );
+  const validity = der(SEQUENCE, der(0x17, Buffer.from('200101000000Z')), der(0x17, Buffer.from(notAfter)));
   const altNames = der(SEQUENCE, der(0x82, Buffer.from('localhost')), der(0x87, Buffer.from([127, 0, 0, 1])));
   const extensions = der(0xa3, der(SEQUENCE, der(SEQUENCE, OID_SUBJECT_ALT_NAME, der(0x04, altNames))));
   const unsigned = der(

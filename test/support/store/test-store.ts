@@ -38,7 +38,13 @@ type IncomingEvent = Parameters<ReturnType<typeof createIngest>>[1][number];
 export type HeldClaim = Claim & { token: string };
 
 /** How one attempt ends, in short. */
-export type Ending = number | 'timeout' | 'refused' | 'released' | { status: number; retryAfterMs: number };
+export type Ending =
+  | number
+  | 'timeout'
+  | 'refused'
+  | 'kept_back'
+  | 'released'
+  | { status: number; retryAfterMs: number };
 
 /** An accepted operation, and the fate of each delivery of an explicit list. */
 export type Accepted = { operationId: Id<'operation'>; items: AcceptedItem[] };
@@ -280,6 +286,8 @@ export function outcomeOf(
 function resultOf(ending: Ending): AttemptResult {
   if (ending === 'released') return { kind: 'released', reason: 'stopping' };
   if (ending === 'timeout') return { kind: 'faulted', fault: 'timeout', mayHaveArrived: true, durationMs: 5 };
+  if (ending === 'kept_back')
+    return { kind: 'faulted', fault: 'proxy_failed', mayHaveArrived: false, durationMs: 5 };
   if (ending === 'refused')
     return { kind: 'faulted', fault: 'connection_refused', mayHaveArrived: false, durationMs: 5 };
   const { status, retryAfterMs } =

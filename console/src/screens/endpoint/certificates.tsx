@@ -33,7 +33,12 @@ export function Certificates({
         rowKey={({ what }) => what}
         columns={[
           { key: 'what', head: 'What', cell: ({ what }) => what },
-          { key: 'subject', head: 'Whose', cell: ({ subject }) => subject },
+          {
+            key: 'subject',
+            head: 'Whose',
+            cell: ({ subject, certificates }) =>
+              certificates > 1 ? `${subject}, and ${certificates - 1} more` : subject,
+          },
           {
             key: 'state',
             head: 'State',

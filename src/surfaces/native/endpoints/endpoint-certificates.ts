@@ -3,7 +3,8 @@ import { type Problem, problem } from '../../../api/problems/problem.ts';
 import type { ClientCertificate, EndpointConfig } from '../../../domain/endpoints/endpoint.ts';
 import { movesDeliveries } from '../../../domain/endpoints/new-origin.ts';
 import {
-  type CertificateFacts,
+  type BundleFacts,
+  bundleFacts,
   clientCertificateFault,
   readCertificates,
 } from '../../../outbound/certificates.ts';
@@ -62,14 +63,36 @@ const CertificateView = z
     subject: z.string().meta({ description: 'Whose it is.', example: 'O=Acme, CN=Acme Internal CA' }),
     validFrom: shownTime('When it begins to be valid.'),
     validUntil: shownTime('When it runs out: replace it before.'),
+    certificates: z.int().meta({
+      description: 'How many were given together; the other members but the last are of the first.',
+      example: 1,
+    }),
+    pemFingerprint: z.string().meta({
+      description: 'SHA-256 of the text that was given, all of its certificates with it.',
+      example: '5d41402abc4b2a76b9719d911017c592ae2b1c3d4e5f60718293a4b5c6d7e8f9',
+    }),
   })
-  .meta({ id: 'Certificate', description: 'A certificate of an endpoint; of several the first.' });
+  .meta({ id: 'Certificate', description: 'The certificates of an endpoint, by the first of them.' });
 
 /** The certificates of an endpoint, as members of what is shown of it. */
 export const certificateViews = {
   caCertificate: CertificateView.nullable(),
   clientCertificate: CertificateView.nullable(),
 };
+
+/** So many configurations are read in one turn: some ten milliseconds where nothing of them is known. */
+const READ_IN_ONE_TURN = 50;
+
+/** Reads the certificates of a page before it is shown, which then knows them. */
+export async function readInTurns(
+  configs: readonly Pick<EndpointConfig, 'caCertificate' | 'clientCertificate'>[],
+): Promise<void> {
+  const given = configs.filter(({ caCertificate, clientCertificate }) => caCertificate || clientCertificate);
+  for (const [n, config] of given.entries()) {
+    if (n > 0 && n % READ_IN_ONE_TURN === 0) await new Promise(setImmediate);
+    certificatesView(config);
+  }
+}
 
 /** The certificates of a configuration as they are shown. */
 export function certificatesView(config: Pick<EndpointConfig, 'caCertificate' | 'clientCertificate'>) {
@@ -80,11 +103,11 @@ export function certificatesView(config: Pick<EndpointConfig, 'caCertificate' | 
 }
 
 function viewOf(pem: string | undefined) {
-  const [first] = (pem === undefined ? undefined : readCertificates(pem)) ?? [];
-  return first === undefined ? null : shown(first);
+  const facts = pem === undefined ? undefined : bundleFacts(pem);
+  return facts === undefined ? null : shown(facts);
 }
 
-function shown({ validFrom, validUntil, ...facts }: CertificateFacts) {
+function shown({ validFrom, validUntil, ...facts }: BundleFacts) {
   return { ...facts, validFrom: validFrom.toISOString(), validUntil: validUntil.toISOString() };
 }
 

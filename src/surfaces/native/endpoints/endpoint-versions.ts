@@ -11,6 +11,7 @@ import { shownTime } from '../fields.ts';
 import { nameParams } from '../names.ts';
 import { pageFrom, pageOf, pageParameters } from '../page.ts';
 import { changedMembers, configMembers } from './config-members.ts';
+import { readInTurns } from './endpoint-certificates.ts';
 
 /** A number of a version in a cursor. */
 const VERSION_FORM: Form<string> = /^[1-9]\d{0,8}$/;
@@ -76,6 +77,7 @@ export function endpointVersionRoutes({ pool, sealer }: ApiDeps): Route[] {
           limit: limit + 1,
           ...(position ? { before: Number(position[0]) } : {}),
         });
+        await readInTurns(rows.map(({ config }) => config));
         const before = new Map(rows.map((row, n) => [row.version, rows[n + 1]]));
         const view = (row: EndpointVersion) =>
           versionView(sealer, id, row, before.get(row.version), endpoint.version);

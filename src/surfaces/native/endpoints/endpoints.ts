@@ -30,7 +30,7 @@ import { durationField } from '../fields.ts';
 import { nameParams } from '../names.ts';
 import { idCursor, pageFrom, pageOf, pageParameters } from '../page.ts';
 import { createEndpoint } from './create-endpoint.ts';
-import { refusedCertificates, refusedTrust } from './endpoint-certificates.ts';
+import { readInTurns, refusedCertificates, refusedTrust } from './endpoint-certificates.ts';
 import {
   changedConfig,
   endpointView,
@@ -115,6 +115,7 @@ export function endpointRoutes(deps: ApiDeps): Route[] {
         if (isProblem(position)) return position;
         const page = { limit: limit + 1, ...(position.id ? { after: position.id } : {}) };
         const rows = await listEndpoints(pool, tenant.id, page);
+        await readInTurns(rows.map(({ config }) => config));
         const view = (endpoint: Endpoint) => endpointView(sealer, endpoint);
         return { status: 200, body: pageFrom(rows, limit, listed, ({ id }) => [id], view) };
       },
