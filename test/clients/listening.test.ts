@@ -56,7 +56,9 @@ describe('over the API', () => {
       async fetch(request) {
         if (!request.url.endsWith('/stream')) return fetch(request);
         connection = new AbortController();
-        return fetch(new Request(request, { signal: AbortSignal.any([request.signal, connection.signal]) }));
+        const response = await fetch(request);
+        const body = response.body?.pipeThrough(new TransformStream(), { signal: connection.signal });
+        return new Response(body, response);
       },
     });
     const opened: string[] = [];

@@ -1,5 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from '@jest/globals';
 import { redriveClient } from '../../clients/typescript/src/index.ts';
 
@@ -28,6 +30,35 @@ test('a stream on which nothing comes any more is connected again behind its las
     expect(seen).toEqual([1, 2, 3]);
     expect(asked).toEqual([undefined, 'at-1', 'at-2']);
     expect(losses[0]).toMatch(/Nothing came for 200 ms/);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+/** In Node 20 the signal of a request does not reach a body whose request has been collected. */
+test('a stream ends with its signal, also where its request has been collected', async () => {
+  const server = createServer((_, res) => {
+    res.writeHead(200, { 'content-type': 'text/event-stream' });
+    res.write('data: 1\n\n');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  try {
+    const { watch } = redriveClient({
+      baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    });
+    const leaving = new AbortController();
+    const events = watch('/stream', { signal: leaving.signal });
+    expect(await events.next()).toMatchObject({ value: { data: 1 } });
+    const ended = events.next();
+    for (let n = 0; n < 5; n += 1) {
+      await new Promise(setImmediate);
+      collect();
+    }
+    leaving.abort();
+    expect(await ended).toMatchObject({ done: true });
   } finally {
     server.closeAllConnections();
     server.close();

@@ -30,14 +30,20 @@ export function quietFor(ms: number) {
   let timer = wait();
   return {
     signal: quiet.signal,
-    heard: () =>
-      new TransformStream<Uint8Array, Uint8Array>({
+    /**
+     * What is heard of a body, until the signal is aborted. The body itself does not end by that: in Node 20 the signal of
+     * a request reaches it only for as long as somebody holds the request.
+     */
+    heard: (body: ReadableStream<Uint8Array>, signal: AbortSignal) => {
+      const heard = new TransformStream<Uint8Array, Uint8Array>({
         transform(chunk, controller) {
           clearTimeout(timer);
           timer = wait();
           controller.enqueue(chunk);
         },
-      }),
+      });
+      return body.pipeThrough(heard, { signal });
+    },
     end: () => clearTimeout(timer),
   };
 }

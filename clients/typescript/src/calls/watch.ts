@@ -29,14 +29,12 @@ export async function* watch(
     let failure: unknown;
     const quiet = quietFor(quietMs);
     try {
-      const response = await connect(
-        last === undefined ? {} : { 'last-event-id': last },
-        AbortSignal.any([signal, quiet.signal]),
-      );
+      const ends = AbortSignal.any([signal, quiet.signal]);
+      const response = await connect(last === undefined ? {} : { 'last-event-id': last }, ends);
       if (response.status === 204) return;
       if (!response.ok || !response.body) throw errorOf(await jsonOf(response), response);
       onConnection?.({ up: true });
-      const body = response.body.pipeThrough(quiet.heard());
+      const body = quiet.heard(response.body, ends);
       for await (const event of eventsOf(body, (waitMs) => (serverWaitMs = waitMs))) {
         waits.reset();
         last = event.id ?? last;

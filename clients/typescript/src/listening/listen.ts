@@ -138,7 +138,7 @@ async function* requestsOf(
       signal: ends,
     });
     if (!response.ok || !response.body) throw errorOf(await response.json().catch(() => undefined), response);
-    for await (const { event, data } of eventsOf(response.body.pipeThrough(quiet.heard()))) {
+    for await (const { event, data } of eventsOf(quiet.heard(response.body, ends))) {
       if (event === 'ended' && (data as { why: string }).why === 'endpoint_deleted') return 'deleted';
       if (event === 'listening') onThere();
       if (event === 'check') void sayHere();
