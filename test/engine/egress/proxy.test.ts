@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { startService } from '../../../src/service.ts';
+import { uuidIn } from '../../support/api/retries.ts';
 import { createTestClient } from '../../support/api/test-client.ts';
 import { ALL_FAILURES } from '../../support/engine/recovery-scene.ts';
 import { useEngine, useScenes } from '../../support/engine/use-engine.ts';
@@ -65,7 +66,9 @@ test('a proxy that refuses is counted and no fault of the endpoint, which gets i
   refused = false;
   await receiver.waitFor(({ requests }) => requests.length === EVENTS);
   const { rows } = await engine.database.pool.query(
-    `select distinct fault_code from attempts where outcome <> 'delivered'`,
+    `select distinct a.fault_code from attempts a join executions e on e.id = a.execution_id
+     where e.endpoint_id = $1 and a.outcome <> 'delivered'`,
+    [uuidIn('endpoint', endpoint.id)],
   );
   expect(rows).toEqual([{ fault_code: 'proxy_failed' }]);
 });
