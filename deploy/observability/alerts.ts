@@ -76,7 +76,8 @@ export const ALERTS: readonly Alert[] = [
   },
   {
     name: 'RedriveUnknownWaiting',
-    expr: 'max by (namespace) (redrive_unknown_waiting) > 0',
+    // One worker counts at a time: the last word of one that has gone stands until the next has counted.
+    expr: 'max by (namespace) (max_over_time(redrive_unknown_waiting[5m])) > 0',
     for: '1h',
     severity: 'warning',
     summary: 'Deliveries whose outcome is unknown have waited for an hour for somebody to settle them.',

@@ -41,7 +41,7 @@ import { announcingChore } from './announcing.ts';
 import { AuditSealer } from './audit-sealer.ts';
 import { ChangeTeller } from './change-teller.ts';
 import { figuresChore } from './figures-chore.ts';
-import { showGauges, showSlowGauges } from './gauges.ts';
+import { showGauges, showSlowGauges, unknownGauge } from './gauges.ts';
 import { LeftBehind } from './left-behind.ts';
 import { LiveLane } from './live-lane.ts';
 import { Prober } from './prober.ts';
@@ -201,6 +201,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     stop,
   });
   const changes = new ChangeTeller(pool);
+  // The worker that has lived longest: there is one, and most of the time it stays the same.
+  const countUnknown = unknownGauge(metrics, pool, () => share.index === 0);
   const seen = new Wake(stop);
   // At once, and not at the next turn: a worker that dies within that second would leave work behind without a word.
   running.onNew = () => seen.poke();
@@ -220,6 +222,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     every(CHANGES_MS, new Wake(stop), stop, log, 'changes', () => changes.look()),
     every(GAUGES_MS, new Wake(stop), stop, log, 'gauges', () => showGauges(metrics, pool, temporal)),
     every(SLOW_GAUGES_MS, new Wake(stop), stop, log, 'gauges', () => showSlowGauges(metrics, pool)),
+    every(SLOW_GAUGES_MS, new Wake(stop), stop, log, 'gauges', countUnknown),
   ]);
   return {
     async stop() {

@@ -104,7 +104,18 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
     quiet: { series: { [`redrive_operations{${OF}, state="running"}`]: '4x20' }, at: '15m' },
   },
   RedriveUnknownWaiting: {
-    fires: { series: { [`redrive_unknown_waiting{${OF}}`]: '3x90' }, at: '70m', labels },
+    fires: [
+      { series: { [`redrive_unknown_waiting{${OF}}`]: '3x90' }, at: '70m', labels },
+      // The worker that counts ends, and another one begins to.
+      {
+        series: {
+          [`redrive_unknown_waiting{${OF}, pod="a"}`]: '3x30 stale',
+          [`redrive_unknown_waiting{${OF}, pod="b"}`]: '0x33 3x56',
+        },
+        at: '70m',
+        labels,
+      },
+    ],
     quiet: { series: { [`redrive_unknown_waiting{${OF}}`]: '3x50 0x40' }, at: '70m' },
   },
   RedriveManyEndpointsDown: {

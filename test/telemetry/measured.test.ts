@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { startService } from '../../src/service.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { VERSION } from '../../src/version.ts';
+import { unknownGauge } from '../../src/worker/gauges.ts';
 import { uuidIn } from '../support/api/retries.ts';
 import { ALL_FAILURES } from '../support/engine/recovery-scene.ts';
 import { useEngine, useScenes } from '../support/engine/use-engine.ts';
@@ -95,6 +97,28 @@ test('the state of the whole installation is shown as Postgres has it', async ()
     redrive_unknown_waiting: 2,
     redrive_audit_unsealed_age_seconds: 0,
   });
+});
+
+test('unknown outcomes are counted by one worker of all, and by another when that is gone', async () => {
+  const { pool } = engine.database;
+  const it = await scene([ok]);
+  await it.seed(1);
+  await pool.query(`update deliveries set state = 'unknown' where tenant_id = $1`, [
+    uuidIn('tenant', it.tenant.id),
+  ]);
+  let isTheOne = false;
+  const metrics = createMetrics();
+  const look = unknownGauge(metrics, pool, () => isTheOne);
+  const shown = async () => {
+    await look();
+    return sampleOf(await metrics.registry.metrics(), 'redrive_unknown_waiting');
+  };
+  expect(await shown()).toBe(0);
+  isTheOne = true;
+  expect(await shown()).toBeGreaterThan(0);
+  // Its word would stand beside that of the one that counts now.
+  isTheOne = false;
+  expect(await shown()).toBe(0);
 });
 
 test('items of open operations are counted by part', async () => {

@@ -13,7 +13,7 @@ import { countExcluded, countGone } from '../../../src/store/plans/plan-drift.ts
 import { tellStretch } from '../../../src/store/plans/plan-pages.ts';
 import { listDeliveries } from '../../../src/store/reading/delivery-reads.ts';
 import { deliveriesOfEvent } from '../../../src/store/reading/event-reads.ts';
-import { readSlowGauges } from '../../../src/store/reading/gauges.ts';
+import { readSlowGauges, readUnknownWaiting } from '../../../src/store/reading/gauges.ts';
 import { countWaitingAt, waitsOfExecutions, withWaits } from '../../../src/store/reading/waits.ts';
 import { freezePage } from '../../../src/store/selection/freeze.ts';
 import {
@@ -146,7 +146,7 @@ describe('the list of ended executions', () => {
 });
 
 test('the gauges that are read less often take indexes of the large tables', async () => {
-  await expectPlan(readSlowGauges, 'deliveries_rare_by_tenant');
+  await expectPlan(readUnknownWaiting, 'deliveries_rare_by_tenant');
   await expectPlan(readSlowGauges, 'events_by_acceptance');
 });
 
