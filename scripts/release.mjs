@@ -7,25 +7,18 @@ import { build } from './build.mjs';
 import { buildClient } from './client.mjs';
 import { run } from './run.mjs';
 import { step } from './step.mjs';
+import { writeVersion } from './write-version.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const RELEASE = join(ROOT, 'dist', 'release');
-const PACKAGES = [
-  'package.json',
-  'clients/typescript/package.json',
-  'console/package.json',
-  'cli/package.json',
-];
-const CHART = join(ROOT, 'deploy', 'helm', 'redrive', 'Chart.yaml');
+/** The packages as others get them, made by `build` and `buildClient`; those of the sources are private. */
+const PACKED = ['clients/typescript/dist', 'cli/dist/package'];
 const VERSION = /^\d+\.\d+\.\d+(?:-[\w.]+)?$/;
 
 const [version = ''] = process.argv.slice(2);
 const problem = await reasonAgainst(version);
-if (problem === undefined) await release(version);
-else {
-  process.stdout.write(`✘ ${problem}\n`);
-  process.exitCode = 1;
-}
+if (problem === undefined) await releaseOrRestore(version);
+else fail(problem);
 
 /** Says why there can be no release of this version from this tree. */
 async function reasonAgainst(wanted) {
@@ -39,10 +32,18 @@ async function reasonAgainst(wanted) {
   return undefined;
 }
 
+/** Where a step fails the tree is as it was, so that the next run is not refused for what this one left. */
+async function releaseOrRestore(wanted) {
+  try {
+    await release(wanted);
+  } catch (error) {
+    await git('restore', '--staged', '--worktree', '.');
+    fail(`${error.output ?? error.stack}\nThere is no release, and the tree is as it was.`);
+  }
+}
+
 async function release(wanted) {
-  for (const file of PACKAGES) await writeVersion(join(ROOT, file), wanted);
-  await writeChartVersion(wanted);
-  await step('Lock file', () => npm('install', '--package-lock-only', '--ignore-scripts'));
+  await step('Version', () => writeVersion(ROOT, wanted));
   await step('Documents of the API', () => node('scripts/openapi.mjs'));
   await step('Types of the client', () => node('scripts/client-types.mjs'));
   await step('Checks and tests', () => npm('run', 'check'));
@@ -53,25 +54,23 @@ async function release(wanted) {
   await mkdir(RELEASE, { recursive: true });
   const bill = await step('Bill of materials', () => npm('run', '--silent', 'sbom'));
   await writeFile(join(RELEASE, `redrive-${wanted}.cdx.json`), bill);
-  for (const folder of ['clients/typescript/dist', 'cli'])
-    await step(`Package of ${folder}`, () => npm('pack', join(ROOT, folder), '--pack-destination', RELEASE));
+  for (const folder of PACKED) await step(`Package of ${folder}`, () => pack(join(ROOT, folder), wanted));
   await git('commit', '-qam', `Release ${wanted}`);
   await git('tag', '-a', `v${wanted}`, '-m', `Redrive ${wanted}`);
   process.stdout.write(`v${wanted} is committed and tagged. CONTRIBUTING.md says how it is published.\n`);
 }
 
-/** Writes the version of one package, and that of the client where the package needs it. */
-async function writeVersion(file, wanted) {
-  const found = JSON.parse(await readFile(file, 'utf8'));
-  found.version = wanted;
-  if (found.dependencies?.['@redrive/client']) found.dependencies['@redrive/client'] = wanted;
-  await writeFile(file, `${JSON.stringify(found, undefined, 2)}\n`);
+async function pack(folder, wanted) {
+  const packed = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
+  // `npm pack` takes a private package, too, and only `npm publish` refuses it.
+  if (packed.private || packed.version !== wanted)
+    throw new Error(`${folder} holds no package of ${wanted} that could be published.`);
+  await npm('pack', folder, '--pack-destination', RELEASE);
 }
 
-/** Writes the version of the chart, which is that of the image that it installs. */
-async function writeChartVersion(wanted) {
-  const chart = await readFile(CHART, 'utf8');
-  await writeFile(CHART, chart.replaceAll(/^(version|appVersion): .+$/gm, `$1: ${wanted}`));
+function fail(sentence) {
+  process.stdout.write(`✘ ${sentence}\n`);
+  process.exitCode = 1;
 }
 
 const git = async (...args) => (await run('git', args, { cwd: ROOT })).trim();
