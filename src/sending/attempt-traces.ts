@@ -3,7 +3,7 @@ import { showId } from '../domain/tenancy/typed-id.ts';
 import type { ClaimedItem } from '../store/sending/claims.ts';
 import type { TraceFacts, TraceSpan, Tracing } from '../telemetry/tracing.ts';
 
-/** Traces the attempts of one slice: some of them, where the slice is traced, and its failures as events in any case. */
+/** Traces the attempts of one slice: some of them, where the slice is traced, and its failures as events, as many as a span holds. */
 export class AttemptTraces {
   readonly #tracing: Tracing | undefined;
   readonly #slice: TraceSpan | undefined;

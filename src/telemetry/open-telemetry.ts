@@ -16,6 +16,12 @@ export interface TraceTarget {
 /** What cannot be handed over within this time at the end is left behind: a collector that is away must not hold a stop. */
 const STOP_WITHIN_MS = 2_000;
 
+/**
+ * A slice has its failed attempts as events, and may have tens of thousands: the newest are kept, and it says how many
+ * more there were. What a collector takes in one call is some megabytes.
+ */
+const EVENTS_OF_A_SPAN = 1_000;
+
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-01$/;
 
 /**
@@ -37,6 +43,7 @@ export function startTracing({ endpoint, ratio, version, role }: TraceTarget): T
     }),
     // The dice are ours: what a caller asks for must not decide what it costs us.
     sampler: new AlwaysOnSampler(),
+    spanLimits: { eventCountLimit: EVENTS_OF_A_SPAN },
     spanProcessors: [processor],
   });
   const tracer = provider.getTracer('redrive', version);

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { startTracing } from '../../src/telemetry/open-telemetry.ts';
 import { ALL_FAILURES } from '../support/engine/recovery-scene.ts';
 import { startTestEngine } from '../support/engine/test-engine.ts';
 import { useScenes } from '../support/engine/use-engine.ts';
@@ -23,6 +24,20 @@ describe('with a collector', () => {
     (each) => each.close(),
   );
   const newScene = useScenes(engine);
+
+  test('a slice of more failures than a collector takes has the newest, and says how many more there were', async () => {
+    const tracing = startTracing({ endpoint: collector.url, ratio: 1, version: '0', role: 'worker' });
+    const slice = tracing.begin('a large slice', {});
+    for (let number = 1; number <= 1_200; number++) slice?.event('attempt.failed', { number });
+    slice?.end();
+    await tracing.stop();
+    await eventually('it is told', () => named(collector, 'a large slice').length === 1);
+    const [told] = named(collector, 'a large slice');
+    expect(told?.events.map(({ facts }) => facts.number)).toEqual(
+      Array.from({ length: 1_000 }, (_, index) => 201 + index),
+    );
+    expect(told?.droppedEvents).toBe(200);
+  });
 
   test('a sampled call leads to its operation, its slices and each of its attempts', async () => {
     const it = await newScene([ok, status(422)]);

@@ -11,6 +11,8 @@ export interface CollectedSpan {
   parentSpanId: string;
   facts: Record<string, unknown>;
   events: { name: string; facts: Record<string, unknown> }[];
+  /** Events that the span had no room for. */
+  droppedEvents: number;
   links: { traceId: string; spanId: string }[];
   failed: boolean;
 }
@@ -33,7 +35,7 @@ const REQUEST = protobuf
   message ScopeSpans { repeated Span spans = 2; }
   message Span {
     bytes trace_id = 1; bytes span_id = 2; bytes parent_span_id = 4; string name = 5;
-    repeated KeyValue attributes = 9; repeated Event events = 11; repeated Link links = 13; Status status = 15;
+    repeated KeyValue attributes = 9; repeated Event events = 11; uint32 dropped_events_count = 12; repeated Link links = 13; Status status = 15;
   }
   message Event { string name = 2; repeated KeyValue attributes = 3; }
   message Link { bytes trace_id = 1; bytes span_id = 2; }
@@ -55,6 +57,7 @@ type Decoded = {
         name: string;
         attributes?: KeyValues;
         events?: { name: string; attributes?: KeyValues }[];
+        droppedEventsCount?: number;
         links?: { traceId: Buffer; spanId: Buffer }[];
         status?: { code?: number };
       }[];
@@ -84,6 +87,7 @@ export async function startOtlpCollector(): Promise<OtlpCollector> {
           parentSpanId: hex(span.parentSpanId),
           facts: factsOf(span.attributes),
           events: (span.events ?? []).map(({ name, attributes }) => ({ name, facts: factsOf(attributes) })),
+          droppedEvents: span.droppedEventsCount ?? 0,
           links: (span.links ?? []).map((link) => ({ traceId: hex(link.traceId), spanId: hex(link.spanId) })),
           failed: span.status?.code === 2,
         });
