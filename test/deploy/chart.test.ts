@@ -368,6 +368,21 @@ describeWith(GO, 'the chart', (go) => {
       );
   });
 
+  test('leads from an alert to its page, where it is told where the pages are', async () => {
+    const annotationsOf = (manifests: readonly Manifest[]) =>
+      manifests
+        .find(({ kind }) => kind === 'PrometheusRule')
+        ?.spec.groups[0].rules.map(({ annotations }: { annotations: object }) => annotations);
+    const base = 'https://git.example.com/redrive/docs/runbooks';
+    const told = await helm.template('full-values.yaml', `monitoring.rules.runbookBase="${base}/"`);
+    expect(annotationsOf(told)).toEqual(
+      ALERTS.map(({ summary, runbook }) => ({ summary, runbook_url: `${base}/${runbook}` })),
+    );
+    expect(annotationsOf(of('full-values.yaml'))).toEqual(
+      ALERTS.map(({ summary, runbook }) => ({ summary, runbook: `docs/runbooks/${runbook}` })),
+    );
+  });
+
   test.each([
     ['image.tag="latest"', 'image'],
     ['secrets.masterKey={"existingSecret":"","key":"k","value":"secret"}', 'value'],
@@ -376,6 +391,7 @@ describeWith(GO, 'the chart', (go) => {
     ['config.allowedNetworks=["10.0.0.0"]', 'allowedNetworks'],
     ['secrets.egressProxy={"existingSecret":"","key":"","value":"http://me:secret@proxy"}', 'value'],
     ['config.traces.ratio=2', 'ratio'],
+    ['monitoring.rules.runbookBase="docs/runbooks"', 'runbookBase'],
     ['postgresql={"enabled":true}', 'postgresql'],
   ])('refuses %s by its schema', async (set, named) => {
     await expect(helm.template(undefined, set)).rejects.toThrow(named);
