@@ -12,6 +12,9 @@ import { rotateMasterKey } from './rotate-master-key.ts';
 
 type Options = { 'lose-tail'?: boolean };
 
+/** Numbers of a plan: whole ones above 0. */
+const NUMBERS = ['items', 'rate', 'workers'] as const;
+
 const DRILLS: Record<string, (plan: DrillPlan, options: Options) => Promise<DrillResult>> = {
   'backup-restore': (plan, options) => backupRestore(plan, options['lose-tail'] ? 'sudden' : 'planned'),
   'rolling-deploy': rollingDeploy,
@@ -36,6 +39,11 @@ async function main(): Promise<number> {
   const drill = DRILLS[name];
   if (drill === undefined) {
     process.stderr.write(`There is no drill ${name}: use one of ${Object.keys(DRILLS).join(', ')}.\n`);
+    return 2;
+  }
+  const wrong = NUMBERS.find((option) => !/^[1-9]\d{0,6}$/.test(values[option]));
+  if (wrong !== undefined) {
+    process.stderr.write(`--${wrong} is "${values[wrong]}": use a whole number from 1 on.\n`);
     return 2;
   }
   const directory = await mkdtemp(join(tmpdir(), 'redrive-drill-'));
