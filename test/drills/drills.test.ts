@@ -42,14 +42,19 @@ test('postgres-failover: a promoted replica has all that was committed, and ever
 describe('backup-restore', () => {
   test('after a planned move everything goes on, and nothing is sent twice but what was in flight', async () => {
     const result = await backupRestore(plan(), 'planned');
+    // A request that the ledger has no attempt of is a fault, and so is a second success that no attempt excuses whose
+    // outcome nobody knew.
     expectAgreement(result);
-    expect(result.findings.requests).toBeGreaterThanOrEqual(ITEMS);
+    // Nothing was left out of that comparison.
+    expect(result.figures.requestsOfTheLostTime).toBeUndefined();
   });
 
   test('after a sudden loss what is not in the archive is done again, under the same ids, and all is told', async () => {
     const result = await backupRestore(plan(), 'sudden');
     expectAgreement(result);
-    expect(result.figures.requestsOfTheLostTime).toBeGreaterThanOrEqual(0);
+    expect(result.figures.lostMs).toBeGreaterThan(0);
+    // Only what was sent within that time is left out of the comparison.
+    expect(result.figures.requestsOfTheLostTime).toBeLessThan(0.7 * ITEMS);
   });
 });
 
