@@ -33,8 +33,8 @@ export async function showSlowGauges(metrics: Metrics, pool: Pool): Promise<void
     metrics.endpoints.set({ circuit }, gauges.endpoints.find((each) => each.circuit === circuit)?.count ?? 0);
 }
 
-/** A count takes no more than a hundredth of one connection's time, until it would be this old. */
-const UNKNOWN_PACE = { times: 100, atMostMs: 300_000 };
+/** A count takes no more than a twentieth of one connection's time, until it would be this old. */
+const UNKNOWN_PACE = { times: 20, atMostMs: 60_000 };
 
 /**
  * Makes the look by which one worker of all counts unknown outcomes, and the others show 0: it reads thousands of rows
