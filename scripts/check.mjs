@@ -32,7 +32,7 @@ const STEPS = [
     title: 'Architecture',
     args: [program('dependency-cruiser', 'bin', 'dependency-cruise.mjs'), ...PARTS, '--config'],
   },
-  { title: 'Licences', args: ['scripts/licences.mjs'] },
+  { title: 'Licences', args: ['scripts/release/licences.mjs'] },
   { title: 'Generated: .env.example', args: ['scripts/env-example.mjs', '--check'] },
   { title: 'Generated: migrations/schema.sql', args: ['scripts/schema.mjs', '--check'] },
   { title: 'Generated: openapi/', args: ['scripts/openapi.mjs', '--check'] },

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 
 test('the bill of materials names what is installed and what is bundled, and no tool', async () => {
-  const { stdout } = await promisify(execFile)(process.execPath, ['scripts/sbom.mjs'], {
+  const { stdout } = await promisify(execFile)(process.execPath, ['scripts/release/sbom.mjs'], {
     maxBuffer: 64 * 1_024 * 1_024,
   });
   const { metadata, components } = JSON.parse(stdout);

@@ -36,7 +36,7 @@ test('a version is written wherever it stands, so that no package of ours is loo
       await copyFile(file, join(copy, file));
     }
     // Offline: it fails where the lock file could not be made of the packages that are here.
-    await run(process.execPath, ['scripts/write-version.mjs', NEXT, copy]);
+    await run(process.execPath, ['scripts/release/write-version.mjs', NEXT, copy]);
     for (const file of PACKAGES) {
       const { version, dependencies, devDependencies } = await json(copy, file);
       const needed = { ...dependencies, ...devDependencies }['@redrive/client'];
@@ -55,7 +55,7 @@ test('a version is written wherever it stands, so that no package of ours is loo
 });
 
 test('what is released are packages as others get them', async () => {
-  const script = await readFile('scripts/release.mjs', 'utf8');
+  const script = await readFile('scripts/release/release.mjs', 'utf8');
   const [, list = ''] = /^const PACKED = \[(.+)\];$/m.exec(script) ?? [];
   const folders = [...list.matchAll(/'([^']+)'/g)].map(([, folder = '']) => folder);
   expect(folders).toHaveLength(2);

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-const ROOT = new URL('../', import.meta.url);
+const ROOT = new URL('../../', import.meta.url);
 /** Of what these name for their development all is bundled, but for what builds them and their types. */
 const BUNDLED = ['console', 'cli'];
 const TOOLS = /^(?:vite$|@types\/)/;

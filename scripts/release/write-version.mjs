@@ -1,9 +1,9 @@
-// Writes a version wherever it stands: `node scripts/write-version.mjs 0.3.0`, or of a copy of the repository that a
-// second argument names. A release begins with it (scripts/release.mjs).
+// Writes a version wherever it stands: `node scripts/release/write-version.mjs 0.3.0`, or of a copy of the repository that a
+// second argument names. A release begins with it (scripts/release/release.mjs).
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { run } from './run.mjs';
+import { run } from '../run.mjs';
 
 const PACKAGES = [
   'package.json',
@@ -15,7 +15,7 @@ const CHART = 'deploy/helm/redrive/Chart.yaml';
 const CLIENT = '@redrive/client';
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [version, root = fileURLToPath(new URL('../', import.meta.url))] = process.argv.slice(2);
+  const [version, root = fileURLToPath(new URL('../../', import.meta.url))] = process.argv.slice(2);
   await writeVersion(resolve(root), version);
 }
 

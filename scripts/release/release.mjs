@@ -3,13 +3,13 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from './build.mjs';
-import { buildClient } from './client.mjs';
-import { run } from './run.mjs';
-import { step } from './step.mjs';
+import { build } from '../build.mjs';
+import { buildClient } from '../client.mjs';
+import { run } from '../run.mjs';
+import { step } from '../step.mjs';
 import { writeVersion } from './write-version.mjs';
 
-const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const RELEASE = join(ROOT, 'dist', 'release');
 /** The packages as others get them, made by `build` and `buildClient`; those of the sources are private. */
 const PACKED = ['clients/typescript/dist', 'cli/dist/package'];

@@ -1,4 +1,4 @@
-// Known weaknesses of what is given on, as the registry tells them: `node scripts/audit.mjs`. npm counts what is bundled
+// Known weaknesses of what is given on, as the registry tells them: `node scripts/release/audit.mjs`. npm counts what is bundled
 // among the tools, and would leave it out with them.
 import { execFile } from 'node:child_process';
 import { givenOn, readLock } from './given-on.mjs';

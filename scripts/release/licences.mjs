@@ -1,5 +1,5 @@
 // Checks that every package that the lock file names may be used and given on with Redrive, by the licence that it
-// states: `node scripts/licences.mjs`. A licence that is not in the lists is a decision for a person.
+// states: `node scripts/release/licences.mjs`. A licence that is not in the lists is a decision for a person.
 import { givenOn, nameOf, readLock } from './given-on.mjs';
 
 /** Given on with the images and packages: they ask for no more than to be named. */
@@ -51,7 +51,7 @@ process.stdout.write(`${found.join(', ')}\n`);
 if (refused.length > 0) {
   process.stdout.write(
     `Not allowed, or not known:\n${refused.map((line) => `  ${line}`).join('\n')}\n` +
-      'Replace it, or add its licence to scripts/licences.mjs with the reason why it may be used.\n',
+      'Replace it, or add its licence to scripts/release/licences.mjs with the reason why it may be used.\n',
   );
   process.exitCode = 1;
 }
