@@ -10,6 +10,7 @@ import type { Notices } from '../../../store/db/notices.ts';
 import { type TakenRequest, takeHanded } from '../../../store/listeners/handed-requests.ts';
 import { connectListener, type Listener, whyEnded } from '../../../store/listeners/listeners.ts';
 import { errorCode } from '../../../telemetry/error-code.ts';
+import { livelyWriter } from '../event-stream.ts';
 
 /** Looks by itself, for notices that were missed and for a listener that has ended. */
 const NET_MS = 1_000;
@@ -37,17 +38,7 @@ export async function followListener(
   }
   const wake = new Wake(output.ended);
   const leave = notices.await(listener.id, () => wake.poke());
-  let writing = 0;
-  const write = async (text: string) => {
-    writing += 1;
-    const taken = await output.write(text);
-    writing -= 1;
-    return taken;
-  };
-  const asking = setInterval(() => {
-    // A peer that has not taken the last one yet needs no further one.
-    if (writing === 0) void write(eventOf('check', {}));
-  }, listenersAskedEveryMs);
+  const { write, stop } = livelyWriter(output, eventOf('check', {}), listenersAskedEveryMs);
   try {
     await write(
       eventOf('listening', {
@@ -65,7 +56,7 @@ export async function followListener(
       if (taken.length < REQUESTS_AT_ONCE) await wake.wait(NET_MS);
     }
   } finally {
-    clearInterval(asking);
+    stop();
     leave();
     await endListener(deps, listener, 'left', by).catch((error: unknown) =>
       // Found again when its time is over.
