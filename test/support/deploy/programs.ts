@@ -16,12 +16,6 @@ export const PROMTOOL: Program = {
     'There is no promtool for the tests of alerts: install it (Debian: `apt-get install -y prometheus`), or name one in REDRIVE_TEST_PROMTOOL.',
 };
 
-/** Builds Helm. */
-export const GO: Program = {
-  path: onPath('go') ?? there('/usr/local/go/bin/go'),
-  missing: 'There is no Go, which builds Helm for the tests of the chart: install Go 1.24 or newer.',
-};
-
 /** Whether a run without these programs is a run that failed, as in CI. */
 export function programsAreRequired(): boolean {
   return process.env.REDRIVE_TEST_PROGRAMS === 'required';
@@ -29,7 +23,7 @@ export function programsAreRequired(): boolean {
 
 /** What is missing here of the programs that tests need. */
 export function missingPrograms(): string[] {
-  return [PROMTOOL, GO].flatMap(({ path, missing }) => (path === undefined ? [missing] : []));
+  return PROMTOOL.path === undefined ? [PROMTOOL.missing] : [];
 }
 
 function named(variable: string): string | undefined {
@@ -42,8 +36,4 @@ function onPath(name: string): string | undefined {
     .filter((directory) => directory !== '')
     .map((directory) => join(directory, name))
     .find(existsSync);
-}
-
-function there(path: string): string | undefined {
-  return existsSync(path) ? path : undefined;
 }
