@@ -16,6 +16,8 @@ export default defineConfig({
   build: {
     target: 'es2023',
     manifest: true,
+    // Of it the notices are made that go along.
+    license: { fileName: '.vite/license.json' },
     // A picture in the style sheet would be a `data:` address, which the policy refuses.
     assetsInlineLimit: 0,
     reportCompressedSize: false,

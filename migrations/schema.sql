@@ -698,7 +698,8 @@ create table endpoint_versions (
   on_recovered text default 'propose'::text not null,
   ca_certificate text,
   client_certificate text,
-  sealed_client_key bytea
+  sealed_client_key bytea,
+  traceparent boolean default false not null
 );
 
 create table endpoints (

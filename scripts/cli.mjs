@@ -9,10 +9,14 @@ import { step } from './step.mjs';
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const CLI = join(ROOT, 'cli');
 const DIST = join(CLI, 'dist');
+/** The licences of what it is bundled from. */
+const NOTICES = 'THIRD-PARTY-NOTICES';
 const SOURCES = ['cli/src', 'clients/typescript/src'];
 const INPUTS = [
   'scripts/bundle-cli.mjs',
   'scripts/cli.mjs',
+  'scripts/release/notices.mjs',
+  'LICENSE',
   'cli/package.json',
   'cli/README.md',
   'cli/bin/redrive.js',
@@ -52,9 +56,13 @@ async function pack(directory) {
   const folder = join(directory, 'package');
   const bundled = await readdir(directory);
   for (const part of ['bin', 'dist']) await mkdir(join(folder, part), { recursive: true });
-  for (const name of bundled) await copyFile(join(directory, name), join(folder, 'dist', name));
+  for (const name of bundled) {
+    const into = name === NOTICES ? folder : join(folder, 'dist');
+    await copyFile(join(directory, name), join(into, name));
+  }
   await copyFile(join(CLI, 'bin', 'redrive.js'), join(folder, 'bin', 'redrive.js'));
   await copyFile(join(CLI, 'README.md'), join(folder, 'README.md'));
+  await copyFile(join(ROOT, 'LICENSE'), join(folder, 'LICENSE'));
   const {
     private: _,
     devDependencies: __,

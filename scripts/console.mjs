@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { ensureInstalled } from './install.mjs';
+import { noticesFor } from './release/notices.mjs';
 import { run } from './run.mjs';
 import { replaceFolder, sourcesHash } from './sources-hash.mjs';
 import { step } from './step.mjs';
@@ -13,7 +14,7 @@ const DIST = join(CONSOLE, 'dist');
 const SOURCES = ['console/src', 'clients/typescript/src'];
 const INPUTS = [
   ...['console/index.html', 'console/vite.config.ts', 'console/package.json', 'package-lock.json'],
-  'scripts/console.mjs',
+  ...['scripts/console.mjs', 'scripts/release/notices.mjs'],
 ];
 
 /** The first screen has to be there within a second on a slow line, too: its files, compressed, without the charts. */
@@ -33,6 +34,7 @@ export async function buildConsole() {
     await step('Building the console', () => bundle(unfinished));
     await compress(unfinished);
     await keepBudget(unfinished);
+    await writeNotices(unfinished);
     await writeFile(join(unfinished, '.sources'), hash);
     await replaceFolder(DIST, unfinished);
   } finally {
@@ -50,6 +52,12 @@ async function compress(directory) {
   const assets = join(directory, 'assets');
   for (const file of await readdir(assets))
     await writeFile(join(assets, `${file}.gz`), gzipSync(await readFile(join(assets, file)), { level: 9 }));
+}
+
+/** Puts the licences of what it is bundled from beside it: it is given on with the image. */
+async function writeNotices(directory) {
+  const packages = JSON.parse(await readFile(join(directory, '.vite', 'license.json'), 'utf8'));
+  await writeFile(join(directory, 'THIRD-PARTY-NOTICES'), await noticesFor(packages));
 }
 
 /** Fails where what the first screen loads has grown over the budget: what is loaded later is not counted. */

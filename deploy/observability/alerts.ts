@@ -29,6 +29,9 @@ const WITHOUT_WORKERS =
 const WITHOUT_API =
   'max by (namespace) (redrive_workers{state="alive"}) unless on (namespace) redrive_pool_connections{pool="api"}';
 
+/** An API reads none. */
+const READ_QUICK = 'max by (namespace) (redrive_gauges_read_timestamp_seconds{part="quick"} > 0)';
+
 /**
  * All alerts. What a worker reads in Postgres every worker shows: it is never summed over them. `namespace` keeps the
  * installations of one cluster apart, and is empty elsewhere.
@@ -44,7 +47,7 @@ export const ALERTS: readonly Alert[] = [
   },
   {
     name: 'RedrivePostgresAway',
-    expr: 'time() - max by (namespace) (redrive_gauges_read_timestamp_seconds > 0) > 60',
+    expr: `time() - ${READ_QUICK} > 60`,
     for: '1m',
     severity: 'critical',
     summary: 'No worker has read Postgres for a minute: nothing is accepted and nothing is sent.',
@@ -132,5 +135,15 @@ export const ALERTS: readonly Alert[] = [
     severity: 'warning',
     summary: 'Acts get no place in their audit chain, or no signed checkpoint.',
     runbook: 'audit-late.md',
+  },
+  {
+    name: 'RedriveGaugesStale',
+    // Where none can be read, Postgres is away. Who has never read one shows 0.
+    expr: `time() - max by (namespace, part) (redrive_gauges_read_timestamp_seconds{part!="quick"}) > 300 and on (namespace) time() - ${READ_QUICK} <= 60`,
+    for: '5m',
+    severity: 'warning',
+    summary:
+      'Gauges cannot be read in Postgres: what they would show has no samples, and its alerts are blind.',
+    runbook: 'gauges-stale.md',
   },
 ];

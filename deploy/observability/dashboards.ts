@@ -268,13 +268,19 @@ export const DASHBOARDS: readonly Dashboard[] = [
         title: 'Gauges read',
         unit: 's',
         stat: true,
-        says: 'Seconds since a worker could read them in Postgres.',
+        says: 'Seconds since a worker could read them in Postgres. After 300 the slow ones and the unknown outcomes have no samples.',
         queries: [
           [
-            'time() - max(redrive_gauges_read_timestamp_seconds{namespace=~"$namespace"} > 0)',
-            'since the last read',
+            'time() - max by (part) (redrive_gauges_read_timestamp_seconds{namespace=~"$namespace"} > 0)',
+            '{{part}}',
           ],
         ],
+      },
+      {
+        title: 'Gauges that could not be read',
+        unit: 'ops',
+        says: 'Above 0: the log of the workers has gauges.failed with a code.',
+        queries: [[rate('redrive_gauges_failed_total', 'part'), '{{part}}']],
       },
       {
         title: 'Connections',

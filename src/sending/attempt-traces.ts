@@ -3,6 +3,9 @@ import { showId } from '../domain/tenancy/typed-id.ts';
 import type { ClaimedItem } from '../store/sending/claims.ts';
 import type { TraceFacts, TraceSpan, Tracing } from '../telemetry/tracing.ts';
 
+/** The header of W3C's Trace Context. */
+const TRACEPARENT = 'traceparent';
+
 /** Traces the attempts of one slice: some of them, where the slice is traced, and its failures as events, as many as a span holds. */
 export class AttemptTraces {
   readonly #tracing: Tracing | undefined;
@@ -44,4 +47,13 @@ function factsOf(item: ClaimedItem): TraceFacts {
     'redrive.endpoint.id': showId('endpoint', item.endpointId),
     'redrive.attempt': item.attempts + 1,
   };
+}
+
+/** Custom headers with the one that names a span, in the place of one of that name which never changes. */
+export function withTraceparent(
+  custom: Readonly<Record<string, string>>,
+  { traceparent }: TraceSpan,
+): Record<string, string> {
+  const others = Object.entries(custom).filter(([name]) => name.toLowerCase() !== TRACEPARENT);
+  return { ...Object.fromEntries(others), [TRACEPARENT]: traceparent };
 }

@@ -13,7 +13,7 @@ import type { ClaimedItem } from '../store/sending/claims.ts';
 import { loadPreparation } from '../store/sending/preparation.ts';
 import type { Recorded } from '../store/settling/outcomes.ts';
 import type { TraceSpan } from '../telemetry/tracing.ts';
-import { AttemptTraces } from './attempt-traces.ts';
+import { AttemptTraces, withTraceparent } from './attempt-traces.ts';
 import { Recorder } from './recorder.ts';
 import type { SendingContext } from './sending-context.ts';
 import type { Target, TargetLookup } from './target-cache.ts';
@@ -197,7 +197,7 @@ export class Sender {
       target = targetOf(item.endpointId, item.version);
       result =
         turn === undefined || (await this.#turnComes(item, turn))
-          ? await this.#attempt(claim, item, target)
+          ? await this.#attempt(claim, item, target, span)
           : { kind: 'released', reason: 'turn' };
     } catch (error) {
       // Nothing throws after the first byte: this was not sent, and trying it again would end the same way.
@@ -212,11 +212,16 @@ export class Sender {
     this.#finish(claim, item, result, target, undefined, span);
   }
 
-  #attempt(claim: ClaimToSend, item: ClaimedItem, target: Target): Promise<AttemptResult> {
+  #attempt(
+    claim: ClaimToSend,
+    item: ClaimedItem,
+    target: Target,
+    span: TraceSpan | undefined,
+  ): Promise<AttemptResult> {
     const id = showId('delivery', item.deliveryId);
     const request = {
       headers: {
-        ...target.headers,
+        ...(span && target.traceparent ? withTraceparent(target.headers, span) : target.headers),
         ...(target.preset ? this.#context.presets.get(target.preset)?.headers?.(id) : {}),
         'content-type': 'application/json',
         'user-agent': this.#context.userAgent,

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Halt } from '../domain/operations/watch.ts';
+import { seenInPostgres } from './seen-in-postgres.ts';
 
 /** The connections of a pool, as it counts them itself. */
 export interface PoolCounts {
@@ -25,11 +26,14 @@ const HALT_REASONS = { failed_step: 0, failure_rate: 0, canary: 0 } satisfies Re
  * Makes the metrics of one process in a registry of their own; `registry.metrics()` is what `/metrics` answers. The
  * pools are read whenever that is asked for.
  */
-export function createMetrics(pools: ReadonlyMap<string, PoolCounts> = new Map()) {
+export function createMetrics(
+  pools: ReadonlyMap<string, PoolCounts> = new Map(),
+  now: () => number = Date.now,
+) {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const metrics = { registry, ...counted(registers), ...seenInPostgres(registers) };
+  const metrics = { registry, ...counted(registers), ...seenInPostgres(registers, now) };
   for (const reason of Object.keys(HALT_REASONS)) metrics.operationsHalted.inc({ reason }, 0);
   measurePools(registers, pools);
   return metrics;
@@ -115,88 +119,6 @@ function counted(registers: Registry[]) {
       name: 'redrive_build_info',
       help: 'Always 1, with the version of Redrive and of Node.',
       labelNames: ['version', 'node'],
-      registers,
-    }),
-  };
-}
-
-/** The state of the whole installation as a worker reads it in Postgres: every worker shows the same. */
-function seenInPostgres(registers: Registry[]) {
-  return {
-    queueDepth: new Gauge({
-      name: 'redrive_queue_depth',
-      help: 'Executions that wait, by lane and state.',
-      labelNames: ['lane', 'state'],
-      registers,
-    }),
-    queueOldestAge: new Gauge({
-      name: 'redrive_queue_oldest_age_seconds',
-      help: 'How long the oldest execution could have been claimed, at endpoints that nothing holds back.',
-      labelNames: ['lane'],
-      registers,
-    }),
-    operations: new Gauge({
-      name: 'redrive_operations',
-      help: 'Operations that have not ended, by state.',
-      labelNames: ['state'],
-      registers,
-    }),
-    operationItems: new Gauge({
-      name: 'redrive_operation_items',
-      help: 'Items of the operations that have not ended, by part of the ledger.',
-      labelNames: ['part'],
-      registers,
-    }),
-    unknownWaiting: new Gauge({
-      name: 'redrive_unknown_waiting',
-      help: 'Deliveries whose outcome is unknown and that wait for somebody to settle them.',
-      registers,
-    }),
-    endpoints: new Gauge({
-      name: 'redrive_endpoints',
-      help: 'Enabled endpoints by the state of their circuit.',
-      labelNames: ['circuit'],
-      registers,
-    }),
-    outagesOpen: new Gauge({
-      name: 'redrive_outages_open',
-      help: 'Outages of endpoints that are open.',
-      registers,
-    }),
-    workers: new Gauge({
-      name: 'redrive_workers',
-      help: 'Workers that were seen within seconds: alive, and polling the queues of Temporal.',
-      labelNames: ['state'],
-      registers,
-    }),
-    temporalConnected: new Gauge({
-      name: 'redrive_temporal_connected',
-      help: 'Whether Temporal answers this worker: 1 or 0.',
-      registers,
-    }),
-    retentionLag: new Gauge({
-      name: 'redrive_retention_lag_seconds',
-      help: 'How long the oldest payload that retention has not looked at is past its time.',
-      registers,
-    }),
-    auditUnsealedAge: new Gauge({
-      name: 'redrive_audit_unsealed_age_seconds',
-      help: 'How long the oldest act has had no place in its audit chain.',
-      registers,
-    }),
-    auditUnsignedAge: new Gauge({
-      name: 'redrive_audit_unsigned_age_seconds',
-      help: 'How long the oldest act of an audit chain has been behind its last signed checkpoint.',
-      registers,
-    }),
-    sealedUnderOtherKey: new Gauge({
-      name: 'redrive_sealed_under_other_key',
-      help: 'Secrets that are still to be sealed anew while the master key is rotated.',
-      registers,
-    }),
-    readAt: new Gauge({
-      name: 'redrive_gauges_read_timestamp_seconds',
-      help: 'When this worker last read the gauges in Postgres; 0 where it has not, or is none.',
       registers,
     }),
   };

@@ -3,6 +3,7 @@ import type { Pool } from '../store/db/pool.ts';
 import { LEDGER_PARTS, readGauges, readSlowGauges, readUnknownWaiting } from '../store/reading/gauges.ts';
 import { countWorkers } from '../store/sending/workers.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { GaugePart } from '../telemetry/seen-in-postgres.ts';
 import { temporalAnswers } from '../temporal/connection.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
 
@@ -19,7 +20,7 @@ export async function showGauges(metrics: Metrics, pool: Pool, { link }: Tempora
   for (const part of LEDGER_PARTS) metrics.operationItems.set({ part }, gauges.items[part]);
   const workers = await countWorkers(pool);
   for (const state of ['alive', 'polling'] as const) metrics.workers.set({ state }, workers[state]);
-  metrics.readAt.setToCurrentTime();
+  metrics.read.succeeded('quick');
   metrics.temporalConnected.set(link !== undefined && (await temporalAnswers(link)) ? 1 : 0);
 }
 
@@ -31,27 +32,41 @@ export async function showSlowGauges(metrics: Metrics, pool: Pool): Promise<void
   metrics.auditUnsignedAge.set(gauges.unsignedSeconds);
   for (const circuit of CIRCUIT_STATES)
     metrics.endpoints.set({ circuit }, gauges.endpoints.find((each) => each.circuit === circuit)?.count ?? 0);
+  metrics.read.succeeded('slow');
 }
 
 /** A count takes no more than a twentieth of one connection's time, until it would be this old. */
 const UNKNOWN_PACE = { times: 20, atMostMs: 60_000 };
 
 /**
- * Makes the look by which one worker of all counts unknown outcomes, and the others show 0: it reads thousands of rows
- * of each tenant, and the greatest word counts. The next count waits for as much longer as this one took.
+ * Makes the look by which one worker of all counts unknown outcomes, and the others show none: it reads thousands of
+ * rows of each tenant. The next count waits for as much longer as this one took.
  */
 export function unknownGauge(metrics: Metrics, pool: Pool, isTheOne: () => boolean): () => Promise<void> {
   let notBefore = 0;
   return async () => {
     if (!isTheOne()) {
       notBefore = 0;
-      metrics.unknownWaiting.set(0);
+      metrics.unknownWaiting.remove();
       return;
     }
     const startedAt = performance.now();
     if (startedAt < notBefore) return;
     metrics.unknownWaiting.set(await readUnknownWaiting(pool));
+    metrics.read.succeeded('unknown');
     const tookMs = performance.now() - startedAt;
     notBefore = startedAt + Math.min(UNKNOWN_PACE.atMostMs, UNKNOWN_PACE.times * tookMs);
+  };
+}
+
+/** Counts the readings of a part that fail; its loop logs them. */
+export function counted(metrics: Metrics, part: GaugePart, look: () => Promise<void>): () => Promise<void> {
+  return async () => {
+    try {
+      await look();
+    } catch (error) {
+      metrics.read.failed(part);
+      throw error;
+    }
   };
 }

@@ -78,7 +78,7 @@ export function resealingChores(
           for (const kind of SEALED_KINDS) lost.push(...(await sealAnew(kind, rotation)));
           const unopenable = lost.length;
           // What neither key opens is lost already: it must not keep the old key for ever.
-          const left = Math.max(0, (await countSealedOtherwise(pool, rotation.sealedPrefix)) - unopenable);
+          const left = Math.max(0, (await countLeft(rotation)) - unopenable);
           metrics.sealedUnderOtherKey.set(left);
           if (unopenable > 0)
             log.warn({ event: 'master_key.unopenable', unopenable, of: lost.slice(0, NAMED_AT_MOST) });
@@ -87,6 +87,12 @@ export function resealingChores(
         }),
     },
   ];
+
+  async function countLeft({ sealedPrefix }: Rotation): Promise<number> {
+    // A count that cannot be made again says nothing of the present.
+    metrics.sealedUnderOtherKey.remove();
+    return countSealedOtherwise(pool, sealedPrefix);
+  }
 
   /** Goes through one kind, and names those of its values that neither key opens. */
   async function sealAnew(kind: SealedKind, { sealedPrefix: prefix }: Rotation): Promise<string[]> {

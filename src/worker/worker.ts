@@ -34,6 +34,7 @@ import { listenForLiveWork } from '../store/sending/live-notices.ts';
 import { checkIn, checkOut } from '../store/sending/workers.ts';
 import { errorCode } from '../telemetry/error-code.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { GaugePart } from '../telemetry/seen-in-postgres.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { TaskQueues } from '../temporal/task-queues.ts';
 import type { TemporalHolder } from '../temporal/temporal-holder.ts';
@@ -41,7 +42,7 @@ import { announcingChore } from './announcing.ts';
 import { AuditSealer } from './audit-sealer.ts';
 import { ChangeTeller } from './change-teller.ts';
 import { figuresChore } from './figures-chore.ts';
-import { showGauges, showSlowGauges, unknownGauge } from './gauges.ts';
+import { counted, showGauges, showSlowGauges, unknownGauge } from './gauges.ts';
 import { LeftBehind } from './left-behind.ts';
 import { LiveLane } from './live-lane.ts';
 import { Prober } from './prober.ts';
@@ -203,6 +204,9 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const changes = new ChangeTeller(pool);
   // The worker that has lived longest: there is one, and most of the time it stays the same.
   const countUnknown = unknownGauge(metrics, pool, () => share.index === 0);
+  const gauges = (part: GaugePart, everyMs: number, look: () => Promise<void>) =>
+    every(everyMs, new Wake(stop), stop, log, 'gauges', counted(metrics, part, look));
+  metrics.read.expected();
   const seen = new Wake(stop);
   // At once, and not at the next turn: a worker that dies within that second would leave work behind without a word.
   running.onNew = () => seen.poke();
@@ -220,9 +224,9 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     every(CHECKPOINT_LOOK_MS, new Wake(stop), stop, log, 'audit', () => audit.checkpoint()),
     every(SAMPLE_MS, new Wake(stop), stop, log, 'samples', () => sampleOperations(pool)),
     every(CHANGES_MS, new Wake(stop), stop, log, 'changes', () => changes.look()),
-    every(GAUGES_MS, new Wake(stop), stop, log, 'gauges', () => showGauges(metrics, pool, temporal)),
-    every(SLOW_GAUGES_MS, new Wake(stop), stop, log, 'gauges', () => showSlowGauges(metrics, pool)),
-    every(SLOW_GAUGES_MS, new Wake(stop), stop, log, 'gauges', countUnknown),
+    gauges('quick', GAUGES_MS, () => showGauges(metrics, pool, temporal)),
+    gauges('slow', SLOW_GAUGES_MS, () => showSlowGauges(metrics, pool)),
+    gauges('unknown', SLOW_GAUGES_MS, countUnknown),
   ]);
   return {
     async stop() {

@@ -216,6 +216,18 @@ describe('an endpoint', () => {
     expect(refused.body.errors).toMatchObject([{ pointer: '#/onExhausted', code: 'not_allowed' }]);
   });
 
+  test('is told of traces where it says so, and not before', async () => {
+    const made = await make({ url });
+    expect(made.body.traceparent).toBe(false);
+    const path = `/api/v1/endpoints/${made.body.id}`;
+    const changed = await api.call('PATCH', path, { body: { traceparent: true } });
+    expect(changed.body).toMatchObject({ traceparent: true, version: 2 });
+    const kept = await api.call('PATCH', path, { body: { timeoutMs: 5_000 } });
+    expect(kept.body).toMatchObject({ traceparent: true, version: 3 });
+    const refused = await make({ url, traceparent: 'yes' });
+    expect(refused.body.errors).toMatchObject([{ pointer: '#/traceparent', code: 'wrong_type' }]);
+  });
+
   test('refuses a preset that there is not, naming those that there are', async () => {
     const refused = await api.call('POST', '/api/v1/endpoints', { body: { url, preset: 'nobody' } });
     expect(refused).toMatchObject({

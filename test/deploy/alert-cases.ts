@@ -18,6 +18,7 @@ const OF = 'namespace="events"';
 const labels = { namespace: 'events' };
 const OTHER = 'namespace="other"';
 const BUILD = 'version="0.2.0", node="v20.20.0"';
+const READ = 'redrive_gauges_read_timestamp_seconds';
 const REQUESTS = 'redrive_http_request_duration_seconds_count';
 
 /** A case for each alert, by its name. */
@@ -60,15 +61,16 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
   },
   RedrivePostgresAway: {
     fires: {
-      series: { [`redrive_gauges_read_timestamp_seconds{${OF}}`]: '1 60 120 120x10' },
+      series: { [`${READ}{${OF}, part="quick"}`]: '1 60 120 120x10' },
       at: '8m',
       labels,
     },
-    // An API reads none and shows 0.
+    // Another worker has just started, and the slow ones are not what is asked for.
     quiet: {
       series: {
-        [`redrive_gauges_read_timestamp_seconds{${OF}, pod="worker"}`]: '1+60x20',
-        [`redrive_gauges_read_timestamp_seconds{${OF}, pod="api"}`]: '0x20',
+        [`${READ}{${OF}, pod="a", part="quick"}`]: '1+60x20',
+        [`${READ}{${OF}, pod="b", part="quick"}`]: '0x20',
+        [`${READ}{${OF}, pod="a", part="slow"}`]: '1x20',
       },
       at: '15m',
     },
@@ -236,6 +238,40 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
         [`redrive_audit_unsigned_age_seconds{${OF}}`]: '0+60x60 0x20',
       },
       at: '62m',
+    },
+  },
+  RedriveGaugesStale: {
+    fires: [
+      {
+        series: {
+          [`${READ}{${OF}, part="quick"}`]: '1+60x30',
+          [`${READ}{${OF}, part="slow"}`]: '1+60x5 301x25',
+          [`${READ}{${OF}, part="unknown"}`]: '1+60x30',
+        },
+        at: '20m',
+        labels: { ...labels, part: 'slow' },
+      },
+      // They could not be read since the worker started.
+      {
+        series: {
+          [`${READ}{${OF}, part="quick"}`]: '1+60x30',
+          [`${READ}{${OF}, part="unknown"}`]: '0x30',
+        },
+        at: '20m',
+        labels: { ...labels, part: 'unknown' },
+      },
+    ],
+    // One worker of two counts unknown outcomes. Of another installation Postgres is away.
+    quiet: {
+      series: {
+        [`${READ}{${OF}, pod="a", part="quick"}`]: '1+60x30',
+        [`${READ}{${OF}, pod="a", part="unknown"}`]: '1+60x30',
+        [`${READ}{${OF}, pod="b", part="quick"}`]: '1+60x30',
+        [`${READ}{${OF}, pod="b", part="unknown"}`]: '0x30',
+        [`${READ}{${OTHER}, part="quick"}`]: '1x30',
+        [`${READ}{${OTHER}, part="slow"}`]: '1x30',
+      },
+      at: '25m',
     },
   },
 };

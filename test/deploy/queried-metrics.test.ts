@@ -5,13 +5,14 @@ import { allExpressions, metricsIn, renderObservability } from '../../deploy/obs
 import { ALL_FAILURES } from '../support/engine/recovery-scene.ts';
 import { useEngine, useScenes } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { metricNames, metricsAt, queriedButMissing } from '../support/metrics.ts';
+import { metricLabels, metricNames, metricsAt, missingFrom, queriedButMissing } from '../support/metrics.ts';
+import { labelsAskedFor } from '../support/promql.ts';
 import { ok } from '../support/receivers/receiver-behaviour.ts';
 
 const engine = useEngine();
 const scene = useScenes(engine);
 
-test('every metric that a dashboard or an alert asks for is shown by a service that has recovered something', async () => {
+test('every metric and every label that a dashboard or an alert asks for is shown by a service that has recovered something', async () => {
   const it = await scene([ok]);
   await it.seed(30);
   const { id } = await it.retries.start(ALL_FAILURES);
@@ -26,6 +27,36 @@ test('every metric that a dashboard or an alert asks for is shown by a service t
     },
     { withinMs: 30_000, otherwise: () => missing.join(', ') },
   );
+});
+
+test('a label that no metric has is found, wherever an expression asks for it', () => {
+  const text = [
+    ...['# TYPE redrive_in_flight gauge', 'redrive_in_flight{lane="live"} 1'],
+    ...['# TYPE redrive_some histogram', 'redrive_some_bucket{le="1"} 1', 'redrive_some_count 1'],
+  ].join('\n');
+  const missing = (expression: string) => missingFrom(metricLabels(text), expression);
+  expect(missing('sum by (lane, namespace) (redrive_in_flight{pod="a", lane="live"})')).toEqual([]);
+  expect(missing('histogram_quantile(0.5, sum by (le) (rate(redrive_some_bucket[5m])))')).toEqual([]);
+  expect(missing('redrive_in_flight{lame="live"} > 0')).toEqual(['redrive_in_flight{lame}']);
+  expect(missing('max by (route) (redrive_in_flight)')).toEqual(['redrive_in_flight{route}']);
+  expect(missing('redrive_in_flight unless on (code) redrive_some_count')).toEqual([
+    'redrive_in_flight{code}',
+    'redrive_some_count{code}',
+  ]);
+  expect(missing('redrive_none')).toEqual(['redrive_none']);
+  expect(() => missing('sum by (redrive_in_flight')).toThrow('no PromQL');
+});
+
+test('a legend names labels that its query leaves', () => {
+  const wrong = DASHBOARDS.flatMap(({ panels }) => panels.flatMap(({ queries }) => queries)).filter(
+    ([expression, legend]) => {
+      const asked = [...labelsAskedFor(expression).values()].flatMap((labels) => [...labels]);
+      return [...legend.matchAll(/\{\{(\w+)\}\}/g)].some(
+        ([, label = '']) => ![...asked, 'pod'].includes(label),
+      );
+    },
+  );
+  expect(wrong).toEqual([]);
 });
 
 test('every metric of ours is shown by a dashboard or watched by an alert', async () => {

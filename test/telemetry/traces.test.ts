@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { startTracing } from '../../src/telemetry/open-telemetry.ts';
-import { ALL_FAILURES } from '../support/engine/recovery-scene.ts';
+import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recovery-scene.ts';
 import { startTestEngine } from '../support/engine/test-engine.ts';
 import { useScenes } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
@@ -16,6 +16,13 @@ import { use } from '../support/use.ts';
 const ITEMS = 60;
 
 const named = ({ spans }: OtlpCollector, name: string) => spans.filter((span) => span.name === name);
+
+/** The attempts at the endpoint of a scene that a collector was told of, as `traceparent` names them. */
+const spansAt = (collector: OtlpCollector, { endpoints: [endpoint] }: Scene) =>
+  named(collector, 'attempt')
+    .filter(({ facts }) => facts['redrive.endpoint.id'] === endpoint.id)
+    .map(({ traceId, spanId }) => `00-${traceId}-${spanId}-01`)
+    .sort();
 
 describe('with a collector', () => {
   const collector = use(startOtlpCollector, (each) => each.close());
@@ -101,6 +108,33 @@ describe('with a collector', () => {
     expect(named(collector, 'POST /api/v1/events')).toHaveLength(1);
   });
 
+  test('a receiver that asks for it is told of each span of its attempts, and no other', async () => {
+    const asking = await newScene([ok], {
+      traceparent: true,
+      headers: { Traceparent: 'theirs', 'x-key': 'k' },
+    });
+    const silent = await newScene([ok]);
+    for (const it of [asking, silent]) {
+      await it.seed(ITEMS);
+      const { id } = await it.retries.start(ALL_FAILURES);
+      await it.retries.ended(id);
+      await engine.client.expect(202, 'POST', '/api/v1/events', {
+        key: it.tenant.key,
+        body: { type: 'traced', payload: {} },
+      });
+    }
+    const received = async ({ receivers: [receiver] }: Scene) => {
+      await receiver?.waitFor(({ requests }) => requests.length === ITEMS + 1);
+      return receiver?.requests.map(({ headers }) => headers) ?? [];
+    };
+    const told = (await received(asking)).map(({ traceparent }) => traceparent).sort();
+    const spans = () => spansAt(collector, asking);
+    await eventually('its spans are told', () => spans().length === ITEMS + 1, { withinMs: 20_000 });
+    expect(told).toEqual(spans());
+    expect(new Set((await received(asking)).map((headers) => headers['x-key']))).toEqual(new Set(['k']));
+    expect((await received(silent)).filter(({ traceparent }) => traceparent !== undefined)).toEqual([]);
+  });
+
   test('no span has a URL, a header, a payload, a key or a word of a customer', async () => {
     const told = JSON.stringify(collector.spans);
     for (const secret of [
@@ -117,6 +151,29 @@ describe('with a collector', () => {
   });
 });
 
+test('a request whose attempt has no span says nothing of traces', async () => {
+  const collector = await startOtlpCollector();
+  const engine = await startTestEngine({ traces: { endpoint: collector.url, ratio: 0.5 } });
+  const it = await createScene(engine, [ok], { traceparent: true });
+  try {
+    const events = Array.from({ length: ITEMS }, () => ({ type: 'traced', payload: {} }));
+    for (const body of events)
+      await engine.client.expect(202, 'POST', '/api/v1/events', { key: it.tenant.key, body });
+    const [receiver] = it.receivers;
+    await receiver?.waitFor(({ requests }) => requests.length === ITEMS);
+    const told = receiver?.requests.flatMap(({ headers }) => headers.traceparent ?? []).sort() ?? [];
+    const spans = () => spansAt(collector, it);
+    await eventually('its spans are told', () => spans().length >= told.length, { withinMs: 20_000 });
+    expect(told).toEqual(spans());
+    expect(told.length).toBeGreaterThan(0);
+    expect(told.length).toBeLessThan(ITEMS);
+  } finally {
+    await it.close();
+    await engine.close();
+    await collector.close();
+  }
+});
+
 describe('without one', () => {
   const engine = use(
     () => startTestEngine(),
@@ -125,10 +182,11 @@ describe('without one', () => {
   const newScene = useScenes(engine);
 
   test('nothing is traced, and nothing is kept for it', async () => {
-    const it = await newScene([ok]);
+    const it = await newScene([ok], { traceparent: true });
     await it.seed(ITEMS);
     const { id } = await it.retries.start(ALL_FAILURES);
     expect(await it.retries.ended(id)).toMatchObject({ state: 'completed' });
+    expect(it.receivers[0]?.requests.filter(({ headers }) => headers.traceparent !== undefined)).toEqual([]);
     const { rows } = await engine.database.pool.query('select from operation_traces');
     expect(rows).toEqual([]);
   });

@@ -3191,6 +3191,11 @@ export interface components {
              */
             requireAck: boolean;
             /**
+             * @description Requests of attempts that Redrive traces carry the header `traceparent` (W3C Trace Context), which names their span; others carry none. Its ids are random.
+             * @example false
+             */
+            traceparent: boolean;
+            /**
              * @description Name of a surface: takes the policy that it documents for endpoints of its clients (docs/surfaces); members that are given with it win.
              * @example name-of-a-surface
              */
@@ -3428,6 +3433,11 @@ export interface components {
              */
             requireAck?: boolean;
             /**
+             * @description Requests of attempts that Redrive traces carry the header `traceparent` (W3C Trace Context), which names their span; others carry none. Its ids are random.
+             * @example false
+             */
+            traceparent?: boolean;
+            /**
              * @description Name of a surface: takes the policy that it documents for endpoints of its clients (docs/surfaces); members that are given with it win.
              * @example name-of-a-surface
              */
@@ -3639,6 +3649,11 @@ export interface components {
              */
             requireAck: boolean;
             /**
+             * @description Requests of attempts that Redrive traces carry the header `traceparent` (W3C Trace Context), which names their span; others carry none. Its ids are random.
+             * @example false
+             */
+            traceparent: boolean;
+            /**
              * @description Name of a surface: takes the policy that it documents for endpoints of its clients (docs/surfaces); members that are given with it win.
              * @example name-of-a-surface
              */
@@ -3813,6 +3828,11 @@ export interface components {
              */
             requireAck: boolean;
             /**
+             * @description Requests of attempts that Redrive traces carry the header `traceparent` (W3C Trace Context), which names their span; others carry none. Its ids are random.
+             * @example false
+             */
+            traceparent: boolean;
+            /**
              * @description Name of a surface: takes the policy that it documents for endpoints of its clients (docs/surfaces); members that are given with it win.
              * @example name-of-a-surface
              */
@@ -3960,6 +3980,11 @@ export interface components {
              * @example false
              */
             requireAck?: boolean;
+            /**
+             * @description Requests of attempts that Redrive traces carry the header `traceparent` (W3C Trace Context), which names their span; others carry none. Its ids are random.
+             * @example false
+             */
+            traceparent?: boolean;
             /**
              * @description Name of a surface: takes the policy that it documents for endpoints of its clients (docs/surfaces); members that are given with it win.
              * @example name-of-a-surface
@@ -4135,6 +4160,11 @@ export interface components {
              * @example false
              */
             requireAck: boolean;
+            /**
+             * @description Requests of attempts that Redrive traces carry the header `traceparent` (W3C Trace Context), which names their span; others carry none. Its ids are random.
+             * @example false
+             */
+            traceparent: boolean;
             /**
              * @description Name of a surface: takes the policy that it documents for endpoints of its clients (docs/surfaces); members that are given with it win.
              * @example name-of-a-surface

@@ -37,6 +37,8 @@ export interface EndpointConfig {
   probe?: ProbeRequest;
   /** An answer 202 only says that it was taken: the delivery is unknown until it is acknowledged. */
   requireAck: boolean;
+  /** The requests of attempts that are traced say of which trace they are. */
+  traceparent: boolean;
   ratePerSecond?: number;
   maxConcurrency?: number;
   /** It is sent less while it is overloaded, and left alone for a while when it is down. */

@@ -25,6 +25,7 @@ export interface SealedTarget {
   onAmbiguous: OnAmbiguous;
   reconcileWithinMs: number;
   requireAck: boolean;
+  traceparent: boolean;
   ordered: boolean;
   preset?: string;
 }
@@ -46,6 +47,7 @@ interface TargetRow extends RetryPolicyRow {
   on_ambiguous: OnAmbiguous;
   reconcile_within_ms: number;
   require_ack: boolean;
+  traceparent: boolean;
   ordered: boolean;
   preset: string | null;
   secrets: Buffer[];
@@ -65,7 +67,7 @@ export async function loadTargets(
     `select n.id, v.version, n.revision, v.url, v.sealed_headers, c.timeout_ms, c.max_attempts, c.initial_ms, c.factor, c.cap_ms,
       c.url as url_now, v.ca_certificate as ca, c.ca_certificate as ca_now, v.client_certificate as certificate,
       c.client_certificate as certificate_now, v.sealed_client_key as sealed_key, c.sealed_client_key as sealed_key_now,
-      c.on_ambiguous, c.reconcile_within_ms, c.require_ack, c.ordered, c.preset,
+      c.on_ambiguous, c.reconcile_within_ms, c.require_ack, c.traceparent, c.ordered, c.preset,
       array(select s.sealed from endpoint_secrets s where s.endpoint_id = n.id
         and (s.expires_at is null or s.expires_at > now()) order by s.id desc) as secrets,
       (select extract(epoch from min(s.expires_at) - now())::float8 * 1000 from endpoint_secrets s
@@ -87,6 +89,7 @@ export async function loadTargets(
     onAmbiguous: row.on_ambiguous,
     reconcileWithinMs: row.reconcile_within_ms,
     requireAck: row.require_ack,
+    traceparent: row.traceparent,
     ordered: row.ordered,
     ...present({
       secretEndsInMs: row.secret_ends_in_ms,

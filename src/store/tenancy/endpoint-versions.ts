@@ -24,9 +24,9 @@ export async function insertEndpointVersion(
     insert into endpoint_versions (endpoint_id, version, tenant_id, url, event_types, filter, timeout_ms, max_attempts,
       initial_ms, factor, cap_ms, give_up_after_ms, on_ambiguous, reconcile_within_ms, rate_per_second, max_concurrency,
       sealed_headers, preset, partner, probe_url, probe_field, require_ack, protect,
-      ordered, on_exhausted, on_recovered, ca_certificate, client_certificate, sealed_client_key)
+      ordered, on_exhausted, on_recovered, ca_certificate, client_certificate, sealed_client_key, traceparent)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19::jsonb, $20, $21, $22, $23, $24, $25, $26,
-       $27, $28, $29)`,
+       $27, $28, $29, $30)`,
     [
       endpointId,
       version,
@@ -57,6 +57,7 @@ export async function insertEndpointVersion(
       config.caCertificate ?? null,
       config.clientCertificate?.certificate ?? null,
       config.clientCertificate?.sealedKey ?? null,
+      config.traceparent,
     ],
   );
 }
@@ -166,6 +167,7 @@ export interface VersionRow extends RetryPolicyRow {
   probe_url: string | null;
   probe_field: string | null;
   require_ack: boolean;
+  traceparent: boolean;
   protect: boolean;
   ordered: boolean;
   on_exhausted: OnExhausted;
@@ -195,6 +197,7 @@ export function configFrom(row: VersionRow): EndpointConfig {
       ? { probe: { urlTemplate: row.probe_url, processedField: row.probe_field } }
       : {}),
     requireAck: row.require_ack,
+    traceparent: row.traceparent,
     protect: row.protect,
     ordered: row.ordered,
     onExhausted: row.on_exhausted,

@@ -242,6 +242,7 @@ describe('a rotation of the master key', () => {
         onAmbiguous: 'resend',
         reconcileWithinMs: 0,
         requireAck: false,
+        traceparent: false,
         protect: true,
         ordered: false,
         onExhausted: 'block',

@@ -92,6 +92,7 @@ describe('a sender’s copy of an endpoint', () => {
 
   const changes: [string, Partial<EndpointConfig>, object][] = [
     ['the meaning of a 202', { requireAck: true }, { requireAck: true }],
+    ['whether it is told of traces', { traceparent: true }, { traceparent: true }],
     ['its policy', { retry: { ...ENDPOINT.retry, maxAttempts: 1 } }, { policy: { maxAttempts: 1 } }],
     ['its policy for unknown outcomes', { onAmbiguous: 'hold' }, { onAmbiguous: 'hold' }],
     ['its window', { reconcileWithinMs: 7 }, { reconcileWithinMs: 7 }],

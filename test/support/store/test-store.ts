@@ -93,6 +93,7 @@ export const ENDPOINT: EndpointConfig = {
   giveUpAfterMs: 86_400_000,
   onAmbiguous: 'resend',
   requireAck: false,
+  traceparent: false,
   protect: true,
   ordered: false,
   onExhausted: 'block',

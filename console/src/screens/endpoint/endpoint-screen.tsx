@@ -92,6 +92,7 @@ function Shown({ endpoint }: { endpoint: Endpoint }) {
             'Time to answer': duration(endpoint.timeoutMs),
             Attempts: `${retry.maxAttempts}, the first wait ${duration(retry.initialMs)}`,
             'When nobody knows': words(endpoint.onAmbiguous),
+            'Told of traces': endpoint.traceparent ? 'by traceparent' : undefined,
             Version: endpoint.version,
           }}
         />

@@ -27,6 +27,7 @@ export function configMembers(
     ratePerSecond: config.ratePerSecond ?? null,
     maxConcurrency: config.maxConcurrency ?? null,
     requireAck: config.requireAck,
+    traceparent: config.traceparent,
     protect: config.protect,
     ordered: config.ordered,
     onExhausted: config.onExhausted,

@@ -25,6 +25,7 @@ export const ENDPOINT_DEFAULTS = {
   onAmbiguous: 'resend',
   reconcileWithinMs: 3_600_000,
   requireAck: false,
+  traceparent: false,
   protect: true,
   ordered: false,
   onExhausted: 'block',
@@ -193,6 +194,11 @@ const requireAck = z.boolean().meta({
   description: 'An answer 202 settles nothing: the delivery is unknown until it is acknowledged.',
   example: false,
 });
+const traceparent = z.boolean().meta({
+  description:
+    'Requests of attempts that Redrive traces carry the header `traceparent` (W3C Trace Context), which names their span; others carry none. Its ids are random.',
+  example: false,
+});
 const ordered = z.boolean().meta({
   description:
     'Events of one key are sent in the order of their numbers, from the first event after this is switched on; other keys flow on.',
@@ -275,6 +281,7 @@ export const NewEndpoint = z
     onRecovered: onRecovered.optional(),
     probe: probe.nullable().optional(),
     requireAck: requireAck.optional(),
+    traceparent: traceparent.optional(),
     preset: preset.nullable().optional(),
     partner: partner.nullable().optional(),
     caCertificate: caCertificate.nullable().optional(),
@@ -359,6 +366,7 @@ export const EndpointView = z
     waitingFor: waitsField('The reasons why every delivery to it waits.'),
     probe: probe.nullable(),
     requireAck,
+    traceparent,
     preset: preset.nullable(),
     partner: partner.nullable(),
     createdAt: shownTime('When it was made.'),
