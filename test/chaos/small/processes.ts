@@ -89,7 +89,10 @@ export class Processes {
   async stop(): Promise<void> {
     this.#stopping = true;
     await Promise.all(
-      this.#places.map(async ({ host }) => {
+      this.#places.map(async (place) => {
+        const { host } = place;
+        // Given back once: from then on it is somebody else's.
+        delete place.host;
         if (!host) return;
         if (!host.over) await host.stop();
         if (host.over) await host.ended;

@@ -58,6 +58,11 @@ export class Recoveries {
       case 'cancel':
         await this.#control(id, 'cancel');
         await this.#until(`${PATH}/${id}`, ({ closedAt }) => closedAt !== null);
+        // What nobody knows the outcome of when an operation is cancelled waits for somebody who says it.
+        await this.#client.get('POST', '/api/v1/deliveries/resolve', {
+          key: this.#keys.key,
+          body: { select: { filter: {} }, outcome: 'retry', confirm: true },
+        });
         // At once: what is left behind keeps others of its key waiting.
         await this.#start({ select: { remainderOf: id } });
         return;

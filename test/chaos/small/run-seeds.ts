@@ -9,6 +9,8 @@ export interface SmallPlan {
   seeds: readonly number[];
   items: number;
   sideBySide: number;
+  /** No further seed is begun when it is aborted. */
+  stop?: AbortSignal;
   say(line: string): void;
 }
 
@@ -56,7 +58,7 @@ export async function runSeeds(plan: SmallPlan, world: SmallWorld): Promise<Smal
   };
   let said = startedAt;
   const lane = async () => {
-    for (let seed = left.shift(); seed !== undefined; seed = left.shift()) {
+    for (let seed = left.shift(); seed !== undefined && !plan.stop?.aborted; seed = left.shift()) {
       const result = await runSeed(seed, plan.items, world).catch((error: Error) => error);
       summary.seeds += 1;
       if (result instanceof Error) {
