@@ -54,7 +54,8 @@ async function closeAfresh(
   const { pool } = context.sending;
   const { id } = operation;
   if (operation.control === 'cancel')
-    while (!stop.aborted && (await withTransaction(pool, (tx) => cancelUnsent(tx, id, CANCEL_BATCH))) > 0);
+    while (!stop.aborted && (await withTransaction(pool, (tx) => cancelUnsent(tx, id, CANCEL_BATCH))) > 0)
+      crashPoint('cancelling');
   else if ((await withTransaction(pool, (tx) => selectAgain(tx, operation, REOPEN_BATCH))) > 0) return false;
   const facts = await operationFacts(pool, id);
   if (!facts || nextStep(facts).do !== 'close') return false;

@@ -14,6 +14,7 @@ import { loadPlan } from '../store/plans/plans.ts';
 import { lastHold } from '../store/policy/holds.ts';
 import { policyInForce } from '../store/policy/policies.ts';
 import { PLATFORM_TENANT } from '../store/tenancy/tenants.ts';
+import { crashPoint } from '../telemetry/crash-points.ts';
 import { logControl } from './operation-log.ts';
 import { rateBeyondLimits } from './policy/within-limits.ts';
 import type { RecoveryDeps } from './recovery-deps.ts';
@@ -83,6 +84,7 @@ export async function controlOperation(
   if (!operation) return { ok: false, code: 'not_found' };
   if (typeof taken === 'object') return taken;
   if (!taken) return { ok: false, code: 'state_conflict', state: operation.state };
+  crashPoint('said');
   logControl(deps.log, operation, act, by);
   await deps.nudgeOperation(operation);
   if (operation.interactive && command.do === 'resume') deps.pokeLiveLane();

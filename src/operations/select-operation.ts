@@ -66,6 +66,7 @@ export class Selector {
         if (more) await liveTraffic.rest(beganMs, stop);
       } else more = await this.#together((together) => planNext(pool, operationId, { together }));
     }
+    if (!stop.aborted) crashPoint('planned');
   }
 
   /**

@@ -6,6 +6,7 @@ import { dueNext } from '../store/sending/ordering.ts';
 import { forgetSlots } from '../store/sending/pacing.ts';
 import { endClaims, recordOutcomes } from '../store/settling/outcomes.ts';
 import { lockExpiredClaims } from '../store/settling/settlement.ts';
+import { crashPoint } from '../telemetry/crash-points.ts';
 
 const CLAIMS_AT_ONCE = 8;
 
@@ -47,6 +48,7 @@ export async function settleExpiredClaims(pool: Pool): Promise<number> {
         );
       await forgetSlots(db, tokens);
       await endClaims(db, tokens);
+      crashPoint('settling');
       return items.map(({ deliveryId }) => deliveryId);
     });
     if (batch === undefined) return settled;

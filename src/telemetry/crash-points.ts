@@ -5,12 +5,14 @@
 export const CRASH_POINTS = [
   /** The operation is committed, its workflow not started. */
   'accepted',
-  /** What somebody said to an operation that waits is committed, its workflow not told. */
+  /** What somebody said to an operation or a plan is committed, its workflow not told. */
   'said',
   /** A page of a selection is written, not committed. */
   'selecting',
   /** A page of a selection is committed, what follows not begun. */
   'selected_page',
+  /** A plan is committed as a whole, nobody has been told. */
+  'planned',
   /** Items are claimed, none of them sent. */
   'claimed',
   /** A request is on the wire, its answer not there. */
@@ -19,6 +21,12 @@ export const CRASH_POINTS = [
   'answered',
   /** Outcomes are recorded, their claim not ended. */
   'recorded',
+  /** Claims whose lease has passed are settled, not committed. */
+  'settling',
+  /** What another worker has left behind is this one's, nothing of it claimed. */
+  'taken_over',
+  /** Unsent items of an operation that is cancelled are cancelled, what follows not begun. */
+  'cancelling',
   /** The counts are frozen, no line is hashed. */
   'frozen',
   /** Some lines are hashed and stored, what follows not begun. */

@@ -6,6 +6,7 @@ import type { RunningSlices } from '../sending/running-slices.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { Slice, type SliceControl } from '../sending/slice.ts';
 import { isWorkedElsewhere, takeLeftBehind } from '../store/sending/workers.ts';
+import { crashPoint } from '../telemetry/crash-points.ts';
 
 /** The means to go on with operations that other workers have left behind. */
 export interface LeftBehindOptions {
@@ -43,6 +44,7 @@ export class LeftBehind {
         event: 'operation.left_behind',
         operationId: showId('operation', operationId),
       });
+      crashPoint('taken_over');
       early.begin((stop) => this.#goOn(operationId, stop));
     }
   }

@@ -1,39 +1,49 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { silentReport } from '../../src/embedded/steps.ts';
-import { workflowBundleFile } from '../support/engine/workflow-bundle.ts';
-import { runChaos } from './run-chaos.ts';
+import { runLarge } from './large.ts';
+import { runSmall } from './small/run-small.ts';
 
-/** `npm run chaos -- --items 50000 --seed 1`: kills everything there is, at random, and compares the ledgers. */
+/**
+ * `npm run chaos -- --items 50000 --seed 1`: kills everything there is, at random, and compares the ledgers.
+ * `npm run chaos -- --seeds 1000 --items 500`: many small runs, each of which can be run again alone by its seed.
+ */
 const { values } = parseArgs({
   options: {
-    items: { type: 'string', default: '50000' },
-    seed: { type: 'string', default: String(Date.now() % 100_000) },
+    items: { type: 'string' },
+    seed: { type: 'string' },
+    /** So many small ones, from `from` on. */
+    seeds: { type: 'string' },
+    from: { type: 'string', default: '1' },
+    'side-by-side': { type: 'string', default: '6' },
     workers: { type: 'string', default: '3' },
     rate: { type: 'string', default: '800' },
     kills: { type: 'string', default: '24' },
   },
 });
-const directory = await mkdtemp(join(tmpdir(), 'redrive-chaos-bundle-'));
-try {
-  const result = await runChaos({
-    items: Number(values.items),
-    seed: Number(values.seed),
-    workers: Number(values.workers),
-    ratePerSecond: Number(values.rate),
-    kills: { workers: Number(values.kills), api: 3, postgres: 2, temporal: 2 },
-    workflowBundle: await workflowBundleFile({
-      entry: new URL('../../src/workflows/index.ts', import.meta.url),
-      directory,
-      report: silentReport,
-    }),
-    withinMs: 20 * 60_000,
-    say: (line) => process.stdout.write(`${line}\n`),
-  });
-  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-  process.exitCode = result.findings.faults.length === 0 ? 0 : 1;
-} finally {
-  await rm(directory, { recursive: true, force: true });
+
+/** A run of more items is a large one. */
+const SMALL_UP_TO = 5_000;
+
+const items = Number(values.items ?? (values.seeds === undefined ? 50_000 : 500));
+const say = (line: string) => process.stdout.write(`${line}\n`);
+const isSound =
+  items <= SMALL_UP_TO
+    ? await runSmall({
+        seeds: seedsOf(values),
+        items,
+        sideBySide: Number(values['side-by-side']),
+        say,
+      })
+    : await runLarge({
+        items,
+        seed: Number(values.seed ?? Date.now() % 100_000),
+        workers: Number(values.workers),
+        ratePerSecond: Number(values.rate),
+        kills: { workers: Number(values.kills), api: 3, postgres: 2, temporal: 2 },
+        say,
+      });
+process.exitCode = isSound ? 0 : 1;
+
+function seedsOf({ seed, seeds, from }: typeof values): number[] {
+  if (seeds === undefined) return [Number(seed ?? Date.now() % 100_000)];
+  return Array.from({ length: Number(seeds) }, (_, at) => Number(from) + at);
 }

@@ -13,21 +13,23 @@ export type ChildScript = {
 
 /**
  * Starts a script; `env` is added to a minimal environment of its own. A script of another checkout runs in the folder
- * `root` of that one.
+ * `root` of that one. With `messages` it can be sent some, and can answer them.
  */
 export function startChildScript(
   script: URL,
-  options: { args?: readonly string[]; env?: Record<string, string>; root?: URL } = {},
+  options: { args?: readonly string[]; env?: Record<string, string>; root?: URL; messages?: true } = {},
 ): ChildScript {
   const { PATH = '', HOME = '' } = process.env;
   const cache = process.env.XDG_CACHE_HOME;
   const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(script), ...(options.args ?? [])], {
     cwd: fileURLToPath(options.root ?? new URL('../../', import.meta.url)),
     env: { PATH, HOME, ...(cache !== undefined && { XDG_CACHE_HOME: cache }), ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...(options.messages ? (['ipc'] as const) : [])],
   });
+  const { stdout, stderr } = child;
+  if (!stdout || !stderr) throw new Error('a script has pipes for its output');
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
+  for (const stream of [stdout, stderr]) {
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => {
       output += text;
@@ -39,7 +41,7 @@ export function startChildScript(
     },
   );
   const firstLine = new Promise<string>((resolve, reject) => {
-    createInterface({ input: child.stdout }).once('line', resolve);
+    createInterface({ input: stdout }).once('line', resolve);
     child.once('close', () => reject(new Error(`ended before it said anything: ${output}`)));
   });
   // A caller that only waits for the end does not ask for the line.

@@ -16,6 +16,8 @@ export type TestEnvironment = {
 };
 
 const TEMPLATE = 'redrive_template';
+/** Services keep some twenty each, and tests run dozens of them side by side. */
+const CONNECTIONS = 600;
 
 /**
  * Starts it all in a temporary directory, which `stop` removes; Postgres in the version of these packages where they are
@@ -27,7 +29,7 @@ export async function startTestEnvironment(packages?: URL): Promise<TestEnvironm
   // As root, Postgres runs under another account, which has to get through here.
   await chmod(dataDir, 0o711);
   const parts = [
-    startEmbeddedPostgres({ dataDir, report, ...(packages && { packages }) }),
+    startEmbeddedPostgres({ dataDir, report, connections: CONNECTIONS, ...(packages && { packages }) }),
     startEmbeddedTemporal({ dataDir, report }),
   ] as const;
   const stop = async () => {

@@ -75,6 +75,8 @@ export async function startEmbeddedPostgres(options: {
   port?: number;
   /** A folder of packages with the binaries of another version; those of this installation where left out. */
   packages?: URL;
+  /** Connections at most, where the usual number is too small for what runs side by side. */
+  connections?: number;
 }): Promise<EmbeddedPostgres> {
   const step = options.report('Postgres');
   try {
@@ -88,7 +90,7 @@ export async function startEmbeddedPostgres(options: {
 }
 
 async function start(
-  { dataDir, port, packages }: { dataDir: string; port?: number; packages?: URL },
+  { dataDir, port, packages, connections }: Omit<Parameters<typeof startEmbeddedPostgres>[0], 'report'>,
   step: Step,
 ): Promise<EmbeddedPostgres> {
   const preferred = await postgresAccount();
@@ -106,7 +108,7 @@ async function start(
   else await createCluster({ binaries, home, data, password, account }, step);
 
   step.doing('starting');
-  const server = await startServer({ binaries, home, data, dataDir, account, password, port });
+  const server = await startServer({ binaries, home, data, dataDir, account, password, port, connections });
   try {
     await createDatabase(server.port, password);
   } catch (error) {
@@ -232,14 +234,15 @@ function localeOf({ major }: PostgresBinaries): string[] {
   return ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
 }
 
-type Server = Cluster & { dataDir: string; port: number | undefined };
+type Server = Cluster & { dataDir: string; port: number | undefined; connections: number | undefined };
 
 async function startServer(server: Server): Promise<{ process: ServerProcess; port: number }> {
   const logFile = join(server.dataDir, 'postgres.log');
   const deadline = performance.now() + 15_000;
   for (;;) {
     const port = server.port ?? (await freePorts('port')).port;
-    const settings = Object.entries({ ...SETTINGS, port }).flatMap(([name, value]) => [
+    const own = { port, max_connections: server.connections ?? SETTINGS.max_connections };
+    const settings = Object.entries({ ...SETTINGS, ...own }).flatMap(([name, value]) => [
       '-c',
       `${name}=${value}`,
     ]);

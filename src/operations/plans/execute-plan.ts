@@ -12,6 +12,7 @@ import { noteControl } from '../../store/operations/operation-controls.ts';
 import { acceptPlanned, holdExecution } from '../../store/operations/operation-states.ts';
 import { findOperation } from '../../store/operations/operations.ts';
 import { findPlan, lockPlan, noteExecution, noteRefusedDrift } from '../../store/plans/plans.ts';
+import { crashPoint } from '../../telemetry/crash-points.ts';
 import { logControl } from '../operation-log.ts';
 import { holdPlanned, judgePlan } from '../policy/judge-operation.ts';
 import { beyondLimits } from '../policy/within-limits.ts';
@@ -94,6 +95,7 @@ export async function executePlan(
   const plan = await findPlan(pool, tenantId, operationId);
   if (!operation || !plan) return { ok: false, code: 'not_found' };
   if (accepted) {
+    crashPoint('said');
     logControl(deps.log, operation, { did: 'execute' }, by);
     await deps.nudgeOperation(operation);
   } else if (!plan.executed) {

@@ -7,6 +7,8 @@ export interface Failures {
   count: number;
   bodyBytes?: number;
   faultCode?: string;
+  /** Endpoints whose events have keys and go in their order, with the number of keys of each. */
+  ordered?: Record<string, number>;
 }
 
 /**
@@ -14,7 +16,7 @@ export interface Failures {
  * recoveries, at sizes that nobody wants to wait for. Events are spread over the endpoints in turn.
  */
 export async function seedFailures(pool: Pool, failures: Failures): Promise<void> {
-  const { tenantId, endpointIds, count, bodyBytes = 100, faultCode = 'http_5xx' } = failures;
+  const { tenantId, endpointIds, count, bodyBytes = 100, faultCode = 'http_5xx', ordered = {} } = failures;
   await pool.query(
     `with counter as (
       update tenant_counters set last_event_number = last_event_number + $3 where tenant_id = $1
@@ -23,16 +25,20 @@ export async function seedFailures(pool: Pool, failures: Failures): Promise<void
       select n, uuidv7() as event_id, uuidv7() as delivery_id, uuidv7() as execution_id,
         ($2::uuid[])[1 + n % cardinality($2::uuid[])] as endpoint_id, now() - interval '1 hour' + n * interval '1 microsecond' as at
       from generate_series(0, $3::int - 1) n
+    ), keyed as (
+      select s.*, 'key-' || s.n / cardinality($2::uuid[]) % o.keys as key from seeds s
+      left join unnest($6::uuid[], $7::int[]) as o(endpoint_id, keys) using (endpoint_id)
     ), payload as (
       insert into payloads (event_id, tenant_id, body)
       select event_id, $1, '{"n":' || n || ',"fill":"' || repeat('x', $4) || '"}' from seeds
     ), event as (
-      insert into events (id, tenant_id, number, type, accepted_at, ingest_call_id, payload_bytes)
-      select event_id, $1, counter.before + n + 1, 'test.seeded', at, $1, $4 + 20 from seeds, counter
+      insert into events (id, tenant_id, number, type, key, accepted_at, ingest_call_id, payload_bytes)
+      select event_id, $1, counter.before + n + 1, 'test.seeded', key, at, $1, $4 + 20 from keyed, counter
     ), delivery as (
       insert into deliveries (id, tenant_id, event_id, endpoint_id, state, state_changed_at, accepted_at, payload_bytes,
-        original_version, attempts, last_attempt_at, fault_code, http_status)
-      select delivery_id, $1, event_id, endpoint_id, 'failed', at, at, $4 + 20, 1, 1, at, $5, 500 from seeds
+        original_version, attempts, last_attempt_at, fault_code, http_status, order_key, order_number)
+      select delivery_id, $1, event_id, endpoint_id, 'failed', at, at, $4 + 20, 1, 1, at, $5, 500, key,
+        case when key is not null then counter.before + n + 1 end from keyed, counter
     ), execution as (
       insert into executions (id, tenant_id, delivery_id, endpoint_id, state, reason, due_at, give_up_at, attempts, created_at,
         finished_at)
@@ -41,7 +47,7 @@ export async function seedFailures(pool: Pool, failures: Failures): Promise<void
     insert into attempts (execution_id, number, tenant_id, endpoint_version, started_at, duration_ms, outcome, fault_code,
       http_status)
     select execution_id, 1, $1, 1, at, 5, 'retryable', $5, 500 from seeds`,
-    [tenantId, endpointIds, count, bodyBytes, faultCode],
+    [tenantId, endpointIds, count, bodyBytes, faultCode, Object.keys(ordered), Object.values(ordered)],
   );
   await pool.query('analyze events, deliveries, executions, payloads, attempts');
 }

@@ -3,7 +3,11 @@ import {
   COUNTED_PARTS,
   type OperationCounts,
 } from '../../../src/domain/operations/operation-counts.ts';
-import type { Control, OperationKind } from '../../../src/domain/operations/operation-state.ts';
+import type {
+  Control,
+  OperationKind,
+  OperationState,
+} from '../../../src/domain/operations/operation-state.ts';
 import type { DeliveryState } from '../../../src/domain/sending/delivery-state.ts';
 import {
   EXECUTION_TRANSITIONS,
@@ -14,6 +18,7 @@ import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { onlyRow } from '../../../src/store/db/only-row.ts';
 import { LIVE_LANE, type Queryable } from '../../../src/store/db/queryable.ts';
 import { PLATFORM_TENANT } from '../../../src/store/tenancy/tenants.ts';
+import { grouped } from '../grouped.ts';
 
 type ExecutionRow = {
   id: Id<'execution'>;
@@ -44,6 +49,7 @@ type OperationRow = {
   id: Id<'operation'>;
   tenant_id: string;
   kind: OperationKind;
+  state: OperationState;
   control: Control;
   selected_at: string | null;
   closed_at: string | null;
@@ -56,7 +62,14 @@ type ExclusionRow = {
   joined_execution_id: string | null;
   held_by: string | null;
 };
-type AttemptRow = { execution_id: string; number: number; outcome: string; resend: boolean };
+type AttemptRow = {
+  execution_id: string;
+  number: number;
+  outcome: string;
+  fault_code: string | null;
+  http_status: number | null;
+  resend: boolean;
+};
 type ClaimRow = { token: string; worked_by: string; execution_ids: string[] };
 
 /** Everything that the store says about deliveries at one moment, each list in the order of its ids. */
@@ -87,7 +100,8 @@ export async function readLedger(db: Queryable): Promise<Ledger> {
         'attempts',
         't.execution_id, t.number',
         `json_build_object('execution_id', t.execution_id,
-        'number', t.number, 'outcome', t.outcome, 'resend', t.resend)`,
+        'number', t.number, 'outcome', t.outcome, 'fault_code', t.fault_code, 'http_status', t.http_status,
+        'resend', t.resend)`,
       )},
       'claims', ${all('claims', 't.token')},
       'events', ${all('events', 't.id', `json_build_object('id', t.id, 'tenant_id', t.tenant_id)`)}) as ledger`,
@@ -181,16 +195,6 @@ function indexOf(ledger: Ledger): Index {
     ),
     attempts: grouped(ledger.attempts, (a) => a.execution_id),
   };
-}
-
-function grouped<T>(rows: T[], by: (row: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const row of rows) {
-    const group = groups.get(by(row));
-    if (group) group.push(row);
-    else groups.set(by(row), [row]);
-  }
-  return groups;
 }
 
 /** One that was cancelled before its first attempt gives its parent's child slot back. */

@@ -1,0 +1,141 @@
+import { rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { ServiceOptions } from '../../../src/service.ts';
+import type { Answered, Asked, Crash } from '../../support/child/host.ts';
+import { type ChildScript, startChildScript } from '../../support/child-script.ts';
+
+/** Services that one process runs before it is not used any more: what each leaves behind adds up. */
+const SERVICES_OF_A_PROCESS = 40;
+/** A service that does not stop within this time is ended with its process. */
+const STOPS_WITHIN_MS = 5_000;
+
+/** The options of a service as they can be sent to another process. */
+export type HostedOptions = Omit<ServiceOptions, 'masterKey' | 'log'>;
+
+/** A process that has loaded the engine, and runs one service at a time. */
+export class Host {
+  readonly #child: ChildScript;
+  services = 0;
+  /** It is gone, or about to be. */
+  over = false;
+  /** Resolves with all that it said when it is gone. */
+  readonly ended: Promise<string>;
+
+  /** Runs what was bundled. */
+  constructor(script: URL) {
+    this.#child = startChildScript(script, { messages: true });
+    this.ended = this.#child.ended.then(({ output }) => {
+      this.over = true;
+      return output;
+    });
+  }
+
+  /** Resolves when it can start services. */
+  async loaded(): Promise<void> {
+    await this.#child.firstLine;
+  }
+
+  /** Starts a service, which crashes by itself at a point where one is named; answers where its API is. */
+  async start(options: HostedOptions, masterKey: string, crash: Crash | null): Promise<string | undefined> {
+    this.services += 1;
+    const answer = await this.#ask({ do: 'start', options, masterKey, crash });
+    if (!answer?.ok) throw new Error(`no service: ${answer?.why ?? 'its process has ended'}`);
+    return answer.url;
+  }
+
+  /** Stops its service; where that takes too long, it is ended. */
+  async stop(): Promise<void> {
+    const timer = setTimeout(() => this.kill(), STOPS_WITHIN_MS);
+    const answer = await this.#ask({ do: 'stop' });
+    clearTimeout(timer);
+    if (!answer?.ok) this.kill();
+  }
+
+  /** Ends it as a machine that is gone does. */
+  kill(): void {
+    this.over = true;
+    this.#child.process.kill('SIGKILL');
+  }
+
+  /** The answer, or nothing where the process ends before. */
+  #ask(asked: Asked): Promise<Answered | undefined> {
+    return new Promise((resolve) => {
+      const { process } = this.#child;
+      const done = (answer?: Answered) => {
+        process.off('message', done);
+        resolve(answer);
+      };
+      process.on('message', done);
+      void this.ended.then(() => done());
+      process.send(asked, (error) => error && done());
+    });
+  }
+}
+
+/** Below the sources, as the bundle reads the version beside it, and finds its packages above. */
+const BUNDLED = new URL(`../../../.dist-chaos-${process.pid}/`, import.meta.url);
+
+/** Bundles the engine, and starts `spare` processes that have loaded it. */
+export async function startHosts(spare: number): Promise<Hosts> {
+  const bundling = startChildScript(new URL('../../support/child/bundle-host.ts', import.meta.url), {
+    args: [fileURLToPath(BUNDLED)],
+  });
+  const { code, output } = await bundling.ended;
+  if (code !== 0) throw new Error(`the engine could not be bundled: ${output}`);
+  return new Hosts(new URL('host.js', BUNDLED), spare);
+}
+
+/** Processes that wait for a service to run, so that no seed waits for one to load. */
+export class Hosts {
+  readonly #script: URL;
+  readonly #waiting: Host[] = [];
+  readonly #all = new Set<Host>();
+  readonly #spare: number;
+  #stopping = false;
+  /** Processes that were started so far. */
+  started = 0;
+
+  /** `spare` of them are loaded ahead; see {@link startHosts}. */
+  constructor(script: URL, spare: number) {
+    this.#script = script;
+    this.#spare = spare;
+    this.#fill();
+  }
+
+  /** Takes one that lives. */
+  async take(): Promise<Host> {
+    for (;;) {
+      const host = this.#waiting.shift() ?? this.#begin();
+      this.#fill();
+      await host.loaded().catch(() => {});
+      if (!host.over) return host;
+    }
+  }
+
+  /** Gives one back, whose service has stopped. */
+  giveBack(host: Host): void {
+    if (host.over) return;
+    if (this.#stopping || host.services >= SERVICES_OF_A_PROCESS) host.kill();
+    else this.#waiting.unshift(host);
+  }
+
+  /** Ends all of them. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const host of this.#all) host.kill();
+    await Promise.all([...this.#all].map(({ ended }) => ended));
+    await rm(BUNDLED, { recursive: true, force: true });
+  }
+
+  #fill(): void {
+    while (!this.#stopping && this.#waiting.length < this.#spare) this.#waiting.push(this.#begin());
+  }
+
+  #begin(): Host {
+    const host = new Host(this.#script);
+    this.started += 1;
+    this.#all.add(host);
+    void host.ended.then(() => this.#all.delete(host));
+    return host;
+  }
+}

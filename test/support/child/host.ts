@@ -1,0 +1,56 @@
+import { type Service, startService } from '../../../src/service.ts';
+import { type CrashPoint, installCrashPoints } from '../../../src/telemetry/crash-points.ts';
+import { createLogger } from '../../../src/telemetry/log.ts';
+
+/**
+ * A process that runs one service after the other, as its parent asks: loading the engine costs more than starting it.
+ * It ends with its parent.
+ */
+
+/** What the parent may ask; each is answered by an {@link Answered}. */
+export type Asked = { do: 'start'; options: object; masterKey: string; crash: Crash | null } | { do: 'stop' };
+
+/** The point at which the process ends by itself, when it has been passed `after` times. */
+export interface Crash {
+  at: CrashPoint;
+  after: number;
+}
+
+/** The answer to each {@link Asked}. */
+export type Answered = { ok: true; url?: string } | { ok: false; why: string };
+
+let crash: Crash | null = null;
+let service: Service | undefined;
+
+installCrashPoints((point) => {
+  if (point !== crash?.at) return;
+  crash.after -= 1;
+  if (crash.after < 0) process.kill(process.pid, 'SIGKILL');
+});
+
+const log = createLogger({
+  level: 'warn',
+  destination: { write: (line: string) => void process.stderr.write(line) },
+});
+
+process.on('message', (asked: Asked) => {
+  answer(asked).then(
+    (url) => process.send?.({ ok: true, ...(url === undefined ? {} : { url }) } satisfies Answered),
+    (error: Error) => process.send?.({ ok: false, why: error.stack ?? error.message } satisfies Answered),
+  );
+});
+process.once('disconnect', () => process.exit(0));
+process.stdout.write('loaded\n');
+
+async function answer(asked: Asked): Promise<string | undefined> {
+  if (asked.do === 'start') {
+    crash = asked.crash;
+    const options = asked.options as Parameters<typeof startService>[0];
+    service = await startService({ ...options, masterKey: Buffer.from(asked.masterKey, 'base64'), log });
+    return service.url;
+  }
+  crash = null;
+  await service?.stop();
+  service = undefined;
+  return undefined;
+}
