@@ -149,9 +149,11 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const running = new RunningSlices();
   const self = { id: uuidv7(), host: hostname(), pid: process.pid };
   let share = await checkIn(pool, { ...self, polling: false, operations: [] });
+  const leftBehindSlices = new EarlySlices(sizes.bulkSlices, stop);
   const leftBehind = new LeftBehind({
     sending,
-    early,
+    // Of their own: selections of this worker that send meanwhile must not be in the way.
+    slices: leftBehindSlices,
     running,
     workerId: self.id,
     sockets: sizes.socketsPerSlice,
@@ -230,7 +232,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       // At once, and not when all is drained: its share of the live lane is the others' from now on.
       await checkOut(pool, self.id).catch(() => {});
       await loops;
-      await early.drained();
+      await Promise.all([early.drained(), leftBehindSlices.drained()]);
       await sending.attempts.close();
       await checkOut(pool, self.id).catch(() => {});
     },
