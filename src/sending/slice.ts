@@ -94,18 +94,28 @@ export class Slice {
     this.#context = context;
     this.#task = task;
     this.#trace = task.trace?.child('slice');
-    this.#sender = new Sender(context, task.lane, { refused: task.refused, trace: this.#trace });
+    this.#sender = new Sender(context, {
+      workedBy: task.workedBy,
+      lane: task.lane,
+      sockets: task.sockets,
+      refused: task.refused,
+      trace: this.#trace,
+    });
     this.#list = new ReadyList(context.pool, task.workedBy, context.memory, (endpointId) =>
       this.#sender.inFlightAt(endpointId),
     );
   }
 
   /** Runs until its task ends it; always drains and records every item that it claimed, whatever happens. */
-  async run(): Promise<SliceResult> {
+  run(): Promise<SliceResult> {
+    return this.#context.spareSockets.during(() => this.#run());
+  }
+
+  async #run(): Promise<SliceResult> {
     this.#endAtMs = performance.now() + this.#task.budgetMs;
     try {
       for (;;) {
-        const turn = sliceTurn(this.#facts(), this.#task);
+        const turn = sliceTurn(this.#facts(), { ...this.#task, sockets: this.#sender.sockets });
         if (turn.do === 'end') break;
         if (turn.do === 'claim') await this.#claim(turn);
         else if (turn.do === 'wait') await this.#wait(turn);
@@ -183,7 +193,8 @@ export class Slice {
 
   async #claimRound(free: number, shared: number): Promise<Round> {
     const { pool, metrics, lease } = this.#context;
-    const { workedBy, lane, sockets } = this.#task;
+    const { workedBy, lane } = this.#task;
+    const { sockets } = this.#sender;
     const control = (await this.#task.control?.()) ?? UNCONTROLLED;
     if (!control.run) return { claimed: 0, stopped: true };
     if (control.claimableInMs > 0) return { claimed: 0, claimableInMs: control.claimableInMs };

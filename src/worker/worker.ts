@@ -26,6 +26,7 @@ import { HandOvers } from '../sending/hand-over.ts';
 import { LiveTraffic } from '../sending/live-traffic.ts';
 import { RunningSlices } from '../sending/running-slices.ts';
 import type { LeaseTimes, SendingContext } from '../sending/sending-context.ts';
+import { SpareSockets } from '../sending/spare-sockets.ts';
 import { TargetCache } from '../sending/target-cache.ts';
 import { Turns } from '../sending/turns.ts';
 import type { Pool } from '../store/db/pool.ts';
@@ -44,6 +45,7 @@ import { figuresChore } from './figures-chore.ts';
 import { showGauges, showSlowGauges, unknownGauge } from './gauges.ts';
 import { LeftBehind } from './left-behind.ts';
 import { LiveLane } from './live-lane.ts';
+import { socketsWithin } from './open-files.ts';
 import { Prober } from './prober.ts';
 import { rateBucketsChore } from './rate-buckets-chore.ts';
 import { resealingChores } from './resealing-chore.ts';
@@ -78,6 +80,8 @@ export interface WorkerSizes {
   bulkSlices: number;
   socketsPerSlice: number;
   liveSockets: number;
+  /** Of all slices together, where endpoints take their time. */
+  spareSockets: number;
   sliceBudgetMs: number;
   sweepEveryMs: number;
   lease: LeaseTimes;
@@ -89,6 +93,7 @@ const DEFAULT_SIZES: WorkerSizes = {
   // Claims of 128 items and more: a claim has a cost of its own, whatever it takes.
   socketsPerSlice: 256,
   liveSockets: 128,
+  spareSockets: 4_096,
   sliceBudgetMs: 60_000,
   sweepEveryMs: 5_000,
   lease: { startWithinMs: 5_000, marginMs: 2_000 },
@@ -119,6 +124,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { pool, log, metrics, temporal, queues } = deps;
   const sizes = { ...DEFAULT_SIZES, ...deps.sizes };
   const outages: OutageRules = { ...OUTAGE_RULES, ...sizes.outages };
+  const sockets = sizes.liveSockets + sizes.bulkSlices * sizes.socketsPerSlice;
+  const spareSockets = await socketsWithin(sizes.spareSockets, sockets);
   const stopping = new AbortController();
   const stop = stopping.signal;
   // Every step that runs listens to it; as many as there are is no leak.
@@ -129,7 +136,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       guard: deps.guard,
       proxy: deps.proxy,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      maxSocketsPerOrigin: sizes.liveSockets + sizes.bulkSlices * sizes.socketsPerSlice,
+      maxSocketsPerOrigin: sockets + spareSockets,
     }),
     handOvers: new HandOvers(pool),
     targets: new TargetCache(pool, deps.sealer),
@@ -137,6 +144,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     memory: new EndpointMemory(),
     turns: new Turns(),
     liveTraffic: new LiveTraffic(),
+    spareSockets: new SpareSockets(spareSockets),
     log,
     metrics,
     tracing: deps.tracing,
