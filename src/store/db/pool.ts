@@ -13,6 +13,11 @@ export type PoolOptions = {
   applicationName?: string;
   /** The server ends any statement that runs longer; 0 means never. */
   statementTimeoutMs?: number;
+  /**
+   * Its statements are look-ups that somebody waits for: named ones are planned once for each connection, where planning
+   * takes longer than running; and by indexes, as a plan that was made for small tables would be kept while they grow.
+   */
+  lookUps?: boolean;
 };
 
 /** Options of a transaction. */
@@ -56,6 +61,7 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
     // could not settle its claims.
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     keepAlive: true,
+    ...(options.lookUps && { options: '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off' }),
     types: {
       getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
         (format !== 'binary' && PARSERS.get(oid)) ||
