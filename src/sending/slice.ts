@@ -74,6 +74,8 @@ export interface SliceResult {
 }
 
 const CLOSED_BATCH = 1_000;
+/** Counted anew after this time, and not at each turn: a turn comes with each answer. */
+const HUNG_FOR_MS = 25;
 
 const UNCONTROLLED: SliceControl = { run: true, paced: false, watched: false, claimableInMs: 0 };
 
@@ -85,6 +87,8 @@ export class Slice {
   readonly #list: ReadyList;
   readonly #trace: TraceSpan | undefined;
   #looks = 0;
+  #hungThen = 0;
+  #hungUntilMs = 0;
   #endAtMs = Number.POSITIVE_INFINITY;
   #memory: SliceMemory = NOTHING_YET;
   #claimed = 0;
@@ -138,12 +142,29 @@ export class Slice {
       nowMs: performance.now(),
       endAtMs: this.#endAtMs,
       stopped: this.#task.stop.aborted,
-      inFlight,
+      inFlight: Math.max(0, inFlight - this.#hung()),
       bytesInFlight,
       idle,
       yields: this.#yields,
       closed: this.#list.closed,
     };
+  }
+
+  /**
+   * Requests in flight at endpoints that have not answered a moment ago. They have shares of their own, and are no reason
+   * for others to have less: a request that hangs costs a socket, and those are not scarce.
+   */
+  #hung(): number {
+    const nowMs = performance.now();
+    if (nowMs < this.#hungUntilMs) return this.#hungThen;
+    let hung = 0;
+    for (const [endpointId, count] of this.#sender.inFlightByEndpoint) {
+      const { slowUntilMs, provenUntilMs } = this.#context.memory.of(endpointId);
+      if (slowUntilMs > nowMs || provenUntilMs <= nowMs) hung += count;
+    }
+    this.#hungThen = hung;
+    this.#hungUntilMs = nowMs + HUNG_FOR_MS;
+    return hung;
   }
 
   get #yields(): boolean {
