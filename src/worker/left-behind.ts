@@ -1,3 +1,4 @@
+import { nextStep } from '../domain/operations/next-step.ts';
 import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { Wake } from '../loops/wake.ts';
 import { haltsWhenRefused } from '../operations/send-operation.ts';
@@ -5,6 +6,7 @@ import type { EarlySlices } from '../sending/early-slices.ts';
 import type { RunningSlices } from '../sending/running-slices.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { Slice, type SliceControl } from '../sending/slice.ts';
+import { operationFacts } from '../store/operations/operation-facts.ts';
 import { isWorkedElsewhere, takeLeftBehind } from '../store/sending/workers.ts';
 import { errorCode } from '../telemetry/error-code.ts';
 
@@ -51,27 +53,42 @@ export class LeftBehind {
 
   async #goOn(operationId: Id<'operation'>, stop: AbortSignal): Promise<void> {
     const { sending, running } = this.#options;
-    const event = { event: 'operation.left_behind.ended', operationId: showId('operation', operationId) };
+    const takenAtMs = performance.now();
+    const wake = new Wake(stop);
+    const watch = this.#watch(operationId);
+    await running.run(operationId, async () => {
+      while (!stop.aborted && !watch.isElsewhere) {
+        const claimed = await this.#slice(operationId, wake, stop, watch.control);
+        if (claimed > 0) continue;
+        // Temporal may be away, too: as long as there is something to do and nobody else does it, it is done here. What
+        // the dead one had claimed is free when its lease ends, and a pause may be over before Temporal notices anything.
+        if (performance.now() - takenAtMs > UNTIL_TEMPORAL_MS || (await this.#isDone(operationId))) break;
+        await wake.wait(LOOK_ELSEWHERE_MS);
+      }
+    });
+    sending.log.info({
+      event: 'operation.left_behind.ended',
+      operationId: showId('operation', operationId),
+      elsewhere: watch.isElsewhere,
+    });
+  }
+
+  /** Nothing of it is left but to close it, which its workflow does. */
+  async #isDone(operationId: Id<'operation'>): Promise<boolean> {
     try {
-      const takenAtMs = performance.now();
-      const wake = new Wake(stop);
-      const watch = this.#watch(operationId);
-      await running.run(operationId, async () => {
-        // Temporal may be away, too: as long as there is something to do and nobody else does it, it is done here. A
-        // pause ends a slice, and may be over before Temporal has noticed anything.
-        for (let claimed = 1; !stop.aborted && !watch.isElsewhere; ) {
-          if (claimed === 0 && performance.now() - takenAtMs > UNTIL_TEMPORAL_MS) break;
-          if (claimed === 0) await wake.wait(LOOK_ELSEWHERE_MS);
-          claimed = await this.#slice(operationId, wake, stop, watch.control);
-        }
-      });
-      sending.log.info({ ...event, elsewhere: watch.isElsewhere });
+      const facts = await operationFacts(this.#options.sending.pool, operationId);
+      return !facts || ['close', 'end'].includes(nextStep(facts).do);
     } catch (error) {
-      sending.log.warn({ event: 'left_behind.failed', code: errorCode(error) });
+      this.#failed(error);
+      return false;
     }
   }
 
-  /** Runs one slice; returns how many items it claimed. */
+  #failed(error: unknown): void {
+    this.#options.sending.log.warn({ event: 'left_behind.failed', code: errorCode(error) });
+  }
+
+  /** Runs one slice; returns how many items it claimed, which is none where Postgres was away. */
   async #slice(
     operationId: Id<'operation'>,
     wake: Wake,
@@ -79,18 +96,23 @@ export class LeftBehind {
     control: () => Promise<SliceControl>,
   ): Promise<number> {
     const { sending, sockets } = this.#options;
-    const { claimed } = await new Slice(sending, {
+    const slice = new Slice(sending, {
       workedBy: operationId,
       lane: 'bulk',
       sockets,
       stop,
       budgetMs: UNTIL_TEMPORAL_MS,
-      endWhenIdleForMs: Number.POSITIVE_INFINITY,
+      endWhenIdleForMs: LOOK_ELSEWHERE_MS,
       wake,
       control,
       refused: haltsWhenRefused(sending, operationId),
-    }).run();
-    return claimed;
+    });
+    try {
+      return (await slice.run()).claimed;
+    } catch (error) {
+      this.#failed(error);
+      return 0;
+    }
   }
 
   /** The control of the operation's own slices; it also stops where somebody else works on the operation again. */

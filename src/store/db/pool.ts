@@ -15,7 +15,8 @@ export type PoolOptions = {
   statementTimeoutMs?: number;
   /**
    * Its statements are look-ups that somebody waits for: named ones are planned once for each connection, where planning
-   * takes longer than running; and by indexes, as a plan that was made for small tables would be kept while they grow.
+   * takes longer than running; and by indexes, as a plan that was made for small tables would be kept while they grow. What has no index is
+   * taken for endlessly dear then, which would have it compiled each time.
    */
   lookUps?: boolean;
 };
@@ -61,7 +62,9 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
     // could not settle its claims.
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     keepAlive: true,
-    ...(options.lookUps && { options: '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off' }),
+    ...(options.lookUps && {
+      options: '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off',
+    }),
     types: {
       getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
         (format !== 'binary' && PARSERS.get(oid)) ||
