@@ -104,12 +104,13 @@ export async function acceptOperation<Refusal = never>(
   deps: RecoveryDeps,
   request: AcceptRequest<Refusal>,
 ): Promise<AcceptResult<Refusal>> {
-  const accepted = await withTransaction(deps.pool, (db) => acceptWithin(db, request)).catch(
-    (error: unknown) => {
-      if (error instanceof TakenBack) return error.result as Refused<Refusal>;
-      throw error;
-    },
-  );
+  const accepted = await withTransaction(deps.pool, (db) => acceptWithin(db, request), {
+    // A person may wait for it, and planning takes longer than what it does.
+    lookUps: isSmall(request.selection),
+  }).catch((error: unknown) => {
+    if (error instanceof TakenBack) return error.result as Refused<Refusal>;
+    throw error;
+  });
   if (!accepted.ok) return accepted;
   if (accepted.operation)
     await beginAccepted(deps, accepted.operation, request.caller, { planned: request.plan !== undefined });
@@ -119,6 +120,11 @@ export async function acceptOperation<Refusal = never>(
     replayed: accepted.operation === undefined,
     operationId: accepted.operationId,
   };
+}
+
+/** It names so few deliveries that each is looked up. */
+function isSmall(selection: Selection): boolean {
+  return 'deliveryIds' in selection && selection.deliveryIds.length <= INTERACTIVE_ITEMS;
 }
 
 /** Begins an operation whose acceptance is committed; where Temporal is away, the sweeper does it later. */
