@@ -2,7 +2,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 
 /**
  * The receiver of all scenarios, a process of its own: the least work that takes a POST whole and answers it, so that
- * it is never the limit. The path says how: `/ok/…` at once, `/slow30/…` after 30 ms, `/fail20/…` 500 to every fifth
+ * it is never the limit. The path says how: `/ok/…` at once, `/slow30/…` after 30 ms (or so many), `/fail20/…` 500 to every fifth
  * request, `/hang/…` never. Keeps a ledger of `webhook-id`s, and answers its parent's questions over IPC: the ledger so
  * far, when a `webhook-id` came first (as soon as it does), how many requests a scene had.
  */
@@ -27,7 +27,8 @@ function take(socket: Socket, head: string): void {
   ofScene.set(scene, (ofScene.get(scene) ?? 0) + 1);
   if (id !== undefined) note(id, failing);
   if (path.startsWith('/hang/')) return;
-  if (path.startsWith('/slow30/')) setTimeout(() => socket.write(OK), 30);
+  const afterMs = Number(/^\/slow(\d+)\//.exec(path)?.[1] ?? 0);
+  if (afterMs > 0) setTimeout(() => socket.write(OK), afterMs);
   else socket.write(failing ? FAILED : OK);
 }
 

@@ -14,7 +14,7 @@ export interface BulkCase {
   endpoints?: number;
   bytes?: number;
   /** The behaviour of the receiver: a path below it. */
-  behaviour?: 'ok' | 'slow30' | 'fail20';
+  behaviour?: 'ok' | 'slow30' | 'slow300' | 'fail20';
   workers?: number;
 }
 

@@ -64,7 +64,7 @@ export async function newScene(
 }
 
 interface SceneOptions {
-  behaviour?: 'ok' | 'slow30' | 'fail20' | 'hang';
+  behaviour?: 'ok' | 'slow30' | 'slow300' | 'fail20' | 'hang';
   endpoints?: number;
   eventTypes?: string[];
   /** What is otherwise of its endpoints, by their numbers. */

@@ -101,7 +101,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const workerPool = createPool(databaseUrl, { max: WORKER_CONNECTIONS, applicationName: 'redrive-worker' });
   // Asked whether it is there, Postgres answers however busy the others are.
   const healthPool = createPool(databaseUrl, { max: 1, applicationName: 'redrive-health' });
-  const livePool = createPool(databaseUrl, { max: LIVE_CONNECTIONS, applicationName: 'redrive-live' });
+  const livePool = createPool(databaseUrl, {
+    max: LIVE_CONNECTIONS,
+    applicationName: 'redrive-live',
+    lookUps: true,
+  });
   for (const [name, pool] of Object.entries({ health: healthPool, ...(roles.api ? { api: apiPool } : {}) }))
     pools.set(name, pool);
   if (roles.worker) pools.set('worker', workerPool).set('live', livePool);

@@ -17,6 +17,7 @@ export function bulkCases({ size }: Bench): Case[] {
     one('bulk, 1,000 endpoints', { items, endpoints: 1_000 }),
     one('bulk, 64 KiB', { items: size(5_000), bytes: 65_536 }),
     one('bulk, answers after 30 ms', { items, behaviour: 'slow30' }),
+    one('bulk, answers after 300 ms', { items, behaviour: 'slow300' }),
     one('bulk, every fifth fails', { items, behaviour: 'fail20' }),
   ];
 }

@@ -1,15 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { ActBy } from '../domain/audit/audit-action.ts';
 import type { AuditDetail } from '../domain/audit/audit-entry.ts';
+import type { AcceptedItem } from '../domain/operations/accepted-item.ts';
 import type { Operation, OperationOptions } from '../domain/operations/operation.ts';
 import type { OperationKind } from '../domain/operations/operation-state.ts';
 import { type AskedPlan, PLAN_LIFE_MS, type Plan } from '../domain/operations/plan.ts';
-import {
-  type ExclusionReason,
-  isExplicit,
-  isSingle,
-  type Selection,
-} from '../domain/operations/selection.ts';
+import { isExplicit, isSingle, type Selection } from '../domain/operations/selection.ts';
 import { isWatched } from '../domain/operations/watch.ts';
 import { canHoldUpTo } from '../domain/policy/policy.ts';
 import type { QuotaExceeded } from '../domain/policy/quotas.ts';
@@ -19,8 +15,8 @@ import { type Id, newId } from '../domain/tenancy/typed-id.ts';
 import { noteAct } from '../store/audit/entries.ts';
 import { withTransaction } from '../store/db/pool.ts';
 import type { Queryable, Transaction } from '../store/db/queryable.ts';
+import { acceptedItems } from '../store/operations/accepted-items.ts';
 import { lockKey, storeAnswer } from '../store/operations/idempotency-keys.ts';
-import { pageOperationItems } from '../store/operations/operation-items.ts';
 import { keepTrace } from '../store/operations/operation-traces.ts';
 import { insertOperation, loadOperation } from '../store/operations/operations.ts';
 import { linkOperation } from '../store/outages/outage-operations.ts';
@@ -91,28 +87,6 @@ export interface AcceptRequest<Refusal = never> {
   }): unknown;
 }
 
-/** The fate of one delivery of an explicit list. */
-export type AcceptedItem =
-  | {
-      deliveryId: Id<'delivery'>;
-      /** The delivery that is sent in its place, under a new identity. */
-      newDeliveryId?: Id<'delivery'>;
-      endpointId: Id<'endpoint'>;
-      /** Ignored: it repeats another event, and where filters run again an item says so. */
-      became: 'queued' | 'scheduled' | 'ignored';
-      executionId: Id<'execution'>;
-      supersededExecutionId?: Id<'execution'>;
-    }
-  | {
-      deliveryId: Id<'delivery'>;
-      endpointId: Id<'endpoint'>;
-      became: 'excluded';
-      reason: ExclusionReason;
-      joinedExecutionId?: Id<'execution'>;
-      resentBy?: Id<'delivery'>;
-      heldBy?: Id<'operation'>;
-    };
-
 /** The answer, as it was stored where there is a key, or why nothing was done. */
 export type AcceptResult<Refusal = never> =
   | { ok: true; body: string; replayed: boolean; operationId: Id<'operation'> }
@@ -130,12 +104,13 @@ export async function acceptOperation<Refusal = never>(
   deps: RecoveryDeps,
   request: AcceptRequest<Refusal>,
 ): Promise<AcceptResult<Refusal>> {
-  const accepted = await withTransaction(deps.pool, (db) => acceptWithin(db, request)).catch(
-    (error: unknown) => {
-      if (error instanceof TakenBack) return error.result as Refused<Refusal>;
-      throw error;
-    },
-  );
+  const accepted = await withTransaction(deps.pool, (db) => acceptWithin(db, request), {
+    // A person may wait for it, and planning takes longer than what it does.
+    lookUps: isSmall(request.selection),
+  }).catch((error: unknown) => {
+    if (error instanceof TakenBack) return error.result as Refused<Refusal>;
+    throw error;
+  });
   if (!accepted.ok) return accepted;
   if (accepted.operation)
     await beginAccepted(deps, accepted.operation, request.caller, { planned: request.plan !== undefined });
@@ -145,6 +120,11 @@ export async function acceptOperation<Refusal = never>(
     replayed: accepted.operation === undefined,
     operationId: accepted.operationId,
   };
+}
+
+/** It names so few deliveries that each is looked up. */
+function isSmall(selection: Selection): boolean {
+  return 'deliveryIds' in selection && selection.deliveryIds.length <= INTERACTIVE_ITEMS;
 }
 
 /** Begins an operation whose acceptance is committed; where Temporal is away, the sweeper does it later. */
@@ -327,31 +307,6 @@ async function isInteractive(
   // The live lane would look past what a window holds again and again; its own slices wait for the end.
   if (!isSingle(selection) && (await hasFreezeWindows(db, tenant.id))) return false;
   return (await countExplicit(db, tenant.id, selection, INTERACTIVE_ITEMS + 1)) <= INTERACTIVE_ITEMS;
-}
-
-async function acceptedItems(db: Queryable, operationId: Id<'operation'>): Promise<AcceptedItem[]> {
-  const { items } = await pageOperationItems(db, operationId, { limit: 100_000 });
-  return items.map((item) =>
-    item.kind === 'item'
-      ? {
-          deliveryId: item.deliveryId,
-          endpointId: item.endpointId,
-          became: item.state === 'scheduled' || item.state === 'ignored' ? item.state : 'queued',
-          executionId: item.executionId,
-          ...present({ supersededExecutionId: item.tookOver, newDeliveryId: item.newDeliveryId }),
-        }
-      : {
-          deliveryId: item.deliveryId,
-          endpointId: item.endpointId,
-          became: 'excluded',
-          reason: item.reason,
-          ...present({
-            joinedExecutionId: item.joinedExecutionId,
-            resentBy: item.resentBy,
-            heldBy: item.heldBy,
-          }),
-        },
-  );
 }
 
 async function mustLoad(db: Queryable, id: Id<'operation'>): Promise<Operation> {

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { sparing } from '../loops/sparing.ts';
 import type { Pool } from '../store/db/pool.ts';
 import { confirmStart } from '../store/operations/overdue-operations.ts';
 import { notifyLiveLanes } from '../store/sending/live-notices.ts';
@@ -18,7 +19,6 @@ export function createRecoveryDeps(
   queues: TaskQueues,
   log: Logger,
 ): RecoveryDeps {
-  let poking = false;
   const runs = async () => {
     const link = temporal.link;
     if (!link) throw new TemporalAway();
@@ -34,19 +34,11 @@ export function createRecoveryDeps(
       }),
     nudgeOperation: (operation) =>
       offer(log, 'operation.control', async () => (await runs()).nudge(operation)),
-    pokeLiveLane() {
-      if (poking) return;
-      poking = true;
-      setTimeout(() => {
-        poking = false;
-        notifyLiveLanes(pool).catch((error: { code?: string }) =>
-          log.warn(
-            { event: 'live.notify.failed', code: error.code },
-            'the poll of the live lane will find it',
-          ),
-        );
-      }, DEBOUNCE_MS);
-    },
+    pokeLiveLane: sparing(DEBOUNCE_MS, () => {
+      notifyLiveLanes(pool).catch((error: { code?: string }) =>
+        log.warn({ event: 'live.notify.failed', code: error.code }, 'the poll of the live lane will find it'),
+      );
+    }),
   };
 }
 

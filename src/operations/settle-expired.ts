@@ -1,7 +1,9 @@
 import { classify } from '../domain/sending/classification.ts';
 import { decideNext } from '../domain/sending/decide-next.ts';
+import { LOST_FAULT } from '../domain/sending/fault-code.ts';
 import type { Pool } from '../store/db/pool.ts';
 import { withTransaction } from '../store/db/pool.ts';
+import { giveBackLost } from '../store/operations/canaries.ts';
 import { dueNext } from '../store/sending/ordering.ts';
 import { forgetSlots } from '../store/sending/pacing.ts';
 import { endClaims, recordOutcomes } from '../store/settling/outcomes.ts';
@@ -17,7 +19,7 @@ const CLAIMS_AT_ONCE = 8;
 export async function settleExpiredClaims(pool: Pool): Promise<number> {
   const classification = classify({
     kind: 'faulted',
-    fault: 'lease_lost',
+    fault: LOST_FAULT,
     mayHaveArrived: true,
     durationMs: 0,
   });
@@ -46,6 +48,10 @@ export async function settleExpiredClaims(pool: Pool): Promise<number> {
             reconcileWithinMs: item.reconcileWithinMs,
           })),
         );
+      await giveBackLost(
+        db,
+        items.map(({ executionId }) => executionId),
+      );
       await forgetSlots(db, tokens);
       await endClaims(db, tokens);
       crashPoint('settling');

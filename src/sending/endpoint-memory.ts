@@ -1,5 +1,6 @@
 import type { Classification } from '../domain/sending/classification.ts';
 import { signOf } from '../domain/sending/endpoint-health.ts';
+import { leastAfter } from '../domain/sending/socket-window.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
 
 /** The signs of one endpoint that are remembered: until when each holds, on the clock of `performance.now()`. */
@@ -19,6 +20,8 @@ export interface EndpointSigns {
   missed: boolean;
   /** It has an open outage, as far as is known here: what becomes of each attempt is told. */
   out: boolean;
+  /** The least time that it takes to answer; absent before its first answer. */
+  leastMs?: number;
   /** When an operator last lifted the restrictions on it, by the database's clock, as far as is known here. */
   liftedAtMs?: number;
 }
@@ -70,16 +73,20 @@ export class EndpointMemory {
       .map(([endpointId]) => endpointId);
   }
 
-  /** Takes the result of an attempt. */
-  note(endpointId: Id<'endpoint'>, classification: Classification): void {
+  /** Takes the result of an attempt, and how long it took; returns the signs of its endpoint. */
+  note(endpointId: Id<'endpoint'>, classification: Classification, tookMs: number): EndpointSigns {
     const { faultCode, httpStatus, retryAfterMs = 0 } = classification;
     const nowMs = performance.now();
     const signs = this.of(endpointId);
-    if (httpStatus !== undefined) signs.provenUntilMs = nowMs + PROVEN_FOR_MS;
+    if (httpStatus !== undefined) {
+      signs.provenUntilMs = nowMs + PROVEN_FOR_MS;
+      signs.leastMs = leastAfter(signs.leastMs, tookMs);
+    }
     if (faultCode === 'timeout' || faultCode === 'connect_timeout') signs.slowUntilMs = nowMs + SLOW_FOR_MS;
     else if (!faultCode) signs.slowUntilMs = 0;
     const said = signOf(classification);
     if (said.has('overloaded') || said.has('down')) signs.troubledUntilMs = nowMs + TROUBLED_FOR_MS;
     signs.floorUntilMs = Math.max(signs.floorUntilMs, nowMs + retryAfterMs);
+    return signs;
   }
 }

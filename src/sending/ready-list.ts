@@ -66,9 +66,11 @@ export class ReadyList {
   /** When the first items that wait at closed endpoints have waited long enough, as the list was read. */
   #waitedAtMs = Number.POSITIVE_INFINITY;
   #size = 0;
-  /** Until then the whole list is not read again: it is long. */
+  /** Until then the whole list is not read again: it is long, or is being read. */
   #wholeUntilMs = 0;
   #freshUntilMs = 0;
+  /** Why the whole list could not be read beside the claims. */
+  #failed: { reason: unknown } | undefined;
   #exhausted = 0;
 
   constructor(
@@ -119,14 +121,25 @@ export class ReadyList {
     return this.#tenants.get(endpointId);
   }
 
-  /** Reads the list again where that is due; true where all of it was read. */
-  async renew(share: { index: number; of: number } | undefined): Promise<boolean> {
+  /** Reads the list again where that is due. */
+  async renew(share: { index: number; of: number } | undefined): Promise<void> {
     const startedAtMs = performance.now();
-    if (startedAtMs < this.#freshUntilMs && this.#exhausted < this.#size) return false;
-    if (startedAtMs < this.#wholeUntilMs) {
-      await this.#renewProven(share);
-      return false;
+    if (startedAtMs < this.#freshUntilMs && this.#exhausted < this.#size) return;
+    if (this.#failed) throw this.#failed.reason;
+    if (startedAtMs >= this.#wholeUntilMs) {
+      const reading = this.#readWhole(share, startedAtMs);
+      if (this.#size <= LONG_LIST) return reading;
+      // A long list takes its time: those that answer go on meanwhile.
+      this.#wholeUntilMs = Number.POSITIVE_INFINITY;
+      reading.catch((reason: unknown) => {
+        this.#failed = { reason };
+      });
     }
+    await this.#renewProven(share);
+  }
+
+  /** Reads all of it, and takes that in the place of what was known. */
+  async #readWhole(share: { index: number; of: number } | undefined, startedAtMs: number): Promise<void> {
     const endpoints = await readyEndpoints(this.#pool, this.#workedBy, share);
     const nowMs = performance.now();
     const tookMs = nowMs - startedAtMs;
@@ -154,7 +167,6 @@ export class ReadyList {
     for (const endpointId of this.#tenants.keys())
       if (this.#inFlightAt(endpointId) === 0) this.#tenants.delete(endpointId);
     for (const { endpointId, tenantId } of endpoints) this.#tenants.set(endpointId, tenantId);
-    return true;
   }
 
   /** Reads only the endpoints that answered a moment ago; all others stay as they were. */

@@ -37,6 +37,15 @@ export interface ClaimToSend {
   watched: boolean;
 }
 
+/** What a sender is made for. */
+export interface SenderOptions {
+  workedBy: Id<'operation'>;
+  lane: 'bulk' | 'live';
+  sockets: number;
+  refused?: ((error: unknown) => void) | undefined;
+  trace?: TraceSpan | undefined;
+}
+
 /** Requests that are begun in one turn of the event loop. */
 const SENT_IN_ONE_TURN = 32;
 
@@ -50,24 +59,29 @@ export class Sender {
   readonly #inFlightAt = new Map<Id<'endpoint'>, number>();
   #inFlight = 0;
   #bytesInFlight = 0;
+  readonly #workedBy: Id<'operation'>;
+  readonly #least: number;
   #orderMoved = false;
   #unrecorded = 0;
   #onFreed: (() => void)[] = [];
 
-  /** `refused` is told of each read or write for its items that Postgres refuses; `trace` is the span of its slice. */
-  constructor(
-    context: SendingContext,
-    lane: 'bulk' | 'live',
-    {
-      refused,
-      trace,
-    }: { refused?: ((error: unknown) => void) | undefined; trace?: TraceSpan | undefined } = {},
-  ) {
+  /**
+   * `sockets` are the requests that it may always have in flight; `refused` is told of each read or write for its
+   * items that Postgres refuses; `trace` is the span of its slice.
+   */
+  constructor(context: SendingContext, { workedBy, lane, sockets, refused, trace }: SenderOptions) {
     this.#context = context;
     this.#lane = lane;
+    this.#least = sockets;
+    this.#workedBy = workedBy;
     this.#refused = refused;
     this.#traces = new AttemptTraces(context.tracing, trace, lane);
     this.#recorder = new Recorder(context, refused);
+  }
+
+  /** How many requests it may have in flight now: it follows the latency of its endpoints. */
+  get sockets(): number {
+    return this.#context.spareSockets.socketsOf(this.#workedBy, this.#least);
   }
 
   /** Requests that have not ended yet. */
@@ -257,7 +271,7 @@ export class Sender {
     const durationMs = result.kind === 'released' ? 0 : result.durationMs;
     this.#unrecorded += 1;
     const inFlight = this.inFlightAt(item.endpointId);
-    this.#ended(item, classification);
+    this.#ended(item, classification, durationMs);
     this.#recorder.add({
       executionId: item.executionId,
       deliveryId: item.deliveryId,
@@ -293,8 +307,13 @@ export class Sender {
     });
   }
 
-  #ended({ endpointId, body }: ClaimedItem, classification: Classification): void {
-    this.#context.memory.note(endpointId, classification);
+  #ended({ endpointId, body }: ClaimedItem, classification: Classification, durationMs: number): void {
+    const { leastMs } = this.#context.memory.note(endpointId, classification, durationMs);
+    if (classification.httpStatus !== undefined && leastMs !== undefined)
+      this.#context.spareSockets.noteAnswer(this.#workedBy, this.#least, {
+        leastMs,
+        inFlight: this.#inFlight,
+      });
     this.#inFlight -= 1;
     this.#bytesInFlight -= body.length;
     const left = this.inFlightAt(endpointId) - 1;

@@ -8,6 +8,7 @@ import type { Tracing } from '../telemetry/tracing.ts';
 import type { EndpointMemory } from './endpoint-memory.ts';
 import type { HandOvers } from './hand-over.ts';
 import type { LiveTraffic } from './live-traffic.ts';
+import type { SpareSockets } from './spare-sockets.ts';
 import type { TargetCache } from './target-cache.ts';
 import type { Turns } from './turns.ts';
 
@@ -22,6 +23,7 @@ export interface SendingContext {
   memory: EndpointMemory;
   turns: Turns;
   liveTraffic: LiveTraffic;
+  spareSockets: SpareSockets;
   log: Logger;
   metrics: Metrics;
   /** Absent where nothing is traced. */

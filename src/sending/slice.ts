@@ -74,6 +74,8 @@ export interface SliceResult {
 }
 
 const CLOSED_BATCH = 1_000;
+/** Counted anew after this time, and not at each turn: a turn comes with each answer. */
+const HUNG_FOR_MS = 25;
 
 const UNCONTROLLED: SliceControl = { run: true, paced: false, watched: false, claimableInMs: 0 };
 
@@ -85,6 +87,8 @@ export class Slice {
   readonly #list: ReadyList;
   readonly #trace: TraceSpan | undefined;
   #looks = 0;
+  #hungThen = 0;
+  #hungUntilMs = 0;
   #endAtMs = Number.POSITIVE_INFINITY;
   #memory: SliceMemory = NOTHING_YET;
   #claimed = 0;
@@ -94,18 +98,28 @@ export class Slice {
     this.#context = context;
     this.#task = task;
     this.#trace = task.trace?.child('slice');
-    this.#sender = new Sender(context, task.lane, { refused: task.refused, trace: this.#trace });
+    this.#sender = new Sender(context, {
+      workedBy: task.workedBy,
+      lane: task.lane,
+      sockets: task.sockets,
+      refused: task.refused,
+      trace: this.#trace,
+    });
     this.#list = new ReadyList(context.pool, task.workedBy, context.memory, (endpointId) =>
       this.#sender.inFlightAt(endpointId),
     );
   }
 
   /** Runs until its task ends it; always drains and records every item that it claimed, whatever happens. */
-  async run(): Promise<SliceResult> {
+  run(): Promise<SliceResult> {
+    return this.#context.spareSockets.during(() => this.#run());
+  }
+
+  async #run(): Promise<SliceResult> {
     this.#endAtMs = performance.now() + this.#task.budgetMs;
     try {
       for (;;) {
-        const turn = sliceTurn(this.#facts(), this.#task);
+        const turn = sliceTurn(this.#facts(), { ...this.#task, sockets: this.#sender.sockets });
         if (turn.do === 'end') break;
         if (turn.do === 'claim') await this.#claim(turn);
         else if (turn.do === 'wait') await this.#wait(turn);
@@ -128,12 +142,29 @@ export class Slice {
       nowMs: performance.now(),
       endAtMs: this.#endAtMs,
       stopped: this.#task.stop.aborted,
-      inFlight,
+      inFlight: Math.max(0, inFlight - this.#hung()),
       bytesInFlight,
       idle,
       yields: this.#yields,
       closed: this.#list.closed,
     };
+  }
+
+  /**
+   * Requests in flight at endpoints that have not answered a moment ago. They have shares of their own, and are no reason
+   * for others to have less: a request that hangs costs a socket, and those are not scarce.
+   */
+  #hung(): number {
+    const nowMs = performance.now();
+    if (nowMs < this.#hungUntilMs) return this.#hungThen;
+    let hung = 0;
+    for (const [endpointId, count] of this.#sender.inFlightByEndpoint) {
+      const { slowUntilMs, provenUntilMs } = this.#context.memory.of(endpointId);
+      if (slowUntilMs > nowMs || provenUntilMs <= nowMs) hung += count;
+    }
+    this.#hungThen = hung;
+    this.#hungUntilMs = nowMs + HUNG_FOR_MS;
+    return hung;
   }
 
   get #yields(): boolean {
@@ -183,7 +214,8 @@ export class Slice {
 
   async #claimRound(free: number, shared: number): Promise<Round> {
     const { pool, metrics, lease } = this.#context;
-    const { workedBy, lane, sockets } = this.#task;
+    const { workedBy, lane } = this.#task;
+    const { sockets } = this.#sender;
     const control = (await this.#task.control?.()) ?? UNCONTROLLED;
     if (!control.run) return { claimed: 0, stopped: true };
     if (control.claimableInMs > 0) return { claimed: 0, claimableInMs: control.claimableInMs };

@@ -1,3 +1,4 @@
+import { nextStep } from '../domain/operations/next-step.ts';
 import { type Id, showId } from '../domain/tenancy/typed-id.ts';
 import { Wake } from '../loops/wake.ts';
 import { haltsWhenRefused } from '../operations/send-operation.ts';
@@ -5,13 +6,16 @@ import type { EarlySlices } from '../sending/early-slices.ts';
 import type { RunningSlices } from '../sending/running-slices.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
 import { Slice, type SliceControl } from '../sending/slice.ts';
+import { operationFacts } from '../store/operations/operation-facts.ts';
 import { isWorkedElsewhere, takeLeftBehind } from '../store/sending/workers.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
+import { errorCode } from '../telemetry/error-code.ts';
 
 /** The means to go on with operations that other workers have left behind. */
 export interface LeftBehindOptions {
   sending: SendingContext;
-  early: EarlySlices;
+  /** Where its slices run, and how many of them may. */
+  slices: EarlySlices;
   running: RunningSlices;
   workerId: string;
   /** Requests in flight of one slice. */
@@ -37,56 +41,99 @@ export class LeftBehind {
 
   /** Takes over such operations, as far as there is room for them. */
   async look(): Promise<void> {
-    const { sending, early, workerId } = this.#options;
-    if (early.room === 0) return;
-    for (const operationId of await takeLeftBehind(sending.pool, workerId, early.room)) {
+    const { sending, slices, workerId } = this.#options;
+    if (slices.room === 0) return;
+    for (const operationId of await takeLeftBehind(sending.pool, workerId, slices.room)) {
       sending.log.warn({
         event: 'operation.left_behind',
         operationId: showId('operation', operationId),
       });
       crashPoint('taken_over');
-      early.begin((stop) => this.#goOn(operationId, stop));
+      slices.begin((stop) => this.#goOn(operationId, stop));
     }
   }
 
   async #goOn(operationId: Id<'operation'>, stop: AbortSignal): Promise<void> {
-    const { sending, running, sockets } = this.#options;
+    const { sending, running } = this.#options;
+    const takenAtMs = performance.now();
+    const wake = new Wake(stop);
+    const watch = this.#watch(operationId);
+    await running.run(operationId, async () => {
+      while (!stop.aborted && !watch.isElsewhere) {
+        const claimed = await this.#slice(operationId, wake, stop, watch.control);
+        if (claimed > 0) continue;
+        // Temporal may be away, too: as long as there is something to do and nobody else does it, it is done here. What
+        // the dead one had claimed is free when its lease ends, and a pause may be over before Temporal notices anything.
+        if (performance.now() - takenAtMs > UNTIL_TEMPORAL_MS || (await this.#isDone(operationId))) break;
+        await wake.wait(LOOK_ELSEWHERE_MS);
+      }
+    });
+    sending.log.info({
+      event: 'operation.left_behind.ended',
+      operationId: showId('operation', operationId),
+      elsewhere: watch.isElsewhere,
+    });
+  }
+
+  /** Nothing of it is left but to close it, which its workflow does. */
+  async #isDone(operationId: Id<'operation'>): Promise<boolean> {
     try {
-      await running.run(operationId, async () => {
-        // Temporal may be away, too: as long as there is something to do and nobody else does it, it is done here.
-        for (let claimed = 1; claimed > 0 && !stop.aborted; )
-          ({ claimed } = await new Slice(sending, {
-            workedBy: operationId,
-            lane: 'bulk',
-            sockets,
-            stop,
-            budgetMs: UNTIL_TEMPORAL_MS,
-            endWhenIdleForMs: Number.POSITIVE_INFINITY,
-            wake: new Wake(stop),
-            control: this.#control(operationId),
-            refused: haltsWhenRefused(sending, operationId),
-          }).run());
-      });
+      const facts = await operationFacts(this.#options.sending.pool, operationId);
+      return !facts || ['close', 'end'].includes(nextStep(facts).do);
     } catch (error) {
-      const code = (error as { code?: string }).code ?? (error as Error).name;
-      sending.log.warn({ event: 'left_behind.failed', code });
+      this.#failed(error);
+      return false;
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#options.sending.log.warn({ event: 'left_behind.failed', code: errorCode(error) });
+  }
+
+  /** Runs one slice; returns how many items it claimed, which is none where Postgres was away. */
+  async #slice(
+    operationId: Id<'operation'>,
+    wake: Wake,
+    stop: AbortSignal,
+    control: () => Promise<SliceControl>,
+  ): Promise<number> {
+    const { sending, sockets } = this.#options;
+    const slice = new Slice(sending, {
+      workedBy: operationId,
+      lane: 'bulk',
+      sockets,
+      stop,
+      budgetMs: UNTIL_TEMPORAL_MS,
+      endWhenIdleForMs: LOOK_ELSEWHERE_MS,
+      wake,
+      control,
+      refused: haltsWhenRefused(sending, operationId),
+    });
+    try {
+      return (await slice.run()).claimed;
+    } catch (error) {
+      this.#failed(error);
+      return 0;
     }
   }
 
   /** The control of the operation's own slices; it also stops where somebody else works on the operation again. */
-  #control(operationId: Id<'operation'>): () => Promise<SliceControl> {
+  #watch(operationId: Id<'operation'>): { readonly isElsewhere: boolean; control(): Promise<SliceControl> } {
     const { sending, running, workerId, control } = this.#options;
     const own = control(operationId);
     let lookAtMs = 0;
-    let elsewhere = false;
-    return async () => {
-      if (performance.now() >= lookAtMs) {
-        lookAtMs = performance.now() + LOOK_ELSEWHERE_MS;
-        elsewhere =
-          running.of(operationId) > 1 || (await isWorkedElsewhere(sending.pool, workerId, operationId));
-      }
-      const found = await own();
-      return elsewhere ? { ...found, run: false } : found;
+    const watch = {
+      isElsewhere: false,
+      async control() {
+        if (performance.now() >= lookAtMs) {
+          lookAtMs = performance.now() + LOOK_ELSEWHERE_MS;
+          watch.isElsewhere =
+            running.of(operationId) > 1 || (await isWorkedElsewhere(sending.pool, workerId, operationId));
+        }
+        const found = await own();
+        return watch.isElsewhere ? { ...found, run: false } : found;
+      },
     };
+    return watch;
   }
 }

@@ -37,6 +37,8 @@ export interface SweeperOptions {
   chores(deps: ChoreDeps): Chore[];
 }
 
+/** Leases that have ended are looked for more often: what a lost sender had claimed goes on by then. */
+const SETTLED_EVERY_MS = 1_000;
 const OVERDUE_AT_ONCE = 100;
 const SAMPLES = 20;
 const PUSHED_SIDE_BY_SIDE = 10;
@@ -58,18 +60,17 @@ export class Sweeper {
   /** Sweeps until stopped; a part that fails is tried again next round. The one that needs Temporal delays no other. */
   async run(): Promise<void> {
     await Promise.all([
-      this.#repeat(async () => {
-        await this.#try('claims', () => this.#settleClaims());
-        await this.#try('give_up', () => this.#giveUp());
-      }),
+      this.#repeat(() => this.#try('claims', () => this.#settleClaims()), SETTLED_EVERY_MS),
+      this.#repeat(() => this.#try('give_up', () => this.#giveUp())),
       ...this.#chores().map(({ name, run }) => this.#repeat(() => this.#try(name, run))),
       this.#repeat(() => this.#try('operations', () => this.#pushOperations())),
       this.#repeat(() => this.#try('retention', () => this.#expire())),
     ]);
   }
 
-  #repeat(round: () => Promise<void>): Promise<void> {
-    const { stop, everyMs } = this.#options;
+  #repeat(round: () => Promise<void>, atLeastEveryMs = Number.POSITIVE_INFINITY): Promise<void> {
+    const { stop, everyMs: often } = this.#options;
+    const everyMs = Math.min(often, atLeastEveryMs);
     return repeat(round, { stop, everyMs, failed: (error) => this.#failed('round', error) });
   }
 

@@ -26,6 +26,7 @@ import { HandOvers } from '../sending/hand-over.ts';
 import { LiveTraffic } from '../sending/live-traffic.ts';
 import { RunningSlices } from '../sending/running-slices.ts';
 import type { LeaseTimes, SendingContext } from '../sending/sending-context.ts';
+import { SpareSockets } from '../sending/spare-sockets.ts';
 import { TargetCache } from '../sending/target-cache.ts';
 import { Turns } from '../sending/turns.ts';
 import type { Pool } from '../store/db/pool.ts';
@@ -45,6 +46,7 @@ import { figuresChore } from './figures-chore.ts';
 import { counted, showGauges, showSlowGauges, unknownGauge } from './gauges.ts';
 import { LeftBehind } from './left-behind.ts';
 import { LiveLane } from './live-lane.ts';
+import { socketsWithin } from './open-files.ts';
 import { Prober } from './prober.ts';
 import { rateBucketsChore } from './rate-buckets-chore.ts';
 import { resealingChores } from './resealing-chore.ts';
@@ -79,6 +81,8 @@ export interface WorkerSizes {
   bulkSlices: number;
   socketsPerSlice: number;
   liveSockets: number;
+  /** Of all slices together, where endpoints take their time. */
+  spareSockets: number;
   sliceBudgetMs: number;
   sweepEveryMs: number;
   lease: LeaseTimes;
@@ -90,6 +94,7 @@ const DEFAULT_SIZES: WorkerSizes = {
   // Claims of 128 items and more: a claim has a cost of its own, whatever it takes.
   socketsPerSlice: 256,
   liveSockets: 128,
+  spareSockets: 4_096,
   sliceBudgetMs: 60_000,
   sweepEveryMs: 5_000,
   lease: { startWithinMs: 5_000, marginMs: 2_000 },
@@ -120,6 +125,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { pool, log, metrics, temporal, queues } = deps;
   const sizes = { ...DEFAULT_SIZES, ...deps.sizes };
   const outages: OutageRules = { ...OUTAGE_RULES, ...sizes.outages };
+  const sockets = sizes.liveSockets + sizes.bulkSlices * sizes.socketsPerSlice;
+  const spareSockets = await socketsWithin(sizes.spareSockets, sockets);
   const stopping = new AbortController();
   const stop = stopping.signal;
   // Every step that runs listens to it; as many as there are is no leak.
@@ -130,7 +137,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       guard: deps.guard,
       proxy: deps.proxy,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      maxSocketsPerOrigin: sizes.liveSockets + sizes.bulkSlices * sizes.socketsPerSlice,
+      maxSocketsPerOrigin: sockets + spareSockets,
     }),
     handOvers: new HandOvers(pool),
     targets: new TargetCache(pool, deps.sealer),
@@ -138,6 +145,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     memory: new EndpointMemory(),
     turns: new Turns(),
     liveTraffic: new LiveTraffic(),
+    spareSockets: new SpareSockets(spareSockets),
     log,
     metrics,
     tracing: deps.tracing,
@@ -150,9 +158,11 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const running = new RunningSlices();
   const self = { id: uuidv7(), host: hostname(), pid: process.pid };
   let share = await checkIn(pool, { ...self, polling: false, operations: [] });
+  const leftBehindSlices = new EarlySlices(sizes.bulkSlices, stop);
   const leftBehind = new LeftBehind({
     sending,
-    early,
+    // Of their own: selections of this worker that send meanwhile must not be in the way.
+    slices: leftBehindSlices,
     running,
     workerId: self.id,
     sockets: sizes.socketsPerSlice,
@@ -234,7 +244,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       // At once, and not when all is drained: its share of the live lane is the others' from now on.
       await checkOut(pool, self.id).catch(() => {});
       await loops;
-      await early.drained();
+      await Promise.all([early.drained(), leftBehindSlices.drained()]);
       await sending.attempts.close();
       await checkOut(pool, self.id).catch(() => {});
     },

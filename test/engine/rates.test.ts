@@ -3,6 +3,7 @@ import { ALL_FAILURES, createScene, type Scene } from '../support/engine/recover
 import { useEngine } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { patient } from '../support/patience.ts';
+import { mostInASecond } from '../support/receivers/arrivals.ts';
 import { ok } from '../support/receivers/receiver-behaviour.ts';
 import { closedAfterEach } from '../support/use.ts';
 
@@ -25,15 +26,6 @@ async function scene(receivers: number, endpoint: Record<string, unknown> = {}):
 
 function arrivals(it: Scene): number[] {
   return it.receivers.flatMap(({ requests }) => requests.map(({ at }) => at)).sort((a, b) => a - b);
-}
-
-/** The most requests of any window of a second, by the receivers' clock. */
-function mostInASecond(atMs: number[]): number {
-  let from = 0;
-  return atMs.reduce((most, at, to) => {
-    while ((atMs[from] ?? at) <= at - 1_000) from += 1;
-    return Math.max(most, to - from + 1);
-  }, 0);
 }
 
 /** The most requests that a receiver may see of a rate in a second: one more, and those held up on their way. */

@@ -1,6 +1,6 @@
 import { type BackoffPolicy, backoffMs } from './backoff.ts';
 import type { Classification } from './classification.ts';
-import { WAY_OUT_FAULT } from './fault-code.ts';
+import { LOST_FAULT, WAY_OUT_FAULT } from './fault-code.ts';
 import type { OnAmbiguous, RetryPolicy } from './retry-policy.ts';
 
 /** The state of an execution after an attempt. Delays are relative: only the database's clock makes them times. */
@@ -70,8 +70,10 @@ export function decideNext({
   }
   const spared = lost.inARow <= LOST_IN_A_ROW;
   const counted = attempts - (spared ? lost.all : lost.all - lost.inARow);
-  const isOurs = outcome.faultCode === 'lease_lost' && spared;
+  const isOurs = outcome.faultCode === LOST_FAULT && spared;
   if (!isOurs && counted >= policy.maxAttempts) return { state: 'failed', reason: 'exhausted' };
+  // The lease was wait enough, and the receiver has done nothing; one that is lost again may itself end its senders.
+  if (isOurs && lost.inARow === 1) return { state: 'scheduled', delayMs: 0 };
   return {
     state: 'scheduled',
     delayMs: Math.max(backoffMs(policy, counted, random), outcome.retryAfterMs ?? 0),

@@ -41,3 +41,6 @@ export type FaultCode = (typeof FAULT_CODES)[number];
  * its policy allows, and none that anything is judged by.
  */
 export const WAY_OUT_FAULT = 'proxy_failed' satisfies FaultCode;
+
+/** The sender was lost with the item claimed: nobody knows what its endpoint did, and nothing is judged by it. */
+export const LOST_FAULT = 'lease_lost' satisfies FaultCode;

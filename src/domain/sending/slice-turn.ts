@@ -19,7 +19,7 @@ export interface Round {
 /** The task of a slice, as far as its turns depend on it. */
 export interface SliceLimits {
   lane: 'bulk' | 'live';
-  /** Requests in flight at most. */
+  /** Requests in flight at most, as things are now. */
   sockets: number;
   /** It ends when nothing can be claimed for this time. */
   endWhenIdleForMs: number;

@@ -41,17 +41,18 @@ export async function noteAct<Action extends AuditAction>(tx: Transaction, act: 
     act.target,
     JSON.stringify({ ...act.detail, ...present({ requestId }) }),
   ];
-  await tx.query(
-    `insert into audit_entries (tenant_id, actor, key_id, action, target_kind, target_id, detail, words, salt, words_digest)
+  await tx.query({
+    name: 'note-act',
+    text: `insert into audit_entries (tenant_id, actor, key_id, action, target_kind, target_id, detail, words, salt, words_digest)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-    [
+    values: [
       act.tenantId,
       ...said,
       salt ? JSON.stringify(words) : null,
       salt ?? null,
       salt ? Buffer.from(wordsDigest(sha256Hex, salt.toString('hex'), words), 'hex') : null,
     ],
-  );
+  });
   if (act.spans === undefined) return;
   await tx.query(
     `insert into audit_entries (tenant_id, actor, key_id, action, target_kind, target_id, detail)

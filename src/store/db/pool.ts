@@ -13,6 +13,8 @@ export type PoolOptions = {
   applicationName?: string;
   /** The server ends any statement that runs longer; 0 means never. */
   statementTimeoutMs?: number;
+  /** Its statements are look-ups that somebody waits for: they are planned as {@link LOOK_UPS} says. */
+  lookUps?: boolean;
 };
 
 /** Options of a transaction. */
@@ -20,6 +22,8 @@ export type TransactionOptions = {
   /** Runs of `fn` at most, the first one included. */
   maxAttempts?: number;
   isolation?: 'read committed' | 'repeatable read' | 'serializable';
+  /** Plans its named statements once for each connection, as {@link PoolOptions.lookUps} says. */
+  lookUps?: boolean;
   /** Reads as of the moment that another transaction exported, which is still open; writes nothing. */
   snapshot?: string;
 };
@@ -32,6 +36,13 @@ const CONNECTION_LOST = /^(08...|57P0[123]|53300|ECONNRESET|ECONNREFUSED|EPIPE|E
 
 /** Longer than any transaction idles while pages of a selection are frozen. */
 const IDLE_IN_TRANSACTION_MS = 15_000;
+
+/**
+ * Named statements are planned once for each connection, where planning takes longer than running: and by indexes, as a
+ * plan that was made for small tables would be kept while they grow. What has no index counts as endlessly dear then,
+ * and would be compiled each time.
+ */
+const LOOK_UPS = { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off', jit: 'off' };
 
 const { builtins } = pg.types;
 
@@ -56,6 +67,11 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
     // could not settle its claims.
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     keepAlive: true,
+    ...(options.lookUps && {
+      options: Object.entries(LOOK_UPS)
+        .map(([name, value]) => `-c ${name}=${value}`)
+        .join(' '),
+    }),
     types: {
       getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
         (format !== 'binary' && PARSERS.get(oid)) ||
@@ -93,11 +109,15 @@ export async function withTransaction<Result>(
   return again(maxAttempts, () => runOnce(pool, beginning(options), fn));
 }
 
-function beginning({ isolation, snapshot }: TransactionOptions): string {
+function beginning({ isolation, snapshot, lookUps }: TransactionOptions): string {
   // The name of a snapshot comes from Postgres itself; the statement takes no parameters.
   if (snapshot !== undefined)
     return `begin isolation level repeatable read read only; set transaction snapshot '${snapshot}'`;
-  return isolation === undefined ? 'begin' : `begin isolation level ${isolation}`;
+  const begin = isolation === undefined ? 'begin' : `begin isolation level ${isolation}`;
+  if (!lookUps) return begin;
+  return [begin, ...Object.entries(LOOK_UPS).map(([name, value]) => `set local ${name} = ${value}`)].join(
+    '; ',
+  );
 }
 
 /** Exports what a transaction sees now to others, until it ends. */

@@ -1,5 +1,5 @@
 import type { CanaryFacts, Tally } from '../../domain/operations/watch.ts';
-import { WAY_OUT_FAULT } from '../../domain/sending/fault-code.ts';
+import { LOST_FAULT, WAY_OUT_FAULT } from '../../domain/sending/fault-code.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { clockRanMs } from '../policy/held-by-windows.ts';
@@ -75,13 +75,32 @@ async function moveClaimed(db: Queryable, operationId: Id<'operation'>, by: Want
   );
 }
 
-/** Whether an attempt says something of its endpoint. */
-export const IS_JUDGED = `fault_code is distinct from '${WAY_OUT_FAULT}'`;
+/** Gives back the items among these, whose sender was lost, that were canaries: their endpoint has not answered them. */
+export async function giveBackLost(tx: Transaction, executionIds: Id<'execution'>[]): Promise<void> {
+  await tx.query(
+    `with lost as (
+      select e.operation_id, e.endpoint_id, count(*)::int as count from executions e
+      where e.id = any($1::uuid[]) and e.operation_id is not null group by 1, 2
+    ), locked as (
+      select c.operation_id, c.endpoint_id, l.count from canaries c
+      join lost l on l.operation_id = c.operation_id and l.endpoint_id = c.endpoint_id
+      where c.state = 'testing' order by c.operation_id, c.endpoint_id for no key update of c
+    )
+    update canaries c set claimed = greatest(0, c.claimed - k.count) from locked k
+    where c.operation_id = k.operation_id and c.endpoint_id = k.endpoint_id`,
+    [executionIds],
+  );
+}
+
+/** Whether an attempt says something of its endpoint: neither our own way out nor a sender that was lost does. */
+export function isJudged(attempt: string): string {
+  return `coalesce(${attempt}.fault_code not in ('${WAY_OUT_FAULT}', '${LOST_FAULT}'), true)`;
+}
 
 /** An item's first attempt since the canary `c` of its endpoint began: attempts before that are not judged again. */
 const FIRST_ATTEMPTS = `select count(*)::int as attempts, count(*) filter (where a.outcome <> 'delivered')::int as bad
        from executions e cross join lateral (select t.outcome from attempts t
-         where t.execution_id = e.id and t.started_at >= c.began_at and t.${IS_JUDGED} order by t.number limit 1) a
+         where t.execution_id = e.id and t.started_at >= c.began_at and ${isJudged('t')} order by t.number limit 1) a
        where e.operation_id = c.operation_id and e.endpoint_id = c.endpoint_id and e.attempts > 0`;
 
 interface TallyRow {
@@ -109,7 +128,7 @@ export async function canaryFacts(
        f.attempts, f.bad,
        (select count(*)::int from (select from executions q where q.in_queue and q.worked_by = c.operation_id
          and q.endpoint_id = c.endpoint_id and q.state in ('queued', 'scheduled') and (q.attempts = 0
-           or not exists (select from attempts a where a.execution_id = q.id and a.started_at >= c.began_at and a.${IS_JUDGED}))
+           or not exists (select from attempts a where a.execution_id = q.id and a.started_at >= c.began_at and ${isJudged('a')}))
          limit 1) u) as unclaimed
      from canaries c join operations o on o.id = c.operation_id join endpoints n on n.id = c.endpoint_id
      cross join lateral (${FIRST_ATTEMPTS}) f

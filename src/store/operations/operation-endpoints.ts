@@ -4,7 +4,7 @@ import { COUNTED_PARTS, type OperationCounts } from '../../domain/operations/ope
 import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
-import { IS_JUDGED } from './canaries.ts';
+import { isJudged } from './canaries.ts';
 
 /** How a canary stands, or ended. */
 export interface CanaryStanding {
@@ -86,7 +86,7 @@ export async function operationEndpoints(
       select i.endpoint_id, count(*)::int as attempts, count(*) filter (where a.outcome <> 'delivered')::int as bad
       from item i join canaries c on c.operation_id = $1 and c.endpoint_id = i.endpoint_id and c.state = 'testing'
       cross join lateral (select k.outcome from attempts k
-        where k.execution_id = i.id and k.started_at >= c.began_at and k.${IS_JUDGED} order by k.number limit 1) a
+        where k.execution_id = i.id and k.started_at >= c.began_at and ${isJudged('k')} order by k.number limit 1) a
       where i.attempts > 0 group by 1
     ), told as (
       select ${PARTS.map((part) => `s.${part}`).join(', ')}, s.place, s.endpoint_id from summed s where s.place <= $3

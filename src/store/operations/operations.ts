@@ -38,8 +38,9 @@ export type NewOperation = Pick<
 
 /** Writes an operation down that is accepted, or that is to be planned, with its counts and its pace. */
 export async function insertOperation(db: Queryable, operation: NewOperation): Promise<void> {
-  await db.query(
-    `with o as (
+  await db.query({
+    name: 'insert-operation',
+    text: `with o as (
       insert into operations (id, tenant_id, kind, surface, workflow_id, interactive, target, selection, options, reason,
         ticket, requested_by, actor, watched, state, rate_per_second, max_concurrency, not_before, watermark, selected_at,
         next_event, next_event_at, estimated_events, expires_at, new_identity, single, control)
@@ -49,7 +50,7 @@ export async function insertOperation(db: Queryable, operation: NewOperation): P
       returning id
     ), counts as (insert into operation_counts (operation_id) select id from o)
     insert into operation_pacing (operation_id) select id from o`,
-    [
+    values: [
       operation.id,
       operation.tenantId,
       operation.kind,
@@ -75,7 +76,7 @@ export async function insertOperation(db: Queryable, operation: NewOperation): P
       isSingle(operation.selection),
       operation.held ?? false,
     ],
-  );
+  });
 }
 
 /** One operation of a tenant. */

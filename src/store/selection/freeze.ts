@@ -1,6 +1,7 @@
 import type { Operation } from '../../domain/operations/operation.ts';
 import { isExplicit } from '../../domain/operations/selection.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { named } from '../db/named.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
@@ -114,8 +115,7 @@ export async function freezePage(
       : 'null';
   const { newIdentity } = operation;
   const undisputed = unopposed ? '' : 'on conflict do nothing';
-  const result = await tx.query<FrozenRow>(
-    `with op as materialized (
+  const text = `with op as materialized (
       select watermark, not_before > now() as waits, greatest(not_before, now()) as due_at from operations
       where id = ${op}
     ),
@@ -173,8 +173,9 @@ export async function freezePage(
       array(select d.id from decided d
         where ${newIdentity ? 'false' : '(d.id not in (select i.delivery_id from inserted i)) is false'}
           and d.state not in ('delivered', 'pending') and d.decision <> 'repeat'
-          and (coalesce(d.tip_attempts, 0) = 0 or d.tip_state = 'superseded')) as pending`,
-    p.values,
+          and (coalesce(d.tip_attempts, 0) = 0 or d.tip_state = 'superseded')) as pending`;
+  const result = await tx.query<FrozenRow>(
+    'deliveryIds' in selection ? named('freeze', text, p.values) : { text, values: p.values },
   );
   const row = result.rows[0] as FrozenRow;
   // A failed delivery stays failed while its retry waits. Only one that was never attempted, or whose newest run with

@@ -23,11 +23,12 @@ export async function unknownIds(
               ? { table: 'operations', ids: [selection.remainderOf] }
               : undefined;
   if (!named) return [];
-  const { rows } = await db.query<{ id: string }>(
-    `select u.id from unnest($1::uuid[]) as u(id)
+  const { rows } = await db.query<{ id: string }>({
+    name: `unknown-${named.table}`,
+    text: `select u.id from unnest($1::uuid[]) as u(id)
      where not exists (select from ${named.table} t where t.id = u.id and t.tenant_id = $2)`,
-    [named.ids, tenantId],
-  );
+    values: [named.ids, tenantId],
+  });
   return rows.map((row) => row.id);
 }
 

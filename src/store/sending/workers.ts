@@ -63,7 +63,8 @@ export async function countWorkers(db: Queryable): Promise<{ alive: number; poll
 
 /**
  * Takes up to `limit` operations from workers that are not seen any more, for `workerId`, each by one taker alone:
- * those that are open and to run, and that no living worker is at. The others are left for the next look.
+ * those that are open and to run, and that no living worker is at. The others are left for the next look. The taker is
+ * noted to be at them in the same statement.
  */
 export async function takeLeftBehind(
   db: Queryable,
@@ -72,9 +73,12 @@ export async function takeLeftBehind(
 ): Promise<Id<'operation'>[]> {
   const { rows } = await db.query<{ id: Id<'operation'> }>({
     name: 'take-left-behind',
-    text: `with silent as materialized (
+    text: `with taker as materialized (
+      -- Skipped where it is locked, as the others are: two that were silent and are back may each take the other's.
+      select w.id from workers w where w.id = $1 for update skip locked
+    ), silent as materialized (
       select w.id, w.operations from workers w
-      where w.id <> $1 and w.operations <> '{}' and w.seen_at < clock_timestamp() - $3::float8 * interval '1 millisecond'
+      where exists (select from taker) and w.id <> $1 and w.operations <> '{}' and w.seen_at < clock_timestamp() - $3::float8 * interval '1 millisecond'
       order by w.id for update skip locked
     ), left_behind as materialized (
       select distinct u.id from silent s cross join lateral unnest(s.operations) as u(id)
@@ -88,6 +92,10 @@ export async function takeLeftBehind(
         select u.id from unnest(w.operations) as u(id) join left_behind l on l.id = u.id
         where l.id not in (select id from taken))
       from silent s where w.id = s.id
+    ), noted as (
+      -- Here and not by its next word: one that dies before that would leave them behind without one.
+      update workers w set operations = w.operations || array(select id from taken)
+      from taker t where w.id = t.id and exists (select from taken)
     )
     select id from taken`,
     values: [workerId, limit, SILENT_MS],

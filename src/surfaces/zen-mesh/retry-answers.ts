@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import type { AcceptedItem } from '../../domain/operations/accepted-item.ts';
 import type { Operation } from '../../domain/operations/operation.ts';
 import { retryWords } from '../../domain/operations/retry-words.ts';
 import { type Id, showId } from '../../domain/tenancy/typed-id.ts';
-import type { AcceptedItem } from '../../operations/accept-operation.ts';
 
 /** In the order in which they are told where deliveries of one event differ. */
 const STATUSES = ['queued', 'expired', 'dropped', 'delivered'] as const;

@@ -132,11 +132,15 @@ describe('an attempt whose sender was lost', () => {
   const following = (situation: Partial<Situation>) =>
     decideNext({ outcome: lost, attempts: 1, policy, onAmbiguous: 'resend', random: 0, ...situation });
 
-  test('is made again whatever the policy allows, three times in a row at most', () => {
-    for (const inARow of [1, 2, 3])
+  test('is made again whatever the policy allows, at once and then by its backoff, three times in a row at most', () => {
+    for (const [inARow, delayMs] of [
+      [1, 0],
+      [2, 100],
+      [3, 100],
+    ] as const)
       expect(following({ attempts: inARow, lost: { all: inARow, inARow } })).toEqual({
         state: 'scheduled',
-        delayMs: 100,
+        delayMs,
       });
     expect(following({ attempts: 4, lost: { all: 4, inARow: 4 } })).toEqual({
       state: 'failed',

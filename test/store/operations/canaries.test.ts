@@ -3,6 +3,7 @@ import { nextStep } from '../../../src/domain/operations/next-step.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { controlOperation } from '../../../src/operations/control-operation.ts';
 import { lookAtOperation } from '../../../src/operations/look-at-operation.ts';
+import { settleExpiredClaims } from '../../../src/operations/settle-expired.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import {
   beginCanariesAgain,
@@ -126,6 +127,22 @@ test('a canary is not judged by what our own proxy kept back, and has its items 
     giveBackCanaries(db, operationId, [{ endpointId, count: COUNT }]),
   );
   await passMs(61_000);
+  await look();
+  expect(await canary()).toEqual([{ state: 'testing', claimed: 0 }]);
+  await store.timePasses();
+  expect(await send(5, 200)).toBe(COUNT);
+  await look();
+  expect(await canary()).toMatchObject([{ state: 'passed' }]);
+});
+
+test('a canary is not judged by a sender that was lost, and has its items again', async () => {
+  const [granted] = await reserve(COUNT);
+  const { items } = await store.claim({
+    ...{ workedBy: operationId, endpointIds: [endpointId], count: granted?.count ?? 0 },
+  });
+  expect(items).toHaveLength(COUNT);
+  await store.leasesEnd();
+  await settleExpiredClaims(store.pool);
   await look();
   expect(await canary()).toEqual([{ state: 'testing', claimed: 0 }]);
   await store.timePasses();

@@ -47,7 +47,7 @@ test('operations that a worker has no room for are left to the others', async ()
   const all = await operations(5);
   await worker(60, all);
   const taken: string[] = [];
-  for (let n = 0; n < 3; n++) taken.push(...(await takeLeftBehind(store.pool, randomUUID(), 2)));
+  for (let n = 0; n < 3; n++) taken.push(...(await takeLeftBehind(store.pool, await worker(0, []), 2)));
   expect(taken.sort()).toEqual([...all].sort());
 });
 
@@ -57,7 +57,8 @@ test('an operation that another worker is at, that is paused or that is cancelle
   const living = await worker(1, [shared]);
   await controlOperation(store.deps, tenant.id, paused, { do: 'pause' });
   await controlOperation(store.deps, tenant.id, cancelled, { do: 'cancel' });
-  expect(await takeLeftBehind(store.pool, randomUUID(), 10)).toEqual([left]);
+  const taker = await worker(0, []);
+  expect(await takeLeftBehind(store.pool, taker, 10)).toEqual([left]);
   expect(await isWorkedElsewhere(store.pool, randomUUID(), shared)).toBe(true);
   expect(await isWorkedElsewhere(store.pool, living, shared)).toBe(false);
 });
@@ -66,4 +67,18 @@ test('a worker that has stood still and goes on takes nothing of its own', async
   const [own = NO_ID] = await operations(1);
   const id = await worker(60, [own]);
   expect(await takeLeftBehind(store.pool, id, 10)).toEqual([]);
+});
+
+test('an operation that was taken is the taker’s from the same moment: should that die before it speaks, another takes it', async () => {
+  const [left = NO_ID] = await operations(1);
+  await worker(60, [left]);
+  const taker = await worker(0, []);
+  expect(await takeLeftBehind(store.pool, taker, 10)).toEqual([left]);
+  const other = await worker(0, []);
+  expect(await isWorkedElsewhere(store.pool, other, left)).toBe(true);
+  expect(await takeLeftBehind(store.pool, other, 10)).toEqual([]);
+  await store.rows(`update workers set seen_at = clock_timestamp() - interval '6 seconds' where id = $1`, [
+    taker,
+  ]);
+  expect(await takeLeftBehind(store.pool, other, 10)).toEqual([left]);
 });

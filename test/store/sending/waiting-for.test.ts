@@ -12,6 +12,7 @@ import { HandOvers } from '../../../src/sending/hand-over.ts';
 import { LiveTraffic } from '../../../src/sending/live-traffic.ts';
 import type { SendingContext } from '../../../src/sending/sending-context.ts';
 import { Slice } from '../../../src/sending/slice.ts';
+import { SpareSockets } from '../../../src/sending/spare-sockets.ts';
 import { TargetCache } from '../../../src/sending/target-cache.ts';
 import { Turns } from '../../../src/sending/turns.ts';
 import { LIVE_LANE } from '../../../src/store/db/queryable.ts';
@@ -218,6 +219,7 @@ async function claimedBy(workedBy: Id<'operation'>): Promise<Set<string>> {
     targets: new TargetCache(store.pool, createSealer(randomBytes(32))),
     memory: new EndpointMemory(),
     liveTraffic: new LiveTraffic(),
+    spareSockets: new SpareSockets(0),
     log,
     metrics: createMetrics(),
     userAgent: 'test',

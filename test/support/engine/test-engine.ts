@@ -66,7 +66,7 @@ export async function startTestEngine({
     roles,
     masterKey: randomBytes(32),
     workflowBundle: environment('REDRIVE_TEST_WORKFLOW_BUNDLE'),
-    sizes: { sweepEveryMs: 500, socketsPerSlice: 32, liveSockets: 32, ...sizes },
+    sizes: { sweepEveryMs: 500, socketsPerSlice: 32, liveSockets: 32, spareSockets: 0, ...sizes },
     log: collecting(log),
     ...(surfaces ? { surfaces } : {}),
     ...(consoleFiles === undefined ? {} : { consoleFiles }),

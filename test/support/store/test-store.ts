@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { EndpointConfig } from '../../../src/domain/endpoints/endpoint.ts';
+import type { AcceptedItem } from '../../../src/domain/operations/accepted-item.ts';
 import type { Selection } from '../../../src/domain/operations/selection.ts';
 import type { AttemptResult } from '../../../src/domain/sending/attempt-result.ts';
 import { classify } from '../../../src/domain/sending/classification.ts';
@@ -7,11 +8,7 @@ import { decideNext } from '../../../src/domain/sending/decide-next.ts';
 import { DEFAULT_RETRY_POLICY } from '../../../src/domain/sending/retry-policy.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { createIngest } from '../../../src/ingest/create-ingest.ts';
-import {
-  type AcceptedItem,
-  type AcceptRequest,
-  acceptOperation,
-} from '../../../src/operations/accept-operation.ts';
+import { type AcceptRequest, acceptOperation } from '../../../src/operations/accept-operation.ts';
 import { freezeNext } from '../../../src/operations/freeze-selection.ts';
 import type { RecoveryDeps } from '../../../src/operations/recovery-deps.ts';
 import { createPool, type Pool, withTransaction } from '../../../src/store/db/pool.ts';

@@ -1,7 +1,8 @@
 import type { ActBy } from '../../../domain/audit/audit-action.ts';
+import type { AcceptedItem } from '../../../domain/operations/accepted-item.ts';
 import type { Selection } from '../../../domain/operations/selection.ts';
 import { type Id, showId } from '../../../domain/tenancy/typed-id.ts';
-import { type AcceptedItem, acceptOperation } from '../../../operations/accept-operation.ts';
+import { acceptOperation } from '../../../operations/accept-operation.ts';
 import type { RecoveryDeps } from '../../../operations/recovery-deps.ts';
 import { noteAct } from '../../../store/audit/entries.ts';
 import type { Transaction } from '../../../store/db/queryable.ts';

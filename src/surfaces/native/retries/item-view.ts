@@ -1,10 +1,10 @@
 import { z } from 'zod';
+import type { AcceptedItem } from '../../../domain/operations/accepted-item.ts';
 import type { OperationItem } from '../../../domain/operations/operation-item.ts';
 import { EXCLUSION_REASONS } from '../../../domain/operations/selection.ts';
 import { ledgerLine, shownReason } from '../../../domain/proof/ledger-line.ts';
 import { EXECUTION_STATES } from '../../../domain/sending/execution-state.ts';
 import { showId } from '../../../domain/tenancy/typed-id.ts';
-import type { AcceptedItem } from '../../../operations/accept-operation.ts';
 import { shownId, shownTime } from '../fields.ts';
 import { waitsField, waitsView } from '../waits.ts';
 
