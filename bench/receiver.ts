@@ -2,9 +2,9 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 
 /**
  * The receiver of all scenarios, a process of its own: the least work that takes a POST whole and answers it, so that
- * it is never the limit. The path says how: `/ok/…` at once, `/slow30/…` after 30 ms (or so many), `/fail20/…` 500 to every fifth
- * request, `/hang/…` never. Keeps a ledger of `webhook-id`s, and answers its parent's questions over IPC: the ledger so
- * far, when a `webhook-id` came first (as soon as it does), how many requests a scene had.
+ * it is never the limit. The path says how: `/ok/…` at once, `/slow30/…` after so many milliseconds, `/fail20/…` 500 to
+ * every fifth request, `/hang/…` never. Keeps a ledger of `webhook-id`s, and answers its parent's questions over IPC: the
+ * ledger so far, when a `webhook-id` came first (as soon as it does), how many requests a scene had.
  */
 const OK = Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
 const FAILED = Buffer.from('HTTP/1.1 500 Internal Server Error\r\ncontent-length: 2\r\n\r\nno');

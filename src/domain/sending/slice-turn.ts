@@ -41,6 +41,7 @@ export interface SliceFacts extends SliceMemory {
   /** When its budget ends. */
   endAtMs: number;
   stopped: boolean;
+  /** Without those at endpoints that hang, which have sockets of their own. */
   inFlight: number;
   bytesInFlight: number;
   /** Nothing is in flight, and the ledger knows of everything that was. */
