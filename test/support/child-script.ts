@@ -13,7 +13,8 @@ export type ChildScript = {
 
 /**
  * Starts a script; `env` is added to a minimal environment of its own. A script of another checkout runs in the folder
- * `root` of that one. With `messages` it can be sent some, and can answer them.
+ * `root` of that one. With `messages` it can be sent some, and can answer them. One that is JavaScript already needs no
+ * loader, which would cost a process more memory than the engine does.
  */
 export function startChildScript(
   script: URL,
@@ -21,7 +22,9 @@ export function startChildScript(
 ): ChildScript {
   const { PATH = '', HOME = '' } = process.env;
   const cache = process.env.XDG_CACHE_HOME;
-  const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(script), ...(options.args ?? [])], {
+  const file = fileURLToPath(script);
+  const loader = file.endsWith('.ts') ? ['--import', 'tsx'] : [];
+  const child = spawn(process.execPath, [...loader, file, ...(options.args ?? [])], {
     cwd: fileURLToPath(options.root ?? new URL('../../', import.meta.url)),
     env: { PATH, HOME, ...(cache !== undefined && { XDG_CACHE_HOME: cache }), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe', ...(options.messages ? (['ipc'] as const) : [])],

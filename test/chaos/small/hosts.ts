@@ -15,6 +15,8 @@ export type HostedOptions = Omit<ServiceOptions, 'masterKey' | 'log'>;
 /** A process that has loaded the engine, and runs one service at a time. */
 export class Host {
   readonly #child: ChildScript;
+  /** Those who wait for an answer, in the order in which they asked. */
+  readonly #asked: ((answer: Answered | undefined) => void)[] = [];
   services = 0;
   /** It is gone, or about to be. */
   over = false;
@@ -24,6 +26,7 @@ export class Host {
   /** Runs what was bundled. */
   constructor(script: URL) {
     this.#child = startChildScript(script, { messages: true });
+    this.#child.process.on('message', (answer: Answered) => this.#asked.shift()?.(answer));
     this.ended = this.#child.ended.then(({ output }) => {
       this.over = true;
       return output;
@@ -35,12 +38,11 @@ export class Host {
     await this.#child.firstLine;
   }
 
-  /** Starts a service, which crashes by itself at a point where one is named; answers where its API is. */
-  async start(options: HostedOptions, masterKey: string, crash: Crash | null): Promise<string | undefined> {
+  /** Starts a service, which crashes by itself at a point where one is named; says where its API is, or why it does not. */
+  async start(options: HostedOptions, masterKey: string, crash: Crash | null): Promise<Answered> {
     this.services += 1;
     const answer = await this.#ask({ do: 'start', options, masterKey, crash });
-    if (!answer?.ok) throw new Error(`no service: ${answer?.why ?? 'its process has ended'}`);
-    return answer.url;
+    return answer ?? { ok: false, why: 'its process has ended' };
   }
 
   /** Stops its service; where that takes too long, it is ended. */
@@ -60,14 +62,10 @@ export class Host {
   /** The answer, or nothing where the process ends before. */
   #ask(asked: Asked): Promise<Answered | undefined> {
     return new Promise((resolve) => {
-      const { process } = this.#child;
-      const done = (answer?: Answered) => {
-        process.off('message', done);
-        resolve(answer);
-      };
-      process.on('message', done);
-      void this.ended.then(() => done());
-      process.send(asked, (error) => error && done());
+      this.#asked.push(resolve);
+      // Where it cannot be told any more it has ended, or is about to.
+      this.#child.process.send(asked, () => {});
+      void this.ended.then(() => resolve(undefined));
     });
   }
 }

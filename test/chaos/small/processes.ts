@@ -14,6 +14,8 @@ const SIZES = {
   lease: { startWithinMs: 3_000, marginMs: 1_000 },
 };
 
+const AGAIN_MS = 200;
+
 /** The servers and secrets that the processes of a seed share. */
 export interface SharedByAll {
   databaseUrl: string;
@@ -102,26 +104,20 @@ export class Processes {
   }
 
   async #fill(place: Place): Promise<void> {
-    while (!this.#stopping) {
-      const host = await this.#hosts.take();
-      if (this.#stopping) return this.#hosts.giveBack(host);
-      const crash = this.#nextCrash(place);
-      place.host = host;
-      void host.ended.then((output) => this.#gone(place, host, crash, output));
-      const roles = { api: place.role !== 'worker', worker: place.role !== 'api' };
-      const started = await host
-        .start({ ...this.#options, roles }, this.#masterKey, crash)
-        .catch((error: Error) => error);
-      // One that crashed is replaced where its end is seen; Postgres or Temporal may be away for the other.
-      if (host.over) return;
-      if (!(started instanceof Error)) {
-        if (started !== undefined) this.#url = started;
+    const host = await this.#hosts.take();
+    if (this.#stopping) return this.#hosts.giveBack(host);
+    const crash = this.#nextCrash(place);
+    place.host = host;
+    void host.ended.then((output) => this.#gone(place, host, crash, output));
+    const roles = { api: place.role !== 'worker', worker: place.role !== 'api' };
+    // Postgres or Temporal may be away; one that is gone is replaced where its end is seen.
+    while (!host.over && place.host === host) {
+      const started = await host.start({ ...this.#options, roles }, this.#masterKey, crash);
+      if (started.ok) {
+        if (started.url !== undefined) this.#url = started.url;
         return;
       }
-      this.#killed.add(host);
-      delete place.host;
-      host.kill();
-      await delay(100);
+      await delay(AGAIN_MS);
     }
   }
 

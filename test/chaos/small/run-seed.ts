@@ -11,7 +11,7 @@ import { figureViolations } from '../../support/store/figures.ts';
 import { readLedger } from '../../support/store/ledger.ts';
 import { lineViolations } from '../../support/store/ledger-lines.ts';
 import { outageViolations } from '../../support/store/outage-steps.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/store/test-database.ts';
+import { createTestDatabase, letIn, type TestDatabase } from '../../support/store/test-database.ts';
 import { faultsOf } from './check-evidence.ts';
 import { SmallClient } from './client.ts';
 import { type Evidence, isAtRest, readClaimed, readDeliveries, readPlanned, whatIsOpen } from './evidence.ts';
@@ -270,18 +270,20 @@ class SeedRun {
   /** Ends every connection of the seed's processes, and lets none in for a time. */
   async #cutPostgres(forMs: number): Promise<void> {
     const { pool, url } = this.#database;
-    const name = new URL(url).pathname.slice(1);
-    // One that is open: while nobody is let in, this is not either.
+    // One that is there: a new one of ours would not be let in either.
     const own = await pool.connect();
-    if (forMs > 0) await own.query(`alter database ${name} allow_connections false`);
-    await own.query(
-      `select pg_terminate_backend(pid) from pg_stat_activity
-       where datname = current_database() and application_name <> $1 and pid <> pg_backend_pid()`,
-      [OWN_NAME],
-    );
-    await delay(forMs);
-    if (forMs > 0) await own.query(`alter database ${name} allow_connections true`);
-    own.release();
+    try {
+      if (forMs > 0) await letIn(url, false);
+      await own.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and application_name <> $1 and pid <> pg_backend_pid()`,
+        [OWN_NAME],
+      );
+      await delay(forMs);
+    } finally {
+      own.release();
+      if (forMs > 0) await letIn(url, true);
+    }
   }
 
   /** Remembers what is claimed at this moment, and what is once all that was on its way to Postgres has arrived. */

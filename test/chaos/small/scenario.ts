@@ -1,3 +1,4 @@
+import { LINES_OF_CHUNK } from '../../../src/proof/chunk-lines.ts';
 import { CRASH_POINTS, type CrashPoint, isOfWorker } from '../../../src/telemetry/crash-points.ts';
 import { seeded } from '../chaos-receivers.ts';
 import { anyOf, chance, oneOf, upTo } from './choices.ts';
@@ -67,8 +68,9 @@ export interface Fate {
   last: 'ok' | 'refuse';
 }
 
-/** Points that every seed comes to, whatever it recovers and by whichever role. */
-const WORKER_POINTS: CrashPoint[] = CRASH_POINTS.filter(isOfWorker).filter((point) => point !== 'hashed');
+const WORKER_POINTS: CrashPoint[] = CRASH_POINTS.filter(isOfWorker);
+/** Points that only ledgers of more lines than a chunk come to: shorter ones are frozen, hashed and signed at once. */
+const LONG_POINTS: CrashPoint[] = ['frozen', 'hashed'];
 /** Points at which most of the work is: half of all points are among these. */
 const SENDING_POINTS: CrashPoint[] = ['claimed', 'requested', 'answered', 'recorded'];
 
@@ -143,11 +145,12 @@ function killsOf(random: () => number, items: number, recovery: Recovery): Kill[
   const apiPoint: CrashPoint = recovery === 'plan' || recovery === 'approval' ? 'said' : 'accepted';
   const pointAfter = (at: CrashPoint) =>
     at === 'requested' ? upTo(random, items / 2) : SENDING_POINTS.includes(at) ? upTo(random, 6) : 0;
+  const points = WORKER_POINTS.filter((point) => items > LINES_OF_CHUNK || !LONG_POINTS.includes(point));
   const one = (): Kill => {
     switch (oneOf(random, { point: 9, worker: 6, api: 2, postgres: 1, temporal: 1 } as const)) {
       case 'point': {
         if (chance(random, 0.15)) return { kill: 'point', of: 'api', at: apiPoint, after: 0 };
-        const at = anyOf(random, chance(random, 0.5) ? SENDING_POINTS : WORKER_POINTS);
+        const at = anyOf(random, chance(random, 0.5) ? SENDING_POINTS : points);
         return { kill: 'point', of: 'worker', at, after: pointAfter(at) };
       }
       case 'worker':

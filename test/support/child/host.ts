@@ -16,7 +16,7 @@ export interface Crash {
   after: number;
 }
 
-/** The answer to each {@link Asked}. */
+/** The answer to each {@link Asked}, in their order. */
 export type Answered = { ok: true; url?: string } | { ok: false; why: string };
 
 let crash: Crash | null = null;
@@ -33,11 +33,16 @@ const log = createLogger({
   destination: { write: (line: string) => void process.stderr.write(line) },
 });
 
+// One after the other: a service that is to stop may still be starting.
+let before: Promise<unknown> = Promise.resolve();
 process.on('message', (asked: Asked) => {
-  answer(asked).then(
-    (url) => process.send?.({ ok: true, ...(url === undefined ? {} : { url }) } satisfies Answered),
-    (error: Error) => process.send?.({ ok: false, why: error.stack ?? error.message } satisfies Answered),
-  );
+  before = before
+    .then(() => answer(asked))
+    .then(
+      (url): Answered => ({ ok: true, ...(url === undefined ? {} : { url }) }),
+      (error: Error): Answered => ({ ok: false, why: error.stack ?? error.message }),
+    )
+    .then((answered) => process.send?.(answered));
 });
 process.once('disconnect', () => process.exit(0));
 process.stdout.write('loaded\n');

@@ -41,6 +41,15 @@ export async function createTestDatabase(
   };
 }
 
+/** Says whether new connections to a database of the run are let in; those that are there stay. */
+export async function letIn(url: string, may: boolean): Promise<void> {
+  const name = new URL(url).pathname.slice(1);
+  await administer(
+    fromEnvironment('REDRIVE_TEST_DATABASE_URL'),
+    `alter database ${name} allow_connections ${may}`,
+  );
+}
+
 async function administer(url: string, statement: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
