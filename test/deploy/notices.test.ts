@@ -20,7 +20,7 @@ function named(notices: string): Map<string, string> {
       .split(/^-{72}$/m)
       .slice(1)
       .map((notice) => {
-        const [, name = '', terms = ''] = /^\n(\S+) \S+ \(.+\)\n\n(.+)$/s.exec(notice) ?? [];
+        const [, name = '', terms = ''] = /^\n(\S+) \S+ \(.+?\)\n\n(.+)$/s.exec(notice) ?? [];
         return [name, terms];
       }),
   );
@@ -40,7 +40,7 @@ function expectTerms(notices: Map<string, string>): void {
   for (const [name, terms] of notices)
     expect([name, terms]).toEqual([
       expect.stringMatching(/./),
-      expect.stringMatching(/Copyright.{200,}(?:WITHOUT WARRANTY|"AS IS")/is),
+      expect.stringMatching(/Copyright.{100,}AS IS/is),
     ]);
 }
 

@@ -2,11 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import { DASHBOARDS } from '../../deploy/observability/dashboards.ts';
 import { allExpressions, metricsIn, renderObservability } from '../../deploy/observability/render.ts';
+import { OPERATION_STATES } from '../../src/domain/operations/operation-state.ts';
 import { ALL_FAILURES } from '../support/engine/recovery-scene.ts';
 import { useEngine, useScenes } from '../support/engine/use-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { metricLabels, metricNames, metricsAt, missingFrom, queriedButMissing } from '../support/metrics.ts';
-import { labelsAskedFor } from '../support/promql.ts';
+import { labelsAskedFor, valuesAskedFor } from '../support/promql.ts';
 import { ok } from '../support/receivers/receiver-behaviour.ts';
 
 const engine = useEngine();
@@ -27,6 +28,24 @@ test('every metric and every label that a dashboard or an alert asks for is show
     },
     { withinMs: 30_000, otherwise: () => missing.join(', ') },
   );
+});
+
+test('every value that a label is asked for is one that it has', async () => {
+  const { key } = await engine.client.newTenant('asked-for');
+  await engine.client.expect(202, 'POST', '/api/v1/events', { key, body: { type: 'a', payload: {} } });
+  await engine.client.expect(400, 'POST', '/api/v1/events', { key, body: {} });
+  await engine.client.call('GET', '/readyz');
+  const text = await metricsAt(engine.service.url);
+  // There are none of those here.
+  const others = OPERATION_STATES.map((state) => `redrive_operations{state="${state}"} 0`);
+  const shown = [...text.split('\n'), ...others];
+  const unknown = allExpressions()
+    .flatMap(valuesAskedFor)
+    .filter(({ series, label, value }) => {
+      const of = `${label}="${value}"`;
+      return !shown.some((line) => line.startsWith(`${series}{`) && line.includes(of));
+    });
+  expect(unknown).toEqual([]);
 });
 
 test('a label that no metric has is found, wherever an expression asks for it', () => {

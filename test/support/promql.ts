@@ -31,6 +31,17 @@ export function labelsAskedFor(expression: string): Map<string, Set<string>> {
   }
 }
 
+/** The values that an expression asks labels for by `=` or `!=`, but for those that a person chooses in Grafana. */
+export function valuesAskedFor(expression: string): { series: string; label: string; value: string }[] {
+  return [...expression.matchAll(/(\w+)\{([^}]*)\}/g)].flatMap(([, series = '', matchers = '']) =>
+    [...matchers.matchAll(/(\w+)\s*!?="([^"$]*)"/g)].map(([, label = '', value = '']) => ({
+      series,
+      label,
+      value,
+    })),
+  );
+}
+
 /** All nodes of a kind below one. */
 function below(node: SyntaxNode | null, kind: string): SyntaxNode[] {
   const found: SyntaxNode[] = [];
