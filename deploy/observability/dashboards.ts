@@ -143,7 +143,7 @@ export const DASHBOARDS: readonly Dashboard[] = [
         title: 'Unknown outcomes',
         unit: 'short',
         stat: true,
-        says: 'Each waits for somebody to ask the receiver. Counted among the newest 10,000 unknown, cancelled and ignored deliveries of each tenant.',
+        says: 'Each waits for somebody to ask the receiver. Counted up to 10,000 of each tenant.',
         queries: [[seen('redrive_unknown_waiting'), 'unknown']],
       },
       {

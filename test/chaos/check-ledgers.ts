@@ -1,6 +1,7 @@
 import { addsUp, COUNTED_PARTS, type OperationCounts } from '../../src/domain/operations/operation-counts.ts';
 import { type Id, showId } from '../../src/domain/tenancy/typed-id.ts';
 import type { TestPool } from '../support/store/test-database.ts';
+import { undeliveredViolations } from '../support/store/undelivered.ts';
 import type { ChaosReceiver } from './chaos-receivers.ts';
 
 /** The receivers' own ledger compared with the service's; no faults may be found. */
@@ -67,6 +68,7 @@ export async function checkLedgers(
     faults.push(
       `of ${planned[0].planned} planned ${counts.expected} are accounted for, ${planned[0].lost} are lost`,
     );
+  faults.push(...(await undeliveredViolations(pool)));
   if (left[0].claims > 0) faults.push(`${left[0].claims} claims are left`);
   if (JSON.stringify(operation.report.counts) !== JSON.stringify(sorted(operation.report.counts, counts)))
     faults.push('the report says something else than the counts');

@@ -87,8 +87,8 @@ async function onlyOwnSelected(tx: Transaction, operationId: Id<'operation'>): P
 async function onlyOwnSince(tx: Transaction, endpointId: Id<'endpoint'>, since: Date): Promise<boolean> {
   const { own } = onlyRow(
     await tx.query<{ own: boolean }>(
-      `select not exists (select from deliveries d where d.endpoint_id = $1 and d.state in ('failed', 'pending')
-          and not ${isOwn('d.id')})
+      `select not exists (select from undelivered u where u.endpoint_id = $1 and u.state in ('failed', 'pending')
+          and not ${isOwn('u.delivery_id')})
         and not exists (select from deliveries d where d.endpoint_id = $1 and d.accepted_at >= $2
           and not ${isOwn('d.id')}) as own`,
       [endpointId, since],

@@ -5,7 +5,8 @@ import { onlyRow } from '../db/only-row.ts';
 import { Parameters } from '../db/parameters.ts';
 import { type Pool, withTransaction } from '../db/pool.ts';
 import type { Transaction } from '../db/queryable.ts';
-import { filterConditions, rangesOf } from '../selection/filter-conditions.ts';
+import { filterSql } from '../selection/filter-conditions.ts';
+import { inOrder } from '../selection/read-from.ts';
 
 /** What deliveries can be grouped by. */
 export const DELIVERY_DIMENSIONS = ['endpoint', 'fault', 'status', 'type', 'hour'] as const;
@@ -77,27 +78,20 @@ export async function groupDeliveries(
       const { at } = onlyRow(await tx.query<{ at: Date }>('select statement_timestamp() as at'));
       const counting = { asOf: at, count: 0, groups: new Map<string, DeliveryGroup>() };
       found = counting;
-      for (const states of rangesOf(filter.state)) {
-        let after: Place | undefined;
-        for (const size of partSizes(COUNTED_EXACTLY + 1 - counting.count)) {
-          const leftMs = Math.floor(endMs - performance.now());
-          if (leftMs <= 0) return 'atLeast';
-          await tx.query(`set local statement_timeout = ${leftMs}`);
-          const rows = await countPart(tx, tenantId, states ? { ...filter, state: states } : filter, {
-            by,
-            after,
-            size,
-          });
-          const counted = rows.reduce((sum, { count }) => sum + count, 0);
-          for (const row of rows) addTo(counting.groups, row);
-          counting.count += counted;
-          const [first] = rows;
-          if (!first || counted < size) break;
-          after = { at: first.last_at, id: first.last_id };
-        }
-        if (counting.count > COUNTED_EXACTLY) return 'atLeast';
+      let after: Place | undefined;
+      for (const size of partSizes(COUNTED_EXACTLY + 1)) {
+        const leftMs = Math.floor(endMs - performance.now());
+        if (leftMs <= 0) return 'atLeast';
+        await tx.query(`set local statement_timeout = ${leftMs}`);
+        const rows = await countPart(tx, tenantId, filter, { by, after, size });
+        const counted = rows.reduce((sum, { count }) => sum + count, 0);
+        for (const row of rows) addTo(counting.groups, row);
+        counting.count += counted;
+        const [first] = rows;
+        if (!first || counted < size) break;
+        after = { at: first.last_at, id: first.last_id };
       }
-      return 'exact';
+      return counting.count > COUNTED_EXACTLY ? 'atLeast' : 'exact';
     },
     { isolation: 'repeatable read' },
   ).catch((error: unknown): Basis => {
@@ -117,14 +111,18 @@ async function countPart(
   { by, after, size }: { by: readonly DeliveryDimension[]; after: Place | undefined; size: number },
 ): Promise<PartRow[]> {
   const p = new Parameters();
-  const where = filterConditions(tenantId, filter, {}, p);
+  const read = filterSql(tenantId, filter, {}, p);
   if (after)
-    where.push(`(d.accepted_at, d.id) < (${p.add(after.at)}::timestamptz, ${p.add(after.id)}::uuid)`);
+    read.where.push(`(d.accepted_at, d.id) < (${p.add(after.at)}::timestamptz, ${p.add(after.id)}::uuid)`);
+  const page = inOrder(read, {
+    columns: 'd.id, d.accepted_at, d.endpoint_id, d.fault_code, d.http_status, d.event_id',
+    order: 'd.accepted_at desc, d.id desc',
+    limit: p.add(size),
+  });
   const columns = by.map((dimension) => COLUMNS[dimension]);
   const { rows } = await tx.query<PartRow>(
     `with part as materialized (
-      select d.id, d.accepted_at, d.endpoint_id, d.fault_code, d.http_status, d.event_id from deliveries d
-      where ${where.join('\n and ')} order by d.accepted_at desc, d.id desc limit ${p.add(size)}
+      ${page}
     ), last as materialized (select p.accepted_at::text as last_at, p.id as last_id from part p order by p.accepted_at, p.id limit 1),
     grouped as (
       select ${[...columns.map(({ as, sql }) => `${sql} as ${as}`), 'count(*)::int as count'].join(', ')}

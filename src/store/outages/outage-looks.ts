@@ -8,7 +8,7 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { onlyRow } from '../db/only-row.ts';
 import { Parameters } from '../db/parameters.ts';
 import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
-import { filterConditions, rangesOf } from '../selection/filter-conditions.ts';
+import { filterConditions, filterSql } from '../selection/filter-conditions.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { PLATFORM_TENANT } from '../tenancy/tenants.ts';
 import type { Outage } from './outages.ts';
@@ -104,18 +104,15 @@ function openInWindow({ tenantId, endpointId, window }: Outage, p: Parameters): 
     join deliveries d on d.id = e.delivery_id where ${where.join(' and ')})`;
 }
 
-/** SQL: whether a delivery of a window is in one of some states; each range of states has an index of its own. */
+/** SQL: whether a delivery of a window is in one of some states. */
 function inWindow(
   { tenantId, window }: Outage,
   states: readonly DeliveryState[],
   p: Parameters,
   further: string[] = [],
 ): string {
-  const filter = windowFilter(window, states);
-  const ranges = rangesOf([...states]).map((range) =>
-    [...filterConditions(tenantId, filter, present({ states: range }), p), ...further].join(' and '),
-  );
-  return `(${ranges.map((where) => `exists (select from deliveries d where ${where})`).join(' or ')})`;
+  const { from, where } = filterSql(tenantId, windowFilter(window, states), {}, p);
+  return `exists (select from ${from} where ${[...where, ...further].join(' and ')})`;
 }
 
 /** What there is in the window of an outage. */

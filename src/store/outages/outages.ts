@@ -6,7 +6,7 @@ import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
-import { filterConditions, rangesOf } from '../selection/filter-conditions.ts';
+import { filterConditions, filterSql } from '../selection/filter-conditions.ts';
 
 /** An outage of an endpoint. */
 export interface Outage {
@@ -133,6 +133,7 @@ export async function countWindow(
 ): Promise<WindowCounts> {
   const p = new Parameters();
   const filter = windowFilter(window, NOT_DELIVERED);
+  const left = filterSql(tenantId, filter, {}, p, { whole: true });
   const delivered = windowFilter(window, ['delivered']);
   const within: DeliveryFilter = { endpointIds: [window.endpointId], state: ['delivered'] };
   const from = p.add(window.from.toISOString());
@@ -140,23 +141,21 @@ export async function countWindow(
       and x.accepted_at < ${from}::timestamptz and x.accepted_at >= ${p.add(window.reachesBackTo.toISOString())}::timestamptz
       order by x.accepted_at desc, x.id desc limit ${LOOKED_AT_BEFORE})`;
   const ranges: [string, string[]][] = [
-    ...rangesOf([...NOT_DELIVERED]).map((states): [string, string[]] => [
-      'deliveries',
-      filterConditions(tenantId, filter, present({ states }), p),
-    ]),
+    [left.from, [...left.where, `not ${left.whole}.test`]],
     [
-      'deliveries',
+      'deliveries d',
       [
         ...filterConditions(tenantId, { ...within, ...delivered.caughtBetween }, {}, p),
         'd.import_id is null',
+        'not d.test',
       ],
     ],
-    [before, filterConditions(tenantId, delivered, {}, p)],
+    [`${before} d`, [...filterConditions(tenantId, delivered, {}, p), 'not d.test']],
   ];
   const union = ranges.map(
-    ([table, where]) =>
+    ([from, where]) =>
       `select d.state, case when d.state <> 'delivered' then d.fault_code end as fault_code
-        from ${table} d where ${where.join(' and ')} and not d.test`,
+        from ${from} where ${where.join(' and ')}`,
   );
   const { rows } = await db.query<{ state: DeliveryState; fault_code: string | null; deliveries: number }>(
     `select state, fault_code, count(*)::int as deliveries

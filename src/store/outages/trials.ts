@@ -3,14 +3,14 @@ import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Transaction } from '../db/queryable.ts';
-import { filterConditions } from '../selection/filter-conditions.ts';
+import { filterSql } from '../selection/filter-conditions.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 import type { Outage } from './outages.ts';
 
 /** A trial that was not sent within this time is none. */
 const TRIAL_LASTS_MS = 60_000;
 
-/** The states that a trial is taken from, one after the other: each has an index of its own. */
+/** The states that a trial is taken from, one after the other. */
 const TRIED_STATES: readonly DeliveryState[] = ['failed', 'ignored'];
 
 /**
@@ -34,15 +34,16 @@ async function queueOne(
   state: DeliveryState,
 ): Promise<Id<'delivery'> | undefined> {
   const p = new Parameters();
-  const where = filterConditions(tenantId, windowFilter(window, [state]), {}, p);
+  const { from, where } = filterSql(tenantId, windowFilter(window, [state]), {}, p);
   const { rows } = await tx.query<{ delivery_id: Id<'delivery'> }>(
     `with chosen as materialized (
-      select d.id, d.tenant_id, d.endpoint_id from deliveries d
-      where ${where.join('\n        and ')} and d.resent_by is null
+      -- The delivery itself is locked, and its state asked of what is locked: it may have changed since it was found.
+      select d.id, d.tenant_id, d.endpoint_id from ${from} join deliveries l on l.id = d.id
+      where ${where.join('\n        and ')} and l.state = ${p.add(state)} and l.resent_by is null
         and exists (select from payloads y where y.event_id = d.event_id)
         and not exists (select from executions x where x.delivery_id = d.id and x.open)
         and blocked_by(d.id) is null
-      order by d.accepted_at, d.id limit 1 for no key update of d skip locked
+      order by d.accepted_at, d.id limit 1 for no key update of l skip locked
     )
     insert into executions (tenant_id, delivery_id, endpoint_id, parent_id, state, due_at, give_up_at)
     select d.tenant_id, d.id, d.endpoint_id, tip.id, 'queued', now(),

@@ -7,7 +7,7 @@ import type { Pool } from '../db/pool.ts';
 import { withTransaction } from '../db/pool.ts';
 import type { Queryable } from '../db/queryable.ts';
 import { decisionSql, seenSql } from '../selection/fate.ts';
-import { filterConditions } from '../selection/filter-conditions.ts';
+import { type FilterSql, filterSql } from '../selection/filter-conditions.ts';
 import { type FrozenOperation, type PlannedFreeze, plannedBy } from '../selection/freeze.ts';
 import { deliveriesPage, selectionPage, WHOLE } from '../selection/selection-page.ts';
 
@@ -98,7 +98,7 @@ export async function countAdded(
   const p = new Parameters();
   const matching =
     'filter' in selection
-      ? `select d.id from deliveries d where ${filterConditions(tenantId, selection.filter, {}, p).join(' and ')}`
+      ? matchesOf(filterSql(tenantId, selection.filter, {}, p))
       : selectionPage(tenantId, selection, WHOLE, p);
   try {
     return await withTransaction(pool, async (tx) => {
@@ -116,6 +116,8 @@ export async function countAdded(
     throw error;
   }
 }
+
+const matchesOf = ({ from, where }: FilterSql) => `select d.id from ${from} where ${where.join(' and ')}`;
 
 function goneFrom(rows: GoneRow[]): Gone {
   return Object.fromEntries(rows.map(({ reason, items }) => [reason, items]));

@@ -3,7 +3,8 @@ import { DELIVERY_STATES, type DeliveryState } from '../../domain/sending/delive
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Queryable } from '../db/queryable.ts';
-import { filterConditions } from '../selection/filter-conditions.ts';
+import { filterSql } from '../selection/filter-conditions.ts';
+import { inOrder } from '../selection/read-from.ts';
 
 /** One delivery with the fields of its event that one wants to see. */
 export interface Delivery {
@@ -41,9 +42,11 @@ export interface Delivery {
   openExecutionId?: Id<'execution'>;
 }
 
-const SELECT = `select d.*, (extract(epoch from d.accepted_at) * 1000000)::bigint::text as accepted_at_micros, v.number, v.external_id, v.type, v.source, v.key,
+/** Reads deliveries, with the event of each; `page` has the whole of them. */
+const select = (page: string) =>
+  `select d.*, (extract(epoch from d.accepted_at) * 1000000)::bigint::text as accepted_at_micros, v.number, v.external_id, v.type, v.source, v.key,
     (select x.id from executions x where x.delivery_id = d.id and x.open) as open_execution_id
-  from deliveries d join events v on v.id = d.event_id`;
+  from ${page} d join events v on v.id = d.event_id`;
 
 /** One delivery of a tenant. */
 export async function findDelivery(
@@ -51,10 +54,10 @@ export async function findDelivery(
   tenantId: Id<'tenant'>,
   id: Id<'delivery'>,
 ): Promise<Delivery | undefined> {
-  const { rows } = await db.query<DeliveryRow>(`${SELECT} where d.tenant_id = $1 and d.id = $2`, [
-    tenantId,
-    id,
-  ]);
+  const { rows } = await db.query<DeliveryRow>(
+    `${select('deliveries')} where d.tenant_id = $1 and d.id = $2`,
+    [tenantId, id],
+  );
   return rows[0] && deliveryFrom(rows[0]);
 }
 
@@ -66,15 +69,15 @@ export async function listDeliveries(
   page: { after?: { acceptedAtMicros: string; id: Id<'delivery'> }; limit: number },
 ): Promise<Delivery[]> {
   const p = new Parameters();
-  const where = filterConditions(tenantId, { ...filter, state: filter.state ?? [...DELIVERY_STATES] }, {}, p);
+  const asked = { ...filter, state: filter.state ?? [...DELIVERY_STATES] };
+  const read = filterSql(tenantId, asked, {}, p, { whole: true });
   if (page.after)
-    where.push(`(d.accepted_at, d.id) < (
+    read.where.push(`(d.accepted_at, d.id) < (
       timestamptz 'epoch' + ${p.add(page.after.acceptedAtMicros)}::bigint * interval '1 microsecond',
       ${p.add(page.after.id)}::uuid)`);
-  const { rows } = await db.query<DeliveryRow>(
-    `${SELECT} where ${where.join('\n and ')} order by d.accepted_at desc, d.id desc limit ${p.add(page.limit)}`,
-    p.values,
-  );
+  const order = 'd.accepted_at desc, d.id desc';
+  const found = inOrder(read, { columns: `${read.whole}.*`, order, limit: p.add(page.limit) });
+  const { rows } = await db.query<DeliveryRow>(`${select(`(${found})`)} order by ${order}`, p.values);
   return rows.map(deliveryFrom);
 }
 

@@ -47,8 +47,8 @@ export interface SlowGauges {
 
 const COUNT_UP_TO = 100_000;
 
-/** Of each tenant: deliveries that are unknown, cancelled or ignored share an index, and its newest ones are read. */
-const RARE_UP_TO = 10_000;
+/** Of each tenant. */
+const UNKNOWN_UP_TO = 10_000;
 
 interface LiveRow {
   queued: number;
@@ -92,17 +92,11 @@ export async function readGauges(db: Queryable): Promise<QueueGauges> {
 
 type SlowRow = Omit<SlowGauges, 'endpoints'>;
 
-/**
- * Counts deliveries that wait for somebody to settle them, among the newest unknown, cancelled and ignored ones of each
- * tenant. Each of those is read in the table, which makes this the dearest of the gauges.
- */
+/** Counts deliveries that wait for somebody to settle them, up to so many of each tenant. */
 export async function readUnknownWaiting(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ unknown: number }>(
     `select count(*)::int as unknown from tenants t cross join lateral (
-      select d.state from deliveries d
-      where d.tenant_id = t.id and d.state in ('unknown', 'cancelled', 'ignored')
-      order by d.accepted_at desc, d.id desc limit ${RARE_UP_TO}) r
-     where r.state = 'unknown'`,
+      select from undelivered u where u.state = 'unknown' and u.tenant_id = t.id limit ${UNKNOWN_UP_TO}) r`,
   );
   return rows[0]?.unknown ?? 0;
 }

@@ -7,14 +7,11 @@ import { heldUntil } from '../policy/held-by-windows.ts';
  * order. A freeze makes items and exclusions of it, a plan only shows it.
  */
 
-/** The columns of a delivery that the facts need. */
-const OF_DELIVERY = [
+/** The columns of a delivery that the facts need: a page has them whose deliveries are not looked up again. */
+export const WHOLE_DELIVERY: readonly string[] = [
   ...['id', 'tenant_id', 'endpoint_id', 'event_id', 'state', 'state_changed_at', 'original_version'],
   ...['resent_by', 'accepted_at', 'last_attempt_at', 'operation_id'],
 ];
-
-/** The columns that a page has whose deliveries are not looked up again, as SQL. */
-export const WHOLE_DELIVERY = OF_DELIVERY.map((column) => `d.${column}`).join(', ');
 
 /** What a page of deliveries has. */
 export interface PageColumns {
@@ -28,7 +25,10 @@ export interface PageColumns {
 
 /** The facts that decide each delivery of `page`, a row each; with it those columns of the page. */
 export function seenSql({ own = [], whole = false, arrived = false }: PageColumns = {}): string {
-  const columns = [...own.map((column) => `${whole ? 'd' : 'page'}.${column}`), WHOLE_DELIVERY].join(', ');
+  const columns = [
+    ...own.map((column) => `${whole ? 'd' : 'page'}.${column}`),
+    ...WHOLE_DELIVERY.map((column) => `d.${column}`),
+  ].join(', ');
   // Lateral with a limit: one look-up each, whatever the planner thinks of the size of the tables.
   const delivery = whole
     ? 'page d'

@@ -4,6 +4,7 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { millisecondEdge, type TimeBound } from '../../domain/time/instant.ts';
 import type { Parameters } from '../db/parameters.ts';
 import { ofEvents } from './of-events.ts';
+import { EVERYTHING, type Read, readFrom } from './read-from.ts';
 
 /** A part of a filter's selection that is read by itself: of one endpoint, one fault, or some states. */
 export type Partition = { endpointId?: Id<'endpoint'>; faultCode?: string; states?: DeliveryState[] };
@@ -16,29 +17,37 @@ interface FilterScope {
   asOf?: Date | undefined;
 }
 
+/** The same, and the alias of the whole delivery. */
+type ReadScope = FilterScope & Pick<Read, 'whole'>;
+
 /**
- * The SQL of one member: a condition on `deliveries d`, or on its `events v`, which all such members look up at once.
+ * The SQL of one member: a condition on `d`, a row of `undelivered` or of `deliveries`; on the whole delivery, for
+ * columns that only `deliveries` has; or on its `events v`, which all such members look up at once.
  */
 interface MemberCondition<Value> {
-  on: 'd' | 'v';
-  sql(value: Value, p: Parameters, scope: FilterScope): string;
+  on: 'delivery' | 'whole' | 'event';
+  sql(value: Value, p: Parameters, scope: ReadScope): string;
 }
 
-const ofDelivery = <Value>(sql: MemberCondition<Value>['sql']): MemberCondition<Value> => ({ on: 'd', sql });
-const ofEvent = <Value>(sql: MemberCondition<Value>['sql']): MemberCondition<Value> => ({ on: 'v', sql });
+const ofDelivery = <Value>(sql: MemberCondition<Value>['sql']): MemberCondition<Value> => ({
+  on: 'delivery',
+  sql,
+});
+const ofWhole = <Value>(sql: MemberCondition<Value>['sql']): MemberCondition<Value> => ({ on: 'whole', sql });
+const ofEvent = <Value>(sql: MemberCondition<Value>['sql']): MemberCondition<Value> => ({ on: 'event', sql });
 
 const OPEN = 'select from executions x where x.delivery_id = d.id and x.open';
 
 /** Every member of a filter: one that is missing here does not compile. */
 const CONDITIONS = {
-  state: ofDelivery(statesCondition),
+  state: ofDelivery((states, p) => `d.state = any(${p.add(states)})`),
   endpointIds: ofDelivery((ids, p) => oneOf('d.endpoint_id', 'uuid', ids, p)),
   faultCodes: ofDelivery((codes, p) => oneOf('d.fault_code', 'text', codes, p)),
   httpStatus: ofDelivery((statuses, p) => `d.http_status = any(${p.add(statuses)}::int[])`),
   from: ofDelivery((time, p) => bound('d.accepted_at', '>', time, p)),
   to: ofDelivery((time, p) => bound('d.accepted_at', '<', time, p)),
-  lastAttemptAfter: ofDelivery((time, p) => bound('d.last_attempt_at', '>', time, p)),
-  lastAttemptBefore: ofDelivery((time, p) => bound('d.last_attempt_at', '<', time, p)),
+  lastAttemptAfter: ofWhole((time, p, { whole }) => bound(`${whole}.last_attempt_at`, '>', time, p)),
+  lastAttemptBefore: ofWhole((time, p, { whole }) => bound(`${whole}.last_attempt_at`, '<', time, p)),
   eventTypes: ofEvent((types, p) => `v.type = any(${p.add(types)})`),
   sources: ofEvent((sources, p) => `v.source = any(${p.add(sources)})`),
   key: ofEvent((key, p) => `v.key = ${p.add(key)}`),
@@ -54,9 +63,9 @@ const CONDITIONS = {
   ifPendingLongerThanMs: ofDelivery(
     (ms, p, scope) => `not exists (${OPEN} and x.created_at >= ${ago(ms, p, scope)})`,
   ),
-  activeWithinMs: ofDelivery(
+  activeWithinMs: ofWhole(
     (ms, p, scope) =>
-      `coalesce(d.last_attempt_at, (select x.created_at from executions x where x.delivery_id = d.id
+      `coalesce(${scope.whole}.last_attempt_at, (select x.created_at from executions x where x.delivery_id = d.id
       order by x.id desc limit 1)) >= ${ago(ms, p, scope)}`,
   ),
   ignoredFor: ofDelivery(
@@ -64,57 +73,112 @@ const CONDITIONS = {
       order by x.id desc limit 1) = any(${p.add(reasons)}))`,
   ),
   blocking: ofDelivery(
-    () => `d.order_key is not null and exists (select from deliveries l where l.endpoint_id = d.endpoint_id
-      and l.order_key = d.order_key and l.order_number > d.order_number and l.state <> 'delivered' and l.state = 'pending')`,
+    () => `d.order_key is not null and exists (select from undelivered l where l.endpoint_id = d.endpoint_id
+      and l.order_key = d.order_key and l.order_number > d.order_number and l.state = 'pending')`,
   ),
   // Ids as arrays, so that the look-up begins at them and not at every delivery of the tenant.
   deliveryIds: ofDelivery((ids, p) => `d.id = any(${p.add(ids)}::uuid[])`),
-  eventIds: ofDelivery((ids, p) => ofEvents('d', `${p.add(ids)}::uuid[]`)),
-  eventNumbers: ofDelivery((numbers, p, scope) =>
+  eventIds: ofWhole((ids, p, { whole }) => ofEvents(whole, `${p.add(ids)}::uuid[]`)),
+  eventNumbers: ofWhole((numbers, p, scope) =>
     ofEvents(
-      'd',
+      scope.whole,
       `array(select v.id from events v
       where ${tenantCondition('v.tenant_id', scope, p)} and v.number = any(${p.add(numbers)}::bigint[]))`,
     ),
   ),
   open: ofDelivery((open) => `${open ? '' : 'not '}exists (${OPEN})`),
-  attempted: ofDelivery((attempted) => `d.attempts ${attempted ? '>' : '='} 0`),
+  attempted: ofWhole((attempted, _, { whole }) => `${whole}.attempts ${attempted ? '>' : '='} 0`),
   newest: ofDelivery(newestCondition),
-  caughtBetween: ofDelivery(caughtCondition),
+  caughtBetween: ofWhole(caughtCondition),
 } satisfies { [Member in keyof DeliveryFilter]-?: MemberCondition<NonNullable<DeliveryFilter[Member]>> };
 
+/** The members that name deliveries: these are looked up by index of `deliveries`, whatever state they are in. */
+const NAMING: readonly (keyof DeliveryFilter)[] = ['deliveryIds', 'eventIds', 'eventNumbers'];
+
+/** A filter as SQL: where its deliveries `d` are read, and what is asked of them. */
+export interface FilterSql extends Read {
+  where: string[];
+}
+
 /**
- * The conditions of a filter over `deliveries d`, bound to the tenant or to those that are named. A member that is absent adds none, an
- * empty array matches nothing. An absent state means failed: these deliveries are the ones to retry.
+ * A filter over deliveries, bound to the tenant or to those that are named: reads what is not delivered from
+ * `undelivered`. A member that is absent adds no condition, an empty array matches nothing. An absent state means failed:
+ * these deliveries are the ones to retry. With `whole`, the whole delivery is there as `whole`, too.
  */
+export function filterSql(
+  tenantId: Id<'tenant'>,
+  filter: DeliveryFilter,
+  partition: Partition,
+  p: Parameters,
+  { whole = false, ...scope }: Omit<FilterScope, 'tenantId'> & { whole?: boolean | undefined } = {},
+): FilterSql {
+  const asked = askedOf(filter, partition);
+  const named = NAMING.some((member) => asked[member] !== undefined);
+  const needed = whole || membersOf(asked).some(({ condition }) => condition.on === 'whole');
+  const read = named ? EVERYTHING : readFrom(asked.state ?? [], { whole: needed });
+  // The states are those of the rows that are read.
+  const { state: _, ...others } = asked;
+  return {
+    ...read,
+    where: conditionsOf(tenantId, read.from === EVERYTHING.from ? asked : others, read.whole, p, scope),
+  };
+}
+
+/** The conditions of the same on `deliveries d`, for deliveries that are looked up by something else. */
 export function filterConditions(
   tenantId: Id<'tenant'>,
   filter: DeliveryFilter,
   partition: Partition,
   p: Parameters,
-  { tenants, asOf }: Omit<FilterScope, 'tenantId'> = {},
+  scope: Omit<FilterScope, 'tenantId'> = {},
 ): string[] {
-  const scope = { tenantId, tenants, asOf };
-  const asked: DeliveryFilter = {
+  return conditionsOf(tenantId, askedOf(filter, partition), EVERYTHING.whole, p, scope);
+}
+
+function askedOf(
+  { ignoredFor, ...filter }: DeliveryFilter,
+  { states, endpointId, faultCode }: Partition,
+): DeliveryFilter {
+  const state = states ?? filter.state ?? ['failed'];
+  return {
     ...filter,
-    state: partition.states ?? filter.state ?? ['failed'],
-    ...(partition.endpointId === undefined ? {} : { endpointIds: [partition.endpointId] }),
-    ...(partition.faultCode === undefined ? {} : { faultCodes: [partition.faultCode] }),
+    state,
+    // A look-up each that says nothing of other states.
+    ...(ignoredFor && state.includes('ignored') ? { ignoredFor } : {}),
+    ...(endpointId === undefined ? {} : { endpointIds: [endpointId] }),
+    ...(faultCode === undefined ? {} : { faultCodes: [faultCode] }),
   };
+}
+
+function membersOf(asked: DeliveryFilter): { condition: MemberCondition<unknown>; value: unknown }[] {
+  return Object.entries(asked)
+    .filter(([, value]) => value !== undefined)
+    .map(([member, value]) => {
+      const condition = CONDITIONS[member as keyof DeliveryFilter] as MemberCondition<unknown> | undefined;
+      // Left out, it would widen the selection.
+      if (!condition) throw new Error('a filter has a member that this version does not know');
+      return { condition, value };
+    });
+}
+
+function conditionsOf(
+  tenantId: Id<'tenant'>,
+  asked: DeliveryFilter,
+  whole: string,
+  p: Parameters,
+  given: Omit<FilterScope, 'tenantId'>,
+): string[] {
+  const scope = { tenantId, whole, ...given };
   const on: Record<MemberCondition<unknown>['on'], string[]> = {
-    d: [tenantCondition('d.tenant_id', scope, p)],
-    v: [],
+    delivery: [tenantCondition('d.tenant_id', scope, p)],
+    whole: [],
+    event: [],
   };
-  for (const [member, value] of Object.entries(asked)) {
-    if (value === undefined) continue;
-    const condition = CONDITIONS[member as keyof DeliveryFilter] as MemberCondition<unknown> | undefined;
-    // Left out, it would widen the selection.
-    if (!condition) throw new Error('a filter has a member that this version does not know');
-    on[condition.on].push(condition.sql(value, p, scope));
-  }
-  return on.v.length === 0
-    ? on.d
-    : [...on.d, `exists (select from events v where v.id = d.event_id and ${on.v.join(' and ')})`];
+  for (const { condition, value } of membersOf(asked)) on[condition.on].push(condition.sql(value, p, scope));
+  const conditions = [...on.delivery, ...on.whole];
+  return on.event.length === 0
+    ? conditions
+    : [...conditions, `exists (select from events v where v.id = d.event_id and ${on.event.join(' and ')})`];
 }
 
 /** The condition that binds a statement to the tenants of an operation: its own, or those that the platform named. */
@@ -134,37 +198,6 @@ export function bound(column: string, operator: '>' | '<', time: TimeBound, p: P
     : `${column} < ${p.add(millisecondEdge('end', time))}::timestamptz`;
 }
 
-/** States that few deliveries are in at any time. */
-const RARE_STATES: readonly DeliveryState[] = ['unknown', 'cancelled', 'ignored'];
-
-/** The states that partial indexes hold: failed; failed or not delivered yet; and the rare ones. */
-const INDEXED_STATES: readonly (readonly DeliveryState[])[] = [
-  ['failed'],
-  ['failed', 'pending'],
-  RARE_STATES,
-];
-
-/** The ranges of states that are read one after the other; undefined stands for all that were asked for, at once. */
-export function rangesOf(asked: DeliveryState[] | undefined): (DeliveryState[] | undefined)[] {
-  const rare = asked?.filter((state) => RARE_STATES.includes(state)) ?? [];
-  const others = asked?.filter((state) => !RARE_STATES.includes(state)) ?? [];
-  return rare.length > 0 && !others.includes('delivered')
-    ? [rare, ...(others.length > 0 ? [others] : [])]
-    : [undefined];
-}
-
-/** Literals, where there is a partial index: it is only used when the planner can see them. */
-function statesCondition(states: DeliveryState[], p: Parameters): string {
-  const indexed = INDEXED_STATES.find(
-    (known) => states.length > 0 && states.every((state) => known.includes(state)),
-  );
-  const exactly = indexed?.length === new Set(states).size;
-  return [
-    ...(indexed ? [`d.state in (${indexed.map((state) => `'${state}'`).join(', ')})`] : []),
-    ...(exactly ? [] : [`d.state = any(${p.add(states)})`]),
-  ].join(' and ');
-}
-
 /** One value is compared by equality: an index is read in the order of the columns behind it. */
 function oneOf(column: string, type: 'uuid' | 'text', values: string[], p: Parameters): string {
   return values.length === 1
@@ -182,11 +215,15 @@ function ago(ms: number, p: Parameters, { asOf }: FilterScope): string {
  * Accepted within; or accepted before, and an attempt of it was in vain, or an execution of it ended, within. What has not
  * changed since is passed over without a look at its executions.
  */
-function caughtCondition({ from, to }: NonNullable<DeliveryFilter['caughtBetween']>, p: Parameters): string {
+function caughtCondition(
+  { from, to }: NonNullable<DeliveryFilter['caughtBetween']>,
+  p: Parameters,
+  { whole }: ReadScope,
+): string {
   const within = (column: string) => `${bound(column, '>', from, p)} and ${bound(column, '<', to, p)}`;
   // One that was sent to try the endpoint is of no outage, nor is what failed in another system.
-  return `not d.test and ((d.import_id is null and ${bound('d.accepted_at', '>', from, p)})
-      or (${bound('greatest(d.state_changed_at, d.last_attempt_at)', '>', from, p)} and exists (
+  return `not ${whole}.test and ((${whole}.import_id is null and ${bound('d.accepted_at', '>', from, p)})
+      or (${bound(`greatest(${whole}.state_changed_at, ${whole}.last_attempt_at)`, '>', from, p)} and exists (
         select from executions x where x.delivery_id = d.id and (
           (${within('x.finished_at')} and (x.reason = 'endpoint_disabled'
             or (x.state = 'failed' and x.reason is distinct from 'imported')))

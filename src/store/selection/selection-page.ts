@@ -7,10 +7,12 @@ import {
   type SelectedTenants,
   type Selection,
 } from '../../domain/operations/selection.ts';
+import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Parameters } from '../db/parameters.ts';
-import { bound, filterConditions, type Partition, rangesOf, tenantCondition } from './filter-conditions.ts';
+import { bound, filterConditions, filterSql, type Partition, tenantCondition } from './filter-conditions.ts';
 import { ofEvents } from './of-events.ts';
+import { inOrder } from './read-from.ts';
 
 /** Where a selection stands. Times are texts of the database: a Date would lose its microseconds. */
 export interface SelectionCursor {
@@ -33,13 +35,32 @@ export interface Stretch {
 }
 
 /** The columns of a page: a delivery, and its place in the order of a selection. */
-const PLACE = 'd.id, d.accepted_at, d.tenant_id';
+const PLACE: readonly string[] = ['id', 'accepted_at', 'tenant_id'];
+
+/** Columns of `alias`, as SQL. */
+const columnsOf = (alias: string, names: readonly string[]): string =>
+  names.map((name) => `${alias}.${name}`).join(', ');
 
 /** The whole selection. */
 export const WHOLE: Stretch = { after: { partition: 0 } };
 
 /** With more endpoints than this, one range of the tenant costs less than one range of each. */
 const MAX_ENDPOINT_PARTITIONS = 50;
+
+/** States that few deliveries are in at any time. */
+const RARE_STATES: readonly DeliveryState[] = ['unknown', 'cancelled', 'ignored'];
+
+/**
+ * The states that are read one after the other; undefined stands for all that were asked for, at once. The place of an
+ * operation that selects is in one of these, also where an earlier version began it.
+ */
+function rangesOf(asked: DeliveryState[] | undefined): (DeliveryState[] | undefined)[] {
+  const rare = asked?.filter((state) => RARE_STATES.includes(state)) ?? [];
+  const others = asked?.filter((state) => !RARE_STATES.includes(state)) ?? [];
+  return rare.length > 0 && !others.includes('delivered')
+    ? [rare, ...(others.length > 0 ? [others] : [])]
+    : [undefined];
+}
 
 /** The ranges a filter is read in, so that each page is one ordered range of one index. */
 export function partitionsOf(selection: Selection): Partition[] {
@@ -69,9 +90,7 @@ export function orderOf(selection: Selection): string[] {
 
 /** The same columns of a table, as SQL. */
 export function orderBy(alias: string, selection: Selection): string {
-  return orderOf(selection)
-    .map((column) => `${alias}.${column}`)
-    .join(', ');
+  return columnsOf(alias, orderOf(selection));
 }
 
 /** The condition for rows on one side of a place in that order; none where there is no place. */
@@ -104,7 +123,7 @@ export function stillSelected(
 ): string {
   const where = filterConditions(tenantId, filter, {}, p, { tenants, asOf });
   where.push(`d.id = any(${p.add(ids)}::uuid[])`);
-  return `select ${PLACE} from deliveries d where ${where.join('\n      and ')}`;
+  return `select ${columnsOf('d', PLACE)} from deliveries d where ${where.join('\n      and ')}`;
 }
 
 /** A statement that reads the ids of those of these deliveries that a selection would find at present. */
@@ -177,7 +196,7 @@ export function deliveriesPage(
   p: Parameters,
   columns = PLACE,
 ): string {
-  return `select ${columns} from deliveries d
+  return `select ${columnsOf('d', columns)} from deliveries d
       where ${tenantCondition('d.tenant_id', { tenantId, tenants: tenantsOf(selection) }, p)}
         and d.id = any(${p.add(deliveryIds)}::uuid[])`;
 }
@@ -200,27 +219,37 @@ export function selectionPage(
   if ('deliveryIds' in selection)
     return deliveriesPage(tenantId, selection, selection.deliveryIds, p, columns);
   if ('eventIds' in selection)
-    return `select ${columns} from deliveries d
+    return `select ${columnsOf('d', columns)} from deliveries d
       where d.tenant_id = ${p.add(tenantId)} and ${ofEvents('d', `${p.add(selection.eventIds)}::uuid[]`)}`;
   if ('executionIds' in selection)
-    return `select distinct ${columns} from executions x join deliveries d on d.id = x.delivery_id
+    return `select distinct ${columnsOf('d', columns)} from executions x join deliveries d on d.id = x.delivery_id
       where d.tenant_id = ${p.add(tenantId)} and x.id = any(${p.add(selection.executionIds)}::uuid[])
         and (x.keeps_slot or x.parent_id is null)`;
   if ('failuresOf' in selection)
-    return `select ${columns} from executions x join deliveries d on d.id = x.delivery_id
+    return `select ${columnsOf('d', columns)} from executions x
+      -- A look-up each: as a join the planner may read all the deliveries there are.
+      cross join lateral (select y.* from deliveries y where y.id = x.delivery_id limit 1) d
       where x.operation_id = ${p.add(selection.failuresOf)} and x.tenant_id = ${p.add(tenantId)} and x.state = 'failed'
         and d.state = 'failed' ${after.id ? `and d.id > ${p.add(after.id)}` : ''} ${upTo?.id ? `and d.id <= ${p.add(upTo.id)}` : ''}
       order by d.id limit ${p.add(limit ?? null)}`;
   if ('remainderOf' in selection) return remainderPage(tenantId, selection.remainderOf, stretch, p, columns);
   const partition = partitionsOf(selection)[after.partition] ?? {};
   const { filter, tenants } = selection;
+  // What is read in addition to the place is only in the whole delivery.
+  const read = filterSql(tenantId, filter, partition, p, { tenants, asOf, whole: columns !== PLACE });
   const where = [
-    ...filterConditions(tenantId, filter, partition, p, { tenants, asOf }),
+    ...read.where,
     ...beside('d', '>', selection, after, p),
     ...beside('d', '<=', selection, upTo, p),
   ];
-  return `select ${columns} from deliveries d where ${where.join('\n      and ')}
-      order by ${orderBy('d', selection)} limit ${p.add(limit ?? null)}`;
+  return inOrder(
+    { ...read, where },
+    {
+      columns: columnsOf(columns === PLACE ? 'd' : read.whole, columns),
+      order: orderBy('d', selection),
+      limit: p.add(limit ?? null),
+    },
+  );
 }
 
 /**
@@ -232,16 +261,15 @@ function remainderPage(
   operationId: Id<'operation'>,
   { after, upTo, limit }: Stretch,
   p: Parameters,
-  columns: string,
+  columns: readonly string[],
 ): string {
   const of = p.add(operationId);
-  return `select ${columns} from (
+  return `select ${columnsOf('d', columns)} from (
         select e.delivery_id from executions e where e.operation_id = ${of}
           and e.state not in ('delivered', 'queued', 'scheduled', 'sending')
         union all
         select x.delivery_id from exclusions x where x.operation_id = ${of}
       ) r
-      -- A look-up each: as a join the planner may read all the deliveries there are.
       cross join lateral (select x.* from deliveries x where x.id = r.delivery_id limit 1) d
       where d.tenant_id = ${p.add(tenantId)}
         and (d.state <> 'delivered' or exists (select from operations o where o.id = ${of} and o.kind = 'replay'))

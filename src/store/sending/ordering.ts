@@ -44,8 +44,8 @@ export async function dueNext(db: Queryable, endedDeliveryIds: Id<'delivery'>[])
       select f.id from unnest($1::uuid[]) as u(id)
       join deliveries d on d.id = u.id and d.order_key is not null
       cross join lateral (
-        select b.id from deliveries b where b.endpoint_id = d.endpoint_id and b.order_key = d.order_key
-          and b.order_number > d.order_number and b.order_key is not null and b.state <> 'delivered'
+        select b.delivery_id as id from undelivered b where b.endpoint_id = d.endpoint_id and b.order_key = d.order_key
+          and b.order_number > d.order_number and b.order_key is not null
         order by b.order_number limit 1
       ) f
     ), locked as (

@@ -3,8 +3,9 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { onlyRow } from '../db/only-row.ts';
 import { Parameters } from '../db/parameters.ts';
 import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
-import { filterConditions } from '../selection/filter-conditions.ts';
+import { type FilterSql, filterSql } from '../selection/filter-conditions.ts';
 import { ofEvents } from '../selection/of-events.ts';
+import { EVERYTHING } from '../selection/read-from.ts';
 import { refoldDeliveries } from './folding.ts';
 
 /** The outcomes of a delivery that an operator can state. */
@@ -132,15 +133,15 @@ export async function resolveSelected(
 ): Promise<{ deliveryIds: Id<'delivery'>[]; looked: number }> {
   const p = new Parameters();
   const act = p.add(id);
-  const where = conditionsOf(tenantId, selection, p);
+  const { from, where, whole } = selectedBy(tenantId, selection, p);
   const state = p.add(outcome === 'retry' ? 'scheduled' : outcome);
   const { rows } = await db.query<{ id: Id<'delivery'>; moved: boolean }>(
     `with locked as materialized (
       select d.id from deliveries d where d.id in (
-        select d.id from deliveries d
+        select d.id from ${from}
         where ${where.join('\n          and ')}
           and (select x.id from executions x where x.delivery_id = d.id and x.state = 'unknown') is not null
-          and d.state_changed_at <= (select r.created_at from resolutions r where r.id = ${act})
+          and ${whole}.state_changed_at <= (select r.created_at from resolutions r where r.id = ${act})
         limit ${p.add(limit)}
       ) order by d.id for no key update
     ), moved as (
@@ -173,7 +174,7 @@ export async function countResolved(
 ): Promise<{ resolved: number; notUnknown: number }> {
   const p = new Parameters();
   const act = p.add(id);
-  const named = 'filter' in selection ? ['false'] : conditionsOf(tenantId, selection, p);
+  const named = 'filter' in selection ? ['false'] : selectedBy(tenantId, selection, p).where;
   const { rows } = await db.query<{ resolved: number; not_unknown: number }>(
     `select (select count(*)::int from resolved_executions r where r.resolution_id = ${act}) as resolved,
        (select count(*)::int from deliveries d where ${named.join(' and ')}
@@ -184,14 +185,14 @@ export async function countResolved(
   return { resolved: rows[0]?.resolved ?? 0, notUnknown: rows[0]?.not_unknown ?? 0 };
 }
 
-function conditionsOf(tenantId: Id<'tenant'>, selection: Resolvable, p: Parameters): string[] {
+function selectedBy(tenantId: Id<'tenant'>, selection: Resolvable, p: Parameters): FilterSql {
   if ('filter' in selection)
-    return filterConditions(tenantId, { ...selection.filter, state: ['unknown'] }, {}, p);
-  const own = `d.tenant_id = ${p.add(tenantId)}`;
-  if ('deliveryIds' in selection) return [own, `d.id = any(${p.add(selection.deliveryIds)}::uuid[])`];
-  if ('eventIds' in selection) return [own, ofEvents('d', `${p.add(selection.eventIds)}::uuid[]`)];
-  return [
-    own,
-    `d.id = any(array(select y.delivery_id from executions y where y.id = any(${p.add(selection.executionIds)}::uuid[])))`,
-  ];
+    return filterSql(tenantId, { ...selection.filter, state: ['unknown'] }, {}, p, { whole: true });
+  const named =
+    'deliveryIds' in selection
+      ? `d.id = any(${p.add(selection.deliveryIds)}::uuid[])`
+      : 'eventIds' in selection
+        ? ofEvents('d', `${p.add(selection.eventIds)}::uuid[]`)
+        : `d.id = any(array(select y.delivery_id from executions y where y.id = any(${p.add(selection.executionIds)}::uuid[])))`;
+  return { ...EVERYTHING, where: [`d.tenant_id = ${p.add(tenantId)}`, named] };
 }

@@ -3,7 +3,8 @@ import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../../store/db/parameters.ts';
 import type { Queryable } from '../../store/db/queryable.ts';
-import { filterConditions, rangesOf } from '../../store/selection/filter-conditions.ts';
+import { filterSql } from '../../store/selection/filter-conditions.ts';
+import { inOrder } from '../../store/selection/read-from.ts';
 
 /** A delivery with its event, its batches and its last outcome. */
 export interface Dispatch {
@@ -51,17 +52,12 @@ export async function listDispatches(
       ]
     : [];
   const limit = p.add(page.limit);
-  // Each range has an index of its own, so that failures are found without reading the successes between them.
-  const ranges = rangesOf(filter.state).map((states) => {
-    const where = filterConditions(tenantId, filter, { endpointId, ...(states ? { states } : {}) }, p);
-    return `(select d.* from deliveries d where ${[...where, ...behind].join('\n and ')}
-       order by d.accepted_at desc, d.id desc limit ${limit})`;
-  });
+  const read = filterSql(tenantId, filter, { endpointId }, p, { whole: true });
+  const where = [...read.where, ...behind];
   const { rows } = await db.query<DispatchRow>(
     // The page first: the batch is looked up for the rows shown, not for all that are read on the way.
     `with page as materialized (
-       select * from (${ranges.join('\n union all ')}) r
-       order by r.accepted_at desc, r.id desc limit ${limit}
+       ${inOrder({ ...read, where }, { columns: `${read.whole}.*`, order: 'd.accepted_at desc, d.id desc', limit })}
      )
      select d.*, (extract(epoch from d.accepted_at) * 1000000)::bigint::text as accepted_at_micros,
        v.number, v.type, v.source, v.ingestion_batch_id,

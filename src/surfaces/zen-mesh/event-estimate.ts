@@ -4,7 +4,7 @@ import { onlyRow } from '../../store/db/only-row.ts';
 import { Parameters } from '../../store/db/parameters.ts';
 import type { Pool } from '../../store/db/pool.ts';
 import { withTransaction } from '../../store/db/pool.ts';
-import { filterConditions } from '../../store/selection/filter-conditions.ts';
+import { filterSql } from '../../store/selection/filter-conditions.ts';
 
 const STATEMENT_TIMED_OUT = '57014';
 
@@ -23,8 +23,9 @@ export async function estimateEvents(
   budgetMs: number,
 ): Promise<number> {
   const p = new Parameters();
-  const selected = `select distinct d.event_id from deliveries d
-    where ${filterConditions(tenantId, filter, {}, p).join('\n and ')}
+  const { from, where } = filterSql(tenantId, filter, {}, p);
+  const selected = `select distinct d.event_id from ${from}
+    where ${where.join('\n and ')}
       and (select b.event_id from payloads b where b.event_id = d.event_id) is not null
       -- As an array: for one look-up a row the planner would expect next to nothing.
       and d.endpoint_id = any(array(select n.id from endpoints n where n.tenant_id = ${p.add(tenantId)} and n.state = 'enabled'))`;

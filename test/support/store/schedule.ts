@@ -50,6 +50,7 @@ import {
   type TestTenant,
   timePasses,
 } from './test-store.ts';
+import { undeliveredViolations } from './undelivered.ts';
 
 /** One thing that happens; numbers choose among what there is at that moment, so that a schedule shrinks well. */
 export type Step = { act: keyof typeof ACTS; a: number; b: number; c: number; crash?: CrashPoint };
@@ -144,6 +145,7 @@ export class World {
       ...(await lineViolations(this.store.pool, this.#linesChecked)),
       ...(await figureViolations(this.store.pool, this.tenant.id)),
       ...(await outageViolations(this.store.pool)),
+      ...(await undeliveredViolations(this.store.pool)),
     ];
     if (faults.length > 0) throw new Error(faults.join('\n'));
   }

@@ -2,6 +2,7 @@ import { expect } from '@jest/globals';
 import { use } from '../use.ts';
 import { readLedger, violationsOf } from './ledger.ts';
 import { createTestStore, type TestStore } from './test-store.ts';
+import { undeliveredViolations } from './undelivered.ts';
 
 /** A store of their own for the tests of a file or `describe`; where it is checked, its ledger holds the rules after them. */
 export function useStore({
@@ -13,6 +14,7 @@ export function useStore({
     async (store) => {
       try {
         if (checked) expect(violationsOf(await readLedger(store.pool))).toEqual([]);
+        expect(await undeliveredViolations(store.pool)).toEqual([]);
       } finally {
         await store.close();
       }
