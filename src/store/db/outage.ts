@@ -21,14 +21,17 @@ const NO_CONNECTION =
  */
 export function isOutage(error: unknown): boolean {
   if (isConnectionLost(error) || isStalePlan(error)) return true;
-  const { code, errors, name, message } = (error ?? {}) as {
+  const { code, severity, errors, name, message } = (error ?? {}) as {
     code?: unknown;
+    severity?: unknown;
     errors?: unknown;
     name?: unknown;
     message?: unknown;
   };
   // An address with several records fails by several errors at once.
   if (Array.isArray(errors) && errors.length > 0) return errors.every(isOutage);
+  // It ends a session or lets none begin, whatever its code: that of a database closed to connections is of other errors, too.
+  if (severity === 'FATAL') return true;
   if (typeof code === 'string') return UNAVAILABLE.test(code) || UNREACHABLE.test(code);
   return name === 'AbortError' || (typeof message === 'string' && NO_CONNECTION.test(message));
 }

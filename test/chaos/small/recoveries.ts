@@ -61,7 +61,7 @@ export class Recoveries {
         // What nobody knows the outcome of when an operation is cancelled waits for somebody who says it.
         await this.#client.get('POST', '/api/v1/deliveries/resolve', {
           key: this.#keys.key,
-          body: { select: { filter: {} }, outcome: 'retry', confirm: true },
+          body: { select: { filter: {} }, outcome: 'retry', reason: 'cancelled', confirm: true },
         });
         // At once: what is left behind keeps others of its key waiting.
         await this.#start({ select: { remainderOf: id } });

@@ -54,6 +54,11 @@ describe('an error of a step', () => {
     expect(isOutage(coded(code))).toBe(false);
   });
 
+  test('that ends the session says so whatever its code, as where a database takes no connections for a while', () => {
+    expect(isOutage(coded('55000', { severity: 'FATAL' }))).toBe(true);
+    expect(isOutage(coded('55000', { severity: 'ERROR' }))).toBe(false);
+  });
+
   test('without a code is told by what the pool says, or by its class', () => {
     expect(isOutage(new Error('timeout exceeded when trying to connect'))).toBe(true);
     expect(isOutage(new Error('Connection terminated unexpectedly'))).toBe(true);
