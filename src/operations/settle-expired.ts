@@ -27,30 +27,30 @@ export async function settleExpiredClaims(pool: Pool): Promise<number> {
     const batch = await withTransaction(pool, async (db) => {
       const { tokens, items } = await lockExpiredClaims(db, CLAIMS_AT_ONCE);
       if (tokens.length === 0) return undefined;
-      if (items.length > 0)
-        await recordOutcomes(
-          db,
-          items.map((item) => ({
-            executionId: item.executionId,
-            deliveryId: item.deliveryId,
-            token: item.token,
-            classification,
-            next: decideNext({
-              outcome: classification,
-              attempts: item.attempts + 1,
-              lost: item.lost,
-              policy: item.policy,
-              onAmbiguous: item.onAmbiguous,
-              random: Math.random(),
-            }),
-            endpointVersion: item.version,
-            durationMs: 0,
-            reconcileWithinMs: item.reconcileWithinMs,
-          })),
-        );
+      const recorded = await recordOutcomes(
+        db,
+        items.map((item) => ({
+          executionId: item.executionId,
+          deliveryId: item.deliveryId,
+          token: item.token,
+          classification,
+          next: decideNext({
+            outcome: classification,
+            attempts: item.attempts + 1,
+            lost: item.lost,
+            policy: item.policy,
+            onAmbiguous: item.onAmbiguous,
+            random: Math.random(),
+          }),
+          endpointVersion: item.version,
+          durationMs: 0,
+          reconcileWithinMs: item.reconcileWithinMs,
+        })),
+      );
+      // Not those that their sender has recorded at the last moment, nor those that end by having been lost too often.
       await giveBackLost(
         db,
-        items.map(({ executionId }) => executionId),
+        recorded.filter(({ state }) => state === 'scheduled').map(({ executionId }) => executionId),
       );
       await forgetSlots(db, tokens);
       await endClaims(db, tokens);

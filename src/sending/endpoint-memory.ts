@@ -73,14 +73,22 @@ export class EndpointMemory {
       .map(([endpointId]) => endpointId);
   }
 
-  /** Takes the result of an attempt, and how long it took; returns the signs of its endpoint. */
-  note(endpointId: Id<'endpoint'>, classification: Classification, tookMs: number): EndpointSigns {
+  /**
+   * Takes the result of an attempt, how long it took, and how many others it found in flight there; returns the signs of
+   * its endpoint.
+   */
+  note(
+    endpointId: Id<'endpoint'>,
+    classification: Classification,
+    tookMs: number,
+    others: number,
+  ): EndpointSigns {
     const { faultCode, httpStatus, retryAfterMs = 0 } = classification;
     const nowMs = performance.now();
     const signs = this.of(endpointId);
     if (httpStatus !== undefined) {
       signs.provenUntilMs = nowMs + PROVEN_FOR_MS;
-      signs.leastMs = leastAfter(signs.leastMs, tookMs);
+      signs.leastMs = leastAfter(signs.leastMs, tookMs, others);
     }
     if (faultCode === 'timeout' || faultCode === 'connect_timeout') signs.slowUntilMs = nowMs + SLOW_FOR_MS;
     else if (!faultCode) signs.slowUntilMs = 0;

@@ -47,6 +47,13 @@ const OTHERS_AT_ONCE = 256;
 /** An endpoint that is out of pace is left alone for this time. */
 const OUT_OF_PACE_MS = 20;
 
+/** The whole list as it was read. */
+interface WholeList {
+  endpoints: ReadyEndpoint[];
+  startedAtMs: number;
+  tookMs: number;
+}
+
 /** The endpoints that one slice has work for, as read a moment ago, and the results of its claims since. */
 export class ReadyList {
   readonly #pool: Pool;
@@ -69,7 +76,9 @@ export class ReadyList {
   /** Until then the whole list is not read again: it is long, or is being read. */
   #wholeUntilMs = 0;
   #freshUntilMs = 0;
-  /** Why the whole list could not be read beside the claims. */
+  /** The whole list that was read beside the claims: it is taken between two of them, which must not see it change. */
+  #arrived: WholeList | undefined;
+  /** Why it could not be read. */
   #failed: { reason: unknown } | undefined;
   #exhausted = 0;
 
@@ -126,23 +135,34 @@ export class ReadyList {
     const startedAtMs = performance.now();
     if (startedAtMs < this.#freshUntilMs && this.#exhausted < this.#size) return;
     if (this.#failed) throw this.#failed.reason;
+    if (this.#arrived) this.#takeWhole(this.#arrived);
     if (startedAtMs >= this.#wholeUntilMs) {
-      const reading = this.#readWhole(share, startedAtMs);
-      if (this.#size <= LONG_LIST) return reading;
+      const reading = this.#readWhole(share);
+      if (this.#size <= LONG_LIST) return this.#takeWhole(await reading);
       // A long list takes its time: those that answer go on meanwhile.
       this.#wholeUntilMs = Number.POSITIVE_INFINITY;
-      reading.catch((reason: unknown) => {
-        this.#failed = { reason };
-      });
+      reading.then(
+        (whole) => {
+          this.#arrived = whole;
+        },
+        (reason: unknown) => {
+          this.#failed = { reason };
+        },
+      );
     }
     await this.#renewProven(share);
   }
 
-  /** Reads all of it, and takes that in the place of what was known. */
-  async #readWhole(share: { index: number; of: number } | undefined, startedAtMs: number): Promise<void> {
+  async #readWhole(share: { index: number; of: number } | undefined): Promise<WholeList> {
+    const startedAtMs = performance.now();
     const endpoints = await readyEndpoints(this.#pool, this.#workedBy, share);
+    return { endpoints, startedAtMs, tookMs: performance.now() - startedAtMs };
+  }
+
+  /** Takes it in the place of what was known. */
+  #takeWhole({ endpoints, startedAtMs, tookMs }: WholeList): void {
+    this.#arrived = undefined;
     const nowMs = performance.now();
-    const tookMs = nowMs - startedAtMs;
     this.#freshUntilMs = nowMs + FRESH_MS;
     this.#wholeUntilMs =
       endpoints.length > LONG_LIST ? nowMs + Math.min(LONGEST_PAUSE_MS, tookMs * LONG_READ_PAUSE) : 0;

@@ -46,6 +46,15 @@ export interface SenderOptions {
   trace?: TraceSpan | undefined;
 }
 
+/** What is known of an item that has ended, beside its result. */
+interface Ending {
+  target?: Target | undefined;
+  refusal?: Refusal | undefined;
+  span?: TraceSpan | undefined;
+  /** Other requests that its own found on the wire to its endpoint. */
+  others?: number;
+}
+
 /** Requests that are begun in one turn of the event loop. */
 const SENT_IN_ONE_TURN = 32;
 
@@ -57,6 +66,8 @@ export class Sender {
   readonly #refused: ((error: unknown) => void) | undefined;
   readonly #traces: AttemptTraces;
   readonly #inFlightAt = new Map<Id<'endpoint'>, number>();
+  /** Those of them that have begun: what was claimed with them waits for its turn of the event loop, or its own. */
+  readonly #onWireAt = new Map<Id<'endpoint'>, number>();
   #inFlight = 0;
   #bytesInFlight = 0;
   readonly #workedBy: Id<'operation'>;
@@ -150,7 +161,7 @@ export class Sender {
       const refusal = prepared?.refusals.get(item.executionId);
       if (prepared && !refusal)
         void this.#sendOne(claim, item, prepared.targetOf, turns.get(item.executionId));
-      else this.#finish(claim, item, { kind: 'released', reason: 'stopping' }, undefined, refusal);
+      else this.#finish(claim, item, { kind: 'released', reason: 'stopping' }, { refusal });
     }
   }
 
@@ -206,13 +217,14 @@ export class Sender {
   async #sendOne(claim: ClaimToSend, item: ClaimedItem, targetOf: TargetLookup, turn?: Turn): Promise<void> {
     let target: Target | undefined;
     let result: AttemptResult;
+    let others = 0;
     const span = this.#traces.begin(item);
     try {
       target = targetOf(item.endpointId, item.version);
-      result =
-        turn === undefined || (await this.#turnComes(item, turn))
-          ? await this.#attempt(claim, item, target, span)
-          : { kind: 'released', reason: 'turn' };
+      if (turn === undefined || (await this.#turnComes(item, turn))) {
+        others = this.#onWireAt.get(item.endpointId) ?? 0;
+        result = await this.#onWire(item.endpointId, this.#attempt(claim, item, target, span));
+      } else result = { kind: 'released', reason: 'turn' };
     } catch (error) {
       // Nothing throws after the first byte: this was not sent, and trying it again would end the same way.
       const code = (error as { code?: string }).code ?? (error as Error).name;
@@ -223,7 +235,18 @@ export class Sender {
       });
       result = { kind: 'faulted', fault: 'invalid_request', mayHaveArrived: false, durationMs: 0 };
     }
-    this.#finish(claim, item, result, target, undefined, span);
+    this.#finish(claim, item, result, { target, span, others });
+  }
+
+  async #onWire(endpointId: Id<'endpoint'>, attempt: Promise<AttemptResult>): Promise<AttemptResult> {
+    this.#onWireAt.set(endpointId, (this.#onWireAt.get(endpointId) ?? 0) + 1);
+    try {
+      return await attempt;
+    } finally {
+      const left = (this.#onWireAt.get(endpointId) ?? 1) - 1;
+      if (left > 0) this.#onWireAt.set(endpointId, left);
+      else this.#onWireAt.delete(endpointId);
+    }
   }
 
   #attempt(
@@ -262,16 +285,14 @@ export class Sender {
     { token, slotted, watched }: ClaimToSend,
     item: ClaimedItem,
     result: AttemptResult,
-    target?: Target,
-    refusal?: Refusal,
-    span?: TraceSpan,
+    { target, refusal, span, others = 0 }: Ending,
   ): void {
     const classification = target?.requireAck ? demandAcknowledgement(classify(result)) : classify(result);
     this.#traces.end(item, classification, span);
     const durationMs = result.kind === 'released' ? 0 : result.durationMs;
     this.#unrecorded += 1;
     const inFlight = this.inFlightAt(item.endpointId);
-    this.#ended(item, classification, durationMs);
+    this.#ended(item, classification, durationMs, others);
     this.#recorder.add({
       executionId: item.executionId,
       deliveryId: item.deliveryId,
@@ -307,11 +328,17 @@ export class Sender {
     });
   }
 
-  #ended({ endpointId, body }: ClaimedItem, classification: Classification, durationMs: number): void {
-    const { leastMs } = this.#context.memory.note(endpointId, classification, durationMs);
+  #ended(
+    { endpointId, body }: ClaimedItem,
+    classification: Classification,
+    durationMs: number,
+    others: number,
+  ): void {
+    const { leastMs } = this.#context.memory.note(endpointId, classification, durationMs, others);
     if (classification.httpStatus !== undefined && leastMs !== undefined)
       this.#context.spareSockets.noteAnswer(this.#workedBy, this.#least, {
         leastMs,
+        tookMs: durationMs,
         inFlight: this.#inFlight,
       });
     this.#inFlight -= 1;

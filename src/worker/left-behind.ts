@@ -5,7 +5,7 @@ import { haltsWhenRefused } from '../operations/send-operation.ts';
 import type { EarlySlices } from '../sending/early-slices.ts';
 import type { RunningSlices } from '../sending/running-slices.ts';
 import type { SendingContext } from '../sending/sending-context.ts';
-import { Slice, type SliceControl } from '../sending/slice.ts';
+import { Slice, type SliceControl, type SliceResult } from '../sending/slice.ts';
 import { operationFacts } from '../store/operations/operation-facts.ts';
 import { isWorkedElsewhere, takeLeftBehind } from '../store/sending/workers.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
@@ -55,16 +55,21 @@ export class LeftBehind {
 
   async #goOn(operationId: Id<'operation'>, stop: AbortSignal): Promise<void> {
     const { sending, running } = this.#options;
-    const takenAtMs = performance.now();
+    const until = () => performance.now() + UNTIL_TEMPORAL_MS;
+    let untilMs = until();
     const wake = new Wake(stop);
     const watch = this.#watch(operationId);
     await running.run(operationId, async () => {
       while (!stop.aborted && !watch.isElsewhere) {
-        const claimed = await this.#slice(operationId, wake, stop, watch.control);
-        if (claimed > 0) continue;
-        // Temporal may be away, too: as long as there is something to do and nobody else does it, it is done here. What
+        const { claimed, claimableInMs } = await this.#slice(operationId, wake, stop, watch.control);
+        if (claimed > 0) {
+          untilMs = until();
+          continue;
+        }
+        // Temporal may be away, too: as long as something waits to be sent and nobody else does it, it is done here. What
         // the dead one had claimed is free when its lease ends, and a pause may be over before Temporal notices anything.
-        if (performance.now() - takenAtMs > UNTIL_TEMPORAL_MS || (await this.#isDone(operationId))) break;
+        if (claimableInMs === undefined && performance.now() > untilMs) break;
+        if (await this.#isDone(operationId)) break;
         await wake.wait(LOOK_ELSEWHERE_MS);
       }
     });
@@ -90,13 +95,13 @@ export class LeftBehind {
     this.#options.sending.log.warn({ event: 'left_behind.failed', code: errorCode(error) });
   }
 
-  /** Runs one slice; returns how many items it claimed, which is none where Postgres was away. */
+  /** Runs one slice; it has claimed nothing where Postgres was away. */
   async #slice(
     operationId: Id<'operation'>,
     wake: Wake,
     stop: AbortSignal,
     control: () => Promise<SliceControl>,
-  ): Promise<number> {
+  ): Promise<SliceResult> {
     const { sending, sockets } = this.#options;
     const slice = new Slice(sending, {
       workedBy: operationId,
@@ -110,10 +115,10 @@ export class LeftBehind {
       refused: haltsWhenRefused(sending, operationId),
     });
     try {
-      return (await slice.run()).claimed;
+      return await slice.run();
     } catch (error) {
       this.#failed(error);
-      return 0;
+      return { claimed: 0 };
     }
   }
 

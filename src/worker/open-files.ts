@@ -3,8 +3,11 @@ import { readFile } from 'node:fs/promises';
 /** For connections to Postgres and Temporal, the API of the same process, and whatever else it opens. */
 const OTHERS = 1_024;
 
-/** Slices do not count requests to endpoints that hang among those that they may have: three quarters more at most. */
-const WITH_THOSE_THAT_HANG = 1.75;
+/**
+ * Slices do not count requests to endpoints that hang among those that they may have: three quarters more are claimed as
+ * such, and what was claimed before an endpoint hung can be as much again.
+ */
+const WITH_THOSE_THAT_HANG = 2.5;
 
 /** How many of `wanted` sockets this process may open in addition to `always`, by what the system allows it. */
 export async function socketsWithin(wanted: number, always: number): Promise<number> {

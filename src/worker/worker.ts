@@ -126,7 +126,9 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const sizes = { ...DEFAULT_SIZES, ...deps.sizes };
   const outages: OutageRules = { ...OUTAGE_RULES, ...sizes.outages };
   const sockets = sizes.liveSockets + sizes.bulkSlices * sizes.socketsPerSlice;
-  const spareSockets = await socketsWithin(sizes.spareSockets, sockets);
+  // Slices that send early, and those of what is left behind, have as many as Temporal's each.
+  const always = sizes.liveSockets + 3 * sizes.bulkSlices * sizes.socketsPerSlice;
+  const spareSockets = await socketsWithin(sizes.spareSockets, always);
   const stopping = new AbortController();
   const stop = stopping.signal;
   // Every step that runs listens to it; as many as there are is no leak.

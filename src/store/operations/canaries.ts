@@ -75,8 +75,12 @@ async function moveClaimed(db: Queryable, operationId: Id<'operation'>, by: Want
   );
 }
 
-/** Gives back the items among these, whose sender was lost, that were canaries: their endpoint has not answered them. */
+/**
+ * Gives back the places of these items at canaries that are out, as their sender was lost: their endpoint has not answered
+ * them, and they are sent again.
+ */
 export async function giveBackLost(tx: Transaction, executionIds: Id<'execution'>[]): Promise<void> {
+  if (executionIds.length === 0) return;
   await tx.query(
     `with lost as (
       select e.operation_id, e.endpoint_id, count(*)::int as count from executions e
@@ -97,10 +101,14 @@ export function isJudged(attempt: string): string {
   return `coalesce(${attempt}.fault_code not in ('${WAY_OUT_FAULT}', '${LOST_FAULT}'), true)`;
 }
 
-/** An item's first attempt since the canary `c` of its endpoint began: attempts before that are not judged again. */
+/**
+ * An item's first attempt since the canary `c` of its endpoint began: attempts before that are not judged again. Whoever
+ * ends by having been lost has lost its senders every time, and its endpoint is not to be given more of that kind.
+ */
 const FIRST_ATTEMPTS = `select count(*)::int as attempts, count(*) filter (where a.outcome <> 'delivered')::int as bad
        from executions e cross join lateral (select t.outcome from attempts t
-         where t.execution_id = e.id and t.started_at >= c.began_at and ${isJudged('t')} order by t.number limit 1) a
+         where t.execution_id = e.id and t.started_at >= c.began_at
+           and (${isJudged('t')} or (t.fault_code = '${LOST_FAULT}' and e.state = 'failed')) order by t.number limit 1) a
        where e.operation_id = c.operation_id and e.endpoint_id = c.endpoint_id and e.attempts > 0`;
 
 interface TallyRow {

@@ -2,7 +2,7 @@ import type { Refusal } from '../../domain/endpoints/preparation.ts';
 import type { Classification } from '../../domain/sending/classification.ts';
 import type { Next } from '../../domain/sending/decide-next.ts';
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
-import { WAY_OUT_FAULT } from '../../domain/sending/fault-code.ts';
+import { LOST_FAULT, WAY_OUT_FAULT } from '../../domain/sending/fault-code.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
@@ -82,7 +82,7 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
           when d.state = 'failed' and d.next = 'scheduled' then 'gave_up'
           when d.state = 'delivered' and d.next <> 'delivered' then 'acknowledged' else d.reason end,
         attempts = e.attempts + case when d.next = 'queued' then 0 else 1 end,
-        lost_attempts = e.lost_attempts + case when d.fault_code in ('lease_lost', '${WAY_OUT_FAULT}') then 1 else 0 end,
+        lost_attempts = e.lost_attempts + case when d.fault_code in ('${LOST_FAULT}', '${WAY_OUT_FAULT}') then 1 else 0 end,
         may_have_arrived = e.may_have_arrived or d.outcome = 'ambiguous',
         due_at = case when d.state = 'scheduled' then now() + d.delay_ms * interval '1 millisecond' else e.due_at end,
         reconcile_until = case when d.state = 'unknown' then now() + d.reconcile_ms * interval '1 millisecond' end,

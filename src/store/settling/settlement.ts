@@ -1,3 +1,4 @@
+import { LOST_FAULT } from '../../domain/sending/fault-code.ts';
 import type { OnAmbiguous, RetryPolicy } from '../../domain/sending/retry-policy.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Transaction } from '../db/queryable.ts';
@@ -55,7 +56,7 @@ export async function lockExpiredClaims(
   const { rows } = await db.query<LostRow>(
     `select e.id, e.delivery_id, e.operation_id, e.lease_token, e.attempts, e.lost_attempts,
        (select count(*)::int from attempts a where a.execution_id = e.id and a.number > coalesce((
-         select max(k.number) from attempts k where k.execution_id = e.id and k.fault_code is distinct from 'lease_lost'), 0))
+         select max(k.number) from attempts k where k.execution_id = e.id and k.fault_code is distinct from '${LOST_FAULT}'), 0))
          as lost_in_a_row,
        coalesce(e.target_version, n.current_version) as version, v.max_attempts, v.initial_ms, v.factor, v.cap_ms,
        coalesce(e.on_ambiguous, v.on_ambiguous) as on_ambiguous, v.reconcile_within_ms

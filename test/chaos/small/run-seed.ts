@@ -12,6 +12,7 @@ import { readLedger } from '../../support/store/ledger.ts';
 import { lineViolations } from '../../support/store/ledger-lines.ts';
 import { outageViolations } from '../../support/store/outage-steps.ts';
 import { createTestDatabase, letIn, type TestDatabase } from '../../support/store/test-database.ts';
+import { undeliveredViolations } from '../../support/store/undelivered.ts';
 import { faultsOf } from './check-evidence.ts';
 import { SmallClient } from './client.ts';
 import { type Evidence, isAtRest, readClaimed, readDeliveries, readPlanned, whatIsOpen } from './evidence.ts';
@@ -165,6 +166,7 @@ class SeedRun {
         ...(await lineViolations(pool, new Set())),
         ...(await figureViolations(pool, tenantId)),
         ...(await outageViolations(pool)),
+        ...(await undeliveredViolations(pool)),
       ],
       ...(unfinished === undefined ? {} : { unfinished }),
     };

@@ -294,7 +294,7 @@ test('each index over what is not delivered has a reader', async () => {
     undelivered_by_fault: page({ filter: { faultCodes: ['timeout'] } }, { partition: 0 }),
     undelivered_by_tenant: page({ filter: {} }, { partition: 0 }),
     undelivered_order: (db) => dueNext(db, [anyId(randomUUID())]),
-    // By the triggers (test/store/undelivered), and by whoever asks what is in the way of a delivery.
+    // By the triggers (test/store/undelivered), as here.
     undelivered_pkey: (db) =>
       db.query('update undelivered set http_status = 500 where delivery_id = $1', [randomUUID()]),
   };

@@ -4,6 +4,7 @@ import { Parameters } from '../../../src/store/db/parameters.ts';
 import type { Transaction } from '../../../src/store/db/queryable.ts';
 import { lookInWindow, openFacts, recoveredFacts } from '../../../src/store/outages/outage-looks.ts';
 import { countWindow, type Outage, selectionOfOutage } from '../../../src/store/outages/outages.ts';
+import { queueTrial } from '../../../src/store/outages/trials.ts';
 import { selectionPage } from '../../../src/store/selection/selection-page.ts';
 import { seedFailures } from '../../support/engine/seed-failures.ts';
 import { outagesOf } from '../../support/store/outages.ts';
@@ -57,6 +58,10 @@ test('whether something of it is left, or is on its way, is found by the queue a
 
 test('whether something is due at its endpoint is found in the queue', async () => {
   await expectIndexes((tx) => openFacts(tx, outage, { dueWithinMs: 60_000 }), 'executions_queue');
+});
+
+test('a trial is found among what is left, and locked by its key', async () => {
+  await expectIndexes((tx) => queueTrial(tx, outage), 'undelivered_by_endpoint', 'deliveries_pkey');
 });
 
 test('its deliveries are counted within its window', async () => {

@@ -91,13 +91,13 @@ test('a sender that remembers a Retry-After forgets it when it reads that it was
     mayHaveArrived: false,
   } as const;
   heedLifting(memory.of(id), await read());
-  memory.note(id, asked, 1);
+  memory.note(id, asked, 1, 0);
   heedLifting(memory.of(id), await read());
   expect(memory.of(id).floorUntilMs).toBeGreaterThan(0);
   await enableEndpoint(store.deps, tenant.id, id);
   heedLifting(memory.of(id), await read());
   expect(memory.of(id).floorUntilMs).toBe(0);
-  memory.note(id, asked, 1);
+  memory.note(id, asked, 1, 0);
   heedLifting(memory.of(id), await read());
   expect(memory.of(id).floorUntilMs).toBeGreaterThan(0);
 });
