@@ -2,8 +2,11 @@
 -- states; a recovered delivery paid four entries for it. What selections read is apart now: one narrow row for each
 -- delivery that is not delivered, removed when it is. `deliveries` changes state without touching an index.
 --
--- Earlier versions run on this: triggers keep the rows, and what those select from `deliveries` they find by its other
--- indexes, more slowly.
+-- Not the column of that name of `executions`, which says how a run ended.
+--
+-- Earlier versions run on this, for as long as a deploy lasts: triggers keep the rows, and what those select from
+-- `deliveries` they find by its other indexes. At an endpoint that is ordered, or has an outage, each look reads all that
+-- the endpoint ever had.
 
 create table undelivered (
   delivery_id uuid primary key,
@@ -19,12 +22,18 @@ create table undelivered (
 );
 
 -- Nobody writes to `deliveries` between the copy and the triggers; and nobody holds it for reading who could then wait to
--- write while the indexes wait to go.
+-- write while the indexes wait to go. Whoever holds it for long, as a dump does, is not waited for: everybody else would
+-- wait behind this.
+set local lock_timeout = '5s';
 lock table deliveries in access exclusive mode;
 
+-- In two parts, each of which has an index by these states: what was delivered is not read.
 insert into undelivered
 select id, tenant_id, endpoint_id, event_id, accepted_at, state, fault_code, http_status, order_key, order_number
-from deliveries where state <> 'delivered';
+from deliveries where state in ('failed', 'pending');
+insert into undelivered
+select id, tenant_id, endpoint_id, event_id, accepted_at, state, fault_code, http_status, order_key, order_number
+from deliveries where state in ('unknown', 'cancelled', 'ignored');
 
 -- The state comes first, so that each state is a range of its own: what is failed is found without what is pending.
 create index undelivered_by_tenant on undelivered (state, tenant_id, accepted_at, delivery_id);
@@ -107,3 +116,5 @@ create or replace function blocked_by(of_delivery uuid) returns uuid language sq
       or exists (select from executions e where e.delivery_id = b.delivery_id and e.open))))
   order by b.order_number limit 1
 $$;
+
+analyze undelivered;
