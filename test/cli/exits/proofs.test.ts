@@ -32,7 +32,9 @@ const offline = (...args: string[]) =>
 test('the package is plain files, needs nothing, and is one that can be published', async () => {
   const { files, directory } = installed;
   expect(files.filter((file) => !/^dist\/[\w.-]+\.js$/.test(file)).sort()).toEqual([
+    'LICENSE',
     'README.md',
+    'THIRD-PARTY-NOTICES',
     'bin/redrive.js',
     'package.json',
   ]);
