@@ -53,8 +53,12 @@ async function bridges(behaviours: Behaviour[], endpoint: Record<string, unknown
       headers: { 'x-ledger': scene.tenant.handle },
       body: body ?? signed(signer, data),
     });
+  // Not the plan that is proposed where a bridge is back.
   const operations = async () => {
-    const { rows } = await pool.query('select id from operations where tenant_id = $1 order by id', [uuid]);
+    const { rows } = await pool.query(
+      `select id from operations where tenant_id = $1 and surface = 'minka' order by id`,
+      [uuid],
+    );
     return rows.map(({ id }) => id);
   };
   return Object.assign(scene, {
