@@ -28,8 +28,8 @@ export function present(workflowBundle: string): Version {
 }
 
 /**
- * The version before this one: that of the last tag, or where there is none (or it has the same migrations) that before the
- * newest migration came. It runs on the packages of this one.
+ * The version before this one: that of the last tag, or where there is none (or it has the same migrations) the newest one
+ * that has fewer migrations, and each of them as it is now. It runs on the packages of this one.
  */
 export async function earlier(): Promise<EarlierVersion> {
   const commit = await commitBefore();
@@ -63,22 +63,36 @@ export async function hasEarlier(): Promise<boolean> {
   );
 }
 
+/** How far back an earlier version is looked for, in commits that brought migrations. */
+const COMMITS = 20;
+
 async function commitBefore(): Promise<string> {
+  const here = await migrationsAt('HEAD');
   const brought = await git(
-    ...['log', '--first-parent', '-m', '-1', '--diff-filter=A', '--format=%H'],
+    ...['log', '--first-parent', '-m', `-${COMMITS}`, '--no-renames', '--diff-filter=A', '--format=%H'],
     ...['--', 'migrations/0*.sql'],
   );
-  const newest = brought.split('\n', 1)[0] ?? '';
   const tag = await git('describe', '--tags', '--abbrev=0').catch(() => '');
-  // A tag that has the newest migration is no earlier version in the sense of a deploy.
-  if (tag !== '' && !(await isAncestor(newest, tag))) return git('rev-parse', `${tag}^{commit}`);
-  return git('rev-parse', '--verify', `${newest}^1`);
+  // What is between two releases need not be a version: its migrations may have been written in another way since.
+  for (const commit of [
+    ...(tag === '' ? [] : [`${tag}^{commit}`]),
+    ...brought.split('\n').map((each) => `${each}^1`),
+  ]) {
+    const files = await migrationsAt(commit);
+    const known = [...files].every(([name, blob]) => here.get(name) === blob);
+    if (known && files.size < here.size) return git('rev-parse', '--verify', commit);
+  }
+  throw new Error('no earlier version has fewer migrations, and all of them as they are now');
 }
 
-function isAncestor(commit: string, of: string): Promise<boolean> {
-  return git('merge-base', '--is-ancestor', commit, of).then(
-    () => true,
-    () => false,
+/** The migrations of a commit, each with what git knows its contents by. */
+async function migrationsAt(commit: string): Promise<Map<string, string>> {
+  const tree = await git('ls-tree', commit, 'migrations/');
+  return new Map(
+    tree.split('\n').flatMap((line) => {
+      const [, blob = '', name = ''] = /^\S+ blob (\S+)\tmigrations\/(\d{4}-.+\.sql)$/.exec(line) ?? [];
+      return name === '' ? [] : [[name, blob] as const];
+    }),
   );
 }
 
