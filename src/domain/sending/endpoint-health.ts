@@ -44,7 +44,7 @@ const OPENS_AFTER = 20;
 
 /** Requests that are sent together are answered together: one burst of refusals halves once. */
 const HALVE_EVERY_MS = 250;
-/** A window as large as all sockets of a sender limits nothing any more. */
+/** An endpoint that bears so many at once is limited no more: what a sender has in flight follows latency from there. */
 const FREE_WINDOW = 128;
 const FIRST_OPEN_MS = 5_000;
 const LONGEST_OPEN_MS = 300_000;

@@ -46,6 +46,7 @@ interface RecordedRow {
  * their ids.
  */
 export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promise<Recorded[]> {
+  if (outcomes.length === 0) return [];
   const { rows } = await db.query<RecordedRow>({
     name: 'record-outcomes',
     text: `with told as materialized (
