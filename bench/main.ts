@@ -27,6 +27,7 @@ import { report as closureReport } from './scenarios/report.ts';
 import { select } from './scenarios/select.ts';
 import { single } from './scenarios/single.ts';
 import { traces } from './scenarios/traces.ts';
+import { upgrade } from './scenarios/upgrade.ts';
 import { workers } from './scenarios/workers.ts';
 
 /**
@@ -50,6 +51,7 @@ const OTHERS: Record<string, (bench: Bench) => Promise<void>> = {
   finish,
   planning,
   traces,
+  upgrade,
   plan,
   import: imports,
   select,

@@ -89,8 +89,8 @@ const LOAD = `with kinds as materialized (
       case when state = 'delivered' then 200 when fault_code = 'http_5xx' then 500 end
     from seeds
   )
-  insert into executions (tenant_id, delivery_id, endpoint_id, state, reason, due_at, give_up_at, attempts, created_at,
-    finished_at)
-  select $1, delivery_id, ($2::uuid[])[endpoint], state, case when state = 'failed' then 'exhausted' end, at,
-    at + interval '1 day', 1, at, at
+  insert into execution_records (tenant_id, delivery_id, endpoint_id, generation, outcome, reason, due_at, give_up_at,
+    attempts, lost_attempts, may_have_arrived, created_at, finished_at)
+  select $1, delivery_id, ($2::uuid[])[endpoint], 1, state, case when state = 'failed' then 'exhausted' end, at,
+    at + interval '1 day', 1, 0, false, at, at
   from seeds`;

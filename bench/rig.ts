@@ -31,6 +31,7 @@ export interface Rig {
   url: string;
   client: TestClient;
   pool: Pool;
+  databaseUrl: string;
   temporal: { address: string; metricsUrl: string };
   /** The key that seals secrets of endpoints, for those that are made without the API. */
   masterKey: Buffer;
@@ -140,6 +141,7 @@ async function start(
     url,
     client: await createTestClient(url, adminKey),
     pool,
+    databaseUrl: postgres.url,
     temporal: { address: temporal.address, metricsUrl: temporal.metricsUrl },
     masterKey,
     receiver: {

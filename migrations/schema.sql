@@ -2,6 +2,31 @@
 
 -- Functions
 
+CREATE OR REPLACE FUNCTION public.account_changed_outcome()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  frozen_ones uuid[];
+begin
+  if new.finished_at is distinct from old.finished_at then
+    perform refuse_queue('an execution that was in the queue had an outcome');
+  end if;
+  if execution_may_become(old.outcome, new.outcome) is not true then
+    perform refuse_transition(old.outcome, new.outcome);
+  end if;
+  if exists (select from listed_tenants t where t.tenant_id = new.tenant_id) then
+    perform list_executions(array[new.id]);
+  end if;
+  frozen_ones := move_counts(array[new.operation_id, new.operation_id], array[old.outcome, new.outcome], array[-1, 1]);
+  if frozen_ones is null then return null; end if;
+  perform note_late_changes(jsonb_build_array(jsonb_build_object(
+    'operation_id', old.operation_id, 'execution_id', old.id, 'delivery_id', old.delivery_id, 'from_state', old.outcome,
+    'to_state', new.outcome, 'reason', old.reason, 'attempts', old.attempts, 'due_at', old.due_at,
+    'may_have_arrived', old.may_have_arrived, 'finished_at', old.finished_at)));
+  return null;
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.account_deleted_exclusions()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -22,91 +47,127 @@ begin
   return null;
 end $function$;
 
-CREATE OR REPLACE FUNCTION public.account_inserted_executions()
+CREATE OR REPLACE FUNCTION public.account_queue_deletes()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET enable_sort TO 'off'
 AS $function$
+declare
+  of_operations uuid[];
+  out_of text[];
+  into_states text[];
+  numbers bigint[];
+  frozen_ones uuid[];
 begin
-  update operation_counts c set
-    expected = c.expected + d.items, queued = c.queued + d.queued, scheduled = c.scheduled + d.scheduled,
-    ignored = c.ignored + d.ignored
-  from (
-    select operation_id, count(*) as items,
-      count(*) filter (where state = 'queued') as queued,
-      count(*) filter (where state = 'scheduled') as scheduled,
-      count(*) filter (where state = 'ignored') as ignored
-    from new_rows where operation_id is not null group by 1
-  ) d where c.operation_id = d.operation_id;
+  select array_agg(m.operation_id), array_agg(m.from_state), array_agg(m.to_state), array_agg(m.items)
+  into of_operations, out_of, into_states, numbers from (
+    select o.operation_id, o.state as from_state, r.outcome as to_state, count(*) as items
+    from old_rows o left join lateral (
+      select x.outcome from execution_records x where x.id = o.execution_id limit 1) r on true
+    group by 1, 2, 3
+  ) m;
+  if numbers is null then return null; end if;
+  if array_position(into_states, null) is not null then
+    perform refuse_queue('an execution left the queue without an outcome');
+  end if;
+  for i in 1 .. array_length(numbers, 1) loop
+    if not execution_may_become(out_of[i], into_states[i]) then perform refuse_transition(out_of[i], into_states[i]); end if;
+  end loop;
+  if exists (select from listed_tenants) then
+    perform list_executions(array_agg(o.execution_id)) from old_rows o where o.tenant_id in (select t.tenant_id from listed_tenants t);
+  end if;
+  frozen_ones := move_counts(of_operations || of_operations, out_of || into_states,
+    array(select -u.items from unnest(numbers) with ordinality as u(items, n) order by u.n) || numbers);
+  if frozen_ones is null then return null; end if;
+  perform note_late_changes(jsonb_agg(to_jsonb(l))) from (
+    select o.operation_id, o.execution_id, o.delivery_id, o.state as from_state, r.outcome as to_state, o.attempts, o.due_at,
+      o.may_have_arrived
+    from old_rows o join execution_records r on r.id = o.execution_id where o.operation_id = any(frozen_ones)
+  ) l;
   return null;
 end $function$;
 
-CREATE OR REPLACE FUNCTION public.account_updated_executions()
+CREATE OR REPLACE FUNCTION public.account_queue_inserts()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET enable_sort TO 'off'
 AS $function$
 declare
+  of_operations uuid[];
+  at_endpoints uuid[];
+  in_states text[];
+  numbers bigint[];
+  sound boolean;
+begin
+  select array_agg(m.operation_id), array_agg(m.endpoint_id), array_agg(m.state), array_agg(m.items), bool_and(m.sound)
+  into of_operations, at_endpoints, in_states, numbers, sound from (
+    select n.operation_id, n.endpoint_id, n.state, count(*) as items, bool_and(coalesce(r.open, false)) as sound
+    from new_rows n left join lateral (
+      -- With a limit: one look-up each, whatever the planner thinks of the size of the tables.
+      select x.outcome is null as open from execution_records x where x.id = n.execution_id limit 1) r on true
+    group by 1, 2, 3
+  ) m;
+  if not sound then perform refuse_queue('an execution that has ended, or is not there, was queued'); end if;
+  perform count_items_in(of_operations, at_endpoints, in_states, numbers);
+  if exists (select from listed_tenants) then
+    perform list_executions(array_agg(n.execution_id)) from new_rows n where n.tenant_id in (select t.tenant_id from listed_tenants t);
+  end if;
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.account_queue_updates()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_sort TO 'off'
+AS $function$
+declare
+  of_operations uuid[];
+  in_states text[];
+  numbers bigint[];
   frozen_ones uuid[];
 begin
-  with moved as materialized (
-    select n.operation_id, o.state as from_state, n.state as to_state, count(*) as items
-    from old_rows o join new_rows n on n.id = o.id
-    where o.state <> n.state
-    group by 1, 2, 3
-  ), checked as materialized (
-    select operation_id, from_state, to_state,
-      case when execution_may_become(from_state, to_state) then items else refuse_transition(from_state, to_state) end as items
-    from moved
-  ), sides as (
-    select operation_id, from_state as state, -items as items from checked
-    union all
-    select operation_id, to_state, items from checked
-  ), delta as materialized (
-    select operation_id,
-      coalesce(sum(items) filter (where state = 'queued'), 0) as queued,
-      coalesce(sum(items) filter (where state = 'scheduled'), 0) as scheduled,
-      coalesce(sum(items) filter (where state = 'sending'), 0) as sending,
-      coalesce(sum(items) filter (where state = 'unknown'), 0) as unknown,
-      coalesce(sum(items) filter (where state = 'delivered'), 0) as delivered,
-      coalesce(sum(items) filter (where state = 'failed'), 0) as failed,
-      coalesce(sum(items) filter (where state = 'ignored'), 0) as ignored,
-      coalesce(sum(items) filter (where state = 'cancelled'), 0) as cancelled,
-      coalesce(sum(items) filter (where state = 'superseded'), 0) as superseded
-    from sides group by operation_id
-  ), locked as materialized (
-    -- Several operations meet in one statement only in a take-over: lock them in one order everywhere.
-    select c.operation_id from operation_counts c
-    where c.operation_id in (select operation_id from delta where operation_id is not null) and not c.frozen
-    order by c.operation_id for update
-  ), counted as (
-    update operation_counts c set
-      queued = c.queued + d.queued, scheduled = c.scheduled + d.scheduled, sending = c.sending + d.sending,
-      unknown = c.unknown + d.unknown, delivered = c.delivered + d.delivered, failed = c.failed + d.failed,
-      ignored = c.ignored + d.ignored, cancelled = c.cancelled + d.cancelled, superseded = c.superseded + d.superseded
-    from delta d join locked l on l.operation_id = d.operation_id
-    where c.operation_id = d.operation_id
-  )
-  select array_agg(d.operation_id) into frozen_ones from delta d
-  -- The last condition makes every plan check first, also one that finds no operation and would look no further.
-  where d.operation_id is not null and d.operation_id not in (select operation_id from locked)
-    and (select count(*) from checked) >= 0;
+  -- No statement moves some there and others back, so that something moves wherever a state changes.
+  select array_agg(m.operation_id), array_agg(m.state), array_agg(m.items) into of_operations, in_states, numbers from (
+    select s.operation_id, s.state, sum(s.items) as items from (
+      select o.operation_id, o.state, -1 as items from old_rows o
+      union all
+      select n.operation_id, n.state, 1 from new_rows n
+    ) s group by 1, 2 having sum(s.items) <> 0
+  ) m;
+  if numbers is null then return null; end if;
+  frozen_ones := move_counts(of_operations, in_states, numbers);
   if frozen_ones is null then return null; end if;
-  perform from report_drafts d where d.operation_id = any(frozen_ones) order by d.operation_id for key share;
+  perform note_late_changes(jsonb_agg(to_jsonb(l))) from (
+    select o.operation_id, o.execution_id, o.delivery_id, o.state as from_state, n.state as to_state, o.attempts, o.due_at,
+      o.may_have_arrived
+    from old_rows o join new_rows n on n.delivery_id = o.delivery_id
+    where o.operation_id = any(frozen_ones) and o.state <> n.state
+  ) l;
+  return null;
+end $function$;
 
-  insert into frozen_items (operation_id, execution_id, state, reason, attempts, due_at, may_have_arrived, finished_at)
-  select o.operation_id, o.id, o.state, o.reason, o.attempts, o.due_at, o.may_have_arrived, o.finished_at
-  from old_rows o join new_rows n on n.id = o.id
-  where o.operation_id = any(frozen_ones) and o.state <> n.state
-    and exists (select from report_drafts d where d.operation_id = o.operation_id)
-  on conflict do nothing;
-
-  insert into late_changes (operation_id, execution_id, delivery_id, from_state, to_state)
-  select o.operation_id, o.id, o.delivery_id, o.state, n.state
-  from old_rows o join new_rows n on n.id = o.id
-  where o.operation_id = any(frozen_ones) and o.state <> n.state
-    and (exists (select from report_drafts d where d.operation_id = o.operation_id)
-      or exists (select from closure_reports r where r.operation_id = o.operation_id))
-  order by o.operation_id, o.id
-  on conflict (operation_id, execution_id) do update set to_state = excluded.to_state, at = excluded.at;
+CREATE OR REPLACE FUNCTION public.account_record_inserts()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_sort TO 'off'
+AS $function$
+declare
+  of_operations uuid[];
+  at_endpoints uuid[];
+  in_states text[];
+  numbers bigint[];
+begin
+  select array_agg(m.operation_id), array_agg(m.endpoint_id), array_agg(m.outcome), array_agg(m.items)
+  into of_operations, at_endpoints, in_states, numbers from (
+    select n.operation_id, n.endpoint_id, n.outcome, count(*) as items from new_rows n
+    where n.outcome is not null group by 1, 2, 3
+  ) m;
+  if numbers is null then return null; end if;
+  perform count_items_in(of_operations, at_endpoints, in_states, numbers);
+  if exists (select from listed_tenants) then
+    perform list_executions(array_agg(n.id)) from new_rows n
+    where n.outcome is not null and n.tenant_id in (select t.tenant_id from listed_tenants t);
+  end if;
   return null;
 end $function$;
 
@@ -124,7 +185,7 @@ AS $function$
     b.state in ('pending', 'unknown')
     or (b.state = 'failed' and (
       (v.on_exhausted = 'block' and (select r.resent_by from deliveries r where r.id = b.delivery_id) is null)
-      or exists (select from executions e where e.delivery_id = b.delivery_id and e.open))))
+      or exists (select from queue q where q.delivery_id = b.delivery_id))))
   order by b.order_number limit 1
 $function$;
 
@@ -148,6 +209,47 @@ begin
     raise exception 'an outage may not go from % to %', old.state, new.state using errcode = 'RD012';
   end if;
   return new;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.check_queue_transition()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if execution_may_become(old.state, new.state) is not true then
+    perform refuse_transition(old.state, new.state);
+  end if;
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.count_items_in(of_operations uuid[], at_endpoints uuid[], in_states text[], numbers bigint[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if array_length(array_remove(of_operations, null), 1) is null then return; end if;
+  update operation_counts c set
+    expected = c.expected + d.items, queued = c.queued + d.queued, scheduled = c.scheduled + d.scheduled,
+    sending = c.sending + d.sending, unknown = c.unknown + d.unknown, delivered = c.delivered + d.delivered,
+    failed = c.failed + d.failed, ignored = c.ignored + d.ignored, cancelled = c.cancelled + d.cancelled,
+    superseded = c.superseded + d.superseded
+  from (
+    select m.operation_id, sum(m.items) as items,
+      coalesce(sum(m.items) filter (where m.state = 'queued'), 0) as queued,
+      coalesce(sum(m.items) filter (where m.state = 'scheduled'), 0) as scheduled,
+      coalesce(sum(m.items) filter (where m.state = 'sending'), 0) as sending,
+      coalesce(sum(m.items) filter (where m.state = 'unknown'), 0) as unknown,
+      coalesce(sum(m.items) filter (where m.state = 'delivered'), 0) as delivered,
+      coalesce(sum(m.items) filter (where m.state = 'failed'), 0) as failed,
+      coalesce(sum(m.items) filter (where m.state = 'ignored'), 0) as ignored,
+      coalesce(sum(m.items) filter (where m.state = 'cancelled'), 0) as cancelled,
+      coalesce(sum(m.items) filter (where m.state = 'superseded'), 0) as superseded
+    from unnest(of_operations, in_states, numbers) as m(operation_id, state, items) where m.operation_id is not null group by 1
+  ) d where c.operation_id = d.operation_id;
+  insert into operation_endpoints (endpoint_id, operation_id)
+  select distinct m.endpoint_id, m.operation_id from unnest(at_endpoints, of_operations) as m(endpoint_id, operation_id)
+  where m.operation_id is not null order by 1, 2
+  on conflict do nothing;
 end $function$;
 
 CREATE OR REPLACE FUNCTION public.execution_may_become(from_state text, to_state text)
@@ -185,17 +287,17 @@ CREATE OR REPLACE FUNCTION public.folded_state(of_delivery uuid)
  STABLE PARALLEL SAFE
 AS $function$
   select case
-    when exists (select from executions e where e.delivery_id = of_delivery and e.state = 'delivered') then 'delivered'
+    when exists (select from execution_records e where e.delivery_id = of_delivery and e.outcome = 'delivered') then 'delivered'
     else coalesce(
       (select case
           when e.state in ('queued', 'scheduled', 'sending') then 'pending'
           when e.state = 'cancelled' then 'failed'
           when e.state = 'superseded' then
-            case when exists (select from executions o where o.delivery_id = of_delivery and o.open) then 'pending' else 'failed' end
+            case when exists (select from queue o where o.delivery_id = of_delivery) then 'pending' else 'failed' end
           else e.state end
-        from executions e where e.delivery_id = of_delivery and e.attempts > 0 order by e.id desc limit 1),
-      (select case when e.open then 'pending' else e.state end
-        from executions e where e.delivery_id = of_delivery and e.state <> 'superseded' order by e.id desc limit 1),
+        from executions e where e.delivery_id = of_delivery and e.attempts > 0 order by e.generation desc limit 1),
+      (select coalesce(e.outcome, 'pending') from execution_records e
+        where e.delivery_id = of_delivery and e.outcome is distinct from 'superseded' order by e.generation desc limit 1),
       'pending') end
 $function$;
 
@@ -214,10 +316,10 @@ CREATE OR REPLACE FUNCTION public.freeze_times_of(of_operation uuid)
  STABLE PARALLEL SAFE
 AS $function$
   with recursive hop as (
-    (select endpoint_id, 1 as n from executions where in_queue and worked_by = of_operation order by endpoint_id limit 1)
+    (select endpoint_id, 1 as n from queue where in_queue and worked_by = of_operation order by endpoint_id limit 1)
     union all
-    select (select e.endpoint_id from executions e
-      where e.in_queue and e.worked_by = of_operation and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1), n + 1
+    select (select q.endpoint_id from queue q
+      where q.in_queue and q.worked_by = of_operation and q.endpoint_id > hop.endpoint_id order by q.endpoint_id limit 1), n + 1
     from hop where hop.endpoint_id is not null and n < 20
   )
   select coalesce(range_intersect_agg(freeze_times(n.tenant_id, n.id)), '{}')
@@ -233,6 +335,22 @@ AS $function$
     select runs_out_at(freeze_times(x.tenant_id, x.endpoint_id), b.began_at,
       extract(epoch from x.give_up_at - b.began_at)::float8 * 1000 - coalesce(x.put_off_ms, 0))
     from operations o cross join lateral (select greatest(x.created_at, o.not_before) as began_at) b
+    where o.id = x.operation_id and not o.single and o.report is null
+      and (select s.from_at from freeze_spans s where s.tenant_id = x.tenant_id
+        order by s.endpoint_id, s.from_at limit 1) is not null
+  ), x.give_up_at)
+$function$;
+
+CREATE OR REPLACE FUNCTION public.gives_up_at(x queue)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select coalesce((
+    select runs_out_at(freeze_times(x.tenant_id, x.endpoint_id), b.began_at,
+      extract(epoch from x.give_up_at - b.began_at)::float8 * 1000 - coalesce(x.put_off_ms, 0))
+    from operations o cross join lateral (
+      select greatest((select r.created_at from execution_records r where r.id = x.execution_id), o.not_before) as began_at) b
     where o.id = x.operation_id and not o.single and o.report is null
       and (select s.from_at from freeze_spans s where s.tenant_id = x.tenant_id
         order by s.endpoint_id, s.from_at limit 1) is not null
@@ -309,6 +427,18 @@ begin
   return new;
 end $function$;
 
+CREATE OR REPLACE FUNCTION public.list_executions(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  insert into listed_executions as l (execution_id, tenant_id, finished_at, undelivered)
+  select r.id, r.tenant_id, r.finished_at, coalesce(r.outcome <> 'delivered', false)
+  from unnest(ids) as u(id) cross join lateral (select x.* from execution_records x where x.id = u.id limit 1) r
+  order by r.id
+  on conflict (execution_id) do update set finished_at = excluded.finished_at, undelivered = excluded.undelivered;
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.make_bridge_luid()
  RETURNS text
  LANGUAGE sql
@@ -316,15 +446,67 @@ AS $function$
   select '$brg.' || translate(left(encode(uuid_send(gen_random_uuid()), 'base64'), 17), '+/', '-_')
 $function$;
 
-CREATE OR REPLACE FUNCTION public.note_operation_endpoints()
- RETURNS trigger
+CREATE OR REPLACE FUNCTION public.move_counts(of_operations uuid[], in_states text[], numbers bigint[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+AS $function$
+declare
+  frozen_ones uuid[];
+begin
+  if array_length(array_remove(of_operations, null), 1) is null then return null; end if;
+  with delta as materialized (
+    select m.operation_id,
+      coalesce(sum(m.items) filter (where m.state = 'queued'), 0) as queued,
+      coalesce(sum(m.items) filter (where m.state = 'scheduled'), 0) as scheduled,
+      coalesce(sum(m.items) filter (where m.state = 'sending'), 0) as sending,
+      coalesce(sum(m.items) filter (where m.state = 'unknown'), 0) as unknown,
+      coalesce(sum(m.items) filter (where m.state = 'delivered'), 0) as delivered,
+      coalesce(sum(m.items) filter (where m.state = 'failed'), 0) as failed,
+      coalesce(sum(m.items) filter (where m.state = 'ignored'), 0) as ignored,
+      coalesce(sum(m.items) filter (where m.state = 'cancelled'), 0) as cancelled,
+      coalesce(sum(m.items) filter (where m.state = 'superseded'), 0) as superseded
+    from unnest(of_operations, in_states, numbers) as m(operation_id, state, items)
+    where m.operation_id is not null group by 1
+  ), locked as materialized (
+    -- Several operations meet in one statement only in a take-over: lock them in one order everywhere.
+    select c.operation_id from operation_counts c
+    where c.operation_id in (select operation_id from delta) and not c.frozen
+    order by c.operation_id for update
+  ), counted as (
+    update operation_counts c set
+      queued = c.queued + d.queued, scheduled = c.scheduled + d.scheduled, sending = c.sending + d.sending,
+      unknown = c.unknown + d.unknown, delivered = c.delivered + d.delivered, failed = c.failed + d.failed,
+      ignored = c.ignored + d.ignored, cancelled = c.cancelled + d.cancelled, superseded = c.superseded + d.superseded
+    from delta d join locked l on l.operation_id = d.operation_id
+    where c.operation_id = d.operation_id
+  )
+  select array_agg(d.operation_id) into frozen_ones from delta d
+  where d.operation_id not in (select operation_id from locked);
+  if frozen_ones is not null then
+    perform from report_drafts d where d.operation_id = any(frozen_ones) order by d.operation_id for key share;
+  end if;
+  return frozen_ones;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.note_late_changes(changes jsonb)
+ RETURNS void
  LANGUAGE plpgsql
 AS $function$
 begin
-  insert into operation_endpoints (endpoint_id, operation_id)
-  select distinct endpoint_id, operation_id from new_rows where operation_id is not null order by 1, 2
+  insert into frozen_items (operation_id, execution_id, state, reason, attempts, due_at, may_have_arrived, finished_at)
+  select c.operation_id, c.execution_id, c.from_state, c.reason, c.attempts, c.due_at, c.may_have_arrived, c.finished_at
+  from jsonb_to_recordset(changes) as c(operation_id uuid, execution_id uuid, from_state text, reason text, attempts int,
+    due_at timestamptz, may_have_arrived boolean, finished_at timestamptz)
+  where exists (select from report_drafts d where d.operation_id = c.operation_id)
   on conflict do nothing;
-  return null;
+
+  insert into late_changes (operation_id, execution_id, delivery_id, from_state, to_state)
+  select c.operation_id, c.execution_id, c.delivery_id, c.from_state, c.to_state
+  from jsonb_to_recordset(changes) as c(operation_id uuid, execution_id uuid, delivery_id uuid, from_state text, to_state text)
+  where exists (select from report_drafts d where d.operation_id = c.operation_id)
+    or exists (select from closure_reports r where r.operation_id = c.operation_id)
+  order by c.operation_id, c.execution_id
+  on conflict (operation_id, execution_id) do update set to_state = excluded.to_state, at = excluded.at;
 end $function$;
 
 CREATE OR REPLACE FUNCTION public.operation_may_become(from_state text, to_state text)
@@ -378,6 +560,14 @@ begin
   return new;
 end $function$;
 
+CREATE OR REPLACE FUNCTION public.refuse_queue(why text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception 'the queue and the records disagree: %', why using errcode = 'RD013';
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.refuse_self_approval()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -425,11 +615,14 @@ CREATE OR REPLACE FUNCTION public.run_in_place_of(of_execution uuid)
  STABLE PARALLEL SAFE
 AS $function$
   with recursive line as (
-    select id, state from executions where id = of_execution
+    select id, delivery_id, outcome from execution_records where id = of_execution
     union all
-    select c.id, c.state from line l join executions c on c.parent_id = l.id and c.keeps_slot where l.state = 'superseded'
+    select c.id, c.delivery_id, c.outcome from line l
+    join execution_records c on c.delivery_id = l.delivery_id and c.parent_id = l.id
+      and (c.outcome is distinct from 'cancelled' or c.attempts > 0)
+    where l.outcome = 'superseded'
   )
-  select id from line where state <> 'superseded' limit 1
+  select id from line where outcome is distinct from 'superseded' limit 1
 $function$;
 
 CREATE OR REPLACE FUNCTION public.runs_out_at(still tstzmultirange, since timestamp with time zone, lasting_ms double precision)
@@ -502,6 +695,45 @@ begin
     where n.state <> 'delivered' and (select y.delivery_id from undelivered y where y.delivery_id = n.id) is null;
   end if;
   return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.write_like_before()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op <> 'UPDATE' or (new.state = 'sending' and old.state <> 'sending') then
+    raise exception 'nothing new begins here: this process is of a version that is being replaced' using errcode = '25006';
+  end if;
+  if not old.open then
+    update execution_records r set outcome = new.state, reason = new.reason, finished_at = new.finished_at,
+      attempts = new.attempts, lost_attempts = new.lost_attempts, may_have_arrived = new.may_have_arrived,
+      acknowledged_at = new.acknowledged_at
+    where r.id = old.id and (r.outcome, r.attempts, r.may_have_arrived, r.acknowledged_at)
+      is not distinct from (old.state, old.attempts, old.may_have_arrived, old.acknowledged_at);
+  elsif new.state in ('queued', 'scheduled', 'sending', 'unknown') then
+    update queue q set worked_by = new.worked_by, state = new.state, due_at = new.due_at, put_off_from = new.put_off_from,
+      give_up_at = new.give_up_at, put_off_ms = new.put_off_ms, reconcile_until = new.reconcile_until,
+      attempts = new.attempts, lost_attempts = new.lost_attempts, may_have_arrived = new.may_have_arrived,
+      probe_at = new.probe_at, probes = new.probes, acknowledged_at = new.acknowledged_at, lease_token = new.lease_token
+    where q.delivery_id = old.delivery_id and q.execution_id = old.id
+      and (q.state, q.lease_token, q.worked_by, q.due_at, q.give_up_at, q.attempts, q.probes, q.acknowledged_at)
+        is not distinct from
+        (old.state, old.lease_token, old.worked_by, old.due_at, old.give_up_at, old.attempts, old.probes, old.acknowledged_at);
+  else
+    with gone as (
+      delete from queue q where q.delivery_id = old.delivery_id and q.execution_id = old.id
+        and (q.state, q.lease_token, q.attempts, q.acknowledged_at)
+          is not distinct from (old.state, old.lease_token, old.attempts, old.acknowledged_at)
+      returning q.execution_id
+    )
+    update execution_records r set outcome = new.state, reason = new.reason, finished_at = new.finished_at,
+      attempts = new.attempts, lost_attempts = new.lost_attempts, may_have_arrived = new.may_have_arrived,
+      due_at = new.due_at, give_up_at = new.give_up_at, put_off_ms = new.put_off_ms, acknowledged_at = new.acknowledged_at
+    from gone where r.id = gone.execution_id;
+  end if;
+  if not found then raise exception 'an execution has been changed meanwhile' using errcode = '40001'; end if;
+  return new;
 end $function$;
 
 -- Tables
@@ -816,38 +1048,29 @@ create table exclusions (
   resent_by uuid
 );
 
-create table executions (
+create table execution_records (
   id uuid default uuidv7() not null,
   tenant_id uuid not null,
   delivery_id uuid not null,
   endpoint_id uuid not null,
   operation_id uuid,
   parent_id uuid,
-  worked_by uuid default '00000000-0000-0000-0000-000000000000'::uuid not null,
-  state text not null,
-  open boolean generated always as ((state = ANY (ARRAY['queued'::text, 'scheduled'::text, 'sending'::text, 'unknown'::text]))) stored not null,
-  in_queue boolean generated always as ((state = ANY (ARRAY['queued'::text, 'scheduled'::text, 'sending'::text]))) stored,
-  keeps_slot boolean generated always as ((NOT ((state = 'cancelled'::text) AND (attempts = 0)))) stored not null,
-  undelivered boolean generated always as ((state = ANY (ARRAY['failed'::text, 'ignored'::text, 'cancelled'::text, 'superseded'::text]))) stored not null,
-  reason text,
+  generation integer not null,
   target_version integer,
   match_filter boolean default false not null,
-  due_at timestamp with time zone not null,
-  put_off_from timestamp with time zone,
-  give_up_at timestamp with time zone not null,
-  reconcile_until timestamp with time zone,
-  attempts integer default 0 not null,
-  lost_attempts integer default 0 not null,
-  may_have_arrived boolean default false not null,
   on_ambiguous text,
-  probe_at timestamp with time zone,
-  probes integer default 0 not null,
-  acknowledged_at timestamp with time zone,
-  lease_token uuid,
   created_at timestamp with time zone default now() not null,
+  outcome text,
+  reason text,
   finished_at timestamp with time zone,
-  put_off_ms double precision
-) with (fillfactor=50);
+  attempts integer,
+  lost_attempts integer,
+  may_have_arrived boolean,
+  due_at timestamp with time zone,
+  give_up_at timestamp with time zone,
+  put_off_ms double precision,
+  acknowledged_at timestamp with time zone
+) with (fillfactor=40);
 
 create table failed_file_feeds (
   tenant_id uuid not null,
@@ -999,6 +1222,19 @@ create table ledger_sweeps (
   tenant_id uuid not null,
   signed_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
   operation_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null
+);
+
+create table listed_executions (
+  execution_id uuid not null,
+  tenant_id uuid not null,
+  finished_at timestamp with time zone,
+  undelivered boolean not null
+) with (fillfactor=70);
+
+create table listed_tenants (
+  tenant_id uuid not null,
+  behind xid8,
+  complete_at timestamp with time zone
 );
 
 create table listener_requests (
@@ -1276,6 +1512,32 @@ create table platform_limits (
   rate_per_second double precision
 );
 
+create table queue (
+  delivery_id uuid not null,
+  execution_id uuid not null,
+  tenant_id uuid not null,
+  endpoint_id uuid not null,
+  operation_id uuid,
+  worked_by uuid default '00000000-0000-0000-0000-000000000000'::uuid not null,
+  state text not null,
+  in_queue boolean generated always as ((state <> 'unknown'::text)) stored not null,
+  target_version integer,
+  match_filter boolean default false not null,
+  on_ambiguous text,
+  due_at timestamp with time zone not null,
+  put_off_from timestamp with time zone,
+  give_up_at timestamp with time zone not null,
+  put_off_ms double precision,
+  reconcile_until timestamp with time zone,
+  attempts integer default 0 not null,
+  lost_attempts integer default 0 not null,
+  may_have_arrived boolean default false not null,
+  probe_at timestamp with time zone,
+  probes integer default 0 not null,
+  acknowledged_at timestamp with time zone,
+  lease_token uuid
+) with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_cost_delay=0, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=20000, vacuum_truncate=false);
+
 create table quota_charges (
   operation_id uuid not null,
   tenant_id uuid not null,
@@ -1378,7 +1640,8 @@ create table resolved_executions (
 create table schema_migrations (
   name text not null,
   checksum text not null,
-  applied_at timestamp with time zone default now() not null
+  applied_at timestamp with time zone default now() not null,
+  needs text
 );
 
 create table sign_in_codes (
@@ -1725,25 +1988,31 @@ alter table exclusions add constraint exclusions_check1 CHECK (((reason = 'held'
 
 alter table exclusions add constraint exclusions_reason_check CHECK ((reason = ANY (ARRAY['coalesced'::text, 'already_delivered'::text, 'changed_since'::text, 'held'::text, 'outcome_unknown'::text, 'suppressed_duplicate'::text, 'resent'::text, 'payload_expired'::text, 'endpoint_disabled'::text, 'endpoint_deleted'::text, 'endpoint_changed'::text, 'no_longer_matches'::text, 'already_retried'::text, 'not_retryable'::text])));
 
-alter table executions add constraint executions_pkey PRIMARY KEY (id);
+alter table execution_records add constraint execution_records_pkey PRIMARY KEY (id);
 
-alter table executions add constraint executions_attempts_check CHECK ((attempts >= 0));
+alter table execution_records add constraint execution_records_attempts_check CHECK ((attempts >= 0));
 
-alter table executions add constraint executions_check CHECK (((state = 'sending'::text) = (lease_token IS NOT NULL)));
+alter table execution_records add constraint execution_records_ended CHECK ((num_nulls(outcome, finished_at, attempts, lost_attempts, may_have_arrived, due_at, give_up_at) =
+CASE
+    WHEN (outcome IS NULL) THEN 7
+    ELSE 0
+END));
 
-alter table executions add constraint executions_check1 CHECK ((open = (finished_at IS NULL)));
+alter table execution_records add constraint execution_records_generation_check CHECK ((generation > 0));
 
-alter table executions add constraint executions_check2 CHECK (((state = ANY (ARRAY['ignored'::text, 'cancelled'::text])) <= (reason IS NOT NULL)));
+alter table execution_records add constraint execution_records_lost_attempts CHECK (((lost_attempts >= 0) AND (lost_attempts <= attempts)));
 
-alter table executions add constraint executions_lost_attempts CHECK (((lost_attempts >= 0) AND (lost_attempts <= attempts)));
+alter table execution_records add constraint execution_records_on_ambiguous_check CHECK ((on_ambiguous = ANY (ARRAY['resend'::text, 'probe'::text, 'hold'::text])));
 
-alter table executions add constraint executions_on_ambiguous_check CHECK ((on_ambiguous = ANY (ARRAY['resend'::text, 'probe'::text, 'hold'::text])));
+alter table execution_records add constraint execution_records_outcome_check CHECK ((outcome = ANY (ARRAY['superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])));
 
-alter table executions add constraint executions_probe_unknown CHECK (((probe_at IS NULL) OR (state = 'unknown'::text)));
+alter table execution_records add constraint execution_records_put_off_ms_check CHECK ((put_off_ms >= (0)::double precision));
 
-alter table executions add constraint executions_put_off_ms_check CHECK ((put_off_ms >= (0)::double precision));
-
-alter table executions add constraint executions_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'scheduled'::text, 'sending'::text, 'unknown'::text, 'superseded'::text, 'cancelled'::text, 'ignored'::text, 'failed'::text, 'delivered'::text])));
+alter table execution_records add constraint execution_records_reason CHECK (
+CASE
+    WHEN (outcome IS NULL) THEN (reason IS NULL)
+    ELSE ((outcome <> ALL (ARRAY['ignored'::text, 'cancelled'::text])) OR (reason IS NOT NULL))
+END);
 
 alter table failed_file_feeds add constraint failed_file_feeds_pkey PRIMARY KEY (tenant_id);
 
@@ -1848,6 +2117,12 @@ alter table ledger_chunks add constraint ledger_chunks_operation_id_fkey FOREIGN
 alter table ledger_sweeps add constraint ledger_sweeps_pkey PRIMARY KEY (tenant_id);
 
 alter table ledger_sweeps add constraint ledger_sweeps_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table listed_executions add constraint listed_executions_pkey PRIMARY KEY (execution_id);
+
+alter table listed_tenants add constraint listed_tenants_pkey PRIMARY KEY (tenant_id);
+
+alter table listed_tenants add constraint listed_tenants_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table listener_requests add constraint listener_requests_pkey PRIMARY KEY (id);
 
@@ -2121,6 +2396,20 @@ alter table platform_limits add constraint platform_limits_open_operations_check
 
 alter table platform_limits add constraint platform_limits_rate_per_second_check CHECK ((rate_per_second > (0)::double precision));
 
+alter table queue add constraint queue_pkey PRIMARY KEY (delivery_id);
+
+alter table queue add constraint queue_attempts_check CHECK ((attempts >= 0));
+
+alter table queue add constraint queue_lease CHECK (((state = 'sending'::text) = (lease_token IS NOT NULL)));
+
+alter table queue add constraint queue_lost_attempts CHECK (((lost_attempts >= 0) AND (lost_attempts <= attempts)));
+
+alter table queue add constraint queue_probe_unknown CHECK (((probe_at IS NULL) OR (state = 'unknown'::text)));
+
+alter table queue add constraint queue_put_off_ms_check CHECK ((put_off_ms >= (0)::double precision));
+
+alter table queue add constraint queue_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'scheduled'::text, 'sending'::text, 'unknown'::text])));
+
 alter table quota_charges add constraint quota_charges_pkey PRIMARY KEY (operation_id, tenant_id);
 
 alter table quota_charges add constraint quota_charges_items_check CHECK ((items >= 0));
@@ -2333,23 +2622,9 @@ CREATE INDEX events_by_batch ON public.events USING btree (tenant_id, ingestion_
 
 CREATE INDEX events_by_key ON public.events USING btree (tenant_id, key, accepted_at, id) WHERE (key IS NOT NULL);
 
-CREATE INDEX executions_by_delivery ON public.executions USING btree (delivery_id, id);
+CREATE UNIQUE INDEX execution_records_by_delivery ON public.execution_records USING btree (delivery_id, generation);
 
-CREATE INDEX executions_by_end ON public.executions USING btree (tenant_id, finished_at, id);
-
-CREATE INDEX executions_by_operation ON public.executions USING btree (operation_id, id) WHERE (operation_id IS NOT NULL);
-
-CREATE INDEX executions_give_up ON public.executions USING btree (give_up_at) WHERE (in_queue AND (give_up_at > '-infinity'::timestamp with time zone));
-
-CREATE UNIQUE INDEX executions_one_child ON public.executions USING btree (parent_id) WHERE (keeps_slot AND (parent_id IS NOT NULL));
-
-CREATE UNIQUE INDEX executions_one_open ON public.executions USING btree (delivery_id) WHERE open;
-
-CREATE INDEX executions_probe ON public.executions USING btree (probe_at) WHERE (probe_at IS NOT NULL);
-
-CREATE INDEX executions_queue ON public.executions USING btree (worked_by, endpoint_id, due_at, id) WHERE in_queue;
-
-CREATE INDEX executions_undelivered_by_end ON public.executions USING btree (tenant_id, finished_at, id) WHERE undelivered;
+CREATE INDEX execution_records_by_operation ON public.execution_records USING btree (operation_id, id) WHERE (operation_id IS NOT NULL);
 
 CREATE INDEX import_lines_not_accepted ON public.import_lines USING btree (import_id, result, line) WHERE (result <> 'accepted'::text);
 
@@ -2368,6 +2643,10 @@ CREATE UNIQUE INDEX jwt_issuers_by_claims ON public.jwt_issuers USING btree (ten
 CREATE INDEX jwt_issuers_by_tenant ON public.jwt_issuers USING btree (tenant_id, id);
 
 CREATE UNIQUE INDEX jwt_issuers_unnamed ON public.jwt_issuers USING btree (issuer, audience) WHERE (by_installation AND (revoked_at IS NULL));
+
+CREATE INDEX listed_executions_by_end ON public.listed_executions USING btree (tenant_id, finished_at, execution_id);
+
+CREATE INDEX listed_executions_undelivered ON public.listed_executions USING btree (tenant_id, finished_at, execution_id) WHERE undelivered;
 
 CREATE INDEX listener_requests_expiring ON public.listener_requests USING btree (expires_at);
 
@@ -2405,6 +2684,12 @@ CREATE INDEX plans_pinning ON public.plans USING btree (tenant_id) WHERE (pin_fr
 
 CREATE INDEX plans_with_pages ON public.plans USING btree (operation_id) WHERE ((executed_at IS NULL) AND (pages_gone_at IS NULL));
 
+CREATE INDEX queue_due ON public.queue USING btree (worked_by, endpoint_id, due_at, execution_id) WHERE in_queue;
+
+CREATE INDEX queue_give_up ON public.queue USING btree (give_up_at) WHERE (in_queue AND (give_up_at > '-infinity'::timestamp with time zone));
+
+CREATE INDEX queue_probe ON public.queue USING btree (probe_at) WHERE (probe_at IS NOT NULL);
+
 CREATE INDEX receipt_diagnostics_drafts ON public.receipt_diagnostics USING btree (expires_at) WHERE (state = 'previewed'::text);
 
 CREATE INDEX receipt_replays_by_event ON public.receipt_replays USING btree (tenant_id, event_id, id);
@@ -2437,6 +2722,69 @@ CREATE INDEX undelivered_by_tenant ON public.undelivered USING btree (state, ten
 
 CREATE INDEX undelivered_order ON public.undelivered USING btree (endpoint_id, order_key, order_number) WHERE (order_key IS NOT NULL);
 
+-- Views
+
+create view executions as
+ WITH q AS (
+         SELECT queue.delivery_id,
+            queue.execution_id,
+            queue.tenant_id,
+            queue.endpoint_id,
+            queue.operation_id,
+            queue.worked_by,
+            queue.state,
+            queue.in_queue,
+            queue.target_version,
+            queue.match_filter,
+            queue.on_ambiguous,
+            queue.due_at,
+            queue.put_off_from,
+            queue.give_up_at,
+            queue.put_off_ms,
+            queue.reconcile_until,
+            queue.attempts,
+            queue.lost_attempts,
+            queue.may_have_arrived,
+            queue.probe_at,
+            queue.probes,
+            queue.acknowledged_at,
+            queue.lease_token
+           FROM queue
+        )
+ SELECT r.id,
+    r.tenant_id,
+    r.delivery_id,
+    r.endpoint_id,
+    r.operation_id,
+    r.parent_id,
+    q.worked_by,
+    COALESCE(q.state, r.outcome) AS state,
+    r.outcome IS NULL AS open,
+    q.in_queue,
+    r.outcome IS DISTINCT FROM 'cancelled'::text OR r.attempts > 0 AS keeps_slot,
+    COALESCE(r.outcome <> 'delivered'::text, false) AS undelivered,
+    r.reason,
+    r.target_version,
+    r.match_filter,
+    COALESCE(q.due_at, r.due_at) AS due_at,
+    q.put_off_from,
+    COALESCE(q.give_up_at, r.give_up_at) AS give_up_at,
+    q.reconcile_until,
+    COALESCE(q.attempts, r.attempts) AS attempts,
+    COALESCE(q.lost_attempts, r.lost_attempts) AS lost_attempts,
+    COALESCE(q.may_have_arrived, r.may_have_arrived) AS may_have_arrived,
+    r.on_ambiguous,
+    q.probe_at,
+    q.probes,
+    COALESCE(q.acknowledged_at, r.acknowledged_at) AS acknowledged_at,
+    q.lease_token,
+    r.created_at,
+    r.finished_at,
+    COALESCE(q.put_off_ms, r.put_off_ms) AS put_off_ms,
+    r.generation
+   FROM execution_records r
+     LEFT JOIN q ON q.delivery_id = r.delivery_id AND q.execution_id = r.id;
+
 -- Triggers
 
 CREATE TRIGGER keep_checkpoint BEFORE DELETE OR UPDATE ON public.audit_checkpoints FOR EACH ROW EXECUTE FUNCTION keep_audit_checkpoint();
@@ -2467,11 +2815,11 @@ CREATE TRIGGER account_deletes AFTER DELETE ON public.exclusions REFERENCING OLD
 
 CREATE TRIGGER account_inserts AFTER INSERT ON public.exclusions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_inserted_exclusions();
 
-CREATE TRIGGER account_inserts AFTER INSERT ON public.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_inserted_executions();
+CREATE TRIGGER account_changes AFTER UPDATE ON public.execution_records FOR EACH ROW WHEN (((old.outcome IS NOT NULL) AND (new.outcome IS DISTINCT FROM old.outcome))) EXECUTE FUNCTION account_changed_outcome();
 
-CREATE TRIGGER account_updates AFTER UPDATE ON public.executions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_updated_executions();
+CREATE TRIGGER account_inserts AFTER INSERT ON public.execution_records REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_record_inserts();
 
-CREATE TRIGGER note_endpoints AFTER INSERT ON public.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION note_operation_endpoints();
+CREATE TRIGGER write_like_before INSTEAD OF INSERT OR DELETE OR UPDATE ON public.executions FOR EACH ROW EXECUTE FUNCTION write_like_before();
 
 CREATE TRIGGER never_changed BEFORE UPDATE ON public.ledger_chunks FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
@@ -2491,10 +2839,18 @@ CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE ON public.plan_endpoints FO
 
 CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE ON public.plan_pages FOR EACH ROW EXECUTE FUNCTION refuse_change_of_plan();
 
+CREATE TRIGGER account_deletes AFTER DELETE ON public.queue REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION account_queue_deletes();
+
+CREATE TRIGGER account_inserts AFTER INSERT ON public.queue REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_queue_inserts();
+
+CREATE TRIGGER account_updates AFTER UPDATE ON public.queue REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_queue_updates();
+
+CREATE TRIGGER check_transition AFTER UPDATE ON public.queue FOR EACH ROW WHEN (((old.state <> new.state) AND (old.state <> 'sending'::text) AND ((new.state <> 'sending'::text) OR (old.state = 'unknown'::text)))) EXECUTE FUNCTION check_queue_transition();
+
 CREATE TRIGGER keep_frozen BEFORE DELETE OR UPDATE ON public.receipt_diagnostics FOR EACH ROW EXECUTE FUNCTION keep_frozen_diagnostics();
 
 CREATE TRIGGER never_changed BEFORE UPDATE ON public.report_addenda FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 -- Comments
 
-comment on table column public.executions.match_filter is 'The endpoint''s current types and filter are applied once more before it is sent.';
+comment on table column public.execution_records.match_filter is 'The endpoint''s current types and filter are applied once more before it is sent.';

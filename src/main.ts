@@ -10,10 +10,12 @@ import { describeListenError, listenProblem } from './embedded/listen-problem.ts
 import { StartupProblem } from './embedded/startup-problem.ts';
 import { createReport, type Report, silentReport } from './embedded/steps.ts';
 import { terminalInput } from './embedded/terminal-input.ts';
+import { describeMigration, tellsProgress } from './migration-words.ts';
 import { type Service, startService } from './service.ts';
 import { listenForStopSignals, type StopSignals } from './stop-signals.ts';
+import type { MigrationProgress } from './store/db/batches.ts';
 import { databaseProblem } from './store/db/database-problem.ts';
-import { migrate, pendingMigrations } from './store/db/migrate.ts';
+import { type MigrateOptions, migrate, pendingMigrations } from './store/db/migrate.ts';
 import { createLogger, type Log, logInto } from './telemetry/log.ts';
 
 /** Longer than any request may take, and what comes after it: a process that drains for longer will never be done. */
@@ -25,11 +27,14 @@ setFlagsFromString('--heap-growing-percent=60');
 // A terminal that is gone must not end the process before it has ended its servers.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
-process.exit(await main(process.argv[2] ?? 'all'));
+process.exit(await main(process.argv[2] ?? 'all', process.argv[3]));
 
-async function main(wanted: string): Promise<number> {
+async function main(wanted: string, how: string | undefined): Promise<number> {
   const role = ROLES.find((name) => name === wanted);
   if (role === undefined) return complain(`There is no role ${wanted}: use one of ${ROLES.join(', ')}.`);
+  const onlyPrepare = role === 'migrate' && how === 'prepare';
+  if (how !== undefined && !onlyPrepare)
+    return complain(`There is no ${role} ${how}: the only word behind a role is \`migrate prepare\`.`);
   const loaded = loadConfig(process.env, role);
   if (!loaded.ok) return complain(...loaded.problems);
   const problem = roleProblem(role, loaded.config);
@@ -43,7 +48,7 @@ async function main(wanted: string): Promise<number> {
     signals.request();
   });
   try {
-    const code = await run(role, loaded.config, signals);
+    const code = await run(role, loaded.config, signals, onlyPrepare);
     return surprised ? 1 : code;
   } catch (error) {
     if (error instanceof StartupProblem) return complain(error.message);
@@ -61,9 +66,10 @@ function roleProblem(role: Role, config: Config): string | undefined {
   return `The role ${role} needs ${missing.join(' and ')}: set what is missing, or use the role all, which starts servers of its own.`;
 }
 
-async function run(role: Role, config: Config, signals: StopSignals): Promise<number> {
+async function run(role: Role, config: Config, signals: StopSignals, onlyPrepare: boolean): Promise<number> {
   if (role === 'migrate') {
-    await prepareDatabase(role, config.databaseUrl ?? '');
+    const say = (line: string) => process.stdout.write(`${line}\n`);
+    await prepareDatabase(role, config.databaseUrl ?? '', { onlyPrepare, onProgress: tellsProgress(say) });
     return 0;
   }
   // In production standard output holds the log, one JSON object a line.
@@ -104,7 +110,7 @@ async function run(role: Role, config: Config, signals: StopSignals): Promise<nu
 }
 
 async function start(role: Role, config: Config, parts: Parts): Promise<Service> {
-  await prepareDatabase(role, parts.databaseUrl);
+  await prepareDatabase(role, parts.databaseUrl, { onProgress: tellsProgress(showsProgress(config)) });
   const { databaseUrl, masterKey } = parts;
   // One of another's is found by Temporal's own rules, which also know of namespace, TLS and API key.
   const temporal = config.temporalAddress === undefined ? parts.temporal : {};
@@ -149,21 +155,29 @@ function sayReady({ url, newAdminKey }: Service, uiUrl: string | undefined): voi
 }
 
 /** `all` and `migrate` bring the schema up to date; in production the others find it so, as they may not change it. */
-async function prepareDatabase(role: Role, url: string): Promise<void> {
+async function prepareDatabase(role: Role, url: string, options: MigrateOptions): Promise<void> {
   try {
     const changes = role === 'all' || role === 'migrate';
-    const result = await (changes ? migrate(url) : pendingMigrations(url));
+    const result = await (changes ? migrate(url, options) : pendingMigrations(url));
     if (!result.ok) throw new StartupProblem(result.problem);
     for (const warning of result.warnings ?? []) process.stderr.write(`${warning}\n`);
-    if (role === 'migrate') process.stdout.write(`${describeApplied(result.applied)}\n`);
+    if (role === 'migrate') process.stdout.write(`${describeMigration(result)}\n`);
   } catch (error) {
     const problem = databaseProblem(error, url);
     throw problem === undefined ? error : new StartupProblem(problem);
   }
 }
 
-function describeApplied(applied: readonly string[]): string {
-  return applied.length === 0 ? 'The schema is up to date.' : `Applied ${applied.join(', ')}.`;
+/** Says on a terminal, or in a log, how far a migration has come. */
+function showsProgress(config: Config): (line: string, fields: MigrationProgress) => void {
+  let log: Log | undefined;
+  return (line, fields) => {
+    if (config.demo) process.stdout.write(`  … ${line}\n`);
+    else {
+      log ??= createLogger({ level: config.logLevel });
+      log.info(fields, 'migration.progress');
+    }
+  };
 }
 
 /** Ends the service first, while its servers and receivers are there; a second signal waits for nothing any more. */

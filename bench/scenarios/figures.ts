@@ -66,11 +66,16 @@ async function counting(bench: Bench): Promise<void> {
 async function record({ rig }: Bench, scene: Scene, counted: boolean): Promise<Figures> {
   const { pool } = rig;
   await pool.query(
-    `insert into executions (tenant_id, delivery_id, endpoint_id, state, due_at, give_up_at)
-     select tenant_id, id, endpoint_id, 'queued', now(), now() + interval '1 day' from deliveries where tenant_id = $1`,
+    `with run as (
+       insert into execution_records (tenant_id, delivery_id, endpoint_id, generation)
+       select tenant_id, id, endpoint_id, 2 from deliveries where tenant_id = $1
+       returning id, tenant_id, delivery_id, endpoint_id
+     )
+     insert into queue (delivery_id, execution_id, tenant_id, endpoint_id, state, due_at, give_up_at)
+     select delivery_id, id, tenant_id, endpoint_id, 'queued', now(), now() + interval '1 day' from run`,
     [scene.tenantId],
   );
-  await pool.query('analyze executions');
+  await pool.query('analyze execution_records, queue');
   const batches: { token: string; items: ClaimedItem[] }[] = [];
   for (;;) {
     const token = randomUUID();

@@ -1,5 +1,6 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { kept } from '../../src/store/settling/ends.ts';
 import { addEndpoints } from '../../test/support/api/add-endpoints.ts';
 import type { Figures } from '../figures.ts';
 import { alternate, type Bench } from '../scenario.ts';
@@ -70,12 +71,15 @@ export async function neighbours(bench: Bench): Promise<void> {
     let open = 1;
     while (open > 0) {
       await rig.pool.query(
-        `update executions set state = 'cancelled', reason = 'bench', finished_at = now()
-        where tenant_id = $1 and state in ('queued', 'scheduled')`,
+        `with gone as (
+          delete from queue q where q.tenant_id = $1 and q.state in ('queued', 'scheduled') returning q.*
+        )
+        update execution_records r set outcome = 'cancelled', reason = 'bench', finished_at = now(), ${kept('g')}
+        from gone g where r.id = g.execution_id`,
         [tenantId],
       );
       const { rows } = await rig.pool.query<{ open: number }>(
-        'select count(*)::int as open from executions where tenant_id = $1 and open',
+        'select count(*)::int as open from queue where tenant_id = $1',
         [tenantId],
       );
       open = rows[0]?.open ?? 0;

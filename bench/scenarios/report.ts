@@ -40,14 +40,15 @@ async function close({ rig, progress }: Bench, items: number): Promise<Figures> 
   await withTransaction(pool, async (tx) => {
     await tx.query('set local session_replication_role = replica');
     await tx.query(
-      `insert into executions (tenant_id, delivery_id, endpoint_id, operation_id, state, due_at, give_up_at, finished_at, attempts)
-       select tenant_id, id, endpoint_id, $1, 'delivered', now(), now() + interval '1 day', now(), 1
+      `insert into execution_records (tenant_id, delivery_id, endpoint_id, operation_id, generation, outcome, due_at, give_up_at,
+         finished_at, attempts, lost_attempts, may_have_arrived)
+       select tenant_id, id, endpoint_id, $1, 2, 'delivered', now(), now() + interval '1 day', now(), 1, 0, false
        from deliveries where tenant_id = $2`,
       [operationId, scene.tenantId],
     );
     await tx.query(
       `insert into attempts (execution_id, number, tenant_id, endpoint_version, started_at, duration_ms, outcome, http_status)
-       select id, 1, tenant_id, 1, now(), 5, 'delivered', 200 from executions where operation_id = $1`,
+       select id, 1, tenant_id, 1, now(), 5, 'delivered', 200 from execution_records where operation_id = $1`,
       [operationId],
     );
     await tx.query('update operation_counts set expected = $2, delivered = $2 where operation_id = $1', [

@@ -5,7 +5,7 @@ import type { SendingContext } from '../sending/sending-context.ts';
 import { Slice } from '../sending/slice.ts';
 import { isOutage } from '../store/db/outage.ts';
 import { readControl } from '../store/operations/operation-facts.ts';
-import { renewStatistics } from '../store/operations/operation-progress.ts';
+import { renewStatistics, renewWhereGrown } from '../store/sending/queue-statistics.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import { errorCode } from '../telemetry/error-code.ts';
 import type { TraceSpan } from '../telemetry/tracing.ts';
@@ -43,14 +43,18 @@ export class Selector {
       for (let more = true; more && !stop.aborted; ) {
         more = await this.#freeze(operationId, stop);
         crashPoint('selected_page');
-        if (more) early ??= await this.#sendEarly(operationId, wake, step);
+        if (more) {
+          // Before the first claim: one that is planned for an empty queue reads the whole of it, and so do those behind it.
+          await renewed(this.#context.sending, renewWhereGrown);
+          early ??= await this.#sendEarly(operationId, wake, step);
+        }
         wake.poke();
       }
     } finally {
       early?.end();
       wake.poke();
     }
-    await renew(this.#context.sending);
+    await renewed(this.#context.sending, renewStatistics);
   }
 
   /**
@@ -128,9 +132,12 @@ export class Selector {
 }
 
 /** Without fresh statistics claims are slow at first; that is no reason to stop. */
-async function renew({ pool, log }: SendingContext): Promise<void> {
+async function renewed(
+  { pool, log }: SendingContext,
+  renew: (db: SendingContext['pool']) => Promise<unknown>,
+): Promise<void> {
   try {
-    await renewStatistics(pool);
+    await renew(pool);
   } catch (error) {
     if (isOutage(error)) throw error;
     log.warn({ event: 'statistics.failed', code: errorCode(error) });

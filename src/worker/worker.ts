@@ -50,6 +50,7 @@ import { socketsWithin } from './open-files.ts';
 import { Prober } from './prober.ts';
 import { rateBucketsChore } from './rate-buckets-chore.ts';
 import { resealingChores } from './resealing-chore.ts';
+import { statisticsChore } from './statistics-chore.ts';
 import { Sweeper } from './sweeper.ts';
 import { TemporalWorkers } from './temporal-workers.ts';
 
@@ -189,6 +190,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     listenersChore(of, recovery),
     figuresChore(of),
     rateBucketsChore(of),
+    statisticsChore(of),
     ...resealingChores(of, { sealer: deps.sealer, metrics, log }),
   ];
   const sweeper = new Sweeper({

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -53,6 +53,21 @@ export async function earlier(): Promise<EarlierVersion> {
     await remove();
     throw error;
   }
+}
+
+/** Whether a migration of the next version makes a schema that the one before does not run on. */
+export async function takesOverFrom(before: Version, next: Version): Promise<boolean> {
+  const [old, all] = await Promise.all(
+    [before, next].map(({ root }) => readdir(new URL('migrations/', root))),
+  );
+  const files = (all ?? []).filter((name) => /^\d{4}-/.test(name) && !old?.includes(name));
+  const texts = await Promise.all(
+    files.map((name) => readFile(new URL(`migrations/${name}`, next.root), 'utf8')),
+  );
+  return texts.some((sql) => {
+    const needs = /^-- Needs: (\S+)$/m.exec(sql)?.[1];
+    return needs !== undefined && !old?.includes(needs);
+  });
 }
 
 /** Whether this checkout has the history that an earlier version is taken from. */

@@ -39,7 +39,7 @@ test('a full disk stops sending, is answered 503 with Retry-After, and costs not
   const { pool } = engine.database;
   await pool.query(`create function disk_full() returns trigger language plpgsql as $$ begin
     raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$`);
-  const tables = ['executions', 'deliveries', 'attempts', 'operations', 'claims'];
+  const tables = ['execution_records', 'queue', 'deliveries', 'attempts', 'operations', 'claims'];
   for (const table of tables)
     await pool.query(
       `create trigger disk_full before insert or update on ${table} for each statement execute function disk_full()`,

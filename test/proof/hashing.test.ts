@@ -262,8 +262,9 @@ describe('a ledger of many lines', () => {
     await withTransaction(store.pool, async (tx) => {
       await tx.query('set local session_replication_role = replica');
       await tx.query(
-        `insert into executions (tenant_id, delivery_id, endpoint_id, operation_id, state, due_at, give_up_at, finished_at)
-         select tenant_id, id, endpoint_id, $1, 'delivered', now(), now() + interval '1 day', now()
+        `insert into execution_records (tenant_id, delivery_id, endpoint_id, operation_id, generation, outcome, due_at, give_up_at,
+           finished_at, attempts, lost_attempts, may_have_arrived)
+         select tenant_id, id, endpoint_id, $1, 2, 'delivered', now(), now() + interval '1 day', now(), 0, 0, false
          from deliveries where tenant_id = $2`,
         [operationId, tenant.id],
       );
@@ -272,7 +273,7 @@ describe('a ledger of many lines', () => {
         count,
       ]);
     });
-    await store.rows('analyze executions, deliveries, events');
+    await store.rows('analyze execution_records, queue, deliveries, events');
     return operationId;
   }
 

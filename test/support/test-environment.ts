@@ -7,6 +7,7 @@ import { createReport } from '../../src/embedded/steps.ts';
 import { startEmbeddedTemporal } from '../../src/embedded/temporal/temporal.ts';
 import { migrate } from '../../src/store/db/migrate.ts';
 import { workflowBundleFile } from './engine/workflow-bundle.ts';
+import { WRITABLE_EXECUTIONS } from './store/writable-executions.ts';
 
 /** The parts that one test run shares: a Postgres with a migrated template, a Temporal server, the workflow bundle. */
 export type TestEnvironment = {
@@ -68,12 +69,24 @@ async function migratedTemplate(url: string): Promise<string> {
     template.pathname = `/${TEMPLATE}`;
     const result = await migrate(template.href);
     if (!result.ok) throw new Error(result.problem);
+    await makeExecutionsWritable(template.href);
     // A session in the template would keep every clone from being made.
     await client.query(`alter database ${TEMPLATE} with is_template true allow_connections false`);
   } finally {
     await client.end();
   }
   return maintenance.href;
+}
+
+/** Lets tests write executions as they are seen. */
+async function makeExecutionsWritable(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(WRITABLE_EXECUTIONS);
+  } finally {
+    await client.end();
+  }
 }
 
 async function bundleIfThere(

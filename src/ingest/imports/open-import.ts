@@ -14,7 +14,7 @@ import {
   type NewImport,
   takeExpiredImports,
 } from '../../store/imports/imports.ts';
-import { renewStatistics } from '../../store/operations/operation-progress.ts';
+import { renewStatistics } from '../../store/sending/queue-statistics.ts';
 
 /** What Redrive does by itself is done by this actor. */
 const ITSELF = { actor: 'redrive' };

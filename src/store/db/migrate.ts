@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { ADOPTED, adopt, isOfEarlierFiles } from './adoption.ts';
+import { Batches, describeWait, isWithoutLock, LOCK_TIMEOUT_MS, type MigrationProgress } from './batches.ts';
 import { ensureUuidv7, versionProblem } from './server-version.ts';
 
 /** One numbered file of `migrations/`. */
@@ -12,6 +13,8 @@ type Migration = {
   checksum: string;
   /** The earlier file that a version must know to run on the schema behind this one; any version may where absent. */
   needs?: string;
+  /** The function that is called, in a transaction each time, until it says that the file may be applied. */
+  behind?: string;
 };
 
 /** The files that were applied, each with its checksum and what it needs. */
@@ -19,8 +22,20 @@ type Applied = ReadonlyMap<string, { checksum: string; needs: string | null }>;
 
 /** The result of a migration run, or the one sentence that says why it did not run. */
 export type MigrationResult =
-  /** The warnings are points that somebody has to look at, a sentence each, where there are any. */
-  { ok: true; applied: string[]; warnings?: string[] } | { ok: false; problem: string };
+  /**
+   * The warnings are points that somebody has to look at, a sentence each, where there are any; the file that was prepared
+   * is left to be applied.
+   */
+  { ok: true; applied: string[]; warnings?: string[]; prepared?: string } | { ok: false; problem: string };
+
+/** How a migration is run. */
+export type MigrateOptions = {
+  directory?: URL;
+  /** Ends in front of the first file that something had to be copied for, when that has been done. */
+  onlyPrepare?: boolean;
+  /** Called behind each batch of what is copied, and behind each try that was given up. */
+  onProgress?: (progress: MigrationProgress) => void;
+};
 
 /** Where the migrations of this version are; `src/store` and `dist/store` are equally deep. */
 const MIGRATIONS = new URL('../../../migrations/', import.meta.url);
@@ -29,26 +44,38 @@ const MIGRATIONS = new URL('../../../migrations/', import.meta.url);
 const LOCK = '7210458331';
 
 /**
- * Brings a database to the schema of this version: each numbered file once, in a transaction of its own, forward only.
- * Any number of processes may do this at the same moment. Leaves the schema of a later version as it is where this one
- * may run on it: a deploy that is taken back migrates first, too.
+ * Brings a database to the schema of this version: each numbered file once, in a transaction of its own, forward only,
+ * and what a file has to have copied before in batches. Killed at any moment, it goes on where it was. Any number of
+ * processes may do this at the same moment. Leaves the schema of a later version as it is where this one may run on it: a
+ * deploy that is taken back migrates first, too.
  */
-export async function migrate(url: string, options: { directory?: URL } = {}): Promise<MigrationResult> {
+export async function migrate(url: string, options: MigrateOptions = {}): Promise<MigrationResult> {
   return withMigrations(url, options.directory, async (client, migrations) => {
     const applied: string[] = [];
     const warnings: string[] = [];
     client.on('notice', ({ severity, message }) => {
       if (severity === 'WARNING' && message !== undefined) warnings.push(message);
     });
+    const batches = new Batches();
+    const told = () => ({ applied, ...(warnings.length > 0 ? { warnings } : {}) });
     // Every step is decided again under the lock, since another migrator may have been faster.
     for (;;) {
-      const step = await migrateOnce(client, migrations);
+      const step = await migrateOnce(client, migrations, batches, options.onlyPrepare);
       if ('later' in step) {
         warnings.push(...warningsOf(step.later));
-        return { ok: true, applied, ...(warnings.length > 0 ? { warnings } : {}) };
+        return { ok: true, ...told() };
       }
+      if ('prepared' in step) return { ok: true, ...told(), prepared: step.prepared };
       if ('problem' in step) return { ok: false, problem: step.problem };
-      applied.push(step.applied);
+      if ('applied' in step) {
+        applied.push(step.applied);
+        batches.begin();
+        continue;
+      }
+      options.onProgress?.(step);
+      if ('waitsFor' in step && batches.isTired())
+        return { ok: false, problem: await describeWait(client, step.waitsFor) };
+      await batches.rest();
     }
   });
 }
@@ -93,7 +120,9 @@ async function withMigrations(
       problem: `Two migrations have the number ${twice.number}: give ${twice.name} the next free one.`,
     };
   }
-  const unclear = migrations.map((each) => needProblem(each, migrations)).find((problem) => problem);
+  const unclear = migrations
+    .map((each) => needProblem(each, migrations) ?? behindProblem(each))
+    .find((problem) => problem);
   if (unclear !== undefined) return { ok: false, problem: unclear };
   const client = new pg.Client({ connectionString: url, application_name: 'redrive migrate' });
   // A connection that is lost between two statements is reported by the next one.
@@ -107,10 +136,20 @@ async function withMigrations(
   }
 }
 
+type Step =
+  | { applied: string }
+  | { problem: string }
+  | { later: string[] }
+  | { prepared: string }
+  | MigrationProgress;
+
 async function migrateOnce(
   client: pg.Client,
   migrations: readonly Migration[],
-): Promise<{ applied: string } | { problem: string } | { later: string[] }> {
+  batches: Batches,
+  onlyPrepare = false,
+): Promise<Step> {
+  let next: Migration | undefined;
   await client.query('begin');
   try {
     // Given back by the end of the transaction, however that comes: a killed migrator blocks nobody.
@@ -124,8 +163,16 @@ async function migrateOnce(
       return refused ?? { applied: ADOPTED };
     }
     const problem = driftProblem(migrations, done);
-    const next = migrations.find((migration) => !done.has(migration.name));
+    next = migrations.find((migration) => !done.has(migration.name));
     if (problem === undefined && next !== undefined) {
+      await client.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
+      if (next.behind !== undefined) {
+        const batch = await batches.next(client, next.behind);
+        if (!batch.done || onlyPrepare) {
+          await client.query('commit');
+          return batch.done ? { prepared: next.name } : { before: next.name, ...batch };
+        }
+      }
       await client.query(next.sql);
       await client.query('insert into schema_migrations (name, checksum) values ($1, $2)', [
         next.name,
@@ -138,7 +185,8 @@ async function migrateOnce(
     return next === undefined ? { later: laterThan(migrations, done) } : { applied: next.name };
   } catch (error) {
     await client.query('rollback').catch(() => {});
-    throw error;
+    if (next === undefined || !isWithoutLock(error)) throw error;
+    return { waitsFor: next.name };
   }
 }
 
@@ -213,6 +261,13 @@ function needProblem({ name, sql, needs }: Migration, migrations: readonly Migra
   return `The migration ${name} says "${lines.join('" and "').trim()}": write one line \`-- Needs: 00NN-<subject>.sql\` that names a file before it.`;
 }
 
+/** Says why a line that looks as if something had to be copied first names no function: nothing would be copied. */
+function behindProblem({ name, sql, behind }: Migration): string | undefined {
+  const lines = sql.match(/^[ \t]*--[ \t]*behind[ \t]*:.*$/gim) ?? [];
+  if (lines.length === (behind === undefined ? 0 : 1)) return undefined;
+  return `The migration ${name} says "${lines.join('" and "').trim()}": write one line \`-- Behind: <function>\`.`;
+}
+
 async function readMigrations(directory: URL): Promise<Migration[]> {
   const names = (await readdir(directory)).filter((name) => /^\d{4}-.+\.sql$/.test(name)).sort();
   return Promise.all(
@@ -220,12 +275,14 @@ async function readMigrations(directory: URL): Promise<Migration[]> {
       // A checkout with other line ends is not an edit.
       const sql = (await readFile(new URL(name, directory), 'utf8')).replaceAll('\r\n', '\n');
       const [, needs] = /^-- Needs: (\d{4}-\S+\.sql)$/m.exec(sql) ?? [];
+      const [, behind] = /^-- Behind: ([a-z_]+)$/m.exec(sql) ?? [];
       return {
         name,
         number: name.slice(0, 4),
         sql,
         checksum: createHash('sha256').update(sql).digest('hex'),
         ...(needs === undefined ? {} : { needs }),
+        ...(behind === undefined ? {} : { behind }),
       };
     }),
   );

@@ -93,9 +93,9 @@ export async function insertImportedDeliveries(
       select u.id, $1, u.event_id, u.endpoint_id, u.state, $3::timestamptz, $3::timestamptz, u.payload_bytes, u.attempts,
         u.last_attempt_at, u.fault_code, u.http_status, $2, u.webhook_id from told u
     )
-    insert into executions (id, tenant_id, delivery_id, endpoint_id, state, reason, due_at, give_up_at, attempts,
-      may_have_arrived, created_at, finished_at)
-    select u.execution_id, $1, u.id, u.endpoint_id, u.state, 'imported', $3::timestamptz, $3::timestamptz, u.attempts,
+    insert into execution_records (id, tenant_id, delivery_id, endpoint_id, generation, outcome, reason, due_at, give_up_at,
+      attempts, lost_attempts, may_have_arrived, created_at, finished_at)
+    select u.execution_id, $1, u.id, u.endpoint_id, 1, u.state, 'imported', $3::timestamptz, $3::timestamptz, u.attempts, 0,
       u.may_have_arrived, $3::timestamptz, $3::timestamptz from told u`,
     values: [
       tenantId,
@@ -134,10 +134,10 @@ export async function addAttempts(
 ): Promise<void> {
   if (added.length === 0) return;
   const { rows } = await tx.query<{ id: Id<'execution'>; attempts: number; arrived: boolean | null }>({
-    text: `update executions e set attempts = e.attempts + u.added, may_have_arrived = e.may_have_arrived or u.doubt,
-       state = case when u.delivered then 'delivered' else e.state end
+    text: `update execution_records e set attempts = e.attempts + u.added, may_have_arrived = e.may_have_arrived or u.doubt,
+       outcome = case when u.delivered then 'delivered' else e.outcome end
      from unnest($1::uuid[], $2::int[], $3::boolean[], $4::boolean[]) as u(id, added, doubt, delivered)
-     where e.id = u.id and e.state in ('failed', 'delivered')
+     where e.id = u.id and e.outcome in ('failed', 'delivered')
      returning e.id, e.attempts,
        (select bool_or(a.outcome = 'ambiguous') from attempts a where a.execution_id = e.id) as arrived`,
     values: [

@@ -155,14 +155,22 @@ export async function insertEvents(
         w.payload_bytes, case when w.ordered then v.key end, case when w.ordered and v.key is not null then coalesce(w.place, v.number) end
       from wanted w join event v on v.id = w.event_id
       returning id, event_id, endpoint_id
-    ), execution as (
-      insert into executions (tenant_id, delivery_id, endpoint_id, state, reason, due_at, give_up_at, created_at,
-        finished_at)
-      select $1, d.id, d.endpoint_id, case when w.ignored_for is null then 'queued' else 'ignored' end, w.ignored_for,
-        $3, $3::timestamptz + w.give_up_after_ms * interval '1 millisecond', $3,
-        case when w.ignored_for is not null then $3::timestamptz end
+    ), run as materialized (
+      select uuidv7() as id, d.id as delivery_id, d.endpoint_id, w.ignored_for, case when w.ignored_for is not null then 0 end as none,
+        $3::timestamptz + w.give_up_after_ms * interval '1 millisecond' as give_up_at
       from delivery d join wanted w using (event_id, endpoint_id)
+    ), execution as (
+      insert into execution_records (id, tenant_id, delivery_id, endpoint_id, generation, created_at, outcome, reason,
+        finished_at, attempts, lost_attempts, may_have_arrived, due_at, give_up_at)
+      select r.id, $1, r.delivery_id, r.endpoint_id, 1, $3, case r.none when 0 then 'ignored' end, r.ignored_for,
+        case r.none when 0 then $3::timestamptz end, r.none, r.none, case r.none when 0 then false end,
+        case r.none when 0 then $3::timestamptz end, case r.none when 0 then r.give_up_at end
+      from run r
       returning id
+    ), queued as (
+      insert into queue (delivery_id, execution_id, tenant_id, endpoint_id, state, due_at, give_up_at)
+      select r.delivery_id, r.id, $1, r.endpoint_id, 'queued', $3::timestamptz, r.give_up_at from run r
+      where r.ignored_for is null
     )
     select (select count(*)::int from execution) as executions`,
     values: [

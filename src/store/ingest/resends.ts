@@ -3,6 +3,7 @@ import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { BeginAgain } from '../db/pool.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
+import { tipOf } from '../selection/fate.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 
 interface VersionRow {
@@ -40,10 +41,10 @@ export async function idHistories(
     left join payloads b on b.event_id = s.event_id and b.tenant_id = $1
     left join lateral (
       select x.endpoint_id, x.state, x.order_key, x.order_number,
-        exists (select from executions e where e.delivery_id = x.id and e.open) as open
+        exists (select from queue q where q.delivery_id = x.id) as open
       from deliveries x where x.event_id = s.event_id and x.tenant_id = $1 and x.replay_of is null
         -- A suppressed delivery stands for nothing: the one that it repeats does.
-        and (select e.reason from executions e where e.delivery_id = x.id order by e.id desc limit 1)
+        and (select e.reason from execution_records e where e.delivery_id = x.id order by e.generation desc limit 1)
           is distinct from 'suppressed_duplicate'
     ) d on true
     order by s.event_id`,
@@ -132,16 +133,12 @@ export async function replaceDeliveries(
   );
   const ids = replaced.rows.map(({ id }) => id);
   const ended = await db.query(
-    `insert into executions (tenant_id, delivery_id, endpoint_id, parent_id, state, reason, due_at, give_up_at,
-      finished_at)
-    select d.tenant_id, d.id, d.endpoint_id, tip.id, 'ignored', 'resent', now(), now(), now()
-    from deliveries d cross join lateral (
-      select e.id from executions e where e.delivery_id = d.id and (e.keeps_slot or e.parent_id is null)
-        and not exists (select from executions c where c.parent_id = e.id and c.keeps_slot)
-      order by e.id desc limit 1
-    ) tip
+    `insert into execution_records (tenant_id, delivery_id, endpoint_id, parent_id, generation, outcome, reason, due_at,
+      give_up_at, finished_at, attempts, lost_attempts, may_have_arrived)
+    select d.tenant_id, d.id, d.endpoint_id, tip.id, tip.next, 'ignored', 'resent', now(), now(), now(), 0, 0, false
+    from deliveries d cross join lateral (${tipOf('d.id')}) tip
     where d.id = any($1::uuid[]) and d.state <> 'delivered'
-      and not exists (select from executions e where e.delivery_id = d.id and e.open)
+      and not exists (select from queue q where q.delivery_id = d.id)
     order by d.accepted_at, d.id
     on conflict do nothing`,
     [ids],

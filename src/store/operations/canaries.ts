@@ -134,9 +134,9 @@ export async function canaryFacts(
        -- Its minute stands still while freeze windows hold its endpoint.
        ${clockRanMs({ tenant: 'n.tenant_id', endpoint: 'c.endpoint_id', operation: 'o', since: 'c.began_at' })} as age_ms,
        f.attempts, f.bad,
-       (select count(*)::int from (select from executions q where q.in_queue and q.worked_by = c.operation_id
+       (select count(*)::int from (select from queue q where q.in_queue and q.worked_by = c.operation_id
          and q.endpoint_id = c.endpoint_id and q.state in ('queued', 'scheduled') and (q.attempts = 0
-           or not exists (select from attempts a where a.execution_id = q.id and a.started_at >= c.began_at and ${isJudged('a')}))
+           or not exists (select from attempts a where a.execution_id = q.execution_id and a.started_at >= c.began_at and ${isJudged('a')}))
          limit 1) u) as unclaimed
      from canaries c join operations o on o.id = c.operation_id join endpoints n on n.id = c.endpoint_id
      cross join lateral (${FIRST_ATTEMPTS}) f
@@ -185,9 +185,9 @@ export async function holdOthers(
 ): Promise<void> {
   await tx.query(
     `with recursive hop as (
-      (select endpoint_id from executions where in_queue and worked_by = $1 order by endpoint_id limit 1)
+      (select endpoint_id from queue where in_queue and worked_by = $1 order by endpoint_id limit 1)
       union all
-      select (select e.endpoint_id from executions e
+      select (select e.endpoint_id from queue e
         where e.in_queue and e.worked_by = $1 and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
       from hop where hop.endpoint_id is not null
     )
@@ -209,9 +209,9 @@ export async function heldAlone(
 ): Promise<({ endpointId: Id<'endpoint'> } & Tally)[]> {
   const { rows } = await db.query<TallyRow>(
     `with recursive hop as (
-      (select endpoint_id from executions where in_queue and worked_by = $1 order by endpoint_id limit 1)
+      (select endpoint_id from queue where in_queue and worked_by = $1 order by endpoint_id limit 1)
       union all
-      select (select e.endpoint_id from executions e
+      select (select e.endpoint_id from queue e
         where e.in_queue and e.worked_by = $1 and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
       from hop where hop.endpoint_id is not null
     ), busy as (select h.endpoint_id, c.operation_id, c.state, c.began_at from hop h left join canaries c

@@ -1,5 +1,6 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Transaction } from '../db/queryable.ts';
+import { kept } from '../settling/ends.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 
 /**
@@ -14,36 +15,49 @@ export async function cancelUnsent(
   limit: number,
 ): Promise<number> {
   const { rows } = await tx.query<{ delivery_id: Id<'delivery'> }>(
-    `with recursive unsent as (
-      select id from executions
-      where operation_id = $1 and open and state in ('queued', 'scheduled')
-      order by id limit $2 for update skip locked
+    `with recursive unsent as materialized (
+      -- Lateral with a limit: one look-up an item, whatever the planner thinks of the size of the queue.
+      select q.delivery_id from execution_records r cross join lateral (
+        select x.delivery_id from queue x
+        where x.delivery_id = r.delivery_id and x.execution_id = r.id and x.state in ('queued', 'scheduled')
+        limit 1 for update skip locked) q
+      where r.operation_id = $1 and r.outcome is null order by r.id limit $2
+    ), gone as (
+      delete from queue q using unsent u where q.delivery_id = u.delivery_id returning q.*
     ), ended as (
-      update executions e set state = 'cancelled', reason = 'operation_cancelled', finished_at = clock_timestamp()
-      from unsent u where e.id = u.id
-      returning e.id, e.tenant_id, e.delivery_id, e.endpoint_id, e.parent_id, e.attempts
+      update execution_records r set outcome = 'cancelled', reason = 'operation_cancelled',
+        finished_at = clock_timestamp(), ${kept('g')}
+      from gone g where r.id = g.execution_id
+      returning r.id, r.tenant_id, r.delivery_id, r.endpoint_id, r.parent_id, r.generation, r.attempts
     ), line as (
       -- From each unsent item back through those that it superseded, as long as they were never sent under an
       -- operation.
       select e.id as item, e.parent_id as child_of, p.id, p.parent_id, p.operation_id, p.due_at, p.attempts, p.give_up_at,
         p.may_have_arrived, p.lost_attempts
-      from ended e join executions p on p.id = e.parent_id and p.state = 'superseded'
+      from ended e join execution_records p on p.id = e.parent_id and p.outcome = 'superseded'
       where e.attempts = 0
       union all
       select l.item, l.child_of, p.id, p.parent_id, p.operation_id, p.due_at, p.attempts, p.give_up_at,
         p.may_have_arrived, p.lost_attempts
-      from line l join executions p on p.id = l.parent_id and p.state = 'superseded'
+      from line l join execution_records p on p.id = l.parent_id and p.outcome = 'superseded'
       where l.operation_id is not null and l.attempts = 0
-    ), restored as (
-      insert into executions (tenant_id, delivery_id, endpoint_id, parent_id, state, due_at, give_up_at, attempts,
-        may_have_arrived, lost_attempts)
-      select e.tenant_id, e.delivery_id, e.endpoint_id, l.child_of, 'scheduled', l.due_at, l.give_up_at, l.attempts,
-        l.may_have_arrived, l.lost_attempts
+    ), run as materialized (
+      select uuidv7() as id, e.tenant_id, e.delivery_id, e.endpoint_id, l.child_of, e.generation + 1 as generation, l.due_at,
+        l.give_up_at, l.attempts, l.may_have_arrived, l.lost_attempts
       from line l join ended e on e.id = l.item
       where l.operation_id is null
-      returning delivery_id
+    ), restored as (
+      insert into execution_records (id, tenant_id, delivery_id, endpoint_id, parent_id, generation)
+      select r.id, r.tenant_id, r.delivery_id, r.endpoint_id, r.child_of, r.generation from run r
+    ), queued as (
+      -- What it stands for is read behind the end that it follows: the row in the queue of that is gone.
+      insert into queue (delivery_id, execution_id, tenant_id, endpoint_id, state, due_at, give_up_at, attempts,
+        may_have_arrived, lost_attempts)
+      select r.delivery_id, r.id, r.tenant_id, r.endpoint_id, 'scheduled', r.due_at, r.give_up_at, r.attempts,
+        r.may_have_arrived, r.lost_attempts
+      from run r
     )
-    select e.delivery_id from ended e left join restored r on r.delivery_id = e.delivery_id`,
+    select e.delivery_id from ended e`,
     [operationId, limit],
   );
   await refoldDeliveries(

@@ -66,7 +66,9 @@ export async function freezeCounts(tx: Transaction, operationId: Id<'operation'>
     breakdown: await operationBreakdown(tx, operationId),
   };
   await tx.query(
-    `update executions set worked_by = '${LIVE_LANE}' where operation_id = $1 and state = 'unknown' and worked_by = $1`,
+    `update queue q set worked_by = '${LIVE_LANE}' from execution_records r
+     where r.operation_id = $1 and r.outcome is null and q.delivery_id = r.delivery_id and q.execution_id = r.id
+       and q.state = 'unknown' and q.worked_by = $1`,
     [operationId],
   );
   await tx.query(
@@ -97,7 +99,8 @@ export async function keepForHashing(
        superseded_by)
      select e.operation_id, e.id, e.state, e.reason, e.attempts, e.due_at, e.may_have_arrived, e.finished_at, c.id
      from executions e left join lateral (
-       select x.id, x.open, x.attempts from executions x where x.parent_id = e.id and x.keeps_slot limit 1) c on true
+       select x.id, x.open, x.attempts from executions x
+       where x.delivery_id = e.delivery_id and x.parent_id = e.id and x.keeps_slot limit 1) c on true
      where e.operation_id = $1 and e.state = 'superseded' and (c.id is null or (c.open and c.attempts = 0))`,
     [operationId],
   );

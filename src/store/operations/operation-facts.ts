@@ -42,8 +42,10 @@ export async function operationFacts(
       extract(epoch from o.expires_at - clock_timestamp())::float8 * 1000 as expires_in_ms,
       (select extract(epoch from min(c.lease_until) - clock_timestamp())::float8 * 1000 from claims c
         where c.worked_by = case when o.interactive then '${LIVE_LANE}'::uuid else o.id end) as lease_in_ms,
-      (select extract(epoch from max(e.reconcile_until) - clock_timestamp())::float8 * 1000 from executions e
-        where e.operation_id = o.id and e.state = 'unknown') as reconcile_in_ms,
+      (select extract(epoch from max(q.reconcile_until) - clock_timestamp())::float8 * 1000 from execution_records r
+        cross join lateral (
+          select x.* from queue x where x.delivery_id = r.delivery_id and x.execution_id = r.id limit 1) q
+        where r.operation_id = o.id and r.outcome is null and q.state = 'unknown') as reconcile_in_ms,
       ((extract(epoch from due.at) - extract(epoch from clock_timestamp())) * 1000)::float8 as due_in_ms, due.window_holds as due_window_holds,
       (select (extract(epoch from p.arrival_at) - extract(epoch from clock_timestamp()))::float8 * 1000 from operation_pacing p
         where p.operation_id = o.id and o.rate_per_second is not null and p.arrival_at > clock_timestamp()) as arrival_in_ms,
@@ -94,10 +96,12 @@ const FIRST_INTERACTIVE = `select greatest(f.at, f.held_until) as at, coalesce(f
         select case when n.state = 'enabled' then greatest(e.due_at, p.floor_until,
             case when v.rate_per_second is not null then p.arrival_at end) else greatest(now(), ${WAITS_UNTIL}) end as at,
           case when n.state = 'enabled' and not o.single then ${heldUntil('n.tenant_id', 'n.id')} end as held_until
-        from executions e join endpoints n on n.id = e.endpoint_id
+        from execution_records r cross join lateral (
+          select q.* from queue q where q.delivery_id = r.delivery_id and q.execution_id = r.id limit 1) e
+        join endpoints n on n.id = e.endpoint_id
         join endpoint_versions v on ${isCurrent('v', 'n')}
         join endpoint_pacing p on p.endpoint_id = n.id
-        where o.interactive and e.operation_id = o.id and e.state in ('queued', 'scheduled')
+        where o.interactive and r.operation_id = o.id and r.outcome is null and e.state in ('queued', 'scheduled')
       ) f order by 1 limit 1`;
 
 /** A canary's minute, which stands still while freeze windows hold its endpoint. */

@@ -114,7 +114,7 @@ async function executionsOf(
        from deliveries x where x.id = e.delivery_id limit 1) d
      cross join lateral (select x.external_id, x.type, x.key from events x where x.id = d.event_id limit 1) v
      left join lateral (select x.id from executions x
-       where e.state = 'superseded' and x.parent_id = e.id and x.keeps_slot limit 1) c on true
+       where e.state = 'superseded' and x.delivery_id = e.delivery_id and x.parent_id = e.id and x.keeps_slot limit 1) c on true
      left join lateral (select x.id from executions x
        where x.id = e.parent_id and x.state = 'superseded' limit 1) p on true
      left join lateral (select x.fault_code, x.http_status from attempts x

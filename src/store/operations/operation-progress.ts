@@ -1,5 +1,5 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-import type { Queryable, Transaction } from '../db/queryable.ts';
+import type { Transaction } from '../db/queryable.ts';
 import type { SelectionCursor } from '../selection/selection-page.ts';
 
 /** Moves the selection's cursor, in the transaction of the page that was frozen. */
@@ -25,14 +25,6 @@ export async function selectionCursor(
     [operationId],
   );
   return rows[0]?.selection_cursor ?? undefined;
-}
-
-/**
- * Renews the planner's statistics after a large selection. Without them the first claims are planned for a table that
- * was empty a moment ago: measured, 860 µs an item instead of 50.
- */
-export async function renewStatistics(db: Queryable): Promise<void> {
-  await db.query('analyze executions');
 }
 
 /**

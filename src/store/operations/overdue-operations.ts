@@ -43,14 +43,14 @@ export async function findOverdue(db: Queryable, limit: number, samples: number)
           when o.start_confirmed_at is not null and o.control = 'run' and o.nudged_at < now() - interval '5 seconds'
             -- Also while it waits for what it joined: an item of unknown outcome can be settled to be sent again.
             and o.next_event in ('due', 'window_ends', 'lease', 'reconciled', 'judged', 'joined') and o.next_event_at > now() + interval '1 second'
-            and (exists (select from executions e join endpoint_pacing p on p.endpoint_id = e.endpoint_id
+            and (exists (select from queue e join endpoint_pacing p on p.endpoint_id = e.endpoint_id
                 join endpoints n on n.id = e.endpoint_id and n.state = 'enabled'
                 where e.in_queue and e.worked_by = o.id and e.state in ('queued', 'scheduled')
                   and e.due_at <= now() and p.floor_until <= now()
                   and (o.single or ${heldUntil('n.tenant_id', 'n.id')} is null) limit 1)
               or exists (select from endpoints n where n.state <> 'enabled' and ${WAITS_UNTIL} <= now()
                 and (n.tenant_id = o.tenant_id or o.tenant_id = '${PLATFORM_TENANT.id}')
-                and exists (select from executions e where e.in_queue and e.worked_by = o.id and e.endpoint_id = n.id
+                and exists (select from queue e where e.in_queue and e.worked_by = o.id and e.endpoint_id = n.id
                   and e.state in ('queued', 'scheduled'))))
             then 'settled'
         end as why

@@ -13,12 +13,13 @@ export async function unsentEndpoints(
 ): Promise<Id<'endpoint'>[]> {
   const { rows } = await db.query<{ endpoint_id: Id<'endpoint'> }>(
     interactive
-      ? `select distinct endpoint_id from executions
-         where operation_id = $1 and state in ('queued', 'scheduled', 'sending') limit $2`
+      ? `select distinct q.endpoint_id from execution_records r
+         join queue q on q.delivery_id = r.delivery_id and q.execution_id = r.id
+         where r.operation_id = $1 and r.outcome is null and q.in_queue limit $2`
       : `with recursive hop as (
-          (select endpoint_id, 1 as n from executions where in_queue and worked_by = $1 order by endpoint_id limit 1)
+          (select endpoint_id, 1 as n from queue where in_queue and worked_by = $1 order by endpoint_id limit 1)
           union all
-          select (select e.endpoint_id from executions e
+          select (select e.endpoint_id from queue e
             where e.in_queue and e.worked_by = $1 and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1), n + 1
           from hop where hop.endpoint_id is not null and n < $2
         ) select endpoint_id from hop where endpoint_id is not null`,

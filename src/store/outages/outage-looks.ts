@@ -72,7 +72,7 @@ export async function openFacts(
          ${msSince('u.quiet_since')} as quiet_for_ms,
          greatest(p.floor_until, p.trial_until) > clock_timestamp() as rests_now,
          -- What waits for its order is not: the one before it may have failed for good.
-         exists (select from ${owners('$2', { running: true })} w join executions e on e.in_queue and e.worked_by = w.id
+         exists (select from ${owners('$2', { running: true })} w join queue e on e.in_queue and e.worked_by = w.id
            where e.endpoint_id = $3 and e.put_off_from is null
              and e.due_at <= clock_timestamp() + $4::float8 * interval '1 millisecond') as due_soon
        from outages u join endpoints n on n.id = u.endpoint_id
@@ -100,7 +100,7 @@ const ANY_STATE = ['pending', 'failed', 'unknown', 'cancelled', 'ignored'] as co
 function openInWindow({ tenantId, endpointId, window }: Outage, p: Parameters): string {
   const where = filterConditions(tenantId, windowFilter(window, ANY_STATE), {}, p);
   return `exists (select from ${owners(p.add([tenantId, PLATFORM_TENANT.id]), { running: false })} w
-    join executions e on e.in_queue and e.worked_by = w.id and e.endpoint_id = ${p.add(endpointId)}
+    join queue e on e.in_queue and e.worked_by = w.id and e.endpoint_id = ${p.add(endpointId)}
     join deliveries d on d.id = e.delivery_id where ${where.join(' and ')})`;
 }
 

@@ -3,6 +3,7 @@ import type { DeliveryState } from '../../domain/sending/delivery-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Transaction } from '../db/queryable.ts';
+import { tipOf } from '../selection/fate.ts';
 import { filterSql } from '../selection/filter-conditions.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 import type { Outage } from './outages.ts';
@@ -41,19 +42,19 @@ async function queueOne(
       select d.id, d.tenant_id, d.endpoint_id from ${from} join deliveries l on l.id = d.id
       where ${where.join('\n        and ')} and l.state = ${p.add(state)} and l.resent_by is null
         and exists (select from payloads y where y.event_id = d.event_id)
-        and not exists (select from executions x where x.delivery_id = d.id and x.open)
+        and not exists (select from queue q where q.delivery_id = d.id)
         and blocked_by(d.id) is null
       order by d.accepted_at, d.id limit 1 for no key update of l skip locked
+    ), run as (
+      insert into execution_records (tenant_id, delivery_id, endpoint_id, parent_id, generation)
+      select d.tenant_id, d.id, d.endpoint_id, tip.id, tip.next
+      from chosen d cross join lateral (${tipOf('d.id')}) tip
+      on conflict do nothing returning id, tenant_id, delivery_id, endpoint_id
     )
-    insert into executions (tenant_id, delivery_id, endpoint_id, parent_id, state, due_at, give_up_at)
-    select d.tenant_id, d.id, d.endpoint_id, tip.id, 'queued', now(),
+    insert into queue (delivery_id, execution_id, tenant_id, endpoint_id, state, due_at, give_up_at)
+    select r.delivery_id, r.id, r.tenant_id, r.endpoint_id, 'queued', now(),
       now() + ${p.add(TRIAL_LASTS_MS)}::float8 * interval '1 millisecond'
-    from chosen d cross join lateral (
-      select e.id from executions e where e.delivery_id = d.id and (e.keeps_slot or e.parent_id is null)
-        and not exists (select from executions c where c.parent_id = e.id and c.keeps_slot)
-      order by e.id desc limit 1
-    ) tip
-    on conflict do nothing returning delivery_id`,
+    from run r returning delivery_id`,
     p.values,
   );
   const deliveryId = rows[0]?.delivery_id;

@@ -126,11 +126,18 @@ export async function holdItems(
   waitsMs: number,
 ): Promise<void> {
   await tx.query(
-    `update executions e set worked_by = e.operation_id,
-       give_up_at = e.give_up_at + $2::float8 * interval '1 millisecond',
-       target_version = coalesce(e.target_version, (
-         select w.version from plan_endpoints w where w.operation_id = $1 and w.endpoint_id = e.endpoint_id))
-     where e.operation_id = $1 and e.state in ('queued', 'scheduled')`,
+    `with held as (
+       update queue q set worked_by = q.operation_id,
+         give_up_at = q.give_up_at + $2::float8 * interval '1 millisecond',
+         target_version = coalesce(q.target_version, (
+           select w.version from plan_endpoints w where w.operation_id = $1 and w.endpoint_id = q.endpoint_id))
+       from execution_records r
+       where r.operation_id = $1 and r.outcome is null and q.delivery_id = r.delivery_id and q.execution_id = r.id
+         and q.state in ('queued', 'scheduled')
+       returning q.execution_id, q.target_version
+     )
+     update execution_records r set target_version = h.target_version from held h
+     where r.id = h.execution_id and r.target_version is distinct from h.target_version`,
     [operationId, waitsMs],
   );
 }
@@ -142,11 +149,12 @@ export async function freeItems(
   waitsMs: number,
 ): Promise<void> {
   await tx.query(
-    `update executions e set give_up_at = e.give_up_at + (clock_timestamp() - h.opened_at) - $3::float8 * interval '1 millisecond'
-     from operation_holds h
-     where h.operation_id = $1 and h.number = $2 and e.operation_id = $1 and e.state in ('queued', 'scheduled')
+    `update queue q set give_up_at = q.give_up_at + (clock_timestamp() - h.opened_at) - $3::float8 * interval '1 millisecond'
+     from operation_holds h, execution_records r
+     where h.operation_id = $1 and h.number = $2 and r.operation_id = $1 and r.outcome is null
+       and q.delivery_id = r.delivery_id and q.execution_id = r.id and q.state in ('queued', 'scheduled')
        -- What it has selected again meanwhile was never made to wait for longer.
-       and e.created_at <= h.opened_at`,
+       and r.created_at <= h.opened_at`,
     [operationId, number, waitsMs],
   );
 }

@@ -45,7 +45,7 @@ export interface Delivery {
 /** Reads deliveries, with the event of each; `page` has the whole of them. */
 const select = (page: string) =>
   `select d.*, (extract(epoch from d.accepted_at) * 1000000)::bigint::text as accepted_at_micros, v.number, v.external_id, v.type, v.source, v.key,
-    (select x.id from executions x where x.delivery_id = d.id and x.open) as open_execution_id
+    (select q.execution_id from queue q where q.delivery_id = d.id) as open_execution_id
   from ${page} d join events v on v.id = d.event_id`;
 
 /** One delivery of a tenant. */

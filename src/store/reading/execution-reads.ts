@@ -47,7 +47,8 @@ export interface Execution {
 const SELECT = `select e.*, c.id as child_id,
     case when e.in_queue then blocked_by(e.delivery_id) end as blocked_by,
     r.actor as resolved_by, r.outcome as resolved_as, r.reason as resolved_for, r.created_at as resolved_at
-  from executions e left join executions c on c.parent_id = e.id and c.keeps_slot
+  from executions e
+  left join executions c on c.delivery_id = e.delivery_id and c.parent_id = e.id and c.keeps_slot
   left join lateral (
     select a.actor, a.outcome, a.reason, a.created_at from resolved_executions x join resolutions a on a.id = x.resolution_id
     where x.execution_id = e.id order by a.id desc limit 1) r on true`;
@@ -74,7 +75,7 @@ export async function executionsOfDelivery(
   limit: number,
 ): Promise<Execution[]> {
   const { rows } = await db.query<ExecutionRow>(
-    `${SELECT} where e.tenant_id = $1 and e.delivery_id = $2 order by e.id desc limit $3`,
+    `${SELECT} where e.tenant_id = $1 and e.delivery_id = $2 order by e.generation desc limit $3`,
     [tenantId, deliveryId, limit],
   );
   return withAttempts(db, tenantId, rows.reverse());

@@ -62,7 +62,7 @@ export async function readGauges(db: Queryable): Promise<QueueGauges> {
   const live = await db.query<LiveRow>(
     `select count(*) filter (where state = 'queued')::int as queued,
       count(*) filter (where state = 'scheduled')::int as scheduled
-     from (select state from executions where in_queue and worked_by = '${LIVE_LANE}'
+     from (select state from queue where in_queue and worked_by = '${LIVE_LANE}'
        and state in ('queued', 'scheduled') limit ${COUNT_UP_TO}) e`,
   );
   const operations = await db.query<OperationsRow>(

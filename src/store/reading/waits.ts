@@ -97,7 +97,7 @@ const factsOf = (head: string): string => `with items as materialized (${head}),
     where o.id in (select operation_id from items) and o.report is null
   )
   select i.id, i.operation_id, i.worked_by, ${ms('i.due_at')} as due_at_ms, ${ms('i.put_off_from')} as put_off_from_ms,
-    ${ms(`case when o.single is false then coalesce((select gives_up_at(e) from executions e where e.id = i.id), i.give_up_at)
+    ${ms(`case when o.single is false then coalesce((select gives_up_at(e) from queue e where e.delivery_id = i.delivery_id), i.give_up_at)
       else i.give_up_at end`)} as give_up_at_ms,
     case when n.ordered then blocked_by(i.delivery_id) is not null else false end as blocked,
     ${ms(waitsUntil('n.endpoint_id'))} as waits_until_ms,
@@ -117,7 +117,9 @@ export async function waitsOfExecutions(
   if (executionIds.length === 0) return new Map();
   const { rows } = await db.query<FactsRow>(
     factsOf(
-      `select e.* from executions e where e.id = any($1::uuid[]) and e.state in ('queued', 'scheduled')`,
+      `select e.execution_id as id, e.* from execution_records r cross join lateral (
+         select q.* from queue q where q.delivery_id = r.delivery_id and q.execution_id = r.id limit 1) e
+       where r.id = any($1::uuid[]) and e.state in ('queued', 'scheduled')`,
     ),
     [executionIds],
   );
@@ -137,20 +139,22 @@ async function waitsOfOperations(
     factsOf(`select f.* from operations o cross join lateral (
       select x.* from (
         with recursive hop as (
-          (select endpoint_id from executions where in_queue and worked_by = o.id order by endpoint_id limit 1)
+          (select endpoint_id from queue where in_queue and worked_by = o.id order by endpoint_id limit 1)
           union all
-          select (select e.endpoint_id from executions e
+          select (select e.endpoint_id from queue e
             where e.in_queue and e.worked_by = o.id and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
           from hop where hop.endpoint_id is not null
         )
         select endpoint_id from hop where endpoint_id is not null limit ${ENDPOINTS_OF_OPERATION}
       ) h cross join lateral (
-        select e.* from executions e where e.in_queue and e.worked_by = o.id and e.endpoint_id = h.endpoint_id
+        select e.execution_id as id, e.* from queue e where e.in_queue and e.worked_by = o.id and e.endpoint_id = h.endpoint_id
           and e.state in ('queued', 'scheduled')
-        order by e.due_at, e.id limit 1
+        order by e.due_at, e.execution_id limit 1
       ) x
       union all
-      (select e.* from executions e where o.interactive and e.operation_id = o.id and e.worked_by = '${LIVE_LANE}'
+      (select e.execution_id as id, e.* from execution_records r cross join lateral (
+          select q.* from queue q where q.delivery_id = r.delivery_id and q.execution_id = r.id limit 1) e
+        where o.interactive and r.operation_id = o.id and r.outcome is null and e.worked_by = '${LIVE_LANE}'
         and e.state in ('queued', 'scheduled') limit ${ENDPOINTS_OF_OPERATION})
     ) f where o.id = any($1::uuid[]) and o.closed_at is null`),
     [operationIds],
@@ -219,7 +223,7 @@ export async function countWaitingAt(
       union all select o.id from operations o where o.closed_at is null and o.tenant_id = any($1::uuid[])
     )
     select count(*)::int as waiting from (
-      select from owners o join executions e on e.in_queue and e.worked_by = o.id
+      select from owners o join queue e on e.in_queue and e.worked_by = o.id
       where e.endpoint_id = $2 and e.state in ('queued', 'scheduled') limit $3
     ) w`,
     [[tenantId, PLATFORM_TENANT.id], endpointId, limit],

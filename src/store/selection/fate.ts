@@ -34,25 +34,51 @@ export function seenSql({ own = [], whole = false, arrived = false }: PageColumn
     ? 'page d'
     : 'page cross join lateral (select x.* from deliveries x where x.id = page.id limit 1) d';
   // By one look-up with the tip: a delivery has few executions.
-  const executions = arrived
-    ? `(select x.*, bool_or(x.may_have_arrived) over () as arrived from executions x where x.delivery_id = d.id order by x.id desc)`
-    : 'executions';
-  return `select ${columns}, d.operation_id as made_by, ${arrived ? 'tip.arrived, ' : ''}
-        tip.id as tip_id, tip.state as tip_state, tip.reason as tip_reason, coalesce(tip.open, false) as tip_open,
-        tip.attempts as tip_attempts,
+  const records = arrived
+    ? `(select x.*, bool_or(x.may_have_arrived) over () as arrived from execution_records x where x.delivery_id = d.id)`
+    : 'execution_records';
+  const tip = (column: string) =>
+    `case when earlier.id is null then newest.${column} else earlier.${column} end`;
+  return `select ${columns}, d.operation_id as made_by,
+        ${arrived ? 'coalesce(newest.arrived, false) or coalesce(own.may_have_arrived, false) as arrived, ' : ''}
+        newest.generation + 1 as next_generation, newest.operation_id as newest_operation,
+        ${tip('id')} as tip_id, coalesce(own.state, ${tip('outcome')}) as tip_state, ${tip('reason')} as tip_reason,
+        own.execution_id is not null as tip_open, coalesce(own.attempts, ${tip('attempts')}) as tip_attempts,
         holder.id as holder_id, holder.control as holder_control, holder.state as holder_state,
         (select c.state from canaries c where c.operation_id = holder.id and c.endpoint_id = d.endpoint_id) as holder_canary,
         endpoint.state as endpoint_state
       from ${delivery}
-      left join lateral (
-        select e.* from ${executions} e
-        where e.delivery_id = d.id and (e.keeps_slot or e.parent_id is null)
-          and not exists (select from executions c where c.parent_id = e.id and c.keeps_slot)
-        order by e.id desc limit 1
-      ) tip on true
+      left join lateral (select e.* from ${records} e where e.delivery_id = d.id order by e.generation desc limit 1) newest on true
+      -- Where the newest is not the tip itself: seldom.
+      left join lateral (select e.* from execution_records e where ${gaveSlotBack('newest')} and ${isTip('e', 'd.id')}) earlier on true
+      -- What is open is the newest of its delivery, and so the tip.
+      left join lateral (select q.* from queue q where q.delivery_id = d.id limit 1) own on true
       left join lateral (select n.state from endpoints n where n.id = d.endpoint_id limit 1) endpoint on true
       -- An execution that a closed operation left unknown and that was resolved to be sent again is the live lane's.
-      left join operations holder on holder.id = tip.operation_id and tip.open and holder.report is null`;
+      left join operations holder on holder.id = own.operation_id and holder.report is null`;
+}
+
+/** SQL: the record `e` is of a run that was cancelled before an attempt, and gave its parent's slot back. */
+function gaveSlotBack(e: string): string {
+  return `${e}.outcome = 'cancelled' and ${e}.attempts = 0 and ${e}.parent_id is not null`;
+}
+
+/**
+ * SQL: the end of the clause of a look-up of records `e` that finds the tip of a delivery, the parent of a further run: the
+ * newest but for those that gave their parent's slot back.
+ */
+function isTip(e: string, deliveryId: string): string {
+  return `${e}.delivery_id = ${deliveryId} and (${gaveSlotBack(e)}) is not true
+        order by ${e}.generation desc limit 1`;
+}
+
+/**
+ * A statement that reads the tip of a delivery, `(id, next)`, with the generation of a further run: of two statements with
+ * the same view one conflicts.
+ */
+export function tipOf(deliveryId: string): string {
+  return `select e.id, (select max(g.generation) + 1 from execution_records g where g.delivery_id = e.delivery_id) as next
+      from execution_records e where ${isTip('e', deliveryId)}`;
 }
 
 /** The operation that decides, as the decision needs it. */
@@ -95,7 +121,9 @@ export function decisionSql(
   const own = newIdentity
     ? // One that it has made is met by a filter that is still at work.
       `s.made_by = ${op} or (select n.id from deliveries n where n.operation_id = ${op} and n.replay_of = s.id) is not null`
-    : `${op} = any (array(select x.operation_id from executions x where x.delivery_id = s.id))`;
+    : // Most deliveries have had one run.
+      `case when s.next_generation = 2 then s.newest_operation = ${op}
+            else ${op} = any (array(select x.operation_id from execution_records x where x.delivery_id = s.id)) end`;
   const changedSince =
     changed ?? (isExplicit(selection) ? undefined : 's.state_changed_at > (select watermark from op)');
   // Look-ups by delivery and event alone: EXISTS may be hashed, and the operation may be looked up first: each page would

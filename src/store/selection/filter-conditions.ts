@@ -36,7 +36,7 @@ const ofDelivery = <Value>(sql: MemberCondition<Value>['sql']): MemberCondition<
 const ofWhole = <Value>(sql: MemberCondition<Value>['sql']): MemberCondition<Value> => ({ on: 'whole', sql });
 const ofEvent = <Value>(sql: MemberCondition<Value>['sql']): MemberCondition<Value> => ({ on: 'event', sql });
 
-const OPEN = 'select from executions x where x.delivery_id = d.id and x.open';
+const OPEN = 'select from execution_records x where x.delivery_id = d.id and x.outcome is null';
 
 /** Every member of a filter: one that is missing here does not compile. */
 const CONDITIONS = {
@@ -65,12 +65,15 @@ const CONDITIONS = {
   ),
   activeWithinMs: ofWhole(
     (ms, p, scope) =>
-      `coalesce(${scope.whole}.last_attempt_at, (select x.created_at from executions x where x.delivery_id = d.id
-      order by x.id desc limit 1)) >= ${ago(ms, p, scope)}`,
+      `coalesce(${scope.whole}.last_attempt_at, (select x.created_at from execution_records x where x.delivery_id = d.id
+      order by x.generation desc limit 1)) >= ${ago(ms, p, scope)}`,
   ),
   ignoredFor: ofDelivery(
-    (reasons, p) => `(d.state <> 'ignored' or (select x.reason from executions x where x.delivery_id = d.id
-      order by x.id desc limit 1) = any(${p.add(reasons)}))`,
+    (
+      reasons,
+      p,
+    ) => `(d.state <> 'ignored' or (select x.reason from execution_records x where x.delivery_id = d.id
+      order by x.generation desc limit 1) = any(${p.add(reasons)}))`,
   ),
   blocking: ofDelivery(
     () => `d.order_key is not null and exists (select from undelivered l where l.endpoint_id = d.endpoint_id
@@ -233,7 +236,7 @@ function caughtCondition(
 
 /** An execution without a child: the end of its chain, and the parent of a further retry. */
 const CHILDLESS = `(x.keeps_slot or x.parent_id is null)
-      and not exists (select from executions c where c.parent_id = x.id and c.keeps_slot)`;
+      and not exists (select from executions c where c.delivery_id = d.id and c.parent_id = x.id and c.keeps_slot)`;
 
 function newestCondition({ ids, states, after, before, reasons }: NewestExecution, p: Parameters): string {
   const of = [CHILDLESS];

@@ -5,6 +5,7 @@ import { named } from '../db/named.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
+import { kept } from '../settling/ends.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
 import { type DecidedBy, decisionSql, seenSql } from './fate.ts';
@@ -114,6 +115,8 @@ export async function freezePage(
       ? `(select w.version from plan_endpoints w where w.operation_id = ${op} and w.endpoint_id = d.endpoint_id)`
       : 'null';
   const { newIdentity } = operation;
+  const matches = `${p.add(matchFilter ?? false)}::boolean`;
+  const ambiguous = `${p.add(onAmbiguous ?? null)}::text`;
   const undisputed = unopposed ? '' : 'on conflict do nothing';
   const text = `with op as materialized (
       select watermark, not_before > now() as waits, greatest(not_before, now()) as due_at from operations
@@ -123,33 +126,58 @@ export async function freezePage(
     seen as (${seenSql()}),
     decided as materialized (select s.*, ${decision} as decision from seen s),
     taken as (
-      update executions e set state = 'superseded', finished_at = clock_timestamp()
-      from decided d
-      where d.decision = 'take' and e.id = d.tip_id and e.state in ('queued', 'scheduled')
-      returning e.id, e.delivery_id
+      delete from queue q using decided d
+      where d.decision = 'take' and q.delivery_id = d.id and q.execution_id = d.tip_id
+        and q.state in ('queued', 'scheduled')
+      returning q.*
+    ),
+    superseded as (
+      update execution_records r set outcome = 'superseded', finished_at = clock_timestamp(), ${kept('t')}
+      from taken t where r.id = t.execution_id
     ),
     ${newIdentity ? `${newDeliveries(op, undisputed)},` : ''}
-    inserted as (
-      insert into executions (tenant_id, delivery_id, endpoint_id, operation_id, parent_id, worked_by, state, reason,
-        finished_at, target_version, due_at, give_up_at, match_filter, on_ambiguous)
-      select d.tenant_id, ${newIdentity ? 'm.id' : 'd.id'}, d.endpoint_id, ${op}, ${newIdentity ? 'null' : 'd.tip_id'},
-        ${operation.interactive ? `'${LIVE_LANE}'::uuid` : `${op}::uuid`},
-        case when d.decision = 'repeat' then 'ignored' when op.waits then 'scheduled' else 'queued' end,
-        case when d.decision = 'repeat' then 'suppressed_duplicate' end, case when d.decision = 'repeat' then now() end,
-        coalesce(${original}, ${shown})::int, op.due_at,
-        op.due_at + coalesce(${p.add(giveUpAfterMs ?? null)}::float8, v.give_up_after_ms) * interval '1 millisecond',
-        ${p.add(matchFilter ?? false)}::boolean, ${p.add(onAmbiguous ?? null)}
-      from decided d cross join op
+    run as materialized (
+      select uuidv7() as id, d.tenant_id, ${newIdentity ? 'm.id' : 'd.id'} as delivery_id, d.endpoint_id,
+        ${newIdentity ? 'null::uuid' : 'd.tip_id'} as parent_id,
+        ${newIdentity ? '1' : 'd.next_generation'} as generation,
+        d.decision = 'repeat' as repeats, case d.decision when 'repeat' then 0 end as none,
+        coalesce(${original}, ${shown})::int as target_version,
+        op.due_at + coalesce(${p.add(giveUpAfterMs ?? null)}::float8, v.give_up_after_ms) * interval '1 millisecond'
+          as give_up_at
+      from decided d
+      cross join op
       join endpoints n on n.id = d.endpoint_id
       join endpoint_versions v on ${isCurrent('v', 'n')}
       ${
         newIdentity
           ? 'join made m on m.replay_of = d.id'
           : `left join taken t on t.delivery_id = d.id
-      where d.decision in ('new', 'repeat') or t.id is not null`
+      where d.decision in ('new', 'repeat') or t.execution_id is not null`
       }
+    ),
+    inserted as (
+      insert into execution_records (id, tenant_id, delivery_id, endpoint_id, operation_id, parent_id, generation,
+        target_version, match_filter, on_ambiguous, outcome, reason, finished_at, attempts, lost_attempts,
+        may_have_arrived, due_at, give_up_at)
+      select r.id, r.tenant_id, r.delivery_id, r.endpoint_id, ${op}, r.parent_id, r.generation, r.target_version,
+        ${matches}, ${ambiguous}, case when r.repeats then 'ignored' end,
+        case when r.repeats then 'suppressed_duplicate' end, case when r.repeats then now() end, r.none, r.none,
+        case when r.repeats then false end, case when r.repeats then op.due_at end,
+        case when r.repeats then r.give_up_at end
+      from run r cross join op
       ${undisputed}
-      returning delivery_id
+      returning id, delivery_id
+    ),
+    queued as (
+      -- Whoever has the next generation of a delivery is alone: what was open is taken, and goes before this comes.
+      insert into queue (delivery_id, execution_id, tenant_id, endpoint_id, operation_id, worked_by, state,
+        target_version, match_filter, on_ambiguous, due_at, give_up_at)
+      select r.delivery_id, r.id, r.tenant_id, r.endpoint_id, ${op},
+        ${operation.interactive ? `'${LIVE_LANE}'::uuid` : `${op}::uuid`},
+        case when op.waits then 'scheduled' else 'queued' end, r.target_version, ${matches}, ${ambiguous}, op.due_at,
+        r.give_up_at
+      from run r cross join op
+      where not r.repeats${unopposed ? '' : ' and (r.id not in (select i.id from inserted i)) is false'}
     ),
     -- The deliveries that were selected, of those that have an item now.
     done as (${newIdentity ? 'select replay_of as delivery_id from made' : 'select delivery_id from inserted'}),
@@ -262,12 +290,13 @@ export async function excludeUnretried(
     `insert into exclusions (operation_id, delivery_id, reason)
      select distinct on (d.id) $1::uuid, d.id, case
        when d.state = 'delivered' then 'already_delivered'
-       when exists (select from executions c where c.parent_id = x.id and c.keeps_slot) then 'already_retried'
+       when exists (select from executions c where c.delivery_id = x.delivery_id and c.parent_id = x.id and c.keeps_slot)
+         then 'already_retried'
        else 'not_retryable' end
-     from executions x join deliveries d on d.id = x.delivery_id
+     from execution_records x join deliveries d on d.id = x.delivery_id
      where x.tenant_id = $2 and x.id = any($3::uuid[])
-       and not exists (select from executions i where i.delivery_id = d.id and i.operation_id = $1)
-     order by d.id, x.id desc
+       and not exists (select from execution_records i where i.delivery_id = d.id and i.operation_id = $1)
+     order by d.id, x.generation desc
      on conflict do nothing`,
     [operationId, tenantId, executionIds],
   );

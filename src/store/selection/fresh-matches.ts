@@ -112,27 +112,37 @@ export async function insertFirstDeliveries(
       join events v on v.id = f.event_id join endpoints n on n.id = f.endpoint_id and n.tenant_id = v.tenant_id
       on conflict (event_id, endpoint_id) where replay_of is null do nothing
       returning id, tenant_id, endpoint_id, state = 'pending' as sent
+    ), run as materialized (
+      select uuidv7() as id, d.tenant_id, d.id as delivery_id, d.endpoint_id, d.sent, case when not d.sent then 0 end as none,
+        n.state as endpoint_state, o.not_before > now() as waits, greatest(o.not_before, now()) as due_at,
+        greatest(o.not_before, now()) + coalesce(
+          (o.options->>'giveUpAfterMs')::float8, v.give_up_after_ms) * interval '1 millisecond' as give_up_at
+      from delivery d cross join operations o
+      join endpoints n on n.id = d.endpoint_id
+      join endpoint_versions v on ${isCurrent('v', 'n')}
+      where o.id = $1
+    ), queued as (
+      insert into queue (delivery_id, execution_id, tenant_id, endpoint_id, operation_id, worked_by, state, due_at,
+        give_up_at)
+      select r.delivery_id, r.id, r.tenant_id, r.endpoint_id, $1, $4,
+        case when r.waits then 'scheduled' else 'queued' end, r.due_at, r.give_up_at
+      from run r where r.sent
     )
-    insert into executions (tenant_id, delivery_id, endpoint_id, operation_id, worked_by, state, reason, due_at,
-      give_up_at, finished_at)
-    select d.tenant_id, d.id, d.endpoint_id, case when d.sent then o.id end, case when d.sent then $4 else $5 end::uuid,
-      case when not d.sent then 'ignored' when o.not_before > now() then 'scheduled' else 'queued' end,
-      case when not d.sent then 'endpoint_' || n.state end, greatest(o.not_before, now()),
-      greatest(o.not_before, now()) + coalesce(
-        (o.options->>'giveUpAfterMs')::float8, v.give_up_after_ms) * interval '1 millisecond',
-      case when not d.sent then now() end
-    from delivery d cross join operations o
-    join endpoints n on n.id = d.endpoint_id
-    join endpoint_versions v on ${isCurrent('v', 'n')}
-    where o.id = $1
+    insert into execution_records (id, tenant_id, delivery_id, endpoint_id, operation_id, generation, outcome, reason,
+      finished_at, attempts, lost_attempts, may_have_arrived, due_at, give_up_at)
+    select r.id, r.tenant_id, r.delivery_id, r.endpoint_id, case when r.sent then $1::uuid end, 1,
+      case when not r.sent then 'ignored' end, case when not r.sent then 'endpoint_' || r.endpoint_state end,
+      case when not r.sent then now() end, r.none, r.none, case when not r.sent then false end,
+      case when not r.sent then r.due_at end, case when not r.sent then r.give_up_at end
+    from run r
     returning operation_id`,
-    [id, eventIds, endpointIds, interactive ? LIVE_LANE : id, LIVE_LANE],
+    [id, eventIds, endpointIds, interactive ? LIVE_LANE : id],
   );
   if (made.rows.filter((row) => row.operation_id !== null).length === first.length) return [];
   const { rows } = await tx.query<{ id: Id<'delivery'> }>(
     `select d.id from unnest($2::uuid[], $3::uuid[]) as f(event_id, endpoint_id)
      join deliveries d on d.event_id = f.event_id and d.endpoint_id = f.endpoint_id and d.replay_of is null
-     where not exists (select from executions x where x.delivery_id = d.id and x.operation_id = $1)`,
+     where not exists (select from execution_records x where x.delivery_id = d.id and x.operation_id = $1)`,
     [id, eventIds, endpointIds],
   );
   return rows.map((row) => row.id);
@@ -162,7 +172,7 @@ export async function ledgerOfEvents(
 ): Promise<Id<'delivery'>[]> {
   const { rows } = await db.query<{ id: Id<'delivery'> }>(
     `select d.id from deliveries d where d.event_id = any($2::uuid[])
-       and ($1 = any (array(select x.operation_id from executions x where x.delivery_id = d.id))
+       and ($1 = any (array(select x.operation_id from execution_records x where x.delivery_id = d.id))
          or (select x.delivery_id from exclusions x where x.operation_id = $1 and x.delivery_id = d.id) is not null)
      order by d.id`,
     [operationId, eventIds],

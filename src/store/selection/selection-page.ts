@@ -226,10 +226,10 @@ export function selectionPage(
       where d.tenant_id = ${p.add(tenantId)} and x.id = any(${p.add(selection.executionIds)}::uuid[])
         and (x.keeps_slot or x.parent_id is null)`;
   if ('failuresOf' in selection)
-    return `select ${columnsOf('d', columns)} from executions x
+    return `select ${columnsOf('d', columns)} from execution_records x
       -- A look-up each: as a join the planner may read all the deliveries there are.
       cross join lateral (select y.* from deliveries y where y.id = x.delivery_id limit 1) d
-      where x.operation_id = ${p.add(selection.failuresOf)} and x.tenant_id = ${p.add(tenantId)} and x.state = 'failed'
+      where x.operation_id = ${p.add(selection.failuresOf)} and x.tenant_id = ${p.add(tenantId)} and x.outcome = 'failed'
         and d.state = 'failed' ${after.id ? `and d.id > ${p.add(after.id)}` : ''} ${upTo?.id ? `and d.id <= ${p.add(upTo.id)}` : ''}
       order by d.id limit ${p.add(limit ?? null)}`;
   if ('remainderOf' in selection) return remainderPage(tenantId, selection.remainderOf, stretch, p, columns);
@@ -265,8 +265,8 @@ function remainderPage(
 ): string {
   const of = p.add(operationId);
   return `select ${columnsOf('d', columns)} from (
-        select e.delivery_id from executions e where e.operation_id = ${of}
-          and e.state not in ('delivered', 'queued', 'scheduled', 'sending')
+        select e.delivery_id from execution_records e where e.operation_id = ${of} and case when e.outcome is null
+          then (select q.state from queue q where q.delivery_id = e.delivery_id) = 'unknown' else e.outcome <> 'delivered' end
         union all
         select x.delivery_id from exclusions x where x.operation_id = ${of}
       ) r

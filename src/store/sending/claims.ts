@@ -123,14 +123,14 @@ export async function claimItems(
         as g(endpoint_id, count, ordered, after_due, after_id, known)
       cross join lateral (select x.revision, x.tenant_id from endpoints x where x.id = g.endpoint_id limit 1) n
     ), picked as materialized (
-      select e.id, e.delivery_id, e.operation_id, row_number() over () as n
+      select e.execution_id, e.delivery_id, e.operation_id, row_number() over () as n
       from granted g
       cross join lateral (
-        select x.id, x.delivery_id, x.operation_id from executions x
+        select x.execution_id, x.delivery_id, x.operation_id from queue x
         where x.in_queue and x.worked_by = $1 and x.endpoint_id = g.endpoint_id
           and x.state in ('queued', 'scheduled') and x.due_at <= now()
           and (x.give_up_at > now() or (g.has_windows and x.operation_id is not null and gives_up_at(x) > now()))
-          and (x.due_at, x.id) > (g.after_due, g.after_id)
+          and (x.due_at, x.execution_id) > (g.after_due, g.after_id)
           -- Again here, since a Retry-After may have come since the endpoint was found ready.
           and case when g.ordered then blocked_by(x.delivery_id) is null else true end
           and (select f.floor_until <= now() from endpoint_pacing f where f.endpoint_id = g.endpoint_id)
@@ -141,24 +141,24 @@ export async function claimItems(
               and (o.single or not g.has_windows or ${heldUntil('g.tenant_id', 'g.endpoint_id')} is null)))))`
               : ''
           }
-        order by x.due_at, x.id limit g.count for update of x skip locked
+        order by x.due_at, x.execution_id limit g.count for update of x skip locked
       ) e
       where g.fresh and not g.held ${live ? '' : `and exists (select from operations o where o.id = $1 and o.control = 'run')`}
     ), sized as (
-      select p.id, p.n, d.event_id, d.attempts, d.test, d.webhook_id, d.payload_bytes, sum(d.payload_bytes) over (order by p.n) as running,
+      select p.execution_id, p.delivery_id, p.n, d.event_id, d.attempts, d.test, d.webhook_id, d.payload_bytes, sum(d.payload_bytes) over (order by p.n) as running,
         d.state = 'delivered'
           and exists (select from operations o where o.id = p.operation_id and o.kind = 'retry') as arrived
       -- Lateral with a limit: one look-up an item, whatever the planner thinks of the size of the tables.
       from picked p cross join lateral (
         select x.event_id, x.attempts, x.test, x.webhook_id, x.payload_bytes, x.state from deliveries x where x.id = p.delivery_id limit 1) d
     ), chosen as materialized (
-      select s.id, s.attempts, s.test, s.webhook_id, s.event_id, s.arrived, b.body from sized s left join lateral (
+      select s.execution_id, s.delivery_id, s.attempts, s.test, s.webhook_id, s.event_id, s.arrived, b.body from sized s left join lateral (
         select y.body from payloads y where y.event_id = s.event_id limit 1) b on true
       where s.running <= $6 or s.n = 1
     ), taken as (
-      update executions e set state = 'sending', lease_token = $4
-      from chosen c where e.id = c.id and c.body is not null and not c.arrived
-      returning e.id, e.delivery_id, e.endpoint_id, e.operation_id, e.target_version, e.attempts, e.lost_attempts,
+      update queue e set state = 'sending', lease_token = $4
+      from chosen c where e.delivery_id = c.delivery_id and c.body is not null and not c.arrived
+      returning e.execution_id as id, e.delivery_id, e.endpoint_id, e.operation_id, e.target_version, e.attempts, e.lost_attempts,
         e.may_have_arrived, e.match_filter, e.on_ambiguous, e.due_at::text as due_text,
         c.attempts as delivery_attempts, c.test, c.webhook_id, c.body, c.event_id
     ), claim as (
@@ -176,7 +176,7 @@ export async function claimItems(
       t.test, t.webhook_id, false as arrived
     from taken t join endpoints n on n.id = t.endpoint_id
     union all
-    select c.id, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, c.arrived
+    select c.execution_id, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, c.arrived
     from chosen c where c.body is null or c.arrived
     union all
     select null, null, g.endpoint_id, null, null, null, null, null, null, null, null, null, null, null, null, null, null
@@ -245,11 +245,15 @@ export async function isClaiming(db: Queryable, before: string): Promise<boolean
   return rows[0]?.found ?? false;
 }
 
+/** SQL: joins what is in the queue of the endpoint `$1` to the items `u` of a claim `c`. */
+const CLAIMED = `join execution_records r on r.id = u.id
+     join queue q on q.delivery_id = r.delivery_id and q.execution_id = r.id and q.lease_token = c.token and q.endpoint_id = $1`;
+
 /** The tokens of claims under which something of an endpoint is being sent. */
 export async function tokensAt(db: Queryable, endpointId: Id<'endpoint'>): Promise<string[]> {
   const { rows } = await db.query<{ token: string }>(
     `select distinct c.token from claims c cross join lateral unnest(c.execution_ids) as u(id)
-     join executions e on e.id = u.id and e.lease_token = c.token and e.endpoint_id = $1`,
+     ${CLAIMED}`,
     [endpointId],
   );
   return rows.map(({ token }) => token);
@@ -264,7 +268,7 @@ export async function isClaimedBy(
   if (tokens.length === 0) return false;
   const { rows } = await db.query<{ found: boolean }>(
     `select exists (select from claims c cross join lateral unnest(c.execution_ids) as u(id)
-       join executions e on e.id = u.id and e.lease_token = c.token and e.endpoint_id = $1
+       ${CLAIMED}
        where c.token = any($2::uuid[])) as found`,
     [endpointId, tokens],
   );

@@ -37,12 +37,12 @@ export async function handOverWaiting(
 ): Promise<number> {
   const { rowCount } = await tx.query(
     `with waiting as (
-      select e.id from executions e join endpoints n on n.id = e.endpoint_id join operations o on o.id = e.operation_id
+      select e.delivery_id from queue e join endpoints n on n.id = e.endpoint_id join operations o on o.id = e.operation_id
       where e.in_queue and e.worked_by = '${LIVE_LANE}' and e.endpoint_id = any($1::uuid[])
         and e.state in ('queued', 'scheduled') and ${WAITS_UNTIL} > clock_timestamp()
       limit $2 for update of e skip locked
     )
-    update executions e set worked_by = e.operation_id from waiting w where e.id = w.id`,
+    update queue e set worked_by = e.operation_id from waiting w where e.delivery_id = w.delivery_id`,
     [endpointIds, limit],
   );
   return rowCount ?? 0;
@@ -55,7 +55,7 @@ export async function handBackWaiting(
   endpointId: Id<'endpoint'>,
 ): Promise<void> {
   await tx.query(
-    `update executions e set worked_by = '${LIVE_LANE}' from operations o
+    `update queue e set worked_by = '${LIVE_LANE}' from operations o
      where o.closed_at is null and o.interactive and o.tenant_id = any($1::uuid[])
        and e.in_queue and e.worked_by = o.id and e.endpoint_id = $2 and e.state in ('queued', 'scheduled')`,
     [[tenantId, PLATFORM_TENANT.id], endpointId],
@@ -68,7 +68,7 @@ export async function closedEndpointsOf(
   operationId: Id<'operation'>,
 ): Promise<Id<'endpoint'>[]> {
   const { rows } = await db.query<{ id: Id<'endpoint'> }>(
-    `select n.id from operations o join executions e on e.in_queue and e.worked_by = o.id
+    `select n.id from operations o join queue e on e.in_queue and e.worked_by = o.id
      join endpoints n on n.id = e.endpoint_id
      where o.id = $1 and o.interactive and o.control <> 'cancel' and e.state in ('queued', 'scheduled')
        and n.state <> 'enabled' and ${WAITS_UNTIL} <= clock_timestamp()
@@ -96,10 +96,10 @@ export async function itemsWaitingAt(
       where o.closed_at is null and o.tenant_id = any($1::uuid[]) and ${WAITS_UNTIL} > clock_timestamp()
     )
     select operation_id, count(*)::int as items from (
-      select e.operation_id from owners o join executions e on e.in_queue and e.worked_by = o.id
+      select e.operation_id from owners o join queue e on e.in_queue and e.worked_by = o.id
       where e.endpoint_id = $2 and e.state in ('queued', 'scheduled')
       union all
-      select e.operation_id from executions e
+      select e.operation_id from queue e
       where e.in_queue and e.worked_by = '${LIVE_LANE}' and e.endpoint_id = $2 and e.state in ('queued', 'scheduled')
         and e.operation_id in (select id from owners)
     ) w group by operation_id order by operation_id`,
@@ -120,10 +120,11 @@ export async function wakeOperationsAt(
   const { rows } = await db.query<RunnableRow>(
     `with concerned as (
       select o.id from operations o where o.closed_at is null and o.tenant_id = any($1::uuid[]) and o.control <> 'pause'
-        and (exists (select from executions e where e.in_queue and e.worked_by = o.id and e.endpoint_id = $2
+        and (exists (select from queue e where e.in_queue and e.worked_by = o.id and e.endpoint_id = $2
             and e.state in ('queued', 'scheduled'))
-          or (o.interactive and exists (select from executions e where e.operation_id = o.id and e.endpoint_id = $2
-            and e.state in ('queued', 'scheduled'))))
+          or (o.interactive and exists (select from execution_records r
+            where r.operation_id = o.id and r.outcome is null and r.endpoint_id = $2
+              and (select q.state from queue q where q.delivery_id = r.delivery_id) in ('queued', 'scheduled'))))
       order by o.id for no key update of o
     )
     update operations o set control_revision = o.control_revision + 1, next_event = 'control', next_event_at = now()

@@ -127,12 +127,13 @@ export async function makeRetryAftersDue(
       select '${LIVE_LANE}'::uuid as id
       union all select o.id from operations o where o.closed_at is null and o.tenant_id = any($1::uuid[])
     ), put_off as (
-      select e.id from owners o join executions e on e.in_queue and e.worked_by = o.id
-      where e.endpoint_id = $2 and e.state = 'scheduled' and e.due_at > now() and e.attempts > 0
-        and (select a.retry_after_ms from attempts a where a.execution_id = e.id and a.number = e.attempts) is not null
-      order by e.id for update of e skip locked
+      select q.delivery_id from owners o join queue q on q.in_queue and q.worked_by = o.id
+      where q.endpoint_id = $2 and q.state = 'scheduled' and q.due_at > now() and q.attempts > 0
+        and (select a.retry_after_ms from attempts a where a.execution_id = q.execution_id and a.number = q.attempts)
+          is not null
+      order by q.execution_id for update of q skip locked
     )
-    update executions e set due_at = now() from put_off p where e.id = p.id and e.state = 'scheduled'`,
+    update queue q set due_at = now() from put_off p where q.delivery_id = p.delivery_id and q.state = 'scheduled'`,
     [[tenantId, PLATFORM_TENANT.id], endpointId],
   );
 }

@@ -17,17 +17,17 @@ export async function putOffBlocked(
   workedBy: Id<'operation'>,
   endpointIds: Id<'endpoint'>[],
 ): Promise<void> {
-  const { rows } = await tx.query<{ id: Id<'execution'> }>(
-    `select e.id from executions e
-    where e.in_queue and e.worked_by = $1 and e.endpoint_id = any($2::uuid[]) and e.state in ('queued', 'scheduled')
-      and e.due_at <= now()
-    order by e.endpoint_id, e.due_at, e.id limit $3 for update skip locked`,
+  const { rows } = await tx.query<{ id: Id<'delivery'> }>(
+    `select q.delivery_id as id from queue q
+    where q.in_queue and q.worked_by = $1 and q.endpoint_id = any($2::uuid[]) and q.state in ('queued', 'scheduled')
+      and q.due_at <= now()
+    order by q.endpoint_id, q.due_at, q.execution_id limit $3 for update skip locked`,
     [workedBy, endpointIds, PUT_OFF_AT_ONCE],
   );
   await tx.query(
-    `update executions e set put_off_from = coalesce(e.put_off_from, e.due_at),
+    `update queue q set put_off_from = coalesce(q.put_off_from, q.due_at),
       due_at = clock_timestamp() + $2::float8 * interval '1 millisecond'
-    where e.id = any($1::uuid[]) and blocked_by(e.delivery_id) is not null`,
+    where q.delivery_id = any($1::uuid[]) and blocked_by(q.delivery_id) is not null`,
     [rows.map(({ id }) => id), LOOK_AGAIN_MS],
   );
 }
@@ -49,12 +49,12 @@ export async function dueNext(db: Queryable, endedDeliveryIds: Id<'delivery'>[])
         order by b.order_number limit 1
       ) f
     ), locked as (
-      select e.id, e.put_off_from from executions e join next on next.id = e.delivery_id where e.open
-      order by e.id for update of e
+      select q.delivery_id, q.put_off_from from queue q join next on next.id = q.delivery_id
+      order by q.execution_id for update of q
     )
     -- By the row that was waited for: the one of the snapshot, not put off yet, would have no time.
-    update executions e set due_at = locked.put_off_from, put_off_from = null
-    from locked where e.id = locked.id and locked.put_off_from is not null`,
+    update queue q set due_at = locked.put_off_from, put_off_from = null
+    from locked where q.delivery_id = locked.delivery_id and locked.put_off_from is not null`,
     [endedDeliveryIds],
   );
   return (rowCount ?? 0) > 0;

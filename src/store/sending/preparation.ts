@@ -3,6 +3,7 @@ import type { Partner, Preparable, Refusal } from '../../domain/endpoints/prepar
 import { present } from '../../domain/present.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
+import { kept } from '../settling/ends.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
 
@@ -34,7 +35,7 @@ export async function loadPreparation(
   const { rows } = await db.query<PreparationRow>(
     `select e.id, e.match_filter, v.type, c.event_types, c.filter, c.partner,
        coalesce((${MOVED}), false) as moved
-     from executions e
+     from execution_records e
      join deliveries d on d.id = e.delivery_id
      join events v on v.id = d.event_id
      join endpoints n on n.id = e.endpoint_id
@@ -69,10 +70,17 @@ export async function refusePrepared(
   refused: { executionId: Id<'execution'>; refusal: Refusal }[],
 ): Promise<void> {
   const { rows } = await tx.query<RefusedRow>(
-    `update executions e set state = r.state, reason = r.reason, finished_at = clock_timestamp()
-     from unnest($1::uuid[], $2::text[], $3::text[]) as r(id, state, reason)
-     where e.id = r.id and e.state = 'queued'
-     returning e.delivery_id, r.state, r.reason`,
+    `with refused as materialized (
+       select x.id, x.delivery_id, u.state, u.reason
+       from unnest($1::uuid[], $2::text[], $3::text[]) as u(id, state, reason) join execution_records x on x.id = u.id
+     ), gone as (
+       delete from queue q using refused u
+       where q.delivery_id = u.delivery_id and q.execution_id = u.id and q.state = 'queued'
+       returning q.*, u.state as outcome, u.reason
+     )
+     update execution_records r set outcome = g.outcome, reason = g.reason, finished_at = clock_timestamp(), ${kept('g')}
+     from gone g where r.id = g.execution_id
+     returning r.delivery_id, g.outcome as state, g.reason`,
     [
       refused.map(({ executionId }) => executionId),
       refused.map(({ refusal }) => refusal.state),

@@ -3,6 +3,7 @@ import type { ProbeRequest } from '../../domain/sending/probe.ts';
 import type { RetryPolicy } from '../../domain/sending/retry-policy.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
+import { kept } from '../settling/ends.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 import { isCurrent, type RetryPolicyRow, retryPolicyOf } from '../tenancy/endpoint-versions.ts';
 
@@ -48,16 +49,16 @@ interface ProbeRow extends RetryPolicyRow {
 export async function takeDueProbes(db: Queryable, limit: number, holdMs: number): Promise<DueProbe[]> {
   const { rows } = await db.query<ProbeRow>(
     `with due as (
-      select e.id from executions e
-      where e.probe_at <= clock_timestamp() and e.state = 'unknown'
-      order by e.probe_at limit $1 for update skip locked
+      select q.delivery_id from queue q
+      where q.probe_at <= clock_timestamp() and q.state = 'unknown'
+      order by q.probe_at limit $1 for update skip locked
     ), taken as (
-      update executions e set probes = e.probes + 1,
+      update queue q set probes = q.probes + 1,
         probe_at = clock_timestamp() + $2::float8 * interval '1 millisecond'
-      from due d where e.id = d.id
-      returning e.*
+      from due d where q.delivery_id = d.delivery_id
+      returning q.*
     )
-    select t.id, t.delivery_id, (select d.webhook_id from deliveries d where d.id = t.delivery_id) as webhook_id, t.endpoint_id, t.attempts - t.lost_attempts as attempts, t.probes, n.current_version as version, n.revision, v.probe_url,
+    select t.execution_id as id, t.delivery_id, (select d.webhook_id from deliveries d where d.id = t.delivery_id) as webhook_id, t.endpoint_id, t.attempts - t.lost_attempts as attempts, t.probes, n.current_version as version, n.revision, v.probe_url,
       v.probe_field, v.timeout_ms, v.max_attempts, v.initial_ms, v.factor, v.cap_ms
     from taken t join endpoints n on n.id = t.endpoint_id
     join endpoint_versions v on ${isCurrent('v', 'n')}
@@ -86,6 +87,9 @@ export type ProbeOutcome =
   | { state: 'scheduled' }
   | { state: 'unknown'; askInMs: number };
 
+/** SQL: false where nothing has arrived, by the endpoint's own word. */
+const HAS_ARRIVED = `$3 not in ('failed', 'scheduled')`;
+
 /**
  * Writes the decision of a status request, unless somebody else has settled the execution meanwhile. Within its window
  * an inconclusive one is asked again; after it only an acknowledgement or an operator settles it.
@@ -96,23 +100,33 @@ export async function recordProbe(
   outcome: ProbeOutcome,
 ): Promise<boolean> {
   await tx.query('select from deliveries where id = $1 for no key update', [deliveryId]);
+  const ends = outcome.state === 'delivered' || outcome.state === 'failed';
   const { rowCount } = await tx.query(
-    `update executions e set
-      state = $2,
-      reason = case $2 when 'failed' then 'exhausted' else e.reason end,
-      finished_at = case when $2 in ('delivered', 'failed') then clock_timestamp() end,
-      due_at = case $2 when 'scheduled' then now() else e.due_at end,
-      give_up_at = case $2 when 'scheduled' then greatest(e.give_up_at, now() + interval '1 hour') else e.give_up_at end,
-      worked_by = case when $2 = 'scheduled' and not exists (
-        select from operations o where o.id = e.operation_id and o.report is null)
-        then '${LIVE_LANE}' else e.worked_by end,
-      -- Nothing has arrived, by the endpoint's own word.
-      may_have_arrived = e.may_have_arrived and $2 not in ('failed', 'scheduled'),
-      reconcile_until = case $2 when 'unknown' then e.reconcile_until end,
-      probe_at = case when $2 = 'unknown' and clock_timestamp() + $3::float8 * interval '1 millisecond' < e.reconcile_until
-        then clock_timestamp() + $3::float8 * interval '1 millisecond' end
-     where e.id = $1 and e.state = 'unknown'`,
-    [executionId, outcome.state, outcome.state === 'unknown' ? outcome.askInMs : 0],
+    ends
+      ? `with gone as (
+           delete from queue q where q.delivery_id = $1 and q.execution_id = $2 and q.state = 'unknown' returning q.*
+         )
+         update execution_records r set outcome = $3, reason = case $3 when 'failed' then 'exhausted' end,
+           finished_at = clock_timestamp(), ${kept('g', { may_have_arrived: `g.may_have_arrived and ${HAS_ARRIVED}` })}
+         from gone g where r.id = g.execution_id`
+      : `update queue q set
+           state = $3,
+           due_at = case $3 when 'scheduled' then now() else q.due_at end,
+           give_up_at = case $3 when 'scheduled' then greatest(q.give_up_at, now() + interval '1 hour') else q.give_up_at end,
+           worked_by = case when $3 = 'scheduled' and not exists (
+             select from operations o where o.id = q.operation_id and o.report is null)
+             then '${LIVE_LANE}' else q.worked_by end,
+           may_have_arrived = q.may_have_arrived and ${HAS_ARRIVED},
+           reconcile_until = case $3 when 'unknown' then q.reconcile_until end,
+           probe_at = case when $3 = 'unknown' and clock_timestamp() + $4::float8 * interval '1 millisecond' < q.reconcile_until
+             then clock_timestamp() + $4::float8 * interval '1 millisecond' end
+         where q.delivery_id = $1 and q.execution_id = $2 and q.state = 'unknown'`,
+    [
+      deliveryId,
+      executionId,
+      outcome.state,
+      ...(ends ? [] : [outcome.state === 'unknown' ? outcome.askInMs : 0]),
+    ],
   );
   if (outcome.state !== 'unknown' && rowCount === 1) await refoldDeliveries(tx, [deliveryId]);
   return rowCount === 1;

@@ -56,9 +56,9 @@ export function lookedAtInMs(inMs: number): number {
 }
 
 /** The endpoints of a queue, each found behind the one before it. */
-const HOP = `(select endpoint_id from executions where in_queue and worked_by = $1 order by endpoint_id limit 1)
+const HOP = `(select endpoint_id from queue where in_queue and worked_by = $1 order by endpoint_id limit 1)
       union all
-      select (select e.endpoint_id from executions e
+      select (select e.endpoint_id from queue e
         where e.in_queue and e.worked_by = $1 and e.endpoint_id > hop.endpoint_id order by e.endpoint_id limit 1)
       from hop where hop.endpoint_id is not null`;
 
@@ -97,9 +97,9 @@ export async function readyEndpoints(
     join endpoints n on n.id = hop.endpoint_id
     join endpoint_versions v on ${isCurrent('v', 'n')}
     join endpoint_pacing p on p.endpoint_id = n.id
-    cross join lateral (select e.due_at from executions e
+    cross join lateral (select e.due_at from queue e
       where e.in_queue and e.worked_by = $1 and e.endpoint_id = hop.endpoint_id and e.state in ('queued', 'scheduled')
-      order by e.due_at, e.id limit 1) first
+      order by e.due_at, e.execution_id limit 1) first
     cross join lateral (select greatest(first.due_at, p.floor_until, p.trial_until, case when v.rate_per_second is not null
       then p.arrival_at - case when $4 then ${OPENS_MS.live} else ${OPENS_MS.bulk} end * interval '1 millisecond' end) as at) free
     -- What a window holds in the live lane is little, and is looked past by the claim.

@@ -1,5 +1,6 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
+import { kept } from './ends.ts';
 import { refoldDeliveries } from './folding.ts';
 
 /**
@@ -27,18 +28,18 @@ export async function acknowledge(
   await db.query('select from deliveries where id = any($1::uuid[]) order by id for no key update', [
     deliveryIds,
   ]);
-  await db.query('select from executions where delivery_id = any($1::uuid[]) order by id for update', [
+  await db.query('select from queue where delivery_id = any($1::uuid[]) order by execution_id for update', [
     deliveryIds,
   ]);
   const { rows } = await db.query<AcknowledgedRow>(
     `with newest as materialized (
-      select d.id as delivery_id, e.id, e.state, d.attempts > 0
+      select d.id as delivery_id, e.id, e.state, e.open, e.operation_id, d.attempts > 0
         or coalesce((select bool_or(x.may_have_arrived) from executions x where x.delivery_id = d.id), false) as sent
       from deliveries d left join lateral (
         -- The open one; else one that a request was made for, or may have been, and of several the newest.
-        select x.id, x.state from executions x
+        select x.id, x.state, x.open, x.operation_id from executions x
         where x.delivery_id = d.id and x.state <> 'superseded'
-        order by x.open desc, x.attempts > 0 or x.may_have_arrived desc, x.id desc limit 1
+        order by x.open desc, x.attempts > 0 or x.may_have_arrived desc, x.generation desc limit 1
       ) e on true
       where d.id = any($1::uuid[])
     ), decided as materialized (
@@ -48,13 +49,27 @@ export async function acknowledge(
         when n.state = 'delivered' then 'already_delivered'
         else 'settled' end as what
       from newest n
+    ), held as materialized (
+      -- By two triggers: the counts are locked before both, in the one order.
+      select c.operation_id from operation_counts c
+      where c.operation_id in (select d.operation_id from decided d where d.what = 'settled') and not c.frozen
+      order by c.operation_id for update
     ), remembered as (
-      update executions e set acknowledged_at = coalesce(e.acknowledged_at, clock_timestamp())
-      from decided d where e.id = d.id and d.what = 'remembered'
+      update queue q set acknowledged_at = coalesce(q.acknowledged_at, clock_timestamp())
+      from decided d where q.delivery_id = d.delivery_id and q.execution_id = d.id and d.what = 'remembered'
+    ), gone as (
+      delete from queue q using decided d
+      where q.delivery_id = d.delivery_id and q.execution_id = d.id and d.what = 'settled'
+        and (select count(*) from held) >= 0
+      returning q.*
     ), settled as (
-      update executions e set state = 'delivered', reason = 'acknowledged', probe_at = null, reconcile_until = null,
-        acknowledged_at = clock_timestamp(), finished_at = coalesce(e.finished_at, clock_timestamp())
-      from decided d where e.id = d.id and d.what = 'settled'
+      update execution_records r set outcome = 'delivered', reason = 'acknowledged', finished_at = clock_timestamp(),
+        ${kept('g', { acknowledged_at: 'clock_timestamp()' })}
+      from gone g where r.id = g.execution_id
+    ), settled_late as (
+      update execution_records r set outcome = 'delivered', reason = 'acknowledged', acknowledged_at = clock_timestamp()
+      from decided d where r.id = d.id and d.what = 'settled' and not d.open
+        and (select count(*) from held) >= 0
     )
     select delivery_id, what from decided`,
     [deliveryIds],

@@ -5,6 +5,7 @@ import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import { LOST_FAULT, WAY_OUT_FAULT } from '../../domain/sending/fault-code.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
+import { kept } from './ends.ts';
 
 /** The outcome of one claimed item; written once, by the holder of its token. */
 export interface Outcome {
@@ -37,6 +38,15 @@ interface RecordedRow {
   attempts: number;
 }
 
+/** SQL: the columns of what was moved, of its row in the queue `e` and the decision `d`. */
+const MOVED = `e.execution_id as id, e.delivery_id, e.endpoint_id, e.tenant_id, e.operation_id, d.attempts, d.next,
+        d.had_arrived, d.outcome, d.fault_code, d.http_status, d.retry_after_ms, d.endpoint_version, d.duration_ms,
+        d.excerpt, d.ended_at - d.duration_ms * interval '1 millisecond' as started_at`;
+
+/** The names of these. */
+const MOVED_COLUMNS = `id, delivery_id, endpoint_id, tenant_id, operation_id, attempts, next, had_arrived, outcome,
+        fault_code, http_status, retry_after_ms, endpoint_version, duration_ms, excerpt, started_at`;
+
 /**
  * Records outcomes in one statement: attempts appended, and counted for the figures, executions moved on, deliveries
  * folded, counts moved by the trigger. Fenced by token and `sending`: an outcome whose execution the sweeper has settled
@@ -59,7 +69,10 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
       where d.id in (select delivery_id from told) order by d.id for no key update
     ), decided as materialized (
       -- One time for the end of the attempt and of the execution: no execution ends before its attempts.
-      select t.*, e.may_have_arrived as had_arrived, clock_timestamp() as ended_at,
+      select t.*, e.operation_id, e.may_have_arrived as had_arrived, clock_timestamp() as ended_at,
+        e.attempts + case when t.next = 'queued' then 0 else 1 end as attempts,
+        e.lost_attempts + case when t.fault_code in ('${LOST_FAULT}', '${WAY_OUT_FAULT}') then 1 else 0 end as lost_attempts,
+        e.may_have_arrived or t.outcome = 'ambiguous' as may_have_arrived,
         case
           -- A request that certainly never left cannot have been acknowledged: that would be a mistake of the receiver.
           when e.acknowledged_at is not null and (t.next <> 'queued' or (select l.attempts from locked l
@@ -72,29 +85,53 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
             then case when now() + t.delay_ms * interval '1 millisecond' >= gives_up_at(e) then 'failed' else t.next end
           else t.next end as state
       from told t
-      join executions e on e.id = t.execution_id
+      join queue e on e.delivery_id = t.delivery_id and e.execution_id = t.execution_id
       left join operations o on o.id = e.operation_id and o.report is null
       -- Not a join, which would be planned as a loop over both: it only makes the locks come first.
       where (select count(*) from locked) >= 0 and e.lease_token = t.token and e.state = 'sending'
-    ), moved as (
-      update executions e set
+    ), held as materialized (
+      -- What ends and what goes on is counted by two triggers: the counts of several operations are locked before both, in
+      -- the one order. The items of one operation alone, which is most of all, lock them as late as they can.
+      select c.operation_id from operation_counts c
+      where exists (select from decided d
+          where d.operation_id is distinct from (select x.operation_id from decided x limit 1))
+        and c.operation_id in (select d.operation_id from decided d) and not c.frozen
+      order by c.operation_id for update
+    ), gone as (
+      delete from queue e using decided d
+      where d.state in ('delivered', 'failed', 'cancelled') and (select count(*) from held) >= 0
+        and e.delivery_id = d.delivery_id and e.lease_token = d.token and e.state = 'sending'
+      -- An acknowledgement that was committed since this statement began is there by now, and is not lost.
+      returning ${MOVED}, case when e.acknowledged_at is null then d.state else 'delivered' end as state, e.due_at,
+        e.give_up_at, e.put_off_ms, e.acknowledged_at, d.lost_attempts,
+        d.may_have_arrived, d.reason, d.ended_at
+    ), ended as (
+      update execution_records r set
+        outcome = g.state,
+        reason = case when g.state = 'cancelled' then 'operation_cancelled'
+          when g.state = 'failed' and g.next = 'scheduled' then 'gave_up'
+          when g.state = 'delivered' and g.next <> 'delivered' then 'acknowledged' else g.reason end,
+        finished_at = g.ended_at,
+        ${kept('g')}
+      from gone g where r.id = g.id
+    ), going_on as (
+      update queue e set
         state = d.state,
-        reason = case when d.state = 'cancelled' then 'operation_cancelled'
-          when d.state = 'failed' and d.next = 'scheduled' then 'gave_up'
-          when d.state = 'delivered' and d.next <> 'delivered' then 'acknowledged' else d.reason end,
-        attempts = e.attempts + case when d.next = 'queued' then 0 else 1 end,
-        lost_attempts = e.lost_attempts + case when d.fault_code in ('${LOST_FAULT}', '${WAY_OUT_FAULT}') then 1 else 0 end,
-        may_have_arrived = e.may_have_arrived or d.outcome = 'ambiguous',
+        attempts = d.attempts,
+        lost_attempts = d.lost_attempts,
+        may_have_arrived = d.may_have_arrived,
         due_at = case when d.state = 'scheduled' then now() + d.delay_ms * interval '1 millisecond' else e.due_at end,
         reconcile_until = case when d.state = 'unknown' then now() + d.reconcile_ms * interval '1 millisecond' end,
         probe_at = case when d.state = 'unknown' and d.probes then now() + interval '1 second' end,
-        finished_at = case when d.state in ('delivered', 'failed', 'cancelled') then d.ended_at end,
         lease_token = null
       from decided d
-      where e.id = d.execution_id and e.lease_token = d.token and e.state = 'sending'
-      returning e.id, e.delivery_id, e.endpoint_id, e.tenant_id, e.operation_id, e.state, e.attempts, d.next, d.had_arrived,
-        d.outcome, d.fault_code, d.http_status, d.retry_after_ms, d.endpoint_version, d.duration_ms, d.excerpt,
-        d.ended_at - d.duration_ms * interval '1 millisecond' as started_at
+      where d.state not in ('delivered', 'failed', 'cancelled') and (select count(*) from held) >= 0
+        and e.delivery_id = d.delivery_id and e.lease_token = d.token and e.state = 'sending'
+      returning ${MOVED}, d.state
+    ), moved as (
+      select ${MOVED_COLUMNS}, state from gone
+      union all
+      select ${MOVED_COLUMNS}, state from going_on
     ), appended as (
       insert into attempts (execution_id, number, tenant_id, endpoint_version, started_at, duration_ms, outcome,
         fault_code, http_status, retry_after_ms, resend, response_excerpt)

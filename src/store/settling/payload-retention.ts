@@ -80,9 +80,9 @@ async function removeIdle(db: Transaction, tenantId: Id<'tenant'>, eventIds: Id<
       join tenants t on t.id = p.tenant_id where p.tenant_id = $1 and p.pin_from is not null
     ), candidate as materialized (
       -- Twice, for the deliveries of an event are in two indexes: first ones, and those that repeat another.
-      select u.id, exists (select from deliveries d join executions e on e.delivery_id = d.id and e.open
+      select u.id, exists (select from deliveries d join queue q on q.delivery_id = d.id
         where d.event_id = u.id and d.replay_of is null)
-        or exists (select from deliveries d join executions e on e.delivery_id = d.id and e.open
+        or exists (select from deliveries d join queue q on q.delivery_id = d.id
           where d.event_id = u.id and d.replay_of is not null)
         or exists (select from pinning p join events v on v.id = u.id
           where v.accepted_at between p.pin_from and p.pin_to and v.accepted_at > p.keeps_from) as busy
@@ -126,7 +126,7 @@ export async function erasePayload(
       update attempts a set response_excerpt = null
       from (select id from deliveries where event_id = $2 and tenant_id = $1 and replay_of is null
         union all select id from deliveries where event_id = $2 and tenant_id = $1 and replay_of is not null) d
-      join executions e on e.delivery_id = d.id
+      join execution_records e on e.delivery_id = d.id
       where a.execution_id = e.id and a.response_excerpt is not null
     )
     select exists (select from events where id = $2 and tenant_id = $1) as known`,

@@ -2,10 +2,11 @@ import type { Resolvable } from '../../domain/operations/selection.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
 import { onlyRow } from '../db/only-row.ts';
 import { Parameters } from '../db/parameters.ts';
-import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
 import { type FilterSql, filterSql } from '../selection/filter-conditions.ts';
 import { ofEvents } from '../selection/of-events.ts';
 import { EVERYTHING } from '../selection/read-from.ts';
+import { RESOLVED_AS, SENT_AGAIN } from './ends.ts';
 import { refoldDeliveries } from './folding.ts';
 
 /** The outcomes of a delivery that an operator can state. */
@@ -134,29 +135,28 @@ export async function resolveSelected(
   const p = new Parameters();
   const act = p.add(id);
   const { from, where, whole } = selectedBy(tenantId, selection, p);
-  const state = p.add(outcome === 'retry' ? 'scheduled' : outcome);
   const { rows } = await db.query<{ id: Id<'delivery'>; moved: boolean }>(
     `with locked as materialized (
       select d.id from deliveries d where d.id in (
         select d.id from ${from}
         where ${where.join('\n          and ')}
-          and (select x.id from executions x where x.delivery_id = d.id and x.state = 'unknown') is not null
+          and (select q.state from queue q where q.delivery_id = d.id) = 'unknown'
           and ${whole}.state_changed_at <= (select r.created_at from resolutions r where r.id = ${act})
         limit ${p.add(limit)}
       ) order by d.id for no key update
+    ), ${
+      outcome === 'retry'
+        ? `moved as (
+      update queue q set ${SENT_AGAIN} from locked l where q.delivery_id = l.id and q.state = 'unknown'
+      returning q.execution_id as id, q.delivery_id
+    )`
+        : `gone as (
+      delete from queue q using locked l where q.delivery_id = l.id and q.state = 'unknown' returning q.*
     ), moved as (
-      update executions e set
-        state = ${state},
-        reason = case when ${state} = 'failed' then 'resolved' end,
-        finished_at = case when ${state} <> 'scheduled' then clock_timestamp() end,
-        due_at = now(),
-        give_up_at = greatest(e.give_up_at, now() + interval '24 hours'),
-        worked_by = case when exists (select from operations o where o.id = e.operation_id and o.report is null)
-          then e.worked_by else '${LIVE_LANE}' end,
-        reconcile_until = null, probe_at = null
-      from locked l where e.delivery_id = l.id and e.state = 'unknown'
-      returning e.id, e.delivery_id
-    ), linked as (
+      update execution_records r set ${RESOLVED_AS(p.add(outcome))} from gone g where r.id = g.execution_id
+      returning r.id, r.delivery_id
+    )`
+    }, linked as (
       insert into resolved_executions (execution_id, resolution_id) select id, ${act} from moved on conflict do nothing
     )
     select l.id, m.id is not null as moved from locked l left join moved m on m.delivery_id = l.id`,
@@ -178,7 +178,7 @@ export async function countResolved(
   const { rows } = await db.query<{ resolved: number; not_unknown: number }>(
     `select (select count(*)::int from resolved_executions r where r.resolution_id = ${act}) as resolved,
        (select count(*)::int from deliveries d where ${named.join(' and ')}
-         and not exists (select from resolved_executions r join executions e on e.id = r.execution_id
+         and not exists (select from resolved_executions r join execution_records e on e.id = r.execution_id
            where r.resolution_id = ${act} and e.delivery_id = d.id)) as not_unknown`,
     p.values,
   );
@@ -193,6 +193,6 @@ function selectedBy(tenantId: Id<'tenant'>, selection: Resolvable, p: Parameters
       ? `d.id = any(${p.add(selection.deliveryIds)}::uuid[])`
       : 'eventIds' in selection
         ? ofEvents('d', `${p.add(selection.eventIds)}::uuid[]`)
-        : `d.id = any(array(select y.delivery_id from executions y where y.id = any(${p.add(selection.executionIds)}::uuid[])))`;
+        : `d.id = any(array(select y.delivery_id from execution_records y where y.id = any(${p.add(selection.executionIds)}::uuid[])))`;
   return { ...EVERYTHING, where: [`d.tenant_id = ${p.add(tenantId)}`, named] };
 }

@@ -1,6 +1,7 @@
 import type { ExecutionState } from '../../domain/sending/execution-state.ts';
 import type { Id } from '../../domain/tenancy/typed-id.ts';
-import { LIVE_LANE, type Queryable, type Transaction } from '../db/queryable.ts';
+import type { Queryable, Transaction } from '../db/queryable.ts';
+import { RESOLVED_AS, SENT_AGAIN } from './ends.ts';
 import { refoldDeliveries } from './folding.ts';
 import type { ResolutionOutcome } from './resolution-acts.ts';
 
@@ -15,19 +16,15 @@ export async function resolveUnknown(
   outcome: ResolutionOutcome,
 ): Promise<{ executionId: Id<'execution'>; state: ExecutionState } | undefined> {
   const { rows } = await db.query<{ id: Id<'execution'>; state: ExecutionState }>(
-    `update executions e set
-      state = $3,
-      reason = case when $3 = 'failed' then 'resolved' end,
-      finished_at = case when $3 <> 'scheduled' then clock_timestamp() end,
-      due_at = now(),
-      give_up_at = greatest(e.give_up_at, now() + interval '24 hours'),
-      worked_by = case when exists (select from operations o where o.id = e.operation_id and o.report is null)
-        then e.worked_by else '${LIVE_LANE}' end,
-      -- Nobody asks any more.
-      reconcile_until = null, probe_at = null
-     where e.delivery_id = $1 and e.tenant_id = $2 and e.state = 'unknown'
-     returning e.id, e.state`,
-    [deliveryId, tenantId, outcome === 'retry' ? 'scheduled' : outcome],
+    outcome === 'retry'
+      ? `update queue q set ${SENT_AGAIN} where q.delivery_id = $1 and q.tenant_id = $2 and q.state = 'unknown'
+         returning q.execution_id as id, q.state`
+      : `with gone as (
+           delete from queue q where q.delivery_id = $1 and q.tenant_id = $2 and q.state = 'unknown' returning q.*
+         )
+         update execution_records r set ${RESOLVED_AS('$3')} from gone g where r.id = g.execution_id
+         returning r.id, r.outcome as state`,
+    [deliveryId, tenantId, ...(outcome === 'retry' ? [] : [outcome])],
   );
   if (!rows[0]) return undefined;
   await refoldDeliveries(db, [deliveryId]);

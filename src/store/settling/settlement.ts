@@ -4,6 +4,7 @@ import type { Id } from '../../domain/tenancy/typed-id.ts';
 import type { Transaction } from '../db/queryable.ts';
 import { WAITS_UNTIL } from '../sending/disabled-endpoints.ts';
 import { isCurrent, type RetryPolicyRow, retryPolicyOf } from '../tenancy/endpoint-versions.ts';
+import { kept } from './ends.ts';
 import { refoldDeliveries } from './folding.ts';
 
 /** An item whose sender was lost, with the facts that decide its next step. */
@@ -84,6 +85,21 @@ export async function lockExpiredClaims(
   };
 }
 
+/** SQL: takes those of the executions `$1` that are not sent out of the queue, as `gone`. */
+const UNSENT_GONE = `with gone as (
+      delete from queue q using execution_records x
+      where x.id = any($1::uuid[]) and q.delivery_id = x.delivery_id and q.execution_id = x.id
+        and q.state in ('queued', 'scheduled')
+      returning q.*
+    )`;
+
+/** SQL: by how much the time to give up of a row in the queue is put off, where it is over at another time. */
+function putOffMs(row: string, endsAt: string): string {
+  return `case when ${endsAt} > ${row}.give_up_at
+          then coalesce(${row}.put_off_ms, 0) + extract(epoch from ${endsAt} - ${row}.give_up_at)::float8 * 1000
+          else ${row}.put_off_ms end`;
+}
+
 /** What became of executions that were overdue. */
 export interface Overdue {
   /** The deliveries of those that were given up. */
@@ -101,22 +117,27 @@ export interface Overdue {
 export async function giveUpOverdue(db: Transaction, limit: number): Promise<Overdue> {
   const { rows } = await db.query<EndedRow & { gave_up: boolean }>(
     `with overdue as materialized (
-      select e.id, gives_up_at(e) as ends_at from executions e
-      where e.in_queue and e.give_up_at > '-infinity' and e.give_up_at < now() and e.state in ('queued', 'scheduled')
-      order by e.give_up_at limit $1 for update skip locked
-    ), judged as (
+      select q.delivery_id, gives_up_at(q) as ends_at from queue q
+      where q.in_queue and q.give_up_at > '-infinity' and q.give_up_at < now() and q.state in ('queued', 'scheduled')
+      order by q.give_up_at limit $1 for update skip locked
+    ), judged as materialized (
       -- Where nobody knows when the window ends, it is asked again.
-      select o.id, case when o.ends_at = 'infinity' then now() + interval '1 minute' else o.ends_at end as ends_at
+      select o.delivery_id, case when o.ends_at = 'infinity' then now() + interval '1 minute' else o.ends_at end as ends_at,
+        o.ends_at > now() as held
       from overdue o
+    ), put_off as (
+      update queue q set give_up_at = greatest(q.give_up_at, j.ends_at),
+        put_off_ms = ${putOffMs('q', 'j.ends_at')}
+      from judged j where q.delivery_id = j.delivery_id and j.held
+    ), given_up as (
+      delete from queue q using judged j where q.delivery_id = j.delivery_id and not j.held
+      returning q.*, j.ends_at
+    ), ended as (
+      update execution_records r set outcome = 'failed', reason = 'gave_up', finished_at = clock_timestamp(),
+        ${kept('g', { give_up_at: 'greatest(g.give_up_at, g.ends_at)', put_off_ms: putOffMs('g', 'g.ends_at') })}
+      from given_up g where r.id = g.execution_id
     )
-    update executions e set
-      state = case when j.ends_at > now() then e.state else 'failed' end,
-      reason = case when j.ends_at > now() then e.reason else 'gave_up' end,
-      finished_at = case when j.ends_at > now() then null else clock_timestamp() end,
-      give_up_at = greatest(e.give_up_at, j.ends_at),
-      put_off_ms = case when j.ends_at > e.give_up_at
-        then coalesce(e.put_off_ms, 0) + extract(epoch from j.ends_at - e.give_up_at)::float8 * 1000 else e.put_off_ms end
-    from judged j where e.id = j.id returning e.delivery_id, e.state = 'failed' as gave_up`,
+    select j.delivery_id, not j.held as gave_up from judged j`,
     [limit],
   );
   const ids = rows.flatMap((row) => (row.gave_up ? [row.delivery_id] : []));
@@ -141,16 +162,18 @@ export async function ignoreAtClosedEndpoints(
   limit: number,
 ): Promise<number> {
   const { rows } = await db.query<EndedRow>(
-    `with unsent as (
-      select e.id, n.state as endpoint_state from executions e join endpoints n on n.id = e.endpoint_id
-      left join operations o on o.id = e.operation_id
-      where e.in_queue and e.worked_by = $1 and e.endpoint_id = any($2::uuid[]) and e.state in ('queued', 'scheduled')
+    `with unsent as materialized (
+      select q.delivery_id, n.state as endpoint_state from queue q join endpoints n on n.id = q.endpoint_id
+      left join operations o on o.id = q.operation_id
+      where q.in_queue and q.worked_by = $1 and q.endpoint_id = any($2::uuid[]) and q.state in ('queued', 'scheduled')
         and n.state <> 'enabled' and ${WAITS_UNTIL} <= clock_timestamp()
-      limit $3 for update of e skip locked
+      limit $3 for update of q skip locked
+    ), gone as (
+      delete from queue q using unsent u where q.delivery_id = u.delivery_id returning q.*, u.endpoint_state
     )
-    update executions e set state = 'ignored', finished_at = clock_timestamp(),
-      reason = case u.endpoint_state when 'deleted' then 'endpoint_deleted' else 'endpoint_disabled' end
-    from unsent u where e.id = u.id returning e.delivery_id`,
+    update execution_records r set outcome = 'ignored', finished_at = clock_timestamp(), ${kept('g')},
+      reason = case g.endpoint_state when 'deleted' then 'endpoint_deleted' else 'endpoint_disabled' end
+    from gone g where r.id = g.execution_id returning r.delivery_id`,
     [workedBy, endpointIds, limit],
   );
   await refoldDeliveries(
@@ -163,11 +186,12 @@ export async function ignoreAtClosedEndpoints(
 /** Ends as ignored unsent executions whose payload is gone, or never was: a suppressed repeat keeps none. */
 export async function ignoreWithoutPayload(db: Transaction, executionIds: Id<'execution'>[]): Promise<void> {
   const { rows } = await db.query<EndedRow>(
-    `update executions e set state = 'ignored', finished_at = clock_timestamp(),
-       reason = case when (select p.reason from executions p where p.id = e.parent_id) = 'suppressed_duplicate'
+    `${UNSENT_GONE}
+     update execution_records r set outcome = 'ignored', finished_at = clock_timestamp(), ${kept('g')},
+       reason = case when (select p.reason from execution_records p where p.id = r.parent_id) = 'suppressed_duplicate'
          then 'suppressed_duplicate' else 'payload_expired' end
-     where e.id = any($1::uuid[]) and e.state in ('queued', 'scheduled')
-     returning e.delivery_id`,
+     from gone g where r.id = g.execution_id
+     returning r.delivery_id`,
     [executionIds],
   );
   await refoldDeliveries(
@@ -179,9 +203,10 @@ export async function ignoreWithoutPayload(db: Transaction, executionIds: Id<'ex
 /** Ends unsent retries of deliveries that have arrived: their receiver acknowledged them during the selection. */
 export async function settleAcknowledged(db: Transaction, executionIds: Id<'execution'>[]): Promise<void> {
   await db.query(
-    `update executions e set state = 'delivered', reason = 'acknowledged', acknowledged_at = clock_timestamp(),
-       finished_at = clock_timestamp()
-     where e.id = any($1::uuid[]) and e.state in ('queued', 'scheduled')`,
+    `${UNSENT_GONE}
+     update execution_records r set outcome = 'delivered', reason = 'acknowledged', finished_at = clock_timestamp(),
+       ${kept('g', { acknowledged_at: 'clock_timestamp()' })}
+     from gone g where r.id = g.execution_id`,
     [executionIds],
   );
 }

@@ -61,7 +61,7 @@ export async function listDispatches(
      )
      select d.*, (extract(epoch from d.accepted_at) * 1000000)::bigint::text as accepted_at_micros,
        v.number, v.type, v.source, v.ingestion_batch_id,
-       coalesce((select x.operation_id from executions x where x.delivery_id = d.id order by x.id desc limit 1),
+       coalesce((select x.operation_id from execution_records x where x.delivery_id = d.id order by x.generation desc limit 1),
          v.ingest_call_id) as dispatch_batch_id
      from page d join events v on v.id = d.event_id
      order by d.accepted_at desc, d.id desc`,

@@ -20,6 +20,7 @@ import { partnershipEndpoints } from './partnership-endpoints.ts';
 import { ERROR_RESPONSES } from './stedi-error.ts';
 import { direction, faultCode, partnershipId, processedRange, refuseReversed } from './stedi-fields.ts';
 import { type FileFilter, findFileExecution, listFileExecutions } from './store/file-executions.ts';
+import { listExecutions } from './store/listed-executions.ts';
 
 /** Shorter parts would be in almost every name. */
 const MIN_NAME_PART = 3;
@@ -70,6 +71,7 @@ export function executionRoutes({ pool }: ApiDeps): Route[] {
         const listed = ['stedi executions', tenant.id, asked];
         const after = pageToken === undefined ? undefined : readPageToken(listed, pageToken);
         if (after && isProblem(after)) return after;
+        await listExecutions(pool, tenant.id);
         const rows = await listFileExecutions(pool, tenant.id, await filterOf(pool, tenant.id, asked), {
           limit: pageSize + 1,
           ...(after ? { after } : {}),

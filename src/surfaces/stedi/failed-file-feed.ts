@@ -15,11 +15,13 @@ import { fileFault } from './file-fault.ts';
 import { readEndedHorizon } from './store/ended-horizon.ts';
 import {
   feedsWithNews,
+  feedsWithoutList,
   lockFailedFileFeed,
   moveFailedFileFeed,
   openFailedFileFeeds,
 } from './store/failed-file-feeds.ts';
 import { endedExecutions, type FileExecution } from './store/file-executions.ts';
+import { listExecutions } from './store/listed-executions.ts';
 
 const FEEDS_AT_ONCE = 100;
 /** Events of one transaction. */
@@ -48,6 +50,8 @@ export function failedFileChore({ pool, stop, count, wakeLiveLanes, attempt }: C
 /** The tenants that ask to be told of failed files, and of which something has failed since. */
 export async function tenantsToTell(pool: Pool): Promise<Id<'tenant'>[]> {
   await openFailedFileFeeds(pool);
+  // Where the list is not complete yet, it is looked at again in the next turn.
+  for (const tenantId of await feedsWithoutList(pool)) await listExecutions(pool, tenantId);
   return feedsWithNews(pool, FEEDS_AT_ONCE);
 }
 

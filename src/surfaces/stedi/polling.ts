@@ -10,6 +10,7 @@ import { ERROR_RESPONSES, invalidParameter } from './stedi-error.ts';
 
 import { readEndedHorizon } from './store/ended-horizon.ts';
 import { type EndedPosition, endedExecutions, LAST_ID } from './store/file-executions.ts';
+import { listExecutions } from './store/listed-executions.ts';
 
 /** Executions that ended so short a time ago are not shown yet. */
 const LAG_MS = 15_000;
@@ -52,6 +53,8 @@ export function pollingRoutes({ pool }: ApiDeps): Route[] {
         const { before, now } = await readEndedHorizon(pool, LAG_MS);
         const after = placeOf(listed, pageToken, startDateTime, now);
         if (isProblem(after)) return after;
+        // Behind the horizon: what ended before that and is not listed yet is taken in here.
+        await listExecutions(pool, tenant.id);
         const rows = await endedExecutions(pool, tenant.id, { after, before, limit: pageSize });
         const last = rows.at(-1);
         const place = last?.processedAtMicros

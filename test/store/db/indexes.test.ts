@@ -41,6 +41,7 @@ import { giveUpOverdue, ignoreAtClosedEndpoints } from '../../../src/store/settl
 import { listDispatches } from '../../../src/surfaces/jack-henry/dispatch-reads.ts';
 import { feedsWithNews } from '../../../src/surfaces/stedi/store/failed-file-feeds.ts';
 import { endedExecutions, listFileExecutions } from '../../../src/surfaces/stedi/store/file-executions.ts';
+import { listExecutions } from '../../../src/surfaces/stedi/store/listed-executions.ts';
 import { seedFailures } from '../../support/engine/seed-failures.ts';
 import { anyId, NO_ID } from '../../support/store/any-id.ts';
 import { planOf } from '../../support/store/query-plan.ts';
@@ -49,7 +50,9 @@ import { useStore } from '../../support/store/use-store.ts';
 
 const ROWS = 50_000;
 const LARGE = [
-  'executions',
+  'execution_records',
+  'queue',
+  'listed_executions',
   'deliveries',
   'undelivered',
   'payloads',
@@ -80,6 +83,16 @@ beforeAll(async () => {
     count: ROWS / 4,
     ...sizes,
   });
+  // Something of the other one is open, so that the queue is not read for being empty.
+  await store.rows(
+    `with run as (
+       insert into execution_records (tenant_id, delivery_id, endpoint_id, generation)
+       select tenant_id, id, endpoint_id, 2 from deliveries where tenant_id = $1 returning id, tenant_id, delivery_id, endpoint_id
+     )
+     insert into queue (delivery_id, execution_id, tenant_id, endpoint_id, state, due_at, give_up_at)
+     select delivery_id, id, tenant_id, endpoint_id, 'scheduled', now() + interval '1 day', now() + interval '2 days' from run`,
+    [stranger.id],
+  );
   await store.rows(`update deliveries set state = 'delivered' where abs(hashtext(id::text)) % 10 > 0`);
   await store.rows(`update deliveries set state = 'ignored' where abs(hashtext(id::text)) % 10 = 5`);
   await store.rows(
@@ -129,28 +142,33 @@ describe('the list of ended executions', () => {
   const after = { processedAtMicros: String((Date.now() - 3_600_000) * 1_000), id: anyId(randomUUID()) };
 
   test('is polled, shown and told in the order of its index', async () => {
+    await listExecutions(store.pool, tenant.id);
+    await store.rows('analyze listed_executions');
     const before = new Date().toISOString();
     await expectPlan(
       (db) => endedExecutions(db, tenant.id, { after, before, limit: 100 }),
-      'executions_by_end',
+      'listed_executions_by_end',
     );
-    await expectPlan((db) => listFileExecutions(db, tenant.id, {}, { limit: 100 }), 'executions_by_end');
+    await expectPlan(
+      (db) => listFileExecutions(db, tenant.id, {}, { limit: 100 }),
+      'listed_executions_by_end',
+    );
     await expectPlan(
       (db) => listFileExecutions(db, tenant.id, {}, { after, limit: 100 }),
-      'executions_by_end',
+      'listed_executions_by_end',
     );
     await store.rows(
       `insert into failed_file_feeds (tenant_id, finished_at, execution_id) values ($1, now(), uuidv7())`,
       [tenant.id],
     );
-    await expectPlan((db) => feedsWithNews(db, 10), 'executions_undelivered_by_end');
+    await expectPlan((db) => feedsWithNews(db, 10), 'listed_executions_undelivered');
     await expectPlan(
       (db) => endedExecutions(db, tenant.id, { after, before, limit: 100, only: 'failed' }),
-      'executions_undelivered_by_end',
+      'listed_executions_undelivered',
     );
     await expectPlan(
       (db) => listFileExecutions(db, tenant.id, { status: 'RETRIED' }, { limit: 100 }),
-      'executions_undelivered_by_end',
+      'listed_executions_undelivered',
     );
   });
 });
@@ -266,15 +284,15 @@ describe('a page of a selection', () => {
     const list = (db: Queryable) =>
       listDeliveries(db, tenant.id, { state: ['failed'], open: false }, { limit: 20 });
     await expectPlan(list, 'undelivered_by_tenant');
-    await expectPlan(list, 'executions_one_open');
+    await expectPlan(list, 'queue_pkey');
   });
 
   test('of the failures of an operation reads the items of that operation', async () => {
-    await expectPlan(page({ failuresOf: operationId }, { partition: 0 }), 'executions_by_operation');
+    await expectPlan(page({ failuresOf: operationId }, { partition: 0 }), 'execution_records_by_operation');
   });
 
   test('of the remainder of an operation reads its items and its exclusions', async () => {
-    await expectPlan(page({ remainderOf: operationId }, { partition: 0 }), 'executions_by_operation');
+    await expectPlan(page({ remainderOf: operationId }, { partition: 0 }), 'execution_records_by_operation');
     await expectPlan(page({ remainderOf: operationId }, { partition: 0 }), 'exclusions_pkey');
   });
 
@@ -344,14 +362,14 @@ describe.each([{ generic: false }, { generic: true }])('planned for any paramete
             1_000,
             1e6,
           ),
-        'executions_queue',
+        'queue_due',
         options,
       );
   });
 
   test('looking for ready endpoints hops through the queue', async () => {
     for (const workedBy of [LIVE_LANE, operationId])
-      await expectPlan((db) => readyEndpoints(db, workedBy), 'executions_queue', options);
+      await expectPlan((db) => readyEndpoints(db, workedBy), 'queue_due', options);
   });
 
   test('freeze windows are looked up by the spans that began last', async () => {
@@ -377,7 +395,7 @@ describe.each([{ generic: false }, { generic: true }])('planned for any paramete
           db,
           claim.items.map((item) => outcomeOf(claim.token, item, 500)),
         ),
-      'executions_pkey',
+      'execution_records_pkey',
       options,
     );
     await store.record(claim, 'released');
@@ -392,17 +410,11 @@ describe('the rarer changes', () => {
       filter: { endpointIds: endpointIds.slice(10, 11) },
     });
     await store.select(small);
-    await expectPlan((db) => cancelUnsent(db, small, 2_000), 'executions_by_operation');
-    await expectPlan((db) => giveUpOverdue(db, 1_000), 'executions_give_up');
-    await expectPlan(
-      (db) => ignoreAtClosedEndpoints(db, operationId, endpointIds, 1_000),
-      'executions_queue',
-    );
+    await expectPlan((db) => cancelUnsent(db, small, 2_000), 'execution_records_by_operation');
+    await expectPlan((db) => giveUpOverdue(db, 1_000), 'queue_give_up');
+    await expectPlan((db) => ignoreAtClosedEndpoints(db, operationId, endpointIds, 1_000), 'queue_due');
     await expectPlan((db) => refoldDeliveries(db, IDS), 'deliveries_pkey');
-    await expectPlan(
-      (db) => resolveUnknown(db, tenant.id, IDS[0] ?? NO_ID, 'failed'),
-      'executions_by_delivery',
-    );
+    await expectPlan((db) => resolveUnknown(db, tenant.id, IDS[0] ?? NO_ID, 'failed'), 'queue_pkey');
     await expectPlan((db) => reopenCoalesced(db, operationId, 2_000), 'exclusions_pkey');
   });
 });
@@ -410,21 +422,21 @@ describe('the rarer changes', () => {
 describe('a wait of deliveries', () => {
   test('is looked up by the executions of a page, or by hopping through the queue of an operation', async () => {
     const ids = Array.from({ length: 500 }, () => anyId(randomUUID()));
-    await expectPlan((db) => waitsOfExecutions(db, ids), 'executions_pkey');
+    await expectPlan((db) => waitsOfExecutions(db, ids), 'execution_records_pkey');
     const operation = await loadOperation(store.pool, operationId);
     if (!operation) throw new Error('the operation is not there');
-    await expectPlan((db) => withWaits(db, [operation]), 'executions_queue');
-    await expectPlan((db) => countWaitingAt(db, tenant.id, endpointIds[0] ?? NO_ID, 100), 'executions_queue');
+    await expectPlan((db) => withWaits(db, [operation]), 'queue_due');
+    await expectPlan((db) => countWaitingAt(db, tenant.id, endpointIds[0] ?? NO_ID, 100), 'queue_due');
   });
 
   test('is lifted by the queues of one endpoint', async () => {
     const [endpointId = NO_ID] = endpointIds;
-    await expectPlan((db) => itemsWaitingAt(db, tenant.id, endpointId), 'executions_queue');
-    await expectPlan((db) => wakeOperationsAt(db, tenant.id, endpointId), 'executions_queue');
-    await expectPlan((db) => handOverWaiting(db, [endpointId], 1_000), 'executions_queue');
-    await expectPlan((db) => handBackWaiting(db, tenant.id, endpointId), 'executions_queue');
-    await expectPlan((db) => makeRetryAftersDue(db, tenant.id, endpointId), 'executions_queue');
-    await expectPlan((db) => closedEndpointsOf(db, operationId), 'executions_queue');
+    await expectPlan((db) => itemsWaitingAt(db, tenant.id, endpointId), 'queue_due');
+    await expectPlan((db) => wakeOperationsAt(db, tenant.id, endpointId), 'queue_due');
+    await expectPlan((db) => handOverWaiting(db, [endpointId], 1_000), 'queue_due');
+    await expectPlan((db) => handBackWaiting(db, tenant.id, endpointId), 'queue_due');
+    await expectPlan((db) => makeRetryAftersDue(db, tenant.id, endpointId), 'queue_due');
+    await expectPlan((db) => closedEndpointsOf(db, operationId), 'queue_due');
   });
 });
 
@@ -438,12 +450,12 @@ describe('an unknown execution', () => {
        from deliveries where endpoint_id = $1`,
       [endpointId],
     );
-    await store.rows('analyze executions');
+    await store.rows('analyze queue');
     const single = createPool(store.url, { max: 1 });
     const read = async () => {
       await single.query('select pg_stat_force_next_flush()');
       const answer = await single.query<{ entries: string }>(
-        `select sum(idx_tup_read) as entries from pg_stat_user_indexes where relname = 'executions'`,
+        `select sum(idx_tup_read) as entries from pg_stat_user_indexes where relname = 'queue'`,
       );
       return Number(onlyRow(answer).entries);
     };

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { migrate, pendingMigrations } from '../../../src/store/db/migrate.ts';
+import { withTransaction } from '../../../src/store/db/pool.ts';
+import { eventually } from '../../support/eventually.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/store/test-database.ts';
 import { inTemporaryDirectory } from '../../support/temporary-directory.ts';
 
@@ -154,6 +156,95 @@ test('a role that may not migrate is told what is missing, and changes nothing',
     });
     await migrate(database.url, { directory });
     expect(await pendingMigrations(database.url, { directory })).toEqual({ ok: true, applied: [] });
+  });
+});
+
+/** Rows that are copied in batches before the second file takes over. */
+const COPIED = {
+  '0001-first.sql': `create table runs (n int);
+    insert into runs select generate_series(1, 1200);
+    create table copies (n int);
+    create function copy_runs(at_most int, out passed bigint, out expected bigint, out done boolean) language plpgsql as $$
+    begin
+      done := (select count(*) = 1200 from copies);
+      insert into copies select r.n from runs r where r.n > (select count(*) from copies) order by r.n limit at_most;
+      select count(*), 1200 into passed, expected from copies;
+    end $$;`,
+  '0002-second.sql': '-- Behind: copy_runs\ndrop table runs; alter table copies rename to runs;',
+};
+
+test('what a file has copied before it is copied in batches, told, and gone on with by whoever comes next', async () => {
+  await withMigrations(COPIED, async ({ database, directory }) => {
+    const passed: number[] = [];
+    const dying = migrate(database.url, {
+      directory,
+      onProgress: (progress) => {
+        if ('passed' in progress) passed.push(progress.passed);
+        throw new Error('the process is killed');
+      },
+    });
+    await expect(dying).rejects.toThrow('killed');
+    expect(passed).toEqual([500]);
+    const options = {
+      directory,
+      onProgress: (progress: object) => passed.push('passed' in progress ? Number(progress.passed) : -1),
+    };
+    expect(await migrate(database.url, { ...options, onlyPrepare: true })).toEqual({
+      ok: true,
+      applied: [],
+      prepared: '0002-second.sql',
+    });
+    expect(passed.at(1)).toBe(1_000);
+    expect(passed.at(-1)).toBe(1_200);
+    expect(await pendingMigrations(database.url, { directory })).toMatchObject({ ok: false });
+    const results = await Promise.all([migrate(database.url, options), migrate(database.url, options)]);
+    expect(results.flatMap((result) => (result.ok ? result.applied : []))).toEqual(['0002-second.sql']);
+    expect((await database.pool.query('select count(*)::int as n from runs')).rows).toEqual([{ n: 1_200 }]);
+  });
+});
+
+test.each([
+  '-- Behind:  copy_runs',
+  '-- behind: copy_runs',
+  '-- Behind: copy runs',
+  '-- Behind: a\n-- Behind: b',
+])('a copy that nobody would make is refused before anything is done: %j', async (line) => {
+  await withMigrations(
+    { ...FIRST, '0002-second.sql': `${line}\nselect 2;` },
+    async ({ database, directory }) => {
+      expect(await migrate(database.url, { directory })).toMatchObject({
+        ok: false,
+        problem: expect.stringMatching(/^The migration 0002-second\.sql says "-- behind/i),
+      });
+    },
+  );
+});
+
+test('a file that does not get a table at once lets those behind it go first, and comes again', async () => {
+  await withMigrations(FIRST, async ({ database, directory, write }) => {
+    await migrate(database.url, { directory });
+    await write({ '0002-second.sql': 'alter table runs add column at timestamptz;' });
+    const { pool } = database;
+    const waits: object[] = [];
+    let migrating: Promise<unknown> = Promise.resolve();
+    await withTransaction(pool, async (reader) => {
+      await reader.query('select from runs');
+      migrating = migrate(database.url, { directory, onProgress: (progress) => waits.push(progress) });
+      await eventually('the migration stands in the way of others', async () => {
+        const { rows } = await pool.query(
+          `select from pg_locks where relation = 'runs'::regclass and not granted`,
+        );
+        return rows.length > 0;
+      });
+      await pool.query('insert into runs values (2)');
+      await eventually('it has said so', () => waits.length > 0);
+    });
+    expect(await migrating).toEqual({ ok: true, applied: ['0002-second.sql'] });
+    expect(waits[0]).toEqual({ waitsFor: '0002-second.sql' });
+    expect((await pool.query('select n, at from runs order by n')).rows).toEqual([
+      { n: 1, at: null },
+      { n: 2, at: null },
+    ]);
   });
 });
 

@@ -14,7 +14,7 @@ import { useStore } from '../../support/store/use-store.ts';
 
 /** A look at an outage costs what its window left, and not what its endpoint or its tenant ever had. */
 
-const LARGE = ['executions', 'deliveries', 'undelivered', 'payloads', 'events', 'attempts'];
+const LARGE = ['execution_records', 'queue', 'deliveries', 'undelivered', 'payloads', 'events', 'attempts'];
 
 const store = useStore();
 let tenant: TestTenant;
@@ -27,7 +27,7 @@ beforeAll(async () => {
   await seedFailures(store.pool, { tenantId: tenant.id, endpointIds, count: 40_000, bodyBytes: 10 });
   await store.rows(`update deliveries set state = 'delivered' where abs(hashtext(id::text)) % 10 > 0`);
   await store.rows(`update deliveries set state = 'ignored' where abs(hashtext(id::text)) % 10 = 5`);
-  await store.ingest(tenant, 20);
+  await store.ingest(tenant, 3_000);
   await store.rows('checkpoint');
   await store.rows('vacuum analyze');
   const [endpointId] = endpointIds;
@@ -51,13 +51,13 @@ test.each([0, 1])(
 );
 
 test('whether something of it is left, or is on its way, is found by the queue and by these indexes', async () => {
-  const left = ['undelivered_by_endpoint', 'executions_queue'];
+  const left = ['undelivered_by_endpoint', 'queue_due'];
   await expectIndexes((tx) => lookInWindow(tx, outage), ...left);
   await expectIndexes((tx) => recoveredFacts(tx, outage), ...left);
 });
 
 test('whether something is due at its endpoint is found in the queue', async () => {
-  await expectIndexes((tx) => openFacts(tx, outage, { dueWithinMs: 60_000 }), 'executions_queue');
+  await expectIndexes((tx) => openFacts(tx, outage, { dueWithinMs: 60_000 }), 'queue_due');
 });
 
 test('a trial is found among what is left, and locked by its key', async () => {

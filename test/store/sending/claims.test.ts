@@ -136,11 +136,11 @@ describe('a claim', () => {
     const single = createPool(store.url, { max: 1 });
     const items = 200;
     await store.ingest(tenant, items);
-    await store.rows('vacuum executions');
+    await store.rows('vacuum queue');
     const updates = async () => {
       await single.query('select pg_stat_force_next_flush()');
       const read = await single.query<{ all: number; hot: number }>(
-        `select n_tup_upd as all, n_tup_hot_upd as hot from pg_stat_user_tables where relname = 'executions'`,
+        `select n_tup_upd as all, n_tup_hot_upd as hot from pg_stat_user_tables where relname = 'queue'`,
       );
       return onlyRow(read);
     };

@@ -95,7 +95,14 @@ describe('a delivery that tries its endpoint', () => {
 });
 
 test('what is looked for by its exact words is looked up in indexes alone', async () => {
-  const large = ['events', 'deliveries', 'executions', 'operations', 'event_identities', 'audit_entries'];
+  const large = [
+    'events',
+    'deliveries',
+    'execution_records',
+    'operations',
+    'event_identities',
+    'audit_entries',
+  ];
   await store.ingest(tenant, 1_000, { key: 'k' });
   await store.rows(
     `insert into audit_entries (tenant_id, at, actor, action, target_kind, target_id)

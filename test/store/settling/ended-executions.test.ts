@@ -7,6 +7,7 @@ import {
   endedExecutions,
   LAST_ID,
 } from '../../../src/surfaces/stedi/store/file-executions.ts';
+import { listExecutions } from '../../../src/surfaces/stedi/store/listed-executions.ts';
 import { eventually } from '../../support/eventually.ts';
 import { sideBySide } from '../../support/side-by-side.ts';
 import type { TestTenant } from '../../support/store/test-store.ts';
@@ -36,6 +37,7 @@ async function open(): Promise<string> {
 
 async function ended(after = START, limit = 100, lagMs = 0) {
   const { before } = await readEndedHorizon(store.pool, lagMs);
+  await listExecutions(store.pool, tenant.id);
   return endedExecutions(store.pool, tenant.id, { after, before, limit });
 }
 

@@ -40,18 +40,31 @@ export async function seedFailures(pool: Pool, failures: Failures): Promise<void
       select delivery_id, $1, event_id, endpoint_id, 'failed', at, at, $4 + 20, 1, 1, at, $5, 500, key,
         case when key is not null then counter.before + n + 1 end from keyed, counter
     ), execution as (
-      insert into executions (id, tenant_id, delivery_id, endpoint_id, state, reason, due_at, give_up_at, attempts, created_at,
-        finished_at)
-      select execution_id, $1, delivery_id, endpoint_id, 'failed', 'exhausted', at, at + interval '1 day', 1, at, at from seeds
+      ${(await isSplit(pool)) ? INTO_RECORDS : INTO_EXECUTIONS} from seeds
     )
     insert into attempts (execution_id, number, tenant_id, endpoint_version, started_at, duration_ms, outcome, fault_code,
       http_status)
     select execution_id, 1, $1, 1, at, 5, 'retryable', $5, 500 from seeds`,
     [tenantId, endpointIds, count, bodyBytes, faultCode, Object.keys(ordered), Object.values(ordered)],
   );
-  await pool.query('analyze events, deliveries, executions, payloads, attempts');
-  // The version before `undelivered`, which a deploy begins with, has none.
+  await pool.query('analyze events, deliveries, payloads, attempts');
+  // Versions that a deploy begins with have neither.
   await pool.query(`do $$ begin
     if to_regclass('undelivered') is not null then analyze undelivered; end if;
+    if to_regclass('queue') is not null then analyze execution_records, queue; end if;
   end $$`);
+}
+
+const INTO_RECORDS = `insert into execution_records (id, tenant_id, delivery_id, endpoint_id, generation, outcome, reason,
+        due_at, give_up_at, attempts, lost_attempts, may_have_arrived, created_at, finished_at)
+      select execution_id, $1, delivery_id, endpoint_id, 1, 'failed', 'exhausted', at, at + interval '1 day', 1, 0, false, at, at`;
+
+/** The version before records and queue, which a deploy begins with, has one table. */
+const INTO_EXECUTIONS = `insert into executions (id, tenant_id, delivery_id, endpoint_id, state, reason, due_at, give_up_at,
+        attempts, created_at, finished_at)
+      select execution_id, $1, delivery_id, endpoint_id, 'failed', 'exhausted', at, at + interval '1 day', 1, at, at`;
+
+async function isSplit(pool: Pool): Promise<boolean> {
+  const { rows } = await pool.query<{ split: boolean }>(`select to_regclass('queue') is not null as split`);
+  return rows[0]?.split ?? false;
 }

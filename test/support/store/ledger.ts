@@ -29,6 +29,8 @@ type ExecutionRow = {
   parent_id: string | null;
   worked_by: string;
   state: ExecutionState;
+  /** It has no outcome. */
+  open: boolean;
   reason: string | null;
   attempts: number;
   may_have_arrived: boolean;
@@ -240,6 +242,8 @@ function ownerViolations(ledger: Ledger, { byDelivery, children, operations }: I
     ),
   );
   for (const e of ledger.executions) {
+    if (e.open !== isOpen(e.state))
+      faults.push(`execution ${e.id} has an outcome beside its row in the queue, or neither`);
     if (e.state === 'sending' && claimed.get(`${e.lease_token}/${e.id}`) !== e.worked_by)
       faults.push(`execution ${e.id} is sending under no claim`);
     if (e.state !== 'sending' && e.lease_token)

@@ -350,8 +350,8 @@ const ACTS = {
 
   async giveUp({ store }: World, { a, b }: Step, pool: Pool) {
     await store.pool.query(
-      `update executions set give_up_at = now() - interval '1 second' where id in (
-         select id from executions where open order by id offset $1 limit 2 for update skip locked)`,
+      `update queue set give_up_at = now() - interval '1 second' where delivery_id in (
+         select delivery_id from queue order by execution_id offset $1 limit 2 for update skip locked)`,
       [a % 5],
     );
     await withTransaction(pool, (db) => giveUpOverdue(db, 1 + (b % 3)));

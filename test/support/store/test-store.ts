@@ -247,9 +247,9 @@ export async function acceptOn(
 export async function timePasses(db: Queryable): Promise<void> {
   // Here and wherever a test plays the clock: rows that others hold are left alone, so that the clock never waits.
   await db.query(
-    `update executions e set due_at = least(due_at, now() - interval '1 second'),
+    `update queue q set due_at = least(due_at, now() - interval '1 second'),
        reconcile_until = least(reconcile_until, now() - interval '1 second')
-     from (select id from executions where open for update skip locked) o where e.id = o.id`,
+     from (select delivery_id from queue for update skip locked) o where q.delivery_id = o.delivery_id`,
   );
 }
 

@@ -13,7 +13,16 @@ import { planOf } from '../../support/store/query-plan.ts';
 import type { TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
-const LARGE = ['executions', 'deliveries', 'payloads', 'events', 'attempts', 'rejections', 'receipt_replays'];
+const LARGE = [
+  'execution_records',
+  'queue',
+  'deliveries',
+  'payloads',
+  'events',
+  'attempts',
+  'rejections',
+  'receipt_replays',
+];
 
 const store = useStore();
 let tenant: TestTenant;

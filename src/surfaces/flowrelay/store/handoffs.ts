@@ -54,7 +54,7 @@ export async function handoffsOfEvent(
        -- The version that was current when its first execution was made.
        select x.* from endpoint_versions x
        where x.endpoint_id = d.endpoint_id and (x.version = 1 or x.created_at <= (
-         select e.created_at from executions e where e.delivery_id = d.id order by e.id limit 1))
+         select e.created_at from execution_records e where e.delivery_id = d.id order by e.generation limit 1))
        order by x.version desc limit 1
      ) c
      where d.event_id = $2 and d.tenant_id = $1 and d.replay_of is null

@@ -59,7 +59,7 @@ const MICROS = (column: string) => `(extract(epoch from ${column}) * 1000000)::b
 /** A condition on the attempts of a delivery `d`. */
 const ATTEMPTED = (
   condition: string,
-) => `exists (select from executions e join attempts a on a.execution_id = e.id
+) => `exists (select from execution_records e join attempts a on a.execution_id = e.id
       where e.delivery_id = d.id and ${condition})`;
 
 /** The facts of one handoff: its fold, the execution that owns it, why its newest one ended, and its answers. */
@@ -73,8 +73,8 @@ export const HANDOFF_FACTS = `select d.state, d.attempts > 0 as attempted,
         and e.reason = 'acknowledged') then 'acknowledgement'
       else 'resolution' end end as accepted_by,
     (select r.event_id from deliveries r where r.id = d.resent_by) as resent_as,
-    (select e.state from executions e where e.delivery_id = d.id and e.open) as open,
-    (select e.reason from executions e where e.delivery_id = d.id order by e.id desc limit 1) as reason,
+    (select q.state from queue q where q.delivery_id = d.id) as open,
+    (select e.reason from execution_records e where e.delivery_id = d.id order by e.generation desc limit 1) as reason,
     exists (select from executions e where e.delivery_id = d.id and e.may_have_arrived) as may_have_arrived`;
 
 const ACCEPTED = `'accepted' as request, v.id, v.accepted_at as at, ${MICROS('v.accepted_at')} as at_micros, v.type,

@@ -67,7 +67,7 @@ export async function handoffTips(
   >(
     `${HANDOFF_FACTS}, d.id, d.endpoint_id, tip.id as tip_id, tip.state as tip_state, tip.attempts as tip_attempts
      from deliveries d cross join lateral (
-       select e.id, e.state, e.attempts from executions e where e.delivery_id = d.id order by e.id desc limit 1
+       select e.id, e.state, e.attempts from executions e where e.delivery_id = d.id order by e.generation desc limit 1
      ) tip
      where d.event_id = $2 and d.tenant_id = $1 and d.replay_of is null order by d.endpoint_id`,
     [tenantId, eventId],

@@ -33,7 +33,7 @@ const STATEMENT_TIMEOUT_MS = 5_000;
 
 /** An open delivery is on its way, even where it has failed before; one that will never be sent is cancelled. */
 const STATUS = `case when d.state = 'delivered' then 'delivered'
-    when exists (select from executions x where x.delivery_id = d.id and x.open) then 'pending'
+    when exists (select from queue q where q.delivery_id = d.id) then 'pending'
     when d.state = 'failed' then 'failed' else 'cancelled' end`;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

@@ -15,27 +15,43 @@ export async function openFailedFileFeeds(db: Queryable): Promise<void> {
   );
 }
 
+/** Tenants with a feed whose executions are not listed yet, or not all of them. */
+export async function feedsWithoutList(db: Queryable): Promise<Id<'tenant'>[]> {
+  const { rows } = await db.query<{ tenant_id: Id<'tenant'> }>(
+    `select f.tenant_id from failed_file_feeds f
+     where not exists (select from listed_tenants t where t.tenant_id = f.tenant_id and t.complete_at is not null)
+     order by f.created_at`,
+  );
+  return rows.map((row) => row.tenant_id);
+}
+
 /** Tenants of which something has failed since they were told last, up to `limit`. */
 export async function feedsWithNews(db: Queryable, limit: number): Promise<Id<'tenant'>[]> {
   const { rows } = await db.query<{ tenant_id: Id<'tenant'> }>(
     `select f.tenant_id from failed_file_feeds f
-     where exists (select from executions e
-       where e.tenant_id = f.tenant_id and e.undelivered and e.state = 'failed'
-         and (e.finished_at, e.id) > (f.finished_at, f.execution_id))
+     where exists (select from listed_executions l
+       where l.tenant_id = f.tenant_id and l.undelivered
+         and (l.finished_at, l.execution_id) > (f.finished_at, f.execution_id)
+         and (select r.outcome from execution_records r where r.id = l.execution_id) = 'failed')
      order by f.finished_at limit $1`,
     [limit],
   );
   return rows.map((row) => row.tenant_id);
 }
 
-/** How far a tenant has been told, holding its feed until the transaction ends; undefined where another holds it. */
+/**
+ * How far a tenant has been told, holding its feed until the transaction ends; undefined where another holds it, or not all
+ * of its executions are listed yet.
+ */
 export async function lockFailedFileFeed(
   db: Transaction,
   tenantId: Id<'tenant'>,
 ): Promise<EndedPosition | undefined> {
   const { rows } = await db.query<{ micros: string; execution_id: Id<'execution'> }>(
     `select (extract(epoch from finished_at) * 1000000)::bigint::text as micros, execution_id
-     from failed_file_feeds where tenant_id = $1 for update skip locked`,
+     from failed_file_feeds f where tenant_id = $1
+       and exists (select from listed_tenants t where t.tenant_id = f.tenant_id and t.complete_at is not null)
+     for update of f skip locked`,
     [tenantId],
   );
   return rows[0] && { processedAtMicros: rows[0].micros, id: rows[0].execution_id };

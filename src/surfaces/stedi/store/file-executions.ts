@@ -59,20 +59,24 @@ export interface FileFilter {
 /** The name of a file: the client's own id of the event, or else its type. */
 const NAME = 'coalesce(v.external_id, v.type)';
 const MICROS = '(extract(epoch from e.finished_at) * 1000000)::bigint::text';
-const CHILD = 'select from executions c where c.parent_id = e.id and c.keeps_slot';
+const CHILD =
+  'select from executions c where c.delivery_id = e.delivery_id and c.parent_id = e.id and c.keeps_slot';
 const PARTLY = `exists (select from attempts a where a.execution_id = e.id and a.outcome = 'delivered' and a.http_status = 207)`;
 
 /** The rules of `fileStatus` as conditions; a test compares the two. */
 const STATUS_CONDITIONS: Record<FileStatus, string> = {
   COMPLETED: `e.state = 'delivered' and not ${PARTLY}`,
   PARTIALLY_COMPLETED: `e.state = 'delivered' and ${PARTLY}`,
-  FAILED: `e.undelivered and e.state = 'failed' and not exists (${CHILD})`,
-  IGNORED: `e.undelivered and e.state <> 'failed' and not exists (${CHILD})`,
-  IN_PROGRESS: 'e.open',
-  RETRYING: `e.undelivered and exists (${CHILD} and c.open)`,
-  RETRIED: `e.undelivered and exists (${CHILD} and not c.open)`,
+  FAILED: `l.undelivered and e.state = 'failed' and not exists (${CHILD})`,
+  IGNORED: `l.undelivered and e.state <> 'failed' and not exists (${CHILD})`,
+  IN_PROGRESS: 'l.finished_at is null',
+  RETRYING: `l.undelivered and exists (${CHILD} and c.open)`,
+  RETRIED: `l.undelivered and exists (${CHILD} and not c.open)`,
   STARTED: 'false',
 };
+
+/** The execution of a row of the list `l`: one look-up each. */
+const LISTED = 'cross join lateral (select x.* from executions x where x.id = l.execution_id limit 1) e';
 
 /** Everything about the executions of a `page`, a common table. */
 const SELECT = `select e.id, e.state, e.reason, e.created_at, e.finished_at, e.parent_id,
@@ -88,7 +92,7 @@ const SELECT = `select e.id, e.state, e.reason, e.created_at, e.finished_at, e.p
   join events v on v.id = d.event_id
   join endpoints n on n.id = e.endpoint_id
   join endpoint_versions w on ${isCurrent('w', 'n')}
-  left join executions c on c.parent_id = e.id and c.keeps_slot
+  left join executions c on c.delivery_id = e.delivery_id and c.parent_id = e.id and c.keeps_slot
   cross join lateral (
     select count(*) filter (where t.outcome <> 'delivered')::int as failed,
       bool_or(t.outcome = 'delivered' and t.http_status = 207) as partly,
@@ -120,10 +124,10 @@ export async function endedExecutions(
 ): Promise<FileExecution[]> {
   const { rows } = await db.query<FileExecutionRow>(
     `with page as materialized (
-      select * from executions
-      where tenant_id = $1 and (finished_at, id) > (${microsAsTime('$2')}, $3::uuid) and finished_at < $4::timestamptz
-        ${page.only === 'failed' ? `and undelivered and state = 'failed'` : ''}
-      order by finished_at, id limit $5
+      select e.* from listed_executions l ${LISTED}
+      where l.tenant_id = $1 and (l.finished_at, l.execution_id) > (${microsAsTime('$2')}, $3::uuid)
+        and l.finished_at < $4::timestamptz ${page.only === 'failed' ? `and l.undelivered and e.state = 'failed'` : ''}
+      order by l.finished_at, l.execution_id limit $5
     ) ${SELECT} order by e.finished_at, e.id`,
     [tenantId, page.after.processedAtMicros, page.after.id, page.before, page.limit],
   );
@@ -138,11 +142,11 @@ export async function listFileExecutions(
   page: { after?: { processedAtMicros?: string; id: Id<'execution'> }; limit: number },
 ): Promise<FileExecution[]> {
   const p = new Parameters();
-  const where = [`e.tenant_id = ${p.add(tenantId)}`];
+  const where = [`l.tenant_id = ${p.add(tenantId)}`];
   if (filter.status) where.push(STATUS_CONDITIONS[filter.status]);
   if (filter.faultCode) {
     const reasons = reasonsOf(filter.faultCode);
-    where.push(`e.undelivered and e.state = 'failed'`);
+    where.push(`l.undelivered and e.state = 'failed'`);
     where.push(
       'in' in reasons
         ? `e.reason = any(${p.add(reasons.in)})`
@@ -150,8 +154,8 @@ export async function listFileExecutions(
     );
   }
   if (filter.endpointIds) where.push(`e.endpoint_id = any(${p.add(filter.endpointIds)}::uuid[])`);
-  if (filter.from) where.push(bound('e.finished_at', '>', filter.from, p));
-  if (filter.to) where.push(bound('e.finished_at', '<', filter.to, p));
+  if (filter.from) where.push(bound('l.finished_at', '>', filter.from, p));
+  if (filter.to) where.push(bound('l.finished_at', '<', filter.to, p));
   if (filter.name !== undefined)
     where.push(`exists (select from deliveries d join events v on v.id = d.event_id
       where d.id = e.delivery_id and position(lower(${p.add(filter.name)}) in lower(${NAME})) > 0)`);
@@ -159,14 +163,14 @@ export async function listFileExecutions(
     const id = `${p.add(page.after.id)}::uuid`;
     where.push(
       page.after.processedAtMicros === undefined
-        ? `(e.finished_at is not null or e.id < ${id})`
-        : `(e.finished_at, e.id) < (${microsAsTime(p.add(page.after.processedAtMicros))}, ${id})`,
+        ? `(l.finished_at is not null or l.execution_id < ${id})`
+        : `(l.finished_at, l.execution_id) < (${microsAsTime(p.add(page.after.processedAtMicros))}, ${id})`,
     );
   }
   const { rows } = await db.query<FileExecutionRow>(
     `with page as materialized (
-      select e.* from executions e where ${where.join('\n and ')}
-      order by e.finished_at desc nulls first, e.id desc limit ${p.add(page.limit)}
+      select e.* from listed_executions l ${LISTED} where ${where.join('\n and ')}
+      order by l.finished_at desc nulls first, l.execution_id desc limit ${p.add(page.limit)}
     ) ${SELECT} order by e.finished_at desc nulls first, e.id desc`,
     p.values,
   );

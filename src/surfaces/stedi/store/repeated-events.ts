@@ -58,7 +58,7 @@ export async function repeatEvent(
       join endpoint_versions w on ${isCurrent('w', 'n')}
       where d.tenant_id = $1 and d.event_id = $2 and d.resent_by is null
         -- A delivery for which an event of the same id stands was never this one's to send.
-        and (select e.reason from executions e where e.delivery_id = d.id order by e.id desc limit 1)
+        and (select e.reason from execution_records e where e.delivery_id = d.id order by e.generation desc limit 1)
           is distinct from 'suppressed_duplicate'
       order by d.endpoint_id, d.id
     ), delivery as (
@@ -67,17 +67,26 @@ export async function repeatEvent(
         o.payload_bytes, o.id
       from old o
       returning id, endpoint_id
-    ), execution as (
-      insert into executions (tenant_id, delivery_id, endpoint_id, state, reason, due_at, give_up_at, created_at,
-        finished_at)
-      select $1, d.id, d.endpoint_id, case o.endpoint_state when 'enabled' then 'queued' else 'ignored' end,
-        case o.endpoint_state when 'disabled' then 'endpoint_disabled' when 'deleted' then 'endpoint_deleted' end,
-        $5, $5::timestamptz + o.give_up_after_ms * interval '1 millisecond', $5,
-        case when o.endpoint_state <> 'enabled' then $5::timestamptz end
+    ), run as materialized (
+      select uuidv7() as id, d.id as delivery_id, d.endpoint_id,
+        case o.endpoint_state when 'disabled' then 'endpoint_disabled' when 'deleted' then 'endpoint_deleted' end as ignored_for,
+        case when o.endpoint_state <> 'enabled' then 0 end as none,
+        $5::timestamptz + o.give_up_after_ms * interval '1 millisecond' as give_up_at
       from delivery d join old o using (endpoint_id)
+    ), execution as (
+      insert into execution_records (id, tenant_id, delivery_id, endpoint_id, generation, created_at, outcome, reason,
+        finished_at, attempts, lost_attempts, may_have_arrived, due_at, give_up_at)
+      select r.id, $1, r.delivery_id, r.endpoint_id, 1, $5, case r.none when 0 then 'ignored' end, r.ignored_for,
+        case r.none when 0 then $5::timestamptz end, r.none, r.none, case r.none when 0 then false end,
+        case r.none when 0 then $5::timestamptz end, case r.none when 0 then r.give_up_at end
+      from run r
+    ), queued as (
+      insert into queue (delivery_id, execution_id, tenant_id, endpoint_id, state, due_at, give_up_at)
+      select r.delivery_id, r.id, $1, r.endpoint_id, 'queued', $5::timestamptz, r.give_up_at from run r
+      where r.ignored_for is null
       returning state
     )
-    select count(*)::int as queued from execution where state = 'queued'`,
+    select count(*)::int as queued from queued`,
     [tenantId, eventId, id, allotted.firstNumber, allotted.acceptedAt, callId],
   );
   return { ok: true, eventId: id, queued: onlyRow(made).queued };

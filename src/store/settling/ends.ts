@@ -1,0 +1,34 @@
+import { LIVE_LANE } from '../db/queryable.ts';
+
+/*
+ * An end is one statement over two tables: it deletes the row in the queue under its fence, and writes the outcome into the
+ * record, with what that row said. Postgres counts the move where the row goes, and refuses that without an outcome.
+ */
+
+/** The columns of a row in the queue that its record keeps: a cancel makes an execution of it again, reports read them. */
+const KEPT = [
+  'attempts',
+  'lost_attempts',
+  'may_have_arrived',
+  'due_at',
+  'give_up_at',
+  'put_off_ms',
+  'acknowledged_at',
+] as const;
+
+/** SQL: the assignments by which a record keeps what its row in the queue said, deleted as `row`, save where it says `otherwise`. */
+export function kept(row: string, otherwise: Partial<Record<(typeof KEPT)[number], string>> = {}): string {
+  return KEPT.map((column) => `${column} = ${otherwise[column] ?? `${row}.${column}`}`).join(', ');
+}
+
+/** SQL: what becomes of a row in the queue `q` that was unknown and is to be sent again: nobody asks any more. */
+export const SENT_AGAIN = `state = 'scheduled', due_at = now(),
+        give_up_at = greatest(q.give_up_at, now() + interval '24 hours'),
+        worked_by = case when exists (select from operations o where o.id = q.operation_id and o.report is null)
+          then q.worked_by else '${LIVE_LANE}' end,
+        reconcile_until = null, probe_at = null`;
+
+/** SQL: what becomes of the record of one that was unknown, `g`, and is settled as `outcome`. */
+export const RESOLVED_AS = (outcome: string): string =>
+  `outcome = ${outcome}, reason = case when ${outcome} = 'failed' then 'resolved' end, finished_at = clock_timestamp(),
+        ${kept('g', { due_at: 'now()', give_up_at: "greatest(g.give_up_at, now() + interval '24 hours')" })}`;

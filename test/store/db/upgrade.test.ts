@@ -1,0 +1,159 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { settleExpiredClaims } from '../../../src/operations/settle-expired.ts';
+import { migrate, pendingMigrations } from '../../../src/store/db/migrate.ts';
+import { eventually } from '../../support/eventually.ts';
+import {
+  changedBySwitch,
+  type Filled,
+  forgetPicture,
+  killWhileCopying,
+  migrationsBefore,
+  migrationsWithPicture,
+  prepareBefore,
+  TAKES_OVER,
+} from '../../support/store/before-the-queue.ts';
+import { recordUnder, startEarlierHands, tryEarlierActs } from '../../support/store/earlier-hands.ts';
+import { forbiddenChanges, readLedger, violationsOf } from '../../support/store/ledger.ts';
+import { createTestDatabase, type TestDatabase, type TestPool } from '../../support/store/test-database.ts';
+import { inTemporaryDirectory } from '../../support/temporary-directory.ts';
+
+/** What an earlier version tries again, and never halts an operation for. */
+const AWAY = '25006';
+
+const databases: TestDatabase[] = [];
+
+afterEach(() => Promise.all(databases.splice(0).map((database) => database.drop())));
+
+/** A database of the version before the queue, with deliveries in every state. */
+async function databaseBefore(deliveries: number): Promise<{ url: string; pool: TestPool; filled: Filled }> {
+  const database = await createTestDatabase({ empty: true, max: 8 });
+  databases.push(database);
+  const { url, pool } = database;
+  const filled = await prepareBefore(url, pool, deliveries);
+  expect(violationsOf(await readLedger(pool))).toEqual([]);
+  return { url, pool, filled };
+}
+
+test('executions are copied while the version before works on, killed once, and are the same behind the switch', async () => {
+  const { url, pool, filled } = await databaseBefore(6_500);
+  const hands = startEarlierHands(pool, filled, 3);
+  await inTemporaryDirectory(async (path) => {
+    const directory = await migrationsWithPicture(path);
+    let batches = 0;
+    const killed = migrate(url, {
+      directory,
+      onProgress: () => {
+        batches += 1;
+      },
+    });
+    const error = killed.then(
+      () => undefined,
+      (reason: { code?: string }) => reason.code ?? 'lost',
+    );
+    await eventually('two batches are copied', () => batches >= 2);
+    await killWhileCopying(pool);
+    expect(await error).toBeDefined();
+
+    const { rows } = await pool.query<{ passed: string; left: boolean }>(
+      'select passed, reached < upto as left from execution_copy',
+    );
+    expect(rows).toMatchObject([{ left: true }]);
+    // The version before starts again, and this one waits.
+    await inTemporaryDirectory(async (before) =>
+      expect(await pendingMigrations(url, { directory: await migrationsBefore(before) })).toMatchObject({
+        ok: true,
+      }),
+    );
+    expect(await pendingMigrations(url, { directory })).toMatchObject({ ok: false });
+
+    const passed: number[] = [];
+    const resumed = await migrate(url, {
+      directory,
+      onProgress: (progress) => {
+        if ('passed' in progress) passed.push(progress.passed);
+      },
+    });
+    expect(resumed).toEqual({ ok: true, applied: [TAKES_OVER] });
+    expect(passed[0]).toBeGreaterThan(Number(rows[0]?.passed));
+  });
+
+  // Each hand has worked up to the switch, and met what it takes for a server that is away.
+  const { acts, errors } = await hands.done;
+  expect(errors.filter(({ code }) => code !== AWAY)).toEqual([]);
+  expect(Object.keys(acts)).toEqual(
+    expect.arrayContaining(['claim live', 'record', 'freeze', 'acknowledge', 'cancel', 'accept']),
+  );
+  expect(await changedBySwitch(pool)).toEqual([]);
+  const counted = await pool.query(
+    `select count(*) > 0 as some, count(*) filter (where open) = (select count(*) from queue) as queued,
+       count(*) = (select count(*) from executions_before) as all_of_them from executions`,
+  );
+  expect(counted.rows).toEqual([{ some: true, queued: true, all_of_them: true }]);
+  const { rows: misplaced } = await pool.query(
+    `select id, generation, rank from (
+       select id, generation, row_number() over (partition by delivery_id order by id) as rank from executions) r
+     where generation <> rank limit 3`,
+  );
+  expect(misplaced).toEqual([]);
+  expect(violationsOf(await readLedger(pool))).toEqual([]);
+});
+
+test('behind the switch the version before begins nothing and finishes what it holds; the rest is settled when its leases end', async () => {
+  const { url, pool, filled } = await databaseBefore(520);
+  await inTemporaryDirectory(async (path) => {
+    expect(await migrate(url, { directory: await migrationsWithPicture(path) })).toMatchObject({ ok: true });
+  });
+  await forgetPicture(pool);
+  expect(await migrate(url)).toMatchObject({ ok: true });
+  const before = await readLedger(pool);
+  expect(await tryEarlierActs(pool, filled)).toEqual({
+    'claim live': AWAY,
+    'claim of the first': AWAY,
+    'claim of the second': AWAY,
+    freeze: AWAY,
+    accept: AWAY,
+    // Some of what it takes back is restored.
+    cancel: AWAY,
+    record: 'done',
+    'record more': 'done',
+    'record still more': 'done',
+    acknowledge: 'done',
+    resolve: 'done',
+    'put off': 'done',
+  });
+  const finished = await readLedger(pool);
+  expect(violationsOf(finished)).toEqual([]);
+  expect(forbiddenChanges(before, finished)).toEqual([]);
+  expect(finished.claims.length).toBeLessThan(before.claims.length);
+
+  const sending = finished.executions.filter(({ state }) => state === 'sending').length;
+  expect(sending).toBeGreaterThan(0);
+  await pool.query(`update claims set lease_until = clock_timestamp() - interval '1 second'`);
+  expect(await settleExpiredClaims(pool)).toBe(sending);
+  const after = await readLedger(pool);
+  expect(after.claims).toEqual([]);
+  expect(after.executions.filter(({ state }) => state === 'sending')).toEqual([]);
+  expect(violationsOf(after)).toEqual([]);
+});
+
+test('an outcome that the version before tells late, of what was settled meanwhile, changes nothing and ends', async () => {
+  const { url, pool } = await databaseBefore(130);
+  expect(await migrate(url)).toMatchObject({ ok: true });
+  await pool.query(`update claims set lease_until = clock_timestamp() - interval '1 second'`);
+  const { rows } = await pool.query<{ token: string }>('select token from claims');
+  await settleExpiredClaims(pool);
+  const before = await readLedger(pool);
+  for (const { token } of rows) await recordUnder(pool, token);
+  expect(await readLedger(pool)).toEqual(before);
+});
+
+test('a copy that lacks something is refused, and the table stays', async () => {
+  const { url, pool } = await databaseBefore(130);
+  expect(await migrate(url, { onlyPrepare: true })).toMatchObject({ ok: true, prepared: TAKES_OVER });
+  await pool.query(
+    `delete from queue where execution_id in (select id from executions where state = 'queued' limit 1)`,
+  );
+  await expect(migrate(url)).rejects.toMatchObject({ code: 'RD013' });
+  const { rows } = await pool.query(`select relkind from pg_class where oid = 'executions'::regclass`);
+  expect(rows).toEqual([{ relkind: 'r' }]);
+});

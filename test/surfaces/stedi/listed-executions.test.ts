@@ -1,0 +1,58 @@
+import { expect, test } from '@jest/globals';
+import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
+import { withTransaction } from '../../../src/store/db/pool.ts';
+import { recordOutcomes } from '../../../src/store/settling/outcomes.ts';
+import { listExecutions } from '../../../src/surfaces/stedi/store/listed-executions.ts';
+import { eventually } from '../../support/eventually.ts';
+import { outcomeOf, type TestTenant } from '../../support/store/test-store.ts';
+import { useStore } from '../../support/store/use-store.ts';
+
+const store = useStore();
+
+const DIFFERENT = `select count(*)::int as different from listed_executions l
+  full join (select * from executions where tenant_id = $1) e on e.id = l.execution_id
+  where l.tenant_id is distinct from e.tenant_id or l.finished_at is distinct from e.finished_at
+    or l.undelivered is distinct from e.undelivered`;
+
+/** How many executions of the tenant are not listed as they are, and how many others are. */
+async function different(tenant: TestTenant): Promise<number> {
+  const [row] = await store.rows(DIFFERENT, [tenant.id]);
+  return row.different;
+}
+
+async function world(): Promise<{ tenant: TestTenant; endpointId: Id<'endpoint'> }> {
+  const tenant = await store.newTenant();
+  const endpointId = await store.newEndpoint(tenant, {
+    retry: { maxAttempts: 1, initialMs: 1, factor: 1, capMs: 1 },
+  });
+  await store.ingest(tenant, 4);
+  return { tenant, endpointId };
+}
+
+test('what ends while a tenant asks for its list the first time is listed, by whoever looked before it asked', async () => {
+  const { tenant, endpointId } = await world();
+  const claim = await store.claim({ endpointIds: [endpointId], count: 3 });
+  const [first, second, third] = claim.items;
+  if (!first || !second || !third) throw new Error('nothing was claimed');
+  const record = (item: typeof first, status: number) => [outcomeOf(claim.token, item, status)];
+  await recordOutcomes(store.pool, record(first, 500));
+  await withTransaction(store.pool, async (tx) => {
+    await recordOutcomes(tx, record(second, 500));
+    // It looked before the tenant asked, and is not committed: there may be more like it.
+    expect(await listExecutions(store.pool, tenant.id)).toBe(false);
+    await recordOutcomes(tx, record(third, 200));
+  });
+  await eventually('all that is older has ended', () => listExecutions(store.pool, tenant.id));
+  expect(await different(tenant)).toBe(0);
+  await store.ingest(tenant, 2);
+  await store.attempt(500, { endpointIds: [endpointId] });
+  expect(await different(tenant)).toBe(0);
+});
+
+test('nothing is listed of a tenant that never asked', async () => {
+  const { tenant, endpointId } = await world();
+  await store.attempt(200, { endpointIds: [endpointId] });
+  expect(
+    await store.rows('select execution_id from listed_executions where tenant_id = $1', [tenant.id]),
+  ).toEqual([]);
+});
