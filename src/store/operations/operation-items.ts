@@ -101,11 +101,17 @@ async function executionsOf(
   as: typeof PRESENT,
 ): Promise<OperationItem[]> {
   const { rows } = await db.query<ItemRow>(
-    // The page first, then a look-up a line: as plain joins the planner may read the whole of the other tables.
+    // The page first, then a look-up a line, in the queue only for those that are open: as plain joins, the view among
+    // them, the planner may read the whole of the other tables.
     `with page as materialized (
-       select * from executions e
-       where e.operation_id = $1 and ($2::text[] is null or e.state = any($2)) and ($3::uuid is null or e.id > $3)
-       order by e.id limit $4
+       select r.id, r.delivery_id, r.endpoint_id, r.parent_id, r.reason, r.finished_at, coalesce(r.outcome, q.state) as state,
+         coalesce(r.attempts, q.attempts) as attempts, coalesce(r.due_at, q.due_at) as due_at,
+         coalesce(r.may_have_arrived, q.may_have_arrived) as may_have_arrived
+       from execution_records r left join lateral (
+         select * from queue x where r.outcome is null and x.delivery_id = r.delivery_id and x.execution_id = r.id limit 1) q on true
+       where r.operation_id = $1 and ($2::text[] is null or coalesce(r.outcome, q.state) = any($2))
+         and ($3::uuid is null or r.id > $3)
+       order by r.id limit $4
      )
      select e.id, e.delivery_id, e.endpoint_id, ${as.columns}, d.event_id, v.external_id, v.type, v.key,
        d.replay_of, p.id as took_over, a.fault_code, a.http_status
@@ -115,8 +121,8 @@ async function executionsOf(
      cross join lateral (select x.external_id, x.type, x.key from events x where x.id = d.event_id limit 1) v
      left join lateral (select x.id from executions x
        where e.state = 'superseded' and x.delivery_id = e.delivery_id and x.parent_id = e.id and x.keeps_slot limit 1) c on true
-     left join lateral (select x.id from executions x
-       where x.id = e.parent_id and x.state = 'superseded' limit 1) p on true
+     left join lateral (select x.id from execution_records x
+       where x.id = e.parent_id and x.outcome = 'superseded' limit 1) p on true
      left join lateral (select x.fault_code, x.http_status from attempts x
        where x.execution_id = e.id and x.number = ${as.attempts} limit 1) a on true
      order by e.id`,
