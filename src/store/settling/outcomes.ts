@@ -82,13 +82,17 @@ export async function recordOutcomes(db: Queryable, outcomes: Outcome[]): Promis
             then case when t.outcome = 'ambiguous' then 'unknown' else 'cancelled' end
           when t.next = 'scheduled' and now() + t.delay_ms * interval '1 millisecond' >= e.give_up_at
             -- Later than that where freeze windows have held it: asked only where it matters.
-            then case when now() + t.delay_ms * interval '1 millisecond' >= gives_up_at(e) then 'failed' else t.next end
+            then case when now() + t.delay_ms * interval '1 millisecond' >= (select gives_up_at(x) from queue x
+              where x.delivery_id = t.delivery_id) then 'failed' else t.next end
           else t.next end as state
       from told t
-      join queue e on e.delivery_id = t.delivery_id and e.execution_id = t.execution_id
-      left join operations o on o.id = e.operation_id and o.report is null
-      -- Not a join, which would be planned as a loop over both: it only makes the locks come first.
-      where (select count(*) from locked) >= 0 and e.lease_token = t.token and e.state = 'sending'
+      -- Lateral with a limit: one look-up an item. While the queue is small, a join would be planned as a loop over both.
+      cross join lateral (select x.operation_id, x.attempts, x.lost_attempts, x.may_have_arrived, x.acknowledged_at, x.give_up_at
+        from queue x where x.delivery_id = t.delivery_id and x.execution_id = t.execution_id and x.lease_token = t.token
+          and x.state = 'sending' limit 1) e
+      left join lateral (select y.control from operations y where y.id = e.operation_id and y.report is null limit 1) o on true
+      -- Not a join either: it only makes the locks come first.
+      where (select count(*) from locked) >= 0
     ), held as materialized (
       -- What ends and what goes on is counted by two triggers: the counts of several operations are locked before both, in
       -- the one order. The items of one operation alone, which is most of all, lock them as late as they can.
