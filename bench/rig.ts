@@ -113,7 +113,8 @@ async function start(
     REDRIVE_DEMO: '0',
   });
   closing.push(() => children.endAll());
-  const flags = process.env.REDRIVE_BENCH_NODE_FLAGS?.split(' ') ?? [];
+  // As the image starts it.
+  const flags = process.env.REDRIVE_BENCH_NODE_FLAGS?.split(' ') ?? ['--max-semi-space-size=32'];
   const service = (role: string, options: Pick<StartOptions, 'heard' | 'env'> = {}): ChildProcess =>
     children.start('dist/main.js', [role], { flags, ...options });
   const { child: receiver, first, ask } = await children.startAnswering<{ port: number }>('receiver.ts');
