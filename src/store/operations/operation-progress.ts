@@ -41,9 +41,11 @@ export async function reopenCoalesced(
        select id from operations where id = $1 and report is null for no key update
      )
      delete from exclusions x using (
-       select x.delivery_id from exclusions x join executions j on j.id = x.joined_execution_id
-       where exists (select from open) and x.operation_id = $1 and x.reason = 'coalesced'
-         and j.state = 'cancelled' and j.attempts = 0 limit $2
+       -- Lateral with a limit: one look-up each, whatever the planner thinks of the size of the tables.
+       select x.delivery_id from exclusions x cross join lateral (
+         select from execution_records j where j.id = x.joined_execution_id and j.outcome = 'cancelled' and j.attempts = 0
+         limit 1) j
+       where exists (select from open) and x.operation_id = $1 and x.reason = 'coalesced' limit $2
      ) stranded
      where x.operation_id = $1 and x.delivery_id = stranded.delivery_id
      returning x.delivery_id`,

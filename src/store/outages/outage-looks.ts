@@ -72,9 +72,11 @@ export async function openFacts(
          ${msSince('u.quiet_since')} as quiet_for_ms,
          greatest(p.floor_until, p.trial_until) > clock_timestamp() as rests_now,
          -- What waits for its order is not: the one before it may have failed for good.
-         exists (select from ${owners('$2', { running: true })} w join queue e on e.in_queue and e.worked_by = w.id
-           where e.endpoint_id = $3 and e.put_off_from is null
-             and e.due_at <= clock_timestamp() + $4::float8 * interval '1 millisecond') as due_soon
+         exists (select from ${owners('$2', { running: true })} w cross join lateral (
+           -- In the order of its index, and one: a look-up for each owner, whatever the planner thinks of the queue.
+           select from queue e where e.in_queue and e.worked_by = w.id and e.endpoint_id = $3 and e.put_off_from is null
+             and e.due_at <= clock_timestamp() + $4::float8 * interval '1 millisecond'
+           order by e.due_at limit 1) q) as due_soon
        from outages u join endpoints n on n.id = u.endpoint_id
        join endpoint_versions v on ${isCurrent('v', 'n')}
        join endpoint_pacing p on p.endpoint_id = n.id
@@ -100,8 +102,11 @@ const ANY_STATE = ['pending', 'failed', 'unknown', 'cancelled', 'ignored'] as co
 function openInWindow({ tenantId, endpointId, window }: Outage, p: Parameters): string {
   const where = filterConditions(tenantId, windowFilter(window, ANY_STATE), {}, p);
   return `exists (select from ${owners(p.add([tenantId, PLATFORM_TENANT.id]), { running: false })} w
-    join queue e on e.in_queue and e.worked_by = w.id and e.endpoint_id = ${p.add(endpointId)}
-    join deliveries d on d.id = e.delivery_id where ${where.join(' and ')})`;
+    cross join lateral (
+      -- As above.
+      select from queue e join deliveries d on d.id = e.delivery_id
+      where e.in_queue and e.worked_by = w.id and e.endpoint_id = ${p.add(endpointId)} and ${where.join(' and ')}
+      order by e.due_at limit 1) q)`;
 }
 
 /** SQL: whether a delivery of a window is in one of some states. */
@@ -158,7 +163,7 @@ export async function recoveredFacts(tx: Transaction, outage: Outage): Promise<O
   const left = inWindow(outage, LEFT_STATES, p);
   // The state of a delivery that fails once more does not change.
   const failedSince = inWindow(outage, ['failed', 'ignored'], p, [
-    `exists (select from executions x where x.delivery_id = d.id and x.state in ('failed', 'ignored')
+    `exists (select from execution_records x where x.delivery_id = d.id and x.outcome in ('failed', 'ignored')
       and x.finished_at > w.recovered_at)`,
   ]);
   const row = onlyRow(

@@ -112,8 +112,9 @@ test('behind the switch the version before begins nothing and finishes what it h
     'claim of the second': AWAY,
     freeze: AWAY,
     accept: AWAY,
-    // Some of what it takes back is restored.
-    cancel: AWAY,
+    cancel: 'done',
+    // What these had taken over begins again.
+    'cancel what took over': AWAY,
     record: 'done',
     'record more': 'done',
     'record still more': 'done',

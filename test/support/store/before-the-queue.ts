@@ -22,7 +22,10 @@ const BESIDE = '0025-queue-beside.sql';
 /** The second of them. */
 export const TAKES_OVER = '0026-queue-takes-over.sql';
 
-/** Changes of the second file that keep the table, as `executions_before`, and the time for which it was locked. */
+/**
+ * Changes of the second file that keep the table, as `executions_before`, and the time for which it was locked; what the
+ * view shows at its end is kept as `executions_behind`, since the version before goes on finishing what it holds.
+ */
 const KEEPS: readonly (readonly [find: string, put: string])[] = [
   [
     'drop table executions;',
@@ -63,7 +66,7 @@ function keeping(sql: string): string {
     if (!text.includes(find)) throw new Error(`the switch does not say "${find}" any more`);
     return text.replace(find, put);
   }, sql);
-  return `${kept}\ninsert into locked_at values (clock_timestamp());\n`;
+  return `${kept}\ncreate table executions_behind as select * from executions;\ninsert into locked_at values (clock_timestamp());\n`;
 }
 
 /** Columns of what is open alone: where it has ended, nobody asks for them any more. */
@@ -80,7 +83,7 @@ export async function changedBySwitch(pool: TestPool): Promise<object[]> {
   });
   const { rows } = await pool.query(
     `select to_jsonb(b) as before, to_jsonb(e) as after
-     from executions_before b full join executions e on e.id = b.id where not (${same.join(' and ')}) limit 3`,
+     from executions_before b full join executions_behind e on e.id = b.id where not (${same.join(' and ')}) limit 3`,
   );
   return rows;
 }

@@ -115,12 +115,16 @@ const acknowledge: Act = async (tx) => {
   );
 };
 
-const cancel: Act = async (tx, { second }) => {
-  const { rows } = await tx.query<{ delivery_id: string }>(
-    `with gone as (
+const TOOK_OVER = `and exists (select from executions t where t.id = x.parent_id and t.state = 'superseded')`;
+
+const cancel =
+  (of: 'first' | 'second', which = ''): Act =>
+  async (tx, filled) => {
+    const { rows } = await tx.query<{ delivery_id: string }>(
+      `with gone as (
        update executions e set state = 'cancelled', reason = 'operation_cancelled', finished_at = clock_timestamp()
        from (select x.id from executions x where x.in_queue and x.operation_id = $1 and x.state in ('queued', 'scheduled')
-         limit 10 for update skip locked) p
+         ${which} limit 10 for update skip locked) p
        where e.id = p.id returning e.delivery_id, e.parent_id, e.attempts
      ), restored as (
        insert into executions (tenant_id, delivery_id, endpoint_id, parent_id, state, due_at, give_up_at, attempts,
@@ -131,13 +135,13 @@ const cancel: Act = async (tx, { second }) => {
        where g.attempts = 0 and p.state = 'superseded' and p.operation_id is null
      )
      select delivery_id from gone`,
-    [second],
-  );
-  await refold(
-    tx,
-    rows.map((row) => row.delivery_id),
-  );
-};
+      [filled[of]],
+    );
+    await refold(
+      tx,
+      rows.map((row) => row.delivery_id),
+    );
+  };
 
 const resolve: Act = async (tx) => {
   const { rows } = await tx.query<{ delivery_id: string }>(
@@ -186,7 +190,8 @@ const ACTS: Record<string, Act> = {
   'record still more': record,
   freeze,
   acknowledge,
-  cancel,
+  cancel: cancel('second'),
+  'cancel what took over': cancel('first', TOOK_OVER),
   resolve,
   'put off': putOff,
   accept,
