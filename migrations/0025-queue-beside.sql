@@ -271,6 +271,12 @@ begin
   raise exception 'of % executions % have been copied', here, there using errcode = 'RD013';
 end $$;
 
+-- Keeps vacuum away and nobody else: it could not be waited for below, where everybody waits. One that works by itself gives
+-- way after a second.
+set local lock_timeout = '10s';
+lock table executions in share update exclusive mode;
+set local lock_timeout = '400ms';
+
 -- Behind the triggers that count: whoever waits for a batch holds the counts, and no batch ever asks for them.
 create trigger copies_inserts after insert on executions
   referencing new table as new_rows for each statement execute function copy_new_executions();

@@ -9,7 +9,7 @@
 -- Keeps vacuum away and nobody else: it could not be waited for below, where everybody waits. One that works by itself gives
 -- way after a second.
 set local lock_timeout = '10s';
-lock table execution_records, queue in share update exclusive mode;
+lock table execution_records, queue, executions in share update exclusive mode;
 
 -- By one snapshot, before anybody has to wait: the triggers keep it so.
 do $$

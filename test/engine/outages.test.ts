@@ -116,10 +116,11 @@ test('a clock of the database that jumps ahead costs at most attempts whose outc
   expect(await it.retries.ended(id, 60_000)).toMatchObject({ counts: { expected: 300 } });
   const ended = await it.retries.show(id);
   expect(ended.counts.delivered).toBe(300);
+  // On a busy machine some are not answered in time, too.
   const { rows } = await engine.database.pool.query(
-    `select count(*)::int as lost from attempts where fault_code = 'lease_lost'`,
+    `select count(*)::int as unknown from attempts where outcome = 'ambiguous'`,
   );
-  expect(it.sent() - 300).toBeLessThanOrEqual(rows[0].lost);
+  expect(it.sent() - 300).toBeLessThanOrEqual(rows[0].unknown);
 });
 
 async function someDelivery(it: Scene): Promise<string> {

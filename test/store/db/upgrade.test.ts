@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { settleExpiredClaims } from '../../../src/operations/settle-expired.ts';
 import { migrate, pendingMigrations } from '../../../src/store/db/migrate.ts';
+import { withTransaction } from '../../../src/store/db/pool.ts';
 import { eventually } from '../../support/eventually.ts';
 import {
   changedBySwitch,
@@ -12,7 +13,7 @@ import {
   prepareBefore,
   TAKES_OVER,
 } from '../../support/store/before-the-queue.ts';
-import { recordUnder, startEarlierHands, tryEarlierActs } from '../../support/store/earlier-hands.ts';
+import { accept, recordUnder, startEarlierHands, tryEarlierActs } from '../../support/store/earlier-hands.ts';
 import { forbiddenChanges, readLedger, violationsOf } from '../../support/store/ledger.ts';
 import { createTestDatabase, type TestDatabase, type TestPool } from '../../support/store/test-database.ts';
 import { inTemporaryDirectory } from '../../support/temporary-directory.ts';
@@ -146,6 +147,32 @@ test('an outcome that the version before tells late, of what was settled meanwhi
   const before = await readLedger(pool);
   for (const { token } of rows) await recordUnder(pool, token);
   expect(await readLedger(pool)).toEqual(before);
+});
+
+test('a vacuum of the table is waited for by the migration alone', async () => {
+  const { url, pool, filled } = await databaseBefore(130);
+  for (const onlyPrepare of [true, false]) {
+    const vacuum = await pool.connect();
+    try {
+      await vacuum.query('begin; lock table executions in share update exclusive mode');
+      const migrated = migrate(url, { onlyPrepare });
+      await eventually('the migration waits', async () => {
+        const { rows } = await pool.query(
+          `select from pg_locks where relation = to_regclass('executions') and mode = 'ShareUpdateExclusiveLock'
+             and not granted`,
+        );
+        return rows.length === 1;
+      });
+      await withTransaction(pool, async (tx) => {
+        await tx.query(`set local lock_timeout = '100ms'`);
+        await accept(tx, filled);
+      });
+      await vacuum.query('commit');
+      expect(await migrated).toMatchObject({ ok: true });
+    } finally {
+      vacuum.release(true);
+    }
+  }
 });
 
 test('a copy that lacks something is refused, and the table stays', async () => {

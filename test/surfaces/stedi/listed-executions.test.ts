@@ -2,12 +2,15 @@ import { expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { recordOutcomes } from '../../../src/store/settling/outcomes.ts';
-import { listExecutions } from '../../../src/surfaces/stedi/store/listed-executions.ts';
+import { listExecutions, takeInPage } from '../../../src/surfaces/stedi/store/listed-executions.ts';
 import { eventually } from '../../support/eventually.ts';
+import { NO_ID } from '../../support/store/any-id.ts';
 import { outcomeOf, type TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
 const store = useStore();
+
+const FIRST = { acceptedAt: '-infinity', id: NO_ID };
 
 const DIFFERENT = `select count(*)::int as different from listed_executions l
   full join (select * from executions where tenant_id = $1) e on e.id = l.execution_id
@@ -47,6 +50,22 @@ test('what ends while a tenant asks for its list the first time is listed, by wh
   await store.ingest(tenant, 2);
   await store.attempt(500, { endpointIds: [endpointId] });
   expect(await different(tenant)).toBe(0);
+});
+
+test('what was there is taken in page by page, and once more without a change', async () => {
+  const { tenant, endpointId } = await world();
+  const { items } = await store.claim({ endpointIds: [endpointId], count: 2 });
+  expect(items).toHaveLength(2);
+  await store.attempt(500, { endpointIds: [endpointId] });
+  for (let turn = 0; turn < 2; turn++) {
+    const pages: unknown[] = [];
+    for (let page = await takeInPage(store.pool, tenant.id, FIRST, 2); page; ) {
+      pages.push(page);
+      page = await takeInPage(store.pool, tenant.id, page, 2);
+    }
+    expect(pages).toHaveLength(2);
+    expect(await different(tenant)).toBe(0);
+  }
 });
 
 test('nothing is listed of a tenant that never asked', async () => {

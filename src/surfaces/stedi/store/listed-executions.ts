@@ -1,5 +1,6 @@
-import type { Id } from '../../../domain/tenancy/typed-id.ts';
+import { fixedId, type Id } from '../../../domain/tenancy/typed-id.ts';
 import type { Pool } from '../../../store/db/pool.ts';
+import type { Queryable } from '../../../store/db/queryable.ts';
 
 /**
  * Has the executions of a tenant listed in the order in which they ended, from its first question for that order on: once
@@ -37,22 +38,49 @@ export async function listExecutions(pool: Pool, tenantId: Id<'tenant'>): Promis
 }
 
 /**
- * Lists what has ended, then what is open. An end that was written by a trigger since is newer than what is read here: what
- * is taken in only moves forwards.
+ * Lists the executions of a tenant's deliveries, in pages: each statement is a short one, however much there is. An end that
+ * was written by a trigger since is newer than what is read here: what is taken in only moves forwards.
  */
 async function takeIn(pool: Pool, tenantId: Id<'tenant'>): Promise<void> {
-  await pool.query(
-    `insert into listed_executions as l (execution_id, tenant_id, finished_at, undelivered)
-     select r.id, r.tenant_id, r.finished_at, r.outcome <> 'delivered' from execution_records r
-     where r.tenant_id = $1 and r.outcome is not null order by r.id
-     on conflict (execution_id) do update set finished_at = excluded.finished_at, undelivered = excluded.undelivered
-     where l.finished_at is null or (l.undelivered and not excluded.undelivered)`,
-    [tenantId],
+  for (let page: Page | undefined = FIRST_PAGE; page; )
+    page = await takeInPage(pool, tenantId, page, DELIVERIES_AT_ONCE);
+}
+
+/** Where a page of deliveries begins: behind this one. */
+interface Page {
+  acceptedAt: string;
+  id: Id<'delivery'>;
+}
+
+const DELIVERIES_AT_ONCE = 5_000;
+const FIRST_PAGE: Page = {
+  acceptedAt: '-infinity',
+  id: fixedId('delivery', '00000000-0000-0000-0000-000000000000'),
+};
+
+/** Lists the executions of so many deliveries, by one view of them; returns where the next page begins, if there is one. */
+export async function takeInPage(
+  db: Queryable,
+  tenantId: Id<'tenant'>,
+  after: Page,
+  limit: number,
+): Promise<Page | undefined> {
+  const { rows } = await db.query<{ accepted_at: string; id: Id<'delivery'> }>(
+    `with page as materialized (
+       select d.accepted_at, d.id from deliveries d where d.tenant_id = $1 and (d.accepted_at, d.id) > ($2::timestamptz, $3::uuid)
+       order by d.accepted_at, d.id limit $4
+     ), listed as (
+       insert into listed_executions as l (execution_id, tenant_id, finished_at, undelivered)
+       -- Lateral with a limit: look-ups by delivery, whatever the planner thinks of the size of the tables.
+       select r.id, $1, r.finished_at, coalesce(r.outcome <> 'delivered', false) from page p cross join lateral (
+         select x.id, x.finished_at, x.outcome from execution_records x where x.delivery_id = p.id
+         order by x.generation limit 1000000) r
+       order by r.id
+       on conflict (execution_id) do update set finished_at = excluded.finished_at, undelivered = excluded.undelivered
+       where excluded.finished_at is not null and (l.finished_at is null or (l.undelivered and not excluded.undelivered))
+     )
+     select p.accepted_at::text, p.id from page p order by p.accepted_at desc, p.id desc limit 1`,
+    [tenantId, after.acceptedAt, after.id, limit],
   );
-  await pool.query(
-    `insert into listed_executions (execution_id, tenant_id, undelivered)
-     select q.execution_id, q.tenant_id, false from queue q where q.tenant_id = $1 order by q.execution_id
-     on conflict do nothing`,
-    [tenantId],
-  );
+  return rows[0] && { acceptedAt: rows[0].accepted_at, id: rows[0].id };
 }
