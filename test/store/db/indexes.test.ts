@@ -41,7 +41,11 @@ import { giveUpOverdue, ignoreAtClosedEndpoints } from '../../../src/store/settl
 import { listDispatches } from '../../../src/surfaces/jack-henry/dispatch-reads.ts';
 import { feedsWithNews } from '../../../src/surfaces/stedi/store/failed-file-feeds.ts';
 import { endedExecutions, listFileExecutions } from '../../../src/surfaces/stedi/store/file-executions.ts';
-import { listExecutions, takeInPage } from '../../../src/surfaces/stedi/store/listed-executions.ts';
+import {
+  FIRST_PAGE,
+  listExecutions,
+  takeInPage,
+} from '../../../src/surfaces/stedi/store/listed-executions.ts';
 import { seedFailures } from '../../support/engine/seed-failures.ts';
 import { anyId, NO_ID } from '../../support/store/any-id.ts';
 import { planOf } from '../../support/store/query-plan.ts';
@@ -144,9 +148,8 @@ describe('the list of ended executions', () => {
   test('is polled, shown and told in the order of its index', async () => {
     await listExecutions(store.pool, tenant.id);
     await store.rows('analyze listed_executions');
-    const first = { acceptedAt: '-infinity', id: NO_ID };
     for (const index of ['deliveries_by_tenant', 'execution_records_by_delivery'])
-      await expectPlan((db) => takeInPage(db, tenant.id, first, 5_000), index);
+      await expectPlan((db) => takeInPage(db, tenant.id, FIRST_PAGE, 5_000), index);
     const before = new Date().toISOString();
     await expectPlan(
       (db) => endedExecutions(db, tenant.id, { after, before, limit: 100 }),

@@ -2,15 +2,16 @@ import { expect, test } from '@jest/globals';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { recordOutcomes } from '../../../src/store/settling/outcomes.ts';
-import { listExecutions, takeInPage } from '../../../src/surfaces/stedi/store/listed-executions.ts';
+import {
+  FIRST_PAGE,
+  listExecutions,
+  takeInPage,
+} from '../../../src/surfaces/stedi/store/listed-executions.ts';
 import { eventually } from '../../support/eventually.ts';
-import { NO_ID } from '../../support/store/any-id.ts';
 import { outcomeOf, type TestTenant } from '../../support/store/test-store.ts';
 import { useStore } from '../../support/store/use-store.ts';
 
 const store = useStore();
-
-const FIRST = { acceptedAt: '-infinity', id: NO_ID };
 
 const DIFFERENT = `select count(*)::int as different from listed_executions l
   full join (select * from executions where tenant_id = $1) e on e.id = l.execution_id
@@ -59,7 +60,7 @@ test('what was there is taken in page by page, and once more without a change', 
   await store.attempt(500, { endpointIds: [endpointId] });
   for (let turn = 0; turn < 2; turn++) {
     const pages: unknown[] = [];
-    for (let page = await takeInPage(store.pool, tenant.id, FIRST, 2); page; ) {
+    for (let page = await takeInPage(store.pool, tenant.id, FIRST_PAGE, 2); page; ) {
       pages.push(page);
       page = await takeInPage(store.pool, tenant.id, page, 2);
     }

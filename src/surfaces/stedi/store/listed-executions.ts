@@ -53,7 +53,8 @@ interface Page {
 }
 
 const DELIVERIES_AT_ONCE = 5_000;
-const FIRST_PAGE: Page = {
+/** Before all deliveries. */
+export const FIRST_PAGE: Page = {
   acceptedAt: '-infinity',
   id: fixedId('delivery', '00000000-0000-0000-0000-000000000000'),
 };
