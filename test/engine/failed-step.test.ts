@@ -18,22 +18,33 @@ beforeAll(async () => {
   );
 });
 afterEach(async () => {
-  await engine.database.pool.query('drop trigger if exists refuse on executions');
+  await permit();
   await it.close();
 });
 
+/** Where an execution is changed: what is open is in the queue, and its record has its outcome. */
+const CHANGES = {
+  insert: { event: 'insert', table: 'queue', column: undefined },
+  sending: { event: 'update', table: 'queue', column: 'state' },
+  delivered: { event: 'update', table: 'execution_records', column: 'outcome' },
+  cancelled: { event: 'update', table: 'execution_records', column: 'outcome' },
+} as const;
+
 /** Has Postgres refuse such changes of executions of the tenant's operations. */
-async function refuse(when: 'insert' | 'sending' | 'delivered' | 'cancelled'): Promise<void> {
+async function refuse(when: keyof typeof CHANGES): Promise<void> {
   const tenantId = uuidIn('tenant', it.tenant.id);
+  const { event, table, column } = CHANGES[when];
   await engine.database.pool.query(
-    `create trigger refuse before ${when === 'insert' ? 'insert' : 'update'} on executions for each row
+    `create trigger refuse before ${event} on ${table} for each row
      when (new.tenant_id = '${tenantId}' and new.operation_id is not null
-       ${when === 'insert' ? '' : `and new.state = '${when}'`}) execute function refuse_row()`,
+       ${column === undefined ? '' : `and new.${column} = '${when}'`}) execute function refuse_row()`,
   );
 }
 
 function permit() {
-  return engine.database.pool.query('drop trigger refuse on executions');
+  return engine.database.pool.query(
+    'drop trigger if exists refuse on queue; drop trigger if exists refuse on execution_records',
+  );
 }
 
 async function haltsCounted(): Promise<number> {

@@ -147,6 +147,7 @@ describe('an operation that meets a window', () => {
       [uuidIn('operation', id), endsAt],
     );
     expect(rows[0].after).toBe(true);
-    expect(rows[0].attempts).toBeGreaterThan(1);
+    // Given up at the end of the window they would have none; how many there is time for is up to the machine.
+    expect(rows[0].attempts).toBeGreaterThan(0);
   });
 });

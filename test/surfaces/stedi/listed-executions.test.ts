@@ -13,7 +13,7 @@ import { useStore } from '../../support/store/use-store.ts';
 
 const store = useStore();
 
-const DIFFERENT = `select count(*)::int as different from listed_executions l
+const DIFFERENT = `select count(*)::int as different from (select * from listed_executions where tenant_id = $1) l
   full join (select * from executions where tenant_id = $1) e on e.id = l.execution_id
   where l.tenant_id is distinct from e.tenant_id or l.finished_at is distinct from e.finished_at
     or l.undelivered is distinct from e.undelivered`;
