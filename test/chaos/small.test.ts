@@ -40,7 +40,7 @@ test('a ledger that was broken on purpose is found, each time by what is wrong w
   const { faults, evidence } = await runScenario(QUIET, world);
   expect(faults).toEqual([]);
   const planted = (change: (copy: Evidence) => void) => {
-    const copy = structuredClone(evidence);
+    const copy = { ...structuredClone(evidence), stalled: false };
     change(copy);
     return faultsOf(copy).join('\n');
   };
@@ -120,4 +120,11 @@ test('a ledger that was broken on purpose is found, each time by what is wrong w
     ],
   ];
   for (const [words, said] of found) expect(said).toContain(words);
+
+  // A machine that was too busy loses senders as well, and nothing else is passed over for that.
+  const busy = planted((copy) => {
+    copy.stalled = true;
+    Object.assign(attemptOf(copy, taken(copy)) ?? {}, { fault_code: 'lease_lost' });
+  });
+  expect(busy).not.toContain('lost its sender');
 });

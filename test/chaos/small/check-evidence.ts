@@ -174,7 +174,7 @@ function deliveryFaults(
     if (recorded.length > requests.filter(({ answered }) => answered === status).length)
       faults.push(`has answers ${status} in the ledger that nobody gave`);
   if (taken > delivered + ambiguous) faults.push('was doubled without an attempt whose outcome nobody knew');
-  const stranded = attempts.some(({ fault_code }) => fault_code === 'lease_lost');
+  const stranded = !evidence.stalled && attempts.some(({ fault_code }) => fault_code === 'lease_lost');
   if (stranded && !evidence.lost) faults.push('lost its sender, and none was lost');
   else if (stranded && !evidence.claimedAtKills.includes(delivery.id))
     faults.push('lost its sender, and was claimed at no kill');

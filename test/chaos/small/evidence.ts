@@ -54,6 +54,8 @@ export interface Evidence {
   lost: boolean;
   /** Deliveries that were claimed when one was. */
   claimedAtKills: string[];
+  /** The machine has kept a sender, or the database, from working for long: leases may have ended by that alone. */
+  stalled: boolean;
   /** Operations that were asked for. */
   asked: number;
   /** Requests before anybody had approved or executed what was planned. */

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { ServiceOptions } from '../../../src/service.ts';
-import type { Answered, Asked, Crash } from '../../support/child/host.ts';
+import type { Answered, Asked, Crash, Stalled } from '../../support/child/host.ts';
 import { type ChildScript, startChildScript } from '../../support/child-script.ts';
 
 /** Services that one process runs before it is not used any more: what each leaves behind adds up. */
@@ -18,15 +18,19 @@ export class Host {
   /** Those who wait for an answer, in the order in which they asked. */
   readonly #asked: ((answer: Answered | undefined) => void)[] = [];
   services = 0;
+  /** Called when the machine has kept it from working for long. */
+  onStall: () => void = () => {};
   /** It is gone, or about to be. */
   over = false;
   /** Resolves with all that it said when it is gone. */
   readonly ended: Promise<string>;
 
-  /** Runs what was bundled. */
-  constructor(script: URL) {
-    this.#child = startChildScript(script, { messages: true });
-    this.#child.process.on('message', (answer: Answered) => this.#asked.shift()?.(answer));
+  constructor() {
+    this.#child = startChildScript(HOST, { messages: true });
+    this.#child.process.on('message', (said: Answered | Stalled) => {
+      if ('stalledMs' in said) this.onStall();
+      else this.#asked.shift()?.(said);
+    });
     this.ended = this.#child.ended.then(({ output }) => {
       this.over = true;
       return output;

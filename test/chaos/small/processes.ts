@@ -36,6 +36,8 @@ export class Processes {
   readonly losses: string[] = [];
   /** Processes that ended though nobody had killed them and no point was theirs, in words. */
   readonly surprises: string[] = [];
+  /** The machine has kept one of them from working for long. */
+  stalled = false;
   readonly #hosts: Hosts;
   readonly #options: HostedOptions;
   readonly #masterKey = randomBytes(32).toString('base64');
@@ -114,6 +116,9 @@ export class Processes {
     while (!host.over && place.host === host) {
       const started = await host.start({ ...this.#options, roles }, this.#masterKey, crash);
       if (started.ok) {
+        host.onStall = () => {
+          this.stalled = true;
+        };
         if (started.url !== undefined) this.#url = started.url;
         return;
       }

@@ -3,6 +3,7 @@ import { makeApiKey } from '../../../src/api/authentication/api-key.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { showId } from '../../../src/domain/tenancy/typed-id.ts';
 import { uuidIn } from '../../support/api/retries.ts';
+import { STALL_MS } from '../../support/child/stall.ts';
 import { seedFailures } from '../../support/engine/seed-failures.ts';
 import { eventually } from '../../support/eventually.ts';
 import { patient } from '../../support/patience.ts';
@@ -79,6 +80,8 @@ class SeedRun {
   readonly #claimed = new Set<string>();
   readonly #under: Promise<unknown>[] = [];
   #lost = false;
+  /** Postgres has kept us waiting for long. */
+  #waited = false;
 
   static async begin(scenario: Scenario, world: SmallWorld): Promise<SeedRun> {
     const isCut = scenario.kills.some(({ kill }) => kill === 'temporal');
@@ -158,6 +161,7 @@ class SeedRun {
       maxOverlap: this.#receiver.receiver.maxOverlap,
       lost: this.#lost,
       claimedAtKills: [...this.#claimed],
+      stalled: this.#waited || this.#processes.stalled,
       asked: recoveries.asked,
       sentBefore: recoveries.sentBefore,
       planned: await readPlanned(pool),
@@ -246,7 +250,9 @@ class SeedRun {
     const deadline = performance.now() + patient(ENDS_WITHIN_MS);
     for (;;) {
       await Promise.all(this.#under.splice(0));
-      const isQuiet = this.#under.length === 0 && (await isAtRest(pool).catch(() => false));
+      const askedAt = performance.now();
+      const isQuiet = (await isAtRest(pool).catch(() => false)) && this.#under.length === 0;
+      if (performance.now() - askedAt > STALL_MS) this.#waited = true;
       if (isQuiet && new Set(this.#receiver.told()).size >= recoveries.asked) return;
       if (performance.now() > deadline) throw new Error(await whatIsOpen(pool));
       await delay(LOOK_MS);

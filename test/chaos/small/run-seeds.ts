@@ -31,6 +31,8 @@ export interface SmallSummary {
   requests: number;
   doubled: number;
   leaseLost: number;
+  /** Seeds in which a lease may have ended because the machine was busy. */
+  stalled: number;
   processes: number;
   /** How often what was lost: a role, a role at a point, or a server. */
   losses: Record<string, number>;
@@ -49,7 +51,7 @@ export async function runSeeds(plan: SmallPlan, world: SmallWorld): Promise<Smal
   const startedAt = performance.now();
   const left = [...plan.seeds];
   const summary: SmallSummary = {
-    ...{ seeds: 0, seconds: 0, requests: 0, doubled: 0, leaseLost: 0, processes: 0 },
+    ...{ seeds: 0, seconds: 0, requests: 0, doubled: 0, leaseLost: 0, stalled: 0, processes: 0 },
     ...{
       losses: {},
       byRecovery: Object.fromEntries(RECOVERIES.map((recovery) => [recovery, 0])),
@@ -87,7 +89,8 @@ export async function runSeeds(plan: SmallPlan, world: SmallWorld): Promise<Smal
 
 /** The end of a run as a table. */
 export function tableOf(summary: SmallSummary): string {
-  const { seeds, seconds, requests, doubled, leaseLost, processes, losses, byRecovery, failed } = summary;
+  const { seeds, seconds, requests, doubled, leaseLost, stalled, processes, losses, byRecovery, failed } =
+    summary;
   const rows: [string, string | number][] = [
     ['seeds', seeds],
     ...Object.entries(byRecovery).map(([recovery, n]): [string, number] => [`of ${recovery}`, n]),
@@ -95,6 +98,7 @@ export function tableOf(summary: SmallSummary): string {
     ['processes started', processes],
     ['requests', requests],
     ['attempts lost with their sender', leaseLost],
+    ['seeds in which any could be, as the machine was busy', stalled],
     ['deliveries that were taken twice, every one explained', doubled],
     ...Object.entries(losses)
       .sort(([one], [other]) => one.localeCompare(other))
@@ -142,6 +146,7 @@ function count(summary: SmallSummary, { scenario, losses, evidence }: SeedResult
   summary.leaseLost += evidence.ledger.attempts.filter(
     ({ fault_code }) => fault_code === 'lease_lost',
   ).length;
+  if (evidence.stalled) summary.stalled += 1;
   for (const what of losses) summary.losses[what] = (summary.losses[what] ?? 0) + 1;
   summary.byRecovery[scenario.recovery] = (summary.byRecovery[scenario.recovery] ?? 0) + 1;
 }

@@ -1,6 +1,7 @@
 import { type Service, startService } from '../../../src/service.ts';
 import { type CrashPoint, installCrashPoints } from '../../../src/telemetry/crash-points.ts';
 import { createLogger } from '../../../src/telemetry/log.ts';
+import { STALL_MS } from './stall.ts';
 
 /**
  * A process that runs one service after the other, as its parent asks: loading the engine costs more than starting it.
@@ -18,6 +19,11 @@ export interface Crash {
 
 /** The answer to each {@link Asked}, in their order. */
 export type Answered = { ok: true; url?: string } | { ok: false; why: string };
+
+/** What it says of its own accord: for so long the machine has kept it from working. */
+export type Stalled = { stalledMs: number };
+
+const LOOK_MS = 100;
 
 let crash: Crash | null = null;
 let service: Service | undefined;
@@ -45,6 +51,14 @@ process.on('message', (asked: Asked) => {
     .then((answered) => process.send?.(answered));
 });
 process.once('disconnect', () => process.exit(0));
+
+let lookedAt = performance.now();
+setInterval(() => {
+  const stalledMs = performance.now() - lookedAt - LOOK_MS;
+  lookedAt = performance.now();
+  if (stalledMs > STALL_MS) process.send?.({ stalledMs } satisfies Stalled);
+}, LOOK_MS).unref();
+
 process.stdout.write('loaded\n');
 
 async function answer(asked: Asked): Promise<string | undefined> {
@@ -52,6 +66,8 @@ async function answer(asked: Asked): Promise<string | undefined> {
     crash = asked.crash;
     const options = asked.options as Parameters<typeof startService>[0];
     service = await startService({ ...options, masterKey: Buffer.from(asked.masterKey, 'base64'), log });
+    // Its start has kept it from nothing.
+    lookedAt = performance.now();
     return service.url;
   }
   crash = null;
