@@ -2,6 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+/** Where those are that the test run has bundled, and their names. */
+const BUNDLED: Record<string, string> = {
+  [new URL('child/host.ts', import.meta.url).href]: 'host.js',
+  [new URL('child/service.ts', import.meta.url).href]: 'service.js',
+};
+
 /** A TypeScript file that runs in a process of its own. */
 export type ChildScript = {
   process: ChildProcess;
@@ -13,8 +19,8 @@ export type ChildScript = {
 
 /**
  * Starts a script; `env` is added to a minimal environment of its own. A script of another checkout runs in the folder
- * `root` of that one. With `messages` it can be sent some, and can answer them. One that is JavaScript already needs no
- * loader, which would cost a process more memory than the engine does.
+ * `root` of that one. With `messages` it can be sent some, and can answer them. One that the run has bundled needs no
+ * loader, which would cost a process more time and memory than the engine does.
  */
 export function startChildScript(
   script: URL,
@@ -22,7 +28,7 @@ export function startChildScript(
 ): ChildScript {
   const { PATH = '', HOME = '' } = process.env;
   const cache = process.env.XDG_CACHE_HOME;
-  const file = fileURLToPath(script);
+  const file = fileURLToPath(bundled(script));
   const loader = file.endsWith('.ts') ? ['--import', 'tsx'] : [];
   const child = spawn(process.execPath, [...loader, file, ...(options.args ?? [])], {
     cwd: fileURLToPath(options.root ?? new URL('../../', import.meta.url)),
@@ -50,4 +56,10 @@ export function startChildScript(
   // A caller that only waits for the end does not ask for the line.
   firstLine.catch(() => {});
   return { process: child, firstLine, ended };
+}
+
+function bundled(script: URL): URL {
+  const folder = process.env.REDRIVE_TEST_CHILDREN;
+  const name = BUNDLED[script.href];
+  return folder === undefined || name === undefined ? script : new URL(name, folder);
 }

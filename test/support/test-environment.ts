@@ -6,6 +6,7 @@ import { startEmbeddedPostgres } from '../../src/embedded/postgres/postgres.ts';
 import { createReport } from '../../src/embedded/steps.ts';
 import { startEmbeddedTemporal } from '../../src/embedded/temporal/temporal.ts';
 import { migrate } from '../../src/store/db/migrate.ts';
+import { bundleChildren } from './child-bundles.ts';
 import { workflowBundleFile } from './engine/workflow-bundle.ts';
 import { WRITABLE_EXECUTIONS } from './store/writable-executions.ts';
 
@@ -17,8 +18,14 @@ export type TestEnvironment = {
 };
 
 const TEMPLATE = 'redrive_template';
-/** Services keep some twenty each, and tests run dozens of them side by side. */
-const CONNECTIONS = 600;
+const SETTINGS = {
+  // Services keep some twenty each, and tests run dozens of them side by side.
+  max_connections: 600,
+  // The server is not asked to survive the end of its machine: a database is made and removed in a tenth of the time. What
+  // is to survive its own end does, and tests of that have servers of their own.
+  fsync: 'off',
+  full_page_writes: 'off',
+};
 
 /**
  * Starts it all in a temporary directory, which `stop` removes; Postgres in the version of these packages where they are
@@ -30,24 +37,28 @@ export async function startTestEnvironment(packages?: URL): Promise<TestEnvironm
   // As root, Postgres runs under another account, which has to get through here.
   await chmod(dataDir, 0o711);
   const parts = [
-    startEmbeddedPostgres({ dataDir, report, connections: CONNECTIONS, ...(packages && { packages }) }),
+    startEmbeddedPostgres({ dataDir, report, settings: SETTINGS, ...(packages && { packages }) }),
     startEmbeddedTemporal({ dataDir, report }),
   ] as const;
+  const bundling = bundleChildren(report);
   const stop = async () => {
     const started = (await Promise.allSettled(parts)).filter((part) => part.status === 'fulfilled');
     await Promise.all(started.map((part) => part.value.stop({ hurry: true })));
+    await bundling.then(({ remove }) => remove()).catch(() => {});
     await rm(dataDir, { recursive: true, force: true });
   };
   try {
-    const [postgres, temporal, bundle] = await Promise.all([
+    const [postgres, temporal, bundle, children] = await Promise.all([
       parts[0].then(async (started) => ({ url: await migratedTemplate(started.url) })),
       parts[1],
       bundleIfThere(dataDir, report),
+      bundling,
     ]);
     const variables = {
       REDRIVE_TEST_DATABASE_URL: postgres.url,
       REDRIVE_TEST_TEMPLATE: TEMPLATE,
       REDRIVE_TEST_TEMPORAL_ADDRESS: temporal.address,
+      REDRIVE_TEST_CHILDREN: children.folder,
       ...(bundle && { REDRIVE_TEST_WORKFLOW_BUNDLE: bundle }),
       ...(packages && { REDRIVE_TEST_POSTGRES_PACKAGES: packages.href }),
     };

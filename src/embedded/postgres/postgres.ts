@@ -43,7 +43,9 @@ const ENDING: readonly EndingStep[] = [
   { signal: 'SIGQUIT', waitMs: 10_000 },
 ];
 
-const SETTINGS: Record<string, string | number> = {
+type Settings = Record<string, string | number>;
+
+const SETTINGS: Settings = {
   listen_addresses: '127.0.0.1',
   // A socket file's path may be too long in a deep data directory; the loopback address is enough.
   unix_socket_directories: '',
@@ -75,8 +77,8 @@ export async function startEmbeddedPostgres(options: {
   port?: number;
   /** A folder of packages with the binaries of another version; those of this installation where left out. */
   packages?: URL;
-  /** Connections at most, where the usual number is too small for what runs side by side. */
-  connections?: number;
+  /** Settings that are not the usual ones. */
+  settings?: Settings;
 }): Promise<EmbeddedPostgres> {
   const step = options.report('Postgres');
   try {
@@ -90,7 +92,7 @@ export async function startEmbeddedPostgres(options: {
 }
 
 async function start(
-  { dataDir, port, packages, connections }: Omit<Parameters<typeof startEmbeddedPostgres>[0], 'report'>,
+  { dataDir, port, packages, settings }: Omit<Parameters<typeof startEmbeddedPostgres>[0], 'report'>,
   step: Step,
 ): Promise<EmbeddedPostgres> {
   const preferred = await postgresAccount();
@@ -108,7 +110,7 @@ async function start(
   else await createCluster({ binaries, home, data, password, account }, step);
 
   step.doing('starting');
-  const server = await startServer({ binaries, home, data, dataDir, account, password, port, connections });
+  const server = await startServer({ binaries, home, data, dataDir, account, password, port, settings });
   try {
     await createDatabase(server.port, password);
   } catch (error) {
@@ -234,15 +236,14 @@ function localeOf({ major }: PostgresBinaries): string[] {
   return ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
 }
 
-type Server = Cluster & { dataDir: string; port: number | undefined; connections: number | undefined };
+type Server = Cluster & { dataDir: string; port: number | undefined; settings: Settings | undefined };
 
 async function startServer(server: Server): Promise<{ process: ServerProcess; port: number }> {
   const logFile = join(server.dataDir, 'postgres.log');
   const deadline = performance.now() + 15_000;
   for (;;) {
     const port = server.port ?? (await freePorts('port')).port;
-    const own = { port, max_connections: server.connections ?? SETTINGS.max_connections };
-    const settings = Object.entries({ ...SETTINGS, ...own }).flatMap(([name, value]) => [
+    const settings = Object.entries({ ...SETTINGS, ...server.settings, port }).flatMap(([name, value]) => [
       '-c',
       `${name}=${value}`,
     ]);

@@ -1,9 +1,8 @@
-import { rm } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import type { ServiceOptions } from '../../../src/service.ts';
 import type { Answered, Asked, Crash, Stalled } from '../../support/child/host.ts';
 import { type ChildScript, startChildScript } from '../../support/child-script.ts';
 
+const HOST = new URL('../../support/child/host.ts', import.meta.url);
 /** Services that one process runs before it is not used any more: what each leaves behind adds up. */
 const SERVICES_OF_A_PROCESS = 40;
 /** A service that does not stop within this time is ended with its process. */
@@ -27,10 +26,7 @@ export class Host {
 
   constructor() {
     this.#child = startChildScript(HOST, { messages: true });
-    this.#child.process.on('message', (said: Answered | Stalled) => {
-      if ('stalledMs' in said) this.onStall();
-      else this.#asked.shift()?.(said);
-    });
+    this.#child.process.on('message', (answer: Answered) => this.#asked.shift()?.(answer));
     this.ended = this.#child.ended.then(({ output }) => {
       this.over = true;
       return output;
@@ -74,22 +70,8 @@ export class Host {
   }
 }
 
-/** Below the sources, as the bundle reads the version beside it, and finds its packages above. */
-const BUNDLED = new URL(`../../../.dist-chaos-${process.pid}/`, import.meta.url);
-
-/** Bundles the engine, and starts `spare` processes that have loaded it. */
-export async function startHosts(spare: number): Promise<Hosts> {
-  const bundling = startChildScript(new URL('../../support/child/bundle-host.ts', import.meta.url), {
-    args: [fileURLToPath(BUNDLED)],
-  });
-  const { code, output } = await bundling.ended;
-  if (code !== 0) throw new Error(`the engine could not be bundled: ${output}`);
-  return new Hosts(new URL('host.js', BUNDLED), spare);
-}
-
 /** Processes that wait for a service to run, so that no seed waits for one to load. */
 export class Hosts {
-  readonly #script: URL;
   readonly #waiting: Host[] = [];
   readonly #all = new Set<Host>();
   readonly #spare: number;
@@ -97,21 +79,22 @@ export class Hosts {
   /** Processes that were started so far. */
   started = 0;
 
-  /** `spare` of them are loaded ahead; see {@link startHosts}. */
-  constructor(script: URL, spare: number) {
-    this.#script = script;
+  /** `spare` of them are loaded ahead. */
+  constructor(spare: number) {
     this.#spare = spare;
     this.#fill();
   }
 
-  /** Takes one that lives. */
-  async take(): Promise<Host> {
-    for (;;) {
+  /** Takes one that lives; none once they are stopped. */
+  async take(): Promise<Host | undefined> {
+    // A seed that a deadline has left behind would go on for ever.
+    while (!this.#stopping) {
       const host = this.#waiting.shift() ?? this.#begin();
       this.#fill();
       await host.loaded().catch(() => {});
       if (!host.over) return host;
     }
+    return undefined;
   }
 
   /** Gives one back, whose service has stopped. */
@@ -126,7 +109,6 @@ export class Hosts {
     this.#stopping = true;
     for (const host of this.#all) host.kill();
     await Promise.all([...this.#all].map(({ ended }) => ended));
-    await rm(BUNDLED, { recursive: true, force: true });
   }
 
   #fill(): void {
@@ -134,7 +116,7 @@ export class Hosts {
   }
 
   #begin(): Host {
-    const host = new Host(this.#script);
+    const host = new Host();
     this.started += 1;
     this.#all.add(host);
     void host.ended.then(() => this.#all.delete(host));

@@ -107,6 +107,7 @@ export class Processes {
 
   async #fill(place: Place): Promise<void> {
     const host = await this.#hosts.take();
+    if (host === undefined) return;
     if (this.#stopping) return this.#hosts.giveBack(host);
     const crash = this.#nextCrash(place);
     place.host = host;

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startHosts } from './hosts.ts';
+import { Hosts } from './hosts.ts';
 import type { SmallWorld } from './run-seed.ts';
 
 /** Missed after this time, a step of a process that was killed is begun elsewhere: a little above the beat of the engine. */
@@ -15,7 +15,7 @@ export async function startSmallWorld(spare: number): Promise<SmallWorld & { clo
   const directory = await mkdtemp(join(tmpdir(), 'redrive-small-'));
   const workflowBundle = join(directory, 'workflow-bundle.js');
   await writeFile(workflowBundle, withHeartbeat(await readFile(bundle, 'utf8')));
-  const hosts = await startHosts(spare);
+  const hosts = new Hosts(spare);
   return {
     ...{ hosts, temporalAddress, workflowBundle },
     async close() {
