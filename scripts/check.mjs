@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureInstalled } from './install.mjs';
+import { whenParentIsGone } from './parent.mjs';
 import { run } from './run.mjs';
 import { step } from './step.mjs';
 
@@ -77,6 +78,7 @@ function test(closingLineFile) {
   });
   // A terminal sends Ctrl-C to both; this one waits, as the tests have servers to stop.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  whenParentIsGone(() => child.kill('SIGTERM'));
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => resolve(code ?? 1));

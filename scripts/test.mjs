@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { buildCli } from './cli.mjs';
 import { buildConsole } from './console.mjs';
 import { ensureInstalled } from './install.mjs';
+import { whenParentIsGone } from './parent.mjs';
 import { postgresPackages } from './postgres.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
@@ -58,13 +59,12 @@ async function testWithParts(args, closingLineFile) {
   const { startTestEnvironment } = await import('../test/support/test-environment.ts');
   const { chromiumPath, NO_CHROMIUM } = await import('../test/support/browser/chromium.ts');
   const { missingPrograms } = await import('../test/support/deploy/programs.ts');
+  const { endTree } = await import('../test/support/process-tree.ts');
   const interruption = interrupted();
   const parts = await startTestEnvironment(await postgresPackages(process.env.REDRIVE_TEST_POSTGRES));
   try {
-    return await runJest(
-      args,
-      { ...parts.variables, REDRIVE_CLOSING_LINE_FILE: closingLineFile },
-      interruption,
+    return await runJest(args, { ...parts.variables, REDRIVE_CLOSING_LINE_FILE: closingLineFile }, (jest) =>
+      interruption(() => endTree(jest.pid)),
     );
   } finally {
     await parts.stop();
@@ -74,16 +74,18 @@ async function testWithParts(args, closingLineFile) {
   }
 }
 
-function runJest(args, variables, interruption) {
+function runJest(args, variables, started) {
   const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
   const reporters = ['default', join(ROOT, 'test', 'support', 'closing-line.mjs')];
   const child = spawn(
     process.execPath,
     // Last, as jest would take a file pattern after them for one more reporter.
     [jest, ...args, ...reporters.map((reporter) => `--reporters=${reporter}`)],
-    { cwd: ROOT, stdio: 'inherit', env: environment(variables) },
+    // In a group of its own, which no terminal tells of Ctrl-C: its workers would be gone before what they have started is
+    // found, and that would stay.
+    { cwd: ROOT, stdio: 'inherit', env: environment(variables), detached: true },
   );
-  interruption((signal) => child.kill(signal));
+  started(child);
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => resolve(code ?? 1));
@@ -106,18 +108,18 @@ function environment(variables) {
   return { ...Object.fromEntries(inherited), NODE_OPTIONS: flags.filter(Boolean).join(' '), ...variables };
 }
 
-/** An interrupted run still stops its parts: the signal only ends jest, and the rest follows from that. */
+/** An interrupted run still stops its parts: the signal only ends jest and all below it, and the rest follows from that. */
 function interrupted() {
   let end = () => {};
-  let signalled;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    process.on(signal, () => {
-      signalled = signal;
-      end(signal);
-    });
-  }
+  let signalled = false;
+  const interrupt = () => {
+    signalled = true;
+    end();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, interrupt);
+  whenParentIsGone(interrupt);
   return (handler) => {
     end = handler;
-    if (signalled !== undefined) handler(signalled);
+    if (signalled) handler();
   };
 }
