@@ -15,11 +15,16 @@ import {
 } from '../store/sending/pacing.ts';
 import type { Turn } from './turns.ts';
 
+/** The sends that are wanted of an endpoint, and how many are in flight there already that hold no slot. */
+export type WantedGrant = Grant & { besides?: number };
+
 /** The sends that a claim may take, when each of them goes, and the grants to give back where they are not used. */
 export interface Reservation {
   grants: Grant[];
   /** Nothing here has a pace: there is nothing to give back. */
   unpaced: boolean;
+  /** Endpoints whose sends hold slots there. */
+  slottedAt: ReadonlySet<string>;
   /** When the sends of each endpoint go; those of an endpoint that is not named go at once. */
   turns: Map<string, Turn[]>;
   /** When endpoints, and the operation, may be asked again, in milliseconds from now; where their rate says so. */
@@ -33,17 +38,18 @@ export interface Reservation {
  */
 export async function reserveGrants(
   pool: Pool,
-  wanted: Grant[],
+  wanted: WantedGrant[],
   isPaced: (endpointId: Id<'endpoint'>) => boolean,
   pacedOperationId: Id<'operation'> | undefined,
   by: Reserving,
 ): Promise<Reservation> {
-  const asked = wanted.map(({ endpointId, count }) => ({ id: endpointId, count }));
+  const asked = wanted.map(({ endpointId, ...want }) => ({ id: endpointId, ...want }));
   const paced = asked.filter(({ id }) => isPaced(id));
   if (paced.length === 0 && pacedOperationId === undefined)
     return {
       grants: wanted.filter(({ count }) => count > 0),
       unpaced: true,
+      slottedAt: new Set(),
       turns: new Map(),
       opensInMs: new Map(),
       granted: { nowMs: 0, endpoints: [] },
@@ -58,9 +64,10 @@ export async function reserveGrants(
   return {
     grants: wanted.flatMap((want) => {
       const count = counts.get(want.endpointId) ?? 0;
-      return count > 0 ? [{ ...want, count }] : [];
+      return count > 0 ? [{ endpointId: want.endpointId, count }] : [];
     }),
     unpaced: false,
+    slottedAt: new Set(granted.endpoints.filter(({ slotted }) => slotted).map(({ id }) => id)),
     turns: turnsOf(granted, hereMs),
     opensInMs: new Map(
       all.flatMap(({ id, opensInMs }) => (opensInMs === undefined ? [] : [[id, opensInMs]])),

@@ -14,6 +14,7 @@ import { loadPreparation } from '../store/sending/preparation.ts';
 import type { Recorded } from '../store/settling/outcomes.ts';
 import type { TraceSpan } from '../telemetry/tracing.ts';
 import { AttemptTraces, withTraceparent } from './attempt-traces.ts';
+import { count, InFlight } from './in-flight.ts';
 import { Recorder } from './recorder.ts';
 import type { SendingContext } from './sending-context.ts';
 import type { Target, TargetLookup } from './target-cache.ts';
@@ -31,8 +32,9 @@ export interface ClaimToSend {
   longestMs: number;
   /** When the sends of each endpoint go; those of an endpoint that is not named go at once. */
   turns: ReadonlyMap<string, readonly Turn[]>;
-  /** Its items hold concurrency slots. */
+  /** Items of it hold concurrency slots: those at the endpoints that are named, and all of them at a paced operation. */
   slotted: boolean;
+  slottedAt: ReadonlySet<string>;
   /** Its operation is watched. */
   watched: boolean;
 }
@@ -65,11 +67,9 @@ export class Sender {
   readonly #recorder: Recorder;
   readonly #refused: ((error: unknown) => void) | undefined;
   readonly #traces: AttemptTraces;
-  readonly #inFlightAt = new Map<Id<'endpoint'>, number>();
+  readonly #inFlight = new InFlight();
   /** Those of them that have begun: what was claimed with them waits for its turn of the event loop, or its own. */
   readonly #onWireAt = new Map<Id<'endpoint'>, number>();
-  #inFlight = 0;
-  #bytesInFlight = 0;
   readonly #workedBy: Id<'operation'>;
   readonly #least: number;
   #orderMoved = false;
@@ -96,28 +96,13 @@ export class Sender {
   }
 
   /** Requests that have not ended yet. */
-  get inFlight(): number {
+  get inFlight(): Omit<InFlight, 'add' | 'remove'> {
     return this.#inFlight;
-  }
-
-  /** Length of their payloads together, which they hold in memory. */
-  get bytesInFlight(): number {
-    return this.#bytesInFlight;
   }
 
   /** Nothing is in flight, and the ledger knows of everything that was. */
   get idle(): boolean {
-    return this.#inFlight === 0 && this.#unrecorded === 0;
-  }
-
-  /** Requests to one endpoint that have not ended yet. */
-  inFlightAt(endpointId: Id<'endpoint'>): number {
-    return this.#inFlightAt.get(endpointId) ?? 0;
-  }
-
-  /** Requests that have not ended yet, by endpoint. */
-  get inFlightByEndpoint(): ReadonlyMap<Id<'endpoint'>, number> {
-    return this.#inFlightAt;
+    return this.#inFlight.all === 0 && this.#unrecorded === 0;
   }
 
   /** Whether an item that waited for its order has become due since this was asked last. */
@@ -134,7 +119,7 @@ export class Sender {
 
   /** Resolves when nothing is in flight and everything is recorded; nothing in flight is ever aborted. */
   async drained(): Promise<void> {
-    while (this.#inFlight > 0) await this.freed();
+    while (this.#inFlight.all > 0) await this.freed();
     await this.#recorder.drained();
   }
 
@@ -142,11 +127,7 @@ export class Sender {
   async send(claim: ClaimToSend): Promise<void> {
     const { items } = claim;
     this.#recorder.open({ token: claim.token, left: items.length, slotted: claim.slotted });
-    this.#inFlight += items.length;
-    for (const { endpointId, body } of items) {
-      this.#bytesInFlight += body.length;
-      this.#inFlightAt.set(endpointId, this.inFlightAt(endpointId) + 1);
-    }
+    for (const item of items) this.#inFlight.add(item, claim.slottedAt.has(item.endpointId));
     this.#context.metrics.inFlight.inc({ lane: this.#lane }, items.length);
     const prepared = await this.#prepare(items).catch((error: { code?: string }) => {
       this.#context.log.warn({ event: 'targets.unreadable', code: error.code, items: items.length });
@@ -239,13 +220,11 @@ export class Sender {
   }
 
   async #onWire(endpointId: Id<'endpoint'>, attempt: Promise<AttemptResult>): Promise<AttemptResult> {
-    this.#onWireAt.set(endpointId, (this.#onWireAt.get(endpointId) ?? 0) + 1);
+    count(this.#onWireAt, endpointId, 1);
     try {
       return await attempt;
     } finally {
-      const left = (this.#onWireAt.get(endpointId) ?? 1) - 1;
-      if (left > 0) this.#onWireAt.set(endpointId, left);
-      else this.#onWireAt.delete(endpointId);
+      count(this.#onWireAt, endpointId, -1);
     }
   }
 
@@ -282,7 +261,7 @@ export class Sender {
   }
 
   #finish(
-    { token, slotted, watched }: ClaimToSend,
+    { token, slotted, slottedAt, watched }: ClaimToSend,
     item: ClaimedItem,
     result: AttemptResult,
     { target, refusal, span, others = 0 }: Ending,
@@ -291,8 +270,8 @@ export class Sender {
     this.#traces.end(item, classification, span);
     const durationMs = result.kind === 'released' ? 0 : result.durationMs;
     this.#unrecorded += 1;
-    const inFlight = this.inFlightAt(item.endpointId);
-    this.#ended(item, classification, durationMs, others);
+    const inFlight = this.#inFlight.at(item.endpointId);
+    this.#ended(item, slottedAt, classification, durationMs, others);
     this.#recorder.add({
       executionId: item.executionId,
       deliveryId: item.deliveryId,
@@ -329,23 +308,20 @@ export class Sender {
   }
 
   #ended(
-    { endpointId, body }: ClaimedItem,
+    item: ClaimedItem,
+    slottedAt: ReadonlySet<string>,
     classification: Classification,
     durationMs: number,
     others: number,
   ): void {
-    const { leastMs } = this.#context.memory.note(endpointId, classification, durationMs, others);
+    const { leastMs } = this.#context.memory.note(item.endpointId, classification, durationMs, others);
     if (classification.httpStatus !== undefined && leastMs !== undefined)
       this.#context.spareSockets.noteAnswer(this.#workedBy, this.#least, {
         leastMs,
         tookMs: durationMs,
-        inFlight: this.#inFlight,
+        inFlight: this.#inFlight.all,
       });
-    this.#inFlight -= 1;
-    this.#bytesInFlight -= body.length;
-    const left = this.inFlightAt(endpointId) - 1;
-    if (left > 0) this.#inFlightAt.set(endpointId, left);
-    else this.#inFlightAt.delete(endpointId);
+    this.#inFlight.remove(item, slottedAt.has(item.endpointId));
     this.#context.metrics.inFlight.dec({ lane: this.#lane });
     this.#wakeWaiting();
   }

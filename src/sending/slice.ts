@@ -29,6 +29,7 @@ import {
 } from '../store/settling/settlement.ts';
 import { crashPoint } from '../telemetry/crash-points.ts';
 import type { TraceSpan } from '../telemetry/tracing.ts';
+import { HeldSockets } from './held-sockets.ts';
 import { ReadyList } from './ready-list.ts';
 import { reserveGrants, settleReservation } from './reservation.ts';
 import { Sender } from './sender.ts';
@@ -74,8 +75,6 @@ export interface SliceResult {
 }
 
 const CLOSED_BATCH = 1_000;
-/** Counted anew after this time, and not at each turn: a turn comes with each answer. */
-const HUNG_FOR_MS = 25;
 
 const UNCONTROLLED: SliceControl = { run: true, paced: false, watched: false, claimableInMs: 0 };
 
@@ -85,10 +84,9 @@ export class Slice {
   readonly #task: SliceTask;
   readonly #sender: Sender;
   readonly #list: ReadyList;
+  readonly #held: HeldSockets;
   readonly #trace: TraceSpan | undefined;
   #looks = 0;
-  #hungThen = 0;
-  #hungUntilMs = 0;
   #endAtMs = Number.POSITIVE_INFINITY;
   #memory: SliceMemory = NOTHING_YET;
   #claimed = 0;
@@ -106,7 +104,10 @@ export class Slice {
       trace: this.#trace,
     });
     this.#list = new ReadyList(context.pool, task.workedBy, context.memory, (endpointId) =>
-      this.#sender.inFlightAt(endpointId),
+      this.#sender.inFlight.at(endpointId),
+    );
+    this.#held = new HeldSockets(this.#sender.inFlight.byEndpoint, context.memory, (endpointId) =>
+      this.#list.tenantOf(endpointId),
     );
   }
 
@@ -136,35 +137,18 @@ export class Slice {
   }
 
   #facts(): SliceFacts {
-    const { inFlight, bytesInFlight, idle } = this.#sender;
+    const { inFlight, idle } = this.#sender;
     return {
       ...this.#memory,
       nowMs: performance.now(),
       endAtMs: this.#endAtMs,
       stopped: this.#task.stop.aborted,
-      inFlight: Math.max(0, inFlight - this.#hung()),
-      bytesInFlight,
+      inFlight: Math.max(0, inFlight.all - this.#held.hung),
+      bytesInFlight: inFlight.bytes,
       idle,
       yields: this.#yields,
       closed: this.#list.closed,
     };
-  }
-
-  /**
-   * Requests in flight at endpoints that have not answered a moment ago. They have shares of their own, and are no reason
-   * for others to have less: a request that hangs costs a socket, and those are not scarce.
-   */
-  #hung(): number {
-    const nowMs = performance.now();
-    if (nowMs < this.#hungUntilMs) return this.#hungThen;
-    let hung = 0;
-    for (const [endpointId, count] of this.#sender.inFlightByEndpoint) {
-      const { slowUntilMs, provenUntilMs } = this.#context.memory.of(endpointId);
-      if (slowUntilMs > nowMs || provenUntilMs <= nowMs) hung += count;
-    }
-    this.#hungThen = hung;
-    this.#hungUntilMs = nowMs + HUNG_FOR_MS;
-    return hung;
   }
 
   get #yields(): boolean {
@@ -221,7 +205,7 @@ export class Slice {
     if (control.claimableInMs > 0) return { claimed: 0, claimableInMs: control.claimableInMs };
     await this.#list.renew(this.#task.share?.());
     const { ready, late, ...later } = this.#list.look(this.#endAtMs);
-    const spreadOut = spread(ready, { free, all: sockets, shared, ...this.#held() }, this.#looks++);
+    const spreadOut = spread(ready, { free, all: sockets, shared, ...this.#held.walk() }, this.#looks++);
     if (spreadOut.length === 0) return { claimed: 0, late, ...later };
     const wanted = await this.#withinCanaries(spreadOut, control.canary);
     if (wanted.length === 0) {
@@ -236,7 +220,7 @@ export class Slice {
     const token = randomUUID();
     const reservation = await reserveGrants(
       pool,
-      wanted,
+      wanted.map((want) => ({ ...want, besides: this.#sender.inFlight.unslottedAt(want.endpointId) })),
       (endpointId) => this.#list.isPaced(endpointId),
       control.paced ? workedBy : undefined,
       { token, lane, leaseMs },
@@ -267,7 +251,7 @@ export class Slice {
         };
       }),
       leaseMs,
-      MAX_BYTES - this.#sender.bytesInFlight,
+      MAX_BYTES - this.#sender.inFlight.bytes,
     );
     claimed();
     metrics.sliceClaims.inc(items.length);
@@ -280,6 +264,7 @@ export class Slice {
         deadline,
         longestMs,
         slotted: !reservation.unpaced,
+        slottedAt: reservation.slottedAt,
         turns: reservation.turns,
         watched: control.watched,
       });
@@ -328,21 +313,5 @@ export class Slice {
       }))
       .filter((each) => each.count > 0);
     if (unused.length > 0) await giveBackCanaries(this.#context.pool, this.#task.workedBy, unused);
-  }
-
-  /** The requests in flight: by tenant, and those at slow and at unproven endpoints. */
-  #held() {
-    const heldByTenant = new Map<Id<'tenant'>, number>();
-    let heldBySlow = 0;
-    let heldByUnproven = 0;
-    const nowMs = performance.now();
-    for (const [endpointId, count] of this.#sender.inFlightByEndpoint) {
-      const tenantId = this.#list.tenantOf(endpointId);
-      const { slowUntilMs, provenUntilMs } = this.#context.memory.of(endpointId);
-      if (tenantId) heldByTenant.set(tenantId, (heldByTenant.get(tenantId) ?? 0) + count);
-      if (slowUntilMs > nowMs) heldBySlow += count;
-      if (provenUntilMs <= nowMs) heldByUnproven += count;
-    }
-    return { heldByTenant, heldBySlow, heldByUnproven };
   }
 }

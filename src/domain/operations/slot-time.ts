@@ -1,4 +1,4 @@
-import { grownWindow } from '../sending/endpoint-health.ts';
+import { grownWindow, isFree } from '../sending/endpoint-health.ts';
 import { concurrencyShare } from '../sending/pacing.ts';
 
 /** The requests at a time that an endpoint allows, and that it bears at present. */
@@ -20,7 +20,9 @@ export function inSlots(
   const share = (slots: number) => concurrencyShare(Math.max(1, Math.floor(slots)), 'bulk');
   let ms = 0;
   let left = sends;
-  for (let bears = window; bears !== undefined && left > 0; bears = grownWindow(bears, bears)) {
+  // At best nothing else is in flight, and the window is free as soon as it may be.
+  const isOver = (bears: number) => left <= 0 || isFree(bears, 0);
+  for (let bears = window ?? Number.POSITIVE_INFINITY; !isOver(bears); bears = grownWindow(bears, bears)) {
     if (maxConcurrency !== undefined && bears >= maxConcurrency) break;
     const round = share(bears);
     ms += holdsMs * Math.min(1, left / round);

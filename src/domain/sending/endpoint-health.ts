@@ -1,4 +1,3 @@
-import { present } from '../present.ts';
 import type { FaultCode } from './fault-code.ts';
 
 /** The states of a circuit. */
@@ -29,7 +28,7 @@ export interface HealthSigns {
   down: number;
   /** Any other answer. */
   alive: number;
-  /** Requests to it that were on the wire. */
+  /** Requests to it that were on the wire, as far as is known: of the sender that saw most, or of all by their slots. */
   inFlight: number;
 }
 
@@ -44,8 +43,10 @@ const OPENS_AFTER = 20;
 
 /** Requests that are sent together are answered together: one burst of refusals halves once. */
 const HALVE_EVERY_MS = 250;
-/** An endpoint that bears so many at once is limited no more: what a sender has in flight follows latency from there. */
+/** Narrower than this, a window stays until it has grown: what is in flight this moment says little of the next. */
 const FREE_WINDOW = 128;
+/** One that is so many times as wide as what is in flight limits nothing. */
+const FREE_ABOVE = 2;
 const FIRST_OPEN_MS = 5_000;
 const LONGEST_OPEN_MS = 300_000;
 
@@ -74,7 +75,7 @@ export function signOf(outcome: {
 
 /**
  * How senders change towards an endpoint: its window is halved where it is overloaded, and grows by one request and a
- * sixteenth of itself a round trip where it answers; after 20 failures in a row, or one in its half-open state, nothing
+ * sixteenth of itself a round trip where it answers, until it is twice as wide as what is in flight; after 20 failures in a row, or one in its half-open state, nothing
  * is sent for 5 s, twice as long each further time, at most 5 minutes; any answer closes the circuit again.
  */
 export function reactTo(
@@ -83,16 +84,13 @@ export function reactTo(
 ): HealthReaction {
   const health = { ...before };
   if (overloaded > 0 && before.sinceHalvedMs >= HALVE_EVERY_MS) {
-    health.window = Math.max(
-      1,
-      Math.floor((before.window ?? Math.max(2, Math.min(FREE_WINDOW, inFlight))) / 2),
-    );
+    health.window = Math.max(1, Math.floor((before.window ?? Math.max(2, inFlight)) / 2));
     health.sinceHalvedMs = 0;
   }
   if (alive > 0) {
     health.streak = 0;
     health.openings = 0;
-    return { health: overloaded > 0 ? health : grown(health, alive) };
+    return { health: overloaded > 0 ? health : grown(health, alive, inFlight) };
   }
   // Requests that were on their way when the circuit opened say nothing new.
   if (before.resting) return { health };
@@ -106,14 +104,19 @@ export function reactTo(
   };
 }
 
-function grown(health: EndpointHealth, alive: number): EndpointHealth {
+function grown(health: EndpointHealth, alive: number, inFlight: number): EndpointHealth {
   if (health.window === undefined) return health;
   const { window, ...rest } = health;
-  return { ...rest, ...present({ window: grownWindow(window, alive) }) };
+  const next = grownWindow(window, alive);
+  return isFree(next, inFlight) ? rest : { ...rest, window: next };
 }
 
-/** A window behind so many answers; absent once it limits nothing any more. */
-export function grownWindow(window: number, alive: number): number | undefined {
-  const next = window + alive * (1 / window + 1 / 16);
-  return next >= FREE_WINDOW ? undefined : next;
+/** A window behind so many answers. */
+export function grownWindow(window: number, alive: number): number {
+  return window + alive * (1 / window + 1 / 16);
+}
+
+/** Whether a window limits nothing any more where so much is in flight at best. */
+export function isFree(window: number, inFlight: number): boolean {
+  return window >= FREE_WINDOW && window >= FREE_ABOVE * inFlight;
 }

@@ -17,6 +17,7 @@ interface HealthRow {
   openings: number;
   resting: boolean;
   since_halved_ms: number;
+  in_use: number;
 }
 
 /**
@@ -31,7 +32,9 @@ export async function reactToSigns(
   const { rows } = await tx.query<HealthRow>(
     `select p.endpoint_id, p.window_size, p.streak, p.openings,
        p.openings > 0 and p.floor_until > clock_timestamp() as resting,
-       least(1e12, extract(epoch from clock_timestamp() - greatest(p.halved_at, 'epoch')) * 1000)::float8 as since_halved_ms
+       least(1e12, extract(epoch from clock_timestamp() - greatest(p.halved_at, 'epoch')) * 1000)::float8 as since_halved_ms,
+       (select coalesce(sum(s.slots), 0)::int from pace_slots s
+        where s.paced_id = p.endpoint_id and s.expires_at > clock_timestamp()) as in_use
      from endpoint_pacing p join endpoints n on n.id = p.endpoint_id
      join endpoint_versions v on ${isCurrent('v', 'n')}
      where p.endpoint_id = any($1::uuid[]) and v.protect order by p.endpoint_id for no key update of p`,
@@ -47,7 +50,10 @@ export async function reactToSigns(
     };
     const seen = signs.get(row.endpoint_id);
     if (!seen) return [];
-    const { health, closedForMs } = reactTo(before, seen);
+    const { health, closedForMs } = reactTo(before, {
+      ...seen,
+      inFlight: Math.max(seen.inFlight, row.in_use),
+    });
     const same =
       health.window === before.window &&
       health.streak === before.streak &&

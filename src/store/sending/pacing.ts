@@ -20,6 +20,12 @@ export interface Sends {
   count: number;
 }
 
+/** Sends that are wanted of an endpoint. */
+export interface WantedSends extends Sends {
+  /** Requests of this sender that are in flight there without a slot: they began when nothing limited them. */
+  besides?: number;
+}
+
 /** The claim that books, its lane, and how long its concurrency slots live if nobody gives them back. */
 export interface Reserving {
   token: string;
@@ -33,6 +39,8 @@ export interface Granted {
   atMs: number[];
   /** It has a row of pace, from which this was taken. */
   paced: boolean;
+  /** Each of them holds a slot. */
+  slotted: boolean;
   ratePerSecond?: number;
   /**
    * Where nothing more is granted at present because of its rate: when it may be asked again, in milliseconds from now.
@@ -98,7 +106,7 @@ const LOCKED = `locked as materialized (
  */
 export async function reservePace(
   tx: Transaction,
-  wanted: { operation?: Sends; paced: Sends[]; unpaced: Sends[] },
+  wanted: { operation?: Sends; paced: WantedSends[]; unpaced: Sends[] },
   by: Reserving,
 ): Promise<GrantedSends> {
   const [own] = wanted.operation ? await lockedRows(tx, 'operation', [wanted.operation]) : [];
@@ -109,6 +117,7 @@ export async function reservePace(
     tx,
     limited.map((row) => row?.id ?? ''),
   );
+  for (const { id, besides = 0 } of wanted.paced) inUse.set(id, (inUse.get(id) ?? 0) + besides);
   const nowMs = Math.max(0, own?.now_ms ?? 0, ...rows.map((row) => row.now_ms));
   const free = wanted.unpaced.map(({ id, count }) => ({ id, wanted: count, arrivalMs: 0 }));
   const paces = [...rows.map((row) => paceOf(row, by.lane, inUse)), ...free];
@@ -156,6 +165,7 @@ function grantedFrom(booked: Booked, row: PaceRow | undefined, nowMs: number, la
     id,
     atMs,
     paced: row !== undefined,
+    slotted: row !== undefined && row.max_concurrency !== null,
     arrivalMs: { before: row?.arrival_ms ?? 0, after: arrivalMs },
   };
   if (!row || row.rate_per_second === null) return granted;

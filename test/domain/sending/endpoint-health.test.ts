@@ -34,10 +34,22 @@ describe('the window', () => {
     expect(reactTo(halved, { ...none, overloaded: 10, alive: 1 }).health.window).toBe(16);
   });
 
-  test('grows by one request and a sixteenth of itself a round trip, and limits nothing once it is wide', () => {
+  test('grows by one request and a sixteenth of itself a round trip', () => {
     const grown = reactTo({ ...well, window: 32 }, { ...none, alive: 32 }).health;
     expect(grown.window).toBe(35);
-    expect(reactTo({ ...well, window: 126 }, { ...none, alive: 126 }).health.window).toBeUndefined();
+  });
+
+  test('limits nothing any more once it is wide and twice what is in flight, and no sooner', () => {
+    const windowBehind = (window: number, inFlight: number) =>
+      reactTo({ ...well, window }, { ...none, alive: 1, inFlight }).health.window;
+    expect(windowBehind(130, 60)).toBeUndefined();
+    expect(windowBehind(130, 70)).toBeGreaterThan(130);
+    expect(windowBehind(2_000, 1_500)).toBeGreaterThan(2_000);
+    expect(windowBehind(100, 1)).toBeGreaterThan(100);
+  });
+
+  test('is half of however much was on the wire: as little as was borne once would be a fall, not a step', () => {
+    expect(reactTo(well, { ...none, overloaded: 1, inFlight: 4_000 }).health.window).toBe(2_000);
   });
 
   test('is never less than one, whatever happens', () => {

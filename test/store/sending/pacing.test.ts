@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { HealthSigns } from '../../../src/domain/sending/endpoint-health.ts';
 import { AHEAD_MS, BOOKED_AT_MOST_MS } from '../../../src/domain/sending/pacing.ts';
 import type { Id } from '../../../src/domain/tenancy/typed-id.ts';
 import { reserveGrants, settleReservation } from '../../../src/sending/reservation.ts';
 import { withTransaction } from '../../../src/store/db/pool.ts';
 import { LIVE_LANE } from '../../../src/store/db/queryable.ts';
+import { reactToSigns } from '../../../src/store/sending/endpoint-health.ts';
 import {
   forgetSlots,
   freeSlots,
@@ -14,7 +16,7 @@ import {
   type Reserving,
   raiseFloors,
   reservePace,
-  type Sends,
+  type WantedSends,
 } from '../../../src/store/sending/pacing.ts';
 import { readyEndpoints } from '../../../src/store/sending/ready-endpoints.ts';
 import { patient } from '../../support/patience.ts';
@@ -32,7 +34,7 @@ function by(lane: 'bulk' | 'live', leaseMs = 60_000): Reserving {
   return { token: randomUUID(), lane, leaseMs };
 }
 
-function reserve(wanted: Sends[], reserving: Reserving): Promise<GrantedSends> {
+function reserve(wanted: WantedSends[], reserving: Reserving): Promise<GrantedSends> {
   return withTransaction(store.pool, (db) => reservePace(db, { paced: wanted, unpaced: [] }, reserving));
 }
 
@@ -233,6 +235,39 @@ describe('the concurrency of an endpoint', () => {
     await granted(id, 2, first);
     for (let n = 0; n < 3; n++) await freeSlots(store.pool, first.token, [{ id, count: 1 }]);
     expect(await granted(id, 9, by('live'))).toBe(2);
+  });
+});
+
+describe('the window of an endpoint', () => {
+  const signs = { overloaded: 0, down: 0, alive: 0, inFlight: 0 };
+  const tell = (id: Id<'endpoint'>, seen: Partial<HealthSigns>) =>
+    withTransaction(store.pool, (db) => reactToSigns(db, new Map([[id, { ...signs, ...seen }]])));
+  const windowOf = async (id: string) =>
+    (await store.rows('select window_size from endpoint_pacing where endpoint_id = $1', [id]))[0]
+      ?.window_size;
+
+  test('counts requests that began before there was one: they hold no slot, and are in flight all the same', async () => {
+    const id = await store.newEndpoint(tenant);
+    await tell(id, { overloaded: 1, alive: 1, inFlight: 24 });
+    expect(await windowOf(id)).toBe(12);
+    const besides = async (count: number) =>
+      (await reserve([{ id, count: 20, besides: count }], by('live'))).endpoints[0]?.atMs.length;
+    expect([await besides(24), await besides(12), await besides(7), await besides(0)]).toEqual([0, 0, 5, 7]);
+  });
+
+  test('stays as long as all senders together fill half of it', async () => {
+    const id = await store.newEndpoint(tenant);
+    await tell(id, { overloaded: 1, inFlight: 400 });
+    const claims = [by('live'), by('live')];
+    for (const claim of claims) await granted(id, 60, claim);
+    await tell(id, { alive: 1, inFlight: 60 });
+    expect(await windowOf(id)).toBeGreaterThan(200);
+    await forgetSlots(
+      store.pool,
+      claims.map(({ token }) => token),
+    );
+    await tell(id, { alive: 1, inFlight: 60 });
+    expect(await windowOf(id)).toBeNull();
   });
 });
 
