@@ -13,6 +13,8 @@ export type Partition = { endpointId?: Id<'endpoint'>; faultCode?: string; state
 interface FilterScope {
   tenantId: Id<'tenant'>;
   tenants?: SelectedTenants | undefined;
+  /** The one of them that is read, as SQL, in the place of all. */
+  tenant?: string | undefined;
   /** Ages count back from this time, or from now. */
   asOf?: Date | undefined;
 }
@@ -187,9 +189,10 @@ function conditionsOf(
 /** The condition that binds a statement to the tenants of an operation: its own, or those that the platform named. */
 export function tenantCondition(
   column: string,
-  { tenantId, tenants }: Pick<FilterScope, 'tenantId' | 'tenants'>,
+  { tenantId, tenants, tenant }: Pick<FilterScope, 'tenantId' | 'tenants' | 'tenant'>,
   p: Parameters,
 ): string {
+  if (tenant !== undefined) return `${column} = ${tenant}`;
   if (tenants === undefined) return `${column} = ${p.add(tenantId)}`;
   return tenants === 'all' ? 'true' : `${column} = any(${p.add(tenants)}::uuid[])`;
 }

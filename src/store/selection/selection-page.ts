@@ -13,6 +13,7 @@ import type { Parameters } from '../db/parameters.ts';
 import { bound, filterConditions, filterSql, type Partition, tenantCondition } from './filter-conditions.ts';
 import { ofEvents } from './of-events.ts';
 import { inOrder } from './read-from.ts';
+import { tenantByTenant } from './tenant-by-tenant.ts';
 
 /** Where a selection stands. Times are texts of the database: a Date would lose its microseconds. */
 export interface SelectionCursor {
@@ -88,6 +89,9 @@ export function orderOf(selection: Selection): string[] {
   return tenantsOf(selection) === undefined ? ['accepted_at', 'id'] : ['tenant_id', 'accepted_at', 'id'];
 }
 
+/** The order within one tenant of several. */
+const orderWithin = (alias: string) => columnsOf(alias, ['accepted_at', 'id']);
+
 /** The same columns of a table, as SQL. */
 export function orderBy(alias: string, selection: Selection): string {
   return columnsOf(alias, orderOf(selection));
@@ -151,12 +155,11 @@ export function stillMatching(
 
 /** The conditions of a selection of `events v`. */
 function eventConditions(
-  tenantId: Id<'tenant'>,
   selected: EventSelection,
-  tenants: SelectedTenants | undefined,
+  scope: { tenantId: Id<'tenant'>; tenants?: SelectedTenants | undefined; tenant?: string },
   p: Parameters,
 ): string[] {
-  const where = [tenantCondition('v.tenant_id', { tenantId, tenants }, p)];
+  const where = [tenantCondition('v.tenant_id', scope, p)];
   if (selected.eventIds) where.push(`v.id = any(${p.add(selected.eventIds)}::uuid[])`);
   if (selected.eventNumbers) where.push(`v.number = any(${p.add(selected.eventNumbers)}::bigint[])`);
   if (selected.ingestionBatchIds)
@@ -180,12 +183,22 @@ export function eventPage(
   operationId?: Id<'operation'>,
 ): string {
   const { afresh, tenants } = selection;
-  const where = [...eventConditions(tenantId, afresh, tenants, p), ...beside('v', '>', selection, cursor, p)];
   // Events that come in while it selects were matched just now; without a bound it would run after them without an end.
-  if (operationId)
-    where.push(`v.accepted_at <= (select o.watermark from operations o where o.id = ${p.add(operationId)})`);
-  return `select v.* from events v where ${where.join('\n      and ')}
-      order by ${orderBy('v', selection)} limit ${p.add(limit)}`;
+  const there = operationId
+    ? [`v.accepted_at <= (select o.watermark from operations o where o.id = ${p.add(operationId)})`]
+    : [];
+  const read = (where: string[], order: string, most: string) =>
+    `select v.* from events v where ${[...where, ...there].join('\n      and ')}
+      order by ${order} limit ${most}`;
+  if (Array.isArray(tenants))
+    return tenantByTenant(tenants, { alias: 'v', after: cursor, limit }, p, (tenant, conditions, most) =>
+      read([...eventConditions(afresh, { tenantId, tenant }, p), ...conditions], orderWithin('v'), most),
+    );
+  const where = [
+    ...eventConditions(afresh, { tenantId, tenants }, p),
+    ...beside('v', '>', selection, cursor, p),
+  ];
+  return read(where, orderBy('v', selection), p.add(limit));
 }
 
 /** A statement that reads these deliveries, where they belong to a tenant of the selection. */
@@ -236,20 +249,24 @@ export function selectionPage(
   const partition = partitionsOf(selection)[after.partition] ?? {};
   const { filter, tenants } = selection;
   // What is read in addition to the place is only in the whole delivery.
-  const read = filterSql(tenantId, filter, partition, p, { tenants, asOf, whole: columns !== PLACE });
-  const where = [
-    ...read.where,
-    ...beside('d', '>', selection, after, p),
-    ...beside('d', '<=', selection, upTo, p),
-  ];
-  return inOrder(
-    { ...read, where },
-    {
-      columns: columnsOf(columns === PLACE ? 'd' : read.whole, columns),
-      order: orderBy('d', selection),
-      limit: p.add(limit ?? null),
-    },
-  );
+  const read = (
+    of: { tenants?: SelectedTenants | undefined; tenant?: string },
+    beside: string[],
+    order: string,
+    most: string,
+  ) => {
+    const found = filterSql(tenantId, filter, partition, p, { ...of, asOf, whole: columns !== PLACE });
+    return inOrder(
+      { ...found, where: [...found.where, ...beside] },
+      { columns: columnsOf(columns === PLACE ? 'd' : found.whole, columns), order, limit: most },
+    );
+  };
+  if (Array.isArray(tenants))
+    return tenantByTenant(tenants, { alias: 'd', after, upTo, limit }, p, (tenant, conditions, most) =>
+      read({ tenant }, conditions, orderWithin('d'), most),
+    );
+  const places = [...beside('d', '>', selection, after, p), ...beside('d', '<=', selection, upTo, p)];
+  return read({ tenants }, places, orderBy('d', selection), p.add(limit ?? null));
 }
 
 /**

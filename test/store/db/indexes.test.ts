@@ -68,6 +68,7 @@ const LARGE = [
 
 const store = useStore();
 let tenant: TestTenant;
+let stranger: TestTenant;
 let endpointIds: Id<'endpoint'>[];
 let operationId: Id<'operation'>;
 
@@ -77,7 +78,7 @@ beforeAll(async () => {
   for (const table of LARGE) await store.rows(`alter table ${table} set (autovacuum_enabled = false)`);
   tenant = await store.newTenant();
   endpointIds = await Promise.all(Array.from({ length: 20 }, () => store.newEndpoint(tenant)));
-  const stranger = await store.newTenant();
+  stranger = await store.newTenant();
   const foreign = await store.newEndpoint(stranger);
   const sizes = { bodyBytes: 10, faultCode: 'http_5xx' };
   await seedFailures(store.pool, { tenantId: tenant.id, endpointIds, count: (ROWS * 3) / 4, ...sizes });
@@ -272,15 +273,18 @@ describe('a page of a selection', () => {
   });
 
   test.each([
-    ['all tenants', 'all' as const],
-    ['some tenants', 'some' as const],
+    ['all tenants', () => 'all' as const],
+    ['one tenant of all', () => [tenant.id]],
+    ['several tenants', () => [tenant.id, stranger.id, anyId(randomUUID()) as Id<'tenant'>]],
   ])('of %s reads on in the order of an index by tenant', async (_, which) => {
-    const tenants = which === 'all' ? which : [tenant.id];
+    const tenants = which();
     const cursor = { partition: 0, tenantId: tenant.id, ...CURSOR };
     await expectPlan(
       page({ filter: { state: ['failed', 'delivered'] }, tenants }, cursor),
       'deliveries_by_tenant',
     );
+    await expectPlan(page({ filter: {}, tenants }, cursor), 'undelivered_by_tenant');
+    await expectPlan(page({ filter: {}, tenants }, { partition: 0 }), 'undelivered_by_tenant');
     const p = new Parameters();
     const text = eventPage(tenant.id, { afresh: {}, tenants }, cursor, 200, p, operationId);
     await expectPlan((db) => db.query(text, p.values), 'events_by_acceptance');
