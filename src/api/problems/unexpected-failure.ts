@@ -1,4 +1,4 @@
-import { isConnectionLost } from '../../store/db/pool.ts';
+import { isConnectionLost, isWithoutConnection } from '../../store/db/pool.ts';
 import { type Problem, problem } from './problem.ts';
 
 /** Seconds after which a client may try again while Postgres is away. */
@@ -15,9 +15,6 @@ const UNREACHABLE = new Set([
   'ENOENT',
   'ECONNABORTED',
 ]);
-/** pg gives these errors no code: only their text tells them apart. */
-const UNAVAILABLE_MESSAGES =
-  /^(timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed and is not queryable|Cannot use a pool after calling end)/;
 
 /** Turns an exception into a problem: to come back where Postgres is away, else without a word on its cause. */
 export function problemOfException(error: unknown): Problem {
@@ -34,10 +31,10 @@ export function codeOfException(error: unknown): string {
 }
 
 function isDatabaseAway(error: unknown): boolean {
-  if (isConnectionLost(error)) return true;
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  if (isConnectionLost(error) || isWithoutConnection(error)) return true;
+  const { code } = (error ?? {}) as { code?: unknown };
   if (typeof code === 'string' && (UNAVAILABLE_STATES.test(code) || UNREACHABLE.has(code))) return true;
   // Several addresses of one host were tried: node wraps their errors in one.
   if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isDatabaseAway);
-  return typeof message === 'string' && UNAVAILABLE_MESSAGES.test(message);
+  return false;
 }

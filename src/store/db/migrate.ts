@@ -53,8 +53,9 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   return withMigrations(url, options.directory, async (client, migrations) => {
     const applied: string[] = [];
     const warnings: string[] = [];
-    client.on('notice', ({ severity, message }) => {
-      if (severity === 'WARNING' && message !== undefined) warnings.push(message);
+    // By the class of its code, as its severity is a translated word.
+    client.on('notice', ({ code, message }) => {
+      if (code?.startsWith('01') && message !== undefined) warnings.push(message);
     });
     const batches = new Batches();
     const told = () => ({ applied, ...(warnings.length > 0 ? { warnings } : {}) });

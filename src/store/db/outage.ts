@@ -1,4 +1,4 @@
-import { isConnectionLost, isStalePlan } from './pool.ts';
+import { isConnectionLost, isStalePlan, isWithoutConnection } from './pool.ts';
 
 /**
  * SQLSTATEs that say that the server cannot do its work now, and nothing about the statement: no connection, not let
@@ -11,9 +11,8 @@ const UNAVAILABLE = /^(08...|25P03|28...|3D000|40...|53...|55006|55P03|57...|58.
 const UNREACHABLE =
   /^(ECONN\w+|EPIPE|ETIMEDOUT|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|ENOTFOUND|EAI_\w+|EMFILE|ENFILE)$/;
 
-/** Messages of the pool, without a code, when it has no connection to give, or gives none any more. */
-const NO_CONNECTION =
-  /^(timeout exceeded when trying to connect|Query read timeout|Cannot use a pool after calling end|Client was closed)/;
+/** Where Postgres begins a session: whatever it refuses there, it refuses the session and no statement. */
+const BEGINS_SESSIONS = 'postinit.c';
 
 /**
  * Whether an error says that something is away for a while, so that the same again may succeed; everything else, such
@@ -21,17 +20,17 @@ const NO_CONNECTION =
  */
 export function isOutage(error: unknown): boolean {
   if (isConnectionLost(error) || isStalePlan(error)) return true;
-  const { code, severity, errors, name, message } = (error ?? {}) as {
+  const { code, file, errors, name } = (error ?? {}) as {
     code?: unknown;
-    severity?: unknown;
+    file?: unknown;
     errors?: unknown;
     name?: unknown;
-    message?: unknown;
   };
   // An address with several records fails by several errors at once.
   if (Array.isArray(errors) && errors.length > 0) return errors.every(isOutage);
-  // It ends a session or lets none begin, whatever its code: that of a database closed to connections is of other errors, too.
-  if (severity === 'FATAL') return true;
+  // A database that is closed to connections has a code of other errors. The severity would not do: it is translated, and
+  // pg passes on only that.
+  if (file === BEGINS_SESSIONS) return true;
   if (typeof code === 'string') return UNAVAILABLE.test(code) || UNREACHABLE.test(code);
-  return name === 'AbortError' || (typeof message === 'string' && NO_CONNECTION.test(message));
+  return name === 'AbortError' || isWithoutConnection(error);
 }

@@ -197,8 +197,19 @@ function isRetryable(error: unknown): boolean {
   return RETRYABLE.has(codeOf(error));
 }
 
-/** Messages of pg, without any code, about a connection that is gone. */
-const CONNECTION_GONE = /^Connection terminated|^Client has encountered a connection error/;
+/** Messages of pg, which translates none and gives these no code, about a connection that is gone. */
+const CONNECTION_GONE = ['Connection terminated', 'Client has encountered a connection error'];
+
+/** The same where there is no connection to be had, or none any more. */
+const NO_CONNECTION = [
+  'timeout exceeded when trying to connect',
+  'Query read timeout',
+  'Cannot use a pool after calling end',
+  'Client was closed',
+];
+
+/** The beginnings of messages that stand for a code; each is in the sources of pg, or it would be compared in vain. */
+export const MESSAGES_OF_PG: readonly string[] = [...CONNECTION_GONE, ...NO_CONNECTION];
 
 /** Whether a connection had prepared a statement before a migration changed its columns: a new one prepares it again. */
 export function isStalePlan(error: unknown): boolean {
@@ -208,9 +219,16 @@ export function isStalePlan(error: unknown): boolean {
 
 /** Whether an error says that the database cannot be reached, as opposed to that it refuses a statement. */
 export function isConnectionLost(error: unknown): boolean {
-  return (
-    CONNECTION_LOST.test(codeOf(error)) || (error instanceof Error && CONNECTION_GONE.test(error.message))
-  );
+  return CONNECTION_LOST.test(codeOf(error)) || isOfPg(error, CONNECTION_GONE);
+}
+
+/** Whether an error says that the pool gives no connection at present. */
+export function isWithoutConnection(error: unknown): boolean {
+  return isOfPg(error, NO_CONNECTION);
+}
+
+function isOfPg(error: unknown, messages: readonly string[]): boolean {
+  return error instanceof Error && messages.some((message) => error.message.startsWith(message));
 }
 
 function codeOf(error: unknown): string {

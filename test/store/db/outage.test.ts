@@ -1,8 +1,28 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
+import pg from 'pg';
 import { isOutage } from '../../../src/store/db/outage.ts';
+import { MESSAGES_OF_PG } from '../../../src/store/db/pool.ts';
+import { letIn } from '../../support/store/test-database.ts';
+import { useStore } from '../../support/store/use-store.ts';
 
 const coded = (code: string, more = {}) =>
   Object.assign(new Error('a text that says nothing'), { code, ...more });
+
+const store = useStore();
+
+/** The error with which a session of its own fails to begin. */
+async function inOwnSession(connectionString: string): Promise<unknown> {
+  const client = new pg.Client({ connectionString });
+  try {
+    await client.connect();
+    return undefined;
+  } catch (error) {
+    return error;
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
 
 describe('an error of a step', () => {
   test.each([
@@ -54,9 +74,21 @@ describe('an error of a step', () => {
     expect(isOutage(coded(code))).toBe(false);
   });
 
-  test('that ends the session says so whatever its code, as where a database takes no connections for a while', () => {
-    expect(isOutage(coded('55000', { severity: 'FATAL' }))).toBe(true);
-    expect(isOutage(coded('55000', { severity: 'ERROR' }))).toBe(false);
+  test('that lets no session begin says so in whatever language, as where a database takes no connections for a while', async () => {
+    await letIn(store.url, false);
+    const refused = await inOwnSession(store.url).finally(() => letIn(store.url, true));
+    expect(refused).toMatchObject({ code: '55000', severity: 'FATAL' });
+    for (const severity of ['FATAL', 'FATALE', 'ФАТАЛЬНО'])
+      expect(isOutage(Object.assign(refused as Error, { severity }))).toBe(true);
+    expect(isOutage(coded('55000', { severity: 'ERROR', file: 'sequence.c' }))).toBe(false);
+  });
+
+  test('that has no code has a message that pg still has', async () => {
+    const files = ['pg/lib/client.js', 'pg-pool/index.js'];
+    const sources = await Promise.all(
+      files.map((file) => readFile(new URL(`../../../node_modules/${file}`, import.meta.url), 'utf8')),
+    );
+    for (const message of MESSAGES_OF_PG) expect(sources.join()).toContain(`new Error('${message}`);
   });
 
   test('without a code is told by what the pool says, or by its class', () => {
