@@ -2,11 +2,14 @@ import { Context } from '@temporalio/activity';
 
 const HEARTBEAT_MS = 10_000;
 
-/** Runs a step with heartbeats; its stop signal is this worker's stopping or the activity's cancellation. */
+/**
+ * Runs a step with heartbeats, by a clock of their own: whatever the step waits for, they say that its process lives. Its stop signal
+ * is this worker's stopping or the activity's cancellation.
+ */
 export async function beating(
   stopping: AbortSignal,
   work: (stop: AbortSignal) => Promise<void>,
-  eachBeat?: () => Promise<void>,
+  { eachBeat, everyMs = HEARTBEAT_MS }: { eachBeat?: () => Promise<void>; everyMs?: number } = {},
 ): Promise<void> {
   const context = Context.current();
   // Not AbortSignal.any, and taken off again: a worker's own signal lives as long as its process, and would keep
@@ -19,7 +22,7 @@ export async function beating(
   const beat = setInterval(() => {
     context.heartbeat();
     void eachBeat?.().catch(() => {});
-  }, HEARTBEAT_MS);
+  }, everyMs);
   try {
     await work(end.signal);
   } finally {

@@ -18,6 +18,8 @@ export interface ActivityDeps extends OperationContext {
   stopping: AbortSignal;
 }
 
+/** Nobody goes on with a selection before Temporal misses it: it is to be missed soon. */
+const SELECTION_BEATS_MS = 3_000;
 /** How long after a heartbeat a slice that goes on is asked after. */
 const SLICE_SEEN_MS = 30_000;
 
@@ -37,7 +39,9 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
 
     select: (operationId) =>
       halting(sending, operationId, 'select', async (trace) => {
-        await beating(stopping, (stop) => selector.select(operationId, stop, trace));
+        await beating(stopping, (stop) => selector.select(operationId, stop, trace), {
+          everyMs: SELECTION_BEATS_MS,
+        });
         return look(operationId);
       }),
 
@@ -47,11 +51,9 @@ export function createActivities(deps: ActivityDeps): OperationActivities {
         if (operation?.interactive)
           await beating(stopping, (stop) => watchInteractive(sending, operationId, stop));
         else if (operation)
-          await beating(
-            stopping,
-            (stop) => sendSlice(deps, operationId, stop, trace),
-            () => writeNextEvent(pool, operationId, { what: 'dispatch', inMs: SLICE_SEEN_MS }),
-          );
+          await beating(stopping, (stop) => sendSlice(deps, operationId, stop, trace), {
+            eachBeat: () => writeNextEvent(pool, operationId, { what: 'dispatch', inMs: SLICE_SEEN_MS }),
+          });
         return look(operationId);
       }),
 

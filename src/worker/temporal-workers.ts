@@ -89,7 +89,8 @@ export class TemporalWorkers {
       activities: createActivities(activities),
       interceptors: { activity: [errorCodes(log)] },
       maxConcurrentActivityTaskExecutions: kind === 'bulk' ? bulkSlices : SHORT_STEPS,
-      maxHeartbeatThrottleInterval: '10 seconds',
+      // As often as the steps of that queue beat.
+      maxHeartbeatThrottleInterval: kind === 'bulk' ? '10 seconds' : '3 seconds',
       // Few workflows, of few steps each: more threads and a larger cache would only hold memory.
       workflowThreadPoolSize: 1,
       maxCachedWorkflows: 200,

@@ -23,6 +23,9 @@ const OPTIONS: ActivityOptions = {
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '30 seconds' },
 };
 
+/** Five beats of a selection, and one and a half of a worker of an earlier version, which beats less often. */
+const SELECTING: ActivityOptions = { ...OPTIONS, heartbeatTimeout: '15 seconds' };
+
 type Step = Exclude<Progress['step'], { do: 'end' }>;
 
 const { dispatchSlice } = proxyActivities<OperationActivities>(OPTIONS);
@@ -35,10 +38,11 @@ const { dispatchSlice } = proxyActivities<OperationActivities>(OPTIONS);
  * never waits behind the slices of other operations.
  */
 export async function operation(operationId: Id<'operation'>, stepsQueue: string): Promise<void> {
-  const { assess, select, close, cancelOperation } = proxyActivities<OperationActivities>({
+  const { assess, close, cancelOperation } = proxyActivities<OperationActivities>({
     ...OPTIONS,
     taskQueue: stepsQueue,
   });
+  const { select } = proxyActivities<OperationActivities>({ ...SELECTING, taskQueue: stepsQueue });
   let nudges = 0;
   setHandler(
     controlUpdate,
