@@ -129,12 +129,12 @@ async function serve(
   res: Response,
 ): Promise<void> {
   const startedAt = performance.now();
-  const span = deps.tracing?.begin(`${route.method.toUpperCase()} ${route.path}`, {
+  const span = deps.tracing?.begin(`${route.method.toUpperCase()} ${route.path}`, () => ({
     'http.request.method': route.method.toUpperCase(),
     'http.route': route.path,
     'redrive.surface': route.surface.name,
     'redrive.request.id': requestIdOf(res),
-  });
+  }));
   res.once('close', () => {
     const labels = { method: route.method.toUpperCase(), route: route.path, status: String(res.statusCode) };
     deps.metrics.httpRequestDuration.observe(labels, (performance.now() - startedAt) / 1_000);

@@ -22,20 +22,21 @@ export class AttemptTraces {
   begin(item: ClaimedItem): TraceSpan | undefined {
     if (this.#tracing === undefined) return undefined;
     if (this.#slice === undefined)
-      return this.#lane === 'live' ? this.#tracing.begin('attempt', factsOf(item)) : undefined;
+      return this.#lane === 'live' ? this.#tracing.begin('attempt', () => factsOf(item)) : undefined;
     return this.#tracing.picks() ? this.#slice.child('attempt', factsOf(item)) : undefined;
   }
 
-  /** Ends it with its outcome. */
+  /** Ends it with its outcome. Of most attempts nothing is told: these cost one look. */
   end(item: ClaimedItem, { outcome, faultCode, httpStatus }: Classification, span?: TraceSpan): void {
-    if (span === undefined && this.#slice === undefined) return;
+    const failed = outcome !== 'delivered' && outcome !== 'released';
+    const slice = failed ? this.#slice : undefined;
+    if (span === undefined && slice === undefined) return;
     const facts: TraceFacts = {
       'redrive.outcome': outcome,
       ...(faultCode === undefined ? {} : { 'error.type': faultCode }),
       ...(httpStatus === undefined ? {} : { 'http.response.status_code': httpStatus }),
     };
-    const failed = outcome !== 'delivered' && outcome !== 'released';
-    if (failed) this.#slice?.event('attempt.failed', { ...factsOf(item), ...facts });
+    slice?.event('attempt.failed', { ...factsOf(item), ...facts });
     span?.set(facts);
     span?.end({ failed });
   }

@@ -52,7 +52,7 @@ export function startTracing({ endpoint, ratio, version, role }: TraceTarget): T
     spanOf(tracer, tracer.startSpan(name, { attributes: facts, links, root: true }, ROOT_CONTEXT));
   return {
     picks,
-    begin: (name, facts) => (picks() ? root(name, facts) : undefined),
+    begin: (name, facts) => (picks() ? root(name, facts()) : undefined),
     follow: (name, traceparent, facts) => root(name, facts, linksTo(traceparent)),
     async stop() {
       const late = new Promise<void>((resolve) => setTimeout(resolve, STOP_WITHIN_MS).unref());

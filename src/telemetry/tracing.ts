@@ -13,8 +13,8 @@ export interface TraceSpan {
 
 /** Where spans begin. There is none where no collector is named: nothing of it is loaded then. */
 export interface Tracing {
-  /** Begins a trace, for one call of many: which, the dice say, and never the caller. */
-  begin(name: string, facts: TraceFacts): TraceSpan | undefined;
+  /** Begins a trace, for one call of many: which, the dice say, and never the caller. The others have no facts made. */
+  begin(name: string, facts: () => TraceFacts): TraceSpan | undefined;
   /** Begins a trace that links to one that is long over. */
   follow(name: string, traceparent: string, facts: TraceFacts): TraceSpan;
   /** Whether one of the many parts of a span gets a span of its own. */

@@ -34,7 +34,7 @@ describe('with a collector', () => {
 
   test('a slice of more failures than a collector takes has the newest, and says how many more there were', async () => {
     const tracing = startTracing({ endpoint: collector.url, ratio: 1, version: '0', role: 'worker' });
-    const slice = tracing.begin('a large slice', {});
+    const slice = tracing.begin('a large slice', () => ({}));
     for (let number = 1; number <= 1_200; number++) slice?.event('attempt.failed', { number });
     slice?.end();
     await tracing.stop();
