@@ -6,6 +6,7 @@ import { longestRetryAfter } from '../domain/sending/retry-after.ts';
 import { crashPoint, crashPointsInstalled } from '../telemetry/crash-points.ts';
 import type { Deadline } from './deadline.ts';
 import { faultOf, isCertainlyUnread, type Progress } from './fault-of-error.ts';
+import { shortageOf } from './own-shortage.ts';
 import type { SocketPool } from './socket-pool.ts';
 
 /** The request of an exchange and its time limit, from the wait for a socket to the last byte of the answer. */
@@ -185,6 +186,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #failed(error: Error, progress: Progress): AttemptResult {
+    const shortage = progress.started ? undefined : shortageOf(error);
+    if (shortage !== undefined) return { kind: 'released', reason: 'shortage', of: shortage };
     return this.#fault(faultOf(error, progress), progress.started && !isCertainlyUnread(error, progress));
   }
 

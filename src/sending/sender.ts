@@ -204,7 +204,8 @@ export class Sender {
       target = targetOf(item.endpointId, item.version);
       if (turn === undefined || (await this.#turnComes(item, turn))) {
         others = this.#onWireAt.get(item.endpointId) ?? 0;
-        result = await this.#onWire(item.endpointId, this.#attempt(claim, item, target, span));
+        const ended = await this.#onWire(item.endpointId, this.#attempt(claim, item, target, span));
+        result = this.#context.shortages.heed(item.endpointId, ended);
       } else result = { kind: 'released', reason: 'turn' };
     } catch (error) {
       // Nothing throws after the first byte: this was not sent, and trying it again would end the same way.

@@ -8,6 +8,7 @@ import type { Tracing } from '../telemetry/tracing.ts';
 import type { EndpointMemory } from './endpoint-memory.ts';
 import type { HandOvers } from './hand-over.ts';
 import type { LiveTraffic } from './live-traffic.ts';
+import type { OwnShortages } from './own-shortages.ts';
 import type { SpareSockets } from './spare-sockets.ts';
 import type { TargetCache } from './target-cache.ts';
 import type { Turns } from './turns.ts';
@@ -24,6 +25,7 @@ export interface SendingContext {
   turns: Turns;
   liveTraffic: LiveTraffic;
   spareSockets: SpareSockets;
+  shortages: OwnShortages;
   log: Logger;
   metrics: Metrics;
   /** Absent where nothing is traced. */

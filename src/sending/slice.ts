@@ -197,12 +197,13 @@ export class Slice {
   }
 
   async #claimRound(free: number, shared: number): Promise<Round> {
-    const { pool, metrics, lease } = this.#context;
+    const { pool, metrics, lease, shortages } = this.#context;
     const { workedBy, lane } = this.#task;
     const { sockets } = this.#sender;
     const control = (await this.#task.control?.()) ?? UNCONTROLLED;
     if (!control.run) return { claimed: 0, stopped: true };
     if (control.claimableInMs > 0) return { claimed: 0, claimableInMs: control.claimableInMs };
+    if (shortages.restMs > 0) return { claimed: 0, claimableInMs: shortages.restMs };
     await this.#list.renew(this.#task.share?.());
     const { ready, late, ...later } = this.#list.look(this.#endAtMs);
     const spreadOut = spread(ready, { free, all: sockets, shared, ...this.#held.walk() }, this.#looks++);

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Halt } from '../domain/operations/watch.ts';
+import { SHORTAGES } from '../domain/sending/attempt-result.ts';
 import { seenInPostgres } from './seen-in-postgres.ts';
 
 /** The connections of a pool, as it counts them itself. */
@@ -34,6 +35,7 @@ export function createMetrics(
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
   const metrics = { registry, ...counted(registers), ...seenInPostgres(registers, now) };
+  for (const reason of SHORTAGES) metrics.socketShortages.inc({ reason }, 0);
   for (const reason of Object.keys(HALT_REASONS)) metrics.operationsHalted.inc({ reason }, 0);
   measurePools(registers, pools);
   return metrics;
@@ -59,6 +61,13 @@ function counted(registers: Registry[]) {
     egressProxyFailures: new Counter({
       name: 'redrive_egress_proxy_failures_total',
       help: 'Attempts that the egress proxy made no tunnel for.',
+      registers,
+    }),
+    /** By what is short (`Shortage`). */
+    socketShortages: new Counter({
+      name: 'redrive_socket_shortages_total',
+      help: 'Requests that went back unsent because this process had no open file, port or memory for a connection.',
+      labelNames: ['reason'],
       registers,
     }),
     claimDuration: new Histogram({

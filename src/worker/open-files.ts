@@ -9,14 +9,25 @@ const OTHERS = 1_024;
  */
 const WITH_THOSE_THAT_HANG = 2.5;
 
-/** How many of `wanted` sockets this process may open in addition to `always`, by what the system allows it. */
-export async function socketsWithin(wanted: number, always: number): Promise<number> {
-  const limit = await openFilesLimit();
-  return Math.max(0, Math.min(wanted, Math.floor((limit - OTHERS) / WITH_THOSE_THAT_HANG) - always));
+/** The files that a worker may have open, the files that its requests may want, and the spare sockets that fit. */
+export interface OpenFiles {
+  limit: number;
+  wanted: number;
+  spareSockets: number;
+}
+
+/** How many of `spare` sockets a process may open in addition to `always`, which it has whatever its limit is. */
+export function filesFor(limit: number, always: number, spare: number): OpenFiles {
+  const fitting = Math.floor((limit - OTHERS) / WITH_THOSE_THAT_HANG) - always;
+  return {
+    limit,
+    wanted: Math.ceil((always + spare) * WITH_THOSE_THAT_HANG) + OTHERS,
+    spareSockets: Math.max(0, Math.min(spare, fitting)),
+  };
 }
 
 /** The most files that this process may have open; where the system does not say, no limit is known. */
-async function openFilesLimit(): Promise<number> {
+export async function openFilesLimit(): Promise<number> {
   const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '');
   // Node has raised its soft limit to the hard one when it started; `unlimited` is none.
   const soft = /^Max open files +(\d+)/m.exec(limits)?.[1];

@@ -24,6 +24,7 @@ import { EarlySlices } from '../sending/early-slices.ts';
 import { EndpointMemory } from '../sending/endpoint-memory.ts';
 import { HandOvers } from '../sending/hand-over.ts';
 import { LiveTraffic } from '../sending/live-traffic.ts';
+import { OwnShortages } from '../sending/own-shortages.ts';
 import { RunningSlices } from '../sending/running-slices.ts';
 import type { LeaseTimes, SendingContext } from '../sending/sending-context.ts';
 import { SpareSockets } from '../sending/spare-sockets.ts';
@@ -46,7 +47,7 @@ import { figuresChore } from './figures-chore.ts';
 import { counted, showGauges, showSlowGauges, unknownGauge } from './gauges.ts';
 import { LeftBehind } from './left-behind.ts';
 import { LiveLane } from './live-lane.ts';
-import { socketsWithin } from './open-files.ts';
+import { filesFor, openFilesLimit } from './open-files.ts';
 import { Prober } from './prober.ts';
 import { rateBucketsChore } from './rate-buckets-chore.ts';
 import { resealingChores } from './resealing-chore.ts';
@@ -129,11 +130,14 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const sockets = sizes.liveSockets + sizes.bulkSlices * sizes.socketsPerSlice;
   // Slices that send early, and those of what is left behind, have as many as Temporal's each.
   const always = sizes.liveSockets + 3 * sizes.bulkSlices * sizes.socketsPerSlice;
-  const spareSockets = await socketsWithin(sizes.spareSockets, always);
+  const openFiles = filesFor(await openFilesLimit(), always, sizes.spareSockets);
+  const { spareSockets } = openFiles;
+  if (openFiles.wanted > openFiles.limit) log.warn({ event: 'worker.few_open_files', ...openFiles });
   const stopping = new AbortController();
   const stop = stopping.signal;
   // Every step that runs listens to it; as many as there are is no leak.
   setMaxListeners(0, stop);
+  const memory = new EndpointMemory();
   const sending: SendingContext = {
     pool,
     attempts: createAttemptClient({
@@ -145,10 +149,11 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     handOvers: new HandOvers(pool),
     targets: new TargetCache(pool, deps.sealer),
     presets: deps.presets,
-    memory: new EndpointMemory(),
+    memory,
     turns: new Turns(),
     liveTraffic: new LiveTraffic(),
     spareSockets: new SpareSockets(spareSockets),
+    shortages: new OwnShortages({ log, metrics, memory }),
     log,
     metrics,
     tracing: deps.tracing,

@@ -19,18 +19,29 @@ export type ChildScript = {
 
 /**
  * Starts a script; `env` is added to a minimal environment of its own. A script of another checkout runs in the folder
- * `root` of that one. With `messages` it can be sent some, and can answer them. One that the run has bundled needs no
- * loader, which would cost a process more time and memory than the engine does.
+ * `root` of that one. With `messages` it can be sent some, and can answer them. One that is JavaScript already needs no
+ * loader, which would cost a process more memory than the engine does. It has `openFiles` at most.
  */
 export function startChildScript(
   script: URL,
-  options: { args?: readonly string[]; env?: Record<string, string>; root?: URL; messages?: true } = {},
+  options: {
+    args?: readonly string[];
+    env?: Record<string, string>;
+    root?: URL;
+    messages?: true;
+    openFiles?: number;
+  } = {},
 ): ChildScript {
   const { PATH = '', HOME = '' } = process.env;
   const cache = process.env.XDG_CACHE_HOME;
   const file = fileURLToPath(bundled(script));
   const loader = file.endsWith('.ts') ? ['--import', 'tsx'] : [];
-  const child = spawn(process.execPath, [...loader, file, ...(options.args ?? [])], {
+  const command = [process.execPath, ...loader, file, ...(options.args ?? [])];
+  const [program = '', ...args] =
+    options.openFiles === undefined
+      ? command
+      : ['sh', '-c', `ulimit -n ${options.openFiles} && exec "$0" "$@"`, ...command];
+  const child = spawn(program, args, {
     cwd: fileURLToPath(options.root ?? new URL('../../', import.meta.url)),
     env: { PATH, HOME, ...(cache !== undefined && { XDG_CACHE_HOME: cache }), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe', ...(options.messages ? (['ipc'] as const) : [])],

@@ -21,8 +21,16 @@ export type FaultedAttempt = {
   durationMs: number;
 };
 
+/** What a sender can have no more of, so that no connection can be made whoever is at its other end. */
+export const SHORTAGES = ['files', 'ports', 'memory'] as const;
+
+/** One of {@link SHORTAGES}. */
+export type Shortage = (typeof SHORTAGES)[number];
+
 /** Certainly unsent for a reason of ours; never counted as an attempt. */
-type ReleasedAttempt = { kind: 'released'; reason: 'deadline' | 'stopping' | 'turn' };
+type ReleasedAttempt =
+  | { kind: 'released'; reason: 'deadline' | 'stopping' | 'turn' }
+  | { kind: 'released'; reason: 'shortage'; of: Shortage };
 
 /** The value one attempt ends with; durations are whole milliseconds since `send` was called. */
 export type AttemptResult = AnsweredAttempt | FaultedAttempt | ReleasedAttempt;

@@ -10,6 +10,7 @@ import { createSealer } from '../../../src/sealing/sealing.ts';
 import { EndpointMemory } from '../../../src/sending/endpoint-memory.ts';
 import { HandOvers } from '../../../src/sending/hand-over.ts';
 import { LiveTraffic } from '../../../src/sending/live-traffic.ts';
+import { OwnShortages } from '../../../src/sending/own-shortages.ts';
 import type { SendingContext } from '../../../src/sending/sending-context.ts';
 import { Slice } from '../../../src/sending/slice.ts';
 import { SpareSockets } from '../../../src/sending/spare-sockets.ts';
@@ -210,6 +211,8 @@ async function claimedBy(workedBy: Id<'operation'>): Promise<Set<string>> {
     looks += 1;
     if (looks > LOOKS) stop.abort();
   };
+  const memory = new EndpointMemory();
+  const metrics = createMetrics();
   const context: SendingContext = {
     pool: store.pool,
     attempts,
@@ -217,11 +220,12 @@ async function claimedBy(workedBy: Id<'operation'>): Promise<Set<string>> {
     presets: new Map(),
     turns: new Turns(),
     targets: new TargetCache(store.pool, createSealer(randomBytes(32))),
-    memory: new EndpointMemory(),
+    memory,
     liveTraffic: new LiveTraffic(),
     spareSockets: new SpareSockets(0),
+    shortages: new OwnShortages({ log, metrics, memory }),
     log,
-    metrics: createMetrics(),
+    metrics,
     userAgent: 'test',
     lease: { startWithinMs: 60_000, marginMs: 60_000 },
     outages: OUTAGE_RULES,

@@ -7,9 +7,11 @@ import type { TestEngine } from './test-engine.ts';
 export async function startWorkerProcess(
   engine: TestEngine,
   sizes: ServiceOptions['sizes'] = {},
+  system: { openFiles?: number } = {},
 ): Promise<ChildScript> {
   const { log: _, masterKey, ...options } = engine.options;
   const child = startChildScript(new URL('../child/service.ts', import.meta.url), {
+    ...system,
     env: {
       SERVICE_OPTIONS: JSON.stringify({
         ...options,
