@@ -6,6 +6,7 @@ import type { EgressProxy } from './egress-proxy.ts';
 import type { EndpointTls } from './endpoint-tls.ts';
 import { Exchange } from './exchange.ts';
 import { createGuardedConnector } from './guarded-connector.ts';
+import { createSocketLimit } from './socket-limit.ts';
 import { SocketPool } from './socket-pool.ts';
 
 /**
@@ -33,6 +34,8 @@ export type AttemptClientOptions = {
    * origin whose TLS differs share no sockets, and have so many each.
    */
   maxSocketsPerOrigin?: number;
+  /** Sockets of all origins together, idle ones and those that connect included: beyond it this process has no file. */
+  maxSockets?: number;
   /** Head of one answer, interim ones included; beyond it the answer is `invalid_response`. */
   maxHeadBytes?: number;
   /** Trust anchors (PEM) instead of the built-in ones. */
@@ -66,11 +69,14 @@ const MAX_POOLS_BEFORE_SWEEP = 1_000;
  */
 export function createAttemptClient(options: AttemptClientOptions): AttemptClient {
   const { guard, connectTimeoutMs = 5_000, maxSocketsPerOrigin = 128, maxHeadBytes } = options;
+  const within = createSocketLimit(options.maxSockets ?? Number.POSITIVE_INFINITY);
   const connectorFor = (tls?: EndpointTls) =>
-    createGuardedConnector({
-      ...{ guard, connectTimeoutMs, maxHeadBytes, proxy: options.proxy },
-      tls: { ...(options.ca === undefined ? {} : { ca: options.ca }), ...tls },
-    });
+    within(
+      createGuardedConnector({
+        ...{ guard, connectTimeoutMs, maxHeadBytes, proxy: options.proxy },
+        tls: { ...(options.ca === undefined ? {} : { ca: options.ca }), ...tls },
+      }),
+    );
   const usual = connectorFor();
   const pools = new Map<string, SocketPool>();
   const targets = new Map<string, Target>();

@@ -9,11 +9,15 @@ const OTHERS = 1_024;
  */
 const WITH_THOSE_THAT_HANG = 2.5;
 
-/** The files that a worker may have open, the files that its requests may want, and the spare sockets that fit. */
+/**
+ * The files that a worker may have open, the files that its requests may want, the spare sockets that fit, and the most
+ * sockets that it ever has open: of a low limit it keeps half for other things.
+ */
 export interface OpenFiles {
   limit: number;
   wanted: number;
   spareSockets: number;
+  mostSockets: number;
 }
 
 /** How many of `spare` sockets a process may open in addition to `always`, which it has whatever its limit is. */
@@ -23,6 +27,7 @@ export function filesFor(limit: number, always: number, spare: number): OpenFile
     limit,
     wanted: Math.ceil((always + spare) * WITH_THOSE_THAT_HANG) + OTHERS,
     spareSockets: Math.max(0, Math.min(spare, fitting)),
+    mostSockets: limit - Math.min(OTHERS, Math.floor(limit / 2)),
   };
 }
 

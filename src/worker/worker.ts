@@ -131,7 +131,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   // Slices that send early, and those of what is left behind, have as many as Temporal's each.
   const always = sizes.liveSockets + 3 * sizes.bulkSlices * sizes.socketsPerSlice;
   const openFiles = filesFor(await openFilesLimit(), always, sizes.spareSockets);
-  const { spareSockets } = openFiles;
+  const { spareSockets, mostSockets } = openFiles;
   if (openFiles.wanted > openFiles.limit) log.warn({ event: 'worker.few_open_files', ...openFiles });
   const stopping = new AbortController();
   const stop = stopping.signal;
@@ -145,6 +145,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       proxy: deps.proxy,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       maxSocketsPerOrigin: sockets + spareSockets,
+      maxSockets: mostSockets,
     }),
     handOvers: new HandOvers(pool),
     targets: new TargetCache(pool, deps.sealer),

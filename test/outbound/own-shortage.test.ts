@@ -1,7 +1,12 @@
 import { networkInterfaces } from 'node:os';
 import { expect, test } from '@jest/globals';
+import { createAddressGuard } from '../../src/outbound/address-guard.ts';
+import { createAttemptClient } from '../../src/outbound/attempt.ts';
+import { createDeadline } from '../../src/outbound/deadline.ts';
 import { shortageOf } from '../../src/outbound/own-shortage.ts';
 import { startChildScript } from '../support/child-script.ts';
+import { eventually } from '../support/eventually.ts';
+import { patient } from '../support/patience.ts';
 import { startReceiver } from '../support/receivers/receiver.ts';
 import { hang } from '../support/receivers/receiver-behaviour.ts';
 
@@ -42,6 +47,28 @@ test('an error that is its own cause is read to an end', () => {
   const error = new Error('round');
   error.cause = error;
   expect(shortageOf(error)).toBeUndefined();
+});
+
+test('a socket beyond the most that a process is to have is not opened, and one that has closed makes room', async () => {
+  const receiver = await startReceiver(hang);
+  const client = createAttemptClient({ guard: createAddressGuard(['127.0.0.0/8']), maxSockets: 2 });
+  const send = (timeoutMs: number) =>
+    client.send({
+      url: receiver.url(),
+      body: '{}',
+      headers: { 'content-type': 'application/json' },
+      timeoutMs,
+      deadline: createDeadline(60_000),
+    });
+  try {
+    const two = [send(patient(500)), send(patient(500))];
+    expect(await send(60_000)).toEqual({ kind: 'released', reason: 'shortage', of: 'files' });
+    await Promise.all(two);
+    await eventually('there is room again', async () => (await send(patient(500))).kind === 'faulted');
+  } finally {
+    await client.close();
+    await receiver.close();
+  }
 });
 
 test('a process without a file for the connection gives its request back, certainly unsent', async () => {

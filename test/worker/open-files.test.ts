@@ -4,9 +4,11 @@ import { filesFor, openFilesLimit } from '../../src/worker/open-files.ts';
 
 describe('the files that a worker may open', () => {
   test('bound the sockets beyond those that are always there, and the worker knows what it would want', () => {
-    expect(filesFor(20_000, 3_200, 4_096)).toEqual({ limit: 20_000, wanted: 19_264, spareSockets: 4_096 });
-    expect(filesFor(10_000, 3_200, 4_096)).toEqual({ limit: 10_000, wanted: 19_264, spareSockets: 390 });
-    expect(filesFor(1_024, 3_200, 4_096)).toMatchObject({ spareSockets: 0 });
+    expect(filesFor(20_000, 3_200, 4_096)).toEqual({
+      ...{ limit: 20_000, wanted: 19_264, spareSockets: 4_096, mostSockets: 18_976 },
+    });
+    expect(filesFor(10_000, 3_200, 4_096)).toMatchObject({ wanted: 19_264, spareSockets: 390 });
+    expect(filesFor(1_024, 3_200, 4_096)).toMatchObject({ spareSockets: 0, mostSockets: 512 });
     expect(filesFor(Number.POSITIVE_INFINITY, 3_200, 4_096)).toMatchObject({ spareSockets: 4_096 });
   });
 
