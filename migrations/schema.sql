@@ -33,7 +33,8 @@ CREATE OR REPLACE FUNCTION public.account_deleted_exclusions()
 AS $function$
 begin
   update operation_counts c set expected = c.expected - d.items, excluded = c.excluded - d.items
-  from (select operation_id, count(*) as items from old_rows group by 1) d where c.operation_id = d.operation_id;
+  from (select operation_id, count(*) as items from old_rows group by 1) d
+  where c.operation_id = d.operation_id and not c.frozen;
   return null;
 end $function$;
 
@@ -274,11 +275,11 @@ CREATE OR REPLACE FUNCTION public.first_accepted_at(the_event uuid)
  STABLE
 AS $function$
   with recursive told as (
-    select v.accepted_at, v.replay_of from events v where v.id = the_event
+    select least(v.first_accepted_at, v.accepted_at) as at, v.replay_of from events v where v.id = the_event
     union all
-    select o.accepted_at, o.replay_of from told t join events o on o.id = t.replay_of
+    select least(o.first_accepted_at, o.accepted_at), o.replay_of from told t join events o on o.id = t.replay_of
   )
-  select min(accepted_at) from told
+  select min(at) from told
 $function$;
 
 CREATE OR REPLACE FUNCTION public.folded_state(of_delivery uuid)
@@ -402,7 +403,9 @@ CREATE OR REPLACE FUNCTION public.keep_frozen_diagnostics()
  LANGUAGE plpgsql
 AS $function$
 begin
-  if old.state = 'frozen' then
+  if old.state = 'frozen' and (tg_op <> 'DELETE' or exists (select from events v where v.id = old.receipt_id)
+    or exists (select from rejections r where r.id = old.receipt_id))
+  then
     raise exception 'frozen diagnostics do not change' using errcode = 'RD002';
   end if;
   return case tg_op when 'DELETE' then old else new end;
@@ -568,6 +571,22 @@ begin
   raise exception 'the queue and the records disagree: %', why using errcode = 'RD013';
 end $function$;
 
+CREATE OR REPLACE FUNCTION public.refuse_removal()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if exists (select from old_rows o where exists (
+    select from queue q where q.delivery_id = o.delivery_id and q.execution_id = o.id))
+  then
+    perform refuse_queue('an execution that is in the queue was removed');
+  end if;
+  if exists (select from old_rows o join operation_counts c on c.operation_id = o.operation_id and not c.frozen) then
+    perform refuse_queue('an item was removed whose operation has not ended');
+  end if;
+  return null;
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.refuse_self_approval()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -590,6 +609,34 @@ AS $function$
 begin
   raise exception 'an execution may not go from % to %', from_state, to_state using errcode = 'RD001';
 end $function$;
+
+CREATE OR REPLACE FUNCTION public.retention_days(settings jsonb, of_what text)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select case of_what
+    when 'event' then s.event
+    when 'payload' then coalesce(s.payload, s.event)
+    when 'receipt' then coalesce(s.receipt, s.event)
+    when 'ledger' then s.ledger
+    when 'report' then s.report end
+  from (
+    select
+      case when settings ? 'eventRetentionDays' then greatest((settings->>'eventRetentionDays')::int,
+        (settings->>'payloadRetentionDays')::int, (settings->>'receiptRetentionDays')::int,
+        p.least_event_days, p.least_payload_days, p.least_receipt_days) end as event,
+      case when settings ? 'payloadRetentionDays' then
+        greatest((settings->>'payloadRetentionDays')::int, p.least_payload_days) end as payload,
+      case when settings ? 'receiptRetentionDays' then
+        greatest((settings->>'receiptRetentionDays')::int, p.least_receipt_days) end as receipt,
+      case when settings ? 'ledgerRetentionDays' then
+        greatest((settings->>'ledgerRetentionDays')::int, p.least_ledger_days) end as ledger,
+      case when settings ? 'reportRetentionDays' then greatest((settings->>'reportRetentionDays')::int,
+        (settings->>'ledgerRetentionDays')::int, p.least_report_days, p.least_ledger_days) end as report
+    from (select 1) one left join platform_limits p on true
+  ) s
+$function$;
 
 CREATE OR REPLACE FUNCTION public.revise_endpoint()
  RETURNS trigger
@@ -1018,6 +1065,20 @@ create table event_resends (
   event_id uuid not null
 );
 
+create table event_sweep_held (
+  tenant_id uuid not null,
+  event_id uuid not null,
+  accepted_at timestamp with time zone not null,
+  kept_for text not null,
+  looked_at timestamp with time zone default now() not null
+);
+
+create table event_sweeps (
+  tenant_id uuid not null,
+  accepted_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  event_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null
+);
+
 create table events (
   id uuid default uuidv7() not null,
   tenant_id uuid not null,
@@ -1035,7 +1096,8 @@ create table events (
   payload_bytes integer not null,
   payload_removed_at timestamp with time zone,
   payload_removed_for text,
-  import_id uuid
+  import_id uuid,
+  first_accepted_at timestamp with time zone
 );
 
 create table exclusions (
@@ -1509,7 +1571,12 @@ create table platform_limits (
   items_per_operation integer,
   items_per_day integer,
   open_operations integer,
-  rate_per_second double precision
+  rate_per_second double precision,
+  least_payload_days integer,
+  least_event_days integer,
+  least_receipt_days integer,
+  least_ledger_days integer,
+  least_report_days integer
 );
 
 create table queue (
@@ -1616,6 +1683,12 @@ create table report_drafts (
   operation_id uuid not null,
   details jsonb not null,
   frozen_at timestamp with time zone not null
+);
+
+create table report_sweeps (
+  tenant_id uuid not null,
+  closed_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  operation_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null
 );
 
 create table resolutions (
@@ -1969,6 +2042,16 @@ alter table endpoints add constraint endpoints_tenant_id_fkey FOREIGN KEY (tenan
 alter table event_identities add constraint event_identities_pkey PRIMARY KEY (tenant_id, external_id, type, source);
 
 alter table event_resends add constraint event_resends_pkey PRIMARY KEY (first_event_id, event_id);
+
+alter table event_sweep_held add constraint event_sweep_held_pkey PRIMARY KEY (tenant_id, event_id);
+
+alter table event_sweep_held add constraint event_sweep_held_kept_for_check CHECK ((kept_for = ANY (ARRAY['busy'::text, 'open'::text, 'operation'::text, 'addendum'::text, 'plan'::text, 'outage'::text, 'order'::text, 'import'::text, 'sent_again'::text, 'replay'::text])));
+
+alter table event_sweep_held add constraint event_sweep_held_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
+
+alter table event_sweeps add constraint event_sweeps_pkey PRIMARY KEY (tenant_id);
+
+alter table event_sweeps add constraint event_sweeps_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table events add constraint events_pkey PRIMARY KEY (id);
 
@@ -2390,6 +2473,16 @@ alter table platform_limits add constraint platform_limits_items_per_day_check C
 
 alter table platform_limits add constraint platform_limits_items_per_operation_check CHECK ((items_per_operation > 0));
 
+alter table platform_limits add constraint platform_limits_least_event_days_check CHECK ((least_event_days > 0));
+
+alter table platform_limits add constraint platform_limits_least_ledger_days_check CHECK ((least_ledger_days > 0));
+
+alter table platform_limits add constraint platform_limits_least_payload_days_check CHECK ((least_payload_days > 0));
+
+alter table platform_limits add constraint platform_limits_least_receipt_days_check CHECK ((least_receipt_days > 0));
+
+alter table platform_limits add constraint platform_limits_least_report_days_check CHECK ((least_report_days > 0));
+
 alter table platform_limits add constraint platform_limits_only_one_check CHECK (only_one);
 
 alter table platform_limits add constraint platform_limits_open_operations_check CHECK ((open_operations > 0));
@@ -2479,6 +2572,10 @@ alter table report_addenda add constraint report_addenda_signing_key_id_fkey FOR
 alter table report_drafts add constraint report_drafts_pkey PRIMARY KEY (operation_id);
 
 alter table report_drafts add constraint report_drafts_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operations(id);
+
+alter table report_sweeps add constraint report_sweeps_pkey PRIMARY KEY (tenant_id);
+
+alter table report_sweeps add constraint report_sweeps_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table resolutions add constraint resolutions_pkey PRIMARY KEY (id);
 
@@ -2616,11 +2713,17 @@ CREATE UNIQUE INDEX endpoints_by_handle ON public.endpoints USING btree (tenant_
 
 CREATE INDEX endpoints_by_tenant ON public.endpoints USING btree (tenant_id, id) WHERE (state <> 'deleted'::text);
 
+CREATE INDEX event_sweep_held_by_age ON public.event_sweep_held USING btree (tenant_id, accepted_at);
+
+CREATE INDEX event_sweep_held_by_look ON public.event_sweep_held USING btree (tenant_id, looked_at);
+
 CREATE INDEX events_by_acceptance ON public.events USING btree (tenant_id, accepted_at, id);
 
 CREATE INDEX events_by_batch ON public.events USING btree (tenant_id, ingestion_batch_id, accepted_at, id) WHERE (ingestion_batch_id IS NOT NULL);
 
 CREATE INDEX events_by_key ON public.events USING btree (tenant_id, key, accepted_at, id) WHERE (key IS NOT NULL);
+
+CREATE INDEX exclusions_by_delivery ON public.exclusions USING btree (delivery_id);
 
 CREATE UNIQUE INDEX execution_records_by_delivery ON public.execution_records USING btree (delivery_id, generation);
 
@@ -2689,6 +2792,8 @@ CREATE INDEX queue_due ON public.queue USING btree (worked_by, endpoint_id, due_
 CREATE INDEX queue_give_up ON public.queue USING btree (give_up_at) WHERE (in_queue AND (give_up_at > '-infinity'::timestamp with time zone));
 
 CREATE INDEX queue_probe ON public.queue USING btree (probe_at) WHERE (probe_at IS NOT NULL);
+
+CREATE INDEX receipt_diagnostics_by_receipt ON public.receipt_diagnostics USING btree (receipt_id);
 
 CREATE INDEX receipt_diagnostics_drafts ON public.receipt_diagnostics USING btree (expires_at) WHERE (state = 'previewed'::text);
 
@@ -2818,6 +2923,8 @@ CREATE TRIGGER account_inserts AFTER INSERT ON public.exclusions REFERENCING NEW
 CREATE TRIGGER account_changes AFTER UPDATE ON public.execution_records FOR EACH ROW WHEN (((old.outcome IS NOT NULL) AND (new.outcome IS DISTINCT FROM old.outcome))) EXECUTE FUNCTION account_changed_outcome();
 
 CREATE TRIGGER account_inserts AFTER INSERT ON public.execution_records REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION account_record_inserts();
+
+CREATE TRIGGER refuse_removals AFTER DELETE ON public.execution_records REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
 
 CREATE TRIGGER write_like_before INSTEAD OF INSERT OR DELETE OR UPDATE ON public.executions FOR EACH ROW EXECUTE FUNCTION write_like_before();
 
