@@ -2,6 +2,7 @@ import { wantsEvent } from '../domain/endpoints/endpoint-match.ts';
 import type { EventSelection, Selection } from '../domain/operations/selection.ts';
 import type { Id } from '../domain/tenancy/typed-id.ts';
 import type { Transaction } from '../store/db/queryable.ts';
+import { keepFromRemoval } from '../store/retention/removal-gate.ts';
 import { type FrozenOperation, freezePage } from '../store/selection/freeze.ts';
 import {
   type EventToMatch,
@@ -31,6 +32,7 @@ export async function freezeAfresh(
   cursor: SelectionCursor,
   page = PAGE,
 ): Promise<{ eventIds: Id<'event'>[]; next?: SelectionCursor }> {
+  await keepFromRemoval(tx, operation.tenantId);
   const { events, next } = await eventsToMatch(tx, operation, selection, cursor, page);
   const unmatched: Id<'delivery'>[] = [];
   const again: Id<'delivery'>[] = [];

@@ -50,6 +50,7 @@ import { LiveLane } from './live-lane.ts';
 import { filesFor, openFilesLimit } from './open-files.ts';
 import { Prober } from './prober.ts';
 import { rateBucketsChore } from './rate-buckets-chore.ts';
+import { removalChore } from './removal-chore.ts';
 import { resealingChores } from './resealing-chore.ts';
 import { statisticsChore } from './statistics-chore.ts';
 import { Sweeper } from './sweeper.ts';
@@ -191,6 +192,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     addendaChore(of, signer),
     announcingChore(of, signer),
     pruningChore(of),
+    removalChore(of),
     freezeWindowsChore(of),
     outagesChore(of, recovery, outages),
     listenersChore(of, recovery),

@@ -208,6 +208,7 @@ test('what is listed is listed in pages, but for what there is one of, and for f
     '/api/v1/me',
     '/api/v1/platform/limits',
     '/api/v1/platform/policy',
+    '/api/v1/platform/retention',
     '/api/v1/policy',
     '/api/v1/search',
     '/api/v1/stats/attempts',

@@ -58,5 +58,27 @@ const setLimits = command({
   },
 });
 
+const floors = command({
+  path: ['limits', 'retention'],
+  summary: 'Show for how long every tenant keeps things at least',
+  covers: ['GET /api/v1/platform/retention'],
+  async run({ api, out }) {
+    const { calls } = await api();
+    await out.one(await answerOf(calls.GET('/api/v1/platform/retention')));
+  },
+});
+
+const setFloors = command({
+  path: ['limits', 'set-retention'],
+  summary: 'Set for how long every tenant keeps things at least; what the file leaves out has no floor',
+  args: { file: argument('the floors as JSON; - is standard input') },
+  covers: ['PUT /api/v1/platform/retention'],
+  async run(context, { args }) {
+    const { calls } = await context.api();
+    const body = (await readObject(context, args.file)) as components['schemas']['NewRetentionFloors'];
+    await context.out.one(await answerOf(calls.PUT('/api/v1/platform/retention', { body })));
+  },
+});
+
 export const POLICY: readonly Command[] = [get, set];
-export const LIMITS: readonly Command[] = [limits, setLimits];
+export const LIMITS: readonly Command[] = [limits, setLimits, floors, setFloors];

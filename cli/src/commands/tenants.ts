@@ -15,26 +15,30 @@ const SETTING_FLAGS = {
   name: value('<name>', 'its name for people'),
   plan: choice(['free', 'pro', 'business'], 'its plan'),
   payloadRetentionDays: value('<n|none>', 'how long payloads are kept', limit),
+  eventRetentionDays: value('<n|none>', 'how long events are kept, with all that hangs on them', limit),
+  receiptRetentionDays: value('<n|none>', 'how long receipts are shown', limit),
   ledgerRetentionDays: value('<n|none>', 'how long lines of ledgers are kept', limit),
+  reportRetentionDays: value('<n|none>', 'how long closed operations and their reports are kept', limit),
   replaysPerDay: value('<n|none>', 'replays of receipts in 24 hours', limit),
 };
 
-interface Settings {
+type Setting =
+  | 'payloadRetentionDays'
+  | 'eventRetentionDays'
+  | 'receiptRetentionDays'
+  | 'ledgerRetentionDays'
+  | 'reportRetentionDays'
+  | 'replaysPerDay';
+
+type Settings = Record<Setting, Limit | undefined> & {
   name: string | undefined;
   plan: 'free' | 'pro' | 'business' | undefined;
-  payloadRetentionDays: Limit | undefined;
-  ledgerRetentionDays: Limit | undefined;
-  replaysPerDay: Limit | undefined;
-}
+};
 
-const orNull = (said: Limit): number | null => (said === 'none' ? null : said);
-
-function bodyOf({ name, plan, payloadRetentionDays, ledgerRetentionDays, replaysPerDay }: Settings) {
-  const settings = {
-    ...(payloadRetentionDays === undefined ? {} : { payloadRetentionDays: orNull(payloadRetentionDays) }),
-    ...(ledgerRetentionDays === undefined ? {} : { ledgerRetentionDays: orNull(ledgerRetentionDays) }),
-    ...(replaysPerDay === undefined ? {} : { replaysPerDay: orNull(replaysPerDay) }),
-  };
+function bodyOf({ name, plan, ...limits }: Settings) {
+  const settings: Partial<Record<Setting, number | null>> = {};
+  for (const [setting, said] of Object.entries(limits) as [Setting, Limit | undefined][])
+    if (said !== undefined) settings[setting] = said === 'none' ? null : said;
   return {
     ...(name ? { name } : {}),
     ...(plan ? { plan } : {}),

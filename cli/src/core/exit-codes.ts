@@ -68,6 +68,7 @@ const BY_CODE: Readonly<Record<ProblemCode, Exit>> = {
   tenant_required: 'credentials',
   malformed_json: 'usage',
   nested_too_deep: 'usage',
+  term_too_short: 'usage',
   invalid_request: 'usage',
   invalid_cursor: 'usage',
   idempotency_key_required: 'usage',

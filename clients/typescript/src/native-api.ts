@@ -130,7 +130,7 @@ export interface paths {
          * Make a tenant
          * @description Scope: `admin`.
          *
-         *     Problems: `handle_taken`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `handle_taken`, `term_too_short`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         post: operations["postTenants"];
         delete?: never;
@@ -162,7 +162,7 @@ export interface paths {
          * Change a tenant's name, plan or settings
          * @description Scope: `admin`.
          *
-         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         *     Problems: `term_too_short`, `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `not_found`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         patch: operations["patchTenantsById"];
         trace?: never;
@@ -190,6 +190,36 @@ export interface paths {
          *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
          */
         put: operations["putPlatformLimits"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/platform/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show for how long every tenant keeps things at least
+         * @description Scope: `admin`.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`.
+         */
+        get: operations["getPlatformRetention"];
+        /**
+         * Set for how long every tenant keeps things at least
+         * @description They hold at once for every tenant: a shorter term that was set before counts as the floor, and a new one is refused (`term_too_short`).
+         *
+         *     Scope: `admin`.
+         *
+         *     Problems: `invalid_request`, `internal`, `temporarily_unavailable`, `credential_missing`, `credential_invalid`, `credential_expired`, `credential_revoked`, `insufficient_scope`, `rate_limited`, `session_ended`, `cross_origin_refused`, `malformed_json`, `nested_too_deep`, `body_too_large`, `too_many_members`, `unsupported_media_type`, `unsupported_content_encoding`.
+         */
+        put: operations["putPlatformRetention"];
         post?: never;
         delete?: never;
         options?: never;
@@ -2060,7 +2090,7 @@ export interface components {
              * @example invalid_request
              * @enum {string}
              */
-            code: "malformed_json" | "nested_too_deep" | "invalid_request" | "invalid_cursor" | "tenant_required" | "idempotency_key_required" | "idempotency_key_invalid" | "endpoint_url_refused" | "credential_missing" | "credential_invalid" | "credential_expired" | "credential_revoked" | "session_ended" | "sign_in_code_refused" | "ack_refused" | "insufficient_scope" | "tls_required" | "cross_origin_refused" | "quota_exceeded" | "approver_refused" | "not_found" | "unknown_ids" | "route_not_found" | "method_not_allowed" | "handle_taken" | "state_conflict" | "import_open" | "lines_missing" | "needs_approval" | "drift_too_large" | "pruned" | "plan_changed" | "body_too_large" | "payload_too_large" | "too_many_members" | "unsupported_media_type" | "unsupported_content_encoding" | "idempotency_key_reused" | "rate_limited" | "internal" | "temporarily_unavailable";
+            code: "malformed_json" | "nested_too_deep" | "invalid_request" | "invalid_cursor" | "tenant_required" | "idempotency_key_required" | "idempotency_key_invalid" | "term_too_short" | "endpoint_url_refused" | "credential_missing" | "credential_invalid" | "credential_expired" | "credential_revoked" | "session_ended" | "sign_in_code_refused" | "ack_refused" | "insufficient_scope" | "tls_required" | "cross_origin_refused" | "quota_exceeded" | "approver_refused" | "not_found" | "unknown_ids" | "route_not_found" | "method_not_allowed" | "handle_taken" | "state_conflict" | "import_open" | "lines_missing" | "needs_approval" | "drift_too_large" | "pruned" | "plan_changed" | "body_too_large" | "payload_too_large" | "too_many_members" | "unsupported_media_type" | "unsupported_content_encoding" | "idempotency_key_reused" | "rate_limited" | "internal" | "temporarily_unavailable";
             /**
              * @description Explains this error, and says what to do about it.
              * @example Correct the members that `errors` names and send the request again.
@@ -2159,21 +2189,37 @@ export interface components {
             /** @description Retention and quotas. */
             settings: {
                 /**
-                 * @description Payloads go when they are older; events, deliveries and receipts stay. No limit where null.
+                 * @description Payloads go when they are older; their events and deliveries stay. No limit where null.
                  * @example 30
                  */
                 payloadRetentionDays: number | null;
+                /**
+                 * @description Events go when they are older, with their payloads, deliveries, executions and attempts; no shorter than `payloadRetentionDays` and `receiptRetentionDays`. What is open, or held by an operation, a plan or an outage, goes when that has ended. A new tenant has 90. No limit where null.
+                 * @example 90
+                 */
+                eventRetentionDays: number | null;
+                /**
+                 * @description Receipts of FlowRelay are shown for so long, and those of refused requests go then. Where null, for as long as the event is kept. No limit where null.
+                 * @example 60
+                 */
+                receiptRetentionDays: number | null;
                 /**
                  * @description Lines of closed ledgers go when they are older, with the plans of their operations; signed reports, counts and roots stay. No limit where null.
                  * @example 730
                  */
                 ledgerRetentionDays: number | null;
                 /**
+                 * @description Operations go so long after they have closed, with their reports, once none of their deliveries is kept; no shorter than `ledgerRetentionDays`. No limit where null.
+                 * @example 3650
+                 */
+                reportRetentionDays: number | null;
+                /**
                  * @description Replays of receipts in 24 hours at most. No limit where null.
                  * @example 100
                  */
                 replaysPerDay: number | null;
             };
+            retention: components["schemas"]["RetentionInForce"];
             /**
              * Format: date-time
              * @description When it was made.
@@ -2186,6 +2232,34 @@ export interface components {
              * @example 2026-11-03T02:00:00.000Z
              */
             updatedAt: string;
+        };
+        /** @description For how long things are kept: by the settings, and no less than the floors of the installation. */
+        RetentionInForce: {
+            /**
+             * @description Days for which payloads are kept. For ever where null.
+             * @example 30
+             */
+            payloads: number | null;
+            /**
+             * @description Days for which events are kept, with all that hangs on them. For ever where null.
+             * @example 90
+             */
+            events: number | null;
+            /**
+             * @description Days for which receipts are shown. For ever where null.
+             * @example 90
+             */
+            receipts: number | null;
+            /**
+             * @description Days for which the lines of a ledger are kept. For ever where null.
+             * @example 730
+             */
+            ledgers: number | null;
+            /**
+             * @description Days for which closed operations and their reports are kept. For ever where null.
+             * @example 3650
+             */
+            reports: number | null;
         };
         NewTenant: {
             /**
@@ -2209,15 +2283,30 @@ export interface components {
         /** @description Retention and quotas. A member that is left out stays as it is; null takes the limit away. */
         TenantSettingsChange: {
             /**
-             * @description Payloads go when they are older; events, deliveries and receipts stay. No limit where null.
+             * @description Payloads go when they are older; their events and deliveries stay. No limit where null.
              * @example 30
              */
             payloadRetentionDays?: number | null;
+            /**
+             * @description Events go when they are older, with their payloads, deliveries, executions and attempts; no shorter than `payloadRetentionDays` and `receiptRetentionDays`. What is open, or held by an operation, a plan or an outage, goes when that has ended. A new tenant has 90. No limit where null.
+             * @example 90
+             */
+            eventRetentionDays?: number | null;
+            /**
+             * @description Receipts of FlowRelay are shown for so long, and those of refused requests go then. Where null, for as long as the event is kept. No limit where null.
+             * @example 60
+             */
+            receiptRetentionDays?: number | null;
             /**
              * @description Lines of closed ledgers go when they are older, with the plans of their operations; signed reports, counts and roots stay. No limit where null.
              * @example 730
              */
             ledgerRetentionDays?: number | null;
+            /**
+             * @description Operations go so long after they have closed, with their reports, once none of their deliveries is kept; no shorter than `ledgerRetentionDays`. No limit where null.
+             * @example 3650
+             */
+            reportRetentionDays?: number | null;
             /**
              * @description Replays of receipts in 24 hours at most. No limit where null.
              * @example 100
@@ -2284,6 +2373,62 @@ export interface components {
              * @example 2000
              */
             ratePerSecond?: number | null;
+        };
+        /** @description For how long every tenant keeps things at least, whatever it has set. */
+        RetentionFloors: {
+            /**
+             * @description Days for which every tenant keeps payloads at least. No floor where null.
+             * @example 7
+             */
+            payloads: number | null;
+            /**
+             * @description Days for which every tenant keeps events, with all that hangs on them, at least. No floor where null.
+             * @example 30
+             */
+            events: number | null;
+            /**
+             * @description Days for which every tenant keeps receipts at least. No floor where null.
+             * @example 30
+             */
+            receipts: number | null;
+            /**
+             * @description Days for which every tenant keeps the lines of ledgers at least. No floor where null.
+             * @example 365
+             */
+            ledgers: number | null;
+            /**
+             * @description Days for which every tenant keeps closed operations and their reports at least. No floor where null.
+             * @example 3650
+             */
+            reports: number | null;
+        };
+        /** @description All floors: one that is left out is taken away. */
+        NewRetentionFloors: {
+            /**
+             * @description Days for which every tenant keeps payloads at least. No floor where null.
+             * @example 7
+             */
+            payloads?: number | null;
+            /**
+             * @description Days for which every tenant keeps events, with all that hangs on them, at least. No floor where null.
+             * @example 30
+             */
+            events?: number | null;
+            /**
+             * @description Days for which every tenant keeps receipts at least. No floor where null.
+             * @example 30
+             */
+            receipts?: number | null;
+            /**
+             * @description Days for which every tenant keeps the lines of ledgers at least. No floor where null.
+             * @example 365
+             */
+            ledgers?: number | null;
+            /**
+             * @description Days for which every tenant keeps closed operations and their reports at least. No floor where null.
+             * @example 3650
+             */
+            reports?: number | null;
         };
         CreatedKey: {
             /**
@@ -10025,7 +10170,7 @@ export interface components {
              */
             keyId: string | null;
             /**
-             * @description What was done: tenant.made, tenant.changed, platform_limits.changed, policy.changed, key.made, key.revoked, jwt_issuer.made, jwt_issuer.revoked, session.opened, session.ended, signer.made, signer.removed, access_rule.made, access_rule.removed, endpoint.made, endpoint.changed, endpoint.enabled, endpoint.disabled, endpoint.secret_rotated, endpoint.deleted, endpoint.tested, event.payload_erased, event.repeated, operation.planned, operation.executed, operation.accepted, operation.paused, operation.resumed, operation.paced, operation.cancelled, operation.explained, operation.approved, operation.rejected, operation.emergency, delivery.resolved, resolution.begun, deliveries.resolved, report.signed, addendum.signed, signing_key.rotated, signing_key.revoked, receipt_replay.previewed, receipt_replay.confirmed, receipt_replay.executed, diagnostics.previewed, diagnostics.frozen, outage.dismissed, import.opened, import.continued, import.closed, import.abandoned, import.expired.
+             * @description What was done: tenant.made, tenant.changed, platform_limits.changed, retention_floors.changed, policy.changed, key.made, key.revoked, jwt_issuer.made, jwt_issuer.revoked, session.opened, session.ended, signer.made, signer.removed, access_rule.made, access_rule.removed, endpoint.made, endpoint.changed, endpoint.enabled, endpoint.disabled, endpoint.secret_rotated, endpoint.deleted, endpoint.tested, event.payload_erased, event.repeated, operation.planned, operation.executed, operation.accepted, operation.paused, operation.resumed, operation.paced, operation.cancelled, operation.explained, operation.approved, operation.rejected, operation.emergency, delivery.resolved, resolution.begun, deliveries.resolved, report.signed, addendum.signed, signing_key.rotated, signing_key.revoked, receipt_replay.previewed, receipt_replay.confirmed, receipt_replay.executed, diagnostics.previewed, diagnostics.frozen, outage.dismissed, import.opened, import.continued, import.closed, import.abandoned, import.expired.
              * @example operation.accepted
              */
             action: string;
@@ -11347,6 +11492,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PlatformLimits"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getPlatformRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The floors. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionFloors"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putPlatformRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRetentionFloors"];
+            };
+        };
+        responses: {
+            /** @description The floors. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["RequestId"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionFloors"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -14586,7 +14795,7 @@ export interface operations {
                 /** @description Who did it; anybody where left out. Can be repeated. */
                 actor?: string[];
                 /** @description What was done; anything where left out. Can be repeated. */
-                action?: ("tenant.made" | "tenant.changed" | "platform_limits.changed" | "policy.changed" | "key.made" | "key.revoked" | "jwt_issuer.made" | "jwt_issuer.revoked" | "session.opened" | "session.ended" | "signer.made" | "signer.removed" | "access_rule.made" | "access_rule.removed" | "endpoint.made" | "endpoint.changed" | "endpoint.enabled" | "endpoint.disabled" | "endpoint.secret_rotated" | "endpoint.deleted" | "endpoint.tested" | "event.payload_erased" | "event.repeated" | "operation.planned" | "operation.executed" | "operation.accepted" | "operation.paused" | "operation.resumed" | "operation.paced" | "operation.cancelled" | "operation.explained" | "operation.approved" | "operation.rejected" | "operation.emergency" | "delivery.resolved" | "resolution.begun" | "deliveries.resolved" | "report.signed" | "addendum.signed" | "signing_key.rotated" | "signing_key.revoked" | "receipt_replay.previewed" | "receipt_replay.confirmed" | "receipt_replay.executed" | "diagnostics.previewed" | "diagnostics.frozen" | "outage.dismissed" | "import.opened" | "import.continued" | "import.closed" | "import.abandoned" | "import.expired")[];
+                action?: ("tenant.made" | "tenant.changed" | "platform_limits.changed" | "retention_floors.changed" | "policy.changed" | "key.made" | "key.revoked" | "jwt_issuer.made" | "jwt_issuer.revoked" | "session.opened" | "session.ended" | "signer.made" | "signer.removed" | "access_rule.made" | "access_rule.removed" | "endpoint.made" | "endpoint.changed" | "endpoint.enabled" | "endpoint.disabled" | "endpoint.secret_rotated" | "endpoint.deleted" | "endpoint.tested" | "event.payload_erased" | "event.repeated" | "operation.planned" | "operation.executed" | "operation.accepted" | "operation.paused" | "operation.resumed" | "operation.paced" | "operation.cancelled" | "operation.explained" | "operation.approved" | "operation.rejected" | "operation.emergency" | "delivery.resolved" | "resolution.begun" | "deliveries.resolved" | "report.signed" | "addendum.signed" | "signing_key.rotated" | "signing_key.revoked" | "receipt_replay.previewed" | "receipt_replay.confirmed" | "receipt_replay.executed" | "diagnostics.previewed" | "diagnostics.frozen" | "outage.dismissed" | "import.opened" | "import.continued" | "import.closed" | "import.abandoned" | "import.expired")[];
                 /** @description What it was done to; anything where left out. Can be repeated. */
                 target?: string[];
                 /** @description Done at this time or later. */

@@ -9,6 +9,7 @@ export interface ProblemStatuses {
   tenant_required: 400;
   idempotency_key_required: 400;
   idempotency_key_invalid: 400;
+  term_too_short: 400;
   endpoint_url_refused: 400;
   credential_missing: 401;
   credential_invalid: 401;

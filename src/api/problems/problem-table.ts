@@ -45,6 +45,12 @@ export const PROBLEMS = {
     title: 'Invalid Idempotency-Key',
     advice: 'Send 1 to 255 visible ASCII characters, bare or as a quoted string.',
   },
+  term_too_short: {
+    status: 400,
+    title: 'Term too short',
+    advice:
+      'Nothing was changed: a term that `errors` names is shorter than the installation, or another term of the tenant, allows. Lengthen it, or shorten the other one in the same request.',
+  },
   endpoint_url_refused: {
     status: 400,
     title: 'Endpoint URL refused',

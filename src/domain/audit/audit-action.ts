@@ -8,6 +8,7 @@ export const AUDIT_ACTIONS = {
   'tenant.made': 'tenant',
   'tenant.changed': 'tenant',
   'platform_limits.changed': 'tenant',
+  'retention_floors.changed': 'tenant',
   'policy.changed': 'tenant',
   'key.made': 'key',
   'key.revoked': 'key',

@@ -5,8 +5,13 @@ export type Kept = (typeof KEPT)[number];
 /** Days by what is kept for them; an absent one is for ever, or in a floor no day at all. */
 export type Days = { [What in Kept]?: number };
 
-/** What a tenant that is made keeps for a time, unless it says otherwise: reports, with their lines, stay for ever. */
-export const DAYS_OF_NEW_TENANTS: Days = { event: 90 };
+/**
+ * What a tenant that is made keeps for a time, unless it says otherwise: everything for ninety days, or as long as it wants
+ * to have payloads or receipts; but reports, with their lines, for ever.
+ */
+export function daysOfNewTenant({ payload = 0, receipt = 0 }: Days): Days {
+  return { event: Math.max(90, payload, receipt) };
+}
 
 /**
  * For how long things are kept: what the tenant set, and no less than the floors of the installation. A payload and a

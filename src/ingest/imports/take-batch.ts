@@ -22,6 +22,7 @@ import {
   insertImportedDeliveries,
   insertImportedEvents,
 } from '../../store/imports/write-lines.ts';
+import { keepFromRemoval } from '../../store/retention/removal-gate.ts';
 import { crashPoint } from '../../telemetry/crash-points.ts';
 
 /** A line of the file as it was read. */
@@ -77,6 +78,8 @@ async function takeLinesIn(
   lines: readonly ReadLine[],
 ): Promise<LineCounts> {
   const told = lines.flatMap(({ line, record }) => (record === 'blank' ? [] : [{ line, record }]));
+  // What a line tells of an event that is there already is written to that. Before the counter, for which others wait.
+  await keepFromRemoval(tx, tenantId);
   const ids = await lockCounter(tx, tenantId, told.length);
   const endpoints = new Map(to.targets.map(({ theirs, endpointId }) => [theirs, endpointId]));
   const asked = told.map(({ line, record }, n) => toDecide(line, record, endpoints, ids, n));

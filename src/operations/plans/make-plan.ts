@@ -19,6 +19,7 @@ import {
   writeStretch,
 } from '../../store/plans/plan-pages.ts';
 import { growPlan, loadPlan, lockPlan, writePlanned } from '../../store/plans/plans.ts';
+import { keepFromRemoval } from '../../store/retention/removal-gate.ts';
 import { ledgerOfEvents } from '../../store/selection/fresh-matches.ts';
 import { partitionsOf, type SelectionCursor, type Stretch } from '../../store/selection/selection-page.ts';
 import { nextStretches } from '../../store/selection/selection-stretches.ts';
@@ -79,6 +80,8 @@ export async function planNextIn(
   const operation = await loadOperation(tx, operationId);
   const plan = await loadPlan(tx, operationId);
   if (operation?.state !== 'planned' || operation.control === 'cancel' || !plan || plan.planned) return false;
+  // Before the moment as of which others read for it.
+  await keepFromRemoval(tx, operation.tenantId);
   const cursor = await selectionCursor(tx, operationId);
   const after = cursor ?? { partition: 0 };
   if (after.partition >= partitionsOf(operation.selection).length) {

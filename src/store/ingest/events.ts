@@ -1,4 +1,5 @@
 import type { Id } from '../../domain/tenancy/typed-id.ts';
+import { BeginAgain } from '../db/pool.ts';
 import type { Transaction } from '../db/queryable.ts';
 
 /** Numbers, ids and the time of acceptance for events. */
@@ -64,7 +65,7 @@ export async function claimIdentities(
   tenantId: Id<'tenant'>,
   claims: { identity: EventIdentity; eventId: Id<'event'> }[],
 ): Promise<Id<'event'>[]> {
-  const { rows } = await db.query<{ event_id: Id<'event'> }>({
+  const { rows } = await db.query<{ event_id: Id<'event'> | null }>({
     name: 'claim-identities',
     text: `with wanted as materialized (
       select * from unnest($2::text[], $3::text[], $4::text[], $5::uuid[]) with ordinality
@@ -75,9 +76,10 @@ export async function claimIdentities(
       on conflict do nothing
       returning external_id, type, source, event_id
     )
-    -- A look-up each, whatever the planner thinks of the size of the table.
+    -- A look-up each, whatever the planner thinks of the size of the table. Held, so that the event stays until this is
+    -- committed; null where it was removed at this moment.
     select coalesce(t.event_id, (select i.event_id from event_identities i where i.tenant_id = $1
-      and i.external_id = u.external_id and i.type = u.type and i.source = u.source)) as event_id
+      and i.external_id = u.external_id and i.type = u.type and i.source = u.source for key share)) as event_id
     from wanted u left join taken t using (external_id, type, source)
     order by u.n`,
     values: [
@@ -88,7 +90,10 @@ export async function claimIdentities(
       claims.map(({ eventId }) => eventId),
     ],
   });
-  return rows.map((row) => row.event_id);
+  return rows.map(({ event_id: eventId }) => {
+    if (eventId === null) throw new BeginAgain('an event was removed while it was repeated');
+    return eventId;
+  });
 }
 
 /** One event as it is written. */

@@ -5,6 +5,7 @@ import { named } from '../db/named.ts';
 import { Parameters } from '../db/parameters.ts';
 import type { Queryable, Transaction } from '../db/queryable.ts';
 import { LIVE_LANE } from '../db/queryable.ts';
+import { keepFromRemoval } from '../retention/removal-gate.ts';
 import { kept } from '../settling/ends.ts';
 import { refoldDeliveries } from '../settling/folding.ts';
 import { isCurrent } from '../tenancy/endpoint-versions.ts';
@@ -92,6 +93,7 @@ export async function freezePage(
   stretch: Stretch,
   { only, again = false, unopposed = false, planned }: FreezeOptions = {},
 ): Promise<Frozen> {
+  await keepFromRemoval(tx, operation.tenantId);
   const p = new Parameters();
   const { tenantId, selection, watermark } = operation;
   const page =

@@ -1,3 +1,5 @@
+import { present } from '../../domain/present.ts';
+import { daysOfNewTenant, type Kept } from '../../domain/tenancy/retention.ts';
 import { fixedId, type Id } from '../../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../db/queryable.ts';
 
@@ -6,13 +8,28 @@ export const TENANT_PLANS = ['free', 'pro', 'business'] as const;
 
 /** The settings of a tenant; an absent one sets no limit. */
 export interface TenantSettings {
-  /** Payloads older than this go; the receipts stay. */
+  /** Payloads older than this go; their events stay. */
   payloadRetentionDays?: number;
+  /** Events older than this go, with their payloads, deliveries, executions and attempts. */
+  eventRetentionDays?: number;
+  /** Receipts older than this are shown no more; those of refused requests go. */
+  receiptRetentionDays?: number;
   /** Lines of closed ledgers older than this go, with the plans of their operations; the signed reports stay. */
   ledgerRetentionDays?: number;
+  /** Closed operations older than this go, with their reports. */
+  reportRetentionDays?: number;
   /** Replays of receipts in 24 hours. */
   replaysPerDay?: number;
 }
+
+/** The setting that says for how many days something is kept. */
+export const SETTING_OF = {
+  payload: 'payloadRetentionDays',
+  event: 'eventRetentionDays',
+  receipt: 'receiptRetentionDays',
+  ledger: 'ledgerRetentionDays',
+  report: 'reportRetentionDays',
+} as const satisfies Record<Kept, keyof TenantSettings>;
 
 /** Changes of settings, null taking one away. */
 export type SettingsChange = { [Name in keyof TenantSettings]?: number | null | undefined };
@@ -28,6 +45,15 @@ export interface Tenant {
   updatedAt: Date;
 }
 
+/** The settings of a tenant that is made with these. */
+export function settingsOfNewTenant(given: SettingsChange = {}): TenantSettings {
+  const { event } = daysOfNewTenant({
+    payload: given.payloadRetentionDays ?? 0,
+    receipt: given.receiptRetentionDays ?? 0,
+  });
+  return present({ eventRetentionDays: event, ...given });
+}
+
 /** Makes a tenant and its counter of event numbers; undefined where the handle is taken. */
 export async function insertTenant(
   db: Queryable,
@@ -35,11 +61,16 @@ export async function insertTenant(
 ): Promise<Tenant | undefined> {
   const { rows } = await db.query<TenantRow>(
     `with t as (
-      insert into tenants (handle, name, plan, settings) values ($1, $2, $3, jsonb_strip_nulls($4))
+      insert into tenants (handle, name, plan, settings) values ($1, $2, $3, $4)
       on conflict (handle) do nothing returning *
     ), counter as (insert into tenant_counters (tenant_id) select id from t)
     select * from t`,
-    [tenant.handle, tenant.name ?? null, tenant.plan ?? null, JSON.stringify(tenant.settings ?? {})],
+    [
+      tenant.handle,
+      tenant.name ?? null,
+      tenant.plan ?? null,
+      JSON.stringify(settingsOfNewTenant(tenant.settings)),
+    ],
   );
   return rows[0] && tenantFrom(rows[0]);
 }

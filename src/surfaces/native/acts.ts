@@ -5,6 +5,7 @@ export const ACTS: Acts = {
   'post /api/v1/tenants': 'tenant.made',
   'patch /api/v1/tenants/{id}': 'tenant.changed',
   'put /api/v1/platform/limits': 'platform_limits.changed',
+  'put /api/v1/platform/retention': 'retention_floors.changed',
   'put /api/v1/policy': 'policy.changed',
   'put /api/v1/platform/policy': 'policy.changed',
   'post /api/v1/keys': 'key.made',

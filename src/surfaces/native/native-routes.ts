@@ -26,6 +26,7 @@ import { planItemRoutes } from './plans/plan-items.ts';
 import { planRoutes } from './plans/plans.ts';
 import { meRoutes } from './policy/me.ts';
 import { platformLimitRoutes } from './policy/platform-limits.ts';
+import { platformRetentionRoutes } from './policy/platform-retention.ts';
 import { policyRoutes } from './policy/policies.ts';
 import { verdictRoutes } from './policy/verdicts.ts';
 import { ledgerProofRoutes } from './proof/ledger-proofs.ts';
@@ -56,6 +57,7 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
   return [
     ...acting(tenantRoutes(deps)),
     ...acting(platformLimitRoutes(deps)),
+    ...acting(platformRetentionRoutes(deps)),
     ...acting(keyRoutes(deps)),
     ...acting(jwtIssuerRoutes(deps)),
     ...meRoutes(deps),

@@ -42,6 +42,7 @@ const KIND_OF: Record<ProblemCode, Kind> = {
   idempotency_key_required: 'invalid-parameters',
   idempotency_key_invalid: 'invalid-parameters',
   endpoint_url_refused: 'invalid-parameters',
+  term_too_short: 'invalid-parameters',
   credential_missing: 'authentication',
   credential_invalid: 'authentication',
   credential_expired: 'authentication',

@@ -62,6 +62,8 @@ export function bodyFor(
       return { name: 'Renamed' };
     case 'put /api/v1/platform/limits':
       return { itemsPerOperation: 1_000_000, ratePerSecond: 100_000 };
+    case 'put /api/v1/platform/retention':
+      return { events: 1 };
     case 'post /api/v1/keys':
       return { name: 'another', scopes: ['read:deliveries'], expiresAt: '2126-01-01T00:00:00Z' };
     case 'post /api/v1/jwt-issuers':

@@ -164,6 +164,11 @@ const NATIVE: Record<string, Audited> = {
     call: ({ api }) =>
       api.call('PUT', '/api/v1/platform/limits', { key: api.adminKey, body: { itemsPerDay: 1_000_000 } }),
   },
+  'put /api/v1/platform/retention': {
+    acts: ['retention_floors.changed'],
+    call: ({ api }) =>
+      api.call('PUT', '/api/v1/platform/retention', { key: api.adminKey, body: { reports: 7 } }),
+  },
   'post /api/v1/keys': {
     acts: ['key.made'],
     call: ({ api }) => api.call('POST', '/api/v1/keys', { body: newKey }),

@@ -3,20 +3,24 @@ import type { ApiDeps } from '../../../api/api-deps.ts';
 import { isProblem, problem } from '../../../api/problems/problem.ts';
 import { type Route, route } from '../../../api/route.ts';
 import { namesOf } from '../../../domain/audit/audit-entry.ts';
+import type { Days } from '../../../domain/tenancy/retention.ts';
 import { readId, showId } from '../../../domain/tenancy/typed-id.ts';
 import { noteAct } from '../../../store/audit/entries.ts';
 import { withTransaction } from '../../../store/db/pool.ts';
 import type { Queryable } from '../../../store/db/queryable.ts';
+import { retentionFloors } from '../../../store/retention/floors.ts';
 import {
   findTenant,
   insertTenant,
   listTenants,
+  settingsOfNewTenant,
   TENANT_PLANS,
   type Tenant,
   updateTenant,
 } from '../../../store/tenancy/tenants.ts';
 import { shownId, shownTime, textField } from '../fields.ts';
 import { idCursor, pageFrom, pageOf, pageParameters } from '../page.ts';
+import { RETENTION_SETTINGS, RetentionView, refusedTerms, retentionView } from './retention-settings.ts';
 
 /** Never shaped like an id, so that one parameter can take id and handle. */
 const ID_SHAPED = /^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z]{2,4}_[0-9a-hjkmnp-tv-z]{26})$/;
@@ -41,15 +45,6 @@ const plan = z.enum(TENANT_PLANS).meta({
   example: 'pro',
 });
 
-const days = z.int().min(1).max(3_650).nullable().meta({
-  description: 'Payloads go when they are older; events, deliveries and receipts stay. No limit where null.',
-  example: 30,
-});
-const ledgerDays = z.int().min(7).max(3_650).nullable().meta({
-  description:
-    'Lines of closed ledgers go when they are older, with the plans of their operations; signed reports, counts and roots stay. No limit where null.',
-  example: 730,
-});
 const replays = z
   .int()
   .min(0)
@@ -59,8 +54,11 @@ const replays = z
 
 const Settings = z
   .strictObject({
-    payloadRetentionDays: days.optional(),
-    ledgerRetentionDays: ledgerDays.optional(),
+    payloadRetentionDays: RETENTION_SETTINGS.payloadRetentionDays.optional(),
+    eventRetentionDays: RETENTION_SETTINGS.eventRetentionDays.optional(),
+    receiptRetentionDays: RETENTION_SETTINGS.receiptRetentionDays.optional(),
+    ledgerRetentionDays: RETENTION_SETTINGS.ledgerRetentionDays.optional(),
+    reportRetentionDays: RETENTION_SETTINGS.reportRetentionDays.optional(),
     replaysPerDay: replays.optional(),
   })
   .meta({
@@ -76,11 +74,11 @@ const TenantView = z
     plan: plan.nullable(),
     settings: z
       .strictObject({
-        payloadRetentionDays: days,
-        ledgerRetentionDays: ledgerDays,
+        ...RETENTION_SETTINGS,
         replaysPerDay: replays,
       })
       .meta({ description: 'Retention and quotas.' }),
+    retention: RetentionView,
     createdAt: shownTime('When it was made.'),
     updatedAt: shownTime('When it was last changed.'),
   })
@@ -110,8 +108,11 @@ export function tenantRoutes({ pool }: ApiDeps): Route[] {
           .meta({ id: 'NewTenant' }),
       },
       responses: { 201: { description: 'The tenant.', schema: TenantView } },
-      problems: ['handle_taken'],
+      problems: ['handle_taken', 'term_too_short'],
       async handler({ body, caller }) {
+        const floors = await retentionFloors(pool);
+        const refused = refusedTerms(settingsOfNewTenant(body.settings), body.settings, floors);
+        if (refused) return refused;
         const tenant = await withTransaction(pool, async (db) => {
           const made = await insertTenant(db, body as Parameters<typeof insertTenant>[1]);
           if (made)
@@ -130,7 +131,7 @@ export function tenantRoutes({ pool }: ApiDeps): Route[] {
           });
         return {
           status: 201,
-          body: view(tenant),
+          body: view(tenant, floors),
           headers: { location: `/api/v1/tenants/${showId('tenant', tenant.id)}` },
         };
       },
@@ -151,7 +152,17 @@ export function tenantRoutes({ pool }: ApiDeps): Route[] {
           limit: limit + 1,
           ...(position.id ? { after: position.id } : {}),
         });
-        return { status: 200, body: pageFrom(rows, limit, listed, ({ id }) => [id], view) };
+        const floors = await retentionFloors(pool);
+        return {
+          status: 200,
+          body: pageFrom(
+            rows,
+            limit,
+            listed,
+            ({ id }) => [id],
+            (tenant) => view(tenant, floors),
+          ),
+        };
       },
     }),
     route({
@@ -163,7 +174,9 @@ export function tenantRoutes({ pool }: ApiDeps): Route[] {
       responses: { 200: { description: 'The tenant.', schema: TenantView } },
       async handler({ params: { id } }) {
         const tenant = await tenantNamed(pool, id);
-        return tenant ? { status: 200, body: view(tenant) } : problem('not_found');
+        return tenant
+          ? { status: 200, body: view(tenant, await retentionFloors(pool)) }
+          : problem('not_found');
       },
     }),
     route({
@@ -185,9 +198,13 @@ export function tenantRoutes({ pool }: ApiDeps): Route[] {
           }),
       },
       responses: { 200: { description: 'The tenant.', schema: TenantView } },
+      problems: ['term_too_short'],
       async handler({ params: { id }, body, caller }) {
+        const floors = await retentionFloors(pool);
         const tenant = await withTransaction(pool, async (db) => {
           const found = await tenantNamed(db, id);
+          const refused = found && refusedTerms(found.settings, body.settings, floors);
+          if (refused) return refused;
           const changed = found && (await updateTenant(db, found.id, body));
           if (changed)
             await noteAct(db, {
@@ -199,7 +216,8 @@ export function tenantRoutes({ pool }: ApiDeps): Route[] {
             });
           return changed;
         });
-        return tenant ? { status: 200, body: view(tenant) } : problem('not_found');
+        if (!tenant) return problem('not_found');
+        return isProblem(tenant) ? tenant : { status: 200, body: view(tenant, floors) };
       },
     }),
   ];
@@ -212,7 +230,7 @@ async function tenantNamed(db: Queryable, text: string): Promise<Tenant | undefi
   return findTenant(db, id === undefined ? { handle: text } : { id });
 }
 
-function view(tenant: Tenant): z.input<typeof TenantView> {
+function view(tenant: Tenant, floors: Days): z.input<typeof TenantView> {
   return {
     id: showId('tenant', tenant.id),
     handle: tenant.handle,
@@ -220,9 +238,13 @@ function view(tenant: Tenant): z.input<typeof TenantView> {
     plan: tenant.plan ?? null,
     settings: {
       payloadRetentionDays: tenant.settings.payloadRetentionDays ?? null,
+      eventRetentionDays: tenant.settings.eventRetentionDays ?? null,
+      receiptRetentionDays: tenant.settings.receiptRetentionDays ?? null,
       ledgerRetentionDays: tenant.settings.ledgerRetentionDays ?? null,
+      reportRetentionDays: tenant.settings.reportRetentionDays ?? null,
       replaysPerDay: tenant.settings.replaysPerDay ?? null,
     },
+    retention: retentionView(tenant.settings, floors),
     createdAt: tenant.createdAt.toISOString(),
     updatedAt: tenant.updatedAt.toISOString(),
   };
