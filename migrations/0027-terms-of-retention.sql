@@ -58,29 +58,29 @@ create table event_sweep_held (
 create index event_sweep_held_by_look on event_sweep_held (tenant_id, looked_at);
 create index event_sweep_held_by_age on event_sweep_held (tenant_id, accepted_at);
 
--- How far the removal of operations, and of the records of refused requests, has come.
+-- The operation that the removal of operations has looked at last; behind the newest it begins again.
 create table report_sweeps (
   tenant_id uuid primary key references tenants,
-  closed_at timestamptz not null default '-infinity',
   operation_id uuid not null default '00000000-0000-0000-0000-000000000000'
 );
 
--- What an event that is accepted once more (Stedi) was first accepted at: a fence of an endpoint holds for it still when the
--- first is gone. Null where it is the first itself.
-alter table events add column first_accepted_at timestamptz;
-update events set first_accepted_at = first_accepted_at(id) where replay_of is not null;
+-- When what an event repeats (Stedi) was first accepted: a fence of an endpoint holds for it still when the first is gone. Apart
+-- from events, which nobody waits for here.
+create table event_origins (
+  event_id uuid primary key,
+  first_accepted_at timestamptz not null
+);
+insert into event_origins select id, first_accepted_at(id) from events where replay_of is not null;
 create or replace function first_accepted_at(the_event uuid) returns timestamptz language sql stable as $$
   with recursive told as (
-    select least(v.first_accepted_at, v.accepted_at) as at, v.replay_of from events v where v.id = the_event
+    select least(v.accepted_at, (select o.first_accepted_at from event_origins o where o.event_id = v.id)) as at, v.replay_of
+    from events v where v.id = the_event
     union all
-    select least(o.first_accepted_at, o.accepted_at), o.replay_of from told t join events o on o.id = t.replay_of
+    select least(o.accepted_at, (select x.first_accepted_at from event_origins x where x.event_id = o.id)), o.replay_of
+    from told t join events o on o.id = t.replay_of
   )
   select min(at) from told
 $$;
-
--- A removal finds what was left out of operations by its delivery.
-create index exclusions_by_delivery on exclusions (delivery_id);
-create index receipt_diagnostics_by_receipt on receipt_diagnostics (receipt_id);
 
 -- As in 0004-accounting.sql, but for frozen counts, which say what was: they do not move when the exclusions go.
 create or replace function account_deleted_exclusions() returns trigger language plpgsql as $$
@@ -90,6 +90,24 @@ begin
   where c.operation_id = d.operation_id and not c.frozen;
   return null;
 end $$;
+
+-- As in 0006-surfaces.sql, but frozen diagnostics go with their receipt.
+create or replace function keep_frozen_diagnostics() returns trigger language plpgsql as $$
+begin
+  if old.state = 'frozen' and (tg_op <> 'DELETE' or exists (select from events v where v.id = old.receipt_id)
+    or exists (select from rejections r where r.id = old.receipt_id))
+  then
+    raise exception 'frozen diagnostics do not change' using errcode = 'RD002';
+  end if;
+  return case tg_op when 'DELETE' then old else new end;
+end $$;
+
+-- A removal finds what was left out of operations by its delivery.
+create index exclusions_by_delivery on exclusions (delivery_id);
+create index receipt_diagnostics_by_receipt on receipt_diagnostics (receipt_id);
+
+-- Last, because others wait for it: whoever works on the table is not waited for long.
+set local lock_timeout = '5s';
 
 -- What is in the queue is never without its record, and no item goes whose operation has not been frozen: nothing is counted
 -- by a removal.
@@ -107,14 +125,3 @@ begin
 end $$;
 create trigger refuse_removals after delete on execution_records referencing old table as old_rows
   for each statement execute function refuse_removal();
-
--- As in 0006-surfaces.sql, but frozen diagnostics go with their receipt.
-create or replace function keep_frozen_diagnostics() returns trigger language plpgsql as $$
-begin
-  if old.state = 'frozen' and (tg_op <> 'DELETE' or exists (select from events v where v.id = old.receipt_id)
-    or exists (select from rejections r where r.id = old.receipt_id))
-  then
-    raise exception 'frozen diagnostics do not change' using errcode = 'RD002';
-  end if;
-  return case tg_op when 'DELETE' then old else new end;
-end $$;

@@ -275,9 +275,11 @@ CREATE OR REPLACE FUNCTION public.first_accepted_at(the_event uuid)
  STABLE
 AS $function$
   with recursive told as (
-    select least(v.first_accepted_at, v.accepted_at) as at, v.replay_of from events v where v.id = the_event
+    select least(v.accepted_at, (select o.first_accepted_at from event_origins o where o.event_id = v.id)) as at, v.replay_of
+    from events v where v.id = the_event
     union all
-    select least(o.first_accepted_at, o.accepted_at), o.replay_of from told t join events o on o.id = t.replay_of
+    select least(o.accepted_at, (select x.first_accepted_at from event_origins x where x.event_id = o.id)), o.replay_of
+    from told t join events o on o.id = t.replay_of
   )
   select min(at) from told
 $function$;
@@ -1060,6 +1062,11 @@ create table event_identities (
   event_id uuid not null
 );
 
+create table event_origins (
+  event_id uuid not null,
+  first_accepted_at timestamp with time zone not null
+);
+
 create table event_resends (
   first_event_id uuid not null,
   event_id uuid not null
@@ -1096,8 +1103,7 @@ create table events (
   payload_bytes integer not null,
   payload_removed_at timestamp with time zone,
   payload_removed_for text,
-  import_id uuid,
-  first_accepted_at timestamp with time zone
+  import_id uuid
 );
 
 create table exclusions (
@@ -1687,7 +1693,6 @@ create table report_drafts (
 
 create table report_sweeps (
   tenant_id uuid not null,
-  closed_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
   operation_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null
 );
 
@@ -2040,6 +2045,8 @@ alter table endpoints add constraint endpoints_state_check CHECK ((state = ANY (
 alter table endpoints add constraint endpoints_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id);
 
 alter table event_identities add constraint event_identities_pkey PRIMARY KEY (tenant_id, external_id, type, source);
+
+alter table event_origins add constraint event_origins_pkey PRIMARY KEY (event_id);
 
 alter table event_resends add constraint event_resends_pkey PRIMARY KEY (first_event_id, event_id);
 

@@ -125,7 +125,7 @@ export const ALERTS: readonly Alert[] = [
     expr: 'max by (namespace) (redrive_retention_lag_seconds) > 86400',
     for: '1h',
     severity: 'warning',
-    summary: 'Payloads are kept a day longer than their tenant has set.',
+    summary: 'Payloads or events are kept a day longer than their tenant has set.',
     runbook: 'retention-late.md',
   },
   {

@@ -311,8 +311,11 @@ export const DASHBOARDS: readonly Dashboard[] = [
       {
         title: 'Retention behind',
         unit: 's',
-        says: 'The oldest payload past its time.',
-        queries: [[seen('redrive_retention_lag_seconds'), 'behind']],
+        says: 'The oldest payload or event past its time that was not looked at, and the oldest that something holds.',
+        queries: [
+          [seen('redrive_retention_lag_seconds'), 'behind'],
+          [seen('redrive_retention_held_seconds'), 'held'],
+        ],
       },
       {
         title: 'Audit behind',

@@ -123,7 +123,14 @@ export function seenInPostgres(registers: Registry[], now: () => number) {
     }),
     retentionLag: new Gauge({
       name: 'redrive_retention_lag_seconds',
-      help: 'How long the oldest payload that retention has not looked at is past its time.',
+      help: 'How long the oldest of what retention has not looked at is past its time, by what it is.',
+      labelNames: ['of'],
+      registers,
+      collect: read.clearedOnceStale('slow'),
+    }),
+    retentionHeld: new Gauge({
+      name: 'redrive_retention_held_seconds',
+      help: 'How long the oldest event past its time has been kept because something holds it.',
       registers,
       collect: read.clearedOnceStale('slow'),
     }),

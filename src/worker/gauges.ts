@@ -28,7 +28,9 @@ export async function showGauges(metrics: Metrics, pool: Pool, { link }: Tempora
 export async function showSlowGauges(metrics: Metrics, pool: Pool): Promise<void> {
   const gauges = await readSlowGauges(pool);
   metrics.outagesOpen.set(gauges.outagesOpen);
-  metrics.retentionLag.set(gauges.retentionLagSeconds);
+  metrics.retentionLag.set({ of: 'payloads' }, gauges.payloadLagSeconds);
+  metrics.retentionLag.set({ of: 'events' }, gauges.eventLagSeconds);
+  metrics.retentionHeld.set(gauges.eventHeldSeconds);
   metrics.auditUnsignedAge.set(gauges.unsignedSeconds);
   for (const circuit of CIRCUIT_STATES)
     metrics.endpoints.set({ circuit }, gauges.endpoints.find((each) => each.circuit === circuit)?.count ?? 0);

@@ -7,6 +7,12 @@ import {
   removeEvents,
   tenantsWithEventTerm,
 } from '../store/retention/remove-events.ts';
+import {
+  removeOperations,
+  removeRejections,
+  tenantsWithReceiptTerm,
+  tenantsWithReportTerm,
+} from '../store/retention/remove-operations.ts';
 
 /** Some tens of milliseconds of work, for which selections of the tenant wait; and so they do for its wait for them. */
 const SIZE: RemovalSize = { events: 200, deliveries: 1_000, waitMs: 100 };
@@ -14,7 +20,10 @@ const SIZE: RemovalSize = { events: 200, deliveries: 1_000, waitMs: 100 };
 const BATCHES = 50;
 const LOCK_NOT_AVAILABLE = '55P03';
 
-/** The chore that removes events whose term is over. */
+const OPERATIONS = 50;
+const REJECTIONS = 1_000;
+
+/** The chore that removes events, closed operations and receipts of refused requests whose term is over. */
 export function removalChore({ pool, stop, count, attempt }: ChoreDeps, size = SIZE): Chore {
   /** One batch; undefined where it is to be tried in a later round. */
   const batch = async (tenantId: Id<'tenant'>): Promise<Removed | undefined> => {
@@ -25,17 +34,34 @@ export function removalChore({ pool, stop, count, attempt }: ChoreDeps, size = S
       throw error;
     }
   };
+  /** Batch after batch of one tenant, until `next` says that nothing more is to be done now. */
+  const each = async (tenantIds: Id<'tenant'>[], next: (tenantId: Id<'tenant'>) => Promise<boolean>) => {
+    for (const tenantId of tenantIds)
+      await attempt('removal', async () => {
+        for (let n = 0; n < BATCHES && !stop.aborted && (await next(tenantId)); n += 1);
+      });
+  };
+  const counted = (action: string, items: number) => {
+    if (items > 0) count(action, items);
+  };
   return {
     name: 'removal',
     async run() {
-      for (const tenantId of await tenantsWithEventTerm(pool))
-        await attempt('removal', async () => {
-          for (let n = 0; n < BATCHES && !stop.aborted; n += 1) {
-            const removed = await batch(tenantId);
-            if (removed && removed.events > 0) count('event_removed', removed.events);
-            if (!removed?.more) return;
-          }
-        });
+      await each(await tenantsWithEventTerm(pool), async (tenantId) => {
+        const removed = await batch(tenantId);
+        counted('event_removed', removed?.events ?? 0);
+        return removed?.more ?? false;
+      });
+      await each(await tenantsWithReceiptTerm(pool), async (tenantId) => {
+        const removed = await withTransaction(pool, (tx) => removeRejections(tx, tenantId, REJECTIONS));
+        counted('receipt_removed', removed);
+        return removed === REJECTIONS;
+      });
+      await each(await tenantsWithReportTerm(pool), async (tenantId) => {
+        const removed = await withTransaction(pool, (tx) => removeOperations(tx, tenantId, OPERATIONS));
+        counted('operation_removed', removed?.operations ?? 0);
+        return removed?.more ?? false;
+      });
     },
   };
 }

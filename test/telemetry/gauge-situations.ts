@@ -109,6 +109,19 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
       );
     },
   },
+  redrive_retention_held_seconds: {
+    async arrange({ engine, scene }) {
+      const { pool } = engine.database;
+      const it = await scene([ok]);
+      await it.seed(1);
+      const tenant = uuidIn('tenant', it.tenant.id);
+      await pool.query(
+        `insert into event_sweep_held (tenant_id, event_id, accepted_at, kept_for)
+         select tenant_id, id, now() - interval '200 days', 'open' from events where tenant_id = $1`,
+        [tenant],
+      );
+    },
+  },
   redrive_audit_unsealed_age_seconds: {
     async arrange({ engine, scene, closing }) {
       const it = await scene([ok]);

@@ -56,7 +56,11 @@ test('gauges that are read seldom have no samples before they were read, and non
   expect(new Set(shown)).toEqual(
     new Set([
       ...['redrive_unknown_waiting', 'redrive_endpoints', 'redrive_outages_open'],
-      ...['redrive_retention_lag_seconds', 'redrive_audit_unsigned_age_seconds'],
+      ...[
+        'redrive_retention_lag_seconds',
+        'redrive_retention_held_seconds',
+        'redrive_audit_unsigned_age_seconds',
+      ],
     ]),
   );
   now += 5 * MINUTE_MS;
@@ -86,6 +90,10 @@ async function seldom({ registry }: Metrics): Promise<string[]> {
   const text = await registry.metrics();
   return [
     ...['redrive_unknown_waiting', 'redrive_endpoints', 'redrive_outages_open'],
-    ...['redrive_retention_lag_seconds', 'redrive_audit_unsigned_age_seconds'],
+    ...[
+      'redrive_retention_lag_seconds',
+      'redrive_retention_held_seconds',
+      'redrive_audit_unsigned_age_seconds',
+    ],
   ].flatMap((name) => samplesOf(text, name).map(() => name));
 }

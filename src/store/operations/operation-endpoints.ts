@@ -56,7 +56,8 @@ type EndpointRow = OperationCounts & {
 
 /**
  * Counts the items and exclusions of an operation by endpoint, as they were when its counts were frozen, or as they are.
- * It reads each of them: no more than `items` of each kind, beyond which the numbers are lower bounds.
+ * It reads each of them that is still kept, no more than `items` of each kind: where there were more the numbers are lower
+ * bounds.
  */
 export async function operationEndpoints(
   db: Queryable,
@@ -94,7 +95,10 @@ export async function operationEndpoints(
       select ${PARTS.map((part) => `coalesce(sum(s.${part}), 0)::int`).join(', ')}, $3::int + 1, null
       from summed s where s.place > $3
     )
-    select statement_timestamp() as as_of, (select count(*) > $2 from item) or (select count(*) > $2 from exclusion) as cut,
+    select statement_timestamp() as as_of, (select count(*) > $2 from item) or (select count(*) > $2 from exclusion)
+      -- Items whose events are past their term are gone.
+      or coalesce((select c.expected from operation_counts c where c.operation_id = $1 and c.frozen)
+        > (select coalesce(sum(s.expected), 0) from summed s), false) as cut,
       (select count(*)::int from summed) as endpoints, ${PARTS.map((part) => `t.${part}`).join(', ')}, t.endpoint_id, n.handle,
       n.state as endpoint_state, c.state as canary_state, c.allowed, c.claimed,
       case when c.state = 'testing' then coalesce(f.attempts, 0) else c.judged_attempts end as attempts,

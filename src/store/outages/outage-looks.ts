@@ -172,7 +172,7 @@ export async function recoveredFacts(tx: Transaction, outage: Outage): Promise<O
       `select w.*, case when w.open or w.planned_again then false else ${failedSince} end as failed_since
        from (
          select n.state as endpoint_state, u.on_recovered, u.recovered_at, ${msSince('u.recovered_at')} as for_ms,
-           u.had_open, u.planned_again, (t.settings ->> 'payloadRetentionDays')::float8 as retention_days,
+           u.had_open, u.planned_again, retention_days(t.settings, 'payload')::float8 as retention_days,
            ${open} as open, ${left} as left
          from outages u join endpoints n on n.id = u.endpoint_id join tenants t on t.id = u.tenant_id
          where u.id = ${id} offset 0

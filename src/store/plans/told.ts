@@ -71,7 +71,7 @@ export function toldSql(operation: Telling, p: Parameters, options: TellOptions)
     : `coalesce((select q.version from plan_endpoints q where q.operation_id = ${op} and q.endpoint_id = y.id), y.current_version)`;
   return `op as materialized (
       select o.watermark, greatest(o.not_before, now()) as begins_at, a.origin,
-        (t.settings->>'payloadRetentionDays')::int as kept_days
+        retention_days(t.settings, 'payload') as kept_days
       from operations o join tenants t on t.id = o.tenant_id join plans a on a.operation_id = o.id where o.id = ${op}
     ),
     -- Each fact is looked up once, however many conditions ask for it.

@@ -56,7 +56,7 @@ export async function pruneLedger(
   const { rows } = await tx.query<OldestRow>(
     `with sweep as materialized (
       select s.signed_at, s.operation_id,
-        clock_timestamp() - (t.settings->>'ledgerRetentionDays')::int * interval '1 day' as cutoff
+        clock_timestamp() - retention_days(t.settings, 'ledger') * interval '1 day' as cutoff
       from ledger_sweeps s join tenants t on t.id = s.tenant_id where s.tenant_id = $1 for update of s skip locked
     )
     select r.operation_id, r.signed_at::text as signed_at from sweep s cross join lateral (
@@ -104,7 +104,8 @@ async function removePages(tx: Transaction, operationId: Id<'operation'>, limit:
   return removed;
 }
 
-async function removeFirst(
+/** Removes the first `limit` chunks of a ledger, or pages of a plan; returns how many there were. */
+export async function removeFirst(
   tx: Transaction,
   table: 'ledger_chunks' | 'plan_pages',
   operationId: Id<'operation'>,

@@ -39,8 +39,11 @@ export interface SlowGauges {
   /** Enabled endpoints. */
   endpoints: { circuit: CircuitState; count: number }[];
   outagesOpen: number;
-  /** How long the oldest payload that retention has not looked at is past its time. */
-  retentionLagSeconds: number;
+  /** How long the oldest payload, and the oldest event, that retention has not looked at is past its time. */
+  payloadLagSeconds: number;
+  eventLagSeconds: number;
+  /** How long the oldest event past its time has been kept because something holds it. */
+  eventHeldSeconds: number;
   /** Age of the oldest act that no signed checkpoint covers. */
   unsignedSeconds: number;
 }
@@ -101,20 +104,30 @@ export async function readUnknownWaiting(db: Queryable): Promise<number> {
   return rows[0]?.unknown ?? 0;
 }
 
+/** SQL: how long the first event behind the place where the sweep of its tenant stands is past its time. */
+function lagOf(what: 'payload' | 'event'): string {
+  return `(select coalesce(greatest(0, max(extract(epoch from clock_timestamp() - v.accepted_at
+          - retention_days(t.settings, '${what}') * interval '1 day'))), 0)::float8
+       from tenants t left join ${what}_sweeps s on s.tenant_id = t.id cross join lateral (
+        select v.accepted_at from events v where v.tenant_id = t.id
+          and (v.accepted_at, v.id) > (coalesce(s.accepted_at, '-infinity'),
+            coalesce(s.event_id, '00000000-0000-0000-0000-000000000000'))
+        order by v.accepted_at, v.id limit 1) v
+       where t.settings ? '${what}RetentionDays')`;
+}
+
 /** Reads what is read less often. Each part takes an index, or a table with a row for each endpoint or tenant. */
 export async function readSlowGauges(db: Queryable): Promise<SlowGauges> {
   const slow = await db.query<SlowRow>(
     `select
       (select count(*)::int from outages where state = 'open') as "outagesOpen",
-      -- The first event behind the place where the sweep of its tenant stands.
-      (select coalesce(greatest(0, max(extract(epoch from clock_timestamp() - v.accepted_at
-          - (t.settings->>'payloadRetentionDays')::int * interval '1 day'))), 0)::float8
-       from tenants t left join payload_sweeps s on s.tenant_id = t.id cross join lateral (
-        select v.accepted_at from events v where v.tenant_id = t.id
-          and (v.accepted_at, v.id) > (coalesce(s.accepted_at, '-infinity'),
-            coalesce(s.event_id, '00000000-0000-0000-0000-000000000000'))
-        order by v.accepted_at, v.id limit 1) v
-       where t.settings ? 'payloadRetentionDays') as "retentionLagSeconds",
+      ${lagOf('payload')} as "payloadLagSeconds",
+      ${lagOf('event')} as "eventLagSeconds",
+      (select coalesce(greatest(0, max(extract(epoch from clock_timestamp() - h.accepted_at
+          - retention_days(t.settings, 'event') * interval '1 day'))), 0)::float8
+       from tenants t cross join lateral (
+        select h.accepted_at from event_sweep_held h where h.tenant_id = t.id order by h.accepted_at limit 1) h
+       where t.settings ? 'eventRetentionDays') as "eventHeldSeconds",
       (select coalesce(greatest(0, max(extract(epoch from clock_timestamp() - e.at))), 0)::float8
        from audit_heads h join audit_entries e on e.tenant_id = h.tenant_id and e.number = h.checkpoint_number + 1
        where h.number > h.checkpoint_number) as "unsignedSeconds"`,

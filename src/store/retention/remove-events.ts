@@ -227,6 +227,7 @@ async function removeWhole(
      delivery as (delete from deliveries where id = any($3::uuid[])),
      payload as (delete from payloads where event_id = any($2::uuid[])),
      swept as (delete from payload_sweep_held where tenant_id = $1 and event_id = any($2::uuid[])),
+     origin as (delete from event_origins where event_id = any($2::uuid[])),
      replayed as (delete from receipt_replays where tenant_id = $1 and event_id = any($2::uuid[])),
      sent_again as (delete from event_resends r using events v
        where v.id = any($2::uuid[]) and r.first_event_id = v.duplicate_of and r.event_id = v.id),

@@ -39,7 +39,8 @@ export async function expirePayloads(
   await db.query(`insert into payload_sweeps (tenant_id) values ($1) on conflict do nothing`, [tenantId]);
   const sweep = await db.query<SweepRow>(
     `select s.accepted_at::text as accepted_at, s.event_id,
-       (clock_timestamp() - (t.settings->>'payloadRetentionDays')::int * interval '1 day')::text as cutoff
+       case when t.settings ? 'payloadRetentionDays' then
+         (clock_timestamp() - retention_days(t.settings, 'payload') * interval '1 day')::text end as cutoff
      from payload_sweeps s join tenants t on t.id = s.tenant_id where s.tenant_id = $1 for update of s skip locked`,
     [tenantId],
   );
@@ -75,7 +76,7 @@ async function removeIdle(db: Transaction, tenantId: Id<'tenant'>, eventIds: Id<
   const answer = await db.query<{ removed: number }>(
     `with pinning as materialized (
       select p.pin_from, p.pin_to, clock_timestamp() - ${PIN_DAYS} * interval '1 day'
-        - (t.settings->>'payloadRetentionDays')::int * interval '1 day' as keeps_from
+        - retention_days(t.settings, 'payload') * interval '1 day' as keeps_from
       from plans p join operations o on o.id = p.operation_id and o.closed_at is null
       join tenants t on t.id = p.tenant_id where p.tenant_id = $1 and p.pin_from is not null
     ), candidate as materialized (

@@ -2,9 +2,13 @@ import type { Queryable } from '../../../src/store/db/queryable.ts';
 
 /**
  * Where the figures of a tenant, those of minutes with what is not folded yet, differ from its attempts; read in one
- * statement. Minutes and hours are compared, too.
+ * statement. Minutes and hours are compared, too. Where figures outlive their events they count more.
  */
-export async function figureViolations(db: Queryable, tenantId: string): Promise<string[]> {
+export async function figureViolations(
+  db: Queryable,
+  tenantId: string,
+  { outlive = false } = {},
+): Promise<string[]> {
   const { rows } = await db.query<{ fault: string }>({
     name: 'figure-violations',
     text: `with told as (
@@ -28,9 +32,9 @@ export async function figureViolations(db: Queryable, tenantId: string): Promise
     select concat_ws(' ', minute, endpoint_id, event_type, outcome, fault_code) || ': ' || coalesce(m.attempts, 0)
       || ' attempts were made, ' || coalesce(t.attempts, 0) || ' are counted' as fault
     from told t full join made m using (minute, endpoint_id, event_type, outcome, fault_code)
-    where t.attempts is distinct from m.attempts
+    where case when $2 then coalesce(t.attempts, 0) < coalesce(m.attempts, 0) else t.attempts is distinct from m.attempts end
     union all select fault from hours`,
-    values: [tenantId],
+    values: [tenantId, outlive],
   });
   return rows.map(({ fault }) => fault);
 }

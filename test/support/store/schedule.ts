@@ -39,6 +39,7 @@ import { figureViolations } from './figures.ts';
 import { forbiddenChanges, type Ledger, readLedger, violationsOf } from './ledger.ts';
 import { lineViolations } from './ledger-lines.ts';
 import { outageViolations, stepOutage } from './outage-steps.ts';
+import { removeOnce } from './retention.ts';
 import {
   acceptOn,
   ENDPOINT,
@@ -89,7 +90,17 @@ export class World {
   readonly told = new Map<string, Set<string>>();
   readonly #linesChecked = new Set<string>();
 
-  private constructor(store: TestStore, tenant: TestTenant, endpointIds: Id<'endpoint'>[], ledger: Ledger) {
+  /** Its events are past their term from the beginning. */
+  readonly removes: boolean;
+
+  private constructor(
+    store: TestStore,
+    tenant: TestTenant,
+    endpointIds: Id<'endpoint'>[],
+    ledger: Ledger,
+    removes: boolean,
+  ) {
+    this.removes = removes;
     this.store = store;
     this.tenant = tenant;
     this.endpointIds = endpointIds;
@@ -97,7 +108,7 @@ export class World {
   }
 
   /** A world of two events for both endpoints in an emptied store. */
-  static async create(store: TestStore): Promise<World> {
+  static async create(store: TestStore, { removes = false } = {}): Promise<World> {
     await store.pool.query(`
       delete from operation_counts; delete from attempts; delete from executions; delete from exclusions; delete from claims; delete from pace_slots;
       delete from report_addenda; delete from closure_reports; delete from ledger_chunks; delete from report_drafts;
@@ -109,14 +120,20 @@ export class World {
       delete from endpoint_pacing; delete from outages; delete from endpoint_versions; delete from endpoints;
       alter table audit_entries disable trigger keep_entry; delete from audit_entries;
       alter table audit_entries enable trigger keep_entry;
+      delete from event_sweep_held; delete from event_sweeps; delete from payload_sweeps;
       delete from tenant_counters; delete from tenants`);
     const tenant = await store.newTenant();
+    // Shorter than anybody may set it.
+    if (removes)
+      await store.pool.query(`update tenants set settings = '{"eventRetentionDays": 0}' where id = $1`, [
+        tenant.id,
+      ]);
     const endpointIds = [
       await store.newEndpoint(tenant),
       await store.newEndpoint(tenant, { onAmbiguous: 'hold', retry: { ...ENDPOINT.retry, maxAttempts: 2 } }),
     ];
     await store.ingest(tenant, 2);
-    return new World(store, tenant, endpointIds, await readLedger(store.pool));
+    return new World(store, tenant, endpointIds, await readLedger(store.pool), removes);
   }
 
   /** An operation: one that is open as a rule, now and then any, for steps that come too late. */
@@ -143,7 +160,7 @@ export class World {
       ...violationsOf(this.ledger),
       ...forbiddenChanges(before, this.ledger),
       ...(await lineViolations(this.store.pool, this.#linesChecked)),
-      ...(await figureViolations(this.store.pool, this.tenant.id)),
+      ...(await figureViolations(this.store.pool, this.tenant.id, { outlive: this.removes })),
       ...(await outageViolations(this.store.pool)),
       ...(await undeliveredViolations(this.store.pool)),
     ];
@@ -199,46 +216,56 @@ export class World {
 }
 
 /** Any step, the common ones often. */
-export const anyStep: fc.Arbitrary<Step> = fc
-  .record({
-    act: fc.oneof(
-      ...(
-        [
-          ['ingest', 1],
-          ['retry', 14],
-          ['freeze', 8],
-          ['claim', 14],
-          ['record', 14],
-          ['recordAgain', 2],
-          ['refuse', 4],
-          ['leaseEnds', 5],
-          ['timePasses', 8],
-          ['pause', 6],
-          ['resume', 2],
-          ['cancel', 5],
-          ['cancelBatch', 5],
-          ['pauseExpires', 1],
-          ['giveUp', 1],
-          ['endpoint', 3],
-          ['outage', 8],
-          ['erase', 1],
-          ['newEndpoint', 2],
-          ['close', 10],
-          ['resolve', 4],
-          ['acknowledge', 4],
-          ['fold', 2],
-        ] as const
-      ).map(([act, weight]) => ({ weight, arbitrary: fc.constant(act) })),
-    ),
-    a: fc.nat({ max: 999 }),
-    b: fc.nat({ max: 999 }),
-    c: fc.nat({ max: 999 }),
-    crash: fc.oneof(
-      { weight: 8, arbitrary: fc.constant(undefined) },
-      { weight: 1, arbitrary: fc.record({ statement: fc.nat({ max: 9 }), after: fc.boolean() }) },
-    ),
-  })
-  .map(({ crash, ...step }) => (crash ? { ...step, crash } : step));
+export const anyStep: fc.Arbitrary<Step> = steps([['ingest', 1]]);
+
+/** The same, where events are past their term as soon as nothing keeps them, and are removed. */
+export const anyStepWithRemovals: fc.Arbitrary<Step> = steps([
+  ['ingest', 12],
+  ['remove', 14],
+]);
+
+function steps(own: [keyof typeof ACTS, number][]): fc.Arbitrary<Step> {
+  return fc
+    .record({
+      act: fc.oneof(
+        ...(
+          [
+            ...own,
+            ['retry', 14],
+            ['freeze', 8],
+            ['claim', 14],
+            ['record', 14],
+            ['recordAgain', 2],
+            ['refuse', 4],
+            ['leaseEnds', 5],
+            ['timePasses', 8],
+            ['pause', 6],
+            ['resume', 2],
+            ['cancel', 5],
+            ['cancelBatch', 5],
+            ['pauseExpires', 1],
+            ['giveUp', 1],
+            ['endpoint', 3],
+            ['outage', 8],
+            ['erase', 1],
+            ['newEndpoint', 2],
+            ['close', 10],
+            ['resolve', 4],
+            ['acknowledge', 4],
+            ['fold', 2],
+          ] as const
+        ).map(([act, weight]) => ({ weight, arbitrary: fc.constant(act) })),
+      ),
+      a: fc.nat({ max: 999 }),
+      b: fc.nat({ max: 999 }),
+      c: fc.nat({ max: 999 }),
+      crash: fc.oneof(
+        { weight: 8, arbitrary: fc.constant(undefined) },
+        { weight: 1, arbitrary: fc.record({ statement: fc.nat({ max: 9 }), after: fc.boolean() }) },
+      ),
+    })
+    .map(({ crash, ...step }) => (crash ? { ...step, crash } : step));
+}
 
 const ACTS = {
   async ingest(world: World, { a, b, c }: Step, pool: Pool) {
@@ -266,7 +293,18 @@ const ACTS = {
       ...(c % 3 === 0 && !newIdentity ? { matchFilter: true } : {}),
       ...(c % 11 === 0 ? { notBefore: new Date(Date.now() + 3_600_000).toISOString() } : {}),
     };
-    await acceptOn(quietDeps(pool), world.tenant, selection, { kind, newIdentity, options });
+    const accepted = acceptOn(quietDeps(pool), world.tenant, selection, { kind, newIdentity, options });
+    if (world.removes) await accepted.catch(unlessGone);
+    else await accepted;
+  },
+
+  /** One or two events of those that nothing keeps. */
+  async remove(world: World, { a }: Step, pool: Pool) {
+    try {
+      await removeOnce(pool, world.tenant.id, { events: 1 + (a % 2), waitMs: 50 });
+    } catch (error) {
+      if ((error as { code?: string }).code !== '55P03') throw error;
+    }
   },
 
   async freeze(world: World, { a, b }: Step, pool: Pool) {
@@ -404,6 +442,11 @@ const ACTS = {
     if (id) await acknowledgeDeliveries(quietDeps(pool), [id]);
   },
 };
+
+/** What was chosen by the last look may have been removed since. */
+function unlessGone(error: unknown): void {
+  if (!(error instanceof Error && error.message.endsWith('unknown_ids'))) throw error;
+}
 
 /**
  * Closes an operation as an activity does, without Temporal's part; one that comes too late does so, too. One of more

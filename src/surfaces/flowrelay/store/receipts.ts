@@ -80,7 +80,7 @@ export const HANDOFF_FACTS = `select d.state, d.attempts > 0 as attempted,
 const ACCEPTED = `'accepted' as request, v.id, v.accepted_at as at, ${MICROS('v.accepted_at')} as at_micros, v.type,
     v.duplicate_of, v.external_id is not null as identified, v.payload_removed_at, v.payload_removed_for,
     (select p.event_id from payloads p where p.event_id = v.id) is not null as kept,
-    v.accepted_at + (t.settings->>'payloadRetentionDays')::int * interval '1 day' as retained_until,
+    v.accepted_at + retention_days(t.settings, 'payload') * interval '1 day' as retained_until,
     case when v.duplicate_of is not null then coalesce((select r.event_id from event_resends r
       where r.first_event_id = v.duplicate_of and r.event_id < v.id order by r.event_id desc limit 1), v.duplicate_of)
       end as standing_event_id,
@@ -90,6 +90,10 @@ const ACCEPTED = `'accepted' as request, v.id, v.accepted_at as at, ${MICROS('v.
       ${HANDOFF_FACTS} from deliveries d where d.event_id = v.id and d.tenant_id = $1 and d.replay_of is null
     ) h) as handoffs`;
 
+/** SQL: receipts of the tenant `$1` that are older are not shown any more, whatever else is kept of their events. */
+const SHOWN_SINCE = `coalesce((select clock_timestamp() - retention_days(x.settings, 'receipt') * interval '1 day'
+      from tenants x where x.id = $1 and x.settings ? 'receiptRetentionDays'), '-infinity')`;
+
 /** The receipt with this id, of an event or of a refused request, of a tenant. */
 export async function findReceipt(
   db: Queryable,
@@ -97,12 +101,14 @@ export async function findReceipt(
   id: Id<'event'> | Id<'receipt'>,
 ): Promise<Receipt | undefined> {
   const accepted = await db.query<AcceptedRow>(
-    `select ${ACCEPTED} from events v join tenants t on t.id = v.tenant_id where v.tenant_id = $1 and v.id = $2`,
+    `select ${ACCEPTED} from events v join tenants t on t.id = v.tenant_id where v.tenant_id = $1 and v.id = $2
+       and v.accepted_at >= ${SHOWN_SINCE}`,
     [tenantId, id],
   );
   if (accepted.rows[0]) return acceptedFrom(accepted.rows[0]);
   const rejected = await db.query<RejectedRow>(
-    `select r.*, ${MICROS('r.rejected_at')} as at_micros from rejections r where r.tenant_id = $1 and r.id = $2`,
+    `select r.*, ${MICROS('r.rejected_at')} as at_micros from rejections r where r.tenant_id = $1 and r.id = $2
+       and r.rejected_at >= ${SHOWN_SINCE}`,
     [tenantId, id],
   );
   return rejected.rows[0] && rejectedFrom(rejected.rows[0]);
@@ -125,7 +131,10 @@ export async function listReceipts(
     page.after?.id ?? null,
     page.limit,
   ];
-  const range = (at: string, id: string) => `($4::timestamptz is null or ${at} >= $4)
+  const range = (
+    at: string,
+    id: string,
+  ) => `${at} >= ${SHOWN_SINCE} and ($4::timestamptz is null or ${at} >= $4)
       and ($5::timestamptz is null or ${at} < $5)
       and ($6::bigint is null or (${at}, ${id}) < (timestamptz 'epoch' + $6::bigint * interval '1 microsecond', $7::uuid))
       order by ${at} desc, ${id} desc limit $8`;

@@ -47,6 +47,8 @@ export async function repeatEvent(
         payload_bytes, replay_of)
       select $3, v.tenant_id, $4, v.type, v.source, v.key, v.occurred_at, $5, $6, v.payload_bytes, v.id
       from events v where v.tenant_id = $1 and v.id = $2
+    ), origin as (
+      insert into event_origins (event_id, first_accepted_at) values ($3, first_accepted_at($2))
     ), payload as (
       insert into payloads (event_id, tenant_id, body)
       select $3, b.tenant_id, b.body from payloads b where b.event_id = $2 and b.tenant_id = $1
