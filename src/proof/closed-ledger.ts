@@ -1,8 +1,15 @@
 import { pathOf } from '../domain/proof/merkle-tree.ts';
 import type { ExecutionState } from '../domain/sending/execution-state.ts';
-import { type Id, readId } from '../domain/tenancy/typed-id.ts';
+import { type Id, readId, showId } from '../domain/tenancy/typed-id.ts';
 import type { Queryable } from '../store/db/queryable.ts';
-import { chunkAfter, chunkAt, chunkHashes, positionIn } from '../store/proof/ledger-chunks.ts';
+import {
+  chunkAfter,
+  chunkAt,
+  chunkHashes,
+  isKept,
+  type LedgerChunk,
+  positionIn,
+} from '../store/proof/ledger-chunks.ts';
 import { leafHashes, linesOf } from './chunk-lines.ts';
 import { sha256 } from './sha256.ts';
 
@@ -49,24 +56,68 @@ export interface ProvedLine {
 
 /**
  * The line of a delivery in a closed ledger, with its path; undefined where it has none. Reads one chunk, and the hashes
- * of all of them.
+ * of all of them. Of a delivery that is not kept any more nobody but the lines says where its own is: they are looked
+ * through, a chunk in each turn.
  */
 export async function proveLine(
   db: Queryable,
   operationId: Id<'operation'>,
   deliveryId: Id<'delivery'>,
+  inTurn: <Result>(act: () => Promise<Result>) => Promise<Result>,
 ): Promise<ProvedLine | undefined> {
   const position = await positionIn(db, operationId, deliveryId);
   const chunk = position === undefined ? undefined : await chunkAt(db, operationId, position);
-  if (!chunk) return undefined;
+  const found = chunk
+    ? await lineIn(chunk, (line) => placeOf(line).position === position)
+    : (await isKept(db, deliveryId))
+      ? undefined
+      : await searched(db, operationId, deliveryId, inTurn);
+  return found && withPath(db, operationId, found);
+}
+
+/** A line, with the chunk that holds it. */
+interface FoundLine {
+  chunk: LedgerChunk;
+  lines: string[];
+  within: number;
+}
+
+async function lineIn(chunk: LedgerChunk, isIt: (line: string) => boolean): Promise<FoundLine | undefined> {
   const lines = await linesOf(chunk);
-  const within = lines.findIndex((line) => placeOf(line).position === position);
-  const line = lines[within];
-  if (line === undefined) return undefined;
+  const within = lines.findIndex(isIt);
+  return within < 0 ? undefined : { chunk, lines, within };
+}
+
+async function searched(
+  db: Queryable,
+  operationId: Id<'operation'>,
+  deliveryId: Id<'delivery'>,
+  inTurn: <Result>(act: () => Promise<Result>) => Promise<Result>,
+): Promise<FoundLine | undefined> {
+  const shown = showId('delivery', deliveryId);
+  const names = [`"deliveryId":"${shown}"`, `"newDeliveryId":"${shown}"`];
+  for (let after: string | undefined; ; ) {
+    const { chunk, found } = await inTurn(async () => {
+      const next = await chunkAfter(db, operationId, after === undefined ? {} : { after });
+      return {
+        chunk: next,
+        found: next && (await lineIn(next, (line) => names.some((name) => line.includes(name)))),
+      };
+    });
+    if (found || !chunk) return found;
+    after = chunk.lastPosition;
+  }
+}
+
+async function withPath(
+  db: Queryable,
+  operationId: Id<'operation'>,
+  { chunk, lines, within }: FoundLine,
+): Promise<ProvedLine> {
   const chunks = await chunkHashes(db, operationId);
   const before = chunks.slice(0, chunk.number).reduce((sum, each) => sum + each.lines, 0);
   return {
-    line,
+    line: lines[within] as string,
     leafIndex: before + within,
     treeSize: chunks.reduce((sum, each) => sum + each.lines, 0),
     path: [

@@ -22,26 +22,30 @@ const SETTING_FLAGS = {
   replaysPerDay: value('<n|none>', 'replays of receipts in 24 hours', limit),
 };
 
-type Setting =
-  | 'payloadRetentionDays'
-  | 'eventRetentionDays'
-  | 'receiptRetentionDays'
-  | 'ledgerRetentionDays'
-  | 'reportRetentionDays'
-  | 'replaysPerDay';
+const SETTINGS = [
+  'payloadRetentionDays',
+  'eventRetentionDays',
+  'receiptRetentionDays',
+  'ledgerRetentionDays',
+  'reportRetentionDays',
+  'replaysPerDay',
+] as const;
+type Setting = (typeof SETTINGS)[number];
 
 type Settings = Record<Setting, Limit | undefined> & {
   name: string | undefined;
   plan: 'free' | 'pro' | 'business' | undefined;
 };
 
-function bodyOf({ name, plan, ...limits }: Settings) {
+function bodyOf(flags: Settings) {
   const settings: Partial<Record<Setting, number | null>> = {};
-  for (const [setting, said] of Object.entries(limits) as [Setting, Limit | undefined][])
+  for (const setting of SETTINGS) {
+    const said = flags[setting];
     if (said !== undefined) settings[setting] = said === 'none' ? null : said;
+  }
   return {
-    ...(name ? { name } : {}),
-    ...(plan ? { plan } : {}),
+    ...(flags.name ? { name: flags.name } : {}),
+    ...(flags.plan ? { plan: flags.plan } : {}),
     ...(Object.keys(settings).length > 0 ? { settings } : {}),
   };
 }

@@ -112,6 +112,12 @@ export async function positionIn(
   return rows[0]?.position;
 }
 
+/** Whether a delivery is still kept: of one that is, {@link positionIn} says all there is to say. */
+export async function isKept(db: Queryable, deliveryId: Id<'delivery'>): Promise<boolean> {
+  const { rowCount } = await db.query('select from deliveries where id = $1', [deliveryId]);
+  return rowCount === 1;
+}
+
 function chunkFrom({ last_position: lastPosition, ...row }: ChunkRow): LedgerChunk {
   return { ...row, lastPosition };
 }

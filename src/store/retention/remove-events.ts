@@ -41,6 +41,8 @@ interface Candidate {
   accepted_at: string;
   deliveries: number;
   behind: boolean;
+  /** False where it went otherwise than by a removal of single events. */
+  there: boolean;
 }
 
 /**
@@ -64,7 +66,7 @@ export async function removeEvents(
   const candidates = await nextCandidates(tx, tenantId, { ...sweep, before: sweep.before }, size);
   const held = await holdRows(tx, tenantId, candidates);
   const kept = await whyKept(tx, tenantId, sweep.before, candidates, held);
-  const going = candidates.filter(({ id }) => !kept.has(id)).map(({ id }) => id);
+  const going = candidates.filter(({ id, there }) => there && !kept.has(id)).map(({ id }) => id);
   await removeWhole(tx, tenantId, going, held);
   await noteKept(tx, tenantId, candidates, kept);
   const last = candidates.findLast(({ behind }) => !behind);
@@ -110,6 +112,7 @@ async function nextCandidates(
       where h.tenant_id = $1 and h.accepted_at < $4::timestamptz order by h.looked_at limit $5
     )
     select c.id, c.accepted_at::text as accepted_at, c.behind,
+      (select v.id from events v where v.id = c.id) is not null as there,
       ((select count(*) from deliveries d where d.event_id = c.id and d.replay_of is null)
         + (select count(*) from deliveries d where d.event_id = c.id and d.replay_of is not null))::int as deliveries
     from (select * from next union all select * from again) c order by c.behind, c.accepted_at, c.id`,
@@ -190,10 +193,12 @@ async function whyKept(
   const { rows } = await tx.query<{ id: Id<'event'>; kept_for: KeptFor | null }>(
     `with pinning as materialized (${pinningSql('$1')}), past as materialized (select $3::timestamptz as before)
      select v.id, ${KEPT_FOR_SQL} as kept_for from events v cross join past
-     where v.tenant_id = $1 and v.id = any($2::uuid[])`,
+     where v.tenant_id = $1 and v.id = any($2::uuid[]) and v.accepted_at < past.before`,
     [tenantId, held.events, before],
   );
-  const kept = new Map(candidates.map(({ id }): [Id<'event'>, KeptFor] => [id, 'busy']));
+  const kept = new Map(
+    candidates.filter(({ there }) => there).map(({ id }): [Id<'event'>, KeptFor] => [id, 'busy']),
+  );
   for (const { id, kept_for: why } of rows)
     if (why === null) kept.delete(id);
     else kept.set(id, why);

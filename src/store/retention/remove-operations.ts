@@ -67,13 +67,18 @@ export async function removeOperations(
   for (const table of OF_AN_OPERATION)
     await tx.query(`delete from ${table} where operation_id = any($1::uuid[])`, [ids]);
   await tx.query('delete from operations where id = any($1::uuid[])', [ids]);
+  const behindNewest = next.length < limit;
+  const place =
+    stoppedAt === undefined
+      ? behindNewest
+        ? undefined
+        : next.at(-1)?.id
+      : (next.findLast(({ id }) => id < stoppedAt)?.id ?? sweep.operation_id);
   await tx.query('update report_sweeps set operation_id = $2 where tenant_id = $1', [
     tenantId,
-    stoppedAt === undefined
-      ? (next.at(-1)?.id ?? BEGINNING)
-      : (next.findLast(({ id }) => id < stoppedAt)?.id ?? sweep.operation_id),
+    place ?? BEGINNING,
   ]);
-  return { operations: ids.length, more: stoppedAt !== undefined || next.length === limit };
+  return { operations: ids.length, more: stoppedAt !== undefined || !behindNewest };
 }
 
 /** Chunks of lines, and pages of plans, that go in one transaction. */

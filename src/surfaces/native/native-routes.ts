@@ -89,7 +89,7 @@ export function nativeRoutes(deps: ApiDeps): Route[] {
     ...retryReportRoutes(deps),
     ...retryWorkflowRoutes(deps),
     ...streamRoutes(deps, rate),
-    ...ledgerProofRoutes(deps),
+    ...ledgerProofRoutes(deps, inTurn),
     ...acting(signingKeyRoutes(deps)),
     ...acting(outageRoutes(deps)),
     ...acting(importRoutes(deps, inTurn)),

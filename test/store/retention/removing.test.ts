@@ -252,6 +252,19 @@ describe('what stays past its term', () => {
     expect(await removeAll(store.pool, tenant)).toBe(2);
   });
 
+  test('what is kept and gone otherwise is not asked for again', async () => {
+    const { tenant, deliveries } = await old(0);
+    expect(await removeAll(store.pool, tenant)).toBe(0);
+    await store.pool.query(
+      `insert into event_sweep_held (tenant_id, event_id, accepted_at, kept_for)
+       values ($1, $2, now() - interval '40 days', 'open')`,
+      [tenant.id, crypto.randomUUID()],
+    );
+    expect(await removeAll(store.pool, tenant)).toBe(0);
+    expect(await keptFor(tenant)).toEqual(['open', 'open']);
+    expect(deliveries).toHaveLength(2);
+  });
+
   test('a row that somebody holds is not waited for', async () => {
     const { tenant, deliveries } = await old(404);
     await withTransaction(store.pool, async (tx) => {

@@ -187,7 +187,7 @@ describe('a replay under a new identity', () => {
     );
     for (const { id, replay_of } of made) {
       const proofs = await Promise.all(
-        [id, replay_of].map((each) => proveLine(store.pool, operationId, each)),
+        [id, replay_of].map((each) => proveLine(store.pool, operationId, each, (act) => act())),
       );
       expect(proofs[0]).toEqual(proofs[1]);
       expect(JSON.parse(proofs[0]?.line ?? '')).toMatchObject({

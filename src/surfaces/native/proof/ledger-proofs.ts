@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ApiDeps } from '../../../api/api-deps.ts';
+import { type Turns, turnsOf } from '../../../api/limits/turns.ts';
 import { isProblem, problem } from '../../../api/problems/problem.ts';
 import { readCursor } from '../../../api/requests/cursor.ts';
 import { type Route, route } from '../../../api/route.ts';
@@ -46,8 +47,9 @@ const Addendum = z
   })
   .meta({ id: 'ReportAddendum', description: 'What was settled after the report, signed by itself.' });
 
-/** Proofs of single lines, and what was settled after an operation had closed. */
-export function ledgerProofRoutes({ pool }: ApiDeps): Route[] {
+/** Proofs of single lines, and what was settled after an operation had closed; `inTurn` are the turns of exports. */
+export function ledgerProofRoutes({ pool }: ApiDeps, inTurn: Turns): Route[] {
+  const ofTenant = turnsOf(inTurn);
   const read = { tag: 'Retries', access: { of: 'tenant', scope: 'read:deliveries' } } as const;
   return [
     route({
@@ -75,7 +77,7 @@ export function ledgerProofRoutes({ pool }: ApiDeps): Route[] {
         const seal = await findSeal(pool, tenant.id, id);
         if (!seal) return notSigned();
         if (await linesAreGone(pool, id, seal)) return problem('pruned');
-        const proved = await proveLine(pool, id, deliveryId);
+        const proved = await proveLine(pool, id, deliveryId, ofTenant(tenant.id));
         if (!proved) return problem('not_found');
         return {
           status: 200,

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { uuidIn } from '../support/api/retries.ts';
-import { useEngine, useScenes, useTemporal } from '../support/engine/use-engine.ts';
-import { eventually } from '../support/eventually.ts';
-import { ok, status } from '../support/receivers/receiver-behaviour.ts';
+import { uuidIn } from '../../support/api/retries.ts';
+import { useEngine, useScenes, useTemporal } from '../../support/engine/use-engine.ts';
+import { eventually } from '../../support/eventually.ts';
+import { ok, status } from '../../support/receivers/receiver-behaviour.ts';
 
 useTemporal();
 const engine = useEngine();
